@@ -1,0 +1,1 @@
+"""Invariants as machine-checked theorems, each beside a mutant that the same check refutes."""

@@ -1,0 +1,1 @@
+"""The real runtime: stores, server, agent and the `flk` command."""

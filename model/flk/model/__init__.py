@@ -1,0 +1,1 @@
+"""The reference implementation: pure functions, and programs that yield effects. Performs no I/O."""

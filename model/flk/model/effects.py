@@ -1,0 +1,178 @@
+"""What a program may ask of the world. A program yields effects and is sent their results; it does no I/O and knows no clock.
+
+Each effect knows the type of its result, and `yield from` hands it back typed:
+
+    timestamp = yield from Append(INBOX, payload)          # mypy knows: Timestamp
+
+A runtime performs an effect or raises `Refused` into the program (`Unavailable` where the world does not answer).
+"""
+
+from collections.abc import Generator
+from typing import Any, Generic, TypeAlias, TypeVar
+
+import msgspec
+
+from flk.model.entry import Claim, Entry, Key
+from flk.model.hlc import Timestamp
+
+R = TypeVar("R")
+
+
+class Effect(msgspec.Struct, Generic[R], frozen=True):
+    """One request to the world, with a result of type R."""
+
+    def __iter__(self) -> Generator["Effect[Any]", Any, R]:
+        result: R = yield self
+        return result
+
+
+Program: TypeAlias = Generator[Effect[Any], Any, R]
+
+INBOX = "inbox"
+OUTBOX = "outbox"
+
+
+class Response(msgspec.Struct, frozen=True):
+    """What a server answered: its status, the body, and the seconds of `Retry-After` (None if absent)."""
+
+    status: int
+    body: bytes
+    retry_after: float | None = None
+
+
+class Admit(Effect[None], frozen=True):
+    """Room for one more request of `size` bytes? Raises TooLarge, Overloaded, or Unavailable while the node is behind its log."""
+
+    tenant: str
+    size: int
+
+
+class Append(Effect[Timestamp], frozen=True):
+    """Make `payload` durable at the end of a log. Results come in log order, and a program that was resumed runs on to its
+    next effect before the next is resumed, so claims reach the store in log order (WAL-1, DUP-6)."""
+
+    log: str
+    payload: bytes
+
+
+class Salvage(Effect[None], frozen=True):
+    """Append frames again, with the timestamps they have, and set the damaged segment aside under its own name (WAL-4)."""
+
+    log: str
+    segment: str
+    frames: tuple[tuple[Timestamp, bytes], ...]
+
+
+class Seal(Effect[None], frozen=True):
+    """End the open segment of a log, if it holds a frame. Every frame of a sealed segment has been applied or refused (WAL-6)."""
+
+    log: str
+
+
+class Segments(Effect[tuple[str, ...]], frozen=True):
+    """The names of a log's segments after `after` (empty: all), oldest first; with `sealed`, only those."""
+
+    log: str
+    after: str
+    sealed: bool = False
+
+
+class ReadSegment(Effect[bytes], frozen=True):
+    """The bytes of a segment."""
+
+    name: str
+
+
+class Truncate(Effect[None], frozen=True):
+    """Cut a segment to `size` bytes (WAL-3)."""
+
+    name: str
+    size: int
+
+
+class Store(Effect[Entry], frozen=True):
+    """Insert-or-get in one atomic step: the entry now stored under the claim's key, the claim's own if it came first (DUP-1)."""
+
+    claim: Claim
+
+
+class Merge(Effect[int], frozen=True):
+    """Join entries into the store, each key atomically; returns how many local winners gave way. Each is recorded (CRR-1, CRR-3)."""
+
+    claims: tuple[Claim, ...]
+
+
+class Observe(Effect[None], frozen=True):
+    """Let the node's clock know a timestamp from elsewhere (HLC-2, HLC-3)."""
+
+    timestamp: Timestamp
+
+
+class Mark(Effect[None], frozen=True):
+    """Set a durable watermark of the node."""
+
+    name: str
+    value: str
+
+
+class Marked(Effect[str], frozen=True):
+    """A watermark of the node; empty if never set."""
+
+    name: str
+
+
+class PutObject(Effect[bool], frozen=True):
+    """Create an object unless one has that name; returns whether it was created (CRR-9)."""
+
+    name: str
+    content: bytes
+
+
+class GetObject(Effect[bytes | None], frozen=True):
+    """An object's bytes, None if there is none of that name."""
+
+    name: str
+
+
+class ListObjects(Effect[tuple[str, ...]], frozen=True):
+    """The names that start with `prefix` and sort after `after`, in order."""
+
+    prefix: str
+    after: str = ""
+
+
+class CountEntries(Effect[int], frozen=True):
+    """How many entries a region stores."""
+
+    region: str
+
+
+class SampleKeys(Effect[tuple[Key, ...]], frozen=True):
+    """At most `size` keys of a region, each equally likely."""
+
+    region: str
+    size: int
+
+
+class Fetch(Effect[tuple[Entry | None, ...]], frozen=True):
+    """What a region stores under each of the keys."""
+
+    region: str
+    keys: tuple[Key, ...]
+
+
+class Post(Effect[Response | None], frozen=True):
+    """Send a submission to the service; None if no answer came, which says nothing about what the service did."""
+
+    tenant: str
+    body: bytes
+
+
+class Sleep(Effect[None], frozen=True):
+    """Wait."""
+
+    seconds: float
+
+
+class Draw(Effect[float], frozen=True):
+    """A number equally likely anywhere in [0, 1)."""

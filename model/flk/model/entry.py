@@ -1,0 +1,77 @@
+"""What a region remembers of a record, and how two regions' memories become one (DUP-*, CRR-1)."""
+
+from enum import StrEnum
+from hashlib import sha256
+from typing import NamedTuple
+
+import msgspec
+
+from flk.model.canonical import canonical_bytes
+from flk.model.hlc import Timestamp
+from flk.model.record import Pcs
+
+
+class Reason(StrEnum):
+    """Why a record was judged as it was (JDG-2 to JDG-4)."""
+
+    OK = "ok"
+    D_HAT = "D_hat_out_of_tolerance"
+    REGIME = "regime_mismatch"
+    BUDGET = "budget_deviation"
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """The verdict on a record, with the values recomputed from its counts and claims."""
+
+    accepted: bool
+    escalated: bool
+    reason: Reason
+    recomputed_D_hat: float
+    recomputed_budget: float
+
+
+class Key(NamedTuple):
+    """Entries never cross tenants (DUP-4)."""
+
+    tenant: str
+    pcs_id: str
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """The first write for a key: when and where it was logged, what it said, and what came of it."""
+
+    timestamp: Timestamp
+    region: str
+    digest: str
+    outcome: Outcome
+
+
+class Claim(NamedTuple):
+    """An entry asking for its key."""
+
+    key: Key
+    entry: Entry
+
+
+def join(a: Entry, b: Entry) -> Entry:
+    """The authoritative one of two entries under one key: associative, commutative, idempotent (CRR-1, CRR-2)."""
+    return min(a, b, key=precedence)
+
+
+def precedence(entry: Entry) -> tuple[int, str, str, bytes]:
+    """The total order of entries; timestamp and region decide (CRR-1).
+
+    The rest only breaks ties that honest clocks never make, so that `join` is a semilattice whatever it is given.
+    """
+    return (entry.timestamp, entry.region, entry.digest, msgspec.json.encode(entry.outcome))
+
+
+def content_digest(record: Pcs) -> str:
+    """SHA-256 of everything that is signed or judged; what delivery changes (`attempt`, `sent_at`, `ft`, `sig`) is left out (DUP-3).
+
+    The canonical bytes, a newline, then `{"N_j":{...},"regime":"...","scales":[...]}` with `N_j` in the order of `scales`.
+    """
+    counts = ",".join(f'"{scale}":{record.N_j[str(scale)]}' for scale in record.scales)
+    scales = ",".join(map(str, record.scales))
+    judged = f'{{"N_j":{{{counts}}},"regime":"{record.regime}","scales":[{scales}]}}'
+    return sha256(canonical_bytes(record) + b"\n" + judged.encode()).hexdigest()

@@ -1,0 +1,134 @@
+"""A Proof-of-Computation Summary: its fields, their bounds, and the one way from bytes to a valid record (REC-*, ID-*)."""
+
+import json
+import re
+from enum import StrEnum
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from flk.model.identity import pcs_id
+from flk.model.refusal import Malformed
+from flk.spec.constants import CONSTANTS
+
+LIMITS = CONSTANTS.record
+_BAD_FIELD = re.compile(r"`\$\.(\w+)|field `(\w+)`")
+
+
+class Regime(StrEnum):
+    """How the computation moves (SIG-4)."""
+
+    STICKY = "sticky"
+    MIXED = "mixed"
+    NON_STICKY = "non_sticky"
+
+
+def _whole(pattern: str) -> str:
+    """Python's `$` also matches before a final newline; the specification's never does."""
+    return pattern.removesuffix("$") + r"\Z"
+
+
+Unit = Annotated[float, Meta(ge=0, le=1)]
+Text = Annotated[str, Meta(max_length=LIMITS.max_text)]
+Digest = Annotated[str, Meta(pattern=_whole(LIMITS.merkle_root_pattern))]
+Int64 = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
+
+
+class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How the agent fared (`ft`): position in its outbox, degraded modes, clock skew in milliseconds."""
+
+    outbox_seq: Annotated[int, Meta(ge=0, le=LIMITS.max_epoch)]
+    degraded: bool
+    fallbacks: Annotated[tuple[Text, ...], Meta(max_length=LIMITS.max_fallbacks)]
+    clock_skew_ms: Int64
+
+
+NO_FAULT = Fault(outbox_seq=0, degraded=False, fallbacks=(), clock_skew_ms=0)
+
+
+class Pcs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One summary, all nineteen fields. Built directly it is unchecked; `decode` yields only valid ones."""
+
+    pcs_id: Annotated[str, Meta(pattern=_whole(LIMITS.pcs_id_pattern))]
+    schema: str
+    version: Annotated[str, Meta(min_length=1, max_length=LIMITS.max_text)]
+    shard_id: Annotated[str, Meta(pattern=_whole(LIMITS.shard_id_pattern))]
+    epoch: Annotated[int, Meta(ge=0, le=LIMITS.max_epoch)]
+    attempt: Annotated[int, Meta(ge=1, le=LIMITS.max_attempt)]
+    sent_at: Annotated[str, Meta(pattern=_whole(LIMITS.sent_at_pattern))]
+    seed: Int64
+    scales: Annotated[
+        tuple[Annotated[int, Meta(ge=1, le=LIMITS.max_scale)], ...],
+        Meta(min_length=LIMITS.min_scales, max_length=LIMITS.max_scales),
+    ]
+    N_j: dict[str, Annotated[int, Meta(ge=1, le=LIMITS.max_count)]]
+    coh_star: Annotated[float, Meta(ge=0, le=LIMITS.coh_star_max)]
+    v_star: Annotated[tuple[float, ...], Meta(min_length=1, max_length=LIMITS.max_dimensions)]
+    D_hat: Annotated[float, Meta(ge=0, le=LIMITS.D_hat_max)]
+    r: Unit
+    regime: Regime
+    budget: Unit
+    merkle_root: Digest
+    sig: Text
+    ft: Fault
+
+
+_decoder = msgspec.json.Decoder(Pcs)
+encode = msgspec.json.Encoder().encode
+
+
+def decode(body: bytes) -> Pcs:
+    """The valid record that `body` holds. Raises Malformed, which names the requirement and the field, for anything else."""
+    try:
+        record = _decoder.decode(body)
+    except msgspec.ValidationError as error:
+        raise _broken_rule(str(error)) from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise Malformed("REC-1", f"the body is not one JSON object in UTF-8: {error}") from None
+    _refuse_repeated_keys(body, record)
+    _validate(record)
+    return record
+
+
+def _validate(record: Pcs) -> None:
+    """The rules that no single field's type can state."""
+    if record.schema != LIMITS.schema:
+        raise Malformed("REC-4", f"schema must be {LIMITS.schema!r}", field="schema")
+    if len(set(record.scales)) != len(record.scales):
+        raise Malformed("REC-7", "scales must be distinct", field="scales")
+    if record.N_j.keys() != {str(scale) for scale in record.scales}:
+        raise Malformed(
+            "REC-7", "N_j must have one count for each listed scale and no other key", field="N_j"
+        )
+    if record.pcs_id != pcs_id(record.merkle_root, record.epoch, record.shard_id):
+        raise Malformed("ID-1", "pcs_id is not SHA-256 of merkle_root|epoch|shard_id", field="pcs_id")
+
+
+def _broken_rule(message: str) -> Malformed:
+    found = _BAD_FIELD.search(message)
+    field = next(filter(None, found.groups())) if found else None
+    if field not in LIMITS.requirement:
+        return Malformed("REC-3" if field else "REC-1", message, field=field)
+    absent = "missing required" in message
+    return Malformed("REC-3" if absent else LIMITS.requirement[field], message, field=field)
+
+
+_RECORD_KEYS = len(Pcs.__struct_fields__) + len(Fault.__struct_fields__)
+
+
+def _refuse_repeated_keys(body: bytes, record: Pcs) -> None:
+    """Readers disagree on which of two equal keys counts, so a record has none (REC-2, RFC 7493 section 2.3).
+
+    A compact body shows one `":` for each key. Only where the count differs (white space, or that text inside a
+    string) is the body read again, key by key.
+    """
+    if body.count(b'":') != _RECORD_KEYS + len(record.N_j):
+        json.loads(body, object_pairs_hook=_distinct)
+
+
+def _distinct(pairs: list[tuple[str, object]]) -> None:
+    keys = [key for key, _ in pairs]
+    for key in keys:
+        if keys.count(key) > 1:
+            raise Malformed("REC-2", f"the key {key!r} occurs more than once", field=key)

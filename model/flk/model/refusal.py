@@ -1,0 +1,50 @@
+"""What a node says when it does not store an outcome. A refusal is an answer, not a failure: it is never cached (DUP-5)."""
+
+from http import HTTPStatus
+
+
+class Refused(Exception):
+    """The request ends here, with `status` and a body that names the rule and the field.
+
+    `requirement` is an id of the catalogue, `field` the record's field at fault (None where no one field is),
+    `retry_after` whole seconds after which the same request may succeed (None: it never will).
+    """
+
+    status = HTTPStatus.BAD_REQUEST
+
+    def __init__(
+        self, requirement: str, detail: str, *, field: str | None = None, retry_after: int | None = None
+    ) -> None:
+        super().__init__(detail)
+        self.requirement = requirement
+        self.detail = detail
+        self.field = field
+        self.retry_after = retry_after
+
+
+class Malformed(Refused):
+    """The body is not a valid record (REC-*, ID-*): 400."""
+
+
+class Unauthenticated(Refused):
+    """No live key of the tenant made this signature (SIGN-*): 401."""
+
+    status = HTTPStatus.UNAUTHORIZED
+
+
+class TooLarge(Refused):
+    """The body exceeds the size limit (ORD-5): 413."""
+
+    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+
+
+class Overloaded(Refused):
+    """The node has as much in flight as it admits (ORD-6): 429."""
+
+    status = HTTPStatus.TOO_MANY_REQUESTS
+
+
+class Unavailable(Refused):
+    """The log or the store does not answer (ORD-4): 503. What was logged is kept and replayed."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE

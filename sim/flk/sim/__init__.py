@@ -1,0 +1,1 @@
+"""Scenarios, faults, the simulated runtime, measures and reports."""

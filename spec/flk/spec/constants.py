@@ -1,0 +1,172 @@
+"""The constants of the specification, typed. The values stand in `constants.toml`, which other languages read too."""
+
+from importlib.resources import files
+
+import msgspec
+
+
+class RecordLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Bounds on the fields of a record (REC-*, ID-*)."""
+
+    schema: str
+    version: str
+    merkle_root_pattern: str
+    pcs_id_pattern: str
+    shard_id_pattern: str
+    sent_at_pattern: str
+    max_epoch: int
+    max_attempt: int
+    max_scale: int
+    min_scales: int
+    max_scales: int
+    max_count: int
+    max_dimensions: int
+    max_fallbacks: int
+    max_text: int
+    D_hat_max: float
+    coh_star_max: float
+    regimes: tuple[str, ...]
+    requirement: dict[str, str]
+
+
+class Canonical(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The canonical form's resolution (C14N-*)."""
+
+    digits: int
+    nano: int
+
+
+class Signals(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Parameters of the three signals and of the regimes (SIG-*)."""
+
+    min_dx: float
+    directions: int
+    bins: int
+    min_extent: float
+    zlib_level: int
+    scales: tuple[int, ...]
+    sticky_coh_min: float
+    sticky_D_max: float
+    non_sticky_D_min: float
+
+
+class Budget(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Weights of the budget formula (SIG-6)."""
+
+    base: float
+    alpha: float
+    beta: float
+    gamma: float
+    D0: float
+
+
+class Judgement(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Tolerances between claimed and recomputed values (JDG-*)."""
+
+    tolerance_D_hat: float
+    tolerance_budget: float
+
+
+class Merkle(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Chunking of the raw data (MRK-*)."""
+
+    chunk_bytes: int
+
+
+class Node(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Admission limits of a node (ORD-*)."""
+
+    max_body_bytes: int
+    max_in_flight: int
+    retry_after_seconds: int
+    unavailable_retry_after_seconds: int
+    default_tenant: str
+    tenant_pattern: str
+
+
+class Wal(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The write-ahead log's format (WAL-*)."""
+
+    magic: str
+    max_segment_bytes: int
+    max_frame_bytes: int
+
+
+class Clock(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The hybrid logical clock (HLC-*)."""
+
+    counter_bits: int
+    max_ahead_seconds: float
+
+
+class Ring(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The consistent-hash ring (RNG-*)."""
+
+    vnodes: int
+
+
+class Replication(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Shipping, replay and divergence detection (CRR-*)."""
+
+    ship_interval_seconds: float
+    replay_interval_seconds: float
+    object_prefix: str
+    divergence_sample: int
+    divergence_count_percent: float
+    divergence_sample_percent: float
+
+
+class Outbox(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The agent's delivery policy (OUT-*)."""
+
+    max_attempts: int
+    base_delay_seconds: float
+    max_delay_seconds: float
+    timeout_seconds: float
+
+
+class Dedup(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The dedup window (DUP-*)."""
+
+    ttl_seconds: int
+
+
+class Failover(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The probe by which agents leave a region that does not answer."""
+
+    probe_interval_seconds: float
+    probe_timeout_seconds: float
+    probe_failures: int
+
+
+class Slo(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Default service-level objectives."""
+
+    rto_seconds: float
+    rpo_seconds: float
+    lag_p95_seconds: float
+    latency_p95_seconds: float
+    escalation_fraction: float
+
+
+class Constants(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """All constants, one attribute per table of `constants.toml`."""
+
+    record: RecordLimits
+    canonical: Canonical
+    signals: Signals
+    budget: Budget
+    judgement: Judgement
+    merkle: Merkle
+    node: Node
+    wal: Wal
+    clock: Clock
+    ring: Ring
+    replication: Replication
+    outbox: Outbox
+    dedup: Dedup
+    failover: Failover
+    slo: Slo
+
+
+CONSTANTS = msgspec.toml.decode(files("flk.spec").joinpath("constants.toml").read_bytes(), type=Constants)
