@@ -2,7 +2,6 @@
 
 import math
 from enum import StrEnum
-from typing import Protocol
 
 import msgspec
 
@@ -21,25 +20,17 @@ class Profile(StrEnum):
     SHORTEST = "shortest"
 
 
-class Signed(Protocol):
-    """The eight fields a signature covers."""
+class Signed(msgspec.Struct, frozen=True):
+    """The eight fields that a signature covers."""
 
-    @property
-    def D_hat(self) -> float: ...
-    @property
-    def budget(self) -> float: ...
-    @property
-    def coh_star(self) -> float: ...
-    @property
-    def epoch(self) -> int: ...
-    @property
-    def merkle_root(self) -> str: ...
-    @property
-    def pcs_id(self) -> str: ...
-    @property
-    def r(self) -> float: ...
-    @property
-    def shard_id(self) -> str: ...
+    D_hat: float
+    budget: float
+    coh_star: float
+    epoch: int
+    merkle_root: str
+    pcs_id: str
+    r: float
+    shard_id: str
 
 
 def round9(x: float) -> float:

@@ -13,7 +13,9 @@ from typing import Any, Generic, TypeAlias, TypeVar
 import msgspec
 
 from flk.model.entry import Claim, Entry, Key
+from flk.model.frames import Frame
 from flk.model.hlc import Timestamp
+from flk.model.submission import Response, Submission
 
 R = TypeVar("R")
 
@@ -32,14 +34,6 @@ INBOX = "inbox"
 OUTBOX = "outbox"
 
 
-class Response(msgspec.Struct, frozen=True):
-    """What a server answered: its status, the body, and the seconds of `Retry-After` (None if absent)."""
-
-    status: int
-    body: bytes
-    retry_after: float | None = None
-
-
 class Admit(Effect[None], frozen=True):
     """Room for one more request of `size` bytes? Raises TooLarge, Overloaded, or Unavailable while the node is behind its log."""
 
@@ -49,24 +43,33 @@ class Admit(Effect[None], frozen=True):
 
 class Append(Effect[Timestamp], frozen=True):
     """Make `payload` durable at the end of a log. Results come in log order, and a program that was resumed runs on to its
-    next effect before the next is resumed, so claims reach the store in log order (WAL-1, DUP-6)."""
+    next effect before the next is resumed, so claims reach the store in log order (WAL-1, DUP-6).
+    """
 
     log: str
     payload: bytes
 
 
 class Salvage(Effect[None], frozen=True):
-    """Append frames again, with the timestamps they have, and set the damaged segment aside under its own name (WAL-4)."""
+    """Append a damaged segment's valid frames again, with the timestamps they have; keep its bytes aside; leave an empty sealed
+    segment in its place, so that its log has no gap (WAL-4).
+    """
 
     log: str
-    segment: str
-    frames: tuple[tuple[Timestamp, bytes], ...]
+    name: str
+    frames: tuple[Frame, ...]
 
 
 class Seal(Effect[None], frozen=True):
-    """End the open segment of a log, if it holds a frame. Every frame of a sealed segment has been applied or refused (WAL-6)."""
+    """End the open segment of a log, if there is one. Every frame of a sealed segment has been applied or refused (WAL-6), so
+    this waits for what is in flight, and raises Unavailable while the store is behind the log.
+    """
 
     log: str
+
+
+class CaughtUp(Effect[None], frozen=True):
+    """The store is level with the log: the node may admit and claim again (ORD-4)."""
 
 
 class Segments(Effect[tuple[str, ...]], frozen=True):
@@ -91,15 +94,25 @@ class Truncate(Effect[None], frozen=True):
 
 
 class Store(Effect[Entry], frozen=True):
-    """Insert-or-get in one atomic step: the entry now stored under the claim's key, the claim's own if it came first (DUP-1)."""
+    """Insert-or-get in one atomic step: the entry now stored under the claim's key, the claim's own if it came first (DUP-1).
+
+    From the first time the store fails to answer, the node is behind its log: every Store and Admit raises Unavailable until
+    the log has been replayed, so that claims still come in log order (ORD-4, DUP-6).
+    """
 
     claim: Claim
 
 
 class Merge(Effect[int], frozen=True):
-    """Join entries into the store, each key atomically; returns how many local winners gave way. Each is recorded (CRR-1, CRR-3)."""
+    """Join entries into the store, each key atomically; how many local winners gave way, each of them recorded (CRR-1, CRR-3)."""
 
     claims: tuple[Claim, ...]
+
+
+class Resume(Effect[None], frozen=True):
+    """The node's own clock had come this far before it stopped: go on after it, whatever wall time says (HLC-1)."""
+
+    timestamp: Timestamp
 
 
 class Observe(Effect[None], frozen=True):
@@ -164,8 +177,7 @@ class Fetch(Effect[tuple[Entry | None, ...]], frozen=True):
 class Post(Effect[Response | None], frozen=True):
     """Send a submission to the service; None if no answer came, which says nothing about what the service did."""
 
-    tenant: str
-    body: bytes
+    submission: Submission
 
 
 class Sleep(Effect[None], frozen=True):

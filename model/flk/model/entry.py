@@ -67,7 +67,7 @@ def precedence(entry: Entry) -> tuple[int, str, str, bytes]:
 
 
 def content_digest(record: Pcs) -> str:
-    """SHA-256 of everything that is signed or judged; what delivery changes (`attempt`, `sent_at`, `ft`, `sig`) is left out (DUP-3).
+    """SHA-256 of all that is signed or judged; what delivery changes (`attempt`, `sent_at`, `ft`, `sig`) is left out (DUP-3).
 
     The canonical bytes, a newline, then `{"N_j":{...},"regime":"...","scales":[...]}` with `N_j` in the order of `scales`.
     """

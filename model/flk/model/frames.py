@@ -66,7 +66,7 @@ class Scan(NamedTuple):
 
     `end` is the offset after the last valid frame; `torn` the number of bytes after it that are neither frame nor zeros
     (a write cut short, WAL-3). `damage` lists what is corrupt in the middle (WAL-4). `sealed` holds only if the seal's
-    digest matches.
+    digest matches. `clock` is the latest timestamp in it, that of the head included.
     """
 
     head: Head | None
@@ -75,6 +75,7 @@ class Scan(NamedTuple):
     torn: int
     damage: tuple[Damage, ...]
     sealed: bool
+    clock: Timestamp
 
 
 class CorruptSegment(Exception):
@@ -105,9 +106,9 @@ def frame_bytes(kind: Kind, timestamp: Timestamp, payload: bytes) -> bytes:
     return length + _LENGTH.pack(extend(value(length), inner)) + inner
 
 
-def opening(head: Head) -> bytes:
-    """The first bytes of a new segment."""
-    return MAGIC + frame_bytes(Kind.HEAD, ZERO, msgspec.json.encode(head))
+def opening(head: Head, clock: Timestamp) -> bytes:
+    """The first bytes of a new segment. `clock` is not before any timestamp in earlier segments of the log."""
+    return MAGIC + frame_bytes(Kind.HEAD, clock, msgspec.json.encode(head))
 
 
 def data(frame: Frame) -> bytes:
@@ -126,6 +127,7 @@ def scan(content: bytes) -> Scan:
     frames: list[Frame] = []
     damage: list[Damage] = []
     sealed = False
+    clock = ZERO
     end = position = _after_magic(content)
     while position < len(content) and not sealed:
         found = _frame_at(content, position)
@@ -143,10 +145,11 @@ def scan(content: bytes) -> Scan:
             frames.append(frame)
         elif frame.payload == sha256(content[:position]).digest():
             sealed = True
+        clock = max(clock, frame.timestamp)
         end = position = after
     rest = content[end:]
     torn = len(rest.rstrip(b"\0"))
-    return Scan(head, tuple(frames), end, torn, tuple(damage), sealed)
+    return Scan(head, tuple(frames), end, torn, tuple(damage), sealed, clock)
 
 
 def sealed_frames(name: str, content: bytes) -> tuple[Frame, ...]:

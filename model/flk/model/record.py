@@ -8,6 +8,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from flk.model.canonical import Signed
 from flk.model.identity import pcs_id
 from flk.model.refusal import Malformed
 from flk.spec.constants import CONSTANTS
@@ -47,7 +48,7 @@ class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 NO_FAULT = Fault(outbox_seq=0, degraded=False, fallbacks=(), clock_skew_ms=0)
 
 
-class Pcs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Pcs(Signed, frozen=True, forbid_unknown_fields=True):
     """One summary, all nineteen fields. Built directly it is unchecked; `decode` yields only valid ones."""
 
     pcs_id: Annotated[str, Meta(pattern=_whole(LIMITS.pcs_id_pattern))]
@@ -98,9 +99,7 @@ def _validate(record: Pcs) -> None:
     if len(set(record.scales)) != len(record.scales):
         raise Malformed("REC-7", "scales must be distinct", field="scales")
     if record.N_j.keys() != {str(scale) for scale in record.scales}:
-        raise Malformed(
-            "REC-7", "N_j must have one count for each listed scale and no other key", field="N_j"
-        )
+        raise Malformed("REC-7", "N_j must have one count for each listed scale and no other key", field="N_j")
     if record.pcs_id != pcs_id(record.merkle_root, record.epoch, record.shard_id):
         raise Malformed("ID-1", "pcs_id is not SHA-256 of merkle_root|epoch|shard_id", field="pcs_id")
 

@@ -104,9 +104,7 @@ class LiveKey:
 class Keyring:
     """The keys of each tenant, several of them live while they rotate (SIGN-4), and the canonical forms it accepts (C14N-6)."""
 
-    def __init__(
-        self, keys: Mapping[str, Iterable[LiveKey]], profiles: Iterable[Profile] = (Profile.FIXED,)
-    ) -> None:
+    def __init__(self, keys: Mapping[str, Iterable[LiveKey]], profiles: Iterable[Profile] = (Profile.FIXED,)) -> None:
         self._keys = {tenant: tuple(live) for tenant, live in keys.items()}
         self._profiles = tuple(profiles)
 
@@ -140,7 +138,5 @@ def _decode_base64(sig: str) -> bytes:
     except ValueError:
         signature = b""
     if not signature or _base64(signature) != sig:
-        raise Unauthenticated(
-            "SIGN-6", "sig is not the standard base64, with padding, of a signature", field="sig"
-        )
+        raise Unauthenticated("SIGN-6", "sig is not the standard base64, with padding, of a signature", field="sig")
     return signature

@@ -1,0 +1,1 @@
+"""The node's logic. Each program is a generator of effects and reads like the requirement it implements."""

@@ -1,0 +1,48 @@
+"""`POST /v1/pcs/submit` (ORD-1): log, parse, validate, verify, claim, reply."""
+
+from collections.abc import Iterable
+
+from flk.model.effects import INBOX, Admit, Append, Program, Store
+from flk.model.entry import Claim, Entry, Key, content_digest
+from flk.model.frames import Frame
+from flk.model.hlc import Timestamp, wall_seconds
+from flk.model.judgement import judge
+from flk.model.record import decode
+from flk.model.refusal import Refused
+from flk.model.signing import Keyring
+from flk.model.submission import Response, Submission, answer, from_payload, refuse
+
+
+def ingest(submission: Submission, region: str, keyring: Keyring) -> Program[Response]:
+    """Answer one submission. The first write for its key wins, and every answer is the stored outcome."""
+    try:
+        payload = submission.payload()
+        yield from Admit(submission.tenant, len(submission.body))
+        timestamp = yield from Append(INBOX, payload)  # durable before anything is parsed (WAL-1)
+        claim = examine(submission, timestamp, region, keyring)
+        stored = yield from Store(claim)
+        return answer(claim, stored)
+    except Refused as refusal:
+        return refuse(refusal)
+
+
+def examine(submission: Submission, timestamp: Timestamp, region: str, keyring: Keyring) -> Claim:
+    """What a logged submission claims: a pure function, so that every replay anywhere comes to the same entry (JDG-5).
+
+    Raises Malformed (ORD-2), then Unauthenticated (ORD-3): no lookup has happened by then.
+    """
+    record = decode(submission.body)
+    keyring.authenticate(submission.tenant, record, record.sig, wall_seconds(timestamp))
+    entry = Entry(timestamp, region, content_digest(record), judge(record))
+    return Claim(Key(submission.tenant, record.pcs_id), entry)
+
+
+def claims_of(frames: Iterable[Frame], region: str, keyring: Keyring) -> tuple[Claim, ...]:
+    """The claims among logged frames. A frame that `ingest` refused is refused again, and claims nothing (DUP-5)."""
+    claims = []
+    for frame in frames:
+        try:
+            claims.append(examine(from_payload(frame.payload), frame.timestamp, region, keyring))
+        except Refused:
+            continue
+    return tuple(claims)

@@ -1,0 +1,114 @@
+"""The agent's outbox (OUT-*): queue durably, deliver at least once, settle each submission once."""
+
+import math
+from collections.abc import Iterable
+from enum import StrEnum
+from struct import Struct
+
+import msgspec
+
+from flk.model.effects import OUTBOX, Append, Draw, Post, Program, Segments, Sleep
+from flk.model.frames import Frame
+from flk.model.hlc import Timestamp
+from flk.model.programs.mend import mend
+from flk.model.submission import Response, Submission, from_payload
+from flk.spec.constants import CONSTANTS, Outbox
+
+POLICY = CONSTANTS.outbox
+QUEUED, ACKNOWLEDGED, DEAD = b"Q", b"A", b"D"
+_ID = Struct("<Q")
+
+
+class Queued(msgspec.Struct, frozen=True):
+    """A submission that waits in the outbox; its log timestamp is its identity there."""
+
+    id: Timestamp
+    submission: Submission
+
+
+class DeadLetter(msgspec.Struct, frozen=True):
+    """A submission that the service refused for good, and how."""
+
+    id: Timestamp
+    submission: Submission
+    response: Response
+
+
+class Delivery(StrEnum):
+    """How delivery ended. A postponed submission stays queued."""
+
+    ACKNOWLEDGED = "acknowledged"
+    DEAD = "dead"
+    POSTPONED = "postponed"
+
+
+class Contents(msgspec.Struct, frozen=True):
+    """What an outbox log says: what still waits, and what was refused for good."""
+
+    pending: tuple[Queued, ...]
+    dead: tuple[DeadLetter, ...]
+
+
+def queue(submission: Submission) -> Program[Queued]:
+    """Make a submission durable before it is first sent (OUT-1)."""
+    timestamp = yield from Append(OUTBOX, QUEUED + submission.payload())
+    return Queued(timestamp, submission)
+
+
+def deliver(item: Queued, policy: Outbox = POLICY) -> Program[Delivery]:
+    """Send until the service gives a verdict on the submission, at most `max_attempts` times (OUT-2).
+
+    A stored outcome acknowledges it; a refusal that no repetition can change makes it a dead letter (OUT-5). Whatever
+    else happens, silence included, is retried after a pause, and at last left to the next round.
+    """
+    for attempt in range(1, policy.max_attempts + 1):
+        response = yield from Post(item.submission)
+        if response is not None and response.status in _STORED:
+            yield from Append(OUTBOX, ACKNOWLEDGED + _ID.pack(item.id))
+            return Delivery.ACKNOWLEDGED
+        if response is not None and response.status in _REFUSED_FOR_GOOD:
+            yield from Append(OUTBOX, DEAD + _ID.pack(item.id) + msgspec.json.encode(response))
+            return Delivery.DEAD
+        if attempt < policy.max_attempts:
+            chance = yield from Draw()
+            yield from Sleep(pause(attempt, chance, response, policy))
+    return Delivery.POSTPONED
+
+
+def pause(attempt: int, chance: float, response: Response | None, policy: Outbox = POLICY) -> float:
+    """Seconds to wait after a failed attempt: full jitter under a doubling, capped ceiling (OUT-3), and never less than the
+    server's `Retry-After` (OUT-4). Source: Brooker, "Exponential Backoff And Jitter", 2015.
+    """
+    ceiling = min(policy.max_delay_seconds, math.ldexp(policy.base_delay_seconds, attempt - 1))
+    asked = response.retry_after if response is not None and response.retry_after is not None else 0.0
+    return asked + chance * ceiling
+
+
+def open_outbox() -> Program[Contents]:
+    """Mend the outbox log and read it: what a restarted agent still has to deliver."""
+    frames: list[Frame] = []
+    for name in (yield from Segments(OUTBOX, after="")):
+        frames += (yield from mend(OUTBOX, name)).frames
+    return contents(frames)
+
+
+def contents(frames: Iterable[Frame]) -> Contents:
+    """The state that a sequence of outbox frames amounts to; repeated and salvaged frames change nothing."""
+    queued: dict[Timestamp, Submission] = {}
+    settled: dict[Timestamp, Response | None] = {}
+    for frame in frames:
+        kind, rest = frame.payload[:1], frame.payload[1:]
+        if kind == QUEUED:
+            queued[frame.timestamp] = from_payload(rest)
+        else:
+            response = msgspec.json.decode(rest[_ID.size :], type=Response) if kind == DEAD else None
+            settled[Timestamp(*_ID.unpack_from(rest))] = response
+    pending = tuple(Queued(id_, item) for id_, item in queued.items() if id_ not in settled)
+    dead = tuple(
+        DeadLetter(id_, queued[id_], response) for id_, response in settled.items() if response and id_ in queued
+    )
+    return Contents(pending, dead)
+
+
+_STORED = frozenset({200, 202})
+_REFUSED_FOR_GOOD = frozenset({400, 401, 409, 413})

@@ -1,0 +1,60 @@
+"""Start-up (WAL-5): mend the log, apply what the store has not seen, and only then serve."""
+
+import msgspec
+
+from flk.model.effects import INBOX, CaughtUp, Mark, Marked, Merge, Program, Resume, Seal, Segments
+from flk.model.frames import Damage
+from flk.model.programs.ingest import claims_of
+from flk.model.programs.mend import mend
+from flk.model.programs.replay import replay
+from flk.model.signing import Keyring
+
+APPLIED = "applied"
+
+
+class Repair(msgspec.Struct, frozen=True):
+    """What was wrong with a segment: bytes of a write cut short at its end, corrupt ranges inside it."""
+
+    name: str
+    torn: int
+    damage: tuple[Damage, ...]
+
+
+class Recovery(msgspec.Struct, frozen=True):
+    """What recovery did: segments read, frames in them, claims applied, segments that had to be mended."""
+
+    segments: int
+    frames: int
+    claims: int
+    repairs: tuple[Repair, ...]
+
+
+def recover(region: str, keyring: Keyring) -> Program[Recovery]:
+    """Bring the store level with the log. Running it again, after any crash, changes nothing more."""
+    if not (yield from Segments(INBOX, after="")):  # a new disk: what this region shipped before is all there is
+        yield from replay(region, keyring)
+    done = yield from Marked(APPLIED)
+    names = ((done,) if done else ()) + (yield from Segments(INBOX, after=done))  # the last one again, for its clock
+    frames = applied = 0
+    repairs = []
+    for name in names:
+        found = yield from mend(INBOX, name)
+        claims = claims_of(found.frames, region, keyring)
+        yield from Merge(claims)
+        yield from Resume(found.clock)
+        if found.torn or found.damage:
+            repairs.append(Repair(name, found.torn, found.damage))
+        frames += len(found.frames)
+        applied += len(claims)
+    yield from CaughtUp()
+    yield from Seal(INBOX)
+    yield from mark_applied()
+    return Recovery(len(names), frames, applied, tuple(repairs))
+
+
+def mark_applied() -> Program[None]:
+    """Remember the last sealed segment: all its frames have been applied or refused, so recovery need not read it again."""
+    done = yield from Marked(APPLIED)
+    sealed = yield from Segments(INBOX, after=done, sealed=True)
+    if sealed:
+        yield from Mark(APPLIED, sealed[-1])

@@ -1,0 +1,48 @@
+"""Shipping (CRR-4, CRR-9, WAL-6): sealed segments go to the object store, in order, each once."""
+
+from flk.model.effects import (
+    INBOX,
+    GetObject,
+    Mark,
+    Marked,
+    Program,
+    PutObject,
+    ReadSegment,
+    Salvage,
+    Seal,
+    Segments,
+)
+from flk.model.frames import CorruptSegment, scan
+from flk.model.programs.recover import mark_applied
+from flk.spec.constants import CONSTANTS
+
+SHIPPED = "shipped"
+PREFIX = CONSTANTS.replication.object_prefix
+
+
+def ship() -> Program[tuple[str, ...]]:
+    """Seal what is open and upload what is sealed; returns the names of the segments shipped.
+
+    The watermark moves only after the upload is durable, so a crash repeats an upload and never skips one (CRR-4).
+    Raises CorruptSegment if another content already has a segment's name (CRR-9).
+    """
+    yield from Seal(INBOX)
+    yield from mark_applied()
+    names = yield from Segments(INBOX, after=(yield from Marked(SHIPPED)), sealed=True)
+    for name in names:
+        content = yield from _whole(name)
+        created = yield from PutObject(PREFIX + name, content)
+        if not created and (yield from GetObject(PREFIX + name)) != content:
+            raise CorruptSegment(f"CRR-9: {PREFIX + name} exists with another content; two disks claim to be one log")
+        yield from Mark(SHIPPED, name)
+    return names
+
+
+def _whole(name: str) -> Program[bytes]:
+    """The segment's bytes. One that rotted since it was sealed is salvaged first (WAL-4)."""
+    content = yield from ReadSegment(name)
+    found = scan(content)
+    if found.sealed and not found.damage:
+        return content
+    yield from Salvage(INBOX, name, found.frames)
+    return (yield from ReadSegment(name))
