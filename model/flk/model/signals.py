@@ -1,0 +1,124 @@
+"""The signals of a computation, and what follows from them: regime and budget (SIG-*).
+
+The node recomputes slope, regime and budget for every record; coherence, compressibility and the cell counts need the agent's
+data and are computed there.
+"""
+
+import zlib
+from collections.abc import Iterable, Sequence
+from itertools import combinations
+from math import log2
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flk.model.canonical import round9
+from flk.model.record import Regime
+from flk.spec.constants import CONSTANTS
+
+SIGNALS = CONSTANTS.signals
+BUDGET = CONSTANTS.budget
+MIN_DX = SIGNALS.min_dx
+Points = NDArray[np.float64]
+
+
+class Coherence(NamedTuple):
+    """The largest share of points in one bin of a projection, and the unit vector of that projection."""
+
+    coh_star: float
+    v_star: tuple[float, ...]
+
+
+def d_hat(scales: Sequence[int], counts: Sequence[int]) -> float:
+    """The Theil–Sen slope of log2(count) on log2(scale): the median of the slopes of all pairs (SIG-1).
+
+    Of an even number of slopes the median is the mean of the middle two. Raises ValueError unless there is a positive
+    count for each positive scale, and two scales that are not one.
+    """
+    if len(scales) != len(counts) or min(scales, default=0) < 1 or min(counts) < 1:
+        raise ValueError("D_hat: every scale needs a count, and all of them are at least 1")
+    points = list(zip(map(log2, scales), map(log2, counts), strict=True))
+    pairs = combinations(points, 2)
+    slopes = sorted([(y2 - y1) / dx for (x1, y1), (x2, y2) in pairs if abs(dx := x2 - x1) >= MIN_DX])
+    if not slopes:
+        raise ValueError("D_hat: a slope needs two different scales")
+    middle = len(slopes) // 2
+    return slopes[middle] if len(slopes) % 2 else (slopes[middle - 1] + slopes[middle]) / 2
+
+
+def coherence(points: Points, seed: int, directions: int = SIGNALS.directions, bins: int = SIGNALS.bins) -> Coherence:
+    """The best of `directions` random projections of the rows of `points`; the first of equals (SIG-2).
+
+    Directions are normalised rows of standard normals from NumPy's legacy MT19937, whose stream is fixed for good. No points:
+    zero and the zero vector. Raises ValueError for a seed outside 0 … 2^32 - 1 and for coordinates that are not finite.
+    """
+    size, dimensions = points.shape
+    if not size:
+        return Coherence(0.0, (0.0,) * dimensions)
+    draws = np.random.RandomState(seed).randn(directions, dimensions)
+    units = [draw / np.sqrt(draw @ draw) for draw in draws]
+    with np.errstate(over="ignore", invalid="ignore"):  # what overflows is refused
+        shares = [_densest(_project(points, unit), bins) / size for unit in units]
+    best = shares.index(max(shares))
+    return Coherence(shares[best], tuple(units[best].tolist()))
+
+
+def _project(points: Points, direction: Points) -> Points:
+    """Dot products summed in the order of the axes, so that no linear-algebra library decides the last bit."""
+    terms = (column * component for column, component in zip(points.T, direction, strict=True))
+    return sum(terms, np.zeros(len(points)))
+
+
+def _densest(values: Points, bins: int) -> int:
+    """The most values in one of `bins` equal parts of their range; all of them if the range is a point. The last part is closed."""
+    low, high = values.min(), values.max()
+    if not np.isfinite(high - low):
+        raise ValueError("coh_star: coordinates must be finite, and small enough to add up")
+    if high - low < SIGNALS.min_extent:
+        return len(values)
+    edges = np.linspace(low, high, bins + 1)
+    return int(np.bincount(np.searchsorted(edges[1:-1], values, side="right")).max())
+
+
+def compressibility(raw: bytes) -> float:
+    """`r`: the size of `raw` under zlib level 6 relative to its own, at most 1; 1 for no bytes (SIG-3).
+
+    The size is that of the zlib the interpreter is linked with; a node takes `r` as claimed.
+    """
+    return min(1.0, len(zlib.compress(raw, SIGNALS.zlib_level)) / len(raw)) if raw else 1.0
+
+
+def count_cells(points: Points, scales: Iterable[int] = SIGNALS.scales) -> dict[int, int]:
+    """For each scale, how many cells of side 1/scale hold a row of `points` (SIG-5).
+
+    Raises ValueError for coordinates that are not finite or overflow when scaled.
+    """
+    return {scale: _occupied(points, scale) for scale in scales}
+
+
+def _occupied(points: Points, scale: int) -> int:
+    with np.errstate(over="ignore"):
+        cells = np.floor(points * scale) + 0.0  # -0 and 0 are one cell
+    if not np.isfinite(cells).all():
+        raise ValueError(f"N_j: every coordinate must be finite, also {scale} times as large")
+    return len(np.unique(cells, axis=0))
+
+
+def regime(D_hat: float, coh_star: float) -> Regime:
+    """Sticky, else non-sticky, else mixed (SIG-4).
+
+    Thresholds are compared with the signals as they are signed, at nine decimals: rounding never moves a record across one.
+    """
+    D_hat, coh_star = round9(D_hat), round9(coh_star)
+    if coh_star >= SIGNALS.sticky_coh_min and D_hat <= SIGNALS.sticky_D_max:
+        return Regime.STICKY
+    return Regime.NON_STICKY if D_hat >= SIGNALS.non_sticky_D_min else Regime.MIXED
+
+
+def budget(D_hat: float, coh_star: float, r: float) -> float:
+    """The share of verification effort a record asks for, in [0, 1], from its signals as they are signed (SIG-6)."""
+    D_hat, coh_star, r = round9(D_hat), round9(coh_star), round9(r)
+    spread = max(0.0, D_hat - BUDGET.D0)
+    cost = BUDGET.base + BUDGET.alpha * (1 - r) + BUDGET.beta * spread + BUDGET.gamma * coh_star
+    return min(1.0, max(0.0, cost))
