@@ -3,6 +3,7 @@
 import json
 import re
 from enum import StrEnum
+from functools import lru_cache
 from typing import Annotated
 
 import msgspec
@@ -25,14 +26,8 @@ class Regime(StrEnum):
     NON_STICKY = "non_sticky"
 
 
-def _whole(pattern: str) -> str:
-    """Python's `$` also matches before a final newline; the specification's never does."""
-    return pattern.removesuffix("$") + r"\Z"
-
-
 Unit = Annotated[float, Meta(ge=0, le=1)]
 Text = Annotated[str, Meta(max_length=LIMITS.max_text)]
-Digest = Annotated[str, Meta(pattern=_whole(LIMITS.merkle_root_pattern))]
 Int64 = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 
 
@@ -49,15 +44,18 @@ NO_FAULT = Fault(outbox_seq=0, degraded=False, fallbacks=(), clock_skew_ms=0)
 
 
 class Pcs(Signed, frozen=True, forbid_unknown_fields=True):
-    """One summary, all nineteen fields. Built directly it is unchecked; `decode` yields only valid ones."""
+    """One summary, all nineteen fields. Built directly it is unchecked; `decode` yields only valid ones.
 
-    pcs_id: Annotated[str, Meta(pattern=_whole(LIMITS.pcs_id_pattern))]
+    Rules that a type can state stand here; the others, the forms of texts among them, in `_validate`.
+    """
+
+    pcs_id: str
     schema: str
     version: Annotated[str, Meta(min_length=1, max_length=LIMITS.max_text)]
-    shard_id: Annotated[str, Meta(pattern=_whole(LIMITS.shard_id_pattern))]
+    shard_id: str
     epoch: Annotated[int, Meta(ge=0, le=LIMITS.max_epoch)]
     attempt: Annotated[int, Meta(ge=1, le=LIMITS.max_attempt)]
-    sent_at: Annotated[str, Meta(pattern=_whole(LIMITS.sent_at_pattern))]
+    sent_at: str
     seed: Int64
     scales: Annotated[
         tuple[Annotated[int, Meta(ge=1, le=LIMITS.max_scale)], ...],
@@ -70,7 +68,7 @@ class Pcs(Signed, frozen=True, forbid_unknown_fields=True):
     r: Unit
     regime: Regime
     budget: Unit
-    merkle_root: Digest
+    merkle_root: str
     sig: Text
     ft: Fault
 
@@ -96,12 +94,40 @@ def _validate(record: Pcs) -> None:
     """The rules that no single field's type can state."""
     if record.schema != LIMITS.schema:
         raise Malformed("REC-4", f"schema must be {LIMITS.schema!r}", field="schema")
-    if len(set(record.scales)) != len(record.scales):
+    if not _well_formed(f"{record.merkle_root}|{record.shard_id}|{record.sent_at}"):
+        raise _malformed_text(record)
+    scales = _names(record.scales)
+    if len(scales) != len(record.scales):
         raise Malformed("REC-7", "scales must be distinct", field="scales")
-    if record.N_j.keys() != {str(scale) for scale in record.scales}:
+    if record.N_j.keys() != scales:
         raise Malformed("REC-7", "N_j must have one count for each listed scale and no other key", field="N_j")
     if record.pcs_id != pcs_id(record.merkle_root, record.epoch, record.shard_id):
         raise Malformed("ID-1", "pcs_id is not SHA-256 of merkle_root|epoch|shard_id", field="pcs_id")
+
+
+_FORMS = {
+    "merkle_root": LIMITS.merkle_root_pattern,
+    "shard_id": LIMITS.shard_id_pattern,
+    "sent_at": LIMITS.sent_at_pattern,
+}
+# All three in one match, which costs a third of three. No form allows a bar, so no text can reach into the next.
+_well_formed = re.compile(r"\|".join(form.removeprefix("^").removesuffix("$") for form in _FORMS.values())).fullmatch
+
+
+def _malformed_text(record: Pcs) -> Malformed:
+    field = next(name for name, form in _FORMS.items() if not _matches(form, getattr(record, name)))
+    return Malformed(LIMITS.requirement[field], f"{field} must match {_FORMS[field]}", field=field)
+
+
+def _matches(form: str, text: str) -> bool:
+    """Python's `$` also matches before a final newline; the specification's never does."""
+    return re.search(form.removesuffix("$") + r"\Z", text) is not None
+
+
+@lru_cache(maxsize=256)
+def _names(scales: tuple[int, ...]) -> frozenset[str]:
+    """The keys that `N_j` has for these scales. Cached, since a fleet of agents uses few sets of scales."""
+    return frozenset(map(str, scales))
 
 
 def _broken_rule(message: str) -> Malformed:
@@ -119,10 +145,11 @@ _RECORD_KEYS = len(Pcs.__struct_fields__) + len(Fault.__struct_fields__)
 def _refuse_repeated_keys(body: bytes, record: Pcs) -> None:
     """Readers disagree on which of two equal keys counts, so a record has none (REC-2, RFC 7493 section 2.3).
 
-    A compact body shows one `":` for each key. Only where the count differs (white space, or that text inside a
-    string) is the body read again, key by key.
+    Each key brings a colon, and of the other texts `shard_id` and `sent_at` may hold some. Where the count differs, or an
+    escape could hide one, the body is read again, key by key.
     """
-    if body.count(b'":') != _RECORD_KEYS + len(record.N_j):
+    colons = _RECORD_KEYS + len(record.N_j) + (record.shard_id + record.sent_at).count(":")
+    if body.count(b":") != colons or b"\\" in body:
         json.loads(body, object_pairs_hook=_distinct)
 
 

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.hmac import HMAC
 from nacl.exceptions import BadSignatureError
 from nacl.signing import SigningKey, VerifyKey
 
-from flk.model.canonical import Profile, Signed, canonical_bytes
+from flk.model.canonical import FIXED, Profile, Signed, canonical_bytes
 from flk.model.refusal import Unauthenticated
 
 
@@ -104,7 +104,7 @@ class LiveKey:
 class Keyring:
     """The keys of each tenant, several of them live while they rotate (SIGN-4), and the canonical forms it accepts (C14N-6)."""
 
-    def __init__(self, keys: Mapping[str, Iterable[LiveKey]], profiles: Iterable[Profile] = (Profile.FIXED,)) -> None:
+    def __init__(self, keys: Mapping[str, Iterable[LiveKey]], profiles: Iterable[Profile] = (FIXED,)) -> None:
         self._keys = {tenant: tuple(live) for tenant, live in keys.items()}
         self._profiles = tuple(profiles)
 
@@ -122,7 +122,7 @@ class Keyring:
         raise Unauthenticated("SIGN-6", "no live key of this tenant made this signature", field="sig")
 
 
-def sign(key: Signer, record: Signed, profile: Profile = Profile.FIXED) -> str:
+def sign(key: Signer, record: Signed, profile: Profile = FIXED) -> str:
     """The value of `sig`: standard base64, padded, of the signature over the canonical bytes."""
     return _base64(key.sign(canonical_bytes(record, profile)))
 

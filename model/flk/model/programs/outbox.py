@@ -7,7 +7,7 @@ from struct import Struct
 
 import msgspec
 
-from flk.model.effects import OUTBOX, Append, Draw, Post, Program, Segments, Sleep
+from flk.model.effects import OUTBOX, Append, Draw, Post, Program, Resume, Segments, Sleep
 from flk.model.frames import Frame
 from flk.model.hlc import Timestamp
 from flk.model.programs.mend import mend
@@ -85,10 +85,15 @@ def pause(attempt: int, chance: float, response: Response | None, policy: Outbox
 
 
 def open_outbox() -> Program[Contents]:
-    """Mend the outbox log and read it: what a restarted agent still has to deliver."""
+    """Mend the outbox log and read it: what a restarted agent still has to deliver.
+
+    The agent's clock goes on after the log's last timestamp, so that no new submission takes the identity of an old one.
+    """
     frames: list[Frame] = []
     for name in (yield from Segments(OUTBOX, after="")):
-        frames += (yield from mend(OUTBOX, name)).frames
+        found = yield from mend(OUTBOX, name)
+        yield from Resume(found.clock)
+        frames += found.frames
     return contents(frames)
 
 
