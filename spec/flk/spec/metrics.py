@@ -1,0 +1,91 @@
+"""The metrics that a node exports and the alerts on them (OBS-1). The table stands in `metrics.toml`."""
+
+import re
+from enum import StrEnum
+from importlib.resources import files
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from flk.spec.template import fill
+
+_NOT_NAMES = re.compile(r'"[^"]*"|\{[^}]*\}|\[[^]]*\]|\b(?:by|without|on|ignoring)\s*\([^)]*\)')
+_NAME = re.compile(r"\b[a-zA-Z_:][\w:]*\b(?!\s*\()")
+_OPERATORS = frozenset({"and", "or", "unless", "bool", "offset"})
+
+
+class Type(StrEnum):
+    """What kind of number a metric is."""
+
+    COUNTER = "counter"
+    GAUGE = "gauge"
+    HISTOGRAM = "histogram"
+
+
+class Severity(StrEnum):
+    """How soon somebody must look: now, within 15 minutes, within the hour, the next day."""
+
+    PAGE = "page"
+    CRITICAL = "critical"
+    WARNING = "warning"
+    INFO = "info"
+
+
+class Metric(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One metric. `buckets` are the upper bounds of a histogram in the metric's unit, without infinity."""
+
+    name: Annotated[str, Meta(pattern="^flk_[a-z_]+$")]
+    type: Type
+    unit: str
+    help: str
+    requirement: str
+    labels: tuple[str, ...] = ()
+    buckets: tuple[float, ...] = ()
+
+
+class External(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A metric that the scraper writes about a node."""
+
+    name: str
+    help: str
+
+
+class Alert(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"hold": "for"}):
+    """A rule: `expr` (PromQL) must be true for the duration `hold`. `action` is the first thing to do."""
+
+    name: Annotated[str, Meta(pattern="^FLK[A-Za-z]+$")]
+    expr: str
+    hold: Annotated[str, Meta(pattern="^[0-9]+[smhd]$")]
+    severity: Severity
+    requirement: str
+    summary: str
+    action: str
+
+    def metrics(self) -> frozenset[str]:
+        """The metrics that `expr` reads: every name in it that is no function, operator or label.
+
+        The series of a histogram go under the histogram's name.
+        """
+        names = set(_NAME.findall(_NOT_NAMES.sub(" ", self.expr))) - _OPERATORS
+        return frozenset(re.sub(r"_(bucket|sum|count)$", "", name) for name in names)
+
+
+class Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The whole table."""
+
+    metric: tuple[Metric, ...]
+    external: tuple[External, ...]
+    alert: tuple[Alert, ...]
+
+
+def parse(text: bytes) -> Table:
+    """The table that a TOML text states, constants filled in. Raises msgspec.ValidationError, or LookupError for a constant."""
+    table = msgspec.toml.decode(text, type=Table)
+    alerts = tuple(msgspec.structs.replace(alert, expr=fill(" ".join(alert.expr.split()))) for alert in table.alert)
+    return msgspec.structs.replace(table, alert=alerts)
+
+
+TABLE = parse(files("flk.spec").joinpath("metrics.toml").read_bytes())
+METRICS = {metric.name: metric for metric in TABLE.metric}
+"""Every metric of a node, by name."""
