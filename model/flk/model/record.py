@@ -15,6 +15,7 @@ from flk.model.refusal import Malformed
 from flk.spec.constants import CONSTANTS
 
 LIMITS = CONSTANTS.record
+_UNKNOWN = "Object contains unknown field `"
 _BAD_FIELD = re.compile(r"`\$\.(\w+)|field `(\w+)`")
 
 
@@ -131,6 +132,9 @@ def _names(scales: tuple[int, ...]) -> frozenset[str]:
 
 
 def _broken_rule(message: str) -> Malformed:
+    if message.startswith(_UNKNOWN):  # first, since the name is the sender's choice and may look like anything
+        name = message.removeprefix(_UNKNOWN).removesuffix(" - at `$.ft`").removesuffix("`")
+        return Malformed("REC-3", f"the field {name!r} is unknown", field=name)
     found = _BAD_FIELD.search(message)
     field = next(filter(None, found.groups())) if found else None
     if field not in LIMITS.requirement:
