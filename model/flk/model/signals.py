@@ -7,7 +7,7 @@ data and are computed there.
 import zlib
 from collections.abc import Iterable, Sequence
 from itertools import combinations
-from math import log2
+from math import log2, prod
 from typing import NamedTuple
 
 import numpy as np
@@ -57,28 +57,41 @@ def coherence(points: Points, seed: int, directions: int = SIGNALS.directions, b
     if not size:
         return Coherence(0.0, (0.0,) * dimensions)
     draws = np.random.RandomState(seed).randn(directions, dimensions)
-    units = [draw / np.sqrt(draw @ draw) for draw in draws]
-    with np.errstate(over="ignore", invalid="ignore"):  # what overflows is refused
-        shares = [_densest(_project(points, unit), bins) / size for unit in units]
-    best = shares.index(max(shares))
-    return Coherence(shares[best], tuple(units[best].tolist()))
+    units = np.array([draw / np.sqrt(draw @ draw) for draw in draws])
+    together = max(1, _BATCH // size)
+    batches = (units[start : start + together] for start in range(0, directions, together))
+    fullest = np.concatenate([_densest(_project(points, batch), bins) for batch in batches])
+    best = int(fullest.argmax())
+    return Coherence(int(fullest[best]) / size, tuple(units[best].tolist()))
 
 
-def _project(points: Points, direction: Points) -> Points:
-    """Dot products summed in the order of the axes, so that no linear-algebra library decides the last bit."""
-    terms = (column * component for column, component in zip(points.T, direction, strict=True))
-    return sum(terms, np.zeros(len(points)))
+_BATCH = 1 << 18  # projections held at a time, so that memory does not grow with the number of directions
 
 
-def _densest(values: Points, bins: int) -> int:
-    """The most values in one of `bins` equal parts of their range; all of them if the range is a point. The last part is closed."""
-    low, high = values.min(), values.max()
-    if not np.isfinite(high - low):
+def _project(points: Points, units: Points) -> Points:
+    """One row of dot products for each direction, summed in the order of the axes, so that no linear-algebra library decides
+    the last bit.
+    """
+    products = (np.multiply.outer(unit, column) for unit, column in zip(units.T, points.T, strict=True))
+    with np.errstate(over="ignore", invalid="ignore"):
+        return sum(products, np.zeros((len(units), len(points))))
+
+
+def _densest(rows: Points, bins: int) -> NDArray[np.int64]:
+    """For each row, the most values in one of `bins` equal parts of its range; all of them if the range is a point.
+
+    The last part is closed.
+    """
+    low, high = rows.min(axis=1), rows.max(axis=1)
+    with np.errstate(over="ignore", invalid="ignore"):
+        extent = high - low
+    if not np.isfinite(extent).all():
         raise ValueError("coh_star: coordinates must be finite, and small enough to add up")
-    if high - low < SIGNALS.min_extent:
-        return len(values)
-    edges = np.linspace(low, high, bins + 1)
-    return int(np.bincount(np.searchsorted(edges[1:-1], values, side="right")).max())
+    inner = np.linspace(low, high, bins + 1)[1:-1, :, np.newaxis]
+    everything = np.full(len(rows), rows.shape[1])
+    beyond = [everything, *(np.count_nonzero(rows >= edge, axis=1) for edge in inner), np.zeros_like(everything)]
+    densest = -np.diff(beyond, axis=0).min(axis=0)
+    return np.where(extent < SIGNALS.min_extent, everything, densest)
 
 
 def compressibility(raw: bytes) -> float:
@@ -102,7 +115,21 @@ def _occupied(points: Points, scale: int) -> int:
         cells = np.floor(points * scale) + 0.0  # -0 and 0 are one cell
     if not np.isfinite(cells).all():
         raise ValueError(f"N_j: every coordinate must be finite, also {scale} times as large")
-    return len(np.unique(cells, axis=0))
+    return _distinct(cells) if len(cells) else 0
+
+
+def _distinct(cells: Points) -> int:
+    """How many different rows there are. Whole numbers in a small box are counted by their place in it, others by sorting."""
+    lowest = cells.min(axis=0)
+    with np.errstate(over="ignore"):
+        box = (cells.max(axis=0) - lowest + 1).tolist()
+    if prod(box) > _SMALL_BOX:
+        return len(np.unique(cells, axis=0))
+    places = np.ravel_multi_index(tuple((cells - lowest).astype(np.int64).T), [int(side) for side in box])
+    return int(np.count_nonzero(np.bincount(places)))
+
+
+_SMALL_BOX = 1 << 16
 
 
 def regime(D_hat: float, coh_star: float) -> Regime:
