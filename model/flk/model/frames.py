@@ -9,6 +9,7 @@ Zeros after the last frame are space that was allocated ahead. The checksum cove
 """
 
 import struct
+from collections.abc import Iterable, Iterator
 from enum import IntEnum
 from hashlib import sha256
 from typing import NamedTuple
@@ -55,7 +56,7 @@ class Head(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Damage(NamedTuple):
-    """Bytes that hold no valid frame although valid frames follow them, or although the segment was sealed."""
+    """Bytes that hold no valid frame although valid frames follow them or a seal precedes them; or a seal over other bytes."""
 
     offset: int
     length: int
@@ -65,8 +66,8 @@ class Scan(NamedTuple):
     """What a segment's bytes say.
 
     `end` is the offset after the last valid frame; `torn` the number of bytes after it that are neither frame nor zeros
-    (a write cut short, WAL-3). `damage` lists what is corrupt in the middle (WAL-4). `sealed` holds only if the seal's
-    digest matches. `clock` is the latest timestamp in it, that of the head included.
+    (a write cut short, WAL-3). `damage` lists what is corrupt in the middle (WAL-4). `sealed` holds only if the last frame
+    is a seal, its digest matches and there is no damage. `clock` is the latest timestamp in it, that of the head included.
     """
 
     head: Head | None
@@ -123,33 +124,23 @@ def seal(content: bytes) -> bytes:
 
 def scan(content: bytes) -> Scan:
     """Read a segment, whatever has happened to its bytes."""
-    head: Head | None = None
-    frames: list[Frame] = []
-    damage: list[Damage] = []
-    sealed = False
-    clock = ZERO
-    end = position = _after_magic(content)
-    while position < len(content) and not sealed:
-        found = _frame_at(content, position)
-        if found is None:
-            if not content[position] and not content[position:].strip(b"\0"):
-                break
-            position = _next_frame(content, position)
-            continue
-        if position > end:
-            damage.append(Damage(end, position - end))
-        kind, frame, after = found
-        if kind is Kind.HEAD:
-            head = _head(frame.payload)
-        elif kind is Kind.DATA:
-            frames.append(frame)
-        elif frame.payload == sha256(content[:position]).digest():
-            sealed = True
-        clock = max(clock, frame.timestamp)
-        end = position = after
-    rest = content[end:]
-    torn = len(rest.rstrip(b"\0"))
-    return Scan(head, tuple(frames), end, torn, tuple(damage), sealed, clock)
+    found = tuple(_valid_frames(content))
+    ends = [_after_magic(content), *(place.end for place in found)]
+    gaps = [Damage(end, place.start - end) for end, place in zip(ends, found, strict=False) if place.start > end]
+    damage = gaps or [Damage(place.start, place.end - place.start) for place in _wrong_seals(content, found)]
+    sealed = bool(found) and found[-1].kind is Kind.SEAL and not damage
+    torn = len(content[ends[-1] :].rstrip(b"\0"))
+    if sealed and torn:
+        damage, sealed, torn = [Damage(ends[-1], torn)], False, 0
+    return Scan(
+        head=next((_head(place.frame.payload) for place in found if place.kind is Kind.HEAD), None),
+        frames=tuple(place.frame for place in found if place.kind is Kind.DATA),
+        end=ends[-1],
+        torn=torn,
+        damage=tuple(damage),
+        sealed=sealed,
+        clock=max((place.frame.timestamp for place in found), default=ZERO),
+    )
 
 
 def sealed_frames(name: str, content: bytes) -> tuple[Frame, ...]:
@@ -174,8 +165,41 @@ def _head(payload: bytes) -> Head | None:
         return None
 
 
-def _frame_at(content: bytes, position: int) -> tuple[Kind, Frame, int] | None:
-    """The valid frame at `position` and the offset after it, or None."""
+class _Place(NamedTuple):
+    """A valid frame, and where it stands."""
+
+    start: int
+    end: int
+    kind: Kind
+    frame: Frame
+
+
+def _valid_frames(content: bytes) -> Iterator[_Place]:
+    position = _after_magic(content)
+    while position < len(content):
+        place = _frame_at(content, position)
+        if place is not None:
+            yield place
+            position = place.end
+        elif not content[position] and not content[position:].strip(b"\0"):
+            return
+        else:
+            position = _next_frame(content, position)
+
+
+def _wrong_seals(content: bytes, found: Iterable[_Place]) -> Iterator[_Place]:
+    """Seals over other bytes than those before them."""
+    digest, digested = sha256(), 0
+    for place in found:
+        if place.kind is Kind.SEAL:
+            digest.update(content[digested : place.start])
+            digested = place.start
+            if place.frame.payload != digest.digest():
+                yield place
+
+
+def _frame_at(content: bytes, position: int) -> _Place | None:
+    """The valid frame at `position`, if there is one."""
     start = position + _PREFIX.size
     if start + _INNER.size > len(content):
         return None
@@ -186,7 +210,7 @@ def _frame_at(content: bytes, position: int) -> tuple[Kind, Frame, int] | None:
     kind, timestamp = _INNER.unpack_from(content, start)
     if kind not in _KINDS or extend(value(content[position : position + 4]), content[start:end]) != checksum:
         return None
-    return _KINDS[kind], Frame(Timestamp(timestamp), content[start + _INNER.size : end]), end
+    return _Place(position, end, _KINDS[kind], Frame(Timestamp(timestamp), content[start + _INNER.size : end]))
 
 
 _KINDS = {int(kind): kind for kind in Kind}
