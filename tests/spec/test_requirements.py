@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from flk.spec.constants import CONSTANTS
-from flk.spec.requirements import AREAS, CatalogueError, Level, catalogue, parse
+from flk.spec.errors import UnusableInput
+from flk.spec.requirements import AREAS, Level, catalogue, parse
 from flk.spec.template import fill
 
 ROOT = Path(__file__).parents[2]
@@ -77,7 +78,7 @@ def test_no_sentence_is_said_twice() -> None:
 def test_a_mistake_is_named_with_its_file_its_id_and_its_field(sound: str, broken: str, complaint: str) -> None:
     """Whoever edits a file of requirements learns from the message where the mistake is."""
     assert parse("ring", SOUND)[0].level is Level.MUST
-    with pytest.raises(CatalogueError) as raised:
+    with pytest.raises(UnusableInput) as raised:
         parse("ring", SOUND.replace(sound, broken, 1))
     assert complaint in str(raised.value)
 

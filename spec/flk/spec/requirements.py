@@ -12,6 +12,7 @@ from importlib.resources import files
 
 import msgspec
 
+from flk.spec.errors import UnusableInput
 from flk.spec.template import fill
 
 AREAS = {
@@ -59,13 +60,9 @@ class Requirement(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     evidence: tuple[str, ...]
 
 
-class CatalogueError(ValueError):
-    """A mistake in a catalogue file. Names the file, the requirement and the field."""
-
-
 @cache
 def catalogue() -> tuple[Requirement, ...]:
-    """All requirements, area by area. Raises CatalogueError for a mistake in a file."""
+    """All requirements, area by area. Raises UnusableInput, which names file, id and field, for a mistake in a file."""
     folder = files("flk.spec").joinpath("requirements")
     return tuple(
         requirement for area in AREAS for requirement in parse(area, folder.joinpath(f"{area}.toml").read_text("utf-8"))
@@ -73,14 +70,14 @@ def catalogue() -> tuple[Requirement, ...]:
 
 
 def parse(area: str, text: str) -> tuple[Requirement, ...]:
-    """The requirements that the text of an area's file states. Raises CatalogueError."""
+    """The requirements that the text of an area's file states. Raises UnusableInput."""
     file = f"{area}.toml"
     try:
         tables = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise CatalogueError(f"{file}: not TOML: {error}") from None
+        raise UnusableInput(f"{file}: not TOML: {error}") from None
     if tables.keys() != {"requirement"} or not isinstance(tables["requirement"], list):
-        raise CatalogueError(f"{file}: only [[requirement]] tables may stand here")
+        raise UnusableInput(f"{file}: only [[requirement]] tables may stand here")
     return tuple(
         _requirement(file, f"{AREAS[area]}-{number}", table)
         for number, table in enumerate(tables["requirement"], start=1)
@@ -92,9 +89,9 @@ def _requirement(file: str, due: str, table: dict[str, object]) -> Requirement:
     try:
         stated = msgspec.convert(table, Requirement)
     except msgspec.ValidationError as error:
-        raise CatalogueError(f"{file}: {table.get('id', due)}: {error}") from None
+        raise UnusableInput(f"{file}: {table.get('id', due)}: {error}") from None
     for field, complaint in _complaints(stated, due):
-        raise CatalogueError(f"{file}: {stated.id}: {field}: {complaint}")
+        raise UnusableInput(f"{file}: {stated.id}: {field}: {complaint}")
     return msgspec.structs.replace(
         stated, text=_prose(stated.text), rationale=_prose(stated.rationale), source=_prose(stated.source)
     )
