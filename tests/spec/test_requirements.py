@@ -71,6 +71,7 @@ def test_no_sentence_is_said_twice() -> None:
         ("tests/model/test_ring.py::test_placement", "", "ring.toml: RNG-1: evidence: 'test ' is not KIND NAME"),
         ('["test', '["proof x", "proof x", "test', "ring.toml: RNG-1: evidence: names the same evidence twice"),
         ("[[requirement]]", "[[requirement]", "ring.toml: not TOML: "),
+        (SOUND, "requirement = [1]", "ring.toml: RNG-1: Expected `object`, got `int`"),
         ("[[requirement]]", "[[requirements]]", "ring.toml: only [[requirement]] tables may stand here"),
         ("[[requirement]]", "[requirement]", "ring.toml: only [[requirement]] tables may stand here"),
     ],

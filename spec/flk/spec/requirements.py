@@ -84,12 +84,13 @@ def parse(area: str, text: str) -> tuple[Requirement, ...]:
     )
 
 
-def _requirement(file: str, due: str, table: dict[str, object]) -> Requirement:
+def _requirement(file: str, due: str, table: object) -> Requirement:
     """The requirement of one table, whose id must be the one that is `due` at its place."""
     try:
         stated = msgspec.convert(table, Requirement)
     except msgspec.ValidationError as error:
-        raise UnusableInput(f"{file}: {table.get('id', due)}: {error}") from None
+        name = table.get("id", due) if isinstance(table, dict) else due
+        raise UnusableInput(f"{file}: {name}: {error}") from None
     for field, complaint in _complaints(stated, due):
         raise UnusableInput(f"{file}: {stated.id}: {field}: {complaint}")
     return msgspec.structs.replace(
