@@ -16,7 +16,8 @@ from flk.spec.constants import CONSTANTS
 
 LIMITS = CONSTANTS.record
 _UNKNOWN = "Object contains unknown field `"
-_BAD_FIELD = re.compile(r"`\$\.(\w+)|field `(\w+)`")
+_MISSING = re.compile(r"Object missing required field `(\w+)`")
+_PLACE = " - at `$."
 
 
 class Regime(StrEnum):
@@ -135,12 +136,13 @@ def _broken_rule(message: str) -> Malformed:
     if message.startswith(_UNKNOWN):  # first, since the name is the sender's choice and may look like anything
         name = message.removeprefix(_UNKNOWN).removesuffix(" - at `$.ft`").removesuffix("`")
         return Malformed("REC-3", f"the field {name!r} is unknown", field=name)
-    found = _BAD_FIELD.search(message)
-    field = next(filter(None, found.groups())) if found else None
-    if field not in LIMITS.requirement:
-        return Malformed("REC-3" if field else "REC-1", message, field=field)
-    absent = "missing required" in message
-    return Malformed("REC-3" if absent else LIMITS.requirement[field], message, field=field)
+    if absent := _MISSING.match(message):
+        return Malformed("REC-3", message, field=absent[1])
+    _, at, path = message.rpartition(_PLACE)  # the last, since the message may quote the sender before it
+    if not at:
+        return Malformed("REC-1", message)
+    field = re.split(r"\W", path, maxsplit=1)[0]
+    return Malformed(LIMITS.requirement[field], message, field=field)
 
 
 _RECORD_KEYS = len(Pcs.__struct_fields__) + len(Fault.__struct_fields__)
@@ -158,7 +160,8 @@ def _refuse_repeated_keys(body: bytes, record: Pcs) -> None:
 
 
 def _distinct(pairs: list[tuple[str, object]]) -> None:
-    keys = [key for key, _ in pairs]
-    for key in keys:
-        if keys.count(key) > 1:
+    seen: set[str] = set()
+    for key, _ in pairs:
+        if key in seen:
             raise Malformed("REC-2", f"the key {key!r} occurs more than once", field=key)
+        seen.add(key)
