@@ -1,6 +1,9 @@
-"""The command's tree: one module for each group of subcommands."""
+"""The command's tree: one module for each subcommand, or for each group of them."""
 
 import typer
+
+MODULES = ("prove", "spec")
+"""Modules of this package that add themselves to `app` when imported, in the order in which `flk --help` lists them."""
 
 app = typer.Typer(
     name="flk",
