@@ -1,0 +1,58 @@
+"""Records: identity, validity, digest, judgement (ID-*, REC-*, DUP-3, JDG-*)."""
+
+from typing import Annotated
+
+from msgspec import Meta
+
+from flk.conformance.operations.forms import Form
+from flk.model import identity
+from flk.model.entry import Outcome
+from flk.model.entry import content_digest as model_digest
+from flk.model.judgement import judge as model_judge
+from flk.model.record import Pcs, decode
+
+
+class Triple(Form, frozen=True):
+    """What an id is made of."""
+
+    merkle_root: str
+    epoch: Annotated[int, Meta(ge=0)]
+    shard_id: str
+
+
+class Body(Form, frozen=True):
+    """The body of a submission: `body` as text, or `body_base64` where it is not UTF-8."""
+
+    body: str = ""
+    body_base64: bytes = b""
+
+    def content(self) -> bytes:
+        """The bytes."""
+        return self.body_base64 or self.body.encode()
+
+
+class ValidRecord(Form, frozen=True):
+    """A record that breaks no rule; its signature is not looked at."""
+
+    record: Pcs
+
+
+def pcs_id(given: Triple) -> str:
+    """The id that belongs to the triple."""
+    return identity.pcs_id(given.merkle_root, given.epoch, given.shard_id)
+
+
+def validate(given: Body) -> bool:
+    """True for a valid record; else the requirement it breaks and the field at fault. No case breaks two rules."""
+    decode(given.content())
+    return True
+
+
+def content_digest(given: ValidRecord) -> str:
+    """The digest that tells equivocation from delivery again."""
+    return model_digest(given.record)
+
+
+def judge(given: ValidRecord) -> Outcome:
+    """The outcome."""
+    return model_judge(given.record)

@@ -1,0 +1,158 @@
+"""The SDK protocol: one JSON object to a line, from the kit to a subject's stdin and back from its stdout.
+
+The message forms are the classes below; `protocol.schema.json` is made of them, for readers in other languages.
+`conformance/PROTOCOL.md` tells the whole story.
+"""
+
+from collections.abc import Mapping
+from typing import Annotated, TypeAlias, TypeVar
+
+import msgspec
+from msgspec import UNSET, Meta, Raw, UnsetType
+
+VERSION = 1
+WINDOW = 64
+"""At most this many cases are with a subject at once; it may answer them in any order."""
+
+Seq = Annotated[int, Meta(ge=0)]
+Sentence = Annotated[str, Meta(min_length=1)]
+
+
+class Message(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """One line."""
+
+
+class Kit(Message, frozen=True):
+    """Who asks: the protocol it speaks and its own version."""
+
+    protocol: int
+    kit: str
+
+
+class Subject(Message, frozen=True):
+    """Who answers. `operations` are those it offers. `declined` gives, for an operation or a flag, the reason why its cases do not
+    apply: these are left out and held against nobody.
+    """
+
+    protocol: int
+    name: Sentence
+    language: Sentence
+    operations: tuple[str, ...]
+    version: str = ""
+    issues: str = ""
+    declined: dict[str, Sentence] = msgspec.field(default_factory=dict)
+
+
+class KitHello(Message, frozen=True):
+    """The first line of the kit."""
+
+    hello: Kit
+
+
+class SubjectHello(Message, frozen=True):
+    """The subject's answer to it."""
+
+    hello: Subject
+
+
+class Run(Message, frozen=True):
+    """A case: `run` is its number, which the answer carries as `seq`."""
+
+    run: Seq
+    operation: str
+    input: Raw
+
+
+class Value(Message, frozen=True):
+    """The operation's value."""
+
+    seq: Seq
+    value: Raw
+
+
+class Error(Message, frozen=True):
+    """The input breaks the requirement named; `field` is the record's field at fault, where the operation asks for one."""
+
+    seq: Seq
+    error: Annotated[str, Meta(pattern=r"^[A-Z0-9]+-[0-9]+$")]
+    field: str | UnsetType | None = UNSET
+
+
+class Skip(Message, frozen=True):
+    """The subject cannot answer this case, and says why."""
+
+    seq: Seq
+    skip: Sentence
+
+
+class Crash(Message, frozen=True):
+    """The subject failed on this case and lives on."""
+
+    seq: Seq
+    crash: Sentence
+
+
+class Bye(Message, frozen=True):
+    """The kit's last line, and the subject's last line in return."""
+
+    bye: dict[str, str]
+
+
+Request: TypeAlias = KitHello | Run | Bye
+Reply: TypeAlias = SubjectHello | Value | Error | Skip | Crash | Bye
+
+_REQUESTS: dict[str, type[Request]] = {"hello": KitHello, "run": Run, "bye": Bye}
+_REPLIES: dict[str, type[Reply]] = {
+    "hello": SubjectHello,
+    "value": Value,
+    "error": Error,
+    "skip": Skip,
+    "crash": Crash,
+    "bye": Bye,
+}
+M = TypeVar("M", bound=Message)
+
+
+class NotAMessage(ValueError):
+    """A line is no message of the protocol. Says what is wrong with it."""
+
+
+def write(message: Message) -> bytes:
+    """The line that carries a message."""
+    return msgspec.json.encode(message) + b"\n"
+
+
+def read_request(line: bytes) -> Request:
+    """The kit's message on a line. Raises NotAMessage."""
+    return _read(line, _REQUESTS)
+
+
+def read_reply(line: bytes) -> Reply:
+    """The subject's message on a line. Raises NotAMessage."""
+    return _read(line, _REPLIES)
+
+
+def _read(line: bytes, forms: Mapping[str, type[M]]) -> M:
+    """The one key that only one form has tells which form it is."""
+    try:
+        keys = msgspec.json.decode(line, type=dict[str, Raw]).keys() & forms.keys()
+        if len(keys) != 1:
+            raise NotAMessage(f"a message has exactly one of the keys {', '.join(forms)}")
+        return msgspec.json.decode(line, type=forms[keys.pop()])
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise NotAMessage(str(error)) from None
+
+
+def schema() -> dict[str, object]:
+    """The message forms as JSON Schema: `$defs/request` and `$defs/reply` are what goes down and what comes up."""
+    requests, replies = tuple(_REQUESTS.values()), tuple(_REPLIES.values())
+    _, forms = msgspec.json.schema_components([*requests, *replies], ref_template="#/$defs/{name}")
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": f"The SDK protocol of the conformance kit, version {VERSION}",
+        "$defs": {**forms, "request": _one_of(requests), "reply": _one_of(replies)},
+    }
+
+
+def _one_of(forms: tuple[type[Message], ...]) -> dict[str, object]:
+    return {"oneOf": [{"$ref": f"#/$defs/{form.__name__}"} for form in forms]}
