@@ -2,7 +2,7 @@
 
 import typer
 
-MODULES = ("prove", "spec")
+MODULES = ("prove", "spec", "agent")
 """Modules of this package that add themselves to `app` when imported, in the order in which `flk --help` lists them."""
 
 app = typer.Typer(

@@ -1,0 +1,95 @@
+"""Real data that come with a dependency: matplotlib ships them as samples, so no download is needed.
+
+`jacksboro-fault`  A survey of the Jacksboro fault in the Appalachians: 344 x 403 elevations, three arc-seconds apart. A point is a
+                   cell: metres east, metres north, metres above the sea. A record summarises a square window of cells.
+`goog-prices`      A stream in time: open, high, low and close of one share on 1047 trading days from August 2004, in dollars.
+                   A record summarises a quarter of a year.
+
+By the rule of SIG-4 every record of both is mixed: no window gathers 70 % of its points in a twentieth of any projection's
+range, and none fills space so fast that its slope reaches 2.6.
+"""
+
+from collections.abc import Callable, Iterator
+from functools import cache
+from itertools import product
+from math import cos, radians
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+
+from flk.impl.agent import SEED
+from flk.impl.agent.sources import open_source
+from flk.impl.agent.windows import Window, records, windows
+from flk.model.record import Pcs, encode
+from flk.model.signals import Points
+from flk.model.signing import Signer
+from flk.model.submission import Submission
+from flk.model.summary import signed
+from flk.spec.constants import CONSTANTS
+from flk.spec.errors import UnusableInput
+
+SENT_AT = "2026-01-01T00:00:00Z"  # of records that must be the same on every run
+METRES_PER_DEGREE = 111_195.0  # of latitude, on a sphere of the Earth's mean radius, 6371 km
+TILE_CELLS, TILE_STRIDE = 24, 8  # a window of 1.8 km by 2.2 km; a cell lies in up to nine of them
+PRICES = ("open", "high", "low", "close")
+QUARTER_DAYS, WEEK_DAYS = 63, 5  # trading days
+
+
+def terrain() -> Points:
+    """The Jacksboro fault: `[row, column]` is a cell's point, metres east and north of the south-west corner and above the sea.
+
+    Rows run from north to south. The file gives degrees, which become metres on a sphere, to the decimetre.
+    """
+    with np.load(_sample("jacksboro_fault_dem.npz")) as survey:
+        elevation = survey["elevation"].astype(np.float64)
+        dx, dy, south, north = (
+            float(survey[name]) for name in ("dx", "dy", "ymax", "ymin")
+        )  # the file's ymin is in the north
+    rows, columns = elevation.shape
+    east = (np.arange(columns) + 0.5) * dx * METRES_PER_DEGREE * cos(radians((south + north) / 2))
+    up = (np.arange(rows)[::-1] + 0.5) * dy * METRES_PER_DEGREE
+    return np.stack(np.broadcast_arrays(east.round(1), up.round(1)[:, np.newaxis], elevation), axis=-1)
+
+
+def tiles(field: Points, name: str) -> Iterator[Window]:
+    """Overlapping square windows of a field of points, row by row. The shard is the tile's place, the epoch its number."""
+    rows, columns, dimensions = field.shape
+    corners = product(range(0, rows - TILE_CELLS + 1, TILE_STRIDE), range(0, columns - TILE_CELLS + 1, TILE_STRIDE))
+    for number, (row, column) in enumerate(corners):
+        tile = field[row : row + TILE_CELLS, column : column + TILE_CELLS]
+        yield Window(f"{name}-r{row:03d}-c{column:03d}", number, tile.reshape(-1, dimensions))
+
+
+def prices() -> Iterator[Window]:
+    """A quarter of a year of daily prices, every week."""
+    source = open_source(_sample("goog.npz"), PRICES)
+    return windows(source, "goog-prices", QUARTER_DAYS, WEEK_DAYS)
+
+
+DATASETS: dict[str, Callable[[], Iterator[Window]]] = {
+    "jacksboro-fault": lambda: tiles(terrain(), "jacksboro"),
+    "goog-prices": prices,
+}
+
+
+def cut(name: str) -> Iterator[Window]:
+    """The windows of a data set. Raises UnusableInput if there is none of that name."""
+    if name not in DATASETS:
+        raise UnusableInput(f"there is no data set {name!r}; there are: {', '.join(DATASETS)}")
+    return DATASETS[name]()
+
+
+@cache
+def unsigned(name: str) -> tuple[Pcs, ...]:
+    """The data set's records, the same on every run."""
+    return tuple(records(cut(name), seed=SEED, sent_at=SENT_AT))
+
+
+def submissions(name: str, key: Signer, tenant: str = CONSTANTS.node.default_tenant) -> tuple[Submission, ...]:
+    """The data set's records, signed and ready to send: compact JSON, byte for byte the same for the same key."""
+    return tuple(Submission(tenant, encode(signed(record, key))) for record in unsigned(name))
+
+
+def _sample(name: str) -> Path:
+    return Path(matplotlib.get_data_path()) / "sample_data" / name

@@ -1,0 +1,177 @@
+"""Delivering what an outbox holds: several submissions in flight, each carried by the model's `deliver`."""
+
+from collections import Counter
+from collections.abc import Generator, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import chain
+from queue import Empty, SimpleQueue
+from random import random
+from threading import TIMEOUT_MAX, Event, local
+from types import TracebackType
+from typing import Any, NamedTuple, Self
+
+from flk.impl.agent import WORKERS
+from flk.impl.agent.outbox import Outbox
+from flk.impl.agent.service import Connection, Service
+from flk.model.effects import Draw, Effect, Post, Sleep
+from flk.model.programs.outbox import POLICY, Delivery, Queued, deliver, queue
+from flk.model.runtime import run
+from flk.model.submission import Response, Submission
+from flk.spec.constants import Outbox as Policy
+
+MAX_HELD = 4096  # submissions in memory that wait for a worker; computing more of them waits until there is room
+
+
+class Settled(NamedTuple):
+    """How one delivery ended, after how many posts, and the last answer (None if none came)."""
+
+    item: Queued
+    delivery: Delivery
+    posts: int
+    response: Response | None
+
+
+@dataclass
+class Tally:
+    """What became of the submissions of a run. `queued` counts those that waited from earlier runs, too."""
+
+    queued: int = 0
+    acknowledged: Counter[int] = field(default_factory=Counter)  # by status
+    dead: int = 0
+    retries: int = 0
+
+    def add(self, event: Queued | Settled) -> None:
+        """Count one event of `deliver_all`."""
+        if isinstance(event, Queued):
+            self.queued += 1
+            return
+        self.retries += max(0, event.posts - 1)
+        self.dead += event.delivery is Delivery.DEAD
+        if event.delivery is Delivery.ACKNOWLEDGED and event.response is not None:
+            self.acknowledged[event.response.status] += 1
+
+    @property
+    def pending(self) -> int:
+        """How many still wait in the outbox."""
+        return self.queued - self.acknowledged.total() - self.dead
+
+
+def deliver_all(
+    outbox: Outbox,
+    service: Service,
+    submissions: Iterable[Submission] = (),
+    workers: int = WORKERS,
+    policy: Policy = POLICY,
+) -> Generator[Queued | Settled, None, None]:
+    """Queue the submissions and deliver them, after those that were pending already; each event as it happens.
+
+    When as many deliveries in a row as there are workers came to no verdict, the service is taken to be out of reach: the rest is
+    queued and left pending. Closing the iterator stops at once; what is not settled stays pending.
+    """
+    with _Couriers(outbox, service, workers, policy) as couriers:
+        for item in chain(outbox.pending, (run(queue(submission), outbox.perform) for submission in submissions)):
+            yield item
+            couriers.hand(item)
+            yield from couriers.settled(wait=couriers.held >= MAX_HELD)
+        while couriers.held:
+            yield from couriers.settled(wait=True)
+
+
+class Interrupted(Exception):
+    """The run is over. What was being delivered stays queued."""
+
+
+class _Courier:
+    """Carries one submission at a time over a connection of its own."""
+
+    def __init__(self, outbox: Outbox, connection: Connection, stop: Event, policy: Policy) -> None:
+        self.connection = connection
+        self._outbox = outbox
+        self._stop = stop
+        self._policy = policy
+        self._posts = 0
+        self._response: Response | None = None
+
+    def carry(self, item: Queued) -> Settled:
+        self._posts, self._response = 0, None
+        try:
+            delivery = run(deliver(item, self._policy), self._perform)
+        except Interrupted:
+            delivery = Delivery.POSTPONED
+        return Settled(item, delivery, self._posts, self._response)
+
+    def _perform(self, effect: Effect[Any]) -> Any:
+        if isinstance(effect, Post):
+            return self._post(effect.submission)
+        if isinstance(effect, Sleep):
+            self._stop.wait(min(effect.seconds, TIMEOUT_MAX))
+            return None
+        return random() if isinstance(effect, Draw) else self._outbox.perform(effect)
+
+    def _post(self, submission: Submission) -> Response | None:
+        if self._stop.is_set():
+            raise Interrupted
+        self._posts += 1
+        self._response = self.connection.post(submission)
+        return self._response
+
+
+class _Couriers:
+    """The workers of one run, the submissions they hold, and when they have had enough."""
+
+    def __init__(self, outbox: Outbox, service: Service, workers: int, policy: Policy) -> None:
+        self.held = 0
+        self._outbox = outbox
+        self._service = service
+        self._policy = policy
+        self._stop = Event()
+        self._connections: list[Connection] = []
+        self._own = local()
+        self._done: SimpleQueue[Future[Settled]] = SimpleQueue()
+        self._patience = self._workers = workers
+        self._pool = ThreadPoolExecutor(workers, "courier", self._begin)
+
+    def hand(self, item: Queued) -> None:
+        """Have the item delivered by the next worker who is free."""
+        self.held += 1
+        self._pool.submit(self._carry, item).add_done_callback(self._done.put)
+
+    def settled(self, *, wait: bool) -> Iterator[Settled]:
+        """The deliveries that have ended; with `wait`, at least one. Raises what broke a worker."""
+        try:
+            while True:
+                done = self._done.get(block=wait)
+                wait = False
+                self.held -= 1
+                yield self._judged(done.result())
+        except Empty:
+            return
+
+    def _judged(self, settled: Settled) -> Settled:
+        self._patience = self._patience - 1 if settled.delivery is Delivery.POSTPONED else self._workers
+        if not self._patience:
+            self._stop.set()
+        return settled
+
+    def _begin(self) -> None:
+        connection = self._service.connection(self._policy.timeout_seconds)
+        self._connections.append(connection)
+        self._own.courier = _Courier(self._outbox, connection, self._stop, self._policy)
+
+    def _carry(self, item: Queued) -> Settled:
+        courier: _Courier = self._own.courier
+        return courier.carry(item)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop.set()
+        for connection in self._connections:
+            connection.end()
+        self._pool.shutdown(cancel_futures=True)
+        for connection in self._connections:
+            connection.close()

@@ -1,0 +1,95 @@
+"""One connection to the service: posts submissions and reads answers. No answer is an answer too: None."""
+
+import time
+from contextlib import suppress
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+from http.client import HTTPConnection, HTTPException, HTTPSConnection, NotConnected
+from socket import SHUT_RDWR
+from urllib.parse import urlsplit
+
+from flk.model.submission import Response, Submission
+from flk.spec.errors import UnusableInput
+
+SUBMIT_PATH = "/v1/pcs/submit"
+_CONNECTIONS = {"http": HTTPConnection, "https": HTTPSConnection}
+
+
+class Service:
+    """Where the service is. Raises UnusableInput unless `url` is that of an HTTP service."""
+
+    def __init__(self, url: str) -> None:
+        try:
+            parts = urlsplit(url)
+            self.host, self.port = parts.hostname or "", parts.port
+        except ValueError as error:
+            raise UnusableInput(f"--to {url}: {error}") from None
+        if parts.scheme not in _CONNECTIONS or not self.host or parts.query or parts.fragment:
+            raise UnusableInput(f"--to {url}: not the address of a service; it reads like http://127.0.0.1:8080")
+        self.scheme = parts.scheme
+        self.path = parts.path.rstrip("/") + SUBMIT_PATH
+
+    def connection(self, timeout: float) -> "Connection":
+        """A connection of its own, for one thread at a time; `timeout` in seconds for each step of an exchange."""
+        return Connection(_CONNECTIONS[self.scheme](self.host, self.port, timeout=timeout), self.path)
+
+
+class Connection:
+    """A connection that stays open between posts, and opens again when it was lost."""
+
+    def __init__(self, http: HTTPConnection, path: str) -> None:
+        self._http = http
+        self._path = path
+        self._ended = False
+
+    def post(self, submission: Submission) -> Response | None:
+        """The service's answer, None if none came.
+
+        A connection that had been idle may have been closed at the other end; then the post is made again on a new one.
+        """
+        was_idle = self._http.sock is not None
+        try:
+            return self._exchange(submission)
+        except ConnectionError:
+            return self.post(submission) if was_idle else None
+        except (OSError, HTTPException):
+            return None
+
+    def end(self) -> None:
+        """Break the connection off for good, from whatever thread: a post under way gets no answer."""
+        self._ended = True
+        if (sock := self._http.sock) is not None:
+            with suppress(OSError):
+                sock.shutdown(SHUT_RDWR)
+
+    def close(self) -> None:
+        """Release the connection, once nobody posts any more."""
+        self._http.close()
+
+    def _exchange(self, submission: Submission) -> Response:
+        headers = {"Content-Type": "application/json", "X-Tenant-Id": submission.tenant}
+        try:
+            if self._ended:
+                raise NotConnected
+            self._http.request("POST", self._path, submission.body, headers)
+            answer = self._http.getresponse()
+            return Response(answer.status, answer.read(), retry_after(answer.getheader("Retry-After"), time.time()))
+        except (OSError, HTTPException):
+            self._http.close()
+            raise
+
+
+def retry_after(value: str | None, now: float) -> float | None:
+    """Seconds that a `Retry-After` header asks for at wall time `now`: whole seconds or a date (RFC 9110 section 10.2.3).
+
+    None if the header is absent or is neither.
+    """
+    if value is None:
+        return None
+    if value.isascii() and value.isdigit():
+        return float(value)
+    try:
+        moment = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    return max(0.0, moment.replace(tzinfo=moment.tzinfo or UTC).timestamp() - now)
