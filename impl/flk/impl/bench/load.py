@@ -1,0 +1,132 @@
+"""A load generator: keep-alive connections, one request at a time on each, every latency kept.
+
+Requests are encoded beforehand, so that on a small machine the server gets the processor and not its client.
+"""
+
+import asyncio
+import re
+from collections import Counter
+from collections.abc import Sequence
+from time import perf_counter
+from typing import NamedTuple
+
+import numpy as np
+import uvloop
+from numpy.typing import NDArray
+
+from flk.model.submission import Submission
+
+_LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)\r\n", re.IGNORECASE)
+_HEAD_END = b"\r\n\r\n"
+
+
+class Load(NamedTuple):
+    """What a run of requests met: how many of each status, seconds in all, seconds of each request, bodies in order of request."""
+
+    statuses: Counter[int]
+    seconds: float
+    latencies: NDArray[np.float64]
+    bodies: dict[int, bytes]
+
+    @property
+    def rate(self) -> float:
+        """Answers a second."""
+        return len(self.latencies) / self.seconds
+
+    def quantile(self, q: float) -> float:
+        """Seconds within which a share `q` of the requests was answered."""
+        return float(np.quantile(self.latencies, q))
+
+
+def encode_request(submission: Submission, host: str) -> bytes:
+    """A submission as the bytes of an HTTP/1.1 request."""
+    head = (
+        f"POST /v1/pcs/submit HTTP/1.1\r\nHost: {host}\r\nX-Tenant-Id: {submission.tenant}\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {len(submission.body)}\r\n\r\n"
+    )
+    return head.encode() + submission.body
+
+
+def drive(host: str, port: int, requests: Sequence[bytes], connections: int, keep_every: int = 100) -> Load:
+    """Send all requests over that many connections; keep the body of every `keep_every`-th answer.
+
+    Raises ConnectionError if the server closes a connection that still has requests to send.
+    """
+    return uvloop.run(_drive(host, port, requests, connections, keep_every))
+
+
+async def _drive(host: str, port: int, requests: Sequence[bytes], connections: int, keep_every: int) -> Load:
+    run = _Run(requests, keep_every, asyncio.get_running_loop().create_future())
+    clients = [await _connect(run, host, port) for _ in range(connections)]
+    started = perf_counter()
+    for client in clients:
+        client.send_next()
+    await run.done
+    seconds = perf_counter() - started
+    for client in clients:
+        client.transport.close()
+    return Load(run.statuses, seconds, run.latencies, run.bodies)
+
+
+async def _connect(run: "_Run", host: str, port: int) -> "_Client":
+    client = _Client(run)
+    client.transport, _ = await asyncio.get_running_loop().create_connection(lambda: client, host, port)
+    return client
+
+
+class _Run:
+    """Requests not yet sent, answers received."""
+
+    def __init__(self, requests: Sequence[bytes], keep_every: int, done: "asyncio.Future[None]") -> None:
+        self.requests = requests
+        self.keep_every = keep_every
+        self.done = done
+        self.sent = 0
+        self.answered = 0
+        self.statuses: Counter[int] = Counter()
+        self.latencies = np.zeros(len(requests))
+        self.bodies: dict[int, bytes] = {}
+
+    def answer(self, index: int, status: int, latency: float, body: bytes) -> None:
+        self.statuses[status] += 1
+        self.latencies[index] = latency
+        if not index % self.keep_every:
+            self.bodies[index] = body
+        self.answered += 1
+        if self.answered == len(self.requests) and not self.done.done():
+            self.done.set_result(None)
+
+
+class _Client(asyncio.Protocol):
+    """One connection, one request in flight."""
+
+    transport: asyncio.Transport
+
+    def __init__(self, run: _Run) -> None:
+        self._run = run
+        self._received = b""
+        self._index = -1
+        self._sent_at = 0.0
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if not self._run.done.done():
+            self._run.done.set_exception(exc or ConnectionError("the server closed a connection under load"))
+
+    def send_next(self) -> None:
+        run = self._run
+        if run.sent < len(run.requests):
+            self._index, run.sent = run.sent, run.sent + 1
+            self._sent_at = perf_counter()
+            self.transport.write(run.requests[self._index])
+
+    def data_received(self, data: bytes) -> None:
+        received = self._received + data if self._received else data
+        head_end = received.find(_HEAD_END)
+        length = _LENGTH.search(received, 0, head_end + 2) if head_end >= 0 else None
+        if length is None or len(received) < head_end + len(_HEAD_END) + int(length[1]):
+            self._received = received
+            return
+        self._received = b""
+        latency = perf_counter() - self._sent_at
+        self._run.answer(self._index, int(received[9:12]), latency, received[head_end + len(_HEAD_END) :])
+        self.send_next()
