@@ -6,8 +6,9 @@ The simulator wraps the same parts in time and faults.
 
 from collections.abc import Callable, Mapping
 from random import Random
-from typing import Any, NoReturn
+from typing import Any
 
+from flk.model.admission import admit, require_level, unavailable
 from flk.model.effects import (
     INBOX,
     Admit,
@@ -38,11 +39,7 @@ from flk.model.effects import (
 from flk.model.entry import Claim, Entry, Key, join
 from flk.model.frames import Frame, Head, data, opening, seal, segment_name, sequence_of
 from flk.model.hlc import ZERO, Timestamp, observe, tick
-from flk.model.refusal import Overloaded, TooLarge, Unavailable
 from flk.model.submission import Response, Submission
-from flk.spec.constants import CONSTANTS
-
-NODE = CONSTANTS.node
 
 
 class Disk:
@@ -218,13 +215,7 @@ class MemoryNode:
         return self._performers[type(effect)](effect)
 
     def _admit(self, effect: Admit) -> None:
-        if effect.size > NODE.max_body_bytes:
-            raise TooLarge("ORD-5", f"a body has at most {NODE.max_body_bytes} bytes, this one has {effect.size}")
-        self._level()
-        if self.in_flight >= NODE.max_in_flight:
-            raise Overloaded(
-                "ORD-6", f"{NODE.max_in_flight} requests are in flight", retry_after=NODE.retry_after_seconds
-            )
+        admit(effect.size, self.in_flight, behind=self.behind)
 
     def _append(self, effect: Append) -> Timestamp:
         self.clock = tick(self.clock, self._now())
@@ -232,12 +223,12 @@ class MemoryNode:
         return self.clock
 
     def _seal(self, effect: Seal) -> None:
-        self._level()
+        require_level(behind=self.behind)
         self.disk.seal(effect.log)
 
     def _store(self, effect: Store) -> Entry:
         self.behind = self.behind or self.store_down
-        self._level()
+        require_level(behind=self.behind)
         return self._reachable().insert_or_get(effect.claim)
 
     def _merge(self, effect: Merge) -> int:
@@ -255,17 +246,13 @@ class MemoryNode:
     def _sleep(self, effect: Sleep) -> None:
         self.slept += effect.seconds
 
-    def _level(self) -> None:
-        if self.behind:
-            _unavailable("the store is behind the log and will be replayed into")
-
     def _reachable(self) -> Entries:
-        return _unavailable("the store does not answer") if self.store_down else self.entries
+        if self.store_down:
+            raise unavailable("the store does not answer")
+        return self.entries
 
     def _peer(self, region: str) -> Entries:
         peer = self._peers.get(region)
-        return _unavailable(f"region {region} does not answer") if peer is None else peer
-
-
-def _unavailable(detail: str) -> NoReturn:
-    raise Unavailable("ORD-4", detail, retry_after=NODE.unavailable_retry_after_seconds)
+        if peer is None:
+            raise unavailable(f"region {region} does not answer")
+        return peer

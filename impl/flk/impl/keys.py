@@ -1,0 +1,240 @@
+"""Key files: the keys a server accepts and the key an agent signs with (SIGN-2, SIGN-3, SIGN-4).
+
+    [[key]]
+    tenant = "default"
+    id = "2026-a"
+    algorithm = "hmac-sha256"            # or "ed25519"
+    secret_base64 = "…"                  # or secret = "UTF-8 text"; ed25519: public_base64, and private_base64 for who signs
+    not_before = 2026-01-01T00:00:00Z    # optional, RFC 3339, from this moment on
+    not_after = 2027-01-01T00:00:00Z     # optional, until just before this moment
+
+Several keys of a tenant may be live at once, so that agents move from one to the next without a pause.
+A key file holds secrets: keep it readable by its owner alone. `readable_by_others` tells; `flk serve` warns.
+"""
+
+import re
+import stat
+import time
+from base64 import b64decode, b64encode
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from os import urandom
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import msgspec
+from msgspec import Meta
+
+from flk.model.canonical import Profile
+from flk.model.signing import Algorithm, Ed25519PrivateKey, Ed25519PublicKey, HmacKey, Key, Keyring, LiveKey, Signer
+from flk.spec.constants import CONSTANTS
+from flk.spec.errors import UnusableInput
+
+_NAME = CONSTANTS.node.tenant_pattern
+_HEADER = re.compile(r"^\s*\[\[\s*key\s*\]\]", re.MULTILINE)
+_BAD_PATH = re.compile(r"`\$\.key\[(\d+)\](?:\.(\w+))?")
+_BAD_FIELD = re.compile(r"field `(\w+)`")
+_BAD_LINE = re.compile(r"line (\d+)")
+_MATERIAL = {
+    Algorithm.HMAC_SHA256: ("secret", "secret_base64"),
+    Algorithm.ED25519: ("public_base64", "private_base64"),
+}
+_SECRET_BYTES = 32
+
+K = TypeVar("K")
+Moment = Annotated[datetime, Meta(tz=True)]
+
+
+class KeyEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One `[[key]]` of a key file, as it stands there."""
+
+    tenant: Annotated[str, Meta(pattern=CONSTANTS.node.tenant_pattern)]
+    id: Annotated[str, Meta(pattern=_NAME)]
+    algorithm: Algorithm
+    secret: Annotated[str, Meta(min_length=1)] | None = None
+    secret_base64: Annotated[str, Meta(min_length=1)] | None = None
+    public_base64: str | None = None
+    private_base64: str | None = None
+    not_before: Moment | None = None
+    not_after: Moment | None = None
+
+    def __repr__(self) -> str:
+        """Without the secret, so that no log or traceback shows it (OBS-2)."""
+        return f"KeyEntry(tenant={self.tenant!r}, id={self.id!r}, algorithm={self.algorithm.value!r})"
+
+    @property
+    def begins(self) -> float:
+        """Seconds since 1970 from which the key counts."""
+        return self.not_before.timestamp() if self.not_before else 0.0
+
+    @property
+    def ends(self) -> float:
+        """Seconds since 1970 from which it counts no more."""
+        return self.not_after.timestamp() if self.not_after else float("inf")
+
+    def verifier(self) -> Key:
+        """The half that checks. Raises ValueError for material of the wrong length or form."""
+        if self.algorithm is Algorithm.HMAC_SHA256:
+            return self._shared()
+        if self.public_base64 is None:
+            return Ed25519PublicKey(self._private().public())
+        public = _decode("public_base64", self.public_base64)
+        if self.private_base64 is not None and self._private().public() != public:
+            raise _WrongField(
+                "public_base64", "is not the public half of private_base64; leave it out, or mend one of them"
+            )
+        return _checked("public_base64", lambda: Ed25519PublicKey(public))
+
+    def signer(self) -> Signer | None:
+        """The half that signs, None if the file does not hold it. Raises ValueError as `verifier` does."""
+        if self.algorithm is Algorithm.HMAC_SHA256:
+            return self._shared()
+        return None if self.private_base64 is None else self._private()
+
+    def _shared(self) -> HmacKey:
+        if self.secret is not None:
+            return HmacKey(self.secret.encode())
+        return HmacKey(_decode("secret_base64", self.secret_base64 or ""))
+
+    def _private(self) -> Ed25519PrivateKey:
+        seed = _decode("private_base64", self.private_base64 or "")
+        return _checked("private_base64", lambda: Ed25519PrivateKey(seed))
+
+
+class KeyFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A whole key file."""
+
+    key: Annotated[tuple[KeyEntry, ...], Meta(min_length=1)]
+
+
+def read_keys(path: Path) -> tuple[KeyEntry, ...]:
+    """The entries of a key file, each of them usable. Raises UnusableInput with file, line and mend."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UnusableInput(f"{path}: the key file cannot be read ({error}); `flk keys new` writes one") from None
+    try:
+        entries = msgspec.toml.decode(text, type=KeyFile).key
+    except msgspec.ValidationError as error:
+        raise UnusableInput(
+            f"{path}:{_line_of(text, str(error))}: {error}; the form is shown by `flk keys new`"
+        ) from None
+    except msgspec.DecodeError as error:
+        found = _BAD_LINE.search(str(error))
+        raise UnusableInput(f"{path}:{found[1] if found else 1}: not valid TOML: {error}") from None
+    for index, entry in enumerate(entries):
+        try:
+            _check(entry, entries[:index])
+        except _WrongField as wrong:
+            line = _line(text, index, wrong.field)
+            raise UnusableInput(f"{path}:{line}: key {entry.id!r} of tenant {entry.tenant!r}: {wrong}") from None
+    return entries
+
+
+def load_keys(path: Path, profiles: Iterable[Profile] = (Profile.FIXED,)) -> Keyring:
+    """The keys a server accepts. Raises UnusableInput as `read_keys` does."""
+    keys: dict[str, list[LiveKey]] = {}
+    for entry in read_keys(path):
+        keys.setdefault(entry.tenant, []).append(LiveKey(entry.verifier(), entry.begins, entry.ends))
+    return Keyring(keys, profiles)
+
+
+def load_signer(path: Path, tenant: str, now: Callable[[], float] = time.time) -> Signer:
+    """The key an agent of `tenant` signs with: of those live now, the one that began last; of equals, the last in the file.
+
+    Raises UnusableInput if there is none.
+    """
+    at = now()
+    live = [
+        (entry.begins, entry.signer())
+        for entry in read_keys(path)
+        if entry.tenant == tenant and entry.begins <= at < entry.ends
+    ]
+    signers = [(begins, signer) for begins, signer in live if signer is not None]
+    if not signers:
+        raise UnusableInput(f"{path}: tenant {tenant!r} has no key here that can sign now; `flk keys new` makes one")
+    newest = max(begins for begins, _ in signers)
+    return [signer for begins, signer in signers if begins == newest][-1]
+
+
+def readable_by_others(path: Path) -> bool:
+    """Whether anyone but the owner of a key file may read it."""
+    return bool(path.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH))
+
+
+def new_key(tenant: str, key_id: str, algorithm: Algorithm) -> str:
+    """A `[[key]]` with fresh random material, ready for a key file."""
+    secret = urandom(_SECRET_BYTES)
+    lines = ["[[key]]", f'tenant = "{tenant}"', f'id = "{key_id}"', f'algorithm = "{algorithm}"']
+    if algorithm is Algorithm.ED25519:
+        public = Ed25519PrivateKey(secret).public()
+        lines += [f'public_base64 = "{_encode(public)}"', f'private_base64 = "{_encode(secret)}"  # the agent\'s alone']
+    else:
+        lines.append(f'secret_base64 = "{_encode(secret)}"')
+    return "\n".join(lines) + "\n"
+
+
+class _WrongField(ValueError):
+    """A field of an entry is unusable: which, and what to do."""
+
+    def __init__(self, field: str, problem: str) -> None:
+        super().__init__(f"{field} {problem}")
+        self.field = field
+
+
+def _check(entry: KeyEntry, before: tuple[KeyEntry, ...]) -> None:
+    fields = _MATERIAL[entry.algorithm]
+    for field in ("secret", "secret_base64", "public_base64", "private_base64"):
+        if getattr(entry, field) is not None and field not in fields:
+            raise _WrongField(field, f"does not belong to an {entry.algorithm} key; it takes {' or '.join(fields)}")
+    given = [field for field in fields if getattr(entry, field) is not None]
+    if not given:
+        raise _WrongField("algorithm", f"is {entry.algorithm}, which needs {' or '.join(fields)}")
+    if entry.algorithm is Algorithm.HMAC_SHA256 and len(given) > 1:
+        raise _WrongField("secret_base64", "stands beside secret; keep one of them")
+    if any((entry.tenant, entry.id) == (other.tenant, other.id) for other in before):
+        raise _WrongField("id", "is already used by this tenant; give each key its own")
+    if entry.ends <= entry.begins:
+        raise _WrongField("not_after", "is not after not_before; the key would never be live")
+    entry.verifier()
+
+
+def _decode(field: str, text: str) -> bytes:
+    try:
+        return b64decode(text, validate=True)
+    except ValueError:
+        raise _WrongField(field, "is not standard base64 with padding; encode the raw bytes again") from None
+
+
+def _encode(raw: bytes) -> str:
+    return b64encode(raw).decode()
+
+
+def _checked(field: str, make: Callable[[], K]) -> K:
+    try:
+        return make()
+    except ValueError:
+        raise _WrongField(field, "is not 32 bytes in base64; an Ed25519 key is given raw, not as PEM or DER") from None
+
+
+def _line_of(text: str, message: str) -> int:
+    """The line that a decoder's message is about, as near as it says."""
+    where = _BAD_PATH.search(message)
+    if where is None:
+        return 1
+    field = where[2] or (named[1] if (named := _BAD_FIELD.search(message)) else "")
+    return _line(text, int(where[1]), field)
+
+
+def _line(text: str, index: int, field: str) -> int:
+    """The line of a field of the index-th `[[key]]`; that of its header if the field is not there."""
+    headers = list(_HEADER.finditer(text))
+    if index >= len(headers):  # keys written inline, `key = [{…}]`
+        return 1
+    start = headers[index].start()
+    end = headers[index + 1].start() if index + 1 < len(headers) else len(text)
+    found = (
+        re.compile(rf"^[ \t]*\"?{re.escape(field)}\"?[ \t]*=", re.MULTILINE).search(text, start, end) if field else None
+    )
+    position = found.start() if found else headers[index].end()
+    return text.count("\n", 0, position) + 1

@@ -1,0 +1,198 @@
+"""Starting and stopping a node: open its parts, recover, listen, and close them again in order."""
+
+import asyncio
+import os
+import signal
+import socket
+import time
+from collections.abc import Callable
+from enum import StrEnum
+from functools import partial
+from pathlib import Path
+
+import msgspec
+import structlog
+import uvloop
+from granian.constants import HTTPModes, Interfaces
+from granian.server.embed import Server
+
+from flk.impl.keys import load_keys, readable_by_others
+from flk.impl.node import RealNode
+from flk.impl.runtime import Runtime
+from flk.impl.server import Service
+from flk.impl.store import SqliteStore
+from flk.impl.trace import Trace
+from flk.impl.wal import FileDisk
+from flk.model.canonical import Profile
+from flk.model.programs.recover import Recovery, recover
+from flk.model.programs.rotate import rotate
+from flk.model.refusal import Unavailable
+from flk.spec.constants import CONSTANTS
+from flk.spec.errors import UnusableInput
+
+BACKLOG = 4096  # connections that may wait to be accepted
+CONNECTIONS = (
+    2 * CONSTANTS.node.max_in_flight
+)  # accepted at a time: more than are admitted, so that the rest are told 429
+POLL_SECONDS = 0.005
+
+log = structlog.get_logger()
+
+
+class Fsync(StrEnum):
+    """Where the log is synchronised. `off` loses acknowledged records in a power failure: for measurements only."""
+
+    THREAD = "thread"
+    LOOP = "loop"
+    OFF = "off"
+
+
+class Settings(msgspec.Struct, frozen=True):
+    """What `flk serve` is told. Port 0 is any free port; `incarnation` numbers the disks of a region that lost one."""
+
+    data: Path
+    keys: Path
+    host: str = "127.0.0.1"
+    port: int = 8080
+    region: str = "eu"
+    incarnation: int = 1
+    fsync: Fsync = Fsync.THREAD
+    accept_shortest: bool = False
+    trace: Path | None = None
+
+
+def serve(settings: Settings, say: Callable[[str], None]) -> None:
+    """Run a node until SIGTERM or SIGINT. `say` is given each line for the person who started it.
+
+    Raises UnusableInput for a key file, directory or address that cannot be used, LogFailed if the log failed.
+    """
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_serve(settings, say))
+
+
+async def _serve(settings: Settings, say: Callable[[str], None]) -> None:
+    profiles = (Profile.FIXED, Profile.SHORTEST) if settings.accept_shortest else (Profile.FIXED,)
+    keyring = load_keys(settings.keys, profiles)
+    if readable_by_others(settings.keys):
+        log.warning("keys.readable_by_others", file=str(settings.keys), mend="chmod 600")
+    address = _free_address(settings.host, settings.port)
+    node = open_node(settings)
+    trace = Trace(settings.trace, node.disk.log("inbox")) if settings.trace else None
+    try:
+        runtime = Runtime(
+            node,
+            partial(recover, settings.region, keyring),
+            in_thread=settings.fsync is not Fsync.LOOP,
+            trace=trace,
+        )
+        began = time.perf_counter()
+        recovery = runtime.perform(recover(settings.region, keyring))
+        report(recovery, settings.data, time.perf_counter() - began, say)
+        _count(recovery, node)
+        await _listen(Service(runtime, settings.region, keyring), runtime, address, say)
+        if not node.behind:
+            runtime.perform(rotate())
+    finally:
+        node.close()
+        if trace:
+            trace.close()
+    say("stopped: everything acknowledged is in the log, which is sealed")
+
+
+def open_node(settings: Settings) -> RealNode:
+    """Open log and store in the data directory. Raises UnusableInput if another process has them, or they are unreadable."""
+    synchronise = _no_synchronisation if settings.fsync is Fsync.OFF else os.fdatasync
+    disk = FileDisk(settings.data, settings.region, settings.incarnation, synchronise=synchronise)
+    path = settings.data / "entries.sqlite"
+    try:
+        return RealNode(disk, SqliteStore(path))
+    except Unavailable as refusal:
+        disk.close()
+        raise UnusableInput(
+            f"{path}: {refusal.detail}; stop who holds it, or move it away: the log rebuilds it"
+        ) from None
+
+
+def report(recovery: Recovery, data: Path, seconds: float, say: Callable[[str], None]) -> None:
+    """Say what recovery did, and what it had to mend."""
+    say(
+        f"recovered {recovery.frames} frames in {recovery.segments} segments,"
+        f" {recovery.claims} of them claims, in {seconds:.2f} s"
+    )
+    for repair in recovery.repairs:
+        if repair.torn:
+            say(
+                f"{repair.name}: cut off {repair.torn} bytes of a write that never finished; nothing in them was acknowledged"
+            )
+        for damage in repair.damage:
+            end = damage.offset + damage.length
+            say(f"{repair.name}: {damage.length} bytes are corrupt, from offset {damage.offset} to {end}")
+        if repair.damage:
+            say(
+                f"{repair.name}: every valid frame was appended to the log again; the file is kept as {data / repair.name}.damaged"
+            )
+
+
+def _count(recovery: Recovery, node: RealNode) -> None:
+    node.metrics.recovered_frames.inc(recovery.frames)
+    node.metrics.wal_damage.inc(sum(len(repair.damage) for repair in recovery.repairs))
+
+
+async def _listen(service: Service, runtime: Runtime, address: tuple[str, int], say: Callable[[str], None]) -> None:
+    """Answer requests until a signal comes or the log fails; then answer those that were begun. Raises LogFailed."""
+    host, port = address
+    server = Server(
+        service,
+        address=host,
+        port=port,
+        interface=Interfaces.RSGI,
+        http=HTTPModes.http1,
+        websockets=False,
+        backlog=BACKLOG,
+        backpressure=CONNECTIONS,
+        log_enabled=False,
+    )
+    loop = asyncio.get_running_loop()
+    stop: Callable[[], None] = server.stop
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop)
+    batches = loop.create_task(runtime.serve())
+    listener = loop.create_task(server.serve())
+    announcer = loop.create_task(_announce(host, port, say))
+    await asyncio.wait({batches, listener}, return_when=asyncio.FIRST_COMPLETED)
+    announcer.cancel()
+    stop()
+    await listener
+    runtime.stop()
+    await batches
+
+
+async def _announce(host: str, port: int, say: Callable[[str], None]) -> None:
+    """Say where to connect, once that succeeds: Granian listens in a thread of its own and does not tell."""
+    while True:
+        try:
+            _, writer = await asyncio.open_connection(host, port)
+        except OSError:
+            await asyncio.sleep(POLL_SECONDS)
+        else:
+            writer.close()
+            say(f"listening on http://{f'[{host}]' if ':' in host else host}:{port}")
+            return
+
+
+def _free_address(host: str, port: int) -> tuple[str, int]:
+    """The numeric address to listen on; port 0 becomes a free one. Raises UnusableInput if it is taken or not this machine's."""
+    try:
+        family, _, _, _, target = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.create_server(target[:2], family=family) as probe:
+            found = probe.getsockname()
+    except (OSError, OverflowError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise UnusableInput(
+            f"cannot listen on {host}:{port}: {reason}; choose another --host or --port (0: any free one)"
+        ) from None
+    return found[0], found[1]
+
+
+def _no_synchronisation(fd: int) -> None:
+    del fd
