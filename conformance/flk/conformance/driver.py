@@ -6,12 +6,12 @@ again one case at a time, so that the case at fault is found, and the rest goes 
 
 import asyncio
 import shlex
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from importlib.metadata import version
 
 from flk.conformance.compare import judge
 from flk.conformance.protocol import WINDOW, Run, Subject
-from flk.conformance.report import Report, Result, Verdict
+from flk.conformance.report import Progress, Report, Result, Verdict, silent
 from flk.conformance.session import Answer, Ended, Session
 from flk.spec.errors import UnusableInput
 from flk.spec.vectors import Vectors, load
@@ -21,19 +21,17 @@ DEADLINE_SECONDS = 10.0
 MAX_RESTARTS = 20
 MAX_REMARKS = 20
 
-Progress = Callable[[int, int], None]
-
 
 def conform(
     command: Sequence[str],
     vectors: Iterable[Vectors],
     *,
     deadline: float = DEADLINE_SECONDS,
-    progress: Progress = lambda _done, _all: None,
+    progress: Progress = silent,
 ) -> Report:
     """Put every case to the subject that `command` starts. Raises UnusableInput if it cannot be talked to at all.
 
-    `deadline` is how many seconds the subject may go without an answer; `progress` is told how many cases of how many are settled.
+    `deadline` is how many seconds the subject may go without an answer.
     """
     return asyncio.run(_Interview(command, tuple(vectors), deadline, progress).report())
 
@@ -115,7 +113,7 @@ class _Interview:
     def _settle(self, number: int, verdict: Verdict, detail: str) -> None:
         case = self._cases[number]
         self._results[number] = Result(case.id, case.comment, case.requirements, verdict, detail)
-        self._progress(len(self._results), len(self._cases))
+        self._progress(len(self._results), len(self._cases), case.id)
 
     def _remark(self, remark: str) -> None:
         if len(self._remarks) < MAX_REMARKS and remark not in self._remarks:

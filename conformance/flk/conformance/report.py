@@ -1,11 +1,19 @@
 """What a run of the kit found: one result for each case or check, and what they amount to."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from enum import IntEnum, StrEnum
 
 import msgspec
 
 from flk.spec.requirements import Level, catalogue
+
+Progress = Callable[[int, int, str], None]
+"""Is told how many results of how many there are, and the name of what was or is being asked."""
+
+
+def silent(done: int, total: int, name: str) -> None:
+    """Progress that nobody watches."""
+    del done, total, name
 
 
 class Verdict(StrEnum):

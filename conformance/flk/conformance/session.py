@@ -7,7 +7,7 @@ import signal
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from typing import Self, TypeAlias
+from typing import NoReturn, Self, TypeAlias
 
 from flk.conformance.protocol import (
     VERSION,
@@ -80,14 +80,18 @@ class Session:
             self._process.stdin.close()
 
     async def greet(self, kit: str) -> Subject:
-        """The subject's introduction. Raises Ended if it gives none, UnusableInput if it is not of this protocol."""
+        """The subject's introduction. Raises Ended if it gives none, UnusableInput if something else comes first."""
         self._send(KitHello(Kit(VERSION, kit)))
-        reply = await self._receive()
+        reply = await self._receive(self._not_a_hello)
         if not isinstance(reply, SubjectHello) or reply.hello.protocol != VERSION:
-            raise UnusableInput(
-                f"{shlex.join(self._command)}: the first line must be a hello of protocol {VERSION}; see conformance/PROTOCOL.md"
-            )
+            self._not_a_hello(_shown(write(reply)))
         return reply.hello
+
+    def _not_a_hello(self, came: str) -> NoReturn:
+        raise UnusableInput(
+            f"{shlex.join(self._command)}: the first line must be a hello of protocol {VERSION}, see conformance/PROTOCOL.md;"
+            f" there came {came}"
+        )
 
     async def ask(self, cases: Iterable[Run], window: int, settle: Callable[[int, Answer], None]) -> None:
         """Put the cases to the subject, at most `window` at a time, and hand each answer to `settle`. Raises Ended."""
@@ -99,7 +103,7 @@ class Session:
                 asked[case.run] = case
                 self._send(case)
             try:
-                reply = await self._receive()
+                reply = await self._receive(self._remark)
             except Ended as end:
                 end.suspects = tuple(asked.values())
                 raise
@@ -112,7 +116,7 @@ class Session:
         """Say goodbye; a subject that does not answer may have kept answers to itself."""
         self._send(Bye({}))
         try:
-            reply = await self._receive()
+            reply = await self._receive(self._remark)
         except Ended as end:
             self._remark(f"no bye came back: it {end.detail}")
         else:
@@ -123,21 +127,25 @@ class Session:
         assert self._process.stdin is not None
         self._process.stdin.write(write(message))
 
-    async def _receive(self) -> Reply:
-        """The next message. Lines that are none are remarked on, and do not put off the deadline. Raises Ended."""
-        assert self._process.stdout is not None
+    async def _receive(self, stray: Callable[[str], None]) -> Reply:
+        """The next message. `stray` hears of lines that are none; they do not put off the deadline. Raises Ended."""
         try:
             async with asyncio.timeout(self._deadline):
-                while line := await self._process.stdout.readline():
+                while line := await self._line():
                     try:
                         return read_reply(line)
                     except NotAMessage as error:
-                        self._remark(f"a line on stdout that is no message ({error}): {_shown(line)}")
+                        stray(f"a line on stdout that is no message ({error}): {_shown(line)}")
         except TimeoutError:
             raise Ended(Verdict.SILENT, f"gave no answer for {self._deadline:g} s") from None
+        raise Ended(Verdict.CRASHED, await self._epitaph())
+
+    async def _line(self) -> bytes:
+        assert self._process.stdout is not None
+        try:
+            return await self._process.stdout.readline()
         except ValueError:
             raise Ended(Verdict.CRASHED, f"wrote a line of more than {MAX_LINE} bytes") from None
-        raise Ended(Verdict.CRASHED, await self._epitaph())
 
     async def _epitaph(self) -> str:
         with suppress(TimeoutError):
