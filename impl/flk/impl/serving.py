@@ -1,0 +1,59 @@
+"""A `flk serve` of our own, in a process of its own: for the main job, the benchmarks and the tests."""
+
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+_LISTENING = "listening on "
+
+
+class Serving(NamedTuple):
+    """A running server: its process, its base URL, and what it said before it listened."""
+
+    process: subprocess.Popen[str]
+    url: str
+    said: tuple[str, ...]
+
+
+class DidNotStart(Exception):
+    """The server ended before it listened. Holds what it said."""
+
+
+def key_file(directory: Path, secret: str, tenant: str = "default") -> Path:
+    """A key file with one HMAC key, readable by its owner alone."""
+    path = directory / "keys.toml"
+    path.touch(mode=0o600)
+    path.write_text(f'[[key]]\ntenant = "{tenant}"\nid = "only"\nalgorithm = "hmac-sha256"\nsecret = "{secret}"\n')
+    return path
+
+
+@contextmanager
+def serving(data: Path, keys: Path, options: Sequence[str] = ()) -> Iterator[Serving]:
+    """Start a server on a free port of loopback, wait until it listens, and stop it in the end.
+
+    Raises DidNotStart if it ends before.
+    """
+    command = [sys.executable, "-m", "flk.impl.command", "serve", "--data", str(data), "--keys", str(keys)]
+    process = subprocess.Popen(  # noqa: S603 - the command is our own
+        [*command, "--port", "0", "--log-level", "error", *options], stdout=subprocess.PIPE, text=True
+    )
+    try:
+        yield _listening(process)
+    finally:
+        process.terminate()
+        process.wait()
+        if process.stdout:
+            process.stdout.close()
+
+
+def _listening(process: subprocess.Popen[str]) -> Serving:
+    assert process.stdout is not None
+    said: list[str] = []
+    for line in process.stdout:
+        if line.startswith(_LISTENING):
+            return Serving(process, line.removeprefix(_LISTENING).strip(), tuple(said))
+        said.append(line.rstrip())
+    raise DidNotStart("\n".join(said) or f"the server ended with exit code {process.wait()}")
