@@ -1,0 +1,148 @@
+"""Agents: they queue what they are given, deliver it at least once, and move when a health probe says that their region is gone."""
+
+from collections.abc import Callable
+from functools import partial
+from math import nan
+from typing import Any, TypeVar
+
+from flk.model.effects import Append, Draw, Post, Program, Sleep
+from flk.model.memory import Disk, Entries, MemoryNode, Objects
+from flk.model.programs.outbox import Delivery, Queued, deliver, queue
+from flk.model.submission import Response, Submission
+from flk.sim.engine import Deadlines, GroupCommit, Wait
+from flk.sim.node import Node, Step
+from flk.sim.randomness import Chance
+from flk.sim.region import ORIGIN, Region, World
+from flk.sim.runtime import Activity, Host
+from flk.sim.topology import clients_of
+from flk.sim.watch import NO_ANSWER, Attempt
+from flk.sim.workload import Arrival
+
+T = TypeVar("T")
+
+
+class Item:
+    """Something an agent was given to deliver, the last answer it got for it and from where, and how it ended (None: not yet)."""
+
+    __slots__ = ("arrival", "attempts", "delivery", "number", "over", "region", "response", "rounds")
+
+    def __init__(self, number: int, arrival: Arrival) -> None:
+        self.number = number
+        self.arrival = arrival
+        self.rounds = 0
+        self.attempts = 0
+        self.response: Response | None = None
+        self.region = ""
+        self.delivery: Delivery | None = None
+        self.over = nan
+
+
+class Errand(Activity):
+    """A program that an agent runs for one item."""
+
+    __slots__ = ("item",)
+
+    def __init__(self, name: str, program: Program[Any], ended: Callable[[Any], None], item: Item) -> None:
+        super().__init__(name, program, ended)
+        self.item = item
+
+
+class Agent(Host):
+    """One agent and its outbox, which lies on a disk of its own."""
+
+    def __init__(self, number: int, name: str, home: str, regions: dict[str, Region], world: World) -> None:
+        memory = MemoryNode(Disk(name), Entries(), Objects(), lambda: ORIGIN + world.clockwork.now)
+        super().__init__(name, world.clockwork, world.trace, memory)
+        self.number = number
+        self.home = home
+        self.region = home
+        self._place = clients_of(home)
+        self._regions = regions
+        self._world = world
+        self._chance = Chance(world.seed, f"agent/{name}")
+        self._failures = 0
+        policy = world.policy
+        self._answers = Deadlines[Response | None](world.clockwork, policy.retry.timeout_seconds, None)
+        self._health = Deadlines[bool](world.clockwork, policy.failover.probe_timeout_seconds, late=False)
+        self._disk = GroupCommit[Step](self.after, lambda: policy.fsync, lambda step: self.complete(*step))
+        self.courses = {
+            Append: lambda activity, effect: self._disk.write((activity, effect)),
+            Post: self._post,
+            Sleep: lambda activity, effect: self.after(effect.seconds, lambda: self.complete(activity, effect)),
+        }
+        self.outcomes = {Draw: lambda activity, _: self._chance.uniform(f"{activity.name}.{activity.step}")}
+        self.after(policy.failover.probe_interval_seconds * self._chance.uniform("phase"), lambda: self._probe(0))
+
+    def give(self, item: Item, submission: Submission) -> None:
+        """Take a submission: make it durable, then deliver it."""
+        self.start(Errand(f"queue {item.number}", queue(submission), lambda queued: self._deliver(item, queued), item))
+
+    def _deliver(self, item: Item, queued: Queued) -> None:
+        def ended(delivery: Delivery) -> None:
+            item.delivery = delivery
+            if delivery is Delivery.POSTPONED:
+                self.after(self._world.policy.retry.max_delay_seconds, lambda: self._deliver(item, queued))
+            else:
+                item.over = self.clockwork.now
+
+        item.rounds += 1
+        name = f"deliver {item.number}.{item.rounds}"
+        self.start(Errand(name, deliver(queued, self._world.policy.retry), ended, item))
+
+    def _post(self, errand: Errand, effect: Post) -> None:
+        item, region, sent = errand.item, self.region, self.clockwork.now
+        item.attempts += 1
+        request = f"{self.name}-{item.number}.{item.attempts}"
+
+        def answered(response: Response | None) -> None:
+            item.response, item.region = response, region
+            status = response.status if response else NO_ANSWER
+            attempt = Attempt(self.number, item.number, region, sent, self.clockwork.now, status)
+            for watcher in self._world.watchers:
+                watcher.attempted(attempt)
+            self.trace.effect(self.clockwork.now, self.name, errand.name, effect, response)
+            self.resume(errand, response)
+
+        wait = self._answers.begin(answered)
+
+        def serve(node: Node, reply: Callable[[Response], None]) -> None:
+            node.serve(f"ingest {request}", effect.submission, reply)
+
+        self._ask(region, request, serve, wait)
+
+    def _ask(
+        self, region: str, message: str, serve: Callable[[Node, Callable[[T], None]], None], wait: Wait[T]
+    ) -> None:
+        """Send a message to a region's node and end the wait with its reply, if both messages arrive and the node lives."""
+        send = self._world.net.send
+
+        def arrived() -> None:
+            node = self._regions[region].node
+            if node is not None:
+                serve(node, lambda answer: send(region, self._place, message, lambda: wait.end(answer)))
+
+        send(self._place, region, message, arrived)
+
+    def _probe(self, number: int) -> None:
+        """Ask for the health of the region in use, and of the home region while away from it."""
+        for region in dict.fromkeys((self.region, self.home)):
+            wait = self._health.begin(partial(self._judge, region))
+            self._ask(region, f"{self.name} probe {number}", lambda node, reply: reply(node.ready), wait)
+        self.after(self._world.policy.failover.probe_interval_seconds, lambda: self._probe(number + 1))
+
+    def _judge(self, region: str, healthy: bool) -> None:  # noqa: FBT001 - the answer of a probe
+        """Leave the region in use after so many failures in a row; go home as soon as home is healthy."""
+        if region == self.region:
+            self._failures = 0 if healthy else self._failures + 1
+            if self._failures >= self._world.policy.failover.probe_failures:
+                names = list(self._regions)
+                self._move(names[(names.index(region) + 1) % len(names)])
+        elif healthy and region == self.home:
+            self._move(self.home)
+
+    def _move(self, to: str) -> None:
+        for watcher in self._world.watchers:
+            watcher.moved(self.name, self.region, to)
+        self.trace.event(self.clockwork.now, self.name, "probe", f"move to {to}")
+        self.region = to
+        self._failures = 0

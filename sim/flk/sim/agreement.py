@@ -1,0 +1,113 @@
+"""How far the regions agree: which keys they store differently, since when, and whether they come together in time."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from flk.model.entry import Claim, Entry, Key, precedence
+from flk.sim.engine import Clockwork
+from flk.sim.faults import Disk, Fault, RegionCrash
+from flk.sim.invariants import Checks, Invariant
+from flk.sim.watch import Watcher
+
+
+class Change(NamedTuple):
+    """At a moment, how many keys not every region stored alike."""
+
+    at: float
+    differing: int
+
+
+class Agreement(Watcher):
+    """Follows every key through every region, one step for each change of a store."""
+
+    def __init__(
+        self, regions: Sequence[str], faults: Sequence[Fault], bound: float, clockwork: Clockwork, checks: Checks
+    ) -> None:
+        self.changes: list[Change] = [Change(0.0, 0)]
+        self.caught_up: list[tuple[float, str]] = []
+        self.rows: dict[Key, list[Entry | None]] = {}
+        self._index = {region: place for place, region in enumerate(regions)}
+        self._differing: dict[Key, float] = {}
+        self._missing: dict[str, set[Key]] = {}
+        self._faults = faults
+        self._bound = bound
+        self._clockwork = clockwork
+        self._checks = checks
+
+    @property
+    def differing(self) -> int:
+        """How many keys not every region stores alike now."""
+        return len(self._differing)
+
+    def claimed(self, region: str, claim: Claim, before: Entry | None, stored: Entry) -> None:
+        """A claim put a new entry into a store."""
+        if before is None:
+            self._set(region, claim.key, stored)
+
+    def merged(self, region: str, claim: Claim, before: Entry | None, after: Entry, records: Sequence[object]) -> None:
+        """A merge put another entry into a store."""
+        del records
+        if after is not before:
+            self._set(region, claim.key, after)
+
+    def crashed(self, fault: RegionCrash) -> None:
+        """A region that lost its store differs in every key that others have."""
+        if fault.disk is Disk.LOST:
+            for key in list(self.rows):
+                self._set(fault.region, key, None)
+
+    def restarted(self, region: str) -> None:
+        """From now on the region catches up with whatever another region stores that it does not."""
+        place = self._index[region]
+        self._missing[region] = {key for key in self._differing if self.rows[key][place] != _best(self.rows[key])}
+        self._note_caught_up(region)
+
+    def finish(self) -> None:
+        """Judge what still differs at the end of the run."""
+        for key, since in self._differing.items():
+            if self._clockwork.now > self._deadline(since):
+                self._checks.holds(Invariant.CONVERGENCE, truth=False)
+                self._too_late(key, since, "still differs")
+            else:
+                self._checks.undecided(Invariant.CONVERGENCE)
+
+    def _set(self, region: str, key: Key, entry: Entry | None) -> None:
+        row = self.rows.setdefault(key, [None] * len(self._index))
+        row[self._index[region]] = entry
+        if all(other is entry or other == entry for other in row):
+            self._agreed(key)
+        elif key not in self._differing:
+            self._differing[key] = self._clockwork.now
+            self.changes.append(Change(self._clockwork.now, len(self._differing)))
+        missing = self._missing.get(region)
+        if missing and entry is not None and entry == _best(row):
+            missing.discard(key)
+            self._note_caught_up(region)
+
+    def _agreed(self, key: Key) -> None:
+        since = self._differing.pop(key, None)
+        if since is None:
+            return
+        now = self._clockwork.now
+        self.changes.append(Change(now, len(self._differing)))
+        if not self._checks.holds(Invariant.CONVERGENCE, now <= self._deadline(since)):
+            self._too_late(key, since, "differed until now")
+
+    def _deadline(self, since: float) -> float:
+        """The bound counts from when the difference arose, or from the end of the last fault that held meanwhile."""
+        now = self._clockwork.now
+        ends = (fault.end for fault in self._faults if fault.start <= now and fault.end >= since)
+        return max(since, *ends, 0.0) + self._bound
+
+    def _too_late(self, key: Key, since: float, how: str) -> None:
+        sentence = f"{key.tenant}/{key.pcs_id[:12]} {how}, {self._clockwork.now - since:.1f} s after the regions parted"
+        self._checks.violated(Invariant.CONVERGENCE, ", ".join(self._index), "merge", sentence)
+
+    def _note_caught_up(self, region: str) -> None:
+        if not self._missing[region]:
+            del self._missing[region]
+            self.caught_up.append((self._clockwork.now, region))
+
+
+def _best(row: Sequence[Entry | None]) -> Entry | None:
+    return min((entry for entry in row if entry is not None), key=precedence, default=None)

@@ -1,0 +1,41 @@
+"""Durations as people write them: a number of seconds, or a text such as "250ms", "90s", "5m" or "1h30m"."""
+
+import re
+
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
+_WHOLE = re.compile(rf"-?(?:{_PART.pattern})+")
+
+
+class Seconds(float):
+    """A duration in seconds."""
+
+    __slots__ = ()
+
+
+def seconds(written: object) -> Seconds:
+    """The duration that a number or a text stands for. Raises ValueError for anything else."""
+    if isinstance(written, int | float) and not isinstance(written, bool):
+        return Seconds(written)
+    if isinstance(written, str) and _WHOLE.fullmatch(written):
+        size = sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(written))
+        return Seconds(-size if written.startswith("-") else size)
+    raise ValueError(
+        f'{written!r} is not a duration; write seconds as a number, or a text such as "250ms", "90s" or "5m"'
+    )
+
+
+def clock(moment: float) -> str:
+    """A simulated time as minutes and seconds: `12:05`."""
+    minutes, rest = divmod(round(moment), 60)
+    return f"{minutes}:{rest:02d}"
+
+
+def human(duration: float) -> str:
+    """A duration in the unit a reader would choose: `3.2 ms`, `45 s`, `2 min 30 s`."""
+    if abs(duration) < 1:
+        return f"{duration * 1000:.3g} ms"
+    if abs(duration) < 60:
+        return f"{duration:.3g} s"
+    minutes, rest = divmod(round(duration), 60)
+    return f"{minutes} min {rest} s" if rest else f"{minutes} min"

@@ -1,0 +1,212 @@
+"""What a run amounted to, computed from its ledger: RPO, RTO, lag, latency, goodput, divergence, and plain counts."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from math import nan
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flk.model.entry import Entry, Key
+from flk.model.programs.outbox import Delivery
+from flk.sim.agents import Item
+from flk.sim.agreement import Agreement
+from flk.sim.ledger import Ledger
+from flk.sim.recovery import RegionRecovery, recoveries
+from flk.sim.rules import ACKNOWLEDGED
+from flk.sim.scenario import Scenario
+from flk.sim.watch import NO_ANSWER
+
+Column: TypeAlias = NDArray[np.float64]
+GRID = 1.0  # seconds between two samples of what is followed over time
+BIN = 5.0  # seconds over which rates are counted
+
+
+class Steps(NamedTuple):
+    """A number that changes at moments: it is `level[i]` from `at[i]` on."""
+
+    at: Column
+    level: Column
+
+
+class Quantiles(NamedTuple):
+    """A sample in short; without a sample all but `size` are NaN."""
+
+    size: int
+    p50: float
+    p95: float
+    p99: float
+    most: float
+
+
+class Lag(NamedTuple):
+    """How far a target lags behind a source: at each moment the age of the oldest record it does not have yet, in seconds."""
+
+    source: str
+    target: str
+    age: Column
+    summary: Quantiles
+
+
+class Loss(NamedTuple):
+    """A region loss: acknowledged records that were not in the object store, the age of the oldest in seconds, their bytes."""
+
+    fault: str
+    region: str
+    disk: str
+    seconds: float
+    records: int
+    size: int
+
+
+class Attempts(NamedTuple):
+    """All attempts of all agents, in the order they were over; status 0 stands for no answer."""
+
+    sent: Column
+    over: Column
+    status: NDArray[np.int64]
+
+    @property
+    def seconds(self) -> Column:
+        """How long each took."""
+        return self.over - self.sent
+
+
+class Counts(NamedTuple):
+    """How often what happened. `offered` counts what agents were given, `repeated` of these what repeats an earlier one."""
+
+    offered: int
+    repeated: int
+    acknowledged: int
+    dead: int
+    undelivered: int
+    attempts: int
+    retries: int
+    supersessions: int
+    moves: int
+    lost: int
+
+
+class Measures(NamedTuple):
+    """Everything measured in one run. Times are seconds of the run; `grid` are the moments of what is followed over time."""
+
+    grid: Column
+    counts: Counts
+    statuses: Mapping[int, int]
+    attempts: Attempts
+    latency: Mapping[str, Quantiles]
+    delivery: Quantiles
+    goodput: Column
+    lags: tuple[Lag, ...]
+    losses: tuple[Loss, ...]
+    recoveries: tuple[RegionRecovery, ...]
+    entries: Mapping[str, Steps]
+    divergence: Steps
+    escalated: float
+
+
+def measure(
+    scenario: Scenario,
+    *,
+    ledger: Ledger,
+    agreement: Agreement,
+    items: Sequence[Item],
+    homes: Mapping[str, str],
+    entries: Mapping[str, Mapping[Key, Entry]],
+    lost: int,
+) -> Measures:
+    """The measures of a run that is over; `homes` are the agents' home regions, `lost` the keys that no region has any more."""
+    grid = np.arange(0.0, scenario.duration + GRID / 2, GRID)
+    attempts = _attempts(ledger)
+    acknowledged = [item for item in items if item.delivery is Delivery.ACKNOWLEDGED]
+    over = np.array([item.over for item in acknowledged])
+    came = np.array([item.arrival.at for item in acknowledged])
+    return Measures(
+        grid=grid,
+        counts=_counts(ledger, items, lost),
+        statuses=Counter(attempts.status.tolist()),
+        attempts=attempts,
+        latency=dict(_latency(attempts)),
+        delivery=quantiles(over - came),
+        goodput=np.histogram(over, bins=np.arange(0.0, scenario.duration + BIN, BIN))[0] / BIN,
+        lags=tuple(_lag(ledger, pair, grid) for pair in ledger.applied_at),
+        losses=tuple(
+            Loss(loss.fault.id, loss.fault.region, str(loss.fault.disk), loss.seconds, loss.records, loss.size)
+            for loss in ledger.losses
+        ),
+        recoveries=recoveries(scenario, ledger, agreement, homes),
+        entries={region: _steps(series) for region, series in ledger.entries.items()},
+        divergence=_steps(agreement.changes),
+        escalated=_escalated(entries),
+    )
+
+
+def quantiles(sample: Column) -> Quantiles:
+    """A sample in short."""
+    if not sample.size:
+        return Quantiles(0, nan, nan, nan, nan)
+    p50, p95, p99, most = np.quantile(sample, [0.5, 0.95, 0.99, 1.0]).tolist()
+    return Quantiles(sample.size, p50, p95, p99, most)
+
+
+def staleness(logged_at: Column, applied_at: Column, grid: Column) -> Column:
+    """At each moment of the grid the age of the oldest record that was logged and is not applied; 0 if there is none.
+
+    Records come in log order. Whatever the order in which they are applied, the oldest that is missing is the first whose
+    running maximum of application times lies ahead.
+    """
+    first = np.searchsorted(np.maximum.accumulate(applied_at), grid, side="right")
+    oldest: Column = np.append(logged_at, np.inf)[first]
+    return np.maximum(grid - oldest, 0.0)
+
+
+def _attempts(ledger: Ledger) -> Attempts:
+    rows = ledger.attempts
+    return Attempts(
+        np.array([row.sent for row in rows], dtype=np.float64),
+        np.array([row.over for row in rows], dtype=np.float64),
+        np.array([row.status for row in rows], dtype=np.int64),
+    )
+
+
+def _latency(attempts: Attempts) -> Iterable[tuple[str, Quantiles]]:
+    """The quantiles of answered attempts: those that were acknowledged, then each status for itself."""
+    yield "acknowledged", quantiles(attempts.seconds[np.isin(attempts.status, list(ACKNOWLEDGED))])
+    for status in np.unique(attempts.status).tolist():
+        if status != NO_ANSWER:
+            yield str(status), quantiles(attempts.seconds[attempts.status == status])
+
+
+def _counts(ledger: Ledger, items: Sequence[Item], lost: int) -> Counts:
+    ends = Counter(item.delivery for item in items)
+    return Counts(
+        offered=len(items),
+        repeated=sum(not item.arrival.fresh for item in items),
+        acknowledged=ends[Delivery.ACKNOWLEDGED],
+        dead=ends[Delivery.DEAD],
+        undelivered=len(items) - ends[Delivery.ACKNOWLEDGED] - ends[Delivery.DEAD],
+        attempts=len(ledger.attempts),
+        retries=sum(max(0, item.attempts - 1) for item in items),
+        supersessions=len(ledger.superseded),
+        moves=len(ledger.moves),
+        lost=lost,
+    )
+
+
+def _lag(ledger: Ledger, pair: tuple[str, str], grid: Column) -> Lag:
+    source, target = pair
+    age = staleness(np.array(ledger.logged_at[source]), np.array(ledger.applied_at[pair]), grid)
+    return Lag(source, target, age, quantiles(age))
+
+
+def _steps(series: Sequence[tuple[float, int]]) -> Steps:
+    return Steps(
+        np.array([at for at, _ in series], dtype=np.float64), np.array([n for _, n in series], dtype=np.float64)
+    )
+
+
+def _escalated(entries: Mapping[str, Mapping[Key, Entry]]) -> float:
+    """The share of stored outcomes that are escalated; NaN if nothing is stored."""
+    outcomes = [entry.outcome.escalated for stored in entries.values() for entry in stored.values()]
+    return sum(outcomes) / len(outcomes) if outcomes else nan

@@ -1,0 +1,256 @@
+"""A node of a region: the model's programs, with a disk, a store and a network that take their time."""
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+from flk.model.effects import (
+    Admit,
+    Append,
+    CountEntries,
+    Effect,
+    Fetch,
+    GetObject,
+    ListObjects,
+    Mark,
+    Marked,
+    Merge,
+    Program,
+    PutObject,
+    ReadSegment,
+    Salvage,
+    SampleKeys,
+    Seal,
+    Store,
+    Truncate,
+)
+from flk.model.entry import Entry, Key
+from flk.model.frames import Frame, data
+from flk.model.hlc import Timestamp, tick
+from flk.model.memory import MemoryNode
+from flk.model.refusal import Unavailable
+from flk.model.submission import Response, Submission
+from flk.sim.engine import Deadlines, GroupCommit, Station
+from flk.sim.randomness import Chance
+from flk.sim.region import Region
+from flk.sim.runtime import Activity, Host
+from flk.sim.topology import OBJECTS
+from flk.spec.constants import CONSTANTS
+
+RETRY_AFTER = CONSTANTS.node.unavailable_retry_after_seconds
+Step: TypeAlias = tuple[Activity, Any]  # an activity and the effect it waits for
+Reply: TypeAlias = Callable[[object], None]
+
+
+class Request(Activity):
+    """An `ingest` under way: the timestamp of its frame once there is one, and whether it counts as in flight."""
+
+    __slots__ = ("admitted", "logged")
+
+    def __init__(self, name: str, program: Program[Response], ended: Callable[[Response], None]) -> None:
+        super().__init__(name, program, ended)
+        self.admitted = False
+        self.logged: Timestamp | None = None
+
+
+class Node(Host):
+    """A node of a region, from its start to its crash.
+
+    Frames wait for the disk, claims and all else about the store for the store, each in the order they came; so claims reach
+    the store in log order (DUP-6). A seal holds the disk until whatever was logged has been settled (WAL-6).
+    """
+
+    def __init__(self, region: Region) -> None:
+        world = region.world
+        peers = {region.name: region.entries}
+        memory = MemoryNode(region.disk, region.entries, world.objects, region.wall, peers=peers)
+        super().__init__(region.name, world.clockwork, world.trace, memory)
+        memory.behind = True
+        memory.store_down = region.store_down
+        self._region = region
+        self._world = world
+        self._policy = world.policy
+        self._chance = Chance(world.seed, f"node/{region.name}/{region.starts}")
+        self._synchronisations = 0
+        self._disk = GroupCommit[Step](self.after, self._fsync, lambda step: self.complete(*step))
+        self._store = Station(self.after)
+        self._no_answer = _unavailable(f"no answer within {world.policy.timeout} s")
+        self._waits = Deadlines[object](world.clockwork, world.policy.timeout, self._no_answer)
+        self._seals: list[Step] = []
+        self._sealing = False
+        self._running: set[str] = set()
+        self.courses = {
+            Append: lambda activity, effect: self._disk.write((activity, effect)),
+            Seal: self._seal,
+            **dict.fromkeys((ReadSegment, Truncate, Salvage), self._use_disk),
+            **dict.fromkeys((Store, Merge, Mark, Marked), self._use_store),
+            **dict.fromkeys((PutObject, GetObject, ListObjects), self._ask_objects),
+            **dict.fromkeys((CountEntries, SampleKeys, Fetch), self._ask_region),
+        }
+        self.outcomes = {
+            Admit: self._admitted,
+            Append: self._logged,
+            Store: self._claimed,
+            Mark: self._marked,
+            SampleKeys: self._sampled,
+            **dict.fromkeys((CountEntries, Fetch), self._inspected),
+            **dict.fromkeys((PutObject, GetObject, ListObjects), self._stored_away),
+        }
+
+    @property
+    def ready(self) -> bool:
+        """Whether the health probe finds the node ready (OBS-3)."""
+        return not self.memory.behind and not self.memory.store_down
+
+    def serve(self, name: str, submission: Submission, reply: Callable[[Response], None]) -> None:
+        """Answer a submission that has arrived."""
+
+        def ended(response: Response) -> None:
+            for watcher in self._world.watchers:
+                watcher.replied(self.name, submission, request.logged, response)
+            self.memory.in_flight -= request.admitted
+            self._seal_when_drained()
+            reply(response)
+
+        program = self._world.programs.ingest(submission, self.name, self._world.keyring)
+        request = Request(name, program, ended)
+        self.start(request)
+
+    def inspect(self, activity: Activity, effect: Effect[Any], reply: Reply) -> None:
+        """Tell another region what this one stores."""
+        self._store.enter(self._service(activity), lambda: reply(self.perform(activity, effect)))
+
+    def crash(self) -> None:
+        """Stop. Of the bytes that were being synchronised, some first part may have reached the disk."""
+        self.alive = False
+        frames = []
+        clock = self.memory.clock
+        for _, append in self._disk.batch:
+            clock = tick(clock, self._region.wall())
+            frames.append(Frame(clock, append.payload))
+        written = sum(len(data(frame)) for frame in frames)
+        self._region.disk.tear(frames, int(self._chance.uniform("torn") * (written + 1)))
+
+    # Courses: when an effect is performed.
+
+    def _use_disk(self, activity: Activity, effect: Effect[Any]) -> None:
+        self.after(self._fsync(), lambda: self.complete(activity, effect))
+
+    def _use_store(self, activity: Activity, effect: Effect[Any]) -> None:
+        seconds = len(effect.claims) * self._policy.merge if isinstance(effect, Merge) else self._service(activity)
+        self._store.enter(seconds, lambda: self.complete(activity, effect))
+
+    def _ask_objects(self, activity: Activity, effect: Effect[Any]) -> None:
+        def serve(reply: Reply) -> None:
+            seconds = self._policy.object_service * self._chance.exponential(f"objects/{activity.name}.{activity.step}")
+            self.clockwork.after(seconds, lambda: reply(self.perform(activity, effect)))
+
+        self._ask(OBJECTS, activity, effect, serve)
+
+    def _ask_region(self, activity: Activity, effect: CountEntries | SampleKeys | Fetch) -> None:
+        def serve(reply: Reply) -> None:
+            node = self._region.peers[effect.region].node
+            if node is not None:
+                node.inspect(activity, effect, reply)
+
+        if effect.region == self.name:
+            serve(lambda result: self.resume(activity, result))
+        else:
+            self._ask(effect.region, activity, effect, serve)
+
+    def _ask(self, place: str, activity: Activity, effect: Effect[Any], serve: Callable[[Reply], None]) -> None:
+        """Send a request to another place, which serves it whether or not this node still lives; give up after the timeout."""
+        message = f"{activity.name}.{activity.step}"
+        send = self._world.net.send
+
+        def answered(result: object) -> None:
+            if result is self._no_answer:
+                self.trace.effect(self.clockwork.now, self.name, activity.name, effect, result)
+            self.resume(activity, result)
+
+        wait = self._waits.begin(answered)
+        send(
+            self.name,
+            place,
+            message,
+            lambda: serve(lambda result: send(place, self.name, message, lambda: wait.end(result))),
+        )
+
+    def _seal(self, activity: Activity, effect: Seal) -> None:
+        self._seals.append((activity, effect))
+        self._disk.hold()
+        self._seal_when_drained()
+
+    def _seal_when_drained(self) -> None:
+        """Seal once every request in flight is one that the held disk keeps waiting."""
+        if self._seals and not self._sealing and self.memory.in_flight == len(self._disk.waiting):
+            self._sealing = True
+            self.after(self._fsync(), self._finish_seals)
+
+    def _finish_seals(self) -> None:
+        seals, self._seals, self._sealing = self._seals, [], False
+        for activity, effect in seals:
+            self.complete(activity, effect)
+        if not self._seals:
+            self._disk.release()
+
+    # Outcomes: what is done beside what the memory node does.
+
+    def _admitted(self, request: Request, effect: Admit) -> None:
+        self.memory.perform(effect)
+        self.memory.in_flight += 1
+        request.admitted = True
+
+    def _logged(self, request: Request, effect: Append) -> Timestamp:
+        request.logged = self.memory.perform(effect)
+        return request.logged
+
+    def _claimed(self, activity: Activity, effect: Store) -> Entry:
+        del activity
+        was_behind = self.memory.behind
+        try:
+            stored: Entry = self.memory.perform(effect)
+            return stored
+        finally:
+            if self.memory.behind and not was_behind:
+                for watcher in self._world.watchers:
+                    watcher.fell_behind(self.name)
+
+    def _marked(self, activity: Activity, effect: Mark) -> None:
+        del activity
+        self.memory.perform(effect)
+        for watcher in self._world.watchers:
+            watcher.marked(self.name, effect.name, effect.value)
+
+    def _sampled(self, activity: Activity, effect: SampleKeys) -> tuple[Key, ...]:
+        _require(not self.memory.store_down, f"the store of {self.name}")
+        generator = self._chance.generator(f"sample/{activity.name}.{activity.step}")
+        return self._region.entries.sample(effect.size, generator)
+
+    def _inspected(self, activity: Activity, effect: Effect[Any]) -> object:
+        del activity
+        _require(not self.memory.store_down, f"the store of {self.name}")
+        return self.memory.perform(effect)
+
+    def _stored_away(self, activity: Activity, effect: Effect[Any]) -> object:
+        del activity
+        _require(not self._world.objects.down, "the object store")
+        return self.memory.perform(effect)
+
+    # Durations.
+
+    def _fsync(self) -> float:
+        """Half of the mean is fixed, half exponential."""
+        self._synchronisations += 1
+        return self._policy.fsync * (1 + self._chance.exponential(f"fsync {self._synchronisations}")) / 2
+
+    def _service(self, activity: Activity) -> float:
+        return self._policy.service * self._chance.exponential(f"service {activity.name}.{activity.step}")
+
+
+def _unavailable(detail: str) -> Unavailable:
+    return Unavailable("ORD-4", detail, retry_after=RETRY_AFTER)
+
+
+def _require(answers: bool, who: str) -> None:  # noqa: FBT001 - it reads as the condition it is
+    if not answers:
+        raise _unavailable(f"{who} does not answer")

@@ -1,0 +1,88 @@
+"""A region: what of it survives a crash, and what all regions share."""
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, NamedTuple
+
+from flk.model.effects import Program
+from flk.model.programs.divergence import Divergence, detect_divergence
+from flk.model.programs.ingest import ingest
+from flk.model.programs.recover import Recovery, recover
+from flk.model.programs.replay import Replayed, replay
+from flk.model.programs.ship import ship
+from flk.model.signing import Keyring
+from flk.model.submission import Response, Submission
+from flk.sim.engine import Clockwork
+from flk.sim.faults import Disk, RegionCrash
+from flk.sim.network import Net
+from flk.sim.policy import Policy
+from flk.sim.trace import Trace
+from flk.sim.watch import WatchedDisk, WatchedEntries, WatchedObjects, Watcher
+
+if TYPE_CHECKING:  # a node is started on a region, so its module needs this one
+    from flk.sim.node import Node
+
+ORIGIN = 1767225600.0  # wall time at simulated time 0: 2026-01-01 00:00 UTC
+
+
+class Programs(NamedTuple):
+    """The node's logic. The model's, unless a test plants a mistake."""
+
+    ingest: Callable[[Submission, str, Keyring], Program[Response]] = ingest
+    recover: Callable[[str, Keyring], Program[Recovery]] = recover
+    ship: Callable[[], Program[tuple[str, ...]]] = ship
+    replay: Callable[[str, Keyring], Program[Replayed]] = replay
+    detect_divergence: Callable[[str, str], Program[Divergence]] = detect_divergence
+
+
+MODEL = Programs()
+
+
+class World(NamedTuple):
+    """What all regions share."""
+
+    clockwork: Clockwork
+    net: Net
+    trace: Trace
+    objects: WatchedObjects
+    watchers: tuple[Watcher, ...]
+    policy: Policy
+    programs: Programs
+    keyring: Keyring
+    seed: int
+
+
+class Region:
+    """The place: its disk, its store and its wall clock outlive the node, which is None while the region is down.
+
+    `peers` are all regions by name, itself included; `starts` counts its nodes so far.
+    """
+
+    def __init__(self, name: str, world: World, peers: Mapping[str, "Region"]) -> None:
+        self.name = name
+        self.peers = peers
+        self.world = world
+        self.disk = WatchedDisk(name, 1, world.watchers)
+        self.entries = WatchedEntries(name, world.watchers)
+        self.skew = 0.0
+        self.store_down = False
+        self.starts = 0
+        self.node: Node | None = None
+
+    def crash(self, fault: RegionCrash) -> None:
+        """Stop the node in the middle of whatever it does; lose the disk and the store, if the fault takes them."""
+        if self.node is not None:
+            self.node.crash()
+        self.node = None
+        if fault.disk is Disk.LOST:
+            self.disk = WatchedDisk(self.name, self.disk.identity + 1, self.world.watchers)
+            self.entries = WatchedEntries(self.name, self.world.watchers)
+
+    def set_store(self, *, down: bool) -> None:
+        """Let the store stop or go on answering."""
+        self.store_down = down
+        if self.node is not None:
+            self.node.memory.store_down = down
+
+    def wall(self) -> float:
+        """What this region takes for the time."""
+        return ORIGIN + self.world.clockwork.now + self.skew

@@ -1,0 +1,105 @@
+"""What a node does by itself, again and again: catch up with its log, ship it, replay the others', compare stores."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, TypeVar
+
+from flk.model.effects import Program
+from flk.model.programs.divergence import Divergence
+from flk.model.programs.recover import Recovery
+from flk.sim.node import RETRY_AFTER, Node
+from flk.sim.randomness import Chance
+from flk.sim.region import Region
+from flk.sim.runtime import Activity
+
+R = TypeVar("R")
+
+
+def start(region: Region) -> None:
+    """Start a node on what is there. It recovers before it serves."""
+    region.starts += 1
+    region.node = Node(region)
+    Rounds(region, region.node).begin()
+
+
+class Rounds:
+    """The rounds of one node, each program at most once at a time."""
+
+    def __init__(self, region: Region, node: Node) -> None:
+        self._region = region
+        self._node = node
+        self._world = region.world
+        self._running: set[str] = set()
+        self._phase = Chance(region.world.seed, f"phase/{region.name}/{region.starts}")
+
+    def begin(self) -> None:
+        """Begin every kind of round, each at a moment of its own."""
+        policy = self._world.policy
+        others = [peer for peer in self._region.peers if peer != self._region.name]
+        self._every(RETRY_AFTER, 0.0, self._catch_up)
+        self._every(policy.ship_interval, self._phase.uniform("ship"), self._ship)
+        for peer in others:
+            self._every(policy.replay_interval, self._phase.uniform(f"replay {peer}"), partial(self._replay, peer))
+            self._every(
+                policy.divergence_interval, self._phase.uniform(f"compare {peer}"), partial(self._compare, peer)
+            )
+
+    def _catch_up(self, number: str) -> None:
+        """Replay the log into the store, with nothing in flight (ORD-4, WAL-5)."""
+
+        def ended(recovery: Recovery) -> None:
+            for watcher in self._world.watchers:
+                watcher.recovered(self._region.name, recovery)
+
+        if self._node.memory.behind and not self._node.memory.in_flight:
+            program = self._world.programs.recover(self._region.name, self._world.keyring)
+            self._run("recover", number, program, ended)
+
+    def _ship(self, number: str) -> None:
+        if self._is_level:
+            self._run("ship", number, self._world.programs.ship(), _nothing)
+
+    def _replay(self, peer: str, number: str) -> None:
+        if self._is_level:
+            self._run(f"replay {peer}", number, self._world.programs.replay(peer, self._world.keyring), _nothing)
+
+    def _compare(self, peer: str, number: str) -> None:
+        def ended(divergence: Divergence) -> None:
+            for watcher in self._world.watchers:
+                watcher.compared(self._region.name, peer, divergence)
+
+        if self._is_level:
+            program = self._world.programs.detect_divergence(self._region.name, peer)
+            self._run(f"compare {peer}", number, program, ended)
+
+    @property
+    def _is_level(self) -> bool:
+        """Only a node that is level with its log, and stays so, has work for others."""
+        return not self._node.memory.behind and "recover" not in self._running
+
+    def _every(self, interval: float, phase: float, action: Callable[[str], None]) -> None:
+        """Act at `phase` of the first interval, and once every interval after."""
+
+        def tick(number: int) -> None:
+            action(f"{self._region.starts}.{number}")
+            self._node.after(interval, lambda: tick(number + 1))
+
+        self._node.after(interval * phase, lambda: tick(0))
+
+    def _run(self, kind: str, number: str, program: Program[R], ended: Callable[[R], None]) -> None:
+        """Run a program unless its last round still runs. One that was refused leaves its work to the next round."""
+        if kind in self._running:
+            return
+
+        def over(result: Any) -> None:
+            self._running.remove(kind)
+            if not isinstance(result, Exception):
+                ended(result)
+
+        self._running.add(kind)
+        self._node.start(Activity(f"{kind} {number}", program, over))
+
+
+def _nothing(result: object) -> None:
+    """The result of a round that nobody asks for; what it did is seen in the parts."""
+    del result

@@ -1,0 +1,255 @@
+"""One run of a scenario."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import BinaryIO, NamedTuple
+
+from flk.model.entry import Entry, Key
+from flk.model.programs.outbox import Delivery
+from flk.model.signing import Keyring
+from flk.model.submission import Response, Submission
+from flk.sim import rounds
+from flk.sim.agents import Agent, Item
+from flk.sim.agreement import Agreement
+from flk.sim.engine import Clockwork
+from flk.sim.faults import ClockSkew, Fault, ObjectStoreOutage, RegionCrash, StoreOutage
+from flk.sim.final import ending, judge_acknowledged, judge_outcomes
+from flk.sim.invariants import Checks, Result, Verdict, worst
+from flk.sim.ledger import Ledger
+from flk.sim.measures import Measures, measure
+from flk.sim.network import Net
+from flk.sim.region import MODEL, Programs, Region, World
+from flk.sim.rules import NodeRules, Reference
+from flk.sim.scenario import Scenario, mistakes
+from flk.sim.shipping_rules import ShippingRules
+from flk.sim.slo import Objective, objectives
+from flk.sim.timeline import Moment, timeline
+from flk.sim.trace import Trace
+from flk.sim.watch import WatchedObjects, Watcher
+from flk.sim.workload import Arrival, agent_homes, arrivals
+from flk.spec.errors import UnusableInput
+
+PULSE = 2000  # events between two reports of progress
+
+
+class Progress(NamedTuple):
+    """How far a run has come: simulated seconds of all, events, attempts of the agents that are over."""
+
+    now: float
+    duration: float
+    events: int
+    attempts: int
+
+
+class Delivered(NamedTuple):
+    """What became of something that an agent was given: the submission's index, the agent, and the last answer it got."""
+
+    submission: int
+    agent: str
+    region: str
+    response: Response | None
+    settled: bool
+
+
+class Run(NamedTuple):
+    """A run that is over. `digest` names everything that happened in it."""
+
+    scenario: Scenario
+    seed: int
+    digest: str
+    events: int
+    submissions: int
+    results: tuple[Result, ...]
+    objectives: tuple[Objective, ...]
+    measures: Measures
+    timeline: tuple[Moment, ...]
+    entries: Mapping[str, Mapping[Key, Entry]]
+    deliveries: tuple[Delivered, ...]
+
+    @property
+    def verdict(self) -> Verdict:
+        """The worst verdict of any invariant or objective."""
+        return worst([*(row.verdict for row in self.results), *(row.verdict for row in self.objectives)])
+
+    @property
+    def replay(self) -> str:
+        """The command that repeats this run."""
+        return f"flk run {self.scenario.name} --seed {self.seed}"
+
+
+def simulate(
+    scenario: Scenario,
+    submissions: Sequence[Submission],
+    keyring: Keyring,
+    *,
+    seed: int | None = None,
+    on_progress: Callable[[Progress], None] | None = None,
+    trace: BinaryIO | None = None,
+    programs: Programs = MODEL,
+) -> Run:
+    """Run a scenario on submissions, which come in the order given. The same arguments give the same run, to the last event.
+
+    Raises UnusableInput for a scenario that cannot be meant, or if there is nothing to submit.
+    """
+    for mistake in mistakes(scenario):
+        raise UnusableInput(f"scenario {scenario.name!r}: {mistake.field}: {mistake.message}")
+    if not submissions:
+        raise UnusableInput(f"scenario {scenario.name!r}: there are no records to submit; name a source that has some")
+    luck = scenario.seed if seed is None else seed
+    return Simulation(scenario, submissions, keyring, seed=luck, trace=trace, programs=programs).run(on_progress)
+
+
+class Simulation:
+    """A run under way."""
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        submissions: Sequence[Submission],
+        keyring: Keyring,
+        *,
+        seed: int,
+        trace: BinaryIO | None,
+        programs: Programs,
+    ) -> None:
+        self._scenario = scenario
+        self._submissions = submissions
+        self._seed = seed
+        self._clockwork = clockwork = Clockwork()
+        self._checks = Checks(lambda: clockwork.now)
+        self._ledger = Ledger(scenario.regions, clockwork)
+        self._agreement = Agreement(
+            scenario.regions, scenario.faults, scenario.slo.convergence, clockwork, self._checks
+        )
+        self._regions: dict[str, Region] = {}
+        reference = Reference(keyring)
+        self._node_rules = NodeRules(self._regions, reference, self._checks)
+        shipping = ShippingRules(self._regions, reference, self._checks)
+        self._watchers: tuple[Watcher, ...] = (self._node_rules, shipping, self._agreement, self._ledger)
+        objects = WatchedObjects(self._watchers)
+        net = Net(clockwork, scenario.network, scenario.regions, seed)
+        self._world = World(
+            clockwork, net, Trace(trace), objects, self._watchers, scenario.policy, programs, keyring, seed
+        )
+        self._regions |= {name: Region(name, self._world, self._regions) for name in scenario.regions}
+        self._agents = self._homed_agents()
+        self._items: list[Item] = []
+
+    def run(self, on_progress: Callable[[Progress], None] | None) -> Run:
+        """From the first event to the verdict."""
+        for region in self._regions.values():
+            rounds.start(region)
+        for fault in self._scenario.faults:
+            self._schedule(fault)
+        self._feed()
+        self._clockwork.run_until(self._scenario.duration, PULSE, lambda: self._report(on_progress))
+        self._report(on_progress)
+        return self._finish()
+
+    def _homed_agents(self) -> list[Agent]:
+        homes = agent_homes(self._scenario.workload.agents)
+        names = [f"agent.{home}.{homes[:number].count(home) + 1}" for number, home in enumerate(homes)]
+        return [
+            Agent(number, name, home, self._regions, self._world)
+            for number, (name, home) in enumerate(zip(names, homes, strict=True))
+        ]
+
+    def _schedule(self, fault: Fault) -> None:
+        self._clockwork.after(fault.start, lambda: self._begin(fault))
+        self._clockwork.after(fault.end, lambda: self._end(fault))
+
+    def _begin(self, fault: Fault) -> None:
+        self._world.trace.event(self._clockwork.now, fault.kind, fault.id, "begin")
+        match fault:
+            case RegionCrash():
+                self._regions[fault.region].crash(fault)
+                self._tell(lambda watcher: watcher.crashed(fault))
+            case StoreOutage():
+                self._regions[fault.region].set_store(down=True)
+            case ObjectStoreOutage():
+                self._world.objects.down = True
+            case ClockSkew():
+                self._regions[fault.region].skew += fault.offset
+            case _:
+                for wire in self._world.net.wires(fault):
+                    wire.begin(fault)
+
+    def _end(self, fault: Fault) -> None:
+        self._world.trace.event(self._clockwork.now, fault.kind, fault.id, "end")
+        match fault:
+            case RegionCrash():
+                rounds.start(self._regions[fault.region])
+                self._tell(lambda watcher: watcher.restarted(fault.region))
+            case StoreOutage():
+                self._regions[fault.region].set_store(down=False)
+            case ObjectStoreOutage():
+                self._world.objects.down = False
+            case ClockSkew():
+                self._regions[fault.region].skew -= fault.offset
+            case _:
+                for wire in self._world.net.wires(fault):
+                    wire.end(fault)
+
+    def _tell(self, tell: Callable[[Watcher], None]) -> None:
+        for watcher in self._watchers:
+            tell(watcher)
+
+    def _feed(self) -> None:
+        """Give the agents their work, each arrival at its moment."""
+        workload = self._scenario.workload
+        coming = iter(arrivals(workload, self._scenario.duration, len(self._submissions), self._seed))
+
+        def await_next() -> None:
+            arrival = next(coming, None)
+            if arrival is not None:
+                self._clockwork.after(arrival.at - self._clockwork.now, lambda: arrive(arrival))
+
+        def arrive(arrival: Arrival) -> None:
+            item = Item(len(self._items), arrival)
+            self._items.append(item)
+            self._agents[arrival.agent].give(item, self._submissions[arrival.submission])
+            await_next()
+
+        await_next()
+
+    def _report(self, on_progress: Callable[[Progress], None] | None) -> None:
+        if on_progress is not None:
+            clockwork = self._clockwork
+            attempts = len(self._ledger.attempts)
+            on_progress(Progress(clockwork.now, self._scenario.duration, clockwork.events, attempts))
+
+    def _finish(self) -> Run:
+        self._agreement.finish()
+        end = ending(self._regions, self._world.objects, self._agreement)
+        lost = judge_acknowledged(end, self._node_rules.acknowledged, self._ledger.gone, self._checks)
+        judge_outcomes(end, self._world.keyring, self._checks)
+        entries = {name: region.entries.entries for name, region in self._regions.items()}
+        homes = {agent.name: agent.home for agent in self._agents}
+        measures = measure(
+            self._scenario,
+            ledger=self._ledger,
+            agreement=self._agreement,
+            items=self._items,
+            homes=homes,
+            entries=entries,
+            lost=lost,
+        )
+        return Run(
+            scenario=self._scenario,
+            seed=self._seed,
+            digest=self._world.trace.digest(),
+            events=self._clockwork.events,
+            submissions=len(self._submissions),
+            results=self._checks.results(),
+            objectives=objectives(self._scenario, measures),
+            measures=measures,
+            timeline=timeline(
+                self._scenario.faults, self._ledger.moments, self._ledger.moves, self._agreement.caught_up
+            ),
+            entries=entries,
+            deliveries=tuple(self._delivered(item) for item in self._items),
+        )
+
+    def _delivered(self, item: Item) -> Delivered:
+        settled = item.delivery in {Delivery.ACKNOWLEDGED, Delivery.DEAD}
+        agent = self._agents[item.arrival.agent].name
+        return Delivered(item.arrival.submission, agent, item.region, item.response, settled)

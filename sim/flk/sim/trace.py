@@ -1,0 +1,103 @@
+"""What happened, as JSON lines, and the digest by which two runs are compared."""
+
+from collections.abc import Callable
+from hashlib import blake2b
+from typing import Any, BinaryIO
+
+from flk.model.effects import (
+    CountEntries,
+    Effect,
+    Fetch,
+    GetObject,
+    ListObjects,
+    Mark,
+    Marked,
+    PutObject,
+    ReadSegment,
+    Salvage,
+    SampleKeys,
+    Truncate,
+)
+from flk.model.entry import Entry
+from flk.model.hlc import text
+from flk.model.refusal import Refused
+from flk.model.submission import Response
+
+DIGEST_BYTES = 16
+_BATCH = 1024
+
+
+class Trace:
+    """Takes one line for each event and folds it into a rolling BLAKE2b digest.
+
+    Written to a file, the lines are exactly the bytes of the digest: `b2sum -l 128 FILE` prints it.
+    """
+
+    def __init__(self, file: BinaryIO | None = None) -> None:
+        self._hash = blake2b(digest_size=DIGEST_BYTES)
+        self._file = file
+        self._lines: list[str] = []
+
+    def effect(self, now: float, node: str, program: str, effect: Effect[Any], result: object) -> None:
+        """A program's effect was performed."""
+        name = type(effect).__name__
+        about = _ABOUT.get(type(effect))
+        what = f"{name} {about(effect)}" if about else name
+        self.event(now, node, program, what, _summary(result))
+
+    def event(self, now: float, node: str, program: str, what: str, result: str = "") -> None:
+        """Anything else that happened. The texts hold neither quotes nor backslashes."""
+        self._lines.append(
+            f'{{"t":{now!r},"node":"{node}","program":"{program}","effect":"{what}","result":"{result}"}}\n'
+        )
+        if len(self._lines) >= _BATCH:
+            self._flush()
+
+    def digest(self) -> str:
+        """The digest of everything so far, in hexadecimal."""
+        self._flush()
+        return self._hash.hexdigest()
+
+    def _flush(self) -> None:
+        block = "".join(self._lines).encode()
+        self._lines.clear()
+        self._hash.update(block)
+        if self._file is not None:
+            self._file.write(block)
+
+
+def _summary(result: object) -> str:
+    summary = _SUMMARIES.get(type(result))
+    if summary is not None:
+        return summary(result)
+    return f"{int(result.status)} {result.requirement}" if isinstance(result, Refused) else str(result)
+
+
+def _name(effect: Any) -> str:
+    return str(effect.name)
+
+
+def _region(effect: Any) -> str:
+    return str(effect.region)
+
+
+_ABOUT: dict[type[Effect[Any]], Callable[[Any], str]] = {
+    Mark: lambda effect: f"{effect.name}={effect.value}",
+    Marked: _name,
+    PutObject: _name,
+    GetObject: _name,
+    ReadSegment: _name,
+    Truncate: _name,
+    Salvage: _name,
+    ListObjects: lambda effect: str(effect.prefix),
+    CountEntries: _region,
+    SampleKeys: _region,
+    Fetch: _region,
+}
+_SUMMARIES: dict[type, Callable[[Any], str]] = {
+    type(None): lambda _: "",
+    Entry: lambda entry: f"{text(entry.timestamp)} {entry.region}",
+    Response: lambda response: str(response.status),
+    bytes: lambda content: f"{len(content)} bytes",
+    tuple: lambda items: f"{len(items)} items",
+}

@@ -1,0 +1,143 @@
+"""The parts that survive a crash, watched: each change of a disk, a store or the object store is told to who checks or measures.
+
+Watching the parts, and not the code that drives them, means that no mistake of a program or of the runtime goes unseen.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from flk.model.effects import INBOX
+from flk.model.entry import Claim, Entry
+from flk.model.frames import Frame, Scan, data, scan
+from flk.model.hlc import Timestamp
+from flk.model.memory import Disk, Entries, Objects
+from flk.model.programs.divergence import Divergence
+from flk.model.programs.recover import Recovery
+from flk.model.submission import Response, Submission
+from flk.sim.faults import RegionCrash
+
+NO_ANSWER = 0
+
+
+class Attempt(NamedTuple):
+    """One try to deliver: which agent and item, where to, when it was sent and when it was over, and the status it got."""
+
+    agent: int
+    item: int
+    region: str
+    sent: float
+    over: float
+    status: int
+
+
+class Watcher:
+    """Is told what happens, at the simulated moment when it happens. This one lets everything pass."""
+
+    def logged(self, region: str, frame: Frame) -> None:
+        """A frame became durable in a region's log."""
+
+    def claimed(self, region: str, claim: Claim, before: Entry | None, stored: Entry) -> None:
+        """The store of a region answered a claim; `before` is what it held until then."""
+
+    def merged(self, region: str, claim: Claim, before: Entry | None, after: Entry, records: Sequence[object]) -> None:
+        """An entry was joined into a region's store; `records` are the supersessions written with it."""
+
+    def replied(self, region: str, request: Submission, logged: Timestamp | None, response: Response) -> None:
+        """A node answered a request; `logged` is the timestamp of the frame it wrote for it."""
+
+    def marked(self, region: str, name: str, value: str) -> None:
+        """A watermark was set."""
+
+    def uploaded(self, name: str, found: Scan) -> None:
+        """An object was created; `found` is what its bytes say."""
+
+    def crashed(self, fault: RegionCrash) -> None:
+        """A region stopped; if its disk is lost, it is gone by now."""
+
+    def restarted(self, region: str) -> None:
+        """A region started again."""
+
+    def fell_behind(self, region: str) -> None:
+        """The store of a region did not answer; its node is behind the log."""
+
+    def recovered(self, region: str, recovery: Recovery) -> None:
+        """A node is level with its log."""
+
+    def compared(self, region: str, peer: str, divergence: Divergence) -> None:
+        """A node compared its region with another."""
+
+    def attempted(self, attempt: Attempt) -> None:
+        """An agent's attempt to deliver is over."""
+
+    def moved(self, agent: str, region: str, to: str) -> None:
+        """An agent left a region for another."""
+
+
+class WatchedDisk(Disk):
+    """A disk that tells of every frame that becomes durable in the inbox."""
+
+    def __init__(self, region: str, identity: int, watchers: Iterable[Watcher]) -> None:
+        super().__init__(region, identity)
+        self._watchers = tuple(watchers)
+
+    def append(self, log: str, frame: Frame, clock: Timestamp) -> None:
+        """Make a frame durable, and tell."""
+        super().append(log, frame, clock)
+        if log == INBOX:
+            for watcher in self._watchers:
+                watcher.logged(self.region, frame)
+
+    def tear(self, frames: Iterable[Frame], size: int) -> None:
+        """Keep the first `size` bytes of what was being written when the power went: whole frames, and a part of the next."""
+        for frame in frames:
+            image = data(frame)
+            if size < len(image):
+                self._open(INBOX, frame.timestamp).extend(image[:size])
+                return
+            self.append(INBOX, frame, frame.timestamp)
+            size -= len(image)
+
+
+class WatchedEntries(Entries):
+    """A store that tells of every claim and every merge."""
+
+    def __init__(self, region: str, watchers: Iterable[Watcher]) -> None:
+        super().__init__()
+        self._region = region
+        self._watchers = tuple(watchers)
+
+    def insert_or_get(self, claim: Claim) -> Entry:
+        """Answer a claim, and tell."""
+        before = self.entries.get(claim.key)
+        stored = super().insert_or_get(claim)
+        for watcher in self._watchers:
+            watcher.claimed(self._region, claim, before, stored)
+        return stored
+
+    def merge(self, claim: Claim) -> bool:
+        """Join an entry in, and tell."""
+        before = self.entries.get(claim.key)
+        recorded = len(self.superseded)
+        gave_way = super().merge(claim)
+        records = self.superseded[recorded:]
+        for watcher in self._watchers:
+            watcher.merged(self._region, claim, before, self.entries[claim.key], records)
+        return gave_way
+
+
+class WatchedObjects(Objects):
+    """An object store that tells of every object it creates. While `down` it refuses everything."""
+
+    def __init__(self, watchers: Iterable[Watcher]) -> None:
+        super().__init__()
+        self.down = False
+        self._watchers = tuple(watchers)
+
+    def put(self, name: str, content: bytes) -> bool:
+        """Create an object, and tell."""
+        created = super().put(name, content)
+        if created:
+            found = scan(content)
+            for watcher in self._watchers:
+                watcher.uploaded(name, found)
+        return created
