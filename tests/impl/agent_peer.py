@@ -8,11 +8,12 @@ from typing import NamedTuple
 
 
 class Answer(NamedTuple):
-    """A status and headers to answer with."""
+    """A status and headers to answer with, and whether to close the connection after it without a word."""
 
     status: int
     headers: tuple[tuple[str, str], ...] = ()
     body: bytes = b'{"error":"as scripted"}'
+    hangs_up: bool = False
 
 
 class Seen(NamedTuple):
@@ -57,7 +58,7 @@ def serving(script: Script) -> Iterator[Peer]:
             super().setup()
             peer.connections += 1
 
-        def do_POST(self) -> None:  # noqa: N802  # the name that http.server looks for
+        def do_POST(self) -> None:  # the name that http.server looks for
             body = self.rfile.read(int(self.headers["Content-Length"]))
             answer = peer.answer(Seen(self.path, self.headers["X-Tenant-Id"], body))
             if answer is None:
@@ -68,6 +69,7 @@ def serving(script: Script) -> Iterator[Peer]:
                 self.send_header(name, value)
             self.end_headers()
             self.wfile.write(answer.body)
+            self.close_connection = answer.hangs_up
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the base class names it so
             """Say nothing."""

@@ -4,7 +4,8 @@ import time
 from contextlib import suppress
 from datetime import UTC
 from email.utils import parsedate_to_datetime
-from http.client import HTTPConnection, HTTPException, HTTPSConnection, NotConnected
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from select import POLLIN, poll
 from socket import SHUT_RDWR
 from urllib.parse import urlsplit
 
@@ -43,16 +44,12 @@ class Connection:
         self._ended = False
 
     def post(self, submission: Submission) -> Response | None:
-        """The service's answer, None if none came.
-
-        A connection that had been idle may have been closed at the other end; then the post is made again on a new one.
-        """
-        was_idle = self._http.sock is not None
+        """The service's answer, None if none came."""
+        self._forget_if_closed()
         try:
-            return self._exchange(submission)
-        except ConnectionError:
-            return self.post(submission) if was_idle else None
+            return None if self._ended else self._exchange(submission)
         except (OSError, HTTPException):
+            self._http.close()
             return None
 
     def end(self) -> None:
@@ -66,17 +63,19 @@ class Connection:
         """Release the connection, once nobody posts any more."""
         self._http.close()
 
+    def _forget_if_closed(self) -> None:
+        """An idle connection that has something to read was closed at the other end; posting on it would fail for no reason."""
+        if (sock := self._http.sock) is not None:
+            idle = poll()
+            idle.register(sock, POLLIN)
+            if idle.poll(0):
+                self._http.close()
+
     def _exchange(self, submission: Submission) -> Response:
         headers = {"Content-Type": "application/json", "X-Tenant-Id": submission.tenant}
-        try:
-            if self._ended:
-                raise NotConnected
-            self._http.request("POST", self._path, submission.body, headers)
-            answer = self._http.getresponse()
-            return Response(answer.status, answer.read(), retry_after(answer.getheader("Retry-After"), time.time()))
-        except (OSError, HTTPException):
-            self._http.close()
-            raise
+        self._http.request("POST", self._path, submission.body, headers)
+        answer = self._http.getresponse()
+        return Response(answer.status, answer.read(), retry_after(answer.getheader("Retry-After"), time.time()))
 
 
 def retry_after(value: str | None, now: float) -> float | None:

@@ -216,6 +216,7 @@ def _watch(
 
     from flk.impl.agent.delivery import deliver_all
 
+    console = Console(stderr=True)
     shown = (
         TextColumn("delivered"),
         BarColumn(),
@@ -224,7 +225,7 @@ def _watch(
         TimeElapsedColumn(),
     )
     with (
-        Progress(*shown, console=Console(stderr=True), transient=True) as progress,
+        Progress(*shown, console=console, transient=True, disable=not console.is_terminal) as progress,
         closing(deliver_all(outbox, service, submissions, workers)) as events,
     ):
         bar = progress.add_task("", total=None, doing="")
@@ -234,7 +235,7 @@ def _watch(
                 doing = f"{tally.retries} retries" if tally.retries else ""
                 progress.update(bar, total=tally.queued, completed=tally.queued - tally.pending, doing=doing)
         except KeyboardInterrupt:
-            progress.console.print("interrupted: what is not settled stays in the outbox")
+            console.print("interrupted: what is not settled stays in the outbox")
 
 
 def _report(tally: "Tally", seconds: float, directory: Path, *, json: bool) -> None:
