@@ -1,0 +1,145 @@
+"""`flk bench signing`: canonical bytes, signatures and verification beside the straightforward way, on real records."""
+
+import base64
+import hmac
+import json
+from collections.abc import Callable, Sequence
+from functools import partial
+from hashlib import sha256
+from itertools import islice
+from typing import Any, TypeVar
+
+import msgspec
+from cryptography.hazmat.primitives.asymmetric import ed25519
+
+from flk.impl.agent import SEED
+from flk.impl.agent.datasets import SENT_AT, cut
+from flk.impl.agent.windows import records
+from flk.impl.bench.interleave import Contest, Figure, run
+from flk.model.canonical import DIGITS, Profile, Signed, canonical_bytes
+from flk.model.record import Regime, decode, encode
+from flk.model.refusal import Unauthenticated
+from flk.model.signing import Ed25519PrivateKey, Ed25519PublicKey, HmacKey, Keyring, LiveKey, sign
+from flk.model.summary import signed
+
+RECORDS = 64
+SIGN_BAR, VERIFY_BAR, ED25519_VERIFY_BAR = 300_000.0, 200_000.0, 20_000.0  # design section 11, on one core
+TENANT = "default"
+SECRET = b"testsecret"
+ED25519_SEED = bytes(range(32))
+_REALS = ("D_hat", "budget", "coh_star", "r")
+_SIGNED = (*_REALS, "epoch", "merkle_root", "pcs_id", "shard_id")
+
+A = TypeVar("A")
+B = TypeVar("B")
+
+
+class Unruled(Signed, frozen=True):
+    """A record's fields with their types, and none of the rules."""
+
+    schema: str
+    version: str
+    attempt: int
+    sent_at: str
+    seed: int
+    scales: tuple[int, ...]
+    N_j: dict[str, int]
+    v_star: tuple[float, ...]
+    regime: Regime
+    sig: str
+    ft: dict[str, Any]
+
+
+def measure(seconds: float) -> tuple[Figure, ...]:
+    """The figures, after about that many seconds."""
+    return run(contests(), seconds)
+
+
+def contests() -> tuple[Contest, ...]:
+    """What is timed. Both sides of a verification start from the body as it came, and raise if it does not verify."""
+    some = tuple(records(islice(cut("goog-prices"), RECORDS), seed=SEED, sent_at=SENT_AT))
+    key = HmacKey(SECRET)
+    fields = [msgspec.to_builtins(record) for record in some]
+    ours = [encode(signed(record, key)) for record in some]
+    theirs = [encode(signed(record, key, Profile.SHORTEST)) for record in some]
+    return (
+        _contest("canonical bytes", canonical_bytes, some, plain_bytes, fields),
+        _contest("sign, HMAC", partial(sign, key), some, plain_sign, fields, bar=SIGN_BAR),
+        _contest("verify, HMAC, types only", verify_unruled, ours, plain_verify, theirs),
+        _contest("verify, HMAC, every rule", verify, ours, plain_verify, theirs, bar=VERIFY_BAR),
+        *_ed25519([canonical_bytes(record) for record in some]),
+    )
+
+
+def verify(body: bytes) -> None:
+    """All that stands between a body and its judgement: the rules of a record, and its signature."""
+    record = decode(body)
+    _KEYRING.authenticate(TENANT, record, record.sig, at=0.0)
+
+
+def verify_unruled(body: bytes) -> None:
+    """The same without the rules of a record: types only."""
+    record = _unruled(body)
+    _KEYRING.authenticate(TENANT, record, record.sig, at=0.0)
+
+
+def plain_bytes(fields: dict[str, Any]) -> bytes:
+    """The older canonical form as one would write it with the standard library."""
+    chosen = {name: round(fields[name], DIGITS) if name in _REALS else fields[name] for name in _SIGNED}
+    return json.dumps(chosen, sort_keys=True, separators=(",", ":")).encode()
+
+
+def plain_sign(fields: dict[str, Any]) -> str:
+    """Its signature."""
+    return base64.b64encode(hmac.new(SECRET, plain_bytes(fields), sha256).digest()).decode()
+
+
+def plain_verify(body: bytes) -> None:
+    """From the body to the comparison, without a single rule of a record. Raises Unauthenticated."""
+    fields = json.loads(body)
+    expected = hmac.new(SECRET, plain_bytes(fields), sha256).digest()
+    if not hmac.compare_digest(expected, base64.b64decode(fields["sig"], validate=True)):
+        raise Unauthenticated("SIGN-6", "no key made this signature", field="sig")
+
+
+def _ed25519(messages: Sequence[bytes]) -> tuple[Contest, Contest]:
+    """Signatures over canonical bytes, beside those of the `cryptography` library."""
+    mine, plain = Ed25519PrivateKey(ED25519_SEED), ed25519.Ed25519PrivateKey.from_private_bytes(ED25519_SEED)
+    public, plain_public = Ed25519PublicKey(mine.public()), plain.public_key()
+    pairs = [(message, mine.sign(message)) for message in messages]
+
+    def check(pair: tuple[bytes, bytes]) -> None:
+        if not public.verifies(*pair):
+            raise Unauthenticated("SIGN-6", "no key made this signature", field="sig")
+
+    def plain_check(pair: tuple[bytes, bytes]) -> None:
+        plain_public.verify(pair[1], pair[0])
+
+    return (
+        _contest("sign, Ed25519", mine.sign, messages, plain.sign, messages),
+        _contest("verify, Ed25519", check, pairs, plain_check, pairs, bar=ED25519_VERIFY_BAR),
+    )
+
+
+def _contest(
+    name: str,
+    subject: Callable[[A], object],
+    items: Sequence[A],
+    baseline: Callable[[B], object],
+    baseline_items: Sequence[B],
+    *,
+    bar: float = 0.0,
+) -> Contest:
+    def all_of_subject() -> None:
+        for item in items:
+            subject(item)
+
+    def all_of_baseline() -> None:
+        for item in baseline_items:
+            baseline(item)
+
+    return Contest(name, len(items), all_of_subject, all_of_baseline, bar)
+
+
+_KEYRING = Keyring({TENANT: [LiveKey(HmacKey(SECRET))]})
+_unruled = msgspec.json.Decoder(Unruled).decode
