@@ -9,6 +9,7 @@ import msgspec
 from flk.spec.constants import CONSTANTS
 
 DIGITS = CONSTANTS.canonical.digits
+NANO = CONSTANTS.canonical.nano
 
 
 class Profile(StrEnum):
@@ -39,7 +40,9 @@ def round9(x: float) -> float:
 
     Raises ValueError for NaN and infinities (C14N-4).
     """
-    return round(_finite(x), DIGITS) + 0.0
+    if isfinite(x):
+        return round(x, DIGITS) + 0.0
+    raise _no_form(x)
 
 
 def fixed9(x: float) -> str:
@@ -47,11 +50,18 @@ def fixed9(x: float) -> str:
 
     Raises ValueError for NaN and infinities (C14N-4).
     """
-    return f"{_finite(x):z.9f}"
+    if isfinite(x):
+        return f"{x:z.9f}"
+    raise _no_form(x)
 
 
 def nano(x: float) -> int:
-    """`round9(x)` in billionths, exact at any size. Tolerances compare these integers (JDG-1)."""
+    """`round9(x)` in billionths, exact at any size. Tolerances compare these integers (JDG-1).
+
+    Below a million, `round9(x)` times 10^9 is within two roundings, so within a quarter, of the integer meant.
+    """
+    if -1e6 < x < 1e6:
+        return round(round(x, DIGITS) * NANO)
     return int(fixed9(x).replace(".", ""))
 
 
@@ -82,7 +92,5 @@ def _shortest(record: Signed) -> tuple[str, str, str, str]:
     return repr(round9(D_hat)), repr(round9(budget)), repr(round9(coh_star)), repr(round9(r))
 
 
-def _finite(x: float) -> float:
-    if isfinite(x):
-        return x
-    raise ValueError(f"C14N-4: {x} has no canonical form; signals are finite")
+def _no_form(x: float) -> ValueError:
+    return ValueError(f"C14N-4: {x} has no canonical form; signals are finite")

@@ -71,7 +71,7 @@ def content_digest(record: Pcs) -> str:
 
     The canonical bytes, a newline, then `{"N_j":{...},"regime":"...","scales":[...]}` with `N_j` in the order of `scales`.
     """
-    counts = ",".join(f'"{scale}":{record.N_j[str(scale)]}' for scale in record.scales)
-    scales = ",".join(map(str, record.scales))
-    judged = f'{{"N_j":{{{counts}}},"regime":"{record.regime}","scales":[{scales}]}}'
+    scales = [str(scale) for scale in record.scales]
+    counts = ",".join([f'"{scale}":{record.N_j[scale]}' for scale in scales])
+    judged = f'{{"N_j":{{{counts}}},"regime":"{record.regime}","scales":[{",".join(scales)}]}}'
     return sha256(canonical_bytes(record) + b"\n" + judged.encode()).hexdigest()

@@ -6,6 +6,7 @@ data and are computed there.
 
 import zlib
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from itertools import combinations
 from math import log2, prod
 from typing import NamedTuple
@@ -38,13 +39,19 @@ def d_hat(scales: Sequence[int], counts: Sequence[int]) -> float:
     """
     if len(scales) != len(counts) or min(scales, default=0) < 1 or min(counts) < 1:
         raise ValueError("D_hat: every scale needs a count, and all of them are at least 1")
-    points = list(zip(map(log2, scales), map(log2, counts), strict=True))
-    pairs = combinations(points, 2)
-    slopes = sorted([(y2 - y1) / dx for (x1, y1), (x2, y2) in pairs if abs(dx := x2 - x1) >= MIN_DX])
+    y = [log2(count) for count in counts]
+    slopes = sorted([(y[j] - y[i]) / dx for i, j, dx in _runs(tuple(scales))])
     if not slopes:
         raise ValueError("D_hat: a slope needs two different scales")
     middle = len(slopes) // 2
     return slopes[middle] if len(slopes) % 2 else (slopes[middle - 1] + slopes[middle]) / 2
+
+
+@lru_cache(maxsize=256)
+def _runs(scales: tuple[int, ...]) -> tuple[tuple[int, int, float], ...]:
+    """Each pair of scales that are not one, and their distance. Cached, since a fleet of agents uses few sets of scales."""
+    distances = ((i, j, log2(scales[j]) - log2(scales[i])) for i, j in combinations(range(len(scales)), 2))
+    return tuple((i, j, dx) for i, j, dx in distances if abs(dx) >= MIN_DX)
 
 
 def coherence(points: Points, seed: int, directions: int = SIGNALS.directions, bins: int = SIGNALS.bins) -> Coherence:
