@@ -1,0 +1,1 @@
+"""Transition systems of the service: states, guarded actions, and the properties claimed of them."""

@@ -1,0 +1,207 @@
+"""What it takes to be a theorem here: obligations that Z3 decides, each shown able to fail.
+
+An obligation is proved when no case contradicts it and some case meets its hypotheses, so none holds vacuously. Beside the
+obligations stand mutants: planted faults, put through the same obligations, that must be refuted. Z3 may answer `unknown`;
+that is never a pass.
+"""
+
+from collections.abc import Callable, Iterable
+from enum import StrEnum
+from time import perf_counter
+from typing import NamedTuple, TypeAlias
+
+import msgspec
+from z3 import BoolRef, BoolVal, CheckSatResult, ModelRef, Not, Solver, sat, unsat
+
+EFFORT = 20_000_000
+"""What a query may cost before the solver gives up, in its own unit: unlike seconds, it is the same on every machine.
+
+Ours need a twentieth of it or less.
+"""
+
+
+class Verdict(StrEnum):
+    """Of an obligation, a mutant or a theorem."""
+
+    PROVED = "proved"
+    REFUTED = "refuted"
+    UNDECIDED = "undecided"
+
+
+class Table(msgspec.Struct, frozen=True):
+    """A counterexample or an example, made readable."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+Reader: TypeAlias = Callable[[ModelRef], Table]
+
+
+class Obligation(NamedTuple):
+    """In every case that meets `given`, `goal` holds.
+
+    `read` explains a counterexample: one that is also `plain`, if there is any.
+    """
+
+    name: str
+    given: BoolRef
+    goal: BoolRef
+    read: Reader
+    plain: BoolRef = BoolVal(val=True)
+
+
+class Witness(NamedTuple):
+    """Some `case` exists: what the theorem speaks of can happen at all. `read` explains it."""
+
+    name: str
+    case: BoolRef
+    read: Reader
+
+
+class Mutant(NamedTuple):
+    """A planted fault. Its `obligations` are those of the theorem that it must break, its `witnesses` the harm it must do."""
+
+    name: str
+    story: str
+    obligations: tuple[Obligation, ...]
+    witnesses: tuple[Witness, ...] = ()
+
+
+class Theorem(NamedTuple):
+    """A named invariant: the requirements it stands for, what it says, and all that is checked of it."""
+
+    name: str
+    requirements: tuple[str, ...]
+    statement: str
+    obligations: tuple[Obligation, ...]
+    witnesses: tuple[Witness, ...]
+    mutants: tuple[Mutant, ...]
+
+
+class Check(msgspec.Struct, frozen=True):
+    """What came of one obligation or witness. `shown` is the counterexample of the one, the example of the other."""
+
+    name: str
+    verdict: Verdict
+    seconds: float
+    note: str = ""
+    shown: Table | None = None
+
+
+class Trial(msgspec.Struct, frozen=True):
+    """What came of a mutant: `refuted` is how it should end."""
+
+    mutant: str
+    story: str
+    verdict: Verdict
+    checks: tuple[Check, ...]
+
+
+class Proof(msgspec.Struct, frozen=True):
+    """What came of a theorem under one seed of the solver."""
+
+    theorem: str
+    requirements: tuple[str, ...]
+    statement: str
+    seed: int
+    verdict: Verdict
+    seconds: float
+    obligations: tuple[Check, ...]
+    witnesses: tuple[Check, ...]
+    mutants: tuple[Trial, ...]
+
+
+def prove(theorem: Theorem, seed: int = 0) -> Proof:
+    """Decide every obligation, find every witness, try every mutant."""
+    started = perf_counter()
+    prover = Prover(seed)
+    obligations = tuple(map(prover.decide, theorem.obligations))
+    witnesses = tuple(map(prover.find, theorem.witnesses))
+    mutants = tuple(map(prover.attempt, theorem.mutants))
+    return Proof(
+        theorem=theorem.name,
+        requirements=theorem.requirements,
+        statement=theorem.statement,
+        seed=seed,
+        verdict=conclude(obligations, witnesses, mutants),
+        seconds=perf_counter() - started,
+        obligations=obligations,
+        witnesses=witnesses,
+        mutants=mutants,
+    )
+
+
+def conclude(obligations: Iterable[Check], witnesses: Iterable[Check], mutants: Iterable[Trial]) -> Verdict:
+    """Refuted if an obligation is. Proved only if all are, every witness exists and every mutant is refuted.
+
+    Where a mutant survives or a witness is missing, the obligations may hold but are not shown to say anything: undecided.
+    """
+    verdicts = {check.verdict for check in obligations}
+    if Verdict.REFUTED in verdicts:
+        return Verdict.REFUTED
+    real = all(check.verdict is Verdict.PROVED for check in witnesses)
+    sharp = all(trial.verdict is Verdict.REFUTED for trial in mutants)
+    return Verdict.PROVED if verdicts == {Verdict.PROVED} and real and sharp else Verdict.UNDECIDED
+
+
+class Prover:
+    """Asks Z3, under one seed. Every query gets a new solver: an answer may depend on what a solver was asked before."""
+
+    def __init__(self, seed: int) -> None:
+        self._seed = seed
+        self._met: dict[int, CheckSatResult] = {}
+
+    def decide(self, obligation: Obligation) -> Check:
+        """Look for a counterexample; where there is none, for a case that meets the hypotheses."""
+        started = perf_counter()
+        verdict, note, shown = self._decide(obligation)
+        return Check(obligation.name, verdict, perf_counter() - started, note, shown)
+
+    def find(self, witness: Witness) -> Check:
+        """Look for the case: proved if it exists, refuted if there is none."""
+        started = perf_counter()
+        solver, answer = self._ask(witness.case)
+        shown = witness.read(solver.model()) if answer == sat else None
+        verdict = Verdict.PROVED if answer == sat else Verdict.REFUTED if answer == unsat else Verdict.UNDECIDED
+        return Check(witness.name, verdict, perf_counter() - started, shown=shown)
+
+    def attempt(self, mutant: Mutant) -> Trial:
+        """Put a mutant through its obligations: refuted if each of them fails and each harm is found, proved if one holds."""
+        broken = tuple(map(self.decide, mutant.obligations))
+        harms = tuple(map(self.find, mutant.witnesses))
+        failed = {check.verdict for check in broken} == {Verdict.REFUTED}
+        harmful = all(check.verdict is Verdict.PROVED for check in harms)
+        survived = any(check.verdict is Verdict.PROVED for check in broken)
+        verdict = Verdict.REFUTED if failed and harmful else Verdict.PROVED if survived else Verdict.UNDECIDED
+        return Trial(mutant.name, mutant.story, verdict, broken + harms)
+
+    def _decide(self, obligation: Obligation) -> tuple[Verdict, str, Table | None]:
+        contrary = (obligation.given, Not(obligation.goal))
+        solver, answer = self._ask(*contrary)
+        if answer != unsat:
+            plain, found = self._ask(*contrary, obligation.plain)
+            if sat not in (answer, found):
+                return Verdict.UNDECIDED, "the solver gave up", None
+            chosen = plain if found == sat else solver
+            return Verdict.REFUTED, "", obligation.read(chosen.model())
+        met = self._is_met(obligation)
+        if met == sat:
+            return Verdict.PROVED, "", None
+        note = "vacuous: no case meets the hypotheses" if met == unsat else "the solver gave up on the hypotheses"
+        return Verdict.UNDECIDED, note, None
+
+    def _is_met(self, obligation: Obligation) -> CheckSatResult:
+        """Whether some case meets the hypotheses, which many obligations share: each is asked about once, the plain cases first."""
+        key = obligation.given.get_id()
+        if key not in self._met:
+            plain = self._ask(obligation.given, obligation.plain)[1]
+            self._met[key] = plain if plain == sat else self._ask(obligation.given)[1]
+        return self._met[key]
+
+    def _ask(self, *formulas: BoolRef) -> tuple[Solver, CheckSatResult]:
+        solver = Solver()
+        solver.set("random_seed", self._seed)
+        solver.set("rlimit", EFFORT)
+        solver.add(*formulas)
+        return solver, solver.check()
