@@ -77,7 +77,9 @@ def _inline(item: object) -> str:
         return "{ " + ", ".join(f"{_key(k)} = {_inline(v)}" for k, v in item.items() if v is not None) + " }"
     if isinstance(item, list | tuple):
         return "[" + ", ".join(map(_inline, item)) + "]"
-    return msgspec.json.encode(item).decode()
+    return (
+        msgspec.json.encode(item).decode().replace("\x7f", "\\u007f")
+    )  # the one character that TOML escapes and JSON does not
 
 
 def _key(key: str) -> str:

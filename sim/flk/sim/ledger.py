@@ -9,7 +9,6 @@ import msgspec
 from flk.model.entry import Claim, Entry
 from flk.model.frames import Frame, Scan
 from flk.model.hlc import Timestamp
-from flk.model.programs.divergence import Agreement as Agree
 from flk.model.programs.divergence import Divergence
 from flk.model.programs.recover import Recovery
 from flk.model.programs.ship import PREFIX
@@ -40,6 +39,15 @@ class Stated(msgspec.Struct, frozen=True):
     region: str
 
 
+class Comparison(NamedTuple):
+    """What the model's divergence detector found when one region compared itself with another."""
+
+    at: float
+    region: str
+    peer: str
+    divergence: Divergence
+
+
 class Ledger(Watcher):
     """Writes down what the measures need, one entry for each event."""
 
@@ -47,6 +55,7 @@ class Ledger(Watcher):
         self.attempts: list[Attempt] = []
         self.moves: list[Move] = []
         self.moments: list[Moment] = []
+        self.comparisons: list[Comparison] = []
         self.losses: list[RegionLoss] = []
         self.gone: set[tuple[Timestamp, str]] = set()
         self.logged_at: dict[str, list[float]] = {region: [] for region in regions}
@@ -59,7 +68,6 @@ class Ledger(Watcher):
         self._places: dict[tuple[str, Timestamp], int] = {}
         self._safe: set[tuple[str, Timestamp]] = set()
         self._exposed: dict[str, dict[Timestamp, tuple[float, int]]] = {region: {} for region in regions}
-        self._agreement: dict[tuple[str, str], Agree] = {}
 
     def logged(self, region: str, frame: Frame) -> None:
         """A frame is durable from now on."""
@@ -129,12 +137,8 @@ class Ledger(Watcher):
             self.note(region, f"recovered: replayed {recovery.frames} frames{cut}")
 
     def compared(self, region: str, peer: str, divergence: Divergence) -> None:
-        """Two regions were compared; a change of the finding is worth a line."""
-        pair = region, peer
-        before = self._agreement.get(pair)
-        self._agreement[pair] = divergence.agreement
-        if before is not None and before is not divergence.agreement:
-            self.note(region, f"compared with {peer}: {_finding(divergence)}")
+        """Two regions were compared."""
+        self.comparisons.append(Comparison(self._clockwork.now, region, peer, divergence))
 
     def attempted(self, attempt: Attempt) -> None:
         """An attempt is over."""
@@ -173,10 +177,3 @@ class Ledger(Watcher):
             if origin == region:
                 times[:] = [now if place in unsafe else at for place, at in enumerate(times)]
         self._exposed[region].clear()
-
-
-def _finding(divergence: Divergence) -> str:
-    if divergence.agreement is Agree.UNDECIDED:
-        return "no answer"
-    shares = f"{divergence.count_percent:.1f} % in number, {divergence.sample_percent:.1f} % of the sample"
-    return f"they {divergence.agreement}, {shares}"

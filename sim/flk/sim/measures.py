@@ -12,7 +12,7 @@ from flk.model.entry import Entry, Key
 from flk.model.programs.outbox import Delivery
 from flk.sim.agents import Item
 from flk.sim.agreement import Agreement
-from flk.sim.ledger import Ledger
+from flk.sim.ledger import Comparison, Ledger
 from flk.sim.recovery import RegionRecovery, recoveries
 from flk.sim.rules import ACKNOWLEDGED
 from flk.sim.scenario import Scenario
@@ -103,6 +103,7 @@ class Measures(NamedTuple):
     recoveries: tuple[RegionRecovery, ...]
     entries: Mapping[str, Steps]
     divergence: Steps
+    comparisons: tuple[Comparison, ...]
     escalated: float
 
 
@@ -138,6 +139,7 @@ def measure(
         recoveries=recoveries(scenario, ledger, agreement, homes),
         entries={region: _steps(series) for region, series in ledger.entries.items()},
         divergence=_steps(agreement.changes),
+        comparisons=tuple(ledger.comparisons),
         escalated=_escalated(entries),
     )
 

@@ -1,10 +1,12 @@
 """One run of a scenario."""
 
 from collections.abc import Callable, Mapping, Sequence
+from hashlib import blake2b
 from typing import BinaryIO, NamedTuple
 
 from flk.model.entry import Entry, Key
 from flk.model.programs.outbox import Delivery
+from flk.model.refusal import Malformed
 from flk.model.signing import Keyring
 from flk.model.submission import Response, Submission
 from flk.sim import rounds
@@ -23,7 +25,7 @@ from flk.sim.scenario import Scenario, mistakes
 from flk.sim.shipping_rules import ShippingRules
 from flk.sim.slo import Objective, objectives
 from flk.sim.timeline import Moment, timeline
-from flk.sim.trace import Trace
+from flk.sim.trace import DIGEST_BYTES, Trace
 from flk.sim.watch import WatchedObjects, Watcher
 from flk.sim.workload import Arrival, agent_homes, arrivals
 from flk.spec.errors import UnusableInput
@@ -88,7 +90,7 @@ def simulate(
 ) -> Run:
     """Run a scenario on submissions, which come in the order given. The same arguments give the same run, to the last event.
 
-    Raises UnusableInput for a scenario that cannot be meant, or if there is nothing to submit.
+    Raises UnusableInput for a scenario that cannot be meant, and for submissions that no agent can queue.
     """
     for mistake in mistakes(scenario):
         raise UnusableInput(f"scenario {scenario.name!r}: {mistake.field}: {mistake.message}")
@@ -136,6 +138,7 @@ class Simulation:
 
     def run(self, on_progress: Callable[[Progress], None] | None) -> Run:
         """From the first event to the verdict."""
+        self._world.trace.event(0.0, "run", self._scenario.hash, f"seed {self._seed}", _contents(self._submissions))
         for region in self._regions.values():
             rounds.start(region)
         for fault in self._scenario.faults:
@@ -253,3 +256,14 @@ class Simulation:
         settled = item.delivery in {Delivery.ACKNOWLEDGED, Delivery.DEAD}
         agent = self._agents[item.arrival.agent].name
         return Delivered(item.arrival.submission, agent, item.region, item.response, settled)
+
+
+def _contents(submissions: Sequence[Submission]) -> str:
+    """A digest of what is submitted. Raises UnusableInput for a submission that no log can hold."""
+    digest = blake2b(digest_size=DIGEST_BYTES)
+    for number, submission in enumerate(submissions, 1):
+        try:
+            digest.update(submission.payload())
+        except Malformed as error:
+            raise UnusableInput(f"record {number}: {error}") from None
+    return digest.hexdigest()
