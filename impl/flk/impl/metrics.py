@@ -3,7 +3,8 @@
 Children are looked up once and held, since looking one up by its labels costs three times as much as counting.
 """
 
-from collections.abc import Callable
+from collections import Counter as Counts
+from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics, generate_latest
@@ -56,14 +57,17 @@ class Metrics:
         self._gauge("flk_in_flight").set_function(in_flight)
         self._gauge("flk_ready").set_function(ready)
 
-    def claimed(self, claim: Claim, stored: Entry) -> None:
-        """A claim met the store: a first write, a duplicate, or equivocation (DUP-1, DUP-2, DUP-3)."""
+    def claimed(self, claims: Iterable[Claim], stored: Iterable[Entry]) -> None:
+        """Claims met the store: each was a first write, a duplicate, or equivocation (DUP-1, DUP-2, DUP-3)."""
+        for counter, times in Counts(map(self._kind, claims, stored)).items():
+            counter.inc(times)
+
+    def _kind(self, claim: Claim, stored: Entry) -> Counter:
         if stored is not claim.entry:
-            (self._dedup_hits if stored.digest == claim.entry.digest else self._equivocations).inc()
-        elif not stored.outcome.escalated:
-            self._accepted.inc()
-        else:
-            (self._escalated if stored.outcome.accepted else self._rejected).inc()
+            return self._dedup_hits if stored.digest == claim.entry.digest else self._equivocations
+        if not stored.outcome.escalated:
+            return self._accepted
+        return self._escalated if stored.outcome.accepted else self._rejected
 
     def refused(self, status: int, requirement: str) -> None:
         """A request ended without an outcome."""

@@ -91,6 +91,7 @@ class RealNode:
 
     def stage(self, effects: Sequence[Append]) -> Staged:
         """Give the frames of a group commit their timestamps, in order, and lay them out. All go to the log of the first."""
+        self.metrics.ingest.inc(len(effects))
         frames = []
         for effect in effects:
             self.clock = tick(self.clock, self._now())
@@ -116,8 +117,8 @@ class RealNode:
             log.warning("store.unavailable", reason=refusal.detail)
             raise
         self.metrics.claim_seconds.observe(time.perf_counter() - began)
+        self.metrics.claimed(claims, stored)
         for claim, entry in zip(claims, stored, strict=True):
-            self.metrics.claimed(claim, entry)
             if entry.digest != claim.entry.digest:
                 log.warning("equivocation", tenant=claim.key.tenant, pcs_id=claim.key.pcs_id)
         return stored

@@ -38,14 +38,17 @@ log = structlog.get_logger()
 
 
 class _Waiting(Generic[R]):
-    """A program, the effect at which it waits, and the future of its result."""
+    """A program, the effect at which it waits, and whom to tell how it ended."""
 
-    __slots__ = ("effect", "future", "number", "program")
+    __slots__ = ("done", "effect", "failed", "number", "program")
 
-    def __init__(self, number: int, program: Program[R], future: "asyncio.Future[R]") -> None:
+    def __init__(
+        self, number: int, program: Program[R], done: Callable[[R], None], failed: Callable[[Exception], None]
+    ) -> None:
         self.number = number
         self.program = program
-        self.future = future
+        self.done = done
+        self.failed = failed
         self.effect: Effect[Any]
 
 
@@ -82,14 +85,21 @@ class Runtime:
         """Run one program to its end, alone. Not while `serve` runs."""
         return run(program, partial(self._perform, next(self._numbers)))
 
-    def start(self, program: Program[R]) -> "asyncio.Future[R]":
-        """Begin a program. It takes part in the next batch, unless it ends before it has to wait."""
-        waiting = _Waiting(next(self._numbers), program, asyncio.get_running_loop().create_future())
+    def begin(self, program: Program[R], done: Callable[[R], None], failed: Callable[[Exception], None]) -> None:
+        """Begin a program. It takes part in the next batch, unless it ends before it has to wait.
+
+        `done` is called with its result, `failed` with an exception that is no refusal.
+        """
+        waiting = _Waiting(next(self._numbers), program, done, failed)
         if self._advance(waiting, program.send, None):
             self.node.in_flight += 1
-            self.node.metrics.ingest.inc()
             self._wake.set()
-        return waiting.future
+
+    def start(self, program: Program[R]) -> "asyncio.Future[R]":
+        """Begin a program; the future of its result."""
+        future: asyncio.Future[R] = asyncio.get_running_loop().create_future()
+        self.begin(program, future.set_result, future.set_exception)
+        return future
 
     async def serve(self) -> None:
         """Run batches until `stop`, and those already begun to their end. Raises LogFailed, after refusing all that wait."""
@@ -163,12 +173,10 @@ class Runtime:
                 else:
                     effect = waiting.program.send(result)
         except StopIteration as stop:
-            if not waiting.future.done():  # done before its time: nobody waits for the result any more
-                waiting.future.set_result(stop.value)
+            waiting.done(stop.value)
             return False
         except Exception as error:  # noqa: BLE001  (whatever a program raises belongs to whoever began it)
-            if not waiting.future.done():
-                waiting.future.set_exception(error)
+            waiting.failed(error)
             return False
         waiting.effect = effect
         self._queues[type(effect)].append(waiting)
@@ -188,11 +196,10 @@ class Runtime:
     async def _append(self, effects: Sequence[Append]) -> list[Timestamp]:
         try:
             staged = self.node.stage(effects)
-            commit: Callable[[], None] = staged.commit
             if self._in_thread:
-                await self._off_loop(commit)
+                await self._off_loop(staged.commit)
             else:
-                commit()
+                staged.commit()
         except (LogFailed, Unavailable):
             self.node.metrics.wal_errors.inc()
             raise

@@ -1,6 +1,7 @@
 """Starting and stopping a node: open its parts, recover, listen, and close them again in order."""
 
 import asyncio
+import gc
 import os
 import signal
 import socket
@@ -13,9 +14,8 @@ from pathlib import Path
 import msgspec
 import structlog
 import uvloop
-from granian.constants import HTTPModes, Interfaces
-from granian.server.embed import Server
 
+from flk.impl.http import Listener
 from flk.impl.keys import load_keys, readable_by_others
 from flk.impl.node import RealNode
 from flk.impl.runtime import Runtime
@@ -27,14 +27,11 @@ from flk.model.canonical import Profile
 from flk.model.programs.recover import Recovery, recover
 from flk.model.programs.rotate import rotate
 from flk.model.refusal import Unavailable
-from flk.spec.constants import CONSTANTS
 from flk.spec.errors import UnusableInput
 
-BACKLOG = 4096  # connections that may wait to be accepted
-CONNECTIONS = (
-    2 * CONSTANTS.node.max_in_flight
-)  # accepted at a time: more than are admitted, so that the rest are told 429
-POLL_SECONDS = 0.005
+GC_THRESHOLD = (
+    50_000  # allocations between looks for cycles; next to nothing here makes any, and each look costs milliseconds
+)
 
 log = structlog.get_logger()
 
@@ -75,7 +72,7 @@ async def _serve(settings: Settings, say: Callable[[str], None]) -> None:
     keyring = load_keys(settings.keys, profiles)
     if readable_by_others(settings.keys):
         log.warning("keys.readable_by_others", file=str(settings.keys), mend="chmod 600")
-    address = _free_address(settings.host, settings.port)
+    bound = _bind(settings.host, settings.port)
     node = open_node(settings)
     trace = Trace(settings.trace, node.disk.log("inbox")) if settings.trace else None
     try:
@@ -89,7 +86,7 @@ async def _serve(settings: Settings, say: Callable[[str], None]) -> None:
         recovery = runtime.perform(recover(settings.region, keyring))
         report(recovery, settings.data, time.perf_counter() - began, say)
         _count(recovery, node)
-        await _listen(Service(runtime, settings.region, keyring), runtime, address, say)
+        await _listen(Service(runtime, settings.region, keyring), runtime, bound, say)
         if not node.behind:
             runtime.perform(rotate())
     finally:
@@ -138,60 +135,43 @@ def _count(recovery: Recovery, node: RealNode) -> None:
     node.metrics.wal_damage.inc(sum(len(repair.damage) for repair in recovery.repairs))
 
 
-async def _listen(service: Service, runtime: Runtime, address: tuple[str, int], say: Callable[[str], None]) -> None:
+async def _listen(service: Service, runtime: Runtime, bound: socket.socket, say: Callable[[str], None]) -> None:
     """Answer requests until a signal comes or the log fails; then answer those that were begun. Raises LogFailed."""
-    host, port = address
-    server = Server(
-        service,
-        address=host,
-        port=port,
-        interface=Interfaces.RSGI,
-        http=HTTPModes.http1,
-        websockets=False,
-        backlog=BACKLOG,
-        backpressure=CONNECTIONS,
-        log_enabled=False,
-    )
+    gc.freeze()
+    gc.set_threshold(GC_THRESHOLD, 50, 100)
     loop = asyncio.get_running_loop()
-    stop: Callable[[], None] = server.stop
+    stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop)
+        loop.add_signal_handler(number, stopped.set)
+    listener = Listener(service)
+    await listener.listen(bound)
+    host, port = bound.getsockname()[:2]
+    say(f"listening on http://{f'[{host}]' if ':' in host else host}:{port}")
     batches = loop.create_task(runtime.serve())
-    listener = loop.create_task(server.serve())
-    announcer = loop.create_task(_announce(host, port, say))
-    await asyncio.wait({batches, listener}, return_when=asyncio.FIRST_COMPLETED)
-    announcer.cancel()
-    stop()
-    await listener
+    signalled = loop.create_task(stopped.wait())
+    await asyncio.wait({batches, signalled}, return_when=asyncio.FIRST_COMPLETED)
+    await listener.close()
     runtime.stop()
+    signalled.cancel()
     await batches
 
 
-async def _announce(host: str, port: int, say: Callable[[str], None]) -> None:
-    """Say where to connect, once that succeeds: Granian listens in a thread of its own and does not tell."""
-    while True:
-        try:
-            _, writer = await asyncio.open_connection(host, port)
-        except OSError:
-            await asyncio.sleep(POLL_SECONDS)
-        else:
-            writer.close()
-            say(f"listening on http://{f'[{host}]' if ':' in host else host}:{port}")
-            return
-
-
-def _free_address(host: str, port: int) -> tuple[str, int]:
-    """The numeric address to listen on; port 0 becomes a free one. Raises UnusableInput if it is taken or not this machine's."""
+def _bind(host: str, port: int) -> socket.socket:
+    """A socket to listen on. Raises UnusableInput if the address is taken or not this machine's."""
     try:
-        family, _, _, _, target = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        with socket.create_server(target[:2], family=family) as probe:
-            found = probe.getsockname()
-    except (OSError, OverflowError) as error:
-        reason = getattr(error, "strerror", None) or error
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        bound = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            bound.bind(address)
+        except BaseException:
+            bound.close()
+            raise
+    except OSError as error:
         raise UnusableInput(
-            f"cannot listen on {host}:{port}: {reason}; choose another --host or --port (0: any free one)"
+            f"cannot listen on {host}:{port}: {error.strerror}; choose another --host or --port (0: any free one)"
         ) from None
-    return found[0], found[1]
+    return bound
 
 
 def _no_synchronisation(fd: int) -> None:

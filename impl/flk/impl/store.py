@@ -31,7 +31,7 @@ BUSY_SECONDS = 1.0  # how long to wait for another process that holds the databa
 _SCHEMA = """
 create table if not exists entries(
   tenant text not null, pcs_id text not null, timestamp integer not null, region text not null, digest text not null,
-  outcome text not null, primary key(tenant, pcs_id));
+  outcome text not null, primary key(pcs_id, tenant));
 create table if not exists marks(name text primary key, value text not null) without rowid;
 create table if not exists superseded(
   sequence integer primary key, tenant text not null, pcs_id text not null, loser text not null, winner text not null);
@@ -87,14 +87,15 @@ class SqliteStore:
     def insert_or_get(self, claims: Sequence[Claim]) -> list[Entry]:
         """For each claim the entry stored under its key; the claim's own if there was none (DUP-1). Claims count in their order."""
         self._settle()
-        stored = self._look_up([claim.key for claim in claims if not self._is_pending(claim.key)])
+        fresh, flushing = self._fresh.entries, self._flushing.entries
+        stored = self._look_up([key for key, _ in claims if key not in fresh and key not in flushing])
         winners = []
         for key, entry in claims:
-            winner = self._fresh.entries.get(key) or self._flushing.entries.get(key) or stored.get(key)
+            winner = fresh.get(key) or flushing.get(key) or stored.get(key)
             if winner is None:
                 self._fresh.add(key, winner := entry)
             winners.append(winner)
-        if len(self._fresh.entries) >= FLUSH_ENTRIES:
+        if len(fresh) >= FLUSH_ENTRIES:
             self.flush_behind()
         return winners
 
@@ -177,9 +178,6 @@ class SqliteStore:
             self._thread.shutdown()
             self._reader.close()
             self._writer.close()
-
-    def _is_pending(self, key: Key) -> bool:
-        return key in self._fresh.entries or key in self._flushing.entries
 
     def _hand_over(self) -> None:
         self._flushing, self._fresh = self._fresh, _Pending()

@@ -12,9 +12,9 @@ that the synchronisation has no new block to enter in the file system's journal:
 import fcntl
 import os
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import NamedTuple
 
 import msgspec
 
@@ -46,7 +46,8 @@ class Identity(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     identity: int
 
 
-class Commit(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Commit:
     """Bytes laid out for a segment, not yet written. Making them durable needs no more than file descriptor and numbers."""
 
     segment: "_Segment"
