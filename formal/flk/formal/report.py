@@ -3,8 +3,10 @@
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
+from rich.box import SIMPLE
 from rich.console import Group, RenderableType
 from rich.padding import Padding
+from rich.table import Column
 from rich.table import Table as Grid
 from rich.text import Text
 
@@ -24,7 +26,9 @@ def render(proofs: Sequence[Proof], *, verbose: bool = False) -> RenderableType:
 
 
 def _theorems(by_theorem: Iterable[Sequence[Proof]]) -> Grid:
-    grid = Grid("theorem", "requirements", "verdict", "seeds", "obligations", "mutants refuted", "seconds")
+    grid = Grid(
+        _name("theorem"), "requirements", _name("verdict"), "seeds", "proved", "mutants refuted", "seconds", box=SIMPLE
+    )
     for proofs in by_theorem:
         obligations = [check.verdict for proof in proofs for check in proof.obligations]
         mutants = [trial.verdict for proof in proofs for trial in proof.mutants]
@@ -41,7 +45,7 @@ def _theorems(by_theorem: Iterable[Sequence[Proof]]) -> Grid:
 
 
 def _mutants(proofs: Iterable[Proof]) -> Grid:
-    grid = Grid("mutant", "verdict", "story", "counterexample")
+    grid = Grid(_name("mutant"), _name("verdict"), "story", "counterexample", box=SIMPLE)
     for proof in proofs:
         for trial in proof.mutants:
             shown = trial.checks[-1].shown if trial.checks else None
@@ -92,6 +96,11 @@ def _inline(table: Table | None) -> str:
     if len(table.rows) > SHORT:
         return f"{len(table.rows) - 1} steps"
     return "\n".join(f"{row[0]} = {' → '.join(filter(None, row[1:]))}" for row in table.rows)
+
+
+def _name(header: str) -> Column:
+    """A column whose cells stay whole, however narrow the terminal is."""
+    return Column(header, no_wrap=True)
 
 
 def _share(verdicts: Sequence[Verdict], wanted: Verdict) -> str:

@@ -10,9 +10,9 @@ from flk.spec.errors import UnusableInput
 
 
 def _names(incomplete: str) -> list[str]:
-    from flk.formal.prove import theorems
+    from flk.formal.prove import THEOREMS
 
-    return [theorem.name for theorem in theorems() if theorem.name.startswith(incomplete)]
+    return [name for name in THEOREMS if name.startswith(incomplete)]
 
 
 @app.command()

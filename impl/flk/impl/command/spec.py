@@ -78,7 +78,7 @@ def _chosen(requirements: tuple["Requirement", ...], ids: list[str] | None) -> t
 def _resolvers(root: Path) -> Mapping[str, "Resolver"]:
     """Where each kind of evidence is looked up."""
     from flk.conformance.checks import CHECKS
-    from flk.formal.prove import theorems
+    from flk.formal.prove import THEOREMS
     from flk.sim.scenario import library
     from flk.spec.trace import resolve_tests
     from flk.spec.vectors import load
@@ -88,7 +88,7 @@ def _resolvers(root: Path) -> Mapping[str, "Resolver"]:
     return {
         "test": resolve_tests(root),
         "vector": {file.name for file in load()}.__contains__,
-        "proof": {theorem.name for theorem in theorems()}.__contains__,
+        "proof": THEOREMS.__contains__,
         "scenario": library().__contains__,
         "check": {check.name for check in CHECKS}.__contains__,
     }
@@ -96,15 +96,16 @@ def _resolvers(root: Path) -> Mapping[str, "Resolver"]:
 
 def _print_matrix(rows: tuple["Row", ...]) -> None:
     from rich.console import Console
-    from rich.table import Table
+    from rich.text import Text
 
-    table = Table("id", "level", "requirement", "evidence", box=None, header_style="bold", pad_edge=False)
+    console = Console(highlight=False)
     for row in rows:
         one = row.requirement
-        evidence = "\n".join([*one.evidence, *(f"[bold red]! {problem}[/]" for problem in row.problems)])
-        table.add_row(one.id, one.level, one.title, evidence or "[dim]none[/]")
-    console = Console()
-    console.print(table)
+        console.print(Text.assemble((f"{one.id:8}", "bold"), f"{one.level:7}{one.title}"))
+        for item in one.evidence:
+            console.print(Text(f"{'':15}{item}", style="dim"), soft_wrap=True)
+        for problem in row.problems:
+            console.print(Text(f"{'':15}! {problem}", style="bold red"), soft_wrap=True)
     broken = sum(bool(row.problems) for row in rows)
     must = sum(row.requirement.level == "MUST" for row in rows)
     pieces = sum(len(row.requirement.evidence) for row in rows)
