@@ -164,6 +164,15 @@ def test_the_canonical_form_is_the_eight_fields_in_order(record: Signed, profile
     assert all(values[name] == getattr(record, name) for name in FIELDS if name not in REALS)
 
 
+@pytest.mark.parametrize("field", REALS)
+@pytest.mark.parametrize("x", [-0.0, -1e-10])
+def test_no_field_is_written_with_a_signed_zero(field: str, x: float) -> None:
+    """Equal records have equal bytes in both forms (C14N-3)."""
+    zero = with_field(SAMPLE, field, 0.0)
+    for profile in Profile:
+        assert canonical_bytes(with_field(SAMPLE, field, x), profile) == canonical_bytes(zero, profile)
+
+
 @given(signed)
 def test_the_older_form_is_what_the_standard_library_writes(record: Signed) -> None:
     """`shortest` equals compact `json.dumps` with sorted keys over the rounded fields (C14N-6)."""

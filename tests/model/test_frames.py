@@ -177,6 +177,14 @@ def test_a_corrupt_middle_is_reported_with_its_place_and_nothing_else_is_lost(
     assert (found.end, found.torn) == (len(before.content) + len(garbage) + len(after.content) - len(MAGIC), 0)
 
 
+def test_the_smallest_frame_at_the_very_end_is_found_behind_damage() -> None:
+    """The search for the next frame goes up to the last place where one fits."""
+    segment = Segment(HEAD, Timestamp(3), ())
+    found = scan(segment.content + b"garbage" + data(Frame(Timestamp(4), b"")))
+    assert found.frames == (Frame(Timestamp(4), b""),)
+    assert found.damage == (Damage(len(segment.content), 7),)
+
+
 def test_zeros_between_frames_are_damage_too() -> None:
     """A block that a disk lost reads as zeros; it is not the end of the log if frames follow."""
     segment = Segment(HEAD, Timestamp(3), STORY)

@@ -80,6 +80,16 @@ def test_a_wrong_regime_is_escalated(record: Pcs, claimed: Regime) -> None:
     assert outcome.reason is (Reason.OK if right else Reason.REGIME)
 
 
+def test_regime_and_budget_are_compared_with_those_of_the_claimed_slope() -> None:
+    """A claim of 2.6 over counts with slope 2.5 is within tolerance, and so are the label and the cost that follow from it."""
+    counted = change(GOLDENS[0].record, scales=(4, 16), N_j={"4": 1, "16": 32})
+    claim = claiming(counted, 2.6)
+    assert (slope(counted), claim.regime) == (2_500_000_000, Regime.NON_STICKY)
+    assert judge(claim).reason is Reason.OK
+    assert judge(change(claim, regime=Regime.MIXED)).reason is Reason.REGIME
+    assert judge(change(claim, budget=claiming(counted, 2.5).budget)).reason is Reason.BUDGET
+
+
 @given(records())
 def test_the_first_deviation_is_the_reason(record: Pcs) -> None:
     """Slope before regime before budget, whatever the record claims."""

@@ -126,6 +126,14 @@ def test_a_spoilt_inclusion_proof_is_refused() -> None:
             assert not any(verify_inclusion(LEAVES[index], index, size, proof, ROOTS[size]) for proof in proofs)
 
 
+def test_a_proof_too_long_for_the_stated_size_is_refused() -> None:
+    """Although its hashes meet the roots, which are those of larger trees (RFC 9162, sections 2.1.3.2 and 2.1.4.2)."""
+    assert not verify_inclusion(b"b", 0, 1, [leaf_hash(b"a")], root([b"a", b"b"]))
+    proof = consistency_proof(LEAVES[:8], 7)
+    assert verify_consistency(7, 8, ROOTS[7], ROOTS[8], proof)
+    assert not verify_consistency(3, 4, ROOTS[7], ROOTS[8], proof)
+
+
 def test_a_node_cannot_pass_for_a_leaf() -> None:
     """The prefixes part them, so the two children of a node are not the content of a leaf (MRK-1)."""
     pair = leaf_hash(b"a") + leaf_hash(b"b")

@@ -143,12 +143,25 @@ def test_coherence_is_the_fullest_bin_over_all_directions(points: Points, seed: 
     assert found.v_star == pytest.approx(direction, rel=1e-15)
 
 
-def test_coherence_of_many_points_does_not_depend_on_how_they_are_batched() -> None:
+@pytest.mark.parametrize("seed", range(5))
+def test_coherence_of_many_points_does_not_depend_on_how_they_are_batched(seed: int) -> None:
     """Five thousand points: more projections than are held at a time."""
     points = np.random.RandomState(7).randn(5000, 3)
-    share, direction = coherence_by_histogram(points, 1)
-    assert coherence(points, 1).coh_star == share
-    assert coherence(points, 1).v_star == pytest.approx(direction, rel=1e-15)
+    share, direction = coherence_by_histogram(points, seed)
+    assert coherence(points, seed).coh_star == share
+    assert coherence(points, seed).v_star == pytest.approx(direction, rel=1e-15)
+
+
+def test_a_point_on_the_edge_of_two_bins_lies_in_the_upper_one() -> None:
+    """One direction, to the right: 1 is the edge of the first two bins, and 20 closes the last (SIG-2)."""
+    assert coherence(np.array([[0.0], [1.0], [1.0], [20.0]]), 42, directions=1) == (0.5, (1.0,))
+    assert coherence(np.array([[0.0], [19.0], [19.0], [20.0]]), 42, directions=1) == (0.75, (1.0,))
+
+
+def test_points_closer_than_the_least_extent_are_one() -> None:
+    """A projection narrower than a billionth is one bin (SIG-2)."""
+    assert coherence(np.array([[0.0], [5e-10]]), 1).coh_star == 1.0
+    assert coherence(np.array([[0.0], [2e-9]]), 1).coh_star == 0.5
 
 
 @pytest.mark.parametrize("golden", GOLDENS)
