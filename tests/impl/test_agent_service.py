@@ -1,5 +1,7 @@
 """One connection to a service: answers, silence, and what a server says of when to come back."""
 
+import threading
+import time
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from select import select
@@ -40,6 +42,15 @@ def test_retry_after_with_a_date_is_the_time_until_then(moment: datetime) -> Non
     assert (
         retry_after(moment.strftime("%a %b %d %H:%M:%S %Y"), NOW.timestamp()) == expected
     )  # the obsolete asctime form
+
+
+def test_a_date_without_a_zone_is_in_universal_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wherever the agent runs (RFC 9110 section 5.6.7)."""
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setenv("TZ", "UTC+5")
+        time.tzset()
+        assert retry_after("Thu Jan  1 00:00:07 2026", NOW.timestamp()) == 7.0
+    time.tzset()
 
 
 @pytest.mark.parametrize("value", [None, "", "soon", "-1", "1.5", "Thu, 99 Jan 2026 00:00:00 GMT"])
@@ -86,6 +97,23 @@ def test_a_connection_that_had_been_closed_while_idle_costs_no_failure() -> None
         assert connection.post(HELLO) == Response(200, last.body)
         connection.close()
     assert peer.connections == 2
+
+
+def test_an_answer_that_comes_too_late_is_never_taken_for_that_to_another_post() -> None:
+    """After a timeout the next post goes over a new connection, and gets its own answer."""
+    release = threading.Event()
+
+    def script(post: Seen, _before: int) -> Answer:
+        if post.body == HELLO.body:
+            release.wait()
+        return Answer(200, body=post.body)
+
+    with serving(script) as peer:
+        connection = Service(peer.url).connection(timeout=0.2)
+        assert connection.post(HELLO) is None
+        release.set()
+        assert connection.post(Submission("acme", b"other")) == Response(200, b"other")
+        connection.close()
 
 
 def test_nobody_there_is_silence() -> None:

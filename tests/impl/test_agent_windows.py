@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from flk.impl.agent.sources import Source, canonical_rows
@@ -61,6 +61,7 @@ def test_a_stride_that_would_leave_rows_out_is_refused(cut: tuple[int, int]) -> 
 
 
 @given(st.integers(1, 4).flatmap(clouds))
+@example(np.array([[-1.7e308], [0.0], [1.7e308]]))
 def test_the_unit_cube_keeps_order_and_has_room_for_its_greatest_point(points: Points) -> None:
     """Every coordinate lands in [0, 1), the least of an axis at 0, and no two change places, however wide the range."""
     scaled = unit_cube(points)

@@ -2,6 +2,8 @@
 
 import json
 import sys
+import time
+from collections.abc import Callable
 from itertools import islice
 
 import msgspec
@@ -12,7 +14,7 @@ from hypothesis import strategies as st
 from flk.impl.agent.datasets import cut
 from flk.impl.agent.windows import records
 from flk.impl.bench import interleave
-from flk.impl.bench.interleave import Contest, run
+from flk.impl.bench.interleave import Contest, Figure, run
 from flk.impl.bench.signing import SECRET, contests, plain_bytes, plain_sign, plain_verify, verify, verify_unruled
 from flk.impl.command import main
 from flk.model.canonical import Profile, canonical_bytes
@@ -81,6 +83,23 @@ def test_figures_are_medians_and_the_ratio_is_the_median_of_ratios(rounds: list[
     ratios = sorted(slow / fast for fast, slow in rounds)
     assert ratios[(len(ratios) - 1) // 2] <= figure.ratio <= ratios[len(ratios) // 2]
     assert figure.verdict == ("met" if figure.per_second >= 1.0 else "missed")
+
+
+def test_rates_and_ratio_are_of_the_right_side(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a clock that only the functions move: the subject needs a second for ten operations, the baseline four."""
+    now = 0.0
+
+    def taking(seconds: float) -> Callable[[], None]:
+        def function() -> None:
+            nonlocal now
+            now += seconds
+
+        return function
+
+    monkeypatch.setattr(time, "thread_time", lambda: now)
+    (figure,) = run([Contest("one", 10, taking(1.0), taking(4.0), bar=11.0)], seconds=0.0)
+    assert figure == Figure("one", per_second=10.0, baseline_per_second=2.5, ratio=4.0, bar=11.0)
+    assert figure.verdict == "missed"
 
 
 def test_contests_take_turns() -> None:
