@@ -70,6 +70,10 @@ class Node:
         self.counts["flk_signature_errors_total"] += response.status == 401
         return response
 
+    def route(self, path: str) -> str:
+        """The path that is served for a path."""
+        return path
+
     def tenant(self, names: list[str]) -> str:
         """The tenant that the header names. Raises Malformed."""
         if len(names) > 1:
@@ -97,7 +101,8 @@ class Handler(BaseHTTPRequestHandler):
     def handle_any(self) -> None:
         """One request."""
         body = self.read_body()
-        offered = ROUTES.get(self.path)
+        path = self.node.route(self.path)
+        offered = ROUTES.get(path)
         if offered is None:
             self.reply(404, NO_PATH)
         elif offered != self.command:
@@ -106,7 +111,7 @@ class Handler(BaseHTTPRequestHandler):
             response = self.submitted(body)
             self.reply(response.status, response.body)
         else:
-            self.reply(200, self.node.metrics().encode() if self.path == "/metrics" else b"OK\n")
+            self.reply(200, self.node.metrics().encode() if path == "/metrics" else b"OK\n")
 
     do_GET = do_POST = do_PUT = do_DELETE = handle_any
 
@@ -147,6 +152,9 @@ class HttpServer(ThreadingHTTPServer):
 
     request_queue_size = 128
     daemon_threads = False
+
+    def handle_error(self, *_: object) -> None:
+        """A handler that fails hangs up; the client sees it."""
 
 
 @contextmanager

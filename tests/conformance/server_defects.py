@@ -1,16 +1,17 @@
 """Servers with one planted defect each, and the check that must find it. Every one is a mistake that some server has made."""
 
 import json
+import re
 from base64 import b64decode, b64encode
 from collections.abc import Callable
 from hashlib import sha256
-from itertools import combinations
+from itertools import combinations, count
 from math import log2
 from threading import Barrier, BrokenBarrierError
 from typing import Any
 
 import msgspec
-from tests.conformance.memory_server import SIGNERS, Node
+from tests.conformance.memory_server import SECRETS, SIGNERS, Node
 
 from flk.conformance.checks import durability, generated, outcomes, refusals, register, transport
 from flk.conformance.checks.check import Check
@@ -88,7 +89,7 @@ class GetThenSet(Node):
 
     def submit(self, submission: Submission) -> Response:
         try:
-            claim = examine(submission, Timestamp(1), "eu", self.keyring)
+            claim = self.claim(submission)
         except Refused as refusal:
             return refuse(refusal)
         stored = self.entries.entries.get(claim.key)
@@ -99,6 +100,22 @@ class GetThenSet(Node):
                 self.together.reset()
             stored = self.entries.entries[claim.key] = claim.entry
         return answer(claim, stored)
+
+    def claim(self, submission: Submission) -> Claim:
+        """What a submission claims, at no time in particular."""
+        return examine(submission, Timestamp(1), "eu", self.keyring)
+
+
+@caught_by(register.one_reply)
+class GetThenSetWithTime(GetThenSet):
+    """The same, and each first writer gets a timestamp of its own."""
+
+    def __init__(self) -> None:
+        self.timestamps = count(1)
+        super().__init__()
+
+    def claim(self, submission: Submission) -> Claim:
+        return examine(submission, Timestamp(next(self.timestamps)), "eu", self.keyring)
 
 
 @caught_by(refusals.forged_under_stored_id)
@@ -132,6 +149,22 @@ class RemembersRefusals(Node):
         key = key_of(submission)
         response = self.refused.get(key) or super().submit(submission)
         if response.status == 401:
+            self.refused[key] = response
+        return response
+
+
+@caught_by(refusals.malformed_then_honest)
+class RemembersMalformed(Node):
+    """A malformed record takes its id."""
+
+    def __init__(self) -> None:
+        self.refused: dict[Key, Response] = {}
+        super().__init__()
+
+    def submit(self, submission: Submission) -> Response:
+        key = key_of(submission)
+        response = self.refused.get(key) or super().submit(submission)
+        if response.status == 400:
             self.refused[key] = response
         return response
 
@@ -371,6 +404,22 @@ class VerifiesADigest(Node):
     keyring = Keyring({tenant: [LiveKey(DigestKey(key))] for tenant, key in SIGNERS.items()})
 
 
+class NaiveRounding(HmacKey):
+    """Checks a signature over numbers that were multiplied, rounded and divided."""
+
+    def verifies(self, message: bytes, signature: bytes) -> bool:
+        """Whether the signature is this key's, of the message rounded anew."""
+        numbers = re.sub(rb"\d+\.\d{9}", lambda found: f"{int(float(found[0]) * 1e9) / 1e9:.9f}".encode(), message)
+        return super().verifies(numbers, signature)
+
+
+@caught_by(outcomes.canonical_numbers)
+class RoundsByMultiplication(Node):
+    """Numbers are written as a product with 10^9, cut, and divided again."""
+
+    keyring = Keyring({tenant: [LiveKey(NaiveRounding(secret))] for tenant, secret in SECRETS.items()})
+
+
 @caught_by(transport.body_limit)
 class CutsTheBody(Node):
     """A body is cut at the limit without a word."""
@@ -386,6 +435,30 @@ class NoAllow(Node):
     """405 comes without Allow."""
 
     allow = False
+
+
+@caught_by(transport.unknown_path)
+class AnyPathBelow(Node):
+    """Paths are matched by their beginning."""
+
+    def route(self, path: str) -> str:
+        return "/v1/pcs/submit" if path.startswith("/v1/pcs/submit") else path
+
+
+@caught_by(transport.health_and_readiness)
+class NeverReady(Node):
+    """Readiness has a path of its own that nobody knows."""
+
+    def route(self, path: str) -> str:
+        return path.replace("/ready", "/readyz")
+
+
+@caught_by(transport.tenant_names)
+class AnyTenantName(Node):
+    """A name that cannot be one passes for the default."""
+
+    def tenant(self, names: list[str]) -> str:
+        return super().tenant([name if re.fullmatch(r"[\w.-]{1,64}", name, re.ASCII) else "default" for name in names])
 
 
 @caught_by(transport.two_tenants_at_once)

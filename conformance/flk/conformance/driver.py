@@ -27,23 +27,30 @@ def conform(
     vectors: Iterable[Vectors],
     *,
     deadline: float = DEADLINE_SECONDS,
+    max_restarts: int = MAX_RESTARTS,
     progress: Progress = silent,
 ) -> Report:
     """Put every case to the subject that `command` starts. Raises UnusableInput if it cannot be talked to at all.
 
-    `deadline` is how many seconds the subject may go without an answer.
+    `deadline` is how many seconds the subject may go without an answer. After `max_restarts` the cases that are left are given up.
     """
-    return asyncio.run(_Interview(command, tuple(vectors), deadline, progress).report())
+    return asyncio.run(_Interview(command, tuple(vectors), deadline, max_restarts, progress).report())
 
 
 class _Interview:
     """What is known while a subject is being asked: the results so far, by the number of their case."""
 
     def __init__(
-        self, command: Sequence[str], vectors: tuple[Vectors, ...], deadline: float, progress: Progress
+        self,
+        command: Sequence[str],
+        vectors: tuple[Vectors, ...],
+        deadline: float,
+        max_restarts: int,
+        progress: Progress,
     ) -> None:
         self._command = command
         self._deadline = deadline
+        self._max_restarts = max_restarts
         self._progress = progress
         self._cases = [case for group in vectors for case in group.cases]
         self._operations = [group.operation for group in vectors for _ in group.cases]
@@ -76,13 +83,17 @@ class _Interview:
                 suspects = [case.run for case in end.suspects]
                 if len(suspects) == 1:
                     self._settle(suspects[0], end.verdict, f"the subject {end.detail}")
-                elif self._restarts > MAX_RESTARTS:
-                    for number in unsettled:
-                        self._settle(
-                            number, Verdict.CRASHED, f"not asked: the subject had to be restarted {MAX_RESTARTS} times"
-                        )
-                else:
+                if self._restarts > self._max_restarts:
+                    self._give_up(unsettled)
+                elif len(suspects) > 1:
                     await self._ask(suspects, 1)
+
+    def _give_up(self, numbers: Iterable[int]) -> None:
+        for number in numbers:
+            if number not in self._results:
+                self._settle(
+                    number, Verdict.CRASHED, f"not asked: the subject was restarted {self._max_restarts} times before"
+                )
 
     async def _session(self, numbers: Sequence[int], window: int) -> None:
         """One process, from hello to bye. Raises Ended."""

@@ -16,7 +16,7 @@ TAGS = {
 
 def junit(report: Report) -> str:
     """One test suite; a test case for each result, and one for each breach of the protocol."""
-    suite = ElementTree.Element("testsuite", name=report.subject)
+    suite = ElementTree.Element("testsuite", name=_printable(report.subject))
     for result in report.results:
         _add(suite, result)
     for number, remark in enumerate(report.remarks, start=1):

@@ -101,8 +101,8 @@ class Bye(Message, frozen=True):
 Request: TypeAlias = KitHello | Run | Bye
 Reply: TypeAlias = SubjectHello | Value | Error | Skip | Crash | Bye
 
-_REQUESTS: dict[str, type[Request]] = {"hello": KitHello, "run": Run, "bye": Bye}
-_REPLIES: dict[str, type[Reply]] = {
+REQUESTS: dict[str, type[Request]] = {"hello": KitHello, "run": Run, "bye": Bye}
+REPLIES: dict[str, type[Reply]] = {
     "hello": SubjectHello,
     "value": Value,
     "error": Error,
@@ -110,6 +110,8 @@ _REPLIES: dict[str, type[Reply]] = {
     "crash": Crash,
     "bye": Bye,
 }
+"""Each form under the key that only it has."""
+
 M = TypeVar("M", bound=Message)
 
 
@@ -124,12 +126,12 @@ def write(message: Message) -> bytes:
 
 def read_request(line: bytes) -> Request:
     """The kit's message on a line. Raises NotAMessage."""
-    return _read(line, _REQUESTS)
+    return _read(line, REQUESTS)
 
 
 def read_reply(line: bytes) -> Reply:
     """The subject's message on a line. Raises NotAMessage."""
-    return _read(line, _REPLIES)
+    return _read(line, REPLIES)
 
 
 def _read(line: bytes, forms: Mapping[str, type[M]]) -> M:
@@ -141,18 +143,3 @@ def _read(line: bytes, forms: Mapping[str, type[M]]) -> M:
         return msgspec.json.decode(line, type=forms[keys.pop()])
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise NotAMessage(str(error)) from None
-
-
-def schema() -> dict[str, object]:
-    """The message forms as JSON Schema: `$defs/request` and `$defs/reply` are what goes down and what comes up."""
-    requests, replies = tuple(_REQUESTS.values()), tuple(_REPLIES.values())
-    _, forms = msgspec.json.schema_components([*requests, *replies], ref_template="#/$defs/{name}")
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": f"The SDK protocol of the conformance kit, version {VERSION}",
-        "$defs": {**forms, "request": _one_of(requests), "reply": _one_of(replies)},
-    }
-
-
-def _one_of(forms: tuple[type[Message], ...]) -> dict[str, object]:
-    return {"oneOf": [{"$ref": f"#/$defs/{form.__name__}"} for form in forms]}

@@ -34,6 +34,9 @@ Answer: TypeAlias = Value | Error | Skip | Crash
 
 MAX_LINE = 1 << 24
 STDERR_KEPT = 2000
+START_SECONDS = 60.0
+"""How long a command may take to start and say hello: some build or compile first."""
+
 GRACE_SECONDS = 2.0
 """How long a process that closed its output may take to exit."""
 
@@ -82,7 +85,7 @@ class Session:
     async def greet(self, kit: str) -> Subject:
         """The subject's introduction. Raises Ended if it gives none, UnusableInput if something else comes first."""
         self._send(KitHello(Kit(VERSION, kit)))
-        reply = await self._receive(self._not_a_hello)
+        reply = await self._receive(self._not_a_hello, START_SECONDS)
         if not isinstance(reply, SubjectHello) or reply.hello.protocol != VERSION:
             self._not_a_hello(_shown(write(reply)))
         return reply.hello
@@ -103,7 +106,7 @@ class Session:
                 asked[case.run] = case
                 self._send(case)
             try:
-                reply = await self._receive(self._remark)
+                reply = await self._receive(self._remark, self._deadline)
             except Ended as end:
                 end.suspects = tuple(asked.values())
                 raise
@@ -116,7 +119,7 @@ class Session:
         """Say goodbye; a subject that does not answer may have kept answers to itself."""
         self._send(Bye({}))
         try:
-            reply = await self._receive(self._remark)
+            reply = await self._receive(self._remark, self._deadline)
         except Ended as end:
             self._remark(f"no bye came back: it {end.detail}")
         else:
@@ -127,17 +130,17 @@ class Session:
         assert self._process.stdin is not None
         self._process.stdin.write(write(message))
 
-    async def _receive(self, stray: Callable[[str], None]) -> Reply:
+    async def _receive(self, stray: Callable[[str], None], deadline: float) -> Reply:
         """The next message. `stray` hears of lines that are none; they do not put off the deadline. Raises Ended."""
         try:
-            async with asyncio.timeout(self._deadline):
+            async with asyncio.timeout(deadline):
                 while line := await self._line():
                     try:
                         return read_reply(line)
                     except NotAMessage as error:
                         stray(f"a line on stdout that is no message ({error}): {_shown(line)}")
         except TimeoutError:
-            raise Ended(Verdict.SILENT, f"gave no answer for {self._deadline:g} s") from None
+            raise Ended(Verdict.SILENT, f"gave no answer for {deadline:g} s") from None
         raise Ended(Verdict.CRASHED, await self._epitaph())
 
     async def _line(self) -> bytes:

@@ -4,6 +4,7 @@ import subprocess
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from random import Random
+from tempfile import TemporaryFile
 
 import msgspec
 
@@ -94,9 +95,11 @@ class Server:
         """Restart the server and wait until it is ready. Raises NotApplicable without a command, NoAnswer if it stays away."""
         if not self._restart:
             raise NotApplicable("needs a command that restarts the server: --restart-command")
-        done = subprocess.run(self._restart, check=False, capture_output=True)  # noqa: S603  # the caller's own command
+        with TemporaryFile() as stderr:  # not a pipe, which the restarted server would hold open
+            done = subprocess.run(self._restart, check=False, stdout=stderr, stderr=stderr)  # noqa: S603  # the caller's own command
+            stderr.seek(0)
+            said = stderr.read().decode(errors="replace").strip()
         if done.returncode:
-            said = done.stderr.decode(errors="replace").strip()
             raise NoAnswer(f"the restart command exited with status {done.returncode}: {said}")
         self.wait_until_ready()
 

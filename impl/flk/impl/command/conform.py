@@ -103,7 +103,7 @@ def vectors(
     *,
     operation: Operations = None,
     write: Annotated[
-        bool, typer.Option("--write", help="Compute the vectors anew and write those that changed.")
+        bool, typer.Option("--write", help="Compute vectors and protocol schema anew, and write them.")
     ] = False,
     json: Json = False,
 ) -> None:
@@ -129,11 +129,13 @@ def vectors(
 def _write() -> None:
     from importlib.resources import files
 
+    from flk.conformance import schema
     from flk.conformance.generate import write
     from flk.spec.vectors import load
 
     changed = write(Path(str(files("flk.spec").joinpath("vectors"))))
-    typer.echo(f"changed: {', '.join(changed)}" if changed else "nothing changed")
+    schema.PATH.write_text(schema.text(), "utf-8")
+    typer.echo(f"changed: {', '.join(changed)}" if changed else "no vector changed")
     load.cache_clear()
 
 
