@@ -1,0 +1,1 @@
+"""Measurements beside a straightforward baseline, in one run."""
