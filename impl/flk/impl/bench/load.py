@@ -7,6 +7,7 @@ import asyncio
 import re
 from collections import Counter
 from collections.abc import Sequence
+from math import inf
 from time import perf_counter
 from typing import NamedTuple
 
@@ -47,25 +48,30 @@ def encode_request(submission: Submission, host: str) -> bytes:
     return head.encode() + submission.body
 
 
-def drive(host: str, port: int, requests: Sequence[bytes], connections: int, keep_every: int = 100) -> Load:
-    """Send all requests over that many connections; keep the body of every `keep_every`-th answer.
+def drive(
+    host: str, port: int, requests: Sequence[bytes], connections: int, seconds: float = inf, keep_every: int = 100
+) -> Load:
+    """Send requests over that many connections until none is left or the time is up, and wait for every answer.
 
-    Raises ConnectionError if the server closes a connection that still has requests to send.
+    The body of every `keep_every`-th answer is kept. Raises ConnectionError if the server closes a connection meanwhile.
     """
-    return uvloop.run(_drive(host, port, requests, connections, keep_every))
+    return uvloop.run(_drive(host, port, requests, connections, seconds, keep_every))
 
 
-async def _drive(host: str, port: int, requests: Sequence[bytes], connections: int, keep_every: int) -> Load:
+async def _drive(
+    host: str, port: int, requests: Sequence[bytes], connections: int, seconds: float, keep_every: int
+) -> Load:
     run = _Run(requests, keep_every, asyncio.get_running_loop().create_future())
     clients = [await _connect(run, host, port) for _ in range(connections)]
     started = perf_counter()
+    run.end = started + seconds
     for client in clients:
         client.send_next()
     await run.done
-    seconds = perf_counter() - started
+    taken = perf_counter() - started
     for client in clients:
         client.transport.close()
-    return Load(run.statuses, seconds, run.latencies, run.bodies)
+    return Load(run.statuses, taken, run.latencies[: run.sent], run.bodies)
 
 
 async def _connect(run: "_Run", host: str, port: int) -> "_Client":
@@ -83,6 +89,7 @@ class _Run:
         self.done = done
         self.sent = 0
         self.answered = 0
+        self.end = inf
         self.statuses: Counter[int] = Counter()
         self.latencies = np.zeros(len(requests))
         self.bodies: dict[int, bytes] = {}
@@ -93,8 +100,12 @@ class _Run:
         if not index % self.keep_every:
             self.bodies[index] = body
         self.answered += 1
-        if self.answered == len(self.requests) and not self.done.done():
+        if self.answered == self.sent and self.is_over() and not self.done.done():
             self.done.set_result(None)
+
+    def is_over(self) -> bool:
+        """Whether nothing more is to be sent."""
+        return self.sent == len(self.requests) or perf_counter() >= self.end
 
 
 class _Client(asyncio.Protocol):
@@ -114,7 +125,7 @@ class _Client(asyncio.Protocol):
 
     def send_next(self) -> None:
         run = self._run
-        if run.sent < len(run.requests):
+        if not run.is_over():
             self._index, run.sent = run.sent, run.sent + 1
             self._sent_at = perf_counter()
             self.transport.write(run.requests[self._index])

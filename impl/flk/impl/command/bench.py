@@ -40,6 +40,48 @@ def signing(
         _print_figures(figures)
 
 
+@bench.command(epilog="Example: flk bench ingest --seconds 60")
+def ingest(
+    *,
+    seconds: Annotated[
+        float, typer.Option(min=1, help="How long to keep the servers under load, all together.")
+    ] = 36.0,
+    json: Json = False,
+) -> None:
+    """Durable submits a second of a live server, beside FastAPI without a log and beside itself without fsync.
+
+    64 connections on loopback; the load generator shares the machine. Medians over rounds in which the servers take turns.
+    """
+    from rich.console import Console
+
+    from flk.impl.bench.ingest import bars, measure
+
+    with Console(stderr=True).status("") as status:
+        figures = measure(seconds, status.update)
+    if json:
+        typer.echo(msgspec.json.encode({"figures": figures, "bars": bars(figures)}))
+        return
+    from rich.table import Table
+
+    table = Table(
+        "", "a second", "p50 ms", "p99 ms", "processor µs a request", box=None, header_style="bold", pad_edge=False
+    )
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for one in figures:
+        table.add_row(
+            one.name,
+            f"{one.per_second:,.0f}",
+            f"{one.p50 * 1e3:.2f}",
+            f"{one.p99 * 1e3:.2f}",
+            f"{one.processor * 1e6:.0f}",
+        )
+    console = Console()
+    console.print(table)
+    for bar in bars(figures):
+        console.print(f"{bar.name}: {bar.measured}, {'met' if bar.met else 'missed'}")
+
+
 def _print_figures(figures: tuple["Figure", ...]) -> None:
     from rich.console import Console
     from rich.table import Table
