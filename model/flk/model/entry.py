@@ -66,12 +66,13 @@ def precedence(entry: Entry) -> tuple[int, str, str, bytes]:
     return (entry.timestamp, entry.region, entry.digest, msgspec.json.encode(entry.outcome))
 
 
-def content_digest(record: Pcs) -> str:
+def content_digest(record: Pcs, canonical: bytes | None = None) -> str:
     """SHA-256 of all that is signed or judged; what delivery changes (`attempt`, `sent_at`, `ft`, `sig`) is left out (DUP-3).
 
     The canonical bytes, a newline, then `{"N_j":{...},"regime":"...","scales":[...]}` with `N_j` in the order of `scales`.
+    Who has the canonical bytes at hand passes them.
     """
     scales = [str(scale) for scale in record.scales]
     counts = ",".join([f'"{scale}":{record.N_j[scale]}' for scale in scales])
     judged = f'{{"N_j":{{{counts}}},"regime":"{record.regime}","scales":[{",".join(scales)}]}}'
-    return sha256(canonical_bytes(record) + b"\n" + judged.encode()).hexdigest()
+    return sha256((canonical or canonical_bytes(record)) + b"\n" + judged.encode()).hexdigest()

@@ -108,17 +108,18 @@ class Keyring:
         self._keys = {tenant: tuple(live) for tenant, live in keys.items()}
         self._profiles = tuple(profiles)
 
-    def authenticate(self, tenant: str, record: Signed, sig: str, at: float) -> None:
-        """Return if a key of `tenant` that is live at wall time `at` made `sig` over the record; raise Unauthenticated if not.
+    def authenticate(self, tenant: str, record: Signed, sig: str, at: float) -> bytes:
+        """The record's canonical bytes, if a key of `tenant` that is live at wall time `at` made `sig` over the record.
 
-        The time is that of the log entry, so a replay years later comes to the same answer.
+        Raises Unauthenticated if none did. The time is that of the log entry, so a replay years later comes to the same answer.
         """
         signature = _decode_base64(sig)
+        canonical = canonical_bytes(record)
         for profile in self._profiles:
-            message = canonical_bytes(record, profile)
+            message = canonical if profile is FIXED else canonical_bytes(record, profile)
             for live in self._keys.get(tenant, ()):
                 if live.is_live(at) and live.key.verifies(message, signature):
-                    return
+                    return canonical
         raise Unauthenticated("SIGN-6", "no live key of this tenant made this signature", field="sig")
 
 

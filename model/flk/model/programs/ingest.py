@@ -32,8 +32,8 @@ def examine(submission: Submission, timestamp: Timestamp, region: str, keyring: 
     Raises Malformed (ORD-2), then Unauthenticated (ORD-3): no lookup has happened by then.
     """
     record = decode(submission.body)
-    keyring.authenticate(submission.tenant, record, record.sig, wall_seconds(timestamp))
-    entry = Entry(timestamp, region, content_digest(record), judge(record))
+    canonical = keyring.authenticate(submission.tenant, record, record.sig, wall_seconds(timestamp))
+    entry = Entry(timestamp, region, content_digest(record, canonical), judge(record))
     return Claim(Key(submission.tenant, record.pcs_id), entry)
 
 
