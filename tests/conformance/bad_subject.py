@@ -9,6 +9,9 @@ from flk.conformance.operations import OPERATIONS
 from flk.conformance.protocol import Bye, KitHello, Reply, Run, Skip, Subject, SubjectHello, read_request, write
 from flk.conformance.subject import answer
 
+BATCH = {"backwards": 8, "hoards": 64}
+"""How many answers are held back, to be given last first."""
+
 VICTIM = 20
 """The number of the case on which the habit shows."""
 
@@ -39,7 +42,7 @@ def run(habit: str, case: Run, held: list[Reply]) -> None:
         sys.exit(3)
     if habit == "chatters":
         sys.stdout.write("debug: answering\n")
-    if habit == "backwards":
+    if habit in BATCH:
         held.append(answer(case, OPERATIONS))
     elif case.run == VICTIM:
         suffer(habit, case)
@@ -84,7 +87,7 @@ def main() -> None:
                 if habit != "leaves-without-bye":
                     say(Bye({}))
                 return
-        if len(held) == 8 or (held and isinstance(request, Run) and request.run >= 56):
+        if len(held) == BATCH.get(habit) or (habit == "backwards" and isinstance(request, Run) and request.run >= 56):
             while held:
                 say(held.pop())
 

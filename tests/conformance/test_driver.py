@@ -5,6 +5,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+import msgspec
 import pytest
 from tests.conformance.bad_subject import VICTIM
 
@@ -16,7 +17,7 @@ from flk.spec.vectors import load
 HERE = Path(__file__).parent
 REGIME = tuple(group for group in load() if group.operation == "regime")
 ALL = sum(len(group.cases) for group in REGIME)
-SHORT = 2.0
+SHORT = 3.0
 """Seconds without an answer in the tests that wait for them. An honest subject takes milliseconds."""
 
 
@@ -55,6 +56,14 @@ def test_answers_may_come_in_any_order(habit: str) -> None:
     report = ask(habit)
     assert verdicts(report) == {Verdict.PASSED: ALL}
     assert report.exit is Exit.HOLDS
+
+
+def test_sixty_four_cases_are_with_the_subject_at_once() -> None:
+    """A subject that answers nothing before it holds 64 cases is not kept waiting."""
+    group = next(group for group in load() if group.name == "validate")
+    some = msgspec.structs.replace(group, cases=group.cases[:128])
+    report = conform([sys.executable, "-m", "tests.conformance.bad_subject", "hoards"], [some])
+    assert verdicts(report) == {Verdict.PASSED: 128}
 
 
 @pytest.mark.parametrize(

@@ -13,13 +13,15 @@ from msgspec import UNSET, Raw
 from flk.conformance.drafts import (
     canonical,
     clocks,
+    forgeries,
+    judgements,
     nodes,
     numbers,
     placement,
     records,
     segments,
     signals,
-    signatures,
+    signing,
     trees,
 )
 from flk.conformance.drafts.draft import FLAGS, Draft
@@ -31,12 +33,12 @@ DRAFTS: dict[str, Callable[[], Iterable[Draft]]] = {
     for drafts in (
         numbers.fixed9,
         canonical.canonical,
-        signatures.sign,
-        signatures.authenticate,
+        signing.sign,
+        forgeries.authenticate,
         records.pcs_id,
         records.validate,
         records.content_digest,
-        records.judge,
+        judgements.judge,
         signals.d_hat,
         signals.regime,
         signals.budget,

@@ -2,13 +2,12 @@
 
 from collections.abc import Iterator
 
-from flk.conformance.drafts.draft import Draft
+from flk.conformance.drafts.draft import NOW, Draft
 from flk.conformance.operations.clocks import EntryForm, JoinInput, ObserveInput, TickInput
 from flk.model.entry import Outcome, Reason
 from flk.model.hlc import COUNTER_BITS, Timestamp, at, text
 from flk.spec.constants import CONSTANTS
 
-NOW = 1737288000.0
 FULL = (1 << COUNTER_BITS) - 1
 AHEAD = CONSTANTS.clock.max_ahead_seconds
 

@@ -57,6 +57,8 @@ FLAGS = {
 
 MERKLE_ROOT = "a" * 64
 SECRET = b"testsecret"
+NOW = 1737288000.0
+"""Some wall time, in whole seconds."""
 
 
 def fields(**changes: object) -> Fields:

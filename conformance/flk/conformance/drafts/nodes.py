@@ -4,8 +4,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from flk.conformance.drafts.clocks import NOW
-from flk.conformance.drafts.draft import SECRET, Draft, fields
+from flk.conformance.drafts.draft import NOW, SECRET, Draft, fields
 from flk.conformance.mutations import body_of
 from flk.conformance.operations.forms import Keys, LiveKeyForm
 from flk.conformance.operations.node import Arrival, NodeInput

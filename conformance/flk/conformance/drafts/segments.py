@@ -2,8 +2,7 @@
 
 from collections.abc import Iterator
 
-from flk.conformance.drafts.clocks import NOW
-from flk.conformance.drafts.draft import Draft
+from flk.conformance.drafts.draft import NOW, Draft
 from flk.conformance.operations.segments import FrameInput, NamedSegment, Segment
 from flk.model.frames import MAGIC, Frame, Head, Kind, data, frame_bytes, opening, seal
 from flk.model.hlc import LAST, ZERO, Timestamp, at, text

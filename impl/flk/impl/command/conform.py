@@ -75,8 +75,10 @@ def server(
 
     Exit code 0: it conforms; 1: it does not; 2: it cannot be talked to.
     """
+    import os
     import shlex
     from random import SystemRandom
+    from tempfile import gettempdir
 
     from flk.conformance.checks import CHECKS
     from flk.conformance.checks.client import Client
@@ -85,6 +87,8 @@ def server(
     from flk.impl.keys import load_signer
     from flk.spec.constants import CONSTANTS
 
+    # Hypothesis keeps a cache, and would put it into the directory that the command is run in.
+    os.environ.setdefault("HYPOTHESIS_STORAGE_DIRECTORY", str(Path(gettempdir(), "flk-hypothesis")))
     names = tenant or [CONSTANTS.node.default_tenant]
     signers = {name: load_signer(key, name) for name in names}
     number = SystemRandom().getrandbits(32) if seed is None else seed
@@ -155,7 +159,8 @@ def _progress(total: int) -> Iterator["Progress"]:
     from rich.console import Console
     from rich.progress import Progress as Bar
 
-    with Bar(console=Console(stderr=True), transient=True) as bar:
+    console = Console(stderr=True)
+    with Bar(console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("starting", total=total)
 
         def advance(done: int, total: int, name: str) -> None:
