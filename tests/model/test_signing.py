@@ -310,3 +310,20 @@ def test_the_order_of_keys_does_not_matter(record: Pcs, order: list[bytes]) -> N
     """Any of a tenant's keys will do."""
     sig = sign(HmacKey(b"two"), record)
     assert accepts(ring(*map(HmacKey, order)), record, sig)
+
+
+def test_a_mac_is_compared_whole_in_constant_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The one comparison of a MAC is the standard library's constant-time one, over all 32 bytes of both (SIGN-5)."""
+    seen: list[tuple[bytes, bytes]] = []
+
+    def compare(a: bytes, b: bytes) -> bool:
+        seen.append((a, b))
+        return hmac.compare_digest(a, b)
+
+    monkeypatch.setattr("flk.model.signing.compare_digest", compare)
+    key = HmacKey(b"testsecret")
+    good = key.sign(b"message")
+    bad = bytes([good[0] ^ 1]) + good[1:]
+    assert key.verifies(b"message", good)
+    assert not key.verifies(b"message", bad)
+    assert seen == [(good, good), (good, bad)]
