@@ -1,0 +1,117 @@
+"""`flk lab`: the main job. Three regions through a bad day on real records, then a live server held against the model."""
+
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from flk.impl.command.app import app
+from flk.spec.constants import CONSTANTS
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from flk.impl.comparison import Compared
+
+DATASET = "jacksboro-fault"
+SCENARIO = "three-regions"
+SECRET = "a secret of the lab"  # noqa: S105 - of a server that lives for seconds, on loopback
+TENANT = CONSTANTS.node.default_tenant
+REGION = "eu"
+
+
+@app.command()
+def lab(
+    *,
+    out: Annotated[Path, typer.Option(help="Where the report goes.", file_okay=False)] = Path("out"),
+) -> None:
+    """Run the main job: records of a real terrain survey through three simulated regions, then through a live server.
+
+    Exit code 0: every invariant and objective holds and the live server answers as the model does; 1: something is violated; 2:
+    something is undecided.
+    """
+    from rich.console import Console
+
+    console = Console()
+    console.rule(f"[bold]1. {SCENARIO}: a simulated bad day[/]")
+    simulated = _simulate(out)
+    console.rule("[bold]2. a live server against the model[/]")
+    rows = _compare_live(console)
+    _print(console, rows)
+    agrees = all(row.agrees for row in rows)
+    raise typer.Exit(1 if not agrees or simulated == 1 else simulated)
+
+
+def _simulate(out: Path) -> int:
+    """The exit code of `flk run`, whose report goes to `out`."""
+    from flk.impl.command.run import run
+
+    out.mkdir(parents=True, exist_ok=True)
+    try:
+        run(SCENARIO, html=out / f"{SCENARIO}.html")
+    except typer.Exit as done:
+        return int(done.exit_code)
+    return 0
+
+
+def _compare_live(console: "Console") -> "list[Compared]":
+    """Send the scenario's records, and spoiled and doubtful ones made of them, through a `flk serve` on loopback."""
+    from rich.progress import Progress
+
+    from flk.impl.agent.datasets import submissions, unsigned
+    from flk.impl.agent.outbox import Outbox
+    from flk.impl.comparison import compare, doubtful, model_answers, spoiled
+    from flk.impl.keys import load_keys
+    from flk.impl.serving import key_file, serving
+    from flk.model.signing import HmacKey
+
+    key, forger = HmacKey(SECRET.encode()), HmacKey(b"of somebody else")
+    records = unsigned(DATASET)
+    sent = [
+        *submissions(DATASET, key),
+        *doubtful(records, key, TENANT),
+        *spoiled(records, key, forger, TENANT),
+    ]
+    with tempfile.TemporaryDirectory() as directory:
+        home = Path(directory)
+        keys = key_file(home, SECRET, TENANT)
+        expected = model_answers(sent, REGION, load_keys(keys), time.time())
+        with (
+            serving(home / "data", keys, ("--region", REGION)) as server,
+            Outbox(home / "outbox") as outbox,
+            Progress(console=console, transient=True) as progress,
+        ):
+            task = progress.add_task(f"delivering to {server.url}", total=len(sent))
+            return compare(sent, expected, outbox, server.url, lambda done: progress.update(task, completed=done))
+
+
+def _print(console: "Console", rows: "Sequence[Compared]") -> None:
+    from rich.box import SIMPLE
+    from rich.table import Table
+
+    table = Table("the model answers", "submissions", "the server answers the same", box=SIMPLE)
+    meant = Counter(row.expected.status for row in rows)
+    same = Counter(row.expected.status for row in rows if row.agrees)
+    for status in sorted(meant):
+        table.add_row(f"{status} {_MEANING[status]}", str(meant[status]), str(same[status]))
+    console.print(table)
+    differing = [row for row in rows if not row.agrees]
+    for row in differing[:5]:
+        console.print(f"[bold red]expected[/] {row.expected}\n[bold red]answered[/] {row.answered}")
+    verdict = (
+        "[green]agrees with the model on every one[/]" if not differing else f"[red]differs on {len(differing)}[/]"
+    )
+    console.print(f"{len(rows)} submissions compared one by one: the live server {verdict}")
+
+
+_MEANING = {
+    200: "accepted",
+    202: "stored, escalated",
+    400: "malformed",
+    401: "not authentic",
+    409: "equivocation",
+}
