@@ -81,13 +81,13 @@ class Listener:
         self.now = monotonic()
         self.date = _date()
         self._server: asyncio.Server | None = None
-        self._sweeper: asyncio.Task[None] | None = None
+        self._ticker: asyncio.Task[None] | None = None
 
     async def listen(self, bound: socket.socket) -> None:
         """Accept connections on a bound socket from now on."""
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(lambda: _Connection(self), sock=bound, backlog=BACKLOG)
-        self._sweeper = loop.create_task(self._sweep())
+        self._ticker = loop.create_task(self._tick())
 
     async def close(self) -> None:
         """Accept no more, answer what is in flight, and end every connection."""
@@ -101,16 +101,20 @@ class Listener:
             await asyncio.sleep(0.01)
         for connection in tuple(self.connections):
             connection.abort()
-        if self._sweeper is not None:
-            self._sweeper.cancel()
+        if self._ticker is not None:
+            self._ticker.cancel()
 
-    async def _sweep(self) -> None:
+    def sweep(self, now: float) -> None:
+        """Set the clock, and end every connection whose time is up."""
+        self.now, self.date = now, _date()
+        for connection in tuple(self.connections):
+            if connection.deadline < now:
+                connection.abort()
+
+    async def _tick(self) -> None:
         while True:
             await asyncio.sleep(SWEEP_SECONDS)
-            self.now, self.date = monotonic(), _date()
-            for connection in tuple(self.connections):
-                if connection.deadline < self.now:
-                    connection.abort()
+            self.sweep(monotonic())
 
 
 class _Connection(asyncio.Protocol):
@@ -197,7 +201,7 @@ class _Connection(asyncio.Protocol):
         self._request.path += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        headers, name = self._request.headers, name.lower()
+        headers, name, value = self._request.headers, name.lower(), value.strip(b" \t")
         headers[name] = b"%b, %b" % (headers[name], value) if name in headers else value
 
     def on_headers_complete(self) -> None:

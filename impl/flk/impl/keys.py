@@ -116,12 +116,11 @@ def read_keys(path: Path) -> tuple[KeyEntry, ...]:
     try:
         entries = msgspec.toml.decode(text, type=KeyFile).key
     except msgspec.ValidationError as error:
-        raise UnusableInput(
-            f"{path}:{_line_of(text, str(error))}: {error}; the form is shown by `flk keys new`"
-        ) from None
+        raise UnusableInput(f"{path}:{_line_of(text, str(error))}: {error}; {_mend(str(error))}") from None
     except msgspec.DecodeError as error:
         found = _BAD_LINE.search(str(error))
-        raise UnusableInput(f"{path}:{found[1] if found else 1}: not valid TOML: {error}") from None
+        line = found[1] if found else len(text.splitlines())  # the other place that is named is the end
+        raise UnusableInput(f"{path}:{line}: not valid TOML: {error}") from None
     for index, entry in enumerate(entries):
         try:
             _check(entry, entries[:index])
@@ -215,6 +214,12 @@ def _checked(field: str, make: Callable[[], K]) -> K:
         return make()
     except ValueError:
         raise _WrongField(field, "is not 32 bytes in base64; an Ed25519 key is given raw, not as PEM or DER") from None
+
+
+def _mend(message: str) -> str:
+    if "datetime" in message:
+        return "a moment is written 2026-01-01T00:00:00Z, with its offset and without quotes"
+    return "`flk keys new` shows the form"
 
 
 def _line_of(text: str, message: str) -> int:

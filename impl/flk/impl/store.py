@@ -26,6 +26,9 @@ from flk.model.hlc import Timestamp
 FLUSH_ENTRIES = 16384  # entries that one transaction writes
 MAX_PENDING = 8 * FLUSH_ENTRIES  # with more than this unwritten, claims wait for the disk
 MERGE_ENTRIES = 1000  # entries looked up by one statement of a merge
+CHECKPOINT_PAGES = (
+    16384  # written to SQLite's own log before they are copied back; fewer, and hot pages are copied more often
+)
 BUSY_SECONDS = 1.0  # how long to wait for another process that holds the database
 
 _SCHEMA = """
@@ -223,12 +226,14 @@ class SqliteStore:
 def _connect(path: Path) -> sqlite3.Connection:
     """A connection in autocommit mode; transactions are begun by name. Threads take turns with it."""
     connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
-    connection.execute("pragma journal_mode = wal")
-    connection.execute("pragma synchronous = normal")
-    connection.execute(
-        "pragma wal_autocheckpoint = 16384"
-    )  # pages; fewer means that hot pages are copied back more often
-    connection.execute("pragma cache_size = -65536")  # KiB
+    try:
+        connection.execute("pragma journal_mode = wal")
+        connection.execute("pragma synchronous = normal")
+        connection.execute(f"pragma wal_autocheckpoint = {CHECKPOINT_PAGES}")
+        connection.execute("pragma cache_size = -65536")  # KiB
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 
