@@ -374,9 +374,9 @@ class OneStoreForAll(Node):
 class SharedKeyring(Keyring):
     """Asks every key, whoever the tenant."""
 
-    def authenticate(self, tenant: str, record: Signed, sig: str, at: float) -> None:
+    def authenticate(self, tenant: str, record: Signed, sig: str, at: float) -> bytes:
         del tenant
-        super().authenticate("all", record, sig, at)
+        return super().authenticate("all", record, sig, at)
 
 
 @caught_by(outcomes.keys_belong_to_tenants)

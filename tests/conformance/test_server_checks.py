@@ -1,6 +1,8 @@
 """The server checks: an honest server passes them all, and each planted defect is found by the check named for it."""
 
+import socket
 from collections.abc import Callable
+from threading import Thread
 
 import pytest
 from tests.conformance.memory_server import SIGNERS, Node, serving
@@ -95,6 +97,23 @@ def test_without_a_second_tenant_or_a_restart_command_checks_are_left_out() -> N
     assert [result.verdict for result in report.results] == [Verdict.DECLINED] * 2
     assert ["--tenant" in report.results[0].detail, "--restart-command" in report.results[1].detail] == [True, True]
     assert report.exit is Exit.UNDECIDED
+
+
+def test_an_answer_that_comes_before_the_body_was_sent_is_read() -> None:
+    """A server may refuse a large body as soon as it knows enough, and hang up on the rest of it."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def refuse_early() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(64)
+                connection.sendall(b"HTTP/1.1 413 Content Too Large\r\nContent-Length: 2\r\n\r\n{}")
+
+        server = Thread(target=refuse_early)
+        server.start()
+        reply = Client(f"http://127.0.0.1:{listener.getsockname()[1]}", 10).request("POST", "/", b" " * 50_000_000)
+        server.join()
+    assert reply == (413, {"content-length": "2"}, b"{}")
 
 
 def test_nobody_there_is_unusable() -> None:
