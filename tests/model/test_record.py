@@ -13,6 +13,7 @@ from tests.model.strategies import change, digests, dump, epochs, json_values, r
 from flk.model.identity import pcs_id
 from flk.model.record import LIMITS, Fault, Pcs, decode, encode
 from flk.model.refusal import Malformed
+from flk.spec.constants import CONSTANTS
 
 FIELDS = Pcs.__struct_fields__
 RULES = {"REC-1", "REC-2", "REC-3", *LIMITS.requirement.values()}
@@ -396,3 +397,17 @@ def test_a_damaged_body_is_refused_or_still_valid(record: Pcs, damage: list[tupl
         assert decode(encode(found)) == found
     else:
         assert found.requirement in RULES
+
+
+def test_a_refusal_repeats_no_more_of_the_sender_than_a_line() -> None:
+    """A megabyte of nonsense in a field, or as a field's name, comes back shortened (ORD-2)."""
+    body = encode(TINY_1.record)
+    limit = CONSTANTS.node.max_detail_characters
+    for spoilt in (
+        body.replace(b'"regime":"mixed"', b'"regime":"' + b"x" * 1_000_000 + b'"'),
+        body.replace(b'"seed":', b'"' + b"y" * 1_000_000 + b'":'),
+    ):
+        with pytest.raises(Malformed) as refused:
+            decode(spoilt)
+        assert len(refused.value.detail) <= limit
+        assert len(refused.value.field or "") <= limit

@@ -2,6 +2,10 @@
 
 from http import HTTPStatus
 
+from flk.spec.constants import CONSTANTS
+
+MAX_DETAIL = CONSTANTS.node.max_detail_characters
+
 
 class Refused(Exception):
     """The request ends here, with `status` and a body that names the rule and the field.
@@ -17,9 +21,14 @@ class Refused(Exception):
     ) -> None:
         super().__init__(detail)
         self.requirement = requirement
-        self.detail = detail
-        self.field = field
+        self.detail = _bounded(detail)
+        self.field = field and _bounded(field)
         self.retry_after = retry_after
+
+
+def _bounded(text: str) -> str:
+    """The text, cut where it is long: what a sender wrote comes back in it (ORD-2)."""
+    return text if len(text) <= MAX_DETAIL else f"{text[: MAX_DETAIL - 1]}…"
 
 
 class Malformed(Refused):

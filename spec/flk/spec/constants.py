@@ -81,6 +81,7 @@ class Node(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     retry_after_seconds: int
     unavailable_retry_after_seconds: int
     default_tenant: str
+    max_detail_characters: int
     tenant_pattern: str
 
 
