@@ -8,7 +8,7 @@ from typing import Any
 import jsonschema
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flk.conformance import schema
@@ -75,6 +75,7 @@ ANSWERED = st.one_of(
 )
 
 
+@settings(deadline=None)
 @given(ASKED)
 def test_requests_read_back(message: Message) -> None:
     """What the kit writes, a subject reads, on one line, and the schema allows it."""
@@ -84,6 +85,7 @@ def test_requests_read_back(message: Message) -> None:
     REQUEST.validate(json.loads(line))
 
 
+@settings(deadline=None)
 @given(ANSWERED)
 def test_replies_read_back(message: Message) -> None:
     """What a subject writes, the kit reads, on one line, and the schema allows it."""
@@ -93,6 +95,7 @@ def test_replies_read_back(message: Message) -> None:
     REPLY.validate(json.loads(line))
 
 
+@settings(deadline=None)
 @given(JSON)
 def test_schema_and_reader_agree_on_any_json(value: object) -> None:
     """A line that the schema refuses is no message, and the other way round."""

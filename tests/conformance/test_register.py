@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flk.conformance.checks.client import Failed, Reply
@@ -17,6 +17,7 @@ def told(digest: str, status: int = 200) -> Reply:
     return Reply(status, {}, json.dumps({"digest": digest}).encode())
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from([FIRST, SECOND]), st.floats(0, 1), st.floats(0, 1)), min_size=1, max_size=12))
 def test_every_run_of_a_real_register_is_allowed(calls: list[tuple[str, float, float]]) -> None:
     """Whatever the delays, if each write takes effect at one moment between its call and its reply, the history passes."""

@@ -3,7 +3,7 @@
 from xml.etree import ElementTree
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
@@ -59,6 +59,7 @@ def test_a_should_never_makes_a_subject_fail() -> None:
     assert one(Verdict.FAILED, *SHOULDS, "DUP-1").exit is Exit.VIOLATED
 
 
+@settings(deadline=None)
 @given(REPORTS)
 def test_every_result_is_counted_under_each_of_its_requirements(report: Report) -> None:
     """The table adds up."""
@@ -66,6 +67,7 @@ def test_every_result_is_counted_under_each_of_its_requirements(report: Report) 
     assert total == sum(len(result.requirements) for result in report.results)
 
 
+@settings(deadline=None)
 @given(REPORTS)
 def test_junit_says_what_the_report_says(report: Report) -> None:
     """Whatever the texts, it is XML, with a test case for each result and each breach, and a failure where there is one."""
@@ -75,6 +77,7 @@ def test_junit_says_what_the_report_says(report: Report) -> None:
     assert bad == sum(not result.conforms for result in report.results) + len(report.remarks)
 
 
+@settings(deadline=None)
 @given(REPORTS)
 def test_any_report_can_be_shown(report: Report) -> None:
     """Texts that look like markup or are empty are shown like any other."""
