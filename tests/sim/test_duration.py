@@ -37,5 +37,6 @@ def test_what_is_no_duration_is_refused(written: object) -> None:
 
 def test_durations_for_readers() -> None:
     """A reader sees the unit that fits."""
+    assert human(0) == "0 s"
     assert [human(x) for x in (0.0032, 0.25, 45, 120, 150)] == ["3.2 ms", "250 ms", "45 s", "2 min", "2 min 30 s"]
     assert [clock(x) for x in (0, 59.6, 725)] == ["0:00", "1:00", "12:05"]

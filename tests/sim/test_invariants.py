@@ -8,6 +8,7 @@ from tests.model.world import FORGED, KEY, KEYRING, MALFORMED, OTHER_TENANT
 from tests.sim.drills import BRISK, drill, records, rehearse
 
 from flk.model import memory
+from flk.model.canonical import Signed
 from flk.model.effects import (
     INBOX,
     Admit,
@@ -94,8 +95,8 @@ def test_a_claim_that_was_not_verified_is_seen() -> None:
     """A node that accepts any signature."""
 
     class Credulous(Keyring):
-        def authenticate(self, *_: object) -> None:
-            return
+        def authenticate(self, tenant: str, record: Signed, sig: str, at: float) -> bytes:
+            return b""
 
     def trusting(submission: Submission, name: str, keyring: Keyring) -> Program[Response]:
         return MODEL.ingest(submission, name, Credulous({}))

@@ -79,7 +79,7 @@ def test_a_region_comes_back_from_a_crash_with_all_it_had() -> None:
     recovery = run.measures.recoveries[0]
     assert recovery.agents == 2
     assert 20 < recovery.detect < 35
-    assert recovery.rto == pytest.approx(recovery.detect + recovery.redirect + recovery.succeed)
+    assert recovery.rto == pytest.approx(recovery.detect + recovery.redirect + recovery.answer)
     assert 0 < recovery.recover < 5
     assert 0 <= recovery.catch_up < 30
     assert run.entries["us"] == run.entries["eu"]
@@ -128,7 +128,7 @@ def test_an_unavailable_store_is_503_and_the_log_keeps_the_record() -> None:
     assert run.measures.statuses[503] > 0
     assert run.measures.counts.acknowledged == run.measures.counts.offered
     assert not verdicts(run)
-    assert "recovered: replayed" in " ".join(moment.what for moment in run.timeline)
+    assert "of its log replayed" in " ".join(moment.what for moment in run.timeline)
 
 
 def test_agents_cut_off_from_their_region_go_elsewhere_and_return() -> None:

@@ -33,7 +33,7 @@ def clock(moment: float) -> str:
 
 def human(duration: float) -> str:
     """A duration in the unit a reader would choose: `3.2 ms`, `45 s`, `2 min 30 s`."""
-    if abs(duration) < 1:
+    if 0 < abs(duration) < 1:
         return f"{duration * 1000:.3g} ms"
     if abs(duration) < 60:
         return f"{duration:.3g} s"

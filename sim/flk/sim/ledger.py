@@ -115,10 +115,10 @@ class Ledger(Watcher):
         exposed = self._exposed[fault.region]
         oldest = min((at for at, _ in exposed.values()), default=now)
         self.losses.append(RegionLoss(fault, now - oldest, len(exposed), sum(size for _, size in exposed.values())))
+        self.note(fault.region, f"down; {len(exposed)} acknowledged records are not in the object store")
         if fault.disk is Disk.LOST:
             self.gone |= {(timestamp, fault.region) for timestamp in exposed}
             self._forget(fault.region)
-        self.note(fault.region, f"down; {len(exposed)} acknowledged records are not in the object store")
 
     def restarted(self, region: str) -> None:
         """A region starts again."""
@@ -131,10 +131,12 @@ class Ledger(Watcher):
     def recovered(self, region: str, recovery: Recovery) -> None:
         """A node is level with its log."""
         self.recovered_at.append((self._clockwork.now, region))
+        torn = sum(repair.torn for repair in recovery.repairs)
+        cut = f", {torn} torn bytes cut off" if torn else ""
         if recovery.segments:
-            torn = sum(repair.torn for repair in recovery.repairs)
-            cut = f", cut off {torn} torn bytes" if torn else ""
-            self.note(region, f"recovered: replayed {recovery.frames} frames{cut}")
+            self.note(region, f"recovered: {recovery.frames} frames of its log replayed{cut}")
+        elif any(loss.fault.region == region for loss in self.losses):
+            self.note(region, "recovered: on an empty disk, from what it had shipped")
 
     def compared(self, region: str, peer: str, divergence: Divergence) -> None:
         """Two regions were compared."""

@@ -16,7 +16,7 @@ class RegionRecovery(NamedTuple):
     """The phases after a region loss, in seconds; NaN for one that did not come to pass in the run.
 
     For the agents that used the region: until the last of them noticed (`detect`), until the last sent elsewhere (`redirect`),
-    until the last had an acknowledgement again (`succeed`); `rto` is their sum, or simply the time to the last
+    until the last had an acknowledgement again (`answer`); `rto` is their sum, or simply the time to the last
     acknowledgement where nobody had to move. For the region: from its restart until it was level with its log (`recover`), and
     until it stored whatever others did at its restart (`catch_up`).
     """
@@ -26,7 +26,7 @@ class RegionRecovery(NamedTuple):
     agents: int
     detect: float
     redirect: float
-    succeed: float
+    answer: float
     rto: float
     recover: float
     catch_up: float
@@ -60,7 +60,7 @@ def _recovery(crash: RegionCrash, ledger: Ledger, agreement: Agreement, homes: M
         agents=len(users),
         detect=moved - start,
         redirect=redirected - moved,
-        succeed=answered - redirected,
+        answer=answered - redirected,
         rto=answered - start,
         recover=recovered - crash.end,
         catch_up=max(level, recovered) - recovered,

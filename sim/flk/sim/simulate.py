@@ -72,10 +72,9 @@ class Run(NamedTuple):
         """The worst verdict of any invariant or objective."""
         return worst([*(row.verdict for row in self.results), *(row.verdict for row in self.objectives)])
 
-    @property
-    def replay(self) -> str:
-        """The command that repeats this run."""
-        return f"flk run {self.scenario.name} --seed {self.seed}"
+    def replay(self, source: str = "") -> str:
+        """The command that repeats this run; `source` is where the scenario came from, if not from the library."""
+        return f"flk run {source or self.scenario.name} --seed {self.seed}"
 
 
 def simulate(

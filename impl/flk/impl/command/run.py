@@ -1,0 +1,113 @@
+"""`flk run`: one scenario, simulated and judged."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
+import typer
+
+from flk.impl.command.app import app
+from flk.spec.constants import CONSTANTS
+from flk.spec.errors import UnusableInput
+
+if TYPE_CHECKING:
+    from flk.model.signing import Signer
+    from flk.model.submission import Submission
+    from flk.sim.scenario import Scenario
+    from flk.sim.simulate import Run
+
+DATASET = "dataset:"
+EXAMPLES = """\
+Examples: flk run three-regions --html report.html
+
+flk run scenarios/calm.toml --seed 9 --json
+"""
+SECRET = b"the key of a simulated run"
+_TENANT = CONSTANTS.node.default_tenant
+
+
+def _names(incomplete: str) -> list[str]:
+    from flk.sim.scenario import library
+
+    return [name for name in sorted(library()) if name.startswith(incomplete)]
+
+
+@app.command(epilog=EXAMPLES)
+def run(
+    scenario: Annotated[str, typer.Argument(help="A scenario of the library, or a TOML file.", autocompletion=_names)],
+    *,
+    seed: Annotated[int | None, typer.Option(help="The luck of the run. Default: the scenario's own.")] = None,
+    html: Annotated[Path | None, typer.Option(help="Write the report to this file.", dir_okay=False)] = None,
+    trace: Annotated[Path | None, typer.Option(help="Write every event to this file, as JSON lines.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the verdict only.")] = False,
+) -> None:
+    """Run a scenario on real records in simulated time, with every invariant checked.
+
+    Exit code 0: all invariants hold and all objectives are met; 1: one is violated or missed; 2: undecided, or unusable input.
+    """
+    from rich.console import Console
+
+    from flk.sim import report, terminal
+    from flk.sim.scenario import find
+
+    found = find(scenario)
+    over = _simulated(found, seed, trace, quiet=quiet or json)
+    if html is not None:
+        report.write(over, html, scenario)
+    if json:
+        typer.echo(msgspec.json.encode(report.facts(over)))
+    elif quiet:
+        typer.echo(f"{found.name}: {over.verdict}")
+    else:
+        Console().print(terminal.rendered(over, scenario))
+        if html is not None:
+            typer.echo(f"report: {html}")
+    raise typer.Exit(EXIT_CODES[over.verdict])
+
+
+EXIT_CODES = {"holds": 0, "violated": 1, "undecided": 2}
+
+
+def _simulated(scenario: "Scenario", seed: int | None, trace: Path | None, *, quiet: bool) -> "Run":
+    """The run, its progress shown on standard error."""
+    from contextlib import ExitStack
+
+    from rich.console import Console
+
+    from flk.model.signing import HmacKey, Keyring, LiveKey
+    from flk.sim.simulate import simulate
+    from flk.sim.terminal import progress
+
+    key = HmacKey(SECRET)
+    keyring = Keyring({_TENANT: [LiveKey(key)]})
+    console = Console(stderr=True, quiet=quiet)
+    with ExitStack() as stack:
+        with console.status(f"computing records of {scenario.workload.records}"):
+            submissions = _submissions(scenario.workload.records, key)
+        file = None if trace is None else stack.enter_context(trace.open("wb"))
+        reached = stack.enter_context(progress(console, scenario.name))
+        return simulate(scenario, submissions, keyring, seed=seed, on_progress=reached, trace=file)
+
+
+def _submissions(source: str, key: "Signer") -> "tuple[Submission, ...]":
+    """The records that a scenario names, signed with the key of the run: of a data set, or a file with one record to a line."""
+    from flk.impl.agent.datasets import submissions
+    from flk.model.record import decode, encode
+    from flk.model.refusal import Malformed
+    from flk.model.submission import Submission
+    from flk.model.summary import signed
+
+    if source.startswith(DATASET):
+        return submissions(source.removeprefix(DATASET), key)
+    try:
+        lines = Path(source).read_bytes().splitlines()
+    except OSError as error:
+        raise UnusableInput(f"{source}: the scenario's records cannot be read: {error.strerror}") from None
+    found = []
+    for number, line in enumerate(lines, 1):
+        try:
+            found.append(Submission(_TENANT, encode(signed(decode(line), key))))
+        except Malformed as error:
+            raise UnusableInput(f"{source}, line {number}: {error.requirement}: {error.detail}") from None
+    return tuple(found)

@@ -1,0 +1,154 @@
+"""A run in the terminal: progress while it goes, and the outcome when it is over."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import numpy as np
+from rich.console import Console, Group, RenderableType
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+from flk.sim.duration import clock
+from flk.sim.figures import amount, happenings, sampled
+from flk.sim.invariants import Verdict
+from flk.sim.measures import Column
+from flk.sim.report import SIGNS, summary
+from flk.sim.simulate import Progress as Reached
+from flk.sim.simulate import Run
+
+STYLES = {Verdict.HOLDS: "green", Verdict.VIOLATED: "bold red", Verdict.UNDECIDED: "yellow"}
+CELLS = 54  # characters of the time axis
+_LEVELS = " ▁▂▃▄▅▆▇█"
+
+
+@contextmanager
+def progress(console: Console, name: str) -> Iterator[Callable[[Reached], None]]:
+    """A progress bar for as long as the run goes; yields what `simulate` wants as `on_progress`."""
+    told = (
+        "{task.fields[at]} of {task.fields[end]} simulated, {task.fields[events]} events, {task.fields[tries]} requests"
+    )
+    columns = (TextColumn("[bold]{task.description}"), BarColumn(24), TextColumn(told), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task(name, total=1.0, at="0:00", end="", events="0", tries="0")
+
+        def reached(now: Reached) -> None:
+            share, events, tries = now.now / now.duration, f"{now.events:,}", f"{now.attempts:,}"
+            bar.update(task, completed=share, at=clock(now.now), end=clock(now.duration), events=events, tries=tries)
+
+        yield reached
+
+
+def rendered(run: Run, source: str = "") -> Group:
+    """The outcome of a run. `source` is where the scenario came from, if not from the library."""
+    parts: list[RenderableType] = [_head(run), _timeline(run), _moments(run), _objectives(run), _invariants(run)]
+    parts += [_violations(run)] if any(row.examples for row in run.results) else []
+    return Group(*(line for part in parts for line in (part, "")), _foot(run, source))
+
+
+def _head(run: Run) -> Text:
+    counts = run.measures.counts
+    head = Text.assemble(
+        (run.scenario.name, "bold"), "  ", (f"{SIGNS[run.verdict]} {run.verdict}", STYLES[run.verdict]), "\n"
+    )
+    head.append(f"{run.scenario.description}\n{summary(run)}\n")
+    head.append(
+        f"{counts.offered - counts.repeated} records and {counts.repeated} repeats of them: {counts.acknowledged} acknowledged,"
+        f" {counts.dead} refused, {counts.undelivered} undelivered, {counts.retries} retries,"
+        f" {counts.supersessions} supersessions, {counts.lost} lost."
+    )
+    return head
+
+
+def _timeline(run: Run) -> Table:
+    """Faults as bars over a time axis; under them, what was delivered, how far replicas lagged, how far stores differed."""
+    table = Table.grid(padding=(0, 1))
+    table.add_column(justify="right", style="bold", no_wrap=True)
+    table.add_column(min_width=CELLS, no_wrap=True)
+    table.add_column(style="dim", no_wrap=True)
+    for happening in happenings(run):
+        table.add_row(happening.name, _bar(happening.start, happening.duration, run.scenario.duration))
+    measures = run.measures
+    worst = np.max([lag.age for lag in measures.lags], axis=0) if measures.lags else np.zeros(1)
+    table.add_row("delivered", *_spark(measures.goodput, "≤ {:.1f} per s"))
+    table.add_row("lag", *_spark(worst, "≤ {:.0f} s"))
+    table.add_row("differing", *_spark(sampled(measures.divergence, measures.grid), "≤ {:.0f} keys"))
+    table.add_row("", _axis(run.scenario.duration), "min:s")
+    return table
+
+
+def _moments(run: Run) -> Table:
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(justify="right", style="dim")
+    table.add_column(style="bold")
+    table.add_column()
+    for moment in run.timeline:
+        table.add_row(clock(moment.at), moment.where, moment.what)
+    return table
+
+
+def _objectives(run: Run) -> Table:
+    table = _rows("objective", ">target", ">measured", "verdict", "meaning")
+    for row in run.objectives:
+        verdict = Text(f"{SIGNS[row.verdict]} {row.label}", STYLES[row.verdict])
+        table.add_row(row.name, amount(row.target, row.unit), amount(row.measured, row.unit), verdict, row.meaning)
+    return table
+
+
+def _invariants(run: Run) -> Table:
+    table = _rows("invariant", ">checked", "verdict", "statement")
+    for row in run.results:
+        idle = row.verdict is Verdict.HOLDS and not row.checks
+        verdict = Text("never came up" if idle else f"{SIGNS[row.verdict]} {row.verdict}", STYLES[row.verdict])
+        table.add_row(row.invariant, f"{row.checks:,}", verdict, row.statement)
+    return table
+
+
+def _rows(*names: str) -> Table:
+    """A table of one line to a row; `>` before a name puts its column to the right, and the last column takes what is left."""
+    table = Table(box=None, pad_edge=False, header_style="bold underline", expand=True)
+    for name in names[:-1]:
+        table.add_column(name.removeprefix(">"), justify="right" if name.startswith(">") else "left", no_wrap=True)
+    table.add_column(names[-1], style="dim", no_wrap=True, ratio=1)
+    return table
+
+
+def _violations(run: Run) -> Text:
+    """The first few of each kind, in full."""
+    lines = Text(style="red")
+    for row in run.results:
+        for example in row.examples[:3]:
+            lines.append(
+                f"{row.invariant} at {example.at:.3f} s, {example.node}, {example.event}: {example.sentence}\n"
+            )
+    return lines
+
+
+def _foot(run: Run, source: str) -> Text:
+    names = f"scenario {run.scenario.hash}  seed {run.seed}  digest {run.digest}"
+    return Text(f"{names}\nreplay: {run.replay(source)}", "dim")
+
+
+def _bar(start: float, duration: float, end: float) -> Text:
+    first = min(CELLS - 1, int(start / end * CELLS))
+    last = max(first + 1, round((start + duration) / end * CELLS))
+    return Text.assemble(("·" * first, "dim"), ("█" * (last - first), "bold"), ("·" * (CELLS - last), "dim"))
+
+
+def _spark(series: Column, note: str) -> tuple[str, str]:
+    """A series as a row of blocks, each the greatest value of its stretch, and its greatest value in words."""
+    stretches = np.array_split(series, CELLS)
+    values = np.array([stretch.max() if stretch.size else 0.0 for stretch in stretches])
+    most = values.max()
+    scaled = np.ceil(values / most * (len(_LEVELS) - 1)).astype(int) if most else np.zeros(CELLS, dtype=int)
+    return "".join(_LEVELS[level] for level in scaled), note.format(most)
+
+
+def _axis(end: float) -> Text:
+    """Marks under the time axis."""
+    marks = [" "] * CELLS
+    for number in range(6):
+        label = clock(end * number / 6)
+        place = number * CELLS // 6
+        marks[place : place + len(label)] = label
+    return Text("".join(marks), "dim")
