@@ -30,15 +30,20 @@ def key_file(directory: Path, secret: str, tenant: str = "default") -> Path:
     return path
 
 
+def serve_command(data: Path, keys: Path) -> list[str]:
+    """The command that serves on any free port and logs errors only."""
+    flk = [sys.executable, "-m", "flk.impl.command"]
+    return [*flk, "serve", "--data", str(data), "--keys", str(keys), "--port", "0", "--log-level", "error"]
+
+
 @contextmanager
 def serving(data: Path, keys: Path, options: Sequence[str] = ()) -> Iterator[Serving]:
     """Start a server on a free port of loopback, wait until it listens, and stop it in the end.
 
     Raises DidNotStart if it ends before.
     """
-    command = [sys.executable, "-m", "flk.impl.command", "serve", "--data", str(data), "--keys", str(keys)]
     process = subprocess.Popen(  # noqa: S603 - the command is our own
-        [*command, "--port", "0", "--log-level", "error", *options], stdout=subprocess.PIPE, text=True
+        [*serve_command(data, keys), *options], stdout=subprocess.PIPE, text=True
     )
     try:
         yield _listening(process)

@@ -21,23 +21,15 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from flk.impl.agent import SEED
-from flk.impl.agent.datasets import SENT_AT, cut
-from flk.impl.agent.windows import records
 from flk.impl.bench.load import Load, drive, encode_request
+from flk.impl.bench.records import distinct, submission
 from flk.impl.serving import key_file, serving
-from flk.model.identity import pcs_id
-from flk.model.record import Pcs, encode
 from flk.model.signing import HmacKey
-from flk.model.submission import Submission
-from flk.model.summary import signed
 
 CONNECTIONS = 64
 ROUNDS = 3
-SAMPLES = 64  # records of real data that the requests are made of, each under many epochs
 FASTEST = 40_000  # requests a second that are prepared for, at most
 SECRET = "of the benchmark"  # noqa: S105 - of servers that live for seconds, on loopback
-TENANT = "default"
 RATE_BAR, P99_BAR, FSYNC_BAR, BASELINE_BAR = 25_000.0, 0.015, 0.15, 3.0  # design section 11
 READY_SECONDS = 30.0
 
@@ -77,7 +69,7 @@ def measure(seconds: float, on_progress: Callable[[str], None] = lambda _: None)
     """Figures of `flk serve`, of the same without fsync, and of the baseline, after about that many seconds under load."""
     with tempfile.TemporaryDirectory() as directory, ExitStack() as servers:
         home = Path(directory)
-        keys = key_file(home, SECRET, TENANT)
+        keys = key_file(home, SECRET)
         on_progress("starting the servers")
         subjects = (
             _flk(servers, "flk serve", home / "durable", keys),
@@ -110,17 +102,7 @@ def bars(figures: Sequence[Figure]) -> tuple[Bar, ...]:
 def prepare(count: int) -> list[bytes]:
     """That many requests, each a record of its own: real ones under other epochs, signed and encoded."""
     key = HmacKey(SECRET.encode())
-    samples = tuple(records(islice(cut("goog-prices"), SAMPLES), seed=SEED, sent_at=SENT_AT))
-    return [
-        encode_request(
-            Submission(TENANT, encode(signed(_reissued(samples[number % SAMPLES], number), key))), "127.0.0.1"
-        )
-        for number in range(count)
-    ]
-
-
-def _reissued(record: Pcs, epoch: int) -> Pcs:
-    return msgspec.structs.replace(record, epoch=epoch, pcs_id=pcs_id(record.merkle_root, epoch, record.shard_id))
+    return [encode_request(submission(record, key), "127.0.0.1") for record in islice(distinct(), count)]
 
 
 def _take_turns(

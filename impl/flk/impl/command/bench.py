@@ -82,6 +82,39 @@ def ingest(
         console.print(f"{bar.name}: {bar.measured}, {'met' if bar.met else 'missed'}")
 
 
+@bench.command(epilog="Example: flk bench crash --kills 1000")
+def crash(
+    *,
+    kills: Annotated[int, typer.Option(min=1, help="How often to kill the server.")] = 100,
+    seed: Annotated[int, typer.Option(help="Draws when it dies.")] = 1,
+    json: Json = False,
+) -> None:
+    """Kill -9 a server under load and at start-up, again and again, and compare every answer with the one given before.
+
+    Exit code 1 if an acknowledged submission is lost or answered otherwise.
+    """
+    from pathlib import Path
+    from tempfile import TemporaryDirectory
+
+    from rich.console import Console
+
+    from flk.impl.bench.crash import crash as run
+
+    with Console(stderr=True).status("starting") as status, TemporaryDirectory() as directory:
+        toll = run(Path(directory), kills, seed, lambda toll: status.update(f"{toll.kills} of {kills} kills"))
+    if json:
+        typer.echo(msgspec.json.encode({**msgspec.to_builtins(toll), "holds": toll.holds}))
+    else:
+        typer.echo(
+            f"{toll.kills} kills in {toll.seconds:.0f} s, {toll.during_start} of them during start-up:"
+            f" {toll.acknowledged} submissions acknowledged, {toll.unanswered} cut off, {toll.compared} answers compared."
+        )
+        typer.echo(
+            f"{toll.lost} lost, {toll.changed} changed, {toll.refused} refused; {toll.fell} lives ended by themselves."
+        )
+    raise typer.Exit(0 if toll.holds else 1)
+
+
 def _print_figures(figures: tuple["Figure", ...]) -> None:
     from rich.console import Console
     from rich.table import Table

@@ -1,0 +1,30 @@
+"""Any number of distinct submissions, made of real records."""
+
+from collections.abc import Iterator
+from itertools import count, cycle
+
+import msgspec
+
+from flk.impl.agent import SEED
+from flk.impl.agent.datasets import SENT_AT, cut
+from flk.impl.agent.windows import records
+from flk.model.identity import pcs_id
+from flk.model.record import Pcs, encode
+from flk.model.signing import Signer
+from flk.model.submission import Submission
+from flk.model.summary import signed
+from flk.spec.constants import CONSTANTS
+
+TENANT = CONSTANTS.node.default_tenant
+
+
+def distinct() -> Iterator[Pcs]:
+    """Records of the price data over and over, each time under an epoch of its own, so that no two share an id."""
+    for epoch, record in zip(count(), cycle(tuple(records(cut("goog-prices"), seed=SEED, sent_at=SENT_AT)))):
+        identity = pcs_id(record.merkle_root, epoch, record.shard_id)
+        yield msgspec.structs.replace(record, epoch=epoch, pcs_id=identity)
+
+
+def submission(record: Pcs, key: Signer) -> Submission:
+    """The record, signed, on its way."""
+    return Submission(TENANT, encode(signed(record, key)))
