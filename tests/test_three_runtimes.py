@@ -6,6 +6,10 @@ import tempfile
 from functools import partial
 from pathlib import Path
 
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.model.world import KEYRING, STORY, World, pcs, submission
+
 from flk.impl.node import RealNode
 from flk.impl.runtime import Runtime
 from flk.impl.store import SqliteStore
@@ -16,9 +20,6 @@ from flk.model.programs.recover import recover
 from flk.model.submission import Response, Submission
 from flk.sim.scenario import parse
 from flk.sim.simulate import simulate
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from tests.model.world import KEYRING, STORY, World, pcs, submission
 
 POOL = (*STORY, submission(pcs(epoch=4, D_hat=2.0)), submission(pcs(epoch=4)), Submission("nobody", STORY[2].body))
 WORKLOADS = st.lists(st.sampled_from(POOL), min_size=1, max_size=20)
@@ -50,12 +51,14 @@ def kept(entries: dict[Key, Entry]) -> Stored:
 
 
 def in_memory(workload: list[Submission]) -> tuple[Answers, Stored]:
+    """One after the other, each effect at once."""
     world = World("eu")
     answers = [world.ingest("eu", sent) for sent in workload]
     return told(answers), kept(world.entries["eu"].entries)
 
 
 def in_simulation(workload: list[Submission]) -> tuple[Answers, Stored]:
+    """Through an agent's outbox, a network, a disk and a store that take their time."""
     run = simulate(parse(CALM, "calm.toml"), workload, KEYRING)
     by_submission = sorted(run.deliveries, key=lambda delivered: delivered.submission)
     answers = [delivered.response for delivered in by_submission if delivered.response is not None]
