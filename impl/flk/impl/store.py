@@ -42,8 +42,7 @@ create table if not exists superseded(
 _COLUMNS = "tenant, pcs_id, timestamp, region, digest, outcome"
 _PARTS = ", ".join(f"json_extract(value, '$[{column}]')" for column in range(6))
 _INSERT_ALL = f"insert into entries({_COLUMNS}) select {_PARTS} from json_each(?)"  # noqa: S608  (no part of it comes from outside)
-_LOOK_UP = f"""select {_COLUMNS} from json_each(?) as wanted cross join entries
-  on tenant = json_extract(wanted.value, '$[0]') and pcs_id = json_extract(wanted.value, '$[1]')"""  # noqa: S608  (likewise)
+_LOOK_UP = f"select {_COLUMNS} from entries where pcs_id in (select value from json_each(?))"  # noqa: S608  (likewise)
 _REPLACE = f"insert or replace into entries({_COLUMNS}) values (?, ?, ?, ?, ?, ?)"  # noqa: S608  (likewise)
 _MARK = "insert or replace into marks(name, value) values (?, ?)"
 _SUPERSEDE = "insert into superseded(tenant, pcs_id, loser, winner) values (?, ?, ?, ?)"
@@ -238,9 +237,10 @@ def _connect(path: Path) -> sqlite3.Connection:
 
 
 def _stored(connection: sqlite3.Connection, keys: Sequence[Key]) -> dict[Key, Entry]:
+    """What is stored under the keys, and under the same ids of other tenants."""
     if not keys:
         return {}
-    rows = connection.execute(_LOOK_UP, (_text(keys),))
+    rows = connection.execute(_LOOK_UP, (_text([key.pcs_id for key in keys]),))
     return {
         Key(tenant, pcs_id): Entry(Timestamp(timestamp), region, digest, _outcome(outcome))
         for tenant, pcs_id, timestamp, region, digest, outcome in rows

@@ -40,6 +40,8 @@ def round9(x: float) -> float:
 
     Raises ValueError for NaN and infinities (C14N-4).
     """
+    if -_NEAR < x < _NEAR:
+        return nano(x) / NANO  # both are exact, so the quotient is the double nearest to the decimal
     if isfinite(x):
         return round(x, DIGITS) + 0.0
     raise _no_form(x)
@@ -58,11 +60,19 @@ def fixed9(x: float) -> str:
 def nano(x: float) -> int:
     """`round9(x)` in billionths, exact at any size. Tolerances compare these integers (JDG-1).
 
-    Below a million, `round9(x)` times 10^9 is within two roundings, so within a quarter, of the integer meant.
+    The product of a small `x` and 10^9 is within 2^-20 of the true one, so unless it lies that close to half way between two
+    integers, its nearest integer is the right one; the rest is left to the decimal text.
     """
-    if -1e6 < x < 1e6:
-        return round(round(x, DIGITS) * NANO)
+    if -_NEAR < x < _NEAR:
+        scaled = x * NANO
+        nearest = round(scaled)
+        if -_CLEAR < scaled - nearest < _CLEAR:
+            return nearest
     return int(fixed9(x).replace(".", ""))
+
+
+_NEAR = 8.0
+_CLEAR = 0.5 - 2.0**-20
 
 
 def canonical_bytes(record: Signed, profile: Profile = FIXED) -> bytes:
