@@ -200,7 +200,7 @@ def test_a_step_function_is_sampled_where_it_steps() -> None:
 def shown(run: Run, width: int = 200) -> str:
     """What the terminal shows."""
     out = StringIO()
-    Console(file=out, width=width, color_system=None).print(terminal.rendered(run))
+    Console(file=out, width=width, color_system=None).print(terminal.rendered(run), crop=False)
     return out.getvalue()
 
 

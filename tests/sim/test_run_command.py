@@ -50,7 +50,7 @@ def test_a_run_is_shown_and_holds(file: Path, capsys: pytest.CaptureFixture[str]
     assert flk("run", str(file)) == 0
     told = capsys.readouterr().out
     assert "drill  ✓ holds" in told
-    assert f"replay: flk run {file} --seed 1" in told.replace("\n", " ").replace("  ", " ")
+    assert f"replay: flk run {file} --seed 1\n" in told
 
 
 def test_json_report_and_trace(file: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from functools import partial
 from math import nan
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from flk.model.effects import Append, Draw, Post, Program, Sleep
 from flk.model.memory import Disk, Entries, MemoryNode, Objects
@@ -19,6 +19,7 @@ from flk.sim.watch import NO_ANSWER, Attempt
 from flk.sim.workload import Arrival
 
 T = TypeVar("T")
+Reply: TypeAlias = Callable[[Response], None]  # named once: an inner function's annotations are evaluated at every call
 
 
 class Item:
@@ -105,7 +106,7 @@ class Agent(Host):
 
         wait = self._answers.begin(answered)
 
-        def serve(node: Node, reply: Callable[[Response], None]) -> None:
+        def serve(node: Node, reply: Reply) -> None:
             node.serve(f"ingest {request}", effect.submission, reply)
 
         self._ask(region, request, serve, wait)
@@ -141,6 +142,8 @@ class Agent(Host):
             self._move(self.home)
 
     def _move(self, to: str) -> None:
+        if to == self.region:  # there is no other
+            return
         for watcher in self._world.watchers:
             watcher.moved(self.name, self.region, to)
         self.trace.event(self.clockwork.now, self.name, "probe", f"move to {to}")

@@ -38,16 +38,17 @@ def ending(regions: Mapping[str, Region], objects: Objects, agreement: Agreement
 def judge_acknowledged(
     ending: Ending, promises: Mapping[Key, Promise], gone: AbstractSet[Promise], checks: Checks
 ) -> int:
-    """What was acknowledged is stored, unless it was on a lost disk only; returns how many keys were lost that way.
+    """What was acknowledged is stored, or an earlier entry in its place, unless it was on a lost disk only.
 
-    What is still in a log, in a run that did not come to rest, may yet be stored.
+    What is still in a log, in a run that did not come to rest, may yet be stored. Returns how many keys are gone for good: a
+    record that was also sent elsewhere, later, is not.
     """
     lost = 0
     for key, promise in promises.items():
-        entries = (region.entries.entries.get(key) for region in ending.regions.values())
+        entries = [region.entries.entries.get(key) for region in ending.regions.values()]
         kept = any(entry is not None and (entry.timestamp, entry.region) <= promise for entry in entries)
         excused = not kept and promise in gone
-        lost += excused
+        lost += excused and not any(entries)
         waits = not ending.at_rest and promise[0] in ending.frames.get(promise[1], ())
         if not kept and waits:
             checks.undecided(Invariant.NEVER_LOST)

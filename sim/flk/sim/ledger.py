@@ -56,6 +56,7 @@ class Ledger(Watcher):
         self.moves: list[Move] = []
         self.moments: list[Moment] = []
         self.comparisons: list[Comparison] = []
+        self.repeats = 0
         self.losses: list[RegionLoss] = []
         self.gone: set[tuple[Timestamp, str]] = set()
         self.logged_at: dict[str, list[float]] = {region: [] for region in regions}
@@ -95,10 +96,10 @@ class Ledger(Watcher):
 
     def replied(self, region: str, request: Submission, logged: Timestamp | None, response: Response) -> None:
         """What is acknowledged and not in the object store can still be lost, with the region that logged it."""
-        del region
         if response.status in ACKNOWLEDGED and logged is not None:
             stated = msgspec.json.decode(response.body, type=Stated)
             timestamp = Timestamp(int(stated.timestamp, 16))
+            self.repeats += (stated.region, timestamp) != (region, logged)
             if (stated.region, timestamp) not in self._safe:
                 self._exposed[stated.region].setdefault(timestamp, (self._clockwork.now, len(request.body)))
 

@@ -74,7 +74,11 @@ class Attempts(NamedTuple):
 
 
 class Counts(NamedTuple):
-    """How often what happened. `offered` counts what agents were given, `repeated` of these what repeats an earlier one."""
+    """How often what happened.
+
+    `offered` counts what agents were given, `repeated` of these what repeats an earlier one. `duplicates` are acknowledgements
+    that state an entry which was there before. `lost` are the keys that were acknowledged and are nowhere any more.
+    """
 
     offered: int
     repeated: int
@@ -83,6 +87,7 @@ class Counts(NamedTuple):
     undelivered: int
     attempts: int
     retries: int
+    duplicates: int
     supersessions: int
     moves: int
     lost: int
@@ -190,6 +195,7 @@ def _counts(ledger: Ledger, items: Sequence[Item], lost: int) -> Counts:
         undelivered=len(items) - ends[Delivery.ACKNOWLEDGED] - ends[Delivery.DEAD],
         attempts=len(ledger.attempts),
         retries=sum(max(0, item.attempts - 1) for item in items),
+        duplicates=ledger.repeats,
         supersessions=len(ledger.superseded),
         moves=len(ledger.moves),
         lost=lost,

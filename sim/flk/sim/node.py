@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
+from flk.model.admission import unavailable
 from flk.model.effects import (
     Admit,
     Append,
@@ -27,16 +28,13 @@ from flk.model.entry import Entry, Key
 from flk.model.frames import Frame, data
 from flk.model.hlc import Timestamp, tick
 from flk.model.memory import MemoryNode
-from flk.model.refusal import Unavailable
 from flk.model.submission import Response, Submission
 from flk.sim.engine import Deadlines, GroupCommit, Station
 from flk.sim.randomness import Chance
 from flk.sim.region import Region
 from flk.sim.runtime import Activity, Host
 from flk.sim.topology import OBJECTS
-from flk.spec.constants import CONSTANTS
 
-RETRY_AFTER = CONSTANTS.node.unavailable_retry_after_seconds
 Step: TypeAlias = tuple[Activity, Any]  # an activity and the effect it waits for
 Reply: TypeAlias = Callable[[object], None]
 
@@ -73,11 +71,10 @@ class Node(Host):
         self._synchronisations = 0
         self._disk = GroupCommit[Step](self.after, self._fsync, lambda step: self.complete(*step))
         self._store = Station(self.after)
-        self._no_answer = _unavailable(f"no answer within {world.policy.timeout} s")
+        self._no_answer = unavailable("no answer in time")
         self._waits = Deadlines[object](world.clockwork, world.policy.timeout, self._no_answer)
         self._seals: list[Step] = []
         self._sealing = False
-        self._running: set[str] = set()
         self.courses = {
             Append: lambda activity, effect: self._disk.write((activity, effect)),
             Seal: self._seal,
@@ -247,10 +244,6 @@ class Node(Host):
         return self._policy.service * self._chance.exponential(f"service {activity.name}.{activity.step}")
 
 
-def _unavailable(detail: str) -> Unavailable:
-    return Unavailable("ORD-4", detail, retry_after=RETRY_AFTER)
-
-
 def _require(answers: bool, who: str) -> None:  # noqa: FBT001 - it reads as the condition it is
     if not answers:
-        raise _unavailable(f"{who} does not answer")
+        raise unavailable(f"{who} does not answer")

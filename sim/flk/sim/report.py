@@ -85,6 +85,7 @@ def facts(run: Run) -> dict[str, object]:
             "counts": measures.counts._asdict(),
             "statuses": {str(status): number for status, number in sorted(measures.statuses.items())},
             "latency": {name: row._asdict() for name, row in measures.latency.items()},
+            "goodput": {"mean": float(measures.goodput.mean()), "most": float(measures.goodput.max())},
             "delivery": measures.delivery._asdict(),
             "lag": [{"source": lag.source, "target": lag.target, **lag.summary._asdict()} for lag in measures.lags],
             "losses": [loss._asdict() for loss in measures.losses],

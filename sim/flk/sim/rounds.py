@@ -7,12 +7,14 @@ from typing import Any, TypeVar
 from flk.model.effects import Program
 from flk.model.programs.divergence import Divergence
 from flk.model.programs.recover import Recovery
-from flk.sim.node import RETRY_AFTER, Node
+from flk.sim.node import Node
 from flk.sim.randomness import Chance
 from flk.sim.region import Region
 from flk.sim.runtime import Activity
+from flk.spec.constants import CONSTANTS
 
 R = TypeVar("R")
+RETRY_AFTER = CONSTANTS.node.unavailable_retry_after_seconds
 
 
 def start(region: Region) -> None:

@@ -55,7 +55,7 @@ def _head(run: Run) -> Text:
     head.append(
         f"{counts.offered - counts.repeated} records and {counts.repeated} repeats of them: {counts.acknowledged} acknowledged,"
         f" {counts.dead} refused, {counts.undelivered} undelivered, {counts.retries} retries,"
-        f" {counts.supersessions} supersessions, {counts.lost} lost."
+        f" {counts.duplicates} answered as duplicates, {counts.supersessions} supersessions, {counts.lost} lost."
     )
     return head
 
@@ -126,7 +126,7 @@ def _violations(run: Run) -> Text:
 
 def _foot(run: Run, source: str) -> Text:
     names = f"scenario {run.scenario.hash}  seed {run.seed}  digest {run.digest}"
-    return Text(f"{names}\nreplay: {run.replay(source)}", "dim")
+    return Text(f"{names}\nreplay: {run.replay(source)}", "dim", no_wrap=True, overflow="ignore")  # to be copied whole
 
 
 def _bar(start: float, duration: float, end: float) -> Text:

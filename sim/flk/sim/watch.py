@@ -4,10 +4,11 @@ Watching the parts, and not the code that drives them, means that no mistake of 
 """
 
 from collections.abc import Iterable, Sequence
+from random import Random
 from typing import NamedTuple
 
 from flk.model.effects import INBOX
-from flk.model.entry import Claim, Entry
+from flk.model.entry import Claim, Entry, Key
 from flk.model.frames import Frame, Scan, data, scan
 from flk.model.hlc import Timestamp
 from flk.model.memory import Disk, Entries, Objects
@@ -123,6 +124,10 @@ class WatchedEntries(Entries):
         for watcher in self._watchers:
             watcher.merged(self._region, claim, before, self.entries[claim.key], records)
         return gave_way
+
+    def sample(self, size: int, random: Random) -> tuple[Key, ...]:
+        """At most `size` keys, each equally likely. Their order of arrival repeats with the run, so they need no sorting."""
+        return tuple(random.sample(list(self.entries), min(size, len(self.entries))))
 
 
 class WatchedObjects(Objects):

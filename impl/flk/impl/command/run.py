@@ -1,7 +1,7 @@
 """`flk run`: one scenario, simulated and judged."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import msgspec
 import typer
@@ -60,7 +60,7 @@ def run(
     elif quiet:
         typer.echo(f"{found.name}: {over.verdict}")
     else:
-        Console().print(terminal.rendered(over, scenario))
+        Console().print(terminal.rendered(over, scenario), crop=False)  # the replay command is copied whole
         if html is not None:
             typer.echo(f"report: {html}")
     raise typer.Exit(EXIT_CODES[over.verdict])
@@ -85,9 +85,19 @@ def _simulated(scenario: "Scenario", seed: int | None, trace: Path | None, *, qu
     with ExitStack() as stack:
         with console.status(f"computing records of {scenario.workload.records}"):
             submissions = _submissions(scenario.workload.records, key)
-        file = None if trace is None else stack.enter_context(trace.open("wb"))
+        file = None if trace is None else stack.enter_context(_opened(trace))
         reached = stack.enter_context(progress(console, scenario.name))
         return simulate(scenario, submissions, keyring, seed=seed, on_progress=reached, trace=file)
+
+
+def _opened(trace: Path) -> BinaryIO:
+    """The file that the trace is written to."""
+    try:
+        return trace.open("wb")
+    except OSError as error:
+        raise UnusableInput(
+            f"{trace}: the trace cannot be written: {error.strerror}; name a file in a directory that exists"
+        ) from None
 
 
 def _submissions(source: str, key: "Signer") -> "tuple[Submission, ...]":
