@@ -87,7 +87,7 @@ def scenarios(draw: DrawFn) -> Scenario:
     return draw(
         st.builds(
             Scenario,
-            name=st.text(min_size=1, max_size=10),
+            name=st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,9}", fullmatch=True),
             description=st.text(max_size=20),
             duration=st.just(Seconds(END)),
             regions=st.just(REGIONS),

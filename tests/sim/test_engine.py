@@ -55,7 +55,6 @@ def test_a_station_serves_one_after_another(visits: list[tuple[float, float]]) -
         free = max(at, free) + seconds
         expected.append(free)
     assert left == expected
-    assert not len(station)
 
 
 def test_a_long_line_is_served_to_the_end() -> None:
@@ -135,6 +134,18 @@ def test_a_wait_ends_with_its_answer_or_at_its_deadline(waits: list[tuple[float,
         when, answer = ended[number]
         assert when == at + min(patience, 10.0)
         assert answer == ("answer" if patience < 10.0 else "late") or patience == 10.0
+
+
+def test_one_alarm_serves_all_waits() -> None:
+    """A thousand waits that are answered in time cost one event, not a thousand."""
+    clockwork = Clockwork()
+    deadlines: Deadlines[str] = Deadlines(clockwork, 10.0, "late")
+    answers: list[str] = []
+    for wait in [deadlines.begin(answers.append) for _ in range(1000)]:
+        wait.end("answer")
+    clockwork.run_until(100.0, 1000, lambda: None)
+    assert answers == ["answer"] * 1000
+    assert clockwork.events == 1
 
 
 def test_only_the_first_answer_counts() -> None:

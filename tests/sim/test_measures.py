@@ -8,19 +8,28 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.sim.drills import BRISK, REGIONS, drill, records, rehearse
 
+from flk.sim.agreement import Agreement
 from flk.sim.duration import Seconds
+from flk.sim.engine import Clockwork
 from flk.sim.faults import Partition, RegionCrash
-from flk.sim.invariants import Verdict
+from flk.sim.invariants import Checks, Verdict
+from flk.sim.ledger import Ledger
 from flk.sim.measures import quantiles, staleness
 from flk.sim.policy import Objectives
+from flk.sim.recovery import RegionRecovery, recoveries
 from flk.sim.simulate import Run
 from flk.sim.slo import Objective
+from flk.sim.timeline import Move
+from flk.sim.watch import Attempt
 
 CUT = Partition(id="cut", start=Seconds(10), duration=Seconds(30), sides=(("eu",), ("objects",)))
 CRASH = RegionCrash(id="crash", start=Seconds(30), duration=Seconds(40), region="us")
 
 
-@given(st.lists(st.tuples(st.floats(0, 50), st.floats(0, 50) | st.just(inf)), max_size=20))
+seconds = st.integers(0, 50).map(float) | st.floats(0, 50)  # whole ones meet the grid
+
+
+@given(st.lists(st.tuples(seconds, seconds | st.just(inf)), max_size=20))
 def test_staleness_is_the_age_of_the_oldest_missing_record(records: list[tuple[float, float]]) -> None:
     """At every moment: now minus when the first record was logged that was logged by then and is not applied."""
     logged = sorted(at for at, _ in records)
@@ -123,6 +132,44 @@ def test_rto_counts_the_last_agent() -> None:
     assert found.agents == 2
     late = [attempt for attempt in zip(*run.measures.attempts, strict=True) if attempt[0] > 30 and attempt[2] == 200]
     assert 30 + found.rto in [over for _, over, _ in late]
+
+
+def test_the_phases_of_a_recovery() -> None:
+    """Two agents lose their region at 100 s: the phases end with the later of the two, and are counted from one another."""
+    clockwork = Clockwork()
+    ledger = Ledger(REGIONS, clockwork)
+    agreement = Agreement(REGIONS, (), 60.0, clockwork, Checks(lambda: 0.0))
+    crash = RegionCrash(id="crash", start=Seconds(100), duration=Seconds(60), region="us")
+    ledger.moves += [
+        Move(50, "c", "us", "ap"),
+        Move(130, "a", "us", "ap"),
+        Move(138, "b", "us", "ap"),
+        Move(165, "a", "ap", "us"),
+    ]
+    ledger.attempts += [
+        Attempt(0, 1, "us", 99, 101, 200),  # answered just before the end
+        Attempt(0, 2, "us", 101, 131, 0),
+        Attempt(1, 3, "us", 102, 132, 0),
+        Attempt(0, 2, "ap", 131, 132, 503),
+        Attempt(0, 2, "ap", 134, 135, 200),
+        Attempt(1, 3, "ap", 140, 143, 202),
+        Attempt(2, 4, "ap", 150, 151, 200),  # of an agent that had left before
+        Attempt(1, 5, "ap", 150, 151, 200),
+    ]
+    ledger.recovered_at += [(0.1, "us"), (0.1, "ap"), (162.0, "us")]
+    agreement.caught_up += [(170.0, "us")]
+    (found,) = recoveries(drill(crash, duration=300), ledger, agreement, {"a": "us", "b": "us", "c": "us", "d": "eu"})
+    assert found == RegionRecovery(
+        fault="crash", region="us", agents=2, detect=38, redirect=2, answer=3, rto=43, recover=2, catch_up=8
+    )
+
+
+def test_a_recovery_that_did_not_come_to_pass_is_open() -> None:
+    """Without an answer after the loss there is no RTO, and the objective is undecided."""
+    deaf = Partition(id="deaf", start=Seconds(29), duration=Seconds(151), sides=(("clients",), REGIONS))
+    run = rehearse(drill(deaf, CRASH))
+    assert isnan(run.measures.recoveries[0].rto)
+    assert objective(run, "RTO").verdict is Verdict.UNDECIDED
 
 
 def test_exposure_is_what_had_not_been_uploaded() -> None:

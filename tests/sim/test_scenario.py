@@ -105,6 +105,8 @@ def test_the_hash_names_the_content() -> None:
         ("rate = 2", 'rate = "2"', "line 11: workload.rate: expected `float`, got `str`"),
         ("rate = 2", "rate = 0", "line 11: workload.rate: expected `float` > 0.0"),
         ('duration = "5m"', 'duration = "5 min"', "line 3: duration: '5 min' is not a duration; write seconds"),
+        ('name = "two"', 'name = "two regions"', "line 1: name: 'two regions' cannot be a name here"),
+        ('id = "cut"', "id = 'a \"b'", "faults[0].id: 'a \"b' cannot be a name here; use letters"),
         ('duration = "5m"', "duration = 0", "line 3: duration: 0.0 s is no time"),
         ('duration = "5m"', 'duration = "5m', "two.toml: this is not TOML"),
         ('["eu", "us"]', '["eu", "EU"]', "line 4: regions: 'EU' cannot name a region"),

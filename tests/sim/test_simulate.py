@@ -109,6 +109,29 @@ def test_a_kept_disk_loses_nothing_of_the_same() -> None:
     assert len(kept.entries["eu"]) == kept.measures.counts.offered
 
 
+def test_a_crash_may_tear_what_was_being_written() -> None:
+    """Of the bytes being synchronised any first part may survive: a torn frame is cut off, nothing acknowledged is lost."""
+    told = []
+    for seed in range(6):
+        run = rehearse(drill(CRASH, rate=8.0, policy=SLOW_DISK), records(500), seed=seed)
+        assert not verdicts(run)
+        told += [moment.what for moment in run.timeline if moment.where == "us"]
+    assert any("torn bytes cut off" in what for what in told)
+
+
+def test_recovery_waits_for_what_is_in_flight() -> None:
+    """Stores that fail for moments under load: what was under way is in the log before it is replayed, or not at all (ORD-4)."""
+    hiccups = [
+        StoreOutage(id=f"{region}{at}", start=Seconds(at + 0.5), duration=Seconds(0.4), region=region)
+        for at in range(5, 60, 3)
+        for region in REGIONS
+    ]
+    policy = msgspec.structs.replace(BRISK, fsync=Seconds(0.5), service=Seconds(0.05), merge=Seconds(0.05))
+    run = rehearse(drill(*hiccups, rate=20.0, policy=policy, duplicates=0.0, duration=400), records(1500))
+    assert run.measures.statuses[503] > 50
+    assert not verdicts(run)
+
+
 def test_outcomes_do_not_depend_on_the_faults() -> None:
     """A partition, a crash and a store outage change when records are stored, not what is stored (JDG-5)."""
     faults = (
@@ -129,6 +152,16 @@ def test_an_unavailable_store_is_503_and_the_log_keeps_the_record() -> None:
     assert run.measures.counts.acknowledged == run.measures.counts.offered
     assert not verdicts(run)
     assert "of its log replayed" in " ".join(moment.what for moment in run.timeline)
+
+
+def test_overlapping_outages_last_until_the_last_one_ends() -> None:
+    """Two outages of one store, one inside the other, are as long as the longer one; so are two of the object store."""
+    long = StoreOutage(id="long", start=Seconds(20), duration=Seconds(20), region="eu")
+    inner = StoreOutage(id="inner", start=Seconds(25), duration=Seconds(5), region="eu")
+    far = ObjectStoreOutage(id="far", start=Seconds(20), duration=Seconds(30))
+    near = ObjectStoreOutage(id="near", start=Seconds(25), duration=Seconds(5))
+    assert rehearse(drill(long, inner)).deliveries == rehearse(drill(long)).deliveries
+    assert rehearse(drill(far, near)).measures.lags[0].summary == rehearse(drill(far)).measures.lags[0].summary
 
 
 def test_agents_cut_off_from_their_region_go_elsewhere_and_return() -> None:

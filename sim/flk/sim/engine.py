@@ -51,9 +51,6 @@ class Station:
         self._line: deque[tuple[float, Call]] = deque()
         self._busy = False
 
-    def __len__(self) -> int:
-        return len(self._line) + self._busy
-
     def enter(self, seconds: float, served: Call) -> None:
         """Wait for one's turn, be served for `seconds`, then call `served`."""
         self._line.append((seconds, served))

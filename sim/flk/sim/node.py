@@ -63,7 +63,7 @@ class Node(Host):
         memory = MemoryNode(region.disk, region.entries, world.objects, region.wall, peers=peers)
         super().__init__(region.name, world.clockwork, world.trace, memory)
         memory.behind = True
-        memory.store_down = region.store_down
+        memory.store_down = region.outages > 0
         self._region = region
         self._world = world
         self._policy = world.policy
@@ -230,7 +230,7 @@ class Node(Host):
 
     def _stored_away(self, activity: Activity, effect: Effect[Any]) -> object:
         del activity
-        _require(not self._world.objects.down, "the object store")
+        _require(not self._world.objects.outages, "the object store")
         return self.memory.perform(effect)
 
     # Durations.

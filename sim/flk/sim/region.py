@@ -64,7 +64,7 @@ class Region:
         self.disk = WatchedDisk(name, 1, world.watchers)
         self.entries = WatchedEntries(name, world.watchers)
         self.skew = 0.0
-        self.store_down = False
+        self.outages = 0
         self.starts = 0
         self.node: Node | None = None
 
@@ -77,11 +77,11 @@ class Region:
             self.disk = WatchedDisk(self.name, self.disk.identity + 1, self.world.watchers)
             self.entries = WatchedEntries(self.name, self.world.watchers)
 
-    def set_store(self, *, down: bool) -> None:
-        """Let the store stop or go on answering."""
-        self.store_down = down
+    def shift_outages(self, by: int) -> None:
+        """Let an outage of the store begin (1) or end (-1); it answers again when none is left."""
+        self.outages += by
         if self.node is not None:
-            self.node.memory.store_down = down
+            self.node.memory.store_down = self.outages > 0
 
     def wall(self) -> float:
         """What this region takes for the time."""

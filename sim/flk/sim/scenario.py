@@ -12,13 +12,14 @@ import msgspec
 from flk.sim import document
 from flk.sim.document import Mistake, nearest
 from flk.sim.duration import Seconds
-from flk.sim.faults import ClockSkew, Disk, Fault, LinkFault, RegionCrash, StoreOutage
+from flk.sim.faults import ClockSkew, Fault, LinkFault, RegionCrash, StoreOutage
 from flk.sim.policy import Objectives, Policy
 from flk.sim.topology import CLIENTS, Network, expand, places
 from flk.sim.workload import Workload
 from flk.spec.errors import UnusableInput
 
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,31}")
+_LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _LIBRARY = files("flk.sim").joinpath("scenarios")
 _RESERVED = frozenset(places(()))
 
@@ -98,6 +99,7 @@ def mistakes(scenario: Scenario) -> Iterator[Mistake]:
 
 
 def _of_regions(scenario: Scenario) -> Iterator[Mistake]:
+    yield from _bad_label("name", scenario.name)
     if not scenario.regions:
         yield Mistake("regions", "there must be at least one region")
     for index, region in enumerate(scenario.regions):
@@ -144,6 +146,7 @@ def _of_faults(scenario: Scenario) -> Iterator[Mistake]:
     seen: set[str] = set()
     for index, fault in enumerate(scenario.faults):
         field = f"faults[{index}]"
+        yield from _bad_label(f"{field}.id", fault.id)
         if fault.id in seen:
             yield Mistake(f"{field}.id", f"{fault.id!r} is the id of an earlier fault too; give each its own")
         seen.add(fault.id)
@@ -156,6 +159,11 @@ def _of_faults(scenario: Scenario) -> Iterator[Mistake]:
         if one.region == other.region and other.start <= one.end:
             field = f"faults[{scenario.faults.index(other)}].start"
             yield Mistake(field, f"{other.region} is still down by {one.id!r} until {one.end} s; start it after that")
+
+
+def _bad_label(field: str, label: str) -> Iterator[Mistake]:
+    if not _LABEL.fullmatch(label):
+        yield Mistake(field, f"{label!r} cannot be a name here; use letters, digits, dots, hyphens and underscores")
 
 
 def _outside_run(field: str, fault: Fault, duration: float) -> Iterator[Mistake]:
@@ -193,8 +201,3 @@ def _unknown_places(field: str, names: Iterable[str], scenario: Scenario) -> Ite
 def _unknown(field: str, name: str, known: tuple[str, ...], what: str) -> Iterator[Mistake]:
     if name not in known:
         yield Mistake(field, f"{name!r} is not a {what} of this scenario; {nearest(name, known)}")
-
-
-def lost_disks(scenario: Scenario) -> frozenset[str]:
-    """The regions that lose their disk."""
-    return frozenset(crash.region for crash in scenario.crashes if crash.disk is Disk.LOST)

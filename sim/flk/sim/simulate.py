@@ -166,9 +166,9 @@ class Simulation:
                 self._regions[fault.region].crash(fault)
                 self._tell(lambda watcher: watcher.crashed(fault))
             case StoreOutage():
-                self._regions[fault.region].set_store(down=True)
+                self._regions[fault.region].shift_outages(1)
             case ObjectStoreOutage():
-                self._world.objects.down = True
+                self._world.objects.outages += 1
             case ClockSkew():
                 self._regions[fault.region].skew += fault.offset
             case _:
@@ -182,9 +182,9 @@ class Simulation:
                 rounds.start(self._regions[fault.region])
                 self._tell(lambda watcher: watcher.restarted(fault.region))
             case StoreOutage():
-                self._regions[fault.region].set_store(down=False)
+                self._regions[fault.region].shift_outages(-1)
             case ObjectStoreOutage():
-                self._world.objects.down = False
+                self._world.objects.outages -= 1
             case ClockSkew():
                 self._regions[fault.region].skew -= fault.offset
             case _:

@@ -131,11 +131,11 @@ class WatchedEntries(Entries):
 
 
 class WatchedObjects(Objects):
-    """An object store that tells of every object it creates. While `down` it refuses everything."""
+    """An object store that tells of every object it creates. During an outage it refuses everything."""
 
     def __init__(self, watchers: Iterable[Watcher]) -> None:
         super().__init__()
-        self.down = False
+        self.outages = 0
         self._watchers = tuple(watchers)
 
     def put(self, name: str, content: bytes) -> bool:
