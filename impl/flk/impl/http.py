@@ -148,7 +148,7 @@ class _Connection(asyncio.Protocol):
         self.deadline = self._listener.now + IDLE_SECONDS
 
     def connection_lost(self, exc: Exception | None) -> None:
-        del exc
+        del exc, self._parser  # it calls back, so the two hold each other
         self._deaf = True
         self._queue.clear()
         self._listener.connections.discard(self)

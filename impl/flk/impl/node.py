@@ -92,11 +92,11 @@ class RealNode:
     def stage(self, effects: Sequence[Append]) -> Staged:
         """Give the frames of a group commit their timestamps, in order, and lay them out. All go to the log of the first."""
         self.metrics.ingest.inc(len(effects))
-        frames = []
-        for effect in effects:
-            self.clock = tick(self.clock, self._now())
-            frames.append(Frame(self.clock, effect.payload))
-        return Staged([frame.timestamp for frame in frames], self.disk.stage(effects[0].log, frames, self.clock))
+        first = tick(self.clock, self._now())
+        timestamps = [Timestamp(first + number) for number in range(len(effects))]  # what ticking at one moment gives
+        self.clock = timestamps[-1]
+        frames = [Frame(timestamp, effect.payload) for timestamp, effect in zip(timestamps, effects, strict=True)]
+        return Staged(timestamps, self.disk.stage(effects[0].log, frames, self.clock))
 
     def committed(self, staged: Staged) -> list[Timestamp]:
         """What the programs are told once the commit has returned (WAL-1)."""

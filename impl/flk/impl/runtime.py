@@ -27,7 +27,7 @@ from flk.model.hlc import Timestamp
 from flk.model.programs.recover import Recovery
 from flk.model.programs.rotate import rotate
 from flk.model.refusal import Refused, Unavailable
-from flk.model.runtime import run
+from flk.model.runtime import Perform, run
 
 R = TypeVar("R")
 
@@ -83,7 +83,7 @@ class Runtime:
 
     def perform(self, program: Program[R]) -> R:
         """Run one program to its end, alone. Not while `serve` runs."""
-        return run(program, partial(self._perform, next(self._numbers)))
+        return run(program, self._performer(next(self._numbers)))
 
     def begin(self, program: Program[R], done: Callable[[R], None], failed: Callable[[Exception], None]) -> None:
         """Begin a program. It takes part in the next batch, unless it ends before it has to wait.
@@ -167,7 +167,7 @@ class Runtime:
             effect = step(value)
             while type(effect) not in self._queues:
                 try:
-                    result = self._perform(waiting.number, effect)
+                    result = self._performer(waiting.number)(effect)
                 except Refused as refusal:
                     effect = waiting.program.throw(refusal)
                 else:
@@ -182,16 +182,8 @@ class Runtime:
         self._queues[type(effect)].append(waiting)
         return True
 
-    def _perform(self, number: int, effect: Effect[Any]) -> Any:
-        if self._trace is None:
-            return self.node.perform(effect)
-        try:
-            result = self.node.perform(effect)
-        except Refused as refusal:
-            self._trace.record(number, effect, refusal)
-            raise
-        self._trace.record(number, effect, result)
-        return result
+    def _performer(self, program: int) -> Perform:
+        return self.node.perform if self._trace is None else self._trace.around(self.node.perform, program)
 
     async def _append(self, effects: Sequence[Append]) -> list[Timestamp]:
         try:

@@ -29,9 +29,8 @@ from flk.model.programs.rotate import rotate
 from flk.model.refusal import Unavailable
 from flk.spec.errors import UnusableInput
 
-GC_THRESHOLD = (
-    50_000  # allocations between looks for cycles; next to nothing here makes any, and each look costs milliseconds
-)
+# Few at a time, so that a look for cycles, of which requests make none, costs no more than a millisecond.
+GC_THRESHOLDS = (5_000, 1_000, 1_000)
 
 log = structlog.get_logger()
 
@@ -138,7 +137,7 @@ def _count(recovery: Recovery, node: RealNode) -> None:
 async def _listen(service: Service, runtime: Runtime, bound: socket.socket, say: Callable[[str], None]) -> None:
     """Answer requests until a signal comes or the log fails; then answer those that were begun. Raises LogFailed."""
     gc.freeze()
-    gc.set_threshold(GC_THRESHOLD, 50, 100)
+    gc.set_threshold(*GC_THRESHOLDS)
     loop = asyncio.get_running_loop()
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -23,7 +23,7 @@ from flk.model.admission import unavailable
 from flk.model.entry import Claim, Entry, Key, Outcome, join
 from flk.model.hlc import Timestamp
 
-FLUSH_ENTRIES = 16384  # entries that one transaction writes
+FLUSH_ENTRIES = 8192  # entries that one transaction writes
 MAX_PENDING = 8 * FLUSH_ENTRIES  # with more than this unwritten, claims wait for the disk
 MERGE_ENTRIES = 1000  # entries looked up by one statement of a merge
 CHECKPOINT_PAGES = (

@@ -13,6 +13,7 @@ from flk.model.effects import Effect
 from flk.model.entry import Claim, Entry
 from flk.model.hlc import text
 from flk.model.refusal import Refused
+from flk.model.runtime import Perform
 from flk.spec.errors import UnusableInput
 
 
@@ -55,6 +56,20 @@ class Trace:
         fields = {name: brief(getattr(effect, name)) for name in effect.__struct_fields__}
         line = {"node": self._node, "program": program, "effect": type(effect).__name__} | fields
         self._file.write(msgspec.json.encode(line | {"result": brief(result)}) + b"\n")
+
+    def around(self, perform: Perform, program: int) -> Perform:
+        """`perform`, with every effect and its result or refusal recorded."""
+
+        def traced(effect: Effect[Any]) -> Any:
+            try:
+                result = perform(effect)
+            except Refused as refusal:
+                self.record(program, effect, refusal)
+                raise
+            self.record(program, effect, result)
+            return result
+
+        return traced
 
     def close(self) -> None:
         """Write what is buffered."""

@@ -25,7 +25,7 @@ from flk.model.hlc import ZERO, Timestamp
 from flk.spec.constants import CONSTANTS
 from flk.spec.errors import UnusableInput
 
-GROWTH = 4 << 20  # bytes of zeros laid ahead at a time: a few milliseconds of writing, once in several thousand frames
+GROWTH = 1 << 20  # bytes of zeros laid ahead at a time: a millisecond of writing, once in a thousand frames
 _SUFFIX = ".wal"
 _SEAL_BYTES = len(seal(b""))
 

@@ -20,7 +20,7 @@ class Reason(StrEnum):
     BUDGET = "budget_deviation"
 
 
-class Outcome(msgspec.Struct, frozen=True):
+class Outcome(msgspec.Struct, frozen=True, gc=False):
     """The verdict on a record, with the values recomputed from its counts and claims."""
 
     accepted: bool
@@ -37,7 +37,7 @@ class Key(NamedTuple):
     pcs_id: str
 
 
-class Entry(msgspec.Struct, frozen=True):
+class Entry(msgspec.Struct, frozen=True, gc=False):
     """The first write for a key: when and where it was logged, what it said, and what came of it."""
 
     timestamp: Timestamp
