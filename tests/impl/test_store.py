@@ -78,6 +78,21 @@ def test_of_equal_claims_in_one_batch_the_first_wins(path: Path) -> None:
         assert store.insert_or_get([second]) == [first.entry]
 
 
+def test_a_stored_entry_of_a_clock_ahead_gives_way_to_an_earlier_claim(path: Path) -> None:
+    """In the middle of a batch, whose other claims count as they would without it (DUP-1, CRR-1, CRR-3)."""
+    with closing(SqliteStore(path)) as store:
+        late, early = claim("a", 9, digest="late"), claim("a", 5, digest="early")
+        other = claim("b", 4)
+        store.merge([late])
+        assert store.insert_or_get([other, early, late, claim("b", 6)]) == [
+            other.entry,
+            *[early.entry] * 2,
+            other.entry,
+        ]
+        assert store.superseded() == [(late.key, late.entry, early.entry)]
+        assert store.count() == 2
+
+
 def test_a_sample_is_distinct_and_no_larger_than_asked(path: Path) -> None:
     """Over many samples every key turns up."""
     with closing(SqliteStore(path)) as store:

@@ -190,3 +190,20 @@ def test_a_region_that_does_not_answer_has_not_agreed() -> None:
     """An unreachable region leaves the comparison undecided (CRR-8)."""
     world = World("eu")
     assert world.run("eu", detect_divergence("eu", "ap")).agreement is Agreement.UNDECIDED
+
+
+def test_a_region_whose_clock_is_behind_agrees_with_the_others_all_the_same() -> None:
+    """A region stores a peer's entry from the future of its own clock, then logs another content under that id: its frame is the
+    earlier one, so the peer's entry gives way at once, there as everywhere (DUP-1, CRR-1, CRR-3).
+    """
+    world = World("eu", "us")
+    world._now += 3600
+    world.ingest("eu", HONEST)
+    world.run("eu", ship())
+    world._now -= 3600
+    world.run("us", replay("eu", KEYRING))
+    assert world.ingest("us", EQUIVOCATING).status == 200
+    assert len(world.entries["us"].superseded) == 1
+    world.run("us", ship())
+    world.run("eu", replay("us", KEYRING))
+    assert world.entries["eu"].entries == world.entries["us"].entries

@@ -87,7 +87,9 @@ class SqliteStore:
             self._reader = _connect(path)
 
     def insert_or_get(self, claims: Sequence[Claim]) -> list[Entry]:
-        """For each claim the entry stored under its key; the claim's own if there was none (DUP-1). Claims count in their order."""
+        """For each claim the entry then stored under its key: the claim's own if there was none, or only one of a clock ahead of
+        ours, which gives way (DUP-1, CRR-1). Claims count in their order.
+        """
         self._settle()
         fresh, flushing = self._fresh.entries, self._flushing.entries
         stored = self._look_up([key for key, _ in claims if key not in fresh and key not in flushing])
@@ -96,6 +98,10 @@ class SqliteStore:
             winner = fresh.get(key) or flushing.get(key) or stored.get(key)
             if winner is None:
                 self._fresh.add(key, winner := entry)
+            elif join(winner, entry) is entry:
+                stored |= flushing | fresh | {key: (winner := entry)}
+                self.merge([Claim(key, entry)])
+                fresh, flushing = self._fresh.entries, self._flushing.entries
             winners.append(winner)
         if len(fresh) >= FLUSH_ENTRIES:
             self.flush_behind()

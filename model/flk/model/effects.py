@@ -96,6 +96,8 @@ class Truncate(Effect[None], frozen=True):
 class Store(Effect[Entry], frozen=True):
     """Insert-or-get in one atomic step: the entry now stored under the claim's key, the claim's own if it came first (DUP-1).
 
+    Within a region claims come in log order, so what is stored came first. An entry merged from a region whose clock runs ahead may
+    be later than the claim: then it gives way, as it does in every other region, and that is recorded (CRR-1, CRR-3).
     From the first time the store fails to answer, the node is behind its log: every Store and Admit raises Unavailable until
     the log has been replayed, so that claims still come in log order (ORD-4, DUP-6).
     """

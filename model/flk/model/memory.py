@@ -110,11 +110,15 @@ class Entries:
         self.superseded: list[tuple[Key, Entry, Entry]] = []
 
     def insert_or_get(self, claim: Claim) -> Entry:
-        """The entry stored under the key, the claim's own if there was none (DUP-1)."""
-        return self.entries.setdefault(claim.key, claim.entry)
+        """The entry now stored under the key: the claim's own if there was none, or only one of a clock ahead of ours (DUP-1)."""
+        self._join(claim)
+        return self.entries[claim.key]
 
     def merge(self, claim: Claim) -> bool:
         """Join one entry in; whether a stored one gave way, which is recorded (CRR-1, CRR-3)."""
+        return self._join(claim)
+
+    def _join(self, claim: Claim) -> bool:
         stored = self.entries.get(claim.key)
         winner = claim.entry if stored is None else join(stored, claim.entry)
         self.entries[claim.key] = winner
