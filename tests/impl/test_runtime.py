@@ -4,6 +4,7 @@ import asyncio
 import errno
 import json
 import os
+import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import closing
 from functools import partial
@@ -59,12 +60,20 @@ class Watched(SqliteStore):
 class Rig:
     """A node in a directory, its runtime, and what its disk was told to synchronise."""
 
-    def __init__(self, directory: Path, *, trace: Trace | None = None, in_thread: bool = True, **options: Any) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        trace: Trace | None = None,
+        in_thread: bool = True,
+        now: Callable[[], float] = time.time,
+        **options: Any,
+    ) -> None:
         self.synchronised = 0
         self.failing = False
         disk = FileDisk(directory, "eu", growth=4096, synchronise=self._synchronise, **options)
         self.store = Watched(directory / "entries.sqlite")
-        self.node = RealNode(disk, self.store, Metrics())
+        self.node = RealNode(disk, self.store, Metrics(), now)
         self.runtime = Runtime(self.node, partial(recover, "eu", KEYRING), in_thread=in_thread, trace=trace)
 
     def recover(self) -> Recovery:
@@ -358,3 +367,14 @@ def test_a_node_is_not_ready_before_it_has_recovered(tmp_path: Path) -> None:
             rig.node.perform(Store(Claim.__new__(Claim, ("default", "a"), None)))  # type: ignore[arg-type]  # not looked at
         rig.recover()
         assert run(ingest(HONEST, "eu", KEYRING), rig.node.perform).status == 200
+
+
+def test_the_clock_goes_on_after_a_restart_whatever_wall_time_says(tmp_path: Path) -> None:
+    """A clock set back by a day between two lives: what is logged later still has the later timestamp (HLC-1)."""
+    logged: list[str] = []
+    for wall in (1_767_225_600.0, 1_767_139_200.0, 1_767_139_200.0):
+        with closing(Rig(tmp_path, now=lambda wall=wall: wall)) as rig:  # type: ignore[misc]  # bound at once
+            rig.recover()
+            answer = run(ingest(MANY[len(logged)], "eu", KEYRING), rig.node.perform)
+            logged.append(json.loads(answer.body)["timestamp"])
+    assert logged == sorted(set(logged))

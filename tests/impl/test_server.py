@@ -117,6 +117,16 @@ def test_a_body_may_have_the_greatest_size_and_no_more(client: Client) -> None:
         assert (reply.status, reply.json()["requirement"]) == (413, "ORD-5")
 
 
+def test_a_body_over_the_limit_is_refused_when_it_is_announced(tmp_path: Path) -> None:
+    """The answer comes before a byte of the body is sent (ORD-5)."""
+    with started(tmp_path) as (server, _):
+        where = urlsplit(server.url)
+        with socket.create_connection((where.hostname, where.port)) as connection:
+            size = CONSTANTS.node.max_body_bytes + 1
+            connection.sendall(f"POST {SUBMIT} HTTP/1.1\r\nhost: a\r\ncontent-length: {size}\r\n\r\n".encode())
+            assert connection.recv(4096).startswith(b"HTTP/1.1 413 ")
+
+
 @pytest.mark.parametrize("tenant", ["a/b", "", "t" * 65, "caf\u00e9", "default, default"])
 def test_a_tenant_that_cannot_be_logged_is_refused(client: Client, tenant: str) -> None:
     """And is not taken for the default (ORD-9)."""
