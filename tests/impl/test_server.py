@@ -14,9 +14,9 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 import pytest
-from tests.model.world import HONEST, KEY, STORY, World, pcs, submission
+from tests.model.world import HONEST, KEY, OTHER_TENANT, STORY, World, pcs, submission
 
-from flk.impl.serving import Serving, key_file, serving
+from flk.impl.serving import Serving, key_file, serve_command, serving
 from flk.model.canonical import Profile
 from flk.model.frames import scan
 from flk.model.record import encode
@@ -266,6 +266,39 @@ def test_what_cannot_be_used_ends_with_2_and_one_message(tmp_path: Path) -> None
             assert (ended.returncode, ended.stdout) == (2, "")
             assert ended.stderr.count("\n") == 1
             assert said in ended.stderr
+
+
+FAILING_DISK = """
+import errno, os, pathlib, sys
+real, sign = os.fdatasync, pathlib.Path(sys.argv.pop(1))
+def fdatasync(fd):
+    if sign.exists():
+        raise OSError(errno.EIO, "bad disk")
+    real(fd)
+os.fdatasync = fdatasync
+from flk.impl.command import main
+main()
+"""
+
+
+def test_a_failed_log_ends_the_server_and_acknowledges_nothing_more(tmp_path: Path) -> None:
+    """The submission that met the failure gets 503, the process ends with 1, and the next one serves what was acknowledged."""
+    sign = tmp_path / "the disk fails"
+    command = [sys.executable, "-c", FAILING_DISK, str(sign), *serve_command(tmp_path / "data", keys_of(tmp_path))[3:]]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    url = (
+        next(line for line in process.stdout if line.startswith("listening on ")).removeprefix("listening on ").strip()
+    )
+    with closing(Client(Serving(process, url, ()))) as client:
+        before = client.submit(HONEST)
+        sign.touch()
+        assert client.submit(OTHER_TENANT).status == 503
+    _, said = process.communicate(timeout=20)
+    assert process.returncode == 1
+    assert "the log cannot be written: [Errno 5] bad disk" in said
+    with started(tmp_path) as (_, client):
+        assert client.submit(HONEST).body == before.body
 
 
 def test_older_signatures_count_only_when_asked_for(tmp_path: Path) -> None:

@@ -42,6 +42,7 @@ def serve(
 
     from flk.impl.serve import Fsync, Settings
     from flk.impl.serve import serve as run
+    from flk.impl.wal import LogFailed
 
     structlog.configure(
         processors=[
@@ -54,4 +55,8 @@ def serve(
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
     settings = Settings(data, keys, host, port, region, incarnation, Fsync(fsync), accept_shortest, trace)
-    run(settings, typer.echo)
+    try:
+        run(settings, typer.echo)
+    except LogFailed as failure:
+        typer.echo(f"flk: {failure}; what {data} really holds is read at the next start", err=True)
+        raise typer.Exit(1) from failure
