@@ -1,0 +1,81 @@
+"""Properties: what must always, must never, can, or must at last be the case."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from flk.formal.language.nodes import Node
+from flk.formal.language.terms import Value, numbering, truth
+
+
+class PropertyKind(StrEnum):
+    """What a property claims of the reachable states.
+
+    A lemma is an `always` that proofs lean on: true, but not what anyone asked for.
+    """
+
+    ALWAYS = "always"
+    LEMMA = "lemma"
+    NEVER = "never"
+    REACHABLE = "reachable"
+    LEADS_TO = "leads_to"
+
+
+@dataclass(frozen=True)
+class Property:
+    """A claim about a protocol, with the requirements it stands for.
+
+    `LEADS_TO` has a conclusion, and the names of the actions that are weakly fair, each for every choice of its parameters: an
+    instance that stays able to change the state does so at last.
+    """
+
+    name: str
+    kind: PropertyKind
+    story: str
+    requirements: tuple[str, ...]
+    condition: Node
+    conclusion: Node | None
+    fair: tuple[str, ...]
+    file: str
+    line: int
+
+    @property
+    def invariant(self) -> bool:
+        """Whether every reachable state must satisfy the condition."""
+        return self.kind in {PropertyKind.ALWAYS, PropertyKind.LEMMA}
+
+
+def state_property(
+    kind: PropertyKind, function: Callable[[], Value], requirements: tuple[str, ...], name: str = ""
+) -> Property:
+    """Trace a function of no arguments into a property of single states."""
+    with numbering():
+        condition = truth(function(), kind)
+    return _property(kind, function, requirements, name, condition, None, ())
+
+
+def progress_property(
+    function: Callable[[], tuple[Value, Value]], requirements: tuple[str, ...], fair: tuple[str, ...], name: str = ""
+) -> Property:
+    """Trace a function that returns premise and conclusion."""
+    with numbering():
+        premise, conclusion = function()
+        nodes = truth(premise, "leads_to"), truth(conclusion, "leads_to")
+    return _property(PropertyKind.LEADS_TO, function, requirements, name, nodes[0], nodes[1], fair)
+
+
+def _property(
+    kind: PropertyKind,
+    function: Callable[..., object],
+    requirements: tuple[str, ...],
+    name: str,
+    condition: Node,
+    conclusion: Node | None,
+    fair: tuple[str, ...],
+) -> Property:
+    story = " ".join((function.__doc__ or "").split())
+    code = function.__code__
+    called = name or function.__name__
+    return Property(
+        called, kind, story, requirements, condition, conclusion, fair, code.co_filename, code.co_firstlineno
+    )

@@ -1,0 +1,203 @@
+"""A protocol: sorts, state, actions and properties under one name, and the variants that change some of them."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import TypeAlias, TypeVar
+
+from flk.formal.language.action import Action, Body, trace
+from flk.formal.language.errors import IllFormed
+from flk.formal.language.nodes import Node
+from flk.formal.language.properties import Property, PropertyKind, progress_property, state_property
+from flk.formal.language.sorts import BOOL, Enum, Index, Sort
+from flk.formal.language.state import UNDEFINED, Initial, Map, Scalar, Variable, declare
+from flk.formal.language.terms import Value, numbering, truth
+
+B = TypeVar("B", bound=Body)
+F = TypeVar("F", bound=Callable[[], object])
+Check: TypeAlias = Callable[[F], F]
+
+
+class Protocol:
+    """A protocol under construction, and then the value that every engine reads.
+
+    `story` says in a paragraph what happens; `requirements` are the ids it models.
+    """
+
+    def __init__(self, name: str, story: str, requirements: tuple[str, ...] = ()) -> None:
+        self.name = name
+        self.story = " ".join(story.split())
+        self.requirements = requirements
+        self.sorts: dict[str, Index | Enum] = {}
+        self.variables: dict[str, Variable] = {}
+        self.actions: dict[str, Action] = {}
+        self.properties: dict[str, Property] = {}
+        self.assumptions: list[Node] = []
+        self.base: Protocol | None = None
+
+    def __repr__(self) -> str:
+        return f"<protocol {self.name}>"
+
+    def index(self, name: str, size: int = 2, *, ordered: bool = False) -> Index:
+        """An index sort: `size` elements by default when explored, any number when proving."""
+        if isinstance(size, bool) or not isinstance(size, int) or size < 1:
+            raise IllFormed(f"{name}: its size is {size!r}; give an integer of 1 or more")
+        return self._sort(Index(name, size, ordered))
+
+    def enum(self, name: str, *members: str) -> Enum:
+        """A sort of named members."""
+        if len(set(members)) != len(members) or not members:
+            raise IllFormed(f"{name}: its members are {members}; give at least one, each once")
+        for member in members:
+            if not member.isidentifier():
+                raise IllFormed(f"{name}: member {member!r} is not a name; use letters, digits and underscores")
+        return self._sort(Enum(name, members))
+
+    def scalar(self, name: str, sort: Sort, initially: Initial = UNDEFINED, *, partial: bool = False) -> Scalar:
+        """A variable of one value. Without `initially` it must be partial; ANY lets it begin anywhere."""
+        return Scalar(self._variable(name, (), sort, initially, partial=partial))
+
+    def map(self, name: str, *domain: Sort, to: Sort, initially: Initial = UNDEFINED, partial: bool = False) -> Map:
+        """A variable of one value for each value of the domain."""
+        if not domain:
+            raise IllFormed(f"{name}: a map needs a domain; write scalar for a single value")
+        return Map(self._variable(name, domain, to, initially, partial=partial))
+
+    def relation(self, name: str, *domain: Sort, initially: Initial = False) -> Map:
+        """A map to truths, false at first."""
+        return self.map(name, *domain, to=BOOL, initially=initially)
+
+    def assume(self, condition: Callable[[], Value]) -> Callable[[], Value]:
+        """Decorator: only initial states in which this holds count; for variables that begin anywhere."""
+        with numbering():
+            self.assumptions.append(truth(condition(), "assume"))
+        return condition
+
+    def action(self, **parameters: Sort) -> Callable[[B], B]:
+        """Decorator: a step, over all values of its parameters. In a variant, one of a known name replaces the base's."""
+
+        def record(body: B) -> B:
+            action = trace(body, parameters)
+            inherited = self.base is not None and action.name in self.base.actions
+            if action.name in self.actions and not (
+                inherited and self.actions[action.name] is self._inherited(action.name)
+            ):
+                raise IllFormed(f"{self.name} has two actions called {action.name}", (action.file, action.line))
+            self._known(action)
+            self.actions[action.name] = action
+            return body
+
+        return record
+
+    def always(self, *requirements: str) -> Check[F]:
+        """Decorator: every reachable state satisfies the returned condition."""
+        return self._state(PropertyKind.ALWAYS, requirements)
+
+    def lemma(self, *requirements: str) -> Check[F]:
+        """Decorator: like `always`, but there for the sake of proofs."""
+        return self._state(PropertyKind.LEMMA, requirements)
+
+    def never(self, *requirements: str) -> Check[F]:
+        """Decorator: no reachable state satisfies the returned condition."""
+        return self._state(PropertyKind.NEVER, requirements)
+
+    def reachable(self, *requirements: str) -> Check[F]:
+        """Decorator: some reachable state satisfies the returned condition, so that nothing else holds vacuously."""
+        return self._state(PropertyKind.REACHABLE, requirements)
+
+    def leads_to(self, *requirements: str, fair: tuple[str, ...]) -> Check[F]:
+        """Decorator: after each state of the premise comes one of the conclusion, if the named actions are weakly fair."""
+
+        def record(function: F) -> F:
+            property_ = progress_property(function, requirements, fair)  # type: ignore[arg-type]  # decorated functions vary
+            for name in fair:
+                if name not in self.actions:
+                    raise IllFormed(f"{property_.name}: no action is called {name}: define actions before properties")
+            return self._keep(property_, function)
+
+        return record
+
+    def variant(self, name: str, story: str, requirements: tuple[str, ...] = ()) -> "Protocol":
+        """A copy to be changed: it shares sorts, state, actions and properties until some are replaced, added or removed."""
+        copy = Protocol(name, story, requirements)
+        copy.base = self
+        copy.sorts, copy.variables = dict(self.sorts), dict(self.variables)
+        copy.actions, copy.properties = dict(self.actions), dict(self.properties)
+        copy.assumptions = list(self.assumptions)
+        return copy
+
+    def without(self, *names: str) -> None:
+        """Remove actions or properties. Progress properties then no longer count removed actions as fair."""
+        for name in names:
+            if name not in self.actions and name not in self.properties:
+                raise IllFormed(f"{self.name} has neither action nor property {name}")
+            self.actions.pop(name, None)
+            self.properties.pop(name, None)
+        for property_ in self.properties.values():
+            fair = tuple(name for name in property_.fair if name in self.actions)
+            self.properties[property_.name] = replace(property_, fair=fair)
+
+    def sizes(self, chosen: Mapping[str, int] | None = None) -> dict[str, int]:
+        """The size of every index sort: the defaults, overridden by what is chosen (names compare without regard to case).
+
+        Raises UnusableInput for an unknown sort or a size below 1.
+        """
+        defaults = {name: sort.size for name, sort in self.sorts.items() if isinstance(sort, Index)}
+        known = {name.lower(): name for name in defaults}
+        for name, size in (chosen or {}).items():
+            if name.lower() not in known:
+                raise IllFormed(
+                    f"{self.name} has no index sort {name}: choose from {', '.join(defaults) or 'none'}", ("size", 0)
+                )
+            if size < 1:
+                raise IllFormed(f"{self.name}: {name}={size} leaves nothing to explore; give 1 or more", ("size", 0))
+            defaults[known[name.lower()]] = size
+        return defaults
+
+    def _sort(self, sort: "S") -> "S":
+        if sort.name in self.sorts:
+            raise IllFormed(f"{self.name} has two sorts called {sort.name}")
+        self._name(sort.name)
+        self.sorts[sort.name] = sort
+        return sort
+
+    def _variable(
+        self, name: str, domain: tuple[Sort, ...], sort: Sort, initially: Initial, *, partial: bool
+    ) -> Variable:
+        if name in self.variables:
+            raise IllFormed(f"{self.name} has two variables called {name}")
+        self._name(name)
+        if initially is UNDEFINED and not partial:
+            raise IllFormed(f"{name}: how does it begin? Give initially=..., ANY, or partial=True")
+        self.variables[name] = declare(name, domain, sort, initially, partial=partial)
+        return self.variables[name]
+
+    def _name(self, name: str) -> None:
+        if not name.isidentifier():
+            raise IllFormed(f"{name!r} is not a name: use letters, digits and underscores")
+
+    def _state(self, kind: PropertyKind, requirements: tuple[str, ...]) -> Check[F]:
+        def record(function: F) -> F:
+            return self._keep(state_property(kind, function, requirements), function)  # type: ignore[arg-type]
+
+        return record
+
+    def _keep(self, property_: Property, function: F) -> F:
+        inherited = self.base.properties.get(property_.name) if self.base else None
+        if property_.name in self.properties and self.properties[property_.name] is not inherited:
+            raise IllFormed(f"{self.name} has two properties called {property_.name}", (property_.file, property_.line))
+        self.properties[property_.name] = property_
+        return function
+
+    def _inherited(self, name: str) -> Action | None:
+        return self.base.actions.get(name) if self.base else None
+
+    def _known(self, action: Action) -> None:
+        for update in action.updates:
+            if self.variables.get(update.variable.name) is not update.variable:
+                raise IllFormed(
+                    f"{action.name} writes {update.variable.name}, which is not a variable of {self.name}",
+                    (action.file, action.line),
+                )
+
+
+S = TypeVar("S", Index, Enum)

@@ -1,0 +1,91 @@
+"""Sorts: what a value of the state can be. Every one is finite once the sizes of the index sorts are chosen."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NoReturn
+
+from flk.formal.language.errors import IllFormed
+from flk.formal.language.nodes import Constant
+
+if TYPE_CHECKING:
+    from flk.formal.language.terms import Term
+
+
+@dataclass(frozen=True)
+class Sort:
+    """A set of values, each written as an integer: false 0, true 1, a member or element by its position, an integer as itself."""
+
+    name: str
+
+    def __iter__(self) -> Iterator[NoReturn]:
+        raise IllFormed(
+            f"a loop over {self.name}: its elements are not known yet; write forall({self.name}, lambda x: ...), "
+            "exists, count, or an update with [:]"
+        )
+
+    def __contains__(self, value: object) -> NoReturn:
+        raise IllFormed(f"`in {self.name}`: a term has its sort for good; compare with == or use exists")
+
+
+@dataclass(frozen=True)
+class Boolean(Sort):
+    """True or false."""
+
+
+@dataclass(frozen=True)
+class Integers(Sort):
+    """The sort of arithmetic, without bounds: no variable has it, so that every state space is finite."""
+
+
+@dataclass(frozen=True)
+class Bounded(Sort):
+    """The integers from `low` to `high`, both included."""
+
+    low: int
+    high: int
+
+
+@dataclass(frozen=True)
+class Enum(Sort):
+    """Named members: `Phase.working`."""
+
+    members: tuple[str, ...]
+
+    def __getattr__(self, member: str) -> "Term":
+        from flk.formal.language.terms import Term
+
+        if member.startswith("__"):
+            raise AttributeError(member)
+        if member not in self.members:
+            raise IllFormed(f"{self.name} has no member {member}: choose from {', '.join(self.members)}")
+        return Term(Constant(self, self.members.index(member)))
+
+
+@dataclass(frozen=True)
+class Index(Sort):
+    """Interchangeable things, such as regions or records: `size` of them when states are explored, any number when proving.
+
+    `ordered` gives them a total order (`<`), as timestamps have; what is not ordered is symmetric.
+    """
+
+    size: int
+    ordered: bool = False
+
+
+BOOL = Boolean("Bool")
+INTEGER = Integers("Int")
+
+
+def integer(low: int, high: int) -> Bounded:
+    """The sort of the integers from `low` to `high`. Leaving it is reported, never wrapped."""
+    for bound in (low, high):
+        if isinstance(bound, bool) or not isinstance(bound, int):
+            raise IllFormed(f"an integer bound is {bound!r}: an unbounded domain cannot be explored; give two integers")
+    if low > high:
+        raise IllFormed(f"integer({low}, {high}) has no values: give the lower bound first")
+    return Bounded(f"{low}..{high}", low, high)
+
+
+def is_number(sort: Sort) -> bool:
+    """Whether the sort takes part in arithmetic."""
+    return isinstance(sort, Bounded | Integers)

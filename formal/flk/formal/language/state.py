@@ -1,0 +1,207 @@
+"""State: scalars and maps over finite sorts. Their values before a step are read; their values after it are only written."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NoReturn, TypeAlias
+
+from flk.formal.language.errors import IllFormed
+from flk.formal.language.nodes import Constant, Defined, Local, Node, Read
+from flk.formal.language.sorts import BOOL, INTEGER, Bounded, Sort, is_number
+from flk.formal.language.terms import Term, Value, bind, fits, lift, names_of
+
+
+class Free:
+    """The initial value of a variable that may begin anywhere in its sort."""
+
+    def __repr__(self) -> str:
+        return "ANY"
+
+
+class Absent:
+    """No value: what a partial variable begins with, and may be set back to."""
+
+    def __repr__(self) -> str:
+        return "UNDEFINED"
+
+
+ANY, UNDEFINED = Free(), Absent()
+Initial: TypeAlias = Term | int | bool | Free | Absent
+
+
+@dataclass(frozen=True)
+class Variable:
+    """What the state holds under one name: one value of `sort` for each value of the `domain`.
+
+    `initially` is the integer of a value, None for any, and `partial` says that values may be absent; a partial variable begins so.
+    """
+
+    name: str
+    domain: tuple[Sort, ...]
+    sort: Sort
+    initially: int | None
+    partial: bool
+
+
+Index_: TypeAlias = Term | int | slice
+
+
+class Scalar(Term):
+    """A variable of one value: read it by its name, write it by `x.next = ...`."""
+
+    __slots__ = ("variable",)
+
+    def __init__(self, variable: Variable) -> None:
+        super().__init__(Read(variable, ()))
+        self.variable = variable
+
+    @property
+    def next(self) -> NoReturn:  # noqa: A003 (it is what the language calls it)
+        """The value after the step: it can only be assigned. Reading it raises IllFormed."""
+        raise _reads_next(self.variable.name)
+
+    @next.setter
+    def next(self, value: "Value | Absent") -> None:  # noqa: A003
+        _write(self.variable, (), value)
+
+    def defined(self) -> Term:
+        """Whether a partial variable has a value now."""
+        return _defined(self.variable, ())
+
+
+class Map:
+    """A variable of many values: read `m[i, j]`, write `m.next[i, j] = ...`; `:` in place of an index writes at all of them."""
+
+    __slots__ = ("variable",)
+
+    def __init__(self, variable: Variable) -> None:
+        self.variable = variable
+
+    def __getitem__(self, key: Value | tuple[Value, ...]) -> Term:
+        return Term(Read(self.variable, _indices(self.variable, key)))
+
+    def defined(self, *key: Value) -> Term:
+        """Whether a partial map has a value there."""
+        return _defined(self.variable, _indices(self.variable, key))
+
+    @property
+    def next(self) -> "Next":
+        """The values after the step, to be assigned."""
+        return Next(self.variable)
+
+    def __bool__(self) -> NoReturn:
+        raise IllFormed(
+            f"{self.variable.name} is a map and has no truth: read it at an index, {self.variable.name}[...]"
+        )
+
+    def __iter__(self) -> NoReturn:
+        raise IllFormed(f"a loop over {self.variable.name}: write forall, exists or count over its index sort")
+
+    __contains__ = __iter__
+
+
+@dataclass(frozen=True)
+class Next:
+    """Where a map's values after the step are written."""
+
+    variable: Variable
+
+    def __getitem__(self, key: object) -> NoReturn:
+        raise _reads_next(self.variable.name)
+
+    def __setitem__(
+        self, key: Index_ | tuple[Index_, ...], value: "Value | Absent | Callable[..., Value | Absent]"
+    ) -> None:
+        parts = key if isinstance(key, tuple) else (key,)
+        name, domain = self.variable.name, self.variable.domain
+        if len(parts) != len(domain):
+            raise IllFormed(f"{name}.next takes {len(domain)} indices ({_names(domain)}), not {len(parts)}")
+        binders: list[Local] = []
+        slices = [sort for part, sort in zip(parts, domain, strict=True) if isinstance(part, slice)]
+        named = callable(value) and not isinstance(value, Term | Absent)
+        names = names_of(value, len(slices), f"{name}.next[:]") if named and callable(value) else ("i",) * len(slices)
+        indices: list[Node] = []
+        for part, sort in zip(parts, domain, strict=True):
+            if isinstance(part, slice):
+                binders.append(bind(sort, names[len(binders)]))
+                indices.append(binders[-1])
+            else:
+                indices.append(_index(self.variable, part, sort))
+        wanted = value(*map(Term, binders)) if named and callable(value) else value
+        _write(self.variable, tuple(indices), wanted, tuple(binders))
+
+
+def declare(name: str, domain: tuple[Sort, ...], sort: Sort, initially: Initial, *, partial: bool) -> Variable:
+    """A variable, once its parts are known to make sense. Raises IllFormed, naming it, if they do not."""
+    for each in (*domain, sort):
+        if not isinstance(each, Sort):
+            raise IllFormed(f"{name}: {each!r} is not a sort; write BOOL, integer(low, high), an enum or an index sort")
+        if each is INTEGER:
+            raise IllFormed(f"{name}: an unbounded domain; write integer(low, high)")
+    if partial and initially is not UNDEFINED:
+        raise IllFormed(f"{name}: a partial variable begins undefined; leave `initially` out")
+    return Variable(name, domain, sort, _initial(name, sort, initially), partial)
+
+
+def _initial(name: str, sort: Sort, initially: Initial) -> int | None:
+    if isinstance(initially, Free):
+        return None
+    if isinstance(initially, Absent):
+        return None
+    term = lift(initially)
+    if not isinstance(term.node, Constant) or not fits(term, sort):
+        raise IllFormed(f"{name}: its initial value {term!r} is not a constant of sort {sort.name}; give one, or ANY")
+    value = term.node.value
+    if isinstance(sort, Bounded) and not sort.low <= value <= sort.high:
+        raise IllFormed(f"{name}: its initial value {value} is outside {sort.name}")
+    return value
+
+
+def _indices(variable: Variable, key: object) -> tuple[Node, ...]:
+    parts = key if isinstance(key, tuple) else (key,)
+    if len(parts) != len(variable.domain):
+        raise IllFormed(
+            f"{variable.name} takes {len(variable.domain)} indices ({_names(variable.domain)}), not {len(parts)}"
+        )
+    return tuple(_index(variable, part, sort) for part, sort in zip(parts, variable.domain, strict=True))
+
+
+def _index(variable: Variable, part: object, sort: Sort) -> Node:
+    if isinstance(part, slice):
+        raise IllFormed(f"{variable.name}[:] is read: write forall, exists or count over {sort.name}")
+    term = lift(part)
+    if not fits(term, sort):
+        raise IllFormed(f"{variable.name} is indexed by {sort.name}, and {term!r} is of sort {term.sort.name}")
+    return term.node
+
+
+def _defined(variable: Variable, indices: tuple[Node, ...]) -> Term:
+    if not variable.partial:
+        raise IllFormed(f"{variable.name} is always defined: leave the question out, or declare it partial=True")
+    return Term(Defined(BOOL, variable, indices))
+
+
+def _write(variable: Variable, indices: tuple[Node, ...], value: object, binders: tuple[Local, ...] = ()) -> None:
+    from flk.formal.language.action import Update, recording
+
+    if isinstance(value, Absent):
+        if not variable.partial:
+            raise IllFormed(f"{variable.name} cannot become undefined: declare it partial=True")
+        recording(f"{variable.name}.next").updates.append(Update(variable, indices, binders, None))
+        return
+    term = lift(value)
+    if not fits(term, variable.sort):
+        raise IllFormed(f"{variable.name} is of sort {variable.sort.name}, and {term!r} of {term.sort.name}")
+    recording(f"{variable.name}.next").updates.append(Update(variable, indices, binders, term.node))
+
+
+def _reads_next(name: str) -> IllFormed:
+    return IllFormed(
+        f"{name}.next is read: the state after the step can only be assigned; guard with {name} as it is before"
+    )
+
+
+def _names(domain: tuple[Sort, ...]) -> str:
+    return ", ".join(sort.name for sort in domain) or "none"
+
+
+__all__ = ["ANY", "BOOL", "UNDEFINED", "Absent", "Free", "Map", "Next", "Scalar", "Variable", "declare", "is_number"]
