@@ -1,4 +1,4 @@
-"""The meaning of a protocol: expressions, guards and updates evaluated as they are written. Every other engine must agree with this one."""
+"""The meaning of a protocol: expressions, guards and updates evaluated as they are written. Every engine must agree with it."""
 
 from collections.abc import Iterator, Mapping
 from itertools import product
@@ -28,7 +28,7 @@ from flk.formal.language.state import Variable
 from flk.formal.language.text import show, text, text_of_update
 
 
-class Fault(Exception):  # noqa: N818 (it is a finding about the protocol)
+class Fault(Exception):
     """Something without meaning happened: a value read where undefined, or one that leaves its bounds."""
 
 
@@ -79,7 +79,7 @@ class Interpreter:
             raise Fault(f"{instance}: {fault}") from None
         return tuple(written.get(position, code) for position, code in enumerate(state))
 
-    def evaluate(self, node: Node, state: State, locals_: Mapping[str, int]) -> int:
+    def evaluate(self, node: Node, state: State, locals_: Mapping[str, int]) -> int:  # noqa: C901 (a case for each node)
         """The value of an expression. Raises Fault where it has none."""
         match node:
             case Constant(_, value):
@@ -104,7 +104,7 @@ class Interpreter:
             case Quantified(_, quantifier, local, body):
                 values = self.schema.values(local.sort)
                 truths = (self.evaluate(body, state, {**locals_, local.name: value}) for value in values)
-                return {Quantifier.FORALL: all, Quantifier.EXISTS: any, Quantifier.COUNT: sum}[quantifier](truths)
+                return _take(quantifier, truths)
 
     def _arguments(self, instance: Instance) -> dict[str, int]:
         return {p.name: value for p, value in zip(instance.action.parameters, instance.arguments, strict=True)}
@@ -158,6 +158,16 @@ def calculate(operator: Operator, left: int, right: int) -> int:
             return left // right
         case Operator.REMAINDER:
             return left % right
+
+
+def _take(quantifier: Quantifier, truths: Iterator[int]) -> int:
+    match quantifier:
+        case Quantifier.FORALL:
+            return all(truths)
+        case Quantifier.EXISTS:
+            return any(truths)
+        case Quantifier.COUNT:
+            return sum(truths)
 
 
 def _compare(relation: Relation, left: int, right: int) -> bool:

@@ -93,12 +93,12 @@ class Schema:
     @cached_property
     def cells(self) -> tuple[Cell, ...]:
         """All values of all variables, in the order of declaration, the last index running fastest."""
-        cells = []
-        for variable in self.protocol.variables.values():
-            values = self.values(variable.sort)
-            for key in product(*map(self.values, variable.domain)):
-                cells.append(Cell(variable, key, values.start, len(values) + variable.partial))
-        return tuple(cells)
+        return tuple(cell for variable in self.protocol.variables.values() for cell in self._cells_of(variable))
+
+    def _cells_of(self, variable: Variable) -> Iterator[Cell]:
+        values = self.values(variable.sort)
+        for key in product(*map(self.values, variable.domain)):
+            yield Cell(variable, key, values.start, len(values) + variable.partial)
 
     @cached_property
     def _starts(self) -> dict[str, int]:

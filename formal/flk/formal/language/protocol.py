@@ -13,8 +13,8 @@ from flk.formal.language.state import UNDEFINED, Initial, Map, Scalar, Variable,
 from flk.formal.language.terms import Value, numbering, truth
 
 B = TypeVar("B", bound=Body)
-F = TypeVar("F", bound=Callable[[], object])
-Check: TypeAlias = Callable[[F], F]
+StateClaim: TypeAlias = Callable[[], Value]
+ProgressClaim: TypeAlias = Callable[[], tuple[Value, Value]]
 
 
 class Protocol:
@@ -88,31 +88,32 @@ class Protocol:
 
         return record
 
-    def always(self, *requirements: str) -> Check[F]:
+    def always(self, *requirements: str) -> Callable[[StateClaim], StateClaim]:
         """Decorator: every reachable state satisfies the returned condition."""
         return self._state(PropertyKind.ALWAYS, requirements)
 
-    def lemma(self, *requirements: str) -> Check[F]:
+    def lemma(self, *requirements: str) -> Callable[[StateClaim], StateClaim]:
         """Decorator: like `always`, but there for the sake of proofs."""
         return self._state(PropertyKind.LEMMA, requirements)
 
-    def never(self, *requirements: str) -> Check[F]:
+    def never(self, *requirements: str) -> Callable[[StateClaim], StateClaim]:
         """Decorator: no reachable state satisfies the returned condition."""
         return self._state(PropertyKind.NEVER, requirements)
 
-    def reachable(self, *requirements: str) -> Check[F]:
+    def reachable(self, *requirements: str) -> Callable[[StateClaim], StateClaim]:
         """Decorator: some reachable state satisfies the returned condition, so that nothing else holds vacuously."""
         return self._state(PropertyKind.REACHABLE, requirements)
 
-    def leads_to(self, *requirements: str, fair: tuple[str, ...]) -> Check[F]:
+    def leads_to(self, *requirements: str, fair: tuple[str, ...]) -> Callable[[ProgressClaim], ProgressClaim]:
         """Decorator: after each state of the premise comes one of the conclusion, if the named actions are weakly fair."""
 
-        def record(function: F) -> F:
-            property_ = progress_property(function, requirements, fair)  # type: ignore[arg-type]  # decorated functions vary
+        def record(function: ProgressClaim) -> ProgressClaim:
+            property_ = progress_property(function, requirements, fair)
             for name in fair:
                 if name not in self.actions:
                     raise IllFormed(f"{property_.name}: no action is called {name}: define actions before properties")
-            return self._keep(property_, function)
+            self._keep(property_)
+            return function
 
         return record
 
@@ -175,18 +176,18 @@ class Protocol:
         if not name.isidentifier():
             raise IllFormed(f"{name!r} is not a name: use letters, digits and underscores")
 
-    def _state(self, kind: PropertyKind, requirements: tuple[str, ...]) -> Check[F]:
-        def record(function: F) -> F:
-            return self._keep(state_property(kind, function, requirements), function)  # type: ignore[arg-type]
+    def _state(self, kind: PropertyKind, requirements: tuple[str, ...]) -> Callable[[StateClaim], StateClaim]:
+        def record(function: StateClaim) -> StateClaim:
+            self._keep(state_property(kind, function, requirements))
+            return function
 
         return record
 
-    def _keep(self, property_: Property, function: F) -> F:
+    def _keep(self, property_: Property) -> None:
         inherited = self.base.properties.get(property_.name) if self.base else None
         if property_.name in self.properties and self.properties[property_.name] is not inherited:
             raise IllFormed(f"{self.name} has two properties called {property_.name}", (property_.file, property_.line))
         self.properties[property_.name] = property_
-        return function
 
     def _inherited(self, name: str) -> Action | None:
         return self.base.actions.get(name) if self.base else None

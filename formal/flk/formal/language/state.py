@@ -55,12 +55,12 @@ class Scalar(Term):
         self.variable = variable
 
     @property
-    def next(self) -> NoReturn:  # noqa: A003 (it is what the language calls it)
+    def next(self) -> NoReturn:
         """The value after the step: it can only be assigned. Reading it raises IllFormed."""
         raise _reads_next(self.variable.name)
 
-    @next.setter
-    def next(self, value: "Value | Absent") -> None:  # noqa: A003
+    @next.setter  # noqa: A003 (it is what the language calls it)
+    def next(self, value: "Value | Absent") -> None:
         _write(self.variable, (), value)
 
     def defined(self) -> Term:
@@ -76,10 +76,10 @@ class Map:
     def __init__(self, variable: Variable) -> None:
         self.variable = variable
 
-    def __getitem__(self, key: Value | tuple[Value, ...]) -> Term:
+    def __getitem__(self, key: "Value | tuple[Value, ...]") -> Term:
         return Term(Read(self.variable, _indices(self.variable, key)))
 
-    def defined(self, *key: Value) -> Term:
+    def defined(self, *key: "Value") -> Term:
         """Whether a partial map has a value there."""
         return _defined(self.variable, _indices(self.variable, key))
 

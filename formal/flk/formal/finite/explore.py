@@ -1,0 +1,175 @@
+"""Exploring a protocol: every reachable state, a verdict for each property, and the shortest way to each that fails."""
+
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
+from time import perf_counter
+
+import msgspec
+
+from flk.formal.finite.ground import Ground
+from flk.formal.finite.interpreter import Fault, Interpreter
+from flk.formal.finite.schema import Instance, Schema, State
+from flk.formal.finite.search import Engine, Hit, Options, Search, violates
+from flk.formal.finite.symmetry import Symmetry
+from flk.formal.language.properties import Property, PropertyKind
+from flk.formal.language.protocol import Protocol
+
+
+class Verdict(StrEnum):
+    """Of a property, at the sizes explored. What a search that was cut short has not seen is undecided."""
+
+    HOLDS = "holds"
+    VIOLATED = "violated"
+    UNDECIDED = "undecided"
+
+
+class Move(msgspec.Struct, frozen=True):
+    """One step of a path: the instance as it is written, and the state after it; the first has no instance."""
+
+    action: str
+    arguments: tuple[int, ...]
+    shown: str
+    state: State
+
+
+class Path(msgspec.Struct, frozen=True):
+    """A way through the states from an initial one. `loop` is the position that a lasso's last state goes back to."""
+
+    moves: tuple[Move, ...]
+    loop: int | None = None
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """What exploration says of a property. `path` is a shortest counterexample, or, for `reachable`, a shortest witness."""
+
+    property: str
+    kind: PropertyKind
+    verdict: Verdict
+    path: Path | None = None
+    note: str = ""
+
+
+class Exploration(msgspec.Struct, frozen=True):
+    """A protocol at some sizes, explored."""
+
+    protocol: str
+    sizes: dict[str, int]
+    engine: str
+    bits: int
+    symmetric: bool
+    states: int
+    transitions: int
+    depth: int
+    layers: tuple[int, ...]
+    hashes: tuple[int, ...]
+    complete: bool
+    seconds: float
+    findings: tuple[Finding, ...]
+    fault: Finding | None = None
+
+    @property
+    def verdict(self) -> Verdict:
+        """VIOLATED if anything is, HOLDS only if everything does."""
+        verdicts = {finding.verdict for finding in self.findings}
+        if self.fault or Verdict.VIOLATED in verdicts:
+            return Verdict.VIOLATED
+        return Verdict.UNDECIDED if Verdict.UNDECIDED in verdicts else Verdict.HOLDS
+
+
+def explore(
+    protocol: Protocol,
+    engine: Engine,
+    name: str,
+    sizes: Mapping[str, int] | None = None,
+    options: Options | None = None,
+) -> Exploration:
+    """Explore with an engine that is called `name`. Raises UnusableInput for sizes that the protocol does not have."""
+    options = options or Options()
+    schema = Schema.of(protocol, sizes)
+    started = perf_counter()
+    search = engine(Ground(schema), options)
+    seconds = perf_counter() - started
+    route = Router(schema, search, symmetric=options.symmetry)
+    findings = tuple(_judge(property_, search, route) for property_ in protocol.properties.values())
+    return Exploration(
+        protocol.name,
+        schema.size_of,
+        name,
+        schema.bits,
+        options.symmetry,
+        sum(search.layers),
+        search.transitions,
+        len(search.layers) - 1,
+        tuple(search.layers),
+        tuple(search.hashes),
+        search.complete,
+        seconds,
+        findings,
+        _fault(search, route, schema),
+    )
+
+
+class Router:
+    """Finds the shortest path to a state: back through the layers, always to the least predecessor, then forth again."""
+
+    def __init__(self, schema: Schema, search: Search, *, symmetric: bool) -> None:
+        self.interpreter = Interpreter(schema)
+        self.symmetry = Symmetry.of(schema, wanted=symmetric)
+        self.search = search
+
+    def path(self, hit: Hit) -> Path:
+        """The path to a hit, which every engine finds alike."""
+        chain = [hit.state]
+        for depth in range(hit.depth - 1, -1, -1):
+            chain.append(self.search.predecessor(depth, chain[-1]))
+        chain.reverse()
+        state = next(s for s in self.interpreter.initial_states() if self.symmetry.canonical(s) == chain[0])
+        moves = [Move("", (), "", state)]
+        for goal in chain[1:]:
+            instance, state = self._step(state, goal)
+            moves.append(Move(instance.action.name, instance.arguments, str(instance), state))
+        return Path(tuple(moves))
+
+    def _step(self, state: State, goal: State) -> tuple[Instance, State]:
+        """The first instance that leads to the goal or, under symmetry, to an image of it."""
+        for step in self.interpreter.steps(state):
+            if self.symmetry.canonical(step.after) == goal:
+                return step.instance, step.after
+        raise LookupError("a state of the search has no step to its successor: the engine and the interpreter differ")
+
+
+def _judge(property_: Property, search: Search, route: Router) -> Finding:
+    hit = search.hits.get(property_.name)
+    path = route.path(hit) if hit and property_.kind is not PropertyKind.LEADS_TO else None
+    return Finding(property_.name, property_.kind, _verdict(property_.kind, search, seen=hit is not None), path)
+
+
+def _verdict(kind: PropertyKind, search: Search, *, seen: bool) -> Verdict:
+    """Of a property of states; progress is judged by `finite.liveness`."""
+    unseen = Verdict.HOLDS if search.complete else Verdict.UNDECIDED
+    if kind is PropertyKind.LEADS_TO:
+        return Verdict.UNDECIDED if seen else unseen
+    if kind is PropertyKind.REACHABLE:
+        missing = Verdict.VIOLATED if search.complete else Verdict.UNDECIDED
+        return Verdict.HOLDS if seen else missing
+    return Verdict.VIOLATED if seen and violates(kind) else unseen
+
+
+def _fault(search: Search, route: Router, schema: Schema) -> Finding | None:
+    if search.fault is None:
+        return None
+    path = route.path(search.fault)
+    note = _explain(route.interpreter, path.moves[-1].state, schema.protocol.properties.values())
+    return Finding("", PropertyKind.ALWAYS, Verdict.VIOLATED, path, note)
+
+
+def _explain(interpreter: Interpreter, state: State, properties: Iterable[Property]) -> str:
+    try:
+        for property_ in properties:
+            interpreter.evaluate(property_.condition, state, {})
+            if property_.conclusion is not None:
+                interpreter.evaluate(property_.conclusion, state, {})
+        list(interpreter.steps(state))
+    except Fault as fault:
+        return str(fault)
+    raise LookupError("an engine reported a fault that the interpreter does not see")

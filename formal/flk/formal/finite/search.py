@@ -1,0 +1,76 @@
+"""What every explicit-state engine is asked and answers."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol, TypeAlias
+
+from flk.formal.finite.expression import Expression
+from flk.formal.finite.ground import Ground, GroundProperty
+from flk.formal.finite.schema import State
+from flk.formal.language.properties import PropertyKind
+
+OnLayer: TypeAlias = Callable[[int, int], None]
+"""Told after each layer: its depth, and how many states there are so far."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to search. `stop`: end with the first layer that violates a property. `symmetry`: keep one state of each orbit."""
+
+    symmetry: bool = False
+    stop: bool = False
+    max_states: int | None = None
+    threads: int = 2
+    on_layer: OnLayer = field(default=lambda *_: None)
+
+
+class Hit(NamedTuple):
+    """The least state of the first layer in which something was seen."""
+
+    depth: int
+    state: State
+
+
+class Search(Protocol):
+    """A breadth-first search that has ended.
+
+    `layers` counts the distinct states at each depth and `hashes` sums their fingerprints modulo 2^64; `transitions` counts the
+    instances that can happen, over all expanded states. `complete` is false if a limit or a stop cut the search short. `hits` says
+    for each property where its target was first seen; `fault` where something was undefined, which ends the search.
+    """
+
+    layers: Sequence[int]
+    hashes: Sequence[int]
+    transitions: int
+    complete: bool
+    hits: Mapping[str, Hit]
+    fault: Hit | None
+
+    def predecessor(self, depth: int, state: State) -> State:
+        """The least state at `depth` that a step leads from to `state`, up to symmetry if that was asked for."""
+
+    def states(self, depth: int) -> Sequence[State]:
+        """All states of a layer, in ascending order."""
+
+
+Engine: TypeAlias = Callable[[Ground, Options], Search]
+
+
+def target(ground: Ground, property_: GroundProperty) -> Expression:
+    """What a search looks for: a state that violates an invariant, or that something is said to reach or never to reach.
+
+    For `leads_to`, a state of the premise that is not one of the conclusion.
+    """
+    b = ground.build
+    match property_.property.kind:
+        case PropertyKind.ALWAYS | PropertyKind.LEMMA:
+            return b.negation(property_.condition)
+        case PropertyKind.NEVER | PropertyKind.REACHABLE:
+            return property_.condition
+        case PropertyKind.LEADS_TO:
+            return b.conjunction([property_.condition, b.negation(property_.conclusion)])
+
+
+def violates(kind: PropertyKind) -> bool:
+    """Whether reaching the target refutes a property of that kind."""
+    return kind in {PropertyKind.ALWAYS, PropertyKind.LEMMA, PropertyKind.NEVER}
