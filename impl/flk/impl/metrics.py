@@ -44,6 +44,7 @@ class Metrics:
         self.claim_seconds = self._histogram("flk_store_seconds", "claim")
         self.merge_seconds = self._histogram("flk_store_seconds", "merge")
         self.supersessions = self._counter("flk_supersessions_total")
+        self.segments_shipped = self._counter("flk_segments_shipped_total")
         self._signature_errors = self._counter("flk_signature_errors_total")
         self._dedup_hits = self._counter("flk_dedup_hits_total")
         self._equivocations = self._counter("flk_equivocations_total")
@@ -56,6 +57,22 @@ class Metrics:
         """Ask these two for the gauges at every scrape."""
         self._gauge("flk_in_flight").set_function(in_flight)
         self._gauge("flk_ready").set_function(ready)
+
+    def segments_replayed(self, source: str) -> Counter:
+        """Segments of a peer that were merged."""
+        return self._counter("flk_segments_replayed_total", source)
+
+    def crr_errors(self, stage: str, source: str) -> Counter:
+        """Passes of a stage that did not go to the end."""
+        return self._counter("flk_crr_errors_total", stage, source)
+
+    def clock_ahead(self, source: str) -> Counter:
+        """Timestamps of a peer that ran too far ahead."""
+        return self._counter("flk_clock_ahead_total", source)
+
+    def watch_lag(self, stage: str, source: str, lag: Callable[[], float]) -> None:
+        """Ask this for the seconds that a stage lags, at every scrape."""
+        self._gauge("flk_crr_lag_seconds", stage, source).set_function(lag)
 
     def claimed(self, claims: Iterable[Claim], stored: Iterable[Entry]) -> None:
         """Claims met the store: each was a first write, a duplicate, or equivocation (DUP-1, DUP-2, DUP-3)."""

@@ -1,4 +1,4 @@
-"""A node on real parts: how each effect is performed on the file log and the SQLite store."""
+"""A node on real parts: how each effect is performed on the file log, the SQLite store and the object store."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import structlog
 
 from flk.impl.metrics import Metrics
+from flk.impl.objects import Objects
 from flk.impl.store import SqliteStore
 from flk.impl.wal import Commit, FileDisk
 from flk.model.admission import admit, require_level, unavailable
@@ -17,11 +18,13 @@ from flk.model.effects import (
     CountEntries,
     Effect,
     Fetch,
+    GetObject,
     ListObjects,
     Mark,
     Marked,
     Merge,
     Observe,
+    PutObject,
     ReadSegment,
     Resume,
     Salvage,
@@ -47,14 +50,20 @@ class Staged(NamedTuple):
 
 
 class RealNode:
-    """Performs effects. One caller at a time; `Admit` alone may be asked at any moment.
+    """Performs effects. One caller at a time, but that `Admit` and those on objects may be asked for at any moment, by any thread.
 
-    A node begins behind its log and admits nothing until `recover` has run (WAL-5). It has no object store yet: it lists
-    no objects, and knows no region but its own.
+    A node begins behind its log and admits nothing until `recover` has run (WAL-5). Without an object store it is alone: it
+    finds no objects, and ships none. It knows the entries of no region but its own.
     """
 
     def __init__(
-        self, disk: FileDisk, store: SqliteStore, metrics: Metrics | None = None, now: Callable[[], float] = time.time
+        self,
+        disk: FileDisk,
+        store: SqliteStore,
+        metrics: Metrics | None = None,
+        now: Callable[[], float] = time.time,
+        *,
+        objects: Objects | None = None,
     ) -> None:
         self.disk = disk
         self.store = store
@@ -76,10 +85,10 @@ class RealNode:
             Observe: self._observe,
             Mark: lambda e: store.mark(e.name, e.value),
             Marked: lambda e: store.marked(e.name),
-            ListObjects: lambda _: (),
             CountEntries: lambda e: self._of(e.region).count(),
             SampleKeys: lambda e: self._of(e.region).sample(e.size),
             Fetch: lambda e: self._of(e.region).fetch(e.keys),
+            **_performers(objects),
         }
         self._alone: dict[type[Effect[Any]], Callable[[Any], Any]] = {Append: self._append_one, Store: self._claim_one}
 
@@ -169,3 +178,14 @@ class RealNode:
         if region != self.disk.region:
             raise unavailable(f"region {region} is not known here")
         return self.store
+
+
+def _performers(objects: Objects | None) -> dict[type[Effect[Any]], Callable[[Any], Any]]:
+    """How effects on objects are performed; where there is no object store, none are found."""
+    if objects is None:
+        return {ListObjects: lambda _: ()}
+    return {
+        PutObject: lambda e: objects.put(e.name, e.content),
+        GetObject: lambda e: objects.get(e.name),
+        ListObjects: lambda e: objects.names(e.prefix, e.after),
+    }

@@ -5,10 +5,12 @@ durable together (WAL-7), then lets each run on, in log order, to its Store; the
 order (DUP-6), and lets each run on to its reply. What arrives meanwhile is the next batch. Every other effect is performed at once.
 
 Between batches nothing is in flight in log or store: then segments are sealed (WAL-6), and a node behind its log catches up.
+
+Programs that run aside (`flk.impl.aside`) take turns with the batches.
 """
 
 import asyncio
-import itertools
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,17 +19,20 @@ from typing import Any, Generic, TypeVar
 
 import structlog
 
+from flk.impl.aside import Aside
 from flk.impl.node import RealNode
-from flk.impl.trace import Trace
+from flk.impl.trace import Run, Runs, Untraced
+from flk.impl.turns import Turns
 from flk.impl.wal import LogFailed
 from flk.model.admission import unavailable
 from flk.model.effects import INBOX, Append, Effect, Program, Store
 from flk.model.entry import Entry
+from flk.model.frames import CorruptSegment
 from flk.model.hlc import Timestamp
 from flk.model.programs.recover import Recovery
 from flk.model.programs.rotate import rotate
 from flk.model.refusal import Refused, Unavailable
-from flk.model.runtime import Perform, run
+from flk.model.runtime import run
 
 R = TypeVar("R")
 
@@ -40,12 +45,12 @@ log = structlog.get_logger()
 class _Waiting(Generic[R]):
     """A program, the effect at which it waits, and whom to tell how it ended."""
 
-    __slots__ = ("done", "effect", "failed", "number", "program")
+    __slots__ = ("done", "effect", "failed", "program", "run")
 
     def __init__(
-        self, number: int, program: Program[R], done: Callable[[R], None], failed: Callable[[Exception], None]
+        self, run: Run, program: Program[R], done: Callable[[R], None], failed: Callable[[Exception], None]
     ) -> None:
-        self.number = number
+        self.run = run
         self.program = program
         self.done = done
         self.failed = failed
@@ -65,32 +70,48 @@ class Runtime:
         recover: Callable[[], Program[Recovery]],
         *,
         in_thread: bool = True,
-        trace: Trace | None = None,
+        trace: Untraced | None = None,
     ) -> None:
         self.node = node
         self._recover = recover
         self._in_thread = in_thread
-        self._trace = trace
+        self._trace = trace or Untraced()
         self._queues: dict[type[Effect[Any]], deque[_Waiting[Any]]] = {Append: deque(), Store: deque()}
         self._groups: dict[type[Effect[Any]], Callable[[Any], Awaitable[Sequence[Any]]]] = {
             Append: self._append,
             Store: self._claim,
         }
-        self._numbers = itertools.count(1)
+        self._runs = Runs()
         self._thread = ThreadPoolExecutor(1, "log")
         self._wake = asyncio.Event()
+        self._turns = Turns(failed=self._wake.set)
+        self.aside = Aside(node.perform, self._turns, self._thread, self._runs, self._trace)
         self._stopping = False
 
     def perform(self, program: Program[R]) -> R:
-        """Run one program to its end, alone. Not while `serve` runs."""
-        return run(program, self._performer(next(self._numbers)))
+        """Run one program to its end, alone. Not while `serve` runs. Raises what the program raises."""
+        number = self._runs.begin(program)
+        try:
+            result = run(program, self._trace.around(self.node.perform, number))
+        except Exception as error:
+            self._trace.end(number, error)
+            raise
+        self._trace.end(number, result)
+        return result
+
+    def recover(self) -> Recovery:
+        """Bring the store level with the log, alone (WAL-5). Raises Unavailable or CorruptSegment: then the node stays behind."""
+        recovery = self.perform(self._recover())
+        self.node.metrics.recovered_frames.inc(recovery.frames)
+        self.node.metrics.wal_damage.inc(sum(len(repair.damage) for repair in recovery.repairs))
+        return recovery
 
     def begin(self, program: Program[R], done: Callable[[R], None], failed: Callable[[Exception], None]) -> None:
         """Begin a program. It takes part in the next batch, unless it ends before it has to wait.
 
         `done` is called with its result, `failed` with an exception that is no refusal.
         """
-        waiting = _Waiting(next(self._numbers), program, done, failed)
+        waiting = _Waiting(self._runs.begin(program), program, done, failed)
         if self._advance(waiting, program.send, None):
             self.node.in_flight += 1
             self._wake.set()
@@ -109,18 +130,22 @@ class Runtime:
                 await self._wake.wait()
                 self._wake.clear()
                 while self._queues[Append]:
-                    await self._batch()
-                    await self._rotate_if_full()
-                await self._chores()
+                    async with self._turns.alone():
+                        await self._batch()
+                        await self._rotate_if_full()
+                async with self._turns.alone():
+                    await self._chores()
         except LogFailed as failure:
             self._refuse_all(failure)
             raise
         finally:
             tick.cancel()
+            self._turns.end()
             self._thread.shutdown()
+            self.aside.close()
 
     def stop(self) -> None:
-        """Let `serve` return when all that has begun is answered."""
+        """Let `serve` return when all that has begun is answered. What runs aside is to be cancelled by who began it."""
         self._stopping = True
         self._wake.set()
 
@@ -133,29 +158,28 @@ class Runtime:
 
     async def _step(self, group: Sequence[_Waiting[Any]], perform: Callable[[Any], Awaitable[Sequence[Any]]]) -> None:
         """Perform the effects at which a group waits, and let each program run on before the next does."""
+        began = time.time_ns()
         try:
             results = await perform([waiting.effect for waiting in group])
         except Refused as refusal:
-            self._refuse(group, refusal)
+            self._refuse(group, refusal, began)
         except LogFailed as failure:
-            self._refuse(group, unavailable(str(failure)))
+            self._refuse(group, unavailable(str(failure)), began)
             raise
         else:
             for waiting, result in zip(group, results, strict=True):
-                if self._trace is not None:
-                    self._trace.record(waiting.number, waiting.effect, result)
+                self._trace.record(waiting.run, waiting.effect, began, result)
                 self._run_on(waiting, waiting.program.send, result)
 
-    def _refuse(self, group: Sequence[_Waiting[Any]], refusal: Refused) -> None:
+    def _refuse(self, group: Sequence[_Waiting[Any]], refusal: Refused, began: int) -> None:
         for waiting in group:
-            if self._trace is not None:
-                self._trace.record(waiting.number, waiting.effect, refusal)
+            self._trace.record(waiting.run, waiting.effect, began, refusal)
             self._run_on(waiting, waiting.program.throw, refusal)
 
     def _refuse_all(self, failure: LogFailed) -> None:
         self.node.behind = True  # until the process has ended: what the log holds is known at its next start
         for queue in self._queues.values():
-            self._refuse(tuple(queue), unavailable(str(failure)))
+            self._refuse(tuple(queue), unavailable(str(failure)), time.time_ns())
 
     def _run_on(self, waiting: _Waiting[Any], step: Callable[[Any], Effect[Any]], value: object) -> None:
         if not self._advance(waiting, step, value):
@@ -167,23 +191,22 @@ class Runtime:
             effect = step(value)
             while type(effect) not in self._queues:
                 try:
-                    result = self._performer(waiting.number)(effect)
+                    result = self._trace.around(self.node.perform, waiting.run)(effect)
                 except Refused as refusal:
                     effect = waiting.program.throw(refusal)
                 else:
                     effect = waiting.program.send(result)
         except StopIteration as stop:
+            self._trace.end(waiting.run, stop.value)
             waiting.done(stop.value)
             return False
         except Exception as error:  # noqa: BLE001  (whatever a program raises belongs to whoever began it)
+            self._trace.end(waiting.run, error)
             waiting.failed(error)
             return False
         waiting.effect = effect
         self._queues[type(effect)].append(waiting)
         return True
-
-    def _performer(self, program: int) -> Perform:
-        return self.node.perform if self._trace is None else self._trace.around(self.node.perform, program)
 
     async def _append(self, effects: Sequence[Append]) -> list[Timestamp]:
         try:
@@ -218,8 +241,10 @@ class Runtime:
     async def _chores(self) -> None:
         try:
             if self.node.behind:
-                recovery = await self._off_loop(partial(self.perform, self._recover()))
+                recovery = await self._off_loop(self.recover)
                 log.info("caught_up", frames=recovery.frames, claims=recovery.claims)
             self.node.store.flush_behind()
         except Unavailable as refusal:
             log.warning("store.unavailable", reason=refusal.detail)
+        except CorruptSegment as error:
+            log.error("recovery.corrupt_segment", reason=str(error))  # noqa: TRY400  (the message names segment and offset)

@@ -27,6 +27,8 @@ from flk.spec.errors import UnusableInput
 
 GROWTH = 1 << 20  # bytes of zeros laid ahead at a time: a millisecond of writing, once in a thousand frames
 _SUFFIX = ".wal"
+_FIRST_BYTES = 8192
+_IDENTITY = "identity"
 _SEAL_BYTES = len(seal(b""))
 
 
@@ -56,6 +58,11 @@ class Commit:
     def __call__(self) -> None:
         """Write and synchronise. Raises LogFailed; raises Unavailable, with nothing written, if the disk is full."""
         self.segment.write(self.content)
+
+
+def is_new(directory: Path) -> bool:
+    """Whether no disk was ever begun in the directory."""
+    return not (directory / _IDENTITY).exists()
 
 
 class FileDisk:
@@ -125,6 +132,18 @@ class FileDisk:
         """Whether the open segment has reached its limit and should be sealed (WAL-2)."""
         names = self.names(log)
         return bool(names) and names[-1] in self._writing and self._writing[names[-1]].end >= self._max_segment_bytes
+
+    def begins(self, name: str) -> Timestamp | None:
+        """The timestamp of a segment's first frame, None if it has none."""
+        with self.path(name).open("rb") as file:
+            for size in (
+                _FIRST_BYTES,
+                2 * CONSTANTS.wal.max_frame_bytes,
+            ):  # mostly, and with a frame of the greatest size
+                file.seek(0)
+                if frames := scan(file.read(size)).frames:
+                    return frames[0].timestamp
+        return None
 
     def has_room(self) -> bool:
         """Whether the file system has space for the log to grow."""
@@ -245,10 +264,13 @@ class _Segment:
         self.end = end
 
     def seal(self) -> None:
-        """End the file with a seal frame and nothing after it."""
+        """End the file with a seal frame and nothing after it. Raises as `Commit` does."""
         self.write(frame_bytes(Kind.SEAL, ZERO, self._digest.digest()))
-        os.ftruncate(self._fd, self.end)
-        os.fsync(self._fd)
+        try:
+            os.ftruncate(self._fd, self.end)
+            os.fsync(self._fd)
+        except OSError as error:
+            raise LogFailed(f"the log cannot be sealed: {error}") from error
         self.close()
 
     def close(self) -> None:
@@ -280,7 +302,7 @@ def _lock(directory: Path) -> int:
 
 def _identity(directory: Path, new: Identity) -> Identity:
     """Who the directory says it is; a new directory is told."""
-    path = directory / "identity"
+    path = directory / _IDENTITY
     if not path.exists():
         _write_whole(path.with_suffix(".new"), msgspec.json.encode(new))
         path.with_suffix(".new").replace(path)

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from flk.impl.command.app import app
+from flk.spec.constants import CONSTANTS
 
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
@@ -21,7 +22,11 @@ def serve(
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes any free one.")] = 8080,
     region: Annotated[str, typer.Option(help="The region this node belongs to.")] = "eu",
     incarnation: Annotated[
-        int, typer.Option(min=1, help="Which disk of the region this is: one more after a disk was lost.")
+        int,
+        typer.Option(
+            min=1,
+            help="Which disk of the region this is: one more after a disk was lost. With --objects a new disk finds out.",
+        ),
     ] = 1,
     fsync: Annotated[
         Literal["thread", "loop", "off"],
@@ -33,6 +38,23 @@ def serve(
     trace: Annotated[
         Path | None, typer.Option(help="Append every effect to this file, as JSON lines.", dir_okay=False)
     ] = None,
+    objects: Annotated[
+        str | None,
+        typer.Option(
+            help="Ship the log to this object store: s3://bucket/prefix, gs://…, az://… or file:///directory.",
+            metavar="URL",
+        ),
+    ] = None,
+    peer: Annotated[
+        list[str] | None,
+        typer.Option(help="Another region, whose log is replayed from there. Once for each.", metavar="REGION"),
+    ] = None,
+    ship_every: Annotated[
+        float, typer.Option(min=0.01, help="Seconds from one shipping to the next.")
+    ] = CONSTANTS.replication.ship_interval_seconds,
+    replay_every: Annotated[
+        float, typer.Option(min=0.01, help="Seconds from one replay of a peer to the next.")
+    ] = CONSTANTS.replication.replay_interval_seconds,
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], typer.Option(help="What to log; JSON lines on stderr.")
     ] = "info",
@@ -54,7 +76,21 @@ def serve(
         wrapper_class=structlog.make_filtering_bound_logger(LEVELS[log_level]),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
-    settings = Settings(data, keys, host, port, region, incarnation, Fsync(fsync), accept_shortest, trace)
+    settings = Settings(
+        data,
+        keys,
+        host,
+        port,
+        region,
+        incarnation,
+        Fsync(fsync),
+        accept_shortest,
+        trace,
+        objects,
+        tuple(peer or ()),
+        ship_every,
+        replay_every,
+    )
     try:
         run(settings, typer.echo)
     except LogFailed as failure:
