@@ -1,6 +1,5 @@
 """`flk serve` in a process of its own: statuses and bodies, readiness, metrics, damage, and what it says of unusable input."""
 
-import http.client
 import json
 import signal
 import socket
@@ -10,13 +9,13 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from threading import Thread
-from typing import NamedTuple
 from urllib.parse import urlsplit
 
 import pytest
+from tests.impl.client import SUBMIT, Client, keys_of, sample
 from tests.model.world import HONEST, KEY, OTHER_TENANT, STORY, World, pcs, submission
 
-from flk.impl.serving import Serving, key_file, serve_command, serving
+from flk.impl.serving import Serving, serve_command, serving
 from flk.model.canonical import Profile
 from flk.model.frames import scan
 from flk.model.record import encode
@@ -24,43 +23,6 @@ from flk.model.signing import sign
 from flk.model.submission import Submission
 from flk.spec.constants import CONSTANTS
 from flk.spec.metrics import METRICS
-
-SUBMIT = "/v1/pcs/submit"
-
-
-class Reply(NamedTuple):
-    status: int
-    headers: dict[str, str]
-    body: bytes
-
-    def json(self) -> dict[str, object]:
-        decoded: dict[str, object] = json.loads(self.body)
-        return decoded
-
-
-class Client:
-    """A connection to a server."""
-
-    def __init__(self, server: Serving) -> None:
-        self._connection = http.client.HTTPConnection(urlsplit(server.url).netloc, timeout=20)
-
-    def request(self, method: str, path: str, body: object = None, headers: dict[str, str] | None = None) -> Reply:
-        self._connection.request(method, path, body, headers or {})  # type: ignore[arg-type]  # bytes or pieces
-        with self._connection.getresponse() as response:
-            return Reply(response.status, {k.lower(): v for k, v in response.getheaders()}, response.read())
-
-    def submit(self, sent: Submission) -> Reply:
-        return self.request("POST", SUBMIT, sent.body, {"X-Tenant-Id": sent.tenant})
-
-    def close(self) -> None:
-        self._connection.close()
-
-
-def keys_of(directory: Path) -> Path:
-    """The keyring of the tests' world, as a file."""
-    path = key_file(directory, "testsecret")
-    path.write_text(path.read_text() + path.read_text().replace('"default"', '"other"'))
-    return path
 
 
 @contextmanager
@@ -145,12 +107,6 @@ def test_the_metrics_are_those_of_the_table(client: Client) -> None:
     lines = client.request("GET", "/metrics").body.decode().splitlines()
     types = [line.split()[2:] for line in lines if line.startswith("# TYPE ")]
     assert dict(types) == {name: str(metric.type) for name, metric in METRICS.items()}
-
-
-def sample(client: Client, name: str) -> float:
-    """The sum of the samples that begin with the name."""
-    lines = client.request("GET", "/metrics").body.decode().splitlines()
-    return sum(float(line.split()[-1]) for line in lines if line.startswith((f"{name} ", f"{name}{{")))
 
 
 def test_the_metrics_count_what_happens(tmp_path: Path) -> None:

@@ -157,7 +157,8 @@ def _identity(settings: Settings, objects: Objects | None) -> int:
         raise UnusableInput(
             f"{settings.data}: a new disk takes a number that no other has shipped under, but {refusal.detail}; try again later"
         ) from None
-    last = max((int(log_of(name).rpartition(".")[2]) for name in shipped), default=0)
+    numbers = (log_of(name).rpartition(".")[2] for name in shipped)
+    last = max((int(number) for number in numbers if number.isdecimal()), default=0)
     return max(settings.incarnation, last + 1)
 
 
