@@ -1,18 +1,26 @@
 """Exploring a protocol: every reachable state, a verdict for each property, and the shortest way to each that fails."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 from time import perf_counter
 
 import msgspec
 
+from flk.formal.finite.graph import Graph, GraphOf, depths, interpreted, truths
 from flk.formal.finite.ground import Ground
 from flk.formal.finite.interpreter import Fault, Interpreter
+from flk.formal.finite.liveness import lasso
 from flk.formal.finite.schema import Instance, Schema, State
 from flk.formal.finite.search import Engine, Hit, Options, Search, violates
 from flk.formal.finite.symmetry import Symmetry
 from flk.formal.language.properties import Property, PropertyKind
 from flk.formal.language.protocol import Protocol
+
+CUT = "the search was cut short: allow more states, or do not stop at the first violation"
+NEVER_WAITS = "no reachable state satisfies the premise without the conclusion"
+FOLDED = "symmetry folds the paths that progress is judged on: explore without it"
 
 
 class Verdict(StrEnum):
@@ -33,7 +41,11 @@ class Move(msgspec.Struct, frozen=True):
 
 
 class Path(msgspec.Struct, frozen=True):
-    """A way through the states from an initial one. `loop` is the position that a lasso's last state goes back to."""
+    """A way through the states from an initial one.
+
+    A lasso goes on for ever: its last state is again that of the move at `loop`. If that is the last move itself, nothing happens
+    any more.
+    """
 
     moves: tuple[Move, ...]
     loop: int | None = None
@@ -82,15 +94,21 @@ def explore(
     name: str,
     sizes: Mapping[str, int] | None = None,
     options: Options | None = None,
+    graph_of: GraphOf = interpreted,
 ) -> Exploration:
-    """Explore with an engine that is called `name`. Raises UnusableInput for sizes that the protocol does not have."""
+    """Explore with an engine that is called `name`; `graph_of` makes the graph that `leads_to` properties are judged on, if needed.
+
+    Raises UnusableInput for sizes that the protocol does not have.
+    """
     options = options or Options()
     schema = Schema.of(protocol, sizes)
+    ground = Ground(schema)
     started = perf_counter()
-    search = engine(Ground(schema), options)
+    search = engine(ground, options)
     seconds = perf_counter() - started
     route = Router(schema, search, symmetric=options.symmetry)
-    findings = tuple(_judge(property_, search, route) for property_ in protocol.properties.values())
+    judge = _Judge(ground, search, route, graph_of)
+    findings = tuple(map(judge.finding, protocol.properties.values()))
     return Exploration(
         protocol.name,
         schema.size_of,
@@ -127,7 +145,7 @@ class Router:
         moves = [Move("", (), "", state)]
         for goal in chain[1:]:
             instance, state = self._step(state, goal)
-            moves.append(Move(instance.action.name, instance.arguments, str(instance), state))
+            moves.append(_move(instance, state))
         return Path(tuple(moves))
 
     def _step(self, state: State, goal: State) -> tuple[Instance, State]:
@@ -138,21 +156,60 @@ class Router:
         raise LookupError("a state of the search has no step to its successor: the engine and the interpreter differ")
 
 
-def _judge(property_: Property, search: Search, route: Router) -> Finding:
-    hit = search.hits.get(property_.name)
-    path = route.path(hit) if hit and property_.kind is not PropertyKind.LEADS_TO else None
-    return Finding(property_.name, property_.kind, _verdict(property_.kind, search, seen=hit is not None), path)
+@dataclass
+class _Judge:
+    """Says of each property what a search has shown."""
+
+    ground: Ground
+    search: Search
+    route: Router
+    graph_of: GraphOf
+
+    def finding(self, property_: Property) -> Finding:
+        """The verdict, with the path that shows it."""
+        if property_.kind is PropertyKind.LEADS_TO:
+            return self._progress(property_)
+        hit = self.search.hits.get(property_.name)
+        verdict = self._of_states(property_.kind, seen=hit is not None)
+        path = self.route.path(hit) if hit else None
+        return Finding(property_.name, property_.kind, verdict, path, CUT if verdict is Verdict.UNDECIDED else "")
+
+    def _of_states(self, kind: PropertyKind, *, seen: bool) -> Verdict:
+        unseen = Verdict.HOLDS if self.search.complete else Verdict.UNDECIDED
+        if kind is PropertyKind.REACHABLE:
+            missing = Verdict.VIOLATED if self.search.complete else Verdict.UNDECIDED
+            return Verdict.HOLDS if seen else missing
+        return Verdict.VIOLATED if seen and violates(kind) else unseen
+
+    def _progress(self, property_: Property) -> Finding:
+        name, kind = property_.name, property_.kind
+        if not self.search.complete:
+            return Finding(name, kind, Verdict.UNDECIDED, note=CUT)
+        if name not in self.search.hits:
+            return Finding(name, kind, Verdict.HOLDS, note=NEVER_WAITS)
+        if self.route.symmetry.sorts:
+            return Finding(name, kind, Verdict.UNDECIDED, note=FOLDED)
+        path = self._lasso(property_)
+        return Finding(name, kind, Verdict.VIOLATED if path else Verdict.HOLDS, path)
+
+    @cached_property
+    def _graph(self) -> Graph:
+        return self.graph_of(self.ground, self.search)
+
+    def _lasso(self, property_: Property) -> Path | None:
+        graph, schema, depth = self._graph, self.ground.schema, depths(self.search)
+        ground = next(p for p in self.ground.properties if p.property is property_)
+        fair = [n for n, instance in enumerate(schema.instances) if instance.action.name in property_.fair]
+        found = lasso(graph, depth, truths(ground.condition, graph), truths(ground.conclusion, graph), fair)
+        if found is None:
+            return None
+        before = self.route.path(Hit(int(depth[found.start]), graph.states[found.start])).moves
+        after = tuple(_move(schema.instances[graph.instance[n]], graph.states[graph.target[n]]) for n in found.way)
+        return Path(before + after, len(before) - 1 + found.loop)
 
 
-def _verdict(kind: PropertyKind, search: Search, *, seen: bool) -> Verdict:
-    """Of a property of states; progress is judged by `finite.liveness`."""
-    unseen = Verdict.HOLDS if search.complete else Verdict.UNDECIDED
-    if kind is PropertyKind.LEADS_TO:
-        return Verdict.UNDECIDED if seen else unseen
-    if kind is PropertyKind.REACHABLE:
-        missing = Verdict.VIOLATED if search.complete else Verdict.UNDECIDED
-        return Verdict.HOLDS if seen else missing
-    return Verdict.VIOLATED if seen and violates(kind) else unseen
+def _move(instance: Instance, state: State) -> Move:
+    return Move(instance.action.name, instance.arguments, str(instance), state)
 
 
 def _fault(search: Search, route: Router, schema: Schema) -> Finding | None:
