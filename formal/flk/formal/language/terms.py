@@ -197,6 +197,10 @@ def forall(a: Sort, b: Sort, body: Callable[[Term, Term], Value], /) -> Term: ..
 def forall(a: Sort, b: Sort, c: Sort, body: Callable[[Term, Term, Term], Value], /) -> Term: ...
 @overload
 def forall(a: Sort, b: Sort, c: Sort, d: Sort, body: Callable[[Term, Term, Term, Term], Value], /) -> Term: ...
+@overload
+def forall(
+    a: Sort, b: Sort, c: Sort, d: Sort, e: Sort, body: Callable[[Term, Term, Term, Term, Term], Value], /
+) -> Term: ...
 def forall(*parts: Any) -> Term:
     """The body holds for all values: `forall(Region, Record, lambda r, k: ...)`."""
     return _quantify(Quantifier.FORALL, parts)
@@ -210,6 +214,10 @@ def exists(a: Sort, b: Sort, body: Callable[[Term, Term], Value], /) -> Term: ..
 def exists(a: Sort, b: Sort, c: Sort, body: Callable[[Term, Term, Term], Value], /) -> Term: ...
 @overload
 def exists(a: Sort, b: Sort, c: Sort, d: Sort, body: Callable[[Term, Term, Term, Term], Value], /) -> Term: ...
+@overload
+def exists(
+    a: Sort, b: Sort, c: Sort, d: Sort, e: Sort, body: Callable[[Term, Term, Term, Term, Term], Value], /
+) -> Term: ...
 def exists(*parts: Any) -> Term:
     """The body holds for some values."""
     return _quantify(Quantifier.EXISTS, parts)
