@@ -32,19 +32,31 @@ class Hit(NamedTuple):
 
 
 class Search(Protocol):
-    """A breadth-first search that has ended.
+    """A breadth-first search that has ended."""
 
-    `layers` counts the distinct states at each depth and `hashes` sums their fingerprints modulo 2^64; `transitions` counts the
-    instances that can happen, over all expanded states. `complete` is false if a limit or a stop cut the search short. `hits` says
-    for each property where its target was first seen; `fault` where something was undefined, which ends the search.
-    """
+    @property
+    def layers(self) -> Sequence[int]:
+        """How many distinct states there are at each depth."""
 
-    layers: Sequence[int]
-    hashes: Sequence[int]
-    transitions: int
-    complete: bool
-    hits: Mapping[str, Hit]
-    fault: Hit | None
+    @property
+    def hashes(self) -> Sequence[int]:
+        """The sum of each layer's fingerprints modulo 2^64."""
+
+    @property
+    def transitions(self) -> int:
+        """How many instances can happen, over all expanded states."""
+
+    @property
+    def complete(self) -> bool:
+        """False if a limit or a stop cut the search short."""
+
+    @property
+    def hits(self) -> Mapping[str, Hit]:
+        """For each property, where its target was first seen."""
+
+    @property
+    def fault(self) -> Hit | None:
+        """Where something was undefined, which ends the search."""
 
     def predecessor(self, depth: int, state: State) -> State:
         """The least state at `depth` that a step leads from to `state`, up to symmetry if that was asked for."""
