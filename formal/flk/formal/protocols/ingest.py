@@ -7,9 +7,10 @@ from flk.formal.language import BOOL, UNDEFINED, Protocol, Term, exists, forall,
 
 protocol = Protocol(
     "ingest",
-    """Requests run side by side. Each is appended to the log before anything in it is believed; then it is parsed, its signature is
-    verified, and it claims its key: the first claim in the order of the log is stored, and every answer states what is stored. The
-    node may crash between any two steps and replays its log before it serves again; its store may be unavailable, or lost.""",
+    """Requests run side by side. Each is appended to the log before anything in it is believed; then it is parsed, its
+    signature is verified, and it claims its key: the first claim in the order of the log is stored, and every answer states
+    what is stored. The node may crash between any two steps and replays its log before it serves again; its store may be
+    unavailable, or lost.""",
     requirements=("ORD-1", "ORD-2", "ORD-3", "ORD-4", "WAL-1", "WAL-5", "DUP-1", "DUP-2", "DUP-3", "DUP-5", "DUP-6"),
 )
 

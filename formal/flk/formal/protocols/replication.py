@@ -8,10 +8,11 @@ from flk.formal.language import UNDEFINED, Protocol, Term, exists, forall, impli
 
 protocol = Protocol(
     "replication",
-    """Each region writes claims into the open segment of its log and keeps the least entry it has seen for each record. It seals
-    segments, uploads them in order and moves its watermark; other regions take in an uploaded segment claim by claim, in any order
-    and as often as they like, and move theirs when all of it is in. Delay and partition are steps that do not happen yet; a crash is
-    work that ends between two steps; a region may also lose its store, watermarks and all, and rebuild it from its log.""",
+    """Each region writes claims into the open segment of its log and keeps the least entry it has seen for each record. It
+    seals segments, uploads them in order and moves its watermark; other regions take in an uploaded segment claim by claim,
+    in any order and as often as they like, and move theirs when all of it is in. Delay and partition are steps that do not
+    happen yet; a crash is work that ends between two steps; a region may also lose its store, watermarks and all, and
+    rebuild it from its log.""",
     requirements=("CRR-1", "CRR-2", "CRR-3", "CRR-4", "CRR-5", "CRR-6", "CRR-7", "WAL-6", "DUP-1", "HLC-1"),
 )
 

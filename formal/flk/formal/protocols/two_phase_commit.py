@@ -7,8 +7,8 @@ from flk.formal.language import BOOL, Protocol, Term, exists, forall, require
 
 protocol = Protocol(
     "two-phase-commit",
-    """Resource managers prepare or abort on their own. The transaction manager commits once it has heard that all are prepared, or
-    aborts at any time before; managers do as they are told. Messages stay in the network for ever.""",
+    """Resource managers prepare or abort on their own. The transaction manager commits once it has heard that all are
+    prepared, or aborts at any time before; managers do as they are told. Messages stay in the network for ever.""",
 )
 
 RM = protocol.index("RM", size=3)
