@@ -29,13 +29,17 @@ AREAS = {
     "wal": "WAL",
     "replication": "CRR",
     "outbox": "OUT",
+    "migration": "MIG",
+    "tiering": "TIR",
+    "audit": "AUD",
     "ring": "RNG",
     "observability": "OBS",
 }
 """Each area's file and the prefix of its ids, in the order in which a reader meets them."""
 
-KINDS = ("test", "vector", "proof", "scenario", "check")
-"""What evidence can be: a test function, a group of vectors, a proof, a scenario, a server check of the conformance kit."""
+KINDS = ("test", "vector", "proof", "protocol", "scenario", "check")
+"""What evidence can be: a test function, a group of vectors, a proof, a protocol's property (`protocol NAME/PROPERTY`), a scenario, a
+server check of the conformance kit."""
 
 
 class Level(StrEnum):

@@ -1,0 +1,201 @@
+"""Tiers of a store (TIR-*, DUP-7): entries move between hot, warm and cold storage, and the dedup window holds all the same."""
+
+from flk.formal.language import BOOL, Protocol, Term, exists, forall, implies, ite, require
+
+protocol = Protocol(
+    "tiering",
+    """Entries are inserted into the hot tier. With age they are demoted, copied to the next tier first and then deleted from
+    theirs; when asked for they are promoted, copied upwards; once past the dedup window they expire from every tier. A claim looks
+    from tier to tier, and is new only if all were asked and none has it. The cold tier may be away: then a claim that the others
+    do not answer is refused for the moment. Time is the age of each entry, in the steps that matter: within the hot tier's term,
+    within the warm tier's, within the window, past it. Once times are calm the cold tier fails no more.""",
+    ("TIR-1", "TIR-2", "TIR-3", "TIR-4", "DUP-7"),
+)
+
+Key = protocol.index("Key")
+Tier = protocol.enum("Tier", "hot", "warm", "cold")
+Age = protocol.enum("Age", "unborn", "young", "grown", "old", "past")  # of the entry that was last inserted
+
+age = protocol.map("age", Key, to=Age, initially=Age.unborn)
+holds = protocol.relation("holds", Tier, Key)
+judged_twice = protocol.relation("judged_twice", Key)  # as new, in one window
+asked = protocol.relation("asked", Key)  # a claim waits for its answer
+cold_up = protocol.scalar("cold_up", BOOL, initially=True)
+calm = protocol.scalar("calm", BOOL, initially=False)
+
+
+def in_window(k: Term) -> Term:
+    """Whether the dedup window of the key's entry still runs."""
+    return (age[k] == Age.young) | (age[k] == Age.grown) | (age[k] == Age.old)
+
+
+def cooled(k: Term) -> Term:
+    """Whether the key's entry is past the hot tier's term, and the window still runs."""
+    return (age[k] == Age.grown) | (age[k] == Age.old)
+
+
+def nearby(k: Term) -> Term:
+    """Whether a tier that is always there has the key."""
+    return holds[Tier.hot, k] | holds[Tier.warm, k]
+
+
+@protocol.action(k=Key)
+def ask(k: Term) -> None:
+    """A claim for a key arrives."""
+    require(~asked[k])
+    asked.next[k] = True
+
+
+@protocol.action(k=Key)
+def find(k: Term) -> None:
+    """Some tier has the key: the claim is answered with the stored outcome."""
+    require(asked[k], nearby(k) | (cold_up & holds[Tier.cold, k]))
+    asked.next[k] = False
+
+
+@protocol.action(k=Key)
+def insert(k: Term) -> None:
+    """All tiers were asked and none has the key: the claim is judged as new and stored in the hot tier."""
+    require(asked[k], ~nearby(k), cold_up, ~holds[Tier.cold, k])
+    asked.next[k] = False
+    judged_twice.next[k] = judged_twice[k] | in_window(k)
+    holds.next[Tier.hot, k] = True
+    age.next[k] = Age.young
+
+
+@protocol.action(k=Key)
+def turn_away(k: Term) -> None:
+    """The cold tier does not answer, and only it could tell: 503, and the client will ask again."""
+    require(asked[k], ~nearby(k), ~cold_up)
+    asked.next[k] = False
+
+
+@protocol.action(k=Key)
+def grow_older(k: Term) -> None:
+    """Time passes for an entry: it leaves the hot tier's term, then the warm tier's, then the window."""
+    require(in_window(k))
+    age.next[k] = ite(age[k] == Age.young, Age.grown, ite(age[k] == Age.grown, Age.old, Age.past))
+
+
+@protocol.action(k=Key)
+def copy_to_warm(k: Term) -> None:
+    """Demotion begins: an entry past the hot tier's term is written to the warm tier."""
+    require(holds[Tier.hot, k], cooled(k), ~holds[Tier.warm, k])
+    holds.next[Tier.warm, k] = True
+
+
+@protocol.action(k=Key)
+def delete_from_hot(k: Term) -> None:
+    """Demotion ends: what the warm tier has is deleted from the hot one."""
+    require(holds[Tier.hot, k], holds[Tier.warm, k], cooled(k))
+    holds.next[Tier.hot, k] = False
+
+
+@protocol.action(k=Key)
+def copy_to_cold(k: Term) -> None:
+    """An entry past the warm tier's term is written to the cold tier, if that is there."""
+    require(holds[Tier.warm, k], age[k] == Age.old, ~holds[Tier.cold, k], cold_up)
+    holds.next[Tier.cold, k] = True
+
+
+@protocol.action(k=Key)
+def delete_from_warm(k: Term) -> None:
+    """What the cold tier has is deleted from the warm one, which needs no answer of the cold tier."""
+    require(holds[Tier.warm, k], holds[Tier.cold, k], age[k] == Age.old)
+    holds.next[Tier.warm, k] = False
+
+
+@protocol.action(k=Key)
+def promote(k: Term) -> None:
+    """An entry that is asked for is copied one tier up; the slower tier keeps it."""
+    require(cooled(k), ~holds[Tier.hot, k], holds[Tier.warm, k] | (cold_up & holds[Tier.cold, k]))
+    holds.next[Tier.hot, k] = holds[Tier.warm, k]
+    holds.next[Tier.warm, k] = True
+
+
+@protocol.action(k=Key, t=Tier)
+def expire(k: Term, t: Term) -> None:
+    """An entry past the window is deleted, from each tier on its own."""
+    require(age[k] == Age.past, holds[t, k], cold_up | (t != Tier.cold))
+    holds.next[t, k] = False
+
+
+@protocol.action()
+def lose_cold() -> None:
+    """The cold tier stops answering; it keeps what it has."""
+    require(cold_up, ~calm)
+    cold_up.next = False
+
+
+@protocol.action()
+def regain_cold() -> None:
+    """The cold tier answers again."""
+    require(~cold_up)
+    cold_up.next = True
+
+
+@protocol.action()
+def grow_calm() -> None:
+    """The bad times end. This need not happen, but progress is promised only if it does."""
+    require(~calm)
+    calm.next = True
+
+
+@protocol.always("TIR-1", "TIR-2", "DUP-7")
+def kept_for_the_window() -> Term:
+    """An entry within the window is in some tier."""
+    return forall(Key, lambda k: implies(in_window(k), exists(Tier, lambda t: holds[t, k])))
+
+
+@protocol.never("TIR-1", "TIR-3", "TIR-4", "DUP-7")
+def judged_as_new_again() -> Term:
+    """A key is judged as new twice in one window."""
+    return exists(Key, lambda k: judged_twice[k])
+
+
+@protocol.always("TIR-2")
+def young_entries_are_near() -> Term:
+    """An outage of the cold tier concerns old entries only: all others are found without it."""
+    return forall(Key, lambda k: implies((age[k] == Age.young) | (age[k] == Age.grown), nearby(k)))
+
+
+@protocol.never("TIR-4")
+def entry_without_a_claim() -> Term:
+    """A tier has an entry that no claim put there."""
+    return exists(Key, Tier, lambda k, t: holds[t, k] & (age[k] == Age.unborn))
+
+
+@protocol.reachable("TIR-1", "TIR-4")
+def judged_after_the_window() -> Term:
+    """A key whose entry has expired is new again, and that is right."""
+    return exists(Key, lambda k: (age[k] == Age.past) & asked[k] & ~exists(Tier, lambda t: holds[t, k]))
+
+
+@protocol.reachable("TIR-2", "TIR-4")
+def only_in_the_cold() -> Term:
+    """An entry within the window has left the faster tiers."""
+    return exists(Key, lambda k: in_window(k) & holds[Tier.cold, k] & ~nearby(k))
+
+
+@protocol.reachable("TIR-3")
+def out_of_reach() -> Term:
+    """A claim waits for an entry that only the absent cold tier has."""
+    return exists(Key, lambda k: asked[k] & in_window(k) & ~nearby(k) & ~cold_up)
+
+
+@protocol.reachable("TIR-2")
+def promoted_all_the_way() -> Term:
+    """An entry was promoted from the cold tier to the hot one, and is in all of them."""
+    return exists(Key, lambda k: (age[k] == Age.old) & forall(Tier, lambda t: holds[t, k]))
+
+
+@protocol.leads_to("TIR-3", fair=("find", "insert", "regain_cold"))
+def claims_are_answered() -> tuple[Term, Term]:
+    """In calm times, if claims for all keys wait, one of them is answered, though entries move all the while."""
+    return calm & forall(Key, lambda k: asked[k]), exists(Key, lambda k: ~asked[k])
+
+
+@protocol.leads_to("TIR-1", fair=("expire", "regain_cold"))
+def entries_expire() -> tuple[Term, Term]:
+    """In calm times what is past the window is at last in no tier."""
+    return calm & forall(Key, lambda k: age[k] == Age.past), exists(Key, lambda k: ~exists(Tier, lambda t: holds[t, k]))
