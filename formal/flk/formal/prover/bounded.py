@@ -1,0 +1,185 @@
+"""Bounded model checking: every run of up to so many steps at chosen sizes, and the shortest that reaches what is looked for."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from time import perf_counter
+
+import msgspec
+from z3 import And, Bool, BoolRef, Implies, ModelRef, Not, Solver, SolverFor, sat, unknown
+
+from flk.formal.finite.explore import Path
+from flk.formal.finite.ground import Ground
+from flk.formal.finite.schema import Schema
+from flk.formal.finite.search import target
+from flk.formal.language.properties import PropertyKind
+from flk.formal.language.protocol import Protocol
+from flk.formal.prover.machine import Machine, Moment
+from flk.formal.prover.replay import confirm, path_of
+from flk.formal.prover.symbols import any_of
+
+FAULT = "fault"
+"""What a run is looked for that ends where something has no meaning."""
+
+
+class Outcome(StrEnum):
+    """Of a target: FOUND a run that reaches it, or NONE of so many steps; UNDECIDED if the solver gave up."""
+
+    FOUND = "found"
+    NONE = "none"
+    UNDECIDED = "undecided"
+
+
+class Target(msgspec.Struct, frozen=True):
+    """What came of looking for the violation of a property, for a witness of `reachable`, or for a FAULT."""
+
+    name: str
+    kind: PropertyKind | None
+    outcome: Outcome
+    depth: int
+    seconds: float
+    path: Path | None = None
+    note: str = ""
+
+
+class Bounded(msgspec.Struct, frozen=True):
+    """A protocol at some sizes, searched to some depth."""
+
+    protocol: str
+    sizes: dict[str, int]
+    depth: int
+    bits: int
+    instances: int
+    seconds: float
+    targets: tuple[Target, ...]
+
+    @property
+    def violated(self) -> bool:
+        """Whether a property is violated, or a fault reached."""
+        return any(t.outcome is Outcome.FOUND and t.kind is not PropertyKind.REACHABLE for t in self.targets)
+
+    @property
+    def undecided(self) -> bool:
+        """Whether the solver gave up on something."""
+        return any(t.outcome is Outcome.UNDECIDED for t in self.targets)
+
+
+OnDepth = Callable[[int], None]
+"""Told each depth before it is searched."""
+
+
+def search(
+    protocol: Protocol,
+    depth: int,
+    sizes: Mapping[str, int] | None = None,
+    *,
+    names: Iterable[str] | None = None,
+    first: bool = False,
+    seed: int = 0,
+    on_depth: OnDepth = lambda _: None,
+) -> Bounded:
+    """Search runs of up to `depth` steps for every property (or for those with these `names`) and for faults.
+
+    `first` ends with the first violation. Raises UnusableInput for sizes that the protocol does not have.
+    """
+    started = perf_counter()
+    wanted = None if names is None else frozenset(names)
+    unrolling = Unrolling(Machine(Ground(Schema.of(protocol, sizes))), wanted, seed)
+    for steps in range(depth + 1):
+        on_depth(steps)
+        unrolling.look(steps)
+        done = not unrolling.open or unrolling.gave_up or (first and unrolling.violated)
+        if done or steps == depth:
+            break
+        unrolling.extend()
+    schema, seconds = unrolling.machine.schema, perf_counter() - started
+    targets = tuple(unrolling.results(depth))
+    size = len(unrolling.machine.instances)
+    return Bounded(protocol.name, schema.size_of, depth, schema.bits, size, seconds, targets)
+
+
+@dataclass(frozen=True)
+class Aim:
+    """What is looked for, said of the state now."""
+
+    name: str
+    kind: PropertyKind | None
+    formula: BoolRef
+
+
+class Unrolling:
+    """A run of growing length. What is shown of a shorter run stays known, so the solver is kept."""
+
+    def __init__(self, machine: Machine, wanted: frozenset[str] | None, seed: int) -> None:
+        self.machine = machine
+        self.open = {aim.name: aim for aim in _aims(machine) if wanted is None or aim.name in wanted}
+        self.gave_up = False
+        self._aims = dict(self.open)
+        self._found: dict[str, Target] = {}
+        self._moments: list[Moment] = [machine.moment("0")]
+        self._step, self._after = machine.step(), machine.after()
+        self._solver: Solver = SolverFor("QF_FD")
+        self._solver.set("random_seed", seed)
+        self._solver.add(machine.at(machine.beginning, self._moments[0].codes))
+        self._started = perf_counter()
+
+    @property
+    def violated(self) -> bool:
+        """Whether a run was found that should not be."""
+        return any(target.kind is not PropertyKind.REACHABLE for target in self._found.values())
+
+    def extend(self) -> None:
+        """One more step."""
+        last, new = self._moments[-1], self.machine.moment(str(len(self._moments)))
+        pairs = zip(new.codes, self._after, strict=True)
+        link = And(self._step, *(code == after for code, after in pairs))
+        self._solver.add(self.machine.at(link, last.codes, last.taken))
+        self._moments.append(new)
+
+    def look(self, depth: int) -> None:
+        """Look for each open target at the end of the run; those found are open no longer."""
+        codes = self._moments[-1].codes
+        marks = {}
+        for aim in self.open.values():
+            marks[aim.name] = Bool(f"{aim.name}@{depth}")
+            self._solver.add(Implies(marks[aim.name], self.machine.at(aim.formula, codes)))
+        for name, mark in marks.items():
+            answer = self._solver.check(mark)
+            if answer == sat:
+                self._found[name] = self._read(self.open.pop(name), self._solver.model())
+            elif answer == unknown:
+                self.gave_up = True
+                return
+            else:
+                self._solver.add(Not(mark), Not(self.machine.at(self._aims[name].formula, codes)))
+
+    def results(self, depth: int) -> Iterator[Target]:
+        """One for each target."""
+        reached = len(self._moments) - 1
+        for name, aim in self._aims.items():
+            if name in self._found:
+                yield self._found[name]
+            else:
+                whole = reached == depth and not self.gave_up
+                outcome = Outcome.NONE if whole else Outcome.UNDECIDED
+                yield Target(name, aim.kind, outcome, reached, perf_counter() - self._started)
+
+    def _read(self, aim: Aim, model: ModelRef) -> Target:
+        states = [self.machine.state(model, moment.codes) for moment in self._moments]
+        choices = [self.machine.choice(model, moment.taken) for moment in self._moments[:-1]]
+        path = path_of(states, choices)
+        note = confirm(self.machine.schema, path, self.machine.schema.protocol.properties.get(aim.name))
+        return Target(aim.name, aim.kind, Outcome.FOUND, len(choices), perf_counter() - self._started, path, note)
+
+
+def _aims(machine: Machine) -> Iterator[Aim]:
+    """A violation of each invariant, a witness of each `reachable`, and a fault. Progress is not looked for."""
+    ground, undefined = machine.ground, []
+    for property_ in ground.properties:
+        kind = property_.property.kind
+        undefined.append(machine.truth(property_.undefined))
+        if kind is not PropertyKind.LEADS_TO:
+            clean = ground.build.negation(property_.undefined)
+            aimed = ground.build.conjunction([clean, target(ground, property_)])
+            yield Aim(property_.property.name, kind, machine.truth(aimed))
+    yield Aim(FAULT, None, any_of([machine.fault, *undefined]))

@@ -1,0 +1,215 @@
+"""The meaning of an expression in Z3, with index sorts left open: its value, and the truth of its having one.
+
+Where it has none the value is arbitrary. A quantifier over an index sort has a value where its body has one for every element:
+elements are not read in any order here, as they are at a chosen size.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, Protocol, TypeAlias
+
+from z3 import ArithRef, BoolRef, Exists, ExprRef, ForAll, FreshConst, If
+
+from flk.formal.language.errors import IllFormed
+from flk.formal.language.nodes import (
+    Arithmetic,
+    Choice,
+    Compared,
+    Constant,
+    Defined,
+    Joined,
+    Junction,
+    Local,
+    Node,
+    Not,
+    Operator,
+    Quantified,
+    Quantifier,
+    Read,
+    Relation,
+)
+from flk.formal.language.sorts import INTEGER, Bounded, Index, Sort
+from flk.formal.language.state import Variable
+from flk.formal.prover.symbols import (
+    TRUE,
+    Symbols,
+    all_of,
+    any_of,
+    implies,
+    literal,
+    negation,
+    number,
+    sort_of,
+    truth,
+    values_of,
+    within,
+)
+
+Environment: TypeAlias = Mapping[str, ExprRef]
+
+
+class Unbounded(IllFormed):
+    """A protocol counts the elements of a sort, so it can be explored at chosen sizes and not proved for all."""
+
+
+class Meaning(NamedTuple):
+    """A value, and whether there is one."""
+
+    value: ExprRef
+    defined: BoolRef
+
+
+class Reader(Protocol):
+    """A state: the one before a step, or the one after it."""
+
+    def value(self, variable: Variable, at: Sequence[ExprRef]) -> ExprRef:
+        """The value of a variable, arbitrary where a partial one has none."""
+
+    def defined(self, variable: Variable, at: Sequence[ExprRef]) -> BoolRef:
+        """Whether a partial variable has a value there."""
+
+
+class Before:
+    """The state before a step: the symbols themselves."""
+
+    def __init__(self, symbols: Symbols) -> None:
+        self.symbols = symbols
+
+    def value(self, variable: Variable, at: Sequence[ExprRef]) -> ExprRef:
+        """The symbol, applied."""
+        return self.symbols.value[variable.name](*at)
+
+    def defined(self, variable: Variable, at: Sequence[ExprRef]) -> BoolRef:
+        """The predicate beside it, applied."""
+        return truth(self.symbols.defined[variable.name](*at))
+
+
+class Translator:
+    """Translates expressions that are read in one state."""
+
+    def __init__(self, symbols: Symbols, state: Reader) -> None:
+        self.symbols = symbols
+        self.state = state
+
+    def holds(self, node: Node, env: Environment) -> BoolRef:
+        """The value of a truth."""
+        return truth(self.meaning(node, env).value)
+
+    def meaning(self, node: Node, env: Environment) -> Meaning:  # noqa: C901 (a case for each node)
+        """Value and definedness, the locals being given terms. Raises Unbounded for `count` over an index sort."""
+        match node:
+            case Constant(sort, value):
+                return Meaning(literal(sort, value), TRUE)
+            case Local(_, name):
+                return Meaning(env[name], TRUE)
+            case Read(variable, indices):
+                at, inside = self.place(variable, indices, env)
+                there = self.state.defined(variable, at) if variable.partial else TRUE
+                return Meaning(self.state.value(variable, at), all_of([inside, there]))
+            case Defined(_, variable, indices):
+                at, inside = self.place(variable, indices, env)
+                return Meaning(self.state.defined(variable, at), inside)
+            case Not(_, part):
+                inner = self.meaning(part, env)
+                return Meaning(negation(truth(inner.value)), inner.defined)
+            case Joined(_, junction, parts):
+                return joined(junction, [self.meaning(part, env) for part in parts])
+            case Choice(_, condition, then, other):
+                return self._choice(*(self.meaning(part, env) for part in (condition, then, other)))
+            case Compared(_, relation, left, right):
+                x, y = self.meaning(left, env), self.meaning(right, env)
+                return Meaning(
+                    self._compared(relation, x.value, y.value, left.sort), all_of([x.defined, y.defined])
+                )
+            case Arithmetic(_, operator, left, right):
+                return _arithmetic(operator, self.meaning(left, env), self.meaning(right, env))
+            case Quantified():
+                return self._quantified(node, env)
+
+    def place(
+        self, variable: Variable, indices: Sequence[Node], env: Environment
+    ) -> tuple[tuple[ExprRef, ...], BoolRef]:
+        """The indices, and whether they are defined and within their bounds."""
+        meanings = [self.meaning(index, env) for index in indices]
+        inside = [
+            within(m.value, sort)
+            for m, index, sort in zip(meanings, indices, variable.domain, strict=True)
+            if not keeps(index, sort)
+        ]
+        return tuple(m.value for m in meanings), all_of([*(m.defined for m in meanings), *inside])
+
+    def _choice(self, condition: Meaning, then: Meaning, other: Meaning) -> Meaning:
+        chosen = truth(condition.value)
+        defined = all_of(
+            [condition.defined, implies(chosen, then.defined), implies(negation(chosen), other.defined)]
+        )
+        return Meaning(If(chosen, then.value, other.value), defined)
+
+    def _compared(self, relation: Relation, left: ExprRef, right: ExprRef, sort: Sort) -> BoolRef:
+        if relation is Relation.EQUAL:
+            return left == right
+        if isinstance(sort, Index):
+            less = self.symbols.less(left, right, sort)
+            return less if relation is Relation.LESS else any_of([less, left == right])
+        return number(left) < number(right) if relation is Relation.LESS else number(left) <= number(right)
+
+    def _quantified(self, node: Quantified, env: Environment) -> Meaning:
+        local, values = node.local, values_of(node.local.sort)
+        if values is not None:
+            parts = [self.meaning(node.body, {**env, local.name: literal(local.sort, v)}) for v in values]
+            return _written_out(node.quantifier, parts)
+        if node.quantifier is Quantifier.COUNT:
+            raise Unbounded(f"count over {local.sort.name}: a number of elements cannot be proved about", ("count", 0))
+        bound = FreshConst(sort_of(local.sort), local.name)
+        body = self.meaning(node.body, {**env, local.name: bound})
+        quantify = ForAll if node.quantifier is Quantifier.FORALL else Exists
+        everywhere = body.defined if body.defined is TRUE else ForAll([bound], body.defined)
+        return Meaning(quantify([bound], truth(body.value)), everywhere)
+
+
+def joined(junction: Junction, parts: Sequence[Meaning]) -> Meaning:
+    """Read from the left: what comes later must be defined only if what came before has not settled the matter."""
+    defined = TRUE
+    for part in reversed(parts):
+        value = truth(part.value)
+        settled = negation(value) if junction is Junction.AND else value
+        defined = all_of([part.defined, any_of([settled, defined])])
+    values = [truth(part.value) for part in parts]
+    return Meaning(all_of(values) if junction is Junction.AND else any_of(values), defined)
+
+
+def floor_divide(left: ArithRef, right: ArithRef) -> ArithRef:
+    """Division that rounds down, as Python's. Z3's rounds down only for a positive divisor."""
+    return If(right > 0, left / right, (-left) / (-right))
+
+
+def _arithmetic(operator: Operator, left: Meaning, right: Meaning) -> Meaning:
+    x, y = number(left.value), number(right.value)
+    defined = all_of([left.defined, right.defined])
+    match operator:
+        case Operator.PLUS:
+            return Meaning(x + y, defined)
+        case Operator.MINUS:
+            return Meaning(x - y, defined)
+        case Operator.TIMES:
+            return Meaning(x * y, defined)
+        case Operator.DIVIDE:
+            return Meaning(floor_divide(x, y), all_of([defined, y != 0]))
+        case Operator.REMAINDER:
+            return Meaning(x - y * floor_divide(x, y), all_of([defined, y != 0]))
+
+
+def _written_out(quantifier: Quantifier, parts: Sequence[Meaning]) -> Meaning:
+    if quantifier is not Quantifier.COUNT:
+        return joined(Junction.AND if quantifier is Quantifier.FORALL else Junction.OR, parts)
+    zero = number(literal(INTEGER, 0))
+    ones = (If(truth(part.value), zero + 1, zero) for part in parts)
+    return Meaning(sum(ones, zero), all_of(part.defined for part in parts))
+
+
+def keeps(node: Node, sort: Sort) -> bool:
+    """Whether a value keeps the bounds of a sort whatever the state, because its own sort does: then nothing need be proved."""
+    if not isinstance(sort, Bounded):
+        return True
+    if isinstance(node, Constant):
+        return sort.low <= node.value <= sort.high
+    return isinstance(node.sort, Bounded) and sort.low <= node.sort.low and node.sort.high <= sort.high

@@ -1,0 +1,74 @@
+"""What a solver found, replayed by the interpreter: only what it confirms is shown."""
+
+from collections.abc import Sequence
+
+from flk.formal.finite.explore import Move, Path
+from flk.formal.finite.interpreter import Fault, Interpreter
+from flk.formal.finite.schema import Instance, Schema, State
+from flk.formal.language.properties import Property, PropertyKind
+
+
+class Disagreement(Exception):
+    """The solver's formulas and the interpreter differ: a defect of the prover."""
+
+
+def path_of(states: Sequence[State], choices: Sequence[Instance]) -> Path:
+    """The path through these states by these instances."""
+    moves = [Move("", (), "", states[0])]
+    moves += [Move(i.action.name, i.arguments, str(i), s) for i, s in zip(choices, states[1:], strict=True)]
+    return Path(tuple(moves))
+
+
+def confirm(schema: Schema, path: Path, property_: Property | None) -> str:
+    """Replay a path from an initial state to one that violates the property (reaches it, for `reachable`), or to a fault.
+
+    Returns what the interpreter says of the fault. Raises Disagreement if it sees anything else.
+    """
+    interpreter = Interpreter(schema)
+    first, last = path.moves[0].state, path.moves[-1].state
+    if not begins(schema, first):
+        raise Disagreement(f"{first} is not an initial state")
+    for before, move in zip(path.moves, path.moves[1:], strict=False):
+        confirm_step(interpreter, before.state, move)
+    if property_ is None:
+        return fault_of(interpreter, last)
+    aimed = bool(interpreter.evaluate(property_.condition, last, {}))
+    if aimed != (property_.kind in {PropertyKind.REACHABLE, PropertyKind.NEVER}):
+        raise Disagreement(f"{property_.name} is not what ends the path")
+    return ""
+
+
+def confirm_step(interpreter: Interpreter, state: State, move: Move) -> None:
+    """Raises Disagreement unless the move leads on from the state."""
+    instance = instance_of(interpreter.schema, move)
+    if interpreter.refusal(instance, state) is not None or interpreter.apply(instance, state) != move.state:
+        raise Disagreement(f"{move.shown} does not lead from {state} to {move.state}")
+
+
+def instance_of(schema: Schema, move: Move) -> Instance:
+    """The instance of a move."""
+    return Instance(schema.protocol.actions[move.action], move.arguments)
+
+
+def begins(schema: Schema, state: State) -> bool:
+    """Whether a state is an initial one."""
+    for cell, code in zip(schema.cells, state, strict=True):
+        variable = cell.variable
+        if variable.partial or variable.initially is not None:
+            if code != (0 if variable.partial else cell.encode(variable.initially)):
+                return False
+    interpreter = Interpreter(schema)
+    return all(interpreter.evaluate(node, state, {}) for node in schema.protocol.assumptions)
+
+
+def fault_of(interpreter: Interpreter, state: State) -> str:
+    """What the interpreter reports in a state. Raises Disagreement if it is nothing."""
+    try:
+        for property_ in interpreter.schema.protocol.properties.values():
+            interpreter.evaluate(property_.condition, state, {})
+            if property_.conclusion is not None:
+                interpreter.evaluate(property_.conclusion, state, {})
+        list(interpreter.steps(state))
+    except Fault as fault:
+        return str(fault)
+    raise Disagreement(f"{state} has no fault")
