@@ -35,6 +35,10 @@ Definition short_plain (s : string) : bool :=
 Definition valid {A} (s : signed A) : Prop :=
   hex64 (merkle_root s) = true /\ hex64 (pcs_id s) = true /\ short_plain (shard_id s) = true /\ (epoch s <= Z.to_N max_epoch)%N.
 
+(** Signals in range, in billionths (REC-5). *)
+Definition in_range (s : signed Z) : Prop :=
+  (0 <= D_hat s <= D_hat_max /\ 0 <= coh_star s <= coh_star_max /\ 0 <= r s <= one /\ 0 <= budget s <= one)%Z.
+
 (** * The canonical text *)
 
 Definition hex_digit (n : N) : ascii := if (n <? 10)%N then digit n else ascii_of_N (87 + n).
