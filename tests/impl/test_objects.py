@@ -1,5 +1,6 @@
 """Object stores: a directory and a server that speaks S3 do what the one in memory does, and say so when they are away."""
 
+import os
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
@@ -116,3 +117,18 @@ def test_a_url_that_cannot_be_used_is_refused_with_the_mend(url: str, mend: str)
     """Before anything is started."""
     with pytest.raises(UnusableInput, match=mend):
         open_objects(url)
+
+
+def test_what_a_directory_was_given_is_synchronised_with_every_directory_above_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also when the name was taken: the crash that makes one ask twice may have come before the first synchronisation (CRR-4)."""
+    synchronised: list[Path] = []
+    monkeypatch.setattr(os, "fsync", lambda fd: synchronised.append(Path(f"/proc/self/fd/{fd}").readlink()))
+    objects = open_objects(tmp_path.as_uri())
+    path = tmp_path / "crr" / "eu.000001" / "000000000001"
+    for created in (True, False):
+        synchronised.clear()
+        assert objects.put("crr/eu.000001/000000000001", b"a") is created
+        assert synchronised == [path, *path.parents[:3]]
+    assert path.parents[2] == tmp_path

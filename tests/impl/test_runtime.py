@@ -1,116 +1,33 @@
 """The real runtime: one write for all who wait, claims in log order, and nothing acknowledged that is not kept."""
 
 import asyncio
-import errno
 import json
-import os
-import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import closing
-from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.model.world import EQUIVOCATING, HONEST, KEYRING, STORY, Crash, World, pcs, submission
+from tests.impl.rig import MANY, Rig, Stopping, lose
+from tests.model.world import EQUIVOCATING, HONEST, KEYRING, STORY, Crash, World
 
 from flk.impl import runtime as module
-from flk.impl.metrics import Metrics
-from flk.impl.node import RealNode
-from flk.impl.runtime import Runtime
-from flk.impl.store import SqliteStore
+from flk.impl.objects import LocalObjects
 from flk.impl.trace import Trace
-from flk.impl.wal import FileDisk, LogFailed
+from flk.impl.wal import LogFailed
 from flk.model.effects import INBOX, Effect, Program, Store
-from flk.model.entry import Claim, Entry
+from flk.model.entry import Claim
 from flk.model.frames import scan
 from flk.model.programs.ingest import ingest
-from flk.model.programs.recover import Recovery, recover
+from flk.model.programs.recover import recover
+from flk.model.programs.replay import replay
+from flk.model.programs.ship import ship
 from flk.model.refusal import Unavailable
 from flk.model.runtime import run
 from flk.model.submission import Response, Submission
 from flk.spec.constants import CONSTANTS
-
-R = TypeVar("R")
-MANY = [submission(pcs(epoch=epoch)) for epoch in range(40)]
-
-
-class Watched(SqliteStore):
-    """A store that keeps the order in which claims came, and stops answering when told to."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__(path)
-        self.claimed: list[list[Claim]] = []
-        self.down = False
-
-    def insert_or_get(self, claims: Sequence[Claim]) -> list[Entry]:
-        if self.down:
-            raise Unavailable("ORD-4", "down", retry_after=1)
-        self.claimed.append(list(claims))
-        return super().insert_or_get(claims)
-
-    def marked(self, name: str) -> str:
-        if self.down:
-            raise Unavailable("ORD-4", "down", retry_after=1)
-        return super().marked(name)
-
-
-class Rig:
-    """A node in a directory, its runtime, and what its disk was told to synchronise."""
-
-    def __init__(
-        self,
-        directory: Path,
-        *,
-        trace: Trace | None = None,
-        in_thread: bool = True,
-        now: Callable[[], float] = time.time,
-        **options: Any,
-    ) -> None:
-        self.synchronised = 0
-        self.failing = False
-        disk = FileDisk(directory, "eu", growth=4096, synchronise=self._synchronise, **options)
-        self.store = Watched(directory / "entries.sqlite")
-        self.node = RealNode(disk, self.store, Metrics(), now)
-        self.runtime = Runtime(self.node, partial(recover, "eu", KEYRING), in_thread=in_thread, trace=trace)
-
-    def recover(self) -> Recovery:
-        return self.runtime.perform(recover("eu", KEYRING))
-
-    def serve(self, story: Callable[["Rig"], Awaitable[R]]) -> R:
-        """Recover, then run batches while the story lasts."""
-
-        async def whole() -> R:
-            self.recover()
-            batches = asyncio.create_task(self.runtime.serve())
-            try:
-                return await story(self)
-            finally:
-                self.runtime.stop()
-                await batches
-
-        return asyncio.run(whole())
-
-    async def submit(self, sent: Submission) -> Response:
-        return await self.runtime.start(ingest(sent, "eu", KEYRING))
-
-    async def submit_all(self, sent: Sequence[Submission]) -> list[Response]:
-        return await asyncio.gather(*map(self.submit, sent))
-
-    def logged(self) -> list[bytes]:
-        names = self.node.disk.names(INBOX)
-        return [frame.payload for name in names for frame in scan(self.node.disk.read(name)).frames]
-
-    def close(self) -> None:
-        self.node.close()
-
-    def _synchronise(self, fd: int) -> None:
-        if self.failing:
-            raise OSError(errno.EIO, "bad disk")
-        self.synchronised += 1
-        os.fdatasync(fd)
 
 
 @pytest.fixture(params=[True, False], ids=["thread", "loop"])
@@ -268,29 +185,6 @@ def test_the_trace_tells_every_effect_in_order_and_no_payload(tmp_path: Path) ->
     assert "merkle_root" not in text
 
 
-class Stopping:
-    """Performs effects until the one to crash at; counts them."""
-
-    def __init__(self, node: RealNode, crash_at: int | None, *, after: bool) -> None:
-        self.effects = 0
-        self._node = node
-        self._crash_at = crash_at
-        self._after = after
-
-    def __call__(self, effect: Effect[Any]) -> Any:
-        index, self.effects = self.effects, self.effects + 1
-        if index != self._crash_at:
-            return self._node.perform(effect)
-        if self._after:
-            self._node.perform(effect)
-        raise Crash(type(effect).__name__)
-
-
-def lose(rig: Rig) -> None:
-    """What a killed process leaves: files as they are, nothing flushed, the lock released."""
-    rig.node.disk.close()
-
-
 def test_ingest_on_real_parts_stopped_at_any_effect_keeps_what_it_acknowledged(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
@@ -306,7 +200,7 @@ def test_ingest_on_real_parts_stopped_at_any_effect_keeps_what_it_acknowledged(
             answers: list[Response] = []
             rig = Rig(directory)
             rig.recover()
-            perform = Stopping(rig.node, crash_at, after=after)
+            perform = Stopping(crash_at, after=after).on(rig)
             try:
                 answers.extend(run(ingest(sent, "eu", KEYRING), perform) for sent in STORY)
                 finished = True
@@ -343,7 +237,7 @@ def test_recovery_on_real_parts_stopped_at_any_effect_is_finished_by_the_next(
             file.unlink()
         rig = Rig(directory)
         try:
-            run(recover("eu", KEYRING), Stopping(rig.node, crash_at, after=True))
+            run(recover("eu", KEYRING), Stopping(crash_at, after=True).on(rig))
             finished = True
         except Crash:
             pass
@@ -357,6 +251,69 @@ def test_recovery_on_real_parts_stopped_at_any_effect_is_finished_by_the_next(
             ]
         crash_at += 1
     assert crash_at > 8
+
+
+Pair = dict[str, Rig]
+
+
+def opened(directory: Path) -> Pair:
+    """Two regions and the object store between them, in whatever state they are."""
+    (directory / "objects").mkdir(exist_ok=True)
+    objects = LocalObjects(directory / "objects")
+    pair = {name: Rig(directory / name, region=name, objects=objects) for name in ("eu", "us")}
+    for rig in pair.values():
+        rig.recover()
+    return pair
+
+
+def exchange(pair: Pair, perform: Callable[[Rig], Callable[[Effect[Any]], Any]]) -> None:
+    """Both regions ship and replay each other, one pass."""
+    for rig in pair.values():
+        run(ship(), perform(rig))
+    run(replay("us", KEYRING), perform(pair["eu"]))
+    run(replay("eu", KEYRING), perform(pair["us"]))
+
+
+def test_shipping_and_replay_on_real_parts_stopped_at_any_effect_converge(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    """Files, SQLite and a directory of objects, with a rival content in each region: stopped before or after any effect, an upload
+    and its mark among them, both restart, pass once more, and store the same, each entry as in memory; the winner that gave way is
+    on record once (CRR-2, CRR-3, CRR-4).
+    """
+    world = World("eu", "us")
+    world.ingest("us", EQUIVOCATING)
+    for sent in STORY:
+        world.ingest("eu", sent)
+    world.run("us", ship())
+    world.run("eu", replay("us", KEYRING))
+    expected = {key: (entry.digest, entry.region) for key, entry in world.entries["eu"].entries.items()}
+    crash_at, finished = 0, False
+    while not finished:
+        for after in (False, True):
+            directory = tmp_path_factory.mktemp("crash")
+            pair = opened(directory)
+            run(ingest(EQUIVOCATING, "us", KEYRING), pair["us"].node.perform)
+            for sent in STORY:
+                run(ingest(sent, "eu", KEYRING), pair["eu"].node.perform)
+            stopping = Stopping(crash_at, after=after)
+            try:
+                exchange(pair, stopping.on)
+                finished = True
+            except Crash:
+                pass
+            for rig in pair.values():
+                lose(rig)
+            again = opened(directory)
+            exchange(again, lambda rig: rig.node.perform)
+            stores = [rig.entries() for rig in again.values()]
+            assert stores[0] == stores[1]
+            assert {key: (entry.digest, entry.region) for key, entry in stores[0].items()} == expected
+            assert [len(rig.store.superseded()) for rig in again.values()] == [1, 0]
+            for rig in again.values():
+                rig.close()
+        crash_at += 1
+    assert crash_at > 25
 
 
 def test_a_node_is_not_ready_before_it_has_recovered(tmp_path: Path) -> None:
