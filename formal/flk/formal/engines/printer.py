@@ -1,6 +1,6 @@
 """Prints ground expressions as program text over packed states: what NumPy, Numba and C have in common, and where they differ.
 
-A state is in scope as its words, signed 64-bit numbers that are never negative (`finite.layout`). Tests of several fields of one word
+A state is in scope as its words, signed 64-bit numbers that are never negative (`finite.layout`). Tests of several fields of a word
 become one masked comparison, and fields that move together move together; what is used more than once gets a name.
 """
 

@@ -22,7 +22,7 @@ DIALECT = Vectors()
 
 
 class Stepper(NamedTuple):
-    """An instance: where it can happen and where asking is a fault; then, where it can, whether it is a fault and the words after."""
+    """An instance: where it can happen, where asking is a fault; and where it can, whether that is a fault and the words after."""
 
     enabled: Function
     undefined: Function | None
@@ -150,7 +150,12 @@ def _compiled(scope: Scope, results: Sequence[str]) -> Function:
     lines = [f"def f(*words):\n {scope.word}0, *rest = words", *scope.lines, f"return ({', '.join(results)},)"]
     words = sorted({field.word for field in scope.fields} | {0})
     lines[0] = f"def f({', '.join(f'{scope.word}{word}' for word in words)}):"
-    space: dict[str, Any] = {"where": np.where, "population": _population, "quotient": _quotient, "remainder": _remainder}
+    space: dict[str, Any] = {
+        "where": np.where,
+        "population": _population,
+        "quotient": _quotient,
+        "remainder": _remainder,
+    }
     exec("\n ".join(lines), space)  # noqa: S102 (the text is ours: names, operators and numbers)
     compiled: Function = space["f"]
     return compiled

@@ -83,8 +83,12 @@ class Ground:
     @cached_property
     def instances(self) -> tuple[GroundInstance, ...]:
         """Every instance that is not impossible whatever the state, in the schema's order."""
-        grounded = map(self._instance, self.schema.instances)
-        return tuple(g for g in grounded if not (g.enabled.is_false and g.undefined.is_false))
+        return tuple(g for g in self.all_instances if not (g.enabled.is_false and g.undefined.is_false))
+
+    @cached_property
+    def all_instances(self) -> tuple[GroundInstance, ...]:
+        """Every instance, in the schema's order."""
+        return tuple(map(self._instance, self.schema.instances))
 
     @cached_property
     def properties(self) -> tuple[GroundProperty, ...]:
