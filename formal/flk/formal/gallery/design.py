@@ -20,3 +20,10 @@ class Design:
     rules_out: tuple[str, ...]
     earlier: str = ""
     sizes: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def exhibit(self) -> Protocol:
+        """The variant with that property alone, so that a search which stops at a violation stops at its counterexample."""
+        alone = self.protocol.variant(self.protocol.name, self.protocol.story, self.protocol.requirements)
+        alone.without(*(name for name in self.protocol.properties if name != self.violates))
+        return alone
