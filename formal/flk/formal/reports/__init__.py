@@ -1,0 +1,1 @@
+"""What exploration found, as people read it: tables of changes, sequence diagrams, coverage and statistics."""

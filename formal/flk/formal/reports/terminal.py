@@ -1,0 +1,124 @@
+"""An exploration in the terminal."""
+
+from collections.abc import Iterator
+
+from rich.box import SIMPLE
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.table import Column, Table
+from rich.text import Text
+
+from flk.formal.finite.explore import Exploration, Finding, Path, Verdict
+from flk.formal.finite.interpreter import Interpreter
+from flk.formal.finite.schema import Schema
+from flk.formal.language.properties import Property, PropertyKind
+from flk.formal.language.text import text
+from flk.formal.reports.changes import ending, rows
+from flk.formal.reports.lanes import lane_sort
+from flk.formal.reports.plain import beginning, diagram
+from flk.formal.reports.reason import reason
+from flk.formal.reports.statistics import figures, sparkline
+
+SIGNS = {Verdict.HOLDS: "✓", Verdict.VIOLATED: "✗", Verdict.UNDECIDED: "?"}
+STYLES = {Verdict.HOLDS: "green", Verdict.VIOLATED: "bold red", Verdict.UNDECIDED: "yellow"}
+
+
+def rendered(schema: Schema, found: Exploration, *, lanes: str | None = None, verbose: bool = False) -> RenderableType:
+    """Figures, verdicts, and a counterexample for each that is violated; witnesses too if `verbose`.
+
+    `lanes` names the sort of the sequence diagrams, empty for the usual one; None leaves diagrams out.
+    """
+    parts: list[RenderableType] = [_head(schema, found), _figures(found), _verdicts(schema, found)]
+    for finding in found.findings:
+        if finding.path and (finding.verdict is Verdict.VIOLATED or verbose):
+            parts += counterexample(schema, finding, lanes=lanes)
+    if found.fault:
+        parts += counterexample(schema, found.fault, lanes=lanes)
+    return Group(*parts)
+
+
+def counterexample(schema: Schema, finding: Finding, *, lanes: str | None = None) -> list[RenderableType]:
+    """What is violated and why, the table of changes, and the sequence diagram."""
+    if finding.path is None:
+        return []
+    property_ = schema.protocol.properties.get(finding.property)
+    parts: list[RenderableType] = [Text(f"\n{title(finding)}", "bold")]
+    parts += [Padding(Text(line), (0, 0, 0, 2)) for line in why(schema, finding.path, property_)]
+    parts += [Padding(Text(finding.note, "red"), (0, 0, 0, 2))] if finding.note else []
+    parts.append(changes(schema, finding.path))
+    if lanes is not None and len(finding.path.moves) > 1:
+        drawn = diagram(schema, finding.path, lane_sort(schema.protocol, lanes))
+        parts.append(Padding(Text("\n".join(drawn), no_wrap=True), (0, 0, 1, 2)))
+    return parts
+
+
+def title(finding: Finding) -> str:
+    """What a path shows."""
+    assert finding.path is not None
+    steps = len(finding.path.moves) - 1
+    after = f"after {steps} step{'s' * (steps != 1)}" if steps else "at first"
+    if not finding.property:
+        return f"something without meaning, {after}"
+    if finding.verdict is Verdict.HOLDS:
+        return f"{finding.property} is reached {after}"
+    return f"{finding.property} is violated" + (", for ever" if finding.path.loop is not None else f" {after}")
+
+
+def why(schema: Schema, path: Path, property_: Property | None) -> Iterator[str]:
+    """The author's words, and what settles the matter in the last state."""
+    if property_ is None:
+        return
+    yield property_.story + (f" ({', '.join(property_.requirements)})" if property_.requirements else "")
+    if property_.kind is PropertyKind.LEADS_TO and property_.conclusion is not None:
+        fair = f", though {', '.join(property_.fair)} {'are' if len(property_.fair) > 1 else 'is'} fair" * bool(
+            property_.fair
+        )
+        yield f"premise: {text(property_.condition)}"
+        yield f"it never comes to: {text(property_.conclusion)}{fair}"
+        return
+    settled = reason(Interpreter(schema), property_.condition, path.moves[-1].state)
+    if settled.given:
+        yield f"for {', '.join(settled.given)}"
+    yield f"{'true' if settled.holds else 'false'}: {settled.part}"
+    if settled.cells:
+        yield f"as {', '.join(settled.cells)}"
+
+
+def changes(schema: Schema, path: Path) -> Table:
+    """The table of changes."""
+    grid = Table(Column("step", justify="right", no_wrap=True), Column("action"), Column("changes"), box=SIMPLE)
+    grid.add_row("0", Text("initially", "italic"), "\n".join(beginning(schema, path)))
+    for row in rows(schema, path):
+        changed = Text("\n").join(
+            Text.assemble(f"{c.cell}: ", (c.before, "dim"), " → ", (c.after, "bold")) for c in row.changes
+        )
+        grid.add_row(f"{'↻ ' * row.again}{row.number}", Text(row.shown), changed)
+    if again := ending(path):
+        grid.add_row("↻", Text(again, "italic"), "")
+    return grid
+
+
+def _head(schema: Schema, found: Exploration) -> Text:
+    sizes = ", ".join(f"{name} {size}" for name, size in found.sizes.items())
+    verdict = f"{SIGNS[found.verdict]} {found.verdict}"
+    head = Text.assemble((found.protocol, "bold"), f"  {sizes}  " if sizes else "  ", (verdict, STYLES[found.verdict]))
+    return head.append(f"\n{schema.protocol.story}\n")
+
+
+def _figures(found: Exploration) -> Table:
+    grid = Table.grid(padding=(0, 2))
+    for name, value in figures(found):
+        grid.add_row(Text(name, "dim"), value)
+    grid.add_row(Text("layers", "dim"), sparkline(found.layers))
+    return grid
+
+
+def _verdicts(schema: Schema, found: Exploration) -> Table:
+    grid = Table("", Column("property", no_wrap=True), Column("kind", no_wrap=True), "steps", "", box=SIMPLE)
+    for finding in found.findings:
+        property_ = schema.protocol.properties[finding.property]
+        steps = str(len(finding.path.moves) - 1) if finding.path else ""
+        said = f"{property_.story} ({finding.note})" if finding.note else property_.story
+        sign = Text(SIGNS[finding.verdict], STYLES[finding.verdict])
+        grid.add_row(sign, Text(finding.property), finding.kind.replace("_", " "), steps, Text(said))
+    return grid
