@@ -1,0 +1,17 @@
+"""The author's words, carried into exported text as comments."""
+
+from textwrap import wrap
+
+from flk.formal.language.action import Action
+from flk.formal.language.properties import Property
+
+
+def comment(story: str, mark: str, indent: str = "") -> list[str]:
+    """The lines of a comment, each behind the mark; none for an empty story."""
+    return [f"{indent}{mark} {line}" for line in wrap(story, 108 - len(indent))]
+
+
+def story_of(what: Action | Property) -> str:
+    """The author's docstring, and the requirements that a property stands for."""
+    ids = f" ({', '.join(what.requirements)})" if isinstance(what, Property) and what.requirements else ""
+    return what.story + ids
