@@ -1,10 +1,11 @@
 """Exploring a protocol: every reachable state, a verdict for each property, and the shortest way to each that fails."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 from time import perf_counter
+from typing import TypeAlias
 
 import msgspec
 
@@ -17,8 +18,12 @@ from flk.formal.finite.search import Engine, Hit, Options, Search, violates
 from flk.formal.finite.symmetry import Symmetry
 from flk.formal.language.properties import Property, PropertyKind
 from flk.formal.language.protocol import Protocol
+from flk.spec.errors import UnusableInput
+
+OnSearch: TypeAlias = Callable[[Ground, Search], None]
 
 CUT = "the search was cut short: allow more states, or do not stop at the first violation"
+NOWHERE = "no reachable state satisfies it"
 NEVER_WAITS = "no reachable state satisfies the premise without the conclusion"
 FOLDED = "symmetry folds the paths that progress is judged on: explore without it"
 
@@ -88,6 +93,19 @@ class Exploration(msgspec.Struct, frozen=True):
         return Verdict.UNDECIDED if Verdict.UNDECIDED in verdicts else Verdict.HOLDS
 
 
+def restricted(protocol: Protocol, names: Collection[str]) -> Protocol:
+    """The protocol with only these properties (all, if none is named). Raises UnusableInput for one that it does not have."""
+    unknown = [name for name in names if name not in protocol.properties]
+    if unknown:
+        have = ", ".join(protocol.properties) or "none"
+        raise UnusableInput(f"{protocol.name} has no property {', '.join(unknown)}: choose from {have}")
+    if not names:
+        return protocol
+    part = protocol.variant(protocol.name, protocol.story, protocol.requirements)
+    part.without(*(name for name in protocol.properties if name not in names))
+    return part
+
+
 def explore(
     protocol: Protocol,
     engine: Engine,
@@ -95,10 +113,12 @@ def explore(
     sizes: Mapping[str, int] | None = None,
     options: Options | None = None,
     graph_of: GraphOf = interpreted,
+    on_search: OnSearch = lambda *_: None,
 ) -> Exploration:
     """Explore with an engine that is called `name`; `graph_of` makes the graph that `leads_to` properties are judged on, if needed.
 
-    Raises UnusableInput for sizes that the protocol does not have.
+    `on_search` is handed what the engine searched and found, for those who want more of it than its verdicts. Raises UnusableInput
+    for sizes that the protocol does not have.
     """
     options = options or Options()
     schema = Schema.of(protocol, sizes)
@@ -106,6 +126,7 @@ def explore(
     started = perf_counter()
     search = engine(ground, options)
     seconds = perf_counter() - started
+    on_search(ground, search)
     route = Router(schema, search, symmetric=options.symmetry)
     judge = _Judge(ground, search, route, graph_of)
     findings = tuple(map(judge.finding, protocol.properties.values()))
@@ -172,7 +193,8 @@ class _Judge:
         hit = self.search.hits.get(property_.name)
         verdict = self._of_states(property_.kind, seen=hit is not None)
         path = self.route.path(hit) if hit else None
-        return Finding(property_.name, property_.kind, verdict, path, CUT if verdict is Verdict.UNDECIDED else "")
+        nowhere = NOWHERE if property_.kind is PropertyKind.REACHABLE and verdict is Verdict.VIOLATED else ""
+        return Finding(property_.name, property_.kind, verdict, path, CUT if verdict is Verdict.UNDECIDED else nowhere)
 
     def _of_states(self, kind: PropertyKind, *, seen: bool) -> Verdict:
         unseen = Verdict.HOLDS if self.search.complete else Verdict.UNDECIDED

@@ -8,7 +8,7 @@ from rich.padding import Padding
 from rich.table import Column, Table
 from rich.text import Text
 
-from flk.formal.finite.explore import Exploration, Finding, Path, Verdict
+from flk.formal.finite.explore import CUT, Exploration, Finding, Path, Verdict
 from flk.formal.finite.interpreter import Interpreter
 from flk.formal.finite.schema import Schema
 from flk.formal.language.properties import Property, PropertyKind
@@ -23,18 +23,33 @@ SIGNS = {Verdict.HOLDS: "✓", Verdict.VIOLATED: "✗", Verdict.UNDECIDED: "?"}
 STYLES = {Verdict.HOLDS: "green", Verdict.VIOLATED: "bold red", Verdict.UNDECIDED: "yellow"}
 
 
-def rendered(schema: Schema, found: Exploration, *, lanes: str | None = None, verbose: bool = False) -> RenderableType:
-    """Figures, verdicts, and a counterexample for each that is violated; witnesses too if `verbose`.
+def rendered(
+    schema: Schema, found: Exploration, *, first: str = "", lanes: str | None = None, verbose: bool = False
+) -> RenderableType:
+    """Figures, verdicts, and a counterexample: that of the property `first`, or the shortest; all, and witnesses, if `verbose`.
 
     `lanes` names the sort of the sequence diagrams, empty for the usual one; None leaves diagrams out.
     """
     parts: list[RenderableType] = [_head(schema, found), _figures(found), _verdicts(schema, found)]
-    for finding in found.findings:
-        if finding.path and (finding.verdict is Verdict.VIOLATED or verbose):
-            parts += counterexample(schema, finding, lanes=lanes)
-    if found.fault:
-        parts += counterexample(schema, found.fault, lanes=lanes)
+    broken = violations(found, first)
+    shown = broken if verbose else broken[:1]
+    parts += [part for finding in shown for part in counterexample(schema, finding, lanes=lanes)]
+    if left := [finding.property for finding in broken if finding not in shown and finding.path]:
+        parts.append(Text(f"-v shows how {', '.join(left)} {'is' if len(left) == 1 else 'are'} violated, too"))
+    witnesses = [f for f in found.findings if f.verdict is Verdict.HOLDS and f.path] if verbose else []
+    parts += [part for finding in witnesses for part in counterexample(schema, finding, lanes=lanes)]
     return Group(*parts)
+
+
+def violations(found: Exploration, first: str = "") -> list[Finding]:
+    """A fault, then what is violated: the property `first`, then those with the shortest paths, lemmas last."""
+
+    def order(finding: Finding) -> tuple[bool, bool, bool, int]:
+        steps = len(finding.path.moves) if finding.path else 0
+        return finding.property != first, finding.kind is PropertyKind.LEMMA, finding.path is None, steps
+
+    broken = [finding for finding in found.findings if finding.verdict is Verdict.VIOLATED]
+    return ([found.fault] if found.fault else []) + sorted(broken, key=order)
 
 
 def counterexample(schema: Schema, finding: Finding, *, lanes: str | None = None) -> list[RenderableType]:
@@ -118,7 +133,9 @@ def _verdicts(schema: Schema, found: Exploration) -> Table:
     for finding in found.findings:
         property_ = schema.protocol.properties[finding.property]
         steps = str(len(finding.path.moves) - 1) if finding.path else ""
-        said = f"{property_.story} ({finding.note})" if finding.note else property_.story
+        said = f"{property_.story} ({finding.note})" if finding.note and finding.note != CUT else property_.story
         sign = Text(SIGNS[finding.verdict], STYLES[finding.verdict])
         grid.add_row(sign, Text(finding.property), finding.kind.replace("_", " "), steps, Text(said))
+    if any(finding.note == CUT for finding in found.findings):
+        grid.caption, grid.caption_justify = f"?: {CUT}", "left"
     return grid

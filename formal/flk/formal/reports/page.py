@@ -1,0 +1,57 @@
+"""An exploration as one HTML page that needs nothing else: no network, no script, no second file."""
+
+from importlib.resources import files
+from pathlib import Path as File
+from typing import Any
+
+from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup
+
+from flk.formal.finite.explore import Exploration, Finding, Verdict
+from flk.formal.finite.schema import Schema
+from flk.formal.reports.covered import Coverage, lines
+from flk.formal.reports.drawing import svg
+from flk.formal.reports.lanes import lane_sort
+from flk.formal.reports.statistics import figures, sparkline
+from flk.formal.reports.terminal import SIGNS, title, violations, why
+from flk.spec.errors import UnusableInput
+
+
+def html(schema: Schema, found: Exploration, coverage: Coverage = (), first: str = "", lanes: str = "") -> str:
+    """The page: figures, verdicts, each counterexample (that of the property `first` before others), then each witness."""
+    source = files("flk.formal.reports").joinpath("templates/exploration.html.j2").read_text(encoding="utf-8")
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    shown = [finding for finding in violations(found, first) if finding.path]
+    shown += [finding for finding in found.findings if finding.path and finding.verdict is Verdict.HOLDS]
+    return environment.from_string(source).render(
+        found=found,
+        protocol=schema.protocol,
+        signs=SIGNS,
+        figures=figures(found),
+        layers=sparkline(found.layers),
+        paths=[_path(schema, finding, lanes) for finding in shown],
+        coverage=list(lines(coverage)),
+    )
+
+
+def write(file: File, page: str) -> None:
+    """Write a page. Raises UnusableInput if that cannot be."""
+    try:
+        file.write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise UnusableInput(
+            f"{file}: the page cannot be written: {error.strerror}; name a file in a directory that exists"
+        ) from None
+
+
+def _path(schema: Schema, finding: Finding, lanes: str) -> dict[str, Any]:
+    assert finding.path is not None
+    return {
+        "title": title(finding),
+        "why": [
+            *why(schema, finding.path, schema.protocol.properties.get(finding.property)),
+            *filter(None, [finding.note]),
+        ],
+        "svg": Markup(svg(schema, finding.path, lane_sort(schema.protocol, lanes))),  # noqa: S704 (made by us, text escaped)
+        "cycle": finding.path.loop is not None and finding.path.loop < len(finding.path.moves) - 1,
+    }
