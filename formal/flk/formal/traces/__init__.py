@@ -1,0 +1,36 @@
+"""Trace validation: is what a system did, told by a log of events, a path that a protocol allows?
+
+A trace is JSON lines. One line is one event, a step of the protocol as it was seen:
+
+    {"action": "claim", "arguments": {"q": "7f3a", "n": "eu"}, "state": {"stored": {"7f3a": "eu"}}, "node": "eu", "at": 17.25}
+
+action      name of an action of the protocol.
+arguments   by the action's parameters; those left out are found by search.
+state       what was seen of the state after the step, and
+before      what was seen before it: a scalar variable's value, or an object of a map's values by their keys. Both may tell as little
+            as they like. A key of several indices is their names with commas between, or objects in objects: {"eu": {"7f3a": true}}.
+node, at, note   for people: no meaning here.
+
+The first line may be a header instead, with any of these:
+
+    {"protocol": "ingest", "hidden": ["crash"], "at_most": 1, "elements": {"Node": ["eu", "us"]}, "initially": {"mode": "up"}}
+
+protocol    what the trace is of: a validator of another protocol refuses it.
+hidden      actions that may happen unseen, before any event, `at_most` so many of them (1 unless told).
+elements    all elements of an index sort, in their order. A sort not named here is open: whatever an event names is an element from
+            then on, one that begins as the protocol declares. In an open ordered sort names compare with each other: numbers by value,
+            texts letter by letter, lists item by item, as [millisecond, counter].
+initially   values of variables that the protocol lets begin anywhere. What neither this nor a `before` tells of them is unknown until a
+            guard or an update reads it: then each value is tried. `state` tells as early as `before` of a variable that no action writes.
+
+Values are true and false, members of enums by name, integers, elements by name, and null for undefined.
+
+What is checked is that every event is a step the protocol allows where it stands, with hidden steps between, and that the state is what
+was seen. `forall`, `exists`, `count` and updates with `[:]` range over the elements known so far: such a guard costs time in
+proportion to them, all others none that depends on the length of the trace.
+"""
+
+from flk.formal.traces.validator import validate
+from flk.formal.traces.verdict import Accepted, Reason, Rejected, Undecided, Verdict
+
+__all__ = ["Accepted", "Reason", "Rejected", "Undecided", "Verdict", "validate"]

@@ -1,0 +1,271 @@
+"""The search for a path of the protocol that shows what the trace shows: depth first, in one state, every change taken back.
+
+While every event is told in full and nothing is hidden there is nothing to choose, and the search is one step after another. Where
+there are choices, they are kept, and gone back to when an event further on is not possible.
+"""
+
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TypeAlias
+
+from flk.formal.finite.interpreter import Fault
+from flk.formal.language.nodes import Node
+from flk.formal.traces.cells import ABSENT, Cells, State, Unbound
+from flk.formal.traces.evaluate import UNKNOWN, Evaluator
+from flk.formal.traces.explain import Explainer
+from flk.formal.traces.reading import Seen, Sight
+from flk.formal.traces.steps import TAKEN, Arguments, Steps
+from flk.formal.traces.values import Element, Key, Universe
+from flk.formal.traces.verdict import Reason
+
+REASONS = 5  # ways to come to the event that is not possible, each with its reason
+
+Hidden: TypeAlias = tuple[str, ...]
+"""The actions that happened unseen before an event, in order."""
+
+
+class LimitReached(Exception):
+    """More steps were tried for one event than the limit allows."""
+
+
+class Choice:
+    """An event that has been explained one way, the state's digest before it, and the other ways that are left (None: none)."""
+
+    __slots__ = ("begun", "hidden", "mark", "rest", "seen")
+
+    def __init__(self, seen: Seen, begun: int, mark: int, hidden: Hidden, rest: Iterator[Hidden] | None) -> None:
+        self.seen = seen
+        self.begun = begun
+        self.mark = mark
+        self.hidden = hidden
+        self.rest = rest
+
+
+class Failure:
+    """The furthest event that is not possible, and why: a reason for each way that led there."""
+
+    def __init__(self, seen: Seen) -> None:
+        self.seen = seen
+        self.reasons: dict[Reason, None] = {}
+        self.nearest: tuple[str, ...] = ()
+
+
+class Search:
+    """Follows events. `complete` tells whether every choice is still open to be taken back."""
+
+    def __init__(
+        self,
+        state: State,
+        universe: Universe,
+        steps: Mapping[str, Steps],
+        assumptions: Sequence[Node],
+        *,
+        hidden: Sequence[Steps],
+        at_most: int,
+        limit: int,
+    ) -> None:
+        self.complete = True
+        self.failure: Failure | None = None
+        self.taken: dict[str, int] = dict.fromkeys(steps, 0)
+        self.hidden_steps = 0
+        self._state = state
+        self._universe = universe
+        self._assumptions = assumptions
+        self._origin = {name: Cells(cells.variable) for name, cells in state.cells.items()} if assumptions else {}
+        self._explainer = Explainer(state, universe, steps)
+        self._hidden = hidden
+        self._at_most = at_most if hidden else 0
+        self._limit = limit
+        self._spent = 0
+        self._digest = 0
+        self._choices: deque[Choice] = deque()
+        self._ahead: deque[Seen] = deque()
+        self._dead: set[tuple[int, int]] = set()
+
+    def follow(self, seen: Seen) -> bool:
+        """Go on with an event, going back and choosing otherwise where needed. False if no path there is has it next.
+
+        Raises LimitReached.
+        """
+        if not self._choices and seen.complete and not self._hidden and self._straight(seen):
+            self._state.journal.clear()
+            self.taken[seen.steps.action.name] += 1
+            return True
+        self._ahead.append(seen)
+        while self._ahead:
+            if not (self._forward(self._ahead.popleft()) or self._back()):
+                return False
+        return True
+
+    def finish(self) -> None:
+        """Count what is still open."""
+        while self._choices:
+            self._count(self._choices.popleft())
+
+    def bind(self, cells: Cells, key: Key, value: Element | None) -> bool:
+        """Learn how a cell began; False if the protocol's assumptions, or what is known, exclude it."""
+        self._state.write(cells, key, value)
+        if not self._assumptions:
+            return True
+        self._state.write(self._origin[cells.variable.name], key, value)
+        truths = (Evaluator(self._origin, self._universe).value(each, {}) for each in self._assumptions)
+        return all(truth is UNKNOWN or truth for truth in truths)
+
+    def _straight(self, seen: Seen) -> bool:
+        """Take a step that leaves no choice; otherwise, change nothing."""
+        mark = self._state.mark()
+        try:
+            if self._matches(seen.before) and seen.steps.run(*seen.arguments) == TAKEN and self._matches(seen.after):
+                return True
+        except (Fault, Unbound):
+            pass
+        self._state.undo(mark)
+        return False
+
+    def _forward(self, seen: Seen) -> bool:
+        """Explain an event some way, and keep the other ways; False if there is none."""
+        if len(self._choices) >= self._limit:
+            self._settle()
+        mark, begun = self._state.mark(), self._digest
+        if (seen.number, begun) in self._dead:
+            return False
+        if seen.complete and not self._hidden and self._straight(seen):
+            self._digest = self._state.shift(begun, mark)
+            self._choices.append(Choice(seen, begun, mark, (), None))
+            return True
+        ways = self._ways(seen)
+        hidden = next(ways, None)
+        if hidden is None:
+            self._dead.add((seen.number, begun))
+            self._fail(seen)
+            return False
+        self._choices.append(Choice(seen, begun, mark, hidden, ways))
+        return True
+
+    def _back(self) -> bool:
+        """Explain the latest event that can be, another way; what came after it is ahead again."""
+        while self._choices:
+            choice = self._choices[-1]
+            hidden = next(choice.rest, None) if choice.rest else None
+            if hidden is not None:
+                choice.hidden = hidden
+                return True
+            self._dead.add((choice.seen.number, choice.begun))
+            self._state.undo(choice.mark)
+            self._digest = choice.begun
+            self._ahead.appendleft(self._choices.pop().seen)
+        return False
+
+    def _settle(self) -> None:
+        """Give up the oldest choice: it stays as it is, and with it what followed without any."""
+        self.complete = self.complete and self._choices[0].rest is None
+        self._count(self._choices.popleft())
+        while self._choices and self._choices[0].rest is None:
+            self._count(self._choices.popleft())
+        self._state.forget(self._choices[0].mark if self._choices else self._state.mark())
+        if len(self._dead) > 4 * self._limit:
+            oldest = self._choices[0].seen.number if self._choices else 0
+            self._dead = {(number, digest) for number, digest in self._dead if number >= oldest}
+
+    def _count(self, choice: Choice) -> None:
+        for name in (choice.seen.steps.action.name, *choice.hidden):
+            self.taken[name] += 1
+        self.hidden_steps += len(choice.hidden)
+
+    def _fail(self, seen: Seen) -> None:
+        if self.failure is None or seen.number > self.failure.seen.number:
+            self.failure = Failure(seen)
+            self.failure.nearest = self._explainer.nearest(seen)
+            self._spent = 0
+        if seen.number == self.failure.seen.number and len(self.failure.reasons) < REASONS:
+            self.failure.reasons[self._explainer.reason(seen)] = None
+
+    # Ways: generators that yield while the state is as it is after them, and take it back when they go on.
+
+    def _ways(self, seen: Seen) -> Iterator[Hidden]:
+        """All ways to explain an event, those with the fewest hidden steps first."""
+        tried: set[tuple[int, int]] = set()
+        for depth in range(self._at_most + 1):
+            yield from self._after_hidden(seen, depth, (), tried)
+
+    def _after_hidden(self, seen: Seen, depth: int, before: Hidden, tried: set[tuple[int, int]]) -> Iterator[Hidden]:
+        if (depth, self._digest) in tried:
+            return
+        tried.add((depth, self._digest))
+        if depth == 0:
+            for _ in self._event(seen):
+                yield before
+            return
+        for steps in self._hidden:
+            for _ in self._fillings(steps, (None,) * len(steps.positions)):
+                yield from self._after_hidden(seen, depth - 1, (*before, steps.action.name), tried)
+
+    def _event(self, seen: Seen) -> Iterator[None]:
+        mark, digest = self._state.mark(), self._digest
+        if self._matches(seen.before):
+            self._digest = self._state.shift(digest, mark)
+            for _ in self._fillings(seen.steps, seen.arguments):
+                inner, shifted = self._state.mark(), self._digest
+                if self._matches(seen.after):
+                    self._digest = self._state.shift(shifted, inner)
+                    yield
+                self._undo(inner, shifted)
+        self._undo(mark, digest)
+
+    def _fillings(self, steps: Steps, arguments: tuple[Element | None, ...]) -> Iterator[None]:
+        """Take a step in every way that the guards allow."""
+        if None not in arguments:
+            yield from self._step(steps, arguments)  # type: ignore[arg-type]  # none is None
+            return
+        try:
+            found = list(steps.candidates(arguments))
+        except Unbound as unbound:
+            for _ in self._bindings(unbound):
+                yield from self._fillings(steps, arguments)
+            return
+        for filled in found:
+            yield from self._step(steps, filled)
+
+    def _step(self, steps: Steps, arguments: Arguments) -> Iterator[None]:
+        self._spent += 1
+        if self._spent > self._limit:
+            raise LimitReached
+        mark, digest = self._state.mark(), self._digest
+        try:
+            if steps.run(*arguments) == TAKEN:
+                self._digest = self._state.shift(digest, mark)
+                yield
+        except Fault:
+            return
+        except Unbound as unbound:
+            for _ in self._bindings(unbound):
+                yield from self._step(steps, arguments)
+            return
+        self._undo(mark, digest)
+
+    def _bindings(self, unbound: Unbound) -> Iterator[None]:
+        """Try every value for a cell of which nothing was told."""
+        mark, digest = self._state.mark(), self._digest
+        for value in tuple(self._universe.values(unbound.cells.variable.sort)):
+            if self.bind(unbound.cells, unbound.key, value):
+                self._digest = self._state.shift(digest, mark)
+                yield
+            self._undo(mark, digest)
+
+    def _undo(self, mark: int, digest: int) -> None:
+        self._state.undo(mark)
+        self._digest = digest
+
+    def _matches(self, sights: tuple[Sight, ...]) -> bool:
+        """Whether the state is what was seen. What was not known of it is from now on."""
+        for cells, key, value in sights:
+            now = cells.get(key, ABSENT)
+            if now is ABSENT:
+                if cells.free:
+                    if not self.bind(cells, key, value):
+                        return False
+                    continue
+                now = cells.variable.initially
+            if now != value:
+                return False
+        return True

@@ -1,0 +1,131 @@
+"""What becomes of a trace, and how it is told."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """Of one guard conjunct of an action: whether it was seen to hold, and not to."""
+
+    action: str
+    conjunct: str
+    held: bool
+    failed: bool
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """The trace is a path of the protocol. `actions` counts the steps of each action, hidden ones included.
+
+    `coverage` is from a sample: after some of the events, the guards of the actions that their arguments fit.
+    """
+
+    protocol: str
+    events: int
+    hidden_steps: int
+    actions: dict[str, int]
+    coverage: tuple[Coverage, ...]
+    verdict: Literal["accepted"] = "accepted"
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why an event is not possible: the false guard conjunct, a state that differs from what was seen, or a fault.
+
+    `what` is in the author's words, `values` are the cells it read, each with its value.
+    """
+
+    kind: Literal["guard", "before", "state", "fault", "arguments"]
+    what: str
+    values: tuple[tuple[str, str], ...] = ()
+    where: str = ""
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """No path of the protocol goes on with the event on this line; the `accepted` events before it are possible.
+
+    There are as many `reasons` as ways in which the events before it can have led there, up to a few. `nearest` are the steps
+    that were possible there instead, the most similar first.
+    """
+
+    protocol: str
+    source: str
+    line: int
+    accepted: int
+    event: str
+    reasons: tuple[Reason, ...]
+    nearest: tuple[str, ...]
+    verdict: Literal["rejected"] = "rejected"
+
+
+@dataclass(frozen=True)
+class Undecided:
+    """No path was found, but not all were tried: the limit was reached. `furthest` is where the search was stopped."""
+
+    furthest: Rejected
+    limit: int
+    verdict: Literal["undecided"] = "undecided"
+
+
+Verdict: TypeAlias = Accepted | Rejected | Undecided
+
+
+def render(verdict: Verdict) -> str:
+    """The verdict for people."""
+    return "\n".join(_lines(verdict))
+
+
+def exit_code(verdict: Verdict) -> int:
+    """0 accepted, 1 rejected, 2 undecided."""
+    return {"accepted": 0, "rejected": 1, "undecided": 2}[verdict.verdict]
+
+
+def _lines(verdict: Verdict) -> Iterator[str]:
+    match verdict:
+        case Accepted():
+            yield from _accepted(verdict)
+        case Rejected():
+            yield f"rejected by {verdict.protocol}: {verdict.source}:{verdict.line}: {verdict.event} is not possible there"
+            yield from _why(verdict)
+        case Undecided(furthest, limit):
+            yield (
+                f"undecided by {furthest.protocol}: {furthest.source}:{furthest.line}: no way to {furthest.event} was found "
+                f"within the limit of {limit} steps; raise --limit, or record more of the state"
+            )
+            yield from _why(furthest)
+
+
+def _accepted(verdict: Accepted) -> Iterator[str]:
+    hidden = f", {verdict.hidden_steps} hidden steps" if verdict.hidden_steps else ""
+    yield f"accepted by {verdict.protocol}: {verdict.events} events{hidden}"
+    for action, times in sorted(verdict.actions.items(), key=lambda item: -item[1]):
+        yield f"  {action:24}{times:>10}" if times else f"  {action:24}     never"
+    idle = [row for row in verdict.coverage if row.held and not row.failed]
+    for row in idle:
+        yield f"  never seen false: {row.conjunct} (of {row.action})"
+
+
+def _why(verdict: Rejected) -> Iterator[str]:
+    yield f"  {verdict.accepted} events before it are possible"
+    for reason in verdict.reasons:
+        yield f"  {_TOLD[reason.kind]}: {reason.what}{f' ({reason.where})' if reason.where else ''}"
+        for place, value in reason.values:
+            yield f"      {place} = {value}"
+    if verdict.nearest:
+        yield "  possible there instead:"
+        for step in verdict.nearest:
+            yield f"      {step}"
+    else:
+        yield "  no step of the protocol is possible there with elements like these"
+
+
+_TOLD = {
+    "guard": "false",
+    "before": "the state before it is another",
+    "state": "the state after it would be another",
+    "fault": "without meaning",
+    "arguments": "no arguments fit",
+}
