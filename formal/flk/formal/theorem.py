@@ -13,12 +13,9 @@ from typing import NamedTuple, TypeAlias
 import msgspec
 from z3 import BoolRef, BoolVal, CheckSatResult, ModelRef, Not, Solver, sat, unsat
 
-EFFORT = 20_000_000
-"""What a query may cost before the solver gives up, in its own unit: unlike seconds, it is the same on every machine.
-
-Ours need a twentieth of it or less.
-"""
-
+from flk.formal.language.properties import PropertyKind
+from flk.formal.prover.counterexample import Counterexample
+from flk.formal.prover.solver import ask
 
 class Verdict(StrEnum):
     """Of an obligation, a mutant or a theorem."""
@@ -80,13 +77,17 @@ class Theorem(NamedTuple):
 
 
 class Check(msgspec.Struct, frozen=True):
-    """What came of one obligation or witness. `shown` is the counterexample of the one, the example of the other."""
+    """What came of one obligation or witness: the counterexample of the one, the example of the other.
+
+    `shown` is that of a theorem about data, `path` that of a protocol.
+    """
 
     name: str
     verdict: Verdict
     seconds: float
     note: str = ""
     shown: Table | None = None
+    path: Counterexample | None = None
 
 
 class Trial(msgspec.Struct, frozen=True):
@@ -98,8 +99,23 @@ class Trial(msgspec.Struct, frozen=True):
     checks: tuple[Check, ...]
 
 
+class Standing(msgspec.Struct, frozen=True):
+    """What is known of one property of a protocol. `finite_only`: by its nature it is explored at chosen sizes, and never proved."""
+
+    property: str
+    kind: PropertyKind
+    requirements: tuple[str, ...]
+    verdict: Verdict
+    note: str = ""
+    finite_only: bool = False
+
+
 class Proof(msgspec.Struct, frozen=True):
-    """What came of a theorem under one seed of the solver."""
+    """What came of a theorem, or of a protocol's properties taken together, under one seed of the solver.
+
+    The rest is a protocol's: `slips` are faults planted by leaving out a guard or an update, not all of which need be refuted;
+    `properties` says what is known of each, `remarks` whether the queries are in a decidable fragment.
+    """
 
     theorem: str
     requirements: tuple[str, ...]
@@ -110,6 +126,9 @@ class Proof(msgspec.Struct, frozen=True):
     obligations: tuple[Check, ...]
     witnesses: tuple[Check, ...]
     mutants: tuple[Trial, ...]
+    slips: tuple[Trial, ...] = ()
+    properties: tuple[Standing, ...] = ()
+    remarks: tuple[str, ...] = ()
 
 
 def prove(theorem: Theorem, seed: int = 0) -> Proof:
@@ -200,8 +219,4 @@ class Prover:
         return self._met[key]
 
     def _ask(self, *formulas: BoolRef) -> tuple[Solver, CheckSatResult]:
-        solver = Solver()
-        solver.set("random_seed", self._seed)
-        solver.set("rlimit", EFFORT)
-        solver.add(*formulas)
-        return solver, solver.check()
+        return ask(formulas, self._seed)

@@ -74,17 +74,21 @@ def search(
     sizes: Mapping[str, int] | None = None,
     *,
     names: Iterable[str] | None = None,
+    happen: bool = False,
     first: bool = False,
     seed: int = 0,
     on_depth: OnDepth = lambda _: None,
 ) -> Bounded:
-    """Search runs of up to `depth` steps for every property (or for those with these `names`) and for faults.
+    """Search runs of up to `depth` steps for every property and for a FAULT, or for those among them with these `names`.
 
-    `first` ends with the first violation. Raises UnusableInput for sizes that the protocol does not have.
+    `happen`: for each action too, for a run after which it can happen. `first` ends with the first violation. Raises UnusableInput
+    for sizes that the protocol does not have.
     """
     started = perf_counter()
     wanted = None if names is None else frozenset(names)
-    unrolling = Unrolling(Machine(Ground(Schema.of(protocol, sizes))), wanted, seed)
+    machine = Machine(Ground(Schema.of(protocol, sizes)))
+    aims = [aim for aim in _aims(machine) if wanted is None or aim.name in wanted]
+    unrolling = Unrolling(machine, [*aims, *(_happenings(machine) if happen else ())], seed)
     for steps in range(depth + 1):
         on_depth(steps)
         unrolling.look(steps)
@@ -110,9 +114,9 @@ class Aim:
 class Unrolling:
     """A run of growing length. What is shown of a shorter run stays known, so the solver is kept."""
 
-    def __init__(self, machine: Machine, wanted: frozenset[str] | None, seed: int) -> None:
+    def __init__(self, machine: Machine, aims: Iterable[Aim], seed: int) -> None:
         self.machine = machine
-        self.open = {aim.name: aim for aim in _aims(machine) if wanted is None or aim.name in wanted}
+        self.open = {aim.name: aim for aim in aims}
         self.gave_up = False
         self._aims = dict(self.open)
         self._found: dict[str, Target] = {}
@@ -168,7 +172,7 @@ class Unrolling:
         states = [self.machine.state(model, moment.codes) for moment in self._moments]
         choices = [self.machine.choice(model, moment.taken) for moment in self._moments[:-1]]
         path = path_of(states, choices)
-        note = confirm(self.machine.schema, path, self.machine.schema.protocol.properties.get(aim.name))
+        note = confirm(self.machine.schema, path, aim.name)
         return Target(aim.name, aim.kind, Outcome.FOUND, len(choices), perf_counter() - self._started, path, note)
 
 
@@ -183,3 +187,10 @@ def _aims(machine: Machine) -> Iterator[Aim]:
             aimed = ground.build.conjunction([clean, target(ground, property_)])
             yield Aim(property_.property.name, kind, machine.truth(aimed))
     yield Aim(FAULT, None, any_of([machine.fault, *undefined]))
+
+
+def _happenings(machine: Machine) -> Iterator[Aim]:
+    """That each action can happen."""
+    for action in machine.schema.protocol.actions:
+        able = [i.enabled for i in machine.instances if i.instance.action.name == action]
+        yield Aim(action, PropertyKind.REACHABLE, machine.truth(machine.ground.build.disjunction(able)))

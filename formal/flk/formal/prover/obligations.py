@@ -23,6 +23,7 @@ from flk.formal.prover.symbols import TRUE, Symbols, all_of, constant, for_all, 
 INVARIANTS = frozenset({PropertyKind.ALWAYS, PropertyKind.LEMMA, PropertyKind.NEVER})
 INITIALLY = "initially"
 MEANING = "has a meaning"
+JOIN = " · "
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Duty:
     @property
     def name(self) -> str:
         """As it is shown."""
-        return " · ".join(filter(None, (self.property, self.action)))
+        return JOIN.join(filter(None, (self.property, self.action)))
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,12 @@
 """What a solver found, replayed by the interpreter: only what it confirms is shown."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from flk.formal.finite.explore import Move, Path
 from flk.formal.finite.interpreter import Fault, Interpreter
 from flk.formal.finite.schema import Instance, Schema, State
-from flk.formal.language.properties import Property, PropertyKind
+from flk.formal.language.properties import PropertyKind
 
 
 class Disagreement(Exception):
@@ -19,22 +20,27 @@ def path_of(states: Sequence[State], choices: Sequence[Instance]) -> Path:
     return Path(tuple(moves))
 
 
-def confirm(schema: Schema, path: Path, property_: Property | None) -> str:
-    """Replay a path from an initial state to one that violates the property (reaches it, for `reachable`), or to a fault.
+def confirm(schema: Schema, path: Path, aim: str) -> str:
+    """Replay a path from an initial state to what was looked for; returns what the interpreter says if that is a fault.
 
-    Returns what the interpreter says of the fault. Raises Disagreement if it sees anything else.
+    The aim is a property that is violated (or reached, if it is to be), an action that can happen, or else a fault. Raises Disagreement
+    if the interpreter sees anything else.
     """
-    interpreter = Interpreter(schema)
-    first, last = path.moves[0].state, path.moves[-1].state
-    if not begins(schema, first):
-        raise Disagreement(f"{first} is not an initial state")
-    for before, move in zip(path.moves, path.moves[1:], strict=False):
+    interpreter, last = Interpreter(schema), path.moves[-1].state
+    if not begins(schema, path.moves[0].state):
+        raise Disagreement(f"{path.moves[0].state} is not an initial state")
+    for before, move in pairwise(path.moves):
         confirm_step(interpreter, before.state, move)
-    if property_ is None:
+    if aim in schema.protocol.properties:
+        property_ = schema.protocol.properties[aim]
+        aimed = bool(interpreter.evaluate(property_.condition, last, {}))
+        seen = aimed == (property_.kind in {PropertyKind.REACHABLE, PropertyKind.NEVER})
+    elif aim in schema.protocol.actions:
+        seen = any(interpreter.refusal(i, last) is None for i in schema.instances if i.action.name == aim)
+    else:
         return fault_of(interpreter, last)
-    aimed = bool(interpreter.evaluate(property_.condition, last, {}))
-    if aimed != (property_.kind in {PropertyKind.REACHABLE, PropertyKind.NEVER}):
-        raise Disagreement(f"{property_.name} is not what ends the path")
+    if not seen:
+        raise Disagreement(f"{aim} is not what ends the path")
     return ""
 
 

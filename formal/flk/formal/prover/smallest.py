@@ -7,8 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 from typing import NamedTuple
 
-import msgspec
-from z3 import And, AtMost, BoolRef, Const, DeclareSort, Exists, ForAll, ModelRef, Not, Or, SolverFor, is_true, sat
+from z3 import And, AtMost, BoolRef, Const, DeclareSort, Exists, ForAll, ModelRef, Not, Or, SolverFor, is_true, sat, unsat
 
 from flk.formal.finite.expression import Expression
 from flk.formal.finite.explore import Path
@@ -16,37 +15,23 @@ from flk.formal.finite.ground import Ground
 from flk.formal.finite.interpreter import Fault, Interpreter
 from flk.formal.finite.schema import Cell, Schema, State
 from flk.formal.language.properties import Property, PropertyKind
-from flk.formal.language.protocol import Protocol
+from flk.formal.prover.counterexample import Counterexample
 from flk.formal.prover.machine import Machine
 from flk.formal.prover.obligations import INITIALLY, MEANING, Duty, Induction, reads
 from flk.formal.prover.replay import Disagreement, confirm_step, fault_of, path_of
-from flk.formal.prover.solver import ask
+from flk.formal.prover.solver import QUICK, ask
 from flk.formal.prover.symbols import truth
 
-MOST = 6
+MOST = 4
 """Elements of a sort that a counterexample is looked for with."""
-
-
-class Counterexample(msgspec.Struct, frozen=True):
-    """A state, or a step from a state that satisfies every invariant to one that does not: confirmed by the interpreter.
-
-    `property` is what breaks (or MEANING), `action` is what happens with its arguments. `cells` is the state before as a table:
-    each cell that differs from how it begins, with its value; `changes` the same of what the step changes.
-    """
-
-    property: str
-    action: str
-    sizes: dict[str, int]
-    path: Path
-    cells: tuple[tuple[str, str], ...]
-    changes: tuple[tuple[str, str, str], ...]
-    note: str = ""
 
 
 def smallest(induction: Induction, duty: Duty, seed: int = 0) -> Counterexample | None:
     """The smallest counterexample to an obligation; None if there is none with up to MOST elements in each sort."""
-    for sizes in _sizes(induction.protocol, duty, seed):
-        found = at_size(induction, duty, sizes)
+    names = list(induction.protocol.sizes())
+    choices = product(*(range(_least_size(duty, name, seed), MOST + 1) for name in names))
+    for sizes in sorted(choices, key=lambda sizes: (sum(sizes), max(sizes, default=0), sizes)):
+        found = at_size(induction, duty, dict(zip(names, sizes, strict=True)))
         if found is not None:
             return found
     return None
@@ -57,20 +42,12 @@ def at_size(induction: Induction, duty: Duty, sizes: Mapping[str, int]) -> Count
     return _Search(induction, duty, sizes).counterexample()
 
 
-def _sizes(protocol: Protocol, duty: Duty, seed: int) -> Iterator[dict[str, int]]:
-    """All sizes at which Z3 finds a counterexample, by their sum. Each sort is first bounded on its own, from below."""
-    names = list(protocol.sizes())
-
-    def possible(sizes: Mapping[str, int]) -> bool:
-        limits = [at_most(name, size) for name, size in sizes.items()]
-        return ask((*duty.given, Not(duty.goal), *limits), seed)[1] == sat
-
-    least = [next((n for n in range(1, MOST + 1) if possible({name: n})), MOST) for name in names]
-    choices = product(*(range(low, MOST + 1) for low in least))
-    for chosen in sorted(choices, key=lambda sizes: (sum(sizes), max(sizes, default=0), sizes)):
-        sizes = dict(zip(names, chosen, strict=True))
-        if possible(sizes):
-            yield sizes
+def _least_size(duty: Duty, name: str, seed: int) -> int:
+    """How many elements of a sort a counterexample has at least, however many there are of the others, as far as Z3 soon knows."""
+    for size in range(1, MOST):
+        if ask((*duty.given, Not(duty.goal), at_most(name, size)), seed, QUICK)[1] != unsat:
+            return size
+    return MOST
 
 
 def at_most(name: str, size: int) -> BoolRef:
@@ -106,6 +83,7 @@ class _Search(NamedTuple):
             path.moves[-1].shown or self.duty.action,
             dict(self.sizes),
             path,
+            False,
             tuple(differing(machine, states[0])),
             tuple(changes(machine.schema, states[0], states[-1])),
             note,

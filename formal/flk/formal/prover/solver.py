@@ -10,6 +10,12 @@ EFFORT = 20_000_000
 Ours need a twentieth of it or less.
 """
 
+EASY = 100_000
+"""Enough for most proofs."""
+
+QUICK = 1_000_000
+"""Enough for nearly every answer; where it is not, a small counterexample is looked for before the solver is given more."""
+
 
 def ask(formulas: Iterable[BoolRef], seed: int = 0, effort: int = EFFORT) -> tuple[Solver, CheckSatResult]:
     """Whether the formulas can hold together. A solver is never asked twice: its answers depend on what it was asked before."""

@@ -1,0 +1,42 @@
+"""Faults that are planted without being asked for: each guard conjunct left out in turn, and each update.
+
+An action without one of its guards must break an invariant, or no proof needs that guard.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from flk.formal.language.action import Action
+from flk.formal.language.protocol import Protocol
+from flk.formal.language.text import text, text_of_update
+from flk.formal.prover.obligations import without_counting
+
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Slip:
+    """An action with something left out, and what that is."""
+
+    action: Action
+    left_out: str
+
+    @property
+    def name(self) -> str:
+        """As it is shown."""
+        return f"{self.action.name} without {self.left_out}"
+
+
+def slips(protocol: Protocol) -> Iterator[Slip]:
+    """Every action with a guard conjunct or an update left out."""
+    for action in map(without_counting, protocol.actions.values()):
+        for n, guard in enumerate(action.guards):
+            yield Slip(replace(action, guards=_but(action.guards, n)), f"require {text(guard)}")
+        for n, update in enumerate(action.updates):
+            yield Slip(replace(action, updates=_but(action.updates, n)), text_of_update(update))
+
+
+def _but(items: tuple[T, ...], n: int) -> tuple[T, ...]:
+    return items[:n] + items[n + 1 :]

@@ -1,0 +1,222 @@
+"""Proving a protocol: its obligations, its witnesses, and the faults that the same obligations must refute."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from time import perf_counter
+
+from z3 import Not, sat, unsat
+
+from flk.formal.gallery.design import Design
+from flk.formal.language.properties import Property, PropertyKind
+from flk.formal.language.protocol import Protocol
+from flk.formal.prover.bounded import FAULT, Outcome, Target, search
+from flk.formal.prover.counterexample import Counterexample
+from flk.formal.prover.fragment import outside
+from flk.formal.prover.obligations import JOIN, MEANING, Duty, Induction, counts, uncountable
+from flk.formal.prover.planted import Slip, slips
+from flk.formal.prover.smallest import smallest
+from flk.formal.prover.solver import EASY, QUICK, ask
+from flk.formal.prover.step import Stepping
+from flk.formal.theorem import Check, Proof, Standing, Trial, Verdict
+
+DEPTH = 16
+"""Steps within which witnesses, and runs that violate what induction does not show, are looked for."""
+
+COUNTS = "counts the elements of a sort, so it is explored at chosen sizes only"
+PROGRESS = "progress is explored at chosen sizes only"
+FRAGMENT = "the queries are in a decidable fragment: acyclic quantifiers over index sorts and enums"
+NO_SMALL = "the solver has a counterexample, but not one with a few elements in each sort"
+GAVE_UP = "the solver gave up"
+
+
+def prove_protocol(protocol: Protocol, designs: Sequence[Design] = (), seed: int = 0) -> Proof:
+    """Decide every obligation, find every witness, refute every planted fault: slips of the actions, and refuted `designs`."""
+    started = perf_counter()
+    proving = Proving(protocol, designs, seed)
+    return Proof(
+        theorem=protocol.name,
+        requirements=proving.requirements,
+        statement=protocol.story,
+        seed=seed,
+        verdict=proving.verdict,
+        obligations=proving.obligations,
+        witnesses=proving.witnesses,
+        mutants=proving.mutants,
+        slips=proving.slips,
+        properties=proving.standings,
+        remarks=proving.remarks,
+        seconds=perf_counter() - started,
+    )
+
+
+@dataclass(frozen=True)
+class Proving:
+    """The parts of a protocol's proof, each computed when it is first asked for."""
+
+    protocol: Protocol
+    designs: Sequence[Design]
+    seed: int
+
+    @cached_property
+    def induction(self) -> Induction:
+        """The obligations."""
+        return Induction(self.protocol)
+
+    @cached_property
+    def possible(self) -> bool:
+        """Whether anything can be proved for all sizes: not if an update counts."""
+        return not set(uncountable(self.protocol)) & set(self.protocol.actions)
+
+    @cached_property
+    def obligations(self) -> tuple[Check, ...]:
+        """What came of every obligation; and, where some are not met, the runs that show a property false."""
+        if not self.possible:
+            return ()
+        checks = tuple(decide(self.induction, duty, self.seed) for duty in self.induction.duties())
+        return (*checks, *self._runs(checks))
+
+    @cached_property
+    def witnesses(self) -> tuple[Check, ...]:
+        """A run to each `reachable` property, and one to where each action can happen."""
+        names = [p.name for p in self.protocol.properties.values() if p.kind is PropertyKind.REACHABLE]
+        found = search(self.protocol, DEPTH, names=names, happen=True, seed=self.seed)
+        return tuple(_of_run(target, found.sizes, Verdict.PROVED) for target in found.targets)
+
+    @cached_property
+    def mutants(self) -> tuple[Trial, ...]:
+        """What came of the refuted designs."""
+        own = [design for design in self.designs if design.protocol.base is self.protocol]
+        return tuple(_try_design(design, self.seed) for design in own)
+
+    @cached_property
+    def slips(self) -> tuple[Trial, ...]:
+        """What came of leaving out each guard conjunct and each update."""
+        if not self.possible:
+            return ()
+        return tuple(_try_slip(self.induction, slip, self.seed) for slip in slips(self.protocol))
+
+    @cached_property
+    def standings(self) -> tuple[Standing, ...]:
+        """What is known of each property."""
+        return tuple(map(self._standing, self.protocol.properties.values()))
+
+    @property
+    def verdict(self) -> Verdict:
+        """Refuted if a property is. Proved if all that can be are, all witnesses exist, and the planted faults are refuted."""
+        verdicts = {s.verdict for s in self.standings if not s.finite_only}
+        if Verdict.REFUTED in verdicts or any(c.name == FAULT for c in self.obligations):
+            return Verdict.REFUTED
+        real = all(check.verdict is Verdict.PROVED for check in self.witnesses)
+        sharp = all(trial.verdict is Verdict.REFUTED for trial in self.mutants)
+        bites = any(trial.verdict is Verdict.REFUTED for trial in (*self.mutants, *self.slips))
+        return Verdict.PROVED if verdicts == {Verdict.PROVED} and real and sharp and bites else Verdict.UNDECIDED
+
+    @property
+    def requirements(self) -> tuple[str, ...]:
+        """Of the properties, in order."""
+        return tuple(dict.fromkeys(id_ for p in self.protocol.properties.values() for id_ in p.requirements))
+
+    @cached_property
+    def remarks(self) -> tuple[str, ...]:
+        """What a reader should know of the queries."""
+        if not self.possible:
+            return (f"nothing is proved for all sizes: {', '.join(uncountable(self.protocol))} {COUNTS}",)
+        left = outside(self.induction)
+        return (f"outside of the decidable fragment: {'; '.join(left)}",) if left else (FRAGMENT,)
+
+    @cached_property
+    def _kept(self) -> frozenset[str]:
+        """The invariants that hold by induction among themselves: those whose obligations fail are left out, until none does."""
+        if not self.possible:
+            return frozenset()
+        failed = {check.name for check in self.obligations if check.verdict is not Verdict.PROVED}
+        induction = self.induction
+        while failed:
+            if any(MEANING in name for name in failed):
+                return frozenset()
+            left = induction.leave_out | {name.split(JOIN)[0] for name in failed}
+            induction = Induction(self.protocol, left)
+            failed = {duty.name for duty in induction.duties() if ask((*duty.given, Not(duty.goal)), self.seed)[1] != unsat}
+        return frozenset(p.name for p in induction.invariants)
+
+    def _standing(self, property_: Property) -> Standing:
+        verdict, note, finite = self._known(property_)
+        return Standing(property_.name, property_.kind, property_.requirements, verdict, note, finite)
+
+    def _known(self, property_: Property) -> tuple[Verdict, str, bool]:
+        if property_.kind is PropertyKind.LEADS_TO:
+            return Verdict.UNDECIDED, PROGRESS, True
+        if property_.kind is PropertyKind.REACHABLE:
+            found = next(check for check in self.witnesses if check.name == property_.name)
+            return found.verdict, found.note, False
+        if counts(property_.condition) or not self.possible:
+            return Verdict.UNDECIDED, COUNTS, True
+        if property_.name in self._kept:
+            return Verdict.PROVED, "", False
+        run = next((check for check in self.obligations if check.name == property_.name), None)
+        if run is not None:
+            return Verdict.REFUTED, "", False
+        return Verdict.UNDECIDED, f"not shown by induction, and not violated within {DEPTH} steps at the usual sizes", False
+
+    def _runs(self, checks: Iterable[Check]) -> Iterator[Check]:
+        """For each property whose obligations are not met, a run that violates it, if there is a short one; and a fault."""
+        failed = {check.name.split(JOIN)[0] for check in checks if check.verdict is not Verdict.PROVED}
+        if failed:
+            found = search(self.protocol, DEPTH, names={*failed, FAULT}, seed=self.seed)
+            for target in found.targets:
+                if target.outcome is Outcome.FOUND:
+                    yield _of_run(target, found.sizes, Verdict.REFUTED)
+
+
+def decide(induction: Induction, duty: Duty, seed: int = 0) -> Check:
+    """Whether an obligation is met, with the smallest counterexample if it is not.
+
+    Nearly all are decided at once. Otherwise a small counterexample is looked for, and only then is the solver given more effort.
+    """
+    started = perf_counter()
+    answer = ask((*duty.given, Not(duty.goal)), seed, QUICK)[1]
+    if answer == unsat:
+        return Check(duty.name, Verdict.PROVED, perf_counter() - started)
+    found = smallest(induction, duty, seed)
+    if found is None and answer != sat:
+        answer = ask((*duty.given, Not(duty.goal)), seed)[1]
+    verdict = Verdict.REFUTED if found or answer == sat else Verdict.PROVED if answer == unsat else Verdict.UNDECIDED
+    note = "" if found or verdict is Verdict.PROVED else NO_SMALL if verdict is Verdict.REFUTED else GAVE_UP
+    return Check(duty.name, verdict, perf_counter() - started, note, path=found)
+
+
+def _of_run(target: Target, sizes: dict[str, int], found: Verdict) -> Check:
+    if target.path is None:
+        note = f"not within {target.depth} steps at the usual sizes"
+        return Check(target.name, Verdict.UNDECIDED, target.seconds, note)
+    action = target.path.moves[-1].shown
+    path = Counterexample(target.name, action, sizes, target.path, True, note=target.note)
+    return Check(target.name, found, target.seconds, path=path)
+
+
+def _try_design(design: Design, seed: int) -> Trial:
+    """A design is refuted by a run that violates the property it is said to break."""
+    exhibit = design.exhibit
+    found = search(exhibit, DEPTH, design.sizes, names={design.violates, FAULT}, first=True, seed=seed)
+    hits = [_of_run(t, found.sizes, Verdict.REFUTED) for t in found.targets if t.outcome is Outcome.FOUND]
+    verdict = Verdict.REFUTED if hits else Verdict.UNDECIDED
+    return Trial(design.protocol.name, design.protocol.story, verdict, tuple(hits))
+
+
+def _try_slip(induction: Induction, slip: Slip, seed: int) -> Trial:
+    """A slip is refuted by an obligation of its action that is no longer met, and survives if all are. Easy answers come first."""
+    duties = list(induction.duties_of(Stepping(induction.symbols, slip.action)))
+    for effort in (EASY, QUICK):
+        hard = []
+        for duty in duties:
+            started = perf_counter()
+            answer = ask((*duty.given, Not(duty.goal)), seed, effort)[1]
+            if answer == sat:
+                check = Check(duty.name, Verdict.REFUTED, perf_counter() - started)
+                return Trial(slip.name, slip.action.story, Verdict.REFUTED, (check,))
+            if answer != unsat:
+                hard.append(duty)
+        duties = hard
+    verdict = Verdict.UNDECIDED if duties else Verdict.PROVED
+    return Trial(slip.name, slip.action.story, verdict, ())
