@@ -70,7 +70,7 @@ Proof. unfold value. rewrite mult_IZR. fold scale. field. apply Rgt_not_eq, scal
 Lemma scale_is : scale = 1000000000.
 Proof. reflexivity. Qed.
 
-(** A decimal with nine digits up to 2^23 is read as a number that is written the same. *)
+(** A text of nine decimals up to 2^23 is read as a binary64 number that is written the same (C14N-2). *)
 Theorem text_survives_a_trip : forall n, (Z.abs n <= limit * one)%Z -> nano (fl (value n)) = n.
 Proof.
   intros n Hn.
@@ -97,7 +97,7 @@ Qed.
 Lemma grid_step : bpow radix2 (-29) = / 536870912.
 Proof. reflexivity. Qed.
 
-(** The range is exact: one billionth more, and the text changes. *)
+(** That range is exact: one billionth more, and the text changes (C14N-2). *)
 Theorem text_trip_limit_is_exact : nano (fl (value (limit * one + 1))) <> (limit * one + 1)%Z.
 Proof.
   set (v := value _). intros H.
@@ -144,7 +144,7 @@ Proof. intros x. unfold round9, value, Rdiv. rewrite nano_odd, opp_IZR. ring. Qe
 Lemma nano_integer : forall n, nano (IZR n) = (n * one)%Z.
 Proof. intros n. unfold nano, scale. rewrite <- mult_IZR. apply Zrnd_IZR. auto with typeclass_instances. Qed.
 
-(** Rounding twice is rounding once, whatever the size. *)
+(** Rounding to nine decimals and then to binary64 keeps the billionths of every binary64 number (C14N-7). *)
 Theorem rounding_survives_a_trip : forall x, format x -> nano (round9_64 x) = nano x.
 Proof.
   intros x Hx. unfold round9_64. destruct (Rle_lt_dec (Rabs x) (IZR limit)) as [Hsmall | Hlarge].
@@ -156,21 +156,24 @@ Proof.
       f_equal. apply large_numbers_are_read_back; [now apply format_opp | easy].
 Qed.
 
+(** Rounding a binary64 number to nine decimals twice is rounding it once (C14N-7). *)
 Theorem round9_64_idempotent : forall x, format x -> round9_64 (round9_64 x) = round9_64 x.
 Proof. intros x Hx. unfold round9_64 at 1 3, round9. now rewrite rounding_survives_a_trip. Qed.
 
 (** What is signed stays signed: print, read, print again. *)
-Theorem print_parse_print : forall x, format x -> print (parse (print x)) = print x.
+Lemma print_parse_print : forall x, format x -> print (parse (print x)) = print x.
 Proof.
   intros x Hx. unfold parse, print at 2. rewrite read9_fixed9. unfold print. f_equal. now apply rounding_survives_a_trip.
 Qed.
 
-Corollary signing_survives_a_trip : forall x : binary64, is_finite 53 1024 x = true ->
+(** What is signed stays signed: every finite binary64 number, written, read and written again, has the same text (C14N-2, C14N-7). *)
+Theorem signing_survives_a_trip : forall x : binary64, is_finite 53 1024 x = true ->
   print (parse (print (B2R 53 1024 x))) = print (B2R 53 1024 x).
 Proof. intros x _. apply print_parse_print, generic_format_B2R. Qed.
 
 (** * Comparing rounded numbers *)
 
+(** Up to 2^23, comparing rounded binary64 numbers is comparing their billionths (JDG-1, SIG-4). *)
 Theorem comparing_is_comparing_billionths : forall n m,
   (Z.abs n <= limit * one)%Z -> (Z.abs m <= limit * one)%Z -> (fl (value n) <= fl (value m) <-> (n <= m)%Z).
 Proof.
@@ -183,6 +186,7 @@ Qed.
 (** * The fast way to billionths
 
     Below 8 the product with 10^9 is rounded by less than 2^-20, so its nearest integer is the right one unless a half is that close. *)
+(** Below 8, the nearest integer of the rounded product with 10^9 is right unless a tie is within 2^-20 (C14N-2). *)
 Theorem fast_path_is_exact : forall x n,
   Rabs x < 8 -> Rabs (fl (fl (x * scale) - IZR n)) < /2 - / 1048576 -> nano x = n.
 Proof.
@@ -211,7 +215,7 @@ Definition written (s : signed R) : string := canonical (map_reals nano s).
 (** What rounding to a binary64 number leaves as it is: what an agent sends. *)
 Definition rounded (s : signed R) : Prop := map_reals round9_64 s = s.
 
-(** One text, one record (C14N-8). *)
+(** Two valid records of rounded binary64 numbers with one text are one record (C14N-8). *)
 Theorem rounded_records_are_determined : forall a b,
   valid a -> valid b -> rounded a -> rounded b -> written a = written b -> a = b.
 Proof.

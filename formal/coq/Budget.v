@@ -32,12 +32,15 @@ Proof. intros x. unfold clamp, Rmin, Rmax. destruct (Rle_dec 0 x), (Rle_dec 1 _)
 Lemma clamp_monotone : forall x y, x <= y -> clamp x <= clamp y.
 Proof. intros x y H. unfold clamp. now apply Rle_min_compat_l, Rle_max_compat_l. Qed.
 
+(** The budget lies in [0, 1] (SIG-6). *)
 Theorem budget_bounded : forall D c r, 0 <= budget D c r <= 1.
 Proof. intros D c r. apply clamp_bounded. Qed.
 
+(** So does what a program computes (SIG-6). *)
 Theorem budget64_bounded : forall D c r, 0 <= budget64 D c r <= 1.
 Proof. intros D c r. apply clamp_bounded. Qed.
 
+(** So does what is judged, in billionths (SIG-6, JDG-4). *)
 Theorem judged_budget_bounded : forall D c r, (0 <= judged_budget D c r <= one)%Z.
 Proof.
   intros D c r. destruct (budget64_bounded (round9_64 D) (round9_64 c) (round9_64 r)) as [Hl Hu].
@@ -57,6 +60,7 @@ Proof.
   intros n Hn. unfold constant. rewrite <- (fl_format 0) by apply generic_format_0. now apply fl_monotone, value_positive.
 Qed.
 
+(** The budget never falls when D_hat or coh_star rises, nor when r falls (SIG-6). *)
 Theorem budget_monotone : forall D1 c1 r1 D2 c2 r2, D1 <= D2 -> c1 <= c2 -> r2 <= r1 -> budget D1 c1 r1 <= budget D2 c2 r2.
 Proof.
   intros D1 c1 r1 D2 c2 r2 HD Hc Hr. apply clamp_monotone. unfold cost.
@@ -64,7 +68,7 @@ Proof.
   apply Rle_max_compat_l. lra.
 Qed.
 
-(** Rounding is monotone, so the program is: no error analysis is needed. *)
+(** Nor does what a program computes: rounding is monotone, so no error analysis is needed (SIG-6). *)
 Theorem budget64_monotone : forall D1 c1 r1 D2 c2 r2,
   D1 <= D2 -> c1 <= c2 -> r2 <= r1 -> budget64 D1 c1 r1 <= budget64 D2 c2 r2.
 Proof.
@@ -75,6 +79,7 @@ Proof.
   - apply Rle_max_compat_l, fl_monotone. lra.
 Qed.
 
+(** Nor does what is judged, in billionths (SIG-6, JDG-4). *)
 Theorem judged_budget_monotone : forall D1 c1 r1 D2 c2 r2,
   D1 <= D2 -> c1 <= c2 -> r2 <= r1 -> (judged_budget D1 c1 r1 <= judged_budget D2 c2 r2)%Z.
 Proof.
@@ -87,7 +92,7 @@ Qed.
 (** Signals of a valid record (REC-5). *)
 Definition valid_signals (D c r : R) : Prop := 0 <= D <= value D_hat_max /\ 0 <= c <= value coh_star_max /\ 0 <= r <= 1.
 
-(** The lower cut never applies to a valid record. *)
+(** The lower cut never applies to a valid record (SIG-6). *)
 Theorem budget_of_valid_signals_is_at_least_base : forall D c r, valid_signals D c r -> value base <= budget D c r.
 Proof.
   intros D c r (HD & Hc & Hr).
@@ -192,7 +197,7 @@ Proof.
   rounded_within 1%Z H.
 Qed.
 
-(** What is judged is the formula, to the billionth. *)
+(** On valid signals the program and the exact formula round to the same billionth, or to neighbours (SIG-6, JDG-4). *)
 Theorem budget64_is_the_formula : forall D c r, valid_signals D c r ->
   (Z.abs (nano (budget64 D c r) - nano (budget D c r)) <= 1)%Z.
 Proof.

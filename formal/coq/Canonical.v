@@ -30,7 +30,7 @@ Definition is_plain (c : ascii) : bool :=
   let n := N_of_ascii c in
   ((32 <=? n) && (n <=? 126))%N && negb (Ascii.eqb c quote) && negb (Ascii.eqb c backslash) && negb (Ascii.eqb c bar).
 Definition short_plain (s : string) : bool :=
-  (1 <=? String.length s)%nat && (String.length s <=? max_shard)%nat && all is_plain s.
+  (1 <=? String.length s)%nat && (String.length s <=? 128)%nat && all is_plain s.
 
 Definition valid {A} (s : signed A) : Prop :=
   hex64 (merkle_root s) = true /\ hex64 (pcs_id s) = true /\ short_plain (shard_id s) = true /\ (epoch s <= Z.to_N max_epoch)%N.
@@ -75,6 +75,7 @@ Definition preimage (root : string) (epoch : N) (shard : string) : string :=
 
 (** * Order and escapes *)
 
+(** The keys of the canonical form are in code-point order (C14N-1). *)
 Theorem keys_in_code_point_order : forall s,
   StronglySorted (fun a b => String.compare a b = Lt) (map fst (fields s)).
 Proof. intros s. cbn [map fst fields]. repeat (constructor; [| repeat constructor]). constructor. Qed.
@@ -82,7 +83,7 @@ Proof. intros s. cbn [map fst fields]. repeat (constructor; [| repeat constructo
 Lemma hex_is_plain : forall c, is_hex c = true -> is_plain c = true.
 Proof. now intros [[] [] [] [] [] [] [] []]. Qed.
 
-(** Valid texts are written as they are, so they have one form in every language (ID-3). *)
+(** The signed texts of a valid record are written as they are, in every language (C14N-5, ID-3). *)
 Theorem plain_texts_need_no_escape : forall s, all is_plain s = true -> escaped s = s.
 Proof.
   induction s as [| c s IH]; [easy |]. cbn [all escaped]. rewrite andb_true_iff. intros [Hc Hs].
@@ -106,6 +107,7 @@ Proof. intros s H. now apply andb_true_iff in H as [_ H]. Qed.
 Local Ltac split_field H c free equal :=
   injection H as H; apply (split_at c) in H as [equal H]; [| free | free].
 
+(** The canonical text of a valid record determines all eight fields, the reals in billionths (C14N-8). *)
 Theorem canonical_injective : forall a b, valid a -> valid b -> canonical a = canonical b -> a = b.
 Proof.
   intros [d1 g1 c1 e1 m1 p1 r1 s1] [d2 g2 c2 e2 m2 p2 r2 s2].
@@ -121,9 +123,9 @@ Proof.
   apply fixed9_injective in Hd, Hg, Hc, Hr. apply natural_injective in He. now subst.
 Qed.
 
-(** The same for records whose reals are not yet rounded, however [round] turns them into billionths: texts and epoch are determined, the
-    reals up to rounding (C14N-8). *)
-Corollary canonical_determines_fields : forall A (round : A -> Z) (a b : signed A), valid a -> valid b ->
+(** Whatever turns reals into billionths: two valid records have one text exactly when they agree in all eight fields, the reals up to
+    rounding (C14N-8). *)
+Theorem canonical_determines_fields : forall A (round : A -> Z) (a b : signed A), valid a -> valid b ->
   (canonical (map_reals round a) = canonical (map_reals round b) <-> map_reals round a = map_reals round b).
 Proof. intros A round a b Ha Hb. split; [now apply canonical_injective | now intros ->]. Qed.
 
@@ -138,6 +140,6 @@ Proof.
   now apply natural_injective in Hepoch.
 Qed.
 
-(** Without a rule for roots two computations share a text. *)
+(** Without a rule for roots two computations share a text (ID-5). *)
 Theorem preimage_of_any_text_is_ambiguous : preimage "a|1" 2 "x" = preimage "a" 1 "2|x".
 Proof. reflexivity. Qed.

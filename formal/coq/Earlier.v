@@ -11,6 +11,7 @@ Open Scope R_scope.
 
 Definition floor9 (x : R) : Z := Zfloor (x * scale).
 
+(** Proved: the earlier rounding, downwards, is off by less than a billionth. There an axiom. *)
 Theorem round9_bounded : forall x, value (floor9 x) <= x < value (floor9 x) + / scale.
 Proof.
   intros x. pose proof scale_positive as Hs. split.
@@ -18,10 +19,11 @@ Proof.
   - apply Rmult_lt_reg_r with scale; [easy |]. rewrite Rmult_plus_distr_r, value_scaled, Rinv_l by lra. apply Zfloor_ub.
 Qed.
 
+(** Proved: the earlier rounding changes nothing the second time. There admitted. *)
 Theorem round9_idempotent : forall x, floor9 (value (floor9 x)) = floor9 x.
 Proof. intros x. unfold floor9 at 1. now rewrite value_scaled, Zfloor_IZR. Qed.
 
-(** Refuted: values closer than half a billionth that it rounds apart. *)
+(** 1 - 10^-10 and 1 are a tenth of a billionth apart, and the earlier rounding takes them to 999999999 and 1000000000 (C14N-7). *)
 Theorem rounding_stability_counterexample :
   let x := 1 - / 10000000000 in
   Rabs (x - 1) < /2 / scale /\ floor9 x = 999999999%Z /\ floor9 1 = 1000000000%Z.
@@ -32,6 +34,7 @@ Proof.
   - rewrite Rmult_1_l. apply Zfloor_IZR.
 Qed.
 
+(** Refuted: values closer than half a billionth are rounded alike. There admitted (C14N-7). *)
 Theorem rounding_stability_false : ~ popular_claim floor9.
 Proof.
   intros H. destruct rounding_stability_counterexample as (Hxy & Hx & Hy). specialize (H _ _ Hxy).
@@ -40,7 +43,7 @@ Qed.
 
 (** * Order of keys *)
 
-(** The order that file wrote down, whose sort was the identity. *)
+(** Refuted: the keys are in order. The order written there, whose sort was the identity, is not sorted (C14N-1). *)
 Theorem earlier_order_is_not_sorted :
   ~ StronglySorted (fun a b => String.compare a b = Lt)
     ["budget"; "coh_star"; "D_hat"; "epoch"; "merkle_root"; "pcs_id"; "r"; "shard_id"]%string.
@@ -55,20 +58,23 @@ Variable mac : string -> string -> string.
 Definition sign (key : string) (s : signed Z) : string := mac key (canonical s).
 Definition verify (key : string) (s : signed Z) (tag : string) : bool := String.eqb tag (sign key s).
 
-(** Only the eight fields are signed: whatever else a record holds may change. *)
+(** Proved: the signature depends on the eight signed fields alone. *)
 Theorem subset_invariance : forall (rest : Type) key (a b : signed Z * rest), fst a = fst b -> sign key (fst a) = sign key (fst b).
 Proof. now intros rest key a b ->. Qed.
 
+(** Proved: a signature verifies. It says only that equal texts are equal. *)
 Theorem signature_verifies : forall key s, verify key s (sign key s) = true.
 Proof. intros key s. apply String.eqb_refl. Qed.
 
+(** Proved: any other tag is rejected. Again equality of texts; there the proof failed. *)
 Theorem invalid_signature_rejected : forall key s tag, tag <> sign key s -> verify key s tag = false.
 Proof. intros key s tag. apply String.eqb_neq. Qed.
 
+(** Proved: a tag verifies exactly if it is the signature. Again equality of texts; there the proof failed. *)
 Theorem canonical_signing_sound : forall key s tag, verify key s tag = true <-> tag = sign key s.
 Proof. intros key s tag. apply String.eqb_eq. Qed.
 
-(** What is true of two records under one signature: they are one record up to rounding, or the MAC has a collision. *)
+(** What is true instead: two valid records under one signature are one record up to rounding, or the MAC has a collision (C14N-8). *)
 Theorem signature_binds : forall key (a b : signed R), valid a -> valid b -> mac key (written a) = mac key (written b) ->
   map_reals nano a = map_reals nano b \/ (written a <> written b /\ mac key (written a) = mac key (written b)).
 Proof.
@@ -81,7 +87,7 @@ End Signatures.
 Definition zeros : string := "0000000000000000000000000000000000000000000000000000000000000000".
 Definition record_with (D : R) : signed R := Signed D 0 0 1%N zeros zeros 0 "shard".
 
-(** Refuted: two valid records that differ, and that no MAC tells apart, since they have one text. *)
+(** Refuted: records that differ have different signatures. D_hat of 1 and of 1 + 10^-10 have one text, whatever the MAC (C14N-8). *)
 Theorem signature_security_false : exists a b : signed R,
   valid a /\ valid b /\ a <> b /\ forall (mac : string -> string -> string) key, mac key (written a) = mac key (written b).
 Proof.
@@ -175,7 +181,7 @@ Proof. repeat constructor; cbn; intuition discriminate. Qed.
 Lemma more_texts_than_tags : forall k, 256 ^ k < length (words bytes (S k)).
 Proof. intros k. rewrite words_length. change (length bytes) with 256. apply Nat.pow_lt_mono_r; lia. Qed.
 
-(** Refuted: an injective hash, which the earlier file took for an axiom about SHA-256 and its 32 bytes. *)
+(** Refuted: a hash of 32 bytes is injective. There an axiom about SHA-256. *)
 Theorem SHA256_collision_resistant_false : forall hash : string -> string,
   (forall s, String.length (hash s) = 32) -> ~ (forall s t, hash s = hash t -> s = t).
 Proof.
@@ -210,7 +216,8 @@ Proof.
   - destruct Hepoch as [<- | [<- | []]]; easy.
 Qed.
 
-(** Refuted: that no two records have one signature. Some two valid records share it, whatever hash names them and whatever MAC signs them. *)
+(** Refuted: no two valid records have one signature. There admitted; some two share a tag of 32 bytes, whatever hash names them
+    and whatever MAC signs them. *)
 Theorem signature_uniqueness_false : forall (hash : string -> string) (mac : string -> string -> string) key,
   (forall s, hex64 (hash s) = true) -> (forall s, String.length (mac key s) = 32) ->
   ~ (forall a b : signed Z, valid a -> valid b -> in_range a -> in_range b ->

@@ -120,6 +120,7 @@ Qed.
 (** [n] billionths as the quotient of two integers. *)
 Definition quotient (n : Z) : binary64 := b64_div mode_NE (integer n) (integer one).
 
+(** The quotient of billionths and 10^9 is the binary64 number nearest to the decimal (C14N-2). *)
 Theorem quotient_is_nearest : forall n, (Z.abs n < 2 ^ 53)%Z -> stands_for (quotient n) (fl (value n)).
 Proof.
   intros n Hn. apply div_stands_for; try now apply integer_stands_for.
@@ -129,7 +130,8 @@ Proof.
     + rewrite Rabs_pos_eq by (apply Rlt_le, Rinv_0_lt_compat, scale_positive). unfold scale, one. simpl. lra.
 Qed.
 
-(** The product with 10^9 and its nearest integer, as a program finds them, and how it sees that they are far enough from a tie. *)
+(** Product with 10^9, nearest integer, and a difference that shows no tie near: for a binary64 number below 8 the integer is its
+    billionths (C14N-2). *)
 Theorem nano_program_is_exact : forall x : binary64, finite x = true -> Rabs (real x) < 8 ->
   let scaled := b64_mult mode_NE x (integer one) in
   let nearest := ZnearestE (real scaled) in
@@ -158,6 +160,7 @@ Qed.
 (** A signal as it is signed. *)
 Definition round9_program (x : binary64) : binary64 := quotient (nano (real x)).
 
+(** A signal below 8 is rounded without overflow to what Binary64 says (C14N-2). *)
 Theorem round9_program_is_round9_64 : forall x : binary64, Rabs (real x) < 8 ->
   stands_for (round9_program x) (round9_64 (real x)).
 Proof.
@@ -220,7 +223,7 @@ Proof.
   rewrite Rabs_scaled, value_scaled, <- abs_IZR. change (bpow radix2 2) with 4. unfold scale. rewrite <- mult_IZR. now apply IZR_le.
 Qed.
 
-(** Every step is finite, and the result is that of Budget, to the bit. *)
+(** On valid signals every step of the budget is finite, and the result is that of Budget, to the bit (SIG-6). *)
 Theorem budget_program_is_budget64 : forall D c r u v w,
   stands_for D u -> stands_for c v -> stands_for r w -> valid_signals u v w ->
   stands_for (budget_program D c r) (budget64 u v w).

@@ -57,7 +57,7 @@ Proof. intros x. rewrite Rabs_mult, (Rabs_pos_eq scale); [easy | apply Rlt_le, s
 Lemma nano_half : forall x, Rabs (x * scale - IZR (nano x)) <= /2.
 Proof. intros x. apply Znearest_half. Qed.
 
-Theorem nano_nearest : forall x n, Rabs (x * scale - IZR (nano x)) <= Rabs (x * scale - IZR n).
+Lemma nano_nearest : forall x n, Rabs (x * scale - IZR (nano x)) <= Rabs (x * scale - IZR n).
 Proof.
   intros x n. destruct (Z.eq_dec n (nano x)) as [-> | Hn]; [lra |].
   pose proof (nano_half x) as Hhalf.
@@ -71,7 +71,7 @@ Proof.
   replace n with (Z.succ m) by lia. now rewrite Z.even_succ, <- Z.negb_even.
 Qed.
 
-Theorem nano_ties_to_even : forall x, Rabs (x * scale - IZR (nano x)) = /2 -> Z.even (nano x) = true.
+Lemma nano_ties_to_even : forall x, Rabs (x * scale - IZR (nano x)) = /2 -> Z.even (nano x) = true.
 Proof.
   intros x. unfold nano. set (u := x * scale). unfold Znearest.
   pose proof (Zfloor_lb u) as Hl. pose proof (Zfloor_ub u) as Hu. pose proof (Zceil_ub u) as Hc.
@@ -85,7 +85,7 @@ Proof.
 Qed.
 
 (** These two properties say which integer it is. *)
-Theorem nano_unique : forall x n,
+Lemma nano_unique : forall x n,
   Rabs (x * scale - IZR n) <= /2 -> (Rabs (x * scale - IZR n) = /2 -> Z.even n = true) -> n = nano x.
 Proof.
   intros x n Hn He. destruct (Rle_lt_or_eq_dec _ _ Hn) as [Hlt | Heq].
@@ -105,7 +105,8 @@ Proof.
     apply Hme in Hd. apply even_of_two in H. rewrite Hd, He in H. discriminate.
 Qed.
 
-Corollary nano_iff : forall x n,
+(** [nano x] is the integer nearest to [x] in billionths, and of two equally near the even one (C14N-2). *)
+Theorem nano_iff : forall x n,
   nano x = n <-> Rabs (x * scale - IZR n) < /2 \/ (Rabs (x * scale - IZR n) = /2 /\ Z.even n = true).
 Proof.
   intros x n. split.
@@ -114,11 +115,13 @@ Proof.
   - intros H. symmetry. apply nano_unique; intuition lra.
 Qed.
 
+(** A greater number never rounds to less (C14N-2). *)
 Theorem nano_monotone : forall x y, x <= y -> (nano x <= nano y)%Z.
 Proof.
   intros x y H. unfold nano. apply Zrnd_le; auto with typeclass_instances. apply Rmult_le_compat_r; [apply Rlt_le, scale_positive | easy].
 Qed.
 
+(** Rounding is the same on both sides of zero (C14N-2). *)
 Theorem nano_odd : forall x, nano (- x) = (- nano x)%Z.
 Proof.
   intros x. symmetry. apply nano_unique; rewrite opp_IZR;
@@ -127,13 +130,14 @@ Proof.
   - rewrite Z.even_opp. apply nano_ties_to_even.
 Qed.
 
-Theorem nano_value : forall n, nano (value n) = n.
+Lemma nano_value : forall n, nano (value n) = n.
 Proof. intros n. unfold nano. rewrite value_scaled. apply Zrnd_IZR; auto with typeclass_instances. Qed.
 
+(** Rounding a rounded number changes nothing (C14N-7). *)
 Theorem round9_idempotent : forall x, round9 (round9 x) = round9 x.
 Proof. intros x. unfold round9. now rewrite nano_value. Qed.
 
-Theorem round9_monotone : forall x y, x <= y -> round9 x <= round9 y.
+Lemma round9_monotone : forall x y, x <= y -> round9 x <= round9 y.
 Proof.
   intros x y H. unfold round9, value. apply Rmult_le_compat_r.
   - apply Rlt_le, Rinv_0_lt_compat, scale_positive.
@@ -142,7 +146,7 @@ Qed.
 
 (** * When two numbers round alike *)
 
-Theorem nano_cell : forall x k, (nano x <= k)%Z <-> below k x.
+Lemma nano_cell : forall x k, (nano x <= k)%Z <-> below k x.
 Proof.
   intros x k. unfold below. rewrite scale_lt, scale_eq, boundary_scaled.
   destruct (proj1 (nano_iff x (nano x)) eq_refl) as [Hn | [Hn He]]; split; intros H.
@@ -172,7 +176,7 @@ Proof.
     elim Hy. left. lra.
 Qed.
 
-(** The stability theorem of C14N-7, exact. *)
+(** Two numbers round alike exactly when no boundary separates them (C14N-7). *)
 Theorem rounding_stability : forall x y, x < y -> (nano x = nano y <-> forall k, ~ separates k x y).
 Proof.
   intros x y Hxy. split.
@@ -185,7 +189,7 @@ Proof.
     elim H. split; [easy |]. intros Hy. apply nano_cell in Hy. lia.
 Qed.
 
-(** How far a number may move: exactly as far as no boundary comes into reach. *)
+(** How far a number may move and round alike: exactly as far as no boundary comes into reach (C14N-7). *)
 Theorem rounding_reach : forall x d, 0 <= d ->
   (out_of_reach d x <-> forall y, Rabs (y - x) <= d -> nano y = nano x).
 Proof.
@@ -220,7 +224,7 @@ Qed.
 Definition popular_claim (rounded : R -> Z) : Prop :=
   forall x y, Rabs (x - y) < /2 / scale -> rounded x = rounded y.
 
-(** Half a billionth rounds to 0, a tenth of a billionth more rounds to 1. *)
+(** Half a billionth rounds to 0, a tenth of a billionth more rounds to 1 (C14N-7). *)
 Theorem popular_claim_counterexample :
   let x := value 0 + (5 / 10) / scale in
   let y := value 0 + (6 / 10) / scale in
@@ -236,13 +240,14 @@ Proof.
     replace (_ / scale * scale) with (6 / 10) by (field; lra). split_Rabs; lra.
 Qed.
 
+(** It is false that numbers closer than half a billionth round alike (C14N-7). *)
 Theorem popular_claim_false : ~ popular_claim nano.
 Proof.
   intros H. destruct popular_claim_counterexample as (Hxy & Hx & Hy). specialize (H _ _ Hxy).
   rewrite Hx, Hy in H. discriminate.
 Qed.
 
-(** No number within less than one of each number's billionths can be chosen so stably, however small the tolerance. *)
+(** No rounding to a neighbour keeps every two close numbers together, however close they are to be (C14N-7). *)
 Theorem no_rounding_is_stable : forall (rounded : R -> Z) d,
   (forall x, Rabs (x * scale - IZR (rounded x)) < 1) -> 0 < d ->
   ~ (forall x y, Rabs (x - y) < d -> rounded x = rounded y).

@@ -26,6 +26,7 @@ Definition is (g : regime) (D c : Z) : Prop :=
 Lemma low_is_not_high : sticky_D_max < non_sticky_D_min.
 Proof. reflexivity. Qed.
 
+(** The tests in their order find what the regimes are without an order (SIG-4). *)
 Theorem regime_of_is : forall g D c, regime_of D c = g <-> is g D c.
 Proof.
   intros g D c. unfold regime_of. pose proof low_is_not_high.
@@ -33,7 +34,7 @@ Proof.
     destruct g; cbn [is andb]; split; intros; try easy; try lia.
 Qed.
 
-(** Exactly one regime for each pair of signals. *)
+(** Each pair of signals has exactly one regime (SIG-4). *)
 Theorem regimes_partition : forall D c, exists! g, is g D c.
 Proof.
   intros D c. exists (regime_of D c). split.
@@ -41,6 +42,7 @@ Proof.
   - intros g Hg. now apply regime_of_is.
 Qed.
 
+(** The tests in the other order find the same (SIG-4). *)
 Theorem order_of_tests_does_not_matter : forall D c,
   regime_of D c =
     if non_sticky_D_min <=? D then NonSticky
@@ -51,7 +53,7 @@ Proof.
   destruct (Z.leb_spec non_sticky_D_min D), (Z.leb_spec D sticky_D_max); rewrite ?andb_false_r; easy || lia.
 Qed.
 
-(** Every regime has a valid record. *)
+(** Every regime has a valid record (SIG-4, REC-6). *)
 Theorem every_regime_occurs : forall g, exists D c, 0 <= D <= D_hat_max /\ 0 <= c <= coh_star_max /\ regime_of D c = g.
 Proof.
   intros [].
@@ -83,7 +85,7 @@ Proof.
   - apply H in Hz. lra.
 Qed.
 
-(** The program finds the regime of what is signed: binary64 comparisons never put a number on the wrong side. *)
+(** A program that compares binary64 numbers finds the regime of what is signed (SIG-4). *)
 Theorem regime64_is_of_what_is_signed : forall D c,
   (Rabs D <= IZR limit)%R -> (Rabs c <= IZR limit)%R -> regime64 D c = regime_of (nano D) (nano c).
 Proof.
@@ -91,5 +93,6 @@ Proof.
   rewrite !compare64; easy.
 Qed.
 
+(** Rounding the signals before does not change the regime (SIG-4). *)
 Theorem rounding_keeps_the_regime : forall D c, format D -> format c -> regime64 (round9_64 D) (round9_64 c) = regime64 D c.
 Proof. intros D c HD Hc. unfold regime64. now rewrite !round9_64_idempotent. Qed.

@@ -127,10 +127,10 @@ Proof.
     apply IH. apply N.div_lt_upper_bound; lia.
 Qed.
 
-Theorem read_natural : forall n, read 0 (natural n) = n.
+Lemma read_natural : forall n, read 0 (natural n) = n.
 Proof. intros n. apply read_natural_within. rewrite N2Nat.id. apply N.size_gt. Qed.
 
-Corollary natural_injective : forall n m, natural n = natural m -> n = m.
+Lemma natural_injective : forall n m, natural n = natural m -> n = m.
 Proof. intros n m H. now rewrite <- (read_natural n), H, read_natural. Qed.
 
 Lemma natural_digits : forall n, all is_digit (natural n) = true.
@@ -166,7 +166,7 @@ Proof.
   now destruct c as [[] [] [] [] [] [] [] []].
 Qed.
 
-(** The text of [n] billionths reads as [n]. *)
+(** The text of [n] billionths, its point left out, reads as [n]: distinct numbers have distinct texts (C14N-2). *)
 Theorem read9_fixed9 : forall n, read9 (fixed9 n) = n.
 Proof.
   intros n. unfold fixed9, read9.
@@ -188,7 +188,7 @@ Proof.
   intros s Hdigits Hread. destruct (Z.ltb_spec n 0); simpl; rewrite ?read_integer_digits, Hread by easy; lia.
 Qed.
 
-Corollary fixed9_injective : forall n m, fixed9 n = fixed9 m -> n = m.
+Lemma fixed9_injective : forall n m, fixed9 n = fixed9 m -> n = m.
 Proof. intros n m H. now rewrite <- (read9_fixed9 n), H, read9_fixed9. Qed.
 
 Lemma natural_free : forall c n, is_digit c = false -> free c (natural n) = true.
