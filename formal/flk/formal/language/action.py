@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from flk.formal.language.errors import IllFormed
+from flk.formal.language.errors import IllFormed, place_of
 from flk.formal.language.nodes import Joined, Junction, Local, Node
-from flk.formal.language.sorts import Sort
+from flk.formal.language.sorts import INTEGER, Sort
 from flk.formal.language.state import Variable
 from flk.formal.language.terms import Term, Value, numbering, truth
 
@@ -61,6 +61,8 @@ def recording(what: str) -> Recording:
 def require(*conditions: Value) -> None:
     """The action can happen only if these hold, in the state before it. A conjunction counts as several conjuncts."""
     guards = recording("require").guards
+    if not conditions:
+        raise IllFormed("require without a condition: give one, or leave it out")
     for condition in conditions:
         node = truth(condition, "require")
         guards.extend(node.parts if isinstance(node, Joined) and node.junction is Junction.AND else [node])
@@ -68,8 +70,7 @@ def require(*conditions: Value) -> None:
 
 def trace(body: Body, parameters: Mapping[str, Sort]) -> Action:
     """Run the body once, on symbols, and keep what it said. Raises IllFormed with the author's line where it makes no sense."""
-    code = body.__code__
-    place = (code.co_filename, code.co_firstlineno)
+    code, place = body.__code__, place_of(body)
     taken = code.co_varnames[: code.co_argcount]
     if set(taken) != set(parameters):
         raise IllFormed(
@@ -77,15 +78,23 @@ def trace(body: Body, parameters: Mapping[str, Sort]) -> Action:
             place,
         )
     for name, sort in parameters.items():
-        if not isinstance(sort, Sort):
-            raise IllFormed(f"{body.__name__}: parameter {name} is over {sort!r}, which is not a sort", place)
+        if not isinstance(sort, Sort) or sort is INTEGER:
+            raise IllFormed(
+                f"{body.__name__}: parameter {name} is over {sort!r}, which is not a finite sort; "
+                "give BOOL, integer(low, high), an enum or an index sort",
+                place,
+            )
     locals_ = {name: Local(sort, name) for name, sort in parameters.items()}
     said = Recording(body.__name__)
     _open.append(said)
     try:
         with numbering():
-            body(**{name: Term(local) for name, local in locals_.items()})
+            returned = body(**{name: Term(local) for name, local in locals_.items()})  # type: ignore[func-returns-value]
     finally:
         _open.pop()
+    if returned is not None:
+        raise IllFormed(
+            f"{body.__name__} returns {returned!r}: an action returns nothing; write require or x.next = ...", place
+        )
     story = " ".join((body.__doc__ or "").split())
     return Action(body.__name__, story, tuple(locals_.values()), tuple(said.guards), tuple(said.updates), *place)

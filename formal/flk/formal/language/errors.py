@@ -1,6 +1,8 @@
 """What a protocol's author is told: the file, the line, what is wrong there, and what to write instead."""
 
+import linecache
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from flk.spec.errors import UnusableInput
@@ -22,3 +24,11 @@ def author_place() -> tuple[str, int]:
     while frame.f_back is not None and str(Path(frame.f_code.co_filename).parent) == _LANGUAGE:
         frame = frame.f_back
     return frame.f_code.co_filename, frame.f_lineno
+
+
+def place_of(function: Callable[..., object]) -> tuple[str, int]:
+    """File and line of a function's `def`, below its decorators."""
+    code = function.__code__
+    lines = linecache.getlines(code.co_filename)[code.co_firstlineno - 1 :]
+    beyond = next((n for n, line in enumerate(lines) if line.lstrip().startswith(f"def {code.co_name}(")), 0)
+    return code.co_filename, code.co_firstlineno + beyond

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from flk.formal.language.errors import IllFormed, place_of
 from flk.formal.language.nodes import Node
 from flk.formal.language.terms import Value, numbering, truth
 
@@ -49,8 +50,10 @@ def state_property(
     kind: PropertyKind, function: Callable[[], Value], requirements: tuple[str, ...], name: str = ""
 ) -> Property:
     """Trace a function of no arguments into a property of single states."""
+    place = place_of(function)
+    _takes_nothing(function, place)
     with numbering():
-        condition = truth(function(), kind)
+        condition = truth(function(), kind, place)
     return _property(kind, function, requirements, name, condition, None, ())
 
 
@@ -58,10 +61,21 @@ def progress_property(
     function: Callable[[], tuple[Value, Value]], requirements: tuple[str, ...], fair: tuple[str, ...], name: str = ""
 ) -> Property:
     """Trace a function that returns premise and conclusion."""
+    place = place_of(function)
+    _takes_nothing(function, place)
     with numbering():
-        premise, conclusion = function()
-        nodes = truth(premise, "leads_to"), truth(conclusion, "leads_to")
+        claim = function()
+        if not isinstance(claim, tuple) or len(claim) != 2:
+            raise IllFormed(f"{function.__name__}: leads_to needs two conditions: return premise, conclusion", place)
+        nodes = truth(claim[0], "leads_to", place), truth(claim[1], "leads_to", place)
     return _property(PropertyKind.LEADS_TO, function, requirements, name, nodes[0], nodes[1], fair)
+
+
+def _takes_nothing(function: Callable[..., object], place: tuple[str, int]) -> None:
+    if function.__code__.co_argcount:
+        raise IllFormed(
+            f"{function.__name__} takes arguments: a property takes none; bind with forall or exists", place
+        )
 
 
 def _property(
@@ -74,8 +88,5 @@ def _property(
     fair: tuple[str, ...],
 ) -> Property:
     story = " ".join((function.__doc__ or "").split())
-    code = function.__code__
     called = name or function.__name__
-    return Property(
-        called, kind, story, requirements, condition, conclusion, fair, code.co_filename, code.co_firstlineno
-    )
+    return Property(called, kind, story, requirements, condition, conclusion, fair, *place_of(function))

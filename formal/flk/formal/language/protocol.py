@@ -1,12 +1,14 @@
 """A protocol: sorts, state, actions and properties under one name, and the variants that change some of them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from keyword import iskeyword
+from types import FunctionType
 from typing import TypeAlias, TypeVar
 
 from flk.formal.language.action import Action, Body, trace
-from flk.formal.language.errors import IllFormed
-from flk.formal.language.nodes import Node
+from flk.formal.language.errors import IllFormed, place_of
+from flk.formal.language.nodes import Defined, Node, Quantified, Read, children
 from flk.formal.language.properties import Property, PropertyKind, progress_property, state_property
 from flk.formal.language.sorts import BOOL, Enum, Index, Sort
 from flk.formal.language.state import UNDEFINED, Initial, Map, Scalar, Variable, declare
@@ -48,8 +50,10 @@ class Protocol:
         if len(set(members)) != len(members) or not members:
             raise IllFormed(f"{name}: its members are {members}; give at least one, each once")
         for member in members:
-            if not member.isidentifier():
+            if not member.isidentifier() or iskeyword(member):
                 raise IllFormed(f"{name}: member {member!r} is not a name; use letters, digits and underscores")
+            if hasattr(Enum, member) or member in {"name", "members"}:
+                raise IllFormed(f"{name}: member {member!r} already means something else; choose another name")
         return self._sort(Enum(name, members))
 
     def scalar(self, name: str, sort: Sort, initially: Initial = UNDEFINED, *, partial: bool = False) -> Scalar:
@@ -68,12 +72,17 @@ class Protocol:
 
     def assume(self, condition: Callable[[], Value]) -> Callable[[], Value]:
         """Decorator: only initial states in which this holds count; for variables that begin anywhere."""
+        place = place_of(condition)
         with numbering():
-            self.assumptions.append(truth(condition(), "assume"))
+            node = truth(condition(), "assume", place)
+        self._own(condition.__name__, [node], place)
+        self.assumptions.append(node)
         return condition
 
-    def action(self, **parameters: Sort) -> Callable[[B], B]:
+    def action(self, body: None = None, /, **parameters: Sort) -> Callable[[B], B]:
         """Decorator: a step, over all values of its parameters. In a variant, one of a known name replaces the base's."""
+        if body is not None:
+            raise _uncalled(body, "action")
 
         def record(body: B) -> B:
             action = trace(body, parameters)
@@ -81,7 +90,9 @@ class Protocol:
             if action.name in self.actions and not (
                 inherited and self.actions[action.name] is self._inherited(action.name)
             ):
-                raise IllFormed(f"{self.name} has two actions called {action.name}", (action.file, action.line))
+                raise IllFormed(
+                    f"{self.name} has two actions called {action.name}: rename one", (action.file, action.line)
+                )
             self._known(action)
             self.actions[action.name] = action
             return body
@@ -104,14 +115,20 @@ class Protocol:
         """Decorator: some reachable state satisfies the returned condition, so that nothing else holds vacuously."""
         return self._state(PropertyKind.REACHABLE, requirements)
 
-    def leads_to(self, *requirements: str, fair: tuple[str, ...]) -> Callable[[ProgressClaim], ProgressClaim]:
+    def leads_to(self, *requirements: str, fair: Sequence[str]) -> Callable[[ProgressClaim], ProgressClaim]:
         """Decorator: after each state of the premise comes one of the conclusion, if the named actions are weakly fair."""
+        if isinstance(fair, str):
+            raise IllFormed(f"fair={fair!r}: give a tuple of names, fair=({fair!r},)")
 
         def record(function: ProgressClaim) -> ProgressClaim:
-            property_ = progress_property(function, requirements, fair)
+            property_ = progress_property(function, requirements, tuple(fair))
             for name in fair:
                 if name not in self.actions:
-                    raise IllFormed(f"{property_.name}: no action is called {name}: define actions before properties")
+                    raise IllFormed(
+                        f"{property_.name}: no action is called {name}; choose from {', '.join(self.actions) or 'none yet'}, "
+                        "and define actions before properties",
+                        (property_.file, property_.line),
+                    )
             self._keep(property_)
             return function
 
@@ -128,9 +145,10 @@ class Protocol:
 
     def without(self, *names: str) -> None:
         """Remove actions or properties. Progress properties then no longer count removed actions as fair."""
+        known = ", ".join((*self.actions, *self.properties))
         for name in names:
             if name not in self.actions and name not in self.properties:
-                raise IllFormed(f"{self.name} has neither action nor property {name}")
+                raise IllFormed(f"{self.name} has neither action nor property {name}: choose from {known}")
             self.actions.pop(name, None)
             self.properties.pop(name, None)
         for property_ in self.properties.values():
@@ -155,28 +173,33 @@ class Protocol:
         return defaults
 
     def _sort(self, sort: "S") -> "S":
-        if sort.name in self.sorts:
-            raise IllFormed(f"{self.name} has two sorts called {sort.name}")
-        self._name(sort.name)
+        self._fresh(sort.name)
         self.sorts[sort.name] = sort
         return sort
 
     def _variable(
         self, name: str, domain: tuple[Sort, ...], sort: Sort, initially: Initial, *, partial: bool
     ) -> Variable:
-        if name in self.variables:
-            raise IllFormed(f"{self.name} has two variables called {name}")
-        self._name(name)
+        self._fresh(name)
         if initially is UNDEFINED and not partial:
             raise IllFormed(f"{name}: how does it begin? Give initially=..., ANY, or partial=True")
-        self.variables[name] = declare(name, domain, sort, initially, partial=partial)
+        declared = declare(name, domain, sort, initially, partial=partial)
+        for each in (*domain, sort):
+            self._own_sort(name, each, None)
+        self.variables[name] = declared
         return self.variables[name]
 
-    def _name(self, name: str) -> None:
+    def _fresh(self, name: str) -> None:
+        if name in self.variables or name in self.sorts:
+            raise IllFormed(f"{self.name} has two sorts or variables called {name}: rename one")
         if not name.isidentifier():
             raise IllFormed(f"{name!r} is not a name: use letters, digits and underscores")
 
     def _state(self, kind: PropertyKind, requirements: tuple[str, ...]) -> Callable[[StateClaim], StateClaim]:
+        for requirement in requirements:
+            if not isinstance(requirement, str):
+                raise _uncalled(requirement, kind)
+
         def record(function: StateClaim) -> StateClaim:
             self._keep(state_property(kind, function, requirements))
             return function
@@ -186,19 +209,50 @@ class Protocol:
     def _keep(self, property_: Property) -> None:
         inherited = self.base.properties.get(property_.name) if self.base else None
         if property_.name in self.properties and self.properties[property_.name] is not inherited:
-            raise IllFormed(f"{self.name} has two properties called {property_.name}", (property_.file, property_.line))
+            raise IllFormed(
+                f"{self.name} has two properties called {property_.name}: rename one", (property_.file, property_.line)
+            )
+        nodes = [property_.condition, *([property_.conclusion] if property_.conclusion else [])]
+        self._own(property_.name, nodes, (property_.file, property_.line))
         self.properties[property_.name] = property_
 
     def _inherited(self, name: str) -> Action | None:
         return self.base.actions.get(name) if self.base else None
 
     def _known(self, action: Action) -> None:
+        """Raises IllFormed unless all that the action reads and writes is of this protocol."""
+        place = action.file, action.line
         for update in action.updates:
             if self.variables.get(update.variable.name) is not update.variable:
                 raise IllFormed(
-                    f"{action.name} writes {update.variable.name}, which is not a variable of {self.name}",
-                    (action.file, action.line),
+                    f"{action.name} writes {update.variable.name}, which is not a variable of {self.name}: declare it there",
+                    place,
                 )
+            self._own(action.name, [*update.indices, *([update.value] if update.value else [])], place)
+        self._own(action.name, [*action.parameters, *action.guards], place)
+
+    def _own(self, what: str, nodes: Iterable[Node], place: tuple[str, int]) -> None:
+        for node in nodes:
+            if isinstance(node, Read | Defined) and self.variables.get(node.variable.name) is not node.variable:
+                raise IllFormed(
+                    f"{what} reads {node.variable.name}, which is not a variable of {self.name}: declare it there",
+                    place,
+                )
+            self._own_sort(what, node.local.sort if isinstance(node, Quantified) else node.sort, place)
+            self._own(what, children(node), place)
+
+    def _own_sort(self, what: str, sort: Sort, place: tuple[str, int] | None) -> None:
+        if isinstance(sort, Index | Enum) and self.sorts.get(sort.name) is not sort:
+            raise IllFormed(
+                f"{what} uses the sort {sort.name}, which is not one of {self.name}: declare it there", place
+            )
+
+
+def _uncalled(given: object, what: str) -> IllFormed:
+    if isinstance(given, FunctionType):
+        place = place_of(given)
+        return IllFormed(f"@{what} above {given.__name__} has no parentheses: write @protocol.{what}()", place)
+    return IllFormed(f"@{what} is given {given!r}: give the ids of requirements, or nothing")
 
 
 S = TypeVar("S", Index, Enum)

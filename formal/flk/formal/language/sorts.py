@@ -17,6 +17,9 @@ class Sort:
 
     name: str
 
+    def __repr__(self) -> str:
+        return self.name
+
     def __iter__(self) -> Iterator[NoReturn]:
         raise IllFormed(
             f"a loop over {self.name}: its elements are not known yet; write forall({self.name}, lambda x: ...), "
@@ -27,17 +30,17 @@ class Sort:
         raise IllFormed(f"`in {self.name}`: a term has its sort for good; compare with == or use exists")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Boolean(Sort):
     """True or false."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Integers(Sort):
     """The sort of arithmetic, without bounds: no variable has it, so that every state space is finite."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Bounded(Sort):
     """The integers from `low` to `high`, both included."""
 
@@ -45,7 +48,7 @@ class Bounded(Sort):
     high: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Enum(Sort):
     """Named members: `Phase.working`."""
 
@@ -61,7 +64,7 @@ class Enum(Sort):
         return Term(Constant(self, self.members.index(member)))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Index(Sort):
     """Interchangeable things, such as regions or records: `size` of them when states are explored, any number when proving.
 
@@ -84,6 +87,19 @@ def integer(low: int, high: int) -> Bounded:
     if low > high:
         raise IllFormed(f"integer({low}, {high}) has no values: give the lower bound first")
     return Bounded(f"{low}..{high}", low, high)
+
+
+def example(sort: Sort) -> str:
+    """What to write where a value of the sort is wanted."""
+    match sort:
+        case Enum():
+            return f"write {sort.name}.{sort.members[0]} or another member"
+        case Index():
+            return f"give a parameter over {sort.name}, or what forall, exists or count bind"
+        case Boolean():
+            return "write True, False or a condition"
+        case _:
+            return "give an integer"
 
 
 def is_number(sort: Sort) -> bool:

@@ -2,12 +2,15 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NoReturn, TypeAlias
+from typing import TYPE_CHECKING, NoReturn, TypeAlias
 
 from flk.formal.language.errors import IllFormed
 from flk.formal.language.nodes import Constant, Defined, Local, Node, Read
-from flk.formal.language.sorts import BOOL, INTEGER, Bounded, Sort, is_number
+from flk.formal.language.sorts import BOOL, INTEGER, Bounded, Index, Sort, example, is_number
 from flk.formal.language.terms import Term, Value, bind, fits, lift, names_of
+
+if TYPE_CHECKING:
+    from flk.formal.language.action import Update
 
 
 class Free:
@@ -79,6 +82,12 @@ class Map:
     def __getitem__(self, key: "Value | tuple[Value, ...]") -> Term:
         return Term(Read(self.variable, _indices(self.variable, key)))
 
+    def __setitem__(self, key: object, value: object) -> NoReturn:
+        name = self.variable.name
+        raise IllFormed(
+            f"{name}[...] is assigned: the state before the step stays as it is; write {name}.next[...] = ..."
+        )
+
     def defined(self, *key: "Value") -> Term:
         """Whether a partial map has a value there."""
         return _defined(self.variable, _indices(self.variable, key))
@@ -88,6 +97,14 @@ class Map:
         """The values after the step, to be assigned."""
         return Next(self.variable)
 
+    @next.setter  # noqa: A003 (it is what the language calls it)
+    def next(self, _: object) -> NoReturn:
+        name = self.variable.name
+        raise IllFormed(f"{name} is a map: write {name}.next[...] = ..., or {name}.next[:] = ... for all its places")
+
+    def __repr__(self) -> str:
+        return f"the map {self.variable.name}"
+
     def __bool__(self) -> NoReturn:
         raise IllFormed(
             f"{self.variable.name} is a map and has no truth: read it at an index, {self.variable.name}[...]"
@@ -96,7 +113,11 @@ class Map:
     def __iter__(self) -> NoReturn:
         raise IllFormed(f"a loop over {self.variable.name}: write forall, exists or count over its index sort")
 
-    __contains__ = __iter__
+    __len__ = __iter__
+
+    def __contains__(self, value: object) -> NoReturn:
+        name = self.variable.name
+        raise IllFormed(f"`in {name}`: read it at an index, {name}[...], or ask {name}.defined(...)")
 
 
 @dataclass(frozen=True)
@@ -114,10 +135,16 @@ class Next:
         parts = key if isinstance(key, tuple) else (key,)
         name, domain = self.variable.name, self.variable.domain
         if len(parts) != len(domain):
-            raise IllFormed(f"{name}.next takes {len(domain)} indices ({_names(domain)}), not {len(parts)}")
+            raise IllFormed(
+                f"{name}.next takes {len(domain)} indices, not {len(parts)}: write {name}.next[{_names(domain)}]"
+            )
         binders: list[Local] = []
         slices = [sort for part, sort in zip(parts, domain, strict=True) if isinstance(part, slice)]
         named = callable(value) and not isinstance(value, Term | Absent)
+        if named and not slices:
+            raise IllFormed(
+                f"{name}.next[{_names(domain)}] is one place: give its value; a function needs a : among the indices"
+            )
         names = names_of(value, len(slices), f"{name}.next[:]") if named and callable(value) else ("i",) * len(slices)
         indices: list[Node] = []
         for part, sort in zip(parts, domain, strict=True):
@@ -149,18 +176,27 @@ def _initial(name: str, sort: Sort, initially: Initial) -> int | None:
         return None
     term = lift(initially)
     if not isinstance(term.node, Constant) or not fits(term, sort):
-        raise IllFormed(f"{name}: its initial value {term!r} is not a constant of sort {sort.name}; give one, or ANY")
+        raise IllFormed(f"{name}: its initial value {term!r} is not a constant of sort {sort.name}; {_begin(sort)}")
     value = term.node.value
-    if isinstance(sort, Bounded) and not sort.low <= value <= sort.high:
-        raise IllFormed(f"{name}: its initial value {value} is outside {sort.name}")
+    if _outside(sort, value):
+        raise IllFormed(
+            f"{name}: its initial value {value} is outside of {sort.name}; widen its bounds, or begin within"
+        )
     return value
+
+
+def _begin(sort: Sort) -> str:
+    if isinstance(sort, Index):
+        return "its elements have no names, so give ANY, or declare it partial=True"
+    return f"write ANY, or a constant: {example(sort)}"
 
 
 def _indices(variable: Variable, key: object) -> tuple[Node, ...]:
     parts = key if isinstance(key, tuple) else (key,)
     if len(parts) != len(variable.domain):
         raise IllFormed(
-            f"{variable.name} takes {len(variable.domain)} indices ({_names(variable.domain)}), not {len(parts)}"
+            f"{variable.name} takes {len(variable.domain)} indices, not {len(parts)}: "
+            f"write {variable.name}[{_names(variable.domain)}]"
         )
     return tuple(_index(variable, part, sort) for part, sort in zip(parts, variable.domain, strict=True))
 
@@ -170,7 +206,9 @@ def _index(variable: Variable, part: object, sort: Sort) -> Node:
         raise IllFormed(f"{variable.name}[:] is read: write forall, exists or count over {sort.name}")
     term = lift(part)
     if not fits(term, sort):
-        raise IllFormed(f"{variable.name} is indexed by {sort.name}, and {term!r} is of sort {term.sort.name}")
+        raise IllFormed(
+            f"{variable.name} is indexed by {sort.name}, and {term!r} is of sort {term.sort.name}: {example(sort)}"
+        )
     return term.node
 
 
@@ -180,18 +218,38 @@ def _defined(variable: Variable, indices: tuple[Node, ...]) -> Term:
     return Term(Defined(BOOL, variable, indices))
 
 
+def _outside(sort: Sort, value: int) -> bool:
+    return isinstance(sort, Bounded) and not sort.low <= value <= sort.high
+
+
 def _write(variable: Variable, indices: tuple[Node, ...], value: object, binders: tuple[Local, ...] = ()) -> None:
-    from flk.formal.language.action import Update, recording
+    from flk.formal.language.action import Update
 
     if isinstance(value, Absent):
         if not variable.partial:
             raise IllFormed(f"{variable.name} cannot become undefined: declare it partial=True")
-        recording(f"{variable.name}.next").updates.append(Update(variable, indices, binders, None))
+        _record(Update(variable, indices, binders, None))
         return
     term = lift(value)
     if not fits(term, variable.sort):
-        raise IllFormed(f"{variable.name} is of sort {variable.sort.name}, and {term!r} of {term.sort.name}")
-    recording(f"{variable.name}.next").updates.append(Update(variable, indices, binders, term.node))
+        raise IllFormed(
+            f"{variable.name} is of sort {variable.sort.name}, and {term!r} of {term.sort.name}: {example(variable.sort)}"
+        )
+    if isinstance(term.node, Constant) and _outside(variable.sort, term.node.value):
+        raise IllFormed(f"{variable.name} would become {term!r}, outside of {variable.sort.name}: widen its bounds")
+    _record(Update(variable, indices, binders, term.node))
+
+
+def _record(update: "Update") -> None:
+    """Keep an update. Raises IllFormed outside of an action, and for a place that is certainly written twice."""
+    from flk.formal.language.action import recording
+
+    name, updates = update.variable.name, recording(f"{update.variable.name}.next").updates
+    if any((other.variable, other.indices) == (update.variable, update.indices) for other in updates):
+        raise IllFormed(
+            f"{name}.next is assigned twice: all updates happen at once; assign once, with ite for a choice"
+        )
+    updates.append(update)
 
 
 def _reads_next(name: str) -> IllFormed:

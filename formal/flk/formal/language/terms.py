@@ -23,7 +23,7 @@ from flk.formal.language.nodes import (
     Quantifier,
     Relation,
 )
-from flk.formal.language.sorts import BOOL, INTEGER, Enum, Index, Sort, is_number
+from flk.formal.language.sorts import BOOL, INTEGER, Enum, Index, Sort, example, is_number
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,14 +32,18 @@ Value: TypeAlias = "Term | int | bool"
 """What may stand where a term is meant: Python's own integers and truths are constants."""
 
 _MENDS = (
-    (r"\bif\b.*\belse\b", "x if c else y", "ite(c, x, y)"),
-    (r"\belif\b|\bif\b|\bwhile\b", "if", "require(c) for a guard, or ite(c, x, y) for a choice of values"),
-    (r"\band\b", "and", "a & b, each side in parentheses"),
-    (r"\bor\b", "or", "a | b, each side in parentheses"),
-    (r"\bnot\b", "not", "~a"),
-    (r"\bin\b", "in", "exists(Sort, lambda x: ...), or (a == b) | (a == c)"),
-    (r"[<>=]=?[^<>=]+[<>]=?", "a chain of comparisons", "(a < b) & (b < c)"),
-    (r"\b(max|min|sorted)\(", "max, min or sorted", "ite(a < b, a, b)"),
+    (r"\bif\b.*\belse\b", "`x if c else y`", "ite(c, x, y)"),
+    (r"\belif\b|\bif\b", "`if`", "require(c) for a guard, or ite(c, x, y) for a choice of values"),
+    (r"\bwhile\b", "`while`", "require(c): an action is one step, and may happen again"),
+    (r"\bassert\b", "`assert`", "require(c) for a guard, or a property with @protocol.always()"),
+    (r"\bany\(", "`any`", "exists(Sort, lambda x: ...), or a | b"),
+    (r"\ball\(", "`all`", "forall(Sort, lambda x: ...), or a & b"),
+    (r"\b(max|min|sorted)\(", "`max`, `min` or `sorted`", "ite(a < b, a, b)"),
+    (r"\band\b", "`and`", "a & b, each side in parentheses"),
+    (r"\bor\b", "`or`", "a | b, each side in parentheses"),
+    (r"\bnot\b", "`not`", "~a"),
+    (r"\bin\b", "`in`", "exists(Sort, lambda x: ...), or (a == b) | (a == c)"),
+    (r"[<>=]=?[^<>=]+[<>]=?", "chain of comparisons", "(a < b) & (b < c)"),
 )
 
 
@@ -118,15 +122,37 @@ class Term:
     def __floordiv__(self, other: Value) -> "Term":
         return _calculate(Operator.DIVIDE, self, other)
 
+    def __rfloordiv__(self, other: Value) -> "Term":
+        return _calculate(Operator.DIVIDE, other, self)
+
     def __mod__(self, other: Value) -> "Term":
         return _calculate(Operator.REMAINDER, self, other)
 
+    def __rmod__(self, other: Value) -> "Term":
+        return _calculate(Operator.REMAINDER, other, self)
+
+    def __neg__(self) -> "Term":
+        return _calculate(Operator.MINUS, 0, self)
+
+    def __truediv__(self, other: object) -> NoReturn:
+        raise IllFormed(f"/ on a symbol ({self!r}): there are no fractions; write // to round down")
+
+    __rtruediv__ = __truediv__
+
+    def __pow__(self, other: object) -> NoReturn:
+        raise IllFormed(f"** on a symbol ({self!r}): write the product out, as in a * a")
+
+    __rpow__ = __pow__
+
+    def __abs__(self) -> NoReturn:
+        raise IllFormed(f"abs of a symbol ({self!r}): write ite(a < 0, -a, a)")
+
     def __bool__(self) -> NoReturn:
         _, line = place = author_place()
-        source = linecache.getline(place[0], line).strip()
+        source = linecache.getline(place[0], line).split("#")[0]
         for pattern, what, mend in _MENDS:
             if re.search(pattern, source):
-                raise IllFormed(f"Python's `{what}` on a symbol ({self!r}): write {mend}", place)
+                raise IllFormed(f"Python's {what} on a symbol ({self!r}): write {mend}", place)
         raise IllFormed(f"a symbol ({self!r}) has no truth while tracing: write require, ite, & | ~ instead", place)
 
     def __hash__(self) -> NoReturn:
@@ -137,11 +163,17 @@ class Term:
 
     __contains__ = __iter__
     __len__ = __iter__
-    __index__ = __iter__
-    __int__ = __iter__
+
+    def __index__(self) -> NoReturn:
+        raise IllFormed(
+            f"a symbol ({self!r}) has no value while tracing: index maps of the protocol with it, and write m.next[...]"
+        )
+
+    __int__ = __index__
+    __float__ = __index__
 
 
-def lift(value: object) -> Term:
+def lift(value: object, place: tuple[str, int] | None = None) -> Term:
     """A term for a Python value. Raises IllFormed for what is neither a term, an integer nor a truth."""
     if isinstance(value, Term):
         return value
@@ -149,14 +181,33 @@ def lift(value: object) -> Term:
         return Term(Constant(BOOL, int(value)))
     if isinstance(value, int):
         return Term(Constant(INTEGER, value))
-    raise IllFormed(f"{value!r} is not a term: write a variable, a member of an enum, an integer or a truth")
+    raise IllFormed(f"{value!r} is not a term: {_instead_of(value)}", place)
 
 
-def truth(value: object, where: str) -> Node:
+def _instead_of(value: object) -> str:
+    match value:
+        case None:
+            return "is a `return` missing? Where a value may be absent ask m.defined(...), and write UNDEFINED"
+        case str():
+            return "write a member of an enum, as in Phase.working"
+        case float():
+            return "there are no fractions; write an integer, in a smaller unit if need be"
+        case _ if hasattr(value, "variable"):
+            return "read it at an index, m[...]"
+        case _ if callable(value):
+            return "call it"
+        case _:
+            return "write a variable, a member of an enum, an integer or a truth; ask whether a value is there by m.defined(...)"
+
+
+def truth(value: object, where: str, place: tuple[str, int] | None = None) -> Node:
     """The node of a Boolean term. Raises IllFormed for another sort."""
-    term = lift(value)
+    term = lift(value, place)
     if term.sort is not BOOL:
-        raise IllFormed(f"{where} takes truths, and {term!r} is of sort {term.sort.name}: compare it with == or <")
+        raise IllFormed(
+            f"{where} takes truths, and {term!r} is of sort {term.sort.name}: compare it with == or <, in parentheses",
+            place,
+        )
     return term.node
 
 
@@ -177,7 +228,7 @@ def disjunction(values: Sequence[Value]) -> Term:
 
 def implies(premise: Value, conclusion: Value) -> Term:
     """The conclusion holds where the premise does; it need be defined only there."""
-    return disjunction((~lift(premise), conclusion))
+    return disjunction((Term(Not(BOOL, truth(premise, "implies"))), conclusion))
 
 
 def ite(condition: Value, then: Value, other: Value) -> Term:
@@ -260,7 +311,7 @@ def _quantify(quantifier: Quantifier, parts: Sequence[Any]) -> Term:
     for sort in sorts:
         if not isinstance(sort, Sort) or sort is INTEGER:
             raise IllFormed(
-                f"{quantifier} over {sort!r}: an unbounded domain; give an index sort, an enum or integer(low, high)"
+                f"{quantifier} over {sort!r}: not a finite domain; give index sorts, enums or integer(low, high), then the body"
             )
     names = names_of(body, len(sorts), quantifier)
     locals_ = [bind(sort, name) for sort, name in zip(sorts, names, strict=True)]
@@ -281,7 +332,8 @@ def _join(junction: Junction, values: Sequence[Value]) -> Term:
 def _compare(relation: Relation, left: object, right: object) -> Term:
     a, b = lift(left), lift(right)
     if not fits(a, b.sort):
-        raise IllFormed(f"{a!r} {relation} {b!r} compares {a.sort.name} with {b.sort.name}: compare values of one sort")
+        wanted = a.sort if isinstance(b.node, Constant) and not isinstance(a.node, Constant) else b.sort
+        raise IllFormed(f"{a!r} {relation} {b!r} compares {a.sort.name} with {b.sort.name}: {example(wanted)}")
     ordered = is_number(a.sort) or (isinstance(a.sort, Index) and a.sort.ordered)
     if relation is not Relation.EQUAL and not ordered:
         mend = (
