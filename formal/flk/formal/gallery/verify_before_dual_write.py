@@ -30,7 +30,7 @@ def check(k: Term) -> None:
 @protocol.action()
 def verify() -> None:
     """The copy is complete."""
-    require(working, phase == Phase.planned, forall(Key, lambda k: checked[k]))
+    require(phase == Phase.planned, forall(Key, lambda k: checked[k]))
     phase.next = Phase.verified
 
 

@@ -149,6 +149,12 @@ def done_while_another_tries() -> Term:
     return exists(Worker, Worker, Task, lambda v, w, t: (step[v, t] == Step.done) & attempting(w, t))
 
 
+@protocol.reachable("AUD-1")
+def adrift() -> Term:
+    """A worker died at a task, and its lease has yet to end."""
+    return exists(Task, lambda t: place[t] == Place.adrift)
+
+
 @protocol.reachable("AUD-2")
 def done_but_not_marked() -> Term:
     """A task whose effect is there and whose mark is not is offered again."""
@@ -158,7 +164,7 @@ def done_but_not_marked() -> Term:
 @protocol.reachable("AUD-3")
 def only_the_acknowledgement_is_missing() -> Term:
     """A task was marked and not acknowledged: whoever takes it next makes no further attempt."""
-    return exists(Task, lambda t: (place[t] == Place.waiting) & processed[t])
+    return exists(Task, lambda t: calm & (place[t] == Place.waiting) & processed[t])
 
 
 @protocol.reachable("AUD-5")

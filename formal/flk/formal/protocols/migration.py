@@ -107,8 +107,8 @@ def check(k: Term) -> None:
 
 @protocol.action()
 def verify() -> None:
-    """The migrator has checked every key."""
-    require(working, phase == Phase.dual, forall(Key, lambda k: checked[k]))
+    """The migrator has checked every key, and not crashed since."""
+    require(phase == Phase.dual, forall(Key, lambda k: checked[k]))
     phase.next = Phase.verified
 
 
@@ -241,7 +241,7 @@ def rolled_back_with_a_half_write() -> Term:
 @protocol.reachable("MIG-5")
 def moved() -> Term:
     """The old shard is empty, and the new one answers."""
-    return (phase == Phase.cleaned) & forall(Key, lambda k: told.defined(k) & ~old.defined(k))
+    return calm & (phase == Phase.cleaned) & forall(Key, lambda k: told.defined(k) & ~old.defined(k))
 
 
 @protocol.reachable("MIG-6")
@@ -270,3 +270,9 @@ def claims_are_answered() -> tuple[Term, Term]:
 def migration_ends() -> tuple[Term, Term]:
     """In calm times a migration that has begun ends: cleaned up, or rolled back."""
     return calm & (phase != Phase.planned), (phase == Phase.cleaned) | (phase == Phase.rolled_back)
+
+
+@protocol.leads_to("MIG-5", fair=("delete_old", "resume"))
+def old_shard_is_emptied() -> tuple[Term, Term]:
+    """In calm times nothing is left in the old shard, once cleanup has begun."""
+    return calm & (phase == Phase.cleaned), forall(Key, lambda k: ~old.defined(k))

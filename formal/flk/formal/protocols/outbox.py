@@ -204,7 +204,13 @@ def dead_letter() -> Term:
 @protocol.reachable("OUT-2")
 def settled_while_a_copy_travels() -> Term:
     """A record is settled, and a delayed copy of it has yet to arrive."""
-    return exists(Record, lambda r: (log[r] == Entry.acknowledged) & request[r])
+    return calm & exists(Record, lambda r: (log[r] == Entry.acknowledged) & request[r])
+
+
+@protocol.reachable("OUT-2")
+def down_with_work() -> Term:
+    """The agent is down, and a record waits in its log."""
+    return ~up & exists(Record, lambda r: log[r] == Entry.queued)
 
 
 @protocol.leads_to("OUT-2", fair=("send", "claim", "refuse", "acknowledge", "bury", "restart"))

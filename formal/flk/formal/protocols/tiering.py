@@ -184,15 +184,27 @@ def out_of_reach() -> Term:
 
 
 @protocol.reachable("TIR-2")
-def promoted_all_the_way() -> Term:
-    """An entry was promoted from the cold tier to the hot one, and is in all of them."""
-    return exists(Key, lambda k: (age[k] == Age.old) & forall(Tier, lambda t: holds[t, k]))
+def in_every_tier() -> Term:
+    """An old entry is in all tiers: not yet demoted for good, or promoted from the cold."""
+    return calm & exists(Key, lambda k: (age[k] == Age.old) & forall(Tier, lambda t: holds[t, k]))
 
 
 @protocol.leads_to("TIR-3", fair=("find", "insert", "regain_cold"))
 def claims_are_answered() -> tuple[Term, Term]:
     """In calm times, if claims for all keys wait, one of them is answered, though entries move all the while."""
     return calm & forall(Key, lambda k: asked[k]), exists(Key, lambda k: ~asked[k])
+
+
+@protocol.leads_to("TIR-3", fair=("find", "turn_away"))
+def nobody_waits_for_the_cold() -> tuple[Term, Term]:
+    """A claim gets its answer or a 503 though the cold tier never comes back."""
+    return ~cold_up & forall(Key, lambda k: asked[k]), cold_up | exists(Key, lambda k: ~asked[k])
+
+
+@protocol.leads_to("TIR-2", fair=("promote", "regain_cold"))
+def entries_come_nearer() -> tuple[Term, Term]:
+    """In calm times what only the cold tier has comes nearer, if it does not grow too old."""
+    return calm & forall(Key, lambda k: cooled(k) & ~nearby(k)), exists(Key, lambda k: nearby(k) | ~cooled(k))
 
 
 @protocol.leads_to("TIR-1", fair=("expire", "regain_cold"))
