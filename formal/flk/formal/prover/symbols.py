@@ -29,8 +29,6 @@ from z3 import (
     Or,
     SortRef,
     is_bool,
-    is_false,
-    is_true,
 )
 
 from flk.formal.language.errors import IllFormed
@@ -42,6 +40,7 @@ MOST = 64
 """Values of an enum or of bounded integers that a quantifier is written out over."""
 
 TRUE, FALSE = BoolVal(val=True), BoolVal(val=False)
+"""The one object of each truth in this room, so that identity tells them: it is quicker than to ask Z3."""
 
 
 @dataclass(frozen=True)
@@ -164,23 +163,23 @@ def number(term: ExprRef) -> ArithRef:
 
 def all_of(parts: Iterable[BoolRef]) -> BoolRef:
     """Conjunction, without what is true anyway."""
-    kept = [part for part in parts if not is_true(part)]
-    if any(map(is_false, kept)):
+    kept = [part for part in parts if part is not TRUE]
+    if any(part is FALSE for part in kept):
         return FALSE
     return And(*kept) if len(kept) > 1 else kept[0] if kept else TRUE
 
 
 def any_of(parts: Iterable[BoolRef]) -> BoolRef:
     """Disjunction, without what is false anyway."""
-    kept = [part for part in parts if not is_false(part)]
-    if any(map(is_true, kept)):
+    kept = [part for part in parts if part is not FALSE]
+    if any(part is TRUE for part in kept):
         return TRUE
     return Or(*kept) if len(kept) > 1 else kept[0] if kept else FALSE
 
 
 def negation(part: BoolRef) -> BoolRef:
     """Not."""
-    return FALSE if is_true(part) else TRUE if is_false(part) else Not(part)
+    return FALSE if part is TRUE else TRUE if part is FALSE else Not(part)
 
 
 def implies(premise: BoolRef, conclusion: BoolRef) -> BoolRef:
@@ -190,4 +189,4 @@ def implies(premise: BoolRef, conclusion: BoolRef) -> BoolRef:
 
 def for_all(variables: Sequence[ExprRef], body: BoolRef) -> BoolRef:
     """Universal quantification over constants that occur in the body."""
-    return body if not variables or is_true(body) or is_false(body) else ForAll(variables, body)
+    return body if not variables or body is TRUE or body is FALSE else ForAll(variables, body)
