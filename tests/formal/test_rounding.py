@@ -8,8 +8,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from z3 import IntNumRef, RealVal, simplify
 
-from flk.formal import rounding, rounding_stability
-from flk.formal.rounding import Rounding
+from flk.formal.data import reading, rounding, rounding_stability
+from flk.formal.data.rounding import Rounding
 from flk.formal.theorem import Proof, Prover, Table, Verdict, prove
 from flk.model.canonical import nano
 from flk.spec.constants import CONSTANTS
@@ -127,4 +127,4 @@ def test_the_exact_theorem_fails_if_a_boundary_has_the_wrong_owner() -> None:
 @given(st.fractions())
 def test_a_decimal_is_exact(value: Fraction) -> None:
     """However a value is written, it reads back as itself."""
-    assert Fraction(rounding_stability.decimal(value)) == value
+    assert Fraction(reading.decimal(value)) == value

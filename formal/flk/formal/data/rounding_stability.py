@@ -1,7 +1,6 @@
 """When a small change moves a rounding and when it does not: the exact theorem, and the popular claim refuted."""
 
 from collections.abc import Iterable
-from decimal import Decimal
 from fractions import Fraction
 from functools import partial
 from itertools import pairwise
@@ -14,20 +13,18 @@ from z3 import (
     Function,
     Implies,
     Int,
-    IntNumRef,
     IntSort,
     IsInt,
-    ModelRef,
     Not,
     Or,
-    RatNumRef,
     Real,
     RealSort,
     RealVal,
     ToReal,
 )
 
-from flk.formal.rounding import (
+from flk.formal.data.reading import NANO, read_values
+from flk.formal.data.rounding import (
     HALF,
     Condition,
     Rounding,
@@ -44,11 +41,9 @@ from flk.formal.rounding import (
     truncated_half_up,
     within_half,
 )
-from flk.formal.theorem import Mutant, Obligation, Table, Theorem, Witness
-from flk.spec.constants import CONSTANTS
+from flk.formal.theorem import Mutant, Obligation, Theorem, Witness
 
 NAME = "rounding-stability"
-NANO = CONSTANTS.canonical.nano
 
 X, Y, DELTA, K, N = Real("x"), Real("y"), Real("delta"), Int("k"), Int("n")
 ALWAYS = BoolVal(val=True)
@@ -178,28 +173,3 @@ def _mutant(name: str, story: str, claims: tuple[Obligation, ...], *broken: str)
 def tenths(terms: Iterable[ArithRef]) -> BoolRef:
     """The real ones are tenths, and small: numbers that read well."""
     return And(*(And(IsInt(10 * term), term >= -8, term <= 8) for term in terms if term.is_real()))
-
-
-def read_values(rounded: Rounding, terms: Iterable[ArithRef], model: ModelRef) -> Table:
-    """The real terms in units, exactly, and what they round to; the integer ones as they are, in billionths."""
-    rows = []
-    for term in terms:
-        value = exactly(model, term)
-        real = term.is_real()
-        rows.append(
-            (str(term), decimal(value / NANO) if real else "", str(exactly(model, rounded(term)) if real else value))
-        )
-    return Table(("", "value", "in billionths"), tuple(rows))
-
-
-def exactly(model: ModelRef, term: ArithRef) -> Fraction:
-    """The value that the model gives the term."""
-    number = model.eval(term, model_completion=True)
-    assert isinstance(number, IntNumRef | RatNumRef)
-    return Fraction(number.as_string())
-
-
-def decimal(value: Fraction) -> str:
-    """A value as a decimal if it has a short one, as a fraction otherwise."""
-    digits = next((n for n in range(20) if (value * 10**n).denominator == 1), None)
-    return str(value) if digits is None else f"{Decimal(f'{value * 10**digits}E-{digits}'):f}"
