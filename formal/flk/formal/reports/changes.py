@@ -9,7 +9,7 @@ from flk.formal.finite.explore import Path
 from flk.formal.finite.schema import Cell, Schema, State
 from flk.formal.language.sorts import Boolean, Bounded
 
-BLANK = "the rest is false, 0 or undefined"
+BLANK = "false, 0 or undefined"
 
 
 class Change(NamedTuple):

@@ -29,7 +29,8 @@ def markdown(schema: Schema, path: Path) -> str:
 
 def beginning(schema: Schema, path: Path) -> list[str]:
     """The initial state in short."""
-    return [*summary_of(schema, path.moves[0].state), BLANK]
+    said = summary_of(schema, path.moves[0].state)
+    return [*said, f"the rest is {BLANK}"] if said else [f"everything is {BLANK}"]
 
 
 def diagram(schema: Schema, path: Path, sort: Index | Enum | None) -> list[str]:

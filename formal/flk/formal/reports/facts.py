@@ -1,0 +1,53 @@
+"""An exploration for programs: what `flk explore --json` prints."""
+
+from itertools import pairwise
+from typing import Any
+
+import msgspec
+
+from flk.formal.finite.explore import Exploration, Finding, Path, Verdict
+from flk.formal.finite.schema import Schema, State
+from flk.formal.reports.covered import Coverage
+
+EXIT_CODES = {Verdict.HOLDS: 0, Verdict.VIOLATED: 1, Verdict.UNDECIDED: 2}
+
+
+def facts(schema: Schema, found: Exploration, coverage: Coverage = ()) -> dict[str, Any]:
+    """Figures, findings with their paths, and coverage if it was asked for. States are objects: cell to value, as written."""
+    figures = msgspec.structs.asdict(found) | {"hashes": [f"{each:016x}" for each in found.hashes]}
+    findings = [_finding(schema, finding) for finding in found.findings]
+    return figures | {
+        "verdict": found.verdict,
+        "exit": EXIT_CODES[found.verdict],
+        "findings": findings,
+        "violations": [each["property"] for each in findings if each["verdict"] is Verdict.VIOLATED],
+        "fault": found.fault and _finding(schema, found.fault),
+        "coverage": [msgspec.structs.asdict(action) for action in coverage],
+    }
+
+
+def _finding(schema: Schema, finding: Finding) -> dict[str, Any]:
+    property_ = schema.protocol.properties.get(finding.property)
+    return msgspec.structs.asdict(finding) | {
+        "requirements": property_.requirements if property_ else (),
+        "path": finding.path and _path(schema, finding.path),
+    }
+
+
+def _path(schema: Schema, path: Path) -> dict[str, Any]:
+    steps = [
+        {
+            "action": move.action,
+            "arguments": move.arguments,
+            "shown": move.shown,
+            "changes": _values(schema, move.state, before.state),
+        }
+        for before, move in pairwise(path.moves)
+    ]
+    return {"initial": _values(schema, path.moves[0].state), "steps": steps, "loop": path.loop}
+
+
+def _values(schema: Schema, state: State, before: State | None = None) -> dict[str, str]:
+    """Each cell's value as it is written; only where it differs, if there is a state before."""
+    pairs = zip(schema.cells, state, before or (None,) * len(state), strict=True)
+    return {str(cell): schema.describe(cell, code) for cell, code, old in pairs if code != old}
