@@ -67,6 +67,7 @@ class Rig:
         self.region = region
         self.synchronised = 0
         self.failing = False
+        self.synchronise: Callable[[int], None] = os.fdatasync
         disk = FileDisk(directory, region, growth=4096, synchronise=self._synchronise, **options)
         self.store = Watched(directory / "entries.sqlite")
         self.node = RealNode(disk, self.store, Metrics(), now, objects=objects)
@@ -113,7 +114,7 @@ class Rig:
         if self.failing:
             raise OSError(errno.EIO, "bad disk")
         self.synchronised += 1
-        os.fdatasync(fd)
+        self.synchronise(fd)
 
 
 class Stopping:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 from contextlib import closing
 from pathlib import Path
 from threading import Event
@@ -14,6 +15,7 @@ from flk.impl import aside as aside_module
 from flk.impl.objects import LocalObjects
 from flk.impl.trace import Trace
 from flk.impl.wal import LogFailed
+from flk.model.effects import INBOX
 from flk.model.frames import scan
 from flk.model.programs.replay import replay
 from flk.model.programs.ship import ship
@@ -77,6 +79,40 @@ def test_who_is_cancelled_in_the_middle_of_an_upload_is_stopped_as_by_a_crash(tm
     objects.answers.set()
     with closing(Rig(tmp_path / "data", objects=LocalObjects(tmp_path))) as rig:
         assert rig.serve(lambda rig: rig.aside(ship())) == ("eu.000001/000000000001",)
+
+
+def test_who_is_cancelled_in_a_turn_does_not_leave_it_half_done(tmp_path: Path) -> None:
+    """While the disk is slow to seal, shipping is cancelled and a record comes: its frame is not written before the seal is."""
+    sealing, go_on = Event(), Event()
+
+    def slow(fd: int) -> None:
+        sealing.set()
+        assert go_on.wait(60)
+        os.fdatasync(fd)
+
+    with closing(Rig(tmp_path / "data", in_thread=False, objects=LocalObjects(tmp_path))) as rig:
+
+        async def story(rig: Rig) -> int:
+            await rig.submit(HONEST)
+            rig.synchronise = slow
+            shipping = asyncio.create_task(rig.aside(ship()))
+            while not sealing.is_set():
+                await asyncio.sleep(0)
+            shipping.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await shipping
+            rig.synchronise = os.fdatasync
+            submitted = asyncio.create_task(rig.submit(MANY[0]))
+            for _ in range(100):
+                await asyncio.sleep(0)
+            assert not submitted.done()
+            go_on.set()
+            return (await submitted).status
+
+        assert rig.serve(story) == 200
+        first, second = map(rig.node.disk.read, rig.node.disk.names(INBOX))
+        assert scan(first).sealed
+        assert [frame.payload for frame in scan(second).frames] == [MANY[0].payload()]
 
 
 def test_what_runs_aside_takes_turns_with_the_batches(tmp_path: Path) -> None:

@@ -84,7 +84,7 @@ class Runtime:
         self._runs = Runs()
         self._thread = ThreadPoolExecutor(1, "log")
         self._wake = asyncio.Event()
-        self._turns = Turns(failed=self._wake.set)
+        self._turns = Turns()
         self.aside = Aside(node.perform, self._turns, self._thread, self._runs, self._trace)
         self._stopping = False
 

@@ -1,7 +1,7 @@
 """Taking turns with log and store, of which each has one user at a time."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from flk.impl.wal import LogFailed
@@ -9,11 +9,10 @@ from flk.model.admission import unavailable
 
 
 class Turns:
-    """Turns are had in the order in which they are asked for. `failed` is called when the log fails in one (WAL-7)."""
+    """Turns are had in the order in which they are asked for. The one in which the log fails is the last (WAL-7)."""
 
-    def __init__(self, failed: Callable[[], None]) -> None:
+    def __init__(self) -> None:
         self._lock = asyncio.Lock()
-        self._failed = failed
         self._failure: LogFailed | None = None
         self._over = False
 
@@ -26,7 +25,6 @@ class Turns:
                 yield
             except LogFailed as failure:
                 self._failure = failure
-                self._failed()
                 raise
 
     def require(self) -> None:
