@@ -153,7 +153,8 @@ class Protocol:
             self.properties.pop(name, None)
         for property_ in self.properties.values():
             fair = tuple(name for name in property_.fair if name in self.actions)
-            self.properties[property_.name] = replace(property_, fair=fair)
+            if fair != property_.fair:
+                self.properties[property_.name] = replace(property_, fair=fair)
 
     def sizes(self, chosen: Mapping[str, int] | None = None) -> dict[str, int]:
         """The size of every index sort: the defaults, overridden by what is chosen (names compare without regard to case).
