@@ -1,22 +1,40 @@
-"""The theorems of the lab, and what proving them comes to: the substance of `flk prove`."""
+"""The theorems of the lab, and what proving them comes to: the substance of `flk prove`.
+
+A theorem is a protocol, whose properties are proved together for any sizes of its sorts, or a statement about data.
+"""
 
 from collections.abc import Callable, Iterable, Sequence
 from enum import IntEnum
+from functools import partial
 from typing import TypeAlias
 
-from flk.formal import first_write_wins, rounding_stability, verify_before_dedup
+from flk.formal import data, registry
+from flk.formal.gallery import DESIGNS
+from flk.formal.language.protocol import Protocol
+from flk.formal.library import PROTOCOLS
+from flk.formal.prover.proving import prove_protocol
 from flk.formal.theorem import Proof, Theorem, Verdict, prove
 
 Progress: TypeAlias = Callable[[int, int, str], None]
 """Told, before each proof: how many are done, how many there are, and the name of the next."""
 
+Prove: TypeAlias = Callable[[int], Proof]
+"""Proves a theorem under a seed."""
 
-THEOREMS: dict[str, Callable[[], Theorem]] = {
-    first_write_wins.NAME: first_write_wins.theorem,
-    verify_before_dedup.NAME: verify_before_dedup.theorem,
-    rounding_stability.NAME: rounding_stability.theorem,
+
+def _of_data(theorem: Callable[[], Theorem]) -> Prove:
+    return lambda seed: prove(theorem(), seed)
+
+
+def _of_protocol(protocol: Protocol) -> Prove:
+    return partial(prove_protocol, protocol, tuple(DESIGNS.values()))
+
+
+THEOREMS: dict[str, Prove] = {
+    **{name: _of_protocol(protocol) for name, protocol in PROTOCOLS.items()},
+    **{name: _of_data(theorem) for name, theorem in data.THEOREMS.items()},
 }
-"""What builds each theorem, in the order in which they are shown."""
+"""What proves each theorem, in the order in which they are shown."""
 
 
 class ExitCode(IntEnum):
@@ -27,9 +45,16 @@ class ExitCode(IntEnum):
     UNDECIDED = 2
 
 
-def theorems() -> tuple[Theorem, ...]:
-    """All theorems."""
-    return tuple(theorem() for theorem in THEOREMS.values())
+def find(name: str) -> Prove:
+    """What proves the theorem of a name; of `gallery/NAME` or a path that ends in `.py`, what proves the protocol there.
+
+    Raises ValueError for an unknown name, and UnusableInput for a file that defines no protocol.
+    """
+    if name in THEOREMS:
+        return THEOREMS[name]
+    if name.endswith(".py") or name.startswith("gallery/"):
+        return _of_protocol(registry.find(name))
+    raise ValueError(f"no theorem is called {name}: choose from {', '.join(THEOREMS)}, or give a Python file")
 
 
 def prove_all(names: Sequence[str] = (), seeds: int = 1, on_progress: Progress = lambda *_: None) -> list[Proof]:
@@ -37,18 +62,14 @@ def prove_all(names: Sequence[str] = (), seeds: int = 1, on_progress: Progress =
 
     Raises ValueError if a name is not that of a theorem, or if `seeds` is less than 1.
     """
-    unknown = [name for name in names if name not in THEOREMS]
-    if unknown:
-        raise ValueError(f"no theorem is called {', '.join(unknown)}: choose from {', '.join(THEOREMS)}")
+    chosen = {name: find(name) for name in names or THEOREMS}
     if seeds < 1:
         raise ValueError(f"seeds is {seeds}: give 1 or more")
-    chosen = names or list(THEOREMS)
     proofs: list[Proof] = []
-    for name in chosen:
-        theorem = THEOREMS[name]()
+    for name, prove_under in chosen.items():
         for seed in range(seeds):
             on_progress(len(proofs), len(chosen) * seeds, name)
-            proofs.append(prove(theorem, seed))
+            proofs.append(prove_under(seed))
     return proofs
 
 

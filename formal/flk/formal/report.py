@@ -10,46 +10,53 @@ from rich.table import Column
 from rich.table import Table as Grid
 from rich.text import Text
 
-from flk.formal.theorem import Check, Proof, Table, Verdict
+from flk.formal.finite.schema import Schema
+from flk.formal.gallery import DESIGNS
+from flk.formal.library import PROTOCOLS
+from flk.formal.prover.counterexample import Counterexample
+from flk.formal.prover.proving import HAPPENS
+from flk.formal.reports.terminal import changes
+from flk.formal.theorem import Check, Proof, Table, Trial, Verdict
 
 SHORT = 2
 """Rows of a counterexample that is shown without being asked for."""
 
 
 def render(proofs: Sequence[Proof], *, verbose: bool = False) -> RenderableType:
-    """Theorems, then their mutants, then all that went wrong; if `verbose`, every statement, example and counterexample too."""
+    """Theorems, then their mutants, then all that went wrong; if `verbose`, every story, property and example too."""
     by_theorem = [list(group) for _, group in groupby(proofs, key=lambda proof: proof.theorem)]
     first = [group[0] for group in by_theorem]
     details = [part for proof in first for part in _all(proof)] if verbose else []
     failures = [part for proof in proofs for part in _failures(proof)]
-    return Group(_theorems(by_theorem), Text(), _mutants(first), *details, *failures)
+    return Group(_theorems(by_theorem), Text(), _mutants(first, verbose=verbose), *details, *failures)
 
 
 def _theorems(by_theorem: Iterable[Sequence[Proof]]) -> Grid:
-    grid = Grid(
-        _name("theorem"), "requirements", _name("verdict"), "seeds", "proved", "mutants refuted", "seconds", box=SIMPLE
-    )
+    """`obligations` counts those proved, `mutants` those refuted, over all seeds."""
+    columns = map(_name, ("theorem", "verdict", "seeds", "properties", "obligations", "mutants", "seconds"))
+    grid = Grid(*columns, "requirements", box=SIMPLE)
     for proofs in by_theorem:
         obligations = [check.verdict for proof in proofs for check in proof.obligations]
         mutants = [trial.verdict for proof in proofs for trial in proof.mutants]
         grid.add_row(
             proofs[0].theorem,
-            " ".join(proofs[0].requirements),
             _worst(proof.verdict for proof in proofs),
             str(len(proofs)),
+            str(len(proofs[0].properties) or 1),
             _share(obligations, Verdict.PROVED),
             _share(mutants, Verdict.REFUTED),
             f"{sum(proof.seconds for proof in proofs):.2f}",
+            " ".join(proofs[0].requirements),
         )
     return grid
 
 
-def _mutants(proofs: Iterable[Proof]) -> Grid:
-    grid = Grid(_name("mutant"), _name("verdict"), "story", "counterexample", box=SIMPLE)
+def _mutants(proofs: Iterable[Proof], *, verbose: bool) -> Grid:
+    columns = (_name("mutant"), _name("verdict"), *(["story"] if verbose else []), "counterexample")
+    grid = Grid(*columns, box=SIMPLE)
     for proof in proofs:
         for trial in proof.mutants:
-            shown = trial.checks[-1].shown if trial.checks else None
-            grid.add_row(trial.mutant, trial.verdict, trial.story, _inline(shown))
+            grid.add_row(trial.mutant, trial.verdict, *([trial.story] if verbose else []), _inline(trial))
         grid.add_section()
     return grid
 
@@ -58,11 +65,38 @@ def _all(proof: Proof) -> Iterator[RenderableType]:
     """A theorem in full: what it says, examples of what it speaks of, and how each mutant fails."""
     yield Text(f"\n{proof.theorem}", style="bold")
     yield Padding(proof.statement, (0, 2))
+    if proof.properties:
+        yield _properties(proof)
+    for remark in proof.remarks:
+        yield Padding(remark, (0, 2))
     for check in proof.witnesses:
-        yield from _check(check.name, check)
+        if not check.name.endswith(HAPPENS):
+            yield from _check(check.name, proof.theorem, check)
     for trial in proof.mutants:
         for check in trial.checks:
-            yield from _check(f"{trial.mutant} · {check.name}", check)
+            yield from _check(f"{trial.mutant} · {check.name}", trial.mutant, check)
+    if proof.slips:
+        yield from _slips(proof)
+
+
+def _properties(proof: Proof) -> Grid:
+    """What is known of each property, and the obligations that came to it."""
+    grid = Grid(_name("property"), "kind", _name("verdict"), "requirements", "", box=SIMPLE)
+    for one in proof.properties:
+        verdict = "explored only" if one.finite_only else one.verdict
+        grid.add_row(one.property, one.kind.replace("_", " "), verdict, " ".join(one.requirements), one.note)
+    return grid
+
+
+def _slips(proof: Proof) -> Iterator[RenderableType]:
+    """Guards and updates left out: what breaks, and which are there for other reasons than the invariants."""
+    refuted = [trial for trial in proof.slips if trial.verdict is Verdict.REFUTED]
+    yield Text(f"\n{proof.theorem}: {len(refuted)} of {len(proof.slips)} guards and updates cannot be left out")
+    grid = Grid("left out", "breaks", box=SIMPLE)
+    for trial in proof.slips:
+        broken = trial.checks[-1].name if trial.checks else "no invariant"
+        grid.add_row(Text(trial.mutant), "undecided" if trial.verdict is Verdict.UNDECIDED else broken)
+    yield grid
 
 
 def _failures(proof: Proof) -> Iterator[RenderableType]:
@@ -70,16 +104,40 @@ def _failures(proof: Proof) -> Iterator[RenderableType]:
     where = f"{proof.theorem}, seed {proof.seed}"
     for check in proof.obligations + proof.witnesses:
         if check.verdict is not Verdict.PROVED:
-            yield from _check(f"{where} · {check.name}: {check.verdict} {check.note}", check)
+            yield from _check(f"{where} · {check.name}: {check.verdict} {check.note}", proof.theorem, check)
     for trial in proof.mutants:
         if trial.verdict is not Verdict.REFUTED:
             yield Text(f"\n{where} · mutant {trial.mutant} was not refuted: the theorem is not shown to say anything")
 
 
-def _check(title: str, check: Check) -> Iterator[RenderableType]:
+def _check(title: str, theorem: str, check: Check) -> Iterator[RenderableType]:
     yield Text(f"\n{title}")
     if check.shown:
         yield Padding(_grid(check.shown), (0, 2))
+    if check.path:
+        yield Padding(counterexample(theorem, check.path), (0, 2))
+
+
+def counterexample(theorem: str, found: Counterexample) -> RenderableType:
+    """A run as a table of changes; a counterexample to induction as a table of cells, before and after."""
+    sizes = ", ".join(f"{name} {size}" for name, size in found.sizes.items())
+    if found.reachable:
+        protocol = PROTOCOLS.get(theorem) or DESIGNS[theorem].protocol
+        return Group(Text(f"{sizes} {found.note}"), changes(Schema.of(protocol, found.sizes), found.path))
+    grid = Grid("cell", "before", "after", box=SIMPLE)
+    after = {cell: (old, new) for cell, old, new in found.changes}
+    for cell, value in found.cells:
+        grid.add_row(Text(cell), value, after.pop(cell, (value, value))[1])
+    for cell, (old, new) in after.items():
+        grid.add_row(Text(cell), old, new)
+    what = (
+        f"{found.action} breaks {found.property}"
+        if found.changes
+        else f"{found.property}, {found.action}: {found.note}"
+    )
+    return Group(
+        Text(f"{sizes}. In a state that every invariant allows, {what}."), grid, Text("The rest is as it begins.")
+    )
 
 
 def _grid(table: Table) -> Grid:
@@ -89,8 +147,14 @@ def _grid(table: Table) -> Grid:
     return grid
 
 
-def _inline(table: Table | None) -> str:
-    """A short table as lines of text."""
+def _inline(trial: Trial) -> str:
+    """A short table as lines of text; of a run, its length and what it violates."""
+    check = trial.checks[-1] if trial.checks else None
+    if check is None:
+        return ""
+    if check.path:
+        return f"{check.path.property}, {len(check.path.path.moves) - 1} steps"
+    table = check.shown
     if table is None:
         return ""
     if len(table.rows) > SHORT:

@@ -17,6 +17,7 @@ from flk.formal.language.properties import PropertyKind
 from flk.formal.prover.counterexample import Counterexample
 from flk.formal.prover.solver import ask
 
+
 class Verdict(StrEnum):
     """Of an obligation, a mutant or a theorem."""
 

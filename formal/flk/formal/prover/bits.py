@@ -6,7 +6,24 @@ A number whose interval has no negative value is unsigned and as wide as its gre
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from z3 import And, BitVec, BitVecRef, BitVecVal, BoolRef, Extract, If, Not, Or, SignExt, SRem, UDiv, ULE, ULT, URem, ZeroExt
+from z3 import (
+    And,
+    BitVec,
+    BitVecRef,
+    BitVecVal,
+    BoolRef,
+    Extract,
+    If,
+    Not,
+    Or,
+    SignExt,
+    SRem,
+    UDiv,
+    ULE,
+    ULT,
+    URem,
+    ZeroExt,
+)
 
 from flk.formal.finite.expression import Expression, Op
 from flk.formal.prover.symbols import FALSE, TRUE

@@ -82,5 +82,3 @@ def _parts(term: ExprRef, positive: bool) -> Iterator[tuple[ExprRef, Sequence[bo
         yield from ((child, (positive,)) for child in children)
     else:
         yield from ((child, (positive, not positive)) for child in children)
-
-

@@ -4,7 +4,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from z3 import And, AtMost, BitVecNumRef, BitVecRef, BitVecVal, Bool, BoolRef, ExprRef, If, Implies, ModelRef, Or, ULT, is_true, substitute
+from z3 import (
+    And,
+    AtMost,
+    BitVecNumRef,
+    BitVecRef,
+    BitVecVal,
+    Bool,
+    BoolRef,
+    ExprRef,
+    If,
+    Implies,
+    ModelRef,
+    Or,
+    ULT,
+    is_true,
+    substitute,
+)
 
 from flk.formal.finite.expression import Expression
 from flk.formal.finite.ground import Ground, GroundInstance
@@ -98,7 +114,8 @@ class Machine:
         """That some guard has no meaning, or that some action can happen whose updates have none."""
         build = self.ground.build
         return any_of(
-            self.truth(build.disjunction([i.undefined, build.conjunction([i.enabled, i.fault])])) for i in self.instances
+            self.truth(build.disjunction([i.undefined, build.conjunction([i.enabled, i.fault])]))
+            for i in self.instances
         )
 
     def at(self, formula: BoolRef, codes: Sequence[ExprRef], taken: Sequence[BoolRef] | None = None) -> BoolRef:
@@ -128,5 +145,3 @@ def value_of(model: ModelRef, code: ExprRef) -> int:
     value = model.eval(code, model_completion=True)
     assert isinstance(value, BitVecNumRef)
     return value.as_long()
-
-

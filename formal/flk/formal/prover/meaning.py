@@ -117,9 +117,7 @@ class Translator:
                 return self._choice(*(self.meaning(part, env) for part in (condition, then, other)))
             case Compared(_, relation, left, right):
                 x, y = self.meaning(left, env), self.meaning(right, env)
-                return Meaning(
-                    self._compared(relation, x.value, y.value, left.sort), all_of([x.defined, y.defined])
-                )
+                return Meaning(self._compared(relation, x.value, y.value, left.sort), all_of([x.defined, y.defined]))
             case Arithmetic(_, operator, left, right):
                 return _arithmetic(operator, self.meaning(left, env), self.meaning(right, env))
             case Quantified():
@@ -139,9 +137,7 @@ class Translator:
 
     def _choice(self, condition: Meaning, then: Meaning, other: Meaning) -> Meaning:
         chosen = truth(condition.value)
-        defined = all_of(
-            [condition.defined, implies(chosen, then.defined), implies(negation(chosen), other.defined)]
-        )
+        defined = all_of([condition.defined, implies(chosen, then.defined), implies(negation(chosen), other.defined)])
         return Meaning(If(chosen, then.value, other.value), defined)
 
     def _compared(self, relation: Relation, left: ExprRef, right: ExprRef, sort: Sort) -> BoolRef:

@@ -18,7 +18,18 @@ from flk.formal.language.sorts import Index
 from flk.formal.language.state import Variable
 from flk.formal.prover.meaning import Before, Translator
 from flk.formal.prover.step import Stepping
-from flk.formal.prover.symbols import TRUE, Symbols, all_of, constant, for_all, implies, literal, negation, truth, within
+from flk.formal.prover.symbols import (
+    TRUE,
+    Symbols,
+    all_of,
+    constant,
+    for_all,
+    implies,
+    literal,
+    negation,
+    truth,
+    within,
+)
 
 INVARIANTS = frozenset({PropertyKind.ALWAYS, PropertyKind.LEMMA, PropertyKind.NEVER})
 INITIALLY = "initially"

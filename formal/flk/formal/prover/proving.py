@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from time import perf_counter
 
+from msgspec.structs import replace
 from z3 import Not, sat, unsat
 
 from flk.formal.gallery.design import Design
@@ -26,6 +27,7 @@ DEPTH = 16
 COUNTS = "counts the elements of a sort, so it is explored at chosen sizes only"
 PROGRESS = "progress is explored at chosen sizes only"
 FRAGMENT = "the queries are in a decidable fragment: acyclic quantifiers over index sorts and enums"
+HAPPENS = " happens"
 NO_SMALL = "the solver has a counterexample, but not one with a few elements in each sort"
 GAVE_UP = "the solver gave up"
 
@@ -84,7 +86,8 @@ class Proving:
         """A run to each `reachable` property, and one to where each action can happen."""
         names = [p.name for p in self.protocol.properties.values() if p.kind is PropertyKind.REACHABLE]
         found = search(self.protocol, DEPTH, names=names, happen=True, seed=self.seed)
-        return tuple(_of_run(target, found.sizes, Verdict.PROVED) for target in found.targets)
+        checks = (_of_run(target, found.sizes, Verdict.PROVED) for target in found.targets)
+        return tuple(replace(c, name=c.name + HAPPENS) if c.name in self.protocol.actions else c for c in checks)
 
     @cached_property
     def mutants(self) -> tuple[Trial, ...]:
@@ -140,7 +143,9 @@ class Proving:
                 return frozenset()
             left = induction.leave_out | {name.split(JOIN)[0] for name in failed}
             induction = Induction(self.protocol, left)
-            failed = {duty.name for duty in induction.duties() if ask((*duty.given, Not(duty.goal)), self.seed)[1] != unsat}
+            failed = {
+                duty.name for duty in induction.duties() if ask((*duty.given, Not(duty.goal)), self.seed)[1] != unsat
+            }
         return frozenset(p.name for p in induction.invariants)
 
     def _standing(self, property_: Property) -> Standing:
@@ -160,7 +165,11 @@ class Proving:
         run = next((check for check in self.obligations if check.name == property_.name), None)
         if run is not None:
             return Verdict.REFUTED, "", False
-        return Verdict.UNDECIDED, f"not shown by induction, and not violated within {DEPTH} steps at the usual sizes", False
+        return (
+            Verdict.UNDECIDED,
+            f"not shown by induction, and not violated within {DEPTH} steps at the usual sizes",
+            False,
+        )
 
     def _runs(self, checks: Iterable[Check]) -> Iterator[Check]:
         """For each property whose obligations are not met, a run that violates it, if there is a short one; and a fault."""

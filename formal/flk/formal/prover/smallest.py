@@ -7,7 +7,22 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 from typing import NamedTuple
 
-from z3 import And, AtMost, BoolRef, Const, DeclareSort, Exists, ForAll, ModelRef, Not, Or, SolverFor, is_true, sat, unsat
+from z3 import (
+    And,
+    AtMost,
+    BoolRef,
+    Const,
+    DeclareSort,
+    Exists,
+    ForAll,
+    ModelRef,
+    Not,
+    Or,
+    SolverFor,
+    is_true,
+    sat,
+    unsat,
+)
 
 from flk.formal.finite.expression import Expression
 from flk.formal.finite.explore import Path

@@ -159,8 +159,6 @@ def number(term: ExprRef) -> ArithRef:
     return term
 
 
-
-
 def all_of(parts: Iterable[BoolRef]) -> BoolRef:
     """Conjunction, without what is true anyway."""
     kept = [part for part in parts if part is not TRUE]
