@@ -9,7 +9,7 @@ from flk.sim.duration import Seconds
 from flk.sim.faults import Fault
 from flk.sim.invariants import Verdict
 from flk.sim.policy import Objectives, Policy
-from flk.sim.region import MODEL, Programs
+from flk.sim.programs import MODEL, Programs
 from flk.sim.scenario import Scenario
 from flk.sim.simulate import Run, simulate
 from flk.sim.topology import Network, Path

@@ -41,7 +41,7 @@ from flk.sim.engine import Call, Station
 from flk.sim.faults import ClockSkew, RegionCrash
 from flk.sim.faults import Disk as Fate
 from flk.sim.invariants import Invariant, Result, Verdict
-from flk.sim.region import MODEL, Programs
+from flk.sim.programs import MODEL, Programs
 from flk.sim.simulate import Run
 from flk.sim.watch import WatchedEntries
 

@@ -21,7 +21,7 @@ from flk.sim import figures, report, terminal
 from flk.sim.duration import Seconds
 from flk.sim.faults import Disk, Fault, Loss, Partition, RegionCrash, StoreOutage
 from flk.sim.invariants import Invariant
-from flk.sim.region import MODEL
+from flk.sim.programs import MODEL
 from flk.sim.simulate import Progress, Run
 from flk.sim.workload import Burst
 from flk.spec.errors import UnusableInput

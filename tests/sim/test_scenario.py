@@ -101,7 +101,7 @@ def test_the_hash_names_the_content() -> None:
     ("old", "new", "told"),
     [
         ("rate = 2", "rat = 2", "line 11: workload.rat: there is no such key; did you mean 'rate'?"),
-        ("rate = 2\n", "", "line 9: workload: the key 'rate' is missing; add it"),
+        ('duration = "5m"\n', "", "the document: the key 'duration' is missing; add it"),
         ("rate = 2", 'rate = "2"', "line 11: workload.rate: expected `float`, got `str`"),
         ("rate = 2", "rate = 0", "line 11: workload.rate: expected `float` > 0.0"),
         ('duration = "5m"', 'duration = "5 min"', "line 3: duration: '5 min' is not a duration; write seconds"),
@@ -218,3 +218,45 @@ def test_the_library_can_be_meant() -> None:
 def test_a_drill_can_be_meant() -> None:
     """The scenario of the other tests is a sound one."""
     assert not list(scenario.mistakes(drill()))
+
+
+SCRIPTED = """\
+name = "scripted"
+description = ""
+duration = "2m"
+regions = ["eu", "us"]
+
+[workload]
+records = "x"
+agents = {{ eu = 1, us = 0 }}
+
+[[script]]
+at = "10s"
+region = "{region}"
+do = "{do}"
+"""
+
+
+@pytest.mark.parametrize(
+    ("region", "do", "told"),
+    [
+        ("mars", "ship", "script[0].region: 'mars' is not a region"),
+        ("us", "submit", "script[0].region: nobody is near us to submit; give it an agent in workload.agents"),
+        ("eu", "dance", "dance"),
+        ("eu", 'replay"\npeer = "mars', "script[0].peer: 'mars' is not a region"),
+    ],
+)
+def test_a_script_that_cannot_be_meant_is_refused(region: str, do: str, told: str) -> None:
+    """The message names the act and the mend."""
+    with pytest.raises(UnusableInput) as refused:
+        scenario.parse(SCRIPTED.format(region=region, do=do), "f.toml")
+    assert told in str(refused.value)
+
+
+def test_an_unknown_design_is_refused() -> None:
+    """The message names the nearest that there is."""
+    text = SCRIPTED.format(region="eu", do="ship").replace(
+        'description = ""', 'description = ""\ndesign = "local-arival"'
+    )
+    with pytest.raises(UnusableInput, match="did you mean 'local-arrival'"):
+        scenario.parse(text, "f.toml")

@@ -39,9 +39,12 @@ class Agreement(Watcher):
         """How many keys not every region stores alike now."""
         return len(self._differing)
 
-    def claimed(self, region: str, claim: Claim, before: Entry | None, stored: Entry) -> None:
-        """A claim put a new entry into a store."""
-        if before is None:
+    def claimed(
+        self, region: str, claim: Claim, before: Entry | None, stored: Entry, records: Sequence[object]
+    ) -> None:
+        """A claim put a new entry into a store, or an earlier one in place of that of a clock ahead (DUP-1)."""
+        del records
+        if stored != before:
             self._set(region, claim.key, stored)
 
     def merged(self, region: str, claim: Claim, before: Entry | None, after: Entry, records: Sequence[object]) -> None:

@@ -116,8 +116,9 @@ def _fields(kind: Any, raw: Any, steps: Steps) -> list[str]:
 
 def _choices(kind: Any, raw: Any, steps: Steps) -> list[str]:
     """The values that the enumeration or tag at `steps` may have."""
-    if steps and steps[-1] == "kind":
-        return [str(option.__struct_config__.tag) for option in _kind_at(kind, raw, steps[:-1])]
+    around = _kind_at(kind, raw, steps[:-1]) if steps else []
+    if around and steps[-1] == _tag_field(around):
+        return [str(option.__struct_config__.tag) for option in around]
     return [str(member) for option in _kind_at(kind, raw, steps) for member in option]
 
 
@@ -131,11 +132,17 @@ def _kind_at(kind: Any, raw: Any, steps: Steps) -> list[Any]:
 
 def _chosen(kind: Any, raw: Any) -> list[Any]:
     options = [kind] if isinstance(kind, type) else list(get_args(kind))
-    tag = raw.get("kind") if isinstance(raw, Mapping) else None
+    tag = raw.get(_tag_field(options)) if isinstance(raw, Mapping) else None
     fitting = [
         option for option in options if hasattr(option, "__struct_config__") and option.__struct_config__.tag == tag
     ]
     return fitting if tag is not None and fitting else options
+
+
+def _tag_field(options: Sequence[Any]) -> str | None:
+    """The key by which a table says which of the options it is."""
+    fields = {option.__struct_config__.tag_field for option in options if hasattr(option, "__struct_config__")}
+    return fields.pop() if len(fields) == 1 else None
 
 
 def _line(text: str, steps: Steps) -> int | None:

@@ -74,10 +74,13 @@ class Ledger(Watcher):
         """A frame is durable from now on."""
         self._frames.setdefault((region, frame.timestamp), self._clockwork.now)
 
-    def claimed(self, region: str, claim: Claim, before: Entry | None, stored: Entry) -> None:
+    def claimed(
+        self, region: str, claim: Claim, before: Entry | None, stored: Entry, records: Sequence[object]
+    ) -> None:
         """A claim of the region's own log was settled."""
         del stored
         self._enlist(region, claim)
+        self.superseded += [(self._clockwork.now, region) for _ in records]
         self._count(region, before)
 
     def merged(self, region: str, claim: Claim, before: Entry | None, after: Entry, records: Sequence[object]) -> None:

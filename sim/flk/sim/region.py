@@ -1,40 +1,22 @@
 """A region: what of it survives a crash, and what all regions share."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
-from flk.model.effects import Program
-from flk.model.programs.divergence import Divergence, detect_divergence
-from flk.model.programs.ingest import ingest
-from flk.model.programs.recover import Recovery, recover
-from flk.model.programs.replay import Replayed, replay
-from flk.model.programs.ship import ship
 from flk.model.signing import Keyring
-from flk.model.submission import Response, Submission
 from flk.sim.engine import Clockwork
 from flk.sim.faults import Disk, RegionCrash
 from flk.sim.network import Net
 from flk.sim.policy import Policy
+from flk.sim.programs import Programs
 from flk.sim.trace import Trace
 from flk.sim.watch import WatchedDisk, WatchedEntries, WatchedObjects, Watcher
 
 if TYPE_CHECKING:  # a node is started on a region, so its module needs this one
     from flk.sim.node import Node
+    from flk.sim.rounds import Rounds
 
 ORIGIN = 1767225600.0  # wall time at simulated time 0: 2026-01-01 00:00 UTC
-
-
-class Programs(NamedTuple):
-    """The node's logic. The model's, unless a test plants a mistake."""
-
-    ingest: Callable[[Submission, str, Keyring], Program[Response]] = ingest
-    recover: Callable[[str, Keyring], Program[Recovery]] = recover
-    ship: Callable[[], Program[tuple[str, ...]]] = ship
-    replay: Callable[[str, Keyring], Program[Replayed]] = replay
-    detect_divergence: Callable[[str, str], Program[Divergence]] = detect_divergence
-
-
-MODEL = Programs()
 
 
 class World(NamedTuple):
@@ -49,10 +31,12 @@ class World(NamedTuple):
     programs: Programs
     keyring: Keyring
     seed: int
+    scripted: bool
 
 
 class Region:
-    """The place: its disk, its store and its wall clock outlive the node, which is None while the region is down.
+    """The place: its disk, its store and its wall clock outlive the node, which is None, as are
+    its rounds, while the region is down.
 
     `peers` are all regions by name, itself included; `starts` counts its nodes so far.
     """
@@ -67,12 +51,13 @@ class Region:
         self.outages = 0
         self.starts = 0
         self.node: Node | None = None
+        self.rounds: Rounds | None = None
 
     def crash(self, fault: RegionCrash) -> None:
         """Stop the node in the middle of whatever it does; lose the disk and the store, if the fault takes them."""
         if self.node is not None:
             self.node.crash()
-        self.node = None
+        self.node = self.rounds = None
         if fault.disk is Disk.LOST:
             self.disk = WatchedDisk(self.name, self.disk.identity + 1, self.world.watchers)
             self.entries = WatchedEntries(self.name, self.world.watchers)

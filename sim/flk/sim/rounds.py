@@ -21,7 +21,8 @@ def start(region: Region) -> None:
     """Start a node on what is there. It recovers before it serves."""
     region.starts += 1
     region.node = Node(region)
-    Rounds(region, region.node).begin()
+    region.rounds = Rounds(region, region.node)
+    region.rounds.begin()
 
 
 class Rounds:
@@ -35,13 +36,15 @@ class Rounds:
         self._phase = Chance(region.world.seed, f"phase/{region.name}/{region.starts}")
 
     def begin(self) -> None:
-        """Begin every kind of round, each at a moment of its own."""
+        """Begin every kind of round, each at a moment of its own. In a scripted run, the script says when to ship and to replay."""
         policy = self._world.policy
         others = [peer for peer in self._region.peers if peer != self._region.name]
         self._every(RETRY_AFTER, 0.0, self._catch_up)
-        self._every(policy.ship_interval, self._phase.uniform("ship"), self._ship)
+        if not self._world.scripted:
+            self._every(policy.ship_interval, self._phase.uniform("ship"), self.ship)
         for peer in others:
-            self._every(policy.replay_interval, self._phase.uniform(f"replay {peer}"), partial(self._replay, peer))
+            if not self._world.scripted:
+                self._every(policy.replay_interval, self._phase.uniform(f"replay {peer}"), partial(self.replay, peer))
             self._every(
                 policy.divergence_interval, self._phase.uniform(f"compare {peer}"), partial(self._compare, peer)
             )
@@ -57,11 +60,13 @@ class Rounds:
             program = self._world.programs.recover(self._region.name, self._world.keyring)
             self._run("recover", number, program, ended)
 
-    def _ship(self, number: str) -> None:
+    def ship(self, number: str) -> None:
+        """Ship what the log holds, if the node is level with it."""
         if self._is_level:
             self._run("ship", number, self._world.programs.ship(), _nothing)
 
-    def _replay(self, peer: str, number: str) -> None:
+    def replay(self, peer: str, number: str) -> None:
+        """Replay what a peer has shipped, if the node is level with its own log."""
         if self._is_level:
             self._run(f"replay {peer}", number, self._world.programs.replay(peer, self._world.keyring), _nothing)
 

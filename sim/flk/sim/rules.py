@@ -78,7 +78,9 @@ class NodeRules(Watcher):
             self._checks.violated(Invariant.CLOCKS, region, "Append", sentence)
         self._last_logged[region] = frame.timestamp
 
-    def claimed(self, region: str, claim: Claim, before: Entry | None, stored: Entry) -> None:
+    def claimed(
+        self, region: str, claim: Claim, before: Entry | None, stored: Entry, records: Sequence[object]
+    ) -> None:
         """A claim is what its frame claims, comes in log order, and finds or puts the earliest entry for its key."""
         self._verify(region, "Store", claim)
         timestamp = claim.entry.timestamp
@@ -94,6 +96,7 @@ class NodeRules(Watcher):
                 f"{_shown(claim.key)} should hold {_entry(first)}, it holds {_entry(now)} and said {_entry(stored)}"
             )
             self._checks.violated(Invariant.FIRST_WRITE, region, "Store", sentence)
+        self._check_supersession(region, "Store", (claim.key, before, stored), records)
 
     def merged(self, region: str, claim: Claim, before: Entry | None, after: Entry, records: Sequence[object]) -> None:
         """An entry gives way only to an earlier one, and that is recorded."""
@@ -102,13 +105,7 @@ class NodeRules(Watcher):
         if not self._checks.holds(Invariant.FIRST_WRITE, after == first):
             sentence = f"{_shown(claim.key)} should hold {_entry(first)}, it holds {_entry(after)}"
             self._checks.violated(Invariant.FIRST_WRITE, region, "Merge", sentence)
-        gave_way = before is not None and after != before
-        if not gave_way and not records:
-            return
-        expected = [(claim.key, before, after)] if gave_way else []
-        if not self._checks.holds(Invariant.SUPERSESSION, list(records) == expected):
-            sentence = f"{_shown(claim.key)}: {len(records)} records were written where {len(expected)} was due"
-            self._checks.violated(Invariant.SUPERSESSION, region, "Merge", sentence)
+        self._check_supersession(region, "Merge", (claim.key, before, after), records)
 
     def replied(self, region: str, request: Submission, logged: Timestamp | None, response: Response) -> None:
         """An answer rests on a durable frame, and says what is stored."""
@@ -142,6 +139,18 @@ class NodeRules(Watcher):
             sentence = f"{_shown(claim.key)} is claimed by frame {text(origin[1])}, whose request was refused for good"
             self._checks.violated(Invariant.REFUSALS, region, event, sentence)
         self._stored.add(origin)
+
+    def _check_supersession(
+        self, region: str, event: str, change: tuple[Key, Entry | None, Entry], records: Sequence[object]
+    ) -> None:
+        """An entry that gave way is recorded, with the one it gave way to."""
+        key, before, after = change
+        expected = [] if before is None or after == before else [change]
+        if not expected and not records:
+            return
+        if not self._checks.holds(Invariant.SUPERSESSION, list(records) == expected):
+            sentence = f"{_shown(key)}: {len(records)} records were written where {len(expected)} was due"
+            self._checks.violated(Invariant.SUPERSESSION, region, event, sentence)
 
     def _check_durable(self, region: str, request: Submission, logged: Timestamp | None, status: int) -> None:
         kept = None if logged is None else self._reference.payload(region, logged)

@@ -10,10 +10,12 @@ from pathlib import Path as File
 import msgspec
 
 from flk.sim import document
+from flk.sim.designs import DESIGNS
 from flk.sim.document import Mistake, nearest
 from flk.sim.duration import Seconds
 from flk.sim.faults import ClockSkew, Fault, LinkFault, RegionCrash, StoreOutage
 from flk.sim.policy import Objectives, Policy
+from flk.sim.script import Act, Replay, Submit
 from flk.sim.topology import CLIENTS, Network, expand, places
 from flk.sim.workload import Workload
 from flk.spec.errors import UnusableInput
@@ -25,7 +27,11 @@ _RESERVED = frozenset(places(()))
 
 
 class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One drill. Times are seconds from its start; `seed` is the luck it has unless another is asked for."""
+    """One drill. Times are seconds from its start; `seed` is the luck it has unless another is asked for.
+
+    A `script` says exactly who submits, ships and replays when; without one, records come at random and rounds at intervals.
+    `design` names one of the refuted designs of `sim.designs` to be run in place of the model's programs.
+    """
 
     name: str
     description: str
@@ -37,6 +43,8 @@ class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     policy: Policy = Policy()
     slo: Objectives = Objectives()
     faults: tuple[Fault, ...] = ()
+    script: tuple[Act, ...] = ()
+    design: str = ""
 
     @property
     def hash(self) -> str:
@@ -96,6 +104,7 @@ def mistakes(scenario: Scenario) -> Iterator[Mistake]:
     yield from _of_network(scenario)
     yield from _of_workload(scenario)
     yield from _of_faults(scenario)
+    yield from _of_script(scenario)
 
 
 def _of_regions(scenario: Scenario) -> Iterator[Mistake]:
@@ -159,6 +168,24 @@ def _of_faults(scenario: Scenario) -> Iterator[Mistake]:
         if one.region == other.region and other.start <= one.end:
             field = f"faults[{scenario.faults.index(other)}].start"
             yield Mistake(field, f"{other.region} is still down by {one.id!r} until {one.end} s; start it after that")
+
+
+def _of_script(scenario: Scenario) -> Iterator[Mistake]:
+    if scenario.design and scenario.design not in DESIGNS:
+        yield Mistake("design", f"{scenario.design!r} is not a design; {nearest(scenario.design, sorted(DESIGNS))}")
+    for index, act in enumerate(scenario.script):
+        field = f"script[{index}]"
+        yield from _unknown(f"{field}.region", act.region, scenario.regions, "region")
+        if isinstance(act, Submit) and not scenario.workload.agents.get(act.region):
+            yield Mistake(
+                f"{field}.region", f"nobody is near {act.region} to submit; give it an agent in workload.agents"
+            )
+        if isinstance(act, Replay):
+            yield from _unknown(f"{field}.peer", act.peer, scenario.regions, "region")
+        if not 0 <= act.at < scenario.duration:
+            yield Mistake(
+                f"{field}.at", f"{act.at} s is not in the run; it begins at 0 and ends at {scenario.duration} s"
+            )
 
 
 def _bad_label(field: str, label: str) -> Iterator[Mistake]:

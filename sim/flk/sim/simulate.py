@@ -1,6 +1,7 @@
 """One run of a scenario."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from hashlib import blake2b
 from typing import BinaryIO, NamedTuple
 
@@ -12,6 +13,7 @@ from flk.model.submission import Response, Submission
 from flk.sim import rounds
 from flk.sim.agents import Agent, Item
 from flk.sim.agreement import Agreement
+from flk.sim.designs import DESIGNS
 from flk.sim.engine import Clockwork
 from flk.sim.faults import ClockSkew, Fault, ObjectStoreOutage, RegionCrash, StoreOutage
 from flk.sim.final import ending, judge_acknowledged, judge_outcomes
@@ -19,9 +21,11 @@ from flk.sim.invariants import Checks, Result, Verdict, worst
 from flk.sim.ledger import Ledger
 from flk.sim.measures import Measures, measure
 from flk.sim.network import Net
-from flk.sim.region import MODEL, Programs, Region, World
+from flk.sim.programs import MODEL, Programs
+from flk.sim.region import Region, World
 from flk.sim.rules import NodeRules, Reference
 from flk.sim.scenario import Scenario, mistakes
+from flk.sim.script import Act, Replay, Ship, Submit, forged
 from flk.sim.shipping_rules import ShippingRules
 from flk.sim.slo import Objective, objectives
 from flk.sim.timeline import Moment, timeline
@@ -85,7 +89,7 @@ def simulate(
     seed: int | None = None,
     on_progress: Callable[[Progress], None] | None = None,
     trace: BinaryIO | None = None,
-    programs: Programs = MODEL,
+    programs: Programs | None = None,
 ) -> Run:
     """Run a scenario on submissions, which come in the order given. The same arguments give the same run, to the last event.
 
@@ -96,6 +100,7 @@ def simulate(
     if not submissions:
         raise UnusableInput(f"scenario {scenario.name!r}: there are no records to submit; name a source that has some")
     luck = scenario.seed if seed is None else seed
+    programs = programs or (DESIGNS[scenario.design] if scenario.design else MODEL)
     return Simulation(scenario, submissions, keyring, seed=luck, trace=trace, programs=programs).run(on_progress)
 
 
@@ -129,7 +134,16 @@ class Simulation:
         objects = WatchedObjects(self._watchers)
         net = Net(clockwork, scenario.network, scenario.regions, seed)
         self._world = World(
-            clockwork, net, Trace(trace), objects, self._watchers, scenario.policy, programs, keyring, seed
+            clockwork,
+            net,
+            Trace(trace),
+            objects,
+            self._watchers,
+            scenario.policy,
+            programs,
+            keyring,
+            seed,
+            scripted=bool(scenario.script),
         )
         self._regions |= {name: Region(name, self._world, self._regions) for name in scenario.regions}
         self._agents = self._homed_agents()
@@ -142,7 +156,10 @@ class Simulation:
             rounds.start(region)
         for fault in self._scenario.faults:
             self._schedule(fault)
-        self._feed()
+        for number, act in enumerate(self._scenario.script):
+            self._clockwork.after(act.at, partial(self._act, number, act))
+        if not self._scenario.script:
+            self._feed()
         self._clockwork.run_until(self._scenario.duration, PULSE, lambda: self._report(on_progress))
         self._report(on_progress)
         return self._finish()
@@ -190,6 +207,21 @@ class Simulation:
             case _:
                 for wire in self._world.net.wires(fault):
                     wire.end(fault)
+
+    def _act(self, number: int, act: Act) -> None:
+        """Do what the script says, unless the region is down."""
+        rounds_ = self._regions[act.region].rounds
+        match act:
+            case Submit():
+                agent = next(a for a in self._agents if a.home == act.region)
+                submission = self._submissions[act.record % len(self._submissions)]
+                item = Item(len(self._items), Arrival(act.at, act.record, agent.number, fresh=True))
+                self._items.append(item)
+                agent.give(item, forged(submission) if act.forged else submission)
+            case Ship() if rounds_:
+                rounds_.ship(f"script {number}")
+            case Replay() if rounds_:
+                rounds_.replay(act.peer, f"script {number}")
 
     def _tell(self, tell: Callable[[Watcher], None]) -> None:
         for watcher in self._watchers:

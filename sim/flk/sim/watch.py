@@ -37,7 +37,9 @@ class Watcher:
     def logged(self, region: str, frame: Frame) -> None:
         """A frame became durable in a region's log."""
 
-    def claimed(self, region: str, claim: Claim, before: Entry | None, stored: Entry) -> None:
+    def claimed(
+        self, region: str, claim: Claim, before: Entry | None, stored: Entry, records: Sequence[object]
+    ) -> None:
         """The store of a region answered a claim; `before` is what it held until then."""
 
     def merged(self, region: str, claim: Claim, before: Entry | None, after: Entry, records: Sequence[object]) -> None:
@@ -110,9 +112,11 @@ class WatchedEntries(Entries):
     def insert_or_get(self, claim: Claim) -> Entry:
         """Answer a claim, and tell."""
         before = self.entries.get(claim.key)
+        recorded = len(self.superseded)
         stored = super().insert_or_get(claim)
+        records = self.superseded[recorded:]
         for watcher in self._watchers:
-            watcher.claimed(self._region, claim, before, stored)
+            watcher.claimed(self._region, claim, before, stored, records)
         return stored
 
     def merge(self, claim: Claim) -> bool:

@@ -32,8 +32,8 @@ class Workload(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     records: str
-    rate: Rate
     agents: dict[str, Annotated[int, Meta(ge=0)]]
+    rate: Rate = 1.0
     until: Seconds | None = None
     duplicates: Share = 0.0
     duplicate_window: Annotated[int, Meta(ge=1)] = 50
