@@ -1,0 +1,29 @@
+"""Where compiled explorers are kept from one run to the next: in the user's cache directory, under a hash of what they are made of."""
+
+import os
+from collections.abc import Iterable
+from hashlib import sha256
+from pathlib import Path
+from tempfile import mkdtemp
+
+
+def directory() -> Path:
+    """The directory, which exists; one for this run only if the user's cache cannot be written."""
+    base = os.environ.get("XDG_CACHE_HOME")
+    chosen = (Path(base) if base else Path.home() / ".cache") / "flk" / "explorers"
+    try:
+        chosen.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError:
+        return Path(mkdtemp(prefix="flk-explorers-"))
+    return chosen if os.access(chosen, os.W_OK) else Path(mkdtemp(prefix="flk-explorers-"))
+
+
+def key(parts: Iterable[str]) -> str:
+    """A name for what is made of these parts."""
+    return sha256("\0".join(parts).encode()).hexdigest()[:24]
+
+
+def publish(made: Path, name: Path) -> Path:
+    """Give a finished file its name; others may be doing the same, and either file will do."""
+    made.replace(name)
+    return name
