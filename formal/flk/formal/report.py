@@ -52,11 +52,11 @@ def _theorems(by_theorem: Iterable[Sequence[Proof]]) -> Grid:
 
 
 def _mutants(proofs: Iterable[Proof], *, verbose: bool) -> Grid:
-    columns = (_name("mutant"), _name("verdict"), *(["story"] if verbose else []), "counterexample")
-    grid = Grid(*columns, box=SIMPLE)
+    columns = [_name("mutant"), _name("verdict"), Column("counterexample")]
+    grid = Grid(*columns, *([Column("story")] if verbose else []), box=SIMPLE)
     for proof in proofs:
         for trial in proof.mutants:
-            grid.add_row(trial.mutant, trial.verdict, *([trial.story] if verbose else []), _inline(trial))
+            grid.add_row(trial.mutant, trial.verdict, _inline(trial), *([trial.story] if verbose else []))
         grid.add_section()
     return grid
 

@@ -101,7 +101,7 @@ class Trial(msgspec.Struct, frozen=True):
 
 
 class Standing(msgspec.Struct, frozen=True):
-    """What is known of one property of a protocol. `finite_only`: by its nature it is explored at chosen sizes, and never proved."""
+    """What is known of one property of a protocol. `finite_only`: by its nature it is explored at chosen sizes, never proved."""
 
     property: str
     kind: PropertyKind

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from z3 import (
+    ULE,
+    ULT,
     And,
     BitVec,
     BitVecRef,
@@ -19,8 +21,6 @@ from z3 import (
     SignExt,
     SRem,
     UDiv,
-    ULE,
-    ULT,
     URem,
     ZeroExt,
 )

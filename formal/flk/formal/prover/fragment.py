@@ -47,31 +47,31 @@ class Alternation:
 
     def edges(self, formula: BoolRef) -> Iterator[tuple[str, str]]:
         """The edges of a formula that is asserted, as far as no formula before it had them."""
-        return self._walk(formula, True, frozenset())
+        return self._walk(formula, frozenset(), positive=True)
 
-    def _walk(self, term: ExprRef, positive: bool, above: frozenset[str]) -> Iterator[tuple[str, str]]:
+    def _walk(self, term: ExprRef, above: frozenset[str], *, positive: bool) -> Iterator[tuple[str, str]]:
         """`above` are the sorts of the elements that are chosen before; `positive` is whether the term is asserted or denied."""
         key = (term.get_id(), positive, above)
         if key in self._seen:
             return
         self._seen.add(key)
         if is_quantifier(term):
-            yield from self._quantifier(term, positive, above)
+            yield from self._quantifier(term, above, positive=positive)
         else:
-            for part, signs in _parts(term, positive):
+            for part, signs in _parts(term, positive=positive):
                 for sign in signs:
-                    yield from self._walk(part, sign, above)
+                    yield from self._walk(part, above, positive=sign)
 
-    def _quantifier(self, term: QuantifierRef, positive: bool, above: frozenset[str]) -> Iterator[tuple[str, str]]:
+    def _quantifier(self, term: QuantifierRef, above: frozenset[str], *, positive: bool) -> Iterator[tuple[str, str]]:
         sorts = {name for n in range(term.num_vars()) if (name := term.var_sort(n).name()) in self._names}
         if term.is_forall() == positive:
-            yield from self._walk(term.body(), positive, above | sorts)
+            yield from self._walk(term.body(), above | sorts, positive=positive)
             return
         yield from ((one, made) for one in above for made in sorts)
-        yield from self._walk(term.body(), positive, above)
+        yield from self._walk(term.body(), above, positive=positive)
 
 
-def _parts(term: ExprRef, positive: bool) -> Iterator[tuple[ExprRef, Sequence[bool]]]:
+def _parts(term: ExprRef, *, positive: bool) -> Iterator[tuple[ExprRef, Sequence[bool]]]:
     """The parts of a term, each with the ways in which it counts: asserted, denied, or both."""
     children = term.children()
     if is_not(term):

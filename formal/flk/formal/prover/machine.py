@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from z3 import (
+    ULT,
     And,
     AtMost,
     BitVecNumRef,
@@ -17,7 +18,6 @@ from z3 import (
     Implies,
     ModelRef,
     Or,
-    ULT,
     is_true,
     substitute,
 )
@@ -26,6 +26,7 @@ from flk.formal.finite.expression import Expression
 from flk.formal.finite.ground import Ground, GroundInstance
 from flk.formal.finite.schema import Instance, Schema, State
 from flk.formal.prover.bits import Bits, code_variable
+from flk.formal.prover.replay import starting_codes
 from flk.formal.prover.symbols import all_of, any_of
 
 
@@ -77,10 +78,7 @@ class Machine:
     @cached_property
     def start(self) -> tuple[int | None, ...]:
         """The code that each cell begins with, None for any."""
-        return tuple(
-            0 if c.variable.partial else None if c.variable.initially is None else c.encode(c.variable.initially)
-            for c in self.schema.cells
-        )
+        return starting_codes(self.schema)
 
     def truth(self, expression: Expression) -> BoolRef:
         """A truth about the state."""

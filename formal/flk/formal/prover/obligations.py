@@ -41,10 +41,11 @@ JOIN = " · "
 class Duty:
     """In every state that meets what is `given`, the `goal` holds. Together with the axioms of the symbols.
 
-    `property` names what must be kept, or is MEANING; `action` what happens, or is INITIALLY, or nothing for a property's meaning.
+    `about` is the property that must be kept, or ends in MEANING; `action` is what happens, or INITIALLY, or empty where a
+    property must have a meaning.
     """
 
-    property: str
+    about: str
     action: str
     given: tuple[BoolRef, ...]
     goal: BoolRef
@@ -52,7 +53,7 @@ class Duty:
     @property
     def name(self) -> str:
         """As it is shown."""
-        return JOIN.join(filter(None, (self.property, self.action)))
+        return JOIN.join(filter(None, (self.about, self.action)))
 
 
 @dataclass(frozen=True)
@@ -131,8 +132,12 @@ class Induction:
 
     def _properties_have_meaning(self) -> Iterator[Duty]:
         for property_ in self.protocol.properties.values():
-            for node in filter(None, (property_.condition, property_.conclusion)):
-                if not counts(node) and (meaning := self.state.meaning(node, {}).defined) is not TRUE:
+            for node in (property_.condition, property_.conclusion):
+                if (
+                    node is not None
+                    and not counts(node)
+                    and (meaning := self.state.meaning(node, {}).defined) is not TRUE
+                ):
                     yield Duty(f"{property_.name} {MEANING}", "", self.hypotheses, meaning)
 
     def _begins(self, variable: Variable) -> BoolRef:

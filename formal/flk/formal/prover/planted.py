@@ -12,7 +12,6 @@ from flk.formal.language.protocol import Protocol
 from flk.formal.language.text import text, text_of_update
 from flk.formal.prover.obligations import without_counting
 
-
 T = TypeVar("T")
 
 

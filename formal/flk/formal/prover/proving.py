@@ -203,7 +203,7 @@ def _of_run(target: Target, sizes: dict[str, int], found: Verdict) -> Check:
         note = f"not within {target.depth} steps at the usual sizes"
         return Check(target.name, Verdict.UNDECIDED, target.seconds, note)
     action = target.path.moves[-1].shown
-    path = Counterexample(target.name, action, sizes, target.path, True, note=target.note)
+    path = Counterexample(target.name, action, sizes, target.path, reachable=True, note=target.note)
     return Check(target.name, found, target.seconds, path=path)
 
 

@@ -23,8 +23,8 @@ def path_of(states: Sequence[State], choices: Sequence[Instance]) -> Path:
 def confirm(schema: Schema, path: Path, aim: str) -> str:
     """Replay a path from an initial state to what was looked for; returns what the interpreter says if that is a fault.
 
-    The aim is a property that is violated (or reached, if it is to be), an action that can happen, or else a fault. Raises Disagreement
-    if the interpreter sees anything else.
+    The aim is a property that is violated (or reached, if it is to be), an action that can happen, or else a fault. Raises
+    Disagreement if the interpreter sees anything else.
     """
     interpreter, last = Interpreter(schema), path.moves[-1].state
     if not begins(schema, path.moves[0].state):
@@ -58,13 +58,18 @@ def instance_of(schema: Schema, move: Move) -> Instance:
 
 def begins(schema: Schema, state: State) -> bool:
     """Whether a state is an initial one."""
-    for cell, code in zip(schema.cells, state, strict=True):
-        variable = cell.variable
-        if variable.partial or variable.initially is not None:
-            if code != (0 if variable.partial else cell.encode(variable.initially)):
-                return False
+    if any(start not in (None, code) for start, code in zip(starting_codes(schema), state, strict=True)):
+        return False
     interpreter = Interpreter(schema)
     return all(interpreter.evaluate(node, state, {}) for node in schema.protocol.assumptions)
+
+
+def starting_codes(schema: Schema) -> tuple[int | None, ...]:
+    """The code that each cell begins with, None for any."""
+    return tuple(
+        0 if c.variable.partial else None if c.variable.initially is None else c.encode(c.variable.initially)
+        for c in schema.cells
+    )
 
 
 def fault_of(interpreter: Interpreter, state: State) -> str:

@@ -24,8 +24,8 @@ from z3 import (
     unsat,
 )
 
-from flk.formal.finite.expression import Expression
 from flk.formal.finite.explore import Path
+from flk.formal.finite.expression import Expression
 from flk.formal.finite.ground import Ground
 from flk.formal.finite.interpreter import Fault, Interpreter
 from flk.formal.finite.schema import Cell, Schema, State
@@ -94,19 +94,19 @@ class _Search(NamedTuple):
         path = path_of(states, choices)
         note = self._confirm(machine.schema, path)
         return Counterexample(
-            self.duty.property,
+            self.duty.about,
             path.moves[-1].shown or self.duty.action,
             dict(self.sizes),
             path,
-            False,
-            tuple(differing(machine, states[0])),
-            tuple(changes(machine.schema, states[0], states[-1])),
-            note,
+            reachable=False,
+            cells=tuple(differing(machine, states[0])),
+            changes=tuple(changes(machine.schema, states[0], states[-1])),
+            note=note,
         )
 
     @property
     def _is_step(self) -> bool:
-        return self.duty.action not in ("", INITIALLY) and not self.duty.property.endswith(MEANING)
+        return self.duty.action not in ("", INITIALLY) and not self.duty.about.endswith(MEANING)
 
     def _before(self, machine: Machine) -> list[BoolRef]:
         """The state before: an initial one, or any that satisfies the invariants."""
@@ -120,9 +120,9 @@ class _Search(NamedTuple):
     def _wrong(self, machine: Machine) -> BoolRef:
         """What breaks."""
         ground, duty = machine.ground, self.duty
-        if duty.property.endswith(MEANING):
+        if duty.about.endswith(MEANING):
             return machine.truth(self._meaningless(ground))
-        property_ = next(p for p in self.induction.invariants if p.name == duty.property)
+        property_ = next(p for p in self.induction.invariants if p.name == duty.about)
         broken = Not(machine.truth(_holds(ground, property_)))
         if duty.action == INITIALLY:
             return broken
@@ -133,25 +133,23 @@ class _Search(NamedTuple):
     def _meaningless(self, ground: Ground) -> Expression:
         b, duty = ground.build, self.duty
         instances = [i for i in ground.instances if i.instance.action.name == duty.action]
-        if duty.property == f"guard {MEANING}":
+        if duty.about == f"guard {MEANING}":
             return b.disjunction([i.undefined for i in instances])
-        if duty.property == f"update {MEANING}":
+        if duty.about == f"update {MEANING}":
             return b.disjunction([b.conjunction([i.enabled, i.fault]) for i in instances])
-        return b.disjunction(
-            [p.undefined for p in ground.properties if duty.property == f"{p.property.name} {MEANING}"]
-        )
+        return b.disjunction([p.undefined for p in ground.properties if duty.about == f"{p.property.name} {MEANING}"])
 
     def _confirm(self, schema: Schema, path: Path) -> str:
         """Raises Disagreement unless the interpreter agrees."""
         interpreter, first, last = Interpreter(schema), path.moves[0].state, path.moves[-1].state
-        if self.duty.property.endswith(MEANING):
+        if self.duty.about.endswith(MEANING):
             return fault_of(interpreter, first)
         if self._is_step:
             confirm_step(interpreter, first, path.moves[1])
             wrong = [p.name for p in self.induction.invariants if not satisfies(interpreter, p, first)]
             if wrong:
                 raise Disagreement(f"the state before violates {', '.join(wrong)}")
-        broken = next(p for p in self.induction.invariants if p.name == self.duty.property)
+        broken = next(p for p in self.induction.invariants if p.name == self.duty.about)
         if satisfies(interpreter, broken, last):
             raise Disagreement(f"{self.duty.name} is not broken")
         return ""

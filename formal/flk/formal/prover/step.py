@@ -85,7 +85,7 @@ class Stepping:
         conditions = []
         for index, here in zip(update.indices, at, strict=True):
             if index in update.binders:
-                bound[index.name] = here  # type: ignore[union-attr]  # a binder is a local
+                bound[index.name] = here
             else:
                 conditions.append(truth(here == self.before.meaning(index, self.arguments).value))
         return all_of(conditions), bound
