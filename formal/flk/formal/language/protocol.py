@@ -13,6 +13,7 @@ from flk.formal.language.properties import Property, PropertyKind, progress_prop
 from flk.formal.language.sorts import BOOL, Enum, Index, Sort
 from flk.formal.language.state import UNDEFINED, Initial, Map, Scalar, Variable, declare
 from flk.formal.language.terms import Value, numbering, truth
+from flk.spec.errors import UnusableInput
 
 B = TypeVar("B", bound=Body)
 StateClaim: TypeAlias = Callable[[], Value]
@@ -165,11 +166,11 @@ class Protocol:
         known = {name.lower(): name for name in defaults}
         for name, size in (chosen or {}).items():
             if name.lower() not in known:
-                raise IllFormed(
-                    f"{self.name} has no index sort {name}: choose from {', '.join(defaults) or 'none'}", ("size", 0)
+                raise UnusableInput(
+                    f"{self.name} has no index sort {name}: choose from {', '.join(defaults) or 'none'}"
                 )
             if size < 1:
-                raise IllFormed(f"{self.name}: {name}={size} leaves nothing to explore; give 1 or more", ("size", 0))
+                raise UnusableInput(f"{self.name}: {name}={size} leaves nothing to explore; give 1 or more")
             defaults[known[name.lower()]] = size
         return defaults
 
