@@ -15,7 +15,7 @@ from flk.formal.finite.schema import Instance, Schema
 from flk.formal.finite.search import Options, Search
 from flk.formal.language import PropertyKind, Protocol
 from flk.formal.language.text import text
-from flk.formal.library import PROTOCOLS
+from flk.formal.library import PROTOCOLS, has_property
 from flk.spec.requirements import catalogue
 
 NAMES = ["outbox", "migration", "tiering", "audit"]
@@ -216,3 +216,26 @@ def test_evidence_and_properties_cite_each_other() -> None:
     assert len(cited) > 30
     for requirement, protocol, property_ in cited:
         assert requirement in PROTOCOLS[protocol].properties[property_].requirements, (requirement, protocol, property_)
+
+
+@pytest.mark.parametrize(
+    ("name", "there"),
+    [
+        ("outbox/no_promise_is_lost", True),
+        ("outbox/no_answer_is_forgotten", False),
+        ("inbox/no_promise_is_lost", False),
+        ("outbox/", False),
+        ("outbox", False),
+    ],
+)
+def test_a_property_is_found_by_its_protocol_and_its_name(name: str, *, there: bool) -> None:
+    """What a requirement names as evidence exists, or is found missing."""
+    assert has_property(name) is there
+
+
+def test_the_library_goes_by_the_names_of_its_protocols() -> None:
+    """Names are unique, and every protocol has invariants, witnesses and a promise of progress."""
+    assert all(name == protocol.name for name, protocol in PROTOCOLS.items())
+    for protocol in PROTOCOLS.values():
+        kinds = {property_.kind for property_ in protocol.properties.values()}
+        assert kinds >= {PropertyKind.ALWAYS, PropertyKind.REACHABLE, PropertyKind.LEADS_TO}, protocol.name

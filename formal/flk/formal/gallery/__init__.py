@@ -3,13 +3,17 @@
 from flk.formal.gallery import (
     acknowledged_on_send,
     answer_before_durable,
+    buried_and_kept,
     claim_in_any_order,
     cutover_without_verification,
     delete_before_write,
+    dropped_after_retries,
     each_keeps_its_first,
     effect_not_keyed,
+    frozen_for_cutover,
     get_then_set,
     hot_tier_forgets,
+    hot_tier_only,
     ignored_store_error,
     in_memory_outbox,
     keep_what_is_stored,
@@ -18,6 +22,7 @@ from flk.formal.gallery import (
     lookup_before_check,
     mark_before_effect,
     mark_before_upload,
+    moved_not_copied,
     one_way_cutover,
     outage_as_a_miss,
     overload_buries,
@@ -27,6 +32,7 @@ from flk.formal.gallery import (
     silent_supersession,
     stepped_over_gap,
     unacknowledged_retry,
+    unfenced_claim,
     unsealed_shipping,
     verify_before_dual_write,
 )
@@ -55,20 +61,26 @@ DESIGNS: dict[str, Design] = {
         in_memory_outbox,
         acknowledged_on_send,
         overload_buries,
+        buried_and_kept,
         # of migration
         verify_before_dual_write,
         cutover_without_verification,
         one_way_cutover,
         each_keeps_its_first,
+        unfenced_claim,
+        moved_not_copied,
+        frozen_for_cutover,
         # of tiering
         hot_tier_forgets,
         delete_before_write,
         outage_as_a_miss,
+        hot_tier_only,
         # of audit
         unacknowledged_retry,
         effect_not_keyed,
         mark_before_effect,
         removed_when_taken,
+        dropped_after_retries,
     )
 }
 """Each design by its name, in the order of the protocols."""
