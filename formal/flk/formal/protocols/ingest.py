@@ -198,7 +198,7 @@ def first_write_wins() -> Term:
     )
 
 
-@protocol.always("DUP-2")
+@protocol.always("DUP-1", "DUP-2")
 def outcome_never_changes() -> Term:
     """What a client was told is what is stored whenever the node serves."""
     return forall(
