@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 from tests.impl.rig import MANY, Rig, Stopping, lose
 from tests.model.world import EQUIVOCATING, HONEST, KEYRING, STORY, Crash, World
 
@@ -19,7 +20,7 @@ from flk.impl.trace import Trace
 from flk.impl.wal import LogFailed
 from flk.model.effects import INBOX, Effect, Program, Store
 from flk.model.entry import Claim
-from flk.model.frames import scan
+from flk.model.frames import CorruptSegment, scan
 from flk.model.programs.ingest import ingest
 from flk.model.programs.recover import recover
 from flk.model.programs.replay import replay
@@ -324,6 +325,42 @@ def test_a_node_is_not_ready_before_it_has_recovered(tmp_path: Path) -> None:
             rig.node.perform(Store(Claim.__new__(Claim, ("default", "a"), None)))  # type: ignore[arg-type]  # not looked at
         rig.recover()
         assert run(ingest(HONEST, "eu", KEYRING), rig.node.perform).status == 200
+
+
+def test_a_new_disk_tries_again_until_what_its_region_shipped_is_whole(tmp_path: Path) -> None:
+    """A corrupt object is reported, and the node stays behind and goes on; mended, it is replayed, and answers are as before."""
+    objects = LocalObjects(tmp_path)
+    with closing(Rig(tmp_path / "lost", objects=objects)) as rig:
+        rig.recover()
+        before = run(ingest(HONEST, "eu", KEYRING), rig.node.perform)
+        run(ship(), rig.node.perform)
+    (segment,) = tmp_path.glob("crr/*/*")
+    whole = segment.read_bytes()
+    segment.write_bytes(whole[:-1])
+
+    async def story(rig: Rig) -> Response:
+        batches = asyncio.create_task(rig.runtime.serve())
+        while [entry["event"] for entry in logged].count("recovery.corrupt_segment") < 3:
+            assert not batches.done()
+            await asyncio.sleep(0)
+        assert rig.node.why_not_ready()
+        segment.write_bytes(whole)
+        while rig.node.why_not_ready():
+            await asyncio.sleep(0)
+        answer = await rig.submit(HONEST)
+        rig.runtime.stop()
+        await batches
+        return answer
+
+    with (
+        closing(Rig(tmp_path / "new", objects=objects)) as rig,
+        pytest.MonkeyPatch.context() as patch,
+        capture_logs() as logged,
+    ):
+        patch.setattr(module, "CHORE_SECONDS", 0.001)
+        with pytest.raises(CorruptSegment):
+            rig.runtime.recover()
+        assert asyncio.run(story(rig)) == before
 
 
 def test_the_clock_goes_on_after_a_restart_whatever_wall_time_says(tmp_path: Path) -> None:
