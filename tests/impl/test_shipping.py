@@ -386,3 +386,20 @@ def test_the_traces_of_two_servers_tell_how_a_record_came_from_one_to_the_other(
     assert put["content"] == got["result"]
     assert merged == claims
     assert '"sig"' not in traces["eu"].read_text() + traces["us"].read_text()
+
+
+def test_the_trace_of_a_killed_server_has_every_answer_that_it_gave(tmp_path: Path) -> None:
+    """Nothing of it waits in memory; the next life begins with a line of its own."""
+    trace = tmp_path / "trace.jsonl"
+    with region("eu", tmp_path, None, options=["--trace", str(trace)]) as (server, eu):
+        statuses = [answer.status for answer in all_to(eu, STORY)]
+        server.process.kill()
+        server.process.wait()
+    lines = lines_of(trace)
+    assert [
+        line["result"]["status"] for line in lines if (line["kind"], line["effect"]) == ("ingest", "End")
+    ] == statuses
+    with region("eu", tmp_path, None, options=["--trace", str(trace)]):
+        pass
+    later = lines_of(trace)[len(lines) :]
+    assert (later[0]["effect"], later[1]["kind"]) == ("Start", "recover")
