@@ -147,7 +147,11 @@ def _single(program: Program, expression: Expression) -> Function:
 
 
 def _compiled(scope: Scope, results: Sequence[str]) -> Function:
-    lines = [f"def f(*words):\n {scope.word}0, *rest = words", *scope.lines, f"return ({', '.join(results)},)"]
+    lines = [
+        f"def f(*words):\n {scope.word}0, *rest = words",
+        *scope.lines,
+        f"return ({''.join(f'{result}, ' for result in results)})",
+    ]
     words = sorted({field.word for field in scope.fields} | {0})
     lines[0] = f"def f({', '.join(f'{scope.word}{word}' for word in words)}):"
     space: dict[str, Any] = {
