@@ -44,7 +44,7 @@ def test_proofs_for_programs() -> None:
 @pytest.mark.parametrize(
     ("arguments", "mend"),
     [
-        (("prove", "nonsense"), "choose from first-write-wins"),
+        (("prove", "nonsense"), "choose from ingest"),
         (("spec", "show", "NOPE-1"), "`flk spec trace` lists them all"),
         (("run", "nonsense"), "three-regions"),
         (("agent", "records", "dataset:nonsense"), "jacksboro-fault"),
