@@ -12,11 +12,18 @@ from rich.text import Text
 
 from flk.formal.finite.schema import Schema
 from flk.formal.gallery import DESIGNS
+from flk.formal.language.properties import PropertyKind
+from flk.formal.language.protocol import Protocol
 from flk.formal.library import PROTOCOLS
+from flk.formal.prover.bounded import Bounded
 from flk.formal.prover.counterexample import Counterexample
+from flk.formal.prover.houdini import Inference
 from flk.formal.prover.proving import HAPPENS
 from flk.formal.reports.terminal import changes
 from flk.formal.theorem import Check, Proof, Table, Trial, Verdict
+
+QUIET = frozenset({PropertyKind.REACHABLE, PropertyKind.LEMMA})
+"""Kinds of property whose runs are shown only when asked for."""
 
 SHORT = 2
 """Rows of a counterexample that is shown without being asked for."""
@@ -28,25 +35,56 @@ def render(proofs: Sequence[Proof], *, verbose: bool = False) -> RenderableType:
     first = [group[0] for group in by_theorem]
     details = [part for proof in first for part in _all(proof)] if verbose else []
     failures = [part for proof in proofs for part in _failures(proof)]
-    return Group(_theorems(by_theorem), Text(), _mutants(first, verbose=verbose), *details, *failures)
+    mutants = [_mutants(first, verbose=verbose)] if any(proof.mutants for proof in first) else []
+    return Group(_theorems(by_theorem), *mutants, *details, *failures)
 
 
-def _theorems(by_theorem: Iterable[Sequence[Proof]]) -> Grid:
+def render_search(protocol: Protocol, found: Bounded, *, verbose: bool = False) -> RenderableType:
+    """What a search of bounded depth found: each target, and a run for each violation; for each witness too if `verbose`."""
+    sizes = ", ".join(f"{name} {size}" for name, size in found.sizes.items())
+    head = f"{found.protocol}  {sizes}  runs of up to {found.depth} steps, {found.seconds:.2f} s"
+    grid = Grid(_name("property"), "kind", _name("found"), "steps", box=SIMPLE)
+    runs: list[RenderableType] = []
+    for target in found.targets:
+        kind = target.kind.replace("_", " ") if target.kind else "no meaning"
+        grid.add_row(target.name, kind, target.outcome, str(target.depth) if target.path else "")
+        if target.path and (verbose or target.kind not in QUIET):
+            table = changes(Schema.of(protocol, found.sizes), target.path)
+            runs += [Text(f"\n{target.name} {target.note}"), Padding(table, (0, 2))]
+    return Group(Text(head, "bold"), grid, *runs)
+
+
+def render_inference(found: Inference) -> RenderableType:
+    """The lemmas that were found, as an author would write them, and what they prove."""
+    head = (
+        f"{found.protocol}: of {found.tried:,} clauses {found.seen} held in the states seen, {found.inductive} are inductive, "
+        f"and {len(found.lemmas)} are needed; {found.seconds:.1f} s"
+    )
+    lines = []
+    for number, lemma in enumerate(found.lemmas, 1):
+        lines.append(f"\n@protocol.lemma()\ndef lemma_{number}() -> Term:\n    return {lemma}\n")
+    ends = [f"proved for all sizes: {', '.join(found.proved) or 'nothing'}"]
+    ends += [f"not proved: {', '.join(found.open)}"] if found.open else []
+    return Group(Text(head, "bold"), *(Text(line, no_wrap=True, overflow="ignore") for line in lines), *map(Text, ends))
+
+
+def _theorems(by_theorem: Sequence[Sequence[Proof]]) -> Grid:
     """`obligations` counts those proved, `mutants` those refuted, over all seeds."""
-    columns = map(_name, ("theorem", "verdict", "seeds", "properties", "obligations", "mutants", "seconds"))
-    grid = Grid(*columns, "requirements", box=SIMPLE)
+    seeds = max(map(len, by_theorem), default=1)
+    several = ["seeds"] if seeds > 1 else []
+    columns = ("theorem", "verdict", *several, "properties", "obligations", "mutants", "seconds")
+    grid = Grid(*map(_name, columns), box=SIMPLE)
     for proofs in by_theorem:
         obligations = [check.verdict for proof in proofs for check in proof.obligations]
         mutants = [trial.verdict for proof in proofs for trial in proof.mutants]
         grid.add_row(
             proofs[0].theorem,
             _worst(proof.verdict for proof in proofs),
-            str(len(proofs)),
+            *([str(len(proofs))] if several else []),
             str(len(proofs[0].properties) or 1),
             _share(obligations, Verdict.PROVED),
             _share(mutants, Verdict.REFUTED),
             f"{sum(proof.seconds for proof in proofs):.2f}",
-            " ".join(proofs[0].requirements),
         )
     return grid
 
@@ -65,6 +103,7 @@ def _all(proof: Proof) -> Iterator[RenderableType]:
     """A theorem in full: what it says, examples of what it speaks of, and how each mutant fails."""
     yield Text(f"\n{proof.theorem}", style="bold")
     yield Padding(proof.statement, (0, 2))
+    yield Padding(Text(" ".join(proof.requirements), "dim"), (0, 2))
     if proof.properties:
         yield _properties(proof)
     for remark in proof.remarks:

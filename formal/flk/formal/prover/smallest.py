@@ -115,7 +115,7 @@ class _Search(NamedTuple):
         ground = machine.ground
         frozen = [node for node in self.induction.protocol.assumptions if not reads(node) & self.induction.written]
         assumed = [machine.truth(ground.meaning(node, {}).value) for node in frozen]
-        return [machine.in_range, *assumed, *(machine.truth(_holds(ground, p)) for p in self.induction.invariants)]
+        return [machine.in_range, *assumed, *(machine.truth(holds(ground, p)) for p in self.induction.invariants)]
 
     def _wrong(self, machine: Machine) -> BoolRef:
         """What breaks."""
@@ -123,7 +123,7 @@ class _Search(NamedTuple):
         if duty.about.endswith(MEANING):
             return machine.truth(self._meaningless(ground))
         property_ = next(p for p in self.induction.invariants if p.name == duty.about)
-        broken = Not(machine.truth(_holds(ground, property_)))
+        broken = Not(machine.truth(holds(ground, property_)))
         if duty.action == INITIALLY:
             return broken
         only = frozenset({duty.action})
@@ -179,7 +179,7 @@ def changes(schema: Schema, before: State, after: State) -> Iterator[tuple[str, 
             yield str(cell), schema.describe(cell, old), schema.describe(cell, new)
 
 
-def _holds(ground: Ground, property_: Property) -> Expression:
+def holds(ground: Ground, property_: Property) -> Expression:
     """That a property is defined and satisfied."""
     b = ground.build
     meaning = ground.meaning(property_.condition, {})

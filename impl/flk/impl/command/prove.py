@@ -1,12 +1,26 @@
-"""`flk prove`: the theorems, decided by Z3, each beside mutants that the same check refutes."""
+"""`flk prove`: protocols and statements about data, decided by Z3, each beside mutants that the same check refutes."""
 
-from typing import Annotated
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import typer
 
 from flk.impl.command.app import app
 from flk.spec.errors import UnusableInput
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from flk.formal.language import Protocol
+
+EXAMPLES = """\
+Examples: flk prove replication -v
+
+flk prove gallery/get-then-set --bmc 12
+
+flk prove two-phase-commit --infer
+"""
 
 
 def _names(incomplete: str) -> list[str]:
@@ -15,37 +29,112 @@ def _names(incomplete: str) -> list[str]:
     return [name for name in THEOREMS if name.startswith(incomplete)]
 
 
-@app.command()
+@app.command(epilog=EXAMPLES)
 def prove(
     names: Annotated[
-        list[str] | None, typer.Argument(help="Theorems; all if none is named.", autocompletion=_names)
+        list[str] | None,
+        typer.Argument(
+            help="Theorems: protocols, statements about data, Python files. All if none is named.",
+            autocompletion=_names,
+        ),
     ] = None,
     *,
     seeds: Annotated[int, typer.Option(min=1, help="Prove everything under that many seeds of the solver.")] = 1,
+    bmc: Annotated[
+        int | None,
+        typer.Option(min=0, metavar="DEPTH", help="Search runs of a protocol of up to DEPTH steps instead."),
+    ] = None,
+    size: Annotated[list[str] | None, typer.Option(help="With --bmc: an index sort's size, such as region=3.")] = None,
+    infer: Annotated[
+        bool, typer.Option("--infer", help="Put a protocol's lemmas aside and find others instead.")
+    ] = False,
     verbose: Annotated[
-        bool, typer.Option("--verbose", "-v", help="Show statements, examples and every counterexample.")
+        bool, typer.Option("--verbose", "-v", help="Show statements, properties, examples and every counterexample.")
     ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
 ) -> None:
-    """Prove the invariants, and refute their mutants by the same check.
+    """Prove properties for any number of regions, records, requests, and refute mutants by the same check.
 
-    Exit code 0: all proved and every mutant refuted; 1: a theorem is refuted; 2: undecided.
+    Exit code 0: all proved and every mutant refuted (with --bmc: no violation of so few steps); 1: something is refuted; 2:
+    undecided.
     """
+    if size and bmc is None:
+        raise UnusableInput("--size goes with --bmc: a proof is for all sizes")
+    if bmc is not None and infer:
+        raise UnusableInput("--bmc or --infer: choose one")
+    if bmc is not None:
+        _search(_protocol(names), bmc, size or (), json=json, verbose=verbose)
+    elif infer:
+        _infer(_protocol(names), json=json)
+    else:
+        _prove(names or (), seeds, json=json, verbose=verbose)
+
+
+def _prove(names: Sequence[str], seeds: int, *, json: bool, verbose: bool) -> None:
     from rich.console import Console
 
     from flk.formal.prove import exit_code, prove_all
     from flk.formal.report import render
 
-    console = Console()
     try:
         with Console(stderr=True).status("proving") as status:
-            proofs = prove_all(
-                names or (), seeds, lambda done, total, name: status.update(f"{done}/{total} proving {name}")
-            )
+            proofs = prove_all(names, seeds, lambda done, total, name: status.update(f"{done}/{total} proving {name}"))
     except ValueError as error:
         raise UnusableInput(str(error)) from None
-    if json:
-        typer.echo(msgspec.json.encode(proofs))
-    else:
-        console.print(render(proofs, verbose=verbose))
+    _show(proofs, None if json else render(proofs, verbose=verbose))
     raise typer.Exit(exit_code(proofs))
+
+
+def _search(protocol: "Protocol", depth: int, size: Sequence[str], *, json: bool, verbose: bool) -> None:
+    from rich.console import Console
+
+    from flk.formal.prover.bounded import search
+    from flk.formal.report import render_search
+
+    with Console(stderr=True).status("searching") as status:
+        found = search(
+            protocol, depth, _sizes(size), on_depth=lambda steps: status.update(f"searching runs of {steps} steps")
+        )
+    _show(found, None if json else render_search(protocol, found, verbose=verbose))
+    raise typer.Exit(1 if found.violated else 2 if found.undecided else 0)
+
+
+def _infer(protocol: "Protocol", *, json: bool) -> None:
+    from rich.console import Console
+
+    from flk.formal.prover.houdini import infer
+    from flk.formal.report import render_inference
+
+    with Console(stderr=True).status("inferring") as status:
+        found = infer(protocol, on_stage=status.update)
+    _show(found, None if json else render_inference(found))
+    raise typer.Exit(2 if found.open else 0)
+
+
+def _show(facts: object, text: "RenderableType | None") -> None:
+    """JSON if there is no text."""
+    from rich.console import Console
+
+    if text is None:
+        typer.echo(msgspec.json.encode(facts))
+    else:
+        Console().print(text)
+
+
+def _protocol(names: Sequence[str] | None) -> "Protocol":
+    from flk.formal.registry import find
+
+    if not names or len(names) != 1:
+        raise UnusableInput("--bmc and --infer work on one protocol: name it")
+    return find(names[0])
+
+
+def _sizes(chosen: Sequence[str]) -> dict[str, int]:
+    """`region=3` as a size."""
+    sizes = {}
+    for item in chosen:
+        name, _, number = item.partition("=")
+        if not number.isdecimal():
+            raise UnusableInput(f"--size {item}: write NAME=NUMBER, such as region=3")
+        sizes[name] = int(number)
+    return sizes

@@ -1,0 +1,218 @@
+"""Finding lemmas: guess all clauses that hold in the states seen, drop what a step breaks, and keep what the properties need.
+
+A step from a state that satisfies all guesses to one that does not drops every guess which that state falsifies; the weaker ones
+that it does not falsify come into question in their place. What remains is the strongest set that is inductive at the sizes tried,
+and what the properties rest on in it is proved for all sizes.
+
+Source: Flanagan and Leino, "Houdini, an annotation assistant for ESC/Java", FME 2001.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from time import perf_counter
+from typing import NamedTuple
+
+import msgspec
+import numpy as np
+from z3 import Bool, BoolRef, BoolSort, FreshConst, Implies, Not, Or, SolverFor, is_true, sat
+
+from flk.formal.finite.ground import Ground
+from flk.formal.finite.schema import Schema, State
+from flk.formal.language.properties import Property, PropertyKind
+from flk.formal.language.protocol import Protocol
+from flk.formal.prover.clauses import Language, python
+from flk.formal.prover.machine import Machine
+from flk.formal.prover.obligations import INVARIANTS, JOIN, Induction, counts
+from flk.formal.prover.pool import Clause, strongest
+from flk.formal.prover.proving import decide
+from flk.formal.prover.samples import Sampler, once
+from flk.formal.prover.smallest import holds
+from flk.formal.theorem import Check, Verdict
+
+ROUNDS = 3
+"""How often the sizes grow by one, if what holds there cannot be proved for all."""
+
+OnStage = Callable[[str], None]
+"""Told what is being done."""
+
+
+class Inference(msgspec.Struct, frozen=True):
+    """What inference found for a protocol whose lemmas were put aside.
+
+    Of `tried` clauses `seen` held in all states seen though nothing shorter did, and `inductive` were kept by every step at the
+    sizes tried. `lemmas`, as an author would write them, are those that the properties need; with them `proved` are proved for
+    all sizes, and `open` are not.
+    """
+
+    protocol: str
+    tried: int
+    seen: int
+    inductive: int
+    lemmas: tuple[str, ...]
+    proved: tuple[str, ...]
+    open: tuple[str, ...]
+    checks: tuple[Check, ...]
+    seconds: float
+
+
+def infer(protocol: Protocol, seed: int = 0, on_stage: OnStage = lambda _: None) -> Inference:
+    """Find lemmas for the protocol's `always` and `never` properties, without those that it has."""
+    started = perf_counter()
+    bare = without_lemmas(protocol)
+    search = _Inference(bare, seed, on_stage)
+    needed, checks = search.run()
+    failed = {check.name.split(JOIN)[0] for check in checks if check.verdict is not Verdict.PROVED}
+    goals = [p.name for p in _goals(bare)]
+    return Inference(
+        protocol.name,
+        search.tried,
+        search.seen,
+        len(search.clauses),
+        tuple(python(search.language, clause) for clause in needed),
+        tuple(name for name in goals if name in search.alive and not failed),
+        tuple(name for name in goals if name not in search.alive or failed),
+        checks,
+        perf_counter() - started,
+    )
+
+
+def without_lemmas(protocol: Protocol) -> Protocol:
+    """The protocol without its lemmas."""
+    bare = protocol.variant(protocol.name, protocol.story, protocol.requirements)
+    bare.without(*(p.name for p in protocol.properties.values() if p.kind is PropertyKind.LEMMA))
+    return bare
+
+
+class _Inference:
+    """The search: rows of states seen, and the guesses they leave."""
+
+    def __init__(self, protocol: Protocol, seed: int, on_stage: OnStage) -> None:
+        self.protocol = protocol
+        self.language = Language(protocol)
+        self.tried = self.seen = 0
+        self.clauses: list[Clause] = []
+        self.alive = {p.name: p for p in _goals(protocol)}
+        self._seed, self._on_stage = seed, on_stage
+
+    def run(self) -> tuple[list[Clause], tuple[Check, ...]]:
+        """The clauses that the properties need, and what came of their obligations for all sizes."""
+        sizes = {name: max(2, size) for name, size in self.protocol.sizes().items()}
+        self._on_stage("exploring")
+        self.rows = Sampler.of(self.language, sizes).reachable(self._seed)
+        for rounds_left in reversed(range(ROUNDS)):
+            needed = self._needed(self._settle(sizes))
+            self._on_stage(f"proving with {len(needed)} lemmas for all sizes")
+            checks = self._prove(needed)
+            if not rounds_left or all(check.verdict is Verdict.PROVED for check in checks):
+                return needed, checks
+            sizes = {name: size + 1 for name, size in sizes.items()}
+        raise AssertionError("there is at least one round")
+
+    def _settle(self, sizes: Mapping[str, int]) -> "Steps":
+        """Guess and drop until every guess is kept by every step at some sizes."""
+        steps, sampler = Steps(Machine(Ground(Schema.of(self.protocol, sizes)))), Sampler.of(self.language, sizes)
+        for property_ in self.alive.values():
+            steps.guess(property_.name, property_)
+        while True:
+            self._guess(steps)
+            broken = self._drop(steps)
+            if not broken:
+                return steps
+            self.rows = once(np.concatenate([self.rows, sampler.of_states(broken)]))
+
+    def _guess(self, steps: "Steps") -> None:
+        pool = strongest(self.language, self.rows)
+        self.tried, self.seen = self.tried or pool.tried, self.seen or len(pool.clauses)
+        self.clauses = pool.clauses
+        self._on_stage(f"{len(self.clauses)} guesses")
+        for clause in self.clauses:
+            steps.guess(_key(clause), self.language.property_of(clause, _key(clause)))
+
+    def _drop(self, steps: "Steps") -> list[State]:
+        """States after steps that break a guess, until no step breaks what is left."""
+        left = [*map(_key, self.clauses), *self.alive]
+        broken: list[State] = []
+        while (found := steps.breaking(left)) is not None:
+            broken.append(found.after)
+            left = [guess for guess in left if guess not in found.falsified]
+        self.alive = {name: property_ for name, property_ in self.alive.items() if name in left}
+        return broken
+
+    def _needed(self, steps: "Steps") -> list[Clause]:
+        """The guesses that the properties rest on, and those that these rest on."""
+        left = [*map(_key, self.clauses), *self.alive]
+        open_, needed = list(self.alive), set[str]()
+        while open_:
+            new = steps.reasons(open_.pop(), left, self.alive) - needed - set(self.alive)
+            needed |= new
+            open_ += sorted(new)
+        return [clause for clause in self.clauses if _key(clause) in needed]
+
+    def _prove(self, needed: Sequence[Clause]) -> tuple[Check, ...]:
+        lemmas = tuple(self.language.property_of(clause, f"lemma_{n}") for n, clause in enumerate(needed, 1))
+        lost = frozenset(p.name for p in _goals(self.protocol) if p.name not in self.alive)
+        induction = Induction(self.protocol, lost, lemmas)
+        return tuple(decide(induction, duty, self._seed) for duty in induction.duties())
+
+
+class Break(NamedTuple):
+    """A state after a step from one that satisfies all guesses, and the guesses it falsifies."""
+
+    after: State
+    falsified: frozenset[str]
+
+
+class Steps:
+    """One step at chosen sizes, between states that may satisfy guesses. What is guessed is switched on by name."""
+
+    def __init__(self, machine: Machine) -> None:
+        self._machine = machine
+        self._next = machine.moment("next")
+        self._before: dict[str, BoolRef] = {}
+        self._wrong: dict[str, BoolRef] = {}
+        self._solver = SolverFor("QF_FD")
+        links = (code == after for code, after in zip(self._next.codes, machine.after(), strict=True))
+        self._solver.add(machine.in_range, machine.step(), *links)
+
+    def guess(self, name: str, property_: Property) -> None:
+        """Make a guess known."""
+        if name not in self._before:
+            formula = self._machine.truth(holds(self._machine.ground, property_))
+            self._before[name], self._wrong[name] = Bool(f"{name} before"), Bool(f"{name} wrong")
+            self._solver.add(Implies(self._before[name], formula))
+            self._solver.add(self._wrong[name] == Not(self._machine.at(formula, self._next.codes)))
+
+    def breaking(self, guesses: Sequence[str]) -> Break | None:
+        """A step from a state that satisfies the guesses to one that does not, if there is one."""
+        some = FreshConst(BoolSort())
+        assert isinstance(some, BoolRef)
+        self._solver.add(Implies(some, Or(*(self._wrong[guess] for guess in guesses))))
+        if self._solver.check(some, *(self._before[guess] for guess in guesses)) != sat:
+            return None
+        model = self._solver.model()
+        falsified = (g for g in guesses if is_true(model.eval(self._wrong[g], model_completion=True)))
+        return Break(self._machine.state(model, self._next.codes), frozenset(falsified))
+
+    def reasons(self, guess: str, guesses: Sequence[str], prefer: Iterable[str]) -> frozenset[str]:
+        """A few of the guesses, from which it follows that every step keeps one of them. None of the few can be spared.
+
+        Those to `prefer` are among them rather than others.
+        """
+        names = {str(self._before[name]): name for name in guesses}
+        kept = list(guesses)
+        if self._solver.check(self._wrong[guess], *(self._before[name] for name in kept)) == sat:
+            return frozenset()
+        core = [names[str(mark)] for mark in self._solver.unsat_core() if str(mark) in names]
+        kept = list(dict.fromkeys([*core, *prefer]))
+        for name in tuple(kept):
+            fewer = [other for other in kept if other != name]
+            if name != guess and self._solver.check(self._wrong[guess], *(self._before[n] for n in fewer)) != sat:
+                kept = fewer
+        return frozenset(kept)
+
+
+def _goals(protocol: Protocol) -> Iterator[Property]:
+    return (p for p in protocol.properties.values() if p.kind in INVARIANTS and not counts(p.condition))
+
+
+def _key(clause: Clause) -> str:
+    return f"clause {clause}"
