@@ -1,4 +1,4 @@
-"""Where compiled explorers are kept from one run to the next: in the user's cache directory, under a hash of what they are made of."""
+"""Where compiled explorers are kept from one run to the next: in the user's cache directory, named by a hash of their text."""
 
 import os
 from collections.abc import Iterable
@@ -21,9 +21,3 @@ def directory() -> Path:
 def key(parts: Iterable[str]) -> str:
     """A name for what is made of these parts."""
     return sha256("\0".join(parts).encode()).hexdigest()[:24]
-
-
-def publish(made: Path, name: Path) -> Path:
-    """Give a finished file its name; others may be doing the same, and either file will do."""
-    made.replace(name)
-    return name

@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Any, TypeAlias
+from weakref import finalize
 
 import numpy as np
 
@@ -144,13 +145,11 @@ class Table:
 
     def __init__(self, kernel: Kernel, threads: int) -> None:
         self._library, self._words = kernel.library, kernel.program.words
-        self._search = ctypes.c_void_p(self._library.search_begin(threads))
-        if not self._search:
+        begun = self._library.search_begin(threads)
+        if begun is None:
             raise MemoryError
-
-    def __del__(self) -> None:
-        if getattr(self, "_search", None):
-            self._library.search_end(self._search)
+        self._search = ctypes.c_void_p(begun)
+        finalize(self, self._library.search_end, self._search)
 
     def insert(self, states: States) -> States:
         """Canonical forms of some states, of those that are new."""
