@@ -145,7 +145,7 @@ Lemma nano_integer : forall n, nano (IZR n) = (n * one)%Z.
 Proof. intros n. unfold nano, scale. rewrite <- mult_IZR. apply Zrnd_IZR. auto with typeclass_instances. Qed.
 
 (** Rounding to nine decimals and then to binary64 keeps the billionths of every binary64 number (C14N-7). *)
-Theorem rounding_survives_a_trip : forall x, format x -> nano (round9_64 x) = nano x.
+Lemma rounding_survives_a_trip : forall x, format x -> nano (round9_64 x) = nano x.
 Proof.
   intros x Hx. unfold round9_64. destruct (Rle_lt_dec (Rabs x) (IZR limit)) as [Hsmall | Hlarge].
   - apply text_survives_a_trip. apply Rabs_le_inv in Hsmall as [Hl Hu].

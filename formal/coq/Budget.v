@@ -37,10 +37,10 @@ Theorem budget_bounded : forall D c r, 0 <= budget D c r <= 1.
 Proof. intros D c r. apply clamp_bounded. Qed.
 
 (** So does what a program computes (SIG-6). *)
-Theorem budget64_bounded : forall D c r, 0 <= budget64 D c r <= 1.
+Lemma budget64_bounded : forall D c r, 0 <= budget64 D c r <= 1.
 Proof. intros D c r. apply clamp_bounded. Qed.
 
-(** So does what is judged, in billionths (SIG-6, JDG-4). *)
+(** So does the budget that is judged: of rounded signals, by binary64 operations, in billionths (SIG-6, JDG-4). *)
 Theorem judged_budget_bounded : forall D c r, (0 <= judged_budget D c r <= one)%Z.
 Proof.
   intros D c r. destruct (budget64_bounded (round9_64 D) (round9_64 c) (round9_64 r)) as [Hl Hu].
@@ -79,7 +79,7 @@ Proof.
   - apply Rle_max_compat_l, fl_monotone. lra.
 Qed.
 
-(** Nor does what is judged, in billionths (SIG-6, JDG-4). *)
+(** Nor does the budget that is judged (SIG-6, JDG-4). *)
 Theorem judged_budget_monotone : forall D1 c1 r1 D2 c2 r2,
   D1 <= D2 -> c1 <= c2 -> r2 <= r1 -> (judged_budget D1 c1 r1 <= judged_budget D2 c2 r2)%Z.
 Proof.

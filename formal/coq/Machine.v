@@ -121,7 +121,7 @@ Qed.
 Definition quotient (n : Z) : binary64 := b64_div mode_NE (integer n) (integer one).
 
 (** The quotient of billionths and 10^9 is the binary64 number nearest to the decimal (C14N-2). *)
-Theorem quotient_is_nearest : forall n, (Z.abs n < 2 ^ 53)%Z -> stands_for (quotient n) (fl (value n)).
+Lemma quotient_is_nearest : forall n, (Z.abs n < 2 ^ 53)%Z -> stands_for (quotient n) (fl (value n)).
 Proof.
   intros n Hn. apply div_stands_for; try now apply integer_stands_for.
   - apply Rgt_not_eq, scale_positive.

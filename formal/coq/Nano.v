@@ -116,13 +116,13 @@ Proof.
 Qed.
 
 (** A greater number never rounds to less (C14N-2). *)
-Theorem nano_monotone : forall x y, x <= y -> (nano x <= nano y)%Z.
+Lemma nano_monotone : forall x y, x <= y -> (nano x <= nano y)%Z.
 Proof.
   intros x y H. unfold nano. apply Zrnd_le; auto with typeclass_instances. apply Rmult_le_compat_r; [apply Rlt_le, scale_positive | easy].
 Qed.
 
 (** Rounding is the same on both sides of zero (C14N-2). *)
-Theorem nano_odd : forall x, nano (- x) = (- nano x)%Z.
+Lemma nano_odd : forall x, nano (- x) = (- nano x)%Z.
 Proof.
   intros x. symmetry. apply nano_unique; rewrite opp_IZR;
     replace (- x * scale - - IZR (nano x)) with (- (x * scale - IZR (nano x))) by ring; rewrite Rabs_Ropp.

@@ -8,7 +8,7 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from fractions import Fraction
 from graphlib import TopologicalSorter
@@ -36,9 +36,8 @@ ALLOWED = frozenset(
 
 _HEADLINE = re.compile(r"^\(\*\* (?P<about>(?:(?!\*\)).)*?) \*\)\nTheorem (?P<name>\w+)", re.MULTILINE | re.DOTALL)
 _THEOREM = re.compile(r"^Theorem (\w+)", re.MULTILINE)
-_CITED = re.compile(r"\((C14N-\d+|[A-Z]+-\d+)((?:, [A-Z0-9]+-\d+)*)\)")
+_CITED = re.compile(r"\(([A-Z][A-Z0-9]*-\d+(?:, [A-Z][A-Z0-9]*-\d+)*)\)")
 _OWN_IMPORTS = re.compile(rf"^From {LIBRARY} Require Import ([\w ]+)\.$", re.MULTILINE)
-_PREAMBLE = re.compile(r"^(?:From|Import|Open Scope) .*\.$", re.MULTILINE)
 _TIMED = re.compile(r"^Chars \d+ - \d+ \[(\w+)\.?~?([\w']*).*\] ([\d.]+) secs", re.MULTILINE)
 _CLOSED = "Closed under the global context"
 _NAMED = re.compile(r"^([A-Za-z_][\w.']*)", re.MULTILINE)
@@ -73,13 +72,6 @@ class CoqProof(msgspec.Struct, frozen=True):
     note: str = ""
 
 
-class Answer(NamedTuple):
-    """What Coq prints of a theorem: its name and type, and the axioms it uses."""
-
-    says: str
-    uses: str
-
-
 class Compiled(NamedTuple):
     """What became of a file: Coq's complaint, empty if there is none, and the seconds of each theorem's proof."""
 
@@ -106,41 +98,31 @@ def check(
     if build is None:
         with TemporaryDirectory(prefix="flk-coq-") as temporary:
             return check(Path(temporary), sources, on_progress)
-    command = coqc()
-    files = lay(build, sources)
-    compiled = compile_files(build, files, command, on_progress)
-    asked = [module for module in _in_order(files) if not compiled[module].complaint]
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        answers = dict(
-            zip(asked, pool.map(lambda module: _ask(build, module, files[module], command), asked), strict=True)
-        )
+    files = _read(sources)
+    stated = {module: _headlines_of(module, text) for module, text in files.items()}
+    asking = {module: text + _questions(stated[module]) for module, text in files.items()}
+    compiled = compile_files(build, asking, on_progress)
     return tuple(
-        _concluded(headline, compiled[module], answers.get(module, {}))
-        for module in _in_order(files)
-        for headline in _headlines_of(module, files[module])
+        _concluded(headline, compiled[module], build) for module in _in_order(files) for headline in stated[module]
     )
 
 
-def lay(directory: Path, sources: Path = SOURCES) -> dict[str, str]:
-    """Put the sources and `Constants.v` into `directory`, which is made if need be; the text of each module."""
-    files = _read(sources)
-    directory.mkdir(parents=True, exist_ok=True)
-    for module, text in files.items():
-        (directory / f"{module}.v").write_text(text, encoding="utf-8")
-    return files
-
-
 def compile_files(
-    build: Path, files: Mapping[str, str], command: str, on_progress: Progress = lambda *_: None
+    build: Path, files: Mapping[str, str], on_progress: Progress = lambda *_: None
 ) -> dict[str, Compiled]:
-    """Compile each file as soon as those it needs are compiled, as many at a time as there are processors."""
-    order = TopologicalSorter({module: _needs(text) for module, text in files.items()})
+    """Write each of the files into `build`, and compile it as soon as those it needs are, one on each processor.
+
+    What they need beyond them must be compiled already.
+    """
+    command = coqc()
+    build.mkdir(parents=True, exist_ok=True)
+    order = _order(files)
     order.prepare()
     compiled: dict[str, Compiled] = {}
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         running: dict[Future[Compiled], str] = {}
         while order.is_active():
-            running |= {pool.submit(_compile, build, module, command): module for module in order.get_ready()}
+            running |= {pool.submit(_compile, command, build, m, files[m]): m for m in order.get_ready()}
             finished, _ = wait(running, return_when=FIRST_COMPLETED)
             for future in finished:
                 module = running.pop(future)
@@ -190,15 +172,16 @@ def _read(sources: Path) -> dict[str, str]:
     files = {path.stem: path.read_text(encoding="utf-8") for path in sorted(sources.glob("*.v"))}
     if not files:
         raise UnusableInput(f"{sources} holds no Coq files: they are part of a checkout, so run in one")
-    return {"Constants": constants(), **files}
+    return {"Constants": constants()} | files
 
 
-def _needs(text: str) -> list[str]:
-    return [module for names in _OWN_IMPORTS.findall(text) for module in names.split()]
+def _order(files: Mapping[str, str]) -> "TopologicalSorter[str]":
+    needs = {module: " ".join(_OWN_IMPORTS.findall(text)).split() for module, text in files.items()}
+    return TopologicalSorter({module: [need for need in needs[module] if need in files] for module in files})
 
 
 def _in_order(files: Mapping[str, str]) -> list[str]:
-    return list(TopologicalSorter({module: _needs(text) for module, text in files.items()}).static_order())
+    return list(_order(files).static_order())
 
 
 def _headlines_of(module: str, text: str) -> list[Headline]:
@@ -216,7 +199,7 @@ def _headlines_of(module: str, text: str) -> list[Headline]:
 
 
 def _cited(about: str) -> tuple[str, ...]:
-    return tuple(i for first, others in _CITED.findall(about) for i in (first + others).split(", "))
+    return tuple(cited for group in _CITED.findall(about) for cited in group.split(", "))
 
 
 def _billionths(name: str, value: float) -> int:
@@ -228,7 +211,8 @@ def _billionths(name: str, value: float) -> int:
     return int(scaled)
 
 
-def _compile(build: Path, module: str, command: str) -> Compiled:
+def _compile(command: str, build: Path, module: str, text: str) -> Compiled:
+    (build / f"{module}.v").write_text(text, encoding="utf-8")
     (build / f"{module}.vo").unlink(missing_ok=True)
     done = _run([command, "-Q", ".", LIBRARY, "-time", f"{module}.v"], build)
     return Compiled(_one_line(done.stderr) if done.returncode else "", _seconds(done.stdout))
@@ -246,42 +230,32 @@ def _seconds(timings: str) -> dict[str, float]:
     return seconds
 
 
-def _ask(build: Path, module: str, text: str, command: str) -> dict[str, Answer]:
-    """What Coq prints of each theorem of a compiled file."""
-    names = [headline.name for headline in _headlines_of(module, text)]
-    questions = (f'Redirect "{n}.says" Check {n}.\nRedirect "{n}.uses" Print Assumptions {n}.' for n in names)
-    lines = [
-        *_PREAMBLE.findall(text),
-        f"From {LIBRARY} Require Import {module}.",
-        "Set Printing Width 120.",
-        *questions,
-    ]
-    query = build / f"{module}_asked.v"
-    query.write_text("\n".join(lines), encoding="utf-8")
-    done = _run([command, "-Q", ".", LIBRARY, query.name], build)
-    if done.returncode:
-        raise UnusableInput(f"Coq cannot be asked about {module}.v: {_one_line(done.stderr)}")
-    return {name: Answer(_printed(build, name, "says"), _printed(build, name, "uses")) for name in names}
+def _questions(stated: Iterable[Headline]) -> str:
+    """What is asked of Coq at the end of a file: to write down each theorem's type, and the axioms it rests on."""
+    return "\nSet Printing Width 120.\n" + "\n".join(
+        f'Redirect "{h.name}.{kind}" {command} {h.name.partition(".")[2]}.'
+        for h in stated
+        for kind, command in (("says", "Check"), ("uses", "Print Assumptions"))
+    )
 
 
-def _printed(build: Path, name: str, kind: str) -> str:
-    return (build / f"{name}.{kind}.out").read_text(encoding="utf-8")
-
-
-def _concluded(headline: Headline, compiled: Compiled, answers: Mapping[str, Answer]) -> CoqProof:
-    answer = answers.get(headline.name)
-    assumptions = tuple(name for name in _NAMED.findall(answer.uses) if name != "Axioms") if answer else ()
-    assumptions = () if answer and answer.uses.startswith(_CLOSED) else assumptions
+def _concluded(headline: Headline, compiled: Compiled, build: Path) -> CoqProof:
+    says, uses = ("", _CLOSED) if compiled.complaint else (_printed(build, headline, kind) for kind in ("says", "uses"))
+    assumptions = () if uses.startswith(_CLOSED) else tuple(_NAMED.findall(uses.removeprefix("Axioms:")))
     strange = [name for name in assumptions if name not in ALLOWED]
     note = compiled.complaint or (f"it rests on {', '.join(strange)}" if strange else "")
     return CoqProof(
         **msgspec.structs.asdict(headline),
-        statement=_one_line(answer.says.partition(" : ")[2]) if answer else "",
+        statement=_one_line(says.partition(" : ")[2]),
         assumptions=assumptions,
         verdict=Verdict.UNDECIDED if note else Verdict.PROVED,
         seconds=compiled.seconds.get(headline.name.partition(".")[2], 0.0),
         note=note,
     )
+
+
+def _printed(build: Path, headline: Headline, kind: str) -> str:
+    return (build / f"{headline.name}.{kind}.out").read_text(encoding="utf-8")
 
 
 def _one_line(text: str) -> str:
