@@ -93,7 +93,9 @@ class Search:
             return True
         self._ahead.append(seen)
         while self._ahead:
-            if not (self._forward(self._ahead.popleft()) or self._back()):
+            if self._forward(self._ahead[0]):
+                self._ahead.popleft()
+            elif not self._back():
                 return False
         return True
 

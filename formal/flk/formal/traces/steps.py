@@ -60,18 +60,20 @@ class Steps:
         for number, update in enumerate(self.action.updates):
             if update.binders:
                 lines += self._listed(number, update, whole=update.variable.name in repeated)
-                writes.append((f"for k{number}, v{number} in w{number}: ", update.variable.name, number))
+                writes.append((f"for k{number}, v{number} in w{number}:", update.variable.name, number))
             else:
                 value = "None" if update.value is None else emit.bounded(update.variable, update.value, names)
                 lines.append(f"    k{number} = {emit.key(update.variable, update.indices, names)}; v{number} = {value}")
                 writes.append(("", update.variable.name, number))
         lines += self._once(repeated)
         for loop, name, number in writes:
-            write = f"note((c, k{number}, c.get(k{number}, ABSENT))); c[k{number}] = v{number}"
-            lines += [f"    c = c_{name}; {write}"] if not loop else [f"    c = c_{name}", f"    {loop}{write}"]
-            if emit.state.cells[name].touches:
-                keys = f"for k{number}, _ in w{number}: " if loop else ""
-                lines.append(f"    for touch in c.touches: {f'[touch(k{number}) {keys[:-2]}]' if loop else f'touch(k{number})'}")
+            indent = "    "
+            lines.append(f"{indent}c = c_{name}")
+            if loop:
+                lines.append(f"{indent}{loop}")
+                indent += "    "
+            lines.append(f"{indent}note((c, k{number}, c.get(k{number}, ABSENT))); c[k{number}] = v{number}")
+            lines.append(f"{indent}for touch in c.touches: touch(k{number})")
         lines.append(f"    return {TAKEN}")
         run: Callable[..., int] = emit.compile("\n".join(lines), "run")
         return run
