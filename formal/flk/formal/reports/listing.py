@@ -3,14 +3,13 @@
 from collections.abc import Mapping
 
 from rich.box import SIMPLE
-from rich.console import Group, RenderableType
-from rich.padding import Padding
+from rich.console import RenderableType
 from rich.table import Column, Table
 from rich.text import Text
 
 from flk.formal.gallery import Design
 from flk.formal.language.protocol import Protocol
-from flk.spec.requirements import Requirement
+from flk.spec.requirements import catalogue
 
 
 def headline(protocol: Protocol) -> str:
@@ -27,11 +26,11 @@ def listing(protocols: Mapping[str, Protocol]) -> RenderableType:
     return grid
 
 
-def verdict_of(design: Design, requirements: Mapping[str, Requirement]) -> RenderableType:
-    """The requirements that rule a design out, in full."""
-    lines: list[RenderableType] = [Text(f"Ruled out by {', '.join(design.rules_out)}.", "bold")]
-    ruling = [requirements[one] for one in design.rules_out if one in requirements]
-    lines += [Padding(Text.assemble((f"{one.id} ({one.level}): ", "bold"), one.text), (0, 0, 0, 2)) for one in ruling]
+def ruling(design: Design) -> list[str]:
+    """Which requirements rule a design out, each in full, and where the earlier system did so."""
+    known = {one.id: one for one in catalogue()}
+    lines = [f"Ruled out by {', '.join(design.rules_out)}."]
+    lines += [f"{one.id} ({one.level}): {one.text}" for one in map(known.__getitem__, design.rules_out)]
     if design.earlier:
-        lines.append(Text(f"The earlier system did so: its facts, section {design.earlier}."))
-    return Group(*lines)
+        lines.append(f"The earlier system did so: its facts, section {design.earlier}.")
+    return lines

@@ -9,19 +9,23 @@ from markupsafe import Markup
 
 from flk.formal.finite.explore import Exploration, Finding, Verdict
 from flk.formal.finite.schema import Schema
+from flk.formal.gallery import Design
 from flk.formal.reports.covered import Coverage, lines
 from flk.formal.reports.drawing import svg
 from flk.formal.reports.lanes import lane_sort
+from flk.formal.reports.listing import ruling
 from flk.formal.reports.statistics import figures, sparkline
 from flk.formal.reports.terminal import SIGNS, title, violations, why
 from flk.spec.errors import UnusableInput
 
 
-def html(schema: Schema, found: Exploration, coverage: Coverage = (), first: str = "", lanes: str = "") -> str:
-    """The page: figures, verdicts, each counterexample (that of the property `first` before others), then each witness."""
+def html(
+    schema: Schema, found: Exploration, coverage: Coverage = (), design: Design | None = None, lanes: str = ""
+) -> str:
+    """The page: figures, verdicts, each counterexample, then each witness; of a design what rules it out, too."""
     source = files("flk.formal.reports").joinpath("templates/exploration.html.j2").read_text(encoding="utf-8")
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    shown = [finding for finding in violations(found, first) if finding.path]
+    shown = [finding for finding in violations(found, design.violates if design else "") if finding.path]
     shown += [finding for finding in found.findings if finding.path and finding.verdict is Verdict.HOLDS]
     return environment.from_string(source).render(
         found=found,
@@ -31,6 +35,7 @@ def html(schema: Schema, found: Exploration, coverage: Coverage = (), first: str
         layers=sparkline(found.layers),
         paths=[_path(schema, finding, lanes) for finding in shown],
         coverage=list(lines(coverage)),
+        ruling=ruling(design) if design else (),
     )
 
 

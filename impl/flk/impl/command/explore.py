@@ -1,0 +1,235 @@
+"""`flk explore`: every reachable state of a protocol, a verdict for each property, and the shortest way to each that fails."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from time import monotonic
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
+import typer
+
+from flk.impl.command.app import app
+from flk.spec.errors import UnusableInput
+
+if TYPE_CHECKING:
+    from flk.formal.engines.coverage import ActionCoverage
+    from flk.formal.finite.explore import Exploration
+    from flk.formal.finite.ground import Ground
+    from flk.formal.finite.schema import Schema
+    from flk.formal.finite.search import Options, Search
+    from flk.formal.gallery import Design
+    from flk.formal.language import Protocol
+
+PATIENCE = 2.0
+"""Seconds before progress is shown."""
+
+EXAMPLES = """\
+Examples: flk explore two-phase-commit --size rm=5 --coverage
+
+flk explore gallery/local-arrival --diagram
+
+flk explore my_protocol.py --property nothing_is_lost --html report.html
+"""
+
+
+def _names(incomplete: str) -> list[str]:
+    from flk.formal.registry import protocols
+
+    return [name for name in protocols() if name.startswith(incomplete)]
+
+
+def _properties(ctx: typer.Context, incomplete: str) -> list[str]:
+    from flk.formal.registry import find
+
+    return [name for name in find(ctx.params["name"]).properties if name.startswith(incomplete)]
+
+
+def _sizes(ctx: typer.Context, incomplete: str) -> list[str]:
+    from flk.formal.registry import find
+
+    sizes = find(ctx.params["name"]).sizes()
+    return [f"{name.lower()}={size}" for name, size in sizes.items() if name.lower().startswith(incomplete)]
+
+
+def _engines(incomplete: str) -> list[str]:
+    from flk.formal.engines.choose import NAMES
+
+    return [name for name in NAMES if name.startswith(incomplete)]
+
+
+@app.command(epilog=EXAMPLES)
+def explore(
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="A protocol, a design of the gallery, or a Python file. Without it: what there is.",
+            autocompletion=_names,
+        ),
+    ] = "",
+    *,
+    size: Annotated[
+        list[str] | None, typer.Option(help="Size of an index sort, such as region=3.", autocompletion=_sizes)
+    ] = None,
+    engine: Annotated[
+        str, typer.Option(help="auto, interpreter, numpy, numba or c.", autocompletion=_engines)
+    ] = "auto",
+    symmetry: Annotated[bool, typer.Option("--symmetry", help="Fold states that differ by names only.")] = False,
+    stop: Annotated[bool, typer.Option("--stop", help="Stop at the first layer that violates a property.")] = False,
+    max_states: Annotated[int | None, typer.Option(min=1, help="Stop when there are as many states.")] = None,
+    property_: Annotated[
+        list[str] | None, typer.Option("--property", help="Only these properties.", autocompletion=_properties)
+    ] = None,
+    coverage: Annotated[bool, typer.Option("--coverage", help="Say what happened, and what guards decided.")] = False,
+    diagram: Annotated[bool, typer.Option("--diagram", help="Draw counterexamples as sequence diagrams.")] = False,
+    lanes: Annotated[str, typer.Option(help="The sort whose elements are the lanes of diagrams.")] = "",
+    html: Annotated[Path | None, typer.Option(help="Write a report to this file.", dir_okay=False)] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Show every counterexample and every witness.")
+    ] = False,
+) -> None:
+    """Visit every reachable state of a protocol and judge its properties, with the shortest counterexamples.
+
+    Exit code 0: all hold at these sizes; 1: one is violated, as a design of the gallery always is; 2: undecided, or unusable input.
+    """
+    if not name:
+        _list(json=json)
+        return
+    from flk.formal.finite.schema import Schema
+    from flk.formal.finite.search import Options
+    from flk.formal.registry import find
+    from flk.formal.reports import facts, page
+    from flk.formal.reports.lanes import lane_sort
+
+    protocol = find(name)
+    design = _design(protocol)
+    lane_sort(protocol, lanes)  # refuses a sort that is not there before any time is spent
+    if html is not None:
+        page.write(html, "")
+    subject, sizes = _subject(protocol, design, property_ or ()), _chosen(size or (), design)
+    alone = design is not None and not property_
+    with _progress(subject.name) as say:
+        options = Options(
+            symmetry, stop or alone, max_states, on_layer=lambda depth, n: say(f"layer {depth}, {n:,} states")
+        )
+        found, covered = _explored(subject, engine, sizes, options, say, coverage=coverage)
+    schema = Schema.of(subject, sizes)
+    if html is not None:
+        page.write(html, page.html(schema, found, covered, design, lanes))
+    if json:
+        typer.echo(msgspec.json.encode(facts.facts(schema, found, covered)))
+    else:
+        _print(schema, found, covered, design, lanes=lanes if diagram or lanes else None, verbose=verbose)
+        if html is not None:
+            typer.echo(f"report: {html}")
+    raise typer.Exit(facts.EXIT_CODES[found.verdict])
+
+
+def _list(*, json: bool) -> None:
+    """Name what there is to explore."""
+    from rich.console import Console
+
+    from flk.formal.registry import protocols
+    from flk.formal.reports.listing import listing
+
+    known = protocols()
+    if json:
+        typer.echo(
+            msgspec.json.encode({name: {"story": each.story, "sizes": each.sizes()} for name, each in known.items()})
+        )
+    else:
+        Console().print(listing(known))
+
+
+def _design(protocol: "Protocol") -> "Design | None":
+    from flk.formal.gallery import DESIGNS
+
+    return next((design for design in DESIGNS.values() if design.protocol is protocol), None)
+
+
+def _subject(protocol: "Protocol", design: "Design | None", properties: Sequence[str]) -> "Protocol":
+    """What is explored: a design with the property that it breaks, anything else with all properties, unless some are named."""
+    from flk.formal.finite.explore import restricted
+
+    return design.exhibit if design and not properties else restricted(protocol, properties)
+
+
+def _chosen(texts: Sequence[str], design: "Design | None") -> dict[str, int]:
+    """The sizes asked for, over those at which a design shows what is wrong with it."""
+    sizes = dict(design.sizes) if design else {}
+    for text in texts:
+        sort, equals, number = text.partition("=")
+        if not sort or not equals or not number.isdecimal():
+            raise UnusableInput(f"--size {text}: write the name of an index sort and a number, such as region=3")
+        sizes = {name: size for name, size in sizes.items() if name.lower() != sort.lower()} | {sort: int(number)}
+    return sizes
+
+
+def _explored(
+    subject: "Protocol",
+    engine: str,
+    sizes: dict[str, int],
+    options: "Options",
+    say: Callable[[str], None],
+    *,
+    coverage: bool,
+) -> "tuple[Exploration, tuple[ActionCoverage, ...]]":
+    from flk.formal.engines.choose import choose
+    from flk.formal.engines.coverage import coverage as covered_by
+    from flk.formal.engines.edges import graph
+    from flk.formal.finite.explore import explore as explored
+
+    covered: list[ActionCoverage] = []
+
+    def on_search(ground: "Ground", search: "Search") -> None:
+        say(f"judging {sum(search.layers):,} states")
+        if coverage:
+            covered.extend(covered_by(ground, search))
+
+    chosen = choose(engine)
+    found = explored(subject, chosen.engine, chosen.name, sizes, options, graph, on_search)
+    return found, tuple(covered)
+
+
+@contextmanager
+def _progress(name: str) -> Iterator[Callable[[str], None]]:
+    """Say on stderr what is going on, once it has taken a while."""
+    from rich.console import Console
+
+    status = Console(stderr=True).status("")
+    started = monotonic()
+
+    def say(what: str) -> None:
+        if (taken := monotonic() - started) > PATIENCE:
+            status.start()
+            status.update(f"exploring {name}: {what}, {taken:.0f} s")
+
+    try:
+        yield say
+    finally:
+        status.stop()
+
+
+def _print(
+    schema: "Schema",
+    found: "Exploration",
+    covered: "tuple[ActionCoverage, ...]",
+    design: "Design | None",
+    *,
+    lanes: str | None,
+    verbose: bool,
+) -> None:
+    from rich.console import Console
+
+    from flk.formal.reports.covered import table
+    from flk.formal.reports.listing import ruling
+    from flk.formal.reports.terminal import rendered
+
+    console = Console(highlight=False)
+    first = design.violates if design else ""
+    console.print(rendered(schema, found, first=first, lanes=lanes, verbose=verbose))
+    if covered:
+        console.print(table(covered))
+    if design:
+        console.print("\n".join(ruling(design)), markup=False)
