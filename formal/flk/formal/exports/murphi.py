@@ -1,8 +1,8 @@
 """Protocols in Murphi, for rumur: readable, and with the same distinct states and transitions that our own engines count.
 
-Index sorts become subranges or, with `symmetric`, scalarsets, of which rumur keeps one state of each orbit. Where a partial variable
-has no value, Murphi's has none either. `leads_to` has no counterpart, and is left as a comment. rumur's `assume` keeps initial states
-to what the protocol assumes, so other Murphi tools take only protocols that assume nothing.
+Index sorts become subranges or, with `symmetric`, scalarsets, of which rumur keeps one state of each orbit. Where a partial
+variable has no value, Murphi's has none either. `leads_to` has no counterpart, and is left as a comment. rumur's `assume` keeps
+initial states to what the protocol assumes, so other Murphi tools take only protocols that assume nothing.
 """
 
 from collections.abc import Iterator, Mapping

