@@ -1,18 +1,22 @@
 """Progress under weak fairness: verdicts, and lassos that are real and shortest."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.formal.lassos import Case, refusal_of_path
 
+from flk.formal.engines.choose import choose
+from flk.formal.engines.edges import graph as graph_of
 from flk.formal.engines.interpreted import search
 from flk.formal.finite import liveness
-from flk.formal.finite.explore import Finding, Path, Verdict, explore
+from flk.formal.finite.explore import Finding, Path, Verdict, explore, restricted
 from flk.formal.finite.schema import Schema
 from flk.formal.finite.search import Options
 from flk.formal.language import BOOL, Index, Map, Protocol, Term, forall, require
+from flk.formal.library import PROTOCOLS
 from flk.formal.protocols import two_phase_commit
 
 
@@ -264,3 +268,19 @@ def test_commitment_spreads_only_if_the_order_is_obeyed() -> None:
     assert finding.path.loop == len(finding.path.moves) - 1
     kept = explore(two_phase_commit.protocol, search, "interpreter", {"RM": 2}).verdict
     assert kept is Verdict.HOLDS
+
+
+PROGRESS = [(name, each.name) for name, p in PROTOCOLS.items() for each in p.properties.values() if each.fair]
+
+
+@pytest.mark.parametrize(("name", "property_"), PROGRESS)
+def test_progress_of_the_lab_rests_on_fairness(name: str, property_: str) -> None:
+    """Every progress property holds with its fair actions, and without them fails by a lasso that the interpreter can walk."""
+    kept = restricted(PROTOCOLS[name], [property_])
+    idle = kept.variant("idle", "Nothing is fair.")
+    idle.properties[property_] = replace(kept.properties[property_], fair=())
+    engine = choose("numpy").engine
+    assert explore(kept, engine, "numpy", graph_of=graph_of).verdict is Verdict.HOLDS
+    (finding,) = explore(idle, engine, "numpy", graph_of=graph_of).findings
+    assert finding.path is not None
+    assert refusal_of_path(Schema.of(idle), idle.properties[property_], finding.path) == ""

@@ -185,7 +185,7 @@ def test_a_lasso_in_which_nothing_happens() -> None:
 
 
 def test_lanes_are_those_of_the_sort_that_most_actions_are_about() -> None:
-    """Or of the one that is asked for, an enum too; a sort that is not there is refused with those that are."""
+    """Or of the one that is asked for, or that the protocol chooses; a sort that is not there is refused with those that are."""
     audit = protocols()["audit"]
     chosen = lane_sort(audit)
     assert chosen is not None
@@ -193,6 +193,9 @@ def test_lanes_are_those_of_the_sort_that_most_actions_are_about() -> None:
     worker = lane_sort(audit, "worker")
     assert worker is not None
     assert worker.name == "Worker"
+    own = audit.variant("own", "It chooses.")
+    own.lanes = worker
+    assert lane_sort(own.variant("heir", "It inherits.")) is worker
     with pytest.raises(UnusableInput, match="post has no sort Region: choose lanes from Server"):
         lane_sort(SCHEMA.protocol, "Region")
     assert lane_sort(Protocol("none", "No sorts.")) is None

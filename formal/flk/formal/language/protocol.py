@@ -23,7 +23,8 @@ ProgressClaim: TypeAlias = Callable[[], tuple[Value, Value]]
 class Protocol:
     """A protocol under construction, and then the value that every engine reads.
 
-    `story` says in a paragraph what happens; `requirements` are the ids it models.
+    `story` says in a paragraph what happens; `requirements` are the ids it models. `lanes` may be set to the sort whose elements
+    are the lanes of sequence diagrams, if it is not the one that most actions are about.
     """
 
     def __init__(self, name: str, story: str, requirements: tuple[str, ...] = ()) -> None:
@@ -36,6 +37,7 @@ class Protocol:
         self.properties: dict[str, Property] = {}
         self.assumptions: list[Node] = []
         self.base: Protocol | None = None
+        self.lanes: Index | Enum | None = None
 
     def __repr__(self) -> str:
         return f"<protocol {self.name}>"
@@ -138,7 +140,7 @@ class Protocol:
     def variant(self, name: str, story: str, requirements: tuple[str, ...] = ()) -> "Protocol":
         """A copy to be changed: it shares sorts, state, actions and properties until some are replaced, added or removed."""
         copy = Protocol(name, story, requirements)
-        copy.base = self
+        copy.base, copy.lanes = self, self.lanes
         copy.sorts, copy.variables = dict(self.sorts), dict(self.variables)
         copy.actions, copy.properties = dict(self.actions), dict(self.properties)
         copy.assumptions = list(self.assumptions)

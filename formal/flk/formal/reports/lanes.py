@@ -20,7 +20,7 @@ class Mark(NamedTuple):
 
 
 def lane_sort(protocol: Protocol, wanted: str = "") -> Index | Enum | None:
-    """The sort whose elements get lanes: the one wanted, or that which most actions are about; None if none are about any.
+    """The sort whose elements get lanes: the one wanted, the protocol's own choice, or that which most actions are about, if any.
 
     Raises UnusableInput for a sort that the protocol does not have.
     """
@@ -29,6 +29,8 @@ def lane_sort(protocol: Protocol, wanted: str = "") -> Index | Enum | None:
         if wanted.lower() not in known:
             raise UnusableInput(f"{protocol.name} has no sort {wanted}: choose lanes from {', '.join(protocol.sorts)}")
         return known[wanted.lower()]
+    if protocol.lanes is not None:
+        return protocol.lanes
     about = Counter(sort for action in protocol.actions.values() for sort in {p.sort for p in action.parameters})
     index = [sort for sort in protocol.sorts.values() if isinstance(sort, Index) and about[sort]]
     return max(index, key=lambda sort: (not sort.ordered, about[sort]), default=None)
