@@ -77,7 +77,8 @@ def run_spin(
     text is not Promela, or after `timeout` seconds.
     """
     with _workshop("spin", "gcc", files={"model.pml": text}) as work:
-        work.run("spin", *(f"-D{name}" for name in defines), "-a", "model.pml")
+        keep = "-o2"  # variables that are written and never read, which Spin would leave out of the state
+        work.run("spin", *(f"-D{name}" for name in defines), keep, "-a", "model.pml")
         flags = ["-DSAFETY", "-DMEMLIM=20000", "-DVECTORSZ=8192", *([] if partial_order else ["-DNOREDUCE"])]
         work.run("gcc", f"-O{optimise}", "-march=native", "-w", *flags, "pan.c", "-o", "pan")
         depth, answer, seconds = 10**5, _TOO_DEEP, 0.0

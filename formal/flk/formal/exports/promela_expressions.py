@@ -141,7 +141,7 @@ class Writer:
             case Not(_, Compared(_, Relation.EQUAL, left, right)):
                 return _wrap(f"{at(left, 4)} != {at(right, 4)}", 3, level)
             case Not(_, part):
-                return f"!{at(part, 6)}"
+                return _wrap(f"!{at(part, 6)}", 5, level)
             case Joined(_, junction, parts):
                 own = 2 if junction is Junction.AND else 1
                 return _wrap(_JUNCTIONS[junction].join(at(part, own + 1) for part in parts), own, level)
