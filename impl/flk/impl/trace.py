@@ -36,13 +36,10 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from flk.model.effects import Append, Effect, Program
-from flk.model.entry import Claim, Entry, Key
-from flk.model.frames import Frame
-from flk.model.hlc import text
+from flk.model import account
+from flk.model.effects import Effect, Program
 from flk.model.refusal import Refused
 from flk.model.runtime import Perform
-from flk.model.submission import Response
 from flk.spec.errors import UnusableInput
 
 
@@ -65,31 +62,6 @@ class Runs:
     def begin(self, program: Program[Any]) -> Run:
         """The next run, of this program."""
         return Run(next(self._numbers), getattr(program, "__name__", type(program).__name__))
-
-
-def _entry(entry: Entry) -> dict[str, str]:
-    return {"digest": entry.digest, "timestamp": text(entry.timestamp), "region": entry.region}
-
-
-_BRIEF: dict[type[object], Callable[[Any], object]] = {
-    bytes: lambda value: {"bytes": len(value)},
-    Frame: lambda frame: {"timestamp": text(frame.timestamp), "bytes": len(frame.payload)},
-    Key: lambda key: key._asdict(),
-    Claim: lambda claim: claim.key._asdict() | _entry(claim.entry),
-    Entry: _entry,
-    Response: lambda response: {"status": response.status},
-    tuple: lambda values: [brief(value) for value in values],
-}
-
-
-def brief(value: object) -> object:
-    """What the trace says of a value: bytes by their size, entries by what identifies them."""
-    if isinstance(value, Refused):
-        return {"refused": value.requirement, "status": int(value.status)}
-    if isinstance(value, Exception):
-        return {"error": type(value).__name__}
-    describe = _BRIEF.get(type(value))
-    return value if describe is None else describe(value)
 
 
 class Untraced:
@@ -126,13 +98,12 @@ class Trace(Untraced):
 
     def record(self, run: Run, effect: Effect[Any], began: int, result: object) -> None:
         """One effect, as a line."""
-        fields = {name: _field(name, getattr(effect, name)) for name in effect.__struct_fields__}
-        told = text(result) if isinstance(effect, Append) and not isinstance(result, Refused) else brief(result)  # type: ignore[arg-type]  # an Append's result
-        self._write(run, type(effect).__name__, began, fields, told)
+        told = account.result(effect, result)
+        self._write(run, type(effect).__name__, began, account.fields(effect), told)
 
     def end(self, run: Run, result: object) -> None:
         """The end of a program, as a line."""
-        self._write(run, "End", time.time_ns(), {}, brief(result))
+        self._write(run, "End", time.time_ns(), {}, account.brief(result))
 
     def around(self, perform: Perform, run: Run) -> Perform:
         """`perform`, with a line written for every effect."""
@@ -157,6 +128,3 @@ class Trace(Untraced):
         line = {"node": self._node, "program": run.number, "kind": run.kind, "effect": effect, "began": began}
         self._file.write(msgspec.json.encode(line | {"ended": time.time_ns()} | fields | {"result": result}) + b"\n")
 
-
-def _field(name: str, value: Any) -> object:
-    return text(value) if name == "timestamp" else brief(value)

@@ -5,6 +5,7 @@ from typing import Any, TypeAlias
 
 from flk.model.admission import unavailable
 from flk.model.effects import (
+    INBOX,
     Admit,
     Append,
     CountEntries,
@@ -64,6 +65,7 @@ class Node(Host):
         super().__init__(region.name, world.clockwork, world.trace, memory)
         memory.behind = True
         memory.store_down = region.outages > 0
+        world.trace.started(region.name, region.disk.log(INBOX))
         self._region = region
         self._world = world
         self._policy = world.policy

@@ -63,9 +63,11 @@ class Host:
             try:
                 effect = program.throw(result) if isinstance(result, Refused) else program.send(result)
             except StopIteration as stop:
+                self.trace.ended(self.name, activity.name, stop.value)
                 activity.ended(stop.value)
                 return
             except (Refused, CorruptSegment) as failure:
+                self.trace.ended(self.name, activity.name, failure)
                 activity.ended(failure)
                 return
             activity.step += 1

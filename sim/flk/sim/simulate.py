@@ -29,7 +29,7 @@ from flk.sim.script import Act, Replay, Ship, Submit, forged
 from flk.sim.shipping_rules import ShippingRules
 from flk.sim.slo import Objective, objectives
 from flk.sim.timeline import Moment, timeline
-from flk.sim.trace import DIGEST_BYTES, Trace
+from flk.sim.trace import DIGEST_BYTES, Observer, Trace
 from flk.sim.watch import WatchedObjects, Watcher
 from flk.sim.workload import Arrival, agent_homes, arrivals
 from flk.spec.errors import UnusableInput
@@ -89,10 +89,12 @@ def simulate(
     seed: int | None = None,
     on_progress: Callable[[Progress], None] | None = None,
     trace: BinaryIO | None = None,
+    observer: Observer | None = None,
     programs: Programs | None = None,
 ) -> Run:
     """Run a scenario on submissions, which come in the order given. The same arguments give the same run, to the last event.
 
+    `trace` is written what happened, and `observer` is told what the nodes' programs did.
     Raises UnusableInput for a scenario that cannot be meant, and for submissions that no agent can queue.
     """
     for mistake in mistakes(scenario):
@@ -101,7 +103,9 @@ def simulate(
         raise UnusableInput(f"scenario {scenario.name!r}: there are no records to submit; name a source that has some")
     luck = scenario.seed if seed is None else seed
     programs = programs or (DESIGNS[scenario.design] if scenario.design else MODEL)
-    return Simulation(scenario, submissions, keyring, seed=luck, trace=trace, programs=programs).run(on_progress)
+    return Simulation(scenario, submissions, keyring, seed=luck, trace=Trace(trace, observer), programs=programs).run(
+        on_progress
+    )
 
 
 class Simulation:
@@ -114,7 +118,7 @@ class Simulation:
         keyring: Keyring,
         *,
         seed: int,
-        trace: BinaryIO | None,
+        trace: Trace,
         programs: Programs,
     ) -> None:
         self._scenario = scenario
@@ -136,7 +140,7 @@ class Simulation:
         self._world = World(
             clockwork,
             net,
-            Trace(trace),
+            trace,
             objects,
             self._watchers,
             scenario.policy,

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from hashlib import blake2b
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeAlias
 
 from flk.model.effects import (
     CountEntries,
@@ -20,8 +20,11 @@ from flk.model.effects import (
 )
 from flk.model.entry import Entry
 from flk.model.hlc import text
+from flk.model.observation import Observed, ended, observed, started
 from flk.model.refusal import Refused
 from flk.model.submission import Response
+
+Observer: TypeAlias = Callable[[Observed], None]
 
 DIGEST_BYTES = 16
 _BATCH = 1024
@@ -30,13 +33,27 @@ _BATCH = 1024
 class Trace:
     """Takes one line for each event and folds it into a rolling BLAKE2b digest.
 
-    Written to a file, the lines are exactly the bytes of the digest: `b2sum -l 128 FILE` prints it.
+    Written to a file, the lines are exactly the bytes of the digest: `b2sum -l 128 FILE` prints it. An `observer` is told besides
+    what the programs of the regions' nodes did, in the terms in which protocols are validated.
     """
 
-    def __init__(self, file: BinaryIO | None = None) -> None:
+    def __init__(self, file: BinaryIO | None = None, observer: Observer | None = None) -> None:
         self._hash = blake2b(digest_size=DIGEST_BYTES)
         self._file = file
         self._lines: list[str] = []
+        self._observer = observer
+        self._disks: dict[str, str] = {}
+
+    def started(self, node: str, disk: str) -> None:
+        """A region's node begins on a disk."""
+        self._disks[node] = disk
+        if self._observer is not None:
+            self._observer(started(disk))
+
+    def ended(self, node: str, program: str, result: object) -> None:
+        """A program returned a result, or was ended by an exception."""
+        if self._observer is not None and node in self._disks:
+            self._observer(ended(self._disks[node], program, result))
 
     def effect(self, now: float, node: str, program: str, effect: Effect[Any], result: object) -> None:
         """A program's effect was performed."""
@@ -44,6 +61,8 @@ class Trace:
         about = _ABOUT.get(type(effect))
         what = f"{name} {about(effect)}" if about else name
         self.event(now, node, program, what, _summary(result))
+        if self._observer is not None and node in self._disks:
+            self._observer(observed(self._disks[node], program, effect, result))
 
     def event(self, now: float, node: str, program: str, what: str, result: str = "") -> None:
         """Anything else that happened. The texts hold neither quotes nor backslashes."""

@@ -1,0 +1,50 @@
+"""What is told of an effect and its result: keys, digests and timestamps, never payloads (OBS-2)."""
+
+from collections.abc import Callable
+from typing import Any
+
+from flk.model.effects import Append, Effect
+from flk.model.entry import Claim, Entry, Key
+from flk.model.frames import Frame
+from flk.model.hlc import text
+from flk.model.refusal import Refused
+from flk.model.submission import Response
+
+
+def _entry(entry: Entry) -> dict[str, str]:
+    return {"digest": entry.digest, "timestamp": text(entry.timestamp), "region": entry.region}
+
+
+_BRIEF: dict[type[object], Callable[[Any], object]] = {
+    bytes: lambda value: {"bytes": len(value)},
+    Frame: lambda frame: {"timestamp": text(frame.timestamp), "bytes": len(frame.payload)},
+    Key: lambda key: key._asdict(),
+    Claim: lambda claim: claim.key._asdict() | _entry(claim.entry),
+    Entry: _entry,
+    Response: lambda response: {"status": response.status},
+    tuple: lambda values: [brief(value) for value in values],
+}
+
+
+def brief(value: object) -> object:
+    """What is said of a value: bytes by their size, entries by what identifies them."""
+    if isinstance(value, Refused):
+        return {"refused": value.requirement, "status": int(value.status)}
+    if isinstance(value, Exception):
+        return {"error": type(value).__name__}
+    describe = _BRIEF.get(type(value))
+    return value if describe is None else describe(value)
+
+
+def fields(effect: Effect[Any]) -> dict[str, object]:
+    """The fields of an effect by their names."""
+    return {name: _field(name, getattr(effect, name)) for name in effect.__struct_fields__}
+
+
+def result(effect: Effect[Any], value: object) -> object:
+    """The result of an effect, or the refusal it met."""
+    return text(value) if isinstance(effect, Append) and not isinstance(value, Refused) else brief(value)  # type: ignore[arg-type]  # an Append's result
+
+
+def _field(name: str, value: Any) -> object:
+    return text(value) if name == "timestamp" else brief(value)
