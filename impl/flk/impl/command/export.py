@@ -1,0 +1,129 @@
+"""`flk export`: a protocol in the language of another model checker."""
+
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
+import typer
+
+from flk.impl.command.app import app
+from flk.spec.errors import UnusableInput
+
+if TYPE_CHECKING:
+    from flk.formal.language import Protocol
+
+EXAMPLES = """\
+Examples: flk export two-phase-commit --to murphi --size rm=5 --out two_phase_commit.m
+
+flk export replication --to tla --out models/
+"""
+
+
+class Language(StrEnum):
+    """What a protocol can be exported to."""
+
+    MURPHI = "murphi"
+    PROMELA = "promela"
+    TLA = "tla"
+
+
+def _names(incomplete: str) -> list[str]:
+    from flk.formal.registry import protocols
+
+    return [name for name in protocols() if name.startswith(incomplete)]
+
+
+def _sizes(ctx: typer.Context, incomplete: str) -> list[str]:
+    from flk.formal.registry import find
+
+    sizes = find(ctx.params["name"]).sizes()
+    return [f"{name.lower()}={size}" for name, size in sizes.items() if name.lower().startswith(incomplete)]
+
+
+@app.command(epilog=EXAMPLES)
+def export(
+    name: Annotated[
+        str, typer.Argument(help="A protocol, a design of the gallery, or a Python file.", autocompletion=_names)
+    ],
+    *,
+    to: Annotated[Language, typer.Option(help="For rumur, Spin or TLC.")],
+    size: Annotated[
+        list[str] | None, typer.Option(help="Size of an index sort, such as region=3.", autocompletion=_sizes)
+    ] = None,
+    symmetric: Annotated[
+        bool, typer.Option("--symmetric", help="Let the tool fold states that differ by names only (not Spin).")
+    ] = False,
+    out: Annotated[
+        Path | None, typer.Option(help="Write to this file or directory; TLA+ is two files, side by side.")
+    ] = None,
+    json: Annotated[
+        bool, typer.Option("--json", help="Print JSON for programs: names of files and their texts.")
+    ] = False,
+) -> None:
+    """Write a protocol in Murphi, Promela or TLA+, with its properties. The tools count the same distinct states as `flk explore`.
+
+    A comment in the text says how to run the tool, and what its language cannot express. Exit code 2: unusable input.
+    """
+    from flk.formal.registry import find
+
+    if symmetric and to is Language.PROMELA:
+        raise UnusableInput("--symmetric: Spin does not fold states; leave it out, or export to murphi or tla")
+    files = _exported(find(name), to, _chosen(size or ()), symmetric=symmetric)
+    if out is not None:
+        files = _placed(files, out)
+        for path, text in files.items():
+            _write(Path(path), text)
+    if json:
+        typer.echo(msgspec.json.encode({"protocol": name, "to": to, "files": files}))
+    elif out is not None:
+        typer.echo("\n".join(files))
+    else:
+        typer.echo("\n".join(text.rstrip("\n") for text in files.values()))
+
+
+def _exported(protocol: "Protocol", to: Language, sizes: Mapping[str, int], *, symmetric: bool) -> dict[str, str]:
+    """The names of the files, and their texts."""
+    from flk.formal.exports import murphi, promela, tla
+    from flk.formal.exports.names import plain
+
+    match to:
+        case Language.MURPHI:
+            return {f"{plain(protocol.name)}.m": murphi.export(protocol, sizes, symmetric=symmetric)}
+        case Language.PROMELA:
+            return {f"{plain(protocol.name)}.pml": promela.export(protocol, sizes)}
+        case Language.TLA:
+            name, module, configuration = tla.export(protocol, sizes, symmetric=symmetric)
+            return {f"{name}.tla": module, f"{name}.cfg": configuration}
+
+
+def _chosen(texts: Sequence[str]) -> dict[str, int]:
+    sizes = {}
+    for text in texts:
+        sort, equals, number = text.partition("=")
+        if not sort or not equals or not number.isdecimal():
+            raise UnusableInput(f"--size {text}: write the name of an index sort and a number, such as region=3")
+        sizes[sort] = int(number)
+    return sizes
+
+
+def _placed(files: Mapping[str, str], out: Path) -> dict[str, str]:
+    """The same files where they are wanted: in a directory, or under a name. TLC finds a module only under the module's name."""
+    if out.is_dir():
+        return {str(out / name): text for name, text in files.items()}
+    if len(files) == 1:
+        return {str(out): text for text in files.values()}
+    module = next(iter(files))
+    if out.name != module:
+        raise UnusableInput(
+            f"--out {out}: give a directory that exists, or {out.with_name(module)}: TLC goes by the name"
+        )
+    return {str(out.with_name(name)): text for name, text in files.items()}
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, "utf-8")
+    except OSError as error:
+        raise UnusableInput(f"{path}: cannot be written: {error.strerror}") from None
