@@ -28,9 +28,9 @@ def find(name: str) -> Protocol:
         return known[name]
     if _GALLERY + name in known:
         return known[_GALLERY + name]
-    near = get_close_matches(name, [*known, *(key.removeprefix(_GALLERY) for key in known)], n=3, cutoff=0.4)
-    hint = f"did you mean {' or '.join(near)}?" if near else f"choose from {', '.join(known)}"
-    raise UnusableInput(f"no protocol is called {name}: {hint} A file of your own ends in .py")
+    near = get_close_matches(name, {key.removeprefix(_GALLERY): None for key in known}, n=3, cutoff=0.4)
+    hint = f"the nearest are {', '.join(near)}" if near else f"choose from {', '.join(known)}"
+    raise UnusableInput(f"no protocol is called {name}: {hint}; a file of your own ends in .py")
 
 
 def load(path: Path) -> Protocol:

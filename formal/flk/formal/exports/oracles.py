@@ -101,13 +101,15 @@ def run_tlc(specification: Specification, *, workers: int = 1, timeout: float | 
     """
     name, module, configuration = specification
     with _workshop("java", files={f"{name}.tla": module, f"{name}.cfg": configuration}) as work:
-        java = ["java", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", str(tla_tools()), "tlc2.TLC"]
-        answer, seconds = work.time(*java, "-deadlock", "-workers", str(workers), name, timeout=timeout)
+        machine = ["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Djava.io.tmpdir=.", "-cp", str(tla_tools())]
+        answer, seconds = work.time(
+            "java", *machine, "tlc2.TLC", "-deadlock", "-workers", str(workers), name, timeout=timeout
+        )
     if "Parsing or semantic analysis failed" in answer:
         raise UnusableInput(f"TLC: {name} is not TLA+: {answer.strip()}")
     generated, distinct = work.numbers(r"^(\d+) states generated, (\d+) distinct", answer)
-    invariant = re.search(r"Error: Invariant (\w+) is violated", answer)
-    error = invariant or re.search(r"Error: (.*)", answer)
+    patterns = (r"Error: Invariant (\w+) is violated", r"The exception was .*\n: (.*)", r"Error: (.*)")
+    error = next((found for pattern in patterns if (found := re.search(pattern, answer))), None)
     positions = [int(position) for position in re.findall(r"^State (\d+):", answer, re.MULTILINE)]
     length = max(positions, default=1) - 1
     return Oracle("TLC", distinct, generated, seconds, error[1] if error else None, length if error else None)

@@ -217,4 +217,13 @@ def _monitor(writer: Writer, names: Mapping[str, str]) -> list[str]:
         options += lines
     if not options:
         return []
-    return [*flags, "", "active proctype monitor() {", "  do", "  :: false // the monitor never moves but here:", *options, "  od", "}"]
+    return [
+        *flags,
+        "",
+        "active proctype monitor() {",
+        "  do",
+        "  :: false // the monitor never moves but here:",
+        *options,
+        "  od",
+        "}",
+    ]

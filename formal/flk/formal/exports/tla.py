@@ -175,7 +175,7 @@ def _case(writer: Writer, update: Update, names: list[str], env: Renaming, other
 
 
 def _new(writer: Writer, value: Node | None, env: Renaming) -> str:
-    return "Undefined" if value is None else writer.expression(value, env)
+    return "Undefined" if value is None else writer.expression(value, env, 4)
 
 
 def _next(writer: Writer, names: Mapping[str, str]) -> list[str]:

@@ -64,13 +64,15 @@ def export(
 ) -> None:
     """Write a protocol in Murphi, Promela or TLA+, with its properties. The tools count the same distinct states as `flk explore`.
 
-    A comment in the text says how to run the tool, and what its language cannot express. Exit code 2: unusable input.
+    A design of the gallery comes with the property that it breaks. A comment says how to run the tool, and what its language
+    cannot express. Exit code 2: unusable input.
     """
     from flk.formal.registry import find
 
     if symmetric and to is Language.PROMELA:
         raise UnusableInput("--symmetric: Spin does not fold states; leave it out, or export to murphi or tla")
-    files = _exported(find(name), to, _chosen(size or ()), symmetric=symmetric)
+    protocol, sizes = _subject(find(name))
+    files = _exported(protocol, to, sizes | _chosen(size or (), sizes), symmetric=symmetric)
     if out is not None:
         files = _placed(files, out)
         for path, text in files.items():
@@ -98,13 +100,23 @@ def _exported(protocol: "Protocol", to: Language, sizes: Mapping[str, int], *, s
             return {f"{name}.tla": module, f"{name}.cfg": configuration}
 
 
-def _chosen(texts: Sequence[str]) -> dict[str, int]:
+def _subject(protocol: "Protocol") -> "tuple[Protocol, dict[str, int]]":
+    """What is exported, and its sizes: a design is shown at those at which it fails."""
+    from flk.formal.gallery import DESIGNS
+
+    design = next((design for design in DESIGNS.values() if design.protocol is protocol), None)
+    return (design.exhibit, dict(design.sizes)) if design else (protocol, {})
+
+
+def _chosen(texts: Sequence[str], known: Mapping[str, int]) -> dict[str, int]:
+    """The sizes asked for, under the names by which they are known already, whatever their case."""
+    names = {name.lower(): name for name in known}
     sizes = {}
     for text in texts:
         sort, equals, number = text.partition("=")
         if not sort or not equals or not number.isdecimal():
             raise UnusableInput(f"--size {text}: write the name of an index sort and a number, such as region=3")
-        sizes[sort] = int(number)
+        sizes[names.get(sort.lower(), sort)] = int(number)
     return sizes
 
 
