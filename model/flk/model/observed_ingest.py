@@ -9,8 +9,8 @@
     End with 200, 202 or 409  reply            with 400, 401 or 503 one of the refusals
 
 A request that was refused before it was logged is none. What an append says is known only later, and what was durable but not told
-is known only to recovery: so the records are read twice. Keys that also came from other regions are left out: a store that joins in
-others' entries is the subject of `replication`.
+is known only to recovery: so the records are read twice. What is stored for a key that also came from another region is the subject
+of `replication`: here each request for it counts as one for a key of its own, and nothing is asked of the outcome.
 """
 
 from collections.abc import Callable, Hashable, Iterable, Iterator
@@ -44,6 +44,10 @@ class Survey:
     untold: dict[int, list[str]] = field(default_factory=dict)
     elsewhere: set[str] = field(default_factory=set)
     first: dict[str, str] = field(default_factory=dict)
+
+    def key(self, timestamp: str, about: str) -> str:
+        """What a request is about."""
+        return f"{about}@{timestamp}" if about in self.elsewhere else about
 
 
 def ingest_events(node: str, records: Callable[[], Iterable[Observed]]) -> Iterator[Told]:
@@ -134,14 +138,12 @@ class _Events:
     def _appended_now(self, record: Observed, timestamp: str) -> Iterator[Told]:
         self._appended.add(timestamp)
         request = self._found.requests[timestamp]
-        if request.key in self._found.elsewhere:
-            return
         says = "one" if request.digest == self._found.first[request.key] else "other"
         yield event(
             record,
             "append",
             q=timestamp,
-            k=request.key,
+            k=self._found.key(timestamp, request.key),
             p=timestamp,
             good=request.readable,
             signed=request.genuine,
@@ -151,12 +153,11 @@ class _Events:
     def _store(self, record: Observed) -> Iterator[Told]:
         claim = record.fields["claim"]
         request, about = self._runs.get(record.run, claim["timestamp"]), key(claim)
-        if about in self._found.elsewhere:
-            return
         yield event(record, "verify", q=request)
         if not record.refused:
             self._applied.add(request)
-            yield event(record, "claim", {"stored": {about: record.result["timestamp"]}}, q=request, k=about)
+            told = None if about in self._found.elsewhere else {"stored": {about: record.result["timestamp"]}}
+            yield event(record, "claim", told, q=request, k=self._found.key(request, about))
         elif self._store_up:
             self._store_up = False
             yield event(record, "store_fails")
@@ -167,12 +168,13 @@ class _Events:
             return
         yield from self._store_returns(record)
         for claim in record.fields["claims"]:
-            if key(claim) not in self._found.elsewhere and claim["timestamp"] not in self._applied:
-                self._applied.add(claim["timestamp"])
+            request = claim["timestamp"]
+            if request not in self._applied:
+                self._applied.add(request)
                 if record.kind == "ingest":
-                    yield event(record, "verify", q=claim["timestamp"])
+                    yield event(record, "verify", q=request)
                 action = "claim" if record.kind == "ingest" else "replay"
-                yield event(record, action, q=claim["timestamp"], k=key(claim))
+                yield event(record, action, q=request, k=self._found.key(request, key(claim)))
 
     def _caught_up(self, record: Observed) -> Iterator[Told]:
         yield from self._store_returns(record)
@@ -187,12 +189,12 @@ class _Events:
     def _end(self, record: Observed) -> Iterator[Told]:
         request = self._runs.pop(record.run, None)
         known = self._found.requests.get(request or "", Request())
-        if record.kind != "ingest" or known.key in self._found.elsewhere:
+        if record.kind != "ingest":
             return
         if record.status in _ANSWERS:
             request = request or str(record.run)
-            told: Told = {"answer": {request: _ANSWERS[record.status]}}
-            yield event(record, "reply", told, q=request, k=known.key)
+            told = None if known.key in self._found.elsewhere else {"answer": {request: _ANSWERS[record.status]}}
+            yield event(record, "reply", told, q=request, k=self._found.key(request, known.key))
         elif request and record.status in _REFUSALS:
             yield event(record, _REFUSALS[record.status], q=request)
 
