@@ -191,6 +191,41 @@ Qed.
 Lemma fixed9_injective : forall n m, fixed9 n = fixed9 m -> n = m.
 Proof. intros n m H. now rewrite <- (read9_fixed9 n), H, read9_fixed9. Qed.
 
+(** A number that rounds to zero is written without a sign, and nothing else is written so (C14N-3). *)
+Theorem zero_has_no_sign : forall n, fixed9 n = "0.000000000" <-> n = 0%Z.
+Proof. intros n. split; [now apply (fixed9_injective n 0) | now intros ->]. Qed.
+
+Lemma natural_begins : forall n, natural n = "0" \/ exists c s, natural n = String c s /\ c <> "0"%char.
+Proof.
+  assert (H : forall k n, (0 < n < 2 ^ N.of_nat k)%N -> exists c s, natural_within (S k) n = String c s /\ c <> "0"%char).
+  { induction k as [| k IH]; intros n Hn; [simpl in Hn; lia |].
+    rewrite Nat2N.inj_succ, N.pow_succ_r' in Hn. cbn [natural_within]. destruct (N.ltb_spec n 10) as [Hs | Hl].
+    - exists (digit n), "". rewrite N.mod_small by easy. split; [easy |].
+      intros Hz. apply (f_equal N_of_ascii) in Hz. unfold digit in Hz. rewrite N_ascii_embedding in Hz by lia.
+      change (N_of_ascii "0") with 48%N in Hz. lia.
+    - destruct (IH (n / 10)%N) as (c & s & Hc & Hnz).
+      { split; [apply N.div_str_pos; lia | apply N.div_lt_upper_bound; lia]. }
+      cbn [natural_within] in Hc. rewrite Hc. now exists c, (s ++ String (digit (n mod 10)) ""). }
+  intros n. destruct (N.eq_dec n 0) as [-> | Hn]; [now left | right]. apply H. rewrite N2Nat.id. split; [lia | apply N.size_gt].
+Qed.
+
+Lemma last_digits_length : forall k n, String.length (last_digits k n) = k.
+Proof.
+  assert (H : forall s c, String.length (s ++ String c "") = S (String.length s)).
+  { induction s as [| d s IH]; intros c; [easy | cbn; now rewrite IH]. }
+  induction k as [| k IH]; intros n; [easy |]. cbn [last_digits]. now rewrite H, IH.
+Qed.
+
+(** Plain decimal notation: a sign if the number is negative, digits without leading zeros, a point, and nine digits (C14N-2). *)
+Theorem fixed9_is_plain_decimal : forall n, exists whole fraction,
+  fixed9 n = (if (n <? 0)%Z then "-" else "") ++ whole ++ "." ++ fraction /\
+  all is_digit whole = true /\ (whole = "0" \/ exists c s, whole = String c s /\ c <> "0"%char) /\
+  all is_digit fraction = true /\ String.length fraction = digits.
+Proof.
+  intros n. exists (natural (Z.to_N (Z.abs n / one))), (last_digits digits (Z.to_N (Z.abs n mod one))).
+  repeat split; auto using natural_digits, natural_begins, last_digits_digits, last_digits_length.
+Qed.
+
 Lemma natural_free : forall c n, is_digit c = false -> free c (natural n) = true.
 Proof. intros c n H. apply digits_free; [easy | apply natural_digits]. Qed.
 
