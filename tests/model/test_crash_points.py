@@ -157,6 +157,20 @@ def test_a_region_that_lost_its_disk_gets_back_all_it_had_shipped() -> None:
         assert world.entries["eu"].entries == world.entries["us"].entries
 
 
+def test_a_store_lost_after_the_disk_gets_back_what_the_first_disk_shipped() -> None:
+    """The log of the second disk does not have it, so a store that begins anew also looks at what the region shipped before."""
+    world = replicated()
+    exchange(world)
+    world.lose_disk("eu")
+    world.recover("eu")
+    world.ingest("eu", STORY[-1])
+    expected = dict(world.entries["eu"].entries)
+    world.entries["eu"].entries.clear()
+    world.entries["eu"].marks.clear()
+    world.recover("eu")
+    assert world.entries["eu"].entries == expected
+
+
 def test_delivery_stopped_anywhere_reaches_the_service_and_settles_once() -> None:
     """Crash the agent at each effect of queueing and delivering; reopened, it delivers the rest: nothing is lost, and each
     submission is settled exactly once.

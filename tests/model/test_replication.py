@@ -10,7 +10,7 @@ from flk.model.effects import INBOX
 from flk.model.frames import CorruptSegment, scan, sealed_frames
 from flk.model.memory import Entries
 from flk.model.programs.divergence import Agreement, Divergence, detect_divergence
-from flk.model.programs.replay import Replayed, replay
+from flk.model.programs.replay import PREFIX, Replayed, replay
 from flk.model.programs.ship import ship
 from flk.model.submission import Submission
 
@@ -115,6 +115,15 @@ def test_shipping_again_after_a_lost_watermark_is_harmless() -> None:
     world = shipped(MANY[:2])
     world.entries["eu"].marks.pop("shipped")
     assert len(world.run("eu", ship())) == 1
+
+
+@pytest.mark.parametrize("stray", ["eu.readme", "eu.000001/notes", "eu.000001/000000000002.tmp"])
+def test_an_object_that_is_no_segment_is_reported(stray: str) -> None:
+    """A name that shipping does not give stops the replay of that region, and says which (CRR-6)."""
+    world = shipped(MANY[:1])
+    world.objects.objects[PREFIX + stray] = b""
+    with pytest.raises(CorruptSegment, match=f"{stray} is not the name of a segment"):
+        world.run("us", replay("eu", KEYRING))
 
 
 def test_an_idle_region_ships_nothing() -> None:

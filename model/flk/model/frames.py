@@ -89,8 +89,11 @@ def segment_name(log: str, sequence: int) -> str:
 
 
 def sequence_of(name: str) -> int:
-    """The place of a named segment in its log."""
-    return int(name.rpartition("/")[2])
+    """The place of a named segment in its log. Raises CorruptSegment for a name that `segment_name` does not give."""
+    number = name.rpartition("/")[2]
+    if not (number.isascii() and number.isdecimal()):
+        raise CorruptSegment(f"CRR-6: {name} is not the name of a segment")
+    return int(number)
 
 
 def log_of(name: str) -> str:

@@ -31,9 +31,9 @@ class Recovery(msgspec.Struct, frozen=True):
 
 def recover(region: str, keyring: Keyring) -> Program[Recovery]:
     """Bring the store level with the log. Running it again, after any crash, changes nothing more."""
-    if not (yield from Segments(INBOX, after="")):  # a new disk: what this region shipped before is all there is
-        yield from replay(region, keyring)
     done = yield from Marked(APPLIED)
+    if not done:  # a new store: what an earlier disk of this region shipped is in no log here
+        yield from replay(region, keyring)
     names = ((done,) if done else ()) + (yield from Segments(INBOX, after=done))  # the last one again, for its clock
     frames = applied = 0
     repairs = []
