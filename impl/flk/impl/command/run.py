@@ -52,7 +52,7 @@ def run(
     from flk.sim.scenario import find
 
     found = find(scenario)
-    over = _simulated(found, seed, trace, quiet=quiet or json)
+    over = simulated(found, seed, trace, quiet=quiet or json)
     if html is not None:
         report.write(over, html, scenario)
     if json:
@@ -69,7 +69,7 @@ def run(
 EXIT_CODES = {"holds": 0, "violated": 1, "undecided": 2}
 
 
-def _simulated(scenario: "Scenario", seed: int | None, trace: Path | None, *, quiet: bool) -> "Run":
+def simulated(scenario: "Scenario", seed: int | None, trace: Path | None, *, quiet: bool) -> "Run":
     """The run, its progress shown on standard error."""
     from contextlib import ExitStack
 
