@@ -10,7 +10,7 @@ IN_ORDER = "forall o: not (defined(position[o]) and readable[o] and genuine[o] a
 
 MUTANTS: Mutants = {
     "logs-out-of-order": mutant(protocol, "append", without_guard("not defined(last) or last < p")),
-    "takes-requests-while-recovering": mutant(protocol, "append", without_guard("node = serving")),
+    "takes-requests-while-down": mutant(protocol, "append", without_guard("node != down")),
     "logs-a-request-twice": mutant(protocol, "append", without_guard("stage[q] = unsent")),
     "forgets-the-end-of-the-log": mutant(protocol, "append", without_update("last")),
     "answers-what-is-not-logged": mutant(protocol, "append", without_update("position")),

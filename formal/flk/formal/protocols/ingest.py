@@ -51,8 +51,11 @@ def next_in_log(q: Term) -> Term:
 
 @protocol.action(q=Request, k=Key, p=Position, good=BOOL, signed=BOOL, says=Content)
 def append(q: Term, k: Term, p: Term, good: Term, signed: Term, says: Term) -> None:
-    """A request arrives and is made durable. What it says, and whether it can be read and is genuine, is not looked at yet."""
-    require(node == Node.serving, stage[q] == Stage.unsent, ~last.defined() | (last < p))
+    """A request arrives and is made durable. What it says, and whether it can be read and is genuine, is not looked at yet.
+
+    One that was admitted before the node fell behind may become durable while it recovers.
+    """
+    require(node != Node.down, stage[q] == Stage.unsent, ~last.defined() | (last < p))
     stage.next[q] = Stage.logged
     position.next[q] = p
     last.next = p
