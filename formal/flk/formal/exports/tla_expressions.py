@@ -95,7 +95,7 @@ class Writer:
     def expression(self, node: Node, env: Renaming, level: int = 0) -> str:  # noqa: C901 (one case for each kind of node)
         """An expression in which locals are named by `env`.
 
-        `level` is how tightly the surroundings bind: 0 anything, 1 or, 2 and, 3 comparison, 4 sum, 5 product, 6 atom.
+        `level` is how tightly the surroundings bind: 0 anything, 3 comparison, 4 arithmetic, 5 and more an atom.
         """
 
         def at(part: Node, level: int) -> str:
@@ -132,13 +132,12 @@ class Writer:
                 return f"({_QUANTIFIERS[quantifier]} {over} : {inner})"
 
     def _arithmetic(self, operator: Operator, left: Node, right: Node, env: Renaming, level: int) -> str:
-        """TLA+ defines division for positive divisors, and there as we do."""
+        """TLA+ defines division for positive divisors, and there as we do. Its operators bind so oddly that all are wrapped."""
         if operator in _FLOORS and interval(right, self.schema.values)[0] < 0:
             self.floors = True
             return f"{_FLOORS[operator]}({self.expression(left, env)}, {self.expression(right, env)})"
-        own = 4 if operator in {Operator.PLUS, Operator.MINUS} else 5
-        sides = self.expression(left, env, own), self.expression(right, env, own + 1)
-        return _wrap(f"{sides[0]} {_SIGNS.get(operator, operator)} {sides[1]}", own, level)
+        sides = self.expression(left, env, 5), self.expression(right, env, 5)
+        return _wrap(f"{sides[0]} {_SIGNS.get(operator, operator)} {sides[1]}", 4, level)
 
 
 def _wrap(inner: str, own: int, level: int) -> str:
