@@ -206,7 +206,18 @@ class Builder:
 
 def evaluate(expression: Expression, codes: Sequence[int]) -> int:
     """The value in a state: the reference that printed forms are tested against."""
-    value = [evaluate(part, codes) for part in expression.parts]
+    return _evaluate(expression, codes, {})
+
+
+def _evaluate(expression: Expression, codes: Sequence[int], known: dict[Expression, int]) -> int:
+    """The same; parts that occur more than once are evaluated once."""
+    if expression not in known:
+        values = [_evaluate(part, codes, known) for part in expression.parts]
+        known[expression] = _apply(expression, values, codes)
+    return known[expression]
+
+
+def _apply(expression: Expression, value: Sequence[int], codes: Sequence[int]) -> int:
     match expression.op:
         case Op.TRUTH | Op.NUMBER:
             return expression.value
