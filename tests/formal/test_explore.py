@@ -1,7 +1,7 @@
 """Finite instances: what expressions, guards and updates mean, what is reported, and what exploration finds."""
 
 from collections.abc import Callable
-from itertools import pairwise, permutations
+from itertools import pairwise, permutations, product
 
 import numpy as np
 import pytest
@@ -12,6 +12,7 @@ from tests.formal.expressions import Meaningless, Tree, Values
 from tests.formal.lassos import Case
 from tests.formal.test_liveness import cases
 
+from flk.formal.engines.choose import choose
 from flk.formal.engines.interpreted import search
 from flk.formal.finite.explore import Exploration, Finding, Verdict, explore, restricted
 from flk.formal.finite.expression import evaluate
@@ -40,6 +41,7 @@ from flk.formal.protocols.two_phase_commit import protocol as two_phase_commit
 from flk.spec.errors import UnusableInput
 
 EXPRESSIONS = Schema.of(expressions.PROTOCOL)
+NONE = np.array([], np.int64)
 
 
 def states(schema: Schema) -> st.SearchStrategy[State]:
@@ -85,13 +87,43 @@ def test_the_ground_form_means_the_same(tree: Tree, state: State) -> None:
         assert found.value.low <= expected <= found.value.high
 
 
+OPERATORS = sorted(expressions.ARITHMETIC)
+
+
+@pytest.mark.parametrize("outer", OPERATORS)
+@pytest.mark.parametrize("inner", OPERATORS)
+def test_arithmetic_is_pythons_for_all_small_numbers(inner: str, outer: str) -> None:
+    """Every operator within every other, on either side, with a constant and with variables: exhaustively, in all three forms."""
+    number, held = Tree("number"), Tree("held", (-1,))
+    for constant in (-2, 0, 1):
+        below, value = Tree(inner, (number, held)), Tree("const", (constant,))
+        for tree in (Tree(outer, (below, value)), Tree(outer, (value, below))):
+            _agree(Tree("==", (tree, Tree("const", (-1,)))))
+            _agree(Tree("<", (tree, held)))
+
+
+EVERY = [state for state in EXPRESSIONS.candidates() if not any(state[cell] for cell in (1, 2, 4, 7, 8))]
+"""All values of `number` and `held[key1]`, which `here` is."""
+
+
+def _agree(tree: Tree) -> None:
+    node, interpreter = expressions.lifted(tree), Interpreter(EXPRESSIONS)
+    found = Ground(EXPRESSIONS).meaning(node, {})
+    many = truths_in(found.value, Graph(EVERY, NONE, NONE, NONE))
+    for state, at_once in zip(EVERY, many, strict=True):
+        expected = meaning(tree, state)
+        assert evaluate(found.defined, state) == (expected is not None)
+        assert bool(evaluate(found.value, state)) == at_once
+        if expected is not None:
+            assert interpreter.evaluate(node, state, {}) == evaluate(found.value, state) == expected
+
+
 @settings(max_examples=150)
 @given(expressions.truths(0, 3), st.lists(states(EXPRESSIONS), min_size=1, max_size=5))
 def test_truths_of_many_states_at_once(tree: Tree, some: list[State]) -> None:
     """The arrays that progress is judged on agree with one state at a time."""
     expression = Ground(EXPRESSIONS).meaning(expressions.lifted(tree), {}).value
-    none = np.array([], np.int64)
-    found = truths_in(expression, Graph(some, none, none, none))
+    found = truths_in(expression, Graph(some, NONE, NONE, NONE))
     assert found.tolist() == [bool(evaluate(expression, state)) for state in some]
 
 
@@ -210,6 +242,27 @@ def orbit(schema: Schema, state: State) -> set[State]:
         return tuple(code for _, code in sorted(zip(moved, state, strict=True)))
 
     return set(map(image, permutations(range(schema.size_of["RM"]))))
+
+
+def test_elements_that_are_values_are_renamed_as_well() -> None:
+    """Keys that point at keys: places and values are permuted together, and the orbits are those of relabelled graphs."""
+    protocol = Protocol("pointers", "Keys point at keys.")
+    key = protocol.index("Key", size=3)
+    pointer = protocol.map("pointer", key, to=key, partial=True)
+
+    @protocol.action(a=key, b=key)
+    def point(a: Term, b: Term) -> None:
+        pointer.next[a] = b
+
+    schema = Schema.of(protocol)
+    symmetry = Symmetry.of(schema, wanted=True)
+    for state in product(range(4), repeat=3):
+        images = {
+            tuple((0, *(names.index(v) + 1 for v in range(3)))[state[names[k]]] for k in range(3))
+            for names in permutations(range(3))
+        }
+        assert symmetry.canonical(state) == min(images)
+        assert symmetry.orbit_size(state) == len(images)
 
 
 def test_a_path_found_with_symmetry_is_a_path() -> None:
@@ -368,7 +421,7 @@ def test_variables_may_begin_anywhere_that_is_assumed() -> None:
     assert explore(protocol, search, "x").layers == (3,)
 
 
-def faulty(body: Callable[[Protocol], None]) -> Exploration:
+def faulty(body: Callable[[Protocol], None], engine: str = "interpreter") -> Exploration:
     """A counter to 2 with something meaningless after that."""
     protocol = Protocol("faulty", "It counts to 2, and then something is wrong.")
     n = protocol.scalar("n", integer(0, 2), initially=0)
@@ -379,7 +432,7 @@ def faulty(body: Callable[[Protocol], None]) -> Exploration:
         n.next = n + 1
 
     body(protocol)
-    return explore(protocol, search, "interpreter")
+    return explore(protocol, choose(engine).engine, engine)
 
 
 def at(protocol: Protocol) -> Term:
@@ -492,6 +545,7 @@ def undefined_conclusion(protocol: Protocol) -> None:
     protocol.leads_to(fair=())(lambda: (True, (at(protocol) < 2) | (count(key, lambda k: owner[k] == k) == 0)))
 
 
+@pytest.mark.parametrize("engine", ["interpreter", "numpy"])
 @pytest.mark.parametrize(
     ("body", "note"),
     [
@@ -507,9 +561,11 @@ def undefined_conclusion(protocol: Protocol) -> None:
         (undefined_conclusion, "owner[k] is read where it is undefined (owner[key1])"),
     ],
 )
-def test_what_has_no_meaning_is_reported_with_the_way_to_it(body: Callable[[Protocol], None], note: str) -> None:
+def test_what_has_no_meaning_is_reported_with_the_way_to_it(
+    body: Callable[[Protocol], None], note: str, engine: str
+) -> None:
     """Nothing wraps and nothing is guessed: exploration ends there, says what is wrong, and shows the shortest path."""
-    found = faulty(body)
+    found = faulty(body, engine)
     assert found.verdict is Verdict.VIOLATED
     assert not found.complete
     assert found.fault is not None
