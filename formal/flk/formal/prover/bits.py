@@ -114,8 +114,6 @@ class Bits:
         numbers = [self.number(part) for part in expression.parts]
         signed = expression.op is Op.MINUS or any(number.signed for number in numbers)
         width = max(least, *(n.bits.size() + (signed and not n.signed) for n in numbers))
-        if expression.op is Op.DIVIDE:
-            width += 1  # the least number divided by -1 is one more than the greatest
         left, right = (_resize(number, width) for number in numbers)
         return left, right, signed
 

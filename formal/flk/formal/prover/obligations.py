@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from z3 import BoolRef
+from z3 import BoolRef, ExprRef
 
 from flk.formal.language.action import Action
 from flk.formal.language.nodes import Defined, Node, Quantified, Quantifier, Read, children
@@ -18,18 +18,7 @@ from flk.formal.language.sorts import Index
 from flk.formal.language.state import Variable
 from flk.formal.prover.meaning import Before, Translator
 from flk.formal.prover.step import Stepping
-from flk.formal.prover.symbols import (
-    TRUE,
-    Symbols,
-    all_of,
-    constant,
-    for_all,
-    implies,
-    literal,
-    negation,
-    truth,
-    within,
-)
+from flk.formal.prover.symbols import TRUE, Symbols, everywhere, literal, negation, truth
 
 INVARIANTS = frozenset({PropertyKind.ALWAYS, PropertyKind.LEMMA, PropertyKind.NEVER})
 INITIALLY = "initially"
@@ -141,14 +130,14 @@ class Induction:
                     yield Duty(f"{property_.name} {MEANING}", "", self.hypotheses, meaning)
 
     def _begins(self, variable: Variable) -> BoolRef:
-        at = [constant(sort, f"i{n}") for n, sort in enumerate(variable.domain)]
-        inside = all_of(map(within, at, variable.domain))
+        return everywhere(variable.domain, lambda at: self._begins_at(variable, at))
+
+    def _begins_at(self, variable: Variable, at: Sequence[ExprRef]) -> BoolRef:
         if variable.partial:
-            return for_all(at, implies(inside, negation(truth(self.symbols.defined[variable.name](*at)))))
+            return negation(truth(self.symbols.defined[variable.name](*at)))
         if variable.initially is None:
             return TRUE
-        value = self.symbols.value[variable.name](*at)
-        return for_all(at, implies(inside, truth(value == literal(variable.sort, variable.initially))))
+        return truth(self.symbols.value[variable.name](*at) == literal(variable.sort, variable.initially))
 
 
 def claim(state: Translator, property_: Property) -> BoolRef:

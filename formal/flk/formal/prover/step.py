@@ -9,24 +9,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
 
-from z3 import BoolRef, ExprRef, FreshConst, If
+from z3 import BoolRef, ExprRef, If
 
 from flk.formal.language.action import Action, Update
 from flk.formal.language.nodes import Junction
 from flk.formal.language.state import Variable
 from flk.formal.prover.meaning import Before, Environment, Meaning, Reader, Translator, joined, keeps
-from flk.formal.prover.symbols import (
-    FALSE,
-    TRUE,
-    Symbols,
-    all_of,
-    constant,
-    for_all,
-    negation,
-    sort_of,
-    truth,
-    within,
-)
+from flk.formal.prover.symbols import FALSE, TRUE, Symbols, all_of, constant, everywhere, negation, truth, within
 
 
 @dataclass(frozen=True)
@@ -91,26 +80,28 @@ class Stepping:
         return all_of(conditions), bound
 
     def _has_meaning(self, update: Update) -> BoolRef:
-        locals_ = [FreshConst(sort_of(local.sort), local.name) for local in update.binders]
-        env = {**self.arguments, **{local.name: x for local, x in zip(update.binders, locals_, strict=True)}}
+        names = [local.name for local in update.binders]
+        sorts = [local.sort for local in update.binders]
+        return everywhere(sorts, lambda at: self._has_meaning_at(update, dict(zip(names, at, strict=True))))
+
+    def _has_meaning_at(self, update: Update, bound: Environment) -> BoolRef:
+        env = {**self.arguments, **bound}
         _, inside = self.before.place(update.variable, update.indices, env)
-        duty = [inside]
-        if update.value is not None:
-            value = self.before.meaning(update.value, env)
-            duty.append(value.defined)
-            if not keeps(update.value, update.variable.sort):
-                duty.append(within(value.value, update.variable.sort))
-        chosen = all_of(within(x, local.sort) for x, local in zip(locals_, update.binders, strict=True))
-        return for_all(locals_, all_of(duty) if chosen is TRUE else negation(all_of([chosen, negation(all_of(duty))])))
+        if update.value is None:
+            return inside
+        value = self.before.meaning(update.value, env)
+        bounds = TRUE if keeps(update.value, update.variable.sort) else within(value.value, update.variable.sort)
+        return all_of([inside, value.defined, bounds])
 
     def _written_once(self) -> list[BoolRef]:
-        duties = []
-        for one, other in combinations(self.action.updates, 2):
-            if one.variable is other.variable:
-                at = [FreshConst(sort_of(sort), "at") for sort in one.variable.domain]
-                both = all_of([self.match(one, at)[0], self.match(other, at)[0]])
-                duties.append(for_all(at, negation(both)))
-        return duties
+        pairs = combinations(self.action.updates, 2)
+        return [self._apart(one, other) for one, other in pairs if one.variable is other.variable]
+
+    def _apart(self, one: Update, other: Update) -> BoolRef:
+        """That two updates of a variable write at different places."""
+        return everywhere(
+            one.variable.domain, lambda at: negation(all_of([self.match(one, at)[0], self.match(other, at)[0]]))
+        )
 
 
 class After:

@@ -5,9 +5,10 @@ value, a predicate that says where it is defined. Bounded integers are integers,
 proved after it.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import product
 
 from z3 import (
     And,
@@ -20,6 +21,7 @@ from z3 import (
     EnumSort,
     ExprRef,
     ForAll,
+    FreshConst,
     FuncDeclRef,
     Function,
     Implies,
@@ -77,9 +79,8 @@ class Symbols:
         """That a variable of bounded integers keeps its bounds wherever its index does."""
         if not isinstance(variable.sort, Bounded):
             return TRUE
-        at = [constant(sort, f"i{n}") for n, sort in enumerate(variable.domain)]
-        inside = within(self.value[variable.name](*at), variable.sort)
-        return for_all(at, implies(all_of(map(within, at, variable.domain)), inside))
+        value = self.value[variable.name]
+        return everywhere(variable.domain, lambda at: within(value(*at), variable.sort))
 
     def _total_order(self, name: str) -> BoolRef:
         less = self.order[name]
@@ -185,6 +186,16 @@ def implies(premise: BoolRef, conclusion: BoolRef) -> BoolRef:
     return any_of([negation(premise), conclusion])
 
 
-def for_all(variables: Sequence[ExprRef], body: BoolRef) -> BoolRef:
-    """Universal quantification over constants that occur in the body."""
-    return body if not variables or body is TRUE or body is FALSE else ForAll(variables, body)
+def everywhere(sorts: Sequence[Sort], body: Callable[[list[ExprRef]], BoolRef]) -> BoolRef:
+    """That something holds for all values of some sorts: written out over the finite ones, unless there are too many."""
+    bound: list[ExprRef] = []
+    inside: list[BoolRef] = []
+    choices: list[list[ExprRef]] = []
+    for sort in sorts:
+        values = None if isinstance(sort, Bounded) and sort.high - sort.low >= MOST else values_of(sort)
+        if values is None:
+            bound.append(FreshConst(sort_of(sort), "at"))
+            inside.append(within(bound[-1], sort))
+        choices.append([bound[-1]] if values is None else [literal(sort, value) for value in values])
+    claim = implies(all_of(inside), all_of(body(list(chosen)) for chosen in product(*choices)))
+    return claim if not bound or claim is TRUE or claim is FALSE else ForAll(bound, claim)
