@@ -74,7 +74,7 @@ def survey(records: Iterable[Observed]) -> Survey:
             for claim in record.fields["claims"]:
                 if source.of(record):
                     found.elsewhere.add(key(claim))
-                elif record.kind == "recover":
+                else:
                     if claim["timestamp"] not in found.requests:
                         found.untold.setdefault(life, []).append(claim["timestamp"])
                     _learn(found, claim["timestamp"], claim)

@@ -1,26 +1,44 @@
-"""Protocols without the budgets that keep their state spaces small: real runs have as many troubles as they have."""
+"""Protocols as they are validated: without the guards that are there for exploration's sake."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
+from flk.formal.language.action import Action
 from flk.formal.language.nodes import Node, Read, children
 from flk.formal.language.protocol import Protocol
+from flk.formal.language.text import text
 
-BUDGETS = {"ingest": frozenset({"trouble"}), "replication": frozenset({"rebuilt"})}
-"""By protocol, the variables that only count how much trouble there has been."""
+BUDGETS: Mapping[str, frozenset[str]] = {"ingest": frozenset({"trouble"}), "replication": frozenset({"rebuilt"})}
+"""By protocol, the variables that only count how much trouble there has been. Real runs have as much as they have."""
+
+REPETITIONS: Mapping[str, Mapping[str, str]] = {
+    "replication": {
+        "upload": "not shipped[r, g]",
+        "mark_shipped": "not shipped[r, g]",
+        "mark_replayed": "not replayed[r, p, g]",
+    }
+}
+"""By protocol and action, the guard without which the step could be repeated and then change nothing. Real nodes repeat it: a
+watermark that was set just before a crash may not have reached the disk.
+"""
 
 
 def unlimited(protocol: Protocol) -> Protocol:
-    """The protocol without the guards that only read its budgets. Traces are validated against this."""
-    budgets = BUDGETS.get(protocol.name, frozenset())
+    """The protocol without its budgets, and with repetitions that change nothing."""
+    budgets, repetitions = BUDGETS.get(protocol.name, frozenset()), REPETITIONS.get(protocol.name, {})
     if not budgets:
         return protocol
     free = protocol.variant(protocol.name, protocol.story, protocol.requirements)
     for name, action in protocol.actions.items():
-        kept = tuple(guard for guard in action.guards if not _reads(guard) or not _reads(guard) <= budgets)
-        free.actions[name] = replace(action, guards=kept)
+        free.actions[name] = _without(action, budgets, repetitions.get(name, ""))
     return free
 
 
+def _without(action: Action, budgets: frozenset[str], repetition: str) -> Action:
+    kept = (guard for guard in action.guards if not (_reads(guard) and _reads(guard) <= budgets))
+    return replace(action, guards=tuple(guard for guard in kept if text(guard) != repetition))
+
+
 def _reads(node: Node) -> set[str]:
-    own = {node.variable.name} if isinstance(node, Read) else set()
+    own = {node.variable.name} if isinstance(node, Read) else set[str]()
     return own.union(*(_reads(child) for child in children(node)))

@@ -1,0 +1,340 @@
+"""What the simulator and real servers do is what the protocols `ingest` and `replication` allow, and planted mistakes are not."""
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
+from random import Random
+from threading import Thread
+
+import msgspec
+import pytest
+from tests.impl.client import Client, keys_of, sample
+from tests.model.world import FORGER, KEYRING, STORY, pcs, submission
+from tests.sim.drills import BRISK, drill, rehearse
+
+from flk.formal.protocols import ingest, replication
+from flk.formal.traces import Accepted, Rejected, Verdict, validate
+from flk.formal.traces.budgets import unlimited
+from flk.impl.observed import encoded, events_of, is_of_nodes
+from flk.impl.serving import Serving, serving
+from flk.model.effects import INBOX, Admit, Append, Fetch, GetObject, ListObjects, Mark, Marked, Merge, Program, PutObject
+from flk.model.effects import ReadSegment, Seal, Segments, Store
+from flk.model.entry import Claim, Entry
+from flk.model.frames import sealed_frames
+from flk.model.hlc import Timestamp
+from flk.model.observation import Observed, nodes_of
+from flk.model.observed_ingest import ingest_events
+from flk.model.observed_replication import replication_events
+from flk.model.programs.ingest import claims_of, examine
+from flk.model.programs.recover import mark_applied
+from flk.model.programs.replay import PREFIX, Replayed
+from flk.model.programs.ship import SHIPPED
+from flk.model.record import decode
+from flk.model.refusal import Refused
+from flk.model.signing import Keyring
+from flk.model.submission import Response, Submission, answer, refuse
+from flk.sim.designs import DESIGNS
+from flk.sim.duration import Seconds
+from flk.sim.faults import ClockSkew, Disk, Fault, ObjectStoreOutage, RegionCrash, StoreOutage
+from flk.sim.programs import MODEL, Programs
+from flk.sim.scenario import find
+from flk.sim.simulate import simulate
+
+INGEST, REPLICATION = unlimited(ingest.protocol), unlimited(replication.protocol)
+PATIENCE = 60.0  # seconds after which what does not come to pass never will
+
+
+def of_ingest(records: Sequence[Observed]) -> dict[str, Verdict]:
+    """The verdict on each node that took submissions."""
+    told = {node: list(ingest_events(node, lambda: records)) for node in nodes_of(records)}
+    return {node: validate(INGEST, encoded(events), node) for node, events in told.items() if events}
+
+
+def of_replication(records: Sequence[Observed]) -> Verdict:
+    return validate(REPLICATION, encoded(replication_events(lambda: records)), "regions")
+
+
+def clean(records: Sequence[Observed]) -> tuple[dict[str, int], dict[str, int]]:
+    """How often each action of `ingest`, on any node, and of `replication` was taken in a run that has no mistake."""
+    taken: dict[str, int] = {}
+    for verdict in of_ingest(records).values():
+        assert isinstance(verdict, Accepted), verdict
+        taken = {name: taken.get(name, 0) + times for name, times in verdict.actions.items()}
+    replicated = of_replication(records)
+    assert isinstance(replicated, Accepted), replicated
+    return taken, replicated.actions
+
+
+def submissions(number: int) -> list[Submission]:
+    """Honest, equivocating, forged and malformed ones."""
+    return [
+        item
+        for epoch in range(number // 5)
+        for item in (
+            submission(pcs(epoch=epoch)),
+            submission(pcs(epoch=epoch, r=0.6, budget=0.37)),
+            submission(pcs(epoch=epoch), FORGER),
+            STORY[1],
+            submission(pcs(epoch=epoch + 10_000)),
+        )
+    ]
+
+
+def crash(region: str, start: float, disk: Disk = Disk.KEPT) -> RegionCrash:
+    return RegionCrash(region, disk, id=f"crash-{start}", start=Seconds(start), duration=Seconds(4))
+
+
+BUSY = msgspec.structs.replace(BRISK, fsync=Seconds(0.05), service=Seconds(0.004))
+TROUBLES: dict[str, tuple[Fault, ...]] = {
+    "crashes": (crash("eu", 5), crash("eu", 14), crash("us", 6)),
+    "a lost disk": (crash("eu", 8, Disk.LOST),),
+    "outages": (
+        StoreOutage("eu", id="store", start=Seconds(4), duration=Seconds(3)),
+        StoreOutage("eu", id="again", start=Seconds(11), duration=Seconds(3)),
+        ObjectStoreOutage(id="objects", start=Seconds(6), duration=Seconds(6)),
+    ),
+    "a clock": (ClockSkew("us", Seconds(30), id="clock", start=Seconds(3), duration=Seconds(6)), crash("us", 10)),
+}
+SHOWS = {
+    "crashes": ({"crash": 3, "restart": 3, "serve": 3, "refuse_forged": 1, "refuse_malformed": 1}, {"merge": 100}),
+    "a lost disk": ({"claim": 100}, {"lose_store": 1, "recover": 10, "serve": 1}),
+    "outages": ({"store_fails": 2, "store_returns": 2, "replay": 5, "refuse_unavailable": 5}, {"upload": 10}),
+    "a clock": ({"crash": 1}, {"mark_replayed": 10}),
+}
+
+
+@pytest.mark.parametrize("trouble", TROUBLES)
+def test_the_simulator_stays_within_the_protocols(trouble: str) -> None:
+    """Three regions under load and faults: every node's and all regions' events are accepted, and the faults show in them."""
+    records: list[Observed] = []
+    scenario = drill(*TROUBLES[trouble], rate=100, duration=60, until=20, policy=BUSY)
+    simulate(scenario, submissions(2000), KEYRING, seed=1, observer=records.append)
+    for taken, least in zip(clean(records), SHOWS[trouble], strict=True):
+        assert all(taken[action] >= times for action, times in least.items()), taken
+
+
+@pytest.mark.parametrize("name", ["calm", "three-regions", "lost-disk"])
+def test_the_scenarios_of_the_library_stay_within_the_protocols(name: str) -> None:
+    """The scenarios that `flk run` has."""
+    records: list[Observed] = []
+    simulate(find(name), submissions(2000), KEYRING, observer=records.append)
+    taken, _ = clean(records)
+    assert taken["claim"] > 100
+
+
+# Planted mistakes.
+
+
+def claim_before_verify(sent: Submission, region: str, keyring: Keyring) -> Program[Response]:
+    """Claim, then look at the signature."""
+    try:
+        yield from Admit(sent.tenant, len(sent.body))
+        timestamp = yield from Append(INBOX, sent.payload())
+        trusting = _trusting(sent, timestamp, region)
+        stored = yield from Store(trusting)
+        examine(sent, timestamp, region, keyring)
+        return answer(trusting, stored)
+    except Refused as refusal:
+        return refuse(refusal)
+
+
+def get_then_set(sent: Submission, region: str, keyring: Keyring) -> Program[Response]:
+    """Look the key up, and store what was computed if it was not there then."""
+    try:
+        yield from Admit(sent.tenant, len(sent.body))
+        timestamp = yield from Append(INBOX, sent.payload())
+        claim = examine(sent, timestamp, region, keyring)
+        (known,) = yield from Fetch(region, (claim.key,))
+        if known is not None:
+            return answer(claim, (yield from Store(claim)))
+        yield from Merge((claim,))
+        return answer(claim, claim.entry)
+    except Refused as refusal:
+        return refuse(refusal)
+
+
+def skip_a_segment() -> Program[tuple[str, ...]]:
+    """Ship all that is sealed but the first."""
+    yield from Seal(INBOX)
+    yield from mark_applied()
+    names = yield from Segments(INBOX, after=(yield from Marked(SHIPPED)), sealed=True)
+    for name in names[1:] or names:
+        yield from PutObject(PREFIX + name, (yield from ReadSegment(name)))
+        yield from Mark(SHIPPED, name)
+    return names
+
+
+def mark_before_merge(peer: str, keyring: Keyring) -> Program[Replayed]:
+    """Move the watermark, then merge."""
+    watermark = f"replayed/{peer}"
+    for full in (yield from ListObjects(f"{PREFIX}{peer}.", after=PREFIX + (yield from Marked(watermark)))):
+        name = full.removeprefix(PREFIX)
+        claims = claims_of(sealed_frames(name, (yield from GetObject(full)) or b""), peer, keyring)
+        yield from Mark(watermark, name)
+        yield from Merge(claims)
+    return Replayed((), 0, 0)
+
+
+def arrival_counts(peer: str, keyring: Keyring) -> Program[Replayed]:
+    """Merge claims as if they had been made here, now."""
+    watermark = f"replayed/{peer}"
+    for full in (yield from ListObjects(f"{PREFIX}{peer}.", after=PREFIX + (yield from Marked(watermark)))):
+        name = full.removeprefix(PREFIX)
+        claims = claims_of(sealed_frames(name, (yield from GetObject(full)) or b""), peer, keyring)
+        yield from Merge(tuple(claim._replace(entry=_later(claim.entry)) for claim in claims))
+        yield from Mark(watermark, name)
+    return Replayed((), 0, 0)
+
+
+def _trusting(sent: Submission, timestamp: Timestamp, region: str) -> Claim:
+    return examine(sent, timestamp, region, _Anyone())
+
+
+class _Anyone(Keyring):
+    """Takes every signature for good."""
+
+    def __init__(self) -> None:
+        super().__init__({})
+
+    def authenticate(self, tenant: str, record: object, signature: object, at: float) -> bytes:  # type: ignore[override]
+        del tenant, signature, at
+        from flk.model.canonical import canonical_bytes
+
+        return canonical_bytes(record)  # type: ignore[arg-type]  # it is one
+
+
+def _later(entry: Entry) -> Entry:
+    return msgspec.structs.replace(entry, timestamp=Timestamp(entry.timestamp + (1 << 40)))
+
+
+MISTAKES: dict[str, tuple[Programs, str, str]] = {
+    "claim-before-verify": (MODEL._replace(ingest=claim_before_verify), "verify", "genuine[q]"),
+    "get-then-set": (MODEL._replace(ingest=get_then_set), "reply", "the trace saw answer["),
+    "answer-before-durable": (DESIGNS["answer-before-durable"], "reply", "stage[q] = claimed"),
+    "ignored-store-error": (DESIGNS["ignored-store-error"], "reply", "stage[q] = claimed"),
+    "lookup-before-check": (DESIGNS["lookup-before-check"], "reply", "stage[q] = claimed"),
+    "skip-a-segment": (MODEL._replace(ship=skip_a_segment), "upload", "shipped[r, h]"),
+    "mark-before-upload": (DESIGNS["mark-before-upload"], "mark_shipped", "uploaded[r, g]"),
+    "unsealed-shipping": (DESIGNS["unsealed-shipping"], "upload", "sealed[r, g]"),
+    "newest-first": (DESIGNS["stepped-over-gap"], "upload", "shipped[r, h]"),
+    "local-arrival": (DESIGNS["local-arrival"], "mark_replayed", "stored[r, k] <= s"),
+    "mark-before-merge": (MODEL._replace(replay=mark_before_merge), "mark_replayed", "stored[r, k] <= s"),
+    "arrival-counts": (MODEL._replace(replay=arrival_counts), "merge", "logged[p, g, k, s]"),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_planted_mistake_is_rejected(mistake: str) -> None:
+    """The first event that shows it is named, with the guard that forbids it."""
+    programs, action, guard = MISTAKES[mistake]
+    records: list[Observed] = []
+    outages = (
+        StoreOutage("eu", id="store", start=Seconds(4), duration=Seconds(4)),
+        ObjectStoreOutage(id="objects", start=Seconds(2), duration=Seconds(12)),
+    )
+    rivals = [item for epoch in range(100) for item in (pcs(epoch=epoch), pcs(epoch=epoch, r=0.6, budget=0.37))]
+    sent = [item for record in rivals for item in (submission(record), submission(record, FORGER))]
+    scenario = drill(*outages, rate=40, duration=40, until=20, policy=BUSY)
+    if action in {"verify", "reply"}:  # what is stored for a key that came to several regions is not asked of `ingest`
+        scenario = msgspec.structs.replace(scenario, workload=msgspec.structs.replace(scenario.workload, agents={"eu": 6}))
+    simulate(scenario, sent, KEYRING, seed=1, observer=records.append, programs=programs)
+    verdicts = [*of_ingest(records).values(), *([of_replication(records)] if _replicates(records) else [])]
+    rejected = [verdict for verdict in verdicts if isinstance(verdict, Rejected)]
+    assert any(row.event.startswith(f"{action}(") and guard in row.reasons[0].what for row in rejected), rejected
+
+
+def _replicates(records: Sequence[Observed]) -> bool:
+    return next(replication_events(lambda: records), None) is not None
+
+
+# Real servers.
+
+
+@contextmanager
+def region(name: str, directory: Path, peer: str = "") -> Iterator[Serving]:
+    """A server that writes a trace and, if it has a peer, ships ten times a second."""
+    (directory / "objects").mkdir(exist_ok=True)
+    keys = directory / f"keys-{name}"
+    keys.mkdir(exist_ok=True)
+    shipping = ["--objects", (directory / "objects").as_uri(), "--ship-every", "0.1", "--replay-every", "0.1"]
+    options = ["--region", name, "--trace", str(trace_of(name, directory)), *(shipping if peer else ())]
+    with serving(directory / name, keys_of(keys), [*options, *([f"--peer={peer}"] if peer else [])]) as server:
+        yield server
+
+
+def trace_of(name: str, directory: Path) -> Path:
+    return directory / f"{name}.jsonl"
+
+
+def load(server: Serving, seed: int, until: Callable[[], bool]) -> list[Thread]:
+    """Four clients that submit, each in an order of its own, until it is time, or the server is gone."""
+
+    def work(order: int) -> None:
+        sent = [*submissions(60), *STORY] * 20
+        Random(order).shuffle(sent)
+        with closing(Client(server)) as client:
+            for item in sent:
+                if until():
+                    return
+                try:
+                    client.submit(item)
+                except (OSError, Exception):  # noqa: BLE001  (the server was killed)
+                    return
+
+    threads = [Thread(target=work, args=(seed * 10 + number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    return threads
+
+
+def work_on(server: Serving, seed: int, seconds: float) -> None:
+    end = time.monotonic() + seconds
+    for thread in load(server, seed, lambda: time.monotonic() > end):
+        thread.join()
+
+
+def test_a_server_that_is_killed_stays_within_ingest(tmp_path: Path) -> None:
+    """Under load, killed and started again twice: what its trace tells is accepted, recovery of what was cut off included."""
+    for life in range(3):
+        with region("eu", tmp_path) as server:
+            end = time.monotonic() + 1.0
+            threads = load(server, life, lambda: time.monotonic() > end)  # noqa: B023  (it is called within the round)
+            time.sleep(0.6)
+            if life < 2:
+                os.kill(server.process.pid, signal.SIGKILL)
+            for thread in threads:
+                thread.join()
+    path = trace_of("eu", tmp_path)
+    assert is_of_nodes(path)
+    verdict = validate(INGEST, encoded(events_of([path], "ingest")), "eu")
+    assert isinstance(verdict, Accepted), verdict
+    assert verdict.actions["crash"] == verdict.actions["serve"] == 2
+    assert verdict.actions["claim"] > 50
+
+
+def test_servers_that_ship_stay_within_replication(tmp_path: Path) -> None:
+    """Two regions under load at once, one of them killed and started again: their traces together are accepted."""
+    with ExitStack() as stack, region("us", tmp_path, "eu") as us:
+        with region("eu", tmp_path, "us") as eu:
+            other = Thread(target=work_on, args=(us, 1, 1.5))
+            other.start()
+            work_on(eu, 2, 0.7)
+            os.kill(eu.process.pid, signal.SIGKILL)
+        again = stack.enter_context(region("eu", tmp_path, "us"))
+        work_on(again, 3, 0.5)
+        other.join()
+        until = time.monotonic() + PATIENCE
+        with closing(Client(again)) as one, closing(Client(us)) as two:
+            while not all(
+                sample(client, "flk_segments_replayed_total") and not sample(client, "flk_crr_lag_seconds")
+                for client in (one, two)
+            ):
+                assert time.monotonic() < until, "it never came to hold"
+                time.sleep(0.05)
+    paths = [trace_of(name, tmp_path) for name in ("eu", "us")]
+    verdict = validate(REPLICATION, encoded(events_of(paths, "replication")), "eu and us")
+    assert isinstance(verdict, Accepted), verdict
+    assert min(verdict.actions[name] for name in ("write", "upload", "mark_shipped", "merge", "mark_replayed")) > 0
