@@ -1,6 +1,6 @@
 """`flk bench`: measurements, each beside a straightforward baseline in the same run."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import msgspec
 import typer
@@ -8,6 +8,8 @@ import typer
 from flk.impl.command.app import app
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from flk.impl.bench.interleave import Figure
 
 bench = typer.Typer(
@@ -80,6 +82,72 @@ def ingest(
     console.print(table)
     for bar in bars(figures):
         console.print(f"{bar.name}: {bar.measured}, {'met' if bar.met else 'missed'}")
+
+
+@bench.command(epilog="Example: flk bench explore --rounds 5 --long")
+def explore(
+    *,
+    quick: Annotated[bool, typer.Option("--quick", help="Small models and one round: a first look.")] = False,
+    long: Annotated[bool, typer.Option("--long", help="Also 61,515,776 states, with the memory they take.")] = False,
+    rounds: Annotated[int, typer.Option(min=1, help="Searches of each tool on each model.")] = 3,
+    comparisons: Annotated[
+        int,
+        typer.Option("--validate", min=0, help="Instead: so many comparisons of backends with the interpreter."),
+    ] = 0,
+    seed: Annotated[int, typer.Option(help="Draws the states that --validate compares in.")] = 1,
+    json: Json = False,
+) -> None:
+    """Distinct states a second of our engines, Spin and rumur: the same protocols, the same counts, in turns.
+
+    Searches only, without compilation; medians over rounds. Ours and rumur use two threads, Spin has one. Exit code 1 if two tools
+    disagree, or if a backend differs from the interpreter.
+    """
+    from rich.console import Console
+
+    from flk.impl.bench.explore import Disagreement, bars, measure, models, quick_models
+
+    with Console(stderr=True).status("") as status:
+        if comparisons:
+            _validate(comparisons, seed, status.update, json=json)
+        try:
+            chosen = quick_models() if quick else models(long=long)
+            figures = measure(chosen, 1 if quick else rounds, status.update)
+        except Disagreement as found:
+            typer.echo(str(found), err=True)
+            raise typer.Exit(1) from None
+    if json:
+        rows = [{**msgspec.to_builtins(one), "per_second": one.per_second} for one in figures]
+        typer.echo(msgspec.json.encode({"figures": rows, "bars": bars(figures)}))
+        return
+    from rich.table import Table
+
+    table = Table("model", "bits", "tool", "states", "seconds", "a second", "C is faster by", box=None, pad_edge=False)
+    for column in (1, 3, 4, 5, 6):
+        table.columns[column].justify = "right"
+    for one in figures:
+        row = (
+            f"{one.states:,}",
+            f"{one.seconds:.2f}",
+            f"{one.per_second:,.0f}",
+            f"{one.ratio:.1f}" if one.ratio else "",
+        )
+        table.add_row(one.model, str(one.bits), one.tool, *row)
+    console = Console()
+    console.print(table)
+    for bar in bars(figures):
+        console.print(f"{bar.name}: {bar.measured}, {'met' if bar.met else 'missed'}")
+
+
+def _validate(comparisons: int, seed: int, on_progress: "Callable[[str], None]", *, json: bool) -> NoReturn:
+    """Compare backends with the interpreter in random states of every protocol, and end the command."""
+    from flk.impl.bench.validate import validate
+
+    result = validate(comparisons, seed, on_progress)
+    if json:
+        typer.echo(msgspec.json.encode(result._asdict()))
+    else:
+        typer.echo(f"{result.comparisons:,} comparisons: {result.mismatch or 'no difference'}")
+    raise typer.Exit(1 if result.mismatch else 0)
 
 
 @bench.command(epilog="Example: flk bench crash --kills 1000")
