@@ -108,7 +108,7 @@ def run_tlc(specification: Specification, *, workers: int = 1, timeout: float | 
         )
     if "Parsing or semantic analysis failed" in answer:
         raise UnusableInput(f"TLC: {name} is not TLA+: {answer.strip()}")
-    if at_once := re.search(r"Error: Invariant (\w+) is violated by the initial state", answer):
+    if at_once := re.search(r"nvariant (?:of )?(\w+) is (?:violated by the initial state|equal to FALSE)", answer):
         return Oracle("TLC", 0, 0, seconds, at_once[1], 0)
     generated, distinct = work.numbers(r"^(\d+) states generated, (\d+) distinct", answer)
     patterns = (r"Error: Invariant (\w+) is violated", r"The exception was .*\n: (.*)", r"Error: (.*)")
