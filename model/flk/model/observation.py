@@ -48,10 +48,11 @@ class Observed(NamedTuple):
         return self.result.get("status", 0) if isinstance(self.result, dict) and "refused" not in self.result else 0
 
 
-def observed(node: str, run: str, effect: Effect[Any], result: object) -> Observed:
-    """An effect as it was performed; a run's name begins with that of its program."""
-    kind, name = run.partition(" ")[0], type(effect).__name__
-    return Observed(node, run, kind, name, account.fields(effect), account.result(effect, result), f"{name} of {run}")
+def observed(node: str, name: str, number: int, effect: Effect[Any], result: object) -> Observed:
+    """An effect as it was performed. The name of a run begins with that of its program; its number is the node's own."""
+    kind, what = name.partition(" ")[0], type(effect).__name__
+    told = account.result(effect, result)
+    return Observed(node, (name, number), kind, what, account.fields(effect), told, f"{what} of {name}")
 
 
 def started(node: str) -> Observed:
@@ -59,9 +60,9 @@ def started(node: str) -> Observed:
     return Observed(node, "", "node", START, {}, None, "a start")
 
 
-def ended(node: str, run: str, result: object) -> Observed:
+def ended(node: str, name: str, number: int, result: object) -> Observed:
     """A program returned, or was ended by an exception."""
-    return Observed(node, run, run.partition(" ")[0], END, {}, account.brief(result), f"the end of {run}")
+    return Observed(node, (name, number), name.partition(" ")[0], END, {}, account.brief(result), f"the end of {name}")
 
 
 class FromElsewhere:

@@ -192,7 +192,7 @@ class _Events:
         if record.kind != "ingest":
             return
         if record.status in _ANSWERS:
-            request = request or str(record.run)
+            request = request or record.note
             told = None if known.key in self._found.elsewhere else {"answer": {request: _ANSWERS[record.status]}}
             yield event(record, "reply", told, q=request, k=self._found.key(request, known.key))
         elif request and record.status in _REFUSALS:

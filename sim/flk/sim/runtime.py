@@ -16,15 +16,19 @@ from flk.sim.trace import Trace
 
 
 class Activity:
-    """A program that a host is running, and what to do with its result or with the exception that ended it."""
+    """A program that a host is running, and what to do with its result or with the exception that ended it.
 
-    __slots__ = ("ended", "name", "program", "step")
+    `number` counts the host's activities: a message that came twice begins two of one name.
+    """
+
+    __slots__ = ("ended", "name", "number", "program", "step")
 
     def __init__(self, name: str, program: Program[Any], ended: Callable[[Any], None]) -> None:
         self.name = name
         self.program = program
         self.ended = ended
         self.step = 0
+        self.number = 0
 
 
 Course: TypeAlias = Callable[[Any, Any], None]
@@ -37,6 +41,7 @@ class Host:
     def __init__(self, name: str, clockwork: Clockwork, trace: Trace, memory: MemoryNode) -> None:
         self.name = name
         self.alive = True
+        self.begun = 0
         self.memory = memory
         self.clockwork = clockwork
         self.trace = trace
@@ -54,6 +59,8 @@ class Host:
 
     def start(self, activity: Activity) -> None:
         """Run a program up to its first effect that takes time."""
+        self.begun += 1
+        activity.number = self.begun
         self.resume(activity, None)
 
     def resume(self, activity: Activity, result: object) -> None:
@@ -63,11 +70,11 @@ class Host:
             try:
                 effect = program.throw(result) if isinstance(result, Refused) else program.send(result)
             except StopIteration as stop:
-                self.trace.ended(self.name, activity.name, stop.value)
+                self.trace.ended(self.name, activity.name, activity.number, stop.value)
                 activity.ended(stop.value)
                 return
             except (Refused, CorruptSegment) as failure:
-                self.trace.ended(self.name, activity.name, failure)
+                self.trace.ended(self.name, activity.name, activity.number, failure)
                 activity.ended(failure)
                 return
             activity.step += 1
@@ -88,5 +95,5 @@ class Host:
             result = outcome(activity, effect) if outcome else self.memory.perform(effect)
         except Refused as refusal:
             result = refusal
-        self.trace.effect(self.clockwork.now, self.name, activity.name, effect, result)
+        self.trace.effect(self.clockwork.now, self.name, activity.name, effect, result, activity.number)
         return result

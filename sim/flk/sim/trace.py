@@ -50,19 +50,21 @@ class Trace:
         if self._observer is not None:
             self._observer(started(disk))
 
-    def ended(self, node: str, program: str, result: object) -> None:
-        """A program returned a result, or was ended by an exception."""
+    def ended(self, node: str, program: str, number: int, result: object) -> None:
+        """A program, by name and by its number on the node, returned a result, or was ended by an exception."""
         if self._observer is not None and node in self._disks:
-            self._observer(ended(self._disks[node], program, result))
+            self._observer(ended(self._disks[node], program, number, result))
 
-    def effect(self, now: float, node: str, program: str, effect: Effect[Any], result: object) -> None:
-        """A program's effect was performed."""
+    def effect(
+        self, now: float, node: str, program: str, effect: Effect[Any], result: object, number: int = 0
+    ) -> None:
+        """An effect of a program, of that number on the node, was performed."""
         name = type(effect).__name__
         about = _ABOUT.get(type(effect))
         what = f"{name} {about(effect)}" if about else name
         self.event(now, node, program, what, _summary(result))
         if self._observer is not None and node in self._disks:
-            self._observer(observed(self._disks[node], program, effect, result))
+            self._observer(observed(self._disks[node], program, number, effect, result))
 
     def event(self, now: float, node: str, program: str, what: str, result: str = "") -> None:
         """Anything else that happened. The texts hold neither quotes nor backslashes."""

@@ -2,7 +2,21 @@
 
 import typer
 
-MODULES = ("lab", "run", "explore", "export", "prove", "claims", "spec", "agent", "serve", "keys", "conform", "bench")
+MODULES = (
+    "lab",
+    "run",
+    "explore",
+    "export",
+    "validate",
+    "prove",
+    "claims",
+    "spec",
+    "agent",
+    "serve",
+    "keys",
+    "conform",
+    "bench",
+)
 """Modules of this package that add themselves to `app` when imported, in the order in which `flk --help` lists them."""
 
 app = typer.Typer(
