@@ -96,6 +96,9 @@ static void drop_table(table *t) { munmap(t->mapped, t->bytes); }
 /* The high bits of the hash choose the slot, so that a table twice as large keeps the order of its entries. */
 static size_t slot_of(const table *t, const int64_t *s) { return (size_t)(hash(s) >> (64 - t->bits)); }
 
+/* Threads look for new work until so many slots are taken; what they have begun by then takes an eighth of the table at most. */
+static size_t full(const table *t) { return ((size_t)1 << t->bits) / 8 * 5; }
+
 /* Whether the state was not there before. */
 static int insert(table *t, const int64_t *s, size_t slot) {
     const size_t mask = ((size_t)1 << t->bits) - 1;
@@ -117,22 +120,6 @@ static int insert(table *t, const int64_t *s, size_t slot) {
             if (!differ) return 0;
         }
     }
-}
-
-static int grow(table *t) {
-    table larger;
-    if (!new_table(&larger, t->bits + 1)) return 0;
-    for (size_t slot = 0; slot < (size_t)1 << t->bits; slot++) {
-        int64_t s[WORDS];
-        if (!t->slots[slot * WORDS]) continue;
-        memcpy(s, t->slots + slot * WORDS, sizeof s);
-        s[0] &= (int64_t)~MARK;
-        insert(&larger, s, slot_of(&larger, s));
-    }
-    larger.used = t->used;
-    drop_table(t);
-    *t = larger;
-    return 1;
 }
 
 /* ---- a layer ---- */
@@ -212,12 +199,46 @@ static void run(void *(*function)(void *), void *workers, size_t size, int threa
     for (int i = 1; i < started; i++) pthread_join(ids[i], NULL);
 }
 
+typedef struct {
+    const table *from;
+    table *to;
+    size_t first, last;
+} mover;
+
+static void *move(void *argument) {
+    const mover *me = argument;
+    for (size_t slot = me->first; slot < me->last; slot++) {
+        int64_t s[WORDS];
+        if (!me->from->slots[slot * WORDS]) continue;
+        memcpy(s, me->from->slots + slot * WORDS, sizeof s);
+        s[0] &= (int64_t)~MARK;
+        insert(me->to, s, slot_of(me->to, s));
+    }
+    return NULL;
+}
+
+/* Small tables grow fourfold, large ones, for the sake of memory, twofold. */
+static int grow(table *t, int threads) {
+    const size_t capacity = (size_t)1 << t->bits;
+    table larger;
+    mover movers[MOST_THREADS];
+    if (!new_table(&larger, t->bits + (t->bits < 22 ? 2 : 1))) return 0;
+    for (int i = 0; i < threads; i++)
+        movers[i] = (mover){t, &larger, capacity / (size_t)threads * (size_t)i, capacity / (size_t)threads * (size_t)(i + 1)};
+    movers[threads - 1].last = capacity;
+    run(move, movers, sizeof *movers, threads);
+    larger.used = t->used;
+    drop_table(t);
+    *t = larger;
+    return 1;
+}
+
 search *search_begin(int threads) {
     search *of = calloc(1, sizeof *of);
     unsigned bits = 16;
     if (!of) return NULL;
     of->threads = threads < 1 ? 1 : threads > MOST_THREADS ? MOST_THREADS : threads;
-    while ((size_t)1 << bits < (size_t)8 * of->threads * (INSTANCES + 1)) bits++;
+    while ((size_t)1 << bits < (size_t)16 * (size_t)of->threads * (INSTANCES + 1)) bits++;
     if (!new_table(&of->seen, bits)) {
         free(of);
         return NULL;
@@ -236,13 +257,12 @@ int64_t search_insert(search *of, const int64_t *states, size_t count, int stepp
     size_t next = 0;
     memset(result, 0, sizeof *result);
     while (next < count) {
-        const size_t capacity = (size_t)1 << of->seen.bits;
-        const size_t room = capacity / 4 / (size_t)of->threads / (INSTANCES + 1);
         worker workers[MOST_THREADS];
-        if (of->seen.used >= capacity / 2 && !grow(&of->seen)) return -1;
+        if (of->seen.used >= full(&of->seen) && !grow(&of->seen, of->threads)) return -1;
+        const size_t room = ((size_t)1 << of->seen.bits) / 8 / (size_t)of->threads / (INSTANCES + 1);
+        const size_t grain = room > 256 ? 256 : room;
         for (int i = 0; i < of->threads; i++)
-            workers[i] = (worker){of, of->fresh + i, states, count, &next, room > 256 ? 256 : room, capacity / 2, stepping, 0, {0}};
-        for (int i = 0; i < of->threads; i++) workers[i].limit = ((size_t)1 << of->seen.bits) / 2;
+            workers[i] = (worker){of, of->fresh + i, states, count, &next, grain, full(&of->seen), stepping, 0, {0}};
         run(work, workers, sizeof *workers, of->threads);
         for (int i = 0; i < of->threads; i++) {
             if (workers[i].failed) return -1;
