@@ -30,8 +30,8 @@ from flk.formal.language.state import Variable
 
 _MURPHI = """alias array assert assume begin boolean by case clear const cover do else elsif end endalias endexists endfor
 endforall endfunction endif endprocedure endrecord endrule endruleset endstartstate endswitch endwhile enum error
-exists false for forall function if in interleaved invariant ismember isundefined liveness log multiset
-multisetadd multisetcount multisetremove of print procedure process program property put record return rule
+exists false for forall function if in interleaved invariant ismember isundefined liveness multiset
+multisetadd multisetcount multisetremove of print procedure process program property put real record return rule
 ruleset scalarset startstate switch then to traceuntil true type undefine union var while"""
 RESERVED = frozenset(_MURPHI.split())
 

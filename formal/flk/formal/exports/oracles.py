@@ -111,7 +111,11 @@ def run_tlc(specification: Specification, *, workers: int = 1, timeout: float | 
     if at_once := re.search(r"nvariant (?:of )?(\w+) is (?:violated by the initial state|equal to FALSE)", answer):
         return Oracle("TLC", 0, 0, seconds, at_once[1], 0)
     generated, distinct = work.numbers(r"^(\d+) states generated, (\d+) distinct", answer)
-    patterns = (r"Error: Invariant (\w+) is violated", r"The exception was .*\n: (.*)", r"Error: (.*)")
+    patterns = (
+        r"Error: Invariant (\w+) is violated",
+        r"The exception was .*\n: (?:.*argument was:\n)?(.*)",
+        r"Error: (.*)",
+    )
     error = next((found for pattern in patterns if (found := re.search(pattern, answer))), None)
     positions = [int(position) for position in re.findall(r"^State (\d+):", answer, re.MULTILINE)]
     length = max(positions, default=1) - 1

@@ -32,7 +32,7 @@ _PROMELA = """active assert atomic bit bool break byte c_code c_decl c_expr c_st
 d_step do else empty enabled end eval false fi for full get_priority goto hidden if in init inline int len local ltl
 mtype nempty never nfull notrace np_ od of pc_value pid print printf printm priority proctype provided return run select
 set_priority short show skip timeout trace true typedef undef unless unsigned xr xs STDIN"""
-_C = """auto case cas char const continue default define double enter_critical enum extern final float get16bits
+_C = """EOF NULL auto case cas char const continue default define double enter_critical enum errno extern final float get16bits
 get_permuted getframe grab_state iam_alive include leave_critical linux long main max maxseq0 maxseq1 minseq0 minseq1
 mix now onstack_now onstack_put onstack_zap pptr q_sz qptr register rot signed sizeof static struct switch uchar uint
 ulong union unix ushort void volatile wasnew while"""
