@@ -18,7 +18,7 @@ here = ["prove protocol/property", "missing a proof"]
 def test_every_claim_says_something_and_is_decided_by_something() -> None:
     """Each has a sentence, a source, and evidence on both sides; every kind of evidence occurs."""
     assert len(claims()) >= 30
-    assert all(claim.says.endswith(".") and claim.source.startswith("facts") for claim in claims())
+    assert all(claim.says.endswith(".") and claim.source.startswith("earlier system") for claim in claims())
     assert {each.kind for claim in claims() for each in (*claim.made, *claim.here)} == set(EvidenceKind)
 
 

@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
-from pathlib import Path as File
 from typing import TypeAlias
 
 import msgspec
@@ -106,7 +105,7 @@ class Court:
             EvidenceKind.EXPLORE: self._explore,
             EvidenceKind.REFUTE: self._refute,
             EvidenceKind.MEASURE: self._measure,
-            EvidenceKind.MISSING: lambda what: Finding("", Verdict.UNDECIDED, f"missing: {what}", ""),
+            EvidenceKind.MISSING: lambda _: Finding("", Verdict.UNDECIDED, "nothing decides it", ""),
         }
         return msgspec.structs.replace(looks[evidence.kind](evidence.name), evidence=str(evidence))
 
@@ -135,7 +134,7 @@ class Court:
 
     @cached_property
     def _coq_proofs(self) -> dict[str, coq.CoqProof]:
-        return {f"{File(proof.file).stem}.{proof.name.rpartition('.')[2]}": proof for proof in coq.check()}
+        return {proof.name: proof for proof in coq.check()}
 
     def _explore(self, name: str) -> Finding:
         protocol, _, property_ = name.partition("/")

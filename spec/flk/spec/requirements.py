@@ -37,8 +37,9 @@ AREAS = {
 }
 """Each area's file and the prefix of its ids, in the order in which a reader meets them."""
 
-KINDS = ("test", "vector", "proof", "protocol", "scenario", "check")
-"""What evidence can be: a test function, a group of vectors, a proof, a property of a protocol (`NAME/PROPERTY`), a scenario,
+KINDS = ("test", "vector", "proof", "coq", "protocol", "scenario", "check")
+"""What evidence can be: a test function, a group of vectors, a proof, a theorem in Coq
+(`MODULE.THEOREM`), a property of a protocol (`NAME/PROPERTY`), a scenario,
 a server check of the conformance kit."""
 
 

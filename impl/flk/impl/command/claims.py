@@ -77,17 +77,17 @@ def _show(console: "Console", judgements: "tuple[Judgement, ...]", *, verbose: b
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in ("claim", "as made", "here", "shown by"):
-        table.add_column(column, overflow="fold")
+        table.add_column(column, no_wrap=True)
     for judgement in judgements:
         commands = dict.fromkeys(f.command for f in (*judgement.made_by, *judgement.here_by) if f.command)
         table.add_row(
             judgement.name,
             f"[{_STYLE[judgement.made]}]{judgement.made}[/]",
             f"[{_STYLE[judgement.here]}]{judgement.here}[/]",
-            "; ".join(commands),
+            "\n".join(commands),
         )
     if not verbose:
-        console.print(table)
+        console.print(table, crop=False, soft_wrap=True)
         made, here = (Counter(getattr(j, side) for j in judgements) for side in ("made", "here"))
         console.print(f"\nas made: {_counted(made)}\nhere:    {_counted(here)}\n\nflk claims NAME shows the evidence.")
         return

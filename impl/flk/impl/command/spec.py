@@ -78,6 +78,7 @@ def _chosen(requirements: tuple["Requirement", ...], ids: list[str] | None) -> t
 def _resolvers(root: Path) -> Mapping[str, "Resolver"]:
     """Where each kind of evidence is looked up."""
     from flk.conformance.checks import CHECKS
+    from flk.formal.coq import headlines
     from flk.formal.library import has_property
     from flk.formal.prove import THEOREMS
     from flk.sim.scenario import library
@@ -90,6 +91,7 @@ def _resolvers(root: Path) -> Mapping[str, "Resolver"]:
         "test": resolve_tests(root),
         "vector": {file.name for file in load()}.__contains__,
         "proof": THEOREMS.__contains__,
+        "coq": {headline.name for headline in headlines()}.__contains__,
         "protocol": has_property,
         "scenario": library().__contains__,
         "check": {check.name for check in CHECKS}.__contains__,
