@@ -1,18 +1,24 @@
 """What `flk prove` stands on: the choice of theorems, the exit code, and the tables."""
 
 from io import StringIO
+from pathlib import Path
 
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from rich.console import Console
+from rich.console import Console, RenderableType
 
-from flk.formal.prove import ExitCode, exit_code, prove_all, theorems
-from flk.formal.report import render
+from flk.formal import data
+from flk.formal.gallery import DESIGNS
+from flk.formal.library import PROTOCOLS
+from flk.formal.prove import THEOREMS, ExitCode, exit_code, prove_all
+from flk.formal.prover.bounded import search
+from flk.formal.prover.houdini import Inference
+from flk.formal.report import render, render_inference, render_search
 from flk.formal.theorem import Check, Proof, Table, Trial, Verdict
 
-NAMES = ["first-write-wins", "verify-before-dedup", "rounding-stability"]
+NAMES = [*PROTOCOLS, *data.THEOREMS]
 
 
 def proof(verdict: Verdict, *, mutant: Verdict = Verdict.REFUTED, seed: int = 0) -> Proof:
@@ -31,10 +37,36 @@ def proof(verdict: Verdict, *, mutant: Verdict = Verdict.REFUTED, seed: int = 0)
     )
 
 
+OWN = """
+from flk.formal.language import Protocol, forall, require
+
+protocol = Protocol("own", "Lamps are never dim, but nothing says so.")
+Lamp = protocol.index("Lamp")
+State = protocol.enum("State", "dark", "bright", "broken", "dim")
+lit = protocol.map("lit", Lamp, to=State, initially=State.dark)
+
+
+@protocol.action(x=Lamp)
+def dim(x):
+    require(lit[x] == State.broken)
+    lit.next[x] = State.dim
+
+
+@protocol.always()
+def never_dim():
+    return forall(Lamp, lambda x: lit[x] != State.dim)
+"""
+
+
 def printed(proofs: list[Proof], *, verbose: bool = False) -> str:
     """The report as plain text."""
+    return printed_part(render(proofs, verbose=verbose))
+
+
+def printed_part(part: RenderableType) -> str:
+    """What a wide terminal would show."""
     file = StringIO()
-    Console(width=160, file=file).print(render(proofs, verbose=verbose))
+    Console(width=160, file=file).print(part)
     return file.getvalue()
 
 
@@ -47,10 +79,72 @@ def test_the_exit_code_is_zero_only_if_everything_is_proved(verdicts: list[Verdi
     assert code in (0, 1, 2)
 
 
-def test_the_three_invariants_are_the_theorems() -> None:
-    """The named invariants are there, each with requirements, a statement, witnesses and mutants."""
-    assert [theorem.name for theorem in theorems()] == NAMES
-    assert all(t.requirements and t.statement and t.witnesses and t.mutants for t in theorems())
+def test_protocols_and_statements_about_data_are_the_theorems() -> None:
+    """Every protocol of the library is there, and every theorem about data."""
+    assert list(THEOREMS) == NAMES
+    assert {"ingest", "replication", "two-phase-commit", "rounding-stability"} <= set(THEOREMS)
+
+
+@pytest.mark.parametrize("name", ["outbox", "audit", "budget"])
+def test_the_theorems_are_proved_beside_mutants(name: str) -> None:
+    """Each has requirements, a statement, obligations and witnesses, and refutes every mutant."""
+    (proof,) = prove_all([name])
+    assert proof.verdict is Verdict.PROVED
+    assert proof.requirements
+    assert proof.statement
+    assert proof.obligations
+    assert proof.mutants
+    assert {trial.verdict for trial in proof.mutants} == {Verdict.REFUTED}
+    assert f"{name}" in printed([proof], verbose=True)
+
+
+def test_nothing_is_planted_under_later_seeds() -> None:
+    """Seeds try the obligations, which are what could be left undecided."""
+    first, second = prove_all(["outbox"], seeds=2)
+    assert first.mutants
+    assert first.slips
+    assert not second.mutants
+    assert not second.slips
+    assert second.verdict is Verdict.PROVED
+
+
+def test_a_design_of_the_gallery_is_refuted_with_its_run() -> None:
+    """By its own name, with exit code 1; the run is printed without being asked for."""
+    proofs = prove_all(["gallery/in-memory-outbox"])
+    assert exit_code(proofs) is ExitCode.REFUTED
+    text = printed(proofs)
+    assert "no_promise_is_lost: refuted" in text
+    assert "queue(record" in text
+
+
+def test_a_counterexample_to_induction_is_a_table_of_cells(tmp_path: Path) -> None:
+    """Of a user's own file: which step from which state breaks which property, cells with their indices."""
+    file = tmp_path / "own.py"
+    file.write_text(OWN, "utf-8")
+    proofs = prove_all([str(file)])
+    assert exit_code(proofs) is ExitCode.UNDECIDED
+    text = " ".join(printed(proofs).split())
+    assert "Lamp 1. In a state that every invariant allows, dim(lamp1) breaks never_dim." in text
+    assert "lit[lamp1] faulty faulty" not in text
+    assert "lit[lamp1] broken dim" in text
+
+
+def test_bounded_search_is_printed_with_its_runs() -> None:
+    """Each target with what was found, and the runs of violations."""
+    protocol = DESIGNS["in-memory-outbox"].protocol
+    text = printed_part(render_search(protocol, search(protocol, 4)))
+    assert "no_promise_is_lost" in text
+    assert "crash()" in text
+    assert "dead_letter" in text
+
+
+def test_found_lemmas_are_printed_as_an_author_writes_them() -> None:
+    """Ready to be pasted."""
+    found = Inference("p", 3000, 20, 10, ("forall(RM, lambda r1: ~heard[r1])",), ("safe",), ("rest",), (), 1.5)
+    text = printed_part(render_inference(found))
+    assert "@protocol.lemma()\ndef lemma_1() -> Term:\n    return forall(RM, lambda r1: ~heard[r1])" in text
+    assert "proved for all sizes: safe" in text
+    assert "not proved: rest" in text
 
 
 def test_one_theorem_can_be_proved_alone_under_several_seeds() -> None:
@@ -68,7 +162,7 @@ def test_one_theorem_can_be_proved_alone_under_several_seeds() -> None:
 
 def test_an_unknown_name_is_refused_with_the_known_ones() -> None:
     """The message names the mistake and the choice."""
-    with pytest.raises(ValueError, match="no theorem is called last-write-wins: choose from first-write-wins, "):
+    with pytest.raises(ValueError, match="no theorem is called last-write-wins: choose from ingest, "):
         prove_all(["last-write-wins"])
 
 

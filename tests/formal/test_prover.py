@@ -152,7 +152,7 @@ def test_a_refuted_design_is_refuted_with_a_run(name: str) -> None:
     design = DESIGNS[name]
     proof = Proving(design.exhibit, (), 0)
     assert proof.verdict is Verdict.REFUTED
-    run = next(check for check in proof.obligations if check.name == design.violates)
+    run = next(check for check in proof.runs if check.name == design.violates)
     assert run.path is not None
     assert run.path.reachable
 

@@ -4,6 +4,7 @@ from hypothesis import strategies as st
 from z3 import And, BoolVal, Int, ModelRef
 
 from flk.formal import theorem as subject
+from flk.formal.prover.solver import ask
 from flk.formal.theorem import Check, Mutant, Obligation, Table, Theorem, Trial, Verdict, Witness, conclude, prove
 
 X = Int("x")
@@ -120,7 +121,7 @@ def test_a_mutant_is_refuted_only_by_a_failure_and_its_harm(mutant: Mutant) -> N
 
 def test_a_solver_that_gives_up_proves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """An `unknown` is undecided, of an obligation as of a witness."""
-    monkeypatch.setattr(subject, "EFFORT", 1)
+    monkeypatch.setattr(subject, "ask", lambda formulas, seed: ask(formulas, seed, effort=1))
     y = Int("y")
     hard = And(X * y == 1001, X > 1, y > 1)
     proof = prove(theorem(Obligation("hard", hard, y == X, read), witnesses=(Witness("hard", hard, read),), mutants=()))

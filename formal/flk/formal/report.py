@@ -141,7 +141,7 @@ def _slips(proof: Proof) -> Iterator[RenderableType]:
 def _failures(proof: Proof) -> Iterator[RenderableType]:
     """All that keeps a theorem from being proved."""
     where = f"{proof.theorem}, seed {proof.seed}"
-    for check in proof.obligations + proof.witnesses:
+    for check in proof.obligations + proof.witnesses + proof.runs:
         if check.verdict is not Verdict.PROVED:
             yield from _check(f"{where} · {check.name}: {check.verdict} {check.note}", proof.theorem, check)
     for trial in proof.mutants:

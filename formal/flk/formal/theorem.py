@@ -115,7 +115,7 @@ class Proof(msgspec.Struct, frozen=True):
     """What came of a theorem, or of a protocol's properties taken together, under one seed of the solver.
 
     The rest is a protocol's: `slips` are faults planted by leaving out a guard or an update, not all of which need be refuted;
-    `properties` says what is known of each, `remarks` whether the queries are in a decidable fragment.
+    `runs` show properties false; `properties` says what is known of each, `remarks` whether the queries are decidable.
     """
 
     theorem: str
@@ -128,6 +128,7 @@ class Proof(msgspec.Struct, frozen=True):
     witnesses: tuple[Check, ...]
     mutants: tuple[Trial, ...]
     slips: tuple[Trial, ...] = ()
+    runs: tuple[Check, ...] = ()
     properties: tuple[Standing, ...] = ()
     remarks: tuple[str, ...] = ()
 

@@ -139,10 +139,10 @@ class _Inference:
 
     def _needed(self, steps: "Steps") -> list[Clause]:
         """The guesses that the properties rest on, and those that these rest on."""
-        left = [*map(_key, self.clauses), *self.alive]
+        left = [*self.alive, *map(_key, sorted(self.clauses, key=len))]
         open_, needed = list(self.alive), set[str]()
         while open_:
-            new = steps.reasons(open_.pop(), left, self.alive) - needed - set(self.alive)
+            new = {reason for reason in steps.reasons(open_.pop(), left) if reason not in self.alive} - needed
             needed |= new
             open_ += sorted(new)
         return [clause for clause in self.clauses if _key(clause) in needed]
@@ -192,22 +192,29 @@ class Steps:
         falsified = (g for g in guesses if is_true(model.eval(self._wrong[g], model_completion=True)))
         return Break(self._machine.state(model, self._next.codes), frozenset(falsified))
 
-    def reasons(self, guess: str, guesses: Sequence[str], prefer: Iterable[str]) -> frozenset[str]:
-        """A few of the guesses, from which it follows that every step keeps one of them. None of the few can be spared.
+    def reasons(self, guess: str, guesses: Sequence[str]) -> list[str]:
+        """A few of the guesses, from which it follows that every step keeps one of them.
 
-        Those to `prefer` are among them rather than others.
+        None of the few can be spared, and the first guesses are preferred. Source: Junker, "QuickXplain: preferred explanations and
+        relaxations for over-constrained problems", AAAI 2004.
         """
-        names = {str(self._before[name]): name for name in guesses}
-        kept = list(guesses)
-        if self._solver.check(self._wrong[guess], *(self._before[name] for name in kept)) == sat:
-            return frozenset()
-        core = [names[str(mark)] for mark in self._solver.unsat_core() if str(mark) in names]
-        kept = list(dict.fromkeys([*core, *prefer]))
-        for name in tuple(kept):
-            fewer = [other for other in kept if other != name]
-            if name != guess and self._solver.check(self._wrong[guess], *(self._before[n] for n in fewer)) != sat:
-                kept = fewer
-        return frozenset(kept)
+        others = [other for other in guesses if other != guess]
+        return self._explain(guess, [guess], others) if not self._kept_by(guess, [guess]) else []
+
+    def _explain(self, guess: str, given: list[str], choice: list[str], *, unsure: bool = False) -> list[str]:
+        """The least part of the choice that, with what is given, keeps the guess; `unsure` whether any is needed."""
+        if unsure and self._kept_by(guess, given):
+            return []
+        if len(choice) <= 1:
+            return choice
+        first, second = choice[: len(choice) // 2], choice[len(choice) // 2 :]
+        late = self._explain(guess, [*given, *first], second, unsure=True)
+        early = self._explain(guess, [*given, *late], first, unsure=bool(late))
+        return [*early, *late]
+
+    def _kept_by(self, guess: str, given: Iterable[str]) -> bool:
+        """Whether no step from a state that satisfies what is given breaks the guess."""
+        return self._solver.check(self._wrong[guess], *(self._before[name] for name in given)) != sat
 
 
 def _goals(protocol: Protocol) -> Iterator[Property]:

@@ -1,6 +1,6 @@
 """Proving a protocol: its obligations, its witnesses, and the faults that the same obligations must refute."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from time import perf_counter
@@ -49,6 +49,7 @@ def prove_protocol(protocol: Protocol, designs: Sequence[Design] = (), seed: int
         witnesses=proving.witnesses,
         mutants=proving.mutants,
         slips=proving.slips,
+        runs=proving.runs,
         properties=proving.standings,
         remarks=proving.remarks,
         seconds=perf_counter() - started,
@@ -75,11 +76,21 @@ class Proving:
 
     @cached_property
     def obligations(self) -> tuple[Check, ...]:
-        """What came of every obligation; and, where some are not met, the runs that show a property false."""
+        """What came of every obligation."""
         if not self.possible:
             return ()
-        checks = tuple(decide(self.induction, duty, self.seed) for duty in self.induction.duties())
-        return (*checks, *self._runs(checks))
+        return tuple(decide(self.induction, duty, self.seed) for duty in self.induction.duties())
+
+    @cached_property
+    def runs(self) -> tuple[Check, ...]:
+        """For what induction does not show, a run that violates it, if there is a short one; and one to a fault."""
+        lost = {p.name for p in self.induction.invariants} - self._kept
+        if not lost or not self.possible:
+            return ()
+        found = search(self.protocol, DEPTH, names={*lost, FAULT}, seed=self.seed)
+        return tuple(
+            _of_run(target, found.sizes, Verdict.REFUTED) for target in found.targets if target.outcome is Outcome.FOUND
+        )
 
     @cached_property
     def witnesses(self) -> tuple[Check, ...]:
@@ -111,7 +122,7 @@ class Proving:
     def verdict(self) -> Verdict:
         """Refuted if a property is. Proved if all that can be are, all witnesses exist, and the planted faults are refuted."""
         verdicts = {s.verdict for s in self.standings if not s.finite_only}
-        if Verdict.REFUTED in verdicts or any(c.name == FAULT for c in self.obligations):
+        if Verdict.REFUTED in verdicts or any(check.name == FAULT for check in self.runs):
             return Verdict.REFUTED
         real = all(check.verdict is Verdict.PROVED for check in self.witnesses)
         sharp = all(trial.verdict is Verdict.REFUTED for trial in self.mutants)
@@ -162,23 +173,13 @@ class Proving:
             return Verdict.UNDECIDED, COUNTS, True
         if property_.name in self._kept:
             return Verdict.PROVED, "", False
-        run = next((check for check in self.obligations if check.name == property_.name), None)
-        if run is not None:
+        if any(check.name == property_.name for check in self.runs):
             return Verdict.REFUTED, "", False
         return (
             Verdict.UNDECIDED,
             f"not shown by induction, and not violated within {DEPTH} steps at the usual sizes",
             False,
         )
-
-    def _runs(self, checks: Iterable[Check]) -> Iterator[Check]:
-        """For each property whose obligations are not met, a run that violates it, if there is a short one; and a fault."""
-        failed = {check.name.split(JOIN)[0] for check in checks if check.verdict is not Verdict.PROVED}
-        if failed:
-            found = search(self.protocol, DEPTH, names={*failed, FAULT}, seed=self.seed)
-            for target in found.targets:
-                if target.outcome is Outcome.FOUND:
-                    yield _of_run(target, found.sizes, Verdict.REFUTED)
 
 
 def decide(induction: Induction, duty: Duty, seed: int = 0) -> Check:
