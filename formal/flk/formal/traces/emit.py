@@ -11,6 +11,7 @@ from flk.formal.language.nodes import (
     Constant,
     Defined,
     Joined,
+    Junction,
     Local,
     Node,
     Not,
@@ -158,7 +159,8 @@ class Emitter:
                 return self._extreme(name, group, planned.extreme, names)
             listed = ", ".join(inner[local.name] for local in planned.membership.inner)
             loops = f"for {listed}{',' * (len(planned.membership.inner) == 1)} in {name}.get(({group}), EMPTY)"
-        body = self.expression(planned.body, inner)
+        certain = planned.membership is not None and not self.may_fail(planned.membership.excluded)
+        body = self._joined(planned.rest, inner) if certain else self.expression(planned.body, inner)
         match node.quantifier:
             case Quantifier.FORALL:
                 return f"all({body} {loops})"
@@ -166,6 +168,10 @@ class Emitter:
                 return f"any({body} {loops})"
             case Quantifier.COUNT:
                 return f"sum(1 {loops} if {body})"
+
+    def _joined(self, rest: Joined, names: Names) -> str:
+        """A junction of any number of parts."""
+        return self.expression(rest, names) if rest.parts else str(rest.junction is Junction.AND)
 
     def _extreme(self, name: str, group: str, extreme: Compared, names: Names) -> str:
         """For all members of an order, compared with one bound: the last of them, or the first, decides."""

@@ -1,6 +1,6 @@
 """Why an event is not possible where the trace has led, and what is possible there instead."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain, combinations, islice, product
 from math import prod
 
@@ -99,7 +99,7 @@ class Explainer:
         )
         return Reason("guard", text(guard), values, f"for {where}" if where else "")
 
-    def _differs(self, sights: tuple[Sight, ...]) -> tuple[str, tuple[tuple[str, str], ...]] | None:
+    def _differs(self, sights: Sequence[Sight]) -> tuple[str, tuple[tuple[str, str], ...]] | None:
         """The cells that are not as they were seen."""
         different = []
         for cells, key, value in sights:

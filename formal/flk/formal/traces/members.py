@@ -72,6 +72,7 @@ class Membership:
 
     outer: tuple[Local, ...]
     inner: tuple[Local, ...]
+    parts: tuple[Node, ...]
     excluded: Node
     reads: tuple[tuple[Variable, tuple[Local, ...]], ...]
     place: int | None = None
@@ -92,6 +93,8 @@ class Plan:
     body: Node
     membership: Membership | None = None
     extreme: Compared | None = None
+    rest: Joined = Joined(BOOL, Junction.OR, ())
+    """What is left to ask of a member, if it cannot be one only because its membership was a fault."""
 
 
 def plan(node: Quantified, state: State) -> Plan:
@@ -102,11 +105,14 @@ def plan(node: Quantified, state: State) -> Plan:
     membership = _membership(locals_, parts, state, universal=universal)
     if membership is None:
         return Plan(locals_, body)
-    extreme = _extreme(membership, parts) if universal else None
+    kept = set(membership.parts)
+    others = tuple(part for part in parts if part not in kept)
+    rest = Joined(BOOL, Junction.OR if universal else Junction.AND, others)
+    extreme = _extreme(membership, others) if universal else None
     if extreme is not None:
         local = extreme.left if extreme.left in membership.inner else extreme.right
         membership.groups.place = membership.place = membership.inner.index(local)  # type: ignore[arg-type]  # one of them
-    return Plan(locals_, body, membership, extreme)
+    return Plan(locals_, body, membership, extreme, rest)
 
 
 def _membership(locals_: tuple[Local, ...], parts: tuple[Node, ...], state: State, *, universal: bool) -> Membership | None:
@@ -121,7 +127,7 @@ def _membership(locals_: tuple[Local, ...], parts: tuple[Node, ...], state: Stat
         excluded = _excluded(mine, universal=universal)
         if mine and at_first(excluded) not in {0, UNKNOWN}:
             reads = dict.fromkeys(read for part in mine for read in _reads(part))
-            return Membership(outer, locals_, excluded, tuple(reads))
+            return Membership(outer, locals_, tuple(mine), excluded, tuple(reads))
     return None
 
 
@@ -132,10 +138,8 @@ def _excluded(parts: list[Node], *, universal: bool) -> Node:
     return Not(BOOL, Joined(BOOL, Junction.AND, tuple(parts)))
 
 
-def _extreme(membership: Membership, parts: tuple[Node, ...]) -> Compared | None:
+def _extreme(membership: Membership, others: tuple[Node, ...]) -> Compared | None:
     """The one other part, if it compares an element with a bound that is the same for all members."""
-    kept = membership.excluded.parts if isinstance(membership.excluded, Joined) else ()
-    others = [part for part in parts if part not in kept]
     if len(others) != 1 or not isinstance(others[0], Compared) or others[0].relation is Relation.EQUAL:
         return None
     other = others[0]

@@ -1,9 +1,11 @@
 """Events as the search needs them: the action's steps, its arguments and what was seen, in the values of the inside."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 from flk.formal.language.protocol import Protocol
+from flk.formal.language.sorts import Enum, Index, Sort
+from flk.formal.language.state import Variable
 from flk.formal.traces.cells import Cells, State
 from flk.formal.traces.lines import Event, Mistake, nearest
 from flk.formal.traces.steps import Steps
@@ -20,8 +22,8 @@ class Seen(NamedTuple):
     line: int
     steps: Steps
     arguments: tuple[Element | None, ...]
-    before: tuple[Sight, ...]
-    after: tuple[Sight, ...]
+    before: Sequence[Sight]
+    after: Sequence[Sight]
     complete: bool
 
 
@@ -35,7 +37,26 @@ class Reader:
         self._steps = steps
         written = {update.variable.name for action in protocol.actions.values() for update in action.updates}
         self._constant = {name for name, cells in state.cells.items() if cells.free and name not in written}
-        self._keys: dict[str, dict[str, Key]] = {name: {} for name in state.cells}
+        self._keys = {name: self._names_of_keys(cells.variable) for name, cells in state.cells.items()}
+        self._values = {name: self._names_of_values(cells.variable.sort) for name, cells in state.cells.items()}
+        self._parameters = {
+            name: [(local, self._names_of_values(local.sort)) for local in each.action.parameters]
+            for name, each in steps.items()
+        }
+
+    def _names_of_keys(self, variable: Variable) -> dict[Any, Key]:
+        """The keys that are known by their texts: grows with use."""
+        single = variable.domain[0] if len(variable.domain) == 1 else None
+        return self._universe.known[single.name] if isinstance(single, Index) else {}
+
+    def _names_of_values(self, sort: Sort) -> dict[Any, Element]:
+        """What stands for the values of a sort that have names; truths and integers have none."""
+        match sort:
+            case Index():
+                return self._universe.known[sort.name]
+            case Enum():
+                return {name: place for place, name in enumerate(sort.members)}
+        return {}
 
     def event(self, number: int, event: Event) -> Seen:
         """The event. Raises Mistake for a name or value that has no meaning."""
@@ -43,41 +64,45 @@ class Reader:
         if steps is None:
             raise Mistake(f"{self._protocol.name} has no action {event.action}: {nearest(event.action, self._steps)}")
         arguments = self._arguments(steps, event.arguments)
-        before = tuple(self.sights(event.before)) if event.before else ()
-        after = tuple(self.sights(event.state)) if event.state else ()
+        before = self.sights(event.before) if event.before else []
+        after = self.sights(event.state) if event.state else []
         if self._constant and after:
-            before += tuple(sight for sight in after if sight[0].variable.name in self._constant)
+            before += [sight for sight in after if sight[0].variable.name in self._constant]
         return Seen(number, event.line, steps, arguments, before, after, None not in arguments)
 
-    def sights(self, written: Mapping[str, Any]) -> Iterator[Sight]:
+    def sights(self, written: Mapping[str, Any]) -> list[Sight]:
         """What is told of some variables. Raises Mistake for names, keys and values that have no meaning."""
+        found: list[Sight] = []
         for name, value in written.items():
             cells = self._cells.get(name)
             if cells is None:
                 raise Mistake(f"{self._protocol.name} has no variable {name}: {nearest(name, self._cells)}")
-            variable = cells.variable
-            if not variable.domain:
-                yield cells, (), self._value(cells, value)
+            if not cells.variable.domain:
+                found.append((cells, (), self._value(cells, value)))
             elif isinstance(value, dict):
-                for key, inner in value.items():
-                    yield from self._entries(cells, (), key, inner)
+                keys, values = self._keys[name], self._values[name]
+                for text, inner in value.items():
+                    if text in keys and inner.__class__ is str and inner in values:
+                        found.append((cells, keys[text], values[inner]))
+                    else:
+                        found += self._entries(cells, (), text, inner)
             else:
                 raise Mistake(f"{name} is a map: write an object of its values by their keys, not {value!r}")
+        return found
 
     def _arguments(self, steps: Steps, written: Mapping[str, Any]) -> tuple[Element | None, ...]:
-        known = self._universe.known
         filled: list[Element | None] = []
         found = 0
-        for local in steps.action.parameters:
+        for local, names in self._parameters[steps.action.name]:
             value = written.get(local.name)
             if value is None:
                 filled.append(None)
                 continue
             found += 1
-            elements = known.get(local.sort.name)
+            if value.__class__ is str and value in names:
+                filled.append(names[value])
+                continue
             try:
-                filled.append(elements[value] if elements else self._universe.value(local.sort, value))
-            except (KeyError, TypeError):
                 filled.append(self._universe.value(local.sort, value))
             except Mistake as mistake:
                 raise Mistake(f"{steps.action.name}, {local.name}: {mistake}") from None
@@ -98,10 +123,12 @@ class Reader:
             yield cells, self._key(cells, (*parts, text)), self._value(cells, value)
             return
         known = self._keys[variable.name]
-        if text not in known:
-            split = (text,) if len(variable.domain) == 1 else tuple(text.split(","))
-            known[text] = self._key(cells, split)
-        yield cells, known[text], self._value(cells, value)
+        key = known.get(text)
+        if key is None:
+            key = self._key(cells, (text,) if len(variable.domain) == 1 else tuple(text.split(",")))
+            if len(variable.domain) > 1:
+                known[text] = key
+        yield cells, key, self._value(cells, value)
 
     def _key(self, cells: Cells, parts: tuple[str, ...]) -> Key:
         variable = cells.variable

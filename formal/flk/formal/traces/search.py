@@ -258,7 +258,7 @@ class Search:
         self._state.undo(mark)
         self._digest = digest
 
-    def _matches(self, sights: tuple[Sight, ...]) -> bool:
+    def _matches(self, sights: Sequence[Sight]) -> bool:
         """Whether the state is what was seen. What was not known of it is from now on."""
         for cells, key, value in sights:
             now = cells.get(key, ABSENT)
