@@ -29,6 +29,8 @@ Examples: flk explore two-phase-commit --size rm=5 --coverage
 
 flk explore gallery/local-arrival --diagram
 
+flk explore gallery/local-arrival --drill drill.toml, and then flk run drill.toml
+
 flk explore my_protocol.py --property nothing_is_lost --html report.html
 """
 
@@ -84,6 +86,10 @@ def explore(
     diagram: Annotated[bool, typer.Option("--diagram", help="Draw counterexamples as sequence diagrams.")] = False,
     lanes: Annotated[str, typer.Option(help="The sort whose elements are the lanes of diagrams.")] = "",
     html: Annotated[Path | None, typer.Option(help="Write a report to this file.", dir_okay=False)] = None,
+    drill: Annotated[
+        Path | None,
+        typer.Option(help="Write the counterexample of a design as a scenario for `flk run`.", dir_okay=False),
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
     verbose: Annotated[
         bool, typer.Option("--verbose", "-v", help="Show every counterexample and every witness.")
@@ -117,12 +123,16 @@ def explore(
     schema = Schema.of(subject, sizes)
     if html is not None:
         page.write(html, page.html(schema, found, covered, design, lanes))
+    if drill is not None:
+        _write_drill(drill, subject, found)
     if json:
         typer.echo(msgspec.json.encode(facts.facts(schema, found, covered)))
     else:
         _print(schema, found, covered, design, lanes=lanes if diagram or lanes else None, verbose=verbose)
         if html is not None:
             typer.echo(f"report: {html}")
+        if drill is not None:
+            typer.echo(f"the same in the simulator: flk run {drill}")
     raise typer.Exit(facts.EXIT_CODES[found.verdict])
 
 
@@ -190,6 +200,22 @@ def _explored(
     chosen = choose(engine)
     found = explored(subject, chosen.engine, chosen.name, sizes, options, graph, on_search)
     return found, tuple(covered)
+
+
+def _write_drill(file: Path, subject: "Protocol", found: "Exploration") -> None:
+    """The path to the violation, as a scenario that runs the design."""
+    from flk.formal.finite.explore import Verdict
+    from flk.sim.schedule import schedule
+
+    path = next((f.path for f in found.findings if f.path is not None and f.verdict is Verdict.VIOLATED), None)
+    if path is None:
+        raise UnusableInput(f"{subject.name} has no counterexample here, so there is nothing to replay; name a design")
+    try:
+        file.write_text(schedule(subject, path).to_toml(), "utf-8")
+    except OSError as error:
+        raise UnusableInput(
+            f"{file}: cannot be written: {error.strerror}; name a file in a directory that exists"
+        ) from None
 
 
 @contextmanager
