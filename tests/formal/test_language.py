@@ -392,6 +392,9 @@ def test_a_term_shows_its_text() -> None:
     assert repr(~(b | (n != 2))) == "not (b or n != 2)"
     assert repr(6 // n - 7 % n) == "6 // n - 7 % n"
     assert repr(True & b) == "true and b"
+    assert repr(n - (1 - n)) == "n - (1 - n)"
+    assert repr(n - 1 - n) == "n - 1 - n"
+    assert repr((b | (n == 1)) & ~(b & (n == 1))) == "(b or n = 1) and not (b and n = 1)"
 
 
 def test_a_variant_replaces_adds_and_removes_and_leaves_its_base_alone() -> None:

@@ -23,7 +23,7 @@ from flk.formal.finite.interpreter import Fault, Interpreter
 from flk.formal.finite.schema import Schema, State
 from flk.formal.finite.search import Options
 from flk.formal.gallery import DESIGNS
-from flk.formal.language import BOOL, Protocol, Term, exists, forall, integer, require
+from flk.formal.language import ANY, BOOL, Protocol, Term, exists, forall, implies, integer, require
 from flk.formal.protocols.two_phase_commit import protocol as two_phase_commit
 from flk.formal.registry import protocols
 from flk.formal.reports import covered, facts, page
@@ -99,6 +99,7 @@ def post(*, fair: tuple[str, ...] = ("tick",)) -> Protocol:
 
 
 SCHEMA = Schema.of(post())
+T, N, H = expressions.TRUTH, expressions.NUMBER, expressions.HELD
 FOUND = explore(SCHEMA.protocol, search, "interpreter")
 
 
@@ -161,11 +162,38 @@ def test_the_sequence_diagram_in_text() -> None:
     ]
 
 
+def test_what_is_taken_goes_to_the_one_who_takes_it() -> None:
+    """Where a step changes only the lane of its first parameter, the arrow leads there from that of the second."""
+    protocol = Protocol("mirror", "A server copies from another.")
+    server = protocol.index("Server", size=2)
+    full = protocol.relation("full", server, initially=ANY)
+    protocol.assume(lambda: exists(server, server, lambda a, b: full[a] & ~full[b]))
+
+    @protocol.action(a=server, b=server)
+    def fetch(a: Term, b: Term) -> None:
+        require(full[b], ~full[a])
+        full.next[a] = True
+
+    protocol.never()(lambda: forall(server, lambda s: full[s]))
+    schema = Schema.of(protocol)
+    path = explore(protocol, search, "x").findings[0].path
+    assert path is not None
+    assert diagram(schema, path, lane_sort(protocol)) == [
+        "    server1    server2",
+        "1      │◀─────────●   fetch(server1, server2)",
+    ]
+    drawing = ElementTree.fromstring(svg(schema, path, lane_sort(protocol)))
+    (arrow,) = drawing.iter("{http://www.w3.org/2000/svg}polygon")
+    (dot,) = drawing.iter("{http://www.w3.org/2000/svg}circle")
+    assert float(arrow.get("points", "").split(",")[0]) < float(dot.get("cx", ""))
+
+
 def test_a_lasso_in_text() -> None:
     """The steps of the cycle are marked, and it is said which come again."""
     path = finding("letters_are_read").path
     assert path is not None
     drawn = diagram(SCHEMA, path, lane_sort(SCHEMA.protocol))
+    assert drawn[1].startswith("1   ")
     assert drawn[2:] == [
         "2 ↻    ╪══════════╪══════════╪   tick()",
         "3 ↻    ╪══════════╪══════════╪   tick()",
@@ -266,6 +294,50 @@ def test_a_reason_names_who_it_was() -> None:
     assert str(settled) == "for s = server3: false is not read[s], as read[server3] = true"
 
 
+REASONS = {
+    # What is asked in a state with truth, number = 1, here = key2, held[key1] = 2 and held[key2] = 0; what settles it.
+    "a conjunction fails by its first false part": (T & (N == 0) & (N == 2), "false is number = 0, as number = 1"),
+    "a conjunction holds by all its parts": (T & (N == 1), "true is truth and number = 1, as truth = true, number = 1"),
+    "a disjunction holds by its first true part": ((N == 0) | T | (N == 1), "true is truth, as truth = true"),
+    "a disjunction fails by all its parts": (
+        (N == 0) | ~T,
+        "false is number = 0 or not truth, as number = 1, truth = true",
+    ),
+    "negation is seen through": (~(T & (N == 0)), "false is number = 0, as number = 1"),
+    "negation of all parts is not": (
+        ~((N == 0) | ~T),
+        "true is not (number = 0 or not truth), as number = 1, truth = true",
+    ),
+    "for all fails by the first for whom it does": (
+        forall(expressions.KEY, lambda k: H[k] == 2),
+        "for k = key2: false is held[k] = 2, as held[key2] = 0",
+    ),
+    "for all holds by all": (forall(expressions.KEY, lambda k: H[k] < 3), "true is forall k: held[k] < 3"),
+    "some holds by the first for whom it does": (
+        exists(expressions.KEY, lambda k: H[k] < 3),
+        "for k = key1: true is held[k] < 3, as held[key1] = 2",
+    ),
+    "an implication fails as a whole": (
+        forall(expressions.KEY, lambda k: implies(T, H[k] == 2)),
+        "for k = key2: false is not truth or held[k] = 2, as truth = true, held[key2] = 0",
+    ),
+    "a computed index is followed": (
+        H[expressions.HERE] == 1,
+        "false is held[here] = 1, as here = key2, held[key2] = 0",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", REASONS)
+def test_a_reason_is_the_innermost_part_that_settles_it(name: str) -> None:
+    """Connective by connective."""
+    condition, said = REASONS[name]
+    schema = Schema.of(expressions.PROTOCOL)
+    values = {"number": 1, "truth": 1, "here": 1, "held[key1]": 2, "held[key2]": 0}
+    state = tuple(values.get(str(cell), cell.low) - cell.low for cell in schema.cells)
+    assert str(reason(Interpreter(schema), condition.node, state)) == said
+
+
 def test_the_screen_shows_the_shortest_violation_and_names_the_others() -> None:
     """A property before a lemma, the shortest path first; -v shows all of them."""
     screen = shown(rendered(SCHEMA, FOUND))
@@ -304,7 +376,7 @@ def test_a_fault_is_shown_with_the_way_to_it() -> None:
     assert "up(): n := n + 1: n would become 2, outside of 0..1" in screen
 
 
-@given(st.lists(st.integers(1, 10**9), min_size=1, max_size=300), st.integers(1, 80))
+@given(st.lists(st.integers(1, 10**9), min_size=5, max_size=100), st.integers(1, 12))
 def test_the_sparkline_fits_and_its_highest_bar_is_full(layers: list[int], width: int) -> None:
     """No more bars than asked for; the largest sum of layers is a full bar."""
     line = sparkline(layers, width)
