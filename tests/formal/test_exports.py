@@ -202,7 +202,7 @@ def odd() -> Protocol:
 
     @made.action()
     def part() -> None:
-        require(owner.defined())
+        require(owner.defined(), log[owner] * 100 < 90)
         when.next[owner] = UNDEFINED
         owner.next = UNDEFINED
 

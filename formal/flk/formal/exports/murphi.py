@@ -38,7 +38,8 @@ def _head(schema: Schema) -> list[str]:
         "--",
         *comment(protocol.story, "--"),
         "--",
-        "-- rumur MODEL.m --output model.c --deadlock-detection off && cc -O3 -march=native -pthread model.c && ./a.out",
+        "-- rumur MODEL.m --output model.c --deadlock-detection off --value-type int32_t",
+        "-- cc -O3 -march=native -pthread model.c && ./a.out",
     ]
 
 

@@ -50,6 +50,10 @@ def run_rumur(text: str, *, threads: int = 1, optimise: int = 3, timeout: float 
     """
     with _workshop("rumur", "gcc", files={"model.m": text}) as work:
         options = ["--deadlock-detection", "off", "--symmetry-reduction", "exhaustive", "--threads", str(threads)]
+        options += [
+            "--value-type",
+            "int32_t",
+        ]  # rumur's own choice has room for what is stored, not for what is calculated
         work.run("rumur", "model.m", "--output", "model.c", "--output-format", "machine-readable", *options)
         work.run("gcc", f"-O{optimise}", "-march=native", "-w", "-pthread", "model.c", "-o", "model")
         answer, seconds = work.time("./model", timeout=timeout)
