@@ -5,9 +5,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from random import Random
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-import pytest
 
 from flk.formal.finite.interpreter import Fault, Interpreter, Step
 from flk.formal.finite.schema import Cell, Instance, Schema, State
@@ -138,15 +138,19 @@ def explainable(small: Small, lines: Sequence[Line], hidden: Sequence[str], at_m
 
 
 def matches(line: Line, instance: Instance) -> bool:
-    arguments = {p.name: written(p.sort, v) for p, v in zip(instance.action.parameters, instance.arguments, strict=True)}
-    return line["action"] == instance.action.name and line["arguments"].items() <= arguments.items()
+    arguments = {
+        p.name: written(p.sort, v) for p, v in zip(instance.action.parameters, instance.arguments, strict=True)
+    }
+    return bool(line["action"] == instance.action.name and line["arguments"].items() <= arguments.items())
 
 
 def corrupted(small: Small, lines: list[Line], random: Random) -> list[Line]:
     """The same trace with one event replaced by a likely other one, or left out."""
     at = random.randrange(len(lines))
     instance = random.choice(small.schema.instances)
-    arguments = {p.name: written(p.sort, v) for p, v in zip(instance.action.parameters, instance.arguments, strict=True)}
+    arguments = {
+        p.name: written(p.sort, v) for p, v in zip(instance.action.parameters, instance.arguments, strict=True)
+    }
     line = {"action": instance.action.name, "arguments": arguments, "state": {}}
     match random.randrange(3):
         case 0:

@@ -92,5 +92,3 @@ def _observed(told: dict[str, Any], note: str) -> Observed:
     fields = {name: value for name, value in told.items() if name not in _OWN}
     note = f"{note}, {told['effect']} of {told['kind']} {told['program']}"
     return Observed(told["node"], told["program"], told["kind"], told["effect"], fields, told["result"], note)
-
-

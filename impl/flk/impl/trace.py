@@ -30,7 +30,6 @@ Each line is written at once, whole: a process that is killed leaves every effec
 
 import itertools
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -127,4 +126,3 @@ class Trace(Untraced):
     def _write(self, run: Run, effect: str, began: int, fields: dict[str, object], result: object) -> None:
         line = {"node": self._node, "program": run.number, "kind": run.kind, "effect": effect, "began": began}
         self._file.write(msgspec.json.encode(line | {"ended": time.time_ns()} | fields | {"result": result}) + b"\n")
-

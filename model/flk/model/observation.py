@@ -97,5 +97,3 @@ def event(record: Observed, action: str, state: Told | None = None, **arguments:
 def nodes_of(records: Iterable[Observed]) -> tuple[str, ...]:
     """The nodes that did something, in the order of their appearance."""
     return tuple(dict.fromkeys(record.node for record in records))
-
-

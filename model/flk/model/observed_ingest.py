@@ -52,7 +52,10 @@ class Survey:
 
 def ingest_events(node: str, records: Callable[[], Iterable[Observed]]) -> Iterator[Told]:
     """The events of a node; `records` gives all records from the beginning, each time it is called."""
-    own = lambda: (record for record in records() if record.node == node)  # noqa: E731 (it is read twice)
+
+    def own() -> Iterator[Observed]:
+        return (record for record in records() if record.node == node)
+
     return _Events(survey(own())).of(own())
 
 

@@ -55,9 +55,7 @@ class Trace:
         if self._observer is not None and node in self._disks:
             self._observer(ended(self._disks[node], program, number, result))
 
-    def effect(
-        self, now: float, node: str, program: str, effect: Effect[Any], result: object, number: int = 0
-    ) -> None:
+    def effect(self, now: float, node: str, program: str, effect: Effect[Any], result: object, number: int = 0) -> None:
         """An effect of a program, of that number on the node, was performed."""
         name = type(effect).__name__
         about = _ABOUT.get(type(effect))

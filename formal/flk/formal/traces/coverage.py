@@ -14,19 +14,22 @@ DENSE = 1_000  # events that are all looked at
 SPARSE = 1_024  # after them, one in so many
 
 
+def sampled(number: int) -> bool:
+    """Whether the event of that number is in the sample."""
+    return number <= DENSE or not number % SPARSE
+
+
 class Sampler:
     """After an event, asks of each action that its arguments fill whether it is possible now."""
 
     def __init__(self, steps: Mapping[str, Steps]) -> None:
         self._steps = steps
         self._fits: dict[str, list[tuple[Steps, tuple[int, ...]]]] = {}
-        self._held = {name: 0 for name in steps}
+        self._held = dict.fromkeys(steps, 0)
         self._failed: set[tuple[str, int]] = set()
 
     def after(self, seen: Seen) -> None:
-        """An event was explained, and the state is as it left it."""
-        if seen.number > DENSE and seen.number % SPARSE:
-            return
+        """An event of the sample was explained, and the state is as it left it."""
         name = seen.steps.action.name
         if name not in self._fits:
             self._fits[name] = list(self._fitting(seen.steps))

@@ -108,7 +108,9 @@ class Emitter:
                 return f"({self.expression(left, names)} {_RELATIONS[relation]} {self.expression(right, names)})"
             case Arithmetic(_, operator, left, right):
                 one, two = self.expression(left, names), self.expression(right, names)
-                return f"{_DIVISIONS[operator]}({one}, {two})" if operator in _DIVISIONS else f"({one} {operator} {two})"
+                return (
+                    f"{_DIVISIONS[operator]}({one}, {two})" if operator in _DIVISIONS else f"({one} {operator} {two})"
+                )
             case Quantified():
                 return self._quantified(node, names)
 
@@ -192,7 +194,9 @@ class Emitter:
             names = {local.name: self.fresh("x") for local in (*known.outer, *known.inner)}
             key = ", ".join(names[index.name] for index in indices)
             condition = self.expression(known.excluded, names)
-            group, instance = ("".join(f"{names[local.name]}, " for local in part) for part in (known.outer, known.inner))
+            group, instance = (
+                "".join(f"{names[local.name]}, " for local in part) for part in (known.outer, known.inner)
+            )
             touch = self.fresh("touch_")
             source = (
                 f"def {touch}(key):\n    {key} = key\n    try:\n        out = {condition}\n"

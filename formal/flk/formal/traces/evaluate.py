@@ -101,7 +101,8 @@ class Evaluator:
 
     def _quantified(self, node: Quantified, locals_: Mapping[str, Any]) -> Any:
         truths = (
-            self.value(node.body, {**locals_, node.local.name: value}) for value in self._universe.values(node.local.sort)
+            self.value(node.body, {**locals_, node.local.name: value})
+            for value in self._universe.values(node.local.sort)
         )
         if node.quantifier is not Quantifier.COUNT:
             return _join(truths, until=node.quantifier is Quantifier.EXISTS)

@@ -111,11 +111,13 @@ def plan(node: Quantified, state: State) -> Plan:
     extreme = _extreme(membership, others) if universal else None
     if extreme is not None:
         local = extreme.left if extreme.left in membership.inner else extreme.right
-        membership.groups.place = membership.place = membership.inner.index(local)  # type: ignore[arg-type]  # one of them
+        membership.groups.place = membership.place = membership.inner.index(local)
     return Plan(locals_, body, membership, extreme, rest)
 
 
-def _membership(locals_: tuple[Local, ...], parts: tuple[Node, ...], state: State, *, universal: bool) -> Membership | None:
+def _membership(
+    locals_: tuple[Local, ...], parts: tuple[Node, ...], state: State, *, universal: bool
+) -> Membership | None:
     """Sets by the parts that speak of one instance, if these decide at first that no instance matters."""
     free = {part: tuple(_free(part)) for part in parts}
     inner = {local.name for local in locals_}
@@ -197,7 +199,8 @@ def _speaks_of_one(part: Node, mentioned: frozenset[Local], state: State) -> boo
     if not reads or any(isinstance(each, Quantified) for each in _all(part)):
         return False
     return all(
-        len(indices) == len(mentioned) == len(set(indices)) and set(indices) == mentioned
+        len(indices) == len(mentioned) == len(set(indices))
+        and set(indices) == mentioned
         and not state.cells[variable.name].free
         for variable, indices in reads
     )

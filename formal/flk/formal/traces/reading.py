@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 from flk.formal.language.protocol import Protocol
-from flk.formal.language.sorts import Enum, Index, Sort
+from flk.formal.language.sorts import Boolean, Enum, Index, Sort
 from flk.formal.language.state import Variable
 from flk.formal.traces.cells import Cells, State
 from flk.formal.traces.lines import Event, Mistake, nearest
@@ -13,6 +13,9 @@ from flk.formal.traces.values import Element, Key, Universe, key_of
 
 Sight: TypeAlias = "tuple[Cells, Key, Element | None]"
 """A cell, and the value that was seen there."""
+
+
+_NAMES = frozenset({str, bool})  # what names a value; 1 is not true, though Python finds it where true is
 
 
 class Seen(NamedTuple):
@@ -50,8 +53,10 @@ class Reader:
         return self._universe.known[single.name] if isinstance(single, Index) else {}
 
     def _names_of_values(self, sort: Sort) -> dict[Any, Element]:
-        """What stands for the values of a sort that have names; truths and integers have none."""
+        """What stands for the values of a sort that have names; integers have none."""
         match sort:
+            case Boolean():
+                return {True: 1, False: 0}
             case Index():
                 return self._universe.known[sort.name]
             case Enum():
@@ -82,7 +87,7 @@ class Reader:
             elif isinstance(value, dict):
                 keys, values = self._keys[name], self._values[name]
                 for text, inner in value.items():
-                    if text in keys and inner.__class__ is str and inner in values:
+                    if text in keys and inner.__class__ in _NAMES and inner in values:
                         found.append((cells, keys[text], values[inner]))
                     else:
                         found += self._entries(cells, (), text, inner)
@@ -99,7 +104,7 @@ class Reader:
                 filled.append(None)
                 continue
             found += 1
-            if value.__class__ is str and value in names:
+            if value.__class__ in _NAMES and value in names:
                 filled.append(names[value])
                 continue
             try:

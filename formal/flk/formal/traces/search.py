@@ -117,7 +117,11 @@ class Search:
         """Take a step that leaves no choice; otherwise, change nothing."""
         mark = self._state.mark()
         try:
-            if self._matches(seen.before) and seen.steps.run(*seen.arguments) == TAKEN and self._matches(seen.after):
+            if (
+                (not seen.before or self._matches(seen.before))
+                and seen.steps.run(*seen.arguments) == TAKEN
+                and (not seen.after or self._matches(seen.after))
+            ):
                 return True
         except (Fault, Unbound):
             pass

@@ -1,7 +1,7 @@
 """Actions as compiled functions: take a step, or list the ways to take it where parameters are not told."""
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from flk.formal.language.action import Action, Update
 from flk.formal.language.nodes import (

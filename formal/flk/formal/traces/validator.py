@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from flk.formal.language.protocol import Protocol
 from flk.formal.traces.cells import State
-from flk.formal.traces.coverage import Sampler
+from flk.formal.traces.coverage import Sampler, sampled
 from flk.formal.traces.emit import Emitter
 from flk.formal.traces.explain import Explainer
 from flk.formal.traces.lines import Event, Header, Mistake, nearest, refuse, split
@@ -90,12 +90,15 @@ class Validator:
                 search.complete = False
                 search.failure = search.failure or Failure(seen)
                 break
-            self._sampler.after(seen)
+            if sampled(number):
+                self._sampler.after(seen)
             if on_progress and not number % PULSE:
                 on_progress(number)
         else:
             if not number:
-                raise UnusableInput(f"{source}: the trace has no events: nothing was recorded, or the wrong file was named")
+                raise UnusableInput(
+                    f"{source}: the trace has no events: nothing was recorded, or the wrong file was named"
+                )
             search.finish()
             return Accepted(
                 self._protocol.name, number, search.hidden_steps, search.taken, self._sampler.coverage(search.taken)

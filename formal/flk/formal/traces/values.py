@@ -120,7 +120,9 @@ class Universe:
         try:
             _ = name < other
         except TypeError:
-            raise Mistake(f"{name!r} and {other!r} of {sort.name} do not compare: name all of them in one way") from None
+            raise Mistake(
+                f"{name!r} and {other!r} of {sort.name} do not compare: name all of them in one way"
+            ) from None
 
 
 def parts_of(variable: Variable, key: Key) -> tuple[Element, ...]:

@@ -183,6 +183,33 @@ def crash(
     raise typer.Exit(0 if toll.holds else 1)
 
 
+@bench.command(name="validate", epilog="Example: flk bench validate")
+def validate_traces(
+    *,
+    events: Annotated[
+        list[int] | None, typer.Option(min=1000, help="Length of a log; 10 000, 100 000 and 1 000 000 unless told.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Events a second of trace validation on full logs, on one core, beside decoding the same lines alone."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from flk.impl.bench.traces import LENGTHS, measure
+
+    with Console(stderr=True).status("") as status:
+        figures = measure(tuple(events or LENGTHS), status.update)
+    if json:
+        rows = [{**figure._asdict(), "ratio": figure.ratio, "verdict": figure.verdict} for figure in figures]
+        typer.echo(msgspec.json.encode(rows))
+        return
+    table = Table("events", "validated a second", "decoded a second", "ratio", "bar", box=None, pad_edge=False)
+    for figure in figures:
+        row = (figure.events, figure.per_second, figure.decoded_per_second)
+        table.add_row(*(f"{value:,.0f}" for value in row), f"{figure.ratio:.1f}", figure.verdict)
+    Console().print(table)
+
+
 def _print_figures(figures: tuple["Figure", ...]) -> None:
     from rich.console import Console
     from rich.table import Table

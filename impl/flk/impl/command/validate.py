@@ -39,9 +39,7 @@ def validate(
         typer.Argument(help="A trace of events, - for standard input; or traces that `flk serve --trace` wrote."),
     ],
     *,
-    hidden: Annotated[
-        list[str] | None, typer.Option(help="An action that may happen unseen before any event.")
-    ] = None,
+    hidden: Annotated[list[str] | None, typer.Option(help="An action that may happen unseen before any event.")] = None,
     limit: Annotated[
         int, typer.Option(min=1, help="Steps to try, at most, to explain an event, and events to go back over.")
     ] = 100_000,
