@@ -70,6 +70,7 @@ def of_ingest(records: Sequence[Observed]) -> dict[str, Verdict]:
 
 
 def of_replication(records: Sequence[Observed]) -> Verdict:
+    """The verdict on all regions together."""
     return validate(REPLICATION, encoded(replication_events(lambda: records)), "regions")
 
 
@@ -100,6 +101,7 @@ def submissions(number: int) -> list[Submission]:
 
 
 def crash(region: str, start: float, disk: Disk = Disk.KEPT) -> RegionCrash:
+    """A region stops for four seconds."""
     return RegionCrash(region, disk, id=f"crash-{start}", start=Seconds(start), duration=Seconds(4))
 
 
@@ -283,6 +285,7 @@ def region(name: str, directory: Path, peer: str = "") -> Iterator[Serving]:
 
 
 def trace_of(name: str, directory: Path) -> Path:
+    """Where a region's server writes its trace."""
     return directory / f"{name}.jsonl"
 
 
@@ -308,6 +311,7 @@ def load(server: Serving, seed: int, until: Callable[[], bool]) -> list[Thread]:
 
 
 def work_on(server: Serving, seed: int, seconds: float) -> None:
+    """Load a server for some seconds."""
     end = time.monotonic() + seconds
     for thread in load(server, seed, lambda: time.monotonic() > end):
         thread.join()

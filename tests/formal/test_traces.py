@@ -88,6 +88,7 @@ def observed(small: Small, state: State, cells: Iterable[int]) -> Line:
 
 
 def key(cell: Cell) -> str:
+    """A cell's key as a trace has it."""
     return ",".join(show(sort, at) for sort, at in zip(cell.variable.domain, cell.key, strict=True))
 
 
@@ -138,6 +139,7 @@ def explainable(small: Small, lines: Sequence[Line], hidden: Sequence[str], at_m
 
 
 def matches(line: Line, instance: Instance) -> bool:
+    """Whether a step is one that the line can mean."""
     arguments = {
         p.name: written(p.sort, v) for p, v in zip(instance.action.parameters, instance.arguments, strict=True)
     }
@@ -162,6 +164,7 @@ def corrupted(small: Small, lines: list[Line], random: Random) -> list[Line]:
 
 
 def check(protocol: Protocol, lines: Sequence[Line], **options: Any) -> Verdict:
+    """The verdict on some lines."""
     return validate(protocol, [json.dumps(line).encode() for line in lines], **options)
 
 
@@ -172,7 +175,7 @@ SMALL = {protocol.name: Small(protocol) for protocol in PROTOCOLS}
 @settings(deadline=None)
 @given(seed=st.integers(0, 2**32), share=st.sampled_from([0.0, 0.2, 0.9]), at_most=st.sampled_from([0, 1, 2]))
 def test_it_agrees_with_brute_force(name: str, seed: int, share: float, at_most: int) -> None:
-    """A walk of the interpreter, told in part and with steps hidden, is accepted; with one event changed, exactly if a path exists."""
+    """A walk of the interpreter, told in part, with steps hidden, is accepted; with one event changed, exactly if a path exists."""
     small, random = SMALL[name], Random(seed)
     path = small.walk(random, random.randrange(1, 14))
     hidden = random.sample(list(small.protocol.actions), 2) if at_most else []

@@ -71,7 +71,7 @@ def _records(paths: Sequence[Path]) -> Iterator[Observed]:
 
 
 def _timed(path: Path) -> Iterator[tuple[int, int, Observed]]:
-    """The lines of a trace, each with its moment and its number. A line that was being written when its process died is left out."""
+    """The lines of a trace, each with its moment and its number. A last line that is not whole is left out."""
     with path.open("rb") as file:
         for number, line in enumerate(file, 1):
             try:

@@ -19,9 +19,9 @@ START, END = "Start", "End"
 class Observed(NamedTuple):
     """An effect that was performed for a program, in the order in which effects took place.
 
-    `node` is region and disk (`eu.000001`), `run` tells a node's programs apart, `kind` is the program's name; `fields` and `result`
-    are as `flk.model.account` tells them. Beside effects there are `Start`, where a node begins and what ran before is cut off, and
-    `End` with what a program returned. `note` says where this was read.
+    `node` is region and disk (`eu.000001`), `run` tells a node's programs apart, `kind` is the program's name; `fields` and
+    `result` are as `flk.model.account` tells them. Beside effects there are `Start`, where a node begins and what ran before is cut
+    off, and `End` with what a program returned. `note` says where this was read.
     """
 
     node: str

@@ -71,27 +71,34 @@ def survey(records: Iterable[Observed]) -> Survey:
         elif record.effect == "Append" and record.kind == "ingest" and not record.refused:
             runs[record.run] = record.result
             found.requests[record.result] = Request()
-        elif record.effect == "Store" and record.run in runs:
-            _learn(found, runs[record.run], record.fields["claim"])
         elif record.effect == "Merge":
-            for claim in record.fields["claims"]:
-                if source.of(record):
-                    found.elsewhere.add(key(claim))
-                else:
-                    if claim["timestamp"] not in found.requests:
-                        found.untold.setdefault(life, []).append(claim["timestamp"])
-                    _learn(found, claim["timestamp"], claim)
-        elif record.effect == END and record.run in runs:
-            request = found.requests[runs[record.run]]
-            request.readable = request.readable and record.status != _MALFORMED
-            request.genuine = request.genuine and record.status != _FORGED
+            _learn_merged(found, life, record, elsewhere=source.of(record))
+        elif record.run in runs:
+            _learn_of_run(found.requests[runs[record.run]], record)
     for _, request in sorted(found.requests.items()):
         found.first.setdefault(request.key, request.digest)
     return found
 
 
-def _learn(found: Survey, timestamp: str, claim: Any) -> None:
-    request = found.requests.setdefault(timestamp, Request())
+def _learn_merged(found: Survey, life: int, record: Observed, *, elsewhere: bool) -> None:
+    for claim in record.fields["claims"]:
+        if elsewhere:
+            found.elsewhere.add(key(claim))
+            continue
+        if claim["timestamp"] not in found.requests:
+            found.untold.setdefault(life, []).append(claim["timestamp"])
+        _learn(found.requests.setdefault(claim["timestamp"], Request()), claim)
+
+
+def _learn_of_run(request: Request, record: Observed) -> None:
+    if record.effect == "Store":
+        _learn(request, record.fields["claim"])
+    elif record.effect == END:
+        request.readable = request.readable and record.status != _MALFORMED
+        request.genuine = request.genuine and record.status != _FORGED
+
+
+def _learn(request: Request, claim: Any) -> None:
     request.key, request.digest = key(claim), claim["digest"]
 
 

@@ -1,4 +1,4 @@
-"""Which guard conjuncts were seen to hold and not to: in a sample, since to ask after every event would take longer than the rest."""
+"""Which guard conjuncts were seen to hold, and not to: in a sample, since asking after every event would take longer than all else."""
 
 from collections.abc import Mapping
 

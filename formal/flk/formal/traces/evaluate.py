@@ -48,7 +48,7 @@ class Evaluator:
             case Read(variable, indices):
                 value = self._cell(variable, indices, locals_)
                 if value is None:
-                    raise Fault(f"{self._universe.place(variable, self._key(variable, indices, locals_))} is undefined")
+                    raise Fault(f"{self._universe.place(variable, self._key(indices, locals_))} is undefined")
                 return value
             case Defined(_, variable, indices):
                 return self._cell(variable, indices, locals_) is not None
@@ -81,7 +81,7 @@ class Evaluator:
                 return inner
         return None
 
-    def _key(self, variable: Variable, indices: tuple[Node, ...], locals_: Mapping[str, Any]) -> Key:
+    def _key(self, indices: tuple[Node, ...], locals_: Mapping[str, Any]) -> Key:
         return key_of([self.value(index, locals_) for index in indices])
 
     def _cell(self, variable: Variable, indices: tuple[Node, ...], locals_: Mapping[str, Any]) -> Any:

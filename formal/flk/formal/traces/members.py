@@ -85,6 +85,9 @@ class Membership:
         return self.outer, self.inner, self.excluded, self.place
 
 
+NOTHING = Joined(BOOL, Junction.OR, ())
+
+
 @dataclass(frozen=True)
 class Plan:
     """How a quantifier is evaluated: over all values of its locals, or over the members of sets, or by their extreme alone."""
@@ -93,7 +96,7 @@ class Plan:
     body: Node
     membership: Membership | None = None
     extreme: Compared | None = None
-    rest: Joined = Joined(BOOL, Junction.OR, ())
+    rest: Joined = NOTHING
     """What is left to ask of a member, if it cannot be one only because its membership was a fault."""
 
 

@@ -12,7 +12,7 @@ from flk.formal.language.text import show
 from flk.formal.traces.lines import Mistake, nearest
 
 Element: TypeAlias = int | float | str | tuple[Any, ...]
-"""A value of any sort. An element of an open sort is its name; one of a declared sort its place; all else as the language has it."""
+"""A value of any sort: an element of an open sort is its name, of a declared sort its place; all else is as in the language."""
 
 Key: TypeAlias = Element
 """Where in a map: the element itself for one index, a tuple for several."""

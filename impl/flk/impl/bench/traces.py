@@ -1,4 +1,4 @@
-"""`flk bench validate`: events a second of the trace validator, on full logs of any length, beside decoding the same lines alone."""
+"""`flk bench validate`: events a second of the trace validator on full logs, beside decoding the same lines alone."""
 
 import time
 from collections import deque
