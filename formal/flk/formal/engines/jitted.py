@@ -66,7 +66,7 @@ def _imported(text: str) -> ModuleType:
 def values(program: Program, expressions: Sequence[Expression], states: States) -> States:
     """The values of some expressions, a row for each state: what Numba makes of the printed forms."""
     result = np.empty((len(states), len(expressions)), np.int64)
-    compiled(print_values(program, expressions)).values(states, result)
+    compiled(print_values(program, expressions)).values(_flat(states), _flat(result))
     return result
 
 
@@ -92,25 +92,25 @@ class Kernel(Vectorised):
         most = len(states) * len(self.program.instances) + 1
         source, instance = np.empty(most, np.int64), np.empty(most, np.uint16)
         after, faults = np.empty((most, self.program.words), np.int64), np.zeros(len(states), np.bool_)
-        count = self.module.all_steps(np.ascontiguousarray(states), source, instance, after, faults)
+        count = self.module.all_steps(_flat(states), source, instance, _flat(after), faults)
         return Steps(source[:count] + first, instance[:count].astype(np.int64), after[:count].copy(), faults)
 
     def canonical(self, states: States) -> States:
         """The least images of some states."""
-        images = states.copy()
+        images = states.copy(order="C")
         if self.program.symmetry.sorts:
-            self.module.all_canonical(images)
+            self.module.all_canonical(_flat(images))
         return images
 
 
 class Table:
-    """The states seen, in a table that doubles when it is half full."""
+    """The states seen, in a table that grows when five eighths of it are taken."""
 
     def __init__(self, kernel: Kernel) -> None:
         self._module, self._words = kernel.module, kernel.program.words
         self._reserve = BATCH + 2 * len(kernel.program.instances) + 2
         self._bits = max(16, (4 * self._reserve).bit_length())
-        self._slots = np.zeros((1 << self._bits, self._words), np.int64)
+        self._slots = np.zeros(self._words << self._bits, np.int64)
         self._used = 0
 
     def insert(self, states: States) -> States:
@@ -122,23 +122,33 @@ class Table:
         return self._advance(states, stepping=True)
 
     def _advance(self, states: States, *, stepping: bool) -> Expansion:
-        states = np.ascontiguousarray(states)
         totals, least = np.zeros(3, np.int64), np.zeros(self._words, np.int64)
         parts, at = [], 0
         while at < len(states):
-            if len(self._slots) // 2 - self._used < self._reserve:
+            if self._room < self._reserve:
                 self._grow()
-            room = min(ROOM, len(self._slots) // 2 - self._used)
-            fresh = np.empty((room, self._words), np.int64)
+            room = min(ROOM, self._room)
+            fresh = np.empty(room * self._words, np.int64)
             shift = 64 - self._bits
-            at = self._module.advance(states, at, self._slots, shift, room, stepping, fresh, totals, least)
-            parts.append(fresh[: totals[0]].copy())
+            at = self._module.advance(_flat(states), at, self._slots, shift, room, stepping, fresh, totals, least)
+            parts.append(fresh[: totals[0] * self._words].reshape(-1, self._words).copy())
             self._used += int(totals[0])
         fault = tuple(least.tolist()) if totals[2] else None
         return Expansion(np.concatenate([states[:0], *parts]), int(totals[1]), fault)
 
+    @property
+    def _room(self) -> int:
+        """How many states may be inserted before the table grows."""
+        return (1 << self._bits) // 8 * 5 - self._used
+
     def _grow(self) -> None:
-        self._bits += 1
-        larger = np.zeros((1 << self._bits, self._words), np.int64)
+        """Small tables grow fourfold, large ones, for the sake of memory, twofold."""
+        self._bits += 2 if self._bits < 22 else 1
+        larger = np.zeros(self._words << self._bits, np.int64)
         self._module.grow(self._slots, larger, 64 - self._bits)
         self._slots = larger
+
+
+def _flat(states: States) -> States:
+    """The words of all states in a row, which the states share if they are so stored."""
+    return np.ascontiguousarray(states).reshape(-1)

@@ -16,7 +16,8 @@ TOGETHER = 24
 HEAD = """import numpy as np
 from numba import njit
 
-jit = njit(cache=True, nogil=True, error_model="numpy")
+jit = njit(cache=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+entry = njit(cache=True, error_model="numpy")
 
 
 @jit
@@ -50,11 +51,12 @@ def print_values(program: Program, expressions: Sequence[Expression]) -> str:
     scope = _scope(program, expressions)
     results = [scope.text(e) for e in expressions]
     body = [
-        *_unpacked(program, "states[at, {}]"),
+        *_unpacked(program, "states[at * WORDS + {}]"),
         *scope.lines,
-        *(f"to[at, {n}] = {text}" for n, text in enumerate(results)),
+        *(f"to[at * {len(results)} + {n}] = {text}" for n, text in enumerate(results)),
     ]
-    head = [HEAD, "", "@jit", "def values(states, to):", "    for at in range(len(states)):"]
+    head = [HEAD, f"WORDS = {program.words}", "", "", "@entry", "def values(states, to):"]
+    head.append("    for at in range(len(states) // WORDS):")
     return "\n".join([*head, *_indented(body, 8), ""])
 
 
@@ -70,7 +72,7 @@ def _steps(program: Program) -> Iterator[str]:
             yield from _indented(_instances(program, numbered[first : first + TOGETHER]))
             yield "    return n, faulty\n"
     yield "\n@jit\ndef successors(states, at, out, n, which):\n    faulty = False"
-    yield from _indented(_unpacked(program, "states[at, {}]"))
+    yield from _indented(_unpacked(program, "states[at * WORDS + {}]"))
     yield from calls
     yield "    return n, faulty\n"
 
@@ -93,7 +95,7 @@ def _effect(program: Program, number: int, ground: GroundInstance, scope: Scope)
     block = scope.inner([ground.fault, *(write.code for write in ground.writes)])
     fault = "" if ground.fault.is_false else block.text(ground.fault)
     after = block.words_after(ground.writes, program.words)
-    written = [*(f"out[n, {word}] = {text}" for word, text in enumerate(after)), f"which[n] = {number}", "n += 1"]
+    written = [*(f"out[n * WORDS + {word}] = {text}" for word, text in enumerate(after)), f"which[n] = {number}", "n += 1"]
     yield from block.lines
     if fault:
         yield f"if {fault}:\n            faulty = True"
@@ -115,8 +117,8 @@ def _symmetry(program: Program) -> Iterator[str]:
         scope = _scope(program, [write.code for write in writes])
         after = scope.words_after(writes, program.words)
         yield f"\n@jit\ndef exchange_{number}(s):"
-        yield from _indented([*_unpacked(program, "s[0, {}]"), *scope.lines])
-        yield from (f"    s[0, {word}] = {text}" for word, text in enumerate(after))
+        yield from _indented([*_unpacked(program, "s[{}]"), *scope.lines])
+        yield from (f"    s[{word}] = {text}" for word, text in enumerate(after))
     if program.symmetry.tour:
         yield f"TOUR = np.array({list(program.symmetry.tour)})\n"
     yield "\n@jit\ndef canonical(s, at):"
@@ -127,18 +129,18 @@ def _arranging(program: Program, records: Records) -> Iterator[str]:
     """Sort the records by insertion."""
     count, words = len(records.elements), records.words
     yield f"records = np.zeros(({count + 1}, {words}), np.int64)"
-    yield from _unpacked(program, "s[at, {}]")
+    yield from _unpacked(program, "s[at * WORDS + {}]")
     for element, places in enumerate(records.elements):
         for place, field in zip(places, records.fields, strict=True):
             code = f"((w{place.word} >> {place.shift}) & {(1 << field.bits) - 1})"
             yield f"records[{element}, {field.word}] |= {code} << {field.shift}"
     yield f"for i in range(1, {count}):"
-    yield f"    records[{count}] = records[i]"
+    yield f"    for k in range({words}):\n            records[{count}, k] = records[i, k]"
     yield "    j = i\n        while j > 0:\n            k = 0"
     yield f"        while k < {words - 1} and records[{count}, k] == records[j - 1, k]:\n                k += 1"
     yield f"        if records[{count}, k] >= records[j - 1, k]:\n                break"
-    yield "        records[j] = records[j - 1]\n            j -= 1"
-    yield f"    records[j] = records[{count}]"
+    yield f"        for k in range({words}):\n                records[j, k] = records[j - 1, k]\n            j -= 1"
+    yield f"    for k in range({words}):\n            records[j, k] = records[{count}, k]"
     for word in range(program.words):
         yield from _scattered(records, word)
 
@@ -155,19 +157,19 @@ def _scattered(records: Records, word: int) -> Iterator[str]:
     if cleared:
         yield f"w{word} &= ~{DIALECT.constant(cleared)}"
         yield from terms
-        yield f"s[at, {word}] = w{word}"
+        yield f"s[at * WORDS + {word}] = w{word}"
 
 
 def _touring(program: Program) -> Iterator[str]:
     """Go through all images by exchanges of neighbours, and keep the least."""
-    yield "image = np.empty((1, WORDS), np.int64)\n    other = np.empty((1, WORDS), np.int64)"
-    yield "image[0] = s[at]\n    arrange(s, at)"
+    yield "image = np.empty(WORDS, np.int64)\n    other = np.empty(WORDS, np.int64)"
+    yield "for k in range(WORDS):\n        image[k] = s[at * WORDS + k]\n    arrange(s, at)"
     yield "for exchange in TOUR:"
     for number in range(len(program.exchanges)):
         yield f"    {'if' if number == 0 else 'elif'} exchange == {number}:\n            exchange_{number}(image)"
-    yield "    other[0] = image[0]\n        arrange(other, 0)\n        k = 0"
-    yield "    while k < WORDS - 1 and other[0, k] == s[at, k]:\n            k += 1"
-    yield "    if other[0, k] < s[at, k]:\n            s[at] = other[0]"
+    yield "    for k in range(WORDS):\n            other[k] = image[k]\n        arrange(other, 0)\n        k = 0"
+    yield "    while k < WORDS - 1 and other[k] == s[at * WORDS + k]:\n            k += 1"
+    yield "    if other[k] < s[at * WORDS + k]:\n            for j in range(WORDS):\n                s[at * WORDS + j] = other[j]"
 
 
 def _scope(program: Program, roots: Iterable[Expression]) -> Scope:
