@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from math import prod
 from random import Random
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.formal.random_protocols import protocols
 
 from flk.formal.finite.interpreter import Fault, Interpreter, Step
 from flk.formal.finite.schema import Cell, Instance, Schema, State
@@ -31,7 +33,7 @@ class Small:
 
     def __init__(self, protocol: Protocol) -> None:
         self.protocol = protocol
-        self.schema = Schema.of(protocol, SIZES[protocol.name])
+        self.schema = Schema.of(protocol, SIZES.get(protocol.name))
         self.interpreter = Interpreter(self.schema)
         self._steps: dict[State, list[Step]] = {}
 
@@ -172,13 +174,26 @@ SMALL = {protocol.name: Small(protocol) for protocol in PROTOCOLS}
 
 
 @pytest.mark.parametrize("name", SMALL)
-@settings(deadline=None)
+@settings(deadline=None, max_examples=60)
 @given(seed=st.integers(0, 2**32), share=st.sampled_from([0.0, 0.2, 0.9]), at_most=st.sampled_from([0, 1, 2]))
 def test_it_agrees_with_brute_force(name: str, seed: int, share: float, at_most: int) -> None:
     """A walk of the interpreter, told in part, with steps hidden, is accepted; with one event changed, exactly if a path exists."""
-    small, random = SMALL[name], Random(seed)
+    compare(SMALL[name], Random(seed), share, at_most)
+
+
+@settings(deadline=None, max_examples=100, suppress_health_check=list(HealthCheck))
+@given(protocol=protocols(), seed=st.integers(0, 2**32), share=st.sampled_from([0.0, 0.3, 0.9]))
+def test_it_agrees_with_brute_force_on_any_protocol(protocol: Protocol, seed: int, share: float) -> None:
+    """The same for protocols of every construct of the language, of which cells may begin anywhere."""
+    small = Small(protocol)
+    if len(small.schema.instances) < 100 and prod(cell.codes for cell in small.schema.cells) < 500:
+        compare(small, Random(seed), share, seed % 3)
+
+
+def compare(small: Small, random: Random, share: float, at_most: int) -> None:
+    """A walk and a change of it, validated and searched for by brute force."""
     path = small.walk(random, random.randrange(1, 14))
-    hidden = random.sample(list(small.protocol.actions), 2) if at_most else []
+    hidden = random.sample(list(small.protocol.actions), min(2, len(small.protocol.actions))) if at_most else []
     lines, unseen = [], 0
     for before, step in path:
         if step.instance.action.name in hidden and unseen < at_most:
@@ -189,14 +204,15 @@ def test_it_agrees_with_brute_force(name: str, seed: int, share: float, at_most:
     if not lines:
         return
     header = small.header(hidden, max(at_most, 1))
-    assert isinstance(check(small.protocol, [header, *lines]), Accepted)
+    verdict = check(small.protocol, [header, *lines])
+    assert isinstance(verdict, Accepted), verdict
     changed = corrupted(small, lines, random)
     if not changed:
         return
     verdict = check(small.protocol, [header, *changed])
     possible = explainable(small, changed, hidden, at_most)
     if possible == len(changed):
-        assert isinstance(verdict, Accepted)
+        assert isinstance(verdict, Accepted), verdict
     else:
-        assert isinstance(verdict, Rejected)
+        assert isinstance(verdict, Rejected), verdict
         assert verdict.accepted == possible

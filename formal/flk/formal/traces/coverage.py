@@ -1,4 +1,4 @@
-"""Which guard conjuncts were seen to hold, and not to: in a sample, since asking after every event would take longer than all else."""
+"""Which guard conjuncts were seen to hold, and not to: in a sample, since asking after every event takes longer than all else."""
 
 from collections.abc import Mapping
 
