@@ -421,6 +421,18 @@ def test_variables_may_begin_anywhere_that_is_assumed() -> None:
     assert explore(protocol, search, "x").layers == (3,)
 
 
+def test_an_assumption_without_a_meaning_is_refused() -> None:
+    """It reads a partial variable, which begins undefined."""
+    protocol = Protocol("assumed", "It assumes.")
+    key = protocol.index("Key", size=2)
+    owner = protocol.map("owner", key, to=key, partial=True)
+    protocol.assume(lambda: forall(key, lambda k: owner[k] == k))
+    with pytest.raises(
+        UnusableInput, match=r"the assumption forall k: owner\[k\] = k reads what is undefined at first"
+    ):
+        explore(protocol, search, "x")
+
+
 def faulty(body: Callable[[Protocol], None], engine: str = "interpreter") -> Exploration:
     """A counter to 2 with something meaningless after that."""
     protocol = Protocol("faulty", "It counts to 2, and then something is wrong.")

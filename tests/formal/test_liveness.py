@@ -11,6 +11,7 @@ from tests.formal.lassos import Case, refusal_of_path
 from flk.formal.engines.choose import choose
 from flk.formal.engines.edges import graph as graph_of
 from flk.formal.engines.interpreted import search
+from flk.formal.finite import explore as exploring
 from flk.formal.finite import liveness
 from flk.formal.finite.explore import Finding, Path, Verdict, explore, restricted
 from flk.formal.finite.schema import Schema
@@ -245,6 +246,14 @@ def test_a_search_that_is_cut_short_leaves_progress_undecided() -> None:
     finding = progress(requests(fair=("answer",)), Options(max_states=2))
     assert finding.verdict is Verdict.UNDECIDED
     assert "cut short" in finding.note
+
+
+def test_more_steps_than_fit_leave_progress_undecided(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rather than filling the memory, it says that smaller sizes are needed."""
+    monkeypatch.setattr(exploring, "STEPS", 5)
+    finding = progress(requests(fair=("answer",)))
+    assert finding.verdict is Verdict.UNDECIDED
+    assert "choose smaller sizes" in finding.note
 
 
 def test_progress_that_never_waits_says_so() -> None:

@@ -1,5 +1,8 @@
 """`flk explore` as people type it."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import msgspec
@@ -128,3 +131,21 @@ def test_what_cannot_be_used_is_one_message_with_the_mend(arguments: tuple[str, 
     assert mend in done.stderr
     assert done.stderr.startswith("flk: ")
     assert done.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [
+        ("flk explore two", "two-phase-commit"),
+        ("flk explore two-phase-commit --property cons", "consistent"),
+        ("flk explore two-phase-commit --size r", "rm=3"),
+        ("flk explore two-phase-commit --engine n", "numpy\nnumba"),
+        ("flk explore nonsense --property c", ""),
+    ],
+)
+def test_names_complete(words: str, offered: str) -> None:
+    """Protocols, and what the one that is named has."""
+    asked = {"COMP_WORDS": words, "COMP_CWORD": str(len(words.split()) - 1), "_FLK_COMPLETE": "complete_bash"}
+    command = Path(sys.executable).with_name("flk")
+    done = subprocess.run([command], env=os.environ | asked, capture_output=True, text=True, check=False)
+    assert (done.stdout.strip(), done.stderr) == (offered, "")

@@ -9,6 +9,7 @@ from typing import TypeAlias
 
 import msgspec
 
+from flk.formal.finite.expression import evaluate
 from flk.formal.finite.graph import Graph, GraphOf, depths, interpreted, truths
 from flk.formal.finite.ground import Ground
 from flk.formal.finite.interpreter import Fault, Interpreter
@@ -18,6 +19,7 @@ from flk.formal.finite.search import Engine, Hit, Options, Search, violates
 from flk.formal.finite.symmetry import Symmetry
 from flk.formal.language.properties import Property, PropertyKind
 from flk.formal.language.protocol import Protocol
+from flk.formal.language.text import text
 from flk.spec.errors import UnusableInput
 
 OnSearch: TypeAlias = Callable[[Ground, Search], None]
@@ -26,6 +28,12 @@ CUT = "the search was cut short: allow more states, or do not stop at the first 
 NOWHERE = "no reachable state satisfies it"
 NEVER_WAITS = "no reachable state satisfies the premise without the conclusion"
 FOLDED = "symmetry folds the paths that progress is judged on: explore without it"
+
+
+TOO_MANY = "there are more steps than progress is judged on: choose smaller sizes"
+
+STEPS = 100_000_000
+"""Steps that progress is judged on at most; each takes some 70 bytes for a while."""
 
 
 class Verdict(StrEnum):
@@ -118,11 +126,12 @@ def explore(
     """Explore with an engine that is called `name`; `graph_of` makes the graph that `leads_to` properties are judged on, if needed.
 
     `on_search` is handed what the engine searched and found, for those who want more of it than its verdicts. Raises UnusableInput
-    for sizes that the protocol does not have.
+    for sizes that the protocol does not have, and for assumptions without a meaning.
     """
     options = options or Options()
     schema = Schema.of(protocol, sizes)
     ground = Ground(schema)
+    _check_assumptions(ground)
     started = perf_counter()
     search = engine(ground, options)
     seconds = perf_counter() - started
@@ -146,6 +155,18 @@ def explore(
         findings,
         _fault(search, route, schema),
     )
+
+
+def _check_assumptions(ground: Ground) -> None:
+    """Raises UnusableInput if an assumption has no meaning in some state that the variables' initial values allow."""
+    protocol = ground.schema.protocol
+    for assumption in protocol.assumptions:
+        defined = ground.meaning(assumption, {}).defined
+        if not defined.is_true and not all(evaluate(defined, state) for state in ground.schema.candidates()):
+            said = text(assumption)
+            raise UnusableInput(
+                f"{protocol.name}: the assumption {said} reads what is undefined at first; guard it by defined"
+            )
 
 
 class Router:
@@ -211,6 +232,8 @@ class _Judge:
             return Finding(name, kind, Verdict.HOLDS, note=NEVER_WAITS)
         if self.route.symmetry.sorts:
             return Finding(name, kind, Verdict.UNDECIDED, note=FOLDED)
+        if self.search.transitions > STEPS:
+            return Finding(name, kind, Verdict.UNDECIDED, note=TOO_MANY)
         path = self._lasso(property_)
         return Finding(name, kind, Verdict.VIOLATED if path else Verdict.HOLDS, path)
 

@@ -42,16 +42,24 @@ def _names(incomplete: str) -> list[str]:
 
 
 def _properties(ctx: typer.Context, incomplete: str) -> list[str]:
-    from flk.formal.registry import find
-
-    return [name for name in find(ctx.params["name"]).properties if name.startswith(incomplete)]
+    protocol = _named(ctx)
+    return [name for name in protocol.properties if name.startswith(incomplete)] if protocol else []
 
 
 def _sizes(ctx: typer.Context, incomplete: str) -> list[str]:
+    protocol = _named(ctx)
+    sizes = protocol.sizes() if protocol else {}
+    return [f"{name.lower()}={size}" for name, size in sizes.items() if name.lower().startswith(incomplete.lower())]
+
+
+def _named(ctx: typer.Context) -> "Protocol | None":
+    """The protocol that a half-written command is about, if it can be told yet."""
     from flk.formal.registry import find
 
-    sizes = find(ctx.params["name"]).sizes()
-    return [f"{name.lower()}={size}" for name, size in sizes.items() if name.lower().startswith(incomplete)]
+    try:
+        return find(ctx.params["name"] or ctx.args[0])
+    except (UnusableInput, IndexError):
+        return None
 
 
 def _engines(incomplete: str) -> list[str]:
