@@ -113,7 +113,7 @@ def test_a_mistake_in_a_users_file_is_answered_with_its_line(author: Path) -> No
 @pytest.mark.parametrize(
     ("arguments", "mend"),
     [
-        (("nonsense-protocol",), "A file of your own ends in .py"),
+        (("nonsense-protocol",), "file of your own ends in .py"),
         (("two-phase-commit", "--size", "rm"), "such as region=3"),
         (("two-phase-commit", "--size", "rm=many"), "such as region=3"),
         (("two-phase-commit", "--size", "rm=0"), "give 1 or more"),
