@@ -102,7 +102,7 @@ class Writer:
         name = old.get(variable.name, self.variables[variable.name])
         return name + "".join(f"[{self.expression(index, env, old)}]" for index in indices)
 
-    def _text(self, node: Node, env: Renaming, old: Renaming, level: int) -> str:  # noqa: C901 (one case for each kind of node)
+    def _text(self, node: Node, env: Renaming, old: Renaming, level: int) -> str:  # noqa: C901, PLR0912 (one case for each kind of node)
         def at(part: Node, level: int) -> str:
             return self._text(part, env, old, level)
 
@@ -115,10 +115,14 @@ class Writer:
                 return self._place(variable, indices, env, old)
             case Defined(_, variable, indices):
                 return _wrap(f"!isundefined({self._place(variable, indices, env, old)})", 3, level)
+            case Not(_, Defined(_, variable, indices)):
+                return f"isundefined({self._place(variable, indices, env, old)})"
             case Not(_, Compared(_, Relation.EQUAL, left, right)):
                 return _wrap(f"{at(left, 4)} != {at(right, 4)}", 3, level)
             case Not(_, part):
                 return _wrap(f"!{at(part, 6)}", 3, level)
+            case Joined(_, Junction.OR, (Not(_, premise), conclusion)):
+                return _wrap(f"{at(premise, 1)} -> {at(conclusion, 1)}", 0, level)
             case Joined(_, junction, parts):
                 own, sign = (2, " & ") if junction is Junction.AND else (1, " | ")
                 return _wrap(sign.join(at(part, own + 1) for part in parts), own, level)
@@ -134,7 +138,7 @@ class Writer:
             case Quantified(_, quantifier, local, body):
                 name = self.scope(env).new(local.name.split("'")[0])
                 inner = self._text(body, {**env, local.name: name}, old, 0)
-                return f"({quantifier} {name}: {self.sort(local.sort)} do {inner} end{quantifier})"
+                return f"{quantifier} {name}: {self.sort(local.sort)} do {inner} end{quantifier}"
 
     def _place(self, variable: Variable, indices: tuple[Node, ...], env: Renaming, old: Renaming) -> str:
         name = old.get(variable.name, self.variables[variable.name])

@@ -86,7 +86,8 @@ class Writer:
         offset = ""
         for place, values in zip(places, map(self.schema.values, variable.domain), strict=True):
             here = f"({place})" if values.start == 0 else f"(({place}) - ({values.start}))"
-            offset = f"({offset}) * {len(values)} + {here}" if offset else here
+            offset = f"{offset} * {len(values)} + {here}" if offset else here
+            offset = f"({offset})" if place != places[-1] and place != places[0] else offset
         return f"({', '.join(places)}) {cells}[{offset}]"
 
     def keys(self, variable: Variable) -> list[tuple[Node, ...]]:
@@ -138,6 +139,8 @@ class Writer:
                 return self.place(variable, indices, env, old)
             case Defined(_, variable, indices):
                 return _wrap(f"{self.place(variable, indices, env, old)} != {self.undefined(variable)}", 3, level)
+            case Not(_, Defined(_, variable, indices)):
+                return _wrap(f"{self.place(variable, indices, env, old)} == {self.undefined(variable)}", 3, level)
             case Not(_, Compared(_, Relation.EQUAL, left, right)):
                 return _wrap(f"{at(left, 4)} != {at(right, 4)}", 3, level)
             case Not(_, part):

@@ -195,10 +195,10 @@ def _each(writer: Writer, action: Action, name: str) -> tuple[str, str]:
 
 def _property(writer: Writer, property_: Property, names: Mapping[str, str]) -> Iterator[str]:
     yield from comment(story_of(property_), "\\*")
-    name, condition = names[property_.name], writer.expression(property_.condition, {}, 3)
+    name, condition = names[property_.name], writer.expression(property_.condition, {})
     match property_.kind:
         case PropertyKind.NEVER:
-            yield f"{name} == ~({writer.expression(property_.condition, {})})"
+            yield f"{name} == ~({condition})"
         case PropertyKind.REACHABLE:
             yield f"{name} == {condition}"
             yield f"{writer.names.new('not_' + name)} == ~{name}"
@@ -209,7 +209,8 @@ def _property(writer: Writer, property_: Property, names: Mapping[str, str]) -> 
             if fair:
                 yield "\n".join(f"  /\\ {each}" for each in fair)
                 yield "  =>"
-            yield f"  {condition} ~> {writer.expression(property_.conclusion, {}, 3)}"
+            sides = (writer.expression(side, {}, 3) for side in (property_.condition, property_.conclusion))
+            yield f"  {' ~> '.join(sides)}"
         case _:
             yield f"{name} == {condition}"
     yield ""

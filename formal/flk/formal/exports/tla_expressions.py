@@ -92,7 +92,7 @@ class Writer:
         inner = ", ".join(self.expression(index, env) for index in indices)
         return self.variables[variable.name] + (f"[{inner}]" if indices else "")
 
-    def expression(self, node: Node, env: Renaming, level: int = 0) -> str:  # noqa: C901 (one case for each kind of node)
+    def expression(self, node: Node, env: Renaming, level: int = 0) -> str:  # noqa: C901, PLR0912 (one case for each kind of node)
         """An expression in which locals are named by `env`.
 
         `level` is how tightly the surroundings bind: 0 anything, 3 comparison, 4 arithmetic, 5 and more an atom.
@@ -111,10 +111,14 @@ class Writer:
                 return f"Value({place})" if variable.partial else place
             case Defined(_, variable, indices):
                 return _wrap(f"{self.place(variable, indices, env)} # Undefined", 3, level)
+            case Not(_, Defined(_, variable, indices)):
+                return _wrap(f"{self.place(variable, indices, env)} = Undefined", 3, level)
             case Not(_, Compared(_, Relation.EQUAL, left, right)):
                 return _wrap(f"{at(left, 4)} # {at(right, 4)}", 3, level)
             case Not(_, part):
                 return _wrap(f"~{at(part, 6)}", 3, level)
+            case Joined(_, Junction.OR, (Not(_, premise), conclusion)):
+                return _wrap(f"{at(premise, 1)} => {at(conclusion, 1)}", 0, level)
             case Joined(_, junction, parts):
                 return _wrap(_JUNCTIONS[junction].join(at(part, 3) for part in parts), 1, level)
             case Choice(_, condition, then, other):
@@ -129,7 +133,7 @@ class Writer:
                 over = f"{name} \\in {self.sort(local.sort)}"
                 if quantifier is Quantifier.COUNT:
                     return f"Cardinality({{{over} : {inner}}})"
-                return f"({_QUANTIFIERS[quantifier]} {over} : {inner})"
+                return _wrap(f"{_QUANTIFIERS[quantifier]} {over} : {inner}", 0, level)
 
     def _arithmetic(self, operator: Operator, left: Node, right: Node, env: Renaming, level: int) -> str:
         """TLA+ defines division for positive divisors, and there as we do. Its operators bind so oddly that all are wrapped."""
