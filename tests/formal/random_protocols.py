@@ -1,8 +1,9 @@
 """Hypothesis strategies: small protocols of every construct of the language, built as an author would build them."""
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from hypothesis import strategies as st
 
@@ -27,22 +28,23 @@ from flk.formal.language import (
     require,
 )
 from flk.formal.language.sorts import INTEGER
+from flk.formal.language.state import Absent, Free
 from flk.formal.language.terms import lift
 
-Draw = Callable[[st.SearchStrategy], object]
+T = TypeVar("T")
 
 
 @dataclass
 class Author:
     """Somebody who writes a protocol at random. A careful one never divides by 0, reads the undefined or leaves bounds."""
 
-    draw: Draw
+    draw: st.DrawFn
     careful: bool
     protocol: Protocol
     sorts: list[Sort] = field(default_factory=list)
     variables: dict[str, Scalar | Map] = field(default_factory=dict)
 
-    def pick(self, choices):
+    def pick(self, choices: Sequence[T]) -> T:
         return choices[self.draw(st.integers(0, len(choices) - 1))]  # terms cannot be hashed
 
     def truth(self, depth: int, env: list[Term]) -> Term:
@@ -64,21 +66,20 @@ class Author:
             case "defined":
                 return self.defined(depth, env)
             case "read":
-                return self.read(BOOL, depth, env)
-            case "less":
-                sort = self.pick(
-                    [s for s in self.sorts if isinstance(s, Bounded) or (isinstance(s, Index) and s.ordered)]
-                )
-                left, right = self.value(sort, depth - 1, env), self.value(sort, depth - 1, env)
-                if left is None or right is None:
-                    return lift(True)
-                return self.pick([left < right, left <= right, left > right, left >= right])
-            case _:
-                sort = self.pick([*self.sorts, BOOL])
-                left, right = self.value(sort, depth - 1, env), self.value(sort, depth - 1, env)
-                if left is None or right is None:
-                    return lift(True)
-                return self.pick([left == right, left != right])
+                read = self.read(BOOL, depth, env)
+                return lift(False) if read is None else read
+            case kind:
+                return self.comparison(depth, env, ordered=kind == "less")
+
+    def comparison(self, depth: int, env: list[Term], *, ordered: bool) -> Term:
+        sorts = [s for s in self.sorts if isinstance(s, Bounded) or (isinstance(s, Index) and s.ordered)]
+        sort = self.pick(sorts if ordered else [*self.sorts, BOOL])
+        left, right = self.value(sort, depth - 1, env), self.value(sort, depth - 1, env)
+        if left is None or right is None:
+            return lift(True)
+        if ordered:
+            return self.pick([left < right, left <= right, left > right, left >= right])
+        return self.pick([left == right, left != right])
 
     def value(self, sort: Sort, depth: int, env: list[Term]) -> Term | None:
         """A term of the sort, or None: there are no constants of index sorts."""
@@ -86,11 +87,11 @@ class Author:
             return self.truth(max(depth, 0), env)
         known = [x for x in env if x.sort == sort]
         if depth <= 0 or self.draw(st.integers(0, 2)) == 0:
-            read = self.read(sort, depth, env) if self.draw(st.booleans()) else None
+            read = self.read(sort, depth, env) if depth > -2 and self.draw(st.booleans()) else None
             if read is not None:
                 return read
             if isinstance(sort, Enum):
-                return getattr(sort, self.pick(sort.members))
+                return member(sort, self.pick(sort.members))
             if isinstance(sort, Bounded):
                 return lift(self.draw(st.integers(sort.low - 1, sort.high + 1)))
             return self.pick(known) if known else None
@@ -121,8 +122,9 @@ class Author:
     def place(self, variable: Scalar | Map, depth: int, env: list[Term]) -> tuple[Term, ...] | None:
         if isinstance(variable, Scalar):
             return ()
-        indices = [self.index(sort, depth, env) for sort in variable.variable.domain]
-        return None if any(i is None for i in indices) else tuple(indices)
+        found = [self.index(sort, depth, env) for sort in variable.variable.domain]
+        indices = [index for index in found if index is not None]
+        return tuple(indices) if len(indices) == len(found) else None
 
     def index(self, sort: Sort, depth: int, env: list[Term]) -> Term | None:
         index = self.value(sort, depth - 1, env)
@@ -133,20 +135,20 @@ class Author:
         variable = self.pick(fitting) if fitting else None
         key = self.place(variable, depth, env) if variable is not None else None
         if variable is None or key is None:
-            return lift(False) if sort is BOOL else None
-        value = variable[key] if key else variable
+            return None
+        value: Term = variable[key] if isinstance(variable, Map) else Term(variable.node)
         if self.careful and variable.variable.partial:
             other = self.fallback(sort, env)
             if other is None:
                 return None
             return ite(variable.defined(*key), value, other)
-        return Term(value.node)
+        return value
 
     def fallback(self, sort: Sort, env: list[Term]) -> Term | None:
         if sort is BOOL:
             return lift(False)
         if isinstance(sort, Enum):
-            return getattr(sort, sort.members[0])
+            return member(sort, sort.members[0])
         if isinstance(sort, Bounded):
             return lift(sort.low)
         return next((x for x in env if x.sort == sort), None)
@@ -160,13 +162,12 @@ class Author:
     def update(self, name: str, env: list[Term]) -> None:
         variable = self.variables[name]
         sort, partial = variable.variable.sort, variable.variable.partial
+        drawn = self.value(sort, 2, env)
+        if drawn is None:
+            return
+        value: Term | Absent = clamped(drawn, sort) if self.careful else drawn
         if partial and self.draw(st.integers(0, 3)) == 0:
             value = UNDEFINED
-        else:
-            value = self.value(sort, 2, env)
-            if value is None:
-                return
-            value = clamped(value, sort) if self.careful else value
         if isinstance(variable, Scalar):
             variable.next = value
             return
@@ -178,6 +179,12 @@ class Author:
             variable.next[key] = value
 
 
+def member(sort: Enum, name: str) -> Term:
+    """A member of an enum."""
+    found: Term = getattr(sort, name)
+    return found
+
+
 def clamped(term: Term, sort: Sort) -> Term:
     """The term where it is in bounds, and the lower bound elsewhere."""
     if not isinstance(sort, Bounded) or not (isinstance(term.sort, Bounded) or term.sort is INTEGER):
@@ -186,7 +193,7 @@ def clamped(term: Term, sort: Sort) -> Term:
 
 
 @st.composite
-def protocols(draw: Draw, *, symmetric: bool = False) -> Protocol:
+def protocols(draw: st.DrawFn, *, symmetric: bool = False) -> Protocol:
     """A protocol of two to four variables and one to three actions, of at most a few hundred states in most cases."""
     protocol = Protocol("random", "Drawn by Hypothesis.")
     thing = protocol.index("Thing", draw(st.integers(1, 3)), ordered=not symmetric and draw(st.booleans()))
@@ -207,14 +214,15 @@ def _declare(author: Author, name: str) -> None:
     sort = author.pick([BOOL, *author.sorts])
     domain = author.draw(st.lists(st.sampled_from(author.sorts[:4]), max_size=2))
     partial = isinstance(sort, Index) or author.draw(st.booleans())
-    initially = UNDEFINED
+    initially: Term | bool | Free | Absent = UNDEFINED
     if not partial:
-        fixed = {BOOL: False}.get(sort, author.fallback(sort, []))
-        initially = author.pick([ANY, fixed]) if not domain else fixed
-    declare = author.protocol.map if domain else author.protocol.scalar
-    arguments = (name, *domain) if domain else (name, sort)
-    extra = {"to": sort} if domain else {}
-    author.variables[name] = declare(*arguments, **extra, initially=initially, partial=partial)
+        fixed = author.fallback(sort, [])
+        assert fixed is not None
+        initially = fixed if domain or author.draw(st.booleans()) else ANY
+    if domain:
+        author.variables[name] = author.protocol.map(name, *domain, to=sort, initially=initially, partial=partial)
+    else:
+        author.variables[name] = author.protocol.scalar(name, sort, initially, partial=partial)
 
 
 def _act(author: Author, name: str) -> None:
@@ -230,12 +238,16 @@ def _act(author: Author, name: str) -> None:
             with suppress(IllFormed):  # certainly written twice
                 author.update(variable, env)
 
-    bodies = {
-        0: lambda: record(),
-        1: lambda a: record(a),
-        2: lambda a, b: record(a, b),
-    }
-    body = bodies[len(parameters)]
+    def of_none() -> None:
+        record()
+
+    def of_one(a: Term) -> None:
+        record(a)
+
+    def of_two(a: Term, b: Term) -> None:
+        record(a, b)
+
+    body = (of_none, of_one, of_two)[len(parameters)]
     body.__name__ = name
     author.protocol.action(**dict(zip("ab", parameters, strict=False)))(body)
 

@@ -7,9 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
+from tests.formal.random_protocols import protocols
 
 from flk.formal.engines import cache, choose, coverage, edges, emitted, interpreted, jitted, runs, vectorised
+from flk.formal.engines.packed import Steps
 from flk.formal.engines.program import Program
+from flk.formal.engines.states import States
 from flk.formal.engines.validation import validate
 from flk.formal.engines.vector import Vectorised
 from flk.formal.finite import graph
@@ -22,13 +25,13 @@ from flk.formal.language import ANY, BOOL, Protocol, Term, exists, forall, integ
 from flk.formal.protocols.replication import protocol as replication
 from flk.formal.protocols.two_phase_commit import protocol as two_phase_commit
 from flk.spec.errors import UnusableInput
-from tests.formal.random_protocols import protocols
 
 FAST = {"numpy": vectorised.search, "numba": jitted.search, "c": emitted.search}
 PUBLISHED = {3: 288, 4: 1_568, 5: 8_832, 6: 50_816, 7: 296_448, 8: 1_745_408}
 
 
 def drawn(examples: int) -> settings:
+    """So many examples, however slow or large."""
     return settings(max_examples=examples, deadline=None, database=None, suppress_health_check=list(HealthCheck))
 
 
@@ -43,6 +46,7 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 def ground(protocol: Protocol, sizes: Mapping[str, int] | None = None) -> Ground:
+    """The ground form at some sizes."""
     return Ground(Schema.of(protocol, sizes))
 
 
@@ -93,12 +97,14 @@ def contended() -> Protocol:
 @pytest.mark.parametrize("engine", FAST.values(), ids=FAST)
 @pytest.mark.parametrize("symmetry", [False, True], ids=["all", "folded"])
 def test_two_phase_commit_as_the_interpreter_sees_it(engine: Engine, symmetry: bool) -> None:
+    """States, layers, hashes, transitions, hits and predecessors are the same, folded or not."""
     options = Options(symmetry=symmetry)
     agree(interpreted.search(ground(two_phase_commit), options), engine(ground(two_phase_commit), options))
 
 
 @pytest.mark.parametrize("engine", FAST.values(), ids=FAST)
 def test_values_of_a_permuted_sort_and_states_of_several_words(engine: Engine) -> None:
+    """Permutations that are tried one by one, of states that take two words, give the interpreter's results."""
     options = Options(symmetry=True)
     subject = ground(contended(), {"Client": 2})
     assert Layout(subject.schema).words == 2
@@ -108,14 +114,17 @@ def test_values_of_a_permuted_sort_and_states_of_several_words(engine: Engine) -
 @pytest.mark.parametrize("engine", [vectorised.search, emitted.search], ids=["numpy", "c"])
 @pytest.mark.parametrize("managers", [3, 5, 7, 8])
 def test_published_counts_of_two_phase_commit(engine: Engine, managers: int) -> None:
+    """The distinct states are as many as others have published."""
     assert sum(engine(ground(two_phase_commit, {"RM": managers}), Options()).layers) == PUBLISHED[managers]
 
 
 def test_published_count_of_two_phase_commit_in_numba() -> None:
+    """Numba's code finds the published number, too."""
     assert sum(jitted.search(ground(two_phase_commit, {"RM": 8}), Options()).layers) == PUBLISHED[8]
 
 
 def test_published_count_of_nine_managers_in_c() -> None:
+    """Ten million states are found."""
     assert sum(emitted.search(ground(two_phase_commit, {"RM": 9}), Options()).layers) == 10_340_352
 
 
@@ -129,6 +138,7 @@ def test_fifteen_managers_folded(engine: Engine) -> None:
 @drawn(80)
 @given(protocols())
 def test_random_protocols_in_numpy(protocol: Protocol) -> None:
+    """Whatever the protocol, faults and limits included, the NumPy engine reports what the interpreter does."""
     options = Options(max_states=60)
     agree(interpreted.search(ground(protocol), options), vectorised.search(ground(protocol), options))
 
@@ -136,6 +146,7 @@ def test_random_protocols_in_numpy(protocol: Protocol) -> None:
 @drawn(40)
 @given(protocols(symmetric=True))
 def test_random_protocols_folded(protocol: Protocol) -> None:
+    """So it does where states are folded."""
     options = Options(max_states=60, symmetry=True)
     agree(interpreted.search(ground(protocol), options), vectorised.search(ground(protocol), options))
 
@@ -143,6 +154,7 @@ def test_random_protocols_folded(protocol: Protocol) -> None:
 @drawn(12)
 @given(protocols())
 def test_random_protocols_in_c(protocol: Protocol) -> None:
+    """So does the C engine."""
     options = Options(max_states=60)
     agree(interpreted.search(ground(protocol), options), emitted.search(ground(protocol), options))
 
@@ -175,8 +187,10 @@ def test_random_states_are_stepped_as_the_interpreter_steps_them(name: str) -> N
 
 
 def test_a_wrong_step_is_found_by_validation() -> None:
-    class Wrong(Vectorised):
-        def steps(self, states):  # noqa: ANN001, ANN202
+    """A single bit that is wrong in a single step is a mismatch."""
+
+    class Wrong(vectorised.Kernel):
+        def steps(self, states: States) -> Steps:
             steps = super().steps(states)
             steps.after[len(steps.after) // 2] ^= 1 << 62
             return steps
@@ -197,11 +211,13 @@ def test_a_wrong_step_is_found_by_validation() -> None:
     ],
 )
 def test_orbits_sum_to_the_unfolded_count(engine: Engine, protocol: Protocol, sizes: dict[str, int]) -> None:
+    """The states that stand for others stand for each state exactly once."""
     subject = ground(protocol, sizes)
     assert orbit_sum(subject, engine(subject, Options(symmetry=True))) == sum(engine(subject, Options()).layers)
 
 
 def orbit_sum(subject: Ground, search: Search) -> int:
+    """How many states the states of a folded search stand for."""
     symmetry = Symmetry.of(subject.schema, wanted=True)
     return sum(symmetry.orbit_size(state) for depth in range(len(search.layers)) for state in search.states(depth))
 
@@ -235,6 +251,7 @@ def test_sorted_records_are_the_least_image(protocol: Protocol) -> None:
 
 
 def test_a_search_stops_and_is_cut_short_like_the_interpreters() -> None:
+    """A violation or a limit ends every engine's search at the same layer."""
     broken = two_phase_commit.variant("broken", "Managers abort whenever they like.")
 
     @broken.action(r=broken.sorts["RM"])
@@ -251,6 +268,7 @@ def test_a_search_stops_and_is_cut_short_like_the_interpreters() -> None:
 
 
 def test_many_states_to_begin_in() -> None:
+    """A million candidates, of which an assumption leaves some, are no trouble."""
     protocol = Protocol("anywhere", "It begins anywhere but where the digits are equal.")
     digits = [protocol.scalar(name, integer(0, 99), initially=ANY) for name in "abc"]
     flag = protocol.scalar("flag", BOOL, initially=False)
@@ -267,13 +285,15 @@ def test_many_states_to_begin_in() -> None:
 
 
 def test_layers_are_told_as_they_end() -> None:
+    """Progress names each layer once, with the states so far."""
     for engine in (vectorised.search, emitted.search):
         told: list[tuple[int, int]] = []
-        search = engine(ground(two_phase_commit), Options(on_layer=lambda depth, states: told.append((depth, states))))
+        search = engine(ground(two_phase_commit), Options(on_layer=lambda *layer, told=told: told.append(layer)))
         assert told == list(enumerate(np.cumsum(search.layers).tolist()))
 
 
 def test_the_table_grows_and_threads_do_not_matter() -> None:
+    """One, two or five threads find the same layers with the same hashes."""
     subject = ground(two_phase_commit, {"RM": 7})
     searches = [emitted.search(subject, replace(Options(), threads=threads)) for threads in (1, 2, 5)]
     assert len({(tuple(search.layers), tuple(search.hashes)) for search in searches}) == 1
@@ -282,6 +302,7 @@ def test_the_table_grows_and_threads_do_not_matter() -> None:
 @drawn(30)
 @given(protocols())
 def test_graphs_and_coverage_are_the_interpreters(protocol: Protocol) -> None:
+    """Steps by number, and what fired, are those of the interpreter."""
     subject = ground(protocol)
     search = interpreted.search(subject, Options(max_states=60))
     if not search.complete:
@@ -298,10 +319,12 @@ def test_graphs_and_coverage_are_the_interpreters(protocol: Protocol) -> None:
 
 
 def steps(found: graph.Graph) -> list[tuple[int, int, int]]:
+    """The steps of a graph, in order."""
     return sorted(zip(found.source.tolist(), found.target.tolist(), found.instance.tolist(), strict=True))
 
 
 def test_conjuncts_that_never_decide_are_seen() -> None:
+    """A conjunct that is never false where it is read shows as such."""
     protocol = Protocol("shadowed", "The second conjunct is only read where it holds.")
     level = protocol.scalar("level", integer(0, 3), initially=0)
 
@@ -320,12 +343,14 @@ def test_conjuncts_that_never_decide_are_seen() -> None:
 
 
 def test_equal_fingerprints_are_not_taken_for_equal_states(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a fingerprint of two bits the search is as exact as ever."""
     monkeypatch.setattr(runs, "fingerprints", lambda states: (states[:, 0] & 3).astype(np.uint64))
     subject = ground(contended(), {"Client": 2})
     agree(interpreted.search(subject, Options()), vectorised.search(subject, Options()))
 
 
 def test_fingerprints_of_arrays_are_those_of_the_layout() -> None:
+    """Arrays of states hash as single states do."""
     from flk.formal.engines.states import fingerprints
 
     states = np.array([[0, 0], [1, 2], [(1 << 63) - 1, 5]], np.int64)
@@ -333,6 +358,7 @@ def test_fingerprints_of_arrays_are_those_of_the_layout() -> None:
 
 
 def test_auto_takes_what_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """C, else Numba, else NumPy; a named engine that is not there is refused with the mend."""
     assert choose.choose().name == "c"
     monkeypatch.setattr(emitted, "compiler", lambda: None)
     assert choose.choose().name == "numba"
@@ -349,6 +375,7 @@ def test_auto_takes_what_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_arithmetic_beyond_64_bits_is_refused() -> None:
+    """What would wrap is not computed."""
     protocol = Protocol("astronomic", "It squares large numbers.")
     large = protocol.scalar("large", integer(0, 1 << 40), initially=0)
 
@@ -361,17 +388,20 @@ def test_arithmetic_beyond_64_bits_is_refused() -> None:
 
 
 def test_too_many_permutations_are_refused() -> None:
+    """Twelve elements that are values have more permutations than anybody tries."""
     with pytest.raises(UnusableInput, match="permutations are too many"):
         vectorised.search(ground(contended(), {"Client": 12}), Options(symmetry=True))
 
 
 def test_what_does_not_compile_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The compiler's complaint reaches the user."""
     monkeypatch.setattr(emitted, "print_c", lambda program: "not C")
     with pytest.raises(UnusableInput, match="fails"):
         emitted.search(ground(two_phase_commit), Options())
 
 
 def test_what_was_compiled_is_kept(kept: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same protocol is not compiled twice."""
     emitted.search(ground(two_phase_commit), Options())
     assert list(cache.directory().glob("*.so"))
     assert kept in cache.directory().parents

@@ -104,6 +104,7 @@ Values = Callable[[Program, Sequence[Expression], States], States]
 
 
 def in_numpy(program: Program, expressions: Sequence[Expression], states: States) -> States:
+    """The values that NumPy computes."""
     found = vector.function(program, expressions)(*vector.columns(states))
     return np.stack([np.broadcast_to(np.asarray(each, np.int64), len(states)) for each in found], axis=1)
 
@@ -112,6 +113,7 @@ BACKENDS: dict[str, Values] = {"numpy": in_numpy, "numba": jitted.values, "c": e
 
 
 def states_of(name: str, schema: Schema) -> list[State]:
+    """Every state, or those at the edges if there are too many."""
     if name != "wide":
         return list(product(*(range(cell.codes) for cell in schema.cells)))
     edges = [sorted({0, 1, cell.codes // 2, cell.codes - 2, cell.codes - 1}) for cell in schema.cells[:3]]
@@ -164,6 +166,7 @@ def test_the_ground_form_means_what_the_interpreter_says(name: str) -> None:
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("name", CASES)
 def test_every_backend_computes_the_ground_form(name: str, backend: str) -> None:
+    """Value and definedness of every term are the same in every state."""
     assert differences(name, BACKENDS[backend]) == []
 
 
@@ -181,6 +184,7 @@ def test_every_backend_computes_the_ground_form(name: str, backend: str) -> None
 def test_a_mistake_of_the_printer_is_seen(
     name: str, kind: type, method: str, wrong: Callable[..., str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """A printer that prints otherwise does not pass."""
     monkeypatch.setattr(kind, method, wrong)
     with np.errstate(all="ignore"):
         assert differences(name, in_numpy) != []
