@@ -3,6 +3,8 @@
 import http.client
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
@@ -207,6 +209,18 @@ def arrival_counts(peer: str, keyring: Keyring) -> Program[Replayed]:
     return Replayed((), 0, 0)
 
 
+def skip_to_the_newest(peer: str, keyring: Keyring) -> Program[Replayed]:
+    """Replay the last segment that is listed, and none before it."""
+    watermark = f"replayed/{peer}"
+    names = yield from ListObjects(f"{PREFIX}{peer}.", after=PREFIX + (yield from Marked(watermark)))
+    for full in names[-1:]:
+        name = full.removeprefix(PREFIX)
+        claims = claims_of(sealed_frames(name, (yield from GetObject(full)) or b""), peer, keyring)
+        yield from Merge(claims)
+        yield from Mark(watermark, name)
+    return Replayed((), 0, 0)
+
+
 def _trusting(sent: Submission, timestamp: Timestamp, region: str) -> Claim:
     return examine(sent, timestamp, region, _Anyone())
 
@@ -239,6 +253,7 @@ MISTAKES: dict[str, tuple[Programs, str, str]] = {
     "newest-first": (DESIGNS["stepped-over-gap"], "upload", "shipped[r, h]"),
     "local-arrival": (DESIGNS["local-arrival"], "mark_replayed", "stored[r, k] <= s"),
     "mark-before-merge": (MODEL._replace(replay=mark_before_merge), "mark_replayed", "stored[r, k] <= s"),
+    "skip-to-the-newest": (MODEL._replace(replay=skip_to_the_newest), "merge", "replayed[r, p, h]"),
     "arrival-counts": (MODEL._replace(replay=arrival_counts), "merge", "logged[p, g, k, s]"),
 }
 
@@ -334,6 +349,31 @@ def test_a_server_that_is_killed_stays_within_ingest(tmp_path: Path) -> None:
     assert isinstance(verdict, Accepted), verdict
     assert verdict.actions["crash"] == verdict.actions["serve"] == 2
     assert verdict.actions["claim"] > 50
+    assert flk("validate", "ingest", str(path)).returncode == 0
+    without_an_append(path, tmp_path / "less.jsonl")
+    done = flk("validate", "ingest", str(tmp_path / "less.jsonl"))
+    assert done.returncode == 1
+    assert "verify(q=" in done.stdout
+    assert "noted there: less.jsonl:" in done.stdout
+
+
+def without_an_append(path: Path, copy: Path) -> None:
+    """A trace that lacks the line of an Append whose program went on to claim."""
+    lines = path.read_bytes().splitlines(keepends=True)
+    appended: dict[int, int] = {}
+    claimed = []
+    for at, row in enumerate(map(msgspec.json.decode, lines)):
+        if row["effect"] == "Append":
+            appended[row["program"]] = at
+        elif row["effect"] == "Store":
+            claimed.append(appended[row["program"]])
+    copy.write_bytes(b"".join(line for at, line in enumerate(lines) if at != claimed[40]))
+
+
+def flk(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the command."""
+    command = [sys.executable, "-m", "flk.impl.command", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
 def test_servers_that_ship_stay_within_replication(tmp_path: Path) -> None:
@@ -358,4 +398,10 @@ def test_servers_that_ship_stay_within_replication(tmp_path: Path) -> None:
     paths = [trace_of(name, tmp_path) for name in ("eu", "us")]
     verdict = validate(REPLICATION, encoded(events_of(paths, "replication")), "eu and us")
     assert isinstance(verdict, Accepted), verdict
+    done = flk("validate", "replication", *map(str, paths), "--json")
+    assert done.returncode == 0
+    assert msgspec.json.decode(done.stdout)["actions"] == verdict.actions
+    done = flk("validate", "ingest", *map(str, paths))
+    assert done.returncode == 2
+    assert "give the traces of one node" in done.stderr
     assert min(verdict.actions[name] for name in ("write", "upload", "mark_shipped", "merge", "mark_replayed")) > 0

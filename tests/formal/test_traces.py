@@ -1,7 +1,7 @@
 """A trace is accepted exactly if some path of the protocol shows what it shows, and a rejection says what is wrong."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from math import prod
 from random import Random
 from typing import Any
@@ -13,11 +13,13 @@ from tests.formal.random_protocols import protocols
 
 from flk.formal.finite.interpreter import Fault, Interpreter, Step
 from flk.formal.finite.schema import Cell, Instance, Schema, State
-from flk.formal.language import Protocol
+from flk.formal.language import ANY, BOOL, Protocol, Term, forall, implies, require
 from flk.formal.language.sorts import Boolean, Bounded, Index, Sort
 from flk.formal.language.text import show
 from flk.formal.protocols import ingest, replication, two_phase_commit
-from flk.formal.traces import Accepted, Rejected, Verdict, validate
+from flk.formal.traces import Accepted, Rejected, Undecided, Verdict, validate
+from flk.formal.traces.verdict import exit_code, render
+from flk.spec.errors import UnusableInput
 
 SIZES: Mapping[str, Mapping[str, int]] = {
     "two-phase-commit": {"RM": 2},
@@ -25,6 +27,7 @@ SIZES: Mapping[str, Mapping[str, int]] = {
     "replication": {"Region": 2, "Record": 1, "Stamp": 2, "Segment": 2},
 }
 PROTOCOLS = [two_phase_commit.protocol, ingest.protocol, replication.protocol]
+COMMIT = two_phase_commit.protocol
 Line = dict[str, Any]
 
 
@@ -216,3 +219,179 @@ def compare(small: Small, random: Random, share: float, at_most: int) -> None:
     else:
         assert isinstance(verdict, Rejected), verdict
         assert verdict.accepted == possible
+
+
+# What people are told.
+
+
+def did(action: str, state: Line | None = None, **arguments: Any) -> Line:
+    """An event."""
+    return {"action": action, "arguments": arguments, **({"state": state} if state else {})}
+
+
+def rejected(protocol: Protocol, *lines: Line, **options: Any) -> Rejected:
+    """The verdict on a trace that is not one."""
+    verdict = check(protocol, lines, **options)
+    assert isinstance(verdict, Rejected)
+    return verdict
+
+
+def test_a_rejection_names_line_event_guard_values_and_what_was_possible() -> None:
+    """The commit that was ordered before all had been heard."""
+    verdict = rejected(COMMIT, did("prepare", r="a"), did("prepare", r="b"), did("hear", r="a"), did("commit"))
+    assert (verdict.line, verdict.accepted, verdict.event) == (4, 3, "commit()")
+    (reason,) = verdict.reasons
+    assert (reason.kind, reason.what, reason.where) == ("guard", "forall r: heard[r]", "for r = b")
+    assert reason.values == (("heard[b]", "false"),)
+    assert {"hear(r=b)", "abort()"} <= set(verdict.nearest)
+    told = render(verdict)
+    assert all(part in told for part in ("trace:4", "commit()", "forall r: heard[r]", "heard[b] = false", "hear(r=b)"))
+
+
+def test_the_nearest_steps_are_those_of_the_same_action() -> None:
+    """Before others, the event's action with fewest other arguments."""
+    verdict = rejected(COMMIT, did("prepare", r="a"), did("prepare", r="b"), did("hear", r="c"))
+    assert verdict.nearest[:2] == ("hear(r=a)", "hear(r=b)")
+
+
+def test_a_state_that_differs_is_told_as_seen_and_as_it_would_be() -> None:
+    """Both values, by the author's names."""
+    verdict = rejected(COMMIT, did("prepare", {"manager": {"a": "aborted"}}, r="a"))
+    (reason,) = verdict.reasons
+    assert reason.kind == "state"
+    assert "manager[a] = aborted" in reason.what
+    assert reason.values == (("manager[a]", "prepared"),)
+
+
+def test_each_way_to_the_impossible_event_gives_its_reason() -> None:
+    """One of two managers has prepared: whichever it was, the trace cannot go on, and both are told."""
+    verdict = rejected(COMMIT, {"elements": {"RM": ["a", "b"]}}, did("prepare"), did("hear"), did("commit"))
+    assert {reason.where for reason in verdict.reasons} == {"for r = a", "for r = b"}
+
+
+def test_hidden_steps_are_counted_and_bounded() -> None:
+    """Two unseen steps explain a commit, one does not."""
+    header = {"elements": {"RM": ["a"]}, "hidden": ["prepare", "hear"]}
+    accepted = check(COMMIT, [{**header, "at_most": 2}, did("commit")])
+    assert isinstance(accepted, Accepted)
+    assert (accepted.hidden_steps, accepted.actions["prepare"], accepted.actions["hear"]) == (2, 1, 1)
+    assert isinstance(check(COMMIT, [header, did("commit")]), Rejected)
+    assert isinstance(check(COMMIT, [header, did("commit")], hidden=["abort"]), Rejected)
+
+
+def test_a_limit_that_is_reached_leaves_it_undecided() -> None:
+    """With choices given up, no path found does not mean that there is none."""
+    elements = [f"rm{number}" for number in range(6)]
+    lines = [{"elements": {"RM": elements}}, *[did("prepare")] * 5, *[did("hear")] * 5, did("commit")]
+    verdict = check(COMMIT, lines, limit=3)
+    assert isinstance(verdict, Undecided)
+    assert exit_code(verdict) == 2
+    assert "raise --limit" in render(verdict)
+
+
+def test_names_in_an_open_ordered_sort_compare_as_they_are() -> None:
+    """Texts by letters, numbers by value, lists item by item."""
+    for earlier, later in (("0009", "0010"), (9, 10), ([9, 99], [10, 0])):
+        says: Line = {"k": "k", "good": True, "signed": True, "says": "one"}
+        lines = [did("append", q="a", p=earlier, **says), did("append", q="b", p=later, **says)]
+        assert isinstance(check(ingest.protocol, lines), Accepted)
+        assert isinstance(check(ingest.protocol, [lines[0], did("append", q="b", p=earlier, **says)]), Rejected)
+
+
+def anywhere() -> Protocol:
+    """A door that may begin open or closed, and a key that some door has."""
+    protocol = Protocol("doors", "Doors are opened by their keys.")
+    door, key_ = protocol.index("Door"), protocol.index("Key")
+    is_open = protocol.map("is_open", door, to=BOOL, initially=ANY)
+    fits = protocol.relation("fits", key_, door, initially=ANY)
+    protocol.assume(lambda: forall(key_, door, door, lambda k, a, b: implies(fits[k, a] & fits[k, b], a == b)))
+
+    @protocol.action(d=door, k=key_)
+    def unlock(d: Term, k: Term) -> None:
+        require(~is_open[d], fits[k, d])
+        is_open.next[d] = True
+
+    return protocol
+
+
+def test_what_begins_anywhere_is_found_out_as_it_is_read() -> None:
+    """The first use of a key tells which door it fits; a second door it cannot fit, by assumption."""
+    doors = anywhere()
+    assert isinstance(check(doors, [did("unlock", d="a", k="x"), did("unlock", d="b", k="y")]), Accepted)
+    assert rejected(doors, did("unlock", d="a", k="x"), did("unlock", d="b", k="x")).accepted == 1
+    assert rejected(doors, did("unlock", d="a", k="x"), did("unlock", d="a", k="x")).accepted == 1
+
+
+def test_what_begins_anywhere_can_be_told() -> None:
+    """By the header, before a step, or after one if no action writes it."""
+    doors, opened = anywhere(), did("unlock", d="a", k="x")
+    assert isinstance(check(doors, [{"initially": {"is_open": {"a": True}}}, opened]), Rejected)
+    assert isinstance(check(doors, [{**opened, "before": {"is_open": {"a": True}}}]), Rejected)
+    assert isinstance(check(doors, [{**opened, "state": {"fits": {"x,a": False}}}]), Rejected)
+    assert isinstance(check(doors, [{**opened, "state": {"fits": {"x": {"a": True}}}}]), Accepted)
+    with pytest.raises(UnusableInput, match=r"initially: fits\[x, b\] breaks an assumption"):
+        check(doors, [{"initially": {"fits": {"x,a": True, "x,b": True}}}, opened])
+
+
+REFUSED = {
+    "": "the trace is empty",
+    "\n\n": "the trace is empty",
+    '{"protocol": "two-phase-commit"}': "the trace has no events",
+    '{"protocol": "outbox"}': "trace:1: the trace is of outbox, not of two-phase-commit",
+    '{"action": "comit"}': "trace:1: two-phase-commit has no action comit: did you mean commit",
+    '{"action": "commit"': "trace:1: this is no JSON object on one line",
+    "[1]": "trace:1: ",
+    '{"action": "commit", "argumnts": {}}': "trace:1: .*did you mean arguments",
+    '{"hiden": ["hear"]}': "trace:1: .*did you mean hidden",
+    '{"hidden": ["her"]}': "trace:1: hidden: two-phase-commit has no action her: did you mean hear",
+    '{"hidden": ["hear"], "at_most": 0}': "trace:1: at_most is 0",
+    '{"elements": {"Rm": ["a"]}}': "trace:1: elements: there is no index sort Rm: did you mean RM",
+    '{"elements": {"RM": ["a", "a"]}}': "trace:1: elements: RM names an element twice",
+    '{"initially": {"decision": "open"}}': "trace:1: initially: decision begins as the protocol declares",
+    '{"action": "hear", "arguments": {"s": "a"}}': "trace:1: hear has no parameter s",
+    '{"action": "hear", "arguments": {"r": 3}}': "trace:1: hear, r: 3 names no element of RM: write a text",
+    '{"action": "abort"}\n{"action": "hear", "arguments": {"r": true}}': "trace:2: hear, r: True names no element",
+    '{"elements": {"RM": ["a1"]}}\n{"action": "hear", "arguments": {"r": "a2"}}': "trace:2: .*no element 'a2': did you mean a1",
+    '{"action": "abort", "state": {"decison": "open"}}': "trace:1: .*no variable decison: did you mean decision",
+    '{"action": "abort", "state": {"decision": "opne"}}': "trace:1: decision: Decision has no member 'opne': did you mean open",
+    '{"action": "abort", "state": {"decision": null}}': "trace:1: decision is always defined",
+    '{"action": "abort", "state": {"abort_sent": 1}}': "trace:1: abort_sent: 1 is no truth: write true or false",
+    '{"action": "abort", "state": {"heard": true}}': "trace:1: heard is a map",
+}
+
+
+@pytest.mark.parametrize("text", REFUSED)
+def test_what_has_no_meaning_is_refused_with_its_line_and_the_mend(text: str) -> None:
+    """Never as a rejection, and never in silence."""
+    with pytest.raises(UnusableInput, match=REFUSED[text]):
+        validate(COMMIT, [line.encode() for line in text.splitlines(keepends=True)])
+
+
+def test_keys_of_several_indices_are_refused_with_the_mend() -> None:
+    """One name where two are meant."""
+    with pytest.raises(UnusableInput, match="sealed has keys Region,Segment, and 'eu' names 1 of 2"):
+        check(replication.protocol, [did("seal", {"sealed": {"eu": True}}, r="eu", g="1")])
+
+
+def test_a_trace_is_read_line_by_line() -> None:
+    """A line is asked for only after the one before it was followed, so that a trace of any length can be."""
+    read = 0
+
+    def lines() -> Iterator[bytes]:
+        nonlocal read
+        for line in (did("abort"), did("commit"), did("abort")):
+            read += 1
+            yield json.dumps(line).encode()
+
+    assert isinstance(validate(COMMIT, lines()), Rejected)
+    assert read == 2
+
+
+def test_coverage_tells_which_guards_were_never_false() -> None:
+    """After `prepare` by a, a cannot prepare again; that hearing needs a message was never put to the test."""
+    verdict = check(COMMIT, [did("prepare", r="a"), did("hear", r="a"), did("prepare", r="b")])
+    assert isinstance(verdict, Accepted)
+    rows = {(row.action, row.conjunct): (row.held, row.failed) for row in verdict.coverage}
+    assert rows["prepare", "manager[r] = working"] == (True, True)
+    assert rows["hear", "prepared_sent[r]"] == (True, False)
+    assert rows["obey_commit", "commit_sent"] == (False, True)

@@ -28,6 +28,7 @@ class Seen(NamedTuple):
     before: Sequence[Sight]
     after: Sequence[Sight]
     complete: bool
+    note: Any
 
 
 class Reader:
@@ -73,7 +74,7 @@ class Reader:
         after = self.sights(event.state) if event.state else []
         if self._constant and after:
             before += [sight for sight in after if sight[0].variable.name in self._constant]
-        return Seen(number, event.line, steps, arguments, before, after, None not in arguments)
+        return Seen(number, event.line, steps, arguments, before, after, None not in arguments, event.note)
 
     def sights(self, written: Mapping[str, Any]) -> list[Sight]:
         """What is told of some variables. Raises Mistake for names, keys and values that have no meaning."""

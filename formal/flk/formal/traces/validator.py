@@ -117,6 +117,7 @@ class Validator:
             self._explainer.told(seen.steps, seen.arguments),
             tuple(failure.reasons),
             failure.nearest,
+            str(seen.note or ""),
         )
         return rejected if self._search.complete else Undecided(rejected, self._limit)
 

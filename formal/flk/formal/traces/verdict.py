@@ -48,7 +48,7 @@ class Rejected:
     """No path of the protocol goes on with the event on this line; the `accepted` events before it are possible.
 
     There are as many `reasons` as ways in which the events before it can have led there, up to a few. `nearest` are the steps
-    that were possible there instead, the most similar first.
+    that were possible there instead, the most similar first. `note` is the event's.
     """
 
     protocol: str
@@ -58,6 +58,7 @@ class Rejected:
     event: str
     reasons: tuple[Reason, ...]
     nearest: tuple[str, ...]
+    note: str = ""
     verdict: Literal["rejected"] = "rejected"
 
 
@@ -109,6 +110,8 @@ def _accepted(verdict: Accepted) -> Iterator[str]:
 
 
 def _why(verdict: Rejected) -> Iterator[str]:
+    if verdict.note:
+        yield f"  noted there: {verdict.note}"
     yield f"  {verdict.accepted} events before it are possible"
     for reason in verdict.reasons:
         yield f"  {_TOLD[reason.kind]}: {reason.what}{f' ({reason.where})' if reason.where else ''}"
