@@ -1,0 +1,51 @@
+"""The guide's protocol does what the guide says of it."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from flk.formal.engines.interpreted import search
+from flk.formal.finite.explore import Exploration, Verdict, explore
+from flk.formal.prover.proving import Proving
+from flk.formal.registry import load
+from flk.formal.theorem import Verdict as Proven
+
+GUIDE = Path(__file__).parents[2] / "formal" / "README.md"
+FIRST, TIMEOUT = re.findall(r"```python\n(.*?)```", GUIDE.read_text("utf-8"), re.DOTALL)
+
+
+def explored(path: Path) -> Exploration:
+    """The protocol of a file."""
+    return explore(load(path), search, "interpreter")
+
+
+@pytest.fixture
+def lease(tmp_path: Path) -> Path:
+    """The file that the guide begins with."""
+    file = tmp_path / "lease.py"
+    file.write_text(FIRST, "utf-8")
+    return file
+
+
+def test_the_first_protocol_holds(lease: Path) -> None:
+    """Four states: nobody works, or one of three does."""
+    found = explored(lease)
+    assert (found.states, found.verdict) == (4, Verdict.HOLDS)
+
+
+def test_it_is_proved_for_any_number_of_workers(lease: Path) -> None:
+    """All but progress, which is explored."""
+    standings = {each.property: each.verdict for each in Proving(load(lease), (), 0).standings}
+    assert standings.pop("work_ends") is Proven.UNDECIDED
+    assert set(standings.values()) == {Proven.PROVED}
+
+
+def test_the_timeout_breaks_it_as_the_guide_says(lease: Path) -> None:
+    """The shortest way to trouble is the one that the guide shows."""
+    lease.write_text(FIRST + "\n\n" + TIMEOUT, "utf-8")
+    finding = next(f for f in explored(lease).findings if f.property == "one_at_a_time")
+    assert finding.verdict is Verdict.VIOLATED
+    assert finding.path is not None
+    shown = " > ".join(move.shown for move in finding.path.moves[1:])
+    assert f"`{shown}`" in GUIDE.read_text("utf-8")
