@@ -47,6 +47,7 @@ def test_no_lasso_is_shorter(case: Case) -> None:
     """Every walk of fewer steps is tried."""
     found = case.find()
     if found is not None:
+        assert found.shortest
         assert not case.shorter(case.depths()[found.start] + len(found.way))
 
 
@@ -61,7 +62,9 @@ def test_without_the_effort_for_the_shortest_a_lasso_is_still_real(case: Case) -
     finally:
         liveness.EFFORT = effort
     assert (found is not None) == case.violated()
-    assert found is None or case.refusal(found) == ""
+    if found is not None:
+        assert case.refusal(found) == ""
+        assert found.shortest == (found.loop == len(found.way))  # where nothing happens, there is nothing to look for
 
 
 @settings(max_examples=100)

@@ -392,6 +392,9 @@ def test_figures_say_what_was_counted() -> None:
     assert said["transitions"] == "1,145"
     assert said["depth"] == "10, widest at 5 with 54 states"
     assert "states/s" in said["time"]
+    cut = dict(figures(explore(two_phase_commit, search, "interpreter", options=Options(max_states=2))))
+    assert cut["states"] == "8, not all"
+    assert cut["steps from a state"] == "7.00 on average"
 
 
 def test_the_coverage_table_marks_what_never_happens_and_what_decides_nothing() -> None:

@@ -13,7 +13,7 @@ from flk.formal.finite.expression import evaluate
 from flk.formal.finite.graph import Graph, GraphOf, depths, interpreted, truths
 from flk.formal.finite.ground import Ground
 from flk.formal.finite.interpreter import Fault, Interpreter
-from flk.formal.finite.liveness import lasso
+from flk.formal.finite.liveness import Lasso, lasso
 from flk.formal.finite.schema import Instance, Schema, State
 from flk.formal.finite.search import Engine, Hit, Options, Search, violates
 from flk.formal.finite.symmetry import Symmetry
@@ -30,6 +30,7 @@ NEVER_WAITS = "no reachable state satisfies the premise without the conclusion"
 FOLDED = "symmetry folds the paths that progress is judged on: explore without it"
 
 
+LONGER = "there may be a shorter one"
 TOO_MANY = "there are more steps than progress is judged on: choose smaller sizes"
 
 STEPS = 100_000_000
@@ -234,22 +235,26 @@ class _Judge:
             return Finding(name, kind, Verdict.UNDECIDED, note=FOLDED)
         if self.search.transitions > STEPS:
             return Finding(name, kind, Verdict.UNDECIDED, note=TOO_MANY)
-        path = self._lasso(property_)
-        return Finding(name, kind, Verdict.VIOLATED if path else Verdict.HOLDS, path)
+        found = self._lasso(property_)
+        if found is None:
+            return Finding(name, kind, Verdict.HOLDS)
+        return Finding(name, kind, Verdict.VIOLATED, self._path(found), "" if found.shortest else LONGER)
 
     @cached_property
     def _graph(self) -> Graph:
         return self.graph_of(self.ground, self.search)
 
-    def _lasso(self, property_: Property) -> Path | None:
-        graph, schema, depth = self._graph, self.ground.schema, depths(self.search)
+    def _lasso(self, property_: Property) -> Lasso | None:
+        graph, instances = self._graph, self.ground.schema.instances
         ground = next(p for p in self.ground.properties if p.property is property_)
-        fair = [n for n, instance in enumerate(schema.instances) if instance.action.name in property_.fair]
-        found = lasso(graph, depth, truths(ground.condition, graph), truths(ground.conclusion, graph), fair)
-        if found is None:
-            return None
+        fair = [n for n, instance in enumerate(instances) if instance.action.name in property_.fair]
+        depth = depths(self.search)
+        return lasso(graph, depth, truths(ground.condition, graph), truths(ground.conclusion, graph), fair)
+
+    def _path(self, found: Lasso) -> Path:
+        graph, instances, depth = self._graph, self.ground.schema.instances, depths(self.search)
         before = self.route.path(Hit(int(depth[found.start]), graph.states[found.start])).moves
-        after = tuple(_move(schema.instances[graph.instance[n]], graph.states[graph.target[n]]) for n in found.way)
+        after = tuple(_move(instances[graph.instance[n]], graph.states[graph.target[n]]) for n in found.way)
         return Path(before + after, len(before) - 1 + found.loop)
 
 

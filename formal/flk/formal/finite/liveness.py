@@ -29,11 +29,13 @@ class Lasso(NamedTuple):
     """A violation: from `start`, a state of the premise, along the steps `way`; the last of them end in a cycle.
 
     Steps are positions in the graph's arrays. `loop` of them lead to the cycle. If no more follow, nothing happens any more.
+    `shortest` is false if looking for a shorter one was given up.
     """
 
     start: int
     way: tuple[int, ...]
     loop: int
+    shortest: bool = True
 
 
 def lasso(graph: Graph, depth: Numbers, premise: Truths, conclusion: Truths, fair: Sequence[int]) -> Lasso | None:
@@ -56,9 +58,9 @@ def lasso(graph: Graph, depth: Numbers, premise: Truths, conclusion: Truths, fai
     homes = homes[np.argsort(reach.distance[homes], kind="stable")]
     inside = within[component[graph.source[within]] == component[graph.target[within]]]
     cycles = _Cycles(_Steps.of(graph, inside), _unable(graph, changing, fair), {i: 1 << n for n, i in enumerate(fair)})
-    home, cycle = _shortest(homes, reach.distance, cycles)
+    home, cycle, shortest = _shortest(homes, reach.distance, cycles)
     start, prefix = reach.way(home)
-    return Lasso(start, (*prefix, *cycle), len(prefix))
+    return Lasso(start, (*prefix, *cycle), len(prefix), shortest)
 
 
 @dataclass(frozen=True)
@@ -232,8 +234,8 @@ def _unwound(came: dict[_Node, tuple[int, _Node] | None], node: _Node) -> list[i
     return steps[::-1]
 
 
-def _shortest(homes: Numbers, distance: Numbers, cycles: _Cycles) -> tuple[int, list[int]]:
-    """The state at which the lasso's cycle is to begin, and the cycle, so that prefix and cycle together are shortest."""
+def _shortest(homes: Numbers, distance: Numbers, cycles: _Cycles) -> tuple[int, list[int], bool]:
+    """Where the lasso's cycle begins, and the cycle, so that prefix and cycle together are shortest; false if not surely so."""
     best: tuple[int, list[int]] | None = None
     limit, effort = maxsize, [EFFORT]
     try:
@@ -245,8 +247,7 @@ def _shortest(homes: Numbers, distance: Numbers, cycles: _Cycles) -> tuple[int, 
             if cycle is not None:
                 best, limit = (home, cycle), away + len(cycle)
     except _Exhausted:
-        pass
-    if best is None:
-        home = int(homes[0])
-        best = home, cycles.short(home)
-    return best
+        nearest = int(homes[0])
+        return *(best or (nearest, cycles.short(nearest))), False
+    assert best is not None, "a fair component has a fair cycle through each of its states"
+    return *best, True

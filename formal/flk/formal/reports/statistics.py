@@ -21,6 +21,7 @@ def sparkline(layers: Sequence[int], width: int = WIDTH) -> str:
 def figures(found: Exploration) -> list[tuple[str, str]]:
     """Each figure with its name."""
     rate = found.states / found.seconds if found.seconds else 0.0
+    expanded = found.states - (0 if found.complete else found.layers[-1])
     widest = max(range(len(found.layers)), key=found.layers.__getitem__, default=0)
     return [
         (
@@ -28,7 +29,7 @@ def figures(found: Exploration) -> list[tuple[str, str]]:
             f"{found.states:,}" + (" orbits" if found.symmetric else "") + ("" if found.complete else ", not all"),
         ),
         ("transitions", f"{found.transitions:,}"),
-        ("steps from a state", f"{found.transitions / max(found.states, 1):.2f} on average"),
+        ("steps from a state", f"{found.transitions / max(expanded, 1):.2f} on average"),
         ("depth", f"{found.depth}, widest at {widest} with {found.layers[widest]:,} states"),
         ("state", f"{found.bits} bits"),
         ("engine", found.engine + (", with symmetry" if found.symmetric else "")),
