@@ -292,7 +292,8 @@ def frozen(*, changes: bool) -> Protocol:
 
     @protocol.action(x=Thing)
     def take(x: Term) -> None:
-        taken.next[x] = good[x]
+        require(~good[x])
+        taken.next[x] = True
 
     @protocol.action(x=Thing)
     def spoil(x: Term) -> None:
@@ -300,9 +301,9 @@ def frozen(*, changes: bool) -> Protocol:
             good.next[x] = False
         taken.next[x] = False
 
-    @protocol.always()
-    def nothing_is_refused() -> Term:
-        return forall(Thing, lambda x: taken[x] | good[x])
+    @protocol.never()
+    def something_is_taken() -> Term:
+        return exists(Thing, lambda x: taken[x])
 
     return protocol
 
@@ -310,7 +311,7 @@ def frozen(*, changes: bool) -> Protocol:
 def test_assumptions_hold_for_what_never_changes_and_only_at_first_for_the_rest() -> None:
     """An assumption about a variable that an action writes is not taken for granted after the beginning."""
     assert refuted(prove_protocol(frozen(changes=False))) == []
-    assert standing(prove_protocol(frozen(changes=True)), "nothing_is_refused").verdict is Verdict.REFUTED
+    assert standing(prove_protocol(frozen(changes=True)), "something_is_taken").verdict is Verdict.REFUTED
 
 
 def crowd(*, in_update: bool) -> Protocol:
