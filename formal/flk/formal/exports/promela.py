@@ -62,7 +62,7 @@ def _head(schema: Schema) -> list[str]:
         "//",
         *comment(protocol.story, "//"),
         "//",
-        "// spin -o2 -a MODEL.pml && cc -O3 -DSAFETY -o pan pan.c && ./pan -E -m1000000",
+        "// spin -o2 -a MODEL.pml && cc -O3 -DSAFETY -DNOREDUCE -o pan pan.c && ./pan -E -m1000000",
     ]
 
 
