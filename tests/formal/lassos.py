@@ -81,7 +81,8 @@ class Case:
         if found is None:
             return None
         kept = [edge for edge in self.edges if edge[0] in depth]
-        return Lasso(order[found.start], tuple(self.edges.index(kept[n]) for n in found.way), found.loop)
+        way = tuple(self.edges.index(kept[n]) for n in found.way)
+        return Lasso(order[found.start], way, found.loop, found.shortest)
 
     def refusal(self, found: Lasso) -> str:
         """What is wrong with a lasso; empty if nothing is."""

@@ -218,7 +218,8 @@ def _declare(author: Author, name: str) -> None:
     if not partial:
         fixed = author.fallback(sort, [])
         assert fixed is not None
-        initially = fixed if domain or author.draw(st.booleans()) else ANY
+        anywhere = author.draw(st.booleans()) and not domain
+        initially = ANY if anywhere else fixed
     if domain:
         author.variables[name] = author.protocol.map(name, *domain, to=sort, initially=initially, partial=partial)
     else:

@@ -17,7 +17,7 @@ from flk.formal.engines.validation import validate
 from flk.formal.engines.vector import Vectorised
 from flk.formal.finite import graph
 from flk.formal.finite.ground import Ground
-from flk.formal.finite.layout import Layout, fingerprint
+from flk.formal.finite.layout import fingerprint
 from flk.formal.finite.schema import Schema
 from flk.formal.finite.search import Engine, Options, Search
 from flk.formal.finite.symmetry import Symmetry
@@ -62,13 +62,16 @@ def agree(one: Search, other: Search) -> None:
 
 
 def contended() -> Protocol:
-    """A lock whose holder is a value of the sort whose elements ask for it, with a matrix over two sorts: states of two words."""
+    """A lock whose holder is a value of the sort whose elements ask for it, with a matrix over two sorts: states of several words,
+    and records of locks of two.
+    """
     protocol = Protocol("contended", "Clients ask for locks.")
     client, lock = protocol.index("Client", 3), protocol.index("Lock", 2)
     holder = protocol.map("holder", lock, to=client, partial=True)
     asks = protocol.relation("asks", client, lock)
     trusts = protocol.relation("trusts", client, client)
     fortune = protocol.map("fortune", lock, to=integer(0, 1 << 30), initially=7)
+    hoard = protocol.map("hoard", lock, to=integer(-(1 << 40), 1 << 40), initially=0)
 
     @protocol.action(c=client, k=lock)
     def ask(c: Term, k: Term) -> None:
@@ -80,6 +83,7 @@ def contended() -> Protocol:
         require(asks[c, k], ~holder.defined(k))
         holder.next[k] = c
         fortune.next[k] = fortune[k] * 2 % 1000
+        hoard.next[k] = 3 - fortune[k]
 
     @protocol.action(c=client, d=client, k=lock)
     def entrust(c: Term, d: Term, k: Term) -> None:
@@ -104,10 +108,11 @@ def test_two_phase_commit_as_the_interpreter_sees_it(engine: Engine, symmetry: b
 
 @pytest.mark.parametrize("engine", FAST.values(), ids=FAST)
 def test_values_of_a_permuted_sort_and_states_of_several_words(engine: Engine) -> None:
-    """Permutations that are tried one by one, of states that take two words, give the interpreter's results."""
+    """Permutations that are tried one by one, of states of four words and with records of two, give the interpreter's results."""
     options = Options(symmetry=True)
     subject = ground(contended(), {"Client": 2})
-    assert Layout(subject.schema).words == 2
+    program = Program.of(subject, symmetry=True)
+    assert (program.words, program.records[0].words) == (4, 2)
     agree(interpreted.search(subject, options), engine(subject, options))
 
 
@@ -204,7 +209,7 @@ def test_a_wrong_step_is_found_by_validation() -> None:
     ("protocol", "sizes"),
     [
         (two_phase_commit, {"RM": 6}),
-        (replication, {}),
+        (replication, {"Segment": 1}),
         (replication, {"Region": 2, "Record": 2, "Stamp": 1}),
         (contended(), {}),
         (contended(), {"Client": 2, "Lock": 2}),
@@ -384,6 +389,20 @@ def test_arithmetic_beyond_64_bits_is_refused() -> None:
         large.next = large * large
 
     with pytest.raises(UnusableInput, match="beyond 64 bits"):
+        vectorised.search(ground(protocol), Options())
+
+
+def test_too_many_instances_are_refused() -> None:
+    """Their numbers are kept in sixteen bits."""
+    protocol = Protocol("busy", "It can do very much.")
+    thing = protocol.index("Thing", 300)
+    seen = protocol.relation("seen", thing)
+
+    @protocol.action(a=thing, b=thing)
+    def look(a: Term, b: Term) -> None:
+        seen.next[a] = seen[b]
+
+    with pytest.raises(UnusableInput, match="90000 instances"):
         vectorised.search(ground(protocol), Options())
 
 

@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
-from tempfile import NamedTemporaryFile
+from tempfile import TemporaryDirectory
 from typing import Any, TypeAlias
 from weakref import finalize
 
@@ -47,14 +47,15 @@ def compiled(source: str) -> Path:
         raise UnusableInput("engine c: no C compiler is found; install gcc or clang, or choose numba or numpy")
     name = directory() / f"{key([source, found, *FLAGS])}.so"
     if not name.exists():
-        name.with_suffix(".c").write_text(source, "utf-8")
-        with NamedTemporaryFile(dir=name.parent, suffix=".so", delete=False) as made:
-            command = [found, *FLAGS, "-o", made.name, str(name.with_suffix(".c"))]
+        with TemporaryDirectory(dir=name.parent) as place:
+            text, made = Path(place, "explorer.c"), Path(place, "explorer.so")
+            text.write_text(source, "utf-8")
+            command = [found, *FLAGS, "-o", str(made), str(text)]
             done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 (the user's compiler)
             if done.returncode:
-                Path(made.name).unlink()
                 raise UnusableInput(f"engine c: {found} fails:\n{done.stderr[:2000]}")
-        Path(made.name).replace(name)
+            text.replace(name.with_suffix(".c"))  # for those who want to read it
+            made.replace(name)
     return name
 
 

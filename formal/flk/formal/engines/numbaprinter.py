@@ -95,7 +95,11 @@ def _effect(program: Program, number: int, ground: GroundInstance, scope: Scope)
     block = scope.inner([ground.fault, *(write.code for write in ground.writes)])
     fault = "" if ground.fault.is_false else block.text(ground.fault)
     after = block.words_after(ground.writes, program.words)
-    written = [*(f"out[n * WORDS + {word}] = {text}" for word, text in enumerate(after)), f"which[n] = {number}", "n += 1"]
+    written = [
+        *(f"out[n * WORDS + {word}] = {text}" for word, text in enumerate(after)),
+        f"which[n] = {number}",
+        "n += 1",
+    ]
     yield from block.lines
     if fault:
         yield f"if {fault}:\n            faulty = True"

@@ -15,6 +15,9 @@ from flk.formal.language.sorts import Index
 from flk.spec.errors import UnusableInput
 
 LARGEST = (1 << 63) - 1
+INSTANCES = 1 << 16
+"""The fast engines number instances in sixteen bits."""
+
 TOURED = 3_628_800
 """As many permutations are tried at most: those of ten elements."""
 
@@ -115,6 +118,8 @@ class Program:
         for cell in self.ground.schema.cells:
             if cell.bits > WORD:
                 raise UnusableInput(f"{name}: {cell} takes {cell.bits} bits, more than {WORD}: give it narrower bounds")
+        if len(self.ground.schema.instances) >= INSTANCES:
+            raise UnusableInput(f"{name} has {len(self.ground.schema.instances)} instances: choose smaller sizes")
         for expression in _below(self._roots()):
             if not -LARGEST <= expression.low <= expression.high <= LARGEST:
                 raise UnusableInput(
