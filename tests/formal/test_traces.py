@@ -248,6 +248,14 @@ def test_a_rejection_names_line_event_guard_values_and_what_was_possible() -> No
     assert all(part in told for part in ("trace:4", "commit()", "forall r: heard[r]", "heard[b] = false", "hear(r=b)"))
 
 
+def test_a_false_forall_names_the_elements_that_make_it_so() -> None:
+    """Of all claims in a log, the one that is not before the new one."""
+    late, early = (did("write", r="eu", g="1", k="k", s=stamp) for stamp in ("02", "01"))
+    (reason,) = rejected(replication.protocol, did("write", r="eu", g="1", k="j", s="00"), late, early).reasons
+    assert reason.where == "for h = 1, j = k, t = 02"
+    assert reason.values == (("logged[eu, 1, k, 02]", "true"),)
+
+
 def test_the_nearest_steps_are_those_of_the_same_action() -> None:
     """Before others, the event's action with fewest other arguments."""
     verdict = rejected(COMMIT, did("prepare", r="a"), did("prepare", r="b"), did("hear", r="c"))

@@ -1,6 +1,6 @@
 """Expressions of a protocol as Python source over sparse cells."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from flk.formal.finite.interpreter import Fault
@@ -113,6 +113,16 @@ class Emitter:
                 )
             case Quantified():
                 return self._quantified(node, names)
+
+    def members(self, node: Quantified, values: Mapping[str, Any]) -> Iterator[dict[str, Any]] | None:
+        """The values of a compiled quantifier's locals that can make a difference, None if all of them can."""
+        membership = plan(node, self.state).membership
+        if membership is None or membership.identity not in self._memberships:
+            return None
+        known = self._memberships[membership.identity]
+        group = tuple(values[local.name] for local in known.outer)
+        names = [local.name for local in known.inner]
+        return (dict(zip(names, instance, strict=True)) for instance in known.groups.get(group, ()))
 
     def may_fail(self, node: Node) -> bool:
         """Whether evaluating the expression may be a fault."""

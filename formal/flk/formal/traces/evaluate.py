@@ -1,7 +1,6 @@
 """Expressions read one by one, to say why they are false; slower than compiled ones, and with the same meaning."""
 
-from collections.abc import Iterator, Mapping
-from itertools import islice, product
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from flk.formal.finite.interpreter import Fault, calculate
@@ -68,17 +67,13 @@ class Evaluator:
             case Quantified():
                 return self._quantified(node, locals_)
 
-    def witness(self, node: Node, locals_: Mapping[str, Any], tried: int) -> dict[str, Any] | None:
-        """For a false `forall`: the locals with values for which its body is false, if one of the first `tried` is such."""
-        bound, body = [], node
-        while isinstance(body, Quantified) and body.quantifier is Quantifier.FORALL:
-            bound.append(body.local)
-            body = body.body
-        for values in islice(product(*(tuple(self._universe.values(local.sort)) for local in bound)), tried):
-            inner = {**locals_, **{local.name: value for local, value in zip(bound, values, strict=True)}}
+    def witness(self, body: Node, candidates: Iterable[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+        """The first values of the locals for which the body of a `forall` is false. What it read then is what was `seen`."""
+        for values in candidates:
             self.seen.clear()
-            if not self.value(body, inner):
-                return inner
+            if not self.value(body, values):
+                return values
+        self.seen.clear()
         return None
 
     def _key(self, indices: tuple[Node, ...], locals_: Mapping[str, Any]) -> Key:

@@ -1,14 +1,16 @@
 """Why an event is not possible where the trace has led, and what is possible there instead."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, combinations, islice, product
 from math import prod
 
 from flk.formal.finite.interpreter import Fault
-from flk.formal.language.nodes import Local, Node, Quantified, Quantifier, children
+from flk.formal.language.nodes import Local, Node, Quantified, Quantifier
 from flk.formal.language.text import text
 from flk.formal.traces.cells import State, Unbound
+from flk.formal.traces.emit import Emitter
 from flk.formal.traces.evaluate import Evaluator
+from flk.formal.traces.members import flatten, subtrees
 from flk.formal.traces.reading import Seen, Sight
 from flk.formal.traces.steps import TAKEN, Arguments, Steps
 from flk.formal.traces.values import Element, Universe
@@ -21,8 +23,9 @@ SHOWN = 5  # steps that are named as possible instead
 class Explainer:
     """Explains in the state as it is: what is tried is taken back."""
 
-    def __init__(self, state: State, universe: Universe, steps: Mapping[str, Steps]) -> None:
+    def __init__(self, state: State, universe: Universe, steps: Mapping[str, Steps], emitter: Emitter) -> None:
         self._state = state
+        self._emitter = emitter
         self._universe = universe
         self._steps = steps
 
@@ -84,20 +87,31 @@ class Explainer:
         locals_ = {local.name: value for local, value in zip(steps.action.parameters, arguments, strict=True)}
         where = ""
         if isinstance(guard, Quantified) and guard.quantifier is Quantifier.FORALL:
-            witness = evaluator.witness(guard, locals_, TRIED)
-            sorts = {local.name: local.sort for local in _bound(guard)}
-            where = ", ".join(
-                f"{name.partition(chr(39))[0]} = {self._universe.show(sorts[name], value)}"
-                for name, value in (witness or {}).items()
-                if name in sorts
+            bound, body = flatten(guard)
+            found = evaluator.witness(
+                body, ({**locals_, **values} for values in self._candidates(guard, bound, locals_))
             )
-        elif not list(_bound(guard)):
+            where = ", ".join(
+                f"{text(local)} = {self._universe.show(local.sort, found[local.name])}" for local in bound if found
+            )
+        elif not any(isinstance(node, Quantified) for node in subtrees(guard)):
             evaluator.value(guard, locals_)
         values = tuple(
             (self._universe.place(variable, key), self._universe.show(variable.sort, value))
             for (variable, key), value in evaluator.seen.items()
         )
         return Reason("guard", text(guard), values, f"for {where}" if where else "")
+
+    def _candidates(
+        self, guard: Quantified, bound: tuple[Local, ...], locals_: Mapping[str, Element]
+    ) -> Iterable[Mapping[str, Element]]:
+        """Values of the bound locals that may make the guard false, as many as are to be looked at."""
+        members = self._emitter.members(guard, locals_)
+        if members is not None:
+            return members
+        names = [local.name for local in bound]
+        combinations_ = product(*(self._universe.values(local.sort) for local in bound))
+        return (dict(zip(names, values, strict=True)) for values in islice(combinations_, TRIED))
 
     def _differs(self, sights: Sequence[Sight]) -> tuple[str, tuple[tuple[str, str], ...]] | None:
         """The cells that are not as they were seen."""
@@ -161,10 +175,3 @@ class Explainer:
 def _fitting(local: Local, given: list[tuple[Local, Element]]) -> Element | None:
     alike = [(other.name != local.name, value) for other, value in given if other.sort == local.sort]
     return min(alike, key=lambda pair: pair[0])[1] if alike else None
-
-
-def _bound(node: Node) -> Iterator[Local]:
-    if isinstance(node, Quantified):
-        yield node.local
-    for child in children(node):
-        yield from _bound(child)

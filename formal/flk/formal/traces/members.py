@@ -102,7 +102,7 @@ class Plan:
 
 def plan(node: Quantified, state: State) -> Plan:
     """The cheapest way known."""
-    locals_, body = _flatten(node)
+    locals_, body = flatten(node)
     universal = node.quantifier is Quantifier.FORALL
     parts = tuple(_parts(body, Junction.OR if universal else Junction.AND))
     membership = _membership(locals_, parts, state, universal=universal)
@@ -154,7 +154,7 @@ def _extreme(membership: Membership, others: tuple[Node, ...]) -> Compared | Non
     return None
 
 
-def _flatten(node: Quantified) -> tuple[tuple[Local, ...], Node]:
+def flatten(node: Quantified) -> tuple[tuple[Local, ...], Node]:
     """Nested quantifiers of one kind are one over several locals."""
     locals_, body = [node.local], node.body
     if node.quantifier is not Quantifier.COUNT:
@@ -199,7 +199,7 @@ def _reads(node: Node) -> Iterator[tuple[Variable, tuple[Any, ...]]]:
 def _speaks_of_one(part: Node, mentioned: frozenset[Local], state: State) -> bool:
     """Whether every cell that the part reads tells all the locals it mentions, and no cell is one that may begin anywhere."""
     reads = tuple(_reads(part))
-    if not reads or any(isinstance(each, Quantified) for each in _all(part)):
+    if not reads or any(isinstance(each, Quantified) for each in subtrees(part)):
         return False
     return all(
         len(indices) == len(mentioned) == len(set(indices))
@@ -209,7 +209,8 @@ def _speaks_of_one(part: Node, mentioned: frozenset[Local], state: State) -> boo
     )
 
 
-def _all(node: Node) -> Iterator[Node]:
+def subtrees(node: Node) -> Iterator[Node]:
+    """The node and all below it."""
     yield node
     for child in children(node):
-        yield from _all(child)
+        yield from subtrees(child)

@@ -59,6 +59,7 @@ class Search:
         universe: Universe,
         steps: Mapping[str, Steps],
         assumptions: Sequence[Node],
+        explainer: Explainer,
         *,
         hidden: Sequence[Steps],
         at_most: int,
@@ -72,7 +73,7 @@ class Search:
         self._universe = universe
         self._assumptions = assumptions
         self._origin = {name: Cells(cells.variable) for name, cells in state.cells.items()} if assumptions else {}
-        self._explainer = Explainer(state, universe, steps)
+        self._explainer = explainer
         self._hidden = hidden
         self._at_most = at_most if hidden else 0
         self._limit = limit

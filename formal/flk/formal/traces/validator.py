@@ -56,12 +56,13 @@ class Validator:
         emitter = Emitter(state, universe)
         self._steps = {name: Steps(action, emitter) for name, action in protocol.actions.items()}
         self._reader = Reader(protocol, universe, state, self._steps)
-        self._explainer = Explainer(state, universe, self._steps)
+        self._explainer = Explainer(state, universe, self._steps, emitter)
         self._search = Search(
             state,
             universe,
             self._steps,
             protocol.assumptions,
+            self._explainer,
             hidden=[self._hidden(name) for name in dict.fromkeys((*header.hidden, *hidden))],
             at_most=header.at_most,
             limit=limit,
