@@ -128,7 +128,9 @@ def _figures(found: Exploration) -> Table:
     return grid
 
 
-def _verdicts(schema: Schema, found: Exploration) -> Table:
+def _verdicts(schema: Schema, found: Exploration) -> RenderableType:
+    if not found.findings:
+        return Text("\nno properties: nothing is claimed")
     grid = Table("", Column("property", no_wrap=True), Column("kind", no_wrap=True), "steps", "", box=SIMPLE)
     for finding in found.findings:
         property_ = schema.protocol.properties[finding.property]
