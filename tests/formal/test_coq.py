@@ -6,14 +6,17 @@ import struct
 import subprocess
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from io import StringIO
 from pathlib import Path
 from random import Random
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
 
 from flk.formal import coq
+from flk.formal.report import render_coq
 from flk.formal.theorem import Verdict
 from flk.model.canonical import Signed, canonical_bytes, nano, round9
 from flk.model.record import Regime
@@ -55,6 +58,16 @@ def test_every_headline_is_proved_without_an_axiom_of_its_own(proofs: tuple[coq.
     assert {axiom for proof in proofs for axiom in proof.assumptions} == coq.ALLOWED
     assert [(p.name, p.about) for p in proofs] == [(h.name, h.about) for h in coq.headlines()]
     assert all(proof.statement for proof in proofs)
+
+
+def test_every_theorem_is_shown_with_the_axioms_it_rests_on(proofs: tuple[coq.CoqProof, ...]) -> None:
+    """The table names each theorem, and every axiom in full below it."""
+    console = Console(width=100, record=True, file=StringIO())
+    console.print(render_coq(proofs))
+    shown = console.export_text()
+    assert all(proof.name in shown for proof in proofs)
+    assert f"{len(proofs)} of {len(proofs)} proved" in shown
+    assert {axiom for proof in proofs for axiom in proof.assumptions} <= set(shown.split())
 
 
 def test_theorems_about_texts_rest_on_nothing(proofs: tuple[coq.CoqProof, ...]) -> None:

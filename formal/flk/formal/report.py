@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
+from string import ascii_lowercase
 
 from rich.box import SIMPLE
 from rich.console import Group, RenderableType
@@ -10,6 +11,7 @@ from rich.table import Column
 from rich.table import Table as Grid
 from rich.text import Text
 
+from flk.formal.coq import CoqProof
 from flk.formal.finite.schema import Schema
 from flk.formal.gallery import DESIGNS
 from flk.formal.language.properties import PropertyKind
@@ -37,6 +39,23 @@ def render(proofs: Sequence[Proof], *, verbose: bool = False) -> RenderableType:
     failures = [part for proof in proofs for part in _failures(proof)]
     mutants = [_mutants(first, verbose=verbose)] if any(proof.mutants for proof in first) else []
     return Group(_theorems(by_theorem), *mutants, *details, *failures)
+
+
+def render_coq(proofs: Sequence[CoqProof], *, verbose: bool = False) -> RenderableType:
+    """The theorems of formal/coq with the axioms that each rests on; what each says too if `verbose`."""
+    used = sorted({axiom for proof in proofs for axiom in proof.assumptions})
+    marks = dict(zip(used, ascii_lowercase, strict=False))
+    grid = Grid(_name("theorem"), _name("verdict"), "requirements", "axioms", box=SIMPLE)
+    details: list[RenderableType] = []
+    for proof in proofs:
+        rests_on = " ".join(marks[axiom] for axiom in used if axiom in proof.assumptions)
+        grid.add_row(proof.name, proof.verdict, " ".join(proof.requirements), rests_on or "none")
+        if verbose or proof.note:
+            details += [Text(f"\n{proof.name}  {proof.note}", "bold"), Padding(proof.about, (0, 2))]
+            details += [Padding(Text(proof.statement), (0, 2))]
+    proved = sum(proof.verdict is Verdict.PROVED for proof in proofs)
+    legend = "\n".join(f"{marks[axiom]}  {axiom}" for axiom in used)
+    return Group(grid, *details, Text(f"\n{proved} of {len(proofs)} proved. Axioms, by Print Assumptions:\n{legend}"))
 
 
 def render_search(protocol: Protocol, found: Bounded, *, verbose: bool = False) -> RenderableType:

@@ -20,13 +20,16 @@ Examples: flk prove replication -v
 flk prove gallery/get-then-set --bmc 12
 
 flk prove two-phase-commit --infer
+
+flk prove coq -v
 """
+COQ = "coq"
 
 
 def _names(incomplete: str) -> list[str]:
     from flk.formal.prove import THEOREMS
 
-    return [name for name in THEOREMS if name.startswith(incomplete)]
+    return [name for name in (*THEOREMS, COQ) if name.startswith(incomplete)]
 
 
 @app.command(epilog=EXAMPLES)
@@ -34,7 +37,7 @@ def prove(
     names: Annotated[
         list[str] | None,
         typer.Argument(
-            help="Theorems: protocols, statements about data, Python files. All if none is named.",
+            help="Theorems: protocols, statements about data, Python files; or coq alone. All but coq if none is named.",
             autocompletion=_names,
         ),
     ] = None,
@@ -64,6 +67,10 @@ def prove(
         raise UnusableInput("--bmc or --infer: choose one")
     if bmc is not None:
         _search(_protocol(names), bmc, size or (), json=json, verbose=verbose)
+    elif COQ in (names or ()):
+        if names != [COQ]:
+            raise UnusableInput("coq goes alone: its proofs are compiled, not searched for")
+        _coq(json=json, verbose=verbose)
     elif infer:
         _infer(_protocol(names), json=json)
     else:
@@ -83,6 +90,21 @@ def _prove(names: Sequence[str], seeds: int, *, json: bool, verbose: bool) -> No
         raise UnusableInput(str(error)) from None
     _show(proofs, None if json else render(proofs, verbose=verbose))
     raise typer.Exit(exit_code(proofs))
+
+
+def _coq(*, json: bool, verbose: bool) -> None:
+    from rich.console import Console
+
+    from flk.formal import coq
+    from flk.formal.report import render_coq
+    from flk.formal.theorem import Verdict
+
+    with Console(stderr=True).status("compiling formal/coq") as status:
+        proofs = coq.check(
+            on_progress=lambda done, total, name: status.update(f"{done}/{total} compiling formal/coq: {name}")
+        )
+    _show(proofs, None if json else render_coq(proofs, verbose=verbose))
+    raise typer.Exit(0 if {proof.verdict for proof in proofs} == {Verdict.PROVED} else 2)
 
 
 def _search(protocol: "Protocol", depth: int, size: Sequence[str], *, json: bool, verbose: bool) -> None:
