@@ -16,9 +16,8 @@ HEAD = """#include <stddef.h>
 #include <stdint.h>
 
 static inline int64_t population(int64_t word) { return __builtin_popcountll((unsigned long long)word); }
-static inline int64_t quotient(int64_t a, int64_t b) { return b ? a / b - (a % b != 0 && (a < 0) != (b < 0)) : 0; }
-static inline int64_t remainder_(int64_t a, int64_t b) { return b ? a % b + (a % b != 0 && (a < 0) != (b < 0) ? b : 0) : 0; }
-#define remainder remainder_
+static inline int64_t floor_quotient(int64_t a, int64_t b) { return b ? a / b - (a % b != 0 && (a < 0) != (b < 0)) : 0; }
+static inline int64_t floor_remainder(int64_t a, int64_t b) { return b ? a % b + (a % b != 0 && (a < 0) != (b < 0) ? b : 0) : 0; }
 """
 
 

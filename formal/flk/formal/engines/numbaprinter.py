@@ -29,12 +29,12 @@ def population(x):
 
 
 @jit
-def quotient(a, b):
+def floor_quotient(a, b):
     return a // b if b != 0 else 0
 
 
 @jit
-def remainder(a, b):
+def floor_remainder(a, b):
     return a % b if b != 0 else 0
 """
 

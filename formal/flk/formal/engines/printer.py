@@ -40,7 +40,7 @@ class Dialect:
 
     def divided(self, op: Op, left: str, right: str) -> str:
         """Rounded down; 0 where the divisor is 0."""
-        return f"{'quotient' if op is Op.DIVIDE else 'remainder'}({left}, {right})"
+        return f"floor_{'quotient' if op is Op.DIVIDE else 'remainder'}({left}, {right})"
 
     def population(self, word: str) -> str:
         """How many bits of a word are set."""

@@ -147,20 +147,16 @@ def _single(program: Program, expression: Expression) -> Function:
 
 
 def _compiled(scope: Scope, results: Sequence[str]) -> Function:
-    lines = [
-        f"def f(*words):\n {scope.word}0, *rest = words",
-        *scope.lines,
-        f"return ({''.join(f'{result}, ' for result in results)})",
-    ]
     words = sorted({field.word for field in scope.fields} | {0})
-    lines[0] = f"def f({', '.join(f'{scope.word}{word}' for word in words)}):"
+    head = f"def f({', '.join(f'{scope.word}{word}' for word in words)}):"
     space: dict[str, Any] = {
         "where": np.where,
         "population": _population,
-        "quotient": _quotient,
-        "remainder": _remainder,
+        "floor_quotient": _quotient,
+        "floor_remainder": _remainder,
     }
-    exec("\n ".join(lines), space)  # noqa: S102 (the text is ours: names, operators and numbers)
+    text = "\n ".join([head, *scope.lines, f"return ({', '.join(results)},)"])
+    exec(text, space)  # noqa: S102 (the text is ours: names, operators and numbers)
     compiled: Function = space["f"]
     return compiled
 
