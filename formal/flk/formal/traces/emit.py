@@ -1,6 +1,7 @@
 """Expressions of a protocol as Python source over sparse cells."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 from flk.formal.finite.interpreter import Fault
@@ -25,7 +26,7 @@ from flk.formal.language.nodes import (
 from flk.formal.language.sorts import Boolean, Bounded, Enum, Sort
 from flk.formal.language.state import Variable
 from flk.formal.traces.cells import ABSENT, State, divide, remainder, undefined, unknown, within
-from flk.formal.traces.members import Membership, plan
+from flk.formal.traces.members import Membership, narrowed, plan
 from flk.formal.traces.values import Universe
 
 Names = Mapping[str, str]
@@ -113,6 +114,14 @@ class Emitter:
                 )
             case Quantified():
                 return self._quantified(node, names)
+
+    def loop(self, local: Local, guards: Sequence[Node], known: AbstractSet[Local], names: Names) -> str:
+        """A loop over the values of a parameter for which the guards may hold, in order."""
+        membership = narrowed(local, guards, known, self.state)
+        if membership is None:
+            return f"for {names[local.name]} in {self.values(local.sort)}:"
+        group = "".join(f"{names[outer.name]}, " for outer in membership.outer)
+        return f"for {names[local.name]}, in sorted({self._membership(membership)}.get(({group}), EMPTY)):"
 
     def members(self, node: Quantified, values: Mapping[str, Any]) -> Iterator[dict[str, Any]] | None:
         """The values of a compiled quantifier's locals that can make a difference, None if all of them can."""

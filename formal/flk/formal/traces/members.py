@@ -6,7 +6,8 @@ kept in sets, one for each value of the other locals they mention, and only thes
 """
 
 from bisect import bisect_left, insort
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -116,6 +117,13 @@ def plan(node: Quantified, state: State) -> Plan:
         local = extreme.left if extreme.left in membership.inner else extreme.right
         membership.groups.place = membership.place = membership.inner.index(local)
     return Plan(locals_, body, membership, extreme, rest)
+
+
+def narrowed(local: Local, guards: Sequence[Node], known: AbstractSet[Local], state: State) -> Membership | None:
+    """Sets of the elements for which guards that speak of one of them, and of what is known, can hold."""
+    parts = [part for guard in guards for part in _parts(guard, Junction.AND)]
+    told = tuple(part for part in parts if set(_free(part)) <= known | {local})
+    return _membership((local,), told, state, universal=False) if isinstance(local.sort, Index) else None
 
 
 def _membership(

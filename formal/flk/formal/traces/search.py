@@ -92,6 +92,7 @@ class Search:
             self._state.journal.clear()
             self.taken[seen.steps.action.name] += 1
             return True
+        self._spent = 0
         self._ahead.append(seen)
         while self._ahead:
             if self._forward(self._ahead[0]):
@@ -183,7 +184,6 @@ class Search:
         if self.failure is None or seen.number > self.failure.seen.number:
             self.failure = Failure(seen)
             self.failure.nearest = self._explainer.nearest(seen)
-            self._spent = 0
         if seen.number == self.failure.seen.number and len(self.failure.reasons) < REASONS:
             self.failure.reasons[self._explainer.reason(seen)] = None
 

@@ -145,9 +145,10 @@ class Steps:
             for each in missing if guards else ():
                 if (found := _equated(guards[0], each)) is not None and not _locals(found) - known:
                     local, point = each, found
+            loop = emit.loop(local, guards, known, names) if point is None else ""
             known.add(local)
             if point is None:
-                lines.append(f"{indent}for {names[local.name]} in {emit.values(local.sort)}:")
+                lines.append(f"{indent}{loop}")
                 indent, leave = indent + "    ", "continue"
             else:
                 lines += _assign(emit, names[local.name], local, point, names, indent, leave)

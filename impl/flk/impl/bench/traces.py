@@ -15,14 +15,17 @@ from flk.model.observation import Told
 
 LENGTHS = (10_000, 100_000, 1_000_000)
 BAR = 100_000.0  # events a second, on one core: design section 11
+PART_BAR = 10_000.0  # of logs in which some is left out
 IN_FLIGHT = 64  # requests at a time
 REPEATED = 10  # every so manieth request is for the key of an earlier one
 _EVENTS = 4  # that a request makes
+FULL, PART = "in full", "in part"
 
 
 class Figure(NamedTuple):
-    """Events a second of the thread's own processor time: validated, and decoded only."""
+    """Events a second of the thread's own processor time: validated, and decoded only. `told` is `in full` or `in part`."""
 
+    told: str
     events: int
     per_second: float
     decoded_per_second: float
@@ -35,18 +38,32 @@ class Figure(NamedTuple):
     @property
     def verdict(self) -> str:
         """Whether the bar was reached."""
-        return "met" if self.per_second >= BAR else "missed"
+        return "met" if self.per_second >= (BAR if self.told == FULL else PART_BAR) else "missed"
 
 
 def measure(lengths: tuple[int, ...] = LENGTHS, say: Callable[[str], None] = lambda _: None) -> tuple[Figure, ...]:
-    """A figure for each length, of logs of the protocol `ingest` in which nothing is left out."""
+    """Two figures for each length, of logs of the protocol `ingest`: one in which nothing is left out, and one in which every
+    `verify` is hidden and every claim and reply leaves its key to be found.
+    """
     figures = []
-    for length in lengths:
-        say(f"writing {length:,} events")
-        lines = [msgspec.json.encode(told) for told in events(length // _EVENTS)]
-        say(f"validating {length:,} events")
-        figures.append(Figure(len(lines), len(lines) / _validated(lines), len(lines) / _decoded(lines)))
+    for told, make in ((FULL, events), (PART, partly)):
+        for length in lengths:
+            say(f"writing {length:,} events")
+            lines = list(map(msgspec.json.encode, make(length // _EVENTS)))
+            say(f"validating {length:,} events")
+            hidden = () if told == FULL else ("verify",)
+            seconds = _validated(lines, hidden)
+            figures.append(Figure(told, len(lines), len(lines) / seconds, len(lines) / _decoded(lines)))
     return tuple(figures)
+
+
+def partly(requests: int) -> Iterator[Told]:
+    """The same log, told in part."""
+    for told in events(requests):
+        if told["action"] in {"claim", "reply"}:
+            yield {**told, "arguments": {"q": told["arguments"]["q"]}}
+        elif told["action"] == "append":
+            yield told
 
 
 def events(requests: int) -> Iterator[Told]:
@@ -98,9 +115,9 @@ def _reply(number: int) -> Told:
     }
 
 
-def _validated(lines: list[bytes]) -> float:
+def _validated(lines: list[bytes], hidden: tuple[str, ...] = ()) -> float:
     start = time.thread_time()
-    verdict = validate(unlimited(protocol), lines)
+    verdict = validate(unlimited(protocol), lines, hidden=hidden)
     seconds = time.thread_time() - start
     assert isinstance(verdict, Accepted)
     return seconds

@@ -191,7 +191,10 @@ def validate_traces(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Events a second of trace validation on full logs, on one core, beside decoding the same lines alone."""
+    """Events a second of trace validation, on one core, beside decoding the same lines alone.
+
+    Of logs that tell everything, and of logs with hidden steps and parameters to be found.
+    """
     from rich.console import Console
     from rich.table import Table
 
@@ -203,10 +206,10 @@ def validate_traces(
         rows = [{**figure._asdict(), "ratio": figure.ratio, "verdict": figure.verdict} for figure in figures]
         typer.echo(msgspec.json.encode(rows))
         return
-    table = Table("events", "validated a second", "decoded a second", "ratio", "bar", box=None, pad_edge=False)
+    table = Table("told", "events", "validated a second", "decoded a second", "ratio", "bar", box=None, pad_edge=False)
     for figure in figures:
         row = (figure.events, figure.per_second, figure.decoded_per_second)
-        table.add_row(*(f"{value:,.0f}" for value in row), f"{figure.ratio:.1f}", figure.verdict)
+        table.add_row(figure.told, *(f"{value:,.0f}" for value in row), f"{figure.ratio:.1f}", figure.verdict)
     Console().print(table)
 
 
