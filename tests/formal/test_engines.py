@@ -426,3 +426,11 @@ def test_what_was_compiled_is_kept(kept: Path, monkeypatch: pytest.MonkeyPatch) 
     assert kept in cache.directory().parents
     monkeypatch.setattr("subprocess.run", None)
     emitted.search(ground(two_phase_commit), Options())
+
+
+def test_without_a_cache_directory_there_is_one_for_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file stands where the user's cache should be."""
+    (tmp_path / "taken").write_text("")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "taken"))
+    assert cache.directory().is_dir()
+    assert cache.directory() == cache.directory()

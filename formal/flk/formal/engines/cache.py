@@ -2,9 +2,10 @@
 
 import os
 from collections.abc import Iterable
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
-from tempfile import mkdtemp
+from tempfile import TemporaryDirectory
 
 
 def directory() -> Path:
@@ -14,10 +15,16 @@ def directory() -> Path:
     try:
         chosen.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError:
-        return Path(mkdtemp(prefix="flk-explorers-"))
-    return chosen if os.access(chosen, os.W_OK) else Path(mkdtemp(prefix="flk-explorers-"))
+        return Path(_own().name)
+    return chosen if os.access(chosen, os.W_OK) else Path(_own().name)
 
 
 def key(parts: Iterable[str]) -> str:
     """A name for what is made of these parts."""
     return sha256("\0".join(parts).encode()).hexdigest()[:24]
+
+
+@cache
+def _own() -> "TemporaryDirectory[str]":
+    """Removed when the program ends."""
+    return TemporaryDirectory(prefix="flk-explorers-", ignore_cleanup_errors=True)

@@ -9,6 +9,7 @@ from flk.formal.engines.program import Program, Records
 from flk.formal.finite.expression import Expression
 from flk.formal.finite.ground import GroundInstance
 from flk.formal.finite.layout import Field
+from flk.formal.language.text import text_of_action
 
 DIALECT = C()
 
@@ -68,7 +69,10 @@ def _steps(program: Program) -> Iterator[str]:
     numbered = enumerate(program.instances)
     for name, group in groupby(numbered, key=lambda pair: pair[1].instance.action.name):
         calls.append(f"  out = step_{name}(s, out, &which, faulty);")
+        meaning = text_of_action(program.ground.schema.protocol.actions[name]).splitlines()
+        yield "\n * ".join(["/* " + meaning[0], *meaning[1:]]) + " */"
         yield f"static inline int64_t *step_{name}(const int64_t *s, int64_t *out, uint16_t **which, int *faulty) {{"
+        yield "  (void)faulty;"
         yield from _unpacked(program, "s")
         yield from _instances(program, list(group))
         yield "  return out;\n}\n"

@@ -81,10 +81,10 @@ static uint64_t hash(const int64_t *s) {
 static int new_table(table *t, unsigned bits) {
     t->bits = bits;
     t->used = 0;
-    t->bytes = (((size_t)1 << bits) * WORDS * sizeof(uint64_t) + HUGE - 1 & ~(HUGE - 1)) + HUGE;
+    t->bytes = (((size_t)1 << bits) * WORDS * sizeof(uint64_t) + HUGE - 1) / HUGE * HUGE + HUGE;
     t->mapped = mmap(NULL, t->bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (t->mapped == MAP_FAILED) return 0;
-    t->slots = (uint64_t *)((uintptr_t)t->mapped + HUGE - 1 & ~(uintptr_t)(HUGE - 1));
+    t->slots = (uint64_t *)(((uintptr_t)t->mapped + HUGE - 1) / HUGE * HUGE);
 #ifdef MADV_HUGEPAGE
     madvise(t->slots, t->bytes - HUGE, MADV_HUGEPAGE);  /* fewer misses of address translation; a wish, not a need */
 #endif
@@ -103,7 +103,7 @@ static size_t full(const table *t) { return ((size_t)1 << t->bits) / 8 * 5; }
 static int insert(table *t, const int64_t *s, size_t slot) {
     const size_t mask = ((size_t)1 << t->bits) - 1;
     const uint64_t first = (uint64_t)s[0] | MARK;
-    for (;; slot = slot + 1 & mask) {
+    for (;; slot = (slot + 1) & mask) {
         uint64_t *at = t->slots + slot * WORDS;
         uint64_t held = __atomic_load_n(at, __ATOMIC_ACQUIRE);
         if (!held) {
@@ -291,8 +291,8 @@ static uint64_t fingerprint(const int64_t *s) {
     uint64_t z = 0;
     for (int i = 0; i < WORDS; i++) {
         z = (z ^ (uint64_t)s[i]) + 0x9e3779b97f4a7c15u;
-        z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
-        z = (z ^ z >> 27) * 0x94d049bb133111ebu;
+        z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+        z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
         z ^= z >> 31;
     }
     return z;
