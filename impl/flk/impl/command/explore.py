@@ -10,6 +10,7 @@ import msgspec
 import typer
 
 from flk.impl.command.app import app
+from flk.impl.command.subject import chosen_sizes, design_of, named, protocol_names, size_texts
 from flk.spec.errors import UnusableInput
 
 if TYPE_CHECKING:
@@ -35,31 +36,9 @@ flk explore my_protocol.py --property nothing_is_lost --html report.html
 """
 
 
-def _names(incomplete: str) -> list[str]:
-    from flk.formal.registry import protocols
-
-    return [name for name in protocols() if name.startswith(incomplete)]
-
-
 def _properties(ctx: typer.Context, incomplete: str) -> list[str]:
-    protocol = _named(ctx)
+    protocol = named(ctx)
     return [name for name in protocol.properties if name.startswith(incomplete)] if protocol else []
-
-
-def _sizes(ctx: typer.Context, incomplete: str) -> list[str]:
-    protocol = _named(ctx)
-    sizes = protocol.sizes() if protocol else {}
-    return [f"{name.lower()}={size}" for name, size in sizes.items() if name.lower().startswith(incomplete.lower())]
-
-
-def _named(ctx: typer.Context) -> "Protocol | None":
-    """The protocol that a half-written command is about, if it can be told yet."""
-    from flk.formal.registry import find
-
-    try:
-        return find(ctx.params["name"] or ctx.args[0])
-    except (UnusableInput, IndexError):
-        return None
 
 
 def _engines(incomplete: str) -> list[str]:
@@ -74,12 +53,12 @@ def explore(
         str,
         typer.Argument(
             help="A protocol, a design of the gallery, or a Python file. Without it: what there is.",
-            autocompletion=_names,
+            autocompletion=protocol_names,
         ),
     ] = "",
     *,
     size: Annotated[
-        list[str] | None, typer.Option(help="Size of an index sort, such as region=3.", autocompletion=_sizes)
+        list[str] | None, typer.Option(help="Size of an index sort, such as region=3.", autocompletion=size_texts)
     ] = None,
     engine: Annotated[
         str, typer.Option(help="auto, interpreter, numpy, numba or c.", autocompletion=_engines)
@@ -117,11 +96,14 @@ def explore(
     from flk.formal.reports.lanes import lane_sort
 
     protocol = find(name)
-    design = _design(protocol)
+    design = design_of(protocol)
     lane_sort(protocol, lanes)  # refuses a sort that is not there before any time is spent
     if html is not None:
         page.write(html, "")
-    subject, sizes = _subject(protocol, design, property_ or ()), _chosen(size or (), design)
+    subject, sizes = (
+        _subject(protocol, design, property_ or ()),
+        chosen_sizes(size or (), design.sizes if design else {}),
+    )
     alone = design is not None and not property_
     with _progress(subject.name) as say:
         options = Options(
@@ -160,28 +142,11 @@ def _list(*, json: bool) -> None:
         Console().print(listing(known))
 
 
-def _design(protocol: "Protocol") -> "Design | None":
-    from flk.formal.gallery import DESIGNS
-
-    return next((design for design in DESIGNS.values() if design.protocol is protocol), None)
-
-
 def _subject(protocol: "Protocol", design: "Design | None", properties: Sequence[str]) -> "Protocol":
     """What is explored: a design with the property that it breaks, anything else with all properties, unless some are named."""
     from flk.formal.finite.explore import restricted
 
     return design.exhibit if design and not properties else restricted(protocol, properties)
-
-
-def _chosen(texts: Sequence[str], design: "Design | None") -> dict[str, int]:
-    """The sizes asked for, over those at which a design shows what is wrong with it."""
-    sizes = dict(design.sizes) if design else {}
-    for text in texts:
-        sort, equals, number = text.partition("=")
-        if not sort or not equals or not number.isdecimal():
-            raise UnusableInput(f"--size {text}: write the name of an index sort and a number, such as region=3")
-        sizes = {name: size for name, size in sizes.items() if name.lower() != sort.lower()} | {sort: int(number)}
-    return sizes
 
 
 def _explored(

@@ -1,6 +1,6 @@
 """`flk export`: a protocol in the language of another model checker."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -9,6 +9,7 @@ import msgspec
 import typer
 
 from flk.impl.command.app import app
+from flk.impl.command.subject import chosen_sizes, design_of, protocol_names, size_texts
 from flk.spec.errors import UnusableInput
 
 if TYPE_CHECKING:
@@ -29,28 +30,16 @@ class Language(StrEnum):
     TLA = "tla"
 
 
-def _names(incomplete: str) -> list[str]:
-    from flk.formal.registry import protocols
-
-    return [name for name in protocols() if name.startswith(incomplete)]
-
-
-def _sizes(ctx: typer.Context, incomplete: str) -> list[str]:
-    from flk.formal.registry import find
-
-    sizes = find(ctx.params["name"]).sizes()
-    return [f"{name.lower()}={size}" for name, size in sizes.items() if name.lower().startswith(incomplete)]
-
-
 @app.command(epilog=EXAMPLES)
 def export(
     name: Annotated[
-        str, typer.Argument(help="A protocol, a design of the gallery, or a Python file.", autocompletion=_names)
+        str,
+        typer.Argument(help="A protocol, a design of the gallery, or a Python file.", autocompletion=protocol_names),
     ],
     *,
     to: Annotated[Language, typer.Option(help="For rumur, Spin or TLC.")],
     size: Annotated[
-        list[str] | None, typer.Option(help="Size of an index sort, such as region=3.", autocompletion=_sizes)
+        list[str] | None, typer.Option(help="Size of an index sort, such as region=3.", autocompletion=size_texts)
     ] = None,
     symmetric: Annotated[
         bool, typer.Option("--symmetric", help="Let the tool fold states that differ by names only (not Spin).")
@@ -72,7 +61,7 @@ def export(
     if symmetric and to is Language.PROMELA:
         raise UnusableInput("--symmetric: Spin does not fold states; leave it out, or export to murphi or tla")
     protocol, sizes = _subject(find(name))
-    files = _exported(protocol, to, sizes | _chosen(size or (), sizes), symmetric=symmetric)
+    files = _exported(protocol, to, chosen_sizes(size or (), sizes), symmetric=symmetric)
     if out is not None:
         files = _placed(files, out)
         for path, text in files.items():
@@ -102,22 +91,8 @@ def _exported(protocol: "Protocol", to: Language, sizes: Mapping[str, int], *, s
 
 def _subject(protocol: "Protocol") -> "tuple[Protocol, dict[str, int]]":
     """What is exported, and its sizes: a design is shown at those at which it fails."""
-    from flk.formal.gallery import DESIGNS
-
-    design = next((design for design in DESIGNS.values() if design.protocol is protocol), None)
+    design = design_of(protocol)
     return (design.exhibit, dict(design.sizes)) if design else (protocol, {})
-
-
-def _chosen(texts: Sequence[str], known: Mapping[str, int]) -> dict[str, int]:
-    """The sizes asked for, under the names by which they are known already, whatever their case."""
-    names = {name.lower(): name for name in known}
-    sizes = {}
-    for text in texts:
-        sort, equals, number = text.partition("=")
-        if not sort or not equals or not number.isdecimal():
-            raise UnusableInput(f"--size {text}: write the name of an index sort and a number, such as region=3")
-        sizes[names.get(sort.lower(), sort)] = int(number)
-    return sizes
 
 
 def _placed(files: Mapping[str, str], out: Path) -> dict[str, str]:

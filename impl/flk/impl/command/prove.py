@@ -7,6 +7,7 @@ import msgspec
 import typer
 
 from flk.impl.command.app import app
+from flk.impl.command.subject import chosen_sizes
 from flk.spec.errors import UnusableInput
 
 if TYPE_CHECKING:
@@ -115,7 +116,10 @@ def _search(protocol: "Protocol", depth: int, size: Sequence[str], *, json: bool
 
     with Console(stderr=True).status("searching") as status:
         found = search(
-            protocol, depth, _sizes(size), on_depth=lambda steps: status.update(f"searching runs of {steps} steps")
+            protocol,
+            depth,
+            chosen_sizes(size, {}),
+            on_depth=lambda steps: status.update(f"searching runs of {steps} steps"),
         )
     _show(found, None if json else render_search(protocol, found, verbose=verbose))
     raise typer.Exit(1 if found.violated else 2 if found.undecided else 0)
@@ -149,14 +153,3 @@ def _protocol(names: Sequence[str] | None) -> "Protocol":
     if not names or len(names) != 1:
         raise UnusableInput("--bmc and --infer work on one protocol: name it")
     return find(names[0])
-
-
-def _sizes(chosen: Sequence[str]) -> dict[str, int]:
-    """`region=3` as a size."""
-    sizes = {}
-    for item in chosen:
-        name, _, number = item.partition("=")
-        if not number.isdecimal():
-            raise UnusableInput(f"--size {item}: write NAME=NUMBER, such as region=3")
-        sizes[name] = int(number)
-    return sizes
