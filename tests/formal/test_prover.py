@@ -270,7 +270,28 @@ def elections(*, order: bool) -> Protocol:
     return protocol
 
 
-def test_an_order_is_total() -> None:
+def test_an_order_is_irreflexive_transitive_and_total() -> None:
+    """Each of the three is proved of an ordered sort, though nothing in the protocol says so."""
+    protocol = elections(order=True)
+    Person = protocol.sorts["Person"]
+
+    @protocol.always()
+    def irreflexive() -> Term:
+        return forall(Person, Person, lambda x, y: implies(x == y, ~(x < y)))
+
+    @protocol.always()
+    def transitive() -> Term:
+        return forall(Person, Person, Person, lambda x, y, z: implies((x < y) & (y < z), x < z))
+
+    @protocol.always()
+    def total() -> Term:
+        return forall(Person, Person, lambda x, y: (x < y) | (x == y) | (y < x))
+
+    proof = prove_protocol(protocol)
+    assert {standing(proof, name).verdict for name in ("irreflexive", "transitive", "total")} == {Verdict.PROVED}
+
+
+def test_an_order_makes_the_least_one() -> None:
     """Two least leaders are one, whatever their number; without the guard there are two, with two people."""
     assert prove_protocol(elections(order=True)).verdict is Verdict.PROVED
     proof = prove_protocol(elections(order=False))
