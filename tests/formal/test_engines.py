@@ -338,8 +338,13 @@ def test_conjuncts_that_never_decide_are_seen() -> None:
         require(level < 3, level != 3)
         level.next = level + 1
 
+    @protocol.action()
+    def rest() -> None:
+        """It has no guard, so it always happens."""
+
     subject = ground(protocol)
-    (climbing,) = coverage.coverage(subject, vectorised.search(subject, Options()))
+    climbing, resting = coverage.coverage(subject, vectorised.search(subject, Options()))
+    assert resting == coverage.ActionCoverage("rest", 4, ())
     assert climbing.fired == 3
     assert [(c.text, c.seen_true, c.seen_false) for c in climbing.conjuncts] == [
         ("level < 3", True, True),

@@ -155,7 +155,7 @@ def _compiled(scope: Scope, results: Sequence[str]) -> Function:
         "floor_quotient": _quotient,
         "floor_remainder": _remainder,
     }
-    text = "\n ".join([head, *scope.lines, f"return ({', '.join(results)},)"])
+    text = "\n ".join([head, *scope.lines, f"return ({''.join(f'{result}, ' for result in results)})"])
     exec(text, space)  # noqa: S102 (the text is ours: names, operators and numbers)
     compiled: Function = space["f"]
     return compiled
