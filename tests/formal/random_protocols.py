@@ -48,12 +48,12 @@ class Author:
         return choices[self.draw(st.integers(0, len(choices) - 1))]  # terms cannot be hashed
 
     def truth(self, depth: int, env: list[Term]) -> Term:
-        kinds = ["read", "equal", "less", "defined", "constant"]
+        kinds = ["constant", "equal", "less", "defined", "read"]
         if depth:
             kinds += ["not", "and", "or", "forall", "exists", "equal", "less"]
         match self.pick(kinds):
             case "constant":
-                return lift(self.draw(st.booleans()))
+                return lift(self.draw(st.integers(0, 3)) < 3)  # what is false too often disables everything
             case "not":
                 return ~self.truth(depth - 1, env)
             case "and":
@@ -67,7 +67,7 @@ class Author:
                 return self.defined(depth, env)
             case "read":
                 read = self.read(BOOL, depth, env)
-                return lift(False) if read is None else read
+                return lift(True) if read is None else read
             case kind:
                 return self.comparison(depth, env, ordered=kind == "less")
 
@@ -86,7 +86,7 @@ class Author:
         if sort is BOOL:
             return self.truth(max(depth, 0), env)
         known = [x for x in env if x.sort == sort]
-        if depth <= 0 or self.draw(st.integers(0, 2)) == 0:
+        if depth <= 0 or self.draw(st.integers(0, 2)) == 2:
             read = self.read(sort, depth, env) if depth > -2 and self.draw(st.booleans()) else None
             if read is not None:
                 return read
@@ -194,7 +194,7 @@ def clamped(term: Term, sort: Sort) -> Term:
 
 @st.composite
 def protocols(draw: st.DrawFn, *, symmetric: bool = False) -> Protocol:
-    """A protocol of two to four variables and one to three actions, of at most a few hundred states in most cases."""
+    """A protocol of two to four variables and two to four actions, of at most a few hundred states in most cases."""
     protocol = Protocol("random", "Drawn by Hypothesis.")
     thing = protocol.index("Thing", draw(st.integers(1, 3)), ordered=not symmetric and draw(st.booleans()))
     rank = protocol.index("Rank", 2, ordered=not (symmetric and draw(st.booleans())))
@@ -203,7 +203,7 @@ def protocols(draw: st.DrawFn, *, symmetric: bool = False) -> Protocol:
     author = Author(draw, draw(st.integers(0, 3)) > 0, protocol, [thing, rank, colour, small, wide])
     for number in range(draw(st.integers(2, 4))):
         _declare(author, f"v{number}")
-    for number in range(draw(st.integers(1, 3))):
+    for number in range(draw(st.integers(2, 4))):
         _act(author, f"act{number}")
     for number in range(draw(st.integers(0, 2))):
         _claim(author, f"claim{number}")
@@ -218,7 +218,7 @@ def _declare(author: Author, name: str) -> None:
     if not partial:
         fixed = author.fallback(sort, [])
         assert fixed is not None
-        anywhere = author.draw(st.booleans()) and not domain
+        anywhere = author.draw(st.booleans()) and (not domain or (sort is BOOL and len(domain) == 1))
         initially = ANY if anywhere else fixed
     if domain:
         author.variables[name] = author.protocol.map(name, *domain, to=sort, initially=initially, partial=partial)
@@ -233,7 +233,7 @@ def _act(author: Author, name: str) -> None:
 
     def record(*arguments: Term) -> None:
         env = list(arguments)
-        for _ in range(author.draw(st.integers(0, 2))):
+        for _ in range(author.draw(st.sampled_from([0, 1, 1, 2]))):
             require(author.truth(2, env))
         for variable in written:
             with suppress(IllFormed):  # certainly written twice
