@@ -13,7 +13,7 @@ from tests.formal.random_protocols import protocols
 
 from flk.formal.finite.interpreter import Fault, Interpreter, Step
 from flk.formal.finite.schema import Cell, Instance, Schema, State
-from flk.formal.language import ANY, BOOL, Protocol, Term, forall, implies, require
+from flk.formal.language import ANY, BOOL, Protocol, Term, forall, implies, integer, require
 from flk.formal.language.sorts import Boolean, Bounded, Index, Sort
 from flk.formal.language.text import show
 from flk.formal.protocols import ingest, replication, two_phase_commit
@@ -295,6 +295,45 @@ def test_a_limit_that_is_reached_leaves_it_undecided() -> None:
     assert isinstance(verdict, Undecided)
     assert exit_code(verdict) == 2
     assert "raise --limit" in render(verdict)
+
+
+def test_a_choice_that_was_given_up_leaves_it_undecided() -> None:
+    """It was b that prepared, but when that shows, the search has settled for a. With room for more choices, it goes back."""
+    header = {"elements": {"RM": ["a", "b", "c"]}}
+    lines = [header, did("prepare"), did("abort"), *[did("obey_abort", r="c")] * 6, did("choose_to_abort", r="a")]
+    assert isinstance(check(COMMIT, lines, limit=4), Undecided)
+    assert isinstance(check(COMMIT, lines), Accepted)
+
+
+def test_a_step_without_meaning_is_no_step() -> None:
+    """Writing one cell twice, leaving bounds, reading the undefined: each is told as the fault that it is."""
+    protocol = Protocol("faults", "Every action has a fault somewhere.")
+    thing = protocol.index("Thing")
+    level = protocol.map("level", thing, to=integer(0, 1), initially=0)
+    owner = protocol.scalar("owner", thing, partial=True)
+
+    @protocol.action(a=thing, b=thing)
+    def both(a: Term, b: Term) -> None:
+        level.next[a] = 1
+        level.next[b] = 0
+
+    @protocol.action(a=thing)
+    def rise(a: Term) -> None:
+        level.next[a] = level[a] + 1
+
+    @protocol.action()
+    def rest() -> None:
+        require(level[owner] == 0)
+
+    for lines, fault in (
+        ([did("both", a="x", b="y"), did("both", a="x", b="x")], "level is written twice in one step"),
+        ([did("rise", a="x"), did("rise", a="x")], "level: 2 is outside of 0..1"),
+        ([did("both", a="x", b="y"), did("rest")], "owner is read where it is undefined"),
+    ):
+        verdict = rejected(protocol, *lines)
+        assert verdict.accepted == 1
+        assert verdict.reasons[0].kind == "fault"
+        assert fault in verdict.reasons[0].what
 
 
 def test_names_in_an_open_ordered_sort_compare_as_they_are() -> None:
