@@ -251,6 +251,18 @@ def equivocation_is_told() -> Term:
     )
 
 
+@protocol.always("ORD-2", "ORD-3")
+def refusals_are_deserved() -> Term:
+    """Malformed is told only of what cannot be parsed, forged only of what no key has signed."""
+    return forall(
+        Request,
+        lambda q: (
+            implies(answer[q] == Answer.malformed, ~readable[q])
+            & implies(answer[q] == Answer.forged, readable[q] & ~genuine[q])
+        ),
+    )
+
+
 @protocol.lemma()
 def stages_are_logged() -> Term:
     """A request that has got anywhere is in the log, up to its last position."""
