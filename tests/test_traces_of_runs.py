@@ -19,6 +19,7 @@ from tests.model.world import FORGER, KEYRING, STORY, pcs, submission
 from tests.sim.drills import BRISK, drill
 
 from flk.formal.protocols import ingest, replication
+from flk.formal.registry import find as find_protocol
 from flk.formal.traces import Accepted, Rejected, Verdict, validate
 from flk.formal.traces.budgets import unlimited
 from flk.impl.observed import encoded, events_of, is_of_nodes
@@ -278,6 +279,20 @@ def test_a_planted_mistake_is_rejected(mistake: str) -> None:
     verdicts = [*of_ingest(records).values(), *([of_replication(records)] if _replicates(records) else [])]
     rejected = [verdict for verdict in verdicts if isinstance(verdict, Rejected)]
     assert any(row.event.startswith(f"{action}(") and guard in row.reasons[0].what for row in rejected), rejected
+
+
+@pytest.mark.parametrize("name", ["local-arrival", "mark-before-upload", "stepped-over-gap"])
+def test_a_refuted_design_does_what_its_own_protocol_allows(name: str) -> None:
+    """The run that the protocol rejects is a path of the variant in the gallery: the program is the design that was refuted."""
+    records: list[Observed] = []
+    outage = ObjectStoreOutage(id="objects", start=Seconds(2), duration=Seconds(12))
+    scenario = drill(outage, rate=40, duration=40, until=20, policy=BUSY)
+    rivals = [submission(pcs(epoch=epoch, r=r, budget=b)) for epoch in range(100) for r, b in ((0.5, 0.4), (0.6, 0.37))]
+    simulate(scenario, rivals, KEYRING, seed=1, observer=records.append, programs=DESIGNS[name])
+    assert isinstance(of_replication(records), Rejected)
+    variant = unlimited(find_protocol(f"gallery/{name}"))
+    verdict = validate(variant, encoded(replication_events(lambda: records)), name)
+    assert isinstance(verdict, Accepted), verdict
 
 
 def _replicates(records: Sequence[Observed]) -> bool:

@@ -26,6 +26,8 @@ response is {"status": …}; a refusal is {"refused": requirement, "status": …
 is {"error": its class}; tuples are lists, and other structures objects, of these.
 
 Each line is written at once, whole: a process that is killed leaves every effect that it knew to be over.
+
+`flk validate` says whether the protocols `ingest` and `replication` allow what a trace tells.
 """
 
 import itertools

@@ -24,14 +24,20 @@ watermark that was set just before a crash may not have reached the disk.
 
 
 def unlimited(protocol: Protocol) -> Protocol:
-    """The protocol without its budgets, and with repetitions that change nothing."""
-    budgets, repetitions = BUDGETS.get(protocol.name, frozenset()), REPETITIONS.get(protocol.name, {})
+    """The protocol, or variant of one, without its budgets, and with repetitions that change nothing."""
+    origin = origin_of(protocol).name
+    budgets, repetitions = BUDGETS.get(origin, frozenset()), REPETITIONS.get(origin, {})
     if not budgets:
         return protocol
     free = protocol.variant(protocol.name, protocol.story, protocol.requirements)
     for name, action in protocol.actions.items():
         free.actions[name] = _without(action, budgets, repetitions.get(name, ""))
     return free
+
+
+def origin_of(protocol: Protocol) -> Protocol:
+    """The protocol that a variant is one of, at last; itself, if it is none."""
+    return protocol if protocol.base is None else origin_of(protocol.base)
 
 
 def _without(action: Action, budgets: frozenset[str], repetition: str) -> Action:

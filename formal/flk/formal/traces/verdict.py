@@ -121,7 +121,7 @@ def _why(verdict: Rejected) -> Iterator[str]:
         yield "  possible there instead:"
         for step in verdict.nearest:
             yield f"      {step}"
-    else:
+    elif verdict.reasons:
         yield "  no step of the protocol is possible there with elements like these"
 
 

@@ -53,15 +53,16 @@ def validate(
 
     from flk.formal.registry import find
     from flk.formal.traces import validate as run
-    from flk.formal.traces.budgets import unlimited
+    from flk.formal.traces.budgets import origin_of, unlimited
     from flk.formal.traces.verdict import exit_code, render
 
     protocol = unlimited(find(name))
     with Console(stderr=True).status("reading") as status, ExitStack() as stack:
+        lines, source = _lines(trace, origin_of(protocol).name, stack)
         verdict = run(
             protocol,
-            _lines(trace, protocol.name, stack),
-            ", ".join(map(str, trace)),
+            lines,
+            source,
             hidden=hidden or (),
             limit=limit,
             on_progress=lambda events: status.update(f"{events:,} events"),
@@ -70,15 +71,15 @@ def validate(
     raise typer.Exit(exit_code(verdict))
 
 
-def _lines(traces: "Sequence[Path]", protocol: str, stack: ExitStack) -> "Iterable[bytes]":
-    """The events, as they are or as nodes' traces tell them."""
+def _lines(traces: "Sequence[Path]", protocol: str, stack: ExitStack) -> "tuple[Iterable[bytes], str]":
+    """The events, as they are or as nodes' traces tell them, and what they are called."""
     from flk.impl.observed import encoded, events_of, is_of_nodes
 
     first = traces[0]
     if len(traces) == 1 and str(first) == "-":
-        return sys.stdin.buffer
+        return sys.stdin.buffer, "standard input"
     if all(map(is_of_nodes, traces)):
-        return encoded(events_of(traces, protocol))
+        return encoded(events_of(traces, protocol)), f"events of {', '.join(map(str, traces))}"
     if len(traces) > 1:
         raise UnusableInput(f"{', '.join(map(str, traces))}: events come in one trace; only traces of nodes are joined")
-    return stack.enter_context(first.open("rb"))
+    return stack.enter_context(first.open("rb")), str(first)
