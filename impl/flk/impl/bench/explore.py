@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from statistics import median
-from time import perf_counter
+from time import perf_counter, process_time
 from typing import NamedTuple, TypeAlias
 
 import msgspec
@@ -36,10 +36,11 @@ OnProgress: TypeAlias = Callable[[str], None]
 
 
 class Answer(NamedTuple):
-    """How many distinct states a tool found, and the seconds of its search."""
+    """How many distinct states a tool found, the seconds of its search, and those of the processor if it ran in this process."""
 
     states: int
     seconds: float
+    processor: float = 0.0
 
 
 class Model(NamedTuple):
@@ -66,6 +67,9 @@ class Figure(msgspec.Struct, frozen=True):
     seconds: float
     ratio: float
     """How many times faster the C engine was: the median of the rounds' ratios; 1 for itself, 0 if it did not take part."""
+
+    processor: float = 0.0
+    """The median seconds of the processor, over all threads: on a busy machine they say more. 0 for other people's tools."""
 
     @property
     def per_second(self) -> float:
@@ -123,7 +127,8 @@ def _contest(model: Model, rounds: int, on_progress: OnProgress) -> Iterator[Fig
         ratios = [theirs.seconds / ours.seconds for theirs, ours in pairs]
         seconds = median(answer.seconds for answer in given)
         ratio = median(ratios) if ratios else 0.0
-        yield Figure(model.name, ground.schema.bits, tool, given[0].states, seconds, ratio)
+        processor = median(answer.processor for answer in given)
+        yield Figure(model.name, ground.schema.bits, tool, given[0].states, seconds, ratio, processor)
 
 
 def _runs(model: Model, ground: Ground) -> Mapping[str, Run]:
@@ -140,9 +145,9 @@ def _runs(model: Model, ground: Ground) -> Mapping[str, Run]:
 
 def _ours(tool: str, ground: Ground) -> Answer:
     engine = choose(tool).engine
-    started = perf_counter()
+    started, processor = perf_counter(), process_time()
     search = engine(ground, Options(threads=THREADS))
-    return Answer(sum(search.layers), perf_counter() - started)
+    return Answer(sum(search.layers), perf_counter() - started, process_time() - processor)
 
 
 def _spin(text: str) -> Answer:

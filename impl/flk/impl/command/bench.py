@@ -121,13 +121,25 @@ def explore(
         return
     from rich.table import Table
 
-    table = Table("model", "bits", "tool", "states", "seconds", "a second", "C is faster by", box=None, pad_edge=False)
-    for column in (1, 3, 4, 5, 6):
+    table = Table(
+        "model",
+        "bits",
+        "tool",
+        "states",
+        "seconds",
+        "processor",
+        "a second",
+        "C is faster by",
+        box=None,
+        pad_edge=False,
+    )
+    for column in (1, 3, 4, 5, 6, 7):
         table.columns[column].justify = "right"
     for one in figures:
         row = (
             f"{one.states:,}",
             f"{one.seconds:.2f}",
+            f"{one.processor:.2f}" if one.processor else "",
             f"{one.per_second:,.0f}",
             f"{one.ratio:.1f}" if one.ratio else "",
         )
