@@ -122,17 +122,9 @@ def explore(
     from rich.table import Table
 
     table = Table(
-        "model",
-        "bits",
-        "tool",
-        "states",
-        "seconds",
-        "processor",
-        "a second",
-        "C is faster by",
-        box=None,
-        pad_edge=False,
+        "model", "bits", "tool", "states", "seconds", "processor", "a second", "ratio", box=None, pad_edge=False
     )
+    table.columns[0].no_wrap = True
     for column in (1, 3, 4, 5, 6, 7):
         table.columns[column].justify = "right"
     for one in figures:
