@@ -28,6 +28,7 @@ from z3 import (
     simplify,
     substitute,
     substitute_vars,
+    unsat,
 )
 
 from flk.formal.finite.expression import Builder, Expression, evaluate
@@ -170,6 +171,16 @@ def test_a_whole_step_of_the_machine_is_a_step_of_the_interpreter(name: str) -> 
             assert machine.state(model, machine.after()) == answers[machine.choice(model)]
         else:
             assert set(answers.values()) == {"guard"}
+
+
+def test_a_step_takes_one_instance_and_no_more() -> None:
+    """Neither none nor two are taken together, in any state."""
+    machine = Machine(Ground(Schema.of(SUBJECTS["two-phase-commit"])))
+    taken = machine.now.taken
+    for wrong in (And(*map(Not, taken)), Or(*(And(a, b) for n, a in enumerate(taken) for b in taken[:n]))):
+        solver = Solver()
+        solver.add(machine.step(), wrong)
+        assert solver.check() == unsat
 
 
 def at(machine: Machine, state: State) -> list[BoolRef]:
