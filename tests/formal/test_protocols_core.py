@@ -28,7 +28,7 @@ LAYERS = {
 }
 TRANSITIONS = {"ingest": 20_344, "replication": 720_624, "two-phase-commit": 1_145}
 WITNESSES = {
-    "ingest": {"a_duplicate_is_answered": 8, "an_equivocation_is_told": 7, "a_lost_store_is_rebuilt": 8},
+    "ingest": {"a_duplicate_is_answered": 8, "an_equivocation_is_told": 7, "a_lost_store_is_rebuilt": 9},
     "replication": {"a_winner_gives_way": 5, "a_lost_store_catches_up": 8},
     "two-phase-commit": {"all_commit": 10, "one_aborts": 2},
 }

@@ -171,6 +171,22 @@ def test_a_store_lost_after_the_disk_gets_back_what_the_first_disk_shipped() -> 
     assert world.entries["eu"].entries == expected
 
 
+def test_a_new_disk_does_not_set_a_fast_clock_back() -> None:
+    """A region whose clock ran far ahead, and that then loses its disk, goes on after what it has shipped (HLC-4)."""
+    world = World("eu")
+    now = world._now
+    world._now += 1000
+    world.ingest("eu", STORY[2])
+    world.run("eu", ship())
+    (ahead,) = world.entries["eu"].entries.values()
+    world._now = now
+    world.lose_disk("eu")
+    world.recover("eu")
+    world.ingest("eu", STORY[-1])
+    later = [entry for entry in world.entries["eu"].entries.values() if entry != ahead]
+    assert [entry.timestamp > ahead.timestamp for entry in later] == [True]
+
+
 def test_delivery_stopped_anywhere_reaches_the_service_and_settles_once() -> None:
     """Crash the agent at each effect of queueing and delivering; reopened, it delivers the rest: nothing is lost, and each
     submission is settled exactly once.

@@ -394,8 +394,10 @@ def an_equivocation_is_told() -> Term:
 
 @protocol.reachable()
 def a_lost_store_is_rebuilt() -> Term:
-    """The node serves after its store was lost, and an outcome that was shown before is there again."""
-    return (trouble == Trouble.loss) & (node == Node.serving) & exists(Request, lambda q: shown[q, q])
+    """After its store was lost, the node tells an outcome that only the log had kept: of a request cut off by the crash."""
+    return (trouble == Trouble.loss) & exists(
+        Request, Request, lambda q, o: (stage[q] == Stage.cut_off) & (q != o) & shown[o, q]
+    )
 
 
 @protocol.leads_to("ORD-4", fair=("verify", "claim", "store_returns", "restart", "replay"))

@@ -144,12 +144,9 @@ def the_least_is_held() -> Term:
     return forall(
         Region,
         Record,
-        Stamp,
-        lambda r, k, s: implies(
-            stored.defined(r, k)
-            & (stored[r, k] == s)
-            & forall(Stamp, lambda t: implies(claimed[k, t], holds(r, k, t))),
-            claimed[k, s] & forall(Stamp, lambda t: implies(claimed[k, t], s <= t)),
+        lambda r, k: implies(
+            stored.defined(r, k) & forall(Stamp, lambda t: implies(claimed[k, t], holds(r, k, t))),
+            claimed[k, stored[r, k]] & forall(Stamp, lambda t: implies(claimed[k, t], stored[r, k] <= t)),
         ),
     )
 

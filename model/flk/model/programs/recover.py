@@ -33,7 +33,7 @@ def recover(region: str, keyring: Keyring) -> Program[Recovery]:
     """Bring the store level with the log. Running it again, after any crash, changes nothing more."""
     done = yield from Marked(APPLIED)
     if not done:  # a new store: what an earlier disk of this region shipped is in no log here
-        yield from replay(region, keyring)
+        yield from replay(region, keyring, own=True)
     names = ((done,) if done else ()) + (yield from Segments(INBOX, after=done))  # the last one again, for its clock
     frames = applied = 0
     repairs = []

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from flk.model.effects import GetObject, ListObjects, Mark, Marked, Merge, Observe, Program
+from flk.model.effects import GetObject, ListObjects, Mark, Marked, Merge, Observe, Program, Resume
 from flk.model.frames import log_of, sealed_frames, sequence_of
 from flk.model.programs.ingest import claims_of
 from flk.model.signing import Keyring
@@ -20,11 +20,12 @@ class Replayed(msgspec.Struct, frozen=True):
     gap: str = ""
 
 
-def replay(peer: str, keyring: Keyring) -> Program[Replayed]:
+def replay(peer: str, keyring: Keyring, *, own: bool = False) -> Program[Replayed]:
     """Join the entries of every new segment of `peer` into the store, in log order.
 
     Each segment is verified whole before any of it counts (CRR-6; raises CorruptSegment), a missing one is waited for and
-    never skipped (CRR-5), and repeating a pass changes nothing (CRR-7): the join is idempotent.
+    never skipped (CRR-5), and repeating a pass changes nothing (CRR-7): the join is idempotent. If the log is the region's `own`,
+    of a disk that is gone, its clock goes on from there however far that is ahead (HLC-4).
     """
     watermark = f"replayed/{peer}"
     done = yield from Marked(watermark)
@@ -41,7 +42,8 @@ def replay(peer: str, keyring: Keyring) -> Program[Replayed]:
         claims = claims_of(frames, peer, keyring)
         superseded += yield from Merge(claims)
         if frames:
-            yield from Observe(max(frame.timestamp for frame in frames))
+            latest = max(frame.timestamp for frame in frames)
+            yield from Resume(latest) if own else Observe(latest)
         yield from Mark(watermark, name)
         merged += len(claims)
         segments.append(name)
