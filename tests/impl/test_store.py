@@ -160,6 +160,22 @@ def test_what_is_no_database_is_unavailable(path: Path) -> None:
         SqliteStore(path)
 
 
+def test_a_merge_is_on_the_disk_when_it_is_over(path: Path) -> None:
+    """Its transaction begins and commits under full synchronisation, whether it succeeds or not; others do not pay for it."""
+    with closing(SqliteStore(path)) as store:
+        said: list[str] = []
+        store._writer.set_trace_callback(said.append)
+        store.merge([claim("a")])
+        with pytest.raises(ZeroDivisionError):
+            store.merge(claim("b", 1 // n) for n in (1, 0))
+        store.insert_or_get([claim("c")])
+        store.flush()
+    steps = [line.lower() for line in said if line.lower().startswith(("pragma", "begin", "commit", "rollback"))]
+    whole, half = "pragma synchronous = full", "pragma synchronous = normal"
+    assert steps[:8] == [whole, "begin immediate", "commit", half, whole, "begin immediate", "rollback", half]
+    assert whole not in steps[8:]
+
+
 def test_a_merge_is_one_transaction(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """If it fails half way, nothing of it is stored."""
     monkeypatch.setattr(module, "MERGE_ENTRIES", 2)

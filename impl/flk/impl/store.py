@@ -7,7 +7,8 @@ meanwhile. Until that transaction is committed the entries are looked up in memo
 
 That is safe because the log rebuilds the store: an entry that a crash takes from memory is in a segment that the `applied` mark
 does not cover, and a mark is written in the transaction of the entries before it. For the same reason `synchronous=NORMAL` is
-enough: after a power failure SQLite may go back to an earlier transaction, never to a mixture.
+enough for them: after a power failure SQLite may go back to an earlier transaction, never to a mixture. A merge is different. Its
+entries are in a peer's log, and a client may be told one of them at once, so its transaction is synchronised (DUP-2).
 """
 
 import sqlite3
@@ -108,11 +109,14 @@ class SqliteStore:
         return winners
 
     def merge(self, claims: Iterable[Claim]) -> int:
-        """Join entries in, all in one transaction; how many stored ones gave way, each of which is recorded (CRR-1, CRR-3)."""
+        """Join entries in, all in one transaction that survives a loss of power once it is over.
+
+        Returns how many stored ones gave way, each of which is recorded (CRR-1, CRR-3).
+        """
         self.flush()
         remaining = iter(claims)
         superseded = 0
-        with _answering(), self._writer:
+        with _answering(), _synchronised(self._writer), self._writer:
             self._writer.execute("begin immediate")
             while some := list(islice(remaining, MERGE_ENTRIES)):
                 superseded += self._join(some)
@@ -240,6 +244,16 @@ def _connect(path: Path) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+@contextmanager
+def _synchronised(connection: sqlite3.Connection) -> Iterator[None]:
+    """Transactions inside are on the disk when they are committed."""
+    connection.execute("pragma synchronous = full")
+    try:
+        yield
+    finally:
+        connection.execute("pragma synchronous = normal")
 
 
 def _stored(connection: sqlite3.Connection, keys: Sequence[Key]) -> dict[Key, Entry]:
