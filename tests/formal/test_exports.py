@@ -293,6 +293,15 @@ def test_random_protocols_agree(protocol: Protocol) -> None:
     ]
 
 
+def test_an_action_too_long_for_an_inline_is_a_macro(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Spin takes no inline of many thousands of characters; as a macro the action means the same."""
+    monkeypatch.setattr(promela, "INLINE", 0)
+    text = promela.export(find("two-phase-commit"))
+    assert "#define hear(r) \\\n" in text
+    assert "inline" not in text
+    assert oracles.run_spin(text).states == 288
+
+
 SCHEMA = Schema.of(expressions.PROTOCOL)
 STATES = st.tuples(*(st.integers(0, cell.codes - 1) for cell in SCHEMA.cells))
 

@@ -23,6 +23,9 @@ from flk.formal.language.protocol import Protocol
 from flk.formal.language.sorts import BOOL
 from flk.formal.language.state import Variable
 
+INLINE = 4000
+"""Characters of an action beyond which Spin refuses it as an `inline`; the C preprocessor takes it at any length."""
+
 
 def export(protocol: Protocol, sizes: Mapping[str, int] | None = None) -> str:
     """The protocol at some sizes. Raises UnusableInput for sizes that it does not have."""
@@ -113,13 +116,18 @@ def _action(writer: Writer, action: Action, name: str, old: Renaming) -> Iterato
     inner = {variable.name: old[variable.name] for variable in copied}
     statements += [_assignment(writer, update, env, inner) for update in elements]
     yield from comment(story_of(action), "//")
-    yield f"inline {name}({', '.join(env.values())}) {{"
-    yield "  d_step {"
-    yield f"    {condition} ->"
-    yield ";\n".join(f"    {statement}" for statement in statements or ["skip"])
-    yield "  }"
-    yield "}"
-    yield ""
+    head = f"{name}({', '.join(env.values())})"
+    body = ["  d_step {", f"    {condition} ->", *_listed(statements or ["skip"]), "  }"]
+    if sum(map(len, body)) < INLINE:
+        yield from [f"inline {head} {{", *body, "}", ""]
+    else:
+        yield " \\\n".join([f"#define {head}", *body])
+        yield ""
+
+
+def _listed(statements: Sequence[str]) -> list[str]:
+    """A statement to a line, with what separates them."""
+    return [f"    {statement};" for statement in statements[:-1]] + [f"    {statements[-1]}"]
 
 
 def _elements(writer: Writer, updates: Sequence[Update]) -> Iterator[Update]:
