@@ -108,13 +108,13 @@ def test_two_regions_that_took_rival_contents_come_to_store_the_earlier(
             assert sample(client, f'flk_crr_lag_seconds{{source="{other}",stage="replay"}}') > 0
             assert client.request("GET", "/ready").status == 200
         objects.come_back()
-        eventually(lambda: replayed(eu, "us") and replayed(us, "eu"))
         expected = [min(pair) for pair in zip(first[eu], first[us], strict=True)]
+        gave_way = [sum(one != kept for one, kept in zip(first[client], expected, strict=True)) for client in (eu, us)]
+        eventually(lambda: [sample(client, "flk_supersessions_total") for client in (eu, us)] == gave_way)
         for sent in (RECORDS, RIVALS):
             answers = all_to(eu, sent)
             assert [stored(answer) for answer in answers] == expected
             assert [answer.body for answer in answers] == [answer.body for answer in all_to(us, sent)]
-        gave_way = [sum(one != kept for one, kept in zip(first[client], expected, strict=True)) for client in (eu, us)]
         assert [sample(client, "flk_supersessions_total") for client in (eu, us)] == gave_way
         assert min(gave_way) > 0
         for client, name, other in ((eu, "eu", "us"), (us, "us", "eu")):
