@@ -1,15 +1,15 @@
 """The readable engine: a breadth-first search with the interpreter. The others are tested against it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from flk.formal.finite.ground import Ground
 from flk.formal.finite.interpreter import Fault, Interpreter
 from flk.formal.finite.layout import Layout, fingerprint
 from flk.formal.finite.schema import Schema, State
-from flk.formal.finite.search import Hit, Options, violates
+from flk.formal.finite.search import Hit, Options, cut_short
 from flk.formal.finite.symmetry import Symmetry
-from flk.formal.language.properties import Property, PropertyKind
+from flk.formal.language.properties import Property
 
 
 @dataclass
@@ -49,7 +49,7 @@ def search(ground: Ground, options: Options) -> InterpretedSearch:
     while layer:
         _close(result, interpreter, sorted(layer))
         options.on_layer(len(result.layers) - 1, len(seen))
-        if result.fault or _stopped(result, options) or (options.max_states and len(seen) >= options.max_states):
+        if cut_short(result, len(seen), options, schema.protocol.properties):
             result.complete = False
             break
         layer = _expand(result, interpreter, seen)
@@ -96,8 +96,3 @@ def _expand(result: InterpretedSearch, interpreter: Interpreter, seen: set[State
         fresh |= {result.symmetry.canonical(step.after) for step in steps} - seen
     seen |= fresh
     return fresh
-
-
-def _stopped(result: InterpretedSearch, options: Options) -> bool:
-    kinds: Iterable[PropertyKind] = (result.schema.protocol.properties[name].kind for name in result.hits)
-    return options.stop and any(map(violates, kinds))

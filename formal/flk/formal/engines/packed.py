@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from flk.formal.engines.program import Program
 from flk.formal.engines.states import States, Unpacked, ascending
 from flk.formal.finite.layout import Layout
-from flk.formal.finite.schema import Cell, State
-from flk.formal.finite.search import Hit, Options, violates
+from flk.formal.finite.schema import State
+from flk.formal.finite.search import Hit, Options, cut_short
 from flk.spec.errors import UnusableInput
 
 Words: TypeAlias = tuple[int, ...]
@@ -128,7 +128,7 @@ def breadth_first(program: Program, kernel: Kernel, options: Options) -> PackedS
         _close(result, layer)
         count = sum(result.layers)
         options.on_layer(len(result.layers) - 1, count)
-        if result.fault or _stopped(result, options) or (options.max_states and count >= options.max_states):
+        if cut_short(result, count, options, program.ground.schema.protocol.properties):
             result.complete = False
             break
         layer = _expand(result, seen)
@@ -137,7 +137,7 @@ def breadth_first(program: Program, kernel: Kernel, options: Options) -> PackedS
 
 def candidates(program: Program) -> Iterator[States]:
     """All states that the variables' initial values allow, in order, some at a time; assumptions are not yet regarded."""
-    ranges = [_begins(cell) for cell in program.ground.schema.cells]
+    ranges = [cell.begins for cell in program.ground.schema.cells]
     total = prod(map(len, ranges))
     if total > 1 << 62:
         raise UnusableInput(f"{program.ground.schema.protocol.name} may begin in {total} states: give initial values")
@@ -148,16 +148,6 @@ def candidates(program: Program) -> Iterator[States]:
             states[:, place.word] |= rest % len(codes) + codes.start << place.shift
             rest //= len(codes)
         yield states
-
-
-def _begins(cell: Cell) -> range:
-    """The codes that a cell may have at first."""
-    if cell.variable.initially is None:
-        return range(1) if cell.variable.partial else range(cell.codes)
-    code = cell.encode(cell.variable.initially)
-    if code is None:
-        raise ValueError(f"{cell} begins at {cell.variable.initially}, outside of its sort at this size")
-    return range(code, code + 1)
 
 
 def _close(result: PackedSearch, layer: States) -> None:
@@ -206,11 +196,6 @@ def _steps_before(result: PackedSearch, words: Words) -> int:
     layer = result.ordered(len(result.layers) - 1)
     here = int(np.flatnonzero((layer == np.array(words)).all(axis=1))[0])
     return sum(len(result.kernel.steps(part).source) for part in _sliced(layer[:here]))
-
-
-def _stopped(result: PackedSearch, options: Options) -> bool:
-    properties = result.program.ground.schema.protocol.properties
-    return options.stop and any(violates(properties[name].kind) for name in result.hits)
 
 
 def _lower(found: dict[int, Words], goal: int, words: Words | None) -> None:

@@ -27,6 +27,7 @@ from flk.formal.language.nodes import (
 )
 from flk.formal.language.sorts import Boolean, Bounded, Enum, Index, Sort
 from flk.formal.language.state import Variable
+from flk.formal.language.text import wrap
 
 _MURPHI = """alias array assert assume begin boolean by case clear const cover do else elsif end endalias endexists endfor
 endforall endfunction endif endprocedure endrecord endrule endruleset endstartstate endswitch endwhile enum error
@@ -99,8 +100,8 @@ class Writer:
 
     def place(self, variable: Variable, indices: tuple[Node, ...], env: Renaming, old: Renaming) -> str:
         """A variable at some indices."""
-        name = old.get(variable.name, self.variables[variable.name])
-        return name + "".join(f"[{self.expression(index, env, old)}]" for index in indices)
+        rounded = tuple(rounded_to_zero(index, self.schema.values) for index in indices)
+        return self._place(variable, rounded, env, old)
 
     def _text(self, node: Node, env: Renaming, old: Renaming, level: int) -> str:  # noqa: C901, PLR0912 (one case for each kind of node)
         def at(part: Node, level: int) -> str:
@@ -114,25 +115,25 @@ class Writer:
             case Read(variable, indices):
                 return self._place(variable, indices, env, old)
             case Defined(_, variable, indices):
-                return _wrap(f"!isundefined({self._place(variable, indices, env, old)})", 3, level)
+                return wrap(f"!isundefined({self._place(variable, indices, env, old)})", 3, level)
             case Not(_, Defined(_, variable, indices)):
                 return f"isundefined({self._place(variable, indices, env, old)})"
             case Not(_, Compared(_, Relation.EQUAL, left, right)):
-                return _wrap(f"{at(left, 4)} != {at(right, 4)}", 3, level)
+                return wrap(f"{at(left, 4)} != {at(right, 4)}", 3, level)
             case Not(_, part):
-                return _wrap(f"!{at(part, 6)}", 3, level)
+                return wrap(f"!{at(part, 6)}", 3, level)
             case Joined(_, Junction.OR, (Not(_, premise), conclusion)):
-                return _wrap(f"{at(premise, 1)} -> {at(conclusion, 1)}", 0, level)
+                return wrap(f"{at(premise, 1)} -> {at(conclusion, 1)}", 0, level)
             case Joined(_, junction, parts):
                 own, sign = (2, " & ") if junction is Junction.AND else (1, " | ")
-                return _wrap(sign.join(at(part, own + 1) for part in parts), own, level)
+                return wrap(sign.join(at(part, own + 1) for part in parts), own, level)
             case Choice(_, condition, then, other):
                 return f"({at(condition, 1)} ? {at(then, 1)} : {at(other, 1)})"
             case Compared(_, relation, left, right):
-                return _wrap(f"{at(left, 4)} {relation} {at(right, 4)}", 3, level)
+                return wrap(f"{at(left, 4)} {relation} {at(right, 4)}", 3, level)
             case Arithmetic(_, operator, left, right):
                 own = 4 if operator in {Operator.PLUS, Operator.MINUS} else 5
-                return _wrap(f"{at(left, own)} {_OPERATORS.get(operator, operator)} {at(right, own + 1)}", own, level)
+                return wrap(f"{at(left, own)} {_OPERATORS.get(operator, operator)} {at(right, own + 1)}", own, level)
             case Quantified(_, Quantifier.COUNT):
                 return self._count(node, env, old)
             case Quantified(_, quantifier, local, body):
@@ -177,7 +178,3 @@ def free(node: Node) -> Iterator[Local]:
         for local in free(child):
             if not isinstance(node, Quantified) or local != node.local:
                 yield local
-
-
-def _wrap(inner: str, own: int, level: int) -> str:
-    return f"({inner})" if own < level else inner

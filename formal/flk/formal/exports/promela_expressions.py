@@ -26,7 +26,7 @@ from flk.formal.language.nodes import (
 )
 from flk.formal.language.sorts import BOOL, Enum, Index, Sort
 from flk.formal.language.state import Variable
-from flk.formal.language.text import show
+from flk.formal.language.text import show, wrap
 
 _PROMELA = """active assert atomic bit bool break byte c_code c_decl c_expr c_state c_track chan cond_expr d_proctype
 d_step do else empty enabled end eval false fi for full get_priority goto hidden if in init inline int len local ltl
@@ -138,30 +138,26 @@ class Writer:
             case Read(variable, indices):
                 return self.place(variable, indices, env, old)
             case Defined(_, variable, indices):
-                return _wrap(f"{self.place(variable, indices, env, old)} != {self.undefined(variable)}", 3, level)
+                return wrap(f"{self.place(variable, indices, env, old)} != {self.undefined(variable)}", 3, level)
             case Not(_, Defined(_, variable, indices)):
-                return _wrap(f"{self.place(variable, indices, env, old)} == {self.undefined(variable)}", 3, level)
+                return wrap(f"{self.place(variable, indices, env, old)} == {self.undefined(variable)}", 3, level)
             case Not(_, Compared(_, Relation.EQUAL, left, right)):
-                return _wrap(f"{at(left, 4)} != {at(right, 4)}", 3, level)
+                return wrap(f"{at(left, 4)} != {at(right, 4)}", 3, level)
             case Not(_, part):
-                return _wrap(f"!{at(part, 6)}", 5, level)
+                return wrap(f"!{at(part, 6)}", 5, level)
             case Joined(_, junction, parts):
                 own = 2 if junction is Junction.AND else 1
-                return _wrap(_JUNCTIONS[junction].join(at(part, own + 1) for part in parts), own, level)
+                return wrap(_JUNCTIONS[junction].join(at(part, own + 1) for part in parts), own, level)
             case Choice(_, condition, then, other):
                 return f"({at(condition, 1)} -> {at(then, 1)} : {at(other, 1)})"
             case Compared(_, relation, left, right):
-                return _wrap(f"{at(left, 4)} {_SIGNS.get(relation, relation)} {at(right, 4)}", 3, level)
+                return wrap(f"{at(left, 4)} {_SIGNS.get(relation, relation)} {at(right, 4)}", 3, level)
             case Arithmetic(_, operator, left, right):
                 own = 4 if operator in {Operator.PLUS, Operator.MINUS} else 5
-                return _wrap(f"{at(left, own)} {_SIGNS.get(operator, operator)} {at(right, own + 1)}", own, level)
+                return wrap(f"{at(left, own)} {_SIGNS.get(operator, operator)} {at(right, own + 1)}", own, level)
             case _:
                 raise TypeError(f"a quantifier was not unrolled: {node}")
 
 
 def _constant_name(sort: Index | Enum, value: int) -> str:
     return show(sort, value) if isinstance(sort, Index) else f"{sort.name}_{sort.members[value]}"
-
-
-def _wrap(inner: str, own: int, level: int) -> str:
-    return f"({inner})" if own < level else inner

@@ -25,6 +25,7 @@ from flk.formal.language.nodes import (
 )
 from flk.formal.language.sorts import Boolean, Bounded, Enum, Sort
 from flk.formal.language.state import Variable
+from flk.formal.language.text import wrap
 
 _WORDS = """ACTION ASSUME ASSUMPTION AXIOM BY BOOLEAN CASE CHOOSE CONSTANT CONSTANTS COROLLARY DEF DEFINE DEFS DOMAIN ELSE
 ENABLED EXCEPT EXTENDS FALSE HAVE HIDE IF IN INSTANCE LAMBDA LEMMA LET LOCAL MODULE NEW OBVIOUS OMITTED OTHER PICK PROOF
@@ -110,21 +111,21 @@ class Writer:
                 place = self.place(variable, indices, env)
                 return f"Value({place})" if variable.partial else place
             case Defined(_, variable, indices):
-                return _wrap(f"{self.place(variable, indices, env)} # Undefined", 3, level)
+                return wrap(f"{self.place(variable, indices, env)} # Undefined", 3, level)
             case Not(_, Defined(_, variable, indices)):
-                return _wrap(f"{self.place(variable, indices, env)} = Undefined", 3, level)
+                return wrap(f"{self.place(variable, indices, env)} = Undefined", 3, level)
             case Not(_, Compared(_, Relation.EQUAL, left, right)):
-                return _wrap(f"{at(left, 4)} # {at(right, 4)}", 3, level)
+                return wrap(f"{at(left, 4)} # {at(right, 4)}", 3, level)
             case Not(_, part):
-                return _wrap(f"~{at(part, 6)}", 3, level)
+                return wrap(f"~{at(part, 6)}", 3, level)
             case Joined(_, Junction.OR, (Not(_, premise), conclusion)):
-                return _wrap(f"{at(premise, 1)} => {at(conclusion, 1)}", 0, level)
+                return wrap(f"{at(premise, 1)} => {at(conclusion, 1)}", 0, level)
             case Joined(_, junction, parts):
-                return _wrap(_JUNCTIONS[junction].join(at(part, 3) for part in parts), 1, level)
+                return wrap(_JUNCTIONS[junction].join(at(part, 3) for part in parts), 1, level)
             case Choice(_, condition, then, other):
                 return f"(IF {at(condition, 0)} THEN {at(then, 0)} ELSE {at(other, 0)})"
             case Compared(_, relation, left, right):
-                return _wrap(f"{at(left, 4)} {_SIGNS.get(relation, relation)} {at(right, 4)}", 3, level)
+                return wrap(f"{at(left, 4)} {_SIGNS.get(relation, relation)} {at(right, 4)}", 3, level)
             case Arithmetic(_, operator, left, right):
                 return self._arithmetic(operator, left, right, env, level)
             case Quantified(_, quantifier, local, body):
@@ -133,7 +134,7 @@ class Writer:
                 over = f"{name} \\in {self.sort(local.sort)}"
                 if quantifier is Quantifier.COUNT:
                     return f"Cardinality({{{over} : {inner}}})"
-                return _wrap(f"{_QUANTIFIERS[quantifier]} {over} : {inner}", 0, level)
+                return wrap(f"{_QUANTIFIERS[quantifier]} {over} : {inner}", 0, level)
 
     def _arithmetic(self, operator: Operator, left: Node, right: Node, env: Renaming, level: int) -> str:
         """TLA+ defines division for positive divisors, and there as we do. Its operators bind so oddly that all are wrapped."""
@@ -141,8 +142,4 @@ class Writer:
             self.floors = True
             return f"{_FLOORS[operator]}({self.expression(left, env)}, {self.expression(right, env)})"
         sides = self.expression(left, env, 5), self.expression(right, env, 5)
-        return _wrap(f"{sides[0]} {_SIGNS.get(operator, operator)} {sides[1]}", 4, level)
-
-
-def _wrap(inner: str, own: int, level: int) -> str:
-    return f"({inner})" if own < level else inner
+        return wrap(f"{sides[0]} {_SIGNS.get(operator, operator)} {sides[1]}", 4, level)

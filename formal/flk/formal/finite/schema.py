@@ -31,6 +31,16 @@ class Cell(NamedTuple):
         """How many bits hold a code."""
         return (self.codes - 1).bit_length()
 
+    @property
+    def begins(self) -> range:
+        """The codes that the cell may have at first."""
+        if self.variable.initially is None:
+            return range(1) if self.variable.partial else range(self.codes)
+        code = self.encode(self.variable.initially)
+        if code is None:
+            raise ValueError(f"{self} begins at {self.variable.initially}, outside of its sort at this size")
+        return range(code, code + 1)
+
     def decode(self, code: int) -> int | None:
         """The value that a code stands for; None is absence."""
         if self.variable.partial:
@@ -134,16 +144,7 @@ class Schema:
 
     def candidates(self) -> Iterator[State]:
         """All states that the variables' initial values allow, in order; assumptions are not yet regarded."""
-
-        def begins(cell: Cell) -> range:
-            if cell.variable.initially is None:
-                return range(1) if cell.variable.partial else range(cell.codes)
-            code = cell.encode(cell.variable.initially)
-            if code is None:
-                raise ValueError(f"{cell} begins at {cell.variable.initially}, outside of its sort at this size")
-            return range(code, code + 1)
-
-        return product(*map(begins, self.cells))
+        return product(*(cell.begins for cell in self.cells))
 
     def describe(self, cell: Cell, code: int) -> str:
         """The value of a cell as it is written."""

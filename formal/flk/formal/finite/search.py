@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import inf
 from typing import NamedTuple, Protocol, TypeAlias
 
 from flk.formal.finite.expression import Expression
 from flk.formal.finite.ground import Ground, GroundProperty
 from flk.formal.finite.schema import State
-from flk.formal.language.properties import PropertyKind
+from flk.formal.language.properties import Property, PropertyKind
 
 OnLayer: TypeAlias = Callable[[int, int], None]
 """Told after each layer: its depth, and how many states there are so far."""
@@ -86,3 +87,9 @@ def target(ground: Ground, property_: GroundProperty) -> Expression:
 def violates(kind: PropertyKind) -> bool:
     """Whether reaching the target refutes a property of that kind."""
     return kind in {PropertyKind.ALWAYS, PropertyKind.LEMMA, PropertyKind.NEVER}
+
+
+def cut_short(search: Search, states: int, options: Options, properties: Mapping[str, Property]) -> bool:
+    """Whether a search with so many states ends before all are seen: at a fault, a limit, or a violation if it is to stop there."""
+    stopped = options.stop and any(violates(properties[name].kind) for name in search.hits)
+    return search.fault is not None or stopped or states >= (options.max_states or inf)

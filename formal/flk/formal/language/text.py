@@ -64,21 +64,21 @@ def _text(node: Node, level: int) -> str:  # noqa: C901 (one case for each kind 
         case Defined(_, variable, indices):
             return f"defined({_place(variable, indices)})"
         case Not(_, Compared(_, Relation.EQUAL, left, right)):
-            return _wrap(f"{_text(left, 4)} != {_text(right, 4)}", 3, level)
+            return wrap(f"{_text(left, 4)} != {_text(right, 4)}", 3, level)
         case Not(_, part):
             return f"not {_text(part, 6)}"
         case Joined(_, junction, parts):
             own = 2 if junction is Junction.AND else 1
-            return _wrap(f" {junction} ".join(_text(part, own + 1) for part in parts), own, level)
+            return wrap(f" {junction} ".join(_text(part, own + 1) for part in parts), own, level)
         case Choice(_, condition, then, other):
-            return _wrap(f"if {_text(condition, 1)} then {_text(then, 1)} else {_text(other, 1)}", 0, level)
+            return wrap(f"if {_text(condition, 1)} then {_text(then, 1)} else {_text(other, 1)}", 0, level)
         case Compared(_, relation, left, right):
-            return _wrap(f"{_text(left, 4)} {relation} {_text(right, 4)}", 3, level)
+            return wrap(f"{_text(left, 4)} {relation} {_text(right, 4)}", 3, level)
         case Arithmetic(_, operator, left, right):
             own = 4 if operator in {"+", "-"} else 5
-            return _wrap(f"{_text(left, own)} {operator} {_text(right, own + 1)}", own, level)
+            return wrap(f"{_text(left, own)} {operator} {_text(right, own + 1)}", own, level)
         case Quantified(_, quantifier, local, body):
-            return _wrap(f"{quantifier} {_plain(local)}: {_text(body, 0)}", 0, level)
+            return wrap(f"{quantifier} {_plain(local)}: {_text(body, 0)}", 0, level)
 
 
 def _place(variable: Variable, indices: tuple[Node, ...]) -> str:
@@ -89,5 +89,6 @@ def _plain(local: Local) -> str:
     return local.name.split("'")[0]
 
 
-def _wrap(inner: str, own: int, level: int) -> str:
+def wrap(inner: str, own: int, level: int) -> str:
+    """A part that binds as tightly as `own`, in parentheses if its surroundings bind more tightly."""
     return f"({inner})" if own < level else inner

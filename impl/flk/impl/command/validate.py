@@ -9,6 +9,7 @@ import msgspec
 import typer
 
 from flk.impl.command.app import app
+from flk.impl.command.subject import protocol_names
 from flk.spec.errors import UnusableInput
 
 if TYPE_CHECKING:
@@ -25,15 +26,9 @@ What a line of events says: `python -m pydoc flk.formal.traces`; how effects of 
 """
 
 
-def _names(incomplete: str) -> list[str]:
-    from flk.formal.registry import protocols
-
-    return [name for name in protocols() if name.startswith(incomplete)]
-
-
 @app.command(epilog=EXAMPLES)
 def validate(
-    name: Annotated[str, typer.Argument(help="A protocol, or a Python file.", autocompletion=_names)],
+    name: Annotated[str, typer.Argument(help="A protocol, or a Python file.", autocompletion=protocol_names)],
     trace: Annotated[
         list[Path],
         typer.Argument(help="A trace of events, - for standard input; or traces that `flk serve --trace` wrote."),
