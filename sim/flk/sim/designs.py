@@ -3,6 +3,8 @@
 Each differs from the model's program in the one place that its story tells.
 """
 
+from collections.abc import Callable
+
 from flk.model.effects import (
     INBOX,
     Admit,
@@ -21,7 +23,7 @@ from flk.model.effects import (
     Store,
 )
 from flk.model.entry import Claim, Entry, Key
-from flk.model.frames import log_of, scan, sealed_frames
+from flk.model.frames import Frame, log_of, scan, sealed_frames
 from flk.model.hlc import at
 from flk.model.programs.ingest import claims_of, examine
 from flk.model.programs.recover import mark_applied
@@ -62,9 +64,7 @@ def lookup_before_check(submission: Submission, region: str, keyring: Keyring) -
 def ignored_store_error(submission: Submission, region: str, keyring: Keyring) -> Program[Response]:
     """Answer with the computed outcome although the store could not keep it."""
     try:
-        yield from Admit(submission.tenant, len(submission.body))
-        timestamp = yield from Append(INBOX, submission.payload())
-        claim = examine(submission, timestamp, region, keyring)
+        claim = yield from _logged_claim(submission, region, keyring)
     except Refused as refusal:
         return refuse(refusal)
     try:
@@ -76,9 +76,7 @@ def ignored_store_error(submission: Submission, region: str, keyring: Keyring) -
 def keep_what_is_stored(submission: Submission, region: str, keyring: Keyring) -> Program[Response]:
     """A claim whose key has an entry, however late, is answered with that entry and changes nothing."""
     try:
-        yield from Admit(submission.tenant, len(submission.body))
-        timestamp = yield from Append(INBOX, submission.payload())
-        claim = examine(submission, timestamp, region, keyring)
+        claim = yield from _logged_claim(submission, region, keyring)
         known = yield from _stored(region, claim.key)
         return answer(claim, known or (yield from Store(claim)))
     except Refused as refusal:
@@ -107,13 +105,7 @@ def unsealed_shipping() -> Program[tuple[str, ...]]:
 
 def trusting_replay(peer: str, keyring: Keyring) -> Program[Replayed]:
     """Replay segments as they are found, sealed or not."""
-    watermark = f"replayed/{peer}"
-    names = yield from ListObjects(f"{PREFIX}{peer}.", after=PREFIX + (yield from Marked(watermark)))
-    for name in names:
-        content = yield from GetObject(name)
-        yield from Merge(claims_of(scan(content or b"").frames, peer, keyring))
-        yield from Mark(watermark, name.removeprefix(PREFIX))
-    return Replayed(names, 0, 0)
+    return _replay_listed(peer, keyring, lambda _, content: scan(content).frames, _all)
 
 
 def newest_first() -> Program[tuple[str, ...]]:
@@ -130,31 +122,12 @@ def newest_first() -> Program[tuple[str, ...]]:
 
 def stepped_over_gap(peer: str, keyring: Keyring) -> Program[Replayed]:
     """Replay whatever is listed after the watermark, missing segments or not."""
-    watermark = f"replayed/{peer}"
-    names = yield from ListObjects(f"{PREFIX}{peer}.", after=PREFIX + (yield from Marked(watermark)))
-    for full in names:
-        content = yield from GetObject(full)
-        name = full.removeprefix(PREFIX)
-        yield from Merge(claims_of(sealed_frames(name, content or b""), peer, keyring))
-        yield from Mark(watermark, name)
-    return Replayed(names, 0, 0)
+    return _replay_listed(peer, keyring, sealed_frames, _all)
 
 
 def local_arrival(peer: str, keyring: Keyring) -> Program[Replayed]:
     """Replay, but skip every claim whose key has an entry here."""
-    watermark = f"replayed/{peer}"
-    names = yield from ListObjects(f"{PREFIX}{peer}.", after=PREFIX + (yield from Marked(watermark)))
-    own = yield from Segments(INBOX, after="")
-    for full in names:
-        name = full.removeprefix(PREFIX)
-        claims = claims_of(sealed_frames(name, (yield from GetObject(full)) or b""), peer, keyring)
-        if own:
-            keys = tuple(claim.key for claim in claims)
-            known = yield from Fetch(log_of(own[0]).rpartition(".")[0], keys)
-            claims = tuple(claim for claim, entry in zip(claims, known, strict=True) if entry is None)
-        yield from Merge(claims)
-        yield from Mark(watermark, name)
-    return Replayed(names, 0, 0)
+    return _replay_listed(peer, keyring, sealed_frames, _of_unknown_keys)
 
 
 DESIGNS: dict[str, Programs] = {
@@ -168,6 +141,45 @@ DESIGNS: dict[str, Programs] = {
     "unsealed-shipping": MODEL._replace(ship=unsealed_shipping, replay=trusting_replay),
 }
 """By the name of the variant in the gallery."""
+
+
+def _logged_claim(submission: Submission, region: str, keyring: Keyring) -> Program[Claim]:
+    """What a submission claims, once it is in the log. Raises Refused, as `ingest` does."""
+    yield from Admit(submission.tenant, len(submission.body))
+    timestamp = yield from Append(INBOX, submission.payload())
+    return examine(submission, timestamp, region, keyring)
+
+
+def _replay_listed(
+    peer: str,
+    keyring: Keyring,
+    frames_of: Callable[[str, bytes], tuple[Frame, ...]],
+    chosen: Callable[[tuple[Claim, ...]], Program[tuple[Claim, ...]]],
+) -> Program[Replayed]:
+    """Merge the chosen claims of every segment that is listed after the watermark, whatever is missing between."""
+    watermark = f"replayed/{peer}"
+    names = yield from ListObjects(f"{PREFIX}{peer}.", after=PREFIX + (yield from Marked(watermark)))
+    for full in names:
+        name = full.removeprefix(PREFIX)
+        content = yield from GetObject(full)
+        claims = claims_of(frames_of(name, content or b""), peer, keyring)
+        yield from Merge((yield from chosen(claims)))
+        yield from Mark(watermark, name)
+    return Replayed(names, 0, 0)
+
+
+def _all(claims: tuple[Claim, ...]) -> Program[tuple[Claim, ...]]:
+    yield from ()
+    return claims
+
+
+def _of_unknown_keys(claims: tuple[Claim, ...]) -> Program[tuple[Claim, ...]]:
+    """Those whose key has no entry here. A region without a log of its own knows nothing yet."""
+    own = yield from Segments(INBOX, after="")
+    if not own:
+        return claims
+    known = yield from Fetch(log_of(own[0]).rpartition(".")[0], tuple(claim.key for claim in claims))
+    return tuple(claim for claim, entry in zip(claims, known, strict=True) if entry is None)
 
 
 def _stored(region: str, key: Key) -> Program[Entry | None]:
