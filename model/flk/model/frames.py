@@ -101,6 +101,11 @@ def log_of(name: str) -> str:
     return name.rpartition("/")[0]
 
 
+def region_of(name: str) -> str:
+    """The region that wrote a named segment: `eu` of `eu.000001/000000000007`."""
+    return log_of(name).rpartition(".")[0]
+
+
 def frame_bytes(kind: Kind, timestamp: Timestamp, payload: bytes) -> bytes:
     """A whole frame. Raises ValueError if the payload exceeds the limit of WAL-2."""
     inner = _INNER.pack(kind, timestamp) + payload

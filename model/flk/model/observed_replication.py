@@ -18,7 +18,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from flk.model.frames import log_of, sequence_of
+from flk.model.frames import log_of, region_of, sequence_of
 from flk.model.observation import END, START, FromElsewhere, Observed, Told, event, key
 from flk.spec.constants import CONSTANTS
 
@@ -158,7 +158,7 @@ class _Events:
                 yield event(record, "recover", r=record.region, g=self._segment(name), k=key(claim), s=stamp(claim))
 
     def _replayed(self, record: Observed, name: str, claim: Mapping[str, Any]) -> Iterator[Told]:
-        peer, segment = _region(name), self._segment(name)
+        peer, segment = region_of(name), self._segment(name)
         if peer == record.region:
             yield event(record, "recover", r=peer, g=segment, k=key(claim), s=stamp(claim))
         else:
@@ -185,7 +185,7 @@ class _Events:
     def _put(self, record: Observed, node: _Node) -> Iterator[Told]:
         name = record.fields["name"].removeprefix(PREFIX)
         node.unmarked.add(self._segment(name))
-        yield event(record, "upload", r=_region(name), g=self._segment(name))
+        yield event(record, "upload", r=region_of(name), g=self._segment(name))
 
     def _mark(self, record: Observed, node: _Node) -> Iterator[Told]:
         mark, segment = record.fields["name"], record.fields["value"]
@@ -207,7 +207,3 @@ class _Events:
 
     def _segment(self, name: str) -> str:
         return self._logs.number(log_of(name), sequence_of(name))
-
-
-def _region(name: str) -> str:
-    return log_of(name).rpartition(".")[0]

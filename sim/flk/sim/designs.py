@@ -23,7 +23,7 @@ from flk.model.effects import (
     Store,
 )
 from flk.model.entry import Claim, Entry, Key
-from flk.model.frames import Frame, log_of, scan, sealed_frames
+from flk.model.frames import Frame, region_of, scan, sealed_frames
 from flk.model.hlc import at
 from flk.model.programs.ingest import claims_of, examine
 from flk.model.programs.recover import mark_applied
@@ -178,7 +178,7 @@ def _of_unknown_keys(claims: tuple[Claim, ...]) -> Program[tuple[Claim, ...]]:
     own = yield from Segments(INBOX, after="")
     if not own:
         return claims
-    known = yield from Fetch(log_of(own[0]).rpartition(".")[0], tuple(claim.key for claim in claims))
+    known = yield from Fetch(region_of(own[0]), tuple(claim.key for claim in claims))
     return tuple(claim for claim, entry in zip(claims, known, strict=True) if entry is None)
 
 

@@ -6,7 +6,7 @@ from typing import NamedTuple, TypeAlias
 
 from flk.model.effects import INBOX
 from flk.model.entry import Entry, Key, join
-from flk.model.frames import Frame, scan
+from flk.model.frames import Frame, region_of, scan
 from flk.model.hlc import Timestamp, text
 from flk.model.memory import Objects
 from flk.model.programs.ingest import claims_of
@@ -15,7 +15,6 @@ from flk.model.signing import Keyring
 from flk.sim.agreement import Agreement
 from flk.sim.invariants import Checks, Invariant
 from flk.sim.region import Region
-from flk.sim.shipping_rules import region_of
 
 Promise: TypeAlias = tuple[Timestamp, str]
 

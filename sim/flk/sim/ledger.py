@@ -7,7 +7,7 @@ from typing import NamedTuple
 import msgspec
 
 from flk.model.entry import Claim, Entry
-from flk.model.frames import Frame, Scan
+from flk.model.frames import Frame, Scan, region_of
 from flk.model.hlc import Timestamp
 from flk.model.programs.divergence import Divergence
 from flk.model.programs.recover import Recovery
@@ -16,7 +16,6 @@ from flk.model.submission import Response, Submission
 from flk.sim.engine import Clockwork
 from flk.sim.faults import Disk, RegionCrash
 from flk.sim.rules import ACKNOWLEDGED
-from flk.sim.shipping_rules import region_of
 from flk.sim.timeline import Moment, Move
 from flk.sim.watch import Attempt, Watcher
 

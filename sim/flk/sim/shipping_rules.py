@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from flk.model.effects import INBOX
-from flk.model.frames import Frame, Scan, log_of, scan, sequence_of
+from flk.model.frames import Frame, Scan, log_of, region_of, scan, sequence_of
 from flk.model.hlc import text
 from flk.model.programs.recover import APPLIED
 from flk.model.programs.ship import PREFIX, SHIPPED
@@ -12,11 +12,6 @@ from flk.sim.invariants import Checks, Invariant
 from flk.sim.region import Region
 from flk.sim.rules import Reference
 from flk.sim.watch import Watcher
-
-
-def region_of(segment: str) -> str:
-    """The region that wrote a segment: `eu` of `eu.000001/000000000007`."""
-    return log_of(segment).rpartition(".")[0]
 
 
 class ShippingRules(Watcher):
