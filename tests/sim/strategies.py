@@ -20,7 +20,7 @@ from flk.sim.faults import (
 from flk.sim.policy import Objectives, Policy
 from flk.sim.scenario import Scenario, mistakes
 from flk.sim.topology import Link, Network, Path, places
-from flk.sim.workload import Burst, Workload
+from flk.sim.workload import Workload
 
 REGIONS = ("eu", "us", "ap")
 END = 120.0
@@ -75,14 +75,12 @@ def scenarios(draw: DrawFn) -> Scenario:
     link = st.builds(
         Link, between=pairs, direction=directions, delay=spans, jitter=spans, loss=shares, duplication=shares
     )
-    burst = st.builds(Burst, start=spans, duration=spans, factor=st.floats(0.1, 10))
     workload = Workload(
         records=draw(st.text(max_size=10)),
         rate=draw(st.floats(0.1, 5)),
         agents=dict.fromkeys(draw(st.lists(st.sampled_from(REGIONS), min_size=1, unique=True)), 1),
         until=draw(st.none() | st.just(Seconds(60))),
         duplicates=draw(shares),
-        bursts=tuple(draw(st.lists(burst, max_size=2))),
     )
     return draw(
         st.builds(
@@ -97,7 +95,7 @@ def scenarios(draw: DrawFn) -> Scenario:
                 Network, st.builds(Path, spans, spans, shares, shares), st.lists(link, max_size=2).map(tuple)
             ),
             policy=st.just(policy),
-            slo=st.builds(Objectives, spans, spans, spans, spans, shares, spans),
+            slo=st.builds(Objectives, spans, spans, spans, spans, shares, st.none() | shares, spans),
             faults=schedules(),
         ).filter(lambda scenario: not any(mistakes(scenario)))
     )

@@ -6,7 +6,7 @@ import pytest
 from tests.sim.drills import records, rehearse
 
 from flk.sim import scenario
-from flk.sim.faults import Disk, Partition, RegionCrash
+from flk.sim.faults import Burst, Disk, Partition, RegionCrash
 from flk.sim.invariants import Verdict
 from flk.sim.simulate import Run
 
@@ -31,12 +31,12 @@ def test_a_library_scenario_holds(name: str) -> None:
 def test_the_main_job_shows_what_it_promises() -> None:
     """Three regions, a tenfold burst, a partition of two minutes, a region lost and recovered, and nothing lost for good."""
     run = played("three-regions")
-    partition, crash = run.scenario.faults
+    _, partition, crash = run.scenario.faults
     assert isinstance(partition, Partition)
     assert partition.duration == pytest.approx(120)
     assert isinstance(crash, RegionCrash)
     assert crash.disk is Disk.KEPT
-    assert [burst.factor for burst in run.scenario.workload.bursts] == [10]
+    assert [fault.factor for fault in run.scenario.faults if isinstance(fault, Burst)] == [10]
     assert len(run.entries) == 3
     assert run.measures.losses[0].records > 0
     assert run.measures.counts.lost == 0

@@ -19,11 +19,10 @@ from flk.model.effects import Admit, Program
 from flk.model.submission import Response, Submission
 from flk.sim import figures, report, terminal
 from flk.sim.duration import Seconds
-from flk.sim.faults import Disk, Fault, Loss, Partition, RegionCrash, StoreOutage
+from flk.sim.faults import Burst, Disk, Fault, Loss, Partition, RegionCrash, StoreOutage
 from flk.sim.invariants import Invariant
 from flk.sim.programs import MODEL
 from flk.sim.simulate import Progress, Run
-from flk.sim.workload import Burst
 from flk.spec.errors import UnusableInput
 
 FAULTS: tuple[Fault, ...] = (
@@ -31,6 +30,7 @@ FAULTS: tuple[Fault, ...] = (
     RegionCrash(id="crash", start=Seconds(30), duration=Seconds(20), region="us"),
     RegionCrash(id="fire", start=Seconds(70), duration=Seconds(10), region="ap", disk=Disk.LOST),
     StoreOutage(id="store", start=Seconds(40), duration=Seconds(5), region="eu"),
+    Burst(id="rush", start=Seconds(20), duration=Seconds(10), factor=4.0),
     Loss(id="loss", start=Seconds(10), duration=Seconds(20), sides=(("clients",), ("us",)), share=0.3),
 )
 
@@ -38,11 +38,7 @@ FAULTS: tuple[Fault, ...] = (
 @cache
 def eventful() -> Run:
     """A run with something to show in every part."""
-    scenario = drill(*FAULTS)
-    bursts = (Burst(Seconds(20), Seconds(10), 4.0),)
-    return rehearse(
-        msgspec.structs.replace(scenario, workload=msgspec.structs.replace(scenario.workload, bursts=bursts))
-    )
+    return rehearse(drill(*FAULTS))
 
 
 @cache

@@ -28,7 +28,7 @@ records = "dataset:jacksboro-fault"
 rate = 2
 agents = { eu = 2, us = 1 }
 duplicates = 0.1
-bursts = [{ start = "1m", duration = "10s", factor = 5 }]
+tenants = { default = 1.0 }
 
 [network]
 default = { delay = "20ms", loss = 0.01 }
@@ -148,11 +148,6 @@ def test_the_hash_names_the_content() -> None:
         ("eu = 2, us = 1", "eu = 0, us = 0", "workload.agents: nobody sends anything"),
         ("duplicates = 0.1", "duplicates = 1.1", "line 13: workload.duplicates: expected `float` <= 1.0"),
         ("duplicates = 0.1", 'until = "6m"', "line 13: workload.until: must be after 0"),
-        (
-            'start = "1m", duration = "10s"',
-            'start = "-1m", duration = "10s"',
-            "workload.bursts[0].start: a burst starts",
-        ),
         ('delay = "20ms"', 'delay = "-20ms"', "line 17: network.default: a message cannot arrive before it is sent"),
         ("loss = 0.01", "los = 0.01", "network.default.los: there is no such key; did you mean 'loss'?"),
         ('ship_interval = "10s"', "ship_interval = 0", "line 20: policy.ship_interval: 0.0 s is no time"),

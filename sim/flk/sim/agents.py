@@ -9,6 +9,7 @@ from flk.model.effects import Append, Draw, Post, Program, Sleep
 from flk.model.memory import Disk, Entries, MemoryNode, Objects
 from flk.model.programs.outbox import Delivery, Queued, deliver, queue
 from flk.model.submission import Response, Submission
+from flk.sim.arrivals import Arrival
 from flk.sim.engine import Deadlines, GroupCommit, Wait
 from flk.sim.node import Node, Step
 from flk.sim.randomness import Chance
@@ -16,7 +17,6 @@ from flk.sim.region import ORIGIN, Region, World
 from flk.sim.runtime import Activity, Host
 from flk.sim.topology import clients_of
 from flk.sim.watch import NO_ANSWER, Attempt
-from flk.sim.workload import Arrival
 
 T = TypeVar("T")
 Reply: TypeAlias = Callable[[Response], None]  # named once: an inner function's annotations are evaluated at every call
@@ -65,7 +65,7 @@ class Agent(Host):
         policy = world.policy
         self._answers = Deadlines[Response | None](world.clockwork, policy.retry.timeout_seconds, None)
         self._health = Deadlines[bool](world.clockwork, policy.failover.probe_timeout_seconds, late=False)
-        self._disk = GroupCommit[Step](self.after, lambda: policy.fsync, lambda step: self.complete(*step))
+        self._disk = GroupCommit[Step](self.after, lambda: policy.agent_fsync, lambda step: self.complete(*step))
         self.courses = {
             Append: lambda activity, effect: self._disk.write((activity, effect)),
             Post: self._post,
@@ -76,7 +76,9 @@ class Agent(Host):
 
     def give(self, item: Item, submission: Submission) -> None:
         """Take a submission: make it durable, then deliver it."""
-        self.start(Errand(f"queue {item.number}", queue(submission), lambda queued: self._deliver(item, queued), item))
+        self.start(
+            Errand(f"queue {item.arrival.name}", queue(submission), lambda queued: self._deliver(item, queued), item)
+        )
 
     def _deliver(self, item: Item, queued: Queued) -> None:
         def ended(delivery: Delivery) -> None:
@@ -87,13 +89,13 @@ class Agent(Host):
                 item.over = self.clockwork.now
 
         item.rounds += 1
-        name = f"deliver {item.number}.{item.rounds}"
+        name = f"deliver {item.arrival.name}.{item.rounds}"
         self.start(Errand(name, deliver(queued, self._world.policy.retry), ended, item))
 
     def _post(self, errand: Errand, effect: Post) -> None:
         item, region, sent = errand.item, self.region, self.clockwork.now
         item.attempts += 1
-        request = f"{self.name}-{item.number}.{item.attempts}"
+        request = f"{self.name}-{item.arrival.name}.{item.attempts}"
 
         def answered(response: Response | None) -> None:
             item.response, item.region = response, region

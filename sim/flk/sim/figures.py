@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from itertools import cycle
 from math import isnan
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from flk.sim.duration import clock, human
+from flk.sim.faults import Fault
 from flk.sim.measures import BIN, Column, Steps
 from flk.sim.rules import ACKNOWLEDGED
 from flk.sim.simulate import Run
@@ -198,34 +198,29 @@ def _legend(axes: Axes, columns: int = 3) -> None:
     )
 
 
-class Happening(NamedTuple):
-    """A bar of the fault timeline."""
-
-    kind: str
-    name: str
-    start: float
-    duration: float
-    effect: str
+def happenings(run: Run) -> list[Fault]:
+    """The faults of a scenario, in the order in which they begin."""
+    return sorted(run.scenario.faults, key=lambda fault: fault.start)
 
 
-def happenings(run: Run) -> list[Happening]:
-    """The bursts and faults of a scenario, in the order in which they begin."""
-    bursts = run.scenario.workload.bursts
-    found = [Happening("burst", "burst", b.start, b.duration, f"{b.factor:g} times as many records") for b in bursts]
-    found += [Happening(f.kind, f.id, f.start, f.duration, f.effect) for f in run.scenario.faults]
-    return sorted(found, key=lambda happening: happening.start)
-
-
-def _lanes(axes: Axes, events: Sequence[Happening]) -> None:
+def _lanes(axes: Axes, events: Sequence[Fault]) -> None:
     """One bar for each, with its name and effect beside it, on the side that has more room."""
     middle = sum(axes.get_xlim()) / 2
-    for row, (kind, name, start, duration, effect) in enumerate(events):
+    for row, fault in enumerate(events):
+        start, duration = fault.start, fault.duration
         axes.barh(
-            row, duration, left=start, height=0.6, color="white", edgecolor=INK, hatch=HATCHES[kind], linewidth=0.9
+            row,
+            duration,
+            left=start,
+            height=0.6,
+            color="white",
+            edgecolor=INK,
+            hatch=HATCHES.get(fault.kind, "//"),
+            linewidth=0.9,
         )
         before = start + duration / 2 > middle
         axes.annotate(
-            f"{name}: {effect}",
+            f"{fault.id}: {fault.effect}",
             (start if before else start + duration, row),
             xytext=(-6 if before else 6, 0),
             textcoords="offset points",

@@ -41,7 +41,7 @@ def _passing(fault: LinkFault) -> float:
             return 0.0
         case Loss():
             return 1.0 - fault.share
-        case Latency():
+        case _:
             return 1.0
 
 

@@ -13,10 +13,11 @@ from flk.model.submission import Response, Submission
 from flk.sim import rounds
 from flk.sim.agents import Agent, Item
 from flk.sim.agreement import Agreement
+from flk.sim.arrivals import Arrival, arrivals
 from flk.sim.designs import DESIGNS
 from flk.sim.engine import Clockwork
-from flk.sim.faults import ClockSkew, Fault, ObjectStoreOutage, RegionCrash, StoreOutage
 from flk.sim.final import ending, judge_acknowledged, judge_outcomes
+from flk.sim.injection import Injector
 from flk.sim.invariants import Checks, Result, Verdict, worst
 from flk.sim.ledger import Ledger
 from flk.sim.measures import Measures, measure
@@ -31,7 +32,7 @@ from flk.sim.slo import Objective, objectives
 from flk.sim.timeline import Moment, timeline
 from flk.sim.trace import DIGEST_BYTES, Observer, Trace
 from flk.sim.watch import WatchedObjects, Watcher
-from flk.sim.workload import Arrival, agent_homes, arrivals
+from flk.sim.workload import agent_homes
 from flk.spec.errors import UnusableInput
 
 PULSE = 2000  # events between two reports of progress
@@ -158,8 +159,9 @@ class Simulation:
         self._world.trace.event(0.0, "run", self._scenario.hash, f"seed {self._seed}", _contents(self._submissions))
         for region in self._regions.values():
             rounds.start(region)
+        injector = Injector(self._world, self._regions)
         for fault in self._scenario.faults:
-            self._schedule(fault)
+            injector.schedule(fault)
         for number, act in enumerate(self._scenario.script):
             self._clockwork.after(act.at, partial(self._act, number, act))
         if not self._scenario.script:
@@ -176,42 +178,6 @@ class Simulation:
             for number, (name, home) in enumerate(zip(names, homes, strict=True))
         ]
 
-    def _schedule(self, fault: Fault) -> None:
-        self._clockwork.after(fault.start, lambda: self._begin(fault))
-        self._clockwork.after(fault.end, lambda: self._end(fault))
-
-    def _begin(self, fault: Fault) -> None:
-        self._world.trace.event(self._clockwork.now, fault.kind, fault.id, "begin")
-        match fault:
-            case RegionCrash():
-                self._regions[fault.region].crash(fault)
-                self._tell(lambda watcher: watcher.crashed(fault))
-            case StoreOutage():
-                self._regions[fault.region].shift_outages(1)
-            case ObjectStoreOutage():
-                self._world.objects.outages += 1
-            case ClockSkew():
-                self._regions[fault.region].skew += fault.offset
-            case _:
-                for wire in self._world.net.wires(fault):
-                    wire.begin(fault)
-
-    def _end(self, fault: Fault) -> None:
-        self._world.trace.event(self._clockwork.now, fault.kind, fault.id, "end")
-        match fault:
-            case RegionCrash():
-                rounds.start(self._regions[fault.region])
-                self._tell(lambda watcher: watcher.restarted(fault.region))
-            case StoreOutage():
-                self._regions[fault.region].shift_outages(-1)
-            case ObjectStoreOutage():
-                self._world.objects.outages -= 1
-            case ClockSkew():
-                self._regions[fault.region].skew -= fault.offset
-            case _:
-                for wire in self._world.net.wires(fault):
-                    wire.end(fault)
-
     def _act(self, number: int, act: Act) -> None:
         """Do what the script says, unless the region is down."""
         rounds_ = self._regions[act.region].rounds
@@ -219,7 +185,7 @@ class Simulation:
             case Submit():
                 agent = next(a for a in self._agents if a.home == act.region)
                 submission = self._submissions[act.record % len(self._submissions)]
-                item = Item(len(self._items), Arrival(act.at, act.record, agent.number, fresh=True))
+                item = Item(len(self._items), Arrival(act.at, f"script-{number}", act.record, agent.number, fresh=True))
                 self._items.append(item)
                 agent.give(item, forged(submission) if act.forged else submission)
             case Ship() if rounds_:
@@ -227,14 +193,10 @@ class Simulation:
             case Replay() if rounds_:
                 rounds_.replay(act.peer, f"script {number}")
 
-    def _tell(self, tell: Callable[[Watcher], None]) -> None:
-        for watcher in self._watchers:
-            tell(watcher)
-
     def _feed(self) -> None:
         """Give the agents their work, each arrival at its moment."""
-        workload = self._scenario.workload
-        coming = iter(arrivals(workload, self._scenario.duration, len(self._submissions), self._seed))
+        scenario = self._scenario
+        coming = arrivals(scenario.workload, scenario.faults, scenario.duration, len(self._submissions), self._seed)
 
         def await_next() -> None:
             arrival = next(coming, None)

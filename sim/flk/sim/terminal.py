@@ -67,7 +67,7 @@ def _timeline(run: Run) -> Table:
     table.add_column(min_width=CELLS, no_wrap=True)
     table.add_column(style="dim", no_wrap=True)
     for happening in happenings(run):
-        table.add_row(happening.name, _bar(happening.start, happening.duration, run.scenario.duration))
+        table.add_row(happening.id, _bar(happening.start, happening.duration, run.scenario.duration))
     measures = run.measures
     worst = np.max([lag.age for lag in measures.lags], axis=0) if measures.lags else np.zeros(1)
     table.add_row("delivered", *_spark(measures.goodput, "≤ {:.1f} per s"))

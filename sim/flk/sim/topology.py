@@ -1,8 +1,10 @@
 """Where things are, and what lies between them: regions, the agents near each of them, one object store, and links."""
 
 from collections.abc import Iterable, Iterator
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 
 from flk.sim.duration import Seconds
 from flk.sim.faults import Direction, Share
@@ -13,13 +15,14 @@ CLIENTS = "clients"
 
 class Path(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a message meets: `delay` seconds, on top of it an exponential time of mean `jitter`, a share of messages that is lost,
-    and a share that arrives twice.
+    a share that arrives twice, and a `bandwidth` in bytes per second (None: no limit), which messages share one after another.
     """
 
     delay: Seconds = Seconds(0.02)
     jitter: Seconds = Seconds(0)
     loss: Share = 0.0
     duplication: Share = 0.0
+    bandwidth: Annotated[float, Meta(gt=0)] | None = None
 
 
 class Link(Path, frozen=True, kw_only=True):

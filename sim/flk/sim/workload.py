@@ -1,71 +1,49 @@
-"""What the agents are given to deliver, and when."""
+"""What the agents are given to deliver: which records, for whom, to which agents. When they come is the business of `arrivals`."""
 
 from collections.abc import Mapping
-from typing import Annotated, NamedTuple
+from typing import Annotated
 
 import msgspec
-import numpy as np
 from msgspec import Meta
-from numpy.typing import NDArray
 
 from flk.sim.duration import Seconds
 from flk.sim.faults import Share
-from flk.sim.randomness import Chance
+from flk.spec.constants import CONSTANTS
 
 Rate = Annotated[float, Meta(gt=0)]
 
 
-class Burst(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """From `start`, for `duration` seconds, records come `factor` times as often. Bursts that overlap multiply."""
+class Turn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A point of the arrival curve: at this moment the rate is `factor` times the workload's."""
 
-    start: Seconds
-    duration: Seconds
-    factor: Rate
+    at: Seconds
+    factor: Annotated[float, Meta(ge=0)]
 
 
 class Workload(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Which records come, how often, and to whom.
 
     `records` names them: `dataset:NAME`, or the path of a file. New ones come at `rate` per second, at random moments, until there
-    are no more or `until` is reached. Of all arrivals a share of `duplicates` is instead one of the last `duplicate_window` new
-    records, given to an agent that knows nothing of the first. `agents` is the number of agents at home near each region.
+    are no more or `until` is reached; `curve` bends the rate over time, straight from one turn to the next. `agents` is the number
+    of agents at home near each region, `tenants` the share of the agents that each tenant has.
+
+    Of all arrivals a share of `duplicates` is instead an earlier record, given to an agent that knows nothing of the first: one of
+    the last `duplicate_window` new ones, the latest more often the greater `skew` is (Zipf's exponent; 0: all alike).
+
+    `recorded` names a file of arrivals that really happened, which then come instead of random ones: CSV with the columns `at`
+    (seconds), `record` (its number) and `region`, and if need be `tenant`.
     """
 
     records: str
     agents: dict[str, Annotated[int, Meta(ge=0)]]
     rate: Rate = 1.0
     until: Seconds | None = None
+    curve: tuple[Turn, ...] = ()
     duplicates: Share = 0.0
     duplicate_window: Annotated[int, Meta(ge=1)] = 50
-    bursts: tuple[Burst, ...] = ()
-
-
-class Arrival(NamedTuple):
-    """A submission that an agent is given; `fresh` unless it repeats an earlier one."""
-
-    at: float
-    submission: int
-    agent: int
-    fresh: bool
-
-
-def arrivals(workload: Workload, duration: float, submissions: int, seed: int) -> list[Arrival]:
-    """All arrivals of a run, in order of time: a Poisson process whose rate is the workload's."""
-    times, load = _cumulative_load(workload, duration)
-    expected = float(load[-1])
-    most = int(expected + 10 * expected**0.5 + 100)
-    moments = -np.log1p(-Chance(seed, "arrival").column(most)).cumsum()
-    moments = moments[moments < expected]
-    fresh = Chance(seed, "repeat").column(moments.size) >= workload.duplicates
-    fresh[:1] = True
-    latest = fresh.cumsum() - 1
-    back = Chance(seed, "which").column(moments.size) * np.minimum(latest + 1, workload.duplicate_window)
-    chosen = np.where(fresh, latest, latest - back.astype(np.int64))
-    agents = (Chance(seed, "agent").column(moments.size) * sum(workload.agents.values())).astype(np.int64)
-    at = np.interp(moments, load, times)
-    enough = int(np.searchsorted(latest, submissions))
-    rows = zip(at.tolist(), chosen.tolist(), agents.tolist(), fresh.tolist(), strict=True)
-    return [Arrival(*row) for row, _ in zip(rows, range(enough), strict=False)]
+    skew: Annotated[float, Meta(ge=0, le=10)] = 0.0
+    tenants: dict[str, Rate] = msgspec.field(default_factory=lambda: {CONSTANTS.node.default_tenant: 1.0})
+    recorded: str = ""
 
 
 def agent_homes(agents: Mapping[str, int]) -> list[str]:
@@ -73,21 +51,16 @@ def agent_homes(agents: Mapping[str, int]) -> list[str]:
     return [region for region, number in agents.items() for _ in range(number)]
 
 
-def rate_at(workload: Workload, moment: float) -> float:
-    """Expected arrivals per second at a moment."""
-    rate = workload.rate
-    for burst in workload.bursts:
-        if burst.start <= moment < burst.start + burst.duration:
-            rate *= burst.factor
-    return rate
-
-
-def _cumulative_load(workload: Workload, duration: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The moments at which the rate changes, and the number of arrivals expected by each of them."""
-    end = duration if workload.until is None else min(duration, workload.until)
-    edges = {0.0, end}
-    for burst in workload.bursts:
-        edges |= {min(end, burst.start), min(end, burst.start + burst.duration)}
-    times = np.array(sorted(edges))
-    rates = np.array([rate_at(workload, moment) for moment in times[:-1]])
-    return times, np.concatenate(([0.0], (rates * np.diff(times)).cumsum()))
+def agent_tenants(workload: Workload) -> list[str]:
+    """The tenant of each agent: every region's agents are shared out alike, and each tenant has one if there are enough."""
+    total = sum(workload.tenants.values())
+    names = list(workload.tenants)
+    found = []
+    for number in workload.agents.values():
+        due = dict.fromkeys(names, 0.0)
+        for _ in range(number):
+            due = {name: owed + workload.tenants[name] / total for name, owed in due.items()}
+            chosen = max(names, key=due.__getitem__)
+            due[chosen] -= 1
+            found.append(chosen)
+    return found

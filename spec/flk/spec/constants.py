@@ -132,6 +132,50 @@ class Dedup(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ttl_seconds: int
 
 
+class Tiers(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How long entries stay in a tier, how often they are moved, and how long a look into each tier may take (TIR-*)."""
+
+    hot_seconds: int
+    warm_seconds: int
+    move_interval_seconds: float
+    hot_latency_seconds: float
+    warm_latency_seconds: float
+    cold_latency_seconds: float
+
+
+class Migration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The pace of a migration (MIG-*)."""
+
+    keys_per_second: float
+    settle_seconds: float
+
+
+class Audit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The audit queue (AUD-*)."""
+
+    workers: int
+    attempts: int
+    lease_seconds: float
+    dedup_seconds: int
+
+
+class Pressure(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A limit of submissions in flight that adapts to the queue before the store: additive increase, multiplicative decrease."""
+
+    target_queue: int
+    increase: float
+    decrease: float
+    floor: int
+    interval_seconds: float
+
+
+class Breaker(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A circuit breaker: how many failures in a row open it, and for how long."""
+
+    failures: int
+    open_seconds: float
+
+
 class Failover(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The probe by which agents leave a region that does not answer."""
 
@@ -148,6 +192,7 @@ class Slo(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     lag_p95_seconds: float
     latency_p95_seconds: float
     escalation_fraction: float
+    error_fraction: float
 
 
 class Constants(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -166,6 +211,11 @@ class Constants(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     replication: Replication
     outbox: Outbox
     dedup: Dedup
+    tiers: Tiers
+    migration: Migration
+    audit: Audit
+    pressure: Pressure
+    breaker: Breaker
     failover: Failover
     slo: Slo
 

@@ -1,0 +1,98 @@
+"""Faults of a region's machines: power, processes, disks."""
+
+from enum import StrEnum
+from typing import Annotated, ClassVar, TypeAlias
+
+from msgspec import Meta
+
+from flk.sim.faults.base import Factor, RegionFault, Share
+
+
+class Disk(StrEnum):
+    """What a crashed region finds when it starts again: its log and store as they were, or empty ones."""
+
+    KEPT = "kept"
+    LOST = "lost"
+
+
+class RegionCrash(RegionFault, frozen=True, tag="region_crash"):
+    """A region stops in the middle of whatever it does; at the end of the fault it starts again and recovers."""
+
+    disk: Disk = Disk.KEPT
+
+    @property
+    def effect(self) -> str:
+        """One phrase for the reader."""
+        return f"{self.region} is down, its disk {self.disk}"
+
+
+class ProcessCrash(RegionFault, frozen=True, tag="process_crash"):
+    """The node's process dies and is started again at the end; the machine stays up, so nothing half-written reaches the disk."""
+
+    @property
+    def effect(self) -> str:
+        """One phrase for the reader."""
+        return f"the process of {self.region} is dead"
+
+
+class TornWrite(RegionFault, frozen=True, tag="torn_write"):
+    """The power fails in the middle of a write, of which just this `share` of the bytes reached the disk; it is back at the end."""
+
+    severity: ClassVar[str] = "share"
+    share: Share = 0.5
+
+    @property
+    def effect(self) -> str:
+        """One phrase for the reader."""
+        return f"{self.region} loses power with {self.share:.0%} of a write on its disk"
+
+
+class DiskStall(RegionFault, frozen=True, tag="disk_stall"):
+    """The region's disk completes nothing until the end of the fault."""
+
+    @property
+    def effect(self) -> str:
+        """One phrase for the reader."""
+        return f"the disk of {self.region} hangs"
+
+
+class SlowDisk(RegionFault, frozen=True, tag="slow_disk"):
+    """Whatever the region's disk does takes `factor` times as long."""
+
+    severity: ClassVar[str] = "factor"
+    harmless: ClassVar[float] = 1.0
+    factor: Factor
+
+    @property
+    def effect(self) -> str:
+        """One phrase for the reader."""
+        return f"the disk of {self.region} is {self.factor:g} times as slow"
+
+
+class FsyncFailure(RegionFault, frozen=True, tag="fsync_failure"):
+    """A `share` of the synchronisations of the region's log fails; nothing of such a batch counts as durable (WAL-7)."""
+
+    severity: ClassVar[str] = "share"
+    share: Share = 1.0
+
+    @property
+    def effect(self) -> str:
+        """One phrase for the reader."""
+        return f"{self.share:.0%} of the synchronisations of {self.region} fail"
+
+
+class BitRot(RegionFault, frozen=True, tag="bit_rot"):
+    """Over its duration, at even intervals, `flips` bits change in segments on the region's disk that have not been shipped."""
+
+    severity: ClassVar[str] = "flips"
+    flips: Annotated[int, Meta(ge=1)] = 1
+
+    @property
+    def effect(self) -> str:
+        """One phrase for the reader."""
+        return f"{self.flips} bits rot on the disk of {self.region}"
+
+
+NodeFault: TypeAlias = RegionCrash | ProcessCrash | TornWrite | DiskStall | SlowDisk | FsyncFailure | BitRot
+Stop: TypeAlias = RegionCrash | ProcessCrash | TornWrite
+"""The faults during which a region has no node."""

@@ -1,0 +1,95 @@
+"""Faults take hold and let go, each at its moment. What a kind of fault does stands with the part that it happens to."""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, NamedTuple, TypeAlias
+
+from flk.sim import rounds
+from flk.sim.faults import (
+    Burst,
+    ClockSkew,
+    Fault,
+    FaultBase,
+    LinkFault,
+    LinkFaultBase,
+    ObjectStoreOutage,
+    RegionCrash,
+    StoreOutage,
+)
+from flk.sim.region import Region, World
+from flk.sim.watch import Watcher
+
+
+class Handler(NamedTuple):
+    """What happens when a fault begins, and when it ends."""
+
+    begin: Callable[[Any], None]
+    end: Callable[[Any], None]
+
+
+Handlers: TypeAlias = Mapping[type[FaultBase], Handler]
+
+
+class Injector:
+    """Applies the faults of a scenario to its regions and its network."""
+
+    def __init__(self, world: World, regions: Mapping[str, Region]) -> None:
+        self._world = world
+        self._regions = regions
+        self._handlers: dict[type[FaultBase], Handler] = {
+            RegionCrash: Handler(self._crash, self._restart),
+            StoreOutage: Handler(partial(self._shift_outages, 1), partial(self._shift_outages, -1)),
+            ObjectStoreOutage: Handler(partial(self._shift_object_outages, 1), partial(self._shift_object_outages, -1)),
+            ClockSkew: Handler(partial(self._skew, 1), partial(self._skew, -1)),
+            Burst: Handler(_felt_elsewhere, _felt_elsewhere),  # by the arrivals
+            **dict.fromkeys(LinkFaultBase.__subclasses__(), Handler(self._begin_on_wires, self._end_on_wires)),
+        }
+
+    def extend(self, handlers: Handlers) -> None:
+        """Learn to apply further kinds of faults."""
+        self._handlers.update(handlers)
+
+    def schedule(self, fault: Fault) -> None:
+        """Let a fault begin and end at its moments."""
+        handler = self._handlers[type(fault)]
+        self._world.clockwork.after(fault.start, partial(self._apply, fault, "begin", handler.begin))
+        self._world.clockwork.after(fault.end, partial(self._apply, fault, "end", handler.end))
+
+    def _apply(self, fault: Fault, what: str, handle: Callable[[Any], None]) -> None:
+        self._world.trace.event(self._world.clockwork.now, fault.kind, fault.id, what)
+        handle(fault)
+
+    def _crash(self, fault: RegionCrash) -> None:
+        self._regions[fault.region].crash(fault)
+        self._tell(lambda watcher: watcher.crashed(fault))
+
+    def _restart(self, fault: RegionCrash) -> None:
+        rounds.start(self._regions[fault.region])
+        self._tell(lambda watcher: watcher.restarted(fault.region))
+
+    def _shift_outages(self, by: int, fault: StoreOutage) -> None:
+        self._regions[fault.region].shift_outages(by)
+
+    def _shift_object_outages(self, by: int, fault: ObjectStoreOutage) -> None:
+        del fault
+        self._world.objects.outages += by
+
+    def _skew(self, sign: int, fault: ClockSkew) -> None:
+        self._regions[fault.region].skew += sign * fault.offset
+
+    def _begin_on_wires(self, fault: LinkFault) -> None:
+        for wire in self._world.net.wires(fault):
+            wire.begin(fault)
+
+    def _end_on_wires(self, fault: LinkFault) -> None:
+        for wire in self._world.net.wires(fault):
+            wire.end(fault)
+
+    def _tell(self, tell: Callable[[Watcher], None]) -> None:
+        for watcher in self._world.watchers:
+            tell(watcher)
+
+
+def _felt_elsewhere(fault: Fault) -> None:
+    """A fault that nothing has to be told of, since it is in the plan of the run from the start."""
+    del fault
