@@ -1,0 +1,45 @@
+"""When enough runs have been made."""
+
+from typing import NamedTuple
+
+from numpy.typing import ArrayLike
+
+from flk.sim.statistics.intervals import CONFIDENCE, Interval, mean_interval, quantile_interval
+from flk.spec.errors import UnusableInput
+
+
+class Stopping(NamedTuple):
+    """Stop as soon as the interval's half-width is at most `relative` of the estimate, but not before `minimum` runs nor after `maximum`.
+
+    `statistic` is `mean` or a quantile such as `p95`; `measure` names the column it is taken of. To stop at the first moment when
+    the interval happens to be narrow makes it a little less sure than it says (Chow and Robbins, 1965); the minimum keeps that small.
+    """
+
+    measure: str
+    statistic: str = "mean"
+    relative: float = 0.05
+    minimum: int = 30
+    maximum: int = 1000
+    confidence: float = CONFIDENCE
+
+    def interval(self, sample: ArrayLike) -> Interval:
+        """What the runs so far say."""
+        return interval(sample, self.statistic, self.confidence)
+
+    def enough(self, sample: ArrayLike) -> bool:
+        """Whether to stop after these runs."""
+        found = self.interval(sample)
+        return found.size >= self.maximum or (found.size >= self.minimum and found.relative <= self.relative)
+
+
+def interval(sample: ArrayLike, statistic: str, confidence: float = CONFIDENCE) -> Interval:
+    """The interval of a statistic by its name: `mean`, `p50`, `p95`, `p99.9`. Raises UnusableInput for another."""
+    if statistic == "mean":
+        return mean_interval(sample, confidence)
+    try:
+        percent = float(statistic.removeprefix("p"))
+    except ValueError:
+        percent = -1.0
+    if not statistic.startswith("p") or not 0 < percent < 100:
+        raise UnusableInput(f"{statistic!r} is not a statistic; write mean, or a quantile such as p50, p95 or p99.9")
+    return quantile_interval(sample, percent / 100, confidence)
