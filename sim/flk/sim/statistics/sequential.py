@@ -9,10 +9,10 @@ from flk.spec.errors import UnusableInput
 
 
 class Stopping(NamedTuple):
-    """Stop as soon as the interval's half-width is at most `relative` of the estimate, but not before `minimum` runs nor after `maximum`.
+    """Stop as soon as the interval's half-width is at most `relative` of the estimate, after `minimum` to `maximum` runs.
 
     `statistic` is `mean` or a quantile such as `p95`; `measure` names the column it is taken of. To stop at the first moment when
-    the interval happens to be narrow makes it a little less sure than it says (Chow and Robbins, 1965); the minimum keeps that small.
+    the interval happens to be narrow makes it less sure than it says (Chow and Robbins, 1965); the minimum keeps that small.
     """
 
     measure: str

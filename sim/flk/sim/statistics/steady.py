@@ -48,7 +48,7 @@ def smoothed(series: ArrayLike, reach: int) -> Column:
 
 def batch_means(series: ArrayLike, batches: int = 20, confidence: float = CONFIDENCE) -> Interval:
     """The mean of one long run, by Student's t over the means of so many batches, which are long enough to be hardly correlated
-    (Schmeiser, "Batch size effects in the analysis of simulation output", 1982). What does not fill the batches is cut off in front.
+    (Schmeiser, "Batch size effects in the analysis of simulation output", 1982). What fills no batch is cut off in front.
     """
     values = np.asarray(series, dtype=np.float64)
     length = values.size // batches
