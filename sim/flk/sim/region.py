@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from flk.model.signing import Keyring
 from flk.sim.engine import Clockwork
 from flk.sim.faults import Disk, RegionCrash
+from flk.sim.layout import Layout
 from flk.sim.network import Net
 from flk.sim.policy import Policy
 from flk.sim.programs import Programs
@@ -32,6 +33,7 @@ class World(NamedTuple):
     keyring: Keyring
     seed: int
     scripted: bool
+    layout: Layout
 
 
 class Region:

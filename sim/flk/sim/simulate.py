@@ -21,11 +21,12 @@ from flk.sim.injection import Injector
 from flk.sim.invariants import Checks, Result, Verdict, worst
 from flk.sim.ledger import Ledger
 from flk.sim.measures import Measures, measure
+from flk.sim.mistakes import mistakes
 from flk.sim.network import Net
 from flk.sim.programs import MODEL, Programs
 from flk.sim.region import Region, World
 from flk.sim.rules import NodeRules, Reference
-from flk.sim.scenario import Scenario, mistakes
+from flk.sim.scenario import Scenario
 from flk.sim.script import Act, Replay, Ship, Submit, forged
 from flk.sim.shipping_rules import ShippingRules
 from flk.sim.slo import Objective, objectives
@@ -149,6 +150,7 @@ class Simulation:
             keyring,
             seed,
             scripted=bool(scenario.script),
+            layout=scenario.layout,
         )
         self._regions |= {name: Region(name, self._world, self._regions) for name in scenario.regions}
         self._agents = self._homed_agents()
