@@ -17,8 +17,9 @@ from flk.sim.faults import (
     Sides,
     StoreOutage,
 )
+from flk.sim.mistakes import mistakes
 from flk.sim.policy import Objectives, Policy
-from flk.sim.scenario import Scenario, mistakes
+from flk.sim.scenario import Scenario
 from flk.sim.topology import Link, Network, Path, places
 from flk.sim.workload import Workload
 

@@ -11,6 +11,7 @@ from tests.sim.strategies import scenarios
 from flk.sim import scenario
 from flk.sim.duration import Seconds
 from flk.sim.faults import Partition, RegionCrash
+from flk.sim.mistakes import mistakes
 from flk.sim.scenario import Scenario
 from flk.spec.errors import UnusableInput
 
@@ -212,7 +213,7 @@ def test_the_library_can_be_meant() -> None:
 
 def test_a_drill_can_be_meant() -> None:
     """The scenario of the other tests is a sound one."""
-    assert not list(scenario.mistakes(drill()))
+    assert not list(mistakes(drill()))
 
 
 SCRIPTED = """\

@@ -13,8 +13,8 @@ from flk.model.submission import Submission
 from flk.sim.duration import Seconds
 from flk.sim.faults import ClockSkew, Disk, Fault, Loss, ObjectStoreOutage, Partition, RegionCrash, StoreOutage
 from flk.sim.invariants import Invariant, Verdict
+from flk.sim.mistakes import mistakes
 from flk.sim.policy import Policy
-from flk.sim.scenario import mistakes
 from flk.sim.simulate import Progress, Run, simulate
 from flk.sim.topology import Network
 from flk.sim.topology import Path as Link
