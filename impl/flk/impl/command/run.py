@@ -7,23 +7,18 @@ import msgspec
 import typer
 
 from flk.impl.command.app import app
-from flk.spec.constants import CONSTANTS
+from flk.impl.command.records import supplies_for
 from flk.spec.errors import UnusableInput
 
 if TYPE_CHECKING:
-    from flk.model.signing import Signer
-    from flk.model.submission import Submission
     from flk.sim.scenario import Scenario
     from flk.sim.simulate import Run
 
-DATASET = "dataset:"
 EXAMPLES = """\
 Examples: flk run three-regions --html report.html
 
 flk run scenarios/calm.toml --seed 9 --json
 """
-SECRET = b"the key of a simulated run"
-_TENANT = CONSTANTS.node.default_tenant
 
 
 def _names(incomplete: str) -> list[str]:
@@ -75,19 +70,16 @@ def simulated(scenario: "Scenario", seed: int | None, trace: Path | None, *, qui
 
     from rich.console import Console
 
-    from flk.model.signing import HmacKey, Keyring, LiveKey
     from flk.sim.simulate import simulate
     from flk.sim.terminal import progress
 
-    key = HmacKey(SECRET)
-    keyring = Keyring({_TENANT: [LiveKey(key)]})
     console = Console(stderr=True, quiet=quiet)
     with ExitStack() as stack:
         with console.status(f"computing records of {scenario.workload.records}"):
-            submissions = _submissions(scenario.workload.records, key)
+            supplies = supplies_for(scenario)
         file = None if trace is None else stack.enter_context(_opened(trace))
         reached = stack.enter_context(progress(console, scenario.name))
-        return simulate(scenario, submissions, keyring, seed=seed, on_progress=reached, trace=file)
+        return simulate(scenario, supplies.submissions, supplies.keyring, seed=seed, on_progress=reached, trace=file)
 
 
 def _opened(trace: Path) -> BinaryIO:
@@ -98,26 +90,3 @@ def _opened(trace: Path) -> BinaryIO:
         raise UnusableInput(
             f"{trace}: the trace cannot be written: {error.strerror}; name a file in a directory that exists"
         ) from None
-
-
-def _submissions(source: str, key: "Signer") -> "tuple[Submission, ...]":
-    """The records that a scenario names, signed with the key of the run: of a data set, or a file with one record to a line."""
-    from flk.impl.agent.datasets import submissions
-    from flk.model.record import decode, encode
-    from flk.model.refusal import Malformed
-    from flk.model.submission import Submission
-    from flk.model.summary import signed
-
-    if source.startswith(DATASET):
-        return submissions(source.removeprefix(DATASET), key)
-    try:
-        lines = Path(source).read_bytes().splitlines()
-    except OSError as error:
-        raise UnusableInput(f"{source}: the scenario's records cannot be read: {error.strerror}") from None
-    found = []
-    for number, line in enumerate(lines, 1):
-        try:
-            found.append(Submission(_TENANT, encode(signed(decode(line), key))))
-        except Malformed as error:
-            raise UnusableInput(f"{source}, line {number}: {error.requirement}: {error.detail}") from None
-    return tuple(found)

@@ -1,0 +1,198 @@
+"""One run as one row of a table."""
+
+from collections.abc import Iterable, Sequence
+from itertools import accumulate
+from math import isnan, nan
+
+import msgspec
+
+from flk.sim.faults import Fault
+from flk.sim.invariants import Verdict, worst
+from flk.sim.measures import Measures
+from flk.sim.simulate import Run
+from flk.sim.watch import NO_ANSWER
+
+
+class Row(msgspec.Struct, frozen=True):
+    """What a run amounted to. Times are in seconds. None: the run gave no occasion to measure it.
+
+    - `scenario`, `scenario_hash`, `seed`, `digest`: which run it is, and the name of all that happened in it
+    - `verdict`: holds, violated or undecided, over invariants and objectives; `violated`: the names of the violated invariants,
+      `missed`: of the missed objectives, each list joined by spaces; `invariants`: the verdict over the invariants alone
+    - `events`: how much happened in simulated time
+    - `rpo`, `rpo_records`, `rpo_bytes`: of the worst region loss the age of the oldest acknowledged record that was nowhere else,
+      how many there were, and their size
+    - `rto`: of the worst region loss until all agents were served again, the sum of `rto_detect`, `rto_redirect` and `rto_answer`;
+      `rto_recover` and `rto_catch_up`: the region itself, from its restart
+    - `lag_p50`, `lag_p95`, `lag_max`: replication lag over time, of the worst pair of regions
+    - `divergence_max`: most keys that not all regions stored alike at one moment; `heal`: from the end of the last fault until all
+      regions stored the same, None if they never did
+    - `goodput`: acknowledged records a second of the run
+    - `latency_p50` … `latency_max`: an acknowledged attempt as the agent sees it; `delivery_p95`: from a record's arrival to its
+      acknowledgement, retries included
+    - `errors`: the share of answered attempts that met 5xx; `unanswered`: of all attempts, those without an answer
+    - `escalation`: the share of stored outcomes that are escalated
+    - `offered` … `lost`: the counts of `flk.sim.measures.Counts`
+    - `faults`: how many there were; `fault_kinds`: of which kinds, joined by spaces; `fault_time`: how long at least one held;
+      `fault_overlap`: most that held at once
+    """
+
+    scenario: str
+    scenario_hash: str
+    seed: int
+    digest: str
+    verdict: Verdict
+    invariants: Verdict
+    violated: str
+    missed: str
+    events: int
+    rpo: float | None
+    rpo_records: int | None
+    rpo_bytes: int | None
+    rto: float | None
+    rto_detect: float | None
+    rto_redirect: float | None
+    rto_answer: float | None
+    rto_recover: float | None
+    rto_catch_up: float | None
+    lag_p50: float | None
+    lag_p95: float | None
+    lag_max: float | None
+    divergence_max: int
+    heal: float | None
+    goodput: float
+    latency_p50: float | None
+    latency_p95: float | None
+    latency_p99: float | None
+    latency_max: float | None
+    delivery_p95: float | None
+    errors: float | None
+    unanswered: float | None
+    escalation: float | None
+    offered: int
+    repeated: int
+    acknowledged: int
+    dead: int
+    undelivered: int
+    attempts: int
+    retries: int
+    duplicates: int
+    supersessions: int
+    moves: int
+    lost: int
+    faults: int
+    fault_kinds: str
+    fault_time: float
+    fault_overlap: int
+
+
+MEASURES = tuple(
+    field.name for field in msgspec.structs.fields(Row) if field.type in {int, float, float | None, int | None}
+)[1:]
+"""The columns that are numbers to average, all but the seed."""
+
+
+def row(run: Run) -> Row:
+    """The row of a run."""
+    found: dict[str, object] = {
+        "scenario": run.scenario.name,
+        "scenario_hash": run.scenario.hash,
+        "seed": run.seed,
+        "digest": run.digest,
+        "verdict": str(run.verdict),
+        "invariants": str(safety(run)),
+        "violated": " ".join(violated(run)),
+        "missed": " ".join(each.name.replace(" ", "_") for each in run.objectives if each.verdict is Verdict.VIOLATED),
+        "events": run.events,
+        **_of_recoveries(run.measures),
+        **_of_replication(run),
+        **_of_attempts(run),
+        **run.measures.counts._asdict(),
+        **_of_faults(run.scenario.faults),
+    }
+    return msgspec.convert({key: None if _is_nan(value) else value for key, value in found.items()}, Row)
+
+
+def safety(run: Run) -> Verdict:
+    """The verdict over the invariants alone, whatever the objectives say."""
+    return worst([result.verdict for result in run.results])
+
+
+def violated(run: Run) -> tuple[str, ...]:
+    """The violated invariants, the one that was violated first before the others."""
+    broken = [result for result in run.results if result.verdict is Verdict.VIOLATED]
+    return tuple(result.invariant for result in sorted(broken, key=lambda result: result.examples[0].at))
+
+
+def healed(faults: Iterable[Fault], measures: Measures) -> float:
+    """Seconds from the end of the last fault until all regions stored the same; NaN if they never did, or without faults."""
+    last = max((fault.end for fault in faults), default=nan)
+    alike = measures.divergence.at[measures.divergence.level == 0]
+    before = measures.divergence.level[measures.divergence.at <= last]
+    if before.size and before[-1] == 0:
+        return 0.0
+    later = alike[alike > last]
+    return float(later[0]) - last if later.size else nan
+
+
+def _of_recoveries(measures: Measures) -> dict[str, object]:
+    """The worst region loss and the longest recovery."""
+    loss = max(measures.losses, key=lambda each: each.seconds, default=None)
+    recovery = max(measures.recoveries, key=lambda each: (isnan(each.rto), each.rto), default=None)
+    phases = ("rto", "detect", "redirect", "answer", "recover", "catch_up")
+    return {
+        "rpo": loss and loss.seconds,
+        "rpo_records": loss and loss.records,
+        "rpo_bytes": loss and loss.size,
+        **{name if name == "rto" else f"rto_{name}": recovery and getattr(recovery, name) for name in phases},
+    }
+
+
+def _of_replication(run: Run) -> dict[str, object]:
+    measures = run.measures
+    lags = [lag.summary for lag in measures.lags]
+    return {
+        "lag_p50": max((lag.p50 for lag in lags), default=None),
+        "lag_p95": max((lag.p95 for lag in lags), default=None),
+        "lag_max": max((lag.most for lag in lags), default=None),
+        "divergence_max": int(measures.divergence.level.max()),
+        "heal": healed(run.scenario.faults, measures),
+        "escalation": measures.escalated,
+    }
+
+
+def _of_attempts(run: Run) -> dict[str, object]:
+    measures = run.measures
+    latency = measures.latency["acknowledged"]
+    total = sum(measures.statuses.values())
+    unanswered = measures.statuses.get(NO_ANSWER, 0)
+    failed = sum(number for status, number in measures.statuses.items() if status >= 500)
+    return {
+        "goodput": measures.counts.acknowledged / run.scenario.duration,
+        "latency_p50": latency.p50,
+        "latency_p95": latency.p95,
+        "latency_p99": latency.p99,
+        "latency_max": latency.most,
+        "delivery_p95": measures.delivery.p95,
+        "errors": failed / (total - unanswered) if total > unanswered else None,
+        "unanswered": unanswered / total if total else None,
+    }
+
+
+def _of_faults(faults: Sequence[Fault]) -> dict[str, object]:
+    """How many faults there are, of which kinds, and how they lie in time."""
+    edges = sorted([(fault.start, 1) for fault in faults] + [(fault.end, -1) for fault in faults])
+    holding = list(accumulate(change for _, change in edges))
+    held = sum(
+        after - before for (before, _), (after, _), number in zip(edges, edges[1:], holding, strict=False) if number > 0
+    )
+    return {
+        "faults": len(faults),
+        "fault_kinds": " ".join(sorted({fault.kind for fault in faults})),
+        "fault_time": held,
+        "fault_overlap": max(holding, default=0),
+    }
+
+
+def _is_nan(value: object) -> bool:
+    return isinstance(value, float) and isnan(value)

@@ -1,0 +1,101 @@
+"""What the runs of an experiment share, and one of these runs."""
+
+from functools import cached_property
+from hashlib import blake2b
+from importlib import import_module
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from types import ModuleType
+from typing import BinaryIO, NamedTuple
+
+import msgspec
+
+from flk.model.signing import HmacKey, Keyring, LiveKey
+from flk.model.submission import Submission
+from flk.sim.document import nearest
+from flk.sim.experiments.synthetic import synthetic
+from flk.sim.programs import Programs
+from flk.sim.scenario import Scenario
+from flk.sim.simulate import Run, simulate
+from flk.spec.constants import CONSTANTS
+from flk.spec.errors import UnusableInput
+
+SECRET = b"the key of a simulated run"
+_TENANT = CONSTANTS.node.default_tenant
+
+
+class Supplies(msgspec.Struct, frozen=True, dict=True):
+    """The records that agents are given, the secret they are signed with, and the programs if they are not the model's.
+
+    `named` is how `programs_named` finds the programs again; without a name a run of them cannot be put into a string.
+    """
+
+    submissions: tuple[Submission, ...]
+    secret: bytes = SECRET
+    tenants: tuple[str, ...] = (_TENANT,)
+    programs: Programs | None = None
+    named: str = ""
+
+    @cached_property
+    def keyring(self) -> Keyring:
+        """What the nodes verify with: every tenant has the one key."""
+        return Keyring({tenant: [LiveKey(HmacKey(self.secret))] for tenant in self.tenants})
+
+    @cached_property
+    def digest(self) -> str:
+        """Sixteen hexadecimal digits that name the records, the key and the programs."""
+        known = blake2b(self.secret, digest_size=8)
+        known.update(f"{self.named} {self.programs}".encode() if self.programs else b"")
+        for submission in self.submissions:
+            known.update(submission.payload())
+        return known.hexdigest()
+
+
+class Task(NamedTuple):
+    """One run to be made."""
+
+    scenario: Scenario
+    seed: int
+
+    @property
+    def label(self) -> str:
+        """How messages name it."""
+        return f"scenario {self.scenario.name} ({self.scenario.hash}), seed {self.seed}"
+
+
+def execute(supplies: Supplies, task: Task, trace: BinaryIO | None = None) -> Run:
+    """Make a run."""
+    return simulate(
+        task.scenario, supplies.submissions, supplies.keyring, seed=task.seed, trace=trace, programs=supplies.programs
+    )
+
+
+def synthetic_supplies(size: int = 200, programs: Programs | None = None, named: str = "") -> Supplies:
+    """Supplies that need nothing from outside."""
+    return Supplies(synthetic(size, HmacKey(SECRET)), programs=programs, named=named)
+
+
+def programs_named(name: str) -> Programs:
+    """The programs that `MODULE:NAME` or `FILE.py:NAME` stands for. Raises UnusableInput."""
+    where, colon, attribute = name.rpartition(":")
+    if not colon or not where or not attribute:
+        raise UnusableInput(f"{name!r} names no programs; write MODULE:NAME, or FILE.py:NAME")
+    try:
+        module = _from_file(Path(where)) if where.endswith(".py") else import_module(where)
+    except (ImportError, OSError) as error:
+        raise UnusableInput(f"{name}: {where} cannot be imported: {error}") from None
+    found = getattr(module, attribute, None)
+    if not isinstance(found, Programs):
+        known = sorted(key for key, value in vars(module).items() if isinstance(value, Programs))
+        advice = nearest(attribute, known) if known else "there are none in it"
+        raise UnusableInput(f"{name}: {attribute!r} is not a flk.sim.programs.Programs of {where}; {advice}")
+    return found
+
+
+def _from_file(path: Path) -> ModuleType:
+    spec = spec_from_file_location(path.stem, path)
+    if spec is None or spec.loader is None:
+        raise ImportError("it is no Python file")
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
