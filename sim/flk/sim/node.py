@@ -16,6 +16,7 @@ from flk.model.effects import (
     Mark,
     Marked,
     Merge,
+    Observe,
     Program,
     PutObject,
     ReadSegment,
@@ -31,7 +32,7 @@ from flk.model.hlc import Timestamp, tick
 from flk.model.memory import MemoryNode
 from flk.model.submission import Response, Submission
 from flk.sim.engine import Deadlines, GroupCommit, Station
-from flk.sim.randomness import Chance
+from flk.sim.randomness import FSYNC, SERVICE, Chance, Column, Lot, exponential
 from flk.sim.region import Region
 from flk.sim.runtime import Activity, Host
 from flk.sim.topology import OBJECTS
@@ -41,12 +42,15 @@ Reply: TypeAlias = Callable[[object], None]
 
 
 class Request(Activity):
-    """An `ingest` under way: the timestamp of its frame once there is one, and whether it counts as in flight."""
+    """An `ingest` under way: its luck, the timestamp of its frame once there is one, and whether it counts as in flight."""
 
-    __slots__ = ("admitted", "logged")
+    __slots__ = ("admitted", "logged", "lot")
 
-    def __init__(self, name: str, program: Program[Response], ended: Callable[[Response], None]) -> None:
+    def __init__(
+        self, name: str, program: Program[Response], ended: Callable[[Response], None], lot: Lot | None
+    ) -> None:
         super().__init__(name, program, ended)
+        self.lot = lot
         self.admitted = False
         self.logged: Timestamp | None = None
 
@@ -71,7 +75,8 @@ class Node(Host):
         self._policy = world.policy
         self._chance = Chance(world.seed, f"node/{region.name}/{region.starts}")
         self._synchronisations = 0
-        self._disk = GroupCommit[Step](self.after, self._fsync, lambda step: self.complete(*step))
+        self._fsyncs = Column(Chance(world.seed, f"{FSYNC}/{region.name}/{region.starts}"))
+        self._disk = GroupCommit[Step](self.after, self._synchronisation, lambda step: self.complete(*step))
         self._store = Station(self.after)
         self._no_answer = unavailable("no answer in time")
         self._waits = Deadlines[object](world.clockwork, world.policy.timeout, self._no_answer)
@@ -90,6 +95,7 @@ class Node(Host):
             Append: self._logged,
             Store: self._claimed,
             Mark: self._marked,
+            Observe: self._observed,
             SampleKeys: self._sampled,
             **dict.fromkeys((CountEntries, Fetch), self._inspected),
             **dict.fromkeys((PutObject, GetObject, ListObjects), self._stored_away),
@@ -100,10 +106,15 @@ class Node(Host):
         """Whether the health probe finds the node ready (OBS-3)."""
         return not self.memory.behind and not self.memory.store_down
 
-    def serve(self, name: str, submission: Submission, reply: Callable[[Response], None]) -> None:
+    def serve(
+        self, name: str, submission: Submission, reply: Callable[[Response], None], lot: Lot | None = None
+    ) -> None:
         """Answer a submission that has arrived."""
 
+        began = self.clockwork.now
+
         def ended(response: Response) -> None:
+            self._world.meter.answered(self.name, began, response)
             for watcher in self._world.watchers:
                 watcher.replied(self.name, submission, request.logged, response)
             self.memory.in_flight -= request.admitted
@@ -111,7 +122,7 @@ class Node(Host):
             reply(response)
 
         program = self._world.programs.ingest(submission, self.name, self._world.keyring)
-        request = Request(name, program, ended)
+        request = Request(name, program, ended, lot)
         self.start(request)
 
     def inspect(self, activity: Activity, effect: Effect[Any], reply: Reply) -> None:
@@ -132,11 +143,18 @@ class Node(Host):
     # Courses: when an effect is performed.
 
     def _use_disk(self, activity: Activity, effect: Effect[Any]) -> None:
-        self.after(self._fsync(), lambda: self.complete(activity, effect))
+        self.after(self._fsync(activity), lambda: self.complete(activity, effect))
 
     def _use_store(self, activity: Activity, effect: Effect[Any]) -> None:
         seconds = len(effect.claims) * self._policy.merge if isinstance(effect, Merge) else self._service(activity)
-        self._store.enter(seconds, lambda: self.complete(activity, effect))
+        began = self.clockwork.now
+
+        def served() -> None:
+            if isinstance(effect, Store | Merge):
+                self._world.meter.stored(self.name, "claim" if isinstance(effect, Store) else "merge", began)
+            self.complete(activity, effect)
+
+        self._store.enter(seconds, served)
 
     def _ask_objects(self, activity: Activity, effect: Effect[Any]) -> None:
         def serve(reply: Reply) -> None:
@@ -183,7 +201,7 @@ class Node(Host):
         """Seal once every request in flight is one that the held disk keeps waiting."""
         if self._seals and not self._sealing and self.memory.in_flight == len(self._disk.waiting):
             self._sealing = True
-            self.after(self._fsync(), self._finish_seals)
+            self.after(self._fsync(self._seals[0][0]), self._finish_seals)
 
     def _finish_seals(self) -> None:
         seals, self._seals, self._sealing = self._seals, [], False
@@ -198,6 +216,7 @@ class Node(Host):
         self.memory.perform(effect)
         self.memory.in_flight += 1
         request.admitted = True
+        self._world.meter.admitted(self.name)
 
     def _logged(self, request: Request, effect: Append) -> Timestamp:
         request.logged = self.memory.perform(effect)
@@ -220,6 +239,10 @@ class Node(Host):
         for watcher in self._world.watchers:
             watcher.marked(self.name, effect.name, effect.value)
 
+    def _observed(self, activity: Activity, effect: Observe) -> None:
+        self.memory.perform(effect)
+        self._world.meter.observed(self.name, activity.name.split()[1], effect.timestamp)  # of `replay PEER NUMBER`
+
     def _sampled(self, activity: Activity, effect: SampleKeys) -> tuple[Key, ...]:
         _require(not self.memory.store_down, f"the store of {self.name}")
         generator = self._chance.generator(f"sample/{activity.name}.{activity.step}")
@@ -237,12 +260,19 @@ class Node(Host):
 
     # Durations.
 
-    def _fsync(self) -> float:
-        """Half of the mean is fixed, half exponential."""
+    def _synchronisation(self) -> float:
+        """The seconds of the next synchronisation of the log: half of the mean is fixed, half exponential."""
+        uniform = self._fsyncs.at(self._synchronisations)
         self._synchronisations += 1
-        return self._policy.fsync * (1 + self._chance.exponential(f"fsync {self._synchronisations}")) / 2
+        return self._policy.fsync * (1 + exponential(uniform)) / 2
+
+    def _fsync(self, activity: Activity) -> float:
+        """The seconds of another use of the disk."""
+        return self._policy.fsync * (1 + self._chance.exponential(f"fsync {activity.name}.{activity.step}")) / 2
 
     def _service(self, activity: Activity) -> float:
+        if isinstance(activity, Request) and activity.lot:
+            return self._policy.service * exponential(activity.lot.uniform(SERVICE))
         return self._policy.service * self._chance.exponential(f"service {activity.name}.{activity.step}")
 
 

@@ -4,12 +4,15 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from flk.model.signing import Keyring
+from flk.sim.alerts.meter import Meter
 from flk.sim.engine import Clockwork
 from flk.sim.faults import Disk, RegionCrash
 from flk.sim.layout import Layout
+from flk.sim.marks import Marks
 from flk.sim.network import Net
 from flk.sim.policy import Policy
 from flk.sim.programs import Programs
+from flk.sim.randomness import Luck
 from flk.sim.trace import Trace
 from flk.sim.watch import WatchedDisk, WatchedEntries, WatchedObjects, Watcher
 
@@ -34,6 +37,9 @@ class World(NamedTuple):
     seed: int
     scripted: bool
     layout: Layout
+    marks: Marks
+    meter: Meter
+    luck: Luck
 
 
 class Region:

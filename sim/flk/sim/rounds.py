@@ -7,6 +7,8 @@ from typing import Any, TypeVar
 from flk.model.effects import Program
 from flk.model.programs.divergence import Divergence
 from flk.model.programs.recover import Recovery
+from flk.model.programs.replay import Replayed
+from flk.sim.engine import Call
 from flk.sim.node import Node
 from flk.sim.randomness import Chance
 from flk.sim.region import Region
@@ -15,6 +17,10 @@ from flk.spec.constants import CONSTANTS
 
 R = TypeVar("R")
 RETRY_AFTER = CONSTANTS.node.unavailable_retry_after_seconds
+
+
+def _nothing() -> None:
+    """What follows from a round that was refused, unless somebody asks: the next one does its work."""
 
 
 def start(region: Region) -> None:
@@ -63,12 +69,29 @@ class Rounds:
     def ship(self, number: str) -> None:
         """Ship what the log holds, if the node is level with it."""
         if self._is_level:
-            self._run("ship", number, self._world.programs.ship(), _nothing)
+            self._pass("ship", self._region.name, ("ship", number), self._world.programs.ship())
 
     def replay(self, peer: str, number: str) -> None:
         """Replay what a peer has shipped, if the node is level with its own log."""
         if self._is_level:
-            self._run(f"replay {peer}", number, self._world.programs.replay(peer, self._world.keyring), _nothing)
+            program = self._world.programs.replay(peer, self._world.keyring)
+            self._pass("replay", peer, (f"replay {peer}", number), program)
+
+    def _pass(self, stage: str, source: str, name: tuple[str, str], program: Program[Any]) -> None:
+        """Run a pass over the log of a region, and say whether it went to the end."""
+        region, began = self._region.name, self._world.clockwork.now
+
+        def ended(result: object) -> None:
+            if isinstance(result, Replayed) and result.gap:
+                failed("gap-waited")
+            else:
+                self._world.meter.passed(region, stage, source, began)
+
+        def failed(mark: str = "pass-failed") -> None:
+            self._world.meter.failed(region, stage, source)
+            self._world.marks.note(mark)
+
+        self._run(*name, program, ended, failed)
 
     def _compare(self, peer: str, number: str) -> None:
         def ended(divergence: Divergence) -> None:
@@ -93,20 +116,19 @@ class Rounds:
 
         self._node.after(interval * phase, lambda: tick(0))
 
-    def _run(self, kind: str, number: str, program: Program[R], ended: Callable[[R], None]) -> None:
+    def _run(
+        self, kind: str, number: str, program: Program[R], ended: Callable[[R], None], failed: Call = _nothing
+    ) -> None:
         """Run a program unless its last round still runs. One that was refused leaves its work to the next round."""
         if kind in self._running:
             return
 
         def over(result: Any) -> None:
             self._running.remove(kind)
-            if not isinstance(result, Exception):
+            if isinstance(result, Exception):
+                failed()
+            else:
                 ended(result)
 
         self._running.add(kind)
         self._node.start(Activity(f"{kind} {number}", program, over))
-
-
-def _nothing(result: object) -> None:
-    """The result of a round that nobody asks for; what it did is seen in the parts."""
-    del result

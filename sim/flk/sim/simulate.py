@@ -13,6 +13,7 @@ from flk.model.submission import Response, Submission
 from flk.sim import rounds
 from flk.sim.agents import Agent, Item
 from flk.sim.agreement import Agreement
+from flk.sim.alerts.meter import Meter
 from flk.sim.arrivals import Arrival, arrivals
 from flk.sim.designs import DESIGNS
 from flk.sim.engine import Clockwork
@@ -20,10 +21,12 @@ from flk.sim.final import ending, judge_acknowledged, judge_outcomes
 from flk.sim.injection import Injector
 from flk.sim.invariants import Checks, Result, Verdict, worst
 from flk.sim.ledger import Ledger
+from flk.sim.marks import Marks
 from flk.sim.measures import Measures, measure
 from flk.sim.mistakes import mistakes
 from flk.sim.network import Net
 from flk.sim.programs import MODEL, Programs
+from flk.sim.randomness import Luck
 from flk.sim.region import Region, World
 from flk.sim.rules import NodeRules, Reference
 from flk.sim.scenario import Scenario
@@ -136,7 +139,9 @@ class Simulation:
         reference = Reference(keyring)
         self._node_rules = NodeRules(self._regions, reference, self._checks)
         shipping = ShippingRules(self._regions, reference, self._checks)
-        self._watchers: tuple[Watcher, ...] = (self._node_rules, shipping, self._agreement, self._ledger)
+        self._marks = Marks(clockwork)
+        self._meter = Meter()
+        self._watchers: tuple[Watcher, ...] = (self._node_rules, shipping, self._agreement, self._ledger, self._marks)
         objects = WatchedObjects(self._watchers)
         net = Net(clockwork, scenario.network, scenario.regions, seed)
         self._world = World(
@@ -150,7 +155,10 @@ class Simulation:
             keyring,
             seed,
             scripted=bool(scenario.script),
+            luck=Luck(seed),
             layout=scenario.layout,
+            marks=self._marks,
+            meter=self._meter,
         )
         self._regions |= {name: Region(name, self._world, self._regions) for name in scenario.regions}
         self._agents = self._homed_agents()

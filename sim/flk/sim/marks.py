@@ -1,0 +1,100 @@
+"""Marks: what of note a run came to, each with the moments when it did.
+
+A part notes a mark by one line, `world.marks.note("breaker-open")`, and `MARKS` says in one line what the mark means. Hypotheses name
+marks, and so do those who look for runs that came to something new. Besides the marks of the table there are `status N`, an attempt
+that was answered with that status (0: not at all), `alert NAME`, for as long as an alert fires, and `converged`, for as long as all
+regions store the same entries. A mark that holds at a moment only is an interval without length.
+"""
+
+from collections.abc import Mapping, Sequence
+from math import inf
+from typing import TypeAlias
+
+from flk.model.entry import Claim, Entry
+from flk.model.programs.recover import Recovery
+from flk.sim.engine import Clockwork
+from flk.sim.faults import RegionCrash
+from flk.sim.watch import Watcher
+
+Interval: TypeAlias = tuple[float, float]
+Found: TypeAlias = Mapping[str, Sequence[Interval]]
+"""By mark, when it held, earliest first. An interval that the end of the run cut off ends at infinity."""
+
+MARKS: Mapping[str, str] = {
+    "region-lost": "a region went down",
+    "recovered": "a node was level with its log, after a start or after its store had failed",
+    "fell-behind": "a store did not answer a claim, and its node fell behind its log",
+    "failover": "an agent left a region for another",
+    "duplicate": "a claim met an entry of the same content",
+    "equivocation": "a claim met an entry of another content",
+    "supersession": "an entry gave way to an earlier one of another region",
+    "torn-tail": "recovery cut off the end of a write that was cut short",
+    "salvaged": "recovery set a damaged segment aside and kept what was valid",
+    "gap-waited": "a replay pass stopped before a segment that was missing",
+    "pass-failed": "a pass of shipping or replay was refused, or met a corrupt segment",
+    "sealed-by-size": "a segment was sealed because it was full",
+    "shed": "a node turned a request away for lack of room",
+    "breaker-open": "a circuit breaker opened",
+}
+"""Every mark that a part notes, and what it means."""
+
+CONVERGED, STATUS, ALERT = "converged", "status ", "alert "
+
+
+class Marks(Watcher):
+    """Keeps the moments of each mark, in the order in which they come."""
+
+    def __init__(self, clockwork: Clockwork) -> None:
+        self.moments: dict[str, list[float]] = {mark: [] for mark in MARKS}
+        self._clockwork = clockwork
+
+    def note(self, mark: str) -> None:
+        """The mark came up now. Raises KeyError for one that is not in the table."""
+        self.moments[mark].append(self._clockwork.now)
+
+    def claimed(
+        self, region: str, claim: Claim, before: Entry | None, stored: Entry, records: Sequence[object]
+    ) -> None:
+        """A claim met what another had stored, or took its place."""
+        if records:
+            self.note("supersession")
+        if before is not None and before.timestamp != claim.entry.timestamp:
+            self.note("duplicate" if before.digest == claim.entry.digest else "equivocation")
+
+    def merged(self, region: str, claim: Claim, before: Entry | None, after: Entry, records: Sequence[object]) -> None:
+        """An entry gave way in a merge."""
+        if records:
+            self.note("supersession")
+
+    def crashed(self, fault: RegionCrash) -> None:
+        """A region is down."""
+        self.note("region-lost")
+
+    def fell_behind(self, region: str) -> None:
+        """A store does not answer."""
+        self.note("fell-behind")
+
+    def recovered(self, region: str, recovery: Recovery) -> None:
+        """A node is level with its log, and may have had to mend it."""
+        self.note("recovered")
+        if any(repair.damage for repair in recovery.repairs):
+            self.note("salvaged")
+        if any(repair.torn and not repair.damage for repair in recovery.repairs):
+            self.note("torn-tail")
+
+    def moved(self, agent: str, region: str, to: str) -> None:
+        """An agent moved."""
+        self.note("failover")
+
+
+def held(changes: Sequence[tuple[float, int]]) -> list[Interval]:
+    """The intervals in which a number that changes at these moments was 0; the last may be open."""
+    found: list[Interval] = []
+    for (at, level), (until, _) in zip(changes, [*changes[1:], (inf, 0)], strict=True):
+        if level:
+            continue
+        if found and found[-1][1] == at:
+            found[-1] = found[-1][0], until
+        elif until > at:
+            found.append((at, until))
+    return found
