@@ -30,6 +30,11 @@ def parse(text: str, kind: type[T], file: str) -> T:
         raw = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise UnusableInput(f"{file}: this is not TOML: {error}") from None
+    return convert(raw, kind, file, text)
+
+
+def convert(raw: Mapping[str, object], kind: type[T], file: str, text: str = "") -> T:
+    """The value of type `kind` that plain dictionaries and lists stand for, read from `text`. Raises UnusableInput."""
     try:
         return msgspec.convert(raw, kind, dec_hook=_decode)
     except msgspec.ValidationError as error:
@@ -51,19 +56,49 @@ def nearest(word: str, known: Sequence[str]) -> str:
 
 
 def builtins(value: object) -> Any:
-    """The value as plain dictionaries, lists and numbers, without what is at its default None."""
+    """The value as plain dictionaries, lists and numbers."""
     return msgspec.to_builtins(value, enc_hook=float)
+
+
+def plain(value: object) -> Any:
+    """The value as plain dictionaries, lists and numbers, without what is as by default."""
+    if isinstance(value, msgspec.Struct):
+        config = type(value).__struct_config__
+        tag = {config.tag_field: config.tag} if config.tag_field else {}
+        fields = msgspec.structs.fields(value)
+        return tag | {f.encode_name: plain(found) for f in fields if (found := getattr(value, f.name)) != _default(f)}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if isinstance(value, Mapping):
+        return {key: plain(item) for key, item in value.items()}
+    return builtins(value)
+
+
+def _default(field: msgspec.structs.FieldInfo) -> object:
+    """What a field is if nothing is said; something that nothing equals if that cannot be."""
+    return field.default_factory() if callable(field.default_factory) else field.default
 
 
 def to_toml(value: object) -> str:
     """A TOML text that `parse` reads back as the same value."""
-    raw = builtins(value)
+    raw = plain(value)
     tables = {key: item for key, item in raw.items() if isinstance(item, Mapping)}
-    lines = [f"{key} = {_inline(item)}" for key, item in raw.items() if key not in tables and item is not None]
+    blocks = {key: item for key, item in raw.items() if _is_list_of_tables(item)}
+    lines = _pairs({key: item for key, item in raw.items() if key not in tables and key not in blocks})
     for name, table in tables.items():
-        lines += ["", f"[{name}]"]
-        lines += [f"{_key(key)} = {_inline(item)}" for key, item in table.items() if item is not None]
+        lines += ["", f"[{name}]", *_pairs(table)]
+    for name, block in blocks.items():
+        for table in block:
+            lines += ["", f"[[{name}]]", *_pairs(table)]
     return "\n".join(lines) + "\n"
+
+
+def _pairs(table: Mapping[str, object]) -> list[str]:
+    return [f"{_key(key)} = {_inline(item)}" for key, item in table.items() if item is not None]
+
+
+def _is_list_of_tables(item: object) -> bool:
+    return isinstance(item, list) and bool(item) and all(isinstance(entry, Mapping) for entry in item)
 
 
 def _decode(kind: type, raw: object) -> object:
@@ -152,7 +187,8 @@ def _line(text: str, steps: Steps) -> int | None:
     position = 0
     for depth, step in enumerate(steps):
         name = steps[depth - 1] if isinstance(step, int) else step
-        header = rf"\s*(\[+\s*{re.escape(str(name))}\s*\]+|{re.escape(str(name))}\s*=)"
+        word = re.escape(str(name))
+        header = rf"\s*(\[+\s*(?:[\w-]+\.)*{word}(?:\.[\w-]+)*\s*\]+|{word}\s*=)"
         matches = [number for number in range(position, len(lines)) if re.match(header, lines[number])]
         wanted = step if isinstance(step, int) else 0
         if wanted >= len(matches):
