@@ -14,6 +14,8 @@ from flk.sim.faults import (
     LinkFaultBase,
     ObjectStoreOutage,
     RegionCrash,
+    ShardCrash,
+    SlowStore,
     StoreOutage,
 )
 from flk.sim.region import Region, World
@@ -39,6 +41,8 @@ class Injector:
         self._handlers: dict[type[FaultBase], Handler] = {
             RegionCrash: Handler(self._crash, self._restart),
             StoreOutage: Handler(partial(self._shift_outages, 1), partial(self._shift_outages, -1)),
+            ShardCrash: Handler(self._lose_shard, self._regain_shard),
+            SlowStore: Handler(self._slow_store, self._quicken_store),
             ObjectStoreOutage: Handler(partial(self._shift_object_outages, 1), partial(self._shift_object_outages, -1)),
             ClockSkew: Handler(partial(self._skew, 1), partial(self._skew, -1)),
             Burst: Handler(_felt_elsewhere, _felt_elsewhere),  # by the arrivals
@@ -69,6 +73,18 @@ class Injector:
 
     def _shift_outages(self, by: int, fault: StoreOutage) -> None:
         self._regions[fault.region].shift_outages(by)
+
+    def _lose_shard(self, fault: ShardCrash) -> None:
+        self._regions[fault.region].shards.lose(fault)
+
+    def _regain_shard(self, fault: ShardCrash) -> None:
+        self._regions[fault.region].shards.regain(fault)
+
+    def _slow_store(self, fault: SlowStore) -> None:
+        self._regions[fault.region].shards.slow(fault)
+
+    def _quicken_store(self, fault: SlowStore) -> None:
+        self._regions[fault.region].shards.quicken(fault)
 
     def _shift_object_outages(self, by: int, fault: ObjectStoreOutage) -> None:
         del fault

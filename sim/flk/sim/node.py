@@ -1,5 +1,6 @@
 """A node of a region: the model's programs, with a disk, a store and a network that take their time."""
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
@@ -31,10 +32,11 @@ from flk.model.frames import Frame, data
 from flk.model.hlc import Timestamp, tick
 from flk.model.memory import MemoryNode
 from flk.model.submission import Response, Submission
-from flk.sim.engine import Deadlines, GroupCommit, Station
+from flk.sim.engine import Deadlines, GroupCommit
 from flk.sim.randomness import FSYNC, SERVICE, Chance, Column, Lot, exponential
 from flk.sim.region import Region
 from flk.sim.runtime import Activity, Host
+from flk.sim.stores import Lines
 from flk.sim.topology import OBJECTS
 
 Step: TypeAlias = tuple[Activity, Any]  # an activity and the effect it waits for
@@ -77,7 +79,7 @@ class Node(Host):
         self._synchronisations = 0
         self._fsyncs = Column(Chance(world.seed, f"{FSYNC}/{region.name}/{region.starts}"))
         self._disk = GroupCommit[Step](self.after, self._synchronisation, lambda step: self.complete(*step))
-        self._store = Station(self.after)
+        self._store = Lines(region.shards, self.after)
         self._no_answer = unavailable("no answer in time")
         self._waits = Deadlines[object](world.clockwork, world.policy.timeout, self._no_answer)
         self._seals: list[Step] = []
@@ -127,7 +129,8 @@ class Node(Host):
 
     def inspect(self, activity: Activity, effect: Effect[Any], reply: Reply) -> None:
         """Tell another region what this one stores."""
-        self._store.enter(self._service(activity), lambda: reply(self.perform(activity, effect)))
+        seconds = self._parts(effect, self._service(activity))
+        self._store.visit(seconds, lambda silent: reply(self._asked(silent, activity, effect)))
 
     def crash(self) -> None:
         """Stop. Of the bytes that were being synchronised, some first part may have reached the disk."""
@@ -146,15 +149,39 @@ class Node(Host):
         self.after(self._fsync(activity), lambda: self.complete(activity, effect))
 
     def _use_store(self, activity: Activity, effect: Effect[Any]) -> None:
-        seconds = len(effect.claims) * self._policy.merge if isinstance(effect, Merge) else self._service(activity)
+        seconds = self._policy.merge if isinstance(effect, Merge) else self._service(activity)
         began = self.clockwork.now
 
-        def served() -> None:
+        def served(silent: str) -> None:
             if isinstance(effect, Store | Merge):
                 self._world.meter.stored(self.name, "claim" if isinstance(effect, Store) else "merge", began)
-            self.complete(activity, effect)
+            self.resume(activity, self._asked(silent, activity, effect))
 
-        self._store.enter(seconds, served)
+        self._store.visit(self._parts(effect, seconds), served)
+
+    def _parts(self, effect: Effect[Any], seconds: float) -> dict[str, float]:
+        """How long each shard is busy with an effect: `seconds` in all, or for each claim that it is to merge."""
+        shards = self._region.shards
+        match effect:
+            case Store(claim):
+                return {shards.owner(claim.key): seconds}
+            case Merge(claims) if claims:
+                numbers = Counter(shards.owner(claim.key) for claim in claims)
+                return {shard: number * seconds for shard, number in numbers.items()}
+            case Fetch(keys=keys) if keys:
+                return dict.fromkeys((shards.owner(key) for key in keys), seconds)
+            case _:
+                return {shards.first: 0.0 if isinstance(effect, Merge) else seconds}
+
+    def _asked(self, silent: str, activity: Activity, effect: Effect[Any]) -> object:
+        """What an effect comes to now that the shards concerned have had their time; `silent` is one that did not answer."""
+        if not silent:
+            return self.perform(activity, effect)
+        if isinstance(effect, Store):
+            self._fall_behind()
+        refusal = unavailable(f"{silent} of {self.name} does not answer")
+        self.trace.effect(self.clockwork.now, self.name, activity.name, effect, refusal, activity.number)
+        return refusal
 
     def _ask_objects(self, activity: Activity, effect: Effect[Any]) -> None:
         def serve(reply: Reply) -> None:
@@ -224,14 +251,17 @@ class Node(Host):
 
     def _claimed(self, activity: Activity, effect: Store) -> Entry:
         del activity
-        was_behind = self.memory.behind
-        try:
-            stored: Entry = self.memory.perform(effect)
-            return stored
-        finally:
-            if self.memory.behind and not was_behind:
-                for watcher in self._world.watchers:
-                    watcher.fell_behind(self.name)
+        if self.memory.store_down:
+            self._fall_behind()
+        stored: Entry = self.memory.perform(effect)
+        return stored
+
+    def _fall_behind(self) -> None:
+        """From the first claim that the store does not answer, the log has to be replayed first (ORD-4)."""
+        if not self.memory.behind:
+            self.memory.behind = True
+            for watcher in self._world.watchers:
+                watcher.fell_behind(self.name)
 
     def _marked(self, activity: Activity, effect: Mark) -> None:
         del activity

@@ -13,6 +13,7 @@ from flk.sim.network import Net
 from flk.sim.policy import Policy
 from flk.sim.programs import Programs
 from flk.sim.randomness import Luck
+from flk.sim.stores import Shards
 from flk.sim.trace import Trace
 from flk.sim.watch import WatchedDisk, WatchedEntries, WatchedObjects, Watcher
 
@@ -55,6 +56,7 @@ class Region:
         self.world = world
         self.disk = WatchedDisk(name, 1, world.watchers)
         self.entries = WatchedEntries(name, world.watchers)
+        self.shards = Shards(world.layout, world.clockwork.after)
         self.skew = 0.0
         self.outages = 0
         self.starts = 0
