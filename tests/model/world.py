@@ -12,10 +12,12 @@ from flk.model.identity import pcs_id
 from flk.model.memory import Disk, Entries, MemoryNode, Objects, no_service
 from flk.model.programs.ingest import ingest
 from flk.model.programs.recover import Recovery, recover
+from flk.model.programs.replay import Replayed, replay
 from flk.model.record import NO_FAULT, Pcs, Regime, encode
 from flk.model.runtime import run
 from flk.model.signing import HmacKey, Keyring, LiveKey, sign
 from flk.model.submission import Response, Submission
+from flk.model.tasks import Archive, TaskQueue
 
 R = TypeVar("R")
 
@@ -78,12 +80,22 @@ class Stop(StrEnum):
 
 
 class World:
-    """Regions that share an object store. One crash can be armed: at the n-th effect performed anywhere."""
+    """Regions that share an object store. One crash can be armed: at the n-th effect performed anywhere.
 
-    def __init__(self, *regions: str, service: Callable[[Submission], Response | None] = no_service) -> None:
+    With `audit`, each store has an audit queue, whose tasks take effect there.
+    """
+
+    def __init__(
+        self,
+        *regions: str,
+        service: Callable[[Submission], Response | None] = no_service,
+        audit: Archive | None = None,
+    ) -> None:
         self.objects = Objects()
+        self.archive = audit or Archive()
+        self._audited = audit is not None
         self.disks = {region: Disk(region) for region in regions}
-        self.entries = {region: Entries() for region in regions}
+        self.entries = {region: self._new_store(region) for region in regions}
         self.effects = 0
         self.service = service
         self._crash_at: int | None = None
@@ -112,15 +124,40 @@ class World:
         """Start-up of the region's node."""
         return self.run(region, recover(region, KEYRING))
 
+    def replay(self, region: str, peer: str) -> Replayed:
+        """One pass over what a peer has shipped."""
+        return self.run(region, replay(peer, KEYRING))
+
+    def tasks(self, region: str) -> TaskQueue:
+        """The audit queue of a region that has one."""
+        queue = self.entries[region].tasks
+        assert queue is not None
+        return queue
+
+    def pass_time(self, seconds: float) -> None:
+        """Let wall time go on."""
+        self._now += seconds
+
     def lose_disk(self, region: str) -> None:
         """The disk and the store on it are gone; the node starts on a new one."""
         self.disks[region] = Disk(region, self.disks[region].identity + 1)
-        self.entries[region] = Entries()
+        self.entries[region] = self._new_store(region)
         self.nodes[region] = self._start(region)
 
     def _start(self, region: str) -> MemoryNode:
         disk, entries = self.disks[region], self.entries[region]
-        return MemoryNode(disk, entries, self.objects, self._tick, peers=self.entries, post=self.service)
+        return MemoryNode(
+            disk,
+            entries,
+            self.objects,
+            self._tick,
+            peers=self.entries,
+            post=self.service,
+            archive=self.archive,
+        )
+
+    def _new_store(self, region: str) -> Entries:
+        return Entries(TaskQueue(region, lambda: self._now) if self._audited else None)
 
     def _tick(self) -> float:
         self._now += 0.001

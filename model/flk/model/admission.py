@@ -6,13 +6,16 @@ from flk.spec.constants import CONSTANTS
 NODE = CONSTANTS.node
 
 
-def admit(size: int, in_flight: int, *, behind: bool) -> None:
-    """Return if there is room for one more request of `size` bytes. Raises TooLarge, Unavailable or Overloaded."""
+def admit(size: int, in_flight: int, *, behind: bool, limit: int = NODE.max_in_flight) -> None:
+    """Return if there is room for one more request of `size` bytes, beside at most `limit` - 1 others.
+
+    Raises TooLarge, Unavailable or Overloaded.
+    """
     if size > NODE.max_body_bytes:
         raise TooLarge("ORD-5", f"a body has at most {NODE.max_body_bytes} bytes; {size} were announced or sent")
     require_level(behind=behind)
-    if in_flight >= NODE.max_in_flight:
-        raise Overloaded("ORD-6", f"{NODE.max_in_flight} requests are in flight", retry_after=NODE.retry_after_seconds)
+    if in_flight >= limit:
+        raise Overloaded("ORD-6", f"{limit} requests are in flight", retry_after=NODE.retry_after_seconds)
 
 
 def require_level(*, behind: bool) -> None:

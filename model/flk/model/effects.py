@@ -16,6 +16,7 @@ from flk.model.entry import Claim, Entry, Key
 from flk.model.frames import Frame
 from flk.model.hlc import Timestamp
 from flk.model.submission import Response, Submission
+from flk.model.tasks import Lease, Task
 
 R = TypeVar("R")
 
@@ -190,3 +191,32 @@ class Sleep(Effect[None], frozen=True):
 
 class Draw(Effect[float], frozen=True):
     """A number equally likely anywhere in [0, 1)."""
+
+
+class TakeTask(Effect[Lease | None], frozen=True):
+    """Lease the oldest audit task that waits; None if none does (AUD-1)."""
+
+
+class Attempt(Effect[bool], frozen=True):
+    """Let a task take effect, keyed by the task, so that repeating it changes nothing; whether the attempt succeeded (AUD-2)."""
+
+    task: Task
+    number: int
+
+
+class MarkProcessed(Effect[None], frozen=True):
+    """Mark a task that took effect as processed, durably (AUD-3)."""
+
+    task: Task
+
+
+class Bury(Effect[None], frozen=True):
+    """Write a dead letter for a task (AUD-5)."""
+
+    task: Task
+
+
+class Acknowledge(Effect[None], frozen=True):
+    """Tell the queue that a task is settled."""
+
+    task: Task

@@ -11,8 +11,11 @@ from typing import Any
 from flk.model.admission import admit, require_level, unavailable
 from flk.model.effects import (
     INBOX,
+    Acknowledge,
     Admit,
     Append,
+    Attempt,
+    Bury,
     CaughtUp,
     CountEntries,
     Draw,
@@ -22,6 +25,7 @@ from flk.model.effects import (
     ListObjects,
     Mark,
     Marked,
+    MarkProcessed,
     Merge,
     Observe,
     Post,
@@ -34,12 +38,15 @@ from flk.model.effects import (
     Segments,
     Sleep,
     Store,
+    TakeTask,
     Truncate,
 )
 from flk.model.entry import Claim, Entry, Key, join
 from flk.model.frames import Frame, Head, data, opening, seal, segment_name, sequence_of
 from flk.model.hlc import ZERO, Timestamp, observe, tick
 from flk.model.submission import Response, Submission
+from flk.model.tasks import Archive, TaskQueue
+from flk.spec.constants import CONSTANTS
 
 
 class Disk:
@@ -102,9 +109,10 @@ class Disk:
 
 
 class Entries:
-    """The store of one region: entries, watermarks, and the local winners that gave way."""
+    """The store of one region: entries, watermarks, the local winners that gave way, and the audit queue if it has one."""
 
-    def __init__(self) -> None:
+    def __init__(self, tasks: TaskQueue | None = None) -> None:
+        self.tasks = tasks
         self.entries: dict[Key, Entry] = {}
         self.marks: dict[str, str] = {}
         self.superseded: list[tuple[Key, Entry, Entry]] = []
@@ -122,6 +130,8 @@ class Entries:
         stored = self.entries.get(claim.key)
         winner = claim.entry if stored is None else join(stored, claim.entry)
         self.entries[claim.key] = winner
+        if stored is None and self.tasks is not None:
+            self.tasks.follow(claim)
         if stored is None or winner == stored:
             return False
         self.superseded.append((claim.key, stored, winner))
@@ -161,8 +171,8 @@ class MemoryNode:
     """Performs every effect at once. `perform` is what `runtime.run` takes.
 
     `now` gives wall time in seconds, `peers` the stores that divergence detection may read, `post` the service an outbox
-    delivers to. `store_down` makes the store unavailable; from its first failure the node is behind its log and admits
-    and claims nothing until `recover` has run (ORD-4).
+    delivers to, `archive` where audit tasks take effect (None: this node is no worker). `store_down` makes the store unavailable;
+    from its first failure the node is behind its log and admits and claims nothing until `recover` has run (ORD-4).
     """
 
     def __init__(
@@ -174,6 +184,7 @@ class MemoryNode:
         *,
         peers: Mapping[str, Entries] | None = None,
         post: Callable[[Submission], Response | None] = no_service,
+        archive: Archive | None = None,
         seed: int = 0,
     ) -> None:
         self.disk = disk
@@ -181,6 +192,7 @@ class MemoryNode:
         self.objects = objects
         self.clock: Timestamp = ZERO
         self.in_flight = 0
+        self.limit = CONSTANTS.node.max_in_flight
         self.store_down = False
         self.behind = False
         self.slept = 0.0
@@ -213,13 +225,21 @@ class MemoryNode:
             Sleep: self._sleep,
             Draw: lambda _: self._random.random(),
         }
+        if archive is not None:
+            self._performers |= {
+                TakeTask: lambda _: self._tasks().take(),
+                Attempt: lambda e: archive.attempt(e.task, e.number),
+                MarkProcessed: lambda e: self._tasks().mark(e.task),
+                Bury: lambda e: self._tasks().bury(e.task),
+                Acknowledge: lambda e: self._tasks().acknowledge(e.task),
+            }
 
     def perform(self, effect: Effect[Any]) -> Any:
         """The effect's result, or the refusal it meets."""
         return self._performers[type(effect)](effect)
 
     def _admit(self, effect: Admit) -> None:
-        admit(effect.size, self.in_flight, behind=self.behind)
+        admit(effect.size, self.in_flight, behind=self.behind, limit=self.limit)
 
     def _append(self, effect: Append) -> Timestamp:
         self.clock = tick(self.clock, self._now())
@@ -254,6 +274,12 @@ class MemoryNode:
         if self.store_down:
             raise unavailable("the store does not answer")
         return self.entries
+
+    def _tasks(self) -> TaskQueue:
+        tasks = self._reachable().tasks
+        if tasks is None:
+            raise unavailable("the store has no audit queue")
+        return tasks
 
     def _peer(self, region: str) -> Entries:
         peer = self._peers.get(region)
