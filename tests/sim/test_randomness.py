@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flk.sim.randomness import Chance
+from flk.sim.randomness import Chance, Column, Luck, Triple, exponential, numbered
 
 seeds = st.integers(0, 2**63)
 names = st.text(max_size=20)
@@ -32,6 +32,44 @@ def test_a_longer_column_starts_with_the_shorter(seed: int, size: int, more: int
     """Asking for more numbers leaves the first ones as they are."""
     chance = Chance(seed, "column")
     assert np.array_equal(chance.column(size), chance.column(size + more)[:size])
+
+
+@given(seeds, st.lists(st.integers(0, 500), min_size=1, max_size=20))
+def test_numbered_luck_may_be_asked_for_in_any_order(seed: int, asked: list[int]) -> None:
+    """An entity's number is that of the whole column, whoever is asked for first and however often."""
+    chance = Chance(seed, "numbered")
+    column = Column(chance)
+    assert [column.at(number) for number in asked] == [chance.column(501)[number] for number in asked]
+
+
+@given(seeds, st.lists(st.integers(1, 300), min_size=1, max_size=5))
+def test_a_column_drawn_in_pieces_is_the_same(seed: int, sizes: list[int]) -> None:
+    """However many numbers are drawn at a time, they are the same ones."""
+    numbers = Chance(seed, "pieces").numbers()
+    pieces = np.concatenate([numbers.random(size) for size in sizes])
+    assert np.array_equal(pieces, Chance(seed, "pieces").column(sum(sizes)))
+
+
+@given(seeds, st.integers(0, 300))
+def test_a_lot_is_its_place_in_its_stream(seed: int, number: int) -> None:
+    """An arrival's name says which numbers are its own, the same in every run."""
+    lot, again = Luck(seed).lot(f"rush.{number}"), Luck(seed).lot(f"rush.{number}")
+    assert lot is not None
+    assert again is not None
+    columns = [numbered(seed, f"request.{what}", "rush").column(number + 1) for what in ("fate", "jitter", "copy")]
+    assert lot.message("request") == Triple(*(column[number] for column in columns)) == again.message("request")
+    assert lot.message("answer") != lot.message("request")
+
+
+def test_an_arrival_without_a_number_has_no_lot() -> None:
+    """What a script gives an agent is keyed by its text."""
+    assert Luck(1).lot("script-3") is None
+
+
+def test_exponential_numbers_have_the_mean_one() -> None:
+    """A column's exponentials lie around 1 as closely as a hundred thousand of them must."""
+    sample = np.array([exponential(uniform) for uniform in Chance(3, "mean").column(100_000).tolist()])
+    assert abs(sample.mean() - 1) < 0.015
 
 
 def test_seed_purpose_and_entity_all_count() -> None:

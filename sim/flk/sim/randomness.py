@@ -1,10 +1,12 @@
 """Numbers that depend on (seed, purpose, entity) and on nothing else.
 
 Who draws first never matters, so two variants of a scenario meet the same luck, and removing a fault leaves the rest of a run
-as it was. An entity is a text: the third attempt of the tenth submission of an agent, the fifth synchronisation of a disk.
+as it was. An entity is a text: the third attempt of the tenth submission of an agent. What there are very many of is numbered
+instead, the fifth synchronisation of a disk: such numbers are drawn a block at a time, by both tiers.
 """
 
 import math
+from array import array
 from hashlib import blake2b
 from random import Random
 from struct import Struct
@@ -15,6 +17,9 @@ from numpy.typing import NDArray
 
 _WORDS = Struct("<3Q")
 _FRACTION = 2.0**-53
+_FIRST_BLOCK, _LARGEST_BLOCK = 64, 65536
+_OF_A_MESSAGE = ("fate", "jitter", "copy")
+REQUEST, ANSWER, SERVICE, FSYNC = "request", "answer", "service", "fsync"
 
 
 class Triple(NamedTuple):
@@ -52,8 +57,80 @@ class Chance:
 
     def column(self, size: int) -> NDArray[np.float64]:
         """Numbers in [0, 1) of the entities 0 to `size` - 1; a longer column starts with the shorter one."""
+        return self.numbers().random(size)
+
+    def numbers(self) -> np.random.Generator:
+        """A generator whose `random` yields the numbers of the entities 0, 1, 2 … in order, in as many calls as one likes."""
         key = int.from_bytes(self._prefix.digest()[:16], "little")
-        return np.random.Generator(np.random.Philox(key=key)).random(size)
+        return np.random.Generator(np.random.SFC64(key))
+
+
+def numbered(seed: int, purpose: str, stream: str) -> Chance:
+    """The chance of a purpose in one stream of arrivals; everyday traffic is the stream without a name."""
+    return Chance(seed, f"{purpose}/{stream}")
+
+
+class Column:
+    """The numbers in [0, 1) of the entities 0, 1, 2 … of one purpose, asked for in any order; those of `Chance.column`."""
+
+    __slots__ = ("_drawn", "_generator")
+
+    def __init__(self, chance: Chance) -> None:
+        self._generator = chance.numbers()
+        self._drawn = array("d")
+
+    def at(self, number: int) -> float:
+        """The number of an entity."""
+        while number >= len(self._drawn):
+            more = min(max(len(self._drawn), _FIRST_BLOCK), _LARGEST_BLOCK)
+            self._drawn.frombytes(self._generator.random(more).tobytes())
+        return self._drawn[number]
+
+
+class Lot(NamedTuple):
+    """The luck of one submission at its first attempt, by its number in its stream of arrivals."""
+
+    columns: "Columns"
+    number: int
+
+    def uniform(self, purpose: str) -> float:
+        """A number in [0, 1)."""
+        return self.columns[purpose].at(self.number)
+
+    def message(self, leg: str) -> Triple:
+        """The numbers of a message: its fate, its jitter, and whether it comes twice."""
+        return Triple(*(self.uniform(f"{leg}.{what}") for what in _OF_A_MESSAGE))
+
+
+class Columns(dict[str, Column]):
+    """The columns of one stream of arrivals by purpose, each made when it is first asked for."""
+
+    def __init__(self, seed: int, stream: str) -> None:
+        super().__init__()
+        self._seed = seed
+        self._stream = stream
+
+    def __missing__(self, purpose: str) -> Column:
+        """A column that nobody has asked for yet."""
+        self[purpose] = column = Column(numbered(self._seed, purpose, self._stream))
+        return column
+
+
+class Luck:
+    """The lots of all arrivals under one seed."""
+
+    def __init__(self, seed: int) -> None:
+        self._seed = seed
+        self._streams: dict[str, Columns] = {}
+
+    def lot(self, name: str) -> Lot | None:
+        """The lot of an arrival by its name, `17` or `rush.3`; None for one that has no number, such as a scripted one."""
+        stream, _, number = name.rpartition(".")
+        if not number.isdecimal():
+            return None
+        if stream not in self._streams:
+            self._streams[stream] = Columns(self._seed, stream)
+        return Lot(self._streams[stream], int(number))
 
 
 def exponential(uniform: float) -> float:
