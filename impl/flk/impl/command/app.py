@@ -5,6 +5,7 @@ import typer
 MODULES = (
     "lab",
     "run",
+    "sweep",
     "explore",
     "export",
     "validate",

@@ -16,6 +16,13 @@ DATASET, SYNTHETIC = "dataset:", "synthetic:"
 _TENANT = CONSTANTS.node.default_tenant
 
 
+def scenario_names(incomplete: str) -> list[str]:
+    """Completes the name of a scenario of the library."""
+    from flk.sim.scenario import library
+
+    return [name for name in sorted(library()) if name.startswith(incomplete)]
+
+
 def supplies_for(scenario: "Scenario", programs: str = "") -> "Supplies":
     """What runs of a scenario need: its records, signed, and the programs of that name if they are not the model's."""
     from flk.model.signing import HmacKey

@@ -39,7 +39,12 @@ class Supplies(msgspec.Struct, frozen=True, dict=True):
     @cached_property
     def keyring(self) -> Keyring:
         """What the nodes verify with: every tenant has the one key."""
-        return Keyring({tenant: [LiveKey(HmacKey(self.secret))] for tenant in self.tenants})
+        return Keyring({tenant: [LiveKey(self.signer)] for tenant in self.tenants})
+
+    @cached_property
+    def signer(self) -> HmacKey:
+        """What signs records during a run."""
+        return HmacKey(self.secret)
 
     @cached_property
     def digest(self) -> str:
@@ -66,7 +71,13 @@ class Task(NamedTuple):
 def execute(supplies: Supplies, task: Task, trace: BinaryIO | None = None) -> Run:
     """Make a run."""
     return simulate(
-        task.scenario, supplies.submissions, supplies.keyring, seed=task.seed, trace=trace, programs=supplies.programs
+        task.scenario,
+        supplies.submissions,
+        supplies.keyring,
+        signer=supplies.signer,
+        seed=task.seed,
+        trace=trace,
+        programs=supplies.programs,
     )
 
 

@@ -1,0 +1,172 @@
+"""What a sweep says: of each cell and measure an interval, held against the target."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from math import isfinite
+from typing import NamedTuple
+
+import msgspec
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from flk.sim.experiments.rows import Row
+from flk.sim.experiments.sweep import Swept, check_measure, column
+from flk.sim.experiments.variation import Cell
+from flk.sim.invariants import Verdict, worst
+from flk.sim.statistics.intervals import Interval, proportion_interval
+from flk.sim.statistics.sequential import interval
+from flk.spec.errors import UnusableInput
+
+TARGETS = ("rpo", "rto", "lag_p95", "latency_p95", "errors", "escalation")
+"""The measures that `Objectives` has a target of the same name for."""
+SIGNS = {Verdict.HOLDS: "✓ met", Verdict.VIOLATED: "✗ missed", Verdict.UNDECIDED: "? undecided"}
+
+
+class Asked(NamedTuple):
+    """A statistic of a measure, such as the p95 of `rpo`."""
+
+    statistic: str
+    measure: str
+
+
+class Finding(NamedTuple):
+    """A statistic over the runs of a cell, its target if it has one, and the share of the runs that are beyond the target."""
+
+    asked: Asked
+    interval: Interval
+    target: float | None
+    beyond: Interval | None
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """Undecided where the target lies within the interval; None without a target."""
+        if self.target is None:
+            return None
+        below = self.interval.below(self.target)
+        return Verdict.UNDECIDED if below is None else Verdict.HOLDS if below else Verdict.VIOLATED
+
+
+class CellFindings(NamedTuple):
+    """What the runs of a cell say: how many there are, how many violate which invariants, and the findings."""
+
+    cell: Cell
+    runs: int
+    violated: Counter[str]
+    findings: tuple[Finding, ...]
+    verdict: Verdict
+
+
+def parse_measure(text: str) -> Asked:
+    """What a text such as `p95 of rpo` or `rpo` asks for; the mean unless it says otherwise. Raises UnusableInput."""
+    words = text.split()
+    if len(words) == 3 and words[1] == "of":
+        asked = Asked(words[0], words[2])
+    elif len(words) == 1:
+        asked = Asked("mean", words[0])
+    else:
+        raise UnusableInput(f"--measure {text!r}: write a measure, or a statistic of one: 'p95 of rpo'")
+    check_measure(asked.measure)
+    interval([0.0, 1.0], asked.statistic)
+    return asked
+
+
+def findings(swept: Swept, asked: Sequence[Asked] = ()) -> tuple[CellFindings, ...]:
+    """What a sweep says of each cell: what its stopping rule is about, what was asked for, or else the mean of each measure that
+    the scenario has a target for.
+    """
+    until = swept.plan.until
+    ruled = [Asked(until.statistic, until.measure)] if until else []
+    chosen = list(dict.fromkeys([*ruled, *(asked or (Asked("mean", measure) for measure in TARGETS))]))
+    return tuple(_of_cell(cell, rows, chosen) for cell, rows in zip(swept.plan.cells, swept.rows, strict=True))
+
+
+def overall(cells: Sequence[CellFindings]) -> Verdict:
+    """The worst verdict of any cell."""
+    return worst([cell.verdict for cell in cells])
+
+
+def facts(swept: Swept, cells: Sequence[CellFindings]) -> dict[str, object]:
+    """The outcome as plain values, for programs. What is unknown or without end is None."""
+    outcome: dict[str, object] = msgspec.to_builtins(
+        {
+            "verdict": overall(cells),
+            "made": swept.made,
+            "seeds": [swept.plan.seeds.start, swept.plan.seeds.stop - 1],
+            "cells": [
+                {
+                    "scenario_hash": each.cell.scenario.hash,
+                    "parameters": dict(each.cell.parameters),
+                    "runs": each.runs,
+                    "violated": dict(each.violated),
+                    "verdict": each.verdict,
+                    "findings": [_facts(found) for found in each.findings],
+                }
+                for each in cells
+            ],
+        }
+    )
+    return outcome
+
+
+def rendered(swept: Swept, cells: Sequence[CellFindings]) -> Group:
+    """The outcome as a table: a line for each cell and measure."""
+    seeds = swept.plan.seeds
+    runs = sum(cell.runs for cell in cells)
+    head = Text(f"{len(cells)} cells, {runs:,} runs, {swept.made:,} of them made now, seeds from {seeds.start}", "bold")
+    table = Table(box=None, pad_edge=False, header_style="bold underline")
+    for name in ("cell", "runs", "measure", "estimate", "95 % interval", "target", "beyond target", "verdict"):
+        texts = name in {"cell", "measure", "verdict"}
+        table.add_column(name, justify="left" if texts else "right", overflow="fold", no_wrap=name != "cell")
+    for cell in cells:
+        for place, found in enumerate(cell.findings):
+            first = (cell.cell.label, f"{cell.runs:,}") if not place else ("", "")
+            table.add_row(*first, *_texts(found))
+    broken = [
+        f"{cell.cell.label}: {invariant} violated in {number:,} of {cell.runs:,} runs"
+        for cell in cells
+        for invariant, number in cell.violated.items()
+    ]
+    return Group(head, table, Text("\n".join(broken), "red"))
+
+
+def _of_cell(cell: Cell, rows: Sequence[Row], asked: Sequence[Asked]) -> CellFindings:
+    found = tuple(_findings(cell, rows, asked))
+    broken = Counter(invariant for row in rows for invariant in row.violated.split())
+    verdicts = [row.invariants for row in rows] + [each.verdict for each in found if each.verdict is not None]
+    return CellFindings(cell, len(rows), broken, found, worst(verdicts))
+
+
+def _findings(cell: Cell, rows: Sequence[Row], asked: Sequence[Asked]) -> Iterator[Finding]:
+    for each in asked:
+        sample = [value for value in column(rows, each.measure) if value == value]  # noqa: PLR0124 - NaN is not itself
+        if not sample:
+            continue  # the scenario gives no occasion, such as an RPO where no region is lost
+        target: float | None = getattr(cell.scenario.slo, each.measure) if each.measure in TARGETS else None
+        beyond = None if target is None else proportion_interval(sum(x > target for x in sample), len(sample))
+        yield Finding(each, interval(sample, each.statistic), target, beyond)
+
+
+def _facts(found: Finding) -> dict[str, object]:
+    low, estimate, high = (x if isfinite(x) else None for x in found.interval[:3])
+    return {
+        "statistic": found.asked.statistic,
+        "measure": found.asked.measure,
+        "low": low,
+        "estimate": estimate,
+        "high": high,
+        "size": found.interval.size,
+        "target": None if found.target is None else float(found.target),
+        "beyond": found.beyond and list(found.beyond[:3]),
+        "verdict": found.verdict,
+    }
+
+
+def _texts(found: Finding) -> Iterator[str]:
+    low, estimate, high = found.interval[:3]
+    yield f"{found.asked.statistic} of {found.asked.measure}"
+    yield f"{estimate:.4g}"
+    yield f"{low:.4g} … {high:.4g}"
+    yield "" if found.target is None else f"{found.target:.4g}"
+    yield "" if found.beyond is None else f"{found.beyond.low:.1%} … {found.beyond.high:.1%}"
+    yield "" if found.verdict is None else SIGNS[found.verdict]
