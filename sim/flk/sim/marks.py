@@ -1,9 +1,9 @@
 """Marks: what of note a run came to, each with the moments when it did.
 
-A part notes a mark by one line, `world.marks.note("breaker-open")`, and `MARKS` says in one line what the mark means. Hypotheses name
-marks, and so do those who look for runs that came to something new. Besides the marks of the table there are `status N`, an attempt
-that was answered with that status (0: not at all), `alert NAME`, for as long as an alert fires, and `converged`, for as long as all
-regions store the same entries. A mark that holds at a moment only is an interval without length.
+A part notes a mark by one line, `world.marks.note("breaker-open")`, and `MARKS` says in one line what the mark means. Hypotheses
+name marks, and so does who looks for runs that came to something new. Besides the marks of the table there are `status N`, an
+attempt that was answered with that status (0: not at all), `alert NAME`, for as long as an alert fires, and `converged`, for as
+long as all regions store the same entries. A mark that holds at a moment only is an interval without length.
 """
 
 from collections.abc import Mapping, Sequence
@@ -56,6 +56,7 @@ class Marks(Watcher):
         self, region: str, claim: Claim, before: Entry | None, stored: Entry, records: Sequence[object]
     ) -> None:
         """A claim met what another had stored, or took its place."""
+        del region, stored
         if records:
             self.note("supersession")
         if before is not None and before.timestamp != claim.entry.timestamp:
@@ -63,19 +64,23 @@ class Marks(Watcher):
 
     def merged(self, region: str, claim: Claim, before: Entry | None, after: Entry, records: Sequence[object]) -> None:
         """An entry gave way in a merge."""
+        del region, claim, before, after
         if records:
             self.note("supersession")
 
     def crashed(self, fault: RegionCrash) -> None:
         """A region is down."""
+        del fault
         self.note("region-lost")
 
     def fell_behind(self, region: str) -> None:
         """A store does not answer."""
+        del region
         self.note("fell-behind")
 
     def recovered(self, region: str, recovery: Recovery) -> None:
         """A node is level with its log, and may have had to mend it."""
+        del region
         self.note("recovered")
         if any(repair.damage for repair in recovery.repairs):
             self.note("salvaged")
@@ -84,6 +89,7 @@ class Marks(Watcher):
 
     def moved(self, agent: str, region: str, to: str) -> None:
         """An agent moved."""
+        del agent, region, to
         self.note("failover")
 
 

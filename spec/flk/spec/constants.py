@@ -1,8 +1,10 @@
 """The constants of the specification, typed. The values stand in `constants.toml`, which other languages read too."""
 
 from importlib.resources import files
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 
 
 class RecordLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -133,11 +135,12 @@ class Dedup(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Tiers(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How long entries stay in a tier, how often they are moved, and how long a look into each tier may take (TIR-*)."""
+    """How long entries stay in a tier, how they are moved, and how long a look into each tier may take (TIR-*)."""
 
     hot_seconds: int
     warm_seconds: int
     move_interval_seconds: float
+    move_batch: int
     hot_latency_seconds: float
     warm_latency_seconds: float
     cold_latency_seconds: float
@@ -162,18 +165,18 @@ class Audit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Pressure(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A limit of submissions in flight that adapts to the queue before the store: additive increase, multiplicative decrease."""
 
-    target_queue: int
-    increase: float
-    decrease: float
-    floor: int
-    interval_seconds: float
+    target_queue: Annotated[int, Meta(ge=0)]
+    increase: Annotated[float, Meta(gt=0)]
+    decrease: Annotated[float, Meta(gt=0, lt=1)]
+    floor: Annotated[int, Meta(ge=1)]
+    interval_seconds: Annotated[float, Meta(gt=0)]
 
 
 class Breaker(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A circuit breaker: how many failures in a row open it, and for how long."""
 
-    failures: int
-    open_seconds: float
+    failures: Annotated[int, Meta(ge=1)]
+    open_seconds: Annotated[float, Meta(gt=0)]
 
 
 class Failover(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -182,6 +185,15 @@ class Failover(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     probe_interval_seconds: float
     probe_timeout_seconds: float
     probe_failures: int
+
+
+class Alerting(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How nodes are scraped and alerts evaluated, in simulation as in production."""
+
+    scrape_seconds: float
+    evaluate_seconds: float
+    lookback_seconds: float
+    settle_seconds: float
 
 
 class Slo(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -217,6 +229,7 @@ class Constants(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     pressure: Pressure
     breaker: Breaker
     failover: Failover
+    alerting: Alerting
     slo: Slo
 
 

@@ -1,8 +1,6 @@
 """The alerts of the specification's table, evaluated in simulation.
 
-    meter       what nodes tell of themselves while they run
-    exporter    the metrics that a node's counts amount to, and a scraper that asks for them at intervals
-    series      what was scraped, as a time-series database has it
-    promql      expressions over series
-    alerts      when each alert was pending and fired, which fault explains it, and how soon it was noticed
+Nodes tell a `meter` what they do; `exporter` makes the metrics of the table of it, and is scraped at intervals into `series`;
+`promql` evaluates expressions over them, at all moments at once with `vectors`; `alerts` says when each alert was pending and
+fired, which fault explains it, and how soon it was noticed.
 """
