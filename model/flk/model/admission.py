@@ -1,6 +1,6 @@
 """Whether a node takes a request in, by size, load and health (ORD-4, ORD-5, ORD-6). Every runtime asks here."""
 
-from flk.model.refusal import Overloaded, TooLarge, Unavailable
+from flk.model.refusal import OutOfReach, Overloaded, TooLarge, Unavailable
 from flk.spec.constants import CONSTANTS
 
 NODE = CONSTANTS.node
@@ -27,3 +27,8 @@ def require_level(*, behind: bool) -> None:
 def unavailable(detail: str) -> Unavailable:
     """What to raise when log or store do not answer, with the pause that the specification asks of clients (ORD-4)."""
     return Unavailable("ORD-4", detail, retry_after=NODE.unavailable_retry_after_seconds)
+
+
+def out_of_reach(tier: str) -> OutOfReach:
+    """What to raise when a tier does not answer (TIR-3)."""
+    return OutOfReach("TIR-3", f"the {tier} tier does not answer", retry_after=NODE.unavailable_retry_after_seconds)

@@ -17,6 +17,7 @@ from flk.model.frames import Frame
 from flk.model.hlc import Timestamp
 from flk.model.submission import Response, Submission
 from flk.model.tasks import Lease, Task
+from flk.model.tiers import Term, Tier
 
 R = TypeVar("R")
 
@@ -63,14 +64,14 @@ class Salvage(Effect[None], frozen=True):
 
 class Seal(Effect[None], frozen=True):
     """End the open segment of a log, if there is one. Every frame of a sealed segment has been applied or refused (WAL-6), so
-    this waits for what is in flight, and raises Unavailable while the store is behind the log.
+    this waits for what is in flight, and raises Unavailable while the store is behind the log or claims are owed.
     """
 
     log: str
 
 
 class CaughtUp(Effect[None], frozen=True):
-    """The store is level with the log: the node may admit and claim again (ORD-4)."""
+    """The store is level with the log: the node owes no claim, and may admit and claim again (ORD-4)."""
 
 
 class Segments(Effect[tuple[str, ...]], frozen=True):
@@ -220,3 +221,73 @@ class Acknowledge(Effect[None], frozen=True):
     """Tell the queue that a task is settled."""
 
     task: Task
+
+
+# Of a store of tiers (TIR-*). Those on the cold tier raise OutOfReach while it is away. The server does not perform them: its
+# store is SQLite, where all entries are in one place.
+
+
+class Look(Effect[tuple[Entry | None, ...]], frozen=True):
+    """What a tier holds under each of the keys."""
+
+    tier: Tier
+    keys: tuple[Key, ...]
+
+
+class Insert(Effect[Entry], frozen=True):
+    """The end of a `Store`: the entry stored from now on, where `known` is what the tiers were found to have (None: nothing).
+
+    A new one is put into the hot tier; one that is known and gives way to the claim is replaced where it is, and that is recorded
+    (DUP-1, CRR-3).
+    """
+
+    claim: Claim
+    known: Entry | None
+
+
+class Join(Effect[int], frozen=True):
+    """The end of a `Merge`: each claim like an Insert; how many of the entries known gave way."""
+
+    claims: tuple[Claim, ...]
+    known: tuple[Entry | None, ...]
+
+
+class Copy(Effect[None], frozen=True):
+    """Write to a tier, durably, what `source` still holds as told; one tier up only what is within the dedup window (TIR-2)."""
+
+    source: Tier
+    to: Tier
+    claims: tuple[Claim, ...]
+
+
+class Delete(Effect[tuple[Key, ...]], frozen=True):
+    """Delete from a tier what it still holds as told; which keys."""
+
+    tier: Tier
+    claims: tuple[Claim, ...]
+
+
+class Aged(Effect[tuple[Claim, ...]], frozen=True):
+    """At most `limit` entries of a tier for which a term has ended."""
+
+    tier: Tier
+    term: Term
+    limit: int
+
+
+class Owe(Effect[None], frozen=True):
+    """Remember a claim that is in the log and could not be applied. A crash forgets it, and recovery finds it in the log."""
+
+    claim: Claim
+
+
+class Owed(Effect[tuple[Claim, ...]], frozen=True):
+    """The claims that are owed under any of the keys, in log order."""
+
+    keys: tuple[Key, ...]
+
+
+class Settled(Effect[None], frozen=True):
+    """These claims have been applied: they are owed no more."""
+
+    claims: tuple[Claim, ...]

@@ -4,7 +4,8 @@ What survives a crash is what the real ones keep: `Disk`, `Entries` and `Objects
 The simulator wraps the same parts in time and faults.
 """
 
-from collections.abc import Callable, Mapping
+from bisect import bisect_right
+from collections.abc import Callable, Mapping, MutableMapping
 from random import Random
 from typing import Any
 
@@ -44,20 +45,32 @@ from flk.model.effects import (
 from flk.model.entry import Claim, Entry, Key, join
 from flk.model.frames import Frame, Head, data, opening, seal, segment_name, sequence_of
 from flk.model.hlc import ZERO, Timestamp, observe, tick
+from flk.model.programs import tiering
+from flk.model.runtime import run
 from flk.model.submission import Response, Submission
 from flk.model.tasks import Archive, TaskQueue
+from flk.model.tiered import TieredStore
+from flk.model.tiers import Tier, Tiers
 from flk.spec.constants import CONSTANTS
 
 
 class Disk:
-    """The logs of one node. `identity` names the disk: a region that lost one writes its next log under another name."""
+    """The logs of one node. `identity` names the disk: a region that lost one writes its next log under another name.
 
-    def __init__(self, region: str, identity: int = 1) -> None:
+    A segment that has `max_segment_bytes` takes no more data frames (WAL-2).
+    """
+
+    def __init__(
+        self, region: str, identity: int = 1, *, max_segment_bytes: int = CONSTANTS.wal.max_segment_bytes
+    ) -> None:
         self.region = region
         self.identity = identity
+        self.max_segment_bytes = max_segment_bytes
         self.segments: dict[str, bytearray] = {}
         self.aside: dict[str, bytes] = {}
         self._sealed: set[str] = set()
+        self._closed: set[str] = set()
+        self._names: dict[str, list[str]] = {}  # of each log, in order: the next segment is always the last by name
 
     def log(self, log: str) -> str:
         """The full name of a log on this disk: `eu.000001` is the inbox of region eu's first disk."""
@@ -66,12 +79,14 @@ class Disk:
 
     def names(self, log: str, after: str = "", *, sealed: bool = False) -> tuple[str, ...]:
         """Segment names of a log after `after`, in order."""
-        prefix = self.log(log) + "/"
-        return tuple(
-            name
-            for name in sorted(self.segments)
-            if name.startswith(prefix) and name > after and (name in self._sealed or not sealed)
-        )
+        names = self._names.get(log, [])
+        later = names[bisect_right(names, after) :]
+        return tuple(name for name in later if name in self._sealed) if sealed else tuple(later)
+
+    def is_full(self, log: str) -> bool:
+        """Whether the open segment has reached its limit and should be sealed (WAL-2)."""
+        names = self._names.get(log)
+        return bool(names) and names[-1] not in self._sealed and len(self.segments[names[-1]]) >= self.max_segment_bytes
 
     def append(self, log: str, frame: Frame, clock: Timestamp) -> None:
         """Make a frame durable at the end of the open segment; `clock` is that of the node."""
@@ -83,6 +98,10 @@ class Disk:
             if name not in self._sealed:
                 self.segments[name] += seal(bytes(self.segments[name]))
                 self._sealed.add(name)
+
+    def close(self, log: str) -> None:
+        """Write no more frames to the segments there are, of which a synchronisation failed (WAL-7)."""
+        self._closed.update(self.names(log))
 
     def truncate(self, name: str, size: int) -> None:
         """Cut a segment."""
@@ -99,43 +118,65 @@ class Disk:
             self.append(log, frame, clock)
 
     def _open(self, log: str, clock: Timestamp) -> bytearray:
-        names = self.names(log)
-        if names and names[-1] not in self._sealed:
+        names = self._names.setdefault(log, [])
+        if names and self._takes_frames(names[-1]):
             return self.segments[names[-1]]
         sequence = sequence_of(names[-1]) + 1 if names else 1
         name = segment_name(self.log(log), sequence)
+        names.append(name)
         self.segments[name] = bytearray(opening(Head(self.region, self.log(log), sequence), clock))
         return self.segments[name]
 
+    def _takes_frames(self, name: str) -> bool:
+        ended = name in self._sealed or name in self._closed
+        return not ended and len(self.segments[name]) < self.max_segment_bytes
+
 
 class Entries:
-    """The store of one region: entries, watermarks, the local winners that gave way, and the audit queue if it has one."""
+    """The store of one region: entries, watermarks, the local winners that gave way, and the audit queue if it has one.
 
-    def __init__(self, tasks: TaskQueue | None = None) -> None:
+    With `tiers`, `entries` is what the first tier that has a key holds under it; without, it is all there is.
+    """
+
+    def __init__(self, tasks: TaskQueue | None = None, tiers: Tiers | None = None) -> None:
         self.tasks = tasks
-        self.entries: dict[Key, Entry] = {}
+        self.tiers = tiers
+        self.entries: MutableMapping[Key, Entry] = {} if tiers is None else tiers.first
         self.marks: dict[str, str] = {}
         self.superseded: list[tuple[Key, Entry, Entry]] = []
 
-    def insert_or_get(self, claim: Claim) -> Entry:
-        """The entry now stored under the key: the claim's own if there was none, or only one of a clock ahead of ours (DUP-1)."""
-        self._join(claim)
+    def insert_or_get(self, claim: Claim, known: Entry | None = None) -> Entry:
+        """The entry now stored under the key: the claim's own if there was none, or only one of a clock ahead of ours (DUP-1).
+
+        In a store of tiers, `known` is what the tiers were found to have: here only the hot one is looked into.
+        """
+        self._join(claim, known)
         return self.entries[claim.key]
 
-    def merge(self, claim: Claim) -> bool:
+    def merge(self, claim: Claim, known: Entry | None = None) -> bool:
         """Join one entry in; whether a stored one gave way, which is recorded (CRR-1, CRR-3)."""
-        return self._join(claim)
+        return self._join(claim, known)
 
-    def _join(self, claim: Claim) -> bool:
-        stored = self.entries.get(claim.key)
-        winner = claim.entry if stored is None else join(stored, claim.entry)
-        self.entries[claim.key] = winner
-        if stored is None and self.tasks is not None:
-            self.tasks.follow(claim)
-        if stored is None or winner == stored:
+    def _join(self, claim: Claim, known: Entry | None) -> bool:
+        here = self.entries if self.tiers is None else self.tiers.held[Tier.HOT]
+        stored = here.get(claim.key, known)
+        if stored is None:
+            self._put(claim.key, claim.entry)
+            if self.tasks is not None:
+                self.tasks.follow(claim)
             return False
+        winner = join(stored, claim.entry)
+        if winner == stored:
+            return False
+        self._put(claim.key, winner)
         self.superseded.append((claim.key, stored, winner))
         return True
+
+    def _put(self, key: Key, entry: Entry) -> None:
+        if self.tiers is None:
+            self.entries[key] = entry
+        else:
+            self.tiers.place(key, entry)
 
     def sample(self, size: int, random: Random) -> tuple[Key, ...]:
         """At most `size` keys, each equally likely."""
@@ -173,6 +214,7 @@ class MemoryNode:
     `now` gives wall time in seconds, `peers` the stores that divergence detection may read, `post` the service an outbox
     delivers to, `archive` where audit tasks take effect (None: this node is no worker). `store_down` makes the store unavailable;
     from its first failure the node is behind its log and admits and claims nothing until `recover` has run (ORD-4).
+    `tiered` is what it knows of the tiers of its store (None: it has none).
     """
 
     def __init__(
@@ -205,7 +247,7 @@ class MemoryNode:
             Append: self._append,
             Salvage: lambda e: disk.salvage(e.log, e.name, e.frames, self.clock),
             Seal: self._seal,
-            CaughtUp: lambda _: setattr(self, "behind", False),
+            CaughtUp: self._caught_up,
             Segments: lambda e: disk.names(e.log, e.after, sealed=e.sealed),
             ReadSegment: lambda e: bytes(disk.segments[e.name]),
             Truncate: lambda e: disk.truncate(e.name, e.size),
@@ -225,6 +267,9 @@ class MemoryNode:
             Sleep: self._sleep,
             Draw: lambda _: self._random.random(),
         }
+        self.tiered = None if entries.tiers is None else TieredStore(entries.tiers, self._reachable, now)
+        if self.tiered is not None:
+            self._performers |= self.tiered.performers
         if archive is not None:
             self._performers |= {
                 TakeTask: lambda _: self._tasks().take(),
@@ -248,14 +293,26 @@ class MemoryNode:
 
     def _seal(self, effect: Seal) -> None:
         require_level(behind=self.behind)
+        if self.tiered is not None:
+            self.tiered.require_settled()
         self.disk.seal(effect.log)
+
+    def _caught_up(self, effect: CaughtUp) -> None:
+        del effect
+        self.behind = False
+        if self.tiered is not None:
+            self.tiered.owed.clear()
 
     def _store(self, effect: Store) -> Entry:
         self.behind = self.behind or self.store_down
         require_level(behind=self.behind)
+        if self.tiered is not None:
+            return run(tiering.claim(effect.claim), self.perform)
         return self._reachable().insert_or_get(effect.claim)
 
     def _merge(self, effect: Merge) -> int:
+        if self.tiered is not None:
+            return run(tiering.merge(effect.claims), self.perform)
         return sum(map(self._reachable().merge, effect.claims))
 
     def _resume(self, effect: Resume) -> None:

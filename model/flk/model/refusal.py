@@ -57,3 +57,7 @@ class Unavailable(Refused):
     """The log or the store does not answer (ORD-4): 503. What was logged is kept and replayed."""
 
     status = HTTPStatus.SERVICE_UNAVAILABLE
+
+
+class OutOfReach(Unavailable):
+    """A tier that does not answer is the only one that could tell (TIR-3): 503. The store as a whole is well."""
