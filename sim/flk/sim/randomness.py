@@ -62,7 +62,7 @@ class Chance:
     def numbers(self) -> np.random.Generator:
         """A generator whose `random` yields the numbers of the entities 0, 1, 2 … in order, in as many calls as one likes."""
         key = int.from_bytes(self._prefix.digest()[:16], "little")
-        return np.random.Generator(np.random.SFC64(key))
+        return np.random.Generator(np.random.Philox(key=key))
 
 
 def numbered(seed: int, purpose: str, stream: str) -> Chance:
