@@ -49,7 +49,8 @@ class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     @property
     def hash(self) -> str:
         """Sixteen hexadecimal digits that name this content."""
-        canonical = msgspec.json.encode(document.builtins(self), order="sorted")
+        content = document.convert(document.builtins(self), Scenario, self.name)  # so that 2 and 2.0 are the same content
+        canonical = msgspec.json.encode(document.builtins(content), order="sorted")
         return sha256(canonical).hexdigest()[:16]
 
     @property
