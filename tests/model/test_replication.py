@@ -1,17 +1,20 @@
 """Recovery from damage, shipping, replay, and comparing regions."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.model.world import EQUIVOCATING, HONEST, KEYRING, STORY, World, pcs, submission
 
 from flk.model import hlc
-from flk.model.effects import INBOX
+from flk.model.effects import INBOX, Effect, Salvage
 from flk.model.frames import CorruptSegment, scan, sealed_frames
 from flk.model.memory import Entries
 from flk.model.programs.divergence import Agreement, Divergence, detect_divergence
 from flk.model.programs.replay import PREFIX, Replayed, replay
 from flk.model.programs.ship import ship
+from flk.model.runtime import run
 from flk.model.submission import Submission
 
 MANY = [submission(pcs(epoch=epoch)) for epoch in range(6)]
@@ -63,6 +66,45 @@ def test_a_sealed_segment_that_rots_before_it_ships_is_salvaged_first() -> None:
     world.run("eu", ship())
     world.run("eu", ship())
     assert world.run("us", replay("eu", KEYRING)).claims == len(MANY)
+
+
+def test_what_a_salvage_leaves_may_rot_too() -> None:
+    """Between the salvage and the upload the empty segment in the old one's place rots: what is uploaded is whole (WAL-6)."""
+    world = World("eu", "us")
+    for sent in MANY:
+        world.ingest("eu", sent)
+    disk = world.disks["eu"]
+    disk.seal(INBOX)
+    (name,) = disk.names(INBOX)
+    disk.segments[name][-3] ^= 1
+    perform = world.nodes["eu"].perform
+
+    def rotting(effect: Effect[Any]) -> Any:
+        result = perform(effect)
+        if isinstance(effect, Salvage) and len(disk.aside) == 1 and name not in rotten:
+            rotten.append(name)
+            disk.segments[name][20] ^= 4
+        return result
+
+    rotten: list[str] = []
+    run(ship(), rotting)
+    assert sealed_frames(name, world.objects.objects[PREFIX + name]) == ()
+
+
+def test_a_segment_that_rots_after_its_upload_does_not_stop_shipping() -> None:
+    """The upload took place and the watermark did not move; then the segment rots and is salvaged. The log ships on (CRR-9)."""
+    world = shipped(MANY[:2])
+    world.entries["eu"].marks.pop("shipped")
+    disk = world.disks["eu"]
+    (name,) = disk.names(INBOX)
+    disk.segments[name][40] ^= 1
+    for sent in MANY[2:]:
+        world.ingest("eu", sent)
+    world.run("eu", ship())
+    world.run("eu", ship())
+    world.run("us", replay("eu", KEYRING))
+    assert world.entries["us"].entries == world.entries["eu"].entries
+    assert len(world.entries["us"].entries) == len(MANY)
 
 
 @given(st.data())

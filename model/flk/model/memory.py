@@ -86,7 +86,9 @@ class Disk:
     def is_full(self, log: str) -> bool:
         """Whether the open segment has reached its limit and should be sealed (WAL-2)."""
         names = self._names.get(log)
-        return bool(names) and names[-1] not in self._sealed and len(self.segments[names[-1]]) >= self.max_segment_bytes
+        if not names or names[-1] in self._sealed:
+            return False
+        return len(self.segments[names[-1]]) >= self.max_segment_bytes
 
     def append(self, log: str, frame: Frame, clock: Timestamp) -> None:
         """Make a frame durable at the end of the open segment; `clock` is that of the node."""

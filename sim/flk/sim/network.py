@@ -1,22 +1,29 @@
-"""Messages between places: delayed, lost, repeated, or cut off while a fault holds."""
+"""Messages between places: delayed, lost, repeated, overtaken, kept waiting for bandwidth, or cut off while a fault holds."""
 
 from collections.abc import Iterator
-from math import prod
+from math import inf, prod
 
-from flk.sim.engine import Call, Clockwork
-from flk.sim.faults import Latency, LinkFault, Loss, Partition
-from flk.sim.randomness import Chance, exponential
+from flk.sim.engine import Call, Clockwork, Station
+from flk.sim.faults import Bandwidth, Duplication, Latency, LinkFault, Loss, Partition, Reorder
+from flk.sim.pace import Pace
+from flk.sim.randomness import Chance, Triple, exponential
 from flk.sim.topology import Network, Path, directed, expand, places
+
+ENVELOPE = 256  # bytes of a message beside what it carries
 
 
 class Wire:
-    """One direction between two places, as the faults of the moment leave it: the delay and the share of messages lost."""
+    """One direction between two places, as the faults of the moment leave it: the delay, the shares of messages that are lost or
+    arrive twice, what holds messages back, and the line in which they wait for bandwidth.
+    """
 
-    __slots__ = ("_faults", "delay", "loss", "path")
+    __slots__ = ("_faults", "_line", "_pace", "delay", "duplication", "loss", "path", "reorders")
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, clockwork: Clockwork) -> None:
         self.path = path
         self._faults: list[LinkFault] = []
+        self._pace = Pace(clockwork, inf)
+        self._line = Station(self._pace.after)
         self._refresh()
 
     def begin(self, fault: LinkFault) -> None:
@@ -29,9 +36,23 @@ class Wire:
         self._faults.remove(fault)
         self._refresh()
 
+    def carry(self, size: int, carried: Call) -> None:
+        """Call `carried` when `size` bytes are under way, after those of every earlier message; without a limit at once."""
+        if self._pace.rate == inf and not self._pace.busy:
+            carried()
+        else:
+            self._line.enter(size, carried)
+
     def _refresh(self) -> None:
-        self.delay = self.path.delay + sum(fault.extra for fault in self._faults if isinstance(fault, Latency))
-        self.loss = 1.0 - (1.0 - self.path.loss) * prod(map(_passing, self._faults))
+        path, faults = self.path, self._faults
+        self.delay = path.delay + sum(fault.extra for fault in faults if isinstance(fault, Latency))
+        self.loss = 1.0 - (1.0 - path.loss) * prod(map(_passing, faults))
+        self.duplication = path.duplication
+        for fault in faults:
+            if isinstance(fault, Duplication):
+                self.duplication += (1.0 - self.duplication) * fault.share
+        self.reorders = [fault for fault in faults if isinstance(fault, Reorder)]
+        self._pace.change(min([path.bandwidth or inf, *(f.rate for f in faults if isinstance(f, Bandwidth))]))
 
 
 def _passing(fault: LinkFault) -> float:
@@ -48,7 +69,9 @@ def _passing(fault: LinkFault) -> float:
 class Net:
     """All wires of a topology.
 
-    A message meets the state its wire has when it is sent; what is under way when a partition begins still arrives.
+    A message meets the state its wire has when it is sent: what is under way, or waits for bandwidth, when a partition begins still
+    arrives. Bandwidth alone is that of the moment: a backlog flows off faster when a limit is lifted. What is lost takes none, and
+    what arrives twice was carried once.
     """
 
     def __init__(self, clockwork: Clockwork, network: Network, regions: tuple[str, ...], seed: int) -> None:
@@ -57,22 +80,37 @@ class Net:
         self._regions = regions
         self._chance = Chance(seed, "message")
         self._copies = Chance(seed, "copy")
-        self._wires = {(a, b): Wire(network.default) for a in everywhere for b in everywhere}
+        self._held = Chance(seed, "reorder")
+        self._wires = {(a, b): Wire(network.default, clockwork) for a in everywhere for b in everywhere}
         for link in network.links:
             for pair in directed(link.between[:1], link.between[1:], link.direction):
-                self._wires[pair] = Wire(link)
+                self._wires[pair] = Wire(link, clockwork)
 
-    def send(self, sender: str, receiver: str, message: str, arrive: Call) -> None:
-        """Call `arrive` when the message arrives: once, not at all, or twice. `message` is what its luck is keyed by."""
+    def send(
+        self, sender: str, receiver: str, message: str, arrive: Call, drawn: Triple | None = None, *, size: int = 0
+    ) -> None:
+        """Call `arrive` when the message arrives: once, not at all, or twice.
+
+        `message` is what its luck is keyed by, unless its numbers were `drawn` already; `size` the bytes that it carries.
+        """
         wire = self._wires[sender, receiver]
-        fate, jitter, copy = self._chance.triple(f"{sender}>{receiver}/{message}")
+        fate, jitter, copy = drawn or self._chance.triple(f"{sender}>{receiver}/{message}")
         if fate < wire.loss:
             return
         path = wire.path
-        self._clockwork.after(wire.delay + path.jitter * exponential(jitter), arrive)
-        if copy < path.duplication:
-            later = self._copies.exponential(f"{sender}>{receiver}/{message}")
-            self._clockwork.after(wire.delay + path.jitter * later, arrive)
+        delay = wire.delay
+        for fault in wire.reorders:
+            if self._held.uniform(f"{fault.id}/{sender}>{receiver}/{message}") < fault.share:
+                delay += fault.by
+        times = [delay + path.jitter * exponential(jitter)]
+        if copy < wire.duplication:
+            times.append(delay + path.jitter * self._copies.exponential(f"{sender}>{receiver}/{message}"))
+
+        def carried() -> None:
+            for time in times:
+                self._clockwork.after(time, arrive)
+
+        wire.carry(ENVELOPE + size, carried)
 
     def wires(self, fault: LinkFault) -> Iterator[Wire]:
         """The wires that a fault is on."""

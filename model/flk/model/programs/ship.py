@@ -24,7 +24,8 @@ def ship() -> Program[tuple[str, ...]]:
     """Seal what is open and upload what is sealed; returns the names of the segments shipped.
 
     The watermark moves only after the upload is durable, so a crash repeats an upload and never skips one (CRR-4).
-    Raises CorruptSegment if another content already has a segment's name (CRR-9).
+    Raises CorruptSegment if another content already has a segment's name (CRR-9). A segment without frames is no rival to it: it
+    was uploaded, then salvaged before the watermark moved, and its frames come again in a later segment.
     """
     yield from Seal(INBOX)
     yield from mark_applied()
@@ -32,17 +33,17 @@ def ship() -> Program[tuple[str, ...]]:
     for name in names:
         content = yield from _whole(name)
         created = yield from PutObject(PREFIX + name, content)
-        if not created and (yield from GetObject(PREFIX + name)) != content:
+        if not created and scan(content).frames and (yield from GetObject(PREFIX + name)) != content:
             raise CorruptSegment(f"CRR-9: {PREFIX + name} exists with another content; two disks claim to be one log")
         yield from Mark(SHIPPED, name)
     return names
 
 
 def _whole(name: str) -> Program[bytes]:
-    """The segment's bytes. One that rotted since it was sealed is salvaged first (WAL-4)."""
-    content = yield from ReadSegment(name)
-    found = scan(content)
-    if found.sealed and not found.damage:
-        return content
-    yield from Salvage(INBOX, name, found.frames)
-    return (yield from ReadSegment(name))
+    """The segment's bytes. One that rotted since it was sealed is salvaged first (WAL-4); what that leaves may rot, too."""
+    while True:
+        content = yield from ReadSegment(name)
+        found = scan(content)
+        if found.sealed and not found.damage:
+            return content
+        yield from Salvage(INBOX, name, found.frames)
