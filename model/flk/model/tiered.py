@@ -55,8 +55,12 @@ class TieredStore:
         return self._reached().insert_or_get(effect.claim, effect.known)
 
     def _join(self, effect: Join) -> int:
-        entries = self._reached()
-        return sum(entries.merge(claim, known) for claim, known in zip(effect.claims, effect.known, strict=True))
+        entries, gave_way = self._reached(), 0
+        stored: dict[Key, Entry] = {}  # by a claim before, under the same key
+        for claim, known in zip(effect.claims, effect.known, strict=True):
+            gave_way += entries.merge(claim, stored.get(claim.key, known))
+            stored[claim.key] = entries.entries[claim.key]
+        return gave_way
 
     def _copy(self, effect: Copy) -> None:
         self._reached(effect.source, effect.to)

@@ -8,6 +8,7 @@ from flk.sim import rounds
 from flk.sim.faults import (
     Burst,
     ClockSkew,
+    ColdOutage,
     Fault,
     FaultBase,
     LinkFault,
@@ -41,11 +42,12 @@ class Injector:
         self._handlers: dict[type[FaultBase], Handler] = {
             RegionCrash: Handler(self._crash, self._restart),
             StoreOutage: Handler(partial(self._shift_outages, 1), partial(self._shift_outages, -1)),
+            ColdOutage: Handler(partial(self._shift_cold_outages, 1), partial(self._shift_cold_outages, -1)),
             ShardCrash: Handler(self._lose_shard, self._regain_shard),
             SlowStore: Handler(self._slow_store, self._quicken_store),
             ObjectStoreOutage: Handler(partial(self._shift_object_outages, 1), partial(self._shift_object_outages, -1)),
             ClockSkew: Handler(partial(self._skew, 1), partial(self._skew, -1)),
-            Burst: Handler(_felt_elsewhere, _felt_elsewhere),  # by the arrivals
+            Burst: Handler(felt_elsewhere, felt_elsewhere),  # by the arrivals
             **dict.fromkeys(LinkFaultBase.__subclasses__(), Handler(self._begin_on_wires, self._end_on_wires)),
         }
 
@@ -73,6 +75,9 @@ class Injector:
 
     def _shift_outages(self, by: int, fault: StoreOutage) -> None:
         self._regions[fault.region].shift_outages(by)
+
+    def _shift_cold_outages(self, by: int, fault: ColdOutage) -> None:
+        self._regions[fault.region].shift_cold_outages(by)
 
     def _lose_shard(self, fault: ShardCrash) -> None:
         self._regions[fault.region].shards.lose(fault)
@@ -106,6 +111,6 @@ class Injector:
             tell(watcher)
 
 
-def _felt_elsewhere(fault: Fault) -> None:
+def felt_elsewhere(fault: Fault) -> None:
     """A fault that nothing has to be told of, since it is in the plan of the run from the start."""
     del fault

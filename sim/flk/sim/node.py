@@ -31,12 +31,16 @@ from flk.model.entry import Entry, Key
 from flk.model.frames import Frame, data
 from flk.model.hlc import Timestamp, tick
 from flk.model.memory import MemoryNode
+from flk.model.refusal import Overloaded, Refused
 from flk.model.submission import Response, Submission
+from flk.sim.breakers import Breakers
 from flk.sim.engine import Deadlines, GroupCommit
+from flk.sim.gate import Gate
 from flk.sim.randomness import FSYNC, SERVICE, Chance, Column, Lot, exponential
 from flk.sim.region import Region
 from flk.sim.runtime import Activity, Host
 from flk.sim.stores import Lines
+from flk.sim.tiers import Mover, TieredStore
 from flk.sim.topology import OBJECTS
 
 Step: TypeAlias = tuple[Activity, Any]  # an activity and the effect it waits for
@@ -75,13 +79,15 @@ class Node(Host):
         self._region = region
         self._world = world
         self._policy = world.policy
-        self._chance = Chance(world.seed, f"node/{region.name}/{region.starts}")
+        self.chance = Chance(world.seed, f"node/{region.name}/{region.starts}")
         self._synchronisations = 0
         self._fsyncs = Column(Chance(world.seed, f"{FSYNC}/{region.name}/{region.starts}"))
         self._disk = GroupCommit[Step](self.after, self._synchronisation, lambda step: self.complete(*step))
-        self._store = Lines(region.shards, self.after)
+        self.lines = Lines(region.shards, self.after)
         self._no_answer = unavailable("no answer in time")
         self._waits = Deadlines[object](world.clockwork, world.policy.timeout, self._no_answer)
+        self._breakers = Breakers(world.policy.breaker, world)
+        self._gate = Gate(memory, world.policy, self.after, self._queue)
         self._seals: list[Step] = []
         self._sealing = False
         self.courses = {
@@ -102,6 +108,10 @@ class Node(Host):
             **dict.fromkeys((CountEntries, Fetch), self._inspected),
             **dict.fromkeys((PutObject, GetObject, ListObjects), self._stored_away),
         }
+        tiers = world.layout.tiers
+        if memory.tiered is not None and tiers is not None:
+            memory.tiered.cold_down = region.cold_outages > 0
+            self.mover = Mover(region, self, TieredStore(self, region, tiers), tiers.move_interval)
 
     @property
     def ready(self) -> bool:
@@ -112,7 +122,6 @@ class Node(Host):
         self, name: str, submission: Submission, reply: Callable[[Response], None], lot: Lot | None = None
     ) -> None:
         """Answer a submission that has arrived."""
-
         began = self.clockwork.now
 
         def ended(response: Response) -> None:
@@ -130,7 +139,7 @@ class Node(Host):
     def inspect(self, activity: Activity, effect: Effect[Any], reply: Reply) -> None:
         """Tell another region what this one stores."""
         seconds = self._parts(effect, self._service(activity))
-        self._store.visit(seconds, lambda silent: reply(self._asked(silent, activity, effect)))
+        self.lines.visit(seconds, lambda silent: reply(self.asked(silent, activity, effect)))
 
     def crash(self) -> None:
         """Stop. Of the bytes that were being synchronised, some first part may have reached the disk."""
@@ -141,7 +150,7 @@ class Node(Host):
             clock = tick(clock, self._region.wall())
             frames.append(Frame(clock, append.payload))
         written = sum(len(data(frame)) for frame in frames)
-        self._region.disk.tear(frames, int(self._chance.uniform("torn") * (written + 1)))
+        self._region.disk.tear(frames, int(self.chance.uniform("torn") * (written + 1)))
 
     # Courses: when an effect is performed.
 
@@ -155,9 +164,9 @@ class Node(Host):
         def served(silent: str) -> None:
             if isinstance(effect, Store | Merge):
                 self._world.meter.stored(self.name, "claim" if isinstance(effect, Store) else "merge", began)
-            self.resume(activity, self._asked(silent, activity, effect))
+            self.resume(activity, self.asked(silent, activity, effect))
 
-        self._store.visit(self._parts(effect, seconds), served)
+        self.lines.visit(self._parts(effect, seconds), served)
 
     def _parts(self, effect: Effect[Any], seconds: float) -> dict[str, float]:
         """How long each shard is busy with an effect: `seconds` in all, or for each claim that it is to merge."""
@@ -173,22 +182,36 @@ class Node(Host):
             case _:
                 return {shards.first: 0.0 if isinstance(effect, Merge) else seconds}
 
-    def _asked(self, silent: str, activity: Activity, effect: Effect[Any]) -> object:
+    def asked(self, silent: str, activity: Activity, effect: Effect[Any]) -> object:
         """What an effect comes to now that the shards concerned have had their time; `silent` is one that did not answer."""
         if not silent:
             return self.perform(activity, effect)
         if isinstance(effect, Store):
-            self._fall_behind()
+            self.fall_behind()
+        for watcher in self._world.watchers:
+            watcher.silent(self.name, silent)
         refusal = unavailable(f"{silent} of {self.name} does not answer")
         self.trace.effect(self.clockwork.now, self.name, activity.name, effect, refusal, activity.number)
         return refusal
 
     def _ask_objects(self, activity: Activity, effect: Effect[Any]) -> None:
+        turn = self._breakers.ask(OBJECTS)
+        if turn is None:
+            refusal = unavailable("the object store has failed too often, and is left alone for a while")
+            self.trace.effect(self.clockwork.now, self.name, activity.name, effect, refusal, activity.number)
+            for watcher in self._world.watchers:
+                watcher.held_back(self.name, OBJECTS)
+            self.resume(activity, refusal)
+            return
+
         def serve(reply: Reply) -> None:
-            seconds = self._policy.object_service * self._chance.exponential(f"objects/{activity.name}.{activity.step}")
+            seconds = self._policy.object_service * self.chance.exponential(f"objects/{activity.name}.{activity.step}")
             self.clockwork.after(seconds, lambda: reply(self.perform(activity, effect)))
 
-        self._ask(OBJECTS, activity, effect, serve)
+        def answered(result: object) -> None:
+            self._breakers.settle(OBJECTS, turn, answered=not isinstance(result, Refused))
+
+        self._ask(OBJECTS, activity, effect, serve, answered)
 
     def _ask_region(self, activity: Activity, effect: CountEntries | SampleKeys | Fetch) -> None:
         def serve(reply: Reply) -> None:
@@ -201,14 +224,26 @@ class Node(Host):
         else:
             self._ask(effect.region, activity, effect, serve)
 
-    def _ask(self, place: str, activity: Activity, effect: Effect[Any], serve: Callable[[Reply], None]) -> None:
-        """Send a request to another place, which serves it whether or not this node still lives; give up after the timeout."""
+    def _ask(
+        self,
+        place: str,
+        activity: Activity,
+        effect: Effect[Any],
+        serve: Callable[[Reply], None],
+        noted: Reply | None = None,
+    ) -> None:
+        """Send a request to another place, which serves it whether or not this node still lives; give up after the timeout.
+
+        `noted` is told the result before the program is.
+        """
         message = f"{activity.name}.{activity.step}"
         send = self._world.net.send
 
         def answered(result: object) -> None:
             if result is self._no_answer:
                 self.trace.effect(self.clockwork.now, self.name, activity.name, effect, result)
+            if noted is not None:
+                noted(result)
             self.resume(activity, result)
 
         wait = self._waits.begin(answered)
@@ -240,7 +275,12 @@ class Node(Host):
     # Outcomes: what is done beside what the memory node does.
 
     def _admitted(self, request: Request, effect: Admit) -> None:
-        self.memory.perform(effect)
+        self._gate.look()
+        try:
+            self.memory.perform(effect)
+        except Overloaded:
+            self._world.marks.note("shed")
+            raise
         self.memory.in_flight += 1
         request.admitted = True
         self._world.meter.admitted(self.name)
@@ -252,11 +292,11 @@ class Node(Host):
     def _claimed(self, activity: Activity, effect: Store) -> Entry:
         del activity
         if self.memory.store_down:
-            self._fall_behind()
+            self.fall_behind()
         stored: Entry = self.memory.perform(effect)
         return stored
 
-    def _fall_behind(self) -> None:
+    def fall_behind(self) -> None:
         """From the first claim that the store does not answer, the log has to be replayed first (ORD-4)."""
         if not self.memory.behind:
             self.memory.behind = True
@@ -274,19 +314,28 @@ class Node(Host):
         self._world.meter.observed(self.name, activity.name.split()[1], effect.timestamp)  # of `replay PEER NUMBER`
 
     def _sampled(self, activity: Activity, effect: SampleKeys) -> tuple[Key, ...]:
-        _require(not self.memory.store_down, f"the store of {self.name}")
-        generator = self._chance.generator(f"sample/{activity.name}.{activity.step}")
+        self._require_store()
+        generator = self.chance.generator(f"sample/{activity.name}.{activity.step}")
         return self._region.entries.sample(effect.size, generator)
 
     def _inspected(self, activity: Activity, effect: Effect[Any]) -> object:
         del activity
-        _require(not self.memory.store_down, f"the store of {self.name}")
+        self._require_store()
         return self.memory.perform(effect)
+
+    def _require_store(self) -> None:
+        """To be counted and compared, a store has to answer with all its tiers."""
+        tiered = self.memory.tiered
+        _require(not self.memory.store_down and not (tiered and tiered.cold_down), f"the store of {self.name}")
 
     def _stored_away(self, activity: Activity, effect: Effect[Any]) -> object:
         del activity
         _require(not self._world.objects.outages, "the object store")
         return self.memory.perform(effect)
+
+    def _queue(self) -> int:
+        """How many requests wait for the store: all in flight but those at the disk."""
+        return self.memory.in_flight - len(self._disk.waiting) - len(self._disk.batch)
 
     # Durations.
 
@@ -298,12 +347,12 @@ class Node(Host):
 
     def _fsync(self, activity: Activity) -> float:
         """The seconds of another use of the disk."""
-        return self._policy.fsync * (1 + self._chance.exponential(f"fsync {activity.name}.{activity.step}")) / 2
+        return self._policy.fsync * (1 + self.chance.exponential(f"fsync {activity.name}.{activity.step}")) / 2
 
     def _service(self, activity: Activity) -> float:
         if isinstance(activity, Request) and activity.lot:
             return self._policy.service * exponential(activity.lot.uniform(SERVICE))
-        return self._policy.service * self._chance.exponential(f"service {activity.name}.{activity.step}")
+        return self._policy.service * self.chance.exponential(f"service {activity.name}.{activity.step}")
 
 
 def _require(answers: bool, who: str) -> None:  # noqa: FBT001 - it reads as the condition it is

@@ -4,23 +4,31 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from flk.model.effects import Program
+from flk.model.entry import Claim, Entry, Key
+from flk.model.programs.audit import Settled, work
 from flk.model.programs.divergence import Divergence, detect_divergence
 from flk.model.programs.ingest import ingest
 from flk.model.programs.recover import Recovery, recover
 from flk.model.programs.replay import Replayed, replay
 from flk.model.programs.ship import ship
+from flk.model.programs.tiering import Moved, claim, merge, move, settle
 from flk.model.signing import Keyring
 from flk.model.submission import Response, Submission
 
 
 class Programs(NamedTuple):
-    """The node's logic. The model's, unless a refuted design is run or a test plants a mistake."""
+    """The logic of nodes and workers. The model's, unless a refuted design is run or a test plants a mistake."""
 
     ingest: Callable[[Submission, str, Keyring], Program[Response]] = ingest
     recover: Callable[[str, Keyring], Program[Recovery]] = recover
     ship: Callable[[], Program[tuple[str, ...]]] = ship
     replay: Callable[[str, Keyring], Program[Replayed]] = replay
     detect_divergence: Callable[[str, str], Program[Divergence]] = detect_divergence
+    work: Callable[[int], Program[Settled | None]] = work
+    claim: Callable[[Claim], Program[Entry]] = claim
+    merge: Callable[[tuple[Claim, ...]], Program[int]] = merge
+    settle: Callable[[tuple[Key, ...]], Program[int]] = settle
+    move: Callable[[], Program[Moved]] = move
 
 
 MODEL = Programs()

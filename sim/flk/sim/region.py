@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from flk.model.signing import Keyring
+from flk.model.tiers import Terms
 from flk.sim.alerts.meter import Meter
 from flk.sim.engine import Clockwork
 from flk.sim.faults import Disk, RegionCrash
@@ -14,12 +15,14 @@ from flk.sim.policy import Policy
 from flk.sim.programs import Programs
 from flk.sim.randomness import Luck
 from flk.sim.stores import Shards
+from flk.sim.tasks import WatchedArchive, WatchedTasks
 from flk.sim.trace import Trace
-from flk.sim.watch import WatchedDisk, WatchedEntries, WatchedObjects, Watcher
+from flk.sim.watch import WatchedDisk, WatchedEntries, WatchedObjects, WatchedTiers, Watcher
 
 if TYPE_CHECKING:  # a node is started on a region, so its module needs this one
     from flk.sim.node import Node
     from flk.sim.rounds import Rounds
+    from flk.sim.workers import Workers
 
 ORIGIN = 1767225600.0  # wall time at simulated time 0: 2026-01-01 00:00 UTC
 
@@ -47,7 +50,8 @@ class Region:
     """The place: its disk, its store and its wall clock outlive the node, which is None, as are
     its rounds, while the region is down.
 
-    `peers` are all regions by name, itself included; `starts` counts its nodes so far.
+    `peers` are all regions by name, itself included; `starts` counts its nodes so far. Its audit workers, if the layout has any,
+    come and go with the node.
     """
 
     def __init__(self, name: str, world: World, peers: Mapping[str, "Region"]) -> None:
@@ -55,10 +59,13 @@ class Region:
         self.peers = peers
         self.world = world
         self.disk = WatchedDisk(name, 1, world.watchers)
-        self.entries = WatchedEntries(name, world.watchers)
+        self.entries = self._new_store()
+        self.archive = WatchedArchive(name, world.watchers)
+        self.workers: Workers | None = None
         self.shards = Shards(world.layout, world.clockwork.after)
         self.skew = 0.0
         self.outages = 0
+        self.cold_outages = 0
         self.starts = 0
         self.node: Node | None = None
         self.rounds: Rounds | None = None
@@ -68,15 +75,38 @@ class Region:
         if self.node is not None:
             self.node.crash()
         self.node = self.rounds = None
+        if self.workers is not None:
+            self.workers.stop()
         if fault.disk is Disk.LOST:
             self.disk = WatchedDisk(self.name, self.disk.identity + 1, self.world.watchers)
-            self.entries = WatchedEntries(self.name, self.world.watchers)
+            self.entries = self._new_store()
 
     def shift_outages(self, by: int) -> None:
         """Let an outage of the store begin (1) or end (-1); it answers again when none is left."""
         self.outages += by
         if self.node is not None:
             self.node.memory.store_down = self.outages > 0
+
+    def shift_cold_outages(self, by: int) -> None:
+        """Let an outage of the cold tier begin (1) or end (-1)."""
+        self.cold_outages += by
+        if self.node is not None and self.node.memory.tiered is not None:
+            self.node.memory.tiered.cold_down = self.cold_outages > 0
+
+    def _new_store(self) -> WatchedEntries:
+        """A store with nothing in it, with an audit queue and with tiers if the layout has them."""
+
+        def offered() -> None:
+            if self.workers is not None:
+                self.workers.call()
+
+        audit, watchers = self.world.layout.audit, self.world.watchers
+        tasks = None if audit is None else WatchedTasks(self.name, self.wall, audit.lease, watchers, offered)
+        terms = self.world.layout.tiers
+        tiers = None
+        if terms is not None:
+            tiers = WatchedTiers(self.name, watchers, Terms(terms.hot_term, terms.warm_term, terms.window))
+        return WatchedEntries(self.name, watchers, tasks, tiers)
 
     def wall(self) -> float:
         """What this region takes for the time."""

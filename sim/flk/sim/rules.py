@@ -18,7 +18,7 @@ from flk.sim.watch import Watcher
 
 ANSWERED = frozenset({200, 202, 409})
 ACKNOWLEDGED = frozenset({200, 202})
-_FOR_GOOD = frozenset({400, 401})
+REFUSED_FOR_GOOD = frozenset({400, 401})
 _BEFORE_THE_LOG = frozenset({413, 429, 503})
 
 
@@ -63,7 +63,7 @@ class NodeRules(Watcher):
         self._reference = reference
         self._checks = checks
         self._last_logged: dict[str, Timestamp] = {}
-        self._last_claimed: dict[str, Timestamp] = {}
+        self._last_claimed: dict[tuple[str, Key | None], Timestamp] = {}
         self._stored: set[tuple[str, Timestamp]] = set()
         self._refused: set[tuple[str, Timestamp]] = set()
 
@@ -84,11 +84,12 @@ class NodeRules(Watcher):
         """A claim is what its frame claims, comes in log order, and finds or puts the earliest entry for its key."""
         self._verify(region, "Store", claim)
         timestamp = claim.entry.timestamp
-        last = self._last_claimed.get(region, 0)
+        line = region, self._regions[region].shards.order(claim.key)
+        last = self._last_claimed.get(line, 0)
         if not self._checks.holds(Invariant.LOG_ORDER, timestamp > last):
             sentence = f"the claim of frame {text(timestamp)} came after that of frame {last:016x}"
             self._checks.violated(Invariant.LOG_ORDER, region, "Store", sentence)
-        self._last_claimed[region] = timestamp
+        self._last_claimed[line] = timestamp
         now = self._regions[region].entries.entries[claim.key]
         first = _first(before, claim)
         if not self._checks.holds(Invariant.FIRST_WRITE, stored == first and now == first):
@@ -123,7 +124,7 @@ class NodeRules(Watcher):
         """A new disk begins a new log."""
         if fault.disk is Disk.LOST:
             self._last_logged.pop(fault.region, None)
-            self._last_claimed.pop(fault.region, None)
+            self._last_claimed = {line: last for line, last in self._last_claimed.items() if line[0] != fault.region}
 
     def _verify(self, region: str, event: str, claim: Claim) -> None:
         origin = claim.entry.region, claim.entry.timestamp
@@ -175,7 +176,7 @@ class NodeRules(Watcher):
         if not self._checks.holds(Invariant.REFUSALS, (region, logged) not in self._stored):
             sentence = f"{status} was answered, and frame {text(logged)} has an entry"
             self._checks.violated(Invariant.REFUSALS, region, "reply", sentence)
-        if status in _FOR_GOOD:
+        if status in REFUSED_FOR_GOOD:
             self._refused.add((region, logged))
 
 

@@ -88,6 +88,11 @@ class Shards:
             return self.first
         return self.ring.owner(f"{key.tenant}/{key.pcs_id}")
 
+    def order(self, key: Key) -> Key | None:
+        """What claims keep their order for (DUP-6): all of them (None) at one server, those of a key at several, or in tiers."""
+        alone = len(self.by_name) == 1 and self.layout.tiers is None
+        return None if alone else key
+
     def lose(self, fault: ShardCrash) -> None:
         """A replica of a shard is gone, or all of them."""
         gone = self.layout.replicas if fault.all_replicas else 1

@@ -4,6 +4,7 @@ Watching the parts, and not the code that drives them, means that no mistake of 
 """
 
 from collections.abc import Iterable, Sequence
+from enum import StrEnum
 from random import Random
 from typing import NamedTuple
 
@@ -15,13 +16,27 @@ from flk.model.memory import Disk, Entries, Objects
 from flk.model.programs.divergence import Divergence
 from flk.model.programs.recover import Recovery
 from flk.model.submission import Response, Submission
+from flk.model.tasks import Task, TaskQueue
+from flk.model.tiers import Terms, Tier, Tiers
 from flk.sim.faults import RegionCrash
 
 NO_ANSWER = 0
 
 
+class Intent(StrEnum):
+    """What a submission is meant to do: deliver a record, pass as somebody else's, replace what is stored, or be answered again."""
+
+    HONEST = "honest"
+    FORGED = "forged"
+    EQUIVOCATING = "equivocating"
+    REPLAYED = "replayed"
+
+
 class Attempt(NamedTuple):
-    """One try to deliver: which agent and item, where to, when it was sent and when it was over, and the status it got."""
+    """One try to deliver: which agent and item, where to, when it was sent and when it was over, and the status it got.
+
+    Agent and item of what an attacker sends again are -1.
+    """
 
     agent: int
     item: int
@@ -29,6 +44,18 @@ class Attempt(NamedTuple):
     sent: float
     over: float
     status: int
+    intent: Intent = Intent.HONEST
+
+
+class TaskChange(StrEnum):
+    """What became of an audit task."""
+
+    ENQUEUED = "enqueued"
+    TAKEN = "taken"
+    EFFECTED = "effected"
+    MARKED = "marked"
+    BURIED = "buried"
+    ACKNOWLEDGED = "acknowledged"
 
 
 class Watcher:
@@ -72,8 +99,32 @@ class Watcher:
     def attempted(self, attempt: Attempt) -> None:
         """An agent's attempt to deliver is over."""
 
+    def held_back(self, sender: str, place: str) -> None:
+        """A circuit breaker kept a request to a place from being sent."""
+
     def moved(self, agent: str, region: str, to: str) -> None:
         """An agent left a region for another."""
+
+    def task_changed(self, region: str, change: TaskChange, task: Task) -> None:
+        """Something became of an audit task of a region."""
+
+    def silent(self, region: str, shard: str) -> None:
+        """A request met a shard that did not answer."""
+
+    def looked(self, region: str, tier: Tier, keys: Sequence[Key]) -> None:
+        """A tier answered what it holds under keys."""
+
+    def turned_away(self, region: str, claim: Claim) -> None:
+        """A claim could not be judged while a tier is away; from now on it is owed."""
+
+    def searched(self, region: str, claim: Claim, tier: Tier | None, began: float, result: object) -> None:
+        """A claim that a node began to look for in the tiers then has its entry, found in `tier` (None: in none), or a refusal."""
+
+    def placed(self, region: str, tier: Tier, key: Key, entry: Entry) -> None:
+        """A tier holds an entry from now on."""
+
+    def dropped(self, region: str, tier: Tier, key: Key, entry: Entry) -> None:
+        """A tier held an entry until now."""
 
 
 class WatchedDisk(Disk):
@@ -104,26 +155,28 @@ class WatchedDisk(Disk):
 class WatchedEntries(Entries):
     """A store that tells of every claim and every merge."""
 
-    def __init__(self, region: str, watchers: Iterable[Watcher]) -> None:
-        super().__init__()
+    def __init__(
+        self, region: str, watchers: Iterable[Watcher], tasks: TaskQueue | None = None, tiers: Tiers | None = None
+    ) -> None:
+        super().__init__(tasks, tiers)
         self._region = region
         self._watchers = tuple(watchers)
 
-    def insert_or_get(self, claim: Claim) -> Entry:
+    def insert_or_get(self, claim: Claim, known: Entry | None = None) -> Entry:
         """Answer a claim, and tell."""
         before = self.entries.get(claim.key)
         recorded = len(self.superseded)
-        stored = super().insert_or_get(claim)
+        stored = super().insert_or_get(claim, known)
         records = self.superseded[recorded:]
         for watcher in self._watchers:
             watcher.claimed(self._region, claim, before, stored, records)
         return stored
 
-    def merge(self, claim: Claim) -> bool:
+    def merge(self, claim: Claim, known: Entry | None = None) -> bool:
         """Join an entry in, and tell."""
         before = self.entries.get(claim.key)
         recorded = len(self.superseded)
-        gave_way = super().merge(claim)
+        gave_way = super().merge(claim, known)
         records = self.superseded[recorded:]
         for watcher in self._watchers:
             watcher.merged(self._region, claim, before, self.entries[claim.key], records)
@@ -132,6 +185,28 @@ class WatchedEntries(Entries):
     def sample(self, size: int, random: Random) -> tuple[Key, ...]:
         """At most `size` keys, each equally likely. Their order of arrival repeats with the run, so they need no sorting."""
         return tuple(random.sample(list(self.entries), min(size, len(self.entries))))
+
+
+class WatchedTiers(Tiers):
+    """Tiers that tell of every change."""
+
+    def __init__(self, region: str, watchers: Iterable[Watcher], terms: Terms) -> None:
+        super().__init__(terms)
+        self._region = region
+        self._watchers = tuple(watchers)
+
+    def put(self, tier: Tier, key: Key, entry: Entry) -> None:
+        """Let a tier hold an entry, and tell."""
+        super().put(tier, key, entry)
+        for watcher in self._watchers:
+            watcher.placed(self._region, tier, key, entry)
+
+    def drop(self, tier: Tier, key: Key) -> None:
+        """Let a tier hold a key no more, and tell."""
+        entry = self.held[tier][key]
+        super().drop(tier, key)
+        for watcher in self._watchers:
+            watcher.dropped(self._region, tier, key, entry)
 
 
 class WatchedObjects(Objects):
