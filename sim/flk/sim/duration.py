@@ -4,7 +4,9 @@ import re
 
 _PER_UNIT = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000}  # milliseconds: 9ms is the float nearest to 0.009
 _PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
-_WHOLE = re.compile(rf"-?(?:{_PART.pattern})+")
+PATTERN = rf"-?(?:{_PART.pattern})+"
+"""What a duration looks like as a text."""
+_WHOLE = re.compile(PATTERN)
 
 
 class Seconds(float):

@@ -5,6 +5,7 @@ import typer
 MODULES = (
     "lab",
     "run",
+    "scenario",
     "sweep",
     "explore",
     "export",
