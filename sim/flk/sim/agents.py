@@ -1,35 +1,58 @@
-"""Agents: they queue what they are given, deliver it at least once, and move when a health probe says that their region is gone."""
+"""Agents: they queue what they are given, deliver it at least once, and move when a health probe says that their region is gone.
+
+With a circuit breaker an agent holds back from a region that fails; in a retry storm it holds back from nothing.
+"""
 
 from collections.abc import Callable
 from functools import partial
 from math import nan
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias
 
 from flk.model.effects import Append, Draw, Post, Program, Sleep
 from flk.model.memory import Disk, Entries, MemoryNode, Objects
 from flk.model.programs.outbox import Delivery, Queued, deliver, queue
 from flk.model.submission import Response, Submission
 from flk.sim.arrivals import Arrival
-from flk.sim.engine import Deadlines, GroupCommit, Wait
+from flk.sim.breakers import Breakers
+from flk.sim.calls import Route, call
+from flk.sim.engine import Deadlines, GroupCommit
+from flk.sim.faults import RetryStorm
 from flk.sim.node import Node, Step
 from flk.sim.randomness import Chance
 from flk.sim.region import ORIGIN, Region, World
 from flk.sim.runtime import Activity, Host
 from flk.sim.topology import clients_of
-from flk.sim.watch import NO_ANSWER, Attempt
+from flk.sim.watch import NO_ANSWER, Attempt, Intent
 
-T = TypeVar("T")
 Reply: TypeAlias = Callable[[Response], None]  # named once: an inner function's annotations are evaluated at every call
+
+
+_FAILURE = 500  # from this status on an answer is none that was asked for
+TURN = 0.001
+"""Seconds that even an agent which does not pause needs between two attempts."""
 
 
 class Item:
     """Something an agent was given to deliver, the last answer it got for it and from where, and how it ended (None: not yet)."""
 
-    __slots__ = ("arrival", "attempts", "delivery", "number", "over", "region", "response", "rounds")
+    __slots__ = (
+        "arrival",
+        "attempts",
+        "delivery",
+        "intent",
+        "number",
+        "over",
+        "region",
+        "response",
+        "rounds",
+        "submission",
+    )
 
-    def __init__(self, number: int, arrival: Arrival) -> None:
+    def __init__(self, number: int, arrival: Arrival, submission: Submission, intent: Intent = Intent.HONEST) -> None:
         self.number = number
         self.arrival = arrival
+        self.submission = submission
+        self.intent = intent
         self.rounds = 0
         self.attempts = 0
         self.response: Response | None = None
@@ -62,29 +85,41 @@ class Agent(Host):
         self._world = world
         self._chance = Chance(world.seed, f"agent/{name}")
         self._failures = 0
+        self._storms = 0
         policy = world.policy
+        self._breakers = Breakers(policy.breaker, world)
         self._answers = Deadlines[Response | None](world.clockwork, policy.retry.timeout_seconds, None)
         self._health = Deadlines[bool](world.clockwork, policy.failover.probe_timeout_seconds, late=False)
         self._disk = GroupCommit[Step](self.after, lambda: policy.agent_fsync, lambda step: self.complete(*step))
         self.courses = {
             Append: lambda activity, effect: self._disk.write((activity, effect)),
             Post: self._post,
-            Sleep: lambda activity, effect: self.after(effect.seconds, lambda: self.complete(activity, effect)),
+            Sleep: lambda activity, effect: self.after(
+                self._pause(effect.seconds), lambda: self.complete(activity, effect)
+            ),
         }
         self.outcomes = {Draw: lambda activity, _: self._chance.uniform(f"{activity.name}.{activity.step}")}
         self.after(policy.failover.probe_interval_seconds * self._chance.uniform("phase"), lambda: self._probe(0))
 
-    def give(self, item: Item, submission: Submission) -> None:
+    def give(self, item: Item) -> None:
         """Take a submission: make it durable, then deliver it."""
-        self.start(
-            Errand(f"queue {item.arrival.name}", queue(submission), lambda queued: self._deliver(item, queued), item)
-        )
+        program = queue(item.submission)
+        self.start(Errand(f"queue {item.arrival.name}", program, lambda queued: self._deliver(item, queued), item))
+
+    def shift_storms(self, by: int, storm: RetryStorm) -> None:
+        """Let a retry storm begin (1) or end (-1), if this agent is among those that it takes."""
+        if Chance(self._world.seed, f"storm/{storm.id}").uniform(self.name) < storm.share:
+            self._storms += by
+
+    def _pause(self, seconds: float) -> float:
+        """How long the agent waits when it should wait so long."""
+        return TURN if self._storms else seconds
 
     def _deliver(self, item: Item, queued: Queued) -> None:
         def ended(delivery: Delivery) -> None:
             item.delivery = delivery
             if delivery is Delivery.POSTPONED:
-                self.after(self._world.policy.retry.max_delay_seconds, lambda: self._deliver(item, queued))
+                self.after(self._pause(self._world.policy.retry.max_delay_seconds), lambda: self._deliver(item, queued))
             else:
                 item.over = self.clockwork.now
 
@@ -94,13 +129,20 @@ class Agent(Host):
 
     def _post(self, errand: Errand, effect: Post) -> None:
         item, region, sent = errand.item, self.region, self.clockwork.now
+        turn = self._breakers.ask(region)
+        if turn is None and not self._storms:
+            self._hold_back(errand, effect, region)
+            return
         item.attempts += 1
         request = f"{self.name}-{item.arrival.name}.{item.attempts}"
+        lot = self._world.luck.lot(item.arrival.name) if item.attempts == 1 else None
 
         def answered(response: Response | None) -> None:
             item.response, item.region = response, region
             status = response.status if response else NO_ANSWER
-            attempt = Attempt(self.number, item.number, region, sent, self.clockwork.now, status)
+            if turn is not None:
+                self._breakers.settle(region, turn, answered=NO_ANSWER < status < _FAILURE)
+            attempt = Attempt(self.number, item.number, region, sent, self.clockwork.now, status, item.intent)
             for watcher in self._world.watchers:
                 watcher.attempted(attempt)
             self.trace.effect(self.clockwork.now, self.name, errand.name, effect, response)
@@ -109,28 +151,23 @@ class Agent(Host):
         wait = self._answers.begin(answered)
 
         def serve(node: Node, reply: Reply) -> None:
-            node.serve(f"ingest {request}", effect.submission, reply)
+            node.serve(f"ingest {request}", effect.submission, reply, lot)
 
-        self._ask(region, request, serve, wait)
+        call(self._world.net, self._regions, Route(self._place, region, request), serve, wait, lot)
 
-    def _ask(
-        self, region: str, message: str, serve: Callable[[Node, Callable[[T], None]], None], wait: Wait[T]
-    ) -> None:
-        """Send a message to a region's node and end the wait with its reply, if both messages arrive and the node lives."""
-        send = self._world.net.send
-
-        def arrived() -> None:
-            node = self._regions[region].node
-            if node is not None:
-                serve(node, lambda answer: send(region, self._place, message, lambda: wait.end(answer)))
-
-        send(self._place, region, message, arrived)
+    def _hold_back(self, errand: Errand, effect: Post, region: str) -> None:
+        """Send nothing, which to the program is no answer."""
+        for watcher in self._world.watchers:
+            watcher.held_back(self.name, region)
+        self.trace.effect(self.clockwork.now, self.name, errand.name, effect, None)
+        self.resume(errand, None)
 
     def _probe(self, number: int) -> None:
         """Ask for the health of the region in use, and of the home region while away from it."""
         for region in dict.fromkeys((self.region, self.home)):
             wait = self._health.begin(partial(self._judge, region))
-            self._ask(region, f"{self.name} probe {number}", lambda node, reply: reply(node.ready), wait)
+            route = Route(self._place, region, f"{self.name} probe {number}")
+            call(self._world.net, self._regions, route, lambda node, reply: reply(node.ready), wait)
         self.after(self._world.policy.failover.probe_interval_seconds, lambda: self._probe(number + 1))
 
     def _judge(self, region: str, healthy: bool) -> None:  # noqa: FBT001 - the answer of a probe

@@ -6,6 +6,8 @@ from typing import Self
 
 import msgspec
 
+from flk.sim.layout import Layout
+
 
 class Verdict(StrEnum):
     """Three-valued: a run that ended too early to tell has not shown anything."""
@@ -25,6 +27,10 @@ class Invariant(StrEnum):
     FIRST_WRITE = "first-write-wins", "a stored entry changes only into an earlier one (DUP-1, CRR-1)"
     STORED_REPLY = "reply-is-the-stored-outcome", "200, 202 and 409 state the entry that is stored (DUP-2, ORD-7)"
     REFUSALS = "refusals-never-stored", "a refused request has stored nothing (DUP-5)"
+    DESERVED = "refusals-deserved", "400 and 401 are said only of what claims nothing (ORD-2, ORD-3)"
+    DIGEST = "digest-of-the-stored", "200 and 202 name the sender's digest, 409 another, and all the stored one (DUP-3)"
+    SECRECY = "only-signers-are-told", "whose signature is not valid is told nothing of any entry (ORD-3)"
+    FORGERY = "forgeries-never-stored", "no entry anywhere is made of a forged record (SIGN-6, ORD-3)"
     TENANTS = "tenants-never-mix", "an entry's key names the tenant that logged it (DUP-4)"
     LOG_ORDER = "claims-in-log-order", "claims reach the store in the order of their frames (DUP-6)"
     CLOCKS = "clocks-monotone", "timestamps of one log only rise, through every restart (HLC-1, HLC-4)"
@@ -38,6 +44,9 @@ class Invariant(StrEnum):
     NEVER_LOST = "acknowledged-never-lost", "what was acknowledged is stored in the end, unless its only disk is gone"
     CONVERGENCE = "convergence", "all regions come to store the same entry, within the bound (CRR-2)"
     FOLD = "outcomes-of-the-model", "the final stores are the join of all durable claims (CRR-1, JDG-5)"
+    TASK_ONCE = "audit-effect-once", "an audit task takes effect at most once (AUD-2)"
+    TASK_MARK = "audit-mark-follows-effect", "a task is marked as processed only after its effect (AUD-3)"
+    TASK_KEPT = "audit-task-never-lost", "a task is let go after its effect or as a dead letter (AUD-1, AUD-5)"
 
     def __new__(cls, name: str, statement: str) -> Self:
         """A member is its name; the sentence is an attribute."""
@@ -45,6 +54,15 @@ class Invariant(StrEnum):
         member._value_ = name
         member.statement = statement
         return member
+
+
+OF_AUDIT = frozenset({Invariant.TASK_ONCE, Invariant.TASK_MARK, Invariant.TASK_KEPT})
+"""What is asked only where there is an audit queue."""
+
+
+def without(layout: Layout) -> frozenset[Invariant]:
+    """The invariants that a layout gives no occasion for."""
+    return frozenset() if layout.audit else OF_AUDIT
 
 
 class Violation(msgspec.Struct, frozen=True):
@@ -69,12 +87,13 @@ class Result(msgspec.Struct, frozen=True):
 
 
 class Checks:
-    """Counts the checks, keeps what failed."""
+    """Counts the checks, keeps what failed. `absent` are the invariants that are about nothing which the scenario has."""
 
     KEPT = 10  # violations kept of each invariant; a broken rule breaks often
 
-    def __init__(self, now: Callable[[], float]) -> None:
+    def __init__(self, now: Callable[[], float], absent: Collection[Invariant] = ()) -> None:
         self._now = now
+        self._absent = absent
         self._counts = dict.fromkeys(Invariant, 0)
         self._violations: dict[Invariant, list[Violation]] = {invariant: [] for invariant in Invariant}
         self._broken = dict.fromkeys(Invariant, 0)
@@ -100,6 +119,7 @@ class Checks:
         return tuple(
             Result(i, i.statement, self._counts[i], self._broken[i], self._verdict(i), tuple(self._violations[i]))
             for i in Invariant
+            if i not in self._absent
         )
 
     def _verdict(self, invariant: Invariant) -> Verdict:

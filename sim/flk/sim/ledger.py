@@ -56,6 +56,7 @@ class Ledger(Watcher):
         self.moments: list[Moment] = []
         self.comparisons: list[Comparison] = []
         self.repeats = 0
+        self.withheld = 0
         self.losses: list[RegionLoss] = []
         self.gone: set[tuple[Timestamp, str]] = set()
         self.logged_at: dict[str, list[float]] = {region: [] for region in regions}
@@ -148,6 +149,11 @@ class Ledger(Watcher):
     def attempted(self, attempt: Attempt) -> None:
         """An attempt is over."""
         self.attempts.append(attempt)
+
+    def held_back(self, sender: str, place: str) -> None:
+        """A breaker kept a request back."""
+        del sender, place
+        self.withheld += 1
 
     def moved(self, agent: str, region: str, to: str) -> None:
         """An agent moved."""

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from math import nan
-from typing import NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,10 @@ from flk.sim.ledger import Comparison, Ledger
 from flk.sim.recovery import RegionRecovery, recoveries
 from flk.sim.rules import ACKNOWLEDGED
 from flk.sim.scenario import Scenario
-from flk.sim.watch import NO_ANSWER
+from flk.sim.watch import NO_ANSWER, Intent
+
+if TYPE_CHECKING:  # that module measures by the means of this one
+    from flk.sim.audit_measures import AuditLedger, AuditMeasures
 
 Column: TypeAlias = NDArray[np.float64]
 GRID = 1.0  # seconds between two samples of what is followed over time
@@ -61,7 +64,7 @@ class Loss(NamedTuple):
 
 
 class Attempts(NamedTuple):
-    """All attempts of all agents, in the order they were over; status 0 stands for no answer."""
+    """All honest attempts of all agents, in the order they were over; status 0 stands for no answer."""
 
     sent: Column
     over: Column
@@ -76,8 +79,11 @@ class Attempts(NamedTuple):
 class Counts(NamedTuple):
     """How often what happened.
 
-    `offered` counts what agents were given, `repeated` of these what repeats an earlier one. `duplicates` are acknowledgements
-    that state an entry which was there before. `lost` are the keys that were acknowledged and are nowhere any more.
+    `offered` counts the honest records that agents were given, `repeated` of these what repeats an earlier one; what became of
+    them and how often they were sent is counted of these alone. Beside them `forged` and `equivocating` records were given to
+    agents, and attackers sent recorded ones again, `replayed` times. `duplicates` are acknowledgements, whoever got them, that
+    state an entry which was there before. `withheld` are requests that a circuit breaker kept from being sent. `lost` are the
+    keys that were acknowledged and are nowhere any more.
     """
 
     offered: int
@@ -91,14 +97,23 @@ class Counts(NamedTuple):
     supersessions: int
     moves: int
     lost: int
+    forged: int
+    equivocating: int
+    replayed: int
+    withheld: int
 
 
 class Measures(NamedTuple):
-    """Everything measured in one run. Times are seconds of the run; `grid` are the moments of what is followed over time."""
+    """Everything measured in one run. Times are seconds of the run; `grid` are the moments of what is followed over time.
+
+    Statuses, attempts, latency, delivery and goodput are of honest traffic; `hostile` has the statuses that other attempts got, by
+    their intent.
+    """
 
     grid: Column
     counts: Counts
     statuses: Mapping[int, int]
+    hostile: Mapping[Intent, Mapping[int, int]]
     attempts: Attempts
     latency: Mapping[str, Quantiles]
     delivery: Quantiles
@@ -110,6 +125,7 @@ class Measures(NamedTuple):
     divergence: Steps
     comparisons: tuple[Comparison, ...]
     escalated: float
+    audit: "Mapping[str, AuditMeasures]"
 
 
 def measure(
@@ -121,17 +137,20 @@ def measure(
     homes: Mapping[str, str],
     entries: Mapping[str, Mapping[Key, Entry]],
     lost: int,
+    audit: "AuditLedger",
 ) -> Measures:
     """The measures of a run that is over; `homes` are the agents' home regions, `lost` the keys that no region has any more."""
     grid = np.arange(0.0, scenario.duration + GRID / 2, GRID)
     attempts = _attempts(ledger)
-    acknowledged = [item for item in items if item.delivery is Delivery.ACKNOWLEDGED]
+    honest = [item for item in items if item.intent is Intent.HONEST]
+    acknowledged = [item for item in honest if item.delivery is Delivery.ACKNOWLEDGED]
     over = np.array([item.over for item in acknowledged])
     came = np.array([item.arrival.at for item in acknowledged])
     return Measures(
         grid=grid,
         counts=_counts(ledger, items, lost),
         statuses=Counter(attempts.status.tolist()),
+        hostile=_hostile(ledger),
         attempts=attempts,
         latency=dict(_latency(attempts)),
         delivery=quantiles(over - came),
@@ -146,6 +165,7 @@ def measure(
         divergence=_steps(agreement.changes),
         comparisons=tuple(ledger.comparisons),
         escalated=_escalated(entries),
+        audit=audit.measures(grid, scenario.slo.audit_p99) if scenario.layout.audit else {},
     )
 
 
@@ -169,12 +189,21 @@ def staleness(logged_at: Column, applied_at: Column, grid: Column) -> Column:
 
 
 def _attempts(ledger: Ledger) -> Attempts:
-    rows = ledger.attempts
+    rows = [row for row in ledger.attempts if row.intent is Intent.HONEST]
     return Attempts(
         np.array([row.sent for row in rows], dtype=np.float64),
         np.array([row.over for row in rows], dtype=np.float64),
         np.array([row.status for row in rows], dtype=np.int64),
     )
+
+
+def _hostile(ledger: Ledger) -> dict[Intent, Counter[int]]:
+    """How attempts that were not honest were answered."""
+    found: dict[Intent, Counter[int]] = {}
+    for row in ledger.attempts:
+        if row.intent is not Intent.HONEST:
+            found.setdefault(row.intent, Counter())[row.status] += 1
+    return found
 
 
 def _latency(attempts: Attempts) -> Iterable[tuple[str, Quantiles]]:
@@ -186,19 +215,26 @@ def _latency(attempts: Attempts) -> Iterable[tuple[str, Quantiles]]:
 
 
 def _counts(ledger: Ledger, items: Sequence[Item], lost: int) -> Counts:
-    ends = Counter(item.delivery for item in items)
+    given = Counter(item.intent for item in items)
+    honest = [item for item in items if item.intent is Intent.HONEST]
+    ends = Counter(item.delivery for item in honest)
+    tried = Counter(row.intent for row in ledger.attempts)
     return Counts(
-        offered=len(items),
-        repeated=sum(not item.arrival.fresh for item in items),
+        offered=len(honest),
+        repeated=sum(not item.arrival.fresh for item in honest),
         acknowledged=ends[Delivery.ACKNOWLEDGED],
         dead=ends[Delivery.DEAD],
-        undelivered=len(items) - ends[Delivery.ACKNOWLEDGED] - ends[Delivery.DEAD],
-        attempts=len(ledger.attempts),
-        retries=sum(max(0, item.attempts - 1) for item in items),
+        undelivered=len(honest) - ends[Delivery.ACKNOWLEDGED] - ends[Delivery.DEAD],
+        attempts=tried[Intent.HONEST],
+        retries=sum(max(0, item.attempts - 1) for item in honest),
         duplicates=ledger.repeats,
         supersessions=len(ledger.superseded),
         moves=len(ledger.moves),
         lost=lost,
+        forged=given[Intent.FORGED],
+        equivocating=given[Intent.EQUIVOCATING],
+        replayed=tried[Intent.REPLAYED],
+        withheld=ledger.withheld,
     )
 
 

@@ -8,29 +8,35 @@ from typing import BinaryIO, NamedTuple
 from flk.model.entry import Entry, Key
 from flk.model.programs.outbox import Delivery
 from flk.model.refusal import Malformed
-from flk.model.signing import Keyring
+from flk.model.signing import Keyring, Signer
 from flk.model.submission import Response, Submission
 from flk.sim import rounds
 from flk.sim.agents import Agent, Item
 from flk.sim.agreement import Agreement
 from flk.sim.alerts.meter import Meter
+from flk.sim.answer_rules import AnswerRules
 from flk.sim.arrivals import Arrival, arrivals
+from flk.sim.audit_measures import AuditLedger
+from flk.sim.audit_rules import AuditRules
+from flk.sim.background_handlers import background_handlers
 from flk.sim.designs import DESIGNS
 from flk.sim.engine import Clockwork
 from flk.sim.final import ending, judge_acknowledged, judge_outcomes
 from flk.sim.injection import Injector
-from flk.sim.invariants import Checks, Result, Verdict, worst
+from flk.sim.invariants import Checks, Result, Verdict, without, worst
 from flk.sim.ledger import Ledger
+from flk.sim.load_handlers import handlers as load_handlers
 from flk.sim.marks import Marks
 from flk.sim.measures import Measures, measure
 from flk.sim.mistakes import mistakes
 from flk.sim.network import Net
 from flk.sim.programs import MODEL, Programs
 from flk.sim.randomness import Luck
+from flk.sim.records import HandOut, Records
 from flk.sim.region import Region, World
 from flk.sim.rules import NodeRules, Reference
 from flk.sim.scenario import Scenario
-from flk.sim.script import Act, Replay, Ship, Submit, forged
+from flk.sim.script import Act, Replay, Ship, Submit
 from flk.sim.shipping_rules import ShippingRules
 from flk.sim.slo import Objective, objectives
 from flk.sim.timeline import Moment, timeline
@@ -91,6 +97,7 @@ def simulate(
     submissions: Sequence[Submission],
     keyring: Keyring,
     *,
+    signer: Signer | None = None,
     seed: int | None = None,
     on_progress: Callable[[Progress], None] | None = None,
     trace: BinaryIO | None = None,
@@ -99,8 +106,10 @@ def simulate(
 ) -> Run:
     """Run a scenario on submissions, which come in the order given. The same arguments give the same run, to the last event.
 
-    `trace` is written what happened, and `observer` is told what the nodes' programs did.
-    Raises UnusableInput for a scenario that cannot be meant, and for submissions that no agent can queue.
+    `keyring` holds the keys that signed them. A scenario with tenants, key rotations or equivocations signs records during the
+    run, and needs a `signer`, whose signatures `keyring` accepts. `trace` is written what happened, and `observer` is told what
+    the nodes' programs did. Raises UnusableInput for a scenario that cannot be meant, for submissions that no agent can queue,
+    and for a missing signer.
     """
     for mistake in mistakes(scenario):
         raise UnusableInput(f"scenario {scenario.name!r}: {mistake.field}: {mistake.message}")
@@ -108,7 +117,8 @@ def simulate(
         raise UnusableInput(f"scenario {scenario.name!r}: there are no records to submit; name a source that has some")
     luck = scenario.seed if seed is None else seed
     programs = programs or (DESIGNS[scenario.design] if scenario.design else MODEL)
-    return Simulation(scenario, submissions, keyring, seed=luck, trace=Trace(trace, observer), programs=programs).run(
+    records = Records(scenario, submissions, keyring, signer, luck)
+    return Simulation(scenario, submissions, records, seed=luck, trace=Trace(trace, observer), programs=programs).run(
         on_progress
     )
 
@@ -120,7 +130,7 @@ class Simulation:
         self,
         scenario: Scenario,
         submissions: Sequence[Submission],
-        keyring: Keyring,
+        records: Records,
         *,
         seed: int,
         trace: Trace,
@@ -128,20 +138,33 @@ class Simulation:
     ) -> None:
         self._scenario = scenario
         self._submissions = submissions
+        self._records = records
         self._seed = seed
         self._clockwork = clockwork = Clockwork()
-        self._checks = Checks(lambda: clockwork.now)
+        self._checks = Checks(lambda: clockwork.now, absent=without(scenario.layout))
         self._ledger = Ledger(scenario.regions, clockwork)
         self._agreement = Agreement(
             scenario.regions, scenario.faults, scenario.slo.convergence, clockwork, self._checks
         )
         self._regions: dict[str, Region] = {}
-        reference = Reference(keyring)
+        reference = Reference(records.keyring)
         self._node_rules = NodeRules(self._regions, reference, self._checks)
         shipping = ShippingRules(self._regions, reference, self._checks)
+        answers = AnswerRules(self._regions, reference, self._checks, records.forgeries)
         self._marks = Marks(clockwork)
         self._meter = Meter()
-        self._watchers: tuple[Watcher, ...] = (self._node_rules, shipping, self._agreement, self._ledger, self._marks)
+        self._watchers: tuple[Watcher, ...] = (
+            self._node_rules,
+            answers,
+            shipping,
+            self._agreement,
+            self._ledger,
+            self._marks,
+        )
+        self._audit = AuditLedger(scenario.regions, clockwork)
+        self._audit_rules = AuditRules(self._regions, self._checks)
+        if scenario.layout.audit:
+            self._watchers += (self._audit_rules, self._audit)
         objects = WatchedObjects(self._watchers)
         net = Net(clockwork, scenario.network, scenario.regions, seed)
         self._world = World(
@@ -152,7 +175,7 @@ class Simulation:
             self._watchers,
             scenario.policy,
             programs,
-            keyring,
+            records.keyring,
             seed,
             scripted=bool(scenario.script),
             luck=Luck(seed),
@@ -170,6 +193,8 @@ class Simulation:
         for region in self._regions.values():
             rounds.start(region)
         injector = Injector(self._world, self._regions)
+        injector.extend(load_handlers(self._agents, self._items, self._regions, self._world))
+        injector.extend(background_handlers(self._regions))
         for fault in self._scenario.faults:
             injector.schedule(fault)
         for number, act in enumerate(self._scenario.script):
@@ -194,10 +219,8 @@ class Simulation:
         match act:
             case Submit():
                 agent = next(a for a in self._agents if a.home == act.region)
-                submission = self._submissions[act.record % len(self._submissions)]
-                item = Item(len(self._items), Arrival(act.at, f"script-{number}", act.record, agent.number, fresh=True))
-                self._items.append(item)
-                agent.give(item, forged(submission) if act.forged else submission)
+                arrival = Arrival(act.at, f"script-{number}", act.record, agent.number, fresh=True)
+                self._give(arrival, self._records.forge(arrival) if act.forged else self._records.hand_out(arrival))
             case Ship() if rounds_:
                 rounds_.ship(f"script {number}")
             case Replay() if rounds_:
@@ -214,12 +237,15 @@ class Simulation:
                 self._clockwork.after(arrival.at - self._clockwork.now, lambda: arrive(arrival))
 
         def arrive(arrival: Arrival) -> None:
-            item = Item(len(self._items), arrival)
-            self._items.append(item)
-            self._agents[arrival.agent].give(item, self._submissions[arrival.submission])
+            self._give(arrival, self._records.hand_out(arrival))
             await_next()
 
         await_next()
+
+    def _give(self, arrival: Arrival, handed: HandOut) -> None:
+        item = Item(len(self._items), arrival, *handed)
+        self._items.append(item)
+        self._agents[arrival.agent].give(item)
 
     def _report(self, on_progress: Callable[[Progress], None] | None) -> None:
         if on_progress is not None:
@@ -231,6 +257,7 @@ class Simulation:
         self._agreement.finish()
         end = ending(self._regions, self._world.objects, self._agreement)
         lost = judge_acknowledged(end, self._node_rules.acknowledged, self._ledger.gone, self._checks)
+        self._audit_rules.finish()
         judge_outcomes(end, self._world.keyring, self._checks)
         entries = {name: region.entries.entries for name, region in self._regions.items()}
         homes = {agent.name: agent.home for agent in self._agents}
@@ -242,6 +269,7 @@ class Simulation:
             homes=homes,
             entries=entries,
             lost=lost,
+            audit=self._audit,
         )
         return Run(
             scenario=self._scenario,

@@ -205,6 +205,8 @@ class Slo(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     latency_p95_seconds: float
     escalation_fraction: float
     error_fraction: float
+    audit_p99_seconds: float
+    audit_uncovered_fraction: float
 
 
 class Constants(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -79,7 +79,15 @@ def simulated(scenario: "Scenario", seed: int | None, trace: Path | None, *, qui
             supplies = supplies_for(scenario)
         file = None if trace is None else stack.enter_context(_opened(trace))
         reached = stack.enter_context(progress(console, scenario.name))
-        return simulate(scenario, supplies.submissions, supplies.keyring, seed=seed, on_progress=reached, trace=file)
+        return simulate(
+            scenario,
+            supplies.submissions,
+            supplies.keyring,
+            signer=supplies.signer,
+            seed=seed,
+            on_progress=reached,
+            trace=file,
+        )
 
 
 def _opened(trace: Path) -> BinaryIO:

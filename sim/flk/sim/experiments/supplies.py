@@ -1,9 +1,12 @@
 """What the runs of an experiment share, and one of these runs."""
 
+import sys
+from collections.abc import Callable
 from functools import cached_property
 from hashlib import blake2b
 from importlib import import_module
 from importlib.util import module_from_spec, spec_from_file_location
+from inspect import getsource
 from pathlib import Path
 from types import ModuleType
 from typing import BinaryIO, NamedTuple
@@ -21,7 +24,6 @@ from flk.spec.constants import CONSTANTS
 from flk.spec.errors import UnusableInput
 
 SECRET = b"the key of a simulated run"
-_TENANT = CONSTANTS.node.default_tenant
 
 
 class Supplies(msgspec.Struct, frozen=True, dict=True):
@@ -32,14 +34,13 @@ class Supplies(msgspec.Struct, frozen=True, dict=True):
 
     submissions: tuple[Submission, ...]
     secret: bytes = SECRET
-    tenants: tuple[str, ...] = (_TENANT,)
     programs: Programs | None = None
     named: str = ""
 
     @cached_property
     def keyring(self) -> Keyring:
-        """What the nodes verify with: every tenant has the one key."""
-        return Keyring({tenant: [LiveKey(self.signer)] for tenant in self.tenants})
+        """What the nodes verify with."""
+        return Keyring({CONSTANTS.node.default_tenant: [LiveKey(self.signer)]})
 
     @cached_property
     def signer(self) -> HmacKey:
@@ -50,7 +51,9 @@ class Supplies(msgspec.Struct, frozen=True, dict=True):
     def digest(self) -> str:
         """Sixteen hexadecimal digits that name the records, the key and the programs."""
         known = blake2b(self.secret, digest_size=8)
-        known.update(f"{self.named} {self.programs}".encode() if self.programs else b"")
+        for program in self.programs or ():
+            known.update(f"{program.__module__} {program.__qualname__}".encode())
+            known.update(_source(program).encode())
         for submission in self.submissions:
             known.update(submission.payload())
         return known.hexdigest()
@@ -101,6 +104,14 @@ def programs_named(name: str) -> Programs:
         advice = nearest(attribute, known) if known else "there are none in it"
         raise UnusableInput(f"{name}: {attribute!r} is not a flk.sim.programs.Programs of {where}; {advice}")
     return found
+
+
+def _source(program: Callable[..., object]) -> str:
+    """The text of the module that a program stands in; nothing if it has none, as in an interactive session."""
+    try:
+        return getsource(sys.modules[program.__module__])
+    except (KeyError, OSError, TypeError):
+        return ""
 
 
 def _from_file(path: Path) -> ModuleType:
