@@ -69,7 +69,7 @@ def rate_at(workload: Workload, bursts: Sequence[Burst], moment: float) -> float
 
 def poisson(workload: Workload, start: float, end: float, scale: float, chance: Chance) -> Column:
     """The moments of a Poisson process that follows `scale` times the workload's rate from `start` to `end`."""
-    times, load = _cumulative_load(workload, start, end, scale)
+    times, load = cumulative_load(workload, start, end, scale)
     expected = float(load[-1])
     most = int(expected + 10 * expected**0.5 + 100)
     moments: Column = -np.log1p(-chance.column(most)).cumsum()
@@ -190,7 +190,7 @@ def _curve(workload: Workload) -> tuple[list[float], list[float]]:
     return ([float(turn.at) for turn in turns] or [0.0], [turn.factor for turn in turns] or [1.0])
 
 
-def _cumulative_load(workload: Workload, start: float, end: float, scale: float) -> tuple[Column, Column]:
+def cumulative_load(workload: Workload, start: float, end: float, scale: float) -> tuple[Column, Column]:
     """The moments between which the cumulative load is taken to be straight, and the number of arrivals expected by each.
 
     Along a slope of the curve the load is a parabola; a hundred chords to each slope follow it closely.
