@@ -15,9 +15,10 @@ from flk.model.submission import Response, Submission
 from flk.sim.arrivals import Arrival
 from flk.sim.breakers import Breakers
 from flk.sim.calls import Route, call
-from flk.sim.engine import Deadlines, GroupCommit
+from flk.sim.engine import Call, Deadlines, GroupCommit, Wait
 from flk.sim.faults import RetryStorm
-from flk.sim.node import Node, Step
+from flk.sim.journal import Step
+from flk.sim.node import Node
 from flk.sim.randomness import Chance
 from flk.sim.region import ORIGIN, Region, World
 from flk.sim.runtime import Activity, Host
@@ -86,6 +87,7 @@ class Agent(Host):
         self._chance = Chance(world.seed, f"agent/{name}")
         self._failures = 0
         self._storms = 0
+        self._pauses: dict[Wait[None], None] = {}
         policy = world.policy
         self._breakers = Breakers(policy.breaker, world)
         self._answers = Deadlines[Response | None](world.clockwork, policy.retry.timeout_seconds, None)
@@ -94,9 +96,7 @@ class Agent(Host):
         self.courses = {
             Append: lambda activity, effect: self._disk.write((activity, effect)),
             Post: self._post,
-            Sleep: lambda activity, effect: self.after(
-                self._pause(effect.seconds), lambda: self.complete(activity, effect)
-            ),
+            Sleep: lambda activity, effect: self._pause(effect.seconds, lambda: self.complete(activity, effect)),
         }
         self.outcomes = {Draw: lambda activity, _: self._chance.uniform(f"{activity.name}.{activity.step}")}
         self.after(policy.failover.probe_interval_seconds * self._chance.uniform("phase"), lambda: self._probe(0))
@@ -110,16 +110,25 @@ class Agent(Host):
         """Let a retry storm begin (1) or end (-1), if this agent is among those that it takes."""
         if Chance(self._world.seed, f"storm/{storm.id}").uniform(self.name) < storm.share:
             self._storms += by
+            for pause in list(self._pauses) if self._storms else ():
+                self.after(TURN, partial(pause.end, None))
 
-    def _pause(self, seconds: float) -> float:
-        """How long the agent waits when it should wait so long."""
-        return TURN if self._storms else seconds
+    def _pause(self, seconds: float, then: Call) -> None:
+        """Wait so long before another attempt, unless a retry storm holds or begins."""
+
+        def over(_: None) -> None:
+            del self._pauses[pause]
+            then()
+
+        pause = Wait(over)
+        self._pauses[pause] = None
+        self.after(TURN if self._storms else seconds, partial(pause.end, None))
 
     def _deliver(self, item: Item, queued: Queued) -> None:
         def ended(delivery: Delivery) -> None:
             item.delivery = delivery
             if delivery is Delivery.POSTPONED:
-                self.after(self._pause(self._world.policy.retry.max_delay_seconds), lambda: self._deliver(item, queued))
+                self._pause(self._world.policy.retry.max_delay_seconds, lambda: self._deliver(item, queued))
             else:
                 item.over = self.clockwork.now
 
