@@ -9,10 +9,15 @@ from flk.model.frames import Frame
 from flk.model.hlc import text
 from flk.model.refusal import Refused
 from flk.model.submission import Response
+from flk.model.tasks import Lease, Task
 
 
 def _entry(entry: Entry) -> dict[str, str]:
     return {"digest": entry.digest, "timestamp": text(entry.timestamp), "region": entry.region}
+
+
+def _task(task: Task) -> dict[str, object]:
+    return {"task": task.kind, **task.key._asdict()}
 
 
 _BRIEF: dict[type[object], Callable[[Any], object]] = {
@@ -21,6 +26,8 @@ _BRIEF: dict[type[object], Callable[[Any], object]] = {
     Key: lambda key: key._asdict(),
     Claim: lambda claim: claim.key._asdict() | _entry(claim.entry),
     Entry: _entry,
+    Task: lambda task: _task(task),
+    Lease: lambda lease: _task(lease.task) | {"processed": lease.processed},
     Response: lambda response: {"status": response.status},
     tuple: lambda values: [brief(value) for value in values],
 }

@@ -62,6 +62,16 @@ class TaskQueue:
         return task in self._held
 
     @property
+    def offers(self) -> bool:
+        """Whether there is a task to take."""
+        self._offer_again(self._now())
+        while (
+            self._waiting and self._held.get(self._waiting[0]) != 0
+        ):  # acknowledged since, by a worker whose lease had ended
+            self._waiting.popleft()
+        return bool(self._waiting)
+
+    @property
     def next_end(self) -> float | None:
         """When the first lease ends that is not settled, in wall time; None if there is none."""
         while self._ends and self._held.get(self._ends[0][1]) != self._ends[0][2]:
@@ -81,16 +91,13 @@ class TaskQueue:
 
     def take(self) -> Lease | None:
         """Lease the oldest task that waits; None if none does."""
-        now = self._now()
-        self._offer_again(now)
-        while self._waiting:
-            task = self._waiting.popleft()
-            if self._held.get(task) == 0:  # a worker whose lease had ended may have acknowledged it since
-                self._leases += 1
-                self._held[task] = self._leases
-                self._ends.append((now + self._lease_seconds, task, self._leases))
-                return Lease(task, task in self.marked)
-        return None
+        if not self.offers:
+            return None
+        task = self._waiting.popleft()
+        self._leases += 1
+        self._held[task] = self._leases
+        self._ends.append((self._now() + self._lease_seconds, task, self._leases))
+        return Lease(task, task in self.marked)
 
     def mark(self, task: Task) -> None:
         """A task took effect (AUD-3)."""

@@ -44,6 +44,12 @@ class Invariant(StrEnum):
     NEVER_LOST = "acknowledged-never-lost", "what was acknowledged is stored in the end, unless its only disk is gone"
     CONVERGENCE = "convergence", "all regions come to store the same entry, within the bound (CRR-2)"
     FOLD = "outcomes-of-the-model", "the final stores are the join of all durable claims (CRR-1, JDG-5)"
+    TIER_KEPT = "tiers-keep-the-window", "an entry leaves its last tier only when its window is over (TIR-1, DUP-7)"
+    TIER_MOVE = "tiers-copy-then-delete", "within the window a tier lets go only of what the next one holds (TIR-2)"
+    TIER_ASKED = (
+        "new-means-no-tier-has-it",
+        "a claim is new only if all tiers were asked and none has it (TIR-3, TIR-4)",
+    )
     TASK_ONCE = "audit-effect-once", "an audit task takes effect at most once (AUD-2)"
     TASK_MARK = "audit-mark-follows-effect", "a task is marked as processed only after its effect (AUD-3)"
     TASK_KEPT = "audit-task-never-lost", "a task is let go after its effect or as a dead letter (AUD-1, AUD-5)"
@@ -58,11 +64,13 @@ class Invariant(StrEnum):
 
 OF_AUDIT = frozenset({Invariant.TASK_ONCE, Invariant.TASK_MARK, Invariant.TASK_KEPT})
 """What is asked only where there is an audit queue."""
+OF_TIERS = frozenset({Invariant.TIER_KEPT, Invariant.TIER_MOVE, Invariant.TIER_ASKED})
+"""What is asked only where a store has tiers."""
 
 
 def without(layout: Layout) -> frozenset[Invariant]:
     """The invariants that a layout gives no occasion for."""
-    return frozenset() if layout.audit else OF_AUDIT
+    return (frozenset() if layout.audit else OF_AUDIT) | (frozenset() if layout.tiers else OF_TIERS)
 
 
 class Violation(msgspec.Struct, frozen=True):

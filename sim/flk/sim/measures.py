@@ -20,6 +20,7 @@ from flk.sim.watch import NO_ANSWER, Intent
 
 if TYPE_CHECKING:  # that module measures by the means of this one
     from flk.sim.audit_measures import AuditLedger, AuditMeasures
+    from flk.sim.store_measures import StoreLedger, StoreMeasures
 
 Column: TypeAlias = NDArray[np.float64]
 GRID = 1.0  # seconds between two samples of what is followed over time
@@ -107,7 +108,7 @@ class Measures(NamedTuple):
     """Everything measured in one run. Times are seconds of the run; `grid` are the moments of what is followed over time.
 
     Statuses, attempts, latency, delivery and goodput are of honest traffic; `hostile` has the statuses that other attempts got, by
-    their intent.
+    their intent. `stores` is there if the layout has several shards or tiers.
     """
 
     grid: Column
@@ -126,6 +127,7 @@ class Measures(NamedTuple):
     comparisons: tuple[Comparison, ...]
     escalated: float
     audit: "Mapping[str, AuditMeasures]"
+    stores: "Mapping[str, StoreMeasures]"
 
 
 def measure(
@@ -138,6 +140,7 @@ def measure(
     entries: Mapping[str, Mapping[Key, Entry]],
     lost: int,
     audit: "AuditLedger",
+    stores: "StoreLedger",
 ) -> Measures:
     """The measures of a run that is over; `homes` are the agents' home regions, `lost` the keys that no region has any more."""
     grid = np.arange(0.0, scenario.duration + GRID / 2, GRID)
@@ -166,6 +169,7 @@ def measure(
         comparisons=tuple(ledger.comparisons),
         escalated=_escalated(entries),
         audit=audit.measures(grid, scenario.slo.audit_p99) if scenario.layout.audit else {},
+        stores=stores.measures() if scenario.layout.has_stores else {},
     )
 
 

@@ -44,6 +44,8 @@ class Objectives(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     `convergence` bounds the time in which all regions come to store the same entry for a key, counted from when the entry was
     claimed, or from the end of the faults that held meanwhile. `errors` is the share of attempts that are answered with 5xx.
+    Of a scenario with an audit queue, `audit_p99` bounds the time in which 99 % of the tasks are settled, and `audit_uncovered` the
+    share of those that are settled, or should be by then, without having taken effect.
     """
 
     rpo: Seconds = Seconds(CONSTANTS.slo.rpo_seconds)
@@ -52,4 +54,6 @@ class Objectives(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     latency_p95: Seconds = Seconds(CONSTANTS.slo.latency_p95_seconds)
     escalation: Share = CONSTANTS.slo.escalation_fraction
     errors: Share | None = None
+    audit_p99: Seconds = Seconds(CONSTANTS.slo.audit_p99_seconds)
+    audit_uncovered: Share = CONSTANTS.slo.audit_uncovered_fraction
     convergence: Seconds = Seconds(CONSTANTS.slo.rto_seconds)

@@ -10,6 +10,7 @@ from flk.model.programs.divergence import Divergence, detect_divergence
 from flk.model.programs.ingest import ingest
 from flk.model.programs.recover import Recovery, recover
 from flk.model.programs.replay import Replayed, replay
+from flk.model.programs.rotate import rotate
 from flk.model.programs.ship import ship
 from flk.model.programs.tiering import Moved, claim, merge, move, settle
 from flk.model.signing import Keyring
@@ -22,6 +23,7 @@ class Programs(NamedTuple):
     ingest: Callable[[Submission, str, Keyring], Program[Response]] = ingest
     recover: Callable[[str, Keyring], Program[Recovery]] = recover
     ship: Callable[[], Program[tuple[str, ...]]] = ship
+    rotate: Callable[[], Program[None]] = rotate
     replay: Callable[[str, Keyring], Program[Replayed]] = replay
     detect_divergence: Callable[[str, str], Program[Divergence]] = detect_divergence
     work: Callable[[int], Program[Settled | None]] = work

@@ -3,11 +3,15 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
+from flk.model.entry import Entry
+from flk.model.hlc import wall_seconds
 from flk.model.signing import Keyring
 from flk.model.tiers import Terms
 from flk.sim.alerts.meter import Meter
-from flk.sim.engine import Clockwork
-from flk.sim.faults import Disk, RegionCrash
+from flk.sim.clocks import offset
+from flk.sim.disks import DiskHealth
+from flk.sim.engine import Call, Clockwork
+from flk.sim.faults import ClockFault, Disk, Stop
 from flk.sim.layout import Layout
 from flk.sim.marks import Marks
 from flk.sim.network import Net
@@ -58,27 +62,30 @@ class Region:
         self.name = name
         self.peers = peers
         self.world = world
-        self.disk = WatchedDisk(name, 1, world.watchers)
+        self.disk = WatchedDisk(name, 1, world.watchers, world.policy.segment_bytes)
         self.entries = self._new_store()
         self.archive = WatchedArchive(name, world.watchers)
         self.workers: Workers | None = None
         self.shards = Shards(world.layout, world.clockwork.after)
-        self.skew = 0.0
+        self.health = DiskHealth(name, world.clockwork, world.seed)
+        self.clock_faults: list[ClockFault] = []
+        self.on_write: Call | None = None  # in the middle of the next write to the log
         self.outages = 0
         self.cold_outages = 0
         self.starts = 0
         self.node: Node | None = None
         self.rounds: Rounds | None = None
 
-    def crash(self, fault: RegionCrash) -> None:
+    def crash(self, fault: Stop) -> None:
         """Stop the node in the middle of whatever it does; lose the disk and the store, if the fault takes them."""
         if self.node is not None:
-            self.node.crash()
-        self.node = self.rounds = None
+            self.node.crash(fault)
+        self.node = self.rounds = self.on_write = None
         if self.workers is not None:
             self.workers.stop()
         if fault.disk is Disk.LOST:
-            self.disk = WatchedDisk(self.name, self.disk.identity + 1, self.world.watchers)
+            segment_bytes = self.world.policy.segment_bytes
+            self.disk = WatchedDisk(self.name, self.disk.identity + 1, self.world.watchers, segment_bytes)
             self.entries = self._new_store()
 
     def shift_outages(self, by: int) -> None:
@@ -108,6 +115,12 @@ class Region:
             tiers = WatchedTiers(self.name, watchers, Terms(terms.hot_term, terms.warm_term, terms.window))
         return WatchedEntries(self.name, watchers, tasks, tiers)
 
+    def has_outlived(self, entry: Entry) -> bool:
+        """Whether the store may have forgotten an entry, its dedup window being over (DUP-7)."""
+        tiers = self.world.layout.tiers
+        return tiers is not None and self.wall() - wall_seconds(entry.timestamp) >= tiers.window
+
     def wall(self) -> float:
         """What this region takes for the time."""
-        return ORIGIN + self.world.clockwork.now + self.skew
+        now = self.world.clockwork.now
+        return ORIGIN + now + sum(offset(fault, now) for fault in self.clock_faults)

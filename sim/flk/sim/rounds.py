@@ -8,6 +8,7 @@ from flk.model.effects import Program
 from flk.model.programs.divergence import Divergence
 from flk.model.programs.recover import Recovery
 from flk.model.programs.replay import Replayed
+from flk.sim import workers
 from flk.sim.engine import Call
 from flk.sim.node import Node
 from flk.sim.randomness import Chance
@@ -23,12 +24,13 @@ def _nothing() -> None:
     """What follows from a round that was refused, unless somebody asks: the next one does its work."""
 
 
-def start(region: Region) -> None:
+def start(region: Region, make: Callable[[Region], Node] = Node) -> None:
     """Start a node on what is there. It recovers before it serves."""
     region.starts += 1
-    region.node = Node(region)
+    region.node = make(region)
     region.rounds = Rounds(region, region.node)
     region.rounds.begin()
+    workers.begin(region)
 
 
 class Rounds:

@@ -30,6 +30,7 @@ from flk.sim.marks import Marks
 from flk.sim.measures import Measures, measure
 from flk.sim.mistakes import mistakes
 from flk.sim.network import Net
+from flk.sim.node import Node
 from flk.sim.programs import MODEL, Programs
 from flk.sim.randomness import Luck
 from flk.sim.records import HandOut, Records
@@ -39,6 +40,8 @@ from flk.sim.scenario import Scenario
 from flk.sim.script import Act, Replay, Ship, Submit
 from flk.sim.shipping_rules import ShippingRules
 from flk.sim.slo import Objective, objectives
+from flk.sim.store_measures import StoreLedger
+from flk.sim.tier_rules import TierRules
 from flk.sim.timeline import Moment, timeline
 from flk.sim.trace import DIGEST_BYTES, Observer, Trace
 from flk.sim.watch import WatchedObjects, Watcher
@@ -165,6 +168,11 @@ class Simulation:
         self._audit_rules = AuditRules(self._regions, self._checks)
         if scenario.layout.audit:
             self._watchers += (self._audit_rules, self._audit)
+        self._stores = StoreLedger(self._regions, clockwork)
+        if scenario.layout.has_stores:
+            self._watchers += (self._stores,)
+        if scenario.layout.tiers:
+            self._watchers += (TierRules(self._regions, self._checks),)
         objects = WatchedObjects(self._watchers)
         net = Net(clockwork, scenario.network, scenario.regions, seed)
         self._world = World(
@@ -189,9 +197,14 @@ class Simulation:
 
     def run(self, on_progress: Callable[[Progress], None] | None) -> Run:
         """From the first event to the verdict."""
+        self.play(on_progress)
+        return self._finish()
+
+    def play(self, on_progress: Callable[[Progress], None] | None) -> None:
+        """From the first event to the last."""
         self._world.trace.event(0.0, "run", self._scenario.hash, f"seed {self._seed}", _contents(self._submissions))
         for region in self._regions.values():
-            rounds.start(region)
+            rounds.start(region, self.new_node)
         injector = Injector(self._world, self._regions)
         injector.extend(load_handlers(self._agents, self._items, self._regions, self._world))
         injector.extend(background_handlers(self._regions))
@@ -203,7 +216,10 @@ class Simulation:
             self._feed()
         self._clockwork.run_until(self._scenario.duration, PULSE, lambda: self._report(on_progress))
         self._report(on_progress)
-        return self._finish()
+
+    def new_node(self, region: Region) -> Node:
+        """What runs in a region from the start."""
+        return Node(region)
 
     def _homed_agents(self) -> list[Agent]:
         homes = agent_homes(self._scenario.workload.agents)
@@ -270,6 +286,7 @@ class Simulation:
             entries=entries,
             lost=lost,
             audit=self._audit,
+            stores=self._stores,
         )
         return Run(
             scenario=self._scenario,

@@ -53,6 +53,12 @@ def _objectives(scenario: Scenario, measures: Measures) -> Iterator[Objective]:
     yield Objective("latency p95", "one acknowledged attempt, as the agent sees it", "s", slo.latency_p95, latency)
     escalation = measures.escalated
     yield Objective("escalations", "share of stored outcomes that are escalated", "", slo.escalation, escalation)
+    audited = [row for row in measures.audit.values() if row.tasks]
+    if audited:
+        settle = _most(row.settle.p99 for row in audited)
+        yield Objective("audit p99", "from a first write until its task is settled", "s", slo.audit_p99, settle)
+        uncovered = _most(row.uncovered for row in audited)
+        yield Objective("audit uncovered", "share of tasks without effect", "", slo.audit_uncovered, uncovered)
 
 
 def _most(values: Iterator[float]) -> float:

@@ -5,6 +5,9 @@ from hashlib import blake2b
 from typing import Any, BinaryIO, TypeAlias
 
 from flk.model.effects import (
+    Acknowledge,
+    Attempt,
+    Bury,
     CountEntries,
     Effect,
     Fetch,
@@ -12,6 +15,7 @@ from flk.model.effects import (
     ListObjects,
     Mark,
     Marked,
+    MarkProcessed,
     PutObject,
     ReadSegment,
     Salvage,
@@ -23,6 +27,7 @@ from flk.model.hlc import text
 from flk.model.observation import Observed, ended, observed, started
 from flk.model.refusal import Refused
 from flk.model.submission import Response
+from flk.model.tasks import Lease, Task
 
 Observer: TypeAlias = Callable[[Observed], None]
 
@@ -100,6 +105,10 @@ def _region(effect: Any) -> str:
     return str(effect.region)
 
 
+def _task(task: Task) -> str:
+    return f"{task.kind} {task.key.tenant}/{task.key.pcs_id[:12]}"
+
+
 _ABOUT: dict[type[Effect[Any]], Callable[[Any], str]] = {
     Mark: lambda effect: f"{effect.name}={effect.value}",
     Marked: _name,
@@ -112,11 +121,14 @@ _ABOUT: dict[type[Effect[Any]], Callable[[Any], str]] = {
     CountEntries: _region,
     SampleKeys: _region,
     Fetch: _region,
+    Attempt: lambda effect: f"{effect.number} {_task(effect.task)}",
+    **dict.fromkeys((MarkProcessed, Bury, Acknowledge), lambda effect: _task(effect.task)),
 }
 _SUMMARIES: dict[type, Callable[[Any], str]] = {
     type(None): lambda _: "",
     Entry: lambda entry: f"{text(entry.timestamp)} {entry.region}",
     Response: lambda response: str(response.status),
     bytes: lambda content: f"{len(content)} bytes",
+    Lease: lambda lease: _task(lease.task),
     tuple: lambda items: f"{len(items)} items",
 }

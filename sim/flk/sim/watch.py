@@ -18,7 +18,8 @@ from flk.model.programs.recover import Recovery
 from flk.model.submission import Response, Submission
 from flk.model.tasks import Task, TaskQueue
 from flk.model.tiers import Terms, Tier, Tiers
-from flk.sim.faults import RegionCrash
+from flk.sim.faults import Stop
+from flk.sim.throttles import Throttles
 
 NO_ANSWER = 0
 
@@ -81,11 +82,17 @@ class Watcher:
     def uploaded(self, name: str, found: Scan) -> None:
         """An object was created; `found` is what its bytes say."""
 
-    def crashed(self, fault: RegionCrash) -> None:
+    def crashed(self, fault: Stop) -> None:
         """A region stopped; if its disk is lost, it is gone by now."""
 
     def restarted(self, region: str) -> None:
         """A region started again."""
+
+    def log_failed(self, region: str) -> None:
+        """A synchronisation of a region's log failed; its node ends and starts anew."""
+
+    def rotted(self, region: str, claims: Sequence[Claim]) -> None:
+        """Frames of a region's log cannot be read any more, and are not in the object store either: what they claimed."""
 
     def fell_behind(self, region: str) -> None:
         """The store of a region did not answer; its node is behind the log."""
@@ -130,8 +137,8 @@ class Watcher:
 class WatchedDisk(Disk):
     """A disk that tells of every frame that becomes durable in the inbox."""
 
-    def __init__(self, region: str, identity: int, watchers: Iterable[Watcher]) -> None:
-        super().__init__(region, identity)
+    def __init__(self, region: str, identity: int, watchers: Iterable[Watcher], segment_bytes: int) -> None:
+        super().__init__(region, identity, max_segment_bytes=segment_bytes)
         self._watchers = tuple(watchers)
 
     def append(self, log: str, frame: Frame, clock: Timestamp) -> None:
@@ -210,12 +217,17 @@ class WatchedTiers(Tiers):
 
 
 class WatchedObjects(Objects):
-    """An object store that tells of every object it creates. During an outage it refuses everything."""
+    """An object store that tells of every object it creates. During an outage it refuses everything, when throttled too much."""
 
     def __init__(self, watchers: Iterable[Watcher]) -> None:
         super().__init__()
         self.outages = 0
+        self.throttles = Throttles()
         self._watchers = tuple(watchers)
+
+    def serves(self, now: float) -> bool:
+        """Whether it answers a request that comes now."""
+        return not self.outages and self.throttles.serve(now)
 
     def put(self, name: str, content: bytes) -> bool:
         """Create an object, and tell."""
