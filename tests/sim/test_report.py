@@ -17,9 +17,10 @@ from tests.sim.drills import drill, rehearse
 
 from flk.model.effects import Admit, Program
 from flk.model.submission import Response, Submission
-from flk.sim import figures, report, terminal
+from flk.sim import report, terminal
 from flk.sim.duration import Seconds
 from flk.sim.faults import Burst, Disk, Fault, Loss, Partition, RegionCrash, StoreOutage
+from flk.sim.figures import course, style
 from flk.sim.invariants import Invariant
 from flk.sim.programs import MODEL
 from flk.sim.simulate import Progress, Run
@@ -175,7 +176,7 @@ def _dash_patterns_differ(axes: object) -> bool:
 def test_the_overview_is_a_picture(tmp_path: Path) -> None:
     """The PNG is wide enough for a page, mostly white, and holds something in grey alone."""
     file = tmp_path / "overview.png"
-    figures.overview_png(eventful(), file)
+    course.overview_png(eventful(), file)
     pixels = mpimg.imread(file)
     height, width = pixels.shape[:2]
     assert width >= 1200
@@ -190,7 +191,7 @@ def test_a_step_function_is_sampled_where_it_steps() -> None:
     from flk.sim.measures import Steps
 
     steps = Steps(np.array([0.0, 2.0, 2.0, 5.0]), np.array([0.0, 1.0, 2.0, 0.0]))
-    assert figures.sampled(steps, np.array([0.0, 1.9, 2.0, 4.0, 5.0])).tolist() == [0, 0, 2, 2, 0]
+    assert style.sampled(steps, np.array([0.0, 1.9, 2.0, 4.0, 5.0])).tolist() == [0, 0, 2, 2, 0]
 
 
 def shown(run: Run, width: int = 200) -> str:

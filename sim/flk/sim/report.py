@@ -12,9 +12,10 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
-from flk.sim import document, figures
+from flk.sim import document
 from flk.sim.duration import clock, human
-from flk.sim.figures import amount
+from flk.sim.figures import course, outcome
+from flk.sim.figures.style import amount
 from flk.sim.invariants import Verdict
 from flk.sim.simulate import Run
 from flk.spec.errors import UnusableInput
@@ -98,11 +99,11 @@ def facts(run: Run) -> dict[str, object]:
 
 
 DRAWN: dict[str, Callable[[Run], Figure]] = {
-    "overview": figures.overview,
-    "objectives": figures.objectives,
-    "lag": figures.lag,
-    "latency": figures.latency,
-    "stores": figures.stores,
+    "overview": course.overview,
+    "objectives": outcome.objectives,
+    "lag": course.lag,
+    "latency": course.latency,
+    "stores": course.stores,
 }
 
 

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from flk.sim.duration import clock
-from flk.sim.figures import amount, happenings, sampled
+from flk.sim.figures.style import amount, happenings, sampled
 from flk.sim.invariants import Verdict
 from flk.sim.measures import Column
 from flk.sim.report import SIGNS, summary
@@ -66,7 +66,7 @@ def _timeline(run: Run) -> Table:
     table.add_column(justify="right", style="bold", no_wrap=True)
     table.add_column(min_width=CELLS, no_wrap=True)
     table.add_column(style="dim", no_wrap=True)
-    for happening in happenings(run):
+    for happening in happenings(run.scenario):
         table.add_row(happening.id, _bar(happening.start, happening.duration, run.scenario.duration))
     measures = run.measures
     worst = np.max([lag.age for lag in measures.lags], axis=0) if measures.lags else np.zeros(1)
