@@ -1,0 +1,1 @@
+"""Figures of runs, of sweeps and of one failure, drawn by matplotlib, readable in black and white."""
