@@ -66,3 +66,8 @@ class Layout(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     tiers: Tiers | None = None
     migration: Migration | None = None
     audit: Audit | None = None
+
+    @property
+    def has_stores(self) -> bool:
+        """Whether a store is more than one server with all entries in it."""
+        return self.shards > 1 or self.replicas > 1 or self.tiers is not None

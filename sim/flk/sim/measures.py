@@ -163,7 +163,7 @@ def measure(
             Loss(loss.fault.id, loss.fault.region, str(loss.fault.disk), loss.seconds, loss.records, loss.size)
             for loss in ledger.losses
         ),
-        recoveries=recoveries(scenario, ledger, agreement, homes),
+        recoveries=recoveries(ledger, agreement, homes),
         entries={region: _steps(series) for region, series in ledger.entries.items()},
         divergence=_steps(agreement.changes),
         comparisons=tuple(ledger.comparisons),

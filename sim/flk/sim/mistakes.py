@@ -108,6 +108,11 @@ def _of_layout(scenario: "Scenario") -> Iterator[Mistake]:
     tiers, migration = scenario.layout.tiers, scenario.layout.migration
     if tiers and not tiers.hot_term <= tiers.warm_term <= tiers.window:
         yield Mistake("layout.tiers", "an entry goes from hot to warm to cold: hot_term <= warm_term <= window")
+    if tiers and tiers.window <= scenario.duration and len(scenario.regions) > 1:
+        yield Mistake(
+            "layout.tiers.window",
+            f"regions forget at moments of their own, and would differ; let it outlast the run, {scenario.duration} s",
+        )
     if migration and migration.start >= scenario.duration:
         yield Mistake("layout.migration.start", f"the run ends at {scenario.duration} s, before this; start it earlier")
 

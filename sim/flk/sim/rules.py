@@ -11,7 +11,8 @@ from flk.model.programs.ingest import examine
 from flk.model.refusal import Refused
 from flk.model.signing import Keyring
 from flk.model.submission import Problem, Response, Submission, answer, from_payload
-from flk.sim.faults import Disk, RegionCrash
+from flk.model.tiers import Tier
+from flk.sim.faults import Disk, Stop
 from flk.sim.invariants import Checks, Invariant
 from flk.sim.region import Region
 from flk.sim.watch import Watcher
@@ -120,7 +121,13 @@ class NodeRules(Watcher):
         else:
             self._check_refused(region, logged, status)
 
-    def crashed(self, fault: RegionCrash) -> None:
+    def dropped(self, region: str, tier: Tier, key: Key, entry: Entry) -> None:
+        """An acknowledgement is good for the dedup window."""
+        del tier
+        if self._regions[region].has_outlived(entry):
+            self.acknowledged.pop(key, None)
+
+    def crashed(self, fault: Stop) -> None:
         """A new disk begins a new log."""
         if fault.disk is Disk.LOST:
             self._last_logged.pop(fault.region, None)

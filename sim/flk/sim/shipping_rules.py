@@ -1,13 +1,14 @@
 """The invariants of replication: what is uploaded, what is replayed, and what the watermarks say."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from flk.model.effects import INBOX
+from flk.model.entry import Claim, Entry
 from flk.model.frames import Frame, Scan, log_of, region_of, scan, sequence_of
-from flk.model.hlc import text
+from flk.model.hlc import Timestamp, text
 from flk.model.programs.recover import APPLIED
 from flk.model.programs.ship import PREFIX, SHIPPED
-from flk.sim.faults import Disk, RegionCrash
+from flk.sim.faults import Disk, Stop
 from flk.sim.invariants import Checks, Invariant
 from flk.sim.region import Region
 from flk.sim.rules import Reference
@@ -24,6 +25,19 @@ class ShippingRules(Watcher):
         self._frames: dict[str, tuple[Frame, ...]] = {}
         self._last_uploaded: dict[str, int] = {}
         self._marks: dict[tuple[str, str], str] = {}
+        self._settled: set[tuple[str, str, Timestamp]] = set()
+
+    def claimed(
+        self, region: str, claim: Claim, before: Entry | None, stored: Entry, records: Sequence[object]
+    ) -> None:
+        """A claim was answered."""
+        del before, stored, records
+        self._note_settled(region, claim)
+
+    def merged(self, region: str, claim: Claim, before: Entry | None, after: Entry, records: Sequence[object]) -> None:
+        """A claim was joined in."""
+        del before, after, records
+        self._note_settled(region, claim)
 
     def uploaded(self, name: str, found: Scan) -> None:
         """A segment leaves its region only when it is sealed, whole and settled."""
@@ -56,10 +70,16 @@ class ShippingRules(Watcher):
             sentence = f"{name} went from {before or 'nothing'} to {value}"
             self._checks.violated(Invariant.NO_GAP, region, "Mark", sentence)
 
-    def crashed(self, fault: RegionCrash) -> None:
-        """A region that lost its store has no watermarks."""
+    def crashed(self, fault: Stop) -> None:
+        """A region that lost its store has no watermarks, and has settled nothing."""
         if fault.disk is Disk.LOST:
             self._marks = {key: value for key, value in self._marks.items() if key[0] != fault.region}
+            self._settled = {done for done in self._settled if done[0] != fault.region}
+
+    def _note_settled(self, region: str, claim: Claim) -> None:
+        """A store that forgets what is past its window shows later no trace of it."""
+        if self._regions[region].entries.tiers is not None:
+            self._settled.add((region, claim.entry.region, claim.entry.timestamp))
 
     def _follows(self, before: str, value: str) -> bool:
         """Whether a segment is the next of its log, or the first of a new log after the last of the old."""
@@ -82,6 +102,8 @@ class ShippingRules(Watcher):
             if claim is None:
                 continue
             stored = entries.get(claim.key)
+            if (region, origin, frame.timestamp) in self._settled:
+                continue
             if stored is None or (stored.timestamp, stored.region) > (claim.entry.timestamp, claim.entry.region):
                 return f"frame {text(frame.timestamp)} of {origin}"
         return ""
