@@ -92,7 +92,7 @@ def _get(raw: Any, path: str) -> object:
 def _into(raw: Any, step: str | int, path: str) -> Any:
     if isinstance(raw, Mapping):
         return raw[step]
-    if isinstance(raw, list) and isinstance(step, int) and step < len(raw):
+    if isinstance(raw, list | tuple) and isinstance(step, int) and step < len(raw):
         return raw[step]
     raise UnusableInput(
         f"--vary {path}: there is nothing at {step!r}; write a field's path, such as network.links[0].delay"
