@@ -106,8 +106,8 @@ def test_an_unknown_scenario_is_told_with_the_nearest(capsys: pytest.CaptureFixt
 
 def test_names_are_completed() -> None:
     """Tab completion offers the scenarios of the library that begin with what is typed."""
-    from flk.impl.command.run import _names
+    from flk.impl.command.records import scenario_names
 
-    assert _names("") == sorted(library())
-    assert "three-regions" in _names("thr")
-    assert "calm" not in _names("thr")
+    assert scenario_names("") == sorted(library())
+    assert "three-regions" in scenario_names("thr")
+    assert "calm" not in scenario_names("thr")

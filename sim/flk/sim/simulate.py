@@ -20,7 +20,7 @@ from flk.sim.audit_measures import AuditLedger
 from flk.sim.audit_rules import AuditRules
 from flk.sim.background_handlers import background_handlers
 from flk.sim.designs import DESIGNS
-from flk.sim.engine import Clockwork
+from flk.sim.engine import Clockwork, seldom_collected
 from flk.sim.final import ending, judge_acknowledged, judge_outcomes
 from flk.sim.injection import Injector
 from flk.sim.invariants import Checks, Result, Verdict, without, worst
@@ -49,6 +49,7 @@ from flk.sim.workload import agent_homes
 from flk.spec.errors import UnusableInput
 
 PULSE = 2000  # events between two reports of progress
+REMEMBERED = 1 << 16  # records that need not be examined again: three regions, the invariants and the verdict read each
 
 
 class Progress(NamedTuple):
@@ -91,8 +92,10 @@ class Run(NamedTuple):
         return worst([*(row.verdict for row in self.results), *(row.verdict for row in self.objectives)])
 
     def replay(self, source: str = "") -> str:
-        """The command that repeats this run; `source` is where the scenario came from, if not from the library."""
-        return f"flk run {source or self.scenario.name} --seed {self.seed}"
+        """The command that repeats this run; `source` is the file that the scenario came from, if not from the library, or else a
+        command.
+        """
+        return source if source.startswith("flk ") else f"flk run {source or self.scenario.name} --seed {self.seed}"
 
 
 def simulate(
@@ -121,9 +124,9 @@ def simulate(
     luck = scenario.seed if seed is None else seed
     programs = programs or (DESIGNS[scenario.design] if scenario.design else MODEL)
     records = Records(scenario, submissions, keyring, signer, luck)
-    return Simulation(scenario, submissions, records, seed=luck, trace=Trace(trace, observer), programs=programs).run(
-        on_progress
-    )
+    with seldom_collected():
+        told = Trace(trace, observer)
+        return Simulation(scenario, submissions, records, seed=luck, trace=told, programs=programs).run(on_progress)
 
 
 class Simulation:
@@ -150,7 +153,8 @@ class Simulation:
             scenario.regions, scenario.faults, scenario.slo.convergence, clockwork, self._checks
         )
         self._regions: dict[str, Region] = {}
-        reference = Reference(records.keyring)
+        keyring = records.keyring.remembering(REMEMBERED)
+        reference = Reference(keyring)
         self._node_rules = NodeRules(self._regions, reference, self._checks)
         shipping = ShippingRules(self._regions, reference, self._checks)
         answers = AnswerRules(self._regions, reference, self._checks, records.forgeries)
@@ -183,7 +187,7 @@ class Simulation:
             self._watchers,
             scenario.policy,
             programs,
-            records.keyring,
+            keyring,
             seed,
             scripted=bool(scenario.script),
             luck=Luck(seed),
@@ -274,7 +278,7 @@ class Simulation:
         end = ending(self._regions, self._world.objects, self._agreement)
         lost = judge_acknowledged(end, self._node_rules.acknowledged, self._ledger.gone, self._checks)
         self._audit_rules.finish()
-        judge_outcomes(end, self._world.keyring, self._checks)
+        judge_outcomes(end, self._world.keyring, self._agreement.rotten, self._checks)
         entries = {name: region.entries.entries for name, region in self._regions.items()}
         homes = {agent.name: agent.home for agent in self._agents}
         measures = measure(

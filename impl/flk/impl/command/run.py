@@ -1,5 +1,6 @@
 """`flk run`: one scenario, simulated and judged."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, BinaryIO
 
@@ -7,10 +8,11 @@ import msgspec
 import typer
 
 from flk.impl.command.app import app
-from flk.impl.command.records import supplies_for
+from flk.impl.command.records import scenario_names, supplies_for
 from flk.spec.errors import UnusableInput
 
 if TYPE_CHECKING:
+    from flk.sim.experiments.supplies import Supplies
     from flk.sim.scenario import Scenario
     from flk.sim.simulate import Run
 
@@ -21,19 +23,18 @@ flk run scenarios/calm.toml --seed 9 --json
 """
 
 
-def _names(incomplete: str) -> list[str]:
-    from flk.sim.scenario import library
-
-    return [name for name in sorted(library()) if name.startswith(incomplete)]
-
-
 @app.command(epilog=EXAMPLES)
 def run(
-    scenario: Annotated[str, typer.Argument(help="A scenario of the library, or a TOML file.", autocompletion=_names)],
+    scenario: Annotated[
+        str, typer.Argument(help="A scenario of the library, or a TOML file.", autocompletion=scenario_names)
+    ],
     *,
     seed: Annotated[int | None, typer.Option(help="The luck of the run. Default: the scenario's own.")] = None,
     html: Annotated[Path | None, typer.Option(help="Write the report to this file.", dir_okay=False)] = None,
     trace: Annotated[Path | None, typer.Option(help="Write every event to this file, as JSON lines.")] = None,
+    check_determinism: Annotated[
+        bool, typer.Option("--check-determinism", help="First check that the run repeats, in other processes too.")
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the verdict only.")] = False,
 ) -> None:
@@ -41,30 +42,61 @@ def run(
 
     Exit code 0: all invariants hold and all objectives are met; 1: one is violated or missed; 2: undecided, or unusable input.
     """
-    from rich.console import Console
-
-    from flk.sim import report, terminal
     from flk.sim.scenario import find
 
     found = find(scenario)
+    if check_determinism:
+        checked(supplies_for(found), [(found, found.seed if seed is None else seed)], quiet=quiet or json)
     over = simulated(found, seed, trace, quiet=quiet or json)
-    if html is not None:
-        report.write(over, html, scenario)
-    if json:
-        typer.echo(msgspec.json.encode(report.facts(over)))
-    elif quiet:
-        typer.echo(f"{found.name}: {over.verdict}")
-    else:
-        Console().print(terminal.rendered(over, scenario), crop=False)  # the replay command is copied whole
-        if html is not None:
-            typer.echo(f"report: {html}")
+    show(over, scenario, html=html, json=json, quiet=quiet)
     raise typer.Exit(EXIT_CODES[over.verdict])
 
 
 EXIT_CODES = {"holds": 0, "violated": 1, "undecided": 2}
 
 
-def simulated(scenario: "Scenario", seed: int | None, trace: Path | None, *, quiet: bool) -> "Run":
+def show(
+    over: "Run", source: str, *, html: Path | None, json: bool = False, quiet: bool = False, programs: str = ""
+) -> None:
+    """Print what a run came to, and the string that names it if something is violated; write its report."""
+    from rich.console import Console
+
+    from flk.sim import report, terminal
+    from flk.sim.experiments.replay import string_of
+
+    string = string_of(over.scenario, over.seed, over.digest, programs)
+    if html is not None:
+        report.write(over, html, source)
+    if json:
+        typer.echo(msgspec.json.encode({**report.facts(over), "string": string}))
+    elif quiet:
+        typer.echo(f"{over.scenario.name}: {over.verdict}")
+    else:
+        Console().print(terminal.rendered(over, source), crop=False)  # the replay command is copied whole
+        if over.verdict == "violated":
+            typer.echo(f"the same anywhere: flk replay '{string}'")
+        if html is not None:
+            typer.echo(f"report: {html}")
+
+
+def checked(supplies: "Supplies", runs: "Iterable[tuple[Scenario, int]]", *, quiet: bool) -> None:
+    """Exit with 1 and the first difference if one of the runs is not the same everywhere."""
+    from flk.sim.experiments.determinism import HASH_SEEDS, WORKERS, check
+    from flk.sim.experiments.supplies import Task
+
+    tasks = [Task(scenario, seed) for scenario, seed in runs]
+    found = check(supplies, tasks)
+    if found is not None:
+        typer.echo(str(found), err=True)
+        raise typer.Exit(1)
+    if not quiet:
+        seeds, workers = ", ".join(HASH_SEEDS), " and ".join(map(str, WORKERS))
+        typer.echo(
+            f"{len(tasks)} of {len(tasks)} repeat: here, in processes with hash seeds {seeds}, in {workers} workers"
+        )
+
+
+def simulated(scenario: "Scenario", seed: int | None, trace: Path | None, *, quiet: bool, programs: str = "") -> "Run":
     """The run, its progress shown on standard error."""
     from contextlib import ExitStack
 
@@ -76,7 +108,7 @@ def simulated(scenario: "Scenario", seed: int | None, trace: Path | None, *, qui
     console = Console(stderr=True, quiet=quiet)
     with ExitStack() as stack:
         with console.status(f"computing records of {scenario.workload.records}"):
-            supplies = supplies_for(scenario)
+            supplies = supplies_for(scenario, programs)
         file = None if trace is None else stack.enter_context(_opened(trace))
         reached = stack.enter_context(progress(console, scenario.name))
         return simulate(
@@ -87,6 +119,7 @@ def simulated(scenario: "Scenario", seed: int | None, trace: Path | None, *, qui
             seed=seed,
             on_progress=reached,
             trace=file,
+            programs=supplies.programs,
         )
 
 

@@ -14,7 +14,9 @@ from flk.spec.errors import UnusableInput
 
 if TYPE_CHECKING:
     from flk.sim.experiments.rows import Row
+    from flk.sim.experiments.sweep import Swept
 
+SHOWN = 5
 SEVERAL = 30  # seeds of each cell before a stopping rule is asked
 EXAMPLES = """\
 Examples: flk sweep three-regions --seeds 50 --vary policy.ship_interval=10s,30s --vary faults.cut.duration=60s,120s
@@ -81,11 +83,29 @@ def sweep(
     table = write_table(out, plan.cells, swept.rows)
     judged = findings.findings(swept, asked)
     if json:
-        typer.echo(msgspec.json.encode({**findings.facts(swept, judged), "table": str(table)}))
+        typer.echo(msgspec.json.encode({**findings.facts(swept, judged, programs), "table": str(table)}))
     else:
         Console().print(findings.rendered(swept, judged))
+        _tell_violated(swept, programs)
         typer.echo(f"rows: {table}")
     raise typer.Exit({"holds": 0, "violated": 1, "undecided": 2}[findings.overall(judged)])
+
+
+def _tell_violated(swept: "Swept", programs: str) -> None:
+    """The string of every run that violates an invariant; of many, the first few."""
+    from flk.sim.experiments.replay import string_of
+
+    broken = [
+        (cell, row)
+        for cell, rows in zip(swept.plan.cells, swept.rows, strict=True)
+        for row in rows
+        if row.invariants == "violated"
+    ]
+    for cell, row in broken[:SHOWN]:
+        string = string_of(cell.scenario, row.seed, row.digest, programs)
+        typer.echo(f"seed {row.seed} violates {row.violated}: flk replay '{string}'")
+    if len(broken) > SHOWN:
+        typer.echo(f"and {len(broken) - SHOWN} more violate an invariant; --json names them all")
 
 
 def seed_range(text: str) -> range:

@@ -10,6 +10,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from flk.sim.experiments.replay import string_of
 from flk.sim.experiments.rows import Row
 from flk.sim.experiments.sweep import Swept, check_measure, column
 from flk.sim.experiments.variation import Cell
@@ -86,8 +87,12 @@ def overall(cells: Sequence[CellFindings]) -> Verdict:
     return worst([cell.verdict for cell in cells])
 
 
-def facts(swept: Swept, cells: Sequence[CellFindings]) -> dict[str, object]:
-    """The outcome as plain values, for programs. What is unknown or without end is None."""
+def facts(swept: Swept, cells: Sequence[CellFindings], programs: str = "") -> dict[str, object]:
+    """The outcome as plain values, for programs. What is unknown or without end is None; every violated run has its string."""
+    strings = [
+        [string_of(cell.scenario, row.seed, row.digest, programs) for row in rows if row.invariants is Verdict.VIOLATED]
+        for cell, rows in zip(swept.plan.cells, swept.rows, strict=True)
+    ]
     outcome: dict[str, object] = msgspec.to_builtins(
         {
             "verdict": overall(cells),
@@ -99,10 +104,11 @@ def facts(swept: Swept, cells: Sequence[CellFindings]) -> dict[str, object]:
                     "parameters": dict(each.cell.parameters),
                     "runs": each.runs,
                     "violated": dict(each.violated),
+                    "strings": strings[place],
                     "verdict": each.verdict,
                     "findings": [_facts(found) for found in each.findings],
                 }
-                for each in cells
+                for place, each in enumerate(cells)
             ],
         }
     )

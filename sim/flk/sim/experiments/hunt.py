@@ -1,0 +1,146 @@
+"""Hunting: swarm schedules over many seeds until an invariant is violated, or until a budget is spent.
+
+Only invariants count, and whether the regions converge in time; objectives do not. A hunt that finds nothing says how rare a
+violation must be.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from time import monotonic
+from typing import NamedTuple
+
+from flk.sim.experiments.execution import PROCESSES, run_all
+from flk.sim.experiments.rows import safety, violated
+from flk.sim.experiments.supplies import Supplies, Task, execute
+from flk.sim.experiments.swarm import swarm
+from flk.sim.faults import FaultBase
+from flk.sim.invariants import Verdict
+from flk.sim.scenario import Scenario
+from flk.sim.simulate import Run
+from flk.sim.statistics.intervals import Interval, proportion_interval
+
+
+class Ground(NamedTuple):
+    """What all runs of a hunt share: the supplies, the scenario whose faults are drawn (None: all is), and the kinds of faults."""
+
+    supplies: Supplies
+    base: Scenario | None = None
+    kinds: tuple[type[FaultBase], ...] = ()
+
+    def scenario(self, seed: int) -> Scenario:
+        """What is run for a seed."""
+        return swarm(seed, self.base, self.kinds)
+
+
+class Shot(NamedTuple):
+    """A seed to be tried."""
+
+    seed: int
+
+    @property
+    def label(self) -> str:
+        """How messages name it."""
+        return f"swarm, seed {self.seed}"
+
+
+class Sighting(NamedTuple):
+    """What one run came to: its verdict over the invariants, and what was violated, first things first, with a sentence."""
+
+    seed: int
+    verdict: Verdict
+    digest: str
+    events: int
+    kinds: tuple[str, ...]
+    violated: tuple[str, ...]
+    sentence: str
+    checks: tuple[tuple[str, int], ...]
+
+
+class Progress(NamedTuple):
+    """How far a hunt has come."""
+
+    runs: int
+    found: int
+    seconds: float
+
+
+class Hunted(NamedTuple):
+    """A hunt that is over. `prey` are the violating runs among the seeds up to the least that violates, so at most one; `runs`
+    counts the seeds that were tried, `undecided` those that ended too early to tell, `kinds` in how many runs a kind of fault was,
+    and `checks` how often each invariant was checked.
+    """
+
+    prey: Sighting | None
+    first: int
+    runs: int
+    undecided: int
+    events: int
+    seconds: float
+    kinds: Counter[str]
+    checks: Counter[str]
+
+    @property
+    def rate(self) -> Interval:
+        """The probability that a seed violates something, by what was seen."""
+        return proportion_interval(int(self.prey is not None), self.runs)
+
+
+def hunt(
+    ground: Ground,
+    seeds: Sequence[int],
+    *,
+    budget: float = float("inf"),
+    workers: int = -1,
+    backend: str = PROCESSES,
+    on_progress: Callable[[Progress], None] = lambda _: None,
+) -> Hunted:
+    """Try the seeds in order until one violates an invariant, or until the budget, in seconds, is spent.
+
+    What is found is the least seed that violates, however many workers there are: those before it are waited for.
+    """
+    begun = monotonic()
+    found: list[Sighting] = []
+    kinds: Counter[str] = Counter()
+    checks: Counter[str] = Counter()
+    runs = undecided = events = 0
+
+    def shots() -> Iterator[Shot]:
+        for seed in seeds:
+            if found or monotonic() - begun > budget:
+                return
+            yield Shot(seed)
+
+    for sighting in run_all(sight, ground, shots(), workers=workers, backend=backend):
+        runs += 1
+        undecided += sighting.verdict is Verdict.UNDECIDED
+        events += sighting.events
+        kinds.update(sighting.kinds)
+        checks.update(dict(sighting.checks))
+        if sighting.verdict is Verdict.VIOLATED:
+            found.append(sighting)
+        on_progress(Progress(runs, len(found), monotonic() - begun))
+    prey = min(found, key=lambda each: each.seed, default=None)
+    first = seeds[0] if seeds else 0
+    return Hunted(prey, first, runs, undecided, events, monotonic() - begun, kinds, checks)
+
+
+def sight(ground: Ground, shot: Shot) -> Sighting:
+    """Run a seed's scenario."""
+    scenario = ground.scenario(shot.seed)
+    return sighted(execute(ground.supplies, Task(scenario, shot.seed)))
+
+
+def sighted(run: Run) -> Sighting:
+    """What a run came to."""
+    broken = violated(run)
+    sentences = [row.examples[0].sentence for row in run.results if row.examples and row.invariant == broken[0]]
+    return Sighting(
+        run.seed,
+        safety(run),
+        run.digest,
+        run.events,
+        tuple(sorted({fault.kind for fault in run.scenario.faults})),
+        broken,
+        sentences[0] if sentences else "",
+        tuple((str(row.invariant), row.checks) for row in run.results),
+    )

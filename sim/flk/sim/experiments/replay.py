@@ -1,0 +1,129 @@
+"""A run as one line, and the run that a line names.
+
+A run of a library scenario is `NAME:SEED:FAULTS@HASH`: the faults that are kept by their ids, `*` for all of them and nothing for
+none, and the hash of the whole scenario. Any other is `flk1.` and base64url of what is needed to make the run again: the scenario
+without its defaults, the seed, the name of the programs, the version of the code and the digest to be met.
+"""
+
+import binascii
+import re
+import zlib
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from typing import NamedTuple
+
+import msgspec
+
+from flk.sim import document
+from flk.sim.document import nearest
+from flk.sim.experiments.journal import code_version
+from flk.sim.faults import Fault
+from flk.sim.mistakes import mistakes
+from flk.sim.scenario import Scenario, find, library
+from flk.spec.errors import UnusableInput
+
+PREFIX = "flk1."
+ALL = "*"
+_SHORT = re.compile(r"(?P<name>[^:@]+):(?P<seed>-?\d+):(?P<faults>[^@]*)@(?P<hash>[0-9a-f]+)")
+_HASH = 8  # digits of a scenario's hash that tell it from its other versions
+
+
+class Recorded(NamedTuple):
+    """The run that a string names. `digest` is what the run came to when the string was made, empty if the string does not say.
+
+    `changed` says what is not as it was then, empty if nothing is known to have changed.
+    """
+
+    scenario: Scenario
+    seed: int
+    programs: str
+    digest: str
+    changed: str
+
+
+class _Content(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a self-contained string holds."""
+
+    scenario: dict[str, object]
+    seed: int
+    programs: str
+    code: str
+    digest: str
+
+
+def string_of(scenario: Scenario, seed: int, digest: str = "", programs: str = "") -> str:
+    """The line that names a run of these programs (empty: the model's)."""
+    whole = _of_library(scenario)
+    if whole is not None and not programs:
+        ids = ",".join(fault.id for fault in scenario.faults)
+        return f"{whole.name}:{seed}:{ALL if scenario == whole else ids}@{whole.hash[:_HASH]}"
+    content = _Content(document.plain(scenario), seed, programs, code_version(), digest)
+    packed = zlib.compress(msgspec.json.encode(content), 9)
+    return PREFIX + urlsafe_b64encode(packed).decode().rstrip("=")
+
+
+def is_string(text: str) -> bool:
+    """Whether a text is meant as a string of a run, even if it is not a sound one."""
+    return bool(re.match(r"flk\d+\.", text) or _SHORT.fullmatch(text))
+
+
+def parse(text: str) -> Recorded:
+    """The run that a line names. Raises UnusableInput, which says what is wrong with it."""
+    text = text.strip()
+    if text.startswith(PREFIX):
+        return _unpacked(text)
+    if found := _SHORT.fullmatch(text):
+        return _short(found["name"], int(found["seed"]), found["faults"], found["hash"])
+    if re.match(r"flk\d+\.", text):
+        raise UnusableInput(f"{text[:12]}…: a string of another version of flk; this one reads {PREFIX}…")
+    raise UnusableInput(
+        f"{text[:60]!r} is no string of a run; write NAME:SEED:FAULTS@HASH or {PREFIX}…, as flk printed it"
+    )
+
+
+def with_faults(scenario: Scenario, ids: list[str]) -> Scenario:
+    """The scenario with these of its faults only. Raises UnusableInput for an id that no fault has."""
+    known = [fault.id for fault in scenario.faults]
+    for identity in ids:
+        if identity not in known:
+            advice = nearest(identity, known) if known else "it has no faults"
+            raise UnusableInput(f"{scenario.name} has no fault {identity!r}; {advice}")
+    kept: tuple[Fault, ...] = tuple(fault for fault in scenario.faults if fault.id in ids)
+    return msgspec.structs.replace(scenario, faults=kept)
+
+
+def _of_library(scenario: Scenario) -> Scenario | None:
+    """The library's scenario that this one is, but for faults left out; None if it is another."""
+    if scenario.name not in library():
+        return None
+    whole = find(scenario.name)
+    kept = {fault.id for fault in scenario.faults}
+    faults = tuple(fault for fault in whole.faults if fault.id in kept)
+    return whole if msgspec.structs.replace(whole, faults=faults) == scenario else None
+
+
+def _short(name: str, seed: int, faults: str, known: str) -> Recorded:
+    if name not in library():
+        raise UnusableInput(f"{name}: no scenario of the library; {nearest(name, sorted(library()))}")
+    whole = find(name)
+    changed = ""
+    if not whole.hash.startswith(known):
+        changed = f"the scenario {name} is not as it was: its hash was {known} and is {whole.hash[: len(known)]}"
+    scenario = whole if faults == ALL else with_faults(whole, [each for each in faults.split(",") if each])
+    return Recorded(scenario, seed, "", "", changed)
+
+
+def _unpacked(text: str) -> Recorded:
+    packed = text.removeprefix(PREFIX)
+    try:
+        raw = zlib.decompress(urlsafe_b64decode(packed + "=" * (-len(packed) % 4)))
+        content = msgspec.json.decode(raw, type=_Content)
+    except (binascii.Error, ValueError, zlib.error, msgspec.DecodeError):
+        raise UnusableInput(f"{text[:24]}…: the string is damaged; copy all {PREFIX}… as it was printed") from None
+    changed = ""
+    if content.code != code_version():
+        changed = f"the code is not as it was: its version was {content.code} and is {code_version()}"
+    where = "the scenario in the string"
+    scenario = document.convert(content.scenario, Scenario, where)
+    for mistake in mistakes(scenario):
+        raise document.located(mistake, "", where)
+    return Recorded(scenario, content.seed, content.programs, content.digest, changed)

@@ -1,0 +1,232 @@
+"""Swarm schedules: for each seed another small world, and some kinds of faults that happen to it.
+
+Leaving kinds out at random finds more than always having all of them, since one fault can hide another (Groce et al., "Swarm
+testing", 2012). Everything is drawn from the seed alone. The worlds are made so that a correct node violates nothing: whatever
+goes wrong ends in time for what remains of the run to be enough to come to rest.
+"""
+
+from collections.abc import Callable, Sequence
+from random import Random
+from typing import NamedTuple, TypeAlias, cast
+
+import msgspec
+
+from flk.sim import document
+from flk.sim.experiments.worlds import world
+from flk.sim.fault_mistakes import of_faults
+from flk.sim.faults import (
+    Bandwidth,
+    BitRot,
+    Burst,
+    ClockJump,
+    ClockSkew,
+    ColdOutage,
+    Direction,
+    Disk,
+    DiskStall,
+    DualWriteFailure,
+    Duplication,
+    Equivocation,
+    Fault,
+    FaultBase,
+    Forgery,
+    FsyncFailure,
+    KeyRotation,
+    Latency,
+    LinkFaultBase,
+    Loss,
+    MigratorCrash,
+    ObjectStoreOutage,
+    ObjectStoreThrottle,
+    Partition,
+    ProcessCrash,
+    RegionCrash,
+    RegionFault,
+    Reorder,
+    ReplayAttack,
+    RetryStorm,
+    ShardCrash,
+    Sides,
+    SlowDisk,
+    SlowStore,
+    StoreOutage,
+    TornWrite,
+    WorkerCrash,
+)
+from flk.sim.layout import Layout
+from flk.sim.randomness import Chance
+from flk.sim.scenario import Scenario
+from flk.sim.topology import places
+
+LONGEST = 8.0
+"""Seconds that a fault of a drawn world holds at most."""
+MOST = 6
+"""Faults of one run at most."""
+
+
+class Setting(NamedTuple):
+    """Where and when a fault may be drawn: the regions, what a region consists of, and the time by which all is over."""
+
+    regions: tuple[str, ...]
+    layout: Layout
+    calm: float
+    longest: float
+
+
+class Drawing(NamedTuple):
+    """What the fields of a fault are drawn with."""
+
+    random: Random
+    setting: Setting
+    duration: float
+
+
+Drawer: TypeAlias = Callable[[Drawing], dict[str, object]]
+WAITING: frozenset[type[FaultBase]] = frozenset(
+    {
+        ProcessCrash,
+        FsyncFailure,
+        DiskStall,
+        ClockJump,
+        BitRot,
+        SlowDisk,
+        TornWrite,
+        ObjectStoreThrottle,
+        WorkerCrash,
+        ColdOutage,
+        DualWriteFailure,
+        MigratorCrash,
+    }
+)
+"""Kinds that no run can have yet."""
+_DIRECTIONS = (Direction.BOTH, Direction.BOTH, Direction.FORWARD, Direction.BACKWARD)
+
+
+def swarm(seed: int, base: Scenario | None = None, kinds: Sequence[type[FaultBase]] = ()) -> Scenario:
+    """The scenario of a seed. Of a base the faults are drawn anew and the rest is kept; without one all is drawn.
+
+    `kinds` are the kinds of faults to choose from, by default all that the world has a place for.
+    """
+    chance = Chance(seed, "swarm")
+    scenario = base or world(seed, chance.generator("world"))
+    setting = setting_of(scenario)
+    usable = [kind for kind in kinds or DRAWERS if kind not in WAITING and _has_place(kind, setting.layout)]
+    random = chance.generator("faults")
+    chosen = [kind for kind in usable if random.random() < 0.5] or usable
+    faults: tuple[Fault, ...] = ()
+    for number in range(1, random.randint(1, MOST) + 1):
+        drawn = draw(random.choice(chosen), f"f{number}", setting, chance.generator(f"fault {number}"))
+        more = msgspec.structs.replace(scenario, faults=(*faults, drawn))
+        if not any(of_faults(more)):  # such as a region that would stop while it is down
+            faults = more.faults
+    return msgspec.structs.replace(scenario, faults=faults, seed=seed)
+
+
+def setting_of(scenario: Scenario) -> Setting:
+    """Where and when faults can be drawn for a scenario, so that there is time to converge after the last."""
+    end = float(scenario.duration)
+    calm = end - float(scenario.slo.convergence) - 1.0
+    calm = calm if calm > end / 4 else end * 0.7
+    return Setting(scenario.regions, scenario.layout, calm, max(LONGEST, calm / 5) if calm > 2 * LONGEST else calm / 3)
+
+
+def draw(kind: type[FaultBase], identity: str, setting: Setting, random: Random) -> Fault:
+    """A fault of that kind, of any severity, that is over by the time the setting says."""
+    duration = round(setting.longest * random.random() ** 2 + 0.3, 3)  # mostly short, sometimes long
+    start = round(random.uniform(0.2, setting.calm - duration), 3)
+    raw: dict[str, object] = {"kind": kind.__struct_config__.tag, "id": identity, "start": start, "duration": duration}
+    if issubclass(kind, RegionFault):
+        raw["region"] = random.choice(setting.regions)
+    if issubclass(kind, LinkFaultBase):
+        raw |= {"sides": _sides(random, setting), "direction": random.choice(_DIRECTIONS)}
+    raw |= DRAWERS[kind](Drawing(random, setting, duration))
+    return cast("Fault", document.convert(raw, kind, "a drawn fault"))
+
+
+def _has_place(kind: type[FaultBase], layout: Layout) -> bool:
+    """Whether a region has the part that a fault of the kind happens to."""
+    parts = {
+        ColdOutage: layout.tiers,
+        WorkerCrash: layout.audit,
+        DualWriteFailure: layout.migration,
+        MigratorCrash: layout.migration,
+    }
+    return parts.get(kind, layout) is not None
+
+
+def _share(random: Random) -> float:
+    """A share of something: often all of it."""
+    return 1.0 if random.random() < 0.2 else round(random.uniform(0.05, 1.0), 3)
+
+
+def _factor(random: Random, least: float, most: float) -> float:
+    """A number between two, each order of magnitude as likely as the next."""
+    return float(f"{least * (most / least) ** random.random():.3g}")
+
+
+def _sides(random: Random, setting: Setting) -> Sides:
+    """A region against everything, against the object store, or against another; or any split of all places."""
+    everywhere = list(places(setting.regions))
+    region = random.choice(setting.regions)
+    shape = random.randrange(4)
+    if shape == 0:
+        return (region,), tuple(place for place in everywhere if place != region)
+    if shape == 1:
+        return (region,), ("objects",)
+    random.shuffle(everywhere)
+    first = random.randint(1, len(everywhere) - 1)
+    last = len(everywhere) if shape == 2 else random.randint(first + 1, len(everywhere))
+    return tuple(everywhere[:first]), tuple(everywhere[first:last])
+
+
+def _nothing(drawing: Drawing) -> dict[str, object]:
+    """A fault that has a time and a place only."""
+    del drawing
+    return {}
+
+
+def _some_share(drawing: Drawing) -> dict[str, object]:
+    return {"share": _share(drawing.random)}
+
+
+def _times(least: float, most: float, field: str = "factor") -> Drawer:
+    """A factor or a rate."""
+    return lambda d: {field: _factor(d.random, least, most)}
+
+
+DRAWERS: dict[type[FaultBase], Drawer] = {
+    Partition: _nothing,
+    Latency: _times(0.05, 3.0, "extra"),
+    Loss: _some_share,
+    Duplication: _some_share,
+    Reorder: lambda d: {"share": _share(d.random), "by": _factor(d.random, 0.05, 3.0)},
+    Bandwidth: _times(2_000, 1_000_000, "rate"),
+    RegionCrash: lambda d: {"disk": d.random.choice(tuple(Disk))},
+    ProcessCrash: _nothing,
+    TornWrite: lambda d: {"share": round(d.random.random(), 3)},
+    DiskStall: _nothing,
+    SlowDisk: _times(2, 200),
+    FsyncFailure: _some_share,
+    BitRot: lambda d: {"flips": d.random.randint(1, 5)},
+    StoreOutage: _nothing,
+    SlowStore: _times(2, 200),
+    ShardCrash: lambda d: {
+        "shard": d.random.randrange(d.setting.layout.shards),
+        "all_replicas": d.random.random() < 0.5,
+    },
+    ColdOutage: _nothing,
+    DualWriteFailure: _some_share,
+    MigratorCrash: _nothing,
+    WorkerCrash: _some_share,
+    ObjectStoreOutage: _nothing,
+    ObjectStoreThrottle: _times(0.5, 20, "rate"),
+    ClockSkew: lambda d: {"offset": d.random.choice((-1, 1)) * _factor(d.random, 0.01, 100)},
+    ClockJump: lambda d: {"offset": d.random.choice((-1, 1)) * _factor(d.random, 0.01, d.duration)},
+    Burst: _times(2, 8),
+    RetryStorm: _some_share,
+    KeyRotation: _nothing,
+    Forgery: _some_share,
+    Equivocation: _some_share,
+    ReplayAttack: _times(0.5, 5, "rate"),
+}
+"""How each kind of fault is drawn: the fields that it has beside its time and its place."""

@@ -1,0 +1,122 @@
+"""Small worlds for hunting: a run of one takes some tens of milliseconds, and yet every program of the nodes runs in it.
+
+A world is drawn from a seed: how many regions, how far apart, how busy, how they are set up. No message is lost in it but by a
+fault, so that a correct node converges within the bound however unlucky it is.
+"""
+
+from random import Random
+
+import msgspec
+
+from flk.sim.duration import Seconds
+from flk.sim.layout import Audit, Layout, Migration, Tiers
+from flk.sim.policy import Objectives, Policy
+from flk.sim.scenario import Scenario
+from flk.sim.topology import Network, Path
+from flk.sim.workload import Workload
+from flk.spec.constants import CONSTANTS, Breaker, Failover, Outbox, Pressure
+
+RECORDS = 60
+"""Records that a world has at most."""
+ARRIVALS, CONVERGENCE, DURATION = 16.0, 25.0, 48.0
+"""Seconds: records come for so long, regions have so long to agree after the last fault, and the run lasts so long."""
+_REGIONS = ("eu", "us", "ap", "sa")
+
+
+def world(seed: int, random: Random) -> Scenario:
+    """A world without faults; `random` is its generator."""
+    regions = _REGIONS[: random.choices((1, 2, 3, 4), (1, 4, 4, 1))[0]]
+    return Scenario(
+        name="swarm",
+        description="A small world drawn from a seed.",
+        duration=Seconds(DURATION),
+        regions=regions,
+        workload=_workload(random, regions),
+        seed=seed,
+        network=Network(
+            default=Path(
+                delay=_log(random, 0.001, 0.15),
+                jitter=_log(random, 0.001, 0.1),
+                duplication=_sometimes(random, 0.3, 0.3),
+            )
+        ),
+        policy=_policy(random),
+        slo=Objectives(convergence=Seconds(CONVERGENCE)),
+        layout=_layout(random),
+    )
+
+
+def _workload(random: Random, regions: tuple[str, ...]) -> Workload:
+    agents = {region: random.randint(0, 2) for region in regions}
+    agents[random.choice(regions)] = 1  # somebody sends something
+    default = CONSTANTS.node.default_tenant
+    return Workload(
+        records=f"synthetic:{RECORDS}",
+        agents=agents,
+        rate=round(random.uniform(0.5, 2.0), 2),
+        until=Seconds(ARRIVALS),
+        duplicates=_sometimes(random, 0.7, 0.6),
+        duplicate_window=random.randint(1, 20),
+        skew=_sometimes(random, 0.5, 2.0),
+        tenants={default: 1.0, "other": 1.0} if random.random() < 0.2 else {default: 1.0},
+    )
+
+
+def _policy(random: Random) -> Policy:
+    return Policy(
+        ship_interval=Seconds(round(random.uniform(2, 5), 2)),
+        replay_interval=Seconds(round(random.uniform(2, 5), 2)),
+        divergence_interval=Seconds(round(random.uniform(8, 30), 2)),
+        segment_bytes=random.choice((1_000, 4_000, CONSTANTS.wal.max_segment_bytes)),
+        fsync=_log(random, 0.001, 0.05),
+        service=_log(random, 0.0005, 0.05),
+        merge=_log(random, 0.0001, 0.005),
+        object_service=_log(random, 0.005, 0.1),
+        timeout=Seconds(round(random.uniform(2, 4), 2)),
+        max_in_flight=random.choice((1, 4, CONSTANTS.node.max_in_flight)),
+        pressure=Pressure(random.randint(0, 8), 1.0, 0.5, 1, 1.0) if random.random() < 0.3 else None,
+        breaker=Breaker(random.randint(1, 4), round(random.uniform(0.5, 3), 2)) if random.random() < 0.3 else None,
+        retry=Outbox(
+            max_attempts=random.randint(2, 6),
+            base_delay_seconds=round(random.uniform(0.2, 1), 2),
+            max_delay_seconds=4.0,
+            timeout_seconds=round(random.uniform(1, 3), 2),
+        ),
+        failover=Failover(
+            probe_interval_seconds=round(random.uniform(2, 5), 2),
+            probe_timeout_seconds=1.0,
+            probe_failures=random.randint(1, 3),
+        ),
+    )
+
+
+def _layout(random: Random) -> Layout:
+    """Shards, tiers, a migration, an audit queue: each in some worlds."""
+    hot, warm = round(random.uniform(2, 10), 2), round(random.uniform(10, 20), 2)
+    tiers = Tiers(hot_term=Seconds(hot), warm_term=Seconds(warm), move_interval=Seconds(3))
+    migration = Migration(
+        start=Seconds(round(random.uniform(3, 12), 2)),
+        rate=_log(random, 2, 50),
+        settle=Seconds(round(random.uniform(0.5, 3), 2)),
+        roll_back=random.random() < 0.3,
+    )
+    audit = Audit(workers=random.randint(1, 3), work=_log(random, 0.05, 0.5), lease=Seconds(3), attempts=3)
+    plain = Layout(
+        shards=random.choice((1, 1, 2, 3)), replicas=random.choice((1, 1, 2)), takeover=_log(random, 0.1, 2.0)
+    )
+    return msgspec.structs.replace(
+        plain,
+        tiers=tiers if random.random() < 0.25 else None,
+        migration=migration if random.random() < 0.25 else None,
+        audit=audit if random.random() < 0.25 else None,
+    )
+
+
+def _log(random: Random, least: float, most: float) -> Seconds:
+    """A number between two, each order of magnitude as likely as the next."""
+    return Seconds(f"{least * (most / least) ** random.random():.3g}")
+
+
+def _sometimes(random: Random, probability: float, most: float) -> float:
+    """Nothing, or with some probability a number up to `most`."""
+    return round(most * random.random(), 3) if random.random() < probability else 0.0
