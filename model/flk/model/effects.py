@@ -252,8 +252,10 @@ class Join(Effect[int], frozen=True):
     known: tuple[Entry | None, ...]
 
 
-class Copy(Effect[None], frozen=True):
-    """Write to a tier, durably, what `source` still holds as told; one tier up only what is within the dedup window (TIR-2)."""
+class Copy(Effect[tuple[Key, ...]], frozen=True):
+    """Write to a tier, durably, what `source` still holds as told; one tier up only what is within the dedup window (TIR-2). Which
+    keys it has by then.
+    """
 
     source: Tier
     to: Tier

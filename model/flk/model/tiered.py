@@ -62,9 +62,9 @@ class TieredStore:
             stored[claim.key] = entries.entries[claim.key]
         return gave_way
 
-    def _copy(self, effect: Copy) -> None:
+    def _copy(self, effect: Copy) -> tuple[Key, ...]:
         self._reached(effect.source, effect.to)
-        self._tiers.copy(effect.source, effect.to, effect.claims, self._now())
+        return self._tiers.copy(effect.source, effect.to, effect.claims, self._now())
 
     def _delete(self, effect: Delete) -> tuple[Key, ...]:
         self._reached(effect.tier)

@@ -67,8 +67,9 @@ class Tiers:
         """Put an entry where the key is, or into the hot tier if it is in none (TIR-4)."""
         self.put(next((tier for tier in Tier if key in self.held[tier]), Tier.HOT), key, entry)
 
-    def copy(self, source: Tier, to: Tier, claims: Iterable[Claim], now: float) -> None:
-        """Join into a tier what `source` still holds as told; up, only what is within the window at wall time `now`."""
+    def copy(self, source: Tier, to: Tier, claims: Iterable[Claim], now: float) -> tuple[Key, ...]:
+        """Join into a tier what `source` still holds as told; up, only what is within the window at wall time `now`. Which keys."""
+        copied = []
         for key, entry in claims:
             if self.held[source].get(key) != entry or (
                 to is FASTER.get(source) and self._is_past(entry, Term.WINDOW, now)
@@ -76,6 +77,8 @@ class Tiers:
                 continue
             there = self.held[to].get(key)
             self.put(to, key, entry if there is None else join(there, entry))
+            copied.append(key)
+        return tuple(copied)
 
     def delete(self, tier: Tier, claims: Iterable[Claim]) -> tuple[Key, ...]:
         """Drop from a tier what it still holds as told; which keys."""

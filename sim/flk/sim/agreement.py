@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from flk.model.entry import Claim, Entry, Key, precedence
+from flk.model.frames import Frame, Scan
 from flk.sim.engine import Clockwork
-from flk.sim.faults import Disk, Fault, RegionCrash
+from flk.sim.faults import Disk, Fault, Stop
 from flk.sim.invariants import Checks, Invariant
-from flk.sim.watch import Watcher
+from flk.sim.watch import Rotten, Watcher
 
 
 class Change(NamedTuple):
@@ -18,7 +19,11 @@ class Change(NamedTuple):
 
 
 class Agreement(Watcher):
-    """Follows every key through every region, one step for each change of a store."""
+    """Follows every key through every region, one step for each change of a store.
+
+    `rotten` are the claims whose frames rotted before they were shipped. They cannot reach another region (WAL-4 saves what can
+    still be read), so a region that stores one is not asked to agree with the others on it.
+    """
 
     def __init__(
         self, regions: Sequence[str], faults: Sequence[Fault], bound: float, clockwork: Clockwork, checks: Checks
@@ -26,6 +31,7 @@ class Agreement(Watcher):
         self.changes: list[Change] = [Change(0.0, 0)]
         self.caught_up: list[tuple[float, str]] = []
         self.rows: dict[Key, list[Entry | None]] = {}
+        self.rotten: dict[Claim, Frame] = {}
         self._index = {region: place for place, region in enumerate(regions)}
         self._differing: dict[Key, float] = {}
         self._missing: dict[str, set[Key]] = {}
@@ -53,7 +59,32 @@ class Agreement(Watcher):
         if after is not before:
             self._set(region, claim.key, after)
 
-    def crashed(self, fault: RegionCrash) -> None:
+    def rotted(self, region: str, lost: Sequence[Rotten]) -> None:
+        """Of these claims only the region itself can know."""
+        del region
+        self.rotten |= lost
+        keys = {claim.key for claim, _ in lost} & self.rows.keys()
+        for key in sorted(keys):
+            self._compare(key)
+        for name, missing in list(self._missing.items()):
+            missing -= {key for key in keys if self.rows[key][self._index[name]] == self._best(key)}
+            self._note_caught_up(name)
+
+    def uploaded(self, name: str, found: Scan) -> None:
+        """What was on its way to the object store when it rotted is saved."""
+        del name
+        if self.rotten:
+            saved = {claim.key for claim, frame in self.rotten.items() if frame in found.frames}
+            self.rotten = {claim: frame for claim, frame in self.rotten.items() if frame not in found.frames}
+            for key in sorted(saved):
+                self._compare(key)
+
+    def forgot(self, region: str, key: Key, entry: Entry) -> None:
+        """A region has nothing under a key any more."""
+        del entry
+        self._set(region, key, None)
+
+    def crashed(self, fault: Stop) -> None:
         """A region that lost its store differs in every key that others have."""
         if fault.disk is Disk.LOST:
             for key in list(self.rows):
@@ -62,7 +93,7 @@ class Agreement(Watcher):
     def restarted(self, region: str) -> None:
         """From now on the region catches up with whatever another region stores that it does not."""
         place = self._index[region]
-        self._missing[region] = {key for key in self._differing if self.rows[key][place] != _best(self.rows[key])}
+        self._missing[region] = {key for key in self._differing if self.rows[key][place] != self._best(key)}
         self._note_caught_up(region)
 
     def finish(self) -> None:
@@ -77,15 +108,30 @@ class Agreement(Watcher):
     def _set(self, region: str, key: Key, entry: Entry | None) -> None:
         row = self.rows.setdefault(key, [None] * len(self._index))
         row[self._index[region]] = entry
-        if all(other is entry or other == entry for other in row):
+        self._compare(key)
+        missing = self._missing.get(region)
+        if missing and entry is not None and entry == self._best(key):
+            missing.discard(key)
+            self._note_caught_up(region)
+
+    def _compare(self, key: Key) -> None:
+        """Whether the regions agree on a key now, so far as they can know of it."""
+        row = self._readable(key)
+        if all(entry is row[0] or entry == row[0] for entry in row):
             self._agreed(key)
         elif key not in self._differing:
             self._differing[key] = self._clockwork.now
             self.changes.append(Change(self._clockwork.now, len(self._differing)))
-        missing = self._missing.get(region)
-        if missing and entry is not None and entry == _best(row):
-            missing.discard(key)
-            self._note_caught_up(region)
+
+    def _readable(self, key: Key) -> list[Entry | None]:
+        """What the regions store under a key, without those that store a rotten claim."""
+        row = self.rows.get(key, [])
+        if not self.rotten:
+            return row
+        return [entry for entry in row if entry is None or Claim(key, entry) not in self.rotten]
+
+    def _best(self, key: Key) -> Entry | None:
+        return min((entry for entry in self._readable(key) if entry is not None), key=precedence, default=None)
 
     def _agreed(self, key: Key) -> None:
         since = self._differing.pop(key, None)
@@ -110,7 +156,3 @@ class Agreement(Watcher):
         if not self._missing[region]:
             del self._missing[region]
             self.caught_up.append((self._clockwork.now, region))
-
-
-def _best(row: Sequence[Entry | None]) -> Entry | None:
-    return min((entry for entry in row if entry is not None), key=precedence, default=None)

@@ -77,7 +77,7 @@ class AnswerRules(Watcher):
             self._checks.violated(Invariant.FORGERY, region, event, sentence)
 
     def _check_digest(self, region: str, claim: Claim, response: Response) -> None:
-        stored = self._regions[region].entries.entries.get(claim.key)
+        stored = self._regions[region].told(claim.key)
         named = msgspec.json.decode(response.body, type=Named).digest
         true = stored is not None and named == stored.digest
         agrees = named == claim.entry.digest

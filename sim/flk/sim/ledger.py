@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from flk.model.entry import Claim, Entry
+from flk.model.entry import Claim, Entry, Key
 from flk.model.frames import Frame, Scan, region_of
 from flk.model.hlc import Timestamp
 from flk.model.programs.divergence import Divergence
@@ -14,10 +14,10 @@ from flk.model.programs.recover import Recovery
 from flk.model.programs.ship import PREFIX
 from flk.model.submission import Response, Submission
 from flk.sim.engine import Clockwork
-from flk.sim.faults import Disk, RegionCrash
+from flk.sim.faults import Disk, ProcessCrash, RegionCrash, Stop, TornWrite
 from flk.sim.rules import ACKNOWLEDGED
 from flk.sim.timeline import Moment, Move
-from flk.sim.watch import Attempt, Watcher
+from flk.sim.watch import Attempt, Rotten, Watcher
 
 
 class RegionLoss(NamedTuple):
@@ -25,7 +25,7 @@ class RegionLoss(NamedTuple):
     the oldest such acknowledgement, and the bytes of all.
     """
 
-    fault: RegionCrash
+    fault: RegionCrash | TornWrite
     seconds: float
     records: int
     size: int
@@ -57,6 +57,7 @@ class Ledger(Watcher):
         self.comparisons: list[Comparison] = []
         self.repeats = 0
         self.withheld = 0
+        self.stops: list[tuple[float, Stop]] = []
         self.losses: list[RegionLoss] = []
         self.gone: set[tuple[Timestamp, str]] = set()
         self.logged_at: dict[str, list[float]] = {region: [] for region in regions}
@@ -97,6 +98,11 @@ class Ledger(Watcher):
         self.superseded += [(self._clockwork.now, region) for _ in records]
         self._count(region, before)
 
+    def forgot(self, region: str, key: Key, entry: Entry) -> None:
+        """A store has an entry less."""
+        del key, entry
+        self.entries[region].append((self._clockwork.now, self.entries[region][-1][1] - 1))
+
     def replied(self, region: str, request: Submission, logged: Timestamp | None, response: Response) -> None:
         """What is acknowledged and not in the object store can still be lost, with the region that logged it."""
         if response.status in ACKNOWLEDGED and logged is not None:
@@ -113,9 +119,13 @@ class Ledger(Watcher):
             self._safe.add((region, frame.timestamp))
             self._exposed[region].pop(frame.timestamp, None)
 
-    def crashed(self, fault: RegionCrash) -> None:
-        """A region is lost, with what only it had."""
+    def crashed(self, fault: Stop) -> None:
+        """A region is lost, with what only it had; if only its process died, its disk is at hand and nothing is at risk."""
         now = self._clockwork.now
+        self.stops.append((now, fault))
+        if isinstance(fault, ProcessCrash):
+            self.note(fault.region, "its process is dead")
+            return
         exposed = self._exposed[fault.region]
         oldest = min((at for at, _ in exposed.values()), default=now)
         self.losses.append(RegionLoss(fault, now - oldest, len(exposed), sum(size for _, size in exposed.values())))
@@ -127,6 +137,19 @@ class Ledger(Watcher):
     def restarted(self, region: str) -> None:
         """A region starts again."""
         self.note(region, "starts again and recovers")
+
+    def log_failed(self, region: str) -> None:
+        """A node refuses what waits for its log, and its process ends."""
+        self.note(region, "log cannot be written; the process ends and starts anew")
+
+    def rotted(self, region: str, lost: Sequence[Rotten]) -> None:
+        """Nobody lags behind what is gone."""
+        self.note(region, f"rot: records of its log that cannot be read any more, and were not shipped: {len(lost)}")
+        for rotten in lost:
+            place = self._places.get((region, rotten.frame.timestamp))
+            for (origin, _), times in self.applied_at.items():
+                if origin == region and place is not None:
+                    times[place] = min(times[place], self._clockwork.now)
 
     def fell_behind(self, region: str) -> None:
         """A node answers 503 until its store is level with its log."""

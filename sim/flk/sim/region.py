@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
-from flk.model.entry import Entry
+from flk.model.entry import Entry, Key
 from flk.model.hlc import wall_seconds
 from flk.model.signing import Keyring
 from flk.model.tiers import Terms
@@ -120,7 +120,12 @@ class Region:
         tiers = self.world.layout.tiers
         return tiers is not None and self.wall() - wall_seconds(entry.timestamp) >= tiers.window
 
+    def told(self, key: Key) -> Entry | None:
+        """What the store may have answered just now: what it holds under a key, or held until the end of its window."""
+        tiers = self.entries.tiers
+        return self.entries.entries.get(key) or (tiers.forgotten.get(key) if isinstance(tiers, WatchedTiers) else None)
+
     def wall(self) -> float:
         """What this region takes for the time."""
-        now = self.world.clockwork.now
+        now: float = self.world.clockwork.now
         return ORIGIN + now + sum(offset(fault, now) for fault in self.clock_faults)

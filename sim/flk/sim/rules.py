@@ -4,18 +4,18 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from flk.model.effects import INBOX
 from flk.model.entry import Claim, Entry, Key
-from flk.model.frames import Frame
+from flk.model.frames import Frame, scan
 from flk.model.hlc import Timestamp, text
 from flk.model.programs.ingest import examine
 from flk.model.refusal import Refused
 from flk.model.signing import Keyring
 from flk.model.submission import Problem, Response, Submission, answer, from_payload
-from flk.model.tiers import Tier
 from flk.sim.faults import Disk, Stop
 from flk.sim.invariants import Checks, Invariant
 from flk.sim.region import Region
-from flk.sim.watch import Watcher
+from flk.sim.watch import Rotten, Watcher
 
 ANSWERED = frozenset({200, 202, 409})
 ACKNOWLEDGED = frozenset({200, 202})
@@ -67,13 +67,19 @@ class NodeRules(Watcher):
         self._last_claimed: dict[tuple[str, Key | None], Timestamp] = {}
         self._stored: set[tuple[str, Timestamp]] = set()
         self._refused: set[tuple[str, Timestamp]] = set()
+        self._rotten: set[str] = set()
 
     def logged(self, region: str, frame: Frame) -> None:
         """Timestamps rise; a salvaged frame keeps the one it has."""
-        if self._reference.payload(region, frame.timestamp) == frame.payload:
+        known = self._reference.payload(region, frame.timestamp)
+        if known == frame.payload:
             return
         self._reference.log(region, frame)
         last = self._last_logged.get(region, 0)
+        if region in self._rotten and frame.timestamp <= last:  # the clock goes on after what the log says (HLC-4)
+            last = max(self._readable(region) - {frame.timestamp}, default=0)
+            self._stored.discard((region, frame.timestamp))
+            self._refused.discard((region, frame.timestamp))
         if not self._checks.holds(Invariant.CLOCKS, frame.timestamp > last):
             sentence = f"a frame got timestamp {text(frame.timestamp)} after one with {last:016x}"
             self._checks.violated(Invariant.CLOCKS, region, "Append", sentence)
@@ -87,6 +93,8 @@ class NodeRules(Watcher):
         timestamp = claim.entry.timestamp
         line = region, self._regions[region].shards.order(claim.key)
         last = self._last_claimed.get(line, 0)
+        if region in self._rotten and timestamp <= last and last not in self._readable(region):
+            last = 0
         if not self._checks.holds(Invariant.LOG_ORDER, timestamp > last):
             sentence = f"the claim of frame {text(timestamp)} came after that of frame {last:016x}"
             self._checks.violated(Invariant.LOG_ORDER, region, "Store", sentence)
@@ -121,17 +129,27 @@ class NodeRules(Watcher):
         else:
             self._check_refused(region, logged, status)
 
-    def dropped(self, region: str, tier: Tier, key: Key, entry: Entry) -> None:
+    def forgot(self, region: str, key: Key, entry: Entry) -> None:
         """An acknowledgement is good for the dedup window."""
-        del tier
         if self._regions[region].has_outlived(entry):
             self.acknowledged.pop(key, None)
+
+    def rotted(self, region: str, lost: Sequence[Rotten]) -> None:
+        """A restart will not know of the timestamps that cannot be read any more."""
+        del lost
+        self._rotten.add(region)
 
     def crashed(self, fault: Stop) -> None:
         """A new disk begins a new log."""
         if fault.disk is Disk.LOST:
             self._last_logged.pop(fault.region, None)
             self._last_claimed = {line: last for line, last in self._last_claimed.items() if line[0] != fault.region}
+
+    def _readable(self, region: str) -> set[Timestamp]:
+        """The timestamps of all frames on a region's disk."""
+        disk = self._regions[region].disk
+        segments = (scan(bytes(disk.segments[name])) for name in disk.names(INBOX))
+        return {frame.timestamp for segment in segments for frame in segment.frames}
 
     def _verify(self, region: str, event: str, claim: Claim) -> None:
         origin = claim.entry.region, claim.entry.timestamp
@@ -169,13 +187,15 @@ class NodeRules(Watcher):
 
     def _check_stored(self, region: str, logged: Timestamp, response: Response) -> None:
         claim = self._reference.claim(region, logged)
-        stored = None if claim is None else self._regions[region].entries.entries.get(claim.key)
+        stored = None if claim is None else self._regions[region].told(claim.key)
         expected = None if claim is None or stored is None else answer(claim, stored)
         if not self._checks.holds(Invariant.STORED_REPLY, response == expected):
             what = "nothing" if stored is None else _entry(stored)
             sentence = f"{response.status} was answered, where {what} is stored"
             self._checks.violated(Invariant.STORED_REPLY, region, "reply", sentence)
-        elif claim is not None and stored is not None and response.status in ACKNOWLEDGED:
+        elif claim is None or stored is None or self._regions[region].has_outlived(stored):
+            return
+        elif response.status in ACKNOWLEDGED:
             promise = stored.timestamp, stored.region
             self.acknowledged[claim.key] = min(promise, self.acknowledged.get(claim.key, promise))
 

@@ -35,7 +35,7 @@ class StoreMeasures(NamedTuple):
     `searches` are the seconds that claims took in the store, by where their entry was: `hot`, `warm`, `cold`, or in no tier, `new`;
     those that were refused because a tier was `away`, or `failed` for another reason. `refused_near` counts the claims of keys in
     the hot or warm tier among those refused for a tier that is away: none, if the outage of the cold tier concerns cold keys only.
-    `owed` is how many claims waited for a tier over time. `demoted`, `promoted` and `expired` count entries.
+    `owed` is how many claims waited for a tier over time. `demoted`, `promoted` and `expired` count copies.
     """
 
     shards: Mapping[str, ShardAnswers]
@@ -124,9 +124,9 @@ class StoreLedger(Watcher):
             self._promoted[region] += 1
 
     def dropped(self, region: str, tier: Tier, key: Key, entry: Entry) -> None:
-        """What leaves a tier moved down, or expired if it leaves the last one."""
-        del tier, entry
-        counter = self._demoted if key in self._regions[region].entries.entries else self._expired
+        """What leaves a tier moved down, or expired if its window is over."""
+        del tier, key
+        counter = self._expired if self._regions[region].has_outlived(entry) else self._demoted
         counter[region] += 1
 
     def _note_owed(self, region: str) -> None:

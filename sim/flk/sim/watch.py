@@ -59,6 +59,13 @@ class TaskChange(StrEnum):
     ACKNOWLEDGED = "acknowledged"
 
 
+class Rotten(NamedTuple):
+    """A frame that rotted, and what it claimed."""
+
+    claim: Claim
+    frame: Frame
+
+
 class Watcher:
     """Is told what happens, at the simulated moment when it happens. This one lets everything pass."""
 
@@ -91,8 +98,8 @@ class Watcher:
     def log_failed(self, region: str) -> None:
         """A synchronisation of a region's log failed; its node ends and starts anew."""
 
-    def rotted(self, region: str, claims: Sequence[Claim]) -> None:
-        """Frames of a region's log cannot be read any more, and are not in the object store either: what they claimed."""
+    def rotted(self, region: str, lost: Sequence[Rotten]) -> None:
+        """Frames of a region's log cannot be read any more, and are not in the object store either."""
 
     def fell_behind(self, region: str) -> None:
         """The store of a region did not answer; its node is behind the log."""
@@ -132,6 +139,9 @@ class Watcher:
 
     def dropped(self, region: str, tier: Tier, key: Key, entry: Entry) -> None:
         """A tier held an entry until now."""
+
+    def forgot(self, region: str, key: Key, entry: Entry) -> None:
+        """The last tier that held an entry holds it no more."""
 
 
 class WatchedDisk(Disk):
@@ -195,10 +205,11 @@ class WatchedEntries(Entries):
 
 
 class WatchedTiers(Tiers):
-    """Tiers that tell of every change."""
+    """Tiers that tell of every change. `forgotten` is what they held last under the keys that are in no tier."""
 
     def __init__(self, region: str, watchers: Iterable[Watcher], terms: Terms) -> None:
         super().__init__(terms)
+        self.forgotten: dict[Key, Entry] = {}
         self._region = region
         self._watchers = tuple(watchers)
 
@@ -212,6 +223,10 @@ class WatchedTiers(Tiers):
         """Let a tier hold a key no more, and tell."""
         entry = self.held[tier][key]
         super().drop(tier, key)
+        if key not in self.first:
+            self.forgotten[key] = entry
+            for watcher in self._watchers:
+                watcher.forgot(self._region, key, entry)
         for watcher in self._watchers:
             watcher.dropped(self._region, tier, key, entry)
 
