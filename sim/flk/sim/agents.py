@@ -25,7 +25,9 @@ from flk.sim.runtime import Activity, Host
 from flk.sim.topology import clients_of
 from flk.sim.watch import NO_ANSWER, Attempt, Intent
 
-Reply: TypeAlias = Callable[[Response], None]  # named once: an inner function's annotations are evaluated at every call
+# Named once: an inner function's annotations are evaluated at every call.
+Reply: TypeAlias = Callable[[Response], None]
+Answer: TypeAlias = Response | None
 
 
 _FAILURE = 500  # from this status on an answer is none that was asked for
@@ -146,7 +148,7 @@ class Agent(Host):
         request = f"{self.name}-{item.arrival.name}.{item.attempts}"
         lot = self._world.luck.lot(item.arrival.name) if item.attempts == 1 else None
 
-        def answered(response: Response | None) -> None:
+        def answered(response: Answer) -> None:
             item.response, item.region = response, region
             status = response.status if response else NO_ANSWER
             if turn is not None:

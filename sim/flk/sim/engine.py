@@ -5,12 +5,16 @@ makes. Here a queue is a deque with one server, however many wait; and instead o
 callback at the moment when something is due.
 """
 
+import gc
 from collections import deque
-from collections.abc import Callable
-from heapq import heappop
-from typing import Generic, TypeVar
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from heapq import heappop, heappush
+from operator import attrgetter
+from typing import Any, Generic, TypeVar
 
-from simpy import Environment
+from simpy import Environment, Event
+from simpy.events import NORMAL
 
 T = TypeVar("T")
 Call = Callable[[], None]
@@ -18,29 +22,59 @@ After = Callable[[float, Call], None]
 
 
 class Clockwork(Environment):
-    """A SimPy environment with its own loop. `events` counts what has happened."""
+    """A SimPy environment with its own loop. `events` counts what has happened.
+
+    A call that is due stands in SimPy's queue as it is, without an event around it; SimPy's events, and so its processes, may
+    stand there, too.
+    """
+
+    now = property(attrgetter("_now"))  # read at every event: a call of C instead of one of Python
 
     def __init__(self) -> None:
         super().__init__()
         self.events = 0
+        self._calls: list[Any] = self._queue
 
     def after(self, delay: float, call: Call) -> None:
-        """Call `call` in `delay` seconds."""
-        callbacks = self.timeout(delay).callbacks
-        callbacks.append(lambda _: call())
+        """Call `call` in `delay` seconds. Raises ValueError for a moment that is past."""
+        if delay < 0:
+            raise ValueError(f"nothing can happen {-delay} s ago")
+        heappush(self._calls, (self._now + delay, NORMAL, next(self._eid), call))
+
+    def step(self) -> None:
+        """Let happen what is due next."""
+        if self._calls and not isinstance(self._calls[0][3], Event):
+            self._now, _, _, call = heappop(self._calls)
+            call()
+        else:
+            super().step()
 
     def run_until(self, end: float, pulse: int, on_pulse: Call) -> None:
         """Let happen all that is due by `end`; call `on_pulse` after every `pulse` events."""
-        queue = self._queue
+        queue = self._calls
         while queue and queue[0][0] <= end:
-            self._now, _, _, event = heappop(queue)
-            callbacks, event.callbacks = event.callbacks, None  # type: ignore[assignment]  # SimPy's mark of a past event
-            for callback in callbacks:
-                callback(event)
+            if isinstance(queue[0][3], Event):
+                self.step()
+            else:
+                self._now, _, _, call = heappop(queue)
+                call()
             self.events += 1
             if not self.events % pulse:
                 on_pulse()
         self._now = end
+
+
+@contextmanager
+def seldom_collected() -> Iterator[None]:
+    """Let Python look for cyclic garbage seldom: a run leaves little of it, and much that lives to the end, which is looked through
+    in vain each time.
+    """
+    before = gc.get_threshold()
+    gc.set_threshold(1_000_000, 20, 100)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
 
 
 class Station:
@@ -71,15 +105,23 @@ class Station:
 class GroupCommit(Generic[T]):
     """A disk that synchronises one batch at a time: what is written during one synchronisation shares the next (WAL-7).
 
-    `batch` is what is being synchronised. While the disk is held nothing further is written.
+    `batch` is what is being synchronised. While the disk is held nothing further is written. Unless a batch `survives` its
+    synchronisation, nothing of it is committed.
     """
 
-    def __init__(self, after: After, seconds: Callable[[], float], commit: Callable[[T], None]) -> None:
+    def __init__(
+        self,
+        after: After,
+        seconds: Callable[[], float],
+        commit: Callable[[T], None],
+        survives: Callable[[], bool] = lambda: True,
+    ) -> None:
         self.waiting: deque[T] = deque()
         self.batch: deque[T] = deque()
         self._after = after
         self._seconds = seconds
         self._commit = commit
+        self._survives = survives
         self._held = False
 
     def write(self, item: T) -> None:
@@ -102,8 +144,9 @@ class GroupCommit(Generic[T]):
             self._after(self._seconds(), self._finish)
 
     def _finish(self) -> None:
-        for item in self.batch:
-            self._commit(item)
+        if self._survives():
+            for item in self.batch:
+                self._commit(item)
         self.batch = deque()
         self._begin()
 
@@ -121,7 +164,13 @@ class Wait(Generic[T]):
         """Give the answer, unless there has been one."""
         if not self.over:
             self.over = True
-            self._then(answer)
+            then, self._then = self._then, _past
+            then(answer)
+
+
+def _past(answer: object) -> None:
+    """What a wait that is over leads to; what it did lead to need not live until the deadline."""
+    del answer
 
 
 class Deadlines(Generic[T]):

@@ -30,6 +30,16 @@ class Activity:
         self.step = 0
         self.number = 0
 
+    def end(self, result: object) -> None:
+        """Hand over the result, and let go of who waited for it: whoever did may well hold the activity in turn."""
+        ended, self.ended = self.ended, _nobody
+        ended(result)
+
+
+def _nobody(result: object) -> None:
+    """Waits for the result of an activity that is over."""
+    del result
+
 
 Course: TypeAlias = Callable[[Any, Any], None]
 Outcome: TypeAlias = Callable[[Any, Any], object]
@@ -71,11 +81,11 @@ class Host:
                 effect = program.throw(result) if isinstance(result, Refused) else program.send(result)
             except StopIteration as stop:
                 self.trace.ended(self.name, activity.name, activity.number, stop.value)
-                activity.ended(stop.value)
+                activity.end(stop.value)
                 return
             except (Refused, CorruptSegment) as failure:
                 self.trace.ended(self.name, activity.name, activity.number, failure)
-                activity.ended(failure)
+                activity.end(failure)
                 return
             activity.step += 1
             course = self.courses.get(type(effect))

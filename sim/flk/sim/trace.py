@@ -4,6 +4,8 @@ from collections.abc import Callable
 from hashlib import blake2b
 from typing import Any, BinaryIO, TypeAlias
 
+import msgspec
+
 from flk.model.effects import (
     Acknowledge,
     Attempt,
@@ -33,6 +35,17 @@ Observer: TypeAlias = Callable[[Observed], None]
 
 DIGEST_BYTES = 16
 _BATCH = 1024
+_encode = msgspec.json.Encoder().encode_lines
+
+
+class Line(msgspec.Struct, gc=False):
+    """Something that happened: when in seconds, where, in which program, what, and what came of it."""
+
+    t: float
+    node: str
+    program: str
+    effect: str
+    result: str
 
 
 class Trace:
@@ -45,7 +58,7 @@ class Trace:
     def __init__(self, file: BinaryIO | None = None, observer: Observer | None = None) -> None:
         self._hash = blake2b(digest_size=DIGEST_BYTES)
         self._file = file
-        self._lines: list[str] = []
+        self._lines: list[Line] = []
         self._observer = observer
         self._disks: dict[str, str] = {}
 
@@ -62,18 +75,17 @@ class Trace:
 
     def effect(self, now: float, node: str, program: str, effect: Effect[Any], result: object, number: int = 0) -> None:
         """An effect of a program, of that number on the node, was performed."""
-        name = type(effect).__name__
-        about = _ABOUT.get(type(effect))
-        what = f"{name} {about(effect)}" if about else name
-        self.event(now, node, program, what, _summary(result))
+        kind = type(effect)
+        about = _ABOUT.get(kind)
+        what = f"{kind.__name__} {about(effect)}" if about else kind.__name__
+        summary = _SUMMARIES.get(type(result), _summary)
+        self.event(now, node, program, what, summary(result))
         if self._observer is not None and node in self._disks:
             self._observer(observed(self._disks[node], program, number, effect, result))
 
     def event(self, now: float, node: str, program: str, what: str, result: str = "") -> None:
-        """Anything else that happened. The texts hold neither quotes nor backslashes."""
-        self._lines.append(
-            f'{{"t":{now!r},"node":"{node}","program":"{program}","effect":"{what}","result":"{result}"}}\n'
-        )
+        """Anything else that happened."""
+        self._lines.append(Line(now, node, program, what, result))
         if len(self._lines) >= _BATCH:
             self._flush()
 
@@ -83,7 +95,7 @@ class Trace:
         return self._hash.hexdigest()
 
     def _flush(self) -> None:
-        block = "".join(self._lines).encode()
+        block = _encode(self._lines)
         self._lines.clear()
         self._hash.update(block)
         if self._file is not None:
@@ -91,9 +103,7 @@ class Trace:
 
 
 def _summary(result: object) -> str:
-    summary = _SUMMARIES.get(type(result))
-    if summary is not None:
-        return summary(result)
+    """Of a kind of result that is not in the table."""
     return f"{int(result.status)} {result.requirement}" if isinstance(result, Refused) else str(result)
 
 
@@ -126,6 +136,7 @@ _ABOUT: dict[type[Effect[Any]], Callable[[Any], str]] = {
 }
 _SUMMARIES: dict[type, Callable[[Any], str]] = {
     type(None): lambda _: "",
+    int: str,
     Entry: lambda entry: f"{text(entry.timestamp)} {entry.region}",
     Response: lambda response: str(response.status),
     bytes: lambda content: f"{len(content)} bytes",

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from flk.model.effects import INBOX, Admit, Append, Program, Store
-from flk.model.entry import Claim, Entry, Key, content_digest
+from flk.model.entry import Claim, Entry, Key, Outcome, content_digest
 from flk.model.frames import Frame
 from flk.model.hlc import Timestamp, wall_seconds
 from flk.model.judgement import judge
@@ -31,10 +31,15 @@ def examine(submission: Submission, timestamp: Timestamp, region: str, keyring: 
 
     Raises Malformed (ORD-2), then Unauthenticated (ORD-3): no lookup has happened by then.
     """
-    record = decode(submission.body)
-    canonical = keyring.authenticate(submission.tenant, record, record.sig, wall_seconds(timestamp))
-    entry = Entry(timestamp, region, content_digest(record, canonical), judge(record))
-    return Claim(Key(submission.tenant, record.pcs_id), entry)
+    key, digest, outcome = keyring.read(submission.tenant, submission.body, wall_seconds(timestamp), _read)
+    return Claim(key, Entry(timestamp, region, digest, outcome))
+
+
+def _read(tenant: str, body: bytes, at: float, keyring: Keyring) -> tuple[Key, str, Outcome]:
+    """What does not depend on where a submission was logged, nor on when but for the keys that are live `at` that wall time."""
+    record = decode(body)
+    canonical = keyring.authenticate(tenant, record, record.sig, at)
+    return Key(tenant, record.pcs_id), content_digest(record, canonical), judge(record)
 
 
 def claims_of(frames: Iterable[Frame], region: str, keyring: Keyring) -> tuple[Claim, ...]:

@@ -1,0 +1,1 @@
+"""What `flk bench sim` measures: the simulator beside plain SimPy programs that do the same."""

@@ -1,0 +1,132 @@
+"""What the baseline does with records: as little as there is to do, or what the model's functions make of them."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Generic, TypeVar
+
+from flk.model.entry import Claim, Entry, Key, join
+from flk.model.frames import Frame, Head, data, opening, seal, sealed_frames, segment_name
+from flk.model.hlc import ZERO, Timestamp, tick
+from flk.model.programs.ingest import claims_of, examine
+from flk.model.signing import Keyring
+from flk.model.submission import Submission, answer
+from flk.sim.region import ORIGIN
+
+C = TypeVar("C")
+
+
+class Books(Generic[C]):
+    """The log and the store of a region, for claims of type C."""
+
+    def __init__(self, region: str) -> None:
+        self.region = region
+        self.entries: dict[Any, Any] = {}
+        self.seen: dict[str, int] = {}
+
+    def log(self, submission: Any, now: float) -> C:
+        """A submission is durable from now on; what it claims."""
+        raise NotImplementedError
+
+    def claim(self, claim: C) -> None:
+        """Insert or get, and answer."""
+        raise NotImplementedError
+
+    def sealed(self) -> Iterator[tuple[str, bytes]]:
+        """What has been claimed since the last time, as an object, if anything has."""
+        raise NotImplementedError
+
+    def read(self, origin: str, name: str, content: Any) -> list[C]:
+        """The claims in an object."""
+        raise NotImplementedError
+
+    def merge(self, claims: list[C]) -> None:
+        """The earliest entry for a key wins."""
+        raise NotImplementedError
+
+    def unseen(self, origin: str, objects: Mapping[str, object]) -> Iterator[str]:
+        """The objects of a region that have not been replayed, in order."""
+        while (name := f"{origin}/{self.seen.get(origin, 0)}") in objects:
+            self.seen[origin] = self.seen.get(origin, 0) + 1
+            yield name
+
+
+class Numbers(Books[tuple[Any, tuple[float, str]]]):
+    """A record is a number, an entry the moment and the region: there is no work in them."""
+
+    def __init__(self, region: str) -> None:
+        super().__init__(region)
+        self.open: list[tuple[Any, tuple[float, str]]] = []
+        self.shipped = 0
+
+    def log(self, submission: Any, now: float) -> tuple[Any, tuple[float, str]]:
+        """Note the moment."""
+        return submission, (now, self.region)
+
+    def claim(self, claim: tuple[Any, tuple[float, str]]) -> None:
+        """Insert or get."""
+        self.entries.setdefault(*claim)
+        self.open.append(claim)
+
+    def sealed(self) -> Iterator[tuple[str, Any]]:
+        """The list itself is the object."""
+        if self.open:
+            name, content, self.open = f"{self.region}/{self.shipped}", self.open, []
+            self.shipped += 1
+            yield name, content
+
+    def read(self, origin: str, name: str, content: Any) -> list[tuple[Any, tuple[float, str]]]:
+        """The list."""
+        del origin, name
+        return list(content)
+
+    def merge(self, claims: list[tuple[Any, tuple[float, str]]]) -> None:
+        """The earliest wins."""
+        entries = self.entries
+        for key, entry in claims:
+            stored = entries.get(key)
+            if stored is None or entry < stored:
+                entries[key] = entry
+
+
+class Records(Books[Claim]):
+    """Real records: framed and checksummed, examined where they are logged and wherever they are replayed, answered in JSON."""
+
+    def __init__(self, region: str, keyring: Keyring) -> None:
+        super().__init__(region)
+        self.entries: dict[Key, Entry] = {}
+        self.keyring = keyring
+        self.clock: Timestamp = ZERO
+        self.shipped = 0
+        self.segment = bytearray()
+
+    def log(self, submission: Submission, now: float) -> Claim:
+        """Frame the submission, examine it."""
+        self.clock = tick(self.clock, ORIGIN + now)
+        if not self.segment:
+            self.segment += opening(Head(self.region, self.region, self.shipped), self.clock)
+        self.segment += data(Frame(self.clock, submission.payload()))
+        return examine(submission, self.clock, self.region, self.keyring)
+
+    def claim(self, claim: Claim) -> None:
+        """Insert or get, and answer."""
+        stored = self.entries.setdefault(claim.key, claim.entry)
+        answer(claim, stored)
+
+    def sealed(self) -> Iterator[tuple[str, bytes]]:
+        """A sealed segment."""
+        if self.segment:
+            content, self.segment = bytes(self.segment), bytearray()
+            name = f"{self.region}/{self.shipped}"
+            self.shipped += 1
+            yield name, content + seal(content)
+
+    def read(self, origin: str, name: str, content: bytes) -> list[Claim]:
+        """Check the segment, examine its frames."""
+        number = int(name.rpartition("/")[2])
+        return list(claims_of(sealed_frames(segment_name(origin, number), content), origin, self.keyring))
+
+    def merge(self, claims: list[Claim]) -> None:
+        """The join."""
+        entries = self.entries
+        for key, entry in claims:
+            stored = entries.get(key)
+            entries[key] = entry if stored is None else join(stored, entry)
