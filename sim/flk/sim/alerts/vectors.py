@@ -4,6 +4,8 @@ Each moment is evaluated for itself, as Prometheus does; doing all of them in on
 """
 
 from collections.abc import Callable, Iterable
+from functools import reduce
+from operator import or_
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
@@ -84,15 +86,15 @@ def growth(series: Series, moments: Floats, span: float) -> Column:
     return Column(grown * factor, enough)
 
 
-def aggregate(vector: Vector, group: Signature, reduce: Callable[[Floats, Mask], Floats]) -> Vector:
-    """The elements of each group reduced to one. `reduce` is given values and presence, a row for each element."""
+def aggregate(vector: Vector, group: Signature, reduction: Callable[[Floats, Mask], Floats]) -> Vector:
+    """The elements of each group reduced to one. `reduction` is given values and presence, a row for each element."""
     members: dict[Labels, list[Column]] = {}
     for of, column in vector.items():
         members.setdefault(group(of), []).append(column)
     return {
         of: Column(
-            reduce(np.array([c.values for c in columns]), np.array([c.present for c in columns])),
-            np.array([c.present for c in columns]).any(axis=0),
+            reduction(np.array([c.values for c in columns]), np.array([c.present for c in columns])),
+            reduce(or_, (c.present for c in columns)),
         )
         for of, columns in members.items()
     }
@@ -172,7 +174,7 @@ def _quantile(share: float, buckets: list[tuple[float, Column]]) -> Column:
     bounds = np.array([bound for bound, _ in buckets])
     counts = np.array([column.values for _, column in buckets])
     there = np.array([column.present for _, column in buckets])
-    present = there.any(axis=0)
+    present = reduce(or_, (column.present for _, column in buckets))
     values = np.full(present.shape, np.nan)
     for moment in np.flatnonzero(present).tolist():
         rows = there[:, moment]
