@@ -1,7 +1,8 @@
 """Messages between places: delayed, lost, repeated, overtaken, kept waiting for bandwidth, or cut off while a fault holds."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from math import inf, prod
+from typing import NamedTuple
 
 from flk.sim.engine import Call, Clockwork, Station
 from flk.sim.faults import Bandwidth, Duplication, Latency, LinkFault, Loss, Partition, Reorder
@@ -66,16 +67,27 @@ def _passing(fault: LinkFault) -> float:
             return 1.0
 
 
+class Message(NamedTuple):
+    """A message that was sent at a moment, and the moments at which it arrives: none if it is lost, two if it is doubled."""
+
+    sender: str
+    receiver: str
+    name: str
+    sent: float
+    arrives: tuple[float, ...]
+
+
 class Net:
     """All wires of a topology.
 
     A message meets the state its wire has when it is sent: what is under way, or waits for bandwidth, when a partition begins still
     arrives. Bandwidth alone is that of the moment: a backlog flows off faster when a limit is lifted. What is lost takes none, and
-    what arrives twice was carried once.
+    what arrives twice was carried once. `heard` is told of every message, if it is set.
     """
 
     def __init__(self, clockwork: Clockwork, network: Network, regions: tuple[str, ...], seed: int) -> None:
         everywhere = places(regions)
+        self.heard: Callable[[Message], None] | None = None
         self._clockwork = clockwork
         self._regions = regions
         self._chance = Chance(seed, "message")
@@ -95,7 +107,10 @@ class Net:
         """
         wire = self._wires[sender, receiver]
         fate, jitter, copy = drawn or self._chance.triple(f"{sender}>{receiver}/{message}")
+        sent = self._clockwork.now
         if fate < wire.loss:
+            if self.heard is not None:
+                self.heard(Message(sender, receiver, message, sent, ()))
             return
         path = wire.path
         delay = wire.delay
@@ -109,8 +124,15 @@ class Net:
         def carried() -> None:
             for time in times:
                 self._clockwork.after(time, arrive)
+            if self.heard is not None:
+                now = self._clockwork.now
+                self.heard(Message(sender, receiver, message, sent, tuple(now + time for time in times)))
 
         wire.carry(ENVELOPE + size, carried)
+
+    def wire(self, sender: str, receiver: str) -> Wire:
+        """The wire from one place to another."""
+        return self._wires[sender, receiver]
 
     def wires(self, fault: LinkFault) -> Iterator[Wire]:
         """The wires that a fault is on."""

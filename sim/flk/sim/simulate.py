@@ -17,6 +17,7 @@ from flk.sim.alerts.meter import Meter
 from flk.sim.answer_rules import AnswerRules
 from flk.sim.arrivals import Arrival, arrivals
 from flk.sim.audit_measures import AuditLedger
+from flk.sim.audience import Audience
 from flk.sim.audit_rules import AuditRules
 from flk.sim.background_handlers import background_handlers
 from flk.sim.designs import DESIGNS
@@ -29,7 +30,7 @@ from flk.sim.load_handlers import handlers as load_handlers
 from flk.sim.marks import Marks
 from flk.sim.measures import Measures, measure
 from flk.sim.mistakes import mistakes
-from flk.sim.network import Net
+from flk.sim.network import Message, Net
 from flk.sim.node import Node
 from flk.sim.programs import MODEL, Programs
 from flk.sim.randomness import Luck
@@ -108,13 +109,14 @@ def simulate(
     on_progress: Callable[[Progress], None] | None = None,
     trace: BinaryIO | None = None,
     observer: Observer | None = None,
+    messages: Callable[[Message], None] | None = None,
     programs: Programs | None = None,
 ) -> Run:
     """Run a scenario on submissions, which come in the order given. The same arguments give the same run, to the last event.
 
     `keyring` holds the keys that signed them. A scenario with tenants, key rotations or equivocations signs records during the
-    run, and needs a `signer`, whose signatures `keyring` accepts. `trace` is written what happened, and `observer` is told what
-    the nodes' programs did. Raises UnusableInput for a scenario that cannot be meant, for submissions that no agent can queue,
+    run, and needs a `signer`, whose signatures `keyring` accepts. `trace` is written what happened, `observer` is told what
+    the nodes' programs did, and `messages` every message. Raises UnusableInput for a scenario that cannot be meant, for submissions that no agent can queue,
     and for a missing signer.
     """
     for mistake in mistakes(scenario):
@@ -126,7 +128,7 @@ def simulate(
     records = Records(scenario, submissions, keyring, signer, luck)
     with seldom_collected():
         told = Trace(trace, observer)
-        return Simulation(scenario, submissions, records, seed=luck, trace=told, programs=programs).run(on_progress)
+        return Simulation(scenario, submissions, records, seed=luck, trace=told, programs=programs, messages=messages).run(on_progress)
 
 
 class Simulation:
@@ -141,6 +143,7 @@ class Simulation:
         seed: int,
         trace: Trace,
         programs: Programs,
+        messages: Callable[[Message], None] | None = None,
     ) -> None:
         self._scenario = scenario
         self._submissions = submissions
@@ -177,14 +180,16 @@ class Simulation:
             self._watchers += (self._stores,)
         if scenario.layout.tiers:
             self._watchers += (TierRules(self._regions, self._checks),)
-        objects = WatchedObjects(self._watchers)
+        audience = (self.audience(self._watchers),)
+        objects = WatchedObjects(audience)
         net = Net(clockwork, scenario.network, scenario.regions, seed)
+        net.heard = messages
         self._world = World(
             clockwork,
             net,
             trace,
             objects,
-            self._watchers,
+            audience,
             scenario.policy,
             programs,
             keyring,
@@ -220,6 +225,10 @@ class Simulation:
             self._feed()
         self._clockwork.run_until(self._scenario.duration, PULSE, lambda: self._report(on_progress))
         self._report(on_progress)
+
+    def audience(self, watchers: Sequence[Watcher]) -> Watcher:
+        """Who is told what happens."""
+        return Audience(watchers)
 
     def new_node(self, region: Region) -> Node:
         """What runs in a region from the start."""

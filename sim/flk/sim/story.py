@@ -1,0 +1,42 @@
+"""A run in full: what every program did, and every message between places. Only for runs that are short enough to be told."""
+
+from collections.abc import Callable
+from io import BytesIO
+from typing import NamedTuple
+
+import msgspec
+
+from flk.sim.network import Message
+from flk.sim.simulate import Run
+from flk.sim.trace import Line
+
+_decode = msgspec.json.Decoder(Line)
+PROBE = " probe "
+
+
+class Story(NamedTuple):
+    """A run with its lines, in order of time, and its messages, in the order in which they were sent."""
+
+    run: Run
+    lines: tuple[Line, ...]
+    messages: tuple[Message, ...]
+
+    @property
+    def deliveries(self) -> tuple[Message, ...]:
+        """The messages without those of health probes."""
+        return tuple(message for message in self.messages if PROBE not in message.name)
+
+
+class Listeners(NamedTuple):
+    """What a run is given so that its story can be told."""
+
+    trace: BytesIO
+    messages: Callable[[Message], None]
+
+
+def told(play: Callable[[Listeners], Run]) -> Story:
+    """The story of a run: `play` runs the scenario with these listeners, as `simulate(…, trace=…, messages=…)` takes them."""
+    file = BytesIO()
+    heard: list[Message] = []
+    run = play(Listeners(file, heard.append))
+    return Story(run, tuple(_decode.decode_lines(file.getvalue())), tuple(heard))
