@@ -41,6 +41,7 @@ from flk.sim.engine import Call, Station
 from flk.sim.faults import ClockSkew, RegionCrash
 from flk.sim.faults import Disk as Fate
 from flk.sim.invariants import Invariant, Result, Verdict, without
+from flk.sim.journal import Journal
 from flk.sim.programs import MODEL, Programs
 from flk.sim.simulate import Run
 from flk.sim.watch import WatchedEntries
@@ -237,7 +238,7 @@ def test_a_seal_waits_for_what_is_in_flight() -> None:
 
 def test_a_segment_that_ships_before_it_is_settled_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same with a seal that does not wait."""
-    monkeypatch.setattr(node.Node, "_seal", lambda self, activity, effect: self.complete(activity, effect))
+    monkeypatch.setattr(Journal, "seal", lambda self, activity, effect: self._host.complete(activity, effect))
     row = found(rehearse(drill(rate=8.0, policy=BUSY), records(600), programs=planted(ship=blunt)), Invariant.SEALED)
     assert "was claimed" in row.examples[0].sentence
 

@@ -117,7 +117,7 @@ class Agreement(Watcher):
     def _compare(self, key: Key) -> None:
         """Whether the regions agree on a key now, so far as they can know of it."""
         row = self._readable(key)
-        if all(entry is row[0] or entry == row[0] for entry in row):
+        if not row or row.count(row[0]) == len(row):
             self._agreed(key)
         elif key not in self._differing:
             self._differing[key] = self._clockwork.now

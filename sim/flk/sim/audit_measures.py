@@ -8,7 +8,7 @@ import numpy as np
 
 from flk.model.tasks import Task
 from flk.sim.engine import Clockwork
-from flk.sim.faults import Disk, RegionCrash
+from flk.sim.faults import Disk, Stop
 from flk.sim.measures import Column, Quantiles, Steps, quantiles, staleness
 from flk.sim.watch import TaskChange, Watcher
 

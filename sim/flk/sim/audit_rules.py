@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from flk.model.entry import Claim, Entry, Key
 from flk.model.tasks import Task, TaskKind
-from flk.sim.faults import Disk, RegionCrash
+from flk.sim.faults import Disk, Stop
 from flk.sim.invariants import Checks, Invariant
 from flk.sim.region import Region
 from flk.sim.watch import TaskChange, Watcher

@@ -5,21 +5,33 @@ from functools import partial
 from typing import Any, NamedTuple, TypeAlias
 
 from flk.sim import rounds
+from flk.sim.disks import DiskFault
 from flk.sim.faults import (
+    BitRot,
     Burst,
+    ClockFault,
+    ClockJump,
     ClockSkew,
     ColdOutage,
+    DiskStall,
     Fault,
     FaultBase,
+    FsyncFailure,
     LinkFault,
     LinkFaultBase,
     ObjectStoreOutage,
+    ObjectStoreThrottle,
+    ProcessCrash,
     RegionCrash,
     ShardCrash,
+    SlowDisk,
     SlowStore,
+    Stop,
     StoreOutage,
+    TornWrite,
 )
 from flk.sim.region import Region, World
+from flk.sim.rot import decay
 from flk.sim.watch import Watcher
 
 
@@ -41,12 +53,17 @@ class Injector:
         self._regions = regions
         self._handlers: dict[type[FaultBase], Handler] = {
             RegionCrash: Handler(self._crash, self._restart),
+            ProcessCrash: Handler(self._crash, self._restart),
+            TornWrite: Handler(self._crash_writing, self._restart),
+            BitRot: Handler(self._rot, felt_elsewhere),
+            **dict.fromkeys((DiskStall, SlowDisk, FsyncFailure), Handler(self._begin_on_disk, self._end_on_disk)),
             StoreOutage: Handler(partial(self._shift_outages, 1), partial(self._shift_outages, -1)),
             ColdOutage: Handler(partial(self._shift_cold_outages, 1), partial(self._shift_cold_outages, -1)),
             ShardCrash: Handler(self._lose_shard, self._regain_shard),
             SlowStore: Handler(self._slow_store, self._quicken_store),
             ObjectStoreOutage: Handler(partial(self._shift_object_outages, 1), partial(self._shift_object_outages, -1)),
-            ClockSkew: Handler(partial(self._skew, 1), partial(self._skew, -1)),
+            ObjectStoreThrottle: Handler(self._throttle, self._let_go),
+            **dict.fromkeys((ClockSkew, ClockJump), Handler(self._shift_clock, self._restore_clock)),
             Burst: Handler(felt_elsewhere, felt_elsewhere),  # by the arrivals
             **dict.fromkeys(LinkFaultBase.__subclasses__(), Handler(self._begin_on_wires, self._end_on_wires)),
         }
@@ -65,13 +82,33 @@ class Injector:
         self._world.trace.event(self._world.clockwork.now, fault.kind, fault.id, what)
         handle(fault)
 
-    def _crash(self, fault: RegionCrash) -> None:
+    def _crash(self, fault: Stop) -> None:
         self._regions[fault.region].crash(fault)
         self._tell(lambda watcher: watcher.crashed(fault))
 
-    def _restart(self, fault: RegionCrash) -> None:
-        rounds.start(self._regions[fault.region])
-        self._tell(lambda watcher: watcher.restarted(fault.region))
+    def _crash_writing(self, fault: TornWrite) -> None:
+        """Crash in the middle of the write that is under way, or of the next one; if none comes, not at all."""
+        region = self._regions[fault.region]
+        if region.node is not None and region.node.writing:
+            self._crash(fault)
+        else:
+            region.on_write = partial(self._crash, fault)
+
+    def _restart(self, fault: Stop) -> None:
+        region = self._regions[fault.region]
+        region.on_write = None
+        if region.node is None:
+            rounds.start(region)
+            self._tell(lambda watcher: watcher.restarted(fault.region))
+
+    def _begin_on_disk(self, fault: DiskFault) -> None:
+        self._regions[fault.region].health.begin(fault)
+
+    def _end_on_disk(self, fault: DiskFault) -> None:
+        self._regions[fault.region].health.end(fault)
+
+    def _rot(self, fault: BitRot) -> None:
+        decay(fault, self._regions[fault.region])
 
     def _shift_outages(self, by: int, fault: StoreOutage) -> None:
         self._regions[fault.region].shift_outages(by)
@@ -95,8 +132,17 @@ class Injector:
         del fault
         self._world.objects.outages += by
 
-    def _skew(self, sign: int, fault: ClockSkew) -> None:
-        self._regions[fault.region].skew += sign * fault.offset
+    def _throttle(self, fault: ObjectStoreThrottle) -> None:
+        self._world.objects.throttles.begin(fault, self._world.clockwork.now)
+
+    def _let_go(self, fault: ObjectStoreThrottle) -> None:
+        self._world.objects.throttles.end(fault)
+
+    def _shift_clock(self, fault: ClockFault) -> None:
+        self._regions[fault.region].clock_faults.append(fault)
+
+    def _restore_clock(self, fault: ClockFault) -> None:
+        self._regions[fault.region].clock_faults.remove(fault)
 
     def _begin_on_wires(self, fault: LinkFault) -> None:
         for wire in self._world.net.wires(fault):

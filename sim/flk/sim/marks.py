@@ -13,7 +13,7 @@ from typing import TypeAlias
 from flk.model.entry import Claim, Entry
 from flk.model.programs.recover import Recovery
 from flk.sim.engine import Clockwork
-from flk.sim.faults import RegionCrash
+from flk.sim.faults import Stop
 from flk.sim.watch import Watcher
 
 Interval: TypeAlias = tuple[float, float]
@@ -68,7 +68,7 @@ class Marks(Watcher):
         if records:
             self.note("supersession")
 
-    def crashed(self, fault: RegionCrash) -> None:
+    def crashed(self, fault: Stop) -> None:
         """A region is down."""
         del fault
         self.note("region-lost")

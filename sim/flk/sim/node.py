@@ -28,22 +28,23 @@ from flk.model.effects import (
     Truncate,
 )
 from flk.model.entry import Entry, Key
-from flk.model.frames import Frame, data
-from flk.model.hlc import Timestamp, tick
+from flk.model.hlc import Timestamp
 from flk.model.memory import MemoryNode
 from flk.model.refusal import Overloaded, Refused
 from flk.model.submission import Response, Submission
 from flk.sim.breakers import Breakers
-from flk.sim.engine import Deadlines, GroupCommit
+from flk.sim.engine import Deadlines
+from flk.sim.faults import Stop
 from flk.sim.gate import Gate
+from flk.sim.journal import Journal
 from flk.sim.randomness import FSYNC, SERVICE, Chance, Column, Lot, exponential
 from flk.sim.region import Region
 from flk.sim.runtime import Activity, Host
+from flk.sim.sizes import size_of
 from flk.sim.stores import Lines
 from flk.sim.tiers import Mover, TieredStore
 from flk.sim.topology import OBJECTS
 
-Step: TypeAlias = tuple[Activity, Any]  # an activity and the effect it waits for
 Reply: TypeAlias = Callable[[object], None]
 
 
@@ -82,18 +83,16 @@ class Node(Host):
         self.chance = Chance(world.seed, f"node/{region.name}/{region.starts}")
         self._synchronisations = 0
         self._fsyncs = Column(Chance(world.seed, f"{FSYNC}/{region.name}/{region.starts}"))
-        self._disk = GroupCommit[Step](self.after, self._synchronisation, lambda step: self.complete(*step))
+        self._journal = Journal(self, region, self.chance, self._synchronisation, self._fsync)
         self.lines = Lines(region.shards, self.after)
         self._no_answer = unavailable("no answer in time")
         self._waits = Deadlines[object](world.clockwork, world.policy.timeout, self._no_answer)
         self._breakers = Breakers(world.policy.breaker, world)
         self._gate = Gate(memory, world.policy, self.after, self._queue)
-        self._seals: list[Step] = []
-        self._sealing = False
         self.courses = {
-            Append: lambda activity, effect: self._disk.write((activity, effect)),
-            Seal: self._seal,
-            **dict.fromkeys((ReadSegment, Truncate, Salvage), self._use_disk),
+            Append: self._journal.append,
+            Seal: self._journal.seal,
+            **dict.fromkeys((ReadSegment, Truncate, Salvage), self._journal.use),
             **dict.fromkeys((Store, Merge, Mark, Marked), self._use_store),
             **dict.fromkeys((PutObject, GetObject, ListObjects), self._ask_objects),
             **dict.fromkeys((CountEntries, SampleKeys, Fetch), self._ask_region),
@@ -101,6 +100,7 @@ class Node(Host):
         self.outcomes = {
             Admit: self._admitted,
             Append: self._logged,
+            Salvage: self._journal.salvage,
             Store: self._claimed,
             Mark: self._marked,
             Observe: self._observed,
@@ -129,7 +129,7 @@ class Node(Host):
             for watcher in self._world.watchers:
                 watcher.replied(self.name, submission, request.logged, response)
             self.memory.in_flight -= request.admitted
-            self._seal_when_drained()
+            self._journal.settled()
             reply(response)
 
         program = self._world.programs.ingest(submission, self.name, self._world.keyring)
@@ -141,21 +141,17 @@ class Node(Host):
         seconds = self._parts(effect, self._service(activity))
         self.lines.visit(seconds, lambda silent: reply(self.asked(silent, activity, effect)))
 
-    def crash(self) -> None:
-        """Stop. Of the bytes that were being synchronised, some first part may have reached the disk."""
+    @property
+    def writing(self) -> bool:
+        """Whether frames of its log are being written."""
+        return self._journal.writing
+
+    def crash(self, fault: Stop) -> None:
+        """Stop in the middle of whatever it does."""
         self.alive = False
-        frames = []
-        clock = self.memory.clock
-        for _, append in self._disk.batch:
-            clock = tick(clock, self._region.wall())
-            frames.append(Frame(clock, append.payload))
-        written = sum(len(data(frame)) for frame in frames)
-        self._region.disk.tear(frames, int(self.chance.uniform("torn") * (written + 1)))
+        self._journal.cut(fault)
 
     # Courses: when an effect is performed.
-
-    def _use_disk(self, activity: Activity, effect: Effect[Any]) -> None:
-        self.after(self._fsync(activity), lambda: self.complete(activity, effect))
 
     def _use_store(self, activity: Activity, effect: Effect[Any]) -> None:
         seconds = self._policy.merge if isinstance(effect, Merge) else self._service(activity)
@@ -251,26 +247,11 @@ class Node(Host):
             self.name,
             place,
             message,
-            lambda: serve(lambda result: send(place, self.name, message, lambda: wait.end(result))),
+            lambda: serve(
+                lambda result: send(place, self.name, message, lambda: wait.end(result), size=size_of(result))
+            ),
+            size=size_of(effect),
         )
-
-    def _seal(self, activity: Activity, effect: Seal) -> None:
-        self._seals.append((activity, effect))
-        self._disk.hold()
-        self._seal_when_drained()
-
-    def _seal_when_drained(self) -> None:
-        """Seal once every request in flight is one that the held disk keeps waiting."""
-        if self._seals and not self._sealing and self.memory.in_flight == len(self._disk.waiting):
-            self._sealing = True
-            self.after(self._fsync(self._seals[0][0]), self._finish_seals)
-
-    def _finish_seals(self) -> None:
-        seals, self._seals, self._sealing = self._seals, [], False
-        for activity, effect in seals:
-            self.complete(activity, effect)
-        if not self._seals:
-            self._disk.release()
 
     # Outcomes: what is done beside what the memory node does.
 
@@ -286,8 +267,10 @@ class Node(Host):
         self._world.meter.admitted(self.name)
 
     def _logged(self, request: Request, effect: Append) -> Timestamp:
-        request.logged = self.memory.perform(effect)
-        return request.logged
+        timestamp: Timestamp = self.memory.perform(effect)
+        request.logged = timestamp
+        self._journal.rotate_if_full()
+        return timestamp
 
     def _claimed(self, activity: Activity, effect: Store) -> Entry:
         del activity
@@ -330,12 +313,12 @@ class Node(Host):
 
     def _stored_away(self, activity: Activity, effect: Effect[Any]) -> object:
         del activity
-        _require(not self._world.objects.outages, "the object store")
+        _require(self._world.objects.serves(self.clockwork.now), "the object store")
         return self.memory.perform(effect)
 
     def _queue(self) -> int:
         """How many requests wait for the store: all in flight but those at the disk."""
-        return self.memory.in_flight - len(self._disk.waiting) - len(self._disk.batch)
+        return self.memory.in_flight - self._journal.unsettled
 
     # Durations.
 

@@ -18,7 +18,7 @@ class Work:
 
 
 class Pace:
-    """Does work of any kinds at the same time, each at `rate` units a second. At rate 0 nothing is done; what was done stays done."""
+    """Does any works at the same time, each at `rate` units a second. At rate 0 nothing is done; what was done stays done."""
 
     def __init__(self, clockwork: Clockwork, rate: float = 1.0) -> None:
         self.rate = rate

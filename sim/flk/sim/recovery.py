@@ -5,10 +5,9 @@ from math import nan
 from typing import NamedTuple
 
 from flk.sim.agreement import Agreement
-from flk.sim.faults import RegionCrash
+from flk.sim.faults import Stop
 from flk.sim.ledger import Ledger
 from flk.sim.rules import ACKNOWLEDGED
-from flk.sim.scenario import Scenario
 from flk.sim.timeline import Move
 
 
@@ -32,15 +31,14 @@ class RegionRecovery(NamedTuple):
     catch_up: float
 
 
-def recoveries(
-    scenario: Scenario, ledger: Ledger, agreement: Agreement, homes: Mapping[str, str]
-) -> tuple[RegionRecovery, ...]:
-    """The recovery from each region loss of a run."""
-    return tuple(_recovery(crash, ledger, agreement, homes) for crash in scenario.crashes)
+def recoveries(ledger: Ledger, agreement: Agreement, homes: Mapping[str, str]) -> tuple[RegionRecovery, ...]:
+    """The recovery from each region loss of a run. To those who use it a region without its process is lost, too."""
+    return tuple(_recovery(start, crash, ledger, agreement, homes) for start, crash in ledger.stops)
 
 
-def _recovery(crash: RegionCrash, ledger: Ledger, agreement: Agreement, homes: Mapping[str, str]) -> RegionRecovery:
-    start = crash.start
+def _recovery(
+    start: float, crash: Stop, ledger: Ledger, agreement: Agreement, homes: Mapping[str, str]
+) -> RegionRecovery:
     users = {agent for agent, region in _located(homes, ledger.moves, start).items() if region == crash.region}
     numbers = [number for number, agent in enumerate(homes) if agent in users]
     left = [_first(move.at for move in ledger.moves if move.agent == agent and move.at > start) for agent in users]

@@ -24,30 +24,31 @@ def _nothing() -> None:
     """What follows from a round that was refused, unless somebody asks: the next one does its work."""
 
 
-def start(region: Region, make: Callable[[Region], Node] = Node) -> None:
-    """Start a node on what is there. It recovers before it serves."""
+def start(region: Region, make: Callable[[Region], Node] = Node, pause: float = 0.0) -> None:
+    """Start a node on what is there. It recovers before it serves, for the first time after a `pause`."""
     region.starts += 1
     region.node = make(region)
-    region.rounds = Rounds(region, region.node)
-    region.rounds.begin()
+    region.rounds = Rounds(region, region.node, make)
+    region.rounds.begin(pause)
     workers.begin(region)
 
 
 class Rounds:
     """The rounds of one node, each program at most once at a time."""
 
-    def __init__(self, region: Region, node: Node) -> None:
+    def __init__(self, region: Region, node: Node, make: Callable[[Region], Node]) -> None:
         self._region = region
         self._node = node
+        self._make = make
         self._world = region.world
         self._running: set[str] = set()
         self._phase = Chance(region.world.seed, f"phase/{region.name}/{region.starts}")
 
-    def begin(self) -> None:
+    def begin(self, pause: float) -> None:
         """Begin every kind of round, each at a moment of its own. In a scripted run, the script says when to ship and to replay."""
         policy = self._world.policy
         others = [peer for peer in self._region.peers if peer != self._region.name]
-        self._every(RETRY_AFTER, 0.0, self._catch_up)
+        self._every(RETRY_AFTER, pause / RETRY_AFTER, self._catch_up)
         if not self._world.scripted:
             self._every(policy.ship_interval, self._phase.uniform("ship"), self.ship)
         for peer in others:
@@ -56,6 +57,13 @@ class Rounds:
             self._every(
                 policy.divergence_interval, self._phase.uniform(f"compare {peer}"), partial(self._compare, peer)
             )
+
+    def restart(self) -> None:
+        """End the process, whose log failed, and start another, which waits a while before it tries again."""
+        self._node.alive = False
+        if self._region.workers is not None:
+            self._region.workers.stop()
+        start(self._region, self._make, RETRY_AFTER)
 
     def _catch_up(self, number: str) -> None:
         """Replay the log into the store, with nothing in flight (ORD-4, WAL-5)."""

@@ -11,7 +11,7 @@ from flk.model.hlc import Timestamp, text
 from flk.model.programs.ingest import examine
 from flk.model.refusal import Refused
 from flk.model.signing import Keyring
-from flk.model.submission import Problem, Response, Submission, answer, from_payload
+from flk.model.submission import Problem, Response, Submission, answer, from_payload, tenant_of
 from flk.sim.faults import Disk, Stop
 from flk.sim.invariants import Checks, Invariant
 from flk.sim.region import Region
@@ -157,7 +157,7 @@ class NodeRules(Watcher):
             sentence = f"the claim on {_shown(claim.key)} is not what frame {text(origin[1])} of {origin[0]} claims"
             self._checks.violated(Invariant.VERIFIED, region, event, sentence)
         payload = self._reference.payload(*origin)
-        tenant = None if payload is None else from_payload(payload).tenant
+        tenant = None if payload is None else tenant_of(payload)
         if not self._checks.holds(Invariant.TENANTS, tenant == claim.key.tenant):
             sentence = f"{_shown(claim.key)} was logged by tenant {tenant}"
             self._checks.violated(Invariant.TENANTS, region, event, sentence)

@@ -9,7 +9,7 @@ import msgspec
 from flk.sim import document
 from flk.sim.document import nearest
 from flk.sim.duration import Seconds
-from flk.sim.faults import Fault, RegionCrash
+from flk.sim.faults import Fault, Stop
 from flk.sim.hypotheses import Hypothesis
 from flk.sim.layout import Layout
 from flk.sim.mistakes import mistakes
@@ -49,14 +49,16 @@ class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     @property
     def hash(self) -> str:
         """Sixteen hexadecimal digits that name this content."""
-        content = document.convert(document.builtins(self), Scenario, self.name)  # so that 2 and 2.0 are the same content
+        content = document.convert(
+            document.builtins(self), Scenario, self.name
+        )  # so that 2 and 2.0 are the same content
         canonical = msgspec.json.encode(document.builtins(content), order="sorted")
         return sha256(canonical).hexdigest()[:16]
 
     @property
-    def crashes(self) -> tuple[RegionCrash, ...]:
+    def crashes(self) -> tuple[Stop, ...]:
         """The faults that take a region down, earliest first."""
-        found = (fault for fault in self.faults if isinstance(fault, RegionCrash))
+        found = (fault for fault in self.faults if isinstance(fault, Stop))
         return tuple(sorted(found, key=lambda fault: fault.start))
 
     def to_toml(self) -> str:

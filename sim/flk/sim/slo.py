@@ -5,6 +5,7 @@ from math import isnan, nan
 
 import msgspec
 
+from flk.sim.faults import ProcessCrash
 from flk.sim.invariants import Verdict
 from flk.sim.measures import Measures
 from flk.sim.scenario import Scenario
@@ -35,16 +36,17 @@ class Objective(msgspec.Struct, frozen=True):
 
 
 def objectives(scenario: Scenario, measures: Measures) -> tuple[Objective, ...]:
-    """The objectives of a scenario, measured; RPO and RTO only if it loses a region."""
+    """The objectives of a scenario, measured: RPO only if it loses a region, RTO also if only the process dies there."""
     return tuple(_objectives(scenario, measures))
 
 
 def _objectives(scenario: Scenario, measures: Measures) -> Iterator[Objective]:
     slo = scenario.slo
-    if scenario.crashes:
-        rpo = max(loss.seconds for loss in measures.losses)
-        rto = _most(recovery.rto for recovery in measures.recoveries)
+    if not all(isinstance(crash, ProcessCrash) for crash in scenario.crashes):
+        rpo = max((loss.seconds for loss in measures.losses), default=nan)
         yield Objective("RPO", "age of the oldest acknowledged record a region took down with it", "s", slo.rpo, rpo)
+    if scenario.crashes:
+        rto = _most(recovery.rto for recovery in measures.recoveries)
         yield Objective("RTO", "from the loss of a region until all its agents are served again", "s", slo.rto, rto)
     if measures.lags:
         lag = max(lag.summary.p95 for lag in measures.lags)
@@ -62,6 +64,6 @@ def _objectives(scenario: Scenario, measures: Measures) -> Iterator[Objective]:
 
 
 def _most(values: Iterator[float]) -> float:
-    """The greatest; NaN if any of them is."""
+    """The greatest; NaN if any of them is, or if there is none."""
     found = list(values)
-    return nan if any(map(isnan, found)) else max(found)
+    return nan if any(map(isnan, found)) else max(found, default=nan)

@@ -84,7 +84,7 @@ class Reorder(LinkFaultBase, frozen=True, kw_only=True, tag="reorder"):
 
 
 class Bandwidth(LinkFaultBase, frozen=True, kw_only=True, tag="bandwidth"):
-    """Each wire carries at most `rate` bytes a second, one message after another."""
+    """Each wire carries at most `rate` bytes a second, one message after another. What waits when it ends goes on without it."""
 
     severity: ClassVar[str] = "rate"
     harmless: ClassVar[float] = float("inf")

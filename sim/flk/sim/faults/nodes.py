@@ -27,7 +27,11 @@ class RegionCrash(RegionFault, frozen=True, tag="region_crash"):
 
 
 class ProcessCrash(RegionFault, frozen=True, tag="process_crash"):
-    """The node's process dies and is started again at the end; the machine stays up, so nothing half-written reaches the disk."""
+    """The node's process dies and is started again at the end. The machine stays up, so nothing half-written is on the disk: of
+    what was being synchronised there is all or, if the process died before it wrote it, nothing.
+    """
+
+    disk: ClassVar[Disk] = Disk.KEPT
 
     @property
     def effect(self) -> str:
@@ -36,7 +40,11 @@ class ProcessCrash(RegionFault, frozen=True, tag="process_crash"):
 
 
 class TornWrite(RegionFault, frozen=True, tag="torn_write"):
-    """The power fails in the middle of a write, of which just this `share` of the bytes reached the disk; it is back at the end."""
+    """The power fails in the middle of a write to the log, of which just this `share` of the bytes reached the disk, and is back at
+    the end. It is the write under way at the start or the next one; if none comes before the end, the power does not fail.
+    """
+
+    disk: ClassVar[Disk] = Disk.KEPT
 
     severity: ClassVar[str] = "share"
     share: Share = 0.5
@@ -70,7 +78,9 @@ class SlowDisk(RegionFault, frozen=True, tag="slow_disk"):
 
 
 class FsyncFailure(RegionFault, frozen=True, tag="fsync_failure"):
-    """A `share` of the synchronisations of the region's log fails; nothing of such a batch counts as durable (WAL-7)."""
+    """A `share` of the synchronisations of the region's log fails; nothing of such a batch counts as durable (WAL-7), although some
+    first part of it may be on the disk. The process ends, and another starts and recovers.
+    """
 
     severity: ClassVar[str] = "share"
     share: Share = 1.0

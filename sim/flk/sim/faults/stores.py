@@ -93,7 +93,7 @@ class ObjectStoreOutage(FaultBase, frozen=True, tag="object_store_outage"):
 
 
 class ObjectStoreThrottle(FaultBase, frozen=True, tag="object_store_throttle"):
-    """The object store serves `rate` requests a second and refuses the others."""
+    """The object store serves `rate` requests a second, of those that come together a second's worth, and refuses the others."""
 
     severity: ClassVar[str] = "rate"
     harmless: ClassVar[float] = float("inf")
