@@ -158,6 +158,11 @@ class WatchedDisk(Disk):
             for watcher in self._watchers:
                 watcher.logged(self.region, frame)
 
+    def begin_segment(self, clock: Timestamp) -> str:
+        """Open a segment of the inbox that has no frame yet, if none is open; its name."""
+        self._open(INBOX, clock)
+        return self.names(INBOX)[-1]
+
     def tear(self, frames: Iterable[Frame], size: int) -> None:
         """Keep the first `size` bytes of what was being written when the power went: whole frames, and a part of the next."""
         for frame in frames:

@@ -1,0 +1,92 @@
+"""The segments of every log, from the seal to the last region, and what must hold of them at each step."""
+
+from typing import NamedTuple
+
+from flk.sim.vector.lanes import Segment
+
+
+class Shipped:
+    """A sealed segment: when it was in the object store, and when each other region had merged it."""
+
+    __slots__ = ("applied", "content", "number", "region", "uploaded")
+
+    def __init__(self, region: str, number: int, content: Segment) -> None:
+        self.region = region
+        self.number = number
+        self.content = content
+        self.uploaded: float | None = None
+        self.applied: dict[str, float] = {}
+
+
+class Checked(NamedTuple):
+    """An invariant: what it says, how often it was checked, how often it was broken."""
+
+    name: str
+    statement: str
+    checks: int
+    violations: int
+
+
+class Tally:
+    """Counts the checks of one invariant."""
+
+    def __init__(self) -> None:
+        self.checks = 0
+        self.violations = 0
+
+    def check(self, truth: bool) -> None:  # noqa: FBT001 - the thing that is checked
+        """Count a check."""
+        self.checks += 1
+        self.violations += not truth
+
+
+class Books:
+    """Follows the segments of all logs."""
+
+    def __init__(self, regions: tuple[str, ...]) -> None:
+        self.logs: dict[str, list[Shipped]] = {region: [] for region in regions}
+        self._segments: dict[str, Shipped] = {}
+        self._sealed, self._shipped, self._applied = Tally(), Tally(), Tally()
+
+    def frames(self, name: str) -> int:
+        """How many frames a segment stands for; 0 for none."""
+        return self._segments[name].content.frames if name else 0
+
+    def seal(self, region: str, name: str, content: Segment, now: float, last_claim: float) -> None:
+        """A segment is sealed."""
+        self._sealed.check(content.frames > 0 and last_claim <= now)
+        segments = self.logs[region]
+        segments.append(Shipped(region, len(segments) + 1, content))
+        self._segments[name] = segments[-1]
+
+    def upload(self, name: str, now: float) -> None:
+        """A segment is in the object store."""
+        segment = self._segments[name]
+        before = self._before(segment)
+        self._shipped.check(before is None or before.uploaded is not None)
+        if segment.uploaded is None:
+            segment.uploaded = now
+
+    def apply(self, name: str, region: str, now: float) -> None:
+        """A segment was merged into a region."""
+        segment = self._segments[name]
+        before = self._before(segment)
+        follows = before is None or region in before.applied
+        self._applied.check(follows and segment.uploaded is not None and segment.uploaded <= now)
+        segment.applied.setdefault(region, now)
+
+    def checked(self) -> tuple[Checked, ...]:
+        """What came of the checks."""
+        rows = (
+            ("sealed-when-settled", "every frame of a segment is claimed before it is sealed (WAL-6)", self._sealed),
+            ("shipped-in-order", "segments are shipped in sequence, without a gap (CRR-5)", self._shipped),
+            (
+                "applied-after-shipped",
+                "segments are merged in sequence, after they were shipped (CRR-4)",
+                self._applied,
+            ),
+        )
+        return tuple(Checked(name, text, tally.checks, tally.violations) for name, text, tally in rows)
+
+    def _before(self, segment: Shipped) -> Shipped | None:
+        return self.logs[segment.region][segment.number - 2] if segment.number > 1 else None

@@ -1,0 +1,167 @@
+"""A node whose requests are a lane: everything else that it does goes on event by event, by the message tier's own code."""
+
+from collections.abc import Callable, Mapping
+from math import inf
+from typing import Any
+
+from flk.model.effects import (
+    CaughtUp,
+    Effect,
+    GetObject,
+    Merge,
+    PutObject,
+    ReadSegment,
+    Salvage,
+    Seal,
+    Truncate,
+)
+from flk.model.frames import Frame, data
+from flk.model.hlc import tick
+from flk.model.programs.ship import PREFIX
+from flk.model.submission import Submission
+from flk.sim.journal import Journal
+from flk.sim.node import Node
+from flk.sim.region import Region
+from flk.sim.runtime import Activity, Outcome
+from flk.sim.stores import Lines, Served
+from flk.sim.vector.books import Books
+from flk.sim.vector.lanes import Lane, Supply
+from flk.spec.constants import CONSTANTS
+
+
+NOTHING = Submission(CONSTANTS.node.default_tenant, b"").payload()
+"""The payload of the one frame that a segment has here: a body without a record claims nothing."""
+
+
+class LaneLines(Lines):
+    """The line before a store, in which the requests of a lane stand too."""
+
+    def __init__(self, node: "LaneNode", region: Region) -> None:
+        super().__init__(region.shards, node.after)
+        self._node = node
+        self._region = region
+
+    def visit(self, seconds: Mapping[str, float], served: Served) -> None:
+        """Wait for one's turn behind all requests that came before."""
+        node, now = self._node, self._node.clockwork.now
+        over = node.lane_now().visit(now, sum(seconds.values()) * self._region.shards.factor)
+        node.after(over - now, lambda: served(""))
+
+
+class LaneJournal(Journal):
+    """A log that the requests of a lane are written to."""
+
+    def __init__(self, node: "LaneNode", region: Region, use: Callable[[Activity], float]) -> None:
+        super().__init__(node, region, node.chance, _no_batch, use)
+        self._node = node
+
+    def seal(self, activity: Activity, effect: Seal) -> None:
+        """Hold the disk, and seal when everything that was logged is settled."""
+        self._node.lane_now().hold()
+        super().seal(activity, effect)
+
+    def settled(self) -> None:
+        """Seal when the batch under way and all claims are over; look again when that may be so."""
+        if not self._seals or self._sealing:
+            return
+        lane, now = self._node.lane_now(), self._node.clockwork.now
+        settled = lane.synchronised if lane.synchronising else lane.last_claim
+        if settled > now:
+            if settled < inf:
+                self._node.after(settled - now, self.settled)
+        else:
+            super().settled()
+
+    def _finish_seals(self) -> None:
+        super()._finish_seals()
+        if not self._seals:
+            self._node.lane_now().release(self._node.clockwork.now)
+
+
+def _no_batch() -> float:
+    raise AssertionError("the frames of a lane are not written one by one")
+
+
+class LaneNode(Node):
+    """A node that recovers, ships, replays and compares as every node does, while its requests are in a lane.
+
+    A segment that it seals has one frame, which claims nothing, and the books know how many it stands for; so the programs that
+    ship and replay are the model's.
+    """
+
+    def __init__(self, region: Region, lane: Lane, supply: Supply, books: Books) -> None:
+        super().__init__(region)
+        self._lane = lane
+        self._supply = supply
+        self._books = books
+        self._fetched: dict[str, str] = {}
+        self._frames = 0
+        self.lines = LaneLines(self, region)
+        self._journal = LaneJournal(self, region, self._fsync)
+        self.courses |= {
+            Seal: self._journal.seal,
+            **dict.fromkeys((ReadSegment, Truncate, Salvage), self._journal.use),
+        }
+        mine: dict[type[Effect[Any]], Outcome] = {
+            CaughtUp: self._caught_up,
+            Seal: self._sealed,
+            PutObject: self._put,
+            GetObject: self._got,
+            Merge: self._merged,
+        }
+        self.outcomes |= mine
+
+    def lane_now(self) -> Lane:
+        """The lane as it is now."""
+        self._supply.reach(self._lane, self.clockwork.now, self.clockwork.now)
+        return self._lane
+
+    def refresh(self) -> None:
+        """The disk or the store works at another pace from now on."""
+        lane = self.lane_now()
+        lane.set_pace(self.clockwork.now, self._region.health.pace.rate)
+        lane.set_slowness(self._region.shards.factor)
+        self._journal.settled()
+
+    def _parts(self, effect: Effect[Any], seconds: float) -> dict[str, float]:
+        if isinstance(effect, Merge):
+            return {self._region.shards.first: self._frames * seconds}
+        return super()._parts(effect, seconds)
+
+    def _use_store(self, activity: Activity, effect: Effect[Any]) -> None:
+        fetched = self._fetched.get(activity.name, "") if isinstance(effect, Merge) else ""
+        self._frames = self._books.frames(fetched)
+        super()._use_store(activity, effect)
+
+    def _caught_up(self, activity: Activity, effect: CaughtUp) -> None:
+        del activity
+        self.lane_now().level = True
+        self.memory.perform(effect)
+
+    def _sealed(self, activity: Activity, effect: Seal) -> None:
+        """Seal a segment in place of the frames that were logged since the last seal."""
+        del activity
+        lane, disk, now = self.lane_now(), self._region.disk, self.clockwork.now
+        content = lane.cut()
+        if content is not None:
+            clock = tick(self.memory.clock, self._region.wall())
+            name = disk.begin_segment(clock)
+            disk.segments[name] += data(Frame(clock, NOTHING))
+            self._books.seal(self.name, name, content, now, lane.last_claim)
+        self.memory.perform(effect)
+
+    def _put(self, activity: Activity, effect: PutObject) -> object:
+        created = self._stored_away(activity, effect)
+        self._books.upload(effect.name.removeprefix(PREFIX), self.clockwork.now)
+        return created
+
+    def _got(self, activity: Activity, effect: GetObject) -> object:
+        content = self._stored_away(activity, effect)
+        self._fetched[activity.name] = effect.name.removeprefix(PREFIX)
+        return content
+
+    def _merged(self, activity: Activity, effect: Merge) -> object:
+        name = self._fetched.pop(activity.name, "")
+        if name:
+            self._books.apply(name, self.name, self.clockwork.now)
+        return self.memory.perform(effect)

@@ -1,0 +1,266 @@
+"""A run of the vector tier."""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import BinaryIO, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flk.model.signing import Keyring
+from flk.sim.faults import DiskStall, SlowDisk, SlowStore
+from flk.sim.invariants import Verdict
+from flk.sim.measures import GRID, staleness
+from flk.sim.mistakes import mistakes
+from flk.sim.node import Node
+from flk.sim.programs import MODEL
+from flk.sim.records import Records
+from flk.sim.region import Region
+from flk.sim.scenario import Scenario
+from flk.sim.simulate import Progress, Simulation
+from flk.sim.trace import Trace
+from flk.sim.vector import kernels
+from flk.sim.vector.books import Books, Checked
+from flk.sim.vector.lanes import Lane, Supply
+from flk.sim.vector.plan import Column, NotExact, require_exact
+from flk.sim.vector.rounds import LaneNode
+from flk.sim.vector.streams import STREAM, Stream, stream_names, streams, used_up
+from flk.spec.errors import UnusableInput
+
+SIZE = 4096
+"""Bytes that a logged record has at most, unless more is known."""
+
+
+class Latency(NamedTuple):
+    """The latency of what was answered, in seconds. Quantiles are those of bins half a percent wide; mean and maximum are exact."""
+
+    answers: int
+    mean: float
+    p50: float
+    p95: float
+    p99: float
+    most: float
+
+
+class Lag(NamedTuple):
+    """How old the oldest record of `source` was that `target` did not have, at each moment of the grid, in seconds."""
+
+    source: str
+    target: str
+    seconds: Column
+
+
+class Exposure(NamedTuple):
+    """What the loss of a region would lose, at each moment of the grid: the age in seconds of the oldest record in its log that was
+    answered and is not in the object store, and how many there are.
+    """
+
+    region: str
+    seconds: Column
+    records: NDArray[np.int64]
+
+
+class Requests(NamedTuple):
+    """What became of each request, in order of its region's log: its name, and when it was sent, logged, claimed and answered."""
+
+    names: tuple[str, ...]
+    sent: Column
+    logged: Column
+    claimed: Column
+    answered: Column
+
+
+class VectorRun(NamedTuple):
+    """A run of the vector tier. Of `requests` only what was answered by the end of the run counts as answered.
+
+    `goodput` are answers in each second; `grid` are the moments of `lags` and `exposures`. `digest` names all control events.
+    """
+
+    scenario: Scenario
+    seed: int
+    digest: str
+    events: int
+    offered: int
+    logged: int
+    answered: int
+    synchronisations: int
+    segments: int
+    latency: Latency
+    goodput: NDArray[np.int64]
+    grid: Column
+    lags: tuple[Lag, ...]
+    exposures: tuple[Exposure, ...]
+    checks: tuple[Checked, ...]
+    requests: Mapping[str, Requests]
+
+    @property
+    def verdict(self) -> Verdict:
+        """Whether every invariant held for every request."""
+        return Verdict.VIOLATED if any(row.violations for row in self.checks) else Verdict.HOLDS
+
+
+def run(
+    scenario: Scenario,
+    seed: int | None = None,
+    *,
+    records: int | None = None,
+    requests: int | None = None,
+    size: int = SIZE,
+    keep: bool = False,
+    trace: BinaryIO | None = None,
+    on_progress: Callable[[Progress], None] | None = None,
+) -> VectorRun:
+    """Run a scenario, to the same moments as the message tier and within its rounding errors.
+
+    `records` is how many records there are to give out, each of at most `size` bytes (None: as many as are asked for), `requests` a
+    limit to everyday arrivals. With `keep` the result tells of every request; `trace` is written the control events. Raises UnusableInput for a scenario that cannot be
+    meant, and NotExact for one that this tier cannot compute.
+    """
+    for mistake in mistakes(scenario):
+        raise UnusableInput(f"scenario {scenario.name!r}: {mistake.field}: {mistake.message}")
+    require_exact(scenario)
+    luck = scenario.seed if seed is None else seed
+    cut = np.inf if records is None else used_up(streams(scenario, luck, requests), records)
+    simulation = _Simulation(scenario, luck, streams(scenario, luck, requests), cut, Trace(trace), keep=keep)
+    simulation.play(on_progress)
+    return simulation.outcome(size)
+
+
+class _Simulation(Simulation):
+    """A run under way: the message tier's, but for the nodes and for the requests, which nobody is given one by one."""
+
+    def __init__(self, scenario: Scenario, seed: int, found: Sequence[Stream], cut: float, trace: Trace, *, keep: bool) -> None:
+        super().__init__(
+            scenario, (), Records(scenario, (), Keyring({}), None, seed), seed=seed, trace=trace, programs=MODEL
+        )
+        self._keep = keep
+        self._lanes = {name: Lane(name, scenario, seed, keep=keep) for name in scenario.regions}
+        self._supply = Supply(scenario, tuple(self._lanes.values()), found, cut)
+        self._books = Books(scenario.regions)
+
+    def new_node(self, region: Region) -> Node:
+        """A node with a lane."""
+        return LaneNode(region, self._lanes[region.name], self._supply, self._books)
+
+    def play(self, on_progress: Callable[[Progress], None] | None) -> None:
+        """From the first event to the last."""
+        super().play(on_progress)
+        for lane in self._lanes.values():
+            self._supply.reach(lane, self._scenario.duration, self._scenario.duration)
+
+    def _feed(self) -> None:
+        """Requests come by themselves. What changes the pace of a region is felt by its lane, right after by the region."""
+        for fault in self._scenario.faults:
+            if isinstance(fault, DiskStall | SlowDisk | SlowStore):
+                for at in (fault.start, fault.end):
+                    self._clockwork.after(at, partial(self._refresh, fault.region))
+
+    def _refresh(self, region: str) -> None:
+        node = self._regions[region].node
+        assert isinstance(node, LaneNode)
+        node.refresh()
+
+    def outcome(self, size: int) -> VectorRun:
+        """What the run amounts to. Raises NotExact if a request met what this tier cannot follow."""
+        self._screen(size)
+        lanes = self._lanes.values()
+        grid = np.arange(0.0, self._scenario.duration + GRID / 2, GRID)
+        states = [lane.state for lane in lanes]
+        return VectorRun(
+            scenario=self._scenario,
+            seed=self._seed,
+            digest=self._world.trace.digest(),
+            events=self._clockwork.events,
+            offered=self._supply.offered,
+            logged=sum(int(state.logged) for state in states),
+            answered=sum(int(state.answered) for state in states),
+            synchronisations=sum(lane.synchronisations for lane in lanes),
+            segments=sum(map(len, self._books.logs.values())),
+            latency=_latency(list(lanes)),
+            goodput=np.sum([lane.answers for lane in lanes], axis=0),
+            grid=grid,
+            lags=tuple(self._lag(a, b, grid) for a in self._lanes for b in self._lanes if a != b),
+            exposures=tuple(self._exposure(region, grid) for region in self._lanes),
+            checks=self._checked(),
+            requests={name: self._requests(lane) for name, lane in self._lanes.items()} if self._keep else {},
+        )
+
+    def _screen(self, size: int) -> None:
+        policy = self._scenario.policy
+        for name, lane in self._lanes.items():
+            slowest, full = float(lane.state.slowest), float(lane.state.full)
+            if slowest > policy.retry.timeout_seconds:
+                raise NotExact(
+                    f"an answer of {name} took {slowest:.1f} s, and its agent would have sent the request again"
+                )
+            if full < np.inf:
+                raise NotExact(f"{name} would turn a request away at {full:.3f} s; raise policy.max_in_flight")
+            frames = max([int(lane.state.segment), *(one.content.frames for one in self._books.logs[name])])
+            if frames * size > policy.segment_bytes:
+                raise NotExact(f"a segment of {name} may be full with {frames} frames; raise policy.segment_bytes")
+        if self._ledger.moves:
+            move = self._ledger.moves[0]
+            raise NotExact(
+                f"{move.agent} leaves {move.region} at {move.at:.3f} s, since its probes were not answered in time"
+            )
+
+    def _lag(self, source: str, target: str, grid: Column) -> Lag:
+        segments = self._books.logs[source]
+        logged = [one.content.logged for one in segments]
+        applied = [one.applied.get(target, np.inf) for one in segments]
+        return Lag(source, target, self._age(source, logged, applied, grid, "segment_logged"))
+
+    def _exposure(self, region: str, grid: Column) -> Exposure:
+        segments = self._books.logs[region]
+        uploaded = np.array([np.inf if one.uploaded is None else one.uploaded for one in segments])
+        claimed = [one.content.claimed for one in segments]
+        safe = np.cumsum([0, *(one.content.frames for one in segments)])
+        answered = np.concatenate([[0], np.cumsum(self._lanes[region].claimed)])[: grid.size]
+        records = answered - safe[np.searchsorted(np.maximum.accumulate(uploaded), grid, side="right")]
+        return Exposure(region, self._age(region, claimed, uploaded.tolist(), grid, "segment_claimed"), records)
+
+    def _age(self, region: str, began: Sequence[float], over: Sequence[float], grid: Column, opened: str) -> Column:
+        """The age of the oldest thing that had begun and was not over; the open segment is not."""
+        state = self._lanes[region].state
+        open_ = [float(state[opened])] if state.segment else []
+        return staleness(np.array([*began, *open_]), np.array([*over, *(np.inf for _ in open_)]), grid)
+
+    def _checked(self) -> tuple[Checked, ...]:
+        states = [lane.state for lane in self._lanes.values()]
+        logged = sum(int(state.logged) for state in states)
+        waiting = sum(int(state.known - state.first) for state in states)
+        kept = sum(one.content.frames for log in self._books.logs.values() for one in log)
+        open_ = sum(int(state.segment) for state in states)
+        rows = (
+            (
+                "durable-after-arrival",
+                "a frame is durable after it has arrived, claimed after that (WAL-1)",
+                "undurable",
+            ),
+            ("claims-in-log-order", "claims reach the store in the order of their frames (DUP-6)", "unordered"),
+            ("answered-after-claim", "a request is answered after it was claimed (DUP-2)", "unclaimed"),
+        )
+        broken = [Checked(name, text, logged, sum(int(state[count]) for state in states)) for name, text, count in rows]
+        lost = int(self._supply.offered != logged + waiting) + int(logged != kept + open_)
+        whole = Checked(
+            "none-lost", "every request waits or is in one segment, every frame once", self._supply.offered, lost
+        )
+        return (*broken, whole, *self._books.checked())
+
+    def _requests(self, lane: Lane) -> Requests:
+        rows = np.concatenate([np.empty((kernels.COLUMNS, 0)), *lane.done], axis=1)
+        begins = stream_names(self._scenario)
+        streams_, numbers = np.divmod(rows[kernels.DONE_NAME], STREAM)
+        pairs = zip(streams_.astype(int).tolist(), numbers.astype(int).tolist(), strict=True)
+        return Requests(tuple(f"{begins[stream]}{number}" for stream, number in pairs), *rows[1:])
+
+
+def _latency(lanes: Sequence[Lane]) -> Latency:
+    counts = np.sum([lane.latencies for lane in lanes], axis=0)
+    total = int(counts.sum())
+    if not total:
+        return Latency(0, *[float("nan")] * 5)
+    upper = np.searchsorted(np.cumsum(counts), [total * share for share in (0.5, 0.95, 0.99)])
+    mean = sum(float(lane.state.total) for lane in lanes) / total
+    p50, p95, p99 = (kernels.bin_middle(place) for place in upper.tolist())
+    return Latency(total, mean, p50, p95, p99, max(float(lane.state.slowest) for lane in lanes))
