@@ -77,6 +77,13 @@ class Attempts(NamedTuple):
         return self.over - self.sent
 
 
+class Given(NamedTuple):
+    """What agents were given to deliver: when, and when it was acknowledged, NaN if it was not."""
+
+    came: Column
+    over: Column
+
+
 class Counts(NamedTuple):
     """How often what happened.
 
@@ -116,6 +123,7 @@ class Measures(NamedTuple):
     statuses: Mapping[int, int]
     hostile: Mapping[Intent, Mapping[int, int]]
     attempts: Attempts
+    given: Given
     latency: Mapping[str, Quantiles]
     delivery: Quantiles
     goodput: Column
@@ -155,6 +163,7 @@ def measure(
         statuses=Counter(attempts.status.tolist()),
         hostile=_hostile(ledger),
         attempts=attempts,
+        given=_given(honest),
         latency=dict(_latency(attempts)),
         delivery=quantiles(over - came),
         goodput=np.histogram(over, bins=np.arange(0.0, scenario.duration + BIN, BIN))[0] / BIN,
@@ -199,6 +208,12 @@ def _attempts(ledger: Ledger) -> Attempts:
         np.array([row.over for row in rows], dtype=np.float64),
         np.array([row.status for row in rows], dtype=np.int64),
     )
+
+
+def _given(honest: Sequence[Item]) -> Given:
+    came = np.array([item.arrival.at for item in honest], dtype=np.float64)
+    over = [item.over if item.delivery is Delivery.ACKNOWLEDGED else nan for item in honest]
+    return Given(came, np.array(over, dtype=np.float64))
 
 
 def _hostile(ledger: Ledger) -> dict[Intent, Counter[int]]:

@@ -10,6 +10,7 @@ import msgspec
 from flk.sim.designs import DESIGNS
 from flk.sim.document import Mistake, nearest
 from flk.sim.duration import Seconds
+from flk.sim.expectations import of_hypotheses
 from flk.sim.fault_mistakes import of_faults
 from flk.sim.names import all_unknown, bad_label, unknown
 from flk.sim.script import Replay, Submit
@@ -37,6 +38,7 @@ def mistakes(scenario: "Scenario") -> Iterator[Mistake]:
     yield from of_faults(scenario)
     yield from _of_layout(scenario)
     yield from _of_script(scenario)
+    yield from of_hypotheses(scenario)
 
 
 def _of_regions(scenario: "Scenario") -> Iterator[Mistake]:

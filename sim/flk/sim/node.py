@@ -40,7 +40,6 @@ from flk.sim.journal import Journal
 from flk.sim.randomness import FSYNC, SERVICE, Chance, Column, Lot, exponential
 from flk.sim.region import Region
 from flk.sim.runtime import Activity, Host
-from flk.sim.sizes import size_of
 from flk.sim.stores import Lines
 from flk.sim.tiers import Mover, TieredStore
 from flk.sim.topology import OBJECTS
@@ -167,6 +166,8 @@ class Node(Host):
     def _parts(self, effect: Effect[Any], seconds: float) -> dict[str, float]:
         """How long each shard is busy with an effect: `seconds` in all, or for each claim that it is to merge."""
         shards = self._region.shards
+        if shards.is_one:
+            return {shards.first: seconds * len(effect.claims) if isinstance(effect, Merge) else seconds}
         match effect:
             case Store(claim):
                 return {shards.owner(claim.key): seconds}
@@ -248,9 +249,9 @@ class Node(Host):
             place,
             message,
             lambda: serve(
-                lambda result: send(place, self.name, message, lambda: wait.end(result), size=size_of(result))
+                lambda result: send(place, self.name, message, lambda: wait.end(result), content=result)
             ),
-            size=size_of(effect),
+            content=effect,
         )
 
     # Outcomes: what is done beside what the memory node does.

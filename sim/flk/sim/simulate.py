@@ -13,11 +13,13 @@ from flk.model.submission import Response, Submission
 from flk.sim import rounds
 from flk.sim.agents import Agent, Item
 from flk.sim.agreement import Agreement
+from flk.sim.alerts.alerts import Alerted, evaluated
+from flk.sim.alerts.exporter import Exporter
 from flk.sim.alerts.meter import Meter
 from flk.sim.answer_rules import AnswerRules
 from flk.sim.arrivals import Arrival, arrivals
-from flk.sim.audit_measures import AuditLedger
 from flk.sim.audience import Audience
+from flk.sim.audit_measures import AuditLedger
 from flk.sim.audit_rules import AuditRules
 from flk.sim.background_handlers import background_handlers
 from flk.sim.designs import DESIGNS
@@ -27,7 +29,7 @@ from flk.sim.injection import Injector
 from flk.sim.invariants import Checks, Result, Verdict, without, worst
 from flk.sim.ledger import Ledger
 from flk.sim.load_handlers import handlers as load_handlers
-from flk.sim.marks import Marks
+from flk.sim.marks import Found, Marks
 from flk.sim.measures import Measures, measure
 from flk.sim.mistakes import mistakes
 from flk.sim.network import Message, Net
@@ -45,6 +47,7 @@ from flk.sim.store_measures import StoreLedger
 from flk.sim.tier_rules import TierRules
 from flk.sim.timeline import Moment, timeline
 from flk.sim.trace import DIGEST_BYTES, Observer, Trace
+from flk.sim.verdicts import Judged, asks_for_alerts, found, judged
 from flk.sim.watch import WatchedObjects, Watcher
 from flk.sim.workload import agent_homes
 from flk.spec.errors import UnusableInput
@@ -73,7 +76,7 @@ class Delivered(NamedTuple):
 
 
 class Run(NamedTuple):
-    """A run that is over. `digest` names everything that happened in it."""
+    """A run that is over. `digest` names everything that happened in it. `alerts` is empty if they were not evaluated."""
 
     scenario: Scenario
     seed: int
@@ -82,6 +85,9 @@ class Run(NamedTuple):
     submissions: int
     results: tuple[Result, ...]
     objectives: tuple[Objective, ...]
+    hypotheses: tuple[Judged, ...]
+    alerts: tuple[Alerted, ...]
+    marks: Found
     measures: Measures
     timeline: tuple[Moment, ...]
     entries: Mapping[str, Mapping[Key, Entry]]
@@ -89,8 +95,9 @@ class Run(NamedTuple):
 
     @property
     def verdict(self) -> Verdict:
-        """The worst verdict of any invariant or objective."""
-        return worst([*(row.verdict for row in self.results), *(row.verdict for row in self.objectives)])
+        """The worst verdict of any invariant, objective or hypothesis. An alert that fires decides nothing by itself."""
+        checked = [row.verdict for row in self.results]
+        return worst([*checked, *(row.verdict for row in self.objectives), *(row.verdict for row in self.hypotheses)])
 
     def replay(self, source: str = "") -> str:
         """The command that repeats this run; `source` is the file that the scenario came from, if not from the library, or else a
@@ -111,13 +118,14 @@ def simulate(
     observer: Observer | None = None,
     messages: Callable[[Message], None] | None = None,
     programs: Programs | None = None,
+    alerts: bool = False,
 ) -> Run:
     """Run a scenario on submissions, which come in the order given. The same arguments give the same run, to the last event.
 
     `keyring` holds the keys that signed them. A scenario with tenants, key rotations or equivocations signs records during the
-    run, and needs a `signer`, whose signatures `keyring` accepts. `trace` is written what happened, `observer` is told what
-    the nodes' programs did, and `messages` every message. Raises UnusableInput for a scenario that cannot be meant, for submissions that no agent can queue,
-    and for a missing signer.
+    run, and needs a `signer`, whose signatures `keyring` accepts. `trace` is written what happened, `observer` is told what the
+    nodes' programs did, and `messages` every message. `alerts` are evaluated if that is asked for here or by a hypothesis.
+    Raises UnusableInput for a scenario that cannot be meant, for submissions that no agent can queue, and for a missing signer.
     """
     for mistake in mistakes(scenario):
         raise UnusableInput(f"scenario {scenario.name!r}: {mistake.field}: {mistake.message}")
@@ -128,7 +136,16 @@ def simulate(
     records = Records(scenario, submissions, keyring, signer, luck)
     with seldom_collected():
         told = Trace(trace, observer)
-        return Simulation(scenario, submissions, records, seed=luck, trace=told, programs=programs, messages=messages).run(on_progress)
+        return Simulation(
+            scenario,
+            submissions,
+            records,
+            seed=luck,
+            trace=told,
+            programs=programs,
+            messages=messages,
+            alerts=alerts or asks_for_alerts(scenario),
+        ).run(on_progress)
 
 
 class Simulation:
@@ -144,6 +161,7 @@ class Simulation:
         trace: Trace,
         programs: Programs,
         messages: Callable[[Message], None] | None = None,
+        alerts: bool = False,
     ) -> None:
         self._scenario = scenario
         self._submissions = submissions
@@ -162,7 +180,7 @@ class Simulation:
         shipping = ShippingRules(self._regions, reference, self._checks)
         answers = AnswerRules(self._regions, reference, self._checks, records.forgeries)
         self._marks = Marks(clockwork)
-        self._meter = Meter()
+        self._exporter = Exporter(self._regions, clockwork) if alerts else None
         self._watchers: tuple[Watcher, ...] = (
             self._node_rules,
             answers,
@@ -180,6 +198,8 @@ class Simulation:
             self._watchers += (self._stores,)
         if scenario.layout.tiers:
             self._watchers += (TierRules(self._regions, self._checks),)
+        if self._exporter is not None:
+            self._watchers += (self._exporter,)
         audience = (self.audience(self._watchers),)
         objects = WatchedObjects(audience)
         net = Net(clockwork, scenario.network, scenario.regions, seed)
@@ -198,7 +218,7 @@ class Simulation:
             luck=Luck(seed),
             layout=scenario.layout,
             marks=self._marks,
-            meter=self._meter,
+            meter=self._exporter or Meter(),
         )
         self._regions |= {name: Region(name, self._world, self._regions) for name in scenario.regions}
         self._agents = self._homed_agents()
@@ -223,8 +243,20 @@ class Simulation:
             self._clockwork.after(act.at, partial(self._act, number, act))
         if not self._scenario.script:
             self._feed()
-        self._clockwork.run_until(self._scenario.duration, PULSE, lambda: self._report(on_progress))
+        self._go_on(self._scenario.duration, on_progress)
         self._report(on_progress)
+
+    def _go_on(self, end: float, on_progress: Callable[[Progress], None] | None) -> None:
+        """Let happen what happens by then, and scrape what nodes export on the way."""
+
+        def report() -> None:
+            self._report(on_progress)
+
+        if self._exporter is not None:
+            for moment in self._exporter.moments(end):
+                self._clockwork.run_until(moment, PULSE, report)
+                self._exporter.scrape()
+        self._clockwork.run_until(end, PULSE, report)
 
     def audience(self, watchers: Sequence[Watcher]) -> Watcher:
         """Who is told what happens."""
@@ -301,6 +333,8 @@ class Simulation:
             audit=self._audit,
             stores=self._stores,
         )
+        alerts = self._alerts()
+        marks = found(self._marks, self._ledger.attempts, self._agreement.changes, alerts)
         return Run(
             scenario=self._scenario,
             seed=self._seed,
@@ -309,6 +343,9 @@ class Simulation:
             submissions=len(self._submissions),
             results=self._checks.results(),
             objectives=objectives(self._scenario, measures),
+            hypotheses=judged(self._scenario, marks, measures),
+            alerts=alerts,
+            marks=marks,
             measures=measures,
             timeline=timeline(
                 self._scenario.faults, self._ledger.moments, self._ledger.moves, self._agreement.caught_up
@@ -316,6 +353,11 @@ class Simulation:
             entries=entries,
             deliveries=tuple(self._delivered(item) for item in self._items),
         )
+
+    def _alerts(self) -> tuple[Alerted, ...]:
+        if self._exporter is None:
+            return ()
+        return evaluated(self._exporter.database, self._scenario.faults, self._scenario.duration)
 
     def _delivered(self, item: Item) -> Delivered:
         settled = item.delivery in {Delivery.ACKNOWLEDGED, Delivery.DEAD}

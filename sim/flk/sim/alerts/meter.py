@@ -16,9 +16,6 @@ class Meter:
     def stored(self, region: str, operation: str, began: float) -> None:
         """The store is done with an operation, `claim` or `merge`, that it was asked for at `began`."""
 
-    def log_failed(self, region: str) -> None:
-        """A write or synchronisation of the log failed."""
-
     def observed(self, region: str, source: str, timestamp: Timestamp) -> None:
         """A replay showed the clock of the region a timestamp of another."""
 

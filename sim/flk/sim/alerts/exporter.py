@@ -1,0 +1,251 @@
+"""What each region's node exports, and the scraper beside it that asks at intervals.
+
+Exported is what the alerts of the table read, under the names and labels of the table, as the server has it: a counter begins at 0
+with its node, and one with labels when it first counts. The scraper adds `job`, `region` and `instance`, writes `up`, and marks the
+series of a node that does not answer as stale.
+"""
+
+from bisect import bisect_left
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import accumulate
+from typing import TypeAlias
+
+import msgspec
+
+from flk.model.entry import Claim, Entry
+from flk.model.frames import Frame, Scan
+from flk.model.hlc import Timestamp, is_ahead, wall_seconds
+from flk.model.programs.divergence import Agreement, Divergence
+from flk.model.programs.recover import Recovery
+from flk.model.programs.ship import PREFIX, SHIPPED
+from flk.model.submission import Problem, Response
+from flk.sim.alerts.meter import Meter
+from flk.sim.alerts.series import STALE, Database, Series, labels
+from flk.sim.engine import Clockwork
+from flk.sim.faults import Disk, Stop
+from flk.sim.region import Region
+from flk.sim.rules import ANSWERED
+from flk.sim.watch import Watcher
+from flk.spec.constants import CONSTANTS
+from flk.spec.metrics import METRICS
+
+EVERY = CONSTANTS.alerting.scrape_seconds
+JOB = "flk"
+Values: TypeAlias = tuple[str, ...]
+Sample: TypeAlias = tuple[str, Values, float]
+"""The name of a series, the values of the table's labels (and of `le`), and the number."""
+
+_OUTCOMES = ("accepted", "escalated", "rejected")
+_OPERATIONS = ("claim", "merge")
+_BARE = ("flk_ingest_total", "flk_dedup_hits_total", "flk_equivocations_total", "flk_signature_errors_total")
+_OF_THE_LOG = ("flk_wal_errors_total", "flk_wal_damage_total")
+
+
+class Buckets:
+    """A histogram of the table."""
+
+    def __init__(self, metric: str) -> None:
+        self._name = metric
+        self._bounds = METRICS[metric].buckets
+        self._texts = [*map(repr, map(float, self._bounds)), "+Inf"]
+        self._counts = [0] * (len(self._bounds) + 1)
+        self._sum = 0.0
+
+    def observe(self, value: float) -> None:
+        """Count a value in the first bucket that holds it."""
+        self._counts[bisect_left(self._bounds, value)] += 1
+        self._sum += value
+
+    def samples(self, values: Values = ()) -> Iterator[Sample]:
+        """Cumulative counts by bound, their total, and the sum of what was counted."""
+        total = 0
+        for text, total in zip(self._texts, accumulate(self._counts), strict=True):
+            yield f"{self._name}_bucket", (*values, text), total
+        yield f"{self._name}_count", values, total
+        yield f"{self._name}_sum", values, self._sum
+
+
+class Exports:
+    """The counts of one node, from its start to its end."""
+
+    def __init__(self, start: int, now: float, region: str, peers: Iterable[str]) -> None:
+        self.start = start
+        self.counts: Counter[tuple[str, Values]] = Counter()
+        for name in (*_BARE, *_OF_THE_LOG):
+            self.counts[name, ()] = 0
+        for outcome in _OUTCOMES:
+            self.counts["flk_outcomes_total", (outcome,)] = 0
+        self.submit = Buckets("flk_submit_seconds")
+        self.store = {operation: Buckets("flk_store_seconds") for operation in _OPERATIONS}
+        self.divergence: dict[str, Divergence] = {}
+        self.level = False  # whether it has been level with its log, and so knows what it has shipped
+        self.level_at = dict.fromkeys(peers, now)
+        self.waits: dict[str, bool] = dict.fromkeys(peers, False)
+        for peer in self.level_at:
+            self.counts["flk_clock_ahead_total", (peer,)] = 0
+        self._region = region
+
+    def samples(self, now: float, unshipped: float, *, ready: bool) -> Iterator[Sample]:
+        """Everything exported now; `unshipped` is the age of the oldest record that is not shipped."""
+        for (name, values), count in self.counts.items():
+            yield name, values, count
+        yield from self.submit.samples()
+        for operation, buckets in self.store.items():
+            yield from buckets.samples((operation,))
+        yield "flk_ready", (), ready
+        yield "flk_crr_lag_seconds", ("ship", self._region), unshipped if self.level else 0.0
+        for peer, since in self.level_at.items():
+            yield "flk_crr_lag_seconds", ("replay", peer), now - since if self.waits[peer] else 0.0
+        for peer, found in self.divergence.items():
+            yield "flk_divergence_percent", (peer, "count"), found.count_percent
+            yield "flk_divergence_percent", (peer, "sample"), found.sample_percent
+
+
+class Exporter(Watcher, Meter):
+    """Counts for every region, and scrapes them into a database."""
+
+    def __init__(self, regions: Mapping[str, Region], clockwork: Clockwork) -> None:
+        self.database = Database()
+        self._regions = regions
+        self._clockwork = clockwork
+        self._exports: dict[str, Exports] = {}
+        self._unshipped: dict[str, deque[Timestamp]] = {}
+        self._last_of: dict[str, Timestamp] = {}
+        self._known: dict[tuple[str, str, Values], Series] = {}
+        self._scraped: dict[str, dict[tuple[str, Values], Series]] = {}
+
+    # The scraper.
+
+    def moments(self, duration: float) -> Iterator[float]:
+        """When to scrape: half an interval after each evaluation of the alerts."""
+        moment = EVERY / 2
+        while moment <= duration:
+            yield moment
+            moment += EVERY
+
+    def scrape(self) -> None:
+        """Ask every region's node for what it exports now."""
+        now = self._clockwork.now
+        for name, region in self._regions.items():
+            before, found = self._scraped.get(name, {}), dict[tuple[str, Values], Series]()
+            if region.node is not None:
+                unshipped = self._age(region)
+                for metric, values, number in self._of(name).samples(now, unshipped, ready=region.node.ready):
+                    found[metric, values] = series = self._series(name, metric, values)
+                    series.append(now, number)
+            for key, series in before.items():
+                if key not in found:
+                    series.append(now, STALE)
+            self._scraped[name] = found
+            self._series(name, "up", ()).append(now, region.node is not None)
+
+    def _series(self, region: str, name: str, values: Values) -> Series:
+        key = region, name, values
+        if key not in self._known:
+            metric = METRICS.get(name.removesuffix("_bucket").removesuffix("_count").removesuffix("_sum"))
+            names = (*(metric.labels if metric else ()), "le")
+            target = (("job", JOB), ("region", region), ("instance", region))
+            self._known[key] = self.database.series(labels(name, (*zip(names, values, strict=False), *target)))
+        return self._known[key]
+
+    def _of(self, region: str) -> Exports:
+        """The counts of the node that runs in a region now, or ran there last."""
+        start = self._regions[region].starts
+        exports = self._exports.get(region)
+        if exports is None or exports.start != start:
+            peers = [peer for peer in self._regions if peer != region]
+            exports = self._exports[region] = Exports(start, self._clockwork.now, region, peers)
+        return exports
+
+    def _age(self, region: Region) -> float:
+        waiting = self._unshipped.get(region.name)
+        return max(0.0, region.wall() - wall_seconds(waiting[0])) if waiting else 0.0
+
+    # What is counted.
+
+    def admitted(self, region: str) -> None:
+        """A submission came in."""
+        self._of(region).counts["flk_ingest_total", ()] += 1
+
+    def answered(self, region: str, began: float, response: Response) -> None:
+        """A submission was answered: with an outcome, or refused."""
+        exports = self._of(region)
+        exports.submit.observe(self._clockwork.now - began)
+        if response.status not in ANSWERED:
+            requirement = msgspec.json.decode(response.body, type=Problem).requirement
+            exports.counts["flk_refusals_total", (str(int(response.status)), requirement)] += 1
+            exports.counts["flk_signature_errors_total", ()] += response.status == 401
+
+    def stored(self, region: str, operation: str, began: float) -> None:
+        """The store took its time."""
+        self._of(region).store[operation].observe(self._clockwork.now - began)
+
+    def claimed(
+        self, region: str, claim: Claim, before: Entry | None, stored: Entry, records: Sequence[object]
+    ) -> None:
+        """A claim was a first write, a duplicate, or equivocation (DUP-1, DUP-2, DUP-3)."""
+        del before, records
+        counts = self._of(region).counts
+        if stored is claim.entry:
+            outcome = stored.outcome
+            kind = "accepted" if not outcome.escalated else "escalated" if outcome.accepted else "rejected"
+            counts["flk_outcomes_total", (kind,)] += 1
+        elif stored.digest == claim.entry.digest:
+            counts["flk_dedup_hits_total", ()] += 1
+        else:
+            counts["flk_equivocations_total", ()] += 1
+
+    def log_failed(self, region: str) -> None:
+        """A synchronisation failed, and its node ends."""
+        self._of(region).counts["flk_wal_errors_total", ()] += 1
+
+    def recovered(self, region: str, recovery: Recovery) -> None:
+        """A node is level with its log, which may have been damaged."""
+        exports = self._of(region)
+        exports.level = True
+        exports.counts["flk_wal_damage_total", ()] += sum(len(repair.damage) for repair in recovery.repairs)
+
+    def compared(self, region: str, peer: str, divergence: Divergence) -> None:
+        """Two regions were compared; a comparison that came to nothing leaves the last one."""
+        if divergence.agreement is not Agreement.UNDECIDED:
+            self._of(region).divergence[peer] = divergence
+
+    def observed(self, region: str, source: str, timestamp: Timestamp) -> None:
+        """A timestamp of another region may run ahead (HLC-3)."""
+        if is_ahead(timestamp, self._regions[region].wall()):
+            self._of(region).counts["flk_clock_ahead_total", (source,)] += 1
+
+    # What waits for replication.
+
+    def logged(self, region: str, frame: Frame) -> None:
+        """A frame waits to be shipped."""
+        self._unshipped.setdefault(region, deque()).append(frame.timestamp)
+
+    def uploaded(self, name: str, found: Scan) -> None:
+        """The last frame of a segment that is about to be marked as shipped."""
+        if found.frames:
+            self._last_of[name.removeprefix(PREFIX)] = max(frame.timestamp for frame in found.frames)
+
+    def marked(self, region: str, name: str, value: str) -> None:
+        """What is shipped waits no longer."""
+        if name == SHIPPED:
+            last, waiting = self._last_of.pop(value, 0), self._unshipped.get(region)
+            while waiting and waiting[0] <= last:
+                waiting.popleft()
+
+    def crashed(self, fault: Stop) -> None:
+        """With its disk a region loses what waited."""
+        if fault.disk is Disk.LOST:
+            self._unshipped.pop(fault.region, None)
+
+    def passed(self, region: str, stage: str, source: str, began: float) -> None:
+        """Nothing waits that was there when the pass began."""
+        if stage == "replay":
+            exports = self._of(region)
+            exports.level_at[source], exports.waits[source] = began, False
+
+    def failed(self, region: str, stage: str, source: str) -> None:
+        """Something may wait."""
+        if stage == "replay":
+            self._of(region).waits[source] = True
