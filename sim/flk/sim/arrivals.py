@@ -5,7 +5,7 @@ arrival. Everyday traffic takes the records from the first on, bursts from the l
 """
 
 import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from heapq import merge
 from itertools import pairwise
 from pathlib import Path
@@ -141,11 +141,12 @@ def recorded(workload: Workload, duration: float, submissions: int) -> Iterator[
     before = 0.0
     for line, row in _rows(file):
         where = f"{file}, line {line}"
-        at, record = _number(row, "at", where), int(_number(row, "record", where))
+        at, record = _number(row, "at", where), _number(row, "record", where)
         if at < before:
-            raise UnusableInput(f"{where}: at: {at} is earlier than the line before; sort the file by time")
-        if record < 0:
-            raise UnusableInput(f"{where}: record: {record} is no number of a record; they begin at 0")
+            than = "the line before; sort the file by time" if before else "the run, which begins at 0"
+            raise UnusableInput(f"{where}: at: {at} is earlier than {than}")
+        if record < 0 or record % 1:
+            raise UnusableInput(f"{where}: record: {row['record']} is no number of a record; they are 0, 1, 2, ...")
         before = at
         asked = row["region"], row.get("tenant") or ""
         able = [agent for agent, home in enumerate(homes) if home == asked[0] and asked[1] in {"", tenants[agent]}]
@@ -155,9 +156,29 @@ def recorded(workload: Workload, duration: float, submissions: int) -> Iterator[
         turns[asked] = turns.get(asked, -1) + 1
         if at >= min(duration, workload.until or duration):
             return
-        chosen = record % submissions
+        chosen = int(record) % submissions
         yield Arrival(at, str(line - 2), chosen, able[turns[asked] % len(able)], fresh=chosen not in seen)
         seen.add(chosen)
+
+
+def write(path: str | Path, coming: Iterable[Arrival], workload: Workload) -> None:
+    """Write arrivals as a log that `Workload.recorded` reads back: the same records at the same moments near the same regions,
+    and for the same tenants if there are several. Raises UnusableInput if the file cannot be written.
+    """
+    homes, tenants = agent_homes(workload.agents), agent_tenants(workload)
+    several = len(workload.tenants) > 1
+    columns = ["at", "record", "region", *(["tenant"] if several else [])]
+    try:
+        with Path(path).open("w", encoding="utf-8", newline="") as file:
+            rows = csv.writer(file, lineterminator="\n")
+            rows.writerow(columns)
+            for arrival in coming:
+                row = repr(float(arrival.at)), arrival.submission, homes[arrival.agent], tenants[arrival.agent]
+                rows.writerow(row[: len(columns)])
+    except OSError as error:
+        raise UnusableInput(
+            f"{path}: the arrivals cannot be written: {error.strerror}; name a file in a directory that exists"
+        ) from None
 
 
 def _rows(file: str) -> Iterator[tuple[int, dict[str, str]]]:
