@@ -124,7 +124,7 @@ curves = st.lists(
 @settings(max_examples=25, deadline=None)
 def test_arrivals_follow_the_curve(curve: tuple[Turn, ...], seed: int) -> None:
     """In every stretch about as many records come as the rate, integrated over it, says; where it is zero none come."""
-    workload = Workload(records="", rate=100.0, agents={"eu": 1}, curve=curve)
+    workload = Workload(records="", rate=30.0, agents={"eu": 1}, curve=curve)
     at = np.array([arrival.at for arrival in coming(workload, 100.0, 100_000, seed)])
     edges = np.linspace(0, 100, 6)
     for start, end, found in zip(edges, edges[1:], np.histogram(at, bins=edges)[0], strict=False):
