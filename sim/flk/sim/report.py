@@ -1,46 +1,29 @@
 """A run as one HTML page that needs nothing else: no network, no script, no second file."""
 
-import re
 from collections.abc import Callable
-from importlib.resources import files
-from io import StringIO
 from pathlib import Path
 
-import matplotlib as mpl
 import msgspec
-from jinja2 import Environment, StrictUndefined
-from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from flk.sim import document
-from flk.sim.duration import clock, human
+from flk.sim.alerts.alerts import unnoticed
 from flk.sim.figures import course, outcome
 from flk.sim.figures.style import amount
 from flk.sim.invariants import Verdict
+from flk.sim.pages import rendered, save, svg
 from flk.sim.simulate import Run
-from flk.spec.errors import UnusableInput
-
-SIGNS = {Verdict.HOLDS: "✓", Verdict.VIOLATED: "✗", Verdict.UNDECIDED: "?"}
-_SVG = {
-    "svg.fonttype": "path",
-    "svg.hashsalt": "flk",
-}  # outlines look alike everywhere; a fixed salt repeats to the byte
-_REFERENCE = re.compile(r'(\bid="|href="#|url\(#)')
 
 
 def html(run: Run, source: str = "") -> str:
     """The report. The same run gives the same text. `source` is where the scenario came from, if not from the library."""
-    text = files("flk.sim").joinpath("templates/report.html.j2").read_text(encoding="utf-8")
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {"clock": clock, "human": human}
-    template = environment.from_string(text)
-    return template.render(
+    return rendered(
+        "report.html.j2",
         run=run,
         m=run.measures,
         scenario=run.scenario,
-        figure=lambda name: _svg(name, DRAWN[name](run)),
+        figure=lambda name: svg(name, DRAWN[name](run)),
         amount=amount,
-        signs=SIGNS,
         summary=summary(run),
         checks=sum(row.checks for row in run.results),
         replay=run.replay(source),
@@ -49,12 +32,7 @@ def html(run: Run, source: str = "") -> str:
 
 def write(run: Run, path: str | Path, source: str = "") -> None:
     """Write the report to a file. Raises UnusableInput if that cannot be."""
-    try:
-        Path(path).write_text(html(run, source), encoding="utf-8")
-    except OSError as error:
-        raise UnusableInput(
-            f"{path}: the report cannot be written: {error.strerror}; name a file in a directory that exists"
-        ) from None
+    save(html(run, source), path)
 
 
 def summary(run: Run) -> str:
@@ -64,10 +42,17 @@ def summary(run: Run) -> str:
     missed = [row.name for row in run.objectives if row.verdict is Verdict.VIOLATED]
     undecided = [row.invariant for row in run.results if row.verdict is Verdict.UNDECIDED]
     undecided += [row.name for row in run.objectives if row.verdict is Verdict.UNDECIDED]
+    undecided += [f"{row.expect} {row.subject}" for row in run.hypotheses if row.verdict is Verdict.UNDECIDED]
     invariants = f"{len(run.results)} invariants, {checks:,} checks: "
     invariants += f"violated: {', '.join(broken)}." if broken else "none violated."
     objectives = f"{len(run.objectives)} objectives: " + (f"missed: {', '.join(missed)}." if missed else "none missed.")
-    return " ".join([invariants, objectives, *([f"Undecided: {', '.join(undecided)}."] if undecided else [])])
+    sentences = [invariants, objectives, *([_of_hypotheses(run)] if run.hypotheses else [])]
+    return " ".join([*sentences, *([f"Undecided: {', '.join(undecided)}."] if undecided else [])])
+
+
+def _of_hypotheses(run: Run) -> str:
+    wrong = [f"{row.expect} {row.subject}" for row in run.hypotheses if row.verdict is Verdict.VIOLATED]
+    return f"{len(run.hypotheses)} hypotheses: " + (f"refuted: {', '.join(wrong)}." if wrong else "none refuted.")
 
 
 def facts(run: Run) -> dict[str, object]:
@@ -83,6 +68,11 @@ def facts(run: Run) -> dict[str, object]:
             "events": run.events,
             "objectives": [{**msgspec.structs.asdict(row), "verdict": row.label} for row in run.objectives],
             "invariants": run.results,
+            "hypotheses": run.hypotheses,
+            "alerts": [alert for alert in run.alerts if alert.firings],
+            "false_alarms": sum(len(alert.false_alarms) for alert in run.alerts),
+            "unnoticed": unnoticed(run.scenario.faults, run.alerts) if run.alerts else None,
+            "marks": {mark: len(times) for mark, times in run.marks.items() if times},
             "counts": measures.counts._asdict(),
             "statuses": {str(status): number for status, number in sorted(measures.statuses.items())},
             "latency": {name: row._asdict() for name, row in measures.latency.items()},
@@ -105,14 +95,3 @@ DRAWN: dict[str, Callable[[Run], Figure]] = {
     "latency": course.latency,
     "stores": course.stores,
 }
-
-
-def _svg(name: str, figure: Figure) -> Markup:
-    """A figure as inline SVG; its ids carry its name, so that no two figures of a page share one."""
-    out = StringIO()
-    with mpl.rc_context(
-        {"svg.fonttype": "path", "svg.hashsalt": "flk"}
-    ):  # outlines look alike everywhere, a salt repeats
-        figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None})
-    drawn = out.getvalue()
-    return Markup(_REFERENCE.sub(rf"\g<1>{name}-", drawn[drawn.index("<svg") :]))  # noqa: S704 - drawn here, from numbers

@@ -9,11 +9,13 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
-from flk.sim.duration import clock
+from flk.sim.alerts.alerts import unnoticed
+from flk.sim.duration import clock, human
 from flk.sim.figures.style import amount, happenings, sampled
 from flk.sim.invariants import Verdict
 from flk.sim.measures import Column
-from flk.sim.report import SIGNS, summary
+from flk.sim.pages import SIGNS
+from flk.sim.report import summary
 from flk.sim.simulate import Progress as Reached
 from flk.sim.simulate import Run
 
@@ -42,6 +44,8 @@ def progress(console: Console, name: str) -> Iterator[Callable[[Reached], None]]
 def rendered(run: Run, source: str = "") -> Group:
     """The outcome of a run. `source` is where the scenario came from, if not from the library."""
     parts: list[RenderableType] = [_head(run), _timeline(run), _moments(run), _objectives(run), _invariants(run)]
+    parts += [_hypotheses(run)] if run.hypotheses else []
+    parts += [_alerts(run)] if run.alerts else []
     parts += [_violations(run)] if any(row.examples for row in run.results) else []
     return Group(*(line for part in parts for line in (part, "")), _foot(run, source))
 
@@ -101,6 +105,29 @@ def _invariants(run: Run) -> Table:
         idle = row.verdict is Verdict.HOLDS and not row.checks
         verdict = Text("never came up" if idle else f"{SIGNS[row.verdict]} {row.verdict}", STYLES[row.verdict])
         table.add_row(row.invariant, f"{row.checks:,}", verdict, row.statement)
+    return table
+
+
+def _hypotheses(run: Run) -> Table:
+    table = _rows("hypothesis", ">found", "verdict", "statement")
+    for row in run.hypotheses:
+        verdict = Text(f"{SIGNS[row.verdict]} {row.verdict}", STYLES[row.verdict])
+        table.add_row(f"{row.expect} {row.subject}", row.found, verdict, row.statement)
+    return table
+
+
+def _alerts(run: Run) -> Table:
+    """Each time that an alert fired: from when to when, and the fault that explains it."""
+    table = _rows("alert", ">fired", ">until", ">after", "because of")
+    for alert in run.alerts:
+        for firing in alert.firings:
+            until = "the end" if firing.end is None else clock(firing.end)
+            after = "–" if firing.delay is None else human(firing.delay)
+            cause = f"{firing.fault or 'nothing: a false alarm'}  {firing.element}"
+            table.add_row(alert.name, clock(firing.start), until, after, cause)
+    silent = unnoticed(run.scenario.faults, run.alerts)
+    told = f"no alert for {', '.join(silent)}" if silent else "every fault was noticed"
+    table.add_row("", "", "", "", told if run.scenario.faults else "no fault to notice")
     return table
 
 

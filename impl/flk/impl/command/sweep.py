@@ -1,5 +1,6 @@
 """`flk sweep`: a scenario over seeds and parameters."""
 
+import shlex
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -53,6 +54,7 @@ def sweep(
     out: Annotated[Path, typer.Option(help="Directory of the journal and of rows.parquet.", file_okay=False)] = Path(
         "out/sweep"
     ),
+    html: Annotated[Path | None, typer.Option(help="Write the report to this file.", dir_okay=False)] = None,
     programs: Annotated[str, typer.Option(help="Run these programs.", metavar="MODULE:NAME")] = "",
     workers: Workers = -1,
     backend: Backend = "processes",
@@ -82,12 +84,17 @@ def sweep(
         swept = swept_by(plan, supplies, journal, workers=workers, backend=backend, on_row=on_row)
     table = write_table(out, plan.cells, swept.rows)
     judged = findings.findings(swept, asked)
+    if html is not None:
+        from flk.sim import sweep_report
+
+        typed = shlex.join(["flk", "sweep", scenario, "--seeds", seeds, *(f"--vary={text}" for text in vary or ())])
+        sweep_report.write(swept, judged, html, typed, programs)
     if json:
         typer.echo(msgspec.json.encode({**findings.facts(swept, judged, programs), "table": str(table)}))
     else:
         Console().print(findings.rendered(swept, judged))
         _tell_violated(swept, programs)
-        typer.echo(f"rows: {table}")
+        typer.echo(f"rows: {table}" + (f"\nreport: {html}" if html else ""))
     raise typer.Exit({"holds": 0, "violated": 1, "undecided": 2}[findings.overall(judged)])
 
 
