@@ -1,5 +1,7 @@
 """The shards of a store: which serves what, in which order, and what their absence costs."""
 
+from functools import partial
+
 import msgspec
 import pytest
 from hypothesis import given
@@ -94,12 +96,16 @@ def test_a_shard_is_silent_until_a_replica_takes_over(
     """Without its acting replica it answers again after the takeover, or when that is back; without any, when one is back."""
     clockwork, store = shards(Layout(shards=2, replicas=replicas, takeover=Seconds(2)))
     for fault in faults:
-        clockwork.after(fault.start, lambda fault=fault: store.lose(fault))
-        clockwork.after(fault.end, lambda fault=fault: store.regain(fault))
+        clockwork.after(fault.start, partial(store.lose, fault))
+        clockwork.after(fault.end, partial(store.regain, fault))
     seen: list[float] = []
+
+    def look() -> None:
+        if not store.by_name["shard-0"].answers:
+            seen.append(clockwork.now)
+
     for tenth in range(400):
-        at = tenth / 10 + 0.05
-        clockwork.after(at, lambda at=at: None if store.by_name["shard-0"].answers else seen.append(at))
+        clockwork.after(tenth / 10 + 0.05, look)
     clockwork.run_until(40, 10**6, lambda: None)
     expected = [tenth / 10 + 0.05 for tenth in range(400) if any(a <= tenth / 10 + 0.05 < b for a, b in silent)]
     assert seen == expected
