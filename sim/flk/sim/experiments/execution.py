@@ -111,7 +111,7 @@ def _dask_client(address: str, workers: int) -> Iterator[Any]:
         return
     number = joblib.cpu_count() if workers < 1 else workers
     with (
-        distributed.LocalCluster(n_workers=number, threads_per_worker=1, dashboard_address=None) as cluster,
+        distributed.LocalCluster(n_workers=number, threads_per_worker=1, dashboard_address=":0") as cluster,
         distributed.Client(cluster, set_as_default=False) as client,
     ):
         yield client

@@ -41,10 +41,11 @@ def ddmin(elements: Sequence[T], holds: Callable[[tuple[T, ...]], bool]) -> tupl
     return tuple(elements[place] for place in kept)
 
 
-def lessen(value: float, harmless: float, holds: Callable[[float], bool]) -> float:
+def lessen(value: float, harmless: float, holds: Callable[[float], bool], grain: float = 0.01) -> float:
     """A number nearer to `harmless` for which `holds` is still true, found by bisection; `value` itself if that is all there is.
 
-    `holds` must be true of `value`. Where harmless is infinity, the number is doubled as long as it holds.
+    `holds` must be true of `value`. Differences below `grain` do not matter. Where harmless is infinity, the number is doubled as
+    long as it holds.
     """
     if isinf(harmless):
         for _ in range(20):
@@ -53,7 +54,7 @@ def lessen(value: float, harmless: float, holds: Callable[[float], bool]) -> flo
             value *= 2
         return value
     bad, good = value, harmless
-    while abs(bad - good) > PRECISION * abs(bad - harmless):
+    while abs(bad - good) > max(grain, PRECISION * abs(bad - harmless)):
         middle = float(f"{(bad + good) / 2:.3g}")
         if middle in {bad, good}:
             break

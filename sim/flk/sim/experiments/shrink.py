@@ -22,6 +22,10 @@ LIMIT = 2000
 """Replays of one shrinking at most."""
 
 
+MOMENT = 0.1
+"""Seconds that do not matter."""
+
+
 class Shrunk(NamedTuple):
     """The small scenario, the invariant that it violates as the large one did, the digest of its run, and the replays it took."""
 
@@ -123,29 +127,36 @@ class Search:
         if fault is not None and fault.severity:
             harmless, value = float(fault.harmless), getattr(fault, fault.severity)
             kind = type(value)
-            self._lessen(value, harmless, lambda number: self._with(_changed(fault, fault.severity, kind(number))))
+            self._lessen(
+                value, harmless, lambda number: self._with(_changed(fault, fault.severity, kind(number))), 0.01
+            )
 
     def _shorter(self, identity: str) -> None:
         fault = self._fault(identity)
         if fault is not None:
-            self._lessen(fault.duration, 0.0, lambda number: self._with(_changed(fault, "duration", Seconds(number))))
+            self._lessen(
+                fault.duration, 0.0, lambda number: self._with(_changed(fault, "duration", Seconds(number))), MOMENT
+            )
 
     def _less_of_a_run(self) -> None:
         """Fewer records, a shorter run, and as by default what the layout, the workload and the network have of their own."""
         scenario = self.least
         until = scenario.workload.until or scenario.duration
         if not scenario.script:
-            self._lessen(until, 0.0, lambda end: _within(self.least, "workload", until=Seconds(end)))
+            self._lessen(until, 0.0, lambda end: _within(self.least, "workload", until=Seconds(end)), MOMENT)
         self._lessen(
-            scenario.duration, 0.0, lambda end: msgspec.structs.replace(_cut(self.least, end), duration=Seconds(end))
+            scenario.duration,
+            0.0,
+            lambda end: msgspec.structs.replace(_cut(self.least, end), duration=Seconds(end)),
+            MOMENT,
         )
         for candidate in plainer(self.least):
             self._try(candidate(self.least))
 
-    def _lessen(self, value: float, harmless: float, scenario_with: Callable[[float], Scenario]) -> None:
+    def _lessen(self, value: float, harmless: float, scenario_with: Callable[[float], Scenario], grain: float) -> None:
         """Bring a number of the scenario nearer to harmless, if that makes a difference."""
         before = self.least
-        found = lessen(value, harmless, lambda number: self._try(scenario_with(number)))
+        found = lessen(value, harmless, lambda number: self._try(scenario_with(number)), grain)
         gain = abs(found - value) / abs(value - harmless) if isfinite(harmless) else abs(found / value - 1)
         if gain <= PRECISION:
             self.least = before

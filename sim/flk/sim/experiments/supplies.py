@@ -11,6 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import BinaryIO, NamedTuple
 
+import cloudpickle  # type: ignore[import-untyped]  # it carries no types
 import msgspec
 
 from flk.model.signing import HmacKey, Keyring, LiveKey
@@ -94,6 +95,8 @@ def programs_named(name: str) -> Programs:
     where, colon, attribute = name.rpartition(":")
     if not colon or not where or not attribute:
         raise UnusableInput(f"{name!r} names no programs; write MODULE:NAME, or FILE.py:NAME")
+    if (here := str(Path.cwd())) not in sys.path:
+        sys.path.insert(0, here)
     try:
         module = _from_file(Path(where)) if where.endswith(".py") else import_module(where)
     except (ImportError, OSError) as error:
@@ -119,5 +122,7 @@ def _from_file(path: Path) -> ModuleType:
     if spec is None or spec.loader is None:
         raise ImportError("it is no Python file")
     module = module_from_spec(spec)
+    sys.modules[path.stem] = module
     spec.loader.exec_module(module)
+    cloudpickle.register_pickle_by_value(module)  # workers cannot import it
     return module

@@ -6,6 +6,7 @@ goes wrong ends in time for what remains of the run to be enough to come to rest
 """
 
 from collections.abc import Callable, Sequence
+from itertools import combinations
 from random import Random
 from typing import NamedTuple, TypeAlias, cast
 
@@ -54,6 +55,7 @@ from flk.sim.faults import (
     WorkerCrash,
 )
 from flk.sim.layout import Layout
+from flk.sim.policy import Policy
 from flk.sim.randomness import Chance
 from flk.sim.scenario import Scenario
 from flk.sim.topology import places
@@ -65,10 +67,11 @@ MOST = 6
 
 
 class Setting(NamedTuple):
-    """Where and when a fault may be drawn: the regions, what a region consists of, and the time by which all is over."""
+    """Where and when a fault may be drawn: the regions, what they consist of, and the time by which all is over."""
 
     regions: tuple[str, ...]
     layout: Layout
+    policy: Policy
     calm: float
     longest: float
 
@@ -117,7 +120,9 @@ def swarm(seed: int, base: Scenario | None = None, kinds: Sequence[type[FaultBas
     for number in range(1, random.randint(1, MOST) + 1):
         drawn = draw(random.choice(chosen), f"f{number}", setting, chance.generator(f"fault {number}"))
         more = msgspec.structs.replace(scenario, faults=(*faults, drawn))
-        if not any(of_faults(more)):  # such as a region that would stop while it is down
+        if not any(of_faults(more)) and not _doubly_slow(
+            more.faults
+        ):  # such as a region that would stop while it is down
             faults = more.faults
     return msgspec.structs.replace(scenario, faults=faults, seed=seed)
 
@@ -127,7 +132,8 @@ def setting_of(scenario: Scenario) -> Setting:
     end = float(scenario.duration)
     calm = end - float(scenario.slo.convergence) - 1.0
     calm = calm if calm > end / 4 else end * 0.7
-    return Setting(scenario.regions, scenario.layout, calm, max(LONGEST, calm / 5) if calm > 2 * LONGEST else calm / 3)
+    longest = max(LONGEST, calm / 5) if calm > 2 * LONGEST else calm / 3
+    return Setting(scenario.regions, scenario.layout, scenario.policy, calm, longest)
 
 
 def draw(kind: type[FaultBase], identity: str, setting: Setting, random: Random) -> Fault:
@@ -141,6 +147,12 @@ def draw(kind: type[FaultBase], identity: str, setting: Setting, random: Random)
         raw |= {"sides": _sides(random, setting), "direction": random.choice(_DIRECTIONS)}
     raw |= DRAWERS[kind](Drawing(random, setting, duration))
     return cast("Fault", document.convert(raw, kind, "a drawn fault"))
+
+
+def _doubly_slow(faults: Sequence[Fault]) -> bool:
+    """Whether two faults together make a store so slow that what began under them is not over in time."""
+    slow = [fault for fault in faults if isinstance(fault, SlowStore)]
+    return any(a.region == b.region and a.start <= b.end and b.start <= a.end for a, b in combinations(slow, 2))
 
 
 def _has_place(kind: type[FaultBase], layout: Layout) -> bool:
@@ -194,6 +206,11 @@ def _times(least: float, most: float, field: str = "factor") -> Drawer:
     return lambda d: {field: _factor(d.random, least, most)}
 
 
+def _slowest(policy: Policy) -> float:
+    """How slow a store may get so that the line before it is soon gone when the fault is over."""
+    return min(200.0, max(3.0, 0.2 / max(float(policy.service), 0.001)))
+
+
 DRAWERS: dict[type[FaultBase], Drawer] = {
     Partition: _nothing,
     Latency: _times(0.05, 3.0, "extra"),
@@ -209,7 +226,7 @@ DRAWERS: dict[type[FaultBase], Drawer] = {
     FsyncFailure: _some_share,
     BitRot: lambda d: {"flips": d.random.randint(1, 5)},
     StoreOutage: _nothing,
-    SlowStore: _times(2, 200),
+    SlowStore: lambda d: {"factor": _factor(d.random, 2, _slowest(d.setting.policy))},
     ShardCrash: lambda d: {
         "shard": d.random.randrange(d.setting.layout.shards),
         "all_replicas": d.random.random() < 0.5,

@@ -60,7 +60,7 @@ def shown(value: Value) -> str:
 
 
 def _cell(scenario: Scenario, axes: Sequence[Axis], values: Sequence[object]) -> Cell:
-    raw = document.builtins(scenario)
+    raw = _open(document.builtins(scenario))
     for axis, value in zip(axes, values, strict=True):
         _put(raw, axis.path, value)
     said = ", ".join(f"{axis.path}={value}" for axis, value in zip(axes, values, strict=True))
@@ -71,6 +71,13 @@ def _cell(scenario: Scenario, axes: Sequence[Axis], values: Sequence[object]) ->
     return Cell(varied, tuple((axis.path, _plain(_get(raw, axis.path))) for axis in axes))
 
 
+def _open(raw: object) -> Any:
+    """The same with lists for tuples, so that elements can be set."""
+    if isinstance(raw, dict):
+        return {key: _open(value) for key, value in raw.items()}
+    return [_open(value) for value in raw] if isinstance(raw, list | tuple) else raw
+
+
 def _put(raw: Any, path: str, value: object) -> None:
     """Set the field at a path. A table that is not there yet is made, so that its fields can be set one by one."""
     steps = _steps(raw, path)
@@ -79,7 +86,7 @@ def _put(raw: Any, path: str, value: object) -> None:
             raw[step] = {}
         raw = _into(raw, step, path)
     if not isinstance(raw, dict):
-        _into(raw, steps[-1], path)
+        _into(raw, steps[-1], path)  # refuses what is not there
     raw[steps[-1]] = value
 
 
