@@ -50,7 +50,7 @@ class Post:
 
     def send(self, name: str, size: int = 0) -> None:
         """Send a message now."""
-        self.net.send(*WIRE, name, lambda: self.arrived.append((name, self.clockwork.now)), size=size)
+        self.net.send(*WIRE, name, lambda: self.arrived.append((name, self.clockwork.now)), content=bytes(size))
 
     def begin(self, fault: LinkFault) -> None:
         """Let a fault take hold now."""

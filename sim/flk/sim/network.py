@@ -8,6 +8,7 @@ from flk.sim.engine import Call, Clockwork, Station
 from flk.sim.faults import Bandwidth, Duplication, Latency, LinkFault, Loss, Partition, Reorder
 from flk.sim.pace import Pace
 from flk.sim.randomness import Chance, Triple, exponential
+from flk.sim.sizes import size_of
 from flk.sim.topology import Network, Path, directed, expand, places
 
 ENVELOPE = 256  # bytes of a message beside what it carries
@@ -37,9 +38,14 @@ class Wire:
         self._faults.remove(fault)
         self._refresh()
 
+    @property
+    def is_free(self) -> bool:
+        """Whether messages wait for nothing."""
+        return self._pace.rate == inf and not self._pace.busy
+
     def carry(self, size: int, carried: Call) -> None:
         """Call `carried` when `size` bytes are under way, after those of every earlier message; without a limit at once."""
-        if self._pace.rate == inf and not self._pace.busy:
+        if self.is_free:
             carried()
         else:
             self._line.enter(size, carried)
@@ -99,11 +105,18 @@ class Net:
                 self._wires[pair] = Wire(link, clockwork)
 
     def send(
-        self, sender: str, receiver: str, message: str, arrive: Call, drawn: Triple | None = None, *, size: int = 0
+        self,
+        sender: str,
+        receiver: str,
+        message: str,
+        arrive: Call,
+        drawn: Triple | None = None,
+        *,
+        content: object = None,
     ) -> None:
         """Call `arrive` when the message arrives: once, not at all, or twice.
 
-        `message` is what its luck is keyed by, unless its numbers were `drawn` already; `size` the bytes that it carries.
+        `message` is what its luck is keyed by, unless its numbers were `drawn` already; `content` what it carries.
         """
         wire = self._wires[sender, receiver]
         fate, jitter, copy = drawn or self._chance.triple(f"{sender}>{receiver}/{message}")
@@ -117,7 +130,11 @@ class Net:
         for fault in wire.reorders:
             if self._held.uniform(f"{fault.id}/{sender}>{receiver}/{message}") < fault.share:
                 delay += fault.by
-        times = [delay + path.jitter * exponential(jitter)]
+        delay_of_first = delay + path.jitter * exponential(jitter)
+        if copy >= wire.duplication and wire.is_free and self.heard is None:  # as nearly always
+            self._clockwork.after(delay_of_first, arrive)
+            return
+        times = [delay_of_first]
         if copy < wire.duplication:
             times.append(delay + path.jitter * self._copies.exponential(f"{sender}>{receiver}/{message}"))
 
@@ -128,7 +145,7 @@ class Net:
                 now = self._clockwork.now
                 self.heard(Message(sender, receiver, message, sent, tuple(now + time for time in times)))
 
-        wire.carry(ENVELOPE + size, carried)
+        wire.carry(ENVELOPE + size_of(content), carried)
 
     def wire(self, sender: str, receiver: str) -> Wire:
         """The wire from one place to another."""

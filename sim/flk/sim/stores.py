@@ -78,13 +78,18 @@ class Shards:
         """The shard of everything that has no key."""
         return self.ring.shards[0]
 
+    @property
+    def is_one(self) -> bool:
+        """Whether a single shard has all keys."""
+        return len(self.ring.shards) == 1
+
     def add(self, name: str) -> None:
         """Start one more server. It gets keys only when `ring` names it."""
         self.by_name[name] = Shard(self.layout.replicas, self.layout.takeover, self._after)
 
     def owner(self, key: Key) -> str:
         """The shard of a key (RNG-1)."""
-        if len(self.ring.shards) == 1:
+        if self.is_one:
             return self.first
         return self.ring.owner(f"{key.tenant}/{key.pcs_id}")
 

@@ -79,7 +79,9 @@ class Trace:
         about = _ABOUT.get(kind)
         what = f"{kind.__name__} {about(effect)}" if about else kind.__name__
         summary = _SUMMARIES.get(type(result), _summary)
-        self.event(now, node, program, what, summary(result))
+        self._lines.append(Line(now, node, program, what, summary(result)))
+        if len(self._lines) >= _BATCH:
+            self._flush()
         if self._observer is not None and node in self._disks:
             self._observer(observed(self._disks[node], program, number, effect, result))
 
