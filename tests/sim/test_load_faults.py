@@ -8,6 +8,7 @@ import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from rich.console import Console
 from tests.model.world import FORGED, KEY, KEYRING, MALFORMED
 from tests.sim.drills import BRISK, REGIONS, drill, records, verdicts
 from tests.sim.strategies import faults as other_faults
@@ -17,6 +18,7 @@ from flk.model.record import decode
 from flk.model.refusal import Unauthenticated
 from flk.model.signing import Keyring
 from flk.model.submission import Submission
+from flk.sim import report, terminal
 from flk.sim.arrivals import Arrival, arrivals
 from flk.sim.duration import Seconds
 from flk.sim.faults import (
@@ -34,6 +36,7 @@ from flk.sim.faults import (
 )
 from flk.sim.invariants import Invariant, Verdict
 from flk.sim.mistakes import mistakes
+from flk.sim.numbers import NUMBERS, Span
 from flk.sim.records import HandOut, Records, other_content
 from flk.sim.region import ORIGIN
 from flk.sim.scenario import Scenario
@@ -210,6 +213,23 @@ def test_forged_records_are_refused_and_counted_for_themselves() -> None:
     assert run.measures.statuses == {200: counts.offered}
     assert len(run.entries["eu"]) == counts.offered
     assert run.measures.goodput.sum() * 5 == pytest.approx(counts.acknowledged)
+
+
+def test_what_came_besides_is_told() -> None:
+    """In the terminal, in the report and as numbers that a hypothesis may bound; nothing is said where nothing came."""
+    run = rehearse(drill(during(Forgery, share=0.5), during(ReplayAttack, rate=2.0)))
+    counts = run.measures.counts
+    said = f"Besides: {counts.forged} forged, {counts.replayed} sent again by attackers."
+    assert counts.besides == said
+    console = Console(width=200)
+    with console.capture() as shown:
+        console.print(terminal.rendered(run))
+    assert said in shown.get()
+    assert said in report.html(run)
+    span = Span(0.0, run.scenario.duration)
+    assert NUMBERS["forged"].measure(run.measures, span) == counts.forged > 0
+    assert NUMBERS["dead"].measure(run.measures, span) == 0
+    assert not rehearse(drill()).measures.counts.besides
 
 
 def test_an_equivocator_is_told_the_stored_digest() -> None:

@@ -110,6 +110,18 @@ class Counts(NamedTuple):
     replayed: int
     withheld: int
 
+    @property
+    def besides(self) -> str:
+        """What came or was kept back beside the honest records, in a sentence; empty if nothing was."""
+        kinds = {
+            "forged": self.forged,
+            "equivocating": self.equivocating,
+            "sent again by attackers": self.replayed,
+            "held back by circuit breakers": self.withheld,
+        }
+        named = ", ".join(f"{number} {kind}" for kind, number in kinds.items() if number)
+        return f"Besides: {named}." if named else ""
+
 
 class Measures(NamedTuple):
     """Everything measured in one run. Times are seconds of the run; `grid` are the moments of what is followed over time.

@@ -169,6 +169,11 @@ NUMBERS: Mapping[str, Number] = {
     ),
     "escalated": _of_run("share of stored outcomes that are escalated", "%", lambda m: m.escalated),
     "lost": _of_run("acknowledged records that are nowhere any more", "records", lambda m: m.counts.lost),
+    "dead": _of_run("honest records that were refused for good", "records", lambda m: m.counts.dead),
+    "forged": _of_run("forged records that agents were given", "records", lambda m: m.counts.forged),
+    "equivocating": _of_run("equivocating records that agents were given", "records", lambda m: m.counts.equivocating),
+    "replayed": _of_run("recorded submissions that attackers sent again", "", lambda m: m.counts.replayed),
+    "withheld": _of_run("requests that a circuit breaker kept from being sent", "", lambda m: m.counts.withheld),
     "retries": _of_run("attempts beyond the first of each record", "", lambda m: m.counts.retries),
     "undelivered": _of_run(
         "records that no answer had settled when the run ended", "records", lambda m: m.counts.undelivered

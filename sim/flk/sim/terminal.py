@@ -61,6 +61,7 @@ def _head(run: Run) -> Text:
         f" {counts.dead} refused, {counts.undelivered} undelivered, {counts.retries} retries,"
         f" {counts.duplicates} answered as duplicates, {counts.supersessions} supersessions, {counts.lost} lost."
     )
+    head.append(f"\n{counts.besides}" if counts.besides else "")
     return head
 
 
