@@ -8,6 +8,7 @@ import msgspec
 from flk.sim.faults import ProcessCrash
 from flk.sim.invariants import Verdict
 from flk.sim.measures import Measures
+from flk.sim.numbers import NUMBERS, Span
 from flk.sim.scenario import Scenario
 
 LABELS = {Verdict.HOLDS: "met", Verdict.VIOLATED: "missed", Verdict.UNDECIDED: "undecided"}
@@ -53,6 +54,10 @@ def _objectives(scenario: Scenario, measures: Measures) -> Iterator[Objective]:
         yield Objective("lag p95", "replication lag over time, worst pair of regions", "s", slo.lag_p95, lag)
     latency = measures.latency["acknowledged"].p95
     yield Objective("latency p95", "one acknowledged attempt, as the agent sees it", "s", slo.latency_p95, latency)
+    if slo.errors is not None:
+        meaning = "share of answered attempts that the service failed"
+        errors = NUMBERS["errors"].measure(measures, Span(0.0, scenario.duration))
+        yield Objective("errors", meaning, "", slo.errors, errors)
     escalation = measures.escalated
     yield Objective("escalations", "share of stored outcomes that are escalated", "", slo.escalation, escalation)
     audited = [row for row in measures.audit.values() if row.tasks]

@@ -35,6 +35,9 @@ def run(
     check_determinism: Annotated[
         bool, typer.Option("--check-determinism", help="First check that the run repeats, in other processes too.")
     ] = False,
+    validate: Annotated[
+        bool, typer.Option("--validate", help="Also ask whether the trace is a path of the protocols.")
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the verdict only.")] = False,
 ) -> None:
@@ -47,7 +50,7 @@ def run(
     found = find(scenario)
     if check_determinism:
         checked(supplies_for(found), [(found, found.seed if seed is None else seed)], quiet=quiet or json)
-    over = simulated(found, seed, trace, quiet=quiet or json)
+    over = simulated(found, seed, trace, quiet=quiet or json, validate=validate)
     show(over, scenario, html=html, json=json, quiet=quiet)
     raise typer.Exit(EXIT_CODES[over.verdict])
 
@@ -96,14 +99,23 @@ def checked(supplies: "Supplies", runs: "Iterable[tuple[Scenario, int]]", *, qui
         )
 
 
-def simulated(scenario: "Scenario", seed: int | None, trace: Path | None, *, quiet: bool, programs: str = "") -> "Run":
-    """The run, its progress shown on standard error."""
+def simulated(
+    scenario: "Scenario",
+    seed: int | None,
+    trace: Path | None,
+    *,
+    quiet: bool,
+    programs: str = "",
+    validate: bool = False,
+) -> "Run":
+    """The run, its progress shown on standard error, with every alert evaluated."""
     from contextlib import ExitStack
 
     from rich.console import Console
 
     from flk.sim.simulate import simulate
     from flk.sim.terminal import progress
+    from flk.sim.validation import validated
 
     console = Console(stderr=True, quiet=quiet)
     with ExitStack() as stack:
@@ -111,7 +123,8 @@ def simulated(scenario: "Scenario", seed: int | None, trace: Path | None, *, qui
             supplies = supplies_for(scenario, programs)
         file = None if trace is None else stack.enter_context(_opened(trace))
         reached = stack.enter_context(progress(console, scenario.name))
-        return simulate(
+        perform = validated if validate else simulate
+        return perform(
             scenario,
             supplies.submissions,
             supplies.keyring,
@@ -120,6 +133,7 @@ def simulated(scenario: "Scenario", seed: int | None, trace: Path | None, *, qui
             on_progress=reached,
             trace=file,
             programs=supplies.programs,
+            alerts=True,
         )
 
 

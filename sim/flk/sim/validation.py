@@ -1,0 +1,92 @@
+"""Is a run a path of the protocols? What its nodes did is followed through each protocol that it belongs to."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cache
+from typing import Any, TypeAlias
+
+import msgspec
+
+from flk.formal.language.protocol import Protocol
+from flk.formal.registry import find
+from flk.formal.traces import Accepted, Rejected, Undecided, validate
+from flk.formal.traces import Verdict as Followed
+from flk.formal.traces.budgets import unlimited
+from flk.model.observation import Observed, Told, nodes_of
+from flk.model.observed_ingest import ingest_events
+from flk.model.observed_replication import replication_events
+from flk.model.observed_tiering import tiering_events
+from flk.model.signing import Keyring
+from flk.model.submission import Submission
+from flk.sim.invariants import Result, Verdict, Violation, worst
+from flk.sim.scenario import Scenario
+from flk.sim.simulate import Run, simulate
+
+ACCEPTED = "trace-accepted"
+STATEMENT = "what the nodes did is a path of every protocol that it belongs to"
+
+Records: TypeAlias = Callable[[], Iterable[Observed]]
+
+OF_A_NODE: Mapping[str, Callable[[str, Records], Iterator[Told]]] = {"ingest": ingest_events, "tiering": tiering_events}
+"""Protocols of single nodes, and how what a node did becomes their events."""
+
+OF_ALL: Mapping[str, Callable[[Records], Iterator[Told]]] = {"replication": replication_events}
+"""Protocols of all regions together."""
+
+
+def validated(scenario: Scenario, submissions: Sequence[Submission], keyring: Keyring, **options: Any) -> Run:
+    """A run with one more row among its invariants: whether its trace was accepted. `options` are those of `simulate`."""
+    records: list[Observed] = []
+    run = simulate(scenario, submissions, keyring, observer=records.append, **options)
+    return run._replace(results=(*run.results, judged(followed(records), scenario.duration)))
+
+
+def followed(records: Sequence[Observed]) -> dict[str, Followed]:
+    """What becomes of the events of a run in each protocol: by the protocol's name, and the node if it is of one.
+
+    `records` are what the observer of a run was told, from its beginning. A protocol of which there is no event is left out.
+    """
+    traces = {
+        f"{name} of {node}": (name, list(events(node, lambda: records)))
+        for name, events in OF_A_NODE.items()
+        for node in nodes_of(records)
+    }
+    traces |= {name: (name, list(events(lambda: records))) for name, events in OF_ALL.items()}
+    return {
+        subject: validate(_protocol(name), map(msgspec.json.encode, events), subject)
+        for subject, (name, events) in traces.items()
+        if events
+    }
+
+
+def judged(verdicts: Mapping[str, Followed], at: float) -> Result:
+    """The verdicts as one row beside the invariants of a run that ended at `at`; without any events it is undecided."""
+    checks = sum(verdict.events for verdict in verdicts.values() if isinstance(verdict, Accepted))
+    broken = [
+        Violation(ACCEPTED, at, subject, verdict.event, told(verdict))
+        for subject, verdict in verdicts.items()
+        if isinstance(verdict, Rejected)
+    ]
+    unclear = [verdict for verdict in verdicts.values() if isinstance(verdict, Undecided)]
+    open_ = [Verdict.UNDECIDED] if unclear or not verdicts else []
+    outcome = worst([*([Verdict.VIOLATED] if broken else []), *open_])
+    return Result(ACCEPTED, STATEMENT, checks, len(broken), outcome, tuple(broken))
+
+
+def told(verdict: Rejected) -> str:
+    """Why an event is not possible, with the guard that is false, what it read, and the nearest step that would have been."""
+    parts = [f"{verdict.event} is not possible after {verdict.accepted} events"]
+    for reason in verdict.reasons[:1]:
+        read = ", ".join(f"{place} = {value}" for place, value in reason.values)
+        parts.append(
+            f"{reason.what} is {'false' if reason.kind == 'guard' else reason.kind}{f' ({read})' if read else ''}"
+        )
+    if verdict.note:
+        parts.append(f"seen in {verdict.note}")
+    if verdict.nearest:
+        parts.append(f"possible there: {verdict.nearest[0]}")
+    return "; ".join(parts)
+
+
+@cache
+def _protocol(name: str) -> Protocol:
+    return unlimited(find(name))
