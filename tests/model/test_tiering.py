@@ -510,8 +510,8 @@ def test_what_changed_meanwhile_is_neither_copied_nor_deleted() -> None:
     assert tiers.first[key] == entry(1)
 
 
-def test_a_copy_joins_and_never_goes_up_past_the_window() -> None:
-    """An older copy below gives way to the earlier entry above; what is past its window is left to expire."""
+def test_a_copy_joins_and_ends_with_the_window() -> None:
+    """An older copy below gives way to the earlier entry above; what is past its window is left where it is, to expire."""
     tiers = Tiers(TERMS)
     key = named("k")
     tiers.put(Tier.WARM, key, entry(5))

@@ -253,9 +253,7 @@ class Join(Effect[int], frozen=True):
 
 
 class Copy(Effect[tuple[Key, ...]], frozen=True):
-    """Write to a tier, durably, what `source` still holds as told; one tier up only what is within the dedup window (TIR-2). Which
-    keys it has by then.
-    """
+    """Write to a tier, durably, what `source` still holds as told and whose dedup window still runs (TIR-2); which keys."""
 
     source: Tier
     to: Tier

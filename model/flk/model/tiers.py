@@ -68,12 +68,10 @@ class Tiers:
         self.put(next((tier for tier in Tier if key in self.held[tier]), Tier.HOT), key, entry)
 
     def copy(self, source: Tier, to: Tier, claims: Iterable[Claim], now: float) -> tuple[Key, ...]:
-        """Join into a tier what `source` still holds as told; up, only what is within the window at wall time `now`. Which keys."""
+        """Join into a tier what `source` still holds as told, if its window still runs at wall time `now`; which keys."""
         copied = []
         for key, entry in claims:
-            if self.held[source].get(key) != entry or (
-                to is FASTER.get(source) and self._is_past(entry, Term.WINDOW, now)
-            ):
+            if self.held[source].get(key) != entry or self._is_past(entry, Term.WINDOW, now):
                 continue
             there = self.held[to].get(key)
             self.put(to, key, entry if there is None else join(there, entry))

@@ -96,9 +96,9 @@ def demote(tier: Tier) -> Program[int]:
     """Entries past a tier's term go to the next slower one: copied there first, then deleted here (TIR-2)."""
     moved = 0
     while claims := (yield from Aged(tier, Term(tier.value), BATCH)):
-        yield from Copy(tier, SLOWER[tier], claims)
-        moved += len((yield from Delete(tier, claims)))
-        if len(claims) < BATCH:
+        copied = frozenset((yield from Copy(tier, SLOWER[tier], claims)))
+        moved += len((yield from Delete(tier, tuple(claim for claim in claims if claim.key in copied))))
+        if len(claims) < BATCH or not copied:
             break
     return moved
 
