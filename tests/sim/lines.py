@@ -1,0 +1,29 @@
+"""The trace of a run, line by line."""
+
+from collections.abc import Sequence
+from io import BytesIO
+
+import msgspec
+from tests.model.world import KEYRING
+from tests.sim.drills import records
+
+from flk.model.submission import Submission
+from flk.sim.scenario import Scenario
+from flk.sim.simulate import Run, simulate
+
+
+class Line(msgspec.Struct, frozen=True):
+    """One event."""
+
+    t: float
+    node: str
+    program: str
+    effect: str
+    result: str
+
+
+def followed(scenario: Scenario, submissions: Sequence[Submission] = (), *, seed: int = 1) -> tuple[Run, list[Line]]:
+    """A run and its trace."""
+    trace = BytesIO()
+    run = simulate(scenario, submissions or records(200), KEYRING, seed=seed, trace=trace)
+    return run, [msgspec.json.decode(line, type=Line) for line in trace.getvalue().splitlines()]
