@@ -105,7 +105,8 @@ def _counted(hypothesis: Sometimes | Never, times: list[Interval] | None, when: 
         verdict = Verdict.VIOLATED if times else Verdict.HOLDS
     if times is None:
         return Judged(expect, mark, statement, "alerts were not evaluated", float("nan"), Verdict.UNDECIDED)
-    seen = f"{len(times)} times, first at {human(times[0][0])}" if times else "not once"
+    first = f" at {human(times[0][0])}" if times else ""
+    seen = f"{len(times)} times, first{first}" if len(times) > 1 else f"once,{first}" if times else "not once"
     return Judged(expect, mark, statement, seen, len(times), verdict)
 
 
