@@ -6,10 +6,14 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from flk.model.effects import Append, Effect, Program
+from flk.model.admission import require_level
+from flk.model.effects import Append, Effect, Program, Store
+from flk.model.entry import Key
 from flk.model.frames import Frame, data
 from flk.model.identity import pcs_id
 from flk.model.memory import Disk, Entries, MemoryNode, Objects, no_service
+from flk.model.migration import Moving
+from flk.model.programs import migration
 from flk.model.programs.ingest import ingest
 from flk.model.programs.recover import Recovery, recover
 from flk.model.programs.replay import Replayed, replay
@@ -82,7 +86,7 @@ class Stop(StrEnum):
 class World:
     """Regions that share an object store. One crash can be armed: at the n-th effect performed anywhere.
 
-    With `audit`, each store has an audit queue, whose tasks take effect there.
+    With `audit`, each store has an audit queue, whose tasks take effect there; with `moves`, these keys of it are being moved.
     """
 
     def __init__(
@@ -90,10 +94,12 @@ class World:
         *regions: str,
         service: Callable[[Submission], Response | None] = no_service,
         audit: Archive | None = None,
+        moves: Callable[[Key], bool] | None = None,
     ) -> None:
         self.objects = Objects()
         self.archive = audit or Archive()
         self._audited = audit is not None
+        self._moves = moves
         self.disks = {region: Disk(region) for region in regions}
         self.entries = {region: self._new_store(region) for region in regions}
         self.effects = 0
@@ -112,6 +118,14 @@ class World:
         node = self.nodes[region]
         try:
             return run(program, lambda effect: self._perform(node, effect))
+        except Crash:
+            self.nodes[region] = self._start(region)
+            raise
+
+    def perform(self, region: str, effect: Effect[Any]) -> Any:
+        """One effect on the region's node; a crash loses all but disk, store and objects, and is raised."""
+        try:
+            return self._perform(self.nodes[region], effect)
         except Crash:
             self.nodes[region] = self._start(region)
             raise
@@ -157,13 +171,25 @@ class World:
         )
 
     def _new_store(self, region: str) -> Entries:
-        return Entries(TaskQueue(region, lambda: self._now) if self._audited else None)
+        tasks = TaskQueue(region, lambda: self._now) if self._audited else None
+        return Entries(tasks, moving=self._moves and Moving(self._moves))
+
+    def moving(self, region: str) -> Moving:
+        """The move of a region's keys, if there is one."""
+        moving = self.entries[region].moving
+        assert moving is not None
+        return moving
 
     def _tick(self) -> float:
         self._now += 0.001
         return self._now
 
     def _perform(self, node: MemoryNode, effect: Effect[Any]) -> Any:
+        """Perform an effect. A claim on a key that moves is a program of its own, which can crash at each of its effects."""
+        moving = node.entries.moving
+        if moving is not None and isinstance(effect, Store) and moving.moves(effect.claim.key):
+            require_level(behind=node.behind)
+            return run(migration.claim(effect.claim), lambda inner: self._perform(node, inner))
         index, self.effects = self.effects, self.effects + 1
         if index != self._crash_at:
             return node.perform(effect)

@@ -45,7 +45,9 @@ from flk.model.effects import (
 from flk.model.entry import Claim, Entry, Key, join
 from flk.model.frames import Frame, Head, data, opening, seal, segment_name, sequence_of
 from flk.model.hlc import ZERO, Timestamp, observe, tick
-from flk.model.programs import tiering
+from flk.model.migrated import MigratedStore
+from flk.model.migration import Moving, split
+from flk.model.programs import migration, tiering
 from flk.model.runtime import run
 from flk.model.submission import Response, Submission
 from flk.model.tasks import Archive, TaskQueue
@@ -137,12 +139,16 @@ class Disk:
 class Entries:
     """The store of one region: entries, watermarks, the local winners that gave way, and the audit queue if it has one.
 
-    With `tiers`, `entries` is what the first tier that has a key holds under it; without, it is all there is.
+    With `tiers`, `entries` is what the first tier that has a key holds under it; without, it is all there is. With `moving`, some
+    keys are being moved to another shard, and `entries` is what the shard that rules has decided.
     """
 
-    def __init__(self, tasks: TaskQueue | None = None, tiers: Tiers | None = None) -> None:
+    def __init__(
+        self, tasks: TaskQueue | None = None, tiers: Tiers | None = None, moving: Moving | None = None
+    ) -> None:
         self.tasks = tasks
         self.tiers = tiers
+        self.moving = moving
         self.entries: MutableMapping[Key, Entry] = {} if tiers is None else tiers.first
         self.marks: dict[str, str] = {}
         self.superseded: list[tuple[Key, Entry, Entry]] = []
@@ -272,6 +278,8 @@ class MemoryNode:
         self.tiered = None if entries.tiers is None else TieredStore(entries.tiers, self._reachable, now)
         if self.tiered is not None:
             self._performers |= self.tiered.performers
+        if entries.moving is not None:
+            self._performers |= MigratedStore(entries.moving, self._reachable).performers
         if archive is not None:
             self._performers |= {
                 TakeTask: lambda _: self._tasks().take(),
@@ -310,12 +318,17 @@ class MemoryNode:
         require_level(behind=self.behind)
         if self.tiered is not None:
             return run(tiering.claim(effect.claim), self.perform)
+        moving = self.entries.moving
+        if moving is not None and moving.moves(effect.claim.key):
+            return run(migration.claim(effect.claim), self.perform)
         return self._reachable().insert_or_get(effect.claim)
 
     def _merge(self, effect: Merge) -> int:
         if self.tiered is not None:
             return run(tiering.merge(effect.claims), self.perform)
-        return sum(map(self._reachable().merge, effect.claims))
+        there, moved = split(effect.claims, self.entries.moving)
+        gave_way = run(migration.merge(moved), self.perform) if moved else 0
+        return gave_way + sum(map(self._reachable().merge, there))
 
     def _resume(self, effect: Resume) -> None:
         self.clock = max(self.clock, effect.timestamp)
