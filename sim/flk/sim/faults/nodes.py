@@ -95,7 +95,7 @@ class BitRot(RegionFault, frozen=True, tag="bit_rot"):
     """Over its duration, at even intervals, `flips` bits change in segments on the region's disk that have not been shipped."""
 
     severity: ClassVar[str] = "flips"
-    flips: Annotated[int, Meta(ge=1)] = 1
+    flips: Annotated[int, Meta(ge=0)] = 1
 
     @property
     def effect(self) -> str:
