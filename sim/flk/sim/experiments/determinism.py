@@ -1,13 +1,13 @@
 """Whether a run is the same wherever it is made: in this process, in fresh ones with other seeds for Python's hashes, in workers.
 
-A fresh process is `python -m flk.sim.experiments.determinism FILE TRACE`: it makes the pickled run in FILE, writes its trace and
-prints its digest.
+A fresh process is `python -m flk.sim.experiments.determinism DIRECTORY`: it makes the runs pickled in the file `runs` of the
+directory, and writes the trace of each to a file beside it, `0`, `1` and so on.
 """
 
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from io import BytesIO
 from itertools import zip_longest
 from pathlib import Path
@@ -21,6 +21,7 @@ from flk.sim.experiments.supplies import Supplies, Task, execute
 
 HASH_SEEDS = ("0", "1", "4242")
 WORKERS = (1, 2)
+_RUNS = "runs"
 
 
 class Difference(NamedTuple):
@@ -42,19 +43,22 @@ class Difference(NamedTuple):
 
 def check(supplies: Supplies, tasks: Sequence[Task]) -> Difference | None:
     """The first difference between the ways to make these runs; None if all ways give the same."""
-    for task in tasks:
-        here = trace_of(supplies, task)
-        ways = [("this process again", trace_of(supplies, task))]
-        ways += [(f"a process with PYTHONHASHSEED={seed}", _elsewhere(supplies, task, seed)) for seed in HASH_SEEDS]
-        for name, there in ways:
-            if there != here:
-                return _difference(task, ("this process", here), (name, there))
-    for workers in WORKERS:
-        for task, trace in run_all(labelled_trace, supplies, tasks, workers=workers):
-            here = trace_of(supplies, task)
-            if trace != here:
-                return _difference(task, ("this process", here), (f"one of {workers} workers", trace))
+    here = [trace_of(supplies, task) for task in tasks]
+    for name, there in _ways(supplies, tasks):
+        for task, one, other in zip(tasks, here, there, strict=True):
+            if one != other:
+                return _difference(task, ("this process", one), (name, other))
     return None
+
+
+def _ways(supplies: Supplies, tasks: Sequence[Task]) -> Iterator[tuple[str, list[bytes]]]:
+    """Each way to make the runs, with the traces it gives."""
+    yield "this process again", [trace_of(supplies, task) for task in tasks]
+    for seed in HASH_SEEDS:
+        yield f"a process with PYTHONHASHSEED={seed}", _elsewhere(supplies, tasks, seed)
+    for workers in WORKERS:
+        found = dict(run_all(numbered_trace, supplies, _numbered(tasks), workers=workers))
+        yield f"one of {workers} workers", [found[number] for number in range(len(tasks))]
 
 
 def trace_of(supplies: Supplies, task: Task) -> bytes:
@@ -64,24 +68,38 @@ def trace_of(supplies: Supplies, task: Task) -> bytes:
     return written.getvalue()
 
 
-def labelled_trace(supplies: Supplies, task: Task) -> tuple[Task, bytes]:
-    """A task with its trace, since results come in any order."""
-    return task, trace_of(supplies, task)
+class Numbered(NamedTuple):
+    """A task with its place, since results come in any order."""
+
+    number: int
+    task: Task
+
+    @property
+    def label(self) -> str:
+        """That of the task."""
+        return self.task.label
 
 
-def _elsewhere(supplies: Supplies, task: Task, hash_seed: str) -> bytes:
-    """The trace of a run made by a fresh process."""
+def numbered_trace(supplies: Supplies, numbered: Numbered) -> tuple[int, bytes]:
+    """The place of a task and its trace."""
+    return numbered.number, trace_of(supplies, numbered.task)
+
+
+def _numbered(tasks: Sequence[Task]) -> Iterator[Numbered]:
+    return (Numbered(number, task) for number, task in enumerate(tasks))
+
+
+def _elsewhere(supplies: Supplies, tasks: Sequence[Task], hash_seed: str) -> list[bytes]:
+    """The traces of runs made by a fresh process."""
     environment = {
         **os.environ,
         "PYTHONHASHSEED": hash_seed,
         "PYTHONPATH": os.pathsep.join(path or str(Path.cwd()) for path in sys.path),
     }
     with TemporaryDirectory() as directory:
-        file, trace = Path(directory) / "run", Path(directory) / "trace"
-        file.write_bytes(cloudpickle.dumps((supplies, task)))
-        command = [sys.executable, "-m", __name__, str(file), str(trace)]
-        subprocess.run(command, env=environment, check=True)  # noqa: S603 - this very program
-        return trace.read_bytes()
+        (Path(directory) / _RUNS).write_bytes(cloudpickle.dumps((supplies, list(tasks))))
+        subprocess.run([sys.executable, "-m", __name__, directory], env=environment, check=True)  # noqa: S603 - this program
+        return [(Path(directory) / str(number)).read_bytes() for number in range(len(tasks))]
 
 
 def _difference(task: Task, one: tuple[str, bytes], other: tuple[str, bytes]) -> Difference:
@@ -90,5 +108,11 @@ def _difference(task: Task, one: tuple[str, bytes], other: tuple[str, bytes]) ->
     return Difference(task, one[0], other[0], line, here.decode(), there.decode())
 
 
+def _write_traces(directory: Path) -> None:
+    supplies, tasks = cloudpickle.loads((directory / _RUNS).read_bytes())
+    for number, task in enumerate(tasks):
+        (directory / str(number)).write_bytes(trace_of(supplies, task))
+
+
 if __name__ == "__main__":
-    Path(sys.argv[2]).write_bytes(trace_of(*cloudpickle.loads(Path(sys.argv[1]).read_bytes())))
+    _write_traces(Path(sys.argv[1]))
