@@ -81,6 +81,7 @@ class Journal:
         if memory.behind and not activity.name.startswith(RECOVER):
             raise unavailable("the log is being recovered")
         memory.perform(effect)
+        self._region.world.marks.note("salvaged")
 
     # What happens meanwhile.
 
@@ -102,8 +103,9 @@ class Journal:
         self._rotations += 1
 
         def over(result: object) -> None:
-            del result  # one that was refused leaves its work to the next seal
             self._rotating = False
+            if not isinstance(result, Exception):  # one that was refused leaves its work to the next seal
+                self._region.world.marks.note("sealed-by-size")
 
         name = f"rotate {self._region.starts}.{self._rotations}"
         self._host.start(Activity(name, self._region.world.programs.rotate(), over))

@@ -29,7 +29,7 @@ MARKS: Mapping[str, str] = {
     "equivocation": "a claim met an entry of another content",
     "supersession": "an entry gave way to an earlier one of another region",
     "torn-tail": "recovery cut off the end of a write that was cut short",
-    "salvaged": "recovery set a damaged segment aside and kept what was valid",
+    "salvaged": "a damaged segment was set aside, and what was valid in it kept",
     "gap-waited": "a replay pass stopped before a segment that was missing",
     "pass-failed": "a pass of shipping or replay was refused, or met a corrupt segment",
     "sealed-by-size": "a segment was sealed because it was full",
@@ -79,11 +79,9 @@ class Marks(Watcher):
         self.note("fell-behind")
 
     def recovered(self, region: str, recovery: Recovery) -> None:
-        """A node is level with its log, and may have had to mend it."""
+        """A node is level with its log, and may have had to cut off its end."""
         del region
         self.note("recovered")
-        if any(repair.damage for repair in recovery.repairs):
-            self.note("salvaged")
         if any(repair.torn and not repair.damage for repair in recovery.repairs):
             self.note("torn-tail")
 
