@@ -1,6 +1,7 @@
 """`flk run`: one scenario, simulated and judged."""
 
 from collections.abc import Iterable
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, BinaryIO
 
@@ -9,6 +10,7 @@ import typer
 
 from flk.impl.command.app import app
 from flk.impl.command.records import scenario_names, supplies_for
+from flk.impl.command.vector import run_vector, show_vector
 from flk.spec.errors import UnusableInput
 
 if TYPE_CHECKING:
@@ -21,6 +23,13 @@ Examples: flk run three-regions --html report.html
 
 flk run scenarios/calm.toml --seed 9 --json
 """
+
+
+class Tier(StrEnum):
+    """How a scenario is run."""
+
+    MESSAGE = "message"
+    VECTOR = "vector"
 
 
 @app.command(epilog=EXAMPLES)
@@ -38,6 +47,10 @@ def run(
     validate: Annotated[
         bool, typer.Option("--validate", help="Also ask whether the trace is a path of the protocols.")
     ] = False,
+    tier: Annotated[Tier, typer.Option(help="Every message for itself, or requests as arrays.")] = Tier.MESSAGE,
+    requests: Annotated[
+        int | None, typer.Option(min=1, help="With --tier vector: everyday requests at most; records never run out.")
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the verdict only.")] = False,
 ) -> None:
@@ -48,6 +61,16 @@ def run(
     from flk.sim.scenario import find
 
     found = find(scenario)
+    if tier is Tier.VECTOR:
+        if html or check_determinism or validate:
+            raise UnusableInput(
+                "--html, --check-determinism and --validate need every message; leave out --tier vector"
+            )
+        computed = run_vector(found, seed, requests, trace, quiet=quiet or json)
+        show_vector(computed, json=json, quiet=quiet)
+        raise typer.Exit(EXIT_CODES[computed.verdict])
+    if requests is not None:
+        raise UnusableInput("--requests is for --tier vector; here the workload says how many come")
     if check_determinism:
         checked(supplies_for(found), [(found, found.seed if seed is None else seed)], quiet=quiet or json)
     over = simulated(found, seed, trace, quiet=quiet or json, validate=validate)
@@ -121,7 +144,7 @@ def simulated(
     with ExitStack() as stack:
         with console.status(f"computing records of {scenario.workload.records}"):
             supplies = supplies_for(scenario, programs)
-        file = None if trace is None else stack.enter_context(_opened(trace))
+        file = None if trace is None else stack.enter_context(opened(trace))
         reached = stack.enter_context(progress(console, scenario.name))
         perform = validated if validate else simulate
         return perform(
@@ -137,7 +160,7 @@ def simulated(
         )
 
 
-def _opened(trace: Path) -> BinaryIO:
+def opened(trace: Path) -> BinaryIO:
     """The file that the trace is written to."""
     try:
         return trace.open("wb")

@@ -5,7 +5,9 @@ from resource import RUSAGE_SELF, getrusage
 from time import perf_counter, process_time
 from typing import NamedTuple
 
+from flk.model.signing import HmacKey, Keyring, LiveKey
 from flk.sim.duration import Seconds
+from flk.sim.experiments.synthetic import synthetic
 from flk.sim.faults import (
     Burst,
     ClockJump,
@@ -23,8 +25,10 @@ from flk.sim.faults import (
 from flk.sim.policy import Policy
 from flk.sim.scenario import Scenario
 from flk.sim.topology import Link, Network, Path
+from flk.sim.vector.compare import Difference, compare
 from flk.sim.vector.run import VectorRun, run
 from flk.sim.workload import Turn, Workload
+from flk.spec.constants import CONSTANTS
 
 REGIONS = ("eu", "us", "ap")
 RATE = 30_000.0
@@ -83,7 +87,9 @@ def _faults(duration: float) -> Iterator[Fault]:
             SlowDisk(id=name, start=start, duration=span, region=region, factor=3),
             Partition(id=name, start=start, duration=span, sides=away),
             SlowStore(id=name, start=start, duration=span, region=region, factor=1.3),
-            Latency(id=name, start=start, duration=span, sides=((f"clients.{region}",), (region,)), extra=Seconds(0.03)),
+            Latency(
+                id=name, start=start, duration=span, sides=((f"clients.{region}",), (region,)), extra=Seconds(0.03)
+            ),
             ObjectStoreOutage(id=name, start=start, duration=span),
             DiskStall(id=name, start=start, duration=Seconds(min(1.0, span)), region=region),
             ClockJump(id=name, start=start, duration=span, region=region, offset=Seconds(span / 10)),
@@ -97,8 +103,8 @@ def _faults(duration: float) -> Iterator[Fault]:
 
 
 class Figures(NamedTuple):
-    """What a run took. `compiled` are the seconds before it for compiling, or for loading what was compiled; `bytes` the most memory
-    that the process held, all libraries included.
+    """What a run took. `compiled` are the seconds before it for compiling, or for loading what was compiled; `bytes` is the most
+    memory that the process held, all libraries included, and `libraries` what it held after the compiling.
     """
 
     run: VectorRun
@@ -106,6 +112,7 @@ class Figures(NamedTuple):
     seconds: float
     processor: float
     bytes: int
+    libraries: int
 
     @property
     def rate(self) -> float:
@@ -117,8 +124,20 @@ def bench(requests: int, seed: int = 1) -> Figures:
     """Run the scenario once with so many requests, after a short run that compiles."""
     began = perf_counter()
     run(scenario(30_000), seed)
-    compiled = perf_counter() - began
+    compiled, libraries = perf_counter() - began, _memory()
     began, worked = perf_counter(), process_time()
     found = run(scenario(requests), seed)
     seconds, processor = perf_counter() - began, process_time() - worked
-    return Figures(found, compiled, seconds, processor, getrusage(RUSAGE_SELF).ru_maxrss * 1024)
+    return Figures(found, compiled, seconds, processor, _memory(), libraries)
+
+
+def _memory() -> int:
+    """The most bytes that the process has held so far."""
+    return getrusage(RUSAGE_SELF).ru_maxrss * 1024
+
+
+def agreement(requests: int = 100_000, seed: int = 1) -> Difference:
+    """How far the two tiers lie apart on the scenario with so many requests. The message tier takes its time."""
+    key = HmacKey(b"the key of a simulated run")
+    keyring = Keyring({CONSTANTS.node.default_tenant: [LiveKey(key)]})
+    return compare(scenario(requests), synthetic(int(1.1 * requests) + 1000, key), keyring, seed)

@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from flk.sim.invariants import Verdict
 from flk.sim.vector.lanes import Segment
 
 
@@ -25,6 +26,11 @@ class Checked(NamedTuple):
     statement: str
     checks: int
     violations: int
+
+    @property
+    def verdict(self) -> Verdict:
+        """Whether it held whenever it was checked."""
+        return Verdict.VIOLATED if self.violations else Verdict.HOLDS
 
 
 class Tally:

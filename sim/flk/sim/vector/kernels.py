@@ -43,7 +43,8 @@ STATE = np.dtype(
         ("unordered", "i8"),  # violations, by invariant
         ("undurable", "i8"),
         ("unclaimed", "i8"),
-        ("slowest", "f8"),
+        ("slowest", "f8"),  # the longest latency of an answer
+        ("pending", "f8"),  # when the first request was sent that was not answered by the end; infinite if none was
         ("total", "f8"),  # of all latencies
         ("full", "f8"),  # when a request first met a full node; infinite if none did
         ("segment", "i8"),  # frames in the open segment
@@ -55,6 +56,19 @@ STATE = np.dtype(
 
 WAITING, STARVED, BEGUN = 0, 1, 2
 """How `advance` ends: at its moment, or short of numbers for synchronisations."""
+
+
+@njit(cache=True, nogil=True)
+def interpolate(moments: NDArray[np.float64], known: NDArray[np.float64], values: NDArray[np.float64]) -> None:
+    """What `numpy.interp` gives for moments that rise, in their place."""
+    place, slope = -1, 0.0
+    for i in range(moments.shape[0]):
+        moment = moments[i]
+        if place < 0 or known[place + 1] <= moment:
+            while place + 2 < known.shape[0] and known[place + 1] <= moment:
+                place += 1
+            slope = (values[place + 1] - values[place]) / (known[place + 1] - known[place])
+        moments[i] = slope * (moment - known[place]) + values[place]
 
 
 @njit(cache=True, nogil=True)
@@ -187,8 +201,8 @@ def settle(
             slowest = max(slowest, seconds)
             latencies[latency_bin(seconds)] += 1
             answers[int(back)] += 1
-        elif end - sent > slowest:
-            slowest = end - sent
+        else:
+            lane.pending = min(lane.pending, sent)
         if done.shape[1]:
             done[DONE_NAME, i] = rows[NAME, i]
             done[DONE_SENT, i] = sent

@@ -1,7 +1,8 @@
 """The requests of each region, advanced as arrays to any moment that a control event asks for."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,11 +34,11 @@ class Lane:
         policy = scenario.policy
         seconds = int(scenario.duration) + 1
         self.region = region
-        self.state: np.record = np.zeros(1, dtype=kernels.STATE).view(np.recarray)[0]
-        self.state.pace = 1.0
-        self.state.fsync = policy.fsync
-        self.state.service = policy.service
-        self.state.full = np.inf
+        self.state = np.zeros(1, dtype=kernels.STATE)[0]
+        self.state["pace"] = 1.0
+        self.state["fsync"] = policy.fsync
+        self.state["service"] = policy.service
+        self.state["full"] = self.state["pending"] = np.inf
         self.level = False
         self.columns: Column = np.empty((kernels.COLUMNS, _ROOM))
         self.latencies: NDArray[np.int64] = np.zeros(kernels.BINS, dtype=np.int64)
@@ -59,19 +60,19 @@ class Lane:
         state = self.state
         if not self.level:
             return
-        first = int(state.first)
+        first = int(state["first"])
         while self._advance(until) == kernels.STARVED:
             drawn = self._numbers.random(_SYNCHRONISATIONS)
             self._used += self._ahead.size
             self._ahead = -np.log1p(-drawn)
-            state.draws = 0
-        if self._keep and state.first > first:
-            self.done.append(self._row[:, first : int(state.first)].copy())
+            state["draws"] = 0
+        if self._keep and state["first"] > first:
+            self.done.append(self._row[:, first : int(state["first"])].copy())
 
     def _advance(self, until: float) -> int:
         wire = self._wire
         found: int = kernels.advance(
-            self.state,
+            cast("np.record", self.state),  # whose fields are attributes only in what is compiled
             until,
             self._end,
             self.columns,
@@ -91,65 +92,72 @@ class Lane:
     def earliest(self) -> float:
         """When the first request arrives that is not logged; infinite if none is known of."""
         state = self.state
-        return float(self.columns[kernels.ARRIVED, state.first]) if state.first < state.known else np.inf
+        return float(self.columns[kernels.ARRIVED, state["first"]]) if state["first"] < state["known"] else np.inf
+
+    @property
+    def pending(self) -> float:
+        """When the first request was sent that was not answered by the end of the run; infinite if all were."""
+        state = self.state
+        waiting = self.columns[kernels.SENT, state["first"] : state["known"]]
+        return min(float(state["pending"]), float(waiting.min(initial=np.inf)))
 
     @property
     def synchronised(self) -> float:
         """When the synchronisation under way is over; infinite if there is none, or the disk hangs."""
         state = self.state
-        if state.batch == state.first or not state.pace:
+        if state["batch"] == state["first"] or not state["pace"]:
             return np.inf
-        return float(state.since + state.left / state.pace)
+        return float(state["since"] + state["left"] / state["pace"])
 
     @property
     def synchronising(self) -> bool:
         """Whether a synchronisation is under way."""
-        return bool(self.state.batch > self.state.first)
+        return bool(self.state["batch"] > self.state["first"])
 
     @property
     def synchronisations(self) -> int:
         """How many synchronisations there were."""
-        return self._used + int(self.state.draws)
+        return self._used + int(self.state["draws"])
 
     @property
     def last_claim(self) -> float:
         """When the last claim of a logged request is over."""
-        return float(self.state.last_claim)
+        return float(self.state["last_claim"])
 
     def hold(self) -> None:
         """Begin no further synchronisation."""
-        self.state.held = 1
+        self.state["held"] = 1
 
     def release(self, now: float) -> None:
         """Go on."""
-        self.state.held = 0
-        self.state.disk_free = max(self.state.disk_free, now)
+        self.state["held"] = 0
+        self.state["disk_free"] = max(self.state["disk_free"], now)
 
     def visit(self, now: float, seconds: float) -> float:
         """Stand in line before the store for something else; when it is done with."""
         state = self.state
-        state.store_free = max(now, float(state.store_free)) + seconds
-        return float(state.store_free)
+        state["store_free"] = max(now, float(state["store_free"])) + seconds
+        return float(state["store_free"])
 
     def set_pace(self, now: float, pace: float) -> None:
         """The disk works at another pace from now on."""
         state = self.state
         if self.synchronising:
-            state.left = max(0.0, state.left - (now - state.since) * state.pace)
-            state.since = now
-        state.pace = pace
+            state["left"] = max(0.0, state["left"] - (now - state["since"]) * state["pace"])
+            state["since"] = now
+        state["pace"] = pace
 
     def set_slowness(self, factor: float) -> None:
         """Claims that come to the store from now on take so many times as long as usual."""
-        self.state.service = self._service * factor
+        self.state["service"] = self._service * factor
 
     def cut(self) -> Segment | None:
         """End the open segment, if it has frames."""
         state = self.state
-        if not state.segment:
+        if not state["segment"]:
             return None
-        segment = Segment(int(state.segment), float(state.segment_logged), float(state.segment_claimed))
-        state.segment = 0
+        segment = Segment(int(state["segment"]), float(state["segment_logged"]), float(state["segment_claimed"]))
+        state["segment"] = 0
         return segment
 
     def receive(self, rows: Column, size: int) -> None:
@@ -159,9 +167,9 @@ class Lane:
             self.columns = np.empty((kernels.COLUMNS, rows.shape[1]))
         kernels.gather(order, rows, self.columns)
         state = self.state
-        state.batch -= state.first
-        state.first = 0
-        state.known = size
+        state["batch"] -= state["first"]
+        state["first"] = 0
+        state["known"] = size
         if self._keep and self._row.shape[1] < size:
             self._row = np.empty((kernels.COLUMNS, self.columns.shape[1]))
 
@@ -184,7 +192,14 @@ class Supply:
         self._rows = np.empty((len(lanes), kernels.COLUMNS, _ROOM))
         self.offered = 0
         self.horizon = 0.0
+        self._cursors = [stream.cursor for stream in streams]
+        self._drawing = ThreadPoolExecutor(max_workers=1)
+        self._blocks = [self._drawing.submit(stream.block) for stream in streams]
         self._look()
+
+    def close(self) -> None:
+        """Draw nothing more."""
+        self._drawing.shutdown(cancel_futures=True)
 
     def reach(self, lane: Lane, until: float, now: float) -> None:
         """Let a lane come to a moment; `now` is the present, to which every lane may come."""
@@ -202,15 +217,17 @@ class Supply:
         lane.run(until)
 
     def _more(self) -> None:
-        """Draw a block of the stream that is farthest behind."""
-        stream = min(self._streams, key=lambda one: one.cursor)
-        block = stream.block()
-        sizes = np.array([int(lane.state.known - lane.state.first) for lane in self._lanes])
+        """Take a block of the stream that is farthest behind, and have its next one drawn meanwhile."""
+        behind = int(np.argmin(self._cursors))
+        block = self._blocks[behind].result()
+        self._cursors[behind] = block.until
+        self._blocks[behind] = self._drawing.submit(self._streams[behind].block)
+        sizes = np.array([int(lane.state["known"] - lane.state["first"]) for lane in self._lanes])
         if sizes.max() + block.at.size > self._rows.shape[2]:
             room = int(1.25 * (sizes.max() + block.at.size))
             self._rows = np.empty((len(self._lanes), kernels.COLUMNS, room))
         for row, lane, size in zip(self._rows, self._lanes, sizes.tolist(), strict=True):
-            first = int(lane.state.first)
+            first = int(lane.state["first"])
             row[:, :size] = lane.columns[:, first : first + size]
         before = int(sizes.sum())
         kernels.deal(
@@ -230,5 +247,5 @@ class Supply:
         self._look()
 
     def _look(self) -> None:
-        cursor = min(stream.cursor for stream in self._streams)
+        cursor = min(self._cursors)
         self.horizon = np.inf if cursor >= self._cut else cursor + self._least

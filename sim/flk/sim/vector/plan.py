@@ -30,6 +30,7 @@ from flk.sim.layout import Layout
 from flk.sim.network import Net, Wire
 from flk.sim.scenario import Scenario
 from flk.sim.topology import clients_of
+from flk.spec.constants import CONSTANTS
 from flk.spec.errors import UnusableInput
 
 Column: TypeAlias = NDArray[np.float64]
@@ -93,6 +94,8 @@ def _of_policy(scenario: Scenario) -> Iterator[str]:
 def _of_records(scenario: Scenario) -> Iterator[str]:
     if scenario.workload.recorded:
         yield "recorded arrivals come from a file, one by one; give workload.rate instead of workload.recorded"
+    if set(scenario.workload.tenants) != {CONSTANTS.node.default_tenant}:
+        yield "tenants have records signed for them during the run; leave out workload.tenants"
     if scenario.script:
         yield "a script is made of single acts; leave out script"
     if scenario.design:

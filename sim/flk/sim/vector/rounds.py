@@ -28,7 +28,6 @@ from flk.sim.vector.books import Books
 from flk.sim.vector.lanes import Lane, Supply
 from flk.spec.constants import CONSTANTS
 
-
 NOTHING = Submission(CONSTANTS.node.default_tenant, b"").payload()
 """The payload of the one frame that a segment has here: a body without a record claims nothing."""
 

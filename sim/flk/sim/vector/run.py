@@ -1,6 +1,7 @@
 """A run of the vector tier."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from functools import partial
 from typing import BinaryIO, NamedTuple
 
@@ -9,8 +10,8 @@ from numpy.typing import NDArray
 
 from flk.model.signing import Keyring
 from flk.sim.faults import DiskStall, SlowDisk, SlowStore
-from flk.sim.invariants import Verdict
-from flk.sim.measures import GRID, staleness
+from flk.sim.invariants import Verdict, worst
+from flk.sim.measures import GRID, quantiles, staleness
 from flk.sim.mistakes import mistakes
 from flk.sim.node import Node
 from flk.sim.programs import MODEL
@@ -18,6 +19,7 @@ from flk.sim.records import Records
 from flk.sim.region import Region
 from flk.sim.scenario import Scenario
 from flk.sim.simulate import Progress, Simulation
+from flk.sim.slo import Objective
 from flk.sim.trace import Trace
 from flk.sim.vector import kernels
 from flk.sim.vector.books import Books, Checked
@@ -95,8 +97,20 @@ class VectorRun(NamedTuple):
 
     @property
     def verdict(self) -> Verdict:
-        """Whether every invariant held for every request."""
-        return Verdict.VIOLATED if any(row.violations for row in self.checks) else Verdict.HOLDS
+        """The worst verdict of any invariant or objective."""
+        return worst([*(row.verdict for row in self.checks), *(row.verdict for row in self.objectives)])
+
+    @property
+    def objectives(self) -> tuple[Objective, ...]:
+        """Those objectives of the scenario that this tier measures."""
+        slo = self.scenario.slo
+        latency = Objective(
+            "latency p95", "one answered request, as the agent sees it", "s", slo.latency_p95, self.latency.p95
+        )
+        lag = max((quantiles(lag.seconds).p95 for lag in self.lags), default=None)
+        if lag is None:
+            return (latency,)
+        return Objective("lag p95", "replication lag over time, worst pair of regions", "s", slo.lag_p95, lag), latency
 
 
 def run(
@@ -113,8 +127,8 @@ def run(
     """Run a scenario, to the same moments as the message tier and within its rounding errors.
 
     `records` is how many records there are to give out, each of at most `size` bytes (None: as many as are asked for), `requests` a
-    limit to everyday arrivals. With `keep` the result tells of every request; `trace` is written the control events. Raises UnusableInput for a scenario that cannot be
-    meant, and NotExact for one that this tier cannot compute.
+    limit to everyday arrivals. With `keep` the result tells of every request; `trace` is written the control events. Raises
+    UnusableInput for a scenario that cannot be meant, and NotExact for one that this tier cannot compute.
     """
     for mistake in mistakes(scenario):
         raise UnusableInput(f"scenario {scenario.name!r}: {mistake.field}: {mistake.message}")
@@ -122,14 +136,17 @@ def run(
     luck = scenario.seed if seed is None else seed
     cut = np.inf if records is None else used_up(streams(scenario, luck, requests), records)
     simulation = _Simulation(scenario, luck, streams(scenario, luck, requests), cut, Trace(trace), keep=keep)
-    simulation.play(on_progress)
+    with closing(simulation):
+        simulation.play(on_progress)
     return simulation.outcome(size)
 
 
 class _Simulation(Simulation):
     """A run under way: the message tier's, but for the nodes and for the requests, which nobody is given one by one."""
 
-    def __init__(self, scenario: Scenario, seed: int, found: Sequence[Stream], cut: float, trace: Trace, *, keep: bool) -> None:
+    def __init__(
+        self, scenario: Scenario, seed: int, found: Sequence[Stream], cut: float, trace: Trace, *, keep: bool
+    ) -> None:
         super().__init__(
             scenario, (), Records(scenario, (), Keyring({}), None, seed), seed=seed, trace=trace, programs=MODEL
         )
@@ -147,6 +164,10 @@ class _Simulation(Simulation):
         super().play(on_progress)
         for lane in self._lanes.values():
             self._supply.reach(lane, self._scenario.duration, self._scenario.duration)
+
+    def close(self) -> None:
+        """Draw no more arrivals."""
+        self._supply.close()
 
     def _feed(self) -> None:
         """Requests come by themselves. What changes the pace of a region is felt by its lane, right after by the region."""
@@ -172,8 +193,8 @@ class _Simulation(Simulation):
             digest=self._world.trace.digest(),
             events=self._clockwork.events,
             offered=self._supply.offered,
-            logged=sum(int(state.logged) for state in states),
-            answered=sum(int(state.answered) for state in states),
+            logged=sum(int(state["logged"]) for state in states),
+            answered=sum(int(state["answered"]) for state in states),
             synchronisations=sum(lane.synchronisations for lane in lanes),
             segments=sum(map(len, self._books.logs.values())),
             latency=_latency(list(lanes)),
@@ -186,16 +207,16 @@ class _Simulation(Simulation):
         )
 
     def _screen(self, size: int) -> None:
-        policy = self._scenario.policy
+        policy, end = self._scenario.policy, self._scenario.duration
         for name, lane in self._lanes.items():
-            slowest, full = float(lane.state.slowest), float(lane.state.full)
+            slowest, full = max(float(lane.state["slowest"]), end - lane.pending), float(lane.state["full"])
             if slowest > policy.retry.timeout_seconds:
                 raise NotExact(
                     f"an answer of {name} took {slowest:.1f} s, and its agent would have sent the request again"
                 )
             if full < np.inf:
                 raise NotExact(f"{name} would turn a request away at {full:.3f} s; raise policy.max_in_flight")
-            frames = max([int(lane.state.segment), *(one.content.frames for one in self._books.logs[name])])
+            frames = max([int(lane.state["segment"]), *(one.content.frames for one in self._books.logs[name])])
             if frames * size > policy.segment_bytes:
                 raise NotExact(f"a segment of {name} may be full with {frames} frames; raise policy.segment_bytes")
         if self._ledger.moves:
@@ -222,15 +243,15 @@ class _Simulation(Simulation):
     def _age(self, region: str, began: Sequence[float], over: Sequence[float], grid: Column, opened: str) -> Column:
         """The age of the oldest thing that had begun and was not over; the open segment is not."""
         state = self._lanes[region].state
-        open_ = [float(state[opened])] if state.segment else []
+        open_ = [float(state[opened])] if state["segment"] else []
         return staleness(np.array([*began, *open_]), np.array([*over, *(np.inf for _ in open_)]), grid)
 
     def _checked(self) -> tuple[Checked, ...]:
         states = [lane.state for lane in self._lanes.values()]
-        logged = sum(int(state.logged) for state in states)
-        waiting = sum(int(state.known - state.first) for state in states)
+        logged = sum(int(state["logged"]) for state in states)
+        waiting = sum(int(state["known"] - state["first"]) for state in states)
         kept = sum(one.content.frames for log in self._books.logs.values() for one in log)
-        open_ = sum(int(state.segment) for state in states)
+        open_ = sum(int(state["segment"]) for state in states)
         rows = (
             (
                 "durable-after-arrival",
@@ -261,6 +282,6 @@ def _latency(lanes: Sequence[Lane]) -> Latency:
     if not total:
         return Latency(0, *[float("nan")] * 5)
     upper = np.searchsorted(np.cumsum(counts), [total * share for share in (0.5, 0.95, 0.99)])
-    mean = sum(float(lane.state.total) for lane in lanes) / total
+    mean = sum(float(lane.state["total"]) for lane in lanes) / total
     p50, p95, p99 = (kernels.bin_middle(place) for place in upper.tolist())
-    return Latency(total, mean, p50, p95, p99, max(float(lane.state.slowest) for lane in lanes))
+    return Latency(total, mean, p50, p95, p99, max(float(lane.state["slowest"]) for lane in lanes))

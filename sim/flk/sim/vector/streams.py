@@ -10,18 +10,20 @@ from flk.sim.arrivals import cumulative_load
 from flk.sim.faults import Burst
 from flk.sim.randomness import ANSWER, REQUEST, SERVICE, Chance, numbered
 from flk.sim.scenario import Scenario
+from flk.sim.vector import kernels
 from flk.sim.vector.plan import Column
 
 Flags: TypeAlias = NDArray[np.bool_]
 
-BLOCK = 1 << 16
+BLOCK = 1 << 15
 STREAM = 2.0**40
 """A request is named by the number of its stream times this, plus its number in the stream."""
 
 
 class Block(NamedTuple):
     """Arrivals in order of time: the moment, a number in [0, 1) that chooses the agent, exponential numbers of the request's
-    jitter, of its service and of its answer's jitter, whether it comes at all, and the name of the first.
+    jitter, of its service and of its answer's jitter, whether it comes at all, and the name of the first. No other arrival of the
+    stream comes before `until`.
     """
 
     at: Column
@@ -31,6 +33,7 @@ class Block(NamedTuple):
     answer: Column
     kept: Flags
     name: float
+    until: float
 
 
 class Stream:
@@ -68,7 +71,7 @@ class Stream:
         at, kept = self._moments()
         agent = self._agents.random(at.size)
         request, service, answer = (_exponentials(lots, at.size) for lots in self._lots)
-        return Block(at, agent, request, service, answer, kept, name)
+        return Block(at, agent, request, service, answer, kept, name, self.cursor)
 
     def fresh(self) -> tuple[Column, Column]:
         """The moments of the next arrivals, and of those among them that bring a new record."""
@@ -78,23 +81,33 @@ class Stream:
 
     def _moments(self) -> tuple[Column, Flags]:
         size = min(BLOCK, self._most - self._number)
-        gaps = _exponentials(self._gaps, size)
+        moments = _exponentials(self._gaps, size)
         if size:
-            gaps[0] += self._moment
-        moments = np.cumsum(gaps, out=gaps)
+            moments[0] += self._moment
+        np.cumsum(moments, out=moments)
         within = int(np.searchsorted(moments, self._expected))
-        at = np.interp(moments[:within], self._load, self._times)
+        whole = within == BLOCK
+        self._moment = float(moments[-1]) if whole else np.inf
+        at = moments[:within]
+        kernels.interpolate(at, self._load, self._times)
         self._number += within
-        if within == BLOCK:
-            self._moment, self.cursor = float(moments[-1]), float(at[-1])
-        else:
-            self.cursor = np.inf
+        self.cursor = float(at[-1]) if whole else np.inf
+        if not whole:
             self._most = self._number
         kept = np.ones(within, dtype=np.bool_)
         for burst, numbers in self._calm:
-            quieter = numbers.random(within) < burst.factor
-            kept &= quieter | (at < burst.start) | (at >= burst.end)
+            if whole and (at[-1] < burst.start or at[0] >= burst.end):
+                skip(numbers, within)
+            else:
+                quieter = numbers.random(within) < burst.factor
+                kept &= quieter | (at < burst.start) | (at >= burst.end)
         return at, kept
+
+
+def skip(numbers: np.random.Generator, count: int) -> None:
+    """Go on as if so many numbers had been drawn: a multiple of four, as Philox makes them, after another such multiple."""
+    assert not count % 4
+    numbers.bit_generator.advance(count // 4)  # type: ignore[attr-defined]  # known of Philox, not of every generator
 
 
 def _exponentials(numbers: np.random.Generator, size: int) -> Column:

@@ -1,0 +1,77 @@
+"""A run of the vector tier, for programs and for people."""
+
+import numpy as np
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from flk.sim import document
+from flk.sim.measures import quantiles
+from flk.sim.pages import SIGNS
+from flk.sim.slo import Objective
+from flk.sim.terminal import STYLES
+from flk.sim.vector.run import VectorRun
+
+
+def facts(run: VectorRun) -> dict[str, object]:
+    """The outcome as plain values. Lags and exposures are over the grid of the run."""
+    return {
+        "scenario": document.builtins(run.scenario),
+        "hash": run.scenario.hash,
+        "seed": run.seed,
+        "tier": "vector",
+        "digest": run.digest,
+        "verdict": str(run.verdict),
+        "control_events": run.events,
+        "offered": run.offered,
+        "logged": run.logged,
+        "answered": run.answered,
+        "synchronisations": run.synchronisations,
+        "segments": run.segments,
+        "latency": run.latency._asdict(),
+        "lags": {f"{lag.source}>{lag.target}": quantiles(lag.seconds)._asdict() for lag in run.lags},
+        "exposures": {
+            one.region: {**quantiles(one.seconds)._asdict(), "most_records": int(one.records.max(initial=0))}
+            for one in run.exposures
+        },
+        "goodput": run.goodput.tolist(),
+        "invariants": [{**row._asdict(), "verdict": str(row.verdict)} for row in run.checks],
+        "objectives": [_objective(row) for row in run.objectives],
+    }
+
+
+def _objective(row: Objective) -> dict[str, object]:
+    return {"name": row.name, "target": float(row.target), "measured": row.measured, "verdict": str(row.verdict)}
+
+
+def rendered(run: VectorRun) -> Group:
+    """The outcome for a terminal."""
+    latency = run.latency
+    head = Text.assemble(
+        (run.scenario.name, "bold"),
+        "  ",
+        (f"{SIGNS[run.verdict]} {run.verdict}", STYLES[run.verdict]),
+        "  vector tier\n",
+    )
+    head.append(
+        f"{run.offered:,} requests, {run.answered:,} answered by the end; {run.synchronisations:,} synchronisations,"
+        f" {run.segments:,} segments, {run.events:,} control events.\n"
+        f"latency: mean {latency.mean:.4f} s, p50 {latency.p50:.4f} s, p95 {latency.p95:.4f} s, p99 {latency.p99:.4f} s,"
+        f" longest {latency.most:.4f} s; at most {int(run.goodput.max(initial=0)):,} answers in a second."
+    )
+    lags = Table("from", "to", "lag p95", "longest lag", box=None, pad_edge=False)
+    for lag in run.lags:
+        short = quantiles(lag.seconds)
+        lags.add_row(lag.source, lag.target, f"{short.p95:.2f} s", f"{short.most:.2f} s")
+    exposed = Table("region", "exposed, longest", "records, most", box=None, pad_edge=False)
+    for one in run.exposures:
+        exposed.add_row(one.region, f"{float(np.max(one.seconds)):.2f} s", f"{int(one.records.max(initial=0)):,}")
+    checks = Table("invariant", "checks", "violations", "", box=None, pad_edge=False)
+    for row in run.checks:
+        checks.add_row(row.name, f"{row.checks:,}", f"{row.violations:,}", row.statement)
+    targets = Table("objective", "target", "measured", "", box=None, pad_edge=False)
+    for target in run.objectives:
+        targets.add_row(target.name, f"{target.target:g} s", f"{target.measured:.4g} s", target.label)
+    foot = f"digest of the control events {run.digest}; replay: flk run {run.scenario.name} --seed {run.seed} --tier vector"
+    parts = (head, lags, exposed, checks, targets)
+    return Group(*(line for part in parts for line in (part, "")), foot)
