@@ -1,6 +1,7 @@
 """How far the regions agree: which keys they store differently, since when, and whether they come together in time."""
 
 from collections.abc import Sequence
+from math import inf
 from typing import NamedTuple
 
 from flk.model.entry import Claim, Entry, Key, precedence
@@ -19,7 +20,8 @@ class Change(NamedTuple):
 
 
 class Agreement(Watcher):
-    """Follows every key through every region, one step for each change of a store.
+    """Follows every key through every region, one step for each change of a store. `spells` are the times, from when to when, in
+    which the regions did not store a key alike.
 
     `rotten` are the claims whose frames rotted before they were shipped. They cannot reach another region (WAL-4 saves what can
     still be read), so a region that stores one is not asked to agree with the others on it.
@@ -30,6 +32,7 @@ class Agreement(Watcher):
     ) -> None:
         self.changes: list[Change] = [Change(0.0, 0)]
         self.caught_up: list[tuple[float, str]] = []
+        self.spells: list[tuple[float, float]] = []
         self.rows: dict[Key, list[Entry | None]] = {}
         self.rotten: dict[Claim, Frame] = {}
         self._index = {region: place for place, region in enumerate(regions)}
@@ -99,6 +102,7 @@ class Agreement(Watcher):
     def finish(self) -> None:
         """Judge what still differs at the end of the run."""
         for key, since in self._differing.items():
+            self.spells.append((since, inf))
             if self._clockwork.now > self._deadline(since):
                 self._checks.holds(Invariant.CONVERGENCE, truth=False)
                 self._too_late(key, since, "still differs")
@@ -138,6 +142,7 @@ class Agreement(Watcher):
         if since is None:
             return
         now = self._clockwork.now
+        self.spells.append((since, now))
         self.changes.append(Change(now, len(self._differing)))
         if not self._checks.holds(Invariant.CONVERGENCE, now <= self._deadline(since)):
             self._too_late(key, since, "differed until now")

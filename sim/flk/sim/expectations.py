@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from flk.sim.document import Mistake, nearest
 from flk.sim.duration import human, seconds
 from flk.sim.hypotheses import Always, Eventually, Hypothesis, Never, Sometimes
-from flk.sim.marks import ALERT, CONVERGED, MARKS, STATUS
+from flk.sim.marks import ALERT, CONVERGED, HEALED, MARKS, STATUS
 from flk.sim.names import unknown
 from flk.sim.numbers import NUMBERS
 from flk.spec.metrics import TABLE
@@ -28,7 +28,8 @@ def of_hypotheses(scenario: "Scenario") -> Iterator[Mistake]:
             case Always():
                 yield from _of_bounds(field, hypothesis)
             case Eventually():
-                yield from _of_mark(f"{field}.mark", hypothesis.mark)
+                if hypothesis.mark != HEALED:
+                    yield from _of_mark(f"{field}.mark", hypothesis.mark)
                 if hypothesis.after:
                     yield from unknown(f"{field}.after", hypothesis.after, faults, "fault")
                 if hypothesis.during:

@@ -5,7 +5,8 @@ A mark is something of note that a run may come to. Marks are written as texts:
 - `"failover"`, `"duplicate"`, … : the marks of `sim.marks`
 - `"status 429"` : an attempt was answered so (`"status 0"`: not at all)
 - `"alert FLKReplicationLag"` : an alert of the table fires
-- `"converged"` : all regions store the same entries
+- `"converged"` : all regions store the same entries, which is rare while records come
+- `"healed"` : whatever the regions stored differently when the fault ended, they store alike (for `eventually`)
 """
 
 from typing import Annotated, TypeAlias

@@ -2,8 +2,9 @@
 
 A part notes a mark by one line, `world.marks.note("breaker-open")`, and `MARKS` says in one line what the mark means. Hypotheses
 name marks, and so does who looks for runs that came to something new. Besides the marks of the table there are `status N`, an
-attempt that was answered with that status (0: not at all), `alert NAME`, for as long as an alert fires, and `converged`, for as
-long as all regions store the same entries. A mark that holds at a moment only is an interval without length.
+attempt that was answered with that status (0: not at all), `alert NAME`, for as long as an alert fires, `converged`, for as
+long as all regions store the same entries, and `healed`, of which only `eventually` can speak: whatever the regions stored
+differently when the fault ended, they store alike. A mark that holds at a moment only is an interval without length.
 """
 
 from collections.abc import Mapping, Sequence
@@ -38,7 +39,7 @@ MARKS: Mapping[str, str] = {
 }
 """Every mark that a part notes, and what it means."""
 
-CONVERGED, STATUS, ALERT = "converged", "status ", "alert "
+CONVERGED, HEALED, STATUS, ALERT = "converged", "healed", "status ", "alert "
 
 
 class Marks(Watcher):

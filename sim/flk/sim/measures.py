@@ -34,6 +34,18 @@ class Steps(NamedTuple):
     level: Column
 
 
+class Spells(NamedTuple):
+    """Times in which the regions did not store some key alike: since when, and until when, infinity if to the end of the run."""
+
+    since: Column
+    until: Column
+
+    def healed(self, moment: float) -> float:
+        """Seconds until every key that differed at that moment was alike again; infinity if one never was."""
+        open_ = (self.since <= moment) & (self.until > moment)
+        return float(self.until[open_].max()) - moment if open_.any() else 0.0
+
+
 class Quantiles(NamedTuple):
     """A sample in short; without a sample all but `size` are NaN."""
 
@@ -144,6 +156,7 @@ class Measures(NamedTuple):
     recoveries: tuple[RegionRecovery, ...]
     entries: Mapping[str, Steps]
     divergence: Steps
+    spells: Spells
     comparisons: tuple[Comparison, ...]
     escalated: float
     audit: "Mapping[str, AuditMeasures]"
@@ -187,6 +200,7 @@ def measure(
         recoveries=recoveries(ledger, agreement, homes),
         entries={region: _steps(series) for region, series in ledger.entries.items()},
         divergence=_steps(agreement.changes),
+        spells=Spells(*np.array(agreement.spells, dtype=np.float64).reshape(-1, 2).T),
         comparisons=tuple(ledger.comparisons),
         escalated=_escalated(entries),
         audit=audit.measures(grid, scenario.slo.audit_p99) if scenario.layout.audit else {},

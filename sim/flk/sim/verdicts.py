@@ -11,7 +11,7 @@ from flk.sim.alerts.alerts import Alerted
 from flk.sim.duration import human
 from flk.sim.hypotheses import Always, Eventually, Hypothesis, Never, Sometimes
 from flk.sim.invariants import Verdict
-from flk.sim.marks import ALERT, CONVERGED, STATUS, Found, Interval, Marks, held
+from flk.sim.marks import ALERT, CONVERGED, HEALED, STATUS, Found, Interval, Marks, held
 from flk.sim.measures import Measures
 from flk.sim.numbers import NUMBERS, Span
 from flk.sim.scenario import Scenario
@@ -72,7 +72,7 @@ def _judged(hypothesis: Hypothesis, scenario: Scenario, marks: Found, measures: 
         case Always():
             return _always(hypothesis, span, when, measures)
         case Eventually():
-            return _eventually(hypothesis, scenario, marks)
+            return _eventually(hypothesis, scenario, marks, measures)
         case Sometimes() | Never():
             return _counted(hypothesis, _inside(marks, hypothesis.mark, span), when)
         case _:
@@ -110,12 +110,14 @@ def _counted(hypothesis: Sometimes | Never, times: list[Interval] | None, when: 
     return Judged(expect, mark, statement, seen, len(times), verdict)
 
 
-def _eventually(hypothesis: Eventually, scenario: Scenario, marks: Found) -> Judged:
+def _eventually(hypothesis: Eventually, scenario: Scenario, marks: Found, measures: Measures) -> Judged:
     mark, within = hypothesis.mark, hypothesis.within
     ends = [fault.end for fault in scenario.faults if hypothesis.after in {"", fault.id}]
     origin = max(ends, default=0.0)
     after = hypothesis.after or ("the last fault" if ends else "the start")
     statement = f"{mark} holds within {human(within)} after {after}"
+    if mark == HEALED:
+        marks = {mark: [(origin + measures.spells.healed(origin), inf)]}
     times = _inside(marks, mark, Span(origin, origin + within))
     if times is None:
         seen, verdict = "alerts were not evaluated", Verdict.UNDECIDED

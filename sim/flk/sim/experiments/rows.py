@@ -1,11 +1,12 @@
 """One run as one row of a table."""
 
 from collections.abc import Iterable, Sequence
-from itertools import accumulate
-from math import isnan, nan
+from itertools import accumulate, chain
+from math import isinf, isnan, nan
 
 import msgspec
 
+from flk.sim.alerts.alerts import unnoticed
 from flk.sim.faults import Fault
 from flk.sim.invariants import Verdict, worst
 from flk.sim.measures import Measures
@@ -25,14 +26,21 @@ class Row(msgspec.Struct, frozen=True):
     - `rto`: of the worst region loss until all agents were served again, the sum of `rto_detect`, `rto_redirect` and `rto_answer`;
       `rto_recover` and `rto_catch_up`: the region itself, from its restart
     - `lag_p50`, `lag_p95`, `lag_max`: replication lag over time, of the worst pair of regions
-    - `divergence_max`: most keys that not all regions stored alike at one moment; `heal`: from the end of the last fault until all
-      regions stored the same, None if they never did
+    - `divergence_max`: most keys that not all regions stored alike at one moment; `heal`: from the end of the last fault until what
+      the regions stored differently by then was alike, None if it never was
     - `goodput`: acknowledged records a second of the run
     - `latency_p50` … `latency_max`: an acknowledged attempt as the agent sees it; `delivery_p95`: from a record's arrival to its
       acknowledgement, retries included
     - `errors`: the share of answered attempts that met 5xx; `unanswered`: of all attempts, those without an answer
     - `escalation`: the share of stored outcomes that are escalated
-    - `offered` … `lost`: the counts of `flk.sim.measures.Counts`
+    - `offered` … `withheld`: the counts of `flk.sim.measures.Counts`
+    - `audit_backlog_max`, `audit_age_max`, `audit_uncovered`: of the worst region most tasks not settled at once, the greatest age
+      of one, and the share of tasks without effect
+    - `tier_owed_max`: of the worst region the most claims that waited for a tier; `store_errors`: claims that shards refused
+    - `hypotheses`: the verdict over the scenario's hypotheses; `refuted`: what the violated ones are about, joined by spaces
+    - `alerts`: the alerts that fired, joined by spaces; `alert_delay`: the longest time from the start of a fault until the first
+      alert that it explains; `false_alarms`: firings that no fault explains; `unnoticed`: faults that explain no firing. All are
+      None if alerts were not evaluated
     - `faults`: how many there were; `fault_kinds`: of which kinds, joined by spaces; `fault_time`: how long at least one held;
       `fault_overlap`: most that held at once
     """
@@ -80,6 +88,21 @@ class Row(msgspec.Struct, frozen=True):
     supersessions: int
     moves: int
     lost: int
+    forged: int
+    equivocating: int
+    replayed: int
+    withheld: int
+    audit_backlog_max: int | None
+    audit_age_max: float | None
+    audit_uncovered: float | None
+    tier_owed_max: int | None
+    store_errors: int | None
+    hypotheses: Verdict
+    refuted: str
+    alerts: str | None
+    alert_delay: float | None
+    false_alarms: int | None
+    unnoticed: int | None
     faults: int
     fault_kinds: str
     fault_time: float
@@ -108,6 +131,10 @@ def row(run: Run) -> Row:
         **_of_replication(run),
         **_of_attempts(run),
         **run.measures.counts._asdict(),
+        **_of_stores(run.measures),
+        "hypotheses": str(worst([each.verdict for each in run.hypotheses])),
+        "refuted": " ".join(each.subject for each in run.hypotheses if each.verdict is Verdict.VIOLATED),
+        **_of_alerts(run),
         **_of_faults(run.scenario.faults),
     }
     return msgspec.convert({key: None if _is_nan(value) else value for key, value in found.items()}, Row)
@@ -125,14 +152,12 @@ def violated(run: Run) -> tuple[str, ...]:
 
 
 def healed(faults: Iterable[Fault], measures: Measures) -> float:
-    """Seconds from the end of the last fault until all regions stored the same; NaN if they never did, or without faults."""
+    """Seconds from the end of the last fault until what the regions stored differently by then was alike; NaN if it never was, or
+    without faults.
+    """
     last = max((fault.end for fault in faults), default=nan)
-    alike = measures.divergence.at[measures.divergence.level == 0]
-    before = measures.divergence.level[measures.divergence.at <= last]
-    if before.size and before[-1] == 0:
-        return 0.0
-    later = alike[alike > last]
-    return float(later[0]) - last if later.size else nan
+    seconds = measures.spells.healed(last)
+    return nan if isnan(last) or isinf(seconds) else seconds
 
 
 def _of_recoveries(measures: Measures) -> dict[str, object]:
@@ -176,6 +201,35 @@ def _of_attempts(run: Run) -> dict[str, object]:
         "delivery_p95": measures.delivery.p95,
         "errors": failed / (total - unanswered) if total > unanswered else None,
         "unanswered": unanswered / total if total else None,
+    }
+
+
+def _of_stores(measures: Measures) -> dict[str, object]:
+    """The worst region's audit queue and tiers, and the errors of all shards."""
+    audits, stores = measures.audit.values(), measures.stores.values()
+    uncovered = [audit.uncovered for audit in audits if not isnan(audit.uncovered)]
+    errors = [shard.errors for store in stores for shard in store.shards.values()]
+    return {
+        "audit_backlog_max": max((int(audit.backlog.level.max()) for audit in audits), default=None),
+        "audit_age_max": max((float(audit.age.max()) for audit in audits), default=None),
+        "audit_uncovered": max(uncovered, default=None),
+        "tier_owed_max": max((int(store.owed.level.max()) for store in stores), default=None),
+        "store_errors": sum(errors) if errors else None,
+    }
+
+
+def _of_alerts(run: Run) -> dict[str, object]:
+    if not run.alerts:
+        return dict.fromkeys(("alerts", "alert_delay", "false_alarms", "unnoticed"))
+    first: dict[str, float] = {}
+    for firing in chain.from_iterable(alert.firings for alert in run.alerts):
+        if firing.fault and firing.delay is not None:
+            first[firing.fault] = min(firing.delay, first.get(firing.fault, firing.delay))
+    return {
+        "alerts": " ".join(alert.name for alert in run.alerts if alert.firings),
+        "alert_delay": max(first.values(), default=None),
+        "false_alarms": sum(len(alert.false_alarms) for alert in run.alerts),
+        "unnoticed": len(unnoticed(run.scenario.faults, run.alerts)),
     }
 
 

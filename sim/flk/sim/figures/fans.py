@@ -56,7 +56,8 @@ def _fan(axes: Axes, grid: Column, series: Sequence[Column]) -> None:
 
 
 def _healed(runs: Sequence[Run]) -> Column:
-    """When all regions were alike again after the last fault, in the runs in which they were."""
+    """When what differed at the end of the last fault was alike again, in the runs in which it was."""
     last = max((fault.end for fault in runs[0].scenario.faults), default=0.0)
-    alike = [steps.at[(steps.level == 0) & (steps.at > last)] for steps in (run.measures.divergence for run in runs)]
-    return np.array([moments[0] for moments in alike if moments.size])
+    moments = np.array([last + run.measures.spells.healed(last) for run in runs])
+    found: Column = moments[np.isfinite(moments)]
+    return found
