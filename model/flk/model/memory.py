@@ -158,27 +158,27 @@ class Entries:
 
         In a store of tiers, `known` is what the tiers were found to have: here only the hot one is looked into.
         """
-        self._join(claim, known)
-        return self.entries[claim.key]
+        return self._join(claim, known)[0]
 
     def merge(self, claim: Claim, known: Entry | None = None) -> bool:
         """Join one entry in; whether a stored one gave way, which is recorded (CRR-1, CRR-3)."""
-        return self._join(claim, known)
+        return self._join(claim, known)[1]
 
-    def _join(self, claim: Claim, known: Entry | None) -> bool:
+    def _join(self, claim: Claim, known: Entry | None) -> tuple[Entry, bool]:
+        """What prevails from now on, and whether what was stored gave way."""
         here = self.entries if self.tiers is None else self.tiers.held[Tier.HOT]
         stored = here.get(claim.key, known)
         if stored is None:
             self._put(claim.key, claim.entry)
             if self.tasks is not None:
                 self.tasks.follow(claim)
-            return False
+            return claim.entry, False
         winner = join(stored, claim.entry)
         if winner == stored:
-            return False
+            return stored, False
         self._put(claim.key, winner)
         self.superseded.append((claim.key, stored, winner))
-        return True
+        return winner, True
 
     def _put(self, key: Key, entry: Entry) -> None:
         if self.tiers is None:

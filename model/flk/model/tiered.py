@@ -56,10 +56,10 @@ class TieredStore:
 
     def _join(self, effect: Join) -> int:
         entries, gave_way = self._reached(), 0
-        stored: dict[Key, Entry] = {}  # by a claim before, under the same key
+        stored: dict[Key, Entry | None] = {}  # by a claim before, under the same key
         for claim, known in zip(effect.claims, effect.known, strict=True):
             gave_way += entries.merge(claim, stored.get(claim.key, known))
-            stored[claim.key] = entries.entries[claim.key]
+            stored[claim.key] = entries.entries.get(claim.key, known)
         return gave_way
 
     def _copy(self, effect: Copy) -> tuple[Key, ...]:

@@ -186,16 +186,16 @@ class TieredStore:
 
     # Outcomes.
 
-    def _looked(self, search: Search, effect: Look) -> tuple[Entry | None, ...]:
+    def _looked(self, activity: Activity, effect: Look) -> tuple[Entry | None, ...]:
         entries: tuple[Entry | None, ...] = self._node.memory.perform(effect)
-        if any(entries):
-            search.tier = effect.tier
+        if isinstance(activity, Search) and any(entries):
+            activity.tier = effect.tier
         for watcher in self._world.watchers:
             watcher.looked(self._region.name, effect.tier, effect.keys)
         return entries
 
-    def _owed(self, search: Search, effect: Owe) -> None:
-        del search
+    def _owed(self, activity: Activity, effect: Owe) -> None:
+        del activity
         self._node.memory.perform(effect)
         for watcher in self._world.watchers:
             watcher.turned_away(self._region.name, effect.claim)

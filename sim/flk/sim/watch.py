@@ -13,6 +13,7 @@ from flk.model.entry import Claim, Entry, Key
 from flk.model.frames import Frame, Scan, data, scan
 from flk.model.hlc import Timestamp
 from flk.model.memory import Disk, Entries, Objects
+from flk.model.migration import Moving, Phase
 from flk.model.programs.divergence import Divergence
 from flk.model.programs.recover import Recovery
 from flk.model.submission import Response, Submission
@@ -119,6 +120,9 @@ class Watcher:
     def moved(self, agent: str, region: str, to: str) -> None:
         """An agent left a region for another."""
 
+    def migrated(self, region: str, phase: Phase) -> None:
+        """The migration of a region's store is in another phase."""
+
     def task_changed(self, region: str, change: TaskChange, task: Task) -> None:
         """Something became of an audit task of a region."""
 
@@ -178,9 +182,14 @@ class WatchedEntries(Entries):
     """A store that tells of every claim and every merge."""
 
     def __init__(
-        self, region: str, watchers: Iterable[Watcher], tasks: TaskQueue | None = None, tiers: Tiers | None = None
+        self,
+        region: str,
+        watchers: Iterable[Watcher],
+        tasks: TaskQueue | None = None,
+        tiers: Tiers | None = None,
+        moving: Moving | None = None,
     ) -> None:
-        super().__init__(tasks, tiers)
+        super().__init__(tasks, tiers, moving)
         self._region = region
         self._watchers = tuple(watchers)
 
@@ -199,9 +208,12 @@ class WatchedEntries(Entries):
         before = self.entries.get(claim.key)
         recorded = len(self.superseded)
         gave_way = super().merge(claim, known)
+        after = (
+            self.entries.get(claim.key) or known or claim.entry
+        )  # a tier may have forgotten what it was found to have
         records = self.superseded[recorded:]
         for watcher in self._watchers:
-            watcher.merged(self._region, claim, before, self.entries[claim.key], records)
+            watcher.merged(self._region, claim, before, after, records)
         return gave_way
 
     def sample(self, size: int, random: Random) -> tuple[Key, ...]:
