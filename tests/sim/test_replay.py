@@ -2,7 +2,7 @@
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.sim.prey import IGNORED_STORE_ERROR
 from tests.sim.strategies import scenarios
@@ -16,7 +16,7 @@ from flk.spec.errors import UnusableInput
 
 
 @given(scenarios(), st.integers(-(2**60), 2**60))
-@settings(max_examples=50)
+@settings(max_examples=50, suppress_health_check=[HealthCheck.too_slow])
 def test_any_scenario_survives_its_string(scenario: Scenario, seed: int) -> None:
     """What is packed is unpacked, to the last field."""
     text = string_of(scenario, seed, "0123", "a.module:NAME")

@@ -122,8 +122,8 @@ def _told(ground: "Ground", over: "Hunted") -> str:
     """The outcome in a few lines."""
     from flk.sim.duration import human
 
-    each = f"{over.events / max(over.runs, 1):,.0f} events"
-    told = f"{over.runs:,} runs of {each} in {human(over.seconds)}, seeds from {over.first}"
+    each = f"{human(ground.scenario(over.first).duration)} and {over.events / max(over.runs, 1):,.0f} events"
+    told = f"{over.runs:,} runs of {each} each in {human(over.seconds)}, seeds from {over.first}"
     lines = [f"{told}; {over.undecided} ended too early to tell"]
     if over.prey is None:
         lines.append(f"0 of {over.runs:,} violate an invariant: the probability is below {over.rate.high:.2g} at 95 %")

@@ -55,6 +55,9 @@ def sweep(
         "out/sweep"
     ),
     html: Annotated[Path | None, typer.Option(help="Write the report to this file.", dir_okay=False)] = None,
+    alerts: Annotated[
+        bool, typer.Option("--alerts", help="Evaluate the alerts too: which fire, how late, and which for nothing.")
+    ] = False,
     programs: Annotated[str, typer.Option(help="Run these programs.", metavar="MODULE:NAME")] = "",
     workers: Workers = -1,
     backend: Backend = "processes",
@@ -79,7 +82,7 @@ def sweep(
     rule = parse_until(until, least=least, most=len(chosen)) if until else None
     asked = [findings.parse_measure(text) for text in measure or ()]
     plan = Plan(cells(found, [axis(text) for text in vary or ()]), chosen, rule)
-    supplies = supplies_for(found, programs)
+    supplies = msgspec.structs.replace(supplies_for(found, programs), alerts=alerts)
     with Journal(out, supplies.digest) as journal, _progress(found.name, len(plan.cells)) as on_row:
         swept = swept_by(plan, supplies, journal, workers=workers, backend=backend, on_row=on_row)
     table = write_table(out, plan.cells, swept.rows)

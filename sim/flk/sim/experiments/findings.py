@@ -139,7 +139,8 @@ def rendered(swept: Swept, cells: Sequence[CellFindings]) -> Group:
 def _of_cell(cell: Cell, rows: Sequence[Row], asked: Sequence[Asked]) -> CellFindings:
     found = tuple(_findings(cell, rows, asked))
     broken = Counter(invariant for row in rows for invariant in row.violated.split())
-    verdicts = [row.invariants for row in rows] + [each.verdict for each in found if each.verdict is not None]
+    verdicts = [verdict for row in rows for verdict in (row.invariants, row.hypotheses)]
+    verdicts += [each.verdict for each in found if each.verdict is not None]
     return CellFindings(cell, len(rows), broken, found, worst(verdicts))
 
 

@@ -31,12 +31,14 @@ class Supplies(msgspec.Struct, frozen=True, dict=True):
     """The records that agents are given, the secret they are signed with, and the programs if they are not the model's.
 
     `named` is how `programs_named` finds the programs again; without a name a run of them cannot be put into a string.
+    With `alerts`, the alerts of the table are evaluated in every run.
     """
 
     submissions: tuple[Submission, ...]
     secret: bytes = SECRET
     programs: Programs | None = None
     named: str = ""
+    alerts: bool = False
 
     @cached_property
     def keyring(self) -> Keyring:
@@ -51,7 +53,7 @@ class Supplies(msgspec.Struct, frozen=True, dict=True):
     @cached_property
     def digest(self) -> str:
         """Sixteen hexadecimal digits that name the records, the key and the programs."""
-        known = blake2b(self.secret, digest_size=8)
+        known = blake2b(self.secret + bytes([self.alerts]), digest_size=8)
         for program in self.programs or ():
             known.update(f"{program.__module__} {program.__qualname__}".encode())
             known.update(_source(program).encode())
@@ -82,6 +84,7 @@ def execute(supplies: Supplies, task: Task, trace: BinaryIO | None = None) -> Ru
         seed=task.seed,
         trace=trace,
         programs=supplies.programs,
+        alerts=supplies.alerts,
     )
 
 

@@ -85,23 +85,6 @@ class Drawing(NamedTuple):
 
 
 Drawer: TypeAlias = Callable[[Drawing], dict[str, object]]
-WAITING: frozenset[type[FaultBase]] = frozenset(
-    {
-        ProcessCrash,
-        FsyncFailure,
-        DiskStall,
-        ClockJump,
-        BitRot,
-        SlowDisk,
-        TornWrite,
-        ObjectStoreThrottle,
-        WorkerCrash,
-        ColdOutage,
-        DualWriteFailure,
-        MigratorCrash,
-    }
-)
-"""Kinds that no run can have yet."""
 _DIRECTIONS = (Direction.BOTH, Direction.BOTH, Direction.FORWARD, Direction.BACKWARD)
 
 
@@ -113,7 +96,7 @@ def swarm(seed: int, base: Scenario | None = None, kinds: Sequence[type[FaultBas
     chance = Chance(seed, "swarm")
     scenario = base or world(seed, chance.generator("world"))
     setting = setting_of(scenario)
-    usable = [kind for kind in kinds or DRAWERS if kind not in WAITING and _has_place(kind, setting.layout)]
+    usable = [kind for kind in kinds or DRAWERS if _has_place(kind, setting.layout)]
     random = chance.generator("faults")
     chosen = [kind for kind in usable if random.random() < 0.5] or usable
     faults: tuple[Fault, ...] = ()

@@ -104,10 +104,11 @@ def _layout(random: Random) -> Layout:
     plain = Layout(
         shards=random.choice((1, 1, 2, 3)), replicas=random.choice((1, 1, 2)), takeover=_log(random, 0.1, 2.0)
     )
+    moved = random.random()  # a store with tiers is not migrated
     return msgspec.structs.replace(
         plain,
-        tiers=tiers if random.random() < 0.25 else None,
-        migration=migration if random.random() < 0.25 else None,
+        tiers=tiers if moved < 0.25 else None,
+        migration=migration if moved > 0.75 else None,
         audit=audit if random.random() < 0.25 else None,
     )
 
