@@ -70,6 +70,17 @@ class Moving:
         self.held: dict[Side, dict[Key, Entry]] = {side: {} for side in Side}
         self._order: dict[Side, list[Key]] = {side: [] for side in Side}
 
+    @property
+    def ruling(self) -> dict[Key, Entry]:
+        """What the side that decides has."""
+        return self.held[ruler(self.phase)]
+
+    @property
+    def following(self) -> dict[Key, Entry] | None:
+        """What the side that is overwritten has; None if none is."""
+        side = follower(self.phase)
+        return None if side is None else self.held[side]
+
     def advance(self, since: Phase, to: Phase) -> Phase:
         """Put a phase on record if the one there is `since`; which there is now."""
         if self.phase is since:

@@ -2,14 +2,15 @@
 
 from collections.abc import Mapping
 
-from flk.sim.faults import WorkerCrash
+from flk.sim.faults import DualWriteFailure, MigratorCrash, WorkerCrash
 from flk.sim.injection import Handler, Handlers
+from flk.sim.migration import growth_of, migrators_of
 from flk.sim.region import Region
 from flk.sim.workers import Workers
 
 
 def background_handlers(regions: Mapping[str, Region]) -> Handlers:
-    """How faults of audit workers are applied."""
+    """How faults of audit workers and of migrations are applied."""
 
     def workers_of(fault: WorkerCrash) -> Workers:
         workers = regions[fault.region].workers
@@ -19,5 +20,11 @@ def background_handlers(regions: Mapping[str, Region]) -> Handlers:
     return {
         WorkerCrash: Handler(
             lambda fault: workers_of(fault).crash(fault), lambda fault: workers_of(fault).restart(fault)
-        )
+        ),
+        MigratorCrash: Handler(
+            lambda fault: migrators_of(regions, fault).crash(), lambda fault: migrators_of(regions, fault).restart()
+        ),
+        DualWriteFailure: Handler(
+            lambda fault: growth_of(regions, fault).fail(fault), lambda fault: growth_of(regions, fault).mend(fault)
+        ),
     }

@@ -50,6 +50,8 @@ class Invariant(StrEnum):
         "new-means-no-tier-has-it",
         "a claim is new only if all tiers were asked and none has it (TIR-3, TIR-4)",
     )
+    MOVED_STAYS = "migration-answers-stay", "what was answered is what the ruling shard has, in every phase (MIG-2, MIG-3, MIG-4)"
+    MOVED_BOTH = "migration-writes-both", "an answer waits until both shards have it, from dual writes to cleanup (MIG-1, MIG-2)"
     TASK_ONCE = "audit-effect-once", "an audit task takes effect at most once (AUD-2)"
     TASK_MARK = "audit-mark-follows-effect", "a task is marked as processed only after its effect (AUD-3)"
     TASK_KEPT = "audit-task-never-lost", "a task is let go after its effect or as a dead letter (AUD-1, AUD-5)"
@@ -62,6 +64,8 @@ class Invariant(StrEnum):
         return member
 
 
+OF_MIGRATION = frozenset({Invariant.MOVED_STAYS, Invariant.MOVED_BOTH})
+"""What is asked only where a store is migrated."""
 OF_AUDIT = frozenset({Invariant.TASK_ONCE, Invariant.TASK_MARK, Invariant.TASK_KEPT})
 """What is asked only where there is an audit queue."""
 OF_TIERS = frozenset({Invariant.TIER_KEPT, Invariant.TIER_MOVE, Invariant.TIER_ASKED})
@@ -70,7 +74,8 @@ OF_TIERS = frozenset({Invariant.TIER_KEPT, Invariant.TIER_MOVE, Invariant.TIER_A
 
 def without(layout: Layout) -> frozenset[Invariant]:
     """The invariants that a layout gives no occasion for."""
-    return (frozenset() if layout.audit else OF_AUDIT) | (frozenset() if layout.tiers else OF_TIERS)
+    of_parts = {OF_AUDIT: layout.audit, OF_TIERS: layout.tiers, OF_MIGRATION: layout.migration}
+    return frozenset(invariant for part, there in of_parts.items() if there is None for invariant in part)
 
 
 class Violation(msgspec.Struct, frozen=True):

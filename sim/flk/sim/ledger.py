@@ -9,6 +9,7 @@ import msgspec
 from flk.model.entry import Claim, Entry, Key
 from flk.model.frames import Frame, Scan, region_of
 from flk.model.hlc import Timestamp
+from flk.model.migration import Phase
 from flk.model.programs.divergence import Divergence
 from flk.model.programs.recover import Recovery
 from flk.model.programs.ship import PREFIX
@@ -181,6 +182,10 @@ class Ledger(Watcher):
     def moved(self, agent: str, region: str, to: str) -> None:
         """An agent moved."""
         self.moves.append(Move(self._clockwork.now, agent, region, to))
+
+    def migrated(self, region: str, phase: Phase) -> None:
+        """A store is moving keys to another shard."""
+        self.note(region, f"one shard more: {phase.replace('_', ' ')}")
 
     def note(self, where: str, what: str) -> None:
         """Put a line on the timeline."""

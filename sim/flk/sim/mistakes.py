@@ -115,6 +115,8 @@ def _of_layout(scenario: "Scenario") -> Iterator[Mistake]:
             "layout.tiers.window",
             f"regions forget at moments of their own, and would differ; let it outlast the run, {scenario.duration} s",
         )
+    if migration and tiers:
+        yield Mistake("layout.migration", "a store with tiers is not migrated here; leave one of the two out")
     if migration and migration.start >= scenario.duration:
         yield Mistake("layout.migration.start", f"the run ends at {scenario.duration} s, before this; start it earlier")
 

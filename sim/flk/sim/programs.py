@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 from flk.model.effects import Program
 from flk.model.entry import Claim, Entry, Key
+from flk.model.migration import Phase
+from flk.model.programs import migration
 from flk.model.programs.audit import Settled, work
 from flk.model.programs.divergence import Divergence, detect_divergence
 from flk.model.programs.ingest import ingest
@@ -31,6 +33,9 @@ class Programs(NamedTuple):
     merge: Callable[[tuple[Claim, ...]], Program[int]] = merge
     settle: Callable[[tuple[Key, ...]], Program[int]] = settle
     move: Callable[[], Program[Moved]] = move
+    move_claim: Callable[[Claim], Program[Entry]] = migration.claim
+    move_merge: Callable[[tuple[Claim, ...]], Program[int]] = migration.merge
+    migrate: Callable[[float, float, bool], Program[Phase]] = migration.migrate
 
 
 MODEL = Programs()

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from flk.model.entry import Entry, Key
 from flk.model.hlc import wall_seconds
+from flk.model.migration import Moving, Phase
 from flk.model.signing import Keyring
 from flk.model.tiers import Terms
 from flk.sim.alerts.meter import Meter
@@ -14,6 +15,7 @@ from flk.sim.engine import Call, Clockwork
 from flk.sim.faults import ClockFault, Disk, Stop
 from flk.sim.layout import Layout
 from flk.sim.marks import Marks
+from flk.sim.migration import Growth
 from flk.sim.network import Net
 from flk.sim.policy import Policy
 from flk.sim.programs import Programs
@@ -24,6 +26,7 @@ from flk.sim.trace import Trace
 from flk.sim.watch import WatchedDisk, WatchedEntries, WatchedObjects, WatchedTiers, Watcher
 
 if TYPE_CHECKING:  # a node is started on a region, so its module needs this one
+    from flk.sim.migration import Migrators
     from flk.sim.node import Node
     from flk.sim.rounds import Rounds
     from flk.sim.workers import Workers
@@ -52,7 +55,7 @@ class World(NamedTuple):
 
 class Region:
     """The place: its disk, its store and its wall clock outlive the node, which is None, as are
-    its rounds, while the region is down.
+    its rounds, while the region is down. If it is to have one shard more, `growth` says which keys move there.
 
     `peers` are all regions by name, itself included; `starts` counts its nodes so far. Its audit workers, if the layout has any,
     come and go with the node.
@@ -63,10 +66,12 @@ class Region:
         self.peers = peers
         self.world = world
         self.disk = WatchedDisk(name, 1, world.watchers, world.policy.segment_bytes)
+        self.shards = Shards(world.layout, world.clockwork.after)
+        self.growth = Growth(self.shards) if world.layout.migration else None
+        self.migrators: Migrators | None = None
         self.entries = self._new_store()
         self.archive = WatchedArchive(name, world.watchers)
         self.workers: Workers | None = None
-        self.shards = Shards(world.layout, world.clockwork.after)
         self.health = DiskHealth(name, world.clockwork, world.seed)
         self.clock_faults: list[ClockFault] = []
         self.on_write: Call | None = None  # in the middle of the next write to the log
@@ -83,6 +88,8 @@ class Region:
         self.node = self.rounds = self.on_write = None
         if self.workers is not None:
             self.workers.stop()
+        if self.migrators is not None:
+            self.migrators.stop()
         if fault.disk is Disk.LOST:
             segment_bytes = self.world.policy.segment_bytes
             self.disk = WatchedDisk(self.name, self.disk.identity + 1, self.world.watchers, segment_bytes)
@@ -113,7 +120,14 @@ class Region:
         tiers = None
         if terms is not None:
             tiers = WatchedTiers(self.name, watchers, Terms(terms.hot_term, terms.warm_term, terms.window))
-        return WatchedEntries(self.name, watchers, tasks, tiers)
+        moving = None if self.growth is None else Moving(self.growth.moves)
+        return WatchedEntries(self.name, watchers, tasks, tiers, moving)
+
+    @property
+    def phase(self) -> Phase | None:
+        """The phase of the migration that is on record; None if there is none."""
+        moving = self.entries.moving
+        return None if moving is None else moving.phase
 
     def has_outlived(self, entry: Entry) -> bool:
         """Whether the store may have forgotten an entry, its dedup window being over (DUP-7)."""

@@ -8,7 +8,7 @@ from flk.model.effects import Program
 from flk.model.programs.divergence import Divergence
 from flk.model.programs.recover import Recovery
 from flk.model.programs.replay import Replayed
-from flk.sim import workers
+from flk.sim import migration, workers
 from flk.sim.engine import Call
 from flk.sim.node import Node
 from flk.sim.randomness import Chance
@@ -31,6 +31,7 @@ def start(region: Region, make: Callable[[Region], Node] = Node, pause: float = 
     region.rounds = Rounds(region, region.node, make)
     region.rounds.begin(pause)
     workers.begin(region)
+    migration.begin(region)
 
 
 class Rounds:

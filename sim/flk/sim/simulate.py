@@ -31,6 +31,7 @@ from flk.sim.ledger import Ledger
 from flk.sim.load_handlers import handlers as load_handlers
 from flk.sim.marks import Found, Marks
 from flk.sim.measures import Measures, measure
+from flk.sim.migration_rules import MigrationRules
 from flk.sim.mistakes import mistakes
 from flk.sim.network import Message, Net
 from flk.sim.node import Node
@@ -193,6 +194,9 @@ class Simulation:
         self._audit_rules = AuditRules(self._regions, self._checks)
         if scenario.layout.audit:
             self._watchers += (self._audit_rules, self._audit)
+        self._migration_rules = MigrationRules(self._regions, reference, self._checks)
+        if scenario.layout.migration:
+            self._watchers += (self._migration_rules,)
         self._stores = StoreLedger(self._regions, clockwork)
         if scenario.layout.has_stores:
             self._watchers += (self._stores,)
@@ -319,6 +323,7 @@ class Simulation:
         end = ending(self._regions, self._world.objects, self._agreement)
         lost = judge_acknowledged(end, self._node_rules.acknowledged, self._ledger.gone, self._checks)
         self._audit_rules.finish()
+        self._migration_rules.finish()
         judge_outcomes(end, self._world.keyring, self._agreement.rotten, self._checks)
         entries = {name: region.entries.entries for name, region in self._regions.items()}
         homes = {agent.name: agent.home for agent in self._agents}

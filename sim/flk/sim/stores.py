@@ -19,6 +19,11 @@ Served: TypeAlias = Callable[[str], None]
 """Is told the name of a shard that did not answer, empty if all did."""
 
 
+def ring_text(key: Key) -> str:
+    """What of a key is placed on the ring."""
+    return f"{key.tenant}/{key.pcs_id}"
+
+
 def shard_name(number: int) -> str:
     """The name of a shard on the ring."""
     return f"shard-{number}"
@@ -91,7 +96,7 @@ class Shards:
         """The shard of a key (RNG-1)."""
         if self.is_one:
             return self.first
-        return self.ring.owner(f"{key.tenant}/{key.pcs_id}")
+        return self.ring.owner(ring_text(key))
 
     def order(self, key: Key) -> Key | None:
         """What claims keep their order for (DUP-6): all of them (None) at one server, those of a key at several, or in tiers."""

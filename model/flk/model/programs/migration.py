@@ -51,7 +51,9 @@ def _written(new: Claim, *, merged: bool) -> Program[Entry]:
 
 
 def migrate(
-    rate: float = PACE.keys_per_second, settle: float = PACE.settle_seconds, *, back: bool = False
+    rate: float = PACE.keys_per_second,
+    settle: float = PACE.settle_seconds,
+    back: bool = False,  # noqa: FBT001, FBT002 - runtimes call it by position
 ) -> Program[Phase]:
     """Move all keys, at most `rate` a second, with a pause of `settle` seconds before cutover and before cleanup; with `back`, go
     back instead of cleaning up. Returns the phase in which it ended.
