@@ -1,6 +1,6 @@
 """`flk bench`: measurements, each beside a straightforward baseline in the same run."""
 
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import msgspec
 import typer
@@ -215,6 +215,39 @@ def validate_traces(
         row = (figure.events, figure.per_second, figure.decoded_per_second)
         table.add_row(figure.told, *(f"{value:,.0f}" for value in row), f"{figure.ratio:.1f}", figure.verdict)
     Console().print(table)
+
+
+@bench.command(name="sim", epilog="Example: flk bench sim --rounds 7")
+def simulator(
+    *,
+    rounds: Annotated[int, typer.Option(min=1, help="Runs of each program, in turns.")] = 5,
+    quick: Annotated[bool, typer.Option("--quick", help="Small backlogs, and no vector tier: a first look.")] = False,
+    json: Json = False,
+) -> None:
+    """The simulator beside a plain SimPy program of the same scenario, the cost of invariants, backlogs, the vector tier.
+
+    Medians of the processor's seconds, over rounds in which the programs take turns. On a machine that does other things, too, the
+    ratios say more than the rates.
+    """
+    from rich.console import Console
+
+    from flk.sim.bench.measure import FULL, QUICK, bars, measure
+
+    with Console(stderr=True).status("") as status:
+        report = measure(rounds, status.update, QUICK if quick else FULL)
+    if json:
+        typer.echo(msgspec.json.encode({**_by_name(report), "bars": _by_name(bars(report))}))
+    else:
+        from flk.impl.command.bench_sim import show
+
+        show(report)
+
+
+def _by_name(value: object) -> Any:
+    """Named tuples as objects, which JSON would have as arrays."""
+    if hasattr(value, "_asdict"):
+        return {name: _by_name(one) for name, one in value._asdict().items()}
+    return [_by_name(one) for one in value] if isinstance(value, tuple) else value
 
 
 def _print_figures(figures: tuple["Figure", ...]) -> None:

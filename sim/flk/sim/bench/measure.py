@@ -1,0 +1,276 @@
+"""`flk bench sim`: how fast the simulator is, beside a plain SimPy program of the same scenario in the same minutes.
+
+Seconds are those of the thread's own processor time. All that is compared takes turns; figures are medians over the rounds, and a
+ratio is the median of the rounds' ratios, since what slows the machine down for a while slows both sides of a round.
+"""
+
+import gc
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from multiprocessing import get_context
+from statistics import median
+from time import thread_time
+from typing import NamedTuple
+
+from msgspec.structs import replace
+
+from flk.model.signing import HmacKey, Keyring, LiveKey
+from flk.model.submission import Submission
+from flk.sim.agreement import Agreement
+from flk.sim.answer_rules import AnswerRules
+from flk.sim.arrivals import arrivals
+from flk.sim.audience import Audience
+from flk.sim.bench import backlog, plain
+from flk.sim.bench.backlog import Backlog
+from flk.sim.bench.books import Numbers, Records
+from flk.sim.duration import Seconds
+from flk.sim.engine import seldom_collected
+from flk.sim.experiments.synthetic import synthetic
+from flk.sim.policy import Policy
+from flk.sim.programs import MODEL
+from flk.sim.records import Records as HandedOut
+from flk.sim.rules import NodeRules
+from flk.sim.scenario import Scenario, find
+from flk.sim.shipping_rules import ShippingRules
+from flk.sim.simulate import Progress, Simulation, simulate
+from flk.sim.trace import Trace
+from flk.sim.vector import bench as vector
+from flk.sim.watch import Watcher
+from flk.spec.constants import CONSTANTS
+
+Say = Callable[[str], None]
+KEY = HmacKey(b"the key of a benchmark")
+KEYRING = Keyring({CONSTANTS.node.default_tenant: [LiveKey(KEY)]})
+RULES = (NodeRules, AnswerRules, ShippingRules, Agreement)
+FAMILIES: Mapping[str, tuple[type[Watcher], ...]] = {
+    "log, store and answers": (NodeRules,),
+    "what senders are told": (AnswerRules,),
+    "shipping and replay": (ShippingRules,),
+    "agreement": (Agreement,),
+    "all of them": RULES,
+}
+OURS, PLAIN, WITH_MODEL = "flk.sim", "plain SimPy", "SimPy and model"
+BACKLOG_BAR = 1.2
+VECTOR_SECONDS, VECTOR_BYTES = 10.0, 100e6
+
+
+class Speed(NamedTuple):
+    """A program that plays the scenario: requests and events a second, and how many times as long as ours it takes."""
+
+    program: str
+    requests: int
+    events: int
+    entries: Mapping[str, int]
+    seconds: float
+    ratio: float
+
+
+class Cost(NamedTuple):
+    """What it costs to check a family of invariants, for each event of the run, in seconds; `share` of the time without any."""
+
+    family: str
+    an_event: float
+    share: float
+
+
+class Vector(NamedTuple):
+    """The vector tier: requests, seconds by the clock, and the most bytes that its process held."""
+
+    requests: int
+    seconds: float
+    bytes: int
+
+
+class Report(NamedTuple):
+    """All that was measured; `short_runs` a second."""
+
+    speeds: tuple[Speed, ...]
+    unwatched: float
+    costs: tuple[Cost, ...]
+    backlogs: tuple[Backlog, ...]
+    simpy_backlogs: tuple[Backlog, ...]
+    short_runs: float
+    vector: Vector | None
+
+
+class Sizes(NamedTuple):
+    """The two backlogs, and the requests of the vector tier (0: it is left out)."""
+
+    few: int
+    many: int
+    requests: int
+
+
+FULL = Sizes(backlog.FEW, backlog.MANY, 10**8)
+QUICK = Sizes(100, 10_000, 0)
+
+
+class Bar(NamedTuple):
+    """A bar, what was measured, and whether it was reached."""
+
+    name: str
+    measured: str
+    met: bool
+
+
+def bars(report: Report) -> tuple[Bar, ...]:
+    """Design section 11."""
+    ours = next(speed for speed in report.speeds if speed.program == OURS)
+    found = [
+        Bar(f"as fast as {speed.program}", f"{speed.ratio:.2f} times", speed.ratio >= 1)
+        for speed in report.speeds
+        if speed is not ours
+    ]
+    if report.backlogs:
+        worst = max(report.backlogs, key=lambda row: row.ratio)
+        measured = f"{worst.ratio:.2f} times the time with few waiting, {worst.queue}"
+        found.append(Bar("a backlog costs no more than 1.2 times", measured, worst.ratio <= BACKLOG_BAR))
+    if report.vector is not None:
+        run = report.vector
+        met = run.seconds <= VECTOR_SECONDS and run.bytes <= VECTOR_BYTES
+        measured = f"{run.requests:,} requests in {run.seconds:.1f} s, {run.bytes / 1e6:.0f} MB"
+        found.append(Bar("10^8 requests in 10 s and 100 MB", measured, met))
+    return tuple(found)
+
+
+def measure(
+    rounds: int,
+    say: Say = lambda _: None,
+    sizes: Sizes = FULL,
+    scenario: Scenario | None = None,
+) -> Report:
+    """Every figure, of the scenario `calm` unless another is given."""
+    few, many, requests = sizes
+    scenario = scenario or find("calm")
+    submissions = _submissions(scenario)
+    say(f"{scenario.name}: the vector tier, {requests:,} requests")
+    followed = _followed(requests) if requests else None
+    speeds = _speeds(scenario, submissions, rounds, say)
+    unwatched, costs = _costs(scenario, submissions, rounds, say)
+    ours = tuple(_backlogs(backlog.ours(), rounds, few, many, say))
+    simpys = tuple(_backlogs(backlog.simpys(), 1, few, many, say))
+    say("short runs")
+    return Report(speeds, unwatched, costs, ours, simpys, _short_runs(rounds), followed)
+
+
+def _submissions(scenario: Scenario) -> tuple[Submission, ...]:
+    expected = scenario.workload.rate * (scenario.workload.until or scenario.duration)
+    return synthetic(int(1.2 * expected) + 100, KEY)
+
+
+def _speeds(scenario: Scenario, submissions: Sequence[Submission], rounds: int, say: Say) -> tuple[Speed, ...]:
+    coming = list(arrivals(scenario.workload, scenario.faults, scenario.duration, len(submissions), scenario.seed))
+    numbers = range(len(submissions))
+
+    def ours() -> tuple[int, int, dict[str, int]]:
+        run = simulate(scenario, submissions, KEYRING)
+        return run.measures.counts.acknowledged, run.events, {name: len(kept) for name, kept in run.entries.items()}
+
+    def with_model() -> tuple[int, int, dict[str, int]]:
+        done = plain.run(scenario, coming, submissions, partial(Records, keyring=KEYRING))
+        return done.acknowledged, done.events, done.entries
+
+    def alone() -> tuple[int, int, dict[str, int]]:
+        done = plain.run(scenario, coming, numbers, Numbers)
+        return done.acknowledged, done.events, done.entries
+
+    programs = {OURS: ours, PLAIN: alone, WITH_MODEL: with_model}
+    outcomes = {}
+    seconds: dict[str, list[float]] = {name: [] for name in programs}
+    for number in range(rounds):
+        for name, program in programs.items():
+            say(f"{scenario.name}: {name}, round {number + 1} of {rounds}")
+            gc.collect()
+            start = thread_time()
+            outcomes[name] = program()
+            seconds[name].append(thread_time() - start)
+    return tuple(
+        Speed(name, *outcomes[name], median(took), _ratio(took, seconds[OURS])) for name, took in seconds.items()
+    )
+
+
+class _Heard(Simulation):
+    """A simulation in which only watchers of some kinds are told what happens."""
+
+    kinds: tuple[type[Watcher], ...] = ()
+
+    def audience(self, watchers: Sequence[Watcher]) -> Watcher:
+        """Those of the kinds."""
+        return Audience([one for one in watchers if isinstance(one, self.kinds)])
+
+
+def _costs(
+    scenario: Scenario, submissions: Sequence[Submission], rounds: int, say: Say
+) -> tuple[float, tuple[Cost, ...]]:
+    """The seconds of a played event without watchers, and what each family of invariants adds."""
+    families: dict[str, tuple[type[Watcher], ...]] = {"none": (), **FAMILIES}
+    took: dict[str, list[float]] = {name: [] for name in families}
+    for number in range(rounds):
+        for name, kinds in families.items():
+            say(f"{scenario.name}: invariants: {name}, round {number + 1} of {rounds}")
+            took[name].append(_played(scenario, submissions, kinds))
+    nothing = took.pop("none")
+    costs = tuple(
+        Cost(name, median(_differences(seconds, nothing)), _ratio(seconds, nothing) - 1)
+        for name, seconds in took.items()
+    )
+    return median(nothing), costs
+
+
+def _played(scenario: Scenario, submissions: Sequence[Submission], kinds: tuple[type[Watcher], ...]) -> float:
+    """Seconds for an event of a run that is played and not judged."""
+    listening = type("_Listening", (_Heard,), {"kinds": kinds})
+    records = HandedOut(scenario, submissions, KEYRING, KEY, scenario.seed)
+    simulation: Simulation = listening(
+        scenario, submissions, records, seed=scenario.seed, trace=Trace(), programs=MODEL
+    )
+    reached: list[Progress] = []
+    gc.collect()
+    start = thread_time()
+    with seldom_collected():
+        simulation.play(reached.append)
+    return (thread_time() - start) / reached[-1].events
+
+
+def _backlogs(
+    queues: Mapping[str, Callable[[int], float]], rounds: int, few: int, many: int, say: Say
+) -> list[Backlog]:
+    found = []
+    for name, queue in queues.items():
+        say(f"{name}: {few:,} and {many:,} waiting")
+        pairs = [(queue(few), queue(many)) for _ in range(rounds)]
+        found.append(Backlog(name, median(pair[0] for pair in pairs), median(pair[1] for pair in pairs)))
+    return found
+
+
+def _short_runs(rounds: int) -> float:
+    """Runs a second of a drill of a minute with some sixty records, of the kind that hunting makes by the thousand."""
+    scenario = find("calm")
+    brisk = Policy(ship_interval=Seconds(5), replay_interval=Seconds(5), divergence_interval=Seconds(10))
+    workload = scenario.workload
+    workload = replace(workload, rate=2.0, until=Seconds(30))
+    drill = replace(scenario, duration=Seconds(60), policy=brisk, workload=workload)
+    submissions = _submissions(drill)
+    start = thread_time()
+    for seed in range(5 * rounds):
+        simulate(drill, submissions, KEYRING, seed=seed)
+    return 5 * rounds / (thread_time() - start)
+
+
+def _followed(requests: int) -> Vector:
+    """The vector tier in a process of its own, since what is measured is all that a process holds."""
+    with get_context("spawn").Pool(1) as pool:
+        return pool.apply(_follow, (requests,))
+
+
+def _follow(requests: int) -> Vector:
+    figures = vector.bench(requests)
+    return Vector(figures.run.logged, figures.seconds, figures.bytes)
+
+
+def _ratio(theirs: Sequence[float], ours: Sequence[float]) -> float:
+    return median(one / other for one, other in zip(theirs, ours, strict=True))
+
+
+def _differences(theirs: Sequence[float], ours: Sequence[float]) -> list[float]:
+    return [one - other for one, other in zip(theirs, ours, strict=True)]
