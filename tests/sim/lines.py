@@ -8,6 +8,7 @@ from tests.model.world import KEYRING
 from tests.sim.drills import records
 
 from flk.model.submission import Submission
+from flk.sim.programs import MODEL, Programs
 from flk.sim.scenario import Scenario
 from flk.sim.simulate import Run, simulate
 
@@ -22,8 +23,10 @@ class Line(msgspec.Struct, frozen=True):
     result: str
 
 
-def followed(scenario: Scenario, submissions: Sequence[Submission] = (), *, seed: int = 1) -> tuple[Run, list[Line]]:
+def followed(
+    scenario: Scenario, submissions: Sequence[Submission] = (), *, seed: int = 1, programs: Programs = MODEL
+) -> tuple[Run, list[Line]]:
     """A run and its trace."""
     trace = BytesIO()
-    run = simulate(scenario, submissions or records(200), KEYRING, seed=seed, trace=trace)
+    run = simulate(scenario, submissions or records(200), KEYRING, seed=seed, trace=trace, programs=programs)
     return run, [msgspec.json.decode(line, type=Line) for line in trace.getvalue().splitlines()]

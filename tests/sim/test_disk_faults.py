@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.sim.drills import BRISK, REGIONS, drill, records, rehearse, verdicts
 from tests.sim.lines import Line, followed
 
-from flk.model.effects import INBOX, Mark, Marked, Program, PutObject, ReadSegment, Salvage, Seal, Segments
+from flk.model.effects import INBOX, ListObjects, Mark, Marked, Program, PutObject, ReadSegment, Salvage, Seal, Segments
 from flk.model.frames import scan, sealed_frames
 from flk.model.programs.ship import PREFIX
 from flk.sim.agreement import Agreement
@@ -231,6 +231,29 @@ def test_a_salvage_that_drops_what_can_be_read_is_seen_in_spite_of_rot() -> None
     assert verdicts(run)[Invariant.CONVERGENCE] is Verdict.VIOLATED
     honest = rehearse(drill(rot, rate=6.0, slo=swift), records(400))
     assert not verdicts(honest)
+
+
+def test_only_recovery_rewrites_a_log_that_the_node_is_behind() -> None:
+    """A shipper that is still at it when the store fails may not salvage: recovery has the log to itself."""
+
+    def busy() -> Program[tuple[str, ...]]:
+        while True:
+            yield from ListObjects(PREFIX)  # takes a while
+            yield from Seal(INBOX)
+            for name in (yield from Segments(INBOX, after=""))[-1:]:
+                yield from ListObjects(PREFIX)
+                yield from Salvage(INBOX, name, scan((yield from ReadSegment(name))).frames)
+
+    outages = [
+        StoreOutage(id=f"{region}{at}", region=region, start=Seconds(at), duration=Seconds(2))
+        for region in REGIONS
+        for at in (10, 20, 30)
+    ]
+    programs = MODEL._replace(ship=busy)
+    _, lines = followed(drill(*outages, rate=20.0, until=35, duration=40), records(800), programs=programs)
+    salvages = Counter(line.result for line in lines if line.effect.startswith("Salvage"))
+    assert salvages[""] > 20
+    assert salvages["503 ORD-4"] > 0
 
 
 @given(st.floats(0.1, 20), st.lists(st.floats(0, 3), min_size=1, max_size=80))
