@@ -35,7 +35,7 @@ from flk.model.programs.ship import PREFIX
 from flk.model.refusal import Refused
 from flk.model.signing import Keyring, LiveKey
 from flk.model.submission import Response, Submission, answer, refuse
-from flk.sim import node, region
+from flk.sim import region, stores
 from flk.sim.duration import Seconds
 from flk.sim.engine import Call, Station
 from flk.sim.faults import ClockSkew, RegionCrash
@@ -110,7 +110,8 @@ def test_a_claim_that_was_not_verified_is_seen() -> None:
 def test_a_last_write_that_wins_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     """A store that overwrites."""
 
-    def overwrite(self: Entries, claim: Claim) -> Entry:
+    def overwrite(self: Entries, claim: Claim, known: Entry | None) -> Entry:
+        del known
         self.entries[claim.key] = claim.entry
         return claim.entry
 
@@ -174,7 +175,7 @@ def test_claims_out_of_order_are_seen(monkeypatch: pytest.MonkeyPatch) -> None:
             super().enter(seconds, served)
             self._line.reverse()
 
-    monkeypatch.setattr(node, "Station", Stack)
+    monkeypatch.setattr(stores, "Station", Stack)
     slow = msgspec.structs.replace(BRISK, service=Seconds(0.3))
     found(rehearse(drill(rate=8.0, policy=slow)), Invariant.LOG_ORDER)
 
@@ -194,7 +195,8 @@ def test_a_clock_that_goes_back_is_seen(monkeypatch: pytest.MonkeyPatch) -> None
 def test_a_silent_supersession_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     """A store that lets an entry give way and writes nothing down."""
 
-    def silent(self: Entries, claim: Claim) -> bool:
+    def silent(self: Entries, claim: Claim, known: Entry | None) -> bool:
+        del known
         stored = self.entries.get(claim.key)
         self.entries[claim.key] = claim.entry if stored is None else join(stored, claim.entry)
         return stored is not None and self.entries[claim.key] != stored
@@ -302,7 +304,8 @@ def test_a_lost_acknowledgement_is_seen(monkeypatch: pytest.MonkeyPatch) -> None
 def test_regions_that_never_agree_are_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     """A conflict rule by arrival: each region keeps what it has."""
 
-    def keep(self: Entries, claim: Claim) -> bool:
+    def keep(self: Entries, claim: Claim, known: Entry | None) -> bool:
+        del known
         self.entries.setdefault(claim.key, claim.entry)
         return False
 

@@ -73,8 +73,10 @@ def silence_is_a_miss(new: Claim) -> Program[Entry]:
         try:
             (entry,) = yield from Look(tier, (new.key,))
         except OutOfReach:
-            entry = None
-        found = found or entry
+            break
+        if entry is not None:
+            found = entry
+            break
     return (yield from Insert(new, found))
 
 
@@ -82,8 +84,9 @@ def near_tiers_only(new: Claim) -> Program[Entry]:
     """A claim that leaves the cold tier to the archivists."""
     found = None
     for tier in (Tier.HOT, Tier.WARM):
-        (entry,) = yield from Look(tier, (new.key,))
-        found = found or entry
+        (found,) = yield from Look(tier, (new.key,))
+        if found is not None:
+            break
     return (yield from Insert(new, found))
 
 

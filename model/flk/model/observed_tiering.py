@@ -34,14 +34,16 @@ def tiering_events(node: str, records: Callable[[], Iterable[Observed]]) -> Iter
 
 
 def survey(records: Iterable[Observed]) -> dict[int, frozenset[str]]:
-    """The first reading: by the place of a look into the cold tier, the keys that its program then stored as new."""
+    """The first reading: the keys that a program stored as new, by the place of its look into the cold tier. If it did not look there,
+    by the place where it stored them.
+    """
     found: dict[int, frozenset[str]] = {}
     last: dict[Hashable, int] = {}
     for place, record in enumerate(records):
         if record.effect == "Look" and record.fields["tier"] == Tier.COLD:
             last[record.run] = place
-        elif record.effect in {"Insert", "Join"} and not record.refused and record.run in last:
-            found[last.pop(record.run)] = frozenset(_new(record))
+        elif record.effect in {"Insert", "Join"} and not record.refused:
+            found[last.pop(record.run, place)] = frozenset(_new(record))
     return found
 
 
@@ -70,6 +72,9 @@ class _Events:
         for place, record in enumerate(records):
             if record.effect == "Look":
                 yield from self._look(record, self._inserted.get(place, frozenset()))
+            elif record.effect in {"Insert", "Join"}:
+                for k in sorted(self._inserted.get(place, ())):
+                    yield self._stored(record, k)
             elif record.effect in steps:
                 yield from self._see_cold(record)
                 if not record.refused:
@@ -88,11 +93,14 @@ class _Events:
             if entry is not None:
                 yield self._answered(record, "find", k)
             elif k in inserted:
-                self._holds[Tier.HOT].add(k)
-                self._age[k] = 0
-                yield self._answered(record, "insert", k)
+                yield self._stored(record, k)
             elif self._is_out_of_reach(record):
                 yield self._answered(record, "turn_away", k)
+
+    def _stored(self, record: Observed, k: str) -> Told:
+        self._holds[Tier.HOT].add(k)
+        self._age[k] = 0
+        return self._answered(record, "insert", k)
 
     def _answered(self, record: Observed, action: str, k: str) -> Told:
         self._asked.discard(k)
