@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.model.world import pcs, submission
 from tests.sim.drills import BRISK, drill, records, rehearse
+from tests.sim.tiered import OUTAGE, tiered
 
 from flk.model.submission import Submission
 from flk.sim.designs import DESIGNS
@@ -24,6 +25,7 @@ from flk.sim.faults import (
     ObjectStoreOutage,
     Partition,
     RegionCrash,
+    ShardCrash,
     StoreOutage,
     TornWrite,
 )
@@ -64,6 +66,10 @@ MADE_BY: dict[str, tuple[Scenario, list[Submission]]] = {
     "sealed-by-size": (drill(rate=10, policy=policy(segment_bytes=4000)), []),
     "shed": (drill(at(Burst, factor=20), policy=policy(max_in_flight=2, service=Seconds(0.2))), records(900)),
     "breaker-open": (drill(CUT, policy=policy(breaker=Breaker(failures=3, open_seconds=5.0))), []),
+    "shard-silent": (drill(at(ShardCrash, "eu", 0, duration=10), rate=6), []),
+    "turned-away": (tiered(OUTAGE, rate=3), []),
+    "found-cold": (tiered(rate=3), []),
+    "tier-left": (tiered(rate=3), []),
 }
 # The model ships in sequence, so its replay meets no gap; it does where another region ships the newest segment first.
 OUT_OF_SEQUENCE = MODEL._replace(ship=DESIGNS["stepped-over-gap"].ship)

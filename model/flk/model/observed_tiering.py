@@ -34,8 +34,8 @@ def tiering_events(node: str, records: Callable[[], Iterable[Observed]]) -> Iter
 
 
 def survey(records: Iterable[Observed]) -> dict[int, frozenset[str]]:
-    """The first reading: the keys that a program stored as new, by the place of its look into the cold tier. If it did not look there,
-    by the place where it stored them.
+    """The first reading: the keys that a program stored as new, by the place of its look into the cold tier. If it looked
+    nowhere there, by the place where it stored them.
     """
     found: dict[int, frozenset[str]] = {}
     last: dict[Hashable, int] = {}

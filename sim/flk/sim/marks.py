@@ -11,8 +11,10 @@ from collections.abc import Mapping, Sequence
 from math import inf
 from typing import TypeAlias
 
-from flk.model.entry import Claim, Entry
+from flk.model.entry import Claim, Entry, Key
 from flk.model.programs.recover import Recovery
+from flk.model.refusal import Refused
+from flk.model.tiers import Tier
 from flk.sim.engine import Clockwork
 from flk.sim.faults import Stop
 from flk.sim.watch import Watcher
@@ -36,6 +38,10 @@ MARKS: Mapping[str, str] = {
     "sealed-by-size": "a segment was sealed because it was full",
     "shed": "a node turned a request away for lack of room",
     "breaker-open": "a circuit breaker opened",
+    "shard-silent": "a request met a shard that did not answer",
+    "turned-away": "a claim was refused and owed, since only a tier that is away could tell",
+    "found-cold": "a claim met its entry in the cold tier",
+    "tier-left": "a tier let go of an entry: a slower one holds it, or its window is over",
 }
 """Every mark that a part notes, and what it means."""
 
@@ -85,6 +91,27 @@ class Marks(Watcher):
         self.note("recovered")
         if any(repair.torn and not repair.damage for repair in recovery.repairs):
             self.note("torn-tail")
+
+    def silent(self, region: str, shard: str) -> None:
+        """A shard does not answer."""
+        del region, shard
+        self.note("shard-silent")
+
+    def turned_away(self, region: str, claim: Claim) -> None:
+        """A claim is owed."""
+        del region, claim
+        self.note("turned-away")
+
+    def searched(self, region: str, claim: Claim, tier: Tier | None, began: float, result: object) -> None:
+        """A claim was looked for from tier to tier."""
+        del region, claim, began
+        if tier is Tier.COLD and not isinstance(result, Refused):
+            self.note("found-cold")
+
+    def dropped(self, region: str, tier: Tier, key: Key, entry: Entry) -> None:
+        """A tier holds an entry no more."""
+        del region, tier, key, entry
+        self.note("tier-left")
 
     def moved(self, agent: str, region: str, to: str) -> None:
         """An agent moved."""

@@ -8,13 +8,17 @@ import msgspec
 
 from flk.model.effects import (
     Acknowledge,
+    Aged,
     Attempt,
     Bury,
+    Copy,
     CountEntries,
+    Delete,
     Effect,
     Fetch,
     GetObject,
     ListObjects,
+    Look,
     Mark,
     Marked,
     MarkProcessed,
@@ -133,6 +137,8 @@ _ABOUT: dict[type[Effect[Any]], Callable[[Any], str]] = {
     CountEntries: _region,
     SampleKeys: _region,
     Fetch: _region,
+    **dict.fromkeys((Look, Delete, Aged), lambda effect: str(effect.tier)),
+    Copy: lambda effect: f"{effect.source} to {effect.to}",
     Attempt: lambda effect: f"{effect.number} {_task(effect.task)}",
     **dict.fromkeys((MarkProcessed, Bury, Acknowledge), lambda effect: _task(effect.task)),
 }
