@@ -7,6 +7,7 @@ from flk.model.effects import Append, Effect
 from flk.model.entry import Claim, Entry, Key
 from flk.model.frames import Frame
 from flk.model.hlc import text
+from flk.model.migration import Page
 from flk.model.refusal import Refused
 from flk.model.submission import Response
 from flk.model.tasks import Lease, Task
@@ -26,8 +27,9 @@ _BRIEF: dict[type[object], Callable[[Any], object]] = {
     Key: lambda key: key._asdict(),
     Claim: lambda claim: claim.key._asdict() | _entry(claim.entry),
     Entry: _entry,
-    Task: lambda task: _task(task),
+    Task: _task,
     Lease: lambda lease: _task(lease.task) | {"processed": lease.processed},
+    Page: lambda page: {"keys": len(page.keys), "next": page.next, "end": page.end},
     Response: lambda response: {"status": response.status},
     tuple: lambda values: [brief(value) for value in values],
 }
