@@ -91,6 +91,7 @@ class Traffic(RuleBasedStateMachine):
         turn = self.under_way.pop(data.draw(st.integers(0, len(self.under_way) - 1)))
         before = self.circuit
         self.circuit = settled(before, turn, self.now, POLICY, answered=answered)
+        assert (self.circuit.turn > before.turn) == (self.circuit.state is not before.state)
         if turn != before.turn:
             assert self.circuit == before
             return

@@ -127,6 +127,26 @@ def test_a_fault_that_is_taken_away_changes_nothing_for_the_rest(
                     assert rest[name][1].submission == handed.submission
 
 
+@pytest.mark.parametrize("gone", range(5))
+def test_each_of_five_faults_can_be_taken_away_alone(gone: int) -> None:
+    """Two forgeries, two equivocations and an attack, one after another: without one the others pick whom they picked before."""
+    five: list[Fault] = [
+        during(Forgery, 0, 20, id="a", share=0.5),
+        during(Forgery, 20, 10, id="b", share=0.5),
+        during(Equivocation, 30, 15, id="c", share=0.5),
+        during(Equivocation, 45, 15, id="d", share=0.5),
+        during(ReplayAttack, 5, 50, id="e", rate=1.0),
+    ]
+    before, _ = everything_handed_out(drill(*five))
+    missing = five.pop(gone)
+    after, _ = everything_handed_out(drill(*five))
+    elsewhere = [
+        name for name, (arrival, _) in before.items() if gone == 4 or not missing.start <= arrival.at < missing.end
+    ]
+    assert [before[name][1].intent for name in elsewhere] == [after[name][1].intent for name in elsewhere]
+    assert len({before[name][1].intent for name in elsewhere}) == 3
+
+
 def test_each_tenants_agents_submit_under_their_own_tenant() -> None:
     """Two thirds of the agents are acme's, records and entries with them; the same record of both makes two entries."""
     run = rehearse(shared(drill(duplicates=0.5), TWO))
@@ -250,6 +270,15 @@ def test_an_equivocator_is_told_the_stored_digest() -> None:
             assert body["digest"] == honest[body["pcs_id"]]
 
 
+def test_an_equivocator_who_comes_first_elsewhere_counts_for_nothing_good() -> None:
+    """In a region that has not heard of the record yet its rival is stored for a while; that is no goodput."""
+    run = rehearse(drill(during(Equivocation, 5, 55, share=0.5), rate=4.0))
+    assert not verdicts(run)
+    assert run.measures.hostile[Intent.EQUIVOCATING][200] > 0
+    assert run.measures.goodput.sum() * 5 == pytest.approx(run.measures.counts.acknowledged)
+    assert run.measures.delivery.size == run.measures.counts.acknowledged
+
+
 @given(st.floats(0, 1, exclude_max=True), st.integers(0, 50))
 def test_other_content_is_other_and_consistent(how: float, epoch: int) -> None:
     """An equivocator's record has the id, another digest, and is judged without a complaint."""
@@ -322,9 +351,9 @@ def test_a_retry_storm_sends_far_more_and_ends() -> None:
 
 
 def test_a_storm_wakes_those_that_wait() -> None:
-    """An agent that was asked to wait a minute does not, from the moment the storm takes it."""
+    """An agent that would wait a quarter of an hour does not, from the moment the storm takes it."""
     outage = StoreOutage(id="away", start=Seconds(10), duration=Seconds(50), region="eu")
-    patient = msgspec.structs.replace(CONSTANTS.outbox, base_delay_seconds=60.0)
+    patient = msgspec.structs.replace(CONSTANTS.outbox, base_delay_seconds=1000.0, max_delay_seconds=1000.0)
     policy = msgspec.structs.replace(BRISK, retry=patient)
     run = rehearse(drill(outage, during(RetryStorm, 62, 10), policy=policy, until=30))
     late = [item for item in run.deliveries if item.settled]
