@@ -97,12 +97,23 @@ def _of_requests(computed: VectorRun, told: Told, end: float) -> float:
 
 
 def _of_events(mine: Sequence[Line], theirs: Sequence[Line]) -> float:
-    def what(line: Line) -> tuple[str, str, str]:
-        return line.node, line.program, line.effect
-
-    if list(map(what, mine)) != list(map(what, theirs)):
+    """Program by program: what takes no time may come in either order in two programs."""
+    here, there = _by_program(mine), _by_program(theirs)
+    if _effects(here) != _effects(there):
         return inf
-    return max((abs(a.t - b.t) for a, b in zip(mine, theirs, strict=True)), default=0.0)
+    apart = (abs(a.t - b.t) for key, lines in here.items() for a, b in zip(lines, there[key], strict=True))
+    return max(apart, default=0.0)
+
+
+def _by_program(lines: Sequence[Line]) -> dict[tuple[str, str], list[Line]]:
+    found: dict[tuple[str, str], list[Line]] = {}
+    for line in lines:
+        found.setdefault((line.node, line.program), []).append(line)
+    return found
+
+
+def _effects(programs: dict[tuple[str, str], list[Line]]) -> dict[tuple[str, str], list[str]]:
+    return {program: [line.effect for line in lines] for program, lines in programs.items()}
 
 
 def _of_lags(computed: VectorRun, simulated: Run) -> float:

@@ -83,6 +83,8 @@ def _of_policy(scenario: Scenario) -> Iterator[str]:
     policy = scenario.policy
     if policy.agent_fsync:
         yield "an agent's disk couples its submissions to its acknowledgements; set policy.agent_fsync to 0"
+    if not policy.merge:
+        yield "a merge that takes no time is over in the same moment as the claim before it; set policy.merge above 0"
     if policy.pressure is not None:
         yield "back-pressure turns requests away; leave out policy.pressure"
     if policy.breaker is not None:
