@@ -131,6 +131,32 @@ def test_a_copy_does_not_overtake_a_claim() -> None:
     assert moving.held[Side.NEW][KEYS[0]] == moving.held[Side.OLD][KEYS[0]] == earlier.entry
 
 
+def test_a_late_second_write_does_not_bring_back_what_gave_way() -> None:
+    """Between the two writes of a claim an earlier entry is merged into both sides: the claim is answered with that one."""
+    moving, perform = store()
+    upto(Phase.DUAL, perform)
+    earlier = wanted(KEYS[0], 3, "us")
+
+    def overtaken(effect: Effect[Any]) -> Any:
+        if isinstance(effect, Replace) and moving.held[Side.OLD][KEYS[0]] != earlier.entry:
+            run(merge((earlier,)), perform)
+        return perform(effect)
+
+    assert run(claim(wanted(KEYS[0], 5)), overtaken) == earlier.entry
+    assert moving.held[Side.NEW][KEYS[0]] == moving.held[Side.OLD][KEYS[0]] == earlier.entry
+
+
+def test_a_replacement_of_something_else_changes_nothing() -> None:
+    """Only what was seen is overwritten."""
+    moving, perform = store()
+    first, second = wanted(KEYS[0], 1).entry, wanted(KEYS[0], 2).entry
+    moving.held[Side.NEW][KEYS[0]] = first
+    assert not perform(Replace(Side.NEW, KEYS[0], None, second, Phase.PLANNED))
+    assert not perform(Replace(Side.NEW, KEYS[0], second, second, Phase.PLANNED))
+    assert moving.held[Side.NEW][KEYS[0]] == first
+    assert perform(Replace(Side.NEW, KEYS[0], first, second, Phase.PLANNED))
+
+
 def test_pages_miss_nothing_that_comes_while_they_are_read() -> None:
     """New keys come on later pages; deleted ones are left out."""
     moving = Moving(everything)

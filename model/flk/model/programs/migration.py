@@ -45,8 +45,9 @@ def _written(new: Claim, *, merged: bool) -> Program[Entry]:
     entry = yield from InsertOrGet(ruler(phase), new, phase, merged)
     if seen == entry:
         return entry
-    while not (yield from Replace(other, new.key, seen, entry, phase)):
-        seen = yield from LookAt(other, new.key)  # a copy came between
+    while not (yield from Replace(other, new.key, seen, entry, phase)):  # a copy came between, or an earlier entry
+        seen = yield from LookAt(other, new.key)
+        entry = (yield from LookAt(ruler(phase), new.key)) or entry
     return entry
 
 
