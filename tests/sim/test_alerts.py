@@ -75,7 +75,7 @@ FIRED_BY: dict[str, Scenario] = {
     "FLKNotReady": AWAY,
     "FLKHighLatency": SLOW,
     "FLKDedupStoreSlowness": SLOW,
-    "FLKSignatureFailuresSpike": long(at(Forgery, share=1.0, start=5, duration=425), rate=13, duration=430),
+    "FLKSignatureFailuresSpike": long(at(Forgery, share=1.0, start=5, duration=445), rate=25, duration=450),
     "FLKDedupAnomalyLow": long(duration=1200, duplicates=0.0),
     "FLKDedupAnomalyHigh": long(duration=1800, duplicates=0.97),
     "FLKEquivocation": long(duration=120, rate=3),
@@ -92,7 +92,7 @@ CANNOT_FIRE = {"FLKWALFailing": long(at(FsyncFailure, "eu", duration=120), durat
 """A failed synchronisation is the last thing that a process counts, and nobody asks it again: the next one begins at 0."""
 
 
-SENT = records(6000)
+SENT = records(11500)
 
 
 class Watched(NamedTuple):

@@ -12,7 +12,9 @@ from flk.formal.traces import Accepted, Rejected, Undecided, validate
 from flk.formal.traces import Verdict as Followed
 from flk.formal.traces.budgets import unlimited
 from flk.model.observation import Observed, Told, nodes_of
+from flk.model.observed_audit import audit_events
 from flk.model.observed_ingest import ingest_events
+from flk.model.observed_migration import migration_events
 from flk.model.observed_replication import replication_events
 from flk.model.observed_tiering import tiering_events
 from flk.model.signing import Keyring
@@ -26,36 +28,53 @@ STATEMENT = "what the nodes did is a path of every protocol that it belongs to"
 
 Records: TypeAlias = Callable[[], Iterable[Observed]]
 
-OF_A_NODE: Mapping[str, Callable[[str, Records], Iterator[Told]]] = {"ingest": ingest_events, "tiering": tiering_events}
-"""Protocols of single nodes, and how what a node did becomes their events."""
-
-OF_ALL: Mapping[str, Callable[[Records], Iterator[Told]]] = {"replication": replication_events}
-"""Protocols of all regions together."""
-
 
 def validated(scenario: Scenario, submissions: Sequence[Submission], keyring: Keyring, **options: Any) -> Run:
     """A run with one more row among its invariants: whether its trace was accepted. `options` are those of `simulate`."""
     records: list[Observed] = []
     run = simulate(scenario, submissions, keyring, observer=records.append, **options)
-    return run._replace(results=(*run.results, judged(followed(records), scenario.duration)))
+    return run._replace(results=(*run.results, judged(followed(records, scenario), scenario.duration)))
 
 
-def followed(records: Sequence[Observed]) -> dict[str, Followed]:
-    """What becomes of the events of a run in each protocol: by the protocol's name, and the node if it is of one.
+def followed(records: Sequence[Observed], scenario: Scenario) -> dict[str, Followed]:
+    """What becomes of the events of a run in each protocol, by the protocol's name and what the trace is of.
 
-    `records` are what the observer of a run was told, from its beginning. A protocol of which there is no event is left out.
+    `records` are what the observer of a run was told, from its beginning. A trace without events is left out.
     """
-    traces = {
-        f"{name} of {node}": (name, list(events(node, lambda: records)))
-        for name, events in OF_A_NODE.items()
-        for node in nodes_of(records)
-    }
-    traces |= {name: (name, list(events(lambda: records))) for name, events in OF_ALL.items()}
-    return {
-        subject: validate(_protocol(name), map(msgspec.json.encode, events), subject)
-        for subject, (name, events) in traces.items()
-        if events
-    }
+    verdicts = {}
+    for name, subject, events in _traces(records, scenario):
+        told = list(events)
+        if told:
+            title = f"{name} of {subject}"
+            verdicts[title] = validate(_protocol(name), map(msgspec.json.encode, told), title)
+    return verdicts
+
+
+def _traces(records: Sequence[Observed], scenario: Scenario) -> Iterator[tuple[str, str, Iterator[Told]]]:
+    """The protocols that a run belongs to, what each trace is of, and its events.
+
+    A store with tiers keeps the order of the log for each key only (TIR-3), so its runs are beyond `ingest` and `replication`.
+    """
+    layout = scenario.layout
+    stores = [
+        node for node in nodes_of(records) if node.rpartition(".")[0] in scenario.regions
+    ]  # not workers, migrators
+
+    def again() -> Sequence[Observed]:
+        return records
+
+    for node in stores:
+        if layout.tiers is None:
+            yield "ingest", node, ingest_events(node, again)
+        else:
+            yield "tiering", node, tiering_events(node, again)
+        if layout.migration is not None:
+            yield "migration", node, migration_events(node, again)
+    if layout.audit is not None:
+        for region in scenario.regions:
+            yield "audit", region, audit_events(region, again)
+    if layout.tiers is None:
+        yield "replication", "all regions", replication_events(again)
 
 
 def judged(verdicts: Mapping[str, Followed], at: float) -> Result:
