@@ -62,14 +62,21 @@ from flk.sim.topology import places
 
 LONGEST = 8.0
 """Seconds that a fault of a drawn world holds at most."""
-MOST = 6
+EARLIEST = 0.2
+"""Seconds from the start of a run before which nothing goes wrong."""
+MOST = 8
 """Faults of one run at most."""
+WEIGHTS: dict[type[FaultBase], float] = {RegionCrash: 3, ProcessCrash: 2, TornWrite: 2, ClockSkew: 2, ClockJump: 2}
+"""What brings out most in company comes more often; any other kind has weight 1."""
 
 
 class Setting(NamedTuple):
-    """Where and when a fault may be drawn: the regions, what they consist of, and the time by which all is over."""
+    """Where and when a fault may be drawn: the regions, those of them that faults of a region happen to, what they consist of,
+    and the time by which all is over.
+    """
 
     regions: tuple[str, ...]
+    troubled: tuple[str, ...]
     layout: Layout
     policy: Policy
     calm: float
@@ -95,17 +102,18 @@ def swarm(seed: int, base: Scenario | None = None, kinds: Sequence[type[FaultBas
     """
     chance = Chance(seed, "swarm")
     scenario = base or world(seed, chance.generator("world"))
-    setting = setting_of(scenario)
-    usable = [kind for kind in kinds or DRAWERS if _has_place(kind, setting.layout)]
     random = chance.generator("faults")
+    setting = setting_of(scenario)
+    if random.random() < 0.7:  # most often one region has all the trouble, so that one thing leads to another
+        setting = setting._replace(troubled=(random.choice(setting.regions),))
+    usable = [kind for kind in kinds or DRAWERS if _has_place(kind, setting.layout)]
     chosen = [kind for kind in usable if random.random() < 0.5] or usable
+    weights = [WEIGHTS.get(kind, 1.0) for kind in chosen]
     faults: tuple[Fault, ...] = ()
-    for number in range(1, random.randint(1, MOST) + 1):
-        drawn = draw(random.choice(chosen), f"f{number}", setting, chance.generator(f"fault {number}"))
+    for number, kind in enumerate(random.choices(chosen, weights, k=random.randint(1, MOST)), 1):
+        drawn = draw(kind, f"f{number}", setting, faults, chance.generator(f"fault {number}"))
         more = msgspec.structs.replace(scenario, faults=(*faults, drawn))
-        if not any(of_faults(more)) and not _doubly_slow(
-            more.faults
-        ):  # such as a region that would stop while it is down
+        if not any(of_faults(more)) and not _doubly_slow(more.faults):  # it might stop a region that is down already
             faults = more.faults
     return msgspec.structs.replace(scenario, faults=faults, seed=seed)
 
@@ -116,16 +124,22 @@ def setting_of(scenario: Scenario) -> Setting:
     calm = end - float(scenario.slo.convergence) - 1.0
     calm = calm if calm > end / 4 else end * 0.7
     longest = max(LONGEST, calm / 5) if calm > 2 * LONGEST else calm / 3
-    return Setting(scenario.regions, scenario.layout, scenario.policy, calm, longest)
+    return Setting(scenario.regions, scenario.regions, scenario.layout, scenario.policy, calm, longest)
 
 
-def draw(kind: type[FaultBase], identity: str, setting: Setting, random: Random) -> Fault:
-    """A fault of that kind, of any severity, that is over by the time the setting says."""
+def draw(kind: type[FaultBase], identity: str, setting: Setting, others: Sequence[Fault], random: Random) -> Fault:
+    """A fault of that kind, of any severity, over by the time the setting says; often when others begin or end."""
     duration = round(setting.longest * random.random() ** 2 + 0.3, 3)  # mostly short, sometimes long
-    start = round(random.uniform(0.2, setting.calm - duration), 3)
+    latest = setting.calm - duration - 0.001
+    start = random.uniform(EARLIEST, latest)
+    if others and random.random() < 0.4:
+        other = random.choice(others)
+        edge = random.choice((other.start, other.end))
+        start = min(latest, max(EARLIEST, edge + random.uniform(-duration, 1.0)))
+    start = round(start, 3)
     raw: dict[str, object] = {"kind": kind.__struct_config__.tag, "id": identity, "start": start, "duration": duration}
     if issubclass(kind, RegionFault):
-        raw["region"] = random.choice(setting.regions)
+        raw["region"] = random.choice(setting.troubled)
     if issubclass(kind, LinkFaultBase):
         raw |= {"sides": _sides(random, setting), "direction": random.choice(_DIRECTIONS)}
     raw |= DRAWERS[kind](Drawing(random, setting, duration))
@@ -162,7 +176,7 @@ def _factor(random: Random, least: float, most: float) -> float:
 def _sides(random: Random, setting: Setting) -> Sides:
     """A region against everything, against the object store, or against another; or any split of all places."""
     everywhere = list(places(setting.regions))
-    region = random.choice(setting.regions)
+    region = random.choice(setting.troubled)
     shape = random.randrange(4)
     if shape == 0:
         return (region,), tuple(place for place in everywhere if place != region)
