@@ -20,7 +20,7 @@ from tests.sim.drills import BRISK, drill
 
 from flk.formal.protocols import ingest, replication
 from flk.formal.registry import find as find_protocol
-from flk.formal.traces import Accepted, Rejected, Verdict, validate
+from flk.formal.traces import Accepted, Rejected, validate
 from flk.formal.traces.budgets import unlimited
 from flk.impl.observed import encoded, events_of, is_of_nodes
 from flk.impl.serving import Serving, serving
@@ -45,8 +45,7 @@ from flk.model.effects import (
 from flk.model.entry import Claim, Entry
 from flk.model.frames import sealed_frames
 from flk.model.hlc import Timestamp
-from flk.model.observation import Observed, nodes_of
-from flk.model.observed_ingest import ingest_events
+from flk.model.observation import Observed
 from flk.model.observed_replication import replication_events
 from flk.model.programs.ingest import claims_of, examine
 from flk.model.programs.recover import mark_applied
@@ -59,33 +58,22 @@ from flk.sim.designs import DESIGNS
 from flk.sim.duration import Seconds
 from flk.sim.faults import ClockSkew, Disk, Fault, ObjectStoreOutage, RegionCrash, StoreOutage
 from flk.sim.programs import MODEL, Programs
-from flk.sim.scenario import find
+from flk.sim.scenario import Scenario, find
 from flk.sim.simulate import simulate
+from flk.sim.validation import followed
 
 INGEST, REPLICATION = unlimited(ingest.protocol), unlimited(replication.protocol)
 PATIENCE = 60.0  # seconds after which what does not come to pass never will
 
 
-def of_ingest(records: Sequence[Observed]) -> dict[str, Verdict]:
-    """The verdict on each node that took submissions."""
-    told = {node: list(ingest_events(node, lambda: records)) for node in nodes_of(records)}
-    return {node: validate(INGEST, encoded(events), node) for node, events in told.items() if events}
-
-
-def of_replication(records: Sequence[Observed]) -> Verdict:
-    """The verdict on all regions together."""
-    return validate(REPLICATION, encoded(replication_events(lambda: records)), "regions")
-
-
-def clean(records: Sequence[Observed]) -> tuple[dict[str, int], dict[str, int]]:
+def clean(records: Sequence[Observed], scenario: Scenario) -> tuple[dict[str, int], dict[str, int]]:
     """How often each action of `ingest`, on any node, and of `replication` was taken in a run that has no mistake."""
-    taken: dict[str, int] = {}
-    for verdict in of_ingest(records).values():
+    taken: dict[str, dict[str, int]] = {"ingest": {}, "replication": {}}
+    for verdict in followed(records, scenario).values():
         assert isinstance(verdict, Accepted), verdict
-        taken = {name: taken.get(name, 0) + times for name, times in verdict.actions.items()}
-    replicated = of_replication(records)
-    assert isinstance(replicated, Accepted), replicated
-    return taken, replicated.actions
+        known = taken[verdict.protocol]
+        taken[verdict.protocol] = {name: known.get(name, 0) + times for name, times in verdict.actions.items()}
+    return taken["ingest"], taken["replication"]
 
 
 def submissions(number: int) -> list[Submission]:
@@ -122,7 +110,7 @@ TROUBLES: dict[str, tuple[Fault, ...]] = {
 SHOWS = {
     "crashes": ({"crash": 3, "restart": 3, "serve": 3, "refuse_forged": 1, "refuse_malformed": 1}, {"merge": 100}),
     "a lost disk": ({"claim": 100}, {"lose_store": 1, "recover": 10, "serve": 1}),
-    "outages": ({"store_fails": 2, "store_returns": 2, "replay": 5, "refuse_unavailable": 5}, {"upload": 10}),
+    "outages": ({"store_fails": 2, "store_returns": 2, "replay": 2, "refuse_unavailable": 2}, {"upload": 10}),
     "a clock": ({"crash": 1}, {"mark_replayed": 10}),
 }
 
@@ -133,7 +121,7 @@ def test_the_simulator_stays_within_the_protocols(trouble: str) -> None:
     records: list[Observed] = []
     scenario = drill(*TROUBLES[trouble], rate=100, duration=60, until=20, policy=BUSY)
     simulate(scenario, submissions(2000), KEYRING, seed=1, observer=records.append)
-    for taken, least in zip(clean(records), SHOWS[trouble], strict=True):
+    for taken, least in zip(clean(records, scenario), SHOWS[trouble], strict=True):
         assert all(taken[action] >= times for action, times in least.items()), taken
 
 
@@ -141,8 +129,9 @@ def test_the_simulator_stays_within_the_protocols(trouble: str) -> None:
 def test_the_scenarios_of_the_library_stay_within_the_protocols(name: str) -> None:
     """The scenarios that `flk run` has."""
     records: list[Observed] = []
-    simulate(find(name), submissions(2000), KEYRING, observer=records.append)
-    taken, _ = clean(records)
+    scenario = find(name)
+    simulate(scenario, submissions(2000), KEYRING, observer=records.append)
+    taken, _ = clean(records, scenario)
     assert taken["claim"] > 100
 
 
@@ -276,8 +265,7 @@ def test_a_planted_mistake_is_rejected(mistake: str) -> None:
             scenario, workload=msgspec.structs.replace(scenario.workload, agents={"eu": 6})
         )
     simulate(scenario, sent, KEYRING, seed=1, observer=records.append, programs=programs)
-    verdicts = [*of_ingest(records).values(), *([of_replication(records)] if _replicates(records) else [])]
-    rejected = [verdict for verdict in verdicts if isinstance(verdict, Rejected)]
+    rejected = [verdict for verdict in followed(records, scenario).values() if isinstance(verdict, Rejected)]
     assert any(row.event.startswith(f"{action}(") and guard in row.reasons[0].what for row in rejected), rejected
 
 
@@ -289,14 +277,10 @@ def test_a_refuted_design_does_what_its_own_protocol_allows(name: str) -> None:
     scenario = drill(outage, rate=40, duration=40, until=20, policy=BUSY)
     rivals = [submission(pcs(epoch=epoch, r=r, budget=b)) for epoch in range(100) for r, b in ((0.5, 0.4), (0.6, 0.37))]
     simulate(scenario, rivals, KEYRING, seed=1, observer=records.append, programs=DESIGNS[name])
-    assert isinstance(of_replication(records), Rejected)
+    assert isinstance(followed(records, scenario)["replication of all regions"], Rejected)
     variant = unlimited(find_protocol(f"gallery/{name}"))
     verdict = validate(variant, encoded(replication_events(lambda: records)), name)
     assert isinstance(verdict, Accepted), verdict
-
-
-def _replicates(records: Sequence[Observed]) -> bool:
-    return next(replication_events(lambda: records), None) is not None
 
 
 # Real servers.
