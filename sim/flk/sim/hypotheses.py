@@ -45,7 +45,7 @@ class Eventually(HypothesisBase, frozen=True, tag="eventually"):
 
 
 class Always(HypothesisBase, frozen=True, tag="always"):
-    """A measure of the run stays within bounds: `latency_p95`, `errors`, `goodput`, `lag_max`, …: the numbers of `sim.marks`.
+    """A measure of the run stays within bounds: `latency_p95`, `errors`, `goodput`, `lag_max`, …: the numbers of `sim.numbers`.
 
     Narrowed by `during`, it is measured over what was sent while the fault held.
     """
