@@ -201,7 +201,7 @@ def test_forms_that_say_less() -> None:
 def prey() -> tuple[Supplies, Scenario, int]:
     """A run in which a node answers although its store could not keep what it says."""
     supplies = synthetic_supplies(60, IGNORED_STORE_ERROR)
-    ground = Ground(supplies)
+    ground = Ground(supplies, kinds=(StoreOutage, Partition, Latency, RegionCrash, Loss))
     found = hunt(ground, range(1, 100), workers=1).prey
     assert found is not None
     return supplies, ground.scenario(found.seed), found.seed
