@@ -103,6 +103,7 @@ def test_the_share_of_dead_letters_is_that_of_four_failures_in_a_row() -> None:
     audit = Audit(work=Seconds(0.05), failure=0.5)
     run = rehearse(audited(audit=audit, rate=20), records(900))
     dead = sum(row.dead for row in run.measures.audit.values())
+    assert len(run.marks["task-buried"]) == dead
     assert 0.5 / 16 < dead / sum(tasks(run).values()) < 1.6 / 16
     objective = next(row for row in run.objectives if row.name == "audit uncovered")
     assert objective.verdict is Verdict.VIOLATED

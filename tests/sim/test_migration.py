@@ -75,12 +75,14 @@ def test_answers_stay_whatever_happens(name: str, back: bool) -> None:
     for region in ("eu", "us", "ap"):
         assert phases(run, region)[-1] == ("rolled back" if back else "cleaned")
     assert run.measures.counts.acknowledged > 140
+    assert bool(run.marks["rolled-back"]) == back
 
 
 def test_the_phases_come_at_their_pace() -> None:
     """Twenty keys a second are copied and deleted, with a pause before cutover and before cleanup."""
     run = rehearse(growing(), records(200))
     assert phases(run) == THROUGH
+    assert len(run.marks["cut-over"]) == 3
     assert 15 < at(run, "dual") < 15.1
     assert at(run, "cut over") - at(run, "verified") == pytest.approx(8, abs=0.1)
     slow = rehearse(growing(plan=Migration(start=Seconds(15), rate=1, settle=Seconds(8))), records(200))

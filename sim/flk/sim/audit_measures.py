@@ -31,6 +31,12 @@ class AuditMeasures(NamedTuple):
     leases: int
     uncovered: float
 
+    def told(self) -> dict[str, object]:
+        """The measures as a report in JSON has them: the most of what is followed over time."""
+        most = {"backlog": float(self.backlog.level.max()), "age": float(self.age.max())}
+        rest = {name: getattr(self, name) for name in ("tasks", "done", "dead", "leases", "uncovered")}
+        return {**rest, "settle": self.settle._asdict(), "most": most}
+
 
 class AuditLedger(Watcher):
     """Writes down when tasks came and went. A task that its store took down with it comes when recovery has found it again."""

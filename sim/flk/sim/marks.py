@@ -12,12 +12,14 @@ from math import inf
 from typing import TypeAlias
 
 from flk.model.entry import Claim, Entry, Key
+from flk.model.migration import Phase
 from flk.model.programs.recover import Recovery
 from flk.model.refusal import Refused
+from flk.model.tasks import Task
 from flk.model.tiers import Tier
 from flk.sim.engine import Clockwork
 from flk.sim.faults import Stop
-from flk.sim.watch import Watcher
+from flk.sim.watch import TaskChange, Watcher
 
 Interval: TypeAlias = tuple[float, float]
 Found: TypeAlias = Mapping[str, Sequence[Interval]]
@@ -41,6 +43,9 @@ MARKS: Mapping[str, str] = {
     "shard-silent": "a request met a shard that did not answer",
     "turned-away": "a claim was refused and owed, since only a tier that is away could tell",
     "found-cold": "a claim met its entry in the cold tier",
+    "cut-over": "a store let its new shard rule over the keys that moved",
+    "rolled-back": "a store took back the keys that were being moved",
+    "task-buried": "an audit task became a dead letter",
     "tier-left": "a tier let go of an entry: a slower one holds it, or its window is over",
 }
 """Every mark that a part notes, and what it means."""
@@ -112,6 +117,18 @@ class Marks(Watcher):
         """A tier holds an entry no more."""
         del region, tier, key, entry
         self.note("tier-left")
+
+    def migrated(self, region: str, phase: Phase) -> None:
+        """A migration went on."""
+        del region
+        if phase in {Phase.CUT_OVER, Phase.ROLLED_BACK}:
+            self.note("cut-over" if phase is Phase.CUT_OVER else "rolled-back")
+
+    def task_changed(self, region: str, change: TaskChange, task: Task) -> None:
+        """An audit task went on."""
+        del region, task
+        if change is TaskChange.BURIED:
+            self.note("task-buried")
 
     def moved(self, agent: str, region: str, to: str) -> None:
         """An agent moved."""
