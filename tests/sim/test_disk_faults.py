@@ -119,7 +119,11 @@ def test_of_a_failed_batch_some_first_part_may_be_on_the_disk() -> None:
     said = []
     for seed in range(4):
         fault = FsyncFailure(share=0.5, **ILL)
-        run = rehearse(drill(fault, rate=12.0, policy=slow, duration=200), records(800), seed=seed)
+        run, lines = followed(drill(fault, rate=12.0, policy=slow, duration=200), records(800), seed=seed)
+        failed = {line.t for line in lines if line.effect == "a synchronisation failed: batch"}
+        refused = [line.result for line in appended(lines, "us") if line.t in failed]
+        assert len(refused) >= len(failed) > 0
+        assert set(refused) == {"503 ORD-4"}
         assert not verdicts(run)
         said += [moment.what for moment in run.timeline if "of its log replayed" in moment.what and moment.at < 45]
     assert any("torn bytes cut off" in what for what in said)
