@@ -4,12 +4,14 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.model.world import KEYRING
 from tests.sim.drills import BRISK, drill, records, rehearse, verdicts
 
 from flk.model.effects import Program, Sleep
 from flk.model.entry import Claim, Entry, Key
 from flk.model.migration import Moving, Phase, Side, ruler
 from flk.model.migration_effects import Advance, InsertOrGet, ListKeys, LookAt, ReadPhase
+from flk.model.observation import Observed
 from flk.model.programs.migration import copy_all, delete_old
 from flk.sim.duration import Seconds
 from flk.sim.faults import Disk, DualWriteFailure, Fault, MigratorCrash, RegionCrash, ShardCrash, StoreOutage
@@ -19,7 +21,7 @@ from flk.sim.migration import Growth
 from flk.sim.mistakes import mistakes
 from flk.sim.programs import MODEL, Programs
 from flk.sim.scenario import Scenario
-from flk.sim.simulate import Run
+from flk.sim.simulate import Run, simulate
 from flk.sim.stores import Shards, shard_name
 
 PLAN = Migration(start=Seconds(15), rate=20, settle=Seconds(8))
@@ -98,6 +100,23 @@ def test_failed_second_writes_are_503_and_no_outcome_differs_later() -> None:
     assert verdicts(run) == {}
     assert any(moment.where == "eu" and "does not answer" in moment.what for moment in run.timeline)
     assert not any(moment.where == "us" and "does not answer" in moment.what for moment in run.timeline)
+
+
+def test_while_a_node_is_behind_its_log_no_claim_decides_anything() -> None:
+    """From a claim whose second write failed until the log was replayed, only recovery writes (DUP-6, ORD-4)."""
+    seen: list[Observed] = []
+    slow = msgspec.structs.replace(BRISK, service=Seconds(0.2))
+    scenario = msgspec.structs.replace(growing(*FAULTS["second writes"]), policy=slow)
+    simulate(scenario, records(200), KEYRING, seed=1, observer=seen.append)
+    behind, refused = False, 0
+    for row in (row for row in seen if row.region == "eu"):
+        if row.effect == "Store" and row.refused:
+            behind, refused = True, refused + 1
+        elif row.effect == "CaughtUp":
+            behind = False
+        elif row.effect == "InsertOrGet" and not row.fields["merged"] and not row.refused:
+            assert not behind
+    assert refused > 2
 
 
 def test_claims_are_answered_though_the_migrator_never_comes_back() -> None:
