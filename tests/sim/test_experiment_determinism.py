@@ -54,14 +54,21 @@ def test_a_failing_run_is_told_with_scenario_seed_and_traceback(backend: str) ->
 
 
 PICKLED: list[int] = []
+UNPICKLED: list[int] = []
+
+
+def unpickled() -> int:
+    """How often this process has unpacked something."""
+    UNPICKLED.append(1)
+    return len(UNPICKLED)
 
 
 class Counted:
-    """Notes each time that it is pickled."""
+    """Notes each time that it is pickled, and becomes the number of times that it was unpickled."""
 
-    def __reduce__(self) -> tuple[object, tuple[int]]:
+    def __reduce__(self) -> tuple[object, tuple[()]]:
         PICKLED.append(1)
-        return int, (7,)
+        return unpickled, ()
 
 
 def shared_value(shared: object, task: Task) -> tuple[int, object]:
@@ -69,11 +76,12 @@ def shared_value(shared: object, task: Task) -> tuple[int, object]:
     return task.seed, shared
 
 
-def test_what_is_shared_is_packed_once() -> None:
-    """Twelve tasks on two processes: one pickle."""
+def test_what_is_shared_is_packed_once_and_unpacked_once_by_each_worker() -> None:
+    """Sixty tasks on two processes: one pickle, and no process unpickles it twice."""
     PICKLED.clear()
-    found = dict(run_all(shared_value, Counted(), TASKS, workers=2))
-    assert found == {task.seed: 7 for task in TASKS}
+    tasks = [task._replace(seed=seed) for task in TASKS for seed in range(1000 * task.seed, 1000 * task.seed + 5)]
+    found = dict(run_all(shared_value, Counted(), tasks, workers=2))
+    assert found == {task.seed: 1 for task in tasks}
     assert len(PICKLED) == 1
 
 

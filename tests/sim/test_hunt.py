@@ -1,6 +1,7 @@
 """Swarm schedules can be meant, reach everything, find what is planted, and find nothing else."""
 
 from collections import Counter
+from collections.abc import Iterator
 from typing import get_args
 
 import msgspec
@@ -9,7 +10,8 @@ from tests.sim.drills import drill
 
 from flk.sim.designs import DESIGNS
 from flk.sim.duration import Seconds
-from flk.sim.experiments.hunt import Ground, Shot, hunt, sight
+from flk.sim.experiments import hunt as hunting
+from flk.sim.experiments.hunt import Ground, Shot, Sighting, hunt, sight
 from flk.sim.experiments.supplies import synthetic_supplies
 from flk.sim.experiments.swarm import DRAWERS, setting_of, swarm
 from flk.sim.faults import Fault, Partition, RegionCrash
@@ -100,6 +102,26 @@ def test_what_is_found_does_not_depend_on_the_workers() -> None:
     one, two = (hunt(ground, range(1, 200), workers=workers) for workers in (1, 2))
     assert one.prey is not None
     assert one.prey == two.prey
+
+
+def test_of_several_violations_the_least_seed_is_the_prey(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the order in which runs are over; and once one is found, no further seed is tried."""
+    taken: list[int] = []
+
+    def late_first(work: object, ground: Ground, shots: Iterator[Shot], **_: object) -> Iterator[Sighting]:
+        clean = sight(ground, Shot(1))
+        for seed in (4, 2, 3, 1):
+            taken.append(next(shots).seed)
+            bad = seed in {2, 4}
+            yield clean._replace(seed=seed, verdict=Verdict.VIOLATED if bad else Verdict.HOLDS)
+            if seed == 4:
+                assert next(shots, None) is None
+                shots = iter([Shot(2), Shot(3), Shot(1)])
+
+    monkeypatch.setattr(hunting, "run_all", late_first)
+    found = hunt(Ground(SUPPLIES), range(1, 100))
+    assert found.prey is not None
+    assert (found.prey.seed, found.runs, len(taken)) == (2, 4, 4)
 
 
 def test_objectives_are_no_prey() -> None:

@@ -1,7 +1,7 @@
 """Sweeps: the cells that are meant, common luck, nothing run twice, enough and no more, and an honest verdict."""
 
 from itertools import product
-from math import isclose, isnan
+from math import inf, isclose, isnan
 from pathlib import Path
 
 import msgspec
@@ -22,6 +22,7 @@ from flk.sim.experiments.sweep import Plan, Swept, column, parse_until, sweep
 from flk.sim.experiments.variation import Cell, axis, cells
 from flk.sim.faults import Disk, Partition, RegionCrash
 from flk.sim.invariants import Verdict
+from flk.sim.measures import Spells
 from flk.sim.report import facts as run_facts
 from flk.sim.statistics.sequential import Stopping
 from flk.spec.errors import UnusableInput
@@ -148,14 +149,35 @@ def test_the_version_of_the_code_is_of_its_content() -> None:
 
 def test_a_cell_stops_when_enough_is_known_of_it(tmp_path: Path) -> None:
     """Not before the minimum, not after the maximum, and between them as soon as the interval is narrow enough."""
-    plan = Plan(cells(SHORT, []), range(1, 41), Stopping("latency_p95", "mean", 0.25, minimum=5, maximum=40))
+    rule = Stopping("latency_p95", "mean", 0.12, minimum=5, maximum=40)
+    plan = Plan(cells(SHORT, []), range(1, 41), rule)
     (rows,) = swept(tmp_path, plan).rows
-    assert 5 <= len(rows) < 40
-    assert plan.until is not None
-    assert plan.until.interval(column(rows, "latency_p95")).relative <= 0.25
-    (more,) = swept(tmp_path, plan._replace(until=plan.until._replace(relative=0.0001, maximum=8))).rows
-    assert len(more) == 8 or len(more) == 40
-    assert more[: len(rows)] == rows[: len(more)]
+    assert 5 < len(rows) < 40
+    sizes = [5]
+    while not rule.enough(column(rows[: sizes[-1]], "latency_p95")):
+        sizes.append(sizes[-1] + max(1, sizes[-1] // 4))
+    assert len(rows) == sizes[-1]
+    (more,) = swept(tmp_path, plan._replace(until=rule._replace(relative=0.0001, maximum=8))).rows
+    assert len(more) == 8
+    (least,) = swept(tmp_path, plan._replace(until=rule._replace(relative=10.0))).rows
+    assert len(least) == 5
+
+
+@pytest.mark.parametrize(
+    ("since", "until", "healed_after"),
+    [
+        ([8.0, 9.0, 12.0], [15.0, 13.0, 20.0], 4.0),
+        ([8.0, 12.0], [9.0, 13.0], 0.0),
+        ([8.0, 9.0], [15.0, inf], None),
+    ],
+)
+def test_healing_counts_from_the_end_of_the_last_fault(
+    since: list[float], until: list[float], healed_after: float | None
+) -> None:
+    """Until what differed then is alike, whatever differs later; the last fault ends at 11 s."""
+    run = execute(SUPPLIES, Task(SMALL, 3))
+    measures = run.measures._replace(spells=Spells(np.array(since), np.array(until)))
+    assert row(run._replace(measures=measures)).heal == healed_after
 
 
 def test_the_rule_is_read() -> None:
@@ -197,6 +219,18 @@ def test_a_row_says_what_the_run_says() -> None:
     assert found.heal > 0
     calm = row(execute(SUPPLIES, Task(SHORT, 3)))
     assert (calm.rpo, calm.rto, calm.heal, calm.fault_time) == (None, None, None, 0.0)
+
+
+def test_alerts_are_evaluated_if_asked_for() -> None:
+    """Then a row says which fired, how late, and which faults nobody noticed; else it says nothing about them."""
+    asked = row(execute(msgspec.structs.replace(SUPPLIES, alerts=True), Task(SMALL, 3)))
+    assert asked.alerts is not None
+    assert asked.unnoticed is not None
+    assert 0 <= asked.unnoticed <= 2
+    assert (asked.alert_delay is None) == (asked.unnoticed == 2)
+    plain = row(execute(SUPPLIES, Task(SMALL, 3)))
+    assert (plain.alerts, plain.alert_delay, plain.false_alarms, plain.unnoticed) == (None, None, None, None)
+    assert plain.digest == asked.digest
 
 
 def test_the_table_is_tidy(tmp_path: Path) -> None:

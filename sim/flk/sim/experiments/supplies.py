@@ -20,7 +20,7 @@ from flk.sim.document import nearest
 from flk.sim.experiments.synthetic import synthetic
 from flk.sim.programs import Programs
 from flk.sim.scenario import Scenario
-from flk.sim.simulate import Run, simulate
+from flk.sim.simulate import REMEMBERED, Run, simulate
 from flk.spec.constants import CONSTANTS
 from flk.spec.errors import UnusableInput
 
@@ -43,7 +43,8 @@ class Supplies(msgspec.Struct, frozen=True, dict=True):
     @cached_property
     def keyring(self) -> Keyring:
         """What the nodes verify with."""
-        return Keyring({CONSTANTS.node.default_tenant: [LiveKey(self.signer)]})
+        keyring = Keyring({CONSTANTS.node.default_tenant: [LiveKey(self.signer)]})
+        return keyring.remembering(REMEMBERED)  # by all runs together
 
     @cached_property
     def signer(self) -> HmacKey:
