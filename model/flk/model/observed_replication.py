@@ -10,11 +10,14 @@
     Start on a new disk            lose_store
     CaughtUp                       serve           if it was not level
 
+A store of several servers may settle claims of different keys in another order than that of the log. Nobody can tell the orders
+apart before the segment is sealed, so writes are told in log order: one that overtook waits for those before it.
+
 Segments are numbered by region, through all its disks. What a lost disk held and nobody else has, is as if it had never been
 written: therefore the records are read twice.
 """
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,6 +27,7 @@ from flk.spec.constants import CONSTANTS
 
 PREFIX = CONSTANTS.replication.object_prefix
 SHIPPED, REPLAYED = "shipped", "replayed/"
+UNAVAILABLE = 503
 
 
 def stamp(entry: Mapping[str, Any]) -> str:
@@ -83,6 +87,27 @@ class _Node:
     written: set[str] = field(default_factory=set)
     appended: dict[Hashable, tuple[str, int]] = field(default_factory=dict)
     reading: dict[Hashable, str] = field(default_factory=dict)
+    unsettled: dict[str, None] = field(default_factory=dict)
+    overtaken: dict[str, Sequence[Told]] = field(default_factory=dict)
+
+    def in_log_order(self, stamped: str, told: Sequence[Told]) -> Iterator[Told]:
+        """A frame is settled, and that is told by these events: at once, or after the frames before it."""
+        if stamped in self.unsettled or told:
+            self.unsettled.pop(stamped, None)
+            self.overtaken[stamped] = told
+            yield from self.due()
+
+    def due(self) -> Iterator[Told]:
+        """What no frame stands before any more."""
+        first = next(iter(self.unsettled), None)
+        for stamped in sorted(self.overtaken):
+            if first is None or stamped < first:
+                yield from self.overtaken.pop(stamped)
+
+    def all_due(self) -> Iterator[Told]:
+        """Everything, since whatever is not settled now never will be."""
+        self.unsettled.clear()
+        yield from self.due()
 
 
 class _Events:
@@ -121,6 +146,7 @@ class _Events:
         node.appended.clear()
         node.reading.clear()
         if node.disk != record.node:
+            yield from node.all_due()
             for segment in sorted(node.unmarked):
                 yield event(record, "mark_shipped", r=record.region, g=segment)
             yield event(record, "lose_store", r=record.region)
@@ -130,21 +156,25 @@ class _Events:
         node.open = True
         if record.kind == "ingest":
             node.appended[record.run] = record.result, node.sequence
+            node.unsettled[f"{record.result}.{record.region}"] = None
         yield from ()
 
     def _store(self, record: Observed, node: _Node) -> Iterator[Told]:
         _, sequence = node.appended.get(record.run, ("", node.sequence))
         claim = record.fields["claim"]
+        first = next(iter(node.unsettled), None)
         told: Told = {"stored": {record.region: {key(claim): stamp(record.result)}}}
-        yield from self._write(record, node, claim, sequence, told)
+        yield from self._write(record, node, claim, sequence, told if first == stamp(claim) else None)
 
     def _write(
         self, record: Observed, node: _Node, claim: Mapping[str, Any], sequence: int, told: Told | None = None
     ) -> Iterator[Told]:
         node.written.add(stamp(claim))
+        events = []
         if self._logs.keeps(node.disk, sequence):
             segment = self._logs.number(node.disk, sequence)
-            yield event(record, "write", told, r=record.region, g=segment, k=key(claim), s=stamp(claim))
+            events = [event(record, "write", told, r=record.region, g=segment, k=key(claim), s=stamp(claim))]
+        yield from node.in_log_order(stamp(claim), events)
 
     def _merge(self, record: Observed, node: _Node) -> Iterator[Told]:
         name = node.reading.get(record.run, "")
@@ -165,6 +195,7 @@ class _Events:
             yield event(record, "merge", r=record.region, p=peer, g=segment, k=key(claim), s=stamp(claim))
 
     def _seal(self, record: Observed, node: _Node) -> Iterator[Told]:
+        yield from node.all_due()
         if node.open and self._logs.keeps(node.disk, node.sequence):
             yield event(record, "seal", r=record.region, g=self._logs.number(node.disk, node.sequence))
         node.sequence += node.open
@@ -196,14 +227,16 @@ class _Events:
             yield event(record, "mark_replayed", r=record.region, p=peer, g=self._segment(segment))
 
     def _caught_up(self, record: Observed, node: _Node) -> Iterator[Told]:
+        yield from node.all_due()
         if not node.level:
             node.level = True
             yield event(record, "serve", r=record.region)
 
     def _end(self, record: Observed, node: _Node) -> Iterator[Told]:
-        node.appended.pop(record.run, None)
         node.reading.pop(record.run, None)
-        yield from ()
+        timestamp, _ = node.appended.pop(record.run, ("", 0))
+        if timestamp and record.result != {"status": UNAVAILABLE}:
+            yield from node.in_log_order(f"{timestamp}.{record.region}", ())
 
     def _segment(self, name: str) -> str:
         return self._logs.number(log_of(name), sequence_of(name))

@@ -53,7 +53,7 @@ def followed(records: Sequence[Observed], scenario: Scenario) -> dict[str, Follo
 def _traces(records: Sequence[Observed], scenario: Scenario) -> Iterator[tuple[str, str, Iterator[Told]]]:
     """The protocols that a run belongs to, what each trace is of, and its events.
 
-    A store with tiers keeps the order of the log for each key only (TIR-3), so its runs are beyond `ingest` and `replication`.
+    A node with tiers turns single claims away and goes on with others (TIR-3), of which only `tiering` knows.
     """
     layout = scenario.layout
     stores = [

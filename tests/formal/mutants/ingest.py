@@ -6,7 +6,10 @@ from flk.formal.protocols.ingest import Answer, Node, Stage, protocol
 
 SIZES = {"Request": 2, "Key": 2, "Position": 2}
 LEVEL = "forall q: not (defined(position[q]) and readable[q] and genuine[q]) or applied[q]"
-IN_ORDER = "forall o: not (defined(position[o]) and readable[o] and genuine[o] and not applied[o]) or position[q] <= position[o]"
+IN_ORDER = (
+    "forall o: not (defined(position[o]) and readable[o] and genuine[o] and not applied[o] and about[o, k])"
+    " or position[q] <= position[o]"
+)
 
 MUTANTS: Mutants = {
     "logs-out-of-order": mutant(protocol, "append", without_guard("not defined(last) or last < p")),

@@ -44,9 +44,9 @@ def valid(q: Term) -> Term:
     return position.defined(q) & readable[q] & genuine[q]
 
 
-def next_in_log(q: Term) -> Term:
-    """No valid request before this one still has to claim."""
-    return forall(Request, lambda o: implies(valid(o) & ~applied[o], position[q] <= position[o]))
+def next_in_log(q: Term, k: Term) -> Term:
+    """No valid request about this key before this one still has to claim it."""
+    return forall(Request, lambda o: implies(valid(o) & ~applied[o] & about[o, k], position[q] <= position[o]))
 
 
 @protocol.action(q=Request, k=Key, p=Position, good=BOOL, signed=BOOL, says=Content)
@@ -90,8 +90,8 @@ def verify(q: Term) -> None:
 
 @protocol.action(q=Request, k=Key)
 def claim(q: Term, k: Term) -> None:
-    """In one step: store the request's outcome if its key has none. Claims take effect in the order of the log."""
-    require(node == Node.serving, store_up, stage[q] == Stage.verified, about[q, k], next_in_log(q))
+    """In one step: store the request's outcome if its key has none. Claims of a key take effect in the order of the log."""
+    require(node == Node.serving, store_up, stage[q] == Stage.verified, about[q, k], next_in_log(q, k))
     stored.next[k] = ite(stored.defined(k), stored[k], q)
     applied.next[q] = True
     stage.next[q] = Stage.claimed
@@ -158,7 +158,7 @@ def restart() -> None:
 @protocol.action(q=Request, k=Key)
 def replay(q: Term, k: Term) -> None:
     """Recovery takes a frame of the log through the same steps as a live request; a valid one claims its key."""
-    require(node == Node.recovering, store_up, valid(q), ~applied[q], about[q, k], next_in_log(q))
+    require(node == Node.recovering, store_up, valid(q), ~applied[q], about[q, k], next_in_log(q, k))
     stored.next[k] = ite(stored.defined(k), stored[k], q)
     applied.next[q] = True
 
@@ -313,7 +313,7 @@ def verified_is_valid() -> Term:
 
 @protocol.lemma()
 def applied_has_outcome() -> Term:
-    """A request that was applied is valid, its key has an outcome, and so has every valid request before it been applied."""
+    """What was applied is valid, its key has an outcome, and every valid request for the key before it was applied, too."""
     return forall(
         Request,
         Key,
@@ -321,7 +321,10 @@ def applied_has_outcome() -> Term:
     ) & forall(
         Request,
         Request,
-        lambda q, o: implies(applied[q] & valid(q) & valid(o), applied[o] | (position[q] <= position[o])),
+        Key,
+        lambda q, o, k: implies(
+            applied[q] & valid(q) & valid(o) & about[q, k] & about[o, k], applied[o] | (position[q] <= position[o])
+        ),
     )
 
 
