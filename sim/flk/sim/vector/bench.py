@@ -95,7 +95,7 @@ def _faults(duration: float) -> Iterator[Fault]:
             ClockJump(id=name, start=start, duration=span, region=region, offset=Seconds(span / 10)),
             Loss(id=name, start=start, duration=span, sides=away, share=0.3),
             ObjectStoreThrottle(id=name, start=start, duration=span, rate=1),
-            Burst(id=name, start=start, duration=span, factor=0.5),
+            Burst(id=name, start=start, duration=span, factor=0.8),
             Latency(id=name, start=start, duration=span, sides=away, extra=Seconds(0.5)),
             ClockSkew(id=name, start=start, duration=span, region=region, offset=Seconds(-20)),
         )
