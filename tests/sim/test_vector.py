@@ -4,6 +4,7 @@ import subprocess
 import sys
 from collections import deque
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -41,13 +42,14 @@ from flk.sim.layout import Layout
 from flk.sim.policy import Policy
 from flk.sim.scenario import Scenario
 from flk.sim.script import Ship
+from flk.sim.simulate import Progress
 from flk.sim.topology import Link, Network
 from flk.sim.topology import Path as Way
 from flk.sim.vector import bench, kernels, streams
 from flk.sim.vector.books import Books
 from flk.sim.vector.compare import compare
 from flk.sim.vector.lanes import Segment
-from flk.sim.vector.plan import NotExact, reasons
+from flk.sim.vector.plan import Column, NotExact, reasons
 from flk.sim.vector.run import VectorRun, run
 from flk.sim.workload import Turn
 from flk.spec.constants import CONSTANTS
@@ -64,7 +66,7 @@ WORLD = Network(
         Link(between=("eu", "objects"), delay=S(0.09), jitter=S(0.03), loss=0.02, duplication=0.1),
     ),
 )
-TIMES = {"start": S(12), "duration": S(9)}
+TIMES: dict[str, Any] = {"start": S(12), "duration": S(9)}
 PRIMITIVES: tuple[Fault, ...] = (
     Burst(id="rush", factor=6, **TIMES),
     Burst(id="lull", factor=0.2, **TIMES),
@@ -285,7 +287,7 @@ def test_the_kernel_does_what_plain_code_does(arrived: list[float], seed: int, s
     """However often it stops on the way, it logs and claims every request when the plain code does."""
     luck = np.random.default_rng(seed)
     size = len(arrived)
-    services, draws, answers = luck.exponential(size=(3, size))
+    services, draws, answers = luck.standard_exponential((3, size))
     rows = np.array([arrived, np.subtract(arrived, 0.01), services, answers, np.arange(size)])
     lane, done = driven(rows, draws, sorted([*stops, np.inf]))
     slow = Slow(arrived, (0.1 * services).tolist(), (0.2 * (1 + draws) / 2).tolist())
@@ -297,7 +299,7 @@ def test_the_kernel_does_what_plain_code_does(arrived: list[float], seed: int, s
     assert lane["logged"] == lane["segment"] == size
 
 
-def driven(rows: np.ndarray, draws: np.ndarray, stops: list[float]) -> tuple[np.void, np.ndarray]:
+def driven(rows: Column, draws: Column, stops: list[float]) -> tuple[np.void, Column]:
     """A lane taken from stop to stop, and what is known of its requests in the end."""
     lane = np.zeros(1, dtype=kernels.STATE)[0]
     lane["pace"], lane["fsync"], lane["service"], lane["known"] = 1.0, 0.2, 0.1, rows.shape[1]
@@ -350,7 +352,7 @@ def test_the_books_see_gaps_and_haste() -> None:
 def test_interpolation_is_that_of_numpy(asked: list[float], corners: list[float]) -> None:
     """To the last bit."""
     known = np.array([-1.0, *sorted(corners), 2.0])
-    values = np.arange(known.size) ** 2.0
+    values: Column = np.square(np.arange(known.size, dtype=np.float64))
     found = np.array(asked)
     kernels.interpolate(found, known, values)
     assert np.array_equal(found, np.interp(asked, known, values))
@@ -397,6 +399,14 @@ def test_what_is_measured_is_what_happened() -> None:
     assert eu.records.min() == eu.records[-1] == 0
     assert found.verdict is Verdict.HOLDS
     assert {row.name: row.checks for row in found.checks}["claims-in-log-order"] == over.size
+
+
+def test_progress_is_told() -> None:
+    """While it goes and at the end: the moment, and how many requests are logged."""
+    seen: list[Progress] = []
+    found = run(plain(), on_progress=seen.append)
+    assert (seen[-1].now, seen[-1].events) == (50, found.events)
+    assert 0 < seen[-1].attempts <= found.logged
 
 
 def test_requests_may_be_limited() -> None:

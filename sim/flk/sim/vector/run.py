@@ -176,6 +176,11 @@ class _Simulation(Simulation):
                 for at in (fault.start, fault.end):
                     self._clockwork.after(at, partial(self._refresh, fault.region))
 
+    def _report(self, on_progress: Callable[[Progress], None] | None) -> None:
+        if on_progress is not None:
+            clockwork, logged = self._clockwork, sum(int(lane.state["logged"]) for lane in self._lanes.values())
+            on_progress(Progress(clockwork.now, self._scenario.duration, clockwork.events, logged))
+
     def _refresh(self, region: str) -> None:
         node = self._regions[region].node
         assert isinstance(node, LaneNode)
