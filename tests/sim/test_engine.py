@@ -1,12 +1,20 @@
 """The queues and the clockwork."""
 
+import gc
+import sys
+from collections.abc import Callable, Generator
 from functools import partial
 from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from simpy import Event
+from simpy.core import EmptySchedule
+from tests.sim.drills import drill, rehearse
 
-from flk.sim.engine import Clockwork, Deadlines, GroupCommit, Station, Wait
+from flk.sim.engine import Clockwork, Deadlines, GroupCommit, Station, Wait, seldom_collected
+from flk.sim.runtime import Activity
 
 times = st.integers(0, 20).map(float)
 
@@ -134,6 +142,133 @@ def test_a_wait_ends_with_its_answer_or_at_its_deadline(waits: list[tuple[float,
         when, answer = ended[number]
         assert when == at + min(patience, 10.0)
         assert answer == ("answer" if patience < 10.0 else "late") or patience == 10.0
+
+
+@given(st.lists(st.tuples(times, st.booleans()), max_size=30))
+def test_simpys_processes_run_on_the_same_clock(delays: list[tuple[float, bool]]) -> None:
+    """Whatever is a process and whatever a call: all happens in order of time, equal times in the order of scheduling."""
+    clockwork = Clockwork()
+    happened: list[tuple[float, int]] = []
+
+    def process(number: int, delay: float) -> Generator[Event, object, None]:
+        yield clockwork.timeout(delay)
+        happened.append((clockwork.now, number))
+
+    for number, (delay, is_process) in enumerate(delays):
+        if is_process:
+            clockwork.process(process(number, delay))
+        else:
+            clockwork.after(delay, partial(lambda number: happened.append((clockwork.now, number)), number))
+    clockwork.run_until(100.0, 1000, lambda: None)
+    assert [at for at, _ in happened] == sorted(delay for delay, _ in delays)
+    for kind in (True, False):
+        mine = [row for row in happened if delays[row[1]][1] is kind]
+        assert mine == sorted(mine)
+
+
+def test_simpys_own_loop_lets_calls_happen() -> None:
+    """A notebook may run the clockwork as any SimPy environment."""
+    clockwork = Clockwork()
+    happened: list[float] = []
+    for delay in (1.0, 2.0, 9.0):
+        clockwork.after(delay, lambda: happened.append(clockwork.now))
+    clockwork.run(until=clockwork.timeout(3.0))
+    assert (happened, clockwork.now) == ([1.0, 2.0], 3.0)
+    clockwork.run()
+    assert happened == [1.0, 2.0, 9.0]
+    with pytest.raises(EmptySchedule):
+        clockwork.step()
+
+
+def test_a_process_that_fails_is_heard_of() -> None:
+    """SimPy's rule holds in our loop, too: an exception that nobody handles ends the run."""
+
+    def broken() -> Generator[Event, object, None]:
+        yield clockwork.timeout(1.0)
+        raise LookupError("lost")
+
+    clockwork = Clockwork()
+    clockwork.process(broken())
+    with pytest.raises(LookupError, match="lost"):
+        clockwork.run_until(10.0, 1000, lambda: None)
+
+
+def test_nothing_happens_in_the_past() -> None:
+    """A moment that is over cannot be scheduled."""
+    with pytest.raises(ValueError, match="ago"):
+        Clockwork().after(-0.5, lambda: None)
+
+
+def test_the_collector_is_as_it_was_after_a_run() -> None:
+    """Also when the run ends with an exception."""
+
+    def broken() -> None:
+        with seldom_collected():
+            seen.append(gc.get_threshold()[0])
+            raise LookupError
+
+    before, seen = gc.get_threshold(), list[int]()
+    with pytest.raises(LookupError):
+        broken()
+    assert gc.get_threshold() == before
+    assert seen[0] > before[0]
+
+
+def _waiting_in_line(clockwork: Clockwork, size: int) -> None:
+    station = Station(clockwork.after)
+    for _ in range(size):
+        station.enter(1.0, lambda: None)
+
+
+def _waiting_for_the_disk(clockwork: Clockwork, size: int) -> None:
+    disk: GroupCommit[int] = GroupCommit(clockwork.after, lambda: 1.0, lambda _: None)
+    for item in range(size):
+        disk.write(item)
+
+
+def _waiting_for_answers(clockwork: Clockwork, size: int) -> None:
+    deadlines: Deadlines[str] = Deadlines(clockwork, 10.0, "late")
+    waits = [deadlines.begin(lambda _: None) for _ in range(size)]
+    for wait in waits[::2]:
+        wait.end("answer")
+
+
+@pytest.mark.parametrize("wait", [_waiting_in_line, _waiting_for_the_disk, _waiting_for_answers])
+def test_a_backlog_costs_each_item_the_same(wait: Callable[[Clockwork, int], None]) -> None:
+    """Every further item adds the same number of calls, Python's and C's, however many wait; and none of them waits in the heap."""
+
+    def calls(size: int) -> int:
+        count = 0
+
+        def counted(frame: object, event: str, argument: object) -> None:
+            nonlocal count
+            count += event in {"call", "c_call"}
+
+        clockwork = Clockwork()
+        gc.collect()
+        with seldom_collected():  # the collector tells others when it runs, and those are calls, too
+            sys.setprofile(counted)
+            wait(clockwork, size)
+            waiting = len(clockwork._queue)
+            clockwork.run_until(1e9, 10**9, lambda: None)
+            sys.setprofile(None)
+        assert waiting == 1
+        return count
+
+    assert calls(2000) - calls(1000) == calls(3000) - calls(2000) > 0
+
+
+def test_requests_leave_no_cycles() -> None:
+    """What belongs to a request is gone when it is over, without a search for garbage."""
+    gc.collect()
+    gc.disable()
+    try:
+        run = rehearse(drill())
+        left = [one for one in gc.get_objects() if isinstance(one, Activity)]
+    finally:
+        gc.enable()
+    assert run.measures.counts.offered > 80
+    assert len(left) < 10
 
 
 def test_one_alarm_serves_all_waits() -> None:

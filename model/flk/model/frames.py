@@ -183,7 +183,7 @@ def _head(payload: bytes) -> Head | None:
         return None
 
 
-class _Place(NamedTuple):
+class _Place(msgspec.Struct, frozen=True, gc=False):
     """A valid frame, and where it stands."""
 
     start: int

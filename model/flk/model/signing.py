@@ -170,6 +170,10 @@ class _Remembering(Keyring):
         reading: R = known
         return reading
 
+    def remembering(self, size: int) -> Keyring:
+        """Itself, if it remembers that much."""
+        return self if size <= self._size else self._keyring.remembering(size)
+
     def _read(self, tenant: str, body: bytes, at: float, reader: Reader[R]) -> R | Refused:
         try:
             return self._keyring.read(tenant, body, at, reader)

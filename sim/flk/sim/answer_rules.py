@@ -25,6 +25,9 @@ class Named(msgspec.Struct, frozen=True):
     digest: str
 
 
+_decode = msgspec.json.Decoder(Named).decode
+
+
 class AnswerRules(Watcher):
     """Checks who is told what. `forgeries` are the bodies that were handed out with a signature of nobody's."""
 
@@ -78,7 +81,7 @@ class AnswerRules(Watcher):
 
     def _check_digest(self, region: str, claim: Claim, response: Response) -> None:
         stored = self._regions[region].told(claim.key)
-        named = msgspec.json.decode(response.body, type=Named).digest
+        named = _decode(response.body).digest
         true = stored is not None and named == stored.digest
         agrees = named == claim.entry.digest
         if not self._checks.holds(Invariant.DIGEST, true and agrees == (response.status != CONFLICT)):

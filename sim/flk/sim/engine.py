@@ -53,11 +53,12 @@ class Clockwork(Environment):
         """Let happen all that is due by `end`; call `on_pulse` after every `pulse` events."""
         queue = self._calls
         while queue and queue[0][0] <= end:
-            if isinstance(queue[0][3], Event):
+            due = queue[0][3]
+            if isinstance(due, Event):
                 self.step()
             else:
-                self._now, _, _, call = heappop(queue)
-                call()
+                self._now = heappop(queue)[0]
+                due()
             self.events += 1
             if not self.events % pulse:
                 on_pulse()

@@ -39,6 +39,9 @@ class Stated(msgspec.Struct, frozen=True):
     region: str
 
 
+_decode = msgspec.json.Decoder(Stated).decode
+
+
 class Comparison(NamedTuple):
     """What the model's divergence detector found when one region compared itself with another."""
 
@@ -107,7 +110,7 @@ class Ledger(Watcher):
     def replied(self, region: str, request: Submission, logged: Timestamp | None, response: Response) -> None:
         """What is acknowledged and not in the object store can still be lost, with the region that logged it."""
         if response.status in ACKNOWLEDGED and logged is not None:
-            stated = msgspec.json.decode(response.body, type=Stated)
+            stated = _decode(response.body)
             timestamp = Timestamp(int(stated.timestamp, 16))
             self.repeats += (stated.region, timestamp) != (region, logged)
             if (stated.region, timestamp) not in self._safe:

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 _WORDS = Struct("<3Q")
 _FRACTION = 2.0**-53
 _FIRST_BLOCK, _LARGEST_BLOCK = 64, 65536
-_OF_A_MESSAGE = ("fate", "jitter", "copy")
 REQUEST, ANSWER, SERVICE, FSYNC = "request", "answer", "service", "fsync"
+_OF_A_MESSAGE = {leg: (f"{leg}.fate", f"{leg}.jitter", f"{leg}.copy") for leg in (REQUEST, ANSWER)}
 
 
 class Triple(NamedTuple):
@@ -99,7 +99,9 @@ class Lot(NamedTuple):
 
     def message(self, leg: str) -> Triple:
         """The numbers of a message: its fate, its jitter, and whether it comes twice."""
-        return Triple(*(self.uniform(f"{leg}.{what}") for what in _OF_A_MESSAGE))
+        columns, number = self
+        fate, jitter, copy = _OF_A_MESSAGE[leg]
+        return Triple(columns[fate].at(number), columns[jitter].at(number), columns[copy].at(number))
 
 
 class Columns(dict[str, Column]):

@@ -44,10 +44,12 @@ class Reference:
     def claim(self, region: str, timestamp: Timestamp) -> Claim | None:
         """What a frame claims."""
         frame = region, timestamp
-        if frame not in self._claims:
+        try:
+            return self._claims[frame]
+        except KeyError:
             payload = self._payloads.get(frame)
-            self._claims[frame] = None if payload is None else self._examined(payload, timestamp, region)
-        return self._claims[frame]
+            claim = self._claims[frame] = None if payload is None else self._examined(payload, timestamp, region)
+            return claim
 
     def _examined(self, payload: bytes, timestamp: Timestamp, region: str) -> Claim | None:
         try:
