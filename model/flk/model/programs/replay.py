@@ -33,7 +33,7 @@ def replay(peer: str, keyring: Keyring, *, own: bool = False) -> Program[Replaye
     segments: list[str] = []
     merged = superseded = 0
     for name in (full.removeprefix(PREFIX) for full in names):
-        if not _follows(done, name):
+        if not follows(done, name):
             return Replayed(tuple(segments), merged, superseded, gap=name)
         content = yield from GetObject(PREFIX + name)
         if content is None:
@@ -51,7 +51,7 @@ def replay(peer: str, keyring: Keyring, *, own: bool = False) -> Program[Replaye
     return Replayed(tuple(segments), merged, superseded)
 
 
-def _follows(done: str, name: str) -> bool:
+def follows(done: str, name: str) -> bool:
     """Whether `name` is the next segment after `done`: the next in its log, or the first of a log begun on a new disk."""
     if done and log_of(done) == log_of(name):
         return sequence_of(name) == sequence_of(done) + 1

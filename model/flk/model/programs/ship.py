@@ -31,7 +31,7 @@ def ship() -> Program[tuple[str, ...]]:
     yield from mark_applied()
     names = yield from Segments(INBOX, after=(yield from Marked(SHIPPED)), sealed=True)
     for name in names:
-        content = yield from _whole(name)
+        content = yield from whole(name)
         created = yield from PutObject(PREFIX + name, content)
         if not created and scan(content).frames and (yield from GetObject(PREFIX + name)) != content:
             raise CorruptSegment(f"CRR-9: {PREFIX + name} exists with another content; two disks claim to be one log")
@@ -39,7 +39,7 @@ def ship() -> Program[tuple[str, ...]]:
     return names
 
 
-def _whole(name: str) -> Program[bytes]:
+def whole(name: str) -> Program[bytes]:
     """The segment's bytes. One that rotted since it was sealed is salvaged first (WAL-4); what that leaves may rot, too."""
     while True:
         content = yield from ReadSegment(name)

@@ -105,11 +105,13 @@ def _layout(random: Random) -> Layout:
         shards=random.choice((1, 1, 2, 3)), replicas=random.choice((1, 1, 2)), takeover=_log(random, 0.1, 2.0)
     )
     moved = random.random()  # a store with tiers is not migrated
+    audited = random.random() < 0.25
+    failing = msgspec.structs.replace(audit, failure=_sometimes(random, 0.5, 0.8))
     return msgspec.structs.replace(
         plain,
         tiers=tiers if moved < 0.25 else None,
         migration=migration if moved > 0.75 else None,
-        audit=audit if random.random() < 0.25 else None,
+        audit=failing if audited else None,
     )
 
 

@@ -1,0 +1,27 @@
+"""Bugs planted in the programs of nodes and workers, for hunts to find: one module for each part that they are in."""
+
+from tests.sim.planted import audit, ingest, migration, recovery, replaying, shipping, tiers
+from tests.sim.planted.bug import Bug
+
+from flk.sim.experiments.supplies import Supplies, synthetic_supplies
+from flk.sim.experiments.worlds import RECORDS
+from flk.sim.programs import Programs
+
+BUGS: dict[str, Bug] = {
+    name: each
+    for part in (ingest, recovery, shipping, replaying, tiers, migration, audit)
+    for name, each in part.BUGS.items()
+}
+"""Every planted bug by its name."""
+
+
+def supplies(name: str) -> Supplies:
+    """What a hunt for a bug needs. Its replay strings find the programs again by the bug's name."""
+    return synthetic_supplies(RECORDS, BUGS[name].programs, f"{__name__}:{name}")
+
+
+def __getattr__(name: str) -> Programs:
+    """The programs of a bug are an attribute of this module, so that replay strings find them."""
+    if name in BUGS:
+        return BUGS[name].programs
+    raise AttributeError(f"{__name__} has no {name}")

@@ -1,0 +1,90 @@
+"""Bugs in the audit workers."""
+
+from tests.sim.planted.bug import Bug, bug
+from tests.sim.test_audit import dropped_after_retries, mark_before_effect
+
+from flk.model.effects import Acknowledge, Attempt, Bury, MarkProcessed, Program, TakeTask
+from flk.model.entry import Key
+from flk.model.programs.audit import Settled
+from flk.model.tasks import Task
+from flk.sim.invariants import Invariant
+from flk.sim.programs import MODEL
+
+
+def acknowledge_first(attempts: int) -> Program[Settled | None]:
+    """Acknowledge what was taken, then do it."""
+    lease = yield from TakeTask()
+    if lease is None:
+        return None
+    yield from Acknowledge(lease.task)
+    for number in range(1, attempts + 1):
+        if (yield from Attempt(lease.task, number)):
+            yield from MarkProcessed(lease.task)
+            return Settled.DONE
+    yield from Bury(lease.task)
+    return Settled.DEAD
+
+
+def marked_whatever_happened(attempts: int) -> Program[Settled | None]:
+    """Take every attempt for a success."""
+    del attempts
+    lease = yield from TakeTask()
+    if lease is None:
+        return None
+    yield from Attempt(lease.task, 1)
+    yield from MarkProcessed(lease.task)
+    yield from Acknowledge(lease.task)
+    return Settled.DONE
+
+
+def one_effect_an_attempt(attempts: int) -> Program[Settled | None]:
+    """Key the effect by the attempt, so that whoever tries again takes effect again."""
+    lease = yield from TakeTask()
+    if lease is None:
+        return None
+    for number in range(1, attempts + 1):
+        key = Key(lease.task.key.tenant, f"{lease.task.key.pcs_id}.{number}")
+        if (yield from Attempt(Task(lease.task.kind, key), number)):
+            yield from MarkProcessed(lease.task)
+            yield from Acknowledge(lease.task)
+            return Settled.DONE
+    yield from Bury(lease.task)
+    yield from Acknowledge(lease.task)
+    return Settled.DEAD
+
+
+BUGS: dict[str, Bug] = {
+    "marks-before-the-effect": bug(
+        MODEL._replace(work=mark_before_effect),
+        "Marks a task as processed, then does it.",
+        "AUD-3",
+        Invariant.TASK_MARK,
+    ),
+    "acknowledges-before-the-effect": bug(
+        MODEL._replace(work=acknowledge_first),
+        "Acknowledges a task, then does it.",
+        "AUD-1",
+        Invariant.TASK_KEPT,
+    ),
+    "takes-failure-for-success": bug(
+        MODEL._replace(work=marked_whatever_happened),
+        "Marks a task whose attempt failed.",
+        "AUD-3",
+        Invariant.TASK_MARK,
+        Invariant.TASK_KEPT,
+    ),
+    "gives-up-in-silence": bug(
+        MODEL._replace(work=dropped_after_retries),
+        "Drops a task that failed too often, without a dead letter.",
+        "AUD-5",
+        Invariant.TASK_KEPT,
+    ),
+    "applies-twice": bug(
+        MODEL._replace(work=one_effect_an_attempt),
+        "Keys the effect by the attempt, so that a task which is tried again takes effect again.",
+        "AUD-2",
+        Invariant.TASK_ONCE,
+        Invariant.TASK_MARK,
+        Invariant.TASK_KEPT,
+    ),
+}
