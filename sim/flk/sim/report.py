@@ -9,14 +9,21 @@ from matplotlib.figure import Figure
 from flk.sim import document
 from flk.sim.alerts.alerts import unnoticed
 from flk.sim.figures import course, outcome
+from flk.sim.figures.alerts import fault_timeline
+from flk.sim.figures.regions import region_map
+from flk.sim.figures.spacetime import space_time, window
 from flk.sim.figures.style import amount
 from flk.sim.invariants import Verdict
 from flk.sim.pages import rendered, save, svg
 from flk.sim.simulate import Run
+from flk.sim.story import Story
 
 
-def html(run: Run, source: str = "") -> str:
-    """The report. The same run gives the same text. `source` is where the scenario came from, if not from the library."""
+def html(run: Run, source: str = "", story: Story | None = None) -> str:
+    """The report. The same run gives the same text. `source` is where the scenario came from, if not from the library.
+
+    With its `story`, what happened around the first violation is shown message by message.
+    """
     return rendered(
         "report.html.j2",
         run=run,
@@ -27,12 +34,14 @@ def html(run: Run, source: str = "") -> str:
         summary=summary(run),
         checks=sum(row.checks for row in run.results),
         replay=run.replay(source),
+        unnoticed=unnoticed(run.scenario.faults, run.alerts),
+        spacetime="" if story is None else svg("spacetime", space_time(story, *window(story))),
     )
 
 
-def write(run: Run, path: str | Path, source: str = "") -> None:
+def write(run: Run, path: str | Path, source: str = "", story: Story | None = None) -> None:
     """Write the report to a file. Raises UnusableInput if that cannot be."""
-    save(html(run, source), path)
+    save(html(run, source, story), path)
 
 
 def summary(run: Run) -> str:
@@ -95,4 +104,6 @@ DRAWN: dict[str, Callable[[Run], Figure]] = {
     "lag": course.lag,
     "latency": course.latency,
     "stores": course.stores,
+    "alerts": fault_timeline,
+    "map": region_map,
 }

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from io import BytesIO
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import msgspec
 
@@ -34,9 +34,13 @@ class Listeners(NamedTuple):
     messages: Callable[[Message], None]
 
 
-def told(play: Callable[[Listeners], Run]) -> Story:
-    """The story of a run: `play` runs the scenario with these listeners, as `simulate(…, trace=…, messages=…)` takes them."""
+def told(play: Callable[[Listeners], Run], copy: BinaryIO | None = None) -> Story:
+    """The story of a run: `play` runs the scenario with these listeners, as `simulate(…, trace=…, messages=…)` takes them. The
+    lines are written to `copy` too.
+    """
     file = BytesIO()
     heard: list[Message] = []
     run = play(Listeners(file, heard.append))
+    if copy is not None:
+        copy.write(file.getvalue())
     return Story(run, tuple(_decode.decode_lines(file.getvalue())), tuple(heard))

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from flk.impl.command.app import app
-from flk.impl.command.run import EXIT_CODES, show, simulated
+from flk.impl.command.run import EXIT_CODES, show
+from flk.impl.command.stories import Perfetto, Spacetime, check_picture, draw, narrated
 from flk.impl.command.sweep import Json
 from flk.spec.errors import UnusableInput
 
@@ -32,6 +33,8 @@ def replay(
     scenario: Annotated[
         Path | None, typer.Option(help="Write the scenario to this file, as TOML.", dir_okay=False)
     ] = None,
+    spacetime: Spacetime = None,
+    perfetto: Perfetto = None,
     json: Json = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the verdict only.")] = False,
 ) -> None:
@@ -43,8 +46,13 @@ def replay(
     found = recorded(string, anyway=anyway)
     if scenario is not None:
         _write(scenario, found.scenario.to_toml())
-    over = simulated(found.scenario, found.seed, trace, quiet=quiet or json, programs=found.programs)
-    show(over, f"flk replay '{string.strip()}'", html=html, json=json, quiet=quiet, programs=found.programs)
+    check_picture(spacetime)
+    story = narrated(found.scenario, found.seed, trace, quiet=quiet or json, programs=found.programs)
+    draw(story, spacetime, perfetto)
+    over = story.run
+    show(
+        over, f"flk replay '{string.strip()}'", html=html, json=json, quiet=quiet, programs=found.programs, story=story
+    )
     if found.digest and found.digest != over.digest:
         raise UnusableInput(f"the run is another than it was: its digest was {found.digest} and is {over.digest}")
     raise typer.Exit(EXIT_CODES[over.verdict])

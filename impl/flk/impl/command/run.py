@@ -1,6 +1,7 @@
 """`flk run`: one scenario, simulated and judged."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, BinaryIO
@@ -15,8 +16,10 @@ from flk.spec.errors import UnusableInput
 
 if TYPE_CHECKING:
     from flk.sim.experiments.supplies import Supplies
+    from flk.sim.network import Message
     from flk.sim.scenario import Scenario
     from flk.sim.simulate import Run
+    from flk.sim.story import Story
 
 EXAMPLES = """\
 Examples: flk run three-regions --html report.html
@@ -73,7 +76,8 @@ def run(
         raise UnusableInput("--requests is for --tier vector; here the workload says how many come")
     if check_determinism:
         checked(supplies_for(found), [(found, found.seed if seed is None else seed)], quiet=quiet or json)
-    over = simulated(found, seed, trace, quiet=quiet or json, validate=validate)
+    with opened(trace) as file:
+        over = simulated(found, seed, file, quiet=quiet or json, validate=validate)
     show(over, scenario, html=html, json=json, quiet=quiet)
     raise typer.Exit(EXIT_CODES[over.verdict])
 
@@ -82,7 +86,14 @@ EXIT_CODES = {"holds": 0, "violated": 1, "undecided": 2}
 
 
 def show(
-    over: "Run", source: str, *, html: Path | None, json: bool = False, quiet: bool = False, programs: str = ""
+    over: "Run",
+    source: str,
+    *,
+    html: Path | None,
+    json: bool = False,
+    quiet: bool = False,
+    programs: str = "",
+    story: "Story | None" = None,
 ) -> None:
     """Print what a run came to, and the string that names it if something is violated; write its report."""
     from rich.console import Console
@@ -92,7 +103,7 @@ def show(
 
     string = string_of(over.scenario, over.seed, over.digest, programs)
     if html is not None:
-        report.write(over, html, source)
+        report.write(over, html, source, story)
     if json:
         typer.echo(msgspec.json.encode({**report.facts(over), "string": string}))
     elif quiet:
@@ -125,15 +136,14 @@ def checked(supplies: "Supplies", runs: "Iterable[tuple[Scenario, int]]", *, qui
 def simulated(
     scenario: "Scenario",
     seed: int | None,
-    trace: Path | None,
+    trace: BinaryIO | None,
     *,
     quiet: bool,
     programs: str = "",
     validate: bool = False,
+    messages: "Callable[[Message], None] | None" = None,
 ) -> "Run":
     """The run, its progress shown on standard error, with every alert evaluated."""
-    from contextlib import ExitStack
-
     from rich.console import Console
 
     from flk.sim.simulate import simulate
@@ -141,11 +151,9 @@ def simulated(
     from flk.sim.validation import validated
 
     console = Console(stderr=True, quiet=quiet)
-    with ExitStack() as stack:
-        with console.status(f"computing records of {scenario.workload.records}"):
-            supplies = supplies_for(scenario, programs)
-        file = None if trace is None else stack.enter_context(opened(trace))
-        reached = stack.enter_context(progress(console, scenario.name))
+    with console.status(f"computing records of {scenario.workload.records}"):
+        supplies = supplies_for(scenario, programs)
+    with progress(console, scenario.name) as reached:
         perform = validated if validate else simulate
         return perform(
             scenario,
@@ -154,17 +162,24 @@ def simulated(
             signer=supplies.signer,
             seed=seed,
             on_progress=reached,
-            trace=file,
+            trace=trace,
+            messages=messages,
             programs=supplies.programs,
             alerts=True,
         )
 
 
-def opened(trace: Path) -> BinaryIO:
-    """The file that the trace is written to."""
+@contextmanager
+def opened(trace: Path | None) -> "Iterator[BinaryIO | None]":
+    """The file that the trace is written to, if one is named. Raises UnusableInput if it cannot be written."""
+    if trace is None:
+        yield None
+        return
     try:
-        return trace.open("wb")
+        file = trace.open("wb")
     except OSError as error:
         raise UnusableInput(
             f"{trace}: the trace cannot be written: {error.strerror}; name a file in a directory that exists"
         ) from None
+    with file:
+        yield file

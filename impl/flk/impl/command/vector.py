@@ -34,7 +34,7 @@ def run_vector(
             with console.status(f"computing records of {scenario.workload.records}"):
                 payloads = [len(submission.payload()) for submission in supplies_for(scenario).submissions]
             records, size = len(payloads), max(payloads) + SPARE
-        file = None if trace is None else stack.enter_context(opened(trace))
+        file = stack.enter_context(opened(trace))
         reached = stack.enter_context(progress(console, scenario.name))
         return run(scenario, seed, records=records, requests=requests, size=size, trace=file, on_progress=reached)
 

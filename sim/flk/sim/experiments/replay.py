@@ -1,8 +1,8 @@
 """A run as one line, and the run that a line names.
 
-A run of a library scenario is `NAME:SEED:FAULTS@HASH`: the faults that are kept by their ids, `*` for all of them and nothing for
-none, and the hash of the whole scenario. Any other is `flk1.` and base64url of what is needed to make the run again: the scenario
-without its defaults, the seed, the name of the programs, the version of the code and the digest to be met.
+A run of a library scenario is `NAME:SEED:FAULTS@HASH`: the faults that are kept by their ids, `*` for all of them and nothing
+for none, and the hash of the whole scenario; typed by hand, `NAME:SEED` will do. Any other is `flk1.` and base64url of what is
+needed to make the run again: the scenario without its defaults, the seed, the name of the programs, the version of the code and the digest.
 """
 
 import binascii
@@ -23,7 +23,7 @@ from flk.spec.errors import UnusableInput
 
 PREFIX = "flk1."
 ALL = "*"
-_SHORT = re.compile(r"(?P<name>[^:@]+):(?P<seed>-?\d+):(?P<faults>[^@]*)@(?P<hash>[0-9a-f]+)")
+_SHORT = re.compile(r"(?P<name>[^:@]+):(?P<seed>-?\d+)(?::(?P<faults>[^@]*))?(?:@(?P<hash>[0-9a-f]+))?")
 _HASH = 8  # digits of a scenario's hash that tell it from its other versions
 
 
@@ -72,7 +72,8 @@ def parse(text: str) -> Recorded:
     if text.startswith(PREFIX):
         return _unpacked(text)
     if found := _SHORT.fullmatch(text):
-        return _short(found["name"], int(found["seed"]), found["faults"], found["hash"])
+        faults = ALL if found["faults"] is None else found["faults"]
+        return _short(found["name"], int(found["seed"]), faults, found["hash"] or "")
     if re.match(r"flk\d+\.", text):
         raise UnusableInput(f"{text[:12]}…: a string of another version of flk; this one reads {PREFIX}…")
     raise UnusableInput(

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 
 from flk.sim.figures.style import (
     COLOURS,
@@ -81,6 +82,7 @@ def latency(run: Run) -> Figure:
     axes.set(ylabel="seconds from send to answer", yscale="log")
     axes.set_ylim(top=4 * axes.get_ylim()[1])
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    axes.yaxis.set_minor_formatter(NullFormatter())
     legend(axes, columns=6)
     return figure
 

@@ -25,10 +25,10 @@ def objectives(run: Run) -> Figure:
     targets = [run.scenario.slo.rpo] * len(losses) + [run.scenario.slo.rto, float("nan")] * len(recoveries)
     for row, (phases, target) in enumerate(zip(bars, targets, strict=True)):
         _phases(axes, row, phases, target)
+    longest = max((sum(seconds for _, seconds in phases if not isnan(seconds)) for phases in bars), default=0.0)
+    reach = max(1.12 * run.scenario.slo.rpo, 1.12 * run.scenario.slo.rto, 1.3 * longest)  # with room for what is told
     axes.set_yticks(range(len(rows)), rows)
-    axes.set(
-        xlabel="seconds", xlim=(0, 1.12 * max(run.scenario.slo.rpo, run.scenario.slo.rto)), ylim=(len(rows) - 0.5, -0.6)
-    )
+    axes.set(xlabel="seconds", xlim=(0, reach), ylim=(len(rows) - 0.5, -0.6))
     plain(axes)
     return figure
 
@@ -47,10 +47,10 @@ def _phases(axes: Axes, row: int, phases: Sequence[tuple[str, float]], target: f
         axes.plot([target, target], [row - 0.42, row + 0.42], color=INK, linewidth=2.2)
         axes.annotate(
             f"target {target:.0f} s",
-            (target, row),
+            (target, row + 0.38),  # below what is told of the bar
             xytext=(5, 0),
             textcoords="offset points",
-            fontsize=8,
+            fontsize=7.5,
             va="center",
             color=INK,
         )
