@@ -3,6 +3,7 @@
 import asyncio
 import json
 import tempfile
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
@@ -45,7 +46,7 @@ def told(responses: list[Response]) -> Answers:
     return [(response.status, body | {"timestamp": None}) for response, body in zip(responses, bodies, strict=True)]
 
 
-def kept(entries: dict[Key, Entry]) -> Stored:
+def kept(entries: Mapping[Key, Entry]) -> Stored:
     """What is stored, but for the timestamp."""
     return {key: (entry.digest, entry.outcome) for key, entry in entries.items()}
 

@@ -1,6 +1,6 @@
 """Every program, stopped at every effect: what was acknowledged survives, and the outcomes are those of an uninterrupted run."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 import pytest
 from tests.model.world import EQUIVOCATING, HONEST, KEYRING, STORY, Crash, Stop, World, pcs
@@ -29,7 +29,7 @@ def crash_points(new: Callable[[], World], script: Script) -> Iterator[World]:
             yield world
 
 
-def outcomes(entries: dict[Key, Entry]) -> dict[Key, tuple[str, object]]:
+def outcomes(entries: Mapping[Key, Entry]) -> dict[Key, tuple[str, object]]:
     """What a store says, leaving out when it was first said: that differs between runs."""
     return {key: (entry.digest, entry.outcome) for key, entry in entries.items()}
 

@@ -74,9 +74,9 @@ def test_the_library_is_whole() -> None:
 def test_a_drill_holds(name: str) -> None:
     """Every invariant, objective and hypothesis holds, and the trace is a path of the protocols."""
     run = played(name)
-    wrong = [row.examples for row in run.results if row.verdict is not Verdict.HOLDS]
-    wrong += [row for row in (*run.objectives, *run.hypotheses) if row.verdict is not Verdict.HOLDS]
-    assert not wrong
+    assert not [row.examples for row in run.results if row.verdict is not Verdict.HOLDS]
+    assert not [row for row in run.objectives if row.verdict is not Verdict.HOLDS]
+    assert not [row for row in run.hypotheses if row.verdict is not Verdict.HOLDS]
     assert run.verdict is Verdict.HOLDS
     assert run.results[-1].invariant == ACCEPTED
     assert run.measures.counts.lost == 0 or name == "rpo-under-loss"

@@ -1,8 +1,10 @@
 """A run as one line, and the run that a line names.
 
 A run of a library scenario is `NAME:SEED:FAULTS@HASH`: the faults that are kept by their ids, `*` for all of them and nothing
-for none, and the hash of the whole scenario; typed by hand, `NAME:SEED` will do. Any other is `flk1.` and base64url of what is
-needed to make the run again: the scenario without its defaults, the seed, the name of the programs, the version of the code and the digest.
+for none, and the hash of the whole scenario; typed by hand, `NAME:SEED` will do.
+
+Any other is `flk1.` and base64url of what is needed to make the run again: the scenario without its defaults, the seed, the name of
+the programs, the version of the code and the digest to be met.
 """
 
 import binascii
