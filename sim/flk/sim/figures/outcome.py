@@ -42,12 +42,23 @@ def _phases(axes: Axes, row: int, phases: Sequence[tuple[str, float]], target: f
         if not isnan(seconds):
             axes.barh(row, seconds, left=left, height=0.55, color=shade, edgecolor=INK, hatch=hatch, linewidth=0.8)
             left += seconds
-    axes.annotate("  " + ", ".join(told), (left, row), fontsize=8, va="center", color=INK)
+    box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 0.6}
+    axes.annotate(
+        ", ".join(told),
+        (left, row),
+        xytext=(6, 0),
+        textcoords="offset points",
+        fontsize=8,
+        va="center",
+        color=INK,
+        bbox=box,
+        zorder=4,
+    )
     if not isnan(target):
         axes.plot([target, target], [row - 0.42, row + 0.42], color=INK, linewidth=2.2)
         axes.annotate(
             f"target {target:.0f} s",
-            (target, row + 0.38),  # below what is told of the bar
+            (target, row + 0.43),  # below what is told of the bar
             xytext=(5, 0),
             textcoords="offset points",
             fontsize=7.5,
