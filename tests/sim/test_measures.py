@@ -2,6 +2,7 @@
 
 from math import inf, isnan
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given
@@ -14,7 +15,7 @@ from flk.sim.engine import Clockwork
 from flk.sim.faults import Partition, RegionCrash
 from flk.sim.invariants import Checks, Verdict
 from flk.sim.ledger import Ledger
-from flk.sim.measures import quantiles, staleness
+from flk.sim.measures import Attempts, quantiles, staleness, warmup
 from flk.sim.policy import Objectives
 from flk.sim.recovery import RegionRecovery, recoveries
 from flk.sim.simulate import Run
@@ -186,3 +187,19 @@ def test_every_region_pair_has_a_lag() -> None:
     """Lag is measured from each region to each other."""
     pairs = {(lag.source, lag.target) for lag in rehearse(drill()).measures.lags}
     assert pairs == {(a, b) for a in REGIONS for b in REGIONS if a != b}
+
+
+def test_the_warm_up_of_everyday_life_is_cut_off() -> None:
+    """Attempts that take long in the first minute do not count in a steady scenario; in an incident they do."""
+    sent = np.arange(0.0, 600.0, 0.5)
+    slow = np.where(sent < 60, 2.0 - sent / 60, 0.1)
+    noise = 0.01 * np.sin(np.arange(sent.size))
+    attempts = Attempts(sent, sent + slow + noise, np.full(sent.size, 200))
+    warm = warmup(attempts, 600.0)
+    assert 50 <= warm <= 120
+    assert attempts.since(warm).seconds.max() < 0.3
+    incident = drill(duration=120, until=110)
+    whole = rehearse(incident).measures
+    steady = rehearse(msgspec.structs.replace(incident, steady=True)).measures
+    assert whole.warmup == 0
+    assert steady.latency["acknowledged"].size == np.sum(whole.attempts.sent >= steady.warmup)

@@ -16,6 +16,7 @@ from flk.sim.ledger import Comparison, Ledger
 from flk.sim.recovery import RegionRecovery, recoveries
 from flk.sim.rules import ACKNOWLEDGED
 from flk.sim.scenario import Scenario
+from flk.sim.statistics.steady import mser5
 from flk.sim.watch import NO_ANSWER, Intent
 
 if TYPE_CHECKING:  # that module measures by the means of this one
@@ -88,6 +89,11 @@ class Attempts(NamedTuple):
         """How long each took."""
         return self.over - self.sent
 
+    def since(self, moment: float) -> "Attempts":
+        """Those that were sent at the moment or later."""
+        later = self.sent >= moment
+        return Attempts(self.sent[later], self.over[later], self.status[later])
+
 
 class Given(NamedTuple):
     """What agents were given to deliver: when, and when it was acknowledged, NaN if it was not."""
@@ -139,10 +145,12 @@ class Measures(NamedTuple):
     """Everything measured in one run. Times are seconds of the run; `grid` are the moments of what is followed over time.
 
     Statuses, attempts, latency, delivery and goodput are of honest traffic; `hostile` has the statuses that other attempts got, by
-    their intent. `stores` is there if the layout has several shards or tiers.
+    their intent. `stores` is there if the layout has several shards or tiers. Of a steady scenario, the first `warmup` seconds do
+    not count for latency and lag: they are cut off by MSER-5 (`statistics.steady`).
     """
 
     grid: Column
+    warmup: float
     counts: Counts
     statuses: Mapping[int, int]
     hostile: Mapping[Intent, Mapping[int, int]]
@@ -178,21 +186,23 @@ def measure(
     """The measures of a run that is over; `homes` are the agents' home regions, `lost` the keys that no region has any more."""
     grid = np.arange(0.0, scenario.duration + GRID / 2, GRID)
     attempts = _attempts(ledger)
+    warm = warmup(attempts, scenario.duration) if scenario.steady else 0.0
     honest = [item for item in items if item.intent is Intent.HONEST]
     acknowledged = [item for item in honest if item.delivery is Delivery.ACKNOWLEDGED]
     over = np.array([item.over for item in acknowledged])
     came = np.array([item.arrival.at for item in acknowledged])
     return Measures(
         grid=grid,
+        warmup=warm,
         counts=_counts(ledger, items, lost),
         statuses=Counter(attempts.status.tolist()),
         hostile=_hostile(ledger),
         attempts=attempts,
         given=_given(honest),
-        latency=dict(_latency(attempts)),
+        latency=dict(_latency(attempts.since(warm))),
         delivery=quantiles(over - came),
         goodput=np.histogram(over, bins=np.arange(0.0, scenario.duration + BIN, BIN))[0] / BIN,
-        lags=tuple(_lag(ledger, pair, grid) for pair in ledger.applied_at),
+        lags=tuple(_lag(ledger, pair, grid, warm) for pair in ledger.applied_at),
         losses=tuple(
             Loss(loss.fault.id, loss.fault.region, str(loss.fault.disk), loss.seconds, loss.records, loss.size)
             for loss in ledger.losses
@@ -214,6 +224,18 @@ def quantiles(sample: Column) -> Quantiles:
         return Quantiles(0, nan, nan, nan, nan)
     p50, p95, p99, most = np.quantile(sample, [0.5, 0.95, 0.99, 1.0]).tolist()
     return Quantiles(sample.size, p50, p95, p99, most)
+
+
+def warmup(attempts: Attempts, duration: float) -> float:
+    """Seconds until attempts take as long as they do later, by MSER-5 over their means second by second. A second without attempts
+    is like the one before it.
+    """
+    second = attempts.sent.astype(np.int64)
+    sums = np.bincount(second, weights=attempts.seconds, minlength=int(duration))
+    numbers = np.bincount(second, minlength=int(duration))
+    known = np.maximum.accumulate(np.where(numbers > 0, np.arange(numbers.size), 0))
+    means = (sums / np.maximum(numbers, 1))[known]
+    return float(mser5(means).cut)
 
 
 def staleness(logged_at: Column, applied_at: Column, grid: Column) -> Column:
@@ -283,10 +305,10 @@ def _counts(ledger: Ledger, items: Sequence[Item], lost: int) -> Counts:
     )
 
 
-def _lag(ledger: Ledger, pair: tuple[str, str], grid: Column) -> Lag:
+def _lag(ledger: Ledger, pair: tuple[str, str], grid: Column, warm: float) -> Lag:
     source, target = pair
     age = staleness(np.array(ledger.logged_at[source]), np.array(ledger.applied_at[pair]), grid)
-    return Lag(source, target, age, quantiles(age))
+    return Lag(source, target, age, quantiles(age[grid >= warm]))
 
 
 def _steps(series: Sequence[tuple[float, int]]) -> Steps:
