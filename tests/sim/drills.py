@@ -10,8 +10,9 @@ from flk.sim.faults import Fault
 from flk.sim.invariants import Verdict
 from flk.sim.policy import Objectives, Policy
 from flk.sim.programs import MODEL, Programs
+from flk.sim.run import Run
 from flk.sim.scenario import Scenario
-from flk.sim.simulate import Run, simulate
+from flk.sim.simulate import simulate
 from flk.sim.topology import Network, Path
 from flk.sim.workload import Workload
 

@@ -9,8 +9,9 @@ from tests.sim.drills import records
 
 from flk.model.submission import Submission
 from flk.sim.programs import MODEL, Programs
+from flk.sim.run import Run
 from flk.sim.scenario import Scenario
-from flk.sim.simulate import Run, simulate
+from flk.sim.simulate import simulate
 
 
 class Line(msgspec.Struct, frozen=True):

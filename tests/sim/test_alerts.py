@@ -35,8 +35,9 @@ from flk.sim.faults import (
     StoreOutage,
 )
 from flk.sim.policy import Policy
+from flk.sim.run import Run
 from flk.sim.scenario import Scenario
-from flk.sim.simulate import Run, simulate
+from flk.sim.simulate import simulate
 from flk.spec.constants import CONSTANTS
 from flk.spec.metrics import METRICS, TABLE, Type
 

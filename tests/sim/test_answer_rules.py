@@ -18,7 +18,8 @@ from flk.sim.duration import Seconds
 from flk.sim.faults import Equivocation, Fault, Forgery
 from flk.sim.invariants import Invariant
 from flk.sim.programs import MODEL, Programs
-from flk.sim.simulate import Run, simulate
+from flk.sim.run import Run
+from flk.sim.simulate import simulate
 
 FORGED = Forgery(id="forged", start=Seconds(20), duration=Seconds(30), share=0.5)
 RIVAL = Equivocation(id="rival", start=Seconds(20), duration=Seconds(30), share=0.5)

@@ -18,8 +18,8 @@ from flk.sim.faults import Burst, Disk, Fault, RegionCrash, StoreOutage, WorkerC
 from flk.sim.invariants import OF_AUDIT, Invariant, Verdict
 from flk.sim.layout import Audit, Layout
 from flk.sim.programs import MODEL
+from flk.sim.run import Run
 from flk.sim.scenario import Scenario
-from flk.sim.simulate import Run
 
 BUSY = Audit(work=Seconds(1), lease=Seconds(5))
 QUICK = Audit(work=Seconds(0.2), lease=Seconds(5))

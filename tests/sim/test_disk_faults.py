@@ -37,7 +37,7 @@ from flk.sim.invariants import Invariant, Verdict
 from flk.sim.mistakes import mistakes
 from flk.sim.policy import Policy
 from flk.sim.programs import MODEL
-from flk.sim.simulate import Run
+from flk.sim.run import Run
 from flk.sim.throttles import Throttles
 from flk.sim.watch import Rotten, WatchedDisk, WatchedObjects
 

@@ -14,8 +14,8 @@ from flk.sim.invariants import Verdict
 from flk.sim.marks import Found
 from flk.sim.mistakes import mistakes
 from flk.sim.report import facts
+from flk.sim.run import Run
 from flk.sim.scenario import Scenario, parse
-from flk.sim.simulate import Run
 from flk.sim.verdicts import judged
 
 CUT = Partition(id="cut", start=Seconds(20), duration=Seconds(30), sides=(("eu",), ("us", "ap", "objects")))

@@ -43,7 +43,7 @@ from flk.sim.faults import Disk as Fate
 from flk.sim.invariants import Invariant, Result, Verdict, without
 from flk.sim.journal import Journal
 from flk.sim.programs import MODEL, Programs
-from flk.sim.simulate import Run
+from flk.sim.run import Run
 from flk.sim.watch import WatchedEntries
 
 MIXED = [*records(30), FORGED, MALFORMED, OTHER_TENANT, *records(120)[30:]]

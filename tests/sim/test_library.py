@@ -11,7 +11,8 @@ from flk.sim.experiments.supplies import Supplies
 from flk.sim.experiments.synthetic import synthetic
 from flk.sim.faults import Burst, Disk, Partition, RegionCrash
 from flk.sim.invariants import Verdict
-from flk.sim.simulate import Run, simulate
+from flk.sim.run import Run
+from flk.sim.simulate import simulate
 from flk.sim.validation import ACCEPTED, validated
 
 SYNTHETIC = "synthetic:"

@@ -39,8 +39,9 @@ from flk.sim.mistakes import mistakes
 from flk.sim.numbers import NUMBERS, Span
 from flk.sim.records import HandOut, Records, other_content
 from flk.sim.region import ORIGIN
+from flk.sim.run import Run
 from flk.sim.scenario import Scenario
-from flk.sim.simulate import Run, simulate
+from flk.sim.simulate import simulate
 from flk.sim.watch import Intent
 from flk.spec.constants import CONSTANTS
 from flk.spec.errors import UnusableInput

@@ -34,8 +34,8 @@ from flk.sim.marks import MARKS, Marks, held
 from flk.sim.numbers import NUMBERS, Span
 from flk.sim.policy import Policy
 from flk.sim.programs import MODEL
+from flk.sim.run import Run
 from flk.sim.scenario import Scenario
-from flk.sim.simulate import Run
 from flk.spec.constants import Breaker
 
 

@@ -18,7 +18,7 @@ from flk.sim.ledger import Ledger
 from flk.sim.measures import Attempts, quantiles, staleness, warmup
 from flk.sim.policy import Objectives
 from flk.sim.recovery import RegionRecovery, recoveries
-from flk.sim.simulate import Run
+from flk.sim.run import Run
 from flk.sim.slo import Objective
 from flk.sim.timeline import Move
 from flk.sim.watch import Attempt

@@ -20,8 +20,9 @@ from flk.sim.layout import Layout, Migration, Tiers
 from flk.sim.migration import Growth
 from flk.sim.mistakes import mistakes
 from flk.sim.programs import MODEL, Programs
+from flk.sim.run import Run
 from flk.sim.scenario import Scenario
-from flk.sim.simulate import Run, simulate
+from flk.sim.simulate import simulate
 from flk.sim.stores import Shards, shard_name
 
 PLAN = Migration(start=Seconds(15), rate=20, settle=Seconds(8))

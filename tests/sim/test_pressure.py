@@ -14,7 +14,8 @@ from flk.sim.faults import Burst, Fault, ObjectStoreOutage, Partition, RegionCra
 from flk.sim.marks import Marks
 from flk.sim.network import Net
 from flk.sim.policy import Policy
-from flk.sim.simulate import Run, simulate
+from flk.sim.run import Run
+from flk.sim.simulate import simulate
 from flk.spec.constants import CONSTANTS, Breaker, Pressure
 
 SLOW = msgspec.structs.replace(BRISK, service=Seconds(0.05), merge=Seconds(0.001))

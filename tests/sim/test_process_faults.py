@@ -16,7 +16,7 @@ from flk.sim.duration import Seconds
 from flk.sim.faults import Disk, Fault, FsyncFailure, ProcessCrash, RegionCrash, SlowDisk, Stop, TornWrite
 from flk.sim.invariants import Verdict
 from flk.sim.mistakes import mistakes
-from flk.sim.simulate import Run
+from flk.sim.run import Run
 from flk.sim.watch import WatchedDisk
 
 Timed = dict[str, Any]

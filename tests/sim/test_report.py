@@ -23,7 +23,8 @@ from flk.sim.faults import Burst, Disk, Fault, Loss, Partition, RegionCrash, Sto
 from flk.sim.figures import course, style
 from flk.sim.invariants import Invariant
 from flk.sim.programs import MODEL
-from flk.sim.simulate import Progress, Run
+from flk.sim.run import Run
+from flk.sim.simulate import Progress
 from flk.spec.errors import UnusableInput
 
 FAULTS: tuple[Fault, ...] = (

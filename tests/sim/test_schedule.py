@@ -14,9 +14,10 @@ from flk.formal.language.protocol import Protocol
 from flk.sim import designs
 from flk.sim.invariants import Verdict
 from flk.sim.programs import MODEL, Programs
+from flk.sim.run import Run
 from flk.sim.scenario import Scenario, parse
 from flk.sim.schedule import SAME, schedule
-from flk.sim.simulate import Run, simulate
+from flk.sim.simulate import simulate
 from flk.spec.errors import UnusableInput
 
 

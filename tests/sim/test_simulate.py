@@ -15,7 +15,8 @@ from flk.sim.faults import ClockSkew, Disk, Fault, Loss, ObjectStoreOutage, Part
 from flk.sim.invariants import Invariant, Verdict
 from flk.sim.mistakes import mistakes
 from flk.sim.policy import Policy
-from flk.sim.simulate import Progress, Run, simulate
+from flk.sim.run import Run
+from flk.sim.simulate import Progress, simulate
 from flk.sim.topology import Network
 from flk.sim.topology import Path as Link
 from flk.spec.errors import UnusableInput

@@ -12,7 +12,8 @@ from tests.sim.queues import Column, mg1_wait, mm1_wait, tandem, waits
 from flk.sim.statistics.intervals import Interval, mean_interval, needed, proportion_interval, quantile_interval
 from flk.sim.statistics.paired import compare
 from flk.sim.statistics.sequential import Stopping, interval
-from flk.sim.statistics.steady import batch_means, mser5, smoothed
+from flk.sim.statistics.steady import batch_means
+from flk.sim.statistics.warmup import mser5, smoothed
 from flk.spec.errors import UnusableInput
 
 RUNS, SAMPLE = 4000, 40  # experiments; runs in each
@@ -92,7 +93,7 @@ def test_batch_means_of_one_long_run_cover_what_they_say(kind: str) -> None:
 
 
 def test_stopping_early_hardly_costs_certainty() -> None:
-    """Stopped as soon as the half-width is a tenth of the mean, intervals of M/M/1 still hold the truth over 92 times in a hundred."""
+    """Stopped as soon as the half-width is a tenth of the mean, intervals of M/M/1 hold the truth over 92 times in a hundred."""
     rule = Stopping("wait", relative=0.10, minimum=30, maximum=400)
     pool = queue("M/M/1").reshape(-1, 400)
     found = []

@@ -16,8 +16,8 @@ from flk.sim.engine import Clockwork, Station
 from flk.sim.faults import Fault, ShardCrash, SlowStore
 from flk.sim.invariants import Verdict
 from flk.sim.layout import Layout
+from flk.sim.run import Run
 from flk.sim.scenario import Scenario
-from flk.sim.simulate import Run
 from flk.sim.stores import Lines, Shards
 
 keys = st.builds(Key, st.sampled_from(["default", "other"]), st.text("0123456789abcdef", min_size=8, max_size=8))

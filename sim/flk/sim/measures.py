@@ -16,7 +16,7 @@ from flk.sim.ledger import Comparison, Ledger
 from flk.sim.recovery import RegionRecovery, recoveries
 from flk.sim.rules import ACKNOWLEDGED
 from flk.sim.scenario import Scenario
-from flk.sim.statistics.steady import mser5
+from flk.sim.statistics.warmup import mser5
 from flk.sim.watch import NO_ANSWER, Intent
 
 if TYPE_CHECKING:  # that module measures by the means of this one
@@ -146,7 +146,7 @@ class Measures(NamedTuple):
 
     Statuses, attempts, latency, delivery and goodput are of honest traffic; `hostile` has the statuses that other attempts got, by
     their intent. `stores` is there if the layout has several shards or tiers. Of a steady scenario, the first `warmup` seconds do
-    not count for latency and lag: they are cut off by MSER-5 (`statistics.steady`).
+    not count for latency and lag: they are cut off by MSER-5 (`statistics.warmup`).
     """
 
     grid: Column

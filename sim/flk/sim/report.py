@@ -15,7 +15,7 @@ from flk.sim.figures.spacetime import space_time, window
 from flk.sim.figures.style import amount
 from flk.sim.invariants import Verdict
 from flk.sim.pages import rendered, save, svg
-from flk.sim.simulate import Run
+from flk.sim.run import Run
 from flk.sim.story import Story
 
 

@@ -1,37 +1,25 @@
 """One run of a scenario."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from hashlib import blake2b
 from typing import BinaryIO, NamedTuple
 
-from flk.model.entry import Entry, Key
 from flk.model.programs.outbox import Delivery
 from flk.model.refusal import Malformed
 from flk.model.signing import Keyring, Signer
-from flk.model.submission import Response, Submission
+from flk.model.submission import Submission
 from flk.sim import rounds
 from flk.sim.agents import Agent, Item
-from flk.sim.agreement import Agreement
-from flk.sim.alerts.alerts import Alerted, evaluated
-from flk.sim.alerts.exporter import Exporter
 from flk.sim.alerts.meter import Meter
-from flk.sim.answer_rules import AnswerRules
 from flk.sim.arrivals import Arrival, arrivals
 from flk.sim.audience import Audience
-from flk.sim.audit_measures import AuditLedger
-from flk.sim.audit_rules import AuditRules
 from flk.sim.background_handlers import background_handlers
 from flk.sim.designs import DESIGNS
 from flk.sim.engine import Clockwork, seldom_collected
-from flk.sim.final import ending, judge_acknowledged, judge_outcomes
 from flk.sim.injection import Injector
-from flk.sim.invariants import Checks, Result, Verdict, without, worst
-from flk.sim.ledger import Ledger
+from flk.sim.judges import Judges
 from flk.sim.load_handlers import handlers as load_handlers
-from flk.sim.marks import Found, Marks
-from flk.sim.measures import Measures, measure
-from flk.sim.migration_rules import MigrationRules
 from flk.sim.mistakes import mistakes
 from flk.sim.network import Message, Net
 from flk.sim.node import Node
@@ -39,16 +27,12 @@ from flk.sim.programs import MODEL, Programs
 from flk.sim.randomness import Luck
 from flk.sim.records import HandOut, Records
 from flk.sim.region import Region, World
-from flk.sim.rules import NodeRules, Reference
+from flk.sim.run import Delivered, Run
 from flk.sim.scenario import Scenario
 from flk.sim.script import Act, Replay, Ship, Submit
-from flk.sim.shipping_rules import ShippingRules
-from flk.sim.slo import Objective, objectives
-from flk.sim.store_measures import StoreLedger
-from flk.sim.tier_rules import TierRules
-from flk.sim.timeline import Moment, timeline
+from flk.sim.slo import objectives
 from flk.sim.trace import DIGEST_BYTES, Observer, Trace
-from flk.sim.verdicts import Judged, asks_for_alerts, found, judged
+from flk.sim.verdicts import asks_for_alerts, judged
 from flk.sim.watch import WatchedObjects, Watcher
 from flk.sim.workload import agent_homes
 from flk.spec.errors import UnusableInput
@@ -64,47 +48,6 @@ class Progress(NamedTuple):
     duration: float
     events: int
     attempts: int
-
-
-class Delivered(NamedTuple):
-    """What became of something that an agent was given: the submission's index, the agent, and the last answer it got."""
-
-    submission: int
-    agent: str
-    region: str
-    response: Response | None
-    settled: bool
-
-
-class Run(NamedTuple):
-    """A run that is over. `digest` names everything that happened in it. `alerts` is empty if they were not evaluated."""
-
-    scenario: Scenario
-    seed: int
-    digest: str
-    events: int
-    submissions: int
-    results: tuple[Result, ...]
-    objectives: tuple[Objective, ...]
-    hypotheses: tuple[Judged, ...]
-    alerts: tuple[Alerted, ...]
-    marks: Found
-    measures: Measures
-    timeline: tuple[Moment, ...]
-    entries: Mapping[str, Mapping[Key, Entry]]
-    deliveries: tuple[Delivered, ...]
-
-    @property
-    def verdict(self) -> Verdict:
-        """The worst verdict of any invariant, objective or hypothesis. An alert that fires decides nothing by itself."""
-        checked = [row.verdict for row in self.results]
-        return worst([*checked, *(row.verdict for row in self.objectives), *(row.verdict for row in self.hypotheses)])
-
-    def replay(self, source: str = "") -> str:
-        """The command that repeats this run; `source` is the file that the scenario came from, if not from the library, or else a
-        command.
-        """
-        return source if source.startswith("flk ") else f"flk run {source or self.scenario.name} --seed {self.seed}"
 
 
 def simulate(
@@ -169,42 +112,10 @@ class Simulation:
         self._records = records
         self._seed = seed
         self._clockwork = clockwork = Clockwork()
-        self._checks = Checks(lambda: clockwork.now, absent=without(scenario.layout))
-        self._ledger = Ledger(scenario.regions, clockwork)
-        self._agreement = Agreement(
-            scenario.regions, scenario.faults, scenario.slo.convergence, clockwork, self._checks
-        )
         self._regions: dict[str, Region] = {}
         keyring = records.keyring.remembering(REMEMBERED)
-        reference = Reference(keyring)
-        self._node_rules = NodeRules(self._regions, reference, self._checks)
-        shipping = ShippingRules(self._regions, reference, self._checks)
-        answers = AnswerRules(self._regions, reference, self._checks, records.forgeries)
-        self._marks = Marks(clockwork)
-        self._exporter = Exporter(self._regions, clockwork) if alerts else None
-        self._watchers: tuple[Watcher, ...] = (
-            self._node_rules,
-            answers,
-            shipping,
-            self._agreement,
-            self._ledger,
-            self._marks,
-        )
-        self._audit = AuditLedger(scenario.regions, clockwork)
-        self._audit_rules = AuditRules(self._regions, self._checks)
-        if scenario.layout.audit:
-            self._watchers += (self._audit_rules, self._audit)
-        self._migration_rules = MigrationRules(self._regions, reference, self._checks)
-        if scenario.layout.migration:
-            self._watchers += (self._migration_rules,)
-        self._stores = StoreLedger(self._regions, clockwork)
-        if scenario.layout.has_stores:
-            self._watchers += (self._stores,)
-        if scenario.layout.tiers:
-            self._watchers += (TierRules(self._regions, self._checks),)
-        if self._exporter is not None:
-            self._watchers += (self._exporter,)
-        audience = (self.audience(self._watchers),)
+        self._judges = judges = Judges(scenario, records, keyring, self._regions, clockwork, alerts=alerts)
+        audience = (self.audience(judges.watchers),)
         objects = WatchedObjects(audience)
         net = Net(clockwork, scenario.network, scenario.regions, seed)
         net.heard = messages
@@ -221,8 +132,8 @@ class Simulation:
             scripted=bool(scenario.script),
             luck=Luck(seed),
             layout=scenario.layout,
-            marks=self._marks,
-            meter=self._exporter or Meter(),
+            marks=judges.marks,
+            meter=judges.exporter or Meter(),
         )
         self._regions |= {name: Region(name, self._world, self._regions) for name in scenario.regions}
         self._agents = self._homed_agents()
@@ -256,10 +167,11 @@ class Simulation:
         def report() -> None:
             self._report(on_progress)
 
-        if self._exporter is not None:
-            for moment in self._exporter.moments(end):
+        exporter = self._judges.exporter
+        if exporter is not None:
+            for moment in exporter.moments(end):
                 self._clockwork.run_until(moment, PULSE, report)
-                self._exporter.scrape()
+                exporter.scrape()
         self._clockwork.run_until(end, PULSE, report)
 
     def audience(self, watchers: Sequence[Watcher]) -> Watcher:
@@ -315,54 +227,31 @@ class Simulation:
     def _report(self, on_progress: Callable[[Progress], None] | None) -> None:
         if on_progress is not None:
             clockwork = self._clockwork
-            attempts = len(self._ledger.attempts)
+            attempts = len(self._judges.ledger.attempts)
             on_progress(Progress(clockwork.now, self._scenario.duration, clockwork.events, attempts))
 
     def _finish(self) -> Run:
-        self._agreement.finish()
-        end = ending(self._regions, self._world.objects, self._agreement)
-        lost = judge_acknowledged(end, self._node_rules.acknowledged, self._ledger.gone, self._checks)
-        self._audit_rules.finish()
-        self._migration_rules.finish()
-        judge_outcomes(end, self._world.keyring, self._agreement.rotten, self._checks)
-        entries = {name: region.entries.entries for name, region in self._regions.items()}
+        judges = self._judges
         homes = {agent.name: agent.home for agent in self._agents}
-        measures = measure(
-            self._scenario,
-            ledger=self._ledger,
-            agreement=self._agreement,
-            items=self._items,
-            homes=homes,
-            entries=entries,
-            lost=lost,
-            audit=self._audit,
-            stores=self._stores,
-        )
-        alerts = self._alerts()
-        marks = found(self._marks, self._ledger.attempts, self._agreement.changes, alerts)
+        measures = judges.conclude(self._world.objects, self._items, homes)
+        alerts = judges.alerts()
+        marks = judges.found(alerts)
         return Run(
             scenario=self._scenario,
             seed=self._seed,
             digest=self._world.trace.digest(),
             events=self._clockwork.events,
             submissions=len(self._submissions),
-            results=self._checks.results(),
+            results=judges.checks.results(),
             objectives=objectives(self._scenario, measures),
             hypotheses=judged(self._scenario, marks, measures),
             alerts=alerts,
             marks=marks,
             measures=measures,
-            timeline=timeline(
-                self._scenario.faults, self._ledger.moments, self._ledger.moves, self._agreement.caught_up
-            ),
-            entries=entries,
+            timeline=judges.timeline(),
+            entries={name: region.entries.entries for name, region in self._regions.items()},
             deliveries=tuple(self._delivered(item) for item in self._items),
         )
-
-    def _alerts(self) -> tuple[Alerted, ...]:
-        if self._exporter is None:
-            return ()
-        return evaluated(self._exporter.database, self._scenario.faults, self._scenario.duration)
 
     def _delivered(self, item: Item) -> Delivered:
         settled = item.delivery in {Delivery.ACKNOWLEDGED, Delivery.DEAD}

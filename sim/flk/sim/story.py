@@ -7,7 +7,7 @@ from typing import BinaryIO, NamedTuple
 import msgspec
 
 from flk.sim.network import Message
-from flk.sim.simulate import Run
+from flk.sim.run import Run
 from flk.sim.trace import Line
 
 _decode = msgspec.json.Decoder(Line)

@@ -16,8 +16,8 @@ from flk.sim.invariants import Verdict
 from flk.sim.measures import Column
 from flk.sim.pages import SIGNS
 from flk.sim.report import summary
+from flk.sim.run import Run
 from flk.sim.simulate import Progress as Reached
-from flk.sim.simulate import Run
 
 STYLES = {Verdict.HOLDS: "green", Verdict.VIOLATED: "bold red", Verdict.UNDECIDED: "yellow"}
 CELLS = 54  # characters of the time axis

@@ -20,8 +20,9 @@ from flk.model.observed_tiering import tiering_events
 from flk.model.signing import Keyring
 from flk.model.submission import Submission
 from flk.sim.invariants import Result, Verdict, Violation, worst
+from flk.sim.run import Run
 from flk.sim.scenario import Scenario
-from flk.sim.simulate import Run, simulate
+from flk.sim.simulate import simulate
 
 ACCEPTED = "trace-accepted"
 STATEMENT = "what the nodes did is a path of every protocol that it belongs to"

@@ -22,14 +22,17 @@ def stubborn_follower(new: Claim) -> Program[Entry]:
 
 
 def two_phases(new: Claim) -> Program[Entry]:
-    """Read the phase anew before the second write, which thus goes to whatever follows by then."""
-    first = yield from ReadPhase()
-    entry = yield from InsertOrGet(ruler(first), new, first)
-    second = yield from ReadPhase()
-    other = follower(second)
+    """Decide in one phase, and write the second time to whatever follows by then, if anything does."""
+    phase = yield from ReadPhase()
+    entry = yield from InsertOrGet(ruler(phase), new, phase)
+    other = follower(phase)
+    if other is None or (yield from LookAt(other, new.key)) == entry:
+        return entry
+    later = yield from ReadPhase()
+    other = follower(later)
     if other is not None:
         seen = yield from LookAt(other, new.key)
-        yield from Replace(other, new.key, seen, entry, second)
+        yield from Replace(other, new.key, seen, entry, later)
     return entry
 
 

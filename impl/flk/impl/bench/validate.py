@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from flk.formal.engines import emitted, jitted, vectorised
+from flk.formal.engines import emitted, jitted, toolchain, vectorised
 from flk.formal.engines.packed import Kernel
 from flk.formal.engines.program import Program
 from flk.formal.engines.validation import Validation
@@ -38,6 +38,6 @@ def _kernels(program: Program) -> dict[str, Kernel]:
     kernels: dict[str, Kernel] = {"numpy": vectorised.Kernel(program)}
     if jitted.available():
         kernels["numba"] = jitted.Kernel(program)
-    if emitted.compiler():
+    if toolchain.compiler():
         kernels["c"] = emitted.Kernel(program)
     return kernels

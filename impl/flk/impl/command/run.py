@@ -17,8 +17,8 @@ from flk.spec.errors import UnusableInput
 if TYPE_CHECKING:
     from flk.sim.experiments.supplies import Supplies
     from flk.sim.network import Message
+    from flk.sim.run import Run
     from flk.sim.scenario import Scenario
-    from flk.sim.simulate import Run
     from flk.sim.story import Story
 
 EXAMPLES = """\

@@ -15,8 +15,8 @@ from flk.sim.experiments.supplies import Supplies, Task, execute
 from flk.sim.experiments.swarm import swarm
 from flk.sim.faults import FaultBase
 from flk.sim.invariants import Verdict
+from flk.sim.run import Run
 from flk.sim.scenario import Scenario
-from flk.sim.simulate import Run
 from flk.sim.statistics.intervals import Interval, proportion_interval
 
 

@@ -10,7 +10,7 @@ from flk.sim.alerts.alerts import unnoticed
 from flk.sim.faults import Fault
 from flk.sim.invariants import Verdict, worst
 from flk.sim.measures import Measures
-from flk.sim.simulate import Run
+from flk.sim.run import Run
 from flk.sim.watch import NO_ANSWER
 
 

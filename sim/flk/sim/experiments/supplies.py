@@ -19,8 +19,9 @@ from flk.model.submission import Submission
 from flk.sim.document import nearest
 from flk.sim.experiments.synthetic import synthetic
 from flk.sim.programs import Programs
+from flk.sim.run import Run
 from flk.sim.scenario import Scenario
-from flk.sim.simulate import REMEMBERED, Run, simulate
+from flk.sim.simulate import REMEMBERED, simulate
 from flk.spec.constants import CONSTANTS
 from flk.spec.errors import UnusableInput
 

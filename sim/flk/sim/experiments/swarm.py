@@ -66,8 +66,24 @@ EARLIEST = 0.2
 """Seconds from the start of a run before which nothing goes wrong."""
 MOST = 8
 """Faults of one run at most."""
-WEIGHTS: dict[type[FaultBase], float] = {RegionCrash: 3, ProcessCrash: 2, TornWrite: 2, ClockSkew: 2, ClockJump: 2}
+WEIGHTS: dict[type[FaultBase], float] = {
+    RegionCrash: 3,
+    ProcessCrash: 2,
+    TornWrite: 2,
+    ClockSkew: 2,
+    ClockJump: 2,
+    Partition: 3,
+}
 """What brings out most in company comes more often; any other kind has weight 1."""
+RARE = 4.0
+"""The weight of what happens to a part that only some worlds have."""
+PARTS: dict[type[FaultBase], str] = {
+    ColdOutage: "tiers",
+    WorkerCrash: "audit",
+    DualWriteFailure: "migration",
+    MigratorCrash: "migration",
+}
+"""The part of a layout that a fault happens to."""
 
 
 class Setting(NamedTuple):
@@ -108,7 +124,7 @@ def swarm(seed: int, base: Scenario | None = None, kinds: Sequence[type[FaultBas
         setting = setting._replace(troubled=(random.choice(setting.regions),))
     usable = [kind for kind in kinds or DRAWERS if _has_place(kind, setting.layout)]
     chosen = [kind for kind in usable if random.random() < 0.5] or usable
-    weights = [WEIGHTS.get(kind, 1.0) for kind in chosen]
+    weights = [_weight(kind) for kind in chosen]
     faults: tuple[Fault, ...] = ()
     for number, kind in enumerate(random.choices(chosen, weights, k=random.randint(1, MOST)), 1):
         drawn = draw(kind, f"f{number}", setting, faults, chance.generator(f"fault {number}"))
@@ -128,13 +144,13 @@ def setting_of(scenario: Scenario) -> Setting:
 
 
 def draw(kind: type[FaultBase], identity: str, setting: Setting, others: Sequence[Fault], random: Random) -> Fault:
-    """A fault of that kind, of any severity, over by the time the setting says; often when others begin or end."""
+    """A fault of that kind, of any severity, over by the time the setting says; often when others begin or end, or at a turn."""
     duration = round(setting.longest * random.random() ** 2 + 0.3, 3)  # mostly short, sometimes long
     latest = setting.calm - duration - 0.001
     start = random.uniform(EARLIEST, latest)
-    if others and random.random() < 0.4:
-        other = random.choice(others)
-        edge = random.choice((other.start, other.end))
+    edges = [edge for other in others for edge in (other.start, other.end)] + turns(setting.layout)
+    if edges and random.random() < 0.4:
+        edge = random.choice(edges)
         start = min(latest, max(EARLIEST, edge + random.uniform(-duration, 1.0)))
     start = round(start, 3)
     raw: dict[str, object] = {"kind": kind.__struct_config__.tag, "id": identity, "start": start, "duration": duration}
@@ -146,6 +162,14 @@ def draw(kind: type[FaultBase], identity: str, setting: Setting, others: Sequenc
     return cast("Fault", document.convert(raw, kind, "a drawn fault"))
 
 
+def turns(layout: Layout) -> list[float]:
+    """When a migration begins, and about when it cuts over and cleans up."""
+    if layout.migration is None:
+        return []
+    start, settle = layout.migration.start, layout.migration.settle
+    return [start, start + 2 * settle, start + 3 * settle]
+
+
 def _doubly_slow(faults: Sequence[Fault]) -> bool:
     """Whether two faults together make a store so slow that what began under them is not over in time."""
     slow = [fault for fault in faults if isinstance(fault, SlowStore)]
@@ -154,13 +178,12 @@ def _doubly_slow(faults: Sequence[Fault]) -> bool:
 
 def _has_place(kind: type[FaultBase], layout: Layout) -> bool:
     """Whether a region has the part that a fault of the kind happens to."""
-    parts = {
-        ColdOutage: layout.tiers,
-        WorkerCrash: layout.audit,
-        DualWriteFailure: layout.migration,
-        MigratorCrash: layout.migration,
-    }
-    return parts.get(kind, layout) is not None
+    return kind not in PARTS or getattr(layout, PARTS[kind]) is not None
+
+
+def _weight(kind: type[FaultBase]) -> float:
+    """How often a kind is drawn beside others."""
+    return RARE if kind in PARTS else WEIGHTS.get(kind, 1.0)
 
 
 def _share(random: Random) -> float:
@@ -203,9 +226,11 @@ def _times(least: float, most: float, field: str = "factor") -> Drawer:
     return lambda d: {field: _factor(d.random, least, most)}
 
 
-def _slowest(policy: Policy) -> float:
-    """How slow a store may get so that the line before it is soon gone when the fault is over."""
-    return min(200.0, max(3.0, 0.2 / max(float(policy.service), 0.001)))
+def _slowest(setting: Setting) -> float:
+    """How slow a store may get so that the line before it is soon gone when the fault is over; and a look into the cold tier, too."""
+    most = min(200.0, max(2.5, 0.2 / max(float(setting.policy.service), 0.001)))
+    tiers = setting.layout.tiers
+    return most if tiers is None else min(most, max(2.5, 1.0 / float(tiers.cold)))
 
 
 DRAWERS: dict[type[FaultBase], Drawer] = {
@@ -223,7 +248,7 @@ DRAWERS: dict[type[FaultBase], Drawer] = {
     FsyncFailure: _some_share,
     BitRot: lambda d: {"flips": d.random.randint(1, 5)},
     StoreOutage: _nothing,
-    SlowStore: lambda d: {"factor": _factor(d.random, 2, _slowest(d.setting.policy))},
+    SlowStore: lambda d: {"factor": _factor(d.random, 2, _slowest(d.setting))},
     ShardCrash: lambda d: {
         "shard": d.random.randrange(d.setting.layout.shards),
         "all_replicas": d.random.random() < 0.5,

@@ -64,16 +64,16 @@ def _workload(random: Random, regions: tuple[str, ...]) -> Workload:
 
 def _policy(random: Random) -> Policy:
     return Policy(
-        ship_interval=Seconds(round(random.uniform(2, 5), 2)),
+        ship_interval=_log(random, 0.7, 5),
         replay_interval=Seconds(round(random.uniform(2, 5), 2)),
         divergence_interval=Seconds(round(random.uniform(8, 30), 2)),
         segment_bytes=random.choice((1_000, 4_000, CONSTANTS.wal.max_segment_bytes)),
         fsync=_log(random, 0.001, 0.05),
-        service=_log(random, 0.0005, 0.05),
+        service=_log(random, 0.0005, 0.1),
         merge=_log(random, 0.0001, 0.005),
         object_service=_log(random, 0.005, 0.1),
         timeout=Seconds(round(random.uniform(2, 4), 2)),
-        max_in_flight=random.choice((1, 4, CONSTANTS.node.max_in_flight)),
+        max_in_flight=random.choice((2, 4, CONSTANTS.node.max_in_flight)),
         pressure=Pressure(random.randint(0, 8), 1.0, 0.5, 1, 1.0) if random.random() < 0.3 else None,
         breaker=Breaker(random.randint(1, 4), round(random.uniform(0.5, 3), 2)) if random.random() < 0.3 else None,
         retry=Outbox(
@@ -83,7 +83,7 @@ def _policy(random: Random) -> Policy:
             timeout_seconds=round(random.uniform(1, 3), 2),
         ),
         failover=Failover(
-            probe_interval_seconds=round(random.uniform(2, 5), 2),
+            probe_interval_seconds=_log(random, 1, 5),
             probe_timeout_seconds=1.0,
             probe_failures=random.randint(1, 3),
         ),
@@ -92,8 +92,8 @@ def _policy(random: Random) -> Policy:
 
 def _layout(random: Random) -> Layout:
     """Shards, tiers, a migration, an audit queue: each in some worlds."""
-    hot, warm = round(random.uniform(2, 10), 2), round(random.uniform(10, 20), 2)
-    tiers = Tiers(hot_term=Seconds(hot), warm_term=Seconds(warm), move_interval=Seconds(3))
+    hot, warm = round(random.uniform(1, 6), 2), round(random.uniform(6, 15), 2)
+    tiers = Tiers(hot_term=Seconds(hot), warm_term=Seconds(warm), move_interval=Seconds(2))
     migration = Migration(
         start=Seconds(round(random.uniform(3, 12), 2)),
         rate=_log(random, 2, 50),
@@ -109,8 +109,8 @@ def _layout(random: Random) -> Layout:
     failing = msgspec.structs.replace(audit, failure=_sometimes(random, 0.5, 0.8))
     return msgspec.structs.replace(
         plain,
-        tiers=tiers if moved < 0.25 else None,
-        migration=migration if moved > 0.75 else None,
+        tiers=tiers if moved < 0.3 else None,
+        migration=migration if moved > 0.7 else None,
         audit=failing if audited else None,
     )
 

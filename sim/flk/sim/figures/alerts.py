@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 from flk.sim.alerts.alerts import Alerted, Firing
 from flk.sim.duration import human
 from flk.sim.figures.style import INK, happenings, lanes_of, time_panels
-from flk.sim.simulate import Run
+from flk.sim.run import Run
 
 
 def fault_timeline(run: Run) -> Figure:

@@ -24,7 +24,7 @@ from flk.sim.figures.style import (
 )
 from flk.sim.measures import BIN, Column
 from flk.sim.rules import ACKNOWLEDGED
-from flk.sim.simulate import Run
+from flk.sim.run import Run
 from flk.sim.watch import NO_ANSWER
 
 WINDOW = 15.0  # seconds over which latency quantiles are taken

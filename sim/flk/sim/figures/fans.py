@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from flk.sim.duration import clock
 from flk.sim.figures.style import INK, happenings, lanes_of, legend, name_line, sampled, time_panels
 from flk.sim.measures import Column
-from flk.sim.simulate import Run
+from flk.sim.run import Run
 
 BANDS = ((0.05, 0.95, "#dfe5eb"), (0.25, 0.75, "#aebccb"))
 
@@ -25,7 +25,7 @@ def fans(runs: Sequence[Run]) -> Figure:
     if scenario.slo.lag_p95 < 2 * max(float(worst_lag(run).max()) for run in runs):
         lag.axhline(scenario.slo.lag_p95, color=INK, linewidth=0.9, linestyle=(0, (2, 2)))
         name_line(lag, scenario.slo.lag_p95, "objective of the p95")
-    lag.set(ylabel="replication lag,\nworst pair, s", ylim=(0, None))
+    lag.set(ylabel="replication lag,\nworst pair, s", ylim=(0, 1.2 * lag.get_ylim()[1]))  # with room for the legend
     _fan(keys, grid, [sampled(run.measures.divergence, grid) for run in runs])
     keys.set(ylabel="keys that differ\nbetween regions", ylim=(0, None))
     legend(lag, columns=4)

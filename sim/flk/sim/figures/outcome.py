@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from flk.sim.figures.style import BOTTOM, INK, TOP, WIDTH, fit, plain
-from flk.sim.simulate import Run
+from flk.sim.run import Run
 
 
 def objectives(run: Run) -> Figure:

@@ -11,8 +11,8 @@ from flk.sim.duration import clock
 from flk.sim.faults import Fault, Latency, LinkFaultBase, Loss, Partition, RegionFault, Stop
 from flk.sim.figures.style import INK, WIDTH
 from flk.sim.measures import Lag
+from flk.sim.run import Run
 from flk.sim.scenario import Scenario
-from flk.sim.simulate import Run
 from flk.sim.topology import OBJECTS, directed, expand
 
 COLUMNS = 3

@@ -82,7 +82,10 @@ def comparison(swept: Swept, one: int, other: int, measure: str, unit: str = "")
             capsize=5,
             linewidth=1.6,
         )
-        axes.annotate(name, (at, 0.02), xycoords=("data", "axes fraction"), fontsize=7.5, ha="center", color=shade)
+        beside = (8, 0)
+        axes.annotate(
+            name, (at, interval.estimate), beside, textcoords="offset points", fontsize=7.5, va="center", color=shade
+        )
     plain(axes)
     axes.set(
         xlabel="seeds, in order of the difference; right of them the mean with its 95 % interval",

@@ -12,8 +12,9 @@ import numpy as np
 from flk.model.signing import Keyring
 from flk.model.submission import Submission
 from flk.sim.measures import Lag
+from flk.sim.run import Run
 from flk.sim.scenario import Scenario
-from flk.sim.simulate import Run, simulate
+from flk.sim.simulate import simulate
 from flk.sim.vector.run import VectorRun, run
 
 _INGEST = re.compile(r"ingest agent\.[^.]+\.\d+-(.+)\.1$")

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from flk.sim.randomness import FSYNC, Chance
 from flk.sim.scenario import Scenario
 from flk.sim.topology import clients_of
-from flk.sim.vector import kernels
+from flk.sim.vector import columns
+from flk.sim.vector.kernels import chosen
 from flk.sim.vector.plan import Column, NotExact, wire_table
 from flk.sim.vector.streams import Stream
 from flk.sim.workload import agent_homes
@@ -28,27 +29,29 @@ class Segment(NamedTuple):
 
 
 class Lane:
-    """The requests of one region, from the wire to the answer. `state` is a record of `kernels.STATE`."""
+    """The requests of one region, from the wire to the answer. `state` is a record of `columns.STATE`."""
 
     def __init__(self, region: str, scenario: Scenario, seed: int, *, keep: bool) -> None:
         policy = scenario.policy
         seconds = int(scenario.duration) + 1
         self.region = region
-        self.state = np.zeros(1, dtype=kernels.STATE)[0]
+        self._kernels = chosen()
+        self._states: NDArray[np.void] = np.zeros(1, dtype=columns.STATE)
+        self.state = self._states[0]
         self.state["pace"] = 1.0
         self.state["fsync"] = policy.fsync
         self.state["service"] = policy.service
         self.state["full"] = self.state["pending"] = np.inf
         self.level = False
-        self.columns: Column = np.empty((kernels.COLUMNS, _ROOM))
-        self.latencies: NDArray[np.int64] = np.zeros(kernels.BINS, dtype=np.int64)
+        self.columns: Column = np.empty((columns.COLUMNS, _ROOM))
+        self.latencies: NDArray[np.int64] = np.zeros(columns.BINS, dtype=np.int64)
         self.answers: NDArray[np.int64] = np.zeros(seconds, dtype=np.int64)
         self.claimed: NDArray[np.int64] = np.zeros(seconds, dtype=np.int64)
         self.done: list[Column] = []
         self._service = float(policy.service)
         self._end = float(scenario.duration)
         self._keep = keep
-        self._row = np.empty((kernels.COLUMNS, 0))
+        self._row = np.empty((columns.COLUMNS, 0))
         self._claims = np.full(policy.max_in_flight, -np.inf)
         self._wire = wire_table(scenario, region, clients_of(region))
         self._numbers = Chance(seed, f"{FSYNC}/{region}/1").numbers()
@@ -61,7 +64,7 @@ class Lane:
         if not self.level:
             return
         first = int(state["first"])
-        while self._advance(until) == kernels.STARVED:
+        while self._advance(until) == columns.STARVED:
             drawn = self._numbers.random(_SYNCHRONISATIONS)
             self._used += self._ahead.size
             self._ahead = -np.log1p(-drawn)
@@ -71,8 +74,8 @@ class Lane:
 
     def _advance(self, until: float) -> int:
         wire = self._wire
-        found: int = kernels.advance(
-            cast("np.record", self.state),  # whose fields are attributes only in what is compiled
+        return self._kernels.advance(
+            self._states,
             until,
             self._end,
             self.columns,
@@ -86,19 +89,18 @@ class Lane:
             self.claimed,
             self._row,
         )
-        return found
 
     @property
     def earliest(self) -> float:
         """When the first request arrives that is not logged; infinite if none is known of."""
         state = self.state
-        return float(self.columns[kernels.ARRIVED, state["first"]]) if state["first"] < state["known"] else np.inf
+        return float(self.columns[columns.ARRIVED, state["first"]]) if state["first"] < state["known"] else np.inf
 
     @property
     def pending(self) -> float:
         """When the first request was sent that was not answered by the end of the run; infinite if all were."""
         state = self.state
-        waiting = self.columns[kernels.SENT, state["first"] : state["known"]]
+        waiting = self.columns[columns.SENT, state["first"] : state["known"]]
         return min(float(state["pending"]), float(waiting.min(initial=np.inf)))
 
     @property
@@ -162,16 +164,16 @@ class Lane:
 
     def receive(self, rows: Column, size: int) -> None:
         """Take the first `size` rows, those that are in the columns already among them, in the order of arrival."""
-        order = np.argsort(rows[kernels.ARRIVED, :size])
+        order = np.argsort(rows[columns.ARRIVED, :size])
         if self.columns.shape[1] < size:
-            self.columns = np.empty((kernels.COLUMNS, rows.shape[1]))
-        kernels.gather(order, rows, self.columns)
+            self.columns = np.empty((columns.COLUMNS, rows.shape[1]))
+        self._kernels.gather(order, rows, self.columns)
         state = self.state
         state["batch"] -= state["first"]
         state["first"] = 0
         state["known"] = size
         if self._keep and self._row.shape[1] < size:
-            self._row = np.empty((kernels.COLUMNS, self.columns.shape[1]))
+            self._row = np.empty((columns.COLUMNS, self.columns.shape[1]))
 
 
 class Supply:
@@ -179,6 +181,7 @@ class Supply:
 
     def __init__(self, scenario: Scenario, lanes: Sequence[Lane], streams: Sequence[Stream], cut: float) -> None:
         names = [lane.region for lane in lanes]
+        self._kernels = chosen()
         self._lanes = lanes
         self._streams = streams
         self._cut = cut
@@ -189,7 +192,7 @@ class Supply:
         self._delays = np.array([np.pad(table.delays, (0, room - len(table.turns)), mode="edge") for table in tables])
         self._jitters = np.array([table.jitter for table in tables])
         self._least = float(self._delays.min())
-        self._rows = np.empty((len(lanes), kernels.COLUMNS, _ROOM))
+        self._rows = np.empty((len(lanes), columns.COLUMNS, _ROOM))
         self.offered = 0
         self.horizon = 0.0
         self._cursors = [stream.cursor for stream in streams]
@@ -225,12 +228,12 @@ class Supply:
         sizes = np.array([int(lane.state["known"] - lane.state["first"]) for lane in self._lanes])
         if sizes.max() + block.at.size > self._rows.shape[2]:
             room = int(1.25 * (sizes.max() + block.at.size))
-            self._rows = np.empty((len(self._lanes), kernels.COLUMNS, room))
+            self._rows = np.empty((len(self._lanes), columns.COLUMNS, room))
         for row, lane, size in zip(self._rows, self._lanes, sizes.tolist(), strict=True):
             first = int(lane.state["first"])
             row[:, :size] = lane.columns[:, first : first + size]
         before = int(sizes.sum())
-        kernels.deal(
+        self._kernels.deal(
             *block[:5],
             block.kept & (block.at < self._cut),
             block.name,

@@ -21,7 +21,7 @@ from flk.sim.scenario import Scenario
 from flk.sim.simulate import Progress, Simulation
 from flk.sim.slo import Objective
 from flk.sim.trace import Trace
-from flk.sim.vector import kernels
+from flk.sim.vector import columns
 from flk.sim.vector.books import Books, Checked
 from flk.sim.vector.lanes import Lane, Supply
 from flk.sim.vector.plan import Column, NotExact, require_exact
@@ -224,8 +224,8 @@ class _Simulation(Simulation):
             frames = max([int(lane.state["segment"]), *(one.content.frames for one in self._books.logs[name])])
             if frames * size > policy.segment_bytes:
                 raise NotExact(f"a segment of {name} may be full with {frames} frames; raise policy.segment_bytes")
-        if self._ledger.moves:
-            move = self._ledger.moves[0]
+        if self._judges.ledger.moves:
+            move = self._judges.ledger.moves[0]
             raise NotExact(
                 f"{move.agent} leaves {move.region} at {move.at:.3f} s, since its probes were not answered in time"
             )
@@ -274,9 +274,9 @@ class _Simulation(Simulation):
         return (*broken, whole, *self._books.checked())
 
     def _requests(self, lane: Lane) -> Requests:
-        rows = np.concatenate([np.empty((kernels.COLUMNS, 0)), *lane.done], axis=1)
+        rows = np.concatenate([np.empty((columns.COLUMNS, 0)), *lane.done], axis=1)
         begins = stream_names(self._scenario)
-        streams_, numbers = np.divmod(rows[kernels.DONE_NAME], STREAM)
+        streams_, numbers = np.divmod(rows[columns.DONE_NAME], STREAM)
         pairs = zip(streams_.astype(int).tolist(), numbers.astype(int).tolist(), strict=True)
         return Requests(tuple(f"{begins[stream]}{number}" for stream, number in pairs), *rows[1:])
 
@@ -288,5 +288,5 @@ def _latency(lanes: Sequence[Lane]) -> Latency:
         return Latency(0, *[float("nan")] * 5)
     upper = np.searchsorted(np.cumsum(counts), [total * share for share in (0.5, 0.95, 0.99)])
     mean = sum(float(lane.state["total"]) for lane in lanes) / total
-    p50, p95, p99 = (kernels.bin_middle(place) for place in upper.tolist())
+    p50, p95, p99 = (columns.bin_middle(place) for place in upper.tolist())
     return Latency(total, mean, p50, p95, p99, max(float(lane.state["slowest"]) for lane in lanes))

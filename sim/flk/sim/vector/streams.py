@@ -10,7 +10,7 @@ from flk.sim.arrivals import cumulative_load
 from flk.sim.faults import Burst
 from flk.sim.randomness import ANSWER, REQUEST, SERVICE, Chance, numbered
 from flk.sim.scenario import Scenario
-from flk.sim.vector import kernels
+from flk.sim.vector.kernels import chosen
 from flk.sim.vector.plan import Column
 
 Flags: TypeAlias = NDArray[np.bool_]
@@ -48,6 +48,7 @@ class Stream:
             start = min(burst.start, end)
         times, load = cumulative_load(workload, start, end, scale)
         self.cursor = start
+        self._kernels = chosen()
         self._times, self._load = times, load
         self._expected = float(load[-1])
         drawn = int(self._expected + 10 * self._expected**0.5 + 100)
@@ -89,7 +90,7 @@ class Stream:
         whole = within == BLOCK
         self._moment = float(moments[-1]) if whole else np.inf
         at = moments[:within]
-        kernels.interpolate(at, self._load, self._times)
+        self._kernels.interpolate(at, self._load, self._times)
         self._number += within
         self.cursor = float(at[-1]) if whole else np.inf
         if not whole:

@@ -1,0 +1,56 @@
+"""A run that is over."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from flk.model.entry import Entry, Key
+from flk.model.submission import Response
+from flk.sim.alerts.alerts import Alerted
+from flk.sim.invariants import Result, Verdict, worst
+from flk.sim.marks import Found
+from flk.sim.measures import Measures
+from flk.sim.scenario import Scenario
+from flk.sim.slo import Objective
+from flk.sim.timeline import Moment
+from flk.sim.verdicts import Judged
+
+
+class Delivered(NamedTuple):
+    """What became of something that an agent was given: the submission's index, the agent, and the last answer it got."""
+
+    submission: int
+    agent: str
+    region: str
+    response: Response | None
+    settled: bool
+
+
+class Run(NamedTuple):
+    """A run that is over. `digest` names everything that happened in it. `alerts` is empty if they were not evaluated."""
+
+    scenario: Scenario
+    seed: int
+    digest: str
+    events: int
+    submissions: int
+    results: tuple[Result, ...]
+    objectives: tuple[Objective, ...]
+    hypotheses: tuple[Judged, ...]
+    alerts: tuple[Alerted, ...]
+    marks: Found
+    measures: Measures
+    timeline: tuple[Moment, ...]
+    entries: Mapping[str, Mapping[Key, Entry]]
+    deliveries: tuple[Delivered, ...]
+
+    @property
+    def verdict(self) -> Verdict:
+        """The worst verdict of any invariant, objective or hypothesis. An alert that fires decides nothing by itself."""
+        checked = [row.verdict for row in self.results]
+        return worst([*checked, *(row.verdict for row in self.objectives), *(row.verdict for row in self.hypotheses)])
+
+    def replay(self, source: str = "") -> str:
+        """The command that repeats this run; `source` is the file that the scenario came from, if not from the library, or else a
+        command.
+        """
+        return source if source.startswith("flk ") else f"flk run {source or self.scenario.name} --seed {self.seed}"
