@@ -227,7 +227,7 @@ def _times(least: float, most: float, field: str = "factor") -> Drawer:
 
 
 def _slowest(setting: Setting) -> float:
-    """How slow a store may get so that the line before it is soon gone when the fault is over; and a look into the cold tier, too."""
+    """How slow a store may get so that the line before it is soon gone when the fault is over, and a look into the cold tier."""
     most = min(200.0, max(2.5, 0.2 / max(float(setting.policy.service), 0.001)))
     tiers = setting.layout.tiers
     return most if tiers is None else min(most, max(2.5, 1.0 / float(tiers.cold)))
