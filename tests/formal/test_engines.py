@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from tests.formal.random_protocols import protocols
 
-from flk.formal.engines import cache, choose, coverage, edges, emitted, interpreted, jitted, runs, vectorised
+from flk.formal.engines import cache, choose, coverage, edges, emitted, interpreted, jitted, runs, toolchain, vectorised
 from flk.formal.engines.packed import Steps
 from flk.formal.engines.program import Program
 from flk.formal.engines.states import States
@@ -370,7 +370,7 @@ def test_fingerprints_of_arrays_are_those_of_the_layout() -> None:
 def test_auto_takes_what_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
     """C, else Numba, else NumPy; a named engine that is not there is refused with the mend."""
     assert choose.choose().name == "c"
-    monkeypatch.setattr(emitted, "compiler", lambda: None)
+    monkeypatch.setattr(toolchain, "compiler", lambda: None)
     assert choose.choose().name == "numba"
     with pytest.raises(UnusableInput, match="install gcc"):
         choose.choose("c")

@@ -52,9 +52,9 @@ def choose(name: str = AUTO) -> Choice:
 
     Raises UnusableInput for an unknown name, or if what the engine needs is not there.
     """
-    from flk.formal.engines import emitted, jitted
+    from flk.formal.engines import jitted, toolchain
 
-    there = {"c": emitted.compiler() is not None, "numba": jitted.available()}
+    there = {"c": toolchain.compiler() is not None, "numba": jitted.available()}
     if name == AUTO:
         name = next((each for each in ("c", "numba") if there[each]), "numpy")
     if name not in ENGINES:

@@ -1,19 +1,15 @@
 """The C engine: a protocol printed as C, compiled once, and searched by several threads."""
 
 import ctypes
-import os
-import shutil
-import subprocess
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, TypeAlias
 from weakref import finalize
 
 import numpy as np
 
-from flk.formal.engines.cache import directory, key
+from flk.formal.engines import toolchain
 from flk.formal.engines.cprinter import print_c, print_values
 from flk.formal.engines.packed import Expansion, PackedSearch, Sighting, Steps, Words, breadth_first
 from flk.formal.engines.program import Program
@@ -34,29 +30,12 @@ def search(ground: Ground, options: Options) -> PackedSearch:
     return breadth_first(program, Kernel(program, options.threads), options)
 
 
-def compiler() -> str | None:
-    """The path of the C compiler that is used: $CC, or else cc, gcc or clang."""
-    names = [os.environ["CC"]] if os.environ.get("CC") else ["cc", "gcc", "clang"]
-    return next(filter(None, map(shutil.which, names)), None)
-
-
 def compiled(source: str) -> Path:
     """The shared library made from a file of C, kept from one run to the next. Raises UnusableInput if that fails."""
-    found = compiler()
+    found = toolchain.compiler()
     if found is None:
         raise UnusableInput("engine c: no C compiler is found; install gcc or clang, or choose numba or numpy")
-    name = directory() / f"{key([source, found, *FLAGS])}.so"
-    if not name.exists():
-        with TemporaryDirectory(dir=name.parent) as place:
-            text, made = Path(place, "explorer.c"), Path(place, "explorer.so")
-            text.write_text(source, "utf-8")
-            command = [found, *FLAGS, "-o", str(made), str(text)]
-            done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 (the user's compiler)
-            if done.returncode:
-                raise UnusableInput(f"engine c: {found} fails:\n{done.stderr[:2000]}")
-            text.replace(name.with_suffix(".c"))  # for those who want to read it
-            made.replace(name)
-    return name
+    return toolchain.shared_library(source, found, FLAGS)
 
 
 @cache
