@@ -17,6 +17,7 @@ import pytest
 from tests.impl.client import Client, keys_of, sample
 from tests.model.world import FORGER, KEYRING, STORY, pcs, submission
 from tests.sim.drills import BRISK, drill
+from tests.sim.planted import BUGS
 
 from flk.formal.protocols import ingest, replication
 from flk.formal.registry import find as find_protocol
@@ -24,40 +25,13 @@ from flk.formal.traces import Accepted, Rejected, validate
 from flk.formal.traces.budgets import unlimited
 from flk.impl.observed import encoded, events_of, is_of_nodes
 from flk.impl.serving import Serving, serving
-from flk.model.canonical import Signed, canonical_bytes
-from flk.model.effects import (
-    INBOX,
-    Admit,
-    Append,
-    Fetch,
-    GetObject,
-    ListObjects,
-    Mark,
-    Marked,
-    Merge,
-    Program,
-    PutObject,
-    ReadSegment,
-    Seal,
-    Segments,
-    Store,
-)
-from flk.model.entry import Claim, Entry
-from flk.model.frames import sealed_frames
-from flk.model.hlc import Timestamp
 from flk.model.observation import Observed
 from flk.model.observed_replication import replication_events
-from flk.model.programs.ingest import claims_of, examine
-from flk.model.programs.recover import mark_applied
-from flk.model.programs.replay import PREFIX, Replayed
-from flk.model.programs.ship import SHIPPED
-from flk.model.refusal import Refused
-from flk.model.signing import Keyring
-from flk.model.submission import Response, Submission, answer, refuse
+from flk.model.submission import Submission
 from flk.sim.designs import DESIGNS
 from flk.sim.duration import Seconds
 from flk.sim.faults import ClockSkew, Disk, Fault, ObjectStoreOutage, RegionCrash, StoreOutage
-from flk.sim.programs import MODEL, Programs
+from flk.sim.programs import Programs
 from flk.sim.scenario import Scenario, find
 from flk.sim.simulate import simulate
 from flk.sim.validation import followed
@@ -137,114 +111,20 @@ def test_the_scenarios_of_the_library_stay_within_the_protocols(name: str) -> No
 
 # Planted mistakes.
 
-
-def claim_before_verify(sent: Submission, region: str, keyring: Keyring) -> Program[Response]:
-    """Claim, then look at the signature."""
-    try:
-        yield from Admit(sent.tenant, len(sent.body))
-        timestamp = yield from Append(INBOX, sent.payload())
-        trusting = _trusting(sent, timestamp, region)
-        stored = yield from Store(trusting)
-        examine(sent, timestamp, region, keyring)
-        return answer(trusting, stored)
-    except Refused as refusal:
-        return refuse(refusal)
-
-
-def get_then_set(sent: Submission, region: str, keyring: Keyring) -> Program[Response]:
-    """Look the key up, and store what was computed if it was not there then."""
-    try:
-        yield from Admit(sent.tenant, len(sent.body))
-        timestamp = yield from Append(INBOX, sent.payload())
-        claim = examine(sent, timestamp, region, keyring)
-        (known,) = yield from Fetch(region, (claim.key,))
-        if known is not None:
-            return answer(claim, (yield from Store(claim)))
-        yield from Merge((claim,))
-        return answer(claim, claim.entry)
-    except Refused as refusal:
-        return refuse(refusal)
-
-
-def skip_a_segment() -> Program[tuple[str, ...]]:
-    """Ship all that is sealed but the first."""
-    yield from Seal(INBOX)
-    yield from mark_applied()
-    names = yield from Segments(INBOX, after=(yield from Marked(SHIPPED)), sealed=True)
-    for name in names[1:] or names:
-        yield from PutObject(PREFIX + name, (yield from ReadSegment(name)))
-        yield from Mark(SHIPPED, name)
-    return names
-
-
-def mark_before_merge(peer: str, keyring: Keyring) -> Program[Replayed]:
-    """Move the watermark, then merge."""
-    watermark = f"replayed/{peer}"
-    for full in (yield from ListObjects(f"{PREFIX}{peer}.", after=PREFIX + (yield from Marked(watermark)))):
-        name = full.removeprefix(PREFIX)
-        claims = claims_of(sealed_frames(name, (yield from GetObject(full)) or b""), peer, keyring)
-        yield from Mark(watermark, name)
-        yield from Merge(claims)
-    return Replayed((), 0, 0)
-
-
-def arrival_counts(peer: str, keyring: Keyring) -> Program[Replayed]:
-    """Merge claims as if they had been made here, now."""
-    watermark = f"replayed/{peer}"
-    for full in (yield from ListObjects(f"{PREFIX}{peer}.", after=PREFIX + (yield from Marked(watermark)))):
-        name = full.removeprefix(PREFIX)
-        claims = claims_of(sealed_frames(name, (yield from GetObject(full)) or b""), peer, keyring)
-        yield from Merge(tuple(claim._replace(entry=_later(claim.entry)) for claim in claims))
-        yield from Mark(watermark, name)
-    return Replayed((), 0, 0)
-
-
-def skip_to_the_newest(peer: str, keyring: Keyring) -> Program[Replayed]:
-    """Replay the last segment that is listed, and none before it."""
-    watermark = f"replayed/{peer}"
-    names = yield from ListObjects(f"{PREFIX}{peer}.", after=PREFIX + (yield from Marked(watermark)))
-    for full in names[-1:]:
-        name = full.removeprefix(PREFIX)
-        claims = claims_of(sealed_frames(name, (yield from GetObject(full)) or b""), peer, keyring)
-        yield from Merge(claims)
-        yield from Mark(watermark, name)
-    return Replayed((), 0, 0)
-
-
-def _trusting(sent: Submission, timestamp: Timestamp, region: str) -> Claim:
-    return examine(sent, timestamp, region, _Anyone())
-
-
-class _Anyone(Keyring):
-    """Takes every signature for good."""
-
-    def __init__(self) -> None:
-        super().__init__({})
-
-    def authenticate(self, tenant: str, record: Signed, signature: str, at: float) -> bytes:
-        """The canonical bytes, whoever signed them."""
-        del tenant, signature, at
-        return canonical_bytes(record)
-
-
-def _later(entry: Entry) -> Entry:
-    return msgspec.structs.replace(entry, timestamp=Timestamp(entry.timestamp + (1 << 40)))
-
-
 MISTAKES: dict[str, tuple[Programs, str, str]] = {
-    "claim-before-verify": (MODEL._replace(ingest=claim_before_verify), "verify", "genuine[q]"),
-    "get-then-set": (MODEL._replace(ingest=get_then_set), "reply", "the trace saw answer["),
+    "claim-before-verify": (BUGS["claim-before-verify"].programs, "verify", "genuine[q]"),
+    "get-then-set": (BUGS["get-then-set"].programs, "reply", "the trace saw answer["),
     "answer-before-durable": (DESIGNS["answer-before-durable"], "reply", "stage[q] = claimed"),
     "ignored-store-error": (DESIGNS["ignored-store-error"], "reply", "stage[q] = claimed"),
     "lookup-before-check": (DESIGNS["lookup-before-check"], "reply", "stage[q] = claimed"),
-    "skip-a-segment": (MODEL._replace(ship=skip_a_segment), "upload", "shipped[r, h]"),
+    "skip-a-segment": (BUGS["all-but-the-first"].programs, "upload", "shipped[r, h]"),
     "mark-before-upload": (DESIGNS["mark-before-upload"], "mark_shipped", "uploaded[r, g]"),
     "unsealed-shipping": (DESIGNS["unsealed-shipping"], "upload", "sealed[r, g]"),
     "newest-first": (DESIGNS["stepped-over-gap"], "upload", "shipped[r, h]"),
     "local-arrival": (DESIGNS["local-arrival"], "mark_replayed", "stored[r, k] <= s"),
-    "mark-before-merge": (MODEL._replace(replay=mark_before_merge), "mark_replayed", "stored[r, k] <= s"),
-    "skip-to-the-newest": (MODEL._replace(replay=skip_to_the_newest), "merge", "replayed[r, p, h]"),
-    "arrival-counts": (MODEL._replace(replay=arrival_counts), "merge", "logged[p, g, k, s]"),
+    "mark-before-merge": (BUGS["marks-before-it-merges"].programs, "mark_replayed", "stored[r, k] <= s"),
+    "skip-to-the-newest": (BUGS["replays-the-newest-only"].programs, "merge", "replayed[r, p, h]"),
+    "arrival-counts": (BUGS["later-wins"].programs, "merge", "logged[p, g, k, s]"),
 }
 
 

@@ -1,4 +1,4 @@
-"""`python -m tests.sim.planted [NAME ...]`: hunt every planted bug, or those named; shrink what is found, replay it, print a table."""
+"""`python -m tests.sim.planted [NAME ...]`: hunt planted bugs, shrink what is found, replay it, and print a table."""
 
 import sys
 from collections.abc import Sequence

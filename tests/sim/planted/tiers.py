@@ -55,6 +55,7 @@ BUGS: dict[str, Bug] = {
         "A tier that is away has nothing.",
         "TIR-3",
         Invariant.TIER_ASKED,
+        Invariant.FIRST_WRITE,
         Invariant.LOG_ORDER,
     ),
     "cold-tier-left-out": bug(
