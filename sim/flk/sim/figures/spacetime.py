@@ -29,7 +29,8 @@ DEEDS = {
 }
 """Effects that are written beside the line of their node, in a word."""
 COMPARISON = "compare "
-ROW = 0.16  # inches for each moment at which something happens
+ROW = 0.16  # inches for each moment at which something happens, and about a line of text
+MARGIN = 0.8  # rows between two notes
 
 
 def space_time(story: Story, start: float = 0.0, end: float | None = None) -> Figure:
@@ -41,7 +42,9 @@ def space_time(story: Story, start: float = 0.0, end: float | None = None) -> Fi
     """
     scene = _scene(story, start, float(story.run.scenario.duration) if end is None else end)
     rows = len(scene.moments)
-    figure = Figure(figsize=(WIDTH, min(20.0, max(3.5, 1.0 + ROW * rows))))
+    notes = _notes(scene)
+    below = max((note.bottom for note in notes), default=0.0)  # the last may stand under all that happens
+    figure = Figure(figsize=(WIDTH, min(20.0, max(3.5, 1.0 + ROW * max(rows, below)))))
     axes = figure.add_subplot()
     height = figure.get_size_inches()[1]
     figure.subplots_adjust(0.085, 0.15 / height, 0.985, 1 - 0.4 / height)
@@ -53,11 +56,15 @@ def space_time(story: Story, start: float = 0.0, end: float | None = None) -> Fi
         _arrow(axes, message, scene)
     for moment, place, deeds in scene.deeds:
         _deed(axes, (scene.columns[place], scene.row(moment)), deeds)
-    for violation in scene.violations:
-        _star(axes, violation, scene)
+    for note in notes:
+        _star(axes, note, last=len(scene.columns) - 1)
     chosen = range(0, rows, max(1, rows // 40))
     axes.set_yticks([float(row) for row in chosen], [f"{scene.moments[row]:.3f}" for row in chosen])
-    axes.set(ylim=(rows, -1), xlim=(-0.6, len(scene.columns) - 0.1), ylabel="simulated time, seconds (not to scale)")
+    axes.set(
+        ylim=(max(rows, below), -1),
+        xlim=(-0.6, len(scene.columns) - 0.1),
+        ylabel="simulated time, seconds (not to scale)",
+    )
     axes.set_xticks([])
     axes.tick_params(labelsize=7)
     axes.spines[["top", "right", "bottom"]].set_visible(False)
@@ -176,21 +183,42 @@ def _deed(axes: Axes, place: tuple[float, float], deeds: Sequence[str]) -> None:
     axes.text(x + 0.05, y, ", ".join(deeds), fontsize=6.5, va="center", color=INK, bbox=box, zorder=4)
 
 
-def _star(axes: Axes, violation: Violation, scene: _Scene) -> None:
-    last = len(scene.columns) - 1
-    x, y = scene.columns.get(violation.node, last), scene.row(violation.at)
-    axes.plot([x], [y], "*", color="white", markeredgecolor=INK, markersize=14, zorder=6)
+class _Note(NamedTuple):
+    """A star for a violation and, from `top` to `bottom`, what is told of it, all in rows."""
+
+    x: int
+    star: float
+    top: float
+    told: str
+
+    @property
+    def bottom(self) -> float:
+        """Where the next may begin."""
+        return self.top + 1 + self.told.count("\n") + MARGIN
+
+
+def _notes(scene: _Scene) -> list[_Note]:
+    """What is told of each violation, below its star and below what is told of those before."""
+    notes: list[_Note] = []
+    for violation in sorted(scene.violations, key=lambda violation: violation.at):
+        x, star = scene.columns.get(violation.node, len(scene.columns) - 1), scene.row(violation.at)
+        top = max([star + MARGIN, *(note.bottom for note in notes[-1:])])
+        notes.append(_Note(x, star, top, fill(f"{violation.invariant}: {violation.sentence}", 60)))
+    return notes
+
+
+def _star(axes: Axes, note: _Note, last: int) -> None:
+    axes.plot([note.x], [note.star], "*", color="white", markeredgecolor=INK, markersize=14, zorder=6)
     box = {"facecolor": "white", "edgecolor": INK, "linewidth": 0.7, "pad": 2}
-    told = fill(f"{violation.invariant}: {violation.sentence}", 60)
-    left = x < last / 2
+    left = note.x < last / 2
     axes.annotate(
-        told,
-        (x, y),
+        note.told,
+        (note.x, note.top),
         xytext=(10 if left else -10, 0),
         textcoords="offset points",
         fontsize=7.5,
         fontweight="bold",
-        va="center",
+        va="top",
         ha="left" if left else "right",
         color=INK,
         bbox=box,
