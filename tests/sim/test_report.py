@@ -23,6 +23,7 @@ from flk.sim.faults import Burst, Disk, Fault, Loss, Partition, RegionCrash, Sto
 from flk.sim.figures import course, style
 from flk.sim.invariants import Invariant
 from flk.sim.programs import MODEL
+from flk.sim.progress import progress
 from flk.sim.run import Run
 from flk.sim.simulate import Progress
 from flk.spec.errors import UnusableInput
@@ -227,7 +228,7 @@ def test_the_bars_stand_where_the_faults_are() -> None:
 def test_progress_is_shown() -> None:
     """The bar tells simulated time, events and requests."""
     out = StringIO()
-    with terminal.progress(Console(file=out, width=120, force_terminal=True), "drill") as reached:
+    with progress(Console(file=out, width=120, force_terminal=True), "drill") as reached:
         reached(Progress(90.0, 180.0, 12345, 678))
     assert "1:30 of 3:00 simulated, 12,345 events, 678 requests" in re.sub(
         r"\x1b\[[^A-Za-z]*[A-Za-z]", "", out.getvalue()

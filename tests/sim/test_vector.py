@@ -537,19 +537,36 @@ def test_requests_may_be_limited() -> None:
     assert run(plain(PRIMITIVES[0]), requests=100).offered > 150
 
 
-MEMORY = """
+LARGE = """
+large = {"llvmlite", "matplotlib", "networkx", "numba", "pyarrow", "scipy"} & sys.modules.keys()
+"""
+MEMORY = f"""
 import sys
 from flk.sim.vector.bench import bench
 figures = bench(int(sys.argv[1]))
-large = {"llvmlite", "matplotlib", "numba", "pyarrow", "scipy"} & sys.modules.keys()
+{LARGE}
 print(figures.bytes, *large)
 """
+COMMAND = f"""
+import sys
+from flk.impl.command import main
+try:
+    main()
+finally:
+    {LARGE.strip()}
+    print(*large, file=sys.stderr)
+"""
+
+
+def printed(script: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    """What a script prints in a process of its own."""
+    command = [sys.executable, "-c", script, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True)
 
 
 def taken(requests: int) -> tuple[int, list[str]]:
     """The most memory that a process holds for so many requests, and the large libraries that it has loaded."""
-    command = [sys.executable, "-c", MEMORY, str(requests)]
-    size, *large = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+    size, *large = printed(MEMORY, str(requests)).stdout.split()
     return int(size), large
 
 
@@ -586,6 +603,13 @@ def test_the_command_prints_json(file: Path, capsys: pytest.CaptureFixture[str])
     assert 300 < told["offered"] == told["answered"] < 500
     assert flk("run", str(file), "--tier", "vector", "--requests", "1000", "--json") == 0
     assert msgspec.json.decode(capsys.readouterr().out)["offered"] > 1000
+
+
+def test_the_command_loads_nothing_large(file: Path) -> None:
+    """Libraries for figures, statistics and compilers stay where they are, or they would take more room than the run."""
+    told = printed(COMMAND, "run", str(file), "--tier", "vector", "--requests", "1000", "--quiet")
+    assert told.stdout.strip().endswith("holds")
+    assert not told.stderr.strip()
 
 
 def test_the_command_prints_for_people(file: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,10 +11,9 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from flk.sim.duration import clock, human
-from flk.sim.invariants import Verdict
+from flk.sim.signs import SIGNS
 from flk.spec.errors import UnusableInput
 
-SIGNS = {Verdict.HOLDS: "✓", Verdict.VIOLATED: "✗", Verdict.UNDECIDED: "?"}
 _REFERENCE = re.compile(r'(\bid="|href="#|url\(#)')
 
 

@@ -1,11 +1,7 @@
-"""A run in the terminal: progress while it goes, and the outcome when it is over."""
-
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+"""A run in the terminal: the outcome when it is over."""
 
 import numpy as np
-from rich.console import Console, Group, RenderableType
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -14,31 +10,12 @@ from flk.sim.duration import clock, human
 from flk.sim.figures.style import amount, happenings, sampled
 from flk.sim.invariants import Verdict
 from flk.sim.measures import Column
-from flk.sim.pages import SIGNS
 from flk.sim.report import summary
 from flk.sim.run import Run
-from flk.sim.simulate import Progress as Reached
+from flk.sim.signs import SIGNS, STYLES
 
-STYLES = {Verdict.HOLDS: "green", Verdict.VIOLATED: "bold red", Verdict.UNDECIDED: "yellow"}
 CELLS = 54  # characters of the time axis
 _LEVELS = " ▁▂▃▄▅▆▇█"
-
-
-@contextmanager
-def progress(console: Console, name: str) -> Iterator[Callable[[Reached], None]]:
-    """A progress bar for as long as the run goes; yields what `simulate` wants as `on_progress`."""
-    told = (
-        "{task.fields[at]} of {task.fields[end]} simulated, {task.fields[events]} events, {task.fields[tries]} requests"
-    )
-    columns = (TextColumn("[bold]{task.description}"), BarColumn(24), TextColumn(told), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task(name, total=1.0, at="0:00", end="", events="0", tries="0")
-
-        def reached(now: Reached) -> None:
-            share, events, tries = now.now / now.duration, f"{now.events:,}", f"{now.attempts:,}"
-            bar.update(task, completed=share, at=clock(now.now), end=clock(now.duration), events=events, tries=tries)
-
-        yield reached
 
 
 def rendered(run: Run, source: str = "") -> Group:

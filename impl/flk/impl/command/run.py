@@ -146,8 +146,8 @@ def simulated(
     """The run, its progress shown on standard error, with every alert evaluated."""
     from rich.console import Console
 
+    from flk.sim.progress import progress
     from flk.sim.simulate import simulate
-    from flk.sim.terminal import progress
     from flk.sim.validation import validated
 
     console = Console(stderr=True, quiet=quiet)

@@ -22,7 +22,7 @@ def run_vector(
     from rich.console import Console
 
     from flk.impl.command.run import opened
-    from flk.sim.terminal import progress
+    from flk.sim.progress import progress
     from flk.sim.vector.plan import require_exact
     from flk.sim.vector.run import SIZE, run
 

@@ -7,9 +7,8 @@ from rich.text import Text
 
 from flk.sim import document
 from flk.sim.measures import quantiles
-from flk.sim.pages import SIGNS
+from flk.sim.signs import SIGNS, STYLES
 from flk.sim.slo import Objective
-from flk.sim.terminal import STYLES
 from flk.sim.vector.run import VectorRun
 
 
