@@ -11,7 +11,8 @@ from types import MappingProxyType
 from typing import Any
 
 from flk.model.effects import Effect
-from flk.model.memory import Disk, Entries, MemoryNode, Objects
+from flk.model.memory import MemoryNode
+from flk.model.parts import Disk, Entries, Objects
 from flk.model.programs.ingest import ingest
 from flk.model.programs.recover import recover
 from flk.model.refusal import Malformed, Refused, TooLarge

@@ -20,7 +20,7 @@ from flk.model.effects import Effect, Store
 from flk.model.entry import Claim, Entry, Key, Outcome, Reason, content_digest
 from flk.model.hlc import Timestamp
 from flk.model.judgement import judge
-from flk.model.memory import Disk, Entries
+from flk.model.parts import Disk, Entries
 from flk.model.programs.ingest import examine
 from flk.model.record import Pcs, decode
 from flk.model.refusal import Refused

@@ -12,7 +12,7 @@ from tests.impl.object_stores import Directory, Place, place
 
 from flk.impl.objects import Objects, open_objects
 from flk.model.frames import segment_name
-from flk.model.memory import Objects as InMemory
+from flk.model.parts import Objects as InMemory
 from flk.model.refusal import Unavailable
 from flk.spec.errors import UnusableInput
 

@@ -15,7 +15,7 @@ from flk.impl import store as module
 from flk.impl.store import SqliteStore
 from flk.model.entry import Claim, Entry, Key, Outcome, Reason
 from flk.model.hlc import LAST, Timestamp
-from flk.model.memory import Entries
+from flk.model.parts import Entries
 from flk.model.refusal import Unavailable
 
 keys = st.builds(Key, st.sampled_from(["default", "other", 'te"nant']), st.sampled_from(["a", "b", "c", "d", "é"]))

@@ -14,7 +14,7 @@ from flk.impl.wal import FileDisk, LogFailed
 from flk.model.effects import INBOX, OUTBOX
 from flk.model.frames import MAGIC, Frame, scan, seal, sealed_frames
 from flk.model.hlc import Timestamp
-from flk.model.memory import Disk
+from flk.model.parts import Disk
 from flk.model.refusal import Unavailable
 from flk.spec.errors import UnusableInput
 

@@ -11,7 +11,8 @@ from tests.model.world import HONEST, STORY, World, pcs, submission
 
 from flk.model.effects import Attempt, Effect
 from flk.model.entry import Claim, Key
-from flk.model.memory import Disk, Entries, MemoryNode, Objects
+from flk.model.memory import MemoryNode
+from flk.model.parts import Disk, Entries, Objects
 from flk.model.programs.audit import Settled, work
 from flk.model.programs.ship import ship
 from flk.model.refusal import Unavailable

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from flk.model.effects import INBOX, OUTBOX
 from flk.model.frames import Frame, scan
 from flk.model.hlc import Timestamp
-from flk.model.memory import Disk
+from flk.model.parts import Disk
 
 STEPS = st.lists(st.sampled_from(["inbox", "outbox", "seal inbox", "seal outbox", "close inbox"]), max_size=40)
 

@@ -15,9 +15,10 @@ from tests.model.world import STORY, World, pcs, submission
 from flk.model.effects import Effect, Program
 from flk.model.entry import Claim, Entry, Key, Outcome, Reason
 from flk.model.hlc import Timestamp
-from flk.model.memory import Disk, Entries, MemoryNode, Objects
+from flk.model.memory import MemoryNode
 from flk.model.migration import Moving, Page, Phase, Side, follower, ruler
 from flk.model.migration_effects import Advance, InsertOrGet, Replace
+from flk.model.parts import Disk, Entries, Objects
 from flk.model.programs.migration import claim, copy, merge, migrate, roll_back
 from flk.model.refusal import Refused, Unavailable
 from flk.model.runtime import run

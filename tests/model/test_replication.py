@@ -10,7 +10,7 @@ from tests.model.world import EQUIVOCATING, HONEST, KEYRING, STORY, World, pcs, 
 from flk.model import hlc
 from flk.model.effects import INBOX, Effect, Salvage
 from flk.model.frames import CorruptSegment, scan, sealed_frames
-from flk.model.memory import Entries
+from flk.model.parts import Entries
 from flk.model.programs.divergence import Agreement, Divergence, detect_divergence
 from flk.model.programs.replay import PREFIX, Replayed, replay
 from flk.model.programs.ship import ship

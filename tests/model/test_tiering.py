@@ -12,7 +12,8 @@ from tests.model.world import EQUIVOCATING, HONEST, KEYRING, STORY, Crash, Stop,
 from flk.model.effects import INBOX, Effect, Look, Merge, Program, Seal, Store
 from flk.model.entry import Claim, Entry, Key, Outcome, Reason, join, precedence
 from flk.model.hlc import Timestamp, at, wall_seconds
-from flk.model.memory import Disk, Entries, MemoryNode, Objects
+from flk.model.memory import MemoryNode
+from flk.model.parts import Disk, Entries, Objects
 from flk.model.programs.ingest import ingest
 from flk.model.programs.recover import recover
 from flk.model.programs.ship import ship

@@ -11,8 +11,9 @@ from flk.model.effects import Append, Effect, Program, Store
 from flk.model.entry import Key
 from flk.model.frames import Frame, data
 from flk.model.identity import pcs_id
-from flk.model.memory import Disk, Entries, MemoryNode, Objects, no_service
+from flk.model.memory import MemoryNode, no_service
 from flk.model.migration import Moving
+from flk.model.parts import Disk, Entries, Objects
 from flk.model.programs import migration
 from flk.model.programs.ingest import ingest
 from flk.model.programs.recover import Recovery, recover

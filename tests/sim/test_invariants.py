@@ -28,7 +28,7 @@ from flk.model.effects import (
 from flk.model.entry import Claim, Entry, Key, join
 from flk.model.frames import sealed_frames
 from flk.model.hlc import Timestamp, at
-from flk.model.memory import Disk, Entries
+from flk.model.parts import Disk, Entries
 from flk.model.programs.ingest import claims_of, examine
 from flk.model.programs.replay import Replayed
 from flk.model.programs.ship import PREFIX

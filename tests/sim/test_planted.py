@@ -1,5 +1,7 @@
 """Planted bugs are found by hunting, shrunk to what they need, and replayed from a line; the model's own programs are not found."""
 
+from functools import cache
+
 import msgspec
 import pytest
 from tests.sim.planted import BUGS, supplies
@@ -20,15 +22,16 @@ SHRUNK = (
     "ignored-store-error",
     "remembered-refusal",
     "cuts-a-good-frame",
-    "forgets-the-clock",
     "unfenced-disk",
     "trusts-its-peer",
     "silence-is-a-miss",
-    "gives-up-in-silence",
+    "skips-a-refused-upload",
+    "overtakes-what-is-owed",
 )
-"""Bugs that need a fault, of every part of the system."""
+"""Some of the bugs that need a fault. `python -m tests.sim.planted` shrinks and replays every one."""
 
 
+@cache
 def prey(name: str) -> Sighting:
     """The first seed that shows a bug."""
     found = hunt(Ground(supplies(name)), SEEDS, workers=1).prey

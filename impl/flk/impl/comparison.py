@@ -11,7 +11,8 @@ from flk.impl.agent.outbox import Outbox
 from flk.impl.agent.service import Service
 from flk.model.hlc import Timestamp
 from flk.model.identity import pcs_id
-from flk.model.memory import Disk, Entries, MemoryNode, Objects
+from flk.model.memory import MemoryNode
+from flk.model.parts import Disk, Entries, Objects
 from flk.model.programs.ingest import ingest
 from flk.model.record import Pcs, encode
 from flk.model.runtime import run

@@ -1,4 +1,4 @@
-"""The store of one node in SQLite: `flk.model.memory.Entries` again, in a file.
+"""The store of one node in SQLite: `flk.model.parts.Entries` again, in a file.
 
 Claims are decided in memory and written behind. A claim's key is a hash, so each insertion lands on a page of its own; one
 transaction for each batch of requests would write that page every time (measured: 20 to 50 us an entry). Some ten thousand

@@ -1,4 +1,4 @@
-"""The write-ahead log on a real disk (WAL-*): `flk.model.memory.Disk` again, on files.
+"""The write-ahead log on a real disk (WAL-*): `flk.model.parts.Disk` again, on files.
 
     DIRECTORY/identity                       whose disk this is
     DIRECTORY/lock                           held while a process uses the directory

@@ -9,7 +9,7 @@ from flk.model.migration import Moving
 from flk.model.migration_effects import Advance, Forget, InsertOrGet, ListKeys, LookAt, ReadPhase, Replace
 
 if TYPE_CHECKING:  # the memory runtime has entries, and uses this
-    from flk.model.memory import Entries
+    from flk.model.parts import Entries
 
 
 class MigratedStore:

@@ -10,7 +10,7 @@ from flk.model.entry import Claim, Entry, Key
 from flk.model.tiers import Tier, Tiers
 
 if TYPE_CHECKING:  # the memory runtime has entries, and uses this
-    from flk.model.memory import Entries
+    from flk.model.parts import Entries
 
 
 class TieredStore:

@@ -9,7 +9,8 @@ from math import nan
 from typing import Any, TypeAlias
 
 from flk.model.effects import Append, Draw, Post, Program, Sleep
-from flk.model.memory import Disk, Entries, MemoryNode, Objects
+from flk.model.memory import MemoryNode
+from flk.model.parts import Disk, Entries, Objects
 from flk.model.programs.outbox import Delivery, Queued, deliver, queue
 from flk.model.submission import Response, Submission
 from flk.sim.arrivals import Arrival

@@ -8,7 +8,7 @@ from flk.model.effects import INBOX
 from flk.model.entry import Claim, Entry, Key, join
 from flk.model.frames import Frame, region_of, scan
 from flk.model.hlc import Timestamp, text
-from flk.model.memory import Objects
+from flk.model.parts import Objects
 from flk.model.programs.ingest import claims_of
 from flk.model.programs.ship import PREFIX
 from flk.model.signing import Keyring

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 from flk.model.admission import require_level, unavailable
 from flk.model.effects import Effect, Merge, Program, Sleep, Store
 from flk.model.entry import Key
-from flk.model.memory import Disk, MemoryNode, Objects
+from flk.model.memory import MemoryNode
 from flk.model.migration import Moving, Phase, Side, split
 from flk.model.migration_effects import Advance, Forget, InsertOrGet, ListKeys, LookAt, Replace
+from flk.model.parts import Disk, Objects
 from flk.model.refusal import Unavailable
 from flk.model.ring import Ring
 from flk.sim.engine import Call

@@ -4,7 +4,7 @@ from functools import partial
 
 from flk.model.effects import INBOX
 from flk.model.frames import Frame, region_of, scan
-from flk.model.memory import Disk, Objects
+from flk.model.parts import Disk, Objects
 from flk.model.programs.ingest import claims_of
 from flk.model.programs.ship import PREFIX, SHIPPED
 from flk.sim.faults import BitRot

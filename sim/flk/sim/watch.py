@@ -12,8 +12,8 @@ from flk.model.effects import INBOX
 from flk.model.entry import Claim, Entry, Key
 from flk.model.frames import Frame, Scan, data, scan
 from flk.model.hlc import Timestamp
-from flk.model.memory import Disk, Entries, Objects
 from flk.model.migration import Moving, Phase
+from flk.model.parts import Disk, Entries, Objects
 from flk.model.programs.divergence import Divergence
 from flk.model.programs.recover import Recovery
 from flk.model.submission import Response, Submission

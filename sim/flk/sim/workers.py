@@ -10,7 +10,8 @@ from math import ceil
 from typing import Any, TypeAlias
 
 from flk.model.effects import Acknowledge, Attempt, Bury, Effect, MarkProcessed, TakeTask
-from flk.model.memory import Disk, MemoryNode, Objects
+from flk.model.memory import MemoryNode
+from flk.model.parts import Disk, Objects
 from flk.model.tasks import TaskQueue
 from flk.sim.faults import WorkerCrash
 from flk.sim.layout import Audit

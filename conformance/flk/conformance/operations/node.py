@@ -5,7 +5,8 @@ from msgspec import Raw
 
 from flk.conformance.operations.forms import Form, Keys, keyring
 from flk.model.canonical import Profile
-from flk.model.memory import Disk, Entries, MemoryNode, Objects
+from flk.model.memory import MemoryNode
+from flk.model.parts import Disk, Entries, Objects
 from flk.model.programs.ingest import ingest
 from flk.model.runtime import run
 from flk.model.submission import Response, Submission

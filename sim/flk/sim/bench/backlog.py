@@ -13,7 +13,7 @@ from flk.model.effects import OUTBOX
 from flk.model.entry import Key
 from flk.model.frames import Frame
 from flk.model.hlc import Timestamp
-from flk.model.memory import Disk
+from flk.model.parts import Disk
 from flk.model.tasks import Task, TaskKind, TaskQueue
 from flk.sim.engine import Clockwork, Deadlines, GroupCommit, Station
 
