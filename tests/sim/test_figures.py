@@ -22,6 +22,7 @@ from flk.sim.experiments.variation import axis, cells
 from flk.sim.faults import Burst, Disk, Partition, RegionCrash, StoreOutage
 from flk.sim.figures.distributions import distribution, phases, summary
 from flk.sim.figures.fans import fans
+from flk.sim.figures.outcome import objectives
 from flk.sim.figures.regions import cut_links, region_map, state_of, telling
 from flk.sim.figures.spacetime import first_violation, space_time, window
 from flk.sim.figures.sweeps import comparison, heat_map
@@ -177,6 +178,26 @@ def test_the_window_is_around_the_first_violation() -> None:
     calm = story()._replace(run=rehearse(drill(duration=20, until=5)))
     assert first_violation(calm) is None
     assert window(calm) == (0.0, 20.0)
+
+
+def test_what_is_told_of_violations_does_not_overlap() -> None:
+    """However close they come, each note of a space-time diagram can be read."""
+    figure = space_time(story(), *window(story(), before=1, after=6))
+    figure.canvas.draw()
+    notes = [text.get_window_extent() for text in figure.axes[0].texts if text.get_fontweight() == "bold"]
+    assert len(notes) > 2
+    assert not any(one.overlaps(other) for number, one in enumerate(notes) for other in notes[:number])
+
+
+def test_a_missed_target_is_drawn_to_its_end() -> None:
+    """A region loss that exceeds its target by far lies within the axes, with what is told of it."""
+    strict = Objectives(rpo=Seconds(0.1), rto=Seconds(0.1))
+    figure = objectives(rehearse(drill(CRASH, duration=80, until=40, slo=strict)))
+    figure.canvas.draw()
+    (axes,) = figure.axes
+    right = axes.get_window_extent().x1
+    assert max(bar.get_window_extent().x1 for bar in axes.patches) < right
+    assert max(text.get_window_extent().x1 for text in axes.texts) < right
 
 
 def test_the_perfetto_trace_is_sound(tmp_path: Path) -> None:

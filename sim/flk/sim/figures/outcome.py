@@ -26,7 +26,7 @@ def objectives(run: Run) -> Figure:
     for row, (phases, target) in enumerate(zip(bars, targets, strict=True)):
         _phases(axes, row, phases, target)
     longest = max((sum(seconds for _, seconds in phases if not isnan(seconds)) for phases in bars), default=0.0)
-    reach = max(1.12 * run.scenario.slo.rpo, 1.12 * run.scenario.slo.rto, 1.3 * longest)  # with room for what is told
+    reach = max(1.12 * run.scenario.slo.rpo, 1.12 * run.scenario.slo.rto, 1.5 * longest)  # with room for what is told
     axes.set_yticks(range(len(rows)), rows)
     axes.set(xlabel="seconds", xlim=(0, reach), ylim=(len(rows) - 0.5, -0.6))
     plain(axes)
