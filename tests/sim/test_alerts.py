@@ -14,7 +14,7 @@ from tests.sim.drills import BRISK, REGIONS, drill, records
 from tests.sim.promtool import complaint, of_alerts
 
 from flk.model.submission import Submission
-from flk.sim import simulate as simulation
+from flk.sim import judges
 from flk.sim.alerts.alerts import EVERY, Alerted, Firing, evaluated, unnoticed
 from flk.sim.alerts.exporter import EVERY as SCRAPE
 from flk.sim.alerts.series import NAME, Database, labels
@@ -124,7 +124,7 @@ def scraped(scenario: Scenario, sent: list[Submission]) -> Watched:
         return evaluated(database, *rest)  # type: ignore[arg-type]  # passed on as they came
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(simulation, "evaluated", seen)
+        patch.setattr(judges, "evaluated", seen)
         run = simulate(scenario, sent, KEYRING, signer=KEY, alerts=True)
     return Watched(run, found[0])
 

@@ -11,6 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.model.world import pcs, submission
 from tests.sim.drills import BRISK, drill, records, rehearse
+from tests.sim.test_audit import QUICK, audited
+from tests.sim.test_migration import PLAN, growing
 from tests.sim.tiered import OUTAGE, tiered
 
 from flk.model.submission import Submission
@@ -70,6 +72,9 @@ MADE_BY: dict[str, tuple[Scenario, list[Submission]]] = {
     "turned-away": (tiered(OUTAGE, rate=3), []),
     "found-cold": (tiered(rate=3), []),
     "tier-left": (tiered(rate=3), []),
+    "cut-over": (growing(), records(200)),
+    "rolled-back": (growing(plan=msgspec.structs.replace(PLAN, roll_back=True)), records(200)),
+    "task-buried": (audited(audit=msgspec.structs.replace(QUICK, failure=0.9, attempts=1)), []),
 }
 # The model ships in sequence, so its replay meets no gap; it does where another region ships the newest segment first.
 OUT_OF_SEQUENCE = MODEL._replace(ship=DESIGNS["stepped-over-gap"].ship)

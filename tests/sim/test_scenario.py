@@ -256,3 +256,14 @@ def test_an_unknown_design_is_refused() -> None:
     )
     with pytest.raises(UnusableInput, match="did you mean 'local-arrival'"):
         scenario.parse(text, "f.toml")
+
+
+def test_what_is_expected_of_a_fault_goes_with_it() -> None:
+    """Any part of the faults leaves a scenario that can be meant; with all of them it is the same scenario."""
+    for name in scenario.library():
+        whole = scenario.find(name)
+        assert whole.with_faults(whole.faults) == whole
+        for left_out in whole.faults:
+            rest = whole.with_faults(fault for fault in whole.faults if fault is not left_out)
+            assert not list(mistakes(rest))
+            assert len(rest.faults) == len(whole.faults) - 1

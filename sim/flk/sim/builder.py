@@ -71,9 +71,10 @@ class Draft:
         return self._appended("faults", {"kind": kind, "id": id, **fields})
 
     def without(self, *ids: str) -> "Draft":
-        """The same without these faults; nothing else moves."""
+        """The same without these faults, and without what is expected of them; nothing else moves."""
         kept = [fault for fault in self._list("faults") if fault["id"] not in ids]
-        return self._with("faults", kept)
+        expected = [row for row in self._list("hypotheses") if not {row.get("after"), row.get("during")} & set(ids)]
+        return Draft({**self.raw, "faults": kept, "hypotheses": expected})
 
     def act(self, do: str, **fields: Value) -> "Draft":
         """Something that is done at a given moment, in place of random arrivals."""

@@ -22,6 +22,11 @@ class HypothesisBase(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
 
     during: str = ""
 
+    @property
+    def about(self) -> tuple[str, ...]:
+        """The faults that it names; empty texts for none."""
+        return (self.during,)
+
 
 class Sometimes(HypothesisBase, frozen=True, tag="sometimes"):
     """The mark comes up at least `times` times. A run without it has not tested what it is for: that is undecided, not violated."""
@@ -42,6 +47,11 @@ class Eventually(HypothesisBase, frozen=True, tag="eventually"):
     mark: str
     within: Seconds
     after: str = ""
+
+    @property
+    def about(self) -> tuple[str, ...]:
+        """The faults that it names; empty texts for none."""
+        return (self.during, self.after)
 
 
 class Always(HypothesisBase, frozen=True, tag="always"):

@@ -50,8 +50,14 @@ class Invariant(StrEnum):
         "new-means-no-tier-has-it",
         "a claim is new only if all tiers were asked and none has it (TIR-3, TIR-4)",
     )
-    MOVED_STAYS = "migration-answers-stay", "what was answered is what the ruling shard has, in every phase (MIG-2, MIG-3, MIG-4)"
-    MOVED_BOTH = "migration-writes-both", "an answer waits until both shards have it, from dual writes to cleanup (MIG-1, MIG-2)"
+    MOVED_STAYS = (
+        "migration-answers-stay",
+        "what was answered is what the ruling shard has, in every phase (MIG-2, MIG-3, MIG-4)",
+    )
+    MOVED_BOTH = (
+        "migration-writes-both",
+        "an answer waits until both shards have it, from dual writes to cleanup (MIG-1, MIG-2)",
+    )
     TASK_ONCE = "audit-effect-once", "an audit task takes effect at most once (AUD-2)"
     TASK_MARK = "audit-mark-follows-effect", "a task is marked as processed only after its effect (AUD-3)"
     TASK_KEPT = "audit-task-never-lost", "a task is let go after its effect or as a dead letter (AUD-1, AUD-5)"

@@ -248,9 +248,7 @@ class Node(Host):
             self.name,
             place,
             message,
-            lambda: serve(
-                lambda result: send(place, self.name, message, lambda: wait.end(result), content=result)
-            ),
+            lambda: serve(lambda result: send(place, self.name, message, lambda: wait.end(result), content=result)),
             content=effect,
         )
 

@@ -1,5 +1,6 @@
 """A scenario: a frozen value that says what is there, what happens to it and what is asked of it."""
 
+from collections.abc import Iterable
 from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path as File
@@ -60,6 +61,13 @@ class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """The faults that take a region down, earliest first."""
         found = (fault for fault in self.faults if isinstance(fault, Stop))
         return tuple(sorted(found, key=lambda fault: fault.start))
+
+    def with_faults(self, faults: Iterable[Fault]) -> "Scenario":
+        """The same with these faults in place of its own. What it expects of faults that are gone goes with them."""
+        faults = tuple(faults)
+        known = {"", *(fault.id for fault in faults)}
+        expected = [hypothesis for hypothesis in self.hypotheses if set(hypothesis.about) <= known]
+        return msgspec.structs.replace(self, faults=faults, hypotheses=tuple(expected))
 
     def to_toml(self) -> str:
         """The scenario as a file that `load` reads back as the same value."""

@@ -91,7 +91,7 @@ def with_faults(scenario: Scenario, ids: list[str]) -> Scenario:
             advice = nearest(identity, known) if known else "it has no faults"
             raise UnusableInput(f"{scenario.name} has no fault {identity!r}; {advice}")
     kept: tuple[Fault, ...] = tuple(fault for fault in scenario.faults if fault.id in ids)
-    return msgspec.structs.replace(scenario, faults=kept)
+    return scenario.with_faults(kept)
 
 
 def _of_library(scenario: Scenario) -> Scenario | None:
@@ -101,7 +101,7 @@ def _of_library(scenario: Scenario) -> Scenario | None:
     whole = find(scenario.name)
     kept = {fault.id for fault in scenario.faults}
     faults = tuple(fault for fault in whole.faults if fault.id in kept)
-    return whole if msgspec.structs.replace(whole, faults=faults) == scenario else None
+    return whole if whole.with_faults(faults) == scenario else None
 
 
 def _short(name: str, seed: int, faults: str, known: str) -> Recorded:

@@ -103,8 +103,8 @@ class Search:
 
     def _fewer_faults(self) -> None:
         scenario = self.least
-        kept = ddmin(scenario.faults, lambda part: self._try(msgspec.structs.replace(scenario, faults=part)))
-        self.least = msgspec.structs.replace(scenario, faults=kept)
+        kept = ddmin(scenario.faults, lambda part: self._try(scenario.with_faults(part)))
+        self.least = scenario.with_faults(kept)
 
     def _fewer_acts(self) -> None:
         scenario = self.least
@@ -167,7 +167,7 @@ class Search:
     def _with(self, fault: Fault) -> Scenario:
         """The least scenario with a fault in place of the one of its id."""
         faults = tuple(fault if other.id == fault.id else other for other in self.least.faults)
-        return msgspec.structs.replace(self.least, faults=faults)
+        return self.least.with_faults(faults)
 
 
 def simpler(fault: Fault) -> Iterator[Fault]:

@@ -128,10 +128,10 @@ def swarm(seed: int, base: Scenario | None = None, kinds: Sequence[type[FaultBas
     faults: tuple[Fault, ...] = ()
     for number, kind in enumerate(random.choices(chosen, weights, k=random.randint(1, MOST)), 1):
         drawn = draw(kind, f"f{number}", setting, faults, chance.generator(f"fault {number}"))
-        more = msgspec.structs.replace(scenario, faults=(*faults, drawn))
+        more = scenario.with_faults((*faults, drawn))
         if not any(of_faults(more)) and not _doubly_slow(more.faults):  # it might stop a region that is down already
             faults = more.faults
-    return msgspec.structs.replace(scenario, faults=faults, seed=seed)
+    return msgspec.structs.replace(scenario.with_faults(faults), seed=seed)
 
 
 def setting_of(scenario: Scenario) -> Setting:
