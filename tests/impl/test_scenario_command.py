@@ -5,6 +5,7 @@ import tomllib
 from pathlib import Path
 
 import jsonschema
+import msgspec
 import pytest
 from tests.impl.test_command import flk
 
@@ -58,3 +59,17 @@ def test_the_schema_knows_the_library(name: str) -> None:
 def test_the_schema_is_printed() -> None:
     """An editor is given the schema as a file."""
     assert json.loads(flk("scenario", "schema").stdout) == json.loads(json.dumps(schema()))
+
+
+def test_arrivals_are_written_as_a_log_that_can_be_replayed(tmp_path: Path) -> None:
+    """The log of a scenario's arrivals, named by a copy of it, gives the same arrivals again."""
+    log, copy = tmp_path / "log.csv", tmp_path / "copy.toml"
+    assert flk("scenario", "arrivals", "two-minute-partition", str(log)).returncode == 0
+    value = scenario.find("two-minute-partition")
+    copied = msgspec.structs.replace(value, workload=msgspec.structs.replace(value.workload, recorded=str(log)))
+    copy.write_text(copied.to_toml())
+    counts = [json.loads(flk("run", str(name), "--json").stdout)["counts"] for name in ("two-minute-partition", copy)]
+    assert counts[0]["offered"] == counts[1]["offered"]
+    assert counts[0]["repeated"] == counts[1]["repeated"]
+    missing = flk("scenario", "arrivals", "calm", str(tmp_path / "absent" / "log.csv"))
+    assert missing.returncode == 2

@@ -102,3 +102,23 @@ def schema() -> None:
     from flk.sim.schema import schema as of_scenarios
 
     typer.echo(msgspec.json.format(msgspec.json.encode(of_scenarios()), indent=2))
+
+
+@_commands.command()
+def arrivals(
+    scenario: Subject,
+    out: Annotated[Path, typer.Argument(help="The CSV file to write.", dir_okay=False)],
+    *,
+    seed: Annotated[int | None, typer.Option(help="The luck of the run. Default: the scenario's own.")] = None,
+) -> None:
+    """Write down when which record comes to which region, as a log that `workload.recorded` of another scenario can name."""
+    from flk.impl.command.records import supplies_for
+    from flk.sim.arrivals import arrivals as coming
+    from flk.sim.arrivals import write
+    from flk.sim.scenario import find
+
+    found = find(scenario)
+    luck = found.seed if seed is None else seed
+    records = len(supplies_for(found).submissions)
+    write(out, coming(found.workload, found.faults, found.duration, records, luck), found.workload)
+    typer.echo(f"arrivals: {out}")
