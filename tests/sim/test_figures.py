@@ -17,6 +17,7 @@ from flk.sim.designs import DESIGNS
 from flk.sim.duration import Seconds
 from flk.sim.experiments.findings import Asked, findings
 from flk.sim.experiments.rows import row
+from flk.sim.experiments.supplies import synthetic_supplies
 from flk.sim.experiments.sweep import Plan, Swept
 from flk.sim.experiments.variation import axis, cells
 from flk.sim.faults import Burst, Disk, Partition, RegionCrash, StoreOutage
@@ -226,15 +227,16 @@ def test_the_page_of_a_sweep_tells_everything(tmp_path: Path) -> None:
     """Each cell with its findings, a map, distributions, comparisons; nothing from elsewhere."""
     file = tmp_path / "sweep.html"
     found = findings(swept(), [Asked("mean", "rpo")])
-    sweep_report.write(swept(), found, file, "flk sweep drill --seeds 6")
+    supplies = synthetic_supplies(60)
+    sweep_report.write(swept(), found, supplies, file, "flk sweep drill --seeds 6")
     text = file.read_text()
     assert "<script" not in text
-    assert text.count("<figure>") == 6
+    assert text.count("<figure>") == 7
     for cell in swept().plan.cells:
         assert cell.label.split(", ")[0] in text
     for told_ in ("undecided", "flk sweep drill --seeds 6", "mean of rpo", "policy.ship_interval"):
         assert told_ in text
-    assert sweep_report.html(swept(), found, "flk sweep drill --seeds 6") == text
+    assert sweep_report.html(swept(), found, supplies, "flk sweep drill --seeds 6") == text
 
 
 def test_a_lost_disk_shows_in_the_rows() -> None:

@@ -8,18 +8,22 @@ from markupsafe import Markup
 
 from flk.sim.experiments.findings import CellFindings, overall
 from flk.sim.experiments.replay import string_of
+from flk.sim.experiments.supplies import Supplies, Task, execute
 from flk.sim.experiments.sweep import Swept, column
 from flk.sim.figures.distributions import distribution, phases
+from flk.sim.figures.fans import fans
 from flk.sim.figures.sweeps import comparison, heat_map
 from flk.sim.pages import rendered, save, svg
 
 SECONDS = frozenset({"rpo", "rto", "heal", "delivery_p95"})
+FANNED = 20
+"""Most runs that are made again to be followed over time."""
 LINES = 6
 """Most lines of a figure, and most cells that are compared with the first: more cannot be told apart."""
 
 
-def html(swept: Swept, cells: Sequence[CellFindings], command: str, programs: str = "") -> str:
-    """The page; `command` is what was typed."""
+def html(swept: Swept, cells: Sequence[CellFindings], supplies: Supplies, command: str) -> str:
+    """The page; `command` is what was typed. For lag and divergence over time, the first cell's first runs are made again."""
     scenario = swept.plan.cells[0].scenario
     varied = [path for path, _ in swept.plan.cells[0].parameters]
     chosen = [found.asked for found in cells[0].findings if isfinite(found.interval.estimate)]
@@ -43,13 +47,14 @@ def html(swept: Swept, cells: Sequence[CellFindings], command: str, programs: st
         distributions=dict(_distributions(swept, cells, measures)),
         phases=_phases(swept),
         comparisons=dict(_comparisons(swept, measures)) if len(cells) > 1 else {},
-        violations=list(_violations(swept, programs)),
+        fans=_fans(swept, supplies),
+        violations=list(_violations(swept, supplies.named)),
     )
 
 
-def write(swept: Swept, cells: Sequence[CellFindings], path: str | Path, command: str, programs: str = "") -> None:
+def write(swept: Swept, cells: Sequence[CellFindings], supplies: Supplies, path: str | Path, command: str) -> None:
     """Write the page to a file. Raises UnusableInput if that cannot be."""
-    save(html(swept, cells, command, programs), path)
+    save(html(swept, cells, supplies, command), path)
 
 
 def unit_of(measure: str) -> str:
@@ -75,6 +80,14 @@ def _phases(swept: Swept) -> Markup | None:
     if not lost:
         return None
     return svg("phases", phases(dict(list(lost.items())[:LINES]), swept.plan.cells[0].scenario.slo.rto))
+
+
+def _fans(swept: Swept, supplies: Supplies) -> Markup | None:
+    """Lag and divergence over time, of the first cell."""
+    scenario, rows = swept.plan.cells[0].scenario, swept.rows[0][:FANNED]
+    if len(scenario.regions) < 2:
+        return None
+    return svg("fans", fans([execute(supplies, Task(scenario, row.seed)) for row in rows]))
 
 
 def _comparisons(swept: Swept, measures: Sequence[str]) -> Iterator[tuple[str, Markup]]:

@@ -91,7 +91,7 @@ def sweep(
         from flk.sim import sweep_report
 
         typed = shlex.join(["flk", "sweep", scenario, "--seeds", seeds, *(f"--vary={text}" for text in vary or ())])
-        sweep_report.write(swept, judged, html, typed, programs)
+        sweep_report.write(swept, judged, supplies, html, typed)
     if json:
         typer.echo(msgspec.json.encode({**findings.facts(swept, judged, programs), "table": str(table)}))
     else:
