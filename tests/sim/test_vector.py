@@ -465,11 +465,11 @@ def test_the_books_see_gaps_and_haste() -> None:
 @settings(deadline=None)  # Numba may compile
 @given(
     st.lists(st.floats(0, 1), min_size=1, max_size=50).map(sorted),
-    st.lists(st.floats(0, 1), min_size=1, max_size=9, unique=True),
+    st.lists(st.integers(0, 10**9), min_size=1, max_size=9, unique=True),
 )
-def test_interpolation_is_that_of_numpy(language: str, asked: list[float], corners: list[float]) -> None:
-    """To the last bit."""
-    known = np.array([-1.0, *sorted(corners), 2.0])
+def test_interpolation_is_that_of_numpy(language: str, asked: list[float], corners: list[int]) -> None:
+    """To the last bit, between corners that are a nanosecond apart or more."""
+    known = np.array([-1.0, *(corner / 1e9 for corner in sorted(corners)), 2.0])
     values: Column = np.square(np.arange(known.size, dtype=np.float64))
     found = np.array(asked)
     compiled(language).interpolate(found, known, values)
