@@ -358,3 +358,24 @@ def test_the_migrator_goes_through_the_phases_in_their_order() -> None:
     moving, perform = store()
     assert list(phases(moving, perform, migrate(back=True)))[-1] is Phase.ROLLED_BACK
     assert run(migrate(), perform) is Phase.ROLLED_BACK
+
+
+@pytest.mark.parametrize("mine", [False, True])
+def test_what_only_the_side_before_was_given_is_not_stored_after_cutover(mine: bool) -> None:
+    """A merge reached one side, the other was away, and nobody was told. Then the other side rules: it has what it had, and the
+    entry comes again with the next round, as from any region.
+    """
+    entries = Entries(moving=Moving(everything))
+    perform = MemoryNode(Disk("eu"), entries, Objects(), lambda: 0.0).perform
+    upto(Phase.VERIFIED, perform)
+    own, earlier = wanted(KEYS[0], 5), wanted(KEYS[0], 3, "us")
+    if mine:
+        run(claim(own), perform)
+    perform(InsertOrGet(Side.OLD, earlier, Phase.VERIFIED, merged=True))  # and the second write is refused
+    assert entries.entries[KEYS[0]] == earlier.entry
+    perform(Advance(Phase.VERIFIED, Phase.CUT_OVER))
+    assert entries.entries.get(KEYS[0]) == (own.entry if mine else None)
+    later = wanted(KEYS[0], 6)
+    assert run(claim(later), perform) == entries.entries[KEYS[0]] == (own.entry if mine else later.entry)
+    assert run(merge((earlier,)), perform) == 1
+    assert entries.entries[KEYS[0]] == earlier.entry

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from flk.model.effects import Effect
 from flk.model.entry import Entry
-from flk.model.migration import Moving
+from flk.model.migration import Moving, Phase, ruler
 from flk.model.migration_effects import Advance, Forget, InsertOrGet, ListKeys, LookAt, ReadPhase, Replace
 
 if TYPE_CHECKING:  # the memory runtime has entries, and uses this
@@ -24,7 +24,7 @@ class MigratedStore:
         self._reach = reach
         self.performers: dict[type[Effect[Any]], Callable[[Any], Any]] = {
             ReadPhase: lambda _: self._reached().phase,
-            Advance: lambda e: self._reached().advance(e.since, e.to),
+            Advance: self._advance,
             LookAt: lambda e: self._reached().held[e.side].get(e.key),
             InsertOrGet: self._insert_or_get,
             Replace: lambda e: self._reached().replace(e.side, e.key, e.seen, e.entry, e.phase),
@@ -35,6 +35,14 @@ class MigratedStore:
     def _reached(self) -> Moving:
         self._reach()
         return self._moving
+
+    def _advance(self, effect: Advance) -> Phase:
+        entries = self._reach()
+        before = ruler(self._moving.phase)
+        phase = self._moving.advance(effect.since, effect.to)
+        if ruler(phase) is not before:
+            entries.turn()
+        return phase
 
     def _insert_or_get(self, effect: InsertOrGet) -> Entry:
         entries = self._reach()

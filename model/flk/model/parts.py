@@ -122,6 +122,22 @@ class Entries:
         """Join one entry in; whether a stored one gave way, which is recorded (CRR-1, CRR-3)."""
         return self._join(claim, known)[1]
 
+    def turn(self) -> list[tuple[Key, Entry, Entry | None]]:
+        """The other shard rules over the keys that move: what it has is what is stored. Where that is not what was stored before,
+        the last write had reached one side only and nobody was told; it comes again. Returns such keys, what was stored, and is.
+        """
+        if self.moving is None:
+            return []
+        ruling = self.moving.ruling
+        moved = ((key, entry) for key, entry in self.entries.items() if self.moving.moves(key))
+        changed = [(key, entry, ruling.get(key)) for key, entry in moved if ruling.get(key) != entry]
+        for key, _, now in changed:
+            if now is None:
+                del self.entries[key]
+            else:
+                self.entries[key] = now
+        return changed
+
     def _join(self, claim: Claim, known: Entry | None) -> tuple[Entry, bool]:
         """What prevails from now on, and whether what was stored gave way."""
         here = self.entries if self.tiers is None else self.tiers.held[Tier.HOT]

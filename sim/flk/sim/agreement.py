@@ -87,6 +87,10 @@ class Agreement(Watcher):
         del entry
         self._set(region, key, None)
 
+    def turned(self, region: str, key: Key, entry: Entry | None) -> None:
+        """A region has something else under a key."""
+        self._set(region, key, entry)
+
     def crashed(self, fault: Stop) -> None:
         """A region that lost its store differs in every key that others have."""
         if fault.disk is Disk.LOST:

@@ -107,6 +107,12 @@ class Ledger(Watcher):
         del key, entry
         self.entries[region].append((self._clockwork.now, self.entries[region][-1][1] - 1))
 
+    def turned(self, region: str, key: Key, entry: Entry | None) -> None:
+        """A store may have an entry less."""
+        del key
+        if entry is None:
+            self.entries[region].append((self._clockwork.now, self.entries[region][-1][1] - 1))
+
     def replied(self, region: str, request: Submission, logged: Timestamp | None, response: Response) -> None:
         """What is acknowledged and not in the object store can still be lost, with the region that logged it."""
         if response.status in ACKNOWLEDGED and logged is not None:

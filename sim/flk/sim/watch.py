@@ -147,6 +147,9 @@ class Watcher:
     def forgot(self, region: str, key: Key, entry: Entry) -> None:
         """The last tier that held an entry holds it no more."""
 
+    def turned(self, region: str, key: Key, entry: Entry | None) -> None:
+        """Another shard rules over a key, which has this under it, and not what was stored until now."""
+
 
 class WatchedDisk(Disk):
     """A disk that tells of every frame that becomes durable in the inbox."""
@@ -215,6 +218,14 @@ class WatchedEntries(Entries):
         for watcher in self._watchers:
             watcher.merged(self._region, claim, before, after, records)
         return gave_way
+
+    def turn(self) -> list[tuple[Key, Entry, Entry | None]]:
+        """Let the other shard rule, and tell."""
+        changed = super().turn()
+        for key, _, now in changed:
+            for watcher in self._watchers:
+                watcher.turned(self._region, key, now)
+        return changed
 
     def sample(self, size: int, random: Random) -> tuple[Key, ...]:
         """At most `size` keys, each equally likely. Their order of arrival repeats with the run, so they need no sorting."""
