@@ -9,7 +9,7 @@ from flk.model.tiers import SLOWER, Tier
 from flk.sim.faults import Disk, Stop
 from flk.sim.invariants import Checks, Invariant
 from flk.sim.region import Region
-from flk.sim.watch import Watcher
+from flk.sim.watch import Rotten, Watcher
 
 
 class TierRules(Watcher):
@@ -20,6 +20,7 @@ class TierRules(Watcher):
         self._checks = checks
         self._asked: defaultdict[tuple[str, Key], set[Tier]] = defaultdict(set)
         self._owed: defaultdict[tuple[str, Key], set[Timestamp]] = defaultdict(set)
+        self._rotten: set[tuple[str, Timestamp]] = set()
 
     def dropped(self, region: str, tier: Tier, key: Key, entry: Entry) -> None:
         """Within the window a tier lets go of what the next slower one holds, and the last of them of nothing."""
@@ -44,7 +45,8 @@ class TierRules(Watcher):
 
     def turned_away(self, region: str, claim: Claim) -> None:
         """A claim is owed: none of its key may overtake it."""
-        self._owed[region, claim.key].add(claim.entry.timestamp)
+        if (region, claim.entry.timestamp) not in self._rotten:
+            self._owed[region, claim.key].add(claim.entry.timestamp)
 
     def claimed(
         self, region: str, claim: Claim, before: Entry | None, stored: Entry, records: Sequence[object]
@@ -67,6 +69,12 @@ class TierRules(Watcher):
         if claim.entry.region == region:
             self._owed[region, claim.key].discard(claim.entry.timestamp)
         self._check_new(region, "Merge", claim, before, after)
+
+    def rotted(self, region: str, lost: Sequence[Rotten]) -> None:
+        """Recovery knows nothing of what cannot be read any more, so that may be overtaken (WAL-4)."""
+        for claim, _ in lost:
+            self._rotten.add((region, claim.entry.timestamp))
+            self._owed[region, claim.key].discard(claim.entry.timestamp)
 
     def crashed(self, fault: Stop) -> None:
         """A node that starts again owes what its log says. Of a new disk's tiers none was asked yet."""
