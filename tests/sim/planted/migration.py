@@ -111,5 +111,6 @@ BUGS: dict[str, Bug] = {
         Invariant.MOVED_STAYS,
         Invariant.MOVED_BOTH,
         Invariant.STORED_REPLY,
+        Invariant.CONVERGENCE,  # what the ruling side alone was given is gone once the other rules
     ),
 }
