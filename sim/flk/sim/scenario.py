@@ -1,6 +1,7 @@
 """A scenario: a frozen value that says what is there, what happens to it and what is asked of it."""
 
 from collections.abc import Iterable
+from functools import cached_property
 from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path as File
@@ -23,7 +24,7 @@ from flk.spec.errors import UnusableInput
 _LIBRARY = files("flk.sim").joinpath("scenarios")
 
 
-class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=True):
     """One drill. Times are seconds from its start; `seed` is the luck it has unless another is asked for.
 
     A `script` says exactly who submits, ships and replays when; without one, records come at random and rounds at intervals.
@@ -47,7 +48,7 @@ class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     script: tuple[Act, ...] = ()
     design: str = ""
 
-    @property
+    @cached_property
     def hash(self) -> str:
         """Sixteen hexadecimal digits that name this content."""
         content = document.convert(

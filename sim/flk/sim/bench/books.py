@@ -1,5 +1,6 @@
 """What the baseline does with records: as little as there is to do, or what the model's functions make of them."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from typing import Any, Generic, TypeVar
 
@@ -14,7 +15,7 @@ from flk.sim.region import ORIGIN
 C = TypeVar("C")
 
 
-class Books(Generic[C]):
+class Books(ABC, Generic[C]):
     """The log and the store of a region, for claims of type C."""
 
     def __init__(self, region: str) -> None:
@@ -22,25 +23,25 @@ class Books(Generic[C]):
         self.entries: dict[Any, Any] = {}
         self.seen: dict[str, int] = {}
 
+    @abstractmethod
     def log(self, submission: Any, now: float) -> C:
         """A submission is durable from now on; what it claims."""
-        raise NotImplementedError
 
+    @abstractmethod
     def claim(self, claim: C) -> None:
         """Insert or get, and answer."""
-        raise NotImplementedError
 
+    @abstractmethod
     def sealed(self) -> Iterator[tuple[str, bytes]]:
         """What has been claimed since the last time, as an object, if anything has."""
-        raise NotImplementedError
 
+    @abstractmethod
     def read(self, origin: str, name: str, content: Any) -> list[C]:
         """The claims in an object."""
-        raise NotImplementedError
 
+    @abstractmethod
     def merge(self, claims: list[C]) -> None:
         """The earliest entry for a key wins."""
-        raise NotImplementedError
 
     def unseen(self, origin: str, objects: Mapping[str, object]) -> Iterator[str]:
         """The objects of a region that have not been replayed, in order."""

@@ -44,11 +44,6 @@ class FaultBase(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
         """The name of its kind, as the scenario file writes it."""
         return str(self.__struct_config__.tag)
 
-    @property
-    def effect(self) -> str:
-        """One phrase for the reader."""
-        raise NotImplementedError
-
 
 class RegionFault(FaultBase, frozen=True):
     """A fault of one region."""
