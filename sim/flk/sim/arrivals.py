@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from flk.sim.faults import Burst, Fault
 from flk.sim.randomness import Chance
 from flk.sim.workload import Workload, agent_homes, agent_tenants
-from flk.spec.errors import UnusableInput
+from flk.spec.errors import UnusableInput, writing
 
 Column: TypeAlias = NDArray[np.float64]
 
@@ -168,17 +168,12 @@ def write(path: str | Path, coming: Iterable[Arrival], workload: Workload) -> No
     homes, tenants = agent_homes(workload.agents), agent_tenants(workload)
     several = len(workload.tenants) > 1
     columns = ["at", "record", "region", *(["tenant"] if several else [])]
-    try:
-        with Path(path).open("w", encoding="utf-8", newline="") as file:
-            rows = csv.writer(file, lineterminator="\n")
-            rows.writerow(columns)
-            for arrival in coming:
-                row = repr(float(arrival.at)), arrival.submission, homes[arrival.agent], tenants[arrival.agent]
-                rows.writerow(row[: len(columns)])
-    except OSError as error:
-        raise UnusableInput(
-            f"{path}: the arrivals cannot be written: {error.strerror}; name a file in a directory that exists"
-        ) from None
+    with writing(path, "the arrivals"), Path(path).open("w", encoding="utf-8", newline="") as file:
+        rows = csv.writer(file, lineterminator="\n")
+        rows.writerow(columns)
+        for arrival in coming:
+            row = repr(float(arrival.at)), arrival.submission, homes[arrival.agent], tenants[arrival.agent]
+            rows.writerow(row[: len(columns)])
 
 
 def _rows(file: str) -> Iterator[tuple[int, dict[str, str]]]:

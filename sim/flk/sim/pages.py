@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from flk.sim.duration import clock, human
 from flk.sim.signs import SIGNS
-from flk.spec.errors import UnusableInput
+from flk.spec.errors import writing
 
 _REFERENCE = re.compile(r'(\bid="|href="#|url\(#)')
 
@@ -32,12 +32,8 @@ def rendered(template: str, **given: object) -> str:
 
 def save(page: str, path: str | Path) -> None:
     """Write a page to a file. Raises UnusableInput if that cannot be."""
-    try:
+    with writing(path, "the report"):
         Path(path).write_text(page, encoding="utf-8")
-    except OSError as error:
-        raise UnusableInput(
-            f"{path}: the report cannot be written: {error.strerror}; name a file in a directory that exists"
-        ) from None
 
 
 def svg(name: str, figure: Figure) -> Markup:

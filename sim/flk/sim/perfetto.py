@@ -14,7 +14,7 @@ import msgspec
 
 from flk.sim.story import Story
 from flk.sim.topology import OBJECTS, clients_of
-from flk.spec.errors import UnusableInput
+from flk.spec.errors import writing
 
 Event: TypeAlias = dict[str, object]
 _FAULTS = 1
@@ -37,12 +37,8 @@ def events(story: Story) -> Iterator[Event]:
 def write(story: Story, path: str | Path) -> None:
     """Write the file. Raises UnusableInput if that cannot be."""
     content = msgspec.json.encode({"displayTimeUnit": "ms", "traceEvents": list(events(story))})
-    try:
+    with writing(path, "the trace"):
         Path(path).write_bytes(content)
-    except OSError as error:
-        raise UnusableInput(
-            f"{path}: the trace cannot be written: {error.strerror}; name a file in a directory that exists"
-        ) from None
 
 
 def _named(process: int, name: str) -> Event:

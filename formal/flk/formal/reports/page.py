@@ -16,7 +16,7 @@ from flk.formal.reports.lanes import lane_sort
 from flk.formal.reports.listing import ruling
 from flk.formal.reports.statistics import figures, sparkline
 from flk.formal.reports.terminal import SIGNS, title, violations, why
-from flk.spec.errors import UnusableInput
+from flk.spec.errors import writing
 
 
 def html(
@@ -41,12 +41,8 @@ def html(
 
 def write(file: File, page: str) -> None:
     """Write a page. Raises UnusableInput if that cannot be."""
-    try:
+    with writing(file, "the page"):
         file.write_text(page, encoding="utf-8")
-    except OSError as error:
-        raise UnusableInput(
-            f"{file}: the page cannot be written: {error.strerror}; name a file in a directory that exists"
-        ) from None
 
 
 def _path(schema: Schema, finding: Finding, lanes: str) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import typer
 
 from flk.impl.command.app import app
 from flk.impl.command.subject import chosen_sizes, design_of, named, protocol_names, size_texts
-from flk.spec.errors import UnusableInput
+from flk.spec.errors import UnusableInput, writing
 
 if TYPE_CHECKING:
     from flk.formal.engines.coverage import ActionCoverage
@@ -183,12 +183,8 @@ def _write_drill(file: Path, subject: "Protocol", found: "Exploration") -> None:
     path = next((f.path for f in found.findings if f.path is not None and f.verdict is Verdict.VIOLATED), None)
     if path is None:
         raise UnusableInput(f"{subject.name} has no counterexample here, so there is nothing to replay; name a design")
-    try:
+    with writing(file):
         file.write_text(schedule(subject, path).to_toml(), "utf-8")
-    except OSError as error:
-        raise UnusableInput(
-            f"{file}: cannot be written: {error.strerror}; name a file in a directory that exists"
-        ) from None
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from flk.impl.command.app import app
 from flk.impl.command.run import EXIT_CODES, show
 from flk.impl.command.stories import Perfetto, Spacetime, check_picture, draw, narrated
 from flk.impl.command.sweep import Json
-from flk.spec.errors import UnusableInput
+from flk.spec.errors import UnusableInput, writing
 
 if TYPE_CHECKING:
     from flk.sim.experiments.replay import Recorded
@@ -45,7 +45,8 @@ def replay(
     """
     found = recorded(string, anyway=anyway)
     if scenario is not None:
-        _write(scenario, found.scenario.to_toml())
+        with writing(scenario):
+            scenario.write_text(found.scenario.to_toml(), encoding="utf-8")
     check_picture(spacetime)
     story = narrated(found.scenario, found.seed, trace, quiet=quiet or json, programs=found.programs)
     draw(story, spacetime, perfetto)
@@ -66,12 +67,3 @@ def recorded(string: str, *, anyway: bool) -> "Recorded":
     if found.changed and not anyway:
         raise UnusableInput(f"{found.changed}; replay it --anyway, which may give another run")
     return found._replace(digest="") if found.changed else found
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise UnusableInput(
-            f"{path}: cannot be written: {error.strerror}; name a file in a directory that exists"
-        ) from None

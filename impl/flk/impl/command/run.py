@@ -12,7 +12,7 @@ import typer
 from flk.impl.command.app import app
 from flk.impl.command.records import scenario_names, supplies_for
 from flk.impl.command.vector import run_vector, show_vector
-from flk.spec.errors import UnusableInput
+from flk.spec.errors import UnusableInput, writing
 
 if TYPE_CHECKING:
     from flk.sim.experiments.supplies import Supplies
@@ -175,11 +175,7 @@ def opened(trace: Path | None) -> "Iterator[BinaryIO | None]":
     if trace is None:
         yield None
         return
-    try:
+    with writing(trace, "the trace"):
         file = trace.open("wb")
-    except OSError as error:
-        raise UnusableInput(
-            f"{trace}: the trace cannot be written: {error.strerror}; name a file in a directory that exists"
-        ) from None
     with file:
         yield file

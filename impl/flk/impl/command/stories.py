@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from flk.impl.command.run import opened, simulated
-from flk.spec.errors import UnusableInput
+from flk.spec.errors import UnusableInput, writing
 
 if TYPE_CHECKING:
     from flk.sim.scenario import Scenario
@@ -65,9 +65,5 @@ def draw(story: "Story", spacetime: Path | None, perfetto: Path | None) -> None:
     if perfetto is not None:
         viewer.write(story, perfetto)
     if spacetime is not None:
-        try:
+        with writing(spacetime):
             space_time(story, *window(story)).savefig(spacetime, dpi=130)
-        except OSError as error:
-            raise UnusableInput(
-                f"{spacetime}: cannot be written: {error.strerror}; name a file in a directory that exists"
-            ) from None
