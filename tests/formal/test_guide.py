@@ -4,14 +4,15 @@ import re
 from pathlib import Path
 
 import pytest
+from tests.support import ROOT
 
-from flk.formal.engines.interpreted import search
-from flk.formal.finite.explore import Exploration, Verdict, explore
+from flk.formal.catalogue import load
+from flk.formal.explicit.engines.interpreted import search
+from flk.formal.explicit.explore import Exploration, Verdict, explore
 from flk.formal.prover.proving import Proving
-from flk.formal.registry import load
-from flk.formal.theorem import Verdict as Proven
+from flk.formal.prover.theorem import Verdict as Proven
 
-GUIDE = Path(__file__).parents[2] / "formal" / "README.md"
+GUIDE = ROOT / "formal" / "README.md"
 FIRST, TIMEOUT = re.findall(r"```python\n(.*?)```", GUIDE.read_text("utf-8"), re.DOTALL)
 
 

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.model.world import KEY, pcs
+from tests.support.model.world import KEY, pcs
 
 from flk.impl.keys import load_keys, load_signer, new_key, read_keys, readable_by_others
+from flk.model.record.signing import Algorithm, Keyring, sign
 from flk.model.refusal import Unauthenticated
-from flk.model.signing import Algorithm, Keyring, sign
 from flk.spec.errors import UnusableInput
 
 NAMES = st.from_regex(r"[A-Za-z0-9._-]{1,64}", fullmatch=True)

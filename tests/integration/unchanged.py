@@ -14,20 +14,20 @@ from typing import TypeAlias
 
 import msgspec
 
-from flk.formal.engines.choose import choose
-from flk.formal.engines.edges import graph
-from flk.formal.finite.explore import explore
-from flk.formal.finite.search import Options
+from flk.formal.catalogue import PROTOCOLS
+from flk.formal.explicit.engines.choose import choose
+from flk.formal.explicit.engines.edges import graph
+from flk.formal.explicit.explore import explore
+from flk.formal.explicit.search import Options
 from flk.formal.gallery import DESIGNS
-from flk.formal.library import PROTOCOLS
-from flk.formal.prove import THEOREMS, prove_all
-from flk.impl.command.records import supplies_for
-from flk.model.signing import HmacKey
-from flk.sim import scenario
+from flk.formal.proofs.prove import THEOREMS, prove_all
+from flk.impl.command.sim.records import supplies_for
+from flk.model.record.signing import HmacKey
+from flk.sim.clients.synthetic import synthetic
 from flk.sim.experiments.hunt import Ground, Shot, sight
-from flk.sim.experiments.supplies import Supplies
-from flk.sim.experiments.synthetic import synthetic
+from flk.sim.experiments.run_inputs import Supplies
 from flk.sim.experiments.worlds import RECORDS
+from flk.sim.scenario import scenario
 from flk.sim.simulate import simulate
 from flk.sim.vector.bench import scenario as fifty_faults
 from flk.sim.vector.run import run as run_vector

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flk.sim.audience import Audience
-from flk.sim.watch import Watcher
+from flk.sim.world.events import Watcher
 
 EVENTS = [name for name in vars(Watcher) if not name.startswith("_")]
 

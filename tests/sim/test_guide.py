@@ -1,15 +1,15 @@
 """The guide of the simulator says what is there."""
 
 import re
-from pathlib import Path
 from typing import get_args
 
-from tests.impl.test_command import flk
+from tests.support import ROOT
+from tests.support.impl.command import flk
 
-from flk.sim import scenario
-from flk.sim.faults import Fault
+from flk.sim.scenario import scenario
+from flk.sim.scenario.faults import Fault
 
-ROOM = Path(__file__).parents[2] / "sim"
+ROOM = ROOT / "sim"
 GUIDE = (ROOM / "README.md").read_text(encoding="utf-8")
 
 

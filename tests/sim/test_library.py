@@ -3,17 +3,17 @@
 from functools import cache
 
 import pytest
-from tests.sim.drills import records, rehearse
+from tests.support.sim.drills import records, rehearse
 
-from flk.model.signing import HmacKey
-from flk.sim import scenario
-from flk.sim.experiments.supplies import Supplies
-from flk.sim.experiments.synthetic import synthetic
-from flk.sim.faults import Burst, Disk, Partition, RegionCrash
-from flk.sim.invariants import Verdict
+from flk.model.record.signing import HmacKey
+from flk.sim.checkers.invariants import Verdict
+from flk.sim.clients.synthetic import synthetic
+from flk.sim.experiments.run_inputs import Supplies
+from flk.sim.protocol_traces import ACCEPTED, validated
 from flk.sim.run import Run
+from flk.sim.scenario import scenario
+from flk.sim.scenario.faults import Burst, Disk, Partition, RegionCrash
 from flk.sim.simulate import simulate
-from flk.sim.validation import ACCEPTED, validated
 
 SYNTHETIC = "synthetic:"
 DEMANDED = {

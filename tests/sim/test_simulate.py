@@ -4,21 +4,21 @@ import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.model.world import EQUIVOCATING, ESCALATED, FORGED, HONEST, KEYRING, MALFORMED, OTHER_TENANT
-from tests.sim.drills import BRISK, REGIONS, drill, records, rehearse, verdicts
-from tests.sim.strategies import schedules
+from tests.support.model.world import EQUIVOCATING, ESCALATED, FORGED, HONEST, KEYRING, MALFORMED, OTHER_TENANT
+from tests.support.sim.drills import BRISK, REGIONS, drill, records, rehearse, verdicts
+from tests.support.sim.strategies import schedules
 
-from flk.model.entry import Key
-from flk.model.submission import Submission
-from flk.sim.duration import Seconds
-from flk.sim.faults import ClockSkew, Disk, Fault, Loss, ObjectStoreOutage, Partition, RegionCrash, StoreOutage
-from flk.sim.invariants import Invariant, Verdict
-from flk.sim.mistakes import mistakes
-from flk.sim.policy import Policy
+from flk.model.entries.entry import Key
+from flk.model.flow.submission import Submission
+from flk.sim.checkers.invariants import Invariant, Verdict
 from flk.sim.run import Run
+from flk.sim.scenario.duration import Seconds
+from flk.sim.scenario.faults import ClockSkew, Disk, Fault, Loss, ObjectStoreOutage, Partition, RegionCrash, StoreOutage
+from flk.sim.scenario.policy import Policy
+from flk.sim.scenario.topology import Network
+from flk.sim.scenario.topology import Path as Link
+from flk.sim.scenario.validation import mistakes
 from flk.sim.simulate import Progress, simulate
-from flk.sim.topology import Network
-from flk.sim.topology import Path as Link
 from flk.spec.errors import UnusableInput
 
 SLOW_DISK = Policy(

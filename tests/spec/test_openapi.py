@@ -10,11 +10,11 @@ from jsonschema import Draft202012Validator
 from openapi_spec_validator import validate
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
-from tests.model.world import STORY, World
+from tests.support.model.world import STORY, World
 
-from flk.model.entry import Reason
+from flk.model.entries.entry import Reason
+from flk.model.flow.submission import Equivocation, Problem, Verdict, refuse
 from flk.model.refusal import Malformed, Overloaded, Refused, TooLarge, Unauthenticated, Unavailable
-from flk.model.submission import Equivocation, Problem, Verdict, refuse
 from flk.spec.constants import CONSTANTS
 
 FOLDER = Path(str(files("flk.spec").joinpath("openapi.json"))).parent

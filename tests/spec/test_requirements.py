@@ -6,13 +6,13 @@ from importlib.resources import files
 from pathlib import Path
 
 import pytest
+from tests.support import ROOT
 
 from flk.spec.constants import CONSTANTS
 from flk.spec.errors import UnusableInput
 from flk.spec.requirements import AREAS, Level, catalogue, parse
 from flk.spec.template import fill
 
-ROOT = Path(__file__).parents[2]
 ROOMS = ("spec", "model", "formal", "sim", "impl", "conformance")
 IDS = frozenset(requirement.id for requirement in catalogue())
 
@@ -24,7 +24,7 @@ title = "Placement"
 text = "A key MUST have one place."
 rationale = "Two places would be one too many."
 source = "design 4"
-evidence = ["test tests/model/test_ring.py::test_placement"]
+evidence = ["test tests/model/entries/test_ring.py::test_placement"]
 """
 
 
@@ -68,7 +68,11 @@ def test_no_sentence_is_said_twice() -> None:
         ('"RNG-1"', '"RNG-2"', "ring.toml: RNG-2: id: ids count up from 1 in their file, so RNG-1 is due here"),
         ('"RNG-1"', '"OBS-1"', "ring.toml: OBS-1: id: "),
         ('"test tests', '"tests tests', "ring.toml: RNG-1: evidence: 'tests tests/model"),
-        ("tests/model/test_ring.py::test_placement", "", "ring.toml: RNG-1: evidence: 'test ' is not KIND NAME"),
+        (
+            "tests/model/entries/test_ring.py::test_placement",
+            "",
+            "ring.toml: RNG-1: evidence: 'test ' is not KIND NAME",
+        ),
         ('["test', '["proof x", "proof x", "test', "ring.toml: RNG-1: evidence: names the same evidence twice"),
         ("[[requirement]]", "[[requirement]", "ring.toml: not TOML: "),
         (SOUND, "requirement = [1]", "ring.toml: RNG-1: Expected `object`, got `int`"),

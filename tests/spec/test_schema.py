@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 from jsonschema.validators import extend
-from tests.model.world import pcs
+from tests.support.model.world import pcs
 
-from flk.model.identity import pcs_id
-from flk.model.record import Pcs, decode, encode
+from flk.model.record.identity import pcs_id
+from flk.model.record.record import Pcs, decode, encode
 from flk.model.refusal import Malformed
 from flk.spec.constants import CONSTANTS
 

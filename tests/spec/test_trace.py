@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.support import ROOT
 
 from flk.spec.requirements import KINDS, Level, Requirement
 from flk.spec.trace import exit_code, resolve_tests, trace
@@ -99,5 +100,5 @@ def test_a_test_exists_if_pytest_would_collect_it(house: Path, name: str, *, exi
 
 def test_this_very_test_is_found() -> None:
     """The resolver works on the real checkout."""
-    resolve = resolve_tests(Path(__file__).parents[2])
+    resolve = resolve_tests(ROOT)
     assert resolve("tests/spec/test_trace.py::test_this_very_test_is_found")

@@ -25,8 +25,17 @@ from typing import Annotated, TypeVar
 import msgspec
 from msgspec import Meta
 
-from flk.model.canonical import Profile
-from flk.model.signing import Algorithm, Ed25519PrivateKey, Ed25519PublicKey, HmacKey, Key, Keyring, LiveKey, Signer
+from flk.model.record.canonical import Profile
+from flk.model.record.signing import (
+    Algorithm,
+    Ed25519PrivateKey,
+    Ed25519PublicKey,
+    HmacKey,
+    Key,
+    Keyring,
+    LiveKey,
+    Signer,
+)
 from flk.spec.constants import CONSTANTS
 from flk.spec.errors import UnusableInput
 

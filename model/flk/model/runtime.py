@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from flk.model.effects import Effect, Program
+from flk.model.effects.effects import Effect, Program
 from flk.model.refusal import Refused
 
 R = TypeVar("R")

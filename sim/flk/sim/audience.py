@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
-from flk.sim.watch import Watcher
+from flk.sim.world.events import Watcher
 
 Tell: TypeAlias = Callable[..., None]
 _EVENTS = tuple(name for name in vars(Watcher) if not name.startswith("_"))

@@ -3,16 +3,16 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from flk.model.entry import Entry, Key
-from flk.model.submission import Response
+from flk.model.entries.entry import Entry, Key
+from flk.model.flow.submission import Response
 from flk.sim.alerts.alerts import Alerted
-from flk.sim.invariants import Result, Verdict, worst
-from flk.sim.marks import Found
-from flk.sim.measures import Measures
-from flk.sim.scenario import Scenario
-from flk.sim.slo import Objective
-from flk.sim.timeline import Moment
-from flk.sim.verdicts import Judged
+from flk.sim.checkers.invariants import Result, Verdict, worst
+from flk.sim.measures.hypotheses import Judged
+from flk.sim.measures.measures import Measures
+from flk.sim.measures.slo import Objective
+from flk.sim.measures.timeline import Moment
+from flk.sim.scenario.scenario import Scenario
+from flk.sim.world.coverage_marks import Found
 
 
 class Delivered(NamedTuple):

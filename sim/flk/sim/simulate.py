@@ -5,36 +5,36 @@ from functools import partial
 from hashlib import blake2b
 from typing import BinaryIO, NamedTuple
 
+from flk.model.flow.submission import Submission
 from flk.model.programs.outbox import Delivery
+from flk.model.record.signing import Keyring, Signer
 from flk.model.refusal import Malformed
-from flk.model.signing import Keyring, Signer
-from flk.model.submission import Submission
-from flk.sim import rounds
-from flk.sim.agents import Agent, Item
-from flk.sim.alerts.meter import Meter
-from flk.sim.arrivals import Arrival, arrivals
 from flk.sim.audience import Audience
-from flk.sim.background_handlers import background_handlers
-from flk.sim.designs import DESIGNS
-from flk.sim.engine import Clockwork, seldom_collected
-from flk.sim.injection import Injector
-from flk.sim.judges import Judges
-from flk.sim.load_handlers import handlers as load_handlers
-from flk.sim.mistakes import mistakes
-from flk.sim.network import Message, Net
-from flk.sim.node import Node
-from flk.sim.programs import MODEL, Programs
-from flk.sim.randomness import Luck
-from flk.sim.records import HandOut, Records
-from flk.sim.region import Region, World
+from flk.sim.clients.agents import Agent, Item
+from flk.sim.clients.arrivals import Arrival, arrivals
+from flk.sim.clients.records import HandOut, Records
+from flk.sim.injection.background_handlers import background_handlers
+from flk.sim.injection.injector import Injector
+from flk.sim.injection.load_handlers import handlers as load_handlers
+from flk.sim.kernel.engine import Clockwork, seldom_collected
+from flk.sim.kernel.programs import MODEL, Programs
+from flk.sim.kernel.random_streams import Luck
+from flk.sim.kernel.trace import DIGEST_BYTES, Observer, Trace
+from flk.sim.measures.hypotheses import asks_for_alerts, judged
+from flk.sim.measures.slo import objectives
+from flk.sim.nodes import background as rounds
+from flk.sim.nodes.designs import DESIGNS
+from flk.sim.nodes.node import Node
+from flk.sim.nodes.region import Region, World
+from flk.sim.observers import Judges
 from flk.sim.run import Delivered, Run
-from flk.sim.scenario import Scenario
-from flk.sim.script import Act, Replay, Ship, Submit
-from flk.sim.slo import objectives
-from flk.sim.trace import DIGEST_BYTES, Observer, Trace
-from flk.sim.verdicts import asks_for_alerts, judged
-from flk.sim.watch import WatchedObjects, Watcher
-from flk.sim.workload import agent_homes
+from flk.sim.scenario.scenario import Scenario
+from flk.sim.scenario.script import Act, Replay, Ship, Submit
+from flk.sim.scenario.validation import mistakes
+from flk.sim.scenario.workload import agent_homes
+from flk.sim.world.events import WatchedObjects, Watcher
+from flk.sim.world.meter import Meter
+from flk.sim.world.network import Message, Net
 from flk.spec.errors import UnusableInput
 
 PULSE = 2000  # events between two reports of progress

@@ -3,9 +3,9 @@
 from tests.sim.planted import audit, ingest, migration, recovery, replaying, shipping, tiers
 from tests.sim.planted.bug import Bug
 
-from flk.sim.experiments.supplies import Supplies, synthetic_supplies
+from flk.sim.experiments.run_inputs import Supplies, synthetic_supplies
 from flk.sim.experiments.worlds import RECORDS
-from flk.sim.programs import Programs
+from flk.sim.kernel.programs import Programs
 
 BUGS: dict[str, Bug] = {
     name: each

@@ -9,8 +9,8 @@ from tests.sim.planted import BUGS, supplies
 from flk.sim.experiments.execution import run_all
 from flk.sim.experiments.hunt import Ground, hunt
 from flk.sim.experiments.replay import parse, string_of
+from flk.sim.experiments.run_inputs import Task, execute, programs_named, synthetic_supplies
 from flk.sim.experiments.shrink import shrink
-from flk.sim.experiments.supplies import Task, execute, programs_named, synthetic_supplies
 from flk.sim.experiments.worlds import RECORDS
 
 SEEDS = range(1, 1001)

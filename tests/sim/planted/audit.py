@@ -1,14 +1,14 @@
 """Bugs in the audit workers."""
 
+from tests.sim.nodes.test_audit import dropped_after_retries, mark_before_effect
 from tests.sim.planted.bug import Bug, bug
-from tests.sim.test_audit import dropped_after_retries, mark_before_effect
 
-from flk.model.effects import Acknowledge, Attempt, Bury, MarkProcessed, Program, TakeTask
-from flk.model.entry import Key
+from flk.model.effects.effects import Acknowledge, Attempt, Bury, MarkProcessed, Program, TakeTask
+from flk.model.entries.entry import Key
+from flk.model.entries.tasks import Task
 from flk.model.programs.audit import Settled
-from flk.model.tasks import Task
-from flk.sim.invariants import Invariant
-from flk.sim.programs import MODEL
+from flk.sim.checkers.invariants import Invariant
+from flk.sim.kernel.programs import MODEL
 
 
 def acknowledge_first(attempts: int) -> Program[Settled | None]:

@@ -2,8 +2,8 @@
 
 from typing import NamedTuple
 
-from flk.sim.invariants import Invariant
-from flk.sim.programs import Programs
+from flk.sim.checkers.invariants import Invariant
+from flk.sim.kernel.programs import Programs
 
 
 class Bug(NamedTuple):

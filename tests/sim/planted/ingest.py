@@ -2,18 +2,18 @@
 
 from tests.sim.planted.bug import Bug, bug
 
-from flk.model.canonical import Signed, canonical_bytes
-from flk.model.effects import INBOX, Admit, Append, Fetch, Mark, Marked, Merge, Program, Store
-from flk.model.entry import Claim, Entry, Key
-from flk.model.hlc import ZERO, Timestamp, at
+from flk.model.effects.effects import INBOX, Admit, Append, Fetch, Mark, Marked, Merge, Program, Store
+from flk.model.entries.entry import Claim, Entry, Key
+from flk.model.flow.submission import Response, Submission, answer, refuse
+from flk.model.log.hlc import ZERO, Timestamp, at
 from flk.model.programs.ingest import examine
-from flk.model.record import decode
+from flk.model.record.canonical import Signed, canonical_bytes
+from flk.model.record.record import decode
+from flk.model.record.signing import Keyring
 from flk.model.refusal import Refused, Unauthenticated, Unavailable
-from flk.model.signing import Keyring
-from flk.model.submission import Response, Submission, answer, refuse
-from flk.sim.designs import DESIGNS
-from flk.sim.invariants import Invariant
-from flk.sim.programs import MODEL
+from flk.sim.checkers.invariants import Invariant
+from flk.sim.kernel.programs import MODEL
+from flk.sim.nodes.designs import DESIGNS
 from flk.spec.constants import CONSTANTS
 
 

@@ -1,14 +1,14 @@
 """Bugs in moving keys to another shard."""
 
+from tests.sim.nodes.test_migration import copied_first, delete_early, one_write, unverified
 from tests.sim.planted.bug import Bug, bug
-from tests.sim.test_migration import copied_first, delete_early, one_write, unverified
 
-from flk.model.effects import Program
-from flk.model.entry import Claim, Entry
-from flk.model.migration import follower, ruler
-from flk.model.migration_effects import InsertOrGet, LookAt, ReadPhase, Replace
-from flk.sim.invariants import Invariant
-from flk.sim.programs import MODEL
+from flk.model.effects.effects import Program
+from flk.model.effects.migration import InsertOrGet, LookAt, ReadPhase, Replace
+from flk.model.entries.entry import Claim, Entry
+from flk.model.entries.migration import follower, ruler
+from flk.sim.checkers.invariants import Invariant
+from flk.sim.kernel.programs import MODEL
 
 
 def stubborn_follower(new: Claim) -> Program[Entry]:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from tests.sim.planted.bug import Bug, bug
 
-from flk.model.effects import (
+from flk.model.effects.effects import (
     INBOX,
     CaughtUp,
     Mark,
@@ -18,14 +18,14 @@ from flk.model.effects import (
     Segments,
     Truncate,
 )
-from flk.model.frames import Scan, data, scan
+from flk.model.log.frames import Scan, data, scan
 from flk.model.programs.ingest import claims_of
-from flk.model.programs.mend import mend
 from flk.model.programs.recover import APPLIED, Recovery, mark_applied
+from flk.model.programs.repair import mend
 from flk.model.programs.replay import replay
-from flk.model.signing import Keyring
-from flk.sim.invariants import Invariant
-from flk.sim.programs import MODEL
+from flk.model.record.signing import Keyring
+from flk.sim.checkers.invariants import Invariant
+from flk.sim.kernel.programs import MODEL
 
 
 def recovery(

@@ -7,16 +7,16 @@ import msgspec
 from tests.sim.planted.bug import Bug, bug
 from tests.sim.planted.ingest import Credulous
 
-from flk.model.effects import GetObject, ListObjects, Mark, Marked, Merge, Observe, Program, Store
-from flk.model.entry import Claim, Entry
-from flk.model.frames import Frame, sealed_frames
-from flk.model.hlc import Timestamp
+from flk.model.effects.effects import GetObject, ListObjects, Mark, Marked, Merge, Observe, Program, Store
+from flk.model.entries.entry import Claim, Entry
+from flk.model.log.frames import Frame, sealed_frames
+from flk.model.log.hlc import Timestamp
 from flk.model.programs.ingest import claims_of
 from flk.model.programs.replay import PREFIX, Replayed, follows
-from flk.model.signing import Keyring
-from flk.sim.designs import DESIGNS
-from flk.sim.invariants import Invariant
-from flk.sim.programs import MODEL
+from flk.model.record.signing import Keyring
+from flk.sim.checkers.invariants import Invariant
+from flk.sim.kernel.programs import MODEL
+from flk.sim.nodes.designs import DESIGNS
 
 Taken: TypeAlias = Callable[[tuple[Frame, ...], str, Keyring], Program[None]]
 

@@ -2,14 +2,14 @@
 
 from tests.sim.planted.bug import Bug, bug
 
-from flk.model.effects import INBOX, Mark, Marked, Program, PutObject, ReadSegment, Seal, Segments
-from flk.model.frames import region_of, segment_name, sequence_of
+from flk.model.effects.effects import INBOX, Mark, Marked, Program, PutObject, ReadSegment, Seal, Segments
+from flk.model.log.frames import region_of, segment_name, sequence_of
 from flk.model.programs.recover import mark_applied
 from flk.model.programs.ship import PREFIX, SHIPPED, whole
 from flk.model.refusal import Unavailable
-from flk.sim.designs import DESIGNS, newest_first
-from flk.sim.invariants import Invariant
-from flk.sim.programs import MODEL
+from flk.sim.checkers.invariants import Invariant
+from flk.sim.kernel.programs import MODEL
+from flk.sim.nodes.designs import DESIGNS, newest_first
 
 
 def full_segments_only() -> Program[tuple[str, ...]]:

@@ -1,7 +1,7 @@
 """Bugs in a store of tiers."""
 
 from tests.sim.planted.bug import Bug, bug
-from tests.sim.tiered import (
+from tests.support.sim.tiered import (
     early_move,
     forgetful_move,
     hasty_move,
@@ -12,11 +12,11 @@ from tests.sim.tiered import (
     silence_is_a_miss,
 )
 
-from flk.model.effects import Owe, Program
-from flk.model.entry import Claim, Entry
+from flk.model.effects.effects import Owe, Program
+from flk.model.entries.entry import Claim, Entry
 from flk.model.refusal import OutOfReach
-from flk.sim.invariants import Invariant
-from flk.sim.programs import MODEL
+from flk.sim.checkers.invariants import Invariant
+from flk.sim.kernel.programs import MODEL
 
 
 def overtaking_claim(new: Claim) -> Program[Entry]:

@@ -1,8 +1,8 @@
 """Numbers as text, and the bytes that are signed (C14N-*)."""
 
 from flk.conformance.operations.forms import Bits, EightFields, Form, Real
-from flk.model import canonical as model
-from flk.model.canonical import Profile
+from flk.model.record import canonical as model
+from flk.model.record.canonical import Profile
 
 
 class OneReal(Form, frozen=True):

@@ -1,9 +1,9 @@
 """Hybrid logical clocks, and the entries they order (HLC-*, CRR-1)."""
 
 from flk.conformance.operations.forms import Form, Stamp, timestamp
-from flk.model import hlc
-from flk.model.entry import Entry, Outcome
-from flk.model.entry import join as model_join
+from flk.model.entries.entry import Entry, Outcome
+from flk.model.entries.entry import join as model_join
+from flk.model.log import hlc
 
 
 class TickInput(Form, frozen=True):

@@ -8,9 +8,9 @@ from typing import Annotated, Literal, TypeAlias
 import msgspec
 from msgspec import Meta
 
-from flk.model.canonical import Profile, Signed
-from flk.model.hlc import Timestamp
-from flk.model.signing import (
+from flk.model.log.hlc import Timestamp
+from flk.model.record.canonical import Profile, Signed
+from flk.model.record.signing import (
     Algorithm,
     Ed25519PrivateKey,
     Ed25519PublicKey,

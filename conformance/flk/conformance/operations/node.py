@@ -4,12 +4,12 @@ import msgspec
 from msgspec import Raw
 
 from flk.conformance.operations.forms import Form, Keys, keyring
-from flk.model.canonical import Profile
-from flk.model.memory import MemoryNode
-from flk.model.parts import Disk, Entries, Objects
+from flk.model.flow.submission import Response, Submission
+from flk.model.memory.memory import MemoryNode
+from flk.model.memory.parts import Disk, Entries, Objects
 from flk.model.programs.ingest import ingest
+from flk.model.record.canonical import Profile
 from flk.model.runtime import run
-from flk.model.submission import Response, Submission
 
 
 class Arrival(Form, frozen=True):

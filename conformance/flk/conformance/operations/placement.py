@@ -5,9 +5,9 @@ from typing import Annotated
 from msgspec import Meta
 
 from flk.conformance.operations.forms import Form
+from flk.model.entries.ring import Ring
+from flk.model.flow.submission import Response
 from flk.model.programs.outbox import pause as model_pause
-from flk.model.ring import Ring
-from flk.model.submission import Response
 
 
 class RingInput(Form, frozen=True):

@@ -5,11 +5,11 @@ from typing import Annotated
 from msgspec import Meta
 
 from flk.conformance.operations.forms import Form
-from flk.model import identity
-from flk.model.entry import Outcome
-from flk.model.entry import content_digest as model_digest
-from flk.model.judgement import judge as model_judge
-from flk.model.record import Pcs, decode
+from flk.model.entries.entry import Outcome
+from flk.model.entries.entry import content_digest as model_digest
+from flk.model.entries.judgement import judge as model_judge
+from flk.model.record import identity
+from flk.model.record.record import Pcs, decode
 
 
 class Triple(Form, frozen=True):

@@ -1,9 +1,9 @@
 """The write-ahead log's format (WAL-*)."""
 
 from flk.conformance.operations.forms import Form, Stamp, timestamp
-from flk.model import frames as model
-from flk.model.frames import CorruptSegment, Damage, Frame, Head, Kind
-from flk.model.hlc import text
+from flk.model.log import frames as model
+from flk.model.log.frames import CorruptSegment, Damage, Frame, Head, Kind
+from flk.model.log.hlc import text
 
 
 class FrameInput(Form, frozen=True):

@@ -3,10 +3,10 @@
 import numpy as np
 
 from flk.conformance.operations.forms import Bits, Form
-from flk.model import signals as model
-from flk.model.canonical import round9
-from flk.model.record import Regime
-from flk.model.signals import Points
+from flk.model.record import signals as model
+from flk.model.record.canonical import round9
+from flk.model.record.record import Regime
+from flk.model.record.signals import Points
 
 
 class Counts(Form, frozen=True):

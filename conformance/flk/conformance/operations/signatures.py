@@ -1,8 +1,8 @@
 """Making and checking signatures (SIGN-*)."""
 
 from flk.conformance.operations.forms import Bits, EightFields, Form, Keys, SecretKey, keyring
-from flk.model import signing as model
-from flk.model.canonical import Profile
+from flk.model.record import signing as model
+from flk.model.record.canonical import Profile
 
 
 class SignInput(Form, frozen=True):

@@ -6,7 +6,7 @@ from msgspec import Meta
 
 from flk.conformance.operations.forms import Form
 from flk.conformance.operations.signals import RawBytes
-from flk.model import merkle as model
+from flk.model.record import merkle as model
 
 Hash = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
 

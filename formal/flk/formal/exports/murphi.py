@@ -8,10 +8,10 @@ initial states to what the protocol assumes, so other Murphi tools take only pro
 from collections.abc import Iterator, Mapping
 from itertools import product
 
+from flk.formal.explicit.schema import Schema
 from flk.formal.exports.comments import comment, story_of
 from flk.formal.exports.murphi_expressions import Writer
 from flk.formal.exports.updates import once, overwritten
-from flk.formal.finite.schema import Schema
 from flk.formal.language.action import Action, Update
 from flk.formal.language.properties import Property, PropertyKind
 from flk.formal.language.protocol import Protocol

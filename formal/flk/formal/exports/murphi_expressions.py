@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Mapping
 from typing import TypeAlias
 
+from flk.formal.explicit.schema import Schema
 from flk.formal.exports.division import rounded_to_zero
 from flk.formal.exports.names import Names
 from flk.formal.exports.updates import reads
-from flk.formal.finite.schema import Schema
 from flk.formal.language.nodes import (
     Arithmetic,
     Choice,

@@ -9,13 +9,13 @@ and Spin's is that of a process.
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 
+from flk.formal.explicit.interpreter import Interpreter
+from flk.formal.explicit.schema import Schema
 from flk.formal.exports.comments import comment, story_of
 from flk.formal.exports.definedness import facts, obligations, within
 from flk.formal.exports.promela_expressions import Renaming, Writer
 from flk.formal.exports.unrolling import joined
 from flk.formal.exports.updates import once, overwritten
-from flk.formal.finite.interpreter import Interpreter
-from flk.formal.finite.schema import Schema
 from flk.formal.language.action import Action, Update
 from flk.formal.language.nodes import Constant, Joined, Junction, Node
 from flk.formal.language.properties import Property, PropertyKind

@@ -5,10 +5,10 @@ from itertools import product
 from math import prod
 from typing import TypeAlias
 
+from flk.formal.explicit.schema import Schema
 from flk.formal.exports.division import rounded_to_zero
 from flk.formal.exports.names import Names
 from flk.formal.exports.unrolling import unrolled
-from flk.formal.finite.schema import Schema
 from flk.formal.language.nodes import (
     Arithmetic,
     Choice,

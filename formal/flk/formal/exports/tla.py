@@ -8,11 +8,11 @@ its own. `leads_to` carries its fairness: if the named actions are weakly fair, 
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
+from flk.formal.explicit.schema import Schema
 from flk.formal.exports.comments import comment, story_of
 from flk.formal.exports.names import plain
 from flk.formal.exports.tla_expressions import Renaming, Writer
 from flk.formal.exports.updates import once
-from flk.formal.finite.schema import Schema
 from flk.formal.language.action import Action, Update
 from flk.formal.language.nodes import Joined, Junction, Local, Node, Quantified, Quantifier, children
 from flk.formal.language.properties import Property, PropertyKind

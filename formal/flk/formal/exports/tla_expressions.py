@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import TypeAlias
 
+from flk.formal.explicit.schema import Schema
 from flk.formal.exports.intervals import interval
 from flk.formal.exports.names import Names
-from flk.formal.finite.schema import Schema
 from flk.formal.language.nodes import (
     Arithmetic,
     Choice,

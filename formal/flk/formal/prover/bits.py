@@ -25,7 +25,7 @@ from z3 import (
     ZeroExt,
 )
 
-from flk.formal.finite.expression import Expression, Op
+from flk.formal.explicit.expression import Expression, Op
 from flk.formal.prover.symbols import FALSE, TRUE
 
 

@@ -8,13 +8,13 @@ from time import perf_counter
 import msgspec
 from z3 import And, Bool, BoolRef, Implies, ModelRef, Not, Solver, SolverFor, sat, unknown
 
-from flk.formal.finite.explore import Path
-from flk.formal.finite.ground import Ground
-from flk.formal.finite.schema import Schema
-from flk.formal.finite.search import target
+from flk.formal.explicit.explore import Path
+from flk.formal.explicit.ground import Ground
+from flk.formal.explicit.schema import Schema
+from flk.formal.explicit.search import target
 from flk.formal.language.properties import PropertyKind
 from flk.formal.language.protocol import Protocol
-from flk.formal.prover.machine import Machine, Moment
+from flk.formal.prover.finite_encoding import Machine, Moment
 from flk.formal.prover.replay import confirm, path_of
 from flk.formal.prover.symbols import any_of
 

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from flk.formal.finite.explore import Path
+from flk.formal.explicit.explore import Path
 
 
 class Counterexample(msgspec.Struct, frozen=True):

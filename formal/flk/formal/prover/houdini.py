@@ -15,18 +15,18 @@ import msgspec
 import numpy as np
 from z3 import Bool, BoolRef, BoolSort, FreshConst, Implies, Not, Or, SolverFor, is_true, sat
 
-from flk.formal.finite.ground import Ground
-from flk.formal.finite.schema import Schema, State
+from flk.formal.explicit.ground import Ground
+from flk.formal.explicit.schema import Schema, State
 from flk.formal.language.properties import Property, PropertyKind
 from flk.formal.language.protocol import Protocol
+from flk.formal.prover.clause_filter import Clause, strongest
 from flk.formal.prover.clauses import Language, python
-from flk.formal.prover.machine import Machine
+from flk.formal.prover.cti_minimiser import holds
+from flk.formal.prover.finite_encoding import Machine
 from flk.formal.prover.obligations import INVARIANTS, JOIN, Induction, counts
-from flk.formal.prover.pool import Clause, strongest
 from flk.formal.prover.proving import decide
 from flk.formal.prover.samples import Sampler, once
-from flk.formal.prover.smallest import holds
-from flk.formal.theorem import Check, Verdict
+from flk.formal.prover.theorem import Check, Verdict
 
 ROUNDS = 3
 """How often the sizes grow by one, if what holds there cannot be proved for all."""

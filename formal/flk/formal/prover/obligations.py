@@ -16,9 +16,9 @@ from flk.formal.language.properties import Property, PropertyKind
 from flk.formal.language.protocol import Protocol
 from flk.formal.language.sorts import Index
 from flk.formal.language.state import Variable
-from flk.formal.prover.meaning import Before, Translator
 from flk.formal.prover.step import Stepping
 from flk.formal.prover.symbols import TRUE, Symbols, everywhere, literal, negation, truth
+from flk.formal.prover.z3_encoding import Before, Translator
 
 INVARIANTS = frozenset({PropertyKind.ALWAYS, PropertyKind.LEMMA, PropertyKind.NEVER})
 INITIALLY = "initially"

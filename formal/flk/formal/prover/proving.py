@@ -13,13 +13,13 @@ from flk.formal.language.properties import Property, PropertyKind
 from flk.formal.language.protocol import Protocol
 from flk.formal.prover.bounded import FAULT, Outcome, Target, search
 from flk.formal.prover.counterexample import Counterexample
+from flk.formal.prover.cti_minimiser import smallest
 from flk.formal.prover.fragment import outside
+from flk.formal.prover.guard_mutants import Slip, slips
 from flk.formal.prover.obligations import INVARIANTS, JOIN, MEANING, Duty, Induction, counts, uncountable
-from flk.formal.prover.planted import Slip, slips
-from flk.formal.prover.smallest import smallest
 from flk.formal.prover.solver import EASY, QUICK, ask
 from flk.formal.prover.step import Stepping
-from flk.formal.theorem import Check, Proof, Standing, Trial, Verdict
+from flk.formal.prover.theorem import Check, Proof, Standing, Trial, Verdict
 
 DEPTH = 16
 """Steps within which witnesses, and runs that violate what induction does not show, are looked for."""

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from itertools import pairwise
 
-from flk.formal.finite.explore import Move, Path
-from flk.formal.finite.interpreter import Fault, Interpreter
-from flk.formal.finite.schema import Instance, Schema, State
+from flk.formal.explicit.explore import Move, Path
+from flk.formal.explicit.interpreter import Fault, Interpreter
+from flk.formal.explicit.schema import Instance, Schema, State
 from flk.formal.language.properties import PropertyKind
 
 

@@ -7,14 +7,14 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from flk.formal.engines.program import Program
-from flk.formal.engines.states import States, packed
-from flk.formal.engines.vector import columns, function
-from flk.formal.engines.vectorised import Kernel, search
-from flk.formal.finite.expression import Expression
-from flk.formal.finite.ground import Ground
-from flk.formal.finite.schema import Schema, State
-from flk.formal.finite.search import Options
+from flk.formal.explicit.engines.program import Program
+from flk.formal.explicit.engines.states import States, packed
+from flk.formal.explicit.engines.vector import columns, function
+from flk.formal.explicit.engines.vectorised import Kernel, search
+from flk.formal.explicit.expression import Expression
+from flk.formal.explicit.ground import Ground
+from flk.formal.explicit.schema import Schema, State
+from flk.formal.explicit.search import Options
 from flk.formal.prover.clauses import Language
 
 FIRST, RUNS, LENGTH = 1500, 100, 30

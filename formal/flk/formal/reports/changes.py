@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from itertools import groupby, pairwise
 from typing import NamedTuple
 
-from flk.formal.finite.explore import Path
-from flk.formal.finite.schema import Cell, Schema, State
+from flk.formal.explicit.explore import Path
+from flk.formal.explicit.schema import Cell, Schema, State
 from flk.formal.language.sorts import Boolean, Bounded
 
 BLANK = "false, 0 or undefined"

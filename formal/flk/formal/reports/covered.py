@@ -7,7 +7,7 @@ from rich.box import SIMPLE
 from rich.table import Column, Table
 from rich.text import Text
 
-from flk.formal.engines.coverage import ActionCoverage, Conjunct
+from flk.formal.explicit.engines.coverage import ActionCoverage, Conjunct
 
 Coverage = tuple[ActionCoverage, ...]
 

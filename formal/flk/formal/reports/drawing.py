@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from xml.etree.ElementTree import Element, SubElement, tostring
 
-from flk.formal.finite.explore import Path
-from flk.formal.finite.schema import Schema
+from flk.formal.explicit.explore import Path
+from flk.formal.explicit.schema import Schema
 from flk.formal.language.sorts import Enum, Index
 from flk.formal.reports.changes import Row, ending, rows, summary_of
 from flk.formal.reports.lanes import Mark, mark, names

@@ -5,8 +5,8 @@ from typing import Any
 
 import msgspec
 
-from flk.formal.finite.explore import Exploration, Finding, Path, Verdict
-from flk.formal.finite.schema import Schema, State
+from flk.formal.explicit.explore import Exploration, Finding, Path, Verdict
+from flk.formal.explicit.schema import Schema, State
 from flk.formal.reports.covered import Coverage
 
 EXIT_CODES = {Verdict.HOLDS: 0, Verdict.VIOLATED: 1, Verdict.UNDECIDED: 2}

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from flk.formal.finite.schema import Schema
+from flk.formal.explicit.schema import Schema
 from flk.formal.language.protocol import Protocol
 from flk.formal.language.sorts import Enum, Index, Sort
 from flk.formal.language.text import show

@@ -7,8 +7,8 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-from flk.formal.finite.explore import Exploration, Finding, Verdict
-from flk.formal.finite.schema import Schema
+from flk.formal.explicit.explore import Exploration, Finding, Verdict
+from flk.formal.explicit.schema import Schema
 from flk.formal.gallery import Design
 from flk.formal.reports.covered import Coverage, lines
 from flk.formal.reports.drawing import svg

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 
-from flk.formal.finite.explore import Path
-from flk.formal.finite.schema import Schema
+from flk.formal.explicit.explore import Path
+from flk.formal.explicit.schema import Schema
 from flk.formal.language.sorts import Enum, Index
 from flk.formal.reports.changes import BLANK, ending, rows, summary_of
 from flk.formal.reports.lanes import Mark, mark, names

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from flk.formal.finite.interpreter import Fault, Interpreter
-from flk.formal.finite.schema import State
+from flk.formal.explicit.interpreter import Fault, Interpreter
+from flk.formal.explicit.schema import State
 from flk.formal.language.nodes import Defined, Joined, Local, Node, Not, Quantified, Quantifier, Read, children
 from flk.formal.language.text import show, text
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from math import ceil
 
-from flk.formal.finite.explore import Exploration
+from flk.formal.explicit.explore import Exploration
 
 BARS = "▁▂▃▄▅▆▇█"
 WIDTH = 60

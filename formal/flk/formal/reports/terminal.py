@@ -8,9 +8,9 @@ from rich.padding import Padding
 from rich.table import Column, Table
 from rich.text import Text
 
-from flk.formal.finite.explore import CUT, Exploration, Finding, Path, Verdict
-from flk.formal.finite.interpreter import Interpreter
-from flk.formal.finite.schema import Schema
+from flk.formal.explicit.explore import CUT, Exploration, Finding, Path, Verdict
+from flk.formal.explicit.interpreter import Interpreter
+from flk.formal.explicit.schema import Schema
 from flk.formal.language.properties import Property, PropertyKind
 from flk.formal.language.text import text
 from flk.formal.reports.changes import ending, rows

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, Final, NoReturn, TypeAlias
 
-from flk.formal.finite.interpreter import Fault
+from flk.formal.explicit.interpreter import Fault
 from flk.formal.language.protocol import Protocol
 from flk.formal.language.state import Variable
 from flk.formal.traces.values import Element, Key

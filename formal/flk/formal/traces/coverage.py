@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 
-from flk.formal.finite.interpreter import Fault
+from flk.formal.explicit.interpreter import Fault
 from flk.formal.language.text import text
 from flk.formal.traces.cells import Unbound
-from flk.formal.traces.reading import Seen
+from flk.formal.traces.event_decoder import Seen
 from flk.formal.traces.steps import TAKEN, Steps
 from flk.formal.traces.values import Element
 from flk.formal.traces.verdict import Coverage

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any
 
-from flk.formal.finite.interpreter import Fault
+from flk.formal.explicit.interpreter import Fault
 from flk.formal.language.nodes import (
     Arithmetic,
     Choice,
@@ -26,7 +26,7 @@ from flk.formal.language.nodes import (
 from flk.formal.language.sorts import Boolean, Bounded, Enum, Sort
 from flk.formal.language.state import Variable
 from flk.formal.traces.cells import ABSENT, State, divide, remainder, undefined, unknown, within
-from flk.formal.traces.members import Membership, narrowed, plan
+from flk.formal.traces.quantifiers import Membership, narrowed, plan
 from flk.formal.traces.values import Universe
 
 Names = Mapping[str, str]

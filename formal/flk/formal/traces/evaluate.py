@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
-from flk.formal.finite.interpreter import Fault, calculate
+from flk.formal.explicit.interpreter import Fault, calculate
 from flk.formal.language.nodes import (
     Arithmetic,
     Choice,

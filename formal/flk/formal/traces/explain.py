@@ -4,14 +4,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, combinations, islice, product
 from math import prod
 
-from flk.formal.finite.interpreter import Fault
+from flk.formal.explicit.interpreter import Fault
 from flk.formal.language.nodes import Local, Node, Quantified, Quantifier
 from flk.formal.language.text import text
 from flk.formal.traces.cells import State, Unbound
 from flk.formal.traces.emit import Emitter
 from flk.formal.traces.evaluate import Evaluator
-from flk.formal.traces.members import flatten, subtrees
-from flk.formal.traces.reading import Seen, Sight
+from flk.formal.traces.event_decoder import Seen, Sight
+from flk.formal.traces.quantifiers import flatten, subtrees
 from flk.formal.traces.steps import TAKEN, Arguments, Steps
 from flk.formal.traces.values import Element, Universe
 from flk.formal.traces.verdict import Reason

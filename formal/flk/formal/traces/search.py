@@ -8,12 +8,12 @@ from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TypeAlias
 
-from flk.formal.finite.interpreter import Fault
+from flk.formal.explicit.interpreter import Fault
 from flk.formal.language.nodes import Node
 from flk.formal.traces.cells import ABSENT, Cells, State, Unbound
 from flk.formal.traces.evaluate import UNKNOWN, Evaluator
+from flk.formal.traces.event_decoder import Seen, Sight
 from flk.formal.traces.explain import Explainer
-from flk.formal.traces.reading import Seen, Sight
 from flk.formal.traces.steps import TAKEN, Arguments, Steps
 from flk.formal.traces.values import Element, Key, Universe
 from flk.formal.traces.verdict import Reason

@@ -6,9 +6,9 @@ from flk.formal.language.protocol import Protocol
 from flk.formal.traces.cells import State
 from flk.formal.traces.coverage import Sampler, sampled
 from flk.formal.traces.emit import Emitter
+from flk.formal.traces.event_decoder import Reader
 from flk.formal.traces.explain import Explainer
 from flk.formal.traces.lines import Event, Header, Mistake, nearest, refuse, split
-from flk.formal.traces.reading import Reader
 from flk.formal.traces.search import Failure, LimitReached, Search
 from flk.formal.traces.steps import Steps
 from flk.formal.traces.values import Universe

@@ -21,11 +21,11 @@ import numpy as np
 from flk.impl.agent import SEED
 from flk.impl.agent.sources import open_source
 from flk.impl.agent.windows import Window, records, windows
-from flk.model.record import Pcs, encode
-from flk.model.signals import Points
-from flk.model.signing import Signer
-from flk.model.submission import Submission
-from flk.model.summary import signed
+from flk.model.flow.submission import Submission
+from flk.model.record.record import Pcs, encode
+from flk.model.record.signals import Points
+from flk.model.record.signing import Signer
+from flk.model.record.summary import signed
 from flk.spec.constants import CONSTANTS
 from flk.spec.errors import UnusableInput
 

@@ -7,10 +7,10 @@ from threading import Lock
 from types import TracebackType
 from typing import Any, Self
 
-from flk.impl.wal import FileDisk, LogFailed
-from flk.model.effects import OUTBOX, Append, Effect, ReadSegment, Resume, Salvage, Segments, Truncate
-from flk.model.frames import Frame
-from flk.model.hlc import ZERO, Timestamp, tick
+from flk.impl.storage.wal import FileDisk, LogFailed
+from flk.model.effects.effects import OUTBOX, Append, Effect, ReadSegment, Resume, Salvage, Segments, Truncate
+from flk.model.log.frames import Frame
+from flk.model.log.hlc import ZERO, Timestamp, tick
 from flk.model.programs.outbox import open_outbox
 from flk.model.refusal import Unavailable
 from flk.model.runtime import run

@@ -9,7 +9,7 @@ from select import POLLIN, poll
 from socket import SHUT_RDWR
 from urllib.parse import urlsplit
 
-from flk.model.submission import Response, Submission
+from flk.model.flow.submission import Response, Submission
 from flk.spec.errors import UnusableInput
 
 SUBMIT_PATH = "/v1/pcs/submit"

@@ -17,7 +17,7 @@ import pyarrow
 from numpy.typing import NDArray
 from pyarrow import parquet
 
-from flk.model.signals import Points
+from flk.model.record.signals import Points
 from flk.spec.constants import CONSTANTS
 from flk.spec.errors import UnusableInput
 

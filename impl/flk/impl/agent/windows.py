@@ -6,9 +6,9 @@ from typing import NamedTuple
 import numpy as np
 
 from flk.impl.agent.sources import Source, canonical_rows
-from flk.model.record import Pcs
-from flk.model.signals import Points
-from flk.model.summary import summarise
+from flk.model.record.record import Pcs
+from flk.model.record.signals import Points
+from flk.model.record.summary import summarise
 from flk.spec.errors import UnusableInput
 
 JUST_BELOW_ONE = float(np.nextafter(1.0, 0.0))

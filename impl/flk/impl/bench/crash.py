@@ -18,10 +18,10 @@ from urllib.parse import urlsplit
 import msgspec
 
 from flk.impl.bench.records import distinct, submission
-from flk.impl.serving import Serving, key_file, serve_command, serving
-from flk.model.record import Pcs
-from flk.model.signing import HmacKey
-from flk.model.submission import Submission
+from flk.impl.server.process import Serving, key_file, serve_command, serving
+from flk.model.flow.submission import Submission
+from flk.model.record.record import Pcs
+from flk.model.record.signing import HmacKey
 
 CLIENTS = 16
 MOST_PER_LIFE = 400  # submissions acknowledged before a kill, at most

@@ -10,12 +10,12 @@ from typing import NamedTuple, TypeAlias
 
 import msgspec
 
-from flk.formal.engines.choose import choose
+from flk.formal.explicit.engines.choose import choose
+from flk.formal.explicit.ground import Ground
+from flk.formal.explicit.schema import Schema
+from flk.formal.explicit.search import Options
 from flk.formal.exports import murphi, promela
 from flk.formal.exports.oracles import run_rumur, run_spin
-from flk.formal.finite.ground import Ground
-from flk.formal.finite.schema import Schema
-from flk.formal.finite.search import Options
 from flk.formal.language import Protocol
 from flk.formal.protocols.replication import protocol as replication
 from flk.formal.protocols.two_phase_commit import protocol as two_phase_commit

@@ -23,8 +23,8 @@ import msgspec
 
 from flk.impl.bench.load import Load, drive, encode_request
 from flk.impl.bench.records import distinct, submission
-from flk.impl.serving import key_file, serving
-from flk.model.signing import HmacKey
+from flk.impl.server.process import key_file, serving
+from flk.model.record.signing import HmacKey
 
 CONNECTIONS = 64
 ROUNDS = 3

@@ -15,7 +15,7 @@ import numpy as np
 import uvloop
 from numpy.typing import NDArray
 
-from flk.model.submission import Submission
+from flk.model.flow.submission import Submission
 
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)\r\n", re.IGNORECASE)
 _HEAD_END = b"\r\n\r\n"

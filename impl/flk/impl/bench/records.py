@@ -8,11 +8,11 @@ import msgspec
 from flk.impl.agent import SEED
 from flk.impl.agent.datasets import SENT_AT, cut
 from flk.impl.agent.windows import records
-from flk.model.identity import pcs_id
-from flk.model.record import Pcs, encode
-from flk.model.signing import Signer
-from flk.model.submission import Submission
-from flk.model.summary import signed
+from flk.model.flow.submission import Submission
+from flk.model.record.identity import pcs_id
+from flk.model.record.record import Pcs, encode
+from flk.model.record.signing import Signer
+from flk.model.record.summary import signed
 from flk.spec.constants import CONSTANTS
 
 TENANT = CONSTANTS.node.default_tenant

@@ -9,9 +9,9 @@ import msgspec
 
 from flk.formal.protocols.ingest import protocol
 from flk.formal.traces import Accepted, validate
-from flk.formal.traces.budgets import unlimited
 from flk.formal.traces.lines import Event
-from flk.model.observation import Told
+from flk.formal.traces.relaxations import unlimited
+from flk.model.protocol_events.observation import Told
 
 LENGTHS = (10_000, 100_000, 1_000_000)
 BAR = 100_000.0  # events a second, on one core: design section 11

@@ -2,14 +2,14 @@
 
 from collections.abc import Callable
 
-from flk.formal.engines import emitted, jitted, toolchain, vectorised
-from flk.formal.engines.packed import Kernel
-from flk.formal.engines.program import Program
-from flk.formal.engines.validation import Validation
-from flk.formal.engines.validation import validate as compare
-from flk.formal.finite.ground import Ground
-from flk.formal.finite.schema import Schema
-from flk.formal.library import PROTOCOLS
+from flk.formal.catalogue import PROTOCOLS
+from flk.formal.explicit.engines import emitted, jitted, toolchain, vectorised
+from flk.formal.explicit.engines.packed import Kernel
+from flk.formal.explicit.engines.program import Program
+from flk.formal.explicit.engines.validation import Validation
+from flk.formal.explicit.engines.validation import validate as compare
+from flk.formal.explicit.ground import Ground
+from flk.formal.explicit.schema import Schema
 
 STATES = 100
 """Compared at once."""

@@ -15,7 +15,7 @@ from flk.spec.constants import CONSTANTS
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from flk.impl.comparison import Compared
+    from flk.impl.server.comparison import Compared
 
 DATASET = "jacksboro-fault"
 SCENARIO = "three-regions"
@@ -48,7 +48,7 @@ def lab(
 
 def _simulate(out: Path) -> int:
     """The exit code of `flk run`, whose report goes to `out`."""
-    from flk.impl.command.run import run
+    from flk.impl.command.sim.run import run
 
     out.mkdir(parents=True, exist_ok=True)
     try:
@@ -64,10 +64,10 @@ def _compare_live(console: "Console") -> "list[Compared]":
 
     from flk.impl.agent.datasets import submissions, unsigned
     from flk.impl.agent.outbox import Outbox
-    from flk.impl.comparison import compare, doubtful, model_answers, spoiled
     from flk.impl.keys import load_keys
-    from flk.impl.serving import key_file, serving
-    from flk.model.signing import HmacKey
+    from flk.impl.server.comparison import compare, doubtful, model_answers, spoiled
+    from flk.impl.server.process import key_file, serving
+    from flk.model.record.signing import HmacKey
 
     key, forger = HmacKey(SECRET.encode()), HmacKey(b"of somebody else")
     records = unsigned(DATASET)

@@ -77,11 +77,11 @@ def _chosen(requirements: tuple["Requirement", ...], ids: list[str] | None) -> t
 
 def _resolvers(root: Path) -> Mapping[str, "Resolver"]:
     """Where each kind of evidence is looked up."""
-    from flk.conformance.checks import CHECKS
-    from flk.formal.coq import headlines
-    from flk.formal.library import has_property
-    from flk.formal.prove import THEOREMS
-    from flk.sim.scenario import library
+    from flk.conformance.server.checks import CHECKS
+    from flk.formal.catalogue import has_property
+    from flk.formal.proofs.coq import headlines
+    from flk.formal.proofs.prove import THEOREMS
+    from flk.sim.scenario.scenario import library
     from flk.spec.trace import resolve_tests
     from flk.spec.vectors import load
 

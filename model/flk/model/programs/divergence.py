@@ -4,8 +4,8 @@ from enum import StrEnum
 
 import msgspec
 
-from flk.model.effects import CountEntries, Fetch, Program, SampleKeys
-from flk.model.entry import Key
+from flk.model.effects.effects import CountEntries, Fetch, Program, SampleKeys
+from flk.model.entries.entry import Key
 from flk.model.refusal import Unavailable
 from flk.spec.constants import CONSTANTS
 

@@ -2,15 +2,15 @@
 
 from collections.abc import Iterable
 
-from flk.model.effects import INBOX, Admit, Append, Program, Store
-from flk.model.entry import Claim, Entry, Key, Outcome, content_digest
-from flk.model.frames import Frame
-from flk.model.hlc import Timestamp, wall_seconds
-from flk.model.judgement import judge
-from flk.model.record import decode
+from flk.model.effects.effects import INBOX, Admit, Append, Program, Store
+from flk.model.entries.entry import Claim, Entry, Key, Outcome, content_digest
+from flk.model.entries.judgement import judge
+from flk.model.flow.submission import Response, Submission, answer, from_payload, refuse
+from flk.model.log.frames import Frame
+from flk.model.log.hlc import Timestamp, wall_seconds
+from flk.model.record.record import decode
+from flk.model.record.signing import Keyring
 from flk.model.refusal import Refused
-from flk.model.signing import Keyring
-from flk.model.submission import Response, Submission, answer, from_payload, refuse
 
 
 def ingest(submission: Submission, region: str, keyring: Keyring) -> Program[Response]:

@@ -5,10 +5,10 @@ about one key run one after another, so that claims of a key take effect in log 
 replaces only what it has seen, so that no copy overtakes a claim.
 """
 
-from flk.model.effects import Program, Sleep
-from flk.model.entry import Claim, Entry, Key
-from flk.model.migration import Phase, Side, follower, ruler
-from flk.model.migration_effects import Advance, Forget, InsertOrGet, ListKeys, LookAt, ReadPhase, Replace
+from flk.model.effects.effects import Program, Sleep
+from flk.model.effects.migration import Advance, Forget, InsertOrGet, ListKeys, LookAt, ReadPhase, Replace
+from flk.model.entries.entry import Claim, Entry, Key
+from flk.model.entries.migration import Phase, Side, follower, ruler
 from flk.spec.constants import CONSTANTS
 
 PAGE = 100  # keys listed at once

@@ -7,11 +7,11 @@ from struct import Struct
 
 import msgspec
 
-from flk.model.effects import OUTBOX, Append, Draw, Post, Program, Resume, Segments, Sleep
-from flk.model.frames import Frame
-from flk.model.hlc import Timestamp
-from flk.model.programs.mend import mend
-from flk.model.submission import Response, Submission, from_payload
+from flk.model.effects.effects import OUTBOX, Append, Draw, Post, Program, Resume, Segments, Sleep
+from flk.model.flow.submission import Response, Submission, from_payload
+from flk.model.log.frames import Frame
+from flk.model.log.hlc import Timestamp
+from flk.model.programs.repair import mend
 from flk.spec.constants import CONSTANTS, Outbox
 
 POLICY = CONSTANTS.outbox

@@ -2,12 +2,12 @@
 
 import msgspec
 
-from flk.model.effects import INBOX, CaughtUp, Mark, Marked, Merge, Program, Resume, Seal, Segments
-from flk.model.frames import Damage
+from flk.model.effects.effects import INBOX, CaughtUp, Mark, Marked, Merge, Program, Resume, Seal, Segments
+from flk.model.log.frames import Damage
 from flk.model.programs.ingest import claims_of
-from flk.model.programs.mend import mend
+from flk.model.programs.repair import mend
 from flk.model.programs.replay import replay
-from flk.model.signing import Keyring
+from flk.model.record.signing import Keyring
 
 APPLIED = "applied"
 

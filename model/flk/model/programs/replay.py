@@ -2,10 +2,10 @@
 
 import msgspec
 
-from flk.model.effects import GetObject, ListObjects, Mark, Marked, Merge, Observe, Program, Resume
-from flk.model.frames import log_of, sealed_frames, sequence_of
+from flk.model.effects.effects import GetObject, ListObjects, Mark, Marked, Merge, Observe, Program, Resume
+from flk.model.log.frames import log_of, sealed_frames, sequence_of
 from flk.model.programs.ingest import claims_of
-from flk.model.signing import Keyring
+from flk.model.record.signing import Keyring
 from flk.spec.constants import CONSTANTS
 
 PREFIX = CONSTANTS.replication.object_prefix

@@ -1,6 +1,6 @@
 """Shipping (CRR-4, CRR-9, WAL-6): sealed segments go to the object store, in order, each once."""
 
-from flk.model.effects import (
+from flk.model.effects.effects import (
     INBOX,
     GetObject,
     Mark,
@@ -12,7 +12,7 @@ from flk.model.effects import (
     Seal,
     Segments,
 )
-from flk.model.frames import CorruptSegment, scan
+from flk.model.log.frames import CorruptSegment, scan
 from flk.model.programs.recover import mark_applied
 from flk.spec.constants import CONSTANTS
 

@@ -13,20 +13,20 @@ from typing import TypeAlias
 
 import msgspec
 
-from flk.model.entry import Claim, Entry
-from flk.model.frames import Frame, Scan
-from flk.model.hlc import Timestamp, is_ahead, wall_seconds
+from flk.model.entries.entry import Claim, Entry
+from flk.model.flow.submission import Problem, Response
+from flk.model.log.frames import Frame, Scan
+from flk.model.log.hlc import Timestamp, is_ahead, wall_seconds
 from flk.model.programs.divergence import Agreement, Divergence
 from flk.model.programs.recover import Recovery
 from flk.model.programs.ship import PREFIX, SHIPPED
-from flk.model.submission import Problem, Response
-from flk.sim.alerts.meter import Meter
 from flk.sim.alerts.series import STALE, Database, Series, labels
-from flk.sim.engine import Clockwork
-from flk.sim.faults import Disk, Stop
-from flk.sim.region import Region
-from flk.sim.rules import ANSWERED
-from flk.sim.watch import Watcher
+from flk.sim.checkers.node import ANSWERED
+from flk.sim.kernel.engine import Clockwork
+from flk.sim.nodes.region import Region
+from flk.sim.scenario.faults import Disk, Stop
+from flk.sim.world.events import Watcher
+from flk.sim.world.meter import Meter
 from flk.spec.constants import CONSTANTS
 from flk.spec.metrics import METRICS
 

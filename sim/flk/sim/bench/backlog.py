@@ -9,13 +9,13 @@ from typing import NamedTuple
 
 from simpy import Environment, Resource, Store
 
-from flk.model.effects import OUTBOX
-from flk.model.entry import Key
-from flk.model.frames import Frame
-from flk.model.hlc import Timestamp
-from flk.model.parts import Disk
-from flk.model.tasks import Task, TaskKind, TaskQueue
-from flk.sim.engine import Clockwork, Deadlines, GroupCommit, Station
+from flk.model.effects.effects import OUTBOX
+from flk.model.entries.entry import Key
+from flk.model.entries.tasks import Task, TaskKind, TaskQueue
+from flk.model.log.frames import Frame
+from flk.model.log.hlc import Timestamp
+from flk.model.memory.parts import Disk
+from flk.sim.kernel.engine import Clockwork, Deadlines, GroupCommit, Station
 
 FEW = 1_000
 MANY = 1_000_000

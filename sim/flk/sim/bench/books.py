@@ -4,13 +4,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from typing import Any, Generic, TypeVar
 
-from flk.model.entry import Claim, Entry, Key, join
-from flk.model.frames import Frame, Head, data, opening, seal, sealed_frames, segment_name
-from flk.model.hlc import ZERO, Timestamp, tick
+from flk.model.entries.entry import Claim, Entry, Key, join
+from flk.model.flow.submission import Submission, answer
+from flk.model.log.frames import Frame, Head, data, opening, seal, sealed_frames, segment_name
+from flk.model.log.hlc import ZERO, Timestamp, tick
 from flk.model.programs.ingest import claims_of, examine
-from flk.model.signing import Keyring
-from flk.model.submission import Submission, answer
-from flk.sim.region import ORIGIN
+from flk.model.record.signing import Keyring
+from flk.sim.nodes.region import ORIGIN
 
 C = TypeVar("C")
 

@@ -14,28 +14,28 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from flk.model.signing import HmacKey, Keyring, LiveKey
-from flk.model.submission import Submission
-from flk.sim.agreement import Agreement
-from flk.sim.answer_rules import AnswerRules
-from flk.sim.arrivals import arrivals
+from flk.model.flow.submission import Submission
+from flk.model.record.signing import HmacKey, Keyring, LiveKey
 from flk.sim.audience import Audience
 from flk.sim.bench import backlog, plain
 from flk.sim.bench.backlog import Backlog
 from flk.sim.bench.books import Numbers, Records
-from flk.sim.duration import Seconds
-from flk.sim.engine import seldom_collected
-from flk.sim.experiments.synthetic import synthetic
-from flk.sim.policy import Policy
-from flk.sim.programs import MODEL
-from flk.sim.records import Records as HandedOut
-from flk.sim.rules import NodeRules
-from flk.sim.scenario import Scenario, find
-from flk.sim.shipping_rules import ShippingRules
+from flk.sim.checkers.answers import AnswerRules
+from flk.sim.checkers.convergence import Agreement
+from flk.sim.checkers.node import NodeRules
+from flk.sim.checkers.shipping import ShippingRules
+from flk.sim.clients.arrivals import arrivals
+from flk.sim.clients.records import Records as HandedOut
+from flk.sim.clients.synthetic import synthetic
+from flk.sim.kernel.engine import seldom_collected
+from flk.sim.kernel.programs import MODEL
+from flk.sim.kernel.trace import Trace
+from flk.sim.scenario.duration import Seconds
+from flk.sim.scenario.policy import Policy
+from flk.sim.scenario.scenario import Scenario, find
 from flk.sim.simulate import Progress, Simulation, simulate
-from flk.sim.trace import Trace
 from flk.sim.vector import bench as vector
-from flk.sim.watch import Watcher
+from flk.sim.world.events import Watcher
 from flk.spec.constants import CONSTANTS
 
 Say = Callable[[str], None]

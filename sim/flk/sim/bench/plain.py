@@ -13,11 +13,11 @@ from typing import Any, NamedTuple, TypeAlias
 
 from simpy import Environment, Event, Resource
 
-from flk.sim.arrivals import Arrival
 from flk.sim.bench.books import Books
-from flk.sim.scenario import Scenario
-from flk.sim.topology import OBJECTS, Path, clients_of, directed
-from flk.sim.workload import agent_homes
+from flk.sim.clients.arrivals import Arrival
+from flk.sim.scenario.scenario import Scenario
+from flk.sim.scenario.topology import OBJECTS, Path, clients_of, directed
+from flk.sim.scenario.workload import agent_homes
 
 Process: TypeAlias = Generator[Event, Any, None]
 

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import cloudpickle  # type: ignore[import-untyped]  # it carries no types
 
 from flk.sim.experiments.execution import run_all
-from flk.sim.experiments.supplies import Supplies, Task, execute
+from flk.sim.experiments.run_inputs import Supplies, Task, execute
 
 HASH_SEEDS = ("0", "1", "4242")
 WORKERS = (1, 2)

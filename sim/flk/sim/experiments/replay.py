@@ -15,12 +15,12 @@ from typing import NamedTuple
 
 import msgspec
 
-from flk.sim import document
-from flk.sim.document import nearest
 from flk.sim.experiments.journal import code_version
-from flk.sim.faults import Fault
-from flk.sim.mistakes import mistakes
-from flk.sim.scenario import Scenario, find, library
+from flk.sim.scenario import document
+from flk.sim.scenario.document import nearest
+from flk.sim.scenario.faults import Fault
+from flk.sim.scenario.scenario import Scenario, find, library
+from flk.sim.scenario.validation import mistakes
 from flk.spec.errors import UnusableInput
 
 PREFIX = "flk1."

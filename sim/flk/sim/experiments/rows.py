@@ -7,11 +7,11 @@ from math import isinf, isnan, nan
 import msgspec
 
 from flk.sim.alerts.alerts import unnoticed
-from flk.sim.faults import Fault
-from flk.sim.invariants import Verdict, worst
-from flk.sim.measures import Measures
+from flk.sim.checkers.invariants import Verdict, worst
+from flk.sim.measures.measures import Measures
 from flk.sim.run import Run
-from flk.sim.watch import NO_ANSWER
+from flk.sim.scenario.faults import Fault
+from flk.sim.world.events import NO_ANSWER
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -33,7 +33,7 @@ class Row(msgspec.Struct, frozen=True):
       acknowledgement, retries included
     - `errors`: the share of answered attempts that met 5xx; `unanswered`: of all attempts, those without an answer
     - `escalation`: the share of stored outcomes that are escalated
-    - `offered` … `withheld`: the counts of `flk.sim.measures.Counts`
+    - `offered` … `withheld`: the counts of `flk.sim.measures.measures.Counts`
     - `audit_backlog_max`, `audit_age_max`, `audit_uncovered`: of the worst region most tasks not settled at once, the greatest age
       of one, and the share of tasks without effect
     - `tier_owed_max`: of the worst region the most claims that waited for a tier; `store_errors`: claims that shards refused

@@ -9,13 +9,13 @@ from typing import NamedTuple
 
 import msgspec
 
-from flk.sim.duration import Seconds
 from flk.sim.experiments.minimise import PRECISION, ddmin, lessen
 from flk.sim.experiments.rows import violated
-from flk.sim.experiments.supplies import Supplies, Task, execute
-from flk.sim.faults import Direction, Disk, Fault, LinkFaultBase, RegionCrash, ShardCrash
-from flk.sim.mistakes import mistakes
-from flk.sim.scenario import Scenario
+from flk.sim.experiments.run_inputs import Supplies, Task, execute
+from flk.sim.scenario.duration import Seconds
+from flk.sim.scenario.faults import Direction, Disk, Fault, LinkFaultBase, RegionCrash, ShardCrash
+from flk.sim.scenario.scenario import Scenario
+from flk.sim.scenario.validation import mistakes
 from flk.spec.errors import UnusableInput
 
 LIMIT = 2000

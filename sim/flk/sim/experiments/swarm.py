@@ -12,10 +12,11 @@ from typing import NamedTuple, TypeAlias, cast
 
 import msgspec
 
-from flk.sim import document
 from flk.sim.experiments.worlds import world
-from flk.sim.fault_mistakes import of_faults
-from flk.sim.faults import (
+from flk.sim.kernel.random_streams import Chance
+from flk.sim.scenario import document
+from flk.sim.scenario.fault_validation import of_faults
+from flk.sim.scenario.faults import (
     Bandwidth,
     BitRot,
     Burst,
@@ -54,11 +55,10 @@ from flk.sim.faults import (
     TornWrite,
     WorkerCrash,
 )
-from flk.sim.layout import Layout
-from flk.sim.policy import Policy
-from flk.sim.randomness import Chance
-from flk.sim.scenario import Scenario
-from flk.sim.topology import places
+from flk.sim.scenario.layout import Layout
+from flk.sim.scenario.policy import Policy
+from flk.sim.scenario.scenario import Scenario
+from flk.sim.scenario.topology import places
 
 LONGEST = 8.0
 """Seconds that a fault of a drawn world holds at most."""

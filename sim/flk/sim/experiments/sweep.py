@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from math import nan
 from typing import NamedTuple
 
-from flk.sim.document import nearest
 from flk.sim.experiments.execution import PROCESSES, run_all
 from flk.sim.experiments.journal import Journal
 from flk.sim.experiments.rows import MEASURES, Row, row
-from flk.sim.experiments.supplies import Supplies, Task, execute
+from flk.sim.experiments.run_inputs import Supplies, Task, execute
 from flk.sim.experiments.variation import Cell
+from flk.sim.scenario.document import nearest
 from flk.sim.statistics.sequential import Stopping, interval
 from flk.spec.errors import UnusableInput
 

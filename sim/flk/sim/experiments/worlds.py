@@ -8,12 +8,12 @@ from random import Random
 
 import msgspec
 
-from flk.sim.duration import Seconds
-from flk.sim.layout import Audit, Layout, Migration, Tiers
-from flk.sim.policy import Objectives, Policy
-from flk.sim.scenario import Scenario
-from flk.sim.topology import Network, Path
-from flk.sim.workload import Workload
+from flk.sim.scenario.duration import Seconds
+from flk.sim.scenario.layout import Audit, Layout, Migration, Tiers
+from flk.sim.scenario.policy import Objectives, Policy
+from flk.sim.scenario.scenario import Scenario
+from flk.sim.scenario.topology import Network, Path
+from flk.sim.scenario.workload import Workload
 from flk.spec.constants import CONSTANTS, Breaker, Failover, Outbox, Pressure
 
 RECORDS = 60

@@ -1,7 +1,7 @@
 """Confidence intervals for a mean, a quantile and a proportion of independent runs.
 
-Each states what is known about the quantity if the runs were repeated for ever. `tests/sim/test_statistics.py` holds the coverage
-against queues whose answers are known.
+Each states what is known about the quantity if the runs were repeated for ever. `tests/sim/statistics/test_statistics.py` holds
+the coverage against queues whose answers are known.
 """
 
 from math import ceil, inf, nan

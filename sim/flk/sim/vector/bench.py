@@ -7,10 +7,10 @@ from resource import RUSAGE_SELF, getrusage
 from time import perf_counter, process_time
 from typing import NamedTuple
 
-from flk.model.signing import HmacKey, Keyring, LiveKey
-from flk.sim.duration import Seconds
-from flk.sim.experiments.synthetic import synthetic
-from flk.sim.faults import (
+from flk.model.record.signing import HmacKey, Keyring, LiveKey
+from flk.sim.clients.synthetic import synthetic
+from flk.sim.scenario.duration import Seconds
+from flk.sim.scenario.faults import (
     Burst,
     ClockJump,
     ClockSkew,
@@ -24,12 +24,12 @@ from flk.sim.faults import (
     SlowDisk,
     SlowStore,
 )
-from flk.sim.policy import Policy
-from flk.sim.scenario import Scenario
-from flk.sim.topology import Link, Network, Path
+from flk.sim.scenario.policy import Policy
+from flk.sim.scenario.scenario import Scenario
+from flk.sim.scenario.topology import Link, Network, Path
+from flk.sim.scenario.workload import Turn, Workload
 from flk.sim.vector.compare import Difference, compare
 from flk.sim.vector.run import VectorRun, run
-from flk.sim.workload import Turn, Workload
 from flk.spec.constants import CONSTANTS
 
 REGIONS = ("eu", "us", "ap")

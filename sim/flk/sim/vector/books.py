@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from flk.sim.invariants import Verdict
+from flk.sim.checkers.invariants import Verdict
 from flk.sim.vector.lanes import Segment
 
 

@@ -9,11 +9,11 @@ from typing import BinaryIO, NamedTuple, cast
 import msgspec
 import numpy as np
 
-from flk.model.signing import Keyring
-from flk.model.submission import Submission
-from flk.sim.measures import Lag
+from flk.model.flow.submission import Submission
+from flk.model.record.signing import Keyring
+from flk.sim.measures.measures import Lag
 from flk.sim.run import Run
-from flk.sim.scenario import Scenario
+from flk.sim.scenario.scenario import Scenario
 from flk.sim.simulate import simulate
 from flk.sim.vector.run import VectorRun, run
 

@@ -15,7 +15,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from flk.formal.engines.toolchain import compiler
+from flk.formal.explicit.engines.toolchain import compiler
 from flk.sim.vector.columns import Floats, Integers
 
 

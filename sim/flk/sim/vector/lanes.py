@@ -7,14 +7,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from flk.sim.randomness import FSYNC, Chance
-from flk.sim.scenario import Scenario
-from flk.sim.topology import clients_of
+from flk.sim.kernel.random_streams import FSYNC, Chance
+from flk.sim.scenario.scenario import Scenario
+from flk.sim.scenario.topology import clients_of
+from flk.sim.scenario.workload import agent_homes
 from flk.sim.vector import columns
 from flk.sim.vector.kernels import chosen
 from flk.sim.vector.plan import Column, NotExact, wire_table
 from flk.sim.vector.streams import Stream
-from flk.sim.workload import agent_homes
 
 _SYNCHRONISATIONS = 4096  # numbers drawn ahead
 _ROOM = 1024  # requests that a lane has room for at first

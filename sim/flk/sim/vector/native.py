@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from flk.formal.engines.toolchain import shared_library
+from flk.formal.explicit.engines.toolchain import shared_library
 from flk.sim.vector import columns
 from flk.sim.vector.columns import STATE, Floats, Integers
 

@@ -12,8 +12,8 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from flk.sim.engine import Clockwork
-from flk.sim.faults import (
+from flk.sim.kernel.engine import Clockwork
+from flk.sim.scenario.faults import (
     Bandwidth,
     Burst,
     ClockJump,
@@ -26,10 +26,10 @@ from flk.sim.faults import (
     SlowDisk,
     SlowStore,
 )
-from flk.sim.layout import Layout
-from flk.sim.network import Net, Wire
-from flk.sim.scenario import Scenario
-from flk.sim.topology import clients_of
+from flk.sim.scenario.layout import Layout
+from flk.sim.scenario.scenario import Scenario
+from flk.sim.scenario.topology import clients_of
+from flk.sim.world.network import Net, Wire
 from flk.spec.constants import CONSTANTS
 from flk.spec.errors import UnusableInput
 

@@ -5,10 +5,10 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from flk.sim import document
-from flk.sim.measures import quantiles
-from flk.sim.signs import SIGNS, STYLES
-from flk.sim.slo import Objective
+from flk.sim.measures.measures import quantiles
+from flk.sim.measures.slo import Objective
+from flk.sim.reports.symbols import SIGNS, STYLES
+from flk.sim.scenario import document
 from flk.sim.vector.run import VectorRun
 
 

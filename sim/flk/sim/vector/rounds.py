@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from math import inf
 from typing import Any
 
-from flk.model.effects import (
+from flk.model.effects.effects import (
     CaughtUp,
     Effect,
     GetObject,
@@ -15,17 +15,17 @@ from flk.model.effects import (
     Seal,
     Truncate,
 )
-from flk.model.frames import Frame, data
-from flk.model.hlc import tick
+from flk.model.flow.submission import Submission
+from flk.model.log.frames import Frame, data
+from flk.model.log.hlc import tick
 from flk.model.programs.ship import PREFIX
-from flk.model.submission import Submission
-from flk.sim.journal import Journal
-from flk.sim.node import Node
-from flk.sim.region import Region
-from flk.sim.runtime import Activity, Outcome
-from flk.sim.stores import Lines, Served
+from flk.sim.kernel.runtime import Activity, Outcome
+from flk.sim.nodes.log_device import Journal
+from flk.sim.nodes.node import Node
+from flk.sim.nodes.region import Region
 from flk.sim.vector.books import Books
 from flk.sim.vector.lanes import Lane, Supply
+from flk.sim.world.shards import Lines, Served
 from flk.spec.constants import CONSTANTS
 
 NOTHING = Submission(CONSTANTS.node.default_tenant, b"").payload()

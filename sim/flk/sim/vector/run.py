@@ -8,19 +8,19 @@ from typing import BinaryIO, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from flk.model.signing import Keyring
-from flk.sim.faults import DiskStall, SlowDisk, SlowStore
-from flk.sim.invariants import Verdict, worst
-from flk.sim.measures import GRID, quantiles, staleness
-from flk.sim.mistakes import mistakes
-from flk.sim.node import Node
-from flk.sim.programs import MODEL
-from flk.sim.records import Records
-from flk.sim.region import Region
-from flk.sim.scenario import Scenario
+from flk.model.record.signing import Keyring
+from flk.sim.checkers.invariants import Verdict, worst
+from flk.sim.clients.records import Records
+from flk.sim.kernel.programs import MODEL
+from flk.sim.kernel.trace import Trace
+from flk.sim.measures.measures import GRID, quantiles, staleness
+from flk.sim.measures.slo import Objective
+from flk.sim.nodes.node import Node
+from flk.sim.nodes.region import Region
+from flk.sim.scenario.faults import DiskStall, SlowDisk, SlowStore
+from flk.sim.scenario.scenario import Scenario
+from flk.sim.scenario.validation import mistakes
 from flk.sim.simulate import Progress, Simulation
-from flk.sim.slo import Objective
-from flk.sim.trace import Trace
 from flk.sim.vector import columns
 from flk.sim.vector.books import Books, Checked
 from flk.sim.vector.lanes import Lane, Supply

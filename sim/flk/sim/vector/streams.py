@@ -6,10 +6,10 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from flk.sim.arrivals import cumulative_load
-from flk.sim.faults import Burst
-from flk.sim.randomness import ANSWER, REQUEST, SERVICE, Chance, numbered
-from flk.sim.scenario import Scenario
+from flk.sim.clients.arrivals import cumulative_load
+from flk.sim.kernel.random_streams import ANSWER, REQUEST, SERVICE, Chance, numbered
+from flk.sim.scenario.faults import Burst
+from flk.sim.scenario.scenario import Scenario
 from flk.sim.vector.kernels import chosen
 from flk.sim.vector.plan import Column
 

@@ -1,0 +1,40 @@
+"""The protocol as JSON Schema, made of the classes that read and write it, for readers in other languages."""
+
+import json
+from pathlib import Path
+from typing import get_type_hints
+
+import msgspec
+
+from flk.conformance.operations import OPERATIONS, form
+from flk.conformance.sdk.protocol import REPLIES, REQUESTS, VERSION
+
+PATH = Path(__file__).with_name("protocol.schema.json")
+
+
+def schema() -> dict[str, object]:
+    """`$defs/request` and `$defs/reply` are what goes down and what comes up; `operations` has the input and the value of each."""
+    requests, replies = tuple(REQUESTS.values()), tuple(REPLIES.values())
+    forms = tuple(form(operation) for operation in OPERATIONS.values())
+    values = tuple(get_type_hints(operation)["return"] for operation in OPERATIONS.values())
+    types, definitions = msgspec.json.schema_components(
+        [*requests, *replies, *forms, *values], ref_template="#/$defs/{name}"
+    )
+    shapes = iter(types)
+    down, up = ([next(shapes) for _ in group] for group in (requests, replies))
+    inputs, answers = ([next(shapes) for _ in group] for group in (forms, values))
+    operations = {
+        name: {"description": operation.__doc__, "input": question, "value": answer}
+        for (name, operation), question, answer in zip(OPERATIONS.items(), inputs, answers, strict=True)
+    }
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": f"The SDK protocol of the conformance kit, version {VERSION}",
+        "operations": operations,
+        "$defs": {"request": {"oneOf": down}, "reply": {"oneOf": up}, **definitions},
+    }
+
+
+def text() -> str:
+    """The schema as it is committed."""
+    return json.dumps(schema(), indent=1) + "\n"

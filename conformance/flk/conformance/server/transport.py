@@ -1,0 +1,122 @@
+"""What HTTP itself must say: limits, paths, methods, headers, health."""
+
+from collections.abc import Iterator
+
+from flk.conformance.server.check import check
+from flk.conformance.server.client import CHUNK, Failed
+from flk.conformance.server.target import SUBMIT, Server, expect_outcome, expect_refusal, expect_status
+from flk.conformance.vectors.mutations import body_of
+from flk.spec.constants import CONSTANTS
+from flk.spec.metrics import METRICS
+
+LIMIT = CONSTANTS.node.max_body_bytes
+
+
+@check("ORD-5")
+def body_limit(server: Server) -> None:
+    """A body of the greatest size is read, and one byte more gets 413, announced or chunked."""
+    record = server.signed(server.record())
+    body = body_of(record)
+    expect_outcome(server.submit(body + b" " * (LIMIT - len(body))), record)
+    larger = body_of(server.signed(server.record())).ljust(LIMIT + 1)
+    expect_refusal(server.submit(larger), 413, "ORD-5", f"a body of {LIMIT + 1} bytes")
+    chunked = server.client.request("POST", SUBMIT, _pieces(larger), server.headers())
+    expect_refusal(chunked, 413, "ORD-5", f"a chunked body of {LIMIT + 1} bytes")
+
+
+def _pieces(body: bytes) -> Iterator[bytes]:
+    for start in range(0, len(body), CHUNK):
+        yield body[start : start + CHUNK]
+
+
+@check("ORD-8")
+def unknown_path(server: Server) -> None:
+    """An unknown path gets 404, whatever the method; so does the submit path with a slash behind it."""
+    for method, path in (
+        ("GET", "/"),
+        ("GET", "/v1"),
+        ("POST", "/v1/pcs"),
+        ("POST", SUBMIT + "/"),
+        ("POST", "/v1/pcs/unknown"),
+    ):
+        expect_status(server.client.request(method, path), 404, f"{method} {path}")
+
+
+@check("ORD-8")
+def wrong_method(server: Server) -> None:
+    """A known path with a method it does not offer gets 405 with Allow."""
+    for method, path, allowed in (
+        ("GET", SUBMIT, "POST"),
+        ("PUT", SUBMIT, "POST"),
+        ("DELETE", SUBMIT, "POST"),
+        ("POST", "/health", "GET"),
+        ("POST", "/ready", "GET"),
+    ):
+        reply = server.client.request(method, path)
+        expect_status(reply, 405, f"{method} {path}")
+        if allowed not in {word.strip() for word in reply.headers.get("allow", "").split(",")}:
+            raise Failed(f"{method} {path}: a 405 needs Allow: {allowed}, got {reply.headers.get('allow')!r}")
+
+
+@check("ORD-9")
+def tenant_names(server: Server) -> None:
+    """A tenant's name that cannot be logged gets 400, and is not taken for the default."""
+    record = body_of(server.signed(server.record()))
+    for name in ("a/b", "a b", "", "t" * 65, "caf\u00e9"):
+        headers = [("Content-Type", "application/json"), ("X-Tenant-Id", name)]
+        reply = server.client.request("POST", SUBMIT, record, headers)
+        expect_refusal(reply, 400, "ORD-9", f"tenant {name!r}", field="X-Tenant-Id")
+
+
+@check("ORD-9")
+def two_tenants_at_once(server: Server) -> None:
+    """The tenant header given twice gets 400, whichever of the two is right."""
+    record = body_of(server.signed(server.record()))
+    for second in (server.tenants[0], "another"):
+        for headers in ([*server.headers(), ("X-Tenant-Id", second)], [("X-Tenant-Id", second), *server.headers()]):
+            reply = server.client.request("POST", SUBMIT, record, headers)
+            expect_refusal(reply, 400, "ORD-9", "the header given twice", field="X-Tenant-Id")
+
+
+@check("OBS-3")
+def health_and_readiness(server: Server) -> None:
+    """A server that serves says 200 on /health and on /ready."""
+    for path in ("/health", "/ready"):
+        expect_status(server.client.request("GET", path), 200, f"GET {path}")
+
+
+@check("OBS-1")
+def metrics(server: Server) -> None:
+    """The metrics are those of the table, with their types."""
+    reply = server.client.request("GET", "/metrics", headers=[("Accept", "text/plain")])
+    expect_status(reply, 200, "GET /metrics")
+    declared = [
+        line.split() for line in reply.body.decode(errors="replace").splitlines() if line.startswith("# TYPE flk_")
+    ]
+    types = {words[2]: words[3] for words in declared if len(words) == 4}
+    wanted = {name: str(metric.type) for name, metric in METRICS.items()}
+    wrong = sorted(name for name in types.keys() | wanted.keys() if types.get(name) != wanted.get(name))
+    if wrong:
+        raise Failed(
+            "; ".join(f"{name}: the table says {wanted.get(name)}, the server {types.get(name)}" for name in wrong)
+        )
+
+
+@check("OBS-1", "DUP-3")
+def counters_move(server: Server) -> None:
+    """Duplicates, equivocations and bad signatures are counted."""
+    counters = ("flk_dedup_hits_total", "flk_equivocations_total", "flk_signature_errors_total")
+    before = {name: _counter(server, name) for name in counters}
+    record = server.record()
+    for sent in (record, record, {**record, "r": 0.6, "budget": 0.37}):
+        server.submit(server.signed(sent))
+    server.submit(record)
+    still = [name for name in counters if _counter(server, name) <= before[name]]
+    if still:
+        raise Failed(f"{', '.join(still)} did not move")
+
+
+def _counter(server: Server, name: str) -> float:
+    """The sum over all labels."""
+    lines = server.client.request("GET", "/metrics").body.decode(errors="replace").splitlines()
+    return sum(float(line.split()[-1]) for line in lines if line.startswith((f"{name} ", f"{name}{{")))

@@ -1,0 +1,122 @@
+"""The vectors that the model answers: every draft with its answer, in the form in which it is committed.
+
+Golden vectors are no business of this module: they were written by hand, and what is generated here is checked against them.
+"""
+
+import json
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import msgspec
+from msgspec import UNSET, Raw
+
+from flk.conformance.operations import OPERATIONS, Broken, perform
+from flk.conformance.vectors import (
+    canonical,
+    clocks,
+    forgeries,
+    judgements,
+    nodes,
+    numbers,
+    placement,
+    records,
+    segments,
+    signals,
+    signing,
+    trees,
+)
+from flk.conformance.vectors.draft import FLAGS, Draft
+from flk.spec.vectors import Case, Expect, Origin, Vectors
+
+DRAFTS: dict[str, Callable[[], Iterable[Draft]]] = {
+    drafts.__name__: drafts
+    for drafts in (
+        numbers.fixed9,
+        canonical.canonical,
+        signing.sign,
+        forgeries.authenticate,
+        records.pcs_id,
+        records.validate,
+        records.content_digest,
+        judgements.judge,
+        signals.d_hat,
+        signals.regime,
+        signals.budget,
+        signals.coherence,
+        signals.compressibility,
+        signals.count_cells,
+        trees.merkle_root,
+        trees.data_root,
+        trees.legacy_root,
+        trees.inclusion_proof,
+        trees.verify_inclusion,
+        trees.consistency_proof,
+        trees.verify_consistency,
+        clocks.hlc_tick,
+        clocks.hlc_observe,
+        clocks.join,
+        segments.frame,
+        segments.scan,
+        segments.verify_segment,
+        placement.ring_owner,
+        placement.pause,
+        nodes.node,
+    )
+}
+"""The drafts of each operation, under its name."""
+
+
+class Disagreement(Exception):
+    """The model does not answer a draft as its author says it must. One of the two is wrong."""
+
+
+def generate(operation: str) -> Vectors:
+    """The vectors of an operation. Raises Disagreement."""
+    cases = tuple(_answered(operation, draft) for draft in DRAFTS[operation]())
+    flags = {flag: FLAGS[flag] for flag in sorted({flag for case in cases for flag in case.flags})}
+    requirements = tuple(sorted({requirement for case in cases for requirement in case.requirements}))
+    comment = OPERATIONS[operation].__doc__ or ""
+    return Vectors(operation, Origin.MODEL, requirements, comment, flags, cases)
+
+
+def text(vectors: Vectors) -> str:
+    """A file's text: ASCII, one case to a line, so that a change of the model shows as the cases it changes."""
+    head = {"operation": vectors.operation, "origin": vectors.origin, "requirements": vectors.requirements}
+    lines = [f"{json.dumps(key)}: {json.dumps(value)}" for key, value in (*head.items(), ("comment", vectors.comment))]
+    cases = ",\n".join(map(_line, vectors.cases))
+    return (
+        "{" + ",\n".join([*lines, f'"flags": {json.dumps(vectors.flags, indent=1)}', f'"cases": [\n{cases}\n]']) + "}\n"
+    )
+
+
+def write(folder: Path) -> tuple[str, ...]:
+    """Generate every file anew; the names of those whose text changed."""
+    changed = []
+    for operation in DRAFTS:
+        path = folder / f"{operation}.json"
+        new = text(generate(operation))
+        if not path.exists() or path.read_text("utf-8") != new:
+            path.write_text(new, "utf-8")
+            changed.append(path.name)
+    return tuple(changed)
+
+
+def _answered(operation: str, draft: Draft) -> Case:
+    question = Raw(msgspec.json.encode(draft.question))
+    try:
+        expect = Expect(value=perform(OPERATIONS[operation], question))
+        refusal = None
+    except Broken as broken:
+        refusal = (broken.requirement, broken.field)
+        expect = Expect(error=broken.requirement, field=UNSET if broken.field is None else broken.field)
+    if refusal != draft.refusal:
+        raise Disagreement(f"{operation}/{draft.id}: the draft says {draft.refusal}, the model {refusal}")
+    return Case(f"{operation}/{draft.id}", draft.comment, draft.requirements, draft.flags, question, expect)
+
+
+def _line(case: Case) -> str:
+    expect = {name: value for name, value in msgspec.structs.asdict(case.expect).items() if value is not UNSET}
+    if isinstance(case.expect.value, Raw):
+        expect["value"] = json.loads(bytes(case.expect.value))
+    plain = {**msgspec.structs.asdict(case), "input": json.loads(bytes(case.input)), "expect": expect}
+    return json.dumps(plain, separators=(",", ":"))

@@ -1,0 +1,214 @@
+"""Drafts of `node`: short histories of one node (ORD-*, DUP-*, SIGN-*)."""
+
+from collections.abc import Iterator
+
+import msgspec
+
+from flk.conformance.operations.forms import Keys, LiveKeyForm
+from flk.conformance.operations.node import Arrival, NodeInput
+from flk.conformance.vectors.draft import NOW, SECRET, Draft, fields
+from flk.conformance.vectors.mutations import body_of
+from flk.model.record.canonical import Profile
+from flk.model.record.record import Pcs
+from flk.model.record.signing import Algorithm, HmacKey, sign
+
+OLD, NEW, OTHER = b"old", b"new", b"other"
+KEYS: Keys = {
+    "default": (LiveKeyForm(Algorithm.HMAC_SHA256, SECRET),),
+    "other": (LiveKeyForm(Algorithm.HMAC_SHA256, OTHER),),
+}
+
+
+def body(secret: bytes = SECRET, /, **changes: object) -> str:
+    """A signed record."""
+    return _signed(fields(**changes), secret, Profile.FIXED)
+
+
+def _signed(record: dict[str, object], secret: bytes, profile: Profile) -> str:
+    sig = sign(HmacKey(secret), msgspec.convert(record, Pcs), profile)
+    return body_of({**record, "sig": sig}).decode()
+
+
+def node() -> Iterator[Draft]:
+    """Outcomes, duplicates, equivocation, refusals and what they leave behind, tenants, rotation, order within a body."""
+    yield from _outcomes()
+    yield from _repeats()
+    yield from _refusals()
+    yield from _tenants()
+    yield from _time()
+
+
+def _outcomes() -> Iterator[Draft]:
+    records: dict[str, dict[str, object]] = {
+        "accepted": {},
+        "regime": {"regime": "mixed"},
+        "budget": {"budget": 0.9},
+        "rejected": {"D_hat": 1.4},
+        "zero-slope": {"D_hat": 0.0, "N_j": {"2": 5, "4": 5, "8": 5, "16": 5}},
+        "minus-zero": {"r": -0.0, "budget": 0.55},
+    }
+    for slug, changes in records.items():
+        yield _history(f"outcome/{slug}", "200 if accepted and not escalated, else 202", ("ORD-7",), body(**changes))
+
+
+def _repeats() -> Iterator[Draft]:
+    first, other = body(), body(r=0.6, budget=0.37)
+    yield _history("repeat/same", "the stored outcome, timestamp included", ("DUP-2",), first, first, first)
+    again = body(
+        attempt=2,
+        sent_at="2026-01-01T00:00:00Z",
+        ft={"outbox_seq": 1, "degraded": True, "fallbacks": [], "clock_skew_ms": 5},
+    )
+    yield _history(
+        "repeat/delivered-again", "what delivery changes is no other content", ("DUP-2", "DUP-3"), first, again
+    )
+    yield _history(
+        "repeat/escalated", "an escalated outcome is remembered as well", ("DUP-2",), *[body(regime="mixed")] * 2
+    )
+    yield _history(
+        "equivocation/signed",
+        "the first stands, the second is 409 and changes nothing",
+        ("DUP-3",),
+        first,
+        other,
+        first,
+        other,
+        flags=("equivocation",),
+    )
+    counts = body_of(
+        {**msgspec.json.decode(first, type=dict[str, object]), "N_j": {"2": 1, "4": 2, "8": 4, "16": 8}}
+    ).decode()
+    yield _history(
+        "equivocation/counts",
+        "counts are not signed, and still are content",
+        ("DUP-3",),
+        first,
+        counts,
+        first,
+        flags=("equivocation",),
+    )
+    yield _history(
+        "equivocation/counts-first", "whoever comes first", ("DUP-3",), counts, first, flags=("equivocation",)
+    )
+    yield _history("repeat/two-ids", "another epoch is another id", ("DUP-1",), first, body(epoch=2), first)
+
+
+def _refusals() -> Iterator[Draft]:
+    good, forged = body(), body(b"wrong")
+    empty, broken = body_of(fields()).decode(), good.replace('"attempt":1', '"attempt":0')
+    wrong_id = good.replace('"epoch":1', '"epoch":2')
+    yield _history(
+        "refused/forged-then-honest",
+        "a refusal leaves nothing behind",
+        ("ORD-3", "DUP-5"),
+        forged,
+        good,
+        flags=("forgery",),
+    )
+    yield _history(
+        "refused/forged-under-stored",
+        "a forger learns nothing of what is stored",
+        ("ORD-3",),
+        good,
+        forged,
+        flags=("forgery",),
+    )
+    yield _history(
+        "refused/unsigned", "an empty signature is a bad one", ("SIGN-6", "ORD-3"), empty, good, flags=("forgery",)
+    )
+    yield _history("refused/broken-then-honest", "a refusal leaves nothing behind", ("ORD-2", "DUP-5"), broken, good)
+    yield _history("refused/broken-under-stored", "validity comes before the lookup", ("ORD-1", "ORD-2"), good, broken)
+    yield _history("refused/wrong-id", "the id is part of validity", ("ID-1", "ORD-2"), good, wrong_id, good)
+    yield _history(
+        "order/broken-and-forged",
+        "validity comes before the signature",
+        ("ORD-1",),
+        forged.replace('"attempt":1', '"attempt":0'),
+    )
+    yield _history("order/not-json", "parsing comes first", ("ORD-1", "REC-1"), good[:-1], "", "null")
+    older = _signed(fields(), SECRET, Profile.SHORTEST)
+    yield _history("refused/older-form", "the older form is off by default", ("C14N-6",), older, flags=("shortest",))
+    yield _history(
+        "accepted/older-form",
+        "and on where it is configured",
+        ("C14N-6",),
+        older,
+        good,
+        profiles=tuple(Profile),
+        flags=("shortest",),
+    )
+
+
+def _tenants() -> Iterator[Draft]:
+    mine, theirs = body(), body(OTHER, r=0.6, budget=0.37)
+    arrivals = (("default", mine), ("other", theirs), ("default", mine), ("other", theirs))
+    yield _visits("tenants/apart", "one id, two tenants, two entries", ("DUP-4",), arrivals)
+    yield _visits(
+        "tenants/foreign-key",
+        "another tenant's key is no key",
+        ("SIGN-7",),
+        (("other", mine), ("default", mine)),
+        ("forgery",),
+    )
+    yield _visits(
+        "tenants/no-key",
+        "a tenant without keys has no valid signature",
+        ("SIGN-7",),
+        (("stranger", mine),),
+        ("forgery",),
+    )
+    for slug, tenant in {
+        "empty": "",
+        "slash": "a/b",
+        "space": "a b",
+        "too-long": "t" * 65,
+        "non-ascii": "caf\u00e9",
+        "newline": "default\n",
+    }.items():
+        yield _visits(f"tenants/name-{slug}", "a name that cannot be logged", ("ORD-9",), ((tenant, mine),))
+
+
+def _time() -> Iterator[Draft]:
+    keys: Keys = {
+        "default": (
+            LiveKeyForm(Algorithm.HMAC_SHA256, OLD, 0.0, NOW + 10),
+            LiveKeyForm(Algorithm.HMAC_SHA256, NEW, NOW),
+        )
+    }
+    moments = (NOW - 1, NOW, NOW + 9.875, NOW + 10)
+    for name, secret in (("old", OLD), ("new", NEW)):
+        arrivals = tuple(Arrival(at, "default", body(secret, epoch=number)) for number, at in enumerate(moments))
+        question = NodeInput("eu", keys, (Profile.FIXED,), arrivals)
+        yield Draft(f"rotation/{name}", "a key counts at the time of logging", question, ("SIGN-4",), ("rotation",))
+    clock = tuple(
+        Arrival(at, "default", body(epoch=number)) for number, at in enumerate((NOW, NOW, NOW - 60, NOW + 0.125))
+    )
+    yield Draft(
+        "clock/runs-back",
+        "timestamps grow although wall time does not",
+        NodeInput("eu", KEYS, (Profile.FIXED,), clock),
+        ("HLC-1",),
+    )
+
+
+def _history(
+    slug: str,
+    comment: str,
+    requirements: tuple[str, ...],
+    *bodies: str,
+    profiles: tuple[Profile, ...] = (Profile.FIXED,),
+    flags: tuple[str, ...] = (),
+) -> Draft:
+    arrivals = tuple(Arrival(NOW + number, "default", sent) for number, sent in enumerate(bodies))
+    return Draft(slug, comment, NodeInput("eu", KEYS, profiles, arrivals), requirements, flags)
+
+
+def _visits(
+    slug: str,
+    comment: str,
+    requirements: tuple[str, ...],
+    visits: tuple[tuple[str, str], ...],
+    flags: tuple[str, ...] = (),
+) -> Draft:
+    arrivals = tuple(Arrival(NOW + number, tenant, sent) for number, (tenant, sent) in enumerate(visits))
+    return Draft(slug, comment, NodeInput("eu", KEYS, (Profile.FIXED,), arrivals), requirements, flags)

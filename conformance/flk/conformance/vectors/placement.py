@@ -1,0 +1,76 @@
+"""Drafts of `ring_owner` and `pause` (RNG-*, OUT-3, OUT-4)."""
+
+from collections.abc import Iterator
+
+from flk.conformance.operations.placement import PauseInput, RingInput
+from flk.conformance.vectors.draft import Draft
+from flk.model.entries.ring import Ring, position
+from flk.spec.constants import CONSTANTS
+
+SHARDS = ("shard-a", "shard-b", "shard-c")
+VNODES = CONSTANTS.ring.vnodes
+
+
+def ring_owner() -> Iterator[Draft]:
+    """Keys over three shards, the same keys over four, shards that fail, and the ends of the circle."""
+    keys = [f"pcs-{number}" for number in range(16)]
+    for key in keys:
+        yield _owner(f"three/{key}", "the first position not below the key's own", SHARDS, key, "RNG-1")
+    for key in keys:
+        yield _owner(f"four/{key}", "stays, or moves to the new shard", (*SHARDS, "shard-d"), key, "RNG-2")
+    for key in keys[:8]:
+        lost = Ring(SHARDS).owner(key)
+        yield _owner(
+            f"one-lost/{key}", "the next position whose shard is healthy", SHARDS, key, "RNG-3", unhealthy=(lost,)
+        )
+    for key in keys[:4]:
+        another = next(shard for shard in SHARDS if shard != Ring(SHARDS).owner(key))
+        yield _owner(f"another-lost/{key}", "keys of healthy shards stay", SHARDS, key, "RNG-3", unhealthy=(another,))
+        yield _owner(
+            f"one-left/{key}", "all keys go to the last healthy shard", SHARDS, key, "RNG-3", unhealthy=SHARDS[:2]
+        )
+    none = RingInput(SHARDS, VNODES, SHARDS, keys[0])
+    yield Draft("none-healthy", "an error, not a guess", none, ("RNG-3",), (), ("RNG-3", None))
+    yield _owner("one-shard", "owns everything", ("only",), keys[0], "RNG-1")
+    yield _owner("turned", "the order of the names does not matter", SHARDS[::-1], keys[0], "RNG-1")
+    yield _owner("empty-key", "a key of no characters", SHARDS, "", "RNG-1")
+    yield _owner("non-ascii-key", "UTF-8 of the key", SHARDS, "caf\u00e9 \U0001f600", "RNG-1")
+    yield _owner("on-a-position", "a position belongs to its owner", SHARDS, "shard-b#3", "RNG-1")
+    yield from _past_the_end()
+
+
+def _past_the_end() -> Iterator[Draft]:
+    """With one virtual node each, most of the circle's end is open."""
+    last = max(position(f"{shard}#0") for shard in SHARDS)
+    beyond = [key for key in (f"key-{number}" for number in range(200)) if position(key) > last]
+    for key in beyond[:4]:
+        yield _owner(
+            f"wrapped/{key}", "past the last position comes the first", SHARDS, key, "RNG-1", "wrap-around", vnodes=1
+        )
+    for vnodes in (1, 2, 10):
+        yield _owner(f"vnodes/{vnodes}", "as many positions as stated", SHARDS, "pcs-1", "RNG-1", vnodes=vnodes)
+
+
+def pause() -> Iterator[Draft]:
+    """Ceilings that double up to the cap, full jitter, and Retry-After."""
+    for attempt in (1, 2, 3, 6, 7, 8, 40):
+        for chance in (0.0, 0.5, 0.75):
+            question = PauseInput(attempt, chance, None)
+            yield Draft(f"after-{attempt}-{chance}", "a part of the doubled, capped ceiling", question, ("OUT-3",))
+    for asked in (0.0, 1.0, 10.0, 120.0):
+        for chance in (0.0, 0.5):
+            question = PauseInput(2, chance, asked)
+            yield Draft(f"asked-{asked:g}-{chance}", "never sooner than the server asked", question, ("OUT-4",))
+
+
+def _owner(
+    slug: str,
+    comment: str,
+    shards: tuple[str, ...],
+    key: str,
+    requirement: str,
+    *flags: str,
+    unhealthy: tuple[str, ...] = (),
+    vnodes: int = VNODES,
+) -> Draft:
+    return Draft(slug, comment, RingInput(shards, vnodes, unhealthy, key), (requirement,), flags)

@@ -1,0 +1,234 @@
+"""Drafts of `pcs_id`, `validate` and `content_digest` (ID-*, REC-*, DUP-3)."""
+
+import json
+from collections.abc import Iterator
+
+import msgspec
+
+from flk.conformance.operations.records import Body, Triple, ValidRecord
+from flk.conformance.vectors.draft import MERKLE_ROOT, Draft, fields
+from flk.conformance.vectors.mutations import Fields, body_of, mutations
+from flk.model.record.record import Pcs
+from flk.spec.constants import CONSTANTS
+
+LIMITS = CONSTANTS.record
+_FLAG = {"REC-1": ("json",), "REC-2": ("repeated-key",)}
+
+
+def pcs_id() -> Iterator[Draft]:
+    """Epochs of every length, shards of every character."""
+    for epoch in (0, 1, 9, 10, 99, 2**31 - 1, 2**31, 2**32, 2**53 - 2, 2**53 - 1):
+        yield _triple(f"epoch/{epoch}", "decimal, without sign or leading zeros", epoch=epoch)
+    for slug, root in {"zeros": "0" * 64, "digits": "0123456789abcdef" * 4, "last": "f" * 64}.items():
+        yield _triple(f"root/{slug}", "the root as it is written", merkle_root=root)
+    shards = {
+        "one": "s",
+        "space": " ",
+        "spaces": " a b ",
+        "longest": "s" * LIMITS.max_text,
+        "punctuation": "!#$%&'()*+,-./:;<=>?@[]^_`{}~",
+        "tilde": "~",
+        "digits": "0",
+    }
+    for slug, shard in shards.items():
+        yield _triple(f"shard/{slug}", "the shard as it is written", shard_id=shard)
+    yield _triple(
+        "parts/epoch-then-digit",
+        "the bar keeps 1 and 11 apart from 11 and 1",
+        epoch=1,
+        shard_id="11",
+        requirement="ID-5",
+    )
+    yield _triple(
+        "parts/digit-then-epoch",
+        "the bar keeps 1 and 11 apart from 11 and 1",
+        epoch=11,
+        shard_id="1",
+        requirement="ID-5",
+    )
+
+
+def validate() -> Iterator[Draft]:
+    """Valid records of every shape, and every mutation."""
+    for slug, (comment, requirement, body) in _valid_bodies().items():
+        yield Draft(f"valid/{slug}", comment, Body(body=body), (requirement,))
+    valid = fields()
+    for mutation in mutations():
+        comment = f"breaks {mutation.requirement}: {mutation.name.replace('/', ', ').replace('-', ' ')}"
+        refusal = (mutation.requirement, mutation.field)
+        yield Draft(
+            mutation.name,
+            comment,
+            _body(mutation.spoil(valid)),
+            (mutation.requirement,),
+            _FLAG.get(mutation.requirement, ()),
+            refusal,
+        )
+
+
+def _body(body: bytes) -> Body:
+    """As text where it is UTF-8 that survives being one; a byte order mark would not survive every reader."""
+    try:
+        text = body.decode()
+    except UnicodeDecodeError:
+        return Body(body_base64=body)
+    return Body(body_base64=body) if text.startswith("\ufeff") else Body(body=text)
+
+
+def _valid_bodies() -> dict[str, tuple[str, str, str]]:
+    """Slug to comment, requirement and body."""
+    changes: dict[str, tuple[str, str, Fields]] = {
+        "ordinary": ("nothing unusual", "REC-3", {}),
+        "integral-reals": ("a real may be written as an integer", "REC-5", {"D_hat": 1, "r": 0, "budget": 1}),
+        "least-reals": ("bounds are included", "REC-5", {"D_hat": 0.0, "coh_star": 0.0, "r": 0.0, "budget": 0.0}),
+        "greatest-reals": (
+            "bounds are included",
+            "REC-5",
+            {"D_hat": LIMITS.D_hat_max, "coh_star": LIMITS.coh_star_max, "r": 1.0, "budget": 1.0},
+        ),
+        "minus-zero": ("-0 is in range", "REC-5", {"D_hat": -0.0, "r": -0.0}),
+        "tiny": ("the least double", "REC-5", {"r": 5e-324}),
+        "last-epoch": ("the largest integer that every JSON reader keeps", "ID-4", {"epoch": LIMITS.max_epoch}),
+        "first-epoch": ("zero is an epoch", "ID-4", {"epoch": 0}),
+        "longest-shard": ("as long as allowed", "ID-3", {"shard_id": "s" * LIMITS.max_text}),
+        "punctuated-shard": (
+            "every printable character that is allowed",
+            "ID-3",
+            {"shard_id": " !#$%&'()*+,-./09:;<=>?@AZ[]^_`az{}~"},
+        ),
+        "empty-signature": ("an empty signature is well formed, if worthless", "REC-9", {"sig": ""}),
+        "longest-signature": ("as long as allowed", "REC-9", {"sig": "A" * LIMITS.max_text}),
+        "non-ascii-version": ("a version is any short text", "REC-4", {"version": "\u03b2 \U0001f600"}),
+        "longest-version": ("characters are counted, not bytes", "REC-4", {"version": "\u00e9" * LIMITS.max_text}),
+        "two-scales": ("two scales are enough", "REC-7", {"scales": [1, 2], "N_j": {"1": 1, "2": 2}}),
+        "most-scales": (
+            "as many as allowed",
+            "REC-7",
+            {"scales": list(range(1, 33)), "N_j": {str(n): n for n in range(1, 33)}},
+        ),
+        "unordered-scales": ("in any order", "REC-7", {"scales": [16, 2, 8, 4]}),
+        "largest-scale": (
+            "as large as allowed",
+            "REC-7",
+            {"scales": [1, 1024], "N_j": {"1": 1, "1024": LIMITS.max_count}},
+        ),
+        "reordered-counts": ("the counts in any order", "REC-7", {"N_j": {"16": 40, "8": 20, "4": 10, "2": 5}}),
+        "seed-bounds": ("the least seed", "REC-8", {"seed": -(2**63)}),
+        "largest-seed": ("the largest seed", "REC-8", {"seed": 2**63 - 1}),
+        "largest-attempt": ("the largest attempt", "REC-8", {"attempt": LIMITS.max_attempt}),
+        "one-dimension": ("one number is a direction", "REC-8", {"v_star": [1]}),
+        "most-dimensions": ("as many as allowed", "REC-8", {"v_star": [0.25] * LIMITS.max_dimensions}),
+        "large-direction": ("any finite number", "REC-8", {"v_star": [1e308, -1e308]}),
+        "nanoseconds": ("nine fractional digits", "REC-8", {"sent_at": "2025-01-19T12:00:00.123456789Z"}),
+        "offset": ("an offset instead of Z", "REC-8", {"sent_at": "2025-01-19T12:00:00+05:30"}),
+        "unlikely-date": ("form is all that is checked", "REC-8", {"sent_at": "2025-99-99T99:99:99Z"}),
+        "full-ft": (
+            "everything in ft",
+            "REC-8",
+            {
+                "ft": {
+                    "outbox_seq": LIMITS.max_epoch,
+                    "degraded": True,
+                    "fallbacks": ["f" * 128] * 16,
+                    "clock_skew_ms": -(2**63),
+                }
+            },
+        ),
+    }
+    bodies = {
+        slug: (comment, rule, json.dumps(fields(**change), ensure_ascii=False))
+        for slug, (comment, rule, change) in changes.items()
+    }
+    compact = body_of(fields()).decode()
+    reordered = json.dumps(dict(sorted(fields().items())))
+    return {
+        **bodies,
+        "white-space": ("white space around and inside", "REC-1", " \r\n\t" + compact.replace(",", " ,\n") + " \n"),
+        "sorted-keys": ("fields in any order", "REC-1", reordered),
+        "escaped-text": ("escapes in a text", "REC-1", compact.replace("shard-001", "shard-\\u0030\\u00301")),
+        "escaped-key": ("escapes in a key", "REC-1", compact.replace('"epoch"', '"\\u0065poch"')),
+        "key-in-text": (
+            "what looks like a repeated key, inside a text",
+            "REC-2",
+            compact.replace('"version":"0.1"', '"version":"\\"epoch\\":1,"'),
+        ),
+        "exponent": ("a real with an exponent", "REC-5", compact.replace('"r":0.5', '"r":5E-1')),
+        "long-fraction": (
+            "more digits than a double holds",
+            "REC-5",
+            compact.replace('"r":0.5', '"r":0.5' + "0" * 400),
+        ),
+        "underflow": ("less than the least double", "REC-5", compact.replace('"r":0.5', '"r":1e-400')),
+    }
+
+
+def content_digest() -> Iterator[Draft]:
+    """What delivery changes leaves the digest alone; all else moves it."""
+    yield _digest("base", "the digest that the others are compared with")
+    same: dict[str, object] = {
+        "attempt": 7,
+        "sent_at": "2026-01-01T00:00:00Z",
+        "sig": "AAAA",
+        "seed": 43,
+        "v_star": [1.0],
+        "version": "0.2",
+    }
+    for name, value in same.items():
+        yield _digest(f"same/{name}", f"{name} is not part of the content", **{name: value})
+    yield _digest(
+        "same/ft",
+        "ft is not part of the content",
+        ft={"outbox_seq": 9, "degraded": True, "fallbacks": ["x"], "clock_skew_ms": 1},
+    )
+    yield _digest("same/within-rounding", "a difference that rounding removes is none", D_hat=1.0 + 1e-10)
+    yield _digest(
+        "same/reordered-counts", "counts go in the order of the scales", N_j={"16": 40, "8": 20, "4": 10, "2": 5}
+    )
+    other: dict[str, object] = {
+        "epoch": 2,
+        "shard_id": "shard-002",
+        "merkle_root": "b" * 64,
+        "D_hat": 1.000000001,
+        "coh_star": 0.76,
+        "r": 0.51,
+        "budget": 0.41,
+        "regime": "mixed",
+    }
+    for name, value in other.items():
+        yield _digest(f"other/{name}", f"{name} is part of the content", **{name: value})
+    yield _digest(
+        "other/N_j",
+        "counts are judged, so they count, although they are not signed",
+        N_j={"2": 5, "4": 10, "8": 20, "16": 41},
+    )
+    yield _digest("other/scale-order", "the order of the scales counts", scales=[4, 2, 8, 16])
+    yield _digest("other/two-scales", "which scales there are counts", scales=[2, 4], N_j={"2": 5, "4": 10})
+    yield _digest("number/decimal-tie", "reals as the canonical form writes them", r=0.1234567885)
+    yield _digest("number/minus-zero", "zero has no sign", r=-0.0)
+    yield _digest(
+        "number/largest-count",
+        "counts are integers of any size",
+        N_j={"2": 5, "4": 10, "8": 20, "16": LIMITS.max_count},
+    )
+
+
+def _digest(slug: str, comment: str, **changes: object) -> Draft:
+    flags = ("equivocation",) if slug.startswith("other/") else ()
+    return Draft(slug, comment, valid_record(**changes), ("DUP-3",), flags)
+
+
+def valid_record(**changes: object) -> ValidRecord:
+    """A valid record, with other values where wanted."""
+    return ValidRecord(msgspec.convert(fields(**changes), Pcs))
+
+
+def _triple(
+    slug: str,
+    comment: str,
+    *,
+    merkle_root: str = MERKLE_ROOT,
+    epoch: int = 1,
+    shard_id: str = "shard-001",
+    requirement: str = "ID-1",
+) -> Draft:
+    return Draft(slug, comment, Triple(merkle_root, epoch, shard_id), (requirement,))

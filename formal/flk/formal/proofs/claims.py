@@ -1,0 +1,210 @@
+"""What becomes of the earlier system's claims: the evidence that `spec` names, looked at anew. The substance of `flk claims`."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cached_property
+from typing import TypeAlias
+
+import msgspec
+
+from flk.formal.catalogue import PROTOCOLS
+from flk.formal.explicit import explore as exploring
+from flk.formal.explicit.engines.choose import choose
+from flk.formal.explicit.engines.edges import graph
+from flk.formal.explicit.explore import Exploration, Path, restricted
+from flk.formal.explicit.search import Options
+from flk.formal.gallery import DESIGNS
+from flk.formal.language.protocol import Protocol
+from flk.formal.proofs import coq, data
+from flk.formal.prover.proving import Proving
+from flk.formal.prover.theorem import Standing, prove
+from flk.formal.prover.theorem import Verdict as Proven
+from flk.spec.claims import Claim, Evidence, EvidenceKind
+from flk.spec.errors import UnusableInput
+
+
+class Verdict(StrEnum):
+    """Of a claim. BOUNDED: every state at the sizes explored, which is less than a proof. MEASURED: a figure of a run."""
+
+    PROVED = "proved"
+    BOUNDED = "bounded"
+    MEASURED = "measured"
+    REFUTED = "refuted"
+    UNDECIDED = "undecided"
+
+
+_WEAKEST = (Verdict.REFUTED, Verdict.UNDECIDED, Verdict.MEASURED, Verdict.BOUNDED, Verdict.PROVED)
+
+
+class Measurement(msgspec.Struct, frozen=True):
+    """A figure of a run beside its target. `met` is None if the run could not tell."""
+
+    measured: float
+    target: float
+    unit: str
+    met: bool | None
+
+
+Measure: TypeAlias = Callable[[str, str], Measurement]
+"""Runs a scenario and reads off an objective, both by name. Raises UnusableInput for names that do not exist."""
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """What one piece of evidence comes to: the verdict on the claim, why, the command that shows it, a counterexample if any."""
+
+    evidence: str
+    verdict: Verdict
+    note: str
+    command: str
+    path: Path | None = None
+
+
+class Judgement(msgspec.Struct, frozen=True):
+    """A claim, judged as it was made and as it holds here. The evidence stands with each."""
+
+    name: str
+    says: str
+    source: str
+    made: Verdict
+    here: Verdict
+    made_by: tuple[Finding, ...]
+    here_by: tuple[Finding, ...]
+
+
+OnClaim: TypeAlias = Callable[[int, str], None]
+"""Told, before each claim, how many are judged, and its name."""
+
+
+@dataclass
+class Court:
+    """Judges claims. What several claims rest on is looked at once."""
+
+    measure: Measure
+    seed: int = 0
+    _proofs: dict[str, Proving] = field(default_factory=dict)
+    _explorations: dict[str, Exploration] = field(default_factory=dict)
+
+    def judge(self, claims: Sequence[Claim], on_claim: OnClaim = lambda *_: None) -> tuple[Judgement, ...]:
+        """A judgement of each claim, in order."""
+        judgements = []
+        for number, claim in enumerate(claims):
+            on_claim(number, claim.name)
+            made, here = tuple(map(self.weigh, claim.made)), tuple(map(self.weigh, claim.here))
+            judgements.append(
+                Judgement(claim.name, claim.says, claim.source, _together(made), _together(here), made, here)
+            )
+        return tuple(judgements)
+
+    def weigh(self, evidence: Evidence) -> Finding:
+        """What one piece of evidence comes to. Raises UnusableInput if it names what is not there."""
+        looks: dict[EvidenceKind, Callable[[str], Finding]] = {
+            EvidenceKind.PROVE: self._prove,
+            EvidenceKind.COQ: lambda name: self._coq(name, Verdict.PROVED),
+            EvidenceKind.DISPROVE: lambda name: self._coq(name, Verdict.REFUTED),
+            EvidenceKind.EXPLORE: self._explore,
+            EvidenceKind.REFUTE: self._refute,
+            EvidenceKind.MEASURE: self._measure,
+            EvidenceKind.MISSING: lambda _: Finding("", Verdict.UNDECIDED, "nothing decides it", ""),
+        }
+        return msgspec.structs.replace(looks[evidence.kind](evidence.name), evidence=str(evidence))
+
+    def _prove(self, name: str) -> Finding:
+        theorem, _, property_ = name.partition("/")
+        if theorem in data.THEOREMS:
+            proof = prove(data.THEOREMS[theorem](), self.seed)
+            return Finding("", _proven(proof.verdict), "Z3, for all values", f"flk prove {theorem}")
+        standing = self._standing(theorem, property_)
+        note = "Z3, for any sizes" if standing.verdict is Proven.PROVED else standing.note
+        return Finding("", _proven(standing.verdict), note, f"flk prove {theorem}")
+
+    def _standing(self, protocol: str, property_: str) -> Standing:
+        if protocol not in self._proofs:
+            self._proofs[protocol] = Proving(_protocol(protocol, property_), (), self.seed)
+        return next(s for s in self._proofs[protocol].standings if s.property == property_)
+
+    def _coq(self, name: str, verdict: Verdict) -> Finding:
+        if name not in self._coq_proofs:
+            raise UnusableInput(f"claims.toml: formal/coq has no theorem {name}: see the headlines of its files")
+        proof = self._coq_proofs[name]
+        axioms = len(proof.assumptions)
+        note = f"{proof.about} (Coq, {axioms} axiom{'s' * (axioms != 1)} of the standard library)"
+        held = proof.verdict is Proven.PROVED
+        return Finding("", verdict if held else Verdict.UNDECIDED, note if held else proof.note, "flk prove coq")
+
+    @cached_property
+    def _coq_proofs(self) -> dict[str, coq.CoqProof]:
+        return {proof.name: proof for proof in coq.check()}
+
+    def _explore(self, name: str) -> Finding:
+        protocol, _, property_ = name.partition("/")
+        subject = restricted(_protocol(protocol, property_), [property_])
+        found = self._explored(name, subject)
+        (finding,) = found.findings
+        verdict = {
+            exploring.Verdict.HOLDS: Verdict.BOUNDED,
+            exploring.Verdict.VIOLATED: Verdict.REFUTED,
+            exploring.Verdict.UNDECIDED: Verdict.UNDECIDED,
+        }[finding.verdict]
+        sizes = ", ".join(f"{sort} {size}" for sort, size in found.sizes.items())
+        note = f"all {found.states:,} states with {sizes}"
+        return Finding("", verdict, note, f"flk explore {protocol} --property {property_}", finding.path)
+
+    def _explored(self, name: str, subject: Protocol, sizes: dict[str, int] | None = None) -> Exploration:
+        if name not in self._explorations:
+            engine = choose("auto")
+            options = Options(stop=sizes is not None)
+            self._explorations[name] = exploring.explore(subject, engine.engine, engine.name, sizes, options, graph)
+        return self._explorations[name]
+
+    def _refute(self, name: str) -> Finding:
+        if name not in DESIGNS:
+            raise UnusableInput(f"claims.toml: the gallery has no design {name}: choose from {', '.join(DESIGNS)}")
+        design = DESIGNS[name]
+        (finding,) = self._explored(name, design.exhibit, dict(design.sizes)).findings
+        command = f"flk explore gallery/{name}"
+        if finding.verdict is not exploring.Verdict.VIOLATED or finding.path is None:
+            return Finding("", Verdict.UNDECIDED, f"{name} was not seen to violate {design.violates}", command)
+        steps = len(finding.path.moves) - 1
+        note = (
+            f"{design.violates} broken in {steps} step{'s' * (steps != 1)}; ruled out by {', '.join(design.rules_out)}"
+        )
+        return Finding("", Verdict.REFUTED, note, command, finding.path)
+
+    def _measure(self, name: str) -> Finding:
+        scenario, _, objective = name.partition(": ")
+        figure = self.measure(scenario, objective)
+        beside = {True: "met", False: "missed", None: "undecided"}[figure.met]
+        note = f"{figure.measured:.3g} {figure.unit} in one run, target {figure.target:g} {figure.unit}: {beside}"
+        verdict = Verdict.UNDECIDED if figure.met is None else Verdict.MEASURED
+        return Finding("", verdict, note, f"flk run {scenario}")
+
+
+def chosen(claims: Sequence[Claim], names: Sequence[str]) -> tuple[Claim, ...]:
+    """The named claims, or all if none is named. Raises UnusableInput for a name that no claim has."""
+    known = {claim.name: claim for claim in claims}
+    for name in names:
+        if name not in known:
+            raise UnusableInput(f"no claim is called {name}: choose from {', '.join(known)}")
+    return tuple(known[name] for name in names) if names else tuple(claims)
+
+
+def _together(findings: Sequence[Finding]) -> Verdict:
+    """One piece of evidence that refutes is enough; otherwise the weakest counts."""
+    return min((finding.verdict for finding in findings), key=_WEAKEST.index)
+
+
+def _proven(verdict: Proven) -> Verdict:
+    return {
+        Proven.PROVED: Verdict.PROVED,
+        Proven.REFUTED: Verdict.REFUTED,
+        Proven.UNDECIDED: Verdict.UNDECIDED,
+    }[verdict]
+
+
+def _protocol(protocol: str, property_: str) -> Protocol:
+    if protocol not in PROTOCOLS or property_ not in PROTOCOLS[protocol].properties:
+        raise UnusableInput(
+            f"claims.toml: {protocol}/{property_} is not a property of a protocol, nor a theorem about data"
+        )
+    return PROTOCOLS[protocol]

@@ -1,0 +1,234 @@
+"""Proofs as tables for a terminal."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+from string import ascii_lowercase
+
+from rich.box import SIMPLE
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.table import Column
+from rich.table import Table as Grid
+from rich.text import Text
+
+from flk.formal.catalogue import PROTOCOLS
+from flk.formal.explicit.schema import Schema
+from flk.formal.gallery import DESIGNS
+from flk.formal.language.properties import PropertyKind
+from flk.formal.language.protocol import Protocol
+from flk.formal.proofs.coq import CoqProof
+from flk.formal.prover.bounded import Bounded
+from flk.formal.prover.counterexample import Counterexample
+from flk.formal.prover.houdini import Inference
+from flk.formal.prover.proving import HAPPENS
+from flk.formal.prover.theorem import Check, Proof, Table, Trial, Verdict
+from flk.formal.reports.terminal import changes
+
+QUIET = frozenset({PropertyKind.REACHABLE, PropertyKind.LEMMA})
+"""Kinds of property whose runs are shown only when asked for."""
+
+SHORT = 2
+"""Rows of a counterexample that is shown without being asked for."""
+
+
+def render(proofs: Sequence[Proof], *, verbose: bool = False) -> RenderableType:
+    """Theorems, then their mutants, then all that went wrong; if `verbose`, every story, property and example too."""
+    by_theorem = [list(group) for _, group in groupby(proofs, key=lambda proof: proof.theorem)]
+    first = [group[0] for group in by_theorem]
+    details = [part for proof in first for part in _all(proof)] if verbose else []
+    failures = [part for proof in proofs for part in _failures(proof)]
+    mutants = [_mutants(first, verbose=verbose)] if any(proof.mutants for proof in first) else []
+    return Group(_theorems(by_theorem), *mutants, *details, *failures)
+
+
+def render_coq(proofs: Sequence[CoqProof], *, verbose: bool = False) -> RenderableType:
+    """The theorems of formal/coq with the axioms that each rests on; what each says too if `verbose`."""
+    used = sorted({axiom for proof in proofs for axiom in proof.assumptions})
+    marks = dict(zip(used, ascii_lowercase, strict=False))
+    grid = Grid(_name("theorem"), _name("verdict"), "requirements", "axioms", box=SIMPLE)
+    details: list[RenderableType] = []
+    for proof in proofs:
+        rests_on = " ".join(marks[axiom] for axiom in used if axiom in proof.assumptions)
+        grid.add_row(proof.name, proof.verdict, " ".join(proof.requirements), rests_on or "none")
+        if verbose or proof.note:
+            details += [Text(f"\n{proof.name}  {proof.note}", "bold"), Padding(proof.about, (0, 2))]
+            details += [Padding(Text(proof.statement), (0, 2))]
+    proved = sum(proof.verdict is Verdict.PROVED for proof in proofs)
+    legend = "\n".join(f"{marks[axiom]}  {axiom}" for axiom in used)
+    return Group(grid, *details, Text(f"\n{proved} of {len(proofs)} proved. Axioms, by Print Assumptions:\n{legend}"))
+
+
+def render_search(protocol: Protocol, found: Bounded, *, verbose: bool = False) -> RenderableType:
+    """What a search of bounded depth found: each target, and a run for each violation; for each witness too if `verbose`."""
+    sizes = ", ".join(f"{name} {size}" for name, size in found.sizes.items())
+    head = f"{found.protocol}  {sizes}  runs of up to {found.depth} steps, {found.seconds:.2f} s"
+    grid = Grid(_name("property"), "kind", _name("found"), "steps", box=SIMPLE)
+    runs: list[RenderableType] = []
+    for target in found.targets:
+        kind = target.kind.replace("_", " ") if target.kind else "no meaning"
+        grid.add_row(target.name, kind, target.outcome, str(target.depth) if target.path else "")
+        if target.path and (verbose or target.kind not in QUIET):
+            table = changes(Schema.of(protocol, found.sizes), target.path)
+            runs += [Text(f"\n{target.name} {target.note}"), Padding(table, (0, 2))]
+    return Group(Text(head, "bold"), grid, *runs)
+
+
+def render_inference(found: Inference) -> RenderableType:
+    """The lemmas that were found, as an author would write them, and what they prove."""
+    head = (
+        f"{found.protocol}: of {found.tried:,} clauses {found.seen} held in the states seen, {found.inductive} are inductive, "
+        f"and {len(found.lemmas)} are needed; {found.seconds:.1f} s"
+    )
+    lines = []
+    for number, lemma in enumerate(found.lemmas, 1):
+        lines.append(f"\n@protocol.lemma()\ndef lemma_{number}() -> Term:\n    return {lemma}\n")
+    ends = [f"proved for all sizes: {', '.join(found.proved) or 'nothing'}"]
+    ends += [f"not proved: {', '.join(found.open)}"] if found.open else []
+    return Group(Text(head, "bold"), *(Text(line, no_wrap=True, overflow="ignore") for line in lines), *map(Text, ends))
+
+
+def _theorems(by_theorem: Sequence[Sequence[Proof]]) -> Grid:
+    """`obligations` counts those proved, `mutants` those refuted, over all seeds."""
+    seeds = max(map(len, by_theorem), default=1)
+    several = ["seeds"] if seeds > 1 else []
+    columns = ("theorem", "verdict", *several, "properties", "obligations", "mutants", "seconds")
+    grid = Grid(*map(_name, columns), box=SIMPLE)
+    for proofs in by_theorem:
+        obligations = [check.verdict for proof in proofs for check in proof.obligations]
+        mutants = [trial.verdict for proof in proofs for trial in proof.mutants]
+        grid.add_row(
+            proofs[0].theorem,
+            _worst(proof.verdict for proof in proofs),
+            *([str(len(proofs))] if several else []),
+            str(len(proofs[0].properties) or 1),
+            _share(obligations, Verdict.PROVED),
+            _share(mutants, Verdict.REFUTED),
+            f"{sum(proof.seconds for proof in proofs):.2f}",
+        )
+    return grid
+
+
+def _mutants(proofs: Iterable[Proof], *, verbose: bool) -> Grid:
+    columns = [_name("mutant"), _name("verdict"), Column("counterexample")]
+    grid = Grid(*columns, *([Column("story")] if verbose else []), box=SIMPLE)
+    for proof in proofs:
+        for trial in proof.mutants:
+            grid.add_row(trial.mutant, trial.verdict, _inline(trial), *([trial.story] if verbose else []))
+        grid.add_section()
+    return grid
+
+
+def _all(proof: Proof) -> Iterator[RenderableType]:
+    """A theorem in full: what it says, examples of what it speaks of, and how each mutant fails."""
+    yield Text(f"\n{proof.theorem}", style="bold")
+    yield Padding(proof.statement, (0, 2))
+    yield Padding(Text(" ".join(proof.requirements), "dim"), (0, 2))
+    if proof.properties:
+        yield _properties(proof)
+    for remark in proof.remarks:
+        yield Padding(remark, (0, 2))
+    for check in proof.witnesses:
+        if not check.name.endswith(HAPPENS):
+            yield from _check(check.name, proof.theorem, check)
+    for trial in proof.mutants:
+        for check in trial.checks:
+            yield from _check(f"{trial.mutant} · {check.name}", trial.mutant, check)
+    if proof.slips:
+        yield from _slips(proof)
+
+
+def _properties(proof: Proof) -> Grid:
+    """What is known of each property, and the obligations that came to it."""
+    grid = Grid(_name("property"), "kind", _name("verdict"), "requirements", "", box=SIMPLE)
+    for one in proof.properties:
+        verdict = "explored only" if one.finite_only else one.verdict
+        grid.add_row(one.property, one.kind.replace("_", " "), verdict, " ".join(one.requirements), one.note)
+    return grid
+
+
+def _slips(proof: Proof) -> Iterator[RenderableType]:
+    """Guards and updates left out: what breaks, and which are there for other reasons than the invariants."""
+    refuted = [trial for trial in proof.slips if trial.verdict is Verdict.REFUTED]
+    yield Text(f"\n{proof.theorem}: {len(refuted)} of {len(proof.slips)} guards and updates cannot be left out")
+    grid = Grid("left out", "breaks", box=SIMPLE)
+    for trial in proof.slips:
+        broken = trial.checks[-1].name if trial.checks else "no invariant"
+        grid.add_row(Text(trial.mutant), "undecided" if trial.verdict is Verdict.UNDECIDED else broken)
+    yield grid
+
+
+def _failures(proof: Proof) -> Iterator[RenderableType]:
+    """All that keeps a theorem from being proved."""
+    where = f"{proof.theorem}, seed {proof.seed}"
+    for check in proof.obligations + proof.witnesses + proof.runs:
+        if check.verdict is not Verdict.PROVED:
+            yield from _check(f"{where} · {check.name}: {check.verdict} {check.note}", proof.theorem, check)
+    for trial in proof.mutants:
+        if trial.verdict is not Verdict.REFUTED:
+            yield Text(f"\n{where} · mutant {trial.mutant} was not refuted: the theorem is not shown to say anything")
+
+
+def _check(title: str, theorem: str, check: Check) -> Iterator[RenderableType]:
+    yield Text(f"\n{title}")
+    if check.shown:
+        yield Padding(_grid(check.shown), (0, 2))
+    if check.path:
+        yield Padding(counterexample(theorem, check.path), (0, 2))
+
+
+def counterexample(theorem: str, found: Counterexample) -> RenderableType:
+    """A run as a table of changes; a counterexample to induction as a table of cells, before and after."""
+    sizes = ", ".join(f"{name} {size}" for name, size in found.sizes.items())
+    if found.reachable:
+        protocol = PROTOCOLS.get(theorem) or DESIGNS[theorem].protocol
+        return Group(Text(f"{sizes} {found.note}"), changes(Schema.of(protocol, found.sizes), found.path))
+    grid = Grid("cell", "before", "after", box=SIMPLE)
+    after = {cell: (old, new) for cell, old, new in found.changes}
+    for cell, value in found.cells:
+        grid.add_row(Text(cell), value, after.pop(cell, (value, value))[1])
+    for cell, (old, new) in after.items():
+        grid.add_row(Text(cell), old, new)
+    what = (
+        f"{found.action} breaks {found.property}"
+        if found.changes
+        else f"{found.property}, {found.action}: {found.note}"
+    )
+    return Group(
+        Text(f"{sizes}. In a state that every invariant allows, {what}."), grid, Text("The rest is as it begins.")
+    )
+
+
+def _grid(table: Table) -> Grid:
+    grid = Grid(*table.columns)
+    for row in table.rows:
+        grid.add_row(*row)
+    return grid
+
+
+def _inline(trial: Trial) -> str:
+    """A short table as lines of text; of a run, its length and what it violates."""
+    check = trial.checks[-1] if trial.checks else None
+    if check is None:
+        return ""
+    if check.path:
+        return f"{check.path.property}, {len(check.path.path.moves) - 1} steps"
+    table = check.shown
+    if table is None:
+        return ""
+    if len(table.rows) > SHORT:
+        return f"{len(table.rows) - 1} steps"
+    return "\n".join(f"{row[0]} = {' → '.join(filter(None, row[1:]))}" for row in table.rows)
+
+
+def _name(header: str) -> Column:
+    """A column whose cells stay whole, however narrow the terminal is."""
+    return Column(header, no_wrap=True)
+
+
+def _share(verdicts: Sequence[Verdict], wanted: Verdict) -> str:
+    return f"{verdicts.count(wanted)}/{len(verdicts)}"
+
+
+def _worst(verdicts: Iterable[Verdict]) -> Verdict:
+    found = set(verdicts)
+    return next(v for v in (Verdict.REFUTED, Verdict.UNDECIDED, Verdict.PROVED) if v in found)

@@ -1,0 +1,265 @@
+"""`flk bench`: measurements, each beside a straightforward baseline in the same run."""
+
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import msgspec
+import typer
+
+from flk.impl.command.app import app
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from flk.impl.bench.interleave import Figure
+
+bench = typer.Typer(
+    name="bench", no_args_is_help=True, help="Measure, beside a straightforward baseline in the same run."
+)
+app.add_typer(bench)
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+
+
+@bench.command(epilog="Example: flk bench signing --seconds 20")
+def signing(
+    *,
+    seconds: Annotated[float, typer.Option(min=0.1, help="How long to measure.")] = 10.0,
+    json: Json = False,
+) -> None:
+    """Canonical bytes, HMAC and Ed25519 signatures and full verification, on one core, beside the standard library's way.
+
+    Medians over interleaved rounds. On a machine that does other things, too, the ratios say more than the rates.
+    """
+    from rich.console import Console
+
+    from flk.impl.bench.signing import measure
+
+    with Console(stderr=True).status(f"measuring for {seconds:g} s"):
+        figures = measure(seconds)
+    if json:
+        typer.echo(msgspec.json.encode([{**figure._asdict(), "verdict": figure.verdict} for figure in figures]))
+    else:
+        _print_figures(figures)
+
+
+@bench.command(epilog="Example: flk bench ingest --seconds 60")
+def ingest(
+    *,
+    seconds: Annotated[
+        float, typer.Option(min=1, help="How long to keep the servers under load, all together.")
+    ] = 36.0,
+    json: Json = False,
+) -> None:
+    """Durable submits a second of a live server, beside FastAPI without a log and beside itself without fsync.
+
+    64 connections on loopback; the load generator shares the machine. Medians over rounds in which the servers take turns.
+    """
+    from rich.console import Console
+
+    from flk.impl.bench.ingest import bars, measure
+
+    with Console(stderr=True).status("") as status:
+        figures = measure(seconds, status.update)
+    if json:
+        typer.echo(msgspec.json.encode({"figures": figures, "bars": bars(figures)}))
+        return
+    from rich.table import Table
+
+    table = Table(
+        "", "a second", "p50 ms", "p99 ms", "processor µs a request", box=None, header_style="bold", pad_edge=False
+    )
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for one in figures:
+        table.add_row(
+            one.name,
+            f"{one.per_second:,.0f}",
+            f"{one.p50 * 1e3:.2f}",
+            f"{one.p99 * 1e3:.2f}",
+            f"{one.processor * 1e6:.0f}",
+        )
+    console = Console()
+    console.print(table)
+    for bar in bars(figures):
+        console.print(f"{bar.name}: {bar.measured}, {'met' if bar.met else 'missed'}")
+
+
+@bench.command(epilog="Example: flk bench explore --rounds 5 --long")
+def explore(
+    *,
+    quick: Annotated[bool, typer.Option("--quick", help="Small models and one round: a first look.")] = False,
+    long: Annotated[bool, typer.Option("--long", help="Also 61,515,776 states, with the memory they take.")] = False,
+    rounds: Annotated[int, typer.Option(min=1, help="Searches of each tool on each model.")] = 3,
+    comparisons: Annotated[
+        int,
+        typer.Option("--validate", min=0, help="Instead: so many comparisons of backends with the interpreter."),
+    ] = 0,
+    seed: Annotated[int, typer.Option(help="Draws the states that --validate compares in.")] = 1,
+    json: Json = False,
+) -> None:
+    """Distinct states a second of our engines, Spin and rumur: the same protocols, the same counts, in turns.
+
+    Searches only, without compilation; medians over rounds. Ours and rumur use two threads, Spin has one. Exit code 1 if two tools
+    disagree, or if a backend differs from the interpreter.
+    """
+    from rich.console import Console
+
+    from flk.impl.bench.explore import Disagreement, bars, measure, models, quick_models
+
+    with Console(stderr=True).status("") as status:
+        if comparisons:
+            _validate(comparisons, seed, status.update, json=json)
+        try:
+            chosen = quick_models() if quick else models(long=long)
+            figures = measure(chosen, 1 if quick else rounds, status.update)
+        except Disagreement as found:
+            typer.echo(str(found), err=True)
+            raise typer.Exit(1) from None
+    if json:
+        rows = [{**msgspec.to_builtins(one), "per_second": one.per_second} for one in figures]
+        typer.echo(msgspec.json.encode({"figures": rows, "bars": bars(figures)}))
+        return
+    from rich.table import Table
+
+    table = Table(
+        "model", "bits", "tool", "states", "seconds", "processor", "a second", "ratio", box=None, pad_edge=False
+    )
+    table.columns[0].no_wrap = True
+    for column in (1, 3, 4, 5, 6, 7):
+        table.columns[column].justify = "right"
+    for one in figures:
+        row = (
+            f"{one.states:,}",
+            f"{one.seconds:.2f}",
+            f"{one.processor:.2f}" if one.processor else "",
+            f"{one.per_second:,.0f}",
+            f"{one.ratio:.1f}" if one.ratio else "",
+        )
+        table.add_row(one.model, str(one.bits), one.tool, *row)
+    console = Console()
+    console.print(table)
+    for bar in bars(figures):
+        console.print(f"{bar.name}: {bar.measured}, {'met' if bar.met else 'missed'}")
+
+
+def _validate(comparisons: int, seed: int, on_progress: "Callable[[str], None]", *, json: bool) -> NoReturn:
+    """Compare backends with the interpreter in random states of every protocol, and end the command."""
+    from flk.impl.bench.validate import validate
+
+    result = validate(comparisons, seed, on_progress)
+    if json:
+        typer.echo(msgspec.json.encode(result._asdict()))
+    else:
+        typer.echo(f"{result.comparisons:,} comparisons: {result.mismatch or 'no difference'}")
+    raise typer.Exit(1 if result.mismatch else 0)
+
+
+@bench.command(epilog="Example: flk bench crash --kills 1000")
+def crash(
+    *,
+    kills: Annotated[int, typer.Option(min=1, help="How often to kill the server.")] = 100,
+    seed: Annotated[int, typer.Option(help="Draws when it dies.")] = 1,
+    json: Json = False,
+) -> None:
+    """Kill -9 a server under load and at start-up, again and again, and compare every answer with the one given before.
+
+    Exit code 1 if an acknowledged submission is lost or answered otherwise.
+    """
+    from pathlib import Path
+    from tempfile import TemporaryDirectory
+
+    from rich.console import Console
+
+    from flk.impl.bench.crash import crash as run
+
+    with Console(stderr=True).status("starting") as status, TemporaryDirectory() as directory:
+        toll = run(Path(directory), kills, seed, lambda toll: status.update(f"{toll.kills} of {kills} kills"))
+    if json:
+        typer.echo(msgspec.json.encode({**msgspec.to_builtins(toll), "holds": toll.holds}))
+    else:
+        typer.echo(
+            f"{toll.kills} kills in {toll.seconds:.0f} s, {toll.during_start} of them during start-up:"
+            f" {toll.acknowledged} submissions acknowledged, {toll.unanswered} cut off, {toll.compared} answers compared."
+        )
+        typer.echo(
+            f"{toll.lost} lost, {toll.changed} changed, {toll.refused} refused; {toll.fell} lives ended by themselves."
+        )
+    raise typer.Exit(0 if toll.holds else 1)
+
+
+@bench.command(name="validate", epilog="Example: flk bench validate")
+def validate_traces(
+    *,
+    events: Annotated[
+        list[int] | None, typer.Option(min=1000, help="Length of a log; 10 000, 100 000 and 1 000 000 unless told.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Events a second of trace validation, on one core, beside decoding the same lines alone.
+
+    Of logs that tell everything, and of logs with hidden steps and parameters to be found.
+    """
+    from rich.console import Console
+    from rich.table import Table
+
+    from flk.impl.bench.traces import LENGTHS, measure
+
+    with Console(stderr=True).status("") as status:
+        figures = measure(tuple(events or LENGTHS), status.update)
+    if json:
+        rows = [{**figure._asdict(), "ratio": figure.ratio, "verdict": figure.verdict} for figure in figures]
+        typer.echo(msgspec.json.encode(rows))
+        return
+    table = Table("told", "events", "validated a second", "decoded a second", "ratio", "bar", box=None, pad_edge=False)
+    for figure in figures:
+        row = (figure.events, figure.per_second, figure.decoded_per_second)
+        table.add_row(figure.told, *(f"{value:,.0f}" for value in row), f"{figure.ratio:.1f}", figure.verdict)
+    Console().print(table)
+
+
+@bench.command(name="sim", epilog="Example: flk bench sim --rounds 7")
+def simulator(
+    *,
+    rounds: Annotated[int, typer.Option(min=1, help="Runs of each program, in turns.")] = 5,
+    quick: Annotated[bool, typer.Option("--quick", help="Small backlogs, and no vector tier: a first look.")] = False,
+    json: Json = False,
+) -> None:
+    """The simulator beside a plain SimPy program of the same scenario, the cost of invariants, backlogs, the vector tier.
+
+    Medians of the processor's seconds, over rounds in which the programs take turns. On a machine that does other things, too, the
+    ratios say more than the rates.
+    """
+    from rich.console import Console
+
+    from flk.sim.bench.measure import FULL, QUICK, bars, measure
+
+    with Console(stderr=True).status("") as status:
+        report = measure(rounds, status.update, QUICK if quick else FULL)
+    if json:
+        typer.echo(msgspec.json.encode({**_by_name(report), "bars": _by_name(bars(report))}))
+    else:
+        from flk.impl.command.bench.sim import show
+
+        show(report)
+
+
+def _by_name(value: object) -> Any:
+    """Named tuples as objects, which JSON would have as arrays."""
+    if hasattr(value, "_asdict"):
+        return {name: _by_name(one) for name, one in value._asdict().items()}
+    return [_by_name(one) for one in value] if isinstance(value, tuple) else value
+
+
+def _print_figures(figures: tuple["Figure", ...]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("", "a second", "baseline", "ratio", "bar", "", box=None, header_style="bold", pad_edge=False)
+    for column in table.columns[1:5]:
+        column.justify = "right"
+    for one in figures:
+        bar = f"{one.bar:,.0f}" if one.bar else ""
+        table.add_row(
+            one.name, f"{one.per_second:,.0f}", f"{one.baseline_per_second:,.0f}", f"{one.ratio:.2f}", bar, one.verdict
+        )
+    Console().print(table)

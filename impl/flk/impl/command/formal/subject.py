@@ -1,0 +1,55 @@
+"""What a command about protocols is about: the protocol of a name, and the sizes that `--size` chooses."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import typer
+
+from flk.spec.errors import UnusableInput
+
+if TYPE_CHECKING:
+    from flk.formal.gallery import Design
+    from flk.formal.language import Protocol
+
+
+def protocol_names(incomplete: str) -> list[str]:
+    """Completes the name of a protocol or design."""
+    from flk.formal.catalogue import protocols
+
+    return [name for name in protocols() if name.startswith(incomplete)]
+
+
+def size_texts(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Completes `--size` with the sorts of the protocol that was named, at their usual sizes."""
+    protocol = named(ctx)
+    sizes = protocol.sizes() if protocol else {}
+    return [f"{name.lower()}={size}" for name, size in sizes.items() if name.lower().startswith(incomplete.lower())]
+
+
+def named(ctx: typer.Context) -> "Protocol | None":
+    """The protocol that a half-written command is about, if it can be told yet."""
+    from flk.formal.catalogue import find
+
+    try:
+        return find(ctx.params["name"] or ctx.args[0])
+    except (UnusableInput, IndexError):
+        return None
+
+
+def design_of(protocol: "Protocol") -> "Design | None":
+    """The design of the gallery that the protocol is, if it is one."""
+    from flk.formal.gallery import DESIGNS
+
+    return next((design for design in DESIGNS.values() if design.protocol is protocol), None)
+
+
+def chosen_sizes(texts: Sequence[str], known: Mapping[str, int]) -> dict[str, int]:
+    """The known sizes, overridden by texts such as `region=3` (whatever their case). Raises UnusableInput for anything else."""
+    names = {name.lower(): name for name in known}
+    sizes = dict(known)
+    for text in texts:
+        sort, equals, number = text.partition("=")
+        if not sort or not equals or not number.isdecimal():
+            raise UnusableInput(f"--size {text}: write the name of an index sort and a number, such as region=3")
+        sizes[names.get(sort.lower(), sort)] = int(number)
+    return sizes

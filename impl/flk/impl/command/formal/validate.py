@@ -1,0 +1,81 @@
+"""`flk validate`: is what a system did, told by a log of events, a path that a protocol allows?"""
+
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
+import typer
+
+from flk.impl.command.app import app
+from flk.impl.command.formal.subject import protocol_names
+from flk.spec.errors import UnusableInput
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+EXAMPLES = """\
+Examples: flk validate two-phase-commit events.jsonl --hidden hear
+
+flk serve --trace eu.jsonl …, and then: flk validate ingest eu.jsonl
+
+flk validate replication eu.jsonl us.jsonl
+
+What a line of events says: `python -m pydoc flk.formal.traces`; how effects of nodes become events:
+`python -m pydoc flk.model.protocol_events.observation`.
+"""
+
+
+@app.command(epilog=EXAMPLES)
+def validate(
+    name: Annotated[str, typer.Argument(help="A protocol, or a Python file.", autocompletion=protocol_names)],
+    trace: Annotated[
+        list[Path],
+        typer.Argument(help="A trace of events, - for standard input; or traces that `flk serve --trace` wrote."),
+    ],
+    *,
+    hidden: Annotated[list[str] | None, typer.Option(help="An action that may happen unseen before any event.")] = None,
+    limit: Annotated[
+        int, typer.Option(min=1, help="Steps to try, at most, to explain an event, and events to go back over.")
+    ] = 100_000,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
+) -> None:
+    """Follow a trace through a protocol; where that cannot be, name the event, the false guard and the nearest possible steps.
+
+    Exit code 0: accepted; 1: rejected; 2: undecided within the limit, or unusable input.
+    """
+    from rich.console import Console
+
+    from flk.formal.catalogue import find
+    from flk.formal.traces import validate as run
+    from flk.formal.traces.relaxations import origin_of, unlimited
+    from flk.formal.traces.verdict import exit_code, render
+
+    protocol = unlimited(find(name))
+    with Console(stderr=True).status("reading") as status, ExitStack() as stack:
+        lines, source = _lines(trace, origin_of(protocol).name, stack)
+        verdict = run(
+            protocol,
+            lines,
+            source,
+            hidden=hidden or (),
+            limit=limit,
+            on_progress=lambda events: status.update(f"{events:,} events"),
+        )
+    typer.echo(msgspec.json.encode(verdict) if json else render(verdict))
+    raise typer.Exit(exit_code(verdict))
+
+
+def _lines(traces: "Sequence[Path]", protocol: str, stack: ExitStack) -> "tuple[Iterable[bytes], str]":
+    """The events, as they are or as nodes' traces tell them, and what they are called."""
+    from flk.impl.server.trace_reader import encoded, events_of, is_of_nodes
+
+    first = traces[0]
+    if len(traces) == 1 and str(first) == "-":
+        return sys.stdin.buffer, "standard input"
+    if all(map(is_of_nodes, traces)):
+        return encoded(events_of(traces, protocol)), f"events of {', '.join(map(str, traces))}"
+    if len(traces) > 1:
+        raise UnusableInput(f"{', '.join(map(str, traces))}: events come in one trace; only traces of nodes are joined")
+    return stack.enter_context(first.open("rb")), str(first)

@@ -1,0 +1,266 @@
+"""`flk agent`: from data to delivered records."""
+
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
+import typer
+
+from flk.impl.agent import SEED, WORKERS
+from flk.impl.command.app import app
+from flk.spec.constants import CONSTANTS
+from flk.spec.errors import UnusableInput
+
+if TYPE_CHECKING:
+    from flk.impl.agent.delivery import Tally
+    from flk.impl.agent.outbox import Outbox
+    from flk.impl.agent.service import Service
+    from flk.impl.agent.windows import Window
+    from flk.model.flow.submission import Submission
+
+agent = typer.Typer(
+    name="agent", no_args_is_help=True, help="Compute records from data, and deliver them through an outbox."
+)
+app.add_typer(agent)
+
+DATASET = "dataset:"
+
+
+def _sources(incomplete: str) -> list[str]:
+    from flk.impl.agent.datasets import DATASETS
+
+    return [f"{DATASET}{name}" for name in DATASETS if f"{DATASET}{name}".startswith(incomplete)]
+
+
+Source = Annotated[
+    str,
+    typer.Argument(
+        help="A .csv, .npy, .npz or .parquet file, or dataset:jacksboro-fault or dataset:goog-prices.",
+        autocompletion=_sources,
+    ),
+]
+Columns = Annotated[str, typer.Option(help="The columns that are coordinates: x,y,z. Default: all that hold numbers.")]
+Array = Annotated[str, typer.Option(help="Which array of an .npz file.")]
+Shard = Annotated[str, typer.Option(help="The records' shard_id. Default: the file's name.")]
+Size = Annotated[int, typer.Option("--window", min=0, help="Rows to a record. Default: all of them.")]
+Stride = Annotated[int, typer.Option(min=0, help="Rows from the start of one window to the next. Default: a window.")]
+Seed = Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Seed of the random directions of coh_star.")]
+SentAt = Annotated[str, typer.Option(help="The records' sent_at, in RFC 3339. Default: now.")]
+Keys = Annotated[Path, typer.Option(help="The key file; see `flk keys`.", dir_okay=False)]
+OptionalKeys = Annotated[Path | None, typer.Option(help="Sign with this key file.", dir_okay=False)]
+Tenant = Annotated[str, typer.Option(help="The tenant to speak for.")]
+To = Annotated[str, typer.Option(help="The service: http://127.0.0.1:8080.")]
+Directory = Annotated[
+    Path, typer.Option("--outbox", help="The outbox's directory; made if it is missing.", file_okay=False)
+]
+Existing = Annotated[Path, typer.Option("--outbox", help="The outbox's directory.", file_okay=False)]
+Workers = Annotated[int, typer.Option(min=1, max=64, help="Submissions in flight at once.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+
+SEND_EXAMPLES = """\
+Examples: flk agent send dataset:jacksboro-fault --to http://127.0.0.1:8080 --keys keys.toml --outbox out/box
+
+flk agent send track.csv --columns x,y,z --window 256 --stride 128 --to http://127.0.0.1:8080 --keys keys.toml --outbox out/box
+"""
+
+_TENANT = CONSTANTS.node.default_tenant
+
+
+@agent.command(epilog=SEND_EXAMPLES)
+def send(
+    source: Source,
+    *,
+    to: To,
+    keys: Keys,
+    outbox: Directory,
+    tenant: Tenant = _TENANT,
+    shard: Shard = "",
+    columns: Columns = "",
+    array: Array = "",
+    window: Size = 0,
+    stride: Stride = 0,
+    seed: Seed = SEED,
+    workers: Workers = WORKERS,
+    json: Json = False,
+) -> None:
+    """Compute a source's records, queue each durably, and deliver them with what the outbox still holds.
+
+    Exit code 0: all acknowledged; 1: some refused for good; 2: some still pending, or unusable input.
+    """
+    from flk.impl.agent.windows import records
+    from flk.impl.keys import load_signer
+    from flk.model.flow.submission import Submission
+    from flk.model.record.record import encode
+    from flk.model.record.summary import signed
+
+    signer = load_signer(keys, tenant)
+    cut = _cut(source, columns=columns, array=array, shard=shard, window=window, stride=stride)
+    computed = records(cut, seed=seed, sent_at=_now())
+    submissions = (Submission(tenant, encode(signed(record, signer))) for record in computed)
+    _deliver(outbox, to, submissions, workers, json=json)
+
+
+@agent.command(epilog="Example: flk agent resume --outbox out/box --to http://127.0.0.1:8080")
+def resume(*, to: To, outbox: Existing, workers: Workers = WORKERS, json: Json = False) -> None:
+    """Deliver what an outbox still holds, after a crash or while the service was out of reach. Exit codes as of `send`."""
+    _must_exist(outbox)
+    _deliver(outbox, to, (), workers, json=json)
+
+
+@agent.command(
+    "records",
+    epilog="Example: flk agent records prices.parquet --columns open,close --window 63 --stride 5 > records.jsonl",
+)
+def write_records(
+    source: Source,
+    *,
+    keys: OptionalKeys = None,
+    tenant: Tenant = _TENANT,
+    shard: Shard = "",
+    columns: Columns = "",
+    array: Array = "",
+    window: Size = 0,
+    stride: Stride = 0,
+    seed: Seed = SEED,
+    sent_at: SentAt = "",
+) -> None:
+    """Write a source's records to standard output, one JSON object to a line; unsigned unless --keys is given."""
+    from flk.impl.agent.windows import records
+    from flk.impl.keys import load_signer
+    from flk.model.record.record import encode
+    from flk.model.record.summary import signed
+
+    signer = load_signer(keys, tenant) if keys else None
+    cut = _cut(source, columns=columns, array=array, shard=shard, window=window, stride=stride)
+    for record in records(cut, seed=seed, sent_at=sent_at or _now()):
+        typer.echo(encode(signed(record, signer) if signer else record))
+
+
+@agent.command(epilog="Example: flk agent dead --outbox out/box")
+def dead(*, outbox: Existing, json: Json = False) -> None:
+    """List the submissions that the service refused for good, and why. Exit code 1 if there are any."""
+    from flk.impl.agent.outbox import Outbox
+    from flk.model.log.hlc import text
+
+    _must_exist(outbox)
+    with Outbox(outbox) as opened:
+        letters = opened.dead
+    for letter in letters:
+        body, answer = letter.submission.body.decode(errors="replace"), letter.response.body.decode(errors="replace")
+        if json:
+            row = {"id": text(letter.id), "tenant": letter.submission.tenant, "status": letter.response.status}
+            typer.echo(msgspec.json.encode({**row, "answer": answer, "body": body}))
+        else:
+            typer.echo(f"{text(letter.id)}  {letter.submission.tenant}  {letter.response.status}  {answer}\n    {body}")
+    if not (letters or json):
+        typer.echo(f"{outbox}: no dead letters")
+    raise typer.Exit(1 if letters else 0)
+
+
+def _cut(source: str, *, columns: str, array: str, shard: str, window: int, stride: int) -> Iterator["Window"]:
+    """The windows of a file or of a data set."""
+    from flk.impl.agent.datasets import cut
+    from flk.impl.agent.sources import open_source
+    from flk.impl.agent.windows import windows
+
+    if not source.startswith(DATASET):
+        path = Path(source)
+        opened = open_source(path, [name for name in columns.split(",") if name], array)
+        return windows(opened, shard or path.stem, window, stride)
+    if columns or array or shard or window or stride:
+        raise UnusableInput(
+            f"{source}: a data set has its own columns and windows; leave those options out, or name its file"
+        )
+    return cut(source.removeprefix(DATASET))
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def _must_exist(outbox: Path) -> None:
+    if not (outbox / "identity").is_file():
+        raise UnusableInput(f"{outbox}: is no outbox; `flk agent send` makes one")
+
+
+def _deliver(directory: Path, url: str, submissions: Iterable["Submission"], workers: int, *, json: bool) -> None:
+    """Deliver all, show how it goes, report, and exit."""
+    from flk.impl.agent.delivery import Tally
+    from flk.impl.agent.outbox import Outbox
+    from flk.impl.agent.service import Service
+    from flk.impl.storage.wal import LogFailed
+    from flk.model.refusal import Unavailable
+
+    service, tally, start = Service(url), Tally(), time.perf_counter()
+    try:
+        with Outbox(directory) as outbox:
+            _watch(outbox, service, submissions, workers, tally)
+    except (LogFailed, Unavailable) as error:
+        raise UnusableInput(
+            f"{directory}: {error}; what is queued is kept: make room, then `flk agent resume`"
+        ) from None
+    _report(tally, time.perf_counter() - start, directory, json=json)
+    raise typer.Exit(1 if tally.dead else 2 if tally.pending else 0)
+
+
+def _watch(
+    outbox: "Outbox", service: "Service", submissions: Iterable["Submission"], workers: int, tally: "Tally"
+) -> None:
+    """Deliver under a progress bar, until all is settled or the user interrupts."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    from flk.impl.agent.delivery import deliver_all
+
+    console = Console(stderr=True)
+    shown = (
+        TextColumn("delivered"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[doing]}"),
+        TimeElapsedColumn(),
+    )
+    with (
+        Progress(*shown, console=console, transient=True, disable=not console.is_terminal) as progress,
+        closing(deliver_all(outbox, service, submissions, workers)) as events,
+    ):
+        bar = progress.add_task("", total=None, doing="")
+        try:
+            for event in events:
+                tally.add(event)
+                doing = f"{tally.retries} retries" if tally.retries else ""
+                progress.update(bar, total=tally.queued, completed=tally.queued - tally.pending, doing=doing)
+        except KeyboardInterrupt:
+            console.print("interrupted: what is not settled stays in the outbox")
+
+
+def _report(tally: "Tally", seconds: float, directory: Path, *, json: bool) -> None:
+    settled = tally.queued - tally.pending
+    if json:
+        counts = {name: getattr(tally, name) for name in ("queued", "acknowledged", "dead", "pending", "retries")}
+        typer.echo(msgspec.json.encode({**counts, "seconds": seconds, "settled_per_second": settled / seconds}))
+        return
+    _print_table(tally, settled / seconds, directory)
+
+
+def _print_table(tally: "Tally", per_second: float, directory: Path) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("submissions", "", "", box=None, show_header=False, pad_edge=False)
+    table.columns[1].justify = "right"
+    table.add_row("queued", str(tally.queued))
+    for status, count in sorted(tally.acknowledged.items()):
+        table.add_row(f"acknowledged with {status}", str(count))
+    table.add_row(
+        "refused for good", str(tally.dead), f"`flk agent dead --outbox {directory}` says why" if tally.dead else ""
+    )
+    again = f"`flk agent resume --outbox {directory} --to URL` sends them again" if tally.pending else ""
+    table.add_row("pending", str(tally.pending), again)
+    table.add_row("retries", str(tally.retries))
+    table.add_row("settled a second", f"{per_second:,.0f}")
+    Console().print(table)

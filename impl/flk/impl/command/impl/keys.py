@@ -1,0 +1,37 @@
+"""`flk keys`: make keys, check key files."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from flk.impl.command.app import app
+from flk.spec.constants import CONSTANTS
+
+keys = typer.Typer(name="keys", no_args_is_help=True, help="Make keys, and check key files.")
+app.add_typer(keys)
+
+
+@keys.command()
+def new(
+    key_id: Annotated[str, typer.Option("--id", help="The key's name within its tenant, such as 2026-a.")],
+    tenant: Annotated[str, typer.Option(help="The tenant whose records it signs.")] = CONSTANTS.node.default_tenant,
+    algorithm: Annotated[Literal["hmac-sha256", "ed25519"], typer.Option(help="How it signs.")] = "hmac-sha256",
+) -> None:
+    """Print a fresh key for a key file: `flk keys new --id 2026-a >> keys.toml`, readable by you alone."""
+    from flk.impl.keys import new_key
+    from flk.model.record.signing import Algorithm
+
+    typer.echo(new_key(tenant, key_id, Algorithm(algorithm)))
+
+
+@keys.command()
+def check(file: Annotated[Path, typer.Argument(help="The key file.", dir_okay=False)]) -> None:
+    """List the keys of a file, without their secrets; exit with 2 if there is a mistake in it."""
+    from flk.impl.keys import read_keys, readable_by_others
+
+    for entry in read_keys(file):
+        live = f"{entry.not_before or 'always'} until {entry.not_after or 'for ever'}"
+        typer.echo(f"{entry.tenant}  {entry.id}  {entry.algorithm}  {live}")
+    if readable_by_others(file):
+        typer.echo(f"{file} can be read by others: chmod 600 {file}", err=True)

@@ -1,0 +1,98 @@
+"""`flk serve`: run a node."""
+
+import logging
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from flk.impl.command.app import app
+from flk.spec.constants import CONSTANTS
+
+LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
+
+
+@app.command()
+def serve(
+    *,
+    data: Annotated[Path, typer.Option(help="Directory of log and store; made if it is missing.", file_okay=False)],
+    keys: Annotated[Path, typer.Option(help="The key file; see `flk keys`.", dir_okay=False)],
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes any free one.")] = 8080,
+    region: Annotated[str, typer.Option(help="The region this node belongs to.")] = "eu",
+    incarnation: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            help="Which disk of the region this is: one more after a disk was lost. With --objects a new disk finds out.",
+        ),
+    ] = 1,
+    fsync: Annotated[
+        Literal["thread", "loop", "off"],
+        typer.Option(help="Synchronise the log in a thread or in the event loop; off is for measurements only."),
+    ] = "thread",
+    accept_shortest: Annotated[
+        bool, typer.Option("--accept-shortest", help="Also accept signatures over the older canonical form (C14N-6).")
+    ] = False,
+    trace: Annotated[
+        Path | None, typer.Option(help="Append every effect to this file, as JSON lines.", dir_okay=False)
+    ] = None,
+    objects: Annotated[
+        str | None,
+        typer.Option(
+            help="Ship the log to this object store: s3://bucket/prefix, gs://…, az://… or file:///directory.",
+            metavar="URL",
+        ),
+    ] = None,
+    peer: Annotated[
+        list[str] | None,
+        typer.Option(help="Another region, whose log is replayed from there. Once for each.", metavar="REGION"),
+    ] = None,
+    ship_every: Annotated[
+        float, typer.Option(min=0.01, help="Seconds from one shipping to the next.")
+    ] = CONSTANTS.replication.ship_interval_seconds,
+    replay_every: Annotated[
+        float, typer.Option(min=0.01, help="Seconds from one replay of a peer to the next.")
+    ] = CONSTANTS.replication.replay_interval_seconds,
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error"], typer.Option(help="What to log; JSON lines on stderr.")
+    ] = "info",
+) -> None:
+    """Serve `POST /v1/pcs/submit`, `/health`, `/ready` and `/metrics` until SIGTERM or SIGINT."""
+    import structlog
+
+    from flk.impl.server.lifecycle import Fsync, Settings
+    from flk.impl.server.lifecycle import serve as run
+    from flk.impl.storage.wal import LogFailed
+
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso"),
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(LEVELS[log_level]),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+    settings = Settings(
+        data,
+        keys,
+        host,
+        port,
+        region,
+        incarnation,
+        Fsync(fsync),
+        accept_shortest,
+        trace,
+        objects,
+        tuple(peer or ()),
+        ship_every,
+        replay_every,
+    )
+    try:
+        run(settings, typer.echo)
+    except LogFailed as failure:
+        typer.echo(f"flk: {failure}; what {data} really holds is read at the next start", err=True)
+        raise typer.Exit(1) from failure

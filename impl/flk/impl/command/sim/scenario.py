@@ -1,0 +1,124 @@
+"""`flk scenario`: look at scenarios, check files, and get the schema for an editor."""
+
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+
+from flk.impl.command.app import app
+
+_commands = typer.Typer(no_args_is_help=True, help="List, show and check scenarios; print their schema.")
+app.add_typer(_commands, name="scenario")
+
+
+def names(incomplete: str) -> list[str]:
+    """Completion: the scenarios of the library."""
+    from flk.sim.scenario.scenario import library
+
+    return [name for name in sorted(library()) if name.startswith(incomplete)]
+
+
+Subject = Annotated[str, typer.Argument(help="A scenario of the library, or a TOML file.", autocompletion=names)]
+
+
+@_commands.command("list")
+def list_(
+    *,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
+) -> None:
+    """The scenarios that come with the lab, each with its faults."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from flk.sim.scenario.duration import human
+    from flk.sim.scenario.scenario import find, library
+
+    found = [find(name) for name in sorted(library())]
+    if json:
+        rows = [
+            {
+                "name": scenario.name,
+                "description": scenario.description,
+                "hash": scenario.hash,
+                "duration": float(scenario.duration),
+                "faults": [fault.kind for fault in scenario.faults],
+            }
+            for scenario in found
+        ]
+        typer.echo(msgspec.json.encode(rows))
+        return
+    table = Table(box=None, pad_edge=False, header_style="bold underline")
+    table.add_column("scenario", no_wrap=True)
+    table.add_column("lasts", justify="right", no_wrap=True)
+    table.add_column("what happens")
+    for scenario in found:
+        table.add_row(scenario.name, human(scenario.duration), scenario.description)
+    Console().print(table)
+
+
+@_commands.command()
+def show(
+    scenario: Subject,
+    *,
+    python: Annotated[bool, typer.Option("--python", help="Print the expression that builds it.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print every field as JSON.")] = False,
+) -> None:
+    """A scenario as TOML, as Python or as JSON: what is not as by default, or with --json everything."""
+    from flk.sim.scenario import document
+    from flk.sim.scenario.builder import as_python
+    from flk.sim.scenario.scenario import find
+
+    found = find(scenario)
+    if json:
+        typer.echo(msgspec.json.encode({"hash": found.hash, **document.builtins(found)}))
+    else:
+        typer.echo(as_python(found) if python else found.to_toml(), nl=python)
+
+
+@_commands.command()
+def check(
+    scenarios: Annotated[list[Path], typer.Argument(help="TOML files.", exists=False)],
+) -> None:
+    """Whether files can be run. Every mistake is told with the file, the line and the mend; exit code 2 if there is one."""
+    from flk.sim.scenario.scenario import load
+    from flk.spec.errors import UnusableInput
+
+    mistaken = False
+    for file in scenarios:
+        try:
+            found = load(file)
+        except UnusableInput as error:
+            mistaken = True
+            typer.echo(str(error), err=True)
+        else:
+            typer.echo(f"{file}: {found.name}, content {found.hash}")
+    raise typer.Exit(2 if mistaken else 0)
+
+
+@_commands.command()
+def schema() -> None:
+    """The JSON schema of a scenario file, for completion and checks in an editor."""
+    from flk.sim.scenario.schema import schema as of_scenarios
+
+    typer.echo(msgspec.json.format(msgspec.json.encode(of_scenarios()), indent=2))
+
+
+@_commands.command()
+def arrivals(
+    scenario: Subject,
+    out: Annotated[Path, typer.Argument(help="The CSV file to write.", dir_okay=False)],
+    *,
+    seed: Annotated[int | None, typer.Option(help="The luck of the run. Default: the scenario's own.")] = None,
+) -> None:
+    """Write down when which record comes to which region, as a log that `workload.recorded` of another scenario can name."""
+    from flk.impl.command.sim.records import supplies_for
+    from flk.sim.clients.arrivals import arrivals as coming
+    from flk.sim.clients.arrivals import write
+    from flk.sim.scenario.scenario import find
+
+    found = find(scenario)
+    luck = found.seed if seed is None else seed
+    records = len(supplies_for(found).submissions)
+    write(out, coming(found.workload, found.faults, found.duration, records, luck), found.workload)
+    typer.echo(f"arrivals: {out}")

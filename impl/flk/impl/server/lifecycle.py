@@ -1,0 +1,249 @@
+"""Starting and stopping a node: open its parts, recover, listen, and close them again in order."""
+
+import asyncio
+import gc
+import os
+import re
+import signal
+import socket
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from enum import StrEnum
+from functools import partial
+from pathlib import Path
+
+import msgspec
+import structlog
+import uvloop
+
+from flk.impl.keys import load_keys, readable_by_others
+from flk.impl.server.background import Rounds
+from flk.impl.server.http import Listener
+from flk.impl.server.node import RealNode
+from flk.impl.server.routes import Service
+from flk.impl.server.runtime import Runtime
+from flk.impl.server.trace import Trace, Untraced
+from flk.impl.storage.objects import Objects, open_objects
+from flk.impl.storage.sqlite import SqliteStore
+from flk.impl.storage.wal import FileDisk, is_new
+from flk.model.log.frames import CorruptSegment, log_of
+from flk.model.programs.recover import Recovery, recover
+from flk.model.programs.rotate import rotate
+from flk.model.programs.ship import PREFIX
+from flk.model.record.canonical import Profile
+from flk.model.record.signing import Keyring
+from flk.model.refusal import Unavailable
+from flk.spec.constants import CONSTANTS
+from flk.spec.errors import UnusableInput
+
+# Few at a time, so that a look for cycles, of which requests make none, costs no more than a millisecond.
+GC_THRESHOLDS = (5_000, 1_000, 1_000)
+_REGION = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")  # a log is named region.number, and objects by their log
+
+log = structlog.get_logger()
+
+
+class Fsync(StrEnum):
+    """Where the log is synchronised. `off` loses acknowledged records in a power failure: for measurements only."""
+
+    THREAD = "thread"
+    LOOP = "loop"
+    OFF = "off"
+
+
+class Settings(msgspec.Struct, frozen=True):
+    """What `flk serve` is told. Port 0 is any free port; `incarnation` numbers the disks of a region that lost one.
+
+    With `objects`, the URL of an object store, the node ships its log there and replays the logs of its peers, all other
+    regions; every so many seconds.
+    """
+
+    data: Path
+    keys: Path
+    host: str = "127.0.0.1"
+    port: int = 8080
+    region: str = "eu"
+    incarnation: int = 1
+    fsync: Fsync = Fsync.THREAD
+    accept_shortest: bool = False
+    trace: Path | None = None
+    objects: str | None = None
+    peers: tuple[str, ...] = ()
+    ship_every: float = CONSTANTS.replication.ship_interval_seconds
+    replay_every: float = CONSTANTS.replication.replay_interval_seconds
+
+
+def serve(settings: Settings, say: Callable[[str], None]) -> None:
+    """Run a node until SIGTERM or SIGINT. `say` is given each line for the person who started it.
+
+    Raises UnusableInput for a key file, directory or address that cannot be used, LogFailed if the log failed.
+    """
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_serve(settings, say))
+
+
+async def _serve(settings: Settings, say: Callable[[str], None]) -> None:
+    profiles = (Profile.FIXED, Profile.SHORTEST) if settings.accept_shortest else (Profile.FIXED,)
+    keyring = load_keys(settings.keys, profiles)
+    if readable_by_others(settings.keys):
+        log.warning("keys.readable_by_others", file=str(settings.keys), mend="chmod 600")
+    check_regions(settings)
+    objects = open_objects(settings.objects) if settings.objects else None
+    bound = _bind(settings.host, settings.port)
+    node = open_node(settings, objects)
+    trace = Trace(settings.trace, node.disk.log("inbox")) if settings.trace else Untraced()
+    try:
+        runtime = Runtime(
+            node,
+            partial(recover, settings.region, keyring),
+            in_thread=settings.fsync is not Fsync.LOOP,
+            trace=trace,
+        )
+        _recover(runtime, settings.data, say)
+        service = Service(runtime, settings.region, keyring)
+        await _listen(service, runtime, _rounds(settings, runtime, keyring), bound, say)
+        if not node.behind:
+            runtime.perform(rotate())
+    finally:
+        node.close()
+        trace.close()
+    say("stopped: everything acknowledged is in the log, which is sealed")
+
+
+def check_regions(settings: Settings) -> None:
+    """Return if the regions' names make sense together. Raises UnusableInput."""
+    if settings.objects is None:
+        if settings.peers:
+            raise UnusableInput(
+                f"--peer {settings.peers[0]}: its log comes from an object store; name it with --objects"
+            )
+        return
+    for region in (settings.region, *settings.peers):
+        if not _REGION.fullmatch(region):
+            raise UnusableInput(
+                f"{region!r}: a region that ships has a name of letters, digits, - and _, as in eu-west-1"
+            )
+    for peer in settings.peers:
+        if peer == settings.region or settings.peers.count(peer) > 1:
+            raise UnusableInput(
+                f"--peer {peer}: name each other region once, and not the node's own ({settings.region})"
+            )
+
+
+def open_node(settings: Settings, objects: Objects | None = None) -> RealNode:
+    """Open log and store in the data directory. Raises UnusableInput if another process has them, or they are unreadable; or if
+    the disk is new and the object store, which knows of earlier ones, does not answer.
+    """
+    synchronise = _no_synchronisation if settings.fsync is Fsync.OFF else os.fdatasync
+    disk = FileDisk(settings.data, settings.region, _identity(settings, objects), synchronise=synchronise)
+    path = settings.data / "entries.sqlite"
+    try:
+        return RealNode(disk, SqliteStore(path), objects=objects)
+    except Unavailable as refusal:
+        disk.close()
+        raise UnusableInput(
+            f"{path}: {refusal.detail}; stop who holds it, or move it away: the log rebuilds it"
+        ) from None
+
+
+def _identity(settings: Settings, objects: Objects | None) -> int:
+    """The number for a disk if it is new: one that no disk of the region has shipped under (CRR-6)."""
+    if objects is None or not is_new(settings.data):
+        return settings.incarnation
+    try:
+        shipped = objects.names(f"{PREFIX}{settings.region}.", after="")
+    except Unavailable as refusal:
+        raise UnusableInput(
+            f"{settings.data}: a new disk takes a number that no other has shipped under, but {refusal.detail}; try again later"
+        ) from None
+    numbers = (log_of(name).rpartition(".")[2] for name in shipped)
+    last = max((int(number) for number in numbers if number.isdecimal()), default=0)
+    return max(settings.incarnation, last + 1)
+
+
+def _rounds(settings: Settings, runtime: Runtime, keyring: Keyring) -> Rounds | None:
+    if settings.objects is None:
+        return None
+    every = {"ship_every": settings.ship_every, "replay_every": settings.replay_every}
+    return Rounds(runtime, keyring, settings.peers, **every)
+
+
+def _recover(runtime: Runtime, data: Path, say: Callable[[str], None]) -> None:
+    """Recover now if that can be done; if not, the runtime tries again, and the node is not ready before it has (WAL-5)."""
+    began = time.perf_counter()
+    try:
+        report(runtime.recover(), data, time.perf_counter() - began, say)
+    except (Unavailable, CorruptSegment) as failure:
+        say(f"not recovered yet, and not ready: {failure}")
+        log.warning("recovery.postponed", reason=str(failure))
+
+
+def report(recovery: Recovery, data: Path, seconds: float, say: Callable[[str], None]) -> None:
+    """Say what recovery did, and what it had to mend."""
+    say(
+        f"recovered {recovery.frames} frames in {recovery.segments} segments,"
+        f" {recovery.claims} of them claims, in {seconds:.2f} s"
+    )
+    for repair in recovery.repairs:
+        if repair.torn:
+            say(
+                f"{repair.name}: cut off {repair.torn} bytes of a write that never finished; nothing in them was acknowledged"
+            )
+        for damage in repair.damage:
+            end = damage.offset + damage.length
+            say(f"{repair.name}: {damage.length} bytes are corrupt, from offset {damage.offset} to {end}")
+        if repair.damage:
+            say(
+                f"{repair.name}: every valid frame was appended to the log again; the file is kept as {data / repair.name}.damaged"
+            )
+
+
+async def _listen(
+    service: Service, runtime: Runtime, rounds: Rounds | None, bound: socket.socket, say: Callable[[str], None]
+) -> None:
+    """Answer requests until a signal comes or the log fails; then answer those that were begun. Raises LogFailed."""
+    gc.freeze()
+    gc.set_threshold(*GC_THRESHOLDS)
+    loop = asyncio.get_running_loop()
+    stopped = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopped.set)
+    listener = Listener(service)
+    await listener.listen(bound)
+    host, port = bound.getsockname()[:2]
+    say(f"listening on http://{f'[{host}]' if ':' in host else host}:{port}")
+    batches = loop.create_task(runtime.serve())
+    going_round = loop.create_task(rounds.run()) if rounds else None
+    signalled = loop.create_task(stopped.wait())
+    await asyncio.wait({batches, signalled}, return_when=asyncio.FIRST_COMPLETED)
+    await listener.close()
+    if going_round:
+        going_round.cancel()
+        with suppress(asyncio.CancelledError):
+            await going_round
+    runtime.stop()
+    signalled.cancel()
+    await batches
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    """A socket to listen on. Raises UnusableInput if the address is taken or not this machine's."""
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        bound = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            bound.bind(address)
+        except BaseException:
+            bound.close()
+            raise
+    except OSError as error:
+        raise UnusableInput(
+            f"cannot listen on {host}:{port}: {error.strerror}; choose another --host or --port (0: any free one)"
+        ) from None
+    return bound
+
+
+def _no_synchronisation(fd: int) -> None:
+    del fd

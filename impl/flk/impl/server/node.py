@@ -1,0 +1,191 @@
+"""A node on real parts: how each effect is performed on the file log, the SQLite store and the object store."""
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import structlog
+
+from flk.impl.server.metrics import Metrics
+from flk.impl.storage.objects import Objects
+from flk.impl.storage.sqlite import SqliteStore
+from flk.impl.storage.wal import Commit, FileDisk
+from flk.model.effects.effects import (
+    Admit,
+    Append,
+    CaughtUp,
+    CountEntries,
+    Effect,
+    Fetch,
+    GetObject,
+    ListObjects,
+    Mark,
+    Marked,
+    Merge,
+    Observe,
+    PutObject,
+    ReadSegment,
+    Resume,
+    Salvage,
+    SampleKeys,
+    Seal,
+    Segments,
+    Store,
+    Truncate,
+)
+from flk.model.entries.entry import Entry
+from flk.model.flow.admission import admit, require_level, unavailable
+from flk.model.log.frames import Frame
+from flk.model.log.hlc import ZERO, Timestamp, observe, tick
+from flk.model.refusal import Unavailable
+
+log = structlog.get_logger()
+
+
+class Staged(NamedTuple):
+    """Frames that have their timestamps and their place in the log, but are not durable yet."""
+
+    timestamps: list[Timestamp]
+    commit: Commit
+
+
+class RealNode:
+    """Performs effects. One caller at a time, but that `Admit` and those on objects may be asked for at any moment, by any thread.
+
+    A node begins behind its log and admits nothing until `recover` has run (WAL-5). Without an object store it is alone: it
+    finds no objects, and ships none. It knows the entries of no region but its own.
+    """
+
+    def __init__(
+        self,
+        disk: FileDisk,
+        store: SqliteStore,
+        metrics: Metrics | None = None,
+        now: Callable[[], float] = time.time,
+        *,
+        objects: Objects | None = None,
+    ) -> None:
+        self.disk = disk
+        self.store = store
+        self.metrics = metrics or Metrics()
+        self.clock = ZERO
+        self.in_flight = 0
+        self.behind = True
+        self._now = now
+        self.at_once: dict[type[Effect[Any]], Callable[[Any], Any]] = {
+            Admit: lambda e: admit(e.size, self.in_flight, behind=self.behind),
+            Salvage: lambda e: disk.salvage(e.log, e.name, e.frames, self.clock),
+            Seal: self._seal,
+            CaughtUp: lambda _: setattr(self, "behind", False),
+            Segments: lambda e: disk.names(e.log, e.after, sealed=e.sealed),
+            ReadSegment: lambda e: disk.read(e.name),
+            Truncate: self._truncate,
+            Merge: self._merge,
+            Resume: self._resume,
+            Observe: self._observe,
+            Mark: lambda e: store.mark(e.name, e.value),
+            Marked: lambda e: store.marked(e.name),
+            CountEntries: lambda e: self._of(e.region).count(),
+            SampleKeys: lambda e: self._of(e.region).sample(e.size),
+            Fetch: lambda e: self._of(e.region).fetch(e.keys),
+            **_performers(objects),
+        }
+        self._alone: dict[type[Effect[Any]], Callable[[Any], Any]] = {Append: self._append_one, Store: self._claim_one}
+
+    def perform(self, effect: Effect[Any]) -> Any:
+        """Any one effect's result, or the refusal it meets: what `flk.model.runtime.run` takes."""
+        if (at_once := self.at_once.get(type(effect))) is not None:
+            return at_once(effect)
+        return self._alone[type(effect)](effect)
+
+    def stage(self, effects: Sequence[Append]) -> Staged:
+        """Give the frames of a group commit their timestamps, in order, and lay them out. All go to the log of the first."""
+        self.metrics.ingest.inc(len(effects))
+        first = tick(self.clock, self._now())
+        timestamps = [Timestamp(first + number) for number in range(len(effects))]  # what ticking at one moment gives
+        self.clock = timestamps[-1]
+        frames = [Frame(timestamp, effect.payload) for timestamp, effect in zip(timestamps, effects, strict=True)]
+        return Staged(timestamps, self.disk.stage(effects[0].log, frames, self.clock))
+
+    def committed(self, staged: Staged) -> list[Timestamp]:
+        """What the programs are told once the commit has returned (WAL-1)."""
+        self.metrics.wal_fsyncs.inc()
+        self.metrics.wal_bytes.inc(len(staged.commit.content))
+        self.metrics.wal_batch_frames.observe(len(staged.timestamps))
+        return staged.timestamps
+
+    def claim(self, effects: Sequence[Store]) -> list[Entry]:
+        """The stored entries, for claims in log order. From the first failure the node is behind (ORD-4)."""
+        require_level(behind=self.behind)
+        began = time.perf_counter()
+        claims = [effect.claim for effect in effects]
+        try:
+            stored = self.store.insert_or_get(claims)
+        except Unavailable as refusal:
+            self.behind = True
+            log.warning("store.unavailable", reason=refusal.detail)
+            raise
+        self.metrics.claim_seconds.observe(time.perf_counter() - began)
+        self.metrics.claimed(claims, stored)
+        for claim, entry in zip(claims, stored, strict=True):
+            if entry.digest != claim.entry.digest:
+                log.warning("equivocation", tenant=claim.key.tenant, pcs_id=claim.key.pcs_id)
+        return stored
+
+    def why_not_ready(self) -> str:
+        """Why the node takes no records now, empty if it does (OBS-3)."""
+        if self.behind:
+            return "the log is being replayed into the store"
+        return "" if self.disk.has_room() else "the log has no room to grow"
+
+    def close(self) -> None:
+        """Write what the store has pending, and release both parts."""
+        try:
+            self.store.close()
+        finally:
+            self.disk.close()
+
+    def _append_one(self, effect: Append) -> Timestamp:
+        staged = self.stage((effect,))
+        staged.commit()
+        return self.committed(staged)[0]
+
+    def _claim_one(self, effect: Store) -> Entry:
+        return self.claim((effect,))[0]
+
+    def _seal(self, effect: Seal) -> None:
+        require_level(behind=self.behind)
+        self.disk.seal(effect.log)
+
+    def _truncate(self, effect: Truncate) -> None:
+        self.disk.truncate(effect.name, effect.size)
+        self.metrics.wal_truncations.inc()
+
+    def _merge(self, effect: Merge) -> int:
+        began = time.perf_counter()
+        superseded = self.store.merge(effect.claims)
+        self.metrics.merge_seconds.observe(time.perf_counter() - began)
+        self.metrics.supersessions.inc(superseded)
+        return superseded
+
+    def _resume(self, effect: Resume) -> None:
+        self.clock = max(self.clock, effect.timestamp)
+
+    def _observe(self, effect: Observe) -> None:
+        self.clock = observe(self.clock, effect.timestamp, self._now())
+
+    def _of(self, region: str) -> SqliteStore:
+        if region != self.disk.region:
+            raise unavailable(f"region {region} is not known here")
+        return self.store
+
+
+def _performers(objects: Objects | None) -> dict[type[Effect[Any]], Callable[[Any], Any]]:
+    """How effects on objects are performed; where there is no object store, none are found."""
+    if objects is None:
+        return {ListObjects: lambda _: ()}
+    return {
+        PutObject: lambda e: objects.put(e.name, e.content),
+        GetObject: lambda e: objects.get(e.name),
+        ListObjects: lambda e: objects.names(e.prefix, e.after),
+    }

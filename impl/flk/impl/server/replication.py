@@ -1,0 +1,118 @@
+"""The two kinds of passes by which a log reaches other regions, and what a node measures of them (CRR-*)."""
+
+import time
+from abc import ABC, abstractmethod
+from typing import Any
+
+from flk.impl.server.metrics import Metrics
+from flk.impl.storage.wal import FileDisk
+from flk.model.effects.effects import INBOX, Effect, Mark, Marked, Observe, Program
+from flk.model.log.hlc import Timestamp, is_ahead, wall_seconds
+from flk.model.programs.replay import Replayed, replay
+from flk.model.programs.ship import SHIPPED, ship
+from flk.model.record.signing import Keyring
+
+
+class Stage(ABC):
+    """Passes of one program over the log of region `source`."""
+
+    def __init__(self, name: str, source: str, metrics: Metrics) -> None:
+        self.name = name
+        self.source = source
+        self._errors = metrics.crr_errors(name, source)
+        self._level_at = time.monotonic()
+        self._waits = False
+        metrics.watch_lag(name, source, self.lag)
+
+    @abstractmethod
+    def program(self) -> Program[Any]:
+        """What a pass runs."""
+
+    @abstractmethod
+    def seen(self, effect: Effect[Any], result: Any) -> None:
+        """Note an effect that took place in a pass, and its result."""
+
+    @abstractmethod
+    def lag(self) -> float:
+        """The seconds for which the oldest record that is known to wait has waited, 0 if none does."""
+
+    def gap(self, result: Any) -> str:
+        """The name of the segment before which a pass that returned `result` had to stop, empty if it went to the end."""
+        del result
+        return ""
+
+    def passed(self, *, began: float) -> None:
+        """A pass, begun at that moment of the monotonic clock, went to the end: nothing that was there when it began waits."""
+        self._level_at = began
+        self._waits = False
+
+    def failed(self) -> None:
+        """A pass did not go to the end: something may wait."""
+        self._errors.inc()
+        self._waits = True
+
+
+class Shipping(Stage):
+    """Of the node's own log."""
+
+    def __init__(self, disk: FileDisk, metrics: Metrics) -> None:
+        super().__init__("ship", disk.region, metrics)
+        self._disk = disk
+        self._shipped: str | None = None
+        self._segments = metrics.segments_shipped
+        self._begins: dict[str, Timestamp] = {}
+
+    def program(self) -> Program[tuple[str, ...]]:
+        """Seal, and upload what is sealed."""
+        return ship()
+
+    def seen(self, effect: Effect[Any], result: Any) -> None:
+        """The watermark was read, or has moved past a segment."""
+        if isinstance(effect, Marked) and effect.name == SHIPPED:
+            self._shipped = result
+        elif isinstance(effect, Mark) and effect.name == SHIPPED:
+            self._shipped = effect.value
+            self._segments.inc()
+
+    def lag(self) -> float:
+        """The age of the oldest record in a segment that is not shipped, sealed or not; 0 until the watermark is known."""
+        if self._shipped is None:
+            return 0.0
+        for name in self._disk.names(INBOX, after=self._shipped):
+            begins = self._begins.get(name) or self._disk.begins(name)
+            if begins is not None:  # a segment that stands for a damaged one has no frames
+                self._begins = {name: begins}
+                return max(0.0, time.time() - wall_seconds(begins))
+        return 0.0
+
+
+class Replaying(Stage):
+    """Of a peer's log."""
+
+    def __init__(self, peer: str, keyring: Keyring, metrics: Metrics) -> None:
+        super().__init__("replay", peer, metrics)
+        self._keyring = keyring
+        self._segments = metrics.segments_replayed(peer)
+        self._clock_ahead = metrics.clock_ahead(peer)
+
+    def program(self) -> Program[Replayed]:
+        """Join the entries of every new segment into the store."""
+        return replay(self.source, self._keyring)
+
+    def seen(self, effect: Effect[Any], result: Any) -> None:
+        """The watermark has moved past a segment, or the clock was shown the latest timestamp in it."""
+        del result
+        if isinstance(effect, Mark):
+            self._segments.inc()
+        elif isinstance(effect, Observe) and is_ahead(effect.timestamp, time.time()):
+            self._clock_ahead.inc()
+
+    def gap(self, result: Replayed) -> str:
+        """The segment that is there although one before it is missing."""
+        return result.gap
+
+    def lag(self) -> float:
+        """The time since the last pass that went to the end, if one has failed since: what waits is unknown, but was shipped after
+        that pass.
+        """
+        return time.monotonic() - self._level_at if self._waits else 0.0

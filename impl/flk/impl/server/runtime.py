@@ -1,0 +1,250 @@
+"""The real runtime: advances many programs in lockstep, so that one write serves all who wait for it.
+
+A program runs on to its next `Append` or `Store` and waits there. A batch takes all that wait at Append and makes their frames
+durable together (WAL-7), then lets each run on, in log order, to its Store; then claims for all of them in one call, in the same
+order (DUP-6), and lets each run on to its reply. What arrives meanwhile is the next batch. Every other effect is performed at once.
+
+Between batches nothing is in flight in log or store: then segments are sealed (WAL-6), and a node behind its log catches up.
+
+Programs that run aside (`flk.impl.server.aside`) take turns with the batches.
+"""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any, Generic, TypeVar
+
+import structlog
+
+from flk.impl.server.aside import Aside
+from flk.impl.server.exclusive import Turns
+from flk.impl.server.node import RealNode
+from flk.impl.server.trace import Run, Runs, Untraced
+from flk.impl.storage.wal import LogFailed
+from flk.model.effects.effects import INBOX, Append, Effect, Program, Store
+from flk.model.entries.entry import Entry
+from flk.model.flow.admission import unavailable
+from flk.model.log.frames import CorruptSegment
+from flk.model.log.hlc import Timestamp
+from flk.model.programs.recover import Recovery
+from flk.model.programs.rotate import rotate
+from flk.model.refusal import Refused, Unavailable
+from flk.model.runtime import run
+
+R = TypeVar("R")
+
+MAX_BATCH = 512  # programs to a batch: while their frames are examined, the loop answers nobody
+CHORE_SECONDS = 1.0  # between two looks at what is to be done when no request comes
+
+log = structlog.get_logger()
+
+
+class _Waiting(Generic[R]):
+    """A program, the effect at which it waits, and whom to tell how it ended."""
+
+    __slots__ = ("done", "effect", "failed", "program", "run")
+
+    def __init__(
+        self, run: Run, program: Program[R], done: Callable[[R], None], failed: Callable[[Exception], None]
+    ) -> None:
+        self.run = run
+        self.program = program
+        self.done = done
+        self.failed = failed
+        self.effect: Effect[Any]
+
+
+class Runtime:
+    """Runs programs on a node. `recover` makes the program that brings the store level with the log.
+
+    With `in_thread` the log is synchronised in a thread, and the event loop stays live on a slow disk; without, in the loop, which
+    saves the hand-over.
+    """
+
+    def __init__(
+        self,
+        node: RealNode,
+        recover: Callable[[], Program[Recovery]],
+        *,
+        in_thread: bool = True,
+        trace: Untraced | None = None,
+    ) -> None:
+        self.node = node
+        self._recover = recover
+        self._in_thread = in_thread
+        self._trace = trace or Untraced()
+        self._queues: dict[type[Effect[Any]], deque[_Waiting[Any]]] = {Append: deque(), Store: deque()}
+        self._groups: dict[type[Effect[Any]], Callable[[Any], Awaitable[Sequence[Any]]]] = {
+            Append: self._append,
+            Store: self._claim,
+        }
+        self._runs = Runs()
+        self._thread = ThreadPoolExecutor(1, "log")
+        self._wake = asyncio.Event()
+        self._turns = Turns()
+        self.aside = Aside(node.perform, self._turns, self._thread, self._runs, self._trace)
+        self._stopping = False
+
+    def perform(self, program: Program[R]) -> R:
+        """Run one program to its end, alone. Not while `serve` runs. Raises what the program raises."""
+        number = self._runs.begin(program)
+        try:
+            result = run(program, self._trace.around(self.node.perform, number))
+        except Exception as error:
+            self._trace.end(number, error)
+            raise
+        self._trace.end(number, result)
+        return result
+
+    def recover(self) -> Recovery:
+        """Bring the store level with the log, alone (WAL-5). Raises Unavailable or CorruptSegment: then the node stays behind."""
+        recovery = self.perform(self._recover())
+        self.node.metrics.recovered_frames.inc(recovery.frames)
+        self.node.metrics.wal_damage.inc(sum(len(repair.damage) for repair in recovery.repairs))
+        return recovery
+
+    def begin(self, program: Program[R], done: Callable[[R], None], failed: Callable[[Exception], None]) -> None:
+        """Begin a program. It takes part in the next batch, unless it ends before it has to wait.
+
+        `done` is called with its result, `failed` with an exception that is no refusal.
+        """
+        waiting = _Waiting(self._runs.begin(program), program, done, failed)
+        if self._advance(waiting, program.send, None):
+            self.node.in_flight += 1
+            self._wake.set()
+
+    def start(self, program: Program[R]) -> "asyncio.Future[R]":
+        """Begin a program; the future of its result."""
+        future: asyncio.Future[R] = asyncio.get_running_loop().create_future()
+        self.begin(program, future.set_result, future.set_exception)
+        return future
+
+    async def serve(self) -> None:
+        """Run batches until `stop`, and those already begun to their end. Raises LogFailed, after refusing all that wait."""
+        tick = asyncio.create_task(self._tick())
+        try:
+            while not (self._stopping and not self._queues[Append]):
+                await self._wake.wait()
+                self._wake.clear()
+                while self._queues[Append]:
+                    async with self._turns.alone():
+                        await self._batch()
+                        await self._rotate_if_full()
+                async with self._turns.alone():
+                    await self._chores()
+        except LogFailed as failure:
+            self._refuse_all(failure)
+            raise
+        finally:
+            tick.cancel()
+            self._turns.end()
+            self._thread.shutdown()
+            self.aside.close()
+
+    def stop(self) -> None:
+        """Let `serve` return when all that has begun is answered. What runs aside is to be cancelled by who began it."""
+        self._stopping = True
+        self._wake.set()
+
+    async def _batch(self) -> None:
+        for kind, perform in self._groups.items():
+            queue = self._queues[kind]
+            group = [queue.popleft() for _ in range(min(len(queue), MAX_BATCH))]
+            if group:
+                await self._step(group, perform)
+
+    async def _step(self, group: Sequence[_Waiting[Any]], perform: Callable[[Any], Awaitable[Sequence[Any]]]) -> None:
+        """Perform the effects at which a group waits, and let each program run on before the next does."""
+        began = time.time_ns()
+        try:
+            results = await perform([waiting.effect for waiting in group])
+        except Refused as refusal:
+            self._refuse(group, refusal, began)
+        except LogFailed as failure:
+            self._refuse(group, unavailable(str(failure)), began)
+            raise
+        else:
+            for waiting, result in zip(group, results, strict=True):
+                self._trace.record(waiting.run, waiting.effect, began, result)
+                self._run_on(waiting, waiting.program.send, result)
+
+    def _refuse(self, group: Sequence[_Waiting[Any]], refusal: Refused, began: int) -> None:
+        for waiting in group:
+            self._trace.record(waiting.run, waiting.effect, began, refusal)
+            self._run_on(waiting, waiting.program.throw, refusal)
+
+    def _refuse_all(self, failure: LogFailed) -> None:
+        self.node.behind = True  # until the process has ended: what the log holds is known at its next start
+        for queue in self._queues.values():
+            self._refuse(tuple(queue), unavailable(str(failure)), time.time_ns())
+
+    def _run_on(self, waiting: _Waiting[Any], step: Callable[[Any], Effect[Any]], value: object) -> None:
+        if not self._advance(waiting, step, value):
+            self.node.in_flight -= 1
+
+    def _advance(self, waiting: _Waiting[Any], step: Callable[[Any], Effect[Any]], value: object) -> bool:
+        """Run a program on until it waits in a queue, or ends; whether it waits."""
+        try:
+            effect = step(value)
+            while type(effect) not in self._queues:
+                try:
+                    result = self._trace.around(self.node.perform, waiting.run)(effect)
+                except Refused as refusal:
+                    effect = waiting.program.throw(refusal)
+                else:
+                    effect = waiting.program.send(result)
+        except StopIteration as stop:
+            self._trace.end(waiting.run, stop.value)
+            waiting.done(stop.value)
+            return False
+        except Exception as error:  # noqa: BLE001  (whatever a program raises belongs to whoever began it)
+            self._trace.end(waiting.run, error)
+            waiting.failed(error)
+            return False
+        waiting.effect = effect
+        self._queues[type(effect)].append(waiting)
+        return True
+
+    async def _append(self, effects: Sequence[Append]) -> list[Timestamp]:
+        try:
+            staged = self.node.stage(effects)
+            if self._in_thread:
+                await self._off_loop(staged.commit)
+            else:
+                staged.commit()
+        except (LogFailed, Unavailable):
+            self.node.metrics.wal_errors.inc()
+            raise
+        return self.node.committed(staged)
+
+    async def _claim(self, effects: Sequence[Store]) -> list[Entry]:
+        return self.node.claim(effects)
+
+    async def _off_loop(self, work: Callable[[], R]) -> R:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(CHORE_SECONDS)
+            self._wake.set()
+
+    async def _rotate_if_full(self) -> None:
+        if self.node.disk.is_full(INBOX) and not self.node.behind:
+            try:
+                await self._off_loop(partial(self.perform, rotate()))
+            except Unavailable as refusal:
+                log.warning("rotation.postponed", reason=refusal.detail)
+
+    async def _chores(self) -> None:
+        try:
+            if self.node.behind:
+                recovery = await self._off_loop(self.recover)
+                log.info("caught_up", frames=recovery.frames, claims=recovery.claims)
+            self.node.store.flush_behind()
+        except Unavailable as refusal:
+            log.warning("store.unavailable", reason=refusal.detail)
+        except CorruptSegment as error:
+            log.error("recovery.corrupt_segment", reason=str(error))  # noqa: TRY400  (the message names segment and offset)

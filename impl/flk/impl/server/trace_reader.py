@@ -1,0 +1,94 @@
+"""Reading traces: of events as they are, of nodes as the events of a protocol (see `flk.model.protocol_events.observation`)."""
+
+import heapq
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from flk.model.protocol_events.ingest import ingest_events
+from flk.model.protocol_events.observation import Observed, Told, nodes_of
+from flk.model.protocol_events.replication import replication_events
+from flk.spec.errors import UnusableInput
+
+_line = msgspec.json.Decoder(dict[str, Any]).decode
+_OWN = frozenset({"node", "program", "kind", "effect", "began", "ended", "result"})
+
+
+def is_of_nodes(path: Path) -> bool:
+    """Whether a file is the trace of a node, as `flk serve --trace` writes it. Raises UnusableInput if it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            first = msgspec.json.decode(file.readline() or b"{}")
+    except OSError as error:
+        raise UnusableInput(f"{path}: the trace cannot be read: {error.strerror}") from None
+    except msgspec.DecodeError:
+        return False
+    return isinstance(first, dict) and "effect" in first
+
+
+def events_of(paths: Sequence[Path], protocol: str) -> Iterator[Told]:
+    """The events of a protocol that traces of nodes tell: of one node for `ingest`, of all regions together for `replication`.
+
+    Raises UnusableInput for another protocol, more nodes than it is about, and for a line that is not one of such a trace.
+    """
+    if protocol == "replication":
+        in_order = sorted_records(paths)
+        return replication_events(lambda: in_order)
+    if protocol != "ingest":
+        raise UnusableInput(f"traces of nodes are validated against ingest or replication, not against {protocol}")
+    nodes = nodes_of(_records(paths))
+    if len(nodes) != 1:
+        raise UnusableInput(
+            f"{', '.join(map(str, paths))}: of {len(nodes)} nodes ({', '.join(nodes)}); give the traces of one node"
+        )
+    return ingest_events(nodes[0], lambda: _records(paths))
+
+
+def encoded(events: Iterable[Told]) -> Iterator[bytes]:
+    """Events as the lines of a trace."""
+    return map(msgspec.json.encode, events)
+
+
+def sorted_records(paths: Sequence[Path]) -> list[Observed]:
+    """What several nodes did, in an order that can have been: each node's lines as they stand, but for an upload.
+
+    That took place at some moment between its beginning and its end, which another node may have seen: so it counts from the first.
+    """
+    traces = [sorted(_timed(path), key=_time) for path in paths]
+    return [record for _, _, record in heapq.merge(*traces, key=_time)]
+
+
+def _time(timed: tuple[int, int, Observed]) -> tuple[int, int]:
+    return timed[:2]
+
+
+def _records(paths: Sequence[Path]) -> Iterator[Observed]:
+    for path in paths:
+        for _, _, record in _timed(path):
+            yield record
+
+
+def _timed(path: Path) -> Iterator[tuple[int, int, Observed]]:
+    """The lines of a trace, each with its moment and its number. A last line that is not whole is left out."""
+    with path.open("rb") as file:
+        for number, line in enumerate(file, 1):
+            try:
+                told = _line(line)
+                record = _observed(told, f"{path.name}:{number}")
+                moment = told["began"] if record.effect == "PutObject" else told["ended"]
+            except (msgspec.DecodeError, KeyError) as error:
+                if not line.endswith(b"\n"):
+                    return
+                what = f"a field {error} is missing" if isinstance(error, KeyError) else error
+                raise UnusableInput(
+                    f"{path}:{number}: this is not a line of a node's trace: {what}; give what flk serve --trace wrote"
+                ) from None
+            yield moment, number, record
+
+
+def _observed(told: dict[str, Any], note: str) -> Observed:
+    fields = {name: value for name, value in told.items() if name not in _OWN}
+    note = f"{note}, {told['effect']} of {told['kind']} {told['program']}"
+    return Observed(told["node"], told["program"], told["kind"], told["effect"], fields, told["result"], note)

@@ -1,0 +1,166 @@
+"""The object store of a real node: `flk.model.memory.parts.Objects` again, in S3, GCS, Azure or a directory (CRR-4, CRR-9).
+
+    s3://bucket/prefix     credentials and endpoint from AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION, AWS_ENDPOINT_URL …
+    gs://bucket/prefix     GOOGLE_APPLICATION_CREDENTIALS …
+    az://container/prefix  AZURE_STORAGE_ACCOUNT_NAME, AZURE_STORAGE_ACCOUNT_KEY …
+    file:///directory      a directory that exists: on a file server, say, or for a trial
+
+A store that does not answer, or refuses, raises Unavailable: whoever asked leaves the work to its next pass.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+import obstore
+from obstore.exceptions import AlreadyExistsError, BaseError
+from obstore.store import AzureStore, GCSStore, LocalStore, ObjectStore, S3Store, from_url
+
+from flk.model.flow.admission import unavailable
+from flk.spec.errors import UnusableInput
+
+REQUEST_SECONDS = 30  # for one request, its body included
+CONNECT_SECONDS = 5
+RETRIES = 2  # of one request, in the client; a pass that fails all the same is repeated whole
+RETRY_SECONDS = 10
+
+_MEND = "name one such as s3://bucket/prefix or file:///directory"
+
+
+class Objects:
+    """Named bytes that are created once and never change. Safe to use from many threads.
+
+    All that asks the store raises Unavailable if it does not answer.
+    """
+
+    def __init__(self, store: ObjectStore) -> None:
+        self._store = store
+
+    def put(self, name: str, content: bytes) -> bool:
+        """Create the object unless the name is taken; whether it was created. The object is durable then, whoever created it."""
+        with _answering():
+            try:
+                obstore.put(self._store, name, content, mode="create", use_multipart=False)
+            except AlreadyExistsError:
+                return False
+        return True
+
+    def get(self, name: str) -> bytes | None:
+        """An object's bytes, None if there is none of that name."""
+        with _answering():
+            try:
+                return bytes(obstore.get(self._store, name).bytes())
+            except FileNotFoundError:
+                return None
+
+    def names(self, prefix: str, after: str) -> tuple[str, ...]:
+        """Names with the prefix that sort after `after`, in order.
+
+        A store lists by whole directories, of which each log is one: the logs are found first, then each listed from where
+        `after` is in it.
+        """
+        parent = prefix.rpartition("/")[0]
+        with _answering():
+            found = obstore.list_with_delimiter(self._store, parent or None)
+            names = [item["path"] for item in found["objects"]]
+            for directory in found["common_prefixes"]:
+                if directory.startswith(prefix) and (after.startswith(f"{directory}/") or f"{directory}/" > after):
+                    names += self._inside(directory, after)
+        return tuple(sorted(name for name in names if name.startswith(prefix) and name > after))
+
+    def _inside(self, directory: str, after: str) -> Iterator[str]:
+        offset = after if after.startswith(f"{directory}/") else None
+        for some in obstore.list(self._store, directory, offset=offset):
+            yield from (item["path"] for item in some)
+
+
+class LocalObjects(Objects):
+    """An object store in a directory.
+
+    The library neither synchronises what it writes, nor minds if the directory is gone: it would create it anew, beside the file
+    system that was to be mounted there, and list nothing.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        """Raises UnusableInput if there is no such directory."""
+        if not directory.is_dir():
+            raise UnusableInput(f"{directory}: there is no such directory for objects; make it, or mount it, first")
+        super().__init__(LocalStore(directory))
+        self._directory = directory
+
+    def put(self, name: str, content: bytes) -> bool:
+        """As in every store. A name that is taken may have been taken just before a crash: it, too, is synchronised."""
+        self._require()
+        created = super().put(name, content)
+        with _answering():
+            path = self._directory / name
+            for each in (path, *path.parents[: len(Path(name).parts)]):
+                _synchronise(each)
+        return created
+
+    def get(self, name: str) -> bytes | None:
+        """As in every store."""
+        self._require()
+        return super().get(name)
+
+    def names(self, prefix: str, after: str) -> tuple[str, ...]:
+        """As in every store."""
+        self._require()
+        return super().names(prefix, after)
+
+    def _require(self) -> None:
+        if not self._directory.is_dir():
+            raise unavailable(f"the object store does not answer: there is no directory {self._directory}")
+
+
+def open_objects(url: str) -> Objects:
+    """The object store at a URL. Raises UnusableInput for a URL of no known kind, or a directory that does not exist."""
+    parts = urlsplit(url)
+    if parts.scheme != "file":
+        return Objects(_remote(url))
+    if parts.netloc or not parts.path:
+        raise UnusableInput(f"{url}: no path of a directory; a URL of one has three slashes: file:///directory")
+    return LocalObjects(Path(url2pathname(parts.path)))
+
+
+def _remote(url: str) -> ObjectStore:
+    try:
+        store = from_url(
+            url,
+            client_options={
+                "timeout": f"{REQUEST_SECONDS}s",
+                "connect_timeout": f"{CONNECT_SECONDS}s",
+                "allow_http": True,  # an endpoint is without TLS only where the environment says http://
+            },
+            retry_config={"max_retries": RETRIES, "retry_timeout": timedelta(seconds=RETRY_SECONDS)},
+        )
+    except (BaseError, ValueError) as error:
+        raise UnusableInput(f"{url}: cannot be used as an object store ({_first_line(error)}); {_MEND}") from error
+    if not isinstance(store, S3Store | GCSStore | AzureStore):  # of the others one forgets, and one cannot list
+        raise UnusableInput(f"{url}: no object store that keeps what it is given; {_MEND}")
+    return store
+
+
+@contextmanager
+def _answering() -> Iterator[None]:
+    try:
+        yield
+    except (BaseError, OSError) as error:
+        raise unavailable(f"the object store does not answer: {_first_line(error)}") from error
+
+
+def _first_line(error: Exception) -> str:
+    """What the error says, without the library's view of its own inside."""
+    return str(error).partition("\n")[0]
+
+
+def _synchronise(path: Path) -> None:
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

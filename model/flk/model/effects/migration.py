@@ -1,0 +1,60 @@
+"""What the programs of a migration ask of the world (MIG-*). All but `ReadPhase`, `LookAt` and `ListKeys` raise Unavailable if the
+phase on record is another than theirs; any does so while the shard concerned does not answer.
+"""
+
+from flk.model.effects.effects import Effect
+from flk.model.entries.entry import Claim, Entry, Key
+from flk.model.entries.migration import Page, Phase, Side
+
+
+class ReadPhase(Effect[Phase], frozen=True):
+    """The phase on record. It may be another at the next moment."""
+
+
+class Advance(Effect[Phase], frozen=True):
+    """Put the phase `to` on record if `since` is there, in one atomic step; which phase is there then (MIG-6)."""
+
+    since: Phase
+    to: Phase
+
+
+class LookAt(Effect[Entry | None], frozen=True):
+    """What a side holds under a key."""
+
+    side: Side
+    key: Key
+
+
+class InsertOrGet(Effect[Entry], frozen=True):
+    """Insert-or-get at one side, in one atomic step (DUP-1). A `merged` claim is one of a log that is replayed."""
+
+    side: Side
+    claim: Claim
+    phase: Phase
+    merged: bool = False
+
+
+class Replace(Effect[bool], frozen=True):
+    """Overwrite what a side holds under a key, if that is still what was seen there, in one atomic step; whether it was."""
+
+    side: Side
+    key: Key
+    seen: Entry | None
+    entry: Entry
+    phase: Phase
+
+
+class ListKeys(Effect[Page], frozen=True):
+    """A page of a side's keys, in the order in which they came to it."""
+
+    side: Side
+    start: int
+    size: int
+
+
+class Forget(Effect[None], frozen=True):
+    """Delete a key from a side (MIG-5)."""
+
+    side: Side
+    key: Key
+    phase: Phase

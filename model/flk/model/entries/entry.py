@@ -1,0 +1,78 @@
+"""What a region remembers of a record, and how two regions' memories become one (DUP-*, CRR-1)."""
+
+from enum import StrEnum
+from hashlib import sha256
+from typing import NamedTuple
+
+import msgspec
+
+from flk.model.log.hlc import Timestamp
+from flk.model.record.canonical import canonical_bytes
+from flk.model.record.record import Pcs
+
+
+class Reason(StrEnum):
+    """Why a record was judged as it was (JDG-2 to JDG-4)."""
+
+    OK = "ok"
+    D_HAT = "D_hat_out_of_tolerance"
+    REGIME = "regime_mismatch"
+    BUDGET = "budget_deviation"
+
+
+class Outcome(msgspec.Struct, frozen=True, gc=False):
+    """The verdict on a record, with the values recomputed from its counts and claims."""
+
+    accepted: bool
+    escalated: bool
+    reason: Reason
+    recomputed_D_hat: float
+    recomputed_budget: float
+
+
+class Key(NamedTuple):
+    """Entries never cross tenants (DUP-4)."""
+
+    tenant: str
+    pcs_id: str
+
+
+class Entry(msgspec.Struct, frozen=True, gc=False):
+    """The first write for a key: when and where it was logged, what it said, and what came of it."""
+
+    timestamp: Timestamp
+    region: str
+    digest: str
+    outcome: Outcome
+
+
+class Claim(NamedTuple):
+    """An entry asking for its key."""
+
+    key: Key
+    entry: Entry
+
+
+def join(a: Entry, b: Entry) -> Entry:
+    """The authoritative one of two entries under one key: associative, commutative, idempotent (CRR-1, CRR-2)."""
+    return min(a, b, key=precedence)
+
+
+def precedence(entry: Entry) -> tuple[int, str, str, bytes]:
+    """The total order of entries; timestamp and region decide (CRR-1).
+
+    The rest only breaks ties that honest clocks never make, so that `join` is a semilattice whatever it is given.
+    """
+    return (entry.timestamp, entry.region, entry.digest, msgspec.json.encode(entry.outcome))
+
+
+def content_digest(record: Pcs, canonical: bytes | None = None) -> str:
+    """SHA-256 of all that is signed or judged; what delivery changes (`attempt`, `sent_at`, `ft`, `sig`) is left out (DUP-3).
+
+    The canonical bytes, a newline, then `{"N_j":{...},"regime":"...","scales":[...]}` with `N_j` in the order of `scales`.
+    Who has the canonical bytes at hand passes them.
+    """
+    scales = [str(scale) for scale in record.scales]
+    counts = ",".join([f'"{scale}":{record.N_j[scale]}' for scale in scales])
+    judged = f'{{"N_j":{{{counts}}},"regime":"{record.regime}","scales":[{",".join(scales)}]}}'
+    return sha256((canonical or canonical_bytes(record)) + b"\n" + judged.encode()).hexdigest()

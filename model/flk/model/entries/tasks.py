@@ -1,0 +1,148 @@
+"""The audit queue of a region (AUD-*): the work that follows the first write of an entry, such as its enrichment.
+
+The queue is a part of the store. The store that inserts an entry first puts its task into the queue in the same atomic step, so a
+crash can come between the two nowhere: what recovery inserts anew has its task, and what was inserted before has it already.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from enum import StrEnum
+from typing import NamedTuple
+
+from flk.model.entries.entry import Claim, Key
+from flk.spec.constants import CONSTANTS
+
+
+class TaskKind(StrEnum):
+    """What is to be done about an entry: write it, enriched, to the archive that cannot be altered."""
+
+    ENRICH = "enrich"
+
+
+class Task(NamedTuple):
+    """One piece of work. Kind and key are its identity: whoever does it again has no further effect (AUD-2)."""
+
+    kind: TaskKind
+    key: Key
+
+
+class Lease(NamedTuple):
+    """A task in a worker's hands, and whether it is marked as processed already."""
+
+    task: Task
+    processed: bool
+
+
+class TaskQueue:
+    """Tasks at least once (AUD-1). Whatever the backlog, each operation looks at one task, on average.
+
+    `now` gives wall time in seconds. A lease of `lease_seconds` that ends without an acknowledgement puts its task back at the
+    front, for it is the oldest; its worker may still be at it, and two may then be at one task.
+    """
+
+    def __init__(
+        self, region: str, now: Callable[[], float], lease_seconds: float = CONSTANTS.audit.lease_seconds
+    ) -> None:
+        self.marked: set[Task] = set()
+        self.dead: set[Task] = set()
+        self._region = region
+        self._now = now
+        self._lease_seconds = lease_seconds
+        self._leases = 0
+        self._held: dict[Task, int] = {}  # by task the number of its lease, 0 while it waits
+        self._waiting: deque[Task] = deque()
+        self._ends: deque[tuple[float, Task, int]] = deque()  # of leases, which all last alike: in order
+
+    def __len__(self) -> int:
+        """How many tasks are not acknowledged."""
+        return len(self._held)
+
+    def __contains__(self, task: object) -> bool:
+        """Whether a task is not acknowledged."""
+        return task in self._held
+
+    @property
+    def offers(self) -> bool:
+        """Whether there is a task to take."""
+        self._offer_again(self._now())
+        while (
+            self._waiting and self._held.get(self._waiting[0]) != 0
+        ):  # acknowledged since, by a worker whose lease had ended
+            self._waiting.popleft()
+        return bool(self._waiting)
+
+    @property
+    def next_end(self) -> float | None:
+        """When the first lease ends that is not settled, in wall time; None if there is none."""
+        while self._ends and self._held.get(self._ends[0][1]) != self._ends[0][2]:
+            self._ends.popleft()
+        return self._ends[0][0] if self._ends else None
+
+    def follow(self, claim: Claim) -> None:
+        """An entry was written for the first time. Its task enters the queue of the region that logged it, and no other."""
+        if claim.entry.region == self._region:
+            self.enqueue(Task(TaskKind.ENRICH, claim.key))
+
+    def enqueue(self, task: Task) -> None:
+        """A task enters the queue, durably."""
+        if task not in self._held:
+            self._held[task] = 0
+            self._waiting.append(task)
+
+    def take(self) -> Lease | None:
+        """Lease the oldest task that waits; None if none does."""
+        if not self.offers:
+            return None
+        task = self._waiting.popleft()
+        self._leases += 1
+        self._held[task] = self._leases
+        self._ends.append((self._now() + self._lease_seconds, task, self._leases))
+        return Lease(task, task in self.marked)
+
+    def mark(self, task: Task) -> None:
+        """A task took effect (AUD-3)."""
+        self.marked.add(task)
+
+    def bury(self, task: Task) -> None:
+        """A task becomes a dead letter (AUD-5)."""
+        self.dead.add(task)
+
+    def acknowledge(self, task: Task) -> None:
+        """A task is settled, by whichever worker, and is not offered again."""
+        self._held.pop(task, None)
+
+    def _offer_again(self, now: float) -> None:
+        """Put the tasks of leases that are over back in front, oldest first."""
+        late = []
+        while (end := self.next_end) is not None and end <= now:
+            late.append(self._ends.popleft()[1])
+        self._held.update(dict.fromkeys(late, 0))
+        self._waiting.extendleft(reversed(late))
+
+
+def _never(task: Task, number: int) -> bool:
+    """No attempt fails."""
+    del task, number
+    return False
+
+
+class Archive:
+    """Where tasks take effect, outside of the region. `fails` says which attempts fail, by task and number of the attempt."""
+
+    def __init__(self, fails: Callable[[Task, int], bool] = _never) -> None:
+        self.records: list[Task] = []
+        self._keyed: set[Task] = set()
+        self._fails = fails
+
+    def attempt(self, task: Task, number: int) -> bool:
+        """Write the task's record, unless it is there already; whether the attempt succeeded."""
+        if self._fails(task, number):
+            return False
+        self.write(task)
+        return True
+
+    def write(self, task: Task) -> None:
+        """Keyed by the task, so that any number of workers leaves one record (AUD-2)."""
+        if task not in self._keyed:
+            self._keyed.add(task)
+            self.records.append(task)

@@ -1,0 +1,204 @@
+"""The memory runtime: a node whose disk, store and object store are values in memory.
+
+What survives a crash is what the real ones keep: the `parts` live on, the node around them is made anew. The simulator wraps
+the same parts in time and faults.
+"""
+
+from collections.abc import Callable, Mapping
+from random import Random
+from typing import Any
+
+from flk.model.effects.effects import (
+    Acknowledge,
+    Admit,
+    Append,
+    Attempt,
+    Bury,
+    CaughtUp,
+    CountEntries,
+    Draw,
+    Effect,
+    Fetch,
+    GetObject,
+    ListObjects,
+    Mark,
+    Marked,
+    MarkProcessed,
+    Merge,
+    Observe,
+    Post,
+    PutObject,
+    ReadSegment,
+    Resume,
+    Salvage,
+    SampleKeys,
+    Seal,
+    Segments,
+    Sleep,
+    Store,
+    TakeTask,
+    Truncate,
+)
+from flk.model.entries.entry import Entry
+from flk.model.entries.migration import split
+from flk.model.entries.tasks import Archive, TaskQueue
+from flk.model.flow.admission import admit, require_level, unavailable
+from flk.model.flow.submission import Response, Submission
+from flk.model.log.frames import Frame
+from flk.model.log.hlc import ZERO, Timestamp, observe, tick
+from flk.model.memory.migrated import MigratedStore
+from flk.model.memory.parts import Disk, Entries, Objects
+from flk.model.memory.tiered import TieredStore
+from flk.model.programs import migration, tiering
+from flk.model.runtime import run
+from flk.spec.constants import CONSTANTS
+
+
+def no_service(submission: Submission) -> Response | None:
+    """The service of a node that posts to none: no answer ever comes."""
+    del submission
+    return None
+
+
+class MemoryNode:
+    """Performs every effect at once. `perform` is what `runtime.run` takes.
+
+    `now` gives wall time in seconds, `peers` the stores that divergence detection may read, `post` the service an outbox
+    delivers to, `archive` where audit tasks take effect (None: this node is no worker). `store_down` makes the store unavailable;
+    from its first failure the node is behind its log and admits and claims nothing until `recover` has run (ORD-4).
+    `tiered` is what it knows of the tiers of its store (None: it has none).
+    """
+
+    def __init__(
+        self,
+        disk: Disk,
+        entries: Entries,
+        objects: Objects,
+        now: Callable[[], float],
+        *,
+        peers: Mapping[str, Entries] | None = None,
+        post: Callable[[Submission], Response | None] = no_service,
+        archive: Archive | None = None,
+        seed: int = 0,
+    ) -> None:
+        self.disk = disk
+        self.entries = entries
+        self.objects = objects
+        self.clock: Timestamp = ZERO
+        self.in_flight = 0
+        self.limit = CONSTANTS.node.max_in_flight
+        self.store_down = False
+        self.behind = False
+        self.slept = 0.0
+        self._now = now
+        self._peers = peers or {}
+        self._post = post
+        self._random = Random(seed)
+        self._performers: dict[type[Effect[Any]], Callable[[Any], Any]] = {
+            Admit: self._admit,
+            Append: self._append,
+            Salvage: lambda e: disk.salvage(e.log, e.name, e.frames, self.clock),
+            Seal: self._seal,
+            CaughtUp: self._caught_up,
+            Segments: lambda e: disk.names(e.log, e.after, sealed=e.sealed),
+            ReadSegment: lambda e: bytes(disk.segments[e.name]),
+            Truncate: lambda e: disk.truncate(e.name, e.size),
+            Store: self._store,
+            Merge: self._merge,
+            Resume: self._resume,
+            Observe: self._observe,
+            Mark: self._mark,
+            Marked: lambda e: self._reachable().marks.get(e.name, ""),
+            PutObject: lambda e: objects.put(e.name, e.content),
+            GetObject: lambda e: objects.objects.get(e.name),
+            ListObjects: lambda e: objects.names(e.prefix, e.after),
+            CountEntries: lambda e: len(self._peer(e.region).entries),
+            SampleKeys: lambda e: self._peer(e.region).sample(e.size, self._random),
+            Fetch: lambda e: tuple(map(self._peer(e.region).entries.get, e.keys)),
+            Post: lambda e: self._post(e.submission),
+            Sleep: self._sleep,
+            Draw: lambda _: self._random.random(),
+        }
+        self.tiered = None if entries.tiers is None else TieredStore(entries.tiers, self._reachable, now)
+        if self.tiered is not None:
+            self._performers |= self.tiered.performers
+        if entries.moving is not None:
+            self._performers |= MigratedStore(entries.moving, self._reachable).performers
+        if archive is not None:
+            self._performers |= {
+                TakeTask: lambda _: self._tasks().take(),
+                Attempt: lambda e: archive.attempt(e.task, e.number),
+                MarkProcessed: lambda e: self._tasks().mark(e.task),
+                Bury: lambda e: self._tasks().bury(e.task),
+                Acknowledge: lambda e: self._tasks().acknowledge(e.task),
+            }
+
+    def perform(self, effect: Effect[Any]) -> Any:
+        """The effect's result, or the refusal it meets."""
+        return self._performers[type(effect)](effect)
+
+    def _admit(self, effect: Admit) -> None:
+        admit(effect.size, self.in_flight, behind=self.behind, limit=self.limit)
+
+    def _append(self, effect: Append) -> Timestamp:
+        self.clock = tick(self.clock, self._now())
+        self.disk.append(effect.log, Frame(self.clock, effect.payload), self.clock)
+        return self.clock
+
+    def _seal(self, effect: Seal) -> None:
+        require_level(behind=self.behind)
+        if self.tiered is not None:
+            self.tiered.require_settled()
+        self.disk.seal(effect.log)
+
+    def _caught_up(self, effect: CaughtUp) -> None:
+        del effect
+        self.behind = False
+        if self.tiered is not None:
+            self.tiered.owed.clear()
+
+    def _store(self, effect: Store) -> Entry:
+        self.behind = self.behind or self.store_down
+        require_level(behind=self.behind)
+        if self.tiered is not None:
+            return run(tiering.claim(effect.claim), self.perform)
+        moving = self.entries.moving
+        if moving is not None and moving.moves(effect.claim.key):
+            return run(migration.claim(effect.claim), self.perform)
+        return self._reachable().insert_or_get(effect.claim)
+
+    def _merge(self, effect: Merge) -> int:
+        if self.tiered is not None:
+            return run(tiering.merge(effect.claims), self.perform)
+        there, moved = split(effect.claims, self.entries.moving)
+        gave_way = run(migration.merge(moved), self.perform) if moved else 0
+        return gave_way + sum(map(self._reachable().merge, there))
+
+    def _resume(self, effect: Resume) -> None:
+        self.clock = max(self.clock, effect.timestamp)
+
+    def _observe(self, effect: Observe) -> None:
+        self.clock = observe(self.clock, effect.timestamp, self._now())
+
+    def _mark(self, effect: Mark) -> None:
+        self._reachable().marks[effect.name] = effect.value
+
+    def _sleep(self, effect: Sleep) -> None:
+        self.slept += effect.seconds
+
+    def _reachable(self) -> Entries:
+        if self.store_down:
+            raise unavailable("the store does not answer")
+        return self.entries
+
+    def _tasks(self) -> TaskQueue:
+        tasks = self._reachable().tasks
+        if tasks is None:
+            raise unavailable("the store has no audit queue")
+        return tasks
+
+    def _peer(self, region: str) -> Entries:
+        peer = self._peers.get(region)
+        if peer is None:
+            raise unavailable(f"region {region} does not answer")
+        return peer

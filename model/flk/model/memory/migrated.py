@@ -1,0 +1,54 @@
+"""How a node in memory performs the effects of a migration (MIG-*)."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from flk.model.effects.effects import Effect
+from flk.model.effects.migration import Advance, Forget, InsertOrGet, ListKeys, LookAt, ReadPhase, Replace
+from flk.model.entries.entry import Entry
+from flk.model.entries.migration import Moving, Phase, ruler
+
+if TYPE_CHECKING:  # the memory runtime has entries, and uses this
+    from flk.model.memory.parts import Entries
+
+
+class MigratedStore:
+    """The effects on a store whose keys move. `reach` gives the store, or raises Unavailable while it does not answer at all.
+
+    What the ruling side decides is what clients see of the store: so it is joined into the entries in the same step, and whatever
+    follows a first write follows it here.
+    """
+
+    def __init__(self, moving: Moving, reach: Callable[[], "Entries"]) -> None:
+        self._moving = moving
+        self._reach = reach
+        self.performers: dict[type[Effect[Any]], Callable[[Any], Any]] = {
+            ReadPhase: lambda _: self._reached().phase,
+            Advance: self._advance,
+            LookAt: lambda e: self._reached().held[e.side].get(e.key),
+            InsertOrGet: self._insert_or_get,
+            Replace: lambda e: self._reached().replace(e.side, e.key, e.seen, e.entry, e.phase),
+            ListKeys: lambda e: self._reached().page(e.side, e.start, e.size),
+            Forget: lambda e: self._reached().forget(e.side, e.key, e.phase),
+        }
+
+    def _reached(self) -> Moving:
+        self._reach()
+        return self._moving
+
+    def _advance(self, effect: Advance) -> Phase:
+        entries = self._reach()
+        before = ruler(self._moving.phase)
+        phase = self._moving.advance(effect.since, effect.to)
+        if ruler(phase) is not before:
+            entries.turn()
+        return phase
+
+    def _insert_or_get(self, effect: InsertOrGet) -> Entry:
+        entries = self._reach()
+        stored = self._moving.insert_or_get(effect.side, effect.claim, effect.phase)
+        if effect.merged:
+            entries.merge(effect.claim)
+        else:
+            entries.insert_or_get(effect.claim)
+        return stored

@@ -1,0 +1,184 @@
+"""What of a node survives a crash, as values in memory: its disk, its store, and the object store that regions share."""
+
+from bisect import bisect_right
+from collections.abc import MutableMapping
+from random import Random
+
+from flk.model.effects.effects import INBOX
+from flk.model.entries.entry import Claim, Entry, Key, join
+from flk.model.entries.migration import Moving
+from flk.model.entries.tasks import TaskQueue
+from flk.model.entries.tiers import Tier, Tiers
+from flk.model.log.frames import Frame, Head, data, opening, seal, segment_name, sequence_of
+from flk.model.log.hlc import Timestamp
+from flk.spec.constants import CONSTANTS
+
+
+class Disk:
+    """The logs of one node. `identity` names the disk: a region that lost one writes its next log under another name.
+
+    A segment that has `max_segment_bytes` takes no more data frames (WAL-2).
+    """
+
+    def __init__(
+        self, region: str, identity: int = 1, *, max_segment_bytes: int = CONSTANTS.wal.max_segment_bytes
+    ) -> None:
+        self.region = region
+        self.identity = identity
+        self.max_segment_bytes = max_segment_bytes
+        self.segments: dict[str, bytearray] = {}
+        self.aside: dict[str, bytes] = {}
+        self._sealed: set[str] = set()
+        self._closed: set[str] = set()
+        self._names: dict[str, list[str]] = {}  # of each log, in order: the next segment is always the last by name
+
+    def log(self, log: str) -> str:
+        """The full name of a log on this disk: `eu.000001` is the inbox of region eu's first disk."""
+        name = f"{self.region}.{self.identity:06d}"
+        return name if log == INBOX else f"{name}-{log}"
+
+    def names(self, log: str, after: str = "", *, sealed: bool = False) -> tuple[str, ...]:
+        """Segment names of a log after `after`, in order."""
+        names = self._names.get(log, [])
+        later = names[bisect_right(names, after) :]
+        return tuple(name for name in later if name in self._sealed) if sealed else tuple(later)
+
+    def is_full(self, log: str) -> bool:
+        """Whether the open segment has reached its limit and should be sealed (WAL-2)."""
+        names = self._names.get(log)
+        if not names or names[-1] in self._sealed:
+            return False
+        return len(self.segments[names[-1]]) >= self.max_segment_bytes
+
+    def append(self, log: str, frame: Frame, clock: Timestamp) -> None:
+        """Make a frame durable at the end of the open segment; `clock` is that of the node."""
+        self._open(log, clock).extend(data(frame))
+
+    def seal(self, log: str) -> None:
+        """Seal every segment of the log that is not sealed; none is left open."""
+        for name in self.names(log):
+            if name not in self._sealed:
+                self.segments[name] += seal(bytes(self.segments[name]))
+                self._sealed.add(name)
+
+    def close(self, log: str) -> None:
+        """Write no more frames to the segments there are, of which a synchronisation failed (WAL-7)."""
+        self._closed.update(self.names(log))
+
+    def truncate(self, name: str, size: int) -> None:
+        """Cut a segment."""
+        del self.segments[name][size:]
+        self._sealed.discard(name)
+
+    def salvage(self, log: str, name: str, frames: tuple[Frame, ...], clock: Timestamp) -> None:
+        """Set a damaged segment aside, leave an empty sealed one in its place, and append its valid frames again."""
+        self.aside[name] = bytes(self.segments[name])
+        empty = opening(Head(self.region, self.log(log), sequence_of(name)), clock)
+        self.segments[name] = bytearray(empty + seal(empty))
+        self._sealed.add(name)
+        for frame in frames:
+            self.append(log, frame, clock)
+
+    def _open(self, log: str, clock: Timestamp) -> bytearray:
+        names = self._names.setdefault(log, [])
+        if names and self._takes_frames(names[-1]):
+            return self.segments[names[-1]]
+        sequence = sequence_of(names[-1]) + 1 if names else 1
+        name = segment_name(self.log(log), sequence)
+        names.append(name)
+        self.segments[name] = bytearray(opening(Head(self.region, self.log(log), sequence), clock))
+        return self.segments[name]
+
+    def _takes_frames(self, name: str) -> bool:
+        ended = name in self._sealed or name in self._closed
+        return not ended and len(self.segments[name]) < self.max_segment_bytes
+
+
+class Entries:
+    """The store of one region: entries, watermarks, the local winners that gave way, and the audit queue if it has one.
+
+    With `tiers`, `entries` is what the first tier that has a key holds under it; without, it is all there is. With `moving`, some
+    keys are being moved to another shard, and `entries` is what the shard that rules has decided.
+    """
+
+    def __init__(
+        self, tasks: TaskQueue | None = None, tiers: Tiers | None = None, moving: Moving | None = None
+    ) -> None:
+        self.tasks = tasks
+        self.tiers = tiers
+        self.moving = moving
+        self.entries: MutableMapping[Key, Entry] = {} if tiers is None else tiers.first
+        self.marks: dict[str, str] = {}
+        self.superseded: list[tuple[Key, Entry, Entry]] = []
+
+    def insert_or_get(self, claim: Claim, known: Entry | None = None) -> Entry:
+        """The entry now stored under the key: the claim's own if there was none, or only one of a clock ahead of ours (DUP-1).
+
+        In a store of tiers, `known` is what the tiers were found to have: here only the hot one is looked into.
+        """
+        return self._join(claim, known)[0]
+
+    def merge(self, claim: Claim, known: Entry | None = None) -> bool:
+        """Join one entry in; whether a stored one gave way, which is recorded (CRR-1, CRR-3)."""
+        return self._join(claim, known)[1]
+
+    def turn(self) -> list[tuple[Key, Entry, Entry | None]]:
+        """The other shard rules over the keys that move: what it has is what is stored. Where that is not what was stored before,
+        the last write had reached one side only and nobody was told; it comes again. Returns such keys, what was stored, and is.
+        """
+        if self.moving is None:
+            return []
+        ruling = self.moving.ruling
+        moved = ((key, entry) for key, entry in self.entries.items() if self.moving.moves(key))
+        changed = [(key, entry, ruling.get(key)) for key, entry in moved if ruling.get(key) != entry]
+        for key, _, now in changed:
+            if now is None:
+                del self.entries[key]
+            else:
+                self.entries[key] = now
+        return changed
+
+    def _join(self, claim: Claim, known: Entry | None) -> tuple[Entry, bool]:
+        """What prevails from now on, and whether what was stored gave way."""
+        here = self.entries if self.tiers is None else self.tiers.held[Tier.HOT]
+        stored = here.get(claim.key, known)
+        if stored is None:
+            self._put(claim.key, claim.entry)
+            if self.tasks is not None:
+                self.tasks.follow(claim)
+            return claim.entry, False
+        winner = join(stored, claim.entry)
+        if winner == stored:
+            return stored, False
+        self._put(claim.key, winner)
+        self.superseded.append((claim.key, stored, winner))
+        return winner, True
+
+    def _put(self, key: Key, entry: Entry) -> None:
+        if self.tiers is None:
+            self.entries[key] = entry
+        else:
+            self.tiers.place(key, entry)
+
+    def sample(self, size: int, random: Random) -> tuple[Key, ...]:
+        """At most `size` keys, each equally likely."""
+        keys = sorted(self.entries)
+        return tuple(random.sample(keys, min(size, len(keys))))
+
+
+class Objects:
+    """An object store with conditional creation (CRR-9)."""
+
+    def __init__(self) -> None:
+        self.objects: dict[str, bytes] = {}
+
+    def put(self, name: str, content: bytes) -> bool:
+        """Create the object unless the name is taken; whether it was created."""
+        if name in self.objects:
+            return False
+        self.objects[name] = content
+        return True
+
+    def names(self, prefix: str, after: str) -> tuple[str, ...]:
+        """Names with the prefix that sort after `after`."""
+        return tuple(name for name in sorted(self.objects) if name.startswith(prefix) and name > after)

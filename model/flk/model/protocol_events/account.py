@@ -1,0 +1,59 @@
+"""What is told of an effect and its result: keys, digests and timestamps, never payloads (OBS-2)."""
+
+from collections.abc import Callable
+from typing import Any
+
+from flk.model.effects.effects import Append, Effect
+from flk.model.entries.entry import Claim, Entry, Key
+from flk.model.entries.migration import Page
+from flk.model.entries.tasks import Lease, Task
+from flk.model.flow.submission import Response
+from flk.model.log.frames import Frame
+from flk.model.log.hlc import text
+from flk.model.refusal import Refused
+
+
+def _entry(entry: Entry) -> dict[str, str]:
+    return {"digest": entry.digest, "timestamp": text(entry.timestamp), "region": entry.region}
+
+
+def _task(task: Task) -> dict[str, object]:
+    return {"task": task.kind, **task.key._asdict()}
+
+
+_BRIEF: dict[type[object], Callable[[Any], object]] = {
+    bytes: lambda value: {"bytes": len(value)},
+    Frame: lambda frame: {"timestamp": text(frame.timestamp), "bytes": len(frame.payload)},
+    Key: lambda key: key._asdict(),
+    Claim: lambda claim: claim.key._asdict() | _entry(claim.entry),
+    Entry: _entry,
+    Task: _task,
+    Lease: lambda lease: _task(lease.task) | {"processed": lease.processed},
+    Page: lambda page: {"keys": len(page.keys), "next": page.next, "end": page.end},
+    Response: lambda response: {"status": response.status},
+    tuple: lambda values: [brief(value) for value in values],
+}
+
+
+def brief(value: object) -> object:
+    """What is said of a value: bytes by their size, entries by what identifies them."""
+    if isinstance(value, Refused):
+        return {"refused": value.requirement, "status": int(value.status)}
+    if isinstance(value, Exception):
+        return {"error": type(value).__name__}
+    describe = _BRIEF.get(type(value))
+    return value if describe is None else describe(value)
+
+
+def fields(effect: Effect[Any]) -> dict[str, object]:
+    """The fields of an effect by their names."""
+    return {name: _field(name, getattr(effect, name)) for name in effect.__struct_fields__}
+
+
+def result(effect: Effect[Any], value: object) -> object:
+    """The result of an effect, or the refusal it met."""
+    return text(value) if isinstance(effect, Append) and not isinstance(value, Refused) else brief(value)  # type: ignore[arg-type]  # an Append's result
+
+
+def _field(name: str, value: Any) -> object:
+    return text(value) if name == "timestamp" else brief(value)

@@ -1,0 +1,212 @@
+"""What one node did with submissions, as events of the protocol `ingest`.
+
+    Append                    append           request and position are its timestamp
+    Store                     verify, claim    with the request whose entry the store answered
+    Store, refused            verify, and store_fails if the node was serving
+    Merge of its own log      replay           of what the store had not seen
+    CaughtUp                  serve            after store_returns, if the store had failed
+    Start                     crash, restart
+    End with 200, 202 or 409  reply            with 400, 401 or 503 one of the refusals
+
+A request that was refused before it was logged is none. What an append says is known only later, and what was durable but not told
+is known only to recovery: so the records are read twice. What is stored for a key that also came from another region is the subject
+of `replication`: here each request for it counts as one for a key of its own, and nothing is asked of the outcome.
+"""
+
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from flk.model.protocol_events.observation import END, START, FromElsewhere, Observed, Told, event, key
+
+NO_KEY = "?"
+_ANSWERS = {200: "stored", 202: "stored", 409: "equivocation"}
+_MALFORMED, _FORGED, _UNAVAILABLE = 400, 401, 503
+
+
+@dataclass
+class Request:
+    """What became known of a logged submission."""
+
+    key: str = NO_KEY
+    digest: str = ""
+    readable: bool = True
+    genuine: bool = True
+
+
+@dataclass
+class Survey:
+    """What a first reading tells: each request by its timestamp, those that were logged untold before each start of the node, the
+    keys that came from elsewhere, and the first content of each key.
+    """
+
+    requests: dict[str, Request] = field(default_factory=dict)
+    untold: dict[int, list[str]] = field(default_factory=dict)
+    elsewhere: set[str] = field(default_factory=set)
+    first: dict[str, str] = field(default_factory=dict)
+
+    def key(self, timestamp: str, about: str) -> str:
+        """What a request is about."""
+        return f"{about}@{timestamp}" if about in self.elsewhere else about
+
+
+def ingest_events(node: str, records: Callable[[], Iterable[Observed]]) -> Iterator[Told]:
+    """The events of a node; `records` gives all records from the beginning, each time it is called."""
+
+    def own() -> Iterator[Observed]:
+        return (record for record in records() if record.node == node)
+
+    return _Events(survey(own())).of(own())
+
+
+def survey(records: Iterable[Observed]) -> Survey:
+    """The first reading."""
+    found, source, life = Survey(), FromElsewhere(), 0
+    runs: dict[Hashable, str] = {}
+    for record in records:
+        source.see(record)
+        if record.effect == START:
+            life += 1
+            runs.clear()
+        elif record.effect == "Append" and record.kind == "ingest" and not record.refused:
+            runs[record.run] = record.result
+            found.requests[record.result] = Request()
+        elif record.effect == "Merge":
+            _learn_merged(found, life, record, elsewhere=source.of(record))
+        elif record.run in runs:
+            _learn_of_run(found.requests[runs[record.run]], record)
+    for _, request in sorted(found.requests.items()):
+        found.first.setdefault(request.key, request.digest)
+    return found
+
+
+def _learn_merged(found: Survey, life: int, record: Observed, *, elsewhere: bool) -> None:
+    for claim in record.fields["claims"]:
+        if elsewhere:
+            found.elsewhere.add(key(claim))
+            continue
+        if claim["timestamp"] not in found.requests:
+            found.untold.setdefault(life, []).append(claim["timestamp"])
+        _learn(found.requests.setdefault(claim["timestamp"], Request()), claim)
+
+
+def _learn_of_run(request: Request, record: Observed) -> None:
+    if record.effect == "Store":
+        _learn(request, record.fields["claim"])
+    elif record.effect == END:
+        request.readable = request.readable and record.status != _MALFORMED
+        request.genuine = request.genuine and record.status != _FORGED
+
+
+def _learn(request: Request, claim: Any) -> None:
+    request.key, request.digest = key(claim), claim["digest"]
+
+
+class _Events:
+    """The second reading. `serving`, `store_up` and `applied` are only there to tell which steps a record stands for."""
+
+    def __init__(self, found: Survey) -> None:
+        self._found = found
+        self._source = FromElsewhere()
+        self._life = 0
+        self._runs: dict[Hashable, str] = {}
+        self._crashed = self._store_up = True
+        self._applied: set[str] = set()
+        self._appended: set[str] = set()
+
+    def of(self, records: Iterable[Observed]) -> Iterator[Told]:
+        """The events that records stand for."""
+        steps = {
+            START: self._start,
+            "Append": self._append,
+            "Store": self._store,
+            "Merge": self._merge,
+            "CaughtUp": self._caught_up,
+            END: self._end,
+        }
+        for record in records:
+            self._source.see(record)
+            step = steps.get(record.effect)
+            if step is not None:
+                yield from step(record)
+
+    def _start(self, record: Observed) -> Iterator[Told]:
+        """A node that had begun before is cut off; what it had logged by then, recovery finds."""
+        self._life += 1
+        self._runs.clear()
+        for timestamp in self._found.untold.get(self._life, []):
+            yield from self._appended_now(record, timestamp)
+        if self._appended:
+            yield event(record, "crash")
+            yield event(record, "restart")
+
+    def _append(self, record: Observed) -> Iterator[Told]:
+        if record.kind == "ingest" and not record.refused:
+            self._runs[record.run] = record.result
+            yield from self._appended_now(record, record.result)
+
+    def _appended_now(self, record: Observed, timestamp: str) -> Iterator[Told]:
+        self._appended.add(timestamp)
+        request = self._found.requests[timestamp]
+        says = "one" if request.digest == self._found.first[request.key] else "other"
+        yield event(
+            record,
+            "append",
+            q=timestamp,
+            k=self._found.key(timestamp, request.key),
+            p=timestamp,
+            good=request.readable,
+            signed=request.genuine,
+            says=says,
+        )
+
+    def _store(self, record: Observed) -> Iterator[Told]:
+        claim = record.fields["claim"]
+        request, about = self._runs.get(record.run, claim["timestamp"]), key(claim)
+        yield event(record, "verify", q=request)
+        if not record.refused:
+            self._applied.add(request)
+            told = None if about in self._found.elsewhere else {"stored": {about: record.result["timestamp"]}}
+            yield event(record, "claim", told, q=request, k=self._found.key(request, about))
+        elif self._store_up:
+            self._store_up = False
+            yield event(record, "store_fails")
+
+    def _merge(self, record: Observed) -> Iterator[Told]:
+        """Recovery claims for every frame again; a request that merges by itself claims in another way."""
+        if record.refused or self._source.of(record):
+            return
+        yield from self._store_returns(record)
+        for claim in record.fields["claims"]:
+            request = claim["timestamp"]
+            if request not in self._applied:
+                self._applied.add(request)
+                if record.kind == "ingest":
+                    yield event(record, "verify", q=request)
+                action = "claim" if record.kind == "ingest" else "replay"
+                yield event(record, action, q=request, k=self._found.key(request, key(claim)))
+
+    def _caught_up(self, record: Observed) -> Iterator[Told]:
+        yield from self._store_returns(record)
+        if self._appended:
+            yield event(record, "serve")
+
+    def _store_returns(self, record: Observed) -> Iterator[Told]:
+        if not self._store_up:
+            self._store_up = True
+            yield event(record, "store_returns")
+
+    def _end(self, record: Observed) -> Iterator[Told]:
+        request = self._runs.pop(record.run, None)
+        known = self._found.requests.get(request or "", Request())
+        if record.kind != "ingest":
+            return
+        if record.status in _ANSWERS:
+            request = request or record.note
+            told = None if known.key in self._found.elsewhere else {"answer": {request: _ANSWERS[record.status]}}
+            yield event(record, "reply", told, q=request, k=self._found.key(request, known.key))
+        elif request and record.status in _REFUSALS:
+            yield event(record, _REFUSALS[record.status], q=request)
+
+
+_REFUSALS = {_MALFORMED: "refuse_malformed", _FORGED: "refuse_forged", _UNAVAILABLE: "refuse_unavailable"}

@@ -1,0 +1,242 @@
+"""What nodes did with their logs and each other's, as events of the protocol `replication`.
+
+    Store, or Merge of a frame     write           under the stamp of timestamp and region
+      that no Store was told for
+    Merge of its own log           recover         while the node rebuilds its store
+    Merge of another's segment     merge           for each claim
+    Seal of what was open          seal
+    PutObject                      upload
+    Mark of a watermark            mark_shipped, mark_replayed
+    Start on a new disk            lose_store
+    CaughtUp                       serve           if it was not level
+
+A store of several servers may settle claims of different keys in another order than that of the log. Nobody can tell the orders
+apart before the segment is sealed, so writes are told in log order: one that overtook waits for those before it.
+
+Segments are numbered by region, through all its disks. What a lost disk held and nobody else has, is as if it had never been
+written: therefore the records are read twice.
+"""
+
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from flk.model.log.frames import log_of, region_of, sequence_of
+from flk.model.protocol_events.observation import END, START, FromElsewhere, Observed, Told, event, key
+from flk.spec.constants import CONSTANTS
+
+PREFIX = CONSTANTS.replication.object_prefix
+SHIPPED, REPLAYED = "shipped", "replayed/"
+UNAVAILABLE = 503
+
+
+def stamp(entry: Mapping[str, Any]) -> str:
+    """A point in the order of entries: text order is that of timestamps, then regions."""
+    return f"{entry['timestamp']}.{entry['region']}"
+
+
+@dataclass
+class Logs:
+    """The logs of all regions: what of each was uploaded, and how many segments came before it."""
+
+    uploaded: dict[str, int] = field(default_factory=dict)
+    before: dict[str, int] = field(default_factory=dict)
+    lost: set[str] = field(default_factory=set)
+
+    def keeps(self, log: str, sequence: int) -> bool:
+        """Whether the segment is on a disk that is there, or in the object store."""
+        return log not in self.lost or sequence <= self.uploaded.get(log, 0)
+
+    def number(self, log: str, sequence: int) -> str:
+        """The name of a segment: its number in its region."""
+        return f"{self.before.get(log, 0) + sequence:012d}"
+
+
+def replication_events(records: Callable[[], Iterable[Observed]]) -> Iterator[Told]:
+    """The events of all nodes; `records` gives all records in order, each time it is called."""
+    return _Events(survey(records())).of(records())
+
+
+def survey(records: Iterable[Observed]) -> Logs:
+    """The first reading."""
+    logs, disks = Logs(), dict[str, list[str]]()
+    for record in records:
+        if record.effect == START and record.node not in (known := disks.setdefault(record.region, [])):
+            known.append(record.node)
+        elif record.effect == "PutObject" and not record.refused:
+            name = record.fields["name"].removeprefix(PREFIX)
+            logs.uploaded[log_of(name)] = max(logs.uploaded.get(log_of(name), 0), sequence_of(name))
+    for known in disks.values():
+        before = 0
+        for disk in known:
+            logs.before[disk] = before
+            before += logs.uploaded.get(disk, 0)
+        logs.lost |= set(known[:-1])
+    return logs
+
+
+@dataclass
+class _Node:
+    """A region's node: its disk, the segment that is open or will be next, and what tells which steps a record stands for."""
+
+    disk: str
+    sequence: int = 1
+    open: bool = False
+    level: bool = True
+    unmarked: set[str] = field(default_factory=set)
+    written: set[str] = field(default_factory=set)
+    appended: dict[Hashable, tuple[str, int]] = field(default_factory=dict)
+    reading: dict[Hashable, str] = field(default_factory=dict)
+    unsettled: dict[str, None] = field(default_factory=dict)
+    overtaken: dict[str, Sequence[Told]] = field(default_factory=dict)
+
+    def in_log_order(self, stamped: str, told: Sequence[Told]) -> Iterator[Told]:
+        """A frame is settled, and that is told by these events: at once, or after the frames before it."""
+        if stamped in self.unsettled or told:
+            self.unsettled.pop(stamped, None)
+            self.overtaken[stamped] = told
+            yield from self.due()
+
+    def due(self) -> Iterator[Told]:
+        """What no frame stands before any more."""
+        first = next(iter(self.unsettled), None)
+        for stamped in sorted(self.overtaken):
+            if first is None or stamped < first:
+                yield from self.overtaken.pop(stamped)
+
+    def all_due(self) -> Iterator[Told]:
+        """Everything, since whatever is not settled now never will be."""
+        self.unsettled.clear()
+        yield from self.due()
+
+
+class _Events:
+    def __init__(self, logs: Logs) -> None:
+        self._logs = logs
+        self._source = FromElsewhere()
+        self._nodes: dict[str, _Node] = {}
+
+    def of(self, records: Iterable[Observed]) -> Iterator[Told]:
+        """The events that records stand for."""
+        steps: dict[str, Callable[[Observed, _Node], Iterator[Told]]] = {
+            "Append": self._append,
+            "Store": self._store,
+            "Merge": self._merge,
+            "Seal": self._seal,
+            "ReadSegment": self._read,
+            "GetObject": self._get,
+            "PutObject": self._put,
+            "Mark": self._mark,
+            "CaughtUp": self._caught_up,
+            END: self._end,
+        }
+        for record in records:
+            self._source.see(record)
+            if record.effect == START:
+                yield from self._start(record)
+            elif record.effect in steps and not record.refused:
+                yield from steps[record.effect](record, self._nodes[record.region])
+
+    def _start(self, record: Observed) -> Iterator[Told]:
+        """On a new disk the store is new, too; what is in the object store of the old one, is shipped."""
+        node = self._nodes.get(record.region)
+        if node is None:
+            self._nodes[record.region] = _Node(record.node)
+            return
+        node.appended.clear()
+        node.reading.clear()
+        if node.disk != record.node:
+            yield from node.all_due()
+            for segment in sorted(node.unmarked):
+                yield event(record, "mark_shipped", r=record.region, g=segment)
+            yield event(record, "lose_store", r=record.region)
+            self._nodes[record.region] = _Node(record.node, level=False, written=node.written)
+
+    def _append(self, record: Observed, node: _Node) -> Iterator[Told]:
+        node.open = True
+        if record.kind == "ingest":
+            node.appended[record.run] = record.result, node.sequence
+            node.unsettled[f"{record.result}.{record.region}"] = None
+        yield from ()
+
+    def _store(self, record: Observed, node: _Node) -> Iterator[Told]:
+        _, sequence = node.appended.get(record.run, ("", node.sequence))
+        claim = record.fields["claim"]
+        first = next(iter(node.unsettled), None)
+        told: Told = {"stored": {record.region: {key(claim): stamp(record.result)}}}
+        yield from self._write(record, node, claim, sequence, told if first == stamp(claim) else None)
+
+    def _write(
+        self, record: Observed, node: _Node, claim: Mapping[str, Any], sequence: int, told: Told | None = None
+    ) -> Iterator[Told]:
+        node.written.add(stamp(claim))
+        events = []
+        if self._logs.keeps(node.disk, sequence):
+            segment = self._logs.number(node.disk, sequence)
+            events = [event(record, "write", told, r=record.region, g=segment, k=key(claim), s=stamp(claim))]
+        yield from node.in_log_order(stamp(claim), events)
+
+    def _merge(self, record: Observed, node: _Node) -> Iterator[Told]:
+        name = node.reading.get(record.run, "")
+        for claim in record.fields["claims"]:
+            if self._source.of(record):
+                yield from self._replayed(record, name, claim)
+            elif record.kind == "ingest" or stamp(claim) not in node.written:
+                sequence = sequence_of(name) if name else node.sequence
+                yield from self._write(record, node, claim, sequence)
+            elif not node.level:
+                yield event(record, "recover", r=record.region, g=self._segment(name), k=key(claim), s=stamp(claim))
+
+    def _replayed(self, record: Observed, name: str, claim: Mapping[str, Any]) -> Iterator[Told]:
+        peer, segment = region_of(name), self._segment(name)
+        if peer == record.region:
+            yield event(record, "recover", r=peer, g=segment, k=key(claim), s=stamp(claim))
+        else:
+            yield event(record, "merge", r=record.region, p=peer, g=segment, k=key(claim), s=stamp(claim))
+
+    def _seal(self, record: Observed, node: _Node) -> Iterator[Told]:
+        yield from node.all_due()
+        if node.open and self._logs.keeps(node.disk, node.sequence):
+            yield event(record, "seal", r=record.region, g=self._logs.number(node.disk, node.sequence))
+        node.sequence += node.open
+        node.open = False
+
+    def _read(self, record: Observed, node: _Node) -> Iterator[Told]:
+        """Recovery may find a segment that was begun and not told of."""
+        name = record.fields["name"]
+        node.reading[record.run] = name
+        if record.kind == "recover" and sequence_of(name) >= node.sequence:
+            node.sequence, node.open = sequence_of(name), True
+        yield from ()
+
+    def _get(self, record: Observed, node: _Node) -> Iterator[Told]:
+        node.reading[record.run] = record.fields["name"].removeprefix(PREFIX)
+        yield from ()
+
+    def _put(self, record: Observed, node: _Node) -> Iterator[Told]:
+        name = record.fields["name"].removeprefix(PREFIX)
+        node.unmarked.add(self._segment(name))
+        yield event(record, "upload", r=region_of(name), g=self._segment(name))
+
+    def _mark(self, record: Observed, node: _Node) -> Iterator[Told]:
+        mark, segment = record.fields["name"], record.fields["value"]
+        if mark == SHIPPED:
+            node.unmarked.discard(self._segment(segment))
+            yield event(record, "mark_shipped", r=record.region, g=self._segment(segment))
+        elif mark.startswith(REPLAYED) and (peer := mark.removeprefix(REPLAYED)) != record.region:
+            yield event(record, "mark_replayed", r=record.region, p=peer, g=self._segment(segment))
+
+    def _caught_up(self, record: Observed, node: _Node) -> Iterator[Told]:
+        yield from node.all_due()
+        if not node.level:
+            node.level = True
+            yield event(record, "serve", r=record.region)
+
+    def _end(self, record: Observed, node: _Node) -> Iterator[Told]:
+        node.reading.pop(record.run, None)
+        timestamp, _ = node.appended.pop(record.run, ("", 0))
+        if timestamp and record.result != {"status": UNAVAILABLE}:
+            yield from node.in_log_order(f"{timestamp}.{record.region}", ())
+
+    def _segment(self, name: str) -> str:
+        return self._logs.number(log_of(name), sequence_of(name))

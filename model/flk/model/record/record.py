@@ -1,0 +1,167 @@
+"""A Proof-of-Computation Summary: its fields, their bounds, and the one way from bytes to a valid record (REC-*, ID-*)."""
+
+import json
+import re
+from enum import StrEnum
+from functools import lru_cache
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from flk.model.record.canonical import Signed
+from flk.model.record.identity import pcs_id
+from flk.model.refusal import Malformed
+from flk.spec.constants import CONSTANTS
+
+LIMITS = CONSTANTS.record
+_UNKNOWN = "Object contains unknown field `"
+_MISSING = re.compile(r"Object missing required field `(\w+)`")
+_PLACE = " - at `$."
+
+
+class Regime(StrEnum):
+    """How the computation moves (SIG-4)."""
+
+    STICKY = "sticky"
+    MIXED = "mixed"
+    NON_STICKY = "non_sticky"
+
+
+Unit = Annotated[float, Meta(ge=0, le=1)]
+Text = Annotated[str, Meta(max_length=LIMITS.max_text)]
+Int64 = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
+
+
+class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How the agent fared (`ft`): position in its outbox, degraded modes, clock skew in milliseconds."""
+
+    outbox_seq: Annotated[int, Meta(ge=0, le=LIMITS.max_epoch)]
+    degraded: bool
+    fallbacks: Annotated[tuple[Text, ...], Meta(max_length=LIMITS.max_fallbacks)]
+    clock_skew_ms: Int64
+
+
+NO_FAULT = Fault(outbox_seq=0, degraded=False, fallbacks=(), clock_skew_ms=0)
+
+
+class Pcs(Signed, frozen=True, forbid_unknown_fields=True):
+    """One summary, all nineteen fields. Built directly it is unchecked; `decode` yields only valid ones.
+
+    Rules that a type can state stand here; the others, the forms of texts among them, in `_validate`.
+    """
+
+    pcs_id: str
+    schema: str
+    version: Annotated[str, Meta(min_length=1, max_length=LIMITS.max_text)]
+    shard_id: str
+    epoch: Annotated[int, Meta(ge=0, le=LIMITS.max_epoch)]
+    attempt: Annotated[int, Meta(ge=1, le=LIMITS.max_attempt)]
+    sent_at: str
+    seed: Int64
+    scales: Annotated[
+        tuple[Annotated[int, Meta(ge=1, le=LIMITS.max_scale)], ...],
+        Meta(min_length=LIMITS.min_scales, max_length=LIMITS.max_scales),
+    ]
+    N_j: dict[str, Annotated[int, Meta(ge=1, le=LIMITS.max_count)]]
+    coh_star: Annotated[float, Meta(ge=0, le=LIMITS.coh_star_max)]
+    v_star: Annotated[tuple[float, ...], Meta(min_length=1, max_length=LIMITS.max_dimensions)]
+    D_hat: Annotated[float, Meta(ge=0, le=LIMITS.D_hat_max)]
+    r: Unit
+    regime: Regime
+    budget: Unit
+    merkle_root: str
+    sig: Text
+    ft: Fault
+
+
+_decoder = msgspec.json.Decoder(Pcs)
+encode = msgspec.json.Encoder().encode
+
+
+def decode(body: bytes) -> Pcs:
+    """The valid record that `body` holds. Raises Malformed, which names the requirement and the field, for anything else."""
+    try:
+        record = _decoder.decode(body)
+    except msgspec.ValidationError as error:
+        raise _broken_rule(str(error)) from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise Malformed("REC-1", f"the body is not one JSON object in UTF-8: {error}") from None
+    _refuse_repeated_keys(body, record)
+    _validate(record)
+    return record
+
+
+def _validate(record: Pcs) -> None:
+    """The rules that no single field's type can state."""
+    if record.schema != LIMITS.schema:
+        raise Malformed("REC-4", f"schema must be {LIMITS.schema!r}", field="schema")
+    if not _well_formed(f"{record.merkle_root}|{record.shard_id}|{record.sent_at}"):
+        raise _malformed_text(record)
+    scales = _names(record.scales)
+    if len(scales) != len(record.scales):
+        raise Malformed("REC-7", "scales must be distinct", field="scales")
+    if record.N_j.keys() != scales:
+        raise Malformed("REC-7", "N_j must have one count for each listed scale and no other key", field="N_j")
+    if record.pcs_id != pcs_id(record.merkle_root, record.epoch, record.shard_id):
+        raise Malformed("ID-1", "pcs_id is not SHA-256 of merkle_root|epoch|shard_id", field="pcs_id")
+
+
+_FORMS = {
+    "merkle_root": LIMITS.merkle_root_pattern,
+    "shard_id": LIMITS.shard_id_pattern,
+    "sent_at": LIMITS.sent_at_pattern,
+}
+# All three in one match, which costs a third of three. No form allows a bar, so no text can reach into the next.
+_well_formed = re.compile(r"\|".join(form.removeprefix("^").removesuffix("$") for form in _FORMS.values())).fullmatch
+
+
+def _malformed_text(record: Pcs) -> Malformed:
+    field = next(name for name, form in _FORMS.items() if not _matches(form, getattr(record, name)))
+    return Malformed(LIMITS.requirement[field], f"{field} must match {_FORMS[field]}", field=field)
+
+
+def _matches(form: str, text: str) -> bool:
+    """Python's `$` also matches before a final newline; the specification's never does."""
+    return re.search(form.removesuffix("$") + r"\Z", text) is not None
+
+
+@lru_cache(maxsize=256)
+def _names(scales: tuple[int, ...]) -> frozenset[str]:
+    """The keys that `N_j` has for these scales. Cached, since a fleet of agents uses few sets of scales."""
+    return frozenset(map(str, scales))
+
+
+def _broken_rule(message: str) -> Malformed:
+    if message.startswith(_UNKNOWN):  # first, since the name is the sender's choice and may look like anything
+        name = message.removeprefix(_UNKNOWN).removesuffix(" - at `$.ft`").removesuffix("`")
+        return Malformed("REC-3", f"the field {name!r} is unknown", field=name)
+    if absent := _MISSING.match(message):
+        return Malformed("REC-3", message, field=absent[1])
+    _, at, path = message.rpartition(_PLACE)  # the last, since the message may quote the sender before it
+    if not at:
+        return Malformed("REC-1", message)
+    field = re.split(r"\W", path, maxsplit=1)[0]
+    return Malformed(LIMITS.requirement[field], message, field=field)
+
+
+_RECORD_KEYS = len(Pcs.__struct_fields__) + len(Fault.__struct_fields__)
+
+
+def _refuse_repeated_keys(body: bytes, record: Pcs) -> None:
+    """Readers disagree on which of two equal keys counts, so a record has none (REC-2, RFC 7493 section 2.3).
+
+    Each key brings a colon, and of the other texts `shard_id` and `sent_at` may hold some. Where the count differs, or an
+    escape could hide one, the body is read again, key by key.
+    """
+    colons = _RECORD_KEYS + len(record.N_j) + (record.shard_id + record.sent_at).count(":")
+    if body.count(b":") != colons or b"\\" in body:
+        json.loads(body, object_pairs_hook=_distinct)
+
+
+def _distinct(pairs: list[tuple[str, object]]) -> None:
+    seen: set[str] = set()
+    for key, _ in pairs:
+        if key in seen:
+            raise Malformed("REC-2", f"the key {key!r} occurs more than once", field=key)
+        seen.add(key)

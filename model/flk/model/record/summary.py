@@ -1,0 +1,73 @@
+"""How an agent turns data into a record: pure functions of the points and the raw bytes they came from."""
+
+import msgspec
+
+from flk.model.record.canonical import Profile, round9
+from flk.model.record.identity import pcs_id
+from flk.model.record.merkle import chunks, root
+from flk.model.record.record import LIMITS, NO_FAULT, Fault, Pcs, decode, encode
+from flk.model.record.signals import Points, budget, coherence, compressibility, count_cells, d_hat, regime
+from flk.model.record.signing import Signer, sign
+from flk.model.refusal import Malformed
+from flk.spec.constants import CONSTANTS
+
+
+def summarise(
+    points: Points,
+    raw: bytes,
+    *,
+    shard_id: str,
+    epoch: int,
+    seed: int,
+    sent_at: str,
+    attempt: int = 1,
+    ft: Fault = NO_FAULT,
+) -> Pcs:
+    """The unsigned record of `points`, one to a row, and of `raw`, the text they were read from.
+
+    The slope counts cells of side 1/scale, so coordinates are in units of the data's extent: the caller maps each axis to
+    [0, 1], or to a range of a few units. Raises ValueError, naming the field, where no valid record comes of the input: no
+    point, a coordinate that is not finite, a seed outside 0 … 2^32 - 1, or data in so many dimensions that the slope exceeds
+    its bound.
+    """
+    scales = CONSTANTS.signals.scales
+    counts = count_cells(points, scales)
+    slope = round9(d_hat(scales, [counts[scale] for scale in scales]))
+    coh_star, v_star = coherence(points, seed)
+    coh_star, r = round9(coh_star), round9(compressibility(raw))
+    merkle_root = root(chunks(raw)).hex()
+    record = Pcs(
+        pcs_id=pcs_id(merkle_root, epoch, shard_id),
+        schema=LIMITS.schema,
+        version=LIMITS.version,
+        shard_id=shard_id,
+        epoch=epoch,
+        attempt=attempt,
+        sent_at=sent_at,
+        seed=seed,
+        scales=scales,
+        N_j={str(scale): count for scale, count in counts.items()},
+        coh_star=coh_star,
+        v_star=tuple(map(round9, v_star)),
+        D_hat=slope,
+        r=r,
+        regime=regime(slope, coh_star),
+        budget=round9(budget(slope, coh_star, r)),
+        merkle_root=merkle_root,
+        sig="",
+        ft=ft,
+    )
+    return _valid(record)
+
+
+def signed(record: Pcs, key: Signer, profile: Profile = Profile.FIXED) -> Pcs:
+    """The record with its signature by `key`."""
+    return msgspec.structs.replace(record, sig=sign(key, record, profile))
+
+
+def _valid(record: Pcs) -> Pcs:
+    """The record as a node will read it."""
+    try:
+        return decode(encode(record))
+    except Malformed as error:
+        raise ValueError(f"{error.field}: no valid record: {error.detail}") from error

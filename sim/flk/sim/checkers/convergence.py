@@ -1,0 +1,167 @@
+"""How far the regions agree: which keys they store differently, since when, and whether they come together in time."""
+
+from collections.abc import Sequence
+from math import inf
+from typing import NamedTuple
+
+from flk.model.entries.entry import Claim, Entry, Key, precedence
+from flk.model.log.frames import Frame, Scan
+from flk.sim.checkers.invariants import Checks, Invariant
+from flk.sim.kernel.engine import Clockwork
+from flk.sim.scenario.faults import Disk, Fault, Stop
+from flk.sim.world.events import Rotten, Watcher
+
+
+class Change(NamedTuple):
+    """At a moment, how many keys not every region stored alike."""
+
+    at: float
+    differing: int
+
+
+class Agreement(Watcher):
+    """Follows every key through every region, one step for each change of a store. `spells` are the times, from when to when, in
+    which the regions did not store a key alike.
+
+    `rotten` are the claims whose frames rotted before they were shipped. They cannot reach another region (WAL-4 saves what can
+    still be read), so a region that stores one is not asked to agree with the others on it.
+    """
+
+    def __init__(
+        self, regions: Sequence[str], faults: Sequence[Fault], bound: float, clockwork: Clockwork, checks: Checks
+    ) -> None:
+        self.changes: list[Change] = [Change(0.0, 0)]
+        self.caught_up: list[tuple[float, str]] = []
+        self.spells: list[tuple[float, float]] = []
+        self.rows: dict[Key, list[Entry | None]] = {}
+        self.rotten: dict[Claim, Frame] = {}
+        self._index = {region: place for place, region in enumerate(regions)}
+        self._differing: dict[Key, float] = {}
+        self._missing: dict[str, set[Key]] = {}
+        self._faults = faults
+        self._bound = bound
+        self._clockwork = clockwork
+        self._checks = checks
+
+    @property
+    def differing(self) -> int:
+        """How many keys not every region stores alike now."""
+        return len(self._differing)
+
+    def claimed(
+        self, region: str, claim: Claim, before: Entry | None, stored: Entry, records: Sequence[object]
+    ) -> None:
+        """A claim put a new entry into a store, or an earlier one in place of that of a clock ahead (DUP-1)."""
+        del records
+        if stored != before:
+            self._set(region, claim.key, stored)
+
+    def merged(self, region: str, claim: Claim, before: Entry | None, after: Entry, records: Sequence[object]) -> None:
+        """A merge put another entry into a store."""
+        del records
+        if after is not before:
+            self._set(region, claim.key, after)
+
+    def rotted(self, region: str, lost: Sequence[Rotten]) -> None:
+        """Of these claims only the region itself can know."""
+        del region
+        self.rotten |= lost
+        keys = {claim.key for claim, _ in lost} & self.rows.keys()
+        for key in sorted(keys):
+            self._compare(key)
+        for name, missing in list(self._missing.items()):
+            missing -= {key for key in keys if self.rows[key][self._index[name]] == self._best(key)}
+            self._note_caught_up(name)
+
+    def uploaded(self, name: str, found: Scan) -> None:
+        """What was on its way to the object store when it rotted is saved."""
+        del name
+        if self.rotten:
+            saved = {claim.key for claim, frame in self.rotten.items() if frame in found.frames}
+            self.rotten = {claim: frame for claim, frame in self.rotten.items() if frame not in found.frames}
+            for key in sorted(saved):
+                self._compare(key)
+
+    def forgot(self, region: str, key: Key, entry: Entry) -> None:
+        """A region has nothing under a key any more."""
+        del entry
+        self._set(region, key, None)
+
+    def turned(self, region: str, key: Key, entry: Entry | None) -> None:
+        """A region has something else under a key."""
+        self._set(region, key, entry)
+
+    def crashed(self, fault: Stop) -> None:
+        """A region that lost its store differs in every key that others have."""
+        if fault.disk is Disk.LOST:
+            for key in list(self.rows):
+                self._set(fault.region, key, None)
+
+    def restarted(self, region: str) -> None:
+        """From now on the region catches up with whatever another region stores that it does not."""
+        place = self._index[region]
+        self._missing[region] = {key for key in self._differing if self.rows[key][place] != self._best(key)}
+        self._note_caught_up(region)
+
+    def finish(self) -> None:
+        """Judge what still differs at the end of the run."""
+        for key, since in self._differing.items():
+            self.spells.append((since, inf))
+            if self._clockwork.now > self._deadline(since):
+                self._checks.holds(Invariant.CONVERGENCE, truth=False)
+                self._too_late(key, since, "still differs")
+            else:
+                self._checks.undecided(Invariant.CONVERGENCE)
+
+    def _set(self, region: str, key: Key, entry: Entry | None) -> None:
+        row = self.rows.setdefault(key, [None] * len(self._index))
+        row[self._index[region]] = entry
+        self._compare(key)
+        missing = self._missing.get(region)
+        if missing and entry is not None and entry == self._best(key):
+            missing.discard(key)
+            self._note_caught_up(region)
+
+    def _compare(self, key: Key) -> None:
+        """Whether the regions agree on a key now, so far as they can know of it."""
+        row = self._readable(key)
+        if not row or row.count(row[0]) == len(row):
+            self._agreed(key)
+        elif key not in self._differing:
+            self._differing[key] = self._clockwork.now
+            self.changes.append(Change(self._clockwork.now, len(self._differing)))
+
+    def _readable(self, key: Key) -> list[Entry | None]:
+        """What the regions store under a key, without those that store a rotten claim."""
+        row = self.rows.get(key, [])
+        if not self.rotten:
+            return row
+        return [entry for entry in row if entry is None or Claim(key, entry) not in self.rotten]
+
+    def _best(self, key: Key) -> Entry | None:
+        return min((entry for entry in self._readable(key) if entry is not None), key=precedence, default=None)
+
+    def _agreed(self, key: Key) -> None:
+        since = self._differing.pop(key, None)
+        if since is None:
+            return
+        now = self._clockwork.now
+        self.spells.append((since, now))
+        self.changes.append(Change(now, len(self._differing)))
+        if not self._checks.holds(Invariant.CONVERGENCE, now <= self._deadline(since)):
+            self._too_late(key, since, "differed until now")
+
+    def _deadline(self, since: float) -> float:
+        """The bound counts from when the difference arose, or from the end of the last fault that held meanwhile."""
+        now = self._clockwork.now
+        ends = (fault.end for fault in self._faults if fault.start <= now and fault.end >= since)
+        return max(since, *ends, 0.0) + self._bound
+
+    def _too_late(self, key: Key, since: float, how: str) -> None:
+        sentence = f"{key.tenant}/{key.pcs_id[:12]} {how}, {self._clockwork.now - since:.1f} s after the regions parted"
+        self._checks.violated(Invariant.CONVERGENCE, ", ".join(self._index), "merge", sentence)
+
+    def _note_caught_up(self, region: str) -> None:
+        if not self._missing[region]:
+            del self._missing[region]
+            self.caught_up.append((self._clockwork.now, region))

@@ -1,0 +1,103 @@
+"""What can be judged only when a run is over."""
+
+from collections.abc import Container, Iterable, Mapping
+from collections.abc import Set as AbstractSet
+from typing import NamedTuple, TypeAlias
+
+from flk.model.effects.effects import INBOX
+from flk.model.entries.entry import Claim, Entry, Key, join
+from flk.model.log.frames import Frame, region_of, scan
+from flk.model.log.hlc import Timestamp, text
+from flk.model.memory.parts import Objects
+from flk.model.programs.ingest import claims_of
+from flk.model.programs.ship import PREFIX
+from flk.model.record.signing import Keyring
+from flk.sim.checkers.convergence import Agreement
+from flk.sim.checkers.invariants import Checks, Invariant
+from flk.sim.nodes.region import Region
+
+Promise: TypeAlias = tuple[Timestamp, str]
+
+
+class Ending(NamedTuple):
+    """The state a run ended in: all that is durable anywhere, and whether every node had come to rest with the others."""
+
+    regions: Mapping[str, Region]
+    frames: Mapping[str, Mapping[Timestamp, Frame]]
+    at_rest: bool
+
+
+def ending(regions: Mapping[str, Region], objects: Objects, agreement: Agreement) -> Ending:
+    """The state of a run that is over."""
+    nodes = [region.node for region in regions.values()]
+    level = all(node is not None and node.ready and not node.memory.in_flight for node in nodes)
+    return Ending(regions, durable_frames(regions.values(), objects), level and not agreement.differing)
+
+
+def judge_acknowledged(
+    ending: Ending, promises: Mapping[Key, Promise], gone: AbstractSet[Promise], checks: Checks
+) -> int:
+    """What was acknowledged is stored, or an earlier entry in its place, unless it was on a lost disk only.
+
+    What is still in a log, in a run that did not come to rest, may yet be stored. Returns how many keys are gone for good: a
+    record that was also sent elsewhere, later, is not.
+    """
+    lost = 0
+    for key, promise in promises.items():
+        entries = [region.entries.entries.get(key) for region in ending.regions.values()]
+        kept = any(entry is not None and (entry.timestamp, entry.region) <= promise for entry in entries)
+        excused = not kept and promise in gone
+        lost += excused and not any(entries)
+        waits = not ending.at_rest and promise[0] in ending.frames.get(promise[1], ())
+        if not kept and waits:
+            checks.undecided(Invariant.NEVER_LOST)
+        elif not checks.holds(Invariant.NEVER_LOST, kept or excused):
+            sentence = (
+                f"{key.tenant}/{key.pcs_id[:12]} was acknowledged as {text(promise[0])} of {promise[1]}, and is gone"
+            )
+            checks.violated(Invariant.NEVER_LOST, promise[1], "end", sentence)
+    return lost
+
+
+def judge_outcomes(ending: Ending, keyring: Keyring, rotten: Container[Claim], checks: Checks) -> None:
+    """Every region stores what the model makes of all frames that are durable anywhere.
+
+    A region may also store a claim of its own whose frame rotted before it was shipped: WAL-4 saves what can still be read.
+    """
+    if not ending.at_rest:
+        checks.undecided(Invariant.FOLD)
+        return
+    expected = outcomes(ending.frames, keyring)
+    for name, region in ending.regions.items():
+        stored = region.entries.entries
+        wrong = [
+            key
+            for key in expected.keys() | stored.keys()
+            if expected.get(key) != stored.get(key)
+            and not (key in expected and region.has_outlived(expected[key]))
+            and not (key in stored and stored[key].region == name and Claim(key, stored[key]) in rotten)
+        ]
+        if not checks.holds(Invariant.FOLD, not wrong):
+            sentence = f"{len(wrong)} of {len(expected)} entries are not the model's, {min(wrong).pcs_id[:12]} first"
+            checks.violated(Invariant.FOLD, name, "end", sentence)
+
+
+def durable_frames(regions: Iterable[Region], objects: Objects) -> dict[str, dict[Timestamp, Frame]]:
+    """Every frame on a disk or in the object store, by the region that logged it."""
+    segments = [(region_of(name.removeprefix(PREFIX)), content) for name, content in objects.objects.items()]
+    for region in regions:
+        segments += [(region.name, bytes(region.disk.segments[name])) for name in region.disk.names(INBOX)]
+    frames: dict[str, dict[Timestamp, Frame]] = {}
+    for origin, content in segments:
+        frames.setdefault(origin, {}).update((frame.timestamp, frame) for frame in scan(content).frames)
+    return frames
+
+
+def outcomes(frames: Mapping[str, Mapping[Timestamp, Frame]], keyring: Keyring) -> dict[Key, Entry]:
+    """The join of all that the frames claim: what every region should store."""
+    stored: dict[Key, Entry] = {}
+    for origin, logged in frames.items():
+        for claim in claims_of(logged.values(), origin, keyring):
+            earlier = stored.get(claim.key)
+            stored[claim.key] = claim.entry if earlier is None else join(earlier, claim.entry)
+    return stored

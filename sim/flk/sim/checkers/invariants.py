@@ -1,0 +1,155 @@
+"""What must hold at every moment of a run, how often that was checked, and what broke it."""
+
+from collections.abc import Callable, Collection
+from enum import StrEnum
+from typing import Self
+
+import msgspec
+
+from flk.sim.scenario.layout import Layout
+
+
+class Verdict(StrEnum):
+    """Three-valued: a run that ended too early to tell has not shown anything."""
+
+    HOLDS = "holds"
+    VIOLATED = "violated"
+    UNDECIDED = "undecided"
+
+
+class Invariant(StrEnum):
+    """The invariants, each with the sentence that it states."""
+
+    statement: str
+
+    DURABLE = "durable-before-answer", "an answer to a parsed body rests on a durable frame (WAL-1)"
+    VERIFIED = "verify-before-claim", "a store is asked only for what a durable, authentic frame claims (ORD-3, JDG-5)"
+    FIRST_WRITE = "first-write-wins", "a stored entry changes only into an earlier one (DUP-1, CRR-1)"
+    STORED_REPLY = "reply-is-the-stored-outcome", "200, 202 and 409 state the entry that is stored (DUP-2, ORD-7)"
+    REFUSALS = "refusals-never-stored", "a refused request has stored nothing (DUP-5)"
+    DESERVED = "refusals-deserved", "400 and 401 are said only of what claims nothing (ORD-2, ORD-3)"
+    DIGEST = "digest-of-the-stored", "200 and 202 name the sender's digest, 409 another, and all the stored one (DUP-3)"
+    SECRECY = "only-signers-are-told", "whose signature is not valid is told nothing of any entry (ORD-3)"
+    FORGERY = "forgeries-never-stored", "no entry anywhere is made of a forged record (SIGN-6, ORD-3)"
+    TENANTS = "tenants-never-mix", "an entry's key names the tenant that logged it (DUP-4)"
+    LOG_ORDER = "claims-in-log-order", "claims reach the store in the order of their frames (DUP-6)"
+    CLOCKS = "clocks-monotone", "timestamps of one log only rise, through every restart (HLC-1, HLC-4)"
+    SUPERSESSION = "supersession-recorded", "a winner that gives way is recorded with both entries, once (CRR-3)"
+    SEALED = (
+        "only-sealed-segments-ship",
+        "what is uploaded is sealed, whole, and settled to the last frame (WAL-6, CRR-6)",
+    )
+    WATERMARK = "watermark-never-ahead", "a watermark follows the upload or the merge it stands for (CRR-4)"
+    NO_GAP = "no-gap-in-replay", "segments are shipped and replayed in sequence (CRR-5)"
+    NEVER_LOST = "acknowledged-never-lost", "what was acknowledged is stored in the end, unless its only disk is gone"
+    CONVERGENCE = "convergence", "all regions come to store the same entry, within the bound (CRR-2)"
+    FOLD = "outcomes-of-the-model", "the final stores are the join of all durable claims (CRR-1, JDG-5)"
+    TIER_KEPT = "tiers-keep-the-window", "an entry leaves its last tier only when its window is over (TIR-1, DUP-7)"
+    TIER_MOVE = "tiers-copy-then-delete", "within the window a tier lets go only of what the next one holds (TIR-2)"
+    TIER_ASKED = (
+        "new-means-no-tier-has-it",
+        "a claim is new only if all tiers were asked and none has it (TIR-3, TIR-4)",
+    )
+    MOVED_STAYS = (
+        "migration-answers-stay",
+        "what was answered is what the ruling shard has, in every phase (MIG-2, MIG-3, MIG-4)",
+    )
+    MOVED_BOTH = (
+        "migration-writes-both",
+        "an answer waits until both shards have it, from dual writes to cleanup (MIG-1, MIG-2)",
+    )
+    TASK_ONCE = "audit-effect-once", "an audit task takes effect at most once (AUD-2)"
+    TASK_MARK = "audit-mark-follows-effect", "a task is marked as processed only after its effect (AUD-3)"
+    TASK_KEPT = "audit-task-never-lost", "a task is let go after its effect or as a dead letter (AUD-1, AUD-5)"
+
+    def __new__(cls, name: str, statement: str) -> Self:
+        """A member is its name; the sentence is an attribute."""
+        member = str.__new__(cls, name)
+        member._value_ = name
+        member.statement = statement
+        return member
+
+
+OF_MIGRATION = frozenset({Invariant.MOVED_STAYS, Invariant.MOVED_BOTH})
+"""What is asked only where a store is migrated."""
+OF_AUDIT = frozenset({Invariant.TASK_ONCE, Invariant.TASK_MARK, Invariant.TASK_KEPT})
+"""What is asked only where there is an audit queue."""
+OF_TIERS = frozenset({Invariant.TIER_KEPT, Invariant.TIER_MOVE, Invariant.TIER_ASKED})
+"""What is asked only where a store has tiers."""
+
+
+def without(layout: Layout) -> frozenset[Invariant]:
+    """The invariants that a layout gives no occasion for."""
+    of_parts = {OF_AUDIT: layout.audit, OF_TIERS: layout.tiers, OF_MIGRATION: layout.migration}
+    return frozenset(invariant for part, there in of_parts.items() if there is None for invariant in part)
+
+
+class Violation(msgspec.Struct, frozen=True):
+    """One broken invariant: when, where, in which event, and what was wrong."""
+
+    invariant: str
+    at: float
+    node: str
+    event: str
+    sentence: str
+
+
+class Result(msgspec.Struct, frozen=True):
+    """One invariant over a whole run. With no checks it holds because it never came up."""
+
+    invariant: str
+    statement: str
+    checks: int
+    violations: int
+    verdict: Verdict
+    examples: tuple[Violation, ...]
+
+
+class Checks:
+    """Counts the checks, keeps what failed. `absent` are the invariants that are about nothing which the scenario has."""
+
+    KEPT = 10  # violations kept of each invariant; a broken rule breaks often
+
+    def __init__(self, now: Callable[[], float], absent: Collection[Invariant] = ()) -> None:
+        self._now = now
+        self._absent = absent
+        self._counts = dict.fromkeys(Invariant, 0)
+        self._violations: dict[Invariant, list[Violation]] = {invariant: [] for invariant in Invariant}
+        self._broken = dict.fromkeys(Invariant, 0)
+        self._open: set[Invariant] = set()
+
+    def holds(self, invariant: Invariant, truth: bool) -> bool:  # noqa: FBT001 - the thing that is checked
+        """Count a check; returns what it came to."""
+        self._counts[invariant] += 1
+        return truth
+
+    def violated(self, invariant: Invariant, node: str, event: str, sentence: str) -> None:
+        """Keep a violation."""
+        self._broken[invariant] += 1
+        if len(self._violations[invariant]) < self.KEPT:
+            self._violations[invariant].append(Violation(invariant, self._now(), node, event, sentence))
+
+    def undecided(self, invariant: Invariant) -> None:
+        """The run ended before this could be told."""
+        self._open.add(invariant)
+
+    def results(self) -> tuple[Result, ...]:
+        """Every invariant's verdict, in the order of the table."""
+        return tuple(
+            Result(i, i.statement, self._counts[i], self._broken[i], self._verdict(i), tuple(self._violations[i]))
+            for i in Invariant
+            if i not in self._absent
+        )
+
+    def _verdict(self, invariant: Invariant) -> Verdict:
+        if self._broken[invariant]:
+            return Verdict.VIOLATED
+        return Verdict.UNDECIDED if invariant in self._open else Verdict.HOLDS
+
+
+def worst(verdicts: Collection[Verdict]) -> Verdict:
+    """Violated if any is, else undecided if any is."""
+    for verdict in (Verdict.VIOLATED, Verdict.UNDECIDED):
+        if verdict in verdicts:
+            return verdict
+    return Verdict.HOLDS

@@ -1,0 +1,78 @@
+"""The invariants of a migration: what was answered stays, through cutover, rollback and cleanup."""
+
+from collections.abc import Mapping
+
+from flk.model.entries.entry import Entry, Key, precedence
+from flk.model.entries.migration import Moving, Phase
+from flk.model.flow.submission import Response, Submission
+from flk.model.log.hlc import Timestamp, text
+from flk.sim.checkers.invariants import Checks, Invariant
+from flk.sim.checkers.node import ANSWERED, Reference
+from flk.sim.nodes.region import Region
+from flk.sim.scenario.faults import Disk, Stop
+from flk.sim.world.events import Watcher
+
+
+class MigrationRules(Watcher):
+    """Remembers what each region answered about keys that move, and looks at both shards at every answer and every phase.
+
+    An entry may give way to an earlier one of another region, as everywhere (CRR-1).
+    """
+
+    def __init__(self, regions: Mapping[str, Region], reference: Reference, checks: Checks) -> None:
+        self._regions = regions
+        self._reference = reference
+        self._checks = checks
+        self._told: dict[str, dict[Key, Entry]] = {}
+
+    def replied(self, region: str, request: Submission, logged: Timestamp | None, response: Response) -> None:
+        """At an answer both shards have it, where both must."""
+        del request
+        moving = self._regions[region].entries.moving
+        claim = None if logged is None else self._reference.claim(region, logged)
+        if moving is None or claim is None or response.status not in ANSWERED or not moving.moves(claim.key):
+            return
+        entry, other = moving.ruling.get(claim.key), moving.following
+        if other is not None:
+            same = other.get(claim.key) == entry
+            if not self._checks.holds(Invariant.MOVED_BOTH, same):
+                sentence = (
+                    f"{claim.key.pcs_id[:12]} was answered in phase {moving.phase}, and one shard does not have it"
+                )
+                self._checks.violated(Invariant.MOVED_BOTH, region, "reply", sentence)
+        self._check(region, moving, claim.key, "reply")
+        stored = self._regions[region].entries.entries.get(claim.key)
+        if stored is not None:
+            self._told.setdefault(region, {})[claim.key] = stored
+
+    def migrated(self, region: str, phase: Phase) -> None:
+        """Another phase: what was answered is there."""
+        self._check_all(region, phase)
+
+    def crashed(self, fault: Stop) -> None:
+        """A store that is lost comes back with what was shipped."""
+        if fault.disk is Disk.LOST:
+            self._told.pop(fault.region, None)
+
+    def finish(self) -> None:
+        """And at the end."""
+        for region in self._told:
+            self._check_all(region, "end")
+
+    def _check_all(self, region: str, event: str) -> None:
+        moving = self._regions[region].entries.moving
+        if moving is not None:
+            for key in self._told.get(region, ()):
+                self._check(region, moving, key, event)
+
+    def _check(self, region: str, moving: Moving, key: Key, event: str) -> None:
+        told, held = self._told.get(region, {}).get(key), moving.ruling.get(key)
+        if told is None:
+            return
+        stays = held is not None and precedence(held) <= precedence(told)
+        if not self._checks.holds(Invariant.MOVED_STAYS, stays):
+            now = "nothing" if held is None else f"{text(held.timestamp)} of {held.region}"
+            sentence = (
+                f"{key.pcs_id[:12]} was answered with {text(told.timestamp)}; in phase {moving.phase} there is {now}"
+            )
+            self._checks.violated(Invariant.MOVED_STAYS, region, event, sentence)

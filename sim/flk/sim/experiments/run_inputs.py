@@ -1,0 +1,133 @@
+"""What the runs of an experiment share, and one of these runs."""
+
+import sys
+from collections.abc import Callable
+from functools import cached_property
+from hashlib import blake2b
+from importlib import import_module
+from importlib.util import module_from_spec, spec_from_file_location
+from inspect import getsource
+from pathlib import Path
+from types import ModuleType
+from typing import BinaryIO, NamedTuple
+
+import cloudpickle  # type: ignore[import-untyped]  # it carries no types
+import msgspec
+
+from flk.model.flow.submission import Submission
+from flk.model.record.signing import HmacKey, Keyring, LiveKey
+from flk.sim.clients.synthetic import synthetic
+from flk.sim.kernel.programs import Programs
+from flk.sim.run import Run
+from flk.sim.scenario.document import nearest
+from flk.sim.scenario.scenario import Scenario
+from flk.sim.simulate import REMEMBERED, simulate
+from flk.spec.constants import CONSTANTS
+from flk.spec.errors import UnusableInput
+
+SECRET = b"the key of a simulated run"
+
+
+class Supplies(msgspec.Struct, frozen=True, dict=True):
+    """The records that agents are given, the secret they are signed with, and the programs if they are not the model's.
+
+    `named` is how `programs_named` finds the programs again; without a name a run of them cannot be put into a string.
+    With `alerts`, the alerts of the table are evaluated in every run.
+    """
+
+    submissions: tuple[Submission, ...]
+    secret: bytes = SECRET
+    programs: Programs | None = None
+    named: str = ""
+    alerts: bool = False
+
+    @cached_property
+    def keyring(self) -> Keyring:
+        """What the nodes verify with."""
+        keyring = Keyring({CONSTANTS.node.default_tenant: [LiveKey(self.signer)]})
+        return keyring.remembering(REMEMBERED)  # by all runs together
+
+    @cached_property
+    def signer(self) -> HmacKey:
+        """What signs records during a run."""
+        return HmacKey(self.secret)
+
+    @cached_property
+    def digest(self) -> str:
+        """Sixteen hexadecimal digits that name the records, the key and the programs."""
+        known = blake2b(self.secret + bytes([self.alerts]), digest_size=8)
+        for program in self.programs or ():
+            known.update(f"{program.__module__} {program.__qualname__}".encode())
+            known.update(_source(program).encode())
+        for submission in self.submissions:
+            known.update(submission.payload())
+        return known.hexdigest()
+
+
+class Task(NamedTuple):
+    """One run to be made."""
+
+    scenario: Scenario
+    seed: int
+
+    @property
+    def label(self) -> str:
+        """How messages name it."""
+        return f"scenario {self.scenario.name} ({self.scenario.hash}), seed {self.seed}"
+
+
+def execute(supplies: Supplies, task: Task, trace: BinaryIO | None = None) -> Run:
+    """Make a run."""
+    return simulate(
+        task.scenario,
+        supplies.submissions,
+        supplies.keyring,
+        signer=supplies.signer,
+        seed=task.seed,
+        trace=trace,
+        programs=supplies.programs,
+        alerts=supplies.alerts,
+    )
+
+
+def synthetic_supplies(size: int = 200, programs: Programs | None = None, named: str = "") -> Supplies:
+    """Supplies that need nothing from outside."""
+    return Supplies(synthetic(size, HmacKey(SECRET)), programs=programs, named=named)
+
+
+def programs_named(name: str) -> Programs:
+    """The programs that `MODULE:NAME` or `FILE.py:NAME` stands for. Raises UnusableInput."""
+    where, colon, attribute = name.rpartition(":")
+    if not colon or not where or not attribute:
+        raise UnusableInput(f"{name!r} names no programs; write MODULE:NAME, or FILE.py:NAME")
+    if (here := str(Path.cwd())) not in sys.path:
+        sys.path.insert(0, here)
+    try:
+        module = _from_file(Path(where)) if where.endswith(".py") else import_module(where)
+    except (ImportError, OSError) as error:
+        raise UnusableInput(f"{name}: {where} cannot be imported: {error}") from None
+    found = getattr(module, attribute, None)
+    if not isinstance(found, Programs):
+        known = sorted(key for key, value in vars(module).items() if isinstance(value, Programs))
+        advice = nearest(attribute, known) if known else "there are none in it"
+        raise UnusableInput(f"{name}: {attribute!r} is not a flk.sim.kernel.programs.Programs of {where}; {advice}")
+    return found
+
+
+def _source(program: Callable[..., object]) -> str:
+    """The text of the module that a program stands in; nothing if it has none, as in an interactive session."""
+    try:
+        return getsource(sys.modules[program.__module__])
+    except (KeyError, OSError, TypeError):
+        return ""
+
+
+def _from_file(path: Path) -> ModuleType:
+    spec = spec_from_file_location(path.stem, path)
+    if spec is None or spec.loader is None:
+        raise ImportError("it is no Python file")
+    module = module_from_spec(spec)
+    sys.modules[path.stem] = module
+    spec.loader.exec_module(module)
+    cloudpickle.register_pickle_by_value(module)  # workers cannot import it
+    return module

@@ -1,0 +1,55 @@
+"""Bits that rot on a region's disk, in segments that have not been shipped."""
+
+from functools import partial
+
+from flk.model.effects.effects import INBOX
+from flk.model.log.frames import Frame, region_of, scan
+from flk.model.memory.parts import Disk, Objects
+from flk.model.programs.ingest import claims_of
+from flk.model.programs.ship import PREFIX, SHIPPED
+from flk.sim.kernel.random_streams import Chance
+from flk.sim.nodes.region import Region
+from flk.sim.scenario.faults import BitRot
+from flk.sim.world.events import Rotten
+
+
+def decay(fault: BitRot, region: Region) -> None:
+    """Let the fault's flips come, each in the middle of its share of the duration."""
+    for flip in range(fault.flips):
+        region.world.clockwork.after(fault.duration * (flip + 0.5) / fault.flips, partial(_flip, fault, flip, region))
+
+
+def _flip(fault: BitRot, flip: int, region: Region) -> None:
+    """Change one bit, any with the same probability, and tell which claims are in no log and no object any more."""
+    world, disk = region.world, region.disk
+    names = disk.names(INBOX, region.entries.marks.get(SHIPPED, ""))
+    size = sum(len(disk.segments[name]) for name in names)
+    if not size:
+        return
+    place, bit, _ = Chance(world.seed, f"rot/{fault.id}").triple(str(flip))
+    offset = int(place * size)
+    for name in names:
+        segment = disk.segments[name]
+        if offset < len(segment):
+            before = scan(bytes(segment)).frames
+            segment[offset] ^= 1 << int(bit * 8)
+            world.trace.event(world.clockwork.now, region.name, "rot", f"{name} at {offset}")
+            lost = set(before) - set(scan(bytes(segment)).frames)
+            if lost:
+                lost -= _elsewhere(region.name, disk, world.objects)
+                rotten = [
+                    Rotten(claim, frame)
+                    for frame in sorted(lost)
+                    for claim in claims_of((frame,), region.name, world.keyring)
+                ]
+                for watcher in world.watchers:
+                    watcher.rotted(region.name, rotten)
+            return
+        offset -= len(segment)
+
+
+def _elsewhere(region: str, disk: Disk, objects: Objects) -> set[Frame]:
+    """The frames of a region's log that are on its disk or in the object store."""
+    contents = [bytes(disk.segments[name]) for name in disk.names(INBOX)]
+    contents += [content for name, content in objects.objects.items() if region_of(name.removeprefix(PREFIX)) == region]
+    return {frame for content in contents for frame in scan(content).frames}

@@ -1,0 +1,60 @@
+"""Work whose pace changes while it is under way: of a disk that hangs or slows down, of a wire that is narrowed."""
+
+from functools import partial
+
+from flk.sim.kernel.engine import Call, Clockwork
+
+
+class Work:
+    """Work under way: how much is left of it, as of `since`. `turn` counts how often its end was worked out anew."""
+
+    __slots__ = ("done", "left", "since", "turn")
+
+    def __init__(self, amount: float, done: Call) -> None:
+        self.left = amount
+        self.done = done
+        self.since = 0.0
+        self.turn = 0
+
+
+class Pace:
+    """Does any works at the same time, each at `rate` units a second. At rate 0 nothing is done; what was done stays done."""
+
+    def __init__(self, clockwork: Clockwork, rate: float = 1.0) -> None:
+        self.rate = rate
+        self._clockwork = clockwork
+        self._under_way: dict[Work, None] = {}  # ordered, as a set is not
+
+    @property
+    def busy(self) -> bool:
+        """Whether anything is under way."""
+        return bool(self._under_way)
+
+    def after(self, amount: float, done: Call) -> None:
+        """Call `done` when so many units of work are done."""
+        work = Work(amount, done)
+        self._under_way[work] = None
+        self._go_on(work)
+
+    def change(self, rate: float) -> None:
+        """Go on at another rate."""
+        if rate == self.rate:
+            return
+        for work in self._under_way:
+            elapsed = self._clockwork.now - work.since
+            if elapsed:  # at an infinite rate none has
+                work.left = max(0.0, work.left - elapsed * self.rate)
+        self.rate = rate
+        for work in self._under_way:
+            self._go_on(work)
+
+    def _go_on(self, work: Work) -> None:
+        work.since = self._clockwork.now
+        work.turn += 1
+        if self.rate:
+            self._clockwork.after(work.left / self.rate, partial(self._finish, work, work.turn))
+
+    def _finish(self, work: Work, turn: int) -> None:
+        if turn == work.turn:  # or else its end has moved since
+            del self._under_way[work]
+            work.done()

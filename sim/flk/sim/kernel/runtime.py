@@ -1,0 +1,109 @@
+"""Running the model's programs in simulated time.
+
+When an effect is performed is the business of its course; an effect without one takes no time. What it does is the business of
+the memory runtime, but for the few effects to which a host adds an outcome of its own.
+"""
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+from flk.model.effects.effects import Effect, Program
+from flk.model.log.frames import CorruptSegment
+from flk.model.memory.memory import MemoryNode
+from flk.model.refusal import Refused
+from flk.sim.kernel.engine import Call, Clockwork
+from flk.sim.kernel.trace import Trace
+
+
+class Activity:
+    """A program that a host is running, and what to do with its result or with the exception that ended it.
+
+    `number` counts the host's activities: a message that came twice begins two of one name.
+    """
+
+    __slots__ = ("ended", "name", "number", "program", "step")
+
+    def __init__(self, name: str, program: Program[Any], ended: Callable[[Any], None]) -> None:
+        self.name = name
+        self.program = program
+        self.ended = ended
+        self.step = 0
+        self.number = 0
+
+    def end(self, result: object) -> None:
+        """Hand over the result, and let go of who waited for it: whoever did may well hold the activity in turn."""
+        ended, self.ended = self.ended, _nobody
+        ended(result)
+
+
+def _nobody(result: object) -> None:
+    """Waits for the result of an activity that is over."""
+    del result
+
+
+Course: TypeAlias = Callable[[Any, Any], None]
+Outcome: TypeAlias = Callable[[Any, Any], object]
+
+
+class Host:
+    """Something that runs programs, until it crashes: then they stop where they are, and nothing it awaits reaches them."""
+
+    def __init__(self, name: str, clockwork: Clockwork, trace: Trace, memory: MemoryNode) -> None:
+        self.name = name
+        self.alive = True
+        self.begun = 0
+        self.memory = memory
+        self.clockwork = clockwork
+        self.trace = trace
+        self.courses: dict[type[Effect[Any]], Course] = {}
+        self.outcomes: dict[type[Effect[Any]], Outcome] = {}
+
+    def after(self, delay: float, call: Call) -> None:
+        """Call `call` in `delay` seconds, if the host still lives then."""
+
+        def if_alive() -> None:
+            if self.alive:
+                call()
+
+        self.clockwork.after(delay, if_alive)
+
+    def start(self, activity: Activity) -> None:
+        """Run a program up to its first effect that takes time."""
+        self.begun += 1
+        activity.number = self.begun
+        self.resume(activity, None)
+
+    def resume(self, activity: Activity, result: object) -> None:
+        """Hand a program its effect's result, or throw the refusal into it, and run it up to the next effect that takes time."""
+        program = activity.program
+        while self.alive:
+            try:
+                effect = program.throw(result) if isinstance(result, Refused) else program.send(result)
+            except StopIteration as stop:
+                self.trace.ended(self.name, activity.name, activity.number, stop.value)
+                activity.end(stop.value)
+                return
+            except (Refused, CorruptSegment) as failure:
+                self.trace.ended(self.name, activity.name, activity.number, failure)
+                activity.end(failure)
+                return
+            activity.step += 1
+            course = self.courses.get(type(effect))
+            if course is not None:
+                course(activity, effect)
+                return
+            result = self.perform(activity, effect)
+
+    def complete(self, activity: Activity, effect: Effect[Any]) -> None:
+        """Perform an effect whose time has come, and go on with the program."""
+        self.resume(activity, self.perform(activity, effect))
+
+    def perform(self, activity: Activity, effect: Effect[Any]) -> object:
+        """The effect's result, or the refusal it meets; either is traced."""
+        outcome = self.outcomes.get(type(effect))
+        try:
+            result = outcome(activity, effect) if outcome else self.memory.perform(effect)
+        except Refused as refusal:
+            result = refusal
+        self.trace.effect(self.clockwork.now, self.name, activity.name, effect, result, activity.number)
+        return result

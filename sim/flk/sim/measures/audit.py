@@ -1,0 +1,102 @@
+"""What an audit queue amounted to: its backlog over time, how old the oldest task was, how many were settled and how soon."""
+
+from collections.abc import Mapping, Sequence
+from math import inf, nan
+from typing import NamedTuple
+
+import numpy as np
+
+from flk.model.entries.tasks import Task
+from flk.sim.kernel.engine import Clockwork
+from flk.sim.measures.measures import Column, Quantiles, Steps, quantiles, staleness
+from flk.sim.scenario.faults import Disk, Stop
+from flk.sim.world.events import TaskChange, Watcher
+
+
+class AuditMeasures(NamedTuple):
+    """The audit queue of one region. Times are seconds of the run.
+
+    `backlog` is the number of tasks that were not settled, `age` on the grid the age of the oldest of them (0 if there was none).
+    `settle` is from when a task entered the queue until it was acknowledged, or the run ended. Of all tasks, `done` took effect and
+    `dead` are dead letters. `leases` beyond the number of tasks were lost to crashes and to slow workers. `uncovered` is the share
+    without effect of the tasks that were settled, or should have been by the objective; NaN if there is none.
+    """
+
+    backlog: Steps
+    age: Column
+    settle: Quantiles
+    tasks: int
+    done: int
+    dead: int
+    leases: int
+    uncovered: float
+
+    def told(self) -> dict[str, object]:
+        """The measures as a report in JSON has them: the most of what is followed over time."""
+        most = {"backlog": float(self.backlog.level.max()), "age": float(self.age.max())}
+        rest = {name: getattr(self, name) for name in ("tasks", "done", "dead", "leases", "uncovered")}
+        return {**rest, "settle": self.settle._asdict(), "most": most}
+
+
+class AuditLedger(Watcher):
+    """Writes down when tasks came and went. A task that its store took down with it comes when recovery has found it again."""
+
+    def __init__(self, regions: Sequence[str], clockwork: Clockwork) -> None:
+        self._clockwork = clockwork
+        self._rows: dict[str, dict[Task, list[float]]] = {region: {} for region in regions}
+        self._leases = dict.fromkeys(regions, 0)
+        self._done: dict[str, set[Task]] = {region: set() for region in regions}
+        self._dead: dict[str, set[Task]] = {region: set() for region in regions}
+
+    def task_changed(self, region: str, change: TaskChange, task: Task) -> None:
+        """One step of a task."""
+        match change:
+            case TaskChange.ENQUEUED:
+                self._rows[region].setdefault(task, [self._clockwork.now, inf])
+            case TaskChange.TAKEN:
+                self._leases[region] += 1
+            case TaskChange.EFFECTED:
+                self._done[region].add(task)
+            case TaskChange.BURIED:
+                self._dead[region].add(task)
+            case TaskChange.ACKNOWLEDGED:
+                row = self._rows[region][task]
+                row[1] = min(row[1], self._clockwork.now)
+
+    def crashed(self, fault: Stop) -> None:
+        """The queue goes down with the store."""
+        if fault.disk is Disk.LOST:
+            rows = self._rows[fault.region]
+            self._rows[fault.region] = {task: row for task, row in rows.items() if row[1] < inf}
+            self._dead[fault.region].clear()
+
+    def measures(self, grid: Column, target: float) -> Mapping[str, AuditMeasures]:
+        """By region; `target` is the time in which a task should be settled, in seconds."""
+        return {region: self._of(region, grid, target) for region in self._rows}
+
+    def _of(self, region: str, grid: Column, target: float) -> AuditMeasures:
+        rows = list(self._rows[region].values())
+        entered = np.array([row[0] for row in rows], dtype=np.float64)
+        settled = np.array([row[1] for row in rows], dtype=np.float64)
+        took = np.minimum(settled, self._clockwork.now) - entered
+        over = np.isfinite(settled)
+        due = over | (took > target)
+        done = np.array([task in self._done[region] for task in self._rows[region]], dtype=np.bool_)
+        return AuditMeasures(
+            backlog=_backlog(entered, settled[over]),
+            age=staleness(entered, settled, grid),
+            settle=quantiles(took),
+            tasks=len(rows),
+            done=int(done.sum()),
+            dead=len(self._dead[region]),
+            leases=self._leases[region],
+            uncovered=1.0 - float(done[due].mean()) if due.any() else nan,
+        )
+
+
+def _backlog(entered: Column, settled: Column) -> Steps:
+    """How many tasks had entered and were not settled, from each moment at which that changed."""
+    at = np.concatenate(([0.0], entered, settled))
+    change = np.concatenate(([0.0], np.ones(entered.size), -np.ones(settled.size)))
+    order = np.argsort(at, kind="stable")
+    return Steps(at[order], np.cumsum(change[order]))

@@ -1,0 +1,323 @@
+"""What a run amounted to, computed from its ledger: RPO, RTO, lag, latency, goodput, divergence, and plain counts."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from math import nan
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flk.model.entries.entry import Entry, Key
+from flk.model.programs.outbox import Delivery
+from flk.sim.checkers.convergence import Agreement
+from flk.sim.checkers.node import ACKNOWLEDGED
+from flk.sim.clients.agents import Item
+from flk.sim.measures.recorder import Comparison, Ledger
+from flk.sim.measures.recovery import RegionRecovery, recoveries
+from flk.sim.scenario.scenario import Scenario
+from flk.sim.statistics.warmup import mser5
+from flk.sim.world.events import NO_ANSWER, Intent
+
+if TYPE_CHECKING:  # that module measures by the means of this one
+    from flk.sim.measures.audit import AuditLedger, AuditMeasures
+    from flk.sim.measures.stores import StoreLedger, StoreMeasures
+
+Column: TypeAlias = NDArray[np.float64]
+GRID = 1.0  # seconds between two samples of what is followed over time
+BIN = 5.0  # seconds over which rates are counted
+
+
+class Steps(NamedTuple):
+    """A number that changes at moments: it is `level[i]` from `at[i]` on."""
+
+    at: Column
+    level: Column
+
+
+class Spells(NamedTuple):
+    """Times in which the regions did not store some key alike: since when, and until when, infinity if to the end of the run."""
+
+    since: Column
+    until: Column
+
+    def healed(self, moment: float) -> float:
+        """Seconds until every key that differed at that moment was alike again; infinity if one never was."""
+        open_ = (self.since <= moment) & (self.until > moment)
+        return float(self.until[open_].max()) - moment if open_.any() else 0.0
+
+
+class Quantiles(NamedTuple):
+    """A sample in short; without a sample all but `size` are NaN."""
+
+    size: int
+    p50: float
+    p95: float
+    p99: float
+    most: float
+
+
+class Lag(NamedTuple):
+    """How far a target lags behind a source: at each moment the age of the oldest record it does not have yet, in seconds."""
+
+    source: str
+    target: str
+    age: Column
+    summary: Quantiles
+
+
+class Loss(NamedTuple):
+    """A region loss: acknowledged records that were not in the object store, the age of the oldest in seconds, their bytes."""
+
+    fault: str
+    region: str
+    disk: str
+    seconds: float
+    records: int
+    size: int
+
+
+class Attempts(NamedTuple):
+    """All honest attempts of all agents, in the order they were over; status 0 stands for no answer."""
+
+    sent: Column
+    over: Column
+    status: NDArray[np.int64]
+
+    @property
+    def seconds(self) -> Column:
+        """How long each took."""
+        return self.over - self.sent
+
+    def since(self, moment: float) -> "Attempts":
+        """Those that were sent at the moment or later."""
+        later = self.sent >= moment
+        return Attempts(self.sent[later], self.over[later], self.status[later])
+
+
+class Given(NamedTuple):
+    """What agents were given to deliver: when, and when it was acknowledged, NaN if it was not."""
+
+    came: Column
+    over: Column
+
+
+class Counts(NamedTuple):
+    """How often what happened.
+
+    `offered` counts the honest records that agents were given, `repeated` of these what repeats an earlier one; what became of
+    them and how often they were sent is counted of these alone. Beside them `forged` and `equivocating` records were given to
+    agents, and attackers sent recorded ones again, `replayed` times. `duplicates` are acknowledgements, whoever got them, that
+    state an entry which was there before. `withheld` are requests that a circuit breaker kept from being sent. `lost` are the
+    keys that were acknowledged and are nowhere any more.
+    """
+
+    offered: int
+    repeated: int
+    acknowledged: int
+    dead: int
+    undelivered: int
+    attempts: int
+    retries: int
+    duplicates: int
+    supersessions: int
+    moves: int
+    lost: int
+    forged: int
+    equivocating: int
+    replayed: int
+    withheld: int
+
+    @property
+    def besides(self) -> str:
+        """What came or was kept back beside the honest records, in a sentence; empty if nothing was."""
+        kinds = {
+            "forged": self.forged,
+            "equivocating": self.equivocating,
+            "sent again by attackers": self.replayed,
+            "held back by circuit breakers": self.withheld,
+        }
+        named = ", ".join(f"{number} {kind}" for kind, number in kinds.items() if number)
+        return f"Besides: {named}." if named else ""
+
+
+class Measures(NamedTuple):
+    """Everything measured in one run. Times are seconds of the run; `grid` are the moments of what is followed over time.
+
+    Statuses, attempts, latency, delivery and goodput are of honest traffic; `hostile` has the statuses that other attempts got, by
+    their intent. `stores` is there if the layout has several shards or tiers. Of a steady scenario, the first `warmup` seconds do
+    not count for latency and lag: they are cut off by MSER-5 (`statistics.warmup`).
+    """
+
+    grid: Column
+    warmup: float
+    counts: Counts
+    statuses: Mapping[int, int]
+    hostile: Mapping[Intent, Mapping[int, int]]
+    attempts: Attempts
+    given: Given
+    latency: Mapping[str, Quantiles]
+    delivery: Quantiles
+    goodput: Column
+    lags: tuple[Lag, ...]
+    losses: tuple[Loss, ...]
+    recoveries: tuple[RegionRecovery, ...]
+    entries: Mapping[str, Steps]
+    divergence: Steps
+    spells: Spells
+    comparisons: tuple[Comparison, ...]
+    escalated: float
+    audit: "Mapping[str, AuditMeasures]"
+    stores: "Mapping[str, StoreMeasures]"
+
+
+def measure(
+    scenario: Scenario,
+    *,
+    ledger: Ledger,
+    agreement: Agreement,
+    items: Sequence[Item],
+    homes: Mapping[str, str],
+    entries: Mapping[str, Mapping[Key, Entry]],
+    lost: int,
+    audit: "AuditLedger",
+    stores: "StoreLedger",
+) -> Measures:
+    """The measures of a run that is over; `homes` are the agents' home regions, `lost` the keys that no region has any more."""
+    grid = np.arange(0.0, scenario.duration + GRID / 2, GRID)
+    attempts = _attempts(ledger)
+    warm = warmup(attempts, scenario.duration) if scenario.steady else 0.0
+    honest = [item for item in items if item.intent is Intent.HONEST]
+    acknowledged = [item for item in honest if item.delivery is Delivery.ACKNOWLEDGED]
+    over = np.array([item.over for item in acknowledged])
+    came = np.array([item.arrival.at for item in acknowledged])
+    return Measures(
+        grid=grid,
+        warmup=warm,
+        counts=_counts(ledger, items, lost),
+        statuses=Counter(attempts.status.tolist()),
+        hostile=_hostile(ledger),
+        attempts=attempts,
+        given=_given(honest),
+        latency=dict(_latency(attempts.since(warm))),
+        delivery=quantiles(over - came),
+        goodput=np.histogram(over, bins=np.arange(0.0, scenario.duration + BIN, BIN))[0] / BIN,
+        lags=tuple(_lag(ledger, pair, grid, warm) for pair in ledger.applied_at),
+        losses=tuple(
+            Loss(loss.fault.id, loss.fault.region, str(loss.fault.disk), loss.seconds, loss.records, loss.size)
+            for loss in ledger.losses
+        ),
+        recoveries=recoveries(ledger, agreement, homes),
+        entries={region: _steps(series) for region, series in ledger.entries.items()},
+        divergence=_steps(agreement.changes),
+        spells=Spells(*np.array(agreement.spells, dtype=np.float64).reshape(-1, 2).T),
+        comparisons=tuple(ledger.comparisons),
+        escalated=_escalated(entries),
+        audit=audit.measures(grid, scenario.slo.audit_p99) if scenario.layout.audit else {},
+        stores=stores.measures() if scenario.layout.has_stores else {},
+    )
+
+
+def quantiles(sample: Column) -> Quantiles:
+    """A sample in short."""
+    if not sample.size:
+        return Quantiles(0, nan, nan, nan, nan)
+    p50, p95, p99, most = np.quantile(sample, [0.5, 0.95, 0.99, 1.0]).tolist()
+    return Quantiles(sample.size, p50, p95, p99, most)
+
+
+def warmup(attempts: Attempts, duration: float) -> float:
+    """Seconds until attempts take as long as they do later, by MSER-5 over their means second by second. A second without attempts
+    is like the one before it.
+    """
+    second = attempts.sent.astype(np.int64)
+    sums = np.bincount(second, weights=attempts.seconds, minlength=int(duration))
+    numbers = np.bincount(second, minlength=int(duration))
+    known = np.maximum.accumulate(np.where(numbers > 0, np.arange(numbers.size), 0))
+    means = (sums / np.maximum(numbers, 1))[known]
+    return float(mser5(means).cut)
+
+
+def staleness(logged_at: Column, applied_at: Column, grid: Column) -> Column:
+    """At each moment of the grid the age of the oldest record that was logged and is not applied; 0 if there is none.
+
+    Records come in log order. Whatever the order in which they are applied, the oldest that is missing is the first whose
+    running maximum of application times lies ahead.
+    """
+    first = np.searchsorted(np.maximum.accumulate(applied_at), grid, side="right")
+    oldest: Column = np.append(logged_at, np.inf)[first]
+    return np.maximum(grid - oldest, 0.0)
+
+
+def _attempts(ledger: Ledger) -> Attempts:
+    rows = [row for row in ledger.attempts if row.intent is Intent.HONEST]
+    return Attempts(
+        np.array([row.sent for row in rows], dtype=np.float64),
+        np.array([row.over for row in rows], dtype=np.float64),
+        np.array([row.status for row in rows], dtype=np.int64),
+    )
+
+
+def _given(honest: Sequence[Item]) -> Given:
+    came = np.array([item.arrival.at for item in honest], dtype=np.float64)
+    over = [item.over if item.delivery is Delivery.ACKNOWLEDGED else nan for item in honest]
+    return Given(came, np.array(over, dtype=np.float64))
+
+
+def _hostile(ledger: Ledger) -> dict[Intent, Counter[int]]:
+    """How attempts that were not honest were answered."""
+    found: dict[Intent, Counter[int]] = {}
+    for row in ledger.attempts:
+        if row.intent is not Intent.HONEST:
+            found.setdefault(row.intent, Counter())[row.status] += 1
+    return found
+
+
+def _latency(attempts: Attempts) -> Iterable[tuple[str, Quantiles]]:
+    """The quantiles of answered attempts: those that were acknowledged, then each status for itself."""
+    yield "acknowledged", quantiles(attempts.seconds[np.isin(attempts.status, list(ACKNOWLEDGED))])
+    for status in np.unique(attempts.status).tolist():
+        if status != NO_ANSWER:
+            yield str(status), quantiles(attempts.seconds[attempts.status == status])
+
+
+def _counts(ledger: Ledger, items: Sequence[Item], lost: int) -> Counts:
+    given = Counter(item.intent for item in items)
+    honest = [item for item in items if item.intent is Intent.HONEST]
+    ends = Counter(item.delivery for item in honest)
+    tried = Counter(row.intent for row in ledger.attempts)
+    return Counts(
+        offered=len(honest),
+        repeated=sum(not item.arrival.fresh for item in honest),
+        acknowledged=ends[Delivery.ACKNOWLEDGED],
+        dead=ends[Delivery.DEAD],
+        undelivered=len(honest) - ends[Delivery.ACKNOWLEDGED] - ends[Delivery.DEAD],
+        attempts=tried[Intent.HONEST],
+        retries=sum(max(0, item.attempts - 1) for item in honest),
+        duplicates=ledger.repeats,
+        supersessions=len(ledger.superseded),
+        moves=len(ledger.moves),
+        lost=lost,
+        forged=given[Intent.FORGED],
+        equivocating=given[Intent.EQUIVOCATING],
+        replayed=tried[Intent.REPLAYED],
+        withheld=ledger.withheld,
+    )
+
+
+def _lag(ledger: Ledger, pair: tuple[str, str], grid: Column, warm: float) -> Lag:
+    source, target = pair
+    age = staleness(np.array(ledger.logged_at[source]), np.array(ledger.applied_at[pair]), grid)
+    return Lag(source, target, age, quantiles(age[grid >= warm]))
+
+
+def _steps(series: Sequence[tuple[float, int]]) -> Steps:
+    return Steps(
+        np.array([at for at, _ in series], dtype=np.float64), np.array([n for _, n in series], dtype=np.float64)
+    )
+
+
+def _escalated(entries: Mapping[str, Mapping[Key, Entry]]) -> float:
+    """The share of stored outcomes that are escalated; NaN if nothing is stored."""
+    outcomes = [entry.outcome.escalated for stored in entries.values() for entry in stored.values()]
+    return sum(outcomes) / len(outcomes) if outcomes else nan

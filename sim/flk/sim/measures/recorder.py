@@ -1,0 +1,227 @@
+"""The raw record of a run that the measures are computed from."""
+
+from collections.abc import Sequence
+from math import inf
+from typing import NamedTuple
+
+import msgspec
+
+from flk.model.entries.entry import Claim, Entry, Key
+from flk.model.entries.migration import Phase
+from flk.model.flow.submission import Response, Submission
+from flk.model.log.frames import Frame, Scan, region_of
+from flk.model.log.hlc import Timestamp
+from flk.model.programs.divergence import Divergence
+from flk.model.programs.recover import Recovery
+from flk.model.programs.ship import PREFIX
+from flk.sim.checkers.node import ACKNOWLEDGED
+from flk.sim.kernel.engine import Clockwork
+from flk.sim.measures.timeline import Moment, Move
+from flk.sim.scenario.faults import Disk, ProcessCrash, RegionCrash, Stop, TornWrite
+from flk.sim.world.events import Attempt, Rotten, Watcher
+
+
+class RegionLoss(NamedTuple):
+    """What a region took down with it: records it had acknowledged that were not in the object store, the age in seconds of
+    the oldest such acknowledgement, and the bytes of all.
+    """
+
+    fault: RegionCrash | TornWrite
+    seconds: float
+    records: int
+    size: int
+
+
+class Stated(msgspec.Struct, frozen=True):
+    """What an acknowledgement rests on."""
+
+    timestamp: str
+    region: str
+
+
+_decode = msgspec.json.Decoder(Stated).decode
+
+
+class Comparison(NamedTuple):
+    """What the model's divergence detector found when one region compared itself with another."""
+
+    at: float
+    region: str
+    peer: str
+    divergence: Divergence
+
+
+class Ledger(Watcher):
+    """Writes down what the measures need, one entry for each event."""
+
+    def __init__(self, regions: Sequence[str], clockwork: Clockwork) -> None:
+        self.attempts: list[Attempt] = []
+        self.moves: list[Move] = []
+        self.moments: list[Moment] = []
+        self.comparisons: list[Comparison] = []
+        self.repeats = 0
+        self.withheld = 0
+        self.stops: list[tuple[float, Stop]] = []
+        self.losses: list[RegionLoss] = []
+        self.gone: set[tuple[Timestamp, str]] = set()
+        self.logged_at: dict[str, list[float]] = {region: [] for region in regions}
+        self.applied_at: dict[tuple[str, str], list[float]] = {(a, b): [] for a in regions for b in regions if a != b}
+        self.entries: dict[str, list[tuple[float, int]]] = {region: [(0.0, 0)] for region in regions}
+        self.superseded: list[tuple[float, str]] = []
+        self.recovered_at: list[tuple[float, str]] = []
+        self._clockwork = clockwork
+        self._frames: dict[tuple[str, Timestamp], float] = {}
+        self._places: dict[tuple[str, Timestamp], int] = {}
+        self._safe: set[tuple[str, Timestamp]] = set()
+        self._exposed: dict[str, dict[Timestamp, tuple[float, int]]] = {region: {} for region in regions}
+
+    def logged(self, region: str, frame: Frame) -> None:
+        """A frame is durable from now on."""
+        self._frames.setdefault((region, frame.timestamp), self._clockwork.now)
+
+    def claimed(
+        self, region: str, claim: Claim, before: Entry | None, stored: Entry, records: Sequence[object]
+    ) -> None:
+        """A claim of the region's own log was settled."""
+        del stored
+        self._enlist(region, claim)
+        self.superseded += [(self._clockwork.now, region) for _ in records]
+        self._count(region, before)
+
+    def merged(self, region: str, claim: Claim, before: Entry | None, after: Entry, records: Sequence[object]) -> None:
+        """A claim of some log was settled by a merge."""
+        del after
+        origin = claim.entry.region
+        if origin == region:
+            self._enlist(region, claim)
+        else:
+            times = self.applied_at[origin, region]
+            place = self._places.get((origin, claim.entry.timestamp))
+            if place is not None and times[place] == inf:
+                times[place] = self._clockwork.now
+        self.superseded += [(self._clockwork.now, region) for _ in records]
+        self._count(region, before)
+
+    def forgot(self, region: str, key: Key, entry: Entry) -> None:
+        """A store has an entry less."""
+        del key, entry
+        self.entries[region].append((self._clockwork.now, self.entries[region][-1][1] - 1))
+
+    def turned(self, region: str, key: Key, entry: Entry | None) -> None:
+        """A store may have an entry less."""
+        del key
+        if entry is None:
+            self.entries[region].append((self._clockwork.now, self.entries[region][-1][1] - 1))
+
+    def replied(self, region: str, request: Submission, logged: Timestamp | None, response: Response) -> None:
+        """What is acknowledged and not in the object store can still be lost, with the region that logged it."""
+        if response.status in ACKNOWLEDGED and logged is not None:
+            stated = _decode(response.body)
+            timestamp = Timestamp(int(stated.timestamp, 16))
+            self.repeats += (stated.region, timestamp) != (region, logged)
+            if (stated.region, timestamp) not in self._safe:
+                self._exposed[stated.region].setdefault(timestamp, (self._clockwork.now, len(request.body)))
+
+    def uploaded(self, name: str, found: Scan) -> None:
+        """What is in the object store survives its region."""
+        region = region_of(name.removeprefix(PREFIX))
+        for frame in found.frames:
+            self._safe.add((region, frame.timestamp))
+            self._exposed[region].pop(frame.timestamp, None)
+
+    def crashed(self, fault: Stop) -> None:
+        """A region is lost, with what only it had; if only its process died, its disk is at hand and nothing is at risk."""
+        now = self._clockwork.now
+        self.stops.append((now, fault))
+        if isinstance(fault, ProcessCrash):
+            self.note(fault.region, "its process is dead")
+            return
+        exposed = self._exposed[fault.region]
+        oldest = min((at for at, _ in exposed.values()), default=now)
+        self.losses.append(RegionLoss(fault, now - oldest, len(exposed), sum(size for _, size in exposed.values())))
+        self.note(fault.region, f"down; {len(exposed)} acknowledged records are not in the object store")
+        if fault.disk is Disk.LOST:
+            self.gone |= {(timestamp, fault.region) for timestamp in exposed}
+            self._forget(fault.region)
+
+    def restarted(self, region: str) -> None:
+        """A region starts again."""
+        self.note(region, "starts again and recovers")
+
+    def log_failed(self, region: str) -> None:
+        """A node refuses what waits for its log, and its process ends."""
+        self.note(region, "log cannot be written; the process ends and starts anew")
+
+    def rotted(self, region: str, lost: Sequence[Rotten]) -> None:
+        """Nobody lags behind what is gone."""
+        self.note(region, f"rot: records of its log that cannot be read any more, and were not shipped: {len(lost)}")
+        for rotten in lost:
+            place = self._places.get((region, rotten.frame.timestamp))
+            for (origin, _), times in self.applied_at.items():
+                if origin == region and place is not None:
+                    times[place] = min(times[place], self._clockwork.now)
+
+    def fell_behind(self, region: str) -> None:
+        """A node answers 503 until its store is level with its log."""
+        self.note(region, "store does not answer; 503 until the log is replayed")
+
+    def recovered(self, region: str, recovery: Recovery) -> None:
+        """A node is level with its log."""
+        self.recovered_at.append((self._clockwork.now, region))
+        torn = sum(repair.torn for repair in recovery.repairs)
+        cut = f", {torn} torn bytes cut off" if torn else ""
+        if recovery.segments:
+            self.note(region, f"recovered: {recovery.frames} frames of its log replayed{cut}")
+        elif any(loss.fault.region == region for loss in self.losses):
+            self.note(region, "recovered: on an empty disk, from what it had shipped")
+
+    def compared(self, region: str, peer: str, divergence: Divergence) -> None:
+        """Two regions were compared."""
+        self.comparisons.append(Comparison(self._clockwork.now, region, peer, divergence))
+
+    def attempted(self, attempt: Attempt) -> None:
+        """An attempt is over."""
+        self.attempts.append(attempt)
+
+    def held_back(self, sender: str, place: str) -> None:
+        """A breaker kept a request back."""
+        del sender, place
+        self.withheld += 1
+
+    def moved(self, agent: str, region: str, to: str) -> None:
+        """An agent moved."""
+        self.moves.append(Move(self._clockwork.now, agent, region, to))
+
+    def migrated(self, region: str, phase: Phase) -> None:
+        """A store is moving keys to another shard."""
+        self.note(region, f"one shard more: {phase.replace('_', ' ')}")
+
+    def note(self, where: str, what: str) -> None:
+        """Put a line on the timeline."""
+        self.moments.append(Moment(self._clockwork.now, where, what))
+
+    def _enlist(self, region: str, claim: Claim) -> None:
+        """From when a claim's frame was durable, the other regions lag behind until they have it."""
+        frame = region, claim.entry.timestamp
+        if frame in self._places or frame not in self._frames:
+            return
+        self._places[frame] = len(self.logged_at[region])
+        self.logged_at[region].append(self._frames[frame])
+        for (origin, _), times in self.applied_at.items():
+            if origin == region:
+                times.append(inf)
+
+    def _count(self, region: str, before: Entry | None) -> None:
+        if before is None:
+            self.entries[region].append((self._clockwork.now, self.entries[region][-1][1] + 1))
+
+    def _forget(self, region: str) -> None:
+        """Nobody lags behind what is gone; the region itself starts from nothing."""
+        now = self._clockwork.now
+        self.entries[region].append((now, 0))
+        mine = ((frame, place) for frame, place in self._places.items() if frame[0] == region)
+        unsafe = {place for frame, place in mine if frame not in self._safe}
+        for (origin, _), times in self.applied_at.items():
+            if origin == region:
+                times[:] = [now if place in unsafe else at for place, at in enumerate(times)]
+        self._exposed[region].clear()

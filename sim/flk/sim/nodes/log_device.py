@@ -1,0 +1,194 @@
+"""A node's log on the disk of its region: frames in batches, seals once what was logged is settled, full segments rotated.
+
+A synchronisation that fails is the last one of its process (WAL-7): what it was to make durable is refused, and so is all that
+waits for the next. When every request is answered the process ends, and another starts, which reads what the disk really holds.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+from flk.model.effects.effects import INBOX, Append, Effect, ReadSegment, Salvage, Seal
+from flk.model.flow.admission import unavailable
+from flk.model.log.frames import Frame, data
+from flk.model.log.hlc import tick
+from flk.sim.kernel.engine import Call, GroupCommit
+from flk.sim.kernel.random_streams import Chance
+from flk.sim.kernel.runtime import Activity, Host
+from flk.sim.nodes.region import Region
+from flk.sim.scenario.faults import ProcessCrash, Stop, TornWrite
+
+Step: TypeAlias = tuple[Activity, Any]  # an activity and the effect it waits for
+RECOVER = "recover"
+"""How the name of an activity begins that recovers a log."""
+
+
+class Journal:
+    """Performs a node's effects on its log. `synchronisation` gives the seconds of the next batch, `use` of another effect."""
+
+    def __init__(
+        self,
+        host: Host,
+        region: Region,
+        chance: Chance,
+        synchronisation: Callable[[], float],
+        use: Callable[[Activity], float],
+    ) -> None:
+        self._host = host
+        self._region = region
+        self._chance = chance
+        self._synchronisation = synchronisation
+        self._seconds = use
+        self._frames = GroupCommit[Step](
+            self._after, self._begin, lambda step: host.complete(*step), lambda: not self._fails("batch")
+        )
+        self._synchronised = 0
+        self._seals: list[Step] = []
+        self._sealing = False
+        self._rotations = 0
+        self._rotating = False
+        self._failed = False
+
+    @property
+    def unsettled(self) -> int:
+        """How many frames are being written or wait for it."""
+        return len(self._frames.waiting) + len(self._frames.batch)
+
+    @property
+    def writing(self) -> bool:
+        """Whether frames are being written."""
+        return bool(self._frames.batch)
+
+    # What a program asks for.
+
+    def append(self, activity: Activity, effect: Append) -> None:
+        """Write a frame, with the others of its batch."""
+        self._frames.write((activity, effect))
+
+    def seal(self, activity: Activity, effect: Seal) -> None:
+        """Hold the disk, and seal when everything that was logged is settled (WAL-6)."""
+        self._seals.append((activity, effect))
+        self._frames.hold()
+        self.settled()
+
+    def use(self, activity: Activity, effect: Effect[Any]) -> None:
+        """Read a segment, or rewrite one."""
+        self._after(self._seconds(activity), lambda: self._complete(activity, effect))
+
+    def salvage(self, activity: Activity, effect: Salvage) -> None:
+        """Rewrite a damaged segment. While the node is behind its log only recovery may; others leave it to their next round."""
+        memory = self._host.memory
+        if memory.behind and not activity.name.startswith(RECOVER):
+            raise unavailable("the log is being recovered")
+        memory.perform(effect)
+        self._region.world.marks.note("salvaged")
+
+    # What happens meanwhile.
+
+    def settled(self) -> None:
+        """A request was answered: go on with what waited for that."""
+        in_flight = self._host.memory.in_flight
+        if self._failed:
+            if not in_flight and self._region.rounds is not None:
+                self._region.rounds.restart()
+        elif self._seals and not self._sealing and in_flight == len(self._frames.waiting):  # all held back by the disk
+            self._sealing = True
+            self._after(self._seconds(self._seals[0][0]), self._finish_seals)
+
+    def rotate_if_full(self) -> None:
+        """A frame was logged: if its segment is full, seal it (WAL-2)."""
+        if self._rotating or not self._region.disk.is_full(INBOX) or self._host.memory.behind:
+            return
+        self._rotating = True
+        self._rotations += 1
+
+        def over(result: object) -> None:
+            self._rotating = False
+            if not isinstance(result, Exception):  # one that was refused leaves its work to the next seal
+                self._region.world.marks.note("sealed-by-size")
+
+        name = f"rotate {self._region.starts}.{self._rotations}"
+        self._host.start(Activity(name, self._region.world.programs.rotate(), over))
+
+    def cut(self, fault: Stop) -> None:
+        """The node stops. Of what was being written, whole frames and a part of the next may have reached the disk.
+
+        A process takes only what it had not begun to write with it: a write is whole or was not begun.
+        """
+        frames = self._being_written()
+        written = sum(len(data(frame)) for frame in frames)
+        chance = self._chance.uniform("torn")
+        match fault:
+            case TornWrite(share=share):
+                size = int(share * written)
+            case ProcessCrash():
+                size = written if chance < 0.5 else 0
+            case _:
+                size = int(chance * (written + 1))
+        self._region.disk.tear(frames, size)
+
+    def _begin(self) -> float:
+        if self._region.on_write is not None:
+            self._host.after(0.0, self._region.on_write)
+        return self._synchronisation()
+
+    def _after(self, seconds: float, call: Call) -> None:
+        """Call when the disk has worked so long, if the node still lives then."""
+
+        def if_alive() -> None:
+            if self._host.alive:
+                call()
+
+        self._region.health.pace.after(seconds, if_alive)
+
+    def _complete(self, activity: Activity, effect: Effect[Any]) -> None:
+        if isinstance(effect, ReadSegment):
+            if not self._failed:
+                self._host.complete(activity, effect)
+        elif not self._fails(activity.name):
+            self._host.complete(activity, effect)
+
+    def _finish_seals(self) -> None:
+        if self._fails("seal"):
+            return
+        seals, self._seals, self._sealing = self._seals, [], False
+        for activity, effect in seals:
+            self._host.complete(activity, effect)
+        if not self._seals:
+            self._frames.release()
+
+    def _fails(self, what: str) -> bool:
+        """Whether a synchronisation that is over has failed, now or with one before it. The first failure ends the log."""
+        self._synchronised += 1
+        if not self._failed and self._region.health.fails(f"{self._region.starts}/{self._synchronised}"):
+            self._failed = True
+            self._fail(what)
+        return self._failed
+
+    def _fail(self, what: str) -> None:
+        """Nothing counts as durable that was being written, although some of it may be; what waits is not even written."""
+        host, region = self._host, self._region
+        host.trace.event(host.clockwork.now, host.name, "log", f"a synchronisation failed: {what}")
+        frames = self._being_written()
+        written = sum(len(data(frame)) for frame in frames)
+        region.disk.tear(frames, int(self._chance.uniform("failed") * (written + 1)))
+        region.disk.close(INBOX)
+        host.memory.behind = True
+        for watcher in region.world.watchers:
+            watcher.log_failed(region.name)
+        refused = [*self._frames.batch, *self._frames.waiting]
+        self._frames.waiting = deque()
+        refusal = unavailable("the log cannot be written")
+        for activity, effect in refused:
+            host.trace.effect(host.clockwork.now, host.name, activity.name, effect, refusal, activity.number)
+            host.resume(activity, refusal)
+        if not refused:
+            self.settled()
+
+    def _being_written(self) -> list[Frame]:
+        frames = []
+        clock = self._host.memory.clock
+        for _, append in self._frames.batch:
+            clock = tick(clock, self._region.wall())
+            frames.append(Frame(clock, append.payload))
+        return frames

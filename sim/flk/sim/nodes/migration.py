@@ -1,0 +1,289 @@
+"""One shard more, in simulated time: claims on keys that move, as programs of their own, and the migrator of a region."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from flk.model.effects.effects import Effect, Merge, Program, Sleep, Store
+from flk.model.effects.migration import Advance, Forget, InsertOrGet, ListKeys, LookAt, Replace
+from flk.model.entries.entry import Key
+from flk.model.entries.migration import Moving, Phase, Side, split
+from flk.model.entries.ring import Ring
+from flk.model.flow.admission import require_level, unavailable
+from flk.model.memory.memory import MemoryNode
+from flk.model.memory.parts import Disk, Objects
+from flk.model.refusal import Unavailable
+from flk.sim.kernel.engine import Call
+from flk.sim.kernel.random_streams import Chance
+from flk.sim.kernel.runtime import Activity, Host
+from flk.sim.nodes.tiers import KeyLines
+from flk.sim.scenario.faults import DualWriteFailure, MigratorCrash
+from flk.sim.scenario.layout import Migration
+from flk.sim.world.shards import Lines, Shards, ring_text, shard_name
+from flk.spec.constants import CONSTANTS
+
+if TYPE_CHECKING:  # a region grows, and a node has a store that does
+    from flk.sim.nodes.node import Node
+    from flk.sim.nodes.region import Region
+
+RETRY_AFTER = CONSTANTS.node.unavailable_retry_after_seconds
+NEW_RULES = frozenset({Phase.CUT_OVER, Phase.CLEANED})
+
+
+class Growth:
+    """Which keys the ring gives to one shard more (RNG-2), and where they are on either side of the move."""
+
+    def __init__(self, shards: Shards) -> None:
+        self.new = shard_name(shards.layout.shards)
+        self.failures: dict[str, float] = {}  # of second writes, by fault
+        self._before = shards.ring
+        self._after = Ring((*shards.ring.shards, self.new))
+        self._shards = shards
+        shards.add(self.new)
+
+    def moves(self, key: Key) -> bool:
+        """Whether a key belongs to the new shard from now on."""
+        return self._after.owner(ring_text(key)) == self.new
+
+    def shard(self, side: Side, key: Key) -> str:
+        """Where a key is on a side of the move."""
+        return self.new if side is Side.NEW else self._before.owner(ring_text(key))
+
+    def place(self, phase: Phase) -> None:
+        """Let all who ask go where keys are in a phase."""
+        self._shards.ring = self._after if phase in NEW_RULES else self._before
+
+    def fail(self, fault: DualWriteFailure) -> None:
+        """Second writes fail."""
+        self.failures[fault.id] = fault.share
+
+    def mend(self, fault: DualWriteFailure) -> None:
+        """They fail no longer, for this reason."""
+        del self.failures[fault.id]
+
+
+class MovingStore:
+    """Performs `Store` and `Merge` of keys that move as programs of their own, and lets their effects take their time."""
+
+    def __init__(self, node: "Node", region: "Region", moving: Moving, growth: Growth) -> None:
+        self._node = node
+        self._region = region
+        self._world = region.world
+        self._moving = moving
+        self._growth = growth
+        self._keys = KeyLines()
+        self._staying = node.courses[Store]
+        self._chance = Chance(region.world.seed, f"second/{region.name}/{region.starts}")
+        node.courses[Store] = self._store
+        node.courses[Merge] = self._merge
+        node.courses |= dict.fromkeys((LookAt, InsertOrGet, Replace), self._visit)
+        node.outcomes |= {InsertOrGet: self._decided, Replace: self._followed}
+
+    def _store(self, activity: Activity, effect: Store) -> None:
+        claim = effect.claim
+        if not self._moving.moves(claim.key):
+            self._staying(activity, effect)
+            return
+
+        def ended(result: object) -> None:
+            if isinstance(result, Unavailable):
+                self._node.fall_behind()
+            self._over("claim", began, activity, effect, result)
+
+        began = self._node.clockwork.now
+        self._run(f"claim {activity.name}", self._world.programs.move_claim(claim), (claim.key,), ended)
+
+    def _merge(self, activity: Activity, effect: Merge) -> None:
+        """Claims on keys that move first, then the others, which nothing can refuse once the store was there."""
+        stay, move = split(effect.claims, self._moving)
+        if not move:
+            self._staying(activity, effect)
+            return
+
+        def ended(result: Any) -> None:
+            if not isinstance(result, Exception):
+                result += sum(map(self._region.entries.merge, stay))
+            self._over("merge", began, activity, effect, result)
+
+        began = self._node.clockwork.now
+        name, keys = f"merge {activity.name}.{activity.step}", [claim.key for claim in move]
+        self._run(name, self._world.programs.move_merge(move), keys, ended)
+
+    def _over(self, what: str, began: float, activity: Activity, effect: Effect[Any], result: object) -> None:
+        node = self._node
+        self._world.meter.stored(node.name, what, began)
+        node.trace.effect(node.clockwork.now, node.name, activity.name, effect, result, activity.number)
+        node.resume(activity, result)
+
+    def _run(self, name: str, program: Program[Any], keys: Iterable[Key], ended: Callable[[Any], None]) -> None:
+        """Run a program when nobody who came earlier is about its keys."""
+
+        def begin(leave: Call) -> None:
+            def over(result: object) -> None:
+                ended(result)
+                leave()
+
+            self._node.start(Activity(name, program, over))
+
+        self._keys.enter(keys, begin)
+
+    def _visit(self, activity: Activity, effect: LookAt | InsertOrGet | Replace) -> None:
+        key = effect.claim.key if isinstance(effect, InsertOrGet) else effect.key
+        merging = activity.name.startswith("merge ")
+        mean = self._world.policy.merge if merging else self._world.policy.service
+        seconds = mean * self._node.chance.exponential(f"service {activity.name}.{activity.step}")
+        self._node.lines.visit(
+            {self._growth.shard(effect.side, key): seconds},
+            lambda silent: self._node.resume(activity, self._node.asked(silent, activity, effect)),
+        )
+
+    def _decided(self, activity: Activity, effect: InsertOrGet) -> object:
+        """A claim decides nothing while the node is behind its log, which comes first (DUP-6)."""
+        del activity
+        if not effect.merged:
+            require_level(behind=self._node.memory.behind)
+        return self._node.memory.perform(effect)
+
+    def _followed(self, activity: Activity, effect: Replace) -> object:
+        entity = f"{activity.name}.{activity.step}"
+        if self._growth.failures and self._chance.uniform(entity) < max(self._growth.failures.values()):
+            raise unavailable("the second write failed")
+        return self._node.memory.perform(effect)
+
+
+class Migrator(Host):
+    """The migrator of a region from its start to its crash. It goes on in the phase that is on record (MIG-6)."""
+
+    def __init__(self, region: "Region", growth: Growth, layout: Migration, life: int) -> None:
+        world = region.world
+        name = f"{region.name}-migrator"
+        memory = MemoryNode(Disk(region.name), region.entries, Objects(), region.wall)
+        super().__init__(name, world.clockwork, world.trace, memory)
+        world.trace.started(name, f"{name}.{region.disk.identity:06d}")
+        self._region = region
+        self._growth = growth
+        self._layout = layout
+        self._life = life
+        self._rounds = 0
+        self._chance = Chance(world.seed, f"migrator/{region.name}/{life}")
+        self._lines = Lines(region.shards, self.after)
+        self.courses = {
+            Sleep: lambda activity, effect: self.after(effect.seconds, lambda: self.complete(activity, effect)),
+            **dict.fromkeys((LookAt, Replace, Forget), self._visit),
+            **dict.fromkeys((Advance, ListKeys), self._ask),
+        }
+        self.outcomes = {
+            Advance: self._advanced,
+            **dict.fromkeys((LookAt, Replace, Forget, ListKeys), self._asked),
+        }
+
+    def begin(self) -> None:
+        """Go on, and after a refusal again in a while."""
+
+        def ended(result: object) -> None:
+            if isinstance(result, Exception):
+                self.after(RETRY_AFTER, self.begin)
+
+        self._rounds += 1
+        layout = self._layout
+        program = self._region.world.programs.migrate(layout.rate, layout.settle, layout.roll_back)
+        self.start(Activity(f"migrate {self._life}.{self._rounds}", program, ended))
+
+    def _visit(self, activity: Activity, effect: LookAt | Replace | Forget) -> None:
+        def served(silent: str) -> None:
+            if silent:
+                refusal = unavailable(f"{silent} of {self._region.name} does not answer")
+                self.trace.effect(self.clockwork.now, self.name, activity.name, effect, refusal, activity.number)
+                self.resume(activity, refusal)
+            else:
+                self.complete(activity, effect)
+
+        self._lines.visit({self._growth.shard(effect.side, effect.key): self._service(activity)}, served)
+
+    def _ask(self, activity: Activity, effect: Effect[Any]) -> None:
+        self.after(self._service(activity), lambda: self.complete(activity, effect))
+
+    def _asked(self, activity: Activity, effect: Effect[Any]) -> object:
+        del activity
+        self.memory.store_down = self._region.outages > 0
+        return self.memory.perform(effect)
+
+    def _advanced(self, activity: Activity, effect: Advance) -> Phase:
+        del activity
+        self.memory.store_down = self._region.outages > 0
+        moving = self._region.entries.moving
+        before = moving and moving.phase
+        phase: Phase = self.memory.perform(effect)
+        if phase is not before:
+            self._growth.place(phase)
+            for watcher in self._region.world.watchers:
+                watcher.migrated(self._region.name, phase)
+        return phase
+
+    def _service(self, activity: Activity) -> float:
+        seconds = self._region.world.policy.service
+        return seconds * self._chance.exponential(f"service {activity.name}.{activity.step}")
+
+
+class Migrators:
+    """The migrator of a region through its lives: it is there once it is time, unless the region or a fault has taken it."""
+
+    def __init__(self, region: "Region", growth: Growth, layout: Migration) -> None:
+        self._region = region
+        self._growth = growth
+        self._layout = layout
+        self._taken = 0  # by faults that hold
+        self._lives = 0
+        self._migrator: Migrator | None = None
+
+    def begin(self) -> None:
+        """The region starts; so does the migrator, when it is time."""
+        self._growth.place(self._region.phase or Phase.PLANNED)
+        node, wait = self._region.node, self._layout.start - self._region.world.clockwork.now
+        if node is not None:
+            node.after(max(0.0, wait), self._restart)
+
+    def stop(self) -> None:
+        """It dies."""
+        if self._migrator is not None:
+            self._migrator.alive = False
+            self._migrator = None
+
+    def crash(self) -> None:
+        """A fault takes it."""
+        self._taken += 1
+        self.stop()
+
+    def restart(self) -> None:
+        """The fault is over."""
+        self._taken -= 1
+        self._restart()
+
+    def _restart(self) -> None:
+        there = self._region.node is not None and self._region.world.clockwork.now >= self._layout.start
+        if there and not self._taken and self._migrator is None:
+            self._lives += 1
+            self._migrator = Migrator(self._region, self._growth, self._layout, self._lives)
+            self._migrator.begin()
+
+
+def begin(region: "Region") -> None:
+    """A region's node has started: so does what migrates its store, if anything does."""
+    layout, growth, moving, node = region.world.layout.migration, region.growth, region.entries.moving, region.node
+    if layout is not None and growth is not None and moving is not None and node is not None:
+        MovingStore(node, region, moving, growth)
+        region.migrators = region.migrators or Migrators(region, growth, layout)
+        region.migrators.begin()
+
+
+def migrators_of(regions: Mapping[str, "Region"], fault: MigratorCrash) -> Migrators:
+    """What a fault of a migrator befalls."""
+    found = regions[fault.region].migrators
+    assert found is not None, "the scenario was checked: it has a migration"
+    return found
+
+
+def growth_of(regions: Mapping[str, "Region"], fault: DualWriteFailure) -> Growth:
+    """What a fault of second writes befalls."""
+    found = regions[fault.region].growth
+    assert found is not None, "the scenario was checked: it has a migration"
+    return found

@@ -1,0 +1,342 @@
+"""A node of a region: the model's programs, with a disk, a store and a network that take their time."""
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+from flk.model.effects.effects import (
+    INBOX,
+    Admit,
+    Append,
+    CountEntries,
+    Effect,
+    Fetch,
+    GetObject,
+    ListObjects,
+    Mark,
+    Marked,
+    Merge,
+    Observe,
+    Program,
+    PutObject,
+    ReadSegment,
+    Salvage,
+    SampleKeys,
+    Seal,
+    Store,
+    Truncate,
+)
+from flk.model.entries.entry import Entry, Key
+from flk.model.flow.admission import unavailable
+from flk.model.flow.submission import Response, Submission
+from flk.model.log.hlc import Timestamp
+from flk.model.memory.memory import MemoryNode
+from flk.model.refusal import Overloaded, Refused
+from flk.sim.kernel.engine import Deadlines
+from flk.sim.kernel.random_streams import FSYNC, SERVICE, Chance, Column, Lot, exponential
+from flk.sim.kernel.runtime import Activity, Host
+from flk.sim.nodes.admission import Gate
+from flk.sim.nodes.breakers import Breakers
+from flk.sim.nodes.log_device import Journal
+from flk.sim.nodes.region import Region
+from flk.sim.nodes.tiers import Mover, TieredStore
+from flk.sim.scenario.faults import Stop
+from flk.sim.scenario.topology import OBJECTS
+from flk.sim.world.shards import Lines
+
+Reply: TypeAlias = Callable[[object], None]
+
+
+class Request(Activity):
+    """An `ingest` under way: its luck, the timestamp of its frame once there is one, and whether it counts as in flight."""
+
+    __slots__ = ("admitted", "logged", "lot")
+
+    def __init__(
+        self, name: str, program: Program[Response], ended: Callable[[Response], None], lot: Lot | None
+    ) -> None:
+        super().__init__(name, program, ended)
+        self.lot = lot
+        self.admitted = False
+        self.logged: Timestamp | None = None
+
+
+class Node(Host):
+    """A node of a region, from its start to its crash.
+
+    Frames wait for the disk, claims and all else about the store for the store, each in the order they came; so claims reach
+    the store in log order (DUP-6). A seal holds the disk until whatever was logged has been settled (WAL-6).
+    """
+
+    def __init__(self, region: Region) -> None:
+        world = region.world
+        peers = {region.name: region.entries}
+        memory = MemoryNode(region.disk, region.entries, world.objects, region.wall, peers=peers)
+        super().__init__(region.name, world.clockwork, world.trace, memory)
+        memory.behind = True
+        memory.store_down = region.outages > 0
+        world.trace.started(region.name, region.disk.log(INBOX))
+        self._region = region
+        self._world = world
+        self._policy = world.policy
+        self.chance = Chance(world.seed, f"node/{region.name}/{region.starts}")
+        self._synchronisations = 0
+        self._fsyncs = Column(Chance(world.seed, f"{FSYNC}/{region.name}/{region.starts}"))
+        self._journal = Journal(self, region, self.chance, self._synchronisation, self._fsync)
+        self.lines = Lines(region.shards, self.after)
+        self._no_answer = unavailable("no answer in time")
+        self._waits = Deadlines[object](world.clockwork, world.policy.timeout, self._no_answer)
+        self._breakers = Breakers(world.policy.breaker, world)
+        self._gate = Gate(memory, world.policy, self.after, self._queue)
+        self.courses = {
+            Append: self._journal.append,
+            Seal: self._journal.seal,
+            **dict.fromkeys((ReadSegment, Truncate, Salvage), self._journal.use),
+            **dict.fromkeys((Store, Merge, Mark, Marked), self._use_store),
+            **dict.fromkeys((PutObject, GetObject, ListObjects), self._ask_objects),
+            **dict.fromkeys((CountEntries, SampleKeys, Fetch), self._ask_region),
+        }
+        self.outcomes = {
+            Admit: self._admitted,
+            Append: self._logged,
+            Salvage: self._journal.salvage,
+            Store: self._claimed,
+            Mark: self._marked,
+            Observe: self._observed,
+            SampleKeys: self._sampled,
+            **dict.fromkeys((CountEntries, Fetch), self._inspected),
+            **dict.fromkeys((PutObject, GetObject, ListObjects), self._stored_away),
+        }
+        tiers = world.layout.tiers
+        if memory.tiered is not None and tiers is not None:
+            memory.tiered.cold_down = region.cold_outages > 0
+            self.mover = Mover(region, self, TieredStore(self, region, tiers), tiers.move_interval)
+
+    @property
+    def ready(self) -> bool:
+        """Whether the health probe finds the node ready (OBS-3)."""
+        return not self.memory.behind and not self.memory.store_down
+
+    def serve(
+        self, name: str, submission: Submission, reply: Callable[[Response], None], lot: Lot | None = None
+    ) -> None:
+        """Answer a submission that has arrived."""
+        began = self.clockwork.now
+
+        def ended(response: Response) -> None:
+            self._world.meter.answered(self.name, began, response)
+            for watcher in self._world.watchers:
+                watcher.replied(self.name, submission, request.logged, response)
+            self.memory.in_flight -= request.admitted
+            self._journal.settled()
+            reply(response)
+
+        program = self._world.programs.ingest(submission, self.name, self._world.keyring)
+        request = Request(name, program, ended, lot)
+        self.start(request)
+
+    def inspect(self, activity: Activity, effect: Effect[Any], reply: Reply) -> None:
+        """Tell another region what this one stores."""
+        seconds = self._parts(effect, self._service(activity))
+        self.lines.visit(seconds, lambda silent: reply(self.asked(silent, activity, effect)))
+
+    @property
+    def writing(self) -> bool:
+        """Whether frames of its log are being written."""
+        return self._journal.writing
+
+    def crash(self, fault: Stop) -> None:
+        """Stop in the middle of whatever it does."""
+        self.alive = False
+        self._journal.cut(fault)
+
+    # Courses: when an effect is performed.
+
+    def _use_store(self, activity: Activity, effect: Effect[Any]) -> None:
+        seconds = self._policy.merge if isinstance(effect, Merge) else self._service(activity)
+        began = self.clockwork.now
+
+        def served(silent: str) -> None:
+            if isinstance(effect, Store | Merge):
+                self._world.meter.stored(self.name, "claim" if isinstance(effect, Store) else "merge", began)
+            self.resume(activity, self.asked(silent, activity, effect))
+
+        self.lines.visit(self._parts(effect, seconds), served)
+
+    def _parts(self, effect: Effect[Any], seconds: float) -> dict[str, float]:
+        """How long each shard is busy with an effect: `seconds` in all, or for each claim that it is to merge."""
+        shards = self._region.shards
+        if shards.is_one:
+            return {shards.first: seconds * len(effect.claims) if isinstance(effect, Merge) else seconds}
+        match effect:
+            case Store(claim):
+                return {shards.owner(claim.key): seconds}
+            case Merge(claims) if claims:
+                numbers = Counter(shards.owner(claim.key) for claim in claims)
+                return {shard: number * seconds for shard, number in numbers.items()}
+            case Fetch(keys=keys) if keys:
+                return dict.fromkeys((shards.owner(key) for key in keys), seconds)
+            case _:
+                return {shards.first: 0.0 if isinstance(effect, Merge) else seconds}
+
+    def asked(self, silent: str, activity: Activity, effect: Effect[Any]) -> object:
+        """What an effect comes to now that the shards concerned have had their time; `silent` is one that did not answer."""
+        if not silent:
+            return self.perform(activity, effect)
+        if isinstance(effect, Store):
+            self.fall_behind()
+        for watcher in self._world.watchers:
+            watcher.silent(self.name, silent)
+        refusal = unavailable(f"{silent} of {self.name} does not answer")
+        self.trace.effect(self.clockwork.now, self.name, activity.name, effect, refusal, activity.number)
+        return refusal
+
+    def _ask_objects(self, activity: Activity, effect: Effect[Any]) -> None:
+        turn = self._breakers.ask(OBJECTS)
+        if turn is None:
+            refusal = unavailable("the object store has failed too often, and is left alone for a while")
+            self.trace.effect(self.clockwork.now, self.name, activity.name, effect, refusal, activity.number)
+            for watcher in self._world.watchers:
+                watcher.held_back(self.name, OBJECTS)
+            self.resume(activity, refusal)
+            return
+
+        def serve(reply: Reply) -> None:
+            seconds = self._policy.object_service * self.chance.exponential(f"objects/{activity.name}.{activity.step}")
+            self.clockwork.after(seconds, lambda: reply(self.perform(activity, effect)))
+
+        def answered(result: object) -> None:
+            self._breakers.settle(OBJECTS, turn, answered=not isinstance(result, Refused))
+
+        self._ask(OBJECTS, activity, effect, serve, answered)
+
+    def _ask_region(self, activity: Activity, effect: CountEntries | SampleKeys | Fetch) -> None:
+        def serve(reply: Reply) -> None:
+            node = self._region.peers[effect.region].node
+            if node is not None:
+                node.inspect(activity, effect, reply)
+
+        if effect.region == self.name:
+            serve(lambda result: self.resume(activity, result))
+        else:
+            self._ask(effect.region, activity, effect, serve)
+
+    def _ask(
+        self,
+        place: str,
+        activity: Activity,
+        effect: Effect[Any],
+        serve: Callable[[Reply], None],
+        noted: Reply | None = None,
+    ) -> None:
+        """Send a request to another place, which serves it whether or not this node still lives; give up after the timeout.
+
+        `noted` is told the result before the program is.
+        """
+        message = f"{activity.name}.{activity.step}"
+        send = self._world.net.send
+
+        def answered(result: object) -> None:
+            if result is self._no_answer:
+                self.trace.effect(self.clockwork.now, self.name, activity.name, effect, result)
+            if noted is not None:
+                noted(result)
+            self.resume(activity, result)
+
+        wait = self._waits.begin(answered)
+        send(
+            self.name,
+            place,
+            message,
+            lambda: serve(lambda result: send(place, self.name, message, lambda: wait.end(result), content=result)),
+            content=effect,
+        )
+
+    # Outcomes: what is done beside what the memory node does.
+
+    def _admitted(self, request: Request, effect: Admit) -> None:
+        self._gate.look()
+        try:
+            self.memory.perform(effect)
+        except Overloaded:
+            self._world.marks.note("shed")
+            raise
+        self.memory.in_flight += 1
+        request.admitted = True
+        self._world.meter.admitted(self.name)
+
+    def _logged(self, request: Request, effect: Append) -> Timestamp:
+        timestamp: Timestamp = self.memory.perform(effect)
+        request.logged = timestamp
+        self._journal.rotate_if_full()
+        return timestamp
+
+    def _claimed(self, activity: Activity, effect: Store) -> Entry:
+        del activity
+        if self.memory.store_down:
+            self.fall_behind()
+        stored: Entry = self.memory.perform(effect)
+        return stored
+
+    def fall_behind(self) -> None:
+        """From the first claim that the store does not answer, the log has to be replayed first (ORD-4)."""
+        if not self.memory.behind:
+            self.memory.behind = True
+            for watcher in self._world.watchers:
+                watcher.fell_behind(self.name)
+
+    def _marked(self, activity: Activity, effect: Mark) -> None:
+        del activity
+        self.memory.perform(effect)
+        for watcher in self._world.watchers:
+            watcher.marked(self.name, effect.name, effect.value)
+
+    def _observed(self, activity: Activity, effect: Observe) -> None:
+        self.memory.perform(effect)
+        self._world.meter.observed(self.name, activity.name.split()[1], effect.timestamp)  # of `replay PEER NUMBER`
+
+    def _sampled(self, activity: Activity, effect: SampleKeys) -> tuple[Key, ...]:
+        self._require_store()
+        generator = self.chance.generator(f"sample/{activity.name}.{activity.step}")
+        return self._region.entries.sample(effect.size, generator)
+
+    def _inspected(self, activity: Activity, effect: Effect[Any]) -> object:
+        del activity
+        self._require_store()
+        return self.memory.perform(effect)
+
+    def _require_store(self) -> None:
+        """To be counted and compared, a store has to answer with all its tiers."""
+        tiered = self.memory.tiered
+        _require(not self.memory.store_down and not (tiered and tiered.cold_down), f"the store of {self.name}")
+
+    def _stored_away(self, activity: Activity, effect: Effect[Any]) -> object:
+        del activity
+        _require(self._world.objects.serves(self.clockwork.now), "the object store")
+        return self.memory.perform(effect)
+
+    def _queue(self) -> int:
+        """How many requests wait for the store: all in flight but those at the disk."""
+        return self.memory.in_flight - self._journal.unsettled
+
+    # Durations.
+
+    def _synchronisation(self) -> float:
+        """The seconds of the next synchronisation of the log: half of the mean is fixed, half exponential."""
+        uniform = self._fsyncs.at(self._synchronisations)
+        self._synchronisations += 1
+        return self._policy.fsync * (1 + exponential(uniform)) / 2
+
+    def _fsync(self, activity: Activity) -> float:
+        """The seconds of another use of the disk."""
+        return self._policy.fsync * (1 + self.chance.exponential(f"fsync {activity.name}.{activity.step}")) / 2
+
+    def _service(self, activity: Activity) -> float:
+        if isinstance(activity, Request) and activity.lot:
+            return self._policy.service * exponential(activity.lot.uniform(SERVICE))
+        return self._policy.service * self.chance.exponential(f"service {activity.name}.{activity.step}")
+
+
+def _require(answers: bool, who: str) -> None:  # noqa: FBT001 - it reads as the condition it is
+    if not answers:
+        raise unavailable(f"{who} does not answer")

@@ -1,0 +1,145 @@
+"""A region: what of it survives a crash, and what all regions share."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, NamedTuple
+
+from flk.model.entries.entry import Entry, Key
+from flk.model.entries.migration import Moving, Phase
+from flk.model.entries.tiers import Terms
+from flk.model.log.hlc import wall_seconds
+from flk.model.record.signing import Keyring
+from flk.sim.kernel.engine import Call, Clockwork
+from flk.sim.kernel.programs import Programs
+from flk.sim.kernel.random_streams import Luck
+from flk.sim.kernel.trace import Trace
+from flk.sim.nodes.migration import Growth
+from flk.sim.scenario.faults import ClockFault, Disk, Stop
+from flk.sim.scenario.layout import Layout
+from flk.sim.scenario.policy import Policy
+from flk.sim.world.audit_queue import WatchedArchive, WatchedTasks
+from flk.sim.world.clocks import offset
+from flk.sim.world.coverage_marks import Marks
+from flk.sim.world.disks import DiskHealth
+from flk.sim.world.events import WatchedDisk, WatchedEntries, WatchedObjects, WatchedTiers, Watcher
+from flk.sim.world.meter import Meter
+from flk.sim.world.network import Net
+from flk.sim.world.shards import Shards
+
+if TYPE_CHECKING:  # a node is started on a region, so its module needs this one
+    from flk.sim.nodes.background import Rounds
+    from flk.sim.nodes.migration import Migrators
+    from flk.sim.nodes.node import Node
+    from flk.sim.nodes.workers import Workers
+
+ORIGIN = 1767225600.0  # wall time at simulated time 0: 2026-01-01 00:00 UTC
+
+
+class World(NamedTuple):
+    """What all regions share."""
+
+    clockwork: Clockwork
+    net: Net
+    trace: Trace
+    objects: WatchedObjects
+    watchers: tuple[Watcher, ...]
+    policy: Policy
+    programs: Programs
+    keyring: Keyring
+    seed: int
+    scripted: bool
+    layout: Layout
+    marks: Marks
+    meter: Meter
+    luck: Luck
+
+
+class Region:
+    """The place: its disk, its store and its wall clock outlive the node, which is None, as are
+    its rounds, while the region is down. If it is to have one shard more, `growth` says which keys move there.
+
+    `peers` are all regions by name, itself included; `starts` counts its nodes so far. Its audit workers, if the layout has any,
+    come and go with the node.
+    """
+
+    def __init__(self, name: str, world: World, peers: Mapping[str, "Region"]) -> None:
+        self.name = name
+        self.peers = peers
+        self.world = world
+        self.disk = WatchedDisk(name, 1, world.watchers, world.policy.segment_bytes)
+        self.shards = Shards(world.layout, world.clockwork.after)
+        self.growth = Growth(self.shards) if world.layout.migration else None
+        self.migrators: Migrators | None = None
+        self.entries = self._new_store()
+        self.archive = WatchedArchive(name, world.watchers)
+        self.workers: Workers | None = None
+        self.health = DiskHealth(name, world.clockwork, world.seed)
+        self.clock_faults: list[ClockFault] = []
+        self.on_write: Call | None = None  # in the middle of the next write to the log
+        self.outages = 0
+        self.cold_outages = 0
+        self.starts = 0
+        self.node: Node | None = None
+        self.rounds: Rounds | None = None
+
+    def crash(self, fault: Stop) -> None:
+        """Stop the node in the middle of whatever it does; lose the disk and the store, if the fault takes them."""
+        if self.node is not None:
+            self.node.crash(fault)
+        self.node = self.rounds = self.on_write = None
+        if self.workers is not None:
+            self.workers.stop()
+        if self.migrators is not None:
+            self.migrators.stop()
+        if fault.disk is Disk.LOST:
+            segment_bytes = self.world.policy.segment_bytes
+            self.disk = WatchedDisk(self.name, self.disk.identity + 1, self.world.watchers, segment_bytes)
+            self.entries = self._new_store()
+
+    def shift_outages(self, by: int) -> None:
+        """Let an outage of the store begin (1) or end (-1); it answers again when none is left."""
+        self.outages += by
+        if self.node is not None:
+            self.node.memory.store_down = self.outages > 0
+
+    def shift_cold_outages(self, by: int) -> None:
+        """Let an outage of the cold tier begin (1) or end (-1)."""
+        self.cold_outages += by
+        if self.node is not None and self.node.memory.tiered is not None:
+            self.node.memory.tiered.cold_down = self.cold_outages > 0
+
+    def _new_store(self) -> WatchedEntries:
+        """A store with nothing in it, with an audit queue and with tiers if the layout has them."""
+
+        def offered() -> None:
+            if self.workers is not None:
+                self.workers.call()
+
+        audit, watchers = self.world.layout.audit, self.world.watchers
+        tasks = None if audit is None else WatchedTasks(self.name, self.wall, audit.lease, watchers, offered)
+        terms = self.world.layout.tiers
+        tiers = None
+        if terms is not None:
+            tiers = WatchedTiers(self.name, watchers, Terms(terms.hot_term, terms.warm_term, terms.window))
+        moving = None if self.growth is None else Moving(self.growth.moves)
+        return WatchedEntries(self.name, watchers, tasks, tiers, moving)
+
+    @property
+    def phase(self) -> Phase | None:
+        """The phase of the migration that is on record; None if there is none."""
+        moving = self.entries.moving
+        return None if moving is None else moving.phase
+
+    def has_outlived(self, entry: Entry) -> bool:
+        """Whether the store may have forgotten an entry, its dedup window being over (DUP-7)."""
+        tiers = self.world.layout.tiers
+        return tiers is not None and self.wall() - wall_seconds(entry.timestamp) >= tiers.window
+
+    def told(self, key: Key) -> Entry | None:
+        """What the store may have answered just now: what it holds under a key, or held until the end of its window."""
+        tiers = self.entries.tiers
+        return self.entries.entries.get(key) or (tiers.forgotten.get(key) if isinstance(tiers, WatchedTiers) else None)
+
+    def wall(self) -> float:
+        """What this region takes for the time."""
+        now: float = self.world.clockwork.now
+        return ORIGIN + now + sum(offset(fault, now) for fault in self.clock_faults)

@@ -1,0 +1,45 @@
+"""A question that somebody outside asks a region's node, and its answer: two messages, either of which may be lost."""
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple, TypeVar
+
+from flk.sim.kernel.engine import Wait
+from flk.sim.kernel.random_streams import ANSWER, REQUEST, Lot
+from flk.sim.nodes.node import Node
+from flk.sim.nodes.region import Region
+from flk.sim.world.network import Net
+
+T = TypeVar("T")
+
+
+class Route(NamedTuple):
+    """From where, to which region, and the name of the message, which its luck is keyed by."""
+
+    place: str
+    region: str
+    message: str
+
+
+def call(
+    net: Net,
+    regions: Mapping[str, Region],
+    route: Route,
+    serve: Callable[[Node, Callable[[T], None]], None],
+    wait: Wait[T],
+    lot: Lot | None = None,
+) -> None:
+    """Send a message to a region's node and end the wait with its reply, if both messages arrive and the node lives.
+
+    `lot` holds the luck of the two messages, if it was drawn already.
+    """
+    place, region, message = route
+
+    def reply(answer: T) -> None:
+        net.send(region, place, message, lambda: wait.end(answer), lot and lot.message(ANSWER))
+
+    def arrived() -> None:
+        node = regions[region].node
+        if node is not None:
+            serve(node, reply)
+
+    net.send(place, region, message, arrived, lot and lot.message(REQUEST))

@@ -1,0 +1,112 @@
+"""Everybody who watches a run: who checks it, who writes it down, who notes what of note it came to."""
+
+from collections.abc import Mapping, Sequence
+
+from flk.model.record.signing import Keyring
+from flk.sim.alerts.alerts import Alerted, evaluated
+from flk.sim.alerts.exporter import Exporter
+from flk.sim.checkers.answers import AnswerRules
+from flk.sim.checkers.audit import AuditRules
+from flk.sim.checkers.convergence import Agreement
+from flk.sim.checkers.final_state import ending, judge_acknowledged, judge_outcomes
+from flk.sim.checkers.invariants import Checks, without
+from flk.sim.checkers.migration import MigrationRules
+from flk.sim.checkers.node import NodeRules, Reference
+from flk.sim.checkers.shipping import ShippingRules
+from flk.sim.checkers.tiers import TierRules
+from flk.sim.clients.agents import Item
+from flk.sim.clients.records import Records
+from flk.sim.kernel.engine import Clockwork
+from flk.sim.measures.audit import AuditLedger
+from flk.sim.measures.hypotheses import found
+from flk.sim.measures.measures import Measures, measure
+from flk.sim.measures.recorder import Ledger
+from flk.sim.measures.stores import StoreLedger
+from flk.sim.measures.timeline import Moment, timeline
+from flk.sim.nodes.region import Region
+from flk.sim.scenario.scenario import Scenario
+from flk.sim.world.coverage_marks import Found, Marks
+from flk.sim.world.events import WatchedObjects, Watcher
+
+
+class Judges:
+    """The watchers of one run. What the scenario's layout has no occasion for is not watched.
+
+    `keyring` is what the nodes verify with, and `regions` may be filled later.
+    """
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        records: Records,
+        keyring: Keyring,
+        regions: Mapping[str, Region],
+        clockwork: Clockwork,
+        *,
+        alerts: bool,
+    ) -> None:
+        self.checks = Checks(lambda: clockwork.now, absent=without(scenario.layout))
+        self.ledger = Ledger(scenario.regions, clockwork)
+        self.marks = Marks(clockwork)
+        self.exporter = Exporter(regions, clockwork) if alerts else None
+        self._scenario = scenario
+        self._keyring = keyring
+        self._regions = regions
+        bound = scenario.slo.convergence
+        self._agreement = Agreement(scenario.regions, scenario.faults, bound, clockwork, self.checks)
+        reference = Reference(keyring)
+        self._node_rules = NodeRules(regions, reference, self.checks)
+        self._audit = AuditLedger(scenario.regions, clockwork)
+        self._audit_rules = AuditRules(regions, self.checks)
+        self._migration_rules = MigrationRules(regions, reference, self.checks)
+        self._stores = StoreLedger(regions, clockwork)
+        answers = AnswerRules(regions, reference, self.checks, records.forgeries)
+        shipping = ShippingRules(regions, reference, self.checks)
+        layout = scenario.layout
+        self.watchers: tuple[Watcher, ...] = (
+            self._node_rules,
+            answers,
+            shipping,
+            self._agreement,
+            self.ledger,
+            self.marks,
+            *((self._audit_rules, self._audit) if layout.audit else ()),
+            *((self._migration_rules,) if layout.migration else ()),
+            *((self._stores,) if layout.has_stores else ()),
+            *((TierRules(regions, self.checks),) if layout.tiers else ()),
+            *((self.exporter,) if self.exporter else ()),
+        )
+
+    def conclude(self, objects: WatchedObjects, items: Sequence[Item], homes: Mapping[str, str]) -> Measures:
+        """Judge what can be judged only at the end, and measure the run; `homes` are the agents' home regions."""
+        self._agreement.finish()
+        end = ending(self._regions, objects, self._agreement)
+        lost = judge_acknowledged(end, self._node_rules.acknowledged, self.ledger.gone, self.checks)
+        self._audit_rules.finish()
+        self._migration_rules.finish()
+        judge_outcomes(end, self._keyring, self._agreement.rotten, self.checks)
+        return measure(
+            self._scenario,
+            ledger=self.ledger,
+            agreement=self._agreement,
+            items=items,
+            homes=homes,
+            entries={name: region.entries.entries for name, region in self._regions.items()},
+            lost=lost,
+            audit=self._audit,
+            stores=self._stores,
+        )
+
+    def alerts(self) -> tuple[Alerted, ...]:
+        """Every alert of the table, if somebody asked for them."""
+        if self.exporter is None:
+            return ()
+        return evaluated(self.exporter.database, self._scenario.faults, self._scenario.duration)
+
+    def found(self, alerts: Sequence[Alerted]) -> Found:
+        """When each mark held."""
+        return found(self.marks, self.ledger.attempts, self._agreement.changes, alerts)
+
+    def timeline(self) -> tuple[Moment, ...]:
+        """The run as a list of moments."""
+        return timeline(self._scenario.faults, self.ledger.moments, self.ledger.moves, self._agreement.caught_up)

@@ -1,0 +1,112 @@
+"""Is a run a path of the protocols? What its nodes did is followed through each protocol that it belongs to."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cache
+from typing import Any, TypeAlias
+
+import msgspec
+
+from flk.formal.catalogue import find
+from flk.formal.language.protocol import Protocol
+from flk.formal.traces import Accepted, Rejected, Undecided, validate
+from flk.formal.traces import Verdict as Followed
+from flk.formal.traces.relaxations import unlimited
+from flk.model.flow.submission import Submission
+from flk.model.protocol_events.audit import audit_events
+from flk.model.protocol_events.ingest import ingest_events
+from flk.model.protocol_events.migration import migration_events
+from flk.model.protocol_events.observation import Observed, Told, nodes_of
+from flk.model.protocol_events.replication import replication_events
+from flk.model.protocol_events.tiering import tiering_events
+from flk.model.record.signing import Keyring
+from flk.sim.checkers.invariants import Result, Verdict, Violation, worst
+from flk.sim.run import Run
+from flk.sim.scenario.scenario import Scenario
+from flk.sim.simulate import simulate
+
+ACCEPTED = "trace-accepted"
+STATEMENT = "what the nodes did is a path of every protocol that it belongs to"
+
+Records: TypeAlias = Callable[[], Iterable[Observed]]
+
+
+def validated(scenario: Scenario, submissions: Sequence[Submission], keyring: Keyring, **options: Any) -> Run:
+    """A run with one more row among its invariants: whether its trace was accepted. `options` are those of `simulate`."""
+    records: list[Observed] = []
+    run = simulate(scenario, submissions, keyring, observer=records.append, **options)
+    return run._replace(results=(*run.results, judged(followed(records, scenario), scenario.duration)))
+
+
+def followed(records: Sequence[Observed], scenario: Scenario) -> dict[str, Followed]:
+    """What becomes of the events of a run in each protocol, by the protocol's name and what the trace is of.
+
+    `records` are what the observer of a run was told, from its beginning. A trace without events is left out.
+    """
+    verdicts = {}
+    for name, subject, events in _traces(records, scenario):
+        told = list(events)
+        if told:
+            title = f"{name} of {subject}"
+            verdicts[title] = validate(_protocol(name), map(msgspec.json.encode, told), title)
+    return verdicts
+
+
+def _traces(records: Sequence[Observed], scenario: Scenario) -> Iterator[tuple[str, str, Iterator[Told]]]:
+    """The protocols that a run belongs to, what each trace is of, and its events.
+
+    A node with tiers turns single claims away and goes on with others (TIR-3), of which only `tiering` knows.
+    """
+    layout = scenario.layout
+    stores = [
+        node for node in nodes_of(records) if node.rpartition(".")[0] in scenario.regions
+    ]  # not workers, migrators
+
+    def again() -> Sequence[Observed]:
+        return records
+
+    for node in stores:
+        if layout.tiers is None:
+            yield "ingest", node, ingest_events(node, again)
+        else:
+            yield "tiering", node, tiering_events(node, again)
+        if layout.migration is not None:
+            yield "migration", node, migration_events(node, again)
+    if layout.audit is not None:
+        for region in scenario.regions:
+            yield "audit", region, audit_events(region, again)
+    if layout.tiers is None:
+        yield "replication", "all regions", replication_events(again)
+
+
+def judged(verdicts: Mapping[str, Followed], at: float) -> Result:
+    """The verdicts as one row beside the invariants of a run that ended at `at`; without any events it is undecided."""
+    checks = sum(verdict.events for verdict in verdicts.values() if isinstance(verdict, Accepted))
+    broken = [
+        Violation(ACCEPTED, at, subject, verdict.event, told(verdict))
+        for subject, verdict in verdicts.items()
+        if isinstance(verdict, Rejected)
+    ]
+    unclear = [verdict for verdict in verdicts.values() if isinstance(verdict, Undecided)]
+    open_ = [Verdict.UNDECIDED] if unclear or not verdicts else []
+    outcome = worst([*([Verdict.VIOLATED] if broken else []), *open_])
+    return Result(ACCEPTED, STATEMENT, checks, len(broken), outcome, tuple(broken))
+
+
+def told(verdict: Rejected) -> str:
+    """Why an event is not possible, with the guard that is false, what it read, and the nearest step that would have been."""
+    parts = [f"{verdict.event} is not possible after {verdict.accepted} events"]
+    for reason in verdict.reasons[:1]:
+        read = ", ".join(f"{place} = {value}" for place, value in reason.values)
+        parts.append(
+            f"{reason.what} is {'false' if reason.kind == 'guard' else reason.kind}{f' ({read})' if read else ''}"
+        )
+    if verdict.note:
+        parts.append(f"seen in {verdict.note}")
+    if verdict.nearest:
+        parts.append(f"possible there: {verdict.nearest[0]}")
+    return "; ".join(parts)
+
+
+@cache
+def _protocol(name: str) -> Protocol:
+    return unlimited(find(name))

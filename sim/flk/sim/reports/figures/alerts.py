@@ -1,0 +1,66 @@
+"""Faults, and the alerts that noticed them."""
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from flk.sim.alerts.alerts import Alerted, Firing
+from flk.sim.reports.figures.style import INK, happenings, lanes_of, time_panels
+from flk.sim.run import Run
+from flk.sim.scenario.duration import human
+
+
+def fault_timeline(run: Run) -> Figure:
+    """Above, the faults; below, a lane for each alert that fired: pale while it was pending, black while it fired, with the time
+    from the start of the fault that explains it. A firing that no fault explains is a false alarm and is hatched.
+    """
+    fired = [alert for alert in run.alerts if alert.firings]
+    events = happenings(run.scenario)
+    heights = (0.3 + 0.3 * max(1, len(events)), 0.3 + 0.46 * max(1, len(fired)))
+    figure, (faults, alerts) = time_panels(run.scenario, heights)
+    lanes_of(faults, events)
+    for lane, alert in enumerate(fired):
+        for firing in alert.firings:
+            _bar(alerts, lane, firing, run.scenario.duration)
+        _told(alerts, lane, alert, run.scenario.duration)
+    if not fired:
+        alerts.text(0.01, 0.5, "no alert fired", transform=alerts.transAxes, fontsize=8, va="center", color=INK)
+    alerts.set(ylim=(max(1, len(fired)) - 0.5, -0.9), yticks=[])
+    alerts.grid(visible=False, axis="y")
+    alerts.spines["left"].set_visible(False)
+    return figure
+
+
+def _bar(axes: Axes, lane: int, firing: Firing, duration: float) -> None:
+    end = duration if firing.end is None else firing.end
+    axes.barh(lane, firing.start - firing.pending, left=firing.pending, height=0.26, color="#cfcfcf", edgecolor="none")
+    false = not firing.fault
+    axes.barh(
+        lane,
+        max(end - firing.start, duration / 400),
+        left=firing.start,
+        height=0.46,
+        color="white" if false else INK,
+        edgecolor=INK,
+        hatch="////" if false else "",
+        linewidth=0.8,
+    )
+
+
+def _told(axes: Axes, lane: int, alert: Alerted, duration: float) -> None:
+    first = min(alert.firings, key=lambda firing: firing.start)
+    last = max(duration if firing.end is None else firing.end for firing in alert.firings)
+    if first.delay is None:
+        told = f"{alert.name} ({alert.severity}): false alarm"
+    else:
+        told = f"{alert.name} ({alert.severity}): {human(first.delay)} after {first.fault} began"
+    late = first.pending > 0.6 * duration
+    axes.annotate(
+        told,
+        (last if late else first.pending, lane - 0.3),
+        xytext=(0, 2),
+        textcoords="offset points",
+        ha="right" if late else "left",
+        va="bottom",
+        fontsize=8,
+        color=INK,
+    )

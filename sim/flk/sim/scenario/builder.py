@@ -1,0 +1,163 @@
+"""Scenarios in Python: the keys of the TOML file as the arguments of methods, and the same errors.
+
+    day = (
+        scenario("a-cut", "Two regions that cannot talk for a minute.", duration="5m")
+        .regions("eu", "us", agents=2)
+        .link("eu", "us", delay="42ms", jitter="3ms")
+        .workload(records="synthetic:200", rate=2, duplicates=0.1)
+        .policy(ship_interval="10s")
+        .fault("partition", "cut", start="1m", duration="1m", sides=[["eu"], ["us"]])
+        .sometimes("supersession")
+        .eventually("converged", within="90s", after="cut")
+        .slo(rpo="2m")
+        .build()
+    )
+
+Every method gives a new draft and leaves the old one as it was, so variants can branch off anywhere. `as_python` writes any
+scenario this way.
+"""
+
+from collections.abc import Mapping
+from typing import TypeAlias
+
+from flk.sim.scenario import document
+from flk.sim.scenario.scenario import Scenario
+from flk.sim.scenario.validation import mistakes
+
+Value: TypeAlias = object
+Raw: TypeAlias = dict[str, object]
+_TABLES = ("workload", "policy", "slo", "layout")
+_LISTS = {"faults": ("fault", ("kind", "id")), "script": ("act", ("do",))}
+_HYPOTHESES = {"sometimes": "mark", "never": "mark", "eventually": "mark", "always": "measure"}
+
+
+class Draft:
+    """A scenario that is being put together. `raw` is what its file would say."""
+
+    def __init__(self, raw: Mapping[str, object]) -> None:
+        self.raw: Raw = dict(raw)
+
+    def regions(self, *names: str, agents: int | None = None) -> "Draft":
+        """Name the regions, and give each so many agents."""
+        draft = self._with("regions", list(names))
+        return draft if agents is None else draft.workload(agents=dict.fromkeys(names, agents))
+
+    def everywhere(self, **path: Value) -> "Draft":
+        """What a message meets between two places that have no link of their own."""
+        return self._merged("network", {"default": path})
+
+    def link(self, one: str, other: str, **path: Value) -> "Draft":
+        """What a message meets between two places."""
+        return self._merged("network", {"links": [*self._network_links(), {"between": [one, other], **path}]})
+
+    def workload(self, **fields: Value) -> "Draft":
+        """What comes, when and to whom."""
+        return self._merged("workload", fields)
+
+    def policy(self, **fields: Value) -> "Draft":
+        """How nodes and agents are set up."""
+        return self._merged("policy", fields)
+
+    def slo(self, **fields: Value) -> "Draft":
+        """What is asked of the run."""
+        return self._merged("slo", fields)
+
+    def layout(self, **fields: Value) -> "Draft":
+        """What the stores consist of."""
+        return self._merged("layout", fields)
+
+    def fault(self, kind: str, id: str, **fields: Value) -> "Draft":  # noqa: A002 - the name it has in the file
+        """Something that goes wrong."""
+        return self._appended("faults", {"kind": kind, "id": id, **fields})
+
+    def without(self, *ids: str) -> "Draft":
+        """The same without these faults, and without what is expected of them; nothing else moves."""
+        kept = [fault for fault in self._list("faults") if fault["id"] not in ids]
+        expected = [row for row in self._list("hypotheses") if not {row.get("after"), row.get("during")} & set(ids)]
+        return Draft({**self.raw, "faults": kept, "hypotheses": expected})
+
+    def act(self, do: str, **fields: Value) -> "Draft":
+        """Something that is done at a given moment, in place of random arrivals."""
+        return self._appended("script", {"do": do, **fields})
+
+    def sometimes(self, mark: str, **fields: Value) -> "Draft":
+        """A mark that must come up, or the run has not tested what it is for."""
+        return self._appended("hypotheses", {"expect": "sometimes", "mark": mark, **fields})
+
+    def never(self, mark: str, **fields: Value) -> "Draft":
+        """A mark that must not come up."""
+        return self._appended("hypotheses", {"expect": "never", "mark": mark, **fields})
+
+    def eventually(self, mark: str, **fields: Value) -> "Draft":
+        """A mark that must hold in time."""
+        return self._appended("hypotheses", {"expect": "eventually", "mark": mark, **fields})
+
+    def always(self, measure: str, **fields: Value) -> "Draft":
+        """Bounds of a measure."""
+        return self._appended("hypotheses", {"expect": "always", "measure": measure, **fields})
+
+    def build(self) -> Scenario:
+        """The scenario. Raises UnusableInput, which names the field and the mend."""
+        name = f"scenario {self.raw.get('name')!r}"
+        found = document.convert(self.raw, Scenario, name)
+        for mistake in mistakes(found):
+            raise document.located(mistake, "", name)
+        return found
+
+    def _network_links(self) -> list[object]:
+        network = self.raw.get("network")
+        links = network.get("links", []) if isinstance(network, dict) else []
+        return list(links)
+
+    def _list(self, name: str) -> list[Raw]:
+        found = self.raw.get(name, [])
+        return list(found) if isinstance(found, list) else []
+
+    def _with(self, name: str, value: object) -> "Draft":
+        return Draft({**self.raw, name: value})
+
+    def _merged(self, name: str, fields: Mapping[str, object]) -> "Draft":
+        table = self.raw.get(name, {})
+        return self._with(name, {**(table if isinstance(table, dict) else {}), **fields})
+
+    def _appended(self, name: str, item: Raw) -> "Draft":
+        return self._with(name, [*self._list(name), item])
+
+
+def scenario(name: str, description: str = "", **fields: Value) -> Draft:
+    """Begin a scenario; `fields` are those of the file's top level, such as `duration`."""
+    return Draft({"name": name, "description": description, **fields})
+
+
+def draft(of: Scenario) -> Draft:
+    """A draft of a scenario that exists, to make variants of."""
+    raw: Raw = document.plain(of)
+    return Draft(raw)
+
+
+def as_python(of: Scenario) -> str:
+    """The expression that builds the scenario, with everything that is not as by default."""
+    raw = document.plain(of)
+    top = {key: value for key, value in raw.items() if key not in {"name", "description", "regions", "network"}}
+    plain = {key: value for key, value in top.items() if key not in {*_TABLES, *_LISTS, "hypotheses"}}
+    lines = [f"scenario({_arguments([raw['name'], raw['description']], plain)})"]
+    lines.append(f"    .regions({_arguments(raw['regions'], {})})")
+    network = raw.get("network", {})
+    if "default" in network:
+        lines.append(f"    .everywhere({_arguments([], network['default'])})")
+    links = [(link.pop("between"), link) for link in network.get("links", [])]
+    lines += [f"    .link({_arguments(between, path)})" for between, path in links]
+    lines += [f"    .{table}({_arguments([], top[table])})" for table in _TABLES if table in top]
+    for name, (method, first) in _LISTS.items():
+        for item in top.get(name, []):
+            rest = {key: value for key, value in item.items() if key not in first}
+            lines.append(f"    .{method}({_arguments([item[key] for key in first], rest)})")
+    for item in top.get("hypotheses", []):
+        subject = _HYPOTHESES[item["expect"]]
+        rest = {key: value for key, value in item.items() if key not in {"expect", subject}}
+        lines.append(f"    .{item['expect']}({_arguments([item[subject]], rest)})")
+    return "(\n    " + "\n    ".join(lines) + "\n        .build()\n)"
+
+
+def _arguments(positional: list[object], named: Mapping[str, object]) -> str:
+    return ", ".join([*map(repr, positional), *(f"{key}={value!r}" for key, value in named.items())])

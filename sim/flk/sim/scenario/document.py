@@ -1,0 +1,197 @@
+"""TOML to values and back. A mistake is told with the file, the line or the field, and the mend."""
+
+import difflib
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar, get_args, get_type_hints
+
+import msgspec
+
+from flk.sim.scenario.duration import Seconds, seconds
+from flk.spec.errors import UnusableInput
+
+T = TypeVar("T")
+Steps = tuple[str | int, ...]
+
+
+class Mistake(ValueError):
+    """Something in a document that cannot be meant; `field` says where, as in `faults[2].region`."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message)
+        self.field = field
+        self.message = message
+
+
+def parse(text: str, kind: type[T], file: str) -> T:
+    """The value of type `kind` that a TOML text holds. Raises UnusableInput."""
+    try:
+        raw = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise UnusableInput(f"{file}: this is not TOML: {error}") from None
+    return convert(raw, kind, file, text)
+
+
+def convert(raw: Mapping[str, object], kind: type[T], file: str, text: str = "") -> T:
+    """The value of type `kind` that plain dictionaries and lists stand for, read from `text`. Raises UnusableInput."""
+    try:
+        return msgspec.convert(raw, kind, dec_hook=_decode)
+    except msgspec.ValidationError as error:
+        field, message = _explain(str(error), raw, kind)
+        raise located(Mistake(field, message), text, file) from None
+
+
+def located(mistake: Mistake, text: str, file: str) -> UnusableInput:
+    """The mistake with the file and, where it can be found, the line."""
+    line = _line(text, _steps(mistake.field))
+    where = f"{file}, line {line}" if line else file
+    return UnusableInput(f"{where}: {mistake.field or 'the document'}: {mistake.message}")
+
+
+def nearest(word: str, known: Sequence[str]) -> str:
+    """The advice for a word that is not known: the one that was probably meant, or all there are."""
+    found = difflib.get_close_matches(word, known, 1)
+    return f"did you mean {found[0]!r}?" if found else f"known are {', '.join(map(repr, known))}"
+
+
+def builtins(value: object) -> Any:
+    """The value as plain dictionaries, lists and numbers."""
+    return msgspec.to_builtins(value, enc_hook=float)
+
+
+def plain(value: object) -> Any:
+    """The value as plain dictionaries, lists and numbers, without what is as by default."""
+    if isinstance(value, msgspec.Struct):
+        config = type(value).__struct_config__
+        tag = {config.tag_field: config.tag} if config.tag_field else {}
+        fields = msgspec.structs.fields(value)
+        return tag | {f.encode_name: plain(found) for f in fields if (found := getattr(value, f.name)) != _default(f)}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if isinstance(value, Mapping):
+        return {key: plain(item) for key, item in value.items()}
+    return builtins(value)
+
+
+def _default(field: msgspec.structs.FieldInfo) -> object:
+    """What a field is if nothing is said; something that nothing equals if that cannot be."""
+    return field.default_factory() if callable(field.default_factory) else field.default
+
+
+def to_toml(value: object) -> str:
+    """A TOML text that `parse` reads back as the same value."""
+    raw = plain(value)
+    tables = {key: item for key, item in raw.items() if isinstance(item, Mapping)}
+    blocks = {key: item for key, item in raw.items() if _is_list_of_tables(item)}
+    lines = _pairs({key: item for key, item in raw.items() if key not in tables and key not in blocks})
+    for name, table in tables.items():
+        lines += ["", f"[{name}]", *_pairs(table)]
+    for name, block in blocks.items():
+        for table in block:
+            lines += ["", f"[[{name}]]", *_pairs(table)]
+    return "\n".join(lines) + "\n"
+
+
+def _pairs(table: Mapping[str, object]) -> list[str]:
+    return [f"{_key(key)} = {_inline(item)}" for key, item in table.items() if item is not None]
+
+
+def _is_list_of_tables(item: object) -> bool:
+    return isinstance(item, list) and bool(item) and all(isinstance(entry, Mapping) for entry in item)
+
+
+def _decode(kind: type, raw: object) -> object:
+    if kind is Seconds:
+        return seconds(raw)
+    raise NotImplementedError(kind)
+
+
+def _inline(item: object) -> str:
+    if isinstance(item, Mapping):
+        return "{ " + ", ".join(f"{_key(k)} = {_inline(v)}" for k, v in item.items() if v is not None) + " }"
+    if isinstance(item, list | tuple):
+        return "[" + ", ".join(map(_inline, item)) + "]"
+    return (
+        msgspec.json.encode(item).decode().replace("\x7f", "\\u007f")
+    )  # the one character that TOML escapes and JSON does not
+
+
+def _key(key: str) -> str:
+    return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else msgspec.json.encode(key).decode()
+
+
+def _explain(message: str, raw: object, kind: Any) -> tuple[str, str]:
+    """The field and the sentence of a validation error, with the mend added where one is known."""
+    what, _, path = message.partition(" - at `$")
+    field = path.strip("`").lstrip(".")
+    if unknown := re.fullmatch(r"Object contains unknown field `(.+)`", what):
+        known = [name for name in _fields(kind, raw, _steps(field)) if name != unknown[1]]
+        return ".".join(filter(None, (field, unknown[1]))), f"there is no such key; {nearest(unknown[1], known)}"
+    if wrong := re.fullmatch(r"Invalid (?:enum )?value (.+)", what):
+        known = _choices(kind, raw, _steps(field))
+        return field, f"{wrong[1]} is not one of the choices; {nearest(wrong[1].strip(chr(39)), known)}"
+    if missing := re.fullmatch(r"Object missing required field `(.+)`", what):
+        return field, f"the key {missing[1]!r} is missing; add it"
+    return field, what[0].lower() + what[1:]
+
+
+def _steps(field: str) -> Steps:
+    return tuple(
+        int(index) if index else name for name, index in re.findall(r"([^.\[\]]+)(?![^\[]*\])|\[(\d+)\]", field)
+    )
+
+
+def _fields(kind: Any, raw: Any, steps: Steps) -> list[str]:
+    """The keys that the table at `steps` may have."""
+    struct = _kind_at(kind, raw, steps)[0]
+    tag = struct.__struct_config__.tag_field
+    return [*struct.__struct_encode_fields__, *([tag] if tag else [])]
+
+
+def _choices(kind: Any, raw: Any, steps: Steps) -> list[str]:
+    """The values that the enumeration or tag at `steps` may have."""
+    around = _kind_at(kind, raw, steps[:-1]) if steps else []
+    if around and steps[-1] == _tag_field(around):
+        return [str(option.__struct_config__.tag) for option in around]
+    return [str(member) for option in _kind_at(kind, raw, steps) for member in option]
+
+
+def _kind_at(kind: Any, raw: Any, steps: Steps) -> list[Any]:
+    """The types that the value at `steps` may have; of a tagged union the one that its tag chooses, if it chooses one."""
+    for step in steps:
+        kind = get_args(kind)[0] if isinstance(step, int) else get_type_hints(_chosen(kind, raw)[0])[step]
+        raw = raw[step]
+    return _chosen(kind, raw)
+
+
+def _chosen(kind: Any, raw: Any) -> list[Any]:
+    options = [kind] if isinstance(kind, type) else list(get_args(kind))
+    tag = raw.get(_tag_field(options)) if isinstance(raw, Mapping) else None
+    fitting = [
+        option for option in options if hasattr(option, "__struct_config__") and option.__struct_config__.tag == tag
+    ]
+    return fitting if tag is not None and fitting else options
+
+
+def _tag_field(options: Sequence[Any]) -> str | None:
+    """The key by which a table says which of the options it is."""
+    fields = {option.__struct_config__.tag_field for option in options if hasattr(option, "__struct_config__")}
+    return fields.pop() if len(fields) == 1 else None
+
+
+def _line(text: str, steps: Steps) -> int | None:
+    """The number of the line that defines the field: as near as the headers and keys of the text lead."""
+    found = None
+    lines = text.splitlines()
+    position = 0
+    for depth, step in enumerate(steps):
+        name = steps[depth - 1] if isinstance(step, int) else step
+        word = re.escape(str(name))
+        header = rf"\s*(\[+\s*(?:[\w-]+\.)*{word}(?:\.[\w-]+)*\s*\]+|{word}\s*=)"
+        matches = [number for number in range(position, len(lines)) if re.match(header, lines[number])]
+        wanted = step if isinstance(step, int) else 0
+        if wanted >= len(matches):
+            break
+        found = position = matches[wanted]
+    return None if found is None else found + 1

@@ -1,0 +1,110 @@
+"""What cannot be meant by the faults of a scenario."""
+
+from collections.abc import Iterable, Iterator
+from itertools import combinations
+from typing import TYPE_CHECKING
+
+from flk.sim.scenario.document import Mistake
+from flk.sim.scenario.faults import (
+    ClockJump,
+    ColdOutage,
+    DualWriteFailure,
+    Fault,
+    KeyRotation,
+    Latency,
+    LinkFaultBase,
+    MigratorCrash,
+    RegionFault,
+    Reorder,
+    ShardCrash,
+    Stop,
+    WorkerCrash,
+)
+from flk.sim.scenario.names import all_unknown, bad_label, unknown
+from flk.sim.scenario.topology import expand, places
+
+if TYPE_CHECKING:
+    from flk.sim.scenario.scenario import Scenario
+
+
+def of_faults(scenario: "Scenario") -> Iterator[Mistake]:
+    """Every mistake about a fault, with its field."""
+    seen: set[str] = set()
+    for index, fault in enumerate(scenario.faults):
+        field = f"faults[{index}]"
+        yield from bad_label(f"{field}.id", fault.id)
+        if fault.id in seen:
+            yield Mistake(f"{field}.id", f"{fault.id!r} is the id of an earlier fault too; give each its own")
+        seen.add(fault.id)
+        yield from _outside_run(field, fault, scenario.duration)
+        if isinstance(fault, RegionFault):
+            yield from unknown(f"{field}.region", fault.region, scenario.regions, "region")
+        if isinstance(fault, LinkFaultBase):
+            yield from _bad_sides(f"{field}.sides", fault.sides, scenario)
+        yield from _too_little(field, fault)
+        yield from _nothing_there(field, fault, scenario)
+    yield from _two_at_once(scenario)
+
+
+def _two_at_once(scenario: "Scenario") -> Iterator[Mistake]:
+    """Faults that cannot hold at the same time: a region cannot stop while it is down, nor keys rotate while they rotate."""
+    faults = sorted(scenario.faults, key=lambda fault: fault.start)
+    for one, other in combinations(faults, 2):
+        if other.start > one.end:
+            continue
+        field = f"faults[{scenario.faults.index(other)}].start"
+        if isinstance(one, Stop) and isinstance(other, Stop) and one.region == other.region:
+            yield Mistake(field, f"{other.region} is still down by {one.id!r} until {one.end} s; start it after that")
+        if isinstance(one, KeyRotation) and isinstance(other, KeyRotation):
+            yield Mistake(field, f"the old key is still accepted by {one.id!r} until {one.end} s; start it after that")
+
+
+def _too_little(field: str, fault: Fault) -> Iterator[Mistake]:
+    """A number that would turn the fault into something else."""
+    if isinstance(fault, Latency) and fault.extra < 0:
+        yield Mistake(f"{field}.extra", "a message cannot arrive before it is sent; extra is at least 0")
+    if isinstance(fault, Reorder) and fault.by <= 0:
+        yield Mistake(f"{field}.by", "what is held back arrives later; by is greater than 0")
+    if isinstance(fault, ClockJump) and fault.duration < abs(fault.offset):
+        yield Mistake(
+            f"{field}.duration",
+            f"a clock is slewed by less than a second per second; give it over {abs(fault.offset)} s",
+        )
+
+
+def _nothing_there(field: str, fault: Fault, scenario: "Scenario") -> Iterator[Mistake]:
+    """A fault of something that the layout does not have."""
+    layout = scenario.layout
+    shards = layout.shards + (layout.migration is not None)
+    if isinstance(fault, ShardCrash) and fault.shard >= shards:
+        yield Mistake(f"{field}.shard", f"there is no shard {fault.shard}; the last is {shards - 1}, see layout.shards")
+    for kind, part in ((ColdOutage, "tiers"), (WorkerCrash, "audit"), (DualWriteFailure | MigratorCrash, "migration")):
+        if isinstance(fault, kind) and getattr(layout, part) is None:
+            yield Mistake(f"{field}.kind", f"{fault.kind} needs layout.{part}; add a table [layout.{part}]")
+
+
+def _outside_run(field: str, fault: Fault, duration: float) -> Iterator[Mistake]:
+    if fault.start < 0:
+        yield Mistake(f"{field}.start", "a fault cannot start before the run; 0 is its beginning")
+    if fault.duration <= 0:
+        yield Mistake(f"{field}.duration", "a fault lasts longer than 0 seconds")
+    if fault.start >= duration:
+        yield Mistake(
+            f"{field}.start", f"the run ends at {duration} s, before this fault; start it earlier or run longer"
+        )
+    elif fault.end > duration:
+        yield Mistake(
+            f"{field}.duration", f"this fault would end at {fault.end} s, after the run ({duration} s); shorten it"
+        )
+
+
+def _bad_sides(field: str, sides: Iterable[tuple[str, ...]], scenario: "Scenario") -> Iterator[Mistake]:
+    seen: set[str] = set()
+    for side in sides:
+        if not side:
+            yield Mistake(field, "a side names at least one place")
+        names = set(expand(side, scenario.regions))
+        yield from all_unknown(field, names, places(scenario.regions), "place")
+        if names & seen:
+            yield Mistake(field, f"{min(names & seen)!r} is on both sides; keep it on one")
+        seen |= names

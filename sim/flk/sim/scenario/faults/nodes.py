@@ -1,0 +1,108 @@
+"""Faults of a region's machines: power, processes, disks."""
+
+from enum import StrEnum
+from typing import Annotated, ClassVar, TypeAlias
+
+from msgspec import Meta
+
+from flk.sim.scenario.faults.base import Factor, RegionFault, Share
+
+
+class Disk(StrEnum):
+    """What a crashed region finds when it starts again: its log and store as they were, or empty ones."""
+
+    KEPT = "kept"
+    LOST = "lost"
+
+
+class RegionCrash(RegionFault, frozen=True, tag="region_crash"):
+    """A region stops in the middle of whatever it does; at the end of the fault it starts again and recovers."""
+
+    disk: Disk = Disk.KEPT
+
+    @property
+    def effect(self) -> str:
+        """One phrase for the reader."""
+        return f"{self.region} is down, its disk {self.disk}"
+
+
+class ProcessCrash(RegionFault, frozen=True, tag="process_crash"):
+    """The node's process dies and is started again at the end. The machine stays up, so nothing half-written is on the disk: of
+    what was being synchronised there is all or, if the process died before it wrote it, nothing.
+    """
+
+    disk: ClassVar[Disk] = Disk.KEPT
+
+    @property
+    def effect(self) -> str:
+        """One phrase for the reader."""
+        return f"the process of {self.region} is dead"
+
+
+class TornWrite(RegionFault, frozen=True, tag="torn_write"):
+    """The power fails in the middle of a write to the log, of which just this `share` of the bytes reached the disk, and is back at
+    the end. It is the write under way at the start or the next one; if none comes before the end, the power does not fail.
+    """
+
+    disk: ClassVar[Disk] = Disk.KEPT
+
+    severity: ClassVar[str] = "share"
+    share: Share = 0.5
+
+    @property
+    def effect(self) -> str:
+        """One phrase for the reader."""
+        return f"{self.region} loses power with {self.share:.0%} of a write on its disk"
+
+
+class DiskStall(RegionFault, frozen=True, tag="disk_stall"):
+    """The region's disk completes nothing until the end of the fault."""
+
+    @property
+    def effect(self) -> str:
+        """One phrase for the reader."""
+        return f"the disk of {self.region} hangs"
+
+
+class SlowDisk(RegionFault, frozen=True, tag="slow_disk"):
+    """Whatever the region's disk does takes `factor` times as long."""
+
+    severity: ClassVar[str] = "factor"
+    harmless: ClassVar[float] = 1.0
+    factor: Factor
+
+    @property
+    def effect(self) -> str:
+        """One phrase for the reader."""
+        return f"the disk of {self.region} is {self.factor:g} times as slow"
+
+
+class FsyncFailure(RegionFault, frozen=True, tag="fsync_failure"):
+    """A `share` of the synchronisations of the region's log fails; nothing of such a batch counts as durable (WAL-7), although some
+    first part of it may be on the disk. The process ends, and another starts and recovers.
+    """
+
+    severity: ClassVar[str] = "share"
+    share: Share = 1.0
+
+    @property
+    def effect(self) -> str:
+        """One phrase for the reader."""
+        return f"{self.share:.0%} of the synchronisations of {self.region} fail"
+
+
+class BitRot(RegionFault, frozen=True, tag="bit_rot"):
+    """Over its duration, at even intervals, `flips` bits change in segments on the region's disk that have not been shipped."""
+
+    severity: ClassVar[str] = "flips"
+    flips: Annotated[int, Meta(ge=0)] = 1
+
+    @property
+    def effect(self) -> str:
+        """One phrase for the reader."""
+        return f"{self.flips} bits rot on the disk of {self.region}"
+
+
+NodeFault: TypeAlias = RegionCrash | ProcessCrash | TornWrite | DiskStall | SlowDisk | FsyncFailure | BitRot
+Stop: TypeAlias = RegionCrash | ProcessCrash | TornWrite
+"""The faults during which a region has no node."""

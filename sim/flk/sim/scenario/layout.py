@@ -1,0 +1,73 @@
+"""What a region consists of behind its nodes: the shards, replicas and tiers of its store, its migration, its audit queue."""
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from flk.sim.scenario.duration import Seconds
+from flk.sim.scenario.faults import Share
+from flk.spec.constants import CONSTANTS
+
+Count = Annotated[int, Meta(ge=1)]
+
+
+class Tiers(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where entries are kept as they age (TIR-*).
+
+    An entry past `hot_term` is moved from the hot tier to the warm one, past `warm_term` to the cold one, and past `window` it is
+    forgotten (DUP-7). A look into a tier takes `hot`, `warm` or `cold` on average. The mover runs every `move_interval`.
+    """
+
+    hot_term: Seconds = Seconds(CONSTANTS.tiers.hot_seconds)
+    warm_term: Seconds = Seconds(CONSTANTS.tiers.warm_seconds)
+    window: Seconds = Seconds(CONSTANTS.dedup.ttl_seconds)
+    hot: Seconds = Seconds(0.002)
+    warm: Seconds = Seconds(0.02)
+    cold: Seconds = Seconds(0.2)
+    move_interval: Seconds = Seconds(CONSTANTS.tiers.move_interval_seconds)
+
+
+class Migration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One shard more, while claims arrive (MIG-*): the keys that the ring gives to the new shard move to it.
+
+    The migrator of every region begins at `start`, copies and verifies `rate` keys a second, waits `settle` before it cuts over,
+    and again before it cleans up. With `roll_back` it goes back instead of cleaning up.
+    """
+
+    start: Seconds
+    rate: Annotated[float, Meta(gt=0)] = CONSTANTS.migration.keys_per_second
+    settle: Seconds = Seconds(CONSTANTS.migration.settle_seconds)
+    roll_back: bool = False
+
+
+class Audit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A queue of work that follows each first write, such as enrichment and anchoring (AUD-*).
+
+    A task takes `work` seconds on average, and an attempt fails with probability `failure`. A worker that does not settle its task
+    within `lease` loses it to another. After `attempts` failures it writes a dead letter.
+    """
+
+    workers: Count = CONSTANTS.audit.workers
+    work: Seconds = Seconds(0.5)
+    failure: Share = 0.01
+    lease: Seconds = Seconds(CONSTANTS.audit.lease_seconds)
+    attempts: Count = CONSTANTS.audit.attempts
+
+
+class Layout(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The same for every region. Each of `shards` is a server of its own with `replicas` copies; keys are placed by the
+    consistent-hash ring (RNG-*). When a replica is gone, another takes over after `takeover` seconds.
+    """
+
+    shards: Count = 1
+    replicas: Count = 1
+    takeover: Seconds = Seconds(1)
+    tiers: Tiers | None = None
+    migration: Migration | None = None
+    audit: Audit | None = None
+
+    @property
+    def has_stores(self) -> bool:
+        """Whether a store is more than one server with all entries in it."""
+        return self.shards > 1 or self.replicas > 1 or self.tiers is not None

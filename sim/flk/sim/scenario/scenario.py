@@ -1,0 +1,109 @@
+"""A scenario: a frozen value that says what is there, what happens to it and what is asked of it."""
+
+from collections.abc import Iterable
+from functools import cached_property
+from hashlib import sha256
+from importlib.resources import files
+from pathlib import Path as File
+
+import msgspec
+
+from flk.sim.scenario import document
+from flk.sim.scenario.document import nearest
+from flk.sim.scenario.duration import Seconds
+from flk.sim.scenario.faults import Fault, Stop
+from flk.sim.scenario.hypotheses import Hypothesis
+from flk.sim.scenario.layout import Layout
+from flk.sim.scenario.policy import Objectives, Policy
+from flk.sim.scenario.script import Act
+from flk.sim.scenario.topology import Network
+from flk.sim.scenario.validation import mistakes
+from flk.sim.scenario.workload import Workload
+from flk.spec.errors import UnusableInput
+
+_LIBRARY = files("flk.sim.scenario").joinpath("library")
+
+
+class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=True):
+    """One drill. Times are seconds from its start; `seed` is the luck it has unless another is asked for.
+
+    A `script` says exactly who submits, ships and replays when; without one, records come at random and rounds at intervals.
+    A `steady` scenario is everyday life, whose beginning is cut off as warm-up; any other is an incident, measured whole.
+    `design` names one of the refuted designs of `sim.designs` to be run in place of the model's programs.
+    """
+
+    name: str
+    description: str
+    duration: Seconds
+    regions: tuple[str, ...]
+    workload: Workload
+    seed: int = 1
+    network: Network = Network()
+    policy: Policy = Policy()
+    slo: Objectives = Objectives()
+    faults: tuple[Fault, ...] = ()
+    layout: Layout = Layout()
+    hypotheses: tuple[Hypothesis, ...] = ()
+    steady: bool = False
+    script: tuple[Act, ...] = ()
+    design: str = ""
+
+    @cached_property
+    def hash(self) -> str:
+        """Sixteen hexadecimal digits that name this content."""
+        content = document.convert(
+            document.builtins(self), Scenario, self.name
+        )  # so that 2 and 2.0 are the same content
+        canonical = msgspec.json.encode(document.builtins(content), order="sorted")
+        return sha256(canonical).hexdigest()[:16]
+
+    @property
+    def crashes(self) -> tuple[Stop, ...]:
+        """The faults that take a region down, earliest first."""
+        found = (fault for fault in self.faults if isinstance(fault, Stop))
+        return tuple(sorted(found, key=lambda fault: fault.start))
+
+    def with_faults(self, faults: Iterable[Fault]) -> "Scenario":
+        """The same with these faults in place of its own. What it expects of faults that are gone goes with them."""
+        faults = tuple(faults)
+        known = {"", *(fault.id for fault in faults)}
+        expected = [hypothesis for hypothesis in self.hypotheses if set(hypothesis.about) <= known]
+        return msgspec.structs.replace(self, faults=faults, hypotheses=tuple(expected))
+
+    def to_toml(self) -> str:
+        """The scenario as a file that `load` reads back as the same value."""
+        return document.to_toml(self)
+
+
+def load(path: str | File) -> Scenario:
+    """The scenario in a TOML file. Raises UnusableInput, which names the file, the line or field, and the mend."""
+    try:
+        text = File(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UnusableInput(f"{path}: cannot be read as a scenario: {error}") from None
+    return parse(text, str(path))
+
+
+def parse(text: str, file: str) -> Scenario:
+    """The scenario in a TOML text; `file` is what messages call it. Raises UnusableInput."""
+    scenario = document.parse(text, Scenario, file)
+    for mistake in mistakes(scenario):
+        raise document.located(mistake, text, file)
+    return scenario
+
+
+def library() -> dict[str, str]:
+    """The scenarios that come with the lab: their names and texts."""
+    found = (entry for entry in _LIBRARY.iterdir() if entry.name.endswith(".toml"))
+    return {entry.name.removesuffix(".toml"): entry.read_text(encoding="utf-8") for entry in found}
+
+
+def find(name: str) -> Scenario:
+    """The scenario that a name of the library, `scenarios/NAME.toml` or the path of a file stands for. Raises UnusableInput."""
+    if File(name).is_file():
+        return load(name)
+    known = library()
+    short = name.removeprefix("scenarios/").removesuffix(".toml")
+    if short in known:
+        return parse(known[short], f"scenarios/{short}.toml")
+    raise UnusableInput(f"{name}: no such file, and no scenario of the library; {nearest(short, sorted(known))}")

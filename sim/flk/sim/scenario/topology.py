@@ -1,0 +1,70 @@
+"""Where things are, and what lies between them: regions, the agents near each of them, one object store, and links."""
+
+from collections.abc import Iterable, Iterator
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from flk.sim.scenario.duration import Seconds
+from flk.sim.scenario.faults import Direction, Share
+
+OBJECTS = "objects"
+CLIENTS = "clients"
+
+
+class Path(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a message meets: `delay` seconds, on top of it an exponential time of mean `jitter`, a share of messages that is lost,
+    a share that arrives twice, and a `bandwidth` in bytes per second (None: no limit), which messages share one after another.
+    """
+
+    delay: Seconds = Seconds(0.02)
+    jitter: Seconds = Seconds(0)
+    loss: Share = 0.0
+    duplication: Share = 0.0
+    bandwidth: Annotated[float, Meta(gt=0)] | None = None
+
+
+class Link(Path, frozen=True, kw_only=True):
+    """The path between two places."""
+
+    between: tuple[str, str]
+    direction: Direction = Direction.BOTH
+
+
+class Network(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Every pair of places has the default path, unless a link says otherwise; of two links for one pair the later counts."""
+
+    default: Path = Path()
+    links: tuple[Link, ...] = ()
+
+
+def clients_of(region: str) -> str:
+    """The place of the agents whose home is a region."""
+    return f"{CLIENTS}.{region}"
+
+
+def places(regions: Iterable[str]) -> tuple[str, ...]:
+    """Every place of a topology."""
+    regions = tuple(regions)
+    return (*regions, *map(clients_of, regions), OBJECTS)
+
+
+def expand(side: Iterable[str], regions: Iterable[str]) -> Iterator[str]:
+    """The places that a side of a fault names; `clients` alone stands for the agents of every region."""
+    for name in side:
+        if name == CLIENTS:
+            yield from map(clients_of, regions)
+        else:
+            yield name
+
+
+def directed(first: Iterable[str], second: Iterable[str], direction: Direction) -> Iterator[tuple[str, str]]:
+    """The pairs (sender, receiver) that a direction between two sides covers."""
+    second = tuple(second)
+    for a in first:
+        for b in second:
+            if direction is not Direction.BACKWARD:
+                yield a, b
+            if direction is not Direction.FORWARD:
+                yield b, a

@@ -1,0 +1,43 @@
+"""The health of a region's disk: how fast it is, and whether what it was told to synchronise is durable."""
+
+from math import prod
+from typing import TypeAlias
+
+from flk.sim.kernel.engine import Clockwork
+from flk.sim.kernel.processor import Pace
+from flk.sim.kernel.random_streams import Chance
+from flk.sim.scenario.faults import DiskStall, FsyncFailure, SlowDisk
+
+DiskFault: TypeAlias = DiskStall | SlowDisk | FsyncFailure
+
+
+class DiskHealth:
+    """What ails the disk of one region, whichever node uses it. Whatever the disk is at takes place at its `pace`."""
+
+    def __init__(self, region: str, clockwork: Clockwork, seed: int) -> None:
+        self.pace = Pace(clockwork)
+        self._chance = Chance(seed, f"disk/{region}")
+        self._faults: list[DiskFault] = []
+
+    def begin(self, fault: DiskFault) -> None:
+        """Let a fault take hold."""
+        self._faults.append(fault)
+        self._refresh()
+
+    def end(self, fault: DiskFault) -> None:
+        """Let a fault go."""
+        self._faults.remove(fault)
+        self._refresh()
+
+    def fails(self, synchronisation: str) -> bool:
+        """Whether a synchronisation that is over has failed. Its name is what its luck is keyed by."""
+        return any(
+            self._chance.uniform(f"{fault.id}/{synchronisation}") < fault.share
+            for fault in self._faults
+            if isinstance(fault, FsyncFailure)
+        )
+
+    def _refresh(self) -> None:
+        stalled = any(isinstance(fault, DiskStall) for fault in self._faults)
+        slowness = prod(fault.factor for fault in self._faults if isinstance(fault, SlowDisk))
+        self.pace.change(0.0 if stalled else 1.0 / slowness)

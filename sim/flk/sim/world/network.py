@@ -1,0 +1,157 @@
+"""Messages between places: delayed, lost, repeated, overtaken, kept waiting for bandwidth, or cut off while a fault holds."""
+
+from collections.abc import Callable, Iterator
+from math import inf, prod
+from typing import NamedTuple
+
+from flk.sim.kernel.engine import Call, Clockwork, Station
+from flk.sim.kernel.processor import Pace
+from flk.sim.kernel.random_streams import Chance, Triple, exponential
+from flk.sim.scenario.faults import Bandwidth, Duplication, Latency, LinkFault, Loss, Partition, Reorder
+from flk.sim.scenario.topology import Network, Path, directed, expand, places
+from flk.sim.world.message_sizes import size_of
+
+ENVELOPE = 256  # bytes of a message beside what it carries
+
+
+class Wire:
+    """One direction between two places, as the faults of the moment leave it: the delay, the shares of messages that are lost or
+    arrive twice, what holds messages back, and the line in which they wait for bandwidth.
+    """
+
+    __slots__ = ("_faults", "_line", "_pace", "delay", "duplication", "loss", "path", "reorders")
+
+    def __init__(self, path: Path, clockwork: Clockwork) -> None:
+        self.path = path
+        self._faults: list[LinkFault] = []
+        self._pace = Pace(clockwork, inf)
+        self._line = Station(self._pace.after)
+        self._refresh()
+
+    def begin(self, fault: LinkFault) -> None:
+        """Let a fault take hold."""
+        self._faults.append(fault)
+        self._refresh()
+
+    def end(self, fault: LinkFault) -> None:
+        """Let a fault go."""
+        self._faults.remove(fault)
+        self._refresh()
+
+    @property
+    def is_free(self) -> bool:
+        """Whether messages wait for nothing."""
+        return self._pace.rate == inf and not self._pace.busy
+
+    def carry(self, size: int, carried: Call) -> None:
+        """Call `carried` when `size` bytes are under way, after those of every earlier message; without a limit at once."""
+        if self.is_free:
+            carried()
+        else:
+            self._line.enter(size, carried)
+
+    def _refresh(self) -> None:
+        path, faults = self.path, self._faults
+        self.delay = path.delay + sum(fault.extra for fault in faults if isinstance(fault, Latency))
+        self.loss = 1.0 - (1.0 - path.loss) * prod(map(_passing, faults))
+        self.duplication = path.duplication
+        for fault in faults:
+            if isinstance(fault, Duplication):
+                self.duplication += (1.0 - self.duplication) * fault.share
+        self.reorders = [fault for fault in faults if isinstance(fault, Reorder)]
+        self._pace.change(min([path.bandwidth or inf, *(f.rate for f in faults if isinstance(f, Bandwidth))]))
+
+
+def _passing(fault: LinkFault) -> float:
+    """The share of messages that a fault lets through."""
+    match fault:
+        case Partition():
+            return 0.0
+        case Loss():
+            return 1.0 - fault.share
+        case _:
+            return 1.0
+
+
+class Message(NamedTuple):
+    """A message that was sent at a moment, and the moments at which it arrives: none if it is lost, two if it is doubled."""
+
+    sender: str
+    receiver: str
+    name: str
+    sent: float
+    arrives: tuple[float, ...]
+
+
+class Net:
+    """All wires of a topology.
+
+    A message meets the state its wire has when it is sent: what is under way, or waits for bandwidth, when a partition begins still
+    arrives. Bandwidth alone is that of the moment: a backlog flows off faster when a limit is lifted. What is lost takes none, and
+    what arrives twice was carried once. `heard` is told of every message, if it is set.
+    """
+
+    def __init__(self, clockwork: Clockwork, network: Network, regions: tuple[str, ...], seed: int) -> None:
+        everywhere = places(regions)
+        self.heard: Callable[[Message], None] | None = None
+        self._clockwork = clockwork
+        self._regions = regions
+        self._chance = Chance(seed, "message")
+        self._copies = Chance(seed, "copy")
+        self._held = Chance(seed, "reorder")
+        self._wires = {(a, b): Wire(network.default, clockwork) for a in everywhere for b in everywhere}
+        for link in network.links:
+            for pair in directed(link.between[:1], link.between[1:], link.direction):
+                self._wires[pair] = Wire(link, clockwork)
+
+    def send(
+        self,
+        sender: str,
+        receiver: str,
+        message: str,
+        arrive: Call,
+        drawn: Triple | None = None,
+        *,
+        content: object = None,
+    ) -> None:
+        """Call `arrive` when the message arrives: once, not at all, or twice.
+
+        `message` is what its luck is keyed by, unless its numbers were `drawn` already; `content` what it carries.
+        """
+        wire = self._wires[sender, receiver]
+        fate, jitter, copy = drawn or self._chance.triple(f"{sender}>{receiver}/{message}")
+        sent = self._clockwork.now
+        if fate < wire.loss:
+            if self.heard is not None:
+                self.heard(Message(sender, receiver, message, sent, ()))
+            return
+        path = wire.path
+        delay = wire.delay
+        for fault in wire.reorders:
+            if self._held.uniform(f"{fault.id}/{sender}>{receiver}/{message}") < fault.share:
+                delay += fault.by
+        delay_of_first = delay + path.jitter * exponential(jitter)
+        if copy >= wire.duplication and wire.is_free and self.heard is None:  # as nearly always
+            self._clockwork.after(delay_of_first, arrive)
+            return
+        times = [delay_of_first]
+        if copy < wire.duplication:
+            times.append(delay + path.jitter * self._copies.exponential(f"{sender}>{receiver}/{message}"))
+
+        def carried() -> None:
+            for time in times:
+                self._clockwork.after(time, arrive)
+            if self.heard is not None:
+                now = self._clockwork.now
+                self.heard(Message(sender, receiver, message, sent, tuple(now + time for time in times)))
+
+        wire.carry(ENVELOPE + size_of(content), carried)
+
+    def wire(self, sender: str, receiver: str) -> Wire:
+        """The wire from one place to another."""
+        return self._wires[sender, receiver]
+
+    def wires(self, fault: LinkFault) -> Iterator[Wire]:
+        """The wires that a fault is on."""
+        first, second = (expand(side, self._regions) for side in fault.sides)
+        return (self._wires[pair] for pair in directed(first, second, fault.direction))

@@ -1,0 +1,128 @@
+"""The server checks: an honest server passes them all, and each planted defect is found by the check named for it."""
+
+import socket
+from collections.abc import Callable
+from threading import Thread
+
+import pytest
+from tests.support.conformance.memory_server import SIGNERS, Node, serving
+from tests.support.conformance.server_defects import DEFECTS, EscalatedIs200
+
+from flk.conformance.reports.report import Exit, Verdict
+from flk.conformance.server import durability, generated, outcomes
+from flk.conformance.server.check import Check
+from flk.conformance.server.checks import CHECKS
+from flk.conformance.server.client import Client
+from flk.conformance.server.examine import examine
+from flk.conformance.server.target import Server
+from flk.model.flow.submission import Response, Submission
+from flk.spec.errors import UnusableInput
+from flk.spec.requirements import catalogue
+
+
+class Restartable(Server):
+    """A server under test whose restart is a call instead of a command."""
+
+    def __init__(self, url: str, node: Node, seed: int) -> None:
+        super().__init__(Client(url, 10), SIGNERS, seed)
+        self._node = node
+
+    def restart(self) -> None:
+        self._node.restart()
+        self.wait_until_ready()
+
+
+def test_an_honest_server_passes_every_check() -> None:
+    """The memory runtime behind plain HTTP conforms, nothing left out."""
+    node = Node()
+    with serving(node) as url:
+        report = examine(Restartable(url, node, seed=1))
+    assert [(result.name, result.detail) for result in report.results if result.verdict is not Verdict.PASSED] == []
+    assert report.exit is Exit.HOLDS
+
+
+@pytest.mark.parametrize(("defect", "check"), DEFECTS.items(), ids=lambda value: getattr(value, "__name__", ""))
+def test_each_defect_is_caught(defect: Callable[[], Node], check: Check) -> None:
+    """The check named for a defect fails on it, for a reason it can tell."""
+    node = defect()
+    with serving(node) as url:
+        (result,) = examine(Restartable(url, node, seed=2), [check]).results
+    assert result.verdict is Verdict.FAILED
+    assert result.detail
+
+
+def test_every_check_catches_a_defect() -> None:
+    """No check goes untried."""
+    assert {check.name for check in DEFECTS.values()} == {check.name for check in CHECKS}
+
+
+def test_checks_name_requirements_that_exist() -> None:
+    """Every check bears on requirements of the catalogue and says what it claims."""
+    known = {requirement.id for requirement in catalogue()}
+    assert len({check.name for check in CHECKS}) == len(CHECKS)
+    for check in CHECKS:
+        assert check.requirements
+        assert set(check.requirements) <= known
+        assert check.claim.endswith(".")
+
+
+def test_a_disagreement_arrives_shrunk() -> None:
+    """The record that shows a wrong status is the smallest there is: two scales, counts of one, signals of zero."""
+    node = EscalatedIs200()
+    with serving(node) as url:
+        (result,) = examine(Restartable(url, node, seed=3), [generated.judges_like_the_model]).results
+    assert "scales [1, 2], N_j {'1': 1, '2': 1}, D_hat 0.0, coh_star 0.0, r 0.0" in result.detail
+
+
+class HangsUp(Node):
+    """Closes the connection instead of answering a submission."""
+
+    def submit(self, submission: Submission) -> Response:
+        raise ConnectionAbortedError
+
+
+def test_a_server_that_hangs_up_gave_no_answer() -> None:
+    """That says nothing about what it did, and is told apart from a wrong answer."""
+    node = HangsUp()
+    with serving(node) as url:
+        report = examine(Restartable(url, node, seed=4), [outcomes.accepted])
+    assert [result.verdict for result in report.results] == [Verdict.SILENT]
+    assert report.exit is Exit.VIOLATED
+
+
+def test_without_a_second_tenant_or_a_restart_command_checks_are_left_out() -> None:
+    """What the caller did not give is named, and held against nobody."""
+    with serving(Node()) as url:
+        server = Server(Client(url, 10), {"default": SIGNERS["default"]}, 5)
+        report = examine(server, [outcomes.tenants_are_apart, durability.acknowledged_survives_restart])
+    assert [result.verdict for result in report.results] == [Verdict.DECLINED] * 2
+    assert ["--tenant" in report.results[0].detail, "--restart-command" in report.results[1].detail] == [True, True]
+    assert report.exit is Exit.UNDECIDED
+
+
+def test_an_answer_that_comes_before_the_body_was_sent_is_read() -> None:
+    """A server may refuse a large body as soon as it knows enough, and hang up on the rest of it."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def refuse_early() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(64)
+                connection.sendall(b"HTTP/1.1 413 Content Too Large\r\nContent-Length: 2\r\n\r\n{}")
+
+        server = Thread(target=refuse_early)
+        server.start()
+        reply = Client(f"http://127.0.0.1:{listener.getsockname()[1]}", 10).request("POST", "/", b" " * 50_000_000)
+        server.join()
+    assert reply == (413, {"content-length": "2"}, b"{}")
+
+
+def test_nobody_there_is_unusable() -> None:
+    """A URL that nobody answers at is the caller's mistake, and so is one that is no URL."""
+    with serving(Node()) as url:
+        pass
+    with pytest.raises(UnusableInput, match="no server answers"):
+        examine(Server(Client(url, 10), SIGNERS, 6))
+    for wrong in ("localhost:8080", "ftp://host", "http://", "http://host?x=1"):
+        with pytest.raises(UnusableInput, match="base URL"):
+            Client(wrong, 10)

@@ -1,0 +1,196 @@
+"""What `flk prove` stands on: the choice of theorems, the exit code, and the tables."""
+
+from io import StringIO
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console, RenderableType
+
+from flk.formal.catalogue import PROTOCOLS
+from flk.formal.gallery import DESIGNS
+from flk.formal.proofs import data
+from flk.formal.proofs.prove import THEOREMS, ExitCode, exit_code, prove_all
+from flk.formal.prover.bounded import search
+from flk.formal.prover.houdini import Inference
+from flk.formal.prover.theorem import Check, Proof, Table, Trial, Verdict
+from flk.formal.reports.proofs import render, render_inference, render_search
+
+NAMES = [*PROTOCOLS, *data.THEOREMS]
+
+
+def proof(verdict: Verdict, *, mutant: Verdict = Verdict.REFUTED, seed: int = 0) -> Proof:
+    """A small proof with that verdict."""
+    values = Table(("", "value", "in billionths"), (("x", "0.5", "500000000"),))
+    return Proof(
+        theorem="example",
+        requirements=("X-1", "X-2"),
+        statement="All is well.",
+        seed=seed,
+        verdict=verdict,
+        seconds=0.25,
+        obligations=(Check("the claim", verdict, 0.1, shown=values if verdict is Verdict.REFUTED else None),),
+        witnesses=(Check("a case", Verdict.PROVED, 0.1, shown=values),),
+        mutants=(Trial("slip", "Something slips.", mutant, (Check("the claim", mutant, 0.1, shown=values),)),),
+    )
+
+
+OWN = """
+from flk.formal.language import Protocol, forall, require
+
+protocol = Protocol("own", "Lamps are never dim, but nothing says so.")
+Lamp = protocol.index("Lamp")
+State = protocol.enum("State", "dark", "bright", "broken", "dim")
+lit = protocol.map("lit", Lamp, to=State, initially=State.dark)
+
+
+@protocol.action(x=Lamp)
+def dim(x):
+    require(lit[x] == State.broken)
+    lit.next[x] = State.dim
+
+
+@protocol.always()
+def never_dim():
+    return forall(Lamp, lambda x: lit[x] != State.dim)
+"""
+
+
+def printed(proofs: list[Proof], *, verbose: bool = False) -> str:
+    """The report as plain text."""
+    return printed_part(render(proofs, verbose=verbose))
+
+
+def printed_part(part: RenderableType) -> str:
+    """What a wide terminal would show."""
+    file = StringIO()
+    Console(width=160, file=file).print(part)
+    return file.getvalue()
+
+
+@given(st.lists(st.sampled_from(Verdict)))
+def test_the_exit_code_is_zero_only_if_everything_is_proved(verdicts: list[Verdict]) -> None:
+    """0 if all of at least one theorem are proved, 1 if any is refuted, 2 otherwise."""
+    code = exit_code(proof(verdict) for verdict in verdicts)
+    assert (code == 0) == (set(verdicts) == {Verdict.PROVED})
+    assert (code == 1) == (Verdict.REFUTED in verdicts)
+    assert code in (0, 1, 2)
+
+
+def test_protocols_and_statements_about_data_are_the_theorems() -> None:
+    """Every protocol of the library is there, and every theorem about data."""
+    assert list(THEOREMS) == NAMES
+    assert {"ingest", "replication", "two-phase-commit", "rounding-stability"} <= set(THEOREMS)
+
+
+@pytest.mark.parametrize("name", ["outbox", "audit", "budget"])
+def test_the_theorems_are_proved_beside_mutants(name: str) -> None:
+    """Each has requirements, a statement, obligations and witnesses, and refutes every mutant."""
+    (proof,) = prove_all([name])
+    assert proof.verdict is Verdict.PROVED
+    assert proof.requirements
+    assert proof.statement
+    assert proof.obligations
+    assert proof.mutants
+    assert {trial.verdict for trial in proof.mutants} == {Verdict.REFUTED}
+    assert f"{name}" in printed([proof], verbose=True)
+
+
+def test_nothing_is_planted_under_later_seeds() -> None:
+    """Seeds try the obligations, which are what could be left undecided."""
+    first, second = prove_all(["outbox"], seeds=2)
+    assert first.mutants
+    assert first.slips
+    assert not second.mutants
+    assert not second.slips
+    assert second.verdict is Verdict.PROVED
+
+
+def test_a_design_of_the_gallery_is_refuted_with_its_run() -> None:
+    """By its own name, with exit code 1; the run is printed without being asked for."""
+    proofs = prove_all(["gallery/in-memory-outbox"])
+    assert exit_code(proofs) is ExitCode.REFUTED
+    text = printed(proofs)
+    assert "no_promise_is_lost: refuted" in text
+    assert "queue(record" in text
+
+
+def test_a_counterexample_to_induction_is_a_table_of_cells(tmp_path: Path) -> None:
+    """Of a user's own file: which step from which state breaks which property, cells with their indices."""
+    file = tmp_path / "own.py"
+    file.write_text(OWN, "utf-8")
+    proofs = prove_all([str(file)])
+    assert exit_code(proofs) is ExitCode.UNDECIDED
+    text = " ".join(printed(proofs).split())
+    assert "Lamp 1. In a state that every invariant allows, dim(lamp1) breaks never_dim." in text
+    assert "lit[lamp1] faulty faulty" not in text
+    assert "lit[lamp1] broken dim" in text
+
+
+def test_bounded_search_is_printed_with_its_runs() -> None:
+    """Each target with what was found, and the runs of violations."""
+    protocol = DESIGNS["in-memory-outbox"].protocol
+    text = printed_part(render_search(protocol, search(protocol, 4)))
+    assert "no_promise_is_lost" in text
+    assert "crash()" in text
+    assert "dead_letter" in text
+
+
+def test_found_lemmas_are_printed_as_an_author_writes_them() -> None:
+    """Ready to be pasted."""
+    found = Inference("p", 3000, 20, 10, ("forall(RM, lambda r1: ~heard[r1])",), ("safe",), ("rest",), (), 1.5)
+    text = printed_part(render_inference(found))
+    assert "@protocol.lemma()\ndef lemma_1() -> Term:\n    return forall(RM, lambda r1: ~heard[r1])" in text
+    assert "proved for all sizes: safe" in text
+    assert "not proved: rest" in text
+
+
+def test_one_theorem_can_be_proved_alone_under_several_seeds() -> None:
+    """Each seed gives a proof of its own, progress is told before each, and the whole is JSON."""
+    told: list[tuple[int, int, str]] = []
+    proofs = prove_all(["rounding-stability"], seeds=2, on_progress=lambda *at: told.append(at))
+    assert [(p.theorem, p.seed, p.verdict) for p in proofs] == [
+        ("rounding-stability", 0, Verdict.PROVED),
+        ("rounding-stability", 1, Verdict.PROVED),
+    ]
+    assert told == [(0, 2, "rounding-stability"), (1, 2, "rounding-stability")]
+    assert exit_code(proofs) is ExitCode.PROVED
+    assert msgspec.json.decode(msgspec.json.encode(proofs), type=list[Proof]) == proofs
+
+
+def test_an_unknown_name_is_refused_with_the_known_ones() -> None:
+    """The message names the mistake and the choice."""
+    with pytest.raises(ValueError, match="no theorem is called last-write-wins: choose from ingest, "):
+        prove_all(["last-write-wins"])
+
+
+def test_no_seeds_prove_nothing() -> None:
+    """Zero seeds would prove nothing, so they are refused."""
+    with pytest.raises(ValueError, match="seeds is 0: give 1 or more"):
+        prove_all(seeds=0)
+
+
+def test_the_table_counts_what_was_proved_and_refuted() -> None:
+    """Theorem, requirements, verdict, seeds, shares and seconds stand in one row; short counterexamples beside the story."""
+    text = printed([proof(Verdict.PROVED), proof(Verdict.PROVED, seed=1)])
+    row = next(line for line in text.splitlines() if line.strip().startswith("example"))
+    assert row.split() == ["example", "proved", "2", "1", "2/2", "2/2", "0.50"]
+    assert "x = 0.5 → 500000000" in text
+    assert "All is well." not in text
+
+
+def test_what_went_wrong_is_shown_without_being_asked_for() -> None:
+    """A refuted obligation comes with its counterexample, a surviving mutant with its name, each with the seed."""
+    text = printed([proof(Verdict.REFUTED, mutant=Verdict.PROVED, seed=7)])
+    assert "example, seed 7 · the claim: refuted" in text
+    assert "example, seed 7 · mutant slip was not refuted" in text
+
+
+def test_verbose_shows_the_statement_and_every_example() -> None:
+    """The statement, the witnesses and the mutants' checks are all there."""
+    text = printed([proof(Verdict.PROVED)], verbose=True)
+    assert "All is well." in text
+    assert "a case" in text
+    assert "slip · the claim" in text

@@ -1,0 +1,191 @@
+"""Lemmas that are found: what is guessed holds in the states seen, what is kept is inductive, and it proves the properties."""
+
+from itertools import combinations, product
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from z3 import Not, unsat
+
+from flk.formal.catalogue import PROTOCOLS
+from flk.formal.explicit.ground import Ground
+from flk.formal.explicit.interpreter import Interpreter
+from flk.formal.explicit.schema import Schema, State
+from flk.formal.language import Protocol, Term, forall, require
+from flk.formal.prover.clause_filter import strongest
+from flk.formal.prover.clauses import Language, python
+from flk.formal.prover.finite_encoding import Machine
+from flk.formal.prover.houdini import Inference, Steps, infer, without_lemmas
+from flk.formal.prover.obligations import Induction
+from flk.formal.prover.samples import Sampler, once
+from flk.formal.prover.solver import ask
+
+COMMIT = PROTOCOLS["two-phase-commit"]
+
+
+def reachable(protocol: Protocol) -> set[State]:
+    """All states that the interpreter reaches."""
+    interpreter = Interpreter(Schema.of(protocol))
+    found = set(interpreter.initial_states())
+    layer = found
+    while layer:
+        layer = {step.after for state in layer for step in interpreter.steps(state)} - found
+        found = found | layer
+    return found
+
+
+def holds_in(language: Language, clause: tuple[int, ...], states: set[State]) -> bool:
+    """Whether the interpreter finds a clause true in all of some states."""
+    interpreter = Interpreter(Schema.of(language.protocol))
+    condition = language.property_of(clause, "guess").condition
+    return all(interpreter.evaluate(condition, state, {}) for state in states)
+
+
+@pytest.fixture(scope="module")
+def commit() -> Inference:
+    """Of two-phase commit, whose lemmas are put aside."""
+    return infer(COMMIT)
+
+
+def test_every_guess_holds_in_every_reachable_state_and_none_is_missing() -> None:
+    """By brute force: of all clauses of up to two literals, those are kept that hold and do not follow from a shorter one."""
+    language = Language(COMMIT)
+    rows = Sampler.of(language, COMMIT.sizes()).reachable()
+    kept = set(strongest(language, rows).clauses)
+    states = reachable(COMMIT)
+    for clause in kept:
+        if len(clause) == 3 and hash(clause) % 8 == 0:
+            assert holds_in(language, clause, states)
+    pairs = [c for c in combinations(range(language.literals), 2) if c[0] // 2 != c[1] // 2 and language.is_first(c)]
+    for clause in [(n,) for n in range(language.literals)] + pairs:
+        shorter = any(
+            tuple(sorted(image[n] for n in part)) in kept
+            for size in range(1, len(clause))
+            for part in combinations(clause, size)
+            for image in language.renamings
+        )
+        if language.is_first(clause):
+            assert (clause in kept) == (holds_in(language, clause, states) and not shorter), python(language, clause)
+
+
+@settings(max_examples=12, deadline=None)
+@given(st.lists(st.lists(st.booleans(), min_size=18, max_size=18), min_size=1, max_size=6))
+def test_the_pool_is_what_brute_force_finds(truths: list[list[bool]]) -> None:
+    """For any rows: the clauses of up to three literals that hold in all of them though nothing shorter does."""
+    language = Language(COMMIT)
+    rows = np.array(truths)
+    literals = np.stack([rows, ~rows], axis=2).reshape(len(rows), -1)
+    holding: list[tuple[int, ...]] = []
+    for size in (1, 2, 3):
+        for clause in combinations(range(language.literals), size):
+            apart = len({n // 2 for n in clause}) == size
+            implied = any(set(shorter) < set(clause) for shorter in holding)
+            if apart and not implied and literals[:, list(clause)].any(axis=1).all():
+                holding.append(clause)
+    assert sorted(strongest(language, rows).clauses) == sorted(filter(language.is_first, holding))
+
+
+def test_rows_are_what_the_interpreter_reads() -> None:
+    """Each state and each choice of elements gives the row of truths of the atoms; every row comes once."""
+    language = Language(COMMIT)
+    sampler = Sampler.of(language, {"RM": 2})
+    interpreter = Interpreter(sampler.program.ground.schema)
+    states = list(interpreter.initial_states())
+    states += [step.after for step in interpreter.steps(states[0])]
+    locals_ = [local for group in language.locals.values() for local in group]
+    expected = {
+        tuple(bool(interpreter.evaluate(atom, state, env)) for atom in language.atoms)
+        for state in states
+        for values in product(range(2), repeat=len(locals_))
+        for env in [{local.name: value for local, value in zip(locals_, values, strict=True)}]
+    }
+    rows = sampler.of_states(states)
+    assert {tuple(row) for row in rows.tolist()} == expected
+    assert len(rows) == len(expected) == len(once(np.concatenate([rows, rows])))
+
+
+def test_two_phase_commit_is_proved_without_a_lemma_of_ours(commit: Inference) -> None:
+    """Its property is proved for any number of managers, with lemmas in the author's own syntax."""
+    assert commit.proved == ("consistent",)
+    assert commit.open == ()
+    assert commit.tried >= 2000
+    assert "~commit_sent | (decision == Decision.committed)" in commit.lemmas
+    assert "forall(RM, lambda r1: (manager[r1] != Manager.working) | ~prepared_sent[r1])" in commit.lemmas
+    assert infer(COMMIT).lemmas == commit.lemmas
+
+
+def test_what_is_found_can_be_written_into_the_protocol(commit: Inference) -> None:
+    """Evaluated as Python among the protocol's own names, the lemmas prove it."""
+    from flk.formal.protocols import two_phase_commit
+
+    protocol = without_lemmas(COMMIT)
+    for number, lemma in enumerate(commit.lemmas):
+        condition = eval(lemma, {**vars(two_phase_commit), "forall": forall})
+
+        declare(protocol, f"lemma_{number}", condition)
+    duties = Induction(protocol).duties()
+    assert all(ask((*duty.given, Not(duty.goal)))[1] == unsat for duty in duties)
+
+
+def declare(protocol: Protocol, name: str, condition: Term) -> None:
+    """Add a lemma of that name."""
+
+    def claim() -> Term:
+        return condition
+
+    claim.__name__ = name
+    protocol.lemma()(claim)
+
+
+def test_replication_is_proved_without_a_lemma_of_ours() -> None:
+    """All of its properties, for any number of regions and records, from a pool of more than three thousand clauses."""
+    found = infer(PROTOCOLS["replication"])
+    assert found.open == ()
+    assert len(found.proved) >= 12
+    assert found.tried >= 3000
+
+
+def test_what_no_clause_shows_stays_open() -> None:
+    """A false property is not proved, whatever is guessed."""
+    protocol = COMMIT.variant("hasty", "A manager may abort though prepared.")
+    protocol.without("choose_to_abort")
+
+    @protocol.action(r=protocol.sorts["RM"])
+    def choose_to_abort(r: Term) -> None:
+        """At any time."""
+        from flk.formal.protocols.two_phase_commit import Manager, manager
+
+        require(manager[r] != Manager.committed)
+        manager.next[r] = Manager.aborted
+
+    found = infer(protocol)
+    assert found.proved == ()
+    assert found.open == ("consistent",)
+
+
+def test_a_step_that_breaks_a_guess_breaks_it() -> None:
+    """The state after satisfies all guesses but those named, and the named ones it does not satisfy."""
+    language = Language(COMMIT)
+    machine = Machine(Ground(Schema.of(COMMIT)))
+    steps = Steps(machine)
+    interpreter = Interpreter(machine.schema)
+    guesses = {f"guess {n}": language.property_of((n,), f"guess {n}") for n in range(0, language.literals, 3)}
+    for name, property_ in guesses.items():
+        steps.guess(name, property_)
+    left = [*guesses]
+    while (found := steps.breaking(left)) is not None:
+        assert found.falsified
+        for name in left:
+            assert bool(interpreter.evaluate(guesses[name].condition, found.after, {})) == (name not in found.falsified)
+        left = [name for name in left if name not in found.falsified]
+
+
+def test_names_of_elements_do_not_matter() -> None:
+    """Renaming is a permutation of literals, and one clause of each class comes first."""
+    language = Language(PROTOCOLS["replication"])
+    for image in language.renamings:
+        assert sorted(image) == list(range(language.literals))
+    clause = (0, 3)
+    images = {tuple(sorted(image[n] for n in clause)) for image in language.renamings}
+    assert sum(language.is_first(each) for each in images) == 1

@@ -1,0 +1,446 @@
+"""Proofs of protocols for any sizes: what is proved is true, what is not comes with the smallest counterexample."""
+
+from collections.abc import Iterator
+from itertools import product
+
+import pytest
+from z3 import Not, unknown, unsat
+
+from flk.formal.catalogue import PROTOCOLS
+from flk.formal.explicit import explore as exploring
+from flk.formal.explicit.engines import interpreted
+from flk.formal.explicit.explore import explore
+from flk.formal.explicit.search import Options
+from flk.formal.gallery import DESIGNS
+from flk.formal.language import (
+    ANY,
+    BOOL,
+    PropertyKind,
+    Protocol,
+    Term,
+    count,
+    exists,
+    forall,
+    implies,
+    integer,
+    ite,
+    require,
+)
+from flk.formal.language.nodes import Read
+from flk.formal.prover import proving
+from flk.formal.prover.cti_minimiser import at_size, smallest
+from flk.formal.prover.fragment import outside
+from flk.formal.prover.guard_mutants import slips
+from flk.formal.prover.obligations import Duty, Induction
+from flk.formal.prover.proving import Proving, decide, prove_protocol
+from flk.formal.prover.solver import QUICK, ask
+from flk.formal.prover.theorem import Check, Proof, Standing, Verdict
+
+LEMMAS = [
+    (name, p.name)
+    for name in ("two-phase-commit", "replication", "ingest")
+    for p in PROTOCOLS[name].properties.values()
+    if p.kind is PropertyKind.LEMMA
+]
+NEEDLESS = {("replication", "shipping_has_no_gap"), ("ingest", "winners_are_applied")}
+"""Lemmas that follow from the rest, or that nothing rests on."""
+
+
+def failing(induction: Induction) -> Iterator[Duty]:
+    """The obligations that Z3 does not soon decide to be met."""
+    return (duty for duty in induction.duties() if ask((*duty.given, Not(duty.goal)), effort=QUICK)[1] != unsat)
+
+
+def standing(proof: Proof, name: str) -> Standing:
+    """What is known of a property."""
+    return next(one for one in proof.properties if one.property == name)
+
+
+def refuted(proof: Proof) -> list[Check]:
+    """The obligations that are not met."""
+    return [check for check in proof.obligations if check.verdict is not Verdict.PROVED]
+
+
+def counter(*, guard: bool, bound: int = 3) -> Protocol:
+    """Something that counts up to a bound, or beyond it without the guard."""
+    protocol = Protocol("counter", "It counts.")
+    number = protocol.scalar("number", integer(0, bound), initially=0)
+
+    @protocol.action()
+    def up() -> None:
+        if guard:
+            require(number < bound)
+        number.next = number + 1
+
+    @protocol.always()
+    def small() -> Term:
+        return number <= bound
+
+    return protocol
+
+
+@pytest.mark.parametrize("name", PROTOCOLS)
+def test_every_protocol_is_proved_for_all_sizes(name: str) -> None:
+    """No obligation fails or is undecided; every witness exists; every property is proved or, if about progress, explored only."""
+    proof = Proving(PROTOCOLS[name], (), 0)
+    assert {check.verdict for check in proof.obligations} == {Verdict.PROVED}
+    assert {check.verdict for check in proof.witnesses} == {Verdict.PROVED}
+    for one in proof.standings:
+        assert one.finite_only == (one.kind is PropertyKind.LEADS_TO)
+        assert one.finite_only or one.verdict is Verdict.PROVED
+
+
+def test_twelve_properties_of_replication_hold_for_any_number_of_regions_and_records() -> None:
+    """Not counting lemmas."""
+    known = Proving(PROTOCOLS["replication"], (), 0).standings
+    assert sum(one.kind is PropertyKind.ALWAYS and one.verdict is Verdict.PROVED for one in known) >= 12
+
+
+@pytest.mark.parametrize(("name", "lemma"), LEMMAS)
+def test_a_missing_lemma_is_answered_with_the_smallest_step_that_shows_it(name: str, lemma: str) -> None:
+    """Some obligation fails, and its counterexample, which the interpreter confirms, names an action and a property."""
+    induction = Induction(PROTOCOLS[name], frozenset({lemma}))
+    duty = next(failing(induction), None)
+    assert (duty is None) == ((name, lemma) in NEEDLESS)
+    if duty is not None:
+        found = smallest(induction, duty)
+        assert found is not None
+        assert found.property == duty.about
+        assert found.action.startswith(duty.action)
+        assert not found.reachable
+
+
+@pytest.mark.parametrize(("name", "lemma"), [case for case in LEMMAS if case[0] != "ingest" and case not in NEEDLESS])
+def test_no_counterexample_is_smaller(name: str, lemma: str) -> None:
+    """At no sizes of a smaller sum is there a counterexample to the same obligation."""
+    induction = Induction(PROTOCOLS[name], frozenset({lemma}))
+    duty = next(failing(induction))
+    found = smallest(induction, duty)
+    assert found is not None
+    total = sum(found.sizes.values())
+    for sizes in product(*(range(1, size + 2) for size in found.sizes.values())):
+        if sum(sizes) < total:
+            assert at_size(induction, duty, dict(zip(found.sizes, sizes, strict=True))) is None
+
+
+def test_a_counterexample_differs_from_the_beginning_as_little_as_possible() -> None:
+    """Without the lemma that commitment is ordered, one committed manager is enough: nothing else has happened."""
+    induction = Induction(PROTOCOLS["two-phase-commit"], frozenset({"committed_is_ordered"}))
+    duty = next(duty for duty in failing(induction) if duty.action == "choose_to_abort")
+    found = smallest(induction, duty)
+    assert found is not None
+    assert found.sizes == {"RM": 2}
+    assert [value for _, value in found.cells] == ["committed"]
+    assert [(old, new) for _, old, new in found.changes] == [("working", "aborted")]
+
+
+def test_what_is_not_shown_by_induction_is_undecided_and_what_rests_on_it_too() -> None:
+    """Without a lemma, consistency is neither proved nor refuted, while what does not rest on it stays proved."""
+    base = PROTOCOLS["two-phase-commit"]
+    protocol = base.variant("weaker", "One lemma less.")
+    protocol.without("heard_was_sent")
+    proof = prove_protocol(protocol)
+    assert proof.verdict is Verdict.UNDECIDED
+    assert standing(proof, "consistent").verdict is Verdict.UNDECIDED
+    assert "not shown by induction" in standing(proof, "consistent").note
+    assert standing(proof, "orders_are_decisions").verdict is Verdict.PROVED
+
+
+@pytest.mark.parametrize("name", ["get-then-set", "unsealed-shipping", "in-memory-outbox"])
+def test_a_refuted_design_is_refuted_with_a_run(name: str) -> None:
+    """Its property is false, and a run from an initial state shows it."""
+    design = DESIGNS[name]
+    proof = Proving(design.exhibit, (), 0)
+    assert proof.verdict is Verdict.REFUTED
+    run = next(check for check in proof.runs if check.name == design.violates)
+    assert run.path is not None
+    assert run.path.reachable
+
+
+def test_a_property_that_fails_at_first_is_found_at_first() -> None:
+    """The counterexample is an initial state."""
+    protocol = counter(guard=True)
+
+    @protocol.always()
+    def started() -> Term:
+        return Term(Read(protocol.variables["number"], ())) > 0
+
+    proof = prove_protocol(protocol)
+    assert [check.name for check in refuted(proof)][:1] == ["started · initially"]
+    assert standing(proof, "started").verdict is Verdict.REFUTED
+
+
+def test_bounds_are_proved_and_not_assumed() -> None:
+    """A guarded counter keeps its bound. Without the guard, the step that leaves it is shown, and nothing counts as proved."""
+    assert prove_protocol(counter(guard=True)).verdict is Verdict.PROVED
+    proof = prove_protocol(counter(guard=False))
+    assert proof.verdict is Verdict.REFUTED
+    check = refuted(proof)[0]
+    assert check.name == "update has a meaning · up"
+    assert check.path is not None
+    assert check.path.cells == (("number", "3"),)
+    assert "would become 4" in check.path.note
+    assert standing(proof, "small").verdict is not Verdict.PROVED
+
+
+def test_reading_what_is_undefined_is_an_obligation() -> None:
+    """In a guard, in an update and in a property: each is shown with a state."""
+    protocol = Protocol("unsure", "It reads what may not be there.")
+    Thing = protocol.index("Thing")
+    mark = protocol.map("mark", Thing, to=BOOL, partial=True)
+    seen = protocol.relation("seen", Thing)
+
+    @protocol.action(x=Thing)
+    def guess(x: Term) -> None:
+        require(mark[x])
+        seen.next[x] = True
+
+    @protocol.action(x=Thing)
+    def copy(x: Term) -> None:
+        seen.next[x] = mark[x]
+
+    @protocol.always()
+    def marked() -> Term:
+        return forall(Thing, lambda x: implies(seen[x], mark[x]))
+
+    @protocol.always()
+    def careful() -> Term:
+        return forall(Thing, lambda x: implies(mark.defined(x) & ~seen[x], ~mark[x] | mark[x]))
+
+    names = [check.name for check in refuted(prove_protocol(protocol))]
+    assert {"guard has a meaning · guess", "update has a meaning · copy"} < set(names)
+    assert not any(name.startswith("careful has a meaning") for name in names)
+
+
+def test_a_place_written_twice_is_an_obligation() -> None:
+    """Two updates of one variable must be apart, for all arguments."""
+    protocol = Protocol("twice", "It writes twice.")
+    Thing = protocol.index("Thing")
+    mark = protocol.relation("mark", Thing)
+
+    @protocol.action(x=Thing, y=Thing)
+    def both(x: Term, y: Term) -> None:
+        mark.next[x] = True
+        mark.next[y] = False
+
+    @protocol.action(x=Thing, y=Thing)
+    def apart(x: Term, y: Term) -> None:
+        require(x != y)
+        mark.next[x] = True
+        mark.next[y] = False
+
+    @protocol.always()
+    def fine() -> Term:
+        return forall(Thing, lambda x: mark[x] | ~mark[x])
+
+    names = [check.name for check in refuted(prove_protocol(protocol))]
+    assert names[0] == "update has a meaning · both"
+    assert not any("apart" in name for name in names)
+
+
+def elections(*, order: bool) -> Protocol:
+    """The least who runs is the leader, where they have an order."""
+    protocol = Protocol("election", "They stand, and the least leads.")
+    Person = protocol.index("Person", size=3, ordered=True)
+    runs = protocol.relation("runs", Person)
+    leads = protocol.relation("leads", Person)
+
+    @protocol.action(x=Person)
+    def stand(x: Term) -> None:
+        require(~exists(Person, lambda y: leads[y]))
+        runs.next[x] = True
+
+    @protocol.action(x=Person)
+    def lead(x: Term) -> None:
+        require(runs[x])
+        if order:
+            require(forall(Person, lambda y: implies(runs[y], x <= y)))
+        leads.next[x] = True
+
+    @protocol.never()
+    def rivals() -> Term:
+        return exists(Person, Person, lambda x, y: leads[x] & leads[y] & (x != y))
+
+    @protocol.lemma()
+    def leaders_are_least() -> Term:
+        return forall(Person, Person, lambda x, y: implies(leads[x] & runs[y], x <= y)) & forall(
+            Person, lambda x: implies(leads[x], runs[x])
+        )
+
+    return protocol
+
+
+def test_an_order_is_irreflexive_transitive_and_total() -> None:
+    """Each of the three is proved of an ordered sort, though nothing in the protocol says so."""
+    protocol = elections(order=True)
+    Person = protocol.sorts["Person"]
+
+    @protocol.always()
+    def irreflexive() -> Term:
+        return forall(Person, Person, lambda x, y: implies(x == y, ~(x < y)))
+
+    @protocol.always()
+    def transitive() -> Term:
+        return forall(Person, Person, Person, lambda x, y, z: implies((x < y) & (y < z), x < z))
+
+    @protocol.always()
+    def total() -> Term:
+        return forall(Person, Person, lambda x, y: (x < y) | (x == y) | (y < x))
+
+    proof = prove_protocol(protocol)
+    assert {standing(proof, name).verdict for name in ("irreflexive", "transitive", "total")} == {Verdict.PROVED}
+
+
+def test_an_order_makes_the_least_one() -> None:
+    """Two least leaders are one, whatever their number; without the guard there are two, with two people."""
+    assert prove_protocol(elections(order=True)).verdict is Verdict.PROVED
+    proof = prove_protocol(elections(order=False))
+    assert standing(proof, "rivals").verdict is Verdict.REFUTED
+    found = next(check.path for check in refuted(proof) if check.path and not check.path.reachable)
+    assert found.sizes == {"Person": 2}
+
+
+def frozen(*, changes: bool) -> Protocol:
+    """A fact about what begins anywhere, which may or may not change."""
+    protocol = Protocol("frozen", "Some are good.")
+    Thing = protocol.index("Thing")
+    good = protocol.relation("good", Thing, initially=ANY)
+    taken = protocol.relation("taken", Thing)
+
+    @protocol.assume
+    def all_are_good() -> Term:
+        return forall(Thing, lambda x: good[x])
+
+    @protocol.action(x=Thing)
+    def take(x: Term) -> None:
+        require(~good[x])
+        taken.next[x] = True
+
+    @protocol.action(x=Thing)
+    def spoil(x: Term) -> None:
+        if changes:
+            good.next[x] = False
+        taken.next[x] = False
+
+    @protocol.never()
+    def something_is_taken() -> Term:
+        return exists(Thing, lambda x: taken[x])
+
+    return protocol
+
+
+def test_assumptions_hold_for_what_never_changes_and_only_at_first_for_the_rest() -> None:
+    """An assumption about a variable that an action writes is not taken for granted after the beginning."""
+    assert refuted(prove_protocol(frozen(changes=False))) == []
+    assert standing(prove_protocol(frozen(changes=True)), "something_is_taken").verdict is Verdict.REFUTED
+
+
+def crowd(*, in_update: bool) -> Protocol:
+    """Something that counts the elements of a sort."""
+    protocol = Protocol("crowd", "At most two come in.")
+    Thing = protocol.index("Thing", size=3)
+    inside = protocol.relation("inside", Thing)
+    full = protocol.scalar("full", BOOL, initially=False)
+
+    @protocol.action(x=Thing)
+    def enter(x: Term) -> None:
+        require(~full, count(Thing, lambda y: inside[y]) < 2)
+        inside.next[x] = True
+        full.next = ite(count(Thing, lambda y: inside[y]) >= 1, True, full) if in_update else True
+
+    @protocol.always()
+    def few() -> Term:
+        return count(Thing, lambda x: inside[x]) <= 2
+
+    @protocol.always()
+    def full_has_someone() -> Term:
+        return implies(full, exists(Thing, lambda x: inside[x]))
+
+    return protocol
+
+
+def test_what_counts_is_explored_only_by_design() -> None:
+    """A property that counts is not proved and no failure; a guard that counts is left out, which only adds behaviour."""
+    proof = prove_protocol(crowd(in_update=False))
+    assert standing(proof, "few").finite_only
+    assert standing(proof, "full_has_someone").verdict is Verdict.PROVED
+    assert proof.verdict is Verdict.PROVED
+
+
+def test_an_update_that_counts_leaves_nothing_to_prove() -> None:
+    """Nothing is claimed of such a protocol for all sizes, and the report says why."""
+    proof = prove_protocol(crowd(in_update=True))
+    assert all(one.finite_only for one in proof.properties)
+    assert proof.verdict is Verdict.UNDECIDED
+    assert "enter" in proof.remarks[0]
+
+
+def test_a_solver_that_gives_up_proves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`unknown` is never a pass."""
+    solver, _ = ask(())
+    monkeypatch.setattr(proving, "ask", lambda *_: (solver, unknown))
+    monkeypatch.setattr(proving, "smallest", lambda *_: None)
+    induction = Induction(PROTOCOLS["two-phase-commit"])
+    assert {decide(induction, duty).verdict for duty in induction.duties()} == {Verdict.UNDECIDED}
+    assert prove_protocol(counter(guard=True)).verdict is Verdict.UNDECIDED
+
+
+def test_a_protocol_whose_obligations_nothing_breaks_is_not_shown_to_say_anything() -> None:
+    """Where every action can lose every guard and update, the invariants hold for want of substance."""
+    protocol = Protocol("idle", "Nothing happens.")
+    lit = protocol.scalar("lit", BOOL, initially=False)
+
+    @protocol.action()
+    def blink() -> None:
+        lit.next = ~lit
+
+    @protocol.always()
+    def either() -> Term:
+        return lit | ~lit
+
+    assert prove_protocol(protocol).verdict is Verdict.UNDECIDED
+
+
+@pytest.mark.parametrize("name", ["two-phase-commit", "audit"])
+def test_what_is_proved_of_a_slip_is_true_of_it(name: str) -> None:
+    """Where all obligations hold though a guard or an update is left out, exploring finds no violation either."""
+    base = PROTOCOLS[name]
+    trials = {trial.mutant: trial.verdict for trial in Proving(base, (), 0).slips}
+    assert Verdict.REFUTED in trials.values()
+    assert Verdict.UNDECIDED not in trials.values()
+    for slip in slips(base):
+        if trials[slip.name] is Verdict.PROVED:
+            changed = base.variant("changed", "With a slip.")
+            changed.actions[slip.action.name] = slip.action
+            changed.without(*(p.name for p in base.properties.values() if p.kind is PropertyKind.LEADS_TO))
+            found = explore(changed, interpreted.search, "interpreter", options=Options(max_states=300))
+            bad = {f.property for f in found.findings if f.verdict is exploring.Verdict.VIOLATED}
+            assert bad <= {p.name for p in base.properties.values() if p.kind is PropertyKind.REACHABLE}
+            assert found.fault is None
+
+
+def test_queries_of_most_protocols_are_decidable() -> None:
+    """Only replication makes stamps from stamps, in the property that some stamp is the least."""
+    found = {name: outside(Induction(protocol)) for name, protocol in PROTOCOLS.items()}
+    assert [name for name, why in found.items() if why] in ([], ["replication"])
+
+
+def test_a_cycle_of_quantifiers_is_noticed() -> None:
+    """For all x some y of the same sort, in an invariant; and integers."""
+    protocol = counter(guard=True)
+    assert outside(Induction(protocol)) == ("integers: number",)
+    Thing = protocol.index("Thing")
+    near = protocol.relation("near", Thing, Thing)
+
+    @protocol.always()
+    def someone_is_near() -> Term:
+        return forall(Thing, lambda x: exists(Thing, lambda y: near[x, y] | (x == y)))
+
+    assert outside(Induction(protocol))[0] == "elements of Thing are made from those of Thing"
+
+
+def test_seeds_agree() -> None:
+    """No seed of the solver leaves an obligation undecided."""
+    induction = Induction(PROTOCOLS["replication"])
+    for seed in range(1, 6):
+        assert {decide(induction, duty, seed).verdict for duty in induction.duties()} == {Verdict.PROVED}

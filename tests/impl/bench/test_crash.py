@@ -1,0 +1,85 @@
+"""Crashes of the real thing: a log cut anywhere recovers what fits, a server killed anywhere keeps what it acknowledged."""
+
+import shutil
+from contextlib import closing
+from itertools import islice
+from pathlib import Path
+
+import pytest
+from tests.support.model.world import HONEST, KEYRING, OTHER_TENANT
+
+from flk.impl.bench import crash as module
+from flk.impl.bench.crash import Toll, crash, stream
+from flk.impl.bench.records import distinct
+from flk.impl.server.node import RealNode
+from flk.impl.storage.sqlite import SqliteStore
+from flk.impl.storage.wal import FileDisk
+from flk.model.effects.effects import INBOX
+from flk.model.flow.submission import Submission
+from flk.model.log.frames import scan
+from flk.model.programs.ingest import ingest
+from flk.model.programs.recover import recover
+from flk.model.runtime import run
+
+
+def test_a_log_cut_at_any_byte_recovers_exactly_the_frames_that_fit(tmp_path: Path) -> None:
+    """A real log cut at every offset: recovery applies the whole frames, reports the rest as torn, and seals the log."""
+    story = (Submission("default", b"{}"), HONEST, Submission("t", b"x"), OTHER_TENANT)
+    disk = FileDisk(tmp_path / "whole", "eu", growth=0)
+    ends = []
+    with closing(RealNode(disk, SqliteStore(tmp_path / "whole.sqlite"))) as node:
+        run(recover("eu", KEYRING), node.perform)
+        for sent in story:
+            run(ingest(sent, "eu", KEYRING), node.perform)
+            ends.append(disk.path(disk.names(INBOX)[0]).stat().st_size)
+        (name,) = disk.names(INBOX)
+        whole = disk.read(name)
+    directory = tmp_path / "cut"
+    store = SqliteStore(tmp_path / "cut.sqlite")
+    for size in range(len(whole) + 1):
+        shutil.rmtree(directory, ignore_errors=True)
+        (directory / name).parent.mkdir(parents=True)
+        (directory / f"{name}.wal").write_bytes(whole[:size])
+        disk = FileDisk(directory, "eu", growth=0)
+        node = RealNode(disk, store)
+        store.mark("applied", "")
+        recovery = run(recover("eu", KEYRING), node.perform)
+        fit = sum(end <= size for end in ends)
+        applied = sum(sent in {HONEST, OTHER_TENANT} for sent in story[:fit])
+        assert (recovery.frames, recovery.claims) == (fit, applied)
+        assert bool(recovery.repairs) == bool(scan(whole[:size]).torn)
+        assert [scan(disk.read(each)).sealed for each in disk.names(INBOX)] == [True]
+        disk.close()
+    store.close()
+
+
+def test_a_server_killed_under_load_loses_and_changes_nothing(tmp_path: Path) -> None:
+    """Ten lives of one server, ended by kill -9 in the middle of its work and of its start; every answer given again is
+    byte for byte the one acknowledged before. `flk bench crash` runs as many as you like.
+    """
+    seen: list[int] = []
+    toll = crash(tmp_path, 10, seed=2, progress=lambda toll: seen.append(toll.kills))
+    assert toll.holds
+    assert toll.fell == toll.lost == toll.changed == toll.refused == 0
+    assert 0 < toll.during_start < 10
+    assert toll.acknowledged > 100
+    assert toll.compared > toll.acknowledged
+    assert seen == list(range(1, 11))
+
+
+def test_the_measurement_notices_a_server_that_forgets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With its data removed after each kill, all that the last life acknowledged counts as lost."""
+    monkeypatch.setattr(module, "STARTUP_KILLS_EVERY", 10**9)
+    monkeypatch.setattr(module, "MOST_PER_LIFE", 20)
+    toll = crash(tmp_path, 1, seed=0, progress=lambda _: shutil.rmtree(tmp_path / "data"))
+    assert toll.lost > 0
+    assert toll.lost + toll.changed == toll.compared == toll.acknowledged
+    assert not toll.holds
+
+
+def test_the_submissions_of_the_measurement_are_distinct_but_for_the_rivals() -> None:
+    """Ids do not repeat; a rival has the id before it and another content."""
+    assert len({record.pcs_id for record in islice(distinct(), 1000)}) == 1000
+    bodies = [sent.body for sent in islice(stream(), 60)]
+    assert len(set(bodies)) == 60
+    assert not Toll(kills=1, fell=1).holds

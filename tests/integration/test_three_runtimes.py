@@ -1,0 +1,98 @@
+"""One program, three runtimes: whatever is submitted, memory, simulator and the real node answer the same and store the same."""
+
+import asyncio
+import json
+import tempfile
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.support.model.world import KEYRING, STORY, World, pcs, submission
+
+from flk.impl.server.node import RealNode
+from flk.impl.server.runtime import Runtime
+from flk.impl.storage.sqlite import SqliteStore
+from flk.impl.storage.wal import FileDisk
+from flk.model.entries.entry import Entry, Key
+from flk.model.flow.submission import Response, Submission
+from flk.model.programs.ingest import ingest
+from flk.model.programs.recover import recover
+from flk.sim.scenario.scenario import parse
+from flk.sim.simulate import simulate
+
+POOL = (*STORY, submission(pcs(epoch=4, D_hat=2.0)), submission(pcs(epoch=4)), Submission("nobody", STORY[2].body))
+WORKLOADS = st.lists(st.sampled_from(POOL), min_size=1, max_size=20)
+CALM = """
+name = "one-calm-region"
+description = "Nothing goes wrong, and one agent sends one submission a second."
+duration = "60s"
+seed = 1
+regions = ["eu"]
+[workload]
+records = "the test's own"
+rate = 1.0
+agents = { eu = 1 }
+"""
+
+Answers = list[tuple[int, dict[str, object]]]
+Stored = dict[Key, tuple[str, object]]
+
+
+def told(responses: list[Response]) -> Answers:
+    """Statuses and bodies, but for the timestamp, which is when a runtime happened to run."""
+    bodies = [json.loads(response.body) for response in responses]
+    return [(response.status, body | {"timestamp": None}) for response, body in zip(responses, bodies, strict=True)]
+
+
+def kept(entries: Mapping[Key, Entry]) -> Stored:
+    """What is stored, but for the timestamp."""
+    return {key: (entry.digest, entry.outcome) for key, entry in entries.items()}
+
+
+def in_memory(workload: list[Submission]) -> tuple[Answers, Stored]:
+    """One after the other, each effect at once."""
+    world = World("eu")
+    answers = [world.ingest("eu", sent) for sent in workload]
+    return told(answers), kept(world.entries["eu"].entries)
+
+
+def in_simulation(workload: list[Submission]) -> tuple[Answers, Stored]:
+    """Through an agent's outbox, a network, a disk and a store that take their time."""
+    run = simulate(parse(CALM, "calm.toml"), workload, KEYRING)
+    by_submission = sorted(run.deliveries, key=lambda delivered: delivered.submission)
+    answers = [delivered.response for delivered in by_submission if delivered.response is not None]
+    return told(answers), kept(dict(run.entries["eu"]))
+
+
+def on_real_parts(workload: list[Submission]) -> tuple[Answers, Stored]:
+    """All at once, as far as the node is concerned: they share write, synchronisation and transaction."""
+    with tempfile.TemporaryDirectory() as directory:
+        node = RealNode(FileDisk(Path(directory), "eu"), SqliteStore(Path(directory) / "entries.sqlite"))
+        try:
+            answers = asyncio.run(_all_at_once(node, workload))
+            keys = node.store.sample(len(workload))
+            entries = dict(zip(keys, node.store.fetch(keys), strict=True))
+        finally:
+            node.close()
+    return told(answers), kept({key: entry for key, entry in entries.items() if entry is not None})
+
+
+async def _all_at_once(node: RealNode, workload: list[Submission]) -> list[Response]:
+    runtime = Runtime(node, partial(recover, "eu", KEYRING))
+    runtime.perform(recover("eu", KEYRING))
+    batches = asyncio.create_task(runtime.serve())
+    answers = await asyncio.gather(*(runtime.start(ingest(sent, "eu", KEYRING)) for sent in workload))
+    runtime.stop()
+    await batches
+    return answers
+
+
+@settings(max_examples=30, deadline=None)
+@given(WORKLOADS)
+def test_memory_simulator_and_real_node_answer_and_store_the_same(workload: list[Submission]) -> None:
+    """Any mixture of honest, repeated, forged, malformed, equivocating and foreign submissions."""
+    expected = in_memory(workload)
+    assert in_simulation(workload) == expected
+    assert on_real_parts(workload) == expected

@@ -1,0 +1,260 @@
+"""Recovery from damage, shipping, replay, and comparing regions."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.support.model.world import EQUIVOCATING, HONEST, KEYRING, STORY, World, pcs, submission
+
+from flk.model.effects.effects import INBOX, Effect, Salvage
+from flk.model.flow.submission import Submission
+from flk.model.log import hlc
+from flk.model.log.frames import CorruptSegment, scan, sealed_frames
+from flk.model.memory.parts import Entries
+from flk.model.programs.divergence import Agreement, Divergence, detect_divergence
+from flk.model.programs.replay import PREFIX, Replayed, replay
+from flk.model.programs.ship import ship
+from flk.model.runtime import run
+
+MANY = [submission(pcs(epoch=epoch)) for epoch in range(6)]
+
+
+def shipped(*stories: list[Submission]) -> World:
+    """A region that ships each story as one segment."""
+    world = World("eu", "us")
+    for story in stories:
+        for sent in story:
+            world.ingest("eu", sent)
+        world.run("eu", ship())
+    return world
+
+
+def test_a_corrupt_middle_is_reported_salvaged_and_still_ships() -> None:
+    """One byte rots in the third frame: recovery names the place, keeps the other frames and the damaged bytes, and the log
+    ships without a gap (WAL-4).
+    """
+    world = World("eu", "us")
+    for sent in MANY:
+        world.ingest("eu", sent)
+    disk = world.disks["eu"]
+    (name,) = disk.names(INBOX)
+    third = bytes(disk.segments[name]).index(MANY[2].body)
+    disk.segments[name][third + 40] ^= 1
+    rotten = bytes(disk.segments[name])
+    world.entries["eu"] = Entries()
+    world.nodes["eu"] = world._start("eu")
+    (repair,) = world.recover("eu").repairs
+    (damage,) = repair.damage
+    assert damage.offset < third + 40 < damage.offset + damage.length
+    assert disk.aside[name] == rotten
+    assert len(world.entries["eu"].entries) == len(MANY) - 1
+    world.run("eu", ship())
+    assert world.run("us", replay("eu", KEYRING)).claims == len(MANY) - 1
+    assert world.entries["us"].entries == world.entries["eu"].entries
+
+
+def test_a_sealed_segment_that_rots_before_it_ships_is_salvaged_first() -> None:
+    """What the store knows is not what ships: the log is, and it is mended on the way (WAL-4, WAL-6)."""
+    world = World("eu", "us")
+    for sent in MANY:
+        world.ingest("eu", sent)
+    disk = world.disks["eu"]
+    disk.seal(INBOX)
+    (name,) = disk.names(INBOX)
+    disk.segments[name][-3] ^= 1  # the seal itself
+    world.run("eu", ship())
+    world.run("eu", ship())
+    assert world.run("us", replay("eu", KEYRING)).claims == len(MANY)
+
+
+def test_what_a_salvage_leaves_may_rot_too() -> None:
+    """Between the salvage and the upload the empty segment in the old one's place rots: what is uploaded is whole (WAL-6)."""
+    world = World("eu", "us")
+    for sent in MANY:
+        world.ingest("eu", sent)
+    disk = world.disks["eu"]
+    disk.seal(INBOX)
+    (name,) = disk.names(INBOX)
+    disk.segments[name][-3] ^= 1
+    perform = world.nodes["eu"].perform
+
+    def rotting(effect: Effect[Any]) -> Any:
+        result = perform(effect)
+        if isinstance(effect, Salvage) and len(disk.aside) == 1 and name not in rotten:
+            rotten.append(name)
+            disk.segments[name][20] ^= 4
+        return result
+
+    rotten: list[str] = []
+    run(ship(), rotting)
+    assert sealed_frames(name, world.objects.objects[PREFIX + name]) == ()
+
+
+def test_a_segment_that_rots_after_its_upload_does_not_stop_shipping() -> None:
+    """The upload took place and the watermark did not move; then the segment rots and is salvaged. The log ships on (CRR-9)."""
+    world = shipped(MANY[:2])
+    world.entries["eu"].marks.pop("shipped")
+    disk = world.disks["eu"]
+    (name,) = disk.names(INBOX)
+    disk.segments[name][40] ^= 1
+    for sent in MANY[2:]:
+        world.ingest("eu", sent)
+    world.run("eu", ship())
+    world.run("eu", ship())
+    world.run("us", replay("eu", KEYRING))
+    assert world.entries["us"].entries == world.entries["eu"].entries
+    assert len(world.entries["us"].entries) == len(MANY)
+
+
+@given(st.data())
+def test_no_single_changed_byte_of_a_shipped_segment_is_ever_replayed(data: st.DataObject) -> None:
+    """Any byte of an object changes, and replay stops there with its name; what came before stays (CRR-6)."""
+    world = shipped(MANY[:2], MANY[2:4])
+    name = sorted(world.objects.objects)[1]
+    content = bytearray(world.objects.objects[name])
+    content[data.draw(st.integers(0, len(content) - 1))] ^= data.draw(st.integers(1, 255))
+    world.objects.objects[name] = bytes(content)
+    with pytest.raises(CorruptSegment, match=name.removeprefix("crr/")):
+        world.run("us", replay("eu", KEYRING))
+    assert len(world.entries["us"].entries) == 2
+
+
+def test_a_missing_segment_is_waited_for_and_never_skipped() -> None:
+    """With the second of three objects missing, only the first counts; once it is there, the rest follows (CRR-5)."""
+    world = shipped(MANY[:2], MANY[2:4], MANY[4:])
+    first, second, third = sorted(world.objects.objects)
+    missing = world.objects.objects.pop(second)
+    found = world.run("us", replay("eu", KEYRING))
+    assert found == Replayed((first.removeprefix("crr/"),), 2, 0, gap=third.removeprefix("crr/"))
+    world.objects.objects[second] = missing
+    assert world.run("us", replay("eu", KEYRING)).claims == 4
+
+
+def test_replaying_twice_changes_nothing() -> None:
+    """Without its watermark a region replays everything again, and stores the same (CRR-7)."""
+    world = shipped(list(STORY))
+    world.run("us", replay("eu", KEYRING))
+    before = dict(world.entries["us"].entries)
+    world.entries["us"].marks.clear()
+    world.run("us", replay("eu", KEYRING))
+    assert world.entries["us"].entries == before
+    assert not world.entries["us"].superseded
+
+
+def test_two_disks_that_claim_one_log_are_found_out() -> None:
+    """An object of the segment's name with another content stops shipping (CRR-9)."""
+    world = shipped(MANY[:1])
+    world.entries["eu"].marks.pop("shipped")
+    name = next(iter(world.objects.objects))
+    world.objects.objects[name] += b"\0"
+    with pytest.raises(CorruptSegment, match="another content"):
+        world.run("eu", ship())
+
+
+def test_shipping_again_after_a_lost_watermark_is_harmless() -> None:
+    """The same content under the same name counts as shipped (CRR-4)."""
+    world = shipped(MANY[:2])
+    world.entries["eu"].marks.pop("shipped")
+    assert len(world.run("eu", ship())) == 1
+
+
+@pytest.mark.parametrize("stray", ["eu.readme", "eu.000001/notes", "eu.000001/000000000002.tmp"])
+def test_an_object_that_is_no_segment_is_reported(stray: str) -> None:
+    """A name that shipping does not give stops the replay of that region, and says which (CRR-6)."""
+    world = shipped(MANY[:1])
+    world.objects.objects[PREFIX + stray] = b""
+    with pytest.raises(CorruptSegment, match=f"{stray} is not the name of a segment"):
+        world.run("us", replay("eu", KEYRING))
+
+
+def test_an_idle_region_ships_nothing() -> None:
+    """Nothing logged, nothing sealed, nothing uploaded."""
+    world = shipped(MANY[:1])
+    assert world.run("eu", ship()) == ()
+    assert len(world.objects.objects) == 1
+
+
+def test_what_ships_is_sealed() -> None:
+    """Every object reads back whole under its own name (WAL-6)."""
+    world = shipped(MANY[:3], MANY[3:])
+    for name, content in world.objects.objects.items():
+        assert len(sealed_frames(name.removeprefix("crr/"), content)) == 3
+
+
+def test_the_earlier_write_wins_in_every_region_and_the_loser_is_on_record() -> None:
+    """Two regions accept different contents under one id: both end with the earlier, and the later one's region says so."""
+    world = World("eu", "us")
+    world.ingest("eu", HONEST)
+    world.ingest("us", EQUIVOCATING)
+    for region in ("eu", "us"):
+        world.run(region, ship())
+    world.run("eu", replay("us", KEYRING))
+    assert world.run("us", replay("eu", KEYRING)).superseded == 1
+    assert world.entries["eu"].entries == world.entries["us"].entries
+    ((_, gave_way, winner),) = world.entries["us"].superseded
+    assert (gave_way.region, winner.region) == ("us", "eu")
+    assert world.ingest("us", EQUIVOCATING).status == 409
+
+
+def test_a_clock_goes_on_after_its_log_even_if_wall_time_fell_back() -> None:
+    """After a restart with an earlier wall clock, new timestamps still come after all logged ones (HLC-1)."""
+    world = World("eu")
+    world.ingest("eu", HONEST)
+    last = world.nodes["eu"].clock
+    world._now -= 3600
+    world.nodes["eu"] = world._start("eu")
+    world.recover("eu")
+    world.ingest("eu", MANY[3])
+    assert world.nodes["eu"].clock > last
+    disk = world.disks["eu"]
+    clocks = [scan(bytes(disk.segments[name])).clock for name in disk.names(INBOX)]
+    assert clocks == sorted(clocks)
+
+
+def test_a_peer_with_a_broken_clock_does_not_drag_ours_along() -> None:
+    """A timestamp far in the future is merged but not followed (HLC-3)."""
+    world = World("eu", "us")
+    world._now += 86_400
+    world.ingest("eu", HONEST)
+    world.run("eu", ship())
+    world._now -= 86_400
+    world.run("us", replay("eu", KEYRING))
+    assert len(world.entries["us"].entries) == 1
+    assert hlc.wall_seconds(world.nodes["us"].clock) < world._now + 60
+
+
+def test_divergence_counts_what_only_one_side_has_whichever_it_is() -> None:
+    """One entry of six is missing on one side: the verdict does not depend on which side is named first (CRR-8)."""
+    world = shipped(MANY[:5])
+    world.run("us", replay("eu", KEYRING))
+    assert world.run("eu", detect_divergence("eu", "us")) == Divergence(Agreement.AGREE)
+    world.ingest("us", MANY[5])
+    one = world.run("eu", detect_divergence("eu", "us"))
+    other = world.run("eu", detect_divergence("us", "eu"))
+    assert one == other
+    assert one.agreement is Agreement.DIVERGE
+    assert (one.count_percent, one.sample_percent) == pytest.approx((100 / 5.5, 100 / 6))
+
+
+def test_a_region_that_does_not_answer_has_not_agreed() -> None:
+    """An unreachable region leaves the comparison undecided (CRR-8)."""
+    world = World("eu")
+    assert world.run("eu", detect_divergence("eu", "ap")).agreement is Agreement.UNDECIDED
+
+
+def test_a_region_whose_clock_is_behind_agrees_with_the_others_all_the_same() -> None:
+    """A region stores a peer's entry from the future of its own clock, then logs another content under that id: its frame is the
+    earlier one, so the peer's entry gives way at once, there as everywhere (DUP-1, CRR-1, CRR-3).
+    """
+    world = World("eu", "us")
+    world._now += 3600
+    world.ingest("eu", HONEST)
+    world.run("eu", ship())
+    world._now -= 3600
+    world.run("us", replay("eu", KEYRING))
+    assert world.ingest("us", EQUIVOCATING).status == 200
+    assert len(world.entries["us"].superseded) == 1
+    world.run("us", ship())
+    world.run("eu", replay("us", KEYRING))
+    assert world.entries["eu"].entries == world.entries["us"].entries

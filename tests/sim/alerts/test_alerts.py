@@ -1,0 +1,279 @@
+"""Alerts in simulation: what nodes export is what the table says, alerts fire as in Prometheus, and for a reason."""
+
+from collections.abc import Callable
+from functools import partial
+from itertools import pairwise
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+import numpy as np
+import pytest
+from tests.support.model.world import KEY, KEYRING, pcs, submission
+from tests.support.sim.drills import BRISK, REGIONS, drill, records
+from tests.support.sim.promtool import complaint, of_alerts
+
+from flk.model.flow.submission import Submission
+from flk.sim import observers as judges
+from flk.sim.alerts.alerts import EVERY, Alerted, Firing, evaluated, unnoticed
+from flk.sim.alerts.exporter import EVERY as SCRAPE
+from flk.sim.alerts.series import NAME, Database, labels
+from flk.sim.run import Run
+from flk.sim.scenario.duration import Seconds
+from flk.sim.scenario.faults import (
+    BitRot,
+    Burst,
+    ClockSkew,
+    Disk,
+    Fault,
+    Forgery,
+    FsyncFailure,
+    ObjectStoreOutage,
+    Partition,
+    ProcessCrash,
+    RegionCrash,
+    SlowStore,
+    StoreOutage,
+)
+from flk.sim.scenario.policy import Policy
+from flk.sim.scenario.scenario import Scenario
+from flk.sim.simulate import simulate
+from flk.spec.constants import CONSTANTS
+from flk.spec.metrics import METRICS, TABLE, Type
+
+RIVALS = [submission(pcs(epoch=e, r=r, budget=b)) for e in range(100) for r, b in ((0.5, 0.4), (0.6, 0.37))]
+RARELY = msgspec.structs.replace(CONSTANTS.outbox, base_delay_seconds=20.0)
+
+
+def at(kind: Callable[..., Fault], *about: object, start: float = 60, duration: float = 600, **fields: object) -> Fault:
+    """A fault of some kind; its id is `f` unless told."""
+    return kind(*about, **{"id": "f", "start": Seconds(start), "duration": Seconds(duration), **fields})
+
+
+def long(
+    *faults: Fault, duration: float = 1080, rate: float = 0.5, duplicates: float = 0.2, **policy: object
+) -> Scenario:
+    """A drill that lasts, with traffic to the end."""
+    changed: Policy = msgspec.structs.replace(BRISK, **policy)
+    return drill(*faults, duration=duration, until=duration, rate=rate, duplicates=duplicates, policy=changed)
+
+
+def everywhere(kind: Callable[..., Fault], **fields: float) -> list[Fault]:
+    """A fault of every region."""
+    return [partial(at, kind, region, id=region)(**fields) for region in REGIONS]
+
+
+CUT = at(Partition, sides=(("eu",), ("us", "ap", "objects")))
+DAMAGED = (
+    at(BitRot, "eu", duration=50, flips=4, id="rot"),
+    at(ProcessCrash, "eu", start=111, duration=60, id="crash"),
+)
+AWAY = long(*everywhere(StoreOutage), rate=0.3, duration=780, retry=RARELY)
+SLOW = long(*everywhere(SlowStore, factor=120, duration=780), rate=0.8, duration=840)
+FIRED_BY: dict[str, Scenario] = {
+    "FLKErrorBudgetBurn": AWAY,
+    "FLKHighServerErrors": AWAY,
+    "FLKNotReady": AWAY,
+    "FLKHighLatency": SLOW,
+    "FLKDedupStoreSlowness": SLOW,
+    "FLKSignatureFailuresSpike": long(at(Forgery, share=1.0, start=5, duration=445), rate=25, duration=450),
+    "FLKDedupAnomalyLow": long(duration=1200, duplicates=0.0),
+    "FLKDedupAnomalyHigh": long(duration=1800, duplicates=0.97),
+    "FLKEquivocation": long(duration=120, rate=3),
+    "FLKBackendDown": long(at(RegionCrash, "eu", Disk.KEPT, duration=120), duration=300),
+    "FLKOverload": long(
+        at(Burst, factor=4.0, duration=410), duration=480, max_in_flight=1, service=Seconds(2), retry=RARELY
+    ),
+    "FLKReplicationLag": long(at(ObjectStoreOutage), duration=720),
+    "FLKDivergence": long(CUT, duration=720),
+    "FLKClockAhead": long(at(ClockSkew, "eu", Seconds(120), duration=100), duration=300),
+    "FLKWALDamage": long(*DAMAGED, duration=400, rate=2, ship_interval=Seconds(100)),
+}
+CANNOT_FIRE = {"FLKWALFailing": long(at(FsyncFailure, "eu", duration=120), duration=400, rate=2)}
+"""A failed synchronisation is the last thing that a process counts, and nobody asks it again: the next one begins at 0."""
+
+
+SENT = records(11500)
+
+
+class Watched(NamedTuple):
+    """A run and what was scraped in it."""
+
+    run: Run
+    database: Database
+
+
+RUNS: dict[str, Watched] = {}
+"""The runs so far, by their scenarios."""
+
+
+def watched(name: str) -> Watched:
+    """The run that an alert of that name is expected to fire in."""
+    scenario = {**FIRED_BY, **CANNOT_FIRE}[name]
+    if scenario.hash not in RUNS:
+        RUNS[scenario.hash] = scraped(scenario, RIVALS if name == "FLKEquivocation" else SENT)
+    return RUNS[scenario.hash]
+
+
+def scraped(scenario: Scenario, sent: list[Submission]) -> Watched:
+    """A run, with the series that its alerts were evaluated on."""
+    found: list[Database] = []
+
+    def seen(database: Database, *rest: object) -> tuple[Alerted, ...]:
+        found.append(database)
+        return evaluated(database, *rest)  # type: ignore[arg-type]  # passed on as they came
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(judges, "evaluated", seen)
+        run = simulate(scenario, sent, KEYRING, signer=KEY, alerts=True)
+    return Watched(run, found[0])
+
+
+def firings(name: str) -> tuple[Firing, ...]:
+    """When an alert fired in its run."""
+    return next(alert.firings for alert in watched(name).run.alerts if alert.name == name)
+
+
+def test_every_alert_is_accounted_for() -> None:
+    """Each alert of the table has a drill that fires it, or stands with those that cannot fire, with the reason."""
+    assert FIRED_BY.keys() | CANNOT_FIRE.keys() == {alert.name for alert in TABLE.alert}
+
+
+@pytest.mark.parametrize("name", FIRED_BY)
+def test_an_alert_fires_in_its_drill(name: str) -> None:
+    """It fires once its condition has held for as long as the table says; where there is a fault, that explains it."""
+    run = watched(name).run
+    assert firings(name)
+    for firing in firings(name):
+        assert firing.start - firing.pending == pytest.approx(next(a.hold for a in run.alerts if a.name == name))
+        assert firing.start % EVERY == 0
+    faults = {fault.id: fault for fault in run.scenario.faults}
+    explained = [firing for firing in firings(name) if firing.fault]
+    assert bool(explained) == bool(faults)
+    for firing in explained:
+        assert firing.delay == firing.start - faults[firing.fault].start > 0
+
+
+@pytest.mark.parametrize("name", CANNOT_FIRE)
+def test_what_cannot_fire_does_not(name: str) -> None:
+    """Should it be mended, this says so."""
+    assert not firings(name)
+
+
+@pytest.mark.parametrize("name", ["FLKNotReady", "FLKReplicationLag", "FLKClockAhead", "FLKWALDamage"])
+def test_on_scraped_series_alerts_fire_as_in_prometheus(name: str, tmp_path: Path) -> None:
+    """All alerts of the table, on what was scraped in a run, at the evaluations at which promtool's fire."""
+    run, database = watched(name)
+    moments = [float(moment) for moment in np.arange(0.0, run.scenario.duration, EVERY)]
+    assert not complaint(tmp_path, [of_alerts(database, run.alerts, moments)], TABLE.alert)
+
+
+def test_without_a_fault_every_alarm_is_false() -> None:
+    """A firing that no fault explains has none; a fault that explains no firing is unnoticed."""
+    run = watched("FLKDedupAnomalyLow").run
+    (low,) = (alert for alert in run.alerts if alert.name == "FLKDedupAnomalyLow")
+    assert low.false_alarms == low.firings
+    assert unnoticed((CUT,), run.alerts) == ("f",)
+    assert not unnoticed((CUT,), watched("FLKDivergence").run.alerts)
+
+
+def test_the_latest_fault_that_had_begun_explains() -> None:
+    """Not one that was over long before, nor one that began after the condition did."""
+    database = Database()
+    for number in range(80):
+        at_ = SCRAPE / 2 + SCRAPE * number
+        database.series(labels("up", [("job", "flk")])).append(at_, float(at_ < 600))
+    faults = [at(StoreOutage, "eu", start=start, duration=60, id=str(start)) for start in (100, 400, 500, 610)]
+    (down,) = (alert for alert in evaluated(database, faults, 1200.0) if alert.firings)
+    (firing,) = down.firings
+    assert (firing.pending, firing.start, firing.end) == (615.0, 675.0, None)
+    assert (firing.fault, firing.delay) == ("610", 65.0)
+    (down,) = (alert for alert in evaluated(database, faults[:3], 1200.0) if alert.firings)
+    assert down.firings[0].fault == "500"
+    (down,) = (alert for alert in evaluated(database, faults[:1], 1200.0) if alert.firings)
+    assert down.false_alarms == down.firings
+
+
+# What is exported.
+
+
+@pytest.mark.parametrize("name", ["FLKDivergence", "FLKNotReady"])
+def test_what_is_exported_is_what_the_alerts_read(name: str) -> None:
+    """Every metric that an alert reads is there with the labels of the table and of the scraper, and no other."""
+    read = frozenset[str]().union(*(alert.metrics() for alert in TABLE.alert))
+    found: dict[str, set[str]] = {}
+    for series in watched(name).database:
+        pairs = dict(series.labels)
+        found.setdefault(pairs.pop(NAME), set()).update(pairs)
+    base = {of.removesuffix("_bucket").removesuffix("_count").removesuffix("_sum") for of in found}
+    assert base <= read
+    assert read - base <= {
+        "flk_refusals_total",
+        "flk_divergence_percent",
+    }  # which begin when there is something to tell
+    for of, names in found.items():
+        metric = METRICS.get(of) or METRICS.get(of.rpartition("_")[0])
+        own = set(metric.labels if metric else ())
+        bucket = {"le"} if metric and metric.type is Type.HISTOGRAM and of.endswith("_bucket") else set()
+        assert names == own | bucket | {"job", "region", "instance"}
+
+
+def last(database: Database, name: str, **pairs: str) -> float:
+    """The sum over regions of the last values of counters that were never reset."""
+    fits = database.select(name, lambda of: pairs.items() <= of.items())
+    return sum(float(series.values[-1]) for series in fits)
+
+
+def test_counters_are_what_happened() -> None:
+    """In a run without a crash, the counters' last values are the counts of the run, up to its last few seconds."""
+    run, database = watched("FLKEquivocation")
+    measures = run.measures
+    answers = last(database, "flk_submit_seconds_count")
+    assert answers == pytest.approx(len(measures.attempts.status), abs=30)
+    assert last(database, "flk_ingest_total") == pytest.approx(answers, abs=5)
+    outcomes = last(database, "flk_outcomes_total")
+    hits, rivals = last(database, "flk_dedup_hits_total"), last(database, "flk_equivocations_total")
+    assert outcomes + hits + rivals == last(database, "flk_store_seconds_count", operation="claim")
+    assert rivals == pytest.approx(measures.statuses[409], abs=5)
+    assert last(database, "flk_submit_seconds_bucket", le="+Inf") == answers
+
+
+def test_a_region_that_is_down_is_not_scraped_and_starts_from_nothing() -> None:
+    """`up` is 0 and every other series stale while there is no node; after it, counters begin anew."""
+    run, database = watched("FLKBackendDown")
+    (crash,) = run.scenario.faults
+    (up,) = database.select("up", lambda of: of["region"] == "eu")
+    down = (up.times > crash.start) & (up.times < crash.end)
+    assert (up.values == ~down).all()
+    (ingest,) = database.select("flk_ingest_total", lambda of: of["region"] == "eu")
+    gone = (ingest.times > crash.start) & (ingest.times < crash.end)
+    assert np.isnan(ingest.values[gone]).all()
+    assert gone.sum() == 1  # one mark, and then nothing
+    before, after = ingest.values[ingest.times < crash.start], ingest.values[ingest.times > crash.end]
+    assert all(one <= other for half in (before, after) for one, other in pairwise(half))
+    assert after[0] < before[-1]
+
+
+def shipping_of(region: str, of: dict[str, str]) -> bool:
+    """Whether labels are those of a region's lag in shipping."""
+    return of["stage"] == "ship" and of["region"] == region
+
+
+def test_the_lag_that_is_exported_is_the_lag() -> None:
+    """While the object store is away, what waits to be shipped gets a second older every second; after that nothing is old."""
+    run, database = watched("FLKReplicationLag")
+    (outage,) = run.scenario.faults
+    for region in REGIONS:
+        (ship,) = database.select("flk_crr_lag_seconds", partial(shipping_of, region))
+        away = (ship.times > outage.start + 30) & (ship.times < outage.end)
+        assert np.diff(ship.values[away]) == pytest.approx(SCRAPE)
+        assert (ship.values[(ship.times < outage.start) | (ship.times > outage.end + 30)] <= 60).all()
+
+
+def test_evaluating_alerts_changes_nothing_else() -> None:
+    """The same events happen in the same order, whether or not anybody scrapes."""
+    scenario = long(at(RegionCrash, "eu", Disk.KEPT, duration=30), duration=120, rate=2)
+    one, other = (simulate(scenario, records(200), KEYRING, alerts=alerts) for alerts in (False, True))
+    assert (one.digest, one.events, one.entries) == (other.digest, other.events, other.entries)
+    assert not one.alerts
+    assert len(other.alerts) == len(TABLE.alert)

@@ -1,0 +1,155 @@
+"""Experiments give the same runs on every backend, in every process, under every hash seed."""
+
+from collections.abc import Iterator
+
+import pytest
+from distributed import LocalCluster
+from tests.support.sim.target import FAILING, RESTLESS
+
+from flk.sim.experiments.determinism import check, trace_of
+from flk.sim.experiments.execution import WorkerFailed, run_all
+from flk.sim.experiments.run_inputs import Supplies, Task, execute, programs_named, synthetic_supplies
+from flk.sim.experiments.swarm import swarm
+from flk.spec.errors import UnusableInput
+
+TASKS = [Task(swarm(seed), seed) for seed in range(1, 13)]
+
+
+def digest(supplies: Supplies, task: Task) -> tuple[int, str]:
+    """A run by its seed and digest."""
+    return task.seed, execute(supplies, task).digest
+
+
+@pytest.fixture(scope="module")
+def expected() -> dict[int, str]:
+    """The digests of a plain loop."""
+    supplies = synthetic_supplies(60)
+    return {task.seed: execute(supplies, task).digest for task in TASKS}
+
+
+@pytest.fixture(scope="module")
+def scheduler() -> Iterator[str]:
+    """The address of a Dask cluster of two processes on this machine."""
+    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as cluster:  # type: ignore[no-untyped-call]
+        yield cluster.scheduler_address
+
+
+def test_every_backend_gives_the_same_runs(expected: dict[int, str], scheduler: str) -> None:
+    """In this process, on one and on two processes, and on a real Dask cluster."""
+    supplies = synthetic_supplies(60)
+    for backend, workers in (("none", 1), ("processes", 1), ("processes", 2), (f"dask:{scheduler}", 2)):
+        assert dict(run_all(digest, supplies, TASKS, workers=workers, backend=backend)) == expected, (backend, workers)
+
+
+@pytest.mark.parametrize("backend", ["none", "processes", "dask"])
+def test_a_failing_run_is_told_with_scenario_seed_and_traceback(backend: str) -> None:
+    """Wherever a run fails, the message names it and says where in the code it failed. `dask` starts a cluster of its own."""
+    supplies = synthetic_supplies(60, FAILING)
+    with pytest.raises(WorkerFailed) as failure:
+        list(run_all(digest, supplies, TASKS[:2], workers=2, backend=backend))
+    text = str(failure.value)
+    assert any(f"({task.scenario.hash}), seed {task.seed}" in text for task in TASKS[:2])
+    assert "the shipper broke" in text
+    assert "prey.py" in text
+
+
+PICKLED: list[int] = []
+UNPICKLED: list[int] = []
+
+
+def unpickled() -> int:
+    """How often this process has unpacked something."""
+    UNPICKLED.append(1)
+    return len(UNPICKLED)
+
+
+class Counted:
+    """Notes each time that it is pickled, and becomes the number of times that it was unpickled."""
+
+    def __reduce__(self) -> tuple[object, tuple[()]]:
+        PICKLED.append(1)
+        return unpickled, ()
+
+
+def shared_value(shared: object, task: Task) -> tuple[int, object]:
+    """What a worker was given."""
+    return task.seed, shared
+
+
+def test_what_is_shared_is_packed_once_and_unpacked_once_by_each_worker() -> None:
+    """Sixty tasks on two processes: one pickle, and no process unpickles it twice."""
+    PICKLED.clear()
+    tasks = [task._replace(seed=seed) for task in TASKS for seed in range(1000 * task.seed, 1000 * task.seed + 5)]
+    found = dict(run_all(shared_value, Counted(), tasks, workers=2))
+    assert found == {task.seed: 1 for task in tasks}
+    assert len(PICKLED) == 1
+
+
+def test_unusable_input_in_a_worker_stays_unusable_input() -> None:
+    """A run without records is refused in the words of the simulator, not with a traceback."""
+    with pytest.raises(UnusableInput, match="there are no records to submit"):
+        list(run_all(digest, Supplies(()), TASKS, workers=2))
+
+
+def test_no_task_begins_once_the_tasks_end() -> None:
+    """Tasks are taken as there is room, so that a consumer can end them."""
+    taken: list[int] = []
+
+    def tasks() -> Iterator[Task]:
+        for task in TASKS * 100:
+            if len(taken) >= 3:
+                return
+            taken.append(task.seed)
+            yield task
+
+    assert len(list(run_all(digest, synthetic_supplies(60), tasks(), workers=1))) == 3
+
+
+def test_a_backend_that_is_not_there_is_told() -> None:
+    """A misspelt one with the nearest, one that is not installed with what to install."""
+    with pytest.raises(UnusableInput, match="did you mean 'processes'"):
+        list(run_all(digest, synthetic_supplies(60), TASKS, backend="proceses"))
+    with pytest.raises(UnusableInput, match="pip install ray"):
+        list(run_all(digest, synthetic_supplies(60), TASKS, backend="ray"))
+
+
+def test_the_models_runs_repeat_everywhere() -> None:
+    """Here again, in fresh processes under three hash seeds, in one worker and in two."""
+    assert check(synthetic_supplies(60), TASKS[:2]) is None
+
+
+def test_a_run_that_depends_on_the_hash_seed_is_told_by_its_first_differing_line() -> None:
+    """The line is the first in which the traces differ, and it is shown from both sides."""
+    supplies = synthetic_supplies(60, RESTLESS)
+    found = check(supplies, TASKS[:1])
+    assert found is not None
+    assert "PYTHONHASHSEED" in found.other
+    assert "Marked note" in found.here
+    assert "Marked note" in found.there
+    assert found.here != found.there
+    lines = trace_of(supplies, TASKS[0]).decode().splitlines()
+    assert lines[found.line - 1] == found.here
+    assert not any("Marked note" in line for line in lines[: found.line - 1])
+    assert f"line {found.line}" in str(found)
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("prey", "write MODULE:NAME"),
+        ("tests.sim.no_prey:X", "cannot be imported"),
+        ("tests.support.sim.target:RESTLES", "did you mean 'RESTLESS'"),
+        ("tests.support.sim.drills:drill", "is not a flk.sim.kernel.programs.Programs"),
+    ],
+)
+def test_programs_that_are_not_there_are_told(name: str, told: str) -> None:
+    """A name that stands for no programs is one message, with the mend."""
+    with pytest.raises(UnusableInput, match=told):
+        programs_named(name)
+
+
+def test_supplies_are_named_by_what_they_hold() -> None:
+    """Other records, another key, other programs: another digest; the same again: the same."""
+    one = synthetic_supplies(20)
+    others = [synthetic_supplies(21), synthetic_supplies(20, RESTLESS), Supplies(one.submissions, secret=b"another")]
+    assert len({supplies.digest for supplies in (one, synthetic_supplies(20), *others)}) == 4

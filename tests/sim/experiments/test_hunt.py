@@ -1,0 +1,138 @@
+"""Swarm schedules can be meant, reach everything, find what is planted, and find nothing else."""
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import get_args
+
+import msgspec
+import pytest
+from tests.support.sim.drills import drill
+
+from flk.sim.checkers.invariants import Invariant, Verdict
+from flk.sim.experiments import hunt as hunting
+from flk.sim.experiments.hunt import Ground, Shot, Sighting, hunt, sight
+from flk.sim.experiments.run_inputs import synthetic_supplies
+from flk.sim.experiments.swarm import DRAWERS, setting_of, swarm
+from flk.sim.nodes.designs import DESIGNS
+from flk.sim.scenario.duration import Seconds
+from flk.sim.scenario.faults import Fault, Partition, RegionCrash
+from flk.sim.scenario.policy import Objectives
+from flk.sim.scenario.validation import mistakes
+
+SEEDS = range(1, 301)
+SUPPLIES = synthetic_supplies(60)
+
+
+def test_every_seed_gives_a_scenario_that_can_be_meant() -> None:
+    """Three hundred seeds, three hundred different scenarios without a mistake, the same again when drawn again."""
+    drawn = [swarm(seed) for seed in SEEDS]
+    assert not [list(mistakes(scenario)) for scenario in drawn if any(mistakes(scenario))]
+    assert len({scenario.hash for scenario in drawn}) == len(drawn)
+    assert drawn[:20] == [swarm(seed) for seed in SEEDS[:20]]
+
+
+def test_all_faults_are_over_in_time() -> None:
+    """After the last fault there is more time than the regions have to agree, so that nothing stays undecided."""
+    for seed in SEEDS:
+        scenario = swarm(seed)
+        assert scenario.faults
+        assert max(fault.end for fault in scenario.faults) < scenario.duration - scenario.slo.convergence
+
+
+def test_every_kind_of_fault_is_drawn_and_is_often_left_out() -> None:
+    """Swarms: each kind is in some runs, and no kind is in more than half of them."""
+    seen = Counter(kind for seed in SEEDS for kind in {type(fault) for fault in swarm(seed).faults})
+    assert set(seen) == set(DRAWERS) == set(get_args(Fault))
+    assert max(seen.values()) < len(SEEDS) / 2
+
+
+def test_worlds_differ_in_every_way() -> None:
+    """Number of regions, delays, rates, policies and layouts vary over the seeds."""
+    drawn = [swarm(seed) for seed in SEEDS]
+    assert {len(scenario.regions) for scenario in drawn} == {1, 2, 3, 4}
+    for table in ("tiers", "migration", "audit"):
+        assert {getattr(scenario.layout, table) is None for scenario in drawn} == {True, False}
+    assert {scenario.policy.pressure is None for scenario in drawn} == {True, False}
+    assert {scenario.policy.breaker is None for scenario in drawn} == {True, False}
+    assert len({scenario.policy.ship_interval for scenario in drawn}) > 100
+
+
+def test_of_a_base_only_the_faults_are_drawn() -> None:
+    """Hunting in a scenario keeps all that it says, its faults apart, and gives each seed other faults."""
+    base = drill()
+    drawn = [swarm(seed, base) for seed in SEEDS[:50]]
+    assert all(msgspec.structs.replace(each, faults=(), seed=base.seed) == base for each in drawn)
+    assert len({each.faults for each in drawn}) == len(drawn)
+    assert all(fault.end <= setting_of(base).calm for each in drawn for fault in each.faults)
+
+
+def test_only_the_kinds_asked_for_are_drawn() -> None:
+    """A hunt can be narrowed to kinds of faults."""
+    for seed in SEEDS[:50]:
+        scenario = swarm(seed, kinds=(Partition, RegionCrash))
+        assert {type(fault) for fault in scenario.faults} <= {Partition, RegionCrash}
+
+
+def test_clean_programs_violate_nothing_and_every_invariant_comes_up() -> None:
+    """Forty seeds of the model's own programs: nothing violated, nothing undecided, every rule exercised."""
+    found = hunt(Ground(SUPPLIES), range(1, 41), workers=1)
+    assert found.prey is None
+    assert found.runs == 40
+    assert found.undecided == 0
+    assert set(found.checks) == set(Invariant)
+    assert all(found.checks.values()), [name for name, number in found.checks.items() if not number]
+    assert found.rate.low == 0
+    assert found.rate.high == pytest.approx(1 - 0.05 ** (1 / 40))
+
+
+@pytest.mark.parametrize("design", DESIGNS)
+def test_refuted_designs_are_found(design: str) -> None:
+    """Each within fifty seeds, by an invariant."""
+    found = hunt(Ground(synthetic_supplies(60, DESIGNS[design])), range(1, 51), workers=1)
+    assert found.prey is not None
+    assert found.prey.verdict is Verdict.VIOLATED
+    assert found.prey.violated
+    assert found.prey.sentence
+    assert found.runs == found.prey.seed
+
+
+def test_what_is_found_does_not_depend_on_the_workers() -> None:
+    """The least seed that violates, and the digest of its run, are the same on one process and on two."""
+    ground = Ground(synthetic_supplies(60, DESIGNS["keep-what-is-stored"]))
+    one, two = (hunt(ground, range(1, 200), workers=workers) for workers in (1, 2))
+    assert one.prey is not None
+    assert one.prey == two.prey
+
+
+def test_of_several_violations_the_least_seed_is_the_prey(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the order in which runs are over; and once one is found, no further seed is tried."""
+    taken: list[int] = []
+
+    def late_first(work: object, ground: Ground, shots: Iterator[Shot], **_: object) -> Iterator[Sighting]:
+        clean = sight(ground, Shot(1))
+        for seed in (4, 2, 3, 1):
+            taken.append(next(shots).seed)
+            bad = seed in {2, 4}
+            yield clean._replace(seed=seed, verdict=Verdict.VIOLATED if bad else Verdict.HOLDS)
+            if seed == 4:
+                assert next(shots, None) is None
+                shots = iter([Shot(2), Shot(3), Shot(1)])
+
+    monkeypatch.setattr(hunting, "run_all", late_first)
+    found = hunt(Ground(SUPPLIES), range(1, 100))
+    assert found.prey is not None
+    assert (found.prey.seed, found.runs, len(taken)) == (2, 4, 4)
+
+
+def test_objectives_are_no_prey() -> None:
+    """A scenario that misses every objective and violates no invariant is clean."""
+    strict = Objectives(rpo=Seconds(0.001), rto=Seconds(0.001), lag_p95=Seconds(0.001), latency_p95=Seconds(0.001))
+    base = drill(slo=msgspec.structs.replace(strict, convergence=Seconds(60)), duration=120, until=30)
+    assert sight(Ground(SUPPLIES, base, (Partition,)), Shot(1)).verdict is Verdict.HOLDS
+
+
+def test_a_spent_budget_ends_the_hunt() -> None:
+    """Without time no seed is tried, and nothing is claimed."""
+    found = hunt(Ground(SUPPLIES), SEEDS, budget=0.0, workers=1)
+    assert found.runs == 0
+    assert found.rate.high == 1.0

@@ -1,0 +1,83 @@
+"""Planted bugs are found by hunting, shrunk to what they need, and replayed from a line; the model's own programs are not found."""
+
+from functools import cache
+
+import msgspec
+import pytest
+from tests.sim.planted import BUGS, supplies
+
+from flk.sim.experiments.hunt import Ground, Sighting, hunt
+from flk.sim.experiments.replay import parse, string_of
+from flk.sim.experiments.rows import violated
+from flk.sim.experiments.run_inputs import Task, execute, programs_named, synthetic_supplies
+from flk.sim.experiments.shrink import shrink
+from flk.sim.experiments.worlds import RECORDS
+from flk.sim.kernel.programs import MODEL
+from flk.spec.requirements import catalogue
+
+SEEDS = range(1, 1001)
+MISSED = frozenset({"never-settles"})
+"""Bugs that take more seeds: a claim that is owed must never be sent again, and something of its region must be left to ship."""
+SHRUNK = (
+    "ignored-store-error",
+    "remembered-refusal",
+    "cuts-a-good-frame",
+    "unfenced-disk",
+    "trusts-its-peer",
+    "silence-is-a-miss",
+    "skips-a-refused-upload",
+    "overtakes-what-is-owed",
+)
+"""Some of the bugs that need a fault. `python -m tests.sim.planted` shrinks and replays every one."""
+
+
+@cache
+def prey(name: str) -> Sighting:
+    """The first seed that shows a bug."""
+    found = hunt(Ground(supplies(name)), SEEDS, workers=1).prey
+    assert found is not None
+    return found
+
+
+def test_each_bug_is_a_bug_of_its_own() -> None:
+    """At least 32, each with a story and other programs than any other, each against a requirement of the catalogue."""
+    known = {requirement.id for requirement in catalogue()}
+    assert len(BUGS) >= 32
+    assert len({bug.story for bug in BUGS.values()}) == len(BUGS)
+    assert len({bug.programs for bug in BUGS.values()} - {MODEL}) == len(BUGS)
+    assert {bug.breaks for bug in BUGS.values()} <= known
+    assert all(bug.caught_by for bug in BUGS.values())
+    assert len(MISSED) <= 0.05 * len(BUGS)
+
+
+@pytest.mark.parametrize("name", [name for name in BUGS if name not in MISSED])
+def test_a_planted_bug_is_found(name: str) -> None:
+    """Within a thousand seeds, by an invariant that its story is about."""
+    assert BUGS[name].caught_by.intersection(prey(name).violated)
+
+
+def test_the_model_is_not_found() -> None:
+    """A thousand seeds of 48 simulated seconds raise no alarm, and none ends too early to tell."""
+    found = hunt(Ground(synthetic_supplies(RECORDS)), SEEDS, workers=1)
+    assert found.prey is None
+    assert found.runs == len(SEEDS)
+    assert found.undecided == 0
+    assert found.rate.high < 0.003
+
+
+@pytest.mark.parametrize("name", SHRUNK)
+def test_what_was_found_is_shrunk_and_replays_from_its_line(name: str) -> None:
+    """Of the faults none can go, and the line names a run of the same events with the programs that the bug is in."""
+    stock, seed = supplies(name), prey(name).seed
+    least = shrink(stock, Ground(stock).scenario(seed), seed)
+    assert least.scenario.faults
+    for fault in least.scenario.faults:
+        fewer = tuple(other for other in least.scenario.faults if other != fault)
+        rest = execute(stock, Task(msgspec.structs.replace(least.scenario, faults=fewer), seed))
+        assert least.invariant not in violated(rest)
+    found = parse(string_of(least.scenario, seed, least.digest, stock.named))
+    programs = programs_named(found.programs)
+    assert programs == BUGS[name].programs
+    run = execute(synthetic_supplies(RECORDS, programs), Task(found.scenario, found.seed))
+    assert run.digest == least.digest
+    assert least.invariant in violated(run)

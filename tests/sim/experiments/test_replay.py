@@ -1,0 +1,119 @@
+"""A run as one line: it replays exactly, and a line that is not sound says so."""
+
+import msgspec
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tests.support.sim.strategies import scenarios
+from tests.support.sim.target import IGNORED_STORE_ERROR
+
+from flk.sim.experiments import replay
+from flk.sim.experiments.replay import is_string, parse, string_of, with_faults
+from flk.sim.experiments.run_inputs import Supplies, Task, execute, programs_named, synthetic_supplies
+from flk.sim.experiments.swarm import swarm
+from flk.sim.scenario.scenario import Scenario, find
+from flk.spec.errors import UnusableInput
+
+
+@given(scenarios(), st.integers(-(2**60), 2**60))
+@settings(max_examples=50, suppress_health_check=[HealthCheck.too_slow])
+def test_any_scenario_survives_its_string(scenario: Scenario, seed: int) -> None:
+    """What is packed is unpacked, to the last field."""
+    text = string_of(scenario, seed, "0123", "a.module:NAME")
+    assert text.isascii()
+    assert text.split() == [text]
+    found = parse(text)
+    assert (found.scenario, found.seed, found.digest, found.programs) == (scenario, seed, "0123", "a.module:NAME")
+    assert not found.changed
+    assert is_string(text)
+
+
+def test_a_string_replays_the_same_events() -> None:
+    """A drawn world, and one with planted programs found again by their name: the digest is the one that the string states."""
+    for seed, name in ((5, ""), (6, "tests.support.sim.target:IGNORED_STORE_ERROR")):
+        programs = IGNORED_STORE_ERROR if name else None
+        supplies = synthetic_supplies(60, programs, name)
+        run = execute(supplies, Task(swarm(seed), seed))
+        found = parse(string_of(run.scenario, run.seed, run.digest, name))
+        again = Supplies(supplies.submissions, programs=programs_named(found.programs) if found.programs else None)
+        assert execute(again, Task(found.scenario, found.seed)).digest == run.digest == found.digest
+
+
+def test_a_scenario_of_the_library_has_a_short_string() -> None:
+    """Its name, the seed, the faults that are left, and the hash of the whole."""
+    whole = find("three-regions")
+    text = string_of(whole, 7)
+    assert text == f"three-regions:7:*@{whole.hash[:8]}"
+    assert parse(text)[:2] == (whole, 7)
+    fewer = with_faults(whole, ["cut", "blackout"])
+    text = string_of(fewer, -7)
+    assert text == f"three-regions:-7:cut,blackout@{whole.hash[:8]}"
+    assert parse(text)[:2] == (fewer, -7)
+    none = with_faults(whole, [])
+    assert parse(string_of(none, 1))[:2] == (none, 1)
+
+
+def test_a_changed_scenario_of_the_library_packs_itself() -> None:
+    """A weaker fault is not the library's any more."""
+    whole = find("three-regions")
+    weaker = msgspec.structs.replace(
+        whole, faults=(msgspec.structs.replace(whole.faults[0], duration=whole.faults[0].duration / 2),)
+    )
+    text = string_of(weaker, 7)
+    assert text.startswith("flk1.")
+    assert parse(text).scenario == weaker
+
+
+def test_a_library_that_has_changed_is_told() -> None:
+    """The hash in the string is not the scenario's: the run is named, and so is the change."""
+    found = parse("three-regions:7:*@00000000")
+    assert found.scenario == find("three-regions")
+    assert "its hash was 00000000 and is " in found.changed
+
+
+def test_code_that_has_changed_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A string of other code still says what it was."""
+    text = string_of(swarm(5), 5)
+    monkeypatch.setattr(replay, "code_version", lambda: "another")
+    found = parse(text)
+    assert found.scenario == swarm(5)
+    assert "the code is not as it was" in found.changed
+    assert "is another" in found.changed
+
+
+WHOLE = string_of(swarm(5), 5, "00")
+
+
+@given(st.integers(5, len(WHOLE) - 1), st.sampled_from("ABab01-_*!é "))
+def test_a_damaged_string_never_names_another_run(place: int, character: str) -> None:
+    """Whatever one character becomes: the string is refused, or still says the same."""
+    damaged = WHOLE[:place] + character + WHOLE[place + 1 :]
+    try:
+        assert parse(damaged).scenario == swarm(5)
+    except UnusableInput as error:
+        assert "damaged" in str(error)  # noqa: PT017 - either outcome is right
+
+
+@given(st.integers(5, len(WHOLE) - 1))
+def test_a_cut_string_is_refused(length: int) -> None:
+    """Copied only in part."""
+    with pytest.raises(UnusableInput, match="damaged"):
+        parse(WHOLE[:length])
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", "is no string of a run"),
+        ("three-regions", "write NAME:SEED:FAULTS@HASH"),
+        ("three-regions:x:*@ab", "is no string of a run"),
+        ("flk2.abc", "another version of flk"),
+        ("three-region:1:*@ab", "did you mean 'three-regions'"),
+        ("three-regions:1:cuts@ab", "has no fault 'cuts'; did you mean 'cut'"),
+        ("calm:1:cut@ab", "has no fault 'cut'; it has no faults"),
+    ],
+)
+def test_a_string_that_names_no_run_is_told(text: str, told: str) -> None:
+    """One message, with the mend."""
+    with pytest.raises(UnusableInput, match=told.replace("(", r"\(")):
+        parse(text)

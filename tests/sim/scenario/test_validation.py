@@ -1,0 +1,78 @@
+"""What cannot be meant by a scenario is told with the field and the mend."""
+
+import pytest
+from tests.sim.scenario.test_builder import begun
+
+from flk.sim.scenario.builder import Draft
+from flk.spec.errors import UnusableInput
+
+START = {"start": "2m30s", "duration": "10s"}
+
+
+def overlapping() -> Draft:
+    """The process of eu dies while the whole region is down."""
+    draft = begun().fault("region_crash", "a", region="eu", **START)
+    return draft.fault("process_crash", "b", region="eu", start="2m35s", duration="10s")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        (
+            overlapping(),
+            "faults[2].start: eu is still down by 'a' until 160.0 s; start it after that",
+        ),
+        (
+            begun().fault("key_rotation", "a", **START).fault("key_rotation", "b", **START),
+            "faults[2].start: the old key is still accepted by 'a'",
+        ),
+        (
+            begun().fault("latency", "a", sides=[["eu"], ["us"]], extra=-1, **START),
+            "faults[1].extra: a message cannot arrive before it is sent",
+        ),
+        (
+            begun().fault("reorder", "a", sides=[["eu"], ["us"]], share=0.1, by=0, **START),
+            "faults[1].by: what is held back arrives later",
+        ),
+        (
+            begun().fault("clock_jump", "a", region="eu", offset="20s", **START),
+            "faults[1].duration: a clock is slewed by less than a second per second; give it over 20.0 s",
+        ),
+        (
+            begun().fault("shard_crash", "a", region="eu", shard=1, **START),
+            "faults[1].shard: there is no shard 1; the last is 0, see layout.shards",
+        ),
+        (begun().fault("worker_crash", "a", region="eu", **START), "worker_crash needs layout.audit; add a table"),
+        (begun().fault("migrator_crash", "a", region="eu", **START), "migrator_crash needs layout.migration"),
+        (begun().fault("slow_disk", "a", region="uk", factor=3, **START), "'uk' is not a region of this scenario"),
+        (begun().fault("slow_disk", "a", region="eu", factor=0, **START), "faults[1].factor: expected `float` > 0.0"),
+        (begun().workload(tenants={}), "workload.tenants: there must be at least one tenant"),
+        (begun().workload(tenants={"a b": 1}), "workload.tenants: 'a b' cannot name a tenant"),
+        (
+            begun().workload(curve=[{"at": "2m", "factor": 1}, {"at": "1m", "factor": 2}]),
+            "workload.curve[1].at: 60.0 s is not after the turn before",
+        ),
+        (begun().workload(curve=[{"at": 0, "factor": 0}]), "workload.curve: the rate is 0 all the time"),
+        (
+            begun().layout(tiers={"hot_term": "2h", "warm_term": "1h"}),
+            "layout.tiers: an entry goes from hot to warm to cold: hot_term <= warm_term <= window",
+        ),
+        (begun().layout(tiers={"move_interval": 0}), "layout.tiers.move_interval: 0.0 s is no time"),
+        (begun().layout(migration={"start": "9m"}), "layout.migration.start: the run ends at 300.0 s"),
+        (begun().layout(shards=0), "layout.shards: expected `int` >= 1"),
+        (begun().layout(tier={}), "layout.tier: there is no such key; did you mean 'tiers'?"),
+        (begun().policy(timeout=0), "policy.timeout: 0.0 s is no time"),
+        (begun().policy(pressure={"target_queue": 3}), "policy.pressure: the key 'increase' is missing; add it"),
+    ],
+)
+def test_a_mistake_names_the_field_and_the_mend(wrong: Draft, told: str) -> None:
+    """Nothing that makes no sense is run."""
+    with pytest.raises(UnusableInput) as error:
+        wrong.build()
+    assert told in str(error.value)
+
+
+def test_what_takes_no_time_may() -> None:
+    """Speeds may be endless, intervals and limits may not be nothing."""
+    built = begun().policy(fsync=0, agent_fsync=0, service=0, merge=0, object_service=0).build()
+    assert built.policy.fsync == 0.0

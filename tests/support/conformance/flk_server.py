@@ -1,0 +1,68 @@
+"""A real `flk serve` in a process of its own; `python -m tests.support.conformance.flk_server STATE` restarts it."""
+
+import os
+import re
+import select
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+
+
+class State(msgspec.Struct, frozen=True):
+    """What it takes to stop the server and to start it again where it was."""
+
+    data: str
+    keys: str
+    port: int
+    pid: int
+
+
+def start(data: str, keys: str, port: int = 0) -> tuple[State, "subprocess.Popen[str]"]:
+    """Start a server, once it says where it listens."""
+    flk = str(Path(sys.executable).with_name("flk"))
+    command = [flk, "serve", "--data", data, "--keys", keys, "--port", str(port), "--log-level", "error"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
+    assert process.stdout is not None
+    for line in process.stdout:
+        if found := re.search(r"listening on http://\S+:(\d+)", line):
+            return State(data, keys, int(found[1]), process.pid), process
+    raise AssertionError(f"the server ended with status {process.wait()} before it listened")
+
+
+def kill(pid: int) -> None:
+    """Kill the server, whoever started it, and wait until it is gone."""
+    gone = select.poll()
+    descriptor = os.pidfd_open(pid)
+    gone.register(descriptor, select.POLLIN)
+    os.kill(pid, signal.SIGKILL)
+    gone.poll()
+    os.close(descriptor)
+
+
+@contextmanager
+def running(data: Path, keys: Path, state: Path) -> Iterator[str]:
+    """A server whose state is in a file, for the restart command; the base URL."""
+    first, process = start(str(data), str(keys))
+    state.write_bytes(msgspec.json.encode(first))
+    try:
+        yield f"http://127.0.0.1:{first.port}"
+    finally:
+        kill(msgspec.json.decode(state.read_bytes(), type=State).pid)
+        process.communicate()
+
+
+def restart(state: Path) -> None:
+    """Kill the server of a state file and start it again on the same port."""
+    old = msgspec.json.decode(state.read_bytes(), type=State)
+    kill(old.pid)
+    new, _ = start(old.data, old.keys, old.port)
+    state.write_bytes(msgspec.json.encode(new))
+
+
+if __name__ == "__main__":
+    restart(Path(sys.argv[1]))

@@ -1,0 +1,526 @@
+"""Implementations with one planted defect each, and a vector that must find it. Each is a mistake that some SDK has made.
+
+A defect replaces one operation of our own subject; the rest stays honest.
+"""
+
+import binascii
+import json
+import zlib
+from base64 import b64decode
+from collections.abc import Callable
+from decimal import ROUND_HALF_UP, Decimal
+from hashlib import sha256
+from itertools import combinations
+from math import floor, isfinite, log2
+
+import msgspec
+import numpy as np
+
+from flk.conformance import operations
+from flk.conformance.operations import Operation
+from flk.conformance.operations.canonical import CanonicalInput, OneReal
+from flk.conformance.operations.clocks import EntryForm, JoinInput, Observed, ObserveInput, TickInput
+from flk.conformance.operations.forms import keyring, timestamp
+from flk.conformance.operations.node import Answered, NodeInput
+from flk.conformance.operations.placement import PauseInput, RingInput
+from flk.conformance.operations.records import Body, Triple, ValidRecord
+from flk.conformance.operations.segments import FrameInput, NamedSegment, ScanResult, Segment
+from flk.conformance.operations.signals import Coherence, Counts, Plane, RawBytes, ScaledCloud, SeededCloud, Signals
+from flk.conformance.operations.signatures import AuthenticateInput, SignInput
+from flk.conformance.operations.trees import Consistency, Inclusion, Leaves, Position, Prefix
+from flk.model.entries.entry import Outcome
+from flk.model.log.hlc import at, text
+from flk.model.record.canonical import Profile, canonical_bytes, fixed9, round9
+from flk.model.refusal import Malformed, Unauthenticated
+from flk.spec.constants import CONSTANTS
+
+DEFECTS: dict[str, tuple[str, Operation, str]] = {}
+"""Name of the defect to the operation it replaces, its replacement, and the id of a vector that finds it."""
+
+
+def caught_by(vector: str) -> Callable[[Operation], Operation]:
+    """Register a defect with the vector that finds it."""
+
+    def register(defect: Operation) -> Operation:
+        DEFECTS[defect.__name__] = vector.partition("/")[0].removesuffix(".golden"), defect, vector
+        return defect
+
+    return register
+
+
+# --- numbers and canonical bytes ---
+
+
+@caught_by("fixed9.golden/two-to-minus-10")
+def ties_away_from_zero(given: OneReal) -> str:
+    """JavaScript's toFixed."""
+    x = float(given.x)
+    if not isfinite(x) or abs(x) > 1e15:
+        return fixed9(x)
+    return f"{Decimal(x).quantize(Decimal('1e-9'), ROUND_HALF_UP):zf}"
+
+
+@caught_by("fixed9/decimal-tie/0.1234567885")
+def rounds_the_shortest_text(given: OneReal) -> str:
+    """Half up on the decimal text, as the earlier Python SDK did."""
+    x = float(given.x)
+    return (
+        fixed9(x)
+        if not isfinite(x) or abs(x) > 1e15
+        else f"{Decimal(repr(x)).quantize(Decimal('1e-9'), ROUND_HALF_UP):zf}"
+    )
+
+
+@caught_by("fixed9/decimal-tie/0.1234567885")
+def multiplies_first(given: OneReal) -> str:
+    """Multiply, round half up, divide: the rounding that everybody writes first."""
+    x = float(given.x)
+    return fixed9(x) if not isfinite(x) or abs(x) > 1e15 else fixed9(floor(x * 1e9 + 0.5) / 1e9)
+
+
+@caught_by("fixed9/binary-tie/2+3over1024")
+def truncates(given: OneReal) -> str:
+    """Digits past the ninth are dropped."""
+    x = float(given.x)
+    return fixed9(x) if not isfinite(x) or abs(x) > 1e15 else fixed9(int(x * 1e9) / 1e9)
+
+
+@caught_by("fixed9/zero/minus-1e-10")
+def prints_minus_zero(given: OneReal) -> str:
+    """The sign of zero is printed."""
+    fixed9(float(given.x))
+    return f"{float(given.x):.9f}"
+
+
+@caught_by("fixed9/non-finite/NaN")
+def prints_nan(given: OneReal) -> str:
+    """What is no number is printed like one."""
+    return f"{float(given.x):z.9f}"
+
+
+@caught_by("canonical/fixed9/ordinary")
+def order_of_the_struct(given: CanonicalInput) -> str:
+    """The earlier server's order of fields."""
+    fields = json.loads(_canonical(given), parse_float=Decimal)
+    names = ("budget", "coh_star", "D_hat", "epoch", "merkle_root", "pcs_id", "r", "shard_id")
+    return "{" + ",".join(f'"{name}":{_plain(fields[name])}' for name in names) + "}"
+
+
+def _plain(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else str(value)
+
+
+def _canonical(given: CanonicalInput) -> str:
+    return operations.canonical.canonical(given)
+
+
+@caught_by("canonical/fixed9/ordinary")
+def spaces_after_commas(given: CanonicalInput) -> str:
+    """A JSON writer's default separators."""
+    return _canonical(given).replace(',"', ', "')
+
+
+@caught_by("canonical/text/latin")
+def ascii_escapes(given: CanonicalInput) -> str:
+    """Python's json.dumps, which escapes all but ASCII."""
+    return _canonical(given).encode("ascii", "backslashreplace").decode().replace("\\x", "\\u00")
+
+
+@caught_by("canonical/text/angle")
+def html_escapes(given: CanonicalInput) -> str:
+    """Go's json.Marshal, which escapes angle brackets and ampersands."""
+    return _canonical(given).replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+@caught_by("canonical/text/control-08")
+def long_escapes(given: CanonicalInput) -> str:
+    """Every control character as six characters."""
+    return _canonical(given).replace("\\b", "\\u0008")
+
+
+@caught_by("canonical.golden/record-2-shortest")
+def integral_reals_without_a_point(given: CanonicalInput) -> str:
+    """Go and JavaScript write 1 where Python writes 1.0."""
+    return _canonical(given).replace(".0,", ",") if given.profile is Profile.SHORTEST else _canonical(given)
+
+
+@caught_by("canonical/epoch/9007199254740991")
+def epoch_as_a_real(given: CanonicalInput) -> str:
+    """The epoch passes through binary64 and its formatter."""
+    return _canonical(given).replace(f'"epoch":{given.record.epoch}', f'"epoch":{float(given.record.epoch):g}')
+
+
+# --- signatures ---
+
+
+@caught_by("sign/hmac/ordinary-fixed9")
+def signs_a_digest(given: SignInput) -> str:
+    """SHA-256 first, as four of the earlier SDKs did."""
+    message = sha256(canonical_bytes(given.record.signed(), given.profile)).digest()
+    return binascii.b2a_base64(given.key.signer().sign(message), newline=False).decode()
+
+
+@caught_by("sign/hmac/integral-fixed9")
+def signs_shortest_reals(given: SignInput) -> str:
+    """The older form, whatever was asked for."""
+    return operations.signatures.sign(msgspec.structs.replace(given, profile=Profile.SHORTEST))
+
+
+@caught_by("authenticate/spelling/unused-bits")
+def lenient_base64(given: AuthenticateInput) -> bool:
+    """A decoder that skips what it does not know and does not look at unused bits."""
+    try:
+        sig = binascii.b2a_base64(b64decode(given.sig), newline=False).decode()
+    except ValueError:
+        sig = given.sig
+    return operations.signatures.authenticate(msgspec.structs.replace(given, sig=sig))
+
+
+@caught_by("authenticate/refused/older-profile")
+def accepts_any_profile(given: AuthenticateInput) -> bool:
+    """Every known form is tried for everybody."""
+    return operations.signatures.authenticate(msgspec.structs.replace(given, profiles=tuple(Profile)))
+
+
+@caught_by("authenticate/window/old-overlap-ends")
+def window_includes_its_end(given: AuthenticateInput) -> bool:
+    """A key counts one moment too long."""
+    try:
+        return operations.signatures.authenticate(given)
+    except Unauthenticated:
+        return operations.signatures.authenticate(msgspec.structs.replace(given, at=given.at - 0.5))
+
+
+@caught_by("authenticate/window/new-in-overlap")
+def one_key_only(given: AuthenticateInput) -> bool:
+    """Only the first key of a tenant is looked at."""
+    keys = {tenant: forms[:1] for tenant, forms in given.keys.items()}
+    return operations.signatures.authenticate(msgspec.structs.replace(given, keys=keys))
+
+
+@caught_by("authenticate/tenant/a-as-b")
+def any_tenants_key(given: AuthenticateInput) -> bool:
+    """All keys there are."""
+    everyone = tuple(form for forms in given.keys.values() for form in forms)
+    return operations.signatures.authenticate(msgspec.structs.replace(given, keys={given.tenant: everyone}))
+
+
+@caught_by("authenticate/mac/truncated")
+def compares_a_prefix(given: AuthenticateInput) -> bool:
+    """As many bytes are compared as were sent."""
+    ring = keyring(given.keys, given.profiles)
+    sent = b64decode(given.sig.encode("ascii", "replace") + b"==")
+    for form in given.keys.get(given.tenant, ()):
+        made = getattr(form.live().key, "sign", lambda _: b"")(canonical_bytes(given.record.signed()))
+        if sent and made.startswith(sent):
+            return True
+    ring.authenticate(given.tenant, given.record.signed(), given.sig, given.at)
+    return True
+
+
+# --- records ---
+
+
+@caught_by("pcs_id/parts/epoch-then-digit")
+def id_without_bars(given: Triple) -> str:
+    """The parts are joined without a separator."""
+    return sha256(f"{given.merkle_root}{given.epoch}{given.shard_id}".encode()).hexdigest()
+
+
+@caught_by("validate/repeated/escaped")
+def last_key_wins(given: Body) -> bool:
+    """Repeated keys are not looked for."""
+    return _validate_unless("REC-2", given)
+
+
+@caught_by("validate/unknown/plain")
+def ignores_unknown_fields(given: Body) -> bool:
+    """Unknown fields are ignored."""
+    return _validate_unless("REC-3", given)
+
+
+@caught_by("validate/pcs_id/of-swapped-parts")
+def trusts_the_id(given: Body) -> bool:
+    """The id is not computed."""
+    return _validate_unless("ID-1", given)
+
+
+@caught_by("validate/regime/unknown")
+def any_regime(given: Body) -> bool:
+    """Any text is a regime."""
+    return _validate_unless("REC-6", given)
+
+
+@caught_by("validate/number/epoch-1.0")
+def integral_reals_are_integers(given: Body) -> bool:
+    """An epoch written 1.0 is an epoch."""
+    return operations.records.validate(
+        msgspec.structs.replace(given, body=given.body.replace('"epoch":1.0', '"epoch":1'))
+    )
+
+
+@caught_by("validate/shard_id/final-newline")
+def dollar_matches_before_a_newline(given: Body) -> bool:
+    """A pattern's $ also matches before a final newline, in Python and Perl."""
+    return operations.records.validate(given) if not given.body.count("a\\n") else True
+
+
+def _validate_unless(requirement: str, given: Body) -> bool:
+    try:
+        return operations.records.validate(given)
+    except Malformed as refusal:
+        if refusal.requirement == requirement:
+            return True
+        raise
+
+
+@caught_by("content_digest/other/N_j")
+def digest_of_what_is_signed(given: ValidRecord) -> str:
+    """Counts and regime are left out of the digest."""
+    return sha256(canonical_bytes(given.record)).hexdigest()
+
+
+@caught_by("content_digest/same/attempt")
+def digest_of_everything(given: ValidRecord) -> str:
+    """Delivering again makes another content."""
+    return sha256(msgspec.json.encode(given.record)).hexdigest()
+
+
+@caught_by("judge/slope/0.85")
+def subtracts_doubles(given: ValidRecord) -> Outcome:
+    """Tolerances are compared in binary64."""
+    honest = operations.records.judge(given)
+    off = abs(given.record.D_hat - honest.recomputed_D_hat) > CONSTANTS.judgement.tolerance_D_hat
+    return msgspec.structs.replace(honest, accepted=not off)
+
+
+@caught_by("judge/slope/1.15")
+def tolerance_excludes_its_edge(given: ValidRecord) -> Outcome:
+    """Less than, where less or equal is meant."""
+    honest = operations.records.judge(given)
+    edge = round9(abs(given.record.D_hat - honest.recomputed_D_hat)) >= CONSTANTS.judgement.tolerance_D_hat
+    return msgspec.structs.replace(honest, accepted=honest.accepted and not edge)
+
+
+# --- signals ---
+
+
+@caught_by("d_hat.golden/record-1")
+def upper_median(given: Counts) -> float:
+    """The upper of the middle two slopes."""
+    points = [(log2(x), log2(y)) for x, y in zip(given.scales, given.counts, strict=True)]
+    slopes = sorted((y2 - y1) / (x2 - x1) for (x1, y1), (x2, y2) in combinations(points, 2))
+    return round9(slopes[len(slopes) // 2])
+
+
+@caught_by("d_hat/five")
+def least_squares(given: Counts) -> float:
+    """Another estimate of the slope."""
+    return round9(float(np.polyfit(np.log2(given.scales), np.log2(given.counts), 1)[0]))
+
+
+@caught_by("regime/1.5-0.7")
+def open_bounds(given: Plane) -> str:
+    """The bounds belong to the middle."""
+    if given.coh_star > 0.7 and given.D_hat < 1.5:
+        return "sticky"
+    return "non_sticky" if given.D_hat > 2.6 else "mixed"
+
+
+@caught_by("budget.golden/earlier-4")
+def budget_without_a_cut(given: Signals) -> float:
+    """The sum is not cut at 1."""
+    return round9(0.1 + 0.3 * (1 - given.r) + 0.5 * max(0.0, given.D_hat - 2.2) + 0.2 * given.coh_star)
+
+
+@caught_by("budget.golden/record-1")
+def budget_below_the_bend(given: Signals) -> float:
+    """Slopes below D0 make the budget smaller."""
+    return round9(min(1.0, max(0.0, 0.1 + 0.3 * (1 - given.r) + 0.5 * (given.D_hat - 2.2) + 0.2 * given.coh_star)))
+
+
+@caught_by("compressibility.golden/clamped")
+def compressibility_above_one(given: RawBytes) -> float:
+    """What grows under compression is not cut at 1."""
+    return round9(len(zlib.compress(given.raw, 6)) / len(given.raw)) if given.raw else 1.0
+
+
+@caught_by("coherence/two-clusters-seed-0")
+def last_bin_open(given: SeededCloud) -> Coherence:
+    """The greatest projection falls into no bin."""
+    honest = operations.signals.coherence(given)
+    points, size = given.array(), len(given.points)
+    if honest.coh_star == 1 or not size:
+        return honest
+    found = []
+    for draw in np.random.RandomState(given.seed).randn(100, given.dimensions):
+        direction = draw / np.sqrt(draw @ draw)
+        values = points @ direction
+        low, high = values.min(), values.max()
+        bins = np.floor((values - low) / (high - low) * 20).astype(int)
+        found.append((np.bincount(bins[values < high], minlength=1).max() / size, direction))
+    share, direction = max(found, key=lambda candidate: candidate[0])
+    return Coherence(round9(share), tuple(map(round9, direction.tolist())))
+
+
+@caught_by("count_cells/around-zero")
+def truncates_cells(given: ScaledCloud) -> dict[str, int]:
+    """Towards zero instead of down."""
+    return {str(scale): len({tuple(map(int, row)) for row in given.array() * scale}) for scale in given.scales}
+
+
+# --- trees ---
+
+
+@caught_by("merkle_root/03-leaves")
+def duplicates_the_last_leaf(given: Leaves) -> str:
+    """An odd node is paired with itself."""
+    level = [sha256(b"\0" + leaf).digest() for leaf in given.leaves] or [sha256().digest()]
+    while len(level) > 1:
+        level += level[-1:] if len(level) % 2 else []
+        level = [sha256(b"\1" + left + right).digest() for left, right in zip(level[::2], level[1::2], strict=True)]
+    return level[0].hex()
+
+
+@caught_by("merkle_root.golden/certificate-transparency-2")
+def no_prefixes(given: Leaves) -> str:
+    """Leaves and nodes are hashed alike."""
+    level = [sha256(leaf).digest() for leaf in given.leaves] or [sha256().digest()]
+    while len(level) > 1:
+        tail = level[-1:] if len(level) % 2 else []
+        level = [sha256(left + right).digest() for left, right in zip(level[::2], level[1::2], strict=False)] + tail
+    return level[0].hex()
+
+
+@caught_by("verify_inclusion/tampered/5-4-twice-the-size")
+def ignores_the_size(given: Inclusion) -> bool:
+    """A proof is folded by the index alone."""
+    return any(
+        operations.trees.verify_inclusion(msgspec.structs.replace(given, size=size))
+        for size in range(1, given.size + 1)
+    )
+
+
+@caught_by("verify_consistency/tampered/3-of-7-one-more-node")
+def ignores_what_follows(given: Consistency) -> bool:
+    """A proof may be longer than it needs to be."""
+    proofs = (msgspec.structs.replace(given, proof=given.proof[:length]) for length in range(len(given.proof) + 1))
+    return any(map(operations.trees.verify_consistency, proofs))
+
+
+@caught_by("inclusion_proof/03-leaves-0")
+def from_the_root_down(given: Position) -> list[str]:
+    """A proof the wrong way round."""
+    return operations.trees.inclusion_proof(given)[::-1]
+
+
+@caught_by("consistency_proof/3-of-7")
+def with_the_old_root(given: Prefix) -> list[str]:
+    """A proof that begins with the old root, which the verifier has."""
+    root = operations.trees.merkle_root(Leaves(given.leaves[: given.first]))
+    return [root, *operations.trees.consistency_proof(given)]
+
+
+@caught_by("data_root/065-bytes")
+def chunks_of_a_kibibyte(given: RawBytes) -> str:
+    """The earlier agent's chunks."""
+    return operations.trees.merkle_root(
+        Leaves(tuple(given.raw[at : at + 1024] for at in range(0, len(given.raw), 1024)))
+    )
+
+
+@caught_by("legacy_root.golden/a-b-c")
+def one_tree_for_all(given: Leaves) -> str:
+    """The tree of RFC 6962 for old records, too."""
+    return operations.trees.merkle_root(given)
+
+
+# --- clocks, entries, logs ---
+
+
+@caught_by("hlc_tick/clock-set-back")
+def wall_time_alone(given: TickInput) -> str:
+    """Time runs backward when the wall clock does."""
+    return text(at(given.now))
+
+
+@caught_by("hlc_observe/hour-first")
+def believes_every_clock(given: ObserveInput) -> Observed:
+    """One clock that runs ahead drags the others along."""
+    honest = operations.clocks.hlc_observe(given)
+    return Observed(text(max(timestamp(given.last), timestamp(given.seen))), honest.ahead)
+
+
+@caught_by("join/earlier-turned")
+def first_come_first_served(given: JoinInput) -> EntryForm:
+    """Local arrival decides."""
+    return given.a
+
+
+@caught_by("join/region")
+def timestamps_alone(given: JoinInput) -> EntryForm:
+    """Equal timestamps: the second stays."""
+    return given.a if given.a.timestamp < given.b.timestamp else given.b
+
+
+@caught_by("frame/data/text")
+def another_checksum(given: FrameInput) -> bytes:
+    """The CRC of zip files."""
+    inner = bytes([given.kind]) + timestamp(given.timestamp).to_bytes(8, "little") + given.payload
+    length = len(inner).to_bytes(4, "little")
+    return length + zlib.crc32(length + inner).to_bytes(4, "little") + inner
+
+
+@caught_by("scan/damage/payload-of-second")
+def stops_at_the_first_bad_frame(given: Segment) -> ScanResult:
+    """Damage in the middle passes for a torn tail."""
+    honest = operations.segments.scan(given)
+    if not honest.damage:
+        return honest
+    end = honest.damage[0].offset
+    kept = operations.segments.scan(Segment(given.segment[:end]))
+    return msgspec.structs.replace(kept, torn=len(given.segment) - end)
+
+
+@caught_by("verify_segment/another-number")
+def any_name_will_do(given: NamedSegment) -> bool:
+    """The name in the head is not looked at."""
+    found = operations.segments.scan(Segment(given.segment))
+    return found.sealed and not found.damage
+
+
+# --- placement, delivery, the node ---
+
+
+@caught_by("ring_owner.golden/pcs-1")
+def modulo(given: RingInput) -> str:
+    """The hash modulo the number of shards."""
+    healthy = [shard for shard in given.shards if shard not in given.unhealthy]
+    return healthy[int.from_bytes(sha256(given.key.encode()).digest()[:4], "big") % len(healthy)]
+
+
+@caught_by("pause/after-8-0.5")
+def no_cap(given: PauseInput) -> float:
+    """The pause doubles for ever."""
+    return (given.retry_after or 0.0) + given.chance * 2.0 ** (given.attempt - 1)
+
+
+@caught_by("pause/asked-10-0.0")
+def deaf_to_retry_after(given: PauseInput) -> float:
+    """The server's wish is not heard."""
+    return operations.placement.pause(msgspec.structs.replace(given, retry_after=None))
+
+
+@caught_by("node/refused/forged-under-stored")
+def looks_up_before_it_verifies(given: NodeInput) -> list[Answered]:
+    """A forged copy of a stored record is answered from the store."""
+    replies = operations.node.node(given)
+    first = replies[0]
+    return [first if reply.status == 401 and first.status == 200 else reply for reply in replies]
+
+
+@caught_by("node/repeat/delivered-again")
+def each_delivery_is_new(given: NodeInput) -> list[Answered]:
+    """A duplicate is judged and stored anew."""
+    alone = (msgspec.structs.replace(given, arrivals=(arrival,)) for arrival in given.arrivals)
+    return [reply for history in alone for reply in operations.node.node(history)]

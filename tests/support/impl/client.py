@@ -1,0 +1,53 @@
+"""A client of a real server, and the keys that the server needs to know the tests' submissions."""
+
+import http.client
+import json
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from flk.impl.server.process import Serving, key_file
+from flk.model.flow.submission import Submission
+
+SUBMIT = "/v1/pcs/submit"
+
+
+class Reply(NamedTuple):
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    def json(self) -> dict[str, object]:
+        decoded: dict[str, object] = json.loads(self.body)
+        return decoded
+
+
+class Client:
+    """A connection to a server."""
+
+    def __init__(self, server: Serving) -> None:
+        self._connection = http.client.HTTPConnection(urlsplit(server.url).netloc, timeout=20)
+
+    def request(self, method: str, path: str, body: object = None, headers: dict[str, str] | None = None) -> Reply:
+        self._connection.request(method, path, body, headers or {})  # type: ignore[arg-type]  # bytes or pieces
+        with self._connection.getresponse() as response:
+            return Reply(response.status, {k.lower(): v for k, v in response.getheaders()}, response.read())
+
+    def submit(self, sent: Submission) -> Reply:
+        return self.request("POST", SUBMIT, sent.body, {"X-Tenant-Id": sent.tenant})
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+def keys_of(directory: Path) -> Path:
+    """The keyring of the tests' world, as a file."""
+    path = key_file(directory, "testsecret")
+    path.write_text(path.read_text() + path.read_text().replace('"default"', '"other"'))
+    return path
+
+
+def sample(client: Client, name: str) -> float:
+    """The sum of the samples that begin with the name."""
+    lines = client.request("GET", "/metrics").body.decode().splitlines()
+    return sum(float(line.split()[-1]) for line in lines if line.startswith((f"{name} ", f"{name}{{")))
