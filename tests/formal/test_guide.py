@@ -8,9 +8,10 @@ from tests.support import ROOT
 
 from flk.formal.catalogue import load
 from flk.formal.explicit.engines.interpreted import search
-from flk.formal.explicit.explore import Exploration, Verdict, explore
+from flk.formal.explicit.explore import Exploration, explore
 from flk.formal.prover.proving import Proving
 from flk.formal.prover.theorem import Verdict as Proven
+from flk.spec.verdict import Verdict
 
 GUIDE = ROOT / "formal" / "README.md"
 FIRST, TIMEOUT = re.findall(r"```python\n(.*?)```", GUIDE.read_text("utf-8"), re.DOTALL)

@@ -6,7 +6,6 @@ import pytest
 from tests.support.sim.drills import records, rehearse
 
 from flk.model.record.signing import HmacKey
-from flk.sim.checkers.invariants import Verdict
 from flk.sim.clients.synthetic import synthetic
 from flk.sim.experiments.run_inputs import Supplies
 from flk.sim.protocol_traces import ACCEPTED, validated
@@ -14,6 +13,7 @@ from flk.sim.run import Run
 from flk.sim.scenario import scenario
 from flk.sim.scenario.faults import Burst, Disk, Partition, RegionCrash
 from flk.sim.simulate import simulate
+from flk.spec.verdict import Verdict
 
 SYNTHETIC = "synthetic:"
 DEMANDED = {

@@ -12,13 +12,13 @@ from flk.formal.traces import Accepted, Rejected
 from flk.impl.command import main
 from flk.model.protocol_events.observation import Observed
 from flk.model.record.record import encode
-from flk.sim.checkers.invariants import Verdict
 from flk.sim.protocol_traces import ACCEPTED, followed, judged, validated
 from flk.sim.scenario.duration import Seconds
 from flk.sim.scenario.faults import Disk, ObjectStoreOutage, RegionCrash, StoreOutage
 from flk.sim.scenario.layout import Audit, Layout, Migration, Tiers
 from flk.sim.scenario.scenario import Scenario
 from flk.sim.simulate import simulate
+from flk.spec.verdict import Verdict
 
 CRASH = RegionCrash("eu", Disk.KEPT, id="crash", start=Seconds(10), duration=Seconds(10))
 STORE = StoreOutage("us", id="store", start=Seconds(15), duration=Seconds(10))

@@ -10,7 +10,7 @@ from tests.support.sim.strategies import schedules
 
 from flk.model.entries.entry import Key
 from flk.model.flow.submission import Submission
-from flk.sim.checkers.invariants import Invariant, Verdict
+from flk.sim.checkers.invariants import Invariant
 from flk.sim.run import Run
 from flk.sim.scenario.duration import Seconds
 from flk.sim.scenario.faults import ClockSkew, Disk, Fault, Loss, ObjectStoreOutage, Partition, RegionCrash, StoreOutage
@@ -20,6 +20,7 @@ from flk.sim.scenario.topology import Path as Link
 from flk.sim.scenario.validation import mistakes
 from flk.sim.simulate import Progress, simulate
 from flk.spec.errors import UnusableInput
+from flk.spec.verdict import Verdict
 
 SLOW_DISK = Policy(
     ship_interval=Seconds(5), replay_interval=Seconds(5), fsync=Seconds(0.5), service=Seconds(0.2), merge=Seconds(0.02)

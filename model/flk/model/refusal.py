@@ -61,3 +61,15 @@ class Unavailable(Refused):
 
 class OutOfReach(Unavailable):
     """A tier that does not answer is the only one that could tell (TIR-3): 503. The store as a whole is well."""
+
+
+def unavailable(detail: str) -> Unavailable:
+    """What to raise when log or store do not answer, with the pause that the specification asks of clients (ORD-4)."""
+    return Unavailable("ORD-4", detail, retry_after=CONSTANTS.node.unavailable_retry_after_seconds)
+
+
+def out_of_reach(tier: str) -> OutOfReach:
+    """What to raise when a tier does not answer (TIR-3)."""
+    return OutOfReach(
+        "TIR-3", f"the {tier} tier does not answer", retry_after=CONSTANTS.node.unavailable_retry_after_seconds
+    )

@@ -19,10 +19,11 @@ from flk.model.protocol_events.observation import Observed, Told, nodes_of
 from flk.model.protocol_events.replication import replication_events
 from flk.model.protocol_events.tiering import tiering_events
 from flk.model.record.signing import Keyring
-from flk.sim.checkers.invariants import Result, Verdict, Violation, worst
+from flk.sim.checkers.invariants import Result, Violation
 from flk.sim.run import Run
 from flk.sim.scenario.scenario import Scenario
 from flk.sim.simulate import simulate
+from flk.spec.verdict import Verdict, worst
 
 ACCEPTED = "trace-accepted"
 STATEMENT = "what the nodes did is a path of every protocol that it belongs to"

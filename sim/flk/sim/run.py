@@ -6,13 +6,14 @@ from typing import NamedTuple
 from flk.model.entries.entry import Entry, Key
 from flk.model.flow.submission import Response
 from flk.sim.alerts.alerts import Alerted
-from flk.sim.checkers.invariants import Result, Verdict, worst
+from flk.sim.checkers.invariants import Result
 from flk.sim.measures.hypotheses import Judged
 from flk.sim.measures.measures import Measures
 from flk.sim.measures.slo import Objective
 from flk.sim.measures.timeline import Moment
 from flk.sim.scenario.scenario import Scenario
 from flk.sim.world.coverage_marks import Found
+from flk.spec.verdict import Verdict, worst
 
 
 class Delivered(NamedTuple):

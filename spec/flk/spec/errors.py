@@ -20,3 +20,23 @@ def writing(path: str | PathLike[str], what: str = "") -> Iterator[None]:
     except OSError as error:
         told = f"{path}: {what} cannot be written" if what else f"{path}: cannot be written"
         raise UnusableInput(f"{told}: {error.strerror}; name a file in a directory that exists") from None
+
+
+class MissingExtra(UnusableInput):
+    """A part of the lab needs a package that is not installed; the message is the line to type."""
+
+
+@contextmanager
+def needs(extra: str, part: str) -> Iterator[None]:
+    """Import within this what belongs to an extra of the distribution, as in `with needs("sim", "the simulator"): import simpy`.
+
+    Raises MissingExtra, with the line that installs it, for a package that is not there. A module of the lab itself that is
+    missing is a defect, and stays an ImportError.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        missing = (error.name or "").partition(".")[0]
+        if missing in {"", "flk"}:
+            raise
+        raise MissingExtra(f"{part} needs the package {missing}: pip install 'flk-lab[{extra}]'") from error

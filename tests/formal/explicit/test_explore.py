@@ -10,7 +10,7 @@ from tests.support.formal.lassos import Case
 
 from flk.formal.explicit.engines.choose import choose
 from flk.formal.explicit.engines.interpreted import search
-from flk.formal.explicit.explore import Exploration, Finding, Verdict, explore, restricted
+from flk.formal.explicit.explore import Exploration, Finding, explore, restricted
 from flk.formal.explicit.ground import Ground
 from flk.formal.explicit.interpreter import Interpreter
 from flk.formal.explicit.schema import Schema, State
@@ -30,6 +30,7 @@ from flk.formal.language import (
 )
 from flk.formal.protocols.two_phase_commit import protocol as two_phase_commit
 from flk.spec.errors import UnusableInput
+from flk.spec.verdict import Verdict
 
 
 def test_published_counts_of_two_phase_commit() -> None:

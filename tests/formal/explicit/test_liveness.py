@@ -14,11 +14,12 @@ from flk.formal.explicit import liveness
 from flk.formal.explicit.engines.choose import choose
 from flk.formal.explicit.engines.edges import graph as graph_of
 from flk.formal.explicit.engines.interpreted import search
-from flk.formal.explicit.explore import Finding, Path, Verdict, explore, restricted
+from flk.formal.explicit.explore import Finding, Path, explore, restricted
 from flk.formal.explicit.schema import Schema
 from flk.formal.explicit.search import Options
 from flk.formal.language import BOOL, Index, Map, Protocol, Term, forall, require
 from flk.formal.protocols import two_phase_commit
+from flk.spec.verdict import Verdict
 
 
 @st.composite

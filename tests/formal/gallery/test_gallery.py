@@ -6,13 +6,14 @@ import pytest
 
 from flk.formal.catalogue import PROTOCOLS
 from flk.formal.explicit.engines import interpreted, vectorised
-from flk.formal.explicit.explore import Exploration, Verdict, explore
+from flk.formal.explicit.explore import Exploration, explore
 from flk.formal.explicit.interpreter import Interpreter
 from flk.formal.explicit.schema import Schema
 from flk.formal.explicit.search import Options
 from flk.formal.gallery import DESIGNS, Design
 from flk.formal.language import PropertyKind, Protocol
 from flk.spec.requirements import catalogue
+from flk.spec.verdict import Verdict
 
 STEPS = {
     "get-then-set": 9,

@@ -11,11 +11,12 @@ from flk.formal.catalogue import PROTOCOLS
 from flk.formal.explicit.engines.choose import choose
 from flk.formal.explicit.engines.coverage import coverage
 from flk.formal.explicit.engines.edges import graph
-from flk.formal.explicit.explore import Exploration, Verdict, explore, restricted
+from flk.formal.explicit.explore import Exploration, explore, restricted
 from flk.formal.explicit.ground import Ground
 from flk.formal.explicit.schema import Schema
 from flk.formal.explicit.search import Options, violates
 from flk.formal.language import Protocol
+from flk.spec.verdict import Verdict
 
 NAMES = ["ingest", "replication", "two-phase-commit"]
 LAYERS = {

@@ -9,7 +9,7 @@ from tests.support.formal.mutants import audit, migration, outbox, tiering
 
 from flk.formal.catalogue import PROTOCOLS, has_property
 from flk.formal.explicit.engines import interpreted, vectorised
-from flk.formal.explicit.explore import Exploration, Verdict, explore
+from flk.formal.explicit.explore import Exploration, explore
 from flk.formal.explicit.ground import Ground
 from flk.formal.explicit.interpreter import Interpreter
 from flk.formal.explicit.schema import Instance, Schema
@@ -17,6 +17,7 @@ from flk.formal.explicit.search import Options, Search
 from flk.formal.language import PropertyKind, Protocol
 from flk.formal.language.text import text
 from flk.spec.requirements import catalogue
+from flk.spec.verdict import Verdict
 
 NAMES = ["outbox", "migration", "tiering", "audit"]
 SMALL = {

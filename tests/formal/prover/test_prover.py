@@ -7,7 +7,6 @@ import pytest
 from z3 import Not, unknown, unsat
 
 from flk.formal.catalogue import PROTOCOLS
-from flk.formal.explicit import explore as exploring
 from flk.formal.explicit.engines import interpreted
 from flk.formal.explicit.explore import explore
 from flk.formal.explicit.search import Options
@@ -35,6 +34,7 @@ from flk.formal.prover.obligations import Duty, Induction
 from flk.formal.prover.proving import Proving, decide, prove_protocol
 from flk.formal.prover.solver import QUICK, ask
 from flk.formal.prover.theorem import Check, Proof, Standing, Verdict
+from flk.spec.verdict import Verdict as Explored
 
 LEMMAS = [
     (name, p.name)
@@ -414,7 +414,7 @@ def test_what_is_proved_of_a_slip_is_true_of_it(name: str) -> None:
             changed.actions[slip.action.name] = slip.action
             changed.without(*(p.name for p in base.properties.values() if p.kind is PropertyKind.LEADS_TO))
             found = explore(changed, interpreted.search, "interpreter", options=Options(max_states=300))
-            bad = {f.property for f in found.findings if f.verdict is exploring.Verdict.VIOLATED}
+            bad = {f.property for f in found.findings if f.verdict is Explored.VIOLATED}
             assert bad <= {p.name for p in base.properties.values() if p.kind is PropertyKind.REACHABLE}
             assert found.fault is None
 

@@ -18,7 +18,7 @@ from tests.support.formal.lassos import Case
 from flk.formal.catalogue import protocols
 from flk.formal.explicit.engines.coverage import ActionCoverage, Conjunct, coverage
 from flk.formal.explicit.engines.interpreted import search
-from flk.formal.explicit.explore import Exploration, Finding, Verdict, explore
+from flk.formal.explicit.explore import Exploration, Finding, explore
 from flk.formal.explicit.ground import Ground
 from flk.formal.explicit.interpreter import Fault, Interpreter
 from flk.formal.explicit.schema import Schema, State
@@ -471,8 +471,3 @@ def test_a_design_is_ruled_out_in_full(name: str) -> None:
     assert set(design.rules_out) <= set(known)
     told = ruling(design)
     assert all(f"{one} ({known[one].level}): {known[one].text}" in told for one in design.rules_out)
-
-
-def test_verdicts_have_exit_codes() -> None:
-    """0 holds, 1 violated, 2 undecided."""
-    assert {verdict: facts.EXIT_CODES[verdict] for verdict in Verdict} == {"holds": 0, "violated": 1, "undecided": 2}

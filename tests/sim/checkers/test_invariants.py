@@ -35,7 +35,7 @@ from flk.model.programs.ship import PREFIX
 from flk.model.record.canonical import Signed
 from flk.model.record.signing import Keyring, LiveKey
 from flk.model.refusal import Refused
-from flk.sim.checkers.invariants import Invariant, Result, Verdict, without
+from flk.sim.checkers.invariants import Invariant, Result, without
 from flk.sim.kernel.engine import Call, Station
 from flk.sim.kernel.programs import MODEL, Programs
 from flk.sim.nodes import region
@@ -46,6 +46,7 @@ from flk.sim.scenario.faults import ClockSkew, RegionCrash
 from flk.sim.scenario.faults import Disk as Fate
 from flk.sim.world import shards as stores
 from flk.sim.world.events import WatchedEntries
+from flk.spec.verdict import Verdict
 
 MIXED = [*records(30), FORGED, MALFORMED, OTHER_TENANT, *records(120)[30:]]
 CRASH = RegionCrash(id="crash", start=Seconds(30), duration=Seconds(20), region="us")

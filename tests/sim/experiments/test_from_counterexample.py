@@ -11,7 +11,6 @@ from flk.formal.explicit.explore import Path, explore
 from flk.formal.explicit.search import Options
 from flk.formal.gallery import DESIGNS as GALLERY
 from flk.formal.language.protocol import Protocol
-from flk.sim.checkers.invariants import Verdict
 from flk.sim.experiments.from_counterexample import SAME, schedule
 from flk.sim.kernel.programs import MODEL, Programs
 from flk.sim.nodes import designs
@@ -19,6 +18,7 @@ from flk.sim.run import Run
 from flk.sim.scenario.scenario import Scenario, parse
 from flk.sim.simulate import simulate
 from flk.spec.errors import UnusableInput
+from flk.spec.verdict import Verdict
 
 
 @cache

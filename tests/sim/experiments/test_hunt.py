@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from tests.support.sim.drills import drill
 
-from flk.sim.checkers.invariants import Invariant, Verdict
+from flk.sim.checkers.invariants import Invariant
 from flk.sim.experiments import hunt as hunting
 from flk.sim.experiments.hunt import Ground, Shot, Sighting, hunt, sight
 from flk.sim.experiments.run_inputs import synthetic_supplies
@@ -18,6 +18,7 @@ from flk.sim.scenario.duration import Seconds
 from flk.sim.scenario.faults import Fault, Partition, RegionCrash
 from flk.sim.scenario.policy import Objectives
 from flk.sim.scenario.validation import mistakes
+from flk.spec.verdict import Verdict
 
 SEEDS = range(1, 301)
 SUPPLIES = synthetic_supplies(60)

@@ -12,7 +12,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.sim.drills import drill
 
-from flk.sim.checkers.invariants import Verdict
 from flk.sim.experiments import journal as journals
 from flk.sim.experiments.findings import Asked, facts, findings, overall, parse_measure, rendered
 from flk.sim.experiments.journal import Journal, code_version, write_table
@@ -26,6 +25,7 @@ from flk.sim.scenario.duration import Seconds
 from flk.sim.scenario.faults import Disk, Partition, RegionCrash
 from flk.sim.statistics.sequential import Stopping
 from flk.spec.errors import UnusableInput
+from flk.spec.verdict import Verdict
 
 SUPPLIES = synthetic_supplies(40)
 CUT = Partition(id="cut", start=Seconds(3), duration=Seconds(4), sides=(("eu",), ("us", "objects")))

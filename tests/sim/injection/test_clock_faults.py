@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from tests.support.sim.drills import BRISK, REGIONS, drill, records, rehearse, verdicts
 
 from flk.model.log.hlc import wall_seconds
-from flk.sim.checkers.invariants import Verdict
 from flk.sim.nodes.region import ORIGIN
 from flk.sim.scenario.duration import Seconds
 from flk.sim.scenario.faults import ClockFault, ClockJump, ClockSkew, Disk, Fault, ProcessCrash, RegionCrash
 from flk.sim.world.clocks import offset
+from flk.spec.verdict import Verdict
 
 APART = msgspec.structs.replace(BRISK, ship_interval=Seconds(200))
 SKEW = ClockSkew(id="clock", region="us", start=Seconds(10), duration=Seconds(40), offset=Seconds(30))

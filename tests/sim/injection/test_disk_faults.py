@@ -26,7 +26,7 @@ from flk.model.effects.effects import (
 from flk.model.log.frames import scan, sealed_frames
 from flk.model.programs.ship import PREFIX
 from flk.sim.checkers.convergence import Agreement
-from flk.sim.checkers.invariants import Invariant, Verdict
+from flk.sim.checkers.invariants import Invariant
 from flk.sim.kernel.engine import Clockwork
 from flk.sim.kernel.programs import MODEL
 from flk.sim.run import Run
@@ -51,6 +51,7 @@ from flk.sim.scenario.validation import mistakes
 from flk.sim.world.disks import DiskHealth
 from flk.sim.world.events import Rotten, WatchedDisk, WatchedObjects
 from flk.sim.world.token_bucket import Throttles
+from flk.spec.verdict import Verdict
 
 Timed = dict[str, Any]
 ILL: Timed = {"id": "ill", "region": "us", "start": Seconds(20), "duration": Seconds(20)}

@@ -15,7 +15,6 @@ from tests.support.sim.strategies import directions, sides
 from flk.model.effects.effects import Fetch, PutObject
 from flk.model.entries.entry import Key
 from flk.model.flow.submission import Response, Submission
-from flk.sim.checkers.invariants import Verdict
 from flk.sim.kernel.engine import Clockwork
 from flk.sim.kernel.processor import Pace
 from flk.sim.scenario.duration import Seconds
@@ -23,6 +22,7 @@ from flk.sim.scenario.faults import Bandwidth, Duplication, Fault, Latency, Link
 from flk.sim.scenario.topology import Network, Path
 from flk.sim.world.message_sizes import ENTRY, size_of
 from flk.sim.world.network import ENVELOPE, Net
+from flk.spec.verdict import Verdict
 
 Timed = dict[str, Any]
 WIRE = ("eu", "us")

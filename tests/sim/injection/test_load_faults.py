@@ -18,7 +18,7 @@ from flk.model.flow.submission import Submission
 from flk.model.record.record import decode
 from flk.model.record.signing import Keyring
 from flk.model.refusal import Unauthenticated
-from flk.sim.checkers.invariants import Invariant, Verdict
+from flk.sim.checkers.invariants import Invariant
 from flk.sim.clients.arrivals import Arrival, arrivals
 from flk.sim.clients.records import HandOut, Records, other_content
 from flk.sim.measures.metrics import NUMBERS, Span
@@ -45,6 +45,7 @@ from flk.sim.simulate import simulate
 from flk.sim.world.events import Intent
 from flk.spec.constants import CONSTANTS
 from flk.spec.errors import UnusableInput
+from flk.spec.verdict import Verdict
 
 TWO = {"acme": 2.0, "zeta": 1.0}
 CUT_OFF = Partition(id="cut", start=Seconds(15), duration=Seconds(40), sides=(("clients",), REGIONS))

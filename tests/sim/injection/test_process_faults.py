@@ -12,12 +12,12 @@ from tests.support.sim.drills import BRISK, REGIONS, drill, records, rehearse, v
 from tests.support.sim.lines import followed
 
 from flk.model.log.frames import Frame, data
-from flk.sim.checkers.invariants import Verdict
 from flk.sim.run import Run
 from flk.sim.scenario.duration import Seconds
 from flk.sim.scenario.faults import Disk, Fault, FsyncFailure, ProcessCrash, RegionCrash, SlowDisk, Stop, TornWrite
 from flk.sim.scenario.validation import mistakes
 from flk.sim.world.events import WatchedDisk
+from flk.spec.verdict import Verdict
 
 Timed = dict[str, Any]
 DOWN: Timed = {"id": "down", "region": "us", "start": Seconds(30), "duration": Seconds(20)}

@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 from tests.support.sim.drills import drill, rehearse
 
 from flk.sim.alerts.alerts import Alerted
-from flk.sim.checkers.invariants import Verdict
 from flk.sim.measures.hypotheses import judged
 from flk.sim.reports.report import facts
 from flk.sim.run import Run
@@ -17,6 +16,7 @@ from flk.sim.scenario.hypotheses import Always, Eventually, Hypothesis, Never, S
 from flk.sim.scenario.scenario import Scenario, parse
 from flk.sim.scenario.validation import mistakes
 from flk.sim.world.coverage_marks import Found
+from flk.spec.verdict import Verdict
 
 CUT = Partition(id="cut", start=Seconds(20), duration=Seconds(30), sides=(("eu",), ("us", "ap", "objects")))
 CRASH = RegionCrash("us", Disk.KEPT, id="crash", start=Seconds(20), duration=Seconds(40))

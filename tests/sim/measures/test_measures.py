@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.support.sim.drills import BRISK, REGIONS, drill, records, rehearse
 
 from flk.sim.checkers.convergence import Agreement
-from flk.sim.checkers.invariants import Checks, Verdict
+from flk.sim.checkers.invariants import Checks
 from flk.sim.kernel.engine import Clockwork
 from flk.sim.measures.measures import Attempts, quantiles, staleness, warmup
 from flk.sim.measures.recorder import Ledger
@@ -22,6 +22,7 @@ from flk.sim.scenario.duration import Seconds
 from flk.sim.scenario.faults import Partition, RegionCrash
 from flk.sim.scenario.policy import Objectives
 from flk.sim.world.events import Attempt
+from flk.spec.verdict import Verdict
 
 CUT = Partition(id="cut", start=Seconds(10), duration=Seconds(30), sides=(("eu",), ("objects",)))
 CRASH = RegionCrash(id="crash", start=Seconds(30), duration=Seconds(40), region="us")

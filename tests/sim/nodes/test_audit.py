@@ -13,13 +13,14 @@ from flk.model.effects.effects import Acknowledge, Attempt, Bury, MarkProcessed,
 from flk.model.entries.entry import Key
 from flk.model.entries.tasks import Archive, Lease, Task, TaskKind, TaskQueue
 from flk.model.programs.audit import Settled
-from flk.sim.checkers.invariants import OF_AUDIT, Invariant, Verdict
+from flk.sim.checkers.invariants import OF_AUDIT, Invariant
 from flk.sim.kernel.programs import MODEL
 from flk.sim.run import Run
 from flk.sim.scenario.duration import Seconds
 from flk.sim.scenario.faults import Burst, Disk, Fault, RegionCrash, StoreOutage, WorkerCrash
 from flk.sim.scenario.layout import Audit, Layout
 from flk.sim.scenario.scenario import Scenario
+from flk.spec.verdict import Verdict
 
 BUSY = Audit(work=Seconds(1), lease=Seconds(5))
 QUICK = Audit(work=Seconds(0.2), lease=Seconds(5))

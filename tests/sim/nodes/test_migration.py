@@ -13,7 +13,7 @@ from flk.model.entries.entry import Claim, Entry, Key
 from flk.model.entries.migration import Moving, Phase, Side, ruler
 from flk.model.programs.migration import copy_all, delete_old
 from flk.model.protocol_events.observation import Observed
-from flk.sim.checkers.invariants import OF_MIGRATION, Invariant, Verdict
+from flk.sim.checkers.invariants import OF_MIGRATION, Invariant
 from flk.sim.kernel.programs import MODEL, Programs
 from flk.sim.nodes.migration import Growth
 from flk.sim.run import Run
@@ -24,6 +24,7 @@ from flk.sim.scenario.scenario import Scenario
 from flk.sim.scenario.validation import mistakes
 from flk.sim.simulate import simulate
 from flk.sim.world.shards import Shards, shard_name
+from flk.spec.verdict import Verdict
 
 PLAN = Migration(start=Seconds(15), rate=20, settle=Seconds(8))
 

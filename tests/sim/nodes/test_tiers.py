@@ -35,7 +35,7 @@ from flk.model.programs.tiering import claim as claim_in_tiers
 from flk.model.protocol_events.observation import Observed, nodes_of
 from flk.model.protocol_events.tiering import tiering_events
 from flk.model.refusal import OutOfReach
-from flk.sim.checkers.invariants import Invariant, Verdict
+from flk.sim.checkers.invariants import Invariant
 from flk.sim.kernel.engine import Call, Clockwork
 from flk.sim.kernel.programs import MODEL, Programs
 from flk.sim.nodes.tiers import KeyLines
@@ -55,6 +55,7 @@ from flk.sim.scenario.layout import Layout, Tiers
 from flk.sim.scenario.scenario import Scenario
 from flk.sim.scenario.validation import mistakes
 from flk.sim.simulate import simulate
+from flk.spec.verdict import Verdict
 
 PROTOCOL = unlimited(tiering.protocol)
 OF_TIERS = {Invariant.TIER_KEPT, Invariant.TIER_MOVE, Invariant.TIER_ASKED}

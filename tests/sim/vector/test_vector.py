@@ -17,7 +17,6 @@ from tests.support.model.world import KEYRING
 from tests.support.sim.drills import QUICK, REGIONS, drill, records
 
 from flk.formal.explicit.engines.toolchain import compiler
-from flk.sim.checkers.invariants import Verdict
 from flk.sim.scenario.duration import Seconds
 from flk.sim.scenario.faults import (
     Bandwidth,
@@ -57,6 +56,7 @@ from flk.sim.vector.native import Native
 from flk.sim.vector.plan import Column, NotExact, reasons
 from flk.sim.vector.run import VectorRun, run
 from flk.spec.constants import CONSTANTS
+from flk.spec.verdict import Verdict
 
 S = Seconds
 TOLERANCE = 1e-9  # seconds

@@ -11,7 +11,6 @@ from tests.support.sim.drills import drill, records, rehearse, verdicts
 
 from flk.model.entries.entry import Key
 from flk.model.entries.ring import Ring
-from flk.sim.checkers.invariants import Verdict
 from flk.sim.kernel.engine import Clockwork, Station
 from flk.sim.run import Run
 from flk.sim.scenario.duration import Seconds
@@ -19,6 +18,7 @@ from flk.sim.scenario.faults import Fault, ShardCrash, SlowStore
 from flk.sim.scenario.layout import Layout
 from flk.sim.scenario.scenario import Scenario
 from flk.sim.world.shards import Lines, Shards
+from flk.spec.verdict import Verdict
 
 keys = st.builds(Key, st.sampled_from(["default", "other"]), st.text("0123456789abcdef", min_size=8, max_size=8))
 visits = st.lists(st.tuples(st.floats(0, 5), st.floats(0, 2)), max_size=30)

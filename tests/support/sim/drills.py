@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from tests.support.model.world import KEYRING, pcs, submission
 
 from flk.model.flow.submission import Submission
-from flk.sim.checkers.invariants import Verdict
 from flk.sim.kernel.programs import MODEL, Programs
 from flk.sim.run import Run
 from flk.sim.scenario.duration import Seconds
@@ -15,6 +14,7 @@ from flk.sim.scenario.scenario import Scenario
 from flk.sim.scenario.topology import Network, Path
 from flk.sim.scenario.workload import Workload
 from flk.sim.simulate import simulate
+from flk.spec.verdict import Verdict
 
 REGIONS = ("eu", "us", "ap")
 BRISK = Policy(ship_interval=Seconds(5), replay_interval=Seconds(5), divergence_interval=Seconds(10))

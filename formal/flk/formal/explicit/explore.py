@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from functools import cached_property
 from time import perf_counter
 from typing import TypeAlias
@@ -21,6 +20,7 @@ from flk.formal.language.properties import Property, PropertyKind
 from flk.formal.language.protocol import Protocol
 from flk.formal.language.text import text
 from flk.spec.errors import UnusableInput
+from flk.spec.verdict import Verdict, worst
 
 OnSearch: TypeAlias = Callable[[Ground, Search], None]
 
@@ -35,14 +35,6 @@ TOO_MANY = "there are more steps than progress is judged on: choose smaller size
 
 STEPS = 100_000_000
 """Steps that progress is judged on at most; each takes some 70 bytes for a while."""
-
-
-class Verdict(StrEnum):
-    """Of a property, at the sizes explored. What a search that was cut short has not seen is undecided."""
-
-    HOLDS = "holds"
-    VIOLATED = "violated"
-    UNDECIDED = "undecided"
 
 
 class Move(msgspec.Struct, frozen=True):
@@ -96,10 +88,7 @@ class Exploration(msgspec.Struct, frozen=True):
     @property
     def verdict(self) -> Verdict:
         """VIOLATED if anything is, HOLDS only if everything does."""
-        verdicts = {finding.verdict for finding in self.findings}
-        if self.fault or Verdict.VIOLATED in verdicts:
-            return Verdict.VIOLATED
-        return Verdict.UNDECIDED if Verdict.UNDECIDED in verdicts else Verdict.HOLDS
+        return Verdict.VIOLATED if self.fault else worst(finding.verdict for finding in self.findings)
 
 
 def restricted(protocol: Protocol, names: Collection[str]) -> Protocol:

@@ -22,6 +22,7 @@ from flk.formal.prover.theorem import Standing, prove
 from flk.formal.prover.theorem import Verdict as Proven
 from flk.spec.claims import Claim, Evidence, EvidenceKind
 from flk.spec.errors import UnusableInput
+from flk.spec.verdict import Verdict as Explored
 
 
 class Verdict(StrEnum):
@@ -142,9 +143,9 @@ class Court:
         found = self._explored(name, subject)
         (finding,) = found.findings
         verdict = {
-            exploring.Verdict.HOLDS: Verdict.BOUNDED,
-            exploring.Verdict.VIOLATED: Verdict.REFUTED,
-            exploring.Verdict.UNDECIDED: Verdict.UNDECIDED,
+            Explored.HOLDS: Verdict.BOUNDED,
+            Explored.VIOLATED: Verdict.REFUTED,
+            Explored.UNDECIDED: Verdict.UNDECIDED,
         }[finding.verdict]
         sizes = ", ".join(f"{sort} {size}" for sort, size in found.sizes.items())
         note = f"all {found.states:,} states with {sizes}"
@@ -163,7 +164,7 @@ class Court:
         design = DESIGNS[name]
         (finding,) = self._explored(name, design.exhibit, dict(design.sizes)).findings
         command = f"flk explore gallery/{name}"
-        if finding.verdict is not exploring.Verdict.VIOLATED or finding.path is None:
+        if finding.verdict is not Explored.VIOLATED or finding.path is None:
             return Finding("", Verdict.UNDECIDED, f"{name} was not seen to violate {design.violates}", command)
         steps = len(finding.path.moves) - 1
         note = (

@@ -5,11 +5,10 @@ from typing import Any
 
 import msgspec
 
-from flk.formal.explicit.explore import Exploration, Finding, Path, Verdict
+from flk.formal.explicit.explore import Exploration, Finding, Path
 from flk.formal.explicit.schema import Schema, State
 from flk.formal.reports.covered import Coverage
-
-EXIT_CODES = {Verdict.HOLDS: 0, Verdict.VIOLATED: 1, Verdict.UNDECIDED: 2}
+from flk.spec.verdict import Verdict
 
 
 def facts(schema: Schema, found: Exploration, coverage: Coverage = ()) -> dict[str, Any]:
@@ -18,7 +17,7 @@ def facts(schema: Schema, found: Exploration, coverage: Coverage = ()) -> dict[s
     findings = [_finding(schema, finding) for finding in found.findings]
     return figures | {
         "verdict": found.verdict,
-        "exit": EXIT_CODES[found.verdict],
+        "exit": found.verdict.exit_code,
         "findings": findings,
         "violations": [each["property"] for each in findings if each["verdict"] is Verdict.VIOLATED],
         "fault": found.fault and _finding(schema, found.fault),

@@ -7,7 +7,7 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-from flk.formal.explicit.explore import Exploration, Finding, Verdict
+from flk.formal.explicit.explore import Exploration, Finding
 from flk.formal.explicit.schema import Schema
 from flk.formal.gallery import Design
 from flk.formal.reports.covered import Coverage, lines
@@ -15,8 +15,9 @@ from flk.formal.reports.drawing import svg
 from flk.formal.reports.lanes import lane_sort
 from flk.formal.reports.listing import ruling
 from flk.formal.reports.statistics import figures, sparkline
-from flk.formal.reports.terminal import SIGNS, title, violations, why
+from flk.formal.reports.terminal import title, violations, why
 from flk.spec.errors import writing
+from flk.spec.verdict import Verdict
 
 
 def html(
@@ -30,7 +31,6 @@ def html(
     return environment.from_string(source).render(
         found=found,
         protocol=schema.protocol,
-        signs=SIGNS,
         figures=figures(found),
         layers=sparkline(found.layers),
         paths=[_path(schema, finding, lanes) for finding in shown],

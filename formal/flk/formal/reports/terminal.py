@@ -8,7 +8,7 @@ from rich.padding import Padding
 from rich.table import Column, Table
 from rich.text import Text
 
-from flk.formal.explicit.explore import CUT, Exploration, Finding, Path, Verdict
+from flk.formal.explicit.explore import CUT, Exploration, Finding, Path
 from flk.formal.explicit.interpreter import Interpreter
 from flk.formal.explicit.schema import Schema
 from flk.formal.language.properties import Property, PropertyKind
@@ -18,9 +18,7 @@ from flk.formal.reports.lanes import lane_sort
 from flk.formal.reports.plain import beginning, diagram
 from flk.formal.reports.reason import reason
 from flk.formal.reports.statistics import figures, sparkline
-
-SIGNS = {Verdict.HOLDS: "✓", Verdict.VIOLATED: "✗", Verdict.UNDECIDED: "?"}
-STYLES = {Verdict.HOLDS: "green", Verdict.VIOLATED: "bold red", Verdict.UNDECIDED: "yellow"}
+from flk.spec.verdict import Verdict
 
 
 def rendered(
@@ -115,8 +113,8 @@ def changes(schema: Schema, path: Path) -> Table:
 
 def _head(schema: Schema, found: Exploration) -> Text:
     sizes = ", ".join(f"{name} {size}" for name, size in found.sizes.items())
-    verdict = f"{SIGNS[found.verdict]} {found.verdict}"
-    head = Text.assemble((found.protocol, "bold"), f"  {sizes}  " if sizes else "  ", (verdict, STYLES[found.verdict]))
+    verdict = f"{found.verdict.sign} {found.verdict}"
+    head = Text.assemble((found.protocol, "bold"), f"  {sizes}  " if sizes else "  ", (verdict, found.verdict.style))
     return head.append(f"\n{schema.protocol.story}\n")
 
 
@@ -136,7 +134,7 @@ def _verdicts(schema: Schema, found: Exploration) -> RenderableType:
         property_ = schema.protocol.properties[finding.property]
         steps = str(len(finding.path.moves) - 1) if finding.path else ""
         said = f"{property_.story} ({finding.note})" if finding.note and finding.note != CUT else property_.story
-        sign = Text(SIGNS[finding.verdict], STYLES[finding.verdict])
+        sign = Text(finding.verdict.sign, finding.verdict.style)
         grid.add_row(sign, Text(finding.property), finding.kind.replace("_", " "), steps, Text(said))
     if any(finding.note == CUT for finding in found.findings):
         grid.caption, grid.caption_justify = f"?: {CUT}", "left"

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from flk.impl.storage.wal import LogFailed
-from flk.model.flow.admission import unavailable
+from flk.model.refusal import unavailable
 
 
 class Turns:

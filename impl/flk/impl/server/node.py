@@ -34,10 +34,10 @@ from flk.model.effects.effects import (
     Truncate,
 )
 from flk.model.entries.entry import Entry
-from flk.model.flow.admission import admit, require_level, unavailable
+from flk.model.flow.admission import admit, require_level
 from flk.model.log.frames import Frame
 from flk.model.log.hlc import ZERO, Timestamp, observe, tick
-from flk.model.refusal import Unavailable
+from flk.model.refusal import Unavailable, unavailable
 
 log = structlog.get_logger()
 

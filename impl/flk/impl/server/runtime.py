@@ -26,12 +26,11 @@ from flk.impl.server.trace import Run, Runs, Untraced
 from flk.impl.storage.wal import LogFailed
 from flk.model.effects.effects import INBOX, Append, Effect, Program, Store
 from flk.model.entries.entry import Entry
-from flk.model.flow.admission import unavailable
 from flk.model.log.frames import CorruptSegment
 from flk.model.log.hlc import Timestamp
 from flk.model.programs.recover import Recovery
 from flk.model.programs.rotate import rotate
-from flk.model.refusal import Refused, Unavailable
+from flk.model.refusal import Refused, Unavailable, unavailable
 from flk.model.runtime import run
 
 R = TypeVar("R")

@@ -20,7 +20,7 @@ import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import AzureStore, GCSStore, LocalStore, ObjectStore, S3Store, from_url
 
-from flk.model.flow.admission import unavailable
+from flk.model.refusal import unavailable
 from flk.spec.errors import UnusableInput
 
 REQUEST_SECONDS = 30  # for one request, its body included

@@ -21,8 +21,8 @@ from pathlib import Path
 import msgspec
 
 from flk.model.entries.entry import Claim, Entry, Key, Outcome, join
-from flk.model.flow.admission import unavailable
 from flk.model.log.hlc import Timestamp
+from flk.model.refusal import unavailable
 
 FLUSH_ENTRIES = 8192  # entries that one transaction writes
 MAX_PENDING = 8 * FLUSH_ENTRIES  # with more than this unwritten, claims wait for the disk

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from flk.model.entries.entry import Claim, Entry, Key, join
-from flk.model.flow.admission import unavailable
+from flk.model.refusal import unavailable
 
 
 class Phase(StrEnum):

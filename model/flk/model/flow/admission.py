@@ -1,6 +1,6 @@
 """Whether a node takes a request in, by size, load and health (ORD-4, ORD-5, ORD-6). Every runtime asks here."""
 
-from flk.model.refusal import OutOfReach, Overloaded, TooLarge, Unavailable
+from flk.model.refusal import Overloaded, TooLarge, unavailable
 from flk.spec.constants import CONSTANTS
 
 NODE = CONSTANTS.node
@@ -22,13 +22,3 @@ def require_level(*, behind: bool) -> None:
     """Return unless the store is behind the log, which then comes first, in its order (DUP-6). Raises Unavailable."""
     if behind:
         raise unavailable("the store is behind the log and will be replayed into")
-
-
-def unavailable(detail: str) -> Unavailable:
-    """What to raise when log or store do not answer, with the pause that the specification asks of clients (ORD-4)."""
-    return Unavailable("ORD-4", detail, retry_after=NODE.unavailable_retry_after_seconds)
-
-
-def out_of_reach(tier: str) -> OutOfReach:
-    """What to raise when a tier does not answer (TIR-3)."""
-    return OutOfReach("TIR-3", f"the {tier} tier does not answer", retry_after=NODE.unavailable_retry_after_seconds)

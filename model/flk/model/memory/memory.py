@@ -42,7 +42,7 @@ from flk.model.effects.effects import (
 from flk.model.entries.entry import Entry
 from flk.model.entries.migration import split
 from flk.model.entries.tasks import Archive, TaskQueue
-from flk.model.flow.admission import admit, require_level, unavailable
+from flk.model.flow.admission import admit, require_level
 from flk.model.flow.submission import Response, Submission
 from flk.model.log.frames import Frame
 from flk.model.log.hlc import ZERO, Timestamp, observe, tick
@@ -50,6 +50,7 @@ from flk.model.memory.migrated import MigratedStore
 from flk.model.memory.parts import Disk, Entries, Objects
 from flk.model.memory.tiered import TieredStore
 from flk.model.programs import migration, tiering
+from flk.model.refusal import unavailable
 from flk.model.runtime import run
 from flk.spec.constants import CONSTANTS
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from flk.model.effects.effects import Aged, Copy, Delete, Effect, Insert, Join, Look, Owe, Owed, Settled
 from flk.model.entries.entry import Claim, Entry, Key
 from flk.model.entries.tiers import Tier, Tiers
-from flk.model.flow.admission import out_of_reach, unavailable
+from flk.model.refusal import out_of_reach, unavailable
 
 if TYPE_CHECKING:  # the memory runtime has entries, and uses this
     from flk.model.memory.parts import Entries

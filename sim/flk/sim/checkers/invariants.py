@@ -7,14 +7,7 @@ from typing import Self
 import msgspec
 
 from flk.sim.scenario.layout import Layout
-
-
-class Verdict(StrEnum):
-    """Three-valued: a run that ended too early to tell has not shown anything."""
-
-    HOLDS = "holds"
-    VIOLATED = "violated"
-    UNDECIDED = "undecided"
+from flk.spec.verdict import Verdict
 
 
 class Invariant(StrEnum):
@@ -145,11 +138,3 @@ class Checks:
         if self._broken[invariant]:
             return Verdict.VIOLATED
         return Verdict.UNDECIDED if invariant in self._open else Verdict.HOLDS
-
-
-def worst(verdicts: Collection[Verdict]) -> Verdict:
-    """Violated if any is, else undecided if any is."""
-    for verdict in (Verdict.VIOLATED, Verdict.UNDECIDED):
-        if verdict in verdicts:
-            return verdict
-    return Verdict.HOLDS

@@ -10,7 +10,6 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from flk.sim.checkers.invariants import Verdict, worst
 from flk.sim.experiments.replay import string_of
 from flk.sim.experiments.rows import Row
 from flk.sim.experiments.sweep import Swept, check_measure, column
@@ -18,6 +17,7 @@ from flk.sim.experiments.variation import Cell
 from flk.sim.statistics.intervals import Interval, proportion_interval
 from flk.sim.statistics.sequential import interval
 from flk.spec.errors import UnusableInput
+from flk.spec.verdict import Verdict, worst
 
 TARGETS = ("rpo", "rto", "lag_p95", "latency_p95", "errors", "escalation")
 """The measures that `Objectives` has a target of the same name for."""

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator, Sequence
 from time import monotonic
 from typing import NamedTuple
 
-from flk.sim.checkers.invariants import Verdict
 from flk.sim.experiments.execution import PROCESSES, run_all
 from flk.sim.experiments.rows import safety, violated
 from flk.sim.experiments.run_inputs import Supplies, Task, execute
@@ -18,6 +17,7 @@ from flk.sim.run import Run
 from flk.sim.scenario.faults import FaultBase
 from flk.sim.scenario.scenario import Scenario
 from flk.sim.statistics.intervals import Interval, proportion_interval
+from flk.spec.verdict import Verdict
 
 
 class Ground(NamedTuple):

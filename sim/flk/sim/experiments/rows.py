@@ -7,11 +7,11 @@ from math import isinf, isnan, nan
 import msgspec
 
 from flk.sim.alerts.alerts import unnoticed
-from flk.sim.checkers.invariants import Verdict, worst
 from flk.sim.measures.measures import Measures
 from flk.sim.run import Run
 from flk.sim.scenario.faults import Fault
 from flk.sim.world.events import NO_ANSWER
+from flk.spec.verdict import Verdict, worst
 
 
 class Row(msgspec.Struct, frozen=True):

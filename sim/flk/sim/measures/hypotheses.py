@@ -8,7 +8,6 @@ from typing import assert_never
 import msgspec
 
 from flk.sim.alerts.alerts import Alerted
-from flk.sim.checkers.invariants import Verdict
 from flk.sim.measures.measures import Measures
 from flk.sim.measures.metrics import NUMBERS, Span
 from flk.sim.scenario.duration import human
@@ -16,6 +15,7 @@ from flk.sim.scenario.hypotheses import Always, Eventually, Hypothesis, Never, S
 from flk.sim.scenario.scenario import Scenario
 from flk.sim.world.coverage_marks import ALERT, CONVERGED, HEALED, STATUS, Found, Interval, Marks, held
 from flk.sim.world.events import Attempt
+from flk.spec.verdict import Verdict
 
 
 class Judged(msgspec.Struct, frozen=True):

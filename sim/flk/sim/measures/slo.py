@@ -5,11 +5,11 @@ from math import isnan, nan
 
 import msgspec
 
-from flk.sim.checkers.invariants import Verdict
 from flk.sim.measures.measures import Measures
 from flk.sim.measures.metrics import NUMBERS, Span
 from flk.sim.scenario.faults import ProcessCrash
 from flk.sim.scenario.scenario import Scenario
+from flk.spec.verdict import Verdict
 
 LABELS = {Verdict.HOLDS: "met", Verdict.VIOLATED: "missed", Verdict.UNDECIDED: "undecided"}
 

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from flk.model.effects.effects import INBOX, Append, Effect, ReadSegment, Salvage, Seal
-from flk.model.flow.admission import unavailable
 from flk.model.log.frames import Frame, data
 from flk.model.log.hlc import tick
+from flk.model.refusal import unavailable
 from flk.sim.kernel.engine import Call, GroupCommit
 from flk.sim.kernel.random_streams import Chance
 from flk.sim.kernel.runtime import Activity, Host

@@ -8,10 +8,10 @@ from flk.model.effects.migration import Advance, Forget, InsertOrGet, ListKeys, 
 from flk.model.entries.entry import Key
 from flk.model.entries.migration import Moving, Phase, Side, split
 from flk.model.entries.ring import Ring
-from flk.model.flow.admission import require_level, unavailable
+from flk.model.flow.admission import require_level
 from flk.model.memory.memory import MemoryNode
 from flk.model.memory.parts import Disk, Objects
-from flk.model.refusal import Unavailable
+from flk.model.refusal import Unavailable, unavailable
 from flk.sim.kernel.engine import Call
 from flk.sim.kernel.random_streams import Chance
 from flk.sim.kernel.runtime import Activity, Host

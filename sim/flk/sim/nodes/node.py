@@ -27,11 +27,10 @@ from flk.model.effects.effects import (
     Truncate,
 )
 from flk.model.entries.entry import Entry, Key
-from flk.model.flow.admission import unavailable
 from flk.model.flow.submission import Response, Submission
 from flk.model.log.hlc import Timestamp
 from flk.model.memory.memory import MemoryNode
-from flk.model.refusal import Overloaded, Refused
+from flk.model.refusal import Overloaded, Refused, unavailable
 from flk.sim.kernel.engine import Deadlines
 from flk.sim.kernel.random_streams import FSYNC, SERVICE, Chance, Column, Lot, exponential
 from flk.sim.kernel.runtime import Activity, Host

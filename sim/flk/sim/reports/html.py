@@ -10,7 +10,6 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
-from flk.sim.reports.symbols import SIGNS
 from flk.sim.scenario.duration import clock, human
 from flk.spec.errors import writing
 
@@ -29,7 +28,7 @@ def rendered(template: str, **given: object) -> str:
         lstrip_blocks=True,
     )
     environment.filters |= {"clock": clock, "human": human}
-    return environment.get_template(template).render(signs=SIGNS, **given)
+    return environment.get_template(template).render(**given)
 
 
 def save(page: str, path: str | Path) -> None:

@@ -7,7 +7,6 @@ import msgspec
 from matplotlib.figure import Figure
 
 from flk.sim.alerts.alerts import unnoticed
-from flk.sim.checkers.invariants import Verdict
 from flk.sim.reports.figures import course, outcome
 from flk.sim.reports.figures.alerts import fault_timeline
 from flk.sim.reports.figures.regions import region_map
@@ -17,6 +16,7 @@ from flk.sim.reports.html import rendered, save, svg
 from flk.sim.reports.recording import Story
 from flk.sim.run import Run
 from flk.sim.scenario import document
+from flk.spec.verdict import Verdict
 
 
 def html(run: Run, source: str = "", story: Story | None = None) -> str:

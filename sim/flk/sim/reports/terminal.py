@@ -6,13 +6,12 @@ from rich.table import Table
 from rich.text import Text
 
 from flk.sim.alerts.alerts import unnoticed
-from flk.sim.checkers.invariants import Verdict
 from flk.sim.measures.measures import Column
 from flk.sim.reports.figures.style import amount, happenings, sampled
 from flk.sim.reports.report import summary
-from flk.sim.reports.symbols import SIGNS, STYLES
 from flk.sim.run import Run
 from flk.sim.scenario.duration import clock, human
+from flk.spec.verdict import Verdict
 
 CELLS = 54  # characters of the time axis
 _LEVELS = " ▁▂▃▄▅▆▇█"
@@ -30,7 +29,7 @@ def rendered(run: Run, source: str = "") -> Group:
 def _head(run: Run) -> Text:
     counts = run.measures.counts
     head = Text.assemble(
-        (run.scenario.name, "bold"), "  ", (f"{SIGNS[run.verdict]} {run.verdict}", STYLES[run.verdict]), "\n"
+        (run.scenario.name, "bold"), "  ", (f"{run.verdict.sign} {run.verdict}", run.verdict.style), "\n"
     )
     head.append(f"{run.scenario.description}\n{summary(run)}\n")
     head.append(
@@ -72,7 +71,7 @@ def _moments(run: Run) -> Table:
 def _objectives(run: Run) -> Table:
     table = _rows("objective", ">target", ">measured", "verdict", "meaning")
     for row in run.objectives:
-        verdict = Text(f"{SIGNS[row.verdict]} {row.label}", STYLES[row.verdict])
+        verdict = Text(f"{row.verdict.sign} {row.label}", row.verdict.style)
         table.add_row(row.name, amount(row.target, row.unit), amount(row.measured, row.unit), verdict, row.meaning)
     return table
 
@@ -81,7 +80,7 @@ def _invariants(run: Run) -> Table:
     table = _rows("invariant", ">checked", "verdict", "statement")
     for row in run.results:
         idle = row.verdict is Verdict.HOLDS and not row.checks
-        verdict = Text("never came up" if idle else f"{SIGNS[row.verdict]} {row.verdict}", STYLES[row.verdict])
+        verdict = Text("never came up" if idle else f"{row.verdict.sign} {row.verdict}", row.verdict.style)
         table.add_row(row.invariant, f"{row.checks:,}", verdict, row.statement)
     return table
 
@@ -89,7 +88,7 @@ def _invariants(run: Run) -> Table:
 def _hypotheses(run: Run) -> Table:
     table = _rows("hypothesis", ">found", "verdict", "statement")
     for row in run.hypotheses:
-        verdict = Text(f"{SIGNS[row.verdict]} {row.verdict}", STYLES[row.verdict])
+        verdict = Text(f"{row.verdict.sign} {row.verdict}", row.verdict.style)
         table.add_row(f"{row.expect} {row.subject}", row.found, verdict, row.statement)
     return table
 

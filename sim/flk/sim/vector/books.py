@@ -2,8 +2,8 @@
 
 from typing import NamedTuple
 
-from flk.sim.checkers.invariants import Verdict
 from flk.sim.vector.lanes import Segment
+from flk.spec.verdict import Verdict
 
 
 class Shipped:

@@ -7,7 +7,6 @@ from rich.text import Text
 
 from flk.sim.measures.measures import quantiles
 from flk.sim.measures.slo import Objective
-from flk.sim.reports.symbols import SIGNS, STYLES
 from flk.sim.scenario import document
 from flk.sim.vector.run import VectorRun
 
@@ -49,7 +48,7 @@ def rendered(run: VectorRun) -> Group:
     head = Text.assemble(
         (run.scenario.name, "bold"),
         "  ",
-        (f"{SIGNS[run.verdict]} {run.verdict}", STYLES[run.verdict]),
+        (f"{run.verdict.sign} {run.verdict}", run.verdict.style),
         "  vector tier\n",
     )
     head.append(

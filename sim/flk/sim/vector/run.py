@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flk.model.record.signing import Keyring
-from flk.sim.checkers.invariants import Verdict, worst
 from flk.sim.clients.records import Records
 from flk.sim.kernel.programs import MODEL
 from flk.sim.kernel.trace import Trace
@@ -28,6 +27,7 @@ from flk.sim.vector.plan import Column, NotExact, require_exact
 from flk.sim.vector.rounds import LaneNode
 from flk.sim.vector.streams import STREAM, Stream, stream_names, streams, used_up
 from flk.spec.errors import UnusableInput
+from flk.spec.verdict import Verdict, worst
 
 SIZE = 4096
 """Bytes that a logged record has at most, unless more is known."""

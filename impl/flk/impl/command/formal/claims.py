@@ -120,8 +120,8 @@ def _measure(scenario: str, objective: str) -> "Measurement":
     """The figure of an objective in a run of a scenario under its own seed."""
     from flk.formal.proofs.claims import Measurement
     from flk.impl.command.sim.run import simulated
-    from flk.sim.checkers.invariants import Verdict
     from flk.sim.scenario.scenario import find
+    from flk.spec.verdict import Verdict
 
     run = simulated(find(scenario), None, None, quiet=True)
     known = {row.name: row for row in run.objectives}

@@ -123,7 +123,7 @@ def explore(
             typer.echo(f"report: {html}")
         if drill is not None:
             typer.echo(f"the same in the simulator: flk run {drill}")
-    raise typer.Exit(facts.EXIT_CODES[found.verdict])
+    raise typer.Exit(found.verdict.exit_code)
 
 
 def _list(*, json: bool) -> None:
@@ -177,8 +177,8 @@ def _explored(
 
 def _write_drill(file: Path, subject: "Protocol", found: "Exploration") -> None:
     """The path to the violation, as a scenario that runs the design."""
-    from flk.formal.explicit.explore import Verdict
     from flk.sim.experiments.from_counterexample import schedule
+    from flk.spec.verdict import Verdict
 
     path = next((f.path for f in found.findings if f.path is not None and f.verdict is Verdict.VIOLATED), None)
     if path is None:

@@ -7,7 +7,7 @@ import typer
 
 from flk.impl.command.app import app
 from flk.impl.command.sim.recordings import Perfetto, Spacetime, check_picture, draw, narrated
-from flk.impl.command.sim.run import EXIT_CODES, show
+from flk.impl.command.sim.run import show
 from flk.impl.command.sim.sweep import Json
 from flk.spec.errors import UnusableInput, writing
 
@@ -56,7 +56,7 @@ def replay(
     )
     if found.digest and found.digest != over.digest:
         raise UnusableInput(f"the run is another than it was: its digest was {found.digest} and is {over.digest}")
-    raise typer.Exit(EXIT_CODES[over.verdict])
+    raise typer.Exit(over.verdict.exit_code)
 
 
 def recorded(string: str, *, anyway: bool) -> "Recorded":

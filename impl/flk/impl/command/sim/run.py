@@ -71,7 +71,7 @@ def run(
             )
         computed = run_vector(found, seed, requests, trace, quiet=quiet or json)
         show_vector(computed, json=json, quiet=quiet)
-        raise typer.Exit(EXIT_CODES[computed.verdict])
+        raise typer.Exit(computed.verdict.exit_code)
     if requests is not None:
         raise UnusableInput("--requests is for --tier vector; here the workload says how many come")
     if check_determinism:
@@ -79,10 +79,7 @@ def run(
     with opened(trace) as file:
         over = simulated(found, seed, file, quiet=quiet or json, validate=validate)
     show(over, scenario, html=html, json=json, quiet=quiet)
-    raise typer.Exit(EXIT_CODES[over.verdict])
-
-
-EXIT_CODES = {"holds": 0, "violated": 1, "undecided": 2}
+    raise typer.Exit(over.verdict.exit_code)
 
 
 def show(

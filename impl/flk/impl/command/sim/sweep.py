@@ -98,7 +98,7 @@ def sweep(
         Console().print(findings.rendered(swept, judged))
         _tell_violated(swept, programs)
         typer.echo(f"rows: {table}" + (f"\nreport: {html}" if html else ""))
-    raise typer.Exit({"holds": 0, "violated": 1, "undecided": 2}[findings.overall(judged)])
+    raise typer.Exit(findings.overall(judged).exit_code)
 
 
 def _tell_violated(swept: "Swept", programs: str) -> None:

@@ -8,7 +8,6 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from scipy import stats
 
-from flk.sim.checkers.invariants import Verdict
 from flk.sim.experiments.findings import Asked, CellFindings, Finding
 from flk.sim.experiments.sweep import Swept, column
 from flk.sim.experiments.variation import Value, shown
@@ -17,6 +16,7 @@ from flk.sim.reports.figures.style import BOTTOM, INK, TOP, WIDTH, plain
 from flk.sim.statistics.intervals import Interval
 from flk.sim.statistics.paired import compare
 from flk.spec.errors import UnusableInput
+from flk.spec.verdict import Verdict
 
 
 def heat_map(cells: Sequence[CellFindings], asked: Asked, unit: str = "") -> Figure:
