@@ -28,10 +28,10 @@ class MissingExtra(UnusableInput):
 
 @contextmanager
 def needs(extra: str, part: str) -> Iterator[None]:
-    """Import within this what belongs to an extra of the distribution, as in `with needs("sim", "the simulator"): import simpy`.
+    """Import within this what belongs to an extra of the distribution.
 
-    Raises MissingExtra, with the line that installs it, for a package that is not there. A module of the lab itself that is
-    missing is a defect, and stays an ImportError.
+    `with needs("sim", "the simulator"): import simpy` is how it is used. Raises MissingExtra, with the line that installs it, for a
+    package that is not there. A module of the lab itself that is missing is a defect, and stays an ImportError.
     """
     try:
         yield
