@@ -38,7 +38,7 @@ notebooks: .venv/ready
 	$(BIN)/pytest --nbmake notebooks
 
 lock:        ## pin the dependencies anew, with hashes and without the name of any host
-	uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \
+	uv pip compile pyproject.toml --all-extras --group dev --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --no-annotate --no-header --output-file requirements.lock
 
 clean:       ## remove what the other targets made
