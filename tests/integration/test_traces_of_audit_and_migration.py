@@ -31,10 +31,10 @@ from flk.model.protocol_events.audit import audit_events
 from flk.model.protocol_events.migration import migration_events
 from flk.model.protocol_events.observation import Observed, nodes_of
 from flk.sim.kernel.programs import MODEL, Programs
-from flk.sim.scenario.duration import Seconds
-from flk.sim.scenario.faults import Disk, RegionCrash, StoreOutage
-from flk.sim.scenario.layout import Audit, Layout
-from flk.sim.scenario.scenario import Scenario
+from flk.sim.scenarios.duration import Seconds
+from flk.sim.scenarios.faults import Disk, RegionCrash, StoreOutage
+from flk.sim.scenarios.layout import Audit, Layout
+from flk.sim.scenarios.scenario import Scenario
 from flk.sim.simulate import simulate
 
 AUDIT, MIGRATION = unlimited(audit.protocol), unlimited(migration.protocol)

@@ -31,9 +31,9 @@ from flk.model.protocol_events.replication import replication_events
 from flk.sim.kernel.programs import Programs
 from flk.sim.nodes.designs import DESIGNS
 from flk.sim.protocol_traces import followed
-from flk.sim.scenario.duration import Seconds
-from flk.sim.scenario.faults import ClockSkew, Disk, Fault, ObjectStoreOutage, RegionCrash, StoreOutage
-from flk.sim.scenario.scenario import Scenario, find
+from flk.sim.scenarios.duration import Seconds
+from flk.sim.scenarios.faults import ClockSkew, Disk, Fault, ObjectStoreOutage, RegionCrash, StoreOutage
+from flk.sim.scenarios.scenario import Scenario, find
 from flk.sim.simulate import simulate
 
 INGEST, REPLICATION = unlimited(ingest.protocol), unlimited(replication.protocol)

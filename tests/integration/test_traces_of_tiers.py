@@ -23,9 +23,9 @@ from flk.impl.server.trace_reader import encoded
 from flk.model.protocol_events.observation import Observed, nodes_of
 from flk.model.protocol_events.tiering import tiering_events
 from flk.sim.kernel.programs import MODEL, Programs
-from flk.sim.scenario.duration import Seconds
-from flk.sim.scenario.faults import Disk, Fault, ProcessCrash, RegionCrash, ShardCrash, StoreOutage
-from flk.sim.scenario.scenario import Scenario
+from flk.sim.scenarios.duration import Seconds
+from flk.sim.scenarios.faults import Disk, Fault, ProcessCrash, RegionCrash, ShardCrash, StoreOutage
+from flk.sim.scenarios.scenario import Scenario
 from flk.sim.simulate import simulate
 
 PROTOCOL = unlimited(tiering.protocol)

@@ -27,7 +27,7 @@ from flk.sim.clients.synthetic import synthetic
 from flk.sim.experiments.hunt import Ground, Shot, sight
 from flk.sim.experiments.run_inputs import Supplies
 from flk.sim.experiments.worlds import RECORDS
-from flk.sim.scenario import scenario
+from flk.sim.scenarios import scenario
 from flk.sim.simulate import simulate
 from flk.sim.vector.bench import scenario as fifty_faults
 from flk.sim.vector.run import run as run_vector

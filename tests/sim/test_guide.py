@@ -6,8 +6,8 @@ from typing import get_args
 from tests.support import ROOT
 from tests.support.impl.command import flk
 
-from flk.sim.scenario import scenario
-from flk.sim.scenario.faults import Fault
+from flk.sim.scenarios import scenario
+from flk.sim.scenarios.faults import Fault
 
 ROOM = ROOT / "sim"
 GUIDE = (ROOM / "README.md").read_text(encoding="utf-8")

@@ -8,10 +8,10 @@ from tests.support.sim.drills import records, rehearse
 from flk.model.record.signing import HmacKey
 from flk.sim.clients.synthetic import synthetic
 from flk.sim.experiments.run_inputs import Supplies
+from flk.sim.outcome import Run
 from flk.sim.protocol_traces import ACCEPTED, validated
-from flk.sim.run import Run
-from flk.sim.scenario import scenario
-from flk.sim.scenario.faults import Burst, Disk, Partition, RegionCrash
+from flk.sim.scenarios import scenario
+from flk.sim.scenarios.faults import Burst, Disk, Partition, RegionCrash
 from flk.sim.simulate import simulate
 from flk.spec.verdict import Verdict
 

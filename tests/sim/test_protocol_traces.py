@@ -13,10 +13,10 @@ from flk.impl.command import main
 from flk.model.protocol_events.observation import Observed
 from flk.model.record.record import encode
 from flk.sim.protocol_traces import ACCEPTED, followed, judged, validated
-from flk.sim.scenario.duration import Seconds
-from flk.sim.scenario.faults import Disk, ObjectStoreOutage, RegionCrash, StoreOutage
-from flk.sim.scenario.layout import Audit, Layout, Migration, Tiers
-from flk.sim.scenario.scenario import Scenario
+from flk.sim.scenarios.duration import Seconds
+from flk.sim.scenarios.faults import Disk, ObjectStoreOutage, RegionCrash, StoreOutage
+from flk.sim.scenarios.layout import Audit, Layout, Migration, Tiers
+from flk.sim.scenarios.scenario import Scenario
 from flk.sim.simulate import simulate
 from flk.spec.verdict import Verdict
 

@@ -11,13 +11,22 @@ from tests.support.sim.strategies import schedules
 from flk.model.entries.entry import Key
 from flk.model.flow.submission import Submission
 from flk.sim.checkers.invariants import Invariant
-from flk.sim.run import Run
-from flk.sim.scenario.duration import Seconds
-from flk.sim.scenario.faults import ClockSkew, Disk, Fault, Loss, ObjectStoreOutage, Partition, RegionCrash, StoreOutage
-from flk.sim.scenario.policy import Policy
-from flk.sim.scenario.topology import Network
-from flk.sim.scenario.topology import Path as Link
-from flk.sim.scenario.validation import mistakes
+from flk.sim.outcome import Run
+from flk.sim.scenarios.duration import Seconds
+from flk.sim.scenarios.faults import (
+    ClockSkew,
+    Disk,
+    Fault,
+    Loss,
+    ObjectStoreOutage,
+    Partition,
+    RegionCrash,
+    StoreOutage,
+)
+from flk.sim.scenarios.policy import Policy
+from flk.sim.scenarios.topology import Network
+from flk.sim.scenarios.topology import Path as Link
+from flk.sim.scenarios.validation import mistakes
 from flk.sim.simulate import Progress, simulate
 from flk.spec.errors import UnusableInput
 from flk.spec.verdict import Verdict

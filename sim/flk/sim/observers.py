@@ -24,7 +24,7 @@ from flk.sim.measures.recorder import Ledger
 from flk.sim.measures.stores import StoreLedger
 from flk.sim.measures.timeline import Moment, timeline
 from flk.sim.nodes.region import Region
-from flk.sim.scenario.scenario import Scenario
+from flk.sim.scenarios.scenario import Scenario
 from flk.sim.world.coverage_marks import Found, Marks
 from flk.sim.world.events import WatchedObjects, Watcher
 

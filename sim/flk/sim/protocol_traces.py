@@ -20,8 +20,8 @@ from flk.model.protocol_events.replication import replication_events
 from flk.model.protocol_events.tiering import tiering_events
 from flk.model.record.signing import Keyring
 from flk.sim.checkers.invariants import Result, Violation
-from flk.sim.run import Run
-from flk.sim.scenario.scenario import Scenario
+from flk.sim.outcome import Run
+from flk.sim.scenarios.scenario import Scenario
 from flk.sim.simulate import simulate
 from flk.spec.verdict import Verdict, worst
 

@@ -27,11 +27,11 @@ from flk.sim.nodes.designs import DESIGNS
 from flk.sim.nodes.node import Node
 from flk.sim.nodes.region import Region, World
 from flk.sim.observers import Judges
-from flk.sim.run import Delivered, Run
-from flk.sim.scenario.scenario import Scenario
-from flk.sim.scenario.script import Act, Replay, Ship, Submit
-from flk.sim.scenario.validation import mistakes
-from flk.sim.scenario.workload import agent_homes
+from flk.sim.outcome import Delivered, Run
+from flk.sim.scenarios.scenario import Scenario
+from flk.sim.scenarios.script import Act, Replay, Ship, Submit
+from flk.sim.scenarios.validation import mistakes
+from flk.sim.scenarios.workload import agent_homes
 from flk.sim.world.events import WatchedObjects, Watcher
 from flk.sim.world.meter import Meter
 from flk.sim.world.network import Message, Net

@@ -9,9 +9,9 @@ import msgspec
 import pytest
 from tests.support.impl.command import flk
 
-from flk.sim.scenario import scenario
-from flk.sim.scenario.builder import scenario as begin
-from flk.sim.scenario.schema import schema
+from flk.sim.scenarios import scenario
+from flk.sim.scenarios.builder import scenario as begin
+from flk.sim.scenarios.schema import schema
 
 
 def test_the_list_names_every_scenario() -> None:

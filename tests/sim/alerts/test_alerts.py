@@ -18,9 +18,9 @@ from flk.sim import observers as judges
 from flk.sim.alerts.alerts import EVERY, Alerted, Firing, evaluated, unnoticed
 from flk.sim.alerts.exporter import EVERY as SCRAPE
 from flk.sim.alerts.series import NAME, Database, labels
-from flk.sim.run import Run
-from flk.sim.scenario.duration import Seconds
-from flk.sim.scenario.faults import (
+from flk.sim.outcome import Run
+from flk.sim.scenarios.duration import Seconds
+from flk.sim.scenarios.faults import (
     BitRot,
     Burst,
     ClockSkew,
@@ -35,8 +35,8 @@ from flk.sim.scenario.faults import (
     SlowStore,
     StoreOutage,
 )
-from flk.sim.scenario.policy import Policy
-from flk.sim.scenario.scenario import Scenario
+from flk.sim.scenarios.policy import Policy
+from flk.sim.scenarios.scenario import Scenario
 from flk.sim.simulate import simulate
 from flk.spec.constants import CONSTANTS
 from flk.spec.metrics import METRICS, TABLE, Type

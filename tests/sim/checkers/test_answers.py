@@ -16,9 +16,9 @@ from flk.model.record.signing import Keyring
 from flk.model.refusal import Refused, Unauthenticated
 from flk.sim.checkers.invariants import Invariant
 from flk.sim.kernel.programs import MODEL, Programs
-from flk.sim.run import Run
-from flk.sim.scenario.duration import Seconds
-from flk.sim.scenario.faults import Equivocation, Fault, Forgery
+from flk.sim.outcome import Run
+from flk.sim.scenarios.duration import Seconds
+from flk.sim.scenarios.faults import Equivocation, Fault, Forgery
 from flk.sim.simulate import simulate
 
 FORGED = Forgery(id="forged", start=Seconds(20), duration=Seconds(30), share=0.5)

@@ -40,10 +40,10 @@ from flk.sim.kernel.engine import Call, Station
 from flk.sim.kernel.programs import MODEL, Programs
 from flk.sim.nodes import region
 from flk.sim.nodes.log_device import Journal
-from flk.sim.run import Run
-from flk.sim.scenario.duration import Seconds
-from flk.sim.scenario.faults import ClockSkew, RegionCrash
-from flk.sim.scenario.faults import Disk as Fate
+from flk.sim.outcome import Run
+from flk.sim.scenarios.duration import Seconds
+from flk.sim.scenarios.faults import ClockSkew, RegionCrash
+from flk.sim.scenarios.faults import Disk as Fate
 from flk.sim.world import shards as stores
 from flk.sim.world.events import WatchedEntries
 from flk.spec.verdict import Verdict

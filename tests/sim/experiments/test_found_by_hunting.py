@@ -4,7 +4,7 @@ import pytest
 
 from flk.sim.experiments.rows import violated
 from flk.sim.experiments.run_inputs import Task, execute, synthetic_supplies
-from flk.sim.scenario import scenario
+from flk.sim.scenarios import scenario
 
 OWED_AND_ROTTEN = """\
 name = "owed-and-rotten"

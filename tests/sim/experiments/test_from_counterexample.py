@@ -14,8 +14,8 @@ from flk.formal.language.protocol import Protocol
 from flk.sim.experiments.from_counterexample import SAME, schedule
 from flk.sim.kernel.programs import MODEL, Programs
 from flk.sim.nodes import designs
-from flk.sim.run import Run
-from flk.sim.scenario.scenario import Scenario, parse
+from flk.sim.outcome import Run
+from flk.sim.scenarios.scenario import Scenario, parse
 from flk.sim.simulate import simulate
 from flk.spec.errors import UnusableInput
 from flk.spec.verdict import Verdict

@@ -14,10 +14,10 @@ from flk.sim.experiments.hunt import Ground, Shot, Sighting, hunt, sight
 from flk.sim.experiments.run_inputs import synthetic_supplies
 from flk.sim.experiments.swarm import DRAWERS, setting_of, swarm
 from flk.sim.nodes.designs import DESIGNS
-from flk.sim.scenario.duration import Seconds
-from flk.sim.scenario.faults import Fault, Partition, RegionCrash
-from flk.sim.scenario.policy import Objectives
-from flk.sim.scenario.validation import mistakes
+from flk.sim.scenarios.duration import Seconds
+from flk.sim.scenarios.faults import Fault, Partition, RegionCrash
+from flk.sim.scenarios.policy import Objectives
+from flk.sim.scenarios.validation import mistakes
 from flk.spec.verdict import Verdict
 
 SEEDS = range(1, 301)

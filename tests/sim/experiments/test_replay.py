@@ -11,7 +11,7 @@ from flk.sim.experiments import replay
 from flk.sim.experiments.replay import is_string, parse, string_of, with_faults
 from flk.sim.experiments.run_inputs import Supplies, Task, execute, programs_named, synthetic_supplies
 from flk.sim.experiments.swarm import swarm
-from flk.sim.scenario.scenario import Scenario, find
+from flk.sim.scenarios.scenario import Scenario, find
 from flk.spec.errors import UnusableInput
 
 

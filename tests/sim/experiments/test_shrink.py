@@ -14,8 +14,8 @@ from flk.sim.experiments.minimise import ddmin, lessen
 from flk.sim.experiments.rows import violated
 from flk.sim.experiments.run_inputs import Supplies, Task, execute, synthetic_supplies
 from flk.sim.experiments.shrink import Search, shrink, simpler
-from flk.sim.scenario.duration import Seconds
-from flk.sim.scenario.faults import (
+from flk.sim.scenarios.duration import Seconds
+from flk.sim.scenarios.faults import (
     Bandwidth,
     Direction,
     Disk,
@@ -28,9 +28,9 @@ from flk.sim.scenario.faults import (
     SlowStore,
     StoreOutage,
 )
-from flk.sim.scenario.scenario import Scenario, find
-from flk.sim.scenario.script import Ship, Submit
-from flk.sim.scenario.validation import mistakes
+from flk.sim.scenarios.scenario import Scenario, find
+from flk.sim.scenarios.script import Ship, Submit
+from flk.sim.scenarios.validation import mistakes
 from flk.spec.errors import UnusableInput
 
 

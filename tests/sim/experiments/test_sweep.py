@@ -21,8 +21,8 @@ from flk.sim.experiments.sweep import Plan, Swept, column, parse_until, sweep
 from flk.sim.experiments.variation import Cell, axis, cells
 from flk.sim.measures.measures import Spells
 from flk.sim.reports.report import facts as run_facts
-from flk.sim.scenario.duration import Seconds
-from flk.sim.scenario.faults import Disk, Partition, RegionCrash
+from flk.sim.scenarios.duration import Seconds
+from flk.sim.scenarios.faults import Disk, Partition, RegionCrash
 from flk.sim.statistics.sequential import Stopping
 from flk.spec.errors import UnusableInput
 from flk.spec.verdict import Verdict

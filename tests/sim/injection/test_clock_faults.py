@@ -10,8 +10,8 @@ from tests.support.sim.drills import BRISK, REGIONS, drill, records, rehearse, v
 
 from flk.model.log.hlc import wall_seconds
 from flk.sim.nodes.region import ORIGIN
-from flk.sim.scenario.duration import Seconds
-from flk.sim.scenario.faults import ClockFault, ClockJump, ClockSkew, Disk, Fault, ProcessCrash, RegionCrash
+from flk.sim.scenarios.duration import Seconds
+from flk.sim.scenarios.faults import ClockFault, ClockJump, ClockSkew, Disk, Fault, ProcessCrash, RegionCrash
 from flk.sim.world.clocks import offset
 from flk.spec.verdict import Verdict
 

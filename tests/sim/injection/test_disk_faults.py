@@ -29,9 +29,9 @@ from flk.sim.checkers.convergence import Agreement
 from flk.sim.checkers.invariants import Invariant
 from flk.sim.kernel.engine import Clockwork
 from flk.sim.kernel.programs import MODEL
-from flk.sim.run import Run
-from flk.sim.scenario.duration import Seconds
-from flk.sim.scenario.faults import (
+from flk.sim.outcome import Run
+from flk.sim.scenarios.duration import Seconds
+from flk.sim.scenarios.faults import (
     BitRot,
     DiskStall,
     Fault,
@@ -45,9 +45,9 @@ from flk.sim.scenario.faults import (
     StoreOutage,
     TornWrite,
 )
-from flk.sim.scenario.faults import Disk as Fate
-from flk.sim.scenario.policy import Policy
-from flk.sim.scenario.validation import mistakes
+from flk.sim.scenarios.faults import Disk as Fate
+from flk.sim.scenarios.policy import Policy
+from flk.sim.scenarios.validation import mistakes
 from flk.sim.world.disks import DiskHealth
 from flk.sim.world.events import Rotten, WatchedDisk, WatchedObjects
 from flk.sim.world.token_bucket import Throttles

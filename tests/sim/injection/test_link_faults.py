@@ -17,9 +17,9 @@ from flk.model.entries.entry import Key
 from flk.model.flow.submission import Response, Submission
 from flk.sim.kernel.engine import Clockwork
 from flk.sim.kernel.processor import Pace
-from flk.sim.scenario.duration import Seconds
-from flk.sim.scenario.faults import Bandwidth, Duplication, Fault, Latency, LinkFault, Loss, Partition, Reorder
-from flk.sim.scenario.topology import Network, Path
+from flk.sim.scenarios.duration import Seconds
+from flk.sim.scenarios.faults import Bandwidth, Duplication, Fault, Latency, LinkFault, Loss, Partition, Reorder
+from flk.sim.scenarios.topology import Network, Path
 from flk.sim.world.message_sizes import ENTRY, size_of
 from flk.sim.world.network import ENVELOPE, Net
 from flk.spec.verdict import Verdict

@@ -23,10 +23,10 @@ from flk.sim.clients.arrivals import Arrival, arrivals
 from flk.sim.clients.records import HandOut, Records, other_content
 from flk.sim.measures.metrics import NUMBERS, Span
 from flk.sim.nodes.region import ORIGIN
+from flk.sim.outcome import Run
 from flk.sim.reports import report, terminal
-from flk.sim.run import Run
-from flk.sim.scenario.duration import Seconds
-from flk.sim.scenario.faults import (
+from flk.sim.scenarios.duration import Seconds
+from flk.sim.scenarios.faults import (
     ClockSkew,
     Disk,
     Equivocation,
@@ -39,8 +39,8 @@ from flk.sim.scenario.faults import (
     RetryStorm,
     StoreOutage,
 )
-from flk.sim.scenario.scenario import Scenario
-from flk.sim.scenario.validation import mistakes
+from flk.sim.scenarios.scenario import Scenario
+from flk.sim.scenarios.validation import mistakes
 from flk.sim.simulate import simulate
 from flk.sim.world.events import Intent
 from flk.spec.constants import CONSTANTS

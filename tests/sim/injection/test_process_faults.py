@@ -12,10 +12,10 @@ from tests.support.sim.drills import BRISK, REGIONS, drill, records, rehearse, v
 from tests.support.sim.lines import followed
 
 from flk.model.log.frames import Frame, data
-from flk.sim.run import Run
-from flk.sim.scenario.duration import Seconds
-from flk.sim.scenario.faults import Disk, Fault, FsyncFailure, ProcessCrash, RegionCrash, SlowDisk, Stop, TornWrite
-from flk.sim.scenario.validation import mistakes
+from flk.sim.outcome import Run
+from flk.sim.scenarios.duration import Seconds
+from flk.sim.scenarios.faults import Disk, Fault, FsyncFailure, ProcessCrash, RegionCrash, SlowDisk, Stop, TornWrite
+from flk.sim.scenarios.validation import mistakes
 from flk.sim.world.events import WatchedDisk
 from flk.spec.verdict import Verdict
 

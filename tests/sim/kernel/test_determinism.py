@@ -12,11 +12,11 @@ from tests.support import ROOT
 from tests.support.model.world import KEYRING
 from tests.support.sim.drills import drill, records, rehearse
 
-from flk.sim.scenario.duration import Seconds
-from flk.sim.scenario.faults import Disk, Fault, Loss, ObjectStoreOutage, Partition, RegionCrash
-from flk.sim.scenario.scenario import Scenario
-from flk.sim.scenario.topology import Network
-from flk.sim.scenario.topology import Path as Link
+from flk.sim.scenarios.duration import Seconds
+from flk.sim.scenarios.faults import Disk, Fault, Loss, ObjectStoreOutage, Partition, RegionCrash
+from flk.sim.scenarios.scenario import Scenario
+from flk.sim.scenarios.topology import Network
+from flk.sim.scenarios.topology import Path as Link
 from flk.sim.simulate import simulate
 
 LOSSY = Network(default=Link(delay=Seconds(0.02), jitter=Seconds(0.05), loss=0.05, duplication=0.05))

@@ -8,13 +8,13 @@ from tests.support.sim.drills import drill, rehearse
 
 from flk.sim.alerts.alerts import Alerted
 from flk.sim.measures.hypotheses import judged
+from flk.sim.outcome import Run
 from flk.sim.reports.report import facts
-from flk.sim.run import Run
-from flk.sim.scenario.duration import Seconds
-from flk.sim.scenario.faults import Disk, Fault, Partition, RegionCrash, StoreOutage
-from flk.sim.scenario.hypotheses import Always, Eventually, Hypothesis, Never, Sometimes
-from flk.sim.scenario.scenario import Scenario, parse
-from flk.sim.scenario.validation import mistakes
+from flk.sim.scenarios.duration import Seconds
+from flk.sim.scenarios.faults import Disk, Fault, Partition, RegionCrash, StoreOutage
+from flk.sim.scenarios.hypotheses import Always, Eventually, Hypothesis, Never, Sometimes
+from flk.sim.scenarios.scenario import Scenario, parse
+from flk.sim.scenarios.validation import mistakes
 from flk.sim.world.coverage_marks import Found
 from flk.spec.verdict import Verdict
 

@@ -17,10 +17,10 @@ from flk.sim.measures.recorder import Ledger
 from flk.sim.measures.recovery import RegionRecovery, recoveries
 from flk.sim.measures.slo import Objective
 from flk.sim.measures.timeline import Move
-from flk.sim.run import Run
-from flk.sim.scenario.duration import Seconds
-from flk.sim.scenario.faults import Partition, RegionCrash
-from flk.sim.scenario.policy import Objectives
+from flk.sim.outcome import Run
+from flk.sim.scenarios.duration import Seconds
+from flk.sim.scenarios.faults import Partition, RegionCrash
+from flk.sim.scenarios.policy import Objectives
 from flk.sim.world.events import Attempt
 from flk.spec.verdict import Verdict
 

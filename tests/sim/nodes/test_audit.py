@@ -15,11 +15,11 @@ from flk.model.entries.tasks import Archive, Lease, Task, TaskKind, TaskQueue
 from flk.model.programs.audit import Settled
 from flk.sim.checkers.invariants import OF_AUDIT, Invariant
 from flk.sim.kernel.programs import MODEL
-from flk.sim.run import Run
-from flk.sim.scenario.duration import Seconds
-from flk.sim.scenario.faults import Burst, Disk, Fault, RegionCrash, StoreOutage, WorkerCrash
-from flk.sim.scenario.layout import Audit, Layout
-from flk.sim.scenario.scenario import Scenario
+from flk.sim.outcome import Run
+from flk.sim.scenarios.duration import Seconds
+from flk.sim.scenarios.faults import Burst, Disk, Fault, RegionCrash, StoreOutage, WorkerCrash
+from flk.sim.scenarios.layout import Audit, Layout
+from flk.sim.scenarios.scenario import Scenario
 from flk.spec.verdict import Verdict
 
 BUSY = Audit(work=Seconds(1), lease=Seconds(5))

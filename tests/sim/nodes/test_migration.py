@@ -16,12 +16,12 @@ from flk.model.protocol_events.observation import Observed
 from flk.sim.checkers.invariants import OF_MIGRATION, Invariant
 from flk.sim.kernel.programs import MODEL, Programs
 from flk.sim.nodes.migration import Growth
-from flk.sim.run import Run
-from flk.sim.scenario.duration import Seconds
-from flk.sim.scenario.faults import Disk, DualWriteFailure, Fault, MigratorCrash, RegionCrash, ShardCrash, StoreOutage
-from flk.sim.scenario.layout import Layout, Migration, Tiers
-from flk.sim.scenario.scenario import Scenario
-from flk.sim.scenario.validation import mistakes
+from flk.sim.outcome import Run
+from flk.sim.scenarios.duration import Seconds
+from flk.sim.scenarios.faults import Disk, DualWriteFailure, Fault, MigratorCrash, RegionCrash, ShardCrash, StoreOutage
+from flk.sim.scenarios.layout import Layout, Migration, Tiers
+from flk.sim.scenarios.scenario import Scenario
+from flk.sim.scenarios.validation import mistakes
 from flk.sim.simulate import simulate
 from flk.sim.world.shards import Shards, shard_name
 from flk.spec.verdict import Verdict

@@ -9,10 +9,10 @@ import pytest
 from tests.support.model.world import KEYRING
 from tests.support.sim.drills import BRISK, drill, records, verdicts
 
-from flk.sim.run import Run
-from flk.sim.scenario.duration import Seconds
-from flk.sim.scenario.faults import Burst, Fault, ObjectStoreOutage, Partition, RegionCrash, RetryStorm, StoreOutage
-from flk.sim.scenario.policy import Policy
+from flk.sim.outcome import Run
+from flk.sim.scenarios.duration import Seconds
+from flk.sim.scenarios.faults import Burst, Fault, ObjectStoreOutage, Partition, RegionCrash, RetryStorm, StoreOutage
+from flk.sim.scenarios.policy import Policy
 from flk.sim.simulate import simulate
 from flk.sim.world.coverage_marks import Marks
 from flk.sim.world.network import Net

@@ -39,8 +39,8 @@ from flk.sim.checkers.invariants import Invariant
 from flk.sim.kernel.engine import Call, Clockwork
 from flk.sim.kernel.programs import MODEL, Programs
 from flk.sim.nodes.tiers import KeyLines
-from flk.sim.scenario.duration import Seconds
-from flk.sim.scenario.faults import (
+from flk.sim.scenarios.duration import Seconds
+from flk.sim.scenarios.faults import (
     ColdOutage,
     Disk,
     Fault,
@@ -51,9 +51,9 @@ from flk.sim.scenario.faults import (
     SlowStore,
     StoreOutage,
 )
-from flk.sim.scenario.layout import Layout, Tiers
-from flk.sim.scenario.scenario import Scenario
-from flk.sim.scenario.validation import mistakes
+from flk.sim.scenarios.layout import Layout, Tiers
+from flk.sim.scenarios.scenario import Scenario
+from flk.sim.scenarios.validation import mistakes
 from flk.sim.simulate import simulate
 from flk.spec.verdict import Verdict
 

@@ -27,9 +27,9 @@ from flk.sim.reports.figures.regions import cut_links, region_map, state_of, tel
 from flk.sim.reports.figures.spacetime import first_violation, space_time, window
 from flk.sim.reports.figures.sweeps import comparison, heat_map
 from flk.sim.reports.recording import Story, told
-from flk.sim.scenario.duration import Seconds
-from flk.sim.scenario.faults import Burst, Disk, Partition, RegionCrash, StoreOutage
-from flk.sim.scenario.policy import Objectives
+from flk.sim.scenarios.duration import Seconds
+from flk.sim.scenarios.faults import Burst, Disk, Partition, RegionCrash, StoreOutage
+from flk.sim.scenarios.policy import Objectives
 from flk.sim.simulate import simulate
 from flk.spec.errors import UnusableInput
 

@@ -19,12 +19,12 @@ from flk.model.effects.effects import Admit, Program
 from flk.model.flow.submission import Response, Submission
 from flk.sim.checkers.invariants import Invariant
 from flk.sim.kernel.programs import MODEL
+from flk.sim.outcome import Run
 from flk.sim.reports import report, terminal
 from flk.sim.reports.figures import course, style
 from flk.sim.reports.progress import progress
-from flk.sim.run import Run
-from flk.sim.scenario.duration import Seconds
-from flk.sim.scenario.faults import Burst, Disk, Fault, Loss, Partition, RegionCrash, StoreOutage
+from flk.sim.scenarios.duration import Seconds
+from flk.sim.scenarios.faults import Burst, Disk, Fault, Loss, Partition, RegionCrash, StoreOutage
 from flk.sim.simulate import Progress
 from flk.spec.errors import UnusableInput
 

@@ -17,8 +17,8 @@ from tests.support.model.world import KEYRING
 from tests.support.sim.drills import QUICK, REGIONS, drill, records
 
 from flk.formal.explicit.engines.toolchain import compiler
-from flk.sim.scenario.duration import Seconds
-from flk.sim.scenario.faults import (
+from flk.sim.scenarios.duration import Seconds
+from flk.sim.scenarios.faults import (
     Bandwidth,
     Burst,
     ClockJump,
@@ -38,14 +38,14 @@ from flk.sim.scenario.faults import (
     SlowStore,
     StoreOutage,
 )
-from flk.sim.scenario.hypotheses import Sometimes
-from flk.sim.scenario.layout import Layout
-from flk.sim.scenario.policy import Policy
-from flk.sim.scenario.scenario import Scenario
-from flk.sim.scenario.script import Ship
-from flk.sim.scenario.topology import Link, Network
-from flk.sim.scenario.topology import Path as Way
-from flk.sim.scenario.workload import Turn
+from flk.sim.scenarios.hypotheses import Sometimes
+from flk.sim.scenarios.layout import Layout
+from flk.sim.scenarios.policy import Policy
+from flk.sim.scenarios.scenario import Scenario
+from flk.sim.scenarios.script import Ship
+from flk.sim.scenarios.topology import Link, Network
+from flk.sim.scenarios.topology import Path as Way
+from flk.sim.scenarios.workload import Turn
 from flk.sim.simulate import Progress
 from flk.sim.vector import bench, columns, jitted, streams
 from flk.sim.vector.books import Books

@@ -20,9 +20,9 @@ from flk.sim.kernel.engine import Clockwork
 from flk.sim.kernel.programs import MODEL
 from flk.sim.measures.metrics import NUMBERS, Span
 from flk.sim.nodes.designs import DESIGNS
-from flk.sim.run import Run
-from flk.sim.scenario.duration import Seconds
-from flk.sim.scenario.faults import (
+from flk.sim.outcome import Run
+from flk.sim.scenarios.duration import Seconds
+from flk.sim.scenarios.faults import (
     BitRot,
     Burst,
     Disk,
@@ -34,9 +34,9 @@ from flk.sim.scenario.faults import (
     StoreOutage,
     TornWrite,
 )
-from flk.sim.scenario.layout import Audit, Layout, Tiers
-from flk.sim.scenario.policy import Policy
-from flk.sim.scenario.scenario import Scenario
+from flk.sim.scenarios.layout import Audit, Layout, Tiers
+from flk.sim.scenarios.policy import Policy
+from flk.sim.scenarios.scenario import Scenario
 from flk.sim.world.coverage_marks import MARKS, Marks, held
 from flk.spec.constants import Breaker
 

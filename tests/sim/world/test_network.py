@@ -5,9 +5,9 @@ from functools import partial
 import pytest
 
 from flk.sim.kernel.engine import Clockwork
-from flk.sim.scenario.duration import Seconds
-from flk.sim.scenario.faults import Direction, Latency, LinkFault, Loss, Partition
-from flk.sim.scenario.topology import Link, Network, Path
+from flk.sim.scenarios.duration import Seconds
+from flk.sim.scenarios.faults import Direction, Latency, LinkFault, Loss, Partition
+from flk.sim.scenarios.topology import Link, Network, Path
 from flk.sim.world.network import Net
 
 START, LASTING = Seconds(0), Seconds(10)

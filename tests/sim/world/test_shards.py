@@ -12,11 +12,11 @@ from tests.support.sim.drills import drill, records, rehearse, verdicts
 from flk.model.entries.entry import Key
 from flk.model.entries.ring import Ring
 from flk.sim.kernel.engine import Clockwork, Station
-from flk.sim.run import Run
-from flk.sim.scenario.duration import Seconds
-from flk.sim.scenario.faults import Fault, ShardCrash, SlowStore
-from flk.sim.scenario.layout import Layout
-from flk.sim.scenario.scenario import Scenario
+from flk.sim.outcome import Run
+from flk.sim.scenarios.duration import Seconds
+from flk.sim.scenarios.faults import Fault, ShardCrash, SlowStore
+from flk.sim.scenarios.layout import Layout
+from flk.sim.scenarios.scenario import Scenario
 from flk.sim.world.shards import Lines, Shards
 from flk.spec.verdict import Verdict
 

@@ -6,13 +6,13 @@ from tests.support.model.world import KEYRING, pcs, submission
 
 from flk.model.flow.submission import Submission
 from flk.sim.kernel.programs import MODEL, Programs
-from flk.sim.run import Run
-from flk.sim.scenario.duration import Seconds
-from flk.sim.scenario.faults import Fault
-from flk.sim.scenario.policy import Objectives, Policy
-from flk.sim.scenario.scenario import Scenario
-from flk.sim.scenario.topology import Network, Path
-from flk.sim.scenario.workload import Workload
+from flk.sim.outcome import Run
+from flk.sim.scenarios.duration import Seconds
+from flk.sim.scenarios.faults import Fault
+from flk.sim.scenarios.policy import Objectives, Policy
+from flk.sim.scenarios.scenario import Scenario
+from flk.sim.scenarios.topology import Network, Path
+from flk.sim.scenarios.workload import Workload
 from flk.sim.simulate import simulate
 from flk.spec.verdict import Verdict
 

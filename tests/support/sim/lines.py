@@ -9,8 +9,8 @@ from tests.support.sim.drills import records
 
 from flk.model.flow.submission import Submission
 from flk.sim.kernel.programs import MODEL, Programs
-from flk.sim.run import Run
-from flk.sim.scenario.scenario import Scenario
+from flk.sim.outcome import Run
+from flk.sim.scenarios.scenario import Scenario
 from flk.sim.simulate import simulate
 
 

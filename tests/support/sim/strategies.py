@@ -5,8 +5,8 @@ from typing import Any, get_args
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy, composite
 
-from flk.sim.scenario.duration import Seconds
-from flk.sim.scenario.faults import (
+from flk.sim.scenarios.duration import Seconds
+from flk.sim.scenarios.faults import (
     ClockSkew,
     Direction,
     Disk,
@@ -20,13 +20,13 @@ from flk.sim.scenario.faults import (
     Sides,
     StoreOutage,
 )
-from flk.sim.scenario.hypotheses import Always, Eventually, Hypothesis, Never, Sometimes
-from flk.sim.scenario.layout import Audit, Layout, Migration, Tiers
-from flk.sim.scenario.policy import Objectives, Policy
-from flk.sim.scenario.scenario import Scenario
-from flk.sim.scenario.topology import Link, Network, Path, places
-from flk.sim.scenario.validation import mistakes
-from flk.sim.scenario.workload import Turn, Workload
+from flk.sim.scenarios.hypotheses import Always, Eventually, Hypothesis, Never, Sometimes
+from flk.sim.scenarios.layout import Audit, Layout, Migration, Tiers
+from flk.sim.scenarios.policy import Objectives, Policy
+from flk.sim.scenarios.scenario import Scenario
+from flk.sim.scenarios.topology import Link, Network, Path, places
+from flk.sim.scenarios.validation import mistakes
+from flk.sim.scenarios.workload import Turn, Workload
 from flk.spec.constants import CONSTANTS
 
 REGIONS = ("eu", "us", "ap")

@@ -10,10 +10,10 @@ from flk.model.entries.entry import Claim, Entry, Key
 from flk.model.entries.tiers import SLOWER, Term, Tier
 from flk.model.programs.tiering import BATCH, Moved, ask, demote
 from flk.model.refusal import OutOfReach
-from flk.sim.scenario.duration import Seconds
-from flk.sim.scenario.faults import ColdOutage, Fault
-from flk.sim.scenario.layout import Layout, Tiers
-from flk.sim.scenario.scenario import Scenario
+from flk.sim.scenarios.duration import Seconds
+from flk.sim.scenarios.faults import ColdOutage, Fault
+from flk.sim.scenarios.layout import Layout, Tiers
+from flk.sim.scenarios.scenario import Scenario
 
 SHORT = Tiers(hot_term=Seconds(5), warm_term=Seconds(15), move_interval=Seconds(2))
 FLEETING = msgspec.structs.replace(SHORT, window=Seconds(25))

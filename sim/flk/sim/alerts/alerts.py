@@ -8,8 +8,8 @@ import numpy as np
 from flk.sim.alerts.promql import Query
 from flk.sim.alerts.series import NAME, Database, shown
 from flk.sim.alerts.vectors import Floats, Mask
-from flk.sim.scenario.duration import seconds
-from flk.sim.scenario.faults import Fault
+from flk.sim.scenarios.duration import seconds
+from flk.sim.scenarios.faults import Fault
 from flk.spec.constants import CONSTANTS
 from flk.spec.metrics import TABLE, Alert, Severity
 

@@ -24,7 +24,7 @@ from flk.sim.alerts.series import STALE, Database, Series, labels
 from flk.sim.checkers.node import ANSWERED
 from flk.sim.kernel.engine import Clockwork
 from flk.sim.nodes.region import Region
-from flk.sim.scenario.faults import Disk, Stop
+from flk.sim.scenarios.faults import Disk, Stop
 from flk.sim.world.events import Watcher
 from flk.sim.world.meter import Meter
 from flk.spec.constants import CONSTANTS

@@ -30,9 +30,9 @@ from flk.sim.clients.synthetic import synthetic
 from flk.sim.kernel.engine import seldom_collected
 from flk.sim.kernel.programs import MODEL
 from flk.sim.kernel.trace import Trace
-from flk.sim.scenario.duration import Seconds
-from flk.sim.scenario.policy import Policy
-from flk.sim.scenario.scenario import Scenario, find
+from flk.sim.scenarios.duration import Seconds
+from flk.sim.scenarios.policy import Policy
+from flk.sim.scenarios.scenario import Scenario, find
 from flk.sim.simulate import Progress, Simulation, simulate
 from flk.sim.vector import bench as vector
 from flk.sim.world.events import Watcher

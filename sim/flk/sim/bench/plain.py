@@ -15,9 +15,9 @@ from simpy import Environment, Event, Resource
 
 from flk.sim.bench.books import Books
 from flk.sim.clients.arrivals import Arrival
-from flk.sim.scenario.scenario import Scenario
-from flk.sim.scenario.topology import OBJECTS, Path, clients_of, directed
-from flk.sim.scenario.workload import agent_homes
+from flk.sim.scenarios.scenario import Scenario
+from flk.sim.scenarios.topology import OBJECTS, Path, clients_of, directed
+from flk.sim.scenarios.workload import agent_homes
 
 Process: TypeAlias = Generator[Event, Any, None]
 

@@ -6,7 +6,7 @@ from flk.model.entries.entry import Claim, Entry, Key
 from flk.model.entries.tasks import Task, TaskKind
 from flk.sim.checkers.invariants import Checks, Invariant
 from flk.sim.nodes.region import Region
-from flk.sim.scenario.faults import Disk, Stop
+from flk.sim.scenarios.faults import Disk, Stop
 from flk.sim.world.events import TaskChange, Watcher
 
 

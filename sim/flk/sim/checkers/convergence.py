@@ -8,7 +8,7 @@ from flk.model.entries.entry import Claim, Entry, Key, precedence
 from flk.model.log.frames import Frame, Scan
 from flk.sim.checkers.invariants import Checks, Invariant
 from flk.sim.kernel.engine import Clockwork
-from flk.sim.scenario.faults import Disk, Fault, Stop
+from flk.sim.scenarios.faults import Disk, Fault, Stop
 from flk.sim.world.events import Rotten, Watcher
 
 

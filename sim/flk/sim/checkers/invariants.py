@@ -6,7 +6,7 @@ from typing import Self
 
 import msgspec
 
-from flk.sim.scenario.layout import Layout
+from flk.sim.scenarios.layout import Layout
 from flk.spec.verdict import Verdict
 
 

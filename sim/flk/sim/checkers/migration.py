@@ -9,7 +9,7 @@ from flk.model.log.hlc import Timestamp, text
 from flk.sim.checkers.invariants import Checks, Invariant
 from flk.sim.checkers.node import ANSWERED, Reference
 from flk.sim.nodes.region import Region
-from flk.sim.scenario.faults import Disk, Stop
+from flk.sim.scenarios.faults import Disk, Stop
 from flk.sim.world.events import Watcher
 
 

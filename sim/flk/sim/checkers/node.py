@@ -14,7 +14,7 @@ from flk.model.record.signing import Keyring
 from flk.model.refusal import Refused
 from flk.sim.checkers.invariants import Checks, Invariant
 from flk.sim.nodes.region import Region
-from flk.sim.scenario.faults import Disk, Stop
+from flk.sim.scenarios.faults import Disk, Stop
 from flk.sim.world.events import Rotten, Watcher
 
 ANSWERED = frozenset({200, 202, 409})

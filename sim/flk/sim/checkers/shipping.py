@@ -11,7 +11,7 @@ from flk.model.programs.ship import PREFIX, SHIPPED
 from flk.sim.checkers.invariants import Checks, Invariant
 from flk.sim.checkers.node import Reference
 from flk.sim.nodes.region import Region
-from flk.sim.scenario.faults import Disk, Stop
+from flk.sim.scenarios.faults import Disk, Stop
 from flk.sim.world.events import Watcher
 
 

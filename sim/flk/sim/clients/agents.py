@@ -22,8 +22,8 @@ from flk.sim.nodes.log_device import Step
 from flk.sim.nodes.node import Node
 from flk.sim.nodes.region import ORIGIN, Region, World
 from flk.sim.nodes.rpc import Route, call
-from flk.sim.scenario.faults import RetryStorm
-from flk.sim.scenario.topology import clients_of
+from flk.sim.scenarios.faults import RetryStorm
+from flk.sim.scenarios.topology import clients_of
 from flk.sim.world.events import NO_ANSWER, Attempt, Intent
 
 # Named once: an inner function's annotations are evaluated at every call.

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flk.sim.kernel.random_streams import Chance
-from flk.sim.scenario.faults import Burst, Fault
-from flk.sim.scenario.workload import Workload, agent_homes, agent_tenants
+from flk.sim.scenarios.faults import Burst, Fault
+from flk.sim.scenarios.workload import Workload, agent_homes, agent_tenants
 from flk.spec.errors import UnusableInput, writing
 
 Column: TypeAlias = NDArray[np.float64]

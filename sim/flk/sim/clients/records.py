@@ -21,10 +21,10 @@ from flk.model.refusal import Refused
 from flk.sim.clients.arrivals import Arrival
 from flk.sim.kernel.random_streams import Chance
 from flk.sim.nodes.region import ORIGIN
-from flk.sim.scenario.faults import Equivocation, Forgery, KeyRotation
-from flk.sim.scenario.scenario import Scenario
-from flk.sim.scenario.script import forged
-from flk.sim.scenario.workload import agent_tenants
+from flk.sim.scenarios.faults import Equivocation, Forgery, KeyRotation
+from flk.sim.scenarios.scenario import Scenario
+from flk.sim.scenarios.script import forged
+from flk.sim.scenarios.workload import agent_tenants
 from flk.sim.world.events import Intent
 from flk.spec.constants import CONSTANTS
 from flk.spec.errors import UnusableInput

@@ -12,8 +12,8 @@ from flk.sim.kernel.engine import Deadlines
 from flk.sim.kernel.random_streams import Chance
 from flk.sim.nodes.region import Region, World
 from flk.sim.nodes.rpc import Route, call
-from flk.sim.scenario.faults import ReplayAttack
-from flk.sim.scenario.topology import clients_of
+from flk.sim.scenarios.faults import ReplayAttack
+from flk.sim.scenarios.topology import clients_of
 from flk.sim.world.events import NO_ANSWER, Attempt, Intent
 
 NOBODY = -1

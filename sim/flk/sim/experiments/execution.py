@@ -17,7 +17,7 @@ import joblib
 import numpy as np
 from numpy.typing import NDArray
 
-from flk.sim.scenario.document import nearest
+from flk.sim.scenarios.document import nearest
 from flk.spec.errors import UnusableInput
 
 PROCESSES, IN_PROCESS, DASK, RAY = "processes", "none", "dask", "ray"

@@ -16,14 +16,14 @@ from flk.formal.language.protocol import Protocol
 from flk.formal.language.text import show
 from flk.sim.checkers.invariants import Invariant
 from flk.sim.nodes.designs import DESIGNS
-from flk.sim.scenario.duration import Seconds
-from flk.sim.scenario.faults import ClockSkew, Fault, Partition, RegionCrash, StoreOutage
-from flk.sim.scenario.policy import Objectives, Policy
-from flk.sim.scenario.scenario import Scenario
-from flk.sim.scenario.script import Act, Replay, Ship, Submit
-from flk.sim.scenario.topology import OBJECTS, Link, Network
-from flk.sim.scenario.topology import Path as Way
-from flk.sim.scenario.workload import Workload
+from flk.sim.scenarios.duration import Seconds
+from flk.sim.scenarios.faults import ClockSkew, Fault, Partition, RegionCrash, StoreOutage
+from flk.sim.scenarios.policy import Objectives, Policy
+from flk.sim.scenarios.scenario import Scenario
+from flk.sim.scenarios.script import Act, Replay, Ship, Submit
+from flk.sim.scenarios.topology import OBJECTS, Link, Network
+from flk.sim.scenarios.topology import Path as Way
+from flk.sim.scenarios.workload import Workload
 from flk.spec.constants import CONSTANTS
 from flk.spec.errors import UnusableInput
 

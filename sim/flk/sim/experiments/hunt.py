@@ -13,9 +13,9 @@ from flk.sim.experiments.execution import PROCESSES, run_all
 from flk.sim.experiments.rows import safety, violated
 from flk.sim.experiments.run_inputs import Supplies, Task, execute
 from flk.sim.experiments.swarm import swarm
-from flk.sim.run import Run
-from flk.sim.scenario.faults import FaultBase
-from flk.sim.scenario.scenario import Scenario
+from flk.sim.outcome import Run
+from flk.sim.scenarios.faults import FaultBase
+from flk.sim.scenarios.scenario import Scenario
 from flk.sim.statistics.intervals import Interval, proportion_interval
 from flk.spec.verdict import Verdict
 

@@ -104,7 +104,7 @@ def code_version() -> str:
 def _sources(folder: Traversable, name: str) -> Iterable[tuple[str, bytes]]:
     """The modules and tables of a package; scenarios and templates are not among them."""
     for entry in folder.iterdir():
-        if entry.is_dir() and entry.name not in {"__pycache__", "scenarios", "templates", "vectors"}:
+        if entry.is_dir() and entry.name not in {"__pycache__", "library", "templates", "vectors"}:
             yield from _sources(entry, f"{name}/{entry.name}")
         elif entry.name.endswith((".py", ".toml")):
             yield f"{name}/{entry.name}", entry.read_bytes()

@@ -16,11 +16,11 @@ from typing import NamedTuple
 import msgspec
 
 from flk.sim.experiments.journal import code_version
-from flk.sim.scenario import document
-from flk.sim.scenario.document import nearest
-from flk.sim.scenario.faults import Fault
-from flk.sim.scenario.scenario import Scenario, find, library
-from flk.sim.scenario.validation import mistakes
+from flk.sim.scenarios import document
+from flk.sim.scenarios.document import nearest
+from flk.sim.scenarios.faults import Fault
+from flk.sim.scenarios.scenario import Scenario, find, library
+from flk.sim.scenarios.validation import mistakes
 from flk.spec.errors import UnusableInput
 
 PREFIX = "flk1."

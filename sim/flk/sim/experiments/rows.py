@@ -8,8 +8,8 @@ import msgspec
 
 from flk.sim.alerts.alerts import unnoticed
 from flk.sim.measures.measures import Measures
-from flk.sim.run import Run
-from flk.sim.scenario.faults import Fault
+from flk.sim.outcome import Run
+from flk.sim.scenarios.faults import Fault
 from flk.sim.world.events import NO_ANSWER
 from flk.spec.verdict import Verdict, worst
 

@@ -18,9 +18,9 @@ from flk.model.flow.submission import Submission
 from flk.model.record.signing import HmacKey, Keyring, LiveKey
 from flk.sim.clients.synthetic import synthetic
 from flk.sim.kernel.programs import Programs
-from flk.sim.run import Run
-from flk.sim.scenario.document import nearest
-from flk.sim.scenario.scenario import Scenario
+from flk.sim.outcome import Run
+from flk.sim.scenarios.document import nearest
+from flk.sim.scenarios.scenario import Scenario
 from flk.sim.simulate import REMEMBERED, simulate
 from flk.spec.constants import CONSTANTS
 from flk.spec.errors import UnusableInput

@@ -12,10 +12,10 @@ import msgspec
 from flk.sim.experiments.minimise import PRECISION, ddmin, lessen
 from flk.sim.experiments.rows import violated
 from flk.sim.experiments.run_inputs import Supplies, Task, execute
-from flk.sim.scenario.duration import Seconds
-from flk.sim.scenario.faults import Direction, Disk, Fault, LinkFaultBase, RegionCrash, ShardCrash
-from flk.sim.scenario.scenario import Scenario
-from flk.sim.scenario.validation import mistakes
+from flk.sim.scenarios.duration import Seconds
+from flk.sim.scenarios.faults import Direction, Disk, Fault, LinkFaultBase, RegionCrash, ShardCrash
+from flk.sim.scenarios.scenario import Scenario
+from flk.sim.scenarios.validation import mistakes
 from flk.spec.errors import UnusableInput
 
 LIMIT = 2000

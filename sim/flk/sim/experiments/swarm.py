@@ -14,9 +14,9 @@ import msgspec
 
 from flk.sim.experiments.worlds import world
 from flk.sim.kernel.random_streams import Chance
-from flk.sim.scenario import document
-from flk.sim.scenario.fault_validation import of_faults
-from flk.sim.scenario.faults import (
+from flk.sim.scenarios import document
+from flk.sim.scenarios.fault_validation import of_faults
+from flk.sim.scenarios.faults import (
     Bandwidth,
     BitRot,
     Burst,
@@ -55,10 +55,10 @@ from flk.sim.scenario.faults import (
     TornWrite,
     WorkerCrash,
 )
-from flk.sim.scenario.layout import Layout
-from flk.sim.scenario.policy import Policy
-from flk.sim.scenario.scenario import Scenario
-from flk.sim.scenario.topology import places
+from flk.sim.scenarios.layout import Layout
+from flk.sim.scenarios.policy import Policy
+from flk.sim.scenarios.scenario import Scenario
+from flk.sim.scenarios.topology import places
 
 LONGEST = 8.0
 """Seconds that a fault of a drawn world holds at most."""

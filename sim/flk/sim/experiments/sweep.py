@@ -14,7 +14,7 @@ from flk.sim.experiments.journal import Journal
 from flk.sim.experiments.rows import MEASURES, Row, row
 from flk.sim.experiments.run_inputs import Supplies, Task, execute
 from flk.sim.experiments.variation import Cell
-from flk.sim.scenario.document import nearest
+from flk.sim.scenarios.document import nearest
 from flk.sim.statistics.sequential import Stopping, interval
 from flk.spec.errors import UnusableInput
 

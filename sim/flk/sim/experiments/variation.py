@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from itertools import product
 from typing import Any, NamedTuple, TypeAlias
 
-from flk.sim.scenario import document
-from flk.sim.scenario.document import nearest
-from flk.sim.scenario.scenario import Scenario
-from flk.sim.scenario.validation import mistakes
+from flk.sim.scenarios import document
+from flk.sim.scenarios.document import nearest
+from flk.sim.scenarios.scenario import Scenario
+from flk.sim.scenarios.validation import mistakes
 from flk.spec.errors import UnusableInput
 
 Value: TypeAlias = float | int | str | bool

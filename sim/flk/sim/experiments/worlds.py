@@ -8,12 +8,12 @@ from random import Random
 
 import msgspec
 
-from flk.sim.scenario.duration import Seconds
-from flk.sim.scenario.layout import Audit, Layout, Migration, Tiers
-from flk.sim.scenario.policy import Objectives, Policy
-from flk.sim.scenario.scenario import Scenario
-from flk.sim.scenario.topology import Network, Path
-from flk.sim.scenario.workload import Workload
+from flk.sim.scenarios.duration import Seconds
+from flk.sim.scenarios.layout import Audit, Layout, Migration, Tiers
+from flk.sim.scenarios.policy import Objectives, Policy
+from flk.sim.scenarios.scenario import Scenario
+from flk.sim.scenarios.topology import Network, Path
+from flk.sim.scenarios.workload import Workload
 from flk.spec.constants import CONSTANTS, Breaker, Failover, Outbox, Pressure
 
 RECORDS = 60

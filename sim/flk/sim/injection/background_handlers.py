@@ -6,7 +6,7 @@ from flk.sim.injection.injector import Handler, Handlers
 from flk.sim.nodes.migration import growth_of, migrators_of
 from flk.sim.nodes.region import Region
 from flk.sim.nodes.workers import Workers
-from flk.sim.scenario.faults import DualWriteFailure, MigratorCrash, WorkerCrash
+from flk.sim.scenarios.faults import DualWriteFailure, MigratorCrash, WorkerCrash
 
 
 def background_handlers(regions: Mapping[str, Region]) -> Handlers:

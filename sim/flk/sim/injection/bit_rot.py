@@ -9,7 +9,7 @@ from flk.model.programs.ingest import claims_of
 from flk.model.programs.ship import PREFIX, SHIPPED
 from flk.sim.kernel.random_streams import Chance
 from flk.sim.nodes.region import Region
-from flk.sim.scenario.faults import BitRot
+from flk.sim.scenarios.faults import BitRot
 from flk.sim.world.events import Rotten
 
 

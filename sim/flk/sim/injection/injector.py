@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, TypeAlias
 from flk.sim.injection.bit_rot import decay
 from flk.sim.nodes import background as rounds
 from flk.sim.nodes.region import Region, World
-from flk.sim.scenario.faults import (
+from flk.sim.scenarios.faults import (
     BitRot,
     Burst,
     ClockFault,

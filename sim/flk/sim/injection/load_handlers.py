@@ -7,7 +7,7 @@ from flk.sim.clients.agents import Agent, Item
 from flk.sim.clients.replay_attacker import Attacker
 from flk.sim.injection.injector import Handler, Handlers, felt_elsewhere
 from flk.sim.nodes.region import Region, World
-from flk.sim.scenario.faults import Equivocation, Forgery, KeyRotation, ReplayAttack, RetryStorm
+from flk.sim.scenarios.faults import Equivocation, Forgery, KeyRotation, ReplayAttack, RetryStorm
 
 
 def handlers(agents: Sequence[Agent], items: Sequence[Item], regions: Mapping[str, Region], world: World) -> Handlers:

@@ -9,7 +9,7 @@ import numpy as np
 from flk.model.entries.tasks import Task
 from flk.sim.kernel.engine import Clockwork
 from flk.sim.measures.measures import Column, Quantiles, Steps, quantiles, staleness
-from flk.sim.scenario.faults import Disk, Stop
+from flk.sim.scenarios.faults import Disk, Stop
 from flk.sim.world.events import TaskChange, Watcher
 
 

@@ -10,9 +10,9 @@ import msgspec
 from flk.sim.alerts.alerts import Alerted
 from flk.sim.measures.measures import Measures
 from flk.sim.measures.metrics import NUMBERS, Span
-from flk.sim.scenario.duration import human
-from flk.sim.scenario.hypotheses import Always, Eventually, Hypothesis, Never, Sometimes
-from flk.sim.scenario.scenario import Scenario
+from flk.sim.scenarios.duration import human
+from flk.sim.scenarios.hypotheses import Always, Eventually, Hypothesis, Never, Sometimes
+from flk.sim.scenarios.scenario import Scenario
 from flk.sim.world.coverage_marks import ALERT, CONVERGED, HEALED, STATUS, Found, Interval, Marks, held
 from flk.sim.world.events import Attempt
 from flk.spec.verdict import Verdict

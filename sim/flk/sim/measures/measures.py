@@ -15,7 +15,7 @@ from flk.sim.checkers.node import ACKNOWLEDGED
 from flk.sim.clients.agents import Item
 from flk.sim.measures.recorder import Comparison, Ledger
 from flk.sim.measures.recovery import RegionRecovery, recoveries
-from flk.sim.scenario.scenario import Scenario
+from flk.sim.scenarios.scenario import Scenario
 from flk.sim.statistics.warmup import mser5
 from flk.sim.world.events import NO_ANSWER, Intent
 

@@ -17,7 +17,7 @@ from flk.model.programs.ship import PREFIX
 from flk.sim.checkers.node import ACKNOWLEDGED
 from flk.sim.kernel.engine import Clockwork
 from flk.sim.measures.timeline import Moment, Move
-from flk.sim.scenario.faults import Disk, ProcessCrash, RegionCrash, Stop, TornWrite
+from flk.sim.scenarios.faults import Disk, ProcessCrash, RegionCrash, Stop, TornWrite
 from flk.sim.world.events import Attempt, Rotten, Watcher
 
 

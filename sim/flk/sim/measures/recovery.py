@@ -8,7 +8,7 @@ from flk.sim.checkers.convergence import Agreement
 from flk.sim.checkers.node import ACKNOWLEDGED
 from flk.sim.measures.recorder import Ledger
 from flk.sim.measures.timeline import Move
-from flk.sim.scenario.faults import Stop
+from flk.sim.scenarios.faults import Stop
 
 
 class RegionRecovery(NamedTuple):

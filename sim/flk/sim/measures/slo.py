@@ -7,8 +7,8 @@ import msgspec
 
 from flk.sim.measures.measures import Measures
 from flk.sim.measures.metrics import NUMBERS, Span
-from flk.sim.scenario.faults import ProcessCrash
-from flk.sim.scenario.scenario import Scenario
+from flk.sim.scenarios.faults import ProcessCrash
+from flk.sim.scenarios.scenario import Scenario
 from flk.spec.verdict import Verdict
 
 LABELS = {Verdict.HOLDS: "met", Verdict.VIOLATED: "missed", Verdict.UNDECIDED: "undecided"}

@@ -15,7 +15,7 @@ from flk.model.refusal import OutOfReach, Refused
 from flk.sim.kernel.engine import Clockwork
 from flk.sim.measures.measures import Quantiles, Steps, quantiles
 from flk.sim.nodes.region import Region
-from flk.sim.scenario.faults import Stop
+from flk.sim.scenarios.faults import Stop
 from flk.sim.world.events import Watcher
 
 NEW, AWAY, FAILED = "new", "away", "failed"

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from flk.sim.scenario.faults import Fault
+from flk.sim.scenarios.faults import Fault
 
 GATHER = 30.0  # moves between the same regions that are closer than this, in seconds, make one line
 

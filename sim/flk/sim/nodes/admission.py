@@ -5,7 +5,7 @@ from collections.abc import Callable
 from flk.model.flow.pressure import Limit, adapted, seen
 from flk.model.memory.memory import MemoryNode
 from flk.sim.kernel.engine import After
-from flk.sim.scenario.policy import Policy
+from flk.sim.scenarios.policy import Policy
 
 
 class Gate:

@@ -16,7 +16,7 @@ from flk.sim.kernel.engine import Call, GroupCommit
 from flk.sim.kernel.random_streams import Chance
 from flk.sim.kernel.runtime import Activity, Host
 from flk.sim.nodes.region import Region
-from flk.sim.scenario.faults import ProcessCrash, Stop, TornWrite
+from flk.sim.scenarios.faults import ProcessCrash, Stop, TornWrite
 
 Step: TypeAlias = tuple[Activity, Any]  # an activity and the effect it waits for
 RECOVER = "recover"

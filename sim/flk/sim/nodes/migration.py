@@ -16,8 +16,8 @@ from flk.sim.kernel.engine import Call
 from flk.sim.kernel.random_streams import Chance
 from flk.sim.kernel.runtime import Activity, Host
 from flk.sim.nodes.tiers import KeyLines
-from flk.sim.scenario.faults import DualWriteFailure, MigratorCrash
-from flk.sim.scenario.layout import Migration
+from flk.sim.scenarios.faults import DualWriteFailure, MigratorCrash
+from flk.sim.scenarios.layout import Migration
 from flk.sim.world.shards import Lines, Shards, ring_text, shard_name
 from flk.spec.constants import CONSTANTS
 

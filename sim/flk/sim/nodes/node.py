@@ -39,8 +39,8 @@ from flk.sim.nodes.breakers import Breakers
 from flk.sim.nodes.log_device import Journal
 from flk.sim.nodes.region import Region
 from flk.sim.nodes.tiers import Mover, TieredStore
-from flk.sim.scenario.faults import Stop
-from flk.sim.scenario.topology import OBJECTS
+from flk.sim.scenarios.faults import Stop
+from flk.sim.scenarios.topology import OBJECTS
 from flk.sim.world.shards import Lines
 
 Reply: TypeAlias = Callable[[object], None]

@@ -13,9 +13,9 @@ from flk.sim.kernel.programs import Programs
 from flk.sim.kernel.random_streams import Luck
 from flk.sim.kernel.trace import Trace
 from flk.sim.nodes.migration import Growth
-from flk.sim.scenario.faults import ClockFault, Disk, Stop
-from flk.sim.scenario.layout import Layout
-from flk.sim.scenario.policy import Policy
+from flk.sim.scenarios.faults import ClockFault, Disk, Stop
+from flk.sim.scenarios.layout import Layout
+from flk.sim.scenarios.policy import Policy
 from flk.sim.world.audit_queue import WatchedArchive, WatchedTasks
 from flk.sim.world.clocks import offset
 from flk.sim.world.coverage_marks import Marks

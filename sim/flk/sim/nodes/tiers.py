@@ -16,7 +16,7 @@ from flk.model.flow.admission import require_level
 from flk.model.refusal import OutOfReach, Refused, Unavailable
 from flk.sim.kernel.engine import Call
 from flk.sim.kernel.runtime import Activity
-from flk.sim.scenario.layout import Tiers
+from flk.sim.scenarios.layout import Tiers
 from flk.spec.constants import CONSTANTS
 
 if TYPE_CHECKING:  # a node has a tiered store

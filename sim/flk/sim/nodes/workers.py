@@ -16,8 +16,8 @@ from flk.model.memory.parts import Disk, Objects
 from flk.sim.kernel.random_streams import Chance
 from flk.sim.kernel.runtime import Activity, Host
 from flk.sim.nodes.region import Region
-from flk.sim.scenario.faults import WorkerCrash
-from flk.sim.scenario.layout import Audit
+from flk.sim.scenarios.faults import WorkerCrash
+from flk.sim.scenarios.layout import Audit
 from flk.spec.constants import CONSTANTS
 
 Waiting: TypeAlias = tuple["Worker", Activity, TakeTask]

@@ -10,7 +10,7 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
-from flk.sim.scenario.duration import clock, human
+from flk.sim.scenarios.duration import clock, human
 from flk.spec.errors import writing
 
 _REFERENCE = re.compile(r'(\bid="|href="#|url\(#)')

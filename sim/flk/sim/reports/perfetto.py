@@ -13,7 +13,7 @@ from typing import TypeAlias
 import msgspec
 
 from flk.sim.reports.recording import Story
-from flk.sim.scenario.topology import OBJECTS, clients_of
+from flk.sim.scenarios.topology import OBJECTS, clients_of
 from flk.spec.errors import writing
 
 Event: TypeAlias = dict[str, object]

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from flk.sim.scenario.duration import clock
+from flk.sim.scenarios.duration import clock
 from flk.sim.simulate import Progress as Reached
 
 

@@ -7,7 +7,7 @@ from typing import BinaryIO, NamedTuple
 import msgspec
 
 from flk.sim.kernel.trace import Line
-from flk.sim.run import Run
+from flk.sim.outcome import Run
 from flk.sim.world.network import Message
 
 _decode = msgspec.json.Decoder(Line)

@@ -7,6 +7,7 @@ import msgspec
 from matplotlib.figure import Figure
 
 from flk.sim.alerts.alerts import unnoticed
+from flk.sim.outcome import Run
 from flk.sim.reports.figures import course, outcome
 from flk.sim.reports.figures.alerts import fault_timeline
 from flk.sim.reports.figures.regions import region_map
@@ -14,8 +15,7 @@ from flk.sim.reports.figures.spacetime import space_time, window
 from flk.sim.reports.figures.style import amount
 from flk.sim.reports.html import rendered, save, svg
 from flk.sim.reports.recording import Story
-from flk.sim.run import Run
-from flk.sim.scenario import document
+from flk.sim.scenarios import document
 from flk.spec.verdict import Verdict
 
 

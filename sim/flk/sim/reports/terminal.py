@@ -7,10 +7,10 @@ from rich.text import Text
 
 from flk.sim.alerts.alerts import unnoticed
 from flk.sim.measures.measures import Column
+from flk.sim.outcome import Run
 from flk.sim.reports.figures.style import amount, happenings, sampled
 from flk.sim.reports.report import summary
-from flk.sim.run import Run
-from flk.sim.scenario.duration import clock, human
+from flk.sim.scenarios.duration import clock, human
 from flk.spec.verdict import Verdict
 
 CELLS = 54  # characters of the time axis

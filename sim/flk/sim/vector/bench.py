@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 from flk.model.record.signing import HmacKey, Keyring, LiveKey
 from flk.sim.clients.synthetic import synthetic
-from flk.sim.scenario.duration import Seconds
-from flk.sim.scenario.faults import (
+from flk.sim.scenarios.duration import Seconds
+from flk.sim.scenarios.faults import (
     Burst,
     ClockJump,
     ClockSkew,
@@ -24,10 +24,10 @@ from flk.sim.scenario.faults import (
     SlowDisk,
     SlowStore,
 )
-from flk.sim.scenario.policy import Policy
-from flk.sim.scenario.scenario import Scenario
-from flk.sim.scenario.topology import Link, Network, Path
-from flk.sim.scenario.workload import Turn, Workload
+from flk.sim.scenarios.policy import Policy
+from flk.sim.scenarios.scenario import Scenario
+from flk.sim.scenarios.topology import Link, Network, Path
+from flk.sim.scenarios.workload import Turn, Workload
 from flk.sim.vector.compare import Difference, compare
 from flk.sim.vector.run import VectorRun, run
 from flk.spec.constants import CONSTANTS

@@ -12,8 +12,8 @@ import numpy as np
 from flk.model.flow.submission import Submission
 from flk.model.record.signing import Keyring
 from flk.sim.measures.measures import Lag
-from flk.sim.run import Run
-from flk.sim.scenario.scenario import Scenario
+from flk.sim.outcome import Run
+from flk.sim.scenarios.scenario import Scenario
 from flk.sim.simulate import simulate
 from flk.sim.vector.run import VectorRun, run
 

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flk.sim.kernel.random_streams import FSYNC, Chance
-from flk.sim.scenario.scenario import Scenario
-from flk.sim.scenario.topology import clients_of
-from flk.sim.scenario.workload import agent_homes
+from flk.sim.scenarios.scenario import Scenario
+from flk.sim.scenarios.topology import clients_of
+from flk.sim.scenarios.workload import agent_homes
 from flk.sim.vector import columns
 from flk.sim.vector.kernels import chosen
 from flk.sim.vector.plan import Column, NotExact, wire_table

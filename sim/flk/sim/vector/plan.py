@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flk.sim.kernel.engine import Clockwork
-from flk.sim.scenario.faults import (
+from flk.sim.scenarios.faults import (
     Bandwidth,
     Burst,
     ClockJump,
@@ -26,9 +26,9 @@ from flk.sim.scenario.faults import (
     SlowDisk,
     SlowStore,
 )
-from flk.sim.scenario.layout import Layout
-from flk.sim.scenario.scenario import Scenario
-from flk.sim.scenario.topology import clients_of
+from flk.sim.scenarios.layout import Layout
+from flk.sim.scenarios.scenario import Scenario
+from flk.sim.scenarios.topology import clients_of
 from flk.sim.world.network import Net, Wire
 from flk.spec.constants import CONSTANTS
 from flk.spec.errors import UnusableInput

@@ -7,7 +7,7 @@ from rich.text import Text
 
 from flk.sim.measures.measures import quantiles
 from flk.sim.measures.slo import Objective
-from flk.sim.scenario import document
+from flk.sim.scenarios import document
 from flk.sim.vector.run import VectorRun
 
 

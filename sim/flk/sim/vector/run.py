@@ -16,9 +16,9 @@ from flk.sim.measures.measures import GRID, quantiles, staleness
 from flk.sim.measures.slo import Objective
 from flk.sim.nodes.node import Node
 from flk.sim.nodes.region import Region
-from flk.sim.scenario.faults import DiskStall, SlowDisk, SlowStore
-from flk.sim.scenario.scenario import Scenario
-from flk.sim.scenario.validation import mistakes
+from flk.sim.scenarios.faults import DiskStall, SlowDisk, SlowStore
+from flk.sim.scenarios.scenario import Scenario
+from flk.sim.scenarios.validation import mistakes
 from flk.sim.simulate import Progress, Simulation
 from flk.sim.vector import columns
 from flk.sim.vector.books import Books, Checked

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from flk.sim.clients.arrivals import cumulative_load
 from flk.sim.kernel.random_streams import ANSWER, REQUEST, SERVICE, Chance, numbered
-from flk.sim.scenario.faults import Burst
-from flk.sim.scenario.scenario import Scenario
+from flk.sim.scenarios.faults import Burst
+from flk.sim.scenarios.scenario import Scenario
 from flk.sim.vector.kernels import chosen
 from flk.sim.vector.plan import Column
 

@@ -1,6 +1,6 @@
 """What a fault does to a region's wall clock."""
 
-from flk.sim.scenario.faults import ClockFault, ClockJump
+from flk.sim.scenarios.faults import ClockFault, ClockJump
 
 
 def offset(fault: ClockFault, now: float) -> float:

@@ -18,7 +18,7 @@ from flk.model.entries.tiers import Tier
 from flk.model.programs.recover import Recovery
 from flk.model.refusal import Refused
 from flk.sim.kernel.engine import Clockwork
-from flk.sim.scenario.faults import Stop
+from flk.sim.scenarios.faults import Stop
 from flk.sim.world.events import TaskChange, Watcher
 
 Interval: TypeAlias = tuple[float, float]

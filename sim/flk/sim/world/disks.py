@@ -6,7 +6,7 @@ from typing import TypeAlias
 from flk.sim.kernel.engine import Clockwork
 from flk.sim.kernel.processor import Pace
 from flk.sim.kernel.random_streams import Chance
-from flk.sim.scenario.faults import DiskStall, FsyncFailure, SlowDisk
+from flk.sim.scenarios.faults import DiskStall, FsyncFailure, SlowDisk
 
 DiskFault: TypeAlias = DiskStall | SlowDisk | FsyncFailure
 

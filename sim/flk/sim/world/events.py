@@ -19,7 +19,7 @@ from flk.model.log.hlc import Timestamp
 from flk.model.memory.parts import Disk, Entries, Objects
 from flk.model.programs.divergence import Divergence
 from flk.model.programs.recover import Recovery
-from flk.sim.scenario.faults import Stop
+from flk.sim.scenarios.faults import Stop
 from flk.sim.world.token_bucket import Throttles
 
 NO_ANSWER = 0

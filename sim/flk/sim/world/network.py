@@ -7,8 +7,8 @@ from typing import NamedTuple
 from flk.sim.kernel.engine import Call, Clockwork, Station
 from flk.sim.kernel.processor import Pace
 from flk.sim.kernel.random_streams import Chance, Triple, exponential
-from flk.sim.scenario.faults import Bandwidth, Duplication, Latency, LinkFault, Loss, Partition, Reorder
-from flk.sim.scenario.topology import Network, Path, directed, expand, places
+from flk.sim.scenarios.faults import Bandwidth, Duplication, Latency, LinkFault, Loss, Partition, Reorder
+from flk.sim.scenarios.topology import Network, Path, directed, expand, places
 from flk.sim.world.message_sizes import size_of
 
 ENVELOPE = 256  # bytes of a message beside what it carries

@@ -12,8 +12,8 @@ from typing import TypeAlias
 from flk.model.entries.entry import Key
 from flk.model.entries.ring import Ring
 from flk.sim.kernel.engine import After, Station
-from flk.sim.scenario.faults import ShardCrash, SlowStore
-from flk.sim.scenario.layout import Layout
+from flk.sim.scenarios.faults import ShardCrash, SlowStore
+from flk.sim.scenarios.layout import Layout
 
 Served: TypeAlias = Callable[[str], None]
 """Is told the name of a shard that did not answer, empty if all did."""

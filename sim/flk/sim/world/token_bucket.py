@@ -2,7 +2,7 @@
 
 from math import inf
 
-from flk.sim.scenario.faults import ObjectStoreThrottle
+from flk.sim.scenarios.faults import ObjectStoreThrottle
 
 
 class TokenBucket:

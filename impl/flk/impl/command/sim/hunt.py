@@ -73,14 +73,14 @@ def hunt(
 def _ground(scenario: str, programs: str) -> "Ground":
     from flk.sim.experiments.hunt import Ground
     from flk.sim.experiments.swarm import swarm
-    from flk.sim.scenario.scenario import find
+    from flk.sim.scenarios.scenario import find
 
     base = find(scenario) if scenario else None
     return Ground(supplies_for(base or swarm(1), programs), base)
 
 
 def _duration(text: str) -> float:
-    from flk.sim.scenario.duration import seconds
+    from flk.sim.scenarios.duration import seconds
 
     try:
         return seconds(float(text) if text.replace(".", "", 1).isdecimal() else text)
@@ -120,7 +120,7 @@ def _string(ground: "Ground", over: "Hunted") -> str:
 
 def _told(ground: "Ground", over: "Hunted") -> str:
     """The outcome in a few lines."""
-    from flk.sim.scenario.duration import human
+    from flk.sim.scenarios.duration import human
 
     each = f"{human(ground.scenario(over.first).duration)} and {over.events / max(over.runs, 1):,.0f} events"
     told = f"{over.runs:,} runs of {each} each in {human(over.seconds)}, seeds from {over.first}"

@@ -10,7 +10,7 @@ from flk.spec.errors import UnusableInput, writing
 
 if TYPE_CHECKING:
     from flk.sim.reports.recording import Story
-    from flk.sim.scenario.scenario import Scenario
+    from flk.sim.scenarios.scenario import Scenario
 
 PICTURES = (".png", ".svg", ".pdf")
 Spacetime = Annotated[

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from flk.model.flow.submission import Submission
     from flk.model.record.signing import Signer
     from flk.sim.experiments.run_inputs import Supplies
-    from flk.sim.scenario.scenario import Scenario
+    from flk.sim.scenarios.scenario import Scenario
 
 DATASET, SYNTHETIC = "dataset:", "synthetic:"
 _TENANT = CONSTANTS.node.default_tenant
@@ -18,7 +18,7 @@ _TENANT = CONSTANTS.node.default_tenant
 
 def scenario_names(incomplete: str) -> list[str]:
     """Completes the name of a scenario of the library."""
-    from flk.sim.scenario.scenario import library
+    from flk.sim.scenarios.scenario import library
 
     return [name for name in sorted(library()) if name.startswith(incomplete)]
 

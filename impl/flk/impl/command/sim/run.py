@@ -16,9 +16,9 @@ from flk.spec.errors import UnusableInput, writing
 
 if TYPE_CHECKING:
     from flk.sim.experiments.run_inputs import Supplies
+    from flk.sim.outcome import Run
     from flk.sim.reports.recording import Story
-    from flk.sim.run import Run
-    from flk.sim.scenario.scenario import Scenario
+    from flk.sim.scenarios.scenario import Scenario
     from flk.sim.world.network import Message
 
 EXAMPLES = """\
@@ -61,7 +61,7 @@ def run(
 
     Exit code 0: all invariants hold and all objectives are met; 1: one is violated or missed; 2: undecided, or unusable input.
     """
-    from flk.sim.scenario.scenario import find
+    from flk.sim.scenarios.scenario import find
 
     found = find(scenario)
     if tier is Tier.VECTOR:

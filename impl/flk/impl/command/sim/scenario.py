@@ -14,7 +14,7 @@ app.add_typer(_commands, name="scenario")
 
 def names(incomplete: str) -> list[str]:
     """Completion: the scenarios of the library."""
-    from flk.sim.scenario.scenario import library
+    from flk.sim.scenarios.scenario import library
 
     return [name for name in sorted(library()) if name.startswith(incomplete)]
 
@@ -31,8 +31,8 @@ def list_(
     from rich.console import Console
     from rich.table import Table
 
-    from flk.sim.scenario.duration import human
-    from flk.sim.scenario.scenario import find, library
+    from flk.sim.scenarios.duration import human
+    from flk.sim.scenarios.scenario import find, library
 
     found = [find(name) for name in sorted(library())]
     if json:
@@ -65,9 +65,9 @@ def show(
     json: Annotated[bool, typer.Option("--json", help="Print every field as JSON.")] = False,
 ) -> None:
     """A scenario as TOML, as Python or as JSON: what is not as by default, or with --json everything."""
-    from flk.sim.scenario import document
-    from flk.sim.scenario.builder import as_python
-    from flk.sim.scenario.scenario import find
+    from flk.sim.scenarios import document
+    from flk.sim.scenarios.builder import as_python
+    from flk.sim.scenarios.scenario import find
 
     found = find(scenario)
     if json:
@@ -81,7 +81,7 @@ def check(
     scenarios: Annotated[list[Path], typer.Argument(help="TOML files.", exists=False)],
 ) -> None:
     """Whether files can be run. Every mistake is told with the file, the line and the mend; exit code 2 if there is one."""
-    from flk.sim.scenario.scenario import load
+    from flk.sim.scenarios.scenario import load
     from flk.spec.errors import UnusableInput
 
     mistaken = False
@@ -99,7 +99,7 @@ def check(
 @_commands.command()
 def schema() -> None:
     """The JSON schema of a scenario file, for completion and checks in an editor."""
-    from flk.sim.scenario.schema import schema as of_scenarios
+    from flk.sim.scenarios.schema import schema as of_scenarios
 
     typer.echo(msgspec.json.format(msgspec.json.encode(of_scenarios()), indent=2))
 
@@ -115,7 +115,7 @@ def arrivals(
     from flk.impl.command.sim.records import supplies_for
     from flk.sim.clients.arrivals import arrivals as coming
     from flk.sim.clients.arrivals import write
-    from flk.sim.scenario.scenario import find
+    from flk.sim.scenarios.scenario import find
 
     found = find(scenario)
     luck = found.seed if seed is None else seed

@@ -14,7 +14,7 @@ from flk.spec.errors import UnusableInput
 if TYPE_CHECKING:
     from flk.sim.experiments.replay import Recorded
     from flk.sim.experiments.shrink import Shrunk
-    from flk.sim.scenario.scenario import Scenario
+    from flk.sim.scenarios.scenario import Scenario
 
 EXAMPLES = """\
 Examples: flk shrink flk1.eNqtVE1v2zA
@@ -70,7 +70,7 @@ def shrink(
 def _subject(run: str, seed: int | None, programs: str, *, anyway: bool) -> "Recorded":
     """The run that is meant by a string, or by a scenario and a seed."""
     from flk.sim.experiments.replay import Recorded, is_string
-    from flk.sim.scenario.scenario import find
+    from flk.sim.scenarios.scenario import find
 
     if is_string(run):
         if seed is not None or programs:
@@ -81,7 +81,7 @@ def _subject(run: str, seed: int | None, programs: str, *, anyway: bool) -> "Rec
 
 
 def _facts(subject: "Recorded", found: "Shrunk", string: str) -> dict[str, object]:
-    from flk.sim.scenario import document
+    from flk.sim.scenarios import document
 
     return {
         "invariant": found.invariant,
@@ -95,7 +95,7 @@ def _facts(subject: "Recorded", found: "Shrunk", string: str) -> dict[str, objec
 
 
 def _told(before: "Scenario", found: "Shrunk", string: str) -> str:
-    from flk.sim.scenario.duration import human
+    from flk.sim.scenarios.duration import human
 
     least = found.scenario
     lines = [

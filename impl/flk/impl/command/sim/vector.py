@@ -9,7 +9,7 @@ import typer
 from flk.impl.command.sim.records import supplies_for
 
 if TYPE_CHECKING:
-    from flk.sim.scenario.scenario import Scenario
+    from flk.sim.scenarios.scenario import Scenario
     from flk.sim.vector.run import VectorRun
 
 

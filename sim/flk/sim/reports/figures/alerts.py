@@ -4,9 +4,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from flk.sim.alerts.alerts import Alerted, Firing
+from flk.sim.outcome import Run
 from flk.sim.reports.figures.style import INK, happenings, lanes_of, time_panels
-from flk.sim.run import Run
-from flk.sim.scenario.duration import human
+from flk.sim.scenarios.duration import human
 
 
 def fault_timeline(run: Run) -> Figure:

@@ -10,6 +10,7 @@ from matplotlib.ticker import NullFormatter
 
 from flk.sim.checkers.node import ACKNOWLEDGED
 from flk.sim.measures.measures import BIN, Column
+from flk.sim.outcome import Run
 from flk.sim.reports.figures.style import (
     COLOURS,
     DASHES,
@@ -24,7 +25,6 @@ from flk.sim.reports.figures.style import (
     sampled,
     time_panels,
 )
-from flk.sim.run import Run
 from flk.sim.world.events import NO_ANSWER
 
 WINDOW = 15.0  # seconds over which latency quantiles are taken

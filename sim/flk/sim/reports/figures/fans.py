@@ -7,9 +7,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from flk.sim.measures.measures import Column
+from flk.sim.outcome import Run
 from flk.sim.reports.figures.style import INK, happenings, lanes_of, legend, name_line, sampled, time_panels
-from flk.sim.run import Run
-from flk.sim.scenario.duration import clock
+from flk.sim.scenarios.duration import clock
 
 BANDS = ((0.05, 0.95, "#dfe5eb"), (0.25, 0.75, "#aebccb"))
 

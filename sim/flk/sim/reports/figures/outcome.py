@@ -6,8 +6,8 @@ from math import isnan
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from flk.sim.outcome import Run
 from flk.sim.reports.figures.style import BOTTOM, INK, TOP, WIDTH, fit, plain
-from flk.sim.run import Run
 
 
 def objectives(run: Run) -> Figure:

@@ -8,12 +8,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from flk.sim.measures.measures import Lag
+from flk.sim.outcome import Run
 from flk.sim.reports.figures.style import INK, WIDTH
-from flk.sim.run import Run
-from flk.sim.scenario.duration import clock
-from flk.sim.scenario.faults import Fault, Latency, LinkFaultBase, Loss, Partition, RegionFault, Stop
-from flk.sim.scenario.scenario import Scenario
-from flk.sim.scenario.topology import OBJECTS, directed, expand
+from flk.sim.scenarios.duration import clock
+from flk.sim.scenarios.faults import Fault, Latency, LinkFaultBase, Loss, Partition, RegionFault, Stop
+from flk.sim.scenarios.scenario import Scenario
+from flk.sim.scenarios.topology import OBJECTS, directed, expand
 
 COLUMNS = 3
 HIGH = 2.6  # inches of a map

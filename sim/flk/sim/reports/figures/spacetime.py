@@ -13,8 +13,8 @@ from flk.sim.kernel.trace import Line
 from flk.sim.measures.measures import Column
 from flk.sim.reports.figures.style import BAND, INK, WIDTH
 from flk.sim.reports.recording import Story
-from flk.sim.scenario.faults import Fault, LinkFaultBase, Partition, RegionFault, Stop
-from flk.sim.scenario.topology import OBJECTS, clients_of
+from flk.sim.scenarios.faults import Fault, LinkFaultBase, Partition, RegionFault, Stop
+from flk.sim.scenarios.topology import OBJECTS, clients_of
 from flk.sim.world.network import Message
 
 DEEDS = {

@@ -9,9 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from flk.sim.measures.measures import Column, Steps
-from flk.sim.scenario.duration import clock, human
-from flk.sim.scenario.faults import ClockFault, Fault, LinkFault, LoadFault, NodeFault, StoreFault
-from flk.sim.scenario.scenario import Scenario
+from flk.sim.scenarios.duration import clock, human
+from flk.sim.scenarios.faults import ClockFault, Fault, LinkFault, LoadFault, NodeFault, StoreFault
+from flk.sim.scenarios.scenario import Scenario
 
 COLOURS = ("#0b4f8a", "#c4500a", "#0a7a55", "#7b3f98", "#8a6d00", "#444444")
 DASHES = ("solid", (0, (5, 1.5)), (0, (1.2, 1.2)), (0, (6, 1.5, 1.2, 1.5)), (0, (3, 1)), (0, (8, 2)))

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flk.sim.scenario.duration import clock, human, seconds
+from flk.sim.scenarios.duration import clock, human, seconds
 
 
 @given(st.integers(0, 99), st.integers(0, 59), st.integers(0, 59), st.integers(0, 999))

@@ -2,7 +2,7 @@
 
 from typing import ClassVar, TypeAlias
 
-from flk.sim.scenario.faults.base import Factor, FaultBase, Share
+from flk.sim.scenarios.faults.base import Factor, FaultBase, Share
 
 
 class Burst(FaultBase, frozen=True, tag="burst"):

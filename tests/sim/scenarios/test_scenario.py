@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from tests.support.sim.drills import drill, rehearse
 from tests.support.sim.strategies import scenarios
 
-from flk.sim.scenario import scenario
-from flk.sim.scenario.duration import Seconds
-from flk.sim.scenario.faults import Partition, RegionCrash
-from flk.sim.scenario.scenario import Scenario
-from flk.sim.scenario.validation import mistakes
+from flk.sim.scenarios import scenario
+from flk.sim.scenarios.duration import Seconds
+from flk.sim.scenarios.faults import Partition, RegionCrash
+from flk.sim.scenarios.scenario import Scenario
+from flk.sim.scenarios.validation import mistakes
 from flk.spec.errors import UnusableInput
 
 TEXT = """\

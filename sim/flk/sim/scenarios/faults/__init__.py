@@ -2,9 +2,9 @@
 
 from typing import TypeAlias
 
-from flk.sim.scenario.faults.base import Direction, Factor, FaultBase, RegionFault, Share
-from flk.sim.scenario.faults.clocks import ClockFault, ClockJump, ClockSkew
-from flk.sim.scenario.faults.links import (
+from flk.sim.scenarios.faults.base import Direction, Factor, FaultBase, RegionFault, Share
+from flk.sim.scenarios.faults.clocks import ClockFault, ClockJump, ClockSkew
+from flk.sim.scenarios.faults.links import (
     Bandwidth,
     Duplication,
     Latency,
@@ -15,8 +15,8 @@ from flk.sim.scenario.faults.links import (
     Reorder,
     Sides,
 )
-from flk.sim.scenario.faults.load import Burst, Equivocation, Forgery, KeyRotation, LoadFault, ReplayAttack, RetryStorm
-from flk.sim.scenario.faults.nodes import (
+from flk.sim.scenarios.faults.load import Burst, Equivocation, Forgery, KeyRotation, LoadFault, ReplayAttack, RetryStorm
+from flk.sim.scenarios.faults.nodes import (
     BitRot,
     Disk,
     DiskStall,
@@ -28,7 +28,7 @@ from flk.sim.scenario.faults.nodes import (
     Stop,
     TornWrite,
 )
-from flk.sim.scenario.faults.stores import (
+from flk.sim.scenarios.faults.stores import (
     ColdOutage,
     DualWriteFailure,
     MigratorCrash,

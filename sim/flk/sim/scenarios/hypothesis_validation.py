@@ -4,15 +4,15 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from flk.sim.measures.metrics import NUMBERS
-from flk.sim.scenario.document import Mistake, nearest
-from flk.sim.scenario.duration import human, seconds
-from flk.sim.scenario.hypotheses import Always, Eventually, Hypothesis, Never, Sometimes
-from flk.sim.scenario.names import unknown
+from flk.sim.scenarios.document import Mistake, nearest
+from flk.sim.scenarios.duration import human, seconds
+from flk.sim.scenarios.hypotheses import Always, Eventually, Hypothesis, Never, Sometimes
+from flk.sim.scenarios.names import unknown
 from flk.sim.world.coverage_marks import ALERT, CONVERGED, HEALED, MARKS, STATUS
 from flk.spec.metrics import TABLE
 
 if TYPE_CHECKING:  # a scenario is checked for these mistakes
-    from flk.sim.scenario.scenario import Scenario
+    from flk.sim.scenarios.scenario import Scenario
 
 _HOLDS = {alert.name: seconds(alert.hold) for alert in TABLE.alert}
 

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator
 from itertools import combinations
 from typing import TYPE_CHECKING
 
-from flk.sim.scenario.document import Mistake
-from flk.sim.scenario.faults import (
+from flk.sim.scenarios.document import Mistake
+from flk.sim.scenarios.faults import (
     ClockJump,
     ColdOutage,
     DualWriteFailure,
@@ -20,11 +20,11 @@ from flk.sim.scenario.faults import (
     Stop,
     WorkerCrash,
 )
-from flk.sim.scenario.names import all_unknown, bad_label, unknown
-from flk.sim.scenario.topology import expand, places
+from flk.sim.scenarios.names import all_unknown, bad_label, unknown
+from flk.sim.scenarios.topology import expand, places
 
 if TYPE_CHECKING:
-    from flk.sim.scenario.scenario import Scenario
+    from flk.sim.scenarios.scenario import Scenario
 
 
 def of_faults(scenario: "Scenario") -> Iterator[Mistake]:

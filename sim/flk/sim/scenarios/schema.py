@@ -8,9 +8,9 @@ from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 import msgspec
 from msgspec import NODEFAULT, Meta
 
-from flk.sim.scenario import document
-from flk.sim.scenario.duration import PATTERN, Seconds
-from flk.sim.scenario.scenario import Scenario
+from flk.sim.scenarios import document
+from flk.sim.scenarios.duration import PATTERN, Seconds
+from flk.sim.scenarios.scenario import Scenario
 
 _WRITTEN = float | Annotated[str, Meta(pattern=f"^{PATTERN}$")]
 

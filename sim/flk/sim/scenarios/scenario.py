@@ -8,20 +8,20 @@ from pathlib import Path as File
 
 import msgspec
 
-from flk.sim.scenario import document
-from flk.sim.scenario.document import nearest
-from flk.sim.scenario.duration import Seconds
-from flk.sim.scenario.faults import Fault, Stop
-from flk.sim.scenario.hypotheses import Hypothesis
-from flk.sim.scenario.layout import Layout
-from flk.sim.scenario.policy import Objectives, Policy
-from flk.sim.scenario.script import Act
-from flk.sim.scenario.topology import Network
-from flk.sim.scenario.validation import mistakes
-from flk.sim.scenario.workload import Workload
+from flk.sim.scenarios import document
+from flk.sim.scenarios.document import nearest
+from flk.sim.scenarios.duration import Seconds
+from flk.sim.scenarios.faults import Fault, Stop
+from flk.sim.scenarios.hypotheses import Hypothesis
+from flk.sim.scenarios.layout import Layout
+from flk.sim.scenarios.policy import Objectives, Policy
+from flk.sim.scenarios.script import Act
+from flk.sim.scenarios.topology import Network
+from flk.sim.scenarios.validation import mistakes
+from flk.sim.scenarios.workload import Workload
 from flk.spec.errors import UnusableInput
 
-_LIBRARY = files("flk.sim.scenario").joinpath("library")
+_LIBRARY = files("flk.sim.scenarios").joinpath("library")
 
 
 class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=True):

@@ -11,7 +11,7 @@ from flk.sim.measures.hypotheses import Judged
 from flk.sim.measures.measures import Measures
 from flk.sim.measures.slo import Objective
 from flk.sim.measures.timeline import Moment
-from flk.sim.scenario.scenario import Scenario
+from flk.sim.scenarios.scenario import Scenario
 from flk.sim.world.coverage_marks import Found
 from flk.spec.verdict import Verdict, worst
 

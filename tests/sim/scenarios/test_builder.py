@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given, settings
 from tests.support.sim.strategies import scenarios
 
-from flk.sim.scenario import builder, scenario
-from flk.sim.scenario.builder import as_python, draft
-from flk.sim.scenario.faults import Partition
-from flk.sim.scenario.scenario import Scenario
+from flk.sim.scenarios import builder, scenario
+from flk.sim.scenarios.builder import as_python, draft
+from flk.sim.scenarios.faults import Partition
+from flk.sim.scenarios.scenario import Scenario
 from flk.spec.errors import UnusableInput
 
 

@@ -2,8 +2,8 @@
 
 from typing import ClassVar, TypeAlias
 
-from flk.sim.scenario.duration import Seconds, human
-from flk.sim.scenario.faults.base import RegionFault
+from flk.sim.scenarios.duration import Seconds, human
+from flk.sim.scenarios.faults.base import RegionFault
 
 
 class ClockFaultBase(RegionFault, frozen=True):

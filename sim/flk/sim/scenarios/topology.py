@@ -6,8 +6,8 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from flk.sim.scenario.duration import Seconds
-from flk.sim.scenario.faults import Direction, Share
+from flk.sim.scenarios.duration import Seconds
+from flk.sim.scenarios.faults import Direction, Share
 
 OBJECTS = "objects"
 CLIENTS = "clients"

@@ -6,7 +6,7 @@ import msgspec
 
 from flk.model.flow.submission import Submission
 from flk.model.record.record import decode, encode
-from flk.sim.scenario.duration import Seconds
+from flk.sim.scenarios.duration import Seconds
 
 _NO_SIGNATURE = "A" * 43 + "="
 

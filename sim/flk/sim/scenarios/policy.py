@@ -5,8 +5,8 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from flk.sim.scenario.duration import Seconds
-from flk.sim.scenario.faults import Share
+from flk.sim.scenarios.duration import Seconds
+from flk.sim.scenarios.faults import Share
 from flk.spec.constants import CONSTANTS, Breaker, Failover, Outbox, Pressure
 
 

@@ -14,7 +14,7 @@ from typing import Annotated, TypeAlias
 import msgspec
 from msgspec import Meta
 
-from flk.sim.scenario.duration import Seconds
+from flk.sim.scenarios.duration import Seconds
 
 
 class HypothesisBase(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_field="expect"):

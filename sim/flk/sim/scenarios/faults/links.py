@@ -4,8 +4,8 @@ from typing import Annotated, ClassVar, TypeAlias
 
 from msgspec import Meta
 
-from flk.sim.scenario.duration import Seconds, human
-from flk.sim.scenario.faults.base import Direction, FaultBase, Share
+from flk.sim.scenarios.duration import Seconds, human
+from flk.sim.scenarios.faults.base import Direction, FaultBase, Share
 
 Sides: TypeAlias = tuple[tuple[str, ...], tuple[str, ...]]
 

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from flk.sim.scenario.document import Mistake, nearest
+from flk.sim.scenarios.document import Mistake, nearest
 
 _LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 

@@ -8,7 +8,7 @@ from typing import Any, TypeVar, get_args, get_type_hints
 
 import msgspec
 
-from flk.sim.scenario.duration import Seconds, seconds
+from flk.sim.scenarios.duration import Seconds, seconds
 from flk.spec.errors import UnusableInput
 
 T = TypeVar("T")

@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, TypeAlias
 
 from msgspec import Meta
 
-from flk.sim.scenario.faults.base import Factor, RegionFault, Share
+from flk.sim.scenarios.faults.base import Factor, RegionFault, Share
 
 
 class Disk(StrEnum):

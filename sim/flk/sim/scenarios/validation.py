@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from flk.sim.nodes.designs import DESIGNS
-from flk.sim.scenario.document import Mistake, nearest
-from flk.sim.scenario.duration import Seconds
-from flk.sim.scenario.fault_validation import of_faults
-from flk.sim.scenario.hypothesis_validation import of_hypotheses
-from flk.sim.scenario.names import all_unknown, bad_label, unknown
-from flk.sim.scenario.script import Replay, Submit
-from flk.sim.scenario.topology import CLIENTS, places
+from flk.sim.scenarios.document import Mistake, nearest
+from flk.sim.scenarios.duration import Seconds
+from flk.sim.scenarios.fault_validation import of_faults
+from flk.sim.scenarios.hypothesis_validation import of_hypotheses
+from flk.sim.scenarios.names import all_unknown, bad_label, unknown
+from flk.sim.scenarios.script import Replay, Submit
+from flk.sim.scenarios.topology import CLIENTS, places
 from flk.spec.constants import CONSTANTS
 
 if TYPE_CHECKING:
-    from flk.sim.scenario.scenario import Scenario
+    from flk.sim.scenarios.scenario import Scenario
 
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,31}")
 _RESERVED = frozenset(places(()))

@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar, TypeAlias
 
 from msgspec import Meta
 
-from flk.sim.scenario.faults.base import Factor, FaultBase, RegionFault, Share
+from flk.sim.scenarios.faults.base import Factor, FaultBase, RegionFault, Share
 
 
 class StoreOutage(RegionFault, frozen=True, tag="store_outage"):

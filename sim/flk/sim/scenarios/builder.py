@@ -20,9 +20,9 @@ scenario this way.
 from collections.abc import Mapping
 from typing import TypeAlias
 
-from flk.sim.scenario import document
-from flk.sim.scenario.scenario import Scenario
-from flk.sim.scenario.validation import mistakes
+from flk.sim.scenarios import document
+from flk.sim.scenarios.scenario import Scenario
+from flk.sim.scenarios.validation import mistakes
 
 Value: TypeAlias = object
 Raw: TypeAlias = dict[str, object]

@@ -1,9 +1,9 @@
 """What cannot be meant by a scenario is told with the field and the mend."""
 
 import pytest
-from tests.sim.scenario.test_builder import begun
+from tests.sim.scenarios.test_builder import begun
 
-from flk.sim.scenario.builder import Draft
+from flk.sim.scenarios.builder import Draft
 from flk.spec.errors import UnusableInput
 
 START = {"start": "2m30s", "duration": "10s"}

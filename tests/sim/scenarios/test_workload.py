@@ -14,9 +14,9 @@ from scipy.stats import chi2
 
 from flk.sim.clients.arrivals import Arrival, arrivals, rank, rate_at, write
 from flk.sim.kernel.random_streams import Chance
-from flk.sim.scenario.duration import Seconds
-from flk.sim.scenario.faults import Burst
-from flk.sim.scenario.workload import Turn, Workload, agent_homes, agent_tenants
+from flk.sim.scenarios.duration import Seconds
+from flk.sim.scenarios.faults import Burst
+from flk.sim.scenarios.workload import Turn, Workload, agent_homes, agent_tenants
 from flk.spec.errors import UnusableInput
 
 
