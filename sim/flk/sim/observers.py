@@ -16,7 +16,7 @@ from flk.sim.checkers.shipping import ShippingRules
 from flk.sim.checkers.tiers import TierRules
 from flk.sim.clients.agents import Item
 from flk.sim.clients.records import Records
-from flk.sim.kernel.engine import Clockwork
+from flk.sim.kernel.engine import Simulator
 from flk.sim.measures.audit import AuditLedger
 from flk.sim.measures.hypotheses import found
 from flk.sim.measures.measures import Measures, measure
@@ -41,25 +41,25 @@ class Judges:
         records: Records,
         keyring: Keyring,
         regions: Mapping[str, Region],
-        clockwork: Clockwork,
+        simulator: Simulator,
         *,
         alerts: bool,
     ) -> None:
-        self.checks = Checks(lambda: clockwork.now, absent=without(scenario.layout))
-        self.ledger = Ledger(scenario.regions, clockwork)
-        self.marks = Marks(clockwork)
-        self.exporter = Exporter(regions, clockwork) if alerts else None
+        self.checks = Checks(lambda: simulator.now, absent=without(scenario.layout))
+        self.ledger = Ledger(scenario.regions, simulator)
+        self.marks = Marks(simulator)
+        self.exporter = Exporter(regions, simulator) if alerts else None
         self._scenario = scenario
         self._keyring = keyring
         self._regions = regions
         bound = scenario.slo.convergence
-        self._agreement = Agreement(scenario.regions, scenario.faults, bound, clockwork, self.checks)
+        self._agreement = Agreement(scenario.regions, scenario.faults, bound, simulator, self.checks)
         reference = Reference(keyring)
         self._node_rules = NodeRules(regions, reference, self.checks)
-        self._audit = AuditLedger(scenario.regions, clockwork)
+        self._audit = AuditLedger(scenario.regions, simulator)
         self._audit_rules = AuditRules(regions, self.checks)
         self._migration_rules = MigrationRules(regions, reference, self.checks)
-        self._stores = StoreLedger(regions, clockwork)
+        self._stores = StoreLedger(regions, simulator)
         answers = AnswerRules(regions, reference, self.checks, records.forgeries)
         shipping = ShippingRules(regions, reference, self.checks)
         layout = scenario.layout

@@ -16,9 +16,9 @@ from flk.sim.clients.records import HandOut, Records
 from flk.sim.injection.background_handlers import background_handlers
 from flk.sim.injection.injector import Injector
 from flk.sim.injection.load_handlers import handlers as load_handlers
-from flk.sim.kernel.engine import Clockwork, seldom_collected
+from flk.sim.kernel.engine import Simulator, seldom_collected
 from flk.sim.kernel.programs import MODEL, Programs
-from flk.sim.kernel.random_streams import Luck
+from flk.sim.kernel.random_streams import RandomStreams
 from flk.sim.kernel.trace import DIGEST_BYTES, Observer, Trace
 from flk.sim.measures.hypotheses import asks_for_alerts, judged
 from flk.sim.measures.slo import objectives
@@ -75,16 +75,16 @@ def simulate(
         raise UnusableInput(f"scenario {scenario.name!r}: {mistake.field}: {mistake.message}")
     if not submissions:
         raise UnusableInput(f"scenario {scenario.name!r}: there are no records to submit; name a source that has some")
-    luck = scenario.seed if seed is None else seed
+    seed = scenario.seed if seed is None else seed
     programs = programs or (DESIGNS[scenario.design] if scenario.design else MODEL)
-    records = Records(scenario, submissions, keyring, signer, luck)
+    records = Records(scenario, submissions, keyring, signer, seed)
     with seldom_collected():
         told = Trace(trace, observer)
         return Simulation(
             scenario,
             submissions,
             records,
-            seed=luck,
+            seed=seed,
             trace=told,
             programs=programs,
             messages=messages,
@@ -111,16 +111,16 @@ class Simulation:
         self._submissions = submissions
         self._records = records
         self._seed = seed
-        self._clockwork = clockwork = Clockwork()
+        self._simulator = simulator = Simulator()
         self._regions: dict[str, Region] = {}
         keyring = records.keyring.remembering(REMEMBERED)
-        self._judges = judges = Judges(scenario, records, keyring, self._regions, clockwork, alerts=alerts)
+        self._judges = judges = Judges(scenario, records, keyring, self._regions, simulator, alerts=alerts)
         audience = (self.audience(judges.watchers),)
         objects = WatchedObjects(audience)
-        net = Net(clockwork, scenario.network, scenario.regions, seed)
+        net = Net(simulator, scenario.network, scenario.regions, seed)
         net.heard = messages
         self._world = World(
-            clockwork,
+            simulator,
             net,
             trace,
             objects,
@@ -130,7 +130,7 @@ class Simulation:
             keyring,
             seed,
             scripted=bool(scenario.script),
-            luck=Luck(seed),
+            streams=RandomStreams(seed),
             layout=scenario.layout,
             marks=judges.marks,
             meter=judges.exporter or Meter(),
@@ -155,7 +155,7 @@ class Simulation:
         for fault in self._scenario.faults:
             injector.schedule(fault)
         for number, act in enumerate(self._scenario.script):
-            self._clockwork.after(act.at, partial(self._act, number, act))
+            self._simulator.after(act.at, partial(self._act, number, act))
         if not self._scenario.script:
             self._feed()
         self._go_on(self._scenario.duration, on_progress)
@@ -170,9 +170,9 @@ class Simulation:
         exporter = self._judges.exporter
         if exporter is not None:
             for moment in exporter.moments(end):
-                self._clockwork.run_until(moment, PULSE, report)
+                self._simulator.run_until(moment, PULSE, report)
                 exporter.scrape()
-        self._clockwork.run_until(end, PULSE, report)
+        self._simulator.run_until(end, PULSE, report)
 
     def audience(self, watchers: Sequence[Watcher]) -> Watcher:
         """Who is told what happens."""
@@ -211,7 +211,7 @@ class Simulation:
         def await_next() -> None:
             arrival = next(coming, None)
             if arrival is not None:
-                self._clockwork.after(arrival.at - self._clockwork.now, lambda: arrive(arrival))
+                self._simulator.after(arrival.at - self._simulator.now, lambda: arrive(arrival))
 
         def arrive(arrival: Arrival) -> None:
             self._give(arrival, self._records.hand_out(arrival))
@@ -226,9 +226,9 @@ class Simulation:
 
     def _report(self, on_progress: Callable[[Progress], None] | None) -> None:
         if on_progress is not None:
-            clockwork = self._clockwork
+            simulator = self._simulator
             attempts = len(self._judges.ledger.attempts)
-            on_progress(Progress(clockwork.now, self._scenario.duration, clockwork.events, attempts))
+            on_progress(Progress(simulator.now, self._scenario.duration, simulator.events, attempts))
 
     def _finish(self) -> Run:
         judges = self._judges
@@ -240,7 +240,7 @@ class Simulation:
             scenario=self._scenario,
             seed=self._seed,
             digest=self._world.trace.digest(),
-            events=self._clockwork.events,
+            events=self._simulator.events,
             submissions=len(self._submissions),
             results=judges.checks.results(),
             objectives=objectives(self._scenario, measures),

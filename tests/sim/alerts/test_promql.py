@@ -21,23 +21,23 @@ SCRAPED = [TICK + EVERY * number for number in range(SCRAPES)]
 MOMENTS = [EVERY * number for number in range(SCRAPES + 25)]  # until the last sample is too old
 
 
-def counters(luck: Random, most: int = 3000) -> list[float | None]:
+def counters(rng: Random, most: int = 3000) -> list[float | None]:
     """A counter that grows, rests, is reset, misses scrapes, and goes away: None where it was not scraped."""
     value, samples = 0, list[float | None]()
     while len(samples) < SCRAPES:
-        kind = luck.choice(["grow", "grow", "rest", "reset", "miss", "gone"])
+        kind = rng.choice(["grow", "grow", "rest", "reset", "miss", "gone"])
         value = 0 if kind == "reset" else value
-        for _ in range(luck.randint(1, 20)):
-            value += luck.randint(0, most) if kind in {"grow", "reset"} else 0
+        for _ in range(rng.randint(1, 20)):
+            value += rng.randint(0, most) if kind in {"grow", "reset"} else 0
             samples.append(None if kind == "miss" else STALE if kind == "gone" else float(value))
     return samples[:SCRAPES]
 
 
-def gauges(luck: Random, most: float) -> list[float | None]:
+def gauges(rng: Random, most: float) -> list[float | None]:
     """A gauge that keeps each value for a while."""
     samples: list[float | None] = []
     while len(samples) < SCRAPES:
-        samples += [luck.choice([None, STALE, 0.0, most, luck.uniform(0, most)])] * luck.randint(1, 25)
+        samples += [rng.choice([None, STALE, 0.0, most, rng.uniform(0, most)])] * rng.randint(1, 25)
     return samples[:SCRAPES]
 
 
@@ -51,12 +51,12 @@ def put(database: Database, name: str, pairs: dict[str, str], samples: list[floa
         database.series(labels(name, pairs.items())).append(at, value)
 
 
-def histograms(luck: Random, bounds: list[str]) -> dict[str, list[float | None]]:
+def histograms(rng: Random, bounds: list[str]) -> dict[str, list[float | None]]:
     """A histogram by bounds: each bucket counts at least what the one below it does."""
     below = np.zeros(SCRAPES)
     found: dict[str, list[float | None]] = {}
     for bound in bounds:
-        steps = [luck.choice([0, luck.randint(0, 40)]) for _ in range(6)]
+        steps = [rng.choice([0, rng.randint(0, 40)]) for _ in range(6)]
         below = below + np.cumsum(np.repeat(steps, SCRAPES // len(steps)))
         found[bound] = list(map(float, below))
     return found
@@ -69,9 +69,9 @@ OPERATORS = ["+", "-", "*", "/", "%", "^", ">", "<=", "==", "!=", "> bool", "< b
 BETWEEN = ["+", "/", ">", "<", "and", "or", "unless", "* on (region)", "- ignoring (kind)", "or on ()"]
 
 
-def expression(luck: Random) -> str:
+def expression(rng: Random) -> str:
     """An expression of the subset that matches without ambiguity."""
-    pick = luck.choice
+    pick = rng.choice
     selector, number, span = pick(SELECTORS), pick(["0", "0.5", "3", "1000"]), pick(["20s", "1m", "5m", "10m"])
 
     def growth() -> str:
@@ -97,15 +97,15 @@ def expression(luck: Random) -> str:
     return pick([whole, whole, f"sum by (region) ({whole})"])
 
 
-def database(luck: Random) -> Database:
+def database(rng: Random) -> Database:
     """Some series of the metrics `a`, `b` and `h_bucket`."""
     database = Database()
     for name in ("a", "b"):
-        for region in REGIONS[: luck.randint(1, 3)]:
-            for kind in luck.choice([["x"], ["x", "y"], ["x", ""]]):
+        for region in REGIONS[: rng.randint(1, 3)]:
+            for kind in rng.choice([["x"], ["x", "y"], ["x", ""]]):
                 pairs = {"region": region, "kind": kind} if kind else {"region": region}
-                put(database, name, pairs, counters(luck))
-    for bound, samples in histograms(luck, ["0.1", "0.5", "1", "+Inf"]).items():
+                put(database, name, pairs, counters(rng))
+    for bound, samples in histograms(rng, ["0.1", "0.5", "1", "+Inf"]).items():
         put(database, "h_bucket", {"region": "eu", "le": bound}, samples)
     return database
 
@@ -113,10 +113,10 @@ def database(luck: Random) -> Database:
 @pytest.mark.parametrize("seed", range(4))
 def test_values_are_those_of_prometheus(seed: int, tmp_path: Path) -> None:
     """Random expressions over random series have the elements that promtool computes, with the same values."""
-    luck, tests, moments = Random(seed), [], np.array(MOMENTS[::3])
+    rng, tests, moments = Random(seed), [], np.array(MOMENTS[::3])
     for _ in range(6):
-        series = database(luck)
-        values = {text: Query(text).evaluate(series, moments) for text in {expression(luck): None for _ in range(12)}}
+        series = database(rng)
+        values = {text: Query(text).evaluate(series, moments) for text in {expression(rng): None for _ in range(12)}}
         tests.append(of_values(series, values, list(moments)))
     assert not complaint(tmp_path, tests)
 
@@ -136,7 +136,7 @@ LABELS = {
 READ = sorted(set().union(*(alert.metrics() for alert in TABLE.alert)))
 
 
-def exported(luck: Random) -> Database:
+def exported(rng: Random) -> Database:
     """Everything that the alerts of the table read, of two regions."""
     database = Database()
     for name in READ:
@@ -145,12 +145,10 @@ def exported(luck: Random) -> Database:
                 where = {**pairs, "region": region}
                 if name in METRICS and METRICS[name].type is Type.HISTOGRAM:
                     bounds = [*(f"{bound:g}" for bound in METRICS[name].buckets[-5:]), "+Inf"]
-                    for bound, samples in histograms(luck, bounds).items():
+                    for bound, samples in histograms(rng, bounds).items():
                         put(database, f"{name}_bucket", {**where, "le": bound}, samples)
                 else:
-                    samples = (
-                        gauges(luck, GAUGES[name]) if name in GAUGES else counters(luck, luck.choice([5, 50, 3000]))
-                    )
+                    samples = gauges(rng, GAUGES[name]) if name in GAUGES else counters(rng, rng.choice([5, 50, 3000]))
                     put(database, name, where, samples)
     return database
 
@@ -158,9 +156,9 @@ def exported(luck: Random) -> Database:
 @pytest.mark.parametrize("seed", range(2))
 def test_the_alerts_of_the_table_fire_when_they_do_in_prometheus(seed: int, tmp_path: Path) -> None:
     """On random series every alert of the table fires at the evaluations at which promtool's fires, for the same elements."""
-    luck, tests, fired = Random(seed), [], set()
+    rng, tests, fired = Random(seed), [], set()
     for _ in range(5):
-        series = exported(luck)
+        series = exported(rng)
         alerts = evaluated(series, (), MOMENTS[-1])
         fired |= {alert.name for alert in alerts if alert.firings}
         tests.append(of_alerts(series, alerts, MOMENTS))

@@ -1,4 +1,4 @@
-"""Sweeps: the cells that are meant, common luck, nothing run twice, enough and no more, and an honest verdict."""
+"""Sweeps: the cells that are meant, common random numbers, nothing run twice, enough and no more, and an honest verdict."""
 
 from itertools import product
 from math import inf, isclose, isnan

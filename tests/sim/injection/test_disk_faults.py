@@ -27,7 +27,7 @@ from flk.model.log.frames import scan, sealed_frames
 from flk.model.programs.ship import PREFIX
 from flk.sim.checkers.convergence import Agreement
 from flk.sim.checkers.invariants import Invariant
-from flk.sim.kernel.engine import Clockwork
+from flk.sim.kernel.engine import Simulator
 from flk.sim.kernel.programs import MODEL
 from flk.sim.outcome import Run
 from flk.sim.scenarios.duration import Seconds
@@ -172,7 +172,7 @@ def test_failures_are_drawn_for_each_synchronisation() -> None:
     one, other = (FsyncFailure(share=share, **{**ILL, "id": name}) for name, share in (("a", 0.25), ("b", 0.5)))
     taken = []
     for faults in ((one,), (one, other), (other,)):
-        health = DiskHealth("us", Clockwork(), seed=1)
+        health = DiskHealth("us", Simulator(), seed=1)
         for fault in faults:
             health.begin(fault)
         taken.append({name for name in names if health.fails(name)})

@@ -15,7 +15,7 @@ from tests.support.sim.strategies import directions, sides
 from flk.model.effects.effects import Fetch, PutObject
 from flk.model.entries.entry import Key
 from flk.model.flow.submission import Response, Submission
-from flk.sim.kernel.engine import Clockwork
+from flk.sim.kernel.engine import Simulator
 from flk.sim.kernel.processor import Pace
 from flk.sim.scenarios.duration import Seconds
 from flk.sim.scenarios.faults import Bandwidth, Duplication, Fault, Latency, LinkFault, Loss, Partition, Reorder
@@ -35,13 +35,13 @@ class Post:
     """A net on which every message's arrivals are written down, by its name."""
 
     def __init__(self, network: Network, seed: int = 1) -> None:
-        self.clockwork = Clockwork()
-        self.net = Net(self.clockwork, network, ("eu", "us"), seed)
+        self.simulator = Simulator()
+        self.net = Net(self.simulator, network, ("eu", "us"), seed)
         self.arrived: list[tuple[str, float]] = []
 
     def at(self, moment: float, act: Callable[[], object]) -> None:
         """Do something at a moment."""
-        self.clockwork.after(moment, lambda: (act(), None)[1])
+        self.simulator.after(moment, lambda: (act(), None)[1])
 
     def send_all(self, names: str) -> None:
         """Send messages of one letter now."""
@@ -50,7 +50,7 @@ class Post:
 
     def send(self, name: str, size: int = 0) -> None:
         """Send a message now."""
-        self.net.send(*WIRE, name, lambda: self.arrived.append((name, self.clockwork.now)), content=bytes(size))
+        self.net.send(*WIRE, name, lambda: self.arrived.append((name, self.simulator.now)), content=bytes(size))
 
     def begin(self, fault: LinkFault) -> None:
         """Let a fault take hold now."""
@@ -64,7 +64,7 @@ class Post:
 
     def run(self) -> list[tuple[str, float]]:
         """All arrivals, in order, to the microsecond."""
-        self.clockwork.run_until(10.0**6, 10**6, lambda: None)
+        self.simulator.run_until(10.0**6, 10**6, lambda: None)
         return [(name, round(moment, 6)) for name, moment in self.arrived]
 
 
@@ -90,7 +90,7 @@ def test_duplication_sends_a_share_of_the_messages_twice() -> None:
 
 
 def test_reordering_holds_a_share_of_the_messages_back() -> None:
-    """A share comes later by the time given, the others as before; two such faults add up, each with its own luck."""
+    """A share comes later by the time given, the others as before; two such faults add up, each with draws of its own."""
     network = Network(default=Path(delay=Seconds(1)))
     one, other = (Reorder(id=name, share=0.25, by=Seconds(by), **WHOLE) for name, by in (("a", 2), ("b", 5)))
     found = posted(network, one, other)
@@ -153,14 +153,14 @@ def test_what_waits_for_bandwidth_met_the_wire_when_it_was_sent() -> None:
 
 def test_work_stands_still_at_no_pace() -> None:
     """At rate 0 nothing is done; what was done before stays done, and any number of works go on side by side."""
-    clockwork = Clockwork()
-    pace = Pace(clockwork)
+    simulator = Simulator()
+    pace = Pace(simulator)
     done: list[tuple[str, float]] = []
     for name, amount in (("a", 1.0), ("b", 3.0)):
-        pace.after(amount, lambda name=name: done.append((name, clockwork.now)))  # type: ignore[misc]
+        pace.after(amount, lambda name=name: done.append((name, simulator.now)))  # type: ignore[misc]
     for moment, rate in ((2.0, 0.0), (7.0, 0.5), (7.5, 0.5)):
-        clockwork.after(moment, partial(pace.change, rate))
-    clockwork.run_until(100.0, 10**6, lambda: None)
+        simulator.after(moment, partial(pace.change, rate))
+    simulator.run_until(100.0, 10**6, lambda: None)
     assert done == [("a", 1.0), ("b", 9.0)]
     assert not pace.busy
 

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flk.sim.kernel.random_streams import Chance, Column, Luck, Triple, exponential, numbered
+from flk.sim.kernel.random_streams import Column, RandomStream, RandomStreams, Triple, exponential, numbered
 
 seeds = st.integers(0, 2**63)
 names = st.text(max_size=20)
@@ -13,8 +13,8 @@ names = st.text(max_size=20)
 @given(seeds, names, st.lists(names, unique=True), st.randoms())
 def test_the_order_of_drawing_does_not_matter(seed: int, purpose: str, entities: list[str], shuffler: object) -> None:
     """An entity gets the same number whoever drew before it."""
-    first = {entity: Chance(seed, purpose).triple(entity) for entity in entities}
-    stream = Chance(seed, purpose)
+    first = {entity: RandomStream(seed, purpose).triple(entity) for entity in entities}
+    stream = RandomStream(seed, purpose)
     for entity in reversed(entities):
         assert stream.triple(entity) == first[entity]
 
@@ -22,68 +22,71 @@ def test_the_order_of_drawing_does_not_matter(seed: int, purpose: str, entities:
 @given(seeds, names)
 def test_numbers_lie_in_the_unit_interval(seed: int, entity: str) -> None:
     """A uniform number is at least 0 and below 1, an exponential one is finite and not negative."""
-    chance = Chance(seed, "test")
-    assert all(0 <= number < 1 for number in chance.triple(entity))
-    assert 0 <= chance.exponential(entity) < 40
+    stream = RandomStream(seed, "test")
+    assert all(0 <= number < 1 for number in stream.triple(entity))
+    assert 0 <= stream.exponential(entity) < 40
 
 
 @given(seeds, st.integers(0, 50), st.integers(0, 50))
 def test_a_longer_column_starts_with_the_shorter(seed: int, size: int, more: int) -> None:
     """Asking for more numbers leaves the first ones as they are."""
-    chance = Chance(seed, "column")
-    assert np.array_equal(chance.column(size), chance.column(size + more)[:size])
+    stream = RandomStream(seed, "column")
+    assert np.array_equal(stream.column(size), stream.column(size + more)[:size])
 
 
 @given(seeds, st.lists(st.integers(0, 500), min_size=1, max_size=20))
 def test_numbered_luck_may_be_asked_for_in_any_order(seed: int, asked: list[int]) -> None:
     """An entity's number is that of the whole column, whoever is asked for first and however often."""
-    chance = Chance(seed, "numbered")
-    column = Column(chance)
-    assert [column.at(number) for number in asked] == [chance.column(501)[number] for number in asked]
+    stream = RandomStream(seed, "numbered")
+    column = Column(stream)
+    assert [column.at(number) for number in asked] == [stream.column(501)[number] for number in asked]
 
 
 @given(seeds, st.lists(st.integers(1, 300), min_size=1, max_size=5))
 def test_a_column_drawn_in_pieces_is_the_same(seed: int, sizes: list[int]) -> None:
     """However many numbers are drawn at a time, they are the same ones."""
-    numbers = Chance(seed, "pieces").numbers()
+    numbers = RandomStream(seed, "pieces").numbers()
     pieces = np.concatenate([numbers.random(size) for size in sizes])
-    assert np.array_equal(pieces, Chance(seed, "pieces").column(sum(sizes)))
+    assert np.array_equal(pieces, RandomStream(seed, "pieces").column(sum(sizes)))
 
 
 @given(seeds, st.integers(0, 300))
 def test_a_lot_is_its_place_in_its_stream(seed: int, number: int) -> None:
     """An arrival's name says which numbers are its own, the same in every run."""
-    lot, again = Luck(seed).lot(f"rush.{number}"), Luck(seed).lot(f"rush.{number}")
-    assert lot is not None
+    draws, again = RandomStreams(seed).draws(f"rush.{number}"), RandomStreams(seed).draws(f"rush.{number}")
+    assert draws is not None
     assert again is not None
     columns = [numbered(seed, f"request.{what}", "rush").column(number + 1) for what in ("fate", "jitter", "copy")]
-    assert lot.message("request") == Triple(*(column[number] for column in columns)) == again.message("request")
-    assert lot.message("answer") != lot.message("request")
+    assert draws.message("request") == Triple(*(column[number] for column in columns)) == again.message("request")
+    assert draws.message("answer") != draws.message("request")
 
 
 def test_an_arrival_without_a_number_has_no_lot() -> None:
     """What a script gives an agent is keyed by its text."""
-    assert Luck(1).lot("script-3") is None
+    assert RandomStreams(1).draws("script-3") is None
 
 
 def test_exponential_numbers_have_the_mean_one() -> None:
     """A column's exponentials lie around 1 as closely as a hundred thousand of them must."""
-    sample = np.array([exponential(uniform) for uniform in Chance(3, "mean").column(100_000).tolist()])
+    sample = np.array([exponential(uniform) for uniform in RandomStream(3, "mean").column(100_000).tolist()])
     assert abs(sample.mean() - 1) < 0.015
 
 
 def test_seed_purpose_and_entity_all_count() -> None:
     """Changing any one of the three changes the numbers."""
     numbers = {
-        Chance(seed, purpose).uniform(entity) for seed in (1, 2) for purpose in ("a", "b") for entity in ("x", "y")
+        RandomStream(seed, purpose).uniform(entity)
+        for seed in (1, 2)
+        for purpose in ("a", "b")
+        for entity in ("x", "y")
     }
     assert len(numbers) == 8
 
 
 def test_the_numbers_are_spread_evenly() -> None:
     """Ten thousand entities fill ten bins alike: chi-square below its 0.999 quantile for nine degrees of freedom."""
-    chance = Chance(7, "spread")
-    sample = np.array([chance.triple(str(entity)) for entity in range(10_000)])
+    stream = RandomStream(7, "spread")
+    sample = np.array([stream.triple(str(entity)) for entity in range(10_000)])
     for column in sample.T:
         counts = np.histogram(column, bins=10, range=(0, 1))[0]
         assert ((counts - 1000) ** 2 / 1000).sum() < 27.9

@@ -11,7 +11,7 @@ from tests.support.sim.drills import BRISK, REGIONS, drill, records, rehearse
 
 from flk.sim.checkers.convergence import Agreement
 from flk.sim.checkers.invariants import Checks
-from flk.sim.kernel.engine import Clockwork
+from flk.sim.kernel.engine import Simulator
 from flk.sim.measures.measures import Attempts, quantiles, staleness, warmup
 from flk.sim.measures.recorder import Ledger
 from flk.sim.measures.recovery import RegionRecovery, recoveries
@@ -138,9 +138,9 @@ def test_rto_counts_the_last_agent() -> None:
 
 def test_the_phases_of_a_recovery() -> None:
     """Two agents lose their region at 100 s: the phases end with the later of the two, and are counted from one another."""
-    clockwork = Clockwork()
-    ledger = Ledger(REGIONS, clockwork)
-    agreement = Agreement(REGIONS, (), 60.0, clockwork, Checks(lambda: 0.0))
+    simulator = Simulator()
+    ledger = Ledger(REGIONS, simulator)
+    agreement = Agreement(REGIONS, (), 60.0, simulator, Checks(lambda: 0.0))
     crash = RegionCrash(id="crash", start=Seconds(100), duration=Seconds(60), region="us")
     ledger.moves += [
         Move(50, "c", "us", "ap"),

@@ -138,7 +138,7 @@ def test_a_scenario_without_an_audit_queue_is_not_asked_about_one() -> None:
 def test_whatever_workers_do_tasks_settle(
     failure: float, workers: int, share: float, start: float, duration: float
 ) -> None:
-    """Any number of workers, any luck, any crash of any share of them."""
+    """Any number of workers, any seed, any crash of any share of them."""
     audit = Audit(work=Seconds(0.1), lease=Seconds(3), failure=failure, workers=workers)
     run = rehearse(audited(dead_workers(share, start, duration), audit=audit), records(300))
     assert verdicts(run) == {}

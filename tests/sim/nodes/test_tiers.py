@@ -36,7 +36,7 @@ from flk.model.protocol_events.observation import Observed, nodes_of
 from flk.model.protocol_events.tiering import tiering_events
 from flk.model.refusal import OutOfReach
 from flk.sim.checkers.invariants import Invariant
-from flk.sim.kernel.engine import Call, Clockwork
+from flk.sim.kernel.engine import Call, Simulator
 from flk.sim.kernel.programs import MODEL, Programs
 from flk.sim.nodes.tiers import KeyLines
 from flk.sim.scenarios.duration import Seconds
@@ -200,20 +200,20 @@ def test_a_run_repeats_and_a_fault_elsewhere_moves_nothing() -> None:
 )
 def test_who_is_about_the_same_key_comes_one_after_another(visits: list[tuple[float, set[str], float]]) -> None:
     """Whoever shares a key never overlaps, and begins in the order of coming; whoever shares none need not wait."""
-    clockwork, lines = Clockwork(), KeyLines()
+    simulator, lines = Simulator(), KeyLines()
     spans: dict[int, tuple[float, float]] = {}
 
     def come(number: int, names: set[str], seconds: float) -> None:
         def begin(leave: Call) -> None:
-            spans[number] = clockwork.now, clockwork.now + seconds
-            clockwork.after(seconds, leave)
+            spans[number] = simulator.now, simulator.now + seconds
+            simulator.after(seconds, leave)
 
         lines.enter([Key("default", name) for name in sorted(names)], begin)
 
     ordered = sorted(visits, key=lambda visit: visit[0])
     for number, (at, names, seconds) in enumerate(ordered):
-        clockwork.after(at, partial(come, number, names, seconds))
-    clockwork.run_until(1000, 10**6, lambda: None)
+        simulator.after(at, partial(come, number, names, seconds))
+    simulator.run_until(1000, 10**6, lambda: None)
     assert len(spans) == len(visits)
     for number, (at, names, _) in enumerate(ordered):
         ahead = [spans[other][1] for other in range(number) if ordered[other][1] & names]

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from scipy.stats import chi2
 
 from flk.sim.clients.arrivals import Arrival, arrivals, rank, rate_at, write
-from flk.sim.kernel.random_streams import Chance
+from flk.sim.kernel.random_streams import RandomStream
 from flk.sim.scenarios.duration import Seconds
 from flk.sim.scenarios.faults import Burst
 from flk.sim.scenarios.workload import Turn, Workload, agent_homes, agent_tenants
@@ -145,7 +145,7 @@ def test_the_curve_is_straight_between_turns_and_level_outside() -> None:
 def test_repeats_follow_zipf(skew: float) -> None:
     """The k-th latest record is repeated in proportion to k^-skew: a chi-square over twenty ranks, at one in a thousand."""
     size, draws = 20, 20_000
-    found = Counter(rank(uniform, size, skew) for uniform in Chance(7, "zipf").column(draws).tolist())
+    found = Counter(rank(uniform, size, skew) for uniform in RandomStream(7, "zipf").column(draws).tolist())
     weights = np.arange(1, size + 1) ** -skew
     expected = draws * weights / weights.sum()
     statistic = sum((found[k] - expected[k]) ** 2 / expected[k] for k in range(size))

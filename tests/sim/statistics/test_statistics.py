@@ -54,7 +54,7 @@ def test_intervals_of_the_mean_cover_what_they_say(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", sorted(TRUTH))
 def test_paired_intervals_cover_what_they_say(kind: str) -> None:
-    """The difference of two variants under the same luck: a service that is a tenth faster saves a known time."""
+    """The difference of two variants under common random numbers: a service that is a tenth faster saves a known time."""
     times = queue(kind)
     found = [compare(row, 0.9 * row).mean for row in times]
     assert 0.93 <= coverage(found, -0.1 * TRUTH[kind]) <= 0.97

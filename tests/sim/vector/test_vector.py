@@ -134,7 +134,7 @@ def test_the_tiers_agree_when_records_run_out() -> None:
 
 
 def test_a_difference_is_seen() -> None:
-    """Other luck lies far apart: the comparison is not blind."""
+    """Another seed lies far apart: the comparison is not blind."""
     assert compare(plain(), SUBMISSIONS, KEYRING, 1).most <= TOLERANCE
     mine, theirs = (run(plain(), seed, records=3000) for seed in (1, 2))
     assert mine.digest != theirs.digest
@@ -188,7 +188,7 @@ def exact_scenarios(draw: st.DrawFn) -> Scenario:
 )  # to shrink takes minutes
 @given(exact_scenarios(), st.integers(0, 2**32))
 def test_the_tiers_agree_on_whatever_is_not_refused(scenario: Scenario, seed: int) -> None:
-    """Any scenario of the class, any luck: the same moments, unless the vector tier says why not."""
+    """Any scenario of the class, any seed: the same moments, unless the vector tier says why not."""
     try:
         found = compare(scenario, SUBMISSIONS, KEYRING, seed)
     except NotExact as refusal:
@@ -306,9 +306,9 @@ def test_the_kernel_does_what_plain_code_does(
     language: str, arrived: list[float], seed: int, stops: list[float]
 ) -> None:
     """However often it stops on the way, it logs and claims every request when the plain code does."""
-    luck = np.random.default_rng(seed)
+    rng = np.random.default_rng(seed)
     size = len(arrived)
-    services, draws, answers = luck.standard_exponential((3, size))
+    services, draws, answers = rng.standard_exponential((3, size))
     rows = np.array([arrived, np.subtract(arrived, 0.01), services, answers, np.arange(size)])
     lane, done, _ = driven(compiled(language), rows, draws, sorted([*stops, np.inf]))
     slow = Slow(arrived, (0.1 * services).tolist(), (0.2 * (1 + draws) / 2).tolist())
@@ -368,19 +368,19 @@ Outcome = list[np.ndarray[Any, Any]]
 
 def worked(kernels: Kernels, seed: int) -> Outcome:
     """Everything that the kernels make of random requests: dealt to lanes, put in order, and advanced under changing conditions."""
-    luck = np.random.default_rng(seed)
-    count, lanes, room = int(luck.integers(1, 400)), int(luck.integers(1, 4)), 500
-    corners = int(luck.integers(2, 9))
-    known, values = np.cumsum(luck.exponential(size=(2, corners)), axis=1) - [[5.0], [0.0]]
-    moments = np.sort(luck.uniform(known[0], known[-1], count))
+    rng = np.random.default_rng(seed)
+    count, lanes, room = int(rng.integers(1, 400)), int(rng.integers(1, 4)), 500
+    corners = int(rng.integers(2, 9))
+    known, values = np.cumsum(rng.exponential(size=(2, corners)), axis=1) - [[5.0], [0.0]]
+    moments = np.sort(rng.uniform(known[0], known[-1], count))
     kernels.interpolate(moments, known, values)
     turns = np.pad(
-        np.sort(luck.uniform(0, 5, (lanes, 3))), ((0, 0), (1, 1)), constant_values=((0, 0), (-np.inf, np.inf))
+        np.sort(rng.uniform(0, 5, (lanes, 3))), ((0, 0), (1, 1)), constant_values=((0, 0), (-np.inf, np.inf))
     )
-    delays, jitters = luck.exponential(size=(lanes, 4)), luck.exponential(size=lanes)
-    dealt, sizes = np.zeros((lanes, columns.COLUMNS, room)), luck.integers(0, 9, lanes)
-    agent, kept, homes = luck.random(count), luck.random(count) < 0.9, luck.integers(0, lanes, 7)
-    request, service, answer = luck.exponential(size=(3, count))
+    delays, jitters = rng.exponential(size=(lanes, 4)), rng.exponential(size=lanes)
+    dealt, sizes = np.zeros((lanes, columns.COLUMNS, room)), rng.integers(0, 9, lanes)
+    agent, kept, homes = rng.random(count), rng.random(count) < 0.9, rng.integers(0, lanes, 7)
+    request, service, answer = rng.exponential(size=(3, count))
     kernels.deal(
         moments,
         agent,
@@ -398,26 +398,26 @@ def worked(kernels: Kernels, seed: int) -> Outcome:
     )
     found: Outcome = [moments, dealt, sizes]
     for lane in range(lanes):
-        rows = np.zeros((columns.COLUMNS, int(luck.integers(sizes[lane], room))))
+        rows = np.zeros((columns.COLUMNS, int(rng.integers(sizes[lane], room))))
         kernels.gather(np.argsort(dealt[lane, columns.ARRIVED, : sizes[lane]]), dealt[lane], rows)
-        found += [rows, *_advanced(kernels, luck, rows, int(sizes[lane]), turns[lane], delays[lane])]
+        found += [rows, *_advanced(kernels, rng, rows, int(sizes[lane]), turns[lane], delays[lane])]
     return found
 
 
 def _advanced(
-    kernels: Kernels, luck: np.random.Generator, rows: Column, size: int, turns: Column, delays: Column
+    kernels: Kernels, rng: np.random.Generator, rows: Column, size: int, turns: Column, delays: Column
 ) -> Outcome:
     state = np.zeros(1, dtype=columns.STATE)
-    lane, end = state[0], float(luck.uniform(0, 60))
+    lane, end = state[0], float(rng.uniform(0, 60))
     lane["known"], lane["full"], lane["pending"] = size, np.inf, np.inf
-    claims, latencies = np.full(int(luck.integers(1, 20)), -np.inf), np.zeros(columns.BINS, dtype=np.int64)
+    claims, latencies = np.full(int(rng.integers(1, 20)), -np.inf), np.zeros(columns.BINS, dtype=np.int64)
     answers, claimed = np.zeros((2, 61), dtype=np.int64)
-    done = np.zeros((columns.COLUMNS, luck.choice([0, rows.shape[1]])))
+    done = np.zeros((columns.COLUMNS, rng.choice([0, rows.shape[1]])))
     told = []
-    for stop in [*np.sort(luck.uniform(0, 60, 6)), np.inf]:
-        lane["draws"], lane["held"], lane["pace"] = 0, luck.random() < 0.1, luck.choice([0.0, 0.3, 1.0])
-        lane["fsync"], lane["service"] = luck.exponential(0.1, 2)
-        drawn, jitter = luck.exponential(size=int(luck.integers(0, 40))), float(luck.exponential())
+    for stop in [*np.sort(rng.uniform(0, 60, 6)), np.inf]:
+        lane["draws"], lane["held"], lane["pace"] = 0, rng.random() < 0.1, rng.choice([0.0, 0.3, 1.0])
+        lane["fsync"], lane["service"] = rng.exponential(0.1, 2)
+        drawn, jitter = rng.exponential(size=int(rng.integers(0, 40))), float(rng.exponential())
         told.append(
             kernels.advance(
                 state, stop, end, rows, drawn, turns, delays, jitter, claims, latencies, answers, claimed, done

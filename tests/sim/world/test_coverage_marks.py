@@ -16,7 +16,7 @@ from tests.support.sim.drills import BRISK, drill, records, rehearse
 from tests.support.sim.tiered import OUTAGE, tiered
 
 from flk.model.flow.submission import Submission
-from flk.sim.kernel.engine import Clockwork
+from flk.sim.kernel.engine import Simulator
 from flk.sim.kernel.programs import MODEL
 from flk.sim.measures.metrics import NUMBERS, Span
 from flk.sim.nodes.designs import DESIGNS
@@ -109,7 +109,7 @@ def test_a_calm_run_comes_to_little(calm: Run) -> None:
 def test_a_mark_that_is_not_in_the_table_is_a_mistake_of_ours() -> None:
     """A part that notes something unknown fails at once."""
     with pytest.raises(KeyError):
-        Marks(Clockwork()).note("fail-over")
+        Marks(Simulator()).note("fail-over")
 
 
 @given(st.lists(st.integers(0, 3), min_size=1, max_size=12), st.data())

@@ -4,7 +4,7 @@ from functools import partial
 
 import pytest
 
-from flk.sim.kernel.engine import Clockwork
+from flk.sim.kernel.engine import Simulator
 from flk.sim.scenarios.duration import Seconds
 from flk.sim.scenarios.faults import Direction, Latency, LinkFault, Loss, Partition
 from flk.sim.scenarios.topology import Link, Network, Path
@@ -16,8 +16,8 @@ MESSAGES = 2000
 
 def arrivals(network: Network, pair: tuple[str, str], *faults: LinkFault, lifted: bool = False) -> list[float]:
     """When many messages, all sent at 0, arrive while the faults hold."""
-    clockwork = Clockwork()
-    net = Net(clockwork, network, ("eu", "us"), seed=1)
+    simulator = Simulator()
+    net = Net(simulator, network, ("eu", "us"), seed=1)
     for fault in faults:
         for wire in net.wires(fault):
             wire.begin(fault)
@@ -27,8 +27,8 @@ def arrivals(network: Network, pair: tuple[str, str], *faults: LinkFault, lifted
                 wire.end(fault)
     found: list[float] = []
     for number in range(MESSAGES):
-        net.send(*pair, str(number), lambda: found.append(clockwork.now))
-    clockwork.run_until(1000.0, 10**6, lambda: None)
+        net.send(*pair, str(number), lambda: found.append(simulator.now))
+    simulator.run_until(1000.0, 10**6, lambda: None)
     return found
 
 
@@ -86,14 +86,14 @@ def test_faults_add_up_and_go() -> None:
 
 
 def test_luck_belongs_to_the_message() -> None:
-    """Which messages a loss takes does not depend on what else is sent, so a variant meets the same luck."""
+    """Which messages a loss takes does not depend on what else is sent, so a variant meets the same random numbers."""
     network = Network(default=Path(loss=0.5))
-    clockwork = Clockwork()
+    simulator = Simulator()
     taken: list[set[int]] = []
     for numbers in (range(100), range(99, -1, -3)):
-        net = Net(clockwork, network, ("eu", "us"), seed=9)
+        net = Net(simulator, network, ("eu", "us"), seed=9)
         taken.append(set())
         for number in numbers:
             net.send("eu", "us", str(number), partial(taken[-1].add, number))
-        clockwork.run_until(clockwork.now + 10, 10**6, lambda: None)
+        simulator.run_until(simulator.now + 10, 10**6, lambda: None)
     assert taken[1] == taken[0] & set(range(99, -1, -3))

@@ -11,7 +11,7 @@ from tests.support.sim.drills import drill, records, rehearse, verdicts
 
 from flk.model.entries.entry import Key
 from flk.model.entries.ring import Ring
-from flk.sim.kernel.engine import Clockwork, Station
+from flk.sim.kernel.engine import Simulator, Station
 from flk.sim.outcome import Run
 from flk.sim.scenarios.duration import Seconds
 from flk.sim.scenarios.faults import Fault, ShardCrash, SlowStore
@@ -24,10 +24,10 @@ keys = st.builds(Key, st.sampled_from(["default", "other"]), st.text("0123456789
 visits = st.lists(st.tuples(st.floats(0, 5), st.floats(0, 2)), max_size=30)
 
 
-def shards(layout: Layout) -> tuple[Clockwork, Shards]:
+def shards(layout: Layout) -> tuple[Simulator, Shards]:
     """The shards of one region."""
-    clockwork = Clockwork()
-    return clockwork, Shards(layout, clockwork.after)
+    simulator = Simulator()
+    return simulator, Shards(layout, simulator.after)
 
 
 def crash(
@@ -46,16 +46,16 @@ def sharded(*faults: Fault, layout: Layout, rate: float = 20.0) -> Scenario:
 def test_one_shard_serves_as_one_station_does(visits: list[tuple[float, float]]) -> None:
     """With one server the order and the moments are those of a single line."""
     served: dict[str, list[tuple[int, float]]] = {"lines": [], "station": []}
-    clockwork, store = shards(Layout())
-    lines, station = Lines(store, clockwork.after), Station(clockwork.after)
+    simulator, store = shards(Layout())
+    lines, station = Lines(store, simulator.after), Station(simulator.after)
     for number, (at, seconds) in enumerate(visits):
 
         def enter(number: int = number, seconds: float = seconds) -> None:
-            lines.visit({store.first: seconds}, lambda _: served["lines"].append((number, clockwork.now)))
-            station.enter(seconds, lambda: served["station"].append((number, clockwork.now)))
+            lines.visit({store.first: seconds}, lambda _: served["lines"].append((number, simulator.now)))
+            station.enter(seconds, lambda: served["station"].append((number, simulator.now)))
 
-        clockwork.after(at, enter)
-    clockwork.run_until(1000, 10**6, lambda: None)
+        simulator.after(at, enter)
+    simulator.run_until(1000, 10**6, lambda: None)
     assert served["lines"] == served["station"]
     assert len(served["lines"]) == len(visits)
 
@@ -71,10 +71,10 @@ def test_keys_are_on_the_shard_that_the_ring_names(found: list[Key], number: int
 @given(st.dictionaries(st.sampled_from([f"shard-{n}" for n in range(4)]), st.floats(0.1, 9), min_size=1))
 def test_parts_are_served_side_by_side(parts: dict[str, float]) -> None:
     """What several shards share is done when the slowest is, and no earlier."""
-    clockwork, store = shards(Layout(shards=4))
+    simulator, store = shards(Layout(shards=4))
     done: list[float] = []
-    Lines(store, clockwork.after).visit(parts, lambda _: done.append(clockwork.now))
-    clockwork.run_until(100, 10**6, lambda: None)
+    Lines(store, simulator.after).visit(parts, lambda _: done.append(simulator.now))
+    simulator.run_until(100, 10**6, lambda: None)
     assert done == [max(parts.values())]
 
 
@@ -94,31 +94,31 @@ def test_a_shard_is_silent_until_a_replica_takes_over(
     replicas: int, faults: list[ShardCrash], silent: list[tuple[float, float]]
 ) -> None:
     """Without its acting replica it answers again after the takeover, or when that is back; without any, when one is back."""
-    clockwork, store = shards(Layout(shards=2, replicas=replicas, takeover=Seconds(2)))
+    simulator, store = shards(Layout(shards=2, replicas=replicas, takeover=Seconds(2)))
     for fault in faults:
-        clockwork.after(fault.start, partial(store.lose, fault))
-        clockwork.after(fault.end, partial(store.regain, fault))
+        simulator.after(fault.start, partial(store.lose, fault))
+        simulator.after(fault.end, partial(store.regain, fault))
     seen: list[float] = []
 
     def look() -> None:
         if not store.by_name["shard-0"].answers:
-            seen.append(clockwork.now)
+            seen.append(simulator.now)
 
     for tenth in range(400):
-        clockwork.after(tenth / 10 + 0.05, look)
-    clockwork.run_until(40, 10**6, lambda: None)
+        simulator.after(tenth / 10 + 0.05, look)
+    simulator.run_until(40, 10**6, lambda: None)
     expected = [tenth / 10 + 0.05 for tenth in range(400) if any(a <= tenth / 10 + 0.05 < b for a, b in silent)]
     assert seen == expected
 
 
 def test_a_part_that_is_not_served_refuses_the_whole() -> None:
     """Who visits a silent shard and others is told which one, after all have had their time."""
-    clockwork, store = shards(Layout(shards=3))
+    simulator, store = shards(Layout(shards=3))
     store.lose(crash(0, 9, shard=2))
     told: list[tuple[str, float]] = []
     parts = {"shard-0": 3.0, "shard-2": 1.0}
-    Lines(store, clockwork.after).visit(parts, lambda silent: told.append((silent, clockwork.now)))
-    clockwork.run_until(100, 10**6, lambda: None)
+    Lines(store, simulator.after).visit(parts, lambda silent: told.append((silent, simulator.now)))
+    simulator.run_until(100, 10**6, lambda: None)
     assert told == [("shard-2", 3.0)]
 
 
@@ -166,7 +166,7 @@ def test_a_shard_that_loses_all_replicas_costs_the_time_of_the_fault() -> None:
 
 
 def test_replicas_that_nothing_happens_to_change_nothing() -> None:
-    """The luck of a run does not depend on how many copies a shard has."""
+    """The random numbers of a run do not depend on how many copies a shard has."""
     runs = [rehearse(sharded(layout=Layout(shards=3, replicas=n), rate=5)) for n in (1, 3)]
     assert runs[0].entries == runs[1].entries
     assert runs[0].events == runs[1].events

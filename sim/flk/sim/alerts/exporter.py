@@ -22,7 +22,7 @@ from flk.model.programs.recover import Recovery
 from flk.model.programs.ship import PREFIX, SHIPPED
 from flk.sim.alerts.series import STALE, Database, Series, labels
 from flk.sim.checkers.node import ANSWERED
-from flk.sim.kernel.engine import Clockwork
+from flk.sim.kernel.engine import Simulator
 from flk.sim.nodes.region import Region
 from flk.sim.scenarios.faults import Disk, Stop
 from flk.sim.world.events import Watcher
@@ -105,10 +105,10 @@ class Exports:
 class Exporter(Watcher, Meter):
     """Counts for every region, and scrapes them into a database."""
 
-    def __init__(self, regions: Mapping[str, Region], clockwork: Clockwork) -> None:
+    def __init__(self, regions: Mapping[str, Region], simulator: Simulator) -> None:
         self.database = Database()
         self._regions = regions
-        self._clockwork = clockwork
+        self._simulator = simulator
         self._exports: dict[str, Exports] = {}
         self._unshipped: dict[str, deque[Timestamp]] = {}
         self._last_of: dict[str, Timestamp] = {}
@@ -126,7 +126,7 @@ class Exporter(Watcher, Meter):
 
     def scrape(self) -> None:
         """Ask every region's node for what it exports now."""
-        now = self._clockwork.now
+        now = self._simulator.now
         for name, region in self._regions.items():
             before, found = self._scraped.get(name, {}), dict[tuple[str, Values], Series]()
             if region.node is not None:
@@ -155,7 +155,7 @@ class Exporter(Watcher, Meter):
         exports = self._exports.get(region)
         if exports is None or exports.start != start:
             peers = [peer for peer in self._regions if peer != region]
-            exports = self._exports[region] = Exports(start, self._clockwork.now, region, peers)
+            exports = self._exports[region] = Exports(start, self._simulator.now, region, peers)
         return exports
 
     def _age(self, region: Region) -> float:
@@ -171,7 +171,7 @@ class Exporter(Watcher, Meter):
     def answered(self, region: str, began: float, response: Response) -> None:
         """A submission was answered: with an outcome, or refused."""
         exports = self._of(region)
-        exports.submit.observe(self._clockwork.now - began)
+        exports.submit.observe(self._simulator.now - began)
         if response.status not in ANSWERED:
             requirement = msgspec.json.decode(response.body, type=Problem).requirement
             exports.counts["flk_refusals_total", (str(int(response.status)), requirement)] += 1
@@ -179,7 +179,7 @@ class Exporter(Watcher, Meter):
 
     def stored(self, region: str, operation: str, began: float) -> None:
         """The store took its time."""
-        self._of(region).store[operation].observe(self._clockwork.now - began)
+        self._of(region).store[operation].observe(self._simulator.now - began)
 
     def claimed(
         self, region: str, claim: Claim, before: Entry | None, stored: Entry, records: Sequence[object]

@@ -15,7 +15,7 @@ from flk.model.entries.tasks import Task, TaskKind, TaskQueue
 from flk.model.log.frames import Frame
 from flk.model.log.hlc import Timestamp
 from flk.model.memory.parts import Disk
-from flk.sim.kernel.engine import Clockwork, Deadlines, GroupCommit, Station
+from flk.sim.kernel.engine import Deadlines, GroupCommit, Simulator, Station
 
 FEW = 1_000
 MANY = 1_000_000
@@ -82,36 +82,36 @@ def _nothing(item: object = None) -> None:
 
 def _station(waiting: int) -> float:
     def drain(waiting: int) -> None:
-        clockwork = Clockwork()
-        station = Station(clockwork.after)
+        simulator = Simulator()
+        station = Station(simulator.after)
         for _ in range(waiting):
             station.enter(1.0, _nothing)
-        clockwork.run_until(_FOREVER, waiting, _nothing)
+        simulator.run_until(_FOREVER, waiting, _nothing)
 
     return _drained(waiting, drain)
 
 
 def _group_commit(waiting: int) -> float:
     def drain(waiting: int) -> None:
-        clockwork = Clockwork()
-        disk = GroupCommit[int](clockwork.after, lambda: 1.0, _nothing)
+        simulator = Simulator()
+        disk = GroupCommit[int](simulator.after, lambda: 1.0, _nothing)
         disk.hold()
         for item in range(waiting):
             disk.write(item)
         disk.release()
-        clockwork.run_until(_FOREVER, waiting, _nothing)
+        simulator.run_until(_FOREVER, waiting, _nothing)
 
     return _drained(waiting, drain)
 
 
 def _deadlines(waiting: int) -> float:
     def drain(waiting: int) -> None:
-        clockwork = Clockwork()
-        deadlines = Deadlines[None](clockwork, 30.0, None)
+        simulator = Simulator()
+        deadlines = Deadlines[None](simulator, 30.0, None)
         waits = deque(deadlines.begin(_nothing) for _ in range(waiting))
         while waits:
             waits.popleft().end(None)
-        clockwork.run_until(_FOREVER, waiting, _nothing)
+        simulator.run_until(_FOREVER, waiting, _nothing)
 
     return _drained(waiting, drain)
 

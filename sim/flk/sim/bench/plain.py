@@ -69,7 +69,7 @@ class Disk:
 
 
 class Plain:
-    """The program: its clock, its luck, the links, the object store, the regions and the agents."""
+    """The program: its clock, its random numbers, the links, the object store, the regions and the agents."""
 
     def __init__(self, scenario: Scenario, books: Callable[[str], Books[Any]], seed: int) -> None:
         self.env = Counted()

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from flk.model.entries.entry import Claim, Entry, Key, precedence
 from flk.model.log.frames import Frame, Scan
 from flk.sim.checkers.invariants import Checks, Invariant
-from flk.sim.kernel.engine import Clockwork
+from flk.sim.kernel.engine import Simulator
 from flk.sim.scenarios.faults import Disk, Fault, Stop
 from flk.sim.world.events import Rotten, Watcher
 
@@ -28,7 +28,7 @@ class Agreement(Watcher):
     """
 
     def __init__(
-        self, regions: Sequence[str], faults: Sequence[Fault], bound: float, clockwork: Clockwork, checks: Checks
+        self, regions: Sequence[str], faults: Sequence[Fault], bound: float, simulator: Simulator, checks: Checks
     ) -> None:
         self.changes: list[Change] = [Change(0.0, 0)]
         self.caught_up: list[tuple[float, str]] = []
@@ -40,7 +40,7 @@ class Agreement(Watcher):
         self._missing: dict[str, set[Key]] = {}
         self._faults = faults
         self._bound = bound
-        self._clockwork = clockwork
+        self._simulator = simulator
         self._checks = checks
 
     @property
@@ -107,7 +107,7 @@ class Agreement(Watcher):
         """Judge what still differs at the end of the run."""
         for key, since in self._differing.items():
             self.spells.append((since, inf))
-            if self._clockwork.now > self._deadline(since):
+            if self._simulator.now > self._deadline(since):
                 self._checks.holds(Invariant.CONVERGENCE, truth=False)
                 self._too_late(key, since, "still differs")
             else:
@@ -128,8 +128,8 @@ class Agreement(Watcher):
         if not row or row.count(row[0]) == len(row):
             self._agreed(key)
         elif key not in self._differing:
-            self._differing[key] = self._clockwork.now
-            self.changes.append(Change(self._clockwork.now, len(self._differing)))
+            self._differing[key] = self._simulator.now
+            self.changes.append(Change(self._simulator.now, len(self._differing)))
 
     def _readable(self, key: Key) -> list[Entry | None]:
         """What the regions store under a key, without those that store a rotten claim."""
@@ -145,7 +145,7 @@ class Agreement(Watcher):
         since = self._differing.pop(key, None)
         if since is None:
             return
-        now = self._clockwork.now
+        now = self._simulator.now
         self.spells.append((since, now))
         self.changes.append(Change(now, len(self._differing)))
         if not self._checks.holds(Invariant.CONVERGENCE, now <= self._deadline(since)):
@@ -153,15 +153,15 @@ class Agreement(Watcher):
 
     def _deadline(self, since: float) -> float:
         """The bound counts from when the difference arose, or from the end of the last fault that held meanwhile."""
-        now = self._clockwork.now
+        now = self._simulator.now
         ends = (fault.end for fault in self._faults if fault.start <= now and fault.end >= since)
         return max(since, *ends, 0.0) + self._bound
 
     def _too_late(self, key: Key, since: float, how: str) -> None:
-        sentence = f"{key.tenant}/{key.pcs_id[:12]} {how}, {self._clockwork.now - since:.1f} s after the regions parted"
+        sentence = f"{key.tenant}/{key.pcs_id[:12]} {how}, {self._simulator.now - since:.1f} s after the regions parted"
         self._checks.violated(Invariant.CONVERGENCE, ", ".join(self._index), "merge", sentence)
 
     def _note_caught_up(self, region: str) -> None:
         if not self._missing[region]:
             del self._missing[region]
-            self.caught_up.append((self._clockwork.now, region))
+            self.caught_up.append((self._simulator.now, region))

@@ -15,7 +15,7 @@ from flk.model.memory.parts import Disk, Entries, Objects
 from flk.model.programs.outbox import Delivery, Queued, deliver, queue
 from flk.sim.clients.arrivals import Arrival
 from flk.sim.kernel.engine import Call, Deadlines, GroupCommit, Wait
-from flk.sim.kernel.random_streams import Chance
+from flk.sim.kernel.random_streams import RandomStream
 from flk.sim.kernel.runtime import Activity, Host
 from flk.sim.nodes.breakers import Breakers
 from flk.sim.nodes.log_device import Step
@@ -79,30 +79,30 @@ class Agent(Host):
     """One agent and its outbox, which lies on a disk of its own."""
 
     def __init__(self, number: int, name: str, home: str, regions: dict[str, Region], world: World) -> None:
-        memory = MemoryNode(Disk(name), Entries(), Objects(), lambda: ORIGIN + world.clockwork.now)
-        super().__init__(name, world.clockwork, world.trace, memory)
+        memory = MemoryNode(Disk(name), Entries(), Objects(), lambda: ORIGIN + world.simulator.now)
+        super().__init__(name, world.simulator, world.trace, memory)
         self.number = number
         self.home = home
         self.region = home
         self._place = clients_of(home)
         self._regions = regions
         self._world = world
-        self._chance = Chance(world.seed, f"agent/{name}")
+        self._random = RandomStream(world.seed, f"agent/{name}")
         self._failures = 0
         self._storms = 0
         self._pauses: dict[Wait[None], None] = {}
         policy = world.policy
         self._breakers = Breakers(policy.breaker, world)
-        self._answers = Deadlines[Response | None](world.clockwork, policy.retry.timeout_seconds, None)
-        self._health = Deadlines[bool](world.clockwork, policy.failover.probe_timeout_seconds, late=False)
+        self._answers = Deadlines[Response | None](world.simulator, policy.retry.timeout_seconds, None)
+        self._health = Deadlines[bool](world.simulator, policy.failover.probe_timeout_seconds, late=False)
         self._disk = GroupCommit[Step](self.after, lambda: policy.agent_fsync, lambda step: self.complete(*step))
         self.courses = {
             Append: lambda activity, effect: self._disk.write((activity, effect)),
             Post: self._post,
             Sleep: lambda activity, effect: self._pause(effect.seconds, lambda: self.complete(activity, effect)),
         }
-        self.outcomes = {Draw: lambda activity, _: self._chance.uniform(f"{activity.name}.{activity.step}")}
-        self.after(policy.failover.probe_interval_seconds * self._chance.uniform("phase"), lambda: self._probe(0))
+        self.outcomes = {Draw: lambda activity, _: self._random.uniform(f"{activity.name}.{activity.step}")}
+        self.after(policy.failover.probe_interval_seconds * self._random.uniform("phase"), lambda: self._probe(0))
 
     def give(self, item: Item) -> None:
         """Take a submission: make it durable, then deliver it."""
@@ -111,7 +111,7 @@ class Agent(Host):
 
     def shift_storms(self, by: int, storm: RetryStorm) -> None:
         """Let a retry storm begin (1) or end (-1), if this agent is among those that it takes."""
-        if Chance(self._world.seed, f"storm/{storm.id}").uniform(self.name) < storm.share:
+        if RandomStream(self._world.seed, f"storm/{storm.id}").uniform(self.name) < storm.share:
             self._storms += by
             for pause in list(self._pauses) if self._storms else ():
                 self.after(TURN, partial(pause.end, None))
@@ -133,45 +133,45 @@ class Agent(Host):
             if delivery is Delivery.POSTPONED:
                 self._pause(self._world.policy.retry.max_delay_seconds, lambda: self._deliver(item, queued))
             else:
-                item.over = self.clockwork.now
+                item.over = self.simulator.now
 
         item.rounds += 1
         name = f"deliver {item.arrival.name}.{item.rounds}"
         self.start(Errand(name, deliver(queued, self._world.policy.retry), ended, item))
 
     def _post(self, errand: Errand, effect: Post) -> None:
-        item, region, sent = errand.item, self.region, self.clockwork.now
+        item, region, sent = errand.item, self.region, self.simulator.now
         turn = self._breakers.ask(region)
         if turn is None and not self._storms:
             self._hold_back(errand, effect, region)
             return
         item.attempts += 1
         request = f"{self.name}-{item.arrival.name}.{item.attempts}"
-        lot = self._world.luck.lot(item.arrival.name) if item.attempts == 1 else None
+        draws = self._world.streams.draws(item.arrival.name) if item.attempts == 1 else None
 
         def answered(response: Answer) -> None:
             item.response, item.region = response, region
             status = response.status if response else NO_ANSWER
             if turn is not None:
                 self._breakers.settle(region, turn, answered=NO_ANSWER < status < _FAILURE)
-            attempt = Attempt(self.number, item.number, region, sent, self.clockwork.now, status, item.intent)
+            attempt = Attempt(self.number, item.number, region, sent, self.simulator.now, status, item.intent)
             for watcher in self._world.watchers:
                 watcher.attempted(attempt)
-            self.trace.effect(self.clockwork.now, self.name, errand.name, effect, response)
+            self.trace.effect(self.simulator.now, self.name, errand.name, effect, response)
             self.resume(errand, response)
 
         wait = self._answers.begin(answered)
 
         def serve(node: Node, reply: Reply) -> None:
-            node.serve(f"ingest {request}", effect.submission, reply, lot)
+            node.serve(f"ingest {request}", effect.submission, reply, draws)
 
-        call(self._world.net, self._regions, Route(self._place, region, request), serve, wait, lot)
+        call(self._world.net, self._regions, Route(self._place, region, request), serve, wait, draws)
 
     def _hold_back(self, errand: Errand, effect: Post, region: str) -> None:
         """Send nothing, which to the program is no answer."""
         for watcher in self._world.watchers:
             watcher.held_back(self.name, region)
-        self.trace.effect(self.clockwork.now, self.name, errand.name, effect, None)
+        self.trace.effect(self.simulator.now, self.name, errand.name, effect, None)
         self.resume(errand, None)
 
     def _probe(self, number: int) -> None:
@@ -197,6 +197,6 @@ class Agent(Host):
             return
         for watcher in self._world.watchers:
             watcher.moved(self.name, self.region, to)
-        self.trace.event(self.clockwork.now, self.name, "probe", f"move to {to}")
+        self.trace.event(self.simulator.now, self.name, "probe", f"move to {to}")
         self.region = to
         self._failures = 0

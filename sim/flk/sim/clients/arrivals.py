@@ -14,7 +14,7 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from flk.sim.kernel.random_streams import Chance
+from flk.sim.kernel.random_streams import RandomStream
 from flk.sim.scenarios.faults import Burst, Fault
 from flk.sim.scenarios.workload import Workload, agent_homes, agent_tenants
 from flk.spec.errors import UnusableInput, writing
@@ -67,22 +67,22 @@ def rate_at(workload: Workload, bursts: Sequence[Burst], moment: float) -> float
     return everyday * (quieter + sum(factor - 1 for factor in holding if factor > 1))
 
 
-def poisson(workload: Workload, start: float, end: float, scale: float, chance: Chance) -> Column:
+def poisson(workload: Workload, start: float, end: float, scale: float, random_stream: RandomStream) -> Column:
     """The moments of a Poisson process that follows `scale` times the workload's rate from `start` to `end`."""
     times, load = cumulative_load(workload, start, end, scale)
     expected = float(load[-1])
     most = int(expected + 10 * expected**0.5 + 100)
-    moments: Column = -np.log1p(-chance.column(most)).cumsum()
+    moments: Column = -np.log1p(-random_stream.column(most)).cumsum()
     return np.interp(moments[moments < expected], load, times)
 
 
 def _everyday(workload: Workload, calm: Sequence[Burst], duration: float, seed: int) -> Iterator[_Draft]:
     end = duration if workload.until is None else min(duration, workload.until)
-    at = poisson(workload, 0.0, end, 1.0, Chance(seed, "arrival"))
+    at = poisson(workload, 0.0, end, 1.0, RandomStream(seed, "arrival"))
     kept = np.ones(at.size, dtype=bool)
     for burst in calm:
         during = (burst.start <= at) & (at < burst.end)
-        kept &= ~during | (Chance(seed, f"calm/{burst.id}").column(at.size) < burst.factor)
+        kept &= ~during | (RandomStream(seed, f"calm/{burst.id}").column(at.size) < burst.factor)
     for draft, keep in zip(_drafts(workload, at, "", seed), kept.tolist(), strict=True):
         if keep:
             yield draft
@@ -90,16 +90,16 @@ def _everyday(workload: Workload, calm: Sequence[Burst], duration: float, seed: 
 
 def _extra(workload: Workload, burst: Burst, duration: float, seed: int) -> Iterator[_Draft]:
     end = min(duration, burst.end, workload.until or duration)
-    at = poisson(workload, min(burst.start, end), end, burst.factor - 1, Chance(seed, f"arrival/{burst.id}"))
+    at = poisson(workload, min(burst.start, end), end, burst.factor - 1, RandomStream(seed, f"arrival/{burst.id}"))
     return _drafts(workload, at, burst.id, seed)
 
 
 def _drafts(workload: Workload, at: Column, burst: str, seed: int) -> Iterator[_Draft]:
     """The arrivals of one stream, each with its agent and whether it repeats something."""
     stream = f"/{burst}" if burst else ""
-    fresh = Chance(seed, f"repeat{stream}").column(at.size) >= workload.duplicates
-    back = Chance(seed, f"which{stream}").column(at.size)
-    agents = (Chance(seed, f"agent{stream}").column(at.size) * sum(workload.agents.values())).astype(np.int64)
+    fresh = RandomStream(seed, f"repeat{stream}").column(at.size) >= workload.duplicates
+    back = RandomStream(seed, f"which{stream}").column(at.size)
+    agents = (RandomStream(seed, f"agent{stream}").column(at.size) * sum(workload.agents.values())).astype(np.int64)
     rows = zip(at.tolist(), agents.tolist(), fresh.tolist(), back.tolist(), strict=True)
     for number, (moment, agent, new, which) in enumerate(rows):
         yield _Draft(moment, f"{burst}.{number}" if burst else str(number), agent, new, which, bool(burst))

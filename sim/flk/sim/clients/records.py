@@ -19,7 +19,7 @@ from flk.model.record.signing import HmacKey, Keyring, LiveKey, Signer
 from flk.model.record.summary import signed
 from flk.model.refusal import Refused
 from flk.sim.clients.arrivals import Arrival
-from flk.sim.kernel.random_streams import Chance
+from flk.sim.kernel.random_streams import RandomStream
 from flk.sim.nodes.region import ORIGIN
 from flk.sim.scenarios.faults import Equivocation, Forgery, KeyRotation
 from flk.sim.scenarios.scenario import Scenario
@@ -59,8 +59,10 @@ class Records:
         faults = scenario.faults
         rotations = [fault for fault in faults if isinstance(fault, KeyRotation)]
         self._rotations = sorted(rotations, key=lambda fault: (fault.start, fault.id))
-        self._forgeries = [(f, Chance(seed, f"forgery/{f.id}")) for f in faults if isinstance(f, Forgery)]
-        self._equivocations = [(f, Chance(seed, f"equivocation/{f.id}")) for f in faults if isinstance(f, Equivocation)]
+        self._forgeries = [(f, RandomStream(seed, f"forgery/{f.id}")) for f in faults if isinstance(f, Forgery)]
+        self._equivocations = [
+            (f, RandomStream(seed, f"equivocation/{f.id}")) for f in faults if isinstance(f, Equivocation)
+        ]
         self._rekeyed = self._names != _ALONE or bool(rotations)
         self._authentic: dict[int, Pcs | None] = {}
         self.forgeries: set[bytes] = set()
@@ -89,12 +91,12 @@ class Records:
     def hand_out(self, arrival: Arrival) -> HandOut:
         """What the arrival's agent is given. Arrivals come in order of time."""
         tenant = self._tenant(arrival)
-        for forgery, chance in self._forgeries:
-            if forgery.start <= arrival.at < forgery.end and chance.uniform(arrival.name) < forgery.share:
+        for forgery, random_stream in self._forgeries:
+            if forgery.start <= arrival.at < forgery.end and random_stream.uniform(arrival.name) < forgery.share:
                 return self.forge(arrival)
-        for equivocation, chance in self._equivocations:
+        for equivocation, random_stream in self._equivocations:
             if equivocation.start <= arrival.at < equivocation.end:
-                chosen, which, how = chance.triple(arrival.name)
+                chosen, which, how = random_stream.triple(arrival.name)
                 if chosen < equivocation.share and (victim := self._earlier(tenant, which * arrival.at)) is not None:
                     record = other_content(victim, how)
                     return HandOut(self._sign(tenant, record, arrival), Intent.EQUIVOCATING)

@@ -9,7 +9,7 @@ import numpy as np
 from flk.model.flow.submission import Response, Submission
 from flk.sim.clients.agents import Item
 from flk.sim.kernel.engine import Deadlines
-from flk.sim.kernel.random_streams import Chance
+from flk.sim.kernel.random_streams import RandomStream
 from flk.sim.nodes.region import Region, World
 from flk.sim.nodes.rpc import Route, call
 from flk.sim.scenarios.faults import ReplayAttack
@@ -32,8 +32,8 @@ class Attacker:
         self._items = items
         self._regions = regions
         self._world = world
-        self._chance = Chance(world.seed, f"attack/{fault.id}")
-        self._answers = Deadlines[Response | None](world.clockwork, world.policy.retry.timeout_seconds, None)
+        self._random = RandomStream(world.seed, f"attack/{fault.id}")
+        self._answers = Deadlines[Response | None](world.simulator, world.policy.retry.timeout_seconds, None)
 
     def begin(self) -> None:
         """Attack from now until the end of the fault."""
@@ -42,7 +42,7 @@ class Attacker:
         def await_next() -> None:
             number, moment = next(coming, (0, None))
             if moment is not None:
-                self._world.clockwork.after(moment - self._world.clockwork.now, lambda: strike(number))
+                self._world.simulator.after(moment - self._world.simulator.now, lambda: strike(number))
 
         def strike(number: int) -> None:
             self._strike(number)
@@ -54,24 +54,26 @@ class Attacker:
         """A Poisson process of the fault's rate, from its start to its end."""
         expected = self._fault.rate * self._fault.duration
         most = int(expected + 10 * expected**0.5 + 100)
-        gaps = -np.log1p(-Chance(self._world.seed, f"attack/{self._fault.id}/gaps").column(most)) / self._fault.rate
+        gaps = (
+            -np.log1p(-RandomStream(self._world.seed, f"attack/{self._fault.id}/gaps").column(most)) / self._fault.rate
+        )
         at = self._fault.start + gaps.cumsum()
         yield from at[at < self._fault.end].tolist()
 
     def _strike(self, number: int) -> None:
         name = f"{self._fault.id}.{number}"
-        which, where, _ = self._chance.triple(str(number))
-        sent = self._recorded(which * self._world.clockwork.now)
+        which, where, _ = self._random.triple(str(number))
+        sent = self._recorded(which * self._world.simulator.now)
         if sent is None:
             return
         region = list(self._regions)[int(where * len(self._regions))]
-        wait = self._answers.begin(partial(self._answered, name, region, self._world.clockwork.now))
+        wait = self._answers.begin(partial(self._answered, name, region, self._world.simulator.now))
         route = Route(clients_of(region), region, f"attack-{name}")
         call(self._world.net, self._regions, route, lambda node, reply: node.serve(f"ingest {name}", sent, reply), wait)
 
     def _answered(self, name: str, region: str, sent: float, response: Response | None) -> None:
         status = response.status if response else NO_ANSWER
-        now = self._world.clockwork.now
+        now = self._world.simulator.now
         self._world.trace.event(now, f"attacker.{self._fault.id}", name, f"Post {region}", str(status))
         attempt = Attempt(NOBODY, NOBODY, region, sent, now, status, Intent.REPLAYED)
         for watcher in self._world.watchers:

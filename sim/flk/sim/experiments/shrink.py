@@ -1,6 +1,6 @@
 """From a run that violates an invariant to a small one that does too: fewer faults, weaker and shorter ones, less of a run.
 
-Nothing moves while something is taken away: faults have absolute times, and all luck is keyed by what it befalls.
+Nothing moves while something is taken away: faults have absolute times, and every draw is keyed by what it decides.
 """
 
 from collections.abc import Callable, Iterator

@@ -13,7 +13,7 @@ from typing import NamedTuple, TypeAlias, cast
 import msgspec
 
 from flk.sim.experiments.worlds import world
-from flk.sim.kernel.random_streams import Chance
+from flk.sim.kernel.random_streams import RandomStream
 from flk.sim.scenarios import document
 from flk.sim.scenarios.fault_validation import of_faults
 from flk.sim.scenarios.faults import (
@@ -116,9 +116,9 @@ def swarm(seed: int, base: Scenario | None = None, kinds: Sequence[type[FaultBas
 
     `kinds` are the kinds of faults to choose from, by default all that the world has a place for.
     """
-    chance = Chance(seed, "swarm")
-    scenario = base or world(seed, chance.generator("world"))
-    random = chance.generator("faults")
+    random_stream = RandomStream(seed, "swarm")
+    scenario = base or world(seed, random_stream.generator("world"))
+    random = random_stream.generator("faults")
     setting = setting_of(scenario)
     if random.random() < 0.7:  # most often one region has all the trouble, so that one thing leads to another
         setting = setting._replace(troubled=(random.choice(setting.regions),))
@@ -127,7 +127,7 @@ def swarm(seed: int, base: Scenario | None = None, kinds: Sequence[type[FaultBas
     weights = [_weight(kind) for kind in chosen]
     faults: tuple[Fault, ...] = ()
     for number, kind in enumerate(random.choices(chosen, weights, k=random.randint(1, MOST)), 1):
-        drawn = draw(kind, f"f{number}", setting, faults, chance.generator(f"fault {number}"))
+        drawn = draw(kind, f"f{number}", setting, faults, random_stream.generator(f"fault {number}"))
         more = scenario.with_faults((*faults, drawn))
         if not any(of_faults(more)) and not _doubly_slow(more.faults):  # it might stop a region that is down already
             faults = more.faults

@@ -7,7 +7,7 @@ from flk.model.log.frames import Frame, region_of, scan
 from flk.model.memory.parts import Disk, Objects
 from flk.model.programs.ingest import claims_of
 from flk.model.programs.ship import PREFIX, SHIPPED
-from flk.sim.kernel.random_streams import Chance
+from flk.sim.kernel.random_streams import RandomStream
 from flk.sim.nodes.region import Region
 from flk.sim.scenarios.faults import BitRot
 from flk.sim.world.events import Rotten
@@ -16,7 +16,7 @@ from flk.sim.world.events import Rotten
 def decay(fault: BitRot, region: Region) -> None:
     """Let the fault's flips come, each in the middle of its share of the duration."""
     for flip in range(fault.flips):
-        region.world.clockwork.after(fault.duration * (flip + 0.5) / fault.flips, partial(_flip, fault, flip, region))
+        region.world.simulator.after(fault.duration * (flip + 0.5) / fault.flips, partial(_flip, fault, flip, region))
 
 
 def _flip(fault: BitRot, flip: int, region: Region) -> None:
@@ -26,14 +26,14 @@ def _flip(fault: BitRot, flip: int, region: Region) -> None:
     size = sum(len(disk.segments[name]) for name in names)
     if not size:
         return
-    place, bit, _ = Chance(world.seed, f"rot/{fault.id}").triple(str(flip))
+    place, bit, _ = RandomStream(world.seed, f"rot/{fault.id}").triple(str(flip))
     offset = int(place * size)
     for name in names:
         segment = disk.segments[name]
         if offset < len(segment):
             before = scan(bytes(segment)).frames
             segment[offset] ^= 1 << int(bit * 8)
-            world.trace.event(world.clockwork.now, region.name, "rot", f"{name} at {offset}")
+            world.trace.event(world.simulator.now, region.name, "rot", f"{name} at {offset}")
             lost = set(before) - set(scan(bytes(segment)).frames)
             if lost:
                 lost -= _elsewhere(region.name, disk, world.objects)

@@ -75,11 +75,11 @@ class Injector:
     def schedule(self, fault: Fault) -> None:
         """Let a fault begin and end at its moments."""
         handler = self._handlers[type(fault)]
-        self._world.clockwork.after(fault.start, partial(self._apply, fault, "begin", handler.begin))
-        self._world.clockwork.after(fault.end, partial(self._apply, fault, "end", handler.end))
+        self._world.simulator.after(fault.start, partial(self._apply, fault, "begin", handler.begin))
+        self._world.simulator.after(fault.end, partial(self._apply, fault, "end", handler.end))
 
     def _apply(self, fault: Fault, what: str, handle: Callable[[Any], None]) -> None:
-        self._world.trace.event(self._world.clockwork.now, fault.kind, fault.id, what)
+        self._world.trace.event(self._world.simulator.now, fault.kind, fault.id, what)
         handle(fault)
 
     def _crash(self, fault: Stop) -> None:
@@ -133,7 +133,7 @@ class Injector:
         self._world.objects.outages += by
 
     def _throttle(self, fault: ObjectStoreThrottle) -> None:
-        self._world.objects.throttles.begin(fault, self._world.clockwork.now)
+        self._world.objects.throttles.begin(fault, self._world.simulator.now)
 
     def _let_go(self, fault: ObjectStoreThrottle) -> None:
         self._world.objects.throttles.end(fault)

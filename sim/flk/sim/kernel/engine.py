@@ -21,7 +21,7 @@ Call = Callable[[], None]
 After = Callable[[float, Call], None]
 
 
-class Clockwork(Environment):
+class Simulator(Environment):
     """A SimPy environment with its own loop. `events` counts what has happened.
 
     A call that is due stands in SimPy's queue as it is, without an event around it; SimPy's events, and so its processes, may
@@ -180,8 +180,8 @@ class Deadlines(Generic[T]):
     A wait that runs out is given the answer `late`.
     """
 
-    def __init__(self, clockwork: Clockwork, limit: float, late: T) -> None:
-        self._clockwork = clockwork
+    def __init__(self, simulator: Simulator, limit: float, late: T) -> None:
+        self._simulator = simulator
         self._limit = limit
         self._late = late
         self._line: deque[tuple[float, Wait[T]]] = deque()
@@ -190,17 +190,17 @@ class Deadlines(Generic[T]):
     def begin(self, then: Callable[[T], None]) -> Wait[T]:
         """A wait that begins now."""
         wait = Wait(then)
-        self._line.append((self._clockwork.now + self._limit, wait))
+        self._line.append((self._simulator.now + self._limit, wait))
         self._arm()
         return wait
 
     def _arm(self) -> None:
         if self._line and not self._armed:
             self._armed = True
-            self._clockwork.after(max(0.0, self._line[0][0] - self._clockwork.now), self._ring)
+            self._simulator.after(max(0.0, self._line[0][0] - self._simulator.now), self._ring)
 
     def _ring(self) -> None:
         self._armed = False
-        while self._line and (self._line[0][1].over or self._line[0][0] <= self._clockwork.now):
+        while self._line and (self._line[0][1].over or self._line[0][0] <= self._simulator.now):
             self._line.popleft()[1].end(self._late)
         self._arm()

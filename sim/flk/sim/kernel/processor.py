@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from flk.sim.kernel.engine import Call, Clockwork
+from flk.sim.kernel.engine import Call, Simulator
 
 
 class Work:
@@ -20,9 +20,9 @@ class Work:
 class Pace:
     """Does any works at the same time, each at `rate` units a second. At rate 0 nothing is done; what was done stays done."""
 
-    def __init__(self, clockwork: Clockwork, rate: float = 1.0) -> None:
+    def __init__(self, simulator: Simulator, rate: float = 1.0) -> None:
         self.rate = rate
-        self._clockwork = clockwork
+        self._simulator = simulator
         self._under_way: dict[Work, None] = {}  # ordered, as a set is not
 
     @property
@@ -41,7 +41,7 @@ class Pace:
         if rate == self.rate:
             return
         for work in self._under_way:
-            elapsed = self._clockwork.now - work.since
+            elapsed = self._simulator.now - work.since
             if elapsed:  # at an infinite rate none has
                 work.left = max(0.0, work.left - elapsed * self.rate)
         self.rate = rate
@@ -49,10 +49,10 @@ class Pace:
             self._go_on(work)
 
     def _go_on(self, work: Work) -> None:
-        work.since = self._clockwork.now
+        work.since = self._simulator.now
         work.turn += 1
         if self.rate:
-            self._clockwork.after(work.left / self.rate, partial(self._finish, work, work.turn))
+            self._simulator.after(work.left / self.rate, partial(self._finish, work, work.turn))
 
     def _finish(self, work: Work, turn: int) -> None:
         if turn == work.turn:  # or else its end has moved since

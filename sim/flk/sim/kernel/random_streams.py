@@ -1,7 +1,7 @@
 """Numbers that depend on (seed, purpose, entity) and on nothing else.
 
-Who draws first never matters, so two variants of a scenario meet the same luck, and removing a fault leaves the rest of a run
-as it was. An entity is a text: the third attempt of the tenth submission of an agent. What there are very many of is numbered
+Who draws first never matters, so two variants of a scenario use common random numbers, and removing a fault leaves the rest of a
+run as it was. An entity is a text: the third attempt of the tenth submission of an agent. What there are very many of is numbered
 instead, the fifth synchronisation of a disk: such numbers are drawn a block at a time, by both tiers.
 """
 
@@ -30,7 +30,7 @@ class Triple(NamedTuple):
     third: float
 
 
-class Chance:
+class RandomStream:
     """The numbers of one purpose under one seed."""
 
     def __init__(self, seed: int, purpose: str) -> None:
@@ -65,18 +65,18 @@ class Chance:
         return np.random.Generator(np.random.Philox(key=key))
 
 
-def numbered(seed: int, purpose: str, stream: str) -> Chance:
-    """The chance of a purpose in one stream of arrivals; everyday traffic is the stream without a name."""
-    return Chance(seed, f"{purpose}/{stream}")
+def numbered(seed: int, purpose: str, stream: str) -> RandomStream:
+    """The random numbers of a purpose in one stream of arrivals; everyday traffic is the stream without a name."""
+    return RandomStream(seed, f"{purpose}/{stream}")
 
 
 class Column:
-    """The numbers in [0, 1) of the entities 0, 1, 2 … of one purpose, asked for in any order; those of `Chance.column`."""
+    """The numbers in [0, 1) of the entities 0, 1, 2 … of one purpose, asked for in any order; those of `RandomStream.column`."""
 
     __slots__ = ("_drawn", "_generator")
 
-    def __init__(self, chance: Chance) -> None:
-        self._generator = chance.numbers()
+    def __init__(self, random_stream: RandomStream) -> None:
+        self._generator = random_stream.numbers()
         self._drawn = array("d")
 
     def at(self, number: int) -> float:
@@ -87,8 +87,8 @@ class Column:
         return self._drawn[number]
 
 
-class Lot(NamedTuple):
-    """The luck of one submission at its first attempt, by its number in its stream of arrivals."""
+class Draws(NamedTuple):
+    """The draws of one submission at its first attempt, by its number in its stream of arrivals."""
 
     columns: "Columns"
     number: int
@@ -118,21 +118,21 @@ class Columns(dict[str, Column]):
         return column
 
 
-class Luck:
+class RandomStreams:
     """The lots of all arrivals under one seed."""
 
     def __init__(self, seed: int) -> None:
         self._seed = seed
         self._streams: dict[str, Columns] = {}
 
-    def lot(self, name: str) -> Lot | None:
-        """The lot of an arrival by its name, `17` or `rush.3`; None for one that has no number, such as a scripted one."""
+    def draws(self, name: str) -> Draws | None:
+        """The draws of an arrival by its name, `17` or `rush.3`; None for one that has no number, such as a scripted one."""
         stream, _, number = name.rpartition(".")
         if not number.isdecimal():
             return None
         if stream not in self._streams:
             self._streams[stream] = Columns(self._seed, stream)
-        return Lot(self._streams[stream], int(number))
+        return Draws(self._streams[stream], int(number))
 
 
 def exponential(uniform: float) -> float:

@@ -11,7 +11,7 @@ from flk.model.effects.effects import Effect, Program
 from flk.model.log.frames import CorruptSegment
 from flk.model.memory.memory import MemoryNode
 from flk.model.refusal import Refused
-from flk.sim.kernel.engine import Call, Clockwork
+from flk.sim.kernel.engine import Call, Simulator
 from flk.sim.kernel.trace import Trace
 
 
@@ -48,12 +48,12 @@ Outcome: TypeAlias = Callable[[Any, Any], object]
 class Host:
     """Something that runs programs, until it crashes: then they stop where they are, and nothing it awaits reaches them."""
 
-    def __init__(self, name: str, clockwork: Clockwork, trace: Trace, memory: MemoryNode) -> None:
+    def __init__(self, name: str, simulator: Simulator, trace: Trace, memory: MemoryNode) -> None:
         self.name = name
         self.alive = True
         self.begun = 0
         self.memory = memory
-        self.clockwork = clockwork
+        self.simulator = simulator
         self.trace = trace
         self.courses: dict[type[Effect[Any]], Course] = {}
         self.outcomes: dict[type[Effect[Any]], Outcome] = {}
@@ -65,7 +65,7 @@ class Host:
             if self.alive:
                 call()
 
-        self.clockwork.after(delay, if_alive)
+        self.simulator.after(delay, if_alive)
 
     def start(self, activity: Activity) -> None:
         """Run a program up to its first effect that takes time."""
@@ -105,5 +105,5 @@ class Host:
             result = outcome(activity, effect) if outcome else self.memory.perform(effect)
         except Refused as refusal:
             result = refusal
-        self.trace.effect(self.clockwork.now, self.name, activity.name, effect, result, activity.number)
+        self.trace.effect(self.simulator.now, self.name, activity.name, effect, result, activity.number)
         return result

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from flk.model.entries.tasks import Task
-from flk.sim.kernel.engine import Clockwork
+from flk.sim.kernel.engine import Simulator
 from flk.sim.measures.measures import Column, Quantiles, Steps, quantiles, staleness
 from flk.sim.scenarios.faults import Disk, Stop
 from flk.sim.world.events import TaskChange, Watcher
@@ -41,8 +41,8 @@ class AuditMeasures(NamedTuple):
 class AuditLedger(Watcher):
     """Writes down when tasks came and went. A task that its store took down with it comes when recovery has found it again."""
 
-    def __init__(self, regions: Sequence[str], clockwork: Clockwork) -> None:
-        self._clockwork = clockwork
+    def __init__(self, regions: Sequence[str], simulator: Simulator) -> None:
+        self._simulator = simulator
         self._rows: dict[str, dict[Task, list[float]]] = {region: {} for region in regions}
         self._leases = dict.fromkeys(regions, 0)
         self._done: dict[str, set[Task]] = {region: set() for region in regions}
@@ -52,7 +52,7 @@ class AuditLedger(Watcher):
         """One step of a task."""
         match change:
             case TaskChange.ENQUEUED:
-                self._rows[region].setdefault(task, [self._clockwork.now, inf])
+                self._rows[region].setdefault(task, [self._simulator.now, inf])
             case TaskChange.TAKEN:
                 self._leases[region] += 1
             case TaskChange.EFFECTED:
@@ -61,7 +61,7 @@ class AuditLedger(Watcher):
                 self._dead[region].add(task)
             case TaskChange.ACKNOWLEDGED:
                 row = self._rows[region][task]
-                row[1] = min(row[1], self._clockwork.now)
+                row[1] = min(row[1], self._simulator.now)
 
     def crashed(self, fault: Stop) -> None:
         """The queue goes down with the store."""
@@ -78,7 +78,7 @@ class AuditLedger(Watcher):
         rows = list(self._rows[region].values())
         entered = np.array([row[0] for row in rows], dtype=np.float64)
         settled = np.array([row[1] for row in rows], dtype=np.float64)
-        took = np.minimum(settled, self._clockwork.now) - entered
+        took = np.minimum(settled, self._simulator.now) - entered
         over = np.isfinite(settled)
         due = over | (took > target)
         done = np.array([task in self._done[region] for task in self._rows[region]], dtype=np.bool_)

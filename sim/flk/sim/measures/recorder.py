@@ -15,7 +15,7 @@ from flk.model.programs.divergence import Divergence
 from flk.model.programs.recover import Recovery
 from flk.model.programs.ship import PREFIX
 from flk.sim.checkers.node import ACKNOWLEDGED
-from flk.sim.kernel.engine import Clockwork
+from flk.sim.kernel.engine import Simulator
 from flk.sim.measures.timeline import Moment, Move
 from flk.sim.scenarios.faults import Disk, ProcessCrash, RegionCrash, Stop, TornWrite
 from flk.sim.world.events import Attempt, Rotten, Watcher
@@ -54,7 +54,7 @@ class Comparison(NamedTuple):
 class Ledger(Watcher):
     """Writes down what the measures need, one entry for each event."""
 
-    def __init__(self, regions: Sequence[str], clockwork: Clockwork) -> None:
+    def __init__(self, regions: Sequence[str], simulator: Simulator) -> None:
         self.attempts: list[Attempt] = []
         self.moves: list[Move] = []
         self.moments: list[Moment] = []
@@ -69,7 +69,7 @@ class Ledger(Watcher):
         self.entries: dict[str, list[tuple[float, int]]] = {region: [(0.0, 0)] for region in regions}
         self.superseded: list[tuple[float, str]] = []
         self.recovered_at: list[tuple[float, str]] = []
-        self._clockwork = clockwork
+        self._simulator = simulator
         self._frames: dict[tuple[str, Timestamp], float] = {}
         self._places: dict[tuple[str, Timestamp], int] = {}
         self._safe: set[tuple[str, Timestamp]] = set()
@@ -77,7 +77,7 @@ class Ledger(Watcher):
 
     def logged(self, region: str, frame: Frame) -> None:
         """A frame is durable from now on."""
-        self._frames.setdefault((region, frame.timestamp), self._clockwork.now)
+        self._frames.setdefault((region, frame.timestamp), self._simulator.now)
 
     def claimed(
         self, region: str, claim: Claim, before: Entry | None, stored: Entry, records: Sequence[object]
@@ -85,7 +85,7 @@ class Ledger(Watcher):
         """A claim of the region's own log was settled."""
         del stored
         self._enlist(region, claim)
-        self.superseded += [(self._clockwork.now, region) for _ in records]
+        self.superseded += [(self._simulator.now, region) for _ in records]
         self._count(region, before)
 
     def merged(self, region: str, claim: Claim, before: Entry | None, after: Entry, records: Sequence[object]) -> None:
@@ -98,20 +98,20 @@ class Ledger(Watcher):
             times = self.applied_at[origin, region]
             place = self._places.get((origin, claim.entry.timestamp))
             if place is not None and times[place] == inf:
-                times[place] = self._clockwork.now
-        self.superseded += [(self._clockwork.now, region) for _ in records]
+                times[place] = self._simulator.now
+        self.superseded += [(self._simulator.now, region) for _ in records]
         self._count(region, before)
 
     def forgot(self, region: str, key: Key, entry: Entry) -> None:
         """A store has an entry less."""
         del key, entry
-        self.entries[region].append((self._clockwork.now, self.entries[region][-1][1] - 1))
+        self.entries[region].append((self._simulator.now, self.entries[region][-1][1] - 1))
 
     def turned(self, region: str, key: Key, entry: Entry | None) -> None:
         """A store may have an entry less."""
         del key
         if entry is None:
-            self.entries[region].append((self._clockwork.now, self.entries[region][-1][1] - 1))
+            self.entries[region].append((self._simulator.now, self.entries[region][-1][1] - 1))
 
     def replied(self, region: str, request: Submission, logged: Timestamp | None, response: Response) -> None:
         """What is acknowledged and not in the object store can still be lost, with the region that logged it."""
@@ -120,7 +120,7 @@ class Ledger(Watcher):
             timestamp = Timestamp(int(stated.timestamp, 16))
             self.repeats += (stated.region, timestamp) != (region, logged)
             if (stated.region, timestamp) not in self._safe:
-                self._exposed[stated.region].setdefault(timestamp, (self._clockwork.now, len(request.body)))
+                self._exposed[stated.region].setdefault(timestamp, (self._simulator.now, len(request.body)))
 
     def uploaded(self, name: str, found: Scan) -> None:
         """What is in the object store survives its region."""
@@ -131,7 +131,7 @@ class Ledger(Watcher):
 
     def crashed(self, fault: Stop) -> None:
         """A region is lost, with what only it had; if only its process died, its disk is at hand and nothing is at risk."""
-        now = self._clockwork.now
+        now = self._simulator.now
         self.stops.append((now, fault))
         if isinstance(fault, ProcessCrash):
             self.note(fault.region, "its process is dead")
@@ -159,7 +159,7 @@ class Ledger(Watcher):
             place = self._places.get((region, rotten.frame.timestamp))
             for (origin, _), times in self.applied_at.items():
                 if origin == region and place is not None:
-                    times[place] = min(times[place], self._clockwork.now)
+                    times[place] = min(times[place], self._simulator.now)
 
     def fell_behind(self, region: str) -> None:
         """A node answers 503 until its store is level with its log."""
@@ -167,7 +167,7 @@ class Ledger(Watcher):
 
     def recovered(self, region: str, recovery: Recovery) -> None:
         """A node is level with its log."""
-        self.recovered_at.append((self._clockwork.now, region))
+        self.recovered_at.append((self._simulator.now, region))
         torn = sum(repair.torn for repair in recovery.repairs)
         cut = f", {torn} torn bytes cut off" if torn else ""
         if recovery.segments:
@@ -177,7 +177,7 @@ class Ledger(Watcher):
 
     def compared(self, region: str, peer: str, divergence: Divergence) -> None:
         """Two regions were compared."""
-        self.comparisons.append(Comparison(self._clockwork.now, region, peer, divergence))
+        self.comparisons.append(Comparison(self._simulator.now, region, peer, divergence))
 
     def attempted(self, attempt: Attempt) -> None:
         """An attempt is over."""
@@ -190,7 +190,7 @@ class Ledger(Watcher):
 
     def moved(self, agent: str, region: str, to: str) -> None:
         """An agent moved."""
-        self.moves.append(Move(self._clockwork.now, agent, region, to))
+        self.moves.append(Move(self._simulator.now, agent, region, to))
 
     def migrated(self, region: str, phase: Phase) -> None:
         """A store is moving keys to another shard."""
@@ -198,7 +198,7 @@ class Ledger(Watcher):
 
     def note(self, where: str, what: str) -> None:
         """Put a line on the timeline."""
-        self.moments.append(Moment(self._clockwork.now, where, what))
+        self.moments.append(Moment(self._simulator.now, where, what))
 
     def _enlist(self, region: str, claim: Claim) -> None:
         """From when a claim's frame was durable, the other regions lag behind until they have it."""
@@ -213,11 +213,11 @@ class Ledger(Watcher):
 
     def _count(self, region: str, before: Entry | None) -> None:
         if before is None:
-            self.entries[region].append((self._clockwork.now, self.entries[region][-1][1] + 1))
+            self.entries[region].append((self._simulator.now, self.entries[region][-1][1] + 1))
 
     def _forget(self, region: str) -> None:
         """Nobody lags behind what is gone; the region itself starts from nothing."""
-        now = self._clockwork.now
+        now = self._simulator.now
         self.entries[region].append((now, 0))
         mine = ((frame, place) for frame, place in self._places.items() if frame[0] == region)
         unsafe = {place for frame, place in mine if frame not in self._safe}

@@ -12,7 +12,7 @@ from flk.model.entries.tiers import FASTER, Tier
 from flk.model.flow.submission import Response, Submission
 from flk.model.log.hlc import Timestamp
 from flk.model.refusal import OutOfReach, Refused
-from flk.sim.kernel.engine import Clockwork
+from flk.sim.kernel.engine import Simulator
 from flk.sim.measures.measures import Quantiles, Steps, quantiles
 from flk.sim.nodes.region import Region
 from flk.sim.scenarios.faults import Stop
@@ -54,9 +54,9 @@ class _Named(msgspec.Struct):
 class StoreLedger(Watcher):
     """Writes down what the measures of stores need."""
 
-    def __init__(self, regions: Mapping[str, Region], clockwork: Clockwork) -> None:
+    def __init__(self, regions: Mapping[str, Region], simulator: Simulator) -> None:
         self._regions = regions
-        self._clockwork = clockwork
+        self._simulator = simulator
         self._answered: Counter[tuple[str, str]] = Counter()
         self._errors: Counter[tuple[str, str]] = Counter()
         self._silent: Counter[tuple[str, str]] = Counter()
@@ -96,7 +96,7 @@ class StoreLedger(Watcher):
             where = FAILED
         else:
             where = tier or NEW
-        self._seconds[region, where].append(self._clockwork.now - began)
+        self._seconds[region, where].append(self._simulator.now - began)
 
     def turned_away(self, region: str, claim: Claim) -> None:
         """One more is owed."""
@@ -130,7 +130,7 @@ class StoreLedger(Watcher):
         counter[region] += 1
 
     def _note_owed(self, region: str) -> None:
-        self._owed_steps[region].append((self._clockwork.now, len(self._owed[region])))
+        self._owed_steps[region].append((self._simulator.now, len(self._owed[region])))
 
     def _is_near(self, region: str, key: Key) -> bool:
         tiers = self._regions[region].entries.tiers

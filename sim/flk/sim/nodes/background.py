@@ -9,7 +9,7 @@ from flk.model.programs.divergence import Divergence
 from flk.model.programs.recover import Recovery
 from flk.model.programs.replay import Replayed
 from flk.sim.kernel.engine import Call
-from flk.sim.kernel.random_streams import Chance
+from flk.sim.kernel.random_streams import RandomStream
 from flk.sim.kernel.runtime import Activity
 from flk.sim.nodes import migration, workers
 from flk.sim.nodes.node import Node
@@ -43,7 +43,7 @@ class Rounds:
         self._make = make
         self._world = region.world
         self._running: set[str] = set()
-        self._phase = Chance(region.world.seed, f"phase/{region.name}/{region.starts}")
+        self._phase = RandomStream(region.world.seed, f"phase/{region.name}/{region.starts}")
 
     def begin(self, pause: float) -> None:
         """Begin every kind of round, each at a moment of its own. In a scripted run, the script says when to ship and to replay."""
@@ -90,7 +90,7 @@ class Rounds:
 
     def _pass(self, stage: str, source: str, name: tuple[str, str], program: Program[Any]) -> None:
         """Run a pass over the log of a region, and say whether it went to the end."""
-        region, began = self._region.name, self._world.clockwork.now
+        region, began = self._region.name, self._world.simulator.now
 
         def ended(result: object) -> None:
             if isinstance(result, Replayed) and result.gap:

@@ -17,7 +17,7 @@ class Breakers:
         """The turn in which a request may be sent to a place, None while it may not."""
         if self._policy is None:
             return 0
-        circuit, allowed = ask(self._circuits.get(place, CLOSED), self._world.clockwork.now)
+        circuit, allowed = ask(self._circuits.get(place, CLOSED), self._world.simulator.now)
         self._circuits[place] = circuit
         return circuit.turn if allowed else None
 
@@ -25,7 +25,7 @@ class Breakers:
         """A request of that turn was answered, or failed."""
         if self._policy is not None:
             before = self._circuits[place]
-            after = settled(before, turn, self._world.clockwork.now, self._policy, answered=answered)
+            after = settled(before, turn, self._world.simulator.now, self._policy, answered=answered)
             self._circuits[place] = after
             if after.state is State.OPEN and after.turn > before.turn:
                 self._world.marks.note("breaker-open")

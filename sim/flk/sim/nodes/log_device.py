@@ -13,7 +13,7 @@ from flk.model.log.frames import Frame, data
 from flk.model.log.hlc import tick
 from flk.model.refusal import unavailable
 from flk.sim.kernel.engine import Call, GroupCommit
-from flk.sim.kernel.random_streams import Chance
+from flk.sim.kernel.random_streams import RandomStream
 from flk.sim.kernel.runtime import Activity, Host
 from flk.sim.nodes.region import Region
 from flk.sim.scenarios.faults import ProcessCrash, Stop, TornWrite
@@ -30,13 +30,13 @@ class Journal:
         self,
         host: Host,
         region: Region,
-        chance: Chance,
+        random_stream: RandomStream,
         synchronisation: Callable[[], float],
         use: Callable[[Activity], float],
     ) -> None:
         self._host = host
         self._region = region
-        self._chance = chance
+        self._random = random_stream
         self._synchronisation = synchronisation
         self._seconds = use
         self._frames = GroupCommit[Step](
@@ -117,14 +117,14 @@ class Journal:
         """
         frames = self._being_written()
         written = sum(len(data(frame)) for frame in frames)
-        chance = self._chance.uniform("torn")
+        draw = self._random.uniform("torn")
         match fault:
             case TornWrite(share=share):
                 size = int(share * written)
             case ProcessCrash():
-                size = written if chance < 0.5 else 0
+                size = written if draw < 0.5 else 0
             case _:
-                size = int(chance * (written + 1))
+                size = int(draw * (written + 1))
         self._region.disk.tear(frames, size)
 
     def _begin(self) -> float:
@@ -168,10 +168,10 @@ class Journal:
     def _fail(self, what: str) -> None:
         """Nothing counts as durable that was being written, although some of it may be; what waits is not even written."""
         host, region = self._host, self._region
-        host.trace.event(host.clockwork.now, host.name, "log", f"a synchronisation failed: {what}")
+        host.trace.event(host.simulator.now, host.name, "log", f"a synchronisation failed: {what}")
         frames = self._being_written()
         written = sum(len(data(frame)) for frame in frames)
-        region.disk.tear(frames, int(self._chance.uniform("failed") * (written + 1)))
+        region.disk.tear(frames, int(self._random.uniform("failed") * (written + 1)))
         region.disk.close(INBOX)
         host.memory.behind = True
         for watcher in region.world.watchers:
@@ -180,7 +180,7 @@ class Journal:
         self._frames.waiting = deque()
         refusal = unavailable("the log cannot be written")
         for activity, effect in refused:
-            host.trace.effect(host.clockwork.now, host.name, activity.name, effect, refusal, activity.number)
+            host.trace.effect(host.simulator.now, host.name, activity.name, effect, refusal, activity.number)
             host.resume(activity, refusal)
         if not refused:
             self.settled()

@@ -13,7 +13,7 @@ from flk.model.memory.memory import MemoryNode
 from flk.model.memory.parts import Disk, Objects
 from flk.model.refusal import Unavailable, unavailable
 from flk.sim.kernel.engine import Call
-from flk.sim.kernel.random_streams import Chance
+from flk.sim.kernel.random_streams import RandomStream
 from flk.sim.kernel.runtime import Activity, Host
 from flk.sim.nodes.tiers import KeyLines
 from flk.sim.scenarios.faults import DualWriteFailure, MigratorCrash
@@ -72,7 +72,7 @@ class MovingStore:
         self._growth = growth
         self._keys = KeyLines()
         self._staying = node.courses[Store]
-        self._chance = Chance(region.world.seed, f"second/{region.name}/{region.starts}")
+        self._random = RandomStream(region.world.seed, f"second/{region.name}/{region.starts}")
         node.courses[Store] = self._store
         node.courses[Merge] = self._merge
         node.courses |= dict.fromkeys((LookAt, InsertOrGet, Replace), self._visit)
@@ -89,7 +89,7 @@ class MovingStore:
                 self._node.fall_behind()
             self._over("claim", began, activity, effect, result)
 
-        began = self._node.clockwork.now
+        began = self._node.simulator.now
         self._run(f"claim {activity.name}", self._world.programs.move_claim(claim), (claim.key,), ended)
 
     def _merge(self, activity: Activity, effect: Merge) -> None:
@@ -104,14 +104,14 @@ class MovingStore:
                 result += sum(map(self._region.entries.merge, stay))
             self._over("merge", began, activity, effect, result)
 
-        began = self._node.clockwork.now
+        began = self._node.simulator.now
         name, keys = f"merge {activity.name}.{activity.step}", [claim.key for claim in move]
         self._run(name, self._world.programs.move_merge(move), keys, ended)
 
     def _over(self, what: str, began: float, activity: Activity, effect: Effect[Any], result: object) -> None:
         node = self._node
         self._world.meter.stored(node.name, what, began)
-        node.trace.effect(node.clockwork.now, node.name, activity.name, effect, result, activity.number)
+        node.trace.effect(node.simulator.now, node.name, activity.name, effect, result, activity.number)
         node.resume(activity, result)
 
     def _run(self, name: str, program: Program[Any], keys: Iterable[Key], ended: Callable[[Any], None]) -> None:
@@ -130,7 +130,7 @@ class MovingStore:
         key = effect.claim.key if isinstance(effect, InsertOrGet) else effect.key
         merging = activity.name.startswith("merge ")
         mean = self._world.policy.merge if merging else self._world.policy.service
-        seconds = mean * self._node.chance.exponential(f"service {activity.name}.{activity.step}")
+        seconds = mean * self._node.random_stream.exponential(f"service {activity.name}.{activity.step}")
         self._node.lines.visit(
             {self._growth.shard(effect.side, key): seconds},
             lambda silent: self._node.resume(activity, self._node.asked(silent, activity, effect)),
@@ -145,7 +145,7 @@ class MovingStore:
 
     def _followed(self, activity: Activity, effect: Replace) -> object:
         entity = f"{activity.name}.{activity.step}"
-        if self._growth.failures and self._chance.uniform(entity) < max(self._growth.failures.values()):
+        if self._growth.failures and self._random.uniform(entity) < max(self._growth.failures.values()):
             raise unavailable("the second write failed")
         return self._node.memory.perform(effect)
 
@@ -157,14 +157,14 @@ class Migrator(Host):
         world = region.world
         name = f"{region.name}-migrator"
         memory = MemoryNode(Disk(region.name), region.entries, Objects(), region.wall)
-        super().__init__(name, world.clockwork, world.trace, memory)
+        super().__init__(name, world.simulator, world.trace, memory)
         world.trace.started(name, f"{name}.{region.disk.identity:06d}")
         self._region = region
         self._growth = growth
         self._layout = layout
         self._life = life
         self._rounds = 0
-        self._chance = Chance(world.seed, f"migrator/{region.name}/{life}")
+        self._random = RandomStream(world.seed, f"migrator/{region.name}/{life}")
         self._lines = Lines(region.shards, self.after)
         self.courses = {
             Sleep: lambda activity, effect: self.after(effect.seconds, lambda: self.complete(activity, effect)),
@@ -192,7 +192,7 @@ class Migrator(Host):
         def served(silent: str) -> None:
             if silent:
                 refusal = unavailable(f"{silent} of {self._region.name} does not answer")
-                self.trace.effect(self.clockwork.now, self.name, activity.name, effect, refusal, activity.number)
+                self.trace.effect(self.simulator.now, self.name, activity.name, effect, refusal, activity.number)
                 self.resume(activity, refusal)
             else:
                 self.complete(activity, effect)
@@ -221,7 +221,7 @@ class Migrator(Host):
 
     def _service(self, activity: Activity) -> float:
         seconds = self._region.world.policy.service
-        return seconds * self._chance.exponential(f"service {activity.name}.{activity.step}")
+        return seconds * self._random.exponential(f"service {activity.name}.{activity.step}")
 
 
 class Migrators:
@@ -238,7 +238,7 @@ class Migrators:
     def begin(self) -> None:
         """The region starts; so does the migrator, when it is time."""
         self._growth.place(self._region.phase or Phase.PLANNED)
-        node, wait = self._region.node, self._layout.start - self._region.world.clockwork.now
+        node, wait = self._region.node, self._layout.start - self._region.world.simulator.now
         if node is not None:
             node.after(max(0.0, wait), self._restart)
 
@@ -259,7 +259,7 @@ class Migrators:
         self._restart()
 
     def _restart(self) -> None:
-        there = self._region.node is not None and self._region.world.clockwork.now >= self._layout.start
+        there = self._region.node is not None and self._region.world.simulator.now >= self._layout.start
         if there and not self._taken and self._migrator is None:
             self._lives += 1
             self._migrator = Migrator(self._region, self._growth, self._layout, self._lives)

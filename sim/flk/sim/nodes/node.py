@@ -32,7 +32,7 @@ from flk.model.log.hlc import Timestamp
 from flk.model.memory.memory import MemoryNode
 from flk.model.refusal import Overloaded, Refused, unavailable
 from flk.sim.kernel.engine import Deadlines
-from flk.sim.kernel.random_streams import FSYNC, SERVICE, Chance, Column, Lot, exponential
+from flk.sim.kernel.random_streams import FSYNC, SERVICE, Column, Draws, RandomStream, exponential
 from flk.sim.kernel.runtime import Activity, Host
 from flk.sim.nodes.admission import Gate
 from flk.sim.nodes.breakers import Breakers
@@ -47,15 +47,15 @@ Reply: TypeAlias = Callable[[object], None]
 
 
 class Request(Activity):
-    """An `ingest` under way: its luck, the timestamp of its frame once there is one, and whether it counts as in flight."""
+    """An `ingest` under way: its draws, the timestamp of its frame once there is one, and whether it counts as in flight."""
 
-    __slots__ = ("admitted", "logged", "lot")
+    __slots__ = ("admitted", "draws", "logged")
 
     def __init__(
-        self, name: str, program: Program[Response], ended: Callable[[Response], None], lot: Lot | None
+        self, name: str, program: Program[Response], ended: Callable[[Response], None], draws: Draws | None
     ) -> None:
         super().__init__(name, program, ended)
-        self.lot = lot
+        self.draws = draws
         self.admitted = False
         self.logged: Timestamp | None = None
 
@@ -71,20 +71,20 @@ class Node(Host):
         world = region.world
         peers = {region.name: region.entries}
         memory = MemoryNode(region.disk, region.entries, world.objects, region.wall, peers=peers)
-        super().__init__(region.name, world.clockwork, world.trace, memory)
+        super().__init__(region.name, world.simulator, world.trace, memory)
         memory.behind = True
         memory.store_down = region.outages > 0
         world.trace.started(region.name, region.disk.log(INBOX))
         self._region = region
         self._world = world
         self._policy = world.policy
-        self.chance = Chance(world.seed, f"node/{region.name}/{region.starts}")
+        self.random_stream = RandomStream(world.seed, f"node/{region.name}/{region.starts}")
         self._synchronisations = 0
-        self._fsyncs = Column(Chance(world.seed, f"{FSYNC}/{region.name}/{region.starts}"))
-        self._journal = Journal(self, region, self.chance, self._synchronisation, self._fsync)
+        self._fsyncs = Column(RandomStream(world.seed, f"{FSYNC}/{region.name}/{region.starts}"))
+        self._journal = Journal(self, region, self.random_stream, self._synchronisation, self._fsync)
         self.lines = Lines(region.shards, self.after)
         self._no_answer = unavailable("no answer in time")
-        self._waits = Deadlines[object](world.clockwork, world.policy.timeout, self._no_answer)
+        self._waits = Deadlines[object](world.simulator, world.policy.timeout, self._no_answer)
         self._breakers = Breakers(world.policy.breaker, world)
         self._gate = Gate(memory, world.policy, self.after, self._queue)
         self.courses = {
@@ -117,10 +117,10 @@ class Node(Host):
         return not self.memory.behind and not self.memory.store_down
 
     def serve(
-        self, name: str, submission: Submission, reply: Callable[[Response], None], lot: Lot | None = None
+        self, name: str, submission: Submission, reply: Callable[[Response], None], draws: Draws | None = None
     ) -> None:
         """Answer a submission that has arrived."""
-        began = self.clockwork.now
+        began = self.simulator.now
 
         def ended(response: Response) -> None:
             self._world.meter.answered(self.name, began, response)
@@ -131,7 +131,7 @@ class Node(Host):
             reply(response)
 
         program = self._world.programs.ingest(submission, self.name, self._world.keyring)
-        request = Request(name, program, ended, lot)
+        request = Request(name, program, ended, draws)
         self.start(request)
 
     def inspect(self, activity: Activity, effect: Effect[Any], reply: Reply) -> None:
@@ -153,7 +153,7 @@ class Node(Host):
 
     def _use_store(self, activity: Activity, effect: Effect[Any]) -> None:
         seconds = self._policy.merge if isinstance(effect, Merge) else self._service(activity)
-        began = self.clockwork.now
+        began = self.simulator.now
 
         def served(silent: str) -> None:
             if isinstance(effect, Store | Merge):
@@ -187,22 +187,24 @@ class Node(Host):
         for watcher in self._world.watchers:
             watcher.silent(self.name, silent)
         refusal = unavailable(f"{silent} of {self.name} does not answer")
-        self.trace.effect(self.clockwork.now, self.name, activity.name, effect, refusal, activity.number)
+        self.trace.effect(self.simulator.now, self.name, activity.name, effect, refusal, activity.number)
         return refusal
 
     def _ask_objects(self, activity: Activity, effect: Effect[Any]) -> None:
         turn = self._breakers.ask(OBJECTS)
         if turn is None:
             refusal = unavailable("the object store has failed too often, and is left alone for a while")
-            self.trace.effect(self.clockwork.now, self.name, activity.name, effect, refusal, activity.number)
+            self.trace.effect(self.simulator.now, self.name, activity.name, effect, refusal, activity.number)
             for watcher in self._world.watchers:
                 watcher.held_back(self.name, OBJECTS)
             self.resume(activity, refusal)
             return
 
         def serve(reply: Reply) -> None:
-            seconds = self._policy.object_service * self.chance.exponential(f"objects/{activity.name}.{activity.step}")
-            self.clockwork.after(seconds, lambda: reply(self.perform(activity, effect)))
+            seconds = self._policy.object_service * self.random_stream.exponential(
+                f"objects/{activity.name}.{activity.step}"
+            )
+            self.simulator.after(seconds, lambda: reply(self.perform(activity, effect)))
 
         def answered(result: object) -> None:
             self._breakers.settle(OBJECTS, turn, answered=not isinstance(result, Refused))
@@ -237,7 +239,7 @@ class Node(Host):
 
         def answered(result: object) -> None:
             if result is self._no_answer:
-                self.trace.effect(self.clockwork.now, self.name, activity.name, effect, result)
+                self.trace.effect(self.simulator.now, self.name, activity.name, effect, result)
             if noted is not None:
                 noted(result)
             self.resume(activity, result)
@@ -296,7 +298,7 @@ class Node(Host):
 
     def _sampled(self, activity: Activity, effect: SampleKeys) -> tuple[Key, ...]:
         self._require_store()
-        generator = self.chance.generator(f"sample/{activity.name}.{activity.step}")
+        generator = self.random_stream.generator(f"sample/{activity.name}.{activity.step}")
         return self._region.entries.sample(effect.size, generator)
 
     def _inspected(self, activity: Activity, effect: Effect[Any]) -> object:
@@ -311,7 +313,7 @@ class Node(Host):
 
     def _stored_away(self, activity: Activity, effect: Effect[Any]) -> object:
         del activity
-        _require(self._world.objects.serves(self.clockwork.now), "the object store")
+        _require(self._world.objects.serves(self.simulator.now), "the object store")
         return self.memory.perform(effect)
 
     def _queue(self) -> int:
@@ -328,12 +330,12 @@ class Node(Host):
 
     def _fsync(self, activity: Activity) -> float:
         """The seconds of another use of the disk."""
-        return self._policy.fsync * (1 + self.chance.exponential(f"fsync {activity.name}.{activity.step}")) / 2
+        return self._policy.fsync * (1 + self.random_stream.exponential(f"fsync {activity.name}.{activity.step}")) / 2
 
     def _service(self, activity: Activity) -> float:
-        if isinstance(activity, Request) and activity.lot:
-            return self._policy.service * exponential(activity.lot.uniform(SERVICE))
-        return self._policy.service * self.chance.exponential(f"service {activity.name}.{activity.step}")
+        if isinstance(activity, Request) and activity.draws:
+            return self._policy.service * exponential(activity.draws.uniform(SERVICE))
+        return self._policy.service * self.random_stream.exponential(f"service {activity.name}.{activity.step}")
 
 
 def _require(answers: bool, who: str) -> None:  # noqa: FBT001 - it reads as the condition it is

@@ -8,9 +8,9 @@ from flk.model.entries.migration import Moving, Phase
 from flk.model.entries.tiers import Terms
 from flk.model.log.hlc import wall_seconds
 from flk.model.record.signing import Keyring
-from flk.sim.kernel.engine import Call, Clockwork
+from flk.sim.kernel.engine import Call, Simulator
 from flk.sim.kernel.programs import Programs
-from flk.sim.kernel.random_streams import Luck
+from flk.sim.kernel.random_streams import RandomStreams
 from flk.sim.kernel.trace import Trace
 from flk.sim.nodes.migration import Growth
 from flk.sim.scenarios.faults import ClockFault, Disk, Stop
@@ -37,7 +37,7 @@ ORIGIN = 1767225600.0  # wall time at simulated time 0: 2026-01-01 00:00 UTC
 class World(NamedTuple):
     """What all regions share."""
 
-    clockwork: Clockwork
+    simulator: Simulator
     net: Net
     trace: Trace
     objects: WatchedObjects
@@ -50,7 +50,7 @@ class World(NamedTuple):
     layout: Layout
     marks: Marks
     meter: Meter
-    luck: Luck
+    streams: RandomStreams
 
 
 class Region:
@@ -66,13 +66,13 @@ class Region:
         self.peers = peers
         self.world = world
         self.disk = WatchedDisk(name, 1, world.watchers, world.policy.segment_bytes)
-        self.shards = Shards(world.layout, world.clockwork.after)
+        self.shards = Shards(world.layout, world.simulator.after)
         self.growth = Growth(self.shards) if world.layout.migration else None
         self.migrators: Migrators | None = None
         self.entries = self._new_store()
         self.archive = WatchedArchive(name, world.watchers)
         self.workers: Workers | None = None
-        self.health = DiskHealth(name, world.clockwork, world.seed)
+        self.health = DiskHealth(name, world.simulator, world.seed)
         self.clock_faults: list[ClockFault] = []
         self.on_write: Call | None = None  # in the middle of the next write to the log
         self.outages = 0
@@ -141,5 +141,5 @@ class Region:
 
     def wall(self) -> float:
         """What this region takes for the time."""
-        now: float = self.world.clockwork.now
+        now: float = self.world.simulator.now
         return ORIGIN + now + sum(offset(fault, now) for fault in self.clock_faults)

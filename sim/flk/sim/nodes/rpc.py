@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple, TypeVar
 
 from flk.sim.kernel.engine import Wait
-from flk.sim.kernel.random_streams import ANSWER, REQUEST, Lot
+from flk.sim.kernel.random_streams import ANSWER, REQUEST, Draws
 from flk.sim.nodes.node import Node
 from flk.sim.nodes.region import Region
 from flk.sim.world.network import Net
@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 class Route(NamedTuple):
-    """From where, to which region, and the name of the message, which its luck is keyed by."""
+    """From where, to which region, and the name of the message, which keys its random numbers."""
 
     place: str
     region: str
@@ -26,20 +26,20 @@ def call(
     route: Route,
     serve: Callable[[Node, Callable[[T], None]], None],
     wait: Wait[T],
-    lot: Lot | None = None,
+    draws: Draws | None = None,
 ) -> None:
     """Send a message to a region's node and end the wait with its reply, if both messages arrive and the node lives.
 
-    `lot` holds the luck of the two messages, if it was drawn already.
+    `draws` holds the random numbers of the two messages, if there are any yet.
     """
     place, region, message = route
 
     def reply(answer: T) -> None:
-        net.send(region, place, message, lambda: wait.end(answer), lot and lot.message(ANSWER))
+        net.send(region, place, message, lambda: wait.end(answer), draws and draws.message(ANSWER))
 
     def arrived() -> None:
         node = regions[region].node
         if node is not None:
             serve(node, reply)
 
-    net.send(place, region, message, arrived, lot and lot.message(REQUEST))
+    net.send(place, region, message, arrived, draws and draws.message(REQUEST))

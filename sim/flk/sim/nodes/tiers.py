@@ -108,7 +108,7 @@ class TieredStore:
     # Courses of the effects that are programs here.
 
     def _store(self, activity: Activity, effect: Store) -> None:
-        began = self._node.clockwork.now
+        began = self._node.simulator.now
 
         def ended(result: object, tier: Tier | None) -> None:
             if isinstance(result, Unavailable) and not isinstance(result, OutOfReach):
@@ -120,7 +120,7 @@ class TieredStore:
         self._run(f"claim {activity.name}", self._world.programs.claim(effect.claim), (effect.claim.key,), ended)
 
     def _merge(self, activity: Activity, effect: Merge) -> None:
-        began = self._node.clockwork.now
+        began = self._node.simulator.now
         name, program = f"merge {activity.name}.{activity.step}", self._world.programs.merge(effect.claims)
         self._run(
             name, program, _keys(effect.claims), lambda result, _: self._over("merge", began, activity, effect, result)
@@ -129,7 +129,7 @@ class TieredStore:
     def _over(self, what: str, began: float, activity: Activity, effect: Effect[Any], result: object) -> None:
         node = self._node
         self._world.meter.stored(node.name, what, began)
-        node.trace.effect(node.clockwork.now, node.name, activity.name, effect, result, activity.number)
+        node.trace.effect(node.simulator.now, node.name, activity.name, effect, result, activity.number)
         node.resume(activity, result)
 
     def _run(
@@ -172,7 +172,7 @@ class TieredStore:
     def _visit(self, activity: Activity, effect: Effect[Any], tier: Tier, keys: tuple[Key, ...]) -> None:
         """A tier takes its time for the first key, and for each further one that of a merge."""
         node, shards = self._node, self._region.shards
-        first = self._mean[tier] * node.chance.exponential(f"service {activity.name}.{activity.step}")
+        first = self._mean[tier] * node.random_stream.exponential(f"service {activity.name}.{activity.step}")
 
         def seconds(number: int) -> float:
             return first + (number - 1) * self._world.policy.merge

@@ -13,7 +13,7 @@ from flk.model.effects.effects import Acknowledge, Attempt, Bury, Effect, MarkPr
 from flk.model.entries.tasks import TaskQueue
 from flk.model.memory.memory import MemoryNode
 from flk.model.memory.parts import Disk, Objects
-from flk.sim.kernel.random_streams import Chance
+from flk.sim.kernel.random_streams import RandomStream
 from flk.sim.kernel.runtime import Activity, Host
 from flk.sim.nodes.region import Region
 from flk.sim.scenarios.faults import WorkerCrash
@@ -38,11 +38,11 @@ class Worker(Host):
     def __init__(self, number: int, life: str, region: Region, audit: Audit, wait: Callable[[Waiting], None]) -> None:
         world = region.world
         name = f"{region.name}-worker-{number}"
-        super().__init__(name, world.clockwork, world.trace, _runtime(region))
+        super().__init__(name, world.simulator, world.trace, _runtime(region))
         world.trace.started(name, f"{name}.{region.disk.identity:06d}")
         self._region = region
         self._audit = audit
-        self._chance = Chance(world.seed, f"audit/{region.name}")
+        self._random = RandomStream(world.seed, f"audit/{region.name}")
         self._life = life
         self._tasks = 0
         self.courses = {
@@ -69,18 +69,18 @@ class Worker(Host):
         self.start(Activity(f"audit {self._life}.{self._tasks}", program, ended))
 
     def _work(self, activity: Activity, effect: Attempt) -> None:
-        seconds = self._audit.work * self._chance.exponential(f"work {_named(effect)}")
+        seconds = self._audit.work * self._random.exponential(f"work {_named(effect)}")
         self.after(seconds, lambda: self.complete(activity, effect))
 
     def _ask_queue(self, activity: Activity, effect: Effect[Any]) -> None:
-        seconds = self._region.world.policy.service * self._chance.exponential(
+        seconds = self._region.world.policy.service * self._random.exponential(
             f"service {self.name} {activity.name}.{activity.step}"
         )
         self.after(seconds, lambda: self.complete(activity, effect))
 
     def _attempted(self, activity: Activity, effect: Attempt) -> object:
         del activity
-        if self._chance.uniform(f"failure {_named(effect)}") < self._audit.failure:
+        if self._random.uniform(f"failure {_named(effect)}") < self._audit.failure:
             return False
         return self.memory.perform(effect)
 
@@ -130,7 +130,7 @@ class Workers:
         """There is a task more to take: let whoever waits have it, once what enqueued it is over."""
         if self._idle and not self._called:
             self._called = True
-            self._region.world.clockwork.after(0.0, self._deal)
+            self._region.world.simulator.after(0.0, self._deal)
 
     @property
     def _queue(self) -> TaskQueue:
@@ -173,7 +173,7 @@ class Workers:
         end = self._queue.next_end
         if self._idle and end is not None and not self._armed:
             self._armed = True
-            self._region.world.clockwork.after(max(0.0, end - self._region.wall()), self._lease_ended)
+            self._region.world.simulator.after(max(0.0, end - self._region.wall()), self._lease_ended)
 
     def _lease_ended(self) -> None:
         self._armed = False

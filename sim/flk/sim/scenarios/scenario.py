@@ -25,7 +25,7 @@ _LIBRARY = files("flk.sim.scenarios").joinpath("library")
 
 
 class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=True):
-    """One drill. Times are seconds from its start; `seed` is the luck it has unless another is asked for.
+    """One drill. Times are seconds from its start; `seed` is the random seed unless another is asked for.
 
     A `script` says exactly who submits, ships and replays when; without one, records come at random and rounds at intervals.
     A `steady` scenario is everyday life, whose beginning is cut off as warm-up; any other is an incident, measured whole.

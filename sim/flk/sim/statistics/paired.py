@@ -1,4 +1,4 @@
-"""Two variants under the same luck: the difference run by run."""
+"""Two variants under common random numbers: the difference run by run."""
 
 from typing import NamedTuple
 
@@ -19,7 +19,7 @@ class Comparison(NamedTuple):
     """What changes from the one variant to the other, over runs with the same seeds.
 
     `mean` and `median` are intervals of the difference, other minus one; `better` of the probability that the other is less;
-    `gain` says how many times as many runs independent luck would have needed for the same certainty about the mean.
+    `gain` says how many times as many runs independent random numbers would have needed for the same certainty about the mean.
     """
 
     differences: Column

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from flk.sim.kernel.random_streams import FSYNC, Chance
+from flk.sim.kernel.random_streams import FSYNC, RandomStream
 from flk.sim.scenarios.scenario import Scenario
 from flk.sim.scenarios.topology import clients_of
 from flk.sim.scenarios.workload import agent_homes
@@ -54,7 +54,7 @@ class Lane:
         self._row = np.empty((columns.COLUMNS, 0))
         self._claims = np.full(policy.max_in_flight, -np.inf)
         self._wire = wire_table(scenario, region, clients_of(region))
-        self._numbers = Chance(seed, f"{FSYNC}/{region}/1").numbers()
+        self._numbers = RandomStream(seed, f"{FSYNC}/{region}/1").numbers()
         self._ahead: Column = np.empty(0)
         self._used = 0
 

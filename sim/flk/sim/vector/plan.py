@@ -12,7 +12,7 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from flk.sim.kernel.engine import Clockwork
+from flk.sim.kernel.engine import Simulator
 from flk.sim.scenarios.faults import (
     Bandwidth,
     Burst,
@@ -137,7 +137,7 @@ def wire_table(scenario: Scenario, sender: str, receiver: str) -> WireTable:
 
 def _course(scenario: Scenario, sender: str, receiver: str) -> Iterator[tuple[float, Wire]]:
     """A wire as every fault leaves it, with the moment from which it is so; the same object each time."""
-    net = Net(Clockwork(), scenario.network, scenario.regions, 0)
+    net = Net(Simulator(), scenario.network, scenario.regions, 0)
     wire = net.wire(sender, receiver)
     mine = [fault for fault in scenario.faults if isinstance(fault, LinkFaultBase) and wire in net.wires(fault)]
     changes = [(fault.start, wire.begin, fault) for fault in mine] + [(fault.end, wire.end, fault) for fault in mine]

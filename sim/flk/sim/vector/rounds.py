@@ -42,7 +42,7 @@ class LaneLines(Lines):
 
     def visit(self, seconds: Mapping[str, float], served: Served) -> None:
         """Wait for one's turn behind all requests that came before."""
-        node, now = self._node, self._node.clockwork.now
+        node, now = self._node, self._node.simulator.now
         over = node.lane_now().visit(now, sum(seconds.values()) * self._region.shards.factor)
         node.after(over - now, lambda: served(""))
 
@@ -51,7 +51,7 @@ class LaneJournal(Journal):
     """A log that the requests of a lane are written to."""
 
     def __init__(self, node: "LaneNode", region: Region, use: Callable[[Activity], float]) -> None:
-        super().__init__(node, region, node.chance, _no_batch, use)
+        super().__init__(node, region, node.random_stream, _no_batch, use)
         self._node = node
 
     def seal(self, activity: Activity, effect: Seal) -> None:
@@ -63,7 +63,7 @@ class LaneJournal(Journal):
         """Seal when the batch under way and all claims are over; look again when that may be so."""
         if not self._seals or self._sealing:
             return
-        lane, now = self._node.lane_now(), self._node.clockwork.now
+        lane, now = self._node.lane_now(), self._node.simulator.now
         settled = lane.synchronised if lane.synchronising else lane.last_claim
         if settled > now:
             if settled < inf:
@@ -74,7 +74,7 @@ class LaneJournal(Journal):
     def _finish_seals(self) -> None:
         super()._finish_seals()
         if not self._seals:
-            self._node.lane_now().release(self._node.clockwork.now)
+            self._node.lane_now().release(self._node.simulator.now)
 
 
 def _no_batch() -> float:
@@ -112,13 +112,13 @@ class LaneNode(Node):
 
     def lane_now(self) -> Lane:
         """The lane as it is now."""
-        self._supply.reach(self._lane, self.clockwork.now, self.clockwork.now)
+        self._supply.reach(self._lane, self.simulator.now, self.simulator.now)
         return self._lane
 
     def refresh(self) -> None:
         """The disk or the store works at another pace from now on."""
         lane = self.lane_now()
-        lane.set_pace(self.clockwork.now, self._region.health.pace.rate)
+        lane.set_pace(self.simulator.now, self._region.health.pace.rate)
         lane.set_slowness(self._region.shards.factor)
         self._journal.settled()
 
@@ -140,7 +140,7 @@ class LaneNode(Node):
     def _sealed(self, activity: Activity, effect: Seal) -> None:
         """Seal a segment in place of the frames that were logged since the last seal."""
         del activity
-        lane, disk, now = self.lane_now(), self._region.disk, self.clockwork.now
+        lane, disk, now = self.lane_now(), self._region.disk, self.simulator.now
         content = lane.cut()
         if content is not None:
             clock = tick(self.memory.clock, self._region.wall())
@@ -151,7 +151,7 @@ class LaneNode(Node):
 
     def _put(self, activity: Activity, effect: PutObject) -> object:
         created = self._stored_away(activity, effect)
-        self._books.upload(effect.name.removeprefix(PREFIX), self.clockwork.now)
+        self._books.upload(effect.name.removeprefix(PREFIX), self.simulator.now)
         return created
 
     def _got(self, activity: Activity, effect: GetObject) -> object:
@@ -162,5 +162,5 @@ class LaneNode(Node):
     def _merged(self, activity: Activity, effect: Merge) -> object:
         name = self._fetched.pop(activity.name, "")
         if name:
-            self._books.apply(name, self.name, self.clockwork.now)
+            self._books.apply(name, self.name, self.simulator.now)
         return self.memory.perform(effect)

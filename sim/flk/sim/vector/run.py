@@ -133,9 +133,9 @@ def run(
     for mistake in mistakes(scenario):
         raise UnusableInput(f"scenario {scenario.name!r}: {mistake.field}: {mistake.message}")
     require_exact(scenario)
-    luck = scenario.seed if seed is None else seed
-    cut = np.inf if records is None else used_up(streams(scenario, luck, requests), records)
-    simulation = _Simulation(scenario, luck, streams(scenario, luck, requests), cut, Trace(trace), keep=keep)
+    seed = scenario.seed if seed is None else seed
+    cut = np.inf if records is None else used_up(streams(scenario, seed, requests), records)
+    simulation = _Simulation(scenario, seed, streams(scenario, seed, requests), cut, Trace(trace), keep=keep)
     with closing(simulation):
         simulation.play(on_progress)
     return simulation.outcome(size)
@@ -174,12 +174,12 @@ class _Simulation(Simulation):
         for fault in self._scenario.faults:
             if isinstance(fault, DiskStall | SlowDisk | SlowStore):
                 for at in (fault.start, fault.end):
-                    self._clockwork.after(at, partial(self._refresh, fault.region))
+                    self._simulator.after(at, partial(self._refresh, fault.region))
 
     def _report(self, on_progress: Callable[[Progress], None] | None) -> None:
         if on_progress is not None:
-            clockwork, logged = self._clockwork, sum(int(lane.state["logged"]) for lane in self._lanes.values())
-            on_progress(Progress(clockwork.now, self._scenario.duration, clockwork.events, logged))
+            simulator, logged = self._simulator, sum(int(lane.state["logged"]) for lane in self._lanes.values())
+            on_progress(Progress(simulator.now, self._scenario.duration, simulator.events, logged))
 
     def _refresh(self, region: str) -> None:
         node = self._regions[region].node
@@ -196,7 +196,7 @@ class _Simulation(Simulation):
             scenario=self._scenario,
             seed=self._seed,
             digest=self._world.trace.digest(),
-            events=self._clockwork.events,
+            events=self._simulator.events,
             offered=self._supply.offered,
             logged=sum(int(state["logged"]) for state in states),
             answered=sum(int(state["answered"]) for state in states),

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flk.sim.clients.arrivals import cumulative_load
-from flk.sim.kernel.random_streams import ANSWER, REQUEST, SERVICE, Chance, numbered
+from flk.sim.kernel.random_streams import ANSWER, REQUEST, SERVICE, RandomStream, numbered
 from flk.sim.scenarios.faults import Burst
 from flk.sim.scenarios.scenario import Scenario
 from flk.sim.vector.kernels import chosen
@@ -57,13 +57,13 @@ class Stream:
         self._moment = 0.0
         self._name = index * STREAM
         name = burst.id if burst else ""
-        self._gaps = Chance(seed, f"arrival{stream}").numbers()
-        self._agents = Chance(seed, f"agent{stream}").numbers()
-        self._fresh = Chance(seed, f"repeat{stream}").numbers()
+        self._gaps = RandomStream(seed, f"arrival{stream}").numbers()
+        self._agents = RandomStream(seed, f"agent{stream}").numbers()
+        self._fresh = RandomStream(seed, f"repeat{stream}").numbers()
         self._lots = [
             numbered(seed, what, name).numbers() for what in (f"{REQUEST}.jitter", SERVICE, f"{ANSWER}.jitter")
         ]
-        self._calm = [(burst, Chance(seed, f"calm/{burst.id}").numbers()) for burst in calm]
+        self._calm = [(burst, RandomStream(seed, f"calm/{burst.id}").numbers()) for burst in calm]
         self._duplicates = workload.duplicates
 
     def block(self) -> Block:
@@ -140,7 +140,7 @@ def stream_names(scenario: Scenario) -> tuple[str, ...]:
 def used_up(found: Sequence[Stream], records: int) -> float:
     """When a new record is asked for and there are no more: nobody is given anything from then on. Infinite if never.
 
-    The first arrival of all has nothing to repeat, and brings a new record whatever its luck.
+    The first arrival of all has nothing to repeat, and brings a new record whatever its draw.
     """
     earliest = np.inf
     new: list[Column] = []

@@ -17,7 +17,7 @@ from flk.model.entries.tasks import Task
 from flk.model.entries.tiers import Tier
 from flk.model.programs.recover import Recovery
 from flk.model.refusal import Refused
-from flk.sim.kernel.engine import Clockwork
+from flk.sim.kernel.engine import Simulator
 from flk.sim.scenarios.faults import Stop
 from flk.sim.world.events import TaskChange, Watcher
 
@@ -56,13 +56,13 @@ CONVERGED, HEALED, STATUS, ALERT = "converged", "healed", "status ", "alert "
 class Marks(Watcher):
     """Keeps the moments of each mark, in the order in which they come."""
 
-    def __init__(self, clockwork: Clockwork) -> None:
+    def __init__(self, simulator: Simulator) -> None:
         self.moments: dict[str, list[float]] = {mark: [] for mark in MARKS}
-        self._clockwork = clockwork
+        self._simulator = simulator
 
     def note(self, mark: str) -> None:
         """The mark came up now. Raises KeyError for one that is not in the table."""
-        self.moments[mark].append(self._clockwork.now)
+        self.moments[mark].append(self._simulator.now)
 
     def claimed(
         self, region: str, claim: Claim, before: Entry | None, stored: Entry, records: Sequence[object]

@@ -3,9 +3,9 @@
 from math import prod
 from typing import TypeAlias
 
-from flk.sim.kernel.engine import Clockwork
+from flk.sim.kernel.engine import Simulator
 from flk.sim.kernel.processor import Pace
-from flk.sim.kernel.random_streams import Chance
+from flk.sim.kernel.random_streams import RandomStream
 from flk.sim.scenarios.faults import DiskStall, FsyncFailure, SlowDisk
 
 DiskFault: TypeAlias = DiskStall | SlowDisk | FsyncFailure
@@ -14,9 +14,9 @@ DiskFault: TypeAlias = DiskStall | SlowDisk | FsyncFailure
 class DiskHealth:
     """What ails the disk of one region, whichever node uses it. Whatever the disk is at takes place at its `pace`."""
 
-    def __init__(self, region: str, clockwork: Clockwork, seed: int) -> None:
-        self.pace = Pace(clockwork)
-        self._chance = Chance(seed, f"disk/{region}")
+    def __init__(self, region: str, simulator: Simulator, seed: int) -> None:
+        self.pace = Pace(simulator)
+        self._random = RandomStream(seed, f"disk/{region}")
         self._faults: list[DiskFault] = []
 
     def begin(self, fault: DiskFault) -> None:
@@ -30,9 +30,9 @@ class DiskHealth:
         self._refresh()
 
     def fails(self, synchronisation: str) -> bool:
-        """Whether a synchronisation that is over has failed. Its name is what its luck is keyed by."""
+        """Whether a synchronisation that is over has failed. Its name keys the draw."""
         return any(
-            self._chance.uniform(f"{fault.id}/{synchronisation}") < fault.share
+            self._random.uniform(f"{fault.id}/{synchronisation}") < fault.share
             for fault in self._faults
             if isinstance(fault, FsyncFailure)
         )

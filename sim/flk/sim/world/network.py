@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterator
 from math import inf, prod
 from typing import NamedTuple
 
-from flk.sim.kernel.engine import Call, Clockwork, Station
+from flk.sim.kernel.engine import Call, Simulator, Station
 from flk.sim.kernel.processor import Pace
-from flk.sim.kernel.random_streams import Chance, Triple, exponential
+from flk.sim.kernel.random_streams import RandomStream, Triple, exponential
 from flk.sim.scenarios.faults import Bandwidth, Duplication, Latency, LinkFault, Loss, Partition, Reorder
 from flk.sim.scenarios.topology import Network, Path, directed, expand, places
 from flk.sim.world.message_sizes import size_of
@@ -21,10 +21,10 @@ class Wire:
 
     __slots__ = ("_faults", "_line", "_pace", "delay", "duplication", "loss", "path", "reorders")
 
-    def __init__(self, path: Path, clockwork: Clockwork) -> None:
+    def __init__(self, path: Path, simulator: Simulator) -> None:
         self.path = path
         self._faults: list[LinkFault] = []
-        self._pace = Pace(clockwork, inf)
+        self._pace = Pace(simulator, inf)
         self._line = Station(self._pace.after)
         self._refresh()
 
@@ -91,18 +91,18 @@ class Net:
     what arrives twice was carried once. `heard` is told of every message, if it is set.
     """
 
-    def __init__(self, clockwork: Clockwork, network: Network, regions: tuple[str, ...], seed: int) -> None:
+    def __init__(self, simulator: Simulator, network: Network, regions: tuple[str, ...], seed: int) -> None:
         everywhere = places(regions)
         self.heard: Callable[[Message], None] | None = None
-        self._clockwork = clockwork
+        self._simulator = simulator
         self._regions = regions
-        self._chance = Chance(seed, "message")
-        self._copies = Chance(seed, "copy")
-        self._held = Chance(seed, "reorder")
-        self._wires = {(a, b): Wire(network.default, clockwork) for a in everywhere for b in everywhere}
+        self._random = RandomStream(seed, "message")
+        self._copies = RandomStream(seed, "copy")
+        self._held = RandomStream(seed, "reorder")
+        self._wires = {(a, b): Wire(network.default, simulator) for a in everywhere for b in everywhere}
         for link in network.links:
             for pair in directed(link.between[:1], link.between[1:], link.direction):
-                self._wires[pair] = Wire(link, clockwork)
+                self._wires[pair] = Wire(link, simulator)
 
     def send(
         self,
@@ -116,11 +116,11 @@ class Net:
     ) -> None:
         """Call `arrive` when the message arrives: once, not at all, or twice.
 
-        `message` is what its luck is keyed by, unless its numbers were `drawn` already; `content` what it carries.
+        `message` is the key of its random numbers, unless they were `drawn` already; `content` what it carries.
         """
         wire = self._wires[sender, receiver]
-        fate, jitter, copy = drawn or self._chance.triple(f"{sender}>{receiver}/{message}")
-        sent = self._clockwork.now
+        fate, jitter, copy = drawn or self._random.triple(f"{sender}>{receiver}/{message}")
+        sent = self._simulator.now
         if fate < wire.loss:
             if self.heard is not None:
                 self.heard(Message(sender, receiver, message, sent, ()))
@@ -132,7 +132,7 @@ class Net:
                 delay += fault.by
         delay_of_first = delay + path.jitter * exponential(jitter)
         if copy >= wire.duplication and wire.is_free and self.heard is None:  # as nearly always
-            self._clockwork.after(delay_of_first, arrive)
+            self._simulator.after(delay_of_first, arrive)
             return
         times = [delay_of_first]
         if copy < wire.duplication:
@@ -140,9 +140,9 @@ class Net:
 
         def carried() -> None:
             for time in times:
-                self._clockwork.after(time, arrive)
+                self._simulator.after(time, arrive)
             if self.heard is not None:
-                now = self._clockwork.now
+                now = self._simulator.now
                 self.heard(Message(sender, receiver, message, sent, tuple(now + time for time in times)))
 
         wire.carry(ENVELOPE + size_of(content), carried)

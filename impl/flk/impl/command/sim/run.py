@@ -41,7 +41,7 @@ def run(
         str, typer.Argument(help="A scenario of the library, or a TOML file.", autocompletion=scenario_names)
     ],
     *,
-    seed: Annotated[int | None, typer.Option(help="The luck of the run. Default: the scenario's own.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Random seed. Default: the scenario's own.")] = None,
     html: Annotated[Path | None, typer.Option(help="Write the report to this file.", dir_okay=False)] = None,
     trace: Annotated[Path | None, typer.Option(help="Write every event to this file, as JSON lines.")] = None,
     check_determinism: Annotated[

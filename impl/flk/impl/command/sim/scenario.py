@@ -109,7 +109,7 @@ def arrivals(
     scenario: Subject,
     out: Annotated[Path, typer.Argument(help="The CSV file to write.", dir_okay=False)],
     *,
-    seed: Annotated[int | None, typer.Option(help="The luck of the run. Default: the scenario's own.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Random seed. Default: the scenario's own.")] = None,
 ) -> None:
     """Write down when which record comes to which region, as a log that `workload.recorded` of another scenario can name."""
     from flk.impl.command.sim.records import supplies_for
@@ -118,7 +118,7 @@ def arrivals(
     from flk.sim.scenarios.scenario import find
 
     found = find(scenario)
-    luck = found.seed if seed is None else seed
+    seed = found.seed if seed is None else seed
     records = len(supplies_for(found).submissions)
-    write(out, coming(found.workload, found.faults, found.duration, records, luck), found.workload)
+    write(out, coming(found.workload, found.faults, found.duration, records, seed), found.workload)
     typer.echo(f"arrivals: {out}")
