@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from tests.support import ROOT
 
-from flk.formal.catalogue import load
 from flk.formal.explicit.engines.interpreted import search
 from flk.formal.explicit.explore import Exploration, explore
+from flk.formal.library.catalogue import load
 from flk.formal.prover.proving import Proving
 from flk.formal.prover.theorem import Verdict as Proven
 from flk.spec.verdict import Verdict

@@ -17,8 +17,8 @@ from tests.sim.nodes.test_migration import FAULTS, PLAN, copied_first, delete_ea
 from tests.support.model.world import KEYRING
 from tests.support.sim.drills import records as honest
 
-from flk.formal.catalogue import find as find_protocol
-from flk.formal.protocols import audit, migration
+from flk.formal.library.catalogue import find as find_protocol
+from flk.formal.library.protocols import audit, migration
 from flk.formal.traces import Accepted, Rejected, Verdict, validate
 from flk.formal.traces.relaxations import unlimited
 from flk.impl.server.trace_reader import encoded

@@ -19,8 +19,8 @@ from tests.support.impl.client import Client, keys_of, sample
 from tests.support.model.world import FORGER, KEYRING, STORY, pcs, submission
 from tests.support.sim.drills import BRISK, drill
 
-from flk.formal.catalogue import find as find_protocol
-from flk.formal.protocols import ingest, replication
+from flk.formal.library.catalogue import find as find_protocol
+from flk.formal.library.protocols import ingest, replication
 from flk.formal.traces import Accepted, Rejected, validate
 from flk.formal.traces.relaxations import unlimited
 from flk.impl.server.process import Serving, serving

@@ -16,7 +16,7 @@ from tests.support.sim.tiered import (
     tiered,
 )
 
-from flk.formal.protocols import tiering
+from flk.formal.library.protocols import tiering
 from flk.formal.traces import Accepted, Rejected, Verdict, validate
 from flk.formal.traces.relaxations import unlimited
 from flk.impl.server.trace_reader import encoded

@@ -14,12 +14,12 @@ from typing import TypeAlias
 
 import msgspec
 
-from flk.formal.catalogue import PROTOCOLS
 from flk.formal.explicit.engines.choose import choose
 from flk.formal.explicit.engines.edges import graph
 from flk.formal.explicit.explore import explore
 from flk.formal.explicit.search import Options
-from flk.formal.gallery import DESIGNS
+from flk.formal.library.catalogue import PROTOCOLS
+from flk.formal.library.gallery import DESIGNS
 from flk.formal.proofs.prove import THEOREMS, prove_all
 from flk.impl.command.sim.records import supplies_for
 from flk.model.record.signing import HmacKey

@@ -6,8 +6,8 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from flk.formal.catalogue import find
 from flk.formal.language.protocol import Protocol
+from flk.formal.library.catalogue import find
 from flk.formal.traces import Accepted, Rejected, Undecided, validate
 from flk.formal.traces import Verdict as Followed
 from flk.formal.traces.relaxations import unlimited

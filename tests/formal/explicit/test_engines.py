@@ -33,8 +33,8 @@ from flk.formal.explicit.schema import Schema
 from flk.formal.explicit.search import Engine, Options, Search
 from flk.formal.explicit.symmetry import Symmetry
 from flk.formal.language import ANY, BOOL, Protocol, Term, exists, forall, integer, require
-from flk.formal.protocols.replication import protocol as replication
-from flk.formal.protocols.two_phase_commit import protocol as two_phase_commit
+from flk.formal.library.protocols.replication import protocol as replication
+from flk.formal.library.protocols.two_phase_commit import protocol as two_phase_commit
 from flk.spec.errors import UnusableInput
 
 FAST = {"numpy": vectorised.search, "numba": jitted.search, "c": emitted.search}
@@ -272,7 +272,7 @@ def test_a_search_stops_and_is_cut_short_like_the_interpreters() -> None:
 
     @broken.action(r=broken.sorts["RM"])
     def choose_to_abort(r: Term) -> None:
-        from flk.formal.protocols.two_phase_commit import Manager, manager
+        from flk.formal.library.protocols.two_phase_commit import Manager, manager
 
         manager.next[r] = Manager.aborted
 

@@ -28,7 +28,7 @@ from flk.formal.language import (
     integer,
     require,
 )
-from flk.formal.protocols.two_phase_commit import protocol as two_phase_commit
+from flk.formal.library.protocols.two_phase_commit import protocol as two_phase_commit
 from flk.spec.errors import UnusableInput
 from flk.spec.verdict import Verdict
 

@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 from tests.support.formal import expressions
 from tests.support.formal.expressions import Meaningless, Tree, Values
 
-from flk.formal.catalogue import PROTOCOLS
 from flk.formal.explicit.expression import evaluate
 from flk.formal.explicit.graph import Graph
 from flk.formal.explicit.graph import truths as truths_in
@@ -15,6 +14,7 @@ from flk.formal.explicit.ground import Ground
 from flk.formal.explicit.interpreter import Fault, Interpreter
 from flk.formal.explicit.layout import WORD, Layout, fingerprint
 from flk.formal.explicit.schema import Schema, State
+from flk.formal.library.catalogue import PROTOCOLS
 
 EXPRESSIONS = Schema.of(expressions.PROTOCOL)
 NONE = np.array([], np.int64)

@@ -8,7 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.support.formal.lassos import Case, refusal_of_path
 
-from flk.formal.catalogue import PROTOCOLS
 from flk.formal.explicit import explore as exploring
 from flk.formal.explicit import liveness
 from flk.formal.explicit.engines.choose import choose
@@ -18,7 +17,8 @@ from flk.formal.explicit.explore import Finding, Path, explore, restricted
 from flk.formal.explicit.schema import Schema
 from flk.formal.explicit.search import Options
 from flk.formal.language import BOOL, Index, Map, Protocol, Term, forall, require
-from flk.formal.protocols import two_phase_commit
+from flk.formal.library.catalogue import PROTOCOLS
+from flk.formal.library.protocols import two_phase_commit
 from flk.spec.verdict import Verdict
 
 

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from tests.support.formal import expressions
 from tests.support.formal.random_protocols import protocols as random_protocols
 
-from flk.formal.catalogue import find, protocols
 from flk.formal.explicit.engines import interpreted, vectorised
 from flk.formal.explicit.ground import Ground
 from flk.formal.explicit.interpreter import Fault, Interpreter
@@ -24,7 +23,6 @@ from flk.formal.exports.division import rounded_to_zero
 from flk.formal.exports.names import Names
 from flk.formal.exports.oracles import Oracle
 from flk.formal.exports.unrolling import unrolled
-from flk.formal.gallery import DESIGNS
 from flk.formal.language import (
     ANY,
     BOOL,
@@ -41,6 +39,8 @@ from flk.formal.language import (
 )
 from flk.formal.language.nodes import Arithmetic, Constant, Node, Operator
 from flk.formal.language.sorts import INTEGER
+from flk.formal.library.catalogue import find, protocols
+from flk.formal.library.gallery import DESIGNS
 from flk.spec.errors import UnusableInput
 
 Sizes = dict[str, int]

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from flk.formal.catalogue import PROTOCOLS
 from flk.formal.explicit.explore import explore
 from flk.formal.language import (
     ANY,
@@ -24,6 +23,7 @@ from flk.formal.language import (
 )
 from flk.formal.language.nodes import Joined, Quantified, Read
 from flk.formal.language.text import text, text_of_action
+from flk.formal.library.catalogue import PROTOCOLS
 from flk.spec.errors import UnusableInput
 
 PREAMBLE = """\

@@ -206,7 +206,7 @@ def test_division_that_rounds_towards_zero_is_seen(kind: str, monkeypatch: pytes
 def test_the_file_of_c_can_be_read(tmp_path: Path) -> None:
     """It names the fields of the state and the instances."""
     from flk.formal.explicit.engines.cprinter import print_c
-    from flk.formal.protocols.two_phase_commit import protocol
+    from flk.formal.library.protocols.two_phase_commit import protocol
 
     text = print_c(Program.of(Ground(Schema.of(protocol)), symmetry=True))
     assert "manager[rm1]" in text

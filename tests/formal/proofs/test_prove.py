@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console, RenderableType
 
-from flk.formal.catalogue import PROTOCOLS
-from flk.formal.gallery import DESIGNS
+from flk.formal.library.catalogue import PROTOCOLS
+from flk.formal.library.gallery import DESIGNS
 from flk.formal.proofs import data
 from flk.formal.proofs.prove import THEOREMS, ExitCode, exit_code, prove_all
 from flk.formal.prover.bounded import search

@@ -6,14 +6,14 @@ import pytest
 from tests.support.formal.everything import protocol as everything
 from tests.support.formal.mutants import audit, ingest, migration, outbox, replication, tiering, two_phase_commit
 
-from flk.formal.catalogue import PROTOCOLS
 from flk.formal.explicit.engines import interpreted, vectorised
 from flk.formal.explicit.ground import Ground
 from flk.formal.explicit.interpreter import Fault, Interpreter
 from flk.formal.explicit.schema import Schema
 from flk.formal.explicit.search import Options
-from flk.formal.gallery import DESIGNS
 from flk.formal.language import PropertyKind, Protocol
+from flk.formal.library.catalogue import PROTOCOLS
+from flk.formal.library.gallery import DESIGNS
 from flk.formal.prover.bounded import FAULT, Bounded, Outcome, search
 from flk.formal.prover.replay import Disagreement, begins, confirm, path_of
 from flk.spec.errors import UnusableInput

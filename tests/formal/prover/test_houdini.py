@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from z3 import Not, unsat
 
-from flk.formal.catalogue import PROTOCOLS
 from flk.formal.explicit.ground import Ground
 from flk.formal.explicit.interpreter import Interpreter
 from flk.formal.explicit.schema import Schema, State
 from flk.formal.language import Protocol, Term, forall, require
+from flk.formal.library.catalogue import PROTOCOLS
 from flk.formal.prover.clause_filter import strongest
 from flk.formal.prover.clauses import Language, python
 from flk.formal.prover.finite_encoding import Machine
@@ -117,7 +117,7 @@ def test_two_phase_commit_is_proved_without_a_lemma_of_ours(commit: Inference) -
 
 def test_what_is_found_can_be_written_into_the_protocol(commit: Inference) -> None:
     """Evaluated as Python among the protocol's own names, the lemmas prove it."""
-    from flk.formal.protocols import two_phase_commit
+    from flk.formal.library.protocols import two_phase_commit
 
     protocol = without_lemmas(COMMIT)
     for number, lemma in enumerate(commit.lemmas):
@@ -154,7 +154,7 @@ def test_what_no_clause_shows_stays_open() -> None:
     @protocol.action(r=protocol.sorts["RM"])
     def choose_to_abort(r: Term) -> None:
         """At any time."""
-        from flk.formal.protocols.two_phase_commit import Manager, manager
+        from flk.formal.library.protocols.two_phase_commit import Manager, manager
 
         require(manager[r] != Manager.committed)
         manager.next[r] = Manager.aborted

@@ -6,11 +6,9 @@ from itertools import product
 import pytest
 from z3 import Not, unknown, unsat
 
-from flk.formal.catalogue import PROTOCOLS
 from flk.formal.explicit.engines import interpreted
 from flk.formal.explicit.explore import explore
 from flk.formal.explicit.search import Options
-from flk.formal.gallery import DESIGNS
 from flk.formal.language import (
     ANY,
     BOOL,
@@ -26,6 +24,8 @@ from flk.formal.language import (
     require,
 )
 from flk.formal.language.nodes import Read
+from flk.formal.library.catalogue import PROTOCOLS
+from flk.formal.library.gallery import DESIGNS
 from flk.formal.prover import proving
 from flk.formal.prover.cti_minimiser import at_size, smallest
 from flk.formal.prover.fragment import outside

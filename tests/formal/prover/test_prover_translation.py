@@ -31,7 +31,6 @@ from z3 import (
     unsat,
 )
 
-from flk.formal.catalogue import PROTOCOLS
 from flk.formal.explicit.expression import Builder, Expression, evaluate
 from flk.formal.explicit.ground import Ground
 from flk.formal.explicit.interpreter import Fault, Interpreter, calculate
@@ -39,6 +38,7 @@ from flk.formal.explicit.schema import Instance, Schema, State
 from flk.formal.language import Protocol
 from flk.formal.language.nodes import Operator
 from flk.formal.language.sorts import Index, Sort
+from flk.formal.library.catalogue import PROTOCOLS
 from flk.formal.prover.bits import Bits, code_variable, width_of
 from flk.formal.prover.finite_encoding import Machine, value_of
 from flk.formal.prover.step import Stepping

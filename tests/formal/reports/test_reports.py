@@ -15,7 +15,6 @@ from tests.support.formal import expressions
 from tests.support.formal.expressions import Tree
 from tests.support.formal.lassos import Case
 
-from flk.formal.catalogue import protocols
 from flk.formal.explicit.engines.coverage import ActionCoverage, Conjunct, coverage
 from flk.formal.explicit.engines.interpreted import search
 from flk.formal.explicit.explore import Exploration, Finding, explore
@@ -23,9 +22,10 @@ from flk.formal.explicit.ground import Ground
 from flk.formal.explicit.interpreter import Fault, Interpreter
 from flk.formal.explicit.schema import Schema, State
 from flk.formal.explicit.search import Options
-from flk.formal.gallery import DESIGNS
 from flk.formal.language import ANY, BOOL, Protocol, Term, exists, forall, implies, integer, require
-from flk.formal.protocols.two_phase_commit import protocol as two_phase_commit
+from flk.formal.library.catalogue import protocols
+from flk.formal.library.gallery import DESIGNS
+from flk.formal.library.protocols.two_phase_commit import protocol as two_phase_commit
 from flk.formal.reports import covered, facts, page
 from flk.formal.reports.changes import ending, rows, summary_of
 from flk.formal.reports.drawing import svg

@@ -16,7 +16,7 @@ from flk.formal.explicit.schema import Cell, Instance, Schema, State
 from flk.formal.language import ANY, BOOL, Protocol, Term, forall, implies, integer, require
 from flk.formal.language.sorts import Boolean, Bounded, Index, Sort
 from flk.formal.language.text import show
-from flk.formal.protocols import ingest, replication, two_phase_commit
+from flk.formal.library.protocols import ingest, replication, two_phase_commit
 from flk.formal.traces import Accepted, Rejected, Undecided, Verdict, validate
 from flk.formal.traces.verdict import exit_code, render
 from flk.spec.errors import UnusableInput

@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from flk.formal.explicit.engines.validation import Validation
-from flk.formal.protocols.two_phase_commit import protocol as two_phase_commit
+from flk.formal.library.protocols.two_phase_commit import protocol as two_phase_commit
 from flk.impl.bench import explore, validate
 from flk.impl.command.bench.bench import bench
 

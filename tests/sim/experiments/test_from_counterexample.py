@@ -9,8 +9,8 @@ from tests.support.sim.drills import records
 from flk.formal.explicit.engines.interpreted import search
 from flk.formal.explicit.explore import Path, explore
 from flk.formal.explicit.search import Options
-from flk.formal.gallery import DESIGNS as GALLERY
 from flk.formal.language.protocol import Protocol
+from flk.formal.library.gallery import DESIGNS as GALLERY
 from flk.sim.experiments.from_counterexample import SAME, schedule
 from flk.sim.kernel.programs import MODEL, Programs
 from flk.sim.nodes import designs

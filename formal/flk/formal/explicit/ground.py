@@ -32,7 +32,7 @@ from flk.formal.language.nodes import (
 )
 from flk.formal.language.properties import Property
 from flk.formal.language.sorts import BOOL, Sort
-from flk.formal.language.state import Variable
+from flk.formal.language.variables import Variable
 
 Environment: TypeAlias = Mapping[str, int]
 

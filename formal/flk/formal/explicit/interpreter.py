@@ -24,8 +24,8 @@ from flk.formal.language.nodes import (
     Relation,
 )
 from flk.formal.language.sorts import Bounded
-from flk.formal.language.state import Variable
 from flk.formal.language.text import show, text, text_of_update
+from flk.formal.language.variables import Variable
 
 
 class Fault(Exception):

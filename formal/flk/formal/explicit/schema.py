@@ -10,8 +10,8 @@ from typing import NamedTuple, TypeAlias
 from flk.formal.language.action import Action
 from flk.formal.language.protocol import Protocol
 from flk.formal.language.sorts import Boolean, Bounded, Enum, Index, Sort
-from flk.formal.language.state import Variable
 from flk.formal.language.text import show
+from flk.formal.language.variables import Variable
 
 State: TypeAlias = tuple[int, ...]
 """One code for each cell, in the schema's order. States compare as tuples, and engines that pack them keep that order."""

@@ -16,7 +16,7 @@ from flk.formal.language.action import Action, Update
 from flk.formal.language.properties import Property, PropertyKind
 from flk.formal.language.protocol import Protocol
 from flk.formal.language.sorts import Index
-from flk.formal.language.state import Variable
+from flk.formal.language.variables import Variable
 
 
 def export(protocol: Protocol, sizes: Mapping[str, int] | None = None, *, symmetric: bool = False) -> str:

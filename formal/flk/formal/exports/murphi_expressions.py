@@ -26,8 +26,8 @@ from flk.formal.language.nodes import (
     children,
 )
 from flk.formal.language.sorts import Boolean, Bounded, Enum, Index, Sort
-from flk.formal.language.state import Variable
 from flk.formal.language.text import wrap
+from flk.formal.language.variables import Variable
 
 _MURPHI = """alias array assert assume begin boolean by case clear const cover do else elsif end endalias endexists endfor
 endforall endfunction endif endprocedure endrecord endrule endruleset endstartstate endswitch endwhile enum error

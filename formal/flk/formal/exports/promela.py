@@ -21,7 +21,7 @@ from flk.formal.language.nodes import Constant, Joined, Junction, Node
 from flk.formal.language.properties import Property, PropertyKind
 from flk.formal.language.protocol import Protocol
 from flk.formal.language.sorts import BOOL
-from flk.formal.language.state import Variable
+from flk.formal.language.variables import Variable
 
 INLINE = 4000
 """Characters of an action beyond which Spin refuses it as an `inline`; the C preprocessor takes it at any length."""

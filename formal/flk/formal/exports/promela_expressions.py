@@ -25,8 +25,8 @@ from flk.formal.language.nodes import (
     Relation,
 )
 from flk.formal.language.sorts import BOOL, Enum, Index, Sort
-from flk.formal.language.state import Variable
 from flk.formal.language.text import show, wrap
+from flk.formal.language.variables import Variable
 
 _PROMELA = """active assert atomic bit bool break byte c_code c_decl c_expr c_state c_track chan cond_expr d_proctype
 d_step do else empty enabled end eval false fi for full get_priority goto hidden if in init inline int len local ltl

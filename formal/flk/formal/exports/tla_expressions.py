@@ -24,8 +24,8 @@ from flk.formal.language.nodes import (
     Relation,
 )
 from flk.formal.language.sorts import Boolean, Bounded, Enum, Sort
-from flk.formal.language.state import Variable
 from flk.formal.language.text import wrap
+from flk.formal.language.variables import Variable
 
 _WORDS = """ACTION ASSUME ASSUMPTION AXIOM BY BOOLEAN CASE CHOOSE CONSTANT CONSTANTS COROLLARY DEF DEFINE DEFS DOMAIN ELSE
 ENABLED EXCEPT EXTENDS FALSE HAVE HIDE IF IN INSTANCE LAMBDA LEMMA LET LOCAL MODULE NEW OBVIOUS OMITTED OTHER PICK PROOF

@@ -21,7 +21,7 @@ from flk.formal.language.nodes import (
 )
 from flk.formal.language.nodes import Defined as DefinedNode
 from flk.formal.language.sorts import BOOL
-from flk.formal.language.state import Variable
+from flk.formal.language.variables import Variable
 
 
 def reads(node: Node) -> Iterator[Read | DefinedNode]:

@@ -3,13 +3,15 @@
 A protocol is a module that builds one `Protocol`. Everything else (explorers, prover, exports, trace validation) reads the trees.
 """
 
-from flk.formal.language.action import Action, Update, require
+from flk.formal.language.action import Action, Update
+from flk.formal.language.enumeration import Enumeration
 from flk.formal.language.errors import IllFormed
 from flk.formal.language.properties import Property, PropertyKind
 from flk.formal.language.protocol import Protocol
 from flk.formal.language.sorts import BOOL, Bounded, Enum, Index, Sort, integer
 from flk.formal.language.state import ANY, UNDEFINED, Map, Scalar
 from flk.formal.language.terms import Term, count, exists, forall, implies, ite
+from flk.formal.language.tracing import require
 
 __all__ = [
     "ANY",
@@ -18,6 +20,7 @@ __all__ = [
     "Action",
     "Bounded",
     "Enum",
+    "Enumeration",
     "IllFormed",
     "Index",
     "Map",

@@ -2,18 +2,17 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
-if TYPE_CHECKING:
-    from flk.formal.language.sorts import Sort
-    from flk.formal.language.state import Variable
+from flk.formal.language.sorts import Sort
+from flk.formal.language.variables import Variable
 
 
 @dataclass(frozen=True)
 class Constant:
     """A value of a sort, as the integer that stands for it."""
 
-    sort: "Sort"
+    sort: Sort
     value: int
 
 
@@ -21,7 +20,7 @@ class Constant:
 class Local:
     """A parameter of an action, or what a quantifier binds. Names are unique within a protocol's action or property."""
 
-    sort: "Sort"
+    sort: Sort
     name: str
 
 
@@ -29,11 +28,11 @@ class Local:
 class Read:
     """The value of a variable at some indices, in the state before the step. Undefined where a partial variable is."""
 
-    variable: "Variable"
+    variable: Variable
     indices: tuple["Node", ...]
 
     @property
-    def sort(self) -> "Sort":
+    def sort(self) -> Sort:
         """Of the variable's values."""
         return self.variable.sort
 
@@ -42,8 +41,8 @@ class Read:
 class Defined:
     """Whether a partial variable has a value there."""
 
-    sort: "Sort"
-    variable: "Variable"
+    sort: Sort
+    variable: Variable
     indices: tuple["Node", ...]
 
 
@@ -51,7 +50,7 @@ class Defined:
 class Not:
     """Negation."""
 
-    sort: "Sort"
+    sort: Sort
     part: "Node"
 
 
@@ -66,7 +65,7 @@ class Junction(StrEnum):
 class Joined:
     """Conjunction or disjunction, read from the left and only as far as needed: what follows may rely on what came before."""
 
-    sort: "Sort"
+    sort: Sort
     junction: Junction
     parts: tuple["Node", ...]
 
@@ -75,7 +74,7 @@ class Joined:
 class Choice:
     """`then` where the condition holds, else `other`. Only the chosen one need be defined."""
 
-    sort: "Sort"
+    sort: Sort
     condition: "Node"
     then: "Node"
     other: "Node"
@@ -93,7 +92,7 @@ class Relation(StrEnum):
 class Compared:
     """A comparison."""
 
-    sort: "Sort"
+    sort: Sort
     relation: Relation
     left: "Node"
     right: "Node"
@@ -113,7 +112,7 @@ class Operator(StrEnum):
 class Arithmetic:
     """The result of an operator on two integers."""
 
-    sort: "Sort"
+    sort: Sort
     operator: Operator
     left: "Node"
     right: "Node"
@@ -131,7 +130,7 @@ class Quantifier(StrEnum):
 class Quantified:
     """A body taken over all values of a local's sort. `forall` and `exists` read values in order and only as far as needed."""
 
-    sort: "Sort"
+    sort: Sort
     quantifier: Quantifier
     local: Local
     body: "Node"

@@ -6,16 +6,20 @@ from keyword import iskeyword
 from types import FunctionType
 from typing import TypeAlias, TypeVar
 
-from flk.formal.language.action import Action, Body, trace
+from flk.formal.language.action import Action
+from flk.formal.language.enumeration import Enumeration
 from flk.formal.language.errors import IllFormed, place_of
 from flk.formal.language.nodes import Defined, Node, Quantified, Read, children
 from flk.formal.language.properties import Property, PropertyKind, progress_property, state_property
 from flk.formal.language.sorts import BOOL, Enum, Index, Sort
-from flk.formal.language.state import UNDEFINED, Initial, Map, Scalar, Variable, declare
+from flk.formal.language.state import UNDEFINED, Initial, Map, Scalar, declare
 from flk.formal.language.terms import Value, numbering, truth
+from flk.formal.language.tracing import Body, trace
+from flk.formal.language.variables import Variable
 from flk.spec.errors import UnusableInput
 
 B = TypeVar("B", bound=Body)
+S = TypeVar("S", Index, Enumeration)
 StateClaim: TypeAlias = Callable[[], Value]
 ProgressClaim: TypeAlias = Callable[[], tuple[Value, Value]]
 
@@ -48,7 +52,7 @@ class Protocol:
             raise IllFormed(f"{name}: its size is {size!r}; give an integer of 1 or more")
         return self._sort(Index(name, size, ordered))
 
-    def enum(self, name: str, *members: str) -> Enum:
+    def enum(self, name: str, *members: str) -> Enumeration:
         """A sort of named members."""
         if len(set(members)) != len(members) or not members:
             raise IllFormed(f"{name}: its members are {members}; give at least one, each once")
@@ -57,7 +61,7 @@ class Protocol:
                 raise IllFormed(f"{name}: member {member!r} is not a name; use letters, digits and underscores")
             if hasattr(Enum, member) or member in {"name", "members"}:
                 raise IllFormed(f"{name}: member {member!r} already means something else; choose another name")
-        return self._sort(Enum(name, members))
+        return self._sort(Enumeration(name, members))
 
     def scalar(self, name: str, sort: Sort, initially: Initial = UNDEFINED, *, partial: bool = False) -> Scalar:
         """A variable of one value. Without `initially` it must be partial; ANY lets it begin anywhere."""
@@ -176,7 +180,7 @@ class Protocol:
             defaults[known[name.lower()]] = size
         return defaults
 
-    def _sort(self, sort: "S") -> "S":
+    def _sort(self, sort: S) -> S:
         self._fresh(sort.name)
         self.sorts[sort.name] = sort
         return sort
@@ -257,6 +261,3 @@ def _uncalled(given: object, what: str) -> IllFormed:
         place = place_of(given)
         return IllFormed(f"@{what} above {given.__name__} has no parentheses: write @protocol.{what}()", place)
     return IllFormed(f"@{what} is given {given!r}: give the ids of requirements, or nothing")
-
-
-S = TypeVar("S", Index, Enum)

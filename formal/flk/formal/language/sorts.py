@@ -2,13 +2,9 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NoReturn
+from typing import NoReturn
 
 from flk.formal.language.errors import IllFormed
-from flk.formal.language.nodes import Constant
-
-if TYPE_CHECKING:
-    from flk.formal.language.terms import Term
 
 
 @dataclass(frozen=True)
@@ -53,15 +49,6 @@ class Enum(Sort):
     """Named members: `Phase.working`."""
 
     members: tuple[str, ...]
-
-    def __getattr__(self, member: str) -> "Term":
-        from flk.formal.language.terms import Term
-
-        if member.startswith("__"):
-            raise AttributeError(member)
-        if member not in self.members:
-            raise IllFormed(f"{self.name} has no member {member}: choose from {', '.join(self.members)}")
-        return Term(Constant(self, self.members.index(member)))
 
 
 @dataclass(frozen=True, repr=False)

@@ -2,15 +2,15 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NoReturn, TypeAlias
+from typing import NoReturn, TypeAlias
 
+from flk.formal.language.action import Update
 from flk.formal.language.errors import IllFormed
 from flk.formal.language.nodes import Constant, Defined, Local, Node, Read
-from flk.formal.language.sorts import BOOL, INTEGER, Bounded, Index, Sort, example, is_number
+from flk.formal.language.sorts import BOOL, INTEGER, Bounded, Index, Sort, example
 from flk.formal.language.terms import Term, Value, bind, fits, lift, names_of
-
-if TYPE_CHECKING:
-    from flk.formal.language.action import Update
+from flk.formal.language.tracing import recording
+from flk.formal.language.variables import Variable
 
 
 class Free:
@@ -29,20 +29,6 @@ class Absent:
 
 ANY, UNDEFINED = Free(), Absent()
 Initial: TypeAlias = Term | int | bool | Free | Absent
-
-
-@dataclass(frozen=True)
-class Variable:
-    """What the state holds under one name: one value of `sort` for each value of the `domain`.
-
-    `initially` is the integer of a value, None for any, and `partial` says that values may be absent; a partial variable begins so.
-    """
-
-    name: str
-    domain: tuple[Sort, ...]
-    sort: Sort
-    initially: int | None
-    partial: bool
 
 
 Index_: TypeAlias = Term | int | slice
@@ -223,8 +209,6 @@ def _outside(sort: Sort, value: int) -> bool:
 
 
 def _write(variable: Variable, indices: tuple[Node, ...], value: object, binders: tuple[Local, ...] = ()) -> None:
-    from flk.formal.language.action import Update
-
     if isinstance(value, Absent):
         if not variable.partial:
             raise IllFormed(f"{variable.name} cannot become undefined: declare it partial=True")
@@ -240,10 +224,8 @@ def _write(variable: Variable, indices: tuple[Node, ...], value: object, binders
     _record(Update(variable, indices, binders, term.node))
 
 
-def _record(update: "Update") -> None:
+def _record(update: Update) -> None:
     """Keep an update. Raises IllFormed outside of an action, and for a place that is certainly written twice."""
-    from flk.formal.language.action import recording
-
     name, updates = update.variable.name, recording(f"{update.variable.name}.next").updates
     if any((other.variable, other.indices) == (update.variable, update.indices) for other in updates):
         raise IllFormed(
@@ -260,6 +242,3 @@ def _reads_next(name: str) -> IllFormed:
 
 def _names(domain: tuple[Sort, ...]) -> str:
     return ", ".join(sort.name for sort in domain) or "none"
-
-
-__all__ = ["ANY", "BOOL", "UNDEFINED", "Absent", "Free", "Map", "Next", "Scalar", "Variable", "declare", "is_number"]

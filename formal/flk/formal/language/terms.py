@@ -2,10 +2,10 @@
 
 import linecache
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import count as numbers
-from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias, overload
+from typing import Any, NoReturn, TypeAlias, overload
 
 from flk.formal.language.errors import IllFormed, author_place
 from flk.formal.language.nodes import (
@@ -24,9 +24,7 @@ from flk.formal.language.nodes import (
     Relation,
 )
 from flk.formal.language.sorts import BOOL, INTEGER, Enum, Index, Sort, example, is_number
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from flk.formal.language.text import text
 
 Value: TypeAlias = "Term | int | bool"
 """What may stand where a term is meant: Python's own integers and truths are constants."""
@@ -64,8 +62,6 @@ class Term:
         return self.node.sort
 
     def __repr__(self) -> str:
-        from flk.formal.language.text import text
-
         return text(self.node)
 
     def __and__(self, other: Value) -> "Term":
@@ -283,7 +279,7 @@ _fresh = numbers()
 
 
 @contextmanager
-def numbering() -> "Iterator[None]":
+def numbering() -> Iterator[None]:
     """Name bound locals from 0 again, so that the same text always gives the same tree."""
     global _fresh  # noqa: PLW0603 (tracing is single-threaded, and nested traces restore it)
     saved, _fresh = _fresh, numbers()

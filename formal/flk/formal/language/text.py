@@ -17,7 +17,7 @@ from flk.formal.language.nodes import (
     Relation,
 )
 from flk.formal.language.sorts import Boolean, Enum, Index, Sort
-from flk.formal.language.state import Variable
+from flk.formal.language.variables import Variable
 
 
 def show(sort: Sort, value: int) -> str:

@@ -8,14 +8,14 @@ from typing import TypeAlias
 
 import msgspec
 
-from flk.formal.catalogue import PROTOCOLS
 from flk.formal.explicit import explore as exploring
 from flk.formal.explicit.engines.choose import choose
 from flk.formal.explicit.engines.edges import graph
 from flk.formal.explicit.explore import Exploration, Path, restricted
 from flk.formal.explicit.search import Options
-from flk.formal.gallery import DESIGNS
 from flk.formal.language.protocol import Protocol
+from flk.formal.library.catalogue import PROTOCOLS
+from flk.formal.library.gallery import DESIGNS
 from flk.formal.proofs import coq, data
 from flk.formal.prover.proving import Proving
 from flk.formal.prover.theorem import Standing, prove

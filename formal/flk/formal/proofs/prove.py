@@ -8,10 +8,10 @@ from enum import IntEnum
 from functools import partial
 from typing import TypeAlias
 
-from flk.formal import catalogue
-from flk.formal.catalogue import PROTOCOLS
-from flk.formal.gallery import DESIGNS
 from flk.formal.language.protocol import Protocol
+from flk.formal.library import catalogue
+from flk.formal.library.catalogue import PROTOCOLS
+from flk.formal.library.gallery import DESIGNS
 from flk.formal.proofs import data
 from flk.formal.prover.proving import prove_protocol
 from flk.formal.prover.theorem import Proof, Theorem, Verdict, prove

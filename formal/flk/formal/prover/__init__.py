@@ -1,1 +1,4 @@
-"""The prover: protocols with any number of elements in their index sorts, decided by Z3, and small counterexamples."""
+"""Proofs of protocols for any sizes: the encoding into Z3, obligations, counterexamples to induction, mutants, inference of lemmas.
+
+What is proved of which protocol is in `proofs`.
+"""

@@ -27,7 +27,7 @@ from flk.formal.language.nodes import (
 from flk.formal.language.properties import Property, PropertyKind
 from flk.formal.language.protocol import Protocol
 from flk.formal.language.sorts import BOOL, Boolean, Index, Sort
-from flk.formal.language.state import Variable
+from flk.formal.language.variables import Variable
 from flk.formal.prover.symbols import values_of
 
 FEW = 2

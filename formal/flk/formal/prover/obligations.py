@@ -15,7 +15,7 @@ from flk.formal.language.nodes import Defined, Node, Quantified, Quantifier, Rea
 from flk.formal.language.properties import Property, PropertyKind
 from flk.formal.language.protocol import Protocol
 from flk.formal.language.sorts import Index
-from flk.formal.language.state import Variable
+from flk.formal.language.variables import Variable
 from flk.formal.prover.step import Stepping
 from flk.formal.prover.symbols import TRUE, Symbols, everywhere, literal, negation, truth
 from flk.formal.prover.z3_encoding import Before, Translator

@@ -13,7 +13,7 @@ from z3 import BoolRef, ExprRef, If
 
 from flk.formal.language.action import Action, Update
 from flk.formal.language.nodes import Junction
-from flk.formal.language.state import Variable
+from flk.formal.language.variables import Variable
 from flk.formal.prover.symbols import FALSE, TRUE, Symbols, all_of, constant, everywhere, negation, truth, within
 from flk.formal.prover.z3_encoding import Before, Environment, Meaning, Reader, Translator, joined, keeps
 

@@ -36,7 +36,7 @@ from z3 import (
 from flk.formal.language.errors import IllFormed
 from flk.formal.language.protocol import Protocol
 from flk.formal.language.sorts import Boolean, Bounded, Enum, Index, Sort
-from flk.formal.language.state import Variable
+from flk.formal.language.variables import Variable
 
 MOST = 64
 """Values of an enum or of bounded integers that a quantifier is written out over."""

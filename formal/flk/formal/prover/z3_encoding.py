@@ -28,7 +28,7 @@ from flk.formal.language.nodes import (
     Relation,
 )
 from flk.formal.language.sorts import INTEGER, Bounded, Index, Sort
-from flk.formal.language.state import Variable
+from flk.formal.language.variables import Variable
 from flk.formal.prover.symbols import (
     TRUE,
     Symbols,

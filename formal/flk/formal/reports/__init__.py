@@ -1,1 +1,4 @@
-"""What exploration found, as people read it: tables of changes, sequence diagrams, coverage and statistics."""
+"""How explorations and proofs are shown: in a terminal, in a notebook, on a page, as JSON.
+
+Nothing is computed here that a verdict needs.
+"""

@@ -7,8 +7,8 @@ from rich.console import RenderableType
 from rich.table import Column, Table
 from rich.text import Text
 
-from flk.formal.gallery import Design
 from flk.formal.language.protocol import Protocol
+from flk.formal.library.gallery import Design
 from flk.spec.requirements import catalogue
 
 

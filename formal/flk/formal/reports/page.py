@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from flk.formal.explicit.explore import Exploration, Finding
 from flk.formal.explicit.schema import Schema
-from flk.formal.gallery import Design
+from flk.formal.library.gallery import Design
 from flk.formal.reports.covered import Coverage, lines
 from flk.formal.reports.drawing import svg
 from flk.formal.reports.lanes import lane_sort

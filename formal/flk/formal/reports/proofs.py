@@ -11,11 +11,11 @@ from rich.table import Column
 from rich.table import Table as Grid
 from rich.text import Text
 
-from flk.formal.catalogue import PROTOCOLS
 from flk.formal.explicit.schema import Schema
-from flk.formal.gallery import DESIGNS
 from flk.formal.language.properties import PropertyKind
 from flk.formal.language.protocol import Protocol
+from flk.formal.library.catalogue import PROTOCOLS
+from flk.formal.library.gallery import DESIGNS
 from flk.formal.proofs.coq import CoqProof
 from flk.formal.prover.bounded import Bounded
 from flk.formal.prover.counterexample import Counterexample

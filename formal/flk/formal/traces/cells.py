@@ -5,7 +5,7 @@ from typing import Any, Final, NoReturn, TypeAlias
 
 from flk.formal.explicit.interpreter import Fault
 from flk.formal.language.protocol import Protocol
-from flk.formal.language.state import Variable
+from flk.formal.language.variables import Variable
 from flk.formal.traces.values import Element, Key
 
 ABSENT: Final = object()

@@ -24,7 +24,7 @@ from flk.formal.language.nodes import (
     children,
 )
 from flk.formal.language.sorts import Boolean, Bounded, Enum, Sort
-from flk.formal.language.state import Variable
+from flk.formal.language.variables import Variable
 from flk.formal.traces.cells import ABSENT, State, divide, remainder, undefined, unknown, within
 from flk.formal.traces.quantifiers import Membership, narrowed, plan
 from flk.formal.traces.values import Universe

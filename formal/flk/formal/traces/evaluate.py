@@ -21,7 +21,7 @@ from flk.formal.language.nodes import (
     Relation,
 )
 from flk.formal.language.sorts import Bounded
-from flk.formal.language.state import Variable
+from flk.formal.language.variables import Variable
 from flk.formal.traces.cells import Cells, Unbound
 from flk.formal.traces.values import Element, Key, Universe, key_of
 

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from flk.formal.language.protocol import Protocol
 from flk.formal.language.sorts import Boolean, Enum, Index, Sort
-from flk.formal.language.state import Variable
+from flk.formal.language.variables import Variable
 from flk.formal.traces.cells import Cells, State
 from flk.formal.traces.lines import Event, Mistake, nearest
 from flk.formal.traces.steps import Steps

@@ -26,7 +26,7 @@ from flk.formal.language.nodes import (
     children,
 )
 from flk.formal.language.sorts import BOOL, Index
-from flk.formal.language.state import Variable
+from flk.formal.language.variables import Variable
 from flk.formal.traces.cells import State
 from flk.formal.traces.evaluate import UNKNOWN, at_first
 

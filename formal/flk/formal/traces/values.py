@@ -7,8 +7,8 @@ import msgspec
 
 from flk.formal.language.protocol import Protocol
 from flk.formal.language.sorts import Boolean, Bounded, Enum, Index, Sort
-from flk.formal.language.state import Variable
 from flk.formal.language.text import show
+from flk.formal.language.variables import Variable
 from flk.formal.traces.lines import Mistake, nearest
 
 Element: TypeAlias = int | float | str | tuple[Any, ...]

@@ -17,8 +17,8 @@ from flk.formal.explicit.search import Options
 from flk.formal.exports import murphi, promela
 from flk.formal.exports.oracles import run_rumur, run_spin
 from flk.formal.language import Protocol
-from flk.formal.protocols.replication import protocol as replication
-from flk.formal.protocols.two_phase_commit import protocol as two_phase_commit
+from flk.formal.library.protocols.replication import protocol as replication
+from flk.formal.library.protocols.two_phase_commit import protocol as two_phase_commit
 from flk.impl.bench.ingest import Bar
 
 THREADS = 2

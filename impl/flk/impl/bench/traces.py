@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from flk.formal.protocols.ingest import protocol
+from flk.formal.library.protocols.ingest import protocol
 from flk.formal.traces import Accepted, validate
 from flk.formal.traces.lines import Event
 from flk.formal.traces.relaxations import unlimited

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 
-from flk.formal.catalogue import PROTOCOLS
 from flk.formal.explicit.engines import emitted, jitted, toolchain, vectorised
 from flk.formal.explicit.engines.packed import Kernel
 from flk.formal.explicit.engines.program import Program
@@ -10,6 +9,7 @@ from flk.formal.explicit.engines.validation import Validation
 from flk.formal.explicit.engines.validation import validate as compare
 from flk.formal.explicit.ground import Ground
 from flk.formal.explicit.schema import Schema
+from flk.formal.library.catalogue import PROTOCOLS
 
 STATES = 100
 """Compared at once."""

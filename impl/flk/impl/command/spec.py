@@ -78,7 +78,7 @@ def _chosen(requirements: tuple["Requirement", ...], ids: list[str] | None) -> t
 def _resolvers(root: Path) -> Mapping[str, "Resolver"]:
     """Where each kind of evidence is looked up."""
     from flk.conformance.server.checks import CHECKS
-    from flk.formal.catalogue import has_property
+    from flk.formal.library.catalogue import has_property
     from flk.formal.proofs.coq import headlines
     from flk.formal.proofs.prove import THEOREMS
     from flk.sim.scenarios.scenario import library

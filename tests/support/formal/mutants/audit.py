@@ -2,7 +2,7 @@
 
 from tests.support.formal.mutants.edits import Mutants, mutant, swap, without_update
 
-from flk.formal.protocols.audit import Effect, Place, Step, protocol
+from flk.formal.library.protocols.audit import Effect, Place, Step, protocol
 
 SIZES = {"Task": 1, "Worker": 2}
 

@@ -2,7 +2,7 @@
 
 from tests.support.formal.mutants.edits import Mutants, mutant, swap, without_guard, without_update
 
-from flk.formal.protocols.ingest import Answer, Node, Stage, protocol
+from flk.formal.library.protocols.ingest import Answer, Node, Stage, protocol
 
 SIZES = {"Request": 2, "Key": 2, "Position": 2}
 LEVEL = "forall q: not (defined(position[q]) and readable[q] and genuine[q]) or applied[q]"

@@ -2,7 +2,7 @@
 
 from tests.support.formal.mutants.edits import Mutants, mutant, swap, without_guard, without_update
 
-from flk.formal.protocols.migration import Phase, protocol
+from flk.formal.library.protocols.migration import Phase, protocol
 
 SIZES = {"Key": 1}
 SAME = "not defined(old[k]) or defined(new[k]) and new[k] = old[k]"

@@ -2,7 +2,7 @@
 
 from tests.support.formal.mutants.edits import Mutants, mutant, swap, without_guard, without_update
 
-from flk.formal.protocols.outbox import Answer, Effect, Entry, protocol
+from flk.formal.library.protocols.outbox import Answer, Effect, Entry, protocol
 
 SIZES = {"Record": 1}
 

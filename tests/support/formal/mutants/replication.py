@@ -2,7 +2,7 @@
 
 from tests.support.formal.mutants.edits import Mutants, mutant, without_guard, without_update
 
-from flk.formal.protocols.replication import protocol
+from flk.formal.library.protocols.replication import protocol
 
 SIZES = {"Region": 2, "Record": 1, "Stamp": 2, "Segment": 2}
 MERGED = "forall k: forall s: not logged[{region}, g, k, s] or defined(stored[r, k]) and stored[r, k] <= s"

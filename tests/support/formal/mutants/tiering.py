@@ -2,7 +2,7 @@
 
 from tests.support.formal.mutants.edits import Mutants, mutant, swap, without_guard, without_update
 
-from flk.formal.protocols.tiering import Age, Tier, protocol
+from flk.formal.library.protocols.tiering import Age, Tier, protocol
 
 SIZES = {"Key": 1}
 

@@ -2,7 +2,7 @@
 
 from tests.support.formal.mutants.edits import Mutants, mutant, swap, without_guard, without_update
 
-from flk.formal.protocols.two_phase_commit import Decision, Manager, protocol
+from flk.formal.library.protocols.two_phase_commit import Decision, Manager, protocol
 
 SIZES = {"RM": 3}
 

@@ -1,1 +1,1 @@
-"""Explicit-state engines: the same breadth-first search, from the readable to the fast."""
+"""The engines that search a state space: interpreter, NumPy, Numba and C, equal in counts, layers and counterexamples."""

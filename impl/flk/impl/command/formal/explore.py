@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from flk.formal.explicit.ground import Ground
     from flk.formal.explicit.schema import Schema
     from flk.formal.explicit.search import Options, Search
-    from flk.formal.gallery import Design
     from flk.formal.language import Protocol
+    from flk.formal.library.gallery import Design
 
 PATIENCE = 2.0
 """Seconds before progress is shown."""
@@ -89,9 +89,9 @@ def explore(
     if not name:
         _list(json=json)
         return
-    from flk.formal.catalogue import find
     from flk.formal.explicit.schema import Schema
     from flk.formal.explicit.search import Options
+    from flk.formal.library.catalogue import find
     from flk.formal.reports import facts, page
     from flk.formal.reports.lanes import lane_sort
 
@@ -130,7 +130,7 @@ def _list(*, json: bool) -> None:
     """Name what there is to explore."""
     from rich.console import Console
 
-    from flk.formal.catalogue import protocols
+    from flk.formal.library.catalogue import protocols
     from flk.formal.reports.listing import listing
 
     known = protocols()

@@ -56,7 +56,7 @@ def export(
     A design of the gallery comes with the property that it breaks. A comment says how to run the tool, and what its language
     cannot express. Exit code 2: unusable input.
     """
-    from flk.formal.catalogue import find
+    from flk.formal.library.catalogue import find
 
     if symmetric and to is Language.PROMELA:
         raise UnusableInput("--symmetric: Spin does not fold states; leave it out, or export to murphi or tla")

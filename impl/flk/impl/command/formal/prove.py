@@ -148,7 +148,7 @@ def _show(facts: object, text: "RenderableType | None") -> None:
 
 
 def _protocol(names: Sequence[str] | None) -> "Protocol":
-    from flk.formal.catalogue import find
+    from flk.formal.library.catalogue import find
 
     if not names or len(names) != 1:
         raise UnusableInput("--bmc and --infer work on one protocol: name it")

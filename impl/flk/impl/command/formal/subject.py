@@ -8,13 +8,13 @@ import typer
 from flk.spec.errors import UnusableInput
 
 if TYPE_CHECKING:
-    from flk.formal.gallery import Design
     from flk.formal.language import Protocol
+    from flk.formal.library.gallery import Design
 
 
 def protocol_names(incomplete: str) -> list[str]:
     """Completes the name of a protocol or design."""
-    from flk.formal.catalogue import protocols
+    from flk.formal.library.catalogue import protocols
 
     return [name for name in protocols() if name.startswith(incomplete)]
 
@@ -28,7 +28,7 @@ def size_texts(ctx: typer.Context, incomplete: str) -> list[str]:
 
 def named(ctx: typer.Context) -> "Protocol | None":
     """The protocol that a half-written command is about, if it can be told yet."""
-    from flk.formal.catalogue import find
+    from flk.formal.library.catalogue import find
 
     try:
         return find(ctx.params["name"] or ctx.args[0])
@@ -38,7 +38,7 @@ def named(ctx: typer.Context) -> "Protocol | None":
 
 def design_of(protocol: "Protocol") -> "Design | None":
     """The design of the gallery that the protocol is, if it is one."""
-    from flk.formal.gallery import DESIGNS
+    from flk.formal.library.gallery import DESIGNS
 
     return next((design for design in DESIGNS.values() if design.protocol is protocol), None)
 

@@ -47,7 +47,7 @@ def validate(
     """
     from rich.console import Console
 
-    from flk.formal.catalogue import find
+    from flk.formal.library.catalogue import find
     from flk.formal.traces import validate as run
     from flk.formal.traces.relaxations import origin_of, unlimited
     from flk.formal.traces.verdict import exit_code, render

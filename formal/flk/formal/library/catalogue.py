@@ -1,0 +1,77 @@
+"""The protocols of the lab and the refuted designs by name, and protocols in a Python file of the user's own."""
+
+import traceback
+from difflib import get_close_matches
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+
+from flk.formal.language import Protocol
+from flk.formal.library.gallery import DESIGNS
+from flk.formal.library.protocols import audit, ingest, migration, outbox, replication, tiering, two_phase_commit
+from flk.spec.errors import UnusableInput
+
+_GALLERY = "gallery/"
+
+PROTOCOLS: dict[str, Protocol] = {
+    module.protocol.name: module.protocol
+    for module in (ingest, replication, outbox, migration, tiering, audit, two_phase_commit)
+}
+"""Each protocol, in the order in which they are shown."""
+
+
+def has_property(name: str) -> bool:
+    """Whether `PROTOCOL/PROPERTY` names a property of a protocol."""
+    protocol, _, property_ = name.partition("/")
+    return protocol in PROTOCOLS and property_ in PROTOCOLS[protocol].properties
+
+
+def protocols() -> dict[str, Protocol]:
+    """Every protocol of the lab by its name, and every refuted design by `gallery/NAME`."""
+    return {**PROTOCOLS, **{f"{_GALLERY}{name}": design.protocol for name, design in DESIGNS.items()}}
+
+
+def find(name: str) -> Protocol:
+    """The protocol of a name, or of a path that ends in `.py`. Raises UnusableInput, with the nearest names or the mend."""
+    if name.endswith(".py"):
+        return load(Path(name))
+    known = protocols()
+    if name in known:
+        return known[name]
+    if _GALLERY + name in known:
+        return known[_GALLERY + name]
+    near = get_close_matches(name, {key.removeprefix(_GALLERY): None for key in known}, n=3, cutoff=0.4)
+    hint = f"the nearest are {', '.join(near)}" if near else f"choose from {', '.join(known)}"
+    raise UnusableInput(f"no protocol is called {name}: {hint}; a file of your own ends in .py")
+
+
+def load(path: Path) -> Protocol:
+    """The value called `protocol` in a Python file, which is run. Raises UnusableInput with the file, the line and the mend."""
+    if not path.is_file():
+        raise UnusableInput(
+            f"{path}: there is no such file; give a protocol's name, or a Python file that defines `protocol`"
+        )
+    spec = spec_from_file_location(f"flk_protocol_{path.stem}", path)
+    if spec is None or spec.loader is None:
+        raise UnusableInput(f"{path}: is not Python; give a file that ends in .py")
+    module = module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except UnusableInput:
+        raise
+    except SyntaxError as error:
+        raise UnusableInput(f"{error.filename}:{error.lineno}: {error.msg}; mend the Python there") from None
+    except Exception as error:  # noqa: BLE001 (whatever the author's own code raises)
+        line = _line_in(path, error)
+        raise UnusableInput(
+            f"{path}:{line}: {type(error).__name__}: {error}; mend the line, or what it calls"
+        ) from None
+    found = getattr(module, "protocol", None)
+    if not isinstance(found, Protocol):
+        raise UnusableInput(f"{path}: defines no `protocol`; write protocol = Protocol(name, story) at the top level")
+    return found
+
+
+def _line_in(path: Path, error: Exception) -> int:
+    """The last line of the file itself that was on the way to the error."""
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename) == path]
+    return lines[-1] or 1 if lines else 1

@@ -1,0 +1,25 @@
+"""A lookup in the hot tier alone."""
+
+from flk.formal.language import Term, require
+from flk.formal.library.gallery.design import Design
+from flk.formal.library.protocols import tiering
+from flk.formal.library.protocols.tiering import Age, Key, Tier, age, asked, holds, in_window, judged_twice
+
+protocol = tiering.protocol.variant(
+    "hot-tier-only",
+    """Duplicates follow their originals within minutes, so claims look in the hot tier and the slower ones are kept for reports. An
+    agent that was offline for a week sends again what it had sent: its entry is in the warm tier, where no claim looks.""",
+)
+
+
+@protocol.action(k=Key)
+def insert(k: Term) -> None:
+    """The hot tier does not have the key: the claim is judged as new."""
+    require(asked[k], ~holds[Tier.hot, k])
+    asked.next[k] = False
+    judged_twice.next[k] = judged_twice[k] | in_window(k)
+    holds.next[Tier.hot, k] = True
+    age.next[k] = Age.young
+
+
+design = Design(protocol, "judged_as_new_again", ("TIR-4",), "", {"Key": 1})

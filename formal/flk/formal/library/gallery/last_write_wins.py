@@ -1,0 +1,34 @@
+"""The latest entry wins, as in many replicated stores."""
+
+from flk.formal.language import Term, forall, implies, ite, require
+from flk.formal.library.gallery.design import Design
+from flk.formal.library.protocols import replication
+from flk.formal.library.protocols.replication import (
+    Record,
+    Region,
+    Segment,
+    Stamp,
+    level,
+    logged,
+    replayed,
+    stored,
+    uploaded,
+)
+
+protocol = replication.protocol.variant(
+    "last-write-wins",
+    """Replicas that keep the greatest timestamp converge as well as those that keep the least, and most stores offer it. But
+    then every outcome can still be overturned by whoever writes later: a region that has merged a peer no longer holds its
+    own first claim.""",
+)
+
+
+@protocol.action(r=Region, p=Region, g=Segment, k=Record, s=Stamp)
+def merge(r: Term, p: Term, g: Term, k: Term, s: Term) -> None:
+    """Keep the greatest."""
+    require(level[r], r != p, uploaded[p, g], logged[p, g, k, s])
+    require(forall(Segment, lambda h: implies(h < g, replayed[r, p, h])))
+    stored.next[r, k] = ite(stored.defined(r, k), ite(s < stored[r, k], stored[r, k], s), s)
+
+
+design = Design(protocol, "own_claims_count", ("CRR-1",))

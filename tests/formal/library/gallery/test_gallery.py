@@ -1,0 +1,139 @@
+"""Every design of the gallery breaks what its protocol keeps, and in so many steps."""
+
+from functools import cache
+
+import pytest
+
+from flk.formal.explicit.engines import interpreted, vectorised
+from flk.formal.explicit.explore import Exploration, explore
+from flk.formal.explicit.interpreter import Interpreter
+from flk.formal.explicit.schema import Schema
+from flk.formal.explicit.search import Options
+from flk.formal.language import PropertyKind, Protocol
+from flk.formal.library.catalogue import PROTOCOLS
+from flk.formal.library.gallery import DESIGNS, Design
+from flk.spec.requirements import catalogue
+from flk.spec.verdict import Verdict
+
+STEPS = {
+    "get-then-set": 9,
+    "lookup-before-check": 5,
+    "remembered-refusal": 2,
+    "answer-before-durable": 1,
+    "serve-before-replay": 7,
+    "claim-in-any-order": 4,
+    "ignored-store-error": 4,
+    "last-write-wins": 5,
+    "local-arrival": 5,
+    "keep-what-is-stored": 5,
+    "silent-supersession": 5,
+    "unsealed-shipping": 3,
+    "mark-before-upload": 2,
+    "stepped-over-gap": 5,
+    "in-memory-outbox": 2,
+    "acknowledged-on-send": 2,
+    "overload-buries": 4,
+    "buried-and-kept": 3,
+    "verify-before-dual-write": 6,
+    "cutover-without-verification": 5,
+    "one-way-cutover": 7,
+    "each-keeps-its-first": 8,
+    "unfenced-claim": 8,
+    "moved-not-copied": 4,
+    "frozen-for-cutover": 3,
+    "hot-tier-forgets": 6,
+    "delete-before-write": 4,
+    "outage-as-a-miss": 11,
+    "hot-tier-only": 7,
+    "unacknowledged-retry": 4,
+    "effect-not-keyed": 7,
+    "mark-before-effect": 7,
+    "removed-when-taken": 2,
+    "dropped-after-retries": 5,
+}
+"""Steps of a shortest counterexample."""
+
+
+@cache
+def refuted(name: str) -> Exploration:
+    """The design, searched for its counterexample by the fast engine."""
+    design = DESIGNS[name]
+    return explore(design.exhibit, vectorised.search, "vectorised", design.sizes, Options(stop=True))
+
+
+@cache
+def kept(base: Protocol, violates: str, sizes: tuple[tuple[str, int], ...]) -> Exploration:
+    """The protocol itself, with that property alone, searched to the end."""
+    alone = base.variant(base.name, base.story)
+    alone.without(*(name for name in base.properties if name != violates))
+    return explore(alone, vectorised.search, "vectorised", dict(sizes))
+
+
+def base_of(design: Design) -> Protocol:
+    """The protocol of the library that the design is a variant of."""
+    assert design.protocol.base is not None
+    return design.protocol.base
+
+
+@pytest.mark.parametrize("name", DESIGNS)
+def test_a_design_is_refuted_in_so_many_steps(name: str) -> None:
+    """The shortest counterexample is as long as it should be."""
+    (finding,) = refuted(name).findings
+    assert (finding.property, finding.verdict) == (DESIGNS[name].violates, Verdict.VIOLATED)
+    assert finding.path is not None
+    assert len(finding.path.moves) - 1 == STEPS[name]
+
+
+@pytest.mark.parametrize("name", DESIGNS)
+def test_a_counterexample_breaks_the_property(name: str) -> None:
+    """The readable interpreter finds the property broken in the last state and not before; or, for progress, in the whole loop."""
+    design = DESIGNS[name]
+    path = refuted(name).findings[0].path
+    assert path is not None
+    property_ = design.exhibit.properties[design.violates]
+    interpreter = Interpreter(Schema.of(design.exhibit, design.sizes))
+    aim = property_.condition if property_.conclusion is None else property_.conclusion
+    truths = [bool(interpreter.evaluate(aim, move.state, {})) for move in path.moves]
+    if property_.kind is PropertyKind.LEADS_TO:
+        assert path.loop is not None
+        assert not any(truths[path.loop :])
+    else:
+        assert truths == [property_.invariant] * STEPS[name] + [not property_.invariant]
+
+
+@pytest.mark.parametrize("name", [name for name in DESIGNS if DESIGNS[name].sizes])
+def test_the_readable_engine_finds_the_same(name: str) -> None:
+    """Both engines tell the same story, step by step."""
+    design = DESIGNS[name]
+    told = explore(design.exhibit, interpreted.search, "interpreted", design.sizes, Options(stop=True))
+    assert told.findings == refuted(name).findings
+
+
+@pytest.mark.parametrize("name", DESIGNS)
+def test_the_protocol_keeps_what_the_design_breaks(name: str) -> None:
+    """At the same sizes the protocol itself never breaks that very property, and all of its states were seen."""
+    design = DESIGNS[name]
+    base = base_of(design)
+    found = kept(base, design.violates, tuple(base.sizes(design.sizes).items()))
+    assert found.verdict is Verdict.HOLDS
+    assert base.properties[design.violates] is design.protocol.properties[design.violates]
+
+
+@pytest.mark.parametrize("name", DESIGNS)
+def test_a_design_is_told_and_ruled_out(name: str) -> None:
+    """Each has a story, breaks something that was asked for, and is forbidden by requirements of the catalogue."""
+    design = DESIGNS[name]
+    assert design.protocol.name == name
+    assert base_of(design) is PROTOCOLS[base_of(design).name]
+    assert len(design.protocol.story.split()) >= 30
+    assert design.protocol.properties[design.violates].kind not in {PropertyKind.LEMMA, PropertyKind.REACHABLE}
+    known = {requirement.id for requirement in catalogue()}
+    assert design.rules_out
+    assert set(design.rules_out) <= known
+
+
+def test_every_protocol_has_refuted_designs() -> None:
+    """The gallery has at least twelve, three or more for each protocol but the yardstick."""
+    assert set(STEPS) == set(DESIGNS)
+    for name in PROTOCOLS.keys() - {"two-phase-commit"}:
+        assert sum(base_of(design).name == name for design in DESIGNS.values()) >= 3

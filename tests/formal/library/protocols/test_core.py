@@ -1,0 +1,100 @@
+"""Ingest, replication and two-phase commit: what the explorer finds in them, and that it would find faults."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cache
+
+import pytest
+from tests.support.formal.mutants import ingest, replication, two_phase_commit
+
+from flk.formal.explicit.engines.choose import choose
+from flk.formal.explicit.engines.coverage import coverage
+from flk.formal.explicit.engines.edges import graph
+from flk.formal.explicit.explore import Exploration, explore, restricted
+from flk.formal.explicit.ground import Ground
+from flk.formal.explicit.schema import Schema
+from flk.formal.explicit.search import Options, violates
+from flk.formal.language import Protocol
+from flk.formal.library.catalogue import PROTOCOLS
+from flk.spec.verdict import Verdict
+
+NAMES = ["ingest", "replication", "two-phase-commit"]
+LAYERS = {
+    "ingest": [1, 34, 227, 706, 1529, 2456, 2656, 2040, 1312, 776, 368, 128, 48, 16],
+    "replication": [
+        *[1, 8, 36, 124, 344, 804, 1626, 2902, 4629, 6674, 8792, 10676, 12078, 12788],
+        *[12683, 11782, 10269, 8372, 6372, 4528, 2983, 1798, 984, 482, 202, 68, 16, 2],
+    ],
+    "two-phase-commit": [1, 7, 21, 38, 50, 54, 49, 36, 21, 9, 2],
+}
+TRANSITIONS = {"ingest": 20_344, "replication": 720_624, "two-phase-commit": 1_145}
+WITNESSES = {
+    "ingest": {"a_duplicate_is_answered": 8, "an_equivocation_is_told": 7, "a_lost_store_is_rebuilt": 9},
+    "replication": {"a_winner_gives_way": 5, "a_lost_store_catches_up": 8},
+    "two-phase-commit": {"all_commit": 10, "one_aborts": 2},
+}
+MUTANTS = {
+    (name, mutant): (build, module.SIZES)
+    for name, module in zip(NAMES, (ingest, replication, two_phase_commit), strict=True)
+    for mutant, build in module.MUTANTS.items()
+}
+ENGINE = choose("auto")
+
+
+@cache
+def explored(name: str) -> Exploration:
+    """The protocol at its usual sizes."""
+    return explore(PROTOCOLS[name], ENGINE.engine, ENGINE.name, graph_of=graph)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_distinct_states_and_their_depths_are_these(name: str) -> None:
+    """A change of a protocol's meaning does not go unnoticed."""
+    found = explored(name)
+    assert list(found.layers) == LAYERS[name]
+    assert found.transitions == TRANSITIONS[name]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_property_holds_and_every_witness_is_near(name: str) -> None:
+    """Invariants hold, what should happen at last does, and what can happen can in so many steps."""
+    found = explored(name)
+    assert {f.property: f.verdict for f in found.findings if f.verdict is not Verdict.HOLDS} == {}
+    assert found.fault is None
+    assert {f.property: len(f.path.moves) - 1 for f in found.findings if f.path} == WITNESSES[name]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_action_happens_and_every_guard_decides(name: str) -> None:
+    """Each conjunct is seen true and false, but for what one key leaves no choice of."""
+    ground = Ground(Schema.of(PROTOCOLS[name]))
+    covered = coverage(ground, ENGINE.engine(ground, Options()))
+    assert all(action.fired for action in covered)
+    idle = {(a.action, c.text) for a in covered for c in a.conjuncts if not (c.seen_true and c.seen_false)}
+    one_key = {(action, "about[q, k]") for action in ("claim", "reply", "replay")}
+    assert idle == (one_key if name == "ingest" else set())
+
+
+FAIR = [(name, p.name, action) for name in NAMES for p in PROTOCOLS[name].properties.values() for action in p.fair]
+
+
+@pytest.mark.parametrize(("name", "property_", "action"), FAIR)
+def test_progress_needs_every_fair_action(name: str, property_: str, action: str) -> None:
+    """Without the fairness of any one of them, the protocol may stand still."""
+    alone = restricted(PROTOCOLS[name], [property_])
+    whole = alone.properties[property_]
+    alone.properties[property_] = replace(whole, fair=tuple(each for each in whole.fair if each != action))
+    (finding,) = explore(alone, ENGINE.engine, ENGINE.name, graph_of=graph).findings
+    assert finding.verdict is Verdict.VIOLATED
+    assert finding.path is not None
+    assert finding.path.loop is not None
+
+
+@pytest.mark.parametrize(("build", "sizes"), MUTANTS.values(), ids=map("/".join, MUTANTS))
+def test_every_planted_fault_is_found(build: Callable[[], Protocol], sizes: dict[str, int]) -> None:
+    """The explorer refutes it by an invariant, a lemma included, or meets a fault; with a path to it."""
+    mutant = build()
+    invariants = [property_.name for property_ in mutant.properties.values() if violates(property_.kind)]
+    found = explore(restricted(mutant, invariants), ENGINE.engine, ENGINE.name, sizes, Options(stop=True))
+    assert found.verdict is Verdict.VIOLATED
+    assert any(f.path for f in (*found.findings, found.fault) if f is not None and f.verdict is Verdict.VIOLATED)
