@@ -3,12 +3,12 @@
 from collections import Counter
 from pathlib import Path
 
-from flk.impl.agent.datasets import submissions
 from flk.impl.agent.delivery import Settled, Tally, deliver_all
 from flk.impl.agent.outbox import Outbox
 from flk.impl.agent.service import Service
 from flk.impl.server.process import key_file, serving
 from flk.model.record.signing import HmacKey
+from flk.model.samples.datasets import submissions
 from flk.spec.constants import Outbox as Policy
 
 SECRET = "testsecret"

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from pyarrow import parquet
 
 from flk.impl.agent import sources
-from flk.impl.agent.sources import Source, canonical_rows, open_source
-from flk.impl.agent.windows import records, windows
+from flk.impl.agent.sources import Source, open_source
 from flk.model.record.record import encode
 from flk.model.record.signals import Points
+from flk.model.samples.windows import canonical_rows, records, windows
 from flk.spec.errors import UnusableInput
 
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
@@ -65,7 +65,9 @@ def names(points: Points) -> list[str]:
 
 def bodies(source: Source) -> list[bytes]:
     """The source's records, five rows to each."""
-    return [encode(record) for record in records(windows(source, "s", 5, 3), seed=1, sent_at="2026-01-01T00:00:00Z")]
+    return [
+        encode(record) for record in records(windows(source.blocks, "s", 5, 3), seed=1, sent_at="2026-01-01T00:00:00Z")
+    ]
 
 
 @settings(max_examples=25, deadline=None)

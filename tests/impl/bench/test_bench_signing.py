@@ -11,8 +11,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flk.impl.agent.datasets import cut
-from flk.impl.agent.windows import records
 from flk.impl.bench import interleave
 from flk.impl.bench.interleave import Contest, Figure, run
 from flk.impl.bench.signing import SECRET, contests, plain_bytes, plain_sign, plain_verify, verify, verify_unruled
@@ -22,6 +20,8 @@ from flk.model.record.record import Pcs, encode
 from flk.model.record.signing import HmacKey, sign
 from flk.model.record.summary import signed
 from flk.model.refusal import Malformed, Unauthenticated
+from flk.model.samples.datasets import cut
+from flk.model.samples.windows import records
 
 SOME = list(records(islice(cut("goog-prices"), 3), seed=42, sent_at="2026-01-01T00:00:00Z"))
 KEY = HmacKey(SECRET)

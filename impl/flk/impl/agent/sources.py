@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import NamedTuple, cast
 from zipfile import BadZipFile
 
-import msgspec
 import numpy as np
 import pyarrow
 from numpy.typing import NDArray
@@ -55,14 +54,6 @@ def open_source(path: Path, columns: Sequence[str] = (), array: str = "") -> Sou
             f"{path}: cannot be read ({error.strerror or error}); check the path and the file"
         ) from None
     return source._replace(blocks=_not_empty(source))
-
-
-def canonical_rows(points: Points) -> bytes:
-    """The text that a record's Merkle root and compressibility are taken of.
-
-    One line for each point: its coordinates in order, joined by commas, each the shortest decimal that reads back as that double.
-    """
-    return msgspec.json.encode(points.tolist())[2:-2].replace(b"],[", b"\n")
 
 
 def _choose(

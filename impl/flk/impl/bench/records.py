@@ -5,14 +5,13 @@ from itertools import count, cycle
 
 import msgspec
 
-from flk.impl.agent import SEED
-from flk.impl.agent.datasets import SENT_AT, cut
-from flk.impl.agent.windows import records
 from flk.model.flow.submission import Submission
 from flk.model.record.identity import pcs_id
 from flk.model.record.record import Pcs, encode
 from flk.model.record.signing import Signer
 from flk.model.record.summary import signed
+from flk.model.samples.datasets import SENT_AT, cut
+from flk.model.samples.windows import SEED, records
 from flk.spec.constants import CONSTANTS
 
 TENANT = CONSTANTS.node.default_tenant

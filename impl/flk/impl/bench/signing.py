@@ -12,15 +12,14 @@ from typing import Any, TypeVar
 import msgspec
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
-from flk.impl.agent import SEED
-from flk.impl.agent.datasets import SENT_AT, cut
-from flk.impl.agent.windows import records
 from flk.impl.bench.interleave import Contest, Figure, run
 from flk.model.record.canonical import DIGITS, Profile, Signed, canonical_bytes
 from flk.model.record.record import Regime, decode, encode
 from flk.model.record.signing import Ed25519PrivateKey, Ed25519PublicKey, HmacKey, Keyring, LiveKey, sign
 from flk.model.record.summary import signed
 from flk.model.refusal import Unauthenticated
+from flk.model.samples.datasets import SENT_AT, cut
+from flk.model.samples.windows import SEED, records
 
 RECORDS = 64
 SIGN_BAR, VERIFY_BAR, ED25519_VERIFY_BAR = 300_000.0, 200_000.0, 20_000.0  # design section 11, on one core

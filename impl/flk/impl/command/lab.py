@@ -62,12 +62,12 @@ def _compare_live(console: "Console") -> "list[Compared]":
     """Send the scenario's records, and spoiled and doubtful ones made of them, through a `flk serve` on loopback."""
     from rich.progress import Progress
 
-    from flk.impl.agent.datasets import submissions, unsigned
     from flk.impl.agent.outbox import Outbox
     from flk.impl.keys import load_keys
     from flk.impl.server.comparison import compare, doubtful, model_answers, spoiled
     from flk.impl.server.process import key_file, serving
     from flk.model.record.signing import HmacKey
+    from flk.model.samples.datasets import submissions, unsigned
 
     key, forger = HmacKey(SECRET.encode()), HmacKey(b"of somebody else")
     records = unsigned(DATASET)

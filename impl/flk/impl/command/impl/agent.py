@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 import typer
 
-from flk.impl.agent import SEED, WORKERS
+from flk.impl.agent import WORKERS
 from flk.impl.command.app import app
 from flk.spec.constants import CONSTANTS
 from flk.spec.errors import UnusableInput
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from flk.impl.agent.delivery import Tally
     from flk.impl.agent.outbox import Outbox
     from flk.impl.agent.service import Service
-    from flk.impl.agent.windows import Window
     from flk.model.flow.submission import Submission
+    from flk.model.samples.windows import Window
 
 agent = typer.Typer(
     name="agent", no_args_is_help=True, help="Compute records from data, and deliver them through an outbox."
@@ -31,7 +31,7 @@ DATASET = "dataset:"
 
 
 def _sources(incomplete: str) -> list[str]:
-    from flk.impl.agent.datasets import DATASETS
+    from flk.model.samples.datasets import DATASETS
 
     return [f"{DATASET}{name}" for name in DATASETS if f"{DATASET}{name}".startswith(incomplete)]
 
@@ -48,7 +48,9 @@ Array = Annotated[str, typer.Option(help="Which array of an .npz file.")]
 Shard = Annotated[str, typer.Option(help="The records' shard_id. Default: the file's name.")]
 Size = Annotated[int, typer.Option("--window", min=0, help="Rows to a record. Default: all of them.")]
 Stride = Annotated[int, typer.Option(min=0, help="Rows from the start of one window to the next. Default: a window.")]
-Seed = Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Seed of the random directions of coh_star.")]
+Seed = Annotated[
+    int | None, typer.Option(min=0, max=2**32 - 1, help="Seed of the random directions of coh_star. Default: 42.")
+]
 SentAt = Annotated[str, typer.Option(help="The records' sent_at, in RFC 3339. Default: now.")]
 Keys = Annotated[Path, typer.Option(help="The key file; see `flk keys`.", dir_okay=False)]
 OptionalKeys = Annotated[Path | None, typer.Option(help="Sign with this key file.", dir_okay=False)]
@@ -83,7 +85,7 @@ def send(
     array: Array = "",
     window: Size = 0,
     stride: Stride = 0,
-    seed: Seed = SEED,
+    seed: Seed = None,
     workers: Workers = WORKERS,
     json: Json = False,
 ) -> None:
@@ -91,15 +93,15 @@ def send(
 
     Exit code 0: all acknowledged; 1: some refused for good; 2: some still pending, or unusable input.
     """
-    from flk.impl.agent.windows import records
     from flk.impl.keys import load_signer
     from flk.model.flow.submission import Submission
     from flk.model.record.record import encode
     from flk.model.record.summary import signed
+    from flk.model.samples.windows import SEED, records
 
     signer = load_signer(keys, tenant)
     cut = _cut(source, columns=columns, array=array, shard=shard, window=window, stride=stride)
-    computed = records(cut, seed=seed, sent_at=_now())
+    computed = records(cut, seed=SEED if seed is None else seed, sent_at=_now())
     submissions = (Submission(tenant, encode(signed(record, signer))) for record in computed)
     _deliver(outbox, to, submissions, workers, json=json)
 
@@ -125,18 +127,18 @@ def write_records(
     array: Array = "",
     window: Size = 0,
     stride: Stride = 0,
-    seed: Seed = SEED,
+    seed: Seed = None,
     sent_at: SentAt = "",
 ) -> None:
     """Write a source's records to standard output, one JSON object to a line; unsigned unless --keys is given."""
-    from flk.impl.agent.windows import records
     from flk.impl.keys import load_signer
     from flk.model.record.record import encode
     from flk.model.record.summary import signed
+    from flk.model.samples.windows import SEED, records
 
     signer = load_signer(keys, tenant) if keys else None
     cut = _cut(source, columns=columns, array=array, shard=shard, window=window, stride=stride)
-    for record in records(cut, seed=seed, sent_at=sent_at or _now()):
+    for record in records(cut, seed=SEED if seed is None else seed, sent_at=sent_at or _now()):
         typer.echo(encode(signed(record, signer) if signer else record))
 
 
@@ -163,14 +165,14 @@ def dead(*, outbox: Existing, json: Json = False) -> None:
 
 def _cut(source: str, *, columns: str, array: str, shard: str, window: int, stride: int) -> Iterator["Window"]:
     """The windows of a file or of a data set."""
-    from flk.impl.agent.datasets import cut
     from flk.impl.agent.sources import open_source
-    from flk.impl.agent.windows import windows
+    from flk.model.samples.datasets import cut
+    from flk.model.samples.windows import windows
 
     if not source.startswith(DATASET):
         path = Path(source)
         opened = open_source(path, [name for name in columns.split(",") if name], array)
-        return windows(opened, shard or path.stem, window, stride)
+        return windows(opened.blocks, shard or path.stem, window, stride)
     if columns or array or shard or window or stride:
         raise UnusableInput(
             f"{source}: a data set has its own columns and windows; leave those options out, or name its file"

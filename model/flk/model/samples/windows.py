@@ -3,14 +3,15 @@
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+import msgspec
 import numpy as np
 
-from flk.impl.agent.sources import Source, canonical_rows
 from flk.model.record.record import Pcs
 from flk.model.record.signals import Points
 from flk.model.record.summary import summarise
 from flk.spec.errors import UnusableInput
 
+SEED = 42  # of coh_star's directions, where nobody chooses another
 JUST_BELOW_ONE = float(np.nextafter(1.0, 0.0))
 
 
@@ -22,7 +23,7 @@ class Window(NamedTuple):
     points: Points
 
 
-def windows(source: Source, shard_id: str, size: int = 0, stride: int = 0) -> Iterator[Window]:
+def windows(blocks: Iterable[Points], shard_id: str, size: int = 0, stride: int = 0) -> Iterator[Window]:
     """The stream in windows of `size` rows, one beginning every `stride` rows (0: every `size`); numbered as epochs from 0.
 
     With `size` 0 the stream is one window. Every row is in a window: what the whole windows leave over at the end makes a shorter
@@ -32,7 +33,7 @@ def windows(source: Source, shard_id: str, size: int = 0, stride: int = 0) -> It
         raise UnusableInput(
             f"--window {size} --stride {stride}: a stride is from 1 to the window's rows, so that no row is left out"
         )
-    cuts = _cuts(source.blocks, size, stride or size) if size else iter([np.concatenate(list(source.blocks))])
+    cuts = _cuts(blocks, size, stride or size) if size else iter([np.concatenate(list(blocks))])
     for epoch, points in enumerate(cuts):
         yield Window(shard_id, epoch, points)
 
@@ -47,6 +48,14 @@ def records(cut: Iterable[Window], *, seed: int, sent_at: str) -> Iterator[Pcs]:
             )
         except ValueError as error:
             raise UnusableInput(f"window {window.epoch} of shard {window.shard_id!r}: {error}") from error
+
+
+def canonical_rows(points: Points) -> bytes:
+    """The text that a record's Merkle root and compressibility are taken of.
+
+    One line for each point: its coordinates in order, joined by commas, each the shortest decimal that reads back as that double.
+    """
+    return msgspec.json.encode(points.tolist())[2:-2].replace(b"],[", b"\n")
 
 
 def unit_cube(points: Points) -> Points:

@@ -5,12 +5,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from flk.impl.agent.sources import Source, canonical_rows
-from flk.impl.agent.windows import Window, records, unit_cube, windows
 from flk.model.entries.entry import Reason
 from flk.model.entries.judgement import judge
 from flk.model.record.merkle import chunks, root
 from flk.model.record.signals import Points
+from flk.model.samples.windows import Window, canonical_rows, records, unit_cube, windows
 from flk.spec.errors import UnusableInput
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
@@ -23,10 +22,10 @@ def clouds(dimensions: int) -> st.SearchStrategy[Points]:
     return st.lists(row, min_size=1, max_size=60).map(lambda rows: np.array(rows, dtype=np.float64))
 
 
-def stream(rows: int, block: int) -> Source:
+def stream(rows: int, block: int) -> list[Points]:
     """Points numbered from 0, in blocks."""
     points = np.arange(float(rows))[:, np.newaxis]
-    return Source("numbers", ("n",), iter([points[start : start + block] for start in range(0, rows, block)]))
+    return [points[start : start + block] for start in range(0, rows, block)]
 
 
 SIZES = st.integers(1, 20).flatmap(lambda size: st.tuples(st.just(size), st.integers(0, size)))

@@ -15,19 +15,16 @@ from itertools import product
 from math import cos, radians
 from pathlib import Path
 
-import matplotlib
 import numpy as np
 
-from flk.impl.agent import SEED
-from flk.impl.agent.sources import open_source
-from flk.impl.agent.windows import Window, records, windows
 from flk.model.flow.submission import Submission
 from flk.model.record.record import Pcs, encode
 from flk.model.record.signals import Points
 from flk.model.record.signing import Signer
 from flk.model.record.summary import signed
+from flk.model.samples.windows import SEED, Window, records, windows
 from flk.spec.constants import CONSTANTS
-from flk.spec.errors import UnusableInput
+from flk.spec.errors import UnusableInput, needs
 
 SENT_AT = "2026-01-01T00:00:00Z"  # of records that must be the same on every run
 METRES_PER_DEGREE = 111_195.0  # of latitude, on a sphere of the Earth's mean radius, 6371 km
@@ -63,8 +60,10 @@ def tiles(field: Points, name: str) -> Iterator[Window]:
 
 def prices() -> Iterator[Window]:
     """A quarter of a year of daily prices, every week."""
-    source = open_source(_sample("goog.npz"), PRICES)
-    return windows(source, "goog-prices", QUARTER_DAYS, WEEK_DAYS)
+    with np.load(_sample("goog.npz")) as file:
+        (days,) = (file[name] for name in file.files)
+    points = np.stack([days[price].astype(np.float64) for price in PRICES], axis=1)
+    return windows([points], "goog-prices", QUARTER_DAYS, WEEK_DAYS)
 
 
 DATASETS: dict[str, Callable[[], Iterator[Window]]] = {
@@ -92,4 +91,6 @@ def submissions(name: str, key: Signer, tenant: str = CONSTANTS.node.default_ten
 
 
 def _sample(name: str) -> Path:
-    return Path(matplotlib.get_data_path()) / "sample_data" / name
+    with needs("sim", "a data set that comes with matplotlib"):
+        import matplotlib as mpl
+    return Path(mpl.get_data_path()) / "sample_data" / name

@@ -7,12 +7,12 @@ from itertools import islice
 import numpy as np
 import pytest
 
-from flk.impl.agent.datasets import DATASETS, TILE_CELLS, cut, submissions, terrain, unsigned
-from flk.impl.agent.windows import records
 from flk.model.entries.entry import Reason
 from flk.model.entries.judgement import judge
 from flk.model.record.record import Regime, decode
 from flk.model.record.signing import HmacKey, Keyring, LiveKey
+from flk.model.samples.datasets import DATASETS, TILE_CELLS, cut, submissions, terrain, unsigned
+from flk.model.samples.windows import records
 from flk.spec.errors import UnusableInput
 
 KEY = HmacKey(b"testsecret")
@@ -63,7 +63,7 @@ def test_submissions_carry_the_records_signed_in_compact_json() -> None:
 
 def test_a_fresh_process_computes_the_same_bytes() -> None:
     """Nothing depends on this process: no hash seed, no global generator, no clock."""
-    digest = "import sys; from hashlib import sha256; from flk.impl.agent.datasets import submissions; "
+    digest = "import sys; from hashlib import sha256; from flk.model.samples.datasets import submissions; "
     digest += "from flk.model.record.signing import HmacKey; "
     digest += "print(sha256(b''.join(s.body for s in submissions('goog-prices', HmacKey(b'testsecret')))).hexdigest())"
     run = [sys.executable, "-c", digest]
