@@ -9,7 +9,7 @@ from pathlib import Path
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.support.model.world import KEYRING, STORY, World, pcs, submission
+from tests.support.model.world import EXAMINE, KEYRING, STORY, World, pcs, submission
 
 from flk.impl.server.node import RealNode
 from flk.impl.server.runtime import Runtime
@@ -80,10 +80,10 @@ def on_real_parts(workload: list[Submission]) -> tuple[Answers, Stored]:
 
 
 async def _all_at_once(node: RealNode, workload: list[Submission]) -> list[Response]:
-    runtime = Runtime(node, partial(recover, "eu", KEYRING))
-    runtime.perform(recover("eu", KEYRING))
+    runtime = Runtime(node, partial(recover, "eu", EXAMINE))
+    runtime.perform(recover("eu", EXAMINE))
     batches = asyncio.create_task(runtime.serve())
-    answers = await asyncio.gather(*(runtime.start(ingest(sent, "eu", KEYRING)) for sent in workload))
+    answers = await asyncio.gather(*(runtime.start(ingest(sent, "eu", EXAMINE)) for sent in workload))
     runtime.stop()
     await batches
     return answers

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from flk.model.record.signing import Keyring
+from flk.model.programs.examine import Examine
 from flk.sim.alerts.alerts import Alerted, evaluated
 from flk.sim.alerts.exporter import Exporter
 from flk.sim.checkers.answers import AnswerRules
@@ -32,14 +32,14 @@ from flk.sim.world.events import WatchedObjects, Watcher
 class Judges:
     """The watchers of one run. What the scenario's layout has no occasion for is not watched.
 
-    `keyring` is what the nodes verify with, and `regions` may be filled later.
+    `examine` is how the nodes examine submissions, and `regions` may be filled later.
     """
 
     def __init__(
         self,
         scenario: Scenario,
         records: Records,
-        keyring: Keyring,
+        examine: Examine,
         regions: Mapping[str, Region],
         simulator: Simulator,
         *,
@@ -50,11 +50,11 @@ class Judges:
         self.marks = Marks(simulator)
         self.exporter = Exporter(regions, simulator) if alerts else None
         self._scenario = scenario
-        self._keyring = keyring
+        self._examine = examine
         self._regions = regions
         bound = scenario.slo.convergence
         self._agreement = Agreement(scenario.regions, scenario.faults, bound, simulator, self.checks)
-        reference = Reference(keyring)
+        reference = Reference(examine)
         self._node_rules = NodeRules(regions, reference, self.checks)
         self._audit = AuditLedger(scenario.regions, simulator)
         self._audit_rules = AuditRules(regions, self.checks)
@@ -84,7 +84,7 @@ class Judges:
         lost = judge_acknowledged(end, self._node_rules.acknowledged, self.ledger.gone, self.checks)
         self._audit_rules.finish()
         self._migration_rules.finish()
-        judge_outcomes(end, self._keyring, self._agreement.rotten, self.checks)
+        judge_outcomes(end, self._examine, self._agreement.rotten, self.checks)
         return measure(
             self._scenario,
             ledger=self.ledger,

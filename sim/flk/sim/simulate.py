@@ -19,6 +19,7 @@ from flk.sim.injection.load_handlers import handlers as load_handlers
 from flk.sim.kernel.engine import Simulator, seldom_collected
 from flk.sim.kernel.programs import MODEL, Programs
 from flk.sim.kernel.random_streams import RandomStreams
+from flk.sim.kernel.remembering import remembering
 from flk.sim.kernel.trace import DIGEST_BYTES, Observer, Trace
 from flk.sim.measures.hypotheses import asks_for_alerts, judged
 from flk.sim.measures.slo import objectives
@@ -38,7 +39,6 @@ from flk.sim.world.network import Message, Net
 from flk.spec.errors import UnusableInput
 
 PULSE = 2000  # events between two reports of progress
-REMEMBERED = 1 << 16  # records that need not be examined again: three regions, the invariants and the verdict read each
 
 
 class Progress(NamedTuple):
@@ -113,8 +113,8 @@ class Simulation:
         self._seed = seed
         self._simulator = simulator = Simulator()
         self._regions: dict[str, Region] = {}
-        keyring = records.keyring.remembering(REMEMBERED)
-        self._judges = judges = Judges(scenario, records, keyring, self._regions, simulator, alerts=alerts)
+        examine = remembering(records.keyring)
+        self._judges = judges = Judges(scenario, records, examine, self._regions, simulator, alerts=alerts)
         audience = (self.audience(judges.watchers),)
         objects = WatchedObjects(audience)
         net = Net(simulator, scenario.network, scenario.regions, seed)
@@ -127,7 +127,7 @@ class Simulation:
             audience,
             scenario.policy,
             programs,
-            keyring,
+            examine,
             seed,
             scripted=bool(scenario.script),
             streams=RandomStreams(seed),

@@ -6,7 +6,7 @@ from itertools import islice
 from pathlib import Path
 
 import pytest
-from tests.support.model.world import HONEST, KEYRING, OTHER_TENANT
+from tests.support.model.world import EXAMINE, HONEST, OTHER_TENANT
 
 from flk.impl.bench import crash as module
 from flk.impl.bench.crash import Toll, crash, stream
@@ -28,9 +28,9 @@ def test_a_log_cut_at_any_byte_recovers_exactly_the_frames_that_fit(tmp_path: Pa
     disk = FileDisk(tmp_path / "whole", "eu", growth=0)
     ends = []
     with closing(RealNode(disk, SqliteStore(tmp_path / "whole.sqlite"))) as node:
-        run(recover("eu", KEYRING), node.perform)
+        run(recover("eu", EXAMINE), node.perform)
         for sent in story:
-            run(ingest(sent, "eu", KEYRING), node.perform)
+            run(ingest(sent, "eu", EXAMINE), node.perform)
             ends.append(disk.path(disk.names(INBOX)[0]).stat().st_size)
         (name,) = disk.names(INBOX)
         whole = disk.read(name)
@@ -43,7 +43,7 @@ def test_a_log_cut_at_any_byte_recovers_exactly_the_frames_that_fit(tmp_path: Pa
         disk = FileDisk(directory, "eu", growth=0)
         node = RealNode(disk, store)
         store.mark("applied", "")
-        recovery = run(recover("eu", KEYRING), node.perform)
+        recovery = run(recover("eu", EXAMINE), node.perform)
         fit = sum(end <= size for end in ends)
         applied = sum(sent in {HONEST, OTHER_TENANT} for sent in story[:fit])
         assert (recovery.frames, recovery.claims) == (fit, applied)

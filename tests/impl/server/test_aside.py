@@ -9,7 +9,7 @@ from threading import Event
 
 import pytest
 from tests.support.impl.rig import MANY, Rig
-from tests.support.model.world import HONEST, KEYRING, pcs, submission
+from tests.support.model.world import EXAMINE, HONEST, pcs, submission
 
 from flk.impl.server import aside as aside_module
 from flk.impl.server.trace import Trace
@@ -134,7 +134,7 @@ def test_what_runs_aside_takes_turns_with_the_batches(tmp_path: Path) -> None:
         patch.setattr(aside_module, "MERGE_CLAIMS", 3)
 
         async def story(rig: Rig) -> list[Response]:
-            replaying = asyncio.create_task(rig.aside(replay("us", KEYRING)))
+            replaying = asyncio.create_task(rig.aside(replay("us", EXAMINE)))
             answers = [await rig.submit(item) for item in MANY]
             assert (await replaying).claims == len(MANY)
             return answers

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 from tests.support.impl.rig import MANY, Rig, Stopping, lose
-from tests.support.model.world import EQUIVOCATING, HONEST, KEYRING, STORY, Crash, World
+from tests.support.model.world import EQUIVOCATING, EXAMINE, HONEST, STORY, Crash, World
 
 from flk.impl.server import runtime as module
 from flk.impl.server.trace import Trace
@@ -155,7 +155,7 @@ def test_an_error_in_one_program_is_told_to_who_began_it_and_to_nobody_else(rig:
     """The batch goes on (a program that fails is a defect, not a reason to stop)."""
 
     def broken() -> Program[None]:
-        yield from ingest(HONEST, "eu", KEYRING)
+        yield from ingest(HONEST, "eu", EXAMINE)
         raise ZeroDivisionError
 
     async def story(rig: Rig) -> list[Response | BaseException | None]:
@@ -203,14 +203,14 @@ def test_ingest_on_real_parts_stopped_at_any_effect_keeps_what_it_acknowledged(
             rig.recover()
             perform = Stopping(crash_at, after=after).on(rig)
             try:
-                answers.extend(run(ingest(sent, "eu", KEYRING), perform) for sent in STORY)
+                answers.extend(run(ingest(sent, "eu", EXAMINE), perform) for sent in STORY)
                 finished = True
             except Crash:
                 pass
             lose(rig)
             with closing(Rig(directory)) as again:
                 again.recover()
-                repeated = [run(ingest(sent, "eu", KEYRING), again.node.perform) for sent in STORY]
+                repeated = [run(ingest(sent, "eu", EXAMINE), again.node.perform) for sent in STORY]
             assert repeated[: len(answers)] == answers
             assert [answer.status for answer in repeated] == expected
         crash_at += 1
@@ -238,7 +238,7 @@ def test_recovery_on_real_parts_stopped_at_any_effect_is_finished_by_the_next(
             file.unlink()
         rig = Rig(directory)
         try:
-            run(recover("eu", KEYRING), Stopping(crash_at, after=True).on(rig))
+            run(recover("eu", EXAMINE), Stopping(crash_at, after=True).on(rig))
             finished = True
         except Crash:
             pass
@@ -271,8 +271,8 @@ def exchange(pair: Pair, perform: Callable[[Rig], Callable[[Effect[Any]], Any]])
     """Both regions ship and replay each other, one pass."""
     for rig in pair.values():
         run(ship(), perform(rig))
-    run(replay("us", KEYRING), perform(pair["eu"]))
-    run(replay("eu", KEYRING), perform(pair["us"]))
+    run(replay("us", EXAMINE), perform(pair["eu"]))
+    run(replay("eu", EXAMINE), perform(pair["us"]))
 
 
 def test_shipping_and_replay_on_real_parts_stopped_at_any_effect_converge(
@@ -287,16 +287,16 @@ def test_shipping_and_replay_on_real_parts_stopped_at_any_effect_converge(
     for sent in STORY:
         world.ingest("eu", sent)
     world.run("us", ship())
-    world.run("eu", replay("us", KEYRING))
+    world.run("eu", replay("us", EXAMINE))
     expected = {key: (entry.digest, entry.region) for key, entry in world.entries["eu"].entries.items()}
     crash_at, finished = 0, False
     while not finished:
         for after in (False, True):
             directory = tmp_path_factory.mktemp("crash")
             pair = opened(directory)
-            run(ingest(EQUIVOCATING, "us", KEYRING), pair["us"].node.perform)
+            run(ingest(EQUIVOCATING, "us", EXAMINE), pair["us"].node.perform)
             for sent in STORY:
-                run(ingest(sent, "eu", KEYRING), pair["eu"].node.perform)
+                run(ingest(sent, "eu", EXAMINE), pair["eu"].node.perform)
             stopping = Stopping(crash_at, after=after)
             try:
                 exchange(pair, stopping.on)
@@ -320,11 +320,11 @@ def test_shipping_and_replay_on_real_parts_stopped_at_any_effect_converge(
 def test_a_node_is_not_ready_before_it_has_recovered(tmp_path: Path) -> None:
     """It admits nothing, and claims nothing, until its log is in its store (WAL-5)."""
     with closing(Rig(tmp_path)) as rig:
-        assert run(ingest(HONEST, "eu", KEYRING), rig.node.perform).status == 503
+        assert run(ingest(HONEST, "eu", EXAMINE), rig.node.perform).status == 503
         with pytest.raises(Unavailable):
             rig.node.perform(Store(Claim.__new__(Claim, ("default", "a"), None)))  # type: ignore[arg-type]  # not looked at
         rig.recover()
-        assert run(ingest(HONEST, "eu", KEYRING), rig.node.perform).status == 200
+        assert run(ingest(HONEST, "eu", EXAMINE), rig.node.perform).status == 200
 
 
 def test_a_new_disk_tries_again_until_what_its_region_shipped_is_whole(tmp_path: Path) -> None:
@@ -332,7 +332,7 @@ def test_a_new_disk_tries_again_until_what_its_region_shipped_is_whole(tmp_path:
     objects = LocalObjects(tmp_path)
     with closing(Rig(tmp_path / "lost", objects=objects)) as rig:
         rig.recover()
-        before = run(ingest(HONEST, "eu", KEYRING), rig.node.perform)
+        before = run(ingest(HONEST, "eu", EXAMINE), rig.node.perform)
         run(ship(), rig.node.perform)
     (segment,) = tmp_path.glob("crr/*/*")
     whole = segment.read_bytes()
@@ -369,6 +369,6 @@ def test_the_clock_goes_on_after_a_restart_whatever_wall_time_says(tmp_path: Pat
     for wall in (1_767_225_600.0, 1_767_139_200.0, 1_767_139_200.0):
         with closing(Rig(tmp_path, now=lambda wall=wall: wall)) as rig:  # type: ignore[misc]  # bound at once
             rig.recover()
-            answer = run(ingest(MANY[len(logged)], "eu", KEYRING), rig.node.perform)
+            answer = run(ingest(MANY[len(logged)], "eu", EXAMINE), rig.node.perform)
             logged.append(json.loads(answer.body)["timestamp"])
     assert logged == sorted(set(logged))

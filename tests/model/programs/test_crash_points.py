@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 
 import pytest
-from tests.support.model.world import EQUIVOCATING, HONEST, KEYRING, STORY, Crash, Stop, World, pcs
+from tests.support.model.world import EQUIVOCATING, EXAMINE, HONEST, STORY, Crash, Stop, World, pcs
 
 from flk.model.entries.entry import Entry, Key
 from flk.model.flow.submission import Response, Submission
@@ -115,8 +115,8 @@ def exchange(world: World) -> None:
     """Both regions ship and replay each other, one pass."""
     for region in ("eu", "us"):
         world.run(region, ship())
-    world.run("eu", replay("us", KEYRING))
-    world.run("us", replay("eu", KEYRING))
+    world.run("eu", replay("us", EXAMINE))
+    world.run("us", replay("eu", EXAMINE))
 
 
 def test_shipping_and_replay_stopped_anywhere_converge_to_the_same_stores() -> None:

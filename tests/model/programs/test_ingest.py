@@ -7,9 +7,9 @@ import pytest
 from tests.support.model.world import (
     EQUIVOCATING,
     ESCALATED,
+    EXAMINE,
     FORGED,
     HONEST,
-    KEYRING,
     MALFORMED,
     OTHER_TENANT,
     STORY,
@@ -60,7 +60,7 @@ def test_the_order_of_effects_is_admit_append_store(sent: Submission) -> None:
         seen.append(type(effect))
         return node.perform(effect)
 
-    stored = run(ingest(sent, "eu", KEYRING), perform).status == 200
+    stored = run(ingest(sent, "eu", EXAMINE), perform).status == 200
     assert seen == ([Admit, Append, Store] if stored else [Admit, Append])
 
 

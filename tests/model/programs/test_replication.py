@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.support.model.world import EQUIVOCATING, HONEST, KEYRING, STORY, World, pcs, submission
+from tests.support.model.world import EQUIVOCATING, EXAMINE, HONEST, STORY, World, pcs, submission
 
 from flk.model.effects.effects import INBOX, Effect, Salvage
 from flk.model.flow.submission import Submission
@@ -50,7 +50,7 @@ def test_a_corrupt_middle_is_reported_salvaged_and_still_ships() -> None:
     assert disk.aside[name] == rotten
     assert len(world.entries["eu"].entries) == len(MANY) - 1
     world.run("eu", ship())
-    assert world.run("us", replay("eu", KEYRING)).claims == len(MANY) - 1
+    assert world.run("us", replay("eu", EXAMINE)).claims == len(MANY) - 1
     assert world.entries["us"].entries == world.entries["eu"].entries
 
 
@@ -65,7 +65,7 @@ def test_a_sealed_segment_that_rots_before_it_ships_is_salvaged_first() -> None:
     disk.segments[name][-3] ^= 1  # the seal itself
     world.run("eu", ship())
     world.run("eu", ship())
-    assert world.run("us", replay("eu", KEYRING)).claims == len(MANY)
+    assert world.run("us", replay("eu", EXAMINE)).claims == len(MANY)
 
 
 def test_what_a_salvage_leaves_may_rot_too() -> None:
@@ -102,7 +102,7 @@ def test_a_segment_that_rots_after_its_upload_does_not_stop_shipping() -> None:
         world.ingest("eu", sent)
     world.run("eu", ship())
     world.run("eu", ship())
-    world.run("us", replay("eu", KEYRING))
+    world.run("us", replay("eu", EXAMINE))
     assert world.entries["us"].entries == world.entries["eu"].entries
     assert len(world.entries["us"].entries) == len(MANY)
 
@@ -116,7 +116,7 @@ def test_no_single_changed_byte_of_a_shipped_segment_is_ever_replayed(data: st.D
     content[data.draw(st.integers(0, len(content) - 1))] ^= data.draw(st.integers(1, 255))
     world.objects.objects[name] = bytes(content)
     with pytest.raises(CorruptSegment, match=name.removeprefix("crr/")):
-        world.run("us", replay("eu", KEYRING))
+        world.run("us", replay("eu", EXAMINE))
     assert len(world.entries["us"].entries) == 2
 
 
@@ -125,19 +125,19 @@ def test_a_missing_segment_is_waited_for_and_never_skipped() -> None:
     world = shipped(MANY[:2], MANY[2:4], MANY[4:])
     first, second, third = sorted(world.objects.objects)
     missing = world.objects.objects.pop(second)
-    found = world.run("us", replay("eu", KEYRING))
+    found = world.run("us", replay("eu", EXAMINE))
     assert found == Replayed((first.removeprefix("crr/"),), 2, 0, gap=third.removeprefix("crr/"))
     world.objects.objects[second] = missing
-    assert world.run("us", replay("eu", KEYRING)).claims == 4
+    assert world.run("us", replay("eu", EXAMINE)).claims == 4
 
 
 def test_replaying_twice_changes_nothing() -> None:
     """Without its watermark a region replays everything again, and stores the same (CRR-7)."""
     world = shipped(list(STORY))
-    world.run("us", replay("eu", KEYRING))
+    world.run("us", replay("eu", EXAMINE))
     before = dict(world.entries["us"].entries)
     world.entries["us"].marks.clear()
-    world.run("us", replay("eu", KEYRING))
+    world.run("us", replay("eu", EXAMINE))
     assert world.entries["us"].entries == before
     assert not world.entries["us"].superseded
 
@@ -165,7 +165,7 @@ def test_an_object_that_is_no_segment_is_reported(stray: str) -> None:
     world = shipped(MANY[:1])
     world.objects.objects[PREFIX + stray] = b""
     with pytest.raises(CorruptSegment, match=f"{stray} is not the name of a segment"):
-        world.run("us", replay("eu", KEYRING))
+        world.run("us", replay("eu", EXAMINE))
 
 
 def test_an_idle_region_ships_nothing() -> None:
@@ -189,8 +189,8 @@ def test_the_earlier_write_wins_in_every_region_and_the_loser_is_on_record() -> 
     world.ingest("us", EQUIVOCATING)
     for region in ("eu", "us"):
         world.run(region, ship())
-    world.run("eu", replay("us", KEYRING))
-    assert world.run("us", replay("eu", KEYRING)).superseded == 1
+    world.run("eu", replay("us", EXAMINE))
+    assert world.run("us", replay("eu", EXAMINE)).superseded == 1
     assert world.entries["eu"].entries == world.entries["us"].entries
     ((_, gave_way, winner),) = world.entries["us"].superseded
     assert (gave_way.region, winner.region) == ("us", "eu")
@@ -219,7 +219,7 @@ def test_a_peer_with_a_broken_clock_does_not_drag_ours_along() -> None:
     world.ingest("eu", HONEST)
     world.run("eu", ship())
     world._now -= 86_400
-    world.run("us", replay("eu", KEYRING))
+    world.run("us", replay("eu", EXAMINE))
     assert len(world.entries["us"].entries) == 1
     assert hlc.wall_seconds(world.nodes["us"].clock) < world._now + 60
 
@@ -227,7 +227,7 @@ def test_a_peer_with_a_broken_clock_does_not_drag_ours_along() -> None:
 def test_divergence_counts_what_only_one_side_has_whichever_it_is() -> None:
     """One entry of six is missing on one side: the verdict does not depend on which side is named first (CRR-8)."""
     world = shipped(MANY[:5])
-    world.run("us", replay("eu", KEYRING))
+    world.run("us", replay("eu", EXAMINE))
     assert world.run("eu", detect_divergence("eu", "us")) == Divergence(Agreement.AGREE)
     world.ingest("us", MANY[5])
     one = world.run("eu", detect_divergence("eu", "us"))
@@ -252,9 +252,9 @@ def test_a_region_whose_clock_is_behind_agrees_with_the_others_all_the_same() ->
     world.ingest("eu", HONEST)
     world.run("eu", ship())
     world._now -= 3600
-    world.run("us", replay("eu", KEYRING))
+    world.run("us", replay("eu", EXAMINE))
     assert world.ingest("us", EQUIVOCATING).status == 200
     assert len(world.entries["us"].superseded) == 1
     world.run("us", ship())
-    world.run("eu", replay("us", KEYRING))
+    world.run("eu", replay("us", EXAMINE))
     assert world.entries["eu"].entries == world.entries["us"].entries

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
-from tests.support.model.world import EQUIVOCATING, HONEST, KEYRING, STORY, Crash, Stop, pcs, submission
+from tests.support.model.world import EQUIVOCATING, EXAMINE, HONEST, STORY, Crash, Stop, pcs, submission
 
 from flk.model.effects.effects import INBOX, Effect, Look, Merge, Program, Seal, Store
 from flk.model.entries.entry import Claim, Entry, Key, Outcome, Reason, join, precedence
@@ -65,7 +65,7 @@ class Place:
 
     def ingest(self, sent: Submission) -> Response:
         """One submission answered."""
-        response: Response = self.run(ingest(sent, "eu", KEYRING))
+        response: Response = self.run(ingest(sent, "eu", EXAMINE))
         return response
 
     def claim(self, claim: Claim) -> Entry:
@@ -216,9 +216,9 @@ def test_a_crash_forgets_what_is_owed_and_recovery_finds_it() -> None:
     place.start()
     place.cold(down=True)
     with pytest.raises(OutOfReach):
-        place.run(recover("eu", KEYRING))
+        place.run(recover("eu", EXAMINE))
     place.cold(down=False)
-    assert place.run(recover("eu", KEYRING)).claims == 2
+    assert place.run(recover("eu", EXAMINE)).claims == 2
     assert place.ingest(HONEST).status == 200
 
 
@@ -232,7 +232,7 @@ def test_a_store_that_does_not_answer_at_all_is_another_matter() -> None:
     assert place.ingest(STORY[3]).status == 503
     assert place.node.behind
     place.node.store_down = False
-    place.run(recover("eu", KEYRING))
+    place.run(recover("eu", EXAMINE))
     assert not place.owed
     assert [place.ingest(sent).status for sent in (HONEST, STORY[3])] == [200, 202]
 
@@ -474,7 +474,7 @@ def test_ingest_and_recovery_stopped_anywhere_keep_what_was_answered() -> None:
     statuses = script(calm)
     for place in stops(fresh, script):
         kept = dict(place.entries.entries)
-        place.run(recover("eu", KEYRING))
+        place.run(recover("eu", EXAMINE))
         assert kept.items() <= place.entries.entries.items()
         assert [status for status in script(place) if status in {400, 401}] == [s for s in statuses if s in {400, 401}]
         assert {key: found.digest for key, found in place.entries.entries.items()} == {

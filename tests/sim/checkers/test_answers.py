@@ -1,5 +1,7 @@
 """Who is told what: a mistake is planted for each rule, and seen."""
 
+from functools import partial
+
 import msgspec
 import pytest
 from tests.sim.checkers.test_invariants import found
@@ -9,7 +11,8 @@ from tests.support.sim.drills import drill, records
 from flk.model.effects.effects import INBOX, Admit, Append, Program, Store
 from flk.model.entries.entry import content_digest
 from flk.model.flow.submission import Response, Submission, answer, refuse
-from flk.model.programs.ingest import examine
+from flk.model.programs.examine import Examine
+from flk.model.programs.examine import examine as examine_with
 from flk.model.record.canonical import Signed
 from flk.model.record.record import decode
 from flk.model.record.signing import Keyring
@@ -33,8 +36,8 @@ def rehearse(programs: Programs, *faults: Fault) -> Run:
 def test_a_refusal_of_an_honest_record_is_seen() -> None:
     """A node that takes every record of a tenth epoch for a forgery."""
 
-    def doubtful(submission: Submission, name: str, keyring: Keyring) -> Program[Response]:
-        response = yield from MODEL.ingest(submission, name, keyring)
+    def doubtful(submission: Submission, name: str, examine: Examine) -> Program[Response]:
+        response = yield from MODEL.ingest(submission, name, examine)
         if decode(submission.body).epoch % 10:
             return response
         return refuse(Unauthenticated("SIGN-6", "it looks wrong"))
@@ -51,11 +54,12 @@ def test_a_forger_who_is_told_something_is_seen(secret: str) -> None:
         def authenticate(self, tenant: str, record: Signed, sig: str, at: float) -> bytes:
             return b""
 
-    def talkative(submission: Submission, name: str, keyring: Keyring) -> Program[Response]:
+    def talkative(submission: Submission, name: str, examine: Examine) -> Program[Response]:
         try:
             yield from Admit(submission.tenant, len(submission.body))
             timestamp = yield from Append(INBOX, submission.payload())
-            claim = examine(submission, timestamp, name, Credulous({}) if secret == "outcome" else keyring)
+            trusting = partial(examine_with, Credulous({}))
+            claim = (trusting if secret == "outcome" else examine)(submission, timestamp, name)
             return answer(claim, (yield from Store(claim)))
         except Refused as refusal:
             return refuse(Unauthenticated("SIGN-6", f"{refusal.detail}: {content_digest(decode(submission.body))}"))
@@ -83,8 +87,8 @@ def test_a_forged_record_that_is_stored_is_seen() -> None:
 def test_a_wrong_digest_in_an_answer_is_seen(told: str) -> None:
     """A node that acknowledges an equivocator, naming what it sent or what is stored."""
 
-    def pleasing(submission: Submission, name: str, keyring: Keyring) -> Program[Response]:
-        response = yield from MODEL.ingest(submission, name, keyring)
+    def pleasing(submission: Submission, name: str, examine: Examine) -> Program[Response]:
+        response = yield from MODEL.ingest(submission, name, examine)
         if response.status != 409:
             return response
         body = msgspec.json.decode(response.body)

@@ -1,5 +1,6 @@
 """Every invariant can fail: a mistake is planted for each, and seen."""
 
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -29,7 +30,8 @@ from flk.model.log.frames import sealed_frames
 from flk.model.log.hlc import Timestamp, at
 from flk.model.memory import memory
 from flk.model.memory.parts import Disk, Entries
-from flk.model.programs.ingest import claims_of, examine
+from flk.model.programs.examine import Examine, claims_of
+from flk.model.programs.examine import examine as examine_with
 from flk.model.programs.replay import Replayed
 from flk.model.programs.ship import PREFIX
 from flk.model.record.canonical import Signed
@@ -83,10 +85,10 @@ def test_without_a_mistake_all_hold() -> None:
 def test_an_answer_before_the_log_is_seen() -> None:
     """A node that claims and answers without having logged the body."""
 
-    def hasty(submission: Submission, name: str, keyring: Keyring) -> Program[Response]:
+    def hasty(submission: Submission, name: str, examine: Examine) -> Program[Response]:
         yield from Admit(submission.tenant, len(submission.body))
         try:
-            claim = examine(submission, at(1767225600.0), name, keyring)
+            claim = examine(submission, at(1767225600.0), name)
         except Refused as refusal:
             return refuse(refusal)
         return answer(claim, (yield from Store(claim)))
@@ -102,8 +104,8 @@ def test_a_claim_that_was_not_verified_is_seen() -> None:
         def authenticate(self, tenant: str, record: Signed, sig: str, at: float) -> bytes:
             return b""
 
-    def trusting(submission: Submission, name: str, keyring: Keyring) -> Program[Response]:
-        return MODEL.ingest(submission, name, Credulous({}))
+    def trusting(submission: Submission, name: str, examine: Examine) -> Program[Response]:
+        return MODEL.ingest(submission, name, partial(examine_with, Credulous({})))
 
     row = found(rehearse(drill(), MIXED, programs=planted(ingest=trusting)), Invariant.VERIFIED)
     assert "is not what frame" in row.examples[0].sentence
@@ -124,11 +126,11 @@ def test_a_last_write_that_wins_is_seen(monkeypatch: pytest.MonkeyPatch) -> None
 def test_a_reply_of_ones_own_is_seen() -> None:
     """A node that answers with its own judgement instead of what is stored."""
 
-    def selfish(submission: Submission, name: str, keyring: Keyring) -> Program[Response]:
+    def selfish(submission: Submission, name: str, examine: Examine) -> Program[Response]:
         try:
             yield from Admit(submission.tenant, len(submission.body))
             timestamp = yield from Append(INBOX, submission.payload())
-            claim = examine(submission, timestamp, name, keyring)
+            claim = examine(submission, timestamp, name)
             yield from Store(claim)
         except Refused as refusal:
             return refuse(refusal)
@@ -140,11 +142,11 @@ def test_a_reply_of_ones_own_is_seen() -> None:
 def test_a_refusal_that_is_stored_is_seen() -> None:
     """A node that claims first and refuses afterwards."""
 
-    def confused(submission: Submission, name: str, keyring: Keyring) -> Program[Response]:
+    def confused(submission: Submission, name: str, examine: Examine) -> Program[Response]:
         try:
             yield from Admit(submission.tenant, len(submission.body))
             timestamp = yield from Append(INBOX, submission.payload())
-            yield from Store(examine(submission, timestamp, name, keyring))
+            yield from Store(examine(submission, timestamp, name))
         except Refused as refusal:
             return refuse(refusal)
         return refuse(Refused("ORD-2", "on second thoughts"))
@@ -155,11 +157,11 @@ def test_a_refusal_that_is_stored_is_seen() -> None:
 def test_tenants_that_share_a_key_are_seen() -> None:
     """A node that keys its entries by id alone."""
 
-    def blended(submission: Submission, name: str, keyring: Keyring) -> Program[Response]:
+    def blended(submission: Submission, name: str, examine: Examine) -> Program[Response]:
         try:
             yield from Admit(submission.tenant, len(submission.body))
             timestamp = yield from Append(INBOX, submission.payload())
-            claim = examine(submission, timestamp, name, keyring)
+            claim = examine(submission, timestamp, name)
             claim = claim._replace(key=Key("default", claim.key.pcs_id))
             return answer(claim, (yield from Store(claim)))
         except Refused as refusal:
@@ -262,13 +264,13 @@ def test_a_watermark_before_the_upload_is_seen() -> None:
     assert row.examples[0].sentence.startswith("shipped was set to")
 
 
-def careless(peer: str, keyring: Keyring, *, mark_first: bool) -> Program[Replayed]:
+def careless(peer: str, examine: Examine, *, mark_first: bool) -> Program[Replayed]:
     """A replayer that marks before it merges, or takes only the newest segment."""
     done = yield from Marked(f"replayed/{peer}")
     names = yield from ListObjects(f"{PREFIX}{peer}.", after=PREFIX + done)
     for full in names if mark_first else names[-1:]:
         name = full.removeprefix(PREFIX)
-        claims = claims_of(sealed_frames(name, (yield from GetObject(full)) or b""), peer, keyring)
+        claims = claims_of(sealed_frames(name, (yield from GetObject(full)) or b""), peer, examine)
         if mark_first:
             yield from Mark(f"replayed/{peer}", name)
         yield from Merge(claims)
@@ -278,14 +280,14 @@ def careless(peer: str, keyring: Keyring, *, mark_first: bool) -> Program[Replay
 
 def test_a_watermark_before_the_merge_is_seen() -> None:
     """A replayer that moves its watermark first."""
-    programs = planted(replay=lambda peer, keyring: careless(peer, keyring, mark_first=True))
+    programs = planted(replay=lambda peer, examine: careless(peer, examine, mark_first=True))
     row = found(rehearse(drill(), programs=programs), Invariant.WATERMARK)
     assert row.examples[0].sentence.startswith("replayed/")
 
 
 def test_a_gap_in_replay_is_seen() -> None:
     """A replayer that takes the newest segment and skips the rest, after it was cut off for a while."""
-    programs = planted(replay=lambda peer, keyring: careless(peer, keyring, mark_first=False))
+    programs = planted(replay=lambda peer, examine: careless(peer, examine, mark_first=False))
     slow = msgspec.structs.replace(BRISK, replay_interval=Seconds(20))
     found(rehearse(drill(policy=slow), programs=programs), Invariant.NO_GAP)
 
@@ -326,7 +328,7 @@ def test_regions_that_agree_too_late_are_seen() -> None:
 
 def test_outcomes_that_are_not_the_models_are_seen() -> None:
     """Nodes that all lost the keys of a tenant: the regions agree, on entries of which one is missing."""
-    fewer = Keyring({"default": [LiveKey(KEY)]})
+    fewer = partial(examine_with, Keyring({"default": [LiveKey(KEY)]}))
     programs = planted(
         ingest=lambda submission, name, _: MODEL.ingest(submission, name, fewer),
         recover=lambda name, _: MODEL.recover(name, fewer),
@@ -364,7 +366,7 @@ def test_a_disk_that_forgets_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_watching_changes_nothing() -> None:
     """A watched store answers as the plain one does."""
     claims = [
-        examine(record, Timestamp(10 - number % 7), "eu", KEYRING) for number, record in enumerate(records(5) * 4)
+        examine_with(KEYRING, record, Timestamp(10 - number % 7), "eu") for number, record in enumerate(records(5) * 4)
     ]
     plain, watched = Entries(), WatchedEntries("eu", ())
     for claim in claims:

@@ -1,12 +1,14 @@
 """Bugs in how a node answers a submission."""
 
+from functools import partial
+
 from tests.sim.planted.bug import Bug, bug
 
 from flk.model.effects.effects import INBOX, Admit, Append, Fetch, Mark, Marked, Merge, Program, Store
 from flk.model.entries.entry import Claim, Entry, Key
 from flk.model.flow.submission import Response, Submission, answer, refuse
 from flk.model.log.hlc import ZERO, Timestamp, at
-from flk.model.programs.ingest import examine
+from flk.model.programs.examine import Examine, examine
 from flk.model.record.canonical import Signed, canonical_bytes
 from flk.model.record.record import decode
 from flk.model.record.signing import Keyring
@@ -29,45 +31,48 @@ class Credulous(Keyring):
         return canonical_bytes(record)
 
 
-def own_answer(sent: Submission, region: str, keyring: Keyring) -> Program[Response]:
+credulous = partial(examine, Credulous())
+
+
+def own_answer(sent: Submission, region: str, examine: Examine) -> Program[Response]:
     """Answer with the outcome that was just computed, whatever is stored."""
     try:
-        claim = yield from _logged_claim(sent, region, keyring)
+        claim = yield from _logged_claim(sent, region, examine)
         yield from Store(claim)
         return answer(claim, claim.entry)
     except Refused as refusal:
         return refuse(refusal)
 
 
-def claim_before_verify(sent: Submission, region: str, keyring: Keyring) -> Program[Response]:
+def claim_before_verify(sent: Submission, region: str, examine: Examine) -> Program[Response]:
     """Claim, then look at the signature."""
     try:
         yield from Admit(sent.tenant, len(sent.body))
         timestamp = yield from Append(INBOX, sent.payload())
-        trusting = examine(sent, timestamp, region, Credulous())
+        trusting = credulous(sent, timestamp, region)
         stored = yield from Store(trusting)
-        examine(sent, timestamp, region, keyring)
+        examine(sent, timestamp, region)
         return answer(trusting, stored)
     except Refused as refusal:
         return refuse(refusal)
 
 
-def stored_refusal(sent: Submission, region: str, keyring: Keyring) -> Program[Response]:
+def stored_refusal(sent: Submission, region: str, examine: Examine) -> Program[Response]:
     """Store what is refused, so that it need not be looked at again."""
     try:
         yield from Admit(sent.tenant, len(sent.body))
         timestamp = yield from Append(INBOX, sent.payload())
         try:
-            claim = examine(sent, timestamp, region, keyring)
+            claim = examine(sent, timestamp, region)
         except Unauthenticated:
-            yield from Store(examine(sent, timestamp, region, Credulous()))
+            yield from Store(credulous(sent, timestamp, region))
             raise
         return answer(claim, (yield from Store(claim)))
     except Refused as refusal:
         return refuse(refusal)
 
 
-def remembered_refusal(sent: Submission, region: str, keyring: Keyring) -> Program[Response]:
+def remembered_refusal(sent: Submission, region: str, examine: Examine) -> Program[Response]:
     """Note the ids of records that were refused, and refuse these ids from then on."""
     try:
         yield from Admit(sent.tenant, len(sent.body))
@@ -75,7 +80,7 @@ def remembered_refusal(sent: Submission, region: str, keyring: Keyring) -> Progr
         noted = yield from Marked(note)
         timestamp = yield from Append(INBOX, sent.payload())
         try:
-            claim = examine(sent, timestamp, region, keyring)
+            claim = examine(sent, timestamp, region)
         except Unauthenticated:
             yield from Mark(note, f"{note}/1")
             raise
@@ -86,10 +91,10 @@ def remembered_refusal(sent: Submission, region: str, keyring: Keyring) -> Progr
         return refuse(refusal)
 
 
-def get_then_set(sent: Submission, region: str, keyring: Keyring) -> Program[Response]:
+def get_then_set(sent: Submission, region: str, examine: Examine) -> Program[Response]:
     """Look the key up, and store what was computed if it was not there then."""
     try:
-        claim = yield from _logged_claim(sent, region, keyring)
+        claim = yield from _logged_claim(sent, region, examine)
         (known,) = yield from Fetch(region, (claim.key,))
         if known is not None:
             return answer(claim, (yield from Store(claim)))
@@ -99,54 +104,54 @@ def get_then_set(sent: Submission, region: str, keyring: Keyring) -> Program[Res
         return refuse(refusal)
 
 
-def forgotten_conflict(sent: Submission, region: str, keyring: Keyring) -> Program[Response]:
+def forgotten_conflict(sent: Submission, region: str, examine: Examine) -> Program[Response]:
     """Answer other content under a known id as if it were the stored one."""
     try:
-        claim = yield from _logged_claim(sent, region, keyring)
+        claim = yield from _logged_claim(sent, region, examine)
         stored = yield from Store(claim)
         return answer(Claim(claim.key, stored), stored)
     except Refused as refusal:
         return refuse(refusal)
 
 
-def shared_key(sent: Submission, region: str, keyring: Keyring) -> Program[Response]:
+def shared_key(sent: Submission, region: str, examine: Examine) -> Program[Response]:
     """Key entries by id alone."""
     try:
-        claim = yield from _logged_claim(sent, region, keyring)
+        claim = yield from _logged_claim(sent, region, examine)
         blended = claim._replace(key=Key(CONSTANTS.node.default_tenant, claim.key.pcs_id))
         return answer(blended, (yield from Store(blended)))
     except Refused as refusal:
         return refuse(refusal)
 
 
-def unlogged_repeat(sent: Submission, region: str, keyring: Keyring) -> Program[Response]:
+def unlogged_repeat(sent: Submission, region: str, examine: Examine) -> Program[Response]:
     """Answer a repeat from the store, and log only what is new."""
     try:
         yield from Admit(sent.tenant, len(sent.body))
         known = yield from _stored(region, Key(sent.tenant, decode(sent.body).pcs_id))
         if known is not None:
-            return answer(examine(sent, known.timestamp, region, keyring), known)
-        claim = examine(sent, (yield from Append(INBOX, sent.payload())), region, keyring)
+            return answer(examine(sent, known.timestamp, region), known)
+        claim = examine(sent, (yield from Append(INBOX, sent.payload())), region)
         return answer(claim, (yield from Store(claim)))
     except Refused as refusal:
         return refuse(refusal)
 
 
-def log_only_what_is_valid(sent: Submission, region: str, keyring: Keyring) -> Program[Response]:
+def log_only_what_is_valid(sent: Submission, region: str, examine: Examine) -> Program[Response]:
     """Parse and verify first, and log what passes."""
     try:
         yield from Admit(sent.tenant, len(sent.body))
-        examine(sent, at(_FIRST_DAY), region, keyring)
-        claim = examine(sent, (yield from Append(INBOX, sent.payload())), region, keyring)
+        examine(sent, at(_FIRST_DAY), region)
+        claim = examine(sent, (yield from Append(INBOX, sent.payload())), region)
         return answer(claim, (yield from Store(claim)))
     except Refused as refusal:
         return refuse(refusal)
 
 
-def silence_is_a_refusal(sent: Submission, region: str, keyring: Keyring) -> Program[Response]:
+def silence_is_a_refusal(sent: Submission, region: str, examine: Examine) -> Program[Response]:
     """Refuse for good what the store could not keep."""
     try:
-        claim = yield from _logged_claim(sent, region, keyring)
+        claim = yield from _logged_claim(sent, region, examine)
     except Refused as refusal:
         return refuse(refusal)
     try:
@@ -155,44 +160,44 @@ def silence_is_a_refusal(sent: Submission, region: str, keyring: Keyring) -> Pro
         return refuse(Unauthenticated(silence.requirement, silence.detail))
 
 
-def immortal_keys(sent: Submission, region: str, keyring: Keyring) -> Program[Response]:
+def immortal_keys(sent: Submission, region: str, examine: Examine) -> Program[Response]:
     """Check signatures with the keys of the first day, those that ceased to count included."""
     try:
         yield from Admit(sent.tenant, len(sent.body))
         timestamp = yield from Append(INBOX, sent.payload())
-        key, entry = examine(sent, at(_FIRST_DAY), region, keyring)
+        key, entry = examine(sent, at(_FIRST_DAY), region)
         claim = Claim(key, Entry(timestamp, region, entry.digest, entry.outcome))
         return answer(claim, (yield from Store(claim)))
     except Refused as refusal:
         return refuse(refusal)
 
 
-def log_before_admission(sent: Submission, region: str, keyring: Keyring) -> Program[Response]:
+def log_before_admission(sent: Submission, region: str, examine: Examine) -> Program[Response]:
     """Log first, then see whether there is room."""
     try:
         timestamp = yield from Append(INBOX, sent.payload())
         yield from Admit(sent.tenant, len(sent.body))
-        claim = examine(sent, timestamp, region, keyring)
+        claim = examine(sent, timestamp, region)
         return answer(claim, (yield from Store(claim)))
     except Refused as refusal:
         return refuse(refusal)
 
 
-def time_of_its_own(sent: Submission, region: str, keyring: Keyring) -> Program[Response]:
+def time_of_its_own(sent: Submission, region: str, examine: Examine) -> Program[Response]:
     """Claim with a time that is not that of the frame."""
     try:
-        claim = yield from _logged_claim(sent, region, keyring)
+        claim = yield from _logged_claim(sent, region, examine)
         claim = Claim(claim.key, Entry(ZERO, region, claim.entry.digest, claim.entry.outcome))
         return answer(claim, (yield from Store(claim)))
     except Refused as refusal:
         return refuse(refusal)
 
 
-def _logged_claim(sent: Submission, region: str, keyring: Keyring) -> Program[Claim]:
+def _logged_claim(sent: Submission, region: str, examine: Examine) -> Program[Claim]:
     """What a submission claims, once it is in the log. Raises Refused, as `ingest` does."""
     yield from Admit(sent.tenant, len(sent.body))
     timestamp: Timestamp = yield from Append(INBOX, sent.payload())
-    return examine(sent, timestamp, region, keyring)
+    return examine(sent, timestamp, region)
 
 
 def _stored(region: str, key: Key) -> Program[Entry | None]:

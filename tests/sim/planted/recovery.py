@@ -19,11 +19,10 @@ from flk.model.effects.effects import (
     Truncate,
 )
 from flk.model.log.frames import Scan, data, scan
-from flk.model.programs.ingest import claims_of
+from flk.model.programs.examine import Examine, claims_of
 from flk.model.programs.recover import APPLIED, Recovery, mark_applied
 from flk.model.programs.repair import mend
 from flk.model.programs.replay import replay
-from flk.model.record.signing import Keyring
 from flk.sim.checkers.invariants import Invariant
 from flk.sim.kernel.programs import MODEL
 
@@ -38,15 +37,15 @@ def recovery(
     mark_first: bool = False,
     serve_first: bool = False,
     mended: Callable[[str, str], Program[Scan]] = mend,
-) -> Callable[[str, Keyring], Program[Recovery]]:
+) -> Callable[[str, Examine], Program[Recovery]]:
     """The model's `recover`, with one step changed."""
 
-    def recover(region: str, keyring: Keyring) -> Program[Recovery]:
+    def recover(region: str, examine: Examine) -> Program[Recovery]:
         if serve_first:
             yield from CaughtUp()
         done = yield from Marked(APPLIED)
         if not done and own_shipped:
-            yield from replay(region, keyring, own=True)
+            yield from replay(region, examine, own=True)
         later = yield from Segments(INBOX, after=done, sealed=sealed)
         names = ((done,) if done and last_again else ()) + later
         if names and mark_first:
@@ -54,7 +53,7 @@ def recovery(
         for name in names:
             found = yield from mended(INBOX, name)
             if apply:
-                yield from Merge(claims_of(found.frames, region, keyring))
+                yield from Merge(claims_of(found.frames, region, examine))
             if clock:
                 yield from Resume(found.clock)
         yield from CaughtUp()

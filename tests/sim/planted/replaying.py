@@ -5,28 +5,27 @@ from typing import TypeAlias
 
 import msgspec
 from tests.sim.planted.bug import Bug, bug
-from tests.sim.planted.ingest import Credulous
+from tests.sim.planted.ingest import credulous
 
 from flk.model.effects.effects import GetObject, ListObjects, Mark, Marked, Merge, Observe, Program, Store
 from flk.model.entries.entry import Claim, Entry
 from flk.model.log.frames import Frame, sealed_frames
 from flk.model.log.hlc import Timestamp
-from flk.model.programs.ingest import claims_of
+from flk.model.programs.examine import Examine, claims_of
 from flk.model.programs.replay import PREFIX, Replayed, follows
-from flk.model.record.signing import Keyring
 from flk.sim.checkers.invariants import Invariant
 from flk.sim.kernel.programs import MODEL
 from flk.sim.nodes.designs import DESIGNS
 
-Taken: TypeAlias = Callable[[tuple[Frame, ...], str, Keyring], Program[None]]
+Taken: TypeAlias = Callable[[tuple[Frame, ...], str, Examine], Program[None]]
 
 
 def each_segment(
     take: Taken, *, mark_first: bool = False, newest: bool = False
-) -> Callable[[str, Keyring], Program[Replayed]]:
+) -> Callable[[str, Examine], Program[Replayed]]:
     """The model's `replay`, which does with the frames of each new segment what `take` does."""
 
-    def replay(peer: str, keyring: Keyring) -> Program[Replayed]:
+    def replay(peer: str, examine: Examine) -> Program[Replayed]:
         watermark = f"replayed/{peer}"
         done = yield from Marked(watermark)
         names = yield from ListObjects(f"{PREFIX}{peer}.", after=PREFIX + done)
@@ -36,7 +35,7 @@ def each_segment(
             frames = sealed_frames(name, (yield from GetObject(PREFIX + name)) or b"")
             if mark_first:
                 yield from Mark(watermark, name)
-            yield from take(frames, peer, keyring)
+            yield from take(frames, peer, examine)
             for frame in frames:
                 yield from Observe(frame.timestamp)
             if not mark_first:
@@ -47,30 +46,30 @@ def each_segment(
     return replay
 
 
-def merged(frames: tuple[Frame, ...], peer: str, keyring: Keyring) -> Program[None]:
+def merged(frames: tuple[Frame, ...], peer: str, examine: Examine) -> Program[None]:
     """As the model does."""
-    yield from Merge(claims_of(frames, peer, keyring))
+    yield from Merge(claims_of(frames, peer, examine))
 
 
-def merged_in_part(frames: tuple[Frame, ...], peer: str, keyring: Keyring) -> Program[None]:
+def merged_in_part(frames: tuple[Frame, ...], peer: str, examine: Examine) -> Program[None]:
     """Merge one batch, and take the segment for done."""
-    yield from Merge(claims_of(frames, peer, keyring)[:2])
+    yield from Merge(claims_of(frames, peer, examine)[:2])
 
 
-def trusted(frames: tuple[Frame, ...], peer: str, keyring: Keyring) -> Program[None]:
+def trusted(frames: tuple[Frame, ...], peer: str, examine: Examine) -> Program[None]:
     """Leave the signatures to the peer, which has checked them."""
-    del keyring
-    yield from Merge(claims_of(frames, peer, Credulous()))
+    del examine
+    yield from Merge(claims_of(frames, peer, credulous))
 
 
-def timed_by_arrival(frames: tuple[Frame, ...], peer: str, keyring: Keyring) -> Program[None]:
+def timed_by_arrival(frames: tuple[Frame, ...], peer: str, examine: Examine) -> Program[None]:
     """Merge claims as if they had been made later, so that the local ones prevail."""
-    yield from Merge(tuple(Claim(key, _later(entry)) for key, entry in claims_of(frames, peer, keyring)))
+    yield from Merge(tuple(Claim(key, _later(entry)) for key, entry in claims_of(frames, peer, examine)))
 
 
-def claimed(frames: tuple[Frame, ...], peer: str, keyring: Keyring) -> Program[None]:
+def claimed(frames: tuple[Frame, ...], peer: str, examine: Examine) -> Program[None]:
     """Claim for the peer as clients claim."""
-    for claim in claims_of(frames, peer, keyring):
+    for claim in claims_of(frames, peer, examine):
         yield from Store(claim)
 
 

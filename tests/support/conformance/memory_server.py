@@ -5,15 +5,19 @@ Each defect is a subclass that overrides one step, as an implementer might have 
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Lock, Thread
 from types import MappingProxyType
 from typing import Any
 
+from tests.support.model.world import EXAMINE
+
 from flk.model.effects.effects import Effect
 from flk.model.flow.submission import Response, Submission, refuse
 from flk.model.memory.memory import MemoryNode
 from flk.model.memory.parts import Disk, Entries, Objects
+from flk.model.programs.examine import examine
 from flk.model.programs.ingest import ingest
 from flk.model.programs.recover import recover
 from flk.model.record.signing import HmacKey, Keyring, LiveKey
@@ -46,7 +50,7 @@ class Node:
     def start(self) -> None:
         """Begin with what the disk and the store hold."""
         self.runtime = MemoryNode(self.disk, self.entries, Objects(), now=lambda: 1737288000.0)
-        run(recover("eu", KEYRING), self.runtime.perform)
+        run(recover("eu", EXAMINE), self.runtime.perform)
 
     def restart(self) -> None:
         """Stop at once, and start."""
@@ -56,7 +60,7 @@ class Node:
         """The reply to a submission."""
         with self.lock:
             self.body = submission.body
-            return run(ingest(submission, "eu", self.keyring), self.perform)
+            return run(ingest(submission, "eu", partial(examine, self.keyring)), self.perform)
 
     def perform(self, effect: Effect[Any]) -> Any:
         """One effect."""

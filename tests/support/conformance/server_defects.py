@@ -21,7 +21,7 @@ from flk.model.entries.judgement import judge
 from flk.model.flow.submission import Response, Submission, answer, refuse
 from flk.model.log.hlc import Timestamp
 from flk.model.memory.parts import Disk, Entries
-from flk.model.programs.ingest import examine
+from flk.model.programs.examine import examine
 from flk.model.record.canonical import Signed, round9
 from flk.model.record.record import Pcs, decode
 from flk.model.record.signals import d_hat, regime
@@ -103,7 +103,7 @@ class GetThenSet(Node):
 
     def claim(self, submission: Submission) -> Claim:
         """What a submission claims, at no time in particular."""
-        return examine(submission, Timestamp(1), "eu", self.keyring)
+        return examine(self.keyring, submission, Timestamp(1), "eu")
 
 
 @caught_by(register.one_reply)
@@ -115,7 +115,7 @@ class GetThenSetWithTime(GetThenSet):
         super().__init__()
 
     def claim(self, submission: Submission) -> Claim:
-        return examine(submission, Timestamp(next(self.timestamps)), "eu", self.keyring)
+        return examine(self.keyring, submission, Timestamp(next(self.timestamps)), "eu")
 
 
 @caught_by(refusals.forged_under_stored_id)

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from tests.support.model.world import KEYRING, Crash, pcs, submission
+from tests.support.model.world import EXAMINE, Crash, pcs, submission
 
 from flk.impl.server.metrics import Metrics
 from flk.impl.server.node import RealNode
@@ -71,10 +71,10 @@ class Rig:
         disk = FileDisk(directory, region, growth=4096, synchronise=self._synchronise, **options)
         self.store = Watched(directory / "entries.sqlite")
         self.node = RealNode(disk, self.store, Metrics(), now, objects=objects)
-        self.runtime = Runtime(self.node, partial(recover, region, KEYRING), in_thread=in_thread, trace=trace)
+        self.runtime = Runtime(self.node, partial(recover, region, EXAMINE), in_thread=in_thread, trace=trace)
 
     def recover(self) -> Recovery:
-        return self.runtime.perform(recover(self.region, KEYRING))
+        return self.runtime.perform(recover(self.region, EXAMINE))
 
     def serve(self, story: Callable[["Rig"], Awaitable[R]]) -> R:
         """Recover, then run batches while the story lasts."""
@@ -91,7 +91,7 @@ class Rig:
         return asyncio.run(whole())
 
     async def submit(self, sent: Submission) -> Response:
-        return await self.runtime.start(ingest(sent, self.region, KEYRING))
+        return await self.runtime.start(ingest(sent, self.region, EXAMINE))
 
     async def aside(self, program: Program[R]) -> R:
         return await self.runtime.aside.run(program, lambda effect, result: None)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from enum import StrEnum
+from functools import partial
 from typing import Any, TypeVar
 
 import msgspec
@@ -16,6 +17,7 @@ from flk.model.log.frames import Frame, data
 from flk.model.memory.memory import MemoryNode, no_service
 from flk.model.memory.parts import Disk, Entries, Objects
 from flk.model.programs import migration
+from flk.model.programs.examine import examine
 from flk.model.programs.ingest import ingest
 from flk.model.programs.recover import Recovery, recover
 from flk.model.programs.replay import Replayed, replay
@@ -29,6 +31,7 @@ R = TypeVar("R")
 KEY = HmacKey(b"testsecret")
 FORGER = HmacKey(b"not the secret")
 KEYRING = Keyring({"default": [LiveKey(KEY)], "other": [LiveKey(KEY)]})
+EXAMINE = partial(examine, KEYRING)
 
 
 def pcs(shard_id: str = "shard-0", epoch: int = 1, **changes: object) -> Pcs:
@@ -133,15 +136,15 @@ class World:
 
     def ingest(self, region: str, submission: Submission) -> Response:
         """One submission answered by the region."""
-        return self.run(region, ingest(submission, region, KEYRING))
+        return self.run(region, ingest(submission, region, EXAMINE))
 
     def recover(self, region: str) -> Recovery:
         """Start-up of the region's node."""
-        return self.run(region, recover(region, KEYRING))
+        return self.run(region, recover(region, EXAMINE))
 
     def replay(self, region: str, peer: str) -> Replayed:
         """One pass over what a peer has shipped."""
-        return self.run(region, replay(peer, KEYRING))
+        return self.run(region, replay(peer, EXAMINE))
 
     def tasks(self, region: str) -> TaskQueue:
         """The audit queue of a region that has one."""

@@ -1,5 +1,7 @@
 """A whole node on a short history: the order of its steps, and what it remembers (ORD-*, DUP-*, SIGN-4, SIGN-7)."""
 
+from functools import partial
+
 import msgspec
 from msgspec import Raw
 
@@ -7,6 +9,7 @@ from flk.conformance.operations.forms import Form, Keys, keyring
 from flk.model.flow.submission import Response, Submission
 from flk.model.memory.memory import MemoryNode
 from flk.model.memory.parts import Disk, Entries, Objects
+from flk.model.programs.examine import examine
 from flk.model.programs.ingest import ingest
 from flk.model.record.canonical import Profile
 from flk.model.runtime import run
@@ -40,12 +43,12 @@ def node(given: NodeInput) -> list[Answered]:
     """The replies, in order."""
     now = [0.0]
     runtime = MemoryNode(Disk(given.region), Entries(), Objects(), now=lambda: now[0])
-    keys = keyring(given.keys, given.profiles)
+    examined = partial(examine, keyring(given.keys, given.profiles))
     replies = []
     for arrival in given.arrivals:
         now[0] = arrival.at
         submission = Submission(arrival.tenant, arrival.body.encode())
-        replies.append(_answered(run(ingest(submission, given.region, keys), runtime.perform)))
+        replies.append(_answered(run(ingest(submission, given.region, examined), runtime.perform)))
     return replies
 
 

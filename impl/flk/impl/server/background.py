@@ -15,7 +15,7 @@ from flk.impl.server.replication import Replaying, Shipping, Stage
 from flk.impl.server.runtime import Runtime
 from flk.impl.storage.wal import LogFailed
 from flk.model.log.frames import CorruptSegment
-from flk.model.record.signing import Keyring
+from flk.model.programs.examine import Examine
 from flk.model.refusal import Refused
 
 log = structlog.get_logger()
@@ -27,13 +27,13 @@ class Rounds:
     """
 
     def __init__(
-        self, runtime: Runtime, keyring: Keyring, peers: Iterable[str], *, ship_every: float, replay_every: float
+        self, runtime: Runtime, examine: Examine, peers: Iterable[str], *, ship_every: float, replay_every: float
     ) -> None:
         node = runtime.node
         self._runtime = runtime
         self._intervals: dict[Stage, float] = {
             Shipping(node.disk, node.metrics): ship_every,
-            **{Replaying(peer, keyring, node.metrics): replay_every for peer in peers},
+            **{Replaying(peer, examine, node.metrics): replay_every for peer in peers},
         }
 
     async def run(self) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import msgspec
@@ -13,6 +14,7 @@ from flk.model.flow.submission import Response, Submission
 from flk.model.log.hlc import Timestamp
 from flk.model.memory.memory import MemoryNode
 from flk.model.memory.parts import Disk, Entries, Objects
+from flk.model.programs.examine import examine
 from flk.model.programs.ingest import ingest
 from flk.model.record.identity import pcs_id
 from flk.model.record.record import Pcs, encode
@@ -73,7 +75,7 @@ def doubtful(records: Sequence[Pcs], key: Signer, tenant: str) -> list[Submissio
 def model_answers(submissions: Iterable[Submission], region: str, keyring: Keyring, now: float) -> list[Response]:
     """What a node that sees these submissions in this order answers to each. `now`: wall time in seconds, for key windows."""
     node = MemoryNode(Disk(region), Entries(), Objects(), lambda: now)
-    return [run(ingest(submission, region, keyring), node.perform) for submission in submissions]
+    return [run(ingest(submission, region, partial(examine, keyring)), node.perform) for submission in submissions]
 
 
 def compare(

@@ -28,11 +28,11 @@ from flk.impl.storage.objects import Objects, open_objects
 from flk.impl.storage.sqlite import SqliteStore
 from flk.impl.storage.wal import FileDisk, is_new
 from flk.model.log.frames import CorruptSegment, log_of
+from flk.model.programs.examine import Examine, examine
 from flk.model.programs.recover import Recovery, recover
 from flk.model.programs.rotate import rotate
 from flk.model.programs.ship import PREFIX
 from flk.model.record.canonical import Profile
-from flk.model.record.signing import Keyring
 from flk.model.refusal import Unavailable
 from flk.spec.constants import CONSTANTS
 from flk.spec.errors import UnusableInput
@@ -85,7 +85,7 @@ def serve(settings: Settings, say: Callable[[str], None]) -> None:
 
 async def _serve(settings: Settings, say: Callable[[str], None]) -> None:
     profiles = (Profile.FIXED, Profile.SHORTEST) if settings.accept_shortest else (Profile.FIXED,)
-    keyring = load_keys(settings.keys, profiles)
+    examined = partial(examine, load_keys(settings.keys, profiles))
     if readable_by_others(settings.keys):
         log.warning("keys.readable_by_others", file=str(settings.keys), mend="chmod 600")
     check_regions(settings)
@@ -96,13 +96,13 @@ async def _serve(settings: Settings, say: Callable[[str], None]) -> None:
     try:
         runtime = Runtime(
             node,
-            partial(recover, settings.region, keyring),
+            partial(recover, settings.region, examined),
             in_thread=settings.fsync is not Fsync.LOOP,
             trace=trace,
         )
         _recover(runtime, settings.data, say)
-        service = Service(runtime, settings.region, keyring)
-        await _listen(service, runtime, _rounds(settings, runtime, keyring), bound, say)
+        service = Service(runtime, settings.region, examined)
+        await _listen(service, runtime, _rounds(settings, runtime, examined), bound, say)
         if not node.behind:
             runtime.perform(rotate())
     finally:
@@ -162,11 +162,11 @@ def _identity(settings: Settings, objects: Objects | None) -> int:
     return max(settings.incarnation, last + 1)
 
 
-def _rounds(settings: Settings, runtime: Runtime, keyring: Keyring) -> Rounds | None:
+def _rounds(settings: Settings, runtime: Runtime, examined: Examine) -> Rounds | None:
     if settings.objects is None:
         return None
     every = {"ship_every": settings.ship_every, "replay_every": settings.replay_every}
-    return Rounds(runtime, keyring, settings.peers, **every)
+    return Rounds(runtime, examined, settings.peers, **every)
 
 
 def _recover(runtime: Runtime, data: Path, say: Callable[[str], None]) -> None:

@@ -8,9 +8,9 @@ from flk.impl.server.metrics import Metrics
 from flk.impl.storage.wal import FileDisk
 from flk.model.effects.effects import INBOX, Effect, Mark, Marked, Observe, Program
 from flk.model.log.hlc import Timestamp, is_ahead, wall_seconds
+from flk.model.programs.examine import Examine
 from flk.model.programs.replay import Replayed, replay
 from flk.model.programs.ship import SHIPPED, ship
-from flk.model.record.signing import Keyring
 
 
 class Stage(ABC):
@@ -89,15 +89,15 @@ class Shipping(Stage):
 class Replaying(Stage):
     """Of a peer's log."""
 
-    def __init__(self, peer: str, keyring: Keyring, metrics: Metrics) -> None:
+    def __init__(self, peer: str, examine: Examine, metrics: Metrics) -> None:
         super().__init__("replay", peer, metrics)
-        self._keyring = keyring
+        self._examine = examine
         self._segments = metrics.segments_replayed(peer)
         self._clock_ahead = metrics.clock_ahead(peer)
 
     def program(self) -> Program[Replayed]:
         """Join the entries of every new segment into the store."""
-        return replay(self.source, self._keyring)
+        return replay(self.source, self._examine)
 
     def seen(self, effect: Effect[Any], result: Any) -> None:
         """The watermark has moved past a segment, or the clock was shown the latest timestamp in it."""

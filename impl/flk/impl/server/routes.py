@@ -14,8 +14,8 @@ from flk.impl.server.http import Answer, Headers, Request
 from flk.impl.server.runtime import Runtime
 from flk.model.flow.admission import admit
 from flk.model.flow.submission import Problem, Response, Submission, refuse
+from flk.model.programs.examine import Examine
 from flk.model.programs.ingest import ingest
-from flk.model.record.signing import Keyring
 from flk.model.refusal import Refused
 from flk.spec.constants import CONSTANTS
 
@@ -32,12 +32,12 @@ log = structlog.get_logger()
 class Service:
     """Handles the requests of one node."""
 
-    def __init__(self, runtime: Runtime, region: str, keyring: Keyring) -> None:
+    def __init__(self, runtime: Runtime, region: str, examine: Examine) -> None:
         self._runtime = runtime
         self._node = runtime.node
         self._metrics = runtime.node.metrics
         self._region = region
-        self._keyring = keyring
+        self._examine = examine
         self._routes: dict[bytes, dict[bytes, Callable[[Request, Respond], None]]] = {
             SUBMIT: {b"POST": self._submit},
             b"/health": _reading(lambda: Answer(HTTPStatus.OK, b"ok\n", TEXT)),
@@ -80,7 +80,7 @@ class Service:
             log.error("submission.failed", exc_info=error)
             respond(_problem(HTTPStatus.INTERNAL_SERVER_ERROR, "ORD-1", "the node failed to judge this record"))
 
-        self._runtime.begin(ingest(Submission(tenant, request.body), self._region, self._keyring), done, failed)
+        self._runtime.begin(ingest(Submission(tenant, request.body), self._region, self._examine), done, failed)
 
     def _answer(self, response: Response) -> Answer:
         if response.status < HTTPStatus.BAD_REQUEST or response.status == HTTPStatus.CONFLICT:

@@ -4,10 +4,9 @@ import msgspec
 
 from flk.model.effects.effects import INBOX, CaughtUp, Mark, Marked, Merge, Program, Resume, Seal, Segments
 from flk.model.log.frames import Damage
-from flk.model.programs.ingest import claims_of
+from flk.model.programs.examine import Examine, claims_of
 from flk.model.programs.repair import mend
 from flk.model.programs.replay import replay
-from flk.model.record.signing import Keyring
 
 APPLIED = "applied"
 
@@ -29,17 +28,17 @@ class Recovery(msgspec.Struct, frozen=True):
     repairs: tuple[Repair, ...]
 
 
-def recover(region: str, keyring: Keyring) -> Program[Recovery]:
+def recover(region: str, examine: Examine) -> Program[Recovery]:
     """Bring the store level with the log. Running it again, after any crash, changes nothing more."""
     done = yield from Marked(APPLIED)
     if not done:  # a new store: what an earlier disk of this region shipped is in no log here
-        yield from replay(region, keyring, own=True)
+        yield from replay(region, examine, own=True)
     names = ((done,) if done else ()) + (yield from Segments(INBOX, after=done))  # the last one again, for its clock
     frames = applied = 0
     repairs = []
     for name in names:
         found = yield from mend(INBOX, name)
-        claims = claims_of(found.frames, region, keyring)
+        claims = claims_of(found.frames, region, examine)
         yield from Merge(claims)
         yield from Resume(found.clock)
         if found.torn or found.damage:

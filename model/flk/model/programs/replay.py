@@ -4,8 +4,7 @@ import msgspec
 
 from flk.model.effects.effects import GetObject, ListObjects, Mark, Marked, Merge, Observe, Program, Resume
 from flk.model.log.frames import log_of, sealed_frames, sequence_of
-from flk.model.programs.ingest import claims_of
-from flk.model.record.signing import Keyring
+from flk.model.programs.examine import Examine, claims_of
 from flk.spec.constants import CONSTANTS
 
 PREFIX = CONSTANTS.replication.object_prefix
@@ -20,7 +19,7 @@ class Replayed(msgspec.Struct, frozen=True):
     gap: str = ""
 
 
-def replay(peer: str, keyring: Keyring, *, own: bool = False) -> Program[Replayed]:
+def replay(peer: str, examine: Examine, *, own: bool = False) -> Program[Replayed]:
     """Join the entries of every new segment of `peer` into the store, in log order.
 
     Each segment is verified whole before any of it counts (CRR-6; raises CorruptSegment), a missing one is waited for and
@@ -39,7 +38,7 @@ def replay(peer: str, keyring: Keyring, *, own: bool = False) -> Program[Replaye
         if content is None:
             return Replayed(tuple(segments), merged, superseded, gap=name)
         frames = sealed_frames(name, content)
-        claims = claims_of(frames, peer, keyring)
+        claims = claims_of(frames, peer, examine)
         superseded += yield from Merge(claims)
         if frames:
             latest = max(frame.timestamp for frame in frames)

@@ -4,11 +4,10 @@ No pre-hash: HMAC-SHA256 and Ed25519 both take the canonical bytes as they are (
 """
 
 import binascii
-from bisect import bisect_right
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from hmac import compare_digest
-from typing import Any, Protocol, TypeVar
+from typing import Protocol
 
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.hmac import HMAC
@@ -16,9 +15,7 @@ from nacl.exceptions import BadSignatureError
 from nacl.signing import SigningKey, VerifyKey
 
 from flk.model.record.canonical import FIXED, Profile, Signed, canonical_bytes
-from flk.model.refusal import Refused, Unauthenticated
-
-R = TypeVar("R")
+from flk.model.refusal import Unauthenticated
 
 
 class Algorithm(StrEnum):
@@ -114,6 +111,9 @@ class Keyring:
 
     def __init__(self, keys: Mapping[str, Iterable[LiveKey]], profiles: Iterable[Profile] = (FIXED,)) -> None:
         self._keys = {tenant: tuple(live) for tenant, live in keys.items()}
+        self._turns = {
+            tenant: tuple(sorted({at for key in live for at in key.bounds})) for tenant, live in self._keys.items()
+        }
         self._profiles = tuple(profiles)
 
     def authenticate(self, tenant: str, record: Signed, sig: str, at: float) -> bytes:
@@ -130,55 +130,9 @@ class Keyring:
                     return canonical
         raise Unauthenticated("SIGN-6", "no live key of this tenant made this signature", field="sig")
 
-    def read(self, tenant: str, body: bytes, at: float, reader: "Reader[R]") -> R:
-        """What `reader` makes of a body that a tenant logged at wall time `at`, or the refusal it raises."""
-        return reader(tenant, body, at, self)
-
-    def remembering(self, size: int) -> "Keyring":
-        """The same keys, for one who reads the same bodies again and again: the last `size` readings are kept."""
-        turns = {tenant: sorted({at for key in live for at in key.bounds}) for tenant, live in self._keys.items()}
-        return _Remembering(self, turns, size)
-
-
-Reader = Callable[[str, bytes, float, Keyring], R]
-
-
-class _Remembering(Keyring):
-    """Reading is pure in the body and in which of the tenant's keys are live: one serves between two turns of the keys."""
-
-    def __init__(self, keyring: Keyring, turns: Mapping[str, list[float]], size: int) -> None:
-        super().__init__({})
-        self._keyring = keyring
-        self._turns = turns
-        self._size = size
-        self._known: dict[tuple[object, ...], Any] = {}
-
-    def authenticate(self, tenant: str, record: Signed, sig: str, at: float) -> bytes:
-        """As the keyring that is remembered for."""
-        return self._keyring.authenticate(tenant, record, sig, at)
-
-    def read(self, tenant: str, body: bytes, at: float, reader: Reader[R]) -> R:
-        """The reading, from memory if there is one. A body that was refused is refused again."""
-        place = tenant, body, bisect_right(self._turns.get(tenant, ()), at), reader
-        known = self._known.get(place)
-        if known is None:
-            known = self._known[place] = self._read(tenant, body, at, reader)
-            if len(self._known) > self._size:
-                del self._known[next(iter(self._known))]
-        if isinstance(known, Refused):
-            raise known.with_traceback(None)
-        reading: R = known
-        return reading
-
-    def remembering(self, size: int) -> Keyring:
-        """Itself, if it remembers that much."""
-        return self if size <= self._size else self._keyring.remembering(size)
-
-    def _read(self, tenant: str, body: bytes, at: float, reader: Reader[R]) -> R | Refused:
-        try:
-            return self._keyring.read(tenant, body, at, reader)
-        except Refused as refusal:
-            return refusal
+    def turns(self, tenant: str) -> tuple[float, ...]:
+        """The wall times, in order, at which a key of `tenant` begins or ceases to count."""
+        return self._turns.get(tenant, ())
 
 
 def sign(key: Signer, record: Signed, profile: Profile = FIXED) -> str:

@@ -2,13 +2,14 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 from flk.model.entries.entry import Claim, Entry, Key, join
 from flk.model.flow.submission import Submission, answer
 from flk.model.log.frames import Frame, Head, data, opening, seal, sealed_frames, segment_name
 from flk.model.log.hlc import ZERO, Timestamp, tick
-from flk.model.programs.ingest import claims_of, examine
+from flk.model.programs.examine import claims_of, examine
 from flk.model.record.signing import Keyring
 from flk.sim.nodes.region import ORIGIN
 
@@ -105,7 +106,7 @@ class Records(Books[Claim]):
         if not self.segment:
             self.segment += opening(Head(self.region, self.region, self.shipped), self.clock)
         self.segment += data(Frame(self.clock, submission.payload()))
-        return examine(submission, self.clock, self.region, self.keyring)
+        return examine(self.keyring, submission, self.clock, self.region)
 
     def claim(self, claim: Claim) -> None:
         """Insert or get, and answer."""
@@ -123,7 +124,9 @@ class Records(Books[Claim]):
     def read(self, origin: str, name: str, content: bytes) -> list[Claim]:
         """Check the segment, examine its frames."""
         number = int(name.rpartition("/")[2])
-        return list(claims_of(sealed_frames(segment_name(origin, number), content), origin, self.keyring))
+        return list(
+            claims_of(sealed_frames(segment_name(origin, number), content), origin, partial(examine, self.keyring))
+        )
 
     def merge(self, claims: list[Claim]) -> None:
         """The join."""

@@ -9,9 +9,8 @@ from flk.model.entries.entry import Claim, Entry, Key, join
 from flk.model.log.frames import Frame, region_of, scan
 from flk.model.log.hlc import Timestamp, text
 from flk.model.memory.parts import Objects
-from flk.model.programs.ingest import claims_of
+from flk.model.programs.examine import Examine, claims_of
 from flk.model.programs.ship import PREFIX
-from flk.model.record.signing import Keyring
 from flk.sim.checkers.convergence import Agreement
 from flk.sim.checkers.invariants import Checks, Invariant
 from flk.sim.nodes.region import Region
@@ -59,7 +58,7 @@ def judge_acknowledged(
     return lost
 
 
-def judge_outcomes(ending: Ending, keyring: Keyring, rotten: Container[Claim], checks: Checks) -> None:
+def judge_outcomes(ending: Ending, examine: Examine, rotten: Container[Claim], checks: Checks) -> None:
     """Every region stores what the model makes of all frames that are durable anywhere.
 
     A region may also store a claim of its own whose frame rotted before it was shipped: WAL-4 saves what can still be read.
@@ -67,7 +66,7 @@ def judge_outcomes(ending: Ending, keyring: Keyring, rotten: Container[Claim], c
     if not ending.at_rest:
         checks.undecided(Invariant.FOLD)
         return
-    expected = outcomes(ending.frames, keyring)
+    expected = outcomes(ending.frames, examine)
     for name, region in ending.regions.items():
         stored = region.entries.entries
         wrong = [
@@ -93,11 +92,11 @@ def durable_frames(regions: Iterable[Region], objects: Objects) -> dict[str, dic
     return frames
 
 
-def outcomes(frames: Mapping[str, Mapping[Timestamp, Frame]], keyring: Keyring) -> dict[Key, Entry]:
+def outcomes(frames: Mapping[str, Mapping[Timestamp, Frame]], examine: Examine) -> dict[Key, Entry]:
     """The join of all that the frames claim: what every region should store."""
     stored: dict[Key, Entry] = {}
     for origin, logged in frames.items():
-        for claim in claims_of(logged.values(), origin, keyring):
+        for claim in claims_of(logged.values(), origin, examine):
             earlier = stored.get(claim.key)
             stored[claim.key] = claim.entry if earlier is None else join(earlier, claim.entry)
     return stored

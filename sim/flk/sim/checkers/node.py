@@ -9,8 +9,7 @@ from flk.model.entries.entry import Claim, Entry, Key
 from flk.model.flow.submission import Problem, Response, Submission, answer, from_payload, tenant_of
 from flk.model.log.frames import Frame, scan
 from flk.model.log.hlc import Timestamp, text
-from flk.model.programs.ingest import examine
-from flk.model.record.signing import Keyring
+from flk.model.programs.examine import Examine
 from flk.model.refusal import Refused
 from flk.sim.checkers.invariants import Checks, Invariant
 from flk.sim.nodes.region import Region
@@ -27,8 +26,8 @@ _BEFORE_THE_LOG = frozenset({413, 429, 503})
 class Reference:
     """What each logged frame claims, worked out anew by the model's pure functions; None for a frame that claims nothing."""
 
-    def __init__(self, keyring: Keyring) -> None:
-        self._keyring = keyring
+    def __init__(self, examine: Examine) -> None:
+        self._examine = examine
         self._payloads: dict[tuple[str, Timestamp], bytes] = {}
         self._claims: dict[tuple[str, Timestamp], Claim | None] = {}
 
@@ -53,7 +52,7 @@ class Reference:
 
     def _examined(self, payload: bytes, timestamp: Timestamp, region: str) -> Claim | None:
         try:
-            return examine(from_payload(payload), timestamp, region, self._keyring)
+            return self._examine(from_payload(payload), timestamp, region)
         except Refused:
             return None
 

@@ -21,7 +21,7 @@ from flk.sim.kernel.programs import Programs
 from flk.sim.outcome import Run
 from flk.sim.scenarios.document import nearest
 from flk.sim.scenarios.scenario import Scenario
-from flk.sim.simulate import REMEMBERED, simulate
+from flk.sim.simulate import simulate
 from flk.spec.constants import CONSTANTS
 from flk.spec.errors import UnusableInput
 
@@ -44,8 +44,7 @@ class Supplies(msgspec.Struct, frozen=True, dict=True):
     @cached_property
     def keyring(self) -> Keyring:
         """What the nodes verify with."""
-        keyring = Keyring({CONSTANTS.node.default_tenant: [LiveKey(self.signer)]})
-        return keyring.remembering(REMEMBERED)  # by all runs together
+        return Keyring({CONSTANTS.node.default_tenant: [LiveKey(self.signer)]})
 
     @cached_property
     def signer(self) -> HmacKey:

@@ -5,7 +5,7 @@ from functools import partial
 from flk.model.effects.effects import INBOX
 from flk.model.log.frames import Frame, region_of, scan
 from flk.model.memory.parts import Disk, Objects
-from flk.model.programs.ingest import claims_of
+from flk.model.programs.examine import claims_of
 from flk.model.programs.ship import PREFIX, SHIPPED
 from flk.sim.kernel.random_streams import RandomStream
 from flk.sim.nodes.region import Region
@@ -40,7 +40,7 @@ def _flip(fault: BitRot, flip: int, region: Region) -> None:
                 rotten = [
                     Rotten(claim, frame)
                     for frame in sorted(lost)
-                    for claim in claims_of((frame,), region.name, world.keyring)
+                    for claim in claims_of((frame,), region.name, world.examine)
                 ]
                 for watcher in world.watchers:
                     watcher.rotted(region.name, rotten)

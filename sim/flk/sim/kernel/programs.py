@@ -10,23 +10,23 @@ from flk.model.flow.submission import Response, Submission
 from flk.model.programs import migration
 from flk.model.programs.audit import Settled, work
 from flk.model.programs.divergence import Divergence, detect_divergence
+from flk.model.programs.examine import Examine
 from flk.model.programs.ingest import ingest
 from flk.model.programs.recover import Recovery, recover
 from flk.model.programs.replay import Replayed, replay
 from flk.model.programs.rotate import rotate
 from flk.model.programs.ship import ship
 from flk.model.programs.tiering import Moved, claim, merge, move, settle
-from flk.model.record.signing import Keyring
 
 
 class Programs(NamedTuple):
     """The logic of nodes and workers. The model's, unless a refuted design is run or a test plants a mistake."""
 
-    ingest: Callable[[Submission, str, Keyring], Program[Response]] = ingest
-    recover: Callable[[str, Keyring], Program[Recovery]] = recover
+    ingest: Callable[[Submission, str, Examine], Program[Response]] = ingest
+    recover: Callable[[str, Examine], Program[Recovery]] = recover
     ship: Callable[[], Program[tuple[str, ...]]] = ship
     rotate: Callable[[], Program[None]] = rotate
-    replay: Callable[[str, Keyring], Program[Replayed]] = replay
+    replay: Callable[[str, Examine], Program[Replayed]] = replay
     detect_divergence: Callable[[str, str], Program[Divergence]] = detect_divergence
     work: Callable[[int], Program[Settled | None]] = work
     claim: Callable[[Claim], Program[Entry]] = claim

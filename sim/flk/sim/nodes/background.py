@@ -74,7 +74,7 @@ class Rounds:
                 watcher.recovered(self._region.name, recovery)
 
         if self._node.memory.behind and not self._node.memory.in_flight:
-            program = self._world.programs.recover(self._region.name, self._world.keyring)
+            program = self._world.programs.recover(self._region.name, self._world.examine)
             self._run("recover", number, program, ended)
 
     def ship(self, number: str) -> None:
@@ -85,7 +85,7 @@ class Rounds:
     def replay(self, peer: str, number: str) -> None:
         """Replay what a peer has shipped, if the node is level with its own log."""
         if self._is_level:
-            program = self._world.programs.replay(peer, self._world.keyring)
+            program = self._world.programs.replay(peer, self._world.examine)
             self._pass("replay", peer, (f"replay {peer}", number), program)
 
     def _pass(self, stage: str, source: str, name: tuple[str, str], program: Program[Any]) -> None:

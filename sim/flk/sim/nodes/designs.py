@@ -26,27 +26,26 @@ from flk.model.entries.entry import Claim, Entry, Key
 from flk.model.flow.submission import Response, Submission, answer, refuse
 from flk.model.log.frames import Frame, region_of, scan, sealed_frames
 from flk.model.log.hlc import at
-from flk.model.programs.ingest import claims_of, examine
+from flk.model.programs.examine import Examine, claims_of
 from flk.model.programs.recover import mark_applied
 from flk.model.programs.replay import PREFIX, Replayed
 from flk.model.programs.ship import SHIPPED
 from flk.model.record.record import decode
-from flk.model.record.signing import Keyring
 from flk.model.refusal import Refused, Unavailable
 from flk.sim.kernel.programs import MODEL, Programs
 
 
-def answer_before_durable(submission: Submission, region: str, keyring: Keyring) -> Program[Response]:
+def answer_before_durable(submission: Submission, region: str, examine: Examine) -> Program[Response]:
     """Answer from what was computed in memory; the log is to follow."""
     try:
         yield from Admit(submission.tenant, len(submission.body))
-        claim = examine(submission, at(0.0), region, keyring)
+        claim = examine(submission, at(0.0), region)
         return answer(claim, claim.entry)
     except Refused as refusal:
         return refuse(refusal)
 
 
-def lookup_before_check(submission: Submission, region: str, keyring: Keyring) -> Program[Response]:
+def lookup_before_check(submission: Submission, region: str, examine: Examine) -> Program[Response]:
     """Answer a record whose id is known without looking at its signature."""
     try:
         yield from Admit(submission.tenant, len(submission.body))
@@ -55,16 +54,16 @@ def lookup_before_check(submission: Submission, region: str, keyring: Keyring) -
         known = yield from _stored(region, key)
         if known is not None:
             return answer(Claim(key, known), known)
-        claim = examine(submission, timestamp, region, keyring)
+        claim = examine(submission, timestamp, region)
         return answer(claim, (yield from Store(claim)))
     except Refused as refusal:
         return refuse(refusal)
 
 
-def ignored_store_error(submission: Submission, region: str, keyring: Keyring) -> Program[Response]:
+def ignored_store_error(submission: Submission, region: str, examine: Examine) -> Program[Response]:
     """Answer with the computed outcome although the store could not keep it."""
     try:
-        claim = yield from _logged_claim(submission, region, keyring)
+        claim = yield from _logged_claim(submission, region, examine)
     except Refused as refusal:
         return refuse(refusal)
     try:
@@ -73,10 +72,10 @@ def ignored_store_error(submission: Submission, region: str, keyring: Keyring) -
         return answer(claim, claim.entry)
 
 
-def keep_what_is_stored(submission: Submission, region: str, keyring: Keyring) -> Program[Response]:
+def keep_what_is_stored(submission: Submission, region: str, examine: Examine) -> Program[Response]:
     """A claim whose key has an entry, however late, is answered with that entry and changes nothing."""
     try:
-        claim = yield from _logged_claim(submission, region, keyring)
+        claim = yield from _logged_claim(submission, region, examine)
         known = yield from _stored(region, claim.key)
         return answer(claim, known or (yield from Store(claim)))
     except Refused as refusal:
@@ -103,9 +102,9 @@ def unsealed_shipping() -> Program[tuple[str, ...]]:
     return names
 
 
-def trusting_replay(peer: str, keyring: Keyring) -> Program[Replayed]:
+def trusting_replay(peer: str, examine: Examine) -> Program[Replayed]:
     """Replay segments as they are found, sealed or not."""
-    return _replay_listed(peer, keyring, lambda _, content: scan(content).frames, _all)
+    return _replay_listed(peer, examine, lambda _, content: scan(content).frames, _all)
 
 
 def newest_first() -> Program[tuple[str, ...]]:
@@ -120,14 +119,14 @@ def newest_first() -> Program[tuple[str, ...]]:
     return names
 
 
-def stepped_over_gap(peer: str, keyring: Keyring) -> Program[Replayed]:
+def stepped_over_gap(peer: str, examine: Examine) -> Program[Replayed]:
     """Replay whatever is listed after the watermark, missing segments or not."""
-    return _replay_listed(peer, keyring, sealed_frames, _all)
+    return _replay_listed(peer, examine, sealed_frames, _all)
 
 
-def local_arrival(peer: str, keyring: Keyring) -> Program[Replayed]:
+def local_arrival(peer: str, examine: Examine) -> Program[Replayed]:
     """Replay, but skip every claim whose key has an entry here."""
-    return _replay_listed(peer, keyring, sealed_frames, _of_unknown_keys)
+    return _replay_listed(peer, examine, sealed_frames, _of_unknown_keys)
 
 
 DESIGNS: dict[str, Programs] = {
@@ -143,16 +142,16 @@ DESIGNS: dict[str, Programs] = {
 """By the name of the variant in the gallery."""
 
 
-def _logged_claim(submission: Submission, region: str, keyring: Keyring) -> Program[Claim]:
+def _logged_claim(submission: Submission, region: str, examine: Examine) -> Program[Claim]:
     """What a submission claims, once it is in the log. Raises Refused, as `ingest` does."""
     yield from Admit(submission.tenant, len(submission.body))
     timestamp = yield from Append(INBOX, submission.payload())
-    return examine(submission, timestamp, region, keyring)
+    return examine(submission, timestamp, region)
 
 
 def _replay_listed(
     peer: str,
-    keyring: Keyring,
+    examine: Examine,
     frames_of: Callable[[str, bytes], tuple[Frame, ...]],
     chosen: Callable[[tuple[Claim, ...]], Program[tuple[Claim, ...]]],
 ) -> Program[Replayed]:
@@ -162,7 +161,7 @@ def _replay_listed(
     for full in names:
         name = full.removeprefix(PREFIX)
         content = yield from GetObject(full)
-        claims = claims_of(frames_of(name, content or b""), peer, keyring)
+        claims = claims_of(frames_of(name, content or b""), peer, examine)
         yield from Merge((yield from chosen(claims)))
         yield from Mark(watermark, name)
     return Replayed(names, 0, 0)

@@ -130,7 +130,7 @@ class Node(Host):
             self._journal.settled()
             reply(response)
 
-        program = self._world.programs.ingest(submission, self.name, self._world.keyring)
+        program = self._world.programs.ingest(submission, self.name, self._world.examine)
         request = Request(name, program, ended, draws)
         self.start(request)
 

@@ -7,7 +7,7 @@ from flk.model.entries.entry import Entry, Key
 from flk.model.entries.migration import Moving, Phase
 from flk.model.entries.tiers import Terms
 from flk.model.log.hlc import wall_seconds
-from flk.model.record.signing import Keyring
+from flk.model.programs.examine import Examine
 from flk.sim.kernel.engine import Call, Simulator
 from flk.sim.kernel.programs import Programs
 from flk.sim.kernel.random_streams import RandomStreams
@@ -44,7 +44,7 @@ class World(NamedTuple):
     watchers: tuple[Watcher, ...]
     policy: Policy
     programs: Programs
-    keyring: Keyring
+    examine: Examine
     seed: int
     scripted: bool
     layout: Layout

@@ -1,0 +1,43 @@
+"""Each record is examined once: three regions, the invariants and the verdict ask for the same one."""
+
+from bisect import bisect_right
+from functools import lru_cache
+
+from flk.model.entries.entry import Claim, Entry
+from flk.model.flow.submission import Submission
+from flk.model.log.hlc import Timestamp, wall_seconds
+from flk.model.programs.examine import Examine, examine
+from flk.model.record.signing import Keyring
+from flk.model.refusal import Refused
+
+REMEMBERED = 1 << 16
+
+
+@lru_cache(maxsize=4)
+def remembering(keyring: Keyring, size: int = REMEMBERED) -> Examine:
+    """`examine` with these keys, which remembers the last `size` claims and refusals. All runs with one keyring share a memory.
+
+    What is claimed depends on the tenant, the body and which of the tenant's keys are live, beside where and when it was logged.
+    """
+    known: dict[tuple[str, bytes, int], Claim | Refused] = {}
+
+    def remembered(submission: Submission, timestamp: Timestamp, region: str) -> Claim:
+        tenant, body = submission.tenant, submission.body
+        place = tenant, body, bisect_right(keyring.turns(tenant), wall_seconds(timestamp))
+        found = known.get(place)
+        if found is None:
+            found = known[place] = examined(submission, timestamp, region)
+            if len(known) > size:
+                del known[next(iter(known))]
+        if isinstance(found, Refused):
+            raise found.with_traceback(None)
+        key, entry = found
+        return Claim(key, Entry(timestamp, region, entry.digest, entry.outcome))
+
+    def examined(submission: Submission, timestamp: Timestamp, region: str) -> Claim | Refused:
+        try:
+            return examine(keyring, submission, timestamp, region)
+        except Refused as refusal:
+            return refusal
+
+    return remembered
