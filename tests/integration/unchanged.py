@@ -21,11 +21,11 @@ from flk.formal.explicit.search import Options
 from flk.formal.library.catalogue import PROTOCOLS
 from flk.formal.library.gallery import DESIGNS
 from flk.formal.proofs.prove import THEOREMS, prove_all
-from flk.impl.command.sim.records import supplies_for
+from flk.impl.command.sim.records import run_inputs_for
 from flk.model.record.signing import HmacKey
 from flk.sim.clients.synthetic import synthetic
-from flk.sim.experiments.hunt import Ground, Shot, sight
-from flk.sim.experiments.run_inputs import Supplies
+from flk.sim.experiments.hunt import SearchSpace, Trial, run_trial
+from flk.sim.experiments.run_inputs import RunInputs
 from flk.sim.experiments.worlds import RECORDS
 from flk.sim.scenarios import scenario
 from flk.sim.simulate import simulate
@@ -48,15 +48,15 @@ def short(content: bytes) -> str:
 
 
 @cache
-def hunting_ground() -> Ground:
+def hunting_space() -> SearchSpace:
     """What a hunt without arguments searches."""
-    return Ground(Supplies(synthetic(RECORDS, HmacKey(Supplies(()).secret))))
+    return SearchSpace(RunInputs(synthetic(RECORDS, HmacKey(RunInputs(()).secret))))
 
 
 def library_run(name: str) -> Row:
     """A scenario of the library under its own seed, with its alerts."""
     chosen = scenario.find(name)
-    given = supplies_for(chosen)
+    given = run_inputs_for(chosen)
     run = simulate(chosen, given.submissions, given.keyring, signer=given.signer, alerts=True)
     return {
         "scenario": chosen.hash,
@@ -72,7 +72,7 @@ def library_run(name: str) -> Row:
 
 def hunted(seed: str) -> Row:
     """One run of a hunt."""
-    seen = sight(hunting_ground(), Shot(int(seed)))
+    seen = run_trial(hunting_space(), Trial(int(seed)))
     checks = short(json.dumps([number for _, number in seen.checks]).encode())
     return {"digest": seen.digest, "events": seen.events, "verdict": str(seen.verdict), "checks": checks}
 

@@ -7,7 +7,7 @@ from tests.support.sim.drills import records, rehearse
 
 from flk.model.record.signing import HmacKey
 from flk.sim.clients.synthetic import synthetic
-from flk.sim.experiments.run_inputs import Supplies
+from flk.sim.experiments.run_inputs import RunInputs
 from flk.sim.outcome import Run
 from flk.sim.protocol_traces import ACCEPTED, validated
 from flk.sim.scenarios import scenario
@@ -41,16 +41,16 @@ DRILLS = sorted(DEMANDED)
 
 
 @cache
-def supplies(name: str) -> Supplies:
+def inputs(name: str) -> RunInputs:
     """The records that a scenario names, and their key."""
     size = int(scenario.find(name).workload.records.removeprefix(SYNTHETIC))
-    return Supplies(synthetic(size, HmacKey(Supplies(()).secret)))
+    return RunInputs(synthetic(size, HmacKey(RunInputs(()).secret)))
 
 
 @cache
 def played(name: str) -> Run:
     """A drill of the library, its alerts evaluated and its trace validated."""
-    given = supplies(name)
+    given = inputs(name)
     return validated(scenario.find(name), given.submissions, given.keyring, signer=given.signer, alerts=True)
 
 
@@ -86,7 +86,7 @@ def test_a_drill_holds(name: str) -> None:
 @pytest.mark.parametrize("name", DRILLS)
 def test_a_drill_holds_by_more_than_luck(name: str) -> None:
     """Under other seeds no invariant is violated, and the faults bring about what they are for."""
-    given = supplies(name)
+    given = inputs(name)
     for seed in (11, 12):
         run = simulate(
             scenario.find(name), given.submissions, given.keyring, signer=given.signer, seed=seed, alerts=True

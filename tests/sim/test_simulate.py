@@ -26,7 +26,7 @@ from flk.sim.scenarios.faults import (
 from flk.sim.scenarios.policy import Policy
 from flk.sim.scenarios.topology import Network
 from flk.sim.scenarios.topology import Path as Link
-from flk.sim.scenarios.validation import mistakes
+from flk.sim.scenarios.validation import validation_errors
 from flk.sim.simulate import Progress, simulate
 from flk.spec.errors import UnusableInput
 from flk.spec.verdict import Verdict
@@ -49,7 +49,7 @@ def test_no_fault_breaks_an_invariant(faults: tuple[Fault, ...], seed: int, poli
     """Whatever goes wrong, and whenever: no invariant is violated, by honest records or by others."""
     network = Network(default=Link(delay=Seconds(0.04), jitter=Seconds(0.02), loss=loss, duplication=loss))
     scenario = drill(*faults, policy=policy, network=network)
-    if any(mistakes(scenario)):
+    if any(validation_errors(scenario)):
         return
     mixed = [*records(60), FORGED, MALFORMED, HONEST, ESCALATED, EQUIVOCATING, OTHER_TENANT, *records(120)[60:]]
     run = rehearse(scenario, mixed, seed=seed)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from flk.model.programs.examine import Examine
-from flk.sim.alerts.alerts import Alerted, evaluated
+from flk.sim.alerts.alerts import AlertHistory, evaluated
 from flk.sim.alerts.exporter import Exporter
 from flk.sim.checkers.answers import AnswerRules
 from flk.sim.checkers.audit import AuditRules
@@ -17,15 +17,15 @@ from flk.sim.checkers.tiers import TierRules
 from flk.sim.clients.agents import Item
 from flk.sim.clients.records import Records
 from flk.sim.kernel.engine import Simulator
-from flk.sim.measures.audit import AuditLedger
+from flk.sim.measures.audit import AuditRecorder
 from flk.sim.measures.hypotheses import found
 from flk.sim.measures.measures import Measures, measure
-from flk.sim.measures.recorder import Ledger
-from flk.sim.measures.stores import StoreLedger
+from flk.sim.measures.recorder import Recorder
+from flk.sim.measures.stores import StoreRecorder
 from flk.sim.measures.timeline import Moment, timeline
 from flk.sim.nodes.region import Region
 from flk.sim.scenarios.scenario import Scenario
-from flk.sim.world.coverage_marks import Found, Marks
+from flk.sim.world.coverage_marks import CoverageMarks, MarkIntervals
 from flk.sim.world.events import WatchedObjects, Watcher
 
 
@@ -46,8 +46,8 @@ class Judges:
         alerts: bool,
     ) -> None:
         self.checks = Checks(lambda: simulator.now, absent=without(scenario.layout))
-        self.ledger = Ledger(scenario.regions, simulator)
-        self.marks = Marks(simulator)
+        self.recorder = Recorder(scenario.regions, simulator)
+        self.marks = CoverageMarks(simulator)
         self.exporter = Exporter(regions, simulator) if alerts else None
         self._scenario = scenario
         self._examine = examine
@@ -56,10 +56,10 @@ class Judges:
         self._agreement = Agreement(scenario.regions, scenario.faults, bound, simulator, self.checks)
         reference = Reference(examine)
         self._node_rules = NodeRules(regions, reference, self.checks)
-        self._audit = AuditLedger(scenario.regions, simulator)
+        self._audit = AuditRecorder(scenario.regions, simulator)
         self._audit_rules = AuditRules(regions, self.checks)
         self._migration_rules = MigrationRules(regions, reference, self.checks)
-        self._stores = StoreLedger(regions, simulator)
+        self._stores = StoreRecorder(regions, simulator)
         answers = AnswerRules(regions, reference, self.checks, records.forgeries)
         shipping = ShippingRules(regions, reference, self.checks)
         layout = scenario.layout
@@ -68,7 +68,7 @@ class Judges:
             answers,
             shipping,
             self._agreement,
-            self.ledger,
+            self.recorder,
             self.marks,
             *((self._audit_rules, self._audit) if layout.audit else ()),
             *((self._migration_rules,) if layout.migration else ()),
@@ -81,13 +81,13 @@ class Judges:
         """Judge what can be judged only at the end, and measure the run; `homes` are the agents' home regions."""
         self._agreement.finish()
         end = ending(self._regions, objects, self._agreement)
-        lost = judge_acknowledged(end, self._node_rules.acknowledged, self.ledger.gone, self.checks)
+        lost = judge_acknowledged(end, self._node_rules.acknowledged, self.recorder.gone, self.checks)
         self._audit_rules.finish()
         self._migration_rules.finish()
         judge_outcomes(end, self._examine, self._agreement.rotten, self.checks)
         return measure(
             self._scenario,
-            ledger=self.ledger,
+            recorder=self.recorder,
             agreement=self._agreement,
             items=items,
             homes=homes,
@@ -97,16 +97,16 @@ class Judges:
             stores=self._stores,
         )
 
-    def alerts(self) -> tuple[Alerted, ...]:
+    def alerts(self) -> tuple[AlertHistory, ...]:
         """Every alert of the table, if somebody asked for them."""
         if self.exporter is None:
             return ()
         return evaluated(self.exporter.database, self._scenario.faults, self._scenario.duration)
 
-    def found(self, alerts: Sequence[Alerted]) -> Found:
+    def found(self, alerts: Sequence[AlertHistory]) -> MarkIntervals:
         """When each mark held."""
-        return found(self.marks, self.ledger.attempts, self._agreement.changes, alerts)
+        return found(self.marks, self.recorder.attempts, self._agreement.changes, alerts)
 
     def timeline(self) -> tuple[Moment, ...]:
         """The run as a list of moments."""
-        return timeline(self._scenario.faults, self.ledger.moments, self.ledger.moves, self._agreement.caught_up)
+        return timeline(self._scenario.faults, self.recorder.moments, self.recorder.moves, self._agreement.caught_up)

@@ -5,14 +5,14 @@ from typing import NamedTuple
 
 from flk.model.entries.entry import Entry, Key
 from flk.model.flow.submission import Response
-from flk.sim.alerts.alerts import Alerted
+from flk.sim.alerts.alerts import AlertHistory
 from flk.sim.checkers.invariants import Result
-from flk.sim.measures.hypotheses import Judged
+from flk.sim.measures.hypotheses import HypothesisResult
 from flk.sim.measures.measures import Measures
 from flk.sim.measures.slo import Objective
 from flk.sim.measures.timeline import Moment
 from flk.sim.scenarios.scenario import Scenario
-from flk.sim.world.coverage_marks import Found
+from flk.sim.world.coverage_marks import MarkIntervals
 from flk.spec.verdict import Verdict, worst
 
 
@@ -36,9 +36,9 @@ class Run(NamedTuple):
     submissions: int
     results: tuple[Result, ...]
     objectives: tuple[Objective, ...]
-    hypotheses: tuple[Judged, ...]
-    alerts: tuple[Alerted, ...]
-    marks: Found
+    hypotheses: tuple[HypothesisResult, ...]
+    alerts: tuple[AlertHistory, ...]
+    marks: MarkIntervals
     measures: Measures
     timeline: tuple[Moment, ...]
     entries: Mapping[str, Mapping[Key, Entry]]

@@ -31,7 +31,7 @@ from flk.sim.observers import Judges
 from flk.sim.outcome import Delivered, Run
 from flk.sim.scenarios.scenario import Scenario
 from flk.sim.scenarios.script import Act, Replay, Ship, Submit
-from flk.sim.scenarios.validation import mistakes
+from flk.sim.scenarios.validation import validation_errors
 from flk.sim.scenarios.workload import agent_homes
 from flk.sim.world.events import WatchedObjects, Watcher
 from flk.sim.world.meter import Meter
@@ -71,8 +71,8 @@ def simulate(
     nodes' programs did, and `messages` every message. `alerts` are evaluated if that is asked for here or by a hypothesis.
     Raises UnusableInput for a scenario that cannot be meant, for submissions that no agent can queue, and for a missing signer.
     """
-    for mistake in mistakes(scenario):
-        raise UnusableInput(f"scenario {scenario.name!r}: {mistake.field}: {mistake.message}")
+    for error in validation_errors(scenario):
+        raise UnusableInput(f"scenario {scenario.name!r}: {error.field}: {error.message}")
     if not submissions:
         raise UnusableInput(f"scenario {scenario.name!r}: there are no records to submit; name a source that has some")
     seed = scenario.seed if seed is None else seed
@@ -227,7 +227,7 @@ class Simulation:
     def _report(self, on_progress: Callable[[Progress], None] | None) -> None:
         if on_progress is not None:
             simulator = self._simulator
-            attempts = len(self._judges.ledger.attempts)
+            attempts = len(self._judges.recorder.attempts)
             on_progress(Progress(simulator.now, self._scenario.duration, simulator.events, attempts))
 
     def _finish(self) -> Run:

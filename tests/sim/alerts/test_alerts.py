@@ -15,7 +15,7 @@ from tests.support.sim.promtool import complaint, of_alerts
 
 from flk.model.flow.submission import Submission
 from flk.sim import observers as judges
-from flk.sim.alerts.alerts import EVERY, Alerted, Firing, evaluated, unnoticed
+from flk.sim.alerts.alerts import EVERY, AlertHistory, Firing, evaluated, unnoticed
 from flk.sim.alerts.exporter import EVERY as SCRAPE
 from flk.sim.alerts.series import NAME, Database, labels
 from flk.sim.outcome import Run
@@ -119,7 +119,7 @@ def scraped(scenario: Scenario, sent: list[Submission]) -> Watched:
     """A run, with the series that its alerts were evaluated on."""
     found: list[Database] = []
 
-    def seen(database: Database, *rest: object) -> tuple[Alerted, ...]:
+    def seen(database: Database, *rest: object) -> tuple[AlertHistory, ...]:
         found.append(database)
         return evaluated(database, *rest)  # type: ignore[arg-type]  # passed on as they came
 

@@ -8,23 +8,23 @@ from tests.support.sim.target import FAILING, RESTLESS
 
 from flk.sim.experiments.determinism import check, trace_of
 from flk.sim.experiments.execution import WorkerFailed, run_all
-from flk.sim.experiments.run_inputs import Supplies, Task, execute, programs_named, synthetic_supplies
+from flk.sim.experiments.run_inputs import RunInputs, Task, execute, programs_named, synthetic_inputs
 from flk.sim.experiments.swarm import swarm
 from flk.spec.errors import UnusableInput
 
 TASKS = [Task(swarm(seed), seed) for seed in range(1, 13)]
 
 
-def digest(supplies: Supplies, task: Task) -> tuple[int, str]:
+def digest(inputs: RunInputs, task: Task) -> tuple[int, str]:
     """A run by its seed and digest."""
-    return task.seed, execute(supplies, task).digest
+    return task.seed, execute(inputs, task).digest
 
 
 @pytest.fixture(scope="module")
 def expected() -> dict[int, str]:
     """The digests of a plain loop."""
-    supplies = synthetic_supplies(60)
-    return {task.seed: execute(supplies, task).digest for task in TASKS}
+    inputs = synthetic_inputs(60)
+    return {task.seed: execute(inputs, task).digest for task in TASKS}
 
 
 @pytest.fixture(scope="module")
@@ -36,17 +36,17 @@ def scheduler() -> Iterator[str]:
 
 def test_every_backend_gives_the_same_runs(expected: dict[int, str], scheduler: str) -> None:
     """In this process, on one and on two processes, and on a real Dask cluster."""
-    supplies = synthetic_supplies(60)
+    inputs = synthetic_inputs(60)
     for backend, workers in (("none", 1), ("processes", 1), ("processes", 2), (f"dask:{scheduler}", 2)):
-        assert dict(run_all(digest, supplies, TASKS, workers=workers, backend=backend)) == expected, (backend, workers)
+        assert dict(run_all(digest, inputs, TASKS, workers=workers, backend=backend)) == expected, (backend, workers)
 
 
 @pytest.mark.parametrize("backend", ["none", "processes", "dask"])
 def test_a_failing_run_is_told_with_scenario_seed_and_traceback(backend: str) -> None:
     """Wherever a run fails, the message names it and says where in the code it failed. `dask` starts a cluster of its own."""
-    supplies = synthetic_supplies(60, FAILING)
+    inputs = synthetic_inputs(60, FAILING)
     with pytest.raises(WorkerFailed) as failure:
-        list(run_all(digest, supplies, TASKS[:2], workers=2, backend=backend))
+        list(run_all(digest, inputs, TASKS[:2], workers=2, backend=backend))
     text = str(failure.value)
     assert any(f"({task.scenario.hash}), seed {task.seed}" in text for task in TASKS[:2])
     assert "the shipper broke" in text
@@ -88,7 +88,7 @@ def test_what_is_shared_is_packed_once_and_unpacked_once_by_each_worker() -> Non
 def test_unusable_input_in_a_worker_stays_unusable_input() -> None:
     """A run without records is refused in the words of the simulator, not with a traceback."""
     with pytest.raises(UnusableInput, match="there are no records to submit"):
-        list(run_all(digest, Supplies(()), TASKS, workers=2))
+        list(run_all(digest, RunInputs(()), TASKS, workers=2))
 
 
 def test_no_task_begins_once_the_tasks_end() -> None:
@@ -102,32 +102,32 @@ def test_no_task_begins_once_the_tasks_end() -> None:
             taken.append(task.seed)
             yield task
 
-    assert len(list(run_all(digest, synthetic_supplies(60), tasks(), workers=1))) == 3
+    assert len(list(run_all(digest, synthetic_inputs(60), tasks(), workers=1))) == 3
 
 
 def test_a_backend_that_is_not_there_is_told() -> None:
     """A misspelt one with the nearest, one that is not installed with what to install."""
     with pytest.raises(UnusableInput, match="did you mean 'processes'"):
-        list(run_all(digest, synthetic_supplies(60), TASKS, backend="proceses"))
+        list(run_all(digest, synthetic_inputs(60), TASKS, backend="proceses"))
     with pytest.raises(UnusableInput, match="pip install ray"):
-        list(run_all(digest, synthetic_supplies(60), TASKS, backend="ray"))
+        list(run_all(digest, synthetic_inputs(60), TASKS, backend="ray"))
 
 
 def test_the_models_runs_repeat_everywhere() -> None:
     """Here again, in fresh processes under three hash seeds, in one worker and in two."""
-    assert check(synthetic_supplies(60), TASKS[:2]) is None
+    assert check(synthetic_inputs(60), TASKS[:2]) is None
 
 
 def test_a_run_that_depends_on_the_hash_seed_is_told_by_its_first_differing_line() -> None:
     """The line is the first in which the traces differ, and it is shown from both sides."""
-    supplies = synthetic_supplies(60, RESTLESS)
-    found = check(supplies, TASKS[:1])
+    inputs = synthetic_inputs(60, RESTLESS)
+    found = check(inputs, TASKS[:1])
     assert found is not None
     assert "PYTHONHASHSEED" in found.other
     assert "Marked note" in found.here
     assert "Marked note" in found.there
     assert found.here != found.there
-    lines = trace_of(supplies, TASKS[0]).decode().splitlines()
+    lines = trace_of(inputs, TASKS[0]).decode().splitlines()
     assert lines[found.line - 1] == found.here
     assert not any("Marked note" in line for line in lines[: found.line - 1])
     assert f"line {found.line}" in str(found)
@@ -150,6 +150,6 @@ def test_programs_that_are_not_there_are_told(name: str, told: str) -> None:
 
 def test_supplies_are_named_by_what_they_hold() -> None:
     """Other records, another key, other programs: another digest; the same again: the same."""
-    one = synthetic_supplies(20)
-    others = [synthetic_supplies(21), synthetic_supplies(20, RESTLESS), Supplies(one.submissions, secret=b"another")]
-    assert len({supplies.digest for supplies in (one, synthetic_supplies(20), *others)}) == 4
+    one = synthetic_inputs(20)
+    others = [synthetic_inputs(21), synthetic_inputs(20, RESTLESS), RunInputs(one.submissions, secret=b"another")]
+    assert len({inputs.digest for inputs in (one, synthetic_inputs(20), *others)}) == 4

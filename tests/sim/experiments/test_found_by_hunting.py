@@ -3,7 +3,7 @@
 import pytest
 
 from flk.sim.experiments.rows import violated
-from flk.sim.experiments.run_inputs import Task, execute, synthetic_supplies
+from flk.sim.experiments.run_inputs import Task, execute, synthetic_inputs
 from flk.sim.scenarios import scenario
 
 OWED_AND_ROTTEN = """\
@@ -113,4 +113,4 @@ duration = 7.452
 def test_what_was_found_is_mended(schedule: str) -> None:
     """No invariant is violated any more."""
     found = scenario.parse(schedule, "found.toml")
-    assert violated(execute(synthetic_supplies(60), Task(found, found.seed))) == ()
+    assert violated(execute(synthetic_inputs(60), Task(found, found.seed))) == ()

@@ -10,24 +10,24 @@ from tests.support.sim.drills import drill
 
 from flk.sim.checkers.invariants import Invariant
 from flk.sim.experiments import hunt as hunting
-from flk.sim.experiments.hunt import Ground, Shot, Sighting, hunt, sight
-from flk.sim.experiments.run_inputs import synthetic_supplies
+from flk.sim.experiments.hunt import SearchSpace, Trial, TrialResult, hunt, run_trial
+from flk.sim.experiments.run_inputs import synthetic_inputs
 from flk.sim.experiments.swarm import DRAWERS, setting_of, swarm
 from flk.sim.nodes.designs import DESIGNS
 from flk.sim.scenarios.duration import Seconds
 from flk.sim.scenarios.faults import Fault, Partition, RegionCrash
 from flk.sim.scenarios.policy import Objectives
-from flk.sim.scenarios.validation import mistakes
+from flk.sim.scenarios.validation import validation_errors
 from flk.spec.verdict import Verdict
 
 SEEDS = range(1, 301)
-SUPPLIES = synthetic_supplies(60)
+SUPPLIES = synthetic_inputs(60)
 
 
 def test_every_seed_gives_a_scenario_that_can_be_meant() -> None:
     """Three hundred seeds, three hundred different scenarios without a mistake, the same again when drawn again."""
     drawn = [swarm(seed) for seed in SEEDS]
-    assert not [list(mistakes(scenario)) for scenario in drawn if any(mistakes(scenario))]
+    assert not [list(validation_errors(scenario)) for scenario in drawn if any(validation_errors(scenario))]
     assert len({scenario.hash for scenario in drawn}) == len(drawn)
     assert drawn[:20] == [swarm(seed) for seed in SEEDS[:20]]
 
@@ -76,8 +76,8 @@ def test_only_the_kinds_asked_for_are_drawn() -> None:
 
 def test_clean_programs_violate_nothing_and_every_invariant_comes_up() -> None:
     """Forty seeds of the model's own programs: nothing violated, nothing undecided, every rule exercised."""
-    found = hunt(Ground(SUPPLIES), range(1, 41), workers=1)
-    assert found.prey is None
+    found = hunt(SearchSpace(SUPPLIES), range(1, 41), workers=1)
+    assert found.counterexample is None
     assert found.runs == 40
     assert found.undecided == 0
     assert set(found.checks) == set(Invariant)
@@ -89,51 +89,51 @@ def test_clean_programs_violate_nothing_and_every_invariant_comes_up() -> None:
 @pytest.mark.parametrize("design", DESIGNS)
 def test_refuted_designs_are_found(design: str) -> None:
     """Each within fifty seeds, by an invariant."""
-    found = hunt(Ground(synthetic_supplies(60, DESIGNS[design])), range(1, 51), workers=1)
-    assert found.prey is not None
-    assert found.prey.verdict is Verdict.VIOLATED
-    assert found.prey.violated
-    assert found.prey.sentence
-    assert found.runs == found.prey.seed
+    found = hunt(SearchSpace(synthetic_inputs(60, DESIGNS[design])), range(1, 51), workers=1)
+    assert found.counterexample is not None
+    assert found.counterexample.verdict is Verdict.VIOLATED
+    assert found.counterexample.violated
+    assert found.counterexample.sentence
+    assert found.runs == found.counterexample.seed
 
 
 def test_what_is_found_does_not_depend_on_the_workers() -> None:
     """The least seed that violates, and the digest of its run, are the same on one process and on two."""
-    ground = Ground(synthetic_supplies(60, DESIGNS["keep-what-is-stored"]))
-    one, two = (hunt(ground, range(1, 200), workers=workers) for workers in (1, 2))
-    assert one.prey is not None
-    assert one.prey == two.prey
+    space = SearchSpace(synthetic_inputs(60, DESIGNS["keep-what-is-stored"]))
+    one, two = (hunt(space, range(1, 200), workers=workers) for workers in (1, 2))
+    assert one.counterexample is not None
+    assert one.counterexample == two.counterexample
 
 
 def test_of_several_violations_the_least_seed_is_the_prey(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever the order in which runs are over; and once one is found, no further seed is tried."""
     taken: list[int] = []
 
-    def late_first(work: object, ground: Ground, shots: Iterator[Shot], **_: object) -> Iterator[Sighting]:
-        clean = sight(ground, Shot(1))
+    def late_first(work: object, space: SearchSpace, trials: Iterator[Trial], **_: object) -> Iterator[TrialResult]:
+        clean = run_trial(space, Trial(1))
         for seed in (4, 2, 3, 1):
-            taken.append(next(shots).seed)
+            taken.append(next(trials).seed)
             bad = seed in {2, 4}
             yield clean._replace(seed=seed, verdict=Verdict.VIOLATED if bad else Verdict.HOLDS)
             if seed == 4:
-                assert next(shots, None) is None
-                shots = iter([Shot(2), Shot(3), Shot(1)])
+                assert next(trials, None) is None
+                trials = iter([Trial(2), Trial(3), Trial(1)])
 
     monkeypatch.setattr(hunting, "run_all", late_first)
-    found = hunt(Ground(SUPPLIES), range(1, 100))
-    assert found.prey is not None
-    assert (found.prey.seed, found.runs, len(taken)) == (2, 4, 4)
+    found = hunt(SearchSpace(SUPPLIES), range(1, 100))
+    assert found.counterexample is not None
+    assert (found.counterexample.seed, found.runs, len(taken)) == (2, 4, 4)
 
 
 def test_objectives_are_no_prey() -> None:
     """A scenario that misses every objective and violates no invariant is clean."""
     strict = Objectives(rpo=Seconds(0.001), rto=Seconds(0.001), lag_p95=Seconds(0.001), latency_p95=Seconds(0.001))
     base = drill(slo=msgspec.structs.replace(strict, convergence=Seconds(60)), duration=120, until=30)
-    assert sight(Ground(SUPPLIES, base, (Partition,)), Shot(1)).verdict is Verdict.HOLDS
+    assert run_trial(SearchSpace(SUPPLIES, base, (Partition,)), Trial(1)).verdict is Verdict.HOLDS
 
 
 def test_a_spent_budget_ends_the_hunt() -> None:
     """Without time no seed is tried, and nothing is claimed."""
-    found = hunt(Ground(SUPPLIES), SEEDS, budget=0.0, workers=1)
+    found = hunt(SearchSpace(SUPPLIES), SEEDS, budget=0.0, workers=1)
     assert found.runs == 0
     assert found.rate.high == 1.0

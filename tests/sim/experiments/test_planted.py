@@ -4,12 +4,12 @@ from functools import cache
 
 import msgspec
 import pytest
-from tests.sim.planted import BUGS, supplies
+from tests.sim.planted import BUGS, inputs
 
-from flk.sim.experiments.hunt import Ground, Sighting, hunt
-from flk.sim.experiments.replay import parse, string_of
+from flk.sim.experiments.hunt import SearchSpace, TrialResult, hunt
+from flk.sim.experiments.replay import parse, replay_string
 from flk.sim.experiments.rows import violated
-from flk.sim.experiments.run_inputs import Task, execute, programs_named, synthetic_supplies
+from flk.sim.experiments.run_inputs import Task, execute, programs_named, synthetic_inputs
 from flk.sim.experiments.shrink import shrink
 from flk.sim.experiments.worlds import RECORDS
 from flk.sim.kernel.programs import MODEL
@@ -32,9 +32,9 @@ SHRUNK = (
 
 
 @cache
-def prey(name: str) -> Sighting:
+def counterexample(name: str) -> TrialResult:
     """The first seed that shows a bug."""
-    found = hunt(Ground(supplies(name)), SEEDS, workers=1).prey
+    found = hunt(SearchSpace(inputs(name)), SEEDS, workers=1).counterexample
     assert found is not None
     return found
 
@@ -53,13 +53,13 @@ def test_each_bug_is_a_bug_of_its_own() -> None:
 @pytest.mark.parametrize("name", [name for name in BUGS if name not in MISSED])
 def test_a_planted_bug_is_found(name: str) -> None:
     """Within a thousand seeds, by an invariant that its story is about."""
-    assert BUGS[name].caught_by.intersection(prey(name).violated)
+    assert BUGS[name].caught_by.intersection(counterexample(name).violated)
 
 
 def test_the_model_is_not_found() -> None:
     """A thousand seeds of 48 simulated seconds raise no alarm, and none ends too early to tell."""
-    found = hunt(Ground(synthetic_supplies(RECORDS)), SEEDS, workers=1)
-    assert found.prey is None
+    found = hunt(SearchSpace(synthetic_inputs(RECORDS)), SEEDS, workers=1)
+    assert found.counterexample is None
     assert found.runs == len(SEEDS)
     assert found.undecided == 0
     assert found.rate.high < 0.003
@@ -68,16 +68,16 @@ def test_the_model_is_not_found() -> None:
 @pytest.mark.parametrize("name", SHRUNK)
 def test_what_was_found_is_shrunk_and_replays_from_its_line(name: str) -> None:
     """Of the faults none can go, and the line names a run of the same events with the programs that the bug is in."""
-    stock, seed = supplies(name), prey(name).seed
-    least = shrink(stock, Ground(stock).scenario(seed), seed)
+    stock, seed = inputs(name), counterexample(name).seed
+    least = shrink(stock, SearchSpace(stock).scenario(seed), seed)
     assert least.scenario.faults
     for fault in least.scenario.faults:
         fewer = tuple(other for other in least.scenario.faults if other != fault)
         rest = execute(stock, Task(msgspec.structs.replace(least.scenario, faults=fewer), seed))
         assert least.invariant not in violated(rest)
-    found = parse(string_of(least.scenario, seed, least.digest, stock.named))
+    found = parse(replay_string(least.scenario, seed, least.digest, stock.named))
     programs = programs_named(found.programs)
     assert programs == BUGS[name].programs
-    run = execute(synthetic_supplies(RECORDS, programs), Task(found.scenario, found.seed))
+    run = execute(synthetic_inputs(RECORDS, programs), Task(found.scenario, found.seed))
     assert run.digest == least.digest
     assert least.invariant in violated(run)

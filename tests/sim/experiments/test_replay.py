@@ -8,8 +8,8 @@ from tests.support.sim.strategies import scenarios
 from tests.support.sim.target import IGNORED_STORE_ERROR
 
 from flk.sim.experiments import replay
-from flk.sim.experiments.replay import is_string, parse, string_of, with_faults
-from flk.sim.experiments.run_inputs import Supplies, Task, execute, programs_named, synthetic_supplies
+from flk.sim.experiments.replay import is_replay_string, parse, replay_string, with_faults
+from flk.sim.experiments.run_inputs import RunInputs, Task, execute, programs_named, synthetic_inputs
 from flk.sim.experiments.swarm import swarm
 from flk.sim.scenarios.scenario import Scenario, find
 from flk.spec.errors import UnusableInput
@@ -19,38 +19,38 @@ from flk.spec.errors import UnusableInput
 @settings(max_examples=50, suppress_health_check=[HealthCheck.too_slow])
 def test_any_scenario_survives_its_string(scenario: Scenario, seed: int) -> None:
     """What is packed is unpacked, to the last field."""
-    text = string_of(scenario, seed, "0123", "a.module:NAME")
+    text = replay_string(scenario, seed, "0123", "a.module:NAME")
     assert text.isascii()
     assert text.split() == [text]
     found = parse(text)
     assert (found.scenario, found.seed, found.digest, found.programs) == (scenario, seed, "0123", "a.module:NAME")
     assert not found.changed
-    assert is_string(text)
+    assert is_replay_string(text)
 
 
 def test_a_string_replays_the_same_events() -> None:
     """A drawn world, and one with planted programs found again by their name: the digest is the one that the string states."""
     for seed, name in ((5, ""), (6, "tests.support.sim.target:IGNORED_STORE_ERROR")):
         programs = IGNORED_STORE_ERROR if name else None
-        supplies = synthetic_supplies(60, programs, name)
-        run = execute(supplies, Task(swarm(seed), seed))
-        found = parse(string_of(run.scenario, run.seed, run.digest, name))
-        again = Supplies(supplies.submissions, programs=programs_named(found.programs) if found.programs else None)
+        inputs = synthetic_inputs(60, programs, name)
+        run = execute(inputs, Task(swarm(seed), seed))
+        found = parse(replay_string(run.scenario, run.seed, run.digest, name))
+        again = RunInputs(inputs.submissions, programs=programs_named(found.programs) if found.programs else None)
         assert execute(again, Task(found.scenario, found.seed)).digest == run.digest == found.digest
 
 
 def test_a_scenario_of_the_library_has_a_short_string() -> None:
     """Its name, the seed, the faults that are left, and the hash of the whole."""
     whole = find("three-regions")
-    text = string_of(whole, 7)
+    text = replay_string(whole, 7)
     assert text == f"three-regions:7:*@{whole.hash[:8]}"
     assert parse(text)[:2] == (whole, 7)
     fewer = with_faults(whole, ["cut", "blackout"])
-    text = string_of(fewer, -7)
+    text = replay_string(fewer, -7)
     assert text == f"three-regions:-7:cut,blackout@{whole.hash[:8]}"
     assert parse(text)[:2] == (fewer, -7)
     none = with_faults(whole, [])
-    assert parse(string_of(none, 1))[:2] == (none, 1)
+    assert parse(replay_string(none, 1))[:2] == (none, 1)
 
 
 def test_a_changed_scenario_of_the_library_packs_itself() -> None:
@@ -59,7 +59,7 @@ def test_a_changed_scenario_of_the_library_packs_itself() -> None:
     weaker = msgspec.structs.replace(
         whole, faults=(msgspec.structs.replace(whole.faults[0], duration=whole.faults[0].duration / 2),)
     )
-    text = string_of(weaker, 7)
+    text = replay_string(weaker, 7)
     assert text.startswith("flk1.")
     assert parse(text).scenario == weaker
 
@@ -73,7 +73,7 @@ def test_a_library_that_has_changed_is_told() -> None:
 
 def test_code_that_has_changed_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """A string of other code still says what it was."""
-    text = string_of(swarm(5), 5)
+    text = replay_string(swarm(5), 5)
     monkeypatch.setattr(replay, "code_version", lambda: "another")
     found = parse(text)
     assert found.scenario == swarm(5)
@@ -81,7 +81,7 @@ def test_code_that_has_changed_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "is another" in found.changed
 
 
-WHOLE = string_of(swarm(5), 5, "00")
+WHOLE = replay_string(swarm(5), 5, "00")
 
 
 @given(st.integers(5, len(WHOLE) - 1), st.sampled_from("ABab01-_*!é "))

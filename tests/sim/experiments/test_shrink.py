@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from tests.support.sim.drills import drill
 from tests.support.sim.target import IGNORED_STORE_ERROR
 
-from flk.sim.experiments.hunt import Ground, hunt
+from flk.sim.experiments.hunt import SearchSpace, hunt
 from flk.sim.experiments.minimise import ddmin, lessen
 from flk.sim.experiments.rows import violated
-from flk.sim.experiments.run_inputs import Supplies, Task, execute, synthetic_supplies
+from flk.sim.experiments.run_inputs import RunInputs, Task, execute, synthetic_inputs
 from flk.sim.experiments.shrink import Search, shrink, simpler
 from flk.sim.scenarios.duration import Seconds
 from flk.sim.scenarios.faults import (
@@ -30,7 +30,7 @@ from flk.sim.scenarios.faults import (
 )
 from flk.sim.scenarios.scenario import Scenario, find
 from flk.sim.scenarios.script import Ship, Submit
-from flk.sim.scenarios.validation import mistakes
+from flk.sim.scenarios.validation import validation_errors
 from flk.spec.errors import UnusableInput
 
 
@@ -141,7 +141,7 @@ def test_a_schedule_is_shrunk_to_what_the_bug_needs() -> None:
     assert 30 <= slow.factor < 42
     assert isinstance(narrow, Bandwidth)
     assert 450 <= narrow.rate < 900
-    assert not any(mistakes(least))
+    assert not any(validation_errors(least))
     for fault in least.faults:
         assert not needs_all(msgspec.structs.replace(least, faults=tuple(f for f in least.faults if f != fault)))
     assert search.replays < 250
@@ -198,43 +198,43 @@ def test_forms_that_say_less() -> None:
 
 
 @pytest.fixture(scope="module")
-def prey() -> tuple[Supplies, Scenario, int]:
+def counterexample() -> tuple[RunInputs, Scenario, int]:
     """A run in which a node answers although its store could not keep what it says."""
-    supplies = synthetic_supplies(60, IGNORED_STORE_ERROR)
-    ground = Ground(supplies, kinds=(StoreOutage, Partition, Latency, RegionCrash, Loss))
-    found = hunt(ground, range(1, 100), workers=1).prey
+    inputs = synthetic_inputs(60, IGNORED_STORE_ERROR)
+    space = SearchSpace(inputs, kinds=(StoreOutage, Partition, Latency, RegionCrash, Loss))
+    found = hunt(space, range(1, 100), workers=1).counterexample
     assert found is not None
-    return supplies, ground.scenario(found.seed), found.seed
+    return inputs, space.scenario(found.seed), found.seed
 
 
-def test_a_real_run_is_shrunk_to_the_fault_that_matters(prey: tuple[Supplies, Scenario, int]) -> None:
+def test_a_real_run_is_shrunk_to_the_fault_that_matters(counterexample: tuple[RunInputs, Scenario, int]) -> None:
     """The store must fail, and nothing else need; the run is shorter, violates the same invariant, and has the stated digest."""
-    supplies, scenario, seed = prey
-    found = shrink(supplies, scenario, seed)
+    inputs, scenario, seed = counterexample
+    found = shrink(inputs, scenario, seed)
     assert any(isinstance(fault, StoreOutage) for fault in found.scenario.faults)
     assert len(found.scenario.faults) <= 2
     assert found.scenario.duration < scenario.duration
     assert len(found.scenario.regions) <= len(scenario.regions)
-    run = execute(supplies, Task(found.scenario, seed))
+    run = execute(inputs, Task(found.scenario, seed))
     assert run.digest == found.digest
     assert found.invariant in violated(run)
-    assert found.invariant == violated(execute(supplies, Task(scenario, seed)))[0]
+    assert found.invariant == violated(execute(inputs, Task(scenario, seed)))[0]
     for fault in found.scenario.faults:
         without = tuple(other for other in found.scenario.faults if other != fault)
-        rest = execute(supplies, Task(msgspec.structs.replace(found.scenario, faults=without), seed))
+        rest = execute(inputs, Task(msgspec.structs.replace(found.scenario, faults=without), seed))
         assert found.invariant not in violated(rest)
 
 
-def test_shrinking_repeats(prey: tuple[Supplies, Scenario, int]) -> None:
+def test_shrinking_repeats(counterexample: tuple[RunInputs, Scenario, int]) -> None:
     """The same run is shrunk to the same, in as many replays, each told once."""
     told: list[int] = []
-    one = shrink(*prey, on_replay=lambda number, _: told.append(number))
-    assert shrink(*prey) == one
+    one = shrink(*counterexample, on_replay=lambda number, _: told.append(number))
+    assert shrink(*counterexample) == one
     assert told == list(range(2, one.replays + 1))
 
 
 def test_a_run_without_a_violation_is_not_shrunk() -> None:
     """There is nothing to hold on to."""
     with pytest.raises(UnusableInput, match="nothing to shrink"):
-        shrink(synthetic_supplies(20), drill(duration=30, until=5), 1)
+        shrink(synthetic_inputs(20), drill(duration=30, until=5), 1)
     assert find("calm").faults == ()

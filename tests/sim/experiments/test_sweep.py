@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from tests.support.sim.drills import drill
 
 from flk.sim.experiments import journal as journals
-from flk.sim.experiments.findings import Asked, facts, findings, overall, parse_measure, rendered
+from flk.sim.experiments.findings import Estimand, facts, findings, overall, parse_measure, rendered
 from flk.sim.experiments.journal import Journal, code_version, write_table
 from flk.sim.experiments.rows import MEASURES, Row, row
-from flk.sim.experiments.run_inputs import Task, execute, synthetic_supplies
-from flk.sim.experiments.sweep import Plan, Swept, column, parse_until, sweep
+from flk.sim.experiments.run_inputs import Task, execute, synthetic_inputs
+from flk.sim.experiments.sweep import Plan, SweepResult, column, parse_until, sweep
 from flk.sim.experiments.variation import Cell, axis, cells
 from flk.sim.measures.measures import Spells
 from flk.sim.reports.report import facts as run_facts
@@ -27,7 +27,7 @@ from flk.sim.statistics.sequential import Stopping
 from flk.spec.errors import UnusableInput
 from flk.spec.verdict import Verdict
 
-SUPPLIES = synthetic_supplies(40)
+SUPPLIES = synthetic_inputs(40)
 CUT = Partition(id="cut", start=Seconds(3), duration=Seconds(4), sides=(("eu",), ("us", "objects")))
 CRASH = RegionCrash(id="burnt", start=Seconds(5), duration=Seconds(6), region="us", disk=Disk.LOST)
 SMALL = drill(CUT, CRASH, duration=30, rate=1.5, until=10)
@@ -86,7 +86,7 @@ def test_a_variation_that_cannot_be_meant_is_told(text: str, told: str) -> None:
     assert told in str(error.value)
 
 
-def swept(directory: Path, plan: Plan, workers: int = 1, **options: object) -> Swept:
+def swept(directory: Path, plan: Plan, workers: int = 1, **options: object) -> SweepResult:
     """A sweep that journals in a directory."""
     with Journal(directory, SUPPLIES.digest) as journal:
         return sweep(plan, SUPPLIES, journal, workers=workers, **options)  # type: ignore[arg-type]
@@ -261,8 +261,8 @@ def test_a_target_within_the_interval_is_undecided(template: Row, values: list[f
     """Met if the whole interval is below the target, missed if it is above, undecided if the target is within."""
     scenario = msgspec.structs.replace(SHORT, slo=msgspec.structs.replace(SHORT.slo, rpo=Seconds(target)))
     rows = tuple(msgspec.structs.replace(template, seed=n, rpo=value) for n, value in enumerate(values))
-    over = Swept(Plan((Cell(scenario, ()),), range(len(rows))), (rows,), 0)
-    (cell,) = findings(over, [Asked("mean", "rpo")])
+    over = SweepResult(Plan((Cell(scenario, ()),), range(len(rows))), (rows,), 0)
+    (cell,) = findings(over, [Estimand("mean", "rpo")])
     (found,) = cell.findings
     expected = (
         Verdict.HOLDS
@@ -285,7 +285,7 @@ def test_a_violated_invariant_decides_whatever_the_targets_say(template: Row) ->
         template, seed=1, invariants=Verdict.VIOLATED, violated="convergence no-gap-in-replay"
     )
     rows = (msgspec.structs.replace(template, seed=0), bad)
-    over = Swept(Plan(cells(SHORT, [axis("policy.ship_interval=2s")]), range(2)), (rows,), 2)
+    over = SweepResult(Plan(cells(SHORT, [axis("policy.ship_interval=2s")]), range(2)), (rows,), 2)
     (cell,) = findings(over)
     assert cell.verdict is Verdict.VIOLATED
     assert cell.violated == {"convergence": 1, "no-gap-in-replay": 1}
@@ -297,8 +297,8 @@ def test_a_violated_invariant_decides_whatever_the_targets_say(template: Row) ->
 
 def test_measures_are_read() -> None:
     """A measure alone means its mean; a word that is not measured is told with the nearest."""
-    assert parse_measure("heal") == Asked("mean", "heal")
-    assert parse_measure("p99.9 of lag_max") == Asked("p99.9", "lag_max")
+    assert parse_measure("heal") == Estimand("mean", "heal")
+    assert parse_measure("p99.9 of lag_max") == Estimand("p99.9", "lag_max")
     with pytest.raises(UnusableInput, match="did you mean 'lag_max'"):
         parse_measure("lagmax")
     with pytest.raises(UnusableInput, match="write a measure"):

@@ -47,7 +47,7 @@ from flk.sim.scenarios.faults import (
 )
 from flk.sim.scenarios.faults import Disk as Fate
 from flk.sim.scenarios.policy import Policy
-from flk.sim.scenarios.validation import mistakes
+from flk.sim.scenarios.validation import validation_errors
 from flk.sim.world.disks import DiskHealth
 from flk.sim.world.events import Rotten, WatchedDisk, WatchedObjects
 from flk.sim.world.token_bucket import Throttles
@@ -422,6 +422,6 @@ def schedules(draw: st.DrawFn) -> tuple[Fault, ...]:
 def test_no_disk_breaks_an_invariant(faults: tuple[Fault, ...], seed: int, policy: Policy, segment_bytes: int) -> None:
     """Whatever disks and object store do, and whenever: no invariant is violated."""
     scenario = drill(*faults, duration=250, policy=msgspec.structs.replace(policy, segment_bytes=segment_bytes))
-    assume(not any(mistakes(scenario)))
+    assume(not any(validation_errors(scenario)))
     run: Run = rehearse(scenario, records(120), seed=seed)
     assert not [row.examples for row in run.results if row.verdict is Verdict.VIOLATED]

@@ -21,7 +21,7 @@ from flk.model.refusal import Unauthenticated
 from flk.sim.checkers.invariants import Invariant
 from flk.sim.clients.arrivals import Arrival, arrivals
 from flk.sim.clients.records import HandOut, Records, other_content
-from flk.sim.measures.metrics import NUMBERS, Span
+from flk.sim.measures.metrics import METRICS, Span
 from flk.sim.nodes.region import ORIGIN
 from flk.sim.outcome import Run
 from flk.sim.reports import report, terminal
@@ -40,7 +40,7 @@ from flk.sim.scenarios.faults import (
     StoreOutage,
 )
 from flk.sim.scenarios.scenario import Scenario
-from flk.sim.scenarios.validation import mistakes
+from flk.sim.scenarios.validation import validation_errors
 from flk.sim.simulate import simulate
 from flk.sim.world.events import Intent
 from flk.spec.constants import CONSTANTS
@@ -102,7 +102,7 @@ def test_no_sender_breaks_an_invariant(
     """Whoever sends what, how often, with which key: no invariant is violated, and all that is stored was honestly signed."""
     policy = msgspec.structs.replace(BRISK, pressure=guards[0], breaker=guards[1], max_in_flight=20)
     scenario = shared(drill(*faults, policy=policy, rate=1.0), tenants)
-    if any(mistakes(scenario)):
+    if any(validation_errors(scenario)):
         return
     run = rehearse(scenario, [*records(40), FORGED, MALFORMED, *records(90)[40:]], seed)
     assert not [row.examples for row in run.results if row.verdict is Verdict.VIOLATED]
@@ -249,8 +249,8 @@ def test_what_came_besides_is_told() -> None:
     assert said in shown.get()
     assert said in report.html(run)
     span = Span(0.0, run.scenario.duration)
-    assert NUMBERS["forged"].measure(run.measures, span) == counts.forged > 0
-    assert NUMBERS["dead"].measure(run.measures, span) == 0
+    assert METRICS["forged"].measure(run.measures, span) == counts.forged > 0
+    assert METRICS["dead"].measure(run.measures, span) == 0
     assert not rehearse(drill()).measures.counts.besides
 
 

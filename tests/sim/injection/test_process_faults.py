@@ -15,7 +15,7 @@ from flk.model.log.frames import Frame, data
 from flk.sim.outcome import Run
 from flk.sim.scenarios.duration import Seconds
 from flk.sim.scenarios.faults import Disk, Fault, FsyncFailure, ProcessCrash, RegionCrash, SlowDisk, Stop, TornWrite
-from flk.sim.scenarios.validation import mistakes
+from flk.sim.scenarios.validation import validation_errors
 from flk.sim.world.events import WatchedDisk
 from flk.spec.verdict import Verdict
 
@@ -108,9 +108,9 @@ def test_stops_of_one_region_may_not_overlap() -> None:
     for one, other in product(kinds, kinds):
         first = one(**DOWN)
         inside = other(id="inside", region="us", start=Seconds(35), duration=Seconds(5))
-        found = [mistake.field for mistake in mistakes(drill(inside, first))]
+        found = [mistake.field for mistake in validation_errors(drill(inside, first))]
         assert found == ["faults[0].start"]
-        assert not list(mistakes(drill(msgspec.structs.replace(inside, region="eu"), first)))
+        assert not list(validation_errors(drill(msgspec.structs.replace(inside, region="eu"), first)))
 
 
 def test_other_agents_have_the_same_luck() -> None:

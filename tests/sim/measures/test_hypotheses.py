@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.sim.drills import drill, rehearse
 
-from flk.sim.alerts.alerts import Alerted
+from flk.sim.alerts.alerts import AlertHistory
 from flk.sim.measures.hypotheses import judged
 from flk.sim.outcome import Run
 from flk.sim.reports.report import facts
@@ -14,8 +14,8 @@ from flk.sim.scenarios.duration import Seconds
 from flk.sim.scenarios.faults import Disk, Fault, Partition, RegionCrash, StoreOutage
 from flk.sim.scenarios.hypotheses import Always, Eventually, Hypothesis, Never, Sometimes
 from flk.sim.scenarios.scenario import Scenario, parse
-from flk.sim.scenarios.validation import mistakes
-from flk.sim.world.coverage_marks import Found
+from flk.sim.scenarios.validation import validation_errors
+from flk.sim.world.coverage_marks import MarkIntervals
 from flk.spec.verdict import Verdict
 
 CUT = Partition(id="cut", start=Seconds(20), duration=Seconds(30), sides=(("eu",), ("us", "ap", "objects")))
@@ -103,7 +103,7 @@ def test_eventually_by_its_definition(times: list[tuple[float, float]], end: int
     """It holds if some moment at which the mark holds is in time; else the run may have been too short to tell."""
     fault = StoreOutage("eu", id="f", start=Seconds(0), duration=Seconds(end))
     scenario = expecting(Eventually(mark="salvaged", within=Seconds(within)), faults=(fault,), duration=duration)
-    marks: Found = {"salvaged": times}
+    marks: MarkIntervals = {"salvaged": times}
     (row,) = judged(scenario, marks, None)  # type: ignore[arg-type]  # no number is asked for
     reached = any(a <= end + within and b >= end for a, b in times)
     assert row.verdict is (HOLDS if reached else UNDECIDED if duration < end + within else VIOLATED)
@@ -144,7 +144,7 @@ def test_sometimes_and_never_by_their_definitions(
 )
 def test_what_cannot_be_meant_is_refused(hypothesis: Hypothesis, field: str, mend: str) -> None:
     """Names of nothing are answered with the nearest name, and so is a bound that bounds nothing, with the field and the mend."""
-    (mistake,) = mistakes(expecting(hypothesis))
+    (mistake,) = validation_errors(expecting(hypothesis))
     assert mistake.field == field
     assert mend in mistake.message
 
@@ -159,6 +159,6 @@ def test_alerts_that_fire_decide_nothing_by_themselves() -> None:
     """A region that is down is what the drill is about; its alert does not make the run a failure."""
     longer = msgspec.structs.replace(CRASH, duration=Seconds(120))
     run = rehearse(expecting(Sometimes(mark="alert FLKBackendDown"), faults=(longer,), duration=240))
-    fired: list[Alerted] = [alert for alert in run.alerts if alert.firings]
+    fired: list[AlertHistory] = [alert for alert in run.alerts if alert.firings]
     assert fired
     assert run.verdict is HOLDS

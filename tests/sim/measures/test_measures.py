@@ -13,7 +13,7 @@ from flk.sim.checkers.convergence import Agreement
 from flk.sim.checkers.invariants import Checks
 from flk.sim.kernel.engine import Simulator
 from flk.sim.measures.measures import Attempts, quantiles, staleness, warmup
-from flk.sim.measures.recorder import Ledger
+from flk.sim.measures.recorder import Recorder
 from flk.sim.measures.recovery import RegionRecovery, recoveries
 from flk.sim.measures.slo import Objective
 from flk.sim.measures.timeline import Move
@@ -139,16 +139,16 @@ def test_rto_counts_the_last_agent() -> None:
 def test_the_phases_of_a_recovery() -> None:
     """Two agents lose their region at 100 s: the phases end with the later of the two, and are counted from one another."""
     simulator = Simulator()
-    ledger = Ledger(REGIONS, simulator)
+    recorder = Recorder(REGIONS, simulator)
     agreement = Agreement(REGIONS, (), 60.0, simulator, Checks(lambda: 0.0))
     crash = RegionCrash(id="crash", start=Seconds(100), duration=Seconds(60), region="us")
-    ledger.moves += [
+    recorder.moves += [
         Move(50, "c", "us", "ap"),
         Move(130, "a", "us", "ap"),
         Move(138, "b", "us", "ap"),
         Move(165, "a", "ap", "us"),
     ]
-    ledger.attempts += [
+    recorder.attempts += [
         Attempt(0, 1, "us", 99, 101, 200),  # answered just before the end
         Attempt(0, 2, "us", 101, 131, 0),
         Attempt(1, 3, "us", 102, 132, 0),
@@ -158,10 +158,10 @@ def test_the_phases_of_a_recovery() -> None:
         Attempt(2, 4, "ap", 150, 151, 200),  # of an agent that had left before
         Attempt(1, 5, "ap", 150, 151, 200),
     ]
-    ledger.recovered_at += [(0.1, "us"), (0.1, "ap"), (162.0, "us")]
+    recorder.recovered_at += [(0.1, "us"), (0.1, "ap"), (162.0, "us")]
     agreement.caught_up += [(170.0, "us")]
-    ledger.stops.append((100.0, crash))
-    (found,) = recoveries(ledger, agreement, {"a": "us", "b": "us", "c": "us", "d": "eu"})
+    recorder.stops.append((100.0, crash))
+    (found,) = recoveries(recorder, agreement, {"a": "us", "b": "us", "c": "us", "d": "eu"})
     assert found == RegionRecovery(
         fault="crash", region="us", agents=2, detect=38, redirect=2, answer=3, rto=43, recover=2, catch_up=8
     )

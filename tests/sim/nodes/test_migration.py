@@ -21,7 +21,7 @@ from flk.sim.scenarios.duration import Seconds
 from flk.sim.scenarios.faults import Disk, DualWriteFailure, Fault, MigratorCrash, RegionCrash, ShardCrash, StoreOutage
 from flk.sim.scenarios.layout import Layout, Migration, Tiers
 from flk.sim.scenarios.scenario import Scenario
-from flk.sim.scenarios.validation import mistakes
+from flk.sim.scenarios.validation import validation_errors
 from flk.sim.simulate import simulate
 from flk.sim.world.shards import Shards, shard_name
 from flk.spec.verdict import Verdict
@@ -157,7 +157,7 @@ def test_one_shard_becomes_two() -> None:
 def test_a_store_with_tiers_is_not_migrated() -> None:
     """The scenario says so before it runs."""
     scenario = msgspec.structs.replace(growing(), layout=Layout(shards=2, migration=PLAN, tiers=Tiers()))
-    assert [mistake.field for mistake in mistakes(scenario)] == ["layout.migration"]
+    assert [mistake.field for mistake in validation_errors(scenario)] == ["layout.migration"]
 
 
 @given(st.data())

@@ -14,7 +14,7 @@ from flk.sim.scenarios.duration import Seconds
 from flk.sim.scenarios.faults import Burst, Fault, ObjectStoreOutage, Partition, RegionCrash, RetryStorm, StoreOutage
 from flk.sim.scenarios.policy import Policy
 from flk.sim.simulate import simulate
-from flk.sim.world.coverage_marks import Marks
+from flk.sim.world.coverage_marks import CoverageMarks
 from flk.sim.world.network import Net
 from flk.spec.constants import CONSTANTS, Breaker, Pressure
 
@@ -36,7 +36,7 @@ CUT = Partition(id="cut", start=Seconds(20), duration=Seconds(60), sides=(("eu",
 def noted(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     """How often each mark is noted from now on."""
     found: Counter[str] = Counter()
-    monkeypatch.setattr(Marks, "note", lambda self, mark: found.update([mark]))
+    monkeypatch.setattr(CoverageMarks, "note", lambda self, mark: found.update([mark]))
     return found
 
 

@@ -53,7 +53,7 @@ from flk.sim.scenarios.faults import (
 )
 from flk.sim.scenarios.layout import Layout, Tiers
 from flk.sim.scenarios.scenario import Scenario
-from flk.sim.scenarios.validation import mistakes
+from flk.sim.scenarios.validation import validation_errors
 from flk.sim.simulate import simulate
 from flk.spec.verdict import Verdict
 
@@ -110,7 +110,7 @@ MIXED = [
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_no_fault_of_a_store_breaks_an_invariant(scenario: Scenario, seed: int) -> None:
     """Whatever happens to shards, tiers and nodes: no invariant is violated, and each node's trace is a path of the protocol."""
-    if any(mistakes(scenario)):
+    if any(validation_errors(scenario)):
         return
     seen: list[Observed] = []
     run = simulate(scenario, [FORGED, MALFORMED, *MIXED], KEYRING, seed=seed, observer=seen.append)
@@ -185,7 +185,7 @@ def test_past_the_window_a_key_is_new_again() -> None:
 
 def test_several_regions_need_a_window_that_outlasts_the_run() -> None:
     """They forget at moments of their own, and would differ: the scenario is refused."""
-    assert [mistake.field for mistake in mistakes(tiered(tiers=FLEETING))] == ["layout.tiers.window"]
+    assert [mistake.field for mistake in validation_errors(tiered(tiers=FLEETING))] == ["layout.tiers.window"]
 
 
 def test_a_run_repeats_and_a_fault_elsewhere_moves_nothing() -> None:

@@ -3,7 +3,7 @@
 from tests.sim.planted import audit, ingest, migration, recovery, replaying, shipping, tiers
 from tests.sim.planted.bug import Bug
 
-from flk.sim.experiments.run_inputs import Supplies, synthetic_supplies
+from flk.sim.experiments.run_inputs import RunInputs, synthetic_inputs
 from flk.sim.experiments.worlds import RECORDS
 from flk.sim.kernel.programs import Programs
 
@@ -15,9 +15,9 @@ BUGS: dict[str, Bug] = {
 """Every planted bug by its name."""
 
 
-def supplies(name: str) -> Supplies:
+def inputs(name: str) -> RunInputs:
     """What a hunt for a bug needs. Its replay strings find the programs again by the bug's name."""
-    return synthetic_supplies(RECORDS, BUGS[name].programs, f"{__name__}:{name}")
+    return synthetic_inputs(RECORDS, BUGS[name].programs, f"{__name__}:{name}")
 
 
 def __getattr__(name: str) -> Programs:

@@ -4,12 +4,12 @@ import sys
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from tests.sim.planted import BUGS, supplies
+from tests.sim.planted import BUGS, inputs
 
 from flk.sim.experiments.execution import run_all
-from flk.sim.experiments.hunt import Ground, hunt
-from flk.sim.experiments.replay import parse, string_of
-from flk.sim.experiments.run_inputs import Task, execute, programs_named, synthetic_supplies
+from flk.sim.experiments.hunt import SearchSpace, hunt
+from flk.sim.experiments.replay import parse, replay_string
+from flk.sim.experiments.run_inputs import Task, execute, programs_named, synthetic_inputs
 from flk.sim.experiments.shrink import shrink
 from flk.sim.experiments.worlds import RECORDS
 
@@ -29,20 +29,20 @@ class Quarry(NamedTuple):
 
 def line(seeds: Sequence[int], quarry: Quarry) -> str:
     """The row of a bug."""
-    bug, stock = BUGS[quarry.name], supplies(quarry.name)
-    ground = Ground(stock)
-    prey = hunt(ground, seeds, workers=1).prey
-    if prey is None:
+    bug, stock = BUGS[quarry.name], inputs(quarry.name)
+    space = SearchSpace(stock)
+    counterexample = hunt(space, seeds, workers=1).counterexample
+    if counterexample is None:
         return f"| {quarry.name} | {bug.breaks} | not found in {len(seeds)} seeds | | | | |"
-    whole = ground.scenario(prey.seed)
-    least = shrink(stock, whole, prey.seed)
-    found = parse(string_of(least.scenario, prey.seed, least.digest, stock.named))
-    again = synthetic_supplies(RECORDS, programs_named(found.programs))
+    whole = space.scenario(counterexample.seed)
+    least = shrink(stock, whole, counterexample.seed)
+    found = parse(replay_string(least.scenario, counterexample.seed, least.digest, stock.named))
+    again = synthetic_inputs(RECORDS, programs_named(found.programs))
     same = execute(again, Task(found.scenario, found.seed)).digest == found.digest
     kinds = ", ".join(fault.kind for fault in least.scenario.faults) or "none"
     faults = f"{len(whole.faults)} | {len(least.scenario.faults)}: {kinds}"
     end = "yes" if same else "no"
-    return f"| {quarry.name} | {bug.breaks} | {prey.seed} | {least.invariant} | {faults} | {least.replays} | {end} |"
+    return f"| {quarry.name} | {bug.breaks} | {counterexample.seed} | {least.invariant} | {faults} | {least.replays} | {end} |"
 
 
 def main(names: Sequence[str]) -> None:

@@ -56,7 +56,7 @@ def one_effect_an_attempt(attempts: int) -> Program[Settled | None]:
 BUGS: dict[str, Bug] = {
     "marks-before-the-effect": bug(
         MODEL._replace(work=mark_before_effect),
-        "Marks a task as processed, then does it.",
+        "CoverageMarks a task as processed, then does it.",
         "AUD-3",
         Invariant.TASK_MARK,
     ),
@@ -68,7 +68,7 @@ BUGS: dict[str, Bug] = {
     ),
     "takes-failure-for-success": bug(
         MODEL._replace(work=marked_whatever_happened),
-        "Marks a task whose attempt failed.",
+        "CoverageMarks a task whose attempt failed.",
         "AUD-3",
         Invariant.TASK_MARK,
         Invariant.TASK_KEPT,

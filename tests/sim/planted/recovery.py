@@ -127,7 +127,7 @@ BUGS: dict[str, Bug] = {
     ),
     "marks-before-it-applies": bug(
         MODEL._replace(recover=recovery(mark_first=True)),
-        "Marks the log as applied, then applies it.",
+        "CoverageMarks the log as applied, then applies it.",
         "WAL-5",
         Invariant.WATERMARK,
     ),
@@ -166,7 +166,7 @@ BUGS: dict[str, Bug] = {
     ),
     "rotates-before-it-is-settled": bug(
         MODEL._replace(rotate=rotate_and_hope),
-        "Marks a full segment as applied while its claims are under way.",
+        "CoverageMarks a full segment as applied while its claims are under way.",
         "WAL-6",
         Invariant.WATERMARK,
     ),

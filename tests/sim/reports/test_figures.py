@@ -12,10 +12,10 @@ from matplotlib.figure import Figure
 from tests.support.model.world import KEYRING
 from tests.support.sim.drills import REGIONS, drill, records, rehearse
 
-from flk.sim.experiments.findings import Asked, findings
+from flk.sim.experiments.findings import Estimand, findings
 from flk.sim.experiments.rows import row
-from flk.sim.experiments.run_inputs import synthetic_supplies
-from flk.sim.experiments.sweep import Plan, Swept
+from flk.sim.experiments.run_inputs import synthetic_inputs
+from flk.sim.experiments.sweep import Plan, SweepResult
 from flk.sim.experiments.variation import axis, cells
 from flk.sim.nodes.designs import DESIGNS
 from flk.sim.reports import perfetto
@@ -26,7 +26,7 @@ from flk.sim.reports.figures.outcome import objectives
 from flk.sim.reports.figures.regions import cut_links, region_map, state_of, telling
 from flk.sim.reports.figures.spacetime import first_violation, space_time, window
 from flk.sim.reports.figures.sweeps import comparison, heat_map
-from flk.sim.reports.recording import Story, told
+from flk.sim.reports.recording import Recording, told
 from flk.sim.scenarios.duration import Seconds
 from flk.sim.scenarios.faults import Burst, Disk, Partition, RegionCrash, StoreOutage
 from flk.sim.scenarios.policy import Objectives
@@ -41,17 +41,17 @@ SEEDS = range(6)
 
 
 @cache
-def swept() -> Swept:
+def swept() -> SweepResult:
     """Four cells: two intervals of shipping, two speeds of the store, each over the same six seeds."""
     scenario = drill(CRASH, duration=80, until=40, slo=TARGETS)
     found = cells(scenario, [axis("policy.ship_interval=5s,20s"), axis("policy.service=2ms,40ms")])
-    return Swept(
+    return SweepResult(
         Plan(found, SEEDS), tuple(tuple(row(rehearse(c.scenario, seed=seed)) for seed in SEEDS) for c in found), 24
     )
 
 
 @cache
-def story() -> Story:
+def recording() -> Recording:
     """A short run of a design that judges by local arrival, while the clock of one region lags behind."""
     scenario = drill(CUT, CRASH, OUTAGE, duration=120, until=10, rate=2.0, duplicates=0.6)
     return told(
@@ -77,7 +77,7 @@ def _phases() -> Figure:
 
 
 def _heat() -> Figure:
-    return heat_map(findings(swept()), Asked("mean", "rpo"), "s")
+    return heat_map(findings(swept()), Estimand("mean", "rpo"), "s")
 
 
 def _fans() -> Figure:
@@ -90,8 +90,8 @@ DRAWN: dict[str, Callable[[], Figure]] = {
     "heat map": _heat,
     "comparison": lambda: comparison(swept(), 0, 2, "rpo", "s"),
     "fans": _fans,
-    "region map": lambda: region_map(story().run),
-    "space-time": lambda: space_time(story(), 0, 30),
+    "region map": lambda: region_map(recording().run),
+    "space-time": lambda: space_time(recording(), 0, 30),
 }
 LABELS = {
     "distribution": (["RPO, s"] * 2, ["share of runs up to this", "share of runs beyond this"]),
@@ -146,7 +146,7 @@ def test_undecided_cells_are_hatched_and_missed_ones_framed() -> None:
     patches = _heat().axes[0].patches
     assert len(patches) == len(found) + sum(verdict in {"violated", "undecided"} for verdict in verdicts)
     with pytest.raises(UnusableInput, match="the sweep was not asked for the p99 of rpo; it knows mean of rpo"):
-        heat_map(found, Asked("p99", "rpo"))
+        heat_map(found, Estimand("p99", "rpo"))
 
 
 def test_the_map_knows_who_is_down_and_what_is_cut() -> None:
@@ -162,33 +162,33 @@ def test_the_map_knows_who_is_down_and_what_is_cut() -> None:
 
 def test_a_story_has_every_message_and_every_line() -> None:
     """What was sent arrives at its place, once, twice or not at all; nobody hears anything through a cut."""
-    messages = story().messages
+    messages = recording().messages
     assert all(arrival >= message.sent for message in messages for arrival in message.arrives)
     cut = [m for m in messages if {m.sender, m.receiver} == {"eu", "objects"} and CUT.start <= m.sent < CUT.end]
     assert cut
     assert not any(message.arrives for message in cut)
-    assert len(story().deliveries) < len(messages)
-    assert {line.node for line in story().lines} >= set(REGIONS)
+    assert len(recording().deliveries) < len(messages)
+    assert {line.node for line in recording().lines} >= set(REGIONS)
 
 
 def test_the_window_is_around_the_first_violation() -> None:
     """A failure is shown from a little before it to a little after."""
-    violation = first_violation(story())
+    violation = first_violation(recording())
     assert violation is not None
-    start, end = window(story())
+    start, end = window(recording())
     assert start <= violation.at <= end
-    calm = story()._replace(run=rehearse(drill(duration=20, until=5)))
+    calm = recording()._replace(run=rehearse(drill(duration=20, until=5)))
     assert first_violation(calm) is None
     assert window(calm) == (0.0, 20.0)
 
 
 def test_what_is_told_of_violations_does_not_overlap() -> None:
     """However close they come, each note of a space-time diagram can be read."""
-    first = first_violation(story())
+    first = first_violation(recording())
     assert first is not None
     close = tuple(msgspec.structs.replace(first, at=first.at + n / 1000) for n in range(4))
-    run = story().run
-    crowded = story()._replace(run=run._replace(results=(msgspec.structs.replace(run.results[0], examples=close),)))
+    run = recording().run
+    crowded = recording()._replace(run=run._replace(results=(msgspec.structs.replace(run.results[0], examples=close),)))
     figure = space_time(crowded, *window(crowded))
     figure.canvas.draw()
     notes = [text.get_window_extent() for text in figure.axes[0].texts if text.get_fontweight() == "bold"]
@@ -210,7 +210,7 @@ def test_a_missed_target_is_drawn_to_its_end() -> None:
 def test_the_perfetto_trace_is_sound(tmp_path: Path) -> None:
     """Every event names a track that was introduced; arrows begin and end; counters follow the measures; it is JSON."""
     file = tmp_path / "trace.json"
-    perfetto.write(story(), file)
+    perfetto.write(recording(), file)
     events = msgspec.json.decode(file.read_bytes())["traceEvents"]
     tracks = {event["pid"] for event in events if event["name"] == "process_name"}
     assert {event["pid"] for event in events} == tracks
@@ -218,18 +218,18 @@ def test_the_perfetto_trace_is_sound(tmp_path: Path) -> None:
     assert starts == {event["id"] for event in events if event["ph"] == "f"}
     assert sum(event.get("cat") == "partition" for event in events) == 1
     counted = [event["args"]["value"] for event in events if event["name"] == "keys that differ"]
-    assert counted == story().run.measures.divergence.level.tolist()
+    assert counted == recording().run.measures.divergence.level.tolist()
     assert all(event["ts"] >= 0 for event in events if "ts" in event)
     with pytest.raises(UnusableInput, match="the trace cannot be written"):
-        perfetto.write(story(), tmp_path / "absent" / "trace.json")
+        perfetto.write(recording(), tmp_path / "absent" / "trace.json")
 
 
 def test_the_page_of_a_sweep_tells_everything(tmp_path: Path) -> None:
     """Each cell with its findings, a map, distributions, comparisons; nothing from elsewhere."""
     file = tmp_path / "sweep.html"
-    found = findings(swept(), [Asked("mean", "rpo")])
-    supplies = synthetic_supplies(60)
-    sweep_report.write(swept(), found, supplies, file, "flk sweep drill --seeds 6")
+    found = findings(swept(), [Estimand("mean", "rpo")])
+    inputs = synthetic_inputs(60)
+    sweep_report.write(swept(), found, inputs, file, "flk sweep drill --seeds 6")
     text = file.read_text()
     assert "<script" not in text
     assert text.count("<figure>") == 7
@@ -237,7 +237,7 @@ def test_the_page_of_a_sweep_tells_everything(tmp_path: Path) -> None:
         assert cell.label.split(", ")[0] in text
     for told_ in ("undecided", "flk sweep drill --seeds 6", "mean of rpo", "policy.ship_interval"):
         assert told_ in text
-    assert sweep_report.html(swept(), found, supplies, "flk sweep drill --seeds 6") == text
+    assert sweep_report.html(swept(), found, inputs, "flk sweep drill --seeds 6") == text
 
 
 def test_a_lost_disk_shows_in_the_rows() -> None:

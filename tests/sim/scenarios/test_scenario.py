@@ -12,7 +12,7 @@ from flk.sim.scenarios import scenario
 from flk.sim.scenarios.duration import Seconds
 from flk.sim.scenarios.faults import Partition, RegionCrash
 from flk.sim.scenarios.scenario import Scenario
-from flk.sim.scenarios.validation import mistakes
+from flk.sim.scenarios.validation import validation_errors
 from flk.spec.errors import UnusableInput
 
 TEXT = """\
@@ -213,7 +213,7 @@ def test_the_library_can_be_meant() -> None:
 
 def test_a_drill_can_be_meant() -> None:
     """The scenario of the other tests is a sound one."""
-    assert not list(mistakes(drill()))
+    assert not list(validation_errors(drill()))
 
 
 SCRIPTED = """\
@@ -265,5 +265,5 @@ def test_what_is_expected_of_a_fault_goes_with_it() -> None:
         assert whole.with_faults(whole.faults) == whole
         for left_out in whole.faults:
             rest = whole.with_faults(fault for fault in whole.faults if fault is not left_out)
-            assert not list(mistakes(rest))
+            assert not list(validation_errors(rest))
             assert len(rest.faults) == len(whole.faults) - 1

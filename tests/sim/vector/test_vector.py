@@ -48,12 +48,12 @@ from flk.sim.scenarios.topology import Path as Way
 from flk.sim.scenarios.workload import Turn
 from flk.sim.simulate import Progress
 from flk.sim.vector import bench, columns, jitted, streams
-from flk.sim.vector.books import Books
+from flk.sim.vector.bookkeeping import Bookkeeping
 from flk.sim.vector.compare import compare
 from flk.sim.vector.kernels import Kernels, chosen
-from flk.sim.vector.lanes import Segment
 from flk.sim.vector.native import Native
 from flk.sim.vector.plan import Column, NotExact, reasons
+from flk.sim.vector.request_arrays import Segment
 from flk.sim.vector.run import VectorRun, run
 from flk.spec.constants import CONSTANTS
 from flk.spec.verdict import Verdict
@@ -310,33 +310,33 @@ def test_the_kernel_does_what_plain_code_does(
     size = len(arrived)
     services, draws, answers = rng.standard_exponential((3, size))
     rows = np.array([arrived, np.subtract(arrived, 0.01), services, answers, np.arange(size)])
-    lane, done, _ = driven(compiled(language), rows, draws, sorted([*stops, np.inf]))
+    state, done, _ = driven(compiled(language), rows, draws, sorted([*stops, np.inf]))
     slow = Slow(arrived, (0.1 * services).tolist(), (0.2 * (1 + draws) / 2).tolist())
     assert np.array_equal(done[columns.DONE_NAME], np.arange(size))
     assert np.allclose(done[columns.DONE_LOGGED], slow.logged, rtol=0, atol=1e-12)
     assert np.allclose(done[columns.DONE_CLAIMED], slow.claimed, rtol=0, atol=1e-12)
     assert np.allclose(done[columns.DONE_OVER], np.array(slow.claimed) + 0.03 + 0.02 * answers, rtol=0, atol=1e-12)
-    assert lane["undurable"] == lane["unordered"] == lane["unclaimed"] == 0
-    assert lane["logged"] == lane["segment"] == size
+    assert state["undurable"] == state["unordered"] == state["unclaimed"] == 0
+    assert state["logged"] == state["segment"] == size
 
 
 def driven(
     kernels: Kernels, rows: Column, draws: Column, stops: list[float], *, moving: bool = True
 ) -> tuple[np.void, Column, columns.Integers]:
-    """A lane taken from stop to stop, what is known of its requests in the end, and how many latencies are in each bin. If not
+    """A state advanced from stop to stop, what is known of its requests in the end, and how many latencies are in each bin. If not
     `moving`, nothing takes time but the way to the node.
     """
-    lanes = np.zeros(1, dtype=columns.STATE)
-    lane = lanes[0]
-    lane["pace"], lane["known"] = 1.0, rows.shape[1]
-    lane["fsync"], lane["service"] = (0.2, 0.1) if moving else (0.0, 0.0)
-    lane["full"] = lane["pending"] = np.inf
+    states = np.zeros(1, dtype=columns.STATE)
+    state = states[0]
+    state["pace"], state["known"] = 1.0, rows.shape[1]
+    state["fsync"], state["service"] = (0.2, 0.1) if moving else (0.0, 0.0)
+    state["full"] = state["pending"] = np.inf
     done, counts = np.empty((columns.COLUMNS, rows.shape[1])), np.zeros(1000, dtype=np.int64)
     turns, delays = np.array([-np.inf, np.inf]), np.array([0.03 if moving else 0.0])
     latencies = np.zeros(columns.BINS, dtype=np.int64)
     for stop in stops:
         kernels.advance(
-            lanes,
+            states,
             stop,
             900.0,
             rows,
@@ -350,36 +350,36 @@ def driven(
             counts.copy(),
             done,
         )
-    assert latencies.sum() == counts.sum() == lane["answered"]
-    return lane, done, latencies
+    assert latencies.sum() == counts.sum() == state["answered"]
+    return state, done, latencies
 
 
 @in_both
 def test_the_kernel_counts_what_breaks_an_invariant(language: str) -> None:
     """A service that goes back in time breaks the order of claims; an answer that does is given before its claim."""
     rows = np.array([[1.0, 1.1, 1.2], [0.9, 1.0, 1.1], [1.0, -8.0, 1.0], [1.0, 1.0, -9.0], [0.0, 1.0, 2.0]])
-    lane, _, _ = driven(compiled(language), rows, np.ones(3), [np.inf])
-    assert lane["unordered"] == 1
-    assert lane["unclaimed"] == 2
+    state, _, _ = driven(compiled(language), rows, np.ones(3), [np.inf])
+    assert state["unordered"] == 1
+    assert state["unclaimed"] == 2
 
 
 Outcome = list[np.ndarray[Any, Any]]
 
 
 def worked(kernels: Kernels, seed: int) -> Outcome:
-    """Everything that the kernels make of random requests: dealt to lanes, put in order, and advanced under changing conditions."""
+    """What the kernels make of random requests: dealt to regions, put in order, and advanced under changing conditions."""
     rng = np.random.default_rng(seed)
-    count, lanes, room = int(rng.integers(1, 400)), int(rng.integers(1, 4)), 500
+    count, regions, room = int(rng.integers(1, 400)), int(rng.integers(1, 4)), 500
     corners = int(rng.integers(2, 9))
     known, values = np.cumsum(rng.exponential(size=(2, corners)), axis=1) - [[5.0], [0.0]]
     moments = np.sort(rng.uniform(known[0], known[-1], count))
     kernels.interpolate(moments, known, values)
     turns = np.pad(
-        np.sort(rng.uniform(0, 5, (lanes, 3))), ((0, 0), (1, 1)), constant_values=((0, 0), (-np.inf, np.inf))
+        np.sort(rng.uniform(0, 5, (regions, 3))), ((0, 0), (1, 1)), constant_values=((0, 0), (-np.inf, np.inf))
     )
-    delays, jitters = rng.exponential(size=(lanes, 4)), rng.exponential(size=lanes)
-    dealt, sizes = np.zeros((lanes, columns.COLUMNS, room)), rng.integers(0, 9, lanes)
-    agent, kept, homes = rng.random(count), rng.random(count) < 0.9, rng.integers(0, lanes, 7)
+    delays, jitters = rng.exponential(size=(regions, 4)), rng.exponential(size=regions)
+    dealt, sizes = np.zeros((regions, columns.COLUMNS, room)), rng.integers(0, 9, regions)
+    agent, kept, homes = rng.random(count), rng.random(count) < 0.9, rng.integers(0, regions, 7)
     request, service, answer = rng.exponential(size=(3, count))
     kernels.deal(
         moments,
@@ -397,33 +397,33 @@ def worked(kernels: Kernels, seed: int) -> Outcome:
         sizes,
     )
     found: Outcome = [moments, dealt, sizes]
-    for lane in range(lanes):
-        rows = np.zeros((columns.COLUMNS, int(rng.integers(sizes[lane], room))))
-        kernels.gather(np.argsort(dealt[lane, columns.ARRIVED, : sizes[lane]]), dealt[lane], rows)
-        found += [rows, *_advanced(kernels, rng, rows, int(sizes[lane]), turns[lane], delays[lane])]
+    for region in range(regions):
+        rows = np.zeros((columns.COLUMNS, int(rng.integers(sizes[region], room))))
+        kernels.gather(np.argsort(dealt[region, columns.ARRIVED, : sizes[region]]), dealt[region], rows)
+        found += [rows, *_advanced(kernels, rng, rows, int(sizes[region]), turns[region], delays[region])]
     return found
 
 
 def _advanced(
     kernels: Kernels, rng: np.random.Generator, rows: Column, size: int, turns: Column, delays: Column
 ) -> Outcome:
-    state = np.zeros(1, dtype=columns.STATE)
-    lane, end = state[0], float(rng.uniform(0, 60))
-    lane["known"], lane["full"], lane["pending"] = size, np.inf, np.inf
+    states = np.zeros(1, dtype=columns.STATE)
+    state, end = states[0], float(rng.uniform(0, 60))
+    state["known"], state["full"], state["pending"] = size, np.inf, np.inf
     claims, latencies = np.full(int(rng.integers(1, 20)), -np.inf), np.zeros(columns.BINS, dtype=np.int64)
     answers, claimed = np.zeros((2, 61), dtype=np.int64)
     done = np.zeros((columns.COLUMNS, rng.choice([0, rows.shape[1]])))
-    told = []
+    statuses = []
     for stop in [*np.sort(rng.uniform(0, 60, 6)), np.inf]:
-        lane["draws"], lane["held"], lane["pace"] = 0, rng.random() < 0.1, rng.choice([0.0, 0.3, 1.0])
-        lane["fsync"], lane["service"] = rng.exponential(0.1, 2)
+        state["draws"], state["held"], state["pace"] = 0, rng.random() < 0.1, rng.choice([0.0, 0.3, 1.0])
+        state["fsync"], state["service"] = rng.exponential(0.1, 2)
         drawn, jitter = rng.exponential(size=int(rng.integers(0, 40))), float(rng.exponential())
-        told.append(
+        statuses.append(
             kernels.advance(
-                state, stop, end, rows, drawn, turns, delays, jitter, claims, latencies, answers, claimed, done
+                states, stop, end, rows, drawn, turns, delays, jitter, claims, latencies, answers, claimed, done
             )
         )
-    return [state, claims, latencies, answers, claimed, done, np.array(told)]
+    return [states, claims, latencies, answers, claimed, done, np.array(statuses)]
 
 
 @settings(deadline=None)
@@ -451,14 +451,14 @@ def test_without_a_compiler_numba_does_the_same(monkeypatch: pytest.MonkeyPatch)
         assert np.array_equal(theirs.requests[region].answered, mine.requests[region].answered)
 
 
-def test_the_books_see_gaps_and_haste() -> None:
+def test_the_bookkeeping_sees_gaps_and_haste() -> None:
     """A segment shipped before the one before it, merged before it is shipped, or sealed with claims open, is a violation."""
-    books = Books(("eu", "us"))
-    books.seal("eu", "eu.000001/1", Segment(3, 1.0, 1.0), 2.0, 1.5)
-    books.seal("eu", "eu.000001/2", Segment(3, 2.0, 2.0), 3.0, 3.5)
-    books.upload("eu.000001/2", 4.0)
-    books.apply("eu.000001/1", "us", 5.0)
-    assert [(row.checks, row.violations) for row in books.checked()] == [(2, 1), (1, 1), (1, 1)]
+    bookkeeping = Bookkeeping(("eu", "us"))
+    bookkeeping.seal("eu", "eu.000001/1", Segment(3, 1.0, 1.0), 2.0, 1.5)
+    bookkeeping.seal("eu", "eu.000001/2", Segment(3, 2.0, 2.0), 3.0, 3.5)
+    bookkeeping.upload("eu.000001/2", 4.0)
+    bookkeeping.apply("eu.000001/1", "us", 5.0)
+    assert [(row.checks, row.violations) for row in bookkeeping.checked()] == [(2, 1), (1, 1), (1, 1)]
 
 
 @in_both

@@ -18,7 +18,7 @@ from tests.support.sim.tiered import OUTAGE, tiered
 from flk.model.flow.submission import Submission
 from flk.sim.kernel.engine import Simulator
 from flk.sim.kernel.programs import MODEL
-from flk.sim.measures.metrics import NUMBERS, Span
+from flk.sim.measures.metrics import METRICS, Span
 from flk.sim.nodes.designs import DESIGNS
 from flk.sim.outcome import Run
 from flk.sim.scenarios.duration import Seconds
@@ -37,7 +37,7 @@ from flk.sim.scenarios.faults import (
 from flk.sim.scenarios.layout import Audit, Layout, Tiers
 from flk.sim.scenarios.policy import Policy
 from flk.sim.scenarios.scenario import Scenario
-from flk.sim.world.coverage_marks import MARKS, Marks, held
+from flk.sim.world.coverage_marks import COVERAGE_MARKS, CoverageMarks, held
 from flk.spec.constants import Breaker
 
 
@@ -82,7 +82,7 @@ OUT_OF_SEQUENCE = MODEL._replace(ship=DESIGNS["stepped-over-gap"].ship)
 
 def test_every_mark_has_a_run() -> None:
     """The table of marks and the runs that come to them are the same list."""
-    assert MADE_BY.keys() == MARKS.keys()
+    assert MADE_BY.keys() == COVERAGE_MARKS.keys()
 
 
 @pytest.mark.parametrize("mark", MADE_BY)
@@ -100,7 +100,7 @@ def calm() -> Run:
 
 def test_a_calm_run_comes_to_little(calm: Run) -> None:
     """Starting, duplicates that agents send, and what these do to stores: nothing else is of note."""
-    came = {mark for mark in MARKS if calm.marks[mark]}
+    came = {mark for mark in COVERAGE_MARKS if calm.marks[mark]}
     assert came <= {"recovered", "duplicate", "supersession"}
     assert [begin for begin, _ in calm.marks["recovered"]] == pytest.approx([0, 0, 0], abs=1)
     assert len(calm.marks["status 200"]) == calm.measures.counts.attempts
@@ -109,7 +109,7 @@ def test_a_calm_run_comes_to_little(calm: Run) -> None:
 def test_a_mark_that_is_not_in_the_table_is_a_mistake_of_ours() -> None:
     """A part that notes something unknown fails at once."""
     with pytest.raises(KeyError):
-        Marks(Simulator()).note("fail-over")
+        CoverageMarks(Simulator()).note("fail-over")
 
 
 @given(st.lists(st.integers(0, 3), min_size=1, max_size=12), st.data())
@@ -148,7 +148,7 @@ def test_over_the_whole_run_numbers_are_the_measures(calm: Run) -> None:
             "differing_max": measures.divergence.level.max(),
         }
         for name, value in expected.items():
-            assert value is None or NUMBERS[name].measure(measures, whole) == pytest.approx(value, nan_ok=True), name
+            assert value is None or METRICS[name].measure(measures, whole) == pytest.approx(value, nan_ok=True), name
 
 
 @pytest.mark.parametrize("span", [Span(20, 40), Span(60, 61), Span(0, 5), Span(170, 180)], ids=str)
@@ -167,7 +167,7 @@ def test_narrowed_numbers_are_of_what_was_sent_then(span: Span) -> None:
         "delivered": sum(not isnan(over) for over in came) / len(came) if came else nan,
     }
     for name, value in expected.items():
-        assert NUMBERS[name].measure(measures, span) == pytest.approx(value, nan_ok=True), name
+        assert METRICS[name].measure(measures, span) == pytest.approx(value, nan_ok=True), name
 
 
 def test_every_number_can_be_measured_somewhere(calm: Run) -> None:
@@ -175,6 +175,6 @@ def test_every_number_can_be_measured_somewhere(calm: Run) -> None:
     layout = Layout(audit=Audit(), tiers=Tiers())
     scenario = msgspec.structs.replace(drill(at(RegionCrash, "eu", Disk.LOST, duration=60)), layout=layout)
     rich, whole = rehearse(scenario).measures, Span(0.0, 180.0)
-    assert not [name for name, number in NUMBERS.items() if isnan(number.measure(rich, whole))]
-    none = {name for name, number in NUMBERS.items() if isnan(number.measure(calm.measures, whole))}
+    assert not [name for name, number in METRICS.items() if isnan(number.measure(rich, whole))]
+    none = {name for name, number in METRICS.items() if isnan(number.measure(calm.measures, whole))}
     assert none == {"rpo", "rto", "audit_backlog_max", "audit_uncovered", "owed_max", "refused_near"}

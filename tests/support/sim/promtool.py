@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from flk.sim.alerts.alerts import EVERY, Alerted
+from flk.sim.alerts.alerts import EVERY, AlertHistory
 from flk.sim.alerts.series import NAME, Database, Labels, Series, shown
 from flk.sim.alerts.vectors import Vector
 from flk.spec.metrics import Alert
@@ -47,7 +47,7 @@ def _close(expected: str, got: str) -> bool:
     )
 
 
-def of_alerts(database: Database, alerts: Iterable[Alerted], moments: Sequence[float]) -> dict[str, Any]:
+def of_alerts(database: Database, alerts: Iterable[AlertHistory], moments: Sequence[float]) -> dict[str, Any]:
     """A test that says which alerts fire at each moment, and that no others do."""
     checks = [
         {

@@ -25,7 +25,7 @@ from flk.sim.scenarios.layout import Audit, Layout, Migration, Tiers
 from flk.sim.scenarios.policy import Objectives, Policy
 from flk.sim.scenarios.scenario import Scenario
 from flk.sim.scenarios.topology import Link, Network, Path, places
-from flk.sim.scenarios.validation import mistakes
+from flk.sim.scenarios.validation import validation_errors
 from flk.sim.scenarios.workload import Turn, Workload
 from flk.spec.constants import CONSTANTS
 
@@ -180,7 +180,7 @@ def scenarios(draw: DrawFn) -> Scenario:
             layout=layouts(),
             hypotheses=st.lists(hypotheses(), max_size=3).map(tuple),
             steady=st.booleans(),
-        ).filter(lambda scenario: not any(mistakes(scenario)))
+        ).filter(lambda scenario: not any(validation_errors(scenario)))
     )
 
 

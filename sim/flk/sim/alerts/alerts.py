@@ -33,7 +33,7 @@ class Firing(msgspec.Struct, frozen=True):
     delay: float | None = None
 
 
-class Alerted(msgspec.Struct, frozen=True):
+class AlertHistory(msgspec.Struct, frozen=True):
     """An alert of the table over a whole run. One whose `hold` is longer than the run cannot have fired."""
 
     name: str
@@ -49,20 +49,20 @@ class Alerted(msgspec.Struct, frozen=True):
 
 def evaluated(
     database: Database, faults: Sequence[Fault], duration: float, table: Sequence[Alert] = TABLE.alert
-) -> tuple[Alerted, ...]:
+) -> tuple[AlertHistory, ...]:
     """Every alert, evaluated at intervals from the beginning of the run to its end."""
     moments = np.arange(0.0, duration + EVERY / 2, EVERY)
     moments = moments[moments <= duration]
     return tuple(_alerted(alert, database, faults, moments) for alert in table)
 
 
-def unnoticed(faults: Sequence[Fault], alerts: Sequence[Alerted]) -> tuple[str, ...]:
+def unnoticed(faults: Sequence[Fault], alerts: Sequence[AlertHistory]) -> tuple[str, ...]:
     """The faults that explain no firing of any alert."""
     noticed = {firing.fault for alert in alerts for firing in alert.firings}
     return tuple(fault.id for fault in faults if fault.id not in noticed)
 
 
-def _alerted(alert: Alert, database: Database, faults: Sequence[Fault], moments: Floats) -> Alerted:
+def _alerted(alert: Alert, database: Database, faults: Sequence[Fault], moments: Floats) -> AlertHistory:
     hold = seconds(alert.hold)
     firings: list[Firing] = []
     for of, column in Query(alert.expr).evaluate(database, moments).items():
@@ -72,7 +72,7 @@ def _alerted(alert: Alert, database: Database, faults: Sequence[Fault], moments:
             if fires <= moments[-1] and (until is None or fires < until):
                 firings.append(_explained(Firing(element, since, fires, until), faults))
     ordered = sorted(firings, key=lambda firing: (firing.start, firing.element))
-    return Alerted(alert.name, alert.severity, hold, tuple(ordered))
+    return AlertHistory(alert.name, alert.severity, hold, tuple(ordered))
 
 
 def _runs(present: Mask, moments: Floats) -> Iterator[tuple[float, float | None]]:

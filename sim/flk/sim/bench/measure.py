@@ -19,13 +19,13 @@ from flk.model.record.signing import HmacKey, Keyring, LiveKey
 from flk.sim.audience import Audience
 from flk.sim.bench import backlog, plain
 from flk.sim.bench.backlog import Backlog
-from flk.sim.bench.books import Numbers, Records
+from flk.sim.bench.bookkeeping import BareNumbers, RealRecords
 from flk.sim.checkers.answers import AnswerRules
 from flk.sim.checkers.convergence import Agreement
 from flk.sim.checkers.node import NodeRules
 from flk.sim.checkers.shipping import ShippingRules
 from flk.sim.clients.arrivals import arrivals
-from flk.sim.clients.records import Records as HandedOut
+from flk.sim.clients.records import Records
 from flk.sim.clients.synthetic import synthetic
 from flk.sim.kernel.engine import seldom_collected
 from flk.sim.kernel.programs import MODEL
@@ -167,11 +167,11 @@ def _speeds(scenario: Scenario, submissions: Sequence[Submission], rounds: int, 
         return run.measures.counts.acknowledged, run.events, {name: len(kept) for name, kept in run.entries.items()}
 
     def with_model() -> tuple[int, int, dict[str, int]]:
-        done = plain.run(scenario, coming, submissions, partial(Records, keyring=KEYRING))
+        done = plain.run(scenario, coming, submissions, partial(RealRecords, keyring=KEYRING))
         return done.acknowledged, done.events, done.entries
 
     def alone() -> tuple[int, int, dict[str, int]]:
-        done = plain.run(scenario, coming, numbers, Numbers)
+        done = plain.run(scenario, coming, numbers, BareNumbers)
         return done.acknowledged, done.events, done.entries
 
     programs = {OURS: ours, PLAIN: alone, WITH_MODEL: with_model}
@@ -220,7 +220,7 @@ def _costs(
 def _played(scenario: Scenario, submissions: Sequence[Submission], kinds: tuple[type[Watcher], ...]) -> float:
     """Seconds for an event of a run that is played and not judged."""
     listening = type("_Listening", (_Heard,), {"kinds": kinds})
-    records = HandedOut(scenario, submissions, KEYRING, KEY, scenario.seed)
+    records = Records(scenario, submissions, KEYRING, KEY, scenario.seed)
     simulation: Simulation = listening(
         scenario, submissions, records, seed=scenario.seed, trace=Trace(), programs=MODEL
     )

@@ -3,7 +3,7 @@
 A process for each request, a `Resource` for the store, `request | timeout` for patience; three stages: commit at a node, ship to
 the object store, apply elsewhere. The topology, the rates, the delays and the policy are those of the scenario, and the arrivals
 are given. There are no faults, no invariants, no trace and no measures but the latency of each delivery. What a record is stands
-in `books`: nothing but its number, or the model's functions.
+in `bookkeeping`: nothing but its number, or the model's functions.
 """
 
 from collections.abc import Callable, Generator, Sequence
@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from simpy import Environment, Event, Resource
 
-from flk.sim.bench.books import Books
+from flk.sim.bench.bookkeeping import Bookkeeping
 from flk.sim.clients.arrivals import Arrival
 from flk.sim.scenarios.scenario import Scenario
 from flk.sim.scenarios.topology import OBJECTS, Path, clients_of, directed
@@ -71,7 +71,7 @@ class Disk:
 class Plain:
     """The program: its clock, its random numbers, the links, the object store, the regions and the agents."""
 
-    def __init__(self, scenario: Scenario, books: Callable[[str], Books[Any]], seed: int) -> None:
+    def __init__(self, scenario: Scenario, bookkeeping: Callable[[str], Bookkeeping[Any]], seed: int) -> None:
         self.env = Counted()
         self.random = Random(seed)
         self.policy = scenario.policy
@@ -81,7 +81,7 @@ class Plain:
             self.links |= dict.fromkeys(directed(link.between[:1], link.between[1:], link.direction), link)
         self.objects: dict[str, bytes] = {}
         self.latencies: list[float] = []
-        self.regions = {name: Region(self, name, books(name)) for name in scenario.regions}
+        self.regions = {name: Region(self, name, bookkeeping(name)) for name in scenario.regions}
         self.agents = [Agent(self, home) for home in agent_homes(scenario.workload.agents)]
 
     def travel(self, sender: str, receiver: str) -> Event:
@@ -101,12 +101,12 @@ class Plain:
 class Region:
     """A node with its log and its store, its rounds of shipping, of replaying, and of comparing itself with others."""
 
-    def __init__(self, world: Plain, name: str, books: Books[Any]) -> None:
+    def __init__(self, world: Plain, name: str, bookkeeping: Bookkeeping[Any]) -> None:
         policy = world.policy
         self.world = world
         self.env = world.env
         self.name = name
-        self.books = books
+        self.bookkeeping = bookkeeping
         self.disk = Disk(world.env, lambda: policy.fsync * (1 + world.random.expovariate(1)) / 2)
         self.store = Resource(world.env)
 
@@ -130,11 +130,11 @@ class Region:
         """A request: it travels, is logged, claims its key, and the answer travels back."""
         yield self.world.travel(client, self.name)
         yield self.disk.write()
-        logged = self.books.log(submission, self.env.now)
+        logged = self.bookkeeping.log(submission, self.env.now)
         with self.store.request() as turn:
             yield turn
             yield self.env.timeout(self.world.policy.service * self.world.random.expovariate(1))
-        self.books.claim(logged)
+        self.bookkeeping.claim(logged)
         yield self.world.travel(self.name, client)
 
     def health(self, client: str) -> Process:
@@ -161,7 +161,7 @@ class Region:
     def ship(self) -> Process:
         """Seal the log and upload it."""
         yield self.env.timeout(self.world.policy.fsync)
-        for name, content in self.books.sealed():
+        for name, content in self.bookkeeping.sealed():
             yield from self.visit(self.world.policy.service)
             yield from self.patiently(self.ask_objects())
             self.world.objects[name] = content
@@ -171,11 +171,11 @@ class Region:
         """Apply what a peer has shipped since."""
         yield from self.visit(self.world.policy.service)
         yield from self.patiently(self.ask_objects())
-        for name in self.books.unseen(peer.name, self.world.objects):
+        for name in self.bookkeeping.unseen(peer.name, self.world.objects):
             yield from self.patiently(self.ask_objects())
-            claims = self.books.read(peer.name, name, self.world.objects[name])
+            claims = self.bookkeeping.read(peer.name, name, self.world.objects[name])
             yield from self.visit(self.world.policy.merge * len(claims))
-            self.books.merge(claims)
+            self.bookkeeping.merge(claims)
             yield from self.visit(self.world.policy.service)
 
     def compare(self, peer: "Region") -> Process:
@@ -225,11 +225,11 @@ def run(
     scenario: Scenario,
     coming: Sequence[Arrival],
     submissions: Sequence[Any],
-    books: Callable[[str], Books[Any]],
+    bookkeeping: Callable[[str], Bookkeeping[Any]],
     seed: int = 1,
 ) -> Outcome:
     """Run the program to the scenario's end."""
-    world = Plain(scenario, books, seed)
+    world = Plain(scenario, bookkeeping, seed)
     env = world.env
     for region in world.regions.values():
         region.start()
@@ -237,5 +237,5 @@ def run(
         env.process(agent.probe())
     env.process(world.feed(coming, submissions))
     env.run(until=scenario.duration)
-    entries = {region.name: len(region.books.entries) for region in world.regions.values()}
+    entries = {region.name: len(region.bookkeeping.entries) for region in world.regions.values()}
     return Outcome(len(world.latencies), entries, env.events, world.latencies)

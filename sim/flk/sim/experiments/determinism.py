@@ -17,7 +17,7 @@ from typing import NamedTuple
 import cloudpickle  # type: ignore[import-untyped]  # it carries no types
 
 from flk.sim.experiments.execution import run_all
-from flk.sim.experiments.run_inputs import Supplies, Task, execute
+from flk.sim.experiments.run_inputs import RunInputs, Task, execute
 
 HASH_SEEDS = ("0", "1", "4242")
 WORKERS = (1, 2)
@@ -41,30 +41,30 @@ class Difference(NamedTuple):
         )
 
 
-def check(supplies: Supplies, tasks: Sequence[Task]) -> Difference | None:
+def check(inputs: RunInputs, tasks: Sequence[Task]) -> Difference | None:
     """The first difference between the ways to make these runs; None if all ways give the same."""
-    here = [trace_of(supplies, task) for task in tasks]
-    for name, there in _ways(supplies, tasks):
+    here = [trace_of(inputs, task) for task in tasks]
+    for name, there in _ways(inputs, tasks):
         for task, one, other in zip(tasks, here, there, strict=True):
             if one != other:
                 return _difference(task, ("this process", one), (name, other))
     return None
 
 
-def _ways(supplies: Supplies, tasks: Sequence[Task]) -> Iterator[tuple[str, list[bytes]]]:
+def _ways(inputs: RunInputs, tasks: Sequence[Task]) -> Iterator[tuple[str, list[bytes]]]:
     """Each way to make the runs, with the traces it gives."""
-    yield "this process again", [trace_of(supplies, task) for task in tasks]
+    yield "this process again", [trace_of(inputs, task) for task in tasks]
     for seed in HASH_SEEDS:
-        yield f"a process with PYTHONHASHSEED={seed}", _elsewhere(supplies, tasks, seed)
+        yield f"a process with PYTHONHASHSEED={seed}", _elsewhere(inputs, tasks, seed)
     for workers in WORKERS:
-        found = dict(run_all(numbered_trace, supplies, _numbered(tasks), workers=workers))
+        found = dict(run_all(numbered_trace, inputs, _numbered(tasks), workers=workers))
         yield f"one of {workers} workers", [found[number] for number in range(len(tasks))]
 
 
-def trace_of(supplies: Supplies, task: Task) -> bytes:
+def trace_of(inputs: RunInputs, task: Task) -> bytes:
     """The trace of a run, whose BLAKE2b digest is the run's."""
     written = BytesIO()
-    execute(supplies, task, written)
+    execute(inputs, task, written)
     return written.getvalue()
 
 
@@ -80,16 +80,16 @@ class Numbered(NamedTuple):
         return self.task.label
 
 
-def numbered_trace(supplies: Supplies, numbered: Numbered) -> tuple[int, bytes]:
+def numbered_trace(inputs: RunInputs, numbered: Numbered) -> tuple[int, bytes]:
     """The place of a task and its trace."""
-    return numbered.number, trace_of(supplies, numbered.task)
+    return numbered.number, trace_of(inputs, numbered.task)
 
 
 def _numbered(tasks: Sequence[Task]) -> Iterator[Numbered]:
     return (Numbered(number, task) for number, task in enumerate(tasks))
 
 
-def _elsewhere(supplies: Supplies, tasks: Sequence[Task], hash_seed: str) -> list[bytes]:
+def _elsewhere(inputs: RunInputs, tasks: Sequence[Task], hash_seed: str) -> list[bytes]:
     """The traces of runs made by a fresh process."""
     environment = {
         **os.environ,
@@ -97,7 +97,7 @@ def _elsewhere(supplies: Supplies, tasks: Sequence[Task], hash_seed: str) -> lis
         "PYTHONPATH": os.pathsep.join(path or str(Path.cwd()) for path in sys.path),
     }
     with TemporaryDirectory() as directory:
-        (Path(directory) / _RUNS).write_bytes(cloudpickle.dumps((supplies, list(tasks))))
+        (Path(directory) / _RUNS).write_bytes(cloudpickle.dumps((inputs, list(tasks))))
         subprocess.run([sys.executable, "-m", __name__, directory], env=environment, check=True)  # noqa: S603 - this program
         return [(Path(directory) / str(number)).read_bytes() for number in range(len(tasks))]
 
@@ -109,9 +109,9 @@ def _difference(task: Task, one: tuple[str, bytes], other: tuple[str, bytes]) ->
 
 
 def _write_traces(directory: Path) -> None:
-    supplies, tasks = cloudpickle.loads((directory / _RUNS).read_bytes())
+    inputs, tasks = cloudpickle.loads((directory / _RUNS).read_bytes())
     for number, task in enumerate(tasks):
-        (directory / str(number)).write_bytes(trace_of(supplies, task))
+        (directory / str(number)).write_bytes(trace_of(inputs, task))
 
 
 if __name__ == "__main__":

@@ -10,9 +10,9 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from flk.sim.experiments.replay import string_of
+from flk.sim.experiments.replay import replay_string
 from flk.sim.experiments.rows import Row
-from flk.sim.experiments.sweep import Swept, check_measure, column
+from flk.sim.experiments.sweep import SweepResult, check_measure, column
 from flk.sim.experiments.variation import Cell
 from flk.sim.statistics.intervals import Interval, proportion_interval
 from flk.sim.statistics.sequential import interval
@@ -24,7 +24,7 @@ TARGETS = ("rpo", "rto", "lag_p95", "latency_p95", "errors", "escalation")
 SIGNS = {Verdict.HOLDS: "✓ met", Verdict.VIOLATED: "✗ missed", Verdict.UNDECIDED: "? undecided"}
 
 
-class Asked(NamedTuple):
+class Estimand(NamedTuple):
     """A statistic of a measure, such as the p95 of `rpo`."""
 
     statistic: str
@@ -34,7 +34,7 @@ class Asked(NamedTuple):
 class Finding(NamedTuple):
     """A statistic over the runs of a cell, its target if it has one, and the share of the runs that are beyond the target."""
 
-    asked: Asked
+    asked: Estimand
     interval: Interval
     target: float | None
     beyond: Interval | None
@@ -58,13 +58,13 @@ class CellFindings(NamedTuple):
     verdict: Verdict
 
 
-def parse_measure(text: str) -> Asked:
+def parse_measure(text: str) -> Estimand:
     """What a text such as `p95 of rpo` or `rpo` asks for; the mean unless it says otherwise. Raises UnusableInput."""
     words = text.split()
     if len(words) == 3 and words[1] == "of":
-        asked = Asked(words[0], words[2])
+        asked = Estimand(words[0], words[2])
     elif len(words) == 1:
-        asked = Asked("mean", words[0])
+        asked = Estimand("mean", words[0])
     else:
         raise UnusableInput(f"--measure {text!r}: write a measure, or a statistic of one: 'p95 of rpo'")
     check_measure(asked.measure)
@@ -72,13 +72,13 @@ def parse_measure(text: str) -> Asked:
     return asked
 
 
-def findings(swept: Swept, asked: Sequence[Asked] = ()) -> tuple[CellFindings, ...]:
+def findings(swept: SweepResult, asked: Sequence[Estimand] = ()) -> tuple[CellFindings, ...]:
     """What a sweep says of each cell: what its stopping rule is about, what was asked for, or else the mean of each measure that
     the scenario has a target for.
     """
     until = swept.plan.until
-    ruled = [Asked(until.statistic, until.measure)] if until else []
-    chosen = list(dict.fromkeys([*ruled, *(asked or (Asked("mean", measure) for measure in TARGETS))]))
+    ruled = [Estimand(until.statistic, until.measure)] if until else []
+    chosen = list(dict.fromkeys([*ruled, *(asked or (Estimand("mean", measure) for measure in TARGETS))]))
     return tuple(_of_cell(cell, rows, chosen) for cell, rows in zip(swept.plan.cells, swept.rows, strict=True))
 
 
@@ -87,10 +87,14 @@ def overall(cells: Sequence[CellFindings]) -> Verdict:
     return worst([cell.verdict for cell in cells])
 
 
-def facts(swept: Swept, cells: Sequence[CellFindings], programs: str = "") -> dict[str, object]:
+def facts(swept: SweepResult, cells: Sequence[CellFindings], programs: str = "") -> dict[str, object]:
     """The outcome as plain values, for programs. What is unknown or without end is None; every violated run has its string."""
     strings = [
-        [string_of(cell.scenario, row.seed, row.digest, programs) for row in rows if row.invariants is Verdict.VIOLATED]
+        [
+            replay_string(cell.scenario, row.seed, row.digest, programs)
+            for row in rows
+            if row.invariants is Verdict.VIOLATED
+        ]
         for cell, rows in zip(swept.plan.cells, swept.rows, strict=True)
     ]
     outcome: dict[str, object] = msgspec.to_builtins(
@@ -115,7 +119,7 @@ def facts(swept: Swept, cells: Sequence[CellFindings], programs: str = "") -> di
     return outcome
 
 
-def rendered(swept: Swept, cells: Sequence[CellFindings]) -> Group:
+def rendered(swept: SweepResult, cells: Sequence[CellFindings]) -> Group:
     """The outcome as a table: a line for each cell and measure."""
     seeds = swept.plan.seeds
     runs = sum(cell.runs for cell in cells)
@@ -136,7 +140,7 @@ def rendered(swept: Swept, cells: Sequence[CellFindings]) -> Group:
     return Group(head, table, Text("\n".join(broken), "red"))
 
 
-def _of_cell(cell: Cell, rows: Sequence[Row], asked: Sequence[Asked]) -> CellFindings:
+def _of_cell(cell: Cell, rows: Sequence[Row], asked: Sequence[Estimand]) -> CellFindings:
     found = tuple(_findings(cell, rows, asked))
     broken = Counter(invariant for row in rows for invariant in row.violated.split())
     verdicts = [verdict for row in rows for verdict in (row.invariants, row.hypotheses)]
@@ -144,7 +148,7 @@ def _of_cell(cell: Cell, rows: Sequence[Row], asked: Sequence[Asked]) -> CellFin
     return CellFindings(cell, len(rows), broken, found, worst(verdicts))
 
 
-def _findings(cell: Cell, rows: Sequence[Row], asked: Sequence[Asked]) -> Iterator[Finding]:
+def _findings(cell: Cell, rows: Sequence[Row], asked: Sequence[Estimand]) -> Iterator[Finding]:
     for each in asked:
         sample = [value for value in column(rows, each.measure) if value == value]  # noqa: PLR0124 - NaN is not itself
         if not sample:

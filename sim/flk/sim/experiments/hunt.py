@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from flk.sim.experiments.execution import PROCESSES, run_all
 from flk.sim.experiments.rows import safety, violated
-from flk.sim.experiments.run_inputs import Supplies, Task, execute
+from flk.sim.experiments.run_inputs import RunInputs, Task, execute
 from flk.sim.experiments.swarm import swarm
 from flk.sim.outcome import Run
 from flk.sim.scenarios.faults import FaultBase
@@ -20,10 +20,10 @@ from flk.sim.statistics.intervals import Interval, proportion_interval
 from flk.spec.verdict import Verdict
 
 
-class Ground(NamedTuple):
+class SearchSpace(NamedTuple):
     """What all runs of a hunt share: the supplies, the scenario whose faults are drawn (None: all is), and the kinds of faults."""
 
-    supplies: Supplies
+    inputs: RunInputs
     base: Scenario | None = None
     kinds: tuple[type[FaultBase], ...] = ()
 
@@ -32,7 +32,7 @@ class Ground(NamedTuple):
         return swarm(seed, self.base, self.kinds)
 
 
-class Shot(NamedTuple):
+class Trial(NamedTuple):
     """A seed to be tried."""
 
     seed: int
@@ -43,7 +43,7 @@ class Shot(NamedTuple):
         return f"swarm, seed {self.seed}"
 
 
-class Sighting(NamedTuple):
+class TrialResult(NamedTuple):
     """What one run came to: its verdict over the invariants, and what was violated, first things first, with a sentence."""
 
     seed: int
@@ -64,13 +64,13 @@ class Progress(NamedTuple):
     seconds: float
 
 
-class Hunted(NamedTuple):
+class HuntResult(NamedTuple):
     """A hunt that is over. `prey` are the violating runs among the seeds up to the least that violates, so at most one; `runs`
     counts the seeds that were tried, `undecided` those that ended too early to tell, `kinds` in how many runs a kind of fault was,
     and `checks` how often each invariant was checked.
     """
 
-    prey: Sighting | None
+    counterexample: TrialResult | None
     first: int
     runs: int
     undecided: int
@@ -82,59 +82,59 @@ class Hunted(NamedTuple):
     @property
     def rate(self) -> Interval:
         """The probability that a seed violates something, by what was seen."""
-        return proportion_interval(int(self.prey is not None), self.runs)
+        return proportion_interval(int(self.counterexample is not None), self.runs)
 
 
 def hunt(
-    ground: Ground,
+    space: SearchSpace,
     seeds: Sequence[int],
     *,
     budget: float = float("inf"),
     workers: int = -1,
     backend: str = PROCESSES,
     on_progress: Callable[[Progress], None] = lambda _: None,
-) -> Hunted:
+) -> HuntResult:
     """Try the seeds in order until one violates an invariant, or until the budget, in seconds, is spent.
 
     What is found is the least seed that violates, however many workers there are: those before it are waited for.
     """
     begun = monotonic()
-    found: list[Sighting] = []
+    found: list[TrialResult] = []
     kinds: Counter[str] = Counter()
     checks: Counter[str] = Counter()
     runs = undecided = events = 0
 
-    def shots() -> Iterator[Shot]:
+    def trials() -> Iterator[Trial]:
         for seed in seeds:
             if found or monotonic() - begun > budget:
                 return
-            yield Shot(seed)
+            yield Trial(seed)
 
-    for sighting in run_all(sight, ground, shots(), workers=workers, backend=backend):
+    for result in run_all(run_trial, space, trials(), workers=workers, backend=backend):
         runs += 1
-        undecided += sighting.verdict is Verdict.UNDECIDED
-        events += sighting.events
-        kinds.update(sighting.kinds)
-        checks.update(dict(sighting.checks))
-        if sighting.verdict is Verdict.VIOLATED:
-            found.append(sighting)
+        undecided += result.verdict is Verdict.UNDECIDED
+        events += result.events
+        kinds.update(result.kinds)
+        checks.update(dict(result.checks))
+        if result.verdict is Verdict.VIOLATED:
+            found.append(result)
         on_progress(Progress(runs, len(found), monotonic() - begun))
-    prey = min(found, key=lambda each: each.seed, default=None)
+    counterexample = min(found, key=lambda each: each.seed, default=None)
     first = seeds[0] if seeds else 0
-    return Hunted(prey, first, runs, undecided, events, monotonic() - begun, kinds, checks)
+    return HuntResult(counterexample, first, runs, undecided, events, monotonic() - begun, kinds, checks)
 
 
-def sight(ground: Ground, shot: Shot) -> Sighting:
+def run_trial(space: SearchSpace, trial: Trial) -> TrialResult:
     """Run a seed's scenario."""
-    scenario = ground.scenario(shot.seed)
-    return sighted(execute(ground.supplies, Task(scenario, shot.seed)))
+    scenario = space.scenario(trial.seed)
+    return trial_result(execute(space.inputs, Task(scenario, trial.seed)))
 
 
-def sighted(run: Run) -> Sighting:
+def trial_result(run: Run) -> TrialResult:
     """What a run came to."""
     broken = violated(run)
     sentences = [row.examples[0].sentence for row in run.results if row.examples and row.invariant == broken[0]]
-    return Sighting(
+    return TrialResult(
         run.seed,
         safety(run),
         run.digest,

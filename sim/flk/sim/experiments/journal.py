@@ -29,16 +29,16 @@ class _Line(msgspec.Struct, frozen=True):
     """A row, and the code and supplies that it was made with."""
 
     code: str
-    supplies: str
+    inputs: str
     row: Row
 
 
 class Journal:
     """The journal in a directory, open for one sweep at a time. Raises UnusableInput if it cannot be written."""
 
-    def __init__(self, directory: Path, supplies: str) -> None:
+    def __init__(self, directory: Path, inputs: str) -> None:
         self._path = directory / JOURNAL
-        self._supplies = supplies
+        self._supplies = inputs
         self._file: BinaryIO | None = None
         self._encode = msgspec.json.Encoder().encode
 
@@ -64,7 +64,7 @@ class Journal:
                 line = msgspec.json.decode(text, type=_Line)
             except msgspec.DecodeError:  # cut short, or of code with other columns
                 continue
-            if (line.code, line.supplies) == (code_version(), self._supplies):
+            if (line.code, line.inputs) == (code_version(), self._supplies):
                 found[line.row.scenario_hash, line.row.seed] = line.row
         return found
 

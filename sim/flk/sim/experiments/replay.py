@@ -20,7 +20,7 @@ from flk.sim.scenarios import document
 from flk.sim.scenarios.document import nearest
 from flk.sim.scenarios.faults import Fault
 from flk.sim.scenarios.scenario import Scenario, find, library
-from flk.sim.scenarios.validation import mistakes
+from flk.sim.scenarios.validation import validation_errors
 from flk.spec.errors import UnusableInput
 
 PREFIX = "flk1."
@@ -29,7 +29,7 @@ _SHORT = re.compile(r"(?P<name>[^:@]+):(?P<seed>-?\d+)(?::(?P<faults>[^@]*))?(?:
 _HASH = 8  # digits of a scenario's hash that tell it from its other versions
 
 
-class Recorded(NamedTuple):
+class ReplayTarget(NamedTuple):
     """The run that a string names. `digest` is what the run came to when the string was made, empty if the string does not say.
 
     `changed` says what is not as it was then, empty if nothing is known to have changed.
@@ -52,7 +52,7 @@ class _Content(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     digest: str
 
 
-def string_of(scenario: Scenario, seed: int, digest: str = "", programs: str = "") -> str:
+def replay_string(scenario: Scenario, seed: int, digest: str = "", programs: str = "") -> str:
     """The line that names a run of these programs (empty: the model's)."""
     whole = _of_library(scenario)
     if whole is not None and not programs:
@@ -63,12 +63,12 @@ def string_of(scenario: Scenario, seed: int, digest: str = "", programs: str = "
     return PREFIX + urlsafe_b64encode(packed).decode().rstrip("=")
 
 
-def is_string(text: str) -> bool:
+def is_replay_string(text: str) -> bool:
     """Whether a text is meant as a string of a run, even if it is not a sound one."""
     return bool(re.match(r"flk\d+\.", text) or _SHORT.fullmatch(text))
 
 
-def parse(text: str) -> Recorded:
+def parse(text: str) -> ReplayTarget:
     """The run that a line names. Raises UnusableInput, which says what is wrong with it."""
     text = text.strip()
     if text.startswith(PREFIX):
@@ -104,7 +104,7 @@ def _of_library(scenario: Scenario) -> Scenario | None:
     return whole if whole.with_faults(faults) == scenario else None
 
 
-def _short(name: str, seed: int, faults: str, known: str) -> Recorded:
+def _short(name: str, seed: int, faults: str, known: str) -> ReplayTarget:
     if name not in library():
         raise UnusableInput(f"{name}: no scenario of the library; {nearest(name, sorted(library()))}")
     whole = find(name)
@@ -112,10 +112,10 @@ def _short(name: str, seed: int, faults: str, known: str) -> Recorded:
     if not whole.hash.startswith(known):
         changed = f"the scenario {name} is not as it was: its hash was {known} and is {whole.hash[: len(known)]}"
     scenario = whole if faults == ALL else with_faults(whole, [each for each in faults.split(",") if each])
-    return Recorded(scenario, seed, "", "", changed)
+    return ReplayTarget(scenario, seed, "", "", changed)
 
 
-def _unpacked(text: str) -> Recorded:
+def _unpacked(text: str) -> ReplayTarget:
     packed = text.removeprefix(PREFIX)
     try:
         raw = zlib.decompress(urlsafe_b64decode(packed + "=" * (-len(packed) % 4)))
@@ -127,6 +127,6 @@ def _unpacked(text: str) -> Recorded:
         changed = f"the code is not as it was: its version was {content.code} and is {code_version()}"
     where = "the scenario in the string"
     scenario = document.convert(content.scenario, Scenario, where)
-    for mistake in mistakes(scenario):
-        raise document.located(mistake, "", where)
-    return Recorded(scenario, content.seed, content.programs, content.digest, changed)
+    for error in validation_errors(scenario):
+        raise document.located(error, "", where)
+    return ReplayTarget(scenario, content.seed, content.programs, content.digest, changed)

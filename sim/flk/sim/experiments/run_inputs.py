@@ -28,7 +28,7 @@ from flk.spec.errors import UnusableInput
 SECRET = b"the key of a simulated run"
 
 
-class Supplies(msgspec.Struct, frozen=True, dict=True):
+class RunInputs(msgspec.Struct, frozen=True, dict=True):
     """The records that agents are given, the secret they are signed with, and the programs if they are not the model's.
 
     `named` is how `programs_named` finds the programs again; without a name a run of them cannot be put into a string.
@@ -75,23 +75,23 @@ class Task(NamedTuple):
         return f"scenario {self.scenario.name} ({self.scenario.hash}), seed {self.seed}"
 
 
-def execute(supplies: Supplies, task: Task, trace: BinaryIO | None = None) -> Run:
+def execute(inputs: RunInputs, task: Task, trace: BinaryIO | None = None) -> Run:
     """Make a run."""
     return simulate(
         task.scenario,
-        supplies.submissions,
-        supplies.keyring,
-        signer=supplies.signer,
+        inputs.submissions,
+        inputs.keyring,
+        signer=inputs.signer,
         seed=task.seed,
         trace=trace,
-        programs=supplies.programs,
-        alerts=supplies.alerts,
+        programs=inputs.programs,
+        alerts=inputs.alerts,
     )
 
 
-def synthetic_supplies(size: int = 200, programs: Programs | None = None, named: str = "") -> Supplies:
+def synthetic_inputs(size: int = 200, programs: Programs | None = None, named: str = "") -> RunInputs:
     """Supplies that need nothing from outside."""
-    return Supplies(synthetic(size, HmacKey(SECRET)), programs=programs, named=named)
+    return RunInputs(synthetic(size, HmacKey(SECRET)), programs=programs, named=named)
 
 
 def programs_named(name: str) -> Programs:

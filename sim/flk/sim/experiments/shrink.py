@@ -11,11 +11,11 @@ import msgspec
 
 from flk.sim.experiments.minimise import PRECISION, ddmin, lessen
 from flk.sim.experiments.rows import violated
-from flk.sim.experiments.run_inputs import Supplies, Task, execute
+from flk.sim.experiments.run_inputs import RunInputs, Task, execute
 from flk.sim.scenarios.duration import Seconds
 from flk.sim.scenarios.faults import Direction, Disk, Fault, LinkFaultBase, RegionCrash, ShardCrash
 from flk.sim.scenarios.scenario import Scenario
-from flk.sim.scenarios.validation import mistakes
+from flk.sim.scenarios.validation import validation_errors
 from flk.spec.errors import UnusableInput
 
 LIMIT = 2000
@@ -26,7 +26,7 @@ MOMENT = 0.1
 """Seconds that do not matter."""
 
 
-class Shrunk(NamedTuple):
+class ShrinkResult(NamedTuple):
     """The small scenario, the invariant that it violates as the large one did, the digest of its run, and the replays it took."""
 
     scenario: Scenario
@@ -37,32 +37,32 @@ class Shrunk(NamedTuple):
 
 
 def shrink(
-    supplies: Supplies,
+    inputs: RunInputs,
     scenario: Scenario,
     seed: int,
     *,
     limit: int = LIMIT,
     on_replay: Callable[[int, Scenario], None] = lambda *_: None,
-) -> Shrunk:
+) -> ShrinkResult:
     """Shrink a run. `on_replay` is told how many replays there were and the least scenario so far.
 
     Raises UnusableInput if the run violates nothing.
     """
-    run = execute(supplies, Task(scenario, seed))
+    run = execute(inputs, Task(scenario, seed))
     broken = violated(run)
     if not broken:
         raise UnusableInput(f"{Task(scenario, seed).label} violates no invariant, so there is nothing to shrink")
     digests = {scenario.hash: run.digest}
 
     def fails(candidate: Scenario) -> bool:
-        found = execute(supplies, Task(candidate, seed))
+        found = execute(inputs, Task(candidate, seed))
         digests[candidate.hash] = found.digest
         on_replay(len(digests), search.least)
         return broken[0] in violated(found)
 
     search = Search(scenario, fails, limit - 1)
     least = search.least_of_all()
-    return Shrunk(least, seed, broken[0], digests[least.hash], search.replays + 1)
+    return ShrinkResult(least, seed, broken[0], digests[least.hash], search.replays + 1)
 
 
 class Search:
@@ -93,7 +93,7 @@ class Search:
         """Whether a candidate that can be meant fails too; if so, it is the least from now on."""
         name = candidate.hash
         if name not in self._known:
-            if self.replays >= self._limit or any(mistakes(candidate)):
+            if self.replays >= self._limit or any(validation_errors(candidate)):
                 return False
             self.replays += 1
             self._known[name] = self._fails(candidate)

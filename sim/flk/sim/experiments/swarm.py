@@ -15,7 +15,7 @@ import msgspec
 from flk.sim.experiments.worlds import world
 from flk.sim.kernel.random_streams import RandomStream
 from flk.sim.scenarios import document
-from flk.sim.scenarios.fault_validation import of_faults
+from flk.sim.scenarios.fault_validation import fault_errors
 from flk.sim.scenarios.faults import (
     Bandwidth,
     BitRot,
@@ -129,7 +129,7 @@ def swarm(seed: int, base: Scenario | None = None, kinds: Sequence[type[FaultBas
     for number, kind in enumerate(random.choices(chosen, weights, k=random.randint(1, MOST)), 1):
         drawn = draw(kind, f"f{number}", setting, faults, random_stream.generator(f"fault {number}"))
         more = scenario.with_faults((*faults, drawn))
-        if not any(of_faults(more)) and not _doubly_slow(more.faults):  # it might stop a region that is down already
+        if not any(fault_errors(more)) and not _doubly_slow(more.faults):  # it might stop a region that is down already
             faults = more.faults
     return msgspec.structs.replace(scenario.with_faults(faults), seed=seed)
 

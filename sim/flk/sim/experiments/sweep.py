@@ -12,7 +12,7 @@ from typing import NamedTuple
 from flk.sim.experiments.execution import PROCESSES, run_all
 from flk.sim.experiments.journal import Journal
 from flk.sim.experiments.rows import MEASURES, Row, row
-from flk.sim.experiments.run_inputs import Supplies, Task, execute
+from flk.sim.experiments.run_inputs import RunInputs, Task, execute
 from flk.sim.experiments.variation import Cell
 from flk.sim.scenarios.document import nearest
 from flk.sim.statistics.sequential import Stopping, interval
@@ -30,7 +30,7 @@ class Plan(NamedTuple):
     until: Stopping | None = None
 
 
-class Swept(NamedTuple):
+class SweepResult(NamedTuple):
     """The rows of each cell, by seed; how many runs were made now, the others having been made before."""
 
     plan: Plan
@@ -40,13 +40,13 @@ class Swept(NamedTuple):
 
 def sweep(
     plan: Plan,
-    supplies: Supplies,
+    inputs: RunInputs,
     journal: Journal,
     *,
     workers: int = -1,
     backend: str = PROCESSES,
     on_row: Callable[[Row, int, int], None] = lambda *_: None,
-) -> Swept:
+) -> SweepResult:
     """Make the runs that the journal does not have yet, each noted in it as soon as it is over.
 
     `on_row` is told each new row, how many runs there are by then and how many are planned so far.
@@ -62,18 +62,18 @@ def sweep(
             for number, cell in enumerate(plan.cells)
             if seed in plan.seeds[: wanted[number]] and (cell.scenario.hash, seed) not in known
         ]
-        for found in run_all(measured, supplies, missing, workers=workers, backend=backend):
+        for found in run_all(measured, inputs, missing, workers=workers, backend=backend):
             known[found.scenario_hash, found.seed] = found
             journal.note(found)
             made += 1
             on_row(found, len(known), sum(wanted))
     rows = tuple(_rows(cell, plan.seeds[:size], known) for cell, size in zip(plan.cells, wanted, strict=True))
-    return Swept(plan, rows, made)
+    return SweepResult(plan, rows, made)
 
 
-def measured(supplies: Supplies, task: Task) -> Row:
+def measured(inputs: RunInputs, task: Task) -> Row:
     """The row of one run."""
-    return row(execute(supplies, task))
+    return row(execute(inputs, task))
 
 
 def parse_until(text: str, *, least: int, most: int) -> Stopping:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, TypeAlias
 from flk.sim.scenarios import document
 from flk.sim.scenarios.document import nearest
 from flk.sim.scenarios.scenario import Scenario
-from flk.sim.scenarios.validation import mistakes
+from flk.sim.scenarios.validation import validation_errors
 from flk.spec.errors import UnusableInput
 
 Value: TypeAlias = float | int | str | bool
@@ -65,8 +65,8 @@ def _cell(scenario: Scenario, axes: Sequence[Axis], values: Sequence[object]) ->
         _put(raw, axis.path, value)
     said = ", ".join(f"{axis.path}={value}" for axis, value in zip(axes, values, strict=True))
     varied = document.convert(raw, Scenario, f"--vary {said}")
-    for mistake in mistakes(varied):
-        raise document.located(mistake, "", f"--vary {said}")
+    for error in validation_errors(varied):
+        raise document.located(error, "", f"--vary {said}")
     raw = document.builtins(varied)
     return Cell(varied, tuple((axis.path, _plain(_get(raw, axis.path))) for axis in axes))
 

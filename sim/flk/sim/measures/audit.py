@@ -38,7 +38,7 @@ class AuditMeasures(NamedTuple):
         return {**rest, "settle": self.settle._asdict(), "most": most}
 
 
-class AuditLedger(Watcher):
+class AuditRecorder(Watcher):
     """Writes down when tasks came and went. A task that its store took down with it comes when recovery has found it again."""
 
     def __init__(self, regions: Sequence[str], simulator: Simulator) -> None:

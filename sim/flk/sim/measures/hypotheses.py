@@ -7,18 +7,18 @@ from typing import assert_never
 
 import msgspec
 
-from flk.sim.alerts.alerts import Alerted
+from flk.sim.alerts.alerts import AlertHistory
 from flk.sim.measures.measures import Measures
-from flk.sim.measures.metrics import NUMBERS, Span
+from flk.sim.measures.metrics import METRICS, Span
 from flk.sim.scenarios.duration import human
 from flk.sim.scenarios.hypotheses import Always, Eventually, Hypothesis, Never, Sometimes
 from flk.sim.scenarios.scenario import Scenario
-from flk.sim.world.coverage_marks import ALERT, CONVERGED, HEALED, STATUS, Found, Interval, Marks, held
+from flk.sim.world.coverage_marks import ALERT, CONVERGED, HEALED, STATUS, CoverageMarks, Interval, MarkIntervals, held
 from flk.sim.world.events import Attempt
 from flk.spec.verdict import Verdict
 
 
-class Judged(msgspec.Struct, frozen=True):
+class HypothesisResult(msgspec.Struct, frozen=True):
     """A hypothesis and what came of it. `statement` is what it says and `found` what was seen, for people; `measured` is how often
     the mark came up, or what the number was: NaN if the run gave no occasion to tell.
     """
@@ -39,11 +39,11 @@ def asks_for_alerts(scenario: Scenario) -> bool:
 
 
 def found(
-    marks: Marks,
+    marks: CoverageMarks,
     attempts: Iterable[Attempt],
     changes: Sequence[tuple[float, int]],
-    alerts: Iterable[Alerted],
-) -> Found:
+    alerts: Iterable[AlertHistory],
+) -> MarkIntervals:
     """When each mark of a run held, those of the table, the statuses, the alerts and `converged`.
 
     An alert that was not evaluated is not among them.
@@ -61,12 +61,12 @@ def found(
     return dict(when)
 
 
-def judged(scenario: Scenario, marks: Found, measures: Measures) -> tuple[Judged, ...]:
+def judged(scenario: Scenario, marks: MarkIntervals, measures: Measures) -> tuple[HypothesisResult, ...]:
     """Every hypothesis of a scenario."""
     return tuple(_judged(hypothesis, scenario, marks, measures) for hypothesis in scenario.hypotheses)
 
 
-def _judged(hypothesis: Hypothesis, scenario: Scenario, marks: Found, measures: Measures) -> Judged:
+def _judged(hypothesis: Hypothesis, scenario: Scenario, marks: MarkIntervals, measures: Measures) -> HypothesisResult:
     span, when = _span(hypothesis.during, scenario)
     match hypothesis:
         case Always():
@@ -87,14 +87,14 @@ def _span(fault_id: str, scenario: Scenario) -> tuple[Span, str]:
     return Span(0.0, scenario.duration), ""
 
 
-def _inside(marks: Found, mark: str, span: Span) -> list[Interval] | None:
+def _inside(marks: MarkIntervals, mark: str, span: Span) -> list[Interval] | None:
     """The intervals of a mark that reach into a span; None if nobody looked for the mark."""
     if mark.startswith(ALERT) and mark not in marks:
         return None
     return [(begin, end) for begin, end in marks.get(mark, ()) if begin <= span.end and end >= span.start]
 
 
-def _counted(hypothesis: Sometimes | Never, times: list[Interval] | None, when: str) -> Judged:
+def _counted(hypothesis: Sometimes | Never, times: list[Interval] | None, when: str) -> HypothesisResult:
     mark = hypothesis.mark
     if isinstance(hypothesis, Sometimes):
         often = f" at least {hypothesis.times} times" if hypothesis.times > 1 else ""
@@ -104,13 +104,15 @@ def _counted(hypothesis: Sometimes | Never, times: list[Interval] | None, when: 
         expect, statement = "never", f"{mark} never comes up{when}"
         verdict = Verdict.VIOLATED if times else Verdict.HOLDS
     if times is None:
-        return Judged(expect, mark, statement, "alerts were not evaluated", float("nan"), Verdict.UNDECIDED)
+        return HypothesisResult(expect, mark, statement, "alerts were not evaluated", float("nan"), Verdict.UNDECIDED)
     first = f" at {human(times[0][0])}" if times else ""
     seen = f"{len(times)} times, first{first}" if len(times) > 1 else f"once,{first}" if times else "not once"
-    return Judged(expect, mark, statement, seen, len(times), verdict)
+    return HypothesisResult(expect, mark, statement, seen, len(times), verdict)
 
 
-def _eventually(hypothesis: Eventually, scenario: Scenario, marks: Found, measures: Measures) -> Judged:
+def _eventually(
+    hypothesis: Eventually, scenario: Scenario, marks: MarkIntervals, measures: Measures
+) -> HypothesisResult:
     mark, within = hypothesis.mark, hypothesis.within
     ends = [fault.end for fault in scenario.faults if hypothesis.after in {"", fault.id}]
     origin = max(ends, default=0.0)
@@ -127,11 +129,11 @@ def _eventually(hypothesis: Eventually, scenario: Scenario, marks: Found, measur
         seen, verdict = f"the run ended {human(scenario.duration - origin)} after it", Verdict.UNDECIDED
     else:
         seen, verdict = "not in that time", Verdict.VIOLATED
-    return Judged("eventually", mark, statement, seen, float("nan") if times is None else len(times), verdict)
+    return HypothesisResult("eventually", mark, statement, seen, float("nan") if times is None else len(times), verdict)
 
 
-def _always(hypothesis: Always, span: Span, when: str, measures: Measures) -> Judged:
-    number = NUMBERS[hypothesis.measure]
+def _always(hypothesis: Always, span: Span, when: str, measures: Measures) -> HypothesisResult:
+    number = METRICS[hypothesis.measure]
     value = number.measure(measures, span)
     bounds = {"at least": hypothesis.least, "at most": hypothesis.most}
     told = " and ".join(f"{word} {shown(bound, number.unit)}" for word, bound in bounds.items() if bound is not None)
@@ -142,7 +144,7 @@ def _always(hypothesis: Always, span: Span, when: str, measures: Measures) -> Ju
         low = -inf if hypothesis.least is None else hypothesis.least
         high = inf if hypothesis.most is None else hypothesis.most
         seen, verdict = shown(value, number.unit), Verdict.HOLDS if low <= value <= high else Verdict.VIOLATED
-    return Judged("always", hypothesis.measure, statement, seen, value, verdict)
+    return HypothesisResult("always", hypothesis.measure, statement, seen, value, verdict)
 
 
 def shown(value: float, unit: str) -> str:

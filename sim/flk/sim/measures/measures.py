@@ -13,15 +13,15 @@ from flk.model.programs.outbox import Delivery
 from flk.sim.checkers.convergence import Agreement
 from flk.sim.checkers.node import ACKNOWLEDGED
 from flk.sim.clients.agents import Item
-from flk.sim.measures.recorder import Comparison, Ledger
+from flk.sim.measures.recorder import Comparison, Recorder
 from flk.sim.measures.recovery import RegionRecovery, recoveries
 from flk.sim.scenarios.scenario import Scenario
 from flk.sim.statistics.warmup import mser5
 from flk.sim.world.events import NO_ANSWER, Intent
 
 if TYPE_CHECKING:  # that module measures by the means of this one
-    from flk.sim.measures.audit import AuditLedger, AuditMeasures
-    from flk.sim.measures.stores import StoreLedger, StoreMeasures
+    from flk.sim.measures.audit import AuditMeasures, AuditRecorder
+    from flk.sim.measures.stores import StoreMeasures, StoreRecorder
 
 Column: TypeAlias = NDArray[np.float64]
 GRID = 1.0  # seconds between two samples of what is followed over time
@@ -174,18 +174,18 @@ class Measures(NamedTuple):
 def measure(
     scenario: Scenario,
     *,
-    ledger: Ledger,
+    recorder: Recorder,
     agreement: Agreement,
     items: Sequence[Item],
     homes: Mapping[str, str],
     entries: Mapping[str, Mapping[Key, Entry]],
     lost: int,
-    audit: "AuditLedger",
-    stores: "StoreLedger",
+    audit: "AuditRecorder",
+    stores: "StoreRecorder",
 ) -> Measures:
     """The measures of a run that is over; `homes` are the agents' home regions, `lost` the keys that no region has any more."""
     grid = np.arange(0.0, scenario.duration + GRID / 2, GRID)
-    attempts = _attempts(ledger)
+    attempts = _attempts(recorder)
     warm = warmup(attempts, scenario.duration) if scenario.steady else 0.0
     honest = [item for item in items if item.intent is Intent.HONEST]
     acknowledged = [item for item in honest if item.delivery is Delivery.ACKNOWLEDGED]
@@ -194,24 +194,24 @@ def measure(
     return Measures(
         grid=grid,
         warmup=warm,
-        counts=_counts(ledger, items, lost),
+        counts=_counts(recorder, items, lost),
         statuses=Counter(attempts.status.tolist()),
-        hostile=_hostile(ledger),
+        hostile=_hostile(recorder),
         attempts=attempts,
         given=_given(honest),
         latency=dict(_latency(attempts.since(warm))),
         delivery=quantiles(over - came),
         goodput=np.histogram(over, bins=np.arange(0.0, scenario.duration + BIN, BIN))[0] / BIN,
-        lags=tuple(_lag(ledger, pair, grid, warm) for pair in ledger.applied_at),
+        lags=tuple(_lag(recorder, pair, grid, warm) for pair in recorder.applied_at),
         losses=tuple(
             Loss(loss.fault.id, loss.fault.region, str(loss.fault.disk), loss.seconds, loss.records, loss.size)
-            for loss in ledger.losses
+            for loss in recorder.losses
         ),
-        recoveries=recoveries(ledger, agreement, homes),
-        entries={region: _steps(series) for region, series in ledger.entries.items()},
+        recoveries=recoveries(recorder, agreement, homes),
+        entries={region: _steps(series) for region, series in recorder.entries.items()},
         divergence=_steps(agreement.changes),
         spells=Spells(*np.array(agreement.spells, dtype=np.float64).reshape(-1, 2).T),
-        comparisons=tuple(ledger.comparisons),
+        comparisons=tuple(recorder.comparisons),
         escalated=_escalated(entries),
         audit=audit.measures(grid, scenario.slo.audit_p99) if scenario.layout.audit else {},
         stores=stores.measures() if scenario.layout.has_stores else {},
@@ -249,8 +249,8 @@ def staleness(logged_at: Column, applied_at: Column, grid: Column) -> Column:
     return np.maximum(grid - oldest, 0.0)
 
 
-def _attempts(ledger: Ledger) -> Attempts:
-    rows = [row for row in ledger.attempts if row.intent is Intent.HONEST]
+def _attempts(recorder: Recorder) -> Attempts:
+    rows = [row for row in recorder.attempts if row.intent is Intent.HONEST]
     return Attempts(
         np.array([row.sent for row in rows], dtype=np.float64),
         np.array([row.over for row in rows], dtype=np.float64),
@@ -264,10 +264,10 @@ def _given(honest: Sequence[Item]) -> Given:
     return Given(came, np.array(over, dtype=np.float64))
 
 
-def _hostile(ledger: Ledger) -> dict[Intent, Counter[int]]:
+def _hostile(recorder: Recorder) -> dict[Intent, Counter[int]]:
     """How attempts that were not honest were answered."""
     found: dict[Intent, Counter[int]] = {}
-    for row in ledger.attempts:
+    for row in recorder.attempts:
         if row.intent is not Intent.HONEST:
             found.setdefault(row.intent, Counter())[row.status] += 1
     return found
@@ -281,11 +281,11 @@ def _latency(attempts: Attempts) -> Iterable[tuple[str, Quantiles]]:
             yield str(status), quantiles(attempts.seconds[attempts.status == status])
 
 
-def _counts(ledger: Ledger, items: Sequence[Item], lost: int) -> Counts:
+def _counts(recorder: Recorder, items: Sequence[Item], lost: int) -> Counts:
     given = Counter(item.intent for item in items)
     honest = [item for item in items if item.intent is Intent.HONEST]
     ends = Counter(item.delivery for item in honest)
-    tried = Counter(row.intent for row in ledger.attempts)
+    tried = Counter(row.intent for row in recorder.attempts)
     return Counts(
         offered=len(honest),
         repeated=sum(not item.arrival.fresh for item in honest),
@@ -294,20 +294,20 @@ def _counts(ledger: Ledger, items: Sequence[Item], lost: int) -> Counts:
         undelivered=len(honest) - ends[Delivery.ACKNOWLEDGED] - ends[Delivery.DEAD],
         attempts=tried[Intent.HONEST],
         retries=sum(max(0, item.attempts - 1) for item in honest),
-        duplicates=ledger.repeats,
-        supersessions=len(ledger.superseded),
-        moves=len(ledger.moves),
+        duplicates=recorder.repeats,
+        supersessions=len(recorder.superseded),
+        moves=len(recorder.moves),
         lost=lost,
         forged=given[Intent.FORGED],
         equivocating=given[Intent.EQUIVOCATING],
         replayed=tried[Intent.REPLAYED],
-        withheld=ledger.withheld,
+        withheld=recorder.withheld,
     )
 
 
-def _lag(ledger: Ledger, pair: tuple[str, str], grid: Column, warm: float) -> Lag:
+def _lag(recorder: Recorder, pair: tuple[str, str], grid: Column, warm: float) -> Lag:
     source, target = pair
-    age = staleness(np.array(ledger.logged_at[source]), np.array(ledger.applied_at[pair]), grid)
+    age = staleness(np.array(recorder.logged_at[source]), np.array(recorder.applied_at[pair]), grid)
     return Lag(source, target, age, quantiles(age[grid >= warm]))
 
 

@@ -24,7 +24,7 @@ class Span(NamedTuple):
     end: float
 
 
-class Number(NamedTuple):
+class Metric(NamedTuple):
     """What a name stands for. NaN where the run gave nothing to measure. One that is not `narrowed` is of the whole run.
 
     A share is from 0 to 1, though people are told it in percent.
@@ -111,8 +111,8 @@ def _highest(steps: "Steps", span: Span) -> float:
     return float(levels.max()) if levels.size else nan
 
 
-def _of_run(meaning: str, unit: str, of: "Callable[[Measures], float]") -> Number:
-    return Number(meaning, unit, lambda measures, _: of(measures), narrowed=False)
+def _of_run(meaning: str, unit: str, of: "Callable[[Measures], float]") -> Metric:
+    return Metric(meaning, unit, lambda measures, _: of(measures), narrowed=False)
 
 
 def _quantile(sample: "Column", share: float) -> float:
@@ -125,38 +125,38 @@ def _most(values: Iterable[float]) -> float:
     return float(np.max(found)) if found else nan
 
 
-NUMBERS: Mapping[str, Number] = {
-    "latency_p50": Number("half of the acknowledged attempts took no longer", "s", _latency(0.5)),
-    "latency_p95": Number("95 % of the acknowledged attempts took no longer", "s", _latency(0.95)),
-    "latency_p99": Number("99 % of the acknowledged attempts took no longer", "s", _latency(0.99)),
-    "latency_max": Number("the longest acknowledged attempt", "s", _latency(1)),
-    "attempts": Number("attempts to deliver", "", _attempts),
-    "errors": Number(
+METRICS: Mapping[str, Metric] = {
+    "latency_p50": Metric("half of the acknowledged attempts took no longer", "s", _latency(0.5)),
+    "latency_p95": Metric("95 % of the acknowledged attempts took no longer", "s", _latency(0.95)),
+    "latency_p99": Metric("99 % of the acknowledged attempts took no longer", "s", _latency(0.99)),
+    "latency_max": Metric("the longest acknowledged attempt", "s", _latency(1)),
+    "attempts": Metric("attempts to deliver", "", _attempts),
+    "errors": Metric(
         "share of answered attempts with a status of 500 or more", "%", _share(lambda s: s >= 500, _answered)
     ),
-    "shed": Number(
+    "shed": Metric(
         "share of answered attempts that were turned away with 429", "%", _share(lambda s: s == 429, _answered)
     ),
-    "unanswered": Number(
+    "unanswered": Metric(
         "share of attempts without an answer", "%", _share(lambda s: not _answered(s), lambda _: True)
     ),
-    "goodput": Number("acknowledgements a second", "1/s", _goodput),
-    "delivered": Number("share of what agents were given that was acknowledged in the end", "%", _delivered),
-    "delivery_p95": Number(
+    "goodput": Metric("acknowledgements a second", "1/s", _goodput),
+    "delivered": Metric("share of what agents were given that was acknowledged in the end", "%", _delivered),
+    "delivery_p95": Metric(
         "95 % of what was acknowledged took no longer, from when an agent was given it", "s", _delivery(0.95)
     ),
-    "delivery_max": Number(
+    "delivery_max": Metric(
         "the longest time from when an agent was given something to its acknowledgement", "s", _delivery(1)
     ),
-    "lag_p95": Number("replication lag, 95 % of the time, worst pair of regions", "s", _lag(0.95)),
-    "lag_max": Number("greatest replication lag of any pair of regions", "s", _lag(1)),
-    "differing_max": Number("most keys that not all regions stored alike", "keys", _level(lambda m: [m.divergence])),
-    "audit_backlog_max": Number(
+    "lag_p95": Metric("replication lag, 95 % of the time, worst pair of regions", "s", _lag(0.95)),
+    "lag_max": Metric("greatest replication lag of any pair of regions", "s", _lag(1)),
+    "differing_max": Metric("most keys that not all regions stored alike", "keys", _level(lambda m: [m.divergence])),
+    "audit_backlog_max": Metric(
         "most audit tasks of a region that were not settled",
         "tasks",
         _level(lambda m: [a.backlog for a in m.audit.values()]),
     ),
-    "owed_max": Number(
+    "owed_max": Metric(
         "most claims that waited for a tier of a region's store",
         "claims",
         _level(lambda m: [s.owed for s in m.stores.values()]),

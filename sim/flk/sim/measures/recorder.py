@@ -51,7 +51,7 @@ class Comparison(NamedTuple):
     divergence: Divergence
 
 
-class Ledger(Watcher):
+class Recorder(Watcher):
     """Writes down what the measures need, one entry for each event."""
 
     def __init__(self, regions: Sequence[str], simulator: Simulator) -> None:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from flk.sim.checkers.convergence import Agreement
 from flk.sim.checkers.node import ACKNOWLEDGED
-from flk.sim.measures.recorder import Ledger
+from flk.sim.measures.recorder import Recorder
 from flk.sim.measures.timeline import Move
 from flk.sim.scenarios.faults import Stop
 
@@ -31,26 +31,26 @@ class RegionRecovery(NamedTuple):
     catch_up: float
 
 
-def recoveries(ledger: Ledger, agreement: Agreement, homes: Mapping[str, str]) -> tuple[RegionRecovery, ...]:
+def recoveries(recorder: Recorder, agreement: Agreement, homes: Mapping[str, str]) -> tuple[RegionRecovery, ...]:
     """The recovery from each region loss of a run. To those who use it a region without its process is lost, too."""
-    return tuple(_recovery(start, crash, ledger, agreement, homes) for start, crash in ledger.stops)
+    return tuple(_recovery(start, crash, recorder, agreement, homes) for start, crash in recorder.stops)
 
 
 def _recovery(
-    start: float, crash: Stop, ledger: Ledger, agreement: Agreement, homes: Mapping[str, str]
+    start: float, crash: Stop, recorder: Recorder, agreement: Agreement, homes: Mapping[str, str]
 ) -> RegionRecovery:
-    users = {agent for agent, region in _located(homes, ledger.moves, start).items() if region == crash.region}
+    users = {agent for agent, region in _located(homes, recorder.moves, start).items() if region == crash.region}
     numbers = [number for number, agent in enumerate(homes) if agent in users]
-    left = [_first(move.at for move in ledger.moves if move.agent == agent and move.at > start) for agent in users]
+    left = [_first(move.at for move in recorder.moves if move.agent == agent and move.at > start) for agent in users]
     moved = max((at for at in left if at < crash.end), default=nan)
     resent, succeeded = [], []
     for number in numbers:
-        later = [row for row in ledger.attempts if row.agent == number and row.sent > start]
+        later = [row for row in recorder.attempts if row.agent == number and row.sent > start]
         resent.append(_first(row.sent for row in later if row.region != crash.region))
         succeeded.append(_first(row.over for row in later if row.status in ACKNOWLEDGED))
     redirected = max((at for at in resent if at >= 0), default=nan)
     answered = max(succeeded, default=nan)
-    recovered = _first(at for at, region in ledger.recovered_at if region == crash.region and at >= crash.end)
+    recovered = _first(at for at, region in recorder.recovered_at if region == crash.region and at >= crash.end)
     level = _first(at for at, region in agreement.caught_up if region == crash.region and at >= crash.end)
     return RegionRecovery(
         fault=crash.id,

@@ -51,7 +51,7 @@ class _Named(msgspec.Struct):
     pcs_id: str = ""
 
 
-class StoreLedger(Watcher):
+class StoreRecorder(Watcher):
     """Writes down what the measures of stores need."""
 
     def __init__(self, regions: Mapping[str, Region], simulator: Simulator) -> None:

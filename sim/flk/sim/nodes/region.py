@@ -18,7 +18,7 @@ from flk.sim.scenarios.layout import Layout
 from flk.sim.scenarios.policy import Policy
 from flk.sim.world.audit_queue import WatchedArchive, WatchedTasks
 from flk.sim.world.clocks import offset
-from flk.sim.world.coverage_marks import Marks
+from flk.sim.world.coverage_marks import CoverageMarks
 from flk.sim.world.disks import DiskHealth
 from flk.sim.world.events import WatchedDisk, WatchedEntries, WatchedObjects, WatchedTiers, Watcher
 from flk.sim.world.meter import Meter
@@ -48,7 +48,7 @@ class World(NamedTuple):
     seed: int
     scripted: bool
     layout: Layout
-    marks: Marks
+    marks: CoverageMarks
     meter: Meter
     streams: RandomStreams
 

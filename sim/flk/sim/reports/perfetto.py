@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from flk.sim.reports.recording import Story
+from flk.sim.reports.recording import Recording
 from flk.sim.scenarios.topology import OBJECTS, clients_of
 from flk.spec.errors import writing
 
@@ -20,23 +20,23 @@ Event: TypeAlias = dict[str, object]
 _FAULTS = 1
 
 
-def events(story: Story) -> Iterator[Event]:
+def events(recording: Recording) -> Iterator[Event]:
     """The trace events, each track introduced before its first event."""
-    regions = story.run.scenario.regions
+    regions = recording.run.scenario.regions
     places = [*regions, *map(clients_of, regions), OBJECTS]
     tracks = {place: number for number, place in enumerate(places, _FAULTS + 1)}
     yield _named(_FAULTS, "faults")
     for place, number in tracks.items():
         yield _named(number, place)
-    yield from _faults(story)
-    yield from _programs(story, tracks)
-    yield from _messages(story, tracks)
-    yield from _counters(story)
+    yield from _faults(recording)
+    yield from _programs(recording, tracks)
+    yield from _messages(recording, tracks)
+    yield from _counters(recording)
 
 
-def write(story: Story, path: str | Path) -> None:
+def write(recording: Recording, path: str | Path) -> None:
     """Write the file. Raises UnusableInput if that cannot be."""
-    content = msgspec.json.encode({"displayTimeUnit": "ms", "traceEvents": list(events(story))})
+    content = msgspec.json.encode({"displayTimeUnit": "ms", "traceEvents": list(events(recording))})
     with writing(path, "the trace"):
         Path(path).write_bytes(content)
 
@@ -45,8 +45,8 @@ def _named(process: int, name: str) -> Event:
     return {"ph": "M", "name": "process_name", "pid": process, "tid": 0, "args": {"name": name}}
 
 
-def _faults(story: Story) -> Iterator[Event]:
-    for row, fault in enumerate(story.run.scenario.faults, 1):
+def _faults(recording: Recording) -> Iterator[Event]:
+    for row, fault in enumerate(recording.run.scenario.faults, 1):
         yield {"ph": "M", "name": "thread_name", "pid": _FAULTS, "tid": row, "args": {"name": fault.id}}
         yield {
             "ph": "X",
@@ -59,10 +59,10 @@ def _faults(story: Story) -> Iterator[Event]:
         }
 
 
-def _programs(story: Story, tracks: dict[str, int]) -> Iterator[Event]:
+def _programs(recording: Recording, tracks: dict[str, int]) -> Iterator[Event]:
     """Each program as a slice of a thread of its own, its effects as instants on it."""
     spans: dict[tuple[str, str], list[float]] = {}
-    for line in story.lines:
+    for line in recording.lines:
         place = _place(line.node, tracks)
         if place is not None:
             spans.setdefault((place, line.program), []).append(line.t)
@@ -78,7 +78,7 @@ def _programs(story: Story, tracks: dict[str, int]) -> Iterator[Event]:
             "ts": _micro(moments[0]),
             "dur": max(1.0, _micro(moments[-1] - moments[0])),
         }
-    for line in story.lines:
+    for line in recording.lines:
         place = _place(line.node, tracks)
         if place is not None:
             where = {"pid": tracks[place], "tid": threads[place, line.program]}
@@ -94,9 +94,9 @@ def _programs(story: Story, tracks: dict[str, int]) -> Iterator[Event]:
             }
 
 
-def _messages(story: Story, tracks: dict[str, int]) -> Iterator[Event]:
+def _messages(recording: Recording, tracks: dict[str, int]) -> Iterator[Event]:
     numbers = count(1)
-    for message in story.deliveries:
+    for message in recording.deliveries:
         sent = {"pid": tracks[message.sender], "tid": 0, "ts": _micro(message.sent)}
         name = message.name if message.arrives else f"{message.name} (lost)"
         yield {"ph": "X", "name": f"send {name}", "cat": "message", "dur": 1, **sent}
@@ -108,8 +108,8 @@ def _messages(story: Story, tracks: dict[str, int]) -> Iterator[Event]:
             yield {"ph": "f", "bp": "e", "id": number, "name": "message", "cat": "message", **there}
 
 
-def _counters(story: Story) -> Iterator[Event]:
-    measures = story.run.measures
+def _counters(recording: Recording) -> Iterator[Event]:
+    measures = recording.run.measures
     for lag in measures.lags:
         name = f"lag {lag.source} to {lag.target}, s"
         for moment, age in zip(measures.grid.tolist(), lag.age.tolist(), strict=True):

@@ -14,7 +14,7 @@ _decode = msgspec.json.Decoder(Line)
 PROBE = " probe "
 
 
-class Story(NamedTuple):
+class Recording(NamedTuple):
     """A run with its lines, in order of time, and its messages, in the order in which they were sent."""
 
     run: Run
@@ -34,7 +34,7 @@ class Listeners(NamedTuple):
     messages: Callable[[Message], None]
 
 
-def told(play: Callable[[Listeners], Run], copy: BinaryIO | None = None) -> Story:
+def told(play: Callable[[Listeners], Run], copy: BinaryIO | None = None) -> Recording:
     """The story of a run: `play` runs the scenario with these listeners, as `simulate(…, trace=…, messages=…)` takes them. The
     lines are written to `copy` too.
     """
@@ -43,4 +43,4 @@ def told(play: Callable[[Listeners], Run], copy: BinaryIO | None = None) -> Stor
     run = play(Listeners(file, heard.append))
     if copy is not None:
         copy.write(file.getvalue())
-    return Story(run, tuple(_decode.decode_lines(file.getvalue())), tuple(heard))
+    return Recording(run, tuple(_decode.decode_lines(file.getvalue())), tuple(heard))

@@ -14,12 +14,12 @@ from flk.sim.reports.figures.regions import region_map
 from flk.sim.reports.figures.spacetime import space_time, window
 from flk.sim.reports.figures.style import amount
 from flk.sim.reports.html import rendered, save, svg
-from flk.sim.reports.recording import Story
+from flk.sim.reports.recording import Recording
 from flk.sim.scenarios import document
 from flk.spec.verdict import Verdict
 
 
-def html(run: Run, source: str = "", story: Story | None = None) -> str:
+def html(run: Run, source: str = "", recording: Recording | None = None) -> str:
     """The report. The same run gives the same text. `source` is where the scenario came from, if not from the library.
 
     With its `story`, what happened around the first violation is shown message by message.
@@ -35,13 +35,13 @@ def html(run: Run, source: str = "", story: Story | None = None) -> str:
         checks=sum(row.checks for row in run.results),
         replay=run.replay(source),
         unnoticed=unnoticed(run.scenario.faults, run.alerts),
-        spacetime="" if story is None else svg("spacetime", space_time(story, *window(story))),
+        spacetime="" if recording is None else svg("spacetime", space_time(recording, *window(recording))),
     )
 
 
-def write(run: Run, path: str | Path, source: str = "", story: Story | None = None) -> None:
+def write(run: Run, path: str | Path, source: str = "", recording: Recording | None = None) -> None:
     """Write the report to a file. Raises UnusableInput if that cannot be."""
-    save(html(run, source, story), path)
+    save(html(run, source, recording), path)
 
 
 def summary(run: Run) -> str:

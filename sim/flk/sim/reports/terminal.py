@@ -80,7 +80,7 @@ def _invariants(run: Run) -> Table:
     table = _rows("invariant", ">checked", "verdict", "statement")
     for row in run.results:
         idle = row.verdict is Verdict.HOLDS and not row.checks
-        verdict = Text("never came up" if idle else f"{row.verdict.sign} {row.verdict}", row.verdict.style)
+        verdict = Text("not exercised" if idle else f"{row.verdict.sign} {row.verdict}", row.verdict.style)
         table.add_row(row.invariant, f"{row.checks:,}", verdict, row.statement)
     return table
 

@@ -22,7 +22,7 @@ from typing import TypeAlias
 
 from flk.sim.scenarios import document
 from flk.sim.scenarios.scenario import Scenario
-from flk.sim.scenarios.validation import mistakes
+from flk.sim.scenarios.validation import validation_errors
 
 Value: TypeAlias = object
 Raw: TypeAlias = dict[str, object]
@@ -100,8 +100,8 @@ class Draft:
         """The scenario. Raises UnusableInput, which names the field and the mend."""
         name = f"scenario {self.raw.get('name')!r}"
         found = document.convert(self.raw, Scenario, name)
-        for mistake in mistakes(found):
-            raise document.located(mistake, "", name)
+        for error in validation_errors(found):
+            raise document.located(error, "", name)
         return found
 
     def _network_links(self) -> list[object]:

@@ -15,7 +15,7 @@ T = TypeVar("T")
 Steps = tuple[str | int, ...]
 
 
-class Mistake(ValueError):
+class ValidationError(ValueError):
     """Something in a document that cannot be meant; `field` says where, as in `faults[2].region`."""
 
     def __init__(self, field: str, message: str) -> None:
@@ -39,14 +39,14 @@ def convert(raw: Mapping[str, object], kind: type[T], file: str, text: str = "")
         return msgspec.convert(raw, kind, dec_hook=_decode)
     except msgspec.ValidationError as error:
         field, message = _explain(str(error), raw, kind)
-        raise located(Mistake(field, message), text, file) from None
+        raise located(ValidationError(field, message), text, file) from None
 
 
-def located(mistake: Mistake, text: str, file: str) -> UnusableInput:
+def located(error: ValidationError, text: str, file: str) -> UnusableInput:
     """The mistake with the file and, where it can be found, the line."""
-    line = _line(text, _steps(mistake.field))
+    line = _line(text, _steps(error.field))
     where = f"{file}, line {line}" if line else file
-    return UnusableInput(f"{where}: {mistake.field or 'the document'}: {mistake.message}")
+    return UnusableInput(f"{where}: {error.field or 'the document'}: {error.message}")
 
 
 def nearest(word: str, known: Sequence[str]) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from itertools import combinations
 from typing import TYPE_CHECKING
 
-from flk.sim.scenarios.document import Mistake
+from flk.sim.scenarios.document import ValidationError
 from flk.sim.scenarios.faults import (
     ClockJump,
     ColdOutage,
@@ -27,14 +27,14 @@ if TYPE_CHECKING:
     from flk.sim.scenarios.scenario import Scenario
 
 
-def of_faults(scenario: "Scenario") -> Iterator[Mistake]:
+def fault_errors(scenario: "Scenario") -> Iterator[ValidationError]:
     """Every mistake about a fault, with its field."""
     seen: set[str] = set()
     for index, fault in enumerate(scenario.faults):
         field = f"faults[{index}]"
         yield from bad_label(f"{field}.id", fault.id)
         if fault.id in seen:
-            yield Mistake(f"{field}.id", f"{fault.id!r} is the id of an earlier fault too; give each its own")
+            yield ValidationError(f"{field}.id", f"{fault.id!r} is the id of an earlier fault too; give each its own")
         seen.add(fault.id)
         yield from _outside_run(field, fault, scenario.duration)
         if isinstance(fault, RegionFault):
@@ -46,7 +46,7 @@ def of_faults(scenario: "Scenario") -> Iterator[Mistake]:
     yield from _two_at_once(scenario)
 
 
-def _two_at_once(scenario: "Scenario") -> Iterator[Mistake]:
+def _two_at_once(scenario: "Scenario") -> Iterator[ValidationError]:
     """Faults that cannot hold at the same time: a region cannot stop while it is down, nor keys rotate while they rotate."""
     faults = sorted(scenario.faults, key=lambda fault: fault.start)
     for one, other in combinations(faults, 2):
@@ -54,57 +54,63 @@ def _two_at_once(scenario: "Scenario") -> Iterator[Mistake]:
             continue
         field = f"faults[{scenario.faults.index(other)}].start"
         if isinstance(one, Stop) and isinstance(other, Stop) and one.region == other.region:
-            yield Mistake(field, f"{other.region} is still down by {one.id!r} until {one.end} s; start it after that")
+            yield ValidationError(
+                field, f"{other.region} is still down by {one.id!r} until {one.end} s; start it after that"
+            )
         if isinstance(one, KeyRotation) and isinstance(other, KeyRotation):
-            yield Mistake(field, f"the old key is still accepted by {one.id!r} until {one.end} s; start it after that")
+            yield ValidationError(
+                field, f"the old key is still accepted by {one.id!r} until {one.end} s; start it after that"
+            )
 
 
-def _too_little(field: str, fault: Fault) -> Iterator[Mistake]:
+def _too_little(field: str, fault: Fault) -> Iterator[ValidationError]:
     """A number that would turn the fault into something else."""
     if isinstance(fault, Latency) and fault.extra < 0:
-        yield Mistake(f"{field}.extra", "a message cannot arrive before it is sent; extra is at least 0")
+        yield ValidationError(f"{field}.extra", "a message cannot arrive before it is sent; extra is at least 0")
     if isinstance(fault, Reorder) and fault.by <= 0:
-        yield Mistake(f"{field}.by", "what is held back arrives later; by is greater than 0")
+        yield ValidationError(f"{field}.by", "what is held back arrives later; by is greater than 0")
     if isinstance(fault, ClockJump) and fault.duration < abs(fault.offset):
-        yield Mistake(
+        yield ValidationError(
             f"{field}.duration",
             f"a clock is slewed by less than a second per second; give it over {abs(fault.offset)} s",
         )
 
 
-def _nothing_there(field: str, fault: Fault, scenario: "Scenario") -> Iterator[Mistake]:
+def _nothing_there(field: str, fault: Fault, scenario: "Scenario") -> Iterator[ValidationError]:
     """A fault of something that the layout does not have."""
     layout = scenario.layout
     shards = layout.shards + (layout.migration is not None)
     if isinstance(fault, ShardCrash) and fault.shard >= shards:
-        yield Mistake(f"{field}.shard", f"there is no shard {fault.shard}; the last is {shards - 1}, see layout.shards")
+        yield ValidationError(
+            f"{field}.shard", f"there is no shard {fault.shard}; the last is {shards - 1}, see layout.shards"
+        )
     for kind, part in ((ColdOutage, "tiers"), (WorkerCrash, "audit"), (DualWriteFailure | MigratorCrash, "migration")):
         if isinstance(fault, kind) and getattr(layout, part) is None:
-            yield Mistake(f"{field}.kind", f"{fault.kind} needs layout.{part}; add a table [layout.{part}]")
+            yield ValidationError(f"{field}.kind", f"{fault.kind} needs layout.{part}; add a table [layout.{part}]")
 
 
-def _outside_run(field: str, fault: Fault, duration: float) -> Iterator[Mistake]:
+def _outside_run(field: str, fault: Fault, duration: float) -> Iterator[ValidationError]:
     if fault.start < 0:
-        yield Mistake(f"{field}.start", "a fault cannot start before the run; 0 is its beginning")
+        yield ValidationError(f"{field}.start", "a fault cannot start before the run; 0 is its beginning")
     if fault.duration <= 0:
-        yield Mistake(f"{field}.duration", "a fault lasts longer than 0 seconds")
+        yield ValidationError(f"{field}.duration", "a fault lasts longer than 0 seconds")
     if fault.start >= duration:
-        yield Mistake(
+        yield ValidationError(
             f"{field}.start", f"the run ends at {duration} s, before this fault; start it earlier or run longer"
         )
     elif fault.end > duration:
-        yield Mistake(
+        yield ValidationError(
             f"{field}.duration", f"this fault would end at {fault.end} s, after the run ({duration} s); shorten it"
         )
 
 
-def _bad_sides(field: str, sides: Iterable[tuple[str, ...]], scenario: "Scenario") -> Iterator[Mistake]:
+def _bad_sides(field: str, sides: Iterable[tuple[str, ...]], scenario: "Scenario") -> Iterator[ValidationError]:
     seen: set[str] = set()
     for side in sides:
         if not side:
-            yield Mistake(field, "a side names at least one place")
+            yield ValidationError(field, "a side names at least one place")
         names = set(expand(side, scenario.regions))
         yield from all_unknown(field, names, places(scenario.regions), "place")
         if names & seen:
-            yield Mistake(field, f"{min(names & seen)!r} is on both sides; keep it on one")
+            yield ValidationError(field, f"{min(names & seen)!r} is on both sides; keep it on one")
         seen |= names

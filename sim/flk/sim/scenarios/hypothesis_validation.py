@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from flk.sim.measures.metrics import NUMBERS
-from flk.sim.scenarios.document import Mistake, nearest
+from flk.sim.measures.metrics import METRICS
+from flk.sim.scenarios.document import ValidationError, nearest
 from flk.sim.scenarios.duration import human, seconds
 from flk.sim.scenarios.hypotheses import Always, Eventually, Hypothesis, Never, Sometimes
 from flk.sim.scenarios.names import unknown
-from flk.sim.world.coverage_marks import ALERT, CONVERGED, HEALED, MARKS, STATUS
+from flk.sim.world.coverage_marks import ALERT, CONVERGED, COVERAGE_MARKS, HEALED, STATUS
 from flk.spec.metrics import TABLE
 
 if TYPE_CHECKING:  # a scenario is checked for these mistakes
@@ -17,7 +17,7 @@ if TYPE_CHECKING:  # a scenario is checked for these mistakes
 _HOLDS = {alert.name: seconds(alert.hold) for alert in TABLE.alert}
 
 
-def of_hypotheses(scenario: "Scenario") -> Iterator[Mistake]:
+def hypothesis_errors(scenario: "Scenario") -> Iterator[ValidationError]:
     """Names of nothing, bounds that bound nothing, and what cannot come to pass in the time that the run has."""
     faults = [fault.id for fault in scenario.faults]
     for index, hypothesis in enumerate(scenario.hypotheses):
@@ -33,7 +33,7 @@ def of_hypotheses(scenario: "Scenario") -> Iterator[Mistake]:
                 if hypothesis.after:
                     yield from unknown(f"{field}.after", hypothesis.after, faults, "fault")
                 if hypothesis.during:
-                    yield Mistake(
+                    yield ValidationError(
                         f"{field}.during", "an eventually begins where a fault ends; name that fault by `after`"
                     )
             case Sometimes() | Never():
@@ -41,39 +41,41 @@ def of_hypotheses(scenario: "Scenario") -> Iterator[Mistake]:
         yield from _too_short(field, hypothesis, scenario.duration)
 
 
-def _of_mark(field: str, mark: str) -> Iterator[Mistake]:
+def _of_mark(field: str, mark: str) -> Iterator[ValidationError]:
     if mark.startswith(STATUS):
         status = mark.removeprefix(STATUS)
         if not (status == "0" or (status.isdecimal() and 200 <= int(status) <= 599)):
-            yield Mistake(field, f"{status!r} is no status; write one from 200 to 599, or 0 for no answer")
+            yield ValidationError(field, f"{status!r} is no status; write one from 200 to 599, or 0 for no answer")
     elif mark.startswith(ALERT):
         alert = mark.removeprefix(ALERT)
         if alert not in _HOLDS:
-            yield Mistake(field, f"{alert!r} is not an alert of the table; {nearest(alert, list(_HOLDS))}")
-    elif mark not in {*MARKS, CONVERGED}:
-        yield Mistake(field, f"{mark!r} is not a mark; {nearest(mark, [*MARKS, CONVERGED])}")
+            yield ValidationError(field, f"{alert!r} is not an alert of the table; {nearest(alert, list(_HOLDS))}")
+    elif mark not in {*COVERAGE_MARKS, CONVERGED}:
+        yield ValidationError(field, f"{mark!r} is not a mark; {nearest(mark, [*COVERAGE_MARKS, CONVERGED])}")
 
 
-def _of_bounds(field: str, hypothesis: Always) -> Iterator[Mistake]:
-    number = NUMBERS.get(hypothesis.measure)
+def _of_bounds(field: str, hypothesis: Always) -> Iterator[ValidationError]:
+    number = METRICS.get(hypothesis.measure)
     if number is None:
-        mend = nearest(hypothesis.measure, list(NUMBERS))
-        yield Mistake(f"{field}.measure", f"{hypothesis.measure!r} is not a number of a run; {mend}")
+        mend = nearest(hypothesis.measure, list(METRICS))
+        yield ValidationError(f"{field}.measure", f"{hypothesis.measure!r} is not a number of a run; {mend}")
     elif hypothesis.during and not number.narrowed:
-        yield Mistake(f"{field}.during", f"{hypothesis.measure} is a number of the whole run; leave `during` out")
+        yield ValidationError(
+            f"{field}.during", f"{hypothesis.measure} is a number of the whole run; leave `during` out"
+        )
     most, least = hypothesis.most, hypothesis.least
     if most is None and least is None:
-        yield Mistake(field, f"{hypothesis.measure} is not bounded; give `most` or `least`")
+        yield ValidationError(field, f"{hypothesis.measure} is not bounded; give `most` or `least`")
     elif most is not None and least is not None and most < least:
-        yield Mistake(f"{field}.most", f"nothing is at least {least:g} and at most {most:g}; swap them")
+        yield ValidationError(f"{field}.most", f"nothing is at least {least:g} and at most {most:g}; swap them")
 
 
-def _too_short(field: str, hypothesis: Hypothesis, duration: float) -> Iterator[Mistake]:
+def _too_short(field: str, hypothesis: Hypothesis, duration: float) -> Iterator[ValidationError]:
     """An alert that would have to hold for longer than the run cannot fire in it."""
     if isinstance(hypothesis, Sometimes | Eventually):
         hold = _HOLDS.get(hypothesis.mark.removeprefix(ALERT), seconds(0))
         if hold >= duration:
-            yield Mistake(
+            yield ValidationError(
                 f"{field}.mark",
                 f"{hypothesis.mark} needs its condition to hold for {human(hold)}, and the run ends after {human(duration)}",
             )

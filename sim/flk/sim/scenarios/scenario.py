@@ -17,7 +17,7 @@ from flk.sim.scenarios.layout import Layout
 from flk.sim.scenarios.policy import Objectives, Policy
 from flk.sim.scenarios.script import Act
 from flk.sim.scenarios.topology import Network
-from flk.sim.scenarios.validation import mistakes
+from flk.sim.scenarios.validation import validation_errors
 from flk.sim.scenarios.workload import Workload
 from flk.spec.errors import UnusableInput
 
@@ -87,8 +87,8 @@ def load(path: str | File) -> Scenario:
 def parse(text: str, file: str) -> Scenario:
     """The scenario in a TOML text; `file` is what messages call it. Raises UnusableInput."""
     scenario = document.parse(text, Scenario, file)
-    for mistake in mistakes(scenario):
-        raise document.located(mistake, text, file)
+    for error in validation_errors(scenario):
+        raise document.located(error, text, file)
     return scenario
 
 

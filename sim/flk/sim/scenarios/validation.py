@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from flk.sim.nodes.designs import DESIGNS
-from flk.sim.scenarios.document import Mistake, nearest
+from flk.sim.scenarios.document import ValidationError, nearest
 from flk.sim.scenarios.duration import Seconds
-from flk.sim.scenarios.fault_validation import of_faults
-from flk.sim.scenarios.hypothesis_validation import of_hypotheses
+from flk.sim.scenarios.fault_validation import fault_errors
+from flk.sim.scenarios.hypothesis_validation import hypothesis_errors
 from flk.sim.scenarios.names import all_unknown, bad_label, unknown
 from flk.sim.scenarios.script import Replay, Submit
 from flk.sim.scenarios.topology import CLIENTS, places
@@ -27,7 +27,7 @@ _MAY_BE_ZERO = frozenset(
 )
 
 
-def mistakes(scenario: "Scenario") -> Iterator[Mistake]:
+def validation_errors(scenario: "Scenario") -> Iterator[ValidationError]:
     """What cannot be meant, although every field has the right type."""
     yield from _of_regions(scenario)
     yield from _of_durations(scenario)
@@ -35,24 +35,26 @@ def mistakes(scenario: "Scenario") -> Iterator[Mistake]:
     yield from _of_workload(scenario)
     yield from _of_tenants(scenario)
     yield from _of_curve(scenario)
-    yield from of_faults(scenario)
+    yield from fault_errors(scenario)
     yield from _of_layout(scenario)
     yield from _of_script(scenario)
-    yield from of_hypotheses(scenario)
+    yield from hypothesis_errors(scenario)
 
 
-def _of_regions(scenario: "Scenario") -> Iterator[Mistake]:
+def _of_regions(scenario: "Scenario") -> Iterator[ValidationError]:
     yield from bad_label("name", scenario.name)
     if not scenario.regions:
-        yield Mistake("regions", "there must be at least one region")
+        yield ValidationError("regions", "there must be at least one region")
     for index, region in enumerate(scenario.regions):
         if not _NAME.fullmatch(region) or region in {*_RESERVED, CLIENTS}:
-            yield Mistake("regions", f"{region!r} cannot name a region; use lowercase letters, digits and hyphens")
+            yield ValidationError(
+                "regions", f"{region!r} cannot name a region; use lowercase letters, digits and hyphens"
+            )
         if region in scenario.regions[:index]:
-            yield Mistake("regions", f"{region!r} is listed twice; remove one")
+            yield ValidationError("regions", f"{region!r} is listed twice; remove one")
 
 
-def _of_durations(scenario: "Scenario") -> Iterator[Mistake]:
+def _of_durations(scenario: "Scenario") -> Iterator[ValidationError]:
     values = {"duration": scenario.duration}
     tables = {"policy": scenario.policy, "slo": scenario.slo, "layout": scenario.layout}
     tables |= {f"layout.{part}": getattr(scenario.layout, part) for part in ("tiers", "migration", "audit")}
@@ -62,78 +64,86 @@ def _of_durations(scenario: "Scenario") -> Iterator[Mistake]:
             values |= {f"{name}.{key}": value for key, value in found.items() if isinstance(value, Seconds)}
     for field, value in values.items():
         if value < 0 or (not value and field.rpartition(".")[2] not in _MAY_BE_ZERO):
-            yield Mistake(field, f"{value} s is no time; it must be greater than 0")
+            yield ValidationError(field, f"{value} s is no time; it must be greater than 0")
 
 
-def _of_network(scenario: "Scenario") -> Iterator[Mistake]:
+def _of_network(scenario: "Scenario") -> Iterator[ValidationError]:
     for index, link in enumerate(scenario.network.links):
         yield from all_unknown(f"network.links[{index}].between", link.between, places(scenario.regions), "place")
     for index, path in enumerate((scenario.network.default, *scenario.network.links), -1):
         if path.delay < 0 or path.jitter < 0:
             field = f"network.links[{index}].delay" if index >= 0 else "network.default"
-            yield Mistake(field, "a message cannot arrive before it is sent; delay and jitter are at least 0")
+            yield ValidationError(field, "a message cannot arrive before it is sent; delay and jitter are at least 0")
 
 
-def _of_workload(scenario: "Scenario") -> Iterator[Mistake]:
+def _of_workload(scenario: "Scenario") -> Iterator[ValidationError]:
     workload = scenario.workload
     for region in workload.agents:
         yield from unknown("workload.agents", region, scenario.regions, "region")
     if not sum(workload.agents.values()):
-        yield Mistake("workload.agents", "nobody sends anything; give at least one region an agent")
+        yield ValidationError("workload.agents", "nobody sends anything; give at least one region an agent")
     if workload.until is not None and not 0 < workload.until <= scenario.duration:
-        yield Mistake("workload.until", f"must be after 0 and not after the end of the run, {scenario.duration} s")
+        yield ValidationError(
+            "workload.until", f"must be after 0 and not after the end of the run, {scenario.duration} s"
+        )
 
 
-def _of_tenants(scenario: "Scenario") -> Iterator[Mistake]:
+def _of_tenants(scenario: "Scenario") -> Iterator[ValidationError]:
     workload = scenario.workload
     if not workload.tenants:
-        yield Mistake("workload.tenants", "there must be at least one tenant; leave the key out for the default one")
+        yield ValidationError(
+            "workload.tenants", "there must be at least one tenant; leave the key out for the default one"
+        )
     for tenant in workload.tenants:
         if not re.fullmatch(CONSTANTS.node.tenant_pattern, tenant):
-            yield Mistake(
+            yield ValidationError(
                 "workload.tenants", f"{tenant!r} cannot name a tenant; use letters, digits, dots, hyphens, underscores"
             )
 
 
-def _of_curve(scenario: "Scenario") -> Iterator[Mistake]:
+def _of_curve(scenario: "Scenario") -> Iterator[ValidationError]:
     turns = scenario.workload.curve
     for index, (one, other) in enumerate(itertools.pairwise(turns), 1):
         if other.at <= one.at:
-            yield Mistake(
+            yield ValidationError(
                 f"workload.curve[{index}].at", f"{other.at} s is not after the turn before; sort the turns by time"
             )
     if turns and not any(turn.factor for turn in turns):
-        yield Mistake("workload.curve", "the rate is 0 all the time; give one turn a factor greater than 0")
+        yield ValidationError("workload.curve", "the rate is 0 all the time; give one turn a factor greater than 0")
 
 
-def _of_layout(scenario: "Scenario") -> Iterator[Mistake]:
+def _of_layout(scenario: "Scenario") -> Iterator[ValidationError]:
     tiers, migration = scenario.layout.tiers, scenario.layout.migration
     if tiers and not tiers.hot_term <= tiers.warm_term <= tiers.window:
-        yield Mistake("layout.tiers", "an entry goes from hot to warm to cold: hot_term <= warm_term <= window")
+        yield ValidationError("layout.tiers", "an entry goes from hot to warm to cold: hot_term <= warm_term <= window")
     if tiers and tiers.window <= scenario.duration and len(scenario.regions) > 1:
-        yield Mistake(
+        yield ValidationError(
             "layout.tiers.window",
             f"regions forget at moments of their own, and would differ; let it outlast the run, {scenario.duration} s",
         )
     if migration and tiers:
-        yield Mistake("layout.migration", "a store with tiers is not migrated here; leave one of the two out")
+        yield ValidationError("layout.migration", "a store with tiers is not migrated here; leave one of the two out")
     if migration and migration.start >= scenario.duration:
-        yield Mistake("layout.migration.start", f"the run ends at {scenario.duration} s, before this; start it earlier")
+        yield ValidationError(
+            "layout.migration.start", f"the run ends at {scenario.duration} s, before this; start it earlier"
+        )
 
 
-def _of_script(scenario: "Scenario") -> Iterator[Mistake]:
+def _of_script(scenario: "Scenario") -> Iterator[ValidationError]:
     if scenario.design and scenario.design not in DESIGNS:
-        yield Mistake("design", f"{scenario.design!r} is not a design; {nearest(scenario.design, sorted(DESIGNS))}")
+        yield ValidationError(
+            "design", f"{scenario.design!r} is not a design; {nearest(scenario.design, sorted(DESIGNS))}"
+        )
     for index, act in enumerate(scenario.script):
         field = f"script[{index}]"
         yield from unknown(f"{field}.region", act.region, scenario.regions, "region")
         if isinstance(act, Submit) and not scenario.workload.agents.get(act.region):
-            yield Mistake(
+            yield ValidationError(
                 f"{field}.region", f"nobody is near {act.region} to submit; give it an agent in workload.agents"
             )
         if isinstance(act, Replay):
             yield from unknown(f"{field}.peer", act.peer, scenario.regions, "region")
         if not 0 <= act.at < scenario.duration:
-            yield Mistake(
+            yield ValidationError(
                 f"{field}.at", f"{act.at} s is not in the run; it begins at 0 and ends at {scenario.duration} s"
             )

@@ -1,4 +1,4 @@
-"""What the kernels work on: the columns of a lane and its state, and the bins in which latencies are counted."""
+"""What the kernels work on: the columns of a region's request arrays, their state, and the bins in which latencies are counted."""
 
 from typing import TypeAlias
 
@@ -9,8 +9,8 @@ Floats: TypeAlias = NDArray[np.float64]
 Integers: TypeAlias = NDArray[np.int64]
 
 ARRIVED, SENT, SERVICE, ANSWER, NAME = range(5)
-"""The columns of a lane: the moments when a request reached its node and was sent, the exponential numbers of its service and of
-its answer's jitter, and its name as a number."""
+"""The columns of request arrays: the moments when a request reached its node and was sent, the exponential numbers of its service
+and of its answer's jitter, and its name as a number."""
 COLUMNS = 5
 
 DONE_NAME, DONE_SENT, DONE_LOGGED, DONE_CLAIMED, DONE_OVER = range(5)

@@ -56,26 +56,26 @@ def deal(
     rows: Floats,
     sizes: Integers,
 ) -> None:
-    """Deal the arrivals of a stream to the lanes of the regions that they are sent to.
+    """Deal the arrivals of a stream to the regions that they are sent to.
 
-    `agent` are numbers in [0, 1); the wires to the nodes have `delays` from `turns` on, a row for each lane, and `jitters`.
-    `rows` (lanes × columns × room) takes the requests behind the `sizes` that are there; `name` is that of the first arrival.
+    `agent` are numbers in [0, 1); the wires to the nodes have `delays` from `turns` on, a row for each region, and `jitters`.
+    `rows` (regions × columns × room) takes the requests behind the `sizes` that are there; `name` is that of the first arrival.
     """
     place = np.zeros(turns.shape[0], dtype=np.int64)
     for i in range(at.shape[0]):
         if not kept[i]:
             continue
-        lane = homes[int(agent[i] * homes.shape[0])]
+        region = homes[int(agent[i] * homes.shape[0])]
         sent = at[i]
-        while turns[lane, place[lane] + 1] <= sent:
-            place[lane] += 1
-        row = sizes[lane]
-        rows[lane, ARRIVED, row] = sent + (delays[lane, place[lane]] + jitters[lane] * request[i])
-        rows[lane, SENT, row] = sent
-        rows[lane, SERVICE, row] = service[i]
-        rows[lane, ANSWER, row] = answer[i]
-        rows[lane, NAME, row] = name + i
-        sizes[lane] = row + 1
+        while turns[region, place[region] + 1] <= sent:
+            place[region] += 1
+        row = sizes[region]
+        rows[region, ARRIVED, row] = sent + (delays[region, place[region]] + jitters[region] * request[i])
+        rows[region, SENT, row] = sent
+        rows[region, SERVICE, row] = service[i]
+        rows[region, ANSWER, row] = answer[i]
+        rows[region, NAME, row] = name + i
+        sizes[region] = row + 1
 
 
 @njit(cache=True, nogil=True)
@@ -94,28 +94,28 @@ def latency_bin(seconds: float) -> int:
 
 
 @njit(cache=True, nogil=True)
-def begin(lane: np.record, until: float, arrived: Floats, synchronisations: Floats) -> int:
+def begin(state: np.record, until: float, arrived: Floats, synchronisations: Floats) -> int:
     """Begin the next synchronisation, if one begins by `until`. Returns BEGUN, WAITING or STARVED."""
-    if lane.held or lane.first == lane.known:
+    if state.held or state.first == state.known:
         return WAITING
-    start = max(lane.disk_free, arrived[lane.first])
+    start = max(state.disk_free, arrived[state.first])
     if start > until:
         return WAITING
-    if lane.draws == synchronisations.shape[0]:
+    if state.draws == synchronisations.shape[0]:
         return STARVED
-    behind = lane.first + 1
-    while behind < lane.known and arrived[behind] <= start:
+    behind = state.first + 1
+    while behind < state.known and arrived[behind] <= start:
         behind += 1
-    lane.batch = behind
-    lane.since = start
-    lane.left = lane.fsync * (1 + synchronisations[lane.draws]) / 2
-    lane.draws += 1
+    state.batch = behind
+    state.since = start
+    state.left = state.fsync * (1 + synchronisations[state.draws]) / 2
+    state.draws += 1
     return BEGUN
 
 
 @njit(cache=True, nogil=True)
 def settle(
-    lane: np.record,
+    state: np.record,
     over: float,
     end: float,
     rows: Floats,
@@ -130,25 +130,25 @@ def settle(
 ) -> None:
     """A synchronisation is over: its requests are durable, claimed one after another, and answered. Arguments as of `advance`."""
     free, last, turn, slot, limit = (
-        lane.store_free,
-        lane.last_claim,
-        lane.turn,
-        lane.logged % claims.shape[0],
+        state.store_free,
+        state.last_claim,
+        state.turn,
+        state.logged % claims.shape[0],
         claims.shape[0],
     )
-    slowest, total, answered = lane.slowest, lane.total, 0
+    slowest, total, answered = state.slowest, state.total, 0
     undurable = unordered = unclaimed = 0
-    if not lane.segment:
-        lane.segment_logged = over
-        lane.segment_claimed = max(over, free) + lane.service * rows[SERVICE, lane.first]
-    for i in range(lane.first, lane.batch):
+    if not state.segment:
+        state.segment_logged = over
+        state.segment_claimed = max(over, free) + state.service * rows[SERVICE, state.first]
+    for i in range(state.first, state.batch):
         came, sent = rows[ARRIVED, i], rows[SENT, i]
-        claim = max(over, free) + lane.service * rows[SERVICE, i]
+        claim = max(over, free) + state.service * rows[SERVICE, i]
         while turns[turn + 1] <= claim:
             turn += 1
         back = claim + (delays[turn] + jitter * rows[ANSWER, i])
         if claims[slot] > came:
-            lane.full = min(lane.full, came)
+            state.full = min(state.full, came)
         claims[slot] = claim
         slot = slot + 1 if slot + 1 < limit else 0
         undurable += over < came
@@ -165,28 +165,28 @@ def settle(
             latencies[latency_bin(seconds)] += 1
             answers[int(back)] += 1
         else:
-            lane.pending = min(lane.pending, sent)
+            state.pending = min(state.pending, sent)
         if done.shape[1]:
             done[DONE_NAME, i] = rows[NAME, i]
             done[DONE_SENT, i] = sent
             done[DONE_LOGGED, i] = over
             done[DONE_CLAIMED, i] = claim
             done[DONE_OVER, i] = back
-    lane.store_free, lane.last_claim, lane.turn = free, last, turn
-    lane.slowest, lane.total = slowest, total
-    lane.answered += answered
-    lane.undurable += undurable
-    lane.unordered += unordered
-    lane.unclaimed += unclaimed
-    lane.segment += lane.batch - lane.first
-    lane.logged += lane.batch - lane.first
-    lane.disk_free = over
-    lane.first = lane.batch
+    state.store_free, state.last_claim, state.turn = free, last, turn
+    state.slowest, state.total = slowest, total
+    state.answered += answered
+    state.undurable += undurable
+    state.unordered += unordered
+    state.unclaimed += unclaimed
+    state.segment += state.batch - state.first
+    state.logged += state.batch - state.first
+    state.disk_free = over
+    state.first = state.batch
 
 
 @njit(cache=True, nogil=True)
 def advance(
-    lanes: NDArray[np.void],
+    states: NDArray[np.void],
     until: float,
     end: float,
     rows: Floats,
@@ -200,23 +200,23 @@ def advance(
     claimed: Integers,
     done: Floats,
 ) -> int:
-    """Let happen to a lane what happens by `until`.
+    """Advance the requests of one region until `until`.
 
-    `lanes` is its state, an array of one; `rows` are its columns, `synchronisations` exponential numbers, `turns`, `delays` and
+    `states` holds its state, an array of one; `rows` are its columns, `synchronisations` exponential numbers, `turns`, `delays` and
     `jitter` the wire of the answers, and `claims` when the latest requests were claimed, as many as the node takes at once. Of what
     is answered by the `end` of the run the latency is counted, and for each second how many were claimed and answered. `done` has a
     row for each request, or no room.
     Returns WAITING or STARVED.
     """
-    lane = lanes[0]
+    state = states[0]
     while True:
-        if lane.batch == lane.first:
-            begun = begin(lane, until, rows[ARRIVED], synchronisations)
+        if state.batch == state.first:
+            begun = begin(state, until, rows[ARRIVED], synchronisations)
             if begun != BEGUN:
                 return begun
-        if lane.pace == 0.0:
+        if state.pace == 0.0:
             return WAITING
-        over = lane.since + lane.left / lane.pace
+        over = state.since + state.left / state.pace
         if over > until:
             return WAITING
-        settle(lane, over, end, rows, turns, delays, jitter, claims, latencies, answers, claimed, done)
+        settle(state, over, end, rows, turns, delays, jitter, claims, latencies, answers, claimed, done)

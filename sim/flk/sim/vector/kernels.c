@@ -1,5 +1,5 @@
 /* What happens to requests between two control events, in C. Functions, arguments and rounding are those of `jitted.py`, which says
- * more; before this stands what `native.py` makes of `columns.py`: the constants, and `Lane`, the record `STATE`. */
+ * more; before this stands what `native.py` makes of `columns.py`: the constants, and `State`, the record `columns.STATE`. */
 
 static double greater(double a, double b) { return b > a ? b : a; }
 static double lesser(double a, double b) { return b < a ? b : a; }
@@ -20,17 +20,17 @@ void interpolate(double *moments, int64_t count, const double *known, const doub
 
 void deal(const double *at, const double *agent, const double *request, const double *service, const double *answer,
           const uint8_t *kept, int64_t count, double name, const int64_t *homes, int64_t agents, const double *turns,
-          const double *delays, int64_t lanes, int64_t width, const double *jitters, double *rows, int64_t room, int64_t *sizes)
+          const double *delays, int64_t regions, int64_t width, const double *jitters, double *rows, int64_t room, int64_t *sizes)
 {
-    int64_t place[lanes];
-    for (int64_t lane = 0; lane < lanes; lane++) place[lane] = 0;
+    int64_t place[regions];
+    for (int64_t region = 0; region < regions; region++) place[region] = 0;
     for (int64_t i = 0; i < count; i++) {
         if (!kept[i]) continue;
-        int64_t lane = homes[(int64_t)(agent[i] * (double)agents)];
+        int64_t region = homes[(int64_t)(agent[i] * (double)agents)];
         double sent = at[i];
-        while (turns[lane * (width + 1) + place[lane] + 1] <= sent) place[lane]++;
-        double *row = rows + lane * COLUMNS * room + sizes[lane]++;
-        row[ARRIVED * room] = sent + (delays[lane * width + place[lane]] + jitters[lane] * request[i]);
+        while (turns[region * (width + 1) + place[region] + 1] <= sent) place[region]++;
+        double *row = rows + region * COLUMNS * room + sizes[region]++;
+        row[ARRIVED * room] = sent + (delays[region * width + place[region]] + jitters[region] * request[i]);
         row[SENT * room] = sent;
         row[SERVICE * room] = service[i];
         row[ANSWER * room] = answer[i];
@@ -51,39 +51,39 @@ static int64_t latency_bin(double seconds)
     return steps < BINS ? steps : BINS - 1;
 }
 
-static int64_t begin(Lane *lane, double until, const double *arrived, const double *synchronisations, int64_t drawn)
+static int64_t begin(State *state, double until, const double *arrived, const double *synchronisations, int64_t drawn)
 {
-    if (lane->held || lane->first == lane->known) return WAITING;
-    double start = greater(lane->disk_free, arrived[lane->first]);
+    if (state->held || state->first == state->known) return WAITING;
+    double start = greater(state->disk_free, arrived[state->first]);
     if (start > until) return WAITING;
-    if (lane->draws == drawn) return STARVED;
-    int64_t behind = lane->first + 1;
-    while (behind < lane->known && arrived[behind] <= start) behind++;
-    lane->batch = behind;
-    lane->since = start;
-    lane->left = lane->fsync * (1 + synchronisations[lane->draws]) / 2;
-    lane->draws++;
+    if (state->draws == drawn) return STARVED;
+    int64_t behind = state->first + 1;
+    while (behind < state->known && arrived[behind] <= start) behind++;
+    state->batch = behind;
+    state->since = start;
+    state->left = state->fsync * (1 + synchronisations[state->draws]) / 2;
+    state->draws++;
     return BEGUN;
 }
 
-static void settle(Lane *lane, double over, double end, const double *rows, int64_t room, const double *turns,
+static void settle(State *state, double over, double end, const double *rows, int64_t room, const double *turns,
                    const double *delays, double jitter, double *claims, int64_t limit, int64_t *latencies, int64_t *answers,
                    int64_t *claimed, double *done, int64_t kept)
 {
     const double *arrived = rows + ARRIVED * room, *left = rows + SENT * room, *services = rows + SERVICE * room;
     const double *jitters = rows + ANSWER * room, *names = rows + NAME * room;
-    double free = lane->store_free, last = lane->last_claim, slowest = lane->slowest, total = lane->total;
-    int64_t turn = lane->turn, slot = lane->logged % limit, answered = 0, undurable = 0, unordered = 0, unclaimed = 0;
-    if (!lane->segment) {
-        lane->segment_logged = over;
-        lane->segment_claimed = greater(over, free) + lane->service * services[lane->first];
+    double free = state->store_free, last = state->last_claim, slowest = state->slowest, total = state->total;
+    int64_t turn = state->turn, slot = state->logged % limit, answered = 0, undurable = 0, unordered = 0, unclaimed = 0;
+    if (!state->segment) {
+        state->segment_logged = over;
+        state->segment_claimed = greater(over, free) + state->service * services[state->first];
     }
-    for (int64_t i = lane->first; i < lane->batch; i++) {
+    for (int64_t i = state->first; i < state->batch; i++) {
         double came = arrived[i], sent = left[i];
-        double claim = greater(over, free) + lane->service * services[i];
+        double claim = greater(over, free) + state->service * services[i];
         while (turns[turn + 1] <= claim) turn++;
         double back = claim + (delays[turn] + jitter * jitters[i]);
-        if (claims[slot] > came) lane->full = lesser(lane->full, came);
+        if (claims[slot] > came) state->full = lesser(state->full, came);
         claims[slot] = claim;
         slot = slot + 1 < limit ? slot + 1 : 0;
         undurable += over < came;
@@ -99,7 +99,7 @@ static void settle(Lane *lane, double over, double end, const double *rows, int6
             latencies[latency_bin(seconds)]++;
             answers[(int64_t)back]++;
         } else {
-            lane->pending = lesser(lane->pending, sent);
+            state->pending = lesser(state->pending, sent);
         }
         if (kept) {
             done[DONE_NAME * kept + i] = names[i];
@@ -109,33 +109,33 @@ static void settle(Lane *lane, double over, double end, const double *rows, int6
             done[DONE_OVER * kept + i] = back;
         }
     }
-    lane->store_free = free;
-    lane->last_claim = last;
-    lane->turn = turn;
-    lane->slowest = slowest;
-    lane->total = total;
-    lane->answered += answered;
-    lane->undurable += undurable;
-    lane->unordered += unordered;
-    lane->unclaimed += unclaimed;
-    lane->segment += lane->batch - lane->first;
-    lane->logged += lane->batch - lane->first;
-    lane->disk_free = over;
-    lane->first = lane->batch;
+    state->store_free = free;
+    state->last_claim = last;
+    state->turn = turn;
+    state->slowest = slowest;
+    state->total = total;
+    state->answered += answered;
+    state->undurable += undurable;
+    state->unordered += unordered;
+    state->unclaimed += unclaimed;
+    state->segment += state->batch - state->first;
+    state->logged += state->batch - state->first;
+    state->disk_free = over;
+    state->first = state->batch;
 }
 
-int64_t advance(Lane *lane, double until, double end, const double *rows, int64_t room, const double *synchronisations,
+int64_t advance(State *state, double until, double end, const double *rows, int64_t room, const double *synchronisations,
                 int64_t drawn, const double *turns, const double *delays, double jitter, double *claims, int64_t limit,
                 int64_t *latencies, int64_t *answers, int64_t *claimed, double *done, int64_t kept)
 {
     for (;;) {
-        if (lane->batch == lane->first) {
-            int64_t begun = begin(lane, until, rows + ARRIVED * room, synchronisations, drawn);
+        if (state->batch == state->first) {
+            int64_t begun = begin(state, until, rows + ARRIVED * room, synchronisations, drawn);
             if (begun != BEGUN) return begun;
         }
-        if (lane->pace == 0) return WAITING;
-        double over = lane->since + lane->left / lane->pace;
+        if (state->pace == 0) return WAITING;
+        double over = state->since + state->left / state->pace;
         if (over > until) return WAITING;
-        settle(lane, over, end, rows, room, turns, delays, jitter, claims, limit, latencies, answers, claimed, done, kept);
+        settle(state, over, end, rows, room, turns, delays, jitter, claims, limit, latencies, answers, claimed, done, kept);
     }
 }

@@ -1,7 +1,7 @@
 """What happens to requests between two control events, compiled.
 
-A lane holds the requests of one region in columns, in the order in which they reach its node. `advance` takes them through the
-group commit of the log and the line before the store; both are recursions over the lane, each request after the one before:
+The requests of one region are columns of an array, in the order in which they reach its node. `advance` takes them through the
+group commit of the log and the line before the store; both are recursions over them, each request after the one before:
 
     a synchronisation begins when the last is over and a frame waits, and covers what has arrived by then
     claimed = max(logged, claimed before) + service                (Lindley 1952)
@@ -41,14 +41,14 @@ class Kernels(Protocol):
         rows: Floats,
         sizes: Integers,
     ) -> None:
-        """Deal arrivals to lanes."""
+        """Deal arrivals to the regions."""
 
     def gather(self, order: Integers, source: Floats, target: Floats) -> None:
         """Put columns into another order."""
 
     def advance(
         self,
-        lanes: NDArray[np.void],
+        states: NDArray[np.void],
         until: float,
         end: float,
         rows: Floats,
@@ -62,7 +62,7 @@ class Kernels(Protocol):
         claimed: Integers,
         done: Floats,
     ) -> int:
-        """Take a lane to a moment."""
+        """Advance the requests of a region to a moment."""
 
 
 @cache

@@ -82,7 +82,7 @@ class Native:
 
     def advance(
         self,
-        lanes: NDArray[np.void],
+        states: NDArray[np.void],
         until: float,
         end: float,
         rows: Floats,
@@ -98,7 +98,7 @@ class Native:
     ) -> int:
         """As `jitted.advance`."""
         found: int = self._library.advance(
-            _at(lanes),
+            _at(states),
             until,
             end,
             _at(rows),
@@ -126,7 +126,7 @@ def source() -> str:
     constants = "".join(f"#define {name} INT64_C({getattr(columns, name)})\n" for name in _CONSTANTS)
     least = f"#define LEAST {columns.LEAST.hex()}\n"
     functions = files("flk.sim.vector").joinpath("kernels.c").read_text("utf-8")
-    return f"#include <stdint.h>\n\n{constants}{least}\ntypedef struct {{\n{members}}} Lane;\n\n{functions}"
+    return f"#include <stdint.h>\n\n{constants}{least}\ntypedef struct {{\n{members}}} State;\n\n{functions}"
 
 
 def _at(array: "np.ndarray[Any, Any]") -> int:

@@ -18,13 +18,13 @@ from flk.sim.nodes.node import Node
 from flk.sim.nodes.region import Region
 from flk.sim.scenarios.faults import DiskStall, SlowDisk, SlowStore
 from flk.sim.scenarios.scenario import Scenario
-from flk.sim.scenarios.validation import mistakes
+from flk.sim.scenarios.validation import validation_errors
 from flk.sim.simulate import Progress, Simulation
 from flk.sim.vector import columns
-from flk.sim.vector.books import Books, Checked
-from flk.sim.vector.lanes import Lane, Supply
+from flk.sim.vector.array_node import ArrayNode
+from flk.sim.vector.bookkeeping import Bookkeeping, Checked
 from flk.sim.vector.plan import Column, NotExact, require_exact
-from flk.sim.vector.rounds import LaneNode
+from flk.sim.vector.request_arrays import ArrivalDealer, RequestArrays
 from flk.sim.vector.streams import STREAM, Stream, stream_names, streams, used_up
 from flk.spec.errors import UnusableInput
 from flk.spec.verdict import Verdict, worst
@@ -130,8 +130,8 @@ def run(
     limit to everyday arrivals. With `keep` the result tells of every request; `trace` is written the control events. Raises
     UnusableInput for a scenario that cannot be meant, and NotExact for one that this tier cannot compute.
     """
-    for mistake in mistakes(scenario):
-        raise UnusableInput(f"scenario {scenario.name!r}: {mistake.field}: {mistake.message}")
+    for error in validation_errors(scenario):
+        raise UnusableInput(f"scenario {scenario.name!r}: {error.field}: {error.message}")
     require_exact(scenario)
     seed = scenario.seed if seed is None else seed
     cut = np.inf if records is None else used_up(streams(scenario, seed, requests), records)
@@ -151,26 +151,26 @@ class _Simulation(Simulation):
             scenario, (), Records(scenario, (), Keyring({}), None, seed), seed=seed, trace=trace, programs=MODEL
         )
         self._keep = keep
-        self._lanes = {name: Lane(name, scenario, seed, keep=keep) for name in scenario.regions}
-        self._supply = Supply(scenario, tuple(self._lanes.values()), found, cut)
-        self._books = Books(scenario.regions)
+        self._arrays = {name: RequestArrays(name, scenario, seed, keep=keep) for name in scenario.regions}
+        self._dealer = ArrivalDealer(scenario, tuple(self._arrays.values()), found, cut)
+        self._bookkeeping = Bookkeeping(scenario.regions)
 
     def new_node(self, region: Region) -> Node:
-        """A node with a lane."""
-        return LaneNode(region, self._lanes[region.name], self._supply, self._books)
+        """A node whose requests are arrays."""
+        return ArrayNode(region, self._arrays[region.name], self._dealer, self._bookkeeping)
 
     def play(self, on_progress: Callable[[Progress], None] | None) -> None:
         """From the first event to the last."""
         super().play(on_progress)
-        for lane in self._lanes.values():
-            self._supply.reach(lane, self._scenario.duration, self._scenario.duration)
+        for arrays in self._arrays.values():
+            self._dealer.reach(arrays, self._scenario.duration, self._scenario.duration)
 
     def close(self) -> None:
         """Draw no more arrivals."""
-        self._supply.close()
+        self._dealer.close()
 
     def _feed(self) -> None:
-        """Requests come by themselves. What changes the pace of a region is felt by its lane, right after by the region."""
+        """Requests come by themselves. What changes the pace of a region changes its request arrays right after the region."""
         for fault in self._scenario.faults:
             if isinstance(fault, DiskStall | SlowDisk | SlowStore):
                 for at in (fault.start, fault.end):
@@ -178,84 +178,84 @@ class _Simulation(Simulation):
 
     def _report(self, on_progress: Callable[[Progress], None] | None) -> None:
         if on_progress is not None:
-            simulator, logged = self._simulator, sum(int(lane.state["logged"]) for lane in self._lanes.values())
+            simulator, logged = self._simulator, sum(int(arrays.state["logged"]) for arrays in self._arrays.values())
             on_progress(Progress(simulator.now, self._scenario.duration, simulator.events, logged))
 
     def _refresh(self, region: str) -> None:
         node = self._regions[region].node
-        assert isinstance(node, LaneNode)
+        assert isinstance(node, ArrayNode)
         node.refresh()
 
     def outcome(self, size: int) -> VectorRun:
         """What the run amounts to. Raises NotExact if a request met what this tier cannot follow."""
         self._screen(size)
-        lanes = self._lanes.values()
+        all_arrays = self._arrays.values()
         grid = np.arange(0.0, self._scenario.duration + GRID / 2, GRID)
-        states = [lane.state for lane in lanes]
+        states = [arrays.state for arrays in all_arrays]
         return VectorRun(
             scenario=self._scenario,
             seed=self._seed,
             digest=self._world.trace.digest(),
             events=self._simulator.events,
-            offered=self._supply.offered,
+            offered=self._dealer.offered,
             logged=sum(int(state["logged"]) for state in states),
             answered=sum(int(state["answered"]) for state in states),
-            synchronisations=sum(lane.synchronisations for lane in lanes),
-            segments=sum(map(len, self._books.logs.values())),
-            latency=_latency(list(lanes)),
-            goodput=np.sum([lane.answers for lane in lanes], axis=0),
+            synchronisations=sum(arrays.synchronisations for arrays in all_arrays),
+            segments=sum(map(len, self._bookkeeping.logs.values())),
+            latency=_latency(list(all_arrays)),
+            goodput=np.sum([arrays.answers for arrays in all_arrays], axis=0),
             grid=grid,
-            lags=tuple(self._lag(a, b, grid) for a in self._lanes for b in self._lanes if a != b),
-            exposures=tuple(self._exposure(region, grid) for region in self._lanes),
+            lags=tuple(self._lag(a, b, grid) for a in self._arrays for b in self._arrays if a != b),
+            exposures=tuple(self._exposure(region, grid) for region in self._arrays),
             checks=self._checked(),
-            requests={name: self._requests(lane) for name, lane in self._lanes.items()} if self._keep else {},
+            requests={name: self._requests(arrays) for name, arrays in self._arrays.items()} if self._keep else {},
         )
 
     def _screen(self, size: int) -> None:
         policy, end = self._scenario.policy, self._scenario.duration
-        for name, lane in self._lanes.items():
-            slowest, full = max(float(lane.state["slowest"]), end - lane.pending), float(lane.state["full"])
+        for name, arrays in self._arrays.items():
+            slowest, full = max(float(arrays.state["slowest"]), end - arrays.pending), float(arrays.state["full"])
             if slowest > policy.retry.timeout_seconds:
                 raise NotExact(
                     f"an answer of {name} took {slowest:.1f} s, and its agent would have sent the request again"
                 )
             if full < np.inf:
                 raise NotExact(f"{name} would turn a request away at {full:.3f} s; raise policy.max_in_flight")
-            frames = max([int(lane.state["segment"]), *(one.content.frames for one in self._books.logs[name])])
+            frames = max([int(arrays.state["segment"]), *(one.content.frames for one in self._bookkeeping.logs[name])])
             if frames * size > policy.segment_bytes:
                 raise NotExact(f"a segment of {name} may be full with {frames} frames; raise policy.segment_bytes")
-        if self._judges.ledger.moves:
-            move = self._judges.ledger.moves[0]
+        if self._judges.recorder.moves:
+            move = self._judges.recorder.moves[0]
             raise NotExact(
                 f"{move.agent} leaves {move.region} at {move.at:.3f} s, since its probes were not answered in time"
             )
 
     def _lag(self, source: str, target: str, grid: Column) -> Lag:
-        segments = self._books.logs[source]
+        segments = self._bookkeeping.logs[source]
         logged = [one.content.logged for one in segments]
         applied = [one.applied.get(target, np.inf) for one in segments]
         return Lag(source, target, self._age(source, logged, applied, grid, "segment_logged"))
 
     def _exposure(self, region: str, grid: Column) -> Exposure:
-        segments = self._books.logs[region]
+        segments = self._bookkeeping.logs[region]
         uploaded = np.array([np.inf if one.uploaded is None else one.uploaded for one in segments])
         claimed = [one.content.claimed for one in segments]
         safe = np.cumsum([0, *(one.content.frames for one in segments)])
-        answered = np.concatenate([[0], np.cumsum(self._lanes[region].claimed)])[: grid.size]
+        answered = np.concatenate([[0], np.cumsum(self._arrays[region].claimed)])[: grid.size]
         records = answered - safe[np.searchsorted(np.maximum.accumulate(uploaded), grid, side="right")]
         return Exposure(region, self._age(region, claimed, uploaded.tolist(), grid, "segment_claimed"), records)
 
     def _age(self, region: str, began: Sequence[float], over: Sequence[float], grid: Column, opened: str) -> Column:
         """The age of the oldest thing that had begun and was not over; the open segment is not."""
-        state = self._lanes[region].state
+        state = self._arrays[region].state
         open_ = [float(state[opened])] if state["segment"] else []
         return staleness(np.array([*began, *open_]), np.array([*over, *(np.inf for _ in open_)]), grid)
 
     def _checked(self) -> tuple[Checked, ...]:
-        states = [lane.state for lane in self._lanes.values()]
+        states = [arrays.state for arrays in self._arrays.values()]
         logged = sum(int(state["logged"]) for state in states)
         waiting = sum(int(state["known"] - state["first"]) for state in states)
-        kept = sum(one.content.frames for log in self._books.logs.values() for one in log)
+        kept = sum(one.content.frames for log in self._bookkeeping.logs.values() for one in log)
         open_ = sum(int(state["segment"]) for state in states)
         rows = (
             (
@@ -267,26 +267,26 @@ class _Simulation(Simulation):
             ("answered-after-claim", "a request is answered after it was claimed (DUP-2)", "unclaimed"),
         )
         broken = [Checked(name, text, logged, sum(int(state[count]) for state in states)) for name, text, count in rows]
-        lost = int(self._supply.offered != logged + waiting) + int(logged != kept + open_)
+        lost = int(self._dealer.offered != logged + waiting) + int(logged != kept + open_)
         whole = Checked(
-            "none-lost", "every request waits or is in one segment, every frame once", self._supply.offered, lost
+            "none-lost", "every request waits or is in one segment, every frame once", self._dealer.offered, lost
         )
-        return (*broken, whole, *self._books.checked())
+        return (*broken, whole, *self._bookkeeping.checked())
 
-    def _requests(self, lane: Lane) -> Requests:
-        rows = np.concatenate([np.empty((columns.COLUMNS, 0)), *lane.done], axis=1)
+    def _requests(self, arrays: RequestArrays) -> Requests:
+        rows = np.concatenate([np.empty((columns.COLUMNS, 0)), *arrays.done], axis=1)
         begins = stream_names(self._scenario)
         streams_, numbers = np.divmod(rows[columns.DONE_NAME], STREAM)
         pairs = zip(streams_.astype(int).tolist(), numbers.astype(int).tolist(), strict=True)
         return Requests(tuple(f"{begins[stream]}{number}" for stream, number in pairs), *rows[1:])
 
 
-def _latency(lanes: Sequence[Lane]) -> Latency:
-    counts = np.sum([lane.latencies for lane in lanes], axis=0)
+def _latency(all_arrays: Sequence[RequestArrays]) -> Latency:
+    counts = np.sum([arrays.latencies for arrays in all_arrays], axis=0)
     total = int(counts.sum())
     if not total:
         return Latency(0, *[float("nan")] * 5)
     upper = np.searchsorted(np.cumsum(counts), [total * share for share in (0.5, 0.95, 0.99)])
-    mean = sum(float(lane.state["total"]) for lane in lanes) / total
+    mean = sum(float(arrays.state["total"]) for arrays in all_arrays) / total
     p50, p95, p99 = (columns.bin_middle(place) for place in upper.tolist())
-    return Latency(total, mean, p50, p95, p99, max(float(lane.state["slowest"]) for lane in lanes))
+    return Latency(total, mean, p50, p95, p99, max(float(arrays.state["slowest"]) for arrays in all_arrays))

@@ -22,10 +22,10 @@ from flk.sim.scenarios.faults import Stop
 from flk.sim.world.events import TaskChange, Watcher
 
 Interval: TypeAlias = tuple[float, float]
-Found: TypeAlias = Mapping[str, Sequence[Interval]]
+MarkIntervals: TypeAlias = Mapping[str, Sequence[Interval]]
 """By mark, when it held, earliest first. An interval that the end of the run cut off ends at infinity."""
 
-MARKS: Mapping[str, str] = {
+COVERAGE_MARKS: Mapping[str, str] = {
     "region-lost": "a region went down",
     "recovered": "a node was level with its log, after a start or after its store had failed",
     "fell-behind": "a store did not answer a claim, and its node fell behind its log",
@@ -53,11 +53,11 @@ MARKS: Mapping[str, str] = {
 CONVERGED, HEALED, STATUS, ALERT = "converged", "healed", "status ", "alert "
 
 
-class Marks(Watcher):
+class CoverageMarks(Watcher):
     """Keeps the moments of each mark, in the order in which they come."""
 
     def __init__(self, simulator: Simulator) -> None:
-        self.moments: dict[str, list[float]] = {mark: [] for mark in MARKS}
+        self.moments: dict[str, list[float]] = {mark: [] for mark in COVERAGE_MARKS}
         self._simulator = simulator
 
     def note(self, mark: str) -> None:

@@ -8,13 +8,13 @@ import msgspec
 import typer
 
 from flk.impl.command.app import app
-from flk.impl.command.sim.records import scenario_names, supplies_for
+from flk.impl.command.sim.records import run_inputs_for, scenario_names
 from flk.impl.command.sim.run import checked
 from flk.impl.command.sim.sweep import Backend, Json, Workers, seed_range
 from flk.spec.errors import UnusableInput
 
 if TYPE_CHECKING:
-    from flk.sim.experiments.hunt import Ground, Hunted, Progress
+    from flk.sim.experiments.hunt import HuntResult, Progress, SearchSpace
 
 SAMPLE = 3  # seeds whose determinism is checked
 EXAMPLES = """\
@@ -56,27 +56,27 @@ def hunt(
     """
     from rich.console import Console
 
-    from flk.sim.experiments.hunt import hunt as hunted_by
+    from flk.sim.experiments.hunt import hunt as run_hunt
 
-    ground, chosen, seconds = _ground(scenario, programs), seed_range(seeds), _duration(budget)
+    space, chosen, seconds = _ground(scenario, programs), seed_range(seeds), _duration(budget)
     if check_determinism:
-        checked(ground.supplies, [(ground.scenario(seed), seed) for seed in chosen[:SAMPLE]], quiet=json)
+        checked(space.inputs, [(space.scenario(seed), seed) for seed in chosen[:SAMPLE]], quiet=json)
     with _progress(len(chosen)) as reached:
-        over = hunted_by(ground, chosen, budget=seconds, workers=workers, backend=backend, on_progress=reached)
+        over = run_hunt(space, chosen, budget=seconds, workers=workers, backend=backend, on_progress=reached)
     if json:
-        typer.echo(msgspec.json.encode(_facts(ground, over)))
+        typer.echo(msgspec.json.encode(_facts(space, over)))
     else:
-        Console(highlight=False).print(_told(ground, over), soft_wrap=True)
-    raise typer.Exit(1 if over.prey else 0)
+        Console(highlight=False).print(_told(space, over), soft_wrap=True)
+    raise typer.Exit(1 if over.counterexample else 0)
 
 
-def _ground(scenario: str, programs: str) -> "Ground":
-    from flk.sim.experiments.hunt import Ground
+def _ground(scenario: str, programs: str) -> "SearchSpace":
+    from flk.sim.experiments.hunt import SearchSpace
     from flk.sim.experiments.swarm import swarm
     from flk.sim.scenarios.scenario import find
 
     base = find(scenario) if scenario else None
-    return Ground(supplies_for(base or swarm(1), programs), base)
+    return SearchSpace(run_inputs_for(base or swarm(1), programs), base)
 
 
 def _duration(text: str) -> float:
@@ -88,10 +88,10 @@ def _duration(text: str) -> float:
         raise UnusableInput(f"--budget {error}") from None
 
 
-def _facts(ground: "Ground", over: "Hunted") -> dict[str, object]:
-    prey = over.prey
+def _facts(space: "SearchSpace", over: "HuntResult") -> dict[str, object]:
+    counterexample = over.counterexample
     return {
-        "verdict": "violated" if prey else "holds",
+        "verdict": "violated" if counterexample else "holds",
         "runs": over.runs,
         "undecided": over.undecided,
         "seconds": over.seconds,
@@ -99,41 +99,42 @@ def _facts(ground: "Ground", over: "Hunted") -> dict[str, object]:
         "rate": list(over.rate[:3]),
         "kinds": dict(sorted(over.kinds.items())),
         "checks": dict(over.checks),
-        "found": prey
+        "found": counterexample
         and {
-            "seed": prey.seed,
-            "violated": prey.violated,
-            "sentence": prey.sentence,
-            "digest": prey.digest,
-            "string": _string(ground, over),
+            "seed": counterexample.seed,
+            "violated": counterexample.violated,
+            "sentence": counterexample.sentence,
+            "digest": counterexample.digest,
+            "string": _string(space, over),
         },
     }
 
 
-def _string(ground: "Ground", over: "Hunted") -> str:
-    from flk.sim.experiments.replay import string_of
+def _string(space: "SearchSpace", over: "HuntResult") -> str:
+    from flk.sim.experiments.replay import replay_string
 
-    assert over.prey is not None
-    scenario = ground.scenario(over.prey.seed)
-    return string_of(scenario, over.prey.seed, over.prey.digest, ground.supplies.named)
+    assert over.counterexample is not None
+    scenario = space.scenario(over.counterexample.seed)
+    return replay_string(scenario, over.counterexample.seed, over.counterexample.digest, space.inputs.named)
 
 
-def _told(ground: "Ground", over: "Hunted") -> str:
+def _told(space: "SearchSpace", over: "HuntResult") -> str:
     """The outcome in a few lines."""
     from flk.sim.scenarios.duration import human
 
-    each = f"{human(ground.scenario(over.first).duration)} and {over.events / max(over.runs, 1):,.0f} events"
+    each = f"{human(space.scenario(over.first).duration)} and {over.events / max(over.runs, 1):,.0f} events"
     told = f"{over.runs:,} runs of {each} each in {human(over.seconds)}, seeds from {over.first}"
     lines = [f"{told}; {over.undecided} ended too early to tell"]
-    if over.prey is None:
+    found = over.counterexample
+    if found is None:
         lines.append(f"0 of {over.runs:,} violate an invariant: the probability is below {over.rate.high:.2g} at 95 %")
         idle = [name for name, number in over.checks.items() if not number]
-        lines += [f"never came up: {', '.join(idle)}"] if idle else []
+        lines += [f"not exercised: {', '.join(idle)}"] if idle else []
     else:
-        string = _string(ground, over)
+        string = _string(space, over)
         lines += [
-            f"[red]seed {over.prey.seed} violates {', '.join(over.prey.violated)}[/]: {over.prey.sentence}",
-            f"faults: {', '.join(over.prey.kinds)}",
+            f"[red]seed {found.seed} violates {', '.join(found.violated)}[/]: {found.sentence}",
+            f"faults: {', '.join(found.kinds)}",
             f"replay: flk replay '{string}'",
             f"shrink: flk shrink '{string}'",
         ]

@@ -9,7 +9,7 @@ from flk.impl.command.sim.run import opened, simulated
 from flk.spec.errors import UnusableInput, writing
 
 if TYPE_CHECKING:
-    from flk.sim.reports.recording import Story
+    from flk.sim.reports.recording import Recording
     from flk.sim.scenarios.scenario import Scenario
 
 PICTURES = (".png", ".svg", ".pdf")
@@ -24,7 +24,7 @@ Perfetto = Annotated[
 ]
 
 
-def narrated(
+def recorded_run(
     scenario: "Scenario",
     seed: int | None,
     trace: Path | None,
@@ -32,7 +32,7 @@ def narrated(
     quiet: bool,
     programs: str = "",
     validate: bool = False,
-) -> "Story":
+) -> "Recording":
     """The run with every message and every line of its trace, which is written to a file too if one is named."""
     from flk.sim.reports.recording import told
 
@@ -57,13 +57,13 @@ def check_picture(path: Path | None) -> None:
         raise UnusableInput(f"--spacetime {path}: name a file that ends in {', '.join(PICTURES)}")
 
 
-def draw(story: "Story", spacetime: Path | None, perfetto: Path | None) -> None:
+def draw(recording: "Recording", spacetime: Path | None, perfetto: Path | None) -> None:
     """Write what was asked for. Raises UnusableInput for a file that cannot be written."""
     from flk.sim.reports import perfetto as viewer
     from flk.sim.reports.figures.spacetime import space_time, window
 
     if perfetto is not None:
-        viewer.write(story, perfetto)
+        viewer.write(recording, perfetto)
     if spacetime is not None:
         with writing(spacetime):
-            space_time(story, *window(story)).savefig(spacetime, dpi=130)
+            space_time(recording, *window(recording)).savefig(spacetime, dpi=130)

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from flk.sim.experiments.run_inputs import Supplies
+    from flk.sim.experiments.run_inputs import RunInputs
     from flk.sim.scenarios.scenario import Scenario
 
 
@@ -14,12 +14,12 @@ def scenario_names(incomplete: str) -> list[str]:
     return [name for name in sorted(library()) if name.startswith(incomplete)]
 
 
-def supplies_for(scenario: "Scenario", programs: str = "") -> "Supplies":
+def run_inputs_for(scenario: "Scenario", programs: str = "") -> "RunInputs":
     """What runs of a scenario need: its records, signed, and the programs of that name if they are not the model's."""
     from flk.model.record.signing import HmacKey
     from flk.sim.clients.sources import submissions
-    from flk.sim.experiments.run_inputs import SECRET, Supplies, programs_named
+    from flk.sim.experiments.run_inputs import SECRET, RunInputs, programs_named
 
     chosen = programs_named(programs) if programs else None
     records = submissions(scenario.workload.records, HmacKey(SECRET))
-    return Supplies(records, programs=chosen, named=programs)
+    return RunInputs(records, programs=chosen, named=programs)

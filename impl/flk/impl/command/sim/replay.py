@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from flk.impl.command.app import app
-from flk.impl.command.sim.recordings import Perfetto, Spacetime, check_picture, draw, narrated
+from flk.impl.command.sim.recordings import Perfetto, Spacetime, check_picture, draw, recorded_run
 from flk.impl.command.sim.run import show
 from flk.impl.command.sim.sweep import Json
 from flk.spec.errors import UnusableInput, writing
 
 if TYPE_CHECKING:
-    from flk.sim.experiments.replay import Recorded
+    from flk.sim.experiments.replay import ReplayTarget
 
 EXAMPLES = """\
 Examples: flk replay three-regions:7:cut,blackout@6fb8e91f --html report.html
@@ -48,18 +48,24 @@ def replay(
         with writing(scenario):
             scenario.write_text(found.scenario.to_toml(), encoding="utf-8")
     check_picture(spacetime)
-    story = narrated(found.scenario, found.seed, trace, quiet=quiet or json, programs=found.programs)
-    draw(story, spacetime, perfetto)
-    over = story.run
+    recording = recorded_run(found.scenario, found.seed, trace, quiet=quiet or json, programs=found.programs)
+    draw(recording, spacetime, perfetto)
+    over = recording.run
     show(
-        over, f"flk replay '{string.strip()}'", html=html, json=json, quiet=quiet, programs=found.programs, story=story
+        over,
+        f"flk replay '{string.strip()}'",
+        html=html,
+        json=json,
+        quiet=quiet,
+        programs=found.programs,
+        recording=recording,
     )
     if found.digest and found.digest != over.digest:
         raise UnusableInput(f"the run is another than it was: its digest was {found.digest} and is {over.digest}")
     raise typer.Exit(over.verdict.exit_code)
 
 
-def recorded(string: str, *, anyway: bool) -> "Recorded":
+def recorded(string: str, *, anyway: bool) -> "ReplayTarget":
     """The run that a string names. Raises UnusableInput if scenario or code have changed since, unless that does not matter."""
     from flk.sim.experiments.replay import parse
 

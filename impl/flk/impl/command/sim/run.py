@@ -10,14 +10,14 @@ import msgspec
 import typer
 
 from flk.impl.command.app import app
-from flk.impl.command.sim.records import scenario_names, supplies_for
+from flk.impl.command.sim.records import run_inputs_for, scenario_names
 from flk.impl.command.sim.vector import run_vector, show_vector
 from flk.spec.errors import UnusableInput, writing
 
 if TYPE_CHECKING:
-    from flk.sim.experiments.run_inputs import Supplies
+    from flk.sim.experiments.run_inputs import RunInputs
     from flk.sim.outcome import Run
-    from flk.sim.reports.recording import Story
+    from flk.sim.reports.recording import Recording
     from flk.sim.scenarios.scenario import Scenario
     from flk.sim.world.network import Message
 
@@ -75,7 +75,7 @@ def run(
     if requests is not None:
         raise UnusableInput("--requests is for --tier vector; here the workload says how many come")
     if check_determinism:
-        checked(supplies_for(found), [(found, found.seed if seed is None else seed)], quiet=quiet or json)
+        checked(run_inputs_for(found), [(found, found.seed if seed is None else seed)], quiet=quiet or json)
     with opened(trace) as file:
         over = simulated(found, seed, file, quiet=quiet or json, validate=validate)
     show(over, scenario, html=html, json=json, quiet=quiet)
@@ -90,17 +90,17 @@ def show(
     json: bool = False,
     quiet: bool = False,
     programs: str = "",
-    story: "Story | None" = None,
+    recording: "Recording | None" = None,
 ) -> None:
     """Print what a run came to, and the string that names it if something is violated; write its report."""
     from rich.console import Console
 
-    from flk.sim.experiments.replay import string_of
+    from flk.sim.experiments.replay import replay_string
     from flk.sim.reports import report, terminal
 
-    string = string_of(over.scenario, over.seed, over.digest, programs)
+    string = replay_string(over.scenario, over.seed, over.digest, programs)
     if html is not None:
-        report.write(over, html, source, story)
+        report.write(over, html, source, recording)
     if json:
         typer.echo(msgspec.json.encode({**report.facts(over), "string": string}))
     elif quiet:
@@ -113,13 +113,13 @@ def show(
             typer.echo(f"report: {html}")
 
 
-def checked(supplies: "Supplies", runs: "Iterable[tuple[Scenario, int]]", *, quiet: bool) -> None:
+def checked(inputs: "RunInputs", runs: "Iterable[tuple[Scenario, int]]", *, quiet: bool) -> None:
     """Exit with 1 and the first difference if one of the runs is not the same everywhere."""
     from flk.sim.experiments.determinism import HASH_SEEDS, WORKERS, check
     from flk.sim.experiments.run_inputs import Task
 
     tasks = [Task(scenario, seed) for scenario, seed in runs]
-    found = check(supplies, tasks)
+    found = check(inputs, tasks)
     if found is not None:
         typer.echo(str(found), err=True)
         raise typer.Exit(1)
@@ -149,19 +149,19 @@ def simulated(
 
     console = Console(stderr=True, quiet=quiet)
     with console.status(f"computing records of {scenario.workload.records}"):
-        supplies = supplies_for(scenario, programs)
+        inputs = run_inputs_for(scenario, programs)
     with progress(console, scenario.name) as reached:
         perform = validated if validate else simulate
         return perform(
             scenario,
-            supplies.submissions,
-            supplies.keyring,
-            signer=supplies.signer,
+            inputs.submissions,
+            inputs.keyring,
+            signer=inputs.signer,
             seed=seed,
             on_progress=reached,
             trace=trace,
             messages=messages,
-            programs=supplies.programs,
+            programs=inputs.programs,
             alerts=True,
         )
 

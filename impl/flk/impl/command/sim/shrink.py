@@ -6,14 +6,14 @@ import msgspec
 import typer
 
 from flk.impl.command.app import app
-from flk.impl.command.sim.records import scenario_names, supplies_for
+from flk.impl.command.sim.records import run_inputs_for, scenario_names
 from flk.impl.command.sim.replay import Anyway, recorded
 from flk.impl.command.sim.sweep import Json
 from flk.spec.errors import UnusableInput
 
 if TYPE_CHECKING:
-    from flk.sim.experiments.replay import Recorded
-    from flk.sim.experiments.shrink import Shrunk
+    from flk.sim.experiments.replay import ReplayTarget
+    from flk.sim.experiments.shrink import ShrinkResult
     from flk.sim.scenarios.scenario import Scenario
 
 EXAMPLES = """\
@@ -48,18 +48,18 @@ def shrink(
     """
     from rich.console import Console
 
-    from flk.sim.experiments.replay import string_of
+    from flk.sim.experiments.replay import replay_string
     from flk.sim.experiments.shrink import shrink as shrunk_by
 
     subject = _subject(run, seed, programs, anyway=anyway)
-    supplies = supplies_for(subject.scenario, subject.programs)
+    inputs = run_inputs_for(subject.scenario, subject.programs)
     with Console(stderr=True, quiet=json).status("shrinking") as status:
 
         def told(replays: int, least: "Scenario") -> None:
             status.update(f"shrinking: {replays} replays, {len(least.faults)} faults left")
 
-        found = shrunk_by(supplies, subject.scenario, subject.seed, limit=limit, on_replay=told)
-    string = string_of(found.scenario, found.seed, found.digest, subject.programs)
+        found = shrunk_by(inputs, subject.scenario, subject.seed, limit=limit, on_replay=told)
+    string = replay_string(found.scenario, found.seed, found.digest, subject.programs)
     if json:
         typer.echo(msgspec.json.encode(_facts(subject, found, string)))
     else:
@@ -67,20 +67,20 @@ def shrink(
     raise typer.Exit(1)
 
 
-def _subject(run: str, seed: int | None, programs: str, *, anyway: bool) -> "Recorded":
+def _subject(run: str, seed: int | None, programs: str, *, anyway: bool) -> "ReplayTarget":
     """The run that is meant by a string, or by a scenario and a seed."""
-    from flk.sim.experiments.replay import Recorded, is_string
+    from flk.sim.experiments.replay import ReplayTarget, is_replay_string
     from flk.sim.scenarios.scenario import find
 
-    if is_string(run):
+    if is_replay_string(run):
         if seed is not None or programs:
             raise UnusableInput("a string says itself which seed and which programs; leave out --seed and --programs")
         return recorded(run, anyway=anyway)
     scenario = find(run)
-    return Recorded(scenario, scenario.seed if seed is None else seed, programs, "", "")
+    return ReplayTarget(scenario, scenario.seed if seed is None else seed, programs, "", "")
 
 
-def _facts(subject: "Recorded", found: "Shrunk", string: str) -> dict[str, object]:
+def _facts(subject: "ReplayTarget", found: "ShrinkResult", string: str) -> dict[str, object]:
     from flk.sim.scenarios import document
 
     return {
@@ -94,7 +94,7 @@ def _facts(subject: "Recorded", found: "Shrunk", string: str) -> dict[str, objec
     }
 
 
-def _told(before: "Scenario", found: "Shrunk", string: str) -> str:
+def _told(before: "Scenario", found: "ShrinkResult", string: str) -> str:
     from flk.sim.scenarios.duration import human
 
     least = found.scenario

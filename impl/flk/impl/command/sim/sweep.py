@@ -10,12 +10,12 @@ import msgspec
 import typer
 
 from flk.impl.command.app import app
-from flk.impl.command.sim.records import scenario_names, supplies_for
+from flk.impl.command.sim.records import run_inputs_for, scenario_names
 from flk.spec.errors import UnusableInput
 
 if TYPE_CHECKING:
     from flk.sim.experiments.rows import Row
-    from flk.sim.experiments.sweep import Swept
+    from flk.sim.experiments.sweep import SweepResult
 
 SHOWN = 5
 SEVERAL = 30  # seeds of each cell before a stopping rule is asked
@@ -82,16 +82,16 @@ def sweep(
     rule = parse_until(until, least=least, most=len(chosen)) if until else None
     asked = [findings.parse_measure(text) for text in measure or ()]
     plan = Plan(cells(found, [axis(text) for text in vary or ()]), chosen, rule)
-    supplies = msgspec.structs.replace(supplies_for(found, programs), alerts=alerts)
-    with Journal(out, supplies.digest) as journal, _progress(found.name, len(plan.cells)) as on_row:
-        swept = swept_by(plan, supplies, journal, workers=workers, backend=backend, on_row=on_row)
+    inputs = msgspec.structs.replace(run_inputs_for(found, programs), alerts=alerts)
+    with Journal(out, inputs.digest) as journal, _progress(found.name, len(plan.cells)) as on_row:
+        swept = swept_by(plan, inputs, journal, workers=workers, backend=backend, on_row=on_row)
     table = write_table(out, plan.cells, swept.rows)
     judged = findings.findings(swept, asked)
     if html is not None:
         from flk.sim.reports import sweep as sweep_report
 
         typed = shlex.join(["flk", "sweep", scenario, "--seeds", seeds, *(f"--vary={text}" for text in vary or ())])
-        sweep_report.write(swept, judged, supplies, html, typed)
+        sweep_report.write(swept, judged, inputs, html, typed)
     if json:
         typer.echo(msgspec.json.encode({**findings.facts(swept, judged, programs), "table": str(table)}))
     else:
@@ -101,9 +101,9 @@ def sweep(
     raise typer.Exit(findings.overall(judged).exit_code)
 
 
-def _tell_violated(swept: "Swept", programs: str) -> None:
+def _tell_violated(swept: "SweepResult", programs: str) -> None:
     """The string of every run that violates an invariant; of many, the first few."""
-    from flk.sim.experiments.replay import string_of
+    from flk.sim.experiments.replay import replay_string
 
     broken = [
         (cell, row)
@@ -112,7 +112,7 @@ def _tell_violated(swept: "Swept", programs: str) -> None:
         if row.invariants == "violated"
     ]
     for cell, row in broken[:SHOWN]:
-        string = string_of(cell.scenario, row.seed, row.digest, programs)
+        string = replay_string(cell.scenario, row.seed, row.digest, programs)
         typer.echo(f"seed {row.seed} violates {row.violated}: flk replay '{string}'")
     if len(broken) > SHOWN:
         typer.echo(f"and {len(broken) - SHOWN} more violate an invariant; --json names them all")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import typer
 
-from flk.impl.command.sim.records import supplies_for
+from flk.impl.command.sim.records import run_inputs_for
 
 if TYPE_CHECKING:
     from flk.sim.scenarios.scenario import Scenario
@@ -32,7 +32,7 @@ def run_vector(
     with ExitStack() as stack:
         if requests is None:
             with console.status(f"computing records of {scenario.workload.records}"):
-                payloads = [len(submission.payload()) for submission in supplies_for(scenario).submissions]
+                payloads = [len(submission.payload()) for submission in run_inputs_for(scenario).submissions]
             records, size = len(payloads), max(payloads) + SPARE
         file = stack.enter_context(opened(trace))
         reached = stack.enter_context(progress(console, scenario.name))

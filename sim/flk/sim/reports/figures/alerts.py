@@ -3,25 +3,25 @@
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from flk.sim.alerts.alerts import Alerted, Firing
+from flk.sim.alerts.alerts import AlertHistory, Firing
 from flk.sim.outcome import Run
-from flk.sim.reports.figures.style import INK, happenings, lanes_of, time_panels
+from flk.sim.reports.figures.style import INK, fault_rows, happenings, time_panels
 from flk.sim.scenarios.duration import human
 
 
 def fault_timeline(run: Run) -> Figure:
-    """Above, the faults; below, a lane for each alert that fired: pale while it was pending, black while it fired, with the time
+    """Above, the faults; below, a row for each alert that fired: pale while it was pending, black while it fired, with the time
     from the start of the fault that explains it. A firing that no fault explains is a false alarm and is hatched.
     """
     fired = [alert for alert in run.alerts if alert.firings]
     events = happenings(run.scenario)
     heights = (0.3 + 0.3 * max(1, len(events)), 0.3 + 0.46 * max(1, len(fired)))
     figure, (faults, alerts) = time_panels(run.scenario, heights)
-    lanes_of(faults, events)
-    for lane, alert in enumerate(fired):
+    fault_rows(faults, events)
+    for row, alert in enumerate(fired):
         for firing in alert.firings:
-            _bar(alerts, lane, firing, run.scenario.duration)
-        _told(alerts, lane, alert, run.scenario.duration)
+            _bar(alerts, row, firing, run.scenario.duration)
+        _told(alerts, row, alert, run.scenario.duration)
     if not fired:
         alerts.text(0.01, 0.5, "no alert fired", transform=alerts.transAxes, fontsize=8, va="center", color=INK)
     alerts.set(ylim=(max(1, len(fired)) - 0.5, -0.9), yticks=[])
@@ -30,12 +30,12 @@ def fault_timeline(run: Run) -> Figure:
     return figure
 
 
-def _bar(axes: Axes, lane: int, firing: Firing, duration: float) -> None:
+def _bar(axes: Axes, row: int, firing: Firing, duration: float) -> None:
     end = duration if firing.end is None else firing.end
-    axes.barh(lane, firing.start - firing.pending, left=firing.pending, height=0.26, color="#cfcfcf", edgecolor="none")
+    axes.barh(row, firing.start - firing.pending, left=firing.pending, height=0.26, color="#cfcfcf", edgecolor="none")
     false = not firing.fault
     axes.barh(
-        lane,
+        row,
         max(end - firing.start, duration / 400),
         left=firing.start,
         height=0.46,
@@ -46,7 +46,7 @@ def _bar(axes: Axes, lane: int, firing: Firing, duration: float) -> None:
     )
 
 
-def _told(axes: Axes, lane: int, alert: Alerted, duration: float) -> None:
+def _told(axes: Axes, row: int, alert: AlertHistory, duration: float) -> None:
     first = min(alert.firings, key=lambda firing: firing.start)
     last = max(duration if firing.end is None else firing.end for firing in alert.firings)
     if first.delay is None:
@@ -56,7 +56,7 @@ def _told(axes: Axes, lane: int, alert: Alerted, duration: float) -> None:
     late = first.pending > 0.6 * duration
     axes.annotate(
         told,
-        (last if late else first.pending, lane - 0.3),
+        (last if late else first.pending, row - 0.3),
         xytext=(0, 2),
         textcoords="offset points",
         ha="right" if late else "left",

@@ -17,9 +17,9 @@ from flk.sim.reports.figures.style import (
     INK,
     TOP,
     amount,
+    fault_rows,
     fit,
     happenings,
-    lanes_of,
     legend,
     name_line,
     sampled,
@@ -33,8 +33,8 @@ WINDOW = 15.0  # seconds over which latency quantiles are taken
 def overview(run: Run) -> Figure:
     """The run at a glance: what went wrong, how much was delivered, how far replicas lagged, how far stores differed."""
     events = happenings(run.scenario)
-    figure, (lanes, rates, lag, keys) = time_panels(run.scenario, (0.3 + 0.3 * max(1, len(events)), 1.5, 1.5, 1.2))
-    lanes_of(lanes, events)
+    figure, (fault_axes, rates, lag, keys) = time_panels(run.scenario, (0.3 + 0.3 * max(1, len(events)), 1.5, 1.5, 1.2))
+    fault_rows(fault_axes, events)
     _rates(rates, run)
     _worst_lag(lag, run)
     _differing(keys, run)

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from flk.sim.measures.measures import Column
 from flk.sim.outcome import Run
-from flk.sim.reports.figures.style import INK, happenings, lanes_of, legend, name_line, sampled, time_panels
+from flk.sim.reports.figures.style import INK, fault_rows, happenings, legend, name_line, sampled, time_panels
 from flk.sim.scenarios.duration import clock
 
 BANDS = ((0.05, 0.95, "#dfe5eb"), (0.25, 0.75, "#aebccb"))
@@ -18,8 +18,8 @@ def fans(runs: Sequence[Run]) -> Figure:
     """Lag and divergence over time under many seeds, with the faults above and as bands behind."""
     scenario = runs[0].scenario
     events = happenings(scenario)
-    figure, (lanes, lag, keys) = time_panels(scenario, (0.3 + 0.3 * max(1, len(events)), 1.9, 1.6))
-    lanes_of(lanes, events)
+    figure, (fault_axes, lag, keys) = time_panels(scenario, (0.3 + 0.3 * max(1, len(events)), 1.9, 1.6))
+    fault_rows(fault_axes, events)
     grid = runs[0].measures.grid
     _fan(lag, grid, [worst_lag(run) for run in runs])
     if scenario.slo.lag_p95 < 2 * max(float(worst_lag(run).max()) for run in runs):

@@ -12,7 +12,7 @@ from flk.sim.checkers.invariants import Violation
 from flk.sim.kernel.trace import Line
 from flk.sim.measures.measures import Column
 from flk.sim.reports.figures.style import BAND, INK, WIDTH
-from flk.sim.reports.recording import Story
+from flk.sim.reports.recording import Recording
 from flk.sim.scenarios.faults import Fault, LinkFaultBase, Partition, RegionFault, Stop
 from flk.sim.scenarios.topology import OBJECTS, clients_of
 from flk.sim.world.network import Message
@@ -33,14 +33,14 @@ ROW = 0.16  # inches for each moment at which something happens, and about a lin
 MARGIN = 0.8  # rows between two notes
 
 
-def space_time(story: Story, start: float = 0.0, end: float | None = None) -> Figure:
+def space_time(recording: Recording, start: float = 0.0, end: float | None = None) -> Figure:
     """From `start` to `end` in seconds: a vertical line for each place, an arrow for each message from when it was sent to when it
     arrived, a cross where one was lost, what nodes did in a word, and a star where an invariant was violated.
 
     Time is stretched where much happens and squeezed where nothing does; the scale at the left tells the seconds. Health probes and
     comparisons of stores are left out. A region's line is thick and grey while it is down.
     """
-    scene = _scene(story, start, float(story.run.scenario.duration) if end is None else end)
+    scene = _scene(recording, start, float(recording.run.scenario.duration) if end is None else end)
     rows = len(scene.moments)
     notes = _notes(scene)
     below = max((note.bottom for note in notes), default=0.0)  # the last may stand under all that happens
@@ -86,22 +86,22 @@ class _Scene(NamedTuple):
         return float(np.interp(moment, self.moments, np.arange(len(self.moments))))
 
 
-def _scene(story: Story, start: float, end: float) -> _Scene:
-    scenario = story.run.scenario
+def _scene(recording: Recording, start: float, end: float) -> _Scene:
+    scenario = recording.run.scenario
     places = [place for region in scenario.regions for place in (clients_of(region), region)] + [OBJECTS]
     messages = [
         message
-        for message in story.deliveries
+        for message in recording.deliveries
         if COMPARISON not in message.name
         and start <= message.sent
         and max(message.arrives, default=message.sent) <= end
     ]
     deeds: dict[tuple[float, str], list[str]] = {}
-    for line in story.lines:
+    for line in recording.lines:
         word = line.effect.partition(" ")[0]
         if word in DEEDS and line.node in scenario.regions and start <= line.t <= end:
             deeds.setdefault((line.t, line.node), []).append(_told(line))
-    violations = [violation for violation in _violations(story) if start <= violation.at <= end]
+    violations = [violation for violation in _violations(recording) if start <= violation.at <= end]
     faults = [fault for fault in scenario.faults if fault.start < end and fault.end > start]
     edges = [min(max(edge, start), end) for fault in faults for edge in (fault.start, fault.end)]
     moments = {start, *edges, *(moment for moment, _ in deeds), *(violation.at for violation in violations)}
@@ -122,21 +122,21 @@ def _told(line: Line) -> str:
     return f"{DEEDS[word]}{' ' + about.rpartition('/')[2].lstrip('0') if about else ''}{refused}"
 
 
-def first_violation(story: Story) -> Violation | None:
+def first_violation(recording: Recording) -> Violation | None:
     """The violation that came first, if there is one."""
-    return min(_violations(story), key=lambda violation: violation.at, default=None)
+    return min(_violations(recording), key=lambda violation: violation.at, default=None)
 
 
-def window(story: Story, before: float = 3.0, after: float = 1.0) -> tuple[float, float]:
+def window(recording: Recording, before: float = 3.0, after: float = 1.0) -> tuple[float, float]:
     """The seconds around the first violation; the whole run if there is none."""
-    violation = first_violation(story)
+    violation = first_violation(recording)
     if violation is None:
-        return 0.0, float(story.run.scenario.duration)
-    return max(0.0, violation.at - before), min(float(story.run.scenario.duration), violation.at + after)
+        return 0.0, float(recording.run.scenario.duration)
+    return max(0.0, violation.at - before), min(float(recording.run.scenario.duration), violation.at + after)
 
 
-def _violations(story: Story) -> list[Violation]:
-    return [example for result in story.run.results for example in result.examples]
+def _violations(recording: Recording) -> list[Violation]:
+    return [example for result in recording.run.results for example in result.examples]
 
 
 def _faults(axes: Axes, scene: _Scene) -> None:

@@ -89,7 +89,7 @@ def happenings(scenario: Scenario) -> list[Fault]:
     return sorted(scenario.faults, key=lambda fault: fault.start)
 
 
-def lanes_of(axes: Axes, events: Sequence[Fault]) -> None:
+def fault_rows(axes: Axes, events: Sequence[Fault]) -> None:
     """One bar for each, with its name and effect beside it, on the side that has more room."""
     middle = sum(axes.get_xlim()) / 2
     for row, fault in enumerate(events):

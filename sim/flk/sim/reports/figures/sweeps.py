@@ -8,8 +8,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from scipy import stats
 
-from flk.sim.experiments.findings import Asked, CellFindings, Finding
-from flk.sim.experiments.sweep import Swept, column
+from flk.sim.experiments.findings import CellFindings, Estimand, Finding
+from flk.sim.experiments.sweep import SweepResult, column
 from flk.sim.experiments.variation import Value, shown
 from flk.sim.measures.measures import Column
 from flk.sim.reports.figures.style import BOTTOM, INK, TOP, WIDTH, plain
@@ -19,7 +19,7 @@ from flk.spec.errors import UnusableInput
 from flk.spec.verdict import Verdict
 
 
-def heat_map(cells: Sequence[CellFindings], asked: Asked, unit: str = "") -> Figure:
+def heat_map(cells: Sequence[CellFindings], asked: Estimand, unit: str = "") -> Figure:
     """A statistic over two varied fields: the darker, the more. Each cell states the estimate with its interval.
 
     Where there is a target, a thick frame marks cells that miss it, and hatching those whose interval leaves it undecided. With one
@@ -50,7 +50,7 @@ def heat_map(cells: Sequence[CellFindings], asked: Asked, unit: str = "") -> Fig
     return figure
 
 
-def comparison(swept: Swept, one: int, other: int, measure: str, unit: str = "") -> Figure:
+def comparison(swept: SweepResult, one: int, other: int, measure: str, unit: str = "") -> Figure:
     """Two cells of a sweep under the same luck: the difference of each seed in order of size, and the interval of their mean.
 
     The same without pairing, in grey, shows what common random numbers are worth.
@@ -125,7 +125,7 @@ def _place(cell: CellFindings, across: tuple[str, list[Value]], down: tuple[str,
     )
 
 
-def _finding(cell: CellFindings, asked: Asked) -> Finding:
+def _finding(cell: CellFindings, asked: Estimand) -> Finding:
     for finding in cell.findings:
         if finding.asked == asked:
             return finding

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from flk.sim.vector.lanes import Segment
+from flk.sim.vector.request_arrays import Segment
 from flk.spec.verdict import Verdict
 
 
@@ -46,7 +46,7 @@ class Tally:
         self.violations += not truth
 
 
-class Books:
+class Bookkeeping:
     """Follows the segments of all logs."""
 
     def __init__(self, regions: tuple[str, ...]) -> None:

@@ -17,7 +17,7 @@ from flk.sim.vector.plan import Column, NotExact, wire_table
 from flk.sim.vector.streams import Stream
 
 _SYNCHRONISATIONS = 4096  # numbers drawn ahead
-_ROOM = 1024  # requests that a lane has room for at first
+_ROOM = 1024  # requests that the arrays have room for at first
 
 
 class Segment(NamedTuple):
@@ -28,7 +28,7 @@ class Segment(NamedTuple):
     claimed: float
 
 
-class Lane:
+class RequestArrays:
     """The requests of one region, from the wire to the answer. `state` is a record of `columns.STATE`."""
 
     def __init__(self, region: str, scenario: Scenario, seed: int, *, keep: bool) -> None:
@@ -176,13 +176,15 @@ class Lane:
             self._row = np.empty((columns.COLUMNS, self.columns.shape[1]))
 
 
-class Supply:
-    """Deals the streams of arrivals to the lanes. Before `horizon` every lane knows of all that arrives."""
+class ArrivalDealer:
+    """Deals the streams of arrivals to the regions' request arrays. Before `horizon` every region knows of all that arrives."""
 
-    def __init__(self, scenario: Scenario, lanes: Sequence[Lane], streams: Sequence[Stream], cut: float) -> None:
-        names = [lane.region for lane in lanes]
+    def __init__(
+        self, scenario: Scenario, receivers: Sequence[RequestArrays], streams: Sequence[Stream], cut: float
+    ) -> None:
+        names = [receiver.region for receiver in receivers]
         self._kernels = chosen()
-        self._lanes = lanes
+        self._receivers = receivers
         self._streams = streams
         self._cut = cut
         self._homes = np.array([names.index(home) for home in agent_homes(scenario.workload.agents)], dtype=np.int64)
@@ -192,7 +194,7 @@ class Supply:
         self._delays = np.array([np.pad(table.delays, (0, room - len(table.turns)), mode="edge") for table in tables])
         self._jitters = np.array([table.jitter for table in tables])
         self._least = float(self._delays.min())
-        self._rows = np.empty((len(lanes), columns.COLUMNS, _ROOM))
+        self._rows = np.empty((len(receivers), columns.COLUMNS, _ROOM))
         self.offered = 0
         self.horizon = 0.0
         self._cursors = [stream.cursor for stream in streams]
@@ -204,20 +206,20 @@ class Supply:
         """Draw nothing more."""
         self._drawing.shutdown(cancel_futures=True)
 
-    def reach(self, lane: Lane, until: float, now: float) -> None:
-        """Let a lane come to a moment; `now` is the present, to which every lane may come."""
+    def reach(self, receiver: RequestArrays, until: float, now: float) -> None:
+        """Advance one region to a moment; `now` is the present, to which every region may be advanced."""
         while self.horizon < until:
-            for each in self._lanes:
+            for each in self._receivers:
                 each.run(min(now, self.horizon))
             self._more()
-        if not lane.level:
-            if lane.earliest <= until:
+        if not receiver.level:
+            if receiver.earliest <= until:
                 raise NotExact(
-                    f"a request reaches {lane.region} at {lane.earliest:.3f} s, before its node has recovered, and is refused; "
-                    "let the workload begin later by a turn of workload.curve with factor 0"
+                    f"a request reaches {receiver.region} at {receiver.earliest:.3f} s, before its node has recovered, "
+                    "and is refused; let the workload begin later by a turn of workload.curve with factor 0"
                 )
             return
-        lane.run(until)
+        receiver.run(until)
 
     def _more(self) -> None:
         """Take a block of the stream that is farthest behind, and have its next one drawn meanwhile."""
@@ -225,13 +227,13 @@ class Supply:
         block = self._blocks[behind].result()
         self._cursors[behind] = block.until
         self._blocks[behind] = self._drawing.submit(self._streams[behind].block)
-        sizes = np.array([int(lane.state["known"] - lane.state["first"]) for lane in self._lanes])
+        sizes = np.array([int(receiver.state["known"] - receiver.state["first"]) for receiver in self._receivers])
         if sizes.max() + block.at.size > self._rows.shape[2]:
             room = int(1.25 * (sizes.max() + block.at.size))
-            self._rows = np.empty((len(self._lanes), columns.COLUMNS, room))
-        for row, lane, size in zip(self._rows, self._lanes, sizes.tolist(), strict=True):
-            first = int(lane.state["first"])
-            row[:, :size] = lane.columns[:, first : first + size]
+            self._rows = np.empty((len(self._receivers), columns.COLUMNS, room))
+        for row, receiver, size in zip(self._rows, self._receivers, sizes.tolist(), strict=True):
+            first = int(receiver.state["first"])
+            row[:, :size] = receiver.columns[:, first : first + size]
         before = int(sizes.sum())
         self._kernels.deal(
             *block[:5],
@@ -245,8 +247,8 @@ class Supply:
             sizes,
         )
         self.offered += int(sizes.sum()) - before
-        for row, lane, size in zip(self._rows, self._lanes, sizes.tolist(), strict=True):
-            lane.receive(row, size)
+        for row, receiver, size in zip(self._rows, self._receivers, sizes.tolist(), strict=True):
+            receiver.receive(row, size)
         self._look()
 
     def _look(self) -> None:

@@ -1,4 +1,4 @@
-"""A node whose requests are a lane: everything else that it does goes on event by event, by the message tier's own code."""
+"""A node whose requests are arrays: everything else that it does goes on event by event, by the message tier's own code."""
 
 from collections.abc import Callable, Mapping
 from math import inf
@@ -23,8 +23,8 @@ from flk.sim.kernel.runtime import Activity, Outcome
 from flk.sim.nodes.log_device import Journal
 from flk.sim.nodes.node import Node
 from flk.sim.nodes.region import Region
-from flk.sim.vector.books import Books
-from flk.sim.vector.lanes import Lane, Supply
+from flk.sim.vector.bookkeeping import Bookkeeping
+from flk.sim.vector.request_arrays import ArrivalDealer, RequestArrays
 from flk.sim.world.shards import Lines, Served
 from flk.spec.constants import CONSTANTS
 
@@ -32,10 +32,10 @@ NOTHING = Submission(CONSTANTS.node.default_tenant, b"").payload()
 """The payload of the one frame that a segment has here: a body without a record claims nothing."""
 
 
-class LaneLines(Lines):
-    """The line before a store, in which the requests of a lane stand too."""
+class ArrayLines(Lines):
+    """The line before a store, in which the requests of the arrays stand too."""
 
-    def __init__(self, node: "LaneNode", region: Region) -> None:
+    def __init__(self, node: "ArrayNode", region: Region) -> None:
         super().__init__(region.shards, node.after)
         self._node = node
         self._region = region
@@ -43,28 +43,28 @@ class LaneLines(Lines):
     def visit(self, seconds: Mapping[str, float], served: Served) -> None:
         """Wait for one's turn behind all requests that came before."""
         node, now = self._node, self._node.simulator.now
-        over = node.lane_now().visit(now, sum(seconds.values()) * self._region.shards.factor)
+        over = node.arrays_now().visit(now, sum(seconds.values()) * self._region.shards.factor)
         node.after(over - now, lambda: served(""))
 
 
-class LaneJournal(Journal):
-    """A log that the requests of a lane are written to."""
+class ArrayLog(Journal):
+    """A log that the requests of the arrays are written to."""
 
-    def __init__(self, node: "LaneNode", region: Region, use: Callable[[Activity], float]) -> None:
+    def __init__(self, node: "ArrayNode", region: Region, use: Callable[[Activity], float]) -> None:
         super().__init__(node, region, node.random_stream, _no_batch, use)
         self._node = node
 
     def seal(self, activity: Activity, effect: Seal) -> None:
         """Hold the disk, and seal when everything that was logged is settled."""
-        self._node.lane_now().hold()
+        self._node.arrays_now().hold()
         super().seal(activity, effect)
 
     def settled(self) -> None:
         """Seal when the batch under way and all claims are over; look again when that may be so."""
         if not self._seals or self._sealing:
             return
-        lane, now = self._node.lane_now(), self._node.simulator.now
-        settled = lane.synchronised if lane.synchronising else lane.last_claim
+        arrays, now = self._node.arrays_now(), self._node.simulator.now
+        settled = arrays.synchronised if arrays.synchronising else arrays.last_claim
         if settled > now:
             if settled < inf:
                 self._node.after(settled - now, self.settled)
@@ -74,29 +74,29 @@ class LaneJournal(Journal):
     def _finish_seals(self) -> None:
         super()._finish_seals()
         if not self._seals:
-            self._node.lane_now().release(self._node.simulator.now)
+            self._node.arrays_now().release(self._node.simulator.now)
 
 
 def _no_batch() -> float:
-    raise AssertionError("the frames of a lane are not written one by one")
+    raise AssertionError("frames of request arrays are not written one by one")
 
 
-class LaneNode(Node):
-    """A node that recovers, ships, replays and compares as every node does, while its requests are in a lane.
+class ArrayNode(Node):
+    """A node that recovers, ships, replays and compares as every node does, while its requests are in arrays.
 
-    A segment that it seals has one frame, which claims nothing, and the books know how many it stands for; so the programs that
-    ship and replay are the model's.
+    A segment that it seals has one frame, which claims nothing, and the bookkeeping knows how many it stands for; so the
+    programs that ship and replay are the model's.
     """
 
-    def __init__(self, region: Region, lane: Lane, supply: Supply, books: Books) -> None:
+    def __init__(self, region: Region, arrays: RequestArrays, dealer: ArrivalDealer, bookkeeping: Bookkeeping) -> None:
         super().__init__(region)
-        self._lane = lane
-        self._supply = supply
-        self._books = books
+        self._arrays = arrays
+        self._dealer = dealer
+        self._bookkeeping = bookkeeping
         self._fetched: dict[str, str] = {}
         self._frames = 0
-        self.lines = LaneLines(self, region)
-        self._journal = LaneJournal(self, region, self._fsync)
+        self.lines = ArrayLines(self, region)
+        self._journal = ArrayLog(self, region, self._fsync)
         self.courses |= {
             Seal: self._journal.seal,
             **dict.fromkeys((ReadSegment, Truncate, Salvage), self._journal.use),
@@ -110,16 +110,16 @@ class LaneNode(Node):
         }
         self.outcomes |= mine
 
-    def lane_now(self) -> Lane:
-        """The lane as it is now."""
-        self._supply.reach(self._lane, self.simulator.now, self.simulator.now)
-        return self._lane
+    def arrays_now(self) -> RequestArrays:
+        """The request arrays, advanced to the present."""
+        self._dealer.reach(self._arrays, self.simulator.now, self.simulator.now)
+        return self._arrays
 
     def refresh(self) -> None:
         """The disk or the store works at another pace from now on."""
-        lane = self.lane_now()
-        lane.set_pace(self.simulator.now, self._region.health.pace.rate)
-        lane.set_slowness(self._region.shards.factor)
+        arrays = self.arrays_now()
+        arrays.set_pace(self.simulator.now, self._region.health.pace.rate)
+        arrays.set_slowness(self._region.shards.factor)
         self._journal.settled()
 
     def _parts(self, effect: Effect[Any], seconds: float) -> dict[str, float]:
@@ -129,29 +129,29 @@ class LaneNode(Node):
 
     def _use_store(self, activity: Activity, effect: Effect[Any]) -> None:
         fetched = self._fetched.get(activity.name, "") if isinstance(effect, Merge) else ""
-        self._frames = self._books.frames(fetched)
+        self._frames = self._bookkeeping.frames(fetched)
         super()._use_store(activity, effect)
 
     def _caught_up(self, activity: Activity, effect: CaughtUp) -> None:
         del activity
-        self.lane_now().level = True
+        self.arrays_now().level = True
         self.memory.perform(effect)
 
     def _sealed(self, activity: Activity, effect: Seal) -> None:
         """Seal a segment in place of the frames that were logged since the last seal."""
         del activity
-        lane, disk, now = self.lane_now(), self._region.disk, self.simulator.now
-        content = lane.cut()
+        arrays, disk, now = self.arrays_now(), self._region.disk, self.simulator.now
+        content = arrays.cut()
         if content is not None:
             clock = tick(self.memory.clock, self._region.wall())
             name = disk.begin_segment(clock)
             disk.segments[name] += data(Frame(clock, NOTHING))
-            self._books.seal(self.name, name, content, now, lane.last_claim)
+            self._bookkeeping.seal(self.name, name, content, now, arrays.last_claim)
         self.memory.perform(effect)
 
     def _put(self, activity: Activity, effect: PutObject) -> object:
         created = self._stored_away(activity, effect)
-        self._books.upload(effect.name.removeprefix(PREFIX), self.simulator.now)
+        self._bookkeeping.upload(effect.name.removeprefix(PREFIX), self.simulator.now)
         return created
 
     def _got(self, activity: Activity, effect: GetObject) -> object:
@@ -162,5 +162,5 @@ class LaneNode(Node):
     def _merged(self, activity: Activity, effect: Merge) -> object:
         name = self._fetched.pop(activity.name, "")
         if name:
-            self._books.apply(name, self.name, self.simulator.now)
+            self._bookkeeping.apply(name, self.name, self.simulator.now)
         return self.memory.perform(effect)

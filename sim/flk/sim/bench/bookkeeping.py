@@ -16,7 +16,7 @@ from flk.sim.nodes.region import ORIGIN
 C = TypeVar("C")
 
 
-class Books(ABC, Generic[C]):
+class Bookkeeping(ABC, Generic[C]):
     """The log and the store of a region, for claims of type C."""
 
     def __init__(self, region: str) -> None:
@@ -51,7 +51,7 @@ class Books(ABC, Generic[C]):
             yield name
 
 
-class Numbers(Books[tuple[Any, tuple[float, str]]]):
+class BareNumbers(Bookkeeping[tuple[Any, tuple[float, str]]]):
     """A record is a number, an entry the moment and the region: there is no work in them."""
 
     def __init__(self, region: str) -> None:
@@ -89,7 +89,7 @@ class Numbers(Books[tuple[Any, tuple[float, str]]]):
                 entries[key] = entry
 
 
-class Records(Books[Claim]):
+class RealRecords(Bookkeeping[Claim]):
     """Real records: framed and checksummed, examined where they are logged and wherever they are replayed, answered in JSON."""
 
     def __init__(self, region: str, keyring: Keyring) -> None:
