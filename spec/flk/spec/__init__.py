@@ -1,5 +1,3 @@
 """What must hold: requirements, schemas, constants, metric tables and vectors. Imports no other room."""
 
-from importlib.metadata import version
-
-__version__ = version("flk-lab")
+__version__ = "0.1.0"

@@ -7,16 +7,16 @@ again one case at a time, so that the case at fault is found, and the rest goes 
 import asyncio
 import shlex
 from collections.abc import Iterable, Sequence
-from importlib.metadata import version
 
 from flk.conformance.reports.report import Progress, Report, Result, Verdict, silent
 from flk.conformance.sdk.compare import judge
 from flk.conformance.sdk.protocol import WINDOW, Run, Subject
 from flk.conformance.sdk.session import Answer, Ended, Session
+from flk.spec import __version__
 from flk.spec.errors import UnusableInput
 from flk.spec.vectors import Vectors, load
 
-KIT = f"flk-lab {version('flk-lab')}"
+KIT = f"flk-lab {__version__}"
 DEADLINE_SECONDS = 10.0
 MAX_RESTARTS = 20
 MAX_REMARKS = 20

@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from importlib.metadata import version
 
 from flk.conformance.operations import OPERATIONS, Broken, Operation, perform
 from flk.conformance.sdk.protocol import (
@@ -20,6 +19,7 @@ from flk.conformance.sdk.protocol import (
     read_request,
     write,
 )
+from flk.spec import __version__
 
 
 def replies(lines: Iterable[bytes], operations: Mapping[str, Operation] = OPERATIONS) -> Iterator[Reply]:
@@ -28,7 +28,7 @@ def replies(lines: Iterable[bytes], operations: Mapping[str, Operation] = OPERAT
         request = read_request(line)
         match request:
             case KitHello():
-                yield SubjectHello(Subject(VERSION, "flk-lab model", "Python", tuple(operations), version("flk-lab")))
+                yield SubjectHello(Subject(VERSION, "flk-lab model", "Python", tuple(operations), __version__))
             case Run():
                 yield answer(request, operations)
             case Bye():

@@ -22,7 +22,9 @@ from flk.formal.prover.theorem import Verdict
 from flk.spec.constants import CONSTANTS
 from flk.spec.errors import UnusableInput
 
-SOURCES = Path(__file__).parents[3] / "coq"
+_PACKAGE, _ROOM = Path(__file__).parents[1], Path(__file__).parents[3]
+SOURCES = next(filter(Path.is_dir, (_PACKAGE / "coq", _ROOM / "coq")), _ROOM / "coq")
+"""A wheel holds the sources inside the package, a checkout beside it."""
 LIBRARY = "Flk"
 ALLOWED = frozenset(
     {
@@ -171,7 +173,7 @@ def coqc() -> str:
 def _read(sources: Path) -> dict[str, str]:
     files = {path.stem: path.read_text(encoding="utf-8") for path in sorted(sources.glob("*.v"))}
     if not files:
-        raise UnusableInput(f"{sources} holds no Coq files: they are part of a checkout, so run in one")
+        raise UnusableInput(f"{sources} holds no Coq files: reinstall flk-lab, or run in a checkout")
     return {"Constants": constants()} | files
 
 

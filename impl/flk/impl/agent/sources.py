@@ -8,17 +8,18 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain, islice
 from math import isfinite
 from pathlib import Path
-from typing import NamedTuple, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 from zipfile import BadZipFile
 
 import numpy as np
-import pyarrow
 from numpy.typing import NDArray
-from pyarrow import parquet
 
 from flk.model.record.signals import Points
 from flk.spec.constants import CONSTANTS
-from flk.spec.errors import UnusableInput
+from flk.spec.errors import UnusableInput, needs
+
+if TYPE_CHECKING:
+    import pyarrow
 
 BLOCK_ROWS = 8192
 MAX_COLUMNS = CONSTANTS.record.max_dimensions
@@ -243,6 +244,9 @@ def _is_numeric_view(view: NDArray[np.generic]) -> bool:
 
 
 def _open_parquet(path: Path, wanted: Sequence[str], _array: str) -> Source:
+    with needs("server", "reading Parquet"):
+        import pyarrow
+        from pyarrow import parquet
     try:
         file = parquet.ParquetFile(path)
     except pyarrow.ArrowInvalid as error:
@@ -254,11 +258,13 @@ def _open_parquet(path: Path, wanted: Sequence[str], _array: str) -> Source:
     return Source(str(path), columns, _finite(str(path), columns, blocks))
 
 
-def _is_numeric(kind: pyarrow.DataType) -> bool:
-    return bool(pyarrow.types.is_integer(kind) or pyarrow.types.is_floating(kind))
+def _is_numeric(kind: "pyarrow.DataType") -> bool:
+    from pyarrow import types
+
+    return bool(types.is_integer(kind) or types.is_floating(kind))
 
 
-def _doubles(column: pyarrow.Array) -> Points:
+def _doubles(column: "pyarrow.Array") -> Points:
     """A missing value becomes NaN, which `_finite` reports."""
     return np.asarray(column.to_numpy(zero_copy_only=False), dtype=np.float64)
 

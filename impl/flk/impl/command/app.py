@@ -1,6 +1,10 @@
 """The command's tree: one module for each subcommand, or for each group of them."""
 
+from typing import Annotated
+
 import typer
+
+from flk.spec import __version__
 
 MODULES = (
     "lab",
@@ -30,3 +34,19 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Prove, simulate, attack and conformance-test a replicated verification service, and run that service.",
 )
+
+
+def _version(wanted: bool) -> None:  # noqa: FBT001  (a callback of typer takes the option's value)
+    if wanted:
+        typer.echo(f"flk-lab {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def common(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and exit.", callback=_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Take the options that stand before a subcommand. `version` is used by its callback."""
