@@ -9,7 +9,7 @@ from flk.spec.errors import MissingExtra
 
 DISTRIBUTION = "flk-lab"
 _PARTS = {
-    "flk.formal": ("formal", "the explorer and prover"),
+    "flk.formal": ("formal", "formal verification"),
     "flk.sim": ("sim", "the simulator"),
     "flk.impl.bench": ("bench", "the benchmark"),
     "flk.impl": ("server", "the server"),
