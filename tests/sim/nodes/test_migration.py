@@ -15,7 +15,7 @@ from flk.model.programs.migration import copy_all, delete_old
 from flk.model.protocol_events.observation import Observed
 from flk.sim.checkers.invariants import OF_MIGRATION, Invariant
 from flk.sim.kernel.programs import MODEL, Programs
-from flk.sim.nodes.migration import Growth
+from flk.sim.nodes.resharding import ReshardingPlan
 from flk.sim.outcome import Run
 from flk.sim.scenarios.duration import Seconds
 from flk.sim.scenarios.faults import Disk, DualWriteFailure, Fault, MigratorCrash, RegionCrash, ShardCrash, StoreOutage
@@ -135,7 +135,7 @@ def test_nothing_but_the_keys_of_the_new_shard_moves() -> None:
     """About a third of the keys of two shards, and each to the third (RNG-2)."""
     shards = Shards(Layout(shards=2), lambda seconds, call: None)
     before = shards.ring
-    growth = Growth(shards)
+    growth = ReshardingPlan(shards)
     keys = [claim.key for claim in _claims(300)]
     moving = [key for key in keys if growth.moves(key)]
     assert 60 < len(moving) < 140

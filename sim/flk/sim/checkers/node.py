@@ -202,7 +202,7 @@ class NodeRules(Watcher):
 
     def _check_refused(self, region: str, logged: Timestamp, status: int) -> None:
         """While keys move, a 503 may leave one of the two writes behind; recovery makes the other (MIG-2)."""
-        if status == _UNAVAILABLE and self._regions[region].growth is not None:
+        if status == _UNAVAILABLE and self._regions[region].resharding is not None:
             return
         if not self._checks.holds(Invariant.REFUSALS, (region, logged) not in self._stored):
             sentence = f"{status} was answered, and frame {text(logged)} has an entry"

@@ -19,7 +19,7 @@ from flk.sim.kernel.random_streams import RandomStream
 from flk.sim.kernel.runtime import Activity, Host
 from flk.sim.nodes.breakers import Breakers
 from flk.sim.nodes.log_device import Step
-from flk.sim.nodes.node import Node
+from flk.sim.nodes.parts import RunningNode
 from flk.sim.nodes.region import ORIGIN, Region, World
 from flk.sim.nodes.rpc import Route, call
 from flk.sim.scenarios.faults import RetryStorm
@@ -162,7 +162,7 @@ class Agent(Host):
 
         wait = self._answers.begin(answered)
 
-        def serve(node: Node, reply: Reply) -> None:
+        def serve(node: RunningNode, reply: Reply) -> None:
             node.serve(f"ingest {request}", effect.submission, reply, draws)
 
         call(self._world.net, self._regions, Route(self._place, region, request), serve, wait, draws)

@@ -3,16 +3,16 @@
 from collections.abc import Mapping
 
 from flk.sim.injection.injector import Handler, Handlers
-from flk.sim.nodes.migration import growth_of, migrators_of
+from flk.sim.nodes.migration import migrator_of, resharding_of
+from flk.sim.nodes.parts import AuditWorkers
 from flk.sim.nodes.region import Region
-from flk.sim.nodes.workers import Workers
 from flk.sim.scenarios.faults import DualWriteFailure, MigratorCrash, WorkerCrash
 
 
 def background_handlers(regions: Mapping[str, Region]) -> Handlers:
     """How faults of audit workers and of migrations are applied."""
 
-    def workers_of(fault: WorkerCrash) -> Workers:
+    def workers_of(fault: WorkerCrash) -> AuditWorkers:
         workers = regions[fault.region].workers
         assert workers is not None, "the scenario was checked: it has workers"
         return workers
@@ -22,9 +22,10 @@ def background_handlers(regions: Mapping[str, Region]) -> Handlers:
             lambda fault: workers_of(fault).crash(fault), lambda fault: workers_of(fault).restart(fault)
         ),
         MigratorCrash: Handler(
-            lambda fault: migrators_of(regions, fault).crash(), lambda fault: migrators_of(regions, fault).restart()
+            lambda fault: migrator_of(regions, fault).crash(), lambda fault: migrator_of(regions, fault).restart()
         ),
         DualWriteFailure: Handler(
-            lambda fault: growth_of(regions, fault).fail(fault), lambda fault: growth_of(regions, fault).mend(fault)
+            lambda fault: resharding_of(regions, fault).fail(fault),
+            lambda fault: resharding_of(regions, fault).repair(fault),
         ),
     }

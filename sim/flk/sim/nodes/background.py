@@ -11,7 +11,7 @@ from flk.model.programs.replay import Replayed
 from flk.sim.kernel.engine import Call
 from flk.sim.kernel.random_streams import RandomStream
 from flk.sim.kernel.runtime import Activity
-from flk.sim.nodes import migration, workers
+from flk.sim.nodes import migration, tiers, workers
 from flk.sim.nodes.node import Node
 from flk.sim.nodes.region import Region
 from flk.spec.constants import CONSTANTS
@@ -27,11 +27,12 @@ def _nothing() -> None:
 def start(region: Region, make: Callable[[Region], Node] = Node, pause: float = 0.0) -> None:
     """Start a node on what is there. It recovers before it serves, for the first time after a `pause`."""
     region.starts += 1
-    region.node = make(region)
-    region.rounds = Rounds(region, region.node, make)
-    region.rounds.begin(pause)
+    region.node = node = make(region)
+    tiers.begin(region, node)
+    region.rounds = rounds = Rounds(region, node, make)
+    rounds.begin(pause)
     workers.begin(region)
-    migration.begin(region)
+    migration.begin(region, node)
 
 
 class Rounds:

@@ -1,75 +1,41 @@
 """One shard more, in simulated time: claims on keys that move, as programs of their own, and the migrator of a region."""
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from flk.model.effects.effects import Effect, Merge, Program, Sleep, Store
 from flk.model.effects.migration import Advance, Forget, InsertOrGet, ListKeys, LookAt, Replace
 from flk.model.entries.entry import Key
-from flk.model.entries.migration import Moving, Phase, Side, split
-from flk.model.entries.ring import Ring
+from flk.model.entries.migration import Moving, Phase, split
 from flk.model.flow.admission import require_level
 from flk.model.memory.memory import MemoryNode
 from flk.model.memory.parts import Disk, Objects
 from flk.model.refusal import Unavailable, unavailable
-from flk.sim.kernel.engine import Call
+from flk.sim.kernel.engine import After, Call
 from flk.sim.kernel.random_streams import RandomStream
 from flk.sim.kernel.runtime import Activity, Host
+from flk.sim.nodes.node import Node
+from flk.sim.nodes.parts import StoreMigrator
+from flk.sim.nodes.region import Region
+from flk.sim.nodes.resharding import ReshardingPlan
 from flk.sim.nodes.tiers import KeyLines
 from flk.sim.scenarios.faults import DualWriteFailure, MigratorCrash
 from flk.sim.scenarios.layout import Migration
-from flk.sim.world.shards import Lines, Shards, ring_text, shard_name
+from flk.sim.world.shards import Lines
 from flk.spec.constants import CONSTANTS
 
-if TYPE_CHECKING:  # a region grows, and a node has a store that does
-    from flk.sim.nodes.node import Node
-    from flk.sim.nodes.region import Region
-
 RETRY_AFTER = CONSTANTS.node.unavailable_retry_after_seconds
-NEW_RULES = frozenset({Phase.CUT_OVER, Phase.CLEANED})
 
 
-class Growth:
-    """Which keys the ring gives to one shard more (RNG-2), and where they are on either side of the move."""
-
-    def __init__(self, shards: Shards) -> None:
-        self.new = shard_name(shards.layout.shards)
-        self.failures: dict[str, float] = {}  # of second writes, by fault
-        self._before = shards.ring
-        self._after = Ring((*shards.ring.shards, self.new))
-        self._shards = shards
-        shards.add(self.new)
-
-    def moves(self, key: Key) -> bool:
-        """Whether a key belongs to the new shard from now on."""
-        return self._after.owner(ring_text(key)) == self.new
-
-    def shard(self, side: Side, key: Key) -> str:
-        """Where a key is on a side of the move."""
-        return self.new if side is Side.NEW else self._before.owner(ring_text(key))
-
-    def place(self, phase: Phase) -> None:
-        """Let all who ask go where keys are in a phase."""
-        self._shards.ring = self._after if phase in NEW_RULES else self._before
-
-    def fail(self, fault: DualWriteFailure) -> None:
-        """Second writes fail."""
-        self.failures[fault.id] = fault.share
-
-    def mend(self, fault: DualWriteFailure) -> None:
-        """They fail no longer, for this reason."""
-        del self.failures[fault.id]
-
-
-class MovingStore:
+class MigratingStore:
     """Performs `Store` and `Merge` of keys that move as programs of their own, and lets their effects take their time."""
 
-    def __init__(self, node: "Node", region: "Region", moving: Moving, growth: Growth) -> None:
+    def __init__(self, node: Node, region: Region, moving: Moving, plan: ReshardingPlan) -> None:
         self._node = node
         self._region = region
         self._world = region.world
         self._moving = moving
-        self._growth = growth
+        self._plan = plan
         self._keys = KeyLines()
         self._staying = node.courses[Store]
         self._random = RandomStream(region.world.seed, f"second/{region.name}/{region.starts}")
@@ -132,7 +98,7 @@ class MovingStore:
         mean = self._world.policy.merge if merging else self._world.policy.service
         seconds = mean * self._node.random_stream.exponential(f"service {activity.name}.{activity.step}")
         self._node.lines.visit(
-            {self._growth.shard(effect.side, key): seconds},
+            {self._plan.shard(effect.side, key): seconds},
             lambda silent: self._node.resume(activity, self._node.asked(silent, activity, effect)),
         )
 
@@ -145,7 +111,7 @@ class MovingStore:
 
     def _followed(self, activity: Activity, effect: Replace) -> object:
         entity = f"{activity.name}.{activity.step}"
-        if self._growth.failures and self._random.uniform(entity) < max(self._growth.failures.values()):
+        if self._plan.failures and self._random.uniform(entity) < max(self._plan.failures.values()):
             raise unavailable("the second write failed")
         return self._node.memory.perform(effect)
 
@@ -153,14 +119,14 @@ class MovingStore:
 class Migrator(Host):
     """The migrator of a region from its start to its crash. It goes on in the phase that is on record (MIG-6)."""
 
-    def __init__(self, region: "Region", growth: Growth, layout: Migration, life: int) -> None:
+    def __init__(self, region: Region, plan: ReshardingPlan, layout: Migration, life: int) -> None:
         world = region.world
         name = f"{region.name}-migrator"
         memory = MemoryNode(Disk(region.name), region.entries, Objects(), region.wall)
         super().__init__(name, world.simulator, world.trace, memory)
         world.trace.started(name, f"{name}.{region.disk.identity:06d}")
         self._region = region
-        self._growth = growth
+        self._plan = plan
         self._layout = layout
         self._life = life
         self._rounds = 0
@@ -197,7 +163,7 @@ class Migrator(Host):
             else:
                 self.complete(activity, effect)
 
-        self._lines.visit({self._growth.shard(effect.side, effect.key): self._service(activity)}, served)
+        self._lines.visit({self._plan.shard(effect.side, effect.key): self._service(activity)}, served)
 
     def _ask(self, activity: Activity, effect: Effect[Any]) -> None:
         self.after(self._service(activity), lambda: self.complete(activity, effect))
@@ -214,7 +180,7 @@ class Migrator(Host):
         before = moving and moving.phase
         phase: Phase = self.memory.perform(effect)
         if phase is not before:
-            self._growth.place(phase)
+            self._plan.place(phase)
             for watcher in self._region.world.watchers:
                 watcher.migrated(self._region.name, phase)
         return phase
@@ -227,20 +193,18 @@ class Migrator(Host):
 class Migrators:
     """The migrator of a region through its lives: it is there once it is time, unless the region or a fault has taken it."""
 
-    def __init__(self, region: "Region", growth: Growth, layout: Migration) -> None:
+    def __init__(self, region: Region, plan: ReshardingPlan, layout: Migration) -> None:
         self._region = region
-        self._growth = growth
+        self._plan = plan
         self._layout = layout
         self._taken = 0  # by faults that hold
         self._lives = 0
         self._migrator: Migrator | None = None
 
-    def begin(self) -> None:
-        """The region starts; so does the migrator, when it is time."""
-        self._growth.place(self._region.phase or Phase.PLANNED)
-        node, wait = self._region.node, self._layout.start - self._region.world.simulator.now
-        if node is not None:
-            node.after(max(0.0, wait), self._restart)
+    def begin(self, after: After) -> None:
+        """The region's node starts; so does the migrator, when it is time."""
+        self._plan.place(self._region.phase or Phase.PLANNED)
+        after(max(0.0, self._layout.start - self._region.world.simulator.now), self._restart)
 
     def stop(self) -> None:
         """It dies."""
@@ -262,28 +226,28 @@ class Migrators:
         there = self._region.node is not None and self._region.world.simulator.now >= self._layout.start
         if there and not self._taken and self._migrator is None:
             self._lives += 1
-            self._migrator = Migrator(self._region, self._growth, self._layout, self._lives)
+            self._migrator = Migrator(self._region, self._plan, self._layout, self._lives)
             self._migrator.begin()
 
 
-def begin(region: "Region") -> None:
+def begin(region: Region, node: Node) -> None:
     """A region's node has started: so does what migrates its store, if anything does."""
-    layout, growth, moving, node = region.world.layout.migration, region.growth, region.entries.moving, region.node
-    if layout is not None and growth is not None and moving is not None and node is not None:
-        MovingStore(node, region, moving, growth)
-        region.migrators = region.migrators or Migrators(region, growth, layout)
-        region.migrators.begin()
+    layout, plan, moving = region.world.layout.migration, region.resharding, region.entries.moving
+    if layout is not None and plan is not None and moving is not None:
+        MigratingStore(node, region, moving, plan)
+        region.migrator = region.migrator or Migrators(region, plan, layout)
+        region.migrator.begin(node.after)
 
 
-def migrators_of(regions: Mapping[str, "Region"], fault: MigratorCrash) -> Migrators:
+def migrator_of(regions: Mapping[str, Region], fault: MigratorCrash) -> StoreMigrator:
     """What a fault of a migrator befalls."""
-    found = regions[fault.region].migrators
+    found = regions[fault.region].migrator
     assert found is not None, "the scenario was checked: it has a migration"
     return found
 
 
-def growth_of(regions: Mapping[str, "Region"], fault: DualWriteFailure) -> Growth:
+def resharding_of(regions: Mapping[str, Region], fault: DualWriteFailure) -> ReshardingPlan:
     """What a fault of second writes befalls."""
-    found = regions[fault.region].growth
+    found = regions[fault.region].resharding
     assert found is not None, "the scenario was checked: it has a migration"
     return found

@@ -38,7 +38,6 @@ from flk.sim.nodes.admission import Gate
 from flk.sim.nodes.breakers import Breakers
 from flk.sim.nodes.log_device import Journal
 from flk.sim.nodes.region import Region
-from flk.sim.nodes.tiers import Mover, TieredStore
 from flk.sim.scenarios.faults import Stop
 from flk.sim.scenarios.topology import OBJECTS
 from flk.sim.world.shards import Lines
@@ -106,10 +105,6 @@ class Node(Host):
             **dict.fromkeys((CountEntries, Fetch), self._inspected),
             **dict.fromkeys((PutObject, GetObject, ListObjects), self._stored_away),
         }
-        tiers = world.layout.tiers
-        if memory.tiered is not None and tiers is not None:
-            memory.tiered.cold_down = region.cold_outages > 0
-            self.mover = Mover(region, self, TieredStore(self, region, tiers), tiers.move_interval)
 
     @property
     def ready(self) -> bool:

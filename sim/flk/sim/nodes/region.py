@@ -1,7 +1,7 @@
 """A region: what of it survives a crash, and what all regions share."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from flk.model.entries.entry import Entry, Key
 from flk.model.entries.migration import Moving, Phase
@@ -12,7 +12,8 @@ from flk.sim.kernel.engine import Call, Simulator
 from flk.sim.kernel.programs import Programs
 from flk.sim.kernel.random_streams import RandomStreams
 from flk.sim.kernel.trace import Trace
-from flk.sim.nodes.migration import Growth
+from flk.sim.nodes.parts import AuditWorkers, BackgroundRounds, RunningNode, StoreMigrator
+from flk.sim.nodes.resharding import ReshardingPlan
 from flk.sim.scenarios.faults import ClockFault, Disk, Stop
 from flk.sim.scenarios.layout import Layout
 from flk.sim.scenarios.policy import Policy
@@ -24,12 +25,6 @@ from flk.sim.world.events import WatchedDisk, WatchedEntries, WatchedObjects, Wa
 from flk.sim.world.meter import Meter
 from flk.sim.world.network import Net
 from flk.sim.world.shards import Shards
-
-if TYPE_CHECKING:  # a node is started on a region, so its module needs this one
-    from flk.sim.nodes.background import Rounds
-    from flk.sim.nodes.migration import Migrators
-    from flk.sim.nodes.node import Node
-    from flk.sim.nodes.workers import Workers
 
 ORIGIN = 1767225600.0  # wall time at simulated time 0: 2026-01-01 00:00 UTC
 
@@ -55,7 +50,7 @@ class World(NamedTuple):
 
 class Region:
     """The place: its disk, its store and its wall clock outlive the node, which is None, as are
-    its rounds, while the region is down. If it is to have one shard more, `growth` says which keys move there.
+    its rounds, while the region is down. If it is to have one shard more, `resharding` says which keys move there.
 
     `peers` are all regions by name, itself included; `starts` counts its nodes so far. Its audit workers, if the layout has any,
     come and go with the node.
@@ -67,19 +62,19 @@ class Region:
         self.world = world
         self.disk = WatchedDisk(name, 1, world.watchers, world.policy.segment_bytes)
         self.shards = Shards(world.layout, world.simulator.after)
-        self.growth = Growth(self.shards) if world.layout.migration else None
-        self.migrators: Migrators | None = None
+        self.resharding = ReshardingPlan(self.shards) if world.layout.migration else None
+        self.migrator: StoreMigrator | None = None
         self.entries = self._new_store()
         self.archive = WatchedArchive(name, world.watchers)
-        self.workers: Workers | None = None
+        self.workers: AuditWorkers | None = None
         self.health = DiskHealth(name, world.simulator, world.seed)
         self.clock_faults: list[ClockFault] = []
         self.on_write: Call | None = None  # in the middle of the next write to the log
         self.outages = 0
         self.cold_outages = 0
         self.starts = 0
-        self.node: Node | None = None
-        self.rounds: Rounds | None = None
+        self.node: RunningNode | None = None
+        self.rounds: BackgroundRounds | None = None
 
     def crash(self, fault: Stop) -> None:
         """Stop the node in the middle of whatever it does; lose the disk and the store, if the fault takes them."""
@@ -88,8 +83,8 @@ class Region:
         self.node = self.rounds = self.on_write = None
         if self.workers is not None:
             self.workers.stop()
-        if self.migrators is not None:
-            self.migrators.stop()
+        if self.migrator is not None:
+            self.migrator.stop()
         if fault.disk is Disk.LOST:
             segment_bytes = self.world.policy.segment_bytes
             self.disk = WatchedDisk(self.name, self.disk.identity + 1, self.world.watchers, segment_bytes)
@@ -120,7 +115,7 @@ class Region:
         tiers = None
         if terms is not None:
             tiers = WatchedTiers(self.name, watchers, Terms(terms.hot_term, terms.warm_term, terms.window))
-        moving = None if self.growth is None else Moving(self.growth.moves)
+        moving = None if self.resharding is None else Moving(self.resharding.moves)
         return WatchedEntries(self.name, watchers, tasks, tiers, moving)
 
     @property

@@ -5,7 +5,7 @@ from typing import NamedTuple, TypeVar
 
 from flk.sim.kernel.engine import Wait
 from flk.sim.kernel.random_streams import ANSWER, REQUEST, Draws
-from flk.sim.nodes.node import Node
+from flk.sim.nodes.parts import RunningNode
 from flk.sim.nodes.region import Region
 from flk.sim.world.network import Net
 
@@ -24,7 +24,7 @@ def call(
     net: Net,
     regions: Mapping[str, Region],
     route: Route,
-    serve: Callable[[Node, Callable[[T], None]], None],
+    serve: Callable[[RunningNode, Callable[[T], None]], None],
     wait: Wait[T],
     draws: Draws | None = None,
 ) -> None:

@@ -7,7 +7,7 @@ any number at once.
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from flk.model.effects.effects import Aged, Copy, Delete, Effect, Insert, Join, Look, Merge, Owe, Program, Store
 from flk.model.entries.entry import Claim, Entry, Key, join
@@ -16,12 +16,10 @@ from flk.model.flow.admission import require_level
 from flk.model.refusal import OutOfReach, Refused, Unavailable
 from flk.sim.kernel.engine import Call
 from flk.sim.kernel.runtime import Activity
+from flk.sim.nodes.node import Node
+from flk.sim.nodes.region import Region
 from flk.sim.scenarios.layout import Tiers
 from flk.spec.constants import CONSTANTS
-
-if TYPE_CHECKING:  # a node has a tiered store
-    from flk.sim.nodes.node import Node
-    from flk.sim.nodes.region import Region
 
 RETRY_AFTER = CONSTANTS.node.unavailable_retry_after_seconds
 
@@ -81,7 +79,7 @@ class Search(Activity):
 class TieredStore:
     """Performs `Store` and `Merge` of a node as programs of their own, and lets their effects take their time."""
 
-    def __init__(self, node: "Node", region: "Region", layout: Tiers) -> None:
+    def __init__(self, node: Node, region: Region, layout: Tiers) -> None:
         self._node = node
         self._region = region
         self._world = region.world
@@ -204,7 +202,7 @@ class TieredStore:
 class Mover:
     """What a node does for its tiers by itself: it moves entries as they age, and applies what is owed."""
 
-    def __init__(self, region: "Region", node: "Node", store: TieredStore, interval: float) -> None:
+    def __init__(self, region: Region, node: Node, store: TieredStore, interval: float) -> None:
         self._region = region
         self._node = node
         self._store = store
@@ -235,6 +233,14 @@ class Mover:
             self._node.after(interval, lambda: tick(number + 1))
 
         self._node.after(interval, lambda: tick(0))
+
+
+def begin(region: Region, node: Node) -> None:
+    """A region's node has started: if its store has tiers, give it what works on them."""
+    layout, tiered = region.world.layout.tiers, node.memory.tiered
+    if layout is not None and tiered is not None:
+        tiered.cold_down = region.cold_outages > 0
+        Mover(region, node, TieredStore(node, region, layout), layout.move_interval)
 
 
 def _keys(claims: Iterable[Claim]) -> tuple[Key, ...]:

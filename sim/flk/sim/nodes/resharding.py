@@ -1,0 +1,42 @@
+"""Which keys move when a store gets one shard more, and where they are on either side of the move."""
+
+from flk.model.entries.entry import Key
+from flk.model.entries.migration import Phase, Side
+from flk.model.entries.ring import Ring
+from flk.sim.scenarios.faults import DualWriteFailure
+from flk.sim.world.shards import Shards, ring_text, shard_name
+
+NEW_RULES = frozenset({Phase.CUT_OVER, Phase.CLEANED})
+"""The phases in which the new shard rules over the keys that moved."""
+
+
+class ReshardingPlan:
+    """Which keys the ring gives to one shard more (RNG-2), and where they are on either side of the move."""
+
+    def __init__(self, shards: Shards) -> None:
+        self.new = shard_name(shards.layout.shards)
+        self.failures: dict[str, float] = {}  # of second writes, by fault
+        self._before = shards.ring
+        self._after = Ring((*shards.ring.shards, self.new))
+        self._shards = shards
+        shards.add(self.new)
+
+    def moves(self, key: Key) -> bool:
+        """Whether a key belongs to the new shard from now on."""
+        return self._after.owner(ring_text(key)) == self.new
+
+    def shard(self, side: Side, key: Key) -> str:
+        """Where a key is on a side of the move."""
+        return self.new if side is Side.NEW else self._before.owner(ring_text(key))
+
+    def place(self, phase: Phase) -> None:
+        """Let all who ask go where keys are in a phase."""
+        self._shards.ring = self._after if phase in NEW_RULES else self._before
+
+    def fail(self, fault: DualWriteFailure) -> None:
+        """Second writes fail."""
+        self.failures[fault.id] = fault.share
+
+    def repair(self, fault: DualWriteFailure) -> None:
+        """They fail no longer, for this reason."""
+        del self.failures[fault.id]
