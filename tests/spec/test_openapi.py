@@ -13,7 +13,7 @@ from referencing.jsonschema import DRAFT202012
 from tests.support.model.world import STORY, World
 
 from flk.model.entries.entry import Reason
-from flk.model.flow.submission import Equivocation, Problem, Verdict, refuse
+from flk.model.flow.submission import Equivocation, Problem, StoredOutcome, refuse
 from flk.model.refusal import Malformed, Overloaded, Refused, TooLarge, Unauthenticated, Unavailable
 from flk.spec.constants import CONSTANTS
 
@@ -93,9 +93,9 @@ def test_a_body_that_is_not_described_would_be_seen(body: bytes) -> None:
 def test_bodies_have_the_fields_of_the_model() -> None:
     """The schemas name the fields of the model's answers, all of them and no other."""
     entry = SCHEMAS["Entry"]
-    assert tuple(entry["required"]) == tuple(entry["properties"]) == Verdict.__struct_fields__
+    assert tuple(entry["required"]) == tuple(entry["properties"]) == StoredOutcome.__struct_fields__
     extra = tuple(SCHEMAS["Equivocation"]["properties"])
-    assert Verdict.__struct_fields__ + extra == Equivocation.__struct_fields__
+    assert StoredOutcome.__struct_fields__ + extra == Equivocation.__struct_fields__
     assert tuple(SCHEMAS["Refusal"]["properties"]) == Problem.__struct_fields__
     assert entry["properties"]["reason"]["enum"] == [reason.value for reason in Reason]
 

@@ -76,8 +76,9 @@ class Merkle(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Node(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Admission limits of a node (ORD-*)."""
+    """Where a node takes submissions, and its admission limits (ORD-*)."""
 
+    submit_path: str
     max_body_bytes: int
     max_in_flight: int
     retry_after_seconds: int

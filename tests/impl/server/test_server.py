@@ -12,10 +12,11 @@ from threading import Thread
 from urllib.parse import urlsplit
 
 import pytest
-from tests.support.impl.client import SUBMIT, Client, keys_of, sample
+from tests.support.impl.client import Client, keys_of, sample
 from tests.support.model.world import HONEST, KEY, OTHER_TENANT, STORY, World, pcs, submission
 
 from flk.impl.server.process import Serving, serve_command, serving
+from flk.model.flow.answers import SUBMIT_PATH
 from flk.model.flow.submission import Submission
 from flk.model.log.frames import scan
 from flk.model.record.canonical import Profile
@@ -53,8 +54,8 @@ def test_the_server_answers_a_story_as_the_model_does(tmp_path: Path) -> None:
     ("method", "path", "status", "allow"),
     [
         ("GET", "/", 404, None),
-        ("POST", SUBMIT + "/", 404, None),
-        ("GET", SUBMIT, 405, "POST"),
+        ("POST", SUBMIT_PATH + "/", 404, None),
+        ("GET", SUBMIT_PATH, 405, "POST"),
         ("POST", "/ready", 405, "GET, HEAD"),
         ("DELETE", "/health", 405, "GET, HEAD"),
         ("PUT", "/metrics", 405, "GET, HEAD"),
@@ -72,10 +73,10 @@ def test_a_body_may_have_the_greatest_size_and_no_more(client: Client) -> None:
     """Announced or in chunks; the connection, or a new one, goes on (ORD-5)."""
     limit = CONSTANTS.node.max_body_bytes
     whole = HONEST.body.ljust(limit)
-    assert client.request("POST", SUBMIT, whole).status == 200
-    assert client.request("POST", SUBMIT, iter([whole[:1000], whole[1000:]])).status == 200
+    assert client.request("POST", SUBMIT_PATH, whole).status == 200
+    assert client.request("POST", SUBMIT_PATH, iter([whole[:1000], whole[1000:]])).status == 200
     for too_large in (whole + b" ", iter([whole, b" " * 70_000])):
-        reply = client.request("POST", SUBMIT, too_large)
+        reply = client.request("POST", SUBMIT_PATH, too_large)
         assert (reply.status, reply.json()["requirement"]) == (413, "ORD-5")
 
 
@@ -85,7 +86,7 @@ def test_a_body_over_the_limit_is_refused_when_it_is_announced(tmp_path: Path) -
         where = urlsplit(server.url)
         with socket.create_connection((where.hostname, where.port)) as connection:
             size = CONSTANTS.node.max_body_bytes + 1
-            connection.sendall(f"POST {SUBMIT} HTTP/1.1\r\nhost: a\r\ncontent-length: {size}\r\n\r\n".encode())
+            connection.sendall(f"POST {SUBMIT_PATH} HTTP/1.1\r\nhost: a\r\ncontent-length: {size}\r\n\r\n".encode())
             assert connection.recv(4096).startswith(b"HTTP/1.1 413 ")
 
 

@@ -14,6 +14,7 @@ from typing import Any
 from tests.support.model.world import EXAMINE
 
 from flk.model.effects.effects import Effect
+from flk.model.flow.answers import SUBMIT_PATH
 from flk.model.flow.submission import Response, Submission, refuse
 from flk.model.memory.memory import MemoryNode
 from flk.model.memory.parts import Disk, Entries, Objects
@@ -91,7 +92,7 @@ class Node:
         return "".join(types + [f"{name} {count}\n" for name, count in self.counts.items()])
 
 
-ROUTES = {"/v1/pcs/submit": "POST", "/health": "GET", "/ready": "GET", "/metrics": "GET"}
+ROUTES = {SUBMIT_PATH: "POST", "/health": "GET", "/ready": "GET", "/metrics": "GET"}
 NO_PATH = b'{"error":"no such path","requirement":"ORD-8","field":null}'
 NO_METHOD = b'{"error":"no such method","requirement":"ORD-8","field":null}'
 

@@ -7,9 +7,8 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from flk.impl.server.process import Serving, key_file
+from flk.model.flow.answers import SUBMIT_PATH
 from flk.model.flow.submission import Submission
-
-SUBMIT = "/v1/pcs/submit"
 
 
 class Reply(NamedTuple):
@@ -34,7 +33,7 @@ class Client:
             return Reply(response.status, {k.lower(): v for k, v in response.getheaders()}, response.read())
 
     def submit(self, sent: Submission) -> Reply:
-        return self.request("POST", SUBMIT, sent.body, {"X-Tenant-Id": sent.tenant})
+        return self.request("POST", SUBMIT_PATH, sent.body, {"X-Tenant-Id": sent.tenant})
 
     def close(self) -> None:
         self._connection.close()

@@ -15,6 +15,7 @@ from flk.conformance.server.client import Failed, Reply
 from flk.conformance.server.target import Server, expect_same, pcs
 from flk.conformance.vectors.mutations import Fields
 from flk.model.entries.entry import content_digest
+from flk.model.flow.answers import STATES_ENTRY
 
 CLIENTS = 16
 ROUNDS = 6
@@ -69,8 +70,8 @@ def _race(server: Server, records: Sequence[Fields]) -> list[Write]:
 def judge_history(history: Sequence[Write]) -> Write:
     """A write of the winning content that was told so. Raises Failed if no write-once register behaves like this."""
     for write in history:
-        if write.reply.status not in {200, 202, 409}:
-            raise Failed(f"in a race: expected 200, 202 or 409, got {write.reply}")
+        if write.reply.status not in STATES_ENTRY:
+            raise Failed(f"in a race: expected one of {sorted(STATES_ENTRY)}, got {write.reply}")
     named = {write.reply.json().get("digest") for write in history}
     if len(named) != 1:
         raise Failed(f"{len(named)} different winners are named by {len(history)} replies: {sorted(map(str, named))}")

@@ -12,12 +12,12 @@ from flk.conformance.server.client import Client, Failed, NoAnswer, Reply
 from flk.conformance.vectors.mutations import Fields, body_of
 from flk.model.entries.entry import content_digest
 from flk.model.entries.judgement import judge
+from flk.model.flow.answers import SUBMIT_PATH
 from flk.model.record.identity import pcs_id
 from flk.model.record.record import Pcs
 from flk.model.record.signing import Signer, sign
 from flk.spec.constants import CONSTANTS
 
-SUBMIT = "/v1/pcs/submit"
 POLL_SECONDS = 0.05
 
 
@@ -85,7 +85,7 @@ class Server:
     def submit(self, record: Fields | bytes, tenant: str | None = None) -> Reply:
         """Send a record, or a body as it is, for a tenant."""
         body = record if isinstance(record, bytes) else body_of(record)
-        return self.client.request("POST", SUBMIT, body, self.headers(tenant))
+        return self.client.request("POST", SUBMIT_PATH, body, self.headers(tenant))
 
     def headers(self, tenant: str | None = None) -> list[tuple[str, str]]:
         """The headers of a submission."""

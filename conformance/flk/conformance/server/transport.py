@@ -4,8 +4,9 @@ from collections.abc import Iterator
 
 from flk.conformance.server.check import check
 from flk.conformance.server.client import CHUNK, Failed
-from flk.conformance.server.target import SUBMIT, Server, expect_outcome, expect_refusal, expect_status
+from flk.conformance.server.target import Server, expect_outcome, expect_refusal, expect_status
 from flk.conformance.vectors.mutations import body_of
+from flk.model.flow.answers import SUBMIT_PATH
 from flk.spec.constants import CONSTANTS
 from flk.spec.metrics import METRICS
 
@@ -20,7 +21,7 @@ def body_limit(server: Server) -> None:
     expect_outcome(server.submit(body + b" " * (LIMIT - len(body))), record)
     larger = body_of(server.signed(server.record())).ljust(LIMIT + 1)
     expect_refusal(server.submit(larger), 413, "ORD-5", f"a body of {LIMIT + 1} bytes")
-    chunked = server.client.request("POST", SUBMIT, _pieces(larger), server.headers())
+    chunked = server.client.request("POST", SUBMIT_PATH, _pieces(larger), server.headers())
     expect_refusal(chunked, 413, "ORD-5", f"a chunked body of {LIMIT + 1} bytes")
 
 
@@ -36,7 +37,7 @@ def unknown_path(server: Server) -> None:
         ("GET", "/"),
         ("GET", "/v1"),
         ("POST", "/v1/pcs"),
-        ("POST", SUBMIT + "/"),
+        ("POST", SUBMIT_PATH + "/"),
         ("POST", "/v1/pcs/unknown"),
     ):
         expect_status(server.client.request(method, path), 404, f"{method} {path}")
@@ -46,9 +47,9 @@ def unknown_path(server: Server) -> None:
 def wrong_method(server: Server) -> None:
     """A known path with a method it does not offer gets 405 with Allow."""
     for method, path, allowed in (
-        ("GET", SUBMIT, "POST"),
-        ("PUT", SUBMIT, "POST"),
-        ("DELETE", SUBMIT, "POST"),
+        ("GET", SUBMIT_PATH, "POST"),
+        ("PUT", SUBMIT_PATH, "POST"),
+        ("DELETE", SUBMIT_PATH, "POST"),
         ("POST", "/health", "GET"),
         ("POST", "/ready", "GET"),
     ):
@@ -64,7 +65,7 @@ def tenant_names(server: Server) -> None:
     record = body_of(server.signed(server.record()))
     for name in ("a/b", "a b", "", "t" * 65, "caf\u00e9"):
         headers = [("Content-Type", "application/json"), ("X-Tenant-Id", name)]
-        reply = server.client.request("POST", SUBMIT, record, headers)
+        reply = server.client.request("POST", SUBMIT_PATH, record, headers)
         expect_refusal(reply, 400, "ORD-9", f"tenant {name!r}", field="X-Tenant-Id")
 
 
@@ -74,7 +75,7 @@ def two_tenants_at_once(server: Server) -> None:
     record = body_of(server.signed(server.record()))
     for second in (server.tenants[0], "another"):
         for headers in ([*server.headers(), ("X-Tenant-Id", second)], [("X-Tenant-Id", second), *server.headers()]):
-            reply = server.client.request("POST", SUBMIT, record, headers)
+            reply = server.client.request("POST", SUBMIT_PATH, record, headers)
             expect_refusal(reply, 400, "ORD-9", "the header given twice", field="X-Tenant-Id")
 
 

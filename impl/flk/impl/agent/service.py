@@ -9,10 +9,10 @@ from select import POLLIN, poll
 from socket import SHUT_RDWR
 from urllib.parse import urlsplit
 
+from flk.model.flow.answers import SUBMIT_PATH
 from flk.model.flow.submission import Response, Submission
 from flk.spec.errors import UnusableInput
 
-SUBMIT_PATH = "/v1/pcs/submit"
 _CONNECTIONS = {"http": HTTPConnection, "https": HTTPSConnection}
 
 

@@ -19,6 +19,7 @@ import msgspec
 
 from flk.impl.bench.records import distinct, submission
 from flk.impl.server.process import Serving, key_file, serve_command, serving
+from flk.model.flow.answers import STATES_ENTRY, SUBMIT_PATH
 from flk.model.flow.submission import Submission
 from flk.model.record.record import Pcs
 from flk.model.record.signing import HmacKey
@@ -30,7 +31,6 @@ STARTUP_KILLS_EVERY = 4  # of how many lives one ends during start-up
 STARTUP_SECONDS = 0.7  # within which it then ends
 RECHECK = 200  # answers of long ago that each life repeats, beside all of the life before
 SECRET = "a secret that only this measurement knows"  # noqa: S105  (and so it is none)
-_STORED = frozenset({200, 202, 409})
 
 
 class Toll(msgspec.Struct):
@@ -79,9 +79,9 @@ def crash(directory: Path, kills: int, seed: int, progress: Callable[[Toll], Non
                 _compare(server.url, [*last, *random.sample(known, min(RECHECK, len(known)))], toll)
                 known += last
                 last = _life(server, submissions, random.randint(1, MOST_PER_LIFE), toll)
-            toll.acknowledged += sum(answer.status in _STORED for answer in last)
+            toll.acknowledged += sum(answer.status in STATES_ENTRY for answer in last)
             toll.unanswered += sum(answer.status is None for answer in last)
-            toll.refused += sum(answer.status is not None and answer.status not in _STORED for answer in last)
+            toll.refused += sum(answer.status is not None and answer.status not in STATES_ENTRY for answer in last)
         toll.kills += 1
         toll.seconds = perf_counter() - began
         progress(toll)
@@ -164,12 +164,13 @@ def _compare(url: str, answers: Sequence[Answer], toll: Toll) -> None:
 
 def _judge(before: Answer, status: int | None, body: bytes, toll: Toll) -> None:
     if before.status is None:
-        toll.refused += status not in _STORED
+        toll.refused += status not in STATES_ENTRY
         return
     toll.compared += 1
     if (status, body) != (before.status, before.body):
         stored_since = (
-            status in _STORED and msgspec.json.decode(body)["timestamp"] > msgspec.json.decode(before.body)["timestamp"]
+            status in STATES_ENTRY
+            and msgspec.json.decode(body)["timestamp"] > msgspec.json.decode(before.body)["timestamp"]
         )
         toll.lost += stored_since
         toll.changed += not stored_since
@@ -182,7 +183,7 @@ def _connect(url: str) -> http.client.HTTPConnection:
 def _send(connection: http.client.HTTPConnection, sent: Submission) -> tuple[int | None, bytes]:
     """Status and body; None if the server is gone."""
     try:
-        connection.request("POST", "/v1/pcs/submit", sent.body, {"X-Tenant-Id": sent.tenant})
+        connection.request("POST", SUBMIT_PATH, sent.body, {"X-Tenant-Id": sent.tenant})
         with connection.getresponse() as response:
             return response.status, response.read()
     except (OSError, http.client.HTTPException):

@@ -20,6 +20,8 @@ import uvicorn
 from fastapi import FastAPI, Header, HTTPException, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from flk.spec.constants import CONSTANTS
+
 Hex64 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 Unit = Annotated[float, Field(ge=0, le=1)]
 
@@ -64,7 +66,7 @@ def service(secret: bytes) -> FastAPI:
     app = FastAPI()
     outcomes: dict[tuple[str, str], dict[str, object]] = {}
 
-    @app.post("/v1/pcs/submit")
+    @app.post(CONSTANTS.node.submit_path)
     async def submit(
         record: Record, response: Response, x_tenant_id: Annotated[str, Header()] = "default"
     ) -> dict[str, object]:

@@ -15,6 +15,7 @@ import numpy as np
 import uvloop
 from numpy.typing import NDArray
 
+from flk.model.flow.answers import SUBMIT_PATH
 from flk.model.flow.submission import Submission
 
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)\r\n", re.IGNORECASE)
@@ -42,7 +43,7 @@ class Load(NamedTuple):
 def encode_request(submission: Submission, host: str) -> bytes:
     """A submission as the bytes of an HTTP/1.1 request."""
     head = (
-        f"POST /v1/pcs/submit HTTP/1.1\r\nHost: {host}\r\nX-Tenant-Id: {submission.tenant}\r\n"
+        f"POST {SUBMIT_PATH} HTTP/1.1\r\nHost: {host}\r\nX-Tenant-Id: {submission.tenant}\r\n"
         f"Content-Type: application/json\r\nContent-Length: {len(submission.body)}\r\n\r\n"
     )
     return head.encode() + submission.body

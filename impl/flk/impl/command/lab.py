@@ -93,11 +93,13 @@ def _print(console: "Console", rows: "Sequence[Compared]") -> None:
     from rich.box import SIMPLE
     from rich.table import Table
 
+    from flk.model.flow.answers import ANSWERS
+
     table = Table("the model answers", "submissions", "the server answers the same", box=SIMPLE)
     meant = Counter(row.expected.status for row in rows)
     same = Counter(row.expected.status for row in rows if row.agrees)
     for status in sorted(meant):
-        table.add_row(f"{status} {_MEANING[status]}", str(meant[status]), str(same[status]))
+        table.add_row(f"{status} {ANSWERS[status].says}", str(meant[status]), str(same[status]))
     console.print(table)
     differing = [row for row in rows if not row.agrees]
     for row in differing[:5]:
@@ -106,12 +108,3 @@ def _print(console: "Console", rows: "Sequence[Compared]") -> None:
         "[green]agrees with the model on every one[/]" if not differing else f"[red]differs on {len(differing)}[/]"
     )
     console.print(f"{len(rows)} submissions compared one by one: the live server {verdict}")
-
-
-_MEANING = {
-    200: "accepted",
-    202: "stored, escalated",
-    400: "malformed",
-    401: "not authentic",
-    409: "equivocation",
-}

@@ -13,13 +13,14 @@ import structlog
 from flk.impl.server.http import Answer, Headers, Request
 from flk.impl.server.runtime import Runtime
 from flk.model.flow.admission import admit
+from flk.model.flow.answers import STATES_ENTRY, SUBMIT_PATH
 from flk.model.flow.submission import Problem, Response, Submission, refuse
 from flk.model.programs.examine import Examine
 from flk.model.programs.ingest import ingest
 from flk.model.refusal import Refused
 from flk.spec.constants import CONSTANTS
 
-SUBMIT = b"/v1/pcs/submit"
+SUBMIT = SUBMIT_PATH.encode()
 TEXT = b"text/plain; charset=utf-8"
 PROMETHEUS = b"text/plain; version=0.0.4; charset=utf-8"
 _DEFAULT_TENANT = CONSTANTS.node.default_tenant.encode()
@@ -83,7 +84,7 @@ class Service:
         self._runtime.begin(ingest(Submission(tenant, request.body), self._region, self._examine), done, failed)
 
     def _answer(self, response: Response) -> Answer:
-        if response.status < HTTPStatus.BAD_REQUEST or response.status == HTTPStatus.CONFLICT:
+        if response.status in STATES_ENTRY:
             return Answer(response.status, response.body)
         self._metrics.refused(response.status, msgspec.json.decode(response.body, type=Problem).requirement)
         after = response.retry_after

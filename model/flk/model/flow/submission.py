@@ -54,8 +54,8 @@ class Response(msgspec.Struct, frozen=True):
     retry_after: float | None = None
 
 
-class Verdict(msgspec.Struct, frozen=True):
-    """The JSON of a stored entry. `error` and `requirement` are set only for equivocation (DUP-3)."""
+class StoredOutcome(msgspec.Struct, frozen=True):
+    """The JSON body that states a stored entry and its outcome (ORD-7)."""
 
     pcs_id: str
     digest: str
@@ -68,7 +68,7 @@ class Verdict(msgspec.Struct, frozen=True):
     recomputed_budget: float
 
 
-class Equivocation(Verdict, frozen=True):
+class Equivocation(StoredOutcome, frozen=True):
     """The stored entry, given to one who came with other content under its id (DUP-3)."""
 
     error: str
@@ -90,7 +90,7 @@ def answer(claim: Claim, stored: Entry) -> Response:
     if stored.digest != claim.entry.digest:
         error = "another content is already stored under this pcs_id; its outcome stands"
         return Response(409, msgspec.json.encode(Equivocation(*fields, error, "DUP-3")))
-    return Response(202 if outcome.escalated else 200, msgspec.json.encode(Verdict(*fields)))
+    return Response(202 if outcome.escalated else 200, msgspec.json.encode(StoredOutcome(*fields)))
 
 
 def _fields(claim: Claim, stored: Entry, outcome: Outcome) -> tuple[str, str, str, str, bool, bool, str, float, float]:

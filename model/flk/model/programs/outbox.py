@@ -8,6 +8,7 @@ from struct import Struct
 import msgspec
 
 from flk.model.effects.effects import OUTBOX, Append, Draw, Post, Program, Resume, Segments, Sleep
+from flk.model.flow.answers import Meaning, meaning
 from flk.model.flow.submission import Response, Submission, from_payload
 from flk.model.log.frames import Frame
 from flk.model.log.hlc import Timestamp
@@ -63,10 +64,10 @@ def deliver(item: Queued, policy: Outbox = POLICY) -> Program[Delivery]:
     """
     for attempt in range(1, policy.max_attempts + 1):
         response = yield from Post(item.submission)
-        if response is not None and response.status in _STORED:
+        if response is not None and meaning(response.status) is Meaning.ACKNOWLEDGED:
             yield from Append(OUTBOX, ACKNOWLEDGED + _ID.pack(item.id))
             return Delivery.ACKNOWLEDGED
-        if response is not None and response.status in _REFUSED_FOR_GOOD:
+        if response is not None and meaning(response.status) is Meaning.REFUSED:
             yield from Append(OUTBOX, DEAD + _ID.pack(item.id) + msgspec.json.encode(response))
             return Delivery.DEAD
         if attempt < policy.max_attempts:
@@ -113,7 +114,3 @@ def contents(frames: Iterable[Frame]) -> Contents:
         DeadLetter(id_, queued[id_], response) for id_, response in settled.items() if response and id_ in queued
     )
     return Contents(pending, dead)
-
-
-_STORED = frozenset({200, 202})
-_REFUSED_FOR_GOOD = frozenset({400, 401, 409, 413})

@@ -18,10 +18,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from flk.model.protocol_events.observation import END, START, FromElsewhere, Observed, Told, event, key
+from flk.model.refusal import Malformed, Unauthenticated, Unavailable
 
 NO_KEY = "?"
 _ANSWERS = {200: "stored", 202: "stored", 409: "equivocation"}
-_MALFORMED, _FORGED, _UNAVAILABLE = 400, 401, 503
 
 
 @dataclass
@@ -94,8 +94,8 @@ def _learn_of_run(request: Request, record: Observed) -> None:
     if record.effect == "Store":
         _learn(request, record.fields["claim"])
     elif record.effect == END:
-        request.readable = request.readable and record.status != _MALFORMED
-        request.genuine = request.genuine and record.status != _FORGED
+        request.readable = request.readable and record.status != Malformed.status
+        request.genuine = request.genuine and record.status != Unauthenticated.status
 
 
 def _learn(request: Request, claim: Any) -> None:
@@ -209,4 +209,8 @@ class _Events:
             yield event(record, _REFUSALS[record.status], q=request)
 
 
-_REFUSALS = {_MALFORMED: "refuse_malformed", _FORGED: "refuse_forged", _UNAVAILABLE: "refuse_unavailable"}
+_REFUSALS: dict[int, str] = {
+    Malformed.status: "refuse_malformed",
+    Unauthenticated.status: "refuse_forged",
+    Unavailable.status: "refuse_unavailable",
+}

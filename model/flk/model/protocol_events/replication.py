@@ -23,11 +23,11 @@ from typing import Any
 
 from flk.model.log.frames import log_of, region_of, sequence_of
 from flk.model.protocol_events.observation import END, START, FromElsewhere, Observed, Told, event, key
+from flk.model.refusal import Unavailable
 from flk.spec.constants import CONSTANTS
 
 PREFIX = CONSTANTS.replication.object_prefix
 SHIPPED, REPLAYED = "shipped", "replayed/"
-UNAVAILABLE = 503
 
 
 def stamp(entry: Mapping[str, Any]) -> str:
@@ -235,7 +235,7 @@ class _Events:
     def _end(self, record: Observed, node: _Node) -> Iterator[Told]:
         node.reading.pop(record.run, None)
         timestamp, _ = node.appended.pop(record.run, ("", 0))
-        if timestamp and record.result != {"status": UNAVAILABLE}:
+        if timestamp and record.status != Unavailable.status:
             yield from node.in_log_order(f"{timestamp}.{record.region}", ())
 
     def _segment(self, name: str) -> str:

@@ -14,14 +14,15 @@ from typing import TypeAlias
 import msgspec
 
 from flk.model.entries.entry import Claim, Entry
+from flk.model.flow.answers import STATES_ENTRY
 from flk.model.flow.submission import Problem, Response
 from flk.model.log.frames import Frame, Scan
 from flk.model.log.hlc import Timestamp, is_ahead, wall_seconds
 from flk.model.programs.divergence import Agreement, Divergence
 from flk.model.programs.recover import Recovery
 from flk.model.programs.ship import PREFIX, SHIPPED
+from flk.model.refusal import Unauthenticated
 from flk.sim.alerts.series import STALE, Database, Series, labels
-from flk.sim.checkers.node import ANSWERED
 from flk.sim.kernel.engine import Simulator
 from flk.sim.nodes.region import Region
 from flk.sim.scenarios.faults import Disk, Stop
@@ -172,10 +173,10 @@ class Exporter(Watcher, Meter):
         """A submission was answered: with an outcome, or refused."""
         exports = self._of(region)
         exports.submit.observe(self._simulator.now - began)
-        if response.status not in ANSWERED:
+        if response.status not in STATES_ENTRY:
             requirement = msgspec.json.decode(response.body, type=Problem).requirement
             exports.counts["flk_refusals_total", (str(int(response.status)), requirement)] += 1
-            exports.counts["flk_signature_errors_total", ()] += response.status == 401
+            exports.counts["flk_signature_errors_total", ()] += response.status == Unauthenticated.status
 
     def stored(self, region: str, operation: str, began: float) -> None:
         """The store took its time."""

@@ -6,13 +6,14 @@ from collections.abc import Set as AbstractSet
 import msgspec
 
 from flk.model.entries.entry import Claim, Entry, Key
+from flk.model.flow.answers import CLAIMS_NOTHING, STATES_ENTRY
 from flk.model.flow.submission import Response, Submission, from_payload
 from flk.model.log.frames import Frame
 from flk.model.log.hlc import Timestamp, text
 from flk.model.record.record import decode
 from flk.model.refusal import Malformed
 from flk.sim.checkers.invariants import Checks, Invariant
-from flk.sim.checkers.node import ANSWERED, REFUSED_FOR_GOOD, Reference
+from flk.sim.checkers.node import Reference
 from flk.sim.nodes.region import Region
 from flk.sim.world.events import Watcher
 
@@ -63,14 +64,14 @@ class AnswerRules(Watcher):
             return
         claim = self._reference.claim(region, logged)
         status = response.status
-        if not self._checks.holds(Invariant.DESERVED, status not in REFUSED_FOR_GOOD or claim is None):
+        if not self._checks.holds(Invariant.DESERVED, status not in CLAIMS_NOTHING or claim is None):
             sentence = f"{status} was answered to a valid record with a live signature, frame {text(logged)}"
             self._checks.violated(Invariant.DESERVED, region, "reply", sentence)
-        tells = status in ANSWERED or self._betrays(region, request, response)
+        tells = status in STATES_ENTRY or self._betrays(region, request, response)
         if not self._checks.holds(Invariant.SECRECY, claim is not None or not tells):
             sentence = f"{status} tells of an entry to somebody whose signature is not valid"
             self._checks.violated(Invariant.SECRECY, region, "reply", sentence)
-        if status in ANSWERED and claim is not None:
+        if status in STATES_ENTRY and claim is not None:
             self._check_digest(region, claim, response)
 
     def _check_origin(self, region: str, event: str, claim: Claim) -> None:

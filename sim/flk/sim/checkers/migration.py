@@ -4,10 +4,11 @@ from collections.abc import Mapping
 
 from flk.model.entries.entry import Entry, Key, precedence
 from flk.model.entries.migration import Moving, Phase
+from flk.model.flow.answers import STATES_ENTRY
 from flk.model.flow.submission import Response, Submission
 from flk.model.log.hlc import Timestamp, text
 from flk.sim.checkers.invariants import Checks, Invariant
-from flk.sim.checkers.node import ANSWERED, Reference
+from flk.sim.checkers.node import Reference
 from flk.sim.nodes.region import Region
 from flk.sim.scenarios.faults import Disk, Stop
 from flk.sim.world.events import Watcher
@@ -30,7 +31,7 @@ class MigrationRules(Watcher):
         del request
         moving = self._regions[region].entries.moving
         claim = None if logged is None else self._reference.claim(region, logged)
-        if moving is None or claim is None or response.status not in ANSWERED or not moving.moves(claim.key):
+        if moving is None or claim is None or response.status not in STATES_ENTRY or not moving.moves(claim.key):
             return
         entry, other = moving.ruling.get(claim.key), moving.following
         if other is not None:

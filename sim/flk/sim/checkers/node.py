@@ -6,21 +6,16 @@ import msgspec
 
 from flk.model.effects.effects import INBOX
 from flk.model.entries.entry import Claim, Entry, Key
+from flk.model.flow.answers import ACKNOWLEDGED, BEFORE_LOG, CLAIMS_NOTHING, STATES_ENTRY
 from flk.model.flow.submission import Problem, Response, Submission, answer, from_payload, tenant_of
 from flk.model.log.frames import Frame, scan
 from flk.model.log.hlc import Timestamp, text
 from flk.model.programs.examine import Examine
-from flk.model.refusal import Refused
+from flk.model.refusal import Malformed, Refused, Unavailable
 from flk.sim.checkers.invariants import Checks, Invariant
 from flk.sim.nodes.region import Region
 from flk.sim.scenarios.faults import Disk, Stop
 from flk.sim.world.events import Rotten, Watcher
-
-ANSWERED = frozenset({200, 202, 409})
-ACKNOWLEDGED = frozenset({200, 202})
-REFUSED_FOR_GOOD = frozenset({400, 401})
-_UNAVAILABLE = 503
-_BEFORE_THE_LOG = frozenset({413, 429, 503})
 
 
 class Reference:
@@ -125,7 +120,7 @@ class NodeRules(Watcher):
             self._check_durable(region, request, logged, status)
         if logged is None:
             return
-        if status in ANSWERED:
+        if status in STATES_ENTRY:
             self._check_stored(region, logged, response)
         else:
             self._check_refused(region, logged, status)
@@ -202,12 +197,12 @@ class NodeRules(Watcher):
 
     def _check_refused(self, region: str, logged: Timestamp, status: int) -> None:
         """While keys move, a 503 may leave one of the two writes behind; recovery makes the other (MIG-2)."""
-        if status == _UNAVAILABLE and self._regions[region].resharding is not None:
+        if status == Unavailable.status and self._regions[region].resharding is not None:
             return
         if not self._checks.holds(Invariant.REFUSALS, (region, logged) not in self._stored):
             sentence = f"{status} was answered, and frame {text(logged)} has an entry"
             self._checks.violated(Invariant.REFUSALS, region, "reply", sentence)
-        if status in REFUSED_FOR_GOOD:
+        if status in CLAIMS_NOTHING:
             self._refused.add((region, logged))
 
 
@@ -220,9 +215,11 @@ def _first(before: Entry | None, claim: Claim) -> Entry:
 
 def _refused_at_the_door(response: Response) -> bool:
     """Whether a node may say this before it logs anything: no room, or a tenant that no log can name."""
-    if response.status in _BEFORE_THE_LOG:
+    if response.status in BEFORE_LOG:
         return True
-    return response.status == 400 and msgspec.json.decode(response.body, type=Problem).requirement == "ORD-9"
+    return (
+        response.status == Malformed.status and msgspec.json.decode(response.body, type=Problem).requirement == "ORD-9"
+    )
 
 
 def _shown(key: Key) -> str:

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flk.model.entries.entry import Entry, Key
+from flk.model.flow.answers import ACKNOWLEDGED
 from flk.model.programs.outbox import Delivery
 from flk.sim.checkers.convergence import Agreement
-from flk.sim.checkers.node import ACKNOWLEDGED
 from flk.sim.clients.agents import Item
 from flk.sim.measures.recorder import Comparison, Recorder
 from flk.sim.measures.recovery import RegionRecovery, recoveries

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from flk.sim.checkers.node import ACKNOWLEDGED
+from flk.model.flow.answers import ACKNOWLEDGED
 from flk.sim.world.events import NO_ANSWER
 
 if TYPE_CHECKING:  # what a scenario may name is known before there are runs to measure

@@ -8,13 +8,13 @@ import msgspec
 
 from flk.model.entries.entry import Claim, Entry, Key
 from flk.model.entries.migration import Phase
+from flk.model.flow.answers import ACKNOWLEDGED
 from flk.model.flow.submission import Response, Submission
 from flk.model.log.frames import Frame, Scan, region_of
 from flk.model.log.hlc import Timestamp
 from flk.model.programs.divergence import Divergence
 from flk.model.programs.recover import Recovery
 from flk.model.programs.ship import PREFIX
-from flk.sim.checkers.node import ACKNOWLEDGED
 from flk.sim.kernel.engine import Simulator
 from flk.sim.measures.timeline import Moment, Move
 from flk.sim.scenarios.faults import Disk, ProcessCrash, RegionCrash, Stop, TornWrite

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping
 from math import nan
 from typing import NamedTuple
 
+from flk.model.flow.answers import ACKNOWLEDGED
 from flk.sim.checkers.convergence import Agreement
-from flk.sim.checkers.node import ACKNOWLEDGED
 from flk.sim.measures.recorder import Recorder
 from flk.sim.measures.timeline import Move
 from flk.sim.scenarios.faults import Stop

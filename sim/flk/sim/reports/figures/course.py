@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
-from flk.sim.checkers.node import ACKNOWLEDGED
+from flk.model.flow.answers import ACKNOWLEDGED
 from flk.sim.measures.measures import BIN, Column
 from flk.sim.outcome import Run
 from flk.sim.reports.figures.style import (
