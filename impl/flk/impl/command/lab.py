@@ -36,6 +36,8 @@ def lab(
     """
     from rich.console import Console
 
+    import flk.impl.server.lifecycle  # noqa: F401  (what the server lacks is said now, not after the simulation)
+
     console = Console()
     console.rule(f"[bold]1. {SCENARIO}: a simulated bad day[/]")
     simulated = _simulate(out)

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from flk.spec.errors import UnusableInput
+
 _LISTENING = "listening on "
 
 
@@ -18,8 +20,8 @@ class Serving(NamedTuple):
     said: tuple[str, ...]
 
 
-class DidNotStart(Exception):
-    """The server ended before it listened. Holds what it said."""
+class DidNotStart(UnusableInput):
+    """The server ended before it listened: by a mistake in its options, or for want of a package. Holds what it said."""
 
 
 def key_file(directory: Path, secret: str, tenant: str = "default") -> Path:

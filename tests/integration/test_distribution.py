@@ -1,0 +1,161 @@
+"""What is built from the checkout: complete, installable in a fresh environment, and useful with as few packages as asked for."""
+
+import tarfile
+from collections.abc import Callable
+from fnmatch import filter as matching
+from functools import cache
+from pathlib import Path
+from zipfile import ZipFile
+
+import pytest
+from tests.support import ROOT
+from tests.support.impl.environments import Environment, build, install
+
+from flk.formal.proofs.coq import headlines
+from flk.spec import __version__
+
+ROOMS = ("spec", "model", "formal", "sim", "impl", "conformance")
+
+Built = tuple[Path, Path]
+With = Callable[[str], Environment]
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
+    """The sdist, and the wheel made of it."""
+    return build(tmp_path_factory.mktemp("dist"))
+
+
+@pytest.fixture(scope="module")
+def environment(built: Built, tmp_path_factory: pytest.TempPathFactory) -> With:
+    """The environment with the wheel and one extra; with the core only for the empty one."""
+    return cache(lambda extra: install(built[1], tmp_path_factory.mktemp(extra or "core") / "env", extra))
+
+
+def test_the_wheel_holds_all_that_the_rooms_read_and_nothing_else(built: Built) -> None:
+    """Every file of the checkout's packages and the sources of the Coq proofs are in the wheel; tests and notebooks are not."""
+    with ZipFile(built[1]) as wheel:
+        names = {name for name in wheel.namelist() if ".dist-info/" not in name}
+    files = {
+        path.relative_to(ROOT / room).as_posix()
+        for room in ROOMS
+        for path in (ROOT / room / "flk").rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+    coq = {f"flk/formal/coq/{path.name}" for path in (ROOT / "formal" / "coq").iterdir() if path.is_file()}
+    assert names == files | coq
+    assert {f"flk/{room}/py.typed" for room in ROOMS} <= names
+    for pattern in (
+        "flk/sim/*.toml", "flk/sim/*.c", "flk/sim/*.j2", "flk/formal/*.c", "flk/formal/*.numba", "flk/formal/*.j2",
+        "flk/spec/vectors/*.json", "flk/conformance/*.json", "flk/formal/coq/*.v",
+    ):  # fmt: skip
+        assert matching(names, pattern), pattern
+
+
+def test_the_sdist_holds_what_the_checkout_holds(built: Built) -> None:
+    """The tests, the notebooks and the lock file are in it, so that a distributor can run `make test`."""
+    with tarfile.open(built[0]) as sdist:
+        tops = {name.split("/")[1] for name in sdist.getnames() if "/" in name}
+    assert {*ROOMS, "tests", "notebooks", "README.md", "Makefile", "pyproject.toml", "requirements.lock"} <= tops
+
+
+def test_the_command_says_its_version(environment: With) -> None:
+    """`flk --version` prints the version of the package that is installed."""
+    assert environment("").flk("--version").stdout == f"flk-lab {__version__}\n"
+
+
+def test_the_core_judges_an_sdk(environment: With) -> None:
+    """With the core alone, `flk conform sdk` puts every vector to our own model and finds that it conforms."""
+    core = environment("")
+    subject = (str(core.home / "bin" / "python"), "-m", "flk.conformance.sdk.subject")
+    done = core.flk("conform", "sdk", "--", *subject)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "conforms" in done.stdout
+
+
+def test_the_core_makes_keys_and_signed_records(environment: With) -> None:
+    """With the core alone, records of a CSV file are computed and signed with a fresh key, and requirements are shown."""
+    core = environment("")
+    (core.home / "keys.toml").write_text(core.flk("keys", "new", "--id", "a").stdout)
+    (core.home / "track.csv").write_text("x,y\n" + "".join(f"{n},{n * n % 97}\n" for n in range(64)))
+    made = core.flk("agent", "records", "track.csv", "--keys", "keys.toml")
+    assert made.returncode == 0, made.stderr
+    assert '"sig":"' in made.stdout
+    assert "WAL-1" in core.flk("spec", "show", "WAL-1").stdout
+
+
+MODULES = """
+import sys
+from importlib import import_module
+from pathlib import Path
+for room in sys.argv[2:]:
+    home = Path(sys.argv[1], room)
+    for path in home.rglob("*.py"):
+        if path.stem != "__main__":
+            import_module(".".join(["flk", *Path(room).parts, *path.relative_to(home).with_suffix("").parts]).removesuffix(".__init__"))
+"""
+
+
+@pytest.mark.parametrize(
+    ("extra", "rooms"),
+    [
+        ("", ("spec", "model", "conformance", "impl/agent")),
+        ("formal", ("formal",)),
+        ("sim", ("sim",)),
+        ("server", ("impl/server", "impl/storage")),
+        ("bench", ("impl/bench",)),
+    ],
+)
+def test_an_extra_is_all_that_its_room_needs(environment: With, extra: str, rooms: tuple[str, ...]) -> None:
+    """Every module of a room can be imported where only the core and the extra of that room are installed."""
+    home = environment(extra)
+    (package,) = home.home.glob("lib/python*/site-packages/flk")
+    done = home.python("-c", MODULES, str(package), *rooms)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("command", "extra"),
+    [
+        ("run calm", "sim"),
+        ("sweep calm --seeds 2", "sim"),
+        ("hunt --seeds 1", "sim"),
+        ("scenario list", "sim"),
+        ("bench sim", "sim"),
+        ("lab", "sim"),
+        ("agent records dataset:goog-prices", "sim"),
+        ("explore replication", "formal"),
+        ("prove", "formal"),
+        ("prove coq", "formal"),
+        ("claims", "formal"),
+        ("spec trace", "formal"),
+        ("serve --data data --keys keys.toml", "server"),
+        ("bench ingest", "bench"),
+    ],
+)
+def test_a_command_without_its_extra_names_the_line_that_installs_it(
+    environment: With, command: str, extra: str
+) -> None:
+    """One line on standard error names the package and what to type, and the exit code is 2."""
+    done = environment("").flk(*command.split())
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("flk: ")
+    assert line.endswith(f": pip install 'flk-lab[{extra}]'")
+
+
+def test_the_wheel_carries_the_coq_proofs(environment: With) -> None:
+    """Installed with its extra, the prover reads the same theorems for Coq as in a checkout."""
+    script = "from flk.formal.proofs.coq import headlines; print([one.name for one in headlines()])"
+    assert environment("formal").python("-c", script).stdout == f"{[one.name for one in headlines()]}\n"
+
+
+def test_the_wheel_simulates_and_explores(environment: With) -> None:
+    """Installed with its extras, a scenario of the library passes and writes its page, and a protocol is explored."""
+    lab = environment("all")
+    run = lab.flk("run", "calm", "--html", "calm.html")
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert "<svg" in (lab.home / "calm.html").read_text()
+    explored = lab.flk("explore", "two-phase-commit", "--html", "commit.html")
+    assert explored.returncode == 0, explored.stdout + explored.stderr
+    assert (lab.home / "commit.html").is_file()
