@@ -50,7 +50,7 @@ def test_a_failing_run_is_told_with_scenario_seed_and_traceback(backend: str) ->
     text = str(failure.value)
     assert any(f"({task.scenario.hash}), seed {task.seed}" in text for task in TASKS[:2])
     assert "the shipper broke" in text
-    assert "prey.py" in text
+    assert "target.py" in text
 
 
 PICKLED: list[int] = []
