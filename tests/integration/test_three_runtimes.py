@@ -19,7 +19,7 @@ from flk.model.entries.entry import Entry, Key
 from flk.model.flow.submission import Response, Submission
 from flk.model.programs.ingest import ingest
 from flk.model.programs.recover import recover
-from flk.sim.scenarios.scenario import parse
+from flk.sim.scenarios.files import parse
 from flk.sim.simulate import simulate
 
 POOL = (*STORY, submission(pcs(epoch=4, D_hat=2.0)), submission(pcs(epoch=4)), Submission("nobody", STORY[2].body))

@@ -33,7 +33,8 @@ from flk.sim.nodes.designs import DESIGNS
 from flk.sim.protocol_traces import followed
 from flk.sim.scenarios.duration import Seconds
 from flk.sim.scenarios.faults import ClockSkew, Disk, Fault, ObjectStoreOutage, RegionCrash, StoreOutage
-from flk.sim.scenarios.scenario import Scenario, find
+from flk.sim.scenarios.files import find
+from flk.sim.scenarios.scenario import Scenario
 from flk.sim.simulate import simulate
 
 INGEST, REPLICATION = unlimited(ingest.protocol), unlimited(replication.protocol)

@@ -27,7 +27,7 @@ from flk.sim.clients.synthetic import synthetic
 from flk.sim.experiments.hunt import SearchSpace, Trial, run_trial
 from flk.sim.experiments.run_inputs import RunInputs
 from flk.sim.experiments.worlds import RECORDS
-from flk.sim.scenarios import scenario
+from flk.sim.scenarios import files as scenario_files
 from flk.sim.simulate import simulate
 from flk.sim.vector.bench import scenario as fifty_faults
 from flk.sim.vector.run import run as run_vector
@@ -55,7 +55,7 @@ def hunting_space() -> SearchSpace:
 
 def library_run(name: str) -> Row:
     """A scenario of the library under its own seed, with its alerts."""
-    chosen = scenario.find(name)
+    chosen = scenario_files.find(name)
     given = run_inputs_for(chosen)
     run = simulate(chosen, given.submissions, given.keyring, signer=given.signer, alerts=True)
     return {
@@ -125,7 +125,7 @@ def vectors(name: str) -> Row:
 
 
 KINDS: Mapping[str, tuple[Callable[[str], Row], tuple[str, ...]]] = {
-    "run": (library_run, tuple(sorted(scenario.library()))),
+    "run": (library_run, tuple(sorted(scenario_files.library()))),
     "hunt": (hunted, tuple(map(str, HUNTED))),
     "vector tier": (vector_run, tuple(VECTOR)),
     "protocol": (protocol, tuple(PROTOCOLS)),

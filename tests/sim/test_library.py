@@ -10,7 +10,7 @@ from flk.sim.clients.synthetic import synthetic
 from flk.sim.experiments.run_inputs import RunInputs
 from flk.sim.outcome import Run
 from flk.sim.protocol_traces import ACCEPTED, validated
-from flk.sim.scenarios import scenario
+from flk.sim.scenarios import files as scenario_files
 from flk.sim.scenarios.faults import Burst, Disk, Partition, RegionCrash
 from flk.sim.simulate import simulate
 from flk.spec.verdict import Verdict
@@ -43,7 +43,7 @@ DRILLS = sorted(DEMANDED)
 @cache
 def inputs(name: str) -> RunInputs:
     """The records that a scenario names, and their key."""
-    size = int(scenario.find(name).workload.records.removeprefix(SYNTHETIC))
+    size = int(scenario_files.find(name).workload.records.removeprefix(SYNTHETIC))
     return RunInputs(synthetic(size, HmacKey(RunInputs(()).secret)))
 
 
@@ -51,21 +51,21 @@ def inputs(name: str) -> RunInputs:
 def played(name: str) -> Run:
     """A drill of the library, its alerts evaluated and its trace validated."""
     given = inputs(name)
-    return validated(scenario.find(name), given.submissions, given.keyring, signer=given.signer, alerts=True)
+    return validated(scenario_files.find(name), given.submissions, given.keyring, signer=given.signer, alerts=True)
 
 
 @cache
 def rehearsed(name: str) -> Run:
     """A scenario of a data set, on as many records as that has."""
-    return rehearse(scenario.find(name), records(1968))
+    return rehearse(scenario_files.find(name), records(1968))
 
 
 def test_the_library_is_whole() -> None:
     """Every drill is there, says what it is about, and expects something that its faults bring about."""
-    library = scenario.library()
+    library = scenario_files.library()
     assert set(library) >= DEMANDED
     for name in DRILLS:
-        found = scenario.find(name)
+        found = scenario_files.find(name)
         assert found.description.endswith(".")
         assert found.hypotheses
         assert found.faults or name == "normal-replication"
@@ -89,13 +89,13 @@ def test_a_drill_holds_by_more_than_luck(name: str) -> None:
     given = inputs(name)
     for seed in (11, 12):
         run = simulate(
-            scenario.find(name), given.submissions, given.keyring, signer=given.signer, seed=seed, alerts=True
+            scenario_files.find(name), given.submissions, given.keyring, signer=given.signer, seed=seed, alerts=True
         )
         assert not [row.examples for row in run.results if row.verdict is Verdict.VIOLATED]
         assert not [row for row in run.hypotheses if row.verdict is not Verdict.HOLDS]
 
 
-@pytest.mark.parametrize("name", sorted(set(scenario.library()) - DEMANDED))
+@pytest.mark.parametrize("name", sorted(set(scenario_files.library()) - DEMANDED))
 def test_a_scenario_of_a_data_set_holds(name: str) -> None:
     """All invariants hold, all objectives are met, every record is sent, and what comes is delivered."""
     run = rehearsed(name)

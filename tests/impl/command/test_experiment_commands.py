@@ -14,8 +14,8 @@ from flk.impl.command.sim.replay import recorded
 from flk.impl.command.sim.sweep import seed_range
 from flk.sim.scenarios.duration import Seconds
 from flk.sim.scenarios.faults import Partition, StoreOutage
+from flk.sim.scenarios.files import find
 from flk.sim.scenarios.policy import Objectives
-from flk.sim.scenarios.scenario import find
 from flk.spec.errors import UnusableInput
 
 CUT = Partition(id="cut", start=Seconds(3), duration=Seconds(4), sides=(("eu",), ("us", "objects")))

@@ -12,8 +12,8 @@ from tests.support.sim.drills import drill
 from flk.impl.command import main
 from flk.model.record.record import encode
 from flk.sim.scenarios.duration import Seconds
+from flk.sim.scenarios.files import library
 from flk.sim.scenarios.policy import Objectives
-from flk.sim.scenarios.scenario import library
 
 HARD = Objectives(latency_p95=Seconds(0.001))
 

@@ -4,7 +4,7 @@ import pytest
 
 from flk.sim.experiments.rows import violated
 from flk.sim.experiments.run_inputs import Task, execute, synthetic_inputs
-from flk.sim.scenarios import scenario
+from flk.sim.scenarios import files as scenario_files
 
 OWED_AND_ROTTEN = """\
 name = "owed-and-rotten"
@@ -112,5 +112,5 @@ duration = 7.452
 @pytest.mark.parametrize("schedule", [OWED_AND_ROTTEN, HALF_MERGED])
 def test_what_was_found_is_mended(schedule: str) -> None:
     """No invariant is violated any more."""
-    found = scenario.parse(schedule, "found.toml")
+    found = scenario_files.parse(schedule, "found.toml")
     assert violated(execute(synthetic_inputs(60), Task(found, found.seed))) == ()

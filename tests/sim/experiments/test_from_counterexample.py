@@ -15,7 +15,8 @@ from flk.sim.experiments.from_counterexample import SAME, schedule
 from flk.sim.kernel.programs import MODEL, Programs
 from flk.sim.nodes import designs
 from flk.sim.outcome import Run
-from flk.sim.scenarios.scenario import Scenario, parse
+from flk.sim.scenarios.files import parse
+from flk.sim.scenarios.scenario import Scenario
 from flk.sim.simulate import simulate
 from flk.spec.errors import UnusableInput
 from flk.spec.verdict import Verdict

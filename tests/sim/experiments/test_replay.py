@@ -11,7 +11,8 @@ from flk.sim.experiments import replay
 from flk.sim.experiments.replay import is_replay_string, parse, replay_string, with_faults
 from flk.sim.experiments.run_inputs import RunInputs, Task, execute, programs_named, synthetic_inputs
 from flk.sim.experiments.swarm import swarm
-from flk.sim.scenarios.scenario import Scenario, find
+from flk.sim.scenarios.files import find
+from flk.sim.scenarios.scenario import Scenario
 from flk.spec.errors import UnusableInput
 
 

@@ -28,7 +28,8 @@ from flk.sim.scenarios.faults import (
     SlowStore,
     StoreOutage,
 )
-from flk.sim.scenarios.scenario import Scenario, find
+from flk.sim.scenarios.files import find
+from flk.sim.scenarios.scenario import Scenario
 from flk.sim.scenarios.script import Ship, Submit
 from flk.sim.scenarios.validation import validation_errors
 from flk.spec.errors import UnusableInput

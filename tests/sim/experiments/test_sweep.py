@@ -19,7 +19,7 @@ from flk.sim.experiments.rows import MEASURES, Row, row
 from flk.sim.experiments.run_inputs import Task, execute, synthetic_inputs
 from flk.sim.experiments.sweep import Plan, SweepResult, column, parse_until, sweep
 from flk.sim.experiments.variation import Cell, axis, cells
-from flk.sim.measures.measures import Spells
+from flk.sim.measures.series import Spells
 from flk.sim.reports.report import facts as run_facts
 from flk.sim.scenarios.duration import Seconds
 from flk.sim.scenarios.faults import Disk, Partition, RegionCrash

@@ -21,7 +21,7 @@ from flk.model.refusal import Unauthenticated
 from flk.sim.checkers.invariants import Invariant
 from flk.sim.clients.arrivals import Arrival, arrivals
 from flk.sim.clients.records import HandOut, Records, other_content
-from flk.sim.measures.metrics import METRICS, Span
+from flk.sim.measures.metrics import Span, metric
 from flk.sim.nodes.region import ORIGIN
 from flk.sim.outcome import Run
 from flk.sim.reports import report, terminal
@@ -249,8 +249,8 @@ def test_what_came_besides_is_told() -> None:
     assert said in shown.get()
     assert said in report.html(run)
     span = Span(0.0, run.scenario.duration)
-    assert METRICS["forged"].measure(run.measures, span) == counts.forged > 0
-    assert METRICS["dead"].measure(run.measures, span) == 0
+    assert metric("forged", run.measures, span) == counts.forged > 0
+    assert metric("dead", run.measures, span) == 0
     assert not rehearse(drill()).measures.counts.besides
 
 

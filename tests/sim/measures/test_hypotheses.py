@@ -12,8 +12,9 @@ from flk.sim.outcome import Run
 from flk.sim.reports.report import facts
 from flk.sim.scenarios.duration import Seconds
 from flk.sim.scenarios.faults import Disk, Fault, Partition, RegionCrash, StoreOutage
+from flk.sim.scenarios.files import parse
 from flk.sim.scenarios.hypotheses import Always, Eventually, Hypothesis, Never, Sometimes
-from flk.sim.scenarios.scenario import Scenario, parse
+from flk.sim.scenarios.scenario import Scenario
 from flk.sim.scenarios.validation import validation_errors
 from flk.sim.world.coverage_marks import MarkIntervals
 from flk.spec.verdict import Verdict

@@ -12,9 +12,10 @@ from tests.support.sim.drills import BRISK, REGIONS, drill, records, rehearse
 from flk.sim.checkers.convergence import Agreement
 from flk.sim.checkers.invariants import Checks
 from flk.sim.kernel.engine import Simulator
-from flk.sim.measures.measures import Attempts, quantiles, staleness, warmup
+from flk.sim.measures.measures import Attempts, warmup
 from flk.sim.measures.recorder import Recorder
 from flk.sim.measures.recovery import RegionRecovery, recoveries
+from flk.sim.measures.series import quantiles, staleness
 from flk.sim.measures.slo import Objective
 from flk.sim.measures.timeline import Move
 from flk.sim.outcome import Run

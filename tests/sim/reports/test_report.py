@@ -190,7 +190,7 @@ def test_the_overview_is_a_picture(tmp_path: Path) -> None:
 
 def test_a_step_function_is_sampled_where_it_steps() -> None:
     """Sampling takes the last step at or before each moment."""
-    from flk.sim.measures.measures import Steps
+    from flk.sim.measures.series import Steps
 
     steps = Steps(np.array([0.0, 2.0, 2.0, 5.0]), np.array([0.0, 1.0, 2.0, 0.0]))
     assert style.sampled(steps, np.array([0.0, 1.9, 2.0, 4.0, 5.0])).tolist() == [0, 0, 2, 2, 0]

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given, settings
 from tests.support.sim.strategies import scenarios
 
-from flk.sim.scenarios import builder, scenario
+from flk.sim.scenarios import builder
+from flk.sim.scenarios import files as scenario_files
 from flk.sim.scenarios.builder import as_python, draft
 from flk.sim.scenarios.faults import Partition
 from flk.sim.scenarios.scenario import Scenario
@@ -37,17 +38,17 @@ def test_a_scenario_survives_its_expression(value: Scenario) -> None:
     assert draft(value).build() == value
 
 
-@pytest.mark.parametrize("name", sorted(scenario.library()))
+@pytest.mark.parametrize("name", sorted(scenario_files.library()))
 def test_the_library_can_be_written_in_python(name: str) -> None:
     """Every scenario that comes with the lab survives its expression."""
-    value = scenario.find(name)
+    value = scenario_files.find(name)
     assert eval(as_python(value), {"scenario": builder.scenario}) == value
 
 
 def test_the_methods_are_the_keys_of_the_file() -> None:
     """Python and TOML say the same in the same words."""
     built = begun().build()
-    assert scenario.parse(built.to_toml(), "cut.toml") == built
+    assert scenario_files.parse(built.to_toml(), "cut.toml") == built
     assert isinstance(built.faults[0], Partition)
     assert built.network.links[0].jitter == 0.003
     assert built.workload.agents == {"eu": 2, "us": 2}

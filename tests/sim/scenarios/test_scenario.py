@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from tests.support.sim.drills import drill, rehearse
 from tests.support.sim.strategies import scenarios
 
-from flk.sim.scenarios import scenario
+from flk.sim.scenarios import files as scenario_files
 from flk.sim.scenarios.duration import Seconds
 from flk.sim.scenarios.faults import Partition, RegionCrash
 from flk.sim.scenarios.scenario import Scenario
@@ -60,7 +60,7 @@ TABLES = TEXT.replace(TEXT[TEXT.index("faults = [") : TEXT.index("\n[workload]")
 @settings(max_examples=60, deadline=None)
 def test_a_scenario_survives_its_file(value: Scenario) -> None:
     """What is written as TOML is read back as the same value, with the same hash."""
-    again = scenario.parse(value.to_toml(), "written.toml")
+    again = scenario_files.parse(value.to_toml(), "written.toml")
     assert again == value
     assert again.hash == value.hash
 
@@ -77,7 +77,7 @@ def test_a_file_says_what_it_says(tmp_path: Path) -> None:
     """Durations, nested tables and defaults arrive as written."""
     file = tmp_path / "two.toml"
     file.write_text(TEXT)
-    found = scenario.load(file)
+    found = scenario_files.load(file)
     assert found.duration == Seconds(300)
     assert found.faults == (
         Partition(id="cut", start=Seconds(60), duration=Seconds(30), sides=(("eu",), ("us", "objects"))),
@@ -85,17 +85,17 @@ def test_a_file_says_what_it_says(tmp_path: Path) -> None:
     assert found.network.default.delay == 0.02
     assert found.policy.ship_interval == Seconds(10)
     assert found.policy.retry.max_attempts == 5
-    assert scenario.find(str(file)) == found
+    assert scenario_files.find(str(file)) == found
 
 
 def test_the_hash_names_the_content() -> None:
     """Another content has another hash; the order of tables in the file does not matter."""
-    value = scenario.parse(TEXT, "two.toml")
-    assert scenario.parse(TEXT.replace("rate = 2", "rate = 3"), "two.toml").hash != value.hash
+    value = scenario_files.parse(TEXT, "two.toml")
+    assert scenario_files.parse(TEXT.replace("rate = 2", "rate = 3"), "two.toml").hash != value.hash
     head, policy = TEXT.split("[policy]")
     workload = head.index("[workload]")
     moved = head[:workload] + "[policy]" + policy + "\n" + head[workload:]
-    assert scenario.parse(moved, "two.toml").hash == value.hash
+    assert scenario_files.parse(moved, "two.toml").hash == value.hash
 
 
 @pytest.mark.parametrize(
@@ -158,7 +158,7 @@ def test_a_mistake_is_told_with_its_place_and_the_mend(old: str, new: str, told:
     """Every mistake names the file, the line or field, and what to write instead."""
     assert old in TEXT
     with pytest.raises(UnusableInput) as error:
-        scenario.parse(TEXT.replace(old, new), "two.toml")
+        scenario_files.parse(TEXT.replace(old, new), "two.toml")
     assert str(error.value).startswith("two.toml")
     assert told in str(error.value)
 
@@ -178,9 +178,9 @@ def test_a_mistake_is_told_with_its_place_and_the_mend(old: str, new: str, told:
 )
 def test_a_mistake_in_a_table_is_told_with_its_line(old: str, new: str, told: str) -> None:
     """In an array of tables the line of the right table is named."""
-    scenario.parse(TABLES, "two.toml")
+    scenario_files.parse(TABLES, "two.toml")
     with pytest.raises(UnusableInput) as error:
-        scenario.parse(TABLES.replace(old, new), "two.toml")
+        scenario_files.parse(TABLES.replace(old, new), "two.toml")
     assert told in str(error.value)
 
 
@@ -194,21 +194,21 @@ def test_a_scenario_built_in_python_is_checked_too() -> None:
 def test_an_unknown_name_is_told_with_the_nearest() -> None:
     """A name that is neither a file nor in the library gets the nearest one that is."""
     with pytest.raises(UnusableInput, match=r"did you mean 'three-regions'\?"):
-        scenario.find("three-region")
+        scenario_files.find("three-region")
 
 
 def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
     """A missing file is unusable input, not a traceback."""
     with pytest.raises(UnusableInput, match=r"absent\.toml: cannot be read"):
-        scenario.load(tmp_path / "absent.toml")
+        scenario_files.load(tmp_path / "absent.toml")
 
 
 def test_the_library_can_be_meant() -> None:
     """Every scenario of the library loads by its name, by its path in the library, and carries that name."""
-    for name in scenario.library():
-        found = scenario.find(name)
+    for name in scenario_files.library():
+        found = scenario_files.find(name)
         assert found.name == name
-        assert scenario.find(f"scenarios/{name}.toml") == found
+        assert scenario_files.find(f"scenarios/{name}.toml") == found
 
 
 def test_a_drill_can_be_meant() -> None:
@@ -245,7 +245,7 @@ do = "{do}"
 def test_a_script_that_cannot_be_meant_is_refused(region: str, do: str, told: str) -> None:
     """The message names the act and the mend."""
     with pytest.raises(UnusableInput) as refused:
-        scenario.parse(SCRIPTED.format(region=region, do=do), "f.toml")
+        scenario_files.parse(SCRIPTED.format(region=region, do=do), "f.toml")
     assert told in str(refused.value)
 
 
@@ -255,13 +255,13 @@ def test_an_unknown_design_is_refused() -> None:
         'description = ""', 'description = ""\ndesign = "local-arival"'
     )
     with pytest.raises(UnusableInput, match="did you mean 'local-arrival'"):
-        scenario.parse(text, "f.toml")
+        scenario_files.parse(text, "f.toml")
 
 
 def test_what_is_expected_of_a_fault_goes_with_it() -> None:
     """Any part of the faults leaves a scenario that can be meant; with all of them it is the same scenario."""
-    for name in scenario.library():
-        whole = scenario.find(name)
+    for name in scenario_files.library():
+        whole = scenario_files.find(name)
         assert whole.with_faults(whole.faults) == whole
         for left_out in whole.faults:
             rest = whole.with_faults(fault for fault in whole.faults if fault is not left_out)

@@ -18,7 +18,7 @@ from tests.support.sim.tiered import OUTAGE, tiered
 from flk.model.flow.submission import Submission
 from flk.sim.kernel.engine import Simulator
 from flk.sim.kernel.programs import MODEL
-from flk.sim.measures.metrics import METRICS, Span
+from flk.sim.measures.metrics import Span, metric
 from flk.sim.nodes.designs import DESIGNS
 from flk.sim.outcome import Run
 from flk.sim.scenarios.duration import Seconds
@@ -37,7 +37,8 @@ from flk.sim.scenarios.faults import (
 from flk.sim.scenarios.layout import Audit, Layout, Tiers
 from flk.sim.scenarios.policy import Policy
 from flk.sim.scenarios.scenario import Scenario
-from flk.sim.world.coverage_marks import COVERAGE_MARKS, CoverageMarks, held
+from flk.sim.scenarios.vocabulary import COVERAGE_MARKS, METRICS
+from flk.sim.world.coverage_marks import CoverageMarks, held
 from flk.spec.constants import Breaker
 
 
@@ -148,11 +149,11 @@ def test_over_the_whole_run_numbers_are_the_measures(calm: Run) -> None:
             "differing_max": measures.divergence.level.max(),
         }
         for name, value in expected.items():
-            assert value is None or METRICS[name].measure(measures, whole) == pytest.approx(value, nan_ok=True), name
+            assert value is None or metric(name, measures, whole) == pytest.approx(value, nan_ok=True), name
 
 
 @pytest.mark.parametrize("span", [Span(20, 40), Span(60, 61), Span(0, 5), Span(170, 180)], ids=str)
-def test_narrowed_numbers_are_of_what_was_sent_then(span: Span) -> None:
+def test_metrics_of_a_span_are_of_what_was_sent_then(span: Span) -> None:
     """Each is what counting by hand over the attempts in the span comes to."""
     measures = rehearse(drill(at(StoreOutage, "eu"), rate=5)).measures
     rows = [row for row in zip(*measures.attempts, strict=True) if span.start <= row[0] <= span.end]
@@ -167,14 +168,14 @@ def test_narrowed_numbers_are_of_what_was_sent_then(span: Span) -> None:
         "delivered": sum(not isnan(over) for over in came) / len(came) if came else nan,
     }
     for name, value in expected.items():
-        assert METRICS[name].measure(measures, span) == pytest.approx(value, nan_ok=True), name
+        assert metric(name, measures, span) == pytest.approx(value, nan_ok=True), name
 
 
-def test_every_number_can_be_measured_somewhere(calm: Run) -> None:
-    """With a lost region, a queue and tiers each number of the table has a value; without, those that need them have none."""
+def test_every_metric_can_be_measured_somewhere(calm: Run) -> None:
+    """With a lost region, a queue and tiers each metric of the table has a value; without, those that need them have none."""
     layout = Layout(audit=Audit(), tiers=Tiers())
     scenario = msgspec.structs.replace(drill(at(RegionCrash, "eu", Disk.LOST, duration=60)), layout=layout)
     rich, whole = rehearse(scenario).measures, Span(0.0, 180.0)
-    assert not [name for name, number in METRICS.items() if isnan(number.measure(rich, whole))]
-    none = {name for name, number in METRICS.items() if isnan(number.measure(calm.measures, whole))}
+    assert not [name for name in METRICS if isnan(metric(name, rich, whole))]
+    none = {name for name in METRICS if isnan(metric(name, calm.measures, whole))}
     assert none == {"rpo", "rto", "audit_backlog_max", "audit_uncovered", "owed_max", "refused_near"}

@@ -81,7 +81,7 @@ def _resolvers(root: Path) -> Mapping[str, "Resolver"]:
     from flk.formal.library.catalogue import has_property
     from flk.formal.proofs.coq import headlines
     from flk.formal.proofs.prove import THEOREMS
-    from flk.sim.scenarios.scenario import library
+    from flk.sim.scenarios.files import library
     from flk.spec.trace import resolve_tests
     from flk.spec.vectors import load
 

@@ -1,1 +1,1 @@
-"""What `flk bench sim` measures: the simulator beside plain SimPy programs that do the same."""
+"""What `flk bench sim` measures: the simulator beside plain SimPy programs of the same scenario. Nothing else imports it."""

@@ -31,8 +31,9 @@ from flk.sim.kernel.engine import seldom_collected
 from flk.sim.kernel.programs import MODEL
 from flk.sim.kernel.trace import Trace
 from flk.sim.scenarios.duration import Seconds
+from flk.sim.scenarios.files import find
 from flk.sim.scenarios.policy import Policy
-from flk.sim.scenarios.scenario import Scenario, find
+from flk.sim.scenarios.scenario import Scenario
 from flk.sim.simulate import Progress, Simulation, simulate
 from flk.sim.vector import bench as vector
 from flk.sim.world.events import Watcher

@@ -19,7 +19,8 @@ from flk.sim.experiments.journal import code_version
 from flk.sim.scenarios import document
 from flk.sim.scenarios.document import nearest
 from flk.sim.scenarios.faults import Fault
-from flk.sim.scenarios.scenario import Scenario, find, library
+from flk.sim.scenarios.files import find, library
+from flk.sim.scenarios.scenario import Scenario
 from flk.sim.scenarios.validation import validation_errors
 from flk.spec.errors import UnusableInput
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from flk.model.entries.tasks import Task
 from flk.sim.kernel.engine import Simulator
-from flk.sim.measures.measures import Column, Quantiles, Steps, quantiles, staleness
+from flk.sim.measures.series import Column, Quantiles, Steps, quantiles, staleness
 from flk.sim.scenarios.faults import Disk, Stop
 from flk.sim.world.events import TaskChange, Watcher
 

@@ -1,4 +1,4 @@
-"""Judging what a scenario expects of a run, three-valued, from its marks and its numbers."""
+"""What a scenario expects of a run, judged from its coverage marks and metrics: holds, violated, or undecided."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -9,18 +9,19 @@ import msgspec
 
 from flk.sim.alerts.alerts import AlertHistory
 from flk.sim.measures.measures import Measures
-from flk.sim.measures.metrics import METRICS, Span
+from flk.sim.measures.metrics import Span, metric
 from flk.sim.scenarios.duration import human
 from flk.sim.scenarios.hypotheses import Always, Eventually, Hypothesis, Never, Sometimes
 from flk.sim.scenarios.scenario import Scenario
-from flk.sim.world.coverage_marks import ALERT, CONVERGED, HEALED, STATUS, CoverageMarks, Interval, MarkIntervals, held
+from flk.sim.scenarios.vocabulary import ALERT, CONVERGED, HEALED, METRICS, STATUS
+from flk.sim.world.coverage_marks import CoverageMarks, Interval, MarkIntervals, held
 from flk.sim.world.events import Attempt
 from flk.spec.verdict import Verdict
 
 
 class HypothesisResult(msgspec.Struct, frozen=True):
-    """A hypothesis and what came of it. `statement` is what it says and `found` what was seen, for people; `measured` is how often
-    the mark came up, or what the number was: NaN if the run gave no occasion to tell.
+    """A hypothesis and its verdict. `statement` is what it says and `found` what was observed, for people; `measured` is how
+    often the mark occurred, or the value of the metric: NaN if the run gave no occasion to tell.
     """
 
     expect: str
@@ -133,17 +134,17 @@ def _eventually(
 
 
 def _always(hypothesis: Always, span: Span, when: str, measures: Measures) -> HypothesisResult:
-    number = METRICS[hypothesis.measure]
-    value = number.measure(measures, span)
+    known = METRICS[hypothesis.measure]
+    value = metric(hypothesis.measure, measures, span)
     bounds = {"at least": hypothesis.least, "at most": hypothesis.most}
-    told = " and ".join(f"{word} {shown(bound, number.unit)}" for word, bound in bounds.items() if bound is not None)
-    statement = f"{hypothesis.measure} is {told}{when}: {number.meaning}"
+    bounded = " and ".join(f"{word} {shown(bound, known.unit)}" for word, bound in bounds.items() if bound is not None)
+    statement = f"{hypothesis.measure} is {bounded}{when}: {known.meaning}"
     if isnan(value):
         seen, verdict = "nothing to measure", Verdict.UNDECIDED
     else:
         low = -inf if hypothesis.least is None else hypothesis.least
         high = inf if hypothesis.most is None else hypothesis.most
-        seen, verdict = shown(value, number.unit), Verdict.HOLDS if low <= value <= high else Verdict.VIOLATED
+        seen, verdict = shown(value, known.unit), Verdict.HOLDS if low <= value <= high else Verdict.VIOLATED
     return HypothesisResult("always", hypothesis.measure, statement, seen, value, verdict)
 
 

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from math import nan
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,48 +13,17 @@ from flk.model.flow.answers import ACKNOWLEDGED
 from flk.model.programs.outbox import Delivery
 from flk.sim.checkers.convergence import Agreement
 from flk.sim.clients.agents import Item
+from flk.sim.measures.audit import AuditMeasures, AuditRecorder
 from flk.sim.measures.recorder import Comparison, Recorder
 from flk.sim.measures.recovery import RegionRecovery, recoveries
+from flk.sim.measures.series import Column, Quantiles, Spells, Steps, quantiles, staleness, steps
+from flk.sim.measures.stores import StoreMeasures, StoreRecorder
 from flk.sim.scenarios.scenario import Scenario
 from flk.sim.statistics.warmup import mser5
 from flk.sim.world.events import NO_ANSWER, Intent
 
-if TYPE_CHECKING:  # that module measures by the means of this one
-    from flk.sim.measures.audit import AuditMeasures, AuditRecorder
-    from flk.sim.measures.stores import StoreMeasures, StoreRecorder
-
-Column: TypeAlias = NDArray[np.float64]
 GRID = 1.0  # seconds between two samples of what is followed over time
 BIN = 5.0  # seconds over which rates are counted
-
-
-class Steps(NamedTuple):
-    """A number that changes at moments: it is `level[i]` from `at[i]` on."""
-
-    at: Column
-    level: Column
-
-
-class Spells(NamedTuple):
-    """Times in which the regions did not store some key alike: since when, and until when, infinity if to the end of the run."""
-
-    since: Column
-    until: Column
-
-    def healed(self, moment: float) -> float:
-        """Seconds until every key that differed at that moment was alike again; infinity if one never was."""
-        open_ = (self.since <= moment) & (self.until > moment)
-        return float(self.until[open_].max()) - moment if open_.any() else 0.0
-
-
-class Quantiles(NamedTuple):
-    """A sample in short; without a sample all but `size` are NaN."""
-
-    size: int
-    p50: float
-    p95: float
-    p99: float
-    most: float
 
 
 class Lag(NamedTuple):
@@ -167,8 +136,8 @@ class Measures(NamedTuple):
     spells: Spells
     comparisons: tuple[Comparison, ...]
     escalated: float
-    audit: "Mapping[str, AuditMeasures]"
-    stores: "Mapping[str, StoreMeasures]"
+    audit: Mapping[str, AuditMeasures]
+    stores: Mapping[str, StoreMeasures]
 
 
 def measure(
@@ -180,8 +149,8 @@ def measure(
     homes: Mapping[str, str],
     entries: Mapping[str, Mapping[Key, Entry]],
     lost: int,
-    audit: "AuditRecorder",
-    stores: "StoreRecorder",
+    audit: AuditRecorder,
+    stores: StoreRecorder,
 ) -> Measures:
     """The measures of a run that is over; `homes` are the agents' home regions, `lost` the keys that no region has any more."""
     grid = np.arange(0.0, scenario.duration + GRID / 2, GRID)
@@ -208,22 +177,14 @@ def measure(
             for loss in recorder.losses
         ),
         recoveries=recoveries(recorder, agreement, homes),
-        entries={region: _steps(series) for region, series in recorder.entries.items()},
-        divergence=_steps(agreement.changes),
+        entries={region: steps(series) for region, series in recorder.entries.items()},
+        divergence=steps(agreement.changes),
         spells=Spells(*np.array(agreement.spells, dtype=np.float64).reshape(-1, 2).T),
         comparisons=tuple(recorder.comparisons),
         escalated=_escalated(entries),
         audit=audit.measures(grid, scenario.slo.audit_p99) if scenario.layout.audit else {},
         stores=stores.measures() if scenario.layout.has_stores else {},
     )
-
-
-def quantiles(sample: Column) -> Quantiles:
-    """A sample in short."""
-    if not sample.size:
-        return Quantiles(0, nan, nan, nan, nan)
-    p50, p95, p99, most = np.quantile(sample, [0.5, 0.95, 0.99, 1.0]).tolist()
-    return Quantiles(sample.size, p50, p95, p99, most)
 
 
 def warmup(attempts: Attempts, duration: float) -> float:
@@ -236,17 +197,6 @@ def warmup(attempts: Attempts, duration: float) -> float:
     known = np.maximum.accumulate(np.where(numbers > 0, np.arange(numbers.size), 0))
     means = (sums / np.maximum(numbers, 1))[known]
     return float(mser5(means).cut)
-
-
-def staleness(logged_at: Column, applied_at: Column, grid: Column) -> Column:
-    """At each moment of the grid the age of the oldest record that was logged and is not applied; 0 if there is none.
-
-    Records come in log order. Whatever the order in which they are applied, the oldest that is missing is the first whose
-    running maximum of application times lies ahead.
-    """
-    first = np.searchsorted(np.maximum.accumulate(applied_at), grid, side="right")
-    oldest: Column = np.append(logged_at, np.inf)[first]
-    return np.maximum(grid - oldest, 0.0)
 
 
 def _attempts(recorder: Recorder) -> Attempts:
@@ -309,12 +259,6 @@ def _lag(recorder: Recorder, pair: tuple[str, str], grid: Column, warm: float) -
     source, target = pair
     age = staleness(np.array(recorder.logged_at[source]), np.array(recorder.applied_at[pair]), grid)
     return Lag(source, target, age, quantiles(age[grid >= warm]))
-
-
-def _steps(series: Sequence[tuple[float, int]]) -> Steps:
-    return Steps(
-        np.array([at for at, _ in series], dtype=np.float64), np.array([n for _, n in series], dtype=np.float64)
-    )
 
 
 def _escalated(entries: Mapping[str, Mapping[Key, Entry]]) -> float:

@@ -6,7 +6,7 @@ from math import isnan, nan
 import msgspec
 
 from flk.sim.measures.measures import Measures
-from flk.sim.measures.metrics import METRICS, Span
+from flk.sim.measures.metrics import Span, metric
 from flk.sim.scenarios.faults import ProcessCrash
 from flk.sim.scenarios.scenario import Scenario
 from flk.spec.verdict import Verdict
@@ -56,7 +56,7 @@ def _objectives(scenario: Scenario, measures: Measures) -> Iterator[Objective]:
     yield Objective("latency p95", "one acknowledged attempt, as the agent sees it", "s", slo.latency_p95, latency)
     if slo.errors is not None:
         meaning = "share of answered attempts that the service failed"
-        errors = METRICS["errors"].measure(measures, Span(0.0, scenario.duration))
+        errors = metric("errors", measures, Span(0.0, scenario.duration))
         yield Objective("errors", meaning, "", slo.errors, errors)
     escalation = measures.escalated
     yield Objective("escalations", "share of stored outcomes that are escalated", "", slo.escalation, escalation)

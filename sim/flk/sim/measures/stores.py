@@ -13,7 +13,7 @@ from flk.model.flow.submission import Response, Submission
 from flk.model.log.hlc import Timestamp
 from flk.model.refusal import OutOfReach, Refused
 from flk.sim.kernel.engine import Simulator
-from flk.sim.measures.measures import Quantiles, Steps, quantiles
+from flk.sim.measures.series import Quantiles, Steps, quantiles, steps
 from flk.sim.nodes.region import Region
 from flk.sim.scenarios.faults import Stop
 from flk.sim.world.events import Watcher
@@ -138,7 +138,6 @@ class StoreRecorder(Watcher):
 
     def _of(self, region: Region) -> StoreMeasures:
         name = region.name
-        steps = np.array(self._owed_steps[name], dtype=np.float64)
         return StoreMeasures(
             shards={
                 shard: ShardAnswers(self._answered[name, shard], self._errors[name, shard], self._silent[name, shard])
@@ -150,7 +149,7 @@ class StoreRecorder(Watcher):
                 if (name, where) in self._seconds
             },
             refused_near=self._refused_near[name],
-            owed=Steps(steps[:, 0], steps[:, 1]),
+            owed=steps(self._owed_steps[name]),
             demoted=self._demoted[name],
             promoted=self._promoted[name],
             expired=self._expired[name],

@@ -6,7 +6,7 @@ from rich.table import Table
 from rich.text import Text
 
 from flk.sim.alerts.alerts import unnoticed
-from flk.sim.measures.measures import Column
+from flk.sim.measures.series import Column
 from flk.sim.outcome import Run
 from flk.sim.reports.figures.style import amount, happenings, sampled
 from flk.sim.reports.report import summary

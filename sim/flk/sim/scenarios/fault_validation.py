@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator
 from itertools import combinations
-from typing import TYPE_CHECKING
 
 from flk.sim.scenarios.document import ValidationError
 from flk.sim.scenarios.faults import (
@@ -21,13 +20,11 @@ from flk.sim.scenarios.faults import (
     WorkerCrash,
 )
 from flk.sim.scenarios.names import all_unknown, bad_label, unknown
+from flk.sim.scenarios.scenario import Scenario
 from flk.sim.scenarios.topology import expand, places
 
-if TYPE_CHECKING:
-    from flk.sim.scenarios.scenario import Scenario
 
-
-def fault_errors(scenario: "Scenario") -> Iterator[ValidationError]:
+def fault_errors(scenario: Scenario) -> Iterator[ValidationError]:
     """Every mistake about a fault, with its field."""
     seen: set[str] = set()
     for index, fault in enumerate(scenario.faults):
@@ -46,7 +43,7 @@ def fault_errors(scenario: "Scenario") -> Iterator[ValidationError]:
     yield from _two_at_once(scenario)
 
 
-def _two_at_once(scenario: "Scenario") -> Iterator[ValidationError]:
+def _two_at_once(scenario: Scenario) -> Iterator[ValidationError]:
     """Faults that cannot hold at the same time: a region cannot stop while it is down, nor keys rotate while they rotate."""
     faults = sorted(scenario.faults, key=lambda fault: fault.start)
     for one, other in combinations(faults, 2):
@@ -76,7 +73,7 @@ def _too_little(field: str, fault: Fault) -> Iterator[ValidationError]:
         )
 
 
-def _nothing_there(field: str, fault: Fault, scenario: "Scenario") -> Iterator[ValidationError]:
+def _nothing_there(field: str, fault: Fault, scenario: Scenario) -> Iterator[ValidationError]:
     """A fault of something that the layout does not have."""
     layout = scenario.layout
     shards = layout.shards + (layout.migration is not None)
@@ -104,7 +101,7 @@ def _outside_run(field: str, fault: Fault, duration: float) -> Iterator[Validati
         )
 
 
-def _bad_sides(field: str, sides: Iterable[tuple[str, ...]], scenario: "Scenario") -> Iterator[ValidationError]:
+def _bad_sides(field: str, sides: Iterable[tuple[str, ...]], scenario: Scenario) -> Iterator[ValidationError]:
     seen: set[str] = set()
     for side in sides:
         if not side:

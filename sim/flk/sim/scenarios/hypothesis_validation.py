@@ -1,23 +1,19 @@
 """What cannot be meant by a scenario's hypotheses."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
-from flk.sim.measures.metrics import METRICS
 from flk.sim.scenarios.document import ValidationError, nearest
 from flk.sim.scenarios.duration import human, seconds
 from flk.sim.scenarios.hypotheses import Always, Eventually, Hypothesis, Never, Sometimes
 from flk.sim.scenarios.names import unknown
-from flk.sim.world.coverage_marks import ALERT, CONVERGED, COVERAGE_MARKS, HEALED, STATUS
+from flk.sim.scenarios.scenario import Scenario
+from flk.sim.scenarios.vocabulary import ALERT, CONVERGED, COVERAGE_MARKS, HEALED, METRICS, STATUS
 from flk.spec.metrics import TABLE
-
-if TYPE_CHECKING:  # a scenario is checked for these mistakes
-    from flk.sim.scenarios.scenario import Scenario
 
 _HOLDS = {alert.name: seconds(alert.hold) for alert in TABLE.alert}
 
 
-def hypothesis_errors(scenario: "Scenario") -> Iterator[ValidationError]:
+def hypothesis_errors(scenario: Scenario) -> Iterator[ValidationError]:
     """Names of nothing, bounds that bound nothing, and what cannot come to pass in the time that the run has."""
     faults = [fault.id for fault in scenario.faults]
     for index, hypothesis in enumerate(scenario.hypotheses):
@@ -51,17 +47,17 @@ def _of_mark(field: str, mark: str) -> Iterator[ValidationError]:
         if alert not in _HOLDS:
             yield ValidationError(field, f"{alert!r} is not an alert of the table; {nearest(alert, list(_HOLDS))}")
     elif mark not in {*COVERAGE_MARKS, CONVERGED}:
-        yield ValidationError(field, f"{mark!r} is not a mark; {nearest(mark, [*COVERAGE_MARKS, CONVERGED])}")
+        yield ValidationError(field, f"{mark!r} is not a coverage mark; {nearest(mark, [*COVERAGE_MARKS, CONVERGED])}")
 
 
 def _of_bounds(field: str, hypothesis: Always) -> Iterator[ValidationError]:
-    number = METRICS.get(hypothesis.measure)
-    if number is None:
-        mend = nearest(hypothesis.measure, list(METRICS))
-        yield ValidationError(f"{field}.measure", f"{hypothesis.measure!r} is not a number of a run; {mend}")
-    elif hypothesis.during and not number.narrowed:
+    known = METRICS.get(hypothesis.measure)
+    if known is None:
+        hint = nearest(hypothesis.measure, list(METRICS))
+        yield ValidationError(f"{field}.measure", f"{hypothesis.measure!r} is not a metric of a run; {hint}")
+    elif hypothesis.during and not known.of_span:
         yield ValidationError(
-            f"{field}.during", f"{hypothesis.measure} is a number of the whole run; leave `during` out"
+            f"{field}.during", f"{hypothesis.measure} is a metric of the whole run; leave `during` out"
         )
     most, least = hypothesis.most, hypothesis.least
     if most is None and least is None:

@@ -3,13 +3,10 @@
 from collections.abc import Iterable
 from functools import cached_property
 from hashlib import sha256
-from importlib.resources import files
-from pathlib import Path as File
 
 import msgspec
 
 from flk.sim.scenarios import document
-from flk.sim.scenarios.document import nearest
 from flk.sim.scenarios.duration import Seconds
 from flk.sim.scenarios.faults import Fault, Stop
 from flk.sim.scenarios.hypotheses import Hypothesis
@@ -17,11 +14,7 @@ from flk.sim.scenarios.layout import Layout
 from flk.sim.scenarios.policy import Objectives, Policy
 from flk.sim.scenarios.script import Act
 from flk.sim.scenarios.topology import Network
-from flk.sim.scenarios.validation import validation_errors
 from flk.sim.scenarios.workload import Workload
-from flk.spec.errors import UnusableInput
-
-_LIBRARY = files("flk.sim.scenarios").joinpath("library")
 
 
 class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=True):
@@ -73,37 +66,3 @@ class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=Tru
     def to_toml(self) -> str:
         """The scenario as a file that `load` reads back as the same value."""
         return document.to_toml(self)
-
-
-def load(path: str | File) -> Scenario:
-    """The scenario in a TOML file. Raises UnusableInput, which names the file, the line or field, and the mend."""
-    try:
-        text = File(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UnusableInput(f"{path}: cannot be read as a scenario: {error}") from None
-    return parse(text, str(path))
-
-
-def parse(text: str, file: str) -> Scenario:
-    """The scenario in a TOML text; `file` is what messages call it. Raises UnusableInput."""
-    scenario = document.parse(text, Scenario, file)
-    for error in validation_errors(scenario):
-        raise document.located(error, text, file)
-    return scenario
-
-
-def library() -> dict[str, str]:
-    """The scenarios that come with the lab: their names and texts."""
-    found = (entry for entry in _LIBRARY.iterdir() if entry.name.endswith(".toml"))
-    return {entry.name.removesuffix(".toml"): entry.read_text(encoding="utf-8") for entry in found}
-
-
-def find(name: str) -> Scenario:
-    """The scenario that a name of the library, `scenarios/NAME.toml` or the path of a file stands for. Raises UnusableInput."""
-    if File(name).is_file():
-        return load(name)
-    known = library()
-    short = name.removeprefix("scenarios/").removesuffix(".toml")
-    if short in known:
-        return parse(known[short], f"scenarios/{short}.toml")
-    raise UnusableInput(f"{name}: no such file, and no scenario of the library; {nearest(short, sorted(known))}")

@@ -3,22 +3,19 @@
 import itertools
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 import msgspec
 
-from flk.sim.nodes.designs import DESIGNS
 from flk.sim.scenarios.document import ValidationError, nearest
 from flk.sim.scenarios.duration import Seconds
 from flk.sim.scenarios.fault_validation import fault_errors
 from flk.sim.scenarios.hypothesis_validation import hypothesis_errors
 from flk.sim.scenarios.names import all_unknown, bad_label, unknown
+from flk.sim.scenarios.scenario import Scenario
 from flk.sim.scenarios.script import Replay, Submit
 from flk.sim.scenarios.topology import CLIENTS, places
+from flk.sim.scenarios.vocabulary import DESIGNS
 from flk.spec.constants import CONSTANTS
-
-if TYPE_CHECKING:
-    from flk.sim.scenarios.scenario import Scenario
 
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,31}")
 _RESERVED = frozenset(places(()))
@@ -27,7 +24,7 @@ _MAY_BE_ZERO = frozenset(
 )
 
 
-def validation_errors(scenario: "Scenario") -> Iterator[ValidationError]:
+def validation_errors(scenario: Scenario) -> Iterator[ValidationError]:
     """What cannot be meant, although every field has the right type."""
     yield from _of_regions(scenario)
     yield from _of_durations(scenario)
@@ -41,7 +38,7 @@ def validation_errors(scenario: "Scenario") -> Iterator[ValidationError]:
     yield from hypothesis_errors(scenario)
 
 
-def _of_regions(scenario: "Scenario") -> Iterator[ValidationError]:
+def _of_regions(scenario: Scenario) -> Iterator[ValidationError]:
     yield from bad_label("name", scenario.name)
     if not scenario.regions:
         yield ValidationError("regions", "there must be at least one region")
@@ -54,7 +51,7 @@ def _of_regions(scenario: "Scenario") -> Iterator[ValidationError]:
             yield ValidationError("regions", f"{region!r} is listed twice; remove one")
 
 
-def _of_durations(scenario: "Scenario") -> Iterator[ValidationError]:
+def _of_durations(scenario: Scenario) -> Iterator[ValidationError]:
     values = {"duration": scenario.duration}
     tables = {"policy": scenario.policy, "slo": scenario.slo, "layout": scenario.layout}
     tables |= {f"layout.{part}": getattr(scenario.layout, part) for part in ("tiers", "migration", "audit")}
@@ -67,7 +64,7 @@ def _of_durations(scenario: "Scenario") -> Iterator[ValidationError]:
             yield ValidationError(field, f"{value} s is no time; it must be greater than 0")
 
 
-def _of_network(scenario: "Scenario") -> Iterator[ValidationError]:
+def _of_network(scenario: Scenario) -> Iterator[ValidationError]:
     for index, link in enumerate(scenario.network.links):
         yield from all_unknown(f"network.links[{index}].between", link.between, places(scenario.regions), "place")
     for index, path in enumerate((scenario.network.default, *scenario.network.links), -1):
@@ -76,7 +73,7 @@ def _of_network(scenario: "Scenario") -> Iterator[ValidationError]:
             yield ValidationError(field, "a message cannot arrive before it is sent; delay and jitter are at least 0")
 
 
-def _of_workload(scenario: "Scenario") -> Iterator[ValidationError]:
+def _of_workload(scenario: Scenario) -> Iterator[ValidationError]:
     workload = scenario.workload
     for region in workload.agents:
         yield from unknown("workload.agents", region, scenario.regions, "region")
@@ -88,7 +85,7 @@ def _of_workload(scenario: "Scenario") -> Iterator[ValidationError]:
         )
 
 
-def _of_tenants(scenario: "Scenario") -> Iterator[ValidationError]:
+def _of_tenants(scenario: Scenario) -> Iterator[ValidationError]:
     workload = scenario.workload
     if not workload.tenants:
         yield ValidationError(
@@ -101,7 +98,7 @@ def _of_tenants(scenario: "Scenario") -> Iterator[ValidationError]:
             )
 
 
-def _of_curve(scenario: "Scenario") -> Iterator[ValidationError]:
+def _of_curve(scenario: Scenario) -> Iterator[ValidationError]:
     turns = scenario.workload.curve
     for index, (one, other) in enumerate(itertools.pairwise(turns), 1):
         if other.at <= one.at:
@@ -112,7 +109,7 @@ def _of_curve(scenario: "Scenario") -> Iterator[ValidationError]:
         yield ValidationError("workload.curve", "the rate is 0 all the time; give one turn a factor greater than 0")
 
 
-def _of_layout(scenario: "Scenario") -> Iterator[ValidationError]:
+def _of_layout(scenario: Scenario) -> Iterator[ValidationError]:
     tiers, migration = scenario.layout.tiers, scenario.layout.migration
     if tiers and not tiers.hot_term <= tiers.warm_term <= tiers.window:
         yield ValidationError("layout.tiers", "an entry goes from hot to warm to cold: hot_term <= warm_term <= window")
@@ -129,10 +126,10 @@ def _of_layout(scenario: "Scenario") -> Iterator[ValidationError]:
         )
 
 
-def _of_script(scenario: "Scenario") -> Iterator[ValidationError]:
+def _of_script(scenario: Scenario) -> Iterator[ValidationError]:
     if scenario.design and scenario.design not in DESIGNS:
         yield ValidationError(
-            "design", f"{scenario.design!r} is not a design; {nearest(scenario.design, sorted(DESIGNS))}"
+            "design", f"{scenario.design!r} is not a design; {nearest(scenario.design, list(DESIGNS))}"
         )
     for index, act in enumerate(scenario.script):
         field = f"script[{index}]"

@@ -1,1 +1,4 @@
-"""What a sample of runs says, and how surely: intervals, warm-up, stopping, paired comparison."""
+"""Statistics of independent runs: confidence intervals, stopping rules, paired differences, warm-up and batch means.
+
+Plain functions of samples: they know nothing of scenarios or runs.
+"""

@@ -5,7 +5,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from flk.sim.measures.measures import quantiles
+from flk.sim.measures.series import quantiles
 from flk.sim.measures.slo import Objective
 from flk.sim.scenarios import document
 from flk.sim.vector.run import VectorRun

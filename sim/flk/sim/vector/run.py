@@ -12,7 +12,8 @@ from flk.model.record.signing import Keyring
 from flk.sim.clients.records import Records
 from flk.sim.kernel.programs import MODEL
 from flk.sim.kernel.trace import Trace
-from flk.sim.measures.measures import GRID, quantiles, staleness
+from flk.sim.measures.measures import GRID
+from flk.sim.measures.series import quantiles, staleness
 from flk.sim.measures.slo import Objective
 from flk.sim.nodes.node import Node
 from flk.sim.nodes.region import Region

@@ -19,38 +19,12 @@ from flk.model.programs.recover import Recovery
 from flk.model.refusal import Refused
 from flk.sim.kernel.engine import Simulator
 from flk.sim.scenarios.faults import Stop
+from flk.sim.scenarios.vocabulary import COVERAGE_MARKS
 from flk.sim.world.events import TaskChange, Watcher
 
 Interval: TypeAlias = tuple[float, float]
 MarkIntervals: TypeAlias = Mapping[str, Sequence[Interval]]
 """By mark, when it held, earliest first. An interval that the end of the run cut off ends at infinity."""
-
-COVERAGE_MARKS: Mapping[str, str] = {
-    "region-lost": "a region went down",
-    "recovered": "a node was level with its log, after a start or after its store had failed",
-    "fell-behind": "a store did not answer a claim, and its node fell behind its log",
-    "failover": "an agent left a region for another",
-    "duplicate": "a claim met an entry of the same content",
-    "equivocation": "a claim met an entry of another content",
-    "supersession": "an entry gave way to an earlier one of another region",
-    "torn-tail": "recovery cut off the end of a write that was cut short",
-    "salvaged": "a damaged segment was set aside, and what was valid in it kept",
-    "gap-waited": "a replay pass stopped before a segment that was missing",
-    "pass-failed": "a pass of shipping or replay was refused, or met a corrupt segment",
-    "sealed-by-size": "a segment was sealed because it was full",
-    "shed": "a node turned a request away for lack of room",
-    "breaker-open": "a circuit breaker opened",
-    "shard-silent": "a request met a shard that did not answer",
-    "turned-away": "a claim was refused and owed, since only a tier that is away could tell",
-    "found-cold": "a claim met its entry in the cold tier",
-    "cut-over": "a store let its new shard rule over the keys that moved",
-    "rolled-back": "a store took back the keys that were being moved",
-    "task-buried": "an audit task became a dead letter",
-    "tier-left": "a tier let go of an entry: a slower one holds it, or its window is over",
-}
-"""Every mark that a part notes, and what it means."""
-
-CONVERGED, HEALED, STATUS, ALERT = "converged", "healed", "status ", "alert "
 
 
 class CoverageMarks(Watcher):

@@ -120,7 +120,7 @@ def _measure(scenario: str, objective: str) -> "Measurement":
     """The figure of an objective in a run of a scenario under its own seed."""
     from flk.formal.proofs.claims import Measurement
     from flk.impl.command.sim.run import simulated
-    from flk.sim.scenarios.scenario import find
+    from flk.sim.scenarios.files import find
     from flk.spec.verdict import Verdict
 
     run = simulated(find(scenario), None, None, quiet=True)

@@ -73,7 +73,7 @@ def hunt(
 def _ground(scenario: str, programs: str) -> "SearchSpace":
     from flk.sim.experiments.hunt import SearchSpace
     from flk.sim.experiments.swarm import swarm
-    from flk.sim.scenarios.scenario import find
+    from flk.sim.scenarios.files import find
 
     base = find(scenario) if scenario else None
     return SearchSpace(run_inputs_for(base or swarm(1), programs), base)

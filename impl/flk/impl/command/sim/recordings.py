@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flk.impl.command.sim.run import opened, simulated
+from flk.impl.command.sim.run import simulated
+from flk.impl.command.sim.trace_file import opened
 from flk.spec.errors import UnusableInput, writing
 
 if TYPE_CHECKING:

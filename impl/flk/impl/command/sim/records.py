@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 def scenario_names(incomplete: str) -> list[str]:
     """Completes the name of a scenario of the library."""
-    from flk.sim.scenarios.scenario import library
+    from flk.sim.scenarios.files import library
 
     return [name for name in sorted(library()) if name.startswith(incomplete)]
 

@@ -1,7 +1,6 @@
 """`flk run`: one scenario, simulated and judged."""
 
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, BinaryIO
@@ -11,8 +10,9 @@ import typer
 
 from flk.impl.command.app import app
 from flk.impl.command.sim.records import run_inputs_for, scenario_names
+from flk.impl.command.sim.trace_file import opened
 from flk.impl.command.sim.vector import run_vector, show_vector
-from flk.spec.errors import UnusableInput, writing
+from flk.spec.errors import UnusableInput
 
 if TYPE_CHECKING:
     from flk.sim.experiments.run_inputs import RunInputs
@@ -61,7 +61,7 @@ def run(
 
     Exit code 0: all invariants hold and all objectives are met; 1: one is violated or missed; 2: undecided, or unusable input.
     """
-    from flk.sim.scenarios.scenario import find
+    from flk.sim.scenarios.files import find
 
     found = find(scenario)
     if tier is Tier.VECTOR:
@@ -164,15 +164,3 @@ def simulated(
             programs=inputs.programs,
             alerts=True,
         )
-
-
-@contextmanager
-def opened(trace: Path | None) -> "Iterator[BinaryIO | None]":
-    """The file that the trace is written to, if one is named. Raises UnusableInput if it cannot be written."""
-    if trace is None:
-        yield None
-        return
-    with writing(trace, "the trace"):
-        file = trace.open("wb")
-    with file:
-        yield file

@@ -14,7 +14,7 @@ app.add_typer(_commands, name="scenario")
 
 def names(incomplete: str) -> list[str]:
     """Completion: the scenarios of the library."""
-    from flk.sim.scenarios.scenario import library
+    from flk.sim.scenarios.files import library
 
     return [name for name in sorted(library()) if name.startswith(incomplete)]
 
@@ -32,7 +32,7 @@ def list_(
     from rich.table import Table
 
     from flk.sim.scenarios.duration import human
-    from flk.sim.scenarios.scenario import find, library
+    from flk.sim.scenarios.files import find, library
 
     found = [find(name) for name in sorted(library())]
     if json:
@@ -67,7 +67,7 @@ def show(
     """A scenario as TOML, as Python or as JSON: what is not as by default, or with --json everything."""
     from flk.sim.scenarios import document
     from flk.sim.scenarios.builder import as_python
-    from flk.sim.scenarios.scenario import find
+    from flk.sim.scenarios.files import find
 
     found = find(scenario)
     if json:
@@ -81,7 +81,7 @@ def check(
     scenarios: Annotated[list[Path], typer.Argument(help="TOML files.", exists=False)],
 ) -> None:
     """Whether files can be run. Every mistake is told with the file, the line and the mend; exit code 2 if there is one."""
-    from flk.sim.scenarios.scenario import load
+    from flk.sim.scenarios.files import load
     from flk.spec.errors import UnusableInput
 
     mistaken = False
@@ -115,7 +115,7 @@ def arrivals(
     from flk.impl.command.sim.records import run_inputs_for
     from flk.sim.clients.arrivals import arrivals as coming
     from flk.sim.clients.arrivals import write
-    from flk.sim.scenarios.scenario import find
+    from flk.sim.scenarios.files import find
 
     found = find(scenario)
     seed = found.seed if seed is None else seed

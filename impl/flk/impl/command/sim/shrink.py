@@ -70,7 +70,7 @@ def shrink(
 def _subject(run: str, seed: int | None, programs: str, *, anyway: bool) -> "ReplayTarget":
     """The run that is meant by a string, or by a scenario and a seed."""
     from flk.sim.experiments.replay import ReplayTarget, is_replay_string
-    from flk.sim.scenarios.scenario import find
+    from flk.sim.scenarios.files import find
 
     if is_replay_string(run):
         if seed is not None or programs:

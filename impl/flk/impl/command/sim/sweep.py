@@ -75,7 +75,7 @@ def sweep(
     from flk.sim.experiments.sweep import Plan, parse_until
     from flk.sim.experiments.sweep import sweep as swept_by
     from flk.sim.experiments.variation import axis, cells
-    from flk.sim.scenarios.scenario import find
+    from flk.sim.scenarios.files import find
 
     found = find(scenario)
     chosen = seed_range(seeds)

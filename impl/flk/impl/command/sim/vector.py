@@ -7,6 +7,7 @@ import msgspec
 import typer
 
 from flk.impl.command.sim.records import run_inputs_for
+from flk.impl.command.sim.trace_file import opened
 
 if TYPE_CHECKING:
     from flk.sim.scenarios.scenario import Scenario
@@ -21,7 +22,6 @@ def run_vector(
 
     from rich.console import Console
 
-    from flk.impl.command.sim.run import opened
     from flk.sim.reports.progress import progress
     from flk.sim.vector.plan import require_exact
     from flk.sim.vector.run import SIZE, run

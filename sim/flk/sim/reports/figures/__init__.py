@@ -1,1 +1,1 @@
-"""Figures of runs, of sweeps and of one failure, drawn by matplotlib, readable in black and white."""
+"""Figures of runs and sweeps, drawn with Matplotlib from finished results. No figure computes a measure of its own."""

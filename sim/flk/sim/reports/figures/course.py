@@ -9,7 +9,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
 from flk.model.flow.answers import ACKNOWLEDGED
-from flk.sim.measures.measures import BIN, Column
+from flk.sim.measures.measures import BIN
+from flk.sim.measures.series import Column
 from flk.sim.outcome import Run
 from flk.sim.reports.figures.style import (
     COLOURS,

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from flk.sim.experiments.rows import Row
-from flk.sim.measures.measures import Column
+from flk.sim.measures.series import Column
 from flk.sim.reports.figures.style import BOTTOM, COLOURS, DASHES, INK, TOP, WIDTH, plain
 from flk.sim.statistics.intervals import Interval, proportion_interval, quantile_interval
 

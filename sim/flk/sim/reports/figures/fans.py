@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from flk.sim.measures.measures import Column
+from flk.sim.measures.series import Column
 from flk.sim.outcome import Run
 from flk.sim.reports.figures.style import INK, fault_rows, happenings, legend, name_line, sampled, time_panels
 from flk.sim.scenarios.duration import clock

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from flk.sim.checkers.invariants import Violation
 from flk.sim.kernel.trace import Line
-from flk.sim.measures.measures import Column
+from flk.sim.measures.series import Column
 from flk.sim.reports.figures.style import BAND, INK, WIDTH
 from flk.sim.reports.recording import Recording
 from flk.sim.scenarios.faults import Fault, LinkFaultBase, Partition, RegionFault, Stop

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from flk.sim.measures.measures import Column, Steps
+from flk.sim.measures.series import Column, Steps
 from flk.sim.scenarios.duration import clock, human
 from flk.sim.scenarios.faults import ClockFault, Fault, LinkFault, LoadFault, NodeFault, StoreFault
 from flk.sim.scenarios.scenario import Scenario

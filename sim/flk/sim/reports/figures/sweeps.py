@@ -11,7 +11,7 @@ from scipy import stats
 from flk.sim.experiments.findings import CellFindings, Estimand, Finding
 from flk.sim.experiments.sweep import SweepResult, column
 from flk.sim.experiments.variation import Value, shown
-from flk.sim.measures.measures import Column
+from flk.sim.measures.series import Column
 from flk.sim.reports.figures.style import BOTTOM, INK, TOP, WIDTH, plain
 from flk.sim.statistics.intervals import Interval
 from flk.sim.statistics.paired import compare
