@@ -22,8 +22,7 @@ from flk.formal.library.protocols import audit, migration
 from flk.formal.traces import Accepted, Rejected, Verdict, validate
 from flk.formal.traces.relaxations import unlimited
 from flk.impl.server.trace_reader import encoded
-from flk.model.effects.effects import Acknowledge, Attempt, MarkProcessed, Program, TakeTask
-from flk.model.effects.migration import InsertOrGet, ReadPhase
+from flk.model.effects import Acknowledge, Attempt, InsertOrGet, MarkProcessed, Program, ReadPhase, TakeTask
 from flk.model.entries.entry import Claim, Entry
 from flk.model.entries.migration import Side
 from flk.model.programs.audit import Settled

@@ -1,13 +1,19 @@
 """Driving a program: perform each effect it yields, send it the result, throw refusals into it."""
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Protocol, TypeVar
 
-from flk.model.effects.effects import Effect, Program
+from flk.model.effects import Effect, Program
 from flk.model.refusal import Refused
 
 R = TypeVar("R")
-Perform = Callable[[Effect[Any]], Any]
+
+
+class Perform(Protocol):
+    """How a runtime performs effects."""
+
+    def __call__(self, effect: Effect[R], /) -> R:
+        """The effect's result. Raises Refused into the program; any other exception ends it."""
+        ...
 
 
 def run(program: Program[R], perform: Perform) -> R:

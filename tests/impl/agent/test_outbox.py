@@ -10,7 +10,7 @@ import pytest
 from flk.impl.agent import outbox as module
 from flk.impl.agent.outbox import REGION, Outbox
 from flk.impl.storage.wal import FileDisk, LogFailed
-from flk.model.effects.effects import OUTBOX
+from flk.model.effects import OUTBOX
 from flk.model.flow.submission import Submission
 from flk.model.log.frames import MAGIC, scan
 from flk.model.programs.outbox import Queued, queue

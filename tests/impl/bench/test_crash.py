@@ -14,7 +14,7 @@ from flk.impl.bench.records import distinct
 from flk.impl.server.node import RealNode
 from flk.impl.storage.sqlite import SqliteStore
 from flk.impl.storage.wal import FileDisk
-from flk.model.effects.effects import INBOX
+from flk.model.effects import INBOX
 from flk.model.flow.submission import Submission
 from flk.model.log.frames import scan
 from flk.model.programs.ingest import ingest

@@ -15,7 +15,7 @@ from flk.impl.server import aside as aside_module
 from flk.impl.server.trace import Trace
 from flk.impl.storage.objects import LocalObjects
 from flk.impl.storage.wal import LogFailed
-from flk.model.effects.effects import INBOX
+from flk.model.effects import INBOX
 from flk.model.flow.submission import Response
 from flk.model.log.frames import scan
 from flk.model.programs.replay import replay

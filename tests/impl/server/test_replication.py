@@ -12,7 +12,7 @@ from tests.support.model.world import EXAMINE, HONEST, STORY
 from flk.impl.server.metrics import Metrics
 from flk.impl.server.replication import Replaying, Shipping
 from flk.impl.storage.wal import FileDisk
-from flk.model.effects.effects import INBOX, Mark, Marked, Observe
+from flk.model.effects import INBOX, Mark, Marked, Observe
 from flk.model.log.frames import Frame
 from flk.model.log.hlc import ZERO, at
 from flk.model.programs.ingest import ingest

@@ -18,7 +18,7 @@ from flk.impl.server import runtime as module
 from flk.impl.server.trace import Trace
 from flk.impl.storage.objects import LocalObjects
 from flk.impl.storage.wal import LogFailed
-from flk.model.effects.effects import INBOX, Effect, Program, Store
+from flk.model.effects import INBOX, Effect, Program, Store
 from flk.model.entries.entry import Claim
 from flk.model.flow.submission import Response, Submission
 from flk.model.log.frames import CorruptSegment, scan

@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from flk.impl.storage.wal import FileDisk, LogFailed
-from flk.model.effects.effects import INBOX, OUTBOX
+from flk.model.effects import INBOX, OUTBOX
 from flk.model.log.frames import MAGIC, Frame, scan, seal, sealed_frames
 from flk.model.log.hlc import Timestamp
 from flk.model.memory.parts import Disk

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flk.model.effects.effects import INBOX, OUTBOX
+from flk.model.effects import INBOX, OUTBOX
 from flk.model.log.frames import Frame, scan
 from flk.model.log.hlc import Timestamp
 from flk.model.memory.parts import Disk

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests.model.programs.test_crash_points import crash_points
 from tests.support.model.world import HONEST, STORY, World, pcs, submission
 
-from flk.model.effects.effects import Attempt, Effect
+from flk.model.effects import Attempt, Effect
 from flk.model.entries.entry import Claim, Key
 from flk.model.entries.tasks import Archive, Lease, Task, TaskKind, TaskQueue
 from flk.model.memory.memory import MemoryNode

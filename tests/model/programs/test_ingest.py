@@ -18,7 +18,7 @@ from tests.support.model.world import (
     submission,
 )
 
-from flk.model.effects.effects import INBOX, Admit, Append, Effect, Store
+from flk.model.effects import INBOX, Admit, Append, Effect, Store
 from flk.model.flow.submission import Submission
 from flk.model.log.frames import scan
 from flk.model.programs.ingest import ingest

@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 from tests.model.programs.test_crash_points import crash_points
 from tests.support.model.world import STORY, World, pcs, submission
 
-from flk.model.effects.effects import Effect, Program
-from flk.model.effects.migration import Advance, InsertOrGet, Replace
+from flk.model.effects import Advance, Effect, InsertOrGet, Program, Replace
 from flk.model.entries.entry import Claim, Entry, Key, Outcome, Reason
 from flk.model.entries.migration import Moving, Page, Phase, Side, follower, ruler
 from flk.model.flow.submission import Response, Submission

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.model.world import EQUIVOCATING, EXAMINE, HONEST, STORY, World, pcs, submission
 
-from flk.model.effects.effects import INBOX, Effect, Salvage
+from flk.model.effects import INBOX, Effect, Salvage
 from flk.model.flow.submission import Submission
 from flk.model.log import hlc
 from flk.model.log.frames import CorruptSegment, scan, sealed_frames

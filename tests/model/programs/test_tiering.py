@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 from tests.support.model.world import EQUIVOCATING, EXAMINE, HONEST, STORY, Crash, Stop, pcs, submission
 
-from flk.model.effects.effects import INBOX, Effect, Look, Merge, Program, Seal, Store
+from flk.model.effects import INBOX, Effect, Look, Merge, Program, Seal, Store
 from flk.model.entries.entry import Claim, Entry, Key, Outcome, Reason, join, precedence
 from flk.model.entries.tiers import Term, Terms, Tier, Tiers
 from flk.model.flow.submission import Response, Submission

@@ -8,7 +8,7 @@ from tests.sim.checkers.test_invariants import found
 from tests.support.model.world import KEY, KEYRING
 from tests.support.sim.drills import drill, records
 
-from flk.model.effects.effects import INBOX, Admit, Append, Program, Store
+from flk.model.effects import INBOX, Admit, Append, Program, Store
 from flk.model.entries.entry import content_digest
 from flk.model.flow.submission import Response, Submission, answer, refuse
 from flk.model.programs.examine import Examine

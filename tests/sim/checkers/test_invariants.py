@@ -8,7 +8,7 @@ import pytest
 from tests.support.model.world import FORGED, KEY, KEYRING, MALFORMED, OTHER_TENANT
 from tests.support.sim.drills import BRISK, drill, records, rehearse
 
-from flk.model.effects.effects import (
+from flk.model.effects import (
     INBOX,
     Admit,
     Append,

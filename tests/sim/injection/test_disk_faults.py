@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.support.sim.drills import BRISK, REGIONS, drill, records, rehearse, verdicts
 from tests.support.sim.lines import Line, followed
 
-from flk.model.effects.effects import (
+from flk.model.effects import (
     INBOX,
     ListObjects,
     Mark,

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.support.sim.drills import QUICK, REGIONS, drill, records, rehearse, verdicts
 from tests.support.sim.strategies import directions, sides
 
-from flk.model.effects.effects import Fetch, PutObject
+from flk.model.effects import Fetch, PutObject
 from flk.model.entries.entry import Key
 from flk.model.flow.submission import Response, Submission
 from flk.sim.kernel.engine import Simulator

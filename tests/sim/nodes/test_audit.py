@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.support.sim.drills import drill, records, rehearse, verdicts
 
-from flk.model.effects.effects import Acknowledge, Attempt, Bury, MarkProcessed, Program, TakeTask
+from flk.model.effects import Acknowledge, Attempt, Bury, MarkProcessed, Program, TakeTask
 from flk.model.entries.entry import Key
 from flk.model.entries.tasks import Archive, Lease, Task, TaskKind, TaskQueue
 from flk.model.programs.audit import Settled

@@ -7,8 +7,7 @@ from hypothesis import strategies as st
 from tests.support.model.world import KEYRING
 from tests.support.sim.drills import BRISK, drill, records, rehearse, verdicts
 
-from flk.model.effects.effects import Program, Sleep
-from flk.model.effects.migration import Advance, InsertOrGet, ListKeys, LookAt, ReadPhase
+from flk.model.effects import Advance, InsertOrGet, ListKeys, LookAt, Program, ReadPhase, Sleep
 from flk.model.entries.entry import Claim, Entry, Key
 from flk.model.entries.migration import Moving, Phase, Side, ruler
 from flk.model.programs.migration import copy_all, delete_old

@@ -28,7 +28,7 @@ from flk.formal.library.protocols import tiering
 from flk.formal.traces import Accepted, validate
 from flk.formal.traces.relaxations import unlimited
 from flk.impl.server.trace_reader import encoded
-from flk.model.effects.effects import Owe, Program
+from flk.model.effects import Owe, Program
 from flk.model.entries.entry import Claim, Entry, Key
 from flk.model.entries.tiers import Tier
 from flk.model.programs.tiering import claim as claim_in_tiers

@@ -3,7 +3,7 @@
 from tests.sim.nodes.test_audit import dropped_after_retries, mark_before_effect
 from tests.sim.planted.bug import Bug, bug
 
-from flk.model.effects.effects import Acknowledge, Attempt, Bury, MarkProcessed, Program, TakeTask
+from flk.model.effects import Acknowledge, Attempt, Bury, MarkProcessed, Program, TakeTask
 from flk.model.entries.entry import Key
 from flk.model.entries.tasks import Task
 from flk.model.programs.audit import Settled

@@ -4,7 +4,7 @@ from functools import partial
 
 from tests.sim.planted.bug import Bug, bug
 
-from flk.model.effects.effects import INBOX, Admit, Append, Fetch, Mark, Marked, Merge, Program, Store
+from flk.model.effects import INBOX, Admit, Append, Fetch, Mark, Marked, Merge, Program, Store
 from flk.model.entries.entry import Claim, Entry, Key
 from flk.model.flow.submission import Response, Submission, answer, refuse
 from flk.model.log.hlc import ZERO, Timestamp, at

@@ -3,8 +3,7 @@
 from tests.sim.nodes.test_migration import copied_first, delete_early, one_write, unverified
 from tests.sim.planted.bug import Bug, bug
 
-from flk.model.effects.effects import Program
-from flk.model.effects.migration import InsertOrGet, LookAt, ReadPhase, Replace
+from flk.model.effects import InsertOrGet, LookAt, Program, ReadPhase, Replace
 from flk.model.entries.entry import Claim, Entry
 from flk.model.entries.migration import follower, ruler
 from flk.sim.checkers.invariants import Invariant

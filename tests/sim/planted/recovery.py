@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from tests.sim.planted.bug import Bug, bug
 
-from flk.model.effects.effects import (
+from flk.model.effects import (
     INBOX,
     CaughtUp,
     Mark,

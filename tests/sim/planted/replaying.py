@@ -7,7 +7,7 @@ import msgspec
 from tests.sim.planted.bug import Bug, bug
 from tests.sim.planted.ingest import credulous
 
-from flk.model.effects.effects import GetObject, ListObjects, Mark, Marked, Merge, Observe, Program, Store
+from flk.model.effects import GetObject, ListObjects, Mark, Marked, Merge, Observe, Program, Store
 from flk.model.entries.entry import Claim, Entry
 from flk.model.log.frames import Frame, sealed_frames
 from flk.model.log.hlc import Timestamp

@@ -2,7 +2,7 @@
 
 from tests.sim.planted.bug import Bug, bug
 
-from flk.model.effects.effects import INBOX, Mark, Marked, Program, PutObject, ReadSegment, Seal, Segments
+from flk.model.effects import INBOX, Mark, Marked, Program, PutObject, ReadSegment, Seal, Segments
 from flk.model.log.frames import region_of, segment_name, sequence_of
 from flk.model.programs.recover import mark_applied
 from flk.model.programs.ship import PREFIX, SHIPPED, whole

@@ -12,7 +12,7 @@ from tests.support.sim.tiered import (
     silence_is_a_miss,
 )
 
-from flk.model.effects.effects import Owe, Program
+from flk.model.effects import Owe, Program
 from flk.model.entries.entry import Claim, Entry
 from flk.model.refusal import OutOfReach
 from flk.sim.checkers.invariants import Invariant

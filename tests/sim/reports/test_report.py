@@ -15,7 +15,7 @@ import pytest
 from rich.console import Console
 from tests.support.sim.drills import drill, rehearse
 
-from flk.model.effects.effects import Admit, Program
+from flk.model.effects import Admit, Program
 from flk.model.flow.submission import Response, Submission
 from flk.sim.checkers.invariants import Invariant
 from flk.sim.kernel.programs import MODEL

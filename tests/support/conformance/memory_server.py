@@ -13,7 +13,7 @@ from typing import Any
 
 from tests.support.model.world import EXAMINE
 
-from flk.model.effects.effects import Effect
+from flk.model.effects import Effect
 from flk.model.flow.answers import SUBMIT_PATH
 from flk.model.flow.submission import Response, Submission, refuse
 from flk.model.memory.memory import MemoryNode

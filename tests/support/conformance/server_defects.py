@@ -15,7 +15,7 @@ from tests.support.conformance.memory_server import SECRETS, SIGNERS, Node
 
 from flk.conformance.server import durability, generated, outcomes, refusals, register, transport
 from flk.conformance.server.check import Check
-from flk.model.effects.effects import Effect, Store
+from flk.model.effects import Effect, Store
 from flk.model.entries.entry import Claim, Entry, Key, Outcome, Reason, content_digest
 from flk.model.entries.judgement import judge
 from flk.model.flow.submission import Response, Submission, answer, refuse

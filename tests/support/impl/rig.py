@@ -18,7 +18,7 @@ from flk.impl.server.trace import Trace
 from flk.impl.storage.objects import Objects
 from flk.impl.storage.sqlite import SqliteStore
 from flk.impl.storage.wal import FileDisk
-from flk.model.effects.effects import INBOX, Effect, Program
+from flk.model.effects import INBOX, Effect, Program
 from flk.model.entries.entry import Claim, Entry, Key
 from flk.model.flow.submission import Response, Submission
 from flk.model.log.frames import scan

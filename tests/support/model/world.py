@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from flk.model.effects.effects import Append, Effect, Program, Store
+from flk.model.effects import Append, Effect, Program, Store
 from flk.model.entries.entry import Key
 from flk.model.entries.migration import Moving
 from flk.model.entries.tasks import Archive, TaskQueue

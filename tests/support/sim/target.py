@@ -3,7 +3,7 @@
 from collections.abc import Generator
 from typing import Any
 
-from flk.model.effects.effects import Marked, Program
+from flk.model.effects import Marked, Program
 from flk.sim.kernel.programs import MODEL
 from flk.sim.nodes.designs import DESIGNS
 

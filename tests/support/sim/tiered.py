@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import msgspec
 from tests.support.sim.drills import REGIONS, drill
 
-from flk.model.effects.effects import Aged, Copy, Delete, Insert, Join, Look, Program
+from flk.model.effects import Aged, Copy, Delete, Insert, Join, Look, Program
 from flk.model.entries.entry import Claim, Entry, Key
 from flk.model.entries.tiers import SLOWER, Term, Tier
 from flk.model.programs.tiering import BATCH, Moved, ask, demote

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, Self
 from flk.impl.agent import WORKERS
 from flk.impl.agent.outbox import Outbox
 from flk.impl.agent.service import Connection, Service
-from flk.model.effects.effects import Draw, Effect, Post, Sleep
+from flk.model.effects import Draw, Effect, Post, Sleep
 from flk.model.flow.submission import Response, Submission
 from flk.model.programs.outbox import POLICY, Delivery, Queued, deliver, queue
 from flk.model.runtime import run

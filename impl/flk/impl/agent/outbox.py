@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from flk.impl.storage.wal import FileDisk, LogFailed
-from flk.model.effects.effects import OUTBOX, Append, Effect, ReadSegment, Resume, Salvage, Segments, Truncate
+from flk.model.effects import OUTBOX, Append, Effect, ReadSegment, Resume, Salvage, Segments, Truncate
 from flk.model.log.frames import Frame
 from flk.model.log.hlc import ZERO, Timestamp, tick
 from flk.model.programs.outbox import open_outbox

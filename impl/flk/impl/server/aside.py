@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from flk.impl.server.exclusive import Turns
 from flk.impl.server.trace import Run, Runs, Untraced
-from flk.model.effects.effects import Effect, GetObject, ListObjects, Merge, Program, PutObject
+from flk.model.effects import Effect, GetObject, ListObjects, Merge, Program, PutObject
 from flk.model.refusal import Refused
 from flk.model.runtime import Perform
 

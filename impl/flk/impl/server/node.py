@@ -10,7 +10,7 @@ from flk.impl.server.metrics import Metrics
 from flk.impl.storage.objects import Objects
 from flk.impl.storage.sqlite import SqliteStore
 from flk.impl.storage.wal import Commit, FileDisk
-from flk.model.effects.effects import (
+from flk.model.effects import (
     Admit,
     Append,
     CaughtUp,

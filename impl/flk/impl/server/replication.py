@@ -6,7 +6,7 @@ from typing import Any
 
 from flk.impl.server.metrics import Metrics
 from flk.impl.storage.wal import FileDisk
-from flk.model.effects.effects import INBOX, Effect, Mark, Marked, Observe, Program
+from flk.model.effects import INBOX, Effect, Mark, Marked, Observe, Program
 from flk.model.log.hlc import Timestamp, is_ahead, wall_seconds
 from flk.model.programs.examine import Examine
 from flk.model.programs.replay import Replayed, replay

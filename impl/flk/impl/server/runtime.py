@@ -24,7 +24,7 @@ from flk.impl.server.exclusive import Turns
 from flk.impl.server.node import RealNode
 from flk.impl.server.trace import Run, Runs, Untraced
 from flk.impl.storage.wal import LogFailed
-from flk.model.effects.effects import INBOX, Append, Effect, Program, Store
+from flk.model.effects import INBOX, Append, Effect, Program, Store
 from flk.model.entries.entry import Entry
 from flk.model.log.frames import CorruptSegment
 from flk.model.log.hlc import Timestamp

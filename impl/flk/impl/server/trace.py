@@ -8,7 +8,7 @@ payloads (OBS-2).
 node      region and disk: `eu.000001` is the first disk of region eu, and the name of its inbox.
 program   number of the program's run, from 1 in each life of the process: its lines between two `Start` lines are one run.
 kind      name of the program: ingest, ship, replay, recover, rotate (what they call is part of them).
-effect    name of the effect (`flk.model.effects.effects`); its fields follow by their names. Beside those there are:
+effect    name of the effect (`flk.model.effects`); its fields follow by their names. Beside those there are:
           `Start`, of program 0 and kind `node`: a process began to write, so what ran before it was cut off, perhaps in mid-effect;
           `End`, whose result is what the program returned, or why it ended otherwise.
 began     before the effect was performed, and
@@ -37,7 +37,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from flk.model.effects.effects import Effect, Program
+from flk.model.effects import Effect, Program
 from flk.model.protocol_events import account
 from flk.model.refusal import Refused
 from flk.model.runtime import Perform

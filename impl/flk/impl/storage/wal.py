@@ -18,7 +18,7 @@ from pathlib import Path
 
 import msgspec
 
-from flk.model.effects.effects import INBOX
+from flk.model.effects import INBOX
 from flk.model.log.frames import Frame, Head, Kind, data, frame_bytes, opening, scan, seal, segment_name, sequence_of
 from flk.model.log.hlc import ZERO, Timestamp
 from flk.model.refusal import unavailable

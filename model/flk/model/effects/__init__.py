@@ -1,1 +1,72 @@
-"""."""
+"""What a program may ask of the world, an effect to a class, a subject to a module. No effect says how it is performed.
+
+A program yields effects and is sent their results; it does no I/O and knows no clock. Each effect knows the type of its result, and
+`yield from` hands it back typed:
+
+    timestamp = yield from Append(INBOX, payload)          # mypy knows: Timestamp
+
+A runtime performs an effect or raises `Refused` into the program (`Unavailable` where the world does not answer).
+"""
+
+from flk.model.effects.admission import Admit, CaughtUp
+from flk.model.effects.audit import Acknowledge, Attempt, Bury, MarkProcessed, TakeTask
+from flk.model.effects.clock import Observe, Resume
+from flk.model.effects.effect import Effect, Program
+from flk.model.effects.log import INBOX, OUTBOX, Append, ReadSegment, Salvage, Seal, Segments, Truncate
+from flk.model.effects.migration import Advance, Forget, InsertOrGet, ListKeys, LookAt, ReadPhase, Replace
+from flk.model.effects.objects import GetObject, ListObjects, PutObject
+from flk.model.effects.outbox import Draw, Post, Sleep
+from flk.model.effects.regions import CountEntries, Fetch, SampleKeys
+from flk.model.effects.store import Mark, Marked, Merge, Store
+from flk.model.effects.tiers import Aged, Copy, Delete, Insert, Join, Look, Owe, Owed, Settled
+
+__all__ = [
+    "INBOX",
+    "OUTBOX",
+    "Acknowledge",
+    "Admit",
+    "Advance",
+    "Aged",
+    "Append",
+    "Attempt",
+    "Bury",
+    "CaughtUp",
+    "Copy",
+    "CountEntries",
+    "Delete",
+    "Draw",
+    "Effect",
+    "Fetch",
+    "Forget",
+    "GetObject",
+    "Insert",
+    "InsertOrGet",
+    "Join",
+    "ListKeys",
+    "ListObjects",
+    "Look",
+    "LookAt",
+    "Mark",
+    "MarkProcessed",
+    "Marked",
+    "Merge",
+    "Observe",
+    "Owe",
+    "Owed",
+    "Post",
+    "Program",
+    "PutObject",
+    "ReadPhase",
+    "ReadSegment",
+    "Replace",
+    "Resume",
+    "Salvage",
+    "SampleKeys",
+    "Seal",
+    "Segments",
+    "Settled",
+    "Sleep",
+    "Store",
+    "TakeTask",
+    "Truncate",
+]

@@ -1,8 +1,8 @@
-"""What the programs of a migration ask of the world (MIG-*). All but `ReadPhase`, `LookAt` and `ListKeys` raise Unavailable if the
+"""Effects of a migration (MIG-*). All but `ReadPhase`, `LookAt` and `ListKeys` raise Unavailable if the
 phase on record is another than theirs; any does so while the shard concerned does not answer.
 """
 
-from flk.model.effects.effects import Effect
+from flk.model.effects.effect import Effect
 from flk.model.entries.entry import Claim, Entry, Key
 from flk.model.entries.migration import Page, Phase, Side
 

@@ -6,9 +6,9 @@ the same parts in time and faults.
 
 from collections.abc import Callable, Mapping
 from random import Random
-from typing import Any
+from typing import TypeVar
 
-from flk.model.effects.effects import (
+from flk.model.effects import (
     Acknowledge,
     Admit,
     Append,
@@ -48,11 +48,14 @@ from flk.model.log.frames import Frame
 from flk.model.log.hlc import ZERO, Timestamp, observe, tick
 from flk.model.memory.migrated import MigratedStore
 from flk.model.memory.parts import Disk, Entries, Objects
+from flk.model.memory.performers import Performers
 from flk.model.memory.tiered import TieredStore
 from flk.model.programs import migration, tiering
 from flk.model.refusal import unavailable
 from flk.model.runtime import run
 from flk.spec.constants import CONSTANTS
+
+R = TypeVar("R")
 
 
 def no_service(submission: Submission) -> Response | None:
@@ -95,7 +98,7 @@ class MemoryNode:
         self._peers = peers or {}
         self._post = post
         self._random = Random(seed)
-        self._performers: dict[type[Effect[Any]], Callable[[Any], Any]] = {
+        self._performers: Performers = {
             Admit: self._admit,
             Append: self._append,
             Salvage: lambda e: disk.salvage(e.log, e.name, e.frames, self.clock),
@@ -134,9 +137,10 @@ class MemoryNode:
                 Acknowledge: lambda e: self._tasks().acknowledge(e.task),
             }
 
-    def perform(self, effect: Effect[Any]) -> Any:
-        """The effect's result, or the refusal it meets."""
-        return self._performers[type(effect)](effect)
+    def perform(self, effect: Effect[R]) -> R:
+        """The effect's result. Raises Refused where the effect is refused."""
+        result: R = self._performers[type(effect)](effect)  # type: ignore[assignment]  # each performer gives its effect's result
+        return result
 
     def _admit(self, effect: Admit) -> None:
         admit(effect.size, self.in_flight, behind=self.behind, limit=self.limit)

@@ -1,12 +1,12 @@
 """How a node in memory performs the effects of a migration (MIG-*)."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from flk.model.effects.effects import Effect
-from flk.model.effects.migration import Advance, Forget, InsertOrGet, ListKeys, LookAt, ReadPhase, Replace
+from flk.model.effects import Advance, Forget, InsertOrGet, ListKeys, LookAt, ReadPhase, Replace
 from flk.model.entries.entry import Entry
 from flk.model.entries.migration import Moving, Phase, ruler
+from flk.model.memory.performers import Performers
 
 if TYPE_CHECKING:  # the memory runtime has entries, and uses this
     from flk.model.memory.parts import Entries
@@ -22,7 +22,7 @@ class MigratedStore:
     def __init__(self, moving: Moving, reach: Callable[[], "Entries"]) -> None:
         self._moving = moving
         self._reach = reach
-        self.performers: dict[type[Effect[Any]], Callable[[Any], Any]] = {
+        self.performers: Performers = {
             ReadPhase: lambda _: self._reached().phase,
             Advance: self._advance,
             LookAt: lambda e: self._reached().held[e.side].get(e.key),

@@ -4,7 +4,7 @@ from bisect import bisect_right
 from collections.abc import MutableMapping
 from random import Random
 
-from flk.model.effects.effects import INBOX
+from flk.model.effects import INBOX
 from flk.model.entries.entry import Claim, Entry, Key, join
 from flk.model.entries.migration import Moving
 from flk.model.entries.tasks import TaskQueue

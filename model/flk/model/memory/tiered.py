@@ -2,11 +2,12 @@
 
 from bisect import insort
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from flk.model.effects.effects import Aged, Copy, Delete, Effect, Insert, Join, Look, Owe, Owed, Settled
+from flk.model.effects import Aged, Copy, Delete, Insert, Join, Look, Owe, Owed, Settled
 from flk.model.entries.entry import Claim, Entry, Key
 from flk.model.entries.tiers import Tier, Tiers
+from flk.model.memory.performers import Performers
 from flk.model.refusal import out_of_reach, unavailable
 
 if TYPE_CHECKING:  # the memory runtime has entries, and uses this
@@ -25,7 +26,7 @@ class TieredStore:
         self._tiers = tiers
         self._reach = reach
         self._now = now
-        self.performers: dict[type[Effect[Any]], Callable[[Any], Any]] = {
+        self.performers: Performers = {
             Look: self._look,
             Insert: self._insert,
             Join: self._join,

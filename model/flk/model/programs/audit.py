@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 
-from flk.model.effects.effects import Acknowledge, Attempt, Bury, MarkProcessed, Program, TakeTask
+from flk.model.effects import Acknowledge, Attempt, Bury, MarkProcessed, Program, TakeTask
 from flk.spec.constants import CONSTANTS
 
 

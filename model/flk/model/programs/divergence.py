@@ -4,7 +4,7 @@ from enum import StrEnum
 
 import msgspec
 
-from flk.model.effects.effects import CountEntries, Fetch, Program, SampleKeys
+from flk.model.effects import CountEntries, Fetch, Program, SampleKeys
 from flk.model.entries.entry import Key
 from flk.model.refusal import Unavailable
 from flk.spec.constants import CONSTANTS

@@ -1,6 +1,6 @@
 """`POST /v1/pcs/submit` (ORD-1): log, parse, validate, verify, claim, reply."""
 
-from flk.model.effects.effects import INBOX, Admit, Append, Program, Store
+from flk.model.effects import INBOX, Admit, Append, Program, Store
 from flk.model.flow.submission import Response, Submission, answer, refuse
 from flk.model.programs.examine import Examine
 from flk.model.refusal import Refused

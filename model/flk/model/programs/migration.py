@@ -5,8 +5,7 @@ about one key run one after another, so that claims of a key take effect in log 
 replaces only what it has seen, so that no copy overtakes a claim.
 """
 
-from flk.model.effects.effects import Program, Sleep
-from flk.model.effects.migration import Advance, Forget, InsertOrGet, ListKeys, LookAt, ReadPhase, Replace
+from flk.model.effects import Advance, Forget, InsertOrGet, ListKeys, LookAt, Program, ReadPhase, Replace, Sleep
 from flk.model.entries.entry import Claim, Entry, Key
 from flk.model.entries.migration import Phase, Side, follower, ruler
 from flk.spec.constants import CONSTANTS

@@ -7,7 +7,7 @@ from struct import Struct
 
 import msgspec
 
-from flk.model.effects.effects import OUTBOX, Append, Draw, Post, Program, Resume, Segments, Sleep
+from flk.model.effects import OUTBOX, Append, Draw, Post, Program, Resume, Segments, Sleep
 from flk.model.flow.answers import Meaning, meaning
 from flk.model.flow.submission import Response, Submission, from_payload
 from flk.model.log.frames import Frame

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from flk.model.effects.effects import INBOX, CaughtUp, Mark, Marked, Merge, Program, Resume, Seal, Segments
+from flk.model.effects import INBOX, CaughtUp, Mark, Marked, Merge, Program, Resume, Seal, Segments
 from flk.model.log.frames import Damage
 from flk.model.programs.examine import Examine, claims_of
 from flk.model.programs.repair import mend

@@ -1,6 +1,6 @@
 """Mending one segment of a log after a crash or a bad disk (WAL-3, WAL-4)."""
 
-from flk.model.effects.effects import Program, ReadSegment, Salvage, Truncate
+from flk.model.effects import Program, ReadSegment, Salvage, Truncate
 from flk.model.log.frames import Scan, scan
 
 

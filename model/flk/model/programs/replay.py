@@ -2,7 +2,7 @@
 
 import msgspec
 
-from flk.model.effects.effects import GetObject, ListObjects, Mark, Marked, Merge, Observe, Program, Resume
+from flk.model.effects import GetObject, ListObjects, Mark, Marked, Merge, Observe, Program, Resume
 from flk.model.log.frames import log_of, sealed_frames, sequence_of
 from flk.model.programs.examine import Examine, claims_of
 from flk.spec.constants import CONSTANTS

@@ -1,6 +1,6 @@
 """Log rotation (WAL-2): a segment that has reached its limit is sealed."""
 
-from flk.model.effects.effects import INBOX, Program, Seal
+from flk.model.effects import INBOX, Program, Seal
 from flk.model.programs.recover import mark_applied
 
 

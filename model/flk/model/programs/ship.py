@@ -1,6 +1,6 @@
 """Shipping (CRR-4, CRR-9, WAL-6): sealed segments go to the object store, in order, each once."""
 
-from flk.model.effects.effects import (
+from flk.model.effects import (
     INBOX,
     GetObject,
     Mark,

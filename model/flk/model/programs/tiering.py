@@ -6,7 +6,7 @@ another; so it stays true that insert-or-get is one step (DUP-1) and that claims
 
 from typing import NamedTuple
 
-from flk.model.effects.effects import Aged, Copy, Delete, Insert, Join, Look, Owe, Owed, Program, Settled
+from flk.model.effects import Aged, Copy, Delete, Insert, Join, Look, Owe, Owed, Program, Settled
 from flk.model.entries.entry import Claim, Entry, Key
 from flk.model.entries.tiers import FASTER, SLOWER, Term, Tier
 from flk.model.refusal import OutOfReach, Unavailable

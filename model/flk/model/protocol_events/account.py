@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from flk.model.effects.effects import Append, Effect
+from flk.model.effects import Append, Effect
 from flk.model.entries.entry import Claim, Entry, Key
 from flk.model.entries.migration import Page
 from flk.model.entries.tasks import Lease, Task
@@ -45,12 +45,12 @@ def brief(value: object) -> object:
     return value if describe is None else describe(value)
 
 
-def fields(effect: Effect[Any]) -> dict[str, object]:
+def fields(effect: Effect[object]) -> dict[str, object]:
     """The fields of an effect by their names."""
     return {name: _field(name, getattr(effect, name)) for name in effect.__struct_fields__}
 
 
-def result(effect: Effect[Any], value: object) -> object:
+def result(effect: Effect[object], value: object) -> object:
     """The result of an effect, or the refusal it met."""
     return text(value) if isinstance(effect, Append) and not isinstance(value, Refused) else brief(value)  # type: ignore[arg-type]  # an Append's result
 

@@ -7,7 +7,7 @@ protocol, and how their names correspond.
 from collections.abc import Hashable, Iterable, Mapping
 from typing import Any, NamedTuple, TypeAlias
 
-from flk.model.effects.effects import Effect
+from flk.model.effects import Effect
 from flk.model.protocol_events import account
 
 Told: TypeAlias = dict[str, Any]
@@ -48,7 +48,7 @@ class Observed(NamedTuple):
         return self.result.get("status", 0) if isinstance(self.result, dict) and "refused" not in self.result else 0
 
 
-def observed(node: str, name: str, number: int, effect: Effect[Any], result: object) -> Observed:
+def observed(node: str, name: str, number: int, effect: Effect[object], result: object) -> Observed:
     """An effect as it was performed. The name of a run begins with that of its program; its number is the node's own."""
     kind, what = name.partition(" ")[0], type(effect).__name__
     told = account.result(effect, result)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from simpy import Environment, Resource, Store
 
-from flk.model.effects.effects import OUTBOX
+from flk.model.effects import OUTBOX
 from flk.model.entries.entry import Key
 from flk.model.entries.tasks import Task, TaskKind, TaskQueue
 from flk.model.log.frames import Frame

@@ -4,7 +4,7 @@ from collections.abc import Container, Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from typing import NamedTuple, TypeAlias
 
-from flk.model.effects.effects import INBOX
+from flk.model.effects import INBOX
 from flk.model.entries.entry import Claim, Entry, Key, join
 from flk.model.log.frames import Frame, region_of, scan
 from flk.model.log.hlc import Timestamp, text

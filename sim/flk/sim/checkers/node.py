@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from flk.model.effects.effects import INBOX
+from flk.model.effects import INBOX
 from flk.model.entries.entry import Claim, Entry, Key
 from flk.model.flow.answers import ACKNOWLEDGED, BEFORE_LOG, CLAIMS_NOTHING, STATES_ENTRY
 from flk.model.flow.submission import Problem, Response, Submission, answer, from_payload, tenant_of

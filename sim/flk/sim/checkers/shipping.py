@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from flk.model.effects.effects import INBOX
+from flk.model.effects import INBOX
 from flk.model.entries.entry import Claim, Entry
 from flk.model.log.frames import Frame, Scan, log_of, region_of, scan, sequence_of
 from flk.model.log.hlc import Timestamp, text

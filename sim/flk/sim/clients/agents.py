@@ -8,7 +8,7 @@ from functools import partial
 from math import nan
 from typing import Any, TypeAlias
 
-from flk.model.effects.effects import Append, Draw, Post, Program, Sleep
+from flk.model.effects import Append, Draw, Post, Program, Sleep
 from flk.model.flow.submission import Response, Submission
 from flk.model.memory.memory import MemoryNode
 from flk.model.memory.parts import Disk, Entries, Objects

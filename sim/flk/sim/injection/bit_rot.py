@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from flk.model.effects.effects import INBOX
+from flk.model.effects import INBOX
 from flk.model.log.frames import Frame, region_of, scan
 from flk.model.memory.parts import Disk, Objects
 from flk.model.programs.examine import claims_of

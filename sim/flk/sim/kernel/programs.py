@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-from flk.model.effects.effects import Program
+from flk.model.effects import Program
 from flk.model.entries.entry import Claim, Entry, Key
 from flk.model.entries.migration import Phase
 from flk.model.flow.submission import Response, Submission

@@ -7,7 +7,7 @@ the memory runtime, but for the few effects to which a host adds an outcome of i
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-from flk.model.effects.effects import Effect, Program
+from flk.model.effects import Effect, Program
 from flk.model.log.frames import CorruptSegment
 from flk.model.memory.memory import MemoryNode
 from flk.model.refusal import Refused

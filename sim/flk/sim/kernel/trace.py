@@ -6,7 +6,7 @@ from typing import Any, BinaryIO, TypeAlias
 
 import msgspec
 
-from flk.model.effects.effects import (
+from flk.model.effects import (
     Acknowledge,
     Aged,
     Attempt,

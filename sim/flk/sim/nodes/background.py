@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, TypeVar
 
-from flk.model.effects.effects import Program
+from flk.model.effects import Program
 from flk.model.programs.divergence import Divergence
 from flk.model.programs.recover import Recovery
 from flk.model.programs.replay import Replayed

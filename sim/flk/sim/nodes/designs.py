@@ -5,7 +5,7 @@ Each differs from the model's program in the one place that its story tells.
 
 from collections.abc import Callable
 
-from flk.model.effects.effects import (
+from flk.model.effects import (
     INBOX,
     Admit,
     Append,

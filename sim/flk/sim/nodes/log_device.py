@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-from flk.model.effects.effects import INBOX, Append, Effect, ReadSegment, Salvage, Seal
+from flk.model.effects import INBOX, Append, Effect, ReadSegment, Salvage, Seal
 from flk.model.log.frames import Frame, data
 from flk.model.log.hlc import tick
 from flk.model.refusal import unavailable

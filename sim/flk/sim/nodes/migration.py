@@ -3,8 +3,19 @@
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from flk.model.effects.effects import Effect, Merge, Program, Sleep, Store
-from flk.model.effects.migration import Advance, Forget, InsertOrGet, ListKeys, LookAt, Replace
+from flk.model.effects import (
+    Advance,
+    Effect,
+    Forget,
+    InsertOrGet,
+    ListKeys,
+    LookAt,
+    Merge,
+    Program,
+    Replace,
+    Sleep,
+    Store,
+)
 from flk.model.entries.entry import Key
 from flk.model.entries.migration import Moving, Phase, split
 from flk.model.flow.admission import require_level

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-from flk.model.effects.effects import (
+from flk.model.effects import (
     INBOX,
     Admit,
     Append,

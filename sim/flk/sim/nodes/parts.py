@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from flk.model.effects.effects import Effect
+from flk.model.effects import Effect
 from flk.model.flow.submission import Response, Submission
 from flk.model.memory.memory import MemoryNode
 from flk.sim.kernel.engine import After

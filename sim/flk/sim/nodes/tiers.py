@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
-from flk.model.effects.effects import Aged, Copy, Delete, Effect, Insert, Join, Look, Merge, Owe, Program, Store
+from flk.model.effects import Aged, Copy, Delete, Effect, Insert, Join, Look, Merge, Owe, Program, Store
 from flk.model.entries.entry import Claim, Entry, Key, join
 from flk.model.entries.tiers import Tier
 from flk.model.flow.admission import require_level

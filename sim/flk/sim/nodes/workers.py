@@ -9,7 +9,7 @@ from collections.abc import Callable
 from math import ceil
 from typing import Any, TypeAlias
 
-from flk.model.effects.effects import Acknowledge, Attempt, Bury, Effect, MarkProcessed, TakeTask
+from flk.model.effects import Acknowledge, Attempt, Bury, Effect, MarkProcessed, TakeTask
 from flk.model.entries.tasks import TaskQueue
 from flk.model.memory.memory import MemoryNode
 from flk.model.memory.parts import Disk, Objects

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from math import inf
 from typing import Any
 
-from flk.model.effects.effects import (
+from flk.model.effects import (
     CaughtUp,
     Effect,
     GetObject,

@@ -8,7 +8,7 @@ from enum import StrEnum
 from random import Random
 from typing import NamedTuple
 
-from flk.model.effects.effects import INBOX
+from flk.model.effects import INBOX
 from flk.model.entries.entry import Claim, Entry, Key
 from flk.model.entries.migration import Moving, Phase
 from flk.model.entries.tasks import Task, TaskQueue

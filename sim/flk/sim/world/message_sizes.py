@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from flk.model.effects.effects import Fetch, GetObject, ListObjects, PutObject
+from flk.model.effects import Fetch, GetObject, ListObjects, PutObject
 from flk.model.entries.entry import Entry, Key
 from flk.model.flow.submission import Response, Submission
 

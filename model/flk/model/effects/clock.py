@@ -1,0 +1,16 @@
+"""Effects on the clock of a node (HLC-*)."""
+
+from flk.model.effects.effect import Effect
+from flk.model.log.hlc import Timestamp
+
+
+class Resume(Effect[None], frozen=True):
+    """The node's own clock had come this far before it stopped: go on after it, whatever wall time says (HLC-1)."""
+
+    timestamp: Timestamp
+
+
+class Observe(Effect[None], frozen=True):
+    """Let the node's clock know a timestamp from elsewhere (HLC-2, HLC-3)."""
+
+    timestamp: Timestamp

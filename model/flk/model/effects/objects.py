@@ -1,0 +1,23 @@
+"""Effects on the object store that regions share (CRR-*)."""
+
+from flk.model.effects.effect import Effect
+
+
+class PutObject(Effect[bool], frozen=True):
+    """Create an object unless one has that name; returns whether it was created (CRR-9)."""
+
+    name: str
+    content: bytes
+
+
+class GetObject(Effect[bytes | None], frozen=True):
+    """An object's bytes, None if there is none of that name."""
+
+    name: str
+
+
+class ListObjects(Effect[tuple[str, ...]], frozen=True):
+    """The names that start with `prefix` and sort after `after`, in order."""
+
+    prefix: str
+    after: str = ""

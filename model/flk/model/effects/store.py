@@ -1,0 +1,35 @@
+"""Effects on the store of a region and on its watermarks (DUP-*, CRR-*)."""
+
+from flk.model.effects.effect import Effect
+from flk.model.entries.entry import Claim, Entry
+
+
+class Store(Effect[Entry], frozen=True):
+    """Insert-or-get in one atomic step: the entry now stored under the claim's key, the claim's own if it came first (DUP-1).
+
+    Within a region claims come in log order, so what is stored came first. An entry merged from a region whose clock runs ahead may
+    be later than the claim: then it gives way, as it does in every other region, and that is recorded (CRR-1, CRR-3).
+    From the first time the store fails to answer, the node is behind its log: every Store and Admit raises Unavailable until
+    the log has been replayed, so that claims still come in log order (ORD-4, DUP-6).
+    """
+
+    claim: Claim
+
+
+class Merge(Effect[int], frozen=True):
+    """Join entries into the store, each key atomically; how many local winners gave way, each of them recorded (CRR-1, CRR-3)."""
+
+    claims: tuple[Claim, ...]
+
+
+class Mark(Effect[None], frozen=True):
+    """Set a durable watermark of the node."""
+
+    name: str
+    value: str
+
+
+class Marked(Effect[str], frozen=True):
+    """A watermark of the node; empty if never set."""
+
+    name: str
