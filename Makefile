@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help lab test check types lint imports unit notebooks lock clean
+.PHONY: help lab test check types lint imports unit site notebooks lock clean
 
 help:        ## list the targets
 	@grep -hE '^[a-z]+: .*##' Makefile | sed 's/:.*##/\t/'
@@ -33,6 +33,9 @@ imports: .venv/ready
 
 unit: .venv/ready
 	$(BIN)/pytest -n 2 tests
+
+site: .venv/ready  ## build the site into out/site; the tests build it too
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 notebooks: .venv/ready
 	$(BIN)/pytest --nbmake notebooks
