@@ -152,9 +152,9 @@ def test_a_run_that_does_not_repeat_is_exit_code_1(file: Path, capsys: pytest.Ca
     [
         (("sweep", "calm", "--seeds", "0"), "--seeds 0: write how many"),
         (("sweep", "calm", "--seeds", "9..x"), "write how many"),
-        (("sweep", "calm", "--vary", "policy.ship_intervall=1s"), "did you mean 'ship_interval'"),
+        (("sweep", "calm", "--vary", "policy.ship_intervall=1s"), "did you mean ship_interval"),
         (("sweep", "calm", "--until", "soon"), "write a statistic"),
-        (("sweep", "small.toml", "--backend", "daks"), "did you mean 'dask'"),
+        (("sweep", "small.toml", "--backend", "daks"), "did you mean dask"),
         (("hunt", "--programs", "nowhere:X"), "cannot be imported"),
         (("hunt", "--budget", "soon"), "'soon' is not a duration"),
         (("replay", "calm:1:*@00000000"), "replay it --anyway"),

@@ -42,7 +42,7 @@ def test_files_are_checked(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert scenario_files.find("calm").hash in done.stdout
     assert "bad.toml, line" in done.stderr
-    assert "did you mean 'duplicates'?" in done.stderr
+    assert "did you mean duplicates?" in done.stderr
     assert flk("scenario", "check", str(good)).returncode == 0
 
 

@@ -109,9 +109,9 @@ def test_a_cut_string_is_refused(length: int) -> None:
         ("three-regions", "write NAME:SEED:FAULTS@HASH"),
         ("three-regions:x:*@ab", "is no string of a run"),
         ("flk2.abc", "another version of flk"),
-        ("three-region:1:*@ab", "did you mean 'three-regions'"),
-        ("three-regions:1:cuts@ab", "has no fault 'cuts'; did you mean 'cut'"),
-        ("calm:1:cut@ab", "has no fault 'cut'; it has no faults"),
+        ("three-region:1:*@ab", "did you mean three-regions"),
+        ("three-regions:1:cuts@ab", "has no fault 'cuts'; did you mean cut"),
+        ("calm:1:cut@ab", "has no fault 'cut'; there are none"),
     ],
 )
 def test_a_string_that_names_no_run_is_told(text: str, told: str) -> None:

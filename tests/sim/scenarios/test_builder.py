@@ -73,7 +73,7 @@ def test_a_draft_is_not_changed_by_what_grows_from_it() -> None:
         ),
         (
             begun().policy(ship_intervall=3),
-            "policy.ship_intervall: there is no such key; did you mean 'ship_interval'?",
+            "policy.ship_intervall: there is no such key; did you mean ship_interval?",
         ),
         (
             begun().fault("cold_outage", "c", start=1, duration=1, region="eu"),

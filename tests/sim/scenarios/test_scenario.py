@@ -101,7 +101,7 @@ def test_the_hash_names_the_content() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "told"),
     [
-        ("rate = 2", "rat = 2", "line 11: workload.rat: there is no such key; did you mean 'rate'?"),
+        ("rate = 2", "rat = 2", "line 11: workload.rat: there is no such key; did you mean rate?"),
         ('duration = "5m"\n', "", "the document: the key 'duration' is missing; add it"),
         ("rate = 2", 'rate = "2"', "line 11: workload.rate: expected `float`, got `str`"),
         ("rate = 2", "rate = 0", "line 11: workload.rate: expected `float` > 0.0"),
@@ -116,12 +116,12 @@ def test_the_hash_names_the_content() -> None:
         (
             '"partition"',
             '"partitoin"',
-            "faults[0].kind: 'partitoin' is not one of the choices; did you mean 'partition'?",
+            "faults[0].kind: 'partitoin' is not one of the choices; did you mean partition?",
         ),
         (
             '"objects"]]',
             '"object"]]',
-            "faults[0].sides: 'object' is not a place of this scenario; did you mean 'objects'?",
+            "faults[0].sides: 'object' is not a place of this scenario; did you mean objects?",
         ),
         ('"objects"]]', '"eu"]]', "faults[0].sides: 'eu' is on both sides"),
         ('[["eu"],', "[[],", "faults[0].sides: a side names at least one place"),
@@ -144,13 +144,13 @@ def test_the_hash_names_the_content() -> None:
         (
             "eu = 2, us = 1",
             "eu = 2, uk = 1",
-            "workload.agents: 'uk' is not a region of this scenario; known are 'eu', 'us'",
+            "workload.agents: 'uk' is not a region of this scenario; did you mean us or eu?",
         ),
         ("eu = 2, us = 1", "eu = 0, us = 0", "workload.agents: nobody sends anything"),
         ("duplicates = 0.1", "duplicates = 1.1", "line 13: workload.duplicates: expected `float` <= 1.0"),
         ("duplicates = 0.1", 'until = "6m"', "line 13: workload.until: must be after 0"),
         ('delay = "20ms"', 'delay = "-20ms"', "line 17: network.default: a message cannot arrive before it is sent"),
-        ("loss = 0.01", "los = 0.01", "network.default.los: there is no such key; did you mean 'loss'?"),
+        ("loss = 0.01", "los = 0.01", "network.default.los: there is no such key; did you mean loss?"),
         ('ship_interval = "10s"', "ship_interval = 0", "line 20: policy.ship_interval: 0.0 s is no time"),
     ],
 )
@@ -171,9 +171,9 @@ def test_a_mistake_is_told_with_its_place_and_the_mend(old: str, new: str, told:
         (
             'disk = "lost"',
             'disk = "kpt"',
-            "line 32: faults[1].disk: 'kpt' is not one of the choices; did you mean 'kept'?",
+            "line 32: faults[1].disk: 'kpt' is not one of the choices; did you mean kept?",
         ),
-        ('disk = "lost"', 'region_ = "us"', "line 32: faults[1].region_: there is no such key; did you mean 'region'?"),
+        ('disk = "lost"', 'region_ = "us"', "line 32: faults[1].region_: there is no such key; did you mean region?"),
     ],
 )
 def test_a_mistake_in_a_table_is_told_with_its_line(old: str, new: str, told: str) -> None:
@@ -193,7 +193,7 @@ def test_a_scenario_built_in_python_is_checked_too() -> None:
 
 def test_an_unknown_name_is_told_with_the_nearest() -> None:
     """A name that is neither a file nor in the library gets the nearest one that is."""
-    with pytest.raises(UnusableInput, match=r"did you mean 'three-regions'\?"):
+    with pytest.raises(UnusableInput, match=r"did you mean three-regions\?"):
         scenario_files.find("three-region")
 
 
@@ -254,7 +254,7 @@ def test_an_unknown_design_is_refused() -> None:
     text = SCRIPTED.format(region="eu", do="ship").replace(
         'description = ""', 'description = ""\ndesign = "local-arival"'
     )
-    with pytest.raises(UnusableInput, match="did you mean 'local-arrival'"):
+    with pytest.raises(UnusableInput, match="did you mean local-arrival"):
         scenario_files.parse(text, "f.toml")
 
 

@@ -60,7 +60,7 @@ def overlapping() -> Draft:
         (begun().layout(tiers={"move_interval": 0}), "layout.tiers.move_interval: 0.0 s is no time"),
         (begun().layout(migration={"start": "9m"}), "layout.migration.start: the run ends at 300.0 s"),
         (begun().layout(shards=0), "layout.shards: expected `int` >= 1"),
-        (begun().layout(tier={}), "layout.tier: there is no such key; did you mean 'tiers'?"),
+        (begun().layout(tier={}), "layout.tier: there is no such key; did you mean tiers?"),
         (begun().policy(timeout=0), "policy.timeout: 0.0 s is no time"),
         (begun().policy(pressure={"target_queue": 3}), "policy.pressure: the key 'increase' is missing; add it"),
     ],

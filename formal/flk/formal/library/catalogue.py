@@ -1,7 +1,6 @@
 """The protocols of the lab and the refuted designs by name, and protocols in a Python file of the user's own."""
 
 import traceback
-from difflib import get_close_matches
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
@@ -9,6 +8,7 @@ from flk.formal.language import Protocol
 from flk.formal.library.gallery import DESIGNS
 from flk.formal.library.protocols import audit, ingest, migration, outbox, replication, tiering, two_phase_commit
 from flk.spec.errors import UnusableInput
+from flk.spec.hints import nearest
 
 _GALLERY = "gallery/"
 
@@ -39,8 +39,7 @@ def find(name: str) -> Protocol:
         return known[name]
     if _GALLERY + name in known:
         return known[_GALLERY + name]
-    near = get_close_matches(name, {key.removeprefix(_GALLERY): None for key in known}, n=3, cutoff=0.4)
-    hint = f"the nearest are {', '.join(near)}" if near else f"choose from {', '.join(known)}"
+    hint = nearest(name, {key.removeprefix(_GALLERY): None for key in known})
     raise UnusableInput(f"no protocol is called {name}: {hint}; a file of your own ends in .py")
 
 

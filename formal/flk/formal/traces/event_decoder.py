@@ -7,9 +7,10 @@ from flk.formal.language.protocol import Protocol
 from flk.formal.language.sorts import Boolean, Enum, Index, Sort
 from flk.formal.language.variables import Variable
 from flk.formal.traces.cells import Cells, State
-from flk.formal.traces.lines import Event, Mistake, nearest
+from flk.formal.traces.lines import Event, Mistake
 from flk.formal.traces.steps import Steps
 from flk.formal.traces.values import Element, Key, Universe, key_of
+from flk.spec.hints import nearest
 
 Sight: TypeAlias = "tuple[Cells, Key, Element | None]"
 """A cell, and the value that was seen there."""

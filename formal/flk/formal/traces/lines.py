@@ -2,12 +2,12 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from difflib import get_close_matches
 from typing import Any, NoReturn
 
 import msgspec
 
 from flk.spec.errors import UnusableInput
+from flk.spec.hints import nearest
 
 
 class Event(msgspec.Struct, forbid_unknown_fields=True, gc=False):
@@ -45,13 +45,6 @@ _HEADS = re.compile(rb'"action"\s*:')
 def refuse(source: str, line: int, what: object) -> NoReturn:
     """Raise UnusableInput for a line of the trace."""
     raise UnusableInput(f"{source}:{line}: {what}")
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """What to write instead of a name that does not exist."""
-    names = list(known)
-    close = get_close_matches(name, names, 3, 0.5)
-    return f"did you mean {' or '.join(close)}?" if close else f"choose from {', '.join(names) or 'none'}"
 
 
 def split(lines: Iterable[bytes], source: str) -> tuple[Header, Iterator[Event]]:

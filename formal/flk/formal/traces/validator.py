@@ -8,12 +8,13 @@ from flk.formal.traces.coverage import Sampler, sampled
 from flk.formal.traces.emit import Emitter
 from flk.formal.traces.event_decoder import Reader
 from flk.formal.traces.explain import Explainer
-from flk.formal.traces.lines import Event, Header, Mistake, nearest, refuse, split
+from flk.formal.traces.lines import Event, Header, Mistake, refuse, split
 from flk.formal.traces.search import Failure, LimitReached, Search
 from flk.formal.traces.steps import Steps
 from flk.formal.traces.values import Universe
 from flk.formal.traces.verdict import Accepted, Rejected, Undecided, Verdict
 from flk.spec.errors import UnusableInput
+from flk.spec.hints import nearest
 
 LIMIT = 100_000
 PULSE = 10_000  # events between two reports of progress

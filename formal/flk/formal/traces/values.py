@@ -9,7 +9,8 @@ from flk.formal.language.protocol import Protocol
 from flk.formal.language.sorts import Boolean, Bounded, Enum, Index, Sort
 from flk.formal.language.text import show
 from flk.formal.language.variables import Variable
-from flk.formal.traces.lines import Mistake, nearest
+from flk.formal.traces.lines import Mistake
+from flk.spec.hints import nearest
 
 Element: TypeAlias = int | float | str | tuple[Any, ...]
 """A value of any sort: an element of an open sort is its name, of a declared sort its place; all else is as in the language."""

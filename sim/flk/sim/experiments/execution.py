@@ -17,8 +17,8 @@ import joblib
 import numpy as np
 from numpy.typing import NDArray
 
-from flk.sim.scenarios.document import nearest
 from flk.spec.errors import UnusableInput
+from flk.spec.hints import nearest
 
 PROCESSES, IN_PROCESS, DASK, RAY = "processes", "none", "dask", "ray"
 BACKENDS = (PROCESSES, IN_PROCESS, DASK, RAY)

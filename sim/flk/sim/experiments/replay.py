@@ -17,12 +17,12 @@ import msgspec
 
 from flk.sim.experiments.journal import code_version
 from flk.sim.scenarios import document
-from flk.sim.scenarios.document import nearest
 from flk.sim.scenarios.faults import Fault
 from flk.sim.scenarios.files import find, library
 from flk.sim.scenarios.scenario import Scenario
 from flk.sim.scenarios.validation import validation_errors
 from flk.spec.errors import UnusableInput
+from flk.spec.hints import nearest
 
 PREFIX = "flk1."
 ALL = "*"
@@ -89,8 +89,7 @@ def with_faults(scenario: Scenario, ids: list[str]) -> Scenario:
     known = [fault.id for fault in scenario.faults]
     for identity in ids:
         if identity not in known:
-            advice = nearest(identity, known) if known else "it has no faults"
-            raise UnusableInput(f"{scenario.name} has no fault {identity!r}; {advice}")
+            raise UnusableInput(f"{scenario.name} has no fault {identity!r}; {nearest(identity, known)}")
     kept: tuple[Fault, ...] = tuple(fault for fault in scenario.faults if fault.id in ids)
     return scenario.with_faults(kept)
 

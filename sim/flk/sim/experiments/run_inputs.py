@@ -19,11 +19,11 @@ from flk.model.record.signing import HmacKey, Keyring, LiveKey
 from flk.sim.clients.synthetic import synthetic
 from flk.sim.kernel.programs import Programs
 from flk.sim.outcome import Run
-from flk.sim.scenarios.document import nearest
 from flk.sim.scenarios.scenario import Scenario
 from flk.sim.simulate import simulate
 from flk.spec.constants import CONSTANTS
 from flk.spec.errors import UnusableInput
+from flk.spec.hints import nearest
 
 SECRET = b"the key of a simulated run"
 
@@ -108,8 +108,7 @@ def programs_named(name: str) -> Programs:
     found = getattr(module, attribute, None)
     if not isinstance(found, Programs):
         known = sorted(key for key, value in vars(module).items() if isinstance(value, Programs))
-        advice = nearest(attribute, known) if known else "there are none in it"
-        raise UnusableInput(f"{name}: {attribute!r} is not a flk.sim.kernel.programs.Programs of {where}; {advice}")
+        raise UnusableInput(f"{name}: {attribute!r} is not a flk.sim.kernel.programs.Programs of {where}; {nearest(attribute, known)}")
     return found
 
 

@@ -14,9 +14,9 @@ from flk.sim.experiments.journal import Journal
 from flk.sim.experiments.rows import MEASURES, Row, row
 from flk.sim.experiments.run_inputs import RunInputs, Task, execute
 from flk.sim.experiments.variation import Cell
-from flk.sim.scenarios.document import nearest
 from flk.sim.statistics.sequential import Stopping, interval
 from flk.spec.errors import UnusableInput
+from flk.spec.hints import nearest
 
 _UNTIL = re.compile(r"\s*(\S+)\s+of\s+(\S+)\s*(?:\+-|±|\+/-)\s*(\d+(?:\.\d+)?)\s*%\s*")
 GROWTH = 4  # a wave adds a quarter of the runs so far: few looks at the data, few runs too many

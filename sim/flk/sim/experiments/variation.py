@@ -7,10 +7,10 @@ from itertools import product
 from typing import Any, NamedTuple, TypeAlias
 
 from flk.sim.scenarios import document
-from flk.sim.scenarios.document import nearest
 from flk.sim.scenarios.scenario import Scenario
 from flk.sim.scenarios.validation import validation_errors
 from flk.spec.errors import UnusableInput
+from flk.spec.hints import nearest
 
 Value: TypeAlias = float | int | str | bool
 _STEP = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
@@ -112,8 +112,7 @@ def _steps(raw: Any, path: str) -> list[str | int]:
     if len(steps) > 1 and steps[0] == "faults" and isinstance(steps[1], str):
         ids = [fault["id"] for fault in raw["faults"]]
         if steps[1] not in ids:
-            advice = nearest(steps[1], ids) if ids else "the scenario has no faults"
-            raise UnusableInput(f"--vary {path}: {steps[1]!r} is the id of no fault; {advice}")
+            raise UnusableInput(f"--vary {path}: {steps[1]!r} is the id of no fault; {nearest(steps[1], ids)}")
         steps[1] = ids.index(steps[1])
     return steps
 

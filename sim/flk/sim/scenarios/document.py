@@ -1,6 +1,5 @@
 """TOML to values and back. A mistake is told with the file, the line or the field, and the mend."""
 
-import difflib
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -10,6 +9,7 @@ import msgspec
 
 from flk.sim.scenarios.duration import Seconds, seconds
 from flk.spec.errors import UnusableInput
+from flk.spec.hints import nearest
 
 T = TypeVar("T")
 Steps = tuple[str | int, ...]
@@ -47,12 +47,6 @@ def located(error: ValidationError, text: str, file: str) -> UnusableInput:
     line = _line(text, _steps(error.field))
     where = f"{file}, line {line}" if line else file
     return UnusableInput(f"{where}: {error.field or 'the document'}: {error.message}")
-
-
-def nearest(word: str, known: Sequence[str]) -> str:
-    """The advice for a word that is not known: the one that was probably meant, or all there are."""
-    found = difflib.get_close_matches(word, known, 1)
-    return f"did you mean {found[0]!r}?" if found else f"known are {', '.join(map(repr, known))}"
 
 
 def builtins(value: object) -> Any:

@@ -4,10 +4,10 @@ from importlib.resources import files
 from pathlib import Path
 
 from flk.sim.scenarios import document
-from flk.sim.scenarios.document import nearest
 from flk.sim.scenarios.scenario import Scenario
 from flk.sim.scenarios.validation import validation_errors
 from flk.spec.errors import UnusableInput
+from flk.spec.hints import nearest
 
 _LIBRARY = files("flk.sim.scenarios").joinpath("library")
 

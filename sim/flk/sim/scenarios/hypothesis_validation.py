@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 
-from flk.sim.scenarios.document import ValidationError, nearest
+from flk.sim.scenarios.document import ValidationError
 from flk.sim.scenarios.duration import human, seconds
 from flk.sim.scenarios.hypotheses import Always, Eventually, Hypothesis, Never, Sometimes
 from flk.sim.scenarios.names import unknown
 from flk.sim.scenarios.scenario import Scenario
 from flk.sim.scenarios.vocabulary import ALERT, CONVERGED, COVERAGE_MARKS, HEALED, METRICS, STATUS
+from flk.spec.hints import nearest
 from flk.spec.metrics import TABLE
 
 _HOLDS = {alert.name: seconds(alert.hold) for alert in TABLE.alert}

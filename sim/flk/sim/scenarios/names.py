@@ -3,7 +3,8 @@
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from flk.sim.scenarios.document import ValidationError, nearest
+from flk.sim.scenarios.document import ValidationError
+from flk.spec.hints import nearest
 
 _LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from flk.sim.scenarios.document import ValidationError, nearest
+from flk.sim.scenarios.document import ValidationError
 from flk.sim.scenarios.duration import Seconds
 from flk.sim.scenarios.fault_validation import fault_errors
 from flk.sim.scenarios.hypothesis_validation import hypothesis_errors
@@ -16,6 +16,7 @@ from flk.sim.scenarios.script import Replay, Submit
 from flk.sim.scenarios.topology import CLIENTS, places
 from flk.sim.scenarios.vocabulary import DESIGNS
 from flk.spec.constants import CONSTANTS
+from flk.spec.hints import nearest
 
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,31}")
 _RESERVED = frozenset(places(()))
