@@ -25,10 +25,10 @@ from flk.impl.server.trace_reader import encoded
 from flk.model.effects import Acknowledge, Attempt, InsertOrGet, MarkProcessed, Program, ReadPhase, TakeTask
 from flk.model.entries.entry import Claim, Entry
 from flk.model.entries.migration import Side
-from flk.model.programs.audit import Settled
+from flk.model.programs.audit import Handled
 from flk.model.protocol_events.audit import audit_events
 from flk.model.protocol_events.migration import migration_events
-from flk.model.protocol_events.observation import Observed, nodes_of
+from flk.model.protocol_events.observation import ObservedEffect, nodes_of
 from flk.sim.kernel.programs import MODEL, Programs
 from flk.sim.scenarios.duration import Seconds
 from flk.sim.scenarios.faults import Disk, RegionCrash, StoreOutage
@@ -40,20 +40,20 @@ AUDIT, MIGRATION = unlimited(audit.protocol), unlimited(migration.protocol)
 REGIONS = ("eu", "us", "ap")
 
 
-def watched(scenario: Scenario, programs: Programs = MODEL) -> list[Observed]:
+def watched(scenario: Scenario, programs: Programs = MODEL) -> list[ObservedEffect]:
     """What the programs of a run did."""
-    records: list[Observed] = []
+    records: list[ObservedEffect] = []
     simulate(scenario, honest(200), KEYRING, seed=1, observer=records.append, programs=programs)
     return records
 
 
-def of_audit(records: Sequence[Observed]) -> list[Verdict]:
+def of_audit(records: Sequence[ObservedEffect]) -> list[Verdict]:
     """The verdict on each region's queue."""
     told = {region: audit_events(region, lambda: records) for region in REGIONS}
     return [validate(AUDIT, encoded(events), region) for region, events in told.items()]
 
 
-def of_migration(records: Sequence[Observed]) -> list[Verdict]:
+def of_migration(records: Sequence[ObservedEffect]) -> list[Verdict]:
     """The verdict on each store, one for each disk of a region."""
     nodes = [node for node in nodes_of(records) if node.rpartition(".")[0] in REGIONS]
     return [validate(MIGRATION, encoded(migration_events(node, lambda: records)), node) for node in nodes]
@@ -123,7 +123,7 @@ def test_audit_and_migration_at_once_stay_within_both() -> None:
 # Planted mistakes.
 
 
-def unacknowledged_retry(attempts: int) -> Program[Settled | None]:
+def unacknowledged_retry(attempts: int) -> Program[Handled | None]:
     """Remember the error of an attempt that a later one made good, and leave the task."""
     lease = yield from TakeTask()
     if lease is None:
@@ -136,7 +136,7 @@ def unacknowledged_retry(attempts: int) -> Program[Settled | None]:
     if not failed:
         yield from MarkProcessed(lease.task)
         yield from Acknowledge(lease.task)
-    return Settled.DONE
+    return Handled.DONE
 
 
 def answers_of_the_old(claim: Claim) -> Program[Entry]:

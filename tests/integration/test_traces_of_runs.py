@@ -26,7 +26,7 @@ from flk.formal.traces.relaxations import unlimited
 from flk.impl.server.process import Serving, serving
 from flk.impl.server.trace_reader import encoded, events_of, is_of_nodes
 from flk.model.flow.submission import Submission
-from flk.model.protocol_events.observation import Observed
+from flk.model.protocol_events.observation import ObservedEffect
 from flk.model.protocol_events.replication import replication_events
 from flk.sim.kernel.programs import Programs
 from flk.sim.nodes.designs import DESIGNS
@@ -41,7 +41,7 @@ INGEST, REPLICATION = unlimited(ingest.protocol), unlimited(replication.protocol
 PATIENCE = 60.0  # seconds after which what does not come to pass never will
 
 
-def clean(records: Sequence[Observed], scenario: Scenario) -> tuple[dict[str, int], dict[str, int]]:
+def clean(records: Sequence[ObservedEffect], scenario: Scenario) -> tuple[dict[str, int], dict[str, int]]:
     """How often each action of `ingest`, on any node, and of `replication` was taken in a run that has no mistake."""
     taken: dict[str, dict[str, int]] = {"ingest": {}, "replication": {}}
     for verdict in followed(records, scenario).values():
@@ -93,7 +93,7 @@ SHOWS = {
 @pytest.mark.parametrize("trouble", TROUBLES)
 def test_the_simulator_stays_within_the_protocols(trouble: str) -> None:
     """Three regions under load and faults: every node's and all regions' events are accepted, and the faults show in them."""
-    records: list[Observed] = []
+    records: list[ObservedEffect] = []
     scenario = drill(*TROUBLES[trouble], rate=100, duration=60, until=20, policy=BUSY)
     simulate(scenario, submissions(2000), KEYRING, seed=1, observer=records.append)
     for taken, least in zip(clean(records, scenario), SHOWS[trouble], strict=True):
@@ -103,7 +103,7 @@ def test_the_simulator_stays_within_the_protocols(trouble: str) -> None:
 @pytest.mark.parametrize("name", ["calm", "three-regions", "lost-disk"])
 def test_the_scenarios_of_the_library_stay_within_the_protocols(name: str) -> None:
     """The scenarios that `flk run` has."""
-    records: list[Observed] = []
+    records: list[ObservedEffect] = []
     scenario = find(name)
     simulate(scenario, submissions(2000), KEYRING, observer=records.append)
     taken, _ = clean(records, scenario)
@@ -133,7 +133,7 @@ MISTAKES: dict[str, tuple[Programs, str, str]] = {
 def test_a_planted_mistake_is_rejected(mistake: str) -> None:
     """The first event that shows it is named, with the guard that forbids it."""
     programs, action, guard = MISTAKES[mistake]
-    records: list[Observed] = []
+    records: list[ObservedEffect] = []
     outages = (
         StoreOutage("eu", id="store", start=Seconds(4), duration=Seconds(4)),
         ObjectStoreOutage(id="objects", start=Seconds(2), duration=Seconds(12)),
@@ -153,7 +153,7 @@ def test_a_planted_mistake_is_rejected(mistake: str) -> None:
 @pytest.mark.parametrize("name", ["local-arrival", "mark-before-upload", "stepped-over-gap"])
 def test_a_refuted_design_does_what_its_own_protocol_allows(name: str) -> None:
     """The run that the protocol rejects is a path of the variant in the gallery: the program is the design that was refuted."""
-    records: list[Observed] = []
+    records: list[ObservedEffect] = []
     outage = ObjectStoreOutage(id="objects", start=Seconds(2), duration=Seconds(12))
     scenario = drill(outage, rate=40, duration=40, until=20, policy=BUSY)
     rivals = [submission(pcs(epoch=epoch, r=r, budget=b)) for epoch in range(100) for r, b in ((0.5, 0.4), (0.6, 0.37))]

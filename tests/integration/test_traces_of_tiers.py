@@ -20,7 +20,7 @@ from flk.formal.library.protocols import tiering
 from flk.formal.traces import Accepted, Rejected, Verdict, validate
 from flk.formal.traces.relaxations import unlimited
 from flk.impl.server.trace_reader import encoded
-from flk.model.protocol_events.observation import Observed, nodes_of
+from flk.model.protocol_events.observation import ObservedEffect, nodes_of
 from flk.model.protocol_events.tiering import tiering_events
 from flk.sim.kernel.programs import MODEL, Programs
 from flk.sim.scenarios.duration import Seconds
@@ -36,19 +36,19 @@ RIVALS = [
 ]
 
 
-def watched(scenario: Scenario, programs: Programs = MODEL) -> list[Observed]:
+def watched(scenario: Scenario, programs: Programs = MODEL) -> list[ObservedEffect]:
     """What the nodes of a run did."""
-    seen: list[Observed] = []
+    seen: list[ObservedEffect] = []
     simulate(scenario, RIVALS, KEYRING, seed=1, observer=seen.append, programs=programs)
     return seen
 
 
-def verdicts_of(seen: Sequence[Observed]) -> dict[str, Verdict]:
+def verdicts_of(seen: Sequence[ObservedEffect]) -> dict[str, Verdict]:
     """The verdict on each node."""
     return {node: validate(PROTOCOL, encoded(tiering_events(node, lambda: seen)), node) for node in nodes_of(seen)}
 
 
-def taken(seen: Sequence[Observed]) -> dict[str, dict[str, int]]:
+def taken(seen: Sequence[ObservedEffect]) -> dict[str, dict[str, int]]:
     """How often each action was taken by each node of a run without a mistake."""
     found = {}
     for node, verdict in verdicts_of(seen).items():

@@ -10,7 +10,7 @@ from tests.support.sim.drills import BRISK, drill, records
 
 from flk.formal.traces import Accepted, Rejected
 from flk.impl.command import main
-from flk.model.protocol_events.observation import Observed
+from flk.model.protocol_events.observation import ObservedEffect
 from flk.model.record.record import encode
 from flk.sim.protocol_traces import ACCEPTED, followed, judged, validated
 from flk.sim.scenarios.duration import Seconds
@@ -58,7 +58,7 @@ LAYOUTS: dict[str, tuple[Layout, set[str]]] = {
 def test_each_protocol_that_a_run_belongs_to_is_asked(name: str) -> None:
     """By what the regions consist of; each node for itself, an audit queue by its region, replication all together."""
     layout, protocols = LAYOUTS[name]
-    seen: list[Observed] = []
+    seen: list[ObservedEffect] = []
     scenario = msgspec.structs.replace(TROUBLED, layout=layout)
     simulate(scenario, records(200), KEYRING, observer=seen.append)
     verdicts = followed(seen, scenario)

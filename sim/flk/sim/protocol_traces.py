@@ -15,7 +15,7 @@ from flk.model.flow.submission import Submission
 from flk.model.protocol_events.audit import audit_events
 from flk.model.protocol_events.ingest import ingest_events
 from flk.model.protocol_events.migration import migration_events
-from flk.model.protocol_events.observation import Observed, Told, nodes_of
+from flk.model.protocol_events.observation import ObservedEffect, ProtocolEvent, nodes_of
 from flk.model.protocol_events.replication import replication_events
 from flk.model.protocol_events.tiering import tiering_events
 from flk.model.record.signing import Keyring
@@ -28,17 +28,17 @@ from flk.spec.verdict import Verdict, worst
 ACCEPTED = "trace-accepted"
 STATEMENT = "what the nodes did is a path of every protocol that it belongs to"
 
-Records: TypeAlias = Callable[[], Iterable[Observed]]
+Records: TypeAlias = Callable[[], Iterable[ObservedEffect]]
 
 
 def validated(scenario: Scenario, submissions: Sequence[Submission], keyring: Keyring, **options: Any) -> Run:
     """A run with one more row among its invariants: whether its trace was accepted. `options` are those of `simulate`."""
-    records: list[Observed] = []
+    records: list[ObservedEffect] = []
     run = simulate(scenario, submissions, keyring, observer=records.append, **options)
     return run._replace(results=(*run.results, judged(followed(records, scenario), scenario.duration)))
 
 
-def followed(records: Sequence[Observed], scenario: Scenario) -> dict[str, Followed]:
+def followed(records: Sequence[ObservedEffect], scenario: Scenario) -> dict[str, Followed]:
     """What becomes of the events of a run in each protocol, by the protocol's name and what the trace is of.
 
     `records` are what the observer of a run was told, from its beginning. A trace without events is left out.
@@ -52,7 +52,9 @@ def followed(records: Sequence[Observed], scenario: Scenario) -> dict[str, Follo
     return verdicts
 
 
-def _traces(records: Sequence[Observed], scenario: Scenario) -> Iterator[tuple[str, str, Iterator[Told]]]:
+def _traces(
+    records: Sequence[ObservedEffect], scenario: Scenario
+) -> Iterator[tuple[str, str, Iterator[ProtocolEvent]]]:
     """The protocols that a run belongs to, what each trace is of, and its events.
 
     A node with tiers turns single claims away and goes on with others (TIR-3), of which only `tiering` knows.
@@ -62,7 +64,7 @@ def _traces(records: Sequence[Observed], scenario: Scenario) -> Iterator[tuple[s
         node for node in nodes_of(records) if node.rpartition(".")[0] in scenario.regions
     ]  # not workers, migrators
 
-    def again() -> Sequence[Observed]:
+    def again() -> Sequence[ObservedEffect]:
         return records
 
     for node in stores:

@@ -14,7 +14,7 @@ from flk.model.entries.entry import Claim, Key
 from flk.model.entries.tasks import Archive, Lease, Task, TaskKind, TaskQueue
 from flk.model.memory.memory import MemoryNode
 from flk.model.memory.parts import Disk, Entries, Objects
-from flk.model.programs.audit import Settled, work
+from flk.model.programs.audit import Handled, work
 from flk.model.programs.ship import ship
 from flk.model.refusal import Unavailable
 from flk.model.runtime import run
@@ -57,7 +57,7 @@ def audited(*fails: tuple[int, int]) -> World:
     return World("eu", audit=archive)
 
 
-def settle_all(world: World) -> Iterator[Settled]:
+def settle_all(world: World) -> Iterator[Handled]:
     """Let workers work until no task waits; leases of dead workers end meanwhile."""
     while (settled := world.run("eu", work())) is not None or len(world.tasks("eu")):
         if settled is None:
@@ -72,7 +72,7 @@ def test_each_first_write_is_followed_by_one_task() -> None:
     for sent in STORY:
         world.ingest("eu", sent)
     assert len(world.tasks("eu")) == len(world.entries["eu"].entries) == 4
-    assert list(settle_all(world)) == [Settled.DONE] * 4
+    assert list(settle_all(world)) == [Handled.DONE] * 4
     assert {t.key for t in world.archive.records} == set(world.entries["eu"].entries)
 
 
@@ -90,7 +90,7 @@ def test_an_entry_of_another_region_is_followed_there() -> None:
 def test_a_worker_retries_and_a_late_success_is_a_success() -> None:
     """The third attempt succeeds: the task is marked and acknowledged."""
     queue, archive = queued(1), Archive(lambda _, number: number < 3)
-    assert run(work(), worker(queue, archive).perform) is Settled.DONE
+    assert run(work(), worker(queue, archive).perform) is Handled.DONE
     assert queue.marked == {task(1)}
     assert task(1) not in queue
     assert archive.records == [task(1)]
@@ -105,7 +105,7 @@ def test_used_up_attempts_end_in_a_dead_letter() -> None:
         tried.append(number)
         return True
 
-    assert run(work(attempts=3), worker(queue, Archive(fails)).perform) is Settled.DEAD
+    assert run(work(attempts=3), worker(queue, Archive(fails)).perform) is Handled.DEAD
     assert tried == [1, 2, 3]
     assert queue.dead == {task(1)}
     assert not queue.marked
@@ -116,7 +116,7 @@ def test_a_marked_task_is_acknowledged_without_an_attempt() -> None:
     """Only the acknowledgement was missing."""
     queue, archive = queued(1), Archive()
     queue.mark(task(1))
-    assert run(work(), worker(queue, archive).perform) is Settled.ALREADY
+    assert run(work(), worker(queue, archive).perform) is Handled.ALREADY
     assert not archive.records
     assert not len(queue)
 
@@ -163,10 +163,10 @@ def test_two_workers_at_one_task_leave_one_effect() -> None:
     def overtaken(effect: Effect[Any]) -> Any:
         if isinstance(effect, Attempt):
             clock.now = LEASE
-            assert run(work(), perform) is Settled.DONE
+            assert run(work(), perform) is Handled.DONE
         return perform(effect)
 
-    assert run(work(), overtaken) is Settled.DONE
+    assert run(work(), overtaken) is Handled.DONE
     assert archive.records == [task(1)]
     assert not len(queue)
 
@@ -207,7 +207,7 @@ def test_a_new_store_has_the_tasks_of_what_it_recovers() -> None:
     world.lose_disk("eu")
     world.recover("eu")
     assert len(world.tasks("eu")) == 1
-    assert list(settle_all(world)) == [Settled.DONE]
+    assert list(settle_all(world)) == [Handled.DONE]
     assert len(world.archive.records) == 1
 
 

@@ -14,7 +14,7 @@ from tests.support.model.world import STORY, World, pcs, submission
 
 from flk.model.effects import Advance, Effect, InsertOrGet, Program, Replace
 from flk.model.entries.entry import Claim, Entry, Key, Outcome, Reason
-from flk.model.entries.migration import Moving, Page, Phase, Side, follower, ruler
+from flk.model.entries.migration import MigratingKeys, Page, Phase, Side, follower, ruler
 from flk.model.flow.submission import Response, Submission
 from flk.model.log.hlc import Timestamp
 from flk.model.memory.memory import MemoryNode
@@ -44,10 +44,10 @@ def wanted(key: Key, at: int, region: str = "eu") -> Claim:
     return Claim(key, Entry(Timestamp(at), region, f"{at:08x}", OK))
 
 
-def store() -> tuple[Moving, Callable[[Effect[Any]], Any]]:
+def store() -> tuple[MigratingKeys, Callable[[Effect[Any]], Any]]:
     """A store all of whose keys move, and a node that performs effects on it."""
-    moving = Moving(everything)
-    return moving, MemoryNode(Disk("eu"), Entries(moving=moving), Objects(), lambda: 0.0).perform
+    moving = MigratingKeys(everything)
+    return moving, MemoryNode(Disk("eu"), Entries(migrating=moving), Objects(), lambda: 0.0).perform
 
 
 def upto(phase: Phase, perform: Callable[[Effect[Any]], Any]) -> None:
@@ -159,7 +159,7 @@ def test_a_replacement_of_something_else_changes_nothing() -> None:
 
 def test_pages_miss_nothing_that_comes_while_they_are_read() -> None:
     """New keys come on later pages; deleted ones are left out."""
-    moving = Moving(everything)
+    moving = MigratingKeys(everything)
     for number in range(5):
         moving.insert_or_get(Side.OLD, wanted(Key("default", f"{number}"), number), Phase.PLANNED)
     first = moving.page(Side.OLD, 0, 3)
@@ -334,7 +334,7 @@ def test_in_any_interleaving_an_answer_stands(steps: list[tuple[str, int]]) -> N
             assert moving.phase is Phase.CLEANED or moving.held[Side.OLD][key] == entry
 
 
-def phases(moving: Moving, perform: Callable[[Effect[Any]], Any], program: Program[Phase]) -> Iterator[Phase]:
+def phases(moving: MigratingKeys, perform: Callable[[Effect[Any]], Any], program: Program[Phase]) -> Iterator[Phase]:
     """The phases that a migrator goes through."""
 
     def seen(effect: Effect[Any], found: list[Phase]) -> Any:
@@ -364,7 +364,7 @@ def test_what_only_the_side_before_was_given_is_not_stored_after_cutover(mine: b
     """A merge reached one side, the other was away, and nobody was told. Then the other side rules: it has what it had, and the
     entry comes again with the next round, as from any region.
     """
-    entries = Entries(moving=Moving(everything))
+    entries = Entries(migrating=MigratingKeys(everything))
     perform = MemoryNode(Disk("eu"), entries, Objects(), lambda: 0.0).perform
     upto(Phase.VERIFIED, perform)
     own, earlier = wanted(KEYS[0], 5), wanted(KEYS[0], 3, "us")

@@ -19,7 +19,7 @@ from flk.model.memory.parts import Disk, Entries, Objects
 from flk.model.programs.ingest import ingest
 from flk.model.programs.recover import recover
 from flk.model.programs.ship import ship
-from flk.model.programs.tiering import Moved, demote, expire, move, settle
+from flk.model.programs.tiering import Moved, apply_deferred, demote, expire, move
 from flk.model.refusal import OutOfReach, Unavailable
 from flk.model.runtime import run
 
@@ -79,10 +79,10 @@ class Place:
         self.node.tiered.cold_down = down
 
     @property
-    def owed(self) -> list[Claim]:
+    def deferred(self) -> list[Claim]:
         """What the node owes."""
         assert self.node.tiered is not None
-        return self.node.tiered.owed
+        return self.node.tiered.deferred
 
     def where(self, key: Key) -> list[Tier]:
         """The tiers that hold a key."""
@@ -174,10 +174,10 @@ def test_without_the_cold_tier_only_cold_keys_are_turned_away() -> None:
         assert response.status == 503
         assert response.retry_after == 1
     assert not place.node.behind
-    assert len(place.owed) == 2
+    assert len(place.deferred) == 2
     place.cold(down=False)
     assert place.ingest(cold) == answers[0]
-    assert len(place.owed) == 1
+    assert len(place.deferred) == 1
 
 
 def test_what_is_owed_comes_before_later_claims_of_its_key() -> None:
@@ -188,7 +188,7 @@ def test_what_is_owed_comes_before_later_claims_of_its_key() -> None:
     place.cold(down=False)
     assert place.ingest(EQUIVOCATING).status == 409
     assert place.ingest(HONEST).status == 200
-    assert not place.owed
+    assert not place.deferred
 
 
 def test_nothing_is_sealed_while_claims_are_owed() -> None:
@@ -199,10 +199,10 @@ def test_nothing_is_sealed_while_claims_are_owed() -> None:
     with pytest.raises(Unavailable):
         place.run(ship())
     with pytest.raises(OutOfReach):
-        place.run(settle((HONEST_KEY,)))
+        place.run(apply_deferred((HONEST_KEY,)))
     place.cold(down=False)
-    assert place.run(settle((HONEST_KEY,))) == 1
-    assert place.run(settle((HONEST_KEY,))) == 0
+    assert place.run(apply_deferred((HONEST_KEY,))) == 1
+    assert place.run(apply_deferred((HONEST_KEY,))) == 0
     assert len(place.run(ship())) == 1
     assert place.where(HONEST_KEY) == [Tier.HOT]
 
@@ -233,7 +233,7 @@ def test_a_store_that_does_not_answer_at_all_is_another_matter() -> None:
     assert place.node.behind
     place.node.store_down = False
     place.run(recover("eu", EXAMINE))
-    assert not place.owed
+    assert not place.deferred
     assert [place.ingest(sent).status for sent in (HONEST, STORY[3])] == [200, 202]
 
 
@@ -352,7 +352,7 @@ def test_whatever_happens_a_store_of_tiers_is_a_store(history: list[Step]) -> No
         except OutOfReach:
             assert place.node.tiered is not None
             assert place.node.tiered.cold_down
-        owed = {claim.key for claim in place.owed}
+        owed = {claim.key for claim in place.deferred}
         for key, stored in expected.items():
             held = [place.tiers.held[tier][key] for tier in place.where(key)]
             assert held
@@ -366,7 +366,7 @@ def _step(place: Place, what: str, value: Any, logged: list[Claim], note: Callab
         case "claim":
             place.now += 1
             made = Claim(named(value), entry(place.now - BEGINNING, f"{place.now}"))
-            before = list(place.owed)
+            before = list(place.deferred)
             logged.append(made)
             stored = place.claim(made)
             note((*(claim for claim in before if claim.key == made.key), made))
@@ -383,8 +383,8 @@ def _step(place: Place, what: str, value: Any, logged: list[Claim], note: Callab
         case "cold":
             place.cold(down=value)
         case "settle":
-            owed = tuple(place.owed)
-            place.run(settle(tuple(claim.key for claim in owed)))
+            owed = tuple(place.deferred)
+            place.run(apply_deferred(tuple(claim.key for claim in owed)))
             note(owed)
         case "crash":
             place.node.crash_at = place.node.effects + value
@@ -452,7 +452,7 @@ def test_claims_stopped_anywhere_are_finished_by_the_next() -> None:
 def test_settling_stopped_anywhere_applies_what_is_owed_in_the_end() -> None:
     """A node that stops forgets the debt; its log, merged again, has it."""
     owed = Claim(named("k9"), entry(47))
-    for place in stops(filled, lambda place: place.run(settle((owed.key,)))):
+    for place in stops(filled, lambda place: place.run(apply_deferred((owed.key,)))):
         place.node.perform(Merge((owed,)))
         assert place.entries.entries[owed.key] == owed.entry
 
@@ -531,7 +531,7 @@ def test_sealing_is_refused_by_the_node_itself() -> None:
     place.ingest(HONEST)
     with pytest.raises(Unavailable, match="1 claims of the log wait"):
         place.node.perform(Seal(INBOX))
-    assert Timestamp(0) < place.owed[0].entry.timestamp
+    assert Timestamp(0) < place.deferred[0].entry.timestamp
 
 
 def test_what_expires_between_two_looks_is_not_moved() -> None:

@@ -12,7 +12,7 @@ from tests.support.sim.drills import drill, records, rehearse, verdicts
 from flk.model.effects import Acknowledge, Attempt, Bury, MarkProcessed, Program, TakeTask
 from flk.model.entries.entry import Key
 from flk.model.entries.tasks import Archive, Lease, Task, TaskKind, TaskQueue
-from flk.model.programs.audit import Settled
+from flk.model.programs.audit import Handled
 from flk.sim.checkers.invariants import OF_AUDIT, Invariant
 from flk.sim.kernel.programs import MODEL
 from flk.sim.outcome import Run
@@ -168,7 +168,7 @@ def test_a_queue_holds_any_backlog() -> None:
 # Planted mistakes.
 
 
-def mark_before_effect(attempts: int) -> Program[Settled | None]:
+def mark_before_effect(attempts: int) -> Program[Handled | None]:
     """Mark, then do it; who finds the mark takes it as done."""
     lease = yield from TakeTask()
     if lease is None:
@@ -177,10 +177,10 @@ def mark_before_effect(attempts: int) -> Program[Settled | None]:
         yield from MarkProcessed(lease.task)
         yield from Attempt(lease.task, attempts)
     yield from Acknowledge(lease.task)
-    return Settled.DONE
+    return Handled.DONE
 
 
-def dropped_after_retries(attempts: int) -> Program[Settled | None]:
+def dropped_after_retries(attempts: int) -> Program[Handled | None]:
     """Give up in silence."""
     lease = yield from TakeTask()
     if lease is None:
@@ -190,10 +190,10 @@ def dropped_after_retries(attempts: int) -> Program[Settled | None]:
             yield from MarkProcessed(lease.task)
             break
     yield from Acknowledge(lease.task)
-    return Settled.DONE
+    return Handled.DONE
 
 
-def buried_first(attempts: int) -> Program[Settled | None]:
+def buried_first(attempts: int) -> Program[Handled | None]:
     """Not a mistake of the queue's rules: a dead letter is written although the task is done after all."""
     lease = yield from TakeTask()
     if lease is None:
@@ -201,7 +201,7 @@ def buried_first(attempts: int) -> Program[Settled | None]:
     yield from Bury(lease.task)
     yield from Attempt(lease.task, attempts)
     yield from Acknowledge(lease.task)
-    return Settled.DEAD
+    return Handled.DEAD
 
 
 def broken(run: Run) -> set[str]:

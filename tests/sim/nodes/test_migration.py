@@ -9,9 +9,9 @@ from tests.support.sim.drills import BRISK, drill, records, rehearse, verdicts
 
 from flk.model.effects import Advance, InsertOrGet, ListKeys, LookAt, Program, ReadPhase, Sleep
 from flk.model.entries.entry import Claim, Entry, Key
-from flk.model.entries.migration import Moving, Phase, Side, ruler
+from flk.model.entries.migration import MigratingKeys, Phase, Side, ruler
 from flk.model.programs.migration import copy_all, delete_old
-from flk.model.protocol_events.observation import Observed
+from flk.model.protocol_events.observation import ObservedEffect
 from flk.sim.checkers.invariants import OF_MIGRATION, Invariant
 from flk.sim.kernel.programs import MODEL, Programs
 from flk.sim.nodes.resharding import ReshardingPlan
@@ -105,7 +105,7 @@ def test_failed_second_writes_are_503_and_no_outcome_differs_later() -> None:
 
 def test_while_a_node_is_behind_its_log_no_claim_decides_anything() -> None:
     """From a claim whose second write failed until the log was replayed, only recovery writes (DUP-6, ORD-4)."""
-    seen: list[Observed] = []
+    seen: list[ObservedEffect] = []
     slow = msgspec.structs.replace(BRISK, service=Seconds(0.2))
     scenario = msgspec.structs.replace(growing(*FAULTS["second writes"]), policy=slow)
     simulate(scenario, records(200), KEYRING, seed=1, observer=seen.append)
@@ -265,7 +265,7 @@ def test_a_write_that_is_not_fenced_is_seen(monkeypatch: pytest.MonkeyPatch) -> 
     slow = msgspec.structs.replace(BRISK, service=Seconds(0.3))
     scenario = msgspec.structs.replace(growing(), policy=slow)
     assert broken(rehearse(scenario, records(200))) == set()
-    monkeypatch.setattr(Moving, "require", lambda moving, phase: None)
+    monkeypatch.setattr(MigratingKeys, "require", lambda moving, phase: None)
     assert Invariant.MOVED_BOTH in broken(rehearse(scenario, records(200)))
 
 

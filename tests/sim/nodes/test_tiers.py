@@ -32,7 +32,7 @@ from flk.model.effects import Owe, Program
 from flk.model.entries.entry import Claim, Entry, Key
 from flk.model.entries.tiers import Tier
 from flk.model.programs.tiering import claim as claim_in_tiers
-from flk.model.protocol_events.observation import Observed, nodes_of
+from flk.model.protocol_events.observation import ObservedEffect, nodes_of
 from flk.model.protocol_events.tiering import tiering_events
 from flk.model.refusal import OutOfReach
 from flk.sim.checkers.invariants import Invariant
@@ -112,7 +112,7 @@ def test_no_fault_of_a_store_breaks_an_invariant(scenario: Scenario, seed: int) 
     """Whatever happens to shards, tiers and nodes: no invariant is violated, and each node's trace is a path of the protocol."""
     if any(validation_errors(scenario)):
         return
-    seen: list[Observed] = []
+    seen: list[ObservedEffect] = []
     run = simulate(scenario, [FORGED, MALFORMED, *MIXED], KEYRING, seed=seed, observer=seen.append)
     assert not [row.examples for row in run.results if row.verdict is Verdict.VIOLATED]
     for node in nodes_of(seen):

@@ -6,12 +6,12 @@ from tests.sim.planted.bug import Bug, bug
 from flk.model.effects import Acknowledge, Attempt, Bury, MarkProcessed, Program, TakeTask
 from flk.model.entries.entry import Key
 from flk.model.entries.tasks import Task
-from flk.model.programs.audit import Settled
+from flk.model.programs.audit import Handled
 from flk.sim.checkers.invariants import Invariant
 from flk.sim.kernel.programs import MODEL
 
 
-def acknowledge_first(attempts: int) -> Program[Settled | None]:
+def acknowledge_first(attempts: int) -> Program[Handled | None]:
     """Acknowledge what was taken, then do it."""
     lease = yield from TakeTask()
     if lease is None:
@@ -20,12 +20,12 @@ def acknowledge_first(attempts: int) -> Program[Settled | None]:
     for number in range(1, attempts + 1):
         if (yield from Attempt(lease.task, number)):
             yield from MarkProcessed(lease.task)
-            return Settled.DONE
+            return Handled.DONE
     yield from Bury(lease.task)
-    return Settled.DEAD
+    return Handled.DEAD
 
 
-def marked_whatever_happened(attempts: int) -> Program[Settled | None]:
+def marked_whatever_happened(attempts: int) -> Program[Handled | None]:
     """Take every attempt for a success."""
     del attempts
     lease = yield from TakeTask()
@@ -34,10 +34,10 @@ def marked_whatever_happened(attempts: int) -> Program[Settled | None]:
     yield from Attempt(lease.task, 1)
     yield from MarkProcessed(lease.task)
     yield from Acknowledge(lease.task)
-    return Settled.DONE
+    return Handled.DONE
 
 
-def one_effect_an_attempt(attempts: int) -> Program[Settled | None]:
+def one_effect_an_attempt(attempts: int) -> Program[Handled | None]:
     """Key the effect by the attempt, so that whoever tries again takes effect again."""
     lease = yield from TakeTask()
     if lease is None:
@@ -47,10 +47,10 @@ def one_effect_an_attempt(attempts: int) -> Program[Settled | None]:
         if (yield from Attempt(Task(lease.task.kind, key), number)):
             yield from MarkProcessed(lease.task)
             yield from Acknowledge(lease.task)
-            return Settled.DONE
+            return Handled.DONE
     yield from Bury(lease.task)
     yield from Acknowledge(lease.task)
-    return Settled.DEAD
+    return Handled.DEAD
 
 
 BUGS: dict[str, Bug] = {

@@ -21,7 +21,7 @@ from flk.model.effects import (
 from flk.model.log.frames import Scan, data, scan
 from flk.model.programs.examine import Examine, claims_of
 from flk.model.programs.recover import APPLIED, Recovery, mark_applied
-from flk.model.programs.repair import mend
+from flk.model.programs.repair import repair
 from flk.model.programs.replay import replay
 from flk.sim.checkers.invariants import Invariant
 from flk.sim.kernel.programs import MODEL
@@ -36,7 +36,7 @@ def recovery(
     apply: bool = True,
     mark_first: bool = False,
     serve_first: bool = False,
-    mended: Callable[[str, str], Program[Scan]] = mend,
+    repaired: Callable[[str, str], Program[Scan]] = repair,
 ) -> Callable[[str, Examine], Program[Recovery]]:
     """The model's `recover`, with one step changed."""
 
@@ -51,7 +51,7 @@ def recovery(
         if names and mark_first:
             yield from Mark(APPLIED, names[-1])
         for name in names:
-            found = yield from mended(INBOX, name)
+            found = yield from repaired(INBOX, name)
             if apply:
                 yield from Merge(claims_of(found.frames, region, examine))
             if clock:
@@ -149,7 +149,7 @@ BUGS: dict[str, Bug] = {
         Invariant.NEVER_LOST,
     ),
     "cuts-a-good-frame": bug(
-        MODEL._replace(recover=recovery(mended=short_cut)),
+        MODEL._replace(recover=recovery(repaired=short_cut)),
         "Cuts one frame too many off with a torn tail.",
         "WAL-3",
         Invariant.NEVER_LOST,
@@ -158,7 +158,7 @@ BUGS: dict[str, Bug] = {
         Invariant.FOLD,
     ),
     "reads-up-to-the-damage": bug(
-        MODEL._replace(recover=recovery(mended=nothing_after_the_damage)),
+        MODEL._replace(recover=recovery(repaired=nothing_after_the_damage)),
         "Keeps of a damaged segment what precedes the damage.",
         "WAL-4",
         *_LOSES,

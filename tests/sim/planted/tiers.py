@@ -77,7 +77,7 @@ BUGS: dict[str, Bug] = {
         Invariant.LOG_ORDER,
     ),
     "never-settles": bug(
-        MODEL._replace(settle=nothing_to_settle),
+        MODEL._replace(apply_deferred=nothing_to_settle),
         "Does not come back to the claims that waited for a tier.",
         "TIR-3",
         Invariant.LOG_ORDER,

@@ -9,7 +9,7 @@ import msgspec
 
 from flk.model.effects import Append, Effect, Program, Store
 from flk.model.entries.entry import Key
-from flk.model.entries.migration import Moving
+from flk.model.entries.migration import MigratingKeys
 from flk.model.entries.tasks import Archive, TaskQueue
 from flk.model.flow.admission import require_level
 from flk.model.flow.submission import Response, Submission
@@ -176,11 +176,11 @@ class World:
 
     def _new_store(self, region: str) -> Entries:
         tasks = TaskQueue(region, lambda: self._now) if self._audited else None
-        return Entries(tasks, moving=self._moves and Moving(self._moves))
+        return Entries(tasks, migrating=self._moves and MigratingKeys(self._moves))
 
-    def moving(self, region: str) -> Moving:
+    def moving(self, region: str) -> MigratingKeys:
         """The move of a region's keys, if there is one."""
-        moving = self.entries[region].moving
+        moving = self.entries[region].migrating
         assert moving is not None
         return moving
 
@@ -190,7 +190,7 @@ class World:
 
     def _perform(self, node: MemoryNode, effect: Effect[Any]) -> Any:
         """Perform an effect. A claim on a key that moves is a program of its own, which can crash at each of its effects."""
-        moving = node.entries.moving
+        moving = node.entries.migrating
         if moving is not None and isinstance(effect, Store) and moving.moves(effect.claim.key):
             require_level(behind=node.behind)
             return run(migration.claim(effect.claim), lambda inner: self._perform(node, inner))

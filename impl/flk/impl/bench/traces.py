@@ -11,7 +11,7 @@ from flk.formal.library.protocols.ingest import protocol
 from flk.formal.traces import Accepted, validate
 from flk.formal.traces.lines import Event
 from flk.formal.traces.relaxations import unlimited
-from flk.model.protocol_events.observation import Told
+from flk.model.protocol_events.observation import ProtocolEvent
 
 LENGTHS = (10_000, 100_000, 1_000_000)
 BAR = 100_000.0  # events a second, on one core: design section 11
@@ -57,7 +57,7 @@ def measure(lengths: tuple[int, ...] = LENGTHS, say: Callable[[str], None] = lam
     return tuple(figures)
 
 
-def partly(requests: int) -> Iterator[Told]:
+def partly(requests: int) -> Iterator[ProtocolEvent]:
     """The same log, told in part."""
     for told in events(requests):
         if told["action"] in {"claim", "reply"}:
@@ -66,7 +66,7 @@ def partly(requests: int) -> Iterator[Told]:
             yield told
 
 
-def events(requests: int) -> Iterator[Told]:
+def events(requests: int) -> Iterator[ProtocolEvent]:
     """The log of a node that serves many clients at once: what each request says, claims and is answered, told in full."""
     for batch in range(0, requests, IN_FLIGHT):
         numbers = range(batch, min(batch + IN_FLIGHT, requests))
@@ -81,7 +81,7 @@ def _about(number: int) -> int:
     return number - REPEATED + 1 if number % REPEATED == REPEATED - 1 else number
 
 
-def _append(number: int) -> Told:
+def _append(number: int) -> ProtocolEvent:
     says = {"good": True, "signed": True, "says": "one"}
     return {
         "action": "append",
@@ -90,7 +90,7 @@ def _append(number: int) -> Told:
     }
 
 
-def _verify(number: int) -> Told:
+def _verify(number: int) -> ProtocolEvent:
     return {
         "action": "verify",
         "arguments": {"q": f"q{number}"},
@@ -98,7 +98,7 @@ def _verify(number: int) -> Told:
     }
 
 
-def _claim(number: int) -> Told:
+def _claim(number: int) -> ProtocolEvent:
     key = f"k{_about(number)}"
     return {
         "action": "claim",
@@ -107,7 +107,7 @@ def _claim(number: int) -> Told:
     }
 
 
-def _reply(number: int) -> Told:
+def _reply(number: int) -> ProtocolEvent:
     return {
         "action": "reply",
         "arguments": {"q": f"q{number}", "k": f"k{_about(number)}"},

@@ -38,7 +38,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from flk.model.effects import Effect, Program
-from flk.model.protocol_events import account
+from flk.model.protocol_events import summary
 from flk.model.refusal import Refused
 from flk.model.runtime import Perform
 from flk.spec.errors import UnusableInput
@@ -99,12 +99,12 @@ class Trace(Untraced):
 
     def record(self, run: Run, effect: Effect[Any], began: int, result: object) -> None:
         """One effect, as a line."""
-        told = account.result(effect, result)
-        self._write(run, type(effect).__name__, began, account.fields(effect), told)
+        told = summary.result(effect, result)
+        self._write(run, type(effect).__name__, began, summary.fields(effect), told)
 
     def end(self, run: Run, result: object) -> None:
         """The end of a program, as a line."""
-        self._write(run, "End", time.time_ns(), {}, account.brief(result))
+        self._write(run, "End", time.time_ns(), {}, summary.summarised(result))
 
     def around(self, perform: Perform, run: Run) -> Perform:
         """`perform`, with a line written for every effect."""

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from flk.model.protocol_events.ingest import ingest_events
-from flk.model.protocol_events.observation import Observed, Told, nodes_of
+from flk.model.protocol_events.observation import ObservedEffect, ProtocolEvent, nodes_of
 from flk.model.protocol_events.replication import replication_events
 from flk.spec.errors import UnusableInput
 
@@ -28,7 +28,7 @@ def is_of_nodes(path: Path) -> bool:
     return isinstance(first, dict) and "effect" in first
 
 
-def events_of(paths: Sequence[Path], protocol: str) -> Iterator[Told]:
+def events_of(paths: Sequence[Path], protocol: str) -> Iterator[ProtocolEvent]:
     """The events of a protocol that traces of nodes tell: of one node for `ingest`, of all regions together for `replication`.
 
     Raises UnusableInput for another protocol, more nodes than it is about, and for a line that is not one of such a trace.
@@ -46,12 +46,12 @@ def events_of(paths: Sequence[Path], protocol: str) -> Iterator[Told]:
     return ingest_events(nodes[0], lambda: _records(paths))
 
 
-def encoded(events: Iterable[Told]) -> Iterator[bytes]:
+def encoded(events: Iterable[ProtocolEvent]) -> Iterator[bytes]:
     """Events as the lines of a trace."""
     return map(msgspec.json.encode, events)
 
 
-def sorted_records(paths: Sequence[Path]) -> list[Observed]:
+def sorted_records(paths: Sequence[Path]) -> list[ObservedEffect]:
     """What several nodes did, in an order that can have been: each node's lines as they stand, but for an upload.
 
     That took place at some moment between its beginning and its end, which another node may have seen: so it counts from the first.
@@ -60,17 +60,17 @@ def sorted_records(paths: Sequence[Path]) -> list[Observed]:
     return [record for _, _, record in heapq.merge(*traces, key=_time)]
 
 
-def _time(timed: tuple[int, int, Observed]) -> tuple[int, int]:
+def _time(timed: tuple[int, int, ObservedEffect]) -> tuple[int, int]:
     return timed[:2]
 
 
-def _records(paths: Sequence[Path]) -> Iterator[Observed]:
+def _records(paths: Sequence[Path]) -> Iterator[ObservedEffect]:
     for path in paths:
         for _, _, record in _timed(path):
             yield record
 
 
-def _timed(path: Path) -> Iterator[tuple[int, int, Observed]]:
+def _timed(path: Path) -> Iterator[tuple[int, int, ObservedEffect]]:
     """The lines of a trace, each with its moment and its number. A last line that is not whole is left out."""
     with path.open("rb") as file:
         for number, line in enumerate(file, 1):
@@ -88,7 +88,7 @@ def _timed(path: Path) -> Iterator[tuple[int, int, Observed]]:
             yield moment, number, record
 
 
-def _observed(told: dict[str, Any], note: str) -> Observed:
+def _observed(told: dict[str, Any], note: str) -> ObservedEffect:
     fields = {name: value for name, value in told.items() if name not in _OWN}
     note = f"{note}, {told['effect']} of {told['kind']} {told['program']}"
-    return Observed(told["node"], told["program"], told["kind"], told["effect"], fields, told["result"], note)
+    return ObservedEffect(told["node"], told["program"], told["kind"], told["effect"], fields, told["result"], note)

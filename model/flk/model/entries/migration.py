@@ -61,7 +61,7 @@ class Split(NamedTuple):
     move: tuple[Claim, ...]
 
 
-class Moving:
+class MigratingKeys:
     """The keys that move, on both sides, and the phase on record. `moves` tells whether a key is one of them."""
 
     def __init__(self, moves: Callable[[Key], bool]) -> None:
@@ -124,7 +124,7 @@ class Moving:
         self.held[side][key] = entry
 
 
-def split(claims: tuple[Claim, ...], moving: Moving | None) -> Split:
+def split(claims: tuple[Claim, ...], moving: MigratingKeys | None) -> Split:
     """The claims that a migration (None: there is none) does not concern, and those that it does."""
     if moving is None:
         return Split(claims, ())

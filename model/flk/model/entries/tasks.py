@@ -103,7 +103,7 @@ class TaskQueue:
         """A task took effect (AUD-3)."""
         self.marked.add(task)
 
-    def bury(self, task: Task) -> None:
+    def dead_letter(self, task: Task) -> None:
         """A task becomes a dead letter (AUD-5)."""
         self.dead.add(task)
 

@@ -25,33 +25,35 @@ class State(StrEnum):
 class Circuit(msgspec.Struct, frozen=True):
     """A breaker at a moment: the failures in a row while closed, and the moment in seconds from which an open one lets one through.
 
-    `turn` counts the changes of state. A request carries the turn it was let through in, and counts in that turn only: what was
-    sent before the breaker opened says nothing of the time after.
+    `generation` counts the changes of state. A request carries the generation it was let through in, and counts in that one only:
+    what was sent before the breaker opened says nothing of the time after.
     """
 
     state: State = State.CLOSED
     failures: int = 0
     until: float = 0.0
-    turn: int = 0
+    generation: int = 0
 
 
 CLOSED = Circuit()
 
 
-def ask(circuit: Circuit, now: float) -> tuple[Circuit, bool]:
+def before_request(circuit: Circuit, now: float) -> tuple[Circuit, bool]:
     """Whether a request may be sent at a moment, and the breaker after the question."""
     if circuit.state is State.OPEN and now >= circuit.until:
-        return Circuit(State.HALF_OPEN, turn=circuit.turn + 1), True
+        return Circuit(State.HALF_OPEN, generation=circuit.generation + 1), True
     return circuit, circuit.state is State.CLOSED
 
 
-def settled(circuit: Circuit, turn: int, now: float, policy: Breaker = POLICY, *, answered: bool) -> Circuit:
-    """The breaker after a request of that turn was answered, or failed."""
-    if turn != circuit.turn:
+def after_request(
+    circuit: Circuit, generation: int, now: float, policy: Breaker = POLICY, *, answered: bool
+) -> Circuit:
+    """The breaker after a request of that generation was answered, or failed."""
+    if generation != circuit.generation:
         return circuit
     if answered:
-        return Circuit(turn=turn + (circuit.state is State.HALF_OPEN))
+        return Circuit(generation=generation + (circuit.state is State.HALF_OPEN))
     failures = circuit.failures + 1
     if circuit.state is State.HALF_OPEN or failures >= policy.failures:
-        return Circuit(State.OPEN, until=now + policy.open_seconds, turn=turn + 1)
-    return Circuit(failures=failures, turn=turn)
+        return Circuit(State.OPEN, until=now + policy.open_seconds, generation=generation + 1)
+    return Circuit(failures=failures, generation=generation)

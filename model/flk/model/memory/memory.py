@@ -126,14 +126,14 @@ class MemoryNode:
         self.tiered = None if entries.tiers is None else TieredStore(entries.tiers, self._reachable, now)
         if self.tiered is not None:
             self._performers |= self.tiered.performers
-        if entries.moving is not None:
-            self._performers |= MigratedStore(entries.moving, self._reachable).performers
+        if entries.migrating is not None:
+            self._performers |= MigratedStore(entries.migrating, self._reachable).performers
         if archive is not None:
             self._performers |= {
                 TakeTask: lambda _: self._tasks().take(),
                 Attempt: lambda e: archive.attempt(e.task, e.number),
                 MarkProcessed: lambda e: self._tasks().mark(e.task),
-                Bury: lambda e: self._tasks().bury(e.task),
+                Bury: lambda e: self._tasks().dead_letter(e.task),
                 Acknowledge: lambda e: self._tasks().acknowledge(e.task),
             }
 
@@ -153,21 +153,21 @@ class MemoryNode:
     def _seal(self, effect: Seal) -> None:
         require_level(behind=self.behind)
         if self.tiered is not None:
-            self.tiered.require_settled()
+            self.tiered.require_none_deferred()
         self.disk.seal(effect.log)
 
     def _caught_up(self, effect: CaughtUp) -> None:
         del effect
         self.behind = False
         if self.tiered is not None:
-            self.tiered.owed.clear()
+            self.tiered.deferred.clear()
 
     def _store(self, effect: Store) -> Entry:
         self.behind = self.behind or self.store_down
         require_level(behind=self.behind)
         if self.tiered is not None:
             return run(tiering.claim(effect.claim), self.perform)
-        moving = self.entries.moving
+        moving = self.entries.migrating
         if moving is not None and moving.moves(effect.claim.key):
             return run(migration.claim(effect.claim), self.perform)
         return self._reachable().insert_or_get(effect.claim)
@@ -175,7 +175,7 @@ class MemoryNode:
     def _merge(self, effect: Merge) -> int:
         if self.tiered is not None:
             return run(tiering.merge(effect.claims), self.perform)
-        there, moved = split(effect.claims, self.entries.moving)
+        there, moved = split(effect.claims, self.entries.migrating)
         gave_way = run(migration.merge(moved), self.perform) if moved else 0
         return gave_way + sum(map(self._reachable().merge, there))
 

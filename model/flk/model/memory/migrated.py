@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from flk.model.effects import Advance, Forget, InsertOrGet, ListKeys, LookAt, ReadPhase, Replace
 from flk.model.entries.entry import Entry
-from flk.model.entries.migration import Moving, Phase, ruler
+from flk.model.entries.migration import MigratingKeys, Phase, ruler
 from flk.model.memory.performers import Performers
 
 if TYPE_CHECKING:  # the memory runtime has entries, and uses this
@@ -19,7 +19,7 @@ class MigratedStore:
     follows a first write follows it here.
     """
 
-    def __init__(self, moving: Moving, reach: Callable[[], "Entries"]) -> None:
+    def __init__(self, moving: MigratingKeys, reach: Callable[[], "Entries"]) -> None:
         self._moving = moving
         self._reach = reach
         self.performers: Performers = {
@@ -32,7 +32,7 @@ class MigratedStore:
             Forget: lambda e: self._reached().forget(e.side, e.key, e.phase),
         }
 
-    def _reached(self) -> Moving:
+    def _reached(self) -> MigratingKeys:
         self._reach()
         return self._moving
 
@@ -41,7 +41,7 @@ class MigratedStore:
         before = ruler(self._moving.phase)
         phase = self._moving.advance(effect.since, effect.to)
         if ruler(phase) is not before:
-            entries.turn()
+            entries.switch_ruling_shard()
         return phase
 
     def _insert_or_get(self, effect: InsertOrGet) -> Entry:

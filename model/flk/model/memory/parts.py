@@ -6,7 +6,7 @@ from random import Random
 
 from flk.model.effects import INBOX
 from flk.model.entries.entry import Claim, Entry, Key, join
-from flk.model.entries.migration import Moving
+from flk.model.entries.migration import MigratingKeys
 from flk.model.entries.tasks import TaskQueue
 from flk.model.entries.tiers import Tier, Tiers
 from flk.model.log.frames import Frame, Head, data, opening, seal, segment_name, sequence_of
@@ -97,16 +97,16 @@ class Disk:
 class Entries:
     """The store of one region: entries, watermarks, the local winners that gave way, and the audit queue if it has one.
 
-    With `tiers`, `entries` is what the first tier that has a key holds under it; without, it is all there is. With `moving`, some
-    keys are being moved to another shard, and `entries` is what the shard that rules has decided.
+    With `tiers`, `entries` is what the first tier that has a key holds under it; without, it is all there is. With `migrating`,
+    some keys are being moved to another shard, and `entries` is what the shard that rules has decided.
     """
 
     def __init__(
-        self, tasks: TaskQueue | None = None, tiers: Tiers | None = None, moving: Moving | None = None
+        self, tasks: TaskQueue | None = None, tiers: Tiers | None = None, migrating: MigratingKeys | None = None
     ) -> None:
         self.tasks = tasks
         self.tiers = tiers
-        self.moving = moving
+        self.migrating = migrating
         self.entries: MutableMapping[Key, Entry] = {} if tiers is None else tiers.first
         self.marks: dict[str, str] = {}
         self.superseded: list[tuple[Key, Entry, Entry]] = []
@@ -122,14 +122,14 @@ class Entries:
         """Join one entry in; whether a stored one gave way, which is recorded (CRR-1, CRR-3)."""
         return self._join(claim, known)[1]
 
-    def turn(self) -> list[tuple[Key, Entry, Entry | None]]:
+    def switch_ruling_shard(self) -> list[tuple[Key, Entry, Entry | None]]:
         """The other shard rules over the keys that move: what it has is what is stored. Where that is not what was stored before,
         the last write had reached one side only and nobody was told; it comes again. Returns such keys, what was stored, and is.
         """
-        if self.moving is None:
+        if self.migrating is None:
             return []
-        ruling = self.moving.ruling
-        moved = ((key, entry) for key, entry in self.entries.items() if self.moving.moves(key))
+        ruling = self.migrating.ruling
+        moved = ((key, entry) for key, entry in self.entries.items() if self.migrating.moves(key))
         changed = [(key, entry, ruling.get(key)) for key, entry in moved if ruling.get(key) != entry]
         for key, _, now in changed:
             if now is None:

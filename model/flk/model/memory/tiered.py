@@ -22,7 +22,7 @@ class TieredStore:
 
     def __init__(self, tiers: Tiers, reach: Callable[[], "Entries"], now: Callable[[], float]) -> None:
         self.cold_down = False
-        self.owed: list[Claim] = []
+        self.deferred: list[Claim] = []
         self._tiers = tiers
         self._reach = reach
         self._now = now
@@ -33,15 +33,15 @@ class TieredStore:
             Copy: self._copy,
             Delete: self._delete,
             Aged: self._aged,
-            Owe: lambda effect: insort(self.owed, effect.claim, key=lambda claim: claim.entry.timestamp),
-            Owed: lambda effect: tuple(claim for claim in self.owed if claim.key in effect.keys),
+            Owe: lambda effect: insort(self.deferred, effect.claim, key=lambda claim: claim.entry.timestamp),
+            Owed: lambda effect: tuple(claim for claim in self.deferred if claim.key in effect.keys),
             Settled: self._settled,
         }
 
-    def require_settled(self) -> None:
+    def require_none_deferred(self) -> None:
         """Return unless claims of the log wait for a tier: then nothing may be sealed (WAL-6). Raises Unavailable."""
-        if self.owed:
-            raise unavailable(f"{len(self.owed)} claims of the log wait for a tier that is away")
+        if self.deferred:
+            raise unavailable(f"{len(self.deferred)} claims of the log wait for a tier that is away")
 
     def _reached(self, *concerned: Tier) -> "Entries":
         if self.cold_down and Tier.COLD in concerned:
@@ -76,4 +76,4 @@ class TieredStore:
         return self._tiers.aged(effect.tier, effect.term, effect.limit, self._now())
 
     def _settled(self, effect: Settled) -> None:
-        self.owed = [claim for claim in self.owed if claim not in effect.claims]
+        self.deferred = [claim for claim in self.deferred if claim not in effect.claims]

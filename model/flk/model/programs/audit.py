@@ -6,7 +6,7 @@ from flk.model.effects import Acknowledge, Attempt, Bury, MarkProcessed, Program
 from flk.spec.constants import CONSTANTS
 
 
-class Settled(StrEnum):
+class Handled(StrEnum):
     """How a worker came to acknowledge a task."""
 
     DONE = "done"
@@ -14,7 +14,7 @@ class Settled(StrEnum):
     DEAD = "dead"
 
 
-def work(attempts: int = CONSTANTS.audit.attempts) -> Program[Settled | None]:
+def work(attempts: int = CONSTANTS.audit.attempts) -> Program[Handled | None]:
     """Take one task and settle it; None if no task waits.
 
     The task stays in the queue until it is acknowledged, so a worker that dies or is refused anywhere on the way leaves it to
@@ -27,12 +27,12 @@ def work(attempts: int = CONSTANTS.audit.attempts) -> Program[Settled | None]:
     task = lease.task
     if lease.processed:
         yield from Acknowledge(task)
-        return Settled.ALREADY
+        return Handled.ALREADY
     for number in range(1, attempts + 1):
         if (yield from Attempt(task, number)):  # the first or a later one: a late success is a success (AUD-4)
             yield from MarkProcessed(task)
             yield from Acknowledge(task)
-            return Settled.DONE
+            return Handled.DONE
     yield from Bury(task)
     yield from Acknowledge(task)
-    return Settled.DEAD
+    return Handled.DEAD

@@ -12,7 +12,7 @@ from flk.model.flow.answers import Meaning, meaning
 from flk.model.flow.submission import Response, Submission, from_payload
 from flk.model.log.frames import Frame
 from flk.model.log.hlc import Timestamp
-from flk.model.programs.repair import mend
+from flk.model.programs.repair import repair
 from flk.spec.constants import CONSTANTS, Outbox
 
 POLICY = CONSTANTS.outbox
@@ -92,7 +92,7 @@ def open_outbox() -> Program[Contents]:
     """
     frames: list[Frame] = []
     for name in (yield from Segments(OUTBOX, after="")):
-        found = yield from mend(OUTBOX, name)
+        found = yield from repair(OUTBOX, name)
         yield from Resume(found.clock)
         frames += found.frames
     return contents(frames)

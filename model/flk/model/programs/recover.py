@@ -1,11 +1,11 @@
-"""Start-up (WAL-5): mend the log, apply what the store has not seen, and only then serve."""
+"""Start-up (WAL-5): repair the log, apply what the store has not seen, and only then serve."""
 
 import msgspec
 
 from flk.model.effects import INBOX, CaughtUp, Mark, Marked, Merge, Program, Resume, Seal, Segments
 from flk.model.log.frames import Damage
 from flk.model.programs.examine import Examine, claims_of
-from flk.model.programs.repair import mend
+from flk.model.programs.repair import repair
 from flk.model.programs.replay import replay
 
 APPLIED = "applied"
@@ -20,7 +20,7 @@ class Repair(msgspec.Struct, frozen=True):
 
 
 class Recovery(msgspec.Struct, frozen=True):
-    """What recovery did: segments read, frames in them, claims applied, segments that had to be mended."""
+    """What recovery did: segments read, frames in them, claims applied, segments that had to be repaired."""
 
     segments: int
     frames: int
@@ -37,7 +37,7 @@ def recover(region: str, examine: Examine) -> Program[Recovery]:
     frames = applied = 0
     repairs = []
     for name in names:
-        found = yield from mend(INBOX, name)
+        found = yield from repair(INBOX, name)
         claims = claims_of(found.frames, region, examine)
         yield from Merge(claims)
         yield from Resume(found.clock)

@@ -4,7 +4,7 @@ from flk.model.effects import Program, ReadSegment, Salvage, Truncate
 from flk.model.log.frames import Scan, scan
 
 
-def mend(log: str, name: str) -> Program[Scan]:
+def repair(log: str, name: str) -> Program[Scan]:
     """What the segment said. A torn tail is cut off; where more is wrong, what is valid is salvaged."""
     found = scan((yield from ReadSegment(name)))
     if found.damage or found.head is None:

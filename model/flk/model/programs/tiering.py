@@ -36,7 +36,7 @@ def claim(new: Claim) -> Program[Entry]:
     is owed from then on, and comes before every later claim of its key.
     """
     try:
-        yield from settle((new.key,))
+        yield from apply_deferred((new.key,))
         (found,) = yield from ask((new.key,))
         stored = yield from Insert(new, found and found.entry)
     except OutOfReach:
@@ -75,13 +75,13 @@ def promote(asked_for: Claim, tier: Tier) -> Program[None]:
             return
 
 
-def settle(keys: tuple[Key, ...]) -> Program[int]:
+def apply_deferred(keys: tuple[Key, ...]) -> Program[int]:
     """Apply the claims that are owed under the keys, in log order; how many. Raises OutOfReach while that cannot be done."""
-    owed = yield from Owed(keys)
-    if owed:
-        yield from merge(owed)
-        yield from Settled(owed)
-    return len(owed)
+    deferred = yield from Owed(keys)
+    if deferred:
+        yield from merge(deferred)
+        yield from Settled(deferred)
+    return len(deferred)
 
 
 def move() -> Program[Moved]:

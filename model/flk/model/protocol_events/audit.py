@@ -14,14 +14,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from flk.model.entries.tasks import TaskKind
-from flk.model.protocol_events.observation import END, START, Observed, Told, event, key
+from flk.model.protocol_events.observation import END, START, ObservedEffect, ProtocolEvent, event, key
 
 _ONE_CLAIM = frozenset({"Store", "InsertOrGet", "Insert"})
 _CLAIMS = frozenset({"Merge", "Join"})
 _WORKER = "-worker-"
 
 
-def audit_events(region: str, records: Callable[[], Iterable[Observed]]) -> Iterator[Told]:
+def audit_events(region: str, records: Callable[[], Iterable[ObservedEffect]]) -> Iterator[ProtocolEvent]:
     """The events of a region's audit queue; `records` gives all records in order."""
     return _Events(region).of(records())
 
@@ -36,7 +36,7 @@ class _Events:
         self._leased: set[str] = set()
         self._at: dict[str, str] = {}
 
-    def of(self, records: Iterable[Observed]) -> Iterator[Told]:
+    def of(self, records: Iterable[ObservedEffect]) -> Iterator[ProtocolEvent]:
         """The events that records stand for."""
         for record in records:
             if record.region == self._region:
@@ -44,7 +44,7 @@ class _Events:
             elif record.region.rpartition(_WORKER)[0] == self._region:
                 yield from self._of_worker(record)
 
-    def _of_node(self, record: Observed) -> Iterator[Told]:
+    def _of_node(self, record: ObservedEffect) -> Iterator[ProtocolEvent]:
         if record.effect == START and record.node != self._disk:
             self._disk = record.node
             self._known.clear()
@@ -54,13 +54,13 @@ class _Events:
             for claim in record.fields["claims"]:
                 yield from self._written(record, claim)
 
-    def _written(self, record: Observed, claim: Mapping[str, Any]) -> Iterator[Told]:
+    def _written(self, record: ObservedEffect, claim: Mapping[str, Any]) -> Iterator[ProtocolEvent]:
         if key(claim) not in self._known:
             self._known.add(key(claim))
             if claim["region"] == self._region:
                 yield event(record, "enqueue", t=self._task({"task": TaskKind.ENRICH, **claim}))
 
-    def _of_worker(self, record: Observed) -> Iterator[Told]:
+    def _of_worker(self, record: ObservedEffect) -> Iterator[ProtocolEvent]:
         worker = record.region
         if record.effect == START or (record.effect == END and _is_refusal(record)):
             if worker in self._at:
@@ -75,7 +75,7 @@ class _Events:
                 self._leased.discard(task)
                 self._at.pop(worker, None)
 
-    def _take(self, record: Observed, worker: str) -> Iterator[Told]:
+    def _take(self, record: ObservedEffect, worker: str) -> Iterator[ProtocolEvent]:
         task = self._task(record.result)
         if task in self._leased:
             yield event(record, "offer_again", t=task)
@@ -87,7 +87,7 @@ class _Events:
         return f"{told['task']} {told['tenant']}/{told['pcs_id']} of {self._disk}"
 
 
-def _is_refusal(record: Observed) -> bool:
+def _is_refusal(record: ObservedEffect) -> bool:
     return record.refused or (isinstance(record.result, dict) and "error" in record.result)
 
 

@@ -17,7 +17,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from flk.model.protocol_events.observation import END, START, FromElsewhere, Observed, Told, event, key
+from flk.model.protocol_events.observation import END, START, FromElsewhere, ObservedEffect, ProtocolEvent, event, key
 from flk.model.refusal import Malformed, Unauthenticated, Unavailable
 
 NO_KEY = "?"
@@ -50,16 +50,16 @@ class Survey:
         return f"{about}@{timestamp}" if about in self.elsewhere else about
 
 
-def ingest_events(node: str, records: Callable[[], Iterable[Observed]]) -> Iterator[Told]:
+def ingest_events(node: str, records: Callable[[], Iterable[ObservedEffect]]) -> Iterator[ProtocolEvent]:
     """The events of a node; `records` gives all records from the beginning, each time it is called."""
 
-    def own() -> Iterator[Observed]:
+    def own() -> Iterator[ObservedEffect]:
         return (record for record in records() if record.node == node)
 
     return _Events(survey(own())).of(own())
 
 
-def survey(records: Iterable[Observed]) -> Survey:
+def survey(records: Iterable[ObservedEffect]) -> Survey:
     """The first reading."""
     found, source, life = Survey(), FromElsewhere(), 0
     runs: dict[Hashable, str] = {}
@@ -80,7 +80,7 @@ def survey(records: Iterable[Observed]) -> Survey:
     return found
 
 
-def _learn_merged(found: Survey, life: int, record: Observed, *, elsewhere: bool) -> None:
+def _learn_merged(found: Survey, life: int, record: ObservedEffect, *, elsewhere: bool) -> None:
     for claim in record.fields["claims"]:
         if elsewhere:
             found.elsewhere.add(key(claim))
@@ -90,7 +90,7 @@ def _learn_merged(found: Survey, life: int, record: Observed, *, elsewhere: bool
         _learn(found.requests.setdefault(claim["timestamp"], Request()), claim)
 
 
-def _learn_of_run(request: Request, record: Observed) -> None:
+def _learn_of_run(request: Request, record: ObservedEffect) -> None:
     if record.effect == "Store":
         _learn(request, record.fields["claim"])
     elif record.effect == END:
@@ -114,7 +114,7 @@ class _Events:
         self._applied: set[str] = set()
         self._appended: set[str] = set()
 
-    def of(self, records: Iterable[Observed]) -> Iterator[Told]:
+    def of(self, records: Iterable[ObservedEffect]) -> Iterator[ProtocolEvent]:
         """The events that records stand for."""
         steps = {
             START: self._start,
@@ -130,7 +130,7 @@ class _Events:
             if step is not None:
                 yield from step(record)
 
-    def _start(self, record: Observed) -> Iterator[Told]:
+    def _start(self, record: ObservedEffect) -> Iterator[ProtocolEvent]:
         """A node that had begun before is cut off; what it had logged by then, recovery finds."""
         self._life += 1
         self._runs.clear()
@@ -140,12 +140,12 @@ class _Events:
             yield event(record, "crash")
             yield event(record, "restart")
 
-    def _append(self, record: Observed) -> Iterator[Told]:
+    def _append(self, record: ObservedEffect) -> Iterator[ProtocolEvent]:
         if record.kind == "ingest" and not record.refused:
             self._runs[record.run] = record.result
             yield from self._appended_now(record, record.result)
 
-    def _appended_now(self, record: Observed, timestamp: str) -> Iterator[Told]:
+    def _appended_now(self, record: ObservedEffect, timestamp: str) -> Iterator[ProtocolEvent]:
         self._appended.add(timestamp)
         request = self._found.requests[timestamp]
         says = "one" if request.digest == self._found.first[request.key] else "other"
@@ -160,7 +160,7 @@ class _Events:
             says=says,
         )
 
-    def _store(self, record: Observed) -> Iterator[Told]:
+    def _store(self, record: ObservedEffect) -> Iterator[ProtocolEvent]:
         claim = record.fields["claim"]
         request, about = self._runs.get(record.run, claim["timestamp"]), key(claim)
         yield event(record, "verify", q=request)
@@ -172,7 +172,7 @@ class _Events:
             self._store_up = False
             yield event(record, "store_fails")
 
-    def _merge(self, record: Observed) -> Iterator[Told]:
+    def _merge(self, record: ObservedEffect) -> Iterator[ProtocolEvent]:
         """Recovery claims for every frame again; a request that merges by itself claims in another way."""
         if record.refused or self._source.of(record):
             return
@@ -186,17 +186,17 @@ class _Events:
                 action = "claim" if record.kind == "ingest" else "replay"
                 yield event(record, action, q=request, k=self._found.key(request, key(claim)))
 
-    def _caught_up(self, record: Observed) -> Iterator[Told]:
+    def _caught_up(self, record: ObservedEffect) -> Iterator[ProtocolEvent]:
         yield from self._store_returns(record)
         if self._appended:
             yield event(record, "serve")
 
-    def _store_returns(self, record: Observed) -> Iterator[Told]:
+    def _store_returns(self, record: ObservedEffect) -> Iterator[ProtocolEvent]:
         if not self._store_up:
             self._store_up = True
             yield event(record, "store_returns")
 
-    def _end(self, record: Observed) -> Iterator[Told]:
+    def _end(self, record: ObservedEffect) -> Iterator[ProtocolEvent]:
         request = self._runs.pop(record.run, None)
         known = self._found.requests.get(request or "", Request())
         if record.kind != "ingest":

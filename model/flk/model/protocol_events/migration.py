@@ -19,7 +19,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from typing import Any
 
 from flk.model.entries.migration import Phase, Side, follower
-from flk.model.protocol_events.observation import END, START, Observed, Told, event, key
+from flk.model.protocol_events.observation import END, START, ObservedEffect, ProtocolEvent, event, key
 
 _MIGRATOR = "-migrator"
 _TO = {
@@ -39,12 +39,12 @@ _ANSWER = {
 }
 
 
-def migration_events(node: str, records: Callable[[], Iterable[Observed]]) -> Iterator[Told]:
+def migration_events(node: str, records: Callable[[], Iterable[ObservedEffect]]) -> Iterator[ProtocolEvent]:
     """The events of the store of a node (`eu.000001`); `records` gives all records in order, each time it is called."""
     return _Events(node, _elsewhere(node, records())).of(records())
 
 
-def _elsewhere(node: str, records: Iterable[Observed]) -> frozenset[str]:
+def _elsewhere(node: str, records: Iterable[ObservedEffect]) -> frozenset[str]:
     """The keys that came from another region, too."""
     region = node.rpartition(".")[0]
     claims = (row.fields["claim"] for row in records if row.node == node and row.effect == "InsertOrGet")
@@ -65,7 +65,7 @@ class _Events:
         self._begun = self._listed = False
         self._seen: dict[Hashable, dict[tuple[str, str], Any]] = {}
 
-    def of(self, records: Iterable[Observed]) -> Iterator[Told]:
+    def of(self, records: Iterable[ObservedEffect]) -> Iterator[ProtocolEvent]:
         """The events that records stand for."""
         for record in records:
             if record.node not in {self._node, self._migrator}:
@@ -79,7 +79,7 @@ class _Events:
             else:
                 yield from self._of_migrator(record)
 
-    def _of_claim(self, record: Observed) -> Iterator[Told]:
+    def _of_claim(self, record: ObservedEffect) -> Iterator[ProtocolEvent]:
         if record.effect == "LookAt":
             self._see(record)
         elif record.effect == "InsertOrGet":
@@ -87,7 +87,7 @@ class _Events:
         elif record.effect == "Replace":
             yield from self._replace(record, _ANSWER[Phase(record.fields["phase"])], told=True)
 
-    def _decide(self, record: Observed) -> Iterator[Told]:
+    def _decide(self, record: ObservedEffect) -> Iterator[ProtocolEvent]:
         """The ruling side decides, and that is the answer, if the other side has it or need not."""
         about, side, phase = self._about(record), Side(record.fields["side"]), Phase(record.fields["phase"])
         outcome = _outcome(record.result)
@@ -101,7 +101,7 @@ class _Events:
         if other is None or seen == record.result:
             yield event(record, _ANSWER[phase], {"told": {about: outcome}}, k=about)
 
-    def _of_migrator(self, record: Observed) -> Iterator[Told]:
+    def _of_migrator(self, record: ObservedEffect) -> Iterator[ProtocolEvent]:
         self._begun = True
         about, effect = self._about(record), record.effect
         if effect == "Advance":
@@ -119,21 +119,21 @@ class _Events:
             self._held[Side.OLD].discard(about)
             yield event(record, "delete_old", k=about)
 
-    def _advance(self, record: Observed) -> Iterator[Told]:
+    def _advance(self, record: ObservedEffect) -> Iterator[ProtocolEvent]:
         reached = Phase(record.result)
         if reached is not self._phase:
             self._phase, self._listed = reached, False
             yield event(record, _TO[reached], {"phase": str(reached)})
 
-    def _replace(self, record: Observed, action: str, *, told: bool) -> Iterator[Told]:
+    def _replace(self, record: ObservedEffect, action: str, *, told: bool) -> Iterator[ProtocolEvent]:
         if not record.result:
             return
         about, side, outcome = self._about(record), str(record.fields["side"]), _outcome(record.fields["entry"])
         self._held[Side(side)].add(about)
-        state: Told = {side: {about: outcome}}
+        state: ProtocolEvent = {side: {about: outcome}}
         yield event(record, action, state | ({"told": {about: outcome}} if told else {}), k=about)
 
-    def _over(self, record: Observed) -> Iterator[Told]:
+    def _over(self, record: ObservedEffect) -> Iterator[ProtocolEvent]:
         """A migrator that ends by a refusal is begun again, as one that died."""
         self._seen.pop(record.run, None)
         failed = isinstance(record.result, Mapping) and ("refused" in record.result or "error" in record.result)
@@ -142,11 +142,11 @@ class _Events:
             yield event(record, "crash")
             yield event(record, "resume")
 
-    def _see(self, record: Observed) -> None:
+    def _see(self, record: ObservedEffect) -> None:
         self._seen.setdefault(record.run, {})[self._about(record), str(record.fields["side"])] = record.result
 
     @staticmethod
-    def _about(record: Observed) -> str:
+    def _about(record: ObservedEffect) -> str:
         """The key that an effect is about."""
         claim = record.fields.get("claim") or record.fields.get("key")
         return key(claim) if isinstance(claim, Mapping) else ""

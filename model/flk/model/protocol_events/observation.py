@@ -8,19 +8,19 @@ from collections.abc import Hashable, Iterable, Mapping
 from typing import Any, NamedTuple, TypeAlias
 
 from flk.model.effects import Effect
-from flk.model.protocol_events import account
+from flk.model.protocol_events import summary
 
-Told: TypeAlias = dict[str, Any]
+ProtocolEvent: TypeAlias = dict[str, Any]
 """An event as a trace has it: its action, arguments, what was seen of the state, and a note for people."""
 
 START, END = "Start", "End"
 
 
-class Observed(NamedTuple):
+class ObservedEffect(NamedTuple):
     """An effect that was performed for a program, in the order in which effects took place.
 
     `node` is region and disk (`eu.000001`), `run` tells a node's programs apart, `kind` is the program's name; `fields` and
-    `result` are as `flk.model.protocol_events.account` tells them. Beside effects there are `Start`, where a node begins and what
+    `result` are as `flk.model.protocol_events.summary` tells them. Beside effects there are `Start`, where a node begins and what
     ran before is cut off, and `End` with what a program returned. `note` says where this was read.
     """
 
@@ -48,21 +48,23 @@ class Observed(NamedTuple):
         return self.result.get("status", 0) if isinstance(self.result, dict) and "refused" not in self.result else 0
 
 
-def observed(node: str, name: str, number: int, effect: Effect[object], result: object) -> Observed:
+def observed(node: str, name: str, number: int, effect: Effect[object], result: object) -> ObservedEffect:
     """An effect as it was performed. The name of a run begins with that of its program; its number is the node's own."""
     kind, what = name.partition(" ")[0], type(effect).__name__
-    told = account.result(effect, result)
-    return Observed(node, (name, number), kind, what, account.fields(effect), told, f"{what} of {name}")
+    told = summary.result(effect, result)
+    return ObservedEffect(node, (name, number), kind, what, summary.fields(effect), told, f"{what} of {name}")
 
 
-def started(node: str) -> Observed:
+def started(node: str) -> ObservedEffect:
     """A node begins."""
-    return Observed(node, "", "node", START, {}, None, "a start")
+    return ObservedEffect(node, "", "node", START, {}, None, "a start")
 
 
-def ended(node: str, name: str, number: int, result: object) -> Observed:
+def ended(node: str, name: str, number: int, result: object) -> ObservedEffect:
     """A program returned, or was ended by an exception."""
-    return Observed(node, (name, number), name.partition(" ")[0], END, {}, account.brief(result), f"the end of {name}")
+    return ObservedEffect(
+        node, (name, number), name.partition(" ")[0], END, {}, summary.summarised(result), f"the end of {name}"
+    )
 
 
 class FromElsewhere:
@@ -71,14 +73,14 @@ class FromElsewhere:
     def __init__(self) -> None:
         self._read: dict[tuple[str, Hashable], str] = {}
 
-    def see(self, record: Observed) -> None:
+    def see(self, record: ObservedEffect) -> None:
         """Go on with an effect."""
         if record.effect in {"ReadSegment", "GetObject"}:
             self._read[record.node, record.run] = record.effect
         elif record.effect == END:
             self._read.pop((record.node, record.run), None)
 
-    def of(self, record: Observed) -> bool:
+    def of(self, record: ObservedEffect) -> bool:
         """Whether the claims of a Merge came from another log than the node's own."""
         return self._read.get((record.node, record.run)) == "GetObject"
 
@@ -88,12 +90,14 @@ def key(claim: Mapping[str, Any]) -> str:
     return f"{claim['tenant']}/{claim['pcs_id']}"
 
 
-def event(record: Observed, action: str, state: Told | None = None, **arguments: object) -> Told:
+def event(
+    record: ObservedEffect, action: str, state: ProtocolEvent | None = None, **arguments: object
+) -> ProtocolEvent:
     """A step of a protocol that a record shows."""
-    told: Told = {"action": action, "arguments": arguments, "node": record.node, "note": record.note}
+    told: ProtocolEvent = {"action": action, "arguments": arguments, "node": record.node, "note": record.note}
     return told | {"state": state} if state else told
 
 
-def nodes_of(records: Iterable[Observed]) -> tuple[str, ...]:
+def nodes_of(records: Iterable[ObservedEffect]) -> tuple[str, ...]:
     """The nodes that did something, in the order of their appearance."""
     return tuple(dict.fromkeys(record.node for record in records))

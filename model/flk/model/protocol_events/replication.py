@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from flk.model.log.frames import log_of, region_of, sequence_of
-from flk.model.protocol_events.observation import END, START, FromElsewhere, Observed, Told, event, key
+from flk.model.protocol_events.observation import END, START, FromElsewhere, ObservedEffect, ProtocolEvent, event, key
 from flk.model.refusal import Unavailable
 from flk.spec.constants import CONSTANTS
 
@@ -52,12 +52,12 @@ class Logs:
         return f"{self.before.get(log, 0) + sequence:012d}"
 
 
-def replication_events(records: Callable[[], Iterable[Observed]]) -> Iterator[Told]:
+def replication_events(records: Callable[[], Iterable[ObservedEffect]]) -> Iterator[ProtocolEvent]:
     """The events of all nodes; `records` gives all records in order, each time it is called."""
     return _Events(survey(records())).of(records())
 
 
-def survey(records: Iterable[Observed]) -> Logs:
+def survey(records: Iterable[ObservedEffect]) -> Logs:
     """The first reading."""
     logs, disks = Logs(), dict[str, list[str]]()
     for record in records:
@@ -88,23 +88,23 @@ class _Node:
     appended: dict[Hashable, tuple[str, int]] = field(default_factory=dict)
     reading: dict[Hashable, str] = field(default_factory=dict)
     unsettled: dict[str, None] = field(default_factory=dict)
-    overtaken: dict[str, Sequence[Told]] = field(default_factory=dict)
+    overtaken: dict[str, Sequence[ProtocolEvent]] = field(default_factory=dict)
 
-    def in_log_order(self, stamped: str, told: Sequence[Told]) -> Iterator[Told]:
+    def in_log_order(self, stamped: str, told: Sequence[ProtocolEvent]) -> Iterator[ProtocolEvent]:
         """A frame is settled, and that is told by these events: at once, or after the frames before it."""
         if stamped in self.unsettled or told:
             self.unsettled.pop(stamped, None)
             self.overtaken[stamped] = told
             yield from self.due()
 
-    def due(self) -> Iterator[Told]:
+    def due(self) -> Iterator[ProtocolEvent]:
         """What no frame stands before any more."""
         first = next(iter(self.unsettled), None)
         for stamped in sorted(self.overtaken):
             if first is None or stamped < first:
                 yield from self.overtaken.pop(stamped)
 
-    def all_due(self) -> Iterator[Told]:
+    def all_due(self) -> Iterator[ProtocolEvent]:
         """Everything, since whatever is not settled now never will be."""
         self.unsettled.clear()
         yield from self.due()
@@ -116,9 +116,9 @@ class _Events:
         self._source = FromElsewhere()
         self._nodes: dict[str, _Node] = {}
 
-    def of(self, records: Iterable[Observed]) -> Iterator[Told]:
+    def of(self, records: Iterable[ObservedEffect]) -> Iterator[ProtocolEvent]:
         """The events that records stand for."""
-        steps: dict[str, Callable[[Observed, _Node], Iterator[Told]]] = {
+        steps: dict[str, Callable[[ObservedEffect, _Node], Iterator[ProtocolEvent]]] = {
             "Append": self._append,
             "Store": self._store,
             "Merge": self._merge,
@@ -137,7 +137,7 @@ class _Events:
             elif record.effect in steps and not record.refused:
                 yield from steps[record.effect](record, self._nodes[record.region])
 
-    def _start(self, record: Observed) -> Iterator[Told]:
+    def _start(self, record: ObservedEffect) -> Iterator[ProtocolEvent]:
         """On a new disk the store is new, too; what is in the object store of the old one, is shipped."""
         node = self._nodes.get(record.region)
         if node is None:
@@ -152,23 +152,28 @@ class _Events:
             yield event(record, "lose_store", r=record.region)
             self._nodes[record.region] = _Node(record.node, level=False, written=node.written)
 
-    def _append(self, record: Observed, node: _Node) -> Iterator[Told]:
+    def _append(self, record: ObservedEffect, node: _Node) -> Iterator[ProtocolEvent]:
         node.open = True
         if record.kind == "ingest":
             node.appended[record.run] = record.result, node.sequence
             node.unsettled[f"{record.result}.{record.region}"] = None
         yield from ()
 
-    def _store(self, record: Observed, node: _Node) -> Iterator[Told]:
+    def _store(self, record: ObservedEffect, node: _Node) -> Iterator[ProtocolEvent]:
         _, sequence = node.appended.get(record.run, ("", node.sequence))
         claim = record.fields["claim"]
         first = next(iter(node.unsettled), None)
-        told: Told = {"stored": {record.region: {key(claim): stamp(record.result)}}}
+        told: ProtocolEvent = {"stored": {record.region: {key(claim): stamp(record.result)}}}
         yield from self._write(record, node, claim, sequence, told if first == stamp(claim) else None)
 
     def _write(
-        self, record: Observed, node: _Node, claim: Mapping[str, Any], sequence: int, told: Told | None = None
-    ) -> Iterator[Told]:
+        self,
+        record: ObservedEffect,
+        node: _Node,
+        claim: Mapping[str, Any],
+        sequence: int,
+        told: ProtocolEvent | None = None,
+    ) -> Iterator[ProtocolEvent]:
         node.written.add(stamp(claim))
         events = []
         if self._logs.keeps(node.disk, sequence):
@@ -176,7 +181,7 @@ class _Events:
             events = [event(record, "write", told, r=record.region, g=segment, k=key(claim), s=stamp(claim))]
         yield from node.in_log_order(stamp(claim), events)
 
-    def _merge(self, record: Observed, node: _Node) -> Iterator[Told]:
+    def _merge(self, record: ObservedEffect, node: _Node) -> Iterator[ProtocolEvent]:
         name = node.reading.get(record.run, "")
         for claim in record.fields["claims"]:
             if self._source.of(record):
@@ -187,21 +192,21 @@ class _Events:
             elif not node.level:
                 yield event(record, "recover", r=record.region, g=self._segment(name), k=key(claim), s=stamp(claim))
 
-    def _replayed(self, record: Observed, name: str, claim: Mapping[str, Any]) -> Iterator[Told]:
+    def _replayed(self, record: ObservedEffect, name: str, claim: Mapping[str, Any]) -> Iterator[ProtocolEvent]:
         peer, segment = region_of(name), self._segment(name)
         if peer == record.region:
             yield event(record, "recover", r=peer, g=segment, k=key(claim), s=stamp(claim))
         else:
             yield event(record, "merge", r=record.region, p=peer, g=segment, k=key(claim), s=stamp(claim))
 
-    def _seal(self, record: Observed, node: _Node) -> Iterator[Told]:
+    def _seal(self, record: ObservedEffect, node: _Node) -> Iterator[ProtocolEvent]:
         yield from node.all_due()
         if node.open and self._logs.keeps(node.disk, node.sequence):
             yield event(record, "seal", r=record.region, g=self._logs.number(node.disk, node.sequence))
         node.sequence += node.open
         node.open = False
 
-    def _read(self, record: Observed, node: _Node) -> Iterator[Told]:
+    def _read(self, record: ObservedEffect, node: _Node) -> Iterator[ProtocolEvent]:
         """Recovery may find a segment that was begun and not told of."""
         name = record.fields["name"]
         node.reading[record.run] = name
@@ -209,16 +214,16 @@ class _Events:
             node.sequence, node.open = sequence_of(name), True
         yield from ()
 
-    def _get(self, record: Observed, node: _Node) -> Iterator[Told]:
+    def _get(self, record: ObservedEffect, node: _Node) -> Iterator[ProtocolEvent]:
         node.reading[record.run] = record.fields["name"].removeprefix(PREFIX)
         yield from ()
 
-    def _put(self, record: Observed, node: _Node) -> Iterator[Told]:
+    def _put(self, record: ObservedEffect, node: _Node) -> Iterator[ProtocolEvent]:
         name = record.fields["name"].removeprefix(PREFIX)
         node.unmarked.add(self._segment(name))
         yield event(record, "upload", r=region_of(name), g=self._segment(name))
 
-    def _mark(self, record: Observed, node: _Node) -> Iterator[Told]:
+    def _mark(self, record: ObservedEffect, node: _Node) -> Iterator[ProtocolEvent]:
         mark, segment = record.fields["name"], record.fields["value"]
         if mark == SHIPPED:
             node.unmarked.discard(self._segment(segment))
@@ -226,13 +231,13 @@ class _Events:
         elif mark.startswith(REPLAYED) and (peer := mark.removeprefix(REPLAYED)) != record.region:
             yield event(record, "mark_replayed", r=record.region, p=peer, g=self._segment(segment))
 
-    def _caught_up(self, record: Observed, node: _Node) -> Iterator[Told]:
+    def _caught_up(self, record: ObservedEffect, node: _Node) -> Iterator[ProtocolEvent]:
         yield from node.all_due()
         if not node.level:
             node.level = True
             yield event(record, "serve", r=record.region)
 
-    def _end(self, record: Observed, node: _Node) -> Iterator[Told]:
+    def _end(self, record: ObservedEffect, node: _Node) -> Iterator[ProtocolEvent]:
         node.reading.pop(record.run, None)
         timestamp, _ = node.appended.pop(record.run, ("", 0))
         if timestamp and record.status != Unavailable.status:

@@ -17,23 +17,23 @@ from collections.abc import Callable, Hashable, Iterable, Iterator
 from typing import Any
 
 from flk.model.entries.tiers import Term, Tier
-from flk.model.protocol_events.observation import Observed, Told, event, key
+from flk.model.protocol_events.observation import ObservedEffect, ProtocolEvent, event, key
 
 _AGES = {Term.HOT: 1, Term.WARM: 2, Term.WINDOW: 3}  # of the protocol: grown, old, past
 _COPIES = {Tier.WARM: "copy_to_warm", Tier.COLD: "copy_to_cold"}
 _OUT_OF_REACH = "TIR-3"
 
 
-def tiering_events(node: str, records: Callable[[], Iterable[Observed]]) -> Iterator[Told]:
+def tiering_events(node: str, records: Callable[[], Iterable[ObservedEffect]]) -> Iterator[ProtocolEvent]:
     """The events of a node; `records` gives all records from the beginning, each time it is called."""
 
-    def own() -> Iterator[Observed]:
+    def own() -> Iterator[ObservedEffect]:
         return (record for record in records() if record.node == node)
 
     return _Events(survey(own())).of(own())
 
 
-def survey(records: Iterable[Observed]) -> dict[int, frozenset[str]]:
+def survey(records: Iterable[ObservedEffect]) -> dict[int, frozenset[str]]:
     """The first reading: the keys that a program stored as new, by the place of its look into the cold tier. If it looked
     nowhere there, by the place where it stored them.
     """
@@ -47,7 +47,7 @@ def survey(records: Iterable[Observed]) -> dict[int, frozenset[str]]:
     return found
 
 
-def _new(record: Observed) -> Iterator[str]:
+def _new(record: ObservedEffect) -> Iterator[str]:
     """The keys that an Insert or a Join found in no tier."""
     fields = record.fields
     single = record.effect == "Insert"
@@ -66,7 +66,7 @@ class _Events:
         self._cold_up = True
         self._ended: dict[Hashable, str] = {}  # the term that had ended for what a program is moving
 
-    def of(self, records: Iterable[Observed]) -> Iterator[Told]:
+    def of(self, records: Iterable[ObservedEffect]) -> Iterator[ProtocolEvent]:
         """The events that records stand for."""
         steps = {"Copy": self._copy, "Delete": self._delete, "Aged": self._aged}
         for place, record in enumerate(records):
@@ -80,7 +80,7 @@ class _Events:
                 if not record.refused:
                     yield from steps[record.effect](record)
 
-    def _look(self, record: Observed, inserted: frozenset[str]) -> Iterator[Told]:
+    def _look(self, record: ObservedEffect, inserted: frozenset[str]) -> Iterator[ProtocolEvent]:
         tier, keys = record.fields["tier"], [key(told) for told in record.fields["keys"]]
         yield from self._see_cold(record)
         if tier == Tier.HOT:
@@ -97,16 +97,16 @@ class _Events:
             elif self._is_out_of_reach(record):
                 yield self._answered(record, "turn_away", k)
 
-    def _stored(self, record: Observed, k: str) -> Told:
+    def _stored(self, record: ObservedEffect, k: str) -> ProtocolEvent:
         self._holds[Tier.HOT].add(k)
         self._age[k] = 0
         return self._answered(record, "insert", k)
 
-    def _answered(self, record: Observed, action: str, k: str) -> Told:
+    def _answered(self, record: ObservedEffect, action: str, k: str) -> ProtocolEvent:
         self._asked.discard(k)
         return event(record, action, k=k)
 
-    def _copy(self, record: Observed) -> Iterator[Told]:
+    def _copy(self, record: ObservedEffect) -> Iterator[ProtocolEvent]:
         to = record.fields["to"]
         for k in map(key, record.result):
             if k not in self._holds[to]:
@@ -114,7 +114,7 @@ class _Events:
                 up = to == Tier.HOT or record.fields["source"] == Tier.COLD
                 yield event(record, "promote" if up else _COPIES[to], k=k)
 
-    def _delete(self, record: Observed) -> Iterator[Told]:
+    def _delete(self, record: ObservedEffect) -> Iterator[ProtocolEvent]:
         tier = record.fields["tier"]
         for k in map(key, record.result):
             self._holds[tier].discard(k)
@@ -123,14 +123,14 @@ class _Events:
             else:
                 yield event(record, f"delete_from_{tier}", k=k)
 
-    def _aged(self, record: Observed) -> Iterator[Told]:
+    def _aged(self, record: ObservedEffect) -> Iterator[ProtocolEvent]:
         term = self._ended[record.run] = record.fields["term"]
         for k in map(key, record.result):
             for _ in range(self._age.get(k, 0), _AGES[Term(term)]):
                 yield event(record, "grow_older", k=k)
             self._age[k] = max(self._age.get(k, 0), _AGES[Term(term)])
 
-    def _see_cold(self, record: Observed) -> Iterator[Told]:
+    def _see_cold(self, record: ObservedEffect) -> Iterator[ProtocolEvent]:
         """Whether the cold tier is there, if this was about it."""
         fields = record.fields
         if Tier.COLD not in {fields.get("tier"), fields.get("source"), fields.get("to")}:
@@ -142,6 +142,6 @@ class _Events:
             self._cold_up = True
             yield event(record, "regain_cold")
 
-    def _is_out_of_reach(self, record: Observed) -> bool:
+    def _is_out_of_reach(self, record: ObservedEffect) -> bool:
         result: Any = record.result
         return record.refused and result["refused"] == _OUT_OF_REACH

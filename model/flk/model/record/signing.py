@@ -111,7 +111,7 @@ class Keyring:
 
     def __init__(self, keys: Mapping[str, Iterable[LiveKey]], profiles: Iterable[Profile] = (FIXED,)) -> None:
         self._keys = {tenant: tuple(live) for tenant, live in keys.items()}
-        self._turns = {
+        self._key_changes = {
             tenant: tuple(sorted({at for key in live for at in key.bounds})) for tenant, live in self._keys.items()
         }
         self._profiles = tuple(profiles)
@@ -130,9 +130,9 @@ class Keyring:
                     return canonical
         raise Unauthenticated("SIGN-6", "no live key of this tenant made this signature", field="sig")
 
-    def turns(self, tenant: str) -> tuple[float, ...]:
+    def key_changes(self, tenant: str) -> tuple[float, ...]:
         """The wall times, in order, at which a key of `tenant` begins or ceases to count."""
-        return self._turns.get(tenant, ())
+        return self._key_changes.get(tenant, ())
 
 
 def sign(key: Signer, record: Signed, profile: Profile = FIXED) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from flk.model.entries.entry import Entry, Key, precedence
-from flk.model.entries.migration import Moving, Phase
+from flk.model.entries.migration import MigratingKeys, Phase
 from flk.model.flow.answers import STATES_ENTRY
 from flk.model.flow.submission import Response, Submission
 from flk.model.log.hlc import Timestamp, text
@@ -29,7 +29,7 @@ class MigrationRules(Watcher):
     def replied(self, region: str, request: Submission, logged: Timestamp | None, response: Response) -> None:
         """At an answer both shards have it, where both must."""
         del request
-        moving = self._regions[region].entries.moving
+        moving = self._regions[region].entries.migrating
         claim = None if logged is None else self._reference.claim(region, logged)
         if moving is None or claim is None or response.status not in STATES_ENTRY or not moving.moves(claim.key):
             return
@@ -61,12 +61,12 @@ class MigrationRules(Watcher):
             self._check_all(region, "end")
 
     def _check_all(self, region: str, event: str) -> None:
-        moving = self._regions[region].entries.moving
+        moving = self._regions[region].entries.migrating
         if moving is not None:
             for key in self._told.get(region, ()):
                 self._check(region, moving, key, event)
 
-    def _check(self, region: str, moving: Moving, key: Key, event: str) -> None:
+    def _check(self, region: str, moving: MigratingKeys, key: Key, event: str) -> None:
         told, held = self._told.get(region, {}).get(key), moving.ruling.get(key)
         if told is None:
             return

@@ -8,7 +8,7 @@ from flk.model.entries.entry import Claim, Entry, Key
 from flk.model.entries.migration import Phase
 from flk.model.flow.submission import Response, Submission
 from flk.model.programs import migration
-from flk.model.programs.audit import Settled, work
+from flk.model.programs.audit import Handled, work
 from flk.model.programs.divergence import Divergence, detect_divergence
 from flk.model.programs.examine import Examine
 from flk.model.programs.ingest import ingest
@@ -16,7 +16,7 @@ from flk.model.programs.recover import Recovery, recover
 from flk.model.programs.replay import Replayed, replay
 from flk.model.programs.rotate import rotate
 from flk.model.programs.ship import ship
-from flk.model.programs.tiering import Moved, claim, merge, move, settle
+from flk.model.programs.tiering import Moved, apply_deferred, claim, merge, move
 
 
 class Programs(NamedTuple):
@@ -28,10 +28,10 @@ class Programs(NamedTuple):
     rotate: Callable[[], Program[None]] = rotate
     replay: Callable[[str, Examine], Program[Replayed]] = replay
     detect_divergence: Callable[[str, str], Program[Divergence]] = detect_divergence
-    work: Callable[[int], Program[Settled | None]] = work
+    work: Callable[[int], Program[Handled | None]] = work
     claim: Callable[[Claim], Program[Entry]] = claim
     merge: Callable[[tuple[Claim, ...]], Program[int]] = merge
-    settle: Callable[[tuple[Key, ...]], Program[int]] = settle
+    apply_deferred: Callable[[tuple[Key, ...]], Program[int]] = apply_deferred
     move: Callable[[], Program[Moved]] = move
     move_claim: Callable[[Claim], Program[Entry]] = migration.claim
     move_merge: Callable[[tuple[Claim, ...]], Program[int]] = migration.merge

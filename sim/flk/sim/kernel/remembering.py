@@ -23,7 +23,7 @@ def remembering(keyring: Keyring, size: int = REMEMBERED) -> Examine:
 
     def remembered(submission: Submission, timestamp: Timestamp, region: str) -> Claim:
         tenant, body = submission.tenant, submission.body
-        place = tenant, body, bisect_right(keyring.turns(tenant), wall_seconds(timestamp))
+        place = tenant, body, bisect_right(keyring.key_changes(tenant), wall_seconds(timestamp))
         found = known.get(place)
         if found is None:
             found = known[place] = examined(submission, timestamp, region)

@@ -32,10 +32,10 @@ from flk.model.entries.entry import Entry
 from flk.model.entries.tasks import Lease, Task
 from flk.model.flow.submission import Response
 from flk.model.log.hlc import text
-from flk.model.protocol_events.observation import Observed, ended, observed, started
+from flk.model.protocol_events.observation import ObservedEffect, ended, observed, started
 from flk.model.refusal import Refused
 
-Observer: TypeAlias = Callable[[Observed], None]
+Observer: TypeAlias = Callable[[ObservedEffect], None]
 
 DIGEST_BYTES = 16
 _BATCH = 1024

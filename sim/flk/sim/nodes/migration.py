@@ -17,7 +17,7 @@ from flk.model.effects import (
     Store,
 )
 from flk.model.entries.entry import Key
-from flk.model.entries.migration import Moving, Phase, split
+from flk.model.entries.migration import MigratingKeys, Phase, split
 from flk.model.flow.admission import require_level
 from flk.model.memory.memory import MemoryNode
 from flk.model.memory.parts import Disk, Objects
@@ -41,7 +41,7 @@ RETRY_AFTER = CONSTANTS.node.unavailable_retry_after_seconds
 class MigratingStore:
     """Performs `Store` and `Merge` of keys that move as programs of their own, and lets their effects take their time."""
 
-    def __init__(self, node: Node, region: Region, moving: Moving, plan: ReshardingPlan) -> None:
+    def __init__(self, node: Node, region: Region, moving: MigratingKeys, plan: ReshardingPlan) -> None:
         self._node = node
         self._region = region
         self._world = region.world
@@ -187,7 +187,7 @@ class Migrator(Host):
     def _advanced(self, activity: Activity, effect: Advance) -> Phase:
         del activity
         self.memory.store_down = self._region.outages > 0
-        moving = self._region.entries.moving
+        moving = self._region.entries.migrating
         before = moving and moving.phase
         phase: Phase = self.memory.perform(effect)
         if phase is not before:
@@ -243,7 +243,7 @@ class Migrators:
 
 def begin(region: Region, node: Node) -> None:
     """A region's node has started: so does what migrates its store, if anything does."""
-    layout, plan, moving = region.world.layout.migration, region.resharding, region.entries.moving
+    layout, plan, moving = region.world.layout.migration, region.resharding, region.entries.migrating
     if layout is not None and plan is not None and moving is not None:
         MigratingStore(node, region, moving, plan)
         region.migrator = region.migrator or Migrators(region, plan, layout)

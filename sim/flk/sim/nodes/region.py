@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from flk.model.entries.entry import Entry, Key
-from flk.model.entries.migration import Moving, Phase
+from flk.model.entries.migration import MigratingKeys, Phase
 from flk.model.entries.tiers import Terms
 from flk.model.log.hlc import wall_seconds
 from flk.model.programs.examine import Examine
@@ -115,13 +115,13 @@ class Region:
         tiers = None
         if terms is not None:
             tiers = WatchedTiers(self.name, watchers, Terms(terms.hot_term, terms.warm_term, terms.window))
-        moving = None if self.resharding is None else Moving(self.resharding.moves)
+        moving = None if self.resharding is None else MigratingKeys(self.resharding.moves)
         return WatchedEntries(self.name, watchers, tasks, tiers, moving)
 
     @property
     def phase(self) -> Phase | None:
         """The phase of the migration that is on record; None if there is none."""
-        moving = self.entries.moving
+        moving = self.entries.migrating
         return None if moving is None else moving.phase
 
     def has_outlived(self, entry: Entry) -> bool:

@@ -100,8 +100,8 @@ class TieredStore:
     def settle(self, number: str, ended: Callable[[object], None]) -> None:
         """Try to apply what is owed."""
         tiered = self._node.memory.tiered
-        keys = _keys(tiered.owed) if tiered else ()
-        self._run(f"settle {number}", self._world.programs.settle(keys), keys, lambda result, _: ended(result))
+        keys = _keys(tiered.deferred) if tiered else ()
+        self._run(f"settle {number}", self._world.programs.apply_deferred(keys), keys, lambda result, _: ended(result))
 
     # Courses of the effects that are programs here.
 
@@ -218,7 +218,7 @@ class Mover:
 
     def _settle(self, number: str) -> None:
         tiered = self._node.memory.tiered
-        if tiered and tiered.owed and not self._node.memory.behind:
+        if tiered and tiered.deferred and not self._node.memory.behind:
             self._once("settle", lambda over: self._store.settle(number, over))
 
     def _once(self, kind: str, start: Callable[[Callable[[object], None]], None]) -> None:

@@ -40,9 +40,9 @@ class WatchedTasks(TaskQueue):
         super().mark(task)
         self._tell(TaskChange.MARKED, task)
 
-    def bury(self, task: Task) -> None:
+    def dead_letter(self, task: Task) -> None:
         """Write a dead letter, and tell."""
-        super().bury(task)
+        super().dead_letter(task)
         self._tell(TaskChange.BURIED, task)
 
     def acknowledge(self, task: Task) -> None:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from flk.model.effects import INBOX
 from flk.model.entries.entry import Claim, Entry, Key
-from flk.model.entries.migration import Moving, Phase
+from flk.model.entries.migration import MigratingKeys, Phase
 from flk.model.entries.tasks import Task, TaskQueue
 from flk.model.entries.tiers import Terms, Tier, Tiers
 from flk.model.flow.submission import Response, Submission
@@ -190,7 +190,7 @@ class WatchedEntries(Entries):
         watchers: Iterable[Watcher],
         tasks: TaskQueue | None = None,
         tiers: Tiers | None = None,
-        moving: Moving | None = None,
+        moving: MigratingKeys | None = None,
     ) -> None:
         super().__init__(tasks, tiers, moving)
         self._region = region
@@ -219,9 +219,9 @@ class WatchedEntries(Entries):
             watcher.merged(self._region, claim, before, after, records)
         return gave_way
 
-    def turn(self) -> list[tuple[Key, Entry, Entry | None]]:
+    def switch_ruling_shard(self) -> list[tuple[Key, Entry, Entry | None]]:
         """Let the other shard rule, and tell."""
-        changed = super().turn()
+        changed = super().switch_ruling_shard()
         for key, _, now in changed:
             for watcher in self._watchers:
                 watcher.turned(self._region, key, now)

@@ -21,7 +21,7 @@ def _task(task: Task) -> dict[str, object]:
     return {"task": task.kind, **task.key._asdict()}
 
 
-_BRIEF: dict[type[object], Callable[[Any], object]] = {
+_SUMMARIES: dict[type[object], Callable[[Any], object]] = {
     bytes: lambda value: {"bytes": len(value)},
     Frame: lambda frame: {"timestamp": text(frame.timestamp), "bytes": len(frame.payload)},
     Key: lambda key: key._asdict(),
@@ -31,17 +31,17 @@ _BRIEF: dict[type[object], Callable[[Any], object]] = {
     Lease: lambda lease: _task(lease.task) | {"processed": lease.processed},
     Page: lambda page: {"keys": len(page.keys), "next": page.next, "end": page.end},
     Response: lambda response: {"status": response.status},
-    tuple: lambda values: [brief(value) for value in values],
+    tuple: lambda values: [summarised(value) for value in values],
 }
 
 
-def brief(value: object) -> object:
+def summarised(value: object) -> object:
     """What is said of a value: bytes by their size, entries by what identifies them."""
     if isinstance(value, Refused):
         return {"refused": value.requirement, "status": int(value.status)}
     if isinstance(value, Exception):
         return {"error": type(value).__name__}
-    describe = _BRIEF.get(type(value))
+    describe = _SUMMARIES.get(type(value))
     return value if describe is None else describe(value)
 
 
@@ -52,8 +52,8 @@ def fields(effect: Effect[object]) -> dict[str, object]:
 
 def result(effect: Effect[object], value: object) -> object:
     """The result of an effect, or the refusal it met."""
-    return text(value) if isinstance(effect, Append) and not isinstance(value, Refused) else brief(value)  # type: ignore[arg-type]  # an Append's result
+    return text(value) if isinstance(effect, Append) and not isinstance(value, Refused) else summarised(value)  # type: ignore[arg-type]  # an Append's result
 
 
 def _field(name: str, value: Any) -> object:
-    return text(value) if name == "timestamp" else brief(value)
+    return text(value) if name == "timestamp" else summarised(value)
