@@ -18,6 +18,7 @@ from flk.model.flow.submission import Submission
 from flk.model.record.signing import HmacKey, Keyring, LiveKey
 from flk.sim.clients.synthetic import synthetic
 from flk.sim.kernel.programs import Programs
+from flk.sim.nodes.designs import DESIGNS
 from flk.sim.outcome import Run
 from flk.sim.scenarios.scenario import Scenario
 from flk.sim.simulate import simulate
@@ -95,10 +96,14 @@ def synthetic_inputs(size: int = 200, programs: Programs | None = None, named: s
 
 
 def programs_named(name: str) -> Programs:
-    """The programs that `MODULE:NAME` or `FILE.py:NAME` stands for. Raises UnusableInput."""
+    """The programs that the name of a refuted design, `MODULE:NAME` or `FILE.py:NAME` stands for. Raises UnusableInput."""
+    if name in DESIGNS:
+        return DESIGNS[name]
     where, colon, attribute = name.rpartition(":")
     if not colon or not where or not attribute:
-        raise UnusableInput(f"{name!r} names no programs; write MODULE:NAME, or FILE.py:NAME")
+        raise UnusableInput(
+            f"{name!r} names no programs; write MODULE:NAME, FILE.py:NAME, or a refuted design: {', '.join(DESIGNS)}"
+        )
     if (here := str(Path.cwd())) not in sys.path:
         sys.path.insert(0, here)
     try:
