@@ -6,7 +6,7 @@ from tests.support.sim.strategies import scenarios
 
 from flk.sim.scenarios import builder
 from flk.sim.scenarios import files as scenario_files
-from flk.sim.scenarios.builder import as_python, draft
+from flk.sim.scenarios.builder import as_python, scenario
 from flk.sim.scenarios.faults import Partition
 from flk.sim.scenarios.scenario import Scenario
 from flk.spec.errors import UnusableInput
@@ -35,7 +35,7 @@ def test_a_scenario_survives_its_expression(value: Scenario) -> None:
     again = eval(as_python(value), {"scenario": builder.scenario})  # the expression is the claim
     assert again == value
     assert again.hash == value.hash
-    assert draft(value).build() == value
+    assert scenario(value).build() == value
 
 
 @pytest.mark.parametrize("name", sorted(scenario_files.library()))

@@ -7,8 +7,9 @@ from typing import Any
 
 from flk.sim.api.display import page
 from flk.sim.scenarios.duration import human
-from flk.sim.scenarios.scenario import Scenario, find
-from flk.sim.scenarios.scenario import library as texts
+from flk.sim.scenarios.files import find
+from flk.sim.scenarios.files import library as texts
+from flk.sim.scenarios.scenario import Scenario
 from flk.spec.tables import frame, html_table
 
 
@@ -35,7 +36,10 @@ class Library(Mapping[str, Scenario]):
         return len(self._names)
 
     def to_frame(self, library: str | None = None) -> Any:
-        """A row for each scenario: `name`, `description`, `duration` in seconds, `regions` and `faults` joined by spaces, `records`."""
+        """A row for each scenario.
+
+        Columns: `name`, `description`, `duration` in seconds, its `regions`, the kinds of its `faults`, the source of `records`.
+        """
         return frame(
             [
                 {
@@ -69,7 +73,7 @@ def library() -> Library:
     >>> library()["split-brain"].regions
     ('eu', 'us', 'ap')
     >>> [name for name, one in library().items() if not one.faults]
-    ['calm']
+    ['calm', 'normal-replication']
     """
     return Library(tuple(sorted(texts())))
 
@@ -81,7 +85,7 @@ def load(name_or_path: str | PathLike[str]) -> Scenario:
     Raises UnusableInput for a name that is not known and for a file with a mistake, which names the line and the fix.
 
     >>> load("split-brain").duration
-    900.0
+    600.0
     """
     return find(fspath(name_or_path))
 

@@ -32,8 +32,8 @@ AS_IT_IS = "as it is"
 class CompareResult:
     """Two variants of a scenario on the same seeds: of each measure the paired differences, other minus one.
 
-    `sweep` holds the runs of both. A difference is decided when its 95 % interval does not hold 0; `gain` says how many times as many
-    runs with independent random numbers would be needed to know the mean as well.
+    `sweep` holds the runs of both. A difference is decided when its 95 % interval does not hold 0; `gain` says how many times as
+    many runs with independent random numbers would be needed to know the mean as well.
 
     >>> cut = scenario("a-cut", duration="1m").regions("eu", "us", agents=1).workload(records="synthetic:20", rate=1)
     >>> compared = compare(cut, {"policy.ship_interval": "20s"}, {"policy.ship_interval": "5s"}, seeds=4, workers=1)
@@ -64,9 +64,9 @@ class CompareResult:
     def to_frame(self, library: str | None = None) -> Any:
         """A row for each measure: a frame of pandas, polars or pyarrow, the first that is installed.
 
-        Columns: `measure` and its `unit` (`s`, or empty for shares and counts), the mean of `one` and of the `other`, the mean paired
-        `difference` with its 95 % interval from `low` to `high`, whether that is `decided`, the share of the differing seeds in which
-        the other is less (`less`), `gain`, and the number of `pairs`. `sweep.to_frame()` has a row for each run.
+        Columns: `measure` and its `unit` (`s`, or empty for shares and counts), the mean of `one` and of the `other`, the mean
+        paired `difference` with its 95 % interval from `low` to `high`, whether that is `decided`, the share of the differing seeds
+        in which the other is less (`less`), `gain`, and the number of `pairs`. `sweep.to_frame()` has a row for each run.
         """
         return frame([self._row(measure) for measure in self.measures], library)
 

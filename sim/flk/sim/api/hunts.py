@@ -37,7 +37,7 @@ class HuntResult:
 
     >>> found = hunt(seeds=30, programs="keep-what-is-stored", workers=1)
     >>> found.verdict, found.failure.violated[0]
-    (<Verdict.VIOLATED: 'violated'>, 'acknowledged-never-lost')
+    (<Verdict.VIOLATED: 'violated'>, 'watermark-never-ahead')
     >>> clean = hunt(seeds=5, workers=1)
     >>> clean.verdict, clean.failure, clean.runs
     (<Verdict.HOLDS: 'holds'>, None, 5)
@@ -289,8 +289,8 @@ def shrink(
 
     Raises UnusableInput if the run violates no invariant, or the hunt found nothing.
 
-    >>> shrink(hunt(seeds=30, programs="keep-what-is-stored", workers=1)).invariant
-    'acknowledged-never-lost'
+    >>> shrink(hunt(seeds=30, programs="keep-what-is-stored", workers=1), limit=10).invariant
+    'watermark-never-ahead'
     """
     if isinstance(failure, str):
         failure = replay(failure, progress=False)
@@ -302,11 +302,11 @@ def shrink(
     with shrink_bar(progress) as on_replay:
         least = shrinking.shrink(found.inputs, found.scenario, found.seed, limit=limit, on_replay=on_replay)
     small = RunResult(execute(found.inputs, Task(least.scenario, least.seed)), found.inputs)
-    return ShrinkResult(found.scenario, small, least.invariant, least.replays)
+    return ShrinkResult(found.scenario, small, str(least.invariant), least.replays)
 
 
 def _faults(scenario: Scenario) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
     """The faults as a table: header and rows."""
     ordered = sorted(scenario.faults, key=lambda fault: fault.start)
-    rows = [(one.id, f"{one.start:.2f} to {one.end:.2f} s", one.effect) for one in ordered]
+    rows: list[tuple[str, ...]] = [(one.id, f"{one.start:.2f} to {one.end:.2f} s", one.effect) for one in ordered]
     return ("fault", "when", "what it does"), rows

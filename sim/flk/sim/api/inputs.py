@@ -12,7 +12,8 @@ from flk.sim.scenarios.builder import Draft
 from flk.sim.scenarios.document import nearest
 from flk.sim.scenarios.duration import seconds
 from flk.sim.scenarios.faults import Fault, FaultBase
-from flk.sim.scenarios.scenario import Scenario, find
+from flk.sim.scenarios.files import find
+from flk.sim.scenarios.scenario import Scenario
 from flk.spec.errors import UnusableInput
 
 AnyScenario: TypeAlias = Scenario | Draft | str | PathLike[str]
@@ -82,7 +83,7 @@ def kinds_of(names: Iterable[str]) -> tuple[type[FaultBase], ...]:
     """The kinds of faults of these names. Raises UnusableInput for a name that no kind has."""
     for name in names:
         if name not in KINDS:
-            raise UnusableInput(f"{name!r} is no kind of fault; {nearest(name, KINDS)}")
+            raise UnusableInput(f"{name!r} is no kind of fault; {nearest(name, list(KINDS))}")
     return tuple(KINDS[name] for name in names)
 
 

@@ -9,14 +9,14 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from flk.sim.alerts.alerts import Alerted
+from flk.sim.alerts.alerts import AlertHistory
 from flk.sim.api.display import command, folded, heading, page, paragraph, picture, shown
 from flk.sim.checkers.invariants import Result
 from flk.sim.experiments.replay import replay_string
 from flk.sim.experiments.rows import Row, row, violated
 from flk.sim.experiments.run_inputs import RunInputs
 from flk.sim.kernel.trace import Line
-from flk.sim.measures.hypotheses import Judged
+from flk.sim.measures.hypotheses import HypothesisResult
 from flk.sim.measures.measures import Measures
 from flk.sim.measures.slo import Objective
 from flk.sim.measures.timeline import Moment
@@ -41,9 +41,9 @@ UNNAMED = "its programs stand in no module or file, so no other process can make
 class RunResult:
     """A run that is over: what was asked of it, what came of it, and how to make it again.
 
-    `run` holds everything that was measured and `inputs` what went in. A notebook shows the verdict, objectives, hypotheses, the course
-    of the run and the line that replays it. Everything that needs each message or effect (`trace`, `spacetime`, `perfetto`) makes
-    the run once more, event for event, so a long run takes its time again.
+    `run` holds everything that was measured and `inputs` what went in. A notebook shows the verdict, objectives, hypotheses, the
+    course of the run and the line that replays it. What needs each message or effect (`trace`, `spacetime`, `perfetto`) makes the
+    run once more, event for event, so a long run takes its time again.
 
     Times are seconds of simulated time.
 
@@ -91,12 +91,12 @@ class RunResult:
         return self.run.objectives
 
     @property
-    def hypotheses(self) -> tuple[Judged, ...]:
+    def hypotheses(self) -> tuple[HypothesisResult, ...]:
         """Each hypothesis of the scenario, with what was found."""
         return self.run.hypotheses
 
     @property
-    def alerts(self) -> tuple[Alerted, ...]:
+    def alerts(self) -> tuple[AlertHistory, ...]:
         """Each alert of the specification's table with its firings."""
         return self.run.alerts
 
@@ -113,7 +113,7 @@ class RunResult:
     @property
     def violated(self) -> tuple[str, ...]:
         """The violated invariants, the one that was violated first before the others."""
-        return violated(self.run)
+        return tuple(map(str, violated(self.run)))
 
     @property
     def summary(self) -> str:
@@ -174,16 +174,21 @@ class RunResult:
         return shown(course.overview(self.run))
 
     def plot_lag(self) -> Figure:
-        """Replication lag over time: a panel for each source, a line for each target. Raises UnusableInput with one region."""
-        self._need_regions("a lag")
+        """Replication lag over time: a panel for each source, a line for each target. Raises UnusableInput for one region."""
+        if not self.measures.lags:
+            raise UnusableInput(f"{self.scenario.name} has one region, and nothing to lag behind; name several regions")
         return shown(course.lag(self.run))
 
     def plot_latency(self) -> Figure:
         """How long each attempt took, and quantiles of the acknowledged ones over time."""
         return shown(course.latency(self.run))
 
-    def plot_objectives(self) -> Figure:
-        """Every objective beside its target, an RTO by its phases."""
+    def plot_recovery(self) -> Figure:
+        """RPO and RTO of each region loss beside their targets, RTO by phase. Raises UnusableInput if no region is lost."""
+        if not self.measures.recoveries:
+            raise UnusableInput(
+                f"{self.scenario.name} loses no region; name a scenario with a region_crash or process_crash"
+            )
         return shown(outcome.objectives(self.run))
 
     def plot_map(self, moments: tuple[float, ...] = ()) -> Figure:
@@ -245,12 +250,6 @@ class RunResult:
                 command(self.replay_line),
             ]
         )
-
-    def _need_regions(self, what: str) -> None:
-        if not self.measures.lags:
-            raise UnusableInput(
-                f"{self.scenario.name} has one region, which has no {what}; name a scenario of several regions"
-            )
 
     def _invariant_rows(self) -> list[dict[str, object]]:
         return [

@@ -33,7 +33,7 @@ def run(
     programs: AnyPrograms = None,
     validate: bool = False,
     tier: Literal["message"] = "message",
-    requests: None = None,
+    requests: int | None = None,
     trace: str | PathLike[str] | None = None,
     progress: bool | None = None,
 ) -> RunResult: ...
@@ -88,13 +88,13 @@ def run(
     if tier == "vector":
         if programs is not None or validate:
             raise UnusableInput("programs and validate need every message; leave out tier='vector'")
-        return VectorResult(_vector(found, seed, requests, trace, progress))
+        return VectorResult(_vector(found, seed, requests, trace=trace, progress=progress))
     if tier != "message":
         raise UnusableInput(f"tier {tier!r}: choose 'message' or 'vector'")
     if requests is not None:
         raise UnusableInput("requests is for tier='vector'; here the workload says how many come")
     inputs = inputs_for(found, programs, alerts=True)
-    return RunResult(_message(found, seed, inputs, trace, progress, validate=validate), inputs)
+    return RunResult(_message(found, seed, inputs, trace=trace, progress=progress, validate=validate), inputs)
 
 
 def replay(
@@ -120,7 +120,7 @@ def replay(
     if target.changed and not anyway:
         raise UnusableInput(f"{target.changed}; replay it anyway (anyway=True, --anyway), which may give another run")
     inputs = inputs_for(target.scenario, target.programs or None, alerts=True)
-    over = _message(target.scenario, target.seed, inputs, trace, progress, validate=validate)
+    over = _message(target.scenario, target.seed, inputs, trace=trace, progress=progress, validate=validate)
     if target.digest and not target.changed and target.digest != over.digest:
         raise UnusableInput(f"the run is another than it was: its digest was {target.digest} and is {over.digest}")
     return RunResult(over, inputs)
@@ -130,9 +130,9 @@ def _message(
     scenario: Scenario,
     seed: int | None,
     inputs: RunInputs,
+    *,
     trace: str | PathLike[str] | None,
     progress: bool | None,
-    *,
     validate: bool,
 ) -> Run:
     with ExitStack() as stack:
@@ -153,7 +153,12 @@ def _message(
 
 
 def _vector(
-    scenario: Scenario, seed: int | None, requests: int | None, trace: str | PathLike[str] | None, progress: bool | None
+    scenario: Scenario,
+    seed: int | None,
+    requests: int | None,
+    *,
+    trace: str | PathLike[str] | None,
+    progress: bool | None,
 ) -> vector.VectorRun:
     require_exact(scenario)
     records, size = None, vector.SIZE

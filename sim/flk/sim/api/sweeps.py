@@ -53,13 +53,13 @@ class Violating(msgspec.Struct, frozen=True):
 class SweepResult:
     """What a sweep says: a row for each run, an estimate with its interval for each cell and measure, held against the targets.
 
-    A cell is one combination of the varied fields; every cell met the same seeds, so cells can be compared seed by seed. `swept` has
-    the rows by cell, and `inputs` what went into every run. A notebook shows the estimates and the runs that violate an invariant.
+    A cell is one combination of the varied fields; every cell met the same seeds, so cells can be compared seed by seed. `swept`
+    has the rows by cell, `inputs` what went into every run. A notebook shows the estimates and the runs that violate an invariant.
 
     >>> cut = scenario("a-cut", duration="1m").regions("eu", "us", agents=1).workload(records="synthetic:20", rate=1)
     >>> swept = sweep(cut, seeds=3, vary={"policy.ship_interval": ["5s", "20s"]}, workers=1)
-    >>> swept.verdict, swept.runs, swept.cells
-    (<Verdict.HOLDS: 'holds'>, 6, ('policy.ship_interval=5', 'policy.ship_interval=20'))
+    >>> swept.runs, swept.cells
+    (6, ('policy.ship_interval=5', 'policy.ship_interval=20'))
     >>> slow = swept.values("lag_max", cell="policy.ship_interval=20")
     >>> all(few < many for few, many in zip(swept.values("lag_max", cell=0), slow))
     True
@@ -75,7 +75,7 @@ class SweepResult:
 
     @property
     def verdict(self) -> Verdict:
-        """The worst of the invariants and hypotheses of any run, and of the targets; undecided where a target lies in an interval."""
+        """The worst of any run's invariants and hypotheses, and of the targets: undecided where one lies within its interval."""
         return overall(self.findings)
 
     @property
@@ -152,7 +152,7 @@ class SweepResult:
     def report(self, path: str | PathLike[str]) -> None:
         """Write the sweep as one HTML page that needs nothing else. Raises UnusableInput if the file cannot be written."""
         name = self.swept.plan.cells[0].scenario.name
-        report.write(self.swept, self.findings, self.inputs, path, f"flk.sim.sweep of {name}")
+        report.write(self.swept, self.findings, self.inputs, Path(path), f"flk.sim.sweep of {name}")
 
     def __repr__(self) -> str:
         """The estimates and the violating runs, for terminals."""
@@ -248,8 +248,8 @@ def sweep(
 
     - `scenario`, `records`, `programs`, `progress`: as those of `run`
     - `seeds`: how many, counted from 1, or which: `100`, `"500..599"`, `range(500, 600)`
-    - `vary`: fields by their paths with the values they take: `{"policy.ship_interval": ["10s", "30s"], "faults.cut.duration": [60]}`;
-      a fault goes by its id, durations are seconds or texts
+    - `vary`: fields by their paths with the values they take: `{"policy.ship_interval": ["10s", "30s"]}`; a fault goes by its id,
+      as in `"faults.cut.duration"`, and durations are seconds or texts
     - `until`: stop each cell as soon as a statistic is known so well: `"p95 of rpo +-5%"`; `least` runs are made in any case
     - `alerts`: evaluate the alerts of every run too
     - `keep`: a directory for the rows of runs; a sweep that was interrupted goes on from what it finds there

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from flk.sim.api.display import command, heading, page, paragraph, picture, shown
 from flk.sim.measures.slo import Objective
-from flk.sim.reports.figures.style import COLOURS, DASHES, amount, happenings, lanes_of, legend, time_panels
+from flk.sim.reports.figures.style import COLOURS, DASHES, amount, fault_rows, happenings, legend, time_panels
 from flk.sim.scenarios.scenario import Scenario
 from flk.sim.vector.run import VectorRun
 from flk.spec.tables import frame, html_table
@@ -22,7 +22,7 @@ class VectorResult:
     `run` holds everything that was measured; times are seconds of simulated time.
 
     >>> steady = scenario("steady", duration="1m").regions("eu", "us", agents=2).workload(records="synthetic:20", rate=50)
-    >>> result = run(steady, tier="vector", requests=1000)
+    >>> result = run(steady.policy(agent_fsync=0), tier="vector", requests=1000)
     >>> result.verdict, result.requests
     (<Verdict.HOLDS: 'holds'>, 1000)
     """
@@ -77,7 +77,7 @@ class VectorResult:
         scenario, grid = self.scenario, self.run.grid
         events = happenings(scenario)
         figure, (lanes, rates, lags) = time_panels(scenario, (0.3 + 0.3 * max(1, len(events)), 1.5, 1.5))
-        lanes_of(lanes, events)
+        fault_rows(lanes, events)
         rates.step(np.arange(self.run.goodput.size), self.run.goodput, where="post", color=COLOURS[0], linewidth=1.2)
         rates.set(ylabel="answers a second", ylim=(0, None))
         for source, colour, dash in zip(

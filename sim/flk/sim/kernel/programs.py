@@ -20,7 +20,19 @@ from flk.model.programs.tiering import Moved, apply_deferred, claim, merge, move
 
 
 class Programs(NamedTuple):
-    """The logic of nodes and workers. The model's, unless a refuted design is run or a test plants a mistake."""
+    """The logic of nodes and workers: each field is a program, a generator that yields effects, by default the model's.
+
+    `ingest` answers a submission, `recover` goes through the log after a restart, `ship` and `rotate` seal and upload segments,
+    `replay` merges a peer's, `detect_divergence` compares two regions, `work` is the audit worker's, and the others are those of
+    tiers and of migration. Your own take the same arguments and return the same values; `hunt(programs=…)` looks for a schedule
+    that breaks them.
+
+    >>> def silent(submission, region, examine):
+    ...     return DESIGNS["ignored-store-error"].ingest(submission, region, examine)
+    >>> mine = MODEL._replace(ingest=silent)
+    >>> mine.ship is MODEL.ship
+    True
+    """
 
     ingest: Callable[[Submission, str, Examine], Program[Response]] = ingest
     recover: Callable[[str, Examine], Program[Recovery]] = recover

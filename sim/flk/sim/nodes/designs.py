@@ -129,17 +129,28 @@ def local_arrival(peer: str, examine: Examine) -> Program[Replayed]:
     return _replay_listed(peer, examine, sealed_frames, _of_unknown_keys)
 
 
-DESIGNS: dict[str, Programs] = {
-    "answer-before-durable": MODEL._replace(ingest=answer_before_durable),
-    "ignored-store-error": MODEL._replace(ingest=ignored_store_error),
-    "keep-what-is-stored": MODEL._replace(ingest=keep_what_is_stored),
-    "local-arrival": MODEL._replace(replay=local_arrival),
-    "lookup-before-check": MODEL._replace(ingest=lookup_before_check),
-    "mark-before-upload": MODEL._replace(ship=mark_before_upload),
-    "stepped-over-gap": MODEL._replace(ship=newest_first, replay=stepped_over_gap),
-    "unsealed-shipping": MODEL._replace(ship=unsealed_shipping, replay=trusting_replay),
-}
-"""By the name of the variant in the gallery."""
+class Designs(dict[str, Programs]):
+    """The refuted designs that the simulator has programs for, by the name of the variant in `flk.formal`'s gallery.
+
+    Each sounds right and breaks an invariant; `run` and `hunt` take its name for `programs`.
+
+    >>> sorted(DESIGNS)[:3]
+    ['answer-before-durable', 'ignored-store-error', 'keep-what-is-stored']
+    """
+
+
+DESIGNS: Designs = Designs(
+    {
+        "answer-before-durable": MODEL._replace(ingest=answer_before_durable),
+        "ignored-store-error": MODEL._replace(ingest=ignored_store_error),
+        "keep-what-is-stored": MODEL._replace(ingest=keep_what_is_stored),
+        "local-arrival": MODEL._replace(replay=local_arrival),
+        "lookup-before-check": MODEL._replace(ingest=lookup_before_check),
+        "mark-before-upload": MODEL._replace(ship=mark_before_upload),
+        "stepped-over-gap": MODEL._replace(ship=newest_first, replay=stepped_over_gap),
+        "unsealed-shipping": MODEL._replace(ship=unsealed_shipping, replay=trusting_replay),
+    }
+)
 
 
 def _logged_claim(submission: Submission, region: str, examine: Examine) -> Program[Claim]:

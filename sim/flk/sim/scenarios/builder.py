@@ -124,15 +124,32 @@ class Draft:
         return self._with(name, [*self._list(name), item])
 
 
-def scenario(name: str, description: str = "", **fields: Value) -> Draft:
-    """Begin a scenario; `fields` are those of the file's top level, such as `duration`."""
-    return Draft({"name": name, "description": description, **fields})
+def scenario(of: str | Scenario, description: str = "", **fields: Value) -> Draft:
+    """Begin a scenario of that name, or a variant of one that exists; `fields` are those of the file's top level.
 
+    The methods of the draft take the keys of the scenario file: `regions`, `everywhere` and `link` say what the network is like,
+    `workload` what comes, `policy` how nodes are set up, `layout` what the stores consist of, `fault` what goes wrong, `sometimes`,
+    `never`, `eventually` and `always` what is expected, `slo` what is asked. Durations are seconds or texts such as `"90s"`.
+    `build()` gives the scenario, and raises UnusableInput, which names the field and the fix, for what cannot be run.
 
-def draft(of: Scenario) -> Draft:
-    """A draft of a scenario that exists, to make variants of."""
+    >>> cut = (
+    ...     scenario("a-cut", "Two regions that cannot talk for a minute.", duration="5m")
+    ...     .regions("eu", "us", agents=2)
+    ...     .link("eu", "us", delay="42ms", jitter="3ms")
+    ...     .workload(records="synthetic:200", rate=2)
+    ...     .fault("partition", "cut", start="1m", duration="1m", sides=[["eu"], ["us", "objects"]])
+    ...     .eventually("healed", within="90s", after="cut")
+    ...     .build()
+    ... )
+    >>> cut.duration, cut.faults[0].effect
+    (300.0, 'no messages between eu and us, objects')
+    >>> scenario(cut, seed=2).policy(ship_interval="5s").build().seed
+    2
+    """
+    if isinstance(of, str):
+        return Draft({"name": of, "description": description, **fields})
     raw: Raw = document.plain(of)
-    return Draft(raw)
+    return Draft({**raw, **({"description": description} if description else {}), **fields})
 
 
 def as_python(of: Scenario) -> str:

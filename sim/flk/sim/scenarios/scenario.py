@@ -3,11 +3,12 @@
 from collections.abc import Iterable
 from functools import cached_property
 from hashlib import sha256
+from html import escape
 
 import msgspec
 
 from flk.sim.scenarios import document
-from flk.sim.scenarios.duration import Seconds
+from flk.sim.scenarios.duration import Seconds, clock
 from flk.sim.scenarios.faults import Fault, Stop
 from flk.sim.scenarios.hypotheses import Hypothesis
 from flk.sim.scenarios.layout import Layout
@@ -15,6 +16,7 @@ from flk.sim.scenarios.policy import Objectives, Policy
 from flk.sim.scenarios.script import Act
 from flk.sim.scenarios.topology import Network
 from flk.sim.scenarios.workload import Workload
+from flk.spec.tables import html_table
 
 
 class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=True):
@@ -22,7 +24,15 @@ class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=Tru
 
     A `script` says exactly who submits, ships and replays when; without one, records come at random and rounds at intervals.
     A `steady` scenario is everyday life, whose beginning is cut off as warm-up; any other is an incident, measured whole.
-    `design` names one of the refuted designs of `sim.designs` to be run in place of the model's programs.
+    `design` names one of the refuted designs of `flk.sim.nodes.designs` to be run in place of the model's programs.
+
+    Scenarios are made by `scenario()` or read by `load()`; `to_toml()` writes the file that reads back as the same value.
+
+    >>> cut = load("split-brain")
+    >>> [(fault.id, fault.kind, fault.start, fault.end) for fault in cut.faults]
+    [('split', 'partition', 120.0, 360.0)]
+    >>> cut.hash == load("split-brain").hash
+    True
     """
 
     name: str
@@ -40,6 +50,15 @@ class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=Tru
     steady: bool = False
     script: tuple[Act, ...] = ()
     design: str = ""
+
+    def _repr_html_(self) -> str:
+        """What it is and what goes wrong, for notebooks."""
+        faults = [(one.id, clock(one.start), clock(one.end), one.effect) for one in self.faults]
+        about = (
+            f"{self.description} {clock(self.duration)} minutes, regions {', '.join(self.regions)}, seed {self.seed}."
+        )
+        table = html_table(("fault", "from", "to", "what it does"), faults) if faults else ""
+        return f"<p><b>{escape(self.name)}</b> {escape(about)}</p>{table}"
 
     @cached_property
     def hash(self) -> str:
