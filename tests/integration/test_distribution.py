@@ -92,7 +92,8 @@ for room in sys.argv[2:]:
     home = Path(sys.argv[1], room)
     for path in home.rglob("*.py"):
         if path.stem != "__main__":
-            import_module(".".join(["flk", *Path(room).parts, *path.relative_to(home).with_suffix("").parts]).removesuffix(".__init__"))
+            module = ["flk", *Path(room).parts, *path.relative_to(home).with_suffix("").parts]
+            import_module(".".join(module).removesuffix(".__init__"))
 """
 
 

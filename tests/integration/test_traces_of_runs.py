@@ -23,7 +23,7 @@ from flk.formal.library.catalogue import find as find_protocol
 from flk.formal.library.protocols import ingest, replication
 from flk.formal.traces import Accepted, Rejected, validate
 from flk.formal.traces.relaxations import unlimited
-from flk.impl.server.process import Serving, serving
+from flk.impl.server.process import ServerProcess, server_process
 from flk.impl.server.trace_reader import encoded, events_of, is_of_nodes
 from flk.model.flow.submission import Submission
 from flk.model.protocol_events.observation import ObservedEffect
@@ -168,14 +168,14 @@ def test_a_refuted_design_does_what_its_own_protocol_allows(name: str) -> None:
 
 
 @contextmanager
-def region(name: str, directory: Path, peer: str = "") -> Iterator[Serving]:
+def region(name: str, directory: Path, peer: str = "") -> Iterator[ServerProcess]:
     """A server that writes a trace and, if it has a peer, ships ten times a second."""
     (directory / "objects").mkdir(exist_ok=True)
     keys = directory / f"keys-{name}"
     keys.mkdir(exist_ok=True)
     shipping = ["--objects", (directory / "objects").as_uri(), "--ship-every", "0.1", "--replay-every", "0.1"]
     options = ["--region", name, "--trace", str(trace_of(name, directory)), *(shipping if peer else ())]
-    with serving(directory / name, keys_of(keys), [*options, *([f"--peer={peer}"] if peer else [])]) as server:
+    with server_process(directory / name, keys_of(keys), [*options, *([f"--peer={peer}"] if peer else [])]) as server:
         yield server
 
 
@@ -184,7 +184,7 @@ def trace_of(name: str, directory: Path) -> Path:
     return directory / f"{name}.jsonl"
 
 
-def load(server: Serving, seed: int, until: Callable[[], bool]) -> list[Thread]:
+def load(server: ServerProcess, seed: int, until: Callable[[], bool]) -> list[Thread]:
     """Four clients that submit, each in an order of its own, until it is time, or the server is gone."""
 
     def work(order: int) -> None:
@@ -205,7 +205,7 @@ def load(server: Serving, seed: int, until: Callable[[], bool]) -> list[Thread]:
     return threads
 
 
-def work_on(server: Serving, seed: int, seconds: float) -> None:
+def work_on(server: ServerProcess, seed: int, seconds: float) -> None:
     """Load a server for some seconds."""
     end = time.monotonic() + seconds
     for thread in load(server, seed, lambda: time.monotonic() > end):

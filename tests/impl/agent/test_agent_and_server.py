@@ -6,7 +6,7 @@ from pathlib import Path
 from flk.impl.agent.delivery import Settled, Tally, deliver_all
 from flk.impl.agent.outbox import Outbox
 from flk.impl.agent.service import Service
-from flk.impl.server.process import key_file, serving
+from flk.impl.server.process import key_file, server_process
 from flk.model.record.signing import HmacKey
 from flk.model.samples.datasets import submissions
 from flk.spec.constants import Outbox as Policy
@@ -19,7 +19,7 @@ FORGED = submissions("goog-prices", HmacKey(b"another secret"))
 
 def test_a_server_acknowledges_every_record_however_often_it_is_sent(tmp_path: Path) -> None:
     """Two runs over the same real data: each record is accepted, and accepted again with its stored outcome."""
-    with serving(tmp_path / "data", key_file(tmp_path, SECRET)) as server, Outbox(tmp_path / "box") as outbox:
+    with server_process(tmp_path / "data", key_file(tmp_path, SECRET)) as server, Outbox(tmp_path / "box") as outbox:
         for _ in range(2):
             tally = Tally()
             for event in deliver_all(outbox, Service(server.url), RECORDS, policy=PROMPT):
@@ -29,7 +29,7 @@ def test_a_server_acknowledges_every_record_however_often_it_is_sent(tmp_path: P
 
 def test_a_server_buries_what_another_key_has_signed(tmp_path: Path) -> None:
     """401 for each, none of it in the way of an honest record of the same identity."""
-    with serving(tmp_path / "data", key_file(tmp_path, SECRET)) as server, Outbox(tmp_path / "box") as outbox:
+    with server_process(tmp_path / "data", key_file(tmp_path, SECRET)) as server, Outbox(tmp_path / "box") as outbox:
         tally = Tally()
         for event in deliver_all(outbox, Service(server.url), (*FORGED, *RECORDS), policy=PROMPT):
             tally.add(event)
@@ -41,12 +41,12 @@ def test_a_server_buries_what_another_key_has_signed(tmp_path: Path) -> None:
 def test_a_server_killed_in_mid_delivery_gets_the_rest_when_it_is_back(tmp_path: Path) -> None:
     """Kill -9 after the twentieth answer, another server on the same data, another run on the same outbox: all are in."""
     keys, settled = key_file(tmp_path, SECRET), 0
-    with serving(tmp_path / "data", keys) as server, Outbox(tmp_path / "box") as outbox:
+    with server_process(tmp_path / "data", keys) as server, Outbox(tmp_path / "box") as outbox:
         for event in deliver_all(outbox, Service(server.url), RECORDS, policy=PROMPT):
             settled += isinstance(event, Settled)
             if settled == 20:
                 server.process.kill()
-    with serving(tmp_path / "data", keys) as server, Outbox(tmp_path / "box") as outbox:
+    with server_process(tmp_path / "data", keys) as server, Outbox(tmp_path / "box") as outbox:
         assert 0 < len(outbox.pending) < len(RECORDS)
         list(deliver_all(outbox, Service(server.url), policy=PROMPT))
     with Outbox(tmp_path / "box") as outbox:

@@ -15,7 +15,7 @@ import pytest
 from tests.support.impl.client import Client, keys_of, sample
 from tests.support.model.world import HONEST, KEY, OTHER_TENANT, STORY, World, pcs, submission
 
-from flk.impl.server.process import Serving, serve_command, serving
+from flk.impl.server.process import ServerProcess, serve_command, server_process
 from flk.model.flow.answers import SUBMIT_PATH
 from flk.model.flow.submission import Submission
 from flk.model.log.frames import scan
@@ -27,9 +27,9 @@ from flk.spec.metrics import METRICS
 
 
 @contextmanager
-def started(directory: Path, *options: str) -> Iterator[tuple[Serving, Client]]:
+def started(directory: Path, *options: str) -> Iterator[tuple[ServerProcess, Client]]:
     """A server on a new or old data directory, and a client of it."""
-    with serving(directory / "data", keys_of(directory), options) as server, closing(Client(server)) as client:
+    with server_process(directory / "data", keys_of(directory), options) as server, closing(Client(server)) as client:
         yield server, client
 
 
@@ -180,7 +180,7 @@ def test_requests_of_many_clients_at_once_get_one_outcome(tmp_path: Path) -> Non
     sent = [submission(pcs(epoch=epoch)) for epoch in range(30)]
     answers: list[list[bytes]] = []
 
-    def client_of(server: Serving) -> None:
+    def client_of(server: ServerProcess) -> None:
         with closing(Client(server)) as client:
             answers.append([client.submit(item).body for item in sent])
 
@@ -247,7 +247,7 @@ def test_a_failed_log_ends_the_server_and_acknowledges_nothing_more(tmp_path: Pa
     url = (
         next(line for line in process.stdout if line.startswith("listening on ")).removeprefix("listening on ").strip()
     )
-    with closing(Client(Serving(process, url, ()))) as client:
+    with closing(Client(ServerProcess(process, url, ()))) as client:
         before = client.submit(HONEST)
         sign.touch()
         assert client.submit(OTHER_TENANT).status == 503

@@ -20,7 +20,7 @@ from tests.support.impl.client import Client, Reply, keys_of, sample
 from tests.support.impl.object_stores import Directory, place, s3
 from tests.support.model.world import STORY, pcs, submission
 
-from flk.impl.server.process import Serving, serve_command, serving
+from flk.impl.server.process import ServerProcess, serve_command, server_process
 from flk.model.flow.submission import Submission
 from flk.model.log.frames import Frame, scan
 
@@ -41,13 +41,13 @@ def eventually(holds: Callable[[], object]) -> None:
 @contextmanager
 def region(
     name: str, directory: Path, url: str | None, peers: Sequence[str] = (), options: Sequence[str] = ()
-) -> Iterator[tuple[Serving, Client]]:
+) -> Iterator[tuple[ServerProcess, Client]]:
     """A server of that region, with its data in a directory of that name, and a client of it."""
     keys = directory / f"keys-{name}"
     keys.mkdir(exist_ok=True)
     shipping = () if url is None else ("--objects", url, *EVERY)
     arguments = ["--region", name, *shipping, *(f"--peer={peer}" for peer in peers), *options]
-    with serving(directory / name, keys_of(keys), arguments) as server, closing(Client(server)) as client:
+    with server_process(directory / name, keys_of(keys), arguments) as server, closing(Client(server)) as client:
         yield server, client
 
 

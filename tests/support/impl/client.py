@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from flk.impl.server.process import Serving, key_file
+from flk.impl.server.process import ServerProcess, key_file
 from flk.model.flow.answers import SUBMIT_PATH
 from flk.model.flow.submission import Submission
 
@@ -24,7 +24,7 @@ class Reply(NamedTuple):
 class Client:
     """A connection to a server."""
 
-    def __init__(self, server: Serving) -> None:
+    def __init__(self, server: ServerProcess) -> None:
         self._connection = http.client.HTTPConnection(urlsplit(server.url).netloc, timeout=20)
 
     def request(self, method: str, path: str, body: object = None, headers: dict[str, str] | None = None) -> Reply:

@@ -93,8 +93,8 @@ class Rig:
     async def submit(self, sent: Submission) -> Response:
         return await self.runtime.start(ingest(sent, self.region, EXAMINE))
 
-    async def aside(self, program: Program[R]) -> R:
-        return await self.runtime.aside.run(program, lambda effect, result: None)
+    async def background(self, program: Program[R]) -> R:
+        return await self.runtime.background.run(program, lambda effect, result: None)
 
     async def submit_all(self, sent: Sequence[Submission]) -> list[Response]:
         return await asyncio.gather(*map(self.submit, sent))

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from flk.impl.bench.records import distinct, submission
-from flk.impl.server.process import Serving, key_file, serve_command, serving
+from flk.impl.server.process import ServerProcess, key_file, serve_command, server_process
 from flk.model.flow.answers import STATES_ENTRY, SUBMIT_PATH
 from flk.model.flow.submission import Submission
 from flk.model.record.record import Pcs
@@ -75,7 +75,7 @@ def crash(directory: Path, kills: int, seed: int, progress: Callable[[Toll], Non
             _kill_during_start(directory / "data", keys, random.uniform(0.0, STARTUP_SECONDS))
             toll.during_start += 1
         else:
-            with serving(directory / "data", keys) as server:
+            with server_process(directory / "data", keys) as server:
                 _compare(server.url, [*last, *random.sample(known, min(RECHECK, len(known)))], toll)
                 known += last
                 last = _life(server, submissions, random.randint(1, MOST_PER_LIFE), toll)
@@ -85,7 +85,7 @@ def crash(directory: Path, kills: int, seed: int, progress: Callable[[Toll], Non
         toll.kills += 1
         toll.seconds = perf_counter() - began
         progress(toll)
-    with serving(directory / "data", keys) as server:
+    with server_process(directory / "data", keys) as server:
         _compare(server.url, [*known, *last], toll)
     toll.seconds = perf_counter() - began
     return toll
@@ -111,7 +111,7 @@ def _kill_during_start(data: Path, keys: Path, after: float) -> None:
     process.wait()
 
 
-def _life(server: Serving, submissions: Iterator[Submission], deaths_at: int, toll: Toll) -> list[Answer]:
+def _life(server: ServerProcess, submissions: Iterator[Submission], deaths_at: int, toll: Toll) -> list[Answer]:
     """Send new submissions from all clients; kill when so many are answered; everything that was sent, and what came of it."""
     answers: list[Answer] = []
     lock, enough = Lock(), Event()

@@ -23,7 +23,7 @@ import msgspec
 
 from flk.impl.bench.load import Load, drive, encode_request
 from flk.impl.bench.records import distinct, submission
-from flk.impl.server.process import key_file, serving
+from flk.impl.server.process import key_file, server_process
 from flk.model.record.signing import HmacKey
 
 CONNECTIONS = 64
@@ -139,7 +139,7 @@ def _check(name: str, load: Load) -> None:
 
 
 def _flk(servers: ExitStack, name: str, data: Path, keys: Path, *options: str) -> Subject:
-    server = servers.enter_context(serving(data, keys, options))
+    server = servers.enter_context(server_process(data, keys, options))
     return Subject(name, urlsplit(server.url).port or 0, server.process.pid)
 
 

@@ -67,7 +67,7 @@ def _compare_live(console: "Console") -> "list[Compared]":
     from flk.impl.agent.outbox import Outbox
     from flk.impl.keys import load_keys
     from flk.impl.server.comparison import compare, doubtful, model_answers, spoiled
-    from flk.impl.server.process import key_file, serving
+    from flk.impl.server.process import key_file, server_process
     from flk.model.record.signing import HmacKey
     from flk.model.samples.datasets import submissions, unsigned
 
@@ -83,7 +83,7 @@ def _compare_live(console: "Console") -> "list[Compared]":
         keys = key_file(home, SECRET, TENANT)
         expected = model_answers(sent, REGION, load_keys(keys), time.time())
         with (
-            serving(home / "data", keys, ("--region", REGION)) as server,
+            server_process(home / "data", keys, ("--region", REGION)) as server,
             Outbox(home / "outbox") as outbox,
             Progress(console=console, transient=True) as progress,
         ):

@@ -1,72 +1,102 @@
-"""What a node does by itself, again and again: ship its log, and replay the logs of its peers (CRR-*).
+"""Running programs in the background, beside the batches of the runtime: `ship` and `replay`.
 
-The rules are those of the simulator's rounds: a pass begins once every interval, only while the node is level with its log, and
-never while the last one runs. One that is refused, or that meets a gap or a corrupt segment, is counted and logged, and leaves its
-work to the next: the watermarks say how far the work is done. Nobody who submits notices.
+Their computation and their requests to the object store run in threads, at the same time as everything else. Their effects on log
+and store run in the exclusive section, between two batches. So neither a slow store nor a long verification delays a request.
 """
 
 import asyncio
-import time
-from collections.abc import Iterable
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any, TypeVar
 
-import structlog
-
-from flk.impl.server.replication import Replaying, Shipping, Stage
-from flk.impl.server.runtime import Runtime
-from flk.impl.storage.wal import LogFailed
-from flk.model.log.frames import CorruptSegment
-from flk.model.programs.examine import Examine
+from flk.impl.server.exclusive import ExclusiveSection
+from flk.impl.server.trace import Run, Runs, Untraced
+from flk.model.effects import Effect, GetObject, ListObjects, Merge, Program, PutObject
 from flk.model.refusal import Refused
+from flk.model.runtime import Perform
 
-log = structlog.get_logger()
+R = TypeVar("R")
+
+MERGE_CLAIMS = 1000  # merged at once, in some milliseconds; then a waiting batch runs
+
+_ON_OBJECTS = (PutObject, GetObject, ListObjects)
 
 
-class Rounds:
-    """The rounds of one node that has an object store: of its own log every `ship_every` seconds, of its peers' every
-    `replay_every`.
-    """
+class Background:
+    """Runs programs, any number at a time. Effects in the exclusive section are performed in `log_thread`."""
 
     def __init__(
-        self, runtime: Runtime, examine: Examine, peers: Iterable[str], *, ship_every: float, replay_every: float
+        self, perform: Perform, section: ExclusiveSection, log_thread: ThreadPoolExecutor, runs: Runs, trace: Untraced
     ) -> None:
-        node = runtime.node
-        self._runtime = runtime
-        self._intervals: dict[Stage, float] = {
-            Shipping(node.disk, node.metrics): ship_every,
-            **{Replaying(peer, examine, node.metrics): replay_every for peer in peers},
-        }
+        self._perform = perform
+        self._section = section
+        self._log_thread = log_thread
+        self._runs = runs
+        self._trace = trace
+        self._threads = ThreadPoolExecutor(thread_name_prefix="background")
 
-    async def run(self) -> None:
-        """Go round until cancelled, beginning at once, while the runtime serves."""
-        async with asyncio.TaskGroup() as tasks:
-            for stage, interval in self._intervals.items():
-                tasks.create_task(self._every(interval, stage))
+    async def run(self, program: Program[R], seen: Callable[[Effect[Any], Any], None]) -> R:
+        """The program's result. `seen` is called with each effect that took place, and its result.
 
-    async def _every(self, interval: float, stage: Stage) -> None:
-        while True:
-            began = time.monotonic()
-            if not self._runtime.node.behind:
-                await self._pass(stage, began)
-            await asyncio.sleep(interval - (time.monotonic() - began) % interval)
-
-    async def _pass(self, stage: Stage, began: float) -> None:
-        about = {"stage": stage.name, "source": stage.source}
+        Raises what the program raises; LogFailed, which also ends the runtime; Unavailable once that has ended. A program that
+        is cancelled stops between two effects, as in a crash.
+        """
+        run = self._runs.begin(program)
         try:
-            result = await self._runtime.aside.run(stage.program(), stage.seen)
-        except LogFailed:
-            return  # the runtime ends with it, and says so
-        except Refused as refusal:
-            log.warning("replication.postponed", **about, reason=refusal.detail)
-        except CorruptSegment as error:
-            log.error("replication.corrupt_segment", **about, reason=str(error))  # noqa: TRY400  (it names segment and offset)
-        except Exception:  # a defect in one pass must not end all that follow, nor the server
-            log.exception("replication.failed", **about)
-        else:
-            gap = stage.gap(result)
-            if not gap:
-                stage.passed(began=began)
-                return
-            log.error(
-                "replication.gap", **about, reason=f"the segment before {gap} is missing; nothing after it is replayed"
-            )
-        stage.failed()
+            result: R = await self._drive(program, run, seen)
+        except Exception as error:
+            self._trace.end(run, error)
+            raise
+        self._trace.end(run, result)
+        return result
+
+    def close(self) -> None:
+        """Begin no more work in threads. A thread that is working finishes its work."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def _drive(self, program: Program[R], run: Run, seen: Callable[[Effect[Any], Any], None]) -> R:
+        perform = self._trace.around(self._perform, run)
+        step: Callable[[Any], Effect[Any]] = program.send
+        value: object = None
+        while True:
+            effect = await self._in_thread(partial(_advanced, step, value))
+            if isinstance(effect, StopIteration):
+                result: R = effect.value
+                return result
+            try:
+                value = await self._performed(effect, perform)
+            except Refused as refusal:
+                step, value = program.throw, refusal
+            else:
+                step = program.send
+                seen(effect, value)
+
+    async def _performed(self, effect: Effect[Any], perform: Perform) -> Any:
+        if isinstance(effect, _ON_OBJECTS):
+            return await self._in_thread(partial(perform, effect))
+        if not isinstance(effect, Merge):
+            return await self._exclusively(partial(perform, effect))
+        parts = [effect.claims[at : at + MERGE_CLAIMS] for at in range(0, len(effect.claims), MERGE_CLAIMS)]
+        return sum([await self._exclusively(partial(perform, Merge(part))) for part in parts or [()]])
+
+    async def _in_thread(self, work: Callable[[], R]) -> R:
+        self._section.require_open()
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+
+    async def _exclusively(self, work: Callable[[], R]) -> R:
+        """Work on log or store, inside the section. It runs to its end even if its caller is cancelled."""
+
+        async def enter() -> R:
+            async with self._section.entered():
+                return await asyncio.get_running_loop().run_in_executor(self._log_thread, work)
+
+        return await asyncio.shield(enter())
+
+
+def _advanced(step: Callable[[Any], Effect[Any]], value: object) -> Effect[Any] | StopIteration:
+    """A program's next effect, or its end, which a future cannot carry as an exception."""
+    try:
+        return step(value)
+    except StopIteration as stop:
+        return stop

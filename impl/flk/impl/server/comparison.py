@@ -43,7 +43,7 @@ class Compared(NamedTuple):
 
 
 def spoiled(records: Sequence[Pcs], key: Signer, forger: Signer, tenant: str) -> list[Submission]:
-    """Bad company for honest records, to be sent after them: each kind of refusal, escalation and repetition, of real records."""
+    """Variants of some valid records, to be sent after them: repeated, cut short, with a doubled key, wrong id, forged, rival."""
     submissions = []
     for record in records[::SPOILED_EVERY]:
         other = msgspec.structs.replace(record, r=max(0.0, record.r - 0.25))

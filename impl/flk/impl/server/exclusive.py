@@ -1,4 +1,4 @@
-"""Taking turns with log and store, of which each has one user at a time."""
+"""The exclusive section around log and store: whoever is in it is their only user."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -8,32 +8,32 @@ from flk.impl.storage.wal import LogFailed
 from flk.model.refusal import unavailable
 
 
-class Turns:
-    """Turns are had in the order in which they are asked for. The one in which the log fails is the last (WAL-7)."""
+class ExclusiveSection:
+    """Callers enter one at a time, in the order in which they ask. Once the log has failed inside, nobody enters (WAL-7)."""
 
     def __init__(self) -> None:
         self._lock = asyncio.Lock()
         self._failure: LogFailed | None = None
-        self._over = False
+        self._closed = False
 
     @asynccontextmanager
-    async def alone(self) -> AsyncIterator[None]:
-        """A turn. Raises LogFailed if the log failed in an earlier one, Unavailable after `end`."""
+    async def entered(self) -> AsyncIterator[None]:
+        """Be inside. Raises LogFailed if the log has failed before, Unavailable after `close`."""
         async with self._lock:
-            self.require()
+            self.require_open()
             try:
                 yield
             except LogFailed as failure:
                 self._failure = failure
                 raise
 
-    def require(self) -> None:
-        """Return if turns are still to be had. Raises as `alone` does."""
+    def require_open(self) -> None:
+        """Return if the section can still be entered. Raises as `entered` does."""
         if self._failure is not None:
             raise self._failure
-        if self._over:
+        if self._closed:
             raise unavailable("the node has stopped")
 
-    def end(self) -> None:
-        """There are no more turns."""
-        self._over = True
+    def close(self) -> None:
+        """Let nobody enter from now on."""
+        self._closed = True

@@ -1,8 +1,8 @@
 """HTTP/1.1 on an event loop: connections, requests, responses. It knows nothing of records.
 
-llhttp (through httptools) parses; here are the limits and the manners. A request is handed to the handler as soon as its body is
-whole, and answered whenever the handler says so, one request of a connection at a time. No task and no future stands between socket
-and handler: on the submit path those cost more than the rest of HTTP.
+llhttp (through httptools) parses; this module limits what is read and decides how connections end. A request is handed to the
+handler as soon as its body is whole, and answered whenever the handler says so, one request of a connection at a time. No task and
+no future stands between socket and handler: on the submit path those cost more than the rest of HTTP.
 """
 
 import asyncio

@@ -18,9 +18,9 @@ import structlog
 import uvloop
 
 from flk.impl.keys import load_keys, readable_by_others
-from flk.impl.server.background import Rounds
 from flk.impl.server.http import Listener
 from flk.impl.server.node import RealNode
+from flk.impl.server.replicator import Replicator
 from flk.impl.server.routes import Service
 from flk.impl.server.runtime import Runtime
 from flk.impl.server.trace import Trace, Untraced
@@ -37,7 +37,7 @@ from flk.model.refusal import Unavailable
 from flk.spec.constants import CONSTANTS
 from flk.spec.errors import UnusableInput
 
-# Few at a time, so that a look for cycles, of which requests make none, costs no more than a millisecond.
+# Small generations, so that a search for cycles, of which requests make none, takes at most a millisecond.
 GC_THRESHOLDS = (5_000, 1_000, 1_000)
 _REGION = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")  # a log is named region.number, and objects by their log
 
@@ -87,7 +87,7 @@ async def _serve(settings: Settings, say: Callable[[str], None]) -> None:
     profiles = (Profile.FIXED, Profile.SHORTEST) if settings.accept_shortest else (Profile.FIXED,)
     examined = partial(examine, load_keys(settings.keys, profiles))
     if readable_by_others(settings.keys):
-        log.warning("keys.readable_by_others", file=str(settings.keys), mend="chmod 600")
+        log.warning("keys.readable_by_others", file=str(settings.keys), fix="chmod 600")
     check_regions(settings)
     objects = open_objects(settings.objects) if settings.objects else None
     bound = _bind(settings.host, settings.port)
@@ -102,7 +102,7 @@ async def _serve(settings: Settings, say: Callable[[str], None]) -> None:
         )
         _recover(runtime, settings.data, say)
         service = Service(runtime, settings.region, examined)
-        await _listen(service, runtime, _rounds(settings, runtime, examined), bound, say)
+        await _listen(service, runtime, _replicator(settings, runtime, examined), bound, say)
         if not node.behind:
             runtime.perform(rotate())
     finally:
@@ -162,11 +162,11 @@ def _identity(settings: Settings, objects: Objects | None) -> int:
     return max(settings.incarnation, last + 1)
 
 
-def _rounds(settings: Settings, runtime: Runtime, examined: Examine) -> Rounds | None:
+def _replicator(settings: Settings, runtime: Runtime, examined: Examine) -> Replicator | None:
     if settings.objects is None:
         return None
     every = {"ship_every": settings.ship_every, "replay_every": settings.replay_every}
-    return Rounds(runtime, examined, settings.peers, **every)
+    return Replicator(runtime, examined, settings.peers, **every)
 
 
 def _recover(runtime: Runtime, data: Path, say: Callable[[str], None]) -> None:
@@ -180,7 +180,7 @@ def _recover(runtime: Runtime, data: Path, say: Callable[[str], None]) -> None:
 
 
 def report(recovery: Recovery, data: Path, seconds: float, say: Callable[[str], None]) -> None:
-    """Say what recovery did, and what it had to mend."""
+    """Say what recovery did, and what it repaired."""
     say(
         f"recovered {recovery.frames} frames in {recovery.segments} segments,"
         f" {recovery.claims} of them claims, in {seconds:.2f} s"
@@ -200,7 +200,7 @@ def report(recovery: Recovery, data: Path, seconds: float, say: Callable[[str], 
 
 
 async def _listen(
-    service: Service, runtime: Runtime, rounds: Rounds | None, bound: socket.socket, say: Callable[[str], None]
+    service: Service, runtime: Runtime, replicator: Replicator | None, bound: socket.socket, say: Callable[[str], None]
 ) -> None:
     """Answer requests until a signal comes or the log fails; then answer those that were begun. Raises LogFailed."""
     gc.freeze()
@@ -214,14 +214,14 @@ async def _listen(
     host, port = bound.getsockname()[:2]
     say(f"listening on http://{f'[{host}]' if ':' in host else host}:{port}")
     batches = loop.create_task(runtime.serve())
-    going_round = loop.create_task(rounds.run()) if rounds else None
+    replicating = loop.create_task(replicator.run()) if replicator else None
     signalled = loop.create_task(stopped.wait())
     await asyncio.wait({batches, signalled}, return_when=asyncio.FIRST_COMPLETED)
     await listener.close()
-    if going_round:
-        going_round.cancel()
+    if replicating:
+        replicating.cancel()
         with suppress(asyncio.CancelledError):
-            await going_round
+            await replicating
     runtime.stop()
     signalled.cancel()
     await batches

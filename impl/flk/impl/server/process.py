@@ -1,4 +1,4 @@
-"""A `flk serve` of our own, in a process of its own: for the main job, the benchmarks and the tests."""
+"""A `flk serve` in a process of its own, for the main job, the benchmarks and the tests."""
 
 import subprocess
 import sys
@@ -12,7 +12,7 @@ from flk.spec.errors import UnusableInput
 _LISTENING = "listening on "
 
 
-class Serving(NamedTuple):
+class ServerProcess(NamedTuple):
     """A running server: its process, its base URL, and what it said before it listened."""
 
     process: subprocess.Popen[str]
@@ -39,7 +39,7 @@ def serve_command(data: Path, keys: Path) -> list[str]:
 
 
 @contextmanager
-def serving(data: Path, keys: Path, options: Sequence[str] = ()) -> Iterator[Serving]:
+def server_process(data: Path, keys: Path, options: Sequence[str] = ()) -> Iterator[ServerProcess]:
     """Start a server on a free port of loopback, wait until it listens, and stop it in the end.
 
     Raises DidNotStart if it ends before.
@@ -56,11 +56,11 @@ def serving(data: Path, keys: Path, options: Sequence[str] = ()) -> Iterator[Ser
             process.stdout.close()
 
 
-def _listening(process: subprocess.Popen[str]) -> Serving:
+def _listening(process: subprocess.Popen[str]) -> ServerProcess:
     assert process.stdout is not None
     said: list[str] = []
     for line in process.stdout:
         if line.startswith(_LISTENING):
-            return Serving(process, line.removeprefix(_LISTENING).strip(), tuple(said))
+            return ServerProcess(process, line.removeprefix(_LISTENING).strip(), tuple(said))
         said.append(line.rstrip())
     raise DidNotStart("\n".join(said) or f"the server ended with exit code {process.wait()}")

@@ -6,7 +6,7 @@ order (DUP-6), and lets each run on to its reply. What arrives meanwhile is the 
 
 Between batches nothing is in flight in log or store: then segments are sealed (WAL-6), and a node behind its log catches up.
 
-Programs that run aside (`flk.impl.server.aside`) take turns with the batches.
+A batch runs in an exclusive section, which it shares with the programs of `flk.impl.server.background`.
 """
 
 import asyncio
@@ -19,8 +19,8 @@ from typing import Any, Generic, TypeVar
 
 import structlog
 
-from flk.impl.server.aside import Aside
-from flk.impl.server.exclusive import Turns
+from flk.impl.server.background import Background
+from flk.impl.server.exclusive import ExclusiveSection
 from flk.impl.server.node import RealNode
 from flk.impl.server.trace import Run, Runs, Untraced
 from flk.impl.storage.wal import LogFailed
@@ -35,14 +35,14 @@ from flk.model.runtime import run
 
 R = TypeVar("R")
 
-MAX_BATCH = 512  # programs to a batch: while their frames are examined, the loop answers nobody
-CHORE_SECONDS = 1.0  # between two looks at what is to be done when no request comes
+MAX_BATCH = 512  # programs in a batch: the loop sends no answer while it examines their frames
+CHORE_SECONDS = 1.0  # between two rounds of chores when no request comes
 
 log = structlog.get_logger()
 
 
 class _Waiting(Generic[R]):
-    """A program, the effect at which it waits, and whom to tell how it ended."""
+    """A program, the effect at which it waits, and the functions to call when it ends."""
 
     __slots__ = ("done", "effect", "failed", "program", "run")
 
@@ -83,8 +83,8 @@ class Runtime:
         self._runs = Runs()
         self._thread = ThreadPoolExecutor(1, "log")
         self._wake = asyncio.Event()
-        self._turns = Turns()
-        self.aside = Aside(node.perform, self._turns, self._thread, self._runs, self._trace)
+        self._section = ExclusiveSection()
+        self.background = Background(node.perform, self._section, self._thread, self._runs, self._trace)
         self._stopping = False
 
     def perform(self, program: Program[R]) -> R:
@@ -129,22 +129,22 @@ class Runtime:
                 await self._wake.wait()
                 self._wake.clear()
                 while self._queues[Append]:
-                    async with self._turns.alone():
+                    async with self._section.entered():
                         await self._batch()
                         await self._rotate_if_full()
-                async with self._turns.alone():
+                async with self._section.entered():
                     await self._chores()
         except LogFailed as failure:
             self._refuse_all(failure)
             raise
         finally:
             tick.cancel()
-            self._turns.end()
+            self._section.close()
             self._thread.shutdown()
-            self.aside.close()
+            self.background.close()
 
     def stop(self) -> None:
-        """Let `serve` return when all that has begun is answered. What runs aside is to be cancelled by who began it."""
+        """Let `serve` return when all that has begun is answered. Programs in the background are cancelled by their callers."""
         self._stopping = True
         self._wake.set()
 

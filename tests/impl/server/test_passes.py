@@ -10,7 +10,7 @@ from tests.support.impl.rig import Rig
 from tests.support.model.world import EXAMINE, HONEST, STORY
 
 from flk.impl.server.metrics import Metrics
-from flk.impl.server.replication import Replaying, Shipping
+from flk.impl.server.passes import ReplayPasses, ShippingPasses
 from flk.impl.storage.wal import FileDisk
 from flk.model.effects import INBOX, Mark, Marked, Observe
 from flk.model.log.frames import Frame
@@ -39,7 +39,7 @@ def rig(tmp_path: Path) -> Iterator[Rig]:
 
 def test_shipping_lags_by_the_age_of_the_oldest_record_that_is_not_shipped(rig: Rig) -> None:
     """0 until the watermark is known, then the age of the first frame after it, sealed or not, or 0 if there is none (CRR-4)."""
-    stage = Shipping(rig.node.disk, rig.node.metrics)
+    stage = ShippingPasses(rig.node.disk, rig.node.metrics)
     run(ingest(HONEST, "eu", EXAMINE), rig.node.perform)
     assert stage.lag() == 0
     stage.seen(Marked("applied"), "eu.000001/000000000009")
@@ -76,7 +76,7 @@ def test_a_segment_begins_with_its_first_frame_however_large(tmp_path: Path) -> 
 def test_replay_lags_from_the_last_whole_pass_while_passes_fail() -> None:
     """0 as soon as one goes to the end again; each that failed is counted (CRR-5)."""
     metrics = Metrics()
-    stage = Replaying("us", EXAMINE, metrics)
+    stage = ReplayPasses("us", EXAMINE, metrics)
     stage.passed(began=time.monotonic() - HOUR)
     assert stage.lag() == 0
     stage.failed()
@@ -90,7 +90,7 @@ def test_replay_lags_from_the_last_whole_pass_while_passes_fail() -> None:
 def test_a_clock_that_runs_too_far_ahead_is_counted_under_its_region() -> None:
     """One within what is allowed is not (HLC-3)."""
     metrics = Metrics()
-    stage = Replaying("us", EXAMINE, metrics)
+    stage = ReplayPasses("us", EXAMINE, metrics)
     for ahead in (-HOUR, 0.0, CONSTANTS.clock.max_ahead_seconds / 2, HOUR):
         stage.seen(Observe(at(time.time() + ahead)), None)
     assert exposed(metrics, 'flk_clock_ahead_total{source="us"}') == 1

@@ -11,7 +11,7 @@ import pytest
 from tests.support.impl.rig import MANY, Rig
 from tests.support.model.world import EXAMINE, HONEST, pcs, submission
 
-from flk.impl.server import aside as aside_module
+from flk.impl.server import background as background_module
 from flk.impl.server.trace import Trace
 from flk.impl.storage.objects import LocalObjects
 from flk.impl.storage.wal import LogFailed
@@ -44,7 +44,7 @@ def test_an_object_store_that_hangs_keeps_nobody_waiting(tmp_path: Path) -> None
 
         async def story(rig: Rig) -> tuple[str, ...]:
             await rig.submit(HONEST)
-            shipping = asyncio.create_task(rig.aside(ship()))
+            shipping = asyncio.create_task(rig.background(ship()))
             while not objects.asked.is_set():
                 await asyncio.sleep(0)
             assert {answer.status for answer in await rig.submit_all(MANY)} == {200}
@@ -67,7 +67,7 @@ def test_who_is_cancelled_in_the_middle_of_an_upload_is_stopped_as_by_a_crash(tm
 
         async def story(rig: Rig) -> None:
             await rig.submit(HONEST)
-            shipping = asyncio.create_task(rig.aside(ship()))
+            shipping = asyncio.create_task(rig.background(ship()))
             while not objects.asked.is_set():
                 await asyncio.sleep(0)
             shipping.cancel()
@@ -78,7 +78,7 @@ def test_who_is_cancelled_in_the_middle_of_an_upload_is_stopped_as_by_a_crash(tm
         assert rig.store.marked("shipped") == ""
     objects.answers.set()
     with closing(Rig(tmp_path / "data", objects=LocalObjects(tmp_path))) as rig:
-        assert rig.serve(lambda rig: rig.aside(ship())) == ("eu.000001/000000000001",)
+        assert rig.serve(lambda rig: rig.background(ship())) == ("eu.000001/000000000001",)
 
 
 def test_who_is_cancelled_in_a_turn_does_not_leave_it_half_done(tmp_path: Path) -> None:
@@ -95,7 +95,7 @@ def test_who_is_cancelled_in_a_turn_does_not_leave_it_half_done(tmp_path: Path) 
         async def story(rig: Rig) -> int:
             await rig.submit(HONEST)
             rig.synchronise = slow
-            shipping = asyncio.create_task(rig.aside(ship()))
+            shipping = asyncio.create_task(rig.background(ship()))
             while not sealing.is_set():
                 await asyncio.sleep(0)
             shipping.cancel()
@@ -131,10 +131,10 @@ def test_what_runs_aside_takes_turns_with_the_batches(tmp_path: Path) -> None:
         closing(Rig(tmp_path / "eu", objects=objects, trace=trace)) as eu,
         pytest.MonkeyPatch.context() as patch,
     ):
-        patch.setattr(aside_module, "MERGE_CLAIMS", 3)
+        patch.setattr(background_module, "MERGE_CLAIMS", 3)
 
         async def story(rig: Rig) -> list[Response]:
-            replaying = asyncio.create_task(rig.aside(replay("us", EXAMINE)))
+            replaying = asyncio.create_task(rig.background(replay("us", EXAMINE)))
             answers = [await rig.submit(item) for item in MANY]
             assert (await replaying).claims == len(MANY)
             return answers
@@ -163,12 +163,12 @@ def test_a_log_that_fails_in_a_seal_aside_ends_the_runtime(tmp_path: Path) -> No
         await rig.submit(HONEST)
         rig.failing = True
         with pytest.raises(LogFailed):
-            await rig.aside(ship())
+            await rig.background(ship())
         with pytest.raises(LogFailed):
             await batches
         assert (await rig.submit(HONEST)).status == 503
         with pytest.raises(LogFailed):
-            await rig.aside(ship())
+            await rig.background(ship())
 
     with closing(Rig(tmp_path)) as rig:
         asyncio.run(story())

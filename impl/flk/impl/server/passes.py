@@ -1,8 +1,8 @@
-"""The two kinds of passes by which a log reaches other regions, and what a node measures of them (CRR-*)."""
+"""Replication passes: what ships a log to other regions and what replays theirs, and the measures of both (CRR-*)."""
 
 import time
 from abc import ABC, abstractmethod
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from flk.impl.server.metrics import Metrics
 from flk.impl.storage.wal import FileDisk
@@ -12,9 +12,11 @@ from flk.model.programs.examine import Examine
 from flk.model.programs.replay import Replayed, replay
 from flk.model.programs.ship import SHIPPED, ship
 
+R = TypeVar("R")
 
-class Stage(ABC):
-    """Passes of one program over the log of region `source`."""
+
+class Passes(ABC, Generic[R]):
+    """The passes of one program over the log of region `source`. `name` is the label `stage` of their metrics: `ship`, `replay`."""
 
     def __init__(self, name: str, source: str, metrics: Metrics) -> None:
         self.name = name
@@ -25,35 +27,35 @@ class Stage(ABC):
         metrics.watch_lag(name, source, self.lag)
 
     @abstractmethod
-    def program(self) -> Program[Any]:
+    def program(self) -> Program[R]:
         """What a pass runs."""
 
     @abstractmethod
-    def seen(self, effect: Effect[Any], result: Any) -> None:
-        """Note an effect that took place in a pass, and its result."""
+    def seen(self, effect: Effect[Any], result: object) -> None:
+        """Measure an effect that a pass performed, and its result."""
 
     @abstractmethod
     def lag(self) -> float:
-        """The seconds for which the oldest record that is known to wait has waited, 0 if none does."""
+        """Seconds that the oldest record known to wait has waited; 0 if none waits."""
 
-    def gap(self, result: Any) -> str:
-        """The name of the segment before which a pass that returned `result` had to stop, empty if it went to the end."""
+    def gap(self, result: R) -> str:
+        """The name of the segment before which a pass that returned `result` stopped; empty if it completed."""
         del result
         return ""
 
     def passed(self, *, began: float) -> None:
-        """A pass, begun at that moment of the monotonic clock, went to the end: nothing that was there when it began waits."""
+        """A pass that began at that moment of the monotonic clock completed: nothing older than it waits."""
         self._level_at = began
         self._waits = False
 
     def failed(self) -> None:
-        """A pass did not go to the end: something may wait."""
+        """A pass did not complete: something may wait."""
         self._errors.inc()
         self._waits = True
 
 
-class Shipping(Stage):
-    """Of the node's own log."""
+class ShippingPasses(Passes[tuple[str, ...]]):
+    """Seal and upload the segments of the node's own log."""
 
     def __init__(self, disk: FileDisk, metrics: Metrics) -> None:
         super().__init__("ship", disk.region, metrics)
@@ -66,9 +68,9 @@ class Shipping(Stage):
         """Seal, and upload what is sealed."""
         return ship()
 
-    def seen(self, effect: Effect[Any], result: Any) -> None:
+    def seen(self, effect: Effect[Any], result: object) -> None:
         """The watermark was read, or has moved past a segment."""
-        if isinstance(effect, Marked) and effect.name == SHIPPED:
+        if isinstance(effect, Marked) and effect.name == SHIPPED and isinstance(result, str):
             self._shipped = result
         elif isinstance(effect, Mark) and effect.name == SHIPPED:
             self._shipped = effect.value
@@ -86,8 +88,8 @@ class Shipping(Stage):
         return 0.0
 
 
-class Replaying(Stage):
-    """Of a peer's log."""
+class ReplayPasses(Passes[Replayed]):
+    """Join the entries of a peer's log into the store."""
 
     def __init__(self, peer: str, examine: Examine, metrics: Metrics) -> None:
         super().__init__("replay", peer, metrics)
@@ -99,7 +101,7 @@ class Replaying(Stage):
         """Join the entries of every new segment into the store."""
         return replay(self.source, self._examine)
 
-    def seen(self, effect: Effect[Any], result: Any) -> None:
+    def seen(self, effect: Effect[Any], result: object) -> None:
         """The watermark has moved past a segment, or the clock was shown the latest timestamp in it."""
         del result
         if isinstance(effect, Mark):
@@ -108,11 +110,9 @@ class Replaying(Stage):
             self._clock_ahead.inc()
 
     def gap(self, result: Replayed) -> str:
-        """The segment that is there although one before it is missing."""
+        """The segment that exists although one before it is missing."""
         return result.gap
 
     def lag(self) -> float:
-        """The time since the last pass that went to the end, if one has failed since: what waits is unknown, but was shipped after
-        that pass.
-        """
+        """Seconds since the last complete pass, if one has failed since: all that waits was shipped after it began."""
         return time.monotonic() - self._level_at if self._waits else 0.0
