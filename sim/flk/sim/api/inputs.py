@@ -9,12 +9,12 @@ import msgspec
 
 from flk.sim.experiments.variation import Axis, Cell, cells
 from flk.sim.scenarios.builder import Draft
-from flk.sim.scenarios.document import nearest
 from flk.sim.scenarios.duration import seconds
 from flk.sim.scenarios.faults import Fault, FaultBase
 from flk.sim.scenarios.files import find
 from flk.sim.scenarios.scenario import Scenario
 from flk.spec.errors import UnusableInput
+from flk.spec.hints import nearest
 
 AnyScenario: TypeAlias = Scenario | Draft | str | PathLike[str]
 """A scenario, one that is still being put together, the name of one in the library, or the path of a TOML file."""
@@ -83,7 +83,7 @@ def kinds_of(names: Iterable[str]) -> tuple[type[FaultBase], ...]:
     """The kinds of faults of these names. Raises UnusableInput for a name that no kind has."""
     for name in names:
         if name not in KINDS:
-            raise UnusableInput(f"{name!r} is no kind of fault; {nearest(name, list(KINDS))}")
+            raise UnusableInput(f"{name!r} is no kind of fault; {nearest(name, KINDS)}")
     return tuple(KINDS[name] for name in names)
 
 

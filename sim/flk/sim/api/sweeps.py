@@ -29,8 +29,8 @@ from flk.sim.experiments.variation import Cell
 from flk.sim.reports import sweep as report
 from flk.sim.reports.figures.distributions import distribution
 from flk.sim.reports.figures.sweeps import comparison, heat_map
-from flk.sim.scenarios.document import nearest
 from flk.spec.errors import UnusableInput
+from flk.spec.hints import nearest
 from flk.spec.tables import frame, html_table
 from flk.spec.verdict import Verdict
 
