@@ -46,6 +46,13 @@ def test_modules_of_a_folder_that_import_each_other_are_a_cycle() -> None:
     assert not found.rooms["sim"].arrows
 
 
+def test_our_rooms_have_no_cycle_and_few_arrows_run_back() -> None:
+    """No cycle anywhere, and at most four arrows that run back (the goal of the layout)."""
+    found = plan()
+    assert not found.cycles
+    assert found.back <= 4
+
+
 def test_boxes_of_a_floor_do_not_overlap() -> None:
     """Whatever the plan, each box of a floor ends before the next begins."""
     for room in plan().rooms.values():
