@@ -1,0 +1,143 @@
+"""What pages show is run: commands with their output, Python with what it prints, files that both read.
+
+In a page
+
+- a block `console` holds commands, each after `$ `, and what they print;
+- a block `python` is run; the block `text` that follows it at once, with nothing but blank lines between, is what it prints;
+- a block with `title="NAME"` is written to the file NAME, and is not run.
+
+A page runs from top to bottom in one empty directory. In expected output `…` stands for any text within a line, and a line of `…`
+alone for any lines: what a clock or another machine decides is written so. `python -m flkdocs.snippets FILE…` writes what the
+commands and the code of a page print now into the page; what a `…` still covers stays as it is.
+"""
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import chdir, redirect_stdout
+from dataclasses import dataclass
+from io import StringIO
+from pathlib import Path
+
+from flkdocs.markdown import Block, blocks
+
+_TITLE = re.compile(r'title="([^"]+)"')
+_COMMAND = re.compile(r"^\$ ", re.MULTILINE)
+_COLUMNS = "100"
+
+
+@dataclass(frozen=True)
+class Step:
+    """One thing that a page runs: what it is, what the page says that it prints, what it printed, and where the page says so."""
+
+    source: str
+    expected: str
+    printed: str
+    start: int
+    end: int
+
+    @property
+    def as_said(self) -> bool:
+        """Whether it printed what the page says."""
+        return matches(self.expected, self.printed)
+
+
+def steps(text: str) -> Iterator[Step]:
+    """Run a page."""
+    with tempfile.TemporaryDirectory() as folder, chdir(folder):
+        names: dict[str, object] = {"__name__": "__page__"}
+        found = list(blocks(text))
+        for block, following in zip(found, [*found[1:], None], strict=True):
+            title = _TITLE.search(" ".join(block.words))
+            if title:
+                Path(title[1]).write_text(block.body, "utf-8")
+            elif block.language == "console":
+                yield from _console(block)
+            elif block.language == "python":
+                printed = _python(block, names)
+                shown = _output_of(block, following, text)
+                if shown is not None:
+                    yield Step(block.body, shown.body, printed, shown.start, shown.end)
+
+
+def matches(expected: str, printed: str) -> bool:
+    """Whether a text is as expected, `…` standing for anything within a line, and alone on a line for any lines.
+
+    >>> matches("in … s", "in 3.1 s"), matches("in … s", "in 3 min"), matches("a\\n…\\nd", "a\\nb\\nc\\nd")
+    (True, False, True)
+    """
+    lines = [line.rstrip() for line in expected.strip("\n").splitlines()]
+    pattern = "".join(
+        r"(?:[^\n]*\n)*?" if line.strip() == "…" else r"[^\n]*?".join(map(re.escape, line.split("…"))) + r"\n"
+        for line in lines
+    )
+    given = "".join(line.rstrip() + "\n" for line in printed.strip("\n").splitlines())
+    return re.fullmatch(pattern, given) is not None
+
+
+def rewritten(text: str, done: Iterable[Step]) -> str:
+    """The page with what was printed in place of what it says wrongly."""
+    for step in sorted(done, key=lambda step: step.start, reverse=True):
+        if not step.as_said:
+            printed = "".join(line.rstrip() + "\n" for line in step.printed.strip("\n").splitlines())
+            text = text[: step.start] + printed + text[step.end :]
+    return text
+
+
+def _console(block: Block) -> Iterator[Step]:
+    """Each command of a block, run by a shell in the page's directory."""
+    at = [found.start() for found in _COMMAND.finditer(block.body)]
+    for start, end in zip(at, [*at[1:], len(block.body)], strict=True):
+        command, _, expected = block.body[start + 2 : end].partition("\n")
+        begin = block.start + start + 2 + len(command) + 1
+        yield Step(command, expected, _run(command), begin, block.start + end)
+
+
+def _run(command: str) -> str:
+    """What a command prints, in a terminal of 100 columns without colours."""
+    plain = {"COLUMNS": _COLUMNS, "NO_COLOR": "1", "TERM": "dumb", "PYTHONWARNINGS": "ignore"}
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(
+        ["bash", "-c", command],
+        env={**os.environ, **plain, "PATH": path, "PYTHONPATH": os.pathsep.join(sys.path)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        stdin=subprocess.DEVNULL,
+        text=True,
+        check=False,
+    )
+    return done.stdout
+
+
+def _python(block: Block, names: dict[str, object]) -> str:
+    """What the code of a block prints, with the names that blocks before it left."""
+    printed = StringIO()
+    with redirect_stdout(printed):
+        exec(compile(block.body, "<page>", "exec"), names)  # noqa: S102 (the pages are ours)
+    return printed.getvalue()
+
+
+def _output_of(block: Block, following: Block | None, text: str) -> Block | None:
+    """The block of text that follows at once."""
+    if following is None or following.language != "text":
+        return None
+    between = text[block.end : following.start]
+    return following if re.fullmatch(r"`+\s*`+text[^\n]*\n", between) else None
+
+
+def main(files: list[str]) -> None:
+    """Write what the pages' code prints now into the pages."""
+    for name in files:
+        page = Path(name).resolve()
+        text = page.read_text("utf-8")
+        done = list(steps(text))
+        page.write_text(rewritten(text, done), "utf-8")
+        changed = [step.source.splitlines()[0] for step in done if not step.as_said]
+        sys.stdout.write(f"{name}: {len(done)} run, {len(changed)} rewritten\n")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
