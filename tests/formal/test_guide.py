@@ -10,7 +10,7 @@ from flk.formal.explicit.engines.interpreted import search
 from flk.formal.explicit.explore import Exploration, explore
 from flk.formal.library.catalogue import load
 from flk.formal.prover.proving import Proving
-from flk.formal.prover.theorem import Verdict as Proven
+from flk.formal.prover.theorem import ProofStatus
 from flk.spec.verdict import Verdict
 
 GUIDE = ROOT / "formal" / "README.md"
@@ -38,9 +38,9 @@ def test_the_first_protocol_holds(lease: Path) -> None:
 
 def test_it_is_proved_for_any_number_of_workers(lease: Path) -> None:
     """All but progress, which is explored."""
-    standings = {each.property: each.verdict for each in Proving(load(lease), (), 0).standings}
-    assert standings.pop("work_ends") is Proven.UNDECIDED
-    assert set(standings.values()) == {Proven.PROVED}
+    statuses = {each.property: each.status for each in Proving(load(lease), (), 0).statuses}
+    assert statuses.pop("work_ends") is ProofStatus.UNDECIDED
+    assert set(statuses.values()) == {ProofStatus.PROVED}
 
 
 def test_the_timeout_breaks_it_as_the_guide_says(lease: Path) -> None:

@@ -19,7 +19,7 @@ from tests.support.sim.drills import records as honest
 
 from flk.formal.library.catalogue import find as find_protocol
 from flk.formal.library.protocols import audit, migration
-from flk.formal.traces import Accepted, Rejected, Verdict, validate
+from flk.formal.traces import Accepted, Rejected, Validation, validate
 from flk.formal.traces.relaxations import unlimited
 from flk.impl.server.trace_reader import encoded
 from flk.model.effects import Acknowledge, Attempt, InsertOrGet, MarkProcessed, Program, ReadPhase, TakeTask
@@ -47,19 +47,19 @@ def watched(scenario: Scenario, programs: Programs = MODEL) -> list[ObservedEffe
     return records
 
 
-def of_audit(records: Sequence[ObservedEffect]) -> list[Verdict]:
+def of_audit(records: Sequence[ObservedEffect]) -> list[Validation]:
     """The verdict on each region's queue."""
     told = {region: audit_events(region, lambda: records) for region in REGIONS}
     return [validate(AUDIT, encoded(events), region) for region, events in told.items()]
 
 
-def of_migration(records: Sequence[ObservedEffect]) -> list[Verdict]:
+def of_migration(records: Sequence[ObservedEffect]) -> list[Validation]:
     """The verdict on each store, one for each disk of a region."""
     nodes = [node for node in nodes_of(records) if node.rpartition(".")[0] in REGIONS]
     return [validate(MIGRATION, encoded(migration_events(node, lambda: records)), node) for node in nodes]
 
 
-def taken(verdicts: Sequence[Verdict]) -> Counter[str]:
+def taken(verdicts: Sequence[Validation]) -> Counter[str]:
     """How often each action was taken in runs without a mistake."""
     found: Counter[str] = Counter()
     for verdict in verdicts:
@@ -159,7 +159,7 @@ MIGRATORS: dict[str, tuple[Programs, str, str]] = {
 }
 
 
-def rejected(verdicts: Sequence[Verdict], action: str, guard: str) -> bool:
+def rejected(verdicts: Sequence[Validation], action: str, guard: str) -> bool:
     """Whether one of them is a rejection of this action for this guard."""
     found = [verdict for verdict in verdicts if isinstance(verdict, Rejected)]
     return any(row.event.startswith(action) and guard in row.reasons[0].what for row in found)

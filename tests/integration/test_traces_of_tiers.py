@@ -17,7 +17,7 @@ from tests.support.sim.tiered import (
 )
 
 from flk.formal.library.protocols import tiering
-from flk.formal.traces import Accepted, Rejected, Verdict, validate
+from flk.formal.traces import Accepted, Rejected, Validation, validate
 from flk.formal.traces.relaxations import unlimited
 from flk.impl.server.trace_reader import encoded
 from flk.model.protocol_events.observation import ObservedEffect, nodes_of
@@ -43,7 +43,7 @@ def watched(scenario: Scenario, programs: Programs = MODEL) -> list[ObservedEffe
     return seen
 
 
-def verdicts_of(seen: Sequence[ObservedEffect]) -> dict[str, Verdict]:
+def verdicts_of(seen: Sequence[ObservedEffect]) -> dict[str, Validation]:
     """The verdict on each node."""
     return {node: validate(PROTOCOL, encoded(tiering_events(node, lambda: seen)), node) for node in nodes_of(seen)}
 

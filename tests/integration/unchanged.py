@@ -111,10 +111,10 @@ def theorem(name: str) -> Row:
     """A theorem, its obligations and its mutants."""
     (proof,) = prove_all((name,))
     return {
-        "verdict": str(proof.verdict),
+        "verdict": str(proof.status),
         "obligations": len(proof.obligations),
         "witnesses": len(proof.witnesses),
-        "refuted mutants": sum(str(mutant.verdict) == "refuted" for mutant in proof.mutants),
+        "refuted mutants": sum(str(mutant.status) == "refuted" for mutant in proof.mutants),
     }
 
 

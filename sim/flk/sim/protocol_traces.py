@@ -8,8 +8,7 @@ import msgspec
 
 from flk.formal.language.protocol import Protocol
 from flk.formal.library.catalogue import find
-from flk.formal.traces import Accepted, Rejected, Undecided, validate
-from flk.formal.traces import Verdict as Followed
+from flk.formal.traces import Accepted, Rejected, Undecided, Validation, validate
 from flk.formal.traces.relaxations import unlimited
 from flk.model.flow.submission import Submission
 from flk.model.protocol_events.audit import audit_events
@@ -38,7 +37,7 @@ def validated(scenario: Scenario, submissions: Sequence[Submission], keyring: Ke
     return run._replace(results=(*run.results, judged(followed(records, scenario), scenario.duration)))
 
 
-def followed(records: Sequence[ObservedEffect], scenario: Scenario) -> dict[str, Followed]:
+def followed(records: Sequence[ObservedEffect], scenario: Scenario) -> dict[str, Validation]:
     """What becomes of the events of a run in each protocol, by the protocol's name and what the trace is of.
 
     `records` are what the observer of a run was told, from its beginning. A trace without events is left out.
@@ -81,7 +80,7 @@ def _traces(
         yield "replication", "all regions", replication_events(again)
 
 
-def judged(verdicts: Mapping[str, Followed], at: float) -> Result:
+def judged(verdicts: Mapping[str, Validation], at: float) -> Result:
     """The verdicts as one row beside the invariants of a run that ended at `at`; without any events it is undecided."""
     checks = sum(verdict.events for verdict in verdicts.values() if isinstance(verdict, Accepted))
     broken = [

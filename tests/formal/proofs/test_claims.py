@@ -2,7 +2,7 @@
 
 import pytest
 
-from flk.formal.proofs.claims import Court, Finding, Judgement, Measurement, Verdict, chosen
+from flk.formal.proofs.claims import ClaimStatus, Court, Finding, Judgement, Measurement, chosen
 from flk.spec.claims import Claim, Evidence, EvidenceKind, claims
 from flk.spec.errors import UnusableInput
 
@@ -29,39 +29,39 @@ def judgements() -> dict[str, Judgement]:
 
 
 MADE = {
-    "idempotency-across-regions": Verdict.REFUTED,
-    "first-write-wins": Verdict.REFUTED,
-    "wal-durability": Verdict.PROVED,
-    "wal-recovery": Verdict.REFUTED,
-    "eventual-delivery": Verdict.REFUTED,
-    "eventual-consistency": Verdict.REFUTED,
-    "replay-is-safe-to-repeat": Verdict.PROVED,
-    "watermarks-skip-nothing": Verdict.REFUTED,
-    "verified-before-remembered": Verdict.PROVED,
-    "a-failing-store-is-harmless": Verdict.REFUTED,
-    "at-least-once-delivery": Verdict.REFUTED,
-    "exactly-once-effect": Verdict.REFUTED,
-    "zero-downtime-migration": Verdict.REFUTED,
-    "migration-rolls-back": Verdict.REFUTED,
-    "tiers-keep-the-window": Verdict.REFUTED,
-    "audit-tasks-end": Verdict.REFUTED,
-    "round9-idempotent": Verdict.PROVED,
-    "rounding-stability": Verdict.REFUTED,
-    "signature-uniqueness": Verdict.REFUTED,
-    "hash-injective": Verdict.REFUTED,
-    "signature-security": Verdict.REFUTED,
-    "subset-invariance": Verdict.PROVED,
-    "signing-sound": Verdict.PROVED,
-    "canonical-order": Verdict.REFUTED,
-    "identity-unambiguous": Verdict.REFUTED,
-    "budget-sound": Verdict.PROVED,
-    "regimes-partition": Verdict.PROVED,
-    "recovery-point": Verdict.UNDECIDED,
-    "recovery-time": Verdict.UNDECIDED,
-    "replication-lag": Verdict.UNDECIDED,
-    "latency": Verdict.UNDECIDED,
-    "self-healing": Verdict.UNDECIDED,
-    "prediction-quality": Verdict.UNDECIDED,
+    "idempotency-across-regions": ClaimStatus.REFUTED,
+    "first-write-wins": ClaimStatus.REFUTED,
+    "wal-durability": ClaimStatus.PROVED,
+    "wal-recovery": ClaimStatus.REFUTED,
+    "eventual-delivery": ClaimStatus.REFUTED,
+    "eventual-consistency": ClaimStatus.REFUTED,
+    "replay-is-safe-to-repeat": ClaimStatus.PROVED,
+    "watermarks-skip-nothing": ClaimStatus.REFUTED,
+    "verified-before-remembered": ClaimStatus.PROVED,
+    "a-failing-store-is-harmless": ClaimStatus.REFUTED,
+    "at-least-once-delivery": ClaimStatus.REFUTED,
+    "exactly-once-effect": ClaimStatus.REFUTED,
+    "zero-downtime-migration": ClaimStatus.REFUTED,
+    "migration-rolls-back": ClaimStatus.REFUTED,
+    "tiers-keep-the-window": ClaimStatus.REFUTED,
+    "audit-tasks-end": ClaimStatus.REFUTED,
+    "round9-idempotent": ClaimStatus.PROVED,
+    "rounding-stability": ClaimStatus.REFUTED,
+    "signature-uniqueness": ClaimStatus.REFUTED,
+    "hash-injective": ClaimStatus.REFUTED,
+    "signature-security": ClaimStatus.REFUTED,
+    "subset-invariance": ClaimStatus.PROVED,
+    "signing-sound": ClaimStatus.PROVED,
+    "canonical-order": ClaimStatus.REFUTED,
+    "identity-unambiguous": ClaimStatus.REFUTED,
+    "budget-sound": ClaimStatus.PROVED,
+    "regimes-partition": ClaimStatus.PROVED,
+    "recovery-point": ClaimStatus.UNDECIDED,
+    "recovery-time": ClaimStatus.UNDECIDED,
+    "replication-lag": ClaimStatus.UNDECIDED,
+    "latency": ClaimStatus.UNDECIDED,
+    "self-healing": ClaimStatus.UNDECIDED,
+    "prediction-quality": ClaimStatus.UNDECIDED,
 }
 
 
@@ -72,9 +72,9 @@ def test_the_claims_as_they_were_made(judgements: dict[str, Judgement]) -> None:
 
 def test_what_holds_here(judgements: dict[str, Judgement]) -> None:
     """Nothing that is claimed here is refuted, and all is decided but what no evidence exists for."""
-    undecided = {name for name, judgement in judgements.items() if judgement.here is Verdict.UNDECIDED}
+    undecided = {name for name, judgement in judgements.items() if judgement.here is ClaimStatus.UNDECIDED}
     assert undecided == {"prediction-quality"}
-    assert Verdict.REFUTED not in {judgement.here for judgement in judgements.values()}
+    assert ClaimStatus.REFUTED not in {judgement.here for judgement in judgements.values()}
 
 
 def test_every_verdict_says_why_and_how_to_see_it_again(judgements: dict[str, Judgement]) -> None:
@@ -88,14 +88,14 @@ def test_every_verdict_says_why_and_how_to_see_it_again(judgements: dict[str, Ju
 def test_progress_is_bounded_not_proved() -> None:
     """What was explored at chosen sizes does not count as a proof, and says how far it went."""
     finding = weighed(EvidenceKind.EXPLORE, "two-phase-commit/commitment_spreads")
-    assert finding.verdict is Verdict.BOUNDED
+    assert finding.status is ClaimStatus.BOUNDED
     assert finding.note == "all 288 states with RM 3"
 
 
 def test_a_figure_is_measured() -> None:
     """It stands beside its target."""
     finding = weighed(EvidenceKind.MEASURE, "calm: lag p95")
-    assert (finding.verdict, finding.note) == (Verdict.MEASURED, "20 s in one run, target 60 s: met")
+    assert (finding.status, finding.note) == (ClaimStatus.MEASURED, "20 s in one run, target 60 s: met")
 
 
 def test_the_weakest_evidence_counts() -> None:
@@ -105,7 +105,7 @@ def test_the_weakest_evidence_counts() -> None:
     refuted = Evidence(EvidenceKind.REFUTE, "mark-before-upload")
     claim = Claim("a", "It is so.", "facts 1", (proved, missing), (proved, missing, refuted))
     (judgement,) = COURT.judge([claim])
-    assert (judgement.made, judgement.here) == (Verdict.UNDECIDED, Verdict.REFUTED)
+    assert (judgement.made, judgement.here) == (ClaimStatus.UNDECIDED, ClaimStatus.REFUTED)
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from flk.formal.proofs import coq
-from flk.formal.prover.theorem import Verdict
+from flk.formal.prover.theorem import ProofStatus
 from flk.formal.reports.proofs import render_coq
 from flk.model.record.canonical import Signed, canonical_bytes, nano, round9
 from flk.model.record.record import Regime
@@ -47,14 +47,14 @@ def proofs(build: Path) -> tuple[coq.CoqProof, ...]:
     proofs = coq.check(build)
     for proof in proofs:
         print(
-            f"{proof.name}: {proof.verdict}\n  {proof.statement}\n  rests on {', '.join(proof.assumptions) or 'nothing'}"
+            f"{proof.name}: {proof.status}\n  {proof.statement}\n  rests on {', '.join(proof.assumptions) or 'nothing'}"
         )
     return proofs
 
 
 def test_every_headline_is_proved_without_an_axiom_of_its_own(proofs: tuple[coq.CoqProof, ...]) -> None:
     """Coq accepts each theorem, and what it rests on is Coq's real numbers and the excluded middle at most."""
-    assert [(proof.name, proof.note) for proof in proofs if proof.verdict is not Verdict.PROVED] == []
+    assert [(proof.name, proof.note) for proof in proofs if proof.status is not ProofStatus.PROVED] == []
     assert {axiom for proof in proofs for axiom in proof.assumptions} == coq.ALLOWED
     assert [(p.name, p.about) for p in proofs] == [(h.name, h.about) for h in coq.headlines()]
     assert all(proof.statement for proof in proofs)
@@ -231,7 +231,7 @@ def test_a_theorem_on_an_axiom_of_its_own_is_not_proved(tmp_path: Path) -> None:
         tmp_path, "Axiom wish : 0 = 1.\n(** Wishful (C14N-1, ID-5). *)\nTheorem t : 0 = 1.\nProof. exact wish. Qed."
     )
     (proof,) = coq.check(sources=tmp_path)
-    assert (proof.verdict, proof.assumptions, proof.note) == (Verdict.UNDECIDED, ("wish",), "it rests on wish")
+    assert (proof.status, proof.assumptions, proof.note) == (ProofStatus.UNDECIDED, ("wish",), "it rests on wish")
     assert (proof.name, proof.requirements, proof.statement) == ("Own.t", ("C14N-1", "ID-5"), "0 = 1")
 
 
@@ -243,7 +243,7 @@ def test_a_rejected_file_leaves_its_theorems_undecided(tmp_path: Path) -> None:
     )
     told: list[tuple[int, int, str]] = []
     proofs = coq.check(tmp_path / "build", tmp_path, lambda *at: told.append(at))
-    assert [proof.verdict for proof in proofs] == [Verdict.UNDECIDED] * 2
+    assert [proof.status for proof in proofs] == [ProofStatus.UNDECIDED] * 2
     assert 'File "./Own.v", line 6' in proofs[0].note
     assert sorted(told) == [(1, 2, told[0][2]), (2, 2, told[1][2])]
     assert {name for *_, name in told} == {"Constants.v", "Own.v"}

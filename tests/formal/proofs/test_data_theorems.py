@@ -14,7 +14,7 @@ from flk.formal.proofs.data import budget as formula
 from flk.formal.proofs.data import regimes
 from flk.formal.proofs.data.reading import billionths as in_billionths
 from flk.formal.proofs.data.rounding import half_even
-from flk.formal.prover.theorem import Prover, Verdict, prove
+from flk.formal.prover.theorem import ProofStatus, Prover, prove
 from flk.model.record import signals
 from flk.model.record.canonical import Signed, canonical_bytes, fixed9, nano
 from flk.model.record.identity import pcs_id
@@ -69,7 +69,7 @@ def neighbour(x: float, steps: int) -> float:
 def test_it_is_proved_under_every_seed(name: str) -> None:
     """Every obligation holds, every witness exists and every mutant fails, with values shown."""
     proofs = [prove(data.THEOREMS[name](), seed) for seed in SEEDS]
-    assert [proof.verdict for proof in proofs] == [Verdict.PROVED] * len(SEEDS)
+    assert [proof.status for proof in proofs] == [ProofStatus.PROVED] * len(SEEDS)
     assert all(check.shown for trial in proofs[0].mutants for check in trial.checks)
 
 
@@ -89,7 +89,7 @@ def test_the_symbolic_budget_is_the_exact_formula(d: int, c: int, r: int) -> Non
 def test_a_budget_that_falls_by_two_billionths_is_refuted() -> None:
     """The check sees a small fault: two billionths less above D0."""
     faulty = formula.obligations(lambda d, c, r: formula.budget(d, c, r) - If(ToReal(d) > formula.D0, TWO, NOTHING))
-    refuted = {claim.name for claim in faulty if Prover(0).decide(claim).verdict is Verdict.REFUTED}
+    refuted = {claim.name for claim in faulty if Prover(0).decide(claim).status is ProofStatus.REFUTED}
     assert "never falls when D_hat rises" in refuted
     assert "never rises when r rises" not in refuted
 

@@ -12,16 +12,17 @@ from rich.console import Console, RenderableType
 from flk.formal.library.catalogue import PROTOCOLS
 from flk.formal.library.gallery import DESIGNS
 from flk.formal.proofs import data
-from flk.formal.proofs.prove import THEOREMS, ExitCode, exit_code, prove_all
+from flk.formal.proofs.prove import THEOREMS, prove_all, verdict_of
 from flk.formal.prover.bounded import search
 from flk.formal.prover.houdini import Inference
-from flk.formal.prover.theorem import Check, Proof, Table, Trial, Verdict
+from flk.formal.prover.theorem import Check, Proof, ProofStatus, Table, Trial
 from flk.formal.reports.proofs import render, render_inference, render_search
+from flk.spec.verdict import Verdict
 
 NAMES = [*PROTOCOLS, *data.THEOREMS]
 
 
-def proof(verdict: Verdict, *, mutant: Verdict = Verdict.REFUTED, seed: int = 0) -> Proof:
+def proof(verdict: ProofStatus, *, mutant: ProofStatus = ProofStatus.REFUTED, seed: int = 0) -> Proof:
     """A small proof with that verdict."""
     values = Table(("", "value", "in billionths"), (("x", "0.5", "500000000"),))
     return Proof(
@@ -29,11 +30,11 @@ def proof(verdict: Verdict, *, mutant: Verdict = Verdict.REFUTED, seed: int = 0)
         requirements=("X-1", "X-2"),
         statement="All is well.",
         seed=seed,
-        verdict=verdict,
+        status=verdict,
         seconds=0.25,
-        obligations=(Check("the claim", verdict, 0.1, shown=values if verdict is Verdict.REFUTED else None),),
-        witnesses=(Check("a case", Verdict.PROVED, 0.1, shown=values),),
-        mutants=(Trial("slip", "Something slips.", mutant, (Check("the claim", mutant, 0.1, shown=values),)),),
+        obligations=(Check("the claim", verdict, 0.1, shown=values if verdict is ProofStatus.REFUTED else None),),
+        witnesses=(Check("a case", ProofStatus.PROVED, 0.1, shown=values),),
+        mutants=(Trial("omission", "Something omissions.", mutant, (Check("the claim", mutant, 0.1, shown=values),)),),
     )
 
 
@@ -70,13 +71,12 @@ def printed_part(part: RenderableType) -> str:
     return file.getvalue()
 
 
-@given(st.lists(st.sampled_from(Verdict)))
-def test_the_exit_code_is_zero_only_if_everything_is_proved(verdicts: list[Verdict]) -> None:
-    """0 if all of at least one theorem are proved, 1 if any is refuted, 2 otherwise."""
-    code = exit_code(proof(verdict) for verdict in verdicts)
-    assert (code == 0) == (set(verdicts) == {Verdict.PROVED})
-    assert (code == 1) == (Verdict.REFUTED in verdicts)
-    assert code in (0, 1, 2)
+@given(st.lists(st.sampled_from(ProofStatus)))
+def test_the_verdict_holds_only_if_everything_is_proved(statuses: list[ProofStatus]) -> None:
+    """Of at least one theorem; it is violated if any is refuted."""
+    verdict = verdict_of(proof(status) for status in statuses)
+    assert (verdict is Verdict.HOLDS) == (set(statuses) == {ProofStatus.PROVED})
+    assert (verdict is Verdict.VIOLATED) == (ProofStatus.REFUTED in statuses)
 
 
 def test_protocols_and_statements_about_data_are_the_theorems() -> None:
@@ -89,12 +89,12 @@ def test_protocols_and_statements_about_data_are_the_theorems() -> None:
 def test_the_theorems_are_proved_beside_mutants(name: str) -> None:
     """Each has requirements, a statement, obligations and witnesses, and refutes every mutant."""
     (proof,) = prove_all([name])
-    assert proof.verdict is Verdict.PROVED
+    assert proof.status is ProofStatus.PROVED
     assert proof.requirements
     assert proof.statement
     assert proof.obligations
     assert proof.mutants
-    assert {trial.verdict for trial in proof.mutants} == {Verdict.REFUTED}
+    assert {trial.status for trial in proof.mutants} == {ProofStatus.REFUTED}
     assert f"{name}" in printed([proof], verbose=True)
 
 
@@ -102,16 +102,16 @@ def test_nothing_is_planted_under_later_seeds() -> None:
     """Seeds try the obligations, which are what could be left undecided."""
     first, second = prove_all(["outbox"], seeds=2)
     assert first.mutants
-    assert first.slips
+    assert first.omissions
     assert not second.mutants
-    assert not second.slips
-    assert second.verdict is Verdict.PROVED
+    assert not second.omissions
+    assert second.status is ProofStatus.PROVED
 
 
 def test_a_design_of_the_gallery_is_refuted_with_its_run() -> None:
     """By its own name, with exit code 1; the run is printed without being asked for."""
     proofs = prove_all(["gallery/in-memory-outbox"])
-    assert exit_code(proofs) is ExitCode.REFUTED
+    assert verdict_of(proofs) is Verdict.VIOLATED
     text = printed(proofs)
     assert "no_promise_is_lost: refuted" in text
     assert "queue(record" in text
@@ -122,7 +122,7 @@ def test_a_counterexample_to_induction_is_a_table_of_cells(tmp_path: Path) -> No
     file = tmp_path / "own.py"
     file.write_text(OWN, "utf-8")
     proofs = prove_all([str(file)])
-    assert exit_code(proofs) is ExitCode.UNDECIDED
+    assert verdict_of(proofs) is Verdict.UNDECIDED
     text = " ".join(printed(proofs).split())
     assert "Lamp 1. In a state that every invariant allows, dim(lamp1) breaks never_dim." in text
     assert "lit[lamp1] faulty faulty" not in text
@@ -151,12 +151,12 @@ def test_one_theorem_can_be_proved_alone_under_several_seeds() -> None:
     """Each seed gives a proof of its own, progress is told before each, and the whole is JSON."""
     told: list[tuple[int, int, str]] = []
     proofs = prove_all(["rounding-stability"], seeds=2, on_progress=lambda *at: told.append(at))
-    assert [(p.theorem, p.seed, p.verdict) for p in proofs] == [
-        ("rounding-stability", 0, Verdict.PROVED),
-        ("rounding-stability", 1, Verdict.PROVED),
+    assert [(p.theorem, p.seed, p.status) for p in proofs] == [
+        ("rounding-stability", 0, ProofStatus.PROVED),
+        ("rounding-stability", 1, ProofStatus.PROVED),
     ]
     assert told == [(0, 2, "rounding-stability"), (1, 2, "rounding-stability")]
-    assert exit_code(proofs) is ExitCode.PROVED
+    assert verdict_of(proofs) is Verdict.HOLDS
     assert msgspec.json.decode(msgspec.json.encode(proofs), type=list[Proof]) == proofs
 
 
@@ -174,7 +174,7 @@ def test_no_seeds_prove_nothing() -> None:
 
 def test_the_table_counts_what_was_proved_and_refuted() -> None:
     """Theorem, requirements, verdict, seeds, shares and seconds stand in one row; short counterexamples beside the story."""
-    text = printed([proof(Verdict.PROVED), proof(Verdict.PROVED, seed=1)])
+    text = printed([proof(ProofStatus.PROVED), proof(ProofStatus.PROVED, seed=1)])
     row = next(line for line in text.splitlines() if line.strip().startswith("example"))
     assert row.split() == ["example", "proved", "2", "1", "2/2", "2/2", "0.50"]
     assert "x = 0.5 → 500000000" in text
@@ -183,14 +183,14 @@ def test_the_table_counts_what_was_proved_and_refuted() -> None:
 
 def test_what_went_wrong_is_shown_without_being_asked_for() -> None:
     """A refuted obligation comes with its counterexample, a surviving mutant with its name, each with the seed."""
-    text = printed([proof(Verdict.REFUTED, mutant=Verdict.PROVED, seed=7)])
+    text = printed([proof(ProofStatus.REFUTED, mutant=ProofStatus.PROVED, seed=7)])
     assert "example, seed 7 · the claim: refuted" in text
-    assert "example, seed 7 · mutant slip was not refuted" in text
+    assert "example, seed 7 · mutant omission was not refuted" in text
 
 
 def test_verbose_shows_the_statement_and_every_example() -> None:
     """The statement, the witnesses and the mutants' checks are all there."""
-    text = printed([proof(Verdict.PROVED)], verbose=True)
+    text = printed([proof(ProofStatus.PROVED)], verbose=True)
     assert "All is well." in text
     assert "a case" in text
-    assert "slip · the claim" in text
+    assert "omission · the claim" in text

@@ -10,7 +10,7 @@ from z3 import IntNumRef, RealVal, simplify
 
 from flk.formal.proofs.data import reading, rounding, rounding_stability
 from flk.formal.proofs.data.rounding import Rounding
-from flk.formal.prover.theorem import Proof, Prover, Table, Verdict, prove
+from flk.formal.prover.theorem import Proof, ProofStatus, Prover, Table, prove
 from flk.model.record.canonical import nano
 from flk.spec.constants import CONSTANTS
 
@@ -90,7 +90,7 @@ def test_the_reach_read_as_prose_holds_of_numbers(x: Fraction, delta: Fraction) 
 
 def test_it_is_proved_under_every_seed(proofs: list[Proof]) -> None:
     """Every obligation holds, every witness exists and every mutant fails, whatever the solver's seed."""
-    assert [proof.verdict for proof in proofs] == [Verdict.PROVED] * len(SEEDS)
+    assert [proof.status for proof in proofs] == [ProofStatus.PROVED] * len(SEEDS)
 
 
 def test_the_popular_claim_is_refuted_by_numbers_that_check_out(proofs: list[Proof]) -> None:
@@ -119,7 +119,7 @@ def test_every_rounding_of_the_earlier_system_is_among_the_mutants(proofs: list[
 def test_the_exact_theorem_fails_if_a_boundary_has_the_wrong_owner() -> None:
     """The check sees ownership: give each boundary to its odd neighbour and `cells` is refuted."""
     wrong = rounding_stability.obligations(lambda x: rounding.half_even(x + 1) - 1)
-    refuted = {o.name for o in wrong if Prover(0).decide(o).verdict is Verdict.REFUTED}
+    refuted = {o.name for o in wrong if Prover(0).decide(o).status is ProofStatus.REFUTED}
     assert {"ties to even", "cells"} <= refuted
     assert "nearest" not in refuted
 

@@ -17,6 +17,7 @@ from flk.formal.library.gallery import DESIGNS
 from flk.formal.prover.bounded import FAULT, Bounded, Outcome, search
 from flk.formal.prover.replay import Disagreement, begins, confirm, path_of
 from flk.spec.errors import UnusableInput
+from flk.spec.verdict import Verdict
 
 TABLES = {
     table.__name__.rpartition(".")[2]: table
@@ -49,7 +50,7 @@ def test_every_planted_fault_is_found_within_twelve_steps(table: str) -> None:
     for name in TABLES[table].MUTANTS:
         protocol, sizes = build(table, name)
         wanted = {FAULT, *(p.name for p in protocol.properties.values() if p.kind is not PropertyKind.REACHABLE)}
-        if not search(protocol, DEPTH, sizes, names=wanted, first=True).violated:
+        if search(protocol, DEPTH, sizes, names=wanted, first=True).verdict is not Verdict.VIOLATED:
             missed.append(name)
     assert missed == []
 
@@ -81,8 +82,7 @@ def test_runs_are_as_short_as_those_of_the_explorer(table: str, name: str) -> No
 def test_nothing_is_found_where_nothing_is_wrong(name: str) -> None:
     """Within eight steps the protocols violate nothing, and their witnesses are as short as the interpreter's search has them."""
     found = search(PROTOCOLS[name], 8)
-    assert not found.violated
-    assert not found.undecided
+    assert found.verdict is Verdict.HOLDS
     schema = Schema.of(PROTOCOLS[name])
     if schema.bits <= 20:
         hits = interpreted.search(Ground(schema), Options(max_states=3000)).hits

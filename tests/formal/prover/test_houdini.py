@@ -124,8 +124,8 @@ def test_what_is_found_can_be_written_into_the_protocol(commit: Inference) -> No
         condition = eval(lemma, {**vars(two_phase_commit), "forall": forall})
 
         declare(protocol, f"lemma_{number}", condition)
-    duties = Induction(protocol).duties()
-    assert all(ask((*duty.given, Not(duty.goal)))[1] == unsat for duty in duties)
+    obligations = Induction(protocol).obligations()
+    assert all(ask((*obligation.given, Not(obligation.goal)))[1] == unsat for obligation in obligations)
 
 
 def declare(protocol: Protocol, name: str, condition: Term) -> None:

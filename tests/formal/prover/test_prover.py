@@ -29,11 +29,11 @@ from flk.formal.library.gallery import DESIGNS
 from flk.formal.prover import proving
 from flk.formal.prover.cti_minimiser import at_size, smallest
 from flk.formal.prover.fragment import outside
-from flk.formal.prover.guard_mutants import slips
-from flk.formal.prover.obligations import Duty, Induction
+from flk.formal.prover.guard_mutants import omissions
+from flk.formal.prover.obligations import Induction, Obligation
 from flk.formal.prover.proving import Proving, decide, prove_protocol
 from flk.formal.prover.solver import QUICK, ask
-from flk.formal.prover.theorem import Check, Proof, Standing, Verdict
+from flk.formal.prover.theorem import Check, Proof, ProofStatus, PropertyStatus
 from flk.spec.verdict import Verdict as Explored
 
 LEMMAS = [
@@ -46,19 +46,23 @@ NEEDLESS = {("replication", "shipping_has_no_gap"), ("ingest", "winners_are_appl
 """Lemmas that follow from the rest, or that nothing rests on."""
 
 
-def failing(induction: Induction) -> Iterator[Duty]:
+def failing(induction: Induction) -> Iterator[Obligation]:
     """The obligations that Z3 does not soon decide to be met."""
-    return (duty for duty in induction.duties() if ask((*duty.given, Not(duty.goal)), effort=QUICK)[1] != unsat)
+    return (
+        obligation
+        for obligation in induction.obligations()
+        if ask((*obligation.given, Not(obligation.goal)), effort=QUICK)[1] != unsat
+    )
 
 
-def standing(proof: Proof, name: str) -> Standing:
+def property_status(proof: Proof, name: str) -> PropertyStatus:
     """What is known of a property."""
     return next(one for one in proof.properties if one.property == name)
 
 
 def refuted(proof: Proof) -> list[Check]:
     """The obligations that are not met."""
-    return [check for check in proof.obligations if check.verdict is not Verdict.PROVED]
+    return [check for check in proof.obligations if check.status is not ProofStatus.PROVED]
 
 
 def counter(*, guard: bool, bound: int = 3) -> Protocol:
@@ -83,30 +87,30 @@ def counter(*, guard: bool, bound: int = 3) -> Protocol:
 def test_every_protocol_is_proved_for_all_sizes(name: str) -> None:
     """No obligation fails or is undecided; every witness exists; every property is proved or, if about progress, explored only."""
     proof = Proving(PROTOCOLS[name], (), 0)
-    assert {check.verdict for check in proof.obligations} == {Verdict.PROVED}
-    assert {check.verdict for check in proof.witnesses} == {Verdict.PROVED}
-    for one in proof.standings:
+    assert {check.status for check in proof.obligations} == {ProofStatus.PROVED}
+    assert {check.status for check in proof.witnesses} == {ProofStatus.PROVED}
+    for one in proof.statuses:
         assert one.finite_only == (one.kind is PropertyKind.LEADS_TO)
-        assert one.finite_only or one.verdict is Verdict.PROVED
+        assert one.finite_only or one.status is ProofStatus.PROVED
 
 
 def test_twelve_properties_of_replication_hold_for_any_number_of_regions_and_records() -> None:
     """Not counting lemmas."""
-    known = Proving(PROTOCOLS["replication"], (), 0).standings
-    assert sum(one.kind is PropertyKind.ALWAYS and one.verdict is Verdict.PROVED for one in known) >= 12
+    known = Proving(PROTOCOLS["replication"], (), 0).statuses
+    assert sum(one.kind is PropertyKind.ALWAYS and one.status is ProofStatus.PROVED for one in known) >= 12
 
 
 @pytest.mark.parametrize(("name", "lemma"), LEMMAS)
 def test_a_missing_lemma_is_answered_with_the_smallest_step_that_shows_it(name: str, lemma: str) -> None:
     """Some obligation fails, and its counterexample, which the interpreter confirms, names an action and a property."""
     induction = Induction(PROTOCOLS[name], frozenset({lemma}))
-    duty = next(failing(induction), None)
-    assert (duty is None) == ((name, lemma) in NEEDLESS)
-    if duty is not None:
-        found = smallest(induction, duty)
+    obligation = next(failing(induction), None)
+    assert (obligation is None) == ((name, lemma) in NEEDLESS)
+    if obligation is not None:
+        found = smallest(induction, obligation)
         assert found is not None
-        assert found.property == duty.about
-        assert found.action.startswith(duty.action)
+        assert found.property == obligation.about
+        assert found.action.startswith(obligation.action)
         assert not found.reachable
 
 
@@ -114,20 +118,20 @@ def test_a_missing_lemma_is_answered_with_the_smallest_step_that_shows_it(name: 
 def test_no_counterexample_is_smaller(name: str, lemma: str) -> None:
     """At no sizes of a smaller sum is there a counterexample to the same obligation."""
     induction = Induction(PROTOCOLS[name], frozenset({lemma}))
-    duty = next(failing(induction))
-    found = smallest(induction, duty)
+    obligation = next(failing(induction))
+    found = smallest(induction, obligation)
     assert found is not None
     total = sum(found.sizes.values())
     for sizes in product(*(range(1, size + 2) for size in found.sizes.values())):
         if sum(sizes) < total:
-            assert at_size(induction, duty, dict(zip(found.sizes, sizes, strict=True))) is None
+            assert at_size(induction, obligation, dict(zip(found.sizes, sizes, strict=True))) is None
 
 
 def test_a_counterexample_differs_from_the_beginning_as_little_as_possible() -> None:
     """Without the lemma that commitment is ordered, one committed manager is enough: nothing else has happened."""
     induction = Induction(PROTOCOLS["two-phase-commit"], frozenset({"committed_is_ordered"}))
-    duty = next(duty for duty in failing(induction) if duty.action == "choose_to_abort")
-    found = smallest(induction, duty)
+    obligation = next(obligation for obligation in failing(induction) if obligation.action == "choose_to_abort")
+    found = smallest(induction, obligation)
     assert found is not None
     assert found.sizes == {"RM": 2}
     assert [value for _, value in found.cells] == ["committed"]
@@ -140,10 +144,10 @@ def test_what_is_not_shown_by_induction_is_undecided_and_what_rests_on_it_too() 
     protocol = base.variant("weaker", "One lemma less.")
     protocol.without("heard_was_sent")
     proof = prove_protocol(protocol)
-    assert proof.verdict is Verdict.UNDECIDED
-    assert standing(proof, "consistent").verdict is Verdict.UNDECIDED
-    assert "not shown by induction" in standing(proof, "consistent").note
-    assert standing(proof, "orders_are_decisions").verdict is Verdict.PROVED
+    assert proof.status is ProofStatus.UNDECIDED
+    assert property_status(proof, "consistent").status is ProofStatus.UNDECIDED
+    assert "not shown by induction" in property_status(proof, "consistent").note
+    assert property_status(proof, "orders_are_decisions").status is ProofStatus.PROVED
 
 
 @pytest.mark.parametrize("name", ["get-then-set", "unsealed-shipping", "in-memory-outbox"])
@@ -151,7 +155,7 @@ def test_a_refuted_design_is_refuted_with_a_run(name: str) -> None:
     """Its property is false, and a run from an initial state shows it."""
     design = DESIGNS[name]
     proof = Proving(design.exhibit, (), 0)
-    assert proof.verdict is Verdict.REFUTED
+    assert proof.status is ProofStatus.REFUTED
     run = next(check for check in proof.runs if check.name == design.violates)
     assert run.path is not None
     assert run.path.reachable
@@ -167,20 +171,20 @@ def test_a_property_that_fails_at_first_is_found_at_first() -> None:
 
     proof = prove_protocol(protocol)
     assert [check.name for check in refuted(proof)][:1] == ["started · initially"]
-    assert standing(proof, "started").verdict is Verdict.REFUTED
+    assert property_status(proof, "started").status is ProofStatus.REFUTED
 
 
 def test_bounds_are_proved_and_not_assumed() -> None:
     """A guarded counter keeps its bound. Without the guard, the step that leaves it is shown, and nothing counts as proved."""
-    assert prove_protocol(counter(guard=True)).verdict is Verdict.PROVED
+    assert prove_protocol(counter(guard=True)).status is ProofStatus.PROVED
     proof = prove_protocol(counter(guard=False))
-    assert proof.verdict is Verdict.REFUTED
+    assert proof.status is ProofStatus.REFUTED
     check = refuted(proof)[0]
     assert check.name == "update has a meaning · up"
     assert check.path is not None
     assert check.path.cells == (("number", "3"),)
     assert "would become 4" in check.path.note
-    assert standing(proof, "small").verdict is not Verdict.PROVED
+    assert property_status(proof, "small").status is not ProofStatus.PROVED
 
 
 def test_reading_what_is_undefined_is_an_obligation() -> None:
@@ -288,14 +292,16 @@ def test_an_order_is_irreflexive_transitive_and_total() -> None:
         return forall(Person, Person, lambda x, y: (x < y) | (x == y) | (y < x))
 
     proof = prove_protocol(protocol)
-    assert {standing(proof, name).verdict for name in ("irreflexive", "transitive", "total")} == {Verdict.PROVED}
+    assert {property_status(proof, name).status for name in ("irreflexive", "transitive", "total")} == {
+        ProofStatus.PROVED
+    }
 
 
 def test_an_order_makes_the_least_one() -> None:
     """Two least leaders are one, whatever their number; without the guard there are two, with two people."""
-    assert prove_protocol(elections(order=True)).verdict is Verdict.PROVED
+    assert prove_protocol(elections(order=True)).status is ProofStatus.PROVED
     proof = prove_protocol(elections(order=False))
-    assert standing(proof, "rivals").verdict is Verdict.REFUTED
+    assert property_status(proof, "rivals").status is ProofStatus.REFUTED
     found = next(check.path for check in refuted(proof) if check.path and not check.path.reachable)
     assert found.sizes == {"Person": 2}
 
@@ -332,7 +338,7 @@ def frozen(*, changes: bool) -> Protocol:
 def test_assumptions_hold_for_what_never_changes_and_only_at_first_for_the_rest() -> None:
     """An assumption about a variable that an action writes is not taken for granted after the beginning."""
     assert refuted(prove_protocol(frozen(changes=False))) == []
-    assert standing(prove_protocol(frozen(changes=True)), "something_is_taken").verdict is Verdict.REFUTED
+    assert property_status(prove_protocol(frozen(changes=True)), "something_is_taken").status is ProofStatus.REFUTED
 
 
 def crowd(*, in_update: bool) -> Protocol:
@@ -362,16 +368,16 @@ def crowd(*, in_update: bool) -> Protocol:
 def test_what_counts_is_explored_only_by_design() -> None:
     """A property that counts is not proved and no failure; a guard that counts is left out, which only adds behaviour."""
     proof = prove_protocol(crowd(in_update=False))
-    assert standing(proof, "few").finite_only
-    assert standing(proof, "full_has_someone").verdict is Verdict.PROVED
-    assert proof.verdict is Verdict.PROVED
+    assert property_status(proof, "few").finite_only
+    assert property_status(proof, "full_has_someone").status is ProofStatus.PROVED
+    assert proof.status is ProofStatus.PROVED
 
 
 def test_an_update_that_counts_leaves_nothing_to_prove() -> None:
     """Nothing is claimed of such a protocol for all sizes, and the report says why."""
     proof = prove_protocol(crowd(in_update=True))
     assert all(one.finite_only for one in proof.properties)
-    assert proof.verdict is Verdict.UNDECIDED
+    assert proof.status is ProofStatus.UNDECIDED
     assert "enter" in proof.remarks[0]
 
 
@@ -381,8 +387,8 @@ def test_a_solver_that_gives_up_proves_nothing(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(proving, "ask", lambda *_: (solver, unknown))
     monkeypatch.setattr(proving, "smallest", lambda *_: None)
     induction = Induction(PROTOCOLS["two-phase-commit"])
-    assert {decide(induction, duty).verdict for duty in induction.duties()} == {Verdict.UNDECIDED}
-    assert prove_protocol(counter(guard=True)).verdict is Verdict.UNDECIDED
+    assert {decide(induction, obligation).status for obligation in induction.obligations()} == {ProofStatus.UNDECIDED}
+    assert prove_protocol(counter(guard=True)).status is ProofStatus.UNDECIDED
 
 
 def test_a_protocol_whose_obligations_nothing_breaks_is_not_shown_to_say_anything() -> None:
@@ -398,20 +404,20 @@ def test_a_protocol_whose_obligations_nothing_breaks_is_not_shown_to_say_anythin
     def either() -> Term:
         return lit | ~lit
 
-    assert prove_protocol(protocol).verdict is Verdict.UNDECIDED
+    assert prove_protocol(protocol).status is ProofStatus.UNDECIDED
 
 
 @pytest.mark.parametrize("name", ["two-phase-commit", "audit"])
 def test_what_is_proved_of_a_slip_is_true_of_it(name: str) -> None:
     """Where all obligations hold though a guard or an update is left out, exploring finds no violation either."""
     base = PROTOCOLS[name]
-    trials = {trial.mutant: trial.verdict for trial in Proving(base, (), 0).slips}
-    assert Verdict.REFUTED in trials.values()
-    assert Verdict.UNDECIDED not in trials.values()
-    for slip in slips(base):
-        if trials[slip.name] is Verdict.PROVED:
-            changed = base.variant("changed", "With a slip.")
-            changed.actions[slip.action.name] = slip.action
+    trials = {trial.mutant: trial.status for trial in Proving(base, (), 0).omissions}
+    assert ProofStatus.REFUTED in trials.values()
+    assert ProofStatus.UNDECIDED not in trials.values()
+    for omission in omissions(base):
+        if trials[omission.name] is ProofStatus.PROVED:
+            changed = base.variant("changed", "With an omission.")
+            changed.actions[omission.action.name] = omission.action
             changed.without(*(p.name for p in base.properties.values() if p.kind is PropertyKind.LEADS_TO))
             found = explore(changed, interpreted.search, "interpreter", options=Options(max_states=300))
             bad = {f.property for f in found.findings if f.verdict is Explored.VIOLATED}
@@ -443,4 +449,6 @@ def test_seeds_agree() -> None:
     """No seed of the solver leaves an obligation undecided."""
     induction = Induction(PROTOCOLS["replication"])
     for seed in range(1, 6):
-        assert {decide(induction, duty, seed).verdict for duty in induction.duties()} == {Verdict.PROVED}
+        assert {decide(induction, obligation, seed).status for obligation in induction.obligations()} == {
+            ProofStatus.PROVED
+        }

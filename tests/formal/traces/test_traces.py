@@ -17,8 +17,8 @@ from flk.formal.language import ANY, BOOL, Protocol, Term, forall, implies, inte
 from flk.formal.language.sorts import Boolean, Bounded, Index, Sort
 from flk.formal.language.text import show
 from flk.formal.library.protocols import ingest, replication, two_phase_commit
-from flk.formal.traces import Accepted, Rejected, Undecided, Verdict, validate
-from flk.formal.traces.verdict import exit_code, render
+from flk.formal.traces import Accepted, Rejected, Undecided, Validation, validate
+from flk.formal.traces.validation import render
 from flk.spec.errors import UnusableInput
 
 SIZES: Mapping[str, Mapping[str, int]] = {
@@ -168,7 +168,7 @@ def corrupted(small: Small, lines: list[Line], random: Random) -> list[Line]:
             return [*lines[:at], *lines[at + 1 :]]
 
 
-def check(protocol: Protocol, lines: Sequence[Line], **options: Any) -> Verdict:
+def check(protocol: Protocol, lines: Sequence[Line], **options: Any) -> Validation:
     """The verdict on some lines."""
     return validate(protocol, [json.dumps(line).encode() for line in lines], **options)
 
@@ -293,7 +293,7 @@ def test_a_limit_that_is_reached_leaves_it_undecided() -> None:
     lines = [{"elements": {"RM": elements}}, *[did("prepare")] * 5, *[did("hear")] * 5, did("commit")]
     verdict = check(COMMIT, lines, limit=3)
     assert isinstance(verdict, Undecided)
-    assert exit_code(verdict) == 2
+    assert verdict.verdict.exit_code == 2
     assert "raise --limit" in render(verdict)
 
 

@@ -18,15 +18,14 @@ from flk.formal.library.catalogue import PROTOCOLS
 from flk.formal.library.gallery import DESIGNS
 from flk.formal.proofs import coq, data
 from flk.formal.prover.proving import Proving
-from flk.formal.prover.theorem import Standing, prove
-from flk.formal.prover.theorem import Verdict as Proven
+from flk.formal.prover.theorem import ProofStatus, PropertyStatus, prove
 from flk.spec.claims import Claim, Evidence, EvidenceKind
 from flk.spec.errors import UnusableInput
-from flk.spec.verdict import Verdict as Explored
+from flk.spec.verdict import Verdict, worst
 
 
-class Verdict(StrEnum):
-    """Of a claim. BOUNDED: every state at the sizes explored, which is less than a proof. MEASURED: a figure of a run."""
+class ClaimStatus(StrEnum):
+    """What became of a claim. BOUNDED: every state at the sizes explored, less than a proof. MEASURED: a figure of a run."""
 
     PROVED = "proved"
     BOUNDED = "bounded"
@@ -34,8 +33,14 @@ class Verdict(StrEnum):
     REFUTED = "refuted"
     UNDECIDED = "undecided"
 
+    @property
+    def verdict(self) -> Verdict:
+        """HOLDS of whatever was proved, explored or measured."""
+        return _VERDICTS.get(self, Verdict.HOLDS)
 
-_WEAKEST = (Verdict.REFUTED, Verdict.UNDECIDED, Verdict.MEASURED, Verdict.BOUNDED, Verdict.PROVED)
+
+_VERDICTS = {ClaimStatus.REFUTED: Verdict.VIOLATED, ClaimStatus.UNDECIDED: Verdict.UNDECIDED}
+_WEAKEST = (ClaimStatus.REFUTED, ClaimStatus.UNDECIDED, ClaimStatus.MEASURED, ClaimStatus.BOUNDED, ClaimStatus.PROVED)
 
 
 class Measurement(msgspec.Struct, frozen=True):
@@ -52,10 +57,10 @@ Measure: TypeAlias = Callable[[str, str], Measurement]
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """What one piece of evidence comes to: the verdict on the claim, why, the command that shows it, a counterexample if any."""
+    """The status that one piece of evidence gives a claim, why, the command that shows it, a counterexample if any."""
 
     evidence: str
-    verdict: Verdict
+    status: ClaimStatus = msgspec.field(name="verdict")
     note: str
     command: str
     path: Path | None = None
@@ -67,8 +72,8 @@ class Judgement(msgspec.Struct, frozen=True):
     name: str
     says: str
     source: str
-    made: Verdict
-    here: Verdict
+    made: ClaimStatus
+    here: ClaimStatus
     made_by: tuple[Finding, ...]
     here_by: tuple[Finding, ...]
 
@@ -101,12 +106,12 @@ class Court:
         """What one piece of evidence comes to. Raises UnusableInput if it names what is not there."""
         looks: dict[EvidenceKind, Callable[[str], Finding]] = {
             EvidenceKind.PROVE: self._prove,
-            EvidenceKind.COQ: lambda name: self._coq(name, Verdict.PROVED),
-            EvidenceKind.DISPROVE: lambda name: self._coq(name, Verdict.REFUTED),
+            EvidenceKind.COQ: lambda name: self._coq(name, ClaimStatus.PROVED),
+            EvidenceKind.DISPROVE: lambda name: self._coq(name, ClaimStatus.REFUTED),
             EvidenceKind.EXPLORE: self._explore,
             EvidenceKind.REFUTE: self._refute,
             EvidenceKind.MEASURE: self._measure,
-            EvidenceKind.MISSING: lambda _: Finding("", Verdict.UNDECIDED, "nothing decides it", ""),
+            EvidenceKind.MISSING: lambda _: Finding("", ClaimStatus.UNDECIDED, "nothing decides it", ""),
         }
         return msgspec.structs.replace(looks[evidence.kind](evidence.name), evidence=str(evidence))
 
@@ -114,24 +119,24 @@ class Court:
         theorem, _, property_ = name.partition("/")
         if theorem in data.THEOREMS:
             proof = prove(data.THEOREMS[theorem](), self.seed)
-            return Finding("", _proven(proof.verdict), "Z3, for all values", f"flk prove {theorem}")
-        standing = self._standing(theorem, property_)
-        note = "Z3, for any sizes" if standing.verdict is Proven.PROVED else standing.note
-        return Finding("", _proven(standing.verdict), note, f"flk prove {theorem}")
+            return Finding("", ClaimStatus(proof.status), "Z3, for all values", f"flk prove {theorem}")
+        known = self._status(theorem, property_)
+        note = "Z3, for any sizes" if known.status is ProofStatus.PROVED else known.note
+        return Finding("", ClaimStatus(known.status), note, f"flk prove {theorem}")
 
-    def _standing(self, protocol: str, property_: str) -> Standing:
+    def _status(self, protocol: str, property_: str) -> PropertyStatus:
         if protocol not in self._proofs:
             self._proofs[protocol] = Proving(_protocol(protocol, property_), (), self.seed)
-        return next(s for s in self._proofs[protocol].standings if s.property == property_)
+        return next(s for s in self._proofs[protocol].statuses if s.property == property_)
 
-    def _coq(self, name: str, verdict: Verdict) -> Finding:
+    def _coq(self, name: str, status: ClaimStatus) -> Finding:
         if name not in self._coq_proofs:
             raise UnusableInput(f"claims.toml: formal/coq has no theorem {name}: see the headlines of its files")
         proof = self._coq_proofs[name]
         axioms = len(proof.assumptions)
         note = f"{proof.about} (Coq, {axioms} axiom{'s' * (axioms != 1)} of the standard library)"
-        held = proof.verdict is Proven.PROVED
-        return Finding("", verdict if held else Verdict.UNDECIDED, note if held else proof.note, "flk prove coq")
+        held = proof.status is ProofStatus.PROVED
+        return Finding("", status if held else ClaimStatus.UNDECIDED, note if held else proof.note, "flk prove coq")
 
     @cached_property
     def _coq_proofs(self) -> dict[str, coq.CoqProof]:
@@ -142,14 +147,14 @@ class Court:
         subject = restricted(_protocol(protocol, property_), [property_])
         found = self._explored(name, subject)
         (finding,) = found.findings
-        verdict = {
-            Explored.HOLDS: Verdict.BOUNDED,
-            Explored.VIOLATED: Verdict.REFUTED,
-            Explored.UNDECIDED: Verdict.UNDECIDED,
+        status = {
+            Verdict.HOLDS: ClaimStatus.BOUNDED,
+            Verdict.VIOLATED: ClaimStatus.REFUTED,
+            Verdict.UNDECIDED: ClaimStatus.UNDECIDED,
         }[finding.verdict]
         sizes = ", ".join(f"{sort} {size}" for sort, size in found.sizes.items())
         note = f"all {found.states:,} states with {sizes}"
-        return Finding("", verdict, note, f"flk explore {protocol} --property {property_}", finding.path)
+        return Finding("", status, note, f"flk explore {protocol} --property {property_}", finding.path)
 
     def _explored(self, name: str, subject: Protocol, sizes: dict[str, int] | None = None) -> Exploration:
         if name not in self._explorations:
@@ -164,21 +169,21 @@ class Court:
         design = DESIGNS[name]
         (finding,) = self._explored(name, design.exhibit, dict(design.sizes)).findings
         command = f"flk explore gallery/{name}"
-        if finding.verdict is not Explored.VIOLATED or finding.path is None:
-            return Finding("", Verdict.UNDECIDED, f"{name} was not seen to violate {design.violates}", command)
+        if finding.verdict is not Verdict.VIOLATED or finding.path is None:
+            return Finding("", ClaimStatus.UNDECIDED, f"{name} was not seen to violate {design.violates}", command)
         steps = len(finding.path.moves) - 1
         note = (
             f"{design.violates} broken in {steps} step{'s' * (steps != 1)}; ruled out by {', '.join(design.rules_out)}"
         )
-        return Finding("", Verdict.REFUTED, note, command, finding.path)
+        return Finding("", ClaimStatus.REFUTED, note, command, finding.path)
 
     def _measure(self, name: str) -> Finding:
         scenario, _, objective = name.partition(": ")
         figure = self.measure(scenario, objective)
         beside = {True: "met", False: "missed", None: "undecided"}[figure.met]
         note = f"{figure.measured:.3g} {figure.unit} in one run, target {figure.target:g} {figure.unit}: {beside}"
-        verdict = Verdict.UNDECIDED if figure.met is None else Verdict.MEASURED
-        return Finding("", verdict, note, f"flk run {scenario}")
+        status = ClaimStatus.UNDECIDED if figure.met is None else ClaimStatus.MEASURED
+        return Finding("", status, note, f"flk run {scenario}")
 
 
 def chosen(claims: Sequence[Claim], names: Sequence[str]) -> tuple[Claim, ...]:
@@ -190,17 +195,14 @@ def chosen(claims: Sequence[Claim], names: Sequence[str]) -> tuple[Claim, ...]:
     return tuple(known[name] for name in names) if names else tuple(claims)
 
 
-def _together(findings: Sequence[Finding]) -> Verdict:
+def verdict_of(judgements: Sequence[Judgement]) -> Verdict:
+    """Of what holds here. A claim for which nothing here stands in is no failure: its evidence says what is missing."""
+    return worst(j.here.verdict for j in judgements if not all(f.evidence.startswith("missing") for f in j.here_by))
+
+
+def _together(findings: Sequence[Finding]) -> ClaimStatus:
     """One piece of evidence that refutes is enough; otherwise the weakest counts."""
-    return min((finding.verdict for finding in findings), key=_WEAKEST.index)
-
-
-def _proven(verdict: Proven) -> Verdict:
-    return {
-        Proven.PROVED: Verdict.PROVED,
-        Proven.REFUTED: Verdict.REFUTED,
-        Proven.UNDECIDED: Verdict.UNDECIDED,
-    }[verdict]
+    return min((finding.status for finding in findings), key=_WEAKEST.index)
 
 
 def _protocol(protocol: str, property_: str) -> Protocol:

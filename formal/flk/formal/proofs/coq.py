@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from flk.formal.prover.theorem import Verdict
+from flk.formal.prover.theorem import ProofStatus
 from flk.spec.constants import CONSTANTS
 from flk.spec.errors import UnusableInput
 
@@ -69,7 +69,7 @@ class CoqProof(msgspec.Struct, frozen=True):
     about: str
     statement: str
     assumptions: tuple[str, ...]
-    verdict: Verdict
+    status: ProofStatus = msgspec.field(name="verdict")
     seconds: float
     note: str = ""
 
@@ -250,7 +250,7 @@ def _concluded(headline: Headline, compiled: Compiled, build: Path) -> CoqProof:
         **msgspec.structs.asdict(headline),
         statement=_one_line(says.partition(" : ")[2]),
         assumptions=assumptions,
-        verdict=Verdict.UNDECIDED if note else Verdict.PROVED,
+        status=ProofStatus.UNDECIDED if note else ProofStatus.PROVED,
         seconds=compiled.seconds.get(headline.name.partition(".")[2], 0.0),
         note=note,
     )

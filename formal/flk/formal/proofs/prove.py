@@ -4,7 +4,6 @@ A theorem is a protocol, whose properties are proved together for any sizes of i
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from enum import IntEnum
 from functools import partial
 from typing import TypeAlias
 
@@ -14,7 +13,8 @@ from flk.formal.library.catalogue import PROTOCOLS
 from flk.formal.library.gallery import DESIGNS
 from flk.formal.proofs import data
 from flk.formal.prover.proving import prove_protocol
-from flk.formal.prover.theorem import Proof, Theorem, Verdict, prove
+from flk.formal.prover.theorem import Proof, Theorem, prove
+from flk.spec.verdict import Verdict, worst
 
 Progress: TypeAlias = Callable[[int, int, str], None]
 """Told, before each proof: how many are done, how many there are, and the name of the next."""
@@ -36,14 +36,6 @@ THEOREMS: dict[str, Prove] = {
     **{name: _of_data(theorem) for name, theorem in data.THEOREMS.items()},
 }
 """What proves each theorem, in the order in which they are shown."""
-
-
-class ExitCode(IntEnum):
-    """What a program that runs proofs exits with."""
-
-    PROVED = 0
-    REFUTED = 1
-    UNDECIDED = 2
 
 
 def find(name: str) -> Prove:
@@ -74,9 +66,6 @@ def prove_all(names: Sequence[str] = (), seeds: int = 1, on_progress: Progress =
     return proofs
 
 
-def exit_code(proofs: Iterable[Proof]) -> ExitCode:
-    """REFUTED if any theorem is, PROVED only if all are. Nothing proved is undecided."""
-    verdicts = {proof.verdict for proof in proofs}
-    if Verdict.REFUTED in verdicts:
-        return ExitCode.REFUTED
-    return ExitCode.PROVED if verdicts == {Verdict.PROVED} else ExitCode.UNDECIDED
+def verdict_of(proofs: Iterable[Proof]) -> Verdict:
+    """VIOLATED if any theorem is refuted, HOLDS only if all are proved. Nothing proved is undecided."""
+    return worst([proof.verdict for proof in proofs] or [Verdict.UNDECIDED])

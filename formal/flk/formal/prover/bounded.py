@@ -17,6 +17,7 @@ from flk.formal.language.protocol import Protocol
 from flk.formal.prover.finite_encoding import Machine, Moment
 from flk.formal.prover.replay import confirm, path_of
 from flk.formal.prover.symbols import any_of
+from flk.spec.verdict import Verdict, worst
 
 FAULT = "fault"
 """What a run is looked for that ends where something has no meaning."""
@@ -41,6 +42,14 @@ class Target(msgspec.Struct, frozen=True):
     path: Path | None = None
     note: str = ""
 
+    @property
+    def verdict(self) -> Verdict:
+        """VIOLATED if a run was found that should not be."""
+        if self.outcome is Outcome.UNDECIDED:
+            return Verdict.UNDECIDED
+        wrong = self.outcome is Outcome.FOUND and self.kind is not PropertyKind.REACHABLE
+        return Verdict.VIOLATED if wrong else Verdict.HOLDS
+
 
 class Bounded(msgspec.Struct, frozen=True):
     """A protocol at some sizes, searched to some depth."""
@@ -54,14 +63,9 @@ class Bounded(msgspec.Struct, frozen=True):
     targets: tuple[Target, ...]
 
     @property
-    def violated(self) -> bool:
-        """Whether a property is violated, or a fault reached."""
-        return any(t.outcome is Outcome.FOUND and t.kind is not PropertyKind.REACHABLE for t in self.targets)
-
-    @property
-    def undecided(self) -> bool:
-        """Whether the solver gave up on something."""
-        return any(t.outcome is Outcome.UNDECIDED for t in self.targets)
+    def verdict(self) -> Verdict:
+        """VIOLATED if a property is, or a fault was reached; UNDECIDED if the solver gave up; HOLDS of runs of so many steps."""
+        return worst(target.verdict for target in self.targets)
 
 
 OnDepth = Callable[[int], None]

@@ -32,7 +32,7 @@ from flk.formal.explicit.schema import Cell, Schema, State
 from flk.formal.language.properties import Property, PropertyKind
 from flk.formal.prover.counterexample import Counterexample
 from flk.formal.prover.finite_encoding import Machine
-from flk.formal.prover.obligations import INITIALLY, MEANING, Duty, Induction, reads
+from flk.formal.prover.obligations import INITIALLY, MEANING, Induction, Obligation, reads
 from flk.formal.prover.replay import Disagreement, confirm_step, fault_of, path_of
 from flk.formal.prover.solver import QUICK, ask
 from flk.formal.prover.symbols import truth
@@ -41,26 +41,26 @@ MOST = 4
 """Elements of a sort that a counterexample is looked for with."""
 
 
-def smallest(induction: Induction, duty: Duty, seed: int = 0) -> Counterexample | None:
+def smallest(induction: Induction, obligation: Obligation, seed: int = 0) -> Counterexample | None:
     """The smallest counterexample to an obligation; None if there is none with up to MOST elements in each sort."""
     names = list(induction.protocol.sizes())
-    choices = product(*(range(_least_size(duty, name, seed), MOST + 1) for name in names))
+    choices = product(*(range(_least_size(obligation, name, seed), MOST + 1) for name in names))
     for sizes in sorted(choices, key=lambda sizes: (sum(sizes), max(sizes, default=0), sizes)):
-        found = at_size(induction, duty, dict(zip(names, sizes, strict=True)))
+        found = at_size(induction, obligation, dict(zip(names, sizes, strict=True)))
         if found is not None:
             return found
     return None
 
 
-def at_size(induction: Induction, duty: Duty, sizes: Mapping[str, int]) -> Counterexample | None:
+def at_size(induction: Induction, obligation: Obligation, sizes: Mapping[str, int]) -> Counterexample | None:
     """The counterexample at chosen sizes that differs least from how the protocol begins."""
-    return _Search(induction, duty, sizes).counterexample()
+    return _Search(induction, obligation, sizes).counterexample()
 
 
-def _least_size(duty: Duty, name: str, seed: int) -> int:
+def _least_size(obligation: Obligation, name: str, seed: int) -> int:
     """How many elements of a sort a counterexample has at least, however many there are of the others, as far as Z3 soon knows."""
     for size in range(1, MOST):
-        if ask((*duty.given, Not(duty.goal), at_most(name, size)), seed, QUICK)[1] != unsat:
+        if ask((*obligation.given, Not(obligation.goal), at_most(name, size)), seed, QUICK)[1] != unsat:
             return size
     return MOST
 
@@ -77,7 +77,7 @@ class _Search(NamedTuple):
     """One size."""
 
     induction: Induction
-    duty: Duty
+    obligation: Obligation
     sizes: Mapping[str, int]
 
     def counterexample(self) -> Counterexample | None:
@@ -90,12 +90,12 @@ class _Search(NamedTuple):
         states, choices = [machine.state(model)], []
         if self._is_step:
             choices = [machine.choice(model)]
-            states.append(machine.state(model, machine.after(frozenset({self.duty.action}))))
+            states.append(machine.state(model, machine.after(frozenset({self.obligation.action}))))
         path = path_of(states, choices)
         note = self._confirm(machine.schema, path)
         return Counterexample(
-            self.duty.about,
-            path.moves[-1].shown or self.duty.action,
+            self.obligation.about,
+            path.moves[-1].shown or self.obligation.action,
             dict(self.sizes),
             path,
             reachable=False,
@@ -106,11 +106,11 @@ class _Search(NamedTuple):
 
     @property
     def _is_step(self) -> bool:
-        return self.duty.action not in ("", INITIALLY) and not self.duty.about.endswith(MEANING)
+        return self.obligation.action not in ("", INITIALLY) and not self.obligation.about.endswith(MEANING)
 
     def _before(self, machine: Machine) -> list[BoolRef]:
         """The state before: an initial one, or any that satisfies the invariants."""
-        if self.duty.action == INITIALLY:
+        if self.obligation.action == INITIALLY:
             return [machine.beginning]
         ground = machine.ground
         frozen = [node for node in self.induction.protocol.assumptions if not reads(node) & self.induction.written]
@@ -119,39 +119,41 @@ class _Search(NamedTuple):
 
     def _wrong(self, machine: Machine) -> BoolRef:
         """What breaks."""
-        ground, duty = machine.ground, self.duty
-        if duty.about.endswith(MEANING):
+        ground, obligation = machine.ground, self.obligation
+        if obligation.about.endswith(MEANING):
             return machine.truth(self._meaningless(ground))
-        property_ = next(p for p in self.induction.invariants if p.name == duty.about)
+        property_ = next(p for p in self.induction.invariants if p.name == obligation.about)
         broken = Not(machine.truth(holds(ground, property_)))
-        if duty.action == INITIALLY:
+        if obligation.action == INITIALLY:
             return broken
-        only = frozenset({duty.action})
+        only = frozenset({obligation.action})
         after = machine.at(broken, machine.after(only))
         return And(machine.step(only), after)
 
     def _meaningless(self, ground: Ground) -> Expression:
-        b, duty = ground.build, self.duty
-        instances = [i for i in ground.instances if i.instance.action.name == duty.action]
-        if duty.about == f"guard {MEANING}":
+        b, obligation = ground.build, self.obligation
+        instances = [i for i in ground.instances if i.instance.action.name == obligation.action]
+        if obligation.about == f"guard {MEANING}":
             return b.disjunction([i.undefined for i in instances])
-        if duty.about == f"update {MEANING}":
+        if obligation.about == f"update {MEANING}":
             return b.disjunction([b.conjunction([i.enabled, i.fault]) for i in instances])
-        return b.disjunction([p.undefined for p in ground.properties if duty.about == f"{p.property.name} {MEANING}"])
+        return b.disjunction(
+            [p.undefined for p in ground.properties if obligation.about == f"{p.property.name} {MEANING}"]
+        )
 
     def _confirm(self, schema: Schema, path: Path) -> str:
         """Raises Disagreement unless the interpreter agrees."""
         interpreter, first, last = Interpreter(schema), path.moves[0].state, path.moves[-1].state
-        if self.duty.about.endswith(MEANING):
+        if self.obligation.about.endswith(MEANING):
             return fault_of(interpreter, first)
         if self._is_step:
             confirm_step(interpreter, first, path.moves[1])
             wrong = [p.name for p in self.induction.invariants if not satisfies(interpreter, p, first)]
             if wrong:
                 raise Disagreement(f"the state before violates {', '.join(wrong)}")
-        broken = next(p for p in self.induction.invariants if p.name == self.duty.about)
+        broken = next(p for p in self.induction.invariants if p.name == self.obligation.about)
         if satisfies(interpreter, broken, last):
-            raise Disagreement(f"{self.duty.name} is not broken")
+            raise Disagreement(f"{self.obligation.name} is not broken")
         return ""
 
 

@@ -20,8 +20,8 @@ def outside(induction: Induction) -> tuple[str, ...]:
     """Why the queries of a protocol leave the fragment: a cycle of sorts, or integers. Empty if they do not."""
     graph = networkx.DiGraph(_function_edges(induction.symbols))
     walk = Alternation(induction.symbols)
-    for duty in induction.duties():
-        for formula in (*duty.given, Not(duty.goal)):
+    for obligation in induction.obligations():
+        for formula in (*obligation.given, Not(obligation.goal)):
             graph.add_edges_from(walk.edges(formula))
     cycle = next(networkx.simple_cycles(graph), None)
     found = [f"elements of {' are made from those of '.join([*cycle, cycle[0]])}"] if cycle else []

@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Slip:
+class Omission:
     """An action with something left out, and what that is."""
 
     action: Action
@@ -28,13 +28,13 @@ class Slip:
         return f"{self.action.name} without {self.left_out}"
 
 
-def slips(protocol: Protocol) -> Iterator[Slip]:
+def omissions(protocol: Protocol) -> Iterator[Omission]:
     """Every action with a guard conjunct or an update left out."""
     for action in map(without_counting, protocol.actions.values()):
         for n, guard in enumerate(action.guards):
-            yield Slip(replace(action, guards=_but(action.guards, n)), f"require {text(guard)}")
+            yield Omission(replace(action, guards=_but(action.guards, n)), f"require {text(guard)}")
         for n, update in enumerate(action.updates):
-            yield Slip(replace(action, updates=_but(action.updates, n)), text_of_update(update))
+            yield Omission(replace(action, updates=_but(action.updates, n)), text_of_update(update))
 
 
 def _but(items: tuple[T, ...], n: int) -> tuple[T, ...]:

@@ -26,7 +26,8 @@ from flk.formal.prover.finite_encoding import Machine
 from flk.formal.prover.obligations import INVARIANTS, JOIN, Induction, counts
 from flk.formal.prover.proving import decide
 from flk.formal.prover.samples import Sampler, once
-from flk.formal.prover.theorem import Check, Verdict
+from flk.formal.prover.theorem import Check, ProofStatus
+from flk.spec.verdict import Verdict
 
 ROUNDS = 3
 """How often the sizes grow by one, if what holds there cannot be proved for all."""
@@ -53,6 +54,11 @@ class Inference(msgspec.Struct, frozen=True):
     checks: tuple[Check, ...]
     seconds: float
 
+    @property
+    def verdict(self) -> Verdict:
+        """HOLDS if everything is proved. What is not may hold all the same: UNDECIDED."""
+        return Verdict.UNDECIDED if self.open else Verdict.HOLDS
+
 
 def infer(protocol: Protocol, seed: int = 0, on_stage: OnStage = lambda _: None) -> Inference:
     """Find lemmas for the protocol's `always` and `never` properties, without those that it has."""
@@ -60,7 +66,7 @@ def infer(protocol: Protocol, seed: int = 0, on_stage: OnStage = lambda _: None)
     bare = without_lemmas(protocol)
     search = _Inference(bare, seed, on_stage)
     needed, checks = search.run()
-    failed = {check.name.split(JOIN)[0] for check in checks if check.verdict is not Verdict.PROVED}
+    failed = {check.name.split(JOIN)[0] for check in checks if check.status is not ProofStatus.PROVED}
     goals = [p.name for p in _goals(bare)]
     return Inference(
         protocol.name,
@@ -102,7 +108,7 @@ class _Inference:
             needed = self._needed(self._settle(sizes))
             self._on_stage(f"proving with {len(needed)} lemmas for all sizes")
             checks = self._prove(needed)
-            if not rounds_left or all(check.verdict is Verdict.PROVED for check in checks):
+            if not rounds_left or all(check.status is ProofStatus.PROVED for check in checks):
                 return needed, checks
             sizes = {name: size + 1 for name, size in sizes.items()}
         raise AssertionError("there is at least one round")
@@ -151,7 +157,7 @@ class _Inference:
         lemmas = tuple(self.language.property_of(clause, f"lemma_{n}") for n, clause in enumerate(needed, 1))
         lost = frozenset(p.name for p in _goals(self.protocol) if p.name not in self.alive)
         induction = Induction(self.protocol, lost, lemmas)
-        return tuple(decide(induction, duty, self._seed) for duty in induction.duties())
+        return tuple(decide(induction, obligation, self._seed) for obligation in induction.obligations())
 
 
 class Break(NamedTuple):

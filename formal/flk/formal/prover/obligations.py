@@ -27,7 +27,7 @@ JOIN = " · "
 
 
 @dataclass(frozen=True)
-class Duty:
+class Obligation:
     """In every state that meets what is `given`, the `goal` holds. Together with the axioms of the symbols.
 
     `about` is the property that must be kept, or ends in MEANING; `action` is what happens, or INITIALLY, or empty where a
@@ -94,32 +94,34 @@ class Induction:
         actions = map(without_counting, self.protocol.actions.values())
         return {action.name: Stepping(self.symbols, action) for action in actions}
 
-    def duties(self) -> Iterator[Duty]:
+    def obligations(self) -> Iterator[Obligation]:
         """All obligations. An action that writes nothing a property reads needs none for it."""
         for property_ in self.invariants:
-            yield Duty(property_.name, INITIALLY, self.beginning, claim(self.state, property_))
+            yield Obligation(property_.name, INITIALLY, self.beginning, claim(self.state, property_))
         for step in self.steps.values():
-            yield from self.duties_of(step)
+            yield from self.obligations_of(step)
         yield from self._properties_have_meaning()
 
-    def duties_of(self, step: Stepping) -> Iterator[Duty]:
+    def obligations_of(self, step: Stepping) -> Iterator[Obligation]:
         """The obligations of one action."""
         given = (*self.hypotheses, step.enabled)
         if step.guard_has_meaning is not TRUE:
-            yield Duty(f"guard {MEANING}", step.action.name, (*self.hypotheses, step.chosen), step.guard_has_meaning)
+            yield Obligation(
+                f"guard {MEANING}", step.action.name, (*self.hypotheses, step.chosen), step.guard_has_meaning
+            )
         if step.updates_have_meaning is not TRUE:
-            yield Duty(f"update {MEANING}", step.action.name, given, step.updates_have_meaning)
+            yield Obligation(f"update {MEANING}", step.action.name, given, step.updates_have_meaning)
         written = {update.variable for update in step.action.updates}
         for property_ in self.invariants:
             if reads(property_.condition) & written:
-                yield Duty(property_.name, step.action.name, given, claim(step.after, property_))
+                yield Obligation(property_.name, step.action.name, given, claim(step.after, property_))
 
     @cached_property
     def written(self) -> set[Variable]:
         """The variables that some action writes."""
         return {update.variable for action in self.protocol.actions.values() for update in action.updates}
 
-    def _properties_have_meaning(self) -> Iterator[Duty]:
+    def _properties_have_meaning(self) -> Iterator[Obligation]:
         for property_ in self.protocol.properties.values():
             for node in (property_.condition, property_.conclusion):
                 if (
@@ -127,7 +129,7 @@ class Induction:
                     and not counts(node)
                     and (meaning := self.state.meaning(node, {}).defined) is not TRUE
                 ):
-                    yield Duty(f"{property_.name} {MEANING}", "", self.hypotheses, meaning)
+                    yield Obligation(f"{property_.name} {MEANING}", "", self.hypotheses, meaning)
 
     def _begins(self, variable: Variable) -> BoolRef:
         return everywhere(variable.domain, lambda at: self._begins_at(variable, at))

@@ -15,11 +15,11 @@ from flk.formal.prover.bounded import FAULT, Outcome, Target, search
 from flk.formal.prover.counterexample import Counterexample
 from flk.formal.prover.cti_minimiser import smallest
 from flk.formal.prover.fragment import outside
-from flk.formal.prover.guard_mutants import Slip, slips
-from flk.formal.prover.obligations import INVARIANTS, JOIN, MEANING, Duty, Induction, counts, uncountable
+from flk.formal.prover.guard_mutants import Omission, omissions
+from flk.formal.prover.obligations import INVARIANTS, JOIN, MEANING, Induction, Obligation, counts, uncountable
 from flk.formal.prover.solver import EASY, QUICK, ask
 from flk.formal.prover.step import Stepping
-from flk.formal.prover.theorem import Check, Proof, Standing, Trial, Verdict
+from flk.formal.prover.theorem import Check, Proof, ProofStatus, PropertyStatus, Trial
 
 DEPTH = 16
 """Steps within which witnesses, and runs that violate what induction does not show, are looked for."""
@@ -33,7 +33,7 @@ GAVE_UP = "the solver gave up"
 
 
 def prove_protocol(protocol: Protocol, designs: Sequence[Design] = (), seed: int = 0) -> Proof:
-    """Decide every obligation, find every witness, try every planted fault: slips of the actions, and refuted `designs`.
+    """Decide every obligation, find every witness, try every planted fault: omissions of the actions, and refuted `designs`.
 
     The obligations are what an unlucky seed could leave undecided, so under seeds other than 0 nothing is planted.
     """
@@ -44,13 +44,13 @@ def prove_protocol(protocol: Protocol, designs: Sequence[Design] = (), seed: int
         requirements=proving.requirements,
         statement=protocol.story,
         seed=seed,
-        verdict=proving.verdict,
+        status=proving.status,
         obligations=proving.obligations,
         witnesses=proving.witnesses,
         mutants=proving.mutants,
-        slips=proving.slips,
+        omissions=proving.omissions,
         runs=proving.runs,
-        properties=proving.standings,
+        properties=proving.statuses,
         remarks=proving.remarks,
         seconds=perf_counter() - started,
     )
@@ -79,7 +79,7 @@ class Proving:
         """What came of every obligation."""
         if not self.possible:
             return ()
-        return tuple(decide(self.induction, duty, self.seed) for duty in self.induction.duties())
+        return tuple(decide(self.induction, obligation, self.seed) for obligation in self.induction.obligations())
 
     @cached_property
     def runs(self) -> tuple[Check, ...]:
@@ -89,7 +89,9 @@ class Proving:
             return ()
         found = search(self.protocol, DEPTH, names={*lost, FAULT}, seed=self.seed)
         return tuple(
-            _of_run(target, found.sizes, Verdict.REFUTED) for target in found.targets if target.outcome is Outcome.FOUND
+            _of_run(target, found.sizes, ProofStatus.REFUTED)
+            for target in found.targets
+            if target.outcome is Outcome.FOUND
         )
 
     @cached_property
@@ -97,7 +99,7 @@ class Proving:
         """A run to each `reachable` property, and one to where each action can happen."""
         names = [p.name for p in self.protocol.properties.values() if p.kind is PropertyKind.REACHABLE]
         found = search(self.protocol, DEPTH, names=names, happen=True, seed=self.seed)
-        checks = (_of_run(target, found.sizes, Verdict.PROVED) for target in found.targets)
+        checks = (_of_run(target, found.sizes, ProofStatus.PROVED) for target in found.targets)
         return tuple(replace(c, name=c.name + HAPPENS) if c.name in self.protocol.actions else c for c in checks)
 
     @cached_property
@@ -107,27 +109,29 @@ class Proving:
         return tuple(_try_design(design, self.seed) for design in own)
 
     @cached_property
-    def slips(self) -> tuple[Trial, ...]:
+    def omissions(self) -> tuple[Trial, ...]:
         """What came of leaving out each guard conjunct and each update."""
         if not self.possible or self.seed:
             return ()
-        return tuple(_try_slip(self.induction, slip, self.seed) for slip in slips(self.protocol))
+        return tuple(_try_omission(self.induction, omission, self.seed) for omission in omissions(self.protocol))
 
     @cached_property
-    def standings(self) -> tuple[Standing, ...]:
+    def statuses(self) -> tuple[PropertyStatus, ...]:
         """What is known of each property."""
-        return tuple(map(self._standing, self.protocol.properties.values()))
+        return tuple(map(self._status, self.protocol.properties.values()))
 
     @property
-    def verdict(self) -> Verdict:
+    def status(self) -> ProofStatus:
         """Refuted if a property is. Proved if all that can be are, all witnesses exist, and the planted faults are refuted."""
-        verdicts = {s.verdict for s in self.standings if not s.finite_only}
-        if Verdict.REFUTED in verdicts or any(check.name == FAULT for check in self.runs):
-            return Verdict.REFUTED
-        real = all(check.verdict is Verdict.PROVED for check in self.witnesses)
-        sharp = all(trial.verdict is Verdict.REFUTED for trial in self.mutants)
-        bites = self.seed or any(trial.verdict is Verdict.REFUTED for trial in (*self.mutants, *self.slips))
-        return Verdict.PROVED if verdicts == {Verdict.PROVED} and real and sharp and bites else Verdict.UNDECIDED
+        known = {s.status for s in self.statuses if not s.finite_only}
+        if ProofStatus.REFUTED in known or any(check.name == FAULT for check in self.runs):
+            return ProofStatus.REFUTED
+        real = all(check.status is ProofStatus.PROVED for check in self.witnesses)
+        sharp = all(trial.status is ProofStatus.REFUTED for trial in self.mutants)
+        bites = self.seed or any(trial.status is ProofStatus.REFUTED for trial in (*self.mutants, *self.omissions))
+        return (
+            ProofStatus.PROVED if known == {ProofStatus.PROVED} and real and sharp and bites else ProofStatus.UNDECIDED
+        )
 
     @property
     def requirements(self) -> tuple[str, ...]:
@@ -147,7 +151,7 @@ class Proving:
         """The invariants that hold by induction among themselves: those whose obligations fail are left out, until none does."""
         if not self.possible:
             return frozenset()
-        failed = {check.name for check in self.obligations if check.verdict is not Verdict.PROVED}
+        failed = {check.name for check in self.obligations if check.status is not ProofStatus.PROVED}
         induction = self.induction
         while failed:
             if any(MEANING in name for name in failed):
@@ -155,54 +159,62 @@ class Proving:
             left = induction.leave_out | {name.split(JOIN)[0] for name in failed}
             induction = Induction(self.protocol, left)
             failed = {
-                duty.name for duty in induction.duties() if ask((*duty.given, Not(duty.goal)), self.seed)[1] != unsat
+                obligation.name
+                for obligation in induction.obligations()
+                if ask((*obligation.given, Not(obligation.goal)), self.seed)[1] != unsat
             }
         return frozenset(p.name for p in induction.invariants)
 
-    def _standing(self, property_: Property) -> Standing:
+    def _status(self, property_: Property) -> PropertyStatus:
         verdict, note, finite = self._known(property_)
-        return Standing(property_.name, property_.kind, property_.requirements, verdict, note, finite)
+        return PropertyStatus(property_.name, property_.kind, property_.requirements, verdict, note, finite)
 
-    def _known(self, property_: Property) -> tuple[Verdict, str, bool]:
+    def _known(self, property_: Property) -> tuple[ProofStatus, str, bool]:
         if property_.kind is PropertyKind.LEADS_TO:
-            return Verdict.UNDECIDED, PROGRESS, True
+            return ProofStatus.UNDECIDED, PROGRESS, True
         if property_.kind is PropertyKind.REACHABLE:
             found = next(check for check in self.witnesses if check.name == property_.name)
-            return found.verdict, found.note, False
+            return found.status, found.note, False
         if counts(property_.condition) or not self.possible:
-            return Verdict.UNDECIDED, COUNTS, True
+            return ProofStatus.UNDECIDED, COUNTS, True
         if property_.name in self._kept:
-            return Verdict.PROVED, "", False
+            return ProofStatus.PROVED, "", False
         if any(check.name == property_.name for check in self.runs):
-            return Verdict.REFUTED, "", False
+            return ProofStatus.REFUTED, "", False
         return (
-            Verdict.UNDECIDED,
+            ProofStatus.UNDECIDED,
             f"not shown by induction, and not violated within {DEPTH} steps at the usual sizes",
             False,
         )
 
 
-def decide(induction: Induction, duty: Duty, seed: int = 0) -> Check:
+def decide(induction: Induction, obligation: Obligation, seed: int = 0) -> Check:
     """Whether an obligation is met, with the smallest counterexample if it is not.
 
     Nearly all are decided at once. Otherwise a small counterexample is looked for, and only then is the solver given more effort.
     """
     started = perf_counter()
-    answer = ask((*duty.given, Not(duty.goal)), seed, QUICK)[1]
+    answer = ask((*obligation.given, Not(obligation.goal)), seed, QUICK)[1]
     if answer == unsat:
-        return Check(duty.name, Verdict.PROVED, perf_counter() - started)
-    found = smallest(induction, duty, seed)
+        return Check(obligation.name, ProofStatus.PROVED, perf_counter() - started)
+    found = smallest(induction, obligation, seed)
     if found is None and answer != sat:
-        answer = ask((*duty.given, Not(duty.goal)), seed)[1]
-    verdict = Verdict.REFUTED if found or answer == sat else Verdict.PROVED if answer == unsat else Verdict.UNDECIDED
-    note = "" if found or verdict is Verdict.PROVED else NO_SMALL if verdict is Verdict.REFUTED else GAVE_UP
-    return Check(duty.name, verdict, perf_counter() - started, note, path=found)
+        answer = ask((*obligation.given, Not(obligation.goal)), seed)[1]
+    verdict = (
+        ProofStatus.REFUTED
+        if found or answer == sat
+        else ProofStatus.PROVED
+        if answer == unsat
+        else ProofStatus.UNDECIDED
+    )
+    note = "" if found or verdict is ProofStatus.PROVED else NO_SMALL if verdict is ProofStatus.REFUTED else GAVE_UP
+    return Check(obligation.name, verdict, perf_counter() - started, note, path=found)
 
 
-def _of_run(target: Target, sizes: dict[str, int], found: Verdict) -> Check:
+def _of_run(target: Target, sizes: dict[str, int], found: ProofStatus) -> Check:
     if target.path is None:
         note = f"not within {target.depth} steps at the usual sizes"
-        return Check(target.name, Verdict.UNDECIDED, target.seconds, note)
+        return Check(target.name, ProofStatus.UNDECIDED, target.seconds, note)
     action = target.path.moves[-1].shown
     path = Counterexample(target.name, action, sizes, target.path, reachable=True, note=target.note)
     return Check(target.name, found, target.seconds, path=path)
@@ -216,24 +228,27 @@ def _try_design(design: Design, seed: int) -> Trial:
     """A design is refuted by a run that violates the property it is said to break."""
     exhibit = design.exhibit
     found = search(exhibit, DEPTH, design.sizes, names={design.violates, FAULT}, first=True, seed=seed)
-    hits = [_of_run(t, found.sizes, Verdict.REFUTED) for t in found.targets if t.outcome is Outcome.FOUND]
-    verdict = Verdict.REFUTED if hits else Verdict.UNDECIDED
+    hits = [_of_run(t, found.sizes, ProofStatus.REFUTED) for t in found.targets if t.outcome is Outcome.FOUND]
+    verdict = ProofStatus.REFUTED if hits else ProofStatus.UNDECIDED
     return Trial(design.protocol.name, design.protocol.story, verdict, tuple(hits))
 
 
-def _try_slip(induction: Induction, slip: Slip, seed: int) -> Trial:
-    """A slip is refuted by an obligation of its action that is no longer met, and survives if all are. Easy answers come first."""
-    duties: Iterable[Duty] = induction.duties_of(Stepping(induction.symbols, slip.action))
+def _try_omission(induction: Induction, omission: Omission, seed: int) -> Trial:
+    """An omission is refuted by an obligation of its action that is no longer met, and survives if all are.
+
+    Easy answers come first.
+    """
+    obligations: Iterable[Obligation] = induction.obligations_of(Stepping(induction.symbols, omission.action))
     for effort in (EASY, QUICK):
         hard = []
-        for duty in duties:
+        for obligation in obligations:
             started = perf_counter()
-            answer = ask((*duty.given, Not(duty.goal)), seed, effort)[1]
+            answer = ask((*obligation.given, Not(obligation.goal)), seed, effort)[1]
             if answer == sat:
-                check = Check(duty.name, Verdict.REFUTED, perf_counter() - started)
-                return Trial(slip.name, slip.action.story, Verdict.REFUTED, (check,))
+                check = Check(obligation.name, ProofStatus.REFUTED, perf_counter() - started)
+                return Trial(omission.name, omission.action.story, ProofStatus.REFUTED, (check,))
             if answer != unsat:
-                hard.append(duty)
-        duties = hard
-    verdict = Verdict.UNDECIDED if duties else Verdict.PROVED
-    return Trial(slip.name, slip.action.story, verdict, ())
+                hard.append(obligation)
+        obligations = hard
+    verdict = ProofStatus.UNDECIDED if obligations else ProofStatus.PROVED
+    return Trial(omission.name, omission.action.story, verdict, ())

@@ -16,14 +16,27 @@ from z3 import BoolRef, BoolVal, CheckSatResult, ModelRef, Not, Solver, sat, uns
 from flk.formal.language.properties import PropertyKind
 from flk.formal.prover.counterexample import Counterexample
 from flk.formal.prover.solver import ask
+from flk.spec.verdict import Verdict
 
 
-class Verdict(StrEnum):
-    """Of an obligation, a mutant or a theorem."""
+class ProofStatus(StrEnum):
+    """What a proof, an obligation, a mutant or a property came to. Of a mutant REFUTED is how it should end."""
 
     PROVED = "proved"
     REFUTED = "refuted"
     UNDECIDED = "undecided"
+
+    @property
+    def verdict(self) -> Verdict:
+        """What it says of the theorem."""
+        return _VERDICTS[self]
+
+
+_VERDICTS = {
+    ProofStatus.PROVED: Verdict.HOLDS,
+    ProofStatus.REFUTED: Verdict.VIOLATED,
+    ProofStatus.UNDECIDED: Verdict.UNDECIDED,
+}
 
 
 class Table(msgspec.Struct, frozen=True):
@@ -58,7 +71,7 @@ class Witness(NamedTuple):
 
 
 class Mutant(NamedTuple):
-    """A planted fault. Its `obligations` are those of the theorem that it must break, its `witnesses` the harm it must do."""
+    """A theorem made false on purpose. It must break its `obligations`, and do the harm of its `witnesses`."""
 
     name: str
     story: str
@@ -84,7 +97,7 @@ class Check(msgspec.Struct, frozen=True):
     """
 
     name: str
-    verdict: Verdict
+    status: ProofStatus = msgspec.field(name="verdict")
     seconds: float
     note: str = ""
     shown: Table | None = None
@@ -96,17 +109,17 @@ class Trial(msgspec.Struct, frozen=True):
 
     mutant: str
     story: str
-    verdict: Verdict
+    status: ProofStatus = msgspec.field(name="verdict")
     checks: tuple[Check, ...]
 
 
-class Standing(msgspec.Struct, frozen=True):
+class PropertyStatus(msgspec.Struct, frozen=True):
     """What is known of one property of a protocol. `finite_only`: by its nature it is explored at chosen sizes, never proved."""
 
     property: str
     kind: PropertyKind
     requirements: tuple[str, ...]
-    verdict: Verdict
+    status: ProofStatus = msgspec.field(name="verdict")
     note: str = ""
     finite_only: bool = False
 
@@ -114,7 +127,7 @@ class Standing(msgspec.Struct, frozen=True):
 class Proof(msgspec.Struct, frozen=True):
     """What came of a theorem, or of a protocol's properties taken together, under one seed of the solver.
 
-    The rest is a protocol's: `slips` are faults planted by leaving out a guard or an update, not all of which need be refuted;
+    The rest is a protocol's: `omissions` are mutants with a guard or an update left out, not all of which need be refuted;
     `runs` show properties false; `properties` says what is known of each, `remarks` whether the queries are decidable.
     """
 
@@ -122,15 +135,20 @@ class Proof(msgspec.Struct, frozen=True):
     requirements: tuple[str, ...]
     statement: str
     seed: int
-    verdict: Verdict
+    status: ProofStatus = msgspec.field(name="verdict")
     seconds: float
     obligations: tuple[Check, ...]
     witnesses: tuple[Check, ...]
     mutants: tuple[Trial, ...]
-    slips: tuple[Trial, ...] = ()
+    omissions: tuple[Trial, ...] = msgspec.field(default=(), name="slips")
     runs: tuple[Check, ...] = ()
-    properties: tuple[Standing, ...] = ()
+    properties: tuple[PropertyStatus, ...] = ()
     remarks: tuple[str, ...] = ()
+
+    @property
+    def verdict(self) -> Verdict:
+        """HOLDS if the theorem is proved, VIOLATED if it is refuted."""
+        return self.status.verdict
 
 
 def prove(theorem: Theorem, seed: int = 0) -> Proof:
@@ -145,7 +163,7 @@ def prove(theorem: Theorem, seed: int = 0) -> Proof:
         requirements=theorem.requirements,
         statement=theorem.statement,
         seed=seed,
-        verdict=conclude(obligations, witnesses, mutants),
+        status=conclude(obligations, witnesses, mutants),
         seconds=perf_counter() - started,
         obligations=obligations,
         witnesses=witnesses,
@@ -153,17 +171,17 @@ def prove(theorem: Theorem, seed: int = 0) -> Proof:
     )
 
 
-def conclude(obligations: Iterable[Check], witnesses: Iterable[Check], mutants: Iterable[Trial]) -> Verdict:
+def conclude(obligations: Iterable[Check], witnesses: Iterable[Check], mutants: Iterable[Trial]) -> ProofStatus:
     """Refuted if an obligation is. Proved only if all are, every witness exists and every mutant is refuted.
 
     Where a mutant survives or a witness is missing, the obligations may hold but are not shown to say anything: undecided.
     """
-    verdicts = {check.verdict for check in obligations}
-    if Verdict.REFUTED in verdicts:
-        return Verdict.REFUTED
-    real = all(check.verdict is Verdict.PROVED for check in witnesses)
-    sharp = all(trial.verdict is Verdict.REFUTED for trial in mutants)
-    return Verdict.PROVED if verdicts == {Verdict.PROVED} and real and sharp else Verdict.UNDECIDED
+    verdicts = {check.status for check in obligations}
+    if ProofStatus.REFUTED in verdicts:
+        return ProofStatus.REFUTED
+    real = all(check.status is ProofStatus.PROVED for check in witnesses)
+    sharp = all(trial.status is ProofStatus.REFUTED for trial in mutants)
+    return ProofStatus.PROVED if verdicts == {ProofStatus.PROVED} and real and sharp else ProofStatus.UNDECIDED
 
 
 class Prover:
@@ -184,33 +202,37 @@ class Prover:
         started = perf_counter()
         solver, answer = self._ask(witness.case)
         shown = witness.read(solver.model()) if answer == sat else None
-        verdict = Verdict.PROVED if answer == sat else Verdict.REFUTED if answer == unsat else Verdict.UNDECIDED
+        verdict = (
+            ProofStatus.PROVED if answer == sat else ProofStatus.REFUTED if answer == unsat else ProofStatus.UNDECIDED
+        )
         return Check(witness.name, verdict, perf_counter() - started, shown=shown)
 
     def attempt(self, mutant: Mutant) -> Trial:
         """Put a mutant through its obligations: refuted if each of them fails and each harm is found, proved if one holds."""
         broken = tuple(map(self.decide, mutant.obligations))
         harms = tuple(map(self.find, mutant.witnesses))
-        failed = {check.verdict for check in broken} == {Verdict.REFUTED}
-        harmful = all(check.verdict is Verdict.PROVED for check in harms)
-        survived = any(check.verdict is Verdict.PROVED for check in broken)
-        verdict = Verdict.REFUTED if failed and harmful else Verdict.PROVED if survived else Verdict.UNDECIDED
+        failed = {check.status for check in broken} == {ProofStatus.REFUTED}
+        harmful = all(check.status is ProofStatus.PROVED for check in harms)
+        survived = any(check.status is ProofStatus.PROVED for check in broken)
+        verdict = (
+            ProofStatus.REFUTED if failed and harmful else ProofStatus.PROVED if survived else ProofStatus.UNDECIDED
+        )
         return Trial(mutant.name, mutant.story, verdict, broken + harms)
 
-    def _decide(self, obligation: Obligation) -> tuple[Verdict, str, Table | None]:
+    def _decide(self, obligation: Obligation) -> tuple[ProofStatus, str, Table | None]:
         contrary = (obligation.given, Not(obligation.goal))
         solver, answer = self._ask(*contrary)
         if answer != unsat:
             plain, found = self._ask(*contrary, obligation.plain)
             if sat not in (answer, found):
-                return Verdict.UNDECIDED, "the solver gave up", None
+                return ProofStatus.UNDECIDED, "the solver gave up", None
             chosen = plain if found == sat else solver
-            return Verdict.REFUTED, "", obligation.read(chosen.model())
+            return ProofStatus.REFUTED, "", obligation.read(chosen.model())
         met = self._is_met(obligation)
         if met == sat:
-            return Verdict.PROVED, "", None
+            return ProofStatus.PROVED, "", None
         note = "vacuous: no case meets the hypotheses" if met == unsat else "the solver gave up on the hypotheses"
-        return Verdict.UNDECIDED, note, None
+        return ProofStatus.UNDECIDED, note, None
 
     def _is_met(self, obligation: Obligation) -> CheckSatResult:
         """Whether some case meets the hypotheses, which many obligations share: each is asked about once, the plain cases first."""

@@ -21,7 +21,7 @@ from flk.formal.prover.bounded import Bounded
 from flk.formal.prover.counterexample import Counterexample
 from flk.formal.prover.houdini import Inference
 from flk.formal.prover.proving import HAPPENS
-from flk.formal.prover.theorem import Check, Proof, Table, Trial, Verdict
+from flk.formal.prover.theorem import Check, Proof, ProofStatus, Table, Trial
 from flk.formal.reports.terminal import changes
 
 QUIET = frozenset({PropertyKind.REACHABLE, PropertyKind.LEMMA})
@@ -49,11 +49,11 @@ def render_coq(proofs: Sequence[CoqProof], *, verbose: bool = False) -> Renderab
     details: list[RenderableType] = []
     for proof in proofs:
         rests_on = " ".join(marks[axiom] for axiom in used if axiom in proof.assumptions)
-        grid.add_row(proof.name, proof.verdict, " ".join(proof.requirements), rests_on or "none")
+        grid.add_row(proof.name, proof.status, " ".join(proof.requirements), rests_on or "none")
         if verbose or proof.note:
             details += [Text(f"\n{proof.name}  {proof.note}", "bold"), Padding(proof.about, (0, 2))]
             details += [Padding(Text(proof.statement), (0, 2))]
-    proved = sum(proof.verdict is Verdict.PROVED for proof in proofs)
+    proved = sum(proof.status is ProofStatus.PROVED for proof in proofs)
     legend = "\n".join(f"{marks[axiom]}  {axiom}" for axiom in used)
     return Group(grid, *details, Text(f"\n{proved} of {len(proofs)} proved. Axioms, by Print Assumptions:\n{legend}"))
 
@@ -94,15 +94,15 @@ def _theorems(by_theorem: Sequence[Sequence[Proof]]) -> Grid:
     columns = ("theorem", "verdict", *several, "properties", "obligations", "mutants", "seconds")
     grid = Grid(*map(_name, columns), box=SIMPLE)
     for proofs in by_theorem:
-        obligations = [check.verdict for proof in proofs for check in proof.obligations]
-        mutants = [trial.verdict for proof in proofs for trial in proof.mutants]
+        obligations = [check.status for proof in proofs for check in proof.obligations]
+        mutants = [trial.status for proof in proofs for trial in proof.mutants]
         grid.add_row(
             proofs[0].theorem,
-            _worst(proof.verdict for proof in proofs),
+            _worst(proof.status for proof in proofs),
             *([str(len(proofs))] if several else []),
             str(len(proofs[0].properties) or 1),
-            _share(obligations, Verdict.PROVED),
-            _share(mutants, Verdict.REFUTED),
+            _share(obligations, ProofStatus.PROVED),
+            _share(mutants, ProofStatus.REFUTED),
             f"{sum(proof.seconds for proof in proofs):.2f}",
         )
     return grid
@@ -113,7 +113,7 @@ def _mutants(proofs: Iterable[Proof], *, verbose: bool) -> Grid:
     grid = Grid(*columns, *([Column("story")] if verbose else []), box=SIMPLE)
     for proof in proofs:
         for trial in proof.mutants:
-            grid.add_row(trial.mutant, trial.verdict, _inline(trial), *([trial.story] if verbose else []))
+            grid.add_row(trial.mutant, trial.status, _inline(trial), *([trial.story] if verbose else []))
         grid.add_section()
     return grid
 
@@ -133,27 +133,27 @@ def _all(proof: Proof) -> Iterator[RenderableType]:
     for trial in proof.mutants:
         for check in trial.checks:
             yield from _check(f"{trial.mutant} · {check.name}", trial.mutant, check)
-    if proof.slips:
-        yield from _slips(proof)
+    if proof.omissions:
+        yield from _omissions(proof)
 
 
 def _properties(proof: Proof) -> Grid:
     """What is known of each property, and the obligations that came to it."""
     grid = Grid(_name("property"), "kind", _name("verdict"), "requirements", "", box=SIMPLE)
     for one in proof.properties:
-        verdict = "explored only" if one.finite_only else one.verdict
+        verdict = "explored only" if one.finite_only else one.status
         grid.add_row(one.property, one.kind.replace("_", " "), verdict, " ".join(one.requirements), one.note)
     return grid
 
 
-def _slips(proof: Proof) -> Iterator[RenderableType]:
+def _omissions(proof: Proof) -> Iterator[RenderableType]:
     """Guards and updates left out: what breaks, and which are there for other reasons than the invariants."""
-    refuted = [trial for trial in proof.slips if trial.verdict is Verdict.REFUTED]
-    yield Text(f"\n{proof.theorem}: {len(refuted)} of {len(proof.slips)} guards and updates cannot be left out")
+    refuted = [trial for trial in proof.omissions if trial.status is ProofStatus.REFUTED]
+    yield Text(f"\n{proof.theorem}: {len(refuted)} of {len(proof.omissions)} guards and updates cannot be left out")
     grid = Grid("left out", "breaks", box=SIMPLE)
-    for trial in proof.slips:
+    for trial in proof.omissions:
         broken = trial.checks[-1].name if trial.checks else "no invariant"
-        grid.add_row(Text(trial.mutant), "undecided" if trial.verdict is Verdict.UNDECIDED else broken)
+        grid.add_row(Text(trial.mutant), "undecided" if trial.status is ProofStatus.UNDECIDED else broken)
     yield grid
 
 
@@ -161,10 +161,10 @@ def _failures(proof: Proof) -> Iterator[RenderableType]:
     """All that keeps a theorem from being proved."""
     where = f"{proof.theorem}, seed {proof.seed}"
     for check in proof.obligations + proof.witnesses + proof.runs:
-        if check.verdict is not Verdict.PROVED:
-            yield from _check(f"{where} · {check.name}: {check.verdict} {check.note}", proof.theorem, check)
+        if check.status is not ProofStatus.PROVED:
+            yield from _check(f"{where} · {check.name}: {check.status} {check.note}", proof.theorem, check)
     for trial in proof.mutants:
-        if trial.verdict is not Verdict.REFUTED:
+        if trial.status is not ProofStatus.REFUTED:
             yield Text(f"\n{where} · mutant {trial.mutant} was not refuted: the theorem is not shown to say anything")
 
 
@@ -225,10 +225,10 @@ def _name(header: str) -> Column:
     return Column(header, no_wrap=True)
 
 
-def _share(verdicts: Sequence[Verdict], wanted: Verdict) -> str:
+def _share(verdicts: Sequence[ProofStatus], wanted: ProofStatus) -> str:
     return f"{verdicts.count(wanted)}/{len(verdicts)}"
 
 
-def _worst(verdicts: Iterable[Verdict]) -> Verdict:
+def _worst(verdicts: Iterable[ProofStatus]) -> ProofStatus:
     found = set(verdicts)
-    return next(v for v in (Verdict.REFUTED, Verdict.UNDECIDED, Verdict.PROVED) if v in found)
+    return next(v for v in (ProofStatus.REFUTED, ProofStatus.UNDECIDED, ProofStatus.PROVED) if v in found)

@@ -36,7 +36,7 @@ and at one of them where all that is left is to compare them with a bound; any o
 `[:]` looks at one element if it says which (`old[t] | (t == x)`), else at all.
 """
 
+from flk.formal.traces.validation import Accepted, Reason, Rejected, Undecided, Validation
 from flk.formal.traces.validator import validate
-from flk.formal.traces.verdict import Accepted, Reason, Rejected, Undecided, Verdict
 
-__all__ = ["Accepted", "Reason", "Rejected", "Undecided", "Verdict", "validate"]
+__all__ = ["Accepted", "Reason", "Rejected", "Undecided", "Validation", "validate"]

@@ -7,8 +7,8 @@ from flk.formal.language.text import text
 from flk.formal.traces.cells import Unbound
 from flk.formal.traces.event_decoder import Seen
 from flk.formal.traces.steps import TAKEN, Steps
+from flk.formal.traces.validation import Coverage
 from flk.formal.traces.values import Element
-from flk.formal.traces.verdict import Coverage
 
 DENSE = 1_000  # events that are all looked at
 SPARSE = 1_024  # after them, one in so many

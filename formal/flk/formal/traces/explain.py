@@ -13,8 +13,8 @@ from flk.formal.traces.evaluate import Evaluator
 from flk.formal.traces.event_decoder import Seen, Sight
 from flk.formal.traces.quantifiers import flatten, subtrees
 from flk.formal.traces.steps import TAKEN, Arguments, Steps
+from flk.formal.traces.validation import Reason
 from flk.formal.traces.values import Element, Universe
-from flk.formal.traces.verdict import Reason
 
 TRIED = 20_000  # combinations of elements that are looked at to explain one event
 SHOWN = 5  # steps that are named as possible instead

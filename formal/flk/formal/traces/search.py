@@ -15,8 +15,8 @@ from flk.formal.traces.evaluate import UNKNOWN, Evaluator
 from flk.formal.traces.event_decoder import Seen, Sight
 from flk.formal.traces.explain import Explainer
 from flk.formal.traces.steps import TAKEN, Arguments, Steps
+from flk.formal.traces.validation import Reason
 from flk.formal.traces.values import Element, Key, Universe
-from flk.formal.traces.verdict import Reason
 
 REASONS = 5  # ways to come to the event that is not possible, each with its reason
 

@@ -11,8 +11,8 @@ from flk.formal.traces.explain import Explainer
 from flk.formal.traces.lines import Event, Header, Mistake, refuse, split
 from flk.formal.traces.search import Failure, LimitReached, Search
 from flk.formal.traces.steps import Steps
+from flk.formal.traces.validation import Accepted, Rejected, Undecided, Validation
 from flk.formal.traces.values import Universe
-from flk.formal.traces.verdict import Accepted, Rejected, Undecided, Verdict
 from flk.spec.errors import UnusableInput
 from flk.spec.hints import nearest
 
@@ -28,7 +28,7 @@ def validate(
     hidden: Sequence[str] = (),
     limit: int = LIMIT,
     on_progress: Callable[[int], None] | None = None,
-) -> Verdict:
+) -> Validation:
     """Whether the lines of a trace (see the package) tell a path of the protocol. They are read one by one, and not kept.
 
     `hidden` names actions that may happen unseen, beside those of the header. At most `limit` steps are tried to explain one event,
@@ -76,7 +76,7 @@ class Validator:
                 raise Mistake(f"initially: {universe.place(cells.variable, key)} breaks an assumption of the protocol")
         state.forget(state.mark())
 
-    def run(self, events: Iterable[Event], source: str, on_progress: Callable[[int], None] | None) -> Verdict:
+    def run(self, events: Iterable[Event], source: str, on_progress: Callable[[int], None] | None) -> Validation:
         """Follow the events to the verdict."""
         search, read, follow = self._search, self._reader.event, self._search.follow
         number = 0
@@ -107,7 +107,7 @@ class Validator:
             )
         return self._rejected(source)
 
-    def _rejected(self, source: str) -> Verdict:
+    def _rejected(self, source: str) -> Validation:
         failure = self._search.failure
         assert failure is not None
         seen = failure.seen

@@ -45,7 +45,7 @@ def claims(
     """
     from rich.console import Console
 
-    from flk.formal.proofs.claims import Court, chosen
+    from flk.formal.proofs.claims import Court, chosen, verdict_of
     from flk.spec.claims import claims as known
 
     picked = chosen(known(), names or ())
@@ -57,17 +57,7 @@ def claims(
         typer.echo(msgspec.json.encode(judgements))
     else:
         _show(Console(), judgements, verbose=verbose or bool(names))
-    raise typer.Exit(_exit_code(judgements))
-
-
-def _exit_code(judgements: "tuple[Judgement, ...]") -> int:
-    """Of what holds here. A claim for which nothing here stands in is no failure: its evidence says what is missing."""
-    from flk.formal.proofs.claims import Verdict
-
-    here = {j.here for j in judgements if not all(f.evidence.startswith("missing") for f in j.here_by)}
-    if Verdict.REFUTED in here:
-        return 1
-    return 2 if Verdict.UNDECIDED in here else 0
+    raise typer.Exit(verdict_of(judgements).exit_code)
 
 
 def _show(console: "Console", judgements: "tuple[Judgement, ...]", *, verbose: bool) -> None:

@@ -9,6 +9,7 @@ import typer
 from flk.impl.command.app import app
 from flk.impl.command.formal.subject import chosen_sizes
 from flk.spec.errors import UnusableInput
+from flk.spec.verdict import worst
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -81,7 +82,7 @@ def prove(
 def _prove(names: Sequence[str], seeds: int, *, json: bool, verbose: bool) -> None:
     from rich.console import Console
 
-    from flk.formal.proofs.prove import exit_code, prove_all
+    from flk.formal.proofs.prove import prove_all, verdict_of
     from flk.formal.reports.proofs import render
 
     try:
@@ -90,14 +91,13 @@ def _prove(names: Sequence[str], seeds: int, *, json: bool, verbose: bool) -> No
     except ValueError as error:
         raise UnusableInput(str(error)) from None
     _show(proofs, None if json else render(proofs, verbose=verbose))
-    raise typer.Exit(exit_code(proofs))
+    raise typer.Exit(verdict_of(proofs).exit_code)
 
 
 def _coq(*, json: bool, verbose: bool) -> None:
     from rich.console import Console
 
     from flk.formal.proofs import coq
-    from flk.formal.prover.theorem import Verdict
     from flk.formal.reports.proofs import render_coq
 
     with Console(stderr=True).status("compiling formal/coq") as status:
@@ -105,7 +105,7 @@ def _coq(*, json: bool, verbose: bool) -> None:
             on_progress=lambda done, total, name: status.update(f"{done}/{total} compiling formal/coq: {name}")
         )
     _show(proofs, None if json else render_coq(proofs, verbose=verbose))
-    raise typer.Exit(0 if {proof.verdict for proof in proofs} == {Verdict.PROVED} else 2)
+    raise typer.Exit(worst(proof.status.verdict for proof in proofs).exit_code)
 
 
 def _search(protocol: "Protocol", depth: int, size: Sequence[str], *, json: bool, verbose: bool) -> None:
@@ -122,7 +122,7 @@ def _search(protocol: "Protocol", depth: int, size: Sequence[str], *, json: bool
             on_depth=lambda steps: status.update(f"searching runs of {steps} steps"),
         )
     _show(found, None if json else render_search(protocol, found, verbose=verbose))
-    raise typer.Exit(1 if found.violated else 2 if found.undecided else 0)
+    raise typer.Exit(found.verdict.exit_code)
 
 
 def _infer(protocol: "Protocol", *, json: bool) -> None:
@@ -134,7 +134,7 @@ def _infer(protocol: "Protocol", *, json: bool) -> None:
     with Console(stderr=True).status("inferring") as status:
         found = infer(protocol, on_stage=status.update)
     _show(found, None if json else render_inference(found))
-    raise typer.Exit(2 if found.open else 0)
+    raise typer.Exit(found.verdict.exit_code)
 
 
 def _show(facts: object, text: "RenderableType | None") -> None:

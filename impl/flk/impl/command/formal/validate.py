@@ -50,12 +50,12 @@ def validate(
     from flk.formal.library.catalogue import find
     from flk.formal.traces import validate as run
     from flk.formal.traces.relaxations import origin_of, unlimited
-    from flk.formal.traces.verdict import exit_code, render
+    from flk.formal.traces.validation import render
 
     protocol = unlimited(find(name))
     with Console(stderr=True).status("reading") as status, ExitStack() as stack:
         lines, source = _lines(trace, origin_of(protocol).name, stack)
-        verdict = run(
+        found = run(
             protocol,
             lines,
             source,
@@ -63,8 +63,8 @@ def validate(
             limit=limit,
             on_progress=lambda events: status.update(f"{events:,} events"),
         )
-    typer.echo(msgspec.json.encode(verdict) if json else render(verdict))
-    raise typer.Exit(exit_code(verdict))
+    typer.echo(msgspec.json.encode(found) if json else render(found))
+    raise typer.Exit(found.verdict.exit_code)
 
 
 def _lines(traces: "Sequence[Path]", protocol: str, stack: ExitStack) -> "tuple[Iterable[bytes], str]":

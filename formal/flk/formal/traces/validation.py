@@ -1,8 +1,12 @@
-"""What becomes of a trace, and how it is told."""
+"""What became of a trace, and how it is told."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
+
+import msgspec
+
+from flk.spec.verdict import Verdict
 
 
 @dataclass(frozen=True)
@@ -15,8 +19,7 @@ class Coverage:
     failed: bool
 
 
-@dataclass(frozen=True)
-class Accepted:
+class Accepted(msgspec.Struct, frozen=True, tag_field="verdict", tag="accepted"):
     """The trace is a path of the protocol. `actions` counts the steps of each action, hidden ones included.
 
     `coverage` is from a sample: after some of the events, the guards of the actions that their arguments fit.
@@ -27,7 +30,11 @@ class Accepted:
     hidden_steps: int
     actions: dict[str, int]
     coverage: tuple[Coverage, ...]
-    verdict: Literal["accepted"] = "accepted"
+
+    @property
+    def verdict(self) -> Verdict:
+        """HOLDS."""
+        return Verdict.HOLDS
 
 
 @dataclass(frozen=True)
@@ -43,8 +50,7 @@ class Reason:
     where: str = ""
 
 
-@dataclass(frozen=True)
-class Rejected:
+class Rejected(msgspec.Struct, frozen=True, tag_field="verdict", tag="rejected"):
     """No path of the protocol goes on with the event on this line; the `accepted` events before it are possible.
 
     There are as many `reasons` as ways in which the events before it can have led there, up to a few. `nearest` are the steps
@@ -59,38 +65,41 @@ class Rejected:
     reasons: tuple[Reason, ...]
     nearest: tuple[str, ...]
     note: str = ""
-    verdict: Literal["rejected"] = "rejected"
+
+    @property
+    def verdict(self) -> Verdict:
+        """VIOLATED."""
+        return Verdict.VIOLATED
 
 
-@dataclass(frozen=True)
-class Undecided:
+class Undecided(msgspec.Struct, frozen=True, tag_field="verdict", tag="undecided"):
     """No path was found, but not all were tried: the limit was reached. `furthest` is where the search was stopped."""
 
     furthest: Rejected
     limit: int
-    verdict: Literal["undecided"] = "undecided"
+
+    @property
+    def verdict(self) -> Verdict:
+        """UNDECIDED."""
+        return Verdict.UNDECIDED
 
 
-Verdict: TypeAlias = Accepted | Rejected | Undecided
+Validation: TypeAlias = Accepted | Rejected | Undecided
 
 
-def render(verdict: Verdict) -> str:
-    """The verdict for people."""
-    return "\n".join(_lines(verdict))
+def render(validation: Validation) -> str:
+    """What became of the trace, for people."""
+    return "\n".join(_lines(validation))
 
 
-def exit_code(verdict: Verdict) -> int:
-    """0 accepted, 1 rejected, 2 undecided."""
-    return {"accepted": 0, "rejected": 1, "undecided": 2}[verdict.verdict]
-
-
-def _lines(verdict: Verdict) -> Iterator[str]:
-    match verdict:
+def _lines(validation: Validation) -> Iterator[str]:
+    match validation:
         case Accepted():
-            yield from _accepted(verdict)
+            yield from _accepted(validation)
         case Rejected():
-            yield f"rejected by {verdict.protocol}: {verdict.source}:{verdict.line}: {verdict.event} is not possible there"
-            yield from _why(verdict)
+            where = f"{validation.source}:{validation.line}"
+            yield f"rejected by {validation.protocol}: {where}: {validation.event} is not possible there"
+            yield from _why(validation)
         case Undecided(furthest, limit):
             yield (
                 f"undecided by {furthest.protocol}: {furthest.source}:{furthest.line}: no way to {furthest.event} was found "
@@ -99,29 +108,29 @@ def _lines(verdict: Verdict) -> Iterator[str]:
             yield from _why(furthest)
 
 
-def _accepted(verdict: Accepted) -> Iterator[str]:
-    hidden = f", {verdict.hidden_steps} hidden steps" if verdict.hidden_steps else ""
-    yield f"accepted by {verdict.protocol}: {verdict.events} events{hidden}"
-    for action, times in sorted(verdict.actions.items(), key=lambda item: -item[1]):
+def _accepted(accepted: Accepted) -> Iterator[str]:
+    hidden = f", {accepted.hidden_steps} hidden steps" if accepted.hidden_steps else ""
+    yield f"accepted by {accepted.protocol}: {accepted.events} events{hidden}"
+    for action, times in sorted(accepted.actions.items(), key=lambda item: -item[1]):
         yield f"  {action:24}{times:>10}" if times else f"  {action:24}     never"
-    idle = [row for row in verdict.coverage if row.held and not row.failed]
+    idle = [row for row in accepted.coverage if row.held and not row.failed]
     for row in idle:
         yield f"  never seen false: {row.conjunct} (of {row.action})"
 
 
-def _why(verdict: Rejected) -> Iterator[str]:
-    if verdict.note:
-        yield f"  noted there: {verdict.note}"
-    yield f"  {verdict.accepted} events before it are possible"
-    for reason in verdict.reasons:
+def _why(rejected: Rejected) -> Iterator[str]:
+    if rejected.note:
+        yield f"  noted there: {rejected.note}"
+    yield f"  {rejected.accepted} events before it are possible"
+    for reason in rejected.reasons:
         yield f"  {_TOLD[reason.kind]}: {reason.what}{f' ({reason.where})' if reason.where else ''}"
         for place, value in reason.values:
             yield f"      {place} = {value}"
-    if verdict.nearest:
+    if rejected.nearest:
         yield "  possible there instead:"
-        for step in verdict.nearest:
+        for step in rejected.nearest:
             yield f"      {step}"
-    elif verdict.reasons:
+    elif rejected.reasons:
         yield "  no step of the protocol is possible there with elements like these"
 
 
