@@ -7,7 +7,7 @@ import pytest
 from tests.support import ROOT
 
 from flk.formal.explicit.engines.interpreted import search
-from flk.formal.explicit.explore import Exploration, explore
+from flk.formal.explicit.explore import Explored, explore
 from flk.formal.library.catalogue import load
 from flk.formal.prover.proving import Proving
 from flk.formal.prover.theorem import ProofStatus
@@ -17,7 +17,7 @@ GUIDE = ROOT / "formal" / "README.md"
 FIRST, TIMEOUT = re.findall(r"```python\n(.*?)```", GUIDE.read_text("utf-8"), re.DOTALL)
 
 
-def explored(path: Path) -> Exploration:
+def explored(path: Path) -> Explored:
     """The protocol of a file."""
     return explore(load(path), search, "interpreter")
 

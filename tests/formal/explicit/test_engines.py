@@ -271,7 +271,7 @@ def test_a_search_stops_and_is_cut_short_like_the_interpreters() -> None:
     broken = two_phase_commit.variant("broken", "Managers abort whenever they like.")
 
     @broken.action(r=broken.sorts["RM"])
-    def choose_to_abort(r: Term) -> None:
+    def RMChooseToAbort(r: Term) -> None:  # noqa: N802 (the paper's name)
         from flk.formal.library.protocols.two_phase_commit import Manager, manager
 
         manager.next[r] = Manager.aborted

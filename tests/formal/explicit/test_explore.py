@@ -10,7 +10,7 @@ from tests.support.formal.lassos import Case
 
 from flk.formal.explicit.engines.choose import choose
 from flk.formal.explicit.engines.interpreted import search
-from flk.formal.explicit.explore import Exploration, Finding, explore, restricted
+from flk.formal.explicit.explore import Explored, Finding, explore, restricted
 from flk.formal.explicit.ground import Ground
 from flk.formal.explicit.interpreter import Interpreter
 from flk.formal.explicit.schema import Schema, State
@@ -90,11 +90,11 @@ def test_a_path_found_with_symmetry_is_a_path() -> None:
     schema = Schema.of(two_phase_commit)
     path = finding(found, "all_commit").path
     assert path is not None
-    assert [move.action for move in path.moves].count("prepare") == 3
+    assert [move.action for move in path.moves].count("RMPrepare") == 3
     _walk(schema, found, "all_commit")
 
 
-def _walk(schema: Schema, found: Exploration, name: str) -> None:
+def _walk(schema: Schema, found: Explored, name: str) -> None:
     interpreter, path = Interpreter(schema), finding(found, name).path
     assert path is not None
     assert path.moves[0].state in set(interpreter.initial_states())
@@ -102,7 +102,7 @@ def _walk(schema: Schema, found: Exploration, name: str) -> None:
         assert (move.shown, move.state) in {(str(s.instance), s.after) for s in interpreter.steps(before.state)}
 
 
-def finding(found: Exploration, name: str) -> Finding:
+def finding(found: Explored, name: str) -> Finding:
     """What was found of a property."""
     return next(finding for finding in found.findings if finding.property == name)
 
@@ -252,7 +252,7 @@ def test_an_assumption_without_a_meaning_is_refused() -> None:
         explore(protocol, search, "x")
 
 
-def faulty(body: Callable[[Protocol], None], engine: str = "interpreter") -> Exploration:
+def faulty(body: Callable[[Protocol], None], engine: str = "interpreter") -> Explored:
     """A counter to 2 with something meaningless after that."""
     protocol = Protocol("faulty", "It counts to 2, and then something is wrong.")
     n = protocol.scalar("n", integer(0, 2), initially=0)

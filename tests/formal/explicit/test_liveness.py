@@ -272,12 +272,12 @@ def test_progress_that_never_waits_says_so() -> None:
 def test_commitment_spreads_only_if_the_order_is_obeyed() -> None:
     """Two-phase commit: with fair obedience every manager commits; without it the order may go unheard."""
     protocol = two_phase_commit.protocol.variant("idle", "Nobody has to obey.")
-    protocol.leads_to(fair=("hear",))(two_phase_commit.commitment_spreads)
+    protocol.leads_to(fair=("TMRcvPrepared",))(two_phase_commit.commitment_spreads)
     findings = {f.property: f for f in explore(protocol, search, "interpreter", {"RM": 2}).findings}
     finding = findings["commitment_spreads"]
     assert finding.verdict is Verdict.VIOLATED
     assert finding.path is not None
-    assert finding.path.moves[-1].shown == "commit()"
+    assert finding.path.moves[-1].shown == "TMCommit()"
     assert finding.path.loop == len(finding.path.moves) - 1
     kept = explore(two_phase_commit.protocol, search, "interpreter", {"RM": 2}).verdict
     assert kept is Verdict.HOLDS

@@ -210,4 +210,4 @@ def test_the_file_of_c_can_be_read(tmp_path: Path) -> None:
 
     text = print_c(Program.of(Ground(Schema.of(protocol)), symmetry=True))
     assert "manager[rm1]" in text
-    assert "/* prepare(rm3) */" in text
+    assert "/* RMPrepare(rm3) */" in text

@@ -129,10 +129,10 @@ def test_depth_zero_is_the_beginning() -> None:
 def test_each_action_that_can_happen_is_seen_to() -> None:
     """With `happen`, a run leads to a state where each action can happen; where it can never, none does."""
     protocol = PROTOCOLS["two-phase-commit"].variant("stuck", "It never commits.")
-    protocol.without("commit", "commitment_spreads")
+    protocol.without("TMCommit", "commitment_spreads")
     found = search(protocol, 8, names=(), happen=True)
     outcomes = {target.name: target.outcome for target in found.targets}
-    assert outcomes.pop("obey_commit") is Outcome.NONE
+    assert outcomes.pop("RMRcvCommitMsg") is Outcome.NONE
     assert set(outcomes.values()) == {Outcome.FOUND}
 
 

@@ -149,10 +149,10 @@ def test_replication_is_proved_without_a_lemma_of_ours() -> None:
 def test_what_no_clause_shows_stays_open() -> None:
     """A false property is not proved, whatever is guessed."""
     protocol = COMMIT.variant("hasty", "A manager may abort though prepared.")
-    protocol.without("choose_to_abort")
+    protocol.without("RMChooseToAbort")
 
     @protocol.action(r=protocol.sorts["RM"])
-    def choose_to_abort(r: Term) -> None:
+    def RMChooseToAbort(r: Term) -> None:  # noqa: N802 (the paper's name)
         """At any time."""
         from flk.formal.library.protocols.two_phase_commit import Manager, manager
 

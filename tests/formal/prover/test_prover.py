@@ -130,7 +130,7 @@ def test_no_counterexample_is_smaller(name: str, lemma: str) -> None:
 def test_a_counterexample_differs_from_the_beginning_as_little_as_possible() -> None:
     """Without the lemma that commitment is ordered, one committed manager is enough: nothing else has happened."""
     induction = Induction(PROTOCOLS["two-phase-commit"], frozenset({"committed_is_ordered"}))
-    obligation = next(obligation for obligation in failing(induction) if obligation.action == "choose_to_abort")
+    obligation = next(obligation for obligation in failing(induction) if obligation.action == "RMChooseToAbort")
     found = smallest(induction, obligation)
     assert found is not None
     assert found.sizes == {"RM": 2}

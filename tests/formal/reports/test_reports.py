@@ -17,7 +17,7 @@ from tests.support.formal.lassos import Case
 
 from flk.formal.explicit.engines.coverage import ActionCoverage, Conjunct, coverage
 from flk.formal.explicit.engines.interpreted import search
-from flk.formal.explicit.explore import Exploration, Finding, explore
+from flk.formal.explicit.explore import Explored, Finding, explore
 from flk.formal.explicit.ground import Ground
 from flk.formal.explicit.interpreter import Fault, Interpreter
 from flk.formal.explicit.schema import Schema, State
@@ -103,7 +103,7 @@ T, N, H = expressions.TRUTH, expressions.NUMBER, expressions.HELD
 FOUND = explore(SCHEMA.protocol, search, "interpreter")
 
 
-def finding(name: str, found: Exploration = FOUND) -> Finding:
+def finding(name: str, found: Explored = FOUND) -> Finding:
     """What was found of a property."""
     return next(each for each in found.findings if each.property == name)
 

@@ -18,7 +18,6 @@ from flk.formal.language.sorts import Boolean, Bounded, Index, Sort
 from flk.formal.language.text import show
 from flk.formal.library.protocols import ingest, replication, two_phase_commit
 from flk.formal.traces import Accepted, Rejected, Undecided, Validation, validate
-from flk.formal.traces.validation import render
 from flk.spec.errors import UnusableInput
 
 SIZES: Mapping[str, Mapping[str, int]] = {
@@ -238,14 +237,19 @@ def rejected(protocol: Protocol, *lines: Line, **options: Any) -> Rejected:
 
 def test_a_rejection_names_line_event_guard_values_and_what_was_possible() -> None:
     """The commit that was ordered before all had been heard."""
-    verdict = rejected(COMMIT, did("prepare", r="a"), did("prepare", r="b"), did("hear", r="a"), did("commit"))
-    assert (verdict.line, verdict.accepted, verdict.event) == (4, 3, "commit()")
+    verdict = rejected(
+        COMMIT, did("RMPrepare", r="a"), did("RMPrepare", r="b"), did("TMRcvPrepared", r="a"), did("TMCommit")
+    )
+    assert (verdict.line, verdict.accepted, verdict.event) == (4, 3, "TMCommit()")
     (reason,) = verdict.reasons
     assert (reason.kind, reason.what, reason.where) == ("guard", "forall r: heard[r]", "for r = b")
     assert reason.values == (("heard[b]", "false"),)
-    assert {"hear(r=b)", "abort()"} <= set(verdict.nearest)
-    told = render(verdict)
-    assert all(part in told for part in ("trace:4", "commit()", "forall r: heard[r]", "heard[b] = false", "hear(r=b)"))
+    assert {"TMRcvPrepared(r=b)", "TMAbort()"} <= set(verdict.nearest)
+    told = str(verdict)
+    assert all(
+        part in told
+        for part in ("trace:4", "TMCommit()", "forall r: heard[r]", "heard[b] = false", "TMRcvPrepared(r=b)")
+    )
 
 
 def test_a_false_forall_names_the_elements_that_make_it_so() -> None:
@@ -258,13 +262,13 @@ def test_a_false_forall_names_the_elements_that_make_it_so() -> None:
 
 def test_the_nearest_steps_are_those_of_the_same_action() -> None:
     """Before others, the event's action with fewest other arguments."""
-    verdict = rejected(COMMIT, did("prepare", r="a"), did("prepare", r="b"), did("hear", r="c"))
-    assert verdict.nearest[:2] == ("hear(r=a)", "hear(r=b)")
+    verdict = rejected(COMMIT, did("RMPrepare", r="a"), did("RMPrepare", r="b"), did("TMRcvPrepared", r="c"))
+    assert verdict.nearest[:2] == ("TMRcvPrepared(r=a)", "TMRcvPrepared(r=b)")
 
 
 def test_a_state_that_differs_is_told_as_seen_and_as_it_would_be() -> None:
     """Both values, by the author's names."""
-    verdict = rejected(COMMIT, did("prepare", {"manager": {"a": "aborted"}}, r="a"))
+    verdict = rejected(COMMIT, did("RMPrepare", {"manager": {"a": "aborted"}}, r="a"))
     (reason,) = verdict.reasons
     assert reason.kind == "state"
     assert "manager[a] = aborted" in reason.what
@@ -273,34 +277,42 @@ def test_a_state_that_differs_is_told_as_seen_and_as_it_would_be() -> None:
 
 def test_each_way_to_the_impossible_event_gives_its_reason() -> None:
     """One of two managers has prepared: whichever it was, the trace cannot go on, and both are told."""
-    verdict = rejected(COMMIT, {"elements": {"RM": ["a", "b"]}}, did("prepare"), did("hear"), did("commit"))
+    verdict = rejected(
+        COMMIT, {"elements": {"RM": ["a", "b"]}}, did("RMPrepare"), did("TMRcvPrepared"), did("TMCommit")
+    )
     assert {reason.where for reason in verdict.reasons} == {"for r = a", "for r = b"}
 
 
 def test_hidden_steps_are_counted_and_bounded() -> None:
     """Two unseen steps explain a commit, one does not."""
-    header = {"elements": {"RM": ["a"]}, "hidden": ["prepare", "hear"]}
-    accepted = check(COMMIT, [{**header, "at_most": 2}, did("commit")])
+    header = {"elements": {"RM": ["a"]}, "hidden": ["RMPrepare", "TMRcvPrepared"]}
+    accepted = check(COMMIT, [{**header, "at_most": 2}, did("TMCommit")])
     assert isinstance(accepted, Accepted)
-    assert (accepted.hidden_steps, accepted.actions["prepare"], accepted.actions["hear"]) == (2, 1, 1)
-    assert isinstance(check(COMMIT, [header, did("commit")]), Rejected)
-    assert isinstance(check(COMMIT, [header, did("commit")], hidden=["abort"]), Rejected)
+    assert (accepted.hidden_steps, accepted.actions["RMPrepare"], accepted.actions["TMRcvPrepared"]) == (2, 1, 1)
+    assert isinstance(check(COMMIT, [header, did("TMCommit")]), Rejected)
+    assert isinstance(check(COMMIT, [header, did("TMCommit")], hidden=["TMAbort"]), Rejected)
 
 
 def test_a_limit_that_is_reached_leaves_it_undecided() -> None:
     """With choices given up, no path found does not mean that there is none."""
     elements = [f"rm{number}" for number in range(6)]
-    lines = [{"elements": {"RM": elements}}, *[did("prepare")] * 5, *[did("hear")] * 5, did("commit")]
+    lines = [{"elements": {"RM": elements}}, *[did("RMPrepare")] * 5, *[did("TMRcvPrepared")] * 5, did("TMCommit")]
     verdict = check(COMMIT, lines, limit=3)
     assert isinstance(verdict, Undecided)
     assert verdict.verdict.exit_code == 2
-    assert "raise --limit" in render(verdict)
+    assert "raise --limit" in str(verdict)
 
 
 def test_a_choice_that_was_given_up_leaves_it_undecided() -> None:
     """It was b that prepared, but when that shows, the search has settled for a. With room for more choices, it goes back."""
     header = {"elements": {"RM": ["a", "b", "c"]}}
-    lines = [header, did("prepare"), did("abort"), *[did("obey_abort", r="c")] * 6, did("choose_to_abort", r="a")]
+    lines = [
+        header,
+        did("RMPrepare"),
+        did("TMAbort"),
+        *[did("RMRcvAbortMsg", r="c")] * 6,
+        did("RMChooseToAbort", r="a"),
+    ]
     assert isinstance(check(COMMIT, lines, limit=4), Undecided)
     assert isinstance(check(COMMIT, lines), Accepted)
 
@@ -386,24 +398,24 @@ REFUSED = {
     '{"protocol": "two-phase-commit"}': "the trace has no events",
     '{"protocol": "outbox"}': "trace:1: the trace is of outbox, not of two-phase-commit",
     '{"action": "comit"}': "trace:1: two-phase-commit has no action comit: did you mean commit",
-    '{"action": "commit"': "trace:1: this is no JSON object on one line",
+    '{"action": "TMCommit"': "trace:1: this is no JSON object on one line",
     "[1]": "trace:1: ",
-    '{"action": "commit", "argumnts": {}}': "trace:1: .*did you mean arguments",
-    '{"hiden": ["hear"]}': "trace:1: .*did you mean hidden",
-    '{"hidden": ["her"]}': "trace:1: hidden: two-phase-commit has no action her: did you mean hear",
-    '{"hidden": ["hear"], "at_most": 0}': "trace:1: at_most is 0",
+    '{"action": "TMCommit", "argumnts": {}}': "trace:1: .*did you mean arguments",
+    '{"hiden": ["TMRcvPrepared"]}': "trace:1: .*did you mean hidden",
+    '{"hidden": ["TMRcvPrepard"]}': "trace:1: hidden: two-phase-commit has no action TMRcvPrepard: did you mean TMRcvPrepared",
+    '{"hidden": ["TMRcvPrepared"], "at_most": 0}': "trace:1: at_most is 0",
     '{"elements": {"Rm": ["a"]}}': "trace:1: elements: there is no index sort Rm: did you mean RM",
     '{"elements": {"RM": ["a", "a"]}}': "trace:1: elements: RM names an element twice",
     '{"initially": {"decision": "open"}}': "trace:1: initially: decision begins as the protocol declares",
-    '{"action": "hear", "arguments": {"s": "a"}}': "trace:1: hear has no parameter s",
-    '{"action": "hear", "arguments": {"r": 3}}': "trace:1: hear, r: 3 names no element of RM: write a text",
-    '{"action": "abort"}\n{"action": "hear", "arguments": {"r": true}}': "trace:2: hear, r: True names no element",
-    '{"elements": {"RM": ["a1"]}}\n{"action": "hear", "arguments": {"r": "a2"}}': "trace:2: .*no element 'a2': did you mean a1",
-    '{"action": "abort", "state": {"decison": "open"}}': "trace:1: .*no variable decison: did you mean decision",
-    '{"action": "abort", "state": {"decision": "opne"}}': "trace:1: decision: Decision has no member 'opne': did you mean open",
-    '{"action": "abort", "state": {"decision": null}}': "trace:1: decision is always defined",
-    '{"action": "abort", "state": {"abort_sent": 1}}': "trace:1: abort_sent: 1 is no truth: write true or false",
-    '{"action": "abort", "state": {"heard": true}}': "trace:1: heard is a map",
+    '{"action": "TMRcvPrepared", "arguments": {"s": "a"}}': "trace:1: TMRcvPrepared has no parameter s",
+    '{"action": "TMRcvPrepared", "arguments": {"r": 3}}': "trace:1: TMRcvPrepared, r: 3 names no element of RM: write a text",
+    '{"action": "TMAbort"}\n{"action": "TMRcvPrepared", "arguments": {"r": true}}': "trace:2: .*r: True names no element",
+    '{"elements": {"RM": ["a1"]}}\n{"action": "TMRcvPrepared", "arguments": {"r": "a2"}}': "trace:2: .*'a2': did you mean a1",
+    '{"action": "TMAbort", "state": {"decison": "open"}}': "trace:1: .*no variable decison: did you mean decision",
+    '{"action": "TMAbort", "state": {"decision": "opne"}}': "trace:1: decision: Decision has no member 'opne': did you mean open",
+    '{"action": "TMAbort", "state": {"decision": null}}': "trace:1: decision is always defined",
+    '{"action": "TMAbort", "state": {"abort_sent": 1}}': "trace:1: abort_sent: 1 is no truth: write true or false",
+    '{"action": "TMAbort", "state": {"heard": true}}': "trace:1: heard is a map",
 }
 
 
@@ -426,7 +438,7 @@ def test_a_trace_is_read_line_by_line() -> None:
 
     def lines() -> Iterator[bytes]:
         nonlocal read
-        for line in (did("abort"), did("commit"), did("abort")):
+        for line in (did("TMAbort"), did("TMCommit"), did("TMAbort")):
             read += 1
             yield json.dumps(line).encode()
 
@@ -436,9 +448,9 @@ def test_a_trace_is_read_line_by_line() -> None:
 
 def test_coverage_tells_which_guards_were_never_false() -> None:
     """After `prepare` by a, a cannot prepare again; that hearing needs a message was never put to the test."""
-    verdict = check(COMMIT, [did("prepare", r="a"), did("hear", r="a"), did("prepare", r="b")])
+    verdict = check(COMMIT, [did("RMPrepare", r="a"), did("TMRcvPrepared", r="a"), did("RMPrepare", r="b")])
     assert isinstance(verdict, Accepted)
     rows = {(row.action, row.conjunct): (row.held, row.failed) for row in verdict.coverage}
-    assert rows["prepare", "manager[r] = working"] == (True, True)
-    assert rows["hear", "prepared_sent[r]"] == (True, False)
-    assert rows["obey_commit", "commit_sent"] == (False, True)
+    assert rows["RMPrepare", "manager[r] = working"] == (True, True)
+    assert rows["TMRcvPrepared", "prepared_sent[r]"] == (True, False)
+    assert rows["RMRcvCommitMsg", "commit_sent"] == (False, True)

@@ -63,7 +63,7 @@ def test_sizes_coverage_and_diagram_on_the_screen() -> None:
     """What was asked for is shown."""
     done = flk("explore", "two-phase-commit", "--size", "rm=2", "--coverage", "--diagram", "-v")
     assert done.returncode == 0, done.stderr
-    for part in ("RM 2", "coverage", "choose_to_abort", "all_commit is reached", "rm1", "●"):
+    for part in ("RM 2", "coverage", "RMChooseToAbort", "all_commit is reached", "rm1", "●"):
         assert part in done.stdout
 
 

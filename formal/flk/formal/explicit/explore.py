@@ -67,7 +67,7 @@ class Finding(msgspec.Struct, frozen=True):
     note: str = ""
 
 
-class Exploration(msgspec.Struct, frozen=True):
+class Explored(msgspec.Struct, frozen=True):
     """A protocol at some sizes, explored."""
 
     protocol: str
@@ -112,7 +112,7 @@ def explore(
     options: Options | None = None,
     graph_of: GraphOf = interpreted,
     on_search: OnSearch = lambda *_: None,
-) -> Exploration:
+) -> Explored:
     """Explore with an engine that is called `name`; `graph_of` makes the graph that `leads_to` properties are judged on, if needed.
 
     `on_search` is handed what the engine searched and found, for those who want more of it than its verdicts. Raises UnusableInput
@@ -129,7 +129,7 @@ def explore(
     route = Router(schema, search, symmetric=options.symmetry)
     judge = _Judge(ground, search, route, graph_of)
     findings = tuple(map(judge.finding, protocol.properties.values()))
-    return Exploration(
+    return Explored(
         protocol.name,
         schema.size_of,
         name,

@@ -11,7 +11,13 @@ _LANGUAGE = str(Path(__file__).parent)
 
 
 class IllFormed(UnusableInput):
-    """A protocol says something that has no meaning. The message begins with the file and the line of the author's code."""
+    """A protocol says something that has no meaning. The message has the file and the line of the author's code, and what to write.
+
+    >>> lamp = Protocol("lamp", "It is on or off.")
+    >>> lit = lamp.scalar("lit", BOOL)
+    Traceback (most recent call last):
+    flk.formal.language.errors.IllFormed: ...: lit: how does it begin? Give initially=..., ANY, or partial=True
+    """
 
     def __init__(self, what: str, place: "tuple[str, int] | None" = None) -> None:
         file, line = place or author_place()

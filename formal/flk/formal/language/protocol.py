@@ -28,7 +28,22 @@ class Protocol:
     """A protocol under construction, and then the value that every engine reads.
 
     `story` says in a paragraph what happens; `requirements` are the ids it models. `lanes` may be set to the sort whose elements
-    are the lanes of sequence diagrams, if it is not the one that most actions are about.
+    are the lanes of sequence diagrams, if it is not the one that most actions are about. Sorts come from `index` and `enum`, state
+    from `scalar`, `map` and `relation`, steps from `@action`, claims from `@always`, `@never`, `@reachable`, `@lemma` and
+    `@leads_to`; `variant` copies it all, to be changed. Each raises IllFormed, with the author's line, for what has no meaning.
+
+    >>> lock = Protocol("lock", "Whoever finds it free takes it.")
+    >>> Thread = lock.index("Thread", size=2)
+    >>> holds = lock.relation("holds", Thread)
+    >>> @lock.action(t=Thread)
+    ... def take(t: Term) -> None:
+    ...     require(~exists(Thread, lambda other: holds[other]))
+    ...     holds.next[t] = True
+    >>> @lock.never()
+    ... def both() -> Term:
+    ...     return forall(Thread, lambda t: holds[t])
+    >>> explore(lock)
+    <lock, Thread 2: ✓ holds, 3 states, depth 1>
     """
 
     def __init__(self, name: str, story: str, requirements: tuple[str, ...] = ()) -> None:

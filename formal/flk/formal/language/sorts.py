@@ -28,7 +28,12 @@ class Sort:
 
 @dataclass(frozen=True, repr=False)
 class Boolean(Sort):
-    """True or false."""
+    """The sort of true and false, `BOOL`; a relation is a map to it, and every guard and property is a term of it.
+
+    >>> lamp = Protocol("lamp", "It is on or off.")
+    >>> lamp.scalar("lit", BOOL, initially=False).sort
+    Bool
+    """
 
 
 @dataclass(frozen=True, repr=False)
@@ -67,7 +72,13 @@ INTEGER = Integers("Int")
 
 
 def integer(low: int, high: int) -> Bounded:
-    """The sort of the integers from `low` to `high`. Leaving it is reported, never wrapped."""
+    """The sort of the integers from `low` to `high`, both included. Leaving it is a fault that is reported, never wrapped.
+
+    Raises IllFormed for bounds that are not integers, or the wrong way round.
+
+    >>> integer(0, 3)
+    0..3
+    """
     for bound in (low, high):
         if isinstance(bound, bool) or not isinstance(bound, int):
             raise IllFormed(f"an integer bound is {bound!r}: an unbounded domain cannot be explored; give two integers")

@@ -14,14 +14,30 @@ from flk.formal.language.variables import Variable
 
 
 class Free:
-    """The initial value of a variable that may begin anywhere in its sort."""
+    """The initial value `ANY`: the variable may begin anywhere in its sort; `@protocol.assume` narrows it.
+
+    >>> coin = Protocol("coin", "It lies as it fell.")
+    >>> heads = coin.scalar("heads", BOOL, initially=ANY)
+    >>> explore(coin).states
+    2
+    """
 
     def __repr__(self) -> str:
         return "ANY"
 
 
 class Absent:
-    """No value: what a partial variable begins with, and may be set back to."""
+    """The value `UNDEFINED`: none. A partial variable begins so, may be set back to it, and is asked by `x.defined()`.
+
+    >>> box = Protocol("box", "It is emptied.")
+    >>> content = box.scalar("content", integer(1, 9), partial=True)
+    >>> @box.action()
+    ... def empty() -> None:
+    ...     require(content.defined())
+    ...     content.next = UNDEFINED
+    >>> explore(box).states
+    1
+    """
 
     def __repr__(self) -> str:
         return "UNDEFINED"

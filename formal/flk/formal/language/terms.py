@@ -48,7 +48,16 @@ _MENDS = (
 class Term:
     """An expression over the state and the locals, with a sort.
 
-    `& | ~` join truths, `== != < <= > >=` compare, `+ - * // %` calculate.
+    `& | ~` join truths, `== != < <= > >=` compare, `+ - * // %` calculate. Python's own `if`, `and`, `not`, `in` and loops cannot
+    look at one: they raise IllFormed with what to write instead.
+
+    >>> queue = Protocol("queue", "It grows and shrinks.")
+    >>> length = queue.scalar("length", integer(0, 9), initially=0)
+    >>> (length + 1 < 9) & (length != 3)
+    length + 1 < 9 and length != 3
+    >>> bool(length > 0)
+    Traceback (most recent call last):
+    flk.formal.language.errors.IllFormed: ...
     """
 
     __slots__ = ("node",)
@@ -223,12 +232,29 @@ def disjunction(values: Sequence[Value]) -> Term:
 
 
 def implies(premise: Value, conclusion: Value) -> Term:
-    """The conclusion holds where the premise does; it need be defined only there."""
+    """The conclusion holds where the premise does; it need be defined only there. Both are terms of BOOL.
+
+    Raises IllFormed for a part of another sort.
+
+    >>> lease = Protocol("lease", "One holder at most.")
+    >>> Worker = lease.index("Worker")
+    >>> holder = lease.scalar("holder", Worker, partial=True)
+    >>> forall(Worker, lambda w: implies(holder.defined(), holder == w))
+    forall w: not defined(holder) or holder = w
+    """
     return disjunction((Term(Not(BOOL, truth(premise, "implies"))), conclusion))
 
 
 def ite(condition: Value, then: Value, other: Value) -> Term:
-    """`then` if the condition holds, else `other`."""
+    """`then` if the condition holds, else `other`: a choice of values. Only the chosen one need be defined.
+
+    Raises IllFormed if the two are of different sorts.
+
+    >>> queue = Protocol("queue", "It grows.")
+    >>> length = queue.scalar("length", integer(0, 9), initially=0)
+    >>> ite(length < 9, length + 1, length)
+    if length < 9 then length + 1 else length
+    """
     yes, no = lift(then), lift(other)
     if not fits(yes, no.sort):
         raise IllFormed(f"ite: {yes!r} is of sort {yes.sort.name}, {no!r} of {no.sort.name}: give two of one sort")
@@ -249,7 +275,17 @@ def forall(
     a: Sort, b: Sort, c: Sort, d: Sort, e: Sort, body: Callable[[Term, Term, Term, Term, Term], Value], /
 ) -> Term: ...
 def forall(*parts: Any) -> Term:
-    """The body holds for all values: `forall(Region, Record, lambda r, k: ...)`."""
+    """The body holds for all values of up to five sorts: `forall(Region, Record, lambda r, k: ...)`.
+
+    Values are read in order and only as far as needed. Raises IllFormed for a sort that is not finite, or a body that does not take
+    one argument for each sort.
+
+    >>> cache = Protocol("cache", "It holds keys.")
+    >>> Key = cache.index("Key")
+    >>> fresh = cache.relation("fresh", Key)
+    >>> forall(Key, lambda k: fresh[k])
+    forall k: fresh[k]
+    """
     return _quantify(Quantifier.FORALL, parts)
 
 
@@ -266,12 +302,28 @@ def exists(
     a: Sort, b: Sort, c: Sort, d: Sort, e: Sort, body: Callable[[Term, Term, Term, Term, Term], Value], /
 ) -> Term: ...
 def exists(*parts: Any) -> Term:
-    """The body holds for some values."""
+    """The body holds for some values of up to five sorts. Read, and refused, as `forall` is.
+
+    >>> cache = Protocol("cache", "It holds keys.")
+    >>> Key = cache.index("Key")
+    >>> fresh = cache.relation("fresh", Key)
+    >>> exists(Key, Key, lambda a, b: fresh[a] & (a != b))
+    exists a: exists b: fresh[a] and a != b
+    """
     return _quantify(Quantifier.EXISTS, parts)
 
 
 def count(sort: Sort, body: Callable[[Term], Value]) -> Term:
-    """For how many values the body holds."""
+    """For how many values of a sort the body holds: an integer. Counting is explored at chosen sizes; it is not proved for all.
+
+    Raises IllFormed as `forall` does.
+
+    >>> vote = Protocol("vote", "Members vote.")
+    >>> Member = vote.index("Member", size=5)
+    >>> yes = vote.relation("yes", Member)
+    >>> count(Member, lambda m: yes[m]) >= 3
+    3 <= (count m: yes[m])
+    """
     return _quantify(Quantifier.COUNT, (sort, body))
 
 

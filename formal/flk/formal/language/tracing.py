@@ -33,7 +33,20 @@ def recording(what: str) -> Recording:
 
 
 def require(*conditions: Value) -> None:
-    """The action can happen only if these hold, in the state before it. A conjunction counts as several conjuncts."""
+    """The action can happen only if these hold, in the state before it: its guard, read from the left.
+
+    A conjunction counts as several conjuncts, which coverage and mutants look at one by one. Raises IllFormed outside of an
+    action's body, without a condition, and for one that is not of BOOL.
+
+    >>> lamp = Protocol("lamp", "It can be lit once.")
+    >>> lit = lamp.scalar("lit", BOOL, initially=False)
+    >>> @lamp.action()
+    ... def light() -> None:
+    ...     require(~lit)
+    ...     lit.next = True
+    >>> explore(lamp).transitions
+    1
+    """
     guards = recording("require").guards
     if not conditions:
         raise IllFormed("require without a condition: give one, or leave it out")

@@ -5,7 +5,7 @@ from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 from flk.formal.language import Protocol
-from flk.formal.library.gallery import DESIGNS
+from flk.formal.library.gallery import DESIGNS, Design
 from flk.formal.library.protocols import audit, ingest, migration, outbox, replication, tiering, two_phase_commit
 from flk.spec.errors import UnusableInput
 from flk.spec.hints import nearest
@@ -28,6 +28,11 @@ def has_property(name: str) -> bool:
 def protocols() -> dict[str, Protocol]:
     """Every protocol of the lab by its name, and every refuted design by `gallery/NAME`."""
     return {**PROTOCOLS, **{f"{_GALLERY}{name}": design.protocol for name, design in DESIGNS.items()}}
+
+
+def design_of(protocol: Protocol) -> Design | None:
+    """The refuted design that the protocol is, if it is one."""
+    return next((design for design in DESIGNS.values() if design.protocol is protocol), None)
 
 
 def find(name: str) -> Protocol:

@@ -11,7 +11,7 @@ import msgspec
 from flk.formal.explicit import explore as exploring
 from flk.formal.explicit.engines.choose import choose
 from flk.formal.explicit.engines.edges import graph
-from flk.formal.explicit.explore import Exploration, Path, restricted
+from flk.formal.explicit.explore import Explored, Path, restricted
 from flk.formal.explicit.search import Options
 from flk.formal.language.protocol import Protocol
 from flk.formal.library.catalogue import PROTOCOLS
@@ -56,6 +56,15 @@ Measure: TypeAlias = Callable[[str, str], Measurement]
 """Runs a scenario and reads off an objective, both by name. Raises UnusableInput for names that do not exist."""
 
 
+def unmeasured(scenario: str, objective: str) -> Measurement:
+    """Stands in where no simulator is at hand: the figure of the objective is unknown, so the claim stays undecided."""
+    raise Unmeasured(f"nothing here runs {scenario}: `flk claims` measures {objective}")
+
+
+class Unmeasured(Exception):
+    """There is no simulator to measure with."""
+
+
 class Finding(msgspec.Struct, frozen=True):
     """The status that one piece of evidence gives a claim, why, the command that shows it, a counterexample if any."""
 
@@ -89,7 +98,7 @@ class Court:
     measure: Measure
     seed: int = 0
     _proofs: dict[str, Proving] = field(default_factory=dict)
-    _explorations: dict[str, Exploration] = field(default_factory=dict)
+    _explorations: dict[str, Explored] = field(default_factory=dict)
 
     def judge(self, claims: Sequence[Claim], on_claim: OnClaim = lambda *_: None) -> tuple[Judgement, ...]:
         """A judgement of each claim, in order."""
@@ -156,7 +165,7 @@ class Court:
         note = f"all {found.states:,} states with {sizes}"
         return Finding("", status, note, f"flk explore {protocol} --property {property_}", finding.path)
 
-    def _explored(self, name: str, subject: Protocol, sizes: dict[str, int] | None = None) -> Exploration:
+    def _explored(self, name: str, subject: Protocol, sizes: dict[str, int] | None = None) -> Explored:
         if name not in self._explorations:
             engine = choose("auto")
             options = Options(stop=sizes is not None)
@@ -179,7 +188,10 @@ class Court:
 
     def _measure(self, name: str) -> Finding:
         scenario, _, objective = name.partition(": ")
-        figure = self.measure(scenario, objective)
+        try:
+            figure = self.measure(scenario, objective)
+        except Unmeasured as missing:
+            return Finding("", ClaimStatus.UNDECIDED, str(missing), f"flk run {scenario}")
         beside = {True: "met", False: "missed", None: "undecided"}[figure.met]
         note = f"{figure.measured:.3g} {figure.unit} in one run, target {figure.target:g} {figure.unit}: {beside}"
         status = ClaimStatus.UNDECIDED if figure.met is None else ClaimStatus.MEASURED

@@ -14,6 +14,7 @@ from flk.formal.library.gallery import DESIGNS
 from flk.formal.proofs import data
 from flk.formal.prover.proving import prove_protocol
 from flk.formal.prover.theorem import Proof, Theorem, prove
+from flk.spec.errors import UnusableInput
 from flk.spec.verdict import Verdict, worst
 
 Progress: TypeAlias = Callable[[int, int, str], None]
@@ -38,32 +39,39 @@ THEOREMS: dict[str, Prove] = {
 """What proves each theorem, in the order in which they are shown."""
 
 
-def find(name: str) -> Prove:
-    """What proves the theorem of a name; of `gallery/NAME` or a path that ends in `.py`, what proves the protocol there.
+def theorem(name: str) -> str | Protocol:
+    """What a name says: a theorem of the lab; of `gallery/NAME` or a path that ends in `.py`, the protocol there.
 
-    Raises ValueError for an unknown name, and UnusableInput for a file that defines no protocol.
+    Raises UnusableInput for an unknown name, and for a file that defines no protocol.
     """
     if name in THEOREMS:
-        return THEOREMS[name]
+        return name
     if name.endswith(".py") or name.startswith("gallery/"):
-        return _of_protocol(catalogue.find(name))
-    raise ValueError(f"no theorem is called {name}: choose from {', '.join(THEOREMS)}, or give a Python file")
+        return catalogue.find(name)
+    raise UnusableInput(f"no theorem is called {name}: choose from {', '.join(THEOREMS)}, or give a Python file")
 
 
-def prove_all(names: Sequence[str] = (), seeds: int = 1, on_progress: Progress = lambda *_: None) -> list[Proof]:
-    """A proof of each named theorem (of all, if none is named) under each of the seeds 0, 1, ...
+def prove_all(
+    theorems: Sequence[str | Protocol] = (), seeds: int = 1, on_progress: Progress = lambda *_: None
+) -> list[Proof]:
+    """A proof of each theorem, by name or as a protocol (of all, if none is given), under each of the seeds 0, 1, ...
 
-    Raises ValueError if a name is not that of a theorem, or if `seeds` is less than 1.
+    Raises UnusableInput if a name is not that of a theorem, or if `seeds` is less than 1.
     """
-    chosen = {name: find(name) for name in names or THEOREMS}
     if seeds < 1:
-        raise ValueError(f"seeds is {seeds}: give 1 or more")
+        raise UnusableInput(f"seeds is {seeds}: give 1 or more")
+    chosen = dict(map(_named, theorems or THEOREMS))
     proofs: list[Proof] = []
     for name, prove_under in chosen.items():
         for seed in range(seeds):
             on_progress(len(proofs), len(chosen) * seeds, name)
             proofs.append(prove_under(seed))
     return proofs
+
+
+def _named(given: str | Protocol) -> tuple[str, Prove]:
+    found = theorem(given) if isinstance(given, str) else given
+    return (found.name, _of_protocol(found)) if isinstance(found, Protocol) else (found, THEOREMS[found])
 
 
 def verdict_of(proofs: Iterable[Proof]) -> Verdict:

@@ -10,7 +10,7 @@ from z3 import Not, sat, unsat
 
 from flk.formal.language.properties import Property, PropertyKind
 from flk.formal.language.protocol import Protocol
-from flk.formal.library.gallery.design import Design
+from flk.formal.library.design import Design
 from flk.formal.prover.bounded import FAULT, Outcome, Target, search
 from flk.formal.prover.counterexample import Counterexample
 from flk.formal.prover.cti_minimiser import smallest

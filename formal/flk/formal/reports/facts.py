@@ -5,13 +5,13 @@ from typing import Any
 
 import msgspec
 
-from flk.formal.explicit.explore import Exploration, Finding, Path
+from flk.formal.explicit.explore import Explored, Finding, Path
 from flk.formal.explicit.schema import Schema, State
 from flk.formal.reports.covered import Coverage
 from flk.spec.verdict import Verdict
 
 
-def facts(schema: Schema, found: Exploration, coverage: Coverage = ()) -> dict[str, Any]:
+def facts(schema: Schema, found: Explored, coverage: Coverage = ()) -> dict[str, Any]:
     """Figures, findings with their paths, and coverage if it was asked for. States are objects: cell to value, as written."""
     figures = msgspec.structs.asdict(found) | {"hashes": [f"{each:016x}" for each in found.hashes]}
     findings = [_finding(schema, finding) for finding in found.findings]

@@ -7,7 +7,7 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-from flk.formal.explicit.explore import Exploration, Finding
+from flk.formal.explicit.explore import Explored, Finding
 from flk.formal.explicit.schema import Schema
 from flk.formal.library.gallery import Design
 from flk.formal.reports.covered import Coverage, lines
@@ -21,7 +21,7 @@ from flk.spec.verdict import Verdict
 
 
 def html(
-    schema: Schema, found: Exploration, coverage: Coverage = (), design: Design | None = None, lanes: str = ""
+    schema: Schema, found: Explored, coverage: Coverage = (), design: Design | None = None, lanes: str = ""
 ) -> str:
     """The page: figures, verdicts, each counterexample, then each witness; of a design what rules it out, too."""
     source = files("flk.formal.reports").joinpath("templates/exploration.html.j2").read_text(encoding="utf-8")

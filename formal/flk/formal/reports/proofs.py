@@ -1,6 +1,6 @@
 """Proofs as tables for a terminal."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from string import ascii_lowercase
 
@@ -31,12 +31,20 @@ SHORT = 2
 """Rows of a counterexample that is shown without being asked for."""
 
 
-def render(proofs: Sequence[Proof], *, verbose: bool = False) -> RenderableType:
-    """Theorems, then their mutants, then all that went wrong; if `verbose`, every story, property and example too."""
+def render(proofs: Sequence[Proof], own: Iterable[Protocol] = (), *, verbose: bool = False) -> RenderableType:
+    """Theorems, then their mutants, then all that went wrong; if `verbose`, every story, property and example too.
+
+    `own` are protocols that the catalogue does not have.
+    """
+    known = {
+        **PROTOCOLS,
+        **{name: design.protocol for name, design in DESIGNS.items()},
+        **{one.name: one for one in own},
+    }
     by_theorem = [list(group) for _, group in groupby(proofs, key=lambda proof: proof.theorem)]
     first = [group[0] for group in by_theorem]
-    details = [part for proof in first for part in _all(proof)] if verbose else []
-    failures = [part for proof in proofs for part in _failures(proof)]
+    details = [part for proof in first for part in _all(proof, known)] if verbose else []
+    failures = [part for proof in proofs for part in _failures(proof, known)]
     mutants = [_mutants(first, verbose=verbose)] if any(proof.mutants for proof in first) else []
     return Group(_theorems(by_theorem), *mutants, *details, *failures)
 
@@ -118,7 +126,7 @@ def _mutants(proofs: Iterable[Proof], *, verbose: bool) -> Grid:
     return grid
 
 
-def _all(proof: Proof) -> Iterator[RenderableType]:
+def _all(proof: Proof, known: Mapping[str, Protocol]) -> Iterator[RenderableType]:
     """A theorem in full: what it says, examples of what it speaks of, and how each mutant fails."""
     yield Text(f"\n{proof.theorem}", style="bold")
     yield Padding(proof.statement, (0, 2))
@@ -129,10 +137,10 @@ def _all(proof: Proof) -> Iterator[RenderableType]:
         yield Padding(remark, (0, 2))
     for check in proof.witnesses:
         if not check.name.endswith(HAPPENS):
-            yield from _check(check.name, proof.theorem, check)
+            yield from _check(check.name, known.get(proof.theorem), check)
     for trial in proof.mutants:
         for check in trial.checks:
-            yield from _check(f"{trial.mutant} · {check.name}", trial.mutant, check)
+            yield from _check(f"{trial.mutant} · {check.name}", known.get(trial.mutant), check)
     if proof.omissions:
         yield from _omissions(proof)
 
@@ -157,30 +165,31 @@ def _omissions(proof: Proof) -> Iterator[RenderableType]:
     yield grid
 
 
-def _failures(proof: Proof) -> Iterator[RenderableType]:
+def _failures(proof: Proof, known: Mapping[str, Protocol]) -> Iterator[RenderableType]:
     """All that keeps a theorem from being proved."""
     where = f"{proof.theorem}, seed {proof.seed}"
     for check in proof.obligations + proof.witnesses + proof.runs:
         if check.status is not ProofStatus.PROVED:
-            yield from _check(f"{where} · {check.name}: {check.status} {check.note}", proof.theorem, check)
+            yield from _check(f"{where} · {check.name}: {check.status} {check.note}", known.get(proof.theorem), check)
     for trial in proof.mutants:
         if trial.status is not ProofStatus.REFUTED:
             yield Text(f"\n{where} · mutant {trial.mutant} was not refuted: the theorem is not shown to say anything")
 
 
-def _check(title: str, theorem: str, check: Check) -> Iterator[RenderableType]:
+def _check(title: str, protocol: Protocol | None, check: Check) -> Iterator[RenderableType]:
     yield Text(f"\n{title}")
     if check.shown:
         yield Padding(_grid(check.shown), (0, 2))
     if check.path:
-        yield Padding(counterexample(theorem, check.path), (0, 2))
+        yield Padding(counterexample(protocol, check.path), (0, 2))
 
 
-def counterexample(theorem: str, found: Counterexample) -> RenderableType:
+def counterexample(protocol: Protocol | None, found: Counterexample) -> RenderableType:
     """A run as a table of changes; a counterexample to induction as a table of cells, before and after."""
     sizes = ", ".join(f"{name} {size}" for name, size in found.sizes.items())
     if found.reachable:
-        protocol = PROTOCOLS.get(theorem) or DESIGNS[theorem].protocol
+        if protocol is None:
+            return Text(f"{sizes} {found.note} {' > '.join(move.shown for move in found.path.moves[1:])}".strip())
         return Group(Text(f"{sizes} {found.note}"), changes(Schema.of(protocol, found.sizes), found.path))
     grid = Grid("cell", "before", "after", box=SIMPLE)
     after = {cell: (old, new) for cell, old, new in found.changes}

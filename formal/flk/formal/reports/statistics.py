@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from math import ceil
 
-from flk.formal.explicit.explore import Exploration
+from flk.formal.explicit.explore import Explored
 
 BARS = "▁▂▃▄▅▆▇█"
 WIDTH = 60
@@ -18,7 +18,7 @@ def sparkline(layers: Sequence[int], width: int = WIDTH) -> str:
     return "".join(BARS[ceil(each / most * len(BARS)) - 1] for each in sums)
 
 
-def figures(found: Exploration) -> list[tuple[str, str]]:
+def figures(found: Explored) -> list[tuple[str, str]]:
     """Each figure with its name."""
     rate = found.states / found.seconds if found.seconds else 0.0
     expanded = found.states - (0 if found.complete else found.layers[-1])

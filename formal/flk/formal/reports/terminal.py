@@ -8,7 +8,7 @@ from rich.padding import Padding
 from rich.table import Column, Table
 from rich.text import Text
 
-from flk.formal.explicit.explore import CUT, Exploration, Finding, Path
+from flk.formal.explicit.explore import CUT, Explored, Finding, Path
 from flk.formal.explicit.interpreter import Interpreter
 from flk.formal.explicit.schema import Schema
 from flk.formal.language.properties import Property, PropertyKind
@@ -22,7 +22,7 @@ from flk.spec.verdict import Verdict
 
 
 def rendered(
-    schema: Schema, found: Exploration, *, first: str = "", lanes: str | None = None, verbose: bool = False
+    schema: Schema, found: Explored, *, first: str = "", lanes: str | None = None, verbose: bool = False
 ) -> RenderableType:
     """Figures, verdicts, and a counterexample: that of the property `first`, or the shortest; all, and witnesses, if `verbose`.
 
@@ -39,7 +39,7 @@ def rendered(
     return Group(*parts)
 
 
-def violations(found: Exploration, first: str = "") -> list[Finding]:
+def violations(found: Explored, first: str = "") -> list[Finding]:
     """A fault, then what is violated: the property `first`, then those with the shortest paths, lemmas last."""
 
     def order(finding: Finding) -> tuple[bool, bool, bool, int]:
@@ -111,14 +111,14 @@ def changes(schema: Schema, path: Path) -> Table:
     return grid
 
 
-def _head(schema: Schema, found: Exploration) -> Text:
+def _head(schema: Schema, found: Explored) -> Text:
     sizes = ", ".join(f"{name} {size}" for name, size in found.sizes.items())
     verdict = f"{found.verdict.sign} {found.verdict}"
     head = Text.assemble((found.protocol, "bold"), f"  {sizes}  " if sizes else "  ", (verdict, found.verdict.style))
     return head.append(f"\n{schema.protocol.story}\n")
 
 
-def _figures(found: Exploration) -> Table:
+def _figures(found: Explored) -> Table:
     grid = Table.grid(padding=(0, 2))
     for name, value in figures(found):
         grid.add_row(Text(name, "dim"), value)
@@ -126,7 +126,7 @@ def _figures(found: Exploration) -> Table:
     return grid
 
 
-def _verdicts(schema: Schema, found: Exploration) -> RenderableType:
+def _verdicts(schema: Schema, found: Explored) -> RenderableType:
     if not found.findings:
         return Text("\nno properties: nothing is claimed")
     grid = Table("", Column("property", no_wrap=True), Column("kind", no_wrap=True), "steps", "", box=SIMPLE)

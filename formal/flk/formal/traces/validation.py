@@ -2,11 +2,50 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from html import escape
+from typing import Any, Literal, TypeAlias
 
 import msgspec
 
+from flk.spec.tables import Row, frame, html_table, html_verdict
 from flk.spec.verdict import Verdict
+
+
+class Outcome:
+    """What the outcomes of a validation share: how they show themselves."""
+
+    __slots__ = ()
+
+    @property
+    def verdict(self) -> Verdict:
+        """HOLDS if the trace was accepted, VIOLATED if it was rejected, UNDECIDED within the limit."""
+        match self:
+            case Accepted():
+                return Verdict.HOLDS
+            case Rejected():
+                return Verdict.VIOLATED
+            case _:
+                return Verdict.UNDECIDED
+
+    def to_frame(self, library: str | None = None) -> Any:
+        """A row for each action of an accepted trace with its steps; for each reason of one that was not, with the values read.
+
+        `library` is pandas, polars or pyarrow; the first that is installed if it is left out. Raises MissingExtra if none is.
+        """
+        return frame(_rows(self), library)
+
+    def __str__(self) -> str:
+        return "\n".join(_lines(self))
+
+    def __repr__(self) -> str:
+        return f"<{next(iter(_lines(self)))}>"
+
+    def _repr_html_(self) -> str:
+        head, *rest = _lines(self)
+        rows = list(_rows(self))
+        table = html_table(tuple(rows[0]), [tuple(row.values()) for row in rows]) if rows else ""
+        told = "" if isinstance(self, Accepted) else f"<pre>{escape(chr(10).join(rest))}</pre>"
+        return f"<div>{html_verdict(self.verdict)} {escape(head)}{told}{table}</div>"
 
 
 @dataclass(frozen=True)
@@ -19,10 +58,14 @@ class Coverage:
     failed: bool
 
 
-class Accepted(msgspec.Struct, frozen=True, tag_field="verdict", tag="accepted"):
+class Accepted(Outcome, msgspec.Struct, frozen=True, tag_field="verdict", tag="accepted"):
     """The trace is a path of the protocol. `actions` counts the steps of each action, hidden ones included.
 
     `coverage` is from a sample: after some of the events, the guards of the actions that their arguments fit.
+
+    >>> accepted = validate("two-phase-commit", [{"action": "RMPrepare", "arguments": {"r": "a"}}, {"action": "TMAbort"}])
+    >>> accepted.events, accepted.actions["TMAbort"]
+    (2, 1)
     """
 
     protocol: str
@@ -30,11 +73,6 @@ class Accepted(msgspec.Struct, frozen=True, tag_field="verdict", tag="accepted")
     hidden_steps: int
     actions: dict[str, int]
     coverage: tuple[Coverage, ...]
-
-    @property
-    def verdict(self) -> Verdict:
-        """HOLDS."""
-        return Verdict.HOLDS
 
 
 @dataclass(frozen=True)
@@ -50,11 +88,15 @@ class Reason:
     where: str = ""
 
 
-class Rejected(msgspec.Struct, frozen=True, tag_field="verdict", tag="rejected"):
+class Rejected(Outcome, msgspec.Struct, frozen=True, tag_field="verdict", tag="rejected"):
     """No path of the protocol goes on with the event on this line; the `accepted` events before it are possible.
 
     There are as many `reasons` as ways in which the events before it can have led there, up to a few. `nearest` are the steps
     that were possible there instead, the most similar first. `note` is the event's.
+
+    >>> rejected = validate("two-phase-commit", [{"action": "TMAbort"}, {"action": "TMCommit"}])
+    >>> rejected.line, rejected.event, [reason.what for reason in rejected.reasons]
+    (2, 'TMCommit()', ['decision = open'])
     """
 
     protocol: str
@@ -66,40 +108,50 @@ class Rejected(msgspec.Struct, frozen=True, tag_field="verdict", tag="rejected")
     nearest: tuple[str, ...]
     note: str = ""
 
-    @property
-    def verdict(self) -> Verdict:
-        """VIOLATED."""
-        return Verdict.VIOLATED
 
+class Undecided(Outcome, msgspec.Struct, frozen=True, tag_field="verdict", tag="undecided"):
+    """No path was found, but not all were tried: the limit was reached. `furthest` is where the search was stopped.
 
-class Undecided(msgspec.Struct, frozen=True, tag_field="verdict", tag="undecided"):
-    """No path was found, but not all were tried: the limit was reached. `furthest` is where the search was stopped."""
+    >>> told = {"action": "RMRcvAbortMsg", "arguments": {"r": "c"}}
+    >>> prepared, chose = {"action": "RMPrepare"}, {"action": "RMChooseToAbort", "arguments": {"r": "a"}}
+    >>> events = [{"elements": {"RM": ["a", "b", "c"]}}, prepared, {"action": "TMAbort"}, *[told] * 6, chose]
+    >>> validate("two-phase-commit", events, limit=4).verdict, validate("two-phase-commit", events).verdict
+    (<Verdict.UNDECIDED: 'undecided'>, <Verdict.HOLDS: 'holds'>)
+    """
 
     furthest: Rejected
     limit: int
-
-    @property
-    def verdict(self) -> Verdict:
-        """UNDECIDED."""
-        return Verdict.UNDECIDED
 
 
 Validation: TypeAlias = Accepted | Rejected | Undecided
 
 
-def render(validation: Validation) -> str:
-    """What became of the trace, for people."""
-    return "\n".join(_lines(validation))
-
-
-def _lines(validation: Validation) -> Iterator[str]:
-    match validation:
+def _rows(outcome: Outcome) -> Iterator[Row]:
+    match outcome:
         case Accepted():
-            yield from _accepted(validation)
+            for action, steps in outcome.actions.items():
+                yield {"action": action, "steps": steps}
+        case Rejected() | Undecided():
+            rejected = outcome.furthest if isinstance(outcome, Undecided) else outcome
+            for reason in rejected.reasons:
+                values = ", ".join(f"{place} = {value}" for place, value in reason.values)
+                yield {
+                    "line": rejected.line,
+                    "event": rejected.event,
+                    "reason": _TOLD[reason.kind],
+                    "what": reason.what,
+                    "values": values,
+                }
+
+
+def _lines(outcome: Outcome) -> Iterator[str]:
+    match outcome:
+        case Accepted():
+            yield from _accepted(outcome)
         case Rejected():
-            where = f"{validation.source}:{validation.line}"
-            yield f"rejected by {validation.protocol}: {where}: {validation.event} is not possible there"
-            yield from _why(validation)
+            where = f"{outcome.source}:{outcome.line}"
+            yield f"rejected by {outcome.protocol}: {where}: {outcome.event} is not possible there"
+            yield from _why(outcome)
         case Undecided(furthest, limit):
             yield (
                 f"undecided by {furthest.protocol}: {furthest.source}:{furthest.line}: no way to {furthest.event} was found "

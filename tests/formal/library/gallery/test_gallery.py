@@ -5,7 +5,7 @@ from functools import cache
 import pytest
 
 from flk.formal.explicit.engines import interpreted, vectorised
-from flk.formal.explicit.explore import Exploration, explore
+from flk.formal.explicit.explore import Explored, explore
 from flk.formal.explicit.interpreter import Interpreter
 from flk.formal.explicit.schema import Schema
 from flk.formal.explicit.search import Options
@@ -55,14 +55,14 @@ STEPS = {
 
 
 @cache
-def refuted(name: str) -> Exploration:
+def refuted(name: str) -> Explored:
     """The design, searched for its counterexample by the fast engine."""
     design = DESIGNS[name]
     return explore(design.exhibit, vectorised.search, "vectorised", design.sizes, Options(stop=True))
 
 
 @cache
-def kept(base: Protocol, violates: str, sizes: tuple[tuple[str, int], ...]) -> Exploration:
+def kept(base: Protocol, violates: str, sizes: tuple[tuple[str, int], ...]) -> Explored:
     """The protocol itself, with that property alone, searched to the end."""
     alone = base.variant(base.name, base.story)
     alone.without(*(name for name in base.properties if name != violates))

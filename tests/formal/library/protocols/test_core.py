@@ -10,7 +10,7 @@ from tests.support.formal.mutants import ingest, replication, two_phase_commit
 from flk.formal.explicit.engines.choose import choose
 from flk.formal.explicit.engines.coverage import coverage
 from flk.formal.explicit.engines.edges import graph
-from flk.formal.explicit.explore import Exploration, explore, restricted
+from flk.formal.explicit.explore import Explored, explore, restricted
 from flk.formal.explicit.ground import Ground
 from flk.formal.explicit.schema import Schema
 from flk.formal.explicit.search import Options, violates
@@ -42,7 +42,7 @@ ENGINE = choose("auto")
 
 
 @cache
-def explored(name: str) -> Exploration:
+def explored(name: str) -> Explored:
     """The protocol at its usual sizes."""
     return explore(PROTOCOLS[name], ENGINE.engine, ENGINE.name, graph_of=graph)
 

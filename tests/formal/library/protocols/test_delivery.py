@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tests.support.formal.mutants import audit, migration, outbox, tiering
 
 from flk.formal.explicit.engines import interpreted, vectorised
-from flk.formal.explicit.explore import Exploration, explore
+from flk.formal.explicit.explore import Explored, explore
 from flk.formal.explicit.ground import Ground
 from flk.formal.explicit.interpreter import Interpreter
 from flk.formal.explicit.schema import Instance, Schema
@@ -66,7 +66,7 @@ MUTANTS = {
 
 
 @cache
-def explored(name: str) -> Exploration:
+def explored(name: str) -> Explored:
     """The protocol at its small sizes, by the readable engine."""
     return explore(PROTOCOLS[name], interpreted.search, "interpreted", SMALL[name])
 

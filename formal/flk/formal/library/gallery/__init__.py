@@ -1,5 +1,6 @@
 """The gallery of refuted designs: variants of the protocols, each with the property that it breaks."""
 
+from flk.formal.library.design import Design
 from flk.formal.library.gallery import (
     acknowledged_on_send,
     answer_before_durable,
@@ -36,7 +37,6 @@ from flk.formal.library.gallery import (
     unsealed_shipping,
     verify_before_dual_write,
 )
-from flk.formal.library.gallery.design import Design
 
 DESIGNS: dict[str, Design] = {
     module.design.protocol.name: module.design

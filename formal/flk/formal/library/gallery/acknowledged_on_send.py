@@ -1,7 +1,7 @@
 """An agent that takes sending for delivery."""
 
 from flk.formal.language import Term, require
-from flk.formal.library.gallery.design import Design
+from flk.formal.library.design import Design
 from flk.formal.library.protocols import outbox
 from flk.formal.library.protocols.outbox import Entry, Record, held, log, request
 

@@ -1,7 +1,7 @@
 """Answering from memory, and logging later."""
 
 from flk.formal.language import Protocol, Term, require
-from flk.formal.library.gallery.design import Design
+from flk.formal.library.design import Design
 from flk.formal.library.protocols import ingest
 from flk.formal.library.protocols.ingest import (
     Answer,

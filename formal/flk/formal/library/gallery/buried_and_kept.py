@@ -1,7 +1,7 @@
 """A dead letter for what could not be delivered today, beside a record that is still pursued."""
 
 from flk.formal.language import Term, require
-from flk.formal.library.gallery.design import Design
+from flk.formal.library.design import Design
 from flk.formal.library.protocols import outbox
 from flk.formal.library.protocols.outbox import Entry, Record, held, log, request
 

@@ -1,7 +1,7 @@
 """Claims that take effect as their requests happen to finish."""
 
 from flk.formal.language import Term, ite, require
-from flk.formal.library.gallery.design import Design
+from flk.formal.library.design import Design
 from flk.formal.library.protocols import ingest
 from flk.formal.library.protocols.ingest import Key, Node, Request, Stage, about, applied, node, stage, store_up, stored
 

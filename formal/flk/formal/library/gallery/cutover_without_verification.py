@@ -1,7 +1,7 @@
 """A cutover that trusts the copy."""
 
 from flk.formal.language import require
-from flk.formal.library.gallery.design import Design
+from flk.formal.library.design import Design
 from flk.formal.library.protocols import migration
 from flk.formal.library.protocols.migration import Phase, phase, working
 

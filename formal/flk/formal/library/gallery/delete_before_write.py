@@ -1,7 +1,7 @@
 """A demotion that takes the entry out before it puts it in."""
 
 from flk.formal.language import BOOL, Term, require
-from flk.formal.library.gallery.design import Design
+from flk.formal.library.design import Design
 from flk.formal.library.protocols import tiering
 from flk.formal.library.protocols.tiering import Key, Tier, cooled, holds
 

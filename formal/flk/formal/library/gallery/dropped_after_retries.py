@@ -1,7 +1,7 @@
 """A worker that gives up in silence."""
 
 from flk.formal.language import Term, require
-from flk.formal.library.gallery.design import Design
+from flk.formal.library.design import Design
 from flk.formal.library.protocols import audit
 from flk.formal.library.protocols.audit import Step, Task, Worker, step
 

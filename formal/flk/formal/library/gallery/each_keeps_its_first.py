@@ -1,7 +1,7 @@
 """Dual writes by an insert-or-get on each shard."""
 
 from flk.formal.language import Term, ite, require
-from flk.formal.library.gallery.design import Design
+from flk.formal.library.design import Design
 from flk.formal.library.protocols import migration
 from flk.formal.library.protocols.migration import Key, Phase, new, old, phase, told
 

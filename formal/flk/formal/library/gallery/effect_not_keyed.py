@@ -1,7 +1,7 @@
 """An effect that is added rather than set."""
 
 from flk.formal.language import Term, ite, require
-from flk.formal.library.gallery.design import Design
+from flk.formal.library.design import Design
 from flk.formal.library.protocols import audit
 from flk.formal.library.protocols.audit import Effect, Step, Task, Worker, attempting, effect, step
 

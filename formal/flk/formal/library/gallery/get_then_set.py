@@ -1,7 +1,7 @@
 """Deduplication by a lookup, and a write if nothing was found."""
 
 from flk.formal.language import Term, require
-from flk.formal.library.gallery.design import Design
+from flk.formal.library.design import Design
 from flk.formal.library.protocols import ingest
 from flk.formal.library.protocols.ingest import Key, Node, Request, Stage, about, applied, node, stage, store_up, stored
 

@@ -1,7 +1,7 @@
 """A hot tier with the term of a cache."""
 
 from flk.formal.language import Term, require
-from flk.formal.library.gallery.design import Design
+from flk.formal.library.design import Design
 from flk.formal.library.protocols import tiering
 from flk.formal.library.protocols.tiering import Key, Tier, cooled, holds
 

@@ -1,7 +1,7 @@
 """A lookup in the hot tier alone."""
 
 from flk.formal.language import Term, require
-from flk.formal.library.gallery.design import Design
+from flk.formal.library.design import Design
 from flk.formal.library.protocols import tiering
 from flk.formal.library.protocols.tiering import Age, Key, Tier, age, asked, holds, in_window, judged_twice
 

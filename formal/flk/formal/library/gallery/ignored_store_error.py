@@ -1,7 +1,7 @@
 """A failed write to the store that is only logged as an error."""
 
 from flk.formal.language import Term, require
-from flk.formal.library.gallery.design import Design
+from flk.formal.library.design import Design
 from flk.formal.library.protocols import ingest
 from flk.formal.library.protocols.ingest import Answer, Key, Request, Stage, about, answer, shown, stage, store_up
 

@@ -1,7 +1,7 @@
 """Insert-or-get that keeps whatever is stored, beside a merge that keeps the least."""
 
 from flk.formal.language import Term, forall, implies, ite, require
-from flk.formal.library.gallery.design import Design
+from flk.formal.library.design import Design
 from flk.formal.library.protocols import replication
 from flk.formal.library.protocols.replication import (
     Record,

@@ -1,7 +1,7 @@
 """The latest entry wins, as in many replicated stores."""
 
 from flk.formal.language import Term, forall, implies, ite, require
-from flk.formal.library.gallery.design import Design
+from flk.formal.library.design import Design
 from flk.formal.library.protocols import replication
 from flk.formal.library.protocols.replication import (
     Record,

@@ -1,7 +1,7 @@
 """A mark that announces what is about to be done."""
 
 from flk.formal.language import Term, require
-from flk.formal.library.gallery.design import Design
+from flk.formal.library.design import Design
 from flk.formal.library.protocols import audit
 from flk.formal.library.protocols.audit import Effect, Step, Task, Worker, attempting, effect, processed, step
 

@@ -1,7 +1,7 @@
 """A watermark that moves before the work is done."""
 
 from flk.formal.language import Term, forall, implies, require
-from flk.formal.library.gallery.design import Design
+from flk.formal.library.design import Design
 from flk.formal.library.protocols import replication
 from flk.formal.library.protocols.replication import Region, Segment, sealed, shipped
 

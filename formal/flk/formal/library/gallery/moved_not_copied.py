@@ -1,7 +1,7 @@
 """A copy that frees the space as it goes."""
 
 from flk.formal.language import UNDEFINED, Term, require
-from flk.formal.library.gallery.design import Design
+from flk.formal.library.design import Design
 from flk.formal.library.protocols import migration
 from flk.formal.library.protocols.migration import Key, Phase, new, old, phase, same, working
 

@@ -1,7 +1,7 @@
 """A lookup that takes an error for an answer."""
 
 from flk.formal.language import Term, require
-from flk.formal.library.gallery.design import Design
+from flk.formal.library.design import Design
 from flk.formal.library.protocols import tiering
 from flk.formal.library.protocols.tiering import (
     Age,

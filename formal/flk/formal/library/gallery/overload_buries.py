@@ -1,7 +1,7 @@
 """A client that gives up on every 4xx, the one that says "later" included."""
 
 from flk.formal.language import Term, require
-from flk.formal.library.gallery.design import Design
+from flk.formal.library.design import Design
 from flk.formal.library.protocols import outbox
 from flk.formal.library.protocols.outbox import Answer, Entry, Record, answer, held, log
 

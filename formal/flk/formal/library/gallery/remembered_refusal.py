@@ -1,7 +1,7 @@
 """Remembering refusals, so that a repeated bad record is cheap."""
 
 from flk.formal.language import Term, require
-from flk.formal.library.gallery.design import Design
+from flk.formal.library.design import Design
 from flk.formal.library.protocols import ingest
 from flk.formal.library.protocols.ingest import (
     Answer,

@@ -1,7 +1,7 @@
 """A queue that hands a task out and forgets it."""
 
 from flk.formal.language import Term, forall, ite, require
-from flk.formal.library.gallery.design import Design
+from flk.formal.library.design import Design
 from flk.formal.library.protocols import audit
 from flk.formal.library.protocols.audit import Place, Step, Task, Worker, place, processed, step
 

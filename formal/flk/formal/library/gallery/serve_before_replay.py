@@ -1,7 +1,7 @@
 """A node that serves at once and replays its log beside live traffic, or never."""
 
 from flk.formal.language import require
-from flk.formal.library.gallery.design import Design
+from flk.formal.library.design import Design
 from flk.formal.library.protocols import ingest
 from flk.formal.library.protocols.ingest import Node, node
 

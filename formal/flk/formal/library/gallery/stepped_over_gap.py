@@ -1,7 +1,7 @@
 """A reader that goes on with what the listing shows."""
 
 from flk.formal.language import Term, forall, implies, require
-from flk.formal.library.gallery.design import Design
+from flk.formal.library.design import Design
 from flk.formal.library.protocols import replication
 from flk.formal.library.protocols.replication import (
     Record,

@@ -1,7 +1,7 @@
 """A worker that remembers the error of an attempt which a later one made good."""
 
 from flk.formal.language import Term, require
-from flk.formal.library.gallery.design import Design
+from flk.formal.library.design import Design
 from flk.formal.library.protocols import audit
 from flk.formal.library.protocols.audit import Effect, Step, Task, Worker, effect, step
 

@@ -1,7 +1,7 @@
 """A dual write that does not ask whether the times have changed."""
 
 from flk.formal.language import Term, ite, require
-from flk.formal.library.gallery.design import Design
+from flk.formal.library.design import Design
 from flk.formal.library.protocols import migration
 from flk.formal.library.protocols.migration import Key, Outcome, Phase, new, old, old_rules, phase, told
 

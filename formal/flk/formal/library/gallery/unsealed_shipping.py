@@ -1,7 +1,7 @@
 """Shipping the file that is still being written."""
 
 from flk.formal.language import Term, forall, implies, require
-from flk.formal.library.gallery.design import Design
+from flk.formal.library.design import Design
 from flk.formal.library.protocols import replication
 from flk.formal.library.protocols.replication import Region, Segment, shipped, uploaded
 

@@ -1,7 +1,7 @@
 """Copy, verify, then write to both: the phases in the order in which one thinks of them."""
 
 from flk.formal.language import Term, forall, ite, require
-from flk.formal.library.gallery.design import Design
+from flk.formal.library.design import Design
 from flk.formal.library.protocols import migration
 from flk.formal.library.protocols.migration import Key, Phase, checked, new, old, phase, same, told, working
 

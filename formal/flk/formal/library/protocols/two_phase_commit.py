@@ -1,6 +1,7 @@
 """Two-phase commit, the yardstick: its state counts are published.
 
-Source: Gray and Lamport, "Consensus on Transaction Commit", ACM TODS 31(1), 2006, and its TLA+ module TwoPhase.
+Source: Gray and Lamport, "Consensus on Transaction Commit", ACM TODS 31(1), 2006, and its TLA+ module TwoPhase, whose names the
+actions have.
 """
 
 from flk.formal.language import BOOL, Protocol, Term, exists, forall, require
@@ -24,22 +25,22 @@ abort_sent = protocol.scalar("abort_sent", BOOL, initially=False)
 
 
 @protocol.action(r=RM)
-def hear(r: Term) -> None:
-    """The transaction manager hears that a manager is prepared."""
+def TMRcvPrepared(r: Term) -> None:
+    """The transaction manager receives the word of a manager that it is prepared."""
     require(decision == Decision.open, prepared_sent[r])
     heard.next[r] = True
 
 
 @protocol.action()
-def commit() -> None:
-    """The transaction manager commits, having heard from all."""
+def TMCommit() -> None:
+    """The transaction manager commits, as all are prepared."""
     require(decision == Decision.open, forall(RM, lambda r: heard[r]))
     decision.next = Decision.committed
     commit_sent.next = True
 
 
 @protocol.action()
-def abort() -> None:
+def TMAbort() -> None:
     """The transaction manager gives up."""
     require(decision == Decision.open)
     decision.next = Decision.aborted
@@ -47,7 +48,7 @@ def abort() -> None:
 
 
 @protocol.action(r=RM)
-def prepare(r: Term) -> None:
+def RMPrepare(r: Term) -> None:
     """A manager prepares and says so."""
     require(manager[r] == Manager.working)
     manager.next[r] = Manager.prepared
@@ -55,22 +56,22 @@ def prepare(r: Term) -> None:
 
 
 @protocol.action(r=RM)
-def choose_to_abort(r: Term) -> None:
+def RMChooseToAbort(r: Term) -> None:
     """A manager that has not prepared aborts on its own."""
     require(manager[r] == Manager.working)
     manager.next[r] = Manager.aborted
 
 
 @protocol.action(r=RM)
-def obey_commit(r: Term) -> None:
-    """A manager hears the order to commit."""
+def RMRcvCommitMsg(r: Term) -> None:
+    """A manager receives the order to commit."""
     require(commit_sent)
     manager.next[r] = Manager.committed
 
 
 @protocol.action(r=RM)
-def obey_abort(r: Term) -> None:
-    """A manager hears the order to abort."""
+def RMRcvAbortMsg(r: Term) -> None:
+    """A manager receives the order to abort."""
     require(abort_sent)
     manager.next[r] = Manager.aborted
 
@@ -128,7 +129,7 @@ def one_aborts() -> Term:
     return exists(RM, RM, lambda a, b: (manager[a] == Manager.aborted) & prepared_sent[b])
 
 
-@protocol.leads_to(fair=("obey_commit",))
+@protocol.leads_to(fair=("RMRcvCommitMsg",))
 def commitment_spreads() -> tuple[Term, Term]:
     """After the order to commit, every manager commits."""
     return commit_sent, forall(RM, lambda r: manager[r] == Manager.committed)

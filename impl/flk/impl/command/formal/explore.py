@@ -15,7 +15,7 @@ from flk.spec.errors import UnusableInput, writing
 
 if TYPE_CHECKING:
     from flk.formal.explicit.engines.coverage import ActionCoverage
-    from flk.formal.explicit.explore import Exploration
+    from flk.formal.explicit.explore import Explored
     from flk.formal.explicit.ground import Ground
     from flk.formal.explicit.schema import Schema
     from flk.formal.explicit.search import Options, Search
@@ -157,7 +157,7 @@ def _explored(
     say: Callable[[str], None],
     *,
     coverage: bool,
-) -> "tuple[Exploration, tuple[ActionCoverage, ...]]":
+) -> "tuple[Explored, tuple[ActionCoverage, ...]]":
     from flk.formal.explicit.engines.choose import choose
     from flk.formal.explicit.engines.coverage import coverage as covered_by
     from flk.formal.explicit.engines.edges import graph
@@ -175,7 +175,7 @@ def _explored(
     return found, tuple(covered)
 
 
-def _write_drill(file: Path, subject: "Protocol", found: "Exploration") -> None:
+def _write_drill(file: Path, subject: "Protocol", found: "Explored") -> None:
     """The path to the violation, as a scenario that runs the design."""
     from flk.sim.experiments.from_counterexample import schedule
     from flk.spec.verdict import Verdict
@@ -208,7 +208,7 @@ def _progress(name: str) -> Iterator[Callable[[str], None]]:
 
 def _print(
     schema: "Schema",
-    found: "Exploration",
+    found: "Explored",
     covered: "tuple[ActionCoverage, ...]",
     design: "Design | None",
     *,

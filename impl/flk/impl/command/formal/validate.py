@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 EXAMPLES = """\
-Examples: flk validate two-phase-commit events.jsonl --hidden hear
+Examples: flk validate two-phase-commit events.jsonl --hidden TMRcvPrepared
 
 flk serve --trace eu.jsonl …, and then: flk validate ingest eu.jsonl
 
@@ -50,7 +50,6 @@ def validate(
     from flk.formal.library.catalogue import find
     from flk.formal.traces import validate as run
     from flk.formal.traces.relaxations import origin_of, unlimited
-    from flk.formal.traces.validation import render
 
     protocol = unlimited(find(name))
     with Console(stderr=True).status("reading") as status, ExitStack() as stack:
@@ -63,7 +62,7 @@ def validate(
             limit=limit,
             on_progress=lambda events: status.update(f"{events:,} events"),
         )
-    typer.echo(msgspec.json.encode(found) if json else render(found))
+    typer.echo(msgspec.json.encode(found) if json else str(found))
     raise typer.Exit(found.verdict.exit_code)
 
 

@@ -13,6 +13,10 @@ class Design:
     `protocol.story` tells what was hoped and what goes wrong. `violates` names the property, `rules_out` the requirements that
     forbid the design, `earlier` where the earlier system did so (a section of its facts, or nothing). `sizes` are those at which
     exploring finds the shortest counterexample.
+
+    >>> design = gallery()["get-then-set"]
+    >>> design.violates, design.rules_out
+    ('outcome_never_changes', ('DUP-1',))
     """
 
     protocol: Protocol

@@ -1,0 +1,56 @@
+"""Claims in the terminal."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from rich.box import SIMPLE
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.table import Column, Table
+from rich.text import Text
+
+from flk.formal.proofs.claims import ClaimStatus, Judgement
+
+STYLES = {
+    ClaimStatus.PROVED: "green",
+    ClaimStatus.BOUNDED: "green",
+    ClaimStatus.MEASURED: "cyan",
+    ClaimStatus.REFUTED: "red",
+    ClaimStatus.UNDECIDED: "yellow",
+}
+
+
+def table(judgements: Sequence[Judgement]) -> RenderableType:
+    """A row for each claim: its status as it was made and as it holds here, and the commands that show it; then the counts."""
+    names = (Column(name, no_wrap=True) for name in ("claim", "as made", "here"))
+    grid = Table(*names, "shown by", box=SIMPLE)
+    for judgement in judgements:
+        commands = dict.fromkeys(f.command for f in (*judgement.made_by, *judgement.here_by) if f.command)
+        statuses = (Text(status, STYLES[status]) for status in (judgement.made, judgement.here))
+        grid.add_row(judgement.name, *statuses, Text("\n".join(commands)))
+    made, here = Counter(j.made for j in judgements), Counter(j.here for j in judgements)
+    return Group(grid, Text(f"as made: {_counted(made)}\nhere:    {_counted(here)}"))
+
+
+def evidence(judgement: Judgement) -> RenderableType:
+    """A claim with every piece of evidence: why, the counterexample, and the command that shows it."""
+    return Group(*_evidence(judgement))
+
+
+def _evidence(judgement: Judgement) -> Iterator[RenderableType]:
+    yield Text.assemble((judgement.name, "bold"), f"  {judgement.says}")
+    yield Padding(Text(judgement.source, "dim"), (0, 2))
+    sides = ("as made", judgement.made, judgement.made_by), ("here", judgement.here, judgement.here_by)
+    for side, status, findings in sides:
+        yield Padding(Text.assemble(f"{side}: ", (status, STYLES[status])), (0, 2))
+        for finding in findings:
+            yield Padding(Text(f"{finding.evidence}: {finding.note}"), (0, 4))
+            if finding.path is not None:
+                yield Padding(Text(" > ".join(move.shown for move in finding.path.moves[1:])), (0, 6))
+            if finding.command:
+                yield Padding(Text(finding.command, "dim"), (0, 6))
+    yield Text()
+
+
+def _counted(statuses: Counter[ClaimStatus]) -> str:
+    return ", ".join(f"{number} {status}" for status, number in statuses.most_common())
