@@ -188,7 +188,7 @@ def test_an_export_is_text_and_files(to: str, tmp_path: Path) -> None:
 
 def test_what_cannot_be_used_is_refused() -> None:
     """Names, languages and folding that do not exist, with the choice."""
-    with pytest.raises(UnusableInput, match="the nearest are"):
+    with pytest.raises(UnusableInput, match="did you mean two-phase-commit"):
         find("two-phase")
     with pytest.raises(UnusableInput, match="choose from murphi, promela, tla"):
         export("two-phase-commit", "latex")

@@ -397,7 +397,7 @@ REFUSED = {
     "\n\n": "the trace is empty",
     '{"protocol": "two-phase-commit"}': "the trace has no events",
     '{"protocol": "outbox"}': "trace:1: the trace is of outbox, not of two-phase-commit",
-    '{"action": "comit"}': "trace:1: two-phase-commit has no action comit: did you mean commit",
+    '{"action": "TMComit"}': "trace:1: two-phase-commit has no action TMComit: did you mean TMCommit",
     '{"action": "TMCommit"': "trace:1: this is no JSON object on one line",
     "[1]": "trace:1: ",
     '{"action": "TMCommit", "argumnts": {}}': "trace:1: .*did you mean arguments",
