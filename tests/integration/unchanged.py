@@ -21,8 +21,8 @@ from flk.formal.explicit.search import Options
 from flk.formal.library.catalogue import PROTOCOLS
 from flk.formal.library.gallery import DESIGNS
 from flk.formal.proofs.prove import THEOREMS, prove_all
-from flk.impl.command.sim.records import run_inputs_for
 from flk.model.record.signing import HmacKey
+from flk.sim.api.programs import inputs_for
 from flk.sim.clients.synthetic import synthetic
 from flk.sim.experiments.hunt import SearchSpace, Trial, run_trial
 from flk.sim.experiments.run_inputs import RunInputs
@@ -56,7 +56,7 @@ def hunting_space() -> SearchSpace:
 def library_run(name: str) -> Row:
     """A scenario of the library under its own seed, with its alerts."""
     chosen = scenario_files.find(name)
-    given = run_inputs_for(chosen)
+    given = inputs_for(chosen)
     run = simulate(chosen, given.submissions, given.keyring, signer=given.signer, alerts=True)
     return {
         "scenario": chosen.hash,

@@ -148,6 +148,8 @@ class TestGiven:
             (lambda: run("split-brian"), "did you mean split-brain"),
             (lambda: run(CUT, requests=5), "tier='vector'"),
             (lambda: sweep(CUT, seeds=0), "seeds 0: write how many"),
+            (lambda: sweep(CUT, seeds="9..8"), "seeds 9..8: write how many"),
+            (lambda: replay("split-brain:1:*@00000000"), "its hash was 00000000"),
             (lambda: sweep(CUT, vary={"policy.ship_interval": "10s"}), "give a list of values"),
             (lambda: sweep(CUT, vary={"policy.ship_intervall": ["10s"]}), "did you mean ship_interval"),
             (lambda: sweep(CUT, until="rpo"), "p95 of rpo"),

@@ -10,8 +10,7 @@ import pytest
 from tests.impl.command.test_run_command import flk
 from tests.support.sim.drills import drill
 
-from flk.impl.command.sim.replay import recorded
-from flk.impl.command.sim.sweep import seed_range
+from flk.sim import replay
 from flk.sim.scenarios.duration import Seconds
 from flk.sim.scenarios.faults import Partition, StoreOutage
 from flk.sim.scenarios.files import find
@@ -150,14 +149,14 @@ def test_a_run_that_does_not_repeat_is_exit_code_1(file: Path, capsys: pytest.Ca
 @pytest.mark.parametrize(
     ("arguments", "told_"),
     [
-        (("sweep", "calm", "--seeds", "0"), "--seeds 0: write how many"),
+        (("sweep", "calm", "--seeds", "0"), "seeds 0: write how many"),
         (("sweep", "calm", "--seeds", "9..x"), "write how many"),
         (("sweep", "calm", "--vary", "policy.ship_intervall=1s"), "did you mean ship_interval"),
         (("sweep", "calm", "--until", "soon"), "write a statistic"),
         (("sweep", "small.toml", "--backend", "daks"), "did you mean dask"),
         (("hunt", "--programs", "nowhere:X"), "cannot be imported"),
         (("hunt", "--budget", "soon"), "'soon' is not a duration"),
-        (("replay", "calm:1:*@00000000"), "replay it --anyway"),
+        (("replay", "calm:1:*@00000000"), "--anyway), which may give another run"),
         (("replay", "nonsense"), "is no string of a run"),
         (("shrink", "small.toml", "--seed", "1"), "nothing to shrink"),
         (("shrink", "calm:1:*@00000000", "--anyway", "--seed", "1"), "a string says itself"),
@@ -176,9 +175,9 @@ def test_unusable_input_is_one_message(
 def test_a_changed_scenario_is_replayed_anyway() -> None:
     """Who asks for it gets the run as it is now, and no digest is expected of it."""
     with pytest.raises(UnusableInput, match="its hash was 00000000"):
-        recorded("calm:1:*@00000000", anyway=False)
-    found = recorded("calm:1:*@00000000", anyway=True)
-    assert (found.scenario, found.seed, found.digest) == (find("calm"), 1, "")
+        replay("split-brain:1:*@00000000")
+    found = replay("split-brain:1:*@00000000", anyway=True)
+    assert (found.scenario, found.seed) == (find("split-brain"), 1)
 
 
 def test_programs_in_a_file_are_found(file: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -187,11 +186,3 @@ def test_programs_in_a_file_are_found(file: Path, capsys: pytest.CaptureFixture[
     (tmp_path / "mine_of_this_test.py").write_text(text)
     assert flk("hunt", "--seeds", "20", "--programs", "mine_of_this_test.py:MINE", "--json", "--workers", "2") == 1
     assert told(capsys)["found"]["violated"] == ["watermark-never-ahead"]
-
-
-def test_seeds_are_a_number_or_a_range() -> None:
-    """A number counts from 1; a range includes its end."""
-    assert seed_range("3") == range(1, 4)
-    assert seed_range("500..599") == range(500, 600)
-    with pytest.raises(UnusableInput):
-        seed_range("9..8")

@@ -106,7 +106,7 @@ def test_an_unknown_scenario_is_told_with_the_nearest(capsys: pytest.CaptureFixt
 
 def test_names_are_completed() -> None:
     """Tab completion offers the scenarios of the library that begin with what is typed."""
-    from flk.impl.command.sim.records import scenario_names
+    from flk.impl.command.sim.names import scenario_names
 
     assert scenario_names("") == sorted(library())
     assert "three-regions" in scenario_names("thr")

@@ -22,7 +22,7 @@ from flk.sim.kernel.programs import MODEL
 from flk.sim.outcome import Run
 from flk.sim.reports import report, terminal
 from flk.sim.reports.figures import course, style
-from flk.sim.reports.progress import progress
+from flk.sim.reports.progress import run_bar
 from flk.sim.scenarios.duration import Seconds
 from flk.sim.scenarios.faults import Burst, Disk, Fault, Loss, Partition, RegionCrash, StoreOutage
 from flk.sim.simulate import Progress
@@ -228,7 +228,7 @@ def test_the_bars_stand_where_the_faults_are() -> None:
 def test_progress_is_shown() -> None:
     """The bar tells simulated time, events and requests."""
     out = StringIO()
-    with progress(Console(file=out, width=120, force_terminal=True), "drill") as reached:
+    with run_bar("drill", shown=True, console=Console(file=out, width=120, force_terminal=True)) as reached:
         reached(Progress(90.0, 180.0, 12345, 678))
     assert "1:30 of 3:00 simulated, 12,345 events, 678 requests" in re.sub(
         r"\x1b\[[^A-Za-z]*[A-Za-z]", "", out.getvalue()

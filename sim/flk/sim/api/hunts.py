@@ -7,12 +7,12 @@ from functools import cached_property
 from os import PathLike
 from typing import Any
 
+import msgspec
 from matplotlib.figure import Figure
 
 from flk.sim.api.display import command, heading, page, paragraph, picture
 from flk.sim.api.inputs import AnyDuration, AnyScenario, AnySeeds, budget_of, kinds_of, scenario_of, seeds_of
 from flk.sim.api.programs import AnyPrograms, inputs_for
-from flk.sim.api.progress import hunt_bar, shrink_bar
 from flk.sim.api.result import RunResult
 from flk.sim.api.runs import replay
 from flk.sim.experiments import hunt as hunting
@@ -21,6 +21,7 @@ from flk.sim.experiments.execution import PROCESSES
 from flk.sim.experiments.run_inputs import Task, execute
 from flk.sim.experiments.swarm import swarm
 from flk.sim.reports.figures import course
+from flk.sim.reports.progress import hunt_bar, shrink_bar
 from flk.sim.scenarios.duration import human
 from flk.sim.scenarios.scenario import Scenario
 from flk.sim.statistics.intervals import Interval
@@ -268,15 +269,25 @@ def hunt(
     >>> hunt(seeds=5, kinds=("loss", "latency"), workers=1).verdict
     <Verdict.HOLDS: 'holds'>
     """
-    scenario = None if base is None else scenario_of(base, records)
-    fed = scenario or (swarm(1) if records is None else scenario_of(swarm(1), records))
-    chosen = seeds_of(seeds)
-    space = hunting.SearchSpace(inputs_for(fed, programs), scenario, kinds_of(kinds))
+    chosen, space = seeds_of(seeds), search_space(base, programs, kinds=kinds, records=records)
     with hunt_bar(len(chosen), progress) as reached:
         outcome = hunting.hunt(
             space, chosen, budget=budget_of(budget), workers=workers, backend=backend, on_progress=reached
         )
     return HuntResult(space, outcome)
+
+
+def search_space(
+    base: AnyScenario | None,
+    programs: AnyPrograms = None,
+    *,
+    kinds: Iterable[str] = (),
+    records: str | PathLike[str] | None = None,
+) -> hunting.SearchSpace:
+    """What a hunt with these arguments searches."""
+    scenario = None if base is None else scenario_of(base, records)
+    fed = scenario or scenario_of(swarm(1), records)
+    return hunting.SearchSpace(inputs_for(fed, programs), scenario, kinds_of(kinds))
 
 
 def shrink(
@@ -299,8 +310,9 @@ def shrink(
         raise UnusableInput(
             "the hunt found no run that violates an invariant, so there is nothing to shrink; try more seeds"
         )
+    quick = msgspec.structs.replace(found.inputs, alerts=False)  # no invariant asks for them
     with shrink_bar(progress) as on_replay:
-        least = shrinking.shrink(found.inputs, found.scenario, found.seed, limit=limit, on_replay=on_replay)
+        least = shrinking.shrink(quick, found.scenario, found.seed, limit=limit, on_replay=on_replay)
     small = RunResult(execute(found.inputs, Task(least.scenario, least.seed)), found.inputs)
     return ShrinkResult(found.scenario, small, str(least.invariant), least.replays)
 

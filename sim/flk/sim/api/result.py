@@ -207,11 +207,13 @@ class RunResult:
         first, last = window(self.recording)
         return shown(space_time(self.recording, first if start is None else start, last if end is None else end))
 
-    def report(self, path: str | PathLike[str]) -> None:
-        """Write the run as one HTML page that needs nothing else. Raises UnusableInput if the file cannot be written."""
-        report.write(
-            self.run, Path(path), self.replay_line if self.string else "", self.recording if self.violated else None
-        )
+    def report(self, path: str | PathLike[str], source: str = "") -> None:
+        """Write the run as one HTML page that needs nothing else. Raises UnusableInput if the file cannot be written.
+
+        `source` is the file that the scenario came from, or a command that repeats the run, for its foot.
+        """
+        said = source or (self.replay_line if self.string else "")
+        report.write(self.run, Path(path), said, self.recording if self.violated else None)
 
     def perfetto(self, path: str | PathLike[str]) -> None:
         """Write the run for the Perfetto viewer (ui.perfetto.dev). Raises UnusableInput if the file cannot be written."""

@@ -7,13 +7,13 @@ from typing import BinaryIO, Literal, overload
 
 from flk.sim.api.inputs import AnyScenario, scenario_of
 from flk.sim.api.programs import AnyPrograms, inputs_for
-from flk.sim.api.progress import run_bar
 from flk.sim.api.result import RunResult
 from flk.sim.api.vector_result import VectorResult
 from flk.sim.experiments.replay import parse
 from flk.sim.experiments.run_inputs import RunInputs
 from flk.sim.outcome import Run
 from flk.sim.protocol_traces import validated
+from flk.sim.reports.progress import run_bar
 from flk.sim.scenarios.scenario import Scenario
 from flk.sim.simulate import simulate
 from flk.sim.vector import run as vector

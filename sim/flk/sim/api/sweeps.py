@@ -16,7 +16,6 @@ from matplotlib.figure import Figure
 from flk.sim.api.display import command, heading, page, paragraph, picture, shown
 from flk.sim.api.inputs import AnyScenario, AnySeeds, scenario_of, seeds_of, variants
 from flk.sim.api.programs import AnyPrograms, inputs_for
-from flk.sim.api.progress import sweep_bar
 from flk.sim.api.result import RunResult
 from flk.sim.experiments import sweep as sweeping
 from flk.sim.experiments.execution import PROCESSES
@@ -29,6 +28,7 @@ from flk.sim.experiments.variation import Cell
 from flk.sim.reports import sweep as report
 from flk.sim.reports.figures.distributions import distribution
 from flk.sim.reports.figures.sweeps import comparison, heat_map
+from flk.sim.reports.progress import sweep_bar
 from flk.spec.errors import UnusableInput
 from flk.spec.hints import nearest
 from flk.spec.tables import frame, html_table

@@ -1,27 +1,95 @@
-"""A run in the terminal while it goes, in either tier."""
+"""Progress bars in terminals and notebooks, on standard error; gone when the work is over."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
+from typing import TypeAlias
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn, TimeElapsedColumn
 
+from flk.sim.experiments.hunt import Progress as Hunting
+from flk.sim.experiments.rows import Row
 from flk.sim.scenarios.duration import clock
-from flk.sim.simulate import Progress as Reached
+from flk.sim.scenarios.scenario import Scenario
+from flk.sim.simulate import Progress as Running
+from flk.sim.statistics.intervals import proportion_interval
+from flk.spec.verdict import Verdict
+
+Shown: TypeAlias = bool | None
+"""Whether there is a bar; None: where somebody watches, in a terminal or a notebook."""
 
 
 @contextmanager
-def progress(console: Console, name: str) -> Iterator[Callable[[Reached], None]]:
-    """A progress bar for as long as the run goes; yields what `simulate` wants as `on_progress`."""
+def run_bar(name: str, shown: Shown, console: Console | None = None) -> Iterator[Callable[[Running], None]]:
+    """How far a run has come in simulated time."""
     told = (
         "{task.fields[at]} of {task.fields[end]} simulated, {task.fields[events]} events, {task.fields[tries]} requests"
     )
-    columns = (TextColumn("[bold]{task.description}"), BarColumn(24), TextColumn(told), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True) as bar:
+    with _bar(shown, TextColumn(told), TimeElapsedColumn(), console=console) as bar:
         task = bar.add_task(name, total=1.0, at="0:00", end="", events="0", tries="0")
 
-        def reached(now: Reached) -> None:
+        def reached(now: Running) -> None:
             share, events, tries = now.now / now.duration, f"{now.events:,}", f"{now.attempts:,}"
             bar.update(task, completed=share, at=clock(now.now), end=clock(now.duration), events=events, tries=tries)
 
         yield reached
+
+
+@contextmanager
+def sweep_bar(name: str, shown: Shown) -> Iterator[Callable[[Row, int, int], None]]:
+    """How many runs there are of those that are planned so far, and how many of the new ones violate an invariant."""
+    with _bar(
+        shown, MofNCompleteColumn(), TextColumn("runs, {task.fields[violated]} violated"), TimeElapsedColumn()
+    ) as bar:
+        task = bar.add_task(name, total=None, violated=0)
+        violated = 0
+
+        def on_row(row: Row, done: int, planned: int) -> None:
+            nonlocal violated
+            violated += row.invariants is Verdict.VIOLATED
+            bar.update(task, completed=done, total=planned, violated=violated)
+
+        yield on_row
+
+
+@contextmanager
+def hunt_bar(planned: int, shown: Shown) -> Iterator[Callable[[Hunting], None]]:
+    """How many seeds were tried, and what that says."""
+    with _bar(shown, MofNCompleteColumn(), TextColumn("{task.fields[told]}"), TimeElapsedColumn()) as bar:
+        task = bar.add_task("hunt", total=planned, told="")
+
+        def reached(now: Hunting) -> None:
+            below = proportion_interval(0, now.runs).high
+            told = f"{now.found} violated" if now.found else f"0 of {now.runs:,}: below {below:.2g} at 95 %"
+            bar.update(task, completed=now.runs, told=told)
+
+        yield reached
+
+
+@contextmanager
+def shrink_bar(shown: Shown) -> Iterator[Callable[[int, Scenario], None]]:
+    """How many replays there were, and what is left."""
+    with _bar(shown, TextColumn("{task.fields[told]}"), TimeElapsedColumn()) as bar:
+        task = bar.add_task("shrink", total=None, told="")
+
+        def on_replay(replays: int, least: Scenario) -> None:
+            bar.update(task, told=f"{replays} replays, {len(least.faults)} faults left")
+
+        yield on_replay
+
+
+def _bar(shown: Shown, *columns: ProgressColumn, console: Console | None = None) -> Progress:
+    console = console or Console(stderr=True)
+    if console.is_jupyter and find_spec("ipywidgets") is None:
+        shown = False  # without it rich can only warn
+    if shown is None:
+        shown = console.is_jupyter or console.is_terminal
+    return Progress(
+        TextColumn("[bold]{task.description}"),
+        BarColumn(24),
+        *columns,
+        console=console,
+        transient=True,
+        disable=not shown,
+    )

@@ -109,12 +109,10 @@ def _counted(verdicts: "dict[str, int]") -> str:
 def _measure(scenario: str, objective: str) -> "Measurement":
     """The figure of an objective in a run of a scenario under its own seed."""
     from flk.formal.proofs.claims import Measurement
-    from flk.impl.command.sim.run import simulated
-    from flk.sim.scenarios.files import find
+    from flk.sim import run
     from flk.spec.verdict import Verdict
 
-    run = simulated(find(scenario), None, None, quiet=True)
-    known = {row.name: row for row in run.objectives}
+    known = {row.name: row for row in run(scenario, progress=False).objectives}
     if objective not in known:
         raise UnusableInput(f"claims.toml: {scenario} has no objective {objective}: choose from {', '.join(known)}")
     row = known[objective]

@@ -1,20 +1,17 @@
 """`flk hunt`: swarm schedules over many seeds, in search of a violated invariant."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import typer
 
 from flk.impl.command.app import app
-from flk.impl.command.sim.records import run_inputs_for, scenario_names
+from flk.impl.command.sim.names import scenario_names
 from flk.impl.command.sim.run import checked
-from flk.impl.command.sim.sweep import Backend, Json, Workers, seed_range
-from flk.spec.errors import UnusableInput
+from flk.impl.command.sim.sweep import Backend, Json, Workers
 
 if TYPE_CHECKING:
-    from flk.sim.experiments.hunt import HuntResult, Progress, SearchSpace
+    from flk.sim import HuntResult
 
 SAMPLE = 3  # seeds whose determinism is checked
 EXAMPLES = """\
@@ -52,111 +49,68 @@ def hunt(
     """Try random faults on small worlds until an invariant is violated, and print the line that replays it.
 
     Only invariants and convergence count, not objectives. Exit code 0: nothing was violated; 1: something was, or a run does not
-    repeat; 2: unusable input.
+    repeat; 2: every run ended too early to tell, or unusable input.
     """
     from rich.console import Console
 
-    from flk.sim.experiments.hunt import hunt as run_hunt
+    from flk.sim import hunt as hunted
+    from flk.sim.api.hunts import search_space
+    from flk.sim.api.inputs import seeds_of
 
-    space, chosen, seconds = _ground(scenario, programs), seed_range(seeds), _duration(budget)
+    base, chosen = scenario or None, seeds_of(seeds)
     if check_determinism:
+        space = search_space(base, programs or None)
         checked(space.inputs, [(space.scenario(seed), seed) for seed in chosen[:SAMPLE]], quiet=json)
-    with _progress(len(chosen)) as reached:
-        over = run_hunt(space, chosen, budget=seconds, workers=workers, backend=backend, on_progress=reached)
+    over = hunted(base, chosen, budget, programs or None, workers=workers, backend=backend)
     if json:
-        typer.echo(msgspec.json.encode(_facts(space, over)))
+        typer.echo(msgspec.json.encode(_facts(over)))
     else:
-        Console(highlight=False).print(_told(space, over), soft_wrap=True)
-    raise typer.Exit(1 if over.counterexample else 0)
+        Console(highlight=False).print(_told(over), soft_wrap=True)
+    raise typer.Exit(over.verdict.exit_code)
 
 
-def _ground(scenario: str, programs: str) -> "SearchSpace":
-    from flk.sim.experiments.hunt import SearchSpace
-    from flk.sim.experiments.swarm import swarm
-    from flk.sim.scenarios.files import find
-
-    base = find(scenario) if scenario else None
-    return SearchSpace(run_inputs_for(base or swarm(1), programs), base)
-
-
-def _duration(text: str) -> float:
-    from flk.sim.scenarios.duration import seconds
-
-    try:
-        return seconds(float(text) if text.replace(".", "", 1).isdecimal() else text)
-    except ValueError as error:
-        raise UnusableInput(f"--budget {error}") from None
-
-
-def _facts(space: "SearchSpace", over: "HuntResult") -> dict[str, object]:
-    counterexample = over.counterexample
+def _facts(over: "HuntResult") -> dict[str, object]:
+    counted, found = over.outcome, over.outcome.counterexample
     return {
-        "verdict": "violated" if counterexample else "holds",
-        "runs": over.runs,
-        "undecided": over.undecided,
-        "seconds": over.seconds,
-        "events": over.events,
+        "verdict": over.verdict,
+        "runs": counted.runs,
+        "undecided": counted.undecided,
+        "seconds": counted.seconds,
+        "events": counted.events,
         "rate": list(over.rate[:3]),
         "kinds": dict(sorted(over.kinds.items())),
         "checks": dict(over.checks),
-        "found": counterexample
+        "found": found
+        and over.failure
         and {
-            "seed": counterexample.seed,
-            "violated": counterexample.violated,
-            "sentence": counterexample.sentence,
-            "digest": counterexample.digest,
-            "string": _string(space, over),
+            "seed": found.seed,
+            "violated": found.violated,
+            "sentence": found.sentence,
+            "digest": found.digest,
+            "string": over.failure.string,
         },
     }
 
 
-def _string(space: "SearchSpace", over: "HuntResult") -> str:
-    from flk.sim.experiments.replay import replay_string
-
-    assert over.counterexample is not None
-    scenario = space.scenario(over.counterexample.seed)
-    return replay_string(scenario, over.counterexample.seed, over.counterexample.digest, space.inputs.named)
-
-
-def _told(space: "SearchSpace", over: "HuntResult") -> str:
+def _told(over: "HuntResult") -> str:
     """The outcome in a few lines."""
     from flk.sim.scenarios.duration import human
 
-    each = f"{human(space.scenario(over.first).duration)} and {over.events / max(over.runs, 1):,.0f} events"
-    told = f"{over.runs:,} runs of {each} each in {human(over.seconds)}, seeds from {over.first}"
-    lines = [f"{told}; {over.undecided} ended too early to tell"]
-    found = over.counterexample
-    if found is None:
+    counted, found = over.outcome, over.outcome.counterexample
+    each = (
+        f"{human(over.space.scenario(counted.first).duration)} and {counted.events / max(counted.runs, 1):,.0f} events"
+    )
+    told = f"{counted.runs:,} runs of {each} each in {human(counted.seconds)}, seeds from {counted.first}"
+    lines = [f"{told}; {counted.undecided} ended too early to tell"]
+    if found is None or over.failure is None:
         lines.append(f"0 of {over.runs:,} violate an invariant: the probability is below {over.rate.high:.2g} at 95 %")
         idle = [name for name, number in over.checks.items() if not number]
         lines += [f"not exercised: {', '.join(idle)}"] if idle else []
     else:
-        string = _string(space, over)
         lines += [
             f"[red]seed {found.seed} violates {', '.join(found.violated)}[/]: {found.sentence}",
             f"faults: {', '.join(found.kinds)}",
-            f"replay: flk replay '{string}'",
-            f"shrink: flk shrink '{string}'",
+            f"replay: {over.failure.replay_line}",
+            f"shrink: flk shrink '{over.failure.string}'",
         ]
     return "\n".join(lines)
-
-
-@contextmanager
-def _progress(planned: int) -> "Iterator[Callable[[Progress], None]]":
-    """What was found so far, on standard error."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
-    from rich.progress import Progress as Bar
-
-    from flk.sim.statistics.intervals import proportion_interval
-
-    columns = (TextColumn("[bold]hunt"), BarColumn(24), MofNCompleteColumn(), TextColumn("{task.fields[told]}"))
-    with Bar(*columns, TimeElapsedColumn(), console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("hunt", total=planned, told="")
-
-        def reached(now: "Progress") -> None:
-            below = proportion_interval(0, now.runs).high
-            told = f"{now.found} violated" if now.found else f"0 of {now.runs:,}: below {below:.2g} at 95 %"
-            bar.update(task, completed=now.runs, told=told)
-
-        yield reached

@@ -1,18 +1,14 @@
 """`flk replay`: the run that a string names, made again."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from flk.impl.command.app import app
-from flk.impl.command.sim.recordings import Perfetto, Spacetime, check_picture, draw, recorded_run
 from flk.impl.command.sim.run import show
 from flk.impl.command.sim.sweep import Json
 from flk.spec.errors import UnusableInput, writing
-
-if TYPE_CHECKING:
-    from flk.sim.experiments.replay import ReplayTarget
 
 EXAMPLES = """\
 Examples: flk replay three-regions:7:cut,blackout@6fb8e91f --html report.html
@@ -20,6 +16,16 @@ Examples: flk replay three-regions:7:cut,blackout@6fb8e91f --html report.html
 flk replay flk1.eNqtVE1v2zA
 """
 String = Annotated[str, typer.Argument(help="What flk run, sweep, hunt or shrink printed.", metavar="STRING")]
+PICTURES = (".png", ".svg", ".pdf")
+Spacetime = Annotated[
+    Path | None,
+    typer.Option(
+        help="Draw the messages around the first violation: a file ending in .png, .svg or .pdf.", dir_okay=False
+    ),
+]
+Perfetto = Annotated[
+    Path | None, typer.Option(help="Write the run for the Perfetto viewer (ui.perfetto.dev).", dir_okay=False)
+]
 Anyway = Annotated[bool, typer.Option("--anyway", help="Even if scenario or code are not as they were.")]
 
 
@@ -43,33 +49,18 @@ def replay(
     Exit code 0: all invariants hold and all objectives are met; 1: one is violated or missed, as it was; 2: undecided, unusable
     input, or another digest than the string says.
     """
-    found = recorded(string, anyway=anyway)
+    from flk.sim import replay as replayed
+
+    if spacetime is not None and spacetime.suffix not in PICTURES:
+        raise UnusableInput(f"--spacetime {spacetime}: name a file that ends in {', '.join(PICTURES)}")
+    over = replayed(string, anyway=anyway, trace=trace, progress=False if quiet or json else None)
     if scenario is not None:
         with writing(scenario):
-            scenario.write_text(found.scenario.to_toml(), encoding="utf-8")
-    check_picture(spacetime)
-    recording = recorded_run(found.scenario, found.seed, trace, quiet=quiet or json, programs=found.programs)
-    draw(recording, spacetime, perfetto)
-    over = recording.run
-    show(
-        over,
-        f"flk replay '{string.strip()}'",
-        html=html,
-        json=json,
-        quiet=quiet,
-        programs=found.programs,
-        recording=recording,
-    )
-    if found.digest and found.digest != over.digest:
-        raise UnusableInput(f"the run is another than it was: its digest was {found.digest} and is {over.digest}")
+            scenario.write_text(over.scenario.to_toml(), encoding="utf-8")
+    if perfetto is not None:
+        over.perfetto(perfetto)
+    if spacetime is not None:
+        with writing(spacetime):
+            over.spacetime().savefig(spacetime, dpi=130)
+    show(over, f"flk replay '{string.strip()}'", html=html, json=json, quiet=quiet)
     raise typer.Exit(over.verdict.exit_code)
-
-
-def recorded(string: str, *, anyway: bool) -> "ReplayTarget":
-    """The run that a string names. Raises UnusableInput if scenario or code have changed since, unless that does not matter."""
-    from flk.sim.experiments.replay import parse
-
-    found = parse(string)
-    if found.changed and not anyway:
-        raise UnusableInput(f"{found.changed}; replay it --anyway, which may give another run")
-    return found._replace(digest="") if found.changed else found

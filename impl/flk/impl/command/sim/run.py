@@ -1,25 +1,20 @@
 """`flk run`: one scenario, simulated and judged."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, BinaryIO
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import typer
 
 from flk.impl.command.app import app
-from flk.impl.command.sim.records import run_inputs_for, scenario_names
-from flk.impl.command.sim.trace_file import opened
-from flk.impl.command.sim.vector import run_vector, show_vector
+from flk.impl.command.sim.names import scenario_names
 from flk.spec.errors import UnusableInput
 
 if TYPE_CHECKING:
+    from flk.sim import RunResult, Scenario, VectorResult
     from flk.sim.experiments.run_inputs import RunInputs
-    from flk.sim.outcome import Run
-    from flk.sim.reports.recording import Recording
-    from flk.sim.scenarios.scenario import Scenario
-    from flk.sim.world.network import Message
 
 EXAMPLES = """\
 Examples: flk run three-regions --html report.html
@@ -61,54 +56,44 @@ def run(
 
     Exit code 0: all invariants hold and all objectives are met; 1: one is violated or missed; 2: undecided, or unusable input.
     """
-    from flk.sim.scenarios.files import find
+    from flk.sim import load
+    from flk.sim import run as simulated
+    from flk.sim.api.programs import inputs_for
 
-    found = find(scenario)
+    found, shown = load(scenario), False if quiet or json else None
     if tier is Tier.VECTOR:
         if html or check_determinism or validate:
             raise UnusableInput(
                 "--html, --check-determinism and --validate need every message; leave out --tier vector"
             )
-        computed = run_vector(found, seed, requests, trace, quiet=quiet or json)
-        show_vector(computed, json=json, quiet=quiet)
+        computed = simulated(found, seed, tier="vector", requests=requests, trace=trace, progress=shown)
+        _show_vector(computed, json=json, quiet=quiet)
         raise typer.Exit(computed.verdict.exit_code)
     if requests is not None:
         raise UnusableInput("--requests is for --tier vector; here the workload says how many come")
     if check_determinism:
-        checked(run_inputs_for(found), [(found, found.seed if seed is None else seed)], quiet=quiet or json)
-    with opened(trace) as file:
-        over = simulated(found, seed, file, quiet=quiet or json, validate=validate)
+        checked(inputs_for(found), [(found, found.seed if seed is None else seed)], quiet=quiet or json)
+    over = simulated(found, seed, validate=validate, trace=trace, progress=shown)
     show(over, scenario, html=html, json=json, quiet=quiet)
     raise typer.Exit(over.verdict.exit_code)
 
 
-def show(
-    over: "Run",
-    source: str,
-    *,
-    html: Path | None,
-    json: bool = False,
-    quiet: bool = False,
-    programs: str = "",
-    recording: "Recording | None" = None,
-) -> None:
+def show(over: "RunResult", source: str, *, html: Path | None, json: bool = False, quiet: bool = False) -> None:
     """Print what a run came to, and the string that names it if something is violated; write its report."""
     from rich.console import Console
 
-    from flk.sim.experiments.replay import replay_string
     from flk.sim.reports import report, terminal
 
-    string = replay_string(over.scenario, over.seed, over.digest, programs)
     if html is not None:
-        report.write(over, html, source, recording)
+        over.report(html, source)
     if json:
-        typer.echo(msgspec.json.encode({**report.facts(over), "string": string}))
+        typer.echo(msgspec.json.encode({**report.facts(over.run), "string": over.string}))
     elif quiet:
         typer.echo(f"{over.scenario.name}: {over.verdict}")
     else:
-        Console().print(terminal.rendered(over, source), crop=False)  # the replay command is copied whole
+        Console().print(terminal.rendered(over.run, source), crop=False)  # the replay command is copied whole
         if over.verdict == "violated":
-            typer.echo(f"the same anywhere: flk replay '{string}'")
+            typer.echo(f"the same anywhere: {over.replay_line}")
         if html is not None:
             typer.echo(f"report: {html}")
 
@@ -130,37 +115,15 @@ def checked(inputs: "RunInputs", runs: "Iterable[tuple[Scenario, int]]", *, quie
         )
 
 
-def simulated(
-    scenario: "Scenario",
-    seed: int | None,
-    trace: BinaryIO | None,
-    *,
-    quiet: bool,
-    programs: str = "",
-    validate: bool = False,
-    messages: "Callable[[Message], None] | None" = None,
-) -> "Run":
-    """The run, its progress shown on standard error, with every alert evaluated."""
+def _show_vector(over: "VectorResult", *, json: bool, quiet: bool) -> None:
+    """Print what a run of the vector tier came to."""
     from rich.console import Console
 
-    from flk.sim.protocol_traces import validated
-    from flk.sim.reports.progress import progress
-    from flk.sim.simulate import simulate
+    from flk.sim.vector.report import facts, rendered
 
-    console = Console(stderr=True, quiet=quiet)
-    with console.status(f"computing records of {scenario.workload.records}"):
-        inputs = run_inputs_for(scenario, programs)
-    with progress(console, scenario.name) as reached:
-        perform = validated if validate else simulate
-        return perform(
-            scenario,
-            inputs.submissions,
-            inputs.keyring,
-            signer=inputs.signer,
-            seed=seed,
-            on_progress=reached,
-            trace=trace,
-            messages=messages,
-            programs=inputs.programs,
-            alerts=True,
-        )
+    if json:
+        typer.echo(msgspec.json.encode(facts(over.run)))
+    elif quiet:
+        typer.echo(f"{over.scenario.name}: {over.verdict}")
+    else:
+        Console().print(rendered(over.run))

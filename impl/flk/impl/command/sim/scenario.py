@@ -112,13 +112,13 @@ def arrivals(
     seed: Annotated[int | None, typer.Option(help="Random seed. Default: the scenario's own.")] = None,
 ) -> None:
     """Write down when which record comes to which region, as a log that `workload.recorded` of another scenario can name."""
-    from flk.impl.command.sim.records import run_inputs_for
+    from flk.sim.api.programs import inputs_for
     from flk.sim.clients.arrivals import arrivals as coming
     from flk.sim.clients.arrivals import write
     from flk.sim.scenarios.files import find
 
     found = find(scenario)
     seed = found.seed if seed is None else seed
-    records = len(run_inputs_for(found).submissions)
+    records = len(inputs_for(found).submissions)
     write(out, coming(found.workload, found.faults, found.duration, records, seed), found.workload)
     typer.echo(f"arrivals: {out}")

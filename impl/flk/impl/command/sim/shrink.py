@@ -6,15 +6,13 @@ import msgspec
 import typer
 
 from flk.impl.command.app import app
-from flk.impl.command.sim.records import run_inputs_for, scenario_names
-from flk.impl.command.sim.replay import Anyway, recorded
+from flk.impl.command.sim.names import scenario_names
+from flk.impl.command.sim.replay import Anyway
 from flk.impl.command.sim.sweep import Json
 from flk.spec.errors import UnusableInput
 
 if TYPE_CHECKING:
-    from flk.sim.experiments.replay import ReplayTarget
-    from flk.sim.experiments.shrink import ShrinkResult
-    from flk.sim.scenarios.scenario import Scenario
+    from flk.sim import RunResult, ShrinkResult
 
 EXAMPLES = """\
 Examples: flk shrink flk1.eNqtVE1v2zA
@@ -48,56 +46,46 @@ def shrink(
     """
     from rich.console import Console
 
-    from flk.sim.experiments.replay import replay_string
-    from flk.sim.experiments.shrink import shrink as shrunk_by
+    from flk.sim import shrink as shrunk
 
-    subject = _subject(run, seed, programs, anyway=anyway)
-    inputs = run_inputs_for(subject.scenario, subject.programs)
-    with Console(stderr=True, quiet=json).status("shrinking") as status:
-
-        def told(replays: int, least: "Scenario") -> None:
-            status.update(f"shrinking: {replays} replays, {len(least.faults)} faults left")
-
-        found = shrunk_by(inputs, subject.scenario, subject.seed, limit=limit, on_replay=told)
-    string = replay_string(found.scenario, found.seed, found.digest, subject.programs)
+    found = shrunk(_subject(run, seed, programs, anyway=anyway), limit=limit, progress=False if json else None)
     if json:
-        typer.echo(msgspec.json.encode(_facts(subject, found, string)))
+        typer.echo(msgspec.json.encode(_facts(found)))
     else:
-        Console(highlight=False).print(_told(subject.scenario, found, string), soft_wrap=True, markup=False)
-    raise typer.Exit(1)
+        Console(highlight=False).print(_told(found), soft_wrap=True, markup=False)
+    raise typer.Exit(found.verdict.exit_code)
 
 
-def _subject(run: str, seed: int | None, programs: str, *, anyway: bool) -> "ReplayTarget":
+def _subject(text: str, seed: int | None, programs: str, *, anyway: bool) -> "RunResult":
     """The run that is meant by a string, or by a scenario and a seed."""
-    from flk.sim.experiments.replay import ReplayTarget, is_replay_string
-    from flk.sim.scenarios.files import find
+    from flk.sim import replay, run
+    from flk.sim.experiments.replay import is_replay_string
 
-    if is_replay_string(run):
-        if seed is not None or programs:
-            raise UnusableInput("a string says itself which seed and which programs; leave out --seed and --programs")
-        return recorded(run, anyway=anyway)
-    scenario = find(run)
-    return ReplayTarget(scenario, scenario.seed if seed is None else seed, programs, "", "")
+    if not is_replay_string(text):
+        return run(text, seed, programs=programs or None, progress=False)
+    if seed is not None or programs:
+        raise UnusableInput("a string says itself which seed and which programs; leave out --seed and --programs")
+    return replay(text, anyway=anyway, progress=False)
 
 
-def _facts(subject: "ReplayTarget", found: "ShrinkResult", string: str) -> dict[str, object]:
+def _facts(found: "ShrinkResult") -> dict[str, object]:
     from flk.sim.scenarios import document
 
     return {
         "invariant": found.invariant,
         "replays": found.replays,
-        "faults": [len(subject.scenario.faults), len(found.scenario.faults)],
+        "faults": [len(found.before.faults), len(found.scenario.faults)],
         "scenario": document.plain(found.scenario),
         "seed": found.seed,
-        "digest": found.digest,
-        "string": string,
+        "digest": found.run.digest,
+        "string": found.string,
     }
 
 
-def _told(before: "Scenario", found: "ShrinkResult", string: str) -> str:
+def _told(found: "ShrinkResult") -> str:
     from flk.sim.scenarios.duration import human
 
-    least = found.scenario
+    before, least = found.before, found.scenario
     lines = [
         f"{found.invariant} is still violated; {found.replays} replays",
         f"{len(before.faults)} faults before, {len(least.faults)} now, none of which can be left out:",
@@ -108,5 +96,5 @@ def _told(before: "Scenario", found: "ShrinkResult", string: str) -> str:
     ]
     lines.append(f"before: {len(before.regions)} regions for {human(before.duration)}")
     lines.append(f"now: {len(least.regions)} regions for {human(least.duration)}, seed {found.seed}")
-    lines.append(f"replay: flk replay '{string}'")
+    lines.append(f"replay: {found.replay_line}")
     return "\n".join(lines)

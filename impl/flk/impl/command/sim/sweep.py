@@ -1,8 +1,6 @@
 """`flk sweep`: a scenario over seeds and parameters."""
 
 import shlex
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,12 +8,10 @@ import msgspec
 import typer
 
 from flk.impl.command.app import app
-from flk.impl.command.sim.records import run_inputs_for, scenario_names
-from flk.spec.errors import UnusableInput
+from flk.impl.command.sim.names import scenario_names
 
 if TYPE_CHECKING:
-    from flk.sim.experiments.rows import Row
-    from flk.sim.experiments.sweep import SweepResult
+    from flk.sim import SweepResult
 
 SHOWN = 5
 SEVERAL = 30  # seeds of each cell before a stopping rule is asked
@@ -70,94 +66,45 @@ def sweep(
     """
     from rich.console import Console
 
+    from flk.sim import load
+    from flk.sim import sweep as swept
     from flk.sim.experiments import findings
-    from flk.sim.experiments.journal import Journal, write_table
-    from flk.sim.experiments.sweep import Plan, parse_until
-    from flk.sim.experiments.sweep import sweep as swept_by
-    from flk.sim.experiments.variation import axis, cells
-    from flk.sim.scenarios.files import find
+    from flk.sim.experiments.journal import write_table
+    from flk.sim.experiments.variation import axis
 
-    found = find(scenario)
-    chosen = seed_range(seeds)
-    rule = parse_until(until, least=least, most=len(chosen)) if until else None
     asked = [findings.parse_measure(text) for text in measure or ()]
-    plan = Plan(cells(found, [axis(text) for text in vary or ()]), chosen, rule)
-    inputs = msgspec.structs.replace(run_inputs_for(found, programs), alerts=alerts)
-    with Journal(out, inputs.digest) as journal, _progress(found.name, len(plan.cells)) as on_row:
-        swept = swept_by(plan, inputs, journal, workers=workers, backend=backend, on_row=on_row)
-    table = write_table(out, plan.cells, swept.rows)
-    judged = findings.findings(swept, asked)
+    found = swept(
+        load(scenario),
+        seeds,
+        dict(axis(text) for text in vary or ()),
+        until,
+        least=least,
+        programs=programs or None,
+        alerts=alerts,
+        keep=out,
+        workers=workers,
+        backend=backend,
+    )
+    table = write_table(out, found.swept.plan.cells, found.swept.rows)
+    judged = findings.findings(found.swept, asked)
     if html is not None:
         from flk.sim.reports import sweep as sweep_report
 
         typed = shlex.join(["flk", "sweep", scenario, "--seeds", seeds, *(f"--vary={text}" for text in vary or ())])
-        sweep_report.write(swept, judged, inputs, html, typed)
+        sweep_report.write(found.swept, judged, found.inputs, html, typed)
     if json:
-        typer.echo(msgspec.json.encode({**findings.facts(swept, judged, programs), "table": str(table)}))
+        typer.echo(msgspec.json.encode({**findings.facts(found.swept, judged, programs), "table": str(table)}))
     else:
-        Console().print(findings.rendered(swept, judged))
-        _tell_violated(swept, programs)
+        Console().print(findings.rendered(found.swept, judged))
+        _tell_violating(found)
         typer.echo(f"rows: {table}" + (f"\nreport: {html}" if html else ""))
     raise typer.Exit(findings.overall(judged).exit_code)
 
 
-def _tell_violated(swept: "SweepResult", programs: str) -> None:
+def _tell_violating(found: "SweepResult") -> None:
     """The string of every run that violates an invariant; of many, the first few."""
-    from flk.sim.experiments.replay import replay_string
-
-    broken = [
-        (cell, row)
-        for cell, rows in zip(swept.plan.cells, swept.rows, strict=True)
-        for row in rows
-        if row.invariants == "violated"
-    ]
-    for cell, row in broken[:SHOWN]:
-        string = replay_string(cell.scenario, row.seed, row.digest, programs)
-        typer.echo(f"seed {row.seed} violates {row.violated}: flk replay '{string}'")
+    broken = found.violating
+    for one in broken[:SHOWN]:
+        typer.echo(f"seed {one.seed} violates {one.violated}: flk replay '{one.string}'")
     if len(broken) > SHOWN:
         typer.echo(f"and {len(broken) - SHOWN} more violate an invariant; --json names them all")
-
-
-def seed_range(text: str) -> range:
-    """The seeds that `100` or `500..599` stands for. Raises UnusableInput."""
-    first, dots, last = text.partition("..")
-    try:
-        seeds = range(int(first), int(last) + 1) if dots else range(1, int(first) + 1)
-    except ValueError:
-        seeds = range(0)
-    if not seeds:
-        raise UnusableInput(f"--seeds {text}: write how many, such as 100, or the first and the last, such as 500..599")
-    return seeds
-
-
-@contextmanager
-def _progress(name: str, cells: int) -> "Iterator[Callable[[Row, int, int], None]]":
-    """A bar on standard error."""
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-
-    columns = (
-        TextColumn("[bold]{task.description}"),
-        BarColumn(24),
-        MofNCompleteColumn(),
-        TextColumn("runs, {task.fields[violated]} violated"),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(f"{name}, {cells} cells", total=None, violated=0)
-        violated = 0
-
-        def on_row(row: "Row", done: int, planned: int) -> None:
-            nonlocal violated
-            violated += row.invariants == "violated"
-            bar.update(task, completed=done, total=planned, violated=violated)
-
-        yield on_row
