@@ -33,7 +33,17 @@ class Expect(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
 
 
 class Case(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One question and its answer. `flags` name what makes the case hard; its file explains them."""
+    """One question and its answer. `flags` name what makes the case hard; its file explains them.
+
+    `input` is the question and `expect.value` the answer, both JSON as it stands in the file; instead of a value a case may expect
+    an `error`: the requirement that the input breaks, and for some the field at fault.
+
+    >>> import msgspec
+    >>> from flk.spec.vectors import load
+    >>> case = next(case for group in load() if group.name == "d_hat.golden" for case in group.cases)
+    >>> sorted(msgspec.json.decode(case.input)), msgspec.json.decode(case.expect.value)
+    (['counts', 'scales'], 0.453416228)
+    """
 
     id: str
     comment: str
@@ -44,7 +54,13 @@ class Case(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Vectors(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The cases of one file. `requirements` are all that its cases bear on."""
+    """The cases of one file: an operation, where the answers come from, and the requirements that its cases bear on.
+
+    >>> from flk.spec.vectors import load
+    >>> group = next(group for group in load() if group.name == "budget.golden")
+    >>> group.operation, group.origin.value, group.requirements
+    ('budget', 'facts', ('SIG-6',))
+    """
 
     operation: str
     origin: Origin

@@ -8,18 +8,19 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from flk.conformance.reports.junit import junit
-from flk.conformance.reports.report import Exit, Report, Result, Verdict, by_requirement, is_binding
+from flk.conformance.reports.report import CaseResult, CaseStatus, Report, is_binding
 from flk.conformance.reports.terminal import MAX_SHOWN, render
 from flk.conformance.sdk.compare import equal
 from flk.spec.requirements import Level, catalogue
+from flk.spec.verdict import Verdict
 
 SHOULDS = [requirement.id for requirement in catalogue() if requirement.level is Level.SHOULD]
 RESULTS = st.builds(
-    Result,
+    CaseResult,
     name=st.sampled_from(["fixed9/a", "judge/b", "accepted"]),
     comment=st.text(max_size=20),
     requirements=st.sampled_from([("C14N-2",), ("C14N-2", "JDG-1"), ("DUP-1",)]),
-    verdict=st.sampled_from(Verdict),
+    status=st.sampled_from(CaseStatus),
     detail=st.text(max_size=40),
 )
 REPORTS = st.builds(
@@ -30,40 +31,40 @@ REPORTS = st.builds(
 )
 
 
-def one(verdict: Verdict, *requirements: str) -> Report:
+def one(status: CaseStatus, *requirements: str) -> Report:
     """A report with one result."""
-    return Report("subject", (Result("case", "", requirements or ("DUP-1",), verdict),))
+    return Report("subject", (CaseResult("case", "", requirements or ("DUP-1",), status),))
 
 
 @pytest.mark.parametrize(
-    ("verdict", "exit_code"),
+    ("status", "verdict"),
     [
-        (Verdict.PASSED, Exit.HOLDS),
-        (Verdict.FAILED, Exit.VIOLATED),
-        (Verdict.CRASHED, Exit.VIOLATED),
-        (Verdict.SILENT, Exit.VIOLATED),
-        (Verdict.SKIPPED, Exit.VIOLATED),
-        (Verdict.DECLINED, Exit.UNDECIDED),
+        (CaseStatus.PASSED, Verdict.HOLDS),
+        (CaseStatus.FAILED, Verdict.VIOLATED),
+        (CaseStatus.CRASHED, Verdict.VIOLATED),
+        (CaseStatus.SILENT, Verdict.VIOLATED),
+        (CaseStatus.SKIPPED, Verdict.VIOLATED),
+        (CaseStatus.DECLINED, Verdict.UNDECIDED),
     ],
 )
-def test_what_each_verdict_amounts_to(verdict: Verdict, exit_code: Exit) -> None:
+def test_what_each_verdict_amounts_to(status: CaseStatus, verdict: Verdict) -> None:
     """A skip that was not declined speaks against the subject; a report of nothing but declined cases decides nothing."""
-    assert one(verdict).exit is exit_code
+    assert one(status).verdict is verdict
 
 
 def test_a_should_never_makes_a_subject_fail() -> None:
     """A result that bears on SHOULDs alone is shown, and decides nothing."""
     assert SHOULDS
     assert not is_binding(SHOULDS)
-    assert one(Verdict.FAILED, *SHOULDS).exit is Exit.UNDECIDED
-    assert one(Verdict.FAILED, *SHOULDS, "DUP-1").exit is Exit.VIOLATED
+    assert one(CaseStatus.FAILED, *SHOULDS).verdict is Verdict.UNDECIDED
+    assert one(CaseStatus.FAILED, *SHOULDS, "DUP-1").verdict is Verdict.VIOLATED
 
 
 @settings(deadline=None)
 @given(REPORTS)
 def test_every_result_is_counted_under_each_of_its_requirements(report: Report) -> None:
     """The table adds up."""
-    total = sum(sum(line.counts.values()) for line in by_requirement(report))
+    total = sum(sum(line.counts.values()) for line in report.by_requirement())
     assert total == sum(len(result.requirements) for result in report.results)
 
 
@@ -87,7 +88,9 @@ def test_any_report_can_be_shown(report: Report) -> None:
 
 def test_a_flood_of_failures_is_cut_short() -> None:
     """The terminal shows the first few and the number of the rest."""
-    report = Report("subject", tuple(Result(f"case/{n}", "", ("DUP-1",), Verdict.FAILED, "wrong") for n in range(100)))
+    report = Report(
+        "subject", tuple(CaseResult(f"case/{n}", "", ("DUP-1",), CaseStatus.FAILED, "wrong") for n in range(100))
+    )
     with (console := Console(width=100)).capture() as capture:
         console.print(render(report))
     assert capture.get().count("failed case/") == MAX_SHOWN

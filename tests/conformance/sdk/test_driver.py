@@ -9,10 +9,11 @@ import msgspec
 import pytest
 from tests.support.conformance.bad_subject import VICTIM
 
-from flk.conformance.reports.report import Exit, Report, Verdict
+from flk.conformance.reports.report import CaseStatus, Report
 from flk.conformance.sdk.driver import conform
 from flk.spec.errors import UnusableInput
 from flk.spec.vectors import load
+from flk.spec.verdict import Verdict
 
 HERE = Path(__file__).parent
 REGIME = tuple(group for group in load() if group.operation == "regime")
@@ -27,16 +28,16 @@ def ask(habit: str, deadline: float = 60.0, max_restarts: int = 20) -> Report:
     return conform(command, REGIME, deadline=deadline, max_restarts=max_restarts)
 
 
-def verdicts(report: Report) -> dict[Verdict, int]:
+def verdicts(report: Report) -> dict[CaseStatus, int]:
     """How many results of each verdict."""
-    return dict(Counter(result.verdict for result in report.results))
+    return dict(Counter(result.status for result in report.results))
 
 
 def test_our_own_subject_conforms_through_a_real_process() -> None:
     """`python -m flk.conformance.sdk.subject` passes every vector and keeps the protocol."""
     report = conform([sys.executable, "-m", "flk.conformance.sdk.subject"], load())
-    assert [result for result in report.results if result.verdict is not Verdict.PASSED] == []
-    assert (report.exit, report.remarks, report.notes) == (Exit.HOLDS, (), ())
+    assert [result for result in report.results if result.status is not CaseStatus.PASSED] == []
+    assert (report.verdict, report.remarks, report.notes) == (Verdict.HOLDS, (), ())
     assert len(report.results) == sum(len(group.cases) for group in load())
 
 
@@ -46,16 +47,16 @@ def test_the_subject_of_the_documentation_conforms(tmp_path: Path) -> None:
     example = tmp_path / "example.py"
     example.write_text(source, "utf-8")
     report = conform([sys.executable, str(example)], load())
-    assert {result.verdict for result in report.results} == {Verdict.PASSED, Verdict.DECLINED}
-    assert report.exit is Exit.HOLDS
+    assert {result.status for result in report.results} == {CaseStatus.PASSED, CaseStatus.DECLINED}
+    assert report.verdict is Verdict.HOLDS
 
 
 @pytest.mark.parametrize("habit", ["none", "backwards"])
 def test_answers_may_come_in_any_order(habit: str) -> None:
     """Answers in batches, last first, are as good as answers in order."""
     report = ask(habit)
-    assert verdicts(report) == {Verdict.PASSED: ALL}
-    assert report.exit is Exit.HOLDS
+    assert verdicts(report) == {CaseStatus.PASSED: ALL}
+    assert report.verdict is Verdict.HOLDS
 
 
 def test_sixty_four_cases_are_with_the_subject_at_once() -> None:
@@ -64,40 +65,40 @@ def test_sixty_four_cases_are_with_the_subject_at_once() -> None:
     some = msgspec.structs.replace(group, cases=group.cases[:128])
     command = [sys.executable, "-m", "tests.support.conformance.bad_subject", "hoards"]
     report = conform(command, [some], max_restarts=0)
-    assert verdicts(report) == {Verdict.PASSED: 128}
+    assert verdicts(report) == {CaseStatus.PASSED: 128}
 
 
 @pytest.mark.parametrize(
-    ("habit", "verdict", "says"),
+    ("habit", "status", "says"),
     [
-        ("dies", Verdict.CRASHED, "this case is too much for me"),
-        ("crashes", Verdict.CRASHED, "missing required field"),
-        ("skips", Verdict.SKIPPED, "not today"),
+        ("dies", CaseStatus.CRASHED, "this case is too much for me"),
+        ("crashes", CaseStatus.CRASHED, "missing required field"),
+        ("skips", CaseStatus.SKIPPED, "not today"),
     ],
 )
-def test_one_bad_case_costs_one_case(habit: str, verdict: Verdict, says: str) -> None:
+def test_one_bad_case_costs_one_case(habit: str, status: CaseStatus, says: str) -> None:
     """A subject that dies, fails or gives up on a case is asked all others, and the report says what it said."""
     report = ask(habit)
-    assert verdicts(report) == {Verdict.PASSED: ALL - 1, verdict: 1}
-    assert report.results[VICTIM].verdict is verdict
+    assert verdicts(report) == {CaseStatus.PASSED: ALL - 1, status: 1}
+    assert report.results[VICTIM].status is status
     assert says in report.results[VICTIM].detail
-    assert report.exit is Exit.VIOLATED
+    assert report.verdict is Verdict.VIOLATED
 
 
 @pytest.mark.parametrize("habit", ["hangs", "forgets"])
 def test_a_case_without_an_answer_costs_one_case(habit: str) -> None:
     """A subject that hangs on a case, or passes over it, is asked all others."""
     report = ask(habit, SHORT)
-    assert verdicts(report) == {Verdict.PASSED: ALL - 1, Verdict.SILENT: 1}
-    assert report.results[VICTIM].verdict is Verdict.SILENT
-    assert report.exit is Exit.VIOLATED
+    assert verdicts(report) == {CaseStatus.PASSED: ALL - 1, CaseStatus.SILENT: 1}
+    assert report.results[VICTIM].status is CaseStatus.SILENT
+    assert report.verdict is Verdict.VIOLATED
 
 
 def test_a_subject_that_keeps_dying_keeps_its_answers() -> None:
     """Answers from before the deaths count, and the kit gives up after so many restarts."""
     report = ask("dies-of-any", max_restarts=3)
     counted = verdicts(report)
-    assert counted == {Verdict.PASSED: VICTIM, Verdict.CRASHED: ALL - VICTIM}
+    assert counted == {CaseStatus.PASSED: VICTIM, CaseStatus.CRASHED: ALL - VICTIM}
     assert "status 3" in report.results[VICTIM].detail
     assert "not asked" in report.results[-1].detail
 
@@ -114,37 +115,37 @@ def test_a_subject_that_keeps_dying_keeps_its_answers() -> None:
 def test_a_breach_of_protocol_is_told(habit: str, says: str) -> None:
     """All answers count, and the subject does not conform."""
     report = ask(habit)
-    assert verdicts(report) == {Verdict.PASSED: ALL}
+    assert verdicts(report) == {CaseStatus.PASSED: ALL}
     assert any(says in remark for remark in report.remarks)
-    assert report.exit is Exit.VIOLATED
+    assert report.verdict is Verdict.VIOLATED
 
 
 def test_what_is_neither_offered_nor_declined_does_not_conform() -> None:
     """Silence about an operation is held against the subject."""
     report = ask("offers-less")
-    assert verdicts(report) == {Verdict.SKIPPED: ALL}
-    assert report.exit is Exit.VIOLATED
+    assert verdicts(report) == {CaseStatus.SKIPPED: ALL}
+    assert report.verdict is Verdict.VIOLATED
 
 
 def test_what_is_declined_is_held_against_nobody() -> None:
     """A flag that is declined leaves out its cases, and the reason is in the report."""
     report = ask("declines-flag")
     bound = sum("bound" in case.flags for group in REGIME for case in group.cases)
-    assert verdicts(report) == {Verdict.PASSED: ALL - bound, Verdict.DECLINED: bound}
+    assert verdicts(report) == {CaseStatus.PASSED: ALL - bound, CaseStatus.DECLINED: bound}
     assert "bound: no bounds here" in {result.detail for result in report.results}
-    assert report.exit is Exit.HOLDS
+    assert report.verdict is Verdict.HOLDS
 
 
 @pytest.mark.parametrize("habit", ["declines-operation", "declines-everything"])
 def test_who_declines_everything_is_undecided(habit: str) -> None:
     """Nothing asked, nothing shown."""
-    assert ask(habit).exit is Exit.UNDECIDED
+    assert ask(habit).verdict is Verdict.UNDECIDED
 
 
 def test_an_operation_unknown_to_the_kit_is_noted() -> None:
     """A subject may know more than this kit asks."""
     report = ask("offers-more")
-    assert report.exit is Exit.HOLDS
+    assert report.verdict is Verdict.HOLDS
     assert report.notes == ("offers what this kit does not ask for: teleport",)
 
 

@@ -8,7 +8,7 @@ import pytest
 from tests.support.conformance.memory_server import SIGNERS, Node, serving
 from tests.support.conformance.server_defects import DEFECTS, EscalatedIs200
 
-from flk.conformance.reports.report import Exit, Verdict
+from flk.conformance.reports.report import CaseStatus
 from flk.conformance.server import durability, generated, outcomes
 from flk.conformance.server.check import Check
 from flk.conformance.server.checks import CHECKS
@@ -18,6 +18,7 @@ from flk.conformance.server.target import Server
 from flk.model.flow.submission import Response, Submission
 from flk.spec.errors import UnusableInput
 from flk.spec.requirements import catalogue
+from flk.spec.verdict import Verdict
 
 
 class Restartable(Server):
@@ -37,8 +38,8 @@ def test_an_honest_server_passes_every_check() -> None:
     node = Node()
     with serving(node) as url:
         report = examine(Restartable(url, node, seed=1))
-    assert [(result.name, result.detail) for result in report.results if result.verdict is not Verdict.PASSED] == []
-    assert report.exit is Exit.HOLDS
+    assert [(result.name, result.detail) for result in report.results if result.status is not CaseStatus.PASSED] == []
+    assert report.verdict is Verdict.HOLDS
 
 
 @pytest.mark.parametrize(("defect", "check"), DEFECTS.items(), ids=lambda value: getattr(value, "__name__", ""))
@@ -47,7 +48,7 @@ def test_each_defect_is_caught(defect: Callable[[], Node], check: Check) -> None
     node = defect()
     with serving(node) as url:
         (result,) = examine(Restartable(url, node, seed=2), [check]).results
-    assert result.verdict is Verdict.FAILED
+    assert result.status is CaseStatus.FAILED
     assert result.detail
 
 
@@ -86,8 +87,8 @@ def test_a_server_that_hangs_up_gave_no_answer() -> None:
     node = HangsUp()
     with serving(node) as url:
         report = examine(Restartable(url, node, seed=4), [outcomes.accepted])
-    assert [result.verdict for result in report.results] == [Verdict.SILENT]
-    assert report.exit is Exit.VIOLATED
+    assert [result.status for result in report.results] == [CaseStatus.SILENT]
+    assert report.verdict is Verdict.VIOLATED
 
 
 def test_without_a_second_tenant_or_a_restart_command_checks_are_left_out() -> None:
@@ -95,9 +96,9 @@ def test_without_a_second_tenant_or_a_restart_command_checks_are_left_out() -> N
     with serving(Node()) as url:
         server = Server(Client(url, 10), {"default": SIGNERS["default"]}, 5)
         report = examine(server, [outcomes.tenants_are_apart, durability.acknowledged_survives_restart])
-    assert [result.verdict for result in report.results] == [Verdict.DECLINED] * 2
+    assert [result.status for result in report.results] == [CaseStatus.DECLINED] * 2
     assert ["--tenant" in report.results[0].detail, "--restart-command" in report.results[1].detail] == [True, True]
-    assert report.exit is Exit.UNDECIDED
+    assert report.verdict is Verdict.UNDECIDED
 
 
 def test_an_answer_that_comes_before_the_body_was_sent_is_read() -> None:

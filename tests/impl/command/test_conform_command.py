@@ -10,7 +10,7 @@ import msgspec
 import pytest
 from tests.support.conformance.flk_server import running
 
-from flk.conformance.reports.report import Report, Verdict
+from flk.conformance.reports.report import CaseStatus, Report
 from flk.conformance.server.checks import CHECKS
 from flk.spec.vectors import Vectors, load
 
@@ -48,7 +48,7 @@ def test_our_server_passes_every_check(tmp_path: Path) -> None:
             "server", url, "--key", str(keys), *tenants, "--restart-command", restart, "--json", "--junit", str(xml)
         )
     report = msgspec.json.decode(done.stdout, type=Report)
-    assert {result.name: result.detail for result in report.results if result.verdict is not Verdict.PASSED} == {}
+    assert {result.name: result.detail for result in report.results if result.status is not CaseStatus.PASSED} == {}
     assert done.returncode == 0
     assert len(ElementTree.parse(xml).findall("testcase")) == len(CHECKS)
 

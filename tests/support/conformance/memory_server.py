@@ -1,177 +1,19 @@
-"""A server for tests: the model's memory runtime behind the standard library's HTTP server, whole or with one planted defect.
+"""The reference server with the keys of the tests."""
 
-Each defect is a subclass that overrides one step, as an implementer might have written it.
-"""
-
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from functools import partial
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Lock, Thread
-from types import MappingProxyType
-from typing import Any
-
-from tests.support.model.world import EXAMINE
-
-from flk.model.effects import Effect
-from flk.model.flow.answers import SUBMIT_PATH
-from flk.model.flow.submission import Response, Submission, refuse
-from flk.model.memory.memory import MemoryNode
-from flk.model.memory.parts import Disk, Entries, Objects
-from flk.model.programs.examine import examine
-from flk.model.programs.ingest import ingest
-from flk.model.programs.recover import recover
+from flk.conformance.server.reference import ReferenceNode, serving
 from flk.model.record.signing import HmacKey, Keyring, LiveKey
-from flk.model.refusal import Malformed, Refused, TooLarge
-from flk.model.runtime import run
-from flk.spec.constants import CONSTANTS
-from flk.spec.metrics import METRICS
+
+__all__ = ["KEYRING", "SECRETS", "SIGNERS", "Node", "serving"]
 
 SECRETS = {"default": b"one secret", "other": b"another secret"}
 SIGNERS = {tenant: HmacKey(secret) for tenant, secret in SECRETS.items()}
 KEYRING = Keyring({tenant: [LiveKey(key)] for tenant, key in SIGNERS.items()})
-LIMIT = CONSTANTS.node.max_body_bytes
 
 
-class Node:
-    """The honest one: `submit` is the program, under a lock since the memory runtime knows one thread."""
+class Node(ReferenceNode):
+    """The honest one. Each defect is a subclass that overrides one step, as an implementer might have written it."""
 
-    keyring: Keyring = KEYRING
-    limit = LIMIT
-    allow = True
-    body = b""
-    """What the defects that judge anew look at."""
+    accepted: Keyring = KEYRING
 
     def __init__(self) -> None:
-        self.lock = Lock()
-        self.counts = dict.fromkeys(METRICS, 0)
-        self.disk, self.entries = Disk("eu"), Entries()
-        self.start()
-
-    def start(self) -> None:
-        """Begin with what the disk and the store hold."""
-        self.runtime = MemoryNode(self.disk, self.entries, Objects(), now=lambda: 1737288000.0)
-        run(recover("eu", EXAMINE), self.runtime.perform)
-
-    def restart(self) -> None:
-        """Stop at once, and start."""
-        self.start()
-
-    def submit(self, submission: Submission) -> Response:
-        """The reply to a submission."""
-        with self.lock:
-            self.body = submission.body
-            return run(ingest(submission, "eu", partial(examine, self.keyring)), self.perform)
-
-    def perform(self, effect: Effect[Any]) -> Any:
-        """One effect."""
-        return self.runtime.perform(effect)
-
-    def respond(self, submission: Submission) -> Response:
-        """The reply, counted."""
-        response = self.submit(submission)
-        now = f'"{self.runtime.clock:016x}"'.encode()  # the timestamp of a first write
-        self.counts["flk_dedup_hits_total"] += response.status in {200, 202} and now not in response.body
-        self.counts["flk_equivocations_total"] += response.status == 409
-        self.counts["flk_signature_errors_total"] += response.status == 401
-        return response
-
-    def route(self, path: str) -> str:
-        """The path that is served for a path."""
-        return path
-
-    def tenant(self, names: list[str]) -> str:
-        """The tenant that the header names. Raises Malformed."""
-        if len(names) > 1:
-            raise Malformed("ORD-9", "X-Tenant-Id is given twice", field="X-Tenant-Id")
-        return names[0] if names else CONSTANTS.node.default_tenant
-
-    def metrics(self) -> str:
-        """The metrics as Prometheus reads them."""
-        types = [f"# TYPE {name} {metric.type}\n" for name, metric in METRICS.items()]
-        return "".join(types + [f"{name} {count}\n" for name, count in self.counts.items()])
-
-
-ROUTES = {SUBMIT_PATH: "POST", "/health": "GET", "/ready": "GET", "/metrics": "GET"}
-NO_PATH = b'{"error":"no such path","requirement":"ORD-8","field":null}'
-NO_METHOD = b'{"error":"no such method","requirement":"ORD-8","field":null}'
-
-
-class Handler(BaseHTTPRequestHandler):
-    """The HTTP side of a node, which `serving` sets."""
-
-    node: Node
-    wbufsize = -1
-    disable_nagle_algorithm = True
-
-    def handle_any(self) -> None:
-        """One request."""
-        body = self.read_body()
-        path = self.node.route(self.path)
-        offered = ROUTES.get(path)
-        if offered is None:
-            self.reply(404, NO_PATH)
-        elif offered != self.command:
-            self.reply(405, NO_METHOD, {"Allow": offered} if self.node.allow else {})
-        elif offered == "POST":
-            response = self.submitted(body)
-            self.reply(response.status, response.body)
-        else:
-            self.reply(200, self.node.metrics().encode() if path == "/metrics" else b"OK\n")
-
-    do_GET = do_POST = do_PUT = do_DELETE = handle_any
-
-    def submitted(self, body: bytes) -> Response:
-        """The reply to a submission, refusals by HTTP's own rules included."""
-        try:
-            if len(body) > self.node.limit:
-                raise TooLarge("ORD-5", "too large")
-            return self.node.respond(Submission(self.node.tenant(self.headers.get_all("X-Tenant-Id", [])), body))
-        except Refused as refusal:
-            return refuse(refusal)
-
-    def read_body(self) -> bytes:
-        """The whole body, announced or chunked."""
-        if self.headers.get("Transfer-Encoding") != "chunked":
-            return self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        pieces = b""
-        while size := int(self.rfile.readline(), 16):
-            pieces += self.rfile.read(size)
-            self.rfile.readline()
-        self.rfile.readline()
-        return pieces
-
-    def reply(self, status: int, body: bytes, headers: Mapping[str, str] = MappingProxyType({})) -> None:
-        """Write the answer."""
-        self.send_response(status)
-        for name, value in {**headers, "Content-Length": str(len(body))}.items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
-
-
-class HttpServer(ThreadingHTTPServer):
-    """A thread for each request, and room for a race of clients to connect."""
-
-    request_queue_size = 128
-    daemon_threads = False
-
-    def handle_error(self, *_: object) -> None:
-        """A handler that fails hangs up; the client sees it."""
-
-
-@contextmanager
-def serving(node: Node) -> Iterator[str]:
-    """Serve the node on loopback; the base URL."""
-    server = HttpServer(("127.0.0.1", 0), type("NodeHandler", (Handler,), {"node": node}))
-    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+        super().__init__(self.accepted)

@@ -383,7 +383,7 @@ class SharedKeyring(Keyring):
 class AnyTenantsKeyWillDo(Node):
     """The signature is checked with every key there is."""
 
-    keyring: Keyring = SharedKeyring({"all": [LiveKey(key) for key in SIGNERS.values()]})
+    accepted: Keyring = SharedKeyring({"all": [LiveKey(key) for key in SIGNERS.values()]})
 
 
 class DigestKey:
@@ -401,7 +401,7 @@ class DigestKey:
 class VerifiesADigest(Node):
     """The signature is checked over a digest of the canonical bytes, so honest records get 401."""
 
-    keyring = Keyring({tenant: [LiveKey(DigestKey(key))] for tenant, key in SIGNERS.items()})
+    accepted = Keyring({tenant: [LiveKey(DigestKey(key))] for tenant, key in SIGNERS.items()})
 
 
 class NaiveRounding(HmacKey):
@@ -417,7 +417,7 @@ class NaiveRounding(HmacKey):
 class RoundsByMultiplication(Node):
     """Numbers are written as a product with 10^9, cut, and divided again."""
 
-    keyring = Keyring({tenant: [LiveKey(NaiveRounding(secret))] for tenant, secret in SECRETS.items()})
+    accepted = Keyring({tenant: [LiveKey(NaiveRounding(secret))] for tenant, secret in SECRETS.items()})
 
 
 @caught_by(transport.body_limit)

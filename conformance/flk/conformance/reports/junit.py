@@ -2,14 +2,14 @@
 
 from xml.etree import ElementTree
 
-from flk.conformance.reports.report import Report, Result, Verdict
+from flk.conformance.reports.report import CaseResult, CaseStatus, Report
 
 TAGS = {
-    Verdict.FAILED: "failure",
-    Verdict.CRASHED: "error",
-    Verdict.SILENT: "error",
-    Verdict.SKIPPED: "failure",
-    Verdict.DECLINED: "skipped",
+    CaseStatus.FAILED: "failure",
+    CaseStatus.CRASHED: "error",
+    CaseStatus.SILENT: "error",
+    CaseStatus.SKIPPED: "failure",
+    CaseStatus.DECLINED: "skipped",
 }
 """What each verdict but `passed` is to a build tool. A case that is skipped without being declined does not conform."""
 
@@ -20,18 +20,18 @@ def junit(report: Report) -> str:
     for result in report.results:
         _add(suite, result)
     for number, remark in enumerate(report.remarks, start=1):
-        _add(suite, Result(f"protocol/{number}", "", (), Verdict.FAILED, remark))
+        _add(suite, CaseResult(f"protocol/{number}", "", (), CaseStatus.FAILED, remark))
     for attribute, tag in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
         suite.set(attribute, str(len(suite.findall(f"testcase/{tag}"))))
     suite.set("tests", str(len(suite)))
     return ElementTree.tostring(suite, encoding="unicode", xml_declaration=True)
 
 
-def _add(suite: ElementTree.Element, result: Result) -> None:
+def _add(suite: ElementTree.Element, result: CaseResult) -> None:
     group, _, name = result.name.partition("/")
     case = ElementTree.SubElement(suite, "testcase", classname=group, name=name or group)
-    if result.verdict in TAGS:
-        ends = ElementTree.SubElement(case, TAGS[result.verdict], message=_printable(result.detail))
+    if result.status in TAGS:
+        ends = ElementTree.SubElement(case, TAGS[result.status], message=_printable(result.detail))
         ends.text = _printable(f"{result.comment} ({', '.join(result.requirements)})")
 
 

@@ -3,7 +3,7 @@
 import msgspec
 from msgspec import UNSET, Raw
 
-from flk.conformance.reports.report import Verdict
+from flk.conformance.reports.report import CaseStatus
 from flk.conformance.sdk.protocol import Crash, Error, Skip, Value
 from flk.spec.vectors import Expect
 
@@ -11,15 +11,15 @@ SHOWN = 400
 """Characters of a value that a report shows."""
 
 
-def judge(expect: Expect, answer: Value | Error | Skip | Crash) -> tuple[Verdict, str]:
+def judge(expect: Expect, answer: Value | Error | Skip | Crash) -> tuple[CaseStatus, str]:
     """How the case ended, and what was expected and answered if it did not pass."""
     if isinstance(answer, Skip):
-        return Verdict.SKIPPED, answer.skip
+        return CaseStatus.SKIPPED, answer.skip
     if isinstance(answer, Crash):
-        return Verdict.CRASHED, answer.crash
+        return CaseStatus.CRASHED, answer.crash
     if _agree(expect, answer):
-        return Verdict.PASSED, ""
-    return Verdict.FAILED, f"expected {_said(expect)}, got {_said(answer)}"
+        return CaseStatus.PASSED, ""
+    return CaseStatus.FAILED, f"expected {_said(expect)}, got {_said(answer)}"
 
 
 def _agree(expect: Expect, answer: Value | Error) -> bool:

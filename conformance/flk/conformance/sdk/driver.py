@@ -7,8 +7,9 @@ again one case at a time, so that the case at fault is found, and the rest goes 
 import asyncio
 import shlex
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
-from flk.conformance.reports.report import Progress, Report, Result, Verdict, silent
+from flk.conformance.reports.report import CaseResult, CaseStatus, Progress, Report, silent
 from flk.conformance.sdk.compare import judge
 from flk.conformance.sdk.protocol import WINDOW, Run, Subject
 from flk.conformance.sdk.session import Answer, Ended, Session
@@ -34,7 +35,13 @@ def conform(
 
     `deadline` is how many seconds the subject may go without an answer. After `max_restarts` the cases that are left are given up.
     """
-    return asyncio.run(_Interview(command, tuple(vectors), deadline, max_restarts, progress).report())
+    interview = _Interview(command, tuple(vectors), deadline, max_restarts, progress)
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(interview.report())
+    with ThreadPoolExecutor(1) as thread:  # a notebook has a loop of its own, which cannot wait for another
+        return thread.submit(asyncio.run, interview.report()).result()
 
 
 class _Interview:
@@ -54,7 +61,7 @@ class _Interview:
         self._progress = progress
         self._cases = [case for group in vectors for case in group.cases]
         self._operations = [group.operation for group in vectors for _ in group.cases]
-        self._results: dict[int, Result] = {}
+        self._results: dict[int, CaseResult] = {}
         self._remarks: list[str] = []
         self._subject: Subject | None = None
         self._restarts = 0
@@ -67,13 +74,20 @@ class _Interview:
         results = tuple(self._results[number] for number in range(len(self._cases)))
         unknown = sorted(set(self._subject.operations) - {group.operation for group in load()})
         notes = (f"offers what this kit does not ask for: {', '.join(unknown)}",) if unknown else ()
-        return Report(name, results, tuple(self._remarks), notes)
+        return Report(name, results, tuple(self._remarks), notes, self._again(results))
+
+    def _again(self, results: Iterable[CaseResult]) -> str:
+        """The line that asks what went wrong again; all that was asked, if nothing did."""
+        chosen = {result.group for result in results if not result.conforms} or set(self._operations)
+        everything = chosen == {group.operation for group in load()}
+        options = [] if everything else [f"--operation={name}" for name in sorted(chosen)]
+        return shlex.join(["flk", "conform", "sdk", *options, "--", *self._command])
 
     async def _ask(self, numbers: Iterable[int], window: int) -> None:
-        """Settle the cases, through as many processes as it takes. With a window of one, a process that ends shows why."""
-        while unsettled := [number for number in numbers if number not in self._results]:
+        """Finish the cases, through as many processes as it takes. With a window of one, a process that ends shows why."""
+        while open_cases := [number for number in numbers if number not in self._results]:
             try:
-                await self._session(unsettled, window)
+                await self._session(open_cases, window)
             except Ended as end:
                 if self._subject is None:
                     raise UnusableInput(
@@ -82,17 +96,19 @@ class _Interview:
                 self._restarts += 1
                 suspects = [case.run for case in end.suspects]
                 if len(suspects) == 1:
-                    self._settle(suspects[0], end.verdict, f"the subject {end.detail}")
+                    self._finish(suspects[0], end.status, f"the subject {end.detail}")
                 if self._restarts > self._max_restarts:
-                    self._give_up(unsettled)
+                    self._give_up(open_cases)
                 elif len(suspects) > 1:
                     await self._ask(suspects, 1)
 
     def _give_up(self, numbers: Iterable[int]) -> None:
         for number in numbers:
             if number not in self._results:
-                self._settle(
-                    number, Verdict.CRASHED, f"not asked: the subject was restarted {self._max_restarts} times before"
+                self._finish(
+                    number,
+                    CaseStatus.CRASHED,
+                    f"not asked: the subject was restarted {self._max_restarts} times before",
                 )
 
     async def _session(self, numbers: Sequence[int], window: int) -> None:
@@ -101,11 +117,11 @@ class _Interview:
             self._introduce(await session.greet(KIT))
             asked = (number for number in numbers if number not in self._results)
             runs = (Run(number, self._operations[number], self._cases[number].input) for number in asked)
-            await session.ask(runs, window, self._hear)
+            await session.ask(runs, window, self._answered)
             await session.part()
 
     def _introduce(self, subject: Subject) -> None:
-        """At the first hello, settle the cases that the subject declines, and those of operations that it does not offer."""
+        """At the first hello, finish the cases that the subject declines, and those of operations that it does not offer."""
         if self._subject is not None:
             return
         self._subject = subject
@@ -113,17 +129,19 @@ class _Interview:
             operation = self._operations[number]
             declined = next((name for name in (operation, *case.flags) if name in subject.declined), None)
             if declined is not None:
-                self._settle(number, Verdict.DECLINED, f"{declined}: {subject.declined[declined]}")
+                self._finish(number, CaseStatus.DECLINED, f"{declined}: {subject.declined[declined]}")
             elif operation not in subject.operations:
-                self._settle(number, Verdict.SKIPPED, f"the subject neither offers nor declines {operation}")
+                self._finish(number, CaseStatus.SKIPPED, f"the subject neither offers nor declines {operation}")
 
-    def _hear(self, number: int, answer: Answer) -> None:
-        verdict, detail = judge(self._cases[number].expect, answer)
-        self._settle(number, verdict, detail)
+    def _answered(self, number: int, answer: Answer) -> None:
+        status, detail = judge(self._cases[number].expect, answer)
+        self._finish(number, status, detail)
 
-    def _settle(self, number: int, verdict: Verdict, detail: str) -> None:
+    def _finish(self, number: int, status: CaseStatus, detail: str) -> None:
         case = self._cases[number]
-        self._results[number] = Result(case.id, case.comment, case.requirements, verdict, detail)
+        asked = status in {CaseStatus.FAILED, CaseStatus.CRASHED, CaseStatus.SILENT}
+        question = bytes(case.input).decode() if asked else ""
+        self._results[number] = CaseResult(case.id, case.comment, case.requirements, status, detail, question)
         self._progress(len(self._results), len(self._cases), case.id)
 
     def _remark(self, remark: str) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import NoReturn, Self, TypeAlias
 
-from flk.conformance.reports.report import Verdict
+from flk.conformance.reports.report import CaseStatus
 from flk.conformance.sdk.protocol import (
     VERSION,
     Bye,
@@ -44,9 +44,9 @@ GRACE_SECONDS = 2.0
 class Ended(Exception):
     """The process is of no more use: it died or fell silent. `suspects` were with it."""
 
-    def __init__(self, verdict: Verdict, detail: str) -> None:
+    def __init__(self, status: CaseStatus, detail: str) -> None:
         super().__init__(detail)
-        self.verdict = verdict
+        self.status = status
         self.detail = detail
         self.suspects: tuple[Run, ...] = ()
 
@@ -140,15 +140,15 @@ class Session:
                     except NotAMessage as error:
                         stray(f"a line on stdout that is no message ({error}): {_shown(line)}")
         except TimeoutError:
-            raise Ended(Verdict.SILENT, f"gave no answer for {deadline:g} s") from None
-        raise Ended(Verdict.CRASHED, await self._epitaph())
+            raise Ended(CaseStatus.SILENT, f"gave no answer for {deadline:g} s") from None
+        raise Ended(CaseStatus.CRASHED, await self._epitaph())
 
     async def _line(self) -> bytes:
         assert self._process.stdout is not None
         try:
             return await self._process.stdout.readline()
         except ValueError:
-            raise Ended(Verdict.CRASHED, f"wrote a line of more than {MAX_LINE} bytes") from None
+            raise Ended(CaseStatus.CRASHED, f"wrote a line of more than {MAX_LINE} bytes") from None
 
     async def _epitaph(self) -> str:
         with suppress(TimeoutError):

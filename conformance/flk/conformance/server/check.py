@@ -12,6 +12,10 @@ class Check(NamedTuple):
     """A name, the requirements it bears on, the claim, and the function that tries it.
 
     `run` returns if the claim holds; it raises Failed if not, NoAnswer if no answer came, NotApplicable if it cannot be tried.
+
+    >>> (check,) = server_checks("wrong-id")
+    >>> check.name, check.requirements
+    ('wrong-id', ('ID-1', 'ORD-1'))
     """
 
     name: str

@@ -6,10 +6,10 @@ Hypothesis makes the records and shrinks them. All other checks do without it; w
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
+from flk.conformance.drafts.mutations import Fields
+from flk.conformance.drafts.signals import is_safe
 from flk.conformance.server.check import check
 from flk.conformance.server.target import NotApplicable, Server, expect_outcome
-from flk.conformance.vectors.mutations import Fields
-from flk.conformance.vectors.signals import is_safe
 from flk.model.entries.judgement import TOLERANCE_BUDGET, TOLERANCE_D_HAT
 from flk.model.record.canonical import nano
 from flk.model.record.signals import budget, d_hat, regime

@@ -3,10 +3,10 @@
 from base64 import b64decode, b64encode
 from hashlib import sha256
 
+from flk.conformance.drafts.mutations import Fields, Mutation, body_of, mutations
 from flk.conformance.server.check import check
 from flk.conformance.server.client import Failed
 from flk.conformance.server.target import Server, expect_outcome, expect_refusal, expect_same
-from flk.conformance.vectors.mutations import Fields, Mutation, body_of, mutations
 
 
 @check(

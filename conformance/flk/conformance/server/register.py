@@ -10,10 +10,10 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 from typing import NamedTuple
 
+from flk.conformance.drafts.mutations import Fields
 from flk.conformance.server.check import check
 from flk.conformance.server.client import Failed, Reply
 from flk.conformance.server.target import Server, expect_same, pcs
-from flk.conformance.vectors.mutations import Fields
 from flk.model.entries.entry import content_digest
 from flk.model.flow.answers import STATES_ENTRY
 

@@ -8,8 +8,8 @@ from tempfile import TemporaryFile
 
 import msgspec
 
+from flk.conformance.drafts.mutations import Fields, body_of
 from flk.conformance.server.client import Client, Failed, NoAnswer, Reply
-from flk.conformance.vectors.mutations import Fields, body_of
 from flk.model.entries.entry import content_digest
 from flk.model.entries.judgement import judge
 from flk.model.flow.answers import SUBMIT_PATH

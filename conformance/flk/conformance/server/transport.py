@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
+from flk.conformance.drafts.mutations import body_of
 from flk.conformance.server.check import check
 from flk.conformance.server.client import CHUNK, Failed
 from flk.conformance.server.target import Server, expect_outcome, expect_refusal, expect_status
-from flk.conformance.vectors.mutations import body_of
 from flk.model.flow.answers import SUBMIT_PATH
 from flk.spec.constants import CONSTANTS
 from flk.spec.metrics import METRICS

@@ -42,7 +42,14 @@ class Signer(Protocol):
 
 
 class HmacKey:
-    """A shared secret for HMAC-SHA256 (SIGN-2). The keyed state is prepared once and copied for each message."""
+    """A shared secret for HMAC-SHA256 (SIGN-2, RFC 2104): it signs, and it verifies.
+
+    The keyed state is prepared once and copied for each message.
+
+    >>> key = HmacKey(b"secret")
+    >>> key.verifies(b"message", key.sign(b"message")), key.verifies(b"another", key.sign(b"message"))
+    (True, False)
+    """
 
     def __init__(self, secret: bytes) -> None:
         self._keyed = HMAC(secret, SHA256())

@@ -1,7 +1,5 @@
 """`flk conform`: does an SDK, or a server, do what the specification says?"""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,11 +7,10 @@ import msgspec
 import typer
 
 from flk.impl.command.app import app
-from flk.spec.errors import UnusableInput
+from flk.spec.errors import writing
 
 if TYPE_CHECKING:
-    from flk.conformance.reports.report import Progress, Report
-    from flk.spec.vectors import Vectors
+    from flk.conformance import Report
 
 conform = typer.Typer(name="conform", no_args_is_help=True, help="Ask an SDK or a server whether it conforms.")
 app.add_typer(conform)
@@ -43,14 +40,11 @@ def sdk(
 ) -> None:
     """Put the vectors to a command that speaks the SDK protocol (conformance/PROTOCOL.md).
 
-    Exit code 0: it conforms; 1: it does not; 2: it cannot be talked to, or nothing applies to it.
+    Verdict code 0: it conforms; 1: it does not; 2: it cannot be talked to, or nothing applies to it.
     """
-    from flk.conformance.sdk.driver import conform as conform_sdk
+    from flk.conformance import check_sdk
 
-    chosen = _chosen(operation)
-    with _progress(sum(len(group.cases) for group in chosen)) as advance:
-        report = conform_sdk(command, chosen, deadline=deadline, progress=advance)
-    _publish(report, junit, json=json)
+    _publish(check_sdk(command, operation, deadline=deadline), junit, json=json)
 
 
 @conform.command()
@@ -73,32 +67,14 @@ def server(
 ) -> None:
     """Ask a running server what any server must answer. It stores the records it is sent: use tenants made for the purpose.
 
-    Exit code 0: it conforms; 1: it does not; 2: it cannot be talked to.
+    Verdict code 0: it conforms; 1: it does not; 2: it cannot be talked to.
     """
-    import os
-    import shlex
-    from random import SystemRandom
-    from tempfile import gettempdir
-
-    from flk.conformance.server.checks import CHECKS
-    from flk.conformance.server.client import Client
-    from flk.conformance.server.examine import examine
-    from flk.conformance.server.target import Server
+    from flk.conformance import check_server
     from flk.impl.keys import load_signer
     from flk.spec.constants import CONSTANTS
 
-    # Hypothesis keeps a cache, and would put it into the directory that the command is run in.
-    os.environ.setdefault("HYPOTHESIS_STORAGE_DIRECTORY", str(Path(gettempdir(), "flk-hypothesis")))
-    names = tenant or [CONSTANTS.node.default_tenant]
-    signers = {name: load_signer(key, name) for name in names}
-    number = SystemRandom().getrandbits(32) if seed is None else seed
-    subject = Server(Client(url, deadline), signers, number, restart=shlex.split(restart_command))
-    known = {one.name: one for one in CHECKS}
-    if unknown := [name for name in check or () if name not in known]:
-        raise UnusableInput(f"no check is called {', '.join(unknown)}; there are {', '.join(known)}")
-    chosen = [known[name] for name in check] if check else CHECKS
-    with _progress(len(chosen)) as advance:
-        report = examine(subject, chosen, progress=advance)
+    keys = {name: load_signer(key, name) for name in tenant or [CONSTANTS.node.default_tenant]}
+    report = check_server(url, keys, checks=check or (), restart=restart_command, seed=seed, deadline=deadline)
     _publish(report, junit, json=json)
 
 
@@ -115,9 +91,11 @@ def vectors(
     from rich.console import Console
     from rich.table import Table
 
+    from flk.conformance import vectors as load_vectors
+
     if write:
         _write()
-    chosen = _chosen(operation)
+    chosen = load_vectors(*(operation or ()))
     if json:
         typer.echo(msgspec.json.encode(chosen))
         return
@@ -133,40 +111,14 @@ def vectors(
 def _write() -> None:
     from importlib.resources import files
 
+    from flk.conformance.drafts.generate import write
     from flk.conformance.sdk import schema
-    from flk.conformance.vectors.generate import write
     from flk.spec.vectors import load
 
     changed = write(Path(str(files("flk.spec").joinpath("vectors"))))
     schema.PATH.write_text(schema.text(), "utf-8")
     typer.echo(f"changed: {', '.join(changed)}" if changed else "no vector changed")
     load.cache_clear()
-
-
-def _chosen(operations: list[str] | None) -> tuple["Vectors", ...]:
-    """The vectors of some operations, or all. Raises UnusableInput for an operation that has none."""
-    from flk.spec.vectors import load
-
-    known = {group.operation for group in load()}
-    if unknown := [name for name in operations or () if name not in known]:
-        raise UnusableInput(f"no operation is called {', '.join(unknown)}; there are {', '.join(sorted(known))}")
-    return tuple(group for group in load() if not operations or group.operation in operations)
-
-
-@contextmanager
-def _progress(total: int) -> Iterator["Progress"]:
-    """A bar on stderr, where somebody may be watching."""
-    from rich.console import Console
-    from rich.progress import Progress as Bar
-
-    console = Console(stderr=True)
-    with Bar(console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task("starting", total=total)
-
-        def advance(done: int, total: int, name: str) -> None:
-            bar.update(task, completed=done, total=total, description=name)
-
-        yield advance
 
 
 def _publish(report: "Report", junit: Path | None, *, json: bool) -> None:
@@ -176,12 +128,10 @@ def _publish(report: "Report", junit: Path | None, *, json: bool) -> None:
     from flk.conformance.reports.terminal import render
 
     if junit is not None:
-        try:
+        with writing(junit):
             junit.write_text(as_junit(report), "utf-8")
-        except OSError as error:
-            raise UnusableInput(f"{junit}: cannot be written: {error.strerror}") from None
     if json:
-        typer.echo(msgspec.json.encode({"exit": report.exit, **msgspec.structs.asdict(report)}))
+        typer.echo(msgspec.json.encode({"exit": report.verdict.exit_code, **msgspec.structs.asdict(report)}))
     else:
         Console().print(render(report))
-    raise typer.Exit(report.exit)
+    raise typer.Exit(report.verdict.exit_code)

@@ -6,11 +6,11 @@ from hashlib import sha256
 
 import msgspec
 
+from flk.conformance.drafts.canonical import REALS, eight
+from flk.conformance.drafts.draft import NOW, SECRET, Draft
+from flk.conformance.drafts.signing import ED25519, HMAC, RFC8032_SEEDS, WHOLE
 from flk.conformance.operations.forms import EightFields, LiveKeyForm
 from flk.conformance.operations.signatures import AuthenticateInput
-from flk.conformance.vectors.canonical import REALS, eight
-from flk.conformance.vectors.draft import NOW, SECRET, Draft
-from flk.conformance.vectors.signing import ED25519, HMAC, RFC8032_SEEDS, WHOLE
 from flk.model.record import signing
 from flk.model.record.canonical import Profile, canonical_bytes
 from flk.model.record.signing import Algorithm, Ed25519PrivateKey, HmacKey

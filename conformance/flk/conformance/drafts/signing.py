@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
+from flk.conformance.drafts.canonical import eight, real_bits
+from flk.conformance.drafts.draft import SECRET, Draft
 from flk.conformance.operations.forms import EightFields, SecretKey
 from flk.conformance.operations.signatures import SignInput
-from flk.conformance.vectors.canonical import eight, real_bits
-from flk.conformance.vectors.draft import SECRET, Draft
 from flk.model.record.canonical import Profile
 from flk.model.record.signing import Algorithm
 

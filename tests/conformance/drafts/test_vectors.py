@@ -13,12 +13,12 @@ import msgspec
 import pytest
 from tests.support.conformance.sdk_defects import DEFECTS
 
+from flk.conformance.drafts.generate import DRAFTS, generate, text, write
 from flk.conformance.operations import OPERATIONS, Operation
-from flk.conformance.reports.report import Verdict
+from flk.conformance.reports.report import CaseStatus
 from flk.conformance.sdk.compare import judge
 from flk.conformance.sdk.protocol import Run
 from flk.conformance.sdk.subject import answer
-from flk.conformance.vectors.generate import DRAFTS, generate, text, write
 from flk.spec.requirements import catalogue
 from flk.spec.vectors import Origin, Vectors, load
 
@@ -30,7 +30,7 @@ def failures(groups: tuple[Vectors, ...], operations: Mapping[str, Operation]) -
     """The cases that operations do not pass, and why."""
     asked = ((case, Run(0, group.operation, case.input)) for group in groups for case in group.cases)
     judged = {case.id: judge(case.expect, answer(run, operations)) for case, run in asked}
-    return {name: detail for name, (verdict, detail) in judged.items() if verdict is not Verdict.PASSED}
+    return {name: detail for name, (verdict, detail) in judged.items() if verdict is not CaseStatus.PASSED}
 
 
 def raw(path: Path) -> dict[str, list[dict[str, object]]]:

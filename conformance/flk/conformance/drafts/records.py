@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 import msgspec
 
+from flk.conformance.drafts.draft import MERKLE_ROOT, Draft, fields
+from flk.conformance.drafts.mutations import Fields, body_of, mutations
 from flk.conformance.operations.records import Body, Triple, ValidRecord
-from flk.conformance.vectors.draft import MERKLE_ROOT, Draft, fields
-from flk.conformance.vectors.mutations import Fields, body_of, mutations
 from flk.model.record.record import Pcs
 from flk.spec.constants import CONSTANTS
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from flk.conformance.vectors.draft import Draft
-from flk.conformance.vectors.records import LIMITS, valid_record
+from flk.conformance.drafts.draft import Draft
+from flk.conformance.drafts.records import LIMITS, valid_record
 
 
 def judge() -> Iterator[Draft]:

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
+from flk.conformance.drafts.draft import Draft
 from flk.conformance.operations.placement import PauseInput, RingInput
-from flk.conformance.vectors.draft import Draft
 from flk.model.entries.ring import Ring, position
 from flk.spec.constants import CONSTANTS
 

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from fractions import Fraction
 from random import Random
 
+from flk.conformance.drafts.draft import Draft, bits
 from flk.conformance.operations.signals import Counts, Plane, RawBytes, ScaledCloud, SeededCloud, Signals
-from flk.conformance.vectors.draft import Draft, bits
 from flk.model.record import signals as model
 from flk.spec.constants import CONSTANTS
 

@@ -3,8 +3,8 @@
 import struct
 from typing import NamedTuple
 
+from flk.conformance.drafts.mutations import Fields
 from flk.conformance.operations.forms import Form
-from flk.conformance.vectors.mutations import Fields
 from flk.model.record.identity import pcs_id
 from flk.spec.constants import CONSTANTS
 

@@ -4,8 +4,8 @@ import math
 from collections.abc import Iterator
 from random import Random
 
+from flk.conformance.drafts.draft import Draft, bits
 from flk.conformance.operations.canonical import OneReal
-from flk.conformance.vectors.draft import Draft, bits
 
 ROUNDS, UNSIGNED, FINITE, STABLE = "C14N-2", "C14N-3", "C14N-4", "C14N-7"
 

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import msgspec
 
+from flk.conformance.drafts.draft import Draft
 from flk.conformance.operations.signals import RawBytes
 from flk.conformance.operations.trees import Consistency, Inclusion, Leaves, Position, Prefix
-from flk.conformance.vectors.draft import Draft
 from flk.model.record import merkle
 
 FULL = 8

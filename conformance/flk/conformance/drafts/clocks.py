@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
+from flk.conformance.drafts.draft import NOW, Draft
 from flk.conformance.operations.clocks import EntryForm, JoinInput, ObserveInput, TickInput
-from flk.conformance.vectors.draft import NOW, Draft
 from flk.model.entries.entry import Outcome, Reason
 from flk.model.log.hlc import COUNTER_BITS, Timestamp, at, text
 from flk.spec.constants import CONSTANTS

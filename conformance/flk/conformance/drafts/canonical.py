@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
+from flk.conformance.drafts.draft import MERKLE_ROOT, Draft, bits
 from flk.conformance.operations.canonical import CanonicalInput
 from flk.conformance.operations.forms import EightFields, Real, Text
-from flk.conformance.vectors.draft import MERKLE_ROOT, Draft, bits
 from flk.model.record.canonical import Profile
 from flk.model.record.identity import pcs_id
 from flk.spec.constants import CONSTANTS

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 import msgspec
 
+from flk.conformance.drafts.draft import NOW, SECRET, Draft, fields
+from flk.conformance.drafts.mutations import body_of
 from flk.conformance.operations.forms import Keys, LiveKeyForm
 from flk.conformance.operations.node import Arrival, NodeInput
-from flk.conformance.vectors.draft import NOW, SECRET, Draft, fields
-from flk.conformance.vectors.mutations import body_of
 from flk.model.record.canonical import Profile
 from flk.model.record.record import Pcs
 from flk.model.record.signing import Algorithm, HmacKey, sign

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
+from flk.conformance.drafts.draft import NOW, Draft
 from flk.conformance.operations.segments import FrameInput, NamedSegment, Segment
-from flk.conformance.vectors.draft import NOW, Draft
 from flk.model.log.frames import MAGIC, Frame, Head, Kind, data, frame_bytes, opening, seal
 from flk.model.log.hlc import LAST, ZERO, Timestamp, at, text
 

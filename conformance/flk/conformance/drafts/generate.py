@@ -10,8 +10,7 @@ from pathlib import Path
 import msgspec
 from msgspec import UNSET, Raw
 
-from flk.conformance.operations import OPERATIONS, Broken, perform
-from flk.conformance.vectors import (
+from flk.conformance.drafts import (
     canonical,
     clocks,
     forgeries,
@@ -25,7 +24,8 @@ from flk.conformance.vectors import (
     signing,
     trees,
 )
-from flk.conformance.vectors.draft import FLAGS, Draft
+from flk.conformance.drafts.draft import FLAGS, Draft
+from flk.conformance.operations import OPERATIONS, Broken, perform
 from flk.spec.vectors import Case, Expect, Origin, Vectors
 
 DRAFTS: dict[str, Callable[[], Iterable[Draft]]] = {
