@@ -14,6 +14,8 @@ from tests.support.impl.environments import Environment, build, install
 from flk.formal.proofs.coq import headlines
 from flk.spec import __version__
 
+pytestmark = pytest.mark.slow
+
 ROOMS = ("spec", "model", "formal", "sim", "impl", "conformance")
 
 Built = tuple[Path, Path]

@@ -128,6 +128,7 @@ def only_counts_mismatch(record: dict[str, Any]) -> bool:
     return len(scales) == len(record["scales"]) and scales != set(record["N_j"])
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(records())
 def test_model_and_schema_accept_the_same_valid_records(record: dict[str, Any]) -> None:
@@ -146,6 +147,7 @@ def check_same_verdict(record: dict[str, Any]) -> str | None:
     return broken
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(mutants())
 def test_model_and_schema_give_a_mutated_record_the_same_verdict(record: dict[str, Any]) -> None:

@@ -15,6 +15,8 @@ from flk.spec.errors import UnusableInput
 from flk.spec.vectors import load
 from flk.spec.verdict import Verdict
 
+pytestmark = pytest.mark.slow
+
 HERE = Path(__file__).parent
 REGIME = tuple(group for group in load() if group.operation == "regime")
 ALL = sum(len(group.cases) for group in REGIME)

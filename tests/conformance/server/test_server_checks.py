@@ -20,6 +20,8 @@ from flk.spec.errors import UnusableInput
 from flk.spec.requirements import catalogue
 from flk.spec.verdict import Verdict
 
+pytestmark = pytest.mark.slow
+
 
 class Restartable(Server):
     """A server under test whose restart is a call instead of a command."""

@@ -37,6 +37,8 @@ from flk.formal.library.protocols.replication import protocol as replication
 from flk.formal.library.protocols.two_phase_commit import protocol as two_phase_commit
 from flk.spec.errors import UnusableInput
 
+pytestmark = pytest.mark.slow
+
 FAST = {"numpy": vectorised.search, "numba": jitted.search, "c": emitted.search}
 PUBLISHED = {3: 288, 4: 1_568, 5: 8_832, 6: 50_816, 7: 296_448, 8: 1_745_408}
 

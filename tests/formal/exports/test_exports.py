@@ -43,6 +43,8 @@ from flk.formal.library.catalogue import find, protocols
 from flk.formal.library.gallery import DESIGNS
 from flk.spec.errors import UnusableInput
 
+pytestmark = pytest.mark.slow
+
 Sizes = dict[str, int]
 
 

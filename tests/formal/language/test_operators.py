@@ -18,6 +18,8 @@ from flk.formal.explicit.schema import Schema, State
 from flk.formal.language import ANY, BOOL, Protocol, Term, count, exists, forall, implies, integer, ite
 from flk.formal.language.terms import lift
 
+pytestmark = pytest.mark.slow
+
 Case = tuple[Protocol, list[Term]]
 
 

@@ -175,6 +175,7 @@ def check(protocol: Protocol, lines: Sequence[Line], **options: Any) -> Validati
 SMALL = {protocol.name: Small(protocol) for protocol in PROTOCOLS}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SMALL)
 @settings(deadline=None, max_examples=60)
 @given(seed=st.integers(0, 2**32), share=st.sampled_from([0.0, 0.2, 0.9]), at_most=st.sampled_from([0, 1, 2]))

@@ -3,6 +3,8 @@
 from collections import Counter
 from pathlib import Path
 
+import pytest
+
 from flk.impl.agent.delivery import Settled, Tally, deliver_all
 from flk.impl.agent.outbox import Outbox
 from flk.impl.agent.service import Service
@@ -10,6 +12,8 @@ from flk.impl.server.process import key_file, server_process
 from flk.model.record.signing import HmacKey
 from flk.model.samples.datasets import submissions
 from flk.spec.constants import Outbox as Policy
+
+pytestmark = pytest.mark.slow
 
 SECRET = "testsecret"
 PROMPT = Policy(max_attempts=3, base_delay_seconds=0.001, max_delay_seconds=0.004, timeout_seconds=10.0)

@@ -9,6 +9,7 @@ import pytest
 from tests.support.impl.command import flk
 
 
+@pytest.mark.slow
 def test_every_must_of_the_catalogue_has_evidence_that_exists() -> None:
     """`flk spec trace` finds no requirement without evidence, and no evidence that is only named."""
     done = flk("spec", "trace")
@@ -16,6 +17,7 @@ def test_every_must_of_the_catalogue_has_evidence_that_exists() -> None:
     assert "0 with a problem" in done.stdout
 
 
+@pytest.mark.slow
 def test_a_must_without_evidence_fails_the_trace(tmp_path: Path) -> None:
     """In a checkout whose tests are gone, the requirements that rest on them are named, and the exit code is 1."""
     (tmp_path / "tests").mkdir()
@@ -24,6 +26,7 @@ def test_a_must_without_evidence_fails_the_trace(tmp_path: Path) -> None:
     assert "test_equal_ids_mean_equal_computations: does not exist" in done.stdout
 
 
+@pytest.mark.slow
 def test_proofs_for_programs() -> None:
     """`flk prove --json` is one JSON array: each theorem with its verdict, its obligations and its mutants."""
     done = flk("prove", "rounding-stability", "--json")

@@ -14,6 +14,8 @@ from flk.conformance.reports.report import CaseStatus, Report
 from flk.conformance.server.checks import CHECKS
 from flk.spec.vectors import Vectors, load
 
+pytestmark = pytest.mark.slow
+
 FLK = str(Path(sys.executable).with_name("flk"))
 SUBJECT = [sys.executable, "-m", "flk.conformance.sdk.subject"]
 KEYS = """

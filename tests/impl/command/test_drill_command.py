@@ -3,7 +3,10 @@
 from pathlib import Path
 
 import msgspec
+import pytest
 from tests.support.impl.command import flk
+
+pytestmark = pytest.mark.slow
 
 
 def test_a_refuted_design_is_seen_again_in_the_simulator(tmp_path: Path) -> None:

@@ -17,6 +17,8 @@ from flk.sim.scenarios.files import find
 from flk.sim.scenarios.policy import Objectives
 from flk.spec.errors import UnusableInput
 
+pytestmark = pytest.mark.slow
+
 CUT = Partition(id="cut", start=Seconds(3), duration=Seconds(4), sides=(("eu",), ("us", "objects")))
 DOWN = StoreOutage(id="down", start=Seconds(4), duration=Seconds(6), region="us")
 PROGRAMS = "tests.support.sim.target:IGNORED_STORE_ERROR"

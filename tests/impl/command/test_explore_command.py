@@ -9,6 +9,8 @@ import msgspec
 import pytest
 from tests.support.impl.command import flk
 
+pytestmark = pytest.mark.slow
+
 AUTHOR = '''\
 """A protocol of somebody's own."""
 

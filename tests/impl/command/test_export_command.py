@@ -6,6 +6,8 @@ import msgspec
 import pytest
 from tests.support.impl.command import flk
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_protocol_is_printed_at_the_sizes_asked_for() -> None:
     """Murphi and Promela say the sizes in their first line."""

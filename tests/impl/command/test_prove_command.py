@@ -4,6 +4,8 @@ import msgspec
 import pytest
 from tests.support.impl.command import flk
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_protocol_is_proved_with_a_verdict_for_each_property() -> None:
     """Exit code 0; the JSON names each property and what is known of it."""

@@ -13,6 +13,8 @@ from flk.sim.scenarios import files as scenario_files
 from flk.sim.scenarios.builder import scenario as begin
 from flk.sim.scenarios.schema import schema
 
+pytestmark = pytest.mark.slow
+
 
 def test_the_list_names_every_scenario() -> None:
     """One line for each, in words and as JSON."""

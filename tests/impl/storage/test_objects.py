@@ -16,6 +16,8 @@ from flk.model.memory.parts import Objects as InMemory
 from flk.model.refusal import Unavailable
 from flk.spec.errors import UnusableInput
 
+pytestmark = pytest.mark.slow
+
 NAMES = st.builds(
     lambda region, disk, sequence: "crr/" + segment_name(f"{region}.{disk:06d}", sequence),
     st.sampled_from(["eu", "eu-2", "us"]),

@@ -19,6 +19,8 @@ from flk.sim.scenarios.topology import Network
 from flk.sim.scenarios.topology import Path as Link
 from flk.sim.simulate import simulate
 
+pytestmark = pytest.mark.slow
+
 LOSSY = Network(default=Link(delay=Seconds(0.02), jitter=Seconds(0.05), loss=0.05, duplication=0.05))
 FAULTS: tuple[Fault, ...] = (
     Partition(id="cut", start=Seconds(10), duration=Seconds(20), sides=(("eu",), ("us", "objects"))),

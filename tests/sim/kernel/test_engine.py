@@ -233,6 +233,7 @@ def _waiting_for_answers(simulator: Simulator, size: int) -> None:
         wait.end("answer")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("wait", [_waiting_in_line, _waiting_for_the_disk, _waiting_for_answers])
 def test_a_backlog_costs_each_item_the_same(wait: Callable[[Simulator, int], None]) -> None:
     """Every further item adds the same number of calls, Python's and C's, however many wait; and none of them waits in the heap."""

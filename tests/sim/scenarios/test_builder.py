@@ -28,6 +28,7 @@ def begun() -> builder.Draft:
     )
 
 
+@pytest.mark.slow
 @given(scenarios())
 @settings(max_examples=60, deadline=None)
 def test_a_scenario_survives_its_expression(value: Scenario) -> None:

@@ -56,6 +56,7 @@ disk = "lost"
 TABLES = TEXT.replace(TEXT[TEXT.index("faults = [") : TEXT.index("\n[workload]")], "") + CRASHES
 
 
+@pytest.mark.slow
 @given(scenarios())
 @settings(max_examples=60, deadline=None)
 def test_a_scenario_survives_its_file(value: Scenario) -> None:

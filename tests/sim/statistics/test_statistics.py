@@ -16,6 +16,8 @@ from flk.sim.statistics.steady import batch_means
 from flk.sim.statistics.warmup import mser5, smoothed
 from flk.spec.errors import UnusableInput
 
+pytestmark = pytest.mark.slow
+
 RUNS, SAMPLE = 4000, 40  # experiments; runs in each
 CUSTOMERS, WARMUP = 1500, 200
 LOAD = 0.5
