@@ -139,7 +139,7 @@ def test_a_run_that_depends_on_the_hash_seed_is_told_by_its_first_differing_line
         ("prey", "write MODULE:NAME"),
         ("tests.sim.no_prey:X", "cannot be imported"),
         ("tests.support.sim.target:RESTLES", "did you mean RESTLESS"),
-        ("tests.support.sim.drills:drill", "is not a flk.sim.kernel.programs.Programs"),
+        ("tests.support.sim.drills:drill", "has no Programs called 'drill'"),
     ],
 )
 def test_programs_that_are_not_there_are_told(name: str, told: str) -> None:

@@ -67,12 +67,16 @@ def rate_at(workload: Workload, bursts: Sequence[Burst], moment: float) -> float
     return everyday * (quieter + sum(factor - 1 for factor in holding if factor > 1))
 
 
+def poisson_bound(expected: float) -> int:
+    """How many arrivals of a Poisson process to draw so that there are enough: ten standard deviations more than expected."""
+    return int(expected + 10 * expected**0.5 + 100)
+
+
 def poisson(workload: Workload, start: float, end: float, scale: float, random_stream: RandomStream) -> Column:
     """The moments of a Poisson process that follows `scale` times the workload's rate from `start` to `end`."""
     times, load = cumulative_load(workload, start, end, scale)
     expected = float(load[-1])
-    most = int(expected + 10 * expected**0.5 + 100)
-    moments: Column = -np.log1p(-random_stream.column(most)).cumsum()
+    moments: Column = -np.log1p(-random_stream.column(poisson_bound(expected))).cumsum()
     return np.interp(moments[moments < expected], load, times)
 
 

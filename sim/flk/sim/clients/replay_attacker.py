@@ -8,6 +8,7 @@ import numpy as np
 
 from flk.model.flow.submission import Response, Submission
 from flk.sim.clients.agents import Item
+from flk.sim.clients.arrivals import poisson_bound
 from flk.sim.kernel.engine import Deadlines
 from flk.sim.kernel.random_streams import RandomStream
 from flk.sim.nodes.region import Region, World
@@ -53,10 +54,8 @@ class Attacker:
     def _moments(self) -> Iterator[float]:
         """A Poisson process of the fault's rate, from its start to its end."""
         expected = self._fault.rate * self._fault.duration
-        most = int(expected + 10 * expected**0.5 + 100)
-        gaps = (
-            -np.log1p(-RandomStream(self._world.seed, f"attack/{self._fault.id}/gaps").column(most)) / self._fault.rate
-        )
+        stream = RandomStream(self._world.seed, f"attack/{self._fault.id}/gaps")
+        gaps = -np.log1p(-stream.column(poisson_bound(expected))) / self._fault.rate
         at = self._fault.start + gaps.cumsum()
         yield from at[at < self._fault.end].tolist()
 

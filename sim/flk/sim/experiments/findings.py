@@ -6,9 +6,6 @@ from math import isfinite
 from typing import NamedTuple
 
 import msgspec
-from rich.console import Group
-from rich.table import Table
-from rich.text import Text
 
 from flk.sim.experiments.replay import replay_string
 from flk.sim.experiments.rows import Row
@@ -21,7 +18,6 @@ from flk.spec.verdict import Verdict, worst
 
 TARGETS = ("rpo", "rto", "lag_p95", "latency_p95", "errors", "escalation")
 """The measures that `Objectives` has a target of the same name for."""
-SIGNS = {Verdict.HOLDS: "✓ met", Verdict.VIOLATED: "✗ missed", Verdict.UNDECIDED: "? undecided"}
 
 
 class Estimand(NamedTuple):
@@ -119,27 +115,6 @@ def facts(swept: SweepResult, cells: Sequence[CellFindings], programs: str = "")
     return outcome
 
 
-def rendered(swept: SweepResult, cells: Sequence[CellFindings]) -> Group:
-    """The outcome as a table: a line for each cell and measure."""
-    seeds = swept.plan.seeds
-    runs = sum(cell.runs for cell in cells)
-    head = Text(f"{len(cells)} cells, {runs:,} runs, {swept.made:,} of them made now, seeds from {seeds.start}", "bold")
-    table = Table(box=None, pad_edge=False, header_style="bold underline")
-    for name in ("cell", "runs", "measure", "estimate", "95 % interval", "target", "beyond target", "verdict"):
-        texts = name in {"cell", "measure", "verdict"}
-        table.add_column(name, justify="left" if texts else "right", overflow="fold", no_wrap=name != "cell")
-    for cell in cells:
-        for place, found in enumerate(cell.findings):
-            first = (cell.cell.label, f"{cell.runs:,}") if not place else ("", "")
-            table.add_row(*first, *_texts(found))
-    broken = [
-        f"{cell.cell.label}: {invariant} violated in {number:,} of {cell.runs:,} runs"
-        for cell in cells
-        for invariant, number in cell.violated.items()
-    ]
-    return Group(head, table, Text("\n".join(broken), "red"))
-
-
 def _of_cell(cell: Cell, rows: Sequence[Row], asked: Sequence[Estimand]) -> CellFindings:
     found = tuple(_findings(cell, rows, asked))
     broken = Counter(invariant for row in rows for invariant in row.violated.split())
@@ -171,13 +146,3 @@ def _facts(found: Finding) -> dict[str, object]:
         "beyond": found.beyond and list(found.beyond[:3]),
         "verdict": found.verdict,
     }
-
-
-def _texts(found: Finding) -> Iterator[str]:
-    low, estimate, high = found.interval[:3]
-    yield f"{found.asked.statistic} of {found.asked.measure}"
-    yield f"{estimate:.4g}"
-    yield f"{low:.4g} … {high:.4g}"
-    yield "" if found.target is None else f"{found.target:.4g}"
-    yield "" if found.beyond is None else f"{found.beyond.low:.1%} … {found.beyond.high:.1%}"
-    yield "" if found.verdict is None else SIGNS[found.verdict]

@@ -16,7 +16,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from flk.sim.experiments.rows import Row
+from flk.sim.experiments.rows import COLUMNS, Row
 from flk.sim.experiments.variation import Cell, Value
 from flk.spec.errors import UnusableInput
 
@@ -81,7 +81,7 @@ def write_table(directory: Path, cells: Sequence[Cell], rows: Sequence[Iterable[
     columns: dict[str, pa.Array] = {}
     for place, (field_path, _) in enumerate(cells[0].parameters):
         columns[field_path] = _array([cell.parameters[place][1] for cell, _ in pairs])
-    for field in msgspec.structs.fields(Row):
+    for field in COLUMNS:
         values = [getattr(row, field.name) for _, row in pairs]
         columns[field.name] = pa.array(values, type=_TYPES.get(field.type, pa.string()))
     columns["code"] = pa.array([code_version()] * len(pairs), type=pa.string())

@@ -7,14 +7,14 @@ from math import isinf, isnan, nan
 import msgspec
 
 from flk.sim.alerts.alerts import unnoticed
-from flk.sim.measures.measures import Measures
+from flk.sim.measures.measures import Counts, Measures
 from flk.sim.outcome import Run
 from flk.sim.scenarios.faults import Fault
 from flk.sim.world.events import NO_ANSWER
 from flk.spec.verdict import Verdict, worst
 
 
-class Row(msgspec.Struct, frozen=True):
+class Row(Counts, frozen=True, kw_only=True):
     """What a run amounted to. Times are in seconds. None: the run gave no occasion to measure it.
 
     - `scenario`, `scenario_hash`, `seed`, `digest`: which run it is, and the name of all that happened in it
@@ -33,7 +33,7 @@ class Row(msgspec.Struct, frozen=True):
       acknowledgement, retries included
     - `errors`: the share of answered attempts that met 5xx; `unanswered`: of all attempts, those without an answer
     - `escalation`: the share of stored outcomes that are escalated
-    - `offered` … `withheld`: the counts of `flk.sim.measures.measures.Counts`
+    - the fields of `Counts`, from which it inherits: how often what happened
     - `audit_backlog_max`, `audit_age_max`, `audit_uncovered`: of the worst region most tasks not settled at once, the greatest age
       of one, and the share of tasks without effect
     - `tier_owed_max`: of the worst region the most claims that waited for a tier; `store_errors`: claims that shards refused
@@ -77,21 +77,6 @@ class Row(msgspec.Struct, frozen=True):
     errors: float | None
     unanswered: float | None
     escalation: float | None
-    offered: int
-    repeated: int
-    acknowledged: int
-    dead: int
-    undelivered: int
-    attempts: int
-    retries: int
-    duplicates: int
-    supersessions: int
-    moves: int
-    lost: int
-    forged: int
-    equivocating: int
-    replayed: int
-    withheld: int
     audit_backlog_max: int | None
     audit_age_max: float | None
     audit_uncovered: float | None
@@ -109,10 +94,12 @@ class Row(msgspec.Struct, frozen=True):
     fault_overlap: int
 
 
+COLUMNS = tuple(sorted(msgspec.structs.fields(Row), key=lambda field: field.name in Counts.__struct_fields__))
+"""The columns of the table, the counts last."""
 MEASURES = tuple(
-    field.name for field in msgspec.structs.fields(Row) if field.type in {int, float, float | None, int | None}
-)[1:]
-"""The columns that are numbers to average, all but the seed."""
+    field.name for field in COLUMNS if field.type in {int, float, float | None, int | None} and field.name != "seed"
+)
+"""The columns that are numbers to average: all numbers but the seed."""
 
 
 def row(run: Run) -> Row:
@@ -130,7 +117,7 @@ def row(run: Run) -> Row:
         **_of_recoveries(run.measures),
         **_of_replication(run),
         **_of_attempts(run),
-        **run.measures.counts._asdict(),
+        **msgspec.structs.asdict(run.measures.counts),
         **_of_stores(run.measures),
         "hypotheses": str(worst([each.verdict for each in run.hypotheses])),
         "refuted": " ".join(each.subject for each in run.hypotheses if each.verdict is Verdict.VIOLATED),

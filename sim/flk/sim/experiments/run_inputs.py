@@ -113,9 +113,7 @@ def programs_named(name: str) -> Programs:
     found = getattr(module, attribute, None)
     if not isinstance(found, Programs):
         known = sorted(key for key, value in vars(module).items() if isinstance(value, Programs))
-        raise UnusableInput(
-            f"{name}: {attribute!r} is not a flk.sim.kernel.programs.Programs of {where}; {nearest(attribute, known)}"
-        )
+        raise UnusableInput(f"{name}: {where} has no Programs called {attribute!r}; {nearest(attribute, known)}")
     return found
 
 

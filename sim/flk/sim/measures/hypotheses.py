@@ -99,10 +99,10 @@ def _counted(hypothesis: Sometimes | Never, times: list[Interval] | None, when: 
     mark = hypothesis.mark
     if isinstance(hypothesis, Sometimes):
         often = f" at least {hypothesis.times} times" if hypothesis.times > 1 else ""
-        expect, statement = "sometimes", f"{mark} comes up{often}{when}"
+        expect, statement = "sometimes", f"{mark} occurs{often}{when}"
         verdict = Verdict.HOLDS if times and len(times) >= hypothesis.times else Verdict.UNDECIDED
     else:
-        expect, statement = "never", f"{mark} never comes up{when}"
+        expect, statement = "never", f"{mark} never occurs{when}"
         verdict = Verdict.VIOLATED if times else Verdict.HOLDS
     if times is None:
         return HypothesisResult(expect, mark, statement, "alerts were not evaluated", float("nan"), Verdict.UNDECIDED)

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from math import nan
 from typing import NamedTuple
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -71,7 +72,7 @@ class Given(NamedTuple):
     over: Column
 
 
-class Counts(NamedTuple):
+class Counts(msgspec.Struct, frozen=True, kw_only=True):
     """How often what happened.
 
     `offered` counts the honest records that agents were given, `repeated` of these what repeats an earlier one; what became of

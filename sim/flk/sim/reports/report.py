@@ -61,7 +61,8 @@ def summary(run: Run) -> str:
 
 def _of_hypotheses(run: Run) -> str:
     wrong = [f"{row.expect} {row.subject}" for row in run.hypotheses if row.verdict is Verdict.VIOLATED]
-    return f"{len(run.hypotheses)} hypotheses: " + (f"refuted: {', '.join(wrong)}." if wrong else "none refuted.")
+    number = f"{len(run.hypotheses)} hypothes{'es' if len(run.hypotheses) != 1 else 'is'}: "
+    return number + (f"refuted: {', '.join(wrong)}." if wrong else "none refuted.")
 
 
 def facts(run: Run) -> dict[str, object]:
@@ -82,7 +83,7 @@ def facts(run: Run) -> dict[str, object]:
             "false_alarms": sum(len(alert.false_alarms) for alert in run.alerts),
             "unnoticed": unnoticed(run.scenario.faults, run.alerts) if run.alerts else None,
             "marks": {mark: len(times) for mark, times in run.marks.items() if times},
-            "counts": measures.counts._asdict(),
+            "counts": msgspec.structs.asdict(measures.counts),
             "statuses": {str(status): number for status, number in sorted(measures.statuses.items())},
             "latency": {name: row._asdict() for name, row in measures.latency.items()},
             "goodput": {"mean": float(measures.goodput.mean()), "most": float(measures.goodput.max())},

@@ -6,7 +6,7 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from flk.sim.clients.arrivals import cumulative_load
+from flk.sim.clients.arrivals import cumulative_load, poisson_bound
 from flk.sim.kernel.random_streams import ANSWER, REQUEST, SERVICE, RandomStream, numbered
 from flk.sim.scenarios.faults import Burst
 from flk.sim.scenarios.scenario import Scenario
@@ -51,7 +51,7 @@ class Stream:
         self._kernels = chosen()
         self._times, self._load = times, load
         self._expected = float(load[-1])
-        drawn = int(self._expected + 10 * self._expected**0.5 + 100)
+        drawn = poisson_bound(self._expected)
         self._most = drawn if most is None else min(drawn, most)
         self._number = 0
         self._moment = 0.0
