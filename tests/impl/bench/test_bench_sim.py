@@ -2,8 +2,10 @@
 
 import json
 from functools import cache
+from io import StringIO
 
 import pytest
+from rich.console import Console
 from tests.support.sim.drills import drill
 from typer.testing import CliRunner
 
@@ -126,7 +128,13 @@ def test_the_command_prints_tables_and_json(monkeypatch: pytest.MonkeyPatch) -> 
     assert asked == [(2, FULL), (1, QUICK)]
 
 
-def test_tables_are_narrow(capsys: pytest.CaptureFixture[str]) -> None:
-    """They fit a terminal of eighty columns without a broken line."""
-    bench_sim.show(REPORT)
-    assert all(len(line) <= 80 for line in capsys.readouterr().out.splitlines())
+def test_tables_fit_80_columns() -> None:
+    """Every figure of a row stands on its line, and nothing is cut off."""
+    out = StringIO()
+    Console(file=out, width=80, color_system=None).print(bench_sim.rendered(REPORT))
+    lines = out.getvalue().splitlines()
+    assert all(len(line) <= 80 and "…" not in line for line in lines)
+    for speed in REPORT.speeds:
+        assert any(line.startswith(speed.program) and line.rstrip().endswith(f"{speed.ratio:.2f}") for line in lines)
+    for row in (*REPORT.backlogs, *REPORT.simpy_backlogs):
+        assert any(line.startswith(row.queue) and line.rstrip().endswith(f"{row.ratio:.2f}") for line in lines)

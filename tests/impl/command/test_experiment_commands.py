@@ -55,7 +55,7 @@ def test_a_sweep_is_shown_written_and_continued(file: Path, capsys: pytest.Captu
     command += ["--measure", "heal", "--out", "swept", "--workers", "1"]
     assert flk(*command) == 0
     printed = capsys.readouterr().out
-    assert "4 cells, 12 runs, 12 of them made now" in printed
+    assert "4 cells, 12 runs (12 of them made now)" in printed
     assert "mean of heal" in printed
     table = pq.read_table(tmp_path / "swept" / "rows.parquet")
     assert table.num_rows == 12
@@ -119,7 +119,7 @@ def test_a_clean_hunt_says_how_rare_a_violation_must_be(file: Path, capsys: pyte
     assert flk("hunt", "--seeds", "5", "--workers", "1", "--check-determinism") == 0
     printed = capsys.readouterr().out
     assert "3 of 3 repeat" in printed
-    assert "0 of 5 violate an invariant: the probability is below 0.45 at 95 %" in printed
+    assert "no invariant is violated in 5 runs: the probability of a violation is below 0.45 at 95 % confidence" in printed
     assert flk("hunt", str(file), "--seeds", "11..13", "--workers", "1", "--json") == 0
     facts = told(capsys)
     assert (facts["verdict"], facts["runs"], facts["found"]) == ("holds", 3, None)
@@ -161,7 +161,7 @@ def test_a_run_that_does_not_repeat_is_exit_code_1(file: Path, capsys: pytest.Ca
         (("replay", "calm:1:*@00000000"), "--anyway), which may give another run"),
         (("replay", "nonsense"), "is no string of a run"),
         (("shrink", "small.toml", "--seed", "1"), "nothing to shrink"),
-        (("shrink", "calm:1:*@00000000", "--anyway", "--seed", "1"), "a string says itself"),
+        (("shrink", "calm:1:*@00000000", "--anyway", "--seed", "1"), "a replay string already holds"),
     ],
 )
 def test_unusable_input_is_one_message(

@@ -17,7 +17,7 @@ from flk.sim.experiments.findings import Estimand, facts, findings, overall, par
 from flk.sim.experiments.journal import Journal, code_version, write_table
 from flk.sim.experiments.rows import MEASURES, Row, row
 from flk.sim.experiments.run_inputs import Task, execute, synthetic_inputs
-from flk.sim.experiments.sweep import Plan, SweepResult, column, parse_until, sweep
+from flk.sim.experiments.sweep import Plan, SweepOutcome, column, parse_until, sweep
 from flk.sim.experiments.variation import Cell, axis, cells
 from flk.sim.measures.series import Spells
 from flk.sim.reports.report import facts as run_facts
@@ -86,7 +86,7 @@ def test_a_variation_that_cannot_be_meant_is_told(text: str, told: str) -> None:
     assert told in str(error.value)
 
 
-def swept(directory: Path, plan: Plan, workers: int = 1, **options: object) -> SweepResult:
+def swept(directory: Path, plan: Plan, workers: int = 1, **options: object) -> SweepOutcome:
     """A sweep that journals in a directory."""
     with Journal(directory, SUPPLIES.digest) as journal:
         return sweep(plan, SUPPLIES, journal, workers=workers, **options)  # type: ignore[arg-type]
@@ -261,7 +261,7 @@ def test_a_target_within_the_interval_is_undecided(template: Row, values: list[f
     """Met if the whole interval is below the target, missed if it is above, undecided if the target is within."""
     scenario = msgspec.structs.replace(SHORT, slo=msgspec.structs.replace(SHORT.slo, rpo=Seconds(target)))
     rows = tuple(msgspec.structs.replace(template, seed=n, rpo=value) for n, value in enumerate(values))
-    over = SweepResult(Plan((Cell(scenario, ()),), range(len(rows))), (rows,), 0)
+    over = SweepOutcome(Plan((Cell(scenario, ()),), range(len(rows))), (rows,), 0)
     (cell,) = findings(over, [Estimand("mean", "rpo")])
     (found,) = cell.findings
     expected = (
@@ -285,7 +285,7 @@ def test_a_violated_invariant_decides_whatever_the_targets_say(template: Row) ->
         template, seed=1, invariants=Verdict.VIOLATED, violated="convergence no-gap-in-replay"
     )
     rows = (msgspec.structs.replace(template, seed=0), bad)
-    over = SweepResult(Plan(cells(SHORT, [axis("policy.ship_interval=2s")]), range(2)), (rows,), 2)
+    over = SweepOutcome(Plan(cells(SHORT, [axis("policy.ship_interval=2s")]), range(2)), (rows,), 2)
     (cell,) = findings(over)
     assert cell.verdict is Verdict.VIOLATED
     assert cell.violated == {"convergence": 1, "no-gap-in-replay": 1}

@@ -15,7 +15,7 @@ from tests.support.sim.drills import REGIONS, drill, records, rehearse
 from flk.sim.experiments.findings import Estimand, findings
 from flk.sim.experiments.rows import row
 from flk.sim.experiments.run_inputs import synthetic_inputs
-from flk.sim.experiments.sweep import Plan, SweepResult
+from flk.sim.experiments.sweep import Plan, SweepOutcome
 from flk.sim.experiments.variation import axis, cells
 from flk.sim.nodes.designs import DESIGNS
 from flk.sim.reports import perfetto
@@ -41,11 +41,11 @@ SEEDS = range(6)
 
 
 @cache
-def swept() -> SweepResult:
+def swept() -> SweepOutcome:
     """Four cells: two intervals of shipping, two speeds of the store, each over the same six seeds."""
     scenario = drill(CRASH, duration=80, until=40, slo=TARGETS)
     found = cells(scenario, [axis("policy.ship_interval=5s,20s"), axis("policy.service=2ms,40ms")])
-    return SweepResult(
+    return SweepOutcome(
         Plan(found, SEEDS), tuple(tuple(row(rehearse(c.scenario, seed=seed)) for seed in SEEDS) for c in found), 24
     )
 

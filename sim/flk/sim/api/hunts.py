@@ -45,14 +45,12 @@ class HuntResult:
     """
 
     space: hunting.SearchSpace
-    outcome: hunting.HuntResult
+    outcome: hunting.HuntOutcome
 
     @property
     def verdict(self) -> Verdict:
         """VIOLATED if a seed violates an invariant; UNDECIDED if nothing was run or every run ended too early to tell."""
-        if self.outcome.counterexample is not None:
-            return Verdict.VIOLATED
-        return Verdict.HOLDS if self.runs > self.outcome.undecided else Verdict.UNDECIDED
+        return self.outcome.verdict
 
     @cached_property
     def failure(self) -> RunResult | None:

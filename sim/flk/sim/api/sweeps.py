@@ -65,7 +65,7 @@ class SweepResult:
     True
     """
 
-    swept: sweeping.SweepResult
+    swept: sweeping.SweepOutcome
     inputs: RunInputs
 
     @cached_property

@@ -9,7 +9,7 @@ import msgspec
 
 from flk.sim.experiments.replay import replay_string
 from flk.sim.experiments.rows import Row
-from flk.sim.experiments.sweep import SweepResult, check_measure, column
+from flk.sim.experiments.sweep import SweepOutcome, check_measure, column
 from flk.sim.experiments.variation import Cell
 from flk.sim.statistics.intervals import Interval, proportion_interval
 from flk.sim.statistics.sequential import interval
@@ -68,7 +68,7 @@ def parse_measure(text: str) -> Estimand:
     return asked
 
 
-def findings(swept: SweepResult, asked: Sequence[Estimand] = ()) -> tuple[CellFindings, ...]:
+def findings(swept: SweepOutcome, asked: Sequence[Estimand] = ()) -> tuple[CellFindings, ...]:
     """What a sweep says of each cell: what its stopping rule is about, what was asked for, or else the mean of each measure that
     the scenario has a target for.
     """
@@ -83,7 +83,7 @@ def overall(cells: Sequence[CellFindings]) -> Verdict:
     return worst([cell.verdict for cell in cells])
 
 
-def facts(swept: SweepResult, cells: Sequence[CellFindings], programs: str = "") -> dict[str, object]:
+def facts(swept: SweepOutcome, cells: Sequence[CellFindings], programs: str = "") -> dict[str, object]:
     """The outcome as plain values, for programs. What is unknown or without end is None; every violated run has its string."""
     strings = [
         [

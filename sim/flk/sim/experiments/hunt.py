@@ -64,7 +64,7 @@ class Progress(NamedTuple):
     seconds: float
 
 
-class HuntResult(NamedTuple):
+class HuntOutcome(NamedTuple):
     """A hunt that is over. `prey` are the violating runs among the seeds up to the least that violates, so at most one; `runs`
     counts the seeds that were tried, `undecided` those that ended too early to tell, `kinds` in how many runs a kind of fault was,
     and `checks` how often each invariant was checked.
@@ -80,6 +80,13 @@ class HuntResult(NamedTuple):
     checks: Counter[str]
 
     @property
+    def verdict(self) -> Verdict:
+        """VIOLATED if there is a counterexample; UNDECIDED if no run lasted long enough to tell, as without any run."""
+        if self.counterexample is not None:
+            return Verdict.VIOLATED
+        return Verdict.HOLDS if self.runs > self.undecided else Verdict.UNDECIDED
+
+    @property
     def rate(self) -> Interval:
         """The probability that a seed violates something, by what was seen."""
         return proportion_interval(int(self.counterexample is not None), self.runs)
@@ -93,7 +100,7 @@ def hunt(
     workers: int = -1,
     backend: str = PROCESSES,
     on_progress: Callable[[Progress], None] = lambda _: None,
-) -> HuntResult:
+) -> HuntOutcome:
     """Try the seeds in order until one violates an invariant, or until the budget, in seconds, is spent.
 
     What is found is the least seed that violates, however many workers there are: those before it are waited for.
@@ -121,7 +128,7 @@ def hunt(
         on_progress(Progress(runs, len(found), monotonic() - begun))
     counterexample = min(found, key=lambda each: each.seed, default=None)
     first = seeds[0] if seeds else 0
-    return HuntResult(counterexample, first, runs, undecided, events, monotonic() - begun, kinds, checks)
+    return HuntOutcome(counterexample, first, runs, undecided, events, monotonic() - begun, kinds, checks)
 
 
 def run_trial(space: SearchSpace, trial: Trial) -> TrialResult:

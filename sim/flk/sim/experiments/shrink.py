@@ -26,7 +26,7 @@ MOMENT = 0.1
 """Seconds that do not matter."""
 
 
-class ShrinkResult(NamedTuple):
+class ShrinkOutcome(NamedTuple):
     """The small scenario, the invariant that it violates as the large one did, the digest of its run, and the replays it took."""
 
     scenario: Scenario
@@ -43,7 +43,7 @@ def shrink(
     *,
     limit: int = LIMIT,
     on_replay: Callable[[int, Scenario], None] = lambda *_: None,
-) -> ShrinkResult:
+) -> ShrinkOutcome:
     """Shrink a run. `on_replay` is told how many replays there were and the least scenario so far.
 
     Raises UnusableInput if the run violates nothing.
@@ -62,7 +62,7 @@ def shrink(
 
     search = Search(scenario, fails, limit - 1)
     least = search.least_of_all()
-    return ShrinkResult(least, seed, broken[0], digests[least.hash], search.replays + 1)
+    return ShrinkOutcome(least, seed, broken[0], digests[least.hash], search.replays + 1)
 
 
 class Search:

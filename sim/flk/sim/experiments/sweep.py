@@ -30,7 +30,7 @@ class Plan(NamedTuple):
     until: Stopping | None = None
 
 
-class SweepResult(NamedTuple):
+class SweepOutcome(NamedTuple):
     """The rows of each cell, by seed; how many runs were made now, the others having been made before."""
 
     plan: Plan
@@ -46,7 +46,7 @@ def sweep(
     workers: int = -1,
     backend: str = PROCESSES,
     on_row: Callable[[Row, int, int], None] = lambda *_: None,
-) -> SweepResult:
+) -> SweepOutcome:
     """Make the runs that the journal does not have yet, each noted in it as soon as it is over.
 
     `on_row` is told each new row, how many runs there are by then and how many are planned so far.
@@ -68,7 +68,7 @@ def sweep(
             made += 1
             on_row(found, len(known), sum(wanted))
     rows = tuple(_rows(cell, plan.seeds[:size], known) for cell, size in zip(plan.cells, wanted, strict=True))
-    return SweepResult(plan, rows, made)
+    return SweepOutcome(plan, rows, made)
 
 
 def measured(inputs: RunInputs, task: Task) -> Row:

@@ -9,7 +9,7 @@ from markupsafe import Markup
 from flk.sim.experiments.findings import CellFindings, overall
 from flk.sim.experiments.replay import replay_string
 from flk.sim.experiments.run_inputs import RunInputs, Task, execute
-from flk.sim.experiments.sweep import SweepResult, column
+from flk.sim.experiments.sweep import SweepOutcome, column
 from flk.sim.reports.figures.distributions import distribution, phases
 from flk.sim.reports.figures.fans import fans
 from flk.sim.reports.figures.sweeps import comparison, heat_map
@@ -22,7 +22,7 @@ LINES = 6
 """Most lines of a figure, and most cells that are compared with the first: more cannot be told apart."""
 
 
-def html(swept: SweepResult, cells: Sequence[CellFindings], inputs: RunInputs, command: str) -> str:
+def html(swept: SweepOutcome, cells: Sequence[CellFindings], inputs: RunInputs, command: str) -> str:
     """The page; `command` is what was typed. For lag and divergence over time, the first cell's first runs are made again."""
     scenario = swept.plan.cells[0].scenario
     varied = [path for path, _ in swept.plan.cells[0].parameters]
@@ -52,7 +52,9 @@ def html(swept: SweepResult, cells: Sequence[CellFindings], inputs: RunInputs, c
     )
 
 
-def write(swept: SweepResult, cells: Sequence[CellFindings], inputs: RunInputs, path: str | Path, command: str) -> None:
+def write(
+    swept: SweepOutcome, cells: Sequence[CellFindings], inputs: RunInputs, path: str | Path, command: str
+) -> None:
     """Write the page to a file. Raises UnusableInput if that cannot be."""
     save(html(swept, cells, inputs, command), path)
 
@@ -63,7 +65,7 @@ def unit_of(measure: str) -> str:
 
 
 def _distributions(
-    swept: SweepResult, cells: Sequence[CellFindings], measures: Sequence[str]
+    swept: SweepOutcome, cells: Sequence[CellFindings], measures: Sequence[str]
 ) -> Iterator[tuple[str, Markup]]:
     for number, measure in enumerate(measures):
         samples = {
@@ -74,7 +76,7 @@ def _distributions(
         yield measure, svg(f"spread{number}", distribution(samples, measure, unit_of(measure), target))
 
 
-def _phases(swept: SweepResult) -> Markup | None:
+def _phases(swept: SweepOutcome) -> Markup | None:
     found = {cell.label.replace(", ", "\n"): rows for cell, rows in zip(swept.plan.cells, swept.rows, strict=True)}
     lost = {label: rows for label, rows in found.items() if any(row.rto is not None for row in rows)}
     if not lost:
@@ -82,7 +84,7 @@ def _phases(swept: SweepResult) -> Markup | None:
     return svg("phases", phases(dict(list(lost.items())[:LINES]), swept.plan.cells[0].scenario.slo.rto))
 
 
-def _fans(swept: SweepResult, inputs: RunInputs) -> Markup | None:
+def _fans(swept: SweepOutcome, inputs: RunInputs) -> Markup | None:
     """Lag and divergence over time, of the first cell."""
     scenario, rows = swept.plan.cells[0].scenario, swept.rows[0][:FANNED]
     if len(scenario.regions) < 2:
@@ -90,14 +92,14 @@ def _fans(swept: SweepResult, inputs: RunInputs) -> Markup | None:
     return svg("fans", fans([execute(inputs, Task(scenario, row.seed)) for row in rows]))
 
 
-def _comparisons(swept: SweepResult, measures: Sequence[str]) -> Iterator[tuple[str, Markup]]:
+def _comparisons(swept: SweepOutcome, measures: Sequence[str]) -> Iterator[tuple[str, Markup]]:
     """Every other cell with the first one, by the measure that comes first."""
     for number in range(1, min(len(swept.plan.cells), LINES)):
         name = f"{measures[0]}: {swept.plan.cells[0].label} to {swept.plan.cells[number].label}"
         yield name, svg(f"pair{number}", comparison(swept, 0, number, measures[0], unit_of(measures[0])))
 
 
-def _violations(swept: SweepResult, programs: str) -> Iterator[tuple[int, str, str, str]]:
+def _violations(swept: SweepOutcome, programs: str) -> Iterator[tuple[int, str, str, str]]:
     for cell, rows in zip(swept.plan.cells, swept.rows, strict=True):
         for row in rows:
             if row.invariants == "violated":

@@ -7,20 +7,21 @@ from rich.padding import Padding
 from rich.text import Text
 
 from flk.sim.experiments.findings import CellFindings, Finding
-from flk.sim.experiments.sweep import SweepResult
+from flk.sim.experiments.sweep import SweepOutcome
 from flk.sim.measures.slo import LABELS
 from flk.sim.reports.tables import plain_table
 from flk.sim.statistics.intervals import Interval
 
+RANGES = frozenset({"95 % interval", "beyond target"})
 HEADER = ("measure", ">estimate", ">95 % interval", ">target", ">beyond target", "verdict")
 
 
-def rendered(result: SweepResult, cells: Sequence[CellFindings]) -> Group:
+def rendered(result: SweepOutcome, cells: Sequence[CellFindings]) -> Group:
     """The outcome of a sweep: a heading and a table for each cell, then what was violated."""
     return Group(_head(result, cells), *(part for cell in cells for part in ("", *_of_cell(cell))))
 
 
-def _head(result: SweepResult, cells: Sequence[CellFindings]) -> Text:
+def _head(result: SweepOutcome, cells: Sequence[CellFindings]) -> Text:
     runs = sum(cell.runs for cell in cells)
     counted = f"{len(cells)} cell{'s' * (len(cells) != 1)}, {runs:,} runs ({result.made:,} of them made now)"
     return Text(f"{counted}, seeds from {result.plan.seeds.start}", "bold")
@@ -29,6 +30,8 @@ def _head(result: SweepResult, cells: Sequence[CellFindings]) -> Text:
 def _of_cell(cell: CellFindings) -> Iterator[RenderableType]:
     yield Text.assemble((cell.cell.label, "bold"), f"  {cell.runs:,} runs  ", _verdict_of(cell))
     table = plain_table(*HEADER)
+    for column in table.columns:
+        column.no_wrap = str(column.header) not in RANGES  # where there is little room, a range takes two lines
     for found in cell.findings:
         table.add_row(*_texts(found))
     yield Padding(table, (0, 0, 0, 2))

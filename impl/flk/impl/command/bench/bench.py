@@ -238,9 +238,9 @@ def simulator(
     if json:
         typer.echo(msgspec.json.encode({**_by_name(report), "bars": _by_name(bars(report))}))
     else:
-        from flk.impl.command.bench.sim import show
+        from flk.impl.command.bench.sim import rendered
 
-        show(report)
+        Console().print(rendered(report))
 
 
 def _by_name(value: object) -> Any:

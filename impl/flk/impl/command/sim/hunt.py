@@ -11,6 +11,8 @@ from flk.impl.command.sim.run import checked
 from flk.impl.command.sim.sweep import Backend, Json, Workers
 
 if TYPE_CHECKING:
+    from rich.text import Text
+
     from flk.sim import HuntResult
 
 SAMPLE = 3  # seeds whose determinism is checked
@@ -46,14 +48,14 @@ def hunt(
     ] = False,
     json: Json = False,
 ) -> None:
-    """Try random faults on small worlds until an invariant is violated, and print the line that replays it.
+    """Inject random faults into small worlds until an invariant is violated, and print the line that replays the run.
 
-    Only invariants and convergence count, not objectives. Exit code 0: nothing was violated; 1: something was, or a run does not
+    Only invariants and convergence count, not objectives. Exit code 0: nothing is violated; 1: an invariant is, or a run does not
     repeat; 2: every run ended too early to tell, or unusable input.
     """
     from rich.console import Console
 
-    from flk.sim import hunt as hunted
+    from flk.sim import hunt as run_hunt
     from flk.sim.api.hunts import search_space
     from flk.sim.api.inputs import seeds_of
 
@@ -61,56 +63,56 @@ def hunt(
     if check_determinism:
         space = search_space(base, programs or None)
         checked(space.inputs, [(space.scenario(seed), seed) for seed in chosen[:SAMPLE]], quiet=json)
-    over = hunted(base, chosen, budget, programs or None, workers=workers, backend=backend)
+    result = run_hunt(
+        base, chosen, budget, programs or None, workers=workers, backend=backend, progress=False if json else None
+    )
     if json:
-        typer.echo(msgspec.json.encode(_facts(over)))
+        typer.echo(msgspec.json.encode(_facts(result)))
     else:
-        Console(highlight=False).print(_told(over), soft_wrap=True)
-    raise typer.Exit(over.verdict.exit_code)
+        Console(highlight=False).print(_rendered(result), soft_wrap=True)
+    raise typer.Exit(result.verdict.exit_code)
 
 
-def _facts(over: "HuntResult") -> dict[str, object]:
-    counted, found = over.outcome, over.outcome.counterexample
+def _facts(result: "HuntResult") -> dict[str, object]:
+    outcome, found = result.outcome, result.outcome.counterexample
     return {
-        "verdict": over.verdict,
-        "runs": counted.runs,
-        "undecided": counted.undecided,
-        "seconds": counted.seconds,
-        "events": counted.events,
-        "rate": list(over.rate[:3]),
-        "kinds": dict(sorted(over.kinds.items())),
-        "checks": dict(over.checks),
+        "verdict": result.verdict,
+        "runs": outcome.runs,
+        "undecided": outcome.undecided,
+        "seconds": outcome.seconds,
+        "events": outcome.events,
+        "rate": list(result.rate[:3]),
+        "kinds": dict(sorted(result.kinds.items())),
+        "checks": dict(result.checks),
         "found": found
-        and over.failure
+        and result.failure
         and {
             "seed": found.seed,
             "violated": found.violated,
             "sentence": found.sentence,
             "digest": found.digest,
-            "string": over.failure.string,
+            "string": result.failure.string,
         },
     }
 
 
-def _told(over: "HuntResult") -> str:
+def _rendered(result: "HuntResult") -> "Text":
     """The outcome in a few lines."""
+    from rich.text import Text
+
     from flk.sim.scenarios.duration import human
 
-    counted, found = over.outcome, over.outcome.counterexample
-    each = (
-        f"{human(over.space.scenario(counted.first).duration)} and {counted.events / max(counted.runs, 1):,.0f} events"
-    )
-    told = f"{counted.runs:,} runs of {each} each in {human(counted.seconds)}, seeds from {counted.first}"
-    lines = [f"{told}; {counted.undecided} ended too early to tell"]
-    if found is None or over.failure is None:
-        lines.append(f"0 of {over.runs:,} violate an invariant: the probability is below {over.rate.high:.2g} at 95 %")
-        idle = [name for name, number in over.checks.items() if not number]
-        lines += [f"not exercised: {', '.join(idle)}"] if idle else []
-    else:
-        lines += [
-            f"[red]seed {found.seed} violates {', '.join(found.violated)}[/]: {found.sentence}",
-            f"faults: {', '.join(found.kinds)}",
-            f"replay: {over.failure.replay_line}",
-            f"shrink: flk shrink '{over.failure.string}'",
-        ]
-    return "\n".join(lines)
+    outcome, failure = result.outcome, result.failure
+    each = human(result.space.scenario(outcome.first).duration)
+    events = f"{outcome.events / max(outcome.runs, 1):,.0f} events"
+    text = Text(f"{outcome.runs:,} runs of {each} and {events} each in {human(outcome.seconds)}")
+    text.append(f", seeds from {outcome.first}; {outcome.undecided} ended too early to tell\n")
+    found = outcome.counterexample
+    if found is None or failure is None:
+        bound = f"the probability of a violation is below {result.rate.high:.2g} at 95 % confidence"
+        text.append(f"no invariant is violated in {outcome.runs:,} runs: {bound}")
+        idle = [name for name, number in result.checks.items() if not number]
+        return text.append(f"\nnot exercised: {', '.join(idle)}") if idle else text
+    text.append(f"seed {found.seed} violates {', '.join(found.violated)}", "red")
+    text.append(f": {found.sentence}\nfaults: {', '.join(found.kinds)}")
+    return text.append(f"\nreplay: {failure.replay_line}\nshrink: flk shrink '{failure.string}'")

@@ -1,4 +1,4 @@
-"""`flk replay`: the run that a string names, made again."""
+"""`flk replay`: repeat the run that a replay string names."""
 
 from pathlib import Path
 from typing import Annotated
@@ -15,7 +15,9 @@ Examples: flk replay three-regions:7:cut,blackout@6fb8e91f --html report.html
 
 flk replay flk1.eNqtVE1v2zA
 """
-String = Annotated[str, typer.Argument(help="What flk run, sweep, hunt or shrink printed.", metavar="STRING")]
+String = Annotated[
+    str, typer.Argument(help="The replay string that flk run, sweep, hunt or shrink printed.", metavar="STRING")
+]
 PICTURES = (".png", ".svg", ".pdf")
 Spacetime = Annotated[
     Path | None,
@@ -26,7 +28,7 @@ Spacetime = Annotated[
 Perfetto = Annotated[
     Path | None, typer.Option(help="Write the run for the Perfetto viewer (ui.perfetto.dev).", dir_okay=False)
 ]
-Anyway = Annotated[bool, typer.Option("--anyway", help="Even if scenario or code are not as they were.")]
+Anyway = Annotated[bool, typer.Option("--anyway", help="Even if the scenario or the code has changed.")]
 
 
 @app.command(epilog=EXAMPLES)
@@ -44,16 +46,16 @@ def replay(
     json: Json = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the verdict only.")] = False,
 ) -> None:
-    """Make the run that a string names again: the same events, the same digest, the same verdict.
+    """Repeat the run that a replay string names: the same events, the same digest, the same verdict.
 
-    Exit code 0: all invariants hold and all objectives are met; 1: one is violated or missed, as it was; 2: undecided, unusable
-    input, or another digest than the string says.
+    Exit code 0: all invariants hold and all objectives are met; 1: one is violated or missed; 2: undecided, unusable
+    input, or a digest other than that of the string.
     """
-    from flk.sim import replay as replayed
+    from flk.sim import replay as run_again
 
     if spacetime is not None and spacetime.suffix not in PICTURES:
         raise UnusableInput(f"--spacetime {spacetime}: name a file that ends in {', '.join(PICTURES)}")
-    over = replayed(string, anyway=anyway, trace=trace, progress=False if quiet or json else None)
+    over = run_again(string, anyway=anyway, trace=trace, progress=False if quiet or json else None)
     if scenario is not None:
         with writing(scenario):
             scenario.write_text(over.scenario.to_toml(), encoding="utf-8")

@@ -11,6 +11,7 @@ import typer
 from flk.impl.command.app import app
 from flk.impl.command.sim.names import scenario_names
 from flk.spec.errors import UnusableInput
+from flk.spec.verdict import Verdict
 
 if TYPE_CHECKING:
     from flk.sim import RunResult, Scenario, VectorResult
@@ -43,16 +44,16 @@ def run(
         bool, typer.Option("--check-determinism", help="First check that the run repeats, in other processes too.")
     ] = False,
     validate: Annotated[
-        bool, typer.Option("--validate", help="Also ask whether the trace is a path of the protocols.")
+        bool, typer.Option("--validate", help="Also check that the trace is a path of the protocols.")
     ] = False,
-    tier: Annotated[Tier, typer.Option(help="Every message for itself, or requests as arrays.")] = Tier.MESSAGE,
+    tier: Annotated[Tier, typer.Option(help="Simulate every message, or compute requests as arrays.")] = Tier.MESSAGE,
     requests: Annotated[
-        int | None, typer.Option(min=1, help="With --tier vector: everyday requests at most; records never run out.")
+        int | None, typer.Option(min=1, help="With --tier vector: how many requests at most; records never run out.")
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the verdict only.")] = False,
 ) -> None:
-    """Run a scenario on real records in simulated time, with every invariant checked.
+    """Run a scenario in simulated time on real or synthetic records, with every invariant checked.
 
     Exit code 0: all invariants hold and all objectives are met; 1: one is violated or missed; 2: undecided, or unusable input.
     """
@@ -70,7 +71,9 @@ def run(
         _show_vector(computed, json=json, quiet=quiet)
         raise typer.Exit(computed.verdict.exit_code)
     if requests is not None:
-        raise UnusableInput("--requests is for --tier vector; here the workload says how many come")
+        raise UnusableInput(
+            "--requests needs --tier vector; in the message tier the workload says how many requests come"
+        )
     if check_determinism:
         checked(inputs_for(found), [(found, found.seed if seed is None else seed)], quiet=quiet or json)
     over = simulated(found, seed, validate=validate, trace=trace, progress=shown)
@@ -92,22 +95,25 @@ def show(over: "RunResult", source: str, *, html: Path | None, json: bool = Fals
         typer.echo(f"{over.scenario.name}: {over.verdict}")
     else:
         Console().print(terminal.rendered(over.run, source), crop=False)  # the replay command is copied whole
-        if over.verdict == "violated":
-            typer.echo(f"the same anywhere: {over.replay_line}")
+        if over.verdict is Verdict.VIOLATED and not source.startswith("flk replay"):
+            typer.echo(f"replay anywhere: {over.replay_line}")
         if html is not None:
             typer.echo(f"report: {html}")
 
 
 def checked(inputs: "RunInputs", runs: "Iterable[tuple[Scenario, int]]", *, quiet: bool) -> None:
-    """Exit with 1 and the first difference if one of the runs is not the same everywhere."""
+    """Exit with 1 and the first difference if a run differs between processes."""
+    from rich.console import Console
+
     from flk.sim.experiments.determinism import HASH_SEEDS, WORKERS, check
     from flk.sim.experiments.run_inputs import Task
 
     tasks = [Task(scenario, seed) for scenario, seed in runs]
-    found = check(inputs, tasks)
+    with Console(stderr=True, quiet=quiet).status("repeating runs in other processes"):
+        found = check(inputs, tasks)
     if found is not None:
         typer.echo(str(found), err=True)
-        raise typer.Exit(1)
+        raise typer.Exit(Verdict.VIOLATED.exit_code)
     if not quiet:
         seeds, workers = ", ".join(HASH_SEEDS), " and ".join(map(str, WORKERS))
         typer.echo(
@@ -119,11 +125,11 @@ def _show_vector(over: "VectorResult", *, json: bool, quiet: bool) -> None:
     """Print what a run of the vector tier came to."""
     from rich.console import Console
 
-    from flk.sim.vector.report import facts, rendered
+    from flk.sim.reports.vector_terminal import facts, rendered
 
     if json:
         typer.echo(msgspec.json.encode(facts(over.run)))
     elif quiet:
         typer.echo(f"{over.scenario.name}: {over.verdict}")
     else:
-        Console().print(rendered(over.run))
+        Console().print(rendered(over.run), crop=False)

@@ -7,19 +7,16 @@ import msgspec
 import typer
 
 from flk.impl.command.app import app
+from flk.impl.command.sim.names import scenario_names
+from flk.spec.verdict import Verdict
 
 _commands = typer.Typer(no_args_is_help=True, help="List, show and check scenarios; print their schema.")
 app.add_typer(_commands, name="scenario")
 
 
-def names(incomplete: str) -> list[str]:
-    """Completion: the scenarios of the library."""
-    from flk.sim.scenarios.files import library
-
-    return [name for name in sorted(library()) if name.startswith(incomplete)]
-
-
-Subject = Annotated[str, typer.Argument(help="A scenario of the library, or a TOML file.", autocompletion=names)]
+Subject = Annotated[
+    str, typer.Argument(help="A scenario of the library, or a TOML file.", autocompletion=scenario_names)
+]
 
 
 @_commands.command("list")
@@ -27,7 +24,7 @@ def list_(
     *,
     json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
 ) -> None:
-    """The scenarios that come with the lab, each with its faults."""
+    """The scenarios that come with the lab: how long each lasts, and what happens in it."""
     from rich.console import Console
     from rich.table import Table
 
@@ -64,7 +61,7 @@ def show(
     python: Annotated[bool, typer.Option("--python", help="Print the expression that builds it.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print every field as JSON.")] = False,
 ) -> None:
-    """A scenario as TOML, as Python or as JSON: what is not as by default, or with --json everything."""
+    """A scenario as TOML or Python without its defaults, or as JSON with every field."""
     from flk.sim.scenarios import document
     from flk.sim.scenarios.builder import as_python
     from flk.sim.scenarios.files import find
@@ -80,20 +77,20 @@ def show(
 def check(
     scenarios: Annotated[list[Path], typer.Argument(help="TOML files.", exists=False)],
 ) -> None:
-    """Whether files can be run. Every mistake is told with the file, the line and the mend; exit code 2 if there is one."""
+    """Check that files can be run. Each error names the file, the line and the fix; exit code 2 if there is one."""
     from flk.sim.scenarios.files import load
     from flk.spec.errors import UnusableInput
 
-    mistaken = False
+    failed = False
     for file in scenarios:
         try:
             found = load(file)
         except UnusableInput as error:
-            mistaken = True
+            failed = True
             typer.echo(str(error), err=True)
         else:
             typer.echo(f"{file}: {found.name}, content {found.hash}")
-    raise typer.Exit(2 if mistaken else 0)
+    raise typer.Exit((Verdict.UNDECIDED if failed else Verdict.HOLDS).exit_code)
 
 
 @_commands.command()
@@ -111,7 +108,7 @@ def arrivals(
     *,
     seed: Annotated[int | None, typer.Option(help="Random seed. Default: the scenario's own.")] = None,
 ) -> None:
-    """Write down when which record comes to which region, as a log that `workload.recorded` of another scenario can name."""
+    """Write when each record arrives and in which region, as a log that `workload.recorded` of another scenario can name."""
     from flk.sim.api.programs import inputs_for
     from flk.sim.clients.arrivals import arrivals as coming
     from flk.sim.clients.arrivals import write

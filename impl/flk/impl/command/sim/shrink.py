@@ -12,7 +12,7 @@ from flk.impl.command.sim.sweep import Json
 from flk.spec.errors import UnusableInput
 
 if TYPE_CHECKING:
-    from flk.sim import RunResult, ShrinkResult
+    from flk.sim import RunResult, Scenario, ShrinkResult
 
 EXAMPLES = """\
 Examples: flk shrink flk1.eNqtVE1v2zA
@@ -26,7 +26,7 @@ def shrink(
     run: Annotated[
         str,
         typer.Argument(
-            help="The string of a run, as flk hunt prints it; or a scenario, with --seed.",
+            help="A replay string, as flk hunt prints it; or a scenario, with --seed.",
             metavar="STRING|SCENARIO",
             autocompletion=scenario_names,
         ),
@@ -40,61 +40,67 @@ def shrink(
     limit: Annotated[int, typer.Option(min=1, help="Replays at most.")] = 2000,
     json: Json = False,
 ) -> None:
-    """Take faults away until none can go, then make them weaker, shorter and simpler, as long as the same invariant is violated.
+    """Remove faults until none can be left out, then weaken, shorten and simplify them while the same invariant is violated.
 
     Exit code 1, since what is left violates an invariant; 2: unusable input, or nothing is violated.
     """
     from rich.console import Console
 
-    from flk.sim import shrink as shrunk
+    from flk.sim import shrink as run_shrink
 
-    found = shrunk(_subject(run, seed, programs, anyway=anyway), limit=limit, progress=False if json else None)
+    result = run_shrink(_subject(run, seed, programs, anyway=anyway), limit=limit, progress=False if json else None)
     if json:
-        typer.echo(msgspec.json.encode(_facts(found)))
+        typer.echo(msgspec.json.encode(_facts(result)))
     else:
-        Console(highlight=False).print(_told(found), soft_wrap=True, markup=False)
-    raise typer.Exit(found.verdict.exit_code)
+        Console(highlight=False).print(_rendered(result), soft_wrap=True, markup=False)
+    raise typer.Exit(result.verdict.exit_code)
 
 
 def _subject(text: str, seed: int | None, programs: str, *, anyway: bool) -> "RunResult":
-    """The run that is meant by a string, or by a scenario and a seed."""
+    """The run that a replay string names, or a scenario and a seed."""
     from flk.sim import replay, run
     from flk.sim.experiments.replay import is_replay_string
 
     if not is_replay_string(text):
         return run(text, seed, programs=programs or None, progress=False)
     if seed is not None or programs:
-        raise UnusableInput("a string says itself which seed and which programs; leave out --seed and --programs")
+        raise UnusableInput("a replay string already holds seed and programs; leave out --seed and --programs")
     return replay(text, anyway=anyway, progress=False)
 
 
-def _facts(found: "ShrinkResult") -> dict[str, object]:
+def _facts(result: "ShrinkResult") -> dict[str, object]:
     from flk.sim.scenarios import document
 
     return {
-        "invariant": found.invariant,
-        "replays": found.replays,
-        "faults": [len(found.before.faults), len(found.scenario.faults)],
-        "scenario": document.plain(found.scenario),
-        "seed": found.seed,
-        "digest": found.run.digest,
-        "string": found.string,
+        "invariant": result.invariant,
+        "replays": result.replays,
+        "faults": [len(result.before.faults), len(result.scenario.faults)],
+        "scenario": document.plain(result.scenario),
+        "seed": result.seed,
+        "digest": result.run.digest,
+        "string": result.string,
     }
 
 
-def _told(found: "ShrinkResult") -> str:
+def _rendered(result: "ShrinkResult") -> str:
     from flk.sim.scenarios.duration import human
 
-    before, least = found.before, found.scenario
+    before, least = result.before, result.scenario
+    faults = sorted(least.faults, key=lambda fault: fault.start)
+    kept = ", none of which can be left out" if faults else ""
     lines = [
-        f"{found.invariant} is still violated; {found.replays} replays",
-        f"{len(before.faults)} faults before, {len(least.faults)} now, none of which can be left out:",
+        f"{result.invariant} is still violated after {result.replays} replays",
+        f"faults: {len(before.faults)} before, {len(faults)} now{kept}",
+        *(f"  {fault.id}  {human(fault.start)} to {human(fault.end)}: {fault.effect}" for fault in faults),
+        f"before: {_size(before)}",
+        f"now: {_size(least)}, seed {result.seed}",
+        f"replay: {result.replay_line}",
     ]
-    lines += [
-        f"  {fault.id}  {human(fault.start)} to {human(fault.end)}: {fault.effect}"
-        for fault in sorted(least.faults, key=lambda fault: fault.start)
-    ]
-    lines.append(f"before: {len(before.regions)} regions for {human(before.duration)}")
-    lines.append(f"now: {len(least.regions)} regions for {human(least.duration)}, seed {found.seed}")
-    lines.append(f"replay: {found.replay_line}")
     return "\n".join(lines)
+
+
+def _size(scenario: "Scenario") -> str:
+    from flk.sim.scenarios.duration import human
+
+    regions = len(scenario.regions)
+    return f"{regions} region{'s' * (regions != 1)} for {human(scenario.duration)}"

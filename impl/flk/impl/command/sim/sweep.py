@@ -37,11 +37,11 @@ def sweep(
     vary: Annotated[
         list[str] | None,
         typer.Option(
-            help="A field and its values; a fault goes by its id. Repeat it for the product.", metavar="F=V,V"
+            help="A field and its values; faults by their ids. Repeat it to vary several fields.", metavar="F=V,V"
         ),
     ] = None,
     until: Annotated[
-        str, typer.Option(help="Stop a cell when a statistic is known so well: 'p95 of rpo +-5%'.", metavar="RULE")
+        str, typer.Option(help="Stop a cell when a statistic has this precision: 'p95 of rpo +-5%'.", metavar="RULE")
     ] = "",
     least: Annotated[int, typer.Option(min=2, help="Runs of each cell before --until may stop it.")] = SEVERAL,
     measure: Annotated[
@@ -52,28 +52,30 @@ def sweep(
     ),
     html: Annotated[Path | None, typer.Option(help="Write the report to this file.", dir_okay=False)] = None,
     alerts: Annotated[
-        bool, typer.Option("--alerts", help="Evaluate the alerts too: which fire, how late, and which for nothing.")
+        bool,
+        typer.Option("--alerts", help="Evaluate the alerts too: which fire, how late, and which are false alarms."),
     ] = False,
     programs: Annotated[str, typer.Option(help="Run these programs.", metavar="MODULE:NAME")] = "",
     workers: Workers = -1,
     backend: Backend = "processes",
     json: Json = False,
 ) -> None:
-    """Run a scenario over many seeds and parameters, every cell on the same seeds, and say what is known of each cell.
+    """Run a scenario over many seeds and parameters, every cell on the same seeds, and estimate each measure of each cell.
 
-    A sweep that was interrupted goes on where it was; what was run before is not run again. Exit code 0: all invariants hold and
-    all targets are met; 1: one is violated or missed; 2: undecided, or unusable input.
+    An interrupted sweep resumes; runs that are in the journal are not repeated. Exit code 0: all invariants hold and all
+    targets are met; 1: one is violated or missed; 2: undecided, or unusable input.
     """
     from rich.console import Console
 
     from flk.sim import load
-    from flk.sim import sweep as swept
+    from flk.sim import sweep as run_sweep
     from flk.sim.experiments import findings
     from flk.sim.experiments.journal import write_table
     from flk.sim.experiments.variation import axis
+    from flk.sim.reports.sweep_terminal import rendered
 
     asked = [findings.parse_measure(text) for text in measure or ()]
-    found = swept(
+    found = run_sweep(
         load(scenario),
         seeds,
         dict(axis(text) for text in vary or ()),
@@ -84,6 +86,7 @@ def sweep(
         keep=out,
         workers=workers,
         backend=backend,
+        progress=False if json else None,
     )
     table = write_table(out, found.swept.plan.cells, found.swept.rows)
     judged = findings.findings(found.swept, asked)
@@ -95,14 +98,14 @@ def sweep(
     if json:
         typer.echo(msgspec.json.encode({**findings.facts(found.swept, judged, programs), "table": str(table)}))
     else:
-        Console().print(findings.rendered(found.swept, judged))
-        _tell_violating(found)
+        Console().print(rendered(found.swept, judged), crop=False)
+        _print_violations(found)
         typer.echo(f"rows: {table}" + (f"\nreport: {html}" if html else ""))
     raise typer.Exit(findings.overall(judged).exit_code)
 
 
-def _tell_violating(found: "SweepResult") -> None:
-    """The string of every run that violates an invariant; of many, the first few."""
+def _print_violations(found: "SweepResult") -> None:
+    """The replay string of every run that violates an invariant; of many, the first few."""
     broken = found.violating
     for one in broken[:SHOWN]:
         typer.echo(f"seed {one.seed} violates {one.violated}: flk replay '{one.string}'")

@@ -9,7 +9,7 @@ from matplotlib.patches import Rectangle
 from scipy import stats
 
 from flk.sim.experiments.findings import CellFindings, Estimand, Finding
-from flk.sim.experiments.sweep import SweepResult, column
+from flk.sim.experiments.sweep import SweepOutcome, column
 from flk.sim.experiments.variation import Value, shown
 from flk.sim.measures.series import Column
 from flk.sim.reports.figures.style import BOTTOM, INK, TOP, WIDTH, plain
@@ -50,7 +50,7 @@ def heat_map(cells: Sequence[CellFindings], asked: Estimand, unit: str = "") -> 
     return figure
 
 
-def comparison(swept: SweepResult, one: int, other: int, measure: str, unit: str = "") -> Figure:
+def comparison(swept: SweepOutcome, one: int, other: int, measure: str, unit: str = "") -> Figure:
     """Two cells of a sweep under the same luck: the difference of each seed in order of size, and the interval of their mean.
 
     The same without pairing, in grey, shows what common random numbers are worth.

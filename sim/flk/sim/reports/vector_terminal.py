@@ -7,8 +7,10 @@ from rich.text import Text
 
 from flk.sim.measures.series import quantiles
 from flk.sim.measures.slo import Objective
+from flk.sim.reports.tables import Explained, Row, plain_table
 from flk.sim.scenarios import document
 from flk.sim.vector.run import VectorRun
+from flk.spec.verdict import Verdict
 
 
 def facts(run: VectorRun) -> dict[str, object]:
@@ -43,7 +45,12 @@ def _objective(row: Objective) -> dict[str, object]:
 
 
 def rendered(run: VectorRun) -> Group:
-    """The outcome for a terminal."""
+    """The outcome for a terminal of any width."""
+    parts = (_head(run), _lags(run), _exposures(run), _checks(run), _objectives(run))
+    return Group(*(line for part in parts for line in (part, "")), _foot(run))
+
+
+def _head(run: VectorRun) -> Text:
     latency = run.latency
     head = Text.assemble(
         (run.scenario.name, "bold"),
@@ -54,22 +61,57 @@ def rendered(run: VectorRun) -> Group:
     head.append(
         f"{run.offered:,} requests, {run.answered:,} answered by the end; {run.synchronisations:,} synchronisations,"
         f" {run.segments:,} segments, {run.events:,} control events.\n"
+    )
+    return head.append(
         f"latency: mean {latency.mean:.4f} s, p50 {latency.p50:.4f} s, p95 {latency.p95:.4f} s, p99 {latency.p99:.4f} s,"
         f" longest {latency.most:.4f} s; at most {int(run.goodput.max(initial=0)):,} answers in a second."
     )
-    lags = Table("from", "to", "lag p95", "longest lag", box=None, pad_edge=False)
+
+
+def _lags(run: VectorRun) -> Table:
+    table = plain_table("from", "to", ">lag p95", ">longest lag")
     for lag in run.lags:
         short = quantiles(lag.seconds)
-        lags.add_row(lag.source, lag.target, f"{short.p95:.2f} s", f"{short.most:.2f} s")
-    exposed = Table("region", "exposed, longest", "records, most", box=None, pad_edge=False)
+        table.add_row(lag.source, lag.target, f"{short.p95:.2f} s", f"{short.most:.2f} s")
+    return table
+
+
+def _exposures(run: VectorRun) -> Table:
+    table = plain_table("region", ">longest exposure", ">most records exposed")
     for one in run.exposures:
-        exposed.add_row(one.region, f"{float(np.max(one.seconds)):.2f} s", f"{int(one.records.max(initial=0)):,}")
-    checks = Table("invariant", "checks", "violations", "", box=None, pad_edge=False)
-    for row in run.checks:
-        checks.add_row(row.name, f"{row.checks:,}", f"{row.violations:,}", row.statement)
-    targets = Table("objective", "target", "measured", "", box=None, pad_edge=False)
-    for target in run.objectives:
-        targets.add_row(target.name, f"{target.target:g} s", f"{target.measured:.4g} s", target.label)
-    foot = f"digest of the control events {run.digest}; replay: flk run {run.scenario.name} --seed {run.seed} --tier vector"
-    parts = (head, lags, exposed, checks, targets)
-    return Group(*(line for part in parts for line in (part, "")), foot)
+        table.add_row(one.region, f"{float(np.max(one.seconds)):.2f} s", f"{int(one.records.max(initial=0)):,}")
+    return table
+
+
+def _checks(run: VectorRun) -> Explained:
+    return Explained(
+        ("invariant", ">checks", ">violations", "verdict"),
+        "statement",
+        [
+            Row(
+                (
+                    row.name,
+                    f"{row.checks:,}",
+                    f"{row.violations:,}",
+                    Text(f"{row.verdict.sign} {row.verdict}", row.verdict.style),
+                ),
+                row.statement,
+                needed=row.verdict is not Verdict.HOLDS,
+            )
+            for row in run.checks
+        ],
+    )
+
+
+def _objectives(run: VectorRun) -> Table:
+    table = plain_table("objective", ">target", ">measured", "verdict")
+    for row in run.objectives:
+        verdict = Text(f"{row.verdict.sign} {row.label}", row.verdict.style)
+        table.add_row(row.name, f"{row.target:g} s", f"{row.measured:.4g} s", verdict)
+    return table
+
+
+def _foot(run: VectorRun) -> Text:
+    replay = f"flk run {run.scenario.name} --seed {run.seed} --tier vector"
+    text = f"digest of the control events {run.digest}\nreplay: {replay}"
+    return Text(text, "dim", no_wrap=True, overflow="ignore")
