@@ -1,50 +1,58 @@
 # Two commands: `make lab` sets up and runs the main job, `make test` sets up and passes every check.
 PYTHON ?= python3
-BIN := .venv/bin
-QUICK := tests/spec tests/model tests/conformance tests/formal/language tests/formal/traces tests/formal/explicit \
+VENV ?= .venv
+BIN := $(VENV)/bin
+FAST := tests/spec tests/model tests/conformance tests/formal/language tests/formal/traces tests/formal/explicit \
   tests/formal/reports tests/sim/kernel tests/sim/scenarios tests/sim/statistics tests/sim/measures tests/sim/world \
   tests/impl/agent tests/impl/storage tests/impl/command tests/impl/test_keys.py
 .DEFAULT_GOAL := help
-.PHONY: help lab test quick check types lint imports unit notebooks versions lock clean
+# Interpreters of pyenv, or of the system.
+PYTHONS ?= $(shell for n in 11 12 13 14; do ls -d $(HOME)/.pyenv/versions/3.$$n.*/bin/python3 2>/dev/null || command -v python3.$$n || true; done)
+.PHONY: help lab test quick fast check types lint imports unit notebooks versions lock clean
 
 help:        ## list the targets
 	@grep -hE '^[a-z]+: .*##' Makefile | sed 's/:.*##/\t/'
 
-.venv/ready: requirements.lock pyproject.toml
+$(VENV)/ready: requirements.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "flk-lab needs Python 3.11 or newer: make PYTHON=python3.12 ...")'
-	$(PYTHON) -m venv .venv
+	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	touch $@
 
-lab: .venv/ready  ## set up, run the main scenario on real records, compare a live server with the model
+lab: $(VENV)/ready  ## set up, run the main scenario on real records, compare a live server with the model
 	$(BIN)/flk lab
 
 test: lint types imports unit notebooks  ## set up and pass every check
 
-quick: lint types .venv/ready  ## lint, types and the fast tests, in under two minutes
-	$(BIN)/pytest -n 2 -m "not slow" $(QUICK)
+quick: lint types fast  ## lint, types and the fast tests, in under two minutes
+
+fast: $(VENV)/ready  ## the fast tests
+	$(BIN)/pytest -n 2 -m "not slow" $(FAST)
 
 check: lint types imports  ## the checks that run nothing
 
-lint: .venv/ready  ## style, and the form of the code
+lint: $(VENV)/ready  ## style, and the form of the code
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-types: .venv/ready  ## types, of everything
+types: $(VENV)/ready  ## types, of everything
 	$(BIN)/mypy
 
-imports: .venv/ready  ## who may import whom, and no cycles
+imports: $(VENV)/ready  ## who may import whom, and no cycles
 	$(BIN)/lint-imports
 
-unit: .venv/ready  ## every test but the notebooks
+unit: $(VENV)/ready  ## every test but the notebooks
 	$(BIN)/pytest -n 2 --dist worksteal tests
 
-notebooks: .venv/ready  ## execute the notebooks
+notebooks: $(VENV)/ready  ## execute the notebooks
 	$(BIN)/pytest --nbmake notebooks
 
-versions: .venv/ready  ## the core and the quick tests of it under every Python from 3.11 on that is found
-	$(BIN)/python -m tests.support.impl.versions
+versions:    ## the fast tests, and those of the wheel, under every Python from 3.11 to 3.14 that is found
+	for python in $(PYTHONS); do \
+	  venv=.venv/$$($$python -c 'import sys; print("%d.%d" % sys.version_info[:2])') && \
+	  $(MAKE) PYTHON=$$python VENV=$$venv fast && $$venv/bin/pytest tests/integration/test_distribution.py || exit 1; \
+	done
 
 lock:        ## pin the dependencies anew, with hashes and without the name of any host
 	uv pip compile pyproject.toml --all-extras --group dev --universal --python-version 3.11 --generate-hashes \
