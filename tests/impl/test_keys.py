@@ -1,4 +1,4 @@
-"""Key files: what they say is what counts, and a mistake in one is named with its line and its mend."""
+"""Key files: what they say is what counts, and a mistake in one is named with its line and its fix."""
 
 import tempfile
 from pathlib import Path
@@ -99,7 +99,7 @@ def test_a_server_needs_only_the_public_half() -> None:
         (ED25519, 4, "needs public_base64 or private_base64"),
         (ED25519 + 'public_base64 = "AAAA"\n', 5, "not as PEM"),
         (ED25519 + 'private_base64 = "AAAA"\n', 5, "not as PEM"),
-        (ED25519 + f'private_base64 = "{RAW}"\npublic_base64 = "{RAW}"\n', 6, "mend one of them"),
+        (ED25519 + f'private_base64 = "{RAW}"\npublic_base64 = "{RAW}"\n', 6, "correct one of them"),
     ],
 )
 def test_a_mistake_is_named_with_file_line_and_mend(text: str, line: int, said: str) -> None:

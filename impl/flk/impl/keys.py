@@ -90,7 +90,7 @@ class KeyEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         public = _decode("public_base64", self.public_base64)
         if self.private_base64 is not None and self._private().public() != public:
             raise _WrongField(
-                "public_base64", "is not the public half of private_base64; leave it out, or mend one of them"
+                "public_base64", "is not the public half of private_base64; leave it out, or correct one of them"
             )
         return _checked("public_base64", lambda: Ed25519PublicKey(public))
 
@@ -117,7 +117,7 @@ class KeyFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def read_keys(path: Path) -> tuple[KeyEntry, ...]:
-    """The entries of a key file, each of them usable. Raises UnusableInput with file, line and mend."""
+    """The entries of a key file, each of them usable. Raises UnusableInput with file, line and fix."""
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -125,7 +125,7 @@ def read_keys(path: Path) -> tuple[KeyEntry, ...]:
     try:
         entries = msgspec.toml.decode(text, type=KeyFile).key
     except msgspec.ValidationError as error:
-        raise UnusableInput(f"{path}:{_line_of(text, str(error))}: {error}; {_mend(str(error))}") from None
+        raise UnusableInput(f"{path}:{_line_of(text, str(error))}: {error}; {_fix(str(error))}") from None
     except msgspec.DecodeError as error:
         found = _BAD_LINE.search(str(error))
         line = found[1] if found else len(text.splitlines())  # the other place that is named is the end
@@ -225,7 +225,7 @@ def _checked(field: str, make: Callable[[], K]) -> K:
         raise _WrongField(field, "is not 32 bytes in base64; an Ed25519 key is given raw, not as PEM or DER") from None
 
 
-def _mend(message: str) -> str:
+def _fix(message: str) -> str:
     if "datetime" in message:
         return "a moment is written 2026-01-01T00:00:00Z, with its offset and without quotes"
     return "`flk keys new` shows the form"

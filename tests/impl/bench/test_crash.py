@@ -9,7 +9,7 @@ import pytest
 from tests.support.model.world import EXAMINE, HONEST, OTHER_TENANT
 
 from flk.impl.bench import crash as module
-from flk.impl.bench.crash import Toll, crash, stream
+from flk.impl.bench.crash import CrashReport, crash, stream
 from flk.impl.bench.records import distinct
 from flk.impl.server.node import RealNode
 from flk.impl.storage.sqlite import SqliteStore
@@ -20,6 +20,7 @@ from flk.model.log.frames import scan
 from flk.model.programs.ingest import ingest
 from flk.model.programs.recover import recover
 from flk.model.runtime import run
+from flk.spec.verdict import Verdict
 
 
 def test_a_log_cut_at_any_byte_recovers_exactly_the_frames_that_fit(tmp_path: Path) -> None:
@@ -54,27 +55,27 @@ def test_a_log_cut_at_any_byte_recovers_exactly_the_frames_that_fit(tmp_path: Pa
 
 
 def test_a_server_killed_under_load_loses_and_changes_nothing(tmp_path: Path) -> None:
-    """Ten lives of one server, ended by kill -9 in the middle of its work and of its start; every answer given again is
+    """Ten runs of one server, each ended by kill -9 during its work or its start; every answer given again is
     byte for byte the one acknowledged before. `flk bench crash` runs as many as you like.
     """
     seen: list[int] = []
-    toll = crash(tmp_path, 10, seed=2, progress=lambda toll: seen.append(toll.kills))
-    assert toll.holds
-    assert toll.fell == toll.lost == toll.changed == toll.refused == 0
-    assert 0 < toll.during_start < 10
-    assert toll.acknowledged > 100
-    assert toll.compared > toll.acknowledged
+    report = crash(tmp_path, 10, seed=2, progress=lambda report: seen.append(report.kills))
+    assert report.verdict is Verdict.HOLDS
+    assert report.fell == report.lost == report.changed == report.refused == 0
+    assert 0 < report.during_start < 10
+    assert report.acknowledged > 100
+    assert report.compared > report.acknowledged
     assert seen == list(range(1, 11))
 
 
 def test_the_measurement_notices_a_server_that_forgets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With its data removed after each kill, all that the last life acknowledged counts as lost."""
+    """With its data removed after each kill, all that the last run acknowledged counts as lost."""
     monkeypatch.setattr(module, "STARTUP_KILLS_EVERY", 10**9)
-    monkeypatch.setattr(module, "MOST_PER_LIFE", 20)
-    toll = crash(tmp_path, 1, seed=0, progress=lambda _: shutil.rmtree(tmp_path / "data"))
-    assert toll.lost > 0
-    assert toll.lost + toll.changed == toll.compared == toll.acknowledged
-    assert not toll.holds
+    monkeypatch.setattr(module, "MOST_PER_RUN", 20)
+    report = crash(tmp_path, 1, seed=0, progress=lambda _: shutil.rmtree(tmp_path / "data"))
+    assert report.lost > 0
+    assert report.lost + report.changed == report.compared == report.acknowledged
+    assert report.verdict is Verdict.VIOLATED
 
 
 def test_the_submissions_of_the_measurement_are_distinct_but_for_the_rivals() -> None:
@@ -82,4 +83,4 @@ def test_the_submissions_of_the_measurement_are_distinct_but_for_the_rivals() ->
     assert len({record.pcs_id for record in islice(distinct(), 1000)}) == 1000
     bodies = [sent.body for sent in islice(stream(), 60)]
     assert len(set(bodies)) == 60
-    assert not Toll(kills=1, fell=1).holds
+    assert CrashReport(kills=1, fell=1).verdict is Verdict.VIOLATED

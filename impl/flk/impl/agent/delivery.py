@@ -1,4 +1,4 @@
-"""Delivering what an outbox holds: several submissions in flight, each carried by the model's `deliver`."""
+"""Delivering what an outbox holds: several submissions in flight, each by the model's program `deliver`."""
 
 from collections import Counter
 from collections.abc import Generator, Iterable, Iterator
@@ -19,6 +19,7 @@ from flk.model.flow.submission import Response, Submission
 from flk.model.programs.outbox import POLICY, Delivery, Queued, deliver, queue
 from flk.model.runtime import run
 from flk.spec.constants import Outbox as Policy
+from flk.spec.verdict import Verdict
 
 MAX_HELD = 4096  # submissions in memory that wait for a worker; computing more of them waits until there is room
 
@@ -34,7 +35,7 @@ class Settled(NamedTuple):
 
 @dataclass
 class Tally:
-    """What became of the submissions of a run. `queued` counts those that waited from earlier runs, too."""
+    """Counts of the submissions of a run by how they ended. `queued` includes those that waited from earlier runs."""
 
     queued: int = 0
     acknowledged: Counter[int] = field(default_factory=Counter)  # by status
@@ -56,6 +57,13 @@ class Tally:
         """How many still wait in the outbox."""
         return self.queued - self.acknowledged.total() - self.dead
 
+    @property
+    def verdict(self) -> Verdict:
+        """HOLDS if all are acknowledged, VIOLATED if one is refused for good, UNDECIDED if some are pending."""
+        if self.dead:
+            return Verdict.VIOLATED
+        return Verdict.UNDECIDED if self.pending else Verdict.HOLDS
+
 
 def deliver_all(
     outbox: Outbox,
@@ -66,24 +74,24 @@ def deliver_all(
 ) -> Generator[Queued | Settled, None, None]:
     """Queue the submissions and deliver them, after those that were pending already; each event as it happens.
 
-    When as many deliveries in a row as there are workers came to no verdict, the service is taken to be out of reach: the rest is
-    queued and left pending. Closing the iterator stops at once; what is not settled stays pending.
+    When as many deliveries in a row as there are workers brought no answer that settles them, the service counts as out of reach:
+    the rest is queued and left pending. Closing the iterator stops at once; what is not settled stays pending.
     """
-    with _Couriers(outbox, service, workers, policy) as couriers:
+    with _Workers(outbox, service, workers, policy) as running:
         for item in chain(outbox.pending, (run(queue(submission), outbox.perform) for submission in submissions)):
             yield item
-            couriers.hand(item)
-            yield from couriers.settled(wait=couriers.held >= MAX_HELD)
-        while couriers.held:
-            yield from couriers.settled(wait=True)
+            running.hand(item)
+            yield from running.settled(wait=running.held >= MAX_HELD)
+        while running.held:
+            yield from running.settled(wait=True)
 
 
 class Interrupted(Exception):
-    """The run is over. What was being delivered stays queued."""
+    """The run is over. A submission that was being delivered stays queued."""
 
 
-class _Courier:
-    """Carries one submission at a time over a connection of its own."""
+class _Worker:
+    """Delivers one submission at a time over a connection of its own."""
 
     def __init__(self, outbox: Outbox, connection: Connection, stop: Event, policy: Policy) -> None:
         self.connection = connection
@@ -93,7 +101,7 @@ class _Courier:
         self._posts = 0
         self._response: Response | None = None
 
-    def carry(self, item: Queued) -> Settled:
+    def deliver(self, item: Queued) -> Settled:
         self._posts, self._response = 0, None
         try:
             delivery = run(deliver(item, self._policy), self._perform)
@@ -117,8 +125,8 @@ class _Courier:
         return self._response
 
 
-class _Couriers:
-    """The workers of one run, the submissions they hold, and when they have had enough."""
+class _Workers:
+    """The workers of one run, the submissions they hold, and how many failures in a row end the run."""
 
     def __init__(self, outbox: Outbox, service: Service, workers: int, policy: Policy) -> None:
         self.held = 0
@@ -129,13 +137,13 @@ class _Couriers:
         self._connections: list[Connection] = []
         self._own = local()
         self._done: SimpleQueue[Future[Settled]] = SimpleQueue()
-        self._patience = self._workers = workers
-        self._pool = ThreadPoolExecutor(workers, "courier", self._begin)
+        self._failures_left = self._workers = workers
+        self._pool = ThreadPoolExecutor(workers, "delivery", self._begin)
 
     def hand(self, item: Queued) -> None:
         """Have the item delivered by the next worker who is free."""
         self.held += 1
-        self._pool.submit(self._carry, item).add_done_callback(self._done.put)
+        self._pool.submit(self._deliver, item).add_done_callback(self._done.put)
 
     def settled(self, *, wait: bool) -> Iterator[Settled]:
         """The deliveries that have ended; with `wait`, at least one. Raises what broke a worker."""
@@ -149,19 +157,19 @@ class _Couriers:
             return
 
     def _judged(self, settled: Settled) -> Settled:
-        self._patience = self._patience - 1 if settled.delivery is Delivery.POSTPONED else self._workers
-        if not self._patience:
+        self._failures_left = self._failures_left - 1 if settled.delivery is Delivery.POSTPONED else self._workers
+        if not self._failures_left:
             self._stop.set()
         return settled
 
     def _begin(self) -> None:
         connection = self._service.connection(self._policy.timeout_seconds)
         self._connections.append(connection)
-        self._own.courier = _Courier(self._outbox, connection, self._stop, self._policy)
+        self._own.worker = _Worker(self._outbox, connection, self._stop, self._policy)
 
-    def _carry(self, item: Queued) -> Settled:
-        courier: _Courier = self._own.courier
-        return courier.carry(item)
+    def _deliver(self, item: Queued) -> Settled:
+        worker: _Worker = self._own.worker
+        return worker.deliver(item)
 
     def __enter__(self) -> Self:
         return self

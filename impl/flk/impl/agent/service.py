@@ -1,4 +1,4 @@
-"""One connection to the service: posts submissions and reads answers. No answer is an answer too: None."""
+"""One connection to the service: posts submissions and reads answers; None stands for no answer."""
 
 import time
 from contextlib import suppress
@@ -60,7 +60,7 @@ class Connection:
                 sock.shutdown(SHUT_RDWR)
 
     def close(self) -> None:
-        """Release the connection, once nobody posts any more."""
+        """Release the connection. No thread may post on it afterwards."""
         self._http.close()
 
     def _forget_if_closed(self) -> None:

@@ -41,7 +41,7 @@ class Source(NamedTuple):
 def open_source(path: Path, columns: Sequence[str] = (), array: str = "") -> Source:
     """The stream in a file, by the file's suffix. `columns` default to all that hold numbers; `array` names a member of an .npz.
 
-    Raises UnusableInput, which names the file, the place in it and the mend.
+    Raises UnusableInput, which names the file, the place in it and the fix.
     """
     suffix = path.suffix.lower()
     if suffix not in _READERS:
@@ -95,7 +95,7 @@ def _finite(name: str, columns: Sequence[str], blocks: Iterable[Points]) -> Iter
         for row, column in np.argwhere(~np.isfinite(block))[:1].tolist():
             place = f"row {before + row + 1}, column {columns[column]!r}"
             raise UnusableInput(
-                f"{name}: {place}: {block[row, column]} is no finite number; fill it in or drop the row"
+                f"{name}: {place}: {block[row, column]} is not a finite number; fill it in or drop the row"
             )
         before += len(block)
         yield block
@@ -149,7 +149,7 @@ def _csv_points(
     for line, cells in lines:
         if len(cells) != len(header):
             raise UnusableInput(
-                f"{path}: line {line}: {len(cells)} cells under {len(header)} column names; mend the line"
+                f"{path}: line {line}: {len(cells)} cells under {len(header)} column names; correct the line"
             )
         yield [_coordinate(path, line, header[place], cells[place]) for place in places]
 
@@ -157,7 +157,7 @@ def _csv_points(
 def _coordinate(path: Path, line: int, column: str, cell: str) -> float:
     value = _number(cell)
     if value is None or not isfinite(value):
-        wrong = "is not a number" if value is None else "is no finite number"
+        wrong = "is not a number" if value is None else "is not a finite number"
         raise UnusableInput(f"{path}: line {line}, column {column!r}: {cell!r} {wrong}; fill it in or drop the line")
     return value
 

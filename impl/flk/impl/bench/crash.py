@@ -1,8 +1,8 @@
 """Kill -9 a server under load, start it on what it left, and ask again: nothing acknowledged is lost, no outcome has changed.
 
-A life of the server is: start; repeat what was sent before and compare every answer, byte for byte, with the one acknowledged then;
-take new submissions from several clients until a number of them, drawn at random, is answered; die. Some lives end during start-up,
-while the log is replayed. Rivals (two contents for one id, from two clients at once) are among the submissions.
+One run of the server: start; repeat what was sent before and compare every answer, byte for byte, with the one acknowledged then;
+take new submissions from several clients until a number of them, drawn at random, is answered; kill. Some runs are killed during
+start-up, while the log is replayed. Some submissions are rivals: two contents for one id, from two clients at once.
 """
 
 import http.client
@@ -23,19 +23,20 @@ from flk.model.flow.answers import STATES_ENTRY, SUBMIT_PATH
 from flk.model.flow.submission import Submission
 from flk.model.record.record import Pcs
 from flk.model.record.signing import HmacKey
+from flk.spec.verdict import Verdict
 
 CLIENTS = 16
-MOST_PER_LIFE = 400  # submissions acknowledged before a kill, at most
-RIVALS_EVERY = 5  # of how many ids one is claimed by two contents
-STARTUP_KILLS_EVERY = 4  # of how many lives one ends during start-up
-STARTUP_SECONDS = 0.7  # within which it then ends
-RECHECK = 200  # answers of long ago that each life repeats, beside all of the life before
-SECRET = "a secret that only this measurement knows"  # noqa: S105  (and so it is none)
+MOST_PER_RUN = 400  # submissions answered before a kill, at most
+RIVALS_EVERY = 5  # one id in so many is claimed by two contents
+STARTUP_KILLS_EVERY = 4  # one run in so many is killed during start-up
+STARTUP_SECONDS = 0.7  # within which it is then killed
+RECHECK = 200  # earlier answers that each run repeats, beside all of the run before
+SECRET = "of the benchmark"  # noqa: S105  (of servers on loopback)
 
 
-class Toll(msgspec.Struct):
-    """What the kills met. `fell` are lives that ended by themselves; `lost` submissions were acknowledged and are unknown
-    now; `changed` ones are answered otherwise than they were; `refused` ones should have been taken.
+class CrashReport(msgspec.Struct):
+    """Counts over all kills. `fell` counts runs that ended without a kill; `lost` submissions were acknowledged and are unknown
+    now; `changed` ones are answered otherwise than before; `refused` ones should have been accepted.
     """
 
     kills: int = 0
@@ -50,45 +51,45 @@ class Toll(msgspec.Struct):
     seconds: float = 0.0
 
     @property
-    def holds(self) -> bool:
-        """Whether every acknowledged submission was found as it had been acknowledged."""
-        return not (self.fell or self.lost or self.changed or self.refused)
+    def verdict(self) -> Verdict:
+        """HOLDS if every acknowledged submission was found again, answered as before, and no run ended by itself."""
+        return Verdict.VIOLATED if self.fell or self.lost or self.changed or self.refused else Verdict.HOLDS
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """A submission, and the answer it got; None if the server died first."""
+    """A submission, and the answer it got; None if the server was killed first."""
 
     sent: Submission
     status: int | None
     body: bytes
 
 
-def crash(directory: Path, kills: int, seed: int, progress: Callable[[Toll], None]) -> Toll:
-    """Kill a server in `directory` that many times; the last life is only asked. `seed` fixes when it dies, as far as it can."""
-    random, began, toll = Random(seed), perf_counter(), Toll()
+def crash(directory: Path, kills: int, seed: int, progress: Callable[[CrashReport], None]) -> CrashReport:
+    """Kill a server in `directory` that many times, then compare all answers once more. `seed` draws the moments of the kills."""
+    random, began, report = Random(seed), perf_counter(), CrashReport()
     keys = key_file(directory, SECRET)
     submissions = stream()
     known: list[Answer] = []
     last: list[Answer] = []
-    while toll.kills < kills:
+    while report.kills < kills:
         if not random.randrange(STARTUP_KILLS_EVERY):
             _kill_during_start(directory / "data", keys, random.uniform(0.0, STARTUP_SECONDS))
-            toll.during_start += 1
+            report.during_start += 1
         else:
             with server_process(directory / "data", keys) as server:
-                _compare(server.url, [*last, *random.sample(known, min(RECHECK, len(known)))], toll)
+                _compare(server.url, [*last, *random.sample(known, min(RECHECK, len(known)))], report)
                 known += last
-                last = _life(server, submissions, random.randint(1, MOST_PER_LIFE), toll)
-            toll.acknowledged += sum(answer.status in STATES_ENTRY for answer in last)
-            toll.unanswered += sum(answer.status is None for answer in last)
-            toll.refused += sum(answer.status is not None and answer.status not in STATES_ENTRY for answer in last)
-        toll.kills += 1
-        toll.seconds = perf_counter() - began
-        progress(toll)
+                last = _run_until_killed(server, submissions, random.randint(1, MOST_PER_RUN), report)
+            report.acknowledged += sum(answer.status in STATES_ENTRY for answer in last)
+            report.unanswered += sum(answer.status is None for answer in last)
+            report.refused += sum(answer.status is not None and answer.status not in STATES_ENTRY for answer in last)
+        report.kills += 1
+        report.seconds = perf_counter() - began
+        progress(report)
     with server_process(directory / "data", keys) as server:
-        _compare(server.url, [*known, *last], toll)
-    toll.seconds = perf_counter() - began
-    return toll
+        _compare(server.url, [*known, *last], report)
+    report.seconds = perf_counter() - began
+    return report
 
 
 def stream() -> Iterator[Submission]:
@@ -111,8 +112,10 @@ def _kill_during_start(data: Path, keys: Path, after: float) -> None:
     process.wait()
 
 
-def _life(server: ServerProcess, submissions: Iterator[Submission], deaths_at: int, toll: Toll) -> list[Answer]:
-    """Send new submissions from all clients; kill when so many are answered; everything that was sent, and what came of it."""
+def _run_until_killed(
+    server: ServerProcess, submissions: Iterator[Submission], enough_answers: int, report: CrashReport
+) -> list[Answer]:
+    """Send new submissions from all clients and kill when `enough_answers` have come; all submissions, each with its answer."""
     answers: list[Answer] = []
     lock, enough = Lock(), Event()
 
@@ -125,7 +128,7 @@ def _life(server: ServerProcess, submissions: Iterator[Submission], deaths_at: i
                 status, body = _send(connection, sent)
                 with lock:
                     answers.append(Answer(sent, status, body))
-                    if len(answers) >= deaths_at:
+                    if len(answers) >= enough_answers:
                         enough.set()
             enough.set()
 
@@ -133,15 +136,15 @@ def _life(server: ServerProcess, submissions: Iterator[Submission], deaths_at: i
     for thread in threads:
         thread.start()
     enough.wait()
-    toll.fell += server.process.poll() is not None
+    report.fell += server.process.poll() is not None
     server.process.kill()
     for thread in threads:
         thread.join()
     return answers
 
 
-def _compare(url: str, answers: Sequence[Answer], toll: Toll) -> None:
-    """Send everything again: what was acknowledged must be answered as it was, the rest may be answered in either way."""
+def _compare(url: str, answers: Sequence[Answer], report: CrashReport) -> None:
+    """Send everything again: acknowledged submissions must be answered as before, the others may be answered in either way."""
     remaining, lock = iter(answers), Lock()
 
     def client() -> None:
@@ -153,7 +156,7 @@ def _compare(url: str, answers: Sequence[Answer], toll: Toll) -> None:
                     return
                 status, body = _send(connection, before.sent)
                 with lock:
-                    _judge(before, status, body, toll)
+                    _judge(before, status, body, report)
 
     threads = [Thread(target=client) for _ in range(CLIENTS)]
     for thread in threads:
@@ -162,18 +165,18 @@ def _compare(url: str, answers: Sequence[Answer], toll: Toll) -> None:
         thread.join()
 
 
-def _judge(before: Answer, status: int | None, body: bytes, toll: Toll) -> None:
+def _judge(before: Answer, status: int | None, body: bytes, report: CrashReport) -> None:
     if before.status is None:
-        toll.refused += status not in STATES_ENTRY
+        report.refused += status not in STATES_ENTRY
         return
-    toll.compared += 1
+    report.compared += 1
     if (status, body) != (before.status, before.body):
         stored_since = (
             status in STATES_ENTRY
             and msgspec.json.decode(body)["timestamp"] > msgspec.json.decode(before.body)["timestamp"]
         )
-        toll.lost += stored_since
-        toll.changed += not stored_since
+        report.lost += stored_since
+        report.changed += not stored_since
 
 
 def _connect(url: str) -> http.client.HTTPConnection:

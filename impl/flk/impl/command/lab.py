@@ -11,6 +11,7 @@ import typer
 
 from flk.impl.command.app import app
 from flk.spec.constants import CONSTANTS
+from flk.spec.verdict import Verdict, worst
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -44,20 +45,19 @@ def lab(
     console.rule("[bold]2. a live server against the model[/]")
     rows = _compare_live(console)
     _print(console, rows)
-    agrees = all(row.agrees for row in rows)
-    raise typer.Exit(1 if not agrees or simulated == 1 else simulated)
+    live = Verdict.HOLDS if all(row.agrees for row in rows) else Verdict.VIOLATED
+    raise typer.Exit(worst([simulated, live]).exit_code)
 
 
-def _simulate(out: Path) -> int:
-    """The exit code of `flk run`, whose report goes to `out`."""
-    from flk.impl.command.sim.run import run
+def _simulate(out: Path) -> Verdict:
+    """Run the scenario as `flk run` does; its report goes to `out`."""
+    from flk.impl.command.sim.run import show
+    from flk.sim import run
 
     out.mkdir(parents=True, exist_ok=True)
-    try:
-        run(SCENARIO, html=out / f"{SCENARIO}.html")
-    except typer.Exit as done:
-        return int(done.exit_code)
-    return 0
+    result = run(SCENARIO)
+    show(result, SCENARIO, html=out / f"{SCENARIO}.html")
+    return result.verdict
 
 
 def _compare_live(console: "Console") -> "list[Compared]":

@@ -28,7 +28,7 @@ CONNECT_SECONDS = 5
 RETRIES = 2  # of one request, in the client; a pass that fails all the same is repeated whole
 RETRY_SECONDS = 10
 
-_MEND = "name one such as s3://bucket/prefix or file:///directory"
+_FIX = "name one such as s3://bucket/prefix or file:///directory"
 
 
 class Objects:
@@ -139,9 +139,9 @@ def _remote(url: str) -> ObjectStore:
             retry_config={"max_retries": RETRIES, "retry_timeout": timedelta(seconds=RETRY_SECONDS)},
         )
     except (BaseError, ValueError) as error:
-        raise UnusableInput(f"{url}: cannot be used as an object store ({_first_line(error)}); {_MEND}") from error
+        raise UnusableInput(f"{url}: cannot be used as an object store ({_first_line(error)}); {_FIX}") from error
     if not isinstance(store, S3Store | GCSStore | AzureStore):  # of the others one forgets, and one cannot list
-        raise UnusableInput(f"{url}: no object store that keeps what it is given; {_MEND}")
+        raise UnusableInput(f"{url}: no object store that keeps what it is given; {_FIX}")
     return store
 
 

@@ -6,6 +6,7 @@ import msgspec
 import typer
 
 from flk.impl.command.app import app
+from flk.spec.verdict import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -114,7 +115,7 @@ def explore(
             figures = measure(chosen, 1 if quick else rounds, status.update)
         except Disagreement as found:
             typer.echo(str(found), err=True)
-            raise typer.Exit(1) from None
+            raise typer.Exit(Verdict.VIOLATED.exit_code) from None
     if json:
         rows = [{**msgspec.to_builtins(one), "per_second": one.per_second} for one in figures]
         typer.echo(msgspec.json.encode({"figures": rows, "bars": bars(figures)}))
@@ -151,7 +152,7 @@ def _validate(comparisons: int, seed: int, on_progress: "Callable[[str], None]",
         typer.echo(msgspec.json.encode(result._asdict()))
     else:
         typer.echo(f"{result.comparisons:,} comparisons: {result.mismatch or 'no difference'}")
-    raise typer.Exit(1 if result.mismatch else 0)
+    raise typer.Exit((Verdict.VIOLATED if result.mismatch else Verdict.HOLDS).exit_code)
 
 
 @bench.command(epilog="Example: flk bench crash --kills 1000")
@@ -173,18 +174,18 @@ def crash(
     from flk.impl.bench.crash import crash as run
 
     with Console(stderr=True).status("starting") as status, TemporaryDirectory() as directory:
-        toll = run(Path(directory), kills, seed, lambda toll: status.update(f"{toll.kills} of {kills} kills"))
+        report = run(Path(directory), kills, seed, lambda report: status.update(f"{report.kills} of {kills} kills"))
     if json:
-        typer.echo(msgspec.json.encode({**msgspec.to_builtins(toll), "holds": toll.holds}))
+        typer.echo(msgspec.json.encode({**msgspec.to_builtins(report), "holds": report.verdict is Verdict.HOLDS}))
     else:
         typer.echo(
-            f"{toll.kills} kills in {toll.seconds:.0f} s, {toll.during_start} of them during start-up:"
-            f" {toll.acknowledged} submissions acknowledged, {toll.unanswered} cut off, {toll.compared} answers compared."
+            f"{report.kills} kills in {report.seconds:.0f} s, {report.during_start} of them during start-up:"
+            f" {report.acknowledged} submissions acknowledged, {report.unanswered} cut off, {report.compared} answers compared."
         )
         typer.echo(
-            f"{toll.lost} lost, {toll.changed} changed, {toll.refused} refused; {toll.fell} lives ended by themselves."
+            f"{report.lost} lost, {report.changed} changed, {report.refused} refused; {report.fell} runs ended without a kill."
         )
-    raise typer.Exit(0 if toll.holds else 1)
+    raise typer.Exit(report.verdict.exit_code)
 
 
 @bench.command(name="validate", epilog="Example: flk bench validate")

@@ -14,6 +14,7 @@ from flk.impl.agent import WORKERS
 from flk.impl.command.app import app
 from flk.spec.constants import CONSTANTS
 from flk.spec.errors import UnusableInput
+from flk.spec.verdict import Verdict
 
 if TYPE_CHECKING:
     from flk.impl.agent.delivery import Tally
@@ -160,7 +161,7 @@ def dead(*, outbox: Existing, json: Json = False) -> None:
             typer.echo(f"{text(letter.id)}  {letter.submission.tenant}  {letter.response.status}  {answer}\n    {body}")
     if not (letters or json):
         typer.echo(f"{outbox}: no dead letters")
-    raise typer.Exit(1 if letters else 0)
+    raise typer.Exit((Verdict.VIOLATED if letters else Verdict.HOLDS).exit_code)
 
 
 def _cut(source: str, *, columns: str, array: str, shard: str, window: int, stride: int) -> Iterator["Window"]:
@@ -206,7 +207,7 @@ def _deliver(directory: Path, url: str, submissions: Iterable["Submission"], wor
             f"{directory}: {error}; what is queued is kept: make room, then `flk agent resume`"
         ) from None
     _report(tally, time.perf_counter() - start, directory, json=json)
-    raise typer.Exit(1 if tally.dead else 2 if tally.pending else 0)
+    raise typer.Exit(tally.verdict.exit_code)
 
 
 def _watch(

@@ -9,6 +9,7 @@ import typer
 
 from flk.impl.command.app import app
 from flk.spec.constants import CONSTANTS
+from flk.spec.verdict import Verdict
 
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
@@ -94,5 +95,5 @@ def serve(
     try:
         run(settings, typer.echo)
     except LogFailed as failure:
-        typer.echo(f"flk: {failure}; what {data} really holds is read at the next start", err=True)
-        raise typer.Exit(1) from failure
+        typer.echo(f"flk: {failure}; start it again on {data} to recover what the log holds", err=True)
+        raise typer.Exit(Verdict.VIOLATED.exit_code) from failure
