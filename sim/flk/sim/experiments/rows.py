@@ -14,7 +14,7 @@ from flk.sim.world.events import NO_ANSWER
 from flk.spec.verdict import Verdict, worst
 
 
-class Row(Counts, frozen=True, kw_only=True):
+class Row(Counts, frozen=True, kw_only=True, array_like=False):
     """What a run amounted to. Times are in seconds. None: the run gave no occasion to measure it.
 
     - `scenario`, `scenario_hash`, `seed`, `digest`: which run it is, and the name of all that happened in it

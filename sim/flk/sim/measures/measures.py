@@ -72,7 +72,7 @@ class Given(NamedTuple):
     over: Column
 
 
-class Counts(msgspec.Struct, frozen=True, kw_only=True):
+class Counts(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     """How often what happened.
 
     `offered` counts the honest records that agents were given, `repeated` of these what repeats an earlier one; what became of
