@@ -12,6 +12,7 @@ from flk.model.entries.entry import Key
 from flk.model.flow.submission import Submission
 from flk.sim.checkers.invariants import Invariant
 from flk.sim.outcome import Run
+from flk.sim.run_loop import Progress
 from flk.sim.scenarios.duration import Seconds
 from flk.sim.scenarios.faults import (
     ClockSkew,
@@ -27,7 +28,7 @@ from flk.sim.scenarios.policy import Policy
 from flk.sim.scenarios.topology import Network
 from flk.sim.scenarios.topology import Path as Link
 from flk.sim.scenarios.validation import validation_errors
-from flk.sim.simulate import Progress, simulate
+from flk.sim.simulate import simulate
 from flk.spec.errors import UnusableInput
 from flk.spec.verdict import Verdict
 

@@ -1,4 +1,4 @@
-"""Everybody who watches a run: who checks it, who writes it down, who notes what of note it came to."""
+"""All that observes a run: what checks it, what records it, what notes the coverage marks that it comes to."""
 
 from collections.abc import Mapping, Sequence
 
@@ -26,11 +26,12 @@ from flk.sim.measures.timeline import Moment, timeline
 from flk.sim.nodes.region import Region
 from flk.sim.scenarios.scenario import Scenario
 from flk.sim.world.coverage_marks import CoverageMarks, MarkIntervals
-from flk.sim.world.events import WatchedObjects, Watcher
+from flk.sim.world.observer import Observer, Part
+from flk.sim.world.watched import WatchedObjects
 
 
-class Judges:
-    """The watchers of one run. What the scenario's layout has no occasion for is not watched.
+class Observers:
+    """The parts that observe one run. What the scenario's layout has no occasion for is left out.
 
     `examine` is how the nodes examine submissions, and `regions` may be filled later.
     """
@@ -63,7 +64,7 @@ class Judges:
         answers = AnswerRules(regions, reference, self.checks, records.forgeries)
         shipping = ShippingRules(regions, reference, self.checks)
         layout = scenario.layout
-        self.watchers: tuple[Watcher, ...] = (
+        self.parts: tuple[Part, ...] = (
             self._node_rules,
             answers,
             shipping,
@@ -76,6 +77,14 @@ class Judges:
             *((TierRules(regions, self.checks),) if layout.tiers else ()),
             *((self.exporter,) if self.exporter else ()),
         )
+
+    def observe(self, kinds: tuple[type[Part], ...] | None = None) -> Observer:
+        """An observer with the handlers of all parts, or of those of some kinds."""
+        observer = Observer()
+        for part in self.parts:
+            if kinds is None or isinstance(part, kinds):
+                part.observe(observer)
+        return observer
 
     def conclude(self, objects: WatchedObjects, items: Sequence[Item], homes: Mapping[str, str]) -> Measures:
         """Judge what can be judged only at the end, and measure the run; `homes` are the agents' home regions."""

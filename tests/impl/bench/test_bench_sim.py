@@ -67,10 +67,10 @@ def test_every_figure_is_there() -> None:
 
 
 def test_a_family_that_is_left_out_checks_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Only the watchers that are asked for are told."""
+    """Only the parts that are asked for observe the run."""
     seen: list[str] = []
     for kind in measure.RULES:
-        monkeypatch.setattr(kind, "merged", lambda self, *_: seen.append(type(self).__name__))
+        monkeypatch.setattr(kind, "observe", lambda self, _: seen.append(type(self).__name__))
     scenario = drill(duration=40, until=20)
     submissions = measure._submissions(scenario)
     measure._played(scenario, submissions, ())

@@ -1,5 +1,6 @@
 """Every invariant can fail: a mistake is planted for each, and seen."""
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -38,7 +39,7 @@ from flk.model.record.canonical import Signed
 from flk.model.record.signing import Keyring, LiveKey
 from flk.model.refusal import Refused
 from flk.sim.checkers.invariants import Invariant, Result, without
-from flk.sim.kernel.engine import Call, Station
+from flk.sim.kernel.engine import Station, Ts
 from flk.sim.kernel.programs import MODEL, Programs
 from flk.sim.nodes import region
 from flk.sim.nodes.log_device import Journal
@@ -47,7 +48,8 @@ from flk.sim.scenarios.duration import Seconds
 from flk.sim.scenarios.faults import ClockSkew, RegionCrash
 from flk.sim.scenarios.faults import Disk as Fate
 from flk.sim.world import shards as stores
-from flk.sim.world.events import WatchedEntries
+from flk.sim.world.observer import Observer
+from flk.sim.world.watched import WatchedEntries
 from flk.spec.verdict import Verdict
 
 MIXED = [*records(30), FORGED, MALFORMED, OTHER_TENANT, *records(120)[30:]]
@@ -175,8 +177,8 @@ def test_claims_out_of_order_are_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     """A store that serves whoever came last."""
 
     class Stack(Station):
-        def enter(self, seconds: float, served: Call) -> None:
-            super().enter(seconds, served)
+        def enter(self, seconds: float, served: Callable[[*Ts], object], *args: *Ts) -> None:
+            super().enter(seconds, served, *args)
             self._line.reverse()
 
     monkeypatch.setattr(stores, "Station", Stack)
@@ -368,7 +370,7 @@ def test_watching_changes_nothing() -> None:
     claims = [
         examine_with(KEYRING, record, Timestamp(10 - number % 7), "eu") for number, record in enumerate(records(5) * 4)
     ]
-    plain, watched = Entries(), WatchedEntries("eu", ())
+    plain, watched = Entries(), WatchedEntries("eu", Observer())
     for claim in claims:
         assert plain.insert_or_get(claim) == watched.insert_or_get(claim)
         assert plain.merge(claim) == watched.merge(claim)

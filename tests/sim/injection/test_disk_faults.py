@@ -49,8 +49,10 @@ from flk.sim.scenarios.faults import Disk as Fate
 from flk.sim.scenarios.policy import Policy
 from flk.sim.scenarios.validation import validation_errors
 from flk.sim.world.disks import DiskHealth
-from flk.sim.world.events import Rotten, WatchedDisk, WatchedObjects
+from flk.sim.world.events import Rotted, Rotten
+from flk.sim.world.observer import Observer
 from flk.sim.world.token_bucket import Throttles
+from flk.sim.world.watched import WatchedDisk, WatchedObjects
 from flk.spec.verdict import Verdict
 
 Timed = dict[str, Any]
@@ -184,13 +186,13 @@ def test_failures_are_drawn_for_each_synchronisation() -> None:
 def rotten(monkeypatch: pytest.MonkeyPatch) -> list[Rotten]:
     """All frames that rotted before they were shipped."""
     lost: list[Rotten] = []
-    rotted = Agreement.rotted
+    observe = Agreement.observe
 
-    def noted(self: Agreement, region: str, found: Sequence[Rotten]) -> None:
-        lost.extend(found)
-        rotted(self, region, found)
+    def noting(self: Agreement, observer: Observer) -> None:
+        observe(self, observer)
+        observer.handle(Rotted, lambda event: lost.extend(event.lost))
 
-    monkeypatch.setattr(Agreement, "rotted", noted)
+    monkeypatch.setattr(Agreement, "observe", noting)
     return lost
 
 

@@ -16,7 +16,7 @@ from flk.sim.outcome import Run
 from flk.sim.scenarios.duration import Seconds
 from flk.sim.scenarios.faults import Disk, Fault, FsyncFailure, ProcessCrash, RegionCrash, SlowDisk, Stop, TornWrite
 from flk.sim.scenarios.validation import validation_errors
-from flk.sim.world.events import WatchedDisk
+from flk.sim.world.watched import WatchedDisk
 from flk.spec.verdict import Verdict
 
 Timed = dict[str, Any]

@@ -13,6 +13,7 @@ from flk.model.entries.migration import MigratingKeys, Phase, Side, ruler
 from flk.model.programs.migration import copy_all, delete_old
 from flk.model.protocol_events.observation import ObservedEffect
 from flk.sim.checkers.invariants import OF_MIGRATION, Invariant
+from flk.sim.kernel.engine import Simulator
 from flk.sim.kernel.programs import MODEL, Programs
 from flk.sim.nodes.resharding import ReshardingPlan
 from flk.sim.outcome import Run
@@ -132,19 +133,19 @@ def test_claims_are_answered_though_the_migrator_never_comes_back() -> None:
 
 def test_nothing_but_the_keys_of_the_new_shard_moves() -> None:
     """About a third of the keys of two shards, and each to the third (RNG-2)."""
-    shards = Shards(Layout(shards=2), lambda seconds, call: None)
+    shards = Shards(Layout(shards=2), Simulator().after)
     before = shards.ring
-    growth = ReshardingPlan(shards)
+    plan = ReshardingPlan(shards)
     keys = [claim.key for claim in _claims(300)]
-    moving = [key for key in keys if growth.moves(key)]
+    moving = [key for key in keys if plan.moves(key)]
     assert 60 < len(moving) < 140
     for key in moving:
-        assert growth.shard(Side.NEW, key) == shard_name(2)
-        assert growth.shard(Side.OLD, key) in before.shards
-    growth.place(Phase.CUT_OVER)
+        assert plan.shard(Side.NEW, key) == shard_name(2)
+        assert plan.shard(Side.OLD, key) in before.shards
+    plan.place(Phase.CUT_OVER)
     for key in keys:
         assert (shards.owner(key) == shard_name(2)) == (key in moving)
-    growth.place(Phase.ROLLED_BACK)
+    plan.place(Phase.ROLLED_BACK)
     assert shards.ring is before
 
 

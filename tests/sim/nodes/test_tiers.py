@@ -240,8 +240,8 @@ def test_a_mistake_is_seen(mistake: str) -> None:
     assert row.examples[0].event == event
 
 
-def test_a_claim_that_overtakes_what_is_owed_is_seen() -> None:
-    """The order of a key's claims is broken by one that does not wait for those that are owed (DUP-6)."""
+def test_a_claim_that_overtakes_a_deferred_one_is_seen() -> None:
+    """The order of a key's claims is broken by one that does not wait for those that are deferred (DUP-6)."""
 
     def careless(new: Claim) -> Program[Entry]:
         try:
@@ -251,7 +251,7 @@ def test_a_claim_that_overtakes_what_is_owed_is_seen() -> None:
             raise
 
     row = found(rehearse(tiered(OUTAGE), records(2000), programs=MODEL._replace(claim=careless)), Invariant.LOG_ORDER)
-    assert "which is owed" in row.examples[0].sentence
+    assert "which is deferred" in row.examples[0].sentence
     honest = rehearse(tiered(OUTAGE), records(2000), programs=MODEL._replace(claim=claim_in_tiers))
     assert not verdicts(honest)
 

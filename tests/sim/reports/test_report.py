@@ -23,9 +23,9 @@ from flk.sim.outcome import Run
 from flk.sim.reports import report, terminal
 from flk.sim.reports.figures import course, style
 from flk.sim.reports.progress import run_bar
+from flk.sim.run_loop import Progress
 from flk.sim.scenarios.duration import Seconds
 from flk.sim.scenarios.faults import Burst, Disk, Fault, Loss, Partition, RegionCrash, StoreOutage
-from flk.sim.simulate import Progress
 from flk.spec.errors import UnusableInput
 
 FAULTS: tuple[Fault, ...] = (

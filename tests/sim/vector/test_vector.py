@@ -17,6 +17,7 @@ from tests.support.model.world import KEYRING
 from tests.support.sim.drills import QUICK, REGIONS, drill, records
 
 from flk.formal.explicit.engines.toolchain import compiler
+from flk.sim.run_loop import Progress
 from flk.sim.scenarios.duration import Seconds
 from flk.sim.scenarios.faults import (
     Bandwidth,
@@ -46,7 +47,6 @@ from flk.sim.scenarios.script import Ship
 from flk.sim.scenarios.topology import Link, Network
 from flk.sim.scenarios.topology import Path as Way
 from flk.sim.scenarios.workload import Turn
-from flk.sim.simulate import Progress
 from flk.sim.vector import bench, columns, jitted, streams
 from flk.sim.vector.bookkeeping import Bookkeeping
 from flk.sim.vector.compare import compare

@@ -7,27 +7,39 @@ series of a node that does not answer as stale.
 
 from bisect import bisect_left
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import accumulate
 from typing import TypeAlias
 
 import msgspec
 
-from flk.model.entries.entry import Claim, Entry
 from flk.model.flow.answers import STATES_ENTRY
-from flk.model.flow.submission import Problem, Response
-from flk.model.log.frames import Frame, Scan
+from flk.model.flow.submission import Problem
 from flk.model.log.hlc import Timestamp, is_ahead, wall_seconds
 from flk.model.programs.divergence import Agreement, Divergence
-from flk.model.programs.recover import Recovery
 from flk.model.programs.ship import PREFIX, SHIPPED
 from flk.model.refusal import Unauthenticated
 from flk.sim.alerts.series import STALE, Database, Series, labels
 from flk.sim.kernel.engine import Simulator
 from flk.sim.nodes.region import Region
-from flk.sim.scenarios.faults import Disk, Stop
-from flk.sim.world.events import Watcher
-from flk.sim.world.meter import Meter
+from flk.sim.scenarios.faults import Disk
+from flk.sim.world.events import (
+    Admitted,
+    Claimed,
+    ClockObserved,
+    Compared,
+    Crashed,
+    LogFailed,
+    Logged,
+    PassEnded,
+    Recovered,
+    Replied,
+    Stage,
+    StoreUsed,
+    Uploaded,
+    WatermarkSet,
+)
+from flk.sim.world.observer import Observer
 from flk.spec.constants import CONSTANTS
 from flk.spec.metrics import METRICS
 
@@ -103,7 +115,7 @@ class Exports:
             yield "flk_divergence_percent", (peer, "sample"), found.sample_percent
 
 
-class Exporter(Watcher, Meter):
+class Exporter:
     """Counts for every region, and scrapes them into a database."""
 
     def __init__(self, regions: Mapping[str, Region], simulator: Simulator) -> None:
@@ -115,6 +127,22 @@ class Exporter(Watcher, Meter):
         self._last_of: dict[str, Timestamp] = {}
         self._known: dict[tuple[str, str, Values], Series] = {}
         self._scraped: dict[str, dict[tuple[str, Values], Series]] = {}
+
+    def observe(self, observer: Observer) -> None:
+        """Count from now on."""
+        observer.handle(Admitted, self._admitted)
+        observer.handle(Replied, self._replied)
+        observer.handle(StoreUsed, self._store_used)
+        observer.handle(Claimed, self._claimed)
+        observer.handle(LogFailed, self._log_failed)
+        observer.handle(Recovered, self._recovered)
+        observer.handle(Compared, self._compared)
+        observer.handle(ClockObserved, self._clock_observed)
+        observer.handle(Logged, self._logged)
+        observer.handle(Uploaded, self._uploaded)
+        observer.handle(WatermarkSet, self._watermark_set)
+        observer.handle(Crashed, self._crash)
+        observer.handle(PassEnded, self._pass_ended)
 
     # The scraper.
 
@@ -165,88 +193,79 @@ class Exporter(Watcher, Meter):
 
     # What is counted.
 
-    def admitted(self, region: str) -> None:
-        """A submission came in."""
-        self._of(region).counts["flk_ingest_total", ()] += 1
+    def _admitted(self, event: Admitted) -> None:
+        self._of(event.region).counts["flk_ingest_total", ()] += 1
 
-    def answered(self, region: str, began: float, response: Response) -> None:
+    def _replied(self, event: Replied) -> None:
         """A submission was answered: with an outcome, or refused."""
-        exports = self._of(region)
-        exports.submit.observe(self._simulator.now - began)
+        exports, response = self._of(event.region), event.response
+        exports.submit.observe(self._simulator.now - event.began)
         if response.status not in STATES_ENTRY:
             requirement = msgspec.json.decode(response.body, type=Problem).requirement
             exports.counts["flk_refusals_total", (str(int(response.status)), requirement)] += 1
             exports.counts["flk_signature_errors_total", ()] += response.status == Unauthenticated.status
 
-    def stored(self, region: str, operation: str, began: float) -> None:
-        """The store took its time."""
-        self._of(region).store[operation].observe(self._simulator.now - began)
+    def _store_used(self, event: StoreUsed) -> None:
+        self._of(event.region).store[event.operation].observe(self._simulator.now - event.began)
 
-    def claimed(
-        self, region: str, claim: Claim, before: Entry | None, stored: Entry, records: Sequence[object]
-    ) -> None:
+    def _claimed(self, event: Claimed) -> None:
         """A claim was a first write, a duplicate, or equivocation (DUP-1, DUP-2, DUP-3)."""
-        del before, records
-        counts = self._of(region).counts
-        if stored is claim.entry:
+        counts, stored, claimed = self._of(event.region).counts, event.stored, event.claim.entry
+        if stored is claimed:
             outcome = stored.outcome
             kind = "accepted" if not outcome.escalated else "escalated" if outcome.accepted else "rejected"
             counts["flk_outcomes_total", (kind,)] += 1
-        elif stored.digest == claim.entry.digest:
+        elif stored.digest == claimed.digest:
             counts["flk_dedup_hits_total", ()] += 1
         else:
             counts["flk_equivocations_total", ()] += 1
 
-    def log_failed(self, region: str) -> None:
-        """A synchronisation failed, and its node ends."""
-        self._of(region).counts["flk_wal_errors_total", ()] += 1
+    def _log_failed(self, event: LogFailed) -> None:
+        self._of(event.region).counts["flk_wal_errors_total", ()] += 1
 
-    def recovered(self, region: str, recovery: Recovery) -> None:
+    def _recovered(self, event: Recovered) -> None:
         """A node is level with its log, which may have been damaged."""
-        exports = self._of(region)
+        exports = self._of(event.region)
         exports.level = True
-        exports.counts["flk_wal_damage_total", ()] += sum(len(repair.damage) for repair in recovery.repairs)
+        exports.counts["flk_wal_damage_total", ()] += sum(len(repair.damage) for repair in event.recovery.repairs)
 
-    def compared(self, region: str, peer: str, divergence: Divergence) -> None:
+    def _compared(self, event: Compared) -> None:
         """Two regions were compared; a comparison that came to nothing leaves the last one."""
-        if divergence.agreement is not Agreement.UNDECIDED:
-            self._of(region).divergence[peer] = divergence
+        if event.divergence.agreement is not Agreement.UNDECIDED:
+            self._of(event.region).divergence[event.peer] = event.divergence
 
-    def observed(self, region: str, source: str, timestamp: Timestamp) -> None:
+    def _clock_observed(self, event: ClockObserved) -> None:
         """A timestamp of another region may run ahead (HLC-3)."""
-        if is_ahead(timestamp, self._regions[region].wall()):
-            self._of(region).counts["flk_clock_ahead_total", (source,)] += 1
+        if is_ahead(event.timestamp, self._regions[event.region].wall()):
+            self._of(event.region).counts["flk_clock_ahead_total", (event.source,)] += 1
 
     # What waits for replication.
 
-    def logged(self, region: str, frame: Frame) -> None:
+    def _logged(self, event: Logged) -> None:
         """A frame waits to be shipped."""
-        self._unshipped.setdefault(region, deque()).append(frame.timestamp)
+        self._unshipped.setdefault(event.region, deque()).append(event.frame.timestamp)
 
-    def uploaded(self, name: str, found: Scan) -> None:
+    def _uploaded(self, event: Uploaded) -> None:
         """The last frame of a segment that is about to be marked as shipped."""
-        if found.frames:
-            self._last_of[name.removeprefix(PREFIX)] = max(frame.timestamp for frame in found.frames)
+        if event.found.frames:
+            self._last_of[event.name.removeprefix(PREFIX)] = max(frame.timestamp for frame in event.found.frames)
 
-    def marked(self, region: str, name: str, value: str) -> None:
+    def _watermark_set(self, event: WatermarkSet) -> None:
         """What is shipped waits no longer."""
-        if name == SHIPPED:
-            last, waiting = self._last_of.pop(value, 0), self._unshipped.get(region)
+        if event.name == SHIPPED:
+            last, waiting = self._last_of.pop(event.value, 0), self._unshipped.get(event.region)
             while waiting and waiting[0] <= last:
                 waiting.popleft()
 
-    def crashed(self, fault: Stop) -> None:
+    def _crash(self, event: Crashed) -> None:
         """With its disk a region loses what waited."""
-        if fault.disk is Disk.LOST:
-            self._unshipped.pop(fault.region, None)
+        if event.fault.disk is Disk.LOST:
+            self._unshipped.pop(event.fault.region, None)
 
-    def passed(self, region: str, stage: str, source: str, began: float) -> None:
-        """Nothing waits that was there when the pass began."""
-        if stage == "replay":
-            exports = self._of(region)
-            exports.level_at[source], exports.waits[source] = began, False
-
-    def failed(self, region: str, stage: str, source: str) -> None:
-        """Something may wait."""
-        if stage == "replay":
-            self._of(region).waits[source] = True
+    def _pass_ended(self, event: PassEnded) -> None:
+        """After a complete replay nothing waits that was there when it began; after another, something may."""
+        if event.stage is Stage.REPLAY:
+            exports = self._of(event.region)
+            if event.complete:
+                exports.level_at[event.source] = event.began
+            exports.waits[event.source] = not event.complete

@@ -16,7 +16,6 @@ from msgspec.structs import replace
 
 from flk.model.flow.submission import Submission
 from flk.model.record.signing import HmacKey, Keyring, LiveKey
-from flk.sim.audience import Audience
 from flk.sim.bench import backlog, plain
 from flk.sim.bench.backlog import Backlog
 from flk.sim.bench.bookkeeping import BareNumbers, RealRecords
@@ -30,20 +29,21 @@ from flk.sim.clients.synthetic import synthetic
 from flk.sim.kernel.engine import seldom_collected
 from flk.sim.kernel.programs import MODEL
 from flk.sim.kernel.trace import Trace
+from flk.sim.run_loop import RunLoop, contents_of
 from flk.sim.scenarios.duration import Seconds
 from flk.sim.scenarios.files import find
 from flk.sim.scenarios.policy import Policy
 from flk.sim.scenarios.scenario import Scenario
-from flk.sim.simulate import Progress, Simulation, simulate
+from flk.sim.simulate import MessageTier, simulate
 from flk.sim.vector import bench as vector
-from flk.sim.world.events import Watcher
+from flk.sim.world.observer import Part
 from flk.spec.constants import CONSTANTS
 
 Say = Callable[[str], None]
 KEY = HmacKey(b"the key of a benchmark")
 KEYRING = Keyring({CONSTANTS.node.default_tenant: [LiveKey(KEY)]})
 RULES = (NodeRules, AnswerRules, ShippingRules, Agreement)
-FAMILIES: Mapping[str, tuple[type[Watcher], ...]] = {
+FAMILIES: Mapping[str, tuple[type[Part], ...]] = {
     "log, store and answers": (NodeRules,),
     "what senders are told": (AnswerRules,),
     "shipping and replay": (ShippingRules,),
@@ -190,21 +190,11 @@ def _speeds(scenario: Scenario, submissions: Sequence[Submission], rounds: int, 
     )
 
 
-class _Heard(Simulation):
-    """A simulation in which only watchers of some kinds are told what happens."""
-
-    kinds: tuple[type[Watcher], ...] = ()
-
-    def audience(self, watchers: Sequence[Watcher]) -> Watcher:
-        """Those of the kinds."""
-        return Audience([one for one in watchers if isinstance(one, self.kinds)])
-
-
 def _costs(
     scenario: Scenario, submissions: Sequence[Submission], rounds: int, say: Say
 ) -> tuple[float, tuple[Cost, ...]]:
-    """The seconds of a played event without watchers, and what each family of invariants adds."""
-    families: dict[str, tuple[type[Watcher], ...]] = {"none": (), **FAMILIES}
+    """The seconds of a played event that nobody observes, and what each family of invariants adds."""
+    families: dict[str, tuple[type[Part], ...]] = {"none": (), **FAMILIES}
     took: dict[str, list[float]] = {name: [] for name in families}
     for number in range(rounds):
         for name, kinds in families.items():
@@ -218,19 +208,16 @@ def _costs(
     return median(nothing), costs
 
 
-def _played(scenario: Scenario, submissions: Sequence[Submission], kinds: tuple[type[Watcher], ...]) -> float:
+def _played(scenario: Scenario, submissions: Sequence[Submission], kinds: tuple[type[Part], ...]) -> float:
     """Seconds for an event of a run that is played and not judged."""
-    listening = type("_Listening", (_Heard,), {"kinds": kinds})
     records = Records(scenario, submissions, KEYRING, KEY, scenario.seed)
-    simulation: Simulation = listening(
-        scenario, submissions, records, seed=scenario.seed, trace=Trace(), programs=MODEL
-    )
-    reached: list[Progress] = []
+    loop = RunLoop(scenario, records, seed=scenario.seed, trace=Trace(), programs=MODEL, kinds=kinds)
+    tier = MessageTier(loop, records, len(submissions))
     gc.collect()
     start = thread_time()
     with seldom_collected():
-        simulation.play(reached.append)
-    return (thread_time() - start) / reached[-1].events
+        loop.play(tier, contents_of(submissions))
+    return (thread_time() - start) / loop.simulator.events
 
 
 def _backlogs(

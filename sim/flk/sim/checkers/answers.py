@@ -1,21 +1,21 @@
 """The invariants of what senders are told, and of what forgers get: checked at every answer, and against what was really forged."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 
 import msgspec
 
-from flk.model.entries.entry import Claim, Entry, Key
+from flk.model.entries.entry import Claim, Key
 from flk.model.flow.answers import CLAIMS_NOTHING, STATES_ENTRY
 from flk.model.flow.submission import Response, Submission, from_payload
-from flk.model.log.frames import Frame
 from flk.model.log.hlc import Timestamp, text
 from flk.model.record.record import decode
 from flk.model.refusal import Malformed
 from flk.sim.checkers.invariants import Checks, Invariant
 from flk.sim.checkers.node import Reference
 from flk.sim.nodes.region import Region
-from flk.sim.world.events import Watcher
+from flk.sim.world.events import Claimed, Logged, Merged, Replied
+from flk.sim.world.observer import Observer
 
 CONFLICT = 409
 
@@ -29,7 +29,7 @@ class Named(msgspec.Struct, frozen=True):
 _decode = msgspec.json.Decoder(Named).decode
 
 
-class AnswerRules(Watcher):
+class AnswerRules:
     """Checks who is told what. `forgeries` are the bodies that were handed out with a signature of nobody's."""
 
     def __init__(
@@ -41,55 +41,67 @@ class AnswerRules(Watcher):
         self._forgeries = forgeries
         self._forged: set[tuple[str, Timestamp]] = set()
 
-    def logged(self, region: str, frame: Frame) -> None:
+    def observe(self, observer: Observer) -> None:
+        """Check every answer, and every claim for being a forger's."""
+        observer.handle(Logged, self._note_forgery)
+        observer.handle(Claimed, lambda event: self._check_origin(event.region, "Store", event.claim))
+        observer.handle(Merged, lambda event: self._check_origin(event.region, "Merge", event.claim))
+        observer.handle(Replied, self._check_replied)
+
+    def _note_forgery(self, event: Logged) -> None:
         """A forged record may be logged, as whatever comes is."""
-        if self._forgeries and from_payload(frame.payload).body in self._forgeries:
-            self._forged.add((region, frame.timestamp))
+        if self._forgeries and from_payload(event.frame.payload).body in self._forgeries:
+            self._forged.add((event.region, event.frame.timestamp))
 
-    def claimed(
-        self, region: str, claim: Claim, before: Entry | None, stored: Entry, records: Sequence[object]
-    ) -> None:
-        """No claim is a forger's."""
-        del before, stored, records
-        self._check_origin(region, "Store", claim)
-
-    def merged(self, region: str, claim: Claim, before: Entry | None, after: Entry, records: Sequence[object]) -> None:
-        """Nor is one that comes from elsewhere."""
-        del before, after, records
-        self._check_origin(region, "Merge", claim)
-
-    def replied(self, region: str, request: Submission, logged: Timestamp | None, response: Response) -> None:
+    def _check_replied(self, event: Replied) -> None:
         """An answer after the log follows from the record's form and signature, and only an authentic one is told of entries."""
+        region, logged, response = event.region, event.logged, event.response
         if logged is None:
             return
         claim = self._reference.claim(region, logged)
         status = response.status
-        if not self._checks.holds(Invariant.DESERVED, status not in CLAIMS_NOTHING or claim is None):
-            sentence = f"{status} was answered to a valid record with a live signature, frame {text(logged)}"
-            self._checks.violated(Invariant.DESERVED, region, "reply", sentence)
-        tells = status in STATES_ENTRY or self._betrays(region, request, response)
-        if not self._checks.holds(Invariant.SECRECY, claim is not None or not tells):
-            sentence = f"{status} tells of an entry to somebody whose signature is not valid"
-            self._checks.violated(Invariant.SECRECY, region, "reply", sentence)
+        self._checks.require(
+            Invariant.DESERVED,
+            status not in CLAIMS_NOTHING or claim is None,
+            region,
+            "reply",
+            lambda: f"{status} was answered to a valid record with a live signature, frame {text(logged)}",
+        )
+        tells = status in STATES_ENTRY or self._betrays(region, event.request, response)
+        self._checks.require(
+            Invariant.SECRECY,
+            claim is not None or not tells,
+            region,
+            "reply",
+            lambda: f"{status} tells of an entry to somebody whose signature is not valid",
+        )
         if status in STATES_ENTRY and claim is not None:
             self._check_digest(region, claim, response)
 
     def _check_origin(self, region: str, event: str, claim: Claim) -> None:
+        """No claim is a forger's, wherever it was logged."""
         origin = claim.entry.region, claim.entry.timestamp
-        if not self._checks.holds(Invariant.FORGERY, origin not in self._forged):
-            sentence = f"frame {text(origin[1])} of {origin[0]} is forged, and claims {claim.key.pcs_id[:12]}"
-            self._checks.violated(Invariant.FORGERY, region, event, sentence)
+        self._checks.require(
+            Invariant.FORGERY,
+            origin not in self._forged,
+            region,
+            event,
+            lambda: f"frame {text(origin[1])} of {origin[0]} is forged, and claims {claim.key.pcs_id[:12]}",
+        )
 
     def _check_digest(self, region: str, claim: Claim, response: Response) -> None:
         stored = self._regions[region].told(claim.key)
         named = _decode(response.body).digest
         true = stored is not None and named == stored.digest
         agrees = named == claim.entry.digest
-        if not self._checks.holds(Invariant.DIGEST, true and agrees == (response.status != CONFLICT)):
+
+        def sentence() -> str:
             whose = "the sender's own" if agrees else "another"
             kept = "nothing" if stored is None else stored.digest[:12]
-            sentence = f"{response.status} names {named[:12]}, {whose} digest, where {kept} is stored"
-            self._checks.violated(Invariant.DIGEST, region, "reply", sentence)
+            return f"{response.status} names {named[:12]}, {whose} digest, where {kept} is stored"
+
+        holds = true and agrees == (response.status != CONFLICT)
+        self._checks.require(Invariant.DIGEST, holds, region, "reply", sentence)
 
     def _betrays(self, region: str, request: Submission, response: Response) -> bool:
         """Whether a refusal holds anything of the entry under the id that the request bears."""

@@ -5,11 +5,12 @@ from math import inf
 from typing import NamedTuple
 
 from flk.model.entries.entry import Claim, Entry, Key, precedence
-from flk.model.log.frames import Frame, Scan
+from flk.model.log.frames import Frame
 from flk.sim.checkers.invariants import Checks, Invariant
 from flk.sim.kernel.engine import Simulator
-from flk.sim.scenarios.faults import Disk, Fault, Stop
-from flk.sim.world.events import Rotten, Watcher
+from flk.sim.scenarios.faults import Disk, Fault
+from flk.sim.world.events import Claimed, Crashed, Forgotten, Merged, Restarted, Rotted, RulingSwitched, Uploaded
+from flk.sim.world.observer import Observer
 
 
 class Change(NamedTuple):
@@ -19,7 +20,7 @@ class Change(NamedTuple):
     differing: int
 
 
-class Agreement(Watcher):
+class Agreement:
     """Follows every key through every region, one step for each change of a store. `spells` are the times, from when to when, in
     which the regions did not store a key alike.
 
@@ -48,57 +49,55 @@ class Agreement(Watcher):
         """How many keys not every region stores alike now."""
         return len(self._differing)
 
-    def claimed(
-        self, region: str, claim: Claim, before: Entry | None, stored: Entry, records: Sequence[object]
-    ) -> None:
+    def observe(self, observer: Observer) -> None:
+        """Follow every change of a store."""
+        observer.handle(Claimed, self._follow_claim)
+        observer.handle(Merged, self._follow_merge)
+        observer.handle(Rotted, self._note_rot)
+        observer.handle(Uploaded, self._note_saved)
+        observer.handle(Forgotten, lambda event: self._set(event.region, event.key, None))
+        observer.handle(RulingSwitched, lambda event: self._set(event.region, event.key, event.entry))
+        observer.handle(Crashed, self._crash)
+        observer.handle(Restarted, self._restart)
+
+    def _follow_claim(self, event: Claimed) -> None:
         """A claim put a new entry into a store, or an earlier one in place of that of a clock ahead (DUP-1)."""
-        del records
-        if stored != before:
-            self._set(region, claim.key, stored)
+        if event.stored != event.before:
+            self._set(event.region, event.claim.key, event.stored)
 
-    def merged(self, region: str, claim: Claim, before: Entry | None, after: Entry, records: Sequence[object]) -> None:
+    def _follow_merge(self, event: Merged) -> None:
         """A merge put another entry into a store."""
-        del records
-        if after is not before:
-            self._set(region, claim.key, after)
+        if event.after is not event.before:
+            self._set(event.region, event.claim.key, event.after)
 
-    def rotted(self, region: str, lost: Sequence[Rotten]) -> None:
+    def _note_rot(self, event: Rotted) -> None:
         """Of these claims only the region itself can know."""
-        del region
-        self.rotten |= lost
-        keys = {claim.key for claim, _ in lost} & self.rows.keys()
+        self.rotten |= event.lost
+        keys = {claim.key for claim, _ in event.lost} & self.rows.keys()
         for key in sorted(keys):
             self._compare(key)
         for name, missing in list(self._missing.items()):
             missing -= {key for key in keys if self.rows[key][self._index[name]] == self._best(key)}
             self._note_caught_up(name)
 
-    def uploaded(self, name: str, found: Scan) -> None:
+    def _note_saved(self, event: Uploaded) -> None:
         """What was on its way to the object store when it rotted is saved."""
-        del name
         if self.rotten:
-            saved = {claim.key for claim, frame in self.rotten.items() if frame in found.frames}
-            self.rotten = {claim: frame for claim, frame in self.rotten.items() if frame not in found.frames}
+            frames = event.found.frames
+            saved = {claim.key for claim, frame in self.rotten.items() if frame in frames}
+            self.rotten = {claim: frame for claim, frame in self.rotten.items() if frame not in frames}
             for key in sorted(saved):
                 self._compare(key)
 
-    def forgot(self, region: str, key: Key, entry: Entry) -> None:
-        """A region has nothing under a key any more."""
-        del entry
-        self._set(region, key, None)
-
-    def turned(self, region: str, key: Key, entry: Entry | None) -> None:
-        """A region has something else under a key."""
-        self._set(region, key, entry)
-
-    def crashed(self, fault: Stop) -> None:
+    def _crash(self, event: Crashed) -> None:
         """A region that lost its store differs in every key that others have."""
-        if fault.disk is Disk.LOST:
+        if event.fault.disk is Disk.LOST:
             for key in list(self.rows):
-                self._set(fault.region, key, None)
+                self._set(event.fault.region, key, None)
 
-    def restarted(self, region: str) -> None:
+    def _restart(self, event: Restarted) -> None:
         """From now on the region catches up with whatever another region stores that it does not."""
+        region = event.region
         place = self._index[region]
         self._missing[region] = {key for key in self._differing if self.rows[key][place] != self._best(key)}
         self._note_caught_up(region)
@@ -108,8 +107,7 @@ class Agreement(Watcher):
         for key, since in self._differing.items():
             self.spells.append((since, inf))
             if self._simulator.now > self._deadline(since):
-                self._checks.holds(Invariant.CONVERGENCE, truth=False)
-                self._too_late(key, since, "still differs")
+                self._require_in_time(key, since, "still differs", ok=False)
             else:
                 self._checks.undecided(Invariant.CONVERGENCE)
 
@@ -148,8 +146,7 @@ class Agreement(Watcher):
         now = self._simulator.now
         self.spells.append((since, now))
         self.changes.append(Change(now, len(self._differing)))
-        if not self._checks.holds(Invariant.CONVERGENCE, now <= self._deadline(since)):
-            self._too_late(key, since, "differed until now")
+        self._require_in_time(key, since, "differed until now", ok=now <= self._deadline(since))
 
     def _deadline(self, since: float) -> float:
         """The bound counts from when the difference arose, or from the end of the last fault that held meanwhile."""
@@ -157,9 +154,16 @@ class Agreement(Watcher):
         ends = (fault.end for fault in self._faults if fault.start <= now and fault.end >= since)
         return max(since, *ends, 0.0) + self._bound
 
-    def _too_late(self, key: Key, since: float, how: str) -> None:
-        sentence = f"{key.tenant}/{key.pcs_id[:12]} {how}, {self._simulator.now - since:.1f} s after the regions parted"
-        self._checks.violated(Invariant.CONVERGENCE, ", ".join(self._index), "merge", sentence)
+    def _require_in_time(self, key: Key, since: float, how: str, *, ok: bool) -> None:
+        self._checks.require(
+            Invariant.CONVERGENCE,
+            ok,
+            ", ".join(self._index),
+            "merge",
+            lambda: (
+                f"{key.tenant}/{key.pcs_id[:12]} {how}, {self._simulator.now - since:.1f} s after the regions parted"
+            ),
+        )
 
     def _note_caught_up(self, region: str) -> None:
         if not self._missing[region]:

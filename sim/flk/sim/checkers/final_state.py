@@ -1,7 +1,8 @@
 """What can be judged only when a run is over."""
 
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from functools import partial
 from typing import NamedTuple, TypeAlias
 
 from flk.model.effects import INBOX
@@ -50,11 +51,8 @@ def judge_acknowledged(
         waits = not ending.at_rest and promise[0] in ending.frames.get(promise[1], ())
         if not kept and waits:
             checks.undecided(Invariant.NEVER_LOST)
-        elif not checks.holds(Invariant.NEVER_LOST, kept or excused):
-            sentence = (
-                f"{key.tenant}/{key.pcs_id[:12]} was acknowledged as {text(promise[0])} of {promise[1]}, and is gone"
-            )
-            checks.violated(Invariant.NEVER_LOST, promise[1], "end", sentence)
+        else:
+            checks.require(Invariant.NEVER_LOST, kept or excused, promise[1], "end", partial(_gone, key, promise))
     return lost
 
 
@@ -76,9 +74,15 @@ def judge_outcomes(ending: Ending, examine: Examine, rotten: Container[Claim], c
             and not (key in expected and region.has_outlived(expected[key]))
             and not (key in stored and stored[key].region == name and Claim(key, stored[key]) in rotten)
         ]
-        if not checks.holds(Invariant.FOLD, not wrong):
-            sentence = f"{len(wrong)} of {len(expected)} entries are not the model's, {min(wrong).pcs_id[:12]} first"
-            checks.violated(Invariant.FOLD, name, "end", sentence)
+        checks.require(Invariant.FOLD, not wrong, name, "end", partial(_wrong, wrong, len(expected)))
+
+
+def _gone(key: Key, promise: Promise) -> str:
+    return f"{key.tenant}/{key.pcs_id[:12]} was acknowledged as {text(promise[0])} of {promise[1]}, and is gone"
+
+
+def _wrong(keys: Sequence[Key], entries: int) -> str:
+    return f"{len(keys)} of {entries} entries are not the model's, {min(keys).pcs_id[:12]} first"
 
 
 def durable_frames(regions: Iterable[Region], objects: Objects) -> dict[str, dict[Timestamp, Frame]]:

@@ -111,16 +111,17 @@ class Checks:
         self._broken = dict.fromkeys(Invariant, 0)
         self._open: set[Invariant] = set()
 
-    def holds(self, invariant: Invariant, truth: bool) -> bool:  # noqa: FBT001 - the thing that is checked
-        """Count a check; returns what it came to."""
-        self._counts[invariant] += 1
-        return truth
+    def require(self, invariant: Invariant, ok: bool, node: str, event: str, text: Callable[[], str]) -> bool:  # noqa: FBT001
+        """Count a check; unless it is `ok`, keep a violation that `text` describes. Whether it is.
 
-    def violated(self, invariant: Invariant, node: str, event: str, sentence: str) -> None:
-        """Keep a violation."""
-        self._broken[invariant] += 1
-        if len(self._violations[invariant]) < self.KEPT:
-            self._violations[invariant].append(Violation(invariant, self._now(), node, event, sentence))
+        `text` is called only then: a sentence costs more than the check.
+        """
+        self._counts[invariant] += 1
+        if not ok:
+            self._broken[invariant] += 1
+            if len(self._violations[invariant]) < self.KEPT:
+                self._violations[invariant].append(Violation(invariant, self._now(), node, event, text()))
+        return ok
 
     def undecided(self, invariant: Invariant) -> None:
         """The run ended before this could be told."""

@@ -3,18 +3,18 @@
 from collections.abc import Mapping
 
 from flk.model.entries.entry import Entry, Key, precedence
-from flk.model.entries.migration import MigratingKeys, Phase
+from flk.model.entries.migration import MigratingKeys
 from flk.model.flow.answers import STATES_ENTRY
-from flk.model.flow.submission import Response, Submission
-from flk.model.log.hlc import Timestamp, text
+from flk.model.log.hlc import text
 from flk.sim.checkers.invariants import Checks, Invariant
 from flk.sim.checkers.node import Reference
 from flk.sim.nodes.region import Region
-from flk.sim.scenarios.faults import Disk, Stop
-from flk.sim.world.events import Watcher
+from flk.sim.scenarios.faults import Disk
+from flk.sim.world.events import Crashed, PhaseChanged, Replied
+from flk.sim.world.observer import Observer
 
 
-class MigrationRules(Watcher):
+class MigrationRules:
     """Remembers what each region answered about keys that move, and looks at both shards at every answer and every phase.
 
     An entry may give way to an earlier one of another region, as everywhere (CRR-1).
@@ -26,34 +26,37 @@ class MigrationRules(Watcher):
         self._checks = checks
         self._told: dict[str, dict[Key, Entry]] = {}
 
-    def replied(self, region: str, request: Submission, logged: Timestamp | None, response: Response) -> None:
+    def observe(self, observer: Observer) -> None:
+        """Check every answer, and every key that was answered at another phase."""
+        observer.handle(Replied, self._check_replied)
+        observer.handle(PhaseChanged, lambda event: self._check_all(event.region, event.phase))
+        observer.handle(Crashed, self._crash)
+
+    def _check_replied(self, event: Replied) -> None:
         """At an answer both shards have it, where both must."""
-        del request
+        region, logged = event.region, event.logged
         moving = self._regions[region].entries.migrating
         claim = None if logged is None else self._reference.claim(region, logged)
-        if moving is None or claim is None or response.status not in STATES_ENTRY or not moving.moves(claim.key):
+        if moving is None or claim is None or event.response.status not in STATES_ENTRY or not moving.moves(claim.key):
             return
         entry, other = moving.ruling.get(claim.key), moving.following
         if other is not None:
-            same = other.get(claim.key) == entry
-            if not self._checks.holds(Invariant.MOVED_BOTH, same):
-                sentence = (
-                    f"{claim.key.pcs_id[:12]} was answered in phase {moving.phase}, and one shard does not have it"
-                )
-                self._checks.violated(Invariant.MOVED_BOTH, region, "reply", sentence)
+            self._checks.require(
+                Invariant.MOVED_BOTH,
+                other.get(claim.key) == entry,
+                region,
+                "reply",
+                lambda: f"{claim.key.pcs_id[:12]} was answered in phase {moving.phase}, and one shard does not have it",
+            )
         self._check(region, moving, claim.key, "reply")
         stored = self._regions[region].entries.entries.get(claim.key)
         if stored is not None:
             self._told.setdefault(region, {})[claim.key] = stored
 
-    def migrated(self, region: str, phase: Phase) -> None:
-        """Another phase: what was answered is there."""
-        self._check_all(region, phase)
-
-    def crashed(self, fault: Stop) -> None:
+    def _crash(self, event: Crashed) -> None:
         """A store that is lost comes back with what was shipped."""
-        if fault.disk is Disk.LOST:
-            self._told.pop(fault.region, None)
+        if event.fault.disk is Disk.LOST:
+            self._told.pop(event.fault.region, None)
 
     def finish(self) -> None:
         """And at the end."""
@@ -71,9 +74,10 @@ class MigrationRules(Watcher):
         if told is None:
             return
         stays = held is not None and precedence(held) <= precedence(told)
-        if not self._checks.holds(Invariant.MOVED_STAYS, stays):
+
+        def sentence() -> str:
             now = "nothing" if held is None else f"{text(held.timestamp)} of {held.region}"
-            sentence = (
-                f"{key.pcs_id[:12]} was answered with {text(told.timestamp)}; in phase {moving.phase} there is {now}"
-            )
-            self._checks.violated(Invariant.MOVED_STAYS, region, event, sentence)
+            was = text(told.timestamp)
+            return f"{key.pcs_id[:12]} was answered with {was}; in phase {moving.phase} there is {now}"
+
+        self._checks.require(Invariant.MOVED_STAYS, stays, region, event, sentence)

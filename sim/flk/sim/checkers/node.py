@@ -1,6 +1,7 @@
 """The invariants of a node: its log, its store and its answers, checked at every change."""
 
 from collections.abc import Mapping, Sequence
+from typing import TypeAlias
 
 import msgspec
 
@@ -14,8 +15,12 @@ from flk.model.programs.examine import Examine
 from flk.model.refusal import Malformed, Refused, Unavailable
 from flk.sim.checkers.invariants import Checks, Invariant
 from flk.sim.nodes.region import Region
-from flk.sim.scenarios.faults import Disk, Stop
-from flk.sim.world.events import Rotten, Watcher
+from flk.sim.scenarios.faults import Disk
+from flk.sim.world.events import Claimed, Crashed, Forgotten, Logged, Merged, Replied, Rotted
+from flk.sim.world.observer import Observer
+
+Origin: TypeAlias = tuple[str, Timestamp]
+"""A frame: the region that logged it, and its timestamp."""
 
 
 class Reference:
@@ -52,8 +57,8 @@ class Reference:
             return None
 
 
-class NodeRules(Watcher):
-    """Checks what a node logs, claims and answers."""
+class NodeRules:
+    """Checks what a node logs, claims and answers. `acknowledged` is by key the earliest entry that was promised."""
 
     def __init__(self, regions: Mapping[str, Region], reference: Reference, checks: Checks) -> None:
         self.acknowledged: dict[Key, tuple[Timestamp, str]] = {}
@@ -62,12 +67,23 @@ class NodeRules(Watcher):
         self._checks = checks
         self._last_logged: dict[str, Timestamp] = {}
         self._last_claimed: dict[tuple[str, Key | None], Timestamp] = {}
-        self._stored: set[tuple[str, Timestamp]] = set()
-        self._refused: set[tuple[str, Timestamp]] = set()
+        self._stored: set[Origin] = set()
+        self._refused: set[Origin] = set()
         self._rotten: set[str] = set()
 
-    def logged(self, region: str, frame: Frame) -> None:
+    def observe(self, observer: Observer) -> None:
+        """Check every change of a log and of a store, and every answer."""
+        observer.handle(Logged, self._check_logged)
+        observer.handle(Claimed, self._check_claimed)
+        observer.handle(Merged, self._check_merged)
+        observer.handle(Replied, self._check_replied)
+        observer.handle(Forgotten, self._forget)
+        observer.handle(Rotted, self._note_rot)
+        observer.handle(Crashed, self._crash)
+
+    def _check_logged(self, event: Logged) -> None:
         """Timestamps rise; a salvaged frame keeps the one it has."""
+        region, frame = event.region, event.frame
         known = self._reference.payload(region, frame.timestamp)
         if known == frame.payload:
             return
@@ -77,69 +93,85 @@ class NodeRules(Watcher):
             last = max(self._readable(region) - {frame.timestamp}, default=0)
             self._stored.discard((region, frame.timestamp))
             self._refused.discard((region, frame.timestamp))
-        if not self._checks.holds(Invariant.CLOCKS, frame.timestamp > last):
-            sentence = f"a frame got timestamp {text(frame.timestamp)} after one with {last:016x}"
-            self._checks.violated(Invariant.CLOCKS, region, "Append", sentence)
+        self._checks.require(
+            Invariant.CLOCKS,
+            frame.timestamp > last,
+            region,
+            "Append",
+            lambda: f"a frame got timestamp {text(frame.timestamp)} after one with {last:016x}",
+        )
         self._last_logged[region] = frame.timestamp
 
-    def claimed(
-        self, region: str, claim: Claim, before: Entry | None, stored: Entry, records: Sequence[object]
-    ) -> None:
+    def _check_claimed(self, event: Claimed) -> None:
         """A claim is what its frame claims, comes in log order, and finds or puts the earliest entry for its key."""
+        region, claim, before, stored = event.region, event.claim, event.before, event.stored
         self._verify(region, "Store", claim)
-        timestamp = claim.entry.timestamp
-        line = region, self._regions[region].shards.order(claim.key)
+        key, entry = claim
+        timestamp = entry.timestamp
+        line = region, self._regions[region].shards.order(key)
         last = self._last_claimed.get(line, 0)
         if region in self._rotten and timestamp <= last and last not in self._readable(region):
             last = 0
-        if not self._checks.holds(Invariant.LOG_ORDER, timestamp > last):
-            sentence = f"the claim of frame {text(timestamp)} came after that of frame {last:016x}"
-            self._checks.violated(Invariant.LOG_ORDER, region, "Store", sentence)
+        self._checks.require(
+            Invariant.LOG_ORDER,
+            timestamp > last,
+            region,
+            "Store",
+            lambda: f"the claim of frame {text(timestamp)} came after that of frame {last:016x}",
+        )
         self._last_claimed[line] = timestamp
-        now = self._regions[region].entries.entries.get(claim.key)
+        now = self._regions[region].entries.entries.get(key)
         first = _first(before, claim)
-        if not self._checks.holds(Invariant.FIRST_WRITE, stored == first and now == first):
-            kept = _entry(now) if now else "nothing"
-            sentence = f"{_shown(claim.key)} should hold {_entry(first)}, it holds {kept} and said {_entry(stored)}"
-            self._checks.violated(Invariant.FIRST_WRITE, region, "Store", sentence)
-        self._check_supersession(region, "Store", (claim.key, before, stored), records)
+        self._checks.require(
+            Invariant.FIRST_WRITE,
+            stored == first and now == first,
+            region,
+            "Store",
+            lambda: f"{_shown(key)} should hold {_entry(first)}, it holds {_entry(now)} and said {_entry(stored)}",
+        )
+        self._check_supersession(region, "Store", (key, before, stored), event.records)
 
-    def merged(self, region: str, claim: Claim, before: Entry | None, after: Entry, records: Sequence[object]) -> None:
+    def _check_merged(self, event: Merged) -> None:
         """An entry gives way only to an earlier one, and that is recorded."""
+        region, claim, before, after = event.region, event.claim, event.before, event.after
         self._verify(region, "Merge", claim)
         first = _first(before, claim)
-        if not self._checks.holds(Invariant.FIRST_WRITE, after == first):
-            sentence = f"{_shown(claim.key)} should hold {_entry(first)}, it holds {_entry(after)}"
-            self._checks.violated(Invariant.FIRST_WRITE, region, "Merge", sentence)
-        self._check_supersession(region, "Merge", (claim.key, before, after), records)
+        self._checks.require(
+            Invariant.FIRST_WRITE,
+            after == first,
+            region,
+            "Merge",
+            lambda: f"{_shown(claim.key)} should hold {_entry(first)}, it holds {_entry(after)}",
+        )
+        self._check_supersession(region, "Merge", (claim.key, before, after), event.records)
 
-    def replied(self, region: str, request: Submission, logged: Timestamp | None, response: Response) -> None:
+    def _check_replied(self, event: Replied) -> None:
         """An answer rests on a durable frame, and says what is stored."""
-        status = response.status
+        region, logged, response = event.region, event.logged, event.response
         if logged is not None or not _refused_at_the_door(response):
-            self._check_durable(region, request, logged, status)
+            self._check_durable(region, event.request, logged, response.status)
         if logged is None:
             return
-        if status in STATES_ENTRY:
+        if response.status in STATES_ENTRY:
             self._check_stored(region, logged, response)
         else:
-            self._check_refused(region, logged, status)
+            self._check_refused(region, logged, response.status)
 
-    def forgot(self, region: str, key: Key, entry: Entry) -> None:
+    def _forget(self, event: Forgotten) -> None:
         """An acknowledgement is good for the dedup window."""
-        if self._regions[region].has_outlived(entry):
-            self.acknowledged.pop(key, None)
+        if self._regions[event.region].has_outlived(event.entry):
+            self.acknowledged.pop(event.key, None)
 
-    def rotted(self, region: str, lost: Sequence[Rotten]) -> None:
+    def _note_rot(self, event: Rotted) -> None:
         """A restart will not know of the timestamps that cannot be read any more."""
-        del lost
-        self._rotten.add(region)
+        self._rotten.add(event.region)
 
-    def crashed(self, fault: Stop) -> None:
+    def _crash(self, event: Crashed) -> None:
         """A new disk begins a new log."""
-        if fault.disk is Disk.LOST:
-            self._last_logged.pop(fault.region, None)
-            self._last_claimed = {line: last for line, last in self._last_claimed.items() if line[0] != fault.region}
+        region = event.fault.region
+        if event.fault.disk is Disk.LOST:
+            self._last_logged.pop(region, None)
+            self._last_claimed = {line: last for line, last in self._last_claimed.items() if line[0] != region}
 
     def _readable(self, region: str) -> set[Timestamp]:
         """The timestamps of all frames on a region's disk."""
@@ -148,18 +180,32 @@ class NodeRules(Watcher):
         return {frame.timestamp for segment in segments for frame in segment.frames}
 
     def _verify(self, region: str, event: str, claim: Claim) -> None:
-        origin = claim.entry.region, claim.entry.timestamp
-        if not self._checks.holds(Invariant.VERIFIED, self._reference.claim(*origin) == claim):
-            sentence = f"the claim on {_shown(claim.key)} is not what frame {text(origin[1])} of {origin[0]} claims"
-            self._checks.violated(Invariant.VERIFIED, region, event, sentence)
+        """A claim is what a durable, authentic frame of its tenant says, and nobody was told otherwise."""
+        key, entry = claim
+        origin = entry.region, entry.timestamp
+        self._checks.require(
+            Invariant.VERIFIED,
+            self._reference.claim(*origin) == claim,
+            region,
+            event,
+            lambda: f"the claim on {_shown(key)} is not what frame {text(origin[1])} of {origin[0]} claims",
+        )
         payload = self._reference.payload(*origin)
         tenant = None if payload is None else tenant_of(payload)
-        if not self._checks.holds(Invariant.TENANTS, tenant == claim.key.tenant):
-            sentence = f"{_shown(claim.key)} was logged by tenant {tenant}"
-            self._checks.violated(Invariant.TENANTS, region, event, sentence)
-        if not self._checks.holds(Invariant.REFUSALS, origin not in self._refused):
-            sentence = f"{_shown(claim.key)} is claimed by frame {text(origin[1])}, whose request was refused for good"
-            self._checks.violated(Invariant.REFUSALS, region, event, sentence)
+        self._checks.require(
+            Invariant.TENANTS,
+            tenant == key.tenant,
+            region,
+            event,
+            lambda: f"{_shown(key)} was logged by tenant {tenant}",
+        )
+        self._checks.require(
+            Invariant.REFUSALS,
+            origin not in self._refused,
+            region,
+            event,
+            lambda: f"{_shown(key)} is claimed by frame {text(origin[1])}, whose request was refused for good",
+        )
         self._stored.add(origin)
 
     def _check_supersession(
@@ -168,30 +214,39 @@ class NodeRules(Watcher):
         """An entry that gave way is recorded, with the one it gave way to."""
         key, before, after = change
         expected = [] if before is None or after == before else [change]
-        if not expected and not records:
-            return
-        if not self._checks.holds(Invariant.SUPERSESSION, list(records) == expected):
-            sentence = f"{_shown(key)}: {len(records)} records were written where {len(expected)} was due"
-            self._checks.violated(Invariant.SUPERSESSION, region, event, sentence)
+        if expected or records:
+            self._checks.require(
+                Invariant.SUPERSESSION,
+                list(records) == expected,
+                region,
+                event,
+                lambda: f"{_shown(key)}: {len(records)} records were written where {len(expected)} was due",
+            )
 
     def _check_durable(self, region: str, request: Submission, logged: Timestamp | None, status: int) -> None:
         kept = None if logged is None else self._reference.payload(region, logged)
-        if not self._checks.holds(Invariant.DURABLE, kept == request.payload()):
-            self._checks.violated(
-                Invariant.DURABLE, region, "reply", f"{status} was answered before the body was durable"
-            )
+        self._checks.require(
+            Invariant.DURABLE,
+            kept == request.payload(),
+            region,
+            "reply",
+            lambda: f"{status} was answered before the body was durable",
+        )
 
     def _check_stored(self, region: str, logged: Timestamp, response: Response) -> None:
         claim = self._reference.claim(region, logged)
         stored = None if claim is None else self._regions[region].told(claim.key)
         expected = None if claim is None or stored is None else answer(claim, stored)
-        if not self._checks.holds(Invariant.STORED_REPLY, response == expected):
-            what = "nothing" if stored is None else _entry(stored)
-            sentence = f"{response.status} was answered, where {what} is stored"
-            self._checks.violated(Invariant.STORED_REPLY, region, "reply", sentence)
-        elif claim is None or stored is None or self._regions[region].has_outlived(stored):
+        stated = self._checks.require(
+            Invariant.STORED_REPLY,
+            response == expected,
+            region,
+            "reply",
+            lambda: f"{response.status} was answered, where {_entry(stored)} is stored",
+        )
+        if not stated or claim is None or stored is None or self._regions[region].has_outlived(stored):
             return
-        elif response.status in ACKNOWLEDGED:
+        if response.status in ACKNOWLEDGED:
             promise = stored.timestamp, stored.region
             self.acknowledged[claim.key] = min(promise, self.acknowledged.get(claim.key, promise))
 
@@ -199,9 +254,13 @@ class NodeRules(Watcher):
         """While keys move, a 503 may leave one of the two writes behind; recovery makes the other (MIG-2)."""
         if status == Unavailable.status and self._regions[region].resharding is not None:
             return
-        if not self._checks.holds(Invariant.REFUSALS, (region, logged) not in self._stored):
-            sentence = f"{status} was answered, and frame {text(logged)} has an entry"
-            self._checks.violated(Invariant.REFUSALS, region, "reply", sentence)
+        self._checks.require(
+            Invariant.REFUSALS,
+            (region, logged) not in self._stored,
+            region,
+            "reply",
+            lambda: f"{status} was answered, and frame {text(logged)} has an entry",
+        )
         if status in CLAIMS_NOTHING:
             self._refused.add((region, logged))
 
@@ -226,5 +285,5 @@ def _shown(key: Key) -> str:
     return f"{key.tenant}/{key.pcs_id[:12]}"
 
 
-def _entry(entry: Entry) -> str:
-    return f"{text(entry.timestamp)} of {entry.region}"
+def _entry(entry: Entry | None) -> str:
+    return "nothing" if entry is None else f"{text(entry.timestamp)} of {entry.region}"

@@ -8,7 +8,7 @@ from functools import partial
 from math import nan
 from typing import Any, TypeAlias
 
-from flk.model.effects import Append, Draw, Post, Program, Sleep
+from flk.model.effects import Append, Draw, Effect, Post, Program, Sleep
 from flk.model.flow.submission import Response, Submission
 from flk.model.memory.memory import MemoryNode
 from flk.model.memory.parts import Disk, Entries, Objects
@@ -18,13 +18,12 @@ from flk.sim.kernel.engine import Call, Deadlines, GroupCommit, Wait
 from flk.sim.kernel.random_streams import RandomStream
 from flk.sim.kernel.runtime import Activity, Host
 from flk.sim.nodes.breakers import Breakers
-from flk.sim.nodes.log_device import Step
 from flk.sim.nodes.parts import RunningNode
 from flk.sim.nodes.region import ORIGIN, Region, World
 from flk.sim.nodes.rpc import Route, call
 from flk.sim.scenarios.faults import RetryStorm
 from flk.sim.scenarios.topology import clients_of
-from flk.sim.world.events import NO_ANSWER, Attempt, Intent
+from flk.sim.world.events import NO_ANSWER, AgentMoved, Attempt, HeldBack, Intent
 
 # Named once: an inner function's annotations are evaluated at every call.
 Reply: TypeAlias = Callable[[Response], None]
@@ -32,7 +31,7 @@ Answer: TypeAlias = Response | None
 
 
 _FAILURE = 500  # from this status on an answer is none that was asked for
-TURN = 0.001
+AT_ONCE = 0.001
 """Seconds that even an agent which does not pause needs between two attempts."""
 
 
@@ -95,14 +94,15 @@ class Agent(Host):
         self._breakers = Breakers(policy.breaker, world)
         self._answers = Deadlines[Response | None](world.simulator, policy.retry.timeout_seconds, None)
         self._health = Deadlines[bool](world.simulator, policy.failover.probe_timeout_seconds, late=False)
-        self._disk = GroupCommit[Step](self.after, lambda: policy.agent_fsync, lambda step: self.complete(*step))
-        self.courses = {
-            Append: lambda activity, effect: self._disk.write((activity, effect)),
+        self._disk = GroupCommit[Activity, Effect[Any]](self.simulator.after, lambda: policy.agent_fsync, self.complete)
+        self.schedulers = {
+            Append: self._disk.write,
             Post: self._post,
             Sleep: lambda activity, effect: self._pause(effect.seconds, lambda: self.complete(activity, effect)),
         }
-        self.outcomes = {Draw: lambda activity, _: self._random.uniform(f"{activity.name}.{activity.step}")}
-        self.after(policy.failover.probe_interval_seconds * self._random.uniform("phase"), lambda: self._probe(0))
+        self.handlers = {Draw: lambda activity, _: self._random.uniform(f"{activity.name}.{activity.step}")}
+        interval = policy.failover.probe_interval_seconds
+        self.every(interval, interval * self._random.uniform("phase"), self._probe)
 
     def give(self, item: Item) -> None:
         """Take a submission: make it durable, then deliver it."""
@@ -114,7 +114,7 @@ class Agent(Host):
         if RandomStream(self._world.seed, f"storm/{storm.id}").uniform(self.name) < storm.share:
             self._storms += by
             for pause in list(self._pauses) if self._storms else ():
-                self.after(TURN, partial(pause.end, None))
+                self.simulator.after(AT_ONCE, pause.end, None)
 
     def _pause(self, seconds: float, then: Call) -> None:
         """Wait so long before another attempt, unless a retry storm holds or begins."""
@@ -125,7 +125,7 @@ class Agent(Host):
 
         pause = Wait(over)
         self._pauses[pause] = None
-        self.after(TURN if self._storms else seconds, partial(pause.end, None))
+        self.simulator.after(AT_ONCE if self._storms else seconds, pause.end, None)
 
     def _deliver(self, item: Item, queued: Queued) -> None:
         def ended(delivery: Delivery) -> None:
@@ -155,8 +155,7 @@ class Agent(Host):
             if turn is not None:
                 self._breakers.settle(region, turn, answered=NO_ANSWER < status < _FAILURE)
             attempt = Attempt(self.number, item.number, region, sent, self.simulator.now, status, item.intent)
-            for watcher in self._world.watchers:
-                watcher.attempted(attempt)
+            self._world.observer.on(attempt)
             self.trace.effect(self.simulator.now, self.name, errand.name, effect, response)
             self.resume(errand, response)
 
@@ -169,8 +168,7 @@ class Agent(Host):
 
     def _hold_back(self, errand: Errand, effect: Post, region: str) -> None:
         """Send nothing, which to the program is no answer."""
-        for watcher in self._world.watchers:
-            watcher.held_back(self.name, region)
+        self._world.observer.on(HeldBack(self.name, region))
         self.trace.effect(self.simulator.now, self.name, errand.name, effect, None)
         self.resume(errand, None)
 
@@ -180,7 +178,6 @@ class Agent(Host):
             wait = self._health.begin(partial(self._judge, region))
             route = Route(self._place, region, f"{self.name} probe {number}")
             call(self._world.net, self._regions, route, lambda node, reply: reply(node.ready), wait)
-        self.after(self._world.policy.failover.probe_interval_seconds, lambda: self._probe(number + 1))
 
     def _judge(self, region: str, healthy: bool) -> None:  # noqa: FBT001 - the answer of a probe
         """Leave the region in use after so many failures in a row; go home as soon as home is healthy."""
@@ -195,8 +192,7 @@ class Agent(Host):
     def _move(self, to: str) -> None:
         if to == self.region:  # there is no other
             return
-        for watcher in self._world.watchers:
-            watcher.moved(self.name, self.region, to)
+        self._world.observer.on(AgentMoved(self.name, self.region, to))
         self.trace.event(self.simulator.now, self.name, "probe", f"move to {to}")
         self.region = to
         self._failures = 0

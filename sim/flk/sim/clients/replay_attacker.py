@@ -74,9 +74,7 @@ class Attacker:
         status = response.status if response else NO_ANSWER
         now = self._world.simulator.now
         self._world.trace.event(now, f"attacker.{self._fault.id}", name, f"Post {region}", str(status))
-        attempt = Attempt(NOBODY, NOBODY, region, sent, now, status, Intent.REPLAYED)
-        for watcher in self._world.watchers:
-            watcher.attempted(attempt)
+        self._world.observer.on(Attempt(NOBODY, NOBODY, region, sent, now, status, Intent.REPLAYED))
 
     def _recorded(self, moment: float) -> Submission | None:
         """The latest submission that an agent had been given by a moment and has sent since, or else the first of all."""

@@ -1,7 +1,5 @@
 """Bits that rot on a region's disk, in segments that have not been shipped."""
 
-from functools import partial
-
 from flk.model.effects import INBOX
 from flk.model.log.frames import Frame, region_of, scan
 from flk.model.memory.parts import Disk, Objects
@@ -10,13 +8,13 @@ from flk.model.programs.ship import PREFIX, SHIPPED
 from flk.sim.kernel.random_streams import RandomStream
 from flk.sim.nodes.region import Region
 from flk.sim.scenarios.faults import BitRot
-from flk.sim.world.events import Rotten
+from flk.sim.world.events import Rotted, Rotten
 
 
 def decay(fault: BitRot, region: Region) -> None:
     """Let the fault's flips come, each in the middle of its share of the duration."""
     for flip in range(fault.flips):
-        region.world.simulator.after(fault.duration * (flip + 0.5) / fault.flips, partial(_flip, fault, flip, region))
+        region.world.simulator.after(fault.duration * (flip + 0.5) / fault.flips, _flip, fault, flip, region)
 
 
 def _flip(fault: BitRot, flip: int, region: Region) -> None:
@@ -42,8 +40,7 @@ def _flip(fault: BitRot, flip: int, region: Region) -> None:
                     for frame in sorted(lost)
                     for claim in claims_of((frame,), region.name, world.examine)
                 ]
-                for watcher in world.watchers:
-                    watcher.rotted(region.name, rotten)
+                world.observer.on(Rotted(region.name, rotten))
             return
         offset -= len(segment)
 

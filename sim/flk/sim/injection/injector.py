@@ -32,7 +32,7 @@ from flk.sim.scenarios.faults import (
     TornWrite,
 )
 from flk.sim.world.disks import DiskFault
-from flk.sim.world.events import Watcher
+from flk.sim.world.events import Crashed, Restarted
 
 
 class Handler(NamedTuple):
@@ -75,8 +75,8 @@ class Injector:
     def schedule(self, fault: Fault) -> None:
         """Let a fault begin and end at its moments."""
         handler = self._handlers[type(fault)]
-        self._world.simulator.after(fault.start, partial(self._apply, fault, "begin", handler.begin))
-        self._world.simulator.after(fault.end, partial(self._apply, fault, "end", handler.end))
+        self._world.simulator.after(fault.start, self._apply, fault, "begin", handler.begin)
+        self._world.simulator.after(fault.end, self._apply, fault, "end", handler.end)
 
     def _apply(self, fault: Fault, what: str, handle: Callable[[Any], None]) -> None:
         self._world.trace.event(self._world.simulator.now, fault.kind, fault.id, what)
@@ -84,7 +84,7 @@ class Injector:
 
     def _crash(self, fault: Stop) -> None:
         self._regions[fault.region].crash(fault)
-        self._tell(lambda watcher: watcher.crashed(fault))
+        self._world.observer.on(Crashed(fault))
 
     def _crash_writing(self, fault: TornWrite) -> None:
         """Crash in the middle of the write that is under way, or of the next one; if none comes, not at all."""
@@ -99,7 +99,7 @@ class Injector:
         region.on_write = None
         if region.node is None:
             rounds.start(region)
-            self._tell(lambda watcher: watcher.restarted(fault.region))
+            self._world.observer.on(Restarted(fault.region))
 
     def _begin_on_disk(self, fault: DiskFault) -> None:
         self._regions[fault.region].health.begin(fault)
@@ -151,10 +151,6 @@ class Injector:
     def _end_on_wires(self, fault: LinkFault) -> None:
         for wire in self._world.net.wires(fault):
             wire.end(fault)
-
-    def _tell(self, tell: Callable[[Watcher], None]) -> None:
-        for watcher in self._world.watchers:
-            tell(watcher)
 
 
 def felt_elsewhere(fault: Fault) -> None:

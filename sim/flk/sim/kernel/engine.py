@@ -2,7 +2,7 @@
 
 SimPy's own Store and Resource keep waiters in lists and slow down with the square of the backlog, which is what a partition
 makes. Here a queue is a deque with one server, however many wait; and instead of a process for each request there is a
-callback at the moment when something is due.
+call at the moment when something is due.
 """
 
 import gc
@@ -10,59 +10,83 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from heapq import heappop, heappush
-from operator import attrgetter
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar, TypeVarTuple
 
 from simpy import Environment, Event
+from simpy.core import EmptySchedule, StopSimulation
 from simpy.events import NORMAL
 
 T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 Call = Callable[[], None]
-After = Callable[[float, Call], None]
+
+
+class After(Protocol):
+    """Calls `call` with `args` in `delay` seconds."""
+
+    def __call__(self, delay: float, call: Callable[[*Ts], object], /, *args: *Ts) -> None:
+        """Schedule the call."""
+        ...
 
 
 class Simulator(Environment):
-    """A SimPy environment with its own loop. `events` counts what has happened.
+    """A SimPy environment with its own loop. `now` is in seconds, `events` counts what has happened.
 
-    A call that is due stands in SimPy's queue as it is, without an event around it; SimPy's events, and so its processes, may
-    stand there, too.
+    Whatever is due stands in the queue as a call with its arguments, without an event around it: a closure for each would cost more
+    than what most of them do. SimPy's events, and so its processes, stand there as calls, too.
     """
 
-    now = property(attrgetter("_now"))  # read at every event: a call of C instead of one of Python
+    now: float = (
+        0  # SimPy has a property, which costs a call at every reading; an integer as there: traces tell 1 from 1.0
+    )
 
     def __init__(self) -> None:
         super().__init__()
         self.events = 0
-        self._calls: list[Any] = self._queue
+        self._calls: list[Any] = (
+            self._queue
+        )  # by when they are due, SimPy's priority, and the order in which they were scheduled
 
-    def after(self, delay: float, call: Call) -> None:
-        """Call `call` in `delay` seconds. Raises ValueError for a moment that is past."""
+    def after(self, delay: float, call: Callable[[*Ts], object], *args: *Ts) -> None:
+        """Call `call` with `args` in `delay` seconds. Raises ValueError for a moment that is past."""
         if delay < 0:
             raise ValueError(f"nothing can happen {-delay} s ago")
-        heappush(self._calls, (self._now + delay, NORMAL, next(self._eid), call))
+        heappush(self._calls, (self.now + delay, NORMAL, next(self._eid), call, args))
+
+    def schedule(self, event: Event, priority: Any = NORMAL, delay: float = 0.0) -> None:
+        """SimPy's way of letting an event happen."""
+        heappush(self._calls, (self.now + delay, priority, next(self._eid), self._happen, (event,)))
 
     def step(self) -> None:
-        """Let happen what is due next."""
-        if self._calls and not isinstance(self._calls[0][3], Event):
-            self._now, _, _, call = heappop(self._calls)
-            call()
-        else:
-            super().step()
+        """Let happen what is due next. Raises EmptySchedule if there is nothing."""
+        if not self._calls:
+            raise EmptySchedule
+        self.now, _, _, call, args = heappop(self._calls)
+        call(*args)
 
     def run_until(self, end: float, pulse: int, on_pulse: Call) -> None:
         """Let happen all that is due by `end`; call `on_pulse` after every `pulse` events."""
         queue = self._calls
         while queue and queue[0][0] <= end:
-            due = queue[0][3]
-            if isinstance(due, Event):
-                self.step()
-            else:
-                self._now = heappop(queue)[0]
-                due()
+            self.now, _, _, call, args = heappop(queue)
+            call(*args)
             self.events += 1
             if not self.events % pulse:
                 on_pulse()
-        self._now = end
+        self.now = end
+
+    def _happen(self, event: Event) -> None:
+        """What SimPy's `step` does with an event."""
+        callbacks, event.callbacks = event.callbacks, None  # type: ignore[assignment]  # SimPy's sign of an event that is over
+        for number, callback in enumerate(callbacks):
+            try:
+                callback(event)
+            except StopSimulation:
+                event.callbacks = callbacks[number + 1 :]  # the rest when the simulation goes on
+                self.schedule(event, -1)
+                raise
+        if not event._ok and not hasattr(event, "_defused"):  # noqa: SLF001 - nobody handles the failure
+            raise event._value  # noqa: SLF001
 
 
 @contextmanager
@@ -81,29 +105,36 @@ def seldom_collected() -> Iterator[None]:
 class Station:
     """One server and a line of any length, first come, first served."""
 
+    __slots__ = ("_after", "_busy", "_line")
+
     def __init__(self, after: After) -> None:
         self._after = after
-        self._line: deque[tuple[float, Call]] = deque()
+        self._line: deque[tuple[float, Callable[..., object], tuple[Any, ...]]] = deque()
         self._busy = False
 
-    def enter(self, seconds: float, served: Call) -> None:
-        """Wait for one's turn, be served for `seconds`, then call `served`."""
-        self._line.append((seconds, served))
-        if not self._busy:
-            self._next()
-
-    def _next(self) -> None:
-        self._busy = bool(self._line)
+    def enter(self, seconds: float, served: Callable[[*Ts], object], *args: *Ts) -> None:
+        """Wait in line, be served for `seconds`, then call `served`."""
         if self._busy:
-            seconds, served = self._line.popleft()
-            self._after(seconds, lambda: self._finish(served))
+            self._line.append((seconds, served, args))
+        else:
+            self._busy = True
+            self._after(seconds, self._finish, served, args)
 
-    def _finish(self, served: Call) -> None:
-        served()
-        self._next()
+    def _finish(self, served: Callable[..., object], args: tuple[Any, ...]) -> None:
+        served(*args)
+        if self._line:
+            seconds, served, args = self._line.popleft()
+            self._after(seconds, self._finish, served, args)
+        else:
+            self._busy = False
 
 
-class GroupCommit(Generic[T]):
+def _always() -> bool:
+    """Every batch survives."""
+    return True
+
+
+class GroupCommit(Generic[*Ts]):
     """A disk that synchronises one batch at a time: what is written during one synchronisation shares the next (WAL-7).
 
     `batch` is what is being synchronised. While the disk is held nothing further is written. Unless a batch `survives` its
@@ -114,21 +145,22 @@ class GroupCommit(Generic[T]):
         self,
         after: After,
         seconds: Callable[[], float],
-        commit: Callable[[T], None],
-        survives: Callable[[], bool] = lambda: True,
+        commit: Callable[[*Ts], None],
+        survives: Callable[[], bool] = _always,
     ) -> None:
-        self.waiting: deque[T] = deque()
-        self.batch: deque[T] = deque()
+        self.waiting: list[tuple[*Ts]] = []
+        self.batch: list[tuple[*Ts]] = []
         self._after = after
         self._seconds = seconds
         self._commit = commit
         self._survives = survives
         self._held = False
 
-    def write(self, item: T) -> None:
+    def write(self, *item: *Ts) -> None:
         """Wait for a synchronisation, then have `commit` called; items come through in the order they were written."""
         self.waiting.append(item)
-        self._begin()
+        if not self.batch and not self._held:
+            self._begin()
 
     def hold(self) -> None:
         """Begin no further synchronisation."""
@@ -137,41 +169,40 @@ class GroupCommit(Generic[T]):
     def release(self) -> None:
         """Go on."""
         self._held = False
-        self._begin()
+        if self.waiting and not self.batch:
+            self._begin()
 
     def _begin(self) -> None:
-        if self.waiting and not self.batch and not self._held:
-            self.batch, self.waiting = self.waiting, deque()
-            self._after(self._seconds(), self._finish)
+        self.batch, self.waiting = self.waiting, []
+        self._after(self._seconds(), self._finish)
 
     def _finish(self) -> None:
         if self._survives():
             for item in self.batch:
-                self._commit(item)
-        self.batch = deque()
-        self._begin()
+                self._commit(*item)
+        self.batch = []
+        if self.waiting and not self._held:
+            self._begin()
 
 
 class Wait(Generic[T]):
     """Something awaited. The first answer counts; a second copy, or an answer past its time, changes nothing."""
 
-    __slots__ = ("_then", "over")
+    __slots__ = ("_then",)
 
     def __init__(self, then: Callable[[T], None]) -> None:
-        self.over = False
-        self._then = then
+        self._then: Callable[[T], None] | None = then
+
+    @property
+    def over(self) -> bool:
+        """Whether there has been an answer."""
+        return self._then is None
 
     def end(self, answer: T) -> None:
-        """Give the answer, unless there has been one."""
-        if not self.over:
-            self.over = True
-            then, self._then = self._then, _past
+        """Give the answer, unless there has been one. What it led to need not live until the deadline."""
+        then, self._then = self._then, None
+        if then is not None:
             then(answer)
-
-
-def _past(answer: object) -> None:
-    """What a wait that is over leads to; what it did lead to need not live until the deadline."""
-    del answer
 
 
 class Deadlines(Generic[T]):
@@ -191,16 +222,18 @@ class Deadlines(Generic[T]):
         """A wait that begins now."""
         wait = Wait(then)
         self._line.append((self._simulator.now + self._limit, wait))
-        self._arm()
+        if not self._armed:
+            self._arm()
         return wait
 
     def _arm(self) -> None:
-        if self._line and not self._armed:
-            self._armed = True
-            self._simulator.after(max(0.0, self._line[0][0] - self._simulator.now), self._ring)
+        self._armed = True
+        self._simulator.after(max(0.0, self._line[0][0] - self._simulator.now), self._ring)
 
     def _ring(self) -> None:
+        line, now = self._line, self._simulator.now
         self._armed = False
-        while self._line and (self._line[0][1].over or self._line[0][0] <= self._simulator.now):
-            self._line.popleft()[1].end(self._late)
-        self._arm()
+        while line and (line[0][1].over or line[0][0] <= now):
+            line.popleft()[1].end(self._late)
+        if line and not self._armed:
+            self._arm()

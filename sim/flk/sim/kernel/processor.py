@@ -1,20 +1,24 @@
 """Work whose pace changes while it is under way: of a disk that hangs or slows down, of a wire that is narrowed."""
 
-from functools import partial
+from collections.abc import Callable
+from typing import Any, TypeVarTuple
 
-from flk.sim.kernel.engine import Call, Simulator
+from flk.sim.kernel.engine import Simulator
+
+Ts = TypeVarTuple("Ts")
 
 
 class Work:
-    """Work under way: how much is left of it, as of `since`. `turn` counts how often its end was worked out anew."""
+    """Work under way: how much is left of it, as of `since`. `version` counts how often its end was worked out anew."""
 
-    __slots__ = ("done", "left", "since", "turn")
+    __slots__ = ("args", "done", "left", "since", "version")
 
-    def __init__(self, amount: float, done: Call) -> None:
+    def __init__(self, amount: float, done: Callable[..., object], args: tuple[Any, ...]) -> None:
         self.left = amount
         self.done = done
+        self.args = args
         self.since = 0.0
-        self.turn = 0
+        self.version = 0
 
 
 class Pace:
@@ -30,9 +34,9 @@ class Pace:
         """Whether anything is under way."""
         return bool(self._under_way)
 
-    def after(self, amount: float, done: Call) -> None:
+    def after(self, amount: float, done: Callable[[*Ts], object], *args: *Ts) -> None:
         """Call `done` when so many units of work are done."""
-        work = Work(amount, done)
+        work = Work(amount, done, args)
         self._under_way[work] = None
         self._go_on(work)
 
@@ -50,11 +54,11 @@ class Pace:
 
     def _go_on(self, work: Work) -> None:
         work.since = self._simulator.now
-        work.turn += 1
+        work.version += 1
         if self.rate:
-            self._simulator.after(work.left / self.rate, partial(self._finish, work, work.turn))
+            self._simulator.after(work.left / self.rate, self._finish, work, work.version)
 
-    def _finish(self, work: Work, turn: int) -> None:
-        if turn == work.turn:  # or else its end has moved since
+    def _finish(self, work: Work, version: int) -> None:
+        if version == work.version:  # or else its end has moved since
             del self._under_way[work]
-            work.done()
+            work.done(*work.args)

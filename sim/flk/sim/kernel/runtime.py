@@ -1,18 +1,20 @@
 """Running the model's programs in simulated time.
 
-When an effect is performed is the business of its course; an effect without one takes no time. What it does is the business of
-the memory runtime, but for the few effects to which a host adds an outcome of its own.
+When an effect is performed is the business of its scheduler; an effect without one takes no time. What it does is the business of
+the memory runtime, but for the few effects that a host handles itself.
 """
 
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVarTuple
 
 from flk.model.effects import Effect, Program
 from flk.model.log.frames import CorruptSegment
 from flk.model.memory.memory import MemoryNode
 from flk.model.refusal import Refused
-from flk.sim.kernel.engine import Call, Simulator
+from flk.sim.kernel.engine import Simulator
 from flk.sim.kernel.trace import Trace
+
+Ts = TypeVarTuple("Ts")
 
 
 class Activity:
@@ -23,26 +25,28 @@ class Activity:
 
     __slots__ = ("ended", "name", "number", "program", "step")
 
-    def __init__(self, name: str, program: Program[Any], ended: Callable[[Any], None]) -> None:
+    def __init__(self, name: str, program: Program[Any], ended: Callable[[Any], None] | None = None) -> None:
         self.name = name
         self.program = program
-        self.ended = ended
+        self.ended = ended or nobody
         self.step = 0
         self.number = 0
 
     def end(self, result: object) -> None:
         """Hand over the result, and let go of who waited for it: whoever did may well hold the activity in turn."""
-        ended, self.ended = self.ended, _nobody
+        ended, self.ended = self.ended, nobody
         ended(result)
 
 
-def _nobody(result: object) -> None:
-    """Waits for the result of an activity that is over."""
+def nobody(result: object) -> None:
+    """Waits for the result of an activity that is over, or that nobody waits for."""
     del result
 
 
-Course: TypeAlias = Callable[[Any, Any], None]
-Outcome: TypeAlias = Callable[[Any, Any], object]
+Scheduler: TypeAlias = Callable[[Any, Any], None]
+"""Has an activity's effect performed in its time."""
+Handler: TypeAlias = Callable[[Any, Any], object]
+"""Performs an activity's effect: its result, or a refusal that it raises."""
 
 
 class Host:
@@ -55,17 +59,25 @@ class Host:
         self.memory = memory
         self.simulator = simulator
         self.trace = trace
-        self.courses: dict[type[Effect[Any]], Course] = {}
-        self.outcomes: dict[type[Effect[Any]], Outcome] = {}
+        self.schedulers: dict[type[Effect[Any]], Scheduler] = {}
+        self.handlers: dict[type[Effect[Any]], Handler] = {}
 
-    def after(self, delay: float, call: Call) -> None:
+    def after(self, delay: float, call: Callable[[*Ts], object], *args: *Ts) -> None:
         """Call `call` in `delay` seconds, if the host still lives then."""
+        self.simulator.after(delay, self.if_alive, call, args)
 
-        def if_alive() -> None:
-            if self.alive:
-                call()
+    def if_alive(self, call: Callable[..., object], args: tuple[Any, ...]) -> None:
+        """Call `call`, unless the host has crashed."""
+        if self.alive:
+            call(*args)
 
-        self.simulator.after(delay, if_alive)
+    def every(self, interval: float, first: float, action: Callable[[int], None]) -> None:
+        """Call `action` with 0, 1, 2 …: in `first` seconds and then once in every `interval`, as long as the host lives."""
+        self.after(first, self._tick, interval, action, 0)
+
+    def _tick(self, interval: float, action: Callable[[int], None], number: int) -> None:
+        action(number)
+        self.after(interval, self._tick, interval, action, number + 1)
 
     def start(self, activity: Activity) -> None:
         """Run a program up to its first effect that takes time."""
@@ -88,21 +100,22 @@ class Host:
                 activity.end(failure)
                 return
             activity.step += 1
-            course = self.courses.get(type(effect))
-            if course is not None:
-                course(activity, effect)
+            scheduler = self.schedulers.get(type(effect))
+            if scheduler is not None:
+                scheduler(activity, effect)
                 return
             result = self.perform(activity, effect)
 
     def complete(self, activity: Activity, effect: Effect[Any]) -> None:
-        """Perform an effect whose time has come, and go on with the program."""
-        self.resume(activity, self.perform(activity, effect))
+        """Perform an effect whose time has come, and go on with the program, if the host still lives."""
+        if self.alive:
+            self.resume(activity, self.perform(activity, effect))
 
     def perform(self, activity: Activity, effect: Effect[Any]) -> object:
         """The effect's result, or the refusal it meets; either is traced."""
-        outcome = self.outcomes.get(type(effect))
+        handler = self.handlers.get(type(effect))
         try:
-            result = outcome(activity, effect) if outcome else self.memory.perform(effect)
+            result = handler(activity, effect) if handler else self.memory.perform(effect)
         except Refused as refusal:
             result = refusal
         self.trace.effect(self.simulator.now, self.name, activity.name, effect, result, activity.number)

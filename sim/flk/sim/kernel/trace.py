@@ -35,7 +35,8 @@ from flk.model.log.hlc import text
 from flk.model.protocol_events.observation import ObservedEffect, ended, observed, started
 from flk.model.refusal import Refused
 
-Observer: TypeAlias = Callable[[ObservedEffect], None]
+ProgramObserver: TypeAlias = Callable[[ObservedEffect], None]
+"""Gets what the programs of the regions' nodes did, in the terms in which protocols are validated."""
 
 DIGEST_BYTES = 16
 _BATCH = 1024
@@ -55,11 +56,11 @@ class Line(msgspec.Struct, gc=False):
 class Trace:
     """Takes one line for each event and folds it into a rolling BLAKE2b digest.
 
-    Written to a file, the lines are exactly the bytes of the digest: `b2sum -l 128 FILE` prints it. An `observer` is told besides
-    what the programs of the regions' nodes did, in the terms in which protocols are validated.
+    Written to a file, the lines are exactly the bytes of the digest: `b2sum -l 128 FILE` prints it. An `observer` gets besides what
+    the programs of the regions' nodes did.
     """
 
-    def __init__(self, file: BinaryIO | None = None, observer: Observer | None = None) -> None:
+    def __init__(self, file: BinaryIO | None = None, observer: ProgramObserver | None = None) -> None:
         self._hash = blake2b(digest_size=DIGEST_BYTES)
         self._file = file
         self._lines: list[Line] = []

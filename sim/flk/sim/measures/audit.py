@@ -9,8 +9,9 @@ import numpy as np
 from flk.model.entries.tasks import Task
 from flk.sim.kernel.engine import Simulator
 from flk.sim.measures.series import Column, Quantiles, Steps, quantiles, staleness
-from flk.sim.scenarios.faults import Disk, Stop
-from flk.sim.world.events import TaskChange, Watcher
+from flk.sim.scenarios.faults import Disk
+from flk.sim.world.events import Crashed, TaskChange, TaskChanged
+from flk.sim.world.observer import Observer
 
 
 class AuditMeasures(NamedTuple):
@@ -38,7 +39,7 @@ class AuditMeasures(NamedTuple):
         return {**rest, "settle": self.settle._asdict(), "most": most}
 
 
-class AuditRecorder(Watcher):
+class AuditRecorder:
     """Writes down when tasks came and went. A task that its store took down with it comes when recovery has found it again."""
 
     def __init__(self, regions: Sequence[str], simulator: Simulator) -> None:
@@ -48,9 +49,14 @@ class AuditRecorder(Watcher):
         self._done: dict[str, set[Task]] = {region: set() for region in regions}
         self._dead: dict[str, set[Task]] = {region: set() for region in regions}
 
-    def task_changed(self, region: str, change: TaskChange, task: Task) -> None:
-        """One step of a task."""
-        match change:
+    def observe(self, observer: Observer) -> None:
+        """Write down every change of a task."""
+        observer.handle(TaskChanged, self._note)
+        observer.handle(Crashed, self._crash)
+
+    def _note(self, event: TaskChanged) -> None:
+        region, task = event.region, event.task
+        match event.change:
             case TaskChange.ENQUEUED:
                 self._rows[region].setdefault(task, [self._simulator.now, inf])
             case TaskChange.TAKEN:
@@ -63,12 +69,12 @@ class AuditRecorder(Watcher):
                 row = self._rows[region][task]
                 row[1] = min(row[1], self._simulator.now)
 
-    def crashed(self, fault: Stop) -> None:
+    def _crash(self, event: Crashed) -> None:
         """The queue goes down with the store."""
-        if fault.disk is Disk.LOST:
-            rows = self._rows[fault.region]
-            self._rows[fault.region] = {task: row for task, row in rows.items() if row[1] < inf}
-            self._dead[fault.region].clear()
+        region = event.fault.region
+        if event.fault.disk is Disk.LOST:
+            self._rows[region] = {task: row for task, row in self._rows[region].items() if row[1] < inf}
+            self._dead[region].clear()
 
     def measures(self, grid: Column, target: float) -> Mapping[str, AuditMeasures]:
         """By region; `target` is the time in which a task should be settled, in seconds."""

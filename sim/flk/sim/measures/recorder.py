@@ -6,19 +6,36 @@ from typing import NamedTuple
 
 import msgspec
 
-from flk.model.entries.entry import Claim, Entry, Key
-from flk.model.entries.migration import Phase
+from flk.model.entries.entry import Claim
 from flk.model.flow.answers import ACKNOWLEDGED
-from flk.model.flow.submission import Response, Submission
-from flk.model.log.frames import Frame, Scan, region_of
+from flk.model.log.frames import region_of
 from flk.model.log.hlc import Timestamp
 from flk.model.programs.divergence import Divergence
-from flk.model.programs.recover import Recovery
 from flk.model.programs.ship import PREFIX
 from flk.sim.kernel.engine import Simulator
 from flk.sim.measures.timeline import Moment, Move
 from flk.sim.scenarios.faults import Disk, ProcessCrash, RegionCrash, Stop, TornWrite
-from flk.sim.world.events import Attempt, Rotten, Watcher
+from flk.sim.world.events import (
+    AgentMoved,
+    Attempt,
+    Claimed,
+    Compared,
+    Crashed,
+    FellBehind,
+    Forgotten,
+    HeldBack,
+    LogFailed,
+    Logged,
+    Merged,
+    PhaseChanged,
+    Recovered,
+    Replied,
+    Restarted,
+    Rotted,
+    RulingSwitched,
+    Uploaded,
+)
+from flk.sim.world.observer import Observer
 
 
 class RegionLoss(NamedTuple):
@@ -51,7 +68,7 @@ class Comparison(NamedTuple):
     divergence: Divergence
 
 
-class Recorder(Watcher):
+class Recorder:
     """Writes down what the measures need, one entry for each event."""
 
     def __init__(self, regions: Sequence[str], simulator: Simulator) -> None:
@@ -75,22 +92,49 @@ class Recorder(Watcher):
         self._safe: set[tuple[str, Timestamp]] = set()
         self._exposed: dict[str, dict[Timestamp, tuple[float, int]]] = {region: {} for region in regions}
 
-    def logged(self, region: str, frame: Frame) -> None:
+    def observe(self, observer: Observer) -> None:
+        """Write down what happens from now on."""
+        observer.handle(Logged, self._logged)
+        observer.handle(Claimed, self._claimed)
+        observer.handle(Merged, self._merged)
+        observer.handle(Forgotten, lambda event: self._count(event.region, -1))
+        observer.handle(RulingSwitched, self._switched)
+        observer.handle(Replied, self._replied)
+        observer.handle(Uploaded, self._uploaded)
+        observer.handle(Crashed, self._crashed)
+        observer.handle(Restarted, lambda event: self.note(event.region, "starts again and recovers"))
+        observer.handle(
+            LogFailed, lambda event: self.note(event.region, "log cannot be written; the process ends and starts anew")
+        )
+        observer.handle(Rotted, self._rotted)
+        observer.handle(
+            FellBehind, lambda event: self.note(event.region, "store does not answer; 503 until the log is replayed")
+        )
+        observer.handle(Recovered, self._recovered)
+        observer.handle(Compared, self._compared)
+        observer.handle(Attempt, self.attempts.append)
+        observer.handle(HeldBack, self._held_back)
+        observer.handle(AgentMoved, self._moved)
+        observer.handle(
+            PhaseChanged, lambda event: self.note(event.region, f"one shard more: {event.phase.replace('_', ' ')}")
+        )
+
+    def _logged(self, event: Logged) -> None:
         """A frame is durable from now on."""
-        self._frames.setdefault((region, frame.timestamp), self._simulator.now)
+        self._frames.setdefault((event.region, event.frame.timestamp), self._simulator.now)
 
-    def claimed(
-        self, region: str, claim: Claim, before: Entry | None, stored: Entry, records: Sequence[object]
-    ) -> None:
-        """A claim of the region's own log was settled."""
-        del stored
-        self._enlist(region, claim)
-        self.superseded += [(self._simulator.now, region) for _ in records]
-        self._count(region, before)
+    def _claimed(self, event: Claimed) -> None:
+        """A claim of the region's own log was applied."""
+        region = event.region
+        self._enlist(region, event.claim)
+        if event.records:
+            self.superseded += [(self._simulator.now, region) for _ in event.records]
+        if event.before is None:
+            self._count(region, 1)
 
-    def merged(self, region: str, claim: Claim, before: Entry | None, after: Entry, records: Sequence[object]) -> None:
-        """A claim of some log was settled by a merge."""
-        del after
+    def _merged(self, event: Merged) -> None:
+        """A claim of some log was applied by a merge."""
+        region, claim = event.region, event.claim
         origin = claim.entry.region
         if origin == region:
             self._enlist(region, claim)
@@ -99,39 +143,36 @@ class Recorder(Watcher):
             place = self._places.get((origin, claim.entry.timestamp))
             if place is not None and times[place] == inf:
                 times[place] = self._simulator.now
-        self.superseded += [(self._simulator.now, region) for _ in records]
-        self._count(region, before)
+        if event.records:
+            self.superseded += [(self._simulator.now, region) for _ in event.records]
+        if event.before is None:
+            self._count(region, 1)
 
-    def forgot(self, region: str, key: Key, entry: Entry) -> None:
-        """A store has an entry less."""
-        del key, entry
-        self.entries[region].append((self._simulator.now, self.entries[region][-1][1] - 1))
-
-    def turned(self, region: str, key: Key, entry: Entry | None) -> None:
+    def _switched(self, event: RulingSwitched) -> None:
         """A store may have an entry less."""
-        del key
-        if entry is None:
-            self.entries[region].append((self._simulator.now, self.entries[region][-1][1] - 1))
+        if event.entry is None:
+            self._count(event.region, -1)
 
-    def replied(self, region: str, request: Submission, logged: Timestamp | None, response: Response) -> None:
+    def _replied(self, event: Replied) -> None:
         """What is acknowledged and not in the object store can still be lost, with the region that logged it."""
+        logged, response = event.logged, event.response
         if response.status in ACKNOWLEDGED and logged is not None:
             stated = _decode(response.body)
             timestamp = Timestamp(int(stated.timestamp, 16))
-            self.repeats += (stated.region, timestamp) != (region, logged)
+            self.repeats += (stated.region, timestamp) != (event.region, logged)
             if (stated.region, timestamp) not in self._safe:
-                self._exposed[stated.region].setdefault(timestamp, (self._simulator.now, len(request.body)))
+                self._exposed[stated.region].setdefault(timestamp, (self._simulator.now, len(event.request.body)))
 
-    def uploaded(self, name: str, found: Scan) -> None:
+    def _uploaded(self, event: Uploaded) -> None:
         """What is in the object store survives its region."""
-        region = region_of(name.removeprefix(PREFIX))
-        for frame in found.frames:
+        region = region_of(event.name.removeprefix(PREFIX))
+        for frame in event.found.frames:
             self._safe.add((region, frame.timestamp))
             self._exposed[region].pop(frame.timestamp, None)
 
-    def crashed(self, fault: Stop) -> None:
+    def _crashed(self, event: Crashed) -> None:
         """A region is lost, with what only it had; if only its process died, its disk is at hand and nothing is at risk."""
-        now = self._simulator.now
+        fault, now = event.fault, self._simulator.now
         self.stops.append((now, fault))
         if isinstance(fault, ProcessCrash):
             self.note(fault.region, "its process is dead")
@@ -144,16 +185,9 @@ class Recorder(Watcher):
             self.gone |= {(timestamp, fault.region) for timestamp in exposed}
             self._forget(fault.region)
 
-    def restarted(self, region: str) -> None:
-        """A region starts again."""
-        self.note(region, "starts again and recovers")
-
-    def log_failed(self, region: str) -> None:
-        """A node refuses what waits for its log, and its process ends."""
-        self.note(region, "log cannot be written; the process ends and starts anew")
-
-    def rotted(self, region: str, lost: Sequence[Rotten]) -> None:
+    def _rotted(self, event: Rotted) -> None:
         """Nobody lags behind what is gone."""
+        region, lost = event.region, event.lost
         self.note(region, f"rot: records of its log that cannot be read any more, and were not shipped: {len(lost)}")
         for rotten in lost:
             place = self._places.get((region, rotten.frame.timestamp))
@@ -161,12 +195,9 @@ class Recorder(Watcher):
                 if origin == region and place is not None:
                     times[place] = min(times[place], self._simulator.now)
 
-    def fell_behind(self, region: str) -> None:
-        """A node answers 503 until its store is level with its log."""
-        self.note(region, "store does not answer; 503 until the log is replayed")
-
-    def recovered(self, region: str, recovery: Recovery) -> None:
+    def _recovered(self, event: Recovered) -> None:
         """A node is level with its log."""
+        region, recovery = event.region, event.recovery
         self.recovered_at.append((self._simulator.now, region))
         torn = sum(repair.torn for repair in recovery.repairs)
         cut = f", {torn} torn bytes cut off" if torn else ""
@@ -175,26 +206,14 @@ class Recorder(Watcher):
         elif any(loss.fault.region == region for loss in self.losses):
             self.note(region, "recovered: on an empty disk, from what it had shipped")
 
-    def compared(self, region: str, peer: str, divergence: Divergence) -> None:
-        """Two regions were compared."""
-        self.comparisons.append(Comparison(self._simulator.now, region, peer, divergence))
+    def _compared(self, event: Compared) -> None:
+        self.comparisons.append(Comparison(self._simulator.now, event.region, event.peer, event.divergence))
 
-    def attempted(self, attempt: Attempt) -> None:
-        """An attempt is over."""
-        self.attempts.append(attempt)
-
-    def held_back(self, sender: str, place: str) -> None:
-        """A breaker kept a request back."""
-        del sender, place
+    def _held_back(self, _: HeldBack) -> None:
         self.withheld += 1
 
-    def moved(self, agent: str, region: str, to: str) -> None:
-        """An agent moved."""
-        self.moves.append(Move(self._simulator.now, agent, region, to))
-
-    def migrated(self, region: str, phase: Phase) -> None:
-        """A store is moving keys to another shard."""
-        self.note(region, f"one shard more: {phase.replace('_', ' ')}")
+    def _moved(self, event: AgentMoved) -> None:
+        self.moves.append(Move(self._simulator.now, event.agent, event.region, event.to))
 
     def note(self, where: str, what: str) -> None:
         """Put a line on the timeline."""
@@ -211,9 +230,10 @@ class Recorder(Watcher):
             if origin == region:
                 times.append(inf)
 
-    def _count(self, region: str, before: Entry | None) -> None:
-        if before is None:
-            self.entries[region].append((self._simulator.now, self.entries[region][-1][1] + 1))
+    def _count(self, region: str, by: int) -> None:
+        """A store has so many entries more."""
+        steps = self.entries[region]
+        steps.append((self._simulator.now, steps[-1][1] + by))
 
     def _forget(self, region: str) -> None:
         """Nobody lags behind what is gone; the region itself starts from nothing."""

@@ -1,22 +1,30 @@
 """What stores of several shards or tiers amounted to: where claims found their entries, how fast, who was refused, what moved."""
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import msgspec
 import numpy as np
 
-from flk.model.entries.entry import Claim, Entry, Key
+from flk.model.entries.entry import Key
 from flk.model.entries.tiers import FASTER, Tier
-from flk.model.flow.submission import Response, Submission
 from flk.model.log.hlc import Timestamp
 from flk.model.refusal import OutOfReach, Refused
 from flk.sim.kernel.engine import Simulator
 from flk.sim.measures.series import Quantiles, Steps, quantiles, steps
 from flk.sim.nodes.region import Region
-from flk.sim.scenarios.faults import Stop
-from flk.sim.world.events import Watcher
+from flk.sim.world.events import (
+    ClaimDeferred,
+    ClaimSearched,
+    Crashed,
+    Merged,
+    Replied,
+    ShardSilent,
+    TierDropped,
+    TierPlaced,
+)
+from flk.sim.world.observer import Observer
 
 NEW, AWAY, FAILED = "new", "away", "failed"
 
@@ -51,7 +59,7 @@ class _Named(msgspec.Struct):
     pcs_id: str = ""
 
 
-class StoreRecorder(Watcher):
+class StoreRecorder:
     """Writes down what the measures of stores need."""
 
     def __init__(self, regions: Mapping[str, Region], simulator: Simulator) -> None:
@@ -62,8 +70,8 @@ class StoreRecorder(Watcher):
         self._silent: Counter[tuple[str, str]] = Counter()
         self._seconds: defaultdict[tuple[str, str], list[float]] = defaultdict(list)
         self._refused_near: Counter[str] = Counter()
-        self._owed: defaultdict[str, set[tuple[Key, Timestamp]]] = defaultdict(set)
-        self._owed_steps: defaultdict[str, list[tuple[float, int]]] = defaultdict(lambda: [(0.0, 0)])
+        self._deferred: defaultdict[str, set[tuple[Key, Timestamp]]] = defaultdict(set)
+        self._deferred_steps: defaultdict[str, list[tuple[float, int]]] = defaultdict(lambda: [(0.0, 0)])
         self._demoted: Counter[str] = Counter()
         self._promoted: Counter[str] = Counter()
         self._expired: Counter[str] = Counter()
@@ -72,65 +80,74 @@ class StoreRecorder(Watcher):
         """What each region's store amounted to."""
         return {name: self._of(region) for name, region in self._regions.items()}
 
-    def replied(self, region: str, request: Submission, logged: Timestamp | None, response: Response) -> None:
+    def observe(self, observer: Observer) -> None:
+        """Write down what happens from now on."""
+        observer.handle(Replied, self._replied)
+        observer.handle(ShardSilent, self._silent_shard)
+        observer.handle(ClaimSearched, self._searched)
+        observer.handle(ClaimDeferred, self._defer)
+        observer.handle(Merged, self._merged)
+        observer.handle(Crashed, self._crash)
+        observer.handle(TierPlaced, self._placed)
+        observer.handle(TierDropped, self._dropped)
+
+    def _replied(self, event: Replied) -> None:
         """Count an answer for the shard of its key, if the body names one."""
-        del logged
+        request = event.request
         try:
             key = Key(request.tenant, msgspec.json.decode(request.body, type=_Named).pcs_id)
         except msgspec.DecodeError:
             return
-        shard = region, self._regions[region].shards.owner(key)
+        shard = event.region, self._regions[event.region].shards.owner(key)
         self._answered[shard] += 1
-        self._errors[shard] += response.status >= 500
+        self._errors[shard] += event.response.status >= 500
 
-    def silent(self, region: str, shard: str) -> None:
-        """A shard did not answer."""
-        self._silent[region, shard] += 1
+    def _silent_shard(self, event: ShardSilent) -> None:
+        self._silent[event.region, event.shard] += 1
 
-    def searched(self, region: str, claim: Claim, tier: Tier | None, began: float, result: object) -> None:
+    def _searched(self, event: ClaimSearched) -> None:
         """A claim has its entry, or a refusal."""
-        if isinstance(result, OutOfReach):
+        region = event.region
+        if isinstance(event.result, OutOfReach):
             where: str = AWAY
-            self._refused_near[region] += self._is_near(region, claim.key)
-        elif isinstance(result, Refused):
+            self._refused_near[region] += self._is_near(region, event.claim.key)
+        elif isinstance(event.result, Refused):
             where = FAILED
         else:
-            where = tier or NEW
-        self._seconds[region, where].append(self._simulator.now - began)
+            where = event.tier or NEW
+        self._seconds[region, where].append(self._simulator.now - event.began)
 
-    def turned_away(self, region: str, claim: Claim) -> None:
-        """One more is owed."""
-        self._owed[region].add((claim.key, claim.entry.timestamp))
-        self._note_owed(region)
+    def _defer(self, event: ClaimDeferred) -> None:
+        self._deferred[event.region].add((event.claim.key, event.claim.entry.timestamp))
+        self._note_deferred(event.region)
 
-    def merged(self, region: str, claim: Claim, before: Entry | None, after: Entry, records: Sequence[object]) -> None:
-        """What was owed is settled."""
-        del before, after, records
-        owed = claim.key, claim.entry.timestamp
-        if claim.entry.region == region and owed in self._owed[region]:
-            self._owed[region].remove(owed)
-            self._note_owed(region)
+    def _merged(self, event: Merged) -> None:
+        """What was deferred is applied."""
+        region, claim = event.region, event.claim
+        deferred = claim.key, claim.entry.timestamp
+        if claim.entry.region == region and deferred in self._deferred[region]:
+            self._deferred[region].remove(deferred)
+            self._note_deferred(region)
 
-    def crashed(self, fault: Stop) -> None:
-        """A node that is down owes nothing that it knows of."""
-        if self._owed.pop(fault.region, None):
-            self._note_owed(fault.region)
+    def _crash(self, event: Crashed) -> None:
+        """A node that is down has deferred nothing that it knows of."""
+        if self._deferred.pop(event.fault.region, None):
+            self._note_deferred(event.fault.region)
 
-    def placed(self, region: str, tier: Tier, key: Key, entry: Entry) -> None:
+    def _placed(self, event: TierPlaced) -> None:
         """A copy one tier up is a promotion, if a slower tier has the same."""
-        tiers = self._regions[region].entries.tiers
-        slower = [below for below, above in FASTER.items() if above is tier]
-        if tiers is not None and any(tiers.held[below].get(key) == entry for below in slower):
-            self._promoted[region] += 1
+        tiers = self._regions[event.region].entries.tiers
+        slower = [below for below, above in FASTER.items() if above is event.tier]
+        if tiers is not None and any(tiers.held[below].get(event.key) == event.entry for below in slower):
+            self._promoted[event.region] += 1
 
-    def dropped(self, region: str, tier: Tier, key: Key, entry: Entry) -> None:
+    def _dropped(self, event: TierDropped) -> None:
         """What leaves a tier moved down, or expired if its window is over."""
-        del tier, key
-        counter = self._expired if self._regions[region].has_outlived(entry) else self._demoted
-        counter[region] += 1
+        outlived = self._regions[event.region].has_outlived(event.entry)
+        (self._expired if outlived else self._demoted)[event.region] += 1
 
-    def _note_owed(self, region: str) -> None:
-        self._owed_steps[region].append((self._simulator.now, len(self._owed[region])))
+    def _note_deferred(self, region: str) -> None:
+        self._deferred_steps[region].append((self._simulator.now, len(self._deferred[region])))
 
     def _is_near(self, region: str, key: Key) -> bool:
         tiers = self._regions[region].entries.tiers
@@ -149,7 +166,7 @@ class StoreRecorder(Watcher):
                 if (name, where) in self._seconds
             },
             refused_near=self._refused_near[name],
-            owed=steps(self._owed_steps[name]),
+            owed=steps(self._deferred_steps[name]),
             demoted=self._demoted[name],
             promoted=self._promoted[name],
             expired=self._expired[name],

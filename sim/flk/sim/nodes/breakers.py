@@ -2,6 +2,7 @@
 
 from flk.model.flow.breaker import CLOSED, Circuit, State, after_request, before_request
 from flk.sim.nodes.region import World
+from flk.sim.world.events import Marked
 from flk.spec.constants import Breaker
 
 
@@ -28,4 +29,4 @@ class Breakers:
             after = after_request(before, generation, self._world.simulator.now, self._policy, answered=answered)
             self._circuits[place] = after
             if after.state is State.OPEN and after.generation > before.generation:
-                self._world.marks.note("breaker-open")
+                self._world.observer.on(Marked("breaker-open"))

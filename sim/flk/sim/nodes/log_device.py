@@ -4,23 +4,23 @@ A synchronisation that fails is the last one of its process (WAL-7): what it was
 waits for the next. When every request is answered the process ends, and another starts, which reads what the disk really holds.
 """
 
-from collections import deque
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVarTuple
 
 from flk.model.effects import INBOX, Append, Effect, ReadSegment, Salvage, Seal
 from flk.model.log.frames import Frame, data
 from flk.model.log.hlc import tick
 from flk.model.refusal import unavailable
-from flk.sim.kernel.engine import Call, GroupCommit
+from flk.sim.kernel.engine import GroupCommit
 from flk.sim.kernel.random_streams import RandomStream
 from flk.sim.kernel.runtime import Activity, Host
+from flk.sim.nodes.activities import Recovering
 from flk.sim.nodes.region import Region
 from flk.sim.scenarios.faults import ProcessCrash, Stop, TornWrite
+from flk.sim.world.events import LogFailed, Marked
 
+Ts = TypeVarTuple("Ts")
 Step: TypeAlias = tuple[Activity, Any]  # an activity and the effect it waits for
-RECOVER = "recover"
-"""How the name of an activity begins that recovers a log."""
 
 
 class Journal:
@@ -39,8 +39,8 @@ class Journal:
         self._random = random_stream
         self._synchronisation = synchronisation
         self._seconds = use
-        self._frames = GroupCommit[Step](
-            self._after, self._begin, lambda step: host.complete(*step), lambda: not self._fails("batch")
+        self._frames = GroupCommit[Activity, Append](
+            self._after, self._begin, host.complete, lambda: not self._fails("batch")
         )
         self._synchronised = 0
         self._seals: list[Step] = []
@@ -63,7 +63,7 @@ class Journal:
 
     def append(self, activity: Activity, effect: Append) -> None:
         """Write a frame, with the others of its batch."""
-        self._frames.write((activity, effect))
+        self._frames.write(activity, effect)
 
     def seal(self, activity: Activity, effect: Seal) -> None:
         """Hold the disk, and seal when everything that was logged is settled (WAL-6)."""
@@ -73,15 +73,15 @@ class Journal:
 
     def use(self, activity: Activity, effect: Effect[Any]) -> None:
         """Read a segment, or rewrite one."""
-        self._after(self._seconds(activity), lambda: self._complete(activity, effect))
+        self._after(self._seconds(activity), self._complete, activity, effect)
 
     def salvage(self, activity: Activity, effect: Salvage) -> None:
         """Rewrite a damaged segment. While the node is behind its log only recovery may; others leave it to their next round."""
         memory = self._host.memory
-        if memory.behind and not activity.name.startswith(RECOVER):
+        if memory.behind and not isinstance(activity, Recovering):
             raise unavailable("the log is being recovered")
         memory.perform(effect)
-        self._region.world.marks.note("salvaged")
+        self._region.world.observer.on(Marked("salvaged"))
 
     # What happens meanwhile.
 
@@ -105,7 +105,7 @@ class Journal:
         def over(result: object) -> None:
             self._rotating = False
             if not isinstance(result, Exception):  # one that was refused leaves its work to the next seal
-                self._region.world.marks.note("sealed-by-size")
+                self._region.world.observer.on(Marked("sealed-by-size"))
 
         name = f"rotate {self._region.starts}.{self._rotations}"
         self._host.start(Activity(name, self._region.world.programs.rotate(), over))
@@ -132,14 +132,9 @@ class Journal:
             self._host.after(0.0, self._region.on_write)
         return self._synchronisation()
 
-    def _after(self, seconds: float, call: Call) -> None:
+    def _after(self, seconds: float, call: Callable[[*Ts], object], *args: *Ts) -> None:
         """Call when the disk has worked so long, if the node still lives then."""
-
-        def if_alive() -> None:
-            if self._host.alive:
-                call()
-
-        self._region.health.pace.after(seconds, if_alive)
+        self._region.health.pace.after(seconds, self._host.if_alive, call, args)
 
     def _complete(self, activity: Activity, effect: Effect[Any]) -> None:
         if isinstance(effect, ReadSegment):
@@ -174,10 +169,9 @@ class Journal:
         region.disk.tear(frames, int(self._random.uniform("failed") * (written + 1)))
         region.disk.close(INBOX)
         host.memory.behind = True
-        for watcher in region.world.watchers:
-            watcher.log_failed(region.name)
+        region.world.observer.on(LogFailed(region.name))
         refused = [*self._frames.batch, *self._frames.waiting]
-        self._frames.waiting = deque()
+        self._frames.waiting = []
         refusal = unavailable("the log cannot be written")
         for activity, effect in refused:
             host.trace.effect(host.simulator.now, host.name, activity.name, effect, refusal, activity.number)

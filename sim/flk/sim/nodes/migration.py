@@ -1,21 +1,9 @@
 """One shard more, in simulated time: claims on keys that move, as programs of their own, and the migrator of a region."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from flk.model.effects import (
-    Advance,
-    Effect,
-    Forget,
-    InsertOrGet,
-    ListKeys,
-    LookAt,
-    Merge,
-    Program,
-    Replace,
-    Sleep,
-    Store,
-)
+from flk.model.effects import Advance, Effect, Forget, InsertOrGet, ListKeys, LookAt, Merge, Replace, Sleep, Store
 from flk.model.entries.entry import Key
 from flk.model.entries.migration import MigratingKeys, Phase, split
 from flk.model.flow.admission import require_level
@@ -25,6 +13,7 @@ from flk.model.refusal import Unavailable, unavailable
 from flk.sim.kernel.engine import After, Call
 from flk.sim.kernel.random_streams import RandomStream
 from flk.sim.kernel.runtime import Activity, Host
+from flk.sim.nodes.activities import Migrating
 from flk.sim.nodes.node import Node
 from flk.sim.nodes.parts import StoreMigrator
 from flk.sim.nodes.region import Region
@@ -32,6 +21,7 @@ from flk.sim.nodes.resharding import ReshardingPlan
 from flk.sim.nodes.tiers import KeyLines
 from flk.sim.scenarios.faults import DualWriteFailure, MigratorCrash
 from flk.sim.scenarios.layout import Migration
+from flk.sim.world.events import PhaseChanged, StoreUsed
 from flk.sim.world.shards import Lines
 from flk.spec.constants import CONSTANTS
 
@@ -48,12 +38,12 @@ class MigratingStore:
         self._moving = moving
         self._plan = plan
         self._keys = KeyLines()
-        self._staying = node.courses[Store]
+        self._staying = node.schedulers[Store]
         self._random = RandomStream(region.world.seed, f"second/{region.name}/{region.starts}")
-        node.courses[Store] = self._store
-        node.courses[Merge] = self._merge
-        node.courses |= dict.fromkeys((LookAt, InsertOrGet, Replace), self._visit)
-        node.outcomes |= {InsertOrGet: self._decided, Replace: self._followed}
+        node.schedulers[Store] = self._store
+        node.schedulers[Merge] = self._merge
+        node.schedulers |= dict.fromkeys((LookAt, InsertOrGet, Replace), self._visit)
+        node.handlers |= {InsertOrGet: self._decided, Replace: self._followed}
 
     def _store(self, activity: Activity, effect: Store) -> None:
         claim = effect.claim
@@ -67,7 +57,8 @@ class MigratingStore:
             self._over("claim", began, activity, effect, result)
 
         began = self._node.simulator.now
-        self._run(f"claim {activity.name}", self._world.programs.move_claim(claim), (claim.key,), ended)
+        name, program = f"claim {activity.name}", self._world.programs.move_claim(claim)
+        self._run(Migrating(name, program, ended, merging=False), (claim.key,))
 
     def _merge(self, activity: Activity, effect: Merge) -> None:
         """Claims on keys that move first, then the others, which nothing can refuse once the store was there."""
@@ -83,35 +74,33 @@ class MigratingStore:
 
         began = self._node.simulator.now
         name, keys = f"merge {activity.name}.{activity.step}", [claim.key for claim in move]
-        self._run(name, self._world.programs.move_merge(move), keys, ended)
+        self._run(Migrating(name, self._world.programs.move_merge(move), ended, merging=True), keys)
 
     def _over(self, what: str, began: float, activity: Activity, effect: Effect[Any], result: object) -> None:
         node = self._node
-        self._world.meter.stored(node.name, what, began)
+        self._world.observer.on(StoreUsed(node.name, what, began))
         node.trace.effect(node.simulator.now, node.name, activity.name, effect, result, activity.number)
         node.resume(activity, result)
 
-    def _run(self, name: str, program: Program[Any], keys: Iterable[Key], ended: Callable[[Any], None]) -> None:
+    def _run(self, activity: Activity, keys: Iterable[Key]) -> None:
         """Run a program when nobody who came earlier is about its keys."""
+        ended = activity.ended
 
         def begin(leave: Call) -> None:
             def over(result: object) -> None:
                 ended(result)
                 leave()
 
-            self._node.start(Activity(name, program, over))
+            activity.ended = over
+            self._node.start(activity)
 
         self._keys.enter(keys, begin)
 
-    def _visit(self, activity: Activity, effect: LookAt | InsertOrGet | Replace) -> None:
+    def _visit(self, activity: Migrating, effect: LookAt | InsertOrGet | Replace) -> None:
         key = effect.claim.key if isinstance(effect, InsertOrGet) else effect.key
-        merging = activity.name.startswith("merge ")
-        mean = self._world.policy.merge if merging else self._world.policy.service
+        mean = self._world.policy.merge if activity.merging else self._world.policy.service
         seconds = mean * self._node.random_stream.exponential(f"service {activity.name}.{activity.step}")
-        self._node.lines.visit(
-            {self._plan.shard(effect.side, key): seconds},
-            lambda silent: self._node.resume(activity, self._node.asked(silent, activity, effect)),
-        )
+        self._node.lines.visit({self._plan.shard(effect.side, key): seconds}, self._node.served, activity, effect)
 
     def _decided(self, activity: Activity, effect: InsertOrGet) -> object:
         """A claim decides nothing while the node is behind its log, which comes first (DUP-6)."""
@@ -143,12 +132,12 @@ class Migrator(Host):
         self._rounds = 0
         self._random = RandomStream(world.seed, f"migrator/{region.name}/{life}")
         self._lines = Lines(region.shards, self.after)
-        self.courses = {
-            Sleep: lambda activity, effect: self.after(effect.seconds, lambda: self.complete(activity, effect)),
+        self.schedulers = {
+            Sleep: lambda activity, effect: self.simulator.after(effect.seconds, self.complete, activity, effect),
             **dict.fromkeys((LookAt, Replace, Forget), self._visit),
             **dict.fromkeys((Advance, ListKeys), self._ask),
         }
-        self.outcomes = {
+        self.handlers = {
             Advance: self._advanced,
             **dict.fromkeys((LookAt, Replace, Forget, ListKeys), self._asked),
         }
@@ -166,18 +155,19 @@ class Migrator(Host):
         self.start(Activity(f"migrate {self._life}.{self._rounds}", program, ended))
 
     def _visit(self, activity: Activity, effect: LookAt | Replace | Forget) -> None:
-        def served(silent: str) -> None:
-            if silent:
-                refusal = unavailable(f"{silent} of {self._region.name} does not answer")
-                self.trace.effect(self.simulator.now, self.name, activity.name, effect, refusal, activity.number)
-                self.resume(activity, refusal)
-            else:
-                self.complete(activity, effect)
+        shard = self._plan.shard(effect.side, effect.key)
+        self._lines.visit({shard: self._service(activity)}, self._served, activity, effect)
 
-        self._lines.visit({self._plan.shard(effect.side, effect.key): self._service(activity)}, served)
+    def _served(self, silent: str, activity: Activity, effect: Effect[Any]) -> None:
+        if silent:
+            refusal = unavailable(f"{silent} of {self._region.name} does not answer")
+            self.trace.effect(self.simulator.now, self.name, activity.name, effect, refusal, activity.number)
+            self.resume(activity, refusal)
+        else:
+            self.complete(activity, effect)
 
     def _ask(self, activity: Activity, effect: Effect[Any]) -> None:
-        self.after(self._service(activity), lambda: self.complete(activity, effect))
+        self.simulator.after(self._service(activity), self.complete, activity, effect)
 
     def _asked(self, activity: Activity, effect: Effect[Any]) -> object:
         del activity
@@ -192,8 +182,7 @@ class Migrator(Host):
         phase: Phase = self.memory.perform(effect)
         if phase is not before:
             self._plan.place(phase)
-            for watcher in self._region.world.watchers:
-                watcher.migrated(self._region.name, phase)
+            self._region.world.observer.on(PhaseChanged(self._region.name, phase))
         return phase
 
     def _service(self, activity: Activity) -> float:

@@ -34,12 +34,26 @@ from flk.model.refusal import Overloaded, Refused, unavailable
 from flk.sim.kernel.engine import Deadlines
 from flk.sim.kernel.random_streams import FSYNC, SERVICE, Column, Draws, RandomStream, exponential
 from flk.sim.kernel.runtime import Activity, Host
+from flk.sim.nodes.activities import Replaying
 from flk.sim.nodes.admission import Gate
 from flk.sim.nodes.breakers import Breakers
 from flk.sim.nodes.log_device import Journal
 from flk.sim.nodes.region import Region
 from flk.sim.scenarios.faults import Stop
 from flk.sim.scenarios.topology import OBJECTS
+from flk.sim.world.events import (
+    Admitted,
+    ClockObserved,
+    FellBehind,
+    HeldBack,
+    Replied,
+    ShardSilent,
+    StoreUsed,
+    WatermarkSet,
+)
+from flk.sim.world.events import (
+    Marked as CoverageMarked,
+)
 from flk.sim.world.shards import Lines
 
 Reply: TypeAlias = Callable[[object], None]
@@ -85,8 +99,8 @@ class Node(Host):
         self._no_answer = unavailable("no answer in time")
         self._waits = Deadlines[object](world.simulator, world.policy.timeout, self._no_answer)
         self._breakers = Breakers(world.policy.breaker, world)
-        self._gate = Gate(memory, world.policy, self.after, self._queue)
-        self.courses = {
+        self._gate = Gate(memory, world.policy, self.every, self._queue)
+        self.schedulers = {
             Append: self._journal.append,
             Seal: self._journal.seal,
             **dict.fromkeys((ReadSegment, Truncate, Salvage), self._journal.use),
@@ -94,7 +108,7 @@ class Node(Host):
             **dict.fromkeys((PutObject, GetObject, ListObjects), self._ask_objects),
             **dict.fromkeys((CountEntries, SampleKeys, Fetch), self._ask_region),
         }
-        self.outcomes = {
+        self.handlers = {
             Admit: self._admitted,
             Append: self._logged,
             Salvage: self._journal.salvage,
@@ -118,9 +132,7 @@ class Node(Host):
         began = self.simulator.now
 
         def ended(response: Response) -> None:
-            self._world.meter.answered(self.name, began, response)
-            for watcher in self._world.watchers:
-                watcher.replied(self.name, submission, request.logged, response)
+            self._world.observer.on(Replied(self.name, submission, request.logged, response, began))
             self.memory.in_flight -= request.admitted
             self._journal.settled()
             reply(response)
@@ -132,7 +144,10 @@ class Node(Host):
     def inspect(self, activity: Activity, effect: Effect[Any], reply: Reply) -> None:
         """Tell another region what this one stores."""
         seconds = self._parts(effect, self._service(activity))
-        self.lines.visit(seconds, lambda silent: reply(self.asked(silent, activity, effect)))
+        self.lines.visit(seconds, self._inspected_now, activity, effect, reply)
+
+    def _inspected_now(self, silent: str, activity: Activity, effect: Effect[Any], reply: Reply) -> None:
+        reply(self.asked(silent, activity, effect))
 
     @property
     def writing(self) -> bool:
@@ -144,18 +159,21 @@ class Node(Host):
         self.alive = False
         self._journal.cut(fault)
 
-    # Courses: when an effect is performed.
+    # Schedulers: when an effect is performed.
 
     def _use_store(self, activity: Activity, effect: Effect[Any]) -> None:
         seconds = self._policy.merge if isinstance(effect, Merge) else self._service(activity)
-        began = self.simulator.now
+        self.lines.visit(self._parts(effect, seconds), self._store_served, activity, effect, self.simulator.now)
 
-        def served(silent: str) -> None:
-            if isinstance(effect, Store | Merge):
-                self._world.meter.stored(self.name, "claim" if isinstance(effect, Store) else "merge", began)
-            self.resume(activity, self.asked(silent, activity, effect))
+    def _store_served(self, silent: str, activity: Activity, effect: Effect[Any], began: float) -> None:
+        if isinstance(effect, Store | Merge):
+            operation = "claim" if isinstance(effect, Store) else "merge"
+            self._world.observer.on(StoreUsed(self.name, operation, began))
+        self.served(silent, activity, effect)
 
-        self.lines.visit(self._parts(effect, seconds), served)
+    def served(self, silent: str, activity: Activity, effect: Effect[Any]) -> None:
+        """The shards concerned have had their time: go on with the program."""
+        self.resume(activity, self.asked(silent, activity, effect))
 
     def _parts(self, effect: Effect[Any], seconds: float) -> dict[str, float]:
         """How long each shard is busy with an effect: `seconds` in all, or for each claim that it is to merge."""
@@ -179,8 +197,7 @@ class Node(Host):
             return self.perform(activity, effect)
         if isinstance(effect, Store):
             self.fall_behind()
-        for watcher in self._world.watchers:
-            watcher.silent(self.name, silent)
+        self._world.observer.on(ShardSilent(self.name, silent))
         refusal = unavailable(f"{silent} of {self.name} does not answer")
         self.trace.effect(self.simulator.now, self.name, activity.name, effect, refusal, activity.number)
         return refusal
@@ -190,8 +207,7 @@ class Node(Host):
         if turn is None:
             refusal = unavailable("the object store has failed too often, and is left alone for a while")
             self.trace.effect(self.simulator.now, self.name, activity.name, effect, refusal, activity.number)
-            for watcher in self._world.watchers:
-                watcher.held_back(self.name, OBJECTS)
+            self._world.observer.on(HeldBack(self.name, OBJECTS))
             self.resume(activity, refusal)
             return
 
@@ -248,18 +264,18 @@ class Node(Host):
             content=effect,
         )
 
-    # Outcomes: what is done beside what the memory node does.
+    # Handlers: what is done beside what the memory node does.
 
     def _admitted(self, request: Request, effect: Admit) -> None:
         self._gate.look()
         try:
             self.memory.perform(effect)
         except Overloaded:
-            self._world.marks.note("shed")
+            self._world.observer.on(CoverageMarked("shed"))
             raise
         self.memory.in_flight += 1
         request.admitted = True
-        self._world.meter.admitted(self.name)
+        self._world.observer.on(Admitted(self.name))
 
     def _logged(self, request: Request, effect: Append) -> Timestamp:
         timestamp: Timestamp = self.memory.perform(effect)
@@ -278,18 +294,16 @@ class Node(Host):
         """From the first claim that the store does not answer, the log has to be replayed first (ORD-4)."""
         if not self.memory.behind:
             self.memory.behind = True
-            for watcher in self._world.watchers:
-                watcher.fell_behind(self.name)
+            self._world.observer.on(FellBehind(self.name))
 
     def _marked(self, activity: Activity, effect: Mark) -> None:
         del activity
         self.memory.perform(effect)
-        for watcher in self._world.watchers:
-            watcher.marked(self.name, effect.name, effect.value)
+        self._world.observer.on(WatermarkSet(self.name, effect.name, effect.value))
 
-    def _observed(self, activity: Activity, effect: Observe) -> None:
+    def _observed(self, replaying: Replaying, effect: Observe) -> None:
         self.memory.perform(effect)
-        self._world.meter.observed(self.name, activity.name.split()[1], effect.timestamp)  # of `replay PEER NUMBER`
+        self._world.observer.on(ClockObserved(self.name, replaying.peer, effect.timestamp))
 
     def _sampled(self, activity: Activity, effect: SampleKeys) -> tuple[Key, ...]:
         self._require_store()

@@ -19,12 +19,11 @@ from flk.sim.scenarios.layout import Layout
 from flk.sim.scenarios.policy import Policy
 from flk.sim.world.audit_queue import WatchedArchive, WatchedTasks
 from flk.sim.world.clocks import offset
-from flk.sim.world.coverage_marks import CoverageMarks
 from flk.sim.world.disks import DiskHealth
-from flk.sim.world.events import WatchedDisk, WatchedEntries, WatchedObjects, WatchedTiers, Watcher
-from flk.sim.world.meter import Meter
 from flk.sim.world.network import Net
+from flk.sim.world.observer import Observer
 from flk.sim.world.shards import Shards
+from flk.sim.world.watched import WatchedDisk, WatchedEntries, WatchedObjects, WatchedTiers
 
 ORIGIN = 1767225600.0  # wall time at simulated time 0: 2026-01-01 00:00 UTC
 
@@ -36,15 +35,13 @@ class World(NamedTuple):
     net: Net
     trace: Trace
     objects: WatchedObjects
-    watchers: tuple[Watcher, ...]
+    observer: Observer
     policy: Policy
     programs: Programs
     examine: Examine
     seed: int
     scripted: bool
     layout: Layout
-    marks: CoverageMarks
-    meter: Meter
     streams: RandomStreams
 
 
@@ -60,12 +57,12 @@ class Region:
         self.name = name
         self.peers = peers
         self.world = world
-        self.disk = WatchedDisk(name, 1, world.watchers, world.policy.segment_bytes)
+        self.disk = WatchedDisk(name, 1, world.observer, world.policy.segment_bytes)
         self.shards = Shards(world.layout, world.simulator.after)
         self.resharding = ReshardingPlan(self.shards) if world.layout.migration else None
         self.migrator: StoreMigrator | None = None
         self.entries = self._new_store()
-        self.archive = WatchedArchive(name, world.watchers)
+        self.archive = WatchedArchive(name, world.observer)
         self.workers: AuditWorkers | None = None
         self.health = DiskHealth(name, world.simulator, world.seed)
         self.clock_faults: list[ClockFault] = []
@@ -87,7 +84,7 @@ class Region:
             self.migrator.stop()
         if fault.disk is Disk.LOST:
             segment_bytes = self.world.policy.segment_bytes
-            self.disk = WatchedDisk(self.name, self.disk.identity + 1, self.world.watchers, segment_bytes)
+            self.disk = WatchedDisk(self.name, self.disk.identity + 1, self.world.observer, segment_bytes)
             self.entries = self._new_store()
 
     def shift_outages(self, by: int) -> None:
@@ -109,14 +106,14 @@ class Region:
             if self.workers is not None:
                 self.workers.call()
 
-        audit, watchers = self.world.layout.audit, self.world.watchers
-        tasks = None if audit is None else WatchedTasks(self.name, self.wall, audit.lease, watchers, offered)
+        audit, observer = self.world.layout.audit, self.world.observer
+        tasks = None if audit is None else WatchedTasks(self.name, self.wall, audit.lease, observer, offered)
         terms = self.world.layout.tiers
         tiers = None
         if terms is not None:
-            tiers = WatchedTiers(self.name, watchers, Terms(terms.hot_term, terms.warm_term, terms.window))
+            tiers = WatchedTiers(self.name, observer, Terms(terms.hot_term, terms.warm_term, terms.window))
         moving = None if self.resharding is None else MigratingKeys(self.resharding.moves)
-        return WatchedEntries(self.name, watchers, tasks, tiers, moving)
+        return WatchedEntries(self.name, observer, tasks, tiers, moving)
 
     @property
     def phase(self) -> Phase | None:

@@ -19,12 +19,13 @@ from flk.sim.kernel.runtime import Activity
 from flk.sim.nodes.node import Node
 from flk.sim.nodes.region import Region
 from flk.sim.scenarios.layout import Tiers
+from flk.sim.world.events import ClaimDeferred, ClaimSearched, StoreUsed, TierAsked
 from flk.spec.constants import CONSTANTS
 
 RETRY_AFTER = CONSTANTS.node.unavailable_retry_after_seconds
 
 
-class Turn:
+class Place:
     """Somebody who waits for all before it in the lines of several keys."""
 
     __slots__ = ("ahead", "begin")
@@ -38,18 +39,18 @@ class KeyLines:
     """One line for each key that is asked for: who is about the same key comes one after another (DUP-1, DUP-6)."""
 
     def __init__(self) -> None:
-        self._lines: dict[Key, deque[Turn]] = {}
+        self._lines: dict[Key, deque[Place]] = {}
 
     def enter(self, keys: Iterable[Key], begin: Callable[[Call], None]) -> None:
         """Call `begin` when all who came earlier for one of the keys have left; it is given what to call to leave."""
         distinct = tuple(dict.fromkeys(keys))
-        turn = Turn(lambda: begin(partial(self._leave, distinct)))
+        place = Place(lambda: begin(partial(self._leave, distinct)))
         for key in distinct:
             line = self._lines.setdefault(key, deque())
-            turn.ahead += bool(line)
-            line.append(turn)
-        if not turn.ahead:
-            turn.begin()
+            place.ahead += bool(line)
+            line.append(place)
+        if not place.ahead:
+            place.begin()
 
     def _leave(self, keys: tuple[Key, ...]) -> None:
         free = []
@@ -62,17 +63,18 @@ class KeyLines:
             line[0].ahead -= 1
             if not line[0].ahead:
                 free.append(line[0])
-        for turn in free:
-            turn.begin()
+        for place in free:
+            place.begin()
 
 
 class Search(Activity):
-    """A program about keys in tiers. `tier` is the last that had something."""
+    """A program about keys in tiers, a claim or another one. `tier` is the last that had something."""
 
-    __slots__ = ("tier",)
+    __slots__ = ("claiming", "tier")
 
-    def __init__(self, name: str, program: Program[Any], ended: Callable[[Any], None]) -> None:
-        super().__init__(name, program, ended)
+    def __init__(self, name: str, program: Program[Any], *, claiming: bool = False) -> None:
+        super().__init__(name, program)
+        self.claiming = claiming
         self.tier: Tier | None = None
 
 
@@ -85,7 +87,7 @@ class TieredStore:
         self._world = region.world
         self._mean = {Tier.HOT: layout.hot, Tier.WARM: layout.warm, Tier.COLD: layout.cold}
         self._keys = KeyLines()
-        node.courses |= {
+        node.schedulers |= {
             Store: self._store,
             Merge: self._merge,
             Look: lambda activity, effect: self._visit(activity, effect, effect.tier, effect.keys),
@@ -95,63 +97,59 @@ class TieredStore:
             Delete: lambda activity, effect: self._visit(activity, effect, effect.tier, _keys(effect.claims)),
             Aged: lambda activity, effect: self._visit(activity, effect, effect.tier, ()),
         }
-        node.outcomes |= {Look: self._looked, Owe: self._owed}
+        node.handlers |= {Look: self._looked, Owe: self._owed}
 
     def settle(self, number: str, ended: Callable[[object], None]) -> None:
         """Try to apply what is owed."""
         tiered = self._node.memory.tiered
         keys = _keys(tiered.deferred) if tiered else ()
-        self._run(f"settle {number}", self._world.programs.apply_deferred(keys), keys, lambda result, _: ended(result))
+        self._run(Search(f"settle {number}", self._world.programs.apply_deferred(keys)), keys, ended)
 
-    # Courses of the effects that are programs here.
+    # Schedulers of the effects that are programs here.
 
     def _store(self, activity: Activity, effect: Store) -> None:
         began = self._node.simulator.now
 
-        def ended(result: object, tier: Tier | None) -> None:
+        def ended(result: object) -> None:
             if isinstance(result, Unavailable) and not isinstance(result, OutOfReach):
                 self._node.fall_behind()
-            for watcher in self._world.watchers:
-                watcher.searched(self._region.name, effect.claim, tier, began, result)
+            self._world.observer.on(ClaimSearched(self._region.name, effect.claim, search.tier, began, result))
             self._over("claim", began, activity, effect, result)
 
-        self._run(f"claim {activity.name}", self._world.programs.claim(effect.claim), (effect.claim.key,), ended)
+        search = Search(f"claim {activity.name}", self._world.programs.claim(effect.claim), claiming=True)
+        self._run(search, (effect.claim.key,), ended)
 
     def _merge(self, activity: Activity, effect: Merge) -> None:
         began = self._node.simulator.now
-        name, program = f"merge {activity.name}.{activity.step}", self._world.programs.merge(effect.claims)
-        self._run(
-            name, program, _keys(effect.claims), lambda result, _: self._over("merge", began, activity, effect, result)
-        )
+        search = Search(f"merge {activity.name}.{activity.step}", self._world.programs.merge(effect.claims))
+        self._run(search, _keys(effect.claims), partial(self._over, "merge", began, activity, effect))
 
     def _over(self, what: str, began: float, activity: Activity, effect: Effect[Any], result: object) -> None:
         node = self._node
-        self._world.meter.stored(node.name, what, began)
+        self._world.observer.on(StoreUsed(node.name, what, began))
         node.trace.effect(node.simulator.now, node.name, activity.name, effect, result, activity.number)
         node.resume(activity, result)
 
-    def _run(
-        self, name: str, program: Program[Any], keys: Iterable[Key], ended: Callable[[object, Tier | None], None]
-    ) -> None:
+    def _run(self, search: Search, keys: Iterable[Key], ended: Callable[[object], None]) -> None:
         """Run a program when nobody who came earlier is about its keys; a claim only if the node is level with its log."""
 
         def begin(leave: Call) -> None:
             def over(result: object) -> None:
-                ended(result, search.tier)
+                ended(result)
                 leave()
 
-            search = Search(name, program, over)
             try:
-                if name.startswith("claim "):
+                if search.claiming:
                     require_level(behind=self._node.memory.behind)
             except Refused as refusal:
                 over(refusal)
             else:
+                search.ended = over
                 self._node.start(search)
 
         self._keys.enter(keys, begin)
 
-    # Courses of the steps of these programs.
+    # Schedulers of the steps of these programs.
 
     def _insert(self, activity: Activity, effect: Insert) -> None:
         changed = _changed((effect.claim,), (effect.known,))
@@ -178,25 +176,23 @@ class TieredStore:
         if tier is Tier.HOT:
             numbers = Counter(map(shards.owner, keys)) or {shards.first: 1}
             parts = {shard: seconds(number) for shard, number in numbers.items()}
-            node.lines.visit(parts, lambda silent: node.resume(activity, node.asked(silent, activity, effect)))
+            node.lines.visit(parts, node.served, activity, effect)
         else:
-            node.after(seconds(max(1, len(keys))) * shards.factor, lambda: node.complete(activity, effect))
+            node.simulator.after(seconds(max(1, len(keys))) * shards.factor, node.complete, activity, effect)
 
-    # Outcomes.
+    # Handlers.
 
     def _looked(self, activity: Activity, effect: Look) -> tuple[Entry | None, ...]:
         entries: tuple[Entry | None, ...] = self._node.memory.perform(effect)
         if isinstance(activity, Search) and any(entries):
             activity.tier = effect.tier
-        for watcher in self._world.watchers:
-            watcher.looked(self._region.name, effect.tier, effect.keys)
+        self._world.observer.on(TierAsked(self._region.name, effect.tier, effect.keys))
         return entries
 
     def _owed(self, activity: Activity, effect: Owe) -> None:
         del activity
         self._node.memory.perform(effect)
-        for watcher in self._world.watchers:
-            watcher.turned_away(self._region.name, effect.claim)
+        self._world.observer.on(ClaimDeferred(self._region.name, effect.claim))
 
 
 class Mover:
@@ -208,31 +204,25 @@ class Mover:
         self._store = store
         self._interval = interval
         self._running: set[str] = set()
-        self._every(interval, self._move)
-        self._every(RETRY_AFTER, self._settle)
+        self._life = region.starts
+        node.every(interval, interval, self._move)
+        node.every(RETRY_AFTER, RETRY_AFTER, self._settle)
 
-    def _move(self, number: str) -> None:
+    def _move(self, number: int) -> None:
         if not self._node.memory.behind:
-            name = f"move {number}"
+            name = f"move {self._life}.{number}"
             self._once("move", lambda over: self._node.start(Activity(name, self._region.world.programs.move(), over)))
 
-    def _settle(self, number: str) -> None:
+    def _settle(self, number: int) -> None:
         tiered = self._node.memory.tiered
         if tiered and tiered.deferred and not self._node.memory.behind:
-            self._once("settle", lambda over: self._store.settle(number, over))
+            self._once("settle", lambda over: self._store.settle(f"{self._life}.{number}", over))
 
     def _once(self, kind: str, start: Callable[[Callable[[object], None]], None]) -> None:
         """Start a round unless the last still runs. What it was refused, the next one does."""
         if kind not in self._running:
             self._running.add(kind)
             start(lambda _: self._running.remove(kind))
-
-    def _every(self, interval: float, action: Callable[[str], None]) -> None:
-        def tick(number: int) -> None:
-            action(f"{self._region.starts}.{number}")
-            self._node.after(interval, lambda: tick(number + 1))
-
-        self._node.after(interval, lambda: tick(0))
 
 
 def begin(region: Region, node: Node) -> None:

@@ -45,12 +45,12 @@ class Worker(Host):
         self._random = RandomStream(world.seed, f"audit/{region.name}")
         self._life = life
         self._tasks = 0
-        self.courses = {
+        self.schedulers = {
             TakeTask: lambda activity, effect: wait((self, activity, effect)),
             Attempt: self._work,
             **dict.fromkeys((MarkProcessed, Bury, Acknowledge), self._ask_queue),
         }
-        self.outcomes = {
+        self.handlers = {
             Attempt: self._attempted,
             **dict.fromkeys((TakeTask, MarkProcessed, Bury, Acknowledge), self._asked),
         }
@@ -70,13 +70,13 @@ class Worker(Host):
 
     def _work(self, activity: Activity, effect: Attempt) -> None:
         seconds = self._audit.work * self._random.exponential(f"work {_named(effect)}")
-        self.after(seconds, lambda: self.complete(activity, effect))
+        self.simulator.after(seconds, self.complete, activity, effect)
 
     def _ask_queue(self, activity: Activity, effect: Effect[Any]) -> None:
         seconds = self._region.world.policy.service * self._random.exponential(
             f"service {self.name} {activity.name}.{activity.step}"
         )
-        self.after(seconds, lambda: self.complete(activity, effect))
+        self.simulator.after(seconds, self.complete, activity, effect)
 
     def _attempted(self, activity: Activity, effect: Attempt) -> object:
         del activity

@@ -10,9 +10,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColum
 
 from flk.sim.experiments.hunt import Progress as Hunting
 from flk.sim.experiments.rows import Row
+from flk.sim.run_loop import Progress as Running
 from flk.sim.scenarios.duration import clock
 from flk.sim.scenarios.scenario import Scenario
-from flk.sim.simulate import Progress as Running
 from flk.sim.statistics.intervals import proportion_interval
 from flk.spec.verdict import Verdict
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from math import inf
-from typing import Any
+from typing import Any, TypeVarTuple
 
 from flk.model.effects import (
     CaughtUp,
@@ -19,15 +19,16 @@ from flk.model.flow.submission import Submission
 from flk.model.log.frames import Frame, data
 from flk.model.log.hlc import tick
 from flk.model.programs.ship import PREFIX
-from flk.sim.kernel.runtime import Activity, Outcome
+from flk.sim.kernel.runtime import Activity, Handler
 from flk.sim.nodes.log_device import Journal
 from flk.sim.nodes.node import Node
 from flk.sim.nodes.region import Region
 from flk.sim.vector.bookkeeping import Bookkeeping
 from flk.sim.vector.request_arrays import ArrivalDealer, RequestArrays
-from flk.sim.world.shards import Lines, Served
+from flk.sim.world.shards import Lines
 from flk.spec.constants import CONSTANTS
 
+Ts = TypeVarTuple("Ts")
 NOTHING = Submission(CONSTANTS.node.default_tenant, b"").payload()
 """The payload of the one frame that a segment has here: a body without a record claims nothing."""
 
@@ -40,11 +41,11 @@ class ArrayLines(Lines):
         self._node = node
         self._region = region
 
-    def visit(self, seconds: Mapping[str, float], served: Served) -> None:
-        """Wait for one's turn behind all requests that came before."""
+    def visit(self, seconds: Mapping[str, float], served: Callable[[str, *Ts], None], *args: *Ts) -> None:
+        """Wait in line behind all requests that came before."""
         node, now = self._node, self._node.simulator.now
         over = node.arrays_now().visit(now, sum(seconds.values()) * self._region.shards.factor)
-        node.after(over - now, lambda: served(""))
+        node.after(over - now, served, "", *args)
 
 
 class ArrayLog(Journal):
@@ -97,18 +98,18 @@ class ArrayNode(Node):
         self._frames = 0
         self.lines = ArrayLines(self, region)
         self._journal = ArrayLog(self, region, self._fsync)
-        self.courses |= {
+        self.schedulers |= {
             Seal: self._journal.seal,
             **dict.fromkeys((ReadSegment, Truncate, Salvage), self._journal.use),
         }
-        mine: dict[type[Effect[Any]], Outcome] = {
+        mine: dict[type[Effect[Any]], Handler] = {
             CaughtUp: self._caught_up,
             Seal: self._sealed,
             PutObject: self._put,
             GetObject: self._got,
             Merge: self._merged,
         }
-        self.outcomes |= mine
+        self.handlers |= mine
 
     def arrays_now(self) -> RequestArrays:
         """The request arrays, advanced to the present."""

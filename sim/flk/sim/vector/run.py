@@ -1,8 +1,7 @@
 """A run of the vector tier."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
-from functools import partial
 from typing import BinaryIO, NamedTuple
 
 import numpy as np
@@ -17,10 +16,10 @@ from flk.sim.measures.series import quantiles, staleness
 from flk.sim.measures.slo import Objective
 from flk.sim.nodes.node import Node
 from flk.sim.nodes.region import Region
+from flk.sim.run_loop import OnProgress, RunLoop, contents_of
 from flk.sim.scenarios.faults import DiskStall, SlowDisk, SlowStore
 from flk.sim.scenarios.scenario import Scenario
 from flk.sim.scenarios.validation import validation_errors
-from flk.sim.simulate import Progress, Simulation
 from flk.sim.vector import columns
 from flk.sim.vector.array_node import ArrayNode
 from flk.sim.vector.bookkeeping import Bookkeeping, Checked
@@ -123,7 +122,7 @@ def run(
     size: int = SIZE,
     keep: bool = False,
     trace: BinaryIO | None = None,
-    on_progress: Callable[[Progress], None] | None = None,
+    on_progress: OnProgress | None = None,
 ) -> VectorRun:
     """Run a scenario, to the same moments as the message tier and within its rounding errors.
 
@@ -136,21 +135,21 @@ def run(
     require_exact(scenario)
     seed = scenario.seed if seed is None else seed
     cut = np.inf if records is None else used_up(streams(scenario, seed, requests), records)
-    simulation = _Simulation(scenario, seed, streams(scenario, seed, requests), cut, Trace(trace), keep=keep)
-    with closing(simulation):
-        simulation.play(on_progress)
-    return simulation.outcome(size)
+    tier = ArrayTier(scenario, seed, streams(scenario, seed, requests), cut, Trace(trace), keep=keep)
+    with closing(tier):
+        tier.play(on_progress)
+    return tier.outcome(size)
 
 
-class _Simulation(Simulation):
-    """A run under way: the message tier's, but for the nodes and for the requests, which nobody is given one by one."""
+class ArrayTier:
+    """Requests as arrays: a run under way, in the loop that the message tier has, too."""
 
     def __init__(
         self, scenario: Scenario, seed: int, found: Sequence[Stream], cut: float, trace: Trace, *, keep: bool
     ) -> None:
-        super().__init__(
-            scenario, (), Records(scenario, (), Keyring({}), None, seed), seed=seed, trace=trace, programs=MODEL
-        )
+        records = Records(scenario, (), Keyring({}), None, seed)
+        self._loop = RunLoop(scenario, records, seed=seed, trace=trace, programs=MODEL)
+        self._scenario = scenario
         self._keep = keep
         self._arrays = {name: RequestArrays(name, scenario, seed, keep=keep) for name in scenario.regions}
         self._dealer = ArrivalDealer(scenario, tuple(self._arrays.values()), found, cut)
@@ -160,9 +159,9 @@ class _Simulation(Simulation):
         """A node whose requests are arrays."""
         return ArrayNode(region, self._arrays[region.name], self._dealer, self._bookkeeping)
 
-    def play(self, on_progress: Callable[[Progress], None] | None) -> None:
+    def play(self, on_progress: OnProgress | None) -> None:
         """From the first event to the last."""
-        super().play(on_progress)
+        self._loop.play(self, contents_of(()), on_progress)
         for arrays in self._arrays.values():
             self._dealer.reach(arrays, self._scenario.duration, self._scenario.duration)
 
@@ -170,20 +169,19 @@ class _Simulation(Simulation):
         """Draw no more arrivals."""
         self._dealer.close()
 
-    def _feed(self) -> None:
+    def feed(self) -> None:
         """Requests come by themselves. What changes the pace of a region changes its request arrays right after the region."""
         for fault in self._scenario.faults:
             if isinstance(fault, DiskStall | SlowDisk | SlowStore):
                 for at in (fault.start, fault.end):
-                    self._simulator.after(at, partial(self._refresh, fault.region))
+                    self._loop.simulator.after(at, self._refresh, fault.region)
 
-    def _report(self, on_progress: Callable[[Progress], None] | None) -> None:
-        if on_progress is not None:
-            simulator, logged = self._simulator, sum(int(arrays.state["logged"]) for arrays in self._arrays.values())
-            on_progress(Progress(simulator.now, self._scenario.duration, simulator.events, logged))
+    def attempts(self) -> int:
+        """How many requests have been logged."""
+        return sum(int(arrays.state["logged"]) for arrays in self._arrays.values())
 
     def _refresh(self, region: str) -> None:
-        node = self._regions[region].node
+        node = self._loop.regions[region].node
         assert isinstance(node, ArrayNode)
         node.refresh()
 
@@ -195,9 +193,9 @@ class _Simulation(Simulation):
         states = [arrays.state for arrays in all_arrays]
         return VectorRun(
             scenario=self._scenario,
-            seed=self._seed,
-            digest=self._world.trace.digest(),
-            events=self._simulator.events,
+            seed=self._loop.seed,
+            digest=self._loop.world.trace.digest(),
+            events=self._loop.simulator.events,
             offered=self._dealer.offered,
             logged=sum(int(state["logged"]) for state in states),
             answered=sum(int(state["answered"]) for state in states),
@@ -225,8 +223,8 @@ class _Simulation(Simulation):
             frames = max([int(arrays.state["segment"]), *(one.content.frames for one in self._bookkeeping.logs[name])])
             if frames * size > policy.segment_bytes:
                 raise NotExact(f"a segment of {name} may be full with {frames} frames; raise policy.segment_bytes")
-        if self._judges.recorder.moves:
-            move = self._judges.recorder.moves[0]
+        if self._loop.observers.recorder.moves:
+            move = self._loop.observers.recorder.moves[0]
             raise NotExact(
                 f"{move.agent} leaves {move.region} at {move.at:.3f} s, since its probes were not answered in time"
             )

@@ -1,9 +1,9 @@
-"""Marks: what of note a run came to, each with the moments when it did.
+"""Coverage marks: what of note a run came to, each with the moments when it did.
 
-A part notes a mark by one line, `world.marks.note("breaker-open")`, and `MARKS` says in one line what the mark means. Hypotheses
-name marks, and so does who looks for runs that came to something new. Besides the marks of the table there are `status N`, an
-attempt that was answered with that status (0: not at all), `alert NAME`, for as long as an alert fires, `converged`, for as
-long as all regions store the same entries, and `healed`, of which only `eventually` can speak: whatever the regions stored
+A part notes a mark by one line, `world.observer.on(Marked("breaker-open"))`, and `COVERAGE_MARKS` says in one line what the mark
+means. Hypotheses name marks, and so does who looks for runs that came to something new. Besides the marks of the table there are
+`status N`, an attempt that was answered with that status (0: not at all), `alert NAME`, for as long as an alert fires, `converged`,
+for as long as all regions store the same entries, and `healed`, of which only `eventually` can speak: whatever the regions stored
 differently when the fault ended, they store alike. A mark that holds at a moment only is an interval without length.
 """
 
@@ -11,103 +11,89 @@ from collections.abc import Mapping, Sequence
 from math import inf
 from typing import TypeAlias
 
-from flk.model.entries.entry import Claim, Entry, Key
 from flk.model.entries.migration import Phase
-from flk.model.entries.tasks import Task
 from flk.model.entries.tiers import Tier
-from flk.model.programs.recover import Recovery
 from flk.model.refusal import Refused
 from flk.sim.kernel.engine import Simulator
-from flk.sim.scenarios.faults import Stop
 from flk.sim.scenarios.vocabulary import COVERAGE_MARKS
-from flk.sim.world.events import TaskChange, Watcher
+from flk.sim.world.events import (
+    AgentMoved,
+    ClaimDeferred,
+    Claimed,
+    ClaimSearched,
+    Crashed,
+    FellBehind,
+    Marked,
+    Merged,
+    PhaseChanged,
+    Recovered,
+    ShardSilent,
+    TaskChange,
+    TaskChanged,
+    TierDropped,
+)
+from flk.sim.world.observer import Observer
 
 Interval: TypeAlias = tuple[float, float]
 MarkIntervals: TypeAlias = Mapping[str, Sequence[Interval]]
 """By mark, when it held, earliest first. An interval that the end of the run cut off ends at infinity."""
 
 
-class CoverageMarks(Watcher):
-    """Keeps the moments of each mark, in the order in which they come."""
+class CoverageMarks:
+    """The moments of each mark, in seconds of the run and in the order in which they came."""
 
     def __init__(self, simulator: Simulator) -> None:
         self.moments: dict[str, list[float]] = {mark: [] for mark in COVERAGE_MARKS}
         self._simulator = simulator
 
+    def observe(self, observer: Observer) -> None:
+        """Note a mark whenever what it stands for happens."""
+        observer.handle(Marked, lambda event: self.note(event.mark))
+        observer.handle(Claimed, self._claimed)
+        observer.handle(Merged, self._merged)
+        observer.handle(Crashed, lambda _: self.note("region-lost"))
+        observer.handle(FellBehind, lambda _: self.note("fell-behind"))
+        observer.handle(Recovered, self._recovered)
+        observer.handle(ShardSilent, lambda _: self.note("shard-silent"))
+        observer.handle(ClaimDeferred, lambda _: self.note("turned-away"))
+        observer.handle(ClaimSearched, self._searched)
+        observer.handle(TierDropped, lambda _: self.note("tier-left"))
+        observer.handle(PhaseChanged, self._phase_changed)
+        observer.handle(TaskChanged, self._task_changed)
+        observer.handle(AgentMoved, lambda _: self.note("failover"))
+
     def note(self, mark: str) -> None:
-        """The mark came up now. Raises KeyError for one that is not in the table."""
+        """The run comes to a mark now. Raises KeyError for one that is not in the table."""
         self.moments[mark].append(self._simulator.now)
 
-    def claimed(
-        self, region: str, claim: Claim, before: Entry | None, stored: Entry, records: Sequence[object]
-    ) -> None:
+    def _claimed(self, event: Claimed) -> None:
         """A claim met what another had stored, or took its place."""
-        del region, stored
-        if records:
+        before = event.before
+        if event.records:
             self.note("supersession")
-        if before is not None and before.timestamp != claim.entry.timestamp:
-            self.note("duplicate" if before.digest == claim.entry.digest else "equivocation")
+        if before is not None and before.timestamp != event.claim.entry.timestamp:
+            self.note("duplicate" if before.digest == event.claim.entry.digest else "equivocation")
 
-    def merged(self, region: str, claim: Claim, before: Entry | None, after: Entry, records: Sequence[object]) -> None:
-        """An entry gave way in a merge."""
-        del region, claim, before, after
-        if records:
+    def _merged(self, event: Merged) -> None:
+        if event.records:
             self.note("supersession")
 
-    def crashed(self, fault: Stop) -> None:
-        """A region is down."""
-        del fault
-        self.note("region-lost")
-
-    def fell_behind(self, region: str) -> None:
-        """A store does not answer."""
-        del region
-        self.note("fell-behind")
-
-    def recovered(self, region: str, recovery: Recovery) -> None:
-        """A node is level with its log, and may have had to cut off its end."""
-        del region
+    def _recovered(self, event: Recovered) -> None:
         self.note("recovered")
-        if any(repair.torn and not repair.damage for repair in recovery.repairs):
+        if any(repair.torn and not repair.damage for repair in event.recovery.repairs):
             self.note("torn-tail")
 
-    def silent(self, region: str, shard: str) -> None:
-        """A shard does not answer."""
-        del region, shard
-        self.note("shard-silent")
-
-    def turned_away(self, region: str, claim: Claim) -> None:
-        """A claim is owed."""
-        del region, claim
-        self.note("turned-away")
-
-    def searched(self, region: str, claim: Claim, tier: Tier | None, began: float, result: object) -> None:
-        """A claim was looked for from tier to tier."""
-        del region, claim, began
-        if tier is Tier.COLD and not isinstance(result, Refused):
+    def _searched(self, event: ClaimSearched) -> None:
+        if event.tier is Tier.COLD and not isinstance(event.result, Refused):
             self.note("found-cold")
 
-    def dropped(self, region: str, tier: Tier, key: Key, entry: Entry) -> None:
-        """A tier holds an entry no more."""
-        del region, tier, key, entry
-        self.note("tier-left")
+    def _phase_changed(self, event: PhaseChanged) -> None:
+        if event.phase in {Phase.CUT_OVER, Phase.ROLLED_BACK}:
+            self.note("cut-over" if event.phase is Phase.CUT_OVER else "rolled-back")
 
-    def migrated(self, region: str, phase: Phase) -> None:
-        """A migration went on."""
-        del region
-        if phase in {Phase.CUT_OVER, Phase.ROLLED_BACK}:
-            self.note("cut-over" if phase is Phase.CUT_OVER else "rolled-back")
-
-    def task_changed(self, region: str, change: TaskChange, task: Task) -> None:
-        """An audit task went on."""
-        del region, task
-        if change is TaskChange.BURIED:
+    def _task_changed(self, event: TaskChanged) -> None:
+        if event.change is TaskChange.BURIED:
             self.note("task-buried")
-
-    def moved(self, agent: str, region: str, to: str) -> None:
-        """An agent moved."""
-        del agent, region, to
-        self.note("failover")
 
 
 def held(changes: Sequence[tuple[float, int]]) -> list[Interval]:

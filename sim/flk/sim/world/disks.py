@@ -12,7 +12,7 @@ DiskFault: TypeAlias = DiskStall | SlowDisk | FsyncFailure
 
 
 class DiskHealth:
-    """What ails the disk of one region, whichever node uses it. Whatever the disk is at takes place at its `pace`."""
+    """The active disk faults of one region, whichever node uses the disk. What the disk does takes place at its `pace`."""
 
     def __init__(self, region: str, simulator: Simulator, seed: int) -> None:
         self.pace = Pace(simulator)

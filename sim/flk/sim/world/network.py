@@ -88,12 +88,12 @@ class Net:
 
     A message meets the state its wire has when it is sent: what is under way, or waits for bandwidth, when a partition begins still
     arrives. Bandwidth alone is that of the moment: a backlog flows off faster when a limit is lifted. What is lost takes none, and
-    what arrives twice was carried once. `heard` is told of every message, if it is set.
+    what arrives twice was carried once. `on_message` gets every message, if it is set.
     """
 
     def __init__(self, simulator: Simulator, network: Network, regions: tuple[str, ...], seed: int) -> None:
         everywhere = places(regions)
-        self.heard: Callable[[Message], None] | None = None
+        self.on_message: Callable[[Message], None] | None = None
         self._simulator = simulator
         self._regions = regions
         self._random = RandomStream(seed, "message")
@@ -122,8 +122,8 @@ class Net:
         fate, jitter, copy = drawn or self._random.triple(f"{sender}>{receiver}/{message}")
         sent = self._simulator.now
         if fate < wire.loss:
-            if self.heard is not None:
-                self.heard(Message(sender, receiver, message, sent, ()))
+            if self.on_message is not None:
+                self.on_message(Message(sender, receiver, message, sent, ()))
             return
         path = wire.path
         delay = wire.delay
@@ -131,7 +131,7 @@ class Net:
             if self._held.uniform(f"{fault.id}/{sender}>{receiver}/{message}") < fault.share:
                 delay += fault.by
         delay_of_first = delay + path.jitter * exponential(jitter)
-        if copy >= wire.duplication and wire.is_free and self.heard is None:  # as nearly always
+        if copy >= wire.duplication and wire.is_free and self.on_message is None:  # as nearly always
             self._simulator.after(delay_of_first, arrive)
             return
         times = [delay_of_first]
@@ -141,9 +141,9 @@ class Net:
         def carried() -> None:
             for time in times:
                 self._simulator.after(time, arrive)
-            if self.heard is not None:
+            if self.on_message is not None:
                 now = self._simulator.now
-                self.heard(Message(sender, receiver, message, sent, tuple(now + time for time in times)))
+                self.on_message(Message(sender, receiver, message, sent, tuple(now + time for time in times)))
 
         wire.carry(ENVELOPE + size_of(content), carried)
 

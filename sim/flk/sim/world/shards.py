@@ -5,9 +5,8 @@ another takes over, the shard does not answer.
 """
 
 from collections.abc import Callable, Mapping
-from functools import partial
 from math import prod
-from typing import TypeAlias
+from typing import Any, TypeVarTuple
 
 from flk.model.entries.entry import Key
 from flk.model.entries.ring import Ring
@@ -15,8 +14,7 @@ from flk.sim.kernel.engine import After, Station
 from flk.sim.scenarios.faults import ShardCrash, SlowStore
 from flk.sim.scenarios.layout import Layout
 
-Served: TypeAlias = Callable[[str], None]
-"""Is told the name of a shard that did not answer, empty if all did."""
+Ts = TypeVarTuple("Ts")
 
 
 def ring_text(key: Key) -> str:
@@ -38,15 +36,15 @@ class Shard:
         self._takeover = takeover
         self._after = after
         self._gone: dict[str, int] = {}
-        self._turn = 0
+        self._losses = 0
 
     def lose(self, fault: str, replicas: int) -> None:
         """So many replicas are gone, the acting one among them; another takes over in a while, if there is one."""
         self._gone[fault] = replicas
-        self._turn += 1
+        self._losses += 1
         self.answers = False
         if self._is_left:
-            self._after(self._takeover, partial(self._take_over, self._turn))
+            self._after(self._takeover, self._take_over, self._losses)
 
     def regain(self, fault: str) -> None:
         """What a fault had taken is back, with what it held."""
@@ -57,8 +55,8 @@ class Shard:
     def _is_left(self) -> bool:
         return sum(self._gone.values()) < self._replicas
 
-    def _take_over(self, turn: int) -> None:
-        if turn == self._turn:
+    def _take_over(self, losses: int) -> None:
+        if losses == self._losses:
             self.answers = self._is_left
 
 
@@ -126,6 +124,18 @@ class Shards:
         return prod(self._factors.values())
 
 
+class Visit:
+    """A request that is at several shards: at how many it still is, and the first that did not answer."""
+
+    __slots__ = ("args", "served", "silent", "waiting")
+
+    def __init__(self, shards: int, served: Callable[..., None], args: tuple[Any, ...]) -> None:
+        self.waiting = shards
+        self.silent = ""
+        self.served = served
+        self.args = args
+
+
 class Lines:
     """The lines in which one node's requests wait before the shards; they end with the node."""
 
@@ -134,21 +144,21 @@ class Lines:
         self._after = after
         self._stations: dict[str, Station] = {}
 
-    def visit(self, seconds: Mapping[str, float], served: Served) -> None:
-        """Wait for one's turn at each of the shards and be served for so long there, side by side; `served` after the last."""
-        waiting = len(seconds)
-        silent = ""
+    def visit(self, seconds: Mapping[str, float], served: Callable[[str, *Ts], None], *args: *Ts) -> None:
+        """Wait in line at each of the shards and be served for so long there, side by side; `served` after the last.
 
-        def done(shard: str) -> None:
-            nonlocal waiting, silent
-            waiting -= 1
-            if not self._shards.by_name[shard].answers:
-                silent = silent or shard
-            if not waiting:
-                served(silent)
-
+        It gets the name of a shard that did not answer, empty if all did, and `args`.
+        """
+        visit = Visit(len(seconds), served, args)
         for shard, time in seconds.items():
-            self._station(shard).enter(time * self._shards.factor, partial(done, shard))
+            self._station(shard).enter(time * self._shards.factor, self._done, shard, visit)
+
+    def _done(self, shard: str, visit: "Visit") -> None:
+        visit.waiting -= 1
+        if not self._shards.by_name[shard].answers:
+            visit.silent = visit.silent or shard
+        if not visit.waiting:
+            visit.served(visit.silent, *visit.args)
 
     def _station(self, shard: str) -> Station:
         if shard not in self._stations:

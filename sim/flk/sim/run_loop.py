@@ -1,0 +1,151 @@
+"""The loop that both tiers share: a world, whoever observes it, its faults, and time that goes on to the end of the scenario.
+
+What a tier brings is how requests come and which nodes serve them.
+"""
+
+from collections.abc import Callable, Sequence
+from hashlib import blake2b
+from typing import NamedTuple, Protocol
+
+from flk.model.flow.submission import Submission
+from flk.model.refusal import Malformed
+from flk.sim.clients.agents import Agent, Item
+from flk.sim.clients.records import Records
+from flk.sim.injection.background_handlers import background_handlers
+from flk.sim.injection.injector import Injector
+from flk.sim.injection.load_handlers import handlers as load_handlers
+from flk.sim.kernel.engine import Simulator
+from flk.sim.kernel.programs import Programs
+from flk.sim.kernel.random_streams import RandomStreams
+from flk.sim.kernel.remembering import remembering
+from flk.sim.kernel.trace import DIGEST_BYTES, Trace
+from flk.sim.nodes import background
+from flk.sim.nodes.node import Node
+from flk.sim.nodes.region import Region, World
+from flk.sim.observers import Observers
+from flk.sim.scenarios.scenario import Scenario
+from flk.sim.scenarios.workload import agent_homes
+from flk.sim.world.network import Message, Net
+from flk.sim.world.observer import Part
+from flk.sim.world.watched import WatchedObjects
+from flk.spec.errors import UnusableInput
+
+PULSE = 2000  # events between two reports of progress
+
+
+class Progress(NamedTuple):
+    """How far a run has come: simulated seconds of all, events, attempts of the agents that are over."""
+
+    now: float
+    duration: float
+    events: int
+    attempts: int
+
+
+OnProgress = Callable[[Progress], None]
+
+
+class Tier(Protocol):
+    """What one tier does its own way."""
+
+    def new_node(self, region: Region) -> Node:
+        """What runs in a region from the start."""
+        ...
+
+    def feed(self) -> None:
+        """Let the requests come, each at its moment."""
+        ...
+
+    def attempts(self) -> int:
+        """How many requests have been tried so far, to be shown as progress."""
+        ...
+
+
+class RunLoop:
+    """A run of a scenario under way, in either tier. Its parts may be read once it has been played.
+
+    `kinds` restricts what observes the run to some kinds of parts (None: all of them), to tell what each costs.
+    """
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        records: Records,
+        *,
+        seed: int,
+        trace: Trace,
+        programs: Programs,
+        messages: Callable[[Message], None] | None = None,
+        alerts: bool = False,
+        kinds: tuple[type[Part], ...] | None = None,
+    ) -> None:
+        self.scenario = scenario
+        self.seed = seed
+        self.simulator = simulator = Simulator()
+        self.regions: dict[str, Region] = {}
+        self.items: list[Item] = []
+        examine = remembering(records.keyring)
+        self.observers = Observers(scenario, records, examine, self.regions, simulator, alerts=alerts)
+        observer = self.observers.observe(kinds)
+        net = Net(simulator, scenario.network, scenario.regions, seed)
+        net.on_message = messages
+        self.world = World(
+            simulator,
+            net,
+            trace,
+            WatchedObjects(observer),
+            observer,
+            scenario.policy,
+            programs,
+            examine,
+            seed,
+            scripted=bool(scenario.script),
+            streams=RandomStreams(seed),
+            layout=scenario.layout,
+        )
+        self.regions |= {name: Region(name, self.world, self.regions) for name in scenario.regions}
+        homes = agent_homes(scenario.workload.agents)
+        self.agents = [
+            Agent(number, f"agent.{home}.{homes[:number].count(home) + 1}", home, self.regions, self.world)
+            for number, home in enumerate(homes)
+        ]
+
+    def play(self, tier: Tier, contents: str, on_progress: OnProgress | None = None) -> None:
+        """From the first event to the last; `contents` names what is submitted."""
+        scenario = self.scenario
+        self.world.trace.event(0.0, "run", scenario.hash, f"seed {self.seed}", contents)
+        for region in self.regions.values():
+            background.start(region, tier.new_node)
+        injector = Injector(self.world, self.regions)
+        injector.extend(load_handlers(self.agents, self.items, self.regions, self.world))
+        injector.extend(background_handlers(self.regions))
+        for fault in scenario.faults:
+            injector.schedule(fault)
+        tier.feed()
+
+        def report() -> None:
+            if on_progress is not None:
+                on_progress(Progress(self.simulator.now, scenario.duration, self.simulator.events, tier.attempts()))
+
+        self._go_on(report)
+        report()
+
+    def _go_on(self, report: Callable[[], None]) -> None:
+        """Let everything happen, and scrape what nodes export on the way."""
+        end, exporter = self.scenario.duration, self.observers.exporter
+        if exporter is not None:
+            for moment in exporter.moments(end):
+                self.simulator.run_until(moment, PULSE, report)
+                exporter.scrape()
+        self.simulator.run_until(end, PULSE, report)
+
+
+def contents_of(submissions: Sequence[Submission]) -> str:
+    """A digest of what is submitted. Raises UnusableInput for a submission that no log can hold."""
+    digest = blake2b(digest_size=DIGEST_BYTES)
+    for number, submission in enumerate(submissions, 1):
+        try:
+            digest.update(submission.payload())
+        except Malformed as error:
+            raise UnusableInput(f"record {number}: {error}") from None
+    return digest.hexdigest()

@@ -1,0 +1,141 @@
+"""The parts that survive a crash, watched: each change of a disk, a store or the object store is an event.
+
+Watching the parts, and not the code that drives them, means that no mistake of a program or of the runtime goes unseen.
+"""
+
+from collections.abc import Iterable
+from random import Random
+
+from flk.model.effects import INBOX
+from flk.model.entries.entry import Claim, Entry, Key
+from flk.model.entries.migration import MigratingKeys
+from flk.model.entries.tasks import TaskQueue
+from flk.model.entries.tiers import Terms, Tier, Tiers
+from flk.model.log.frames import Frame, data, scan
+from flk.model.log.hlc import Timestamp
+from flk.model.memory.parts import Disk, Entries, Objects
+from flk.sim.world.events import Claimed, Forgotten, Logged, Merged, RulingSwitched, TierDropped, TierPlaced, Uploaded
+from flk.sim.world.observer import Observer
+from flk.sim.world.token_bucket import Throttles
+
+
+class WatchedDisk(Disk):
+    """A disk on which every frame that becomes durable in the inbox is an event."""
+
+    def __init__(self, region: str, identity: int, observer: Observer, segment_bytes: int) -> None:
+        super().__init__(region, identity, max_segment_bytes=segment_bytes)
+        self._observer = observer
+
+    def append(self, log: str, frame: Frame, clock: Timestamp) -> None:
+        """Make a frame durable."""
+        super().append(log, frame, clock)
+        if log == INBOX:
+            self._observer.on(Logged(self.region, frame))
+
+    def begin_segment(self, clock: Timestamp) -> str:
+        """Open a segment of the inbox that has no frame yet, if none is open; its name."""
+        self._open(INBOX, clock)
+        return self.names(INBOX)[-1]
+
+    def tear(self, frames: Iterable[Frame], size: int) -> None:
+        """Keep the first `size` bytes of what was being written when the power went: whole frames, and a part of the next."""
+        for frame in frames:
+            image = data(frame)
+            if size < len(image):
+                self._open(INBOX, frame.timestamp).extend(image[:size])
+                return
+            self.append(INBOX, frame, frame.timestamp)
+            size -= len(image)
+
+
+class WatchedEntries(Entries):
+    """A store of which every claim and every merge is an event."""
+
+    def __init__(
+        self,
+        region: str,
+        observer: Observer,
+        tasks: TaskQueue | None = None,
+        tiers: Tiers | None = None,
+        moving: MigratingKeys | None = None,
+    ) -> None:
+        super().__init__(tasks, tiers, moving)
+        self._region = region
+        self._observer = observer
+
+    def insert_or_get(self, claim: Claim, known: Entry | None = None) -> Entry:
+        """Answer a claim."""
+        before = self.entries.get(claim.key)
+        recorded = len(self.superseded)
+        stored = super().insert_or_get(claim, known)
+        records = self.superseded[recorded:]
+        self._observer.on(Claimed(self._region, claim, before, stored, records))
+        return stored
+
+    def merge(self, claim: Claim, known: Entry | None = None) -> bool:
+        """Join an entry in."""
+        before = self.entries.get(claim.key)
+        recorded = len(self.superseded)
+        gave_way = super().merge(claim, known)
+        after = (
+            self.entries.get(claim.key) or known or claim.entry
+        )  # a tier may have forgotten what it was found to have
+        records = self.superseded[recorded:]
+        self._observer.on(Merged(self._region, claim, before, after, records))
+        return gave_way
+
+    def switch_ruling_shard(self) -> list[tuple[Key, Entry, Entry | None]]:
+        """Let the other shard rule."""
+        changed = super().switch_ruling_shard()
+        for key, _, now in changed:
+            self._observer.on(RulingSwitched(self._region, key, now))
+        return changed
+
+    def sample(self, size: int, random: Random) -> tuple[Key, ...]:
+        """At most `size` keys, each equally likely. Their order of arrival repeats with the run, so they need no sorting."""
+        return tuple(random.sample(list(self.entries), min(size, len(self.entries))))
+
+
+class WatchedTiers(Tiers):
+    """Tiers of which every change is an event. `forgotten` is what they held last under the keys that are in no tier."""
+
+    def __init__(self, region: str, observer: Observer, terms: Terms) -> None:
+        super().__init__(terms)
+        self.forgotten: dict[Key, Entry] = {}
+        self._region = region
+        self._observer = observer
+
+    def put(self, tier: Tier, key: Key, entry: Entry) -> None:
+        """Let a tier hold an entry."""
+        super().put(tier, key, entry)
+        self._observer.on(TierPlaced(self._region, tier, key, entry))
+
+    def drop(self, tier: Tier, key: Key) -> None:
+        """Let a tier hold a key no more."""
+        entry = self.held[tier][key]
+        super().drop(tier, key)
+        if key not in self.first:
+            self.forgotten[key] = entry
+            self._observer.on(Forgotten(self._region, key, entry))
+        self._observer.on(TierDropped(self._region, tier, key, entry))
+
+
+class WatchedObjects(Objects):
+    """An object store of which every creation is an event. During an outage it refuses all requests, when throttled some."""
+
+    def __init__(self, observer: Observer) -> None:
+        super().__init__()
+        self.outages = 0
+        self.throttles = Throttles()
+        self._observer = observer
+
+    def serves(self, now: float) -> bool:
+        """Whether it answers a request that comes now."""
+        return not self.outages and self.throttles.serve(now)
+
+    def put(self, name: str, content: bytes) -> bool:
+        """Create an object."""
+        created = super().put(name, content)
+        if created:
+            self._observer.on(Uploaded(name, scan(content)))
+        return created
