@@ -15,15 +15,15 @@ from flk.model.record.merkle import (
     inclusion_proof,
     leaf_hash,
     legacy_root,
+    merkle_root,
     node_hash,
-    root,
     verify_consistency,
     verify_inclusion,
 )
 
 LEAVES = [bytes([n]) * (n % 5) + bytes([n]) for n in range(64)]  # all different
 SIZES = range(1, len(LEAVES) + 1)
-ROOTS = {size: root(LEAVES[:size]) for size in range(len(LEAVES) + 1)}
+ROOTS = {size: merkle_root(LEAVES[:size]) for size in range(len(LEAVES) + 1)}
 leaf_lists = st.lists(st.binary(max_size=40), min_size=1, max_size=40)
 nodes = st.binary(min_size=32, max_size=32)
 anything = st.lists(nodes | st.binary(max_size=40), max_size=8)
@@ -49,7 +49,7 @@ def test_roots_are_those_of_the_definition() -> None:
 @given(leaf_lists)
 def test_roots_are_those_of_the_definition_for_any_leaves(leaves: list[bytes]) -> None:
     """Repeated and empty leaves included."""
-    assert root(leaves) == tree_hash(leaves)
+    assert merkle_root(leaves) == tree_hash(leaves)
 
 
 KNOWN = {
@@ -72,17 +72,17 @@ INPUTS = [
 @pytest.mark.parametrize(("size", "expected"), KNOWN.items())
 def test_the_known_answers_of_certificate_transparency(size: int, expected: str) -> None:
     """The eight leaves that its implementations are tested with."""
-    assert root(INPUTS[:size]).hex() == expected
+    assert merkle_root(INPUTS[:size]).hex() == expected
 
 
 def test_the_known_proofs_of_certificate_transparency() -> None:
     """Two inclusion proofs and two consistency proofs over the same leaves."""
     a, b, c, d, e, f, *_ = (leaf_hash(leaf) for leaf in INPUTS)
-    left, right = node_hash(node_hash(a, b), node_hash(c, d)), root(INPUTS[4:8])
+    left, right = node_hash(node_hash(a, b), node_hash(c, d)), merkle_root(INPUTS[4:8])
     assert inclusion_proof(INPUTS, 0) == [b, node_hash(c, d), right]
-    assert inclusion_proof(INPUTS, 5) == [e, root(INPUTS[6:8]), left]
-    assert consistency_proof(INPUTS[:7], 3) == [c, d, node_hash(a, b), root(INPUTS[4:7])]
-    assert consistency_proof(INPUTS, 6) == [node_hash(e, f), root(INPUTS[6:8]), left]
+    assert inclusion_proof(INPUTS, 5) == [e, merkle_root(INPUTS[6:8]), left]
+    assert consistency_proof(INPUTS[:7], 3) == [c, d, node_hash(a, b), merkle_root(INPUTS[4:7])]
+    assert consistency_proof(INPUTS, 6) == [node_hash(e, f), merkle_root(INPUTS[6:8]), left]
 
 
 def test_every_leaf_of_every_tree_has_a_proof() -> None:
@@ -128,7 +128,7 @@ def test_a_spoilt_inclusion_proof_is_refused() -> None:
 
 def test_a_proof_too_long_for_the_stated_size_is_refused() -> None:
     """Although its hashes meet the roots, which are those of larger trees (RFC 9162, sections 2.1.3.2 and 2.1.4.2)."""
-    assert not verify_inclusion(b"b", 0, 1, [leaf_hash(b"a")], root([b"a", b"b"]))
+    assert not verify_inclusion(b"b", 0, 1, [leaf_hash(b"a")], merkle_root([b"a", b"b"]))
     proof = consistency_proof(LEAVES[:8], 7)
     assert verify_consistency(7, 8, ROOTS[7], ROOTS[8], proof)
     assert not verify_consistency(3, 4, ROOTS[7], ROOTS[8], proof)
@@ -137,13 +137,13 @@ def test_a_proof_too_long_for_the_stated_size_is_refused() -> None:
 def test_a_node_cannot_pass_for_a_leaf() -> None:
     """The prefixes part them, so the two children of a node are not the content of a leaf (MRK-1)."""
     pair = leaf_hash(b"a") + leaf_hash(b"b")
-    assert root([pair]) != root([b"a", b"b"])
-    assert not verify_inclusion(pair, 0, 1, [], root([b"a", b"b"]))
+    assert merkle_root([pair]) != merkle_root([b"a", b"b"])
+    assert not verify_inclusion(pair, 0, 1, [], merkle_root([b"a", b"b"]))
 
 
 def test_lists_of_different_lengths_have_different_roots() -> None:
     """Also where the longer one repeats the last leaf, which the older tree could not tell apart (MRK-1)."""
-    assert root([b"a", b"b", b"c"]) != root([b"a", b"b", b"c", b"c"])
+    assert merkle_root([b"a", b"b", b"c"]) != merkle_root([b"a", b"b", b"c", b"c"])
     assert len(set(ROOTS.values())) == len(ROOTS)
 
 
@@ -168,8 +168,8 @@ def test_a_consistency_proof_shows_one_beginning_of_one_list() -> None:
     for second in (1, 2, 3, 6, 8, 13):
         for first in range(1, second + 1):
             proof = consistency_proof(LEAVES[:second], first)
-            assert not verify_consistency(first, second, root(other[:first]), ROOTS[second], proof)
-            assert not verify_consistency(first, second, ROOTS[first], root(other[:second]), proof)
+            assert not verify_consistency(first, second, merkle_root(other[:first]), ROOTS[second], proof)
+            assert not verify_consistency(first, second, ROOTS[first], merkle_root(other[:second]), proof)
             wrong = [n for n in range(-1, second + 2) if n != first]
             assert not any(verify_consistency(n, second, ROOTS[max(n, 0)], ROOTS[second], proof) for n in wrong)
 
@@ -179,7 +179,7 @@ def test_a_list_that_was_rewritten_has_no_proof() -> None:
     rewritten = [*LEAVES[:2], b"x", *LEAVES[3:]]
     for first in range(3, 12):
         for proof in (consistency_proof(LEAVES[:12], first), consistency_proof(rewritten[:12], first)):
-            assert not verify_consistency(first, 12, ROOTS[first], root(rewritten[:12]), proof)
+            assert not verify_consistency(first, 12, ROOTS[first], merkle_root(rewritten[:12]), proof)
 
 
 def test_a_spoilt_consistency_proof_is_refused() -> None:

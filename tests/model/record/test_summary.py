@@ -13,7 +13,7 @@ from tests.support.model.strategies import epochs, faults, sent_ats, shard_ids
 from flk.model.entries.entry import Reason
 from flk.model.entries.judgement import judge
 from flk.model.record.canonical import Profile, round9
-from flk.model.record.merkle import chunks, inclusion_proof, root, verify_inclusion
+from flk.model.record.merkle import chunks, inclusion_proof, merkle_root, verify_inclusion
 from flk.model.record.record import NO_FAULT, Pcs, Regime, decode, encode
 from flk.model.record.signals import Points
 from flk.model.record.signing import Keyring, LiveKey
@@ -78,7 +78,7 @@ def test_the_root_commits_to_the_raw_bytes(points: Points, raw: bytes) -> None:
     """Every chunk can be shown to belong to the record (MRK-1, MRK-2)."""
     leaves = chunks(raw)
     top = bytes.fromhex(summarise(points, raw, **WHERE).merkle_root)
-    assert top == root(leaves)
+    assert top == merkle_root(leaves)
     for index, leaf in enumerate(leaves):
         assert verify_inclusion(leaf, index, len(leaves), inclusion_proof(leaves, index), top)
 
@@ -92,7 +92,7 @@ def test_the_golden_data_in_this_system(golden: Golden) -> None:
     assert (found.coh_star, found.r, found.regime, found.budget) == (old.coh_star, old.r, old.regime, old.budget)
     assert found.v_star == tuple(map(round9, old.v_star))
     assert found.D_hat == round9(sum(golden.slopes[2:4]) / 2)
-    assert found.merkle_root == root(chunks(golden.raw)).hex() != old.merkle_root
+    assert found.merkle_root == merkle_root(chunks(golden.raw)).hex() != old.merkle_root
     assert (found.sig, found.ft, found.regime) == ("", NO_FAULT, Regime.MIXED)
 
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from flk.model.entries.entry import Reason
 from flk.model.entries.judgement import judge
-from flk.model.record.merkle import chunks, root
+from flk.model.record.merkle import chunks, merkle_root
 from flk.model.record.signals import Points
 from flk.model.samples.windows import Window, canonical_rows, records, unit_cube, windows
 from flk.spec.errors import UnusableInput
@@ -77,7 +77,7 @@ def test_a_window_in_three_dimensions_or_fewer_makes_a_record_that_is_judged_ok(
     (record,) = records([Window("s", 3, points)], seed=1, sent_at=NOW)
     assert 0 <= record.D_hat <= points.shape[1]
     assert judge(record).reason is Reason.OK
-    assert record.merkle_root == root(chunks(canonical_rows(points))).hex()
+    assert record.merkle_root == merkle_root(chunks(canonical_rows(points))).hex()
     assert (record.shard_id, record.epoch, record.seed, record.sent_at) == ("s", 3, 1, NOW)
 
 

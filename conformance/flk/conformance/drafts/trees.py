@@ -141,7 +141,7 @@ def verify_consistency() -> Iterator[Draft]:
 def _inclusion(size: int, index: int) -> Inclusion:
     tree = leaves(size)
     proof = tuple(node.hex() for node in merkle.inclusion_proof(tree, index))
-    return Inclusion(tree[index], index, size, proof, merkle.root(tree).hex())
+    return Inclusion(tree[index], index, size, proof, merkle.merkle_root(tree).hex())
 
 
 def _spoilt_inclusions(honest: Inclusion) -> dict[str, Inclusion]:
@@ -169,7 +169,7 @@ def _spoilt_inclusions(honest: Inclusion) -> dict[str, Inclusion]:
 def _consistency(first: int, size: int) -> Consistency:
     tree = leaves(size)
     proof = tuple(node.hex() for node in merkle.consistency_proof(tree, first))
-    return Consistency(first, size, merkle.root(tree[:first]).hex(), merkle.root(tree).hex(), proof)
+    return Consistency(first, size, merkle.merkle_root(tree[:first]).hex(), merkle.merkle_root(tree).hex(), proof)
 
 
 def _spoilt_consistencies(honest: Consistency) -> dict[str, Consistency]:

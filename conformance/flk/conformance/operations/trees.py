@@ -51,12 +51,12 @@ class Consistency(Form, frozen=True):
 
 def merkle_root(given: Leaves) -> str:
     """The root."""
-    return model.root(given.leaves).hex()
+    return model.merkle_root(given.leaves).hex()
 
 
 def data_root(given: RawBytes) -> str:
     """The root over a data set's chunks."""
-    return model.root(model.chunks(given.raw)).hex()
+    return model.merkle_root(model.chunks(given.raw)).hex()
 
 
 def legacy_root(given: Leaves) -> str:

@@ -21,7 +21,12 @@ class Reason(StrEnum):
 
 
 class Outcome(msgspec.Struct, frozen=True, gc=False):
-    """The verdict on a record, with the values recomputed from its counts and claims."""
+    """What was judged of a record: accepted or not, escalated or not, why, and the values recomputed from its counts and claims.
+
+    >>> record = summarise([[0.1, 0.2], [0.4, 0.8]], b"raw data", shard_id="s1", epoch=1, seed=7, sent_at="2026-01-01T00:00:00Z")
+    >>> judge(record).accepted, judge(record).recomputed_D_hat
+    (True, 0.0)
+    """
 
     accepted: bool
     escalated: bool
@@ -70,7 +75,11 @@ def content_digest(record: Pcs, canonical: bytes | None = None) -> str:
     """SHA-256 of all that is signed or judged; what delivery changes (`attempt`, `sent_at`, `ft`, `sig`) is left out (DUP-3).
 
     The canonical bytes, a newline, then `{"N_j":{...},"regime":"...","scales":[...]}` with `N_j` in the order of `scales`.
-    Who has the canonical bytes at hand passes them.
+    Who has the canonical bytes at hand passes them. Raises KeyError if a scale has no count.
+
+    >>> record = summarise([[0.1, 0.2], [0.4, 0.8]], b"raw data", shard_id="s1", epoch=1, seed=7, sent_at="2026-01-01T00:00:00Z")
+    >>> len(content_digest(record))
+    64
     """
     scales = [str(scale) for scale in record.scales]
     counts = ",".join([f'"{scale}":{record.N_j[scale]}' for scale in scales])

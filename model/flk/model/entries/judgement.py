@@ -15,6 +15,14 @@ def judge(record: Pcs) -> Outcome:
 
     The slope comes from the counts, the regime and the budget from the claimed signals. The first deviation is the reason:
     a wrong slope rejects (JDG-2), a wrong regime (JDG-3) or budget (JDG-4) accepts and escalates.
+
+    >>> record = summarise([[0.1, 0.2], [0.4, 0.8]], b"raw data", shard_id="s1", epoch=1, seed=7, sent_at="2026-01-01T00:00:00Z")
+    >>> judge(record).reason.value
+    'ok'
+    >>> import msgspec
+    >>> outcome = judge(msgspec.structs.replace(record, budget=0.9))
+    >>> outcome.accepted, outcome.escalated, outcome.reason.value
+    (True, True, 'budget_deviation')
     """
     slope = d_hat(record.scales, [record.N_j[str(scale)] for scale in record.scales])
     cost = budget(record.D_hat, record.coh_star, record.r)

@@ -47,11 +47,19 @@ def from_payload(payload: bytes) -> Submission:
 
 
 class Response(msgspec.Struct, frozen=True):
-    """A node's answer: HTTP status, JSON body, and the seconds of `Retry-After` (None if absent)."""
+    """A node's answer: HTTP status, JSON body, and the seconds of `Retry-After` (None if absent).
+
+    >>> Response(429, b'{"error":"4096 requests are in flight","requirement":"ORD-6","field":null}', 10).json()["requirement"]
+    'ORD-6'
+    """
 
     status: int
     body: bytes
     retry_after: float | None = None
+
+    def json(self) -> dict[str, object]:
+        """The body as a dictionary."""
+        return msgspec.json.decode(self.body, type=dict[str, object])
 
 
 class StoredOutcome(msgspec.Struct, frozen=True):

@@ -20,29 +20,38 @@ def at(wall_seconds: float) -> Timestamp:
     return Timestamp(int(wall_seconds * 1000) << COUNTER_BITS)
 
 
-def wall_seconds(timestamp: Timestamp) -> float:
+def wall_seconds(timestamp: int) -> float:
     """Seconds since 1970 of the timestamp's millisecond."""
     return (timestamp >> COUNTER_BITS) / 1000
 
 
-def tick(last: Timestamp, now: float) -> Timestamp:
+def tick(last: int, now: float) -> Timestamp:
     """The timestamp of a local event: after `last`, and not before wall time `now` in seconds (HLC-1).
 
-    A full counter carries into the millisecond.
+    A timestamp is one integer: milliseconds since 1970 shifted left by 16 bits, plus a counter. A full counter carries into the
+    millisecond.
+
+    >>> first = tick(0, now=1.0)
+    >>> first == 1000 << 16, tick(first, now=0.5) == first + 1
+    (True, True)
     """
     return Timestamp(max(last + 1, at(now)))
 
 
-def observe(last: Timestamp, seen: Timestamp, now: float) -> Timestamp:
+def observe(last: int, seen: int, now: float) -> Timestamp:
     """The clock after `seen` arrived from elsewhere: later local events come after it (HLC-2).
 
     A timestamp that runs ahead of `now` by more than `max_ahead_seconds` does not move the clock (HLC-3): one broken
-    clock must not drag the others along. `is_ahead` tells the caller, who reports it.
+    clock must not drag the others along. `is_ahead` tells the caller, who reports it. Times in seconds since 1970.
+
+    >>> seen = tick(0, now=2.0)
+    >>> observe(tick(0, now=1.0), seen, now=1.5) == seen
+    True
     """
-    return last if is_ahead(seen, now) else Timestamp(max(last, seen))
+    return Timestamp(last if is_ahead(seen, now) else max(last, seen))
 
 
-def is_ahead(seen: Timestamp, now: float) -> bool:
+def is_ahead(seen: int, now: float) -> bool:
     """Whether `seen` runs ahead of wall time `now` by more than the allowed skew (HLC-3)."""
     return wall_seconds(seen) - now > CONSTANTS.clock.max_ahead_seconds
 

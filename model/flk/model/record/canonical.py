@@ -76,9 +76,14 @@ _CLEAR = 0.5 - 2.0**-20
 
 
 def canonical_bytes(record: Signed, profile: Profile = FIXED) -> bytes:
-    """The eight signed fields as JSON: keys in code-point order, no spaces, UTF-8 (C14N-1).
+    """The bytes that are signed: the eight signed fields as JSON, keys in code-point order, no spaces, UTF-8 (C14N-1).
 
-    Raises ValueError for NaN and infinities, and for text that UTF-8 cannot carry (a lone surrogate).
+    Reals have nine fractional digits; `profile` is for records of older signers. Raises ValueError for NaN and infinities, and for
+    text that UTF-8 cannot carry (a lone surrogate).
+
+    >>> record = summarise([[0.1, 0.2], [0.4, 0.8]], b"raw data", shard_id="s1", epoch=1, seed=7, sent_at="2026-01-01T00:00:00Z")
+    >>> canonical_bytes(record)[:40]
+    b'{"D_hat":0.000000000,"budget":0.20000000'
     """
     D_hat, budget, coh_star, r = _fixed(record) if profile is FIXED else _shortest(record)
     return (

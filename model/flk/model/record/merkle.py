@@ -31,15 +31,26 @@ def node_hash(left: bytes, right: bytes) -> bytes:
     return sha256(b"\1" + left + right).digest()
 
 
-def root(leaves: Sequence[bytes]) -> bytes:
-    """The tree's root; SHA-256 of nothing if there are no leaves (MRK-1). A record's `merkle_root` is its hexadecimal form."""
+def merkle_root(leaves: Sequence[bytes]) -> bytes:
+    """The 32-byte root of the tree of RFC 6962 over the leaves; SHA-256 of nothing if there are no leaves (MRK-1).
+
+    A record's `merkle_root` is its hexadecimal form, over chunks of 64 bytes of the raw data (MRK-4).
+
+    >>> merkle_root([b"a", b"b", b"c"]).hex()[:16]
+    '36642e73c2540ab1'
+    """
     return _top([leaf_hash(leaf) for leaf in leaves]) if leaves else EMPTY_ROOT
 
 
 def inclusion_proof(leaves: Sequence[bytes], index: int) -> list[bytes]:
-    """The siblings on the way from leaf `index` to the root (MRK-2, RFC 9162 section 2.1.3.1).
+    """The hashes of the siblings on the way from leaf `index`, counted from 0, to the root (MRK-2, RFC 9162 section 2.1.3.1).
 
     Raises IndexError if there is no such leaf.
+
+    >>> leaves = [b"a", b"b", b"c"]
+    >>> proof = inclusion_proof(leaves, 1)
+    >>> len(proof), verify_inclusion(b"b", 1, 3, proof, merkle_root(leaves))
+    (2, True)
     """
     if not 0 <= index < len(leaves):
         raise IndexError(f"MRK-2: no leaf {index} in a tree of {len(leaves)}")
@@ -51,7 +62,13 @@ def inclusion_proof(leaves: Sequence[bytes], index: int) -> list[bytes]:
 
 
 def verify_inclusion(leaf: bytes, index: int, size: int, proof: Sequence[bytes], root: bytes) -> bool:
-    """Whether `proof` shows that `leaf` is number `index` of the `size` leaves under `root` (MRK-2, RFC 9162 section 2.1.3.2)."""
+    """Whether `proof` shows that `leaf` is number `index` of the `size` leaves under `root` (MRK-2, RFC 9162 section 2.1.3.2).
+
+    >>> verify_inclusion(b"a", 0, 1, [], merkle_root([b"a"]))
+    True
+    >>> verify_inclusion(b"b", 0, 1, [], merkle_root([b"a"]))
+    False
+    """
     if not 0 <= index < size:
         return False
     node, last, computed = index, size - 1, leaf_hash(leaf)
@@ -71,6 +88,11 @@ def consistency_proof(leaves: Sequence[bytes], first: int) -> list[bytes]:
     """The nodes from which both the root of the first `first` leaves and that of all follow (MRK-3, RFC 9162 section 2.1.4.1).
 
     Empty if `first` is all of them. Raises ValueError unless 0 < first <= len(leaves).
+
+    >>> leaves = [b"a", b"b", b"c"]
+    >>> proof = consistency_proof(leaves, 2)
+    >>> verify_consistency(2, 3, merkle_root(leaves[:2]), merkle_root(leaves), proof)
+    True
     """
     if not 0 < first <= len(leaves):
         raise ValueError(f"MRK-3: a tree of {len(leaves)} leaves has no earlier state of {first}")
@@ -78,7 +100,12 @@ def consistency_proof(leaves: Sequence[bytes], first: int) -> list[bytes]:
 
 
 def verify_consistency(first: int, second: int, first_root: bytes, second_root: bytes, proof: Sequence[bytes]) -> bool:
-    """Whether `proof` shows that the tree of `first` leaves is how that of `second` began (MRK-3, RFC 9162 section 2.1.4.2)."""
+    """Whether `proof` shows that the tree of `first` leaves is how that of `second` began (MRK-3, RFC 9162 section 2.1.4.2).
+
+    >>> proof = consistency_proof([b"a", b"b", b"c"], 2)
+    >>> verify_consistency(2, 3, merkle_root([b"a", b"b"]), merkle_root([b"a", b"X", b"c"]), proof)
+    False
+    """
     if not 0 < first <= second:
         return False
     if first == second:

@@ -46,7 +46,14 @@ NO_FAULT = Fault(outbox_seq=0, degraded=False, fallbacks=(), clock_skew_ms=0)
 
 
 class Pcs(Signed, frozen=True, forbid_unknown_fields=True):
-    """One summary, all nineteen fields. Built directly it is unchecked; `decode` yields only valid ones.
+    """One Proof-of-Computation Summary, all nineteen fields. Built directly it is unchecked; `decode` yields only valid ones.
+
+    `scales` and `N_j` are the cells counted at each scale, `D_hat`, `coh_star` (with its direction `v_star`) and `r` the signals,
+    `regime` and `budget` follow from them, `ft` says how the agent fared. Frozen; `msgspec.structs.replace` gives another.
+
+    >>> record = summarise([[0.1, 0.2], [0.4, 0.8]], b"raw data", shard_id="s1", epoch=1, seed=7, sent_at="2026-01-01T00:00:00Z")
+    >>> record.regime.value, record.scales, record.sig
+    ('mixed', (2, 4, 8, 16), '')
 
     Rules that a type can state stand here; the others, the forms of texts among them, in `_validate`.
     """
@@ -76,11 +83,31 @@ class Pcs(Signed, frozen=True, forbid_unknown_fields=True):
 
 
 _decoder = msgspec.json.Decoder(Pcs)
-encode = msgspec.json.Encoder().encode
+_encoder = msgspec.json.Encoder()
+
+
+def encode(record: Pcs) -> bytes:
+    """The record as the JSON of a submission's body, fields in the order of the type. `decode` reads it back.
+
+    >>> record = summarise([[0.1, 0.2], [0.4, 0.8]], b"raw data", shard_id="s1", epoch=1, seed=7, sent_at="2026-01-01T00:00:00Z")
+    >>> decode(encode(record)) == record
+    True
+    """
+    return _encoder.encode(record)
 
 
 def decode(body: bytes) -> Pcs:
-    """The valid record that `body` holds. Raises Malformed, which names the requirement and the field, for anything else."""
+    """The valid record that `body` holds: one JSON object in UTF-8 that breaks no rule (REC-*, ID-*). The signature is not looked
+    at.
+
+    Raises Malformed, which names the requirement and the field at fault, for anything else.
+
+    >>> try:
+    ...     decode(b'{"attempt": 0}')
+    ... except Malformed as error:
+    ...     print(error.requirement, error.field)
+    REC-8 attempt
+    """
     try:
         record = _decoder.decode(body)
     except msgspec.ValidationError as error:

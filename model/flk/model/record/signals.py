@@ -34,8 +34,11 @@ class Coherence(NamedTuple):
 def d_hat(scales: Sequence[int], counts: Sequence[int]) -> float:
     """The Theil–Sen slope of log2(count) on log2(scale): the median of the slopes of all pairs (SIG-1).
 
-    Of an even number of slopes the median is the mean of the middle two. Raises ValueError unless there is a positive
-    count for each positive scale, and two scales that are not one.
+    The dimension that the data fill: 1 for a line, 2 for a plane. Of an even number of slopes the median is the mean of the middle
+    two. Raises ValueError unless there is a positive count for each positive scale, and two scales that are not one.
+
+    >>> round(d_hat([2, 4, 8, 16], [5, 10, 20, 40]), 9)
+    1.0
     """
     if len(scales) != len(counts) or min(scales, default=0) < 1 or min(counts) < 1:
         raise ValueError("D_hat: every scale needs a count, and all of them are at least 1")
@@ -57,8 +60,14 @@ def _runs(scales: tuple[int, ...]) -> tuple[tuple[int, int, float], ...]:
 def coherence(points: Points, seed: int, directions: int = SIGNALS.directions, bins: int = SIGNALS.bins) -> Coherence:
     """The best of `directions` random projections of the rows of `points`; the first of equals (SIG-2).
 
-    Directions are normalised rows of standard normals from NumPy's legacy MT19937, whose stream is fixed for good. No points:
-    zero and the zero vector. Raises ValueError for a seed outside 0 … 2^32 - 1 and for coordinates that are not finite.
+    `points` have a row each and a column for each dimension. Directions are normalised rows of standard normals from NumPy's
+    legacy MT19937, whose stream is fixed for good. No points: zero and the zero vector. Raises ValueError for a seed outside
+    0 … 2^32 - 1 and for coordinates that are not finite.
+
+    >>> import numpy as np
+    >>> coh_star, v_star = coherence(np.array([[0.0, 0.0], [0.0, 1.0], [0.0, 1.0], [0.0, 1.0]]), seed=7)
+    >>> coh_star, len(v_star)
+    (0.75, 2)
     """
     size, dimensions = points.shape
     if not size:
@@ -105,6 +114,9 @@ def compressibility(raw: bytes) -> float:
     """`r`: the size of `raw` under zlib level 6 relative to its own, at most 1; 1 for no bytes (SIG-3).
 
     The size is that of the zlib the interpreter is linked with; a node takes `r` as claimed.
+
+    >>> compressibility(b"a" * 1000) < 0.02, compressibility(b"")
+    (True, 1.0)
     """
     return min(1.0, len(zlib.compress(raw, SIGNALS.zlib_level)) / len(raw)) if raw else 1.0
 
@@ -112,7 +124,12 @@ def compressibility(raw: bytes) -> float:
 def count_cells(points: Points, scales: Iterable[int] = SIGNALS.scales) -> dict[int, int]:
     """For each scale, how many cells of side 1/scale hold a row of `points` (SIG-5).
 
-    Raises ValueError for coordinates that are not finite or overflow when scaled.
+    `points` have a row each, scaled to the unit cube by whoever calls. Raises ValueError for coordinates that are not finite or
+    overflow when scaled.
+
+    >>> import numpy as np
+    >>> count_cells(np.array([[0.1, 0.1], [0.2, 0.2], [0.9, 0.9]]), scales=(2, 4, 8))
+    {2: 2, 4: 2, 8: 3}
     """
     return {scale: _occupied(points, scale) for scale in scales}
 
@@ -140,9 +157,12 @@ _SMALL_BOX = 1 << 16
 
 
 def regime(D_hat: float, coh_star: float) -> Regime:
-    """Sticky, else non-sticky, else mixed (SIG-4).
+    """How the computation moves, by its slope and coherence: sticky, else non-sticky, else mixed (SIG-4).
 
     Thresholds are compared with the signals as they are signed, at nine decimals: rounding never moves a record across one.
+
+    >>> regime(1.5, 0.7).value, regime(1.6, 0.7).value, regime(2.6, 0.0).value
+    ('sticky', 'mixed', 'non_sticky')
     """
     D_hat, coh_star = round9(D_hat), round9(coh_star)
     if coh_star >= SIGNALS.sticky_coh_min and D_hat <= SIGNALS.sticky_D_max:
@@ -151,7 +171,11 @@ def regime(D_hat: float, coh_star: float) -> Regime:
 
 
 def budget(D_hat: float, coh_star: float, r: float) -> float:
-    """The share of verification effort a record asks for, in [0, 1], from its signals as they are signed (SIG-6)."""
+    """The share of verification effort a record asks for, in [0, 1], from its signals as they are signed (SIG-6).
+
+    >>> round(budget(1.0, 0.75, 0.5), 9)
+    0.4
+    """
     D_hat, coh_star, r = round9(D_hat), round9(coh_star), round9(r)
     spread = max(0.0, D_hat - BUDGET.D0)
     cost = BUDGET.base + BUDGET.alpha * (1 - r) + BUDGET.beta * spread + BUDGET.gamma * coh_star

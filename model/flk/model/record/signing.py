@@ -66,7 +66,12 @@ class HmacKey:
 
 
 class Ed25519PublicKey:
-    """32 raw bytes of an Ed25519 public key (SIGN-3, RFC 8032). Raises ValueError for another length."""
+    """32 raw bytes of an Ed25519 public key (SIGN-3, RFC 8032): it verifies. Raises ValueError for another length.
+
+    >>> private = Ed25519PrivateKey(bytes(range(32)))
+    >>> Ed25519PublicKey(private.public()).verifies(b"message", private.sign(b"message"))
+    True
+    """
 
     def __init__(self, raw: bytes) -> None:
         self._key = VerifyKey(raw)
@@ -81,7 +86,11 @@ class Ed25519PublicKey:
 
 
 class Ed25519PrivateKey:
-    """32 raw bytes of an Ed25519 seed (SIGN-3, RFC 8032). Raises ValueError for another length."""
+    """32 raw bytes of an Ed25519 seed (SIGN-3, RFC 8032): it signs. Raises ValueError for another length.
+
+    >>> len(Ed25519PrivateKey(bytes(range(32))).sign(b"message"))
+    64
+    """
 
     def __init__(self, seed: bytes) -> None:
         self._key = SigningKey(seed)
@@ -96,7 +105,12 @@ class Ed25519PrivateKey:
 
 
 class LiveKey:
-    """A key and the wall times in seconds, from inclusive and until exclusive, between which it counts (SIGN-4)."""
+    """A key and the wall times in seconds since 1970, from inclusive and until exclusive, between which it counts (SIGN-4).
+
+    >>> retired = LiveKey(HmacKey(b"old"), not_after=1767225600.0)
+    >>> retired.is_live(1767225599.0), retired.is_live(1767225600.0)
+    (True, False)
+    """
 
     def __init__(self, key: Key, not_before: float = 0.0, not_after: float = float("inf")) -> None:
         self.key = key
@@ -114,10 +128,20 @@ class LiveKey:
 
 
 class Keyring:
-    """The keys of each tenant, several of them live while they rotate (SIGN-4), and the canonical forms it accepts (C14N-6)."""
+    """The keys of each tenant, several of them live while they rotate (SIGN-4), and the canonical forms it accepts (C14N-6).
 
-    def __init__(self, keys: Mapping[str, Iterable[LiveKey]], profiles: Iterable[Profile] = (FIXED,)) -> None:
-        self._keys = {tenant: tuple(live) for tenant, live in keys.items()}
+    A key without a window of time counts always.
+
+    >>> keyring = Keyring({"default": [HmacKey(b"new"), LiveKey(HmacKey(b"old"), not_after=1767225600.0)]})
+    >>> keyring.key_changes("default")
+    (0.0, 1767225600.0, inf)
+    """
+
+    def __init__(self, keys: Mapping[str, Iterable[LiveKey | Key]], profiles: Iterable[Profile] = (FIXED,)) -> None:
+        self._keys = {
+            tenant: tuple(key if isinstance(key, LiveKey) else LiveKey(key) for key in several)
+            for tenant, several in keys.items()
+        }
         self._key_changes = {
             tenant: tuple(sorted({at for key in live for at in key.bounds})) for tenant, live in self._keys.items()
         }
@@ -143,8 +167,33 @@ class Keyring:
 
 
 def sign(key: Signer, record: Signed, profile: Profile = FIXED) -> str:
-    """The value of `sig`: standard base64, padded, of the signature over the canonical bytes."""
+    """The value of a record's `sig`: standard base64, padded, of the signature over its canonical bytes, without a pre-hash
+    (SIGN-1).
+
+    Raises ValueError for what has no canonical form.
+
+    >>> record = summarise([[0.1, 0.2], [0.4, 0.8]], b"raw data", shard_id="s1", epoch=1, seed=7, sent_at="2026-01-01T00:00:00Z")
+    >>> key = HmacKey(b"secret")
+    >>> verify(key, record, sign(key, record))
+    True
+    """
     return _base64(key.sign(canonical_bytes(record, profile)))
+
+
+def verify(key: Key, record: Signed, sig: str, profile: Profile = FIXED) -> bool:
+    """Whether `sig` is this key's signature of the record (SIGN-*); another spelling of the base64 is not.
+
+    Raises ValueError for what has no canonical form.
+
+    >>> record = summarise([[0.1, 0.2], [0.4, 0.8]], b"raw data", shard_id="s1", epoch=1, seed=7, sent_at="2026-01-01T00:00:00Z")
+    >>> key = HmacKey(b"secret")
+    >>> verify(key, record, sign(HmacKey(b"another"), record))
+    False
+    """
+    try:
+        return key.verifies(canonical_bytes(record, profile), _decode_base64(sig))
+    except Unauthenticated:
+        return False
 
 
 def _base64(raw: bytes) -> str:

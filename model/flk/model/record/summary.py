@@ -1,19 +1,21 @@
 """How an agent turns data into a record: pure functions of the points and the raw bytes they came from."""
 
 import msgspec
+import numpy as np
+from numpy.typing import ArrayLike
 
 from flk.model.record.canonical import Profile, round9
 from flk.model.record.identity import pcs_id
-from flk.model.record.merkle import chunks, root
+from flk.model.record.merkle import chunks, merkle_root
 from flk.model.record.record import LIMITS, NO_FAULT, Fault, Pcs, decode, encode
-from flk.model.record.signals import Points, budget, coherence, compressibility, count_cells, d_hat, regime
+from flk.model.record.signals import budget, coherence, compressibility, count_cells, d_hat, regime
 from flk.model.record.signing import Signer, sign
 from flk.model.refusal import Malformed
 from flk.spec.constants import CONSTANTS
 
 
 def summarise(
-    points: Points,
+    points: ArrayLike,
     raw: bytes,
     *,
     shard_id: str,
@@ -23,21 +25,26 @@ def summarise(
     attempt: int = 1,
     ft: Fault = NO_FAULT,
 ) -> Pcs:
-    """The unsigned record of `points`, one to a row, and of `raw`, the text they were read from.
+    """The unsigned record of `points`, one to a row, and of `raw`, the bytes they were read from.
 
     The slope counts cells of side 1/scale, so coordinates are in units of the data's extent: the caller maps each axis to
     [0, 1], or to a range of a few units. Raises ValueError, naming the field, where no valid record comes of the input: no
     point, a coordinate that is not finite, a seed outside 0 … 2^32 - 1, or data in so many dimensions that the slope exceeds
     its bound.
+
+    >>> record = summarise([[0.1, 0.2], [0.4, 0.8]], b"raw data", shard_id="s1", epoch=1, seed=7, sent_at="2026-01-01T00:00:00Z")
+    >>> record.D_hat, record.r, record.N_j
+    (0.0, 1.0, {'2': 2, '4': 2, '8': 2, '16': 2})
     """
+    rows = np.asarray(points, dtype=np.float64)
     scales = CONSTANTS.signals.scales
-    counts = count_cells(points, scales)
+    counts = count_cells(rows, scales)
     slope = round9(d_hat(scales, [counts[scale] for scale in scales]))
-    coh_star, v_star = coherence(points, seed)
+    coh_star, v_star = coherence(rows, seed)
     coh_star, r = round9(coh_star), round9(compressibility(raw))
-    merkle_root = root(chunks(raw)).hex()
+    root = merkle_root(chunks(raw)).hex()
     record = Pcs(
-        pcs_id=pcs_id(merkle_root, epoch, shard_id),
+        pcs_id=pcs_id(root, epoch, shard_id),
         schema=LIMITS.schema,
         version=LIMITS.version,
         shard_id=shard_id,
@@ -53,7 +60,7 @@ def summarise(
         r=r,
         regime=regime(slope, coh_star),
         budget=round9(budget(slope, coh_star, r)),
-        merkle_root=merkle_root,
+        merkle_root=root,
         sig="",
         ft=ft,
     )
@@ -61,7 +68,14 @@ def summarise(
 
 
 def signed(record: Pcs, key: Signer, profile: Profile = Profile.FIXED) -> Pcs:
-    """The record with its signature by `key`."""
+    """The record with its signature by `key` as `sig`, ready to be encoded and sent.
+
+    >>> record = summarise([[0.1, 0.2], [0.4, 0.8]], b"raw data", shard_id="s1", epoch=1, seed=7, sent_at="2026-01-01T00:00:00Z")
+    >>> key = HmacKey(b"secret")
+    >>> sent = signed(record, key)
+    >>> verify(key, sent, sent.sig)
+    True
+    """
     return msgspec.structs.replace(record, sig=sign(key, record, profile))
 
 
