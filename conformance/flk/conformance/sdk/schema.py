@@ -31,8 +31,22 @@ def schema() -> dict[str, object]:
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": f"The SDK protocol of the conformance kit, version {VERSION}",
         "operations": operations,
-        "$defs": {"request": {"oneOf": down}, "reply": {"oneOf": up}, **definitions},
+        "$defs": {
+            "request": {"oneOf": down},
+            "reply": {"oneOf": up},
+            **{name: _for_all(it) for name, it in definitions.items()},
+        },
     }
+
+
+def _for_all(definition: dict[str, object]) -> dict[str, object]:
+    """Without the examples in Python that a class may have."""
+    described = definition.get("description")
+    return (
+        {**definition, "description": described.partition(">>>")[0].strip()}
+        if isinstance(described, str)
+        else definition
+    )
 
 
 def text() -> str:
