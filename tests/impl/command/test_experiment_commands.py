@@ -119,7 +119,9 @@ def test_a_clean_hunt_says_how_rare_a_violation_must_be(file: Path, capsys: pyte
     assert flk("hunt", "--seeds", "5", "--workers", "1", "--check-determinism") == 0
     printed = capsys.readouterr().out
     assert "3 of 3 repeat" in printed
-    assert "no invariant is violated in 5 runs: the probability of a violation is below 0.45 at 95 % confidence" in printed
+    assert (
+        "no invariant is violated in 5 runs: the probability of a violation is below 0.45 at 95 % confidence" in printed
+    )
     assert flk("hunt", str(file), "--seeds", "11..13", "--workers", "1", "--json") == 0
     facts = told(capsys)
     assert (facts["verdict"], facts["runs"], facts["found"]) == ("holds", 3, None)

@@ -11,7 +11,6 @@ from flk.spec.verdict import Verdict
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from flk.impl.bench.interleave import Figure
 
 bench = typer.Typer(
     name="bench", no_args_is_help=True, help="Measure, beside a straightforward baseline in the same run."
@@ -34,13 +33,14 @@ def signing(
     from rich.console import Console
 
     from flk.impl.bench.signing import measure
+    from flk.impl.command.bench import tables
 
     with Console(stderr=True).status(f"measuring for {seconds:g} s"):
         figures = measure(seconds)
     if json:
         typer.echo(msgspec.json.encode([{**figure._asdict(), "verdict": figure.verdict} for figure in figures]))
     else:
-        _print_figures(figures)
+        Console().print(tables.rates(figures))
 
 
 @bench.command(epilog="Example: flk bench ingest --seconds 60")
@@ -58,31 +58,14 @@ def ingest(
     from rich.console import Console
 
     from flk.impl.bench.ingest import bars, measure
+    from flk.impl.command.bench import tables
 
     with Console(stderr=True).status("") as status:
         figures = measure(seconds, status.update)
     if json:
         typer.echo(msgspec.json.encode({"figures": figures, "bars": bars(figures)}))
         return
-    from rich.table import Table
-
-    table = Table(
-        "", "a second", "p50 ms", "p99 ms", "processor µs a request", box=None, header_style="bold", pad_edge=False
-    )
-    for column in table.columns[1:]:
-        column.justify = "right"
-    for one in figures:
-        table.add_row(
-            one.name,
-            f"{one.per_second:,.0f}",
-            f"{one.p50 * 1e3:.2f}",
-            f"{one.p99 * 1e3:.2f}",
-            f"{one.processor * 1e6:.0f}",
-        )
-    console = Console()
-    console.print(table)
-    for bar in bars(figures):
-        console.print(f"{bar.name}: {bar.measured}, {'met' if bar.met else 'missed'}")
+    Console().print(tables.loads(figures, bars(figures)))
 
 
 @bench.command(epilog="Example: flk bench explore --rounds 5 --long")
@@ -95,7 +78,7 @@ def explore(
         int,
         typer.Option("--validate", min=0, help="Instead: so many comparisons of backends with the interpreter."),
     ] = 0,
-    seed: Annotated[int, typer.Option(help="Draws the states that --validate compares in.")] = 1,
+    seed: Annotated[int, typer.Option(help="Random seed of the states that --validate compares.")] = 1,
     json: Json = False,
 ) -> None:
     """Distinct states a second of our engines, Spin and rumur: the same protocols, the same counts, in turns.
@@ -106,6 +89,7 @@ def explore(
     from rich.console import Console
 
     from flk.impl.bench.explore import Disagreement, bars, measure, models, quick_models
+    from flk.impl.command.bench import tables
 
     with Console(stderr=True).status("") as status:
         if comparisons:
@@ -120,27 +104,7 @@ def explore(
         rows = [{**msgspec.to_builtins(one), "per_second": one.per_second} for one in figures]
         typer.echo(msgspec.json.encode({"figures": rows, "bars": bars(figures)}))
         return
-    from rich.table import Table
-
-    table = Table(
-        "model", "bits", "tool", "states", "seconds", "processor", "a second", "ratio", box=None, pad_edge=False
-    )
-    table.columns[0].no_wrap = True
-    for column in (1, 3, 4, 5, 6, 7):
-        table.columns[column].justify = "right"
-    for one in figures:
-        row = (
-            f"{one.states:,}",
-            f"{one.seconds:.2f}",
-            f"{one.processor:.2f}" if one.processor else "",
-            f"{one.per_second:,.0f}",
-            f"{one.ratio:.1f}" if one.ratio else "",
-        )
-        table.add_row(one.model, str(one.bits), one.tool, *row)
-    console = Console()
-    console.print(table)
-    for bar in bars(figures):
-        console.print(f"{bar.name}: {bar.measured}, {'met' if bar.met else 'missed'}")
+    Console().print(tables.searches(figures, bars(figures)))
 
 
 def _validate(comparisons: int, seed: int, on_progress: "Callable[[str], None]", *, json: bool) -> NoReturn:
@@ -158,8 +122,8 @@ def _validate(comparisons: int, seed: int, on_progress: "Callable[[str], None]",
 @bench.command(epilog="Example: flk bench crash --kills 1000")
 def crash(
     *,
-    kills: Annotated[int, typer.Option(min=1, help="How often to kill the server.")] = 100,
-    seed: Annotated[int, typer.Option(help="Draws when it dies.")] = 1,
+    kills: Annotated[int, typer.Option(min=1, help="How many times to kill the server.")] = 100,
+    seed: Annotated[int, typer.Option(help="Random seed of the moments of the kills.")] = 1,
     json: Json = False,
 ) -> None:
     """Kill -9 a server under load and at start-up, again and again, and compare every answer with the one given before.
@@ -201,9 +165,9 @@ def validate_traces(
     Of logs that tell everything, and of logs with hidden steps and parameters to be found.
     """
     from rich.console import Console
-    from rich.table import Table
 
     from flk.impl.bench.traces import LENGTHS, measure
+    from flk.impl.command.bench import tables
 
     with Console(stderr=True).status("") as status:
         figures = measure(tuple(events or LENGTHS), status.update)
@@ -211,11 +175,7 @@ def validate_traces(
         rows = [{**figure._asdict(), "ratio": figure.ratio, "verdict": figure.verdict} for figure in figures]
         typer.echo(msgspec.json.encode(rows))
         return
-    table = Table("told", "events", "validated a second", "decoded a second", "ratio", "bar", box=None, pad_edge=False)
-    for figure in figures:
-        row = (figure.events, figure.per_second, figure.decoded_per_second)
-        table.add_row(figure.told, *(f"{value:,.0f}" for value in row), f"{figure.ratio:.1f}", figure.verdict)
-    Console().print(table)
+    Console().print(tables.validations(figures))
 
 
 @bench.command(name="sim", epilog="Example: flk bench sim --rounds 7")
@@ -249,18 +209,3 @@ def _by_name(value: object) -> Any:
     if hasattr(value, "_asdict"):
         return {name: _by_name(one) for name, one in value._asdict().items()}
     return [_by_name(one) for one in value] if isinstance(value, tuple) else value
-
-
-def _print_figures(figures: tuple["Figure", ...]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table("", "a second", "baseline", "ratio", "bar", "", box=None, header_style="bold", pad_edge=False)
-    for column in table.columns[1:5]:
-        column.justify = "right"
-    for one in figures:
-        bar = f"{one.bar:,.0f}" if one.bar else ""
-        table.add_row(
-            one.name, f"{one.per_second:,.0f}", f"{one.baseline_per_second:,.0f}", f"{one.ratio:.2f}", bar, one.verdict
-        )
-    Console().print(table)

@@ -1,13 +1,13 @@
 """What `flk bench sim` prints."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 
+from flk.impl.command.bench.tables import table
 from flk.sim.bench.backlog import Backlog
 from flk.sim.bench.measure import OURS, Report, bars
-from flk.sim.reports.tables import plain_table
 
 
 def rendered(report: Report) -> Group:
@@ -23,7 +23,7 @@ def rendered(report: Report) -> Group:
 
 
 def _speeds(report: Report) -> Table:
-    return _table(
+    return table(
         ("program", ">requests/s", ">µs each", ">events/s", ">ns each", ">of our time"),
         (
             (
@@ -41,7 +41,7 @@ def _speeds(report: Report) -> Table:
 
 def _costs(report: Report) -> Table:
     events = next(speed.events for speed in report.speeds if speed.program == OURS)
-    return _table(
+    return table(
         (f"invariants, {events:,} events", ">ns an event", ">of the time without"),
         (
             ("none of them", f"{report.unwatched * 1e9:,.0f}", ""),
@@ -51,14 +51,7 @@ def _costs(report: Report) -> Table:
 
 
 def _backlogs(title: str, rows: Iterable[Backlog]) -> Table:
-    return _table(
+    return table(
         (title, ">few waiting", ">many waiting", ">ratio"),
         ((row.queue, f"{row.few * 1e9:,.0f}", f"{row.many * 1e9:,.0f}", f"{row.ratio:.2f}") for row in rows),
     )
-
-
-def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
-    table = plain_table(*header)
-    for row in rows:
-        table.add_row(*row)
-    return table

@@ -1,5 +1,6 @@
 """`flk agent`: from data to delivered records."""
 
+import shlex
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import closing
@@ -55,7 +56,7 @@ Seed = Annotated[
 SentAt = Annotated[str, typer.Option(help="The records' sent_at, in RFC 3339. Default: now.")]
 Keys = Annotated[Path, typer.Option(help="The key file; see `flk keys`.", dir_okay=False)]
 OptionalKeys = Annotated[Path | None, typer.Option(help="Sign with this key file.", dir_okay=False)]
-Tenant = Annotated[str, typer.Option(help="The tenant to speak for.")]
+Tenant = Annotated[str, typer.Option(help="The tenant whose records they are.")]
 To = Annotated[str, typer.Option(help="The service: http://127.0.0.1:8080.")]
 Directory = Annotated[
     Path, typer.Option("--outbox", help="The outbox's directory; made if it is missing.", file_okay=False)
@@ -254,16 +255,17 @@ def _print_table(tally: "Tally", per_second: float, directory: Path) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table("submissions", "", "", box=None, show_header=False, pad_edge=False)
+    table = Table("submissions", "", box=None, show_header=False, pad_edge=False)
     table.columns[1].justify = "right"
     table.add_row("queued", str(tally.queued))
     for status, count in sorted(tally.acknowledged.items()):
         table.add_row(f"acknowledged with {status}", str(count))
-    table.add_row(
-        "refused for good", str(tally.dead), f"`flk agent dead --outbox {directory}` says why" if tally.dead else ""
-    )
-    again = f"`flk agent resume --outbox {directory} --to URL` sends them again" if tally.pending else ""
-    table.add_row("pending", str(tally.pending), again)
+    table.add_row("refused for good", str(tally.dead))
+    table.add_row("pending", str(tally.pending))
     table.add_row("retries", str(tally.retries))
     table.add_row("settled a second", f"{per_second:,.0f}")
     Console().print(table)
+    if tally.dead:  # lines to copy, so that no terminal may break them
+        typer.echo(f"why they were refused: flk agent dead --outbox {shlex.quote(str(directory))}")
+    if tally.pending:
+        typer.echo(f"send them again: flk agent resume --outbox {shlex.quote(str(directory))} --to URL")

@@ -26,7 +26,7 @@ def serve(
         int,
         typer.Option(
             min=1,
-            help="Which disk of the region this is: one more after a disk was lost. With --objects a new disk finds out.",
+            help="Number of the region's disk: one more after a disk was lost. With --objects the node finds it by itself.",
         ),
     ] = 1,
     fsync: Annotated[

@@ -24,7 +24,10 @@ flk hunt --programs my_service.programs:MINE
 flk hunt three-regions --seeds 200
 """
 Programs = Annotated[
-    str, typer.Option(help="Hunt in these flk.sim.kernel.programs.Programs.", metavar="MODULE:NAME|FILE.py:NAME")
+    str,
+    typer.Option(
+        help="Hunt in other programs: MODULE:NAME or FILE.py:NAME, where NAME holds the Programs.", metavar="PLACE:NAME"
+    ),
 ]
 
 

@@ -1,0 +1,106 @@
+"""The tables that `flk bench` prints: figures keep their digits together at any width, and bars follow below."""
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from rich.console import Group
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from flk.impl.bench.explore import Figure as Search
+    from flk.impl.bench.ingest import Bar
+    from flk.impl.bench.ingest import Figure as Load
+    from flk.impl.bench.interleave import Figure as Rate
+    from flk.impl.bench.traces import Figure as Validation
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
+    """A table without rules. `>` before a name aligns its column to the right; those are figures, and never wrap."""
+    made = Table(box=None, pad_edge=False, header_style="bold")
+    for name in header:
+        figures = name.startswith(">")
+        made.add_column(
+            name.removeprefix(">"), justify="right" if figures else "left", no_wrap=figures, overflow="fold"
+        )
+    for row in rows:
+        made.add_row(*row)
+    return made
+
+
+def rates(figures: Iterable["Rate"]) -> Table:
+    """Of `flk bench signing`."""
+    return table(
+        ("", ">a second", ">baseline", ">ratio", ">bar", ""),
+        (
+            (
+                one.name,
+                f"{one.per_second:,.0f}",
+                f"{one.baseline_per_second:,.0f}",
+                f"{one.ratio:.2f}",
+                f"{one.bar:,.0f}" if one.bar else "",
+                one.verdict,
+            )
+            for one in figures
+        ),
+    )
+
+
+def loads(figures: Iterable["Load"], bars: Iterable["Bar"]) -> Group:
+    """Of `flk bench ingest`."""
+    made = table(
+        ("", ">a second", ">p50 ms", ">p99 ms", ">CPU µs a request"),
+        (
+            (
+                one.name,
+                f"{one.per_second:,.0f}",
+                f"{one.p50 * 1e3:.2f}",
+                f"{one.p99 * 1e3:.2f}",
+                f"{one.processor * 1e6:.0f}",
+            )
+            for one in figures
+        ),
+    )
+    return Group(made, *_lines(bars))
+
+
+def searches(figures: Iterable["Search"], bars: Iterable["Bar"]) -> Group:
+    """Of `flk bench explore`."""
+    made = table(
+        ("model", ">bits", "tool", ">states", ">wall s", ">CPU s", ">a second", ">ratio"),
+        (
+            (
+                one.model,
+                str(one.bits),
+                one.tool,
+                f"{one.states:,}",
+                f"{one.seconds:.2f}",
+                f"{one.processor:.2f}" if one.processor else "",
+                f"{one.per_second:,.0f}",
+                f"{one.ratio:.1f}" if one.ratio else "",
+            )
+            for one in figures
+        ),
+    )
+    return Group(made, *_lines(bars))
+
+
+def validations(figures: Iterable["Validation"]) -> Table:
+    """Of `flk bench validate`."""
+    return table(
+        ("told", ">events", ">validated/s", ">decoded/s", ">ratio", "bar"),
+        (
+            (
+                one.told,
+                f"{one.events:,}",
+                f"{one.per_second:,.0f}",
+                f"{one.decoded_per_second:,.0f}",
+                f"{one.ratio:.1f}",
+                one.verdict,
+            )
+            for one in figures
+        ),
+    )
+
+
+def _lines(bars: Iterable["Bar"]) -> list[str]:
+    return [f"{bar.name}: {bar.measured}, {'met' if bar.met else 'missed'}" for bar in bars]
