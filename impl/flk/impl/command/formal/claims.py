@@ -6,12 +6,11 @@ import msgspec
 import typer
 
 from flk.impl.command.app import app
-from flk.spec.errors import UnusableInput
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from flk.formal.proofs.claims import Judgement, Measurement
+    from flk.formal.proofs.claims import Judgement
 
 EXAMPLES = """\
 Examples: flk claims first-write-wins rounding-stability -v
@@ -46,11 +45,12 @@ def claims(
     from rich.console import Console
 
     from flk.formal.proofs.claims import Court, chosen, verdict_of
+    from flk.sim.api.figures import measured
     from flk.spec.claims import claims as known
 
     picked = chosen(known(), names or ())
     with Console(stderr=True).status("judging") as status:
-        judgements = Court(_measure).judge(
+        judgements = Court(measured).judge(
             picked, lambda done, name: status.update(f"{done}/{len(picked)} judging {name}")
         )
     if json:
@@ -104,17 +104,3 @@ def _detail(console: "Console", judgement: "Judgement") -> None:
 
 def _counted(verdicts: "dict[str, int]") -> str:
     return ", ".join(f"{number} {verdict}" for verdict, number in sorted(verdicts.items(), key=lambda item: -item[1]))
-
-
-def _measure(scenario: str, objective: str) -> "Measurement":
-    """The figure of an objective in a run of a scenario under its own seed."""
-    from flk.formal.proofs.claims import Measurement
-    from flk.sim import run
-    from flk.spec.verdict import Verdict
-
-    known = {row.name: row for row in run(scenario, progress=False).objectives}
-    if objective not in known:
-        raise UnusableInput(f"claims.toml: {scenario} has no objective {objective}: choose from {', '.join(known)}")
-    row = known[objective]
-    met = {Verdict.HOLDS: True, Verdict.VIOLATED: False}.get(row.verdict)
-    return Measurement(row.measured, row.target, row.unit, met)
