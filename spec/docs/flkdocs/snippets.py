@@ -4,11 +4,12 @@ In a page
 
 - a block `console` holds commands, each after `$ `, and what they print;
 - a block `python` is run; the block `text` that follows it at once, with nothing but blank lines between, is what it prints;
-- a block with `title="NAME"` is written to the file NAME, and is not run.
+- a block with `title="NAME"` is written to the file NAME, and is not run;
+- a comment `<!-- NAME is the python block of FILE -->` writes the first block of Python of another page to the file NAME.
 
 A page runs from top to bottom in one empty directory. In expected output `…` stands for any text within a line, and a line of `…`
 alone for any lines: what a clock or another machine decides is written so. `python -m flkdocs.snippets FILE…` writes what the
-commands and the code of a page print now into the page; what a `…` still covers stays as it is.
+commands and the code of a page print now into the page; what the page left out stays left out.
 """
 
 import os
@@ -22,10 +23,19 @@ from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
 
+from flkdocs import ROOT
 from flkdocs.markdown import Block, blocks
 
 _TITLE = re.compile(r'title="([^"]+)"')
 _COMMAND = re.compile(r"^\$ ", re.MULTILINE)
+_BORROWED = re.compile(r"<!-- (\S+) is the python block of (\S+) -->")
+_VOLATILE = (
+    (re.compile(r"'flk1\.[\w-]+'"), "'flk1.…'"),
+    (re.compile(r"\bin \d[\d.]* (m?s|min)\b"), r"in … \1"),
+    (re.compile(r"^(time +).*$", re.MULTILINE), r"\1…"),
+    (re.compile(r"(\d+/\d+ +)\d+\.\d+$", re.MULTILINE), r"\1…"),
+)
+"""What differs from one run to the next, and how a page shows it."""
 _COLUMNS = "100"
 
 
@@ -48,6 +58,9 @@ class Step:
 def steps(text: str) -> Iterator[Step]:
     """Run a page."""
     with tempfile.TemporaryDirectory() as folder, chdir(folder):
+        for name, page in _BORROWED.findall(text):
+            others = blocks((ROOT / page).read_text("utf-8"))
+            Path(name).write_text(next(block.body for block in others if block.language == "python"), "utf-8")
         names: dict[str, object] = {"__name__": "__page__"}
         found = list(blocks(text))
         for block, following in zip(found, [*found[1:], None], strict=True):
@@ -79,12 +92,45 @@ def matches(expected: str, printed: str) -> bool:
 
 
 def rewritten(text: str, done: Iterable[Step]) -> str:
-    """The page with what was printed in place of what it says wrongly."""
+    """The page with what was printed in place of what it says wrongly; what was left out stays left out."""
     for step in sorted(done, key=lambda step: step.start, reverse=True):
         if not step.as_said:
-            printed = "".join(line.rstrip() + "\n" for line in step.printed.strip("\n").splitlines())
-            text = text[: step.start] + printed + text[step.end :]
+            text = text[: step.start] + shortened(step.expected, masked(step.printed)) + text[step.end :]
     return text
+
+
+def masked(printed: str) -> str:
+    r"""An output with `…` for what a clock decides, and for strings that nobody reads.
+
+    >>> masked("50 runs in 6.07 s; flk replay 'flk1.eNp1VMtu2zAQ_BWDZ0Gg3rZvOfVUtEiPRmBQIm0zlkSVouwahv-9s1Qc'")
+    "50 runs in … s; flk replay 'flk1.…'\n"
+    """
+    for pattern, mask in _VOLATILE:
+        printed = pattern.sub(mask, printed)
+    return "".join(line.rstrip() + "\n" for line in printed.strip("\n").splitlines())
+
+
+def shortened(expected: str, printed: str) -> str:
+    r"""An output with those lines left out that the page left out: from the top and the bottom it keeps as many as the page has.
+
+    A part between two gaps begins where a line begins with the same word.
+
+    >>> shortened("a 1\n…\nc 1\n…\nz 1\n", "a 2\nb 2\nc 2\nd 2\nz 2\n").split("\n")
+    ['a 2', '…', 'c 2', '…', 'z 2', '']
+    """
+    parts = [part.splitlines() for part in re.split(r"^\s*…\s*$\n?", expected, flags=re.MULTILINE)]
+    lines = printed.splitlines()
+    if len(parts) < 2 or len(lines) < sum(map(len, parts)):
+        return printed
+    kept = [lines[: len(parts[0])]]
+    rest = lines[len(parts[0]) : len(lines) - len(parts[-1])]
+    for part in parts[1:-1]:
+        words = [line.split()[:1] for line in rest]
+        at = words.index(part[0].split()[:1]) if part and part[0].split()[:1] in words else 0
+        kept.append(rest[at : at + len(part)])
+        rest = rest[at + len(part) :]
+    kept.append(lines[len(lines) - len(parts[-1]) :])
+    return "\n…\n".join("\n".join(part) for part in kept).strip("\n") + "\n"
 
 
 def _console(block: Block) -> Iterator[Step]:
