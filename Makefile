@@ -8,7 +8,7 @@ FAST := tests/spec tests/model tests/conformance tests/formal/language tests/for
 .DEFAULT_GOAL := help
 # Interpreters of pyenv, or of the system.
 PYTHONS ?= $(shell for n in 11 12 13 14; do ls -d $(HOME)/.pyenv/versions/3.$$n.*/bin/python3 2>/dev/null || command -v python3.$$n || true; done)
-.PHONY: help lab test quick fast check types lint imports unit notebooks versions lock clean
+.PHONY: help lab test quick fast check types lint imports unit notebooks site snippets versions lock clean
 
 help:        ## list the targets
 	@grep -hE '^[a-z]+: .*##' Makefile | sed 's/:.*##/\t/'
@@ -47,6 +47,12 @@ unit: $(VENV)/ready  ## every test but the notebooks
 
 notebooks: $(VENV)/ready  ## execute the notebooks
 	$(BIN)/pytest --nbmake notebooks
+
+site: $(VENV)/ready  ## build the site into out/site; the tests build it too
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+snippets: $(VENV)/ready  ## write what the commands and the code of pages print now into the pages
+	PYTHONPATH=spec/docs $(BIN)/python -m flkdocs.snippets README.md spec/docs/pages/tutorial/*.md
 
 versions:    ## the fast tests, and those of the wheel, under every Python from 3.11 to 3.14 that is found
 	for python in $(PYTHONS); do \

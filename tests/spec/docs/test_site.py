@@ -18,6 +18,8 @@ from flk.spec.requirements import catalogue
 from flkdocs import architecture, command, guides, placeholders
 from flkdocs.links import dead_links, remote_loads
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:

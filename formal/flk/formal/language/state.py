@@ -43,7 +43,8 @@ class Absent:
         return "UNDEFINED"
 
 
-ANY, UNDEFINED = Free(), Absent()
+ANY = Free()
+UNDEFINED = Absent()
 Initial: TypeAlias = Term | int | bool | Free | Absent
 
 
