@@ -33,7 +33,9 @@ _VOLATILE = (
     (re.compile(r"'flk1\.[\w-]+'"), "'flk1.…'"),
     (re.compile(r"\bin \d[\d.]* (m?s|min)\b"), r"in … \1"),
     (re.compile(r"^(time +).*$", re.MULTILINE), r"\1…"),
-    (re.compile(r"(\d+/\d+ +)\d+\.\d+$", re.MULTILINE), r"\1…"),
+    (re.compile(r"(\d+/\d+ +)\d+\.\d+ *$", re.MULTILINE), r"\1…"),
+    (re.compile(r"^\d+ runs of (.*) and [\d,]+ events", re.MULTILINE), r"… runs of \1 and … events"),
+    (re.compile(r"^note: seed \d+$", re.MULTILINE), "note: seed …"),
 )
 """What differs from one run to the next, and how a page shows it."""
 _COLUMNS = "100"
@@ -63,7 +65,7 @@ def steps(text: str) -> Iterator[Step]:
             Path(name).write_text(next(block.body for block in others if block.language == "python"), "utf-8")
         names: dict[str, object] = {"__name__": "__page__"}
         found = list(blocks(text))
-        for block, following in zip(found, [*found[1:], None], strict=True):
+        for block, following in zip(found, [*found, None][1:], strict=True):
             title = _TITLE.search(" ".join(block.words))
             if title:
                 Path(title[1]).write_text(block.body, "utf-8")
