@@ -123,9 +123,8 @@ def test_an_extra_is_all_that_its_room_needs(environment: With, extra: str, room
         ("run calm", "sim"),
         ("sweep calm --seeds 2", "sim"),
         ("hunt --seeds 1", "sim"),
-        ("scenario list", "sim"),
         ("bench sim", "sim"),
-        ("lab", "sim"),
+        ("lab", "server"),
         ("agent records dataset:goog-prices", "sim"),
         ("explore replication", "formal"),
         ("prove", "formal"),
@@ -145,6 +144,29 @@ def test_a_command_without_its_extra_names_the_line_that_installs_it(
     (line,) = done.stderr.splitlines()
     assert line.startswith("flk: ")
     assert line.endswith(f": pip install 'flk-lab[{extra}]'")
+
+
+@pytest.mark.parametrize(
+    ("script", "extra"),
+    [
+        ("from flk.sim import run", "sim"),
+        ("from flk.sim import hunt", "sim"),
+        ("from flk.formal import explore; explore('replication')", "formal"),
+        ("from flk.formal import prove; prove('replication')", "formal"),
+    ],
+)
+def test_a_door_without_its_extra_names_the_line_that_installs_it(environment: With, script: str, extra: str) -> None:
+    """Who uses a name of a room whose extra is missing gets MissingExtra, with the line to type."""
+    last = environment("").python("-c", script).stderr.splitlines()[-1]
+    assert last.startswith("flk.spec.errors.MissingExtra: ")
+    assert last.endswith(f": pip install 'flk-lab[{extra}]'")
+
+
+def test_the_doors_of_the_core_open_without_an_extra(environment: With) -> None:
+    """Every name of `flk.model` and `flk.conformance` is there with the core alone."""
+    script = "import flk.model, flk.conformance\nfor room in (flk.model, flk.conformance):\n"
+    script += "    print([getattr(room, name) for name in room.__all__] != [])"
+    assert environment("").python("-c", script).stdout.split() == ["True", "True"]
 
 
 def test_the_wheel_carries_the_coq_proofs(environment: With) -> None:
