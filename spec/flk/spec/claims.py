@@ -60,7 +60,7 @@ def claims() -> tuple[Claim, ...]:
 
 
 def parse(text: str) -> tuple[Claim, ...]:
-    """The claims that a text states. Raises UnusableInput, which names the claim and the mend."""
+    """The claims that a text states. Raises UnusableInput, which names the claim and the fix."""
     try:
         written = msgspec.convert(tomllib.loads(text).get("claim", []), tuple[_Written, ...])
     except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:

@@ -6,7 +6,7 @@ from os import PathLike
 
 
 class UnusableInput(ValueError):
-    """A scenario, key file, trace or data file is unusable. The message names the file, the line or field, and the mend.
+    """A scenario, key file, trace or data file is unusable. The message names the file, the line or field, and the fix.
 
     The command prints it as one message and exits with 2.
     """
@@ -18,8 +18,8 @@ def writing(path: str | PathLike[str], what: str = "") -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        told = f"{path}: {what} cannot be written" if what else f"{path}: cannot be written"
-        raise UnusableInput(f"{told}: {error.strerror}; name a file in a directory that exists") from None
+        problem = f"{path}: {what} cannot be written" if what else f"{path}: cannot be written"
+        raise UnusableInput(f"{problem}: {error.strerror}; name a file in a directory that exists") from None
 
 
 class MissingExtra(UnusableInput):

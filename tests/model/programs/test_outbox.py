@@ -57,7 +57,7 @@ def test_silence_and_overload_are_retried_until_a_verdict() -> None:
 
 
 def test_exhausted_attempts_leave_the_submission_queued() -> None:
-    """Nobody refused it, so nobody buries it: the next round tries again (OUT-2)."""
+    """Nobody refused it, so it stays queued: the next round tries again (OUT-2)."""
     world, seen = service(*[None] * POLICY.max_attempts, OK)
     item = world.run("agent", queue(HONEST))
     assert world.run("agent", deliver(item)) is Delivery.POSTPONED
@@ -80,7 +80,7 @@ def test_a_refusal_for_good_is_one_dead_letter_after_one_post(status: int) -> No
 
 
 @pytest.mark.parametrize("status", [404, 405, 500, 502, 504])
-def test_what_says_nothing_about_the_record_never_buries_it(status: int) -> None:
+def test_what_says_nothing_about_the_record_makes_no_dead_letter(status: int) -> None:
     """A wrong URL or a broken proxy must not empty the outbox into the dead letters."""
     world, _ = service(*[Response(status, b"")] * POLICY.max_attempts)
     item = world.run("agent", queue(HONEST))

@@ -47,7 +47,7 @@ def test_a_corrupt_middle_is_reported_salvaged_and_still_ships() -> None:
     (repair,) = world.recover("eu").repairs
     (damage,) = repair.damage
     assert damage.offset < third + 40 < damage.offset + damage.length
-    assert disk.aside[name] == rotten
+    assert disk.damaged[name] == rotten
     assert len(world.entries["eu"].entries) == len(MANY) - 1
     world.run("eu", ship())
     assert world.run("us", replay("eu", EXAMINE)).claims == len(MANY) - 1
@@ -81,7 +81,7 @@ def test_what_a_salvage_leaves_may_rot_too() -> None:
 
     def rotting(effect: Effect[Any]) -> Any:
         result = perform(effect)
-        if isinstance(effect, Salvage) and len(disk.aside) == 1 and name not in rotten:
+        if isinstance(effect, Salvage) and len(disk.damaged) == 1 and name not in rotten:
             rotten.append(name)
             disk.segments[name][20] ^= 4
         return result

@@ -28,41 +28,31 @@ from flk.conformance.drafts.draft import FLAGS, Draft
 from flk.conformance.operations import OPERATIONS, Broken, perform
 from flk.spec.vectors import Case, Expect, Origin, Vectors
 
-DRAFTS: dict[str, Callable[[], Iterable[Draft]]] = {
-    drafts.__name__: drafts
-    for drafts in (
-        numbers.fixed9,
-        canonical.canonical,
-        signing.sign,
-        forgeries.authenticate,
-        records.pcs_id,
-        records.validate,
-        records.content_digest,
-        judgements.judge,
-        signals.d_hat,
-        signals.regime,
-        signals.budget,
-        signals.coherence,
-        signals.compressibility,
-        signals.count_cells,
-        trees.merkle_root,
-        trees.data_root,
-        trees.legacy_root,
-        trees.inclusion_proof,
-        trees.verify_inclusion,
-        trees.consistency_proof,
-        trees.verify_consistency,
-        clocks.hlc_tick,
-        clocks.hlc_observe,
-        clocks.join,
-        segments.frame,
-        segments.scan,
-        segments.verify_segment,
-        placement.ring_owner,
-        placement.pause,
-        nodes.node,
-    )
-}
+_MODULES = (
+    numbers,
+    canonical,
+    signing,
+    forgeries,
+    records,
+    judgements,
+    signals,
+    trees,
+    clocks,
+    segments,
+    placement,
+    nodes,
+)
+
+
+def _drafts_of(operation: str) -> Callable[[], Iterable[Draft]]:
+    """The function that drafts the cases of an operation: the one of its name."""
+    of_that_name = (getattr(module, operation, None) for module in _MODULES)
+    (drafts,) = (one for one in of_that_name if one is not None and one.__module__.startswith(__package__))
+    made: Callable[[], Iterable[Draft]] = drafts
+    return made
+
+
+DRAFTS = {operation: _drafts_of(operation) for operation in OPERATIONS}
 """The drafts of each operation, under its name."""
 
 

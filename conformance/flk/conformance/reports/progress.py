@@ -13,7 +13,7 @@ from flk.conformance.reports.report import Progress
 
 @contextmanager
 def bar(*, shown: bool | None = None) -> Iterator[Progress]:
-    """What to tell of the progress. `shown`: whether there is a bar; None: where somebody may be watching."""
+    """A function to call as results come. `shown`: whether there is a bar; None: where somebody may be watching."""
     console = Console(stderr=True)
     seen = console.is_terminal or (console.is_jupyter and find_spec("ipywidgets") is not None)
     columns = (BarColumn(24), MofNCompleteColumn(), TextColumn("{task.description}"))

@@ -12,11 +12,11 @@ from flk.spec.tables import frame
 from flk.spec.verdict import Verdict
 
 Progress = Callable[[int, int, str], None]
-"""Is told how many results of how many there are, and the name of what was or is being asked."""
+"""Gets how many results of how many there are, and the name of what was or is being asked."""
 
 
 def silent(done: int, total: int, name: str) -> None:
-    """Progress that nobody watches."""
+    """Shows no progress."""
     del done, total, name
 
 

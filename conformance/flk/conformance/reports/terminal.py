@@ -18,7 +18,7 @@ STYLES = {
     CaseStatus.DECLINED: "dim",
 }
 MAX_SHOWN = 25
-"""Results of one verdict that are written out; a table of thousands tells nobody anything."""
+"""Results of one status that are written out; nobody reads thousands."""
 
 
 def render(report: Report) -> RenderableType:

@@ -1,7 +1,7 @@
 """The SDK protocol: one JSON object to a line, from the kit to a subject's stdin and back from its stdout.
 
 The message forms are the classes below; `protocol.schema.json` is made of them, for readers in other languages.
-`conformance/PROTOCOL.md` tells the whole story.
+`conformance/PROTOCOL.md` explains it.
 """
 
 from collections.abc import Mapping
@@ -135,7 +135,7 @@ def read_reply(line: bytes) -> Reply:
 
 
 def _read(line: bytes, forms: Mapping[str, type[M]]) -> M:
-    """The one key that only one form has tells which form it is."""
+    """A message has the one key that no other form has."""
     try:
         keys = msgspec.json.decode(line, type=dict[str, Raw]).keys() & forms.keys()
         if len(keys) != 1:

@@ -54,7 +54,7 @@ class Ended(Exception):
 class Session:
     """A running subject, from `async with` until its end, when it is killed along with its children.
 
-    `deadline` is how many seconds it may go without an answer; `remark` hears of breaches of the protocol.
+    `deadline` is how many seconds it may go without an answer; `remark` is called with breaches of the protocol.
     """
 
     def __init__(self, command: Sequence[str], deadline: float, remark: Callable[[str], None]) -> None:
@@ -96,8 +96,8 @@ class Session:
             f" there came {came}"
         )
 
-    async def ask(self, cases: Iterable[Run], window: int, settle: Callable[[int, Answer], None]) -> None:
-        """Put the cases to the subject, at most `window` at a time, and hand each answer to `settle`. Raises Ended."""
+    async def ask(self, cases: Iterable[Run], window: int, answered: Callable[[int, Answer], None]) -> None:
+        """Put the cases to the subject, at most `window` at a time, and hand each answer to `answered`. Raises Ended."""
         waiting = deque(cases)
         asked: dict[int, Run] = {}
         while waiting or asked:
@@ -111,7 +111,7 @@ class Session:
                 end.suspects = tuple(asked.values())
                 raise
             if isinstance(reply, Answer) and asked.pop(reply.seq, None) is not None:
-                settle(reply.seq, reply)
+                answered(reply.seq, reply)
             else:
                 self._remark(f"a message that nothing asked for: {_shown(write(reply))}")
 
@@ -131,7 +131,7 @@ class Session:
         self._process.stdin.write(write(message))
 
     async def _receive(self, stray: Callable[[str], None], deadline: float) -> Reply:
-        """The next message. `stray` hears of lines that are none; they do not put off the deadline. Raises Ended."""
+        """The next message. `stray` is called with lines that are none; they do not extend the deadline. Raises Ended."""
         try:
             async with asyncio.timeout(deadline):
                 while line := await self._line():

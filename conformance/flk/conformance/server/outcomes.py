@@ -115,10 +115,10 @@ def equivocation(server: Server) -> None:
     ):
         reply = server.submit(server.signed(other))
         expect_status(reply, 409, "another content under a stored id")
-        stored, told = first.json(), reply.json()
-        wrong = [name for name, value in stored.items() if told.get(name) != value]
-        if wrong or told["digest"] != content_digest(pcs(record)):
-            raise Failed(f"a 409 states the stored entry; {', '.join(wrong)} differ: stored {first}, told {reply}")
+        stored, stated = first.json(), reply.json()
+        wrong = [name for name, value in stored.items() if stated.get(name) != value]
+        if wrong or stated["digest"] != content_digest(pcs(record)):
+            raise Failed(f"a 409 states the stored entry; {', '.join(wrong)} differ: stored {first}, stated {reply}")
     expect_same(first, server.submit(server.signed(record)), "the first content after an equivocation")
 
 

@@ -99,7 +99,7 @@ def forged_under_stored_id(server: Server) -> None:
         reply = server.submit(forged)
         expect_refusal(reply, 401, "SIGN-6", "a forged record under a stored id", field="sig")
         if str(stored.json()["digest"]).encode() in reply.body:
-            raise Failed(f"the 401 tells the stored digest: {reply}")
+            raise Failed(f"the 401 states the stored digest: {reply}")
     fresh = server.submit({**server.signed(server.record()), "sig": ""})
     expect_same(fresh, server.submit({**record, "sig": ""}), "a 401 under a fresh id and under a stored one")
 

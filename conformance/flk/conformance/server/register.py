@@ -1,7 +1,7 @@
-"""The write-once register: what concurrent submissions under one id may be told.
+"""The write-once register: what concurrent submissions under one id may be answered.
 
 With one key and first-write-wins, a history is linearisable exactly if all replies name one winner, the winner was submitted
-before the first reply came, and each sender is told the truth about its own content. One sweep decides it.
+before the first reply came, and each reply states the truth about its sender's content. One sweep decides it.
 """
 
 import time
@@ -68,7 +68,7 @@ def _race(server: Server, records: Sequence[Fields]) -> list[Write]:
 
 
 def judge_history(history: Sequence[Write]) -> Write:
-    """A write of the winning content that was told so. Raises Failed if no write-once register behaves like this."""
+    """A write of the winning content that was answered so. Raises Failed if no write-once register behaves like this."""
     for write in history:
         if write.reply.status not in STATES_ENTRY:
             raise Failed(f"in a race: expected one of {sorted(STATES_ENTRY)}, got {write.reply}")
@@ -81,8 +81,8 @@ def judge_history(history: Sequence[Write]) -> Write:
         raise Failed(f"the winner {winner} was not submitted before the first reply")
     for write in history:
         if (write.reply.status == 409) == (write.digest == winner):
-            raise Failed(f"the winner is {winner}; the sender of {write.digest} was told {write.reply}")
-    told = {(write.reply.status, write.reply.body) for write in winners}
-    if len(told) != 1:
-        raise Failed(f"senders of the winner were told different things: {sorted(told)}")
+            raise Failed(f"the winner is {winner}; the sender of {write.digest} got {write.reply}")
+    replies = {(write.reply.status, write.reply.body) for write in winners}
+    if len(replies) != 1:
+        raise Failed(f"senders of the winner got different replies: {sorted(replies)}")
     return winners[0]

@@ -8,12 +8,12 @@ from tempfile import TemporaryFile
 
 import msgspec
 
+from flk.conformance.drafts.draft import fields
 from flk.conformance.drafts.mutations import Fields, body_of
 from flk.conformance.server.client import Client, Failed, NoAnswer, Reply
 from flk.model.entries.entry import content_digest
 from flk.model.entries.judgement import judge
 from flk.model.flow.answers import SUBMIT_PATH
-from flk.model.record.identity import pcs_id
 from flk.model.record.record import Pcs
 from flk.model.record.signing import Signer, sign
 from flk.spec.constants import CONSTANTS
@@ -51,31 +51,11 @@ class Server:
 
     def record(self, **changes: object) -> Fields:
         """A valid record under an id that was never used, its slope exactly 1; other values where wanted. Not signed."""
-        record: Fields = {
-            "schema": CONSTANTS.record.schema,
-            "version": CONSTANTS.record.version,
-            "shard_id": "conformance",
+        fresh = {
             "epoch": self._random.randrange(CONSTANTS.record.max_epoch),
-            "attempt": 1,
-            "sent_at": "2025-01-19T12:00:00Z",
-            "seed": 42,
-            "scales": [2, 4, 8, 16],
-            "N_j": {"2": 5, "4": 10, "8": 20, "16": 40},
-            "coh_star": 0.75,
-            "v_star": [0.0, 0.0, 1.0],
-            "D_hat": 1.0,
-            "r": 0.5,
-            "regime": "sticky",
-            "budget": 0.4,
             "merkle_root": self._random.randbytes(32).hex(),
-            "sig": "",
-            "ft": {"outbox_seq": 0, "degraded": False, "fallbacks": [], "clock_skew_ms": 0},
-            **changes,
         }
-        return {
-            "pcs_id": pcs_id(str(record["merkle_root"]), int(str(record["epoch"])), str(record["shard_id"])),
-            **record,
-        }
+        return fields(shard_id="conformance", **{**fresh, **changes})
 
     def signed(self, record: Fields, tenant: str | None = None) -> Fields:
         """The record with the signature of a tenant, the main one unless another is named."""

@@ -11,4 +11,4 @@ class Admit(Effect[None], frozen=True):
 
 
 class CaughtUp(Effect[None], frozen=True):
-    """The store is level with the log: the node owes no claim, and may admit and claim again (ORD-4)."""
+    """The store has all that is in the log: no claim is deferred, and the node may admit and claim again (ORD-4)."""

@@ -28,6 +28,6 @@ class Bury(Effect[None], frozen=True):
 
 
 class Acknowledge(Effect[None], frozen=True):
-    """Tell the queue that a task is settled."""
+    """A task is done with: the queue forgets it."""
 
     task: Task

@@ -18,7 +18,7 @@ class Append(Effect[Timestamp], frozen=True):
 
 
 class Salvage(Effect[None], frozen=True):
-    """Append a damaged segment's valid frames again, with the timestamps they have; keep its bytes aside; leave an empty sealed
+    """Append a damaged segment's valid frames again, with the timestamps they have; keep a copy of its bytes; leave an empty sealed
     segment in its place, so that its log has no gap (WAL-4).
     """
 
@@ -29,7 +29,7 @@ class Salvage(Effect[None], frozen=True):
 
 class Seal(Effect[None], frozen=True):
     """End the open segment of a log, if there is one. Every frame of a sealed segment has been applied or refused (WAL-6), so
-    this waits for what is in flight, and raises Unavailable while the store is behind the log or claims are owed.
+    this waits for what is in flight, and raises Unavailable while the store is behind the log or claims are deferred.
     """
 
     log: str

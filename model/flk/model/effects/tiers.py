@@ -35,7 +35,7 @@ class Join(Effect[int], frozen=True):
 
 
 class Copy(Effect[tuple[Key, ...]], frozen=True):
-    """Write to a tier, durably, what `source` still holds as told and whose dedup window still runs (TIR-2); which keys."""
+    """Write to a tier, durably, what `source` still holds as given and whose dedup window still runs (TIR-2); which keys."""
 
     source: Tier
     to: Tier
@@ -43,7 +43,7 @@ class Copy(Effect[tuple[Key, ...]], frozen=True):
 
 
 class Delete(Effect[tuple[Key, ...]], frozen=True):
-    """Delete from a tier what it still holds as told; which keys."""
+    """Delete from a tier what it still holds as given; which keys."""
 
     tier: Tier
     claims: tuple[Claim, ...]
@@ -58,18 +58,20 @@ class Aged(Effect[tuple[Claim, ...]], frozen=True):
 
 
 class Owe(Effect[None], frozen=True):
-    """Remember a claim that is in the log and could not be applied. A crash forgets it, and recovery finds it in the log."""
+    """Defer a claim: remember that it is in the log and could not be applied. A crash forgets it, and recovery finds it in the
+    log.
+    """
 
     claim: Claim
 
 
 class Owed(Effect[tuple[Claim, ...]], frozen=True):
-    """The claims that are owed under any of the keys, in log order."""
+    """The claims that are deferred under any of the keys, in log order."""
 
     keys: tuple[Key, ...]
 
 
 class Settled(Effect[None], frozen=True):
-    """These claims have been applied: they are owed no more."""
+    """These claims have been applied: they are deferred no more."""
 
     claims: tuple[Claim, ...]

@@ -73,7 +73,7 @@ class TaskQueue:
 
     @property
     def next_end(self) -> float | None:
-        """When the first lease ends that is not settled, in wall time; None if there is none."""
+        """When the first lease ends of a task that is not acknowledged, in wall time; None if there is none."""
         while self._ends and self._held.get(self._ends[0][1]) != self._ends[0][2]:
             self._ends.popleft()
         return self._ends[0][0] if self._ends else None
@@ -108,7 +108,7 @@ class TaskQueue:
         self.dead.add(task)
 
     def acknowledge(self, task: Task) -> None:
-        """A task is settled, by whichever worker, and is not offered again."""
+        """A task is done with, whoever did it, and is not offered again."""
         self._held.pop(task, None)
 
     def _offer_again(self, now: float) -> None:

@@ -68,7 +68,7 @@ class Tiers:
         self.put(next((tier for tier in Tier if key in self.held[tier]), Tier.HOT), key, entry)
 
     def copy(self, source: Tier, to: Tier, claims: Iterable[Claim], now: float) -> tuple[Key, ...]:
-        """Join into a tier what `source` still holds as told, if its window still runs at wall time `now`; which keys."""
+        """Join into a tier what `source` still holds as given, if its window still runs at wall time `now`; which keys."""
         copied = []
         for key, entry in claims:
             if self.held[source].get(key) != entry or self._is_past(entry, Term.WINDOW, now):
@@ -79,7 +79,7 @@ class Tiers:
         return tuple(copied)
 
     def delete(self, tier: Tier, claims: Iterable[Claim]) -> tuple[Key, ...]:
-        """Drop from a tier what it still holds as told; which keys."""
+        """Drop from a tier what it still holds as given; which keys."""
         gone = tuple(key for key, entry in claims if self.held[tier].get(key) == entry)
         for key in gone:
             self.drop(tier, key)

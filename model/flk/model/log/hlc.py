@@ -42,7 +42,7 @@ def observe(last: int, seen: int, now: float) -> Timestamp:
     """The clock after `seen` arrived from elsewhere: later local events come after it (HLC-2).
 
     A timestamp that runs ahead of `now` by more than `max_ahead_seconds` does not move the clock (HLC-3): one broken
-    clock must not drag the others along. `is_ahead` tells the caller, who reports it. Times in seconds since 1970.
+    clock must not drag the others along. The caller reports what `is_ahead`. Times in seconds since 1970.
 
     >>> seen = tick(0, now=2.0)
     >>> observe(tick(0, now=1.0), seen, now=1.5) == seen

@@ -27,7 +27,7 @@ class Disk:
         self.identity = identity
         self.max_segment_bytes = max_segment_bytes
         self.segments: dict[str, bytearray] = {}
-        self.aside: dict[str, bytes] = {}
+        self.damaged: dict[str, bytes] = {}
         self._sealed: set[str] = set()
         self._closed: set[str] = set()
         self._names: dict[str, list[str]] = {}  # of each log, in order: the next segment is always the last by name
@@ -71,8 +71,8 @@ class Disk:
         self._sealed.discard(name)
 
     def salvage(self, log: str, name: str, frames: tuple[Frame, ...], clock: Timestamp) -> None:
-        """Set a damaged segment aside, leave an empty sealed one in its place, and append its valid frames again."""
-        self.aside[name] = bytes(self.segments[name])
+        """Keep a copy of a damaged segment, leave an empty sealed one in its place, and append its valid frames again."""
+        self.damaged[name] = bytes(self.segments[name])
         empty = opening(Head(self.region, self.log(log), sequence_of(name)), clock)
         self.segments[name] = bytearray(empty + seal(empty))
         self._sealed.add(name)
@@ -124,7 +124,7 @@ class Entries:
 
     def switch_ruling_shard(self) -> list[tuple[Key, Entry, Entry | None]]:
         """The other shard rules over the keys that move: what it has is what is stored. Where that is not what was stored before,
-        the last write had reached one side only and nobody was told; it comes again. Returns such keys, what was stored, and is.
+        the last write had reached one side only and was not answered; it comes again. Returns such keys, what was stored, and is.
         """
         if self.migrating is None:
             return []

@@ -15,7 +15,8 @@ if TYPE_CHECKING:  # the memory runtime has entries, and uses this
 
 
 class TieredStore:
-    """A node's view of its tiers. `cold_down` makes the cold one unavailable; `owed` are the claims that wait for it, in log order.
+    """A node's view of its tiers. `cold_down` makes the cold one unavailable; `deferred` are the claims that wait for it, in log
+    order.
 
     `reach` gives the store, or raises Unavailable while it does not answer at all.
     """

@@ -1,4 +1,4 @@
-"""An audit worker (AUD-*): it takes tasks, attempts their effect, and settles each by a mark or a dead letter."""
+"""An audit worker (AUD-*): it takes tasks, attempts their effect, and ends each with a mark or a dead letter."""
 
 from enum import StrEnum
 
@@ -15,7 +15,7 @@ class Handled(StrEnum):
 
 
 def work(attempts: int = CONSTANTS.audit.attempts) -> Program[Handled | None]:
-    """Take one task and settle it; None if no task waits.
+    """Take one task and bring it to its end; None if no task waits.
 
     The task stays in the queue until it is acknowledged, so a worker that dies or is refused anywhere on the way leaves it to
     the next (AUD-1). An effect that is there and not marked is attempted again, which changes nothing (AUD-2); of a task that is

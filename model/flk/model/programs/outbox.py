@@ -1,4 +1,4 @@
-"""The agent's outbox (OUT-*): queue durably, deliver at least once, settle each submission once."""
+"""The agent's outbox (OUT-*): queue durably, deliver at least once, end each submission once."""
 
 import math
 from collections.abc import Iterable
@@ -57,7 +57,7 @@ def queue(submission: Submission) -> Program[Queued]:
 
 
 def deliver(item: Queued, policy: Outbox = POLICY) -> Program[Delivery]:
-    """Send until the service gives a verdict on the submission, at most `max_attempts` times (OUT-2).
+    """Send until the service says what became of the submission, at most `max_attempts` times (OUT-2).
 
     A stored outcome acknowledges it; a refusal that no repetition can change makes it a dead letter (OUT-5). Whatever
     else happens, silence included, is retried after a pause, and at last left to the next round.
@@ -71,18 +71,18 @@ def deliver(item: Queued, policy: Outbox = POLICY) -> Program[Delivery]:
             yield from Append(OUTBOX, DEAD + _ID.pack(item.id) + msgspec.json.encode(response))
             return Delivery.DEAD
         if attempt < policy.max_attempts:
-            chance = yield from Draw()
-            yield from Sleep(pause(attempt, chance, response, policy))
+            draw = yield from Draw()
+            yield from Sleep(pause(attempt, draw, response, policy))
     return Delivery.POSTPONED
 
 
-def pause(attempt: int, chance: float, response: Response | None, policy: Outbox = POLICY) -> float:
+def pause(attempt: int, draw: float, response: Response | None, policy: Outbox = POLICY) -> float:
     """Seconds to wait after a failed attempt: full jitter under a doubling, capped ceiling (OUT-3), and never less than the
     server's `Retry-After` (OUT-4). Source: Brooker, "Exponential Backoff And Jitter", 2015.
     """
     ceiling = min(policy.max_delay_seconds, math.ldexp(policy.base_delay_seconds, attempt - 1))
     asked = response.retry_after if response is not None and response.retry_after is not None else 0.0
-    return asked + chance * ceiling
+    return asked + draw * ceiling
 
 
 def open_outbox() -> Program[Contents]:
@@ -101,16 +101,16 @@ def open_outbox() -> Program[Contents]:
 def contents(frames: Iterable[Frame]) -> Contents:
     """The state that a sequence of outbox frames amounts to; repeated and salvaged frames change nothing."""
     queued: dict[Timestamp, Submission] = {}
-    settled: dict[Timestamp, Response | None] = {}
+    ended: dict[Timestamp, Response | None] = {}
     for frame in frames:
         kind, rest = frame.payload[:1], frame.payload[1:]
         if kind == QUEUED:
             queued[frame.timestamp] = from_payload(rest)
         else:
             response = msgspec.json.decode(rest[_ID.size :], type=Response) if kind == DEAD else None
-            settled[Timestamp(*_ID.unpack_from(rest))] = response
-    pending = tuple(Queued(id_, item) for id_, item in queued.items() if id_ not in settled)
+            ended[Timestamp(*_ID.unpack_from(rest))] = response
+    pending = tuple(Queued(id_, item) for id_, item in queued.items() if id_ not in ended)
     dead = tuple(
-        DeadLetter(id_, queued[id_], response) for id_, response in settled.items() if response and id_ in queued
+        DeadLetter(id_, queued[id_], response) for id_, response in ended.items() if response and id_ in queued
     )
     return Contents(pending, dead)

@@ -29,7 +29,7 @@ class Recovery(msgspec.Struct, frozen=True):
 
 
 def recover(region: str, examine: Examine) -> Program[Recovery]:
-    """Bring the store level with the log. Running it again, after any crash, changes nothing more."""
+    """Apply to the store what is in the log and not in it. Running it again, after any crash, changes nothing more."""
     done = yield from Marked(APPLIED)
     if not done:  # a new store: what an earlier disk of this region shipped is in no log here
         yield from replay(region, examine, own=True)

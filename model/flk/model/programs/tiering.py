@@ -32,8 +32,8 @@ class Moved(NamedTuple):
 def claim(new: Claim) -> Program[Entry]:
     """Insert-or-get: the entry now stored under the claim's key.
 
-    While a tier is away that alone could tell, the claim is not judged (TIR-3, raises OutOfReach). Its frame is in the log, so it
-    is owed from then on, and comes before every later claim of its key.
+    While a tier does not answer that alone could tell, the claim is deferred (TIR-3, raises OutOfReach): its frame is in the log,
+    and it is applied before every later claim of its key.
     """
     try:
         yield from apply_deferred((new.key,))
@@ -76,7 +76,7 @@ def promote(asked_for: Claim, tier: Tier) -> Program[None]:
 
 
 def apply_deferred(keys: tuple[Key, ...]) -> Program[int]:
-    """Apply the claims that are owed under the keys, in log order; how many. Raises OutOfReach while that cannot be done."""
+    """Apply the claims that are deferred under the keys, in log order; how many. Raises OutOfReach while that cannot be done."""
     deferred = yield from Owed(keys)
     if deferred:
         yield from merge(deferred)

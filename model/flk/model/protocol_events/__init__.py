@@ -1,1 +1,1 @@
-"""."""
+"""What nodes did, as events of the protocols: from observed effects to traces that can be validated. Decides nothing."""

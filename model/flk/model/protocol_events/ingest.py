@@ -8,9 +8,9 @@
     Start                     crash, restart
     End with 200, 202 or 409  reply            with 400, 401 or 503 one of the refusals
 
-A request that was refused before it was logged is none. What an append says is known only later, and what was durable but not told
-is known only to recovery: so the records are read twice. What is stored for a key that also came from another region is the subject
-of `replication`: here each request for it counts as one for a key of its own, and nothing is asked of the outcome.
+A request that was refused before it was logged is none. What an append says is known only later, and what was durable but not
+observed is known only to recovery: so the records are read twice. What is stored for a key that also came from another region is
+the subject of `replication`: here each request for it counts as one for a key of its own, and nothing is asked of the outcome.
 """
 
 from collections.abc import Callable, Hashable, Iterable, Iterator
@@ -36,8 +36,8 @@ class Request:
 
 @dataclass
 class Survey:
-    """What a first reading tells: each request by its timestamp, those that were logged untold before each start of the node, the
-    keys that came from elsewhere, and the first content of each key.
+    """What a first reading finds: each request by its timestamp, those that were logged unobserved before each start of the node,
+    the keys that came from elsewhere, and the first content of each key.
     """
 
     requests: dict[str, Request] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""What nodes did, as events of the protocols: from the effects of programs, as runtimes tell them, to steps that can be validated.
+"""What nodes did, as events of the protocols: from the effects that runtimes observed to steps that can be validated.
 
 The mapping decides nothing: which steps are possible is the protocol's business. It knows when a step of a program is a step of the
 protocol, and how their names correspond.
@@ -20,7 +20,7 @@ class ObservedEffect(NamedTuple):
     """An effect that was performed for a program, in the order in which effects took place.
 
     `node` is region and disk (`eu.000001`), `run` tells a node's programs apart, `kind` is the program's name; `fields` and
-    `result` are as `flk.model.protocol_events.summary` tells them. Beside effects there are `Start`, where a node begins and what
+    `result` are as `flk.model.protocol_events.summary` has them. Beside effects there are `Start`, where a node begins and what
     ran before is cut off, and `End` with what a program returned. `note` says where this was read.
     """
 

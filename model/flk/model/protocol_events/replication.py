@@ -1,7 +1,7 @@
 """What nodes did with their logs and each other's, as events of the protocol `replication`.
 
     Store, or Merge of a frame     write           under the stamp of timestamp and region
-      that no Store was told for
+      that no Store was seen for
     Merge of its own log           recover         while the node rebuilds its store
     Merge of another's segment     merge           for each claim
     Seal of what was open          seal
@@ -10,8 +10,8 @@
     Start on a new disk            lose_store
     CaughtUp                       serve           if it was not level
 
-A store of several servers may settle claims of different keys in another order than that of the log. Nobody can tell the orders
-apart before the segment is sealed, so writes are told in log order: one that overtook waits for those before it.
+A store of several servers may apply claims of different keys in another order than that of the log. Nobody can tell the orders
+apart before the segment is sealed, so writes become events in log order: one that overtook waits for those before it.
 
 Segments are numbered by region, through all its disks. What a lost disk held and nobody else has, is as if it had never been
 written: therefore the records are read twice.
@@ -87,26 +87,26 @@ class _Node:
     written: set[str] = field(default_factory=set)
     appended: dict[Hashable, tuple[str, int]] = field(default_factory=dict)
     reading: dict[Hashable, str] = field(default_factory=dict)
-    unsettled: dict[str, None] = field(default_factory=dict)
+    pending: dict[str, None] = field(default_factory=dict)
     overtaken: dict[str, Sequence[ProtocolEvent]] = field(default_factory=dict)
 
     def in_log_order(self, stamped: str, told: Sequence[ProtocolEvent]) -> Iterator[ProtocolEvent]:
-        """A frame is settled, and that is told by these events: at once, or after the frames before it."""
-        if stamped in self.unsettled or told:
-            self.unsettled.pop(stamped, None)
+        """A frame is applied or refused, which these events state: at once, or after the frames before it."""
+        if stamped in self.pending or told:
+            self.pending.pop(stamped, None)
             self.overtaken[stamped] = told
             yield from self.due()
 
     def due(self) -> Iterator[ProtocolEvent]:
         """What no frame stands before any more."""
-        first = next(iter(self.unsettled), None)
+        first = next(iter(self.pending), None)
         for stamped in sorted(self.overtaken):
             if first is None or stamped < first:
                 yield from self.overtaken.pop(stamped)
 
     def all_due(self) -> Iterator[ProtocolEvent]:
-        """Everything, since whatever is not settled now never will be."""
-        self.unsettled.clear()
+        """Everything, since what is not applied now never will be."""
+        self.pending.clear()
         yield from self.due()
 
 
@@ -156,13 +156,13 @@ class _Events:
         node.open = True
         if record.kind == "ingest":
             node.appended[record.run] = record.result, node.sequence
-            node.unsettled[f"{record.result}.{record.region}"] = None
+            node.pending[f"{record.result}.{record.region}"] = None
         yield from ()
 
     def _store(self, record: ObservedEffect, node: _Node) -> Iterator[ProtocolEvent]:
         _, sequence = node.appended.get(record.run, ("", node.sequence))
         claim = record.fields["claim"]
-        first = next(iter(node.unsettled), None)
+        first = next(iter(node.pending), None)
         told: ProtocolEvent = {"stored": {record.region: {key(claim): stamp(record.result)}}}
         yield from self._write(record, node, claim, sequence, told if first == stamp(claim) else None)
 
@@ -207,7 +207,7 @@ class _Events:
         node.open = False
 
     def _read(self, record: ObservedEffect, node: _Node) -> Iterator[ProtocolEvent]:
-        """Recovery may find a segment that was begun and not told of."""
+        """Recovery may find a segment that was begun and not seen."""
         name = record.fields["name"]
         node.reading[record.run] = name
         if record.kind == "recover" and sequence_of(name) >= node.sequence:

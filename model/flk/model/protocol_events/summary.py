@@ -1,4 +1,4 @@
-"""What is told of an effect and its result: keys, digests and timestamps, never payloads (OBS-2)."""
+"""A summary of an effect and its result, for logs and traces: keys, digests and timestamps, never payloads (OBS-2)."""
 
 from collections.abc import Callable
 from typing import Any
