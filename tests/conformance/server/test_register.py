@@ -38,7 +38,7 @@ def test_every_run_of_a_real_register_is_allowed(calls: list[tuple[str, float, f
         ([Write(FIRST, 0, 1, told(SECOND, 409))], "not submitted before"),
         ([Write(FIRST, 0, 2, told(FIRST)), Write(SECOND, 1, 3, told(FIRST))], "the sender of b"),
         ([Write(FIRST, 0, 2, told(FIRST, 409))], "the sender of a"),
-        ([Write(FIRST, 0, 2, told(FIRST)), Write(FIRST, 1, 3, told(FIRST, 202))], "different things"),
+        ([Write(FIRST, 0, 2, told(FIRST)), Write(FIRST, 1, 3, told(FIRST, 202))], "different replies"),
         ([Write(FIRST, 0, 2, Reply(503, {}, b"{}"))], "expected one of"),
     ],
 )
