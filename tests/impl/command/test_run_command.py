@@ -80,7 +80,7 @@ def test_exit_codes(
 @pytest.mark.parametrize(
     ("old", "new", "told"),
     [
-        ("rate = ", "rte = ", "workload.rte: there is no such key; did you mean rate?"),
+        ("rate = ", "rte = ", "workload.rte: unknown key; did you mean rate?"),
         ("records.jsonl", "absent.jsonl", "absent.jsonl: the scenario's records cannot be read"),
         ("records.jsonl", "bad.jsonl", "bad.jsonl, line 2: REC-1"),
         ("records.jsonl", "dataset:none", "there is no data set 'none'"),

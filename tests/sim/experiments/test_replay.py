@@ -78,7 +78,7 @@ def test_code_that_has_changed_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(replay, "code_version", lambda: "another")
     found = parse(text)
     assert found.scenario == swarm(5)
-    assert "the code is not as it was" in found.changed
+    assert "the code has changed" in found.changed
     assert "is another" in found.changed
 
 
@@ -105,9 +105,9 @@ def test_a_cut_string_is_refused(length: int) -> None:
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("", "is no string of a run"),
-        ("three-regions", "write NAME:SEED:FAULTS@HASH"),
-        ("three-regions:x:*@ab", "is no string of a run"),
+        ("", "is not a replay string"),
+        ("three-regions", "give NAME:SEED:FAULTS@HASH"),
+        ("three-regions:x:*@ab", "is not a replay string"),
         ("flk2.abc", "another version of flk"),
         ("three-region:1:*@ab", "did you mean three-regions"),
         ("three-regions:1:cuts@ab", "has no fault 'cuts'; did you mean cut"),

@@ -67,10 +67,10 @@ def test_an_optional_table_can_be_made() -> None:
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("policy.ship_interval", "write a field and its values"),
-        ("policy.ship_intervall=10s", "there is no such key; did you mean ship_interval"),
+        ("policy.ship_interval", "give a field and its values"),
+        ("policy.ship_intervall=10s", "unknown key; did you mean ship_interval"),
         ("polcy.ship_interval=10s", "did you mean policy"),
-        ("faults.cuts.duration=10s", "'cuts' is the id of no fault; did you mean cut"),
+        ("faults.cuts.duration=10s", "no fault has the id 'cuts'; did you mean cut"),
         ("faults.cut.duration=soon", "'soon' is not a duration"),
         ("faults.cut.duration=60s", "after the run"),
         ("faults.cut.direction=sideways", "is not one of the choices"),
@@ -185,7 +185,7 @@ def test_the_rule_is_read() -> None:
     assert parse_until("p95 of rpo +-5%", least=30, most=500) == Stopping("rpo", "p95", 0.05, 30, 500)
     assert parse_until("mean of lag_max ± 2.5 %", least=30, most=10) == Stopping("lag_max", "mean", 0.025, 10, 10)
     for text, told in (
-        ("rpo", "write a statistic"),
+        ("rpo", "give a statistic"),
         ("p95 of rpoo +-5%", "did you mean rpo"),
         ("median of rpo +-5%", "is not a statistic"),
     ):
@@ -295,10 +295,10 @@ def test_a_violated_invariant_decides_whatever_the_targets_say(template: Row) ->
 
 
 def test_measures_are_read() -> None:
-    """A measure alone means its mean; a word that is not measured is told with the nearest."""
+    """A measure alone means its mean; a word that is not a measure is told with the nearest."""
     assert parse_measure("heal") == Estimand("mean", "heal")
     assert parse_measure("p99.9 of lag_max") == Estimand("p99.9", "lag_max")
     with pytest.raises(UnusableInput, match="did you mean lag_max"):
         parse_measure("lagmax")
-    with pytest.raises(UnusableInput, match="write a measure"):
+    with pytest.raises(UnusableInput, match="give a measure"):
         parse_measure("the p95 of rpo")

@@ -26,7 +26,7 @@ from flk.sim.reports.figures.outcome import objectives
 from flk.sim.reports.figures.regions import cut_links, region_map, state_of, telling
 from flk.sim.reports.figures.spacetime import first_violation, space_time, window
 from flk.sim.reports.figures.sweeps import comparison, heat_map
-from flk.sim.reports.recording import Recording, told
+from flk.sim.reports.recording import Recording, record
 from flk.sim.scenarios.duration import Seconds
 from flk.sim.scenarios.faults import Burst, Disk, Partition, RegionCrash, StoreOutage
 from flk.sim.scenarios.policy import Objectives
@@ -54,7 +54,7 @@ def swept() -> SweepOutcome:
 def recording() -> Recording:
     """A short run of a design that judges by local arrival, while the clock of one region lags behind."""
     scenario = drill(CUT, CRASH, OUTAGE, duration=120, until=10, rate=2.0, duplicates=0.6)
-    return told(
+    return record(
         lambda listen: simulate(
             scenario,
             records(20),

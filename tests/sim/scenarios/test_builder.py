@@ -74,7 +74,7 @@ def test_a_draft_is_not_changed_by_what_grows_from_it() -> None:
         ),
         (
             begun().policy(ship_intervall=3),
-            "policy.ship_intervall: there is no such key; did you mean ship_interval?",
+            "policy.ship_intervall: unknown key; did you mean ship_interval?",
         ),
         (
             begun().fault("cold_outage", "c", start=1, duration=1, region="eu"),
@@ -83,7 +83,7 @@ def test_a_draft_is_not_changed_by_what_grows_from_it() -> None:
         (begun().policy(fsync="4 ms"), "policy.fsync: '4 ms' is not a duration"),
         (
             begun().fault("partition", "cut", start=1, duration=1, sides=[["eu"], ["us"]]),
-            "'cut' is the id of an earlier fault",
+            "'cut' is also the id of an earlier fault",
         ),
     ],
 )

@@ -166,7 +166,7 @@ def test_a_statistic_has_a_name() -> None:
     sample = list(range(1, 101))
     assert interval(sample, "mean").estimate == 50.5
     assert interval(sample, "p50").estimate == 50.5
-    with pytest.raises(UnusableInput, match="write mean, or a quantile such as p50"):
+    with pytest.raises(UnusableInput, match="give mean, or a quantile such as p50"):
         interval(sample, "median")
 
 

@@ -27,7 +27,7 @@ from flk.sim.reports.figures.alerts import fault_timeline
 from flk.sim.reports.figures.regions import region_map
 from flk.sim.reports.figures.spacetime import first_violation, space_time, window
 from flk.sim.reports.figures.style import amount
-from flk.sim.reports.recording import Recording, told
+from flk.sim.reports.recording import Recording, record
 from flk.sim.scenarios.scenario import Scenario
 from flk.sim.simulate import simulate
 from flk.spec.errors import UnusableInput
@@ -140,7 +140,7 @@ class RunResult:
     @cached_property
     def recording(self) -> Recording:
         """The run with every effect of its programs and every message; it is made once more for this."""
-        found = told(
+        found = record(
             lambda listen: simulate(
                 self.scenario,
                 self.inputs.submissions,

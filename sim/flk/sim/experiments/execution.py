@@ -60,7 +60,7 @@ def run_all(
     """
     kind, _, address = backend.partition(":")
     if kind not in BACKENDS:
-        raise UnusableInput(f"--backend {backend}: there is no such backend; {nearest(kind, BACKENDS)}")
+        raise UnusableInput(f"--backend {backend}: unknown backend; {nearest(kind, BACKENDS)}")
     if kind == IN_PROCESS or (kind == PROCESSES and workers == 1):
         for task in tasks:
             yield _unwrapped(_attempt(work, shared, task))
@@ -145,7 +145,7 @@ def _attempt(work: Callable[[S, T], R], shared: S, task: T) -> R | _Failure:
         return work(shared, task)
     except UnusableInput as error:
         return _Failure(str(error), unusable=True)
-    except Exception:  # noqa: BLE001 - it is told where the result is awaited; some backends would lose it
+    except Exception:  # noqa: BLE001 - raised again where the result is awaited; some backends would lose it
         return _Failure(f"{task.label}\n{traceback.format_exc()}", unusable=False)
 
 

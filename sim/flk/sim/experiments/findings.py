@@ -62,7 +62,7 @@ def parse_measure(text: str) -> Estimand:
     elif len(words) == 1:
         asked = Estimand("mean", words[0])
     else:
-        raise UnusableInput(f"--measure {text!r}: write a measure, or a statistic of one: 'p95 of rpo'")
+        raise UnusableInput(f"--measure {text!r}: give a measure, or a statistic of one: 'p95 of rpo'")
     check_measure(asked.measure)
     interval([0.0, 1.0], asked.statistic)
     return asked

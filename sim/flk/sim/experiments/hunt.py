@@ -1,7 +1,7 @@
-"""Hunting: swarm schedules over many seeds until an invariant is violated, or until a budget is spent.
+"""Hunting: random fault schedules over many seeds, until an invariant is violated or a budget is spent.
 
-Only invariants count, and whether the regions converge in time; objectives do not. A hunt that finds nothing says how rare a
-violation must be.
+Only invariants and convergence count, not objectives. A hunt without a counterexample gives an upper bound of the probability of a
+violation.
 """
 
 from collections import Counter
@@ -21,19 +21,21 @@ from flk.spec.verdict import Verdict
 
 
 class SearchSpace(NamedTuple):
-    """What all runs of a hunt share: the supplies, the scenario whose faults are drawn (None: all is), and the kinds of faults."""
+    """What the trials of a hunt are drawn from: run inputs, the scenario whose faults are drawn (None: the world is drawn too), and
+    the kinds of faults (none: all that the world has a place for).
+    """
 
     inputs: RunInputs
     base: Scenario | None = None
     kinds: tuple[type[FaultBase], ...] = ()
 
     def scenario(self, seed: int) -> Scenario:
-        """What is run for a seed."""
+        """The scenario that is drawn for a seed."""
         return swarm(seed, self.base, self.kinds)
 
 
 class Trial(NamedTuple):
-    """A seed to be tried."""
+    """A seed to try."""
 
     seed: int
 
@@ -44,7 +46,7 @@ class Trial(NamedTuple):
 
 
 class TrialResult(NamedTuple):
-    """What one run came to: its verdict over the invariants, and what was violated, first things first, with a sentence."""
+    """The outcome of one trial: its verdict over the invariants, and what was violated, in order of time, with a sentence."""
 
     seed: int
     verdict: Verdict
@@ -65,9 +67,9 @@ class Progress(NamedTuple):
 
 
 class HuntOutcome(NamedTuple):
-    """A hunt that is over. `prey` are the violating runs among the seeds up to the least that violates, so at most one; `runs`
-    counts the seeds that were tried, `undecided` those that ended too early to tell, `kinds` in how many runs a kind of fault was,
-    and `checks` how often each invariant was checked.
+    """A finished hunt. `counterexample` is the trial of the least seed that violates an invariant, if any does; `runs` counts the
+    seeds that were tried, `undecided` those that ended too early to tell, `kinds` in how many runs each kind of fault was, and
+    `checks` how often each invariant was checked.
     """
 
     counterexample: TrialResult | None
@@ -88,7 +90,7 @@ class HuntOutcome(NamedTuple):
 
     @property
     def rate(self) -> Interval:
-        """The probability that a seed violates something, by what was seen."""
+        """The probability that a seed violates an invariant, with its 95 % interval."""
         return proportion_interval(int(self.counterexample is not None), self.runs)
 
 
@@ -103,7 +105,7 @@ def hunt(
 ) -> HuntOutcome:
     """Try the seeds in order until one violates an invariant, or until the budget, in seconds, is spent.
 
-    What is found is the least seed that violates, however many workers there are: those before it are waited for.
+    The counterexample is the least seed that violates, however many workers there are: trials of lesser seeds are waited for.
     """
     begun = monotonic()
     found: list[TrialResult] = []
@@ -132,13 +134,13 @@ def hunt(
 
 
 def run_trial(space: SearchSpace, trial: Trial) -> TrialResult:
-    """Run a seed's scenario."""
+    """Run the scenario of a seed."""
     scenario = space.scenario(trial.seed)
     return trial_result(execute(space.inputs, Task(scenario, trial.seed)))
 
 
 def trial_result(run: Run) -> TrialResult:
-    """What a run came to."""
+    """The trial result of a finished run."""
     broken = violated(run)
     sentences = [row.examples[0].sentence for row in run.results if row.examples and row.invariant == broken[0]]
     return TrialResult(

@@ -1,10 +1,10 @@
-"""A run as one line, and the run that a line names.
+"""A run as one line, its replay string, and the run that such a line names.
 
 A run of a library scenario is `NAME:SEED:FAULTS@HASH`: the faults that are kept by their ids, `*` for all of them and nothing
 for none, and the hash of the whole scenario; typed by hand, `NAME:SEED` will do.
 
-Any other is `flk1.` and base64url of what is needed to make the run again: the scenario without its defaults, the seed, the name of
-the programs, the version of the code and the digest to be met.
+Any other run is `flk1.` and base64url of what is needed to repeat it: the scenario without its defaults, the seed, the name of the
+programs, the version of the code, and the digest that the repeated run must have.
 """
 
 import binascii
@@ -31,9 +31,9 @@ _HASH = 8  # digits of a scenario's hash that tell it from its other versions
 
 
 class ReplayTarget(NamedTuple):
-    """The run that a string names. `digest` is what the run came to when the string was made, empty if the string does not say.
+    """The run that a replay string names. `digest` is that of the recorded run, empty if the string holds none.
 
-    `changed` says what is not as it was then, empty if nothing is known to have changed.
+    `changed` says what differs from when the string was made; empty if nothing is known to.
     """
 
     scenario: Scenario
@@ -44,7 +44,7 @@ class ReplayTarget(NamedTuple):
 
 
 class _Content(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a self-contained string holds."""
+    """What a self-contained replay string holds."""
 
     scenario: dict[str, object]
     seed: int
@@ -54,7 +54,7 @@ class _Content(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def replay_string(scenario: Scenario, seed: int, digest: str = "", programs: str = "") -> str:
-    """The line that names a run of these programs (empty: the model's)."""
+    """The replay string of a run of these programs (empty: the model's)."""
     whole = _of_library(scenario)
     if whole is not None and not programs:
         ids = ",".join(fault.id for fault in scenario.faults)
@@ -65,12 +65,12 @@ def replay_string(scenario: Scenario, seed: int, digest: str = "", programs: str
 
 
 def is_replay_string(text: str) -> bool:
-    """Whether a text is meant as a string of a run, even if it is not a sound one."""
+    """Whether a text has the form of a replay string, sound or not."""
     return bool(re.match(r"flk\d+\.", text) or _SHORT.fullmatch(text))
 
 
 def parse(text: str) -> ReplayTarget:
-    """The run that a line names. Raises UnusableInput, which says what is wrong with it."""
+    """The run that a replay string names. Raises UnusableInput for a string that is damaged or names nothing."""
     text = text.strip()
     if text.startswith(PREFIX):
         return _unpacked(text)
@@ -78,9 +78,9 @@ def parse(text: str) -> ReplayTarget:
         faults = ALL if found["faults"] is None else found["faults"]
         return _short(found["name"], int(found["seed"]), faults, found["hash"] or "")
     if re.match(r"flk\d+\.", text):
-        raise UnusableInput(f"{text[:12]}…: a string of another version of flk; this one reads {PREFIX}…")
+        raise UnusableInput(f"{text[:12]}…: a replay string of another version of flk; this version reads {PREFIX}…")
     raise UnusableInput(
-        f"{text[:60]!r} is no string of a run; write NAME:SEED:FAULTS@HASH or {PREFIX}…, as flk printed it"
+        f"{text[:60]!r} is not a replay string; give NAME:SEED:FAULTS@HASH or {PREFIX}…, as flk printed it"
     )
 
 
@@ -106,11 +106,11 @@ def _of_library(scenario: Scenario) -> Scenario | None:
 
 def _short(name: str, seed: int, faults: str, known: str) -> ReplayTarget:
     if name not in library():
-        raise UnusableInput(f"{name}: no scenario of the library; {nearest(name, sorted(library()))}")
+        raise UnusableInput(f"{name}: not a scenario of the library; {nearest(name, sorted(library()))}")
     whole = find(name)
     changed = ""
     if not whole.hash.startswith(known):
-        changed = f"the scenario {name} is not as it was: its hash was {known} and is {whole.hash[: len(known)]}"
+        changed = f"the scenario {name} has changed: its hash was {known} and is {whole.hash[: len(known)]}"
     scenario = whole if faults == ALL else with_faults(whole, [each for each in faults.split(",") if each])
     return ReplayTarget(scenario, seed, "", "", changed)
 
@@ -121,11 +121,13 @@ def _unpacked(text: str) -> ReplayTarget:
         raw = zlib.decompress(urlsafe_b64decode(packed + "=" * (-len(packed) % 4)))
         content = msgspec.json.decode(raw, type=_Content)
     except (binascii.Error, ValueError, zlib.error, msgspec.DecodeError):
-        raise UnusableInput(f"{text[:24]}…: the string is damaged; copy all {PREFIX}… as it was printed") from None
+        raise UnusableInput(
+            f"{text[:24]}…: the replay string is damaged; copy all of {PREFIX}… as it was printed"
+        ) from None
     changed = ""
     if content.code != code_version():
-        changed = f"the code is not as it was: its version was {content.code} and is {code_version()}"
-    where = "the scenario in the string"
+        changed = f"the code has changed: its version was {content.code} and is {code_version()}"
+    where = "the scenario in the replay string"
     scenario = document.convert(content.scenario, Scenario, where)
     for error in validation_errors(scenario):
         raise document.located(error, "", where)

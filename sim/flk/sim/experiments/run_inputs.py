@@ -91,7 +91,7 @@ def execute(inputs: RunInputs, task: Task, trace: BinaryIO | None = None) -> Run
 
 
 def synthetic_inputs(size: int = 200, programs: Programs | None = None, named: str = "") -> RunInputs:
-    """Supplies that need nothing from outside."""
+    """Inputs that need no file: synthetic records."""
     return RunInputs(synthetic(size, HmacKey(SECRET)), programs=programs, named=named)
 
 

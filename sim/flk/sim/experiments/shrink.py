@@ -1,6 +1,6 @@
-"""From a run that violates an invariant to a small one that does too: fewer faults, weaker and shorter ones, less of a run.
+"""From a run that violates an invariant to a small one that violates it too: fewer faults, weaker and shorter ones, a smaller run.
 
-Nothing moves while something is taken away: faults have absolute times, and every draw is keyed by what it decides.
+Removing a part changes no other: faults have absolute times, and every random draw is keyed by what it decides.
 """
 
 from collections.abc import Callable, Iterator
@@ -19,11 +19,11 @@ from flk.sim.scenarios.validation import validation_errors
 from flk.spec.errors import UnusableInput
 
 LIMIT = 2000
-"""Replays of one shrinking at most."""
+"""The most replays of one shrinking."""
 
 
 MOMENT = 0.1
-"""Seconds that do not matter."""
+"""Differences of times below this, in seconds, do not matter."""
 
 
 class ShrinkOutcome(NamedTuple):
@@ -44,7 +44,7 @@ def shrink(
     limit: int = LIMIT,
     on_replay: Callable[[int, Scenario], None] = lambda *_: None,
 ) -> ShrinkOutcome:
-    """Shrink a run. `on_replay` is told how many replays there were and the least scenario so far.
+    """Shrink a run. `on_replay` gets the number of replays and the smallest scenario so far.
 
     Raises UnusableInput if the run violates nothing.
     """
@@ -66,7 +66,7 @@ def shrink(
 
 
 class Search:
-    """The search for a least scenario of which `fails` is true, as it is of the first. It ends early after `limit` replays."""
+    """The search for a smallest scenario of which `fails` is true, as it is of the first. It makes at most `limit` replays."""
 
     def __init__(self, scenario: Scenario, fails: Callable[[Scenario], bool], limit: int = LIMIT) -> None:
         self.least = scenario
@@ -76,7 +76,7 @@ class Search:
         self._known: dict[str, bool] = {scenario.hash: True}
 
     def least_of_all(self) -> Scenario:
-        """Take away faults and acts, then weaken what is left, again and again until nothing more can be done."""
+        """Remove faults and acts, then weaken what is left, until nothing changes any more."""
         while True:
             before = self.least
             self._fewer_faults()
@@ -90,7 +90,7 @@ class Search:
                 return self.least
 
     def _try(self, candidate: Scenario) -> bool:
-        """Whether a candidate that can be meant fails too; if so, it is the least from now on."""
+        """Whether a valid candidate fails too; if so, it is the least from now on."""
         name = candidate.hash
         if name not in self._known:
             if self.replays >= self._limit or any(validation_errors(candidate)):
@@ -139,7 +139,7 @@ class Search:
             )
 
     def _less_of_a_run(self) -> None:
-        """Fewer records, a shorter run, and as by default what the layout, the workload and the network have of their own."""
+        """Fewer records, a shorter run, and defaults for what the layout, the workload and the network set."""
         scenario = self.least
         until = scenario.workload.until or scenario.duration
         if not scenario.script:
@@ -171,7 +171,7 @@ class Search:
 
 
 def simpler(fault: Fault) -> Iterator[Fault]:
-    """The same fault in a form that says less."""
+    """The same fault in simpler forms."""
     if isinstance(fault, RegionCrash) and fault.disk is Disk.LOST:
         yield msgspec.structs.replace(fault, disk=Disk.KEPT)
     if isinstance(fault, ShardCrash) and fault.all_replicas:
@@ -215,7 +215,7 @@ def _by_default(scenario: Scenario, table: str, field: str) -> Scenario:
 
 
 def _without(scenario: Scenario, region: str) -> Scenario:
-    """A scenario that has never heard of a region. Where that cannot be, it has a mistake."""
+    """The scenario without a region; invalid where something else names the region."""
     regions = tuple(other for other in scenario.regions if other != region)
     agents = {home: number for home, number in scenario.workload.agents.items() if home != region}
     fewer = msgspec.structs.replace(scenario, regions=regions)

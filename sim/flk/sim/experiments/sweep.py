@@ -1,7 +1,7 @@
 """A sweep: a scenario's variants, each over the same seeds, until enough is known of each.
 
-Every cell meets the luck of the same seeds (common random numbers), so cells are compared seed by seed. Runs go in waves whose
-size depends on nothing but the plan; so neither the number of workers nor an interruption changes which runs are made.
+Every cell runs on the same seeds (common random numbers), so cells are compared seed by seed. Runs are made in waves whose sizes
+depend on the plan alone, so neither the number of workers nor an interruption changes which runs are made.
 """
 
 import re
@@ -19,7 +19,7 @@ from flk.spec.errors import UnusableInput
 from flk.spec.hints import nearest
 
 _UNTIL = re.compile(r"\s*(\S+)\s+of\s+(\S+)\s*(?:\+-|±|\+/-)\s*(\d+(?:\.\d+)?)\s*%\s*")
-GROWTH = 4  # a wave adds a quarter of the runs so far: few looks at the data, few runs too many
+WAVE = 4  # a wave adds a quarter of the runs so far: few looks at the data, few runs too many
 
 
 class Plan(NamedTuple):
@@ -49,7 +49,7 @@ def sweep(
 ) -> SweepOutcome:
     """Make the runs that the journal does not have yet, each noted in it as soon as it is over.
 
-    `on_row` is told each new row, how many runs there are by then and how many are planned so far.
+    `on_row` gets each new row, the number of runs so far and the number planned so far.
     """
     by_hash = {cell.scenario.hash: number for number, cell in enumerate(plan.cells)}
     wanted: list[int] = [0] * len(plan.cells)
@@ -80,17 +80,17 @@ def parse_until(text: str, *, least: int, most: int) -> Stopping:
     """The rule that a text such as `p95 of rpo +-5%` means. Raises UnusableInput."""
     found = _UNTIL.fullmatch(text)
     if not found:
-        raise UnusableInput(f"--until {text!r}: write a statistic, a measure and a precision: 'p95 of rpo +-5%'")
+        raise UnusableInput(f"--until {text!r}: give a statistic, a measure and a precision: 'p95 of rpo +-5%'")
     statistic, measure, percent = found.groups()
     check_measure(measure)
-    interval([0.0, 1.0], statistic)  # refuses a statistic that there is not
+    interval([0.0, 1.0], statistic)  # refuses an unknown statistic
     return Stopping(measure, statistic, float(percent) / 100, minimum=min(least, most), maximum=most)
 
 
 def check_measure(measure: str) -> None:
-    """Raises UnusableInput for a name that is no measure of a row."""
+    """Raises UnusableInput for a name that is not a measure of a row."""
     if measure not in MEASURES:
-        raise UnusableInput(f"{measure!r} is not measured; {nearest(measure, MEASURES)}")
+        raise UnusableInput(f"{measure!r} is not a measure; {nearest(measure, MEASURES)}")
 
 
 def column(rows: Iterable[Row], measure: str) -> list[float]:
@@ -116,7 +116,7 @@ def _next_size(plan: Plan, size: int, rows: Sequence[Row]) -> int:
         return most
     if not size:
         return min(rule.minimum, most)
-    return size if rule.enough(column(rows, rule.measure)) else min(most, size + max(1, size // GROWTH))
+    return size if rule.enough(column(rows, rule.measure)) else min(most, size + max(1, size // WAVE))
 
 
 def _rows(cell: Cell, seeds: range, known: Known) -> tuple[Row, ...]:

@@ -39,12 +39,12 @@ def axis(text: str) -> Axis:
     """The axis that a text such as `policy.ship_interval=10s,30s` means. Raises UnusableInput."""
     path, equals, written = text.partition("=")
     if not equals or not path.strip() or not written.strip():
-        raise UnusableInput(f"--vary {text}: write a field and its values, such as policy.ship_interval=10s,30s")
+        raise UnusableInput(f"--vary {text}: give a field and its values, such as policy.ship_interval=10s,30s")
     return Axis(path.strip(), tuple(_values(written)))
 
 
 def cells(scenario: Scenario, axes: Sequence[Axis]) -> tuple[Cell, ...]:
-    """Every combination of the values. Raises UnusableInput, which names the field and the mend, for what cannot be meant."""
+    """Every combination of the values. Raises UnusableInput, which names the field and the fix, for a variant that is invalid."""
     found = tuple(_cell(scenario, axes, values) for values in product(*(axis.values for axis in axes)))
     seen: dict[str, Cell] = {}
     for cell in found:
@@ -102,7 +102,7 @@ def _into(raw: Any, step: str | int, path: str) -> Any:
     if isinstance(raw, list | tuple) and isinstance(step, int) and step < len(raw):
         return raw[step]
     raise UnusableInput(
-        f"--vary {path}: there is nothing at {step!r}; write a field's path, such as network.links[0].delay"
+        f"--vary {path}: there is nothing at {step!r}; give the path of a field, such as network.links[0].delay"
     )
 
 
@@ -112,7 +112,7 @@ def _steps(raw: Any, path: str) -> list[str | int]:
     if len(steps) > 1 and steps[0] == "faults" and isinstance(steps[1], str):
         ids = [fault["id"] for fault in raw["faults"]]
         if steps[1] not in ids:
-            raise UnusableInput(f"--vary {path}: {steps[1]!r} is the id of no fault; {nearest(steps[1], ids)}")
+            raise UnusableInput(f"--vary {path}: no fault has the id {steps[1]!r}; {nearest(steps[1], ids)}")
         steps[1] = ids.index(steps[1])
     return steps
 

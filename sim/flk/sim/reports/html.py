@@ -17,7 +17,7 @@ _REFERENCE = re.compile(r'(\bid="|href="#|url\(#)')
 
 
 def rendered(template: str, **given: object) -> str:
-    """A page made by one of the package's templates. What is missing is an error."""
+    """A page made by one of the package's templates. Raises UndefinedError for a value that the template needs and is not given."""
     environment = Environment(
         loader=FunctionLoader(
             lambda name: files("flk.sim.reports").joinpath(f"templates/{name}").read_text(encoding="utf-8")

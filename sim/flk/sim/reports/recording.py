@@ -1,4 +1,4 @@
-"""A run in full: what every program did, and every message between places. Only for runs that are short enough to be told."""
+"""A run in full: what every program did, and every message between places. Only for short runs: everything is kept in memory."""
 
 from collections.abc import Callable
 from io import BytesIO
@@ -28,19 +28,19 @@ class Recording(NamedTuple):
 
 
 class Listeners(NamedTuple):
-    """What a run is given so that its story can be told."""
+    """What `simulate` writes a recording to."""
 
     trace: BytesIO
     messages: Callable[[Message], None]
 
 
-def told(play: Callable[[Listeners], Run], copy: BinaryIO | None = None) -> Recording:
-    """The story of a run: `play` runs the scenario with these listeners, as `simulate(…, trace=…, messages=…)` takes them. The
-    lines are written to `copy` too.
+def record(play: Callable[[Listeners], Run], copy: BinaryIO | None = None) -> Recording:
+    """Record a run: `play` runs the scenario with these listeners, as `simulate(…, trace=…, messages=…)` takes them. The lines are
+    written to `copy` too.
     """
     file = BytesIO()
-    heard: list[Message] = []
-    run = play(Listeners(file, heard.append))
+    messages: list[Message] = []
+    run = play(Listeners(file, messages.append))
     if copy is not None:
         copy.write(file.getvalue())
-    return Recording(run, tuple(_decode.decode_lines(file.getvalue())), tuple(heard))
+    return Recording(run, tuple(_decode.decode_lines(file.getvalue())), tuple(messages))

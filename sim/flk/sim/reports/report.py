@@ -22,7 +22,7 @@ from flk.spec.verdict import Verdict
 def html(run: Run, source: str = "", recording: Recording | None = None) -> str:
     """The report. The same run gives the same text. `source` is where the scenario came from, if not from the library.
 
-    With its `story`, what happened around the first violation is shown message by message.
+    With its `recording`, the messages around the first violation are drawn.
     """
     return rendered(
         "report.html.j2",

@@ -67,7 +67,7 @@ class Draft:
         return self._merged("layout", fields)
 
     def fault(self, kind: str, id: str, **fields: Value) -> "Draft":  # noqa: A002 - the name it has in the file
-        """Something that goes wrong."""
+        """A fault of a kind, under an id."""
         return self._appended("faults", {"kind": kind, "id": id, **fields})
 
     def without(self, *ids: str) -> "Draft":
@@ -81,11 +81,11 @@ class Draft:
         return self._appended("script", {"do": do, **fields})
 
     def sometimes(self, mark: str, **fields: Value) -> "Draft":
-        """A mark that must come up, or the run has not tested what it is for."""
+        """A coverage mark that must occur, or the run is undecided."""
         return self._appended("hypotheses", {"expect": "sometimes", "mark": mark, **fields})
 
     def never(self, mark: str, **fields: Value) -> "Draft":
-        """A mark that must not come up."""
+        """A coverage mark that must not occur."""
         return self._appended("hypotheses", {"expect": "never", "mark": mark, **fields})
 
     def eventually(self, mark: str, **fields: Value) -> "Draft":
@@ -97,7 +97,7 @@ class Draft:
         return self._appended("hypotheses", {"expect": "always", "measure": measure, **fields})
 
     def build(self) -> Scenario:
-        """The scenario. Raises UnusableInput, which names the field and the mend."""
+        """The scenario. Raises UnusableInput, which names the field and the fix."""
         name = f"scenario {self.raw.get('name')!r}"
         found = document.convert(self.raw, Scenario, name)
         for error in validation_errors(found):

@@ -1,4 +1,4 @@
-"""TOML to values and back. A mistake is told with the file, the line or the field, and the mend."""
+"""TOML to values and back. An error names the file, the line or the field, and the fix."""
 
 import re
 import tomllib
@@ -16,7 +16,7 @@ Steps = tuple[str | int, ...]
 
 
 class ValidationError(ValueError):
-    """Something in a document that cannot be meant; `field` says where, as in `faults[2].region`."""
+    """An error in a document; `field` says where, as in `faults[2].region`, and `message` what is wrong and how to fix it."""
 
     def __init__(self, field: str, message: str) -> None:
         super().__init__(message)
@@ -29,7 +29,7 @@ def parse(text: str, kind: type[T], file: str) -> T:
     try:
         raw = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise UnusableInput(f"{file}: this is not TOML: {error}") from None
+        raise UnusableInput(f"{file}: not valid TOML: {error}") from None
     return convert(raw, kind, file, text)
 
 
@@ -43,7 +43,7 @@ def convert(raw: Mapping[str, object], kind: type[T], file: str, text: str = "")
 
 
 def located(error: ValidationError, text: str, file: str) -> UnusableInput:
-    """The mistake with the file and, where it can be found, the line."""
+    """The error with the file and, where it can be found, the line."""
     line = _line(text, _steps(error.field))
     where = f"{file}, line {line}" if line else file
     return UnusableInput(f"{where}: {error.field or 'the document'}: {error.message}")
@@ -55,7 +55,7 @@ def builtins(value: object) -> Any:
 
 
 def plain(value: object) -> Any:
-    """The value as plain dictionaries, lists and numbers, without what is as by default."""
+    """The value as plain dictionaries, lists and numbers, without defaults."""
     if isinstance(value, msgspec.Struct):
         config = type(value).__struct_config__
         tag = {config.tag_field: config.tag} if config.tag_field else {}
@@ -116,17 +116,17 @@ def _key(key: str) -> str:
 
 
 def _explain(message: str, raw: object, kind: Any) -> tuple[str, str]:
-    """The field and the sentence of a validation error, with the mend added where one is known."""
+    """The field and the sentence of a validation error, with the fix where one is known."""
     what, _, path = message.partition(" - at `$")
     field = path.strip("`").lstrip(".")
     if unknown := re.fullmatch(r"Object contains unknown field `(.+)`", what):
         known = [name for name in _fields(kind, raw, _steps(field)) if name != unknown[1]]
-        return ".".join(filter(None, (field, unknown[1]))), f"there is no such key; {nearest(unknown[1], known)}"
+        return ".".join(filter(None, (field, unknown[1]))), f"unknown key; {nearest(unknown[1], known)}"
     if wrong := re.fullmatch(r"Invalid (?:enum )?value (.+)", what):
         known = _choices(kind, raw, _steps(field))
         return field, f"{wrong[1]} is not one of the choices; {nearest(wrong[1].strip(chr(39)), known)}"
     if missing := re.fullmatch(r"Object missing required field `(.+)`", what):
-        return field, f"the key {missing[1]!r} is missing; add it"
+        return field, f"required key {missing[1]!r} is missing; add it"
     return field, what[0].lower() + what[1:]
 
 

@@ -1,4 +1,4 @@
-"""What cannot be meant by the faults of a scenario."""
+"""Validation of the faults of a scenario: times, places, and parts that the layout must have."""
 
 from collections.abc import Iterable, Iterator
 from itertools import combinations
@@ -25,13 +25,15 @@ from flk.sim.scenarios.topology import expand, places
 
 
 def fault_errors(scenario: Scenario) -> Iterator[ValidationError]:
-    """Every mistake about a fault, with its field."""
+    """Every error in the faults of a scenario, with its field."""
     seen: set[str] = set()
     for index, fault in enumerate(scenario.faults):
         field = f"faults[{index}]"
         yield from bad_label(f"{field}.id", fault.id)
         if fault.id in seen:
-            yield ValidationError(f"{field}.id", f"{fault.id!r} is the id of an earlier fault too; give each its own")
+            yield ValidationError(
+                f"{field}.id", f"{fault.id!r} is also the id of an earlier fault; give each fault its own id"
+            )
         seen.add(fault.id)
         yield from _outside_run(field, fault, scenario.duration)
         if isinstance(fault, RegionFault):
@@ -52,24 +54,24 @@ def _two_at_once(scenario: Scenario) -> Iterator[ValidationError]:
         field = f"faults[{scenario.faults.index(other)}].start"
         if isinstance(one, Stop) and isinstance(other, Stop) and one.region == other.region:
             yield ValidationError(
-                field, f"{other.region} is still down by {one.id!r} until {one.end} s; start it after that"
+                field, f"fault {one.id!r} keeps {other.region} down until {one.end} s; start this one later"
             )
         if isinstance(one, KeyRotation) and isinstance(other, KeyRotation):
             yield ValidationError(
-                field, f"the old key is still accepted by {one.id!r} until {one.end} s; start it after that"
+                field, f"fault {one.id!r} accepts the old key until {one.end} s; start this one later"
             )
 
 
 def _too_little(field: str, fault: Fault) -> Iterator[ValidationError]:
-    """A number that would turn the fault into something else."""
+    """A number outside the range in which the fault means what its kind says."""
     if isinstance(fault, Latency) and fault.extra < 0:
-        yield ValidationError(f"{field}.extra", "a message cannot arrive before it is sent; extra is at least 0")
+        yield ValidationError(f"{field}.extra", "extra must be >= 0 s: a message cannot arrive before it is sent")
     if isinstance(fault, Reorder) and fault.by <= 0:
-        yield ValidationError(f"{field}.by", "what is held back arrives later; by is greater than 0")
+        yield ValidationError(f"{field}.by", "by must be > 0 s")
     if isinstance(fault, ClockJump) and fault.duration < abs(fault.offset):
         yield ValidationError(
             f"{field}.duration",
-            f"a clock is slewed by less than a second per second; give it over {abs(fault.offset)} s",
+            f"must be > {abs(fault.offset)} s: a clock is slewed by less than a second per second",
         )
 
 
@@ -79,7 +81,7 @@ def _nothing_there(field: str, fault: Fault, scenario: Scenario) -> Iterator[Val
     shards = layout.shards + (layout.migration is not None)
     if isinstance(fault, ShardCrash) and fault.shard >= shards:
         yield ValidationError(
-            f"{field}.shard", f"there is no shard {fault.shard}; the last is {shards - 1}, see layout.shards"
+            f"{field}.shard", f"there is no shard {fault.shard}; the last is {shards - 1} (layout.shards)"
         )
     for kind, part in ((ColdOutage, "tiers"), (WorkerCrash, "audit"), (DualWriteFailure | MigratorCrash, "migration")):
         if isinstance(fault, kind) and getattr(layout, part) is None:
@@ -88,16 +90,16 @@ def _nothing_there(field: str, fault: Fault, scenario: Scenario) -> Iterator[Val
 
 def _outside_run(field: str, fault: Fault, duration: float) -> Iterator[ValidationError]:
     if fault.start < 0:
-        yield ValidationError(f"{field}.start", "a fault cannot start before the run; 0 is its beginning")
+        yield ValidationError(f"{field}.start", "must be >= 0 s: the run starts at 0")
     if fault.duration <= 0:
-        yield ValidationError(f"{field}.duration", "a fault lasts longer than 0 seconds")
+        yield ValidationError(f"{field}.duration", "must be > 0 s")
     if fault.start >= duration:
         yield ValidationError(
-            f"{field}.start", f"the run ends at {duration} s, before this fault; start it earlier or run longer"
+            f"{field}.start", f"the run ends at {duration} s, before this fault starts; start it earlier or run longer"
         )
     elif fault.end > duration:
         yield ValidationError(
-            f"{field}.duration", f"this fault would end at {fault.end} s, after the run ({duration} s); shorten it"
+            f"{field}.duration", f"the fault ends at {fault.end} s, after the run ({duration} s); shorten it"
         )
 
 
@@ -105,9 +107,9 @@ def _bad_sides(field: str, sides: Iterable[tuple[str, ...]], scenario: Scenario)
     seen: set[str] = set()
     for side in sides:
         if not side:
-            yield ValidationError(field, "a side names at least one place")
+            yield ValidationError(field, "a side must name at least one place")
         names = set(expand(side, scenario.regions))
         yield from all_unknown(field, names, places(scenario.regions), "place")
         if names & seen:
-            yield ValidationError(field, f"{min(names & seen)!r} is on both sides; keep it on one")
+            yield ValidationError(field, f"{min(names & seen)!r} is on both sides; remove it from one")
         seen |= names

@@ -13,7 +13,7 @@ _LIBRARY = files("flk.sim.scenarios").joinpath("library")
 
 
 def load(path: str | Path) -> Scenario:
-    """The scenario in a TOML file. Raises UnusableInput, which names the file, the line or field, and the mend."""
+    """The scenario in a TOML file. Raises UnusableInput, which names the file, the line or field, and the fix."""
     try:
         text = Path(path).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:

@@ -1,8 +1,8 @@
-"""What a scenario expects of a run beyond the invariants, which always hold: what happens, what never does, what comes in time.
+"""What a scenario expects of a run beyond the invariants: what happens, what never does, what happens in time.
 
-A mark is something of note that a run may come to. Marks are written as texts:
+A coverage mark names something of note that can happen in a run. Marks are written as texts:
 
-- `"failover"`, `"duplicate"`, … : the marks of `sim.marks`
+- `"failover"`, `"duplicate"`, … : the marks of `vocabulary.COVERAGE_MARKS`
 - `"status 429"` : an attempt was answered so (`"status 0"`: not at all)
 - `"alert FLKReplicationLag"` : an alert of the table fires
 - `"converged"` : all regions store the same entries, which is rare while records come
@@ -29,14 +29,14 @@ class HypothesisBase(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
 
 
 class Sometimes(HypothesisBase, frozen=True, tag="sometimes"):
-    """The mark comes up at least `times` times. A run without it has not tested what it is for: that is undecided, not violated."""
+    """The mark occurs at least `times` times. A run without it has not exercised what it is for: undecided, not violated."""
 
     mark: str
     times: Annotated[int, Meta(ge=1)] = 1
 
 
 class Never(HypothesisBase, frozen=True, tag="never"):
-    """The mark does not come up."""
+    """The mark does not occur."""
 
     mark: str
 
@@ -55,7 +55,7 @@ class Eventually(HypothesisBase, frozen=True, tag="eventually"):
 
 
 class Always(HypothesisBase, frozen=True, tag="always"):
-    """A measure of the run stays within bounds: `latency_p95`, `errors`, `goodput`, `lag_max`, …: the numbers of `sim.numbers`.
+    """A metric of the run stays within bounds: `latency_p95`, `errors`, `goodput`, …, as listed in `vocabulary.METRICS`.
 
     Narrowed by `during`, it is measured over what was sent while the fault held.
     """

@@ -1,4 +1,4 @@
-"""What cannot be meant by a scenario's hypotheses."""
+"""Validation of a scenario's hypotheses: names, bounds, and what the duration of the run rules out."""
 
 from collections.abc import Iterator
 
@@ -15,7 +15,7 @@ _HOLDS = {alert.name: seconds(alert.hold) for alert in TABLE.alert}
 
 
 def hypothesis_errors(scenario: Scenario) -> Iterator[ValidationError]:
-    """Names of nothing, bounds that bound nothing, and what cannot come to pass in the time that the run has."""
+    """Unknown names, bounds that exclude every value or none, and alerts that cannot fire within the run."""
     faults = [fault.id for fault in scenario.faults]
     for index, hypothesis in enumerate(scenario.hypotheses):
         field = f"hypotheses[{index}]"
@@ -31,7 +31,7 @@ def hypothesis_errors(scenario: Scenario) -> Iterator[ValidationError]:
                     yield from unknown(f"{field}.after", hypothesis.after, faults, "fault")
                 if hypothesis.during:
                     yield ValidationError(
-                        f"{field}.during", "an eventually begins where a fault ends; name that fault by `after`"
+                        f"{field}.during", "`eventually` starts at the end of a fault; name that fault by `after`"
                     )
             case Sometimes() | Never():
                 yield from _of_mark(f"{field}.mark", hypothesis.mark)
@@ -42,7 +42,7 @@ def _of_mark(field: str, mark: str) -> Iterator[ValidationError]:
     if mark.startswith(STATUS):
         status = mark.removeprefix(STATUS)
         if not (status == "0" or (status.isdecimal() and 200 <= int(status) <= 599)):
-            yield ValidationError(field, f"{status!r} is no status; write one from 200 to 599, or 0 for no answer")
+            yield ValidationError(field, f"{status!r} is not a status; give one from 200 to 599, or 0 for no answer")
     elif mark.startswith(ALERT):
         alert = mark.removeprefix(ALERT)
         if alert not in _HOLDS:
@@ -58,13 +58,15 @@ def _of_bounds(field: str, hypothesis: Always) -> Iterator[ValidationError]:
         yield ValidationError(f"{field}.measure", f"{hypothesis.measure!r} is not a metric of a run; {hint}")
     elif hypothesis.during and not known.of_span:
         yield ValidationError(
-            f"{field}.during", f"{hypothesis.measure} is a metric of the whole run; leave `during` out"
+            f"{field}.during", f"{hypothesis.measure} is a metric of the whole run; leave out `during`"
         )
     most, least = hypothesis.most, hypothesis.least
     if most is None and least is None:
-        yield ValidationError(field, f"{hypothesis.measure} is not bounded; give `most` or `least`")
+        yield ValidationError(field, f"{hypothesis.measure} has no bound; give `most` or `least`")
     elif most is not None and least is not None and most < least:
-        yield ValidationError(f"{field}.most", f"nothing is at least {least:g} and at most {most:g}; swap them")
+        yield ValidationError(
+            f"{field}.most", f"most must be >= least: no value is at least {least:g} and at most {most:g}"
+        )
 
 
 def _too_short(field: str, hypothesis: Hypothesis, duration: float) -> Iterator[ValidationError]:
@@ -74,5 +76,5 @@ def _too_short(field: str, hypothesis: Hypothesis, duration: float) -> Iterator[
         if hold >= duration:
             yield ValidationError(
                 f"{field}.mark",
-                f"{hypothesis.mark} needs its condition to hold for {human(hold)}, and the run ends after {human(duration)}",
+                f"{hypothesis.mark} fires after {human(hold)}, and the run lasts {human(duration)}; run longer",
             )

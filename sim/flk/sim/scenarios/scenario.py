@@ -1,4 +1,4 @@
-"""A scenario: a frozen value that says what is there, what happens to it and what is asked of it."""
+"""A scenario: a frozen value that says what exists, what happens to it and what is asked of it."""
 
 from collections.abc import Iterable
 from functools import cached_property

@@ -19,7 +19,7 @@ class ActBase(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 
 
 class Submit(ActBase, frozen=True, tag="submit"):
-    """An agent near the region delivers a record, by its number in the scenario's source, perhaps with a signature of nobody's."""
+    """An agent near the region delivers a record, by its number in the scenario's source; `forged`: with a signature of no key."""
 
     record: int = 0
     forged: bool = False

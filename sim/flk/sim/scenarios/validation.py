@@ -1,4 +1,4 @@
-"""What cannot be meant by a scenario, although every field has the right type."""
+"""Validation of a scenario whose fields all have the right types: ranges, names, and fields that exclude one another."""
 
 import itertools
 import re
@@ -26,7 +26,7 @@ _MAY_BE_ZERO = frozenset(
 
 
 def validation_errors(scenario: Scenario) -> Iterator[ValidationError]:
-    """What cannot be meant, although every field has the right type."""
+    """Every error in a scenario, with its field. Nothing, if the scenario can be run."""
     yield from _of_regions(scenario)
     yield from _of_durations(scenario)
     yield from _of_network(scenario)
@@ -42,7 +42,7 @@ def validation_errors(scenario: Scenario) -> Iterator[ValidationError]:
 def _of_regions(scenario: Scenario) -> Iterator[ValidationError]:
     yield from bad_label("name", scenario.name)
     if not scenario.regions:
-        yield ValidationError("regions", "there must be at least one region")
+        yield ValidationError("regions", "must name at least one region")
     for index, region in enumerate(scenario.regions):
         if not _NAME.fullmatch(region) or region in {*_RESERVED, CLIENTS}:
             yield ValidationError(
@@ -62,7 +62,7 @@ def _of_durations(scenario: Scenario) -> Iterator[ValidationError]:
             values |= {f"{name}.{key}": value for key, value in found.items() if isinstance(value, Seconds)}
     for field, value in values.items():
         if value < 0 or (not value and field.rpartition(".")[2] not in _MAY_BE_ZERO):
-            yield ValidationError(field, f"{value} s is no time; it must be greater than 0")
+            yield ValidationError(field, f"must be > 0 s, and is {value} s")
 
 
 def _of_network(scenario: Scenario) -> Iterator[ValidationError]:
@@ -71,7 +71,7 @@ def _of_network(scenario: Scenario) -> Iterator[ValidationError]:
     for index, path in enumerate((scenario.network.default, *scenario.network.links), -1):
         if path.delay < 0 or path.jitter < 0:
             field = f"network.links[{index}].delay" if index >= 0 else "network.default"
-            yield ValidationError(field, "a message cannot arrive before it is sent; delay and jitter are at least 0")
+            yield ValidationError(field, "delay and jitter must be >= 0 s: a message cannot arrive before it is sent")
 
 
 def _of_workload(scenario: Scenario) -> Iterator[ValidationError]:
@@ -79,18 +79,16 @@ def _of_workload(scenario: Scenario) -> Iterator[ValidationError]:
     for region in workload.agents:
         yield from unknown("workload.agents", region, scenario.regions, "region")
     if not sum(workload.agents.values()):
-        yield ValidationError("workload.agents", "nobody sends anything; give at least one region an agent")
+        yield ValidationError("workload.agents", "no region has an agent; give at least one region one")
     if workload.until is not None and not 0 < workload.until <= scenario.duration:
-        yield ValidationError(
-            "workload.until", f"must be after 0 and not after the end of the run, {scenario.duration} s"
-        )
+        yield ValidationError("workload.until", f"must be > 0 s and <= {scenario.duration} s, the end of the run")
 
 
 def _of_tenants(scenario: Scenario) -> Iterator[ValidationError]:
     workload = scenario.workload
     if not workload.tenants:
         yield ValidationError(
-            "workload.tenants", "there must be at least one tenant; leave the key out for the default one"
+            "workload.tenants", "must name at least one tenant; leave the key out for the default tenant"
         )
     for tenant in workload.tenants:
         if not re.fullmatch(CONSTANTS.node.tenant_pattern, tenant):
@@ -100,31 +98,34 @@ def _of_tenants(scenario: Scenario) -> Iterator[ValidationError]:
 
 
 def _of_curve(scenario: Scenario) -> Iterator[ValidationError]:
-    turns = scenario.workload.curve
-    for index, (one, other) in enumerate(itertools.pairwise(turns), 1):
+    points = scenario.workload.curve
+    for index, (one, other) in enumerate(itertools.pairwise(points), 1):
         if other.at <= one.at:
             yield ValidationError(
-                f"workload.curve[{index}].at", f"{other.at} s is not after the turn before; sort the turns by time"
+                f"workload.curve[{index}].at",
+                f"must be later than the point before, {one.at} s; sort the points by time",
             )
-    if turns and not any(turn.factor for turn in turns):
-        yield ValidationError("workload.curve", "the rate is 0 all the time; give one turn a factor greater than 0")
+    if points and not any(point.factor for point in points):
+        yield ValidationError("workload.curve", "the rate is 0 throughout; give one point a factor > 0")
 
 
 def _of_layout(scenario: Scenario) -> Iterator[ValidationError]:
     tiers, migration = scenario.layout.tiers, scenario.layout.migration
     if tiers and not tiers.hot_term <= tiers.warm_term <= tiers.window:
-        yield ValidationError("layout.tiers", "an entry goes from hot to warm to cold: hot_term <= warm_term <= window")
+        yield ValidationError(
+            "layout.tiers", "must be hot_term <= warm_term <= window: entries move from hot to warm to cold"
+        )
     if tiers and tiers.window <= scenario.duration and len(scenario.regions) > 1:
         yield ValidationError(
             "layout.tiers.window",
-            f"regions forget at moments of their own, and would differ; let it outlast the run, {scenario.duration} s",
+            f"must be > {scenario.duration} s, the end of the run: regions expire entries at different moments",
         )
     if migration and tiers:
-        yield ValidationError("layout.migration", "a store with tiers is not migrated here; leave one of the two out")
-    if migration and migration.start >= scenario.duration:
         yield ValidationError(
-            "layout.migration.start", f"the run ends at {scenario.duration} s, before this; start it earlier"
+            "layout.migration", "a store with tiers cannot be migrated; leave out layout.tiers or layout.migration"
         )
+    if migration and migration.start >= scenario.duration:
+        yield ValidationError("layout.migration.start", f"must be < {scenario.duration} s, the end of the run")
 
 
 def _of_script(scenario: Scenario) -> Iterator[ValidationError]:
@@ -137,11 +138,11 @@ def _of_script(scenario: Scenario) -> Iterator[ValidationError]:
         yield from unknown(f"{field}.region", act.region, scenario.regions, "region")
         if isinstance(act, Submit) and not scenario.workload.agents.get(act.region):
             yield ValidationError(
-                f"{field}.region", f"nobody is near {act.region} to submit; give it an agent in workload.agents"
+                f"{field}.region", f"region {act.region} has no agents; give it one in workload.agents"
             )
         if isinstance(act, Replay):
             yield from unknown(f"{field}.peer", act.peer, scenario.regions, "region")
         if not 0 <= act.at < scenario.duration:
             yield ValidationError(
-                f"{field}.at", f"{act.at} s is not in the run; it begins at 0 and ends at {scenario.duration} s"
+                f"{field}.at", f"must be >= 0 s and < {scenario.duration} s, the end of the run, and is {act.at} s"
             )

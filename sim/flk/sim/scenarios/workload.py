@@ -1,4 +1,4 @@
-"""What the agents are given to deliver: which records, for whom, to which agents. When they come is the business of `arrivals`."""
+"""What the agents are given to deliver: which records, for which tenants, to which agents. `clients.arrivals` says when."""
 
 from collections.abc import Mapping
 from typing import Annotated
@@ -24,13 +24,13 @@ class Workload(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Which records come, how often, and to whom.
 
     `records` names them: `dataset:NAME`, or the path of a file. New ones come at `rate` per second, at random moments, until there
-    are no more or `until` is reached; `curve` bends the rate over time, straight from one turn to the next. `agents` is the number
+    are no more or `until` is reached; `curve` bends the rate over time, linearly from one point to the next. `agents` is the number
     of agents at home near each region, `tenants` the share of the agents that each tenant has.
 
     Of all arrivals a share of `duplicates` is instead an earlier record, given to an agent that knows nothing of the first: one of
     the last `duplicate_window` new ones, the latest more often the greater `skew` is (Zipf's exponent; 0: all alike).
 
-    `recorded` names a file of arrivals that really happened, which then come instead of random ones: CSV with the columns `at`
+    `recorded` names a file of recorded arrivals, which replace the random ones: CSV with the columns `at`
     (seconds), `record` (its number) and `region`, and if need be `tenant`.
     """
 
@@ -59,7 +59,7 @@ def agent_tenants(workload: Workload) -> list[str]:
     for number in workload.agents.values():
         due = dict.fromkeys(names, 0.0)
         for _ in range(number):
-            due = {name: owed + workload.tenants[name] / total for name, owed in due.items()}
+            due = {name: share + workload.tenants[name] / total for name, share in due.items()}
             chosen = max(names, key=due.__getitem__)
             due[chosen] -= 1
             found.append(chosen)

@@ -41,5 +41,5 @@ def interval(sample: ArrayLike, statistic: str, confidence: float = CONFIDENCE) 
     except ValueError:
         percent = -1.0
     if not statistic.startswith("p") or not 0 < percent < 100:
-        raise UnusableInput(f"{statistic!r} is not a statistic; write mean, or a quantile such as p50, p95 or p99.9")
+        raise UnusableInput(f"{statistic!r} is not a statistic; give mean, or a quantile such as p50, p95 or p99.9")
     return quantile_interval(sample, percent / 100, confidence)

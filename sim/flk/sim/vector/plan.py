@@ -1,4 +1,4 @@
-"""What the vector tier computes exactly, and why it refuses everything else.
+"""What the vector tier computes exactly, and the reasons for which it refuses a scenario.
 
 Requests may be arrays as long as nothing that happens to one depends on what became of another, except through the two lines that
 `kernels.advance` follows. So there must be no retry: no message of a client is lost, no node refuses, no answer comes too late.

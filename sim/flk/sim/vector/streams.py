@@ -60,7 +60,7 @@ class Stream:
         self._gaps = RandomStream(seed, f"arrival{stream}").numbers()
         self._agents = RandomStream(seed, f"agent{stream}").numbers()
         self._fresh = RandomStream(seed, f"repeat{stream}").numbers()
-        self._lots = [
+        self._draws = [
             numbered(seed, what, name).numbers() for what in (f"{REQUEST}.jitter", SERVICE, f"{ANSWER}.jitter")
         ]
         self._calm = [(burst, RandomStream(seed, f"calm/{burst.id}").numbers()) for burst in calm]
@@ -71,7 +71,7 @@ class Stream:
         name = self._name + self._number
         at, kept = self._moments()
         agent = self._agents.random(at.size)
-        request, service, answer = (_exponentials(lots, at.size) for lots in self._lots)
+        request, service, answer = (_exponentials(draws, at.size) for draws in self._draws)
         return Block(at, agent, request, service, answer, kept, name, self.cursor)
 
     def fresh(self) -> tuple[Column, Column]:

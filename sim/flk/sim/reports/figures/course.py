@@ -32,7 +32,7 @@ WINDOW = 15.0  # seconds over which latency quantiles are taken
 
 
 def overview(run: Run) -> Figure:
-    """The run at a glance: what went wrong, how much was delivered, how far replicas lagged, how far stores differed."""
+    """The run at a glance: its faults, how much was delivered, how far replicas lagged, how far stores differed."""
     events = happenings(run.scenario)
     figure, (fault_axes, rates, lag, keys) = time_panels(run.scenario, (0.3 + 0.3 * max(1, len(events)), 1.5, 1.5, 1.2))
     fault_rows(fault_axes, events)

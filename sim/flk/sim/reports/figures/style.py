@@ -117,7 +117,7 @@ def fault_rows(axes: Axes, events: Sequence[Fault]) -> None:
             bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 1.2},
         )
     if not events:
-        axes.text(0.01, 0.5, "nothing goes wrong", transform=axes.transAxes, fontsize=8, va="center", color=INK)
+        axes.text(0.01, 0.5, "no faults", transform=axes.transAxes, fontsize=8, va="center", color=INK)
     axes.set(ylim=(max(1, len(events)) - 0.4, -0.6), yticks=[])
     axes.grid(visible=False, axis="y")
     axes.spines["left"].set_visible(False)

@@ -51,7 +51,7 @@ def heat_map(cells: Sequence[CellFindings], asked: Estimand, unit: str = "") -> 
 
 
 def comparison(swept: SweepOutcome, one: int, other: int, measure: str, unit: str = "") -> Figure:
-    """Two cells of a sweep under the same luck: the difference of each seed in order of size, and the interval of their mean.
+    """Two cells of a sweep on the same seeds: the difference of each seed in order of size, and the interval of their mean.
 
     The same without pairing, in grey, shows what common random numbers are worth.
     """
