@@ -15,7 +15,7 @@ from tests.support.sim.drills import drill
 from flk.sim.experiments import journal as journals
 from flk.sim.experiments.findings import Estimand, facts, findings, overall, parse_measure
 from flk.sim.experiments.journal import Journal, code_version, write_table
-from flk.sim.experiments.rows import MEASURES, Row, row
+from flk.sim.experiments.rows import COLUMNS, MEASURES, Row, row
 from flk.sim.experiments.run_inputs import Task, execute, synthetic_inputs
 from flk.sim.experiments.sweep import Plan, SweepOutcome, column, parse_until, sweep
 from flk.sim.experiments.variation import Cell, axis, cells
@@ -239,8 +239,9 @@ def test_the_table_is_tidy(tmp_path: Path) -> None:
     found = swept(tmp_path, plan)
     table = pq.read_table(write_table(tmp_path, plan.cells, found.rows))
     assert table.num_rows == 8
-    names = [field.name for field in msgspec.structs.fields(Row)]
-    assert table.column_names == ["policy.ship_interval", "name", *names, "code"]
+    assert table.column_names == ["policy.ship_interval", "name", *(field.name for field in COLUMNS), "code"]
+    assert {field.name for field in COLUMNS} == {field.name for field in msgspec.structs.fields(Row)}
+    assert COLUMNS[0].name == "scenario"
     assert table["policy.ship_interval"].to_pylist() == [2.0] * 4 + [4.0] * 4
     assert table["seed"].to_pylist() == [1, 2] * 4
     assert table["rpo"].to_pylist() == [None] * 8
