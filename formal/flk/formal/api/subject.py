@@ -37,7 +37,7 @@ def find(subject: Subject) -> Protocol:
     {'RM': 3}
     >>> find("two-phase-comit")
     Traceback (most recent call last):
-    flk.spec.errors.UnusableInput: no protocol is called two-phase-comit: did you mean two-phase-commit...
+    flk.spec.errors.UnusableInput: no protocol is called two-phase-comit (...): did you mean two-phase-commit...
     """
     return chosen(subject).protocol
 

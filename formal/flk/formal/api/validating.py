@@ -19,6 +19,7 @@ def validate(
     protocol: Subject,
     trace: Trace,
     *,
+    source: str = "trace",
     hidden: Sequence[str] = (),
     limit: int = 100_000,
     progress: bool | None = None,
@@ -26,7 +27,8 @@ def validate(
     """Follow a trace through a protocol: Accepted, Rejected at an event, or Undecided within the limit.
 
     `trace` is a file of JSON lines or its events, in their order: `{"action": "TMCommit", "state": {…}}`, each with as much or as
-    little of the state as was seen (`flk.formal.traces` has the format). `hidden` names actions that may happen unseen before any
+    little of the state as was seen (`flk.formal.traces` has the format); `source` is what messages call events that come from no
+    file. `hidden` names actions that may happen unseen before any
     event. At most `limit` steps are tried to explain one event. The budgets of trouble that keep exploration finite are
     left out. `progress` shows a bar, or does not; None shows it where somebody watches.
 
@@ -41,17 +43,17 @@ def validate(
     from flk.formal.traces.validator import validate as followed
 
     subject = unlimited(find(protocol))
-    with stage_bar(f"following {subject.name}", progress) as say, _lines(trace) as (lines, source):
+    with stage_bar(f"following {subject.name}", progress) as say, _lines(trace, source) as (lines, named):
         return followed(
-            subject, lines, source, hidden=hidden, limit=limit, on_progress=lambda events: say(f"{events:,} events")
+            subject, lines, named, hidden=hidden, limit=limit, on_progress=lambda events: say(f"{events:,} events")
         )
 
 
 @contextmanager
-def _lines(trace: Trace) -> Iterator[tuple[Iterable[bytes], str]]:
+def _lines(trace: Trace, source: str) -> Iterator[tuple[Iterable[bytes], str]]:
     """The lines, and what they are called. Raises UnusableInput for a file that cannot be read."""
     if not isinstance(trace, str | PathLike):
-        yield map(_line, trace), "trace"
+        yield map(_line, trace), source
         return
     path = Path(trace)
     try:

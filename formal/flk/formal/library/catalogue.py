@@ -45,7 +45,7 @@ def find(name: str) -> Protocol:
     if _GALLERY + name in known:
         return known[_GALLERY + name]
     hint = nearest(name, {key.removeprefix(_GALLERY): None for key in known})
-    raise UnusableInput(f"no protocol is called {name}: {hint}; a file of your own ends in .py")
+    raise UnusableInput(f"no protocol is called {name} (a file of your own ends in .py): {hint}")
 
 
 def load(path: Path) -> Protocol:

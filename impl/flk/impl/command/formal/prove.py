@@ -80,18 +80,12 @@ def prove(
 
 
 def _prove(names: Sequence[str], seeds: int, *, json: bool, verbose: bool) -> None:
-    from rich.console import Console
-
-    from flk.formal.proofs.prove import prove_all, verdict_of
+    from flk.formal.api.proving import prove as proved
     from flk.formal.reports.proofs import render
 
-    try:
-        with Console(stderr=True).status("proving") as status:
-            proofs = prove_all(names, seeds, lambda done, total, name: status.update(f"{done}/{total} proving {name}"))
-    except ValueError as error:
-        raise UnusableInput(str(error)) from None
-    _show(proofs, None if json else render(proofs, verbose=verbose))
-    raise typer.Exit(verdict_of(proofs).exit_code)
+    found = proved(*names, seeds=seeds)
+    _show(found.proofs, None if json else render(found.proofs, found.protocols, verbose=verbose))
+    raise typer.Exit(found.verdict.exit_code)
 
 
 def _coq(*, json: bool, verbose: bool) -> None:
@@ -118,7 +112,7 @@ def _search(protocol: "Protocol", depth: int, size: Sequence[str], *, json: bool
         found = search(
             protocol,
             depth,
-            chosen_sizes(size, {}),
+            chosen_sizes(size),
             on_depth=lambda steps: status.update(f"searching runs of {steps} steps"),
         )
     _show(found, None if json else render_search(protocol, found, verbose=verbose))
@@ -148,7 +142,7 @@ def _show(facts: object, text: "RenderableType | None") -> None:
 
 
 def _protocol(names: Sequence[str] | None) -> "Protocol":
-    from flk.formal.library.catalogue import find
+    from flk.formal.api.subject import find
 
     if not names or len(names) != 1:
         raise UnusableInput("--bmc and --infer work on one protocol: name it")

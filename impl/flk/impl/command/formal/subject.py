@@ -1,6 +1,6 @@
 """What a command about protocols is about: the protocol of a name, and the sizes that `--size` chooses."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import typer
@@ -9,7 +9,6 @@ from flk.spec.errors import UnusableInput
 
 if TYPE_CHECKING:
     from flk.formal.language import Protocol
-    from flk.formal.library.gallery import Design
 
 
 def protocol_names(incomplete: str) -> list[str]:
@@ -36,20 +35,12 @@ def named(ctx: typer.Context) -> "Protocol | None":
         return None
 
 
-def design_of(protocol: "Protocol") -> "Design | None":
-    """The design of the gallery that the protocol is, if it is one."""
-    from flk.formal.library.gallery import DESIGNS
-
-    return next((design for design in DESIGNS.values() if design.protocol is protocol), None)
-
-
-def chosen_sizes(texts: Sequence[str], known: Mapping[str, int]) -> dict[str, int]:
-    """The known sizes, overridden by texts such as `region=3` (whatever their case). Raises UnusableInput for anything else."""
-    names = {name.lower(): name for name in known}
-    sizes = dict(known)
+def chosen_sizes(texts: Sequence[str]) -> dict[str, int]:
+    """Sizes by sort from texts such as `region=3`. Raises UnusableInput for anything else."""
+    sizes = {}
     for text in texts:
         sort, equals, number = text.partition("=")
         if not sort or not equals or not number.isdecimal():
             raise UnusableInput(f"--size {text}: write the name of an index sort and a number, such as region=3")
-        sizes[names.get(sort.lower(), sort)] = int(number)
+        sizes[sort] = int(number)
     return sizes

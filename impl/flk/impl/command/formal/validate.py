@@ -1,9 +1,9 @@
 """`flk validate`: is what a system did, told by a log of events, a path that a protocol allows?"""
 
 import sys
-from contextlib import ExitStack
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import msgspec
 import typer
@@ -11,9 +11,6 @@ import typer
 from flk.impl.command.app import app
 from flk.impl.command.formal.subject import protocol_names
 from flk.spec.errors import UnusableInput
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
 
 EXAMPLES = """\
 Examples: flk validate two-phase-commit events.jsonl --hidden TMRcvPrepared
@@ -45,36 +42,25 @@ def validate(
 
     Exit code 0: accepted; 1: rejected; 2: undecided within the limit, or unusable input.
     """
-    from rich.console import Console
+    from flk.formal.api.subject import find
+    from flk.formal.api.validating import validate as followed
+    from flk.formal.traces.relaxations import origin_of
 
-    from flk.formal.library.catalogue import find
-    from flk.formal.traces import validate as run
-    from flk.formal.traces.relaxations import origin_of, unlimited
-
-    protocol = unlimited(find(name))
-    with Console(stderr=True).status("reading") as status, ExitStack() as stack:
-        lines, source = _lines(trace, origin_of(protocol).name, stack)
-        found = run(
-            protocol,
-            lines,
-            source,
-            hidden=hidden or (),
-            limit=limit,
-            on_progress=lambda events: status.update(f"{events:,} events"),
-        )
+    protocol = find(name)
+    events, source = _events(trace, origin_of(protocol).name)
+    found = followed(protocol, events, source=source, hidden=hidden or (), limit=limit)
     typer.echo(msgspec.json.encode(found) if json else str(found))
     raise typer.Exit(found.verdict.exit_code)
 
 
-def _lines(traces: "Sequence[Path]", protocol: str, stack: ExitStack) -> "tuple[Iterable[bytes], str]":
+def _events(traces: Sequence[Path], protocol: str) -> tuple[Path | Iterable[bytes], str]:
     """The events, as they are or as nodes' traces tell them, and what they are called."""
     from flk.impl.server.trace_reader import encoded, events_of, is_of_nodes
 
-    first = traces[0]
-    if len(traces) == 1 and str(first) == "-":
+    if len(traces) == 1 and str(traces[0]) == "-":
         return sys.stdin.buffer, "standard input"
     if all(map(is_of_nodes, traces)):
         return encoded(events_of(traces, protocol)), f"events of {', '.join(map(str, traces))}"
     if len(traces) > 1:
         raise UnusableInput(f"{', '.join(map(str, traces))}: events come in one trace; only traces of nodes are joined")
-    return stack.enter_context(first.open("rb")), str(first)
+    return traces[0], str(traces[0])
