@@ -6,10 +6,11 @@ from collections.abc import Iterator, Sequence
 from rich.box import SIMPLE
 from rich.console import Group, RenderableType
 from rich.padding import Padding
-from rich.table import Column, Table
+from rich.table import Table
 from rich.text import Text
 
 from flk.formal.proofs.claims import ClaimStatus, Judgement
+from flk.formal.reports.columns import folding, whole
 
 STYLES = {
     ClaimStatus.PROVED: "green",
@@ -22,8 +23,7 @@ STYLES = {
 
 def table(judgements: Sequence[Judgement]) -> RenderableType:
     """A row for each claim: its status as it was made and as it holds here, and the commands that show it; then the counts."""
-    names = (Column(name, no_wrap=True) for name in ("claim", "as made", "here"))
-    grid = Table(*names, "shown by", box=SIMPLE)
+    grid = Table(whole("claim"), whole("as made"), whole("here"), folding("shown by"), box=SIMPLE)
     for judgement in judgements:
         commands = dict.fromkeys(f.command for f in (*judgement.made_by, *judgement.here_by) if f.command)
         statuses = (Text(status, STYLES[status]) for status in (judgement.made, judgement.here))

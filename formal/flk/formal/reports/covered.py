@@ -8,6 +8,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from flk.formal.explicit.engines.coverage import ActionCoverage, Conjunct
+from flk.formal.reports.columns import folding, whole
 
 Coverage = tuple[ActionCoverage, ...]
 
@@ -39,12 +40,12 @@ def lines(coverage: Iterable[ActionCoverage]) -> Iterator[Line]:
 def table(coverage: Iterable[ActionCoverage]) -> Table:
     """The table for a terminal."""
     grid = Table(
-        Column("action", no_wrap=True),
-        Column("steps", justify="right"),
-        "part of its guard",
-        "true",
-        "false",
-        "",
+        whole("action"),
+        whole("steps", right=True),
+        folding("part of its guard"),
+        whole("true"),
+        whole("false"),
+        Column("", overflow="fold", min_width=6),
         box=SIMPLE,
         title="coverage",
         title_justify="left",

@@ -4,11 +4,12 @@ from collections.abc import Mapping
 
 from rich.box import SIMPLE
 from rich.console import RenderableType
-from rich.table import Column, Table
+from rich.table import Table
 from rich.text import Text
 
 from flk.formal.language.protocol import Protocol
 from flk.formal.library.gallery import Design
+from flk.formal.reports.columns import folding, whole
 from flk.spec.requirements import catalogue
 
 
@@ -18,11 +19,11 @@ def headline(protocol: Protocol) -> str:
 
 
 def listing(protocols: Mapping[str, Protocol]) -> RenderableType:
-    """A table of protocols by name, with their index sorts and default sizes."""
-    grid = Table(Column("name", no_wrap=True), "sizes", "what happens", box=SIMPLE)
+    """A table of protocols by name, each with its index sorts and default sizes below the name."""
+    grid = Table(whole("name, sizes"), folding("what happens"), box=SIMPLE)
     for name, protocol in protocols.items():
         sizes = " ".join(f"{sort.lower()}={size}" for sort, size in protocol.sizes().items())
-        grid.add_row(Text(name), Text(sizes, "dim"), Text(headline(protocol)))
+        grid.add_row(Text.assemble(name, "\n", (sizes, "dim")), Text(headline(protocol)))
     return grid
 
 

@@ -7,7 +7,6 @@ from string import ascii_lowercase
 from rich.box import SIMPLE
 from rich.console import Group, RenderableType
 from rich.padding import Padding
-from rich.table import Column
 from rich.table import Table as Grid
 from rich.text import Text
 
@@ -22,10 +21,14 @@ from flk.formal.prover.counterexample import Counterexample
 from flk.formal.prover.houdini import Inference
 from flk.formal.prover.proving import HAPPENS
 from flk.formal.prover.theorem import Check, Proof, ProofStatus, Table, Trial
+from flk.formal.reports.columns import folding, whole
 from flk.formal.reports.terminal import changes
 
 QUIET = frozenset({PropertyKind.REACHABLE, PropertyKind.LEMMA})
 """Kinds of property whose runs are shown only when asked for."""
+
+NARROW = 80
+"""Columns of a narrow terminal, in which nothing that matters is cut."""
 
 SHORT = 2
 """Rows of a counterexample that is shown without being asked for."""
@@ -53,7 +56,7 @@ def render_coq(proofs: Sequence[CoqProof], *, verbose: bool = False) -> Renderab
     """The theorems of formal/coq with the axioms that each rests on; what each says too if `verbose`."""
     used = sorted({axiom for proof in proofs for axiom in proof.assumptions})
     marks = dict(zip(used, ascii_lowercase, strict=False))
-    grid = Grid(_name("theorem"), _name("verdict"), "requirements", "axioms", box=SIMPLE)
+    grid = Grid(whole("theorem"), whole("verdict"), folding("requirements"), whole("axioms"), box=SIMPLE)
     details: list[RenderableType] = []
     for proof in proofs:
         rests_on = " ".join(marks[axiom] for axiom in used if axiom in proof.assumptions)
@@ -70,7 +73,7 @@ def render_search(protocol: Protocol, found: Bounded, *, verbose: bool = False) 
     """What a search of bounded depth found: each target, and a run for each violation; for each witness too if `verbose`."""
     sizes = ", ".join(f"{name} {size}" for name, size in found.sizes.items())
     head = f"{found.protocol}  {sizes}  runs of up to {found.depth} steps, {found.seconds:.2f} s"
-    grid = Grid(_name("property"), "kind", _name("found"), "steps", box=SIMPLE)
+    grid = Grid(whole("property"), whole("kind"), whole("found"), whole("steps"), box=SIMPLE)
     runs: list[RenderableType] = []
     for target in found.targets:
         kind = target.kind.replace("_", " ") if target.kind else "no meaning"
@@ -87,12 +90,21 @@ def render_inference(found: Inference) -> RenderableType:
         f"{found.protocol}: of {found.tried:,} clauses {found.seen} held in the states seen, {found.inductive} are inductive, "
         f"and {len(found.lemmas)} are needed; {found.seconds:.1f} s"
     )
-    lines = []
-    for number, lemma in enumerate(found.lemmas, 1):
-        lines.append(f"\n@protocol.lemma()\ndef lemma_{number}() -> Term:\n    return {lemma}\n")
+    lines = [
+        f"\n@protocol.lemma()\ndef lemma_{n}() -> Term:\n{_returned(lemma)}\n"
+        for n, lemma in enumerate(found.lemmas, 1)
+    ]
     ends = [f"proved for all sizes: {', '.join(found.proved) or 'nothing'}"]
     ends += [f"not proved: {', '.join(found.open)}"] if found.open else []
     return Group(Text(head, "bold"), *(Text(line, no_wrap=True, overflow="ignore") for line in lines), *map(Text, ends))
+
+
+def _returned(lemma: str) -> str:
+    """A return statement that no terminal of 80 columns cuts: a line for each part of a disjunction, where one is too long."""
+    whole = f"    return {lemma}"
+    return (
+        whole if len(whole) < NARROW else "    return (\n        " + "\n        | ".join(lemma.split(" | ")) + "\n    )"
+    )
 
 
 def _theorems(by_theorem: Sequence[Sequence[Proof]]) -> Grid:
@@ -100,7 +112,7 @@ def _theorems(by_theorem: Sequence[Sequence[Proof]]) -> Grid:
     seeds = max(map(len, by_theorem), default=1)
     several = ["seeds"] if seeds > 1 else []
     columns = ("theorem", "verdict", *several, "properties", "obligations", "mutants", "seconds")
-    grid = Grid(*map(_name, columns), box=SIMPLE)
+    grid = Grid(*map(whole, columns), box=SIMPLE)
     for proofs in by_theorem:
         obligations = [check.status for proof in proofs for check in proof.obligations]
         mutants = [trial.status for proof in proofs for trial in proof.mutants]
@@ -117,8 +129,8 @@ def _theorems(by_theorem: Sequence[Sequence[Proof]]) -> Grid:
 
 
 def _mutants(proofs: Iterable[Proof], *, verbose: bool) -> Grid:
-    columns = [_name("mutant"), _name("verdict"), Column("counterexample")]
-    grid = Grid(*columns, *([Column("story")] if verbose else []), box=SIMPLE)
+    columns = [whole("mutant"), whole("verdict"), folding("counterexample")]
+    grid = Grid(*columns, *([folding("story")] if verbose else []), box=SIMPLE)
     for proof in proofs:
         for trial in proof.mutants:
             grid.add_row(trial.mutant, trial.status, _inline(trial), *([trial.story] if verbose else []))
@@ -147,10 +159,11 @@ def _all(proof: Proof, known: Mapping[str, Protocol]) -> Iterator[RenderableType
 
 def _properties(proof: Proof) -> Grid:
     """What is known of each property, and the obligations that came to it."""
-    grid = Grid(_name("property"), "kind", _name("verdict"), "requirements", "", box=SIMPLE)
+    grid = Grid(whole("property"), whole("kind"), whole("verdict"), folding(""), box=SIMPLE)
     for one in proof.properties:
         verdict = "explored only" if one.finite_only else one.status
-        grid.add_row(one.property, one.kind.replace("_", " "), verdict, " ".join(one.requirements), one.note)
+        told = ". ".join(filter(None, (" ".join(one.requirements), one.note)))
+        grid.add_row(one.property, one.kind.replace("_", " "), verdict, told)
     return grid
 
 
@@ -158,7 +171,7 @@ def _omissions(proof: Proof) -> Iterator[RenderableType]:
     """Guards and updates left out: what breaks, and which are there for other reasons than the invariants."""
     refuted = [trial for trial in proof.omissions if trial.status is ProofStatus.REFUTED]
     yield Text(f"\n{proof.theorem}: {len(refuted)} of {len(proof.omissions)} guards and updates cannot be left out")
-    grid = Grid("left out", "breaks", box=SIMPLE)
+    grid = Grid(folding("left out"), folding("breaks"), box=SIMPLE)
     for trial in proof.omissions:
         broken = trial.checks[-1].name if trial.checks else "no invariant"
         grid.add_row(Text(trial.mutant), "undecided" if trial.status is ProofStatus.UNDECIDED else broken)
@@ -191,7 +204,7 @@ def counterexample(protocol: Protocol | None, found: Counterexample) -> Renderab
         if protocol is None:
             return Text(f"{sizes} {found.note} {' > '.join(move.shown for move in found.path.moves[1:])}".strip())
         return Group(Text(f"{sizes} {found.note}"), changes(Schema.of(protocol, found.sizes), found.path))
-    grid = Grid("cell", "before", "after", box=SIMPLE)
+    grid = Grid(folding("cell"), folding("before"), folding("after"), box=SIMPLE)
     after = {cell: (old, new) for cell, old, new in found.changes}
     for cell, value in found.cells:
         grid.add_row(Text(cell), value, after.pop(cell, (value, value))[1])
@@ -208,7 +221,7 @@ def counterexample(protocol: Protocol | None, found: Counterexample) -> Renderab
 
 
 def _grid(table: Table) -> Grid:
-    grid = Grid(*table.columns)
+    grid = Grid(*map(folding, table.columns))
     for row in table.rows:
         grid.add_row(*row)
     return grid
@@ -227,11 +240,6 @@ def _inline(trial: Trial) -> str:
     if len(table.rows) > SHORT:
         return f"{len(table.rows) - 1} steps"
     return "\n".join(f"{row[0]} = {' → '.join(filter(None, row[1:]))}" for row in table.rows)
-
-
-def _name(header: str) -> Column:
-    """A column whose cells stay whole, however narrow the terminal is."""
-    return Column(header, no_wrap=True)
 
 
 def _share(verdicts: Sequence[ProofStatus], wanted: ProofStatus) -> str:

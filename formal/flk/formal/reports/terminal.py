@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from rich.box import SIMPLE
 from rich.console import Group, RenderableType
 from rich.padding import Padding
-from rich.table import Column, Table
+from rich.table import Table
 from rich.text import Text
 
 from flk.formal.explicit.explore import CUT, Explored, Finding, Path
@@ -14,6 +14,7 @@ from flk.formal.explicit.schema import Schema
 from flk.formal.language.properties import Property, PropertyKind
 from flk.formal.language.text import text
 from flk.formal.reports.changes import ending, rows
+from flk.formal.reports.columns import folding, whole
 from flk.formal.reports.lanes import lane_sort
 from flk.formal.reports.plain import beginning, diagram
 from flk.formal.reports.reason import reason
@@ -99,7 +100,7 @@ def why(schema: Schema, path: Path, property_: Property | None) -> Iterator[str]
 
 def changes(schema: Schema, path: Path) -> Table:
     """The table of changes."""
-    grid = Table(Column("step", justify="right", no_wrap=True), Column("action"), Column("changes"), box=SIMPLE)
+    grid = Table(whole("step", right=True), folding("action"), folding("changes"), box=SIMPLE)
     grid.add_row("0", Text("initially", "italic"), "\n".join(beginning(schema, path)))
     for row in rows(schema, path):
         changed = Text("\n").join(
@@ -129,7 +130,7 @@ def _figures(found: Explored) -> Table:
 def _verdicts(schema: Schema, found: Explored) -> RenderableType:
     if not found.findings:
         return Text("\nno properties: nothing is claimed")
-    grid = Table("", Column("property", no_wrap=True), Column("kind", no_wrap=True), "steps", "", box=SIMPLE)
+    grid = Table("", whole("property"), whole("kind"), whole("steps"), folding(""), box=SIMPLE)
     for finding in found.findings:
         property_ = schema.protocol.properties[finding.property]
         steps = str(len(finding.path.moves) - 1) if finding.path else ""
