@@ -22,7 +22,7 @@ from flk.formal.reports.covered import table as covered
 from flk.formal.reports.listing import headline, listing
 from flk.formal.reports.proofs import render, render_inference
 from flk.formal.reports.terminal import rendered
-from flk.impl.bench.explore import Search
+from flk.impl.bench.explore import Figure
 from flk.impl.command.bench.tables import searches
 from flk.spec.claims import claims
 
@@ -142,6 +142,9 @@ def test_claims_are_whole() -> None:
 def test_the_benchmark_of_explorers_is_whole() -> None:
     """Every figure, of the largest model too."""
     models = ("two-phase-commit rm=10", "replication segment=3")
-    found = [Search(model, 80, tool, 61_515_776, 1234.5, 402.6, 2345.6) for model in models for tool in ("numba", "rumur")]
+    found = [
+        Figure(model, 80, tool, 61_515_776, 1234.5, 402.6, 2345.6) for model in models for tool in ("numba", "rumur")
+    ]
     page = printed(searches(found, ()))
-    has(page, *models, "61,515,776", "1234.50", "2345.60", "49,831", "402.6", "numba", "rumur")
+    tells(page, *models)
+    has(page, "61,515,776", "1234.50", "2345.60", "49,831", "402.6", "numba", "rumur")
