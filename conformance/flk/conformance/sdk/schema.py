@@ -1,6 +1,7 @@
 """The protocol as JSON Schema, made of the classes that read and write it, for readers in other languages."""
 
 import json
+from inspect import cleandoc
 from pathlib import Path
 from typing import get_type_hints
 
@@ -24,7 +25,7 @@ def schema() -> dict[str, object]:
     down, up = ([next(shapes) for _ in group] for group in (requests, replies))
     inputs, answers = ([next(shapes) for _ in group] for group in (forms, values))
     operations = {
-        name: {"description": operation.__doc__, "input": question, "value": answer}
+        name: {"description": cleandoc(operation.__doc__ or ""), "input": question, "value": answer}
         for (name, operation), question, answer in zip(OPERATIONS.items(), inputs, answers, strict=True)
     }
     return {
@@ -40,10 +41,10 @@ def schema() -> dict[str, object]:
 
 
 def _for_all(definition: dict[str, object]) -> dict[str, object]:
-    """Without the examples in Python that a class may have."""
+    """Without the examples in Python that a class may have, and without the indentation that Python before 3.13 leaves."""
     described = definition.get("description")
     return (
-        {**definition, "description": described.partition(">>>")[0].strip()}
+        {**definition, "description": cleandoc(described.partition(">>>")[0])}
         if isinstance(described, str)
         else definition
     )
