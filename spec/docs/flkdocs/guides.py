@@ -12,6 +12,7 @@ from flkdocs.markdown import code, table
 GUIDES = {
     "README.md": "index.md",
     "sim/README.md": "guides/simulator.md",
+    "sim/example/README.md": "guides/pytest.md",
     "formal/README.md": "guides/protocols.md",
     "formal/coq/README.md": "guides/coq.md",
     "conformance/PROTOCOL.md": "guides/sdk-protocol.md",

@@ -32,6 +32,7 @@ _BORROWED = re.compile(r"<!-- (\S+) is the python block of (\S+) -->")
 _VOLATILE = (
     (re.compile(r"'flk1\.[\w-]+'"), "'flk1.…'"),
     (re.compile(r"\bin \d[\d.]* (m?s|min)\b"), r"in … \1"),
+    (re.compile(r"\bin \d+\.\d+s$", re.MULTILINE), "in … s"),
     (re.compile(r"^(time +).*$", re.MULTILINE), r"\1…"),
     (re.compile(r"(\d+/\d+ +)\d+\.\d+ *$", re.MULTILINE), r"\1…"),
     (re.compile(r"^\d+ runs of (.*) and [\d,]+ events", re.MULTILINE), r"… runs of \1 and … events"),
@@ -147,12 +148,13 @@ def _console(block: Block) -> Iterator[Step]:
 def _run(command: str) -> str:
     """What a command prints, in a terminal of 100 columns without colours."""
     plain = {"COLUMNS": _COLUMNS, "NO_COLOR": "1", "TERM": "dumb", "PYTHONWARNINGS": "ignore"}
+    ours = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_PLUGINS": "flk.sim.testing.plugin"}  # as in a fresh install
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     done = subprocess.run(  # noqa: S602 (the pages are ours, and show what a shell does)
         command,
         shell=True,
         executable="/bin/bash",
-        env={**os.environ, **plain, "PATH": path, "PYTHONPATH": os.pathsep.join(sys.path)},
+        env={**os.environ, **plain, **ours, "PATH": path, "PYTHONPATH": os.pathsep.join(sys.path)},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         stdin=subprocess.DEVNULL,
