@@ -135,7 +135,7 @@ def test_every_field_of_a_record_names_the_requirement_that_a_bad_value_breaks()
     assert set(CONSTANTS.record.requirement.values()) <= IDS
 
 
-METHOD = "Requirements: none; this is about how they are checked."
+METHOD = "Requirements: none; this is about "
 
 
 def test_decisions_are_short_numbered_and_linked() -> None:
@@ -146,5 +146,5 @@ def test_decisions_are_short_numbered_and_linked() -> None:
         title, _, linked, *rest = file.read_text("utf-8").splitlines()
         assert title.startswith(f"# {file.name[:4]} ")
         assert linked.startswith("Requirements: ")
-        assert linked == METHOD or set(linked.removeprefix("Requirements: ").split(", ")) <= IDS
+        assert linked.startswith(METHOD) or set(linked.removeprefix("Requirements: ").split(", ")) <= IDS
         assert len(rest) <= 22

@@ -44,7 +44,7 @@ def _for_all(definition: dict[str, object]) -> dict[str, object]:
     """Without the examples in Python that a class may have, and without the indentation that Python before 3.13 leaves."""
     described = definition.get("description")
     return (
-        {**definition, "description": cleandoc(described.partition(">>>")[0])}
+        {**definition, "description": cleandoc(described.partition(">>>")[0]).strip()}
         if isinstance(described, str)
         else definition
     )
