@@ -1,5 +1,6 @@
 """`flk conform`, as a user types it: against our own SDK, our own server, and things that are neither."""
 
+import re
 import shlex
 import subprocess
 import sys
@@ -103,3 +104,17 @@ def test_vectors_are_listed() -> None:
     assert "pcs_id.golden" in flk("vectors").stdout
     listed = msgspec.json.decode(flk("vectors", "--operation", "pcs_id", "--json").stdout, type=tuple[Vectors, ...])
     assert listed == tuple(group for group in load() if group.operation == "pcs_id")
+
+
+def test_nothing_that_matters_is_cut_at_80_columns() -> None:
+    """Names of vectors, requirements and cases are whole, whatever wraps; the line that asks again is one line."""
+    listed = flk("vectors").stdout
+    assert "…" not in listed
+    assert all(re.search(rf"^{re.escape(group.name)} ", listed, re.MULTILINE) for group in load())
+    subject = shlex.join([sys.executable, "-m", "tests.support.conformance.bad_subject", "crashes"])
+    shown = flk("sdk", "--operation", "regime", "--operation", "node", "--", *shlex.split(subject)).stdout
+    assert "…" not in shown
+    asked = [group for group in load() if group.operation in {"regime", "node"}]
+    for requirement in {requirement for group in asked for requirement in group.requirements}:
+        assert re.search(rf"^{requirement} ", shown, re.MULTILINE)
+    assert f"again: flk conform sdk --operation=node -- {subject}\n" in shown

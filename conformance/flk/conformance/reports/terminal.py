@@ -17,6 +17,7 @@ STYLES = {
     CaseStatus.SKIPPED: "yellow",
     CaseStatus.DECLINED: "dim",
 }
+MAX_CHARACTERS = 400
 MAX_SHOWN = 25
 """Results of one status that are written out; nobody reads thousands."""
 
@@ -43,7 +44,7 @@ def _requirements(report: Report) -> Table:
 def _complaints(report: Report) -> Iterator[Text]:
     for verdict in (CaseStatus.FAILED, CaseStatus.CRASHED, CaseStatus.SILENT):
         results = [result for result in report.results if result.status is verdict]
-        yield from map(_told, results[:MAX_SHOWN])
+        yield from map(_written_out, results[:MAX_SHOWN])
         if len(results) > MAX_SHOWN:
             yield Text(f"\n... and {len(results) - MAX_SHOWN} more {verdict}; --json or --junit lists them all")
     for verdict in (CaseStatus.SKIPPED, CaseStatus.DECLINED):
@@ -56,18 +57,25 @@ def _complaints(report: Report) -> Iterator[Text]:
         yield Text(f"\nnote: {note}", "dim")
 
 
-def _told(result: CaseResult) -> Text:
+def _written_out(result: CaseResult) -> Text:
     level = "" if is_binding(result.requirements) else " (SHOULD)"
     head = (f"\n{result.status} ", STYLES[result.status]), (result.name, "bold")
-    return Text.assemble(*head, f"{level} {', '.join(result.requirements)}: {result.comment}\n  {result.detail}")
+    asked = f"\n  asked {_cut(result.input)}" if result.input else ""
+    return Text.assemble(*head, f"{level} {', '.join(result.requirements)}: {result.comment}{asked}\n  {result.detail}")
+
+
+def _cut(text: str) -> str:
+    return (
+        text
+        if len(text) <= MAX_CHARACTERS
+        else f"{text[:MAX_CHARACTERS]} ... ({len(text)} characters; --json has them all)"
+    )
 
 
 def _sum(report: Report) -> Text:
     verdict = report.verdict
-    said = Text.assemble(f"\n{report.subject}: {report.tally}: ", (f"{verdict.sign} {_ENDS[verdict]}", verdict.style))
-    return (
-        said if verdict is Verdict.HOLDS else said.append(f"\nagain: {report.again}", "dim") if report.again else said
-    )
+    ends = f"{verdict.sign} {_ENDS[verdict]}", verdict.style
+    return Text.assemble(f"\n{report.subject}: {report.tally}: ", ends)
 
 
 _ENDS = {

@@ -99,9 +99,11 @@ def vectors(
     if json:
         typer.echo(msgspec.json.encode(chosen))
         return
-    table = Table(
-        "vectors", "cases", "from", "requirements", "what is asked", box=None, header_style="bold", pad_edge=False
-    )
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for name in ("vectors", "cases", "from"):
+        table.add_column(name, no_wrap=True)
+    table.add_column("requirements")
+    table.add_column("what is asked")
     for group in chosen:
         table.add_row(group.name, str(len(group.cases)), group.origin, " ".join(group.requirements), group.comment)
     Console().print(table)
@@ -124,6 +126,7 @@ def _write() -> None:
 def _publish(report: "Report", junit: Path | None, *, json: bool) -> None:
     from rich.console import Console
 
+    from flk.conformance import Verdict
     from flk.conformance.reports.junit import junit as as_junit
     from flk.conformance.reports.terminal import render
 
@@ -133,5 +136,8 @@ def _publish(report: "Report", junit: Path | None, *, json: bool) -> None:
     if json:
         typer.echo(msgspec.json.encode({"exit": report.verdict.exit_code, **msgspec.structs.asdict(report)}))
     else:
-        Console().print(render(report))
+        console = Console()
+        console.print(render(report))
+        if report.verdict is not Verdict.HOLDS and report.again:
+            console.print(f"again: {report.again}", style="dim", soft_wrap=True, markup=False, highlight=False)
     raise typer.Exit(report.verdict.exit_code)
