@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
-from typing import Any, TypeAlias
+from typing import BinaryIO, TypeAlias, TypedDict, Unpack
 
 import msgspec
 
@@ -17,11 +17,14 @@ from flk.model.protocol_events.migration import migration_events
 from flk.model.protocol_events.observation import ObservedEffect, ProtocolEvent, nodes_of
 from flk.model.protocol_events.replication import replication_events
 from flk.model.protocol_events.tiering import tiering_events
-from flk.model.record.signing import Keyring
+from flk.model.record.signing import Keyring, Signer
 from flk.sim.checkers.invariants import Result, Violation
+from flk.sim.kernel.programs import Programs
 from flk.sim.outcome import Run
+from flk.sim.run_loop import OnProgress
 from flk.sim.scenarios.scenario import Scenario
 from flk.sim.simulate import simulate
+from flk.sim.world.network import Message
 from flk.spec.verdict import Verdict, worst
 
 ACCEPTED = "trace-accepted"
@@ -30,7 +33,21 @@ STATEMENT = "what the nodes did is a path of every protocol that it belongs to"
 Records: TypeAlias = Callable[[], Iterable[ObservedEffect]]
 
 
-def validated(scenario: Scenario, submissions: Sequence[Submission], keyring: Keyring, **options: Any) -> Run:
+class RunOptions(TypedDict, total=False):
+    """The options of `simulate` that a validated run takes too."""
+
+    signer: Signer | None
+    seed: int | None
+    on_progress: OnProgress | None
+    trace: BinaryIO | None
+    messages: Callable[[Message], None] | None
+    programs: Programs | None
+    alerts: bool
+
+
+def validated(
+    scenario: Scenario, submissions: Sequence[Submission], keyring: Keyring, **options: Unpack[RunOptions]
+) -> Run:
     """A run with one more row among its invariants: whether its trace was accepted. `options` are those of `simulate`."""
     records: list[ObservedEffect] = []
     run = simulate(scenario, submissions, keyring, observer=records.append, **options)

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from functools import partial
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeAlias, TypeVar
 
 from flk.model.entries.entry import Claim, Entry, Key, join
 from flk.model.flow.submission import Submission, answer
@@ -13,19 +13,22 @@ from flk.model.programs.examine import claims_of, examine
 from flk.model.record.signing import Keyring
 from flk.sim.nodes.region import ORIGIN
 
+S = TypeVar("S")
 C = TypeVar("C")
+B = TypeVar("B")
+Number: TypeAlias = tuple[int, tuple[float, str]]
+"""A claim of a bare number: the number, and an entry of the moment and the region."""
 
 
-class Bookkeeping(ABC, Generic[C]):
-    """The log and the store of a region, for claims of type C."""
+class Bookkeeping(ABC, Generic[S, C, B]):
+    """The log and the store of a region, for submissions of type S that become claims of type C, shipped as objects of type B."""
 
     def __init__(self, region: str) -> None:
         self.region = region
-        self.entries: dict[Any, Any] = {}
         self.seen: dict[str, int] = {}
 
     @abstractmethod
-    def log(self, submission: Any, now: float) -> C:
+    def log(self, submission: S, now: float) -> C:
         """A submission is durable from now on; what it claims."""
 
     @abstractmethod
@@ -33,16 +36,21 @@ class Bookkeeping(ABC, Generic[C]):
         """Insert or get, and answer."""
 
     @abstractmethod
-    def sealed(self) -> Iterator[tuple[str, bytes]]:
+    def sealed(self) -> Iterator[tuple[str, B]]:
         """What has been claimed since the last time, as an object, if anything has."""
 
     @abstractmethod
-    def read(self, origin: str, name: str, content: Any) -> list[C]:
+    def read(self, origin: str, name: str, content: B) -> list[C]:
         """The claims in an object."""
 
     @abstractmethod
     def merge(self, claims: list[C]) -> None:
         """The earliest entry for a key wins."""
+
+    @property
+    @abstractmethod
+    def stored(self) -> int:
+        """How many entries there are."""
 
     def unseen(self, origin: str, objects: Mapping[str, object]) -> Iterator[str]:
         """The objects of a region that have not been replayed, in order."""
@@ -51,36 +59,37 @@ class Bookkeeping(ABC, Generic[C]):
             yield name
 
 
-class BareNumbers(Bookkeeping[tuple[Any, tuple[float, str]]]):
+class BareNumbers(Bookkeeping[int, Number, list[Number]]):
     """A record is a number, an entry the moment and the region: there is no work in them."""
 
     def __init__(self, region: str) -> None:
         super().__init__(region)
-        self.open: list[tuple[Any, tuple[float, str]]] = []
+        self.entries: dict[int, tuple[float, str]] = {}
+        self.open: list[Number] = []
         self.shipped = 0
 
-    def log(self, submission: Any, now: float) -> tuple[Any, tuple[float, str]]:
+    def log(self, submission: int, now: float) -> Number:
         """Note the moment."""
         return submission, (now, self.region)
 
-    def claim(self, claim: tuple[Any, tuple[float, str]]) -> None:
+    def claim(self, claim: Number) -> None:
         """Insert or get."""
         self.entries.setdefault(*claim)
         self.open.append(claim)
 
-    def sealed(self) -> Iterator[tuple[str, Any]]:
+    def sealed(self) -> Iterator[tuple[str, list[Number]]]:
         """The list itself is the object."""
         if self.open:
             name, content, self.open = f"{self.region}/{self.shipped}", self.open, []
             self.shipped += 1
             yield name, content
 
-    def read(self, origin: str, name: str, content: Any) -> list[tuple[Any, tuple[float, str]]]:
+    def read(self, origin: str, name: str, content: list[Number]) -> list[Number]:
         """The list."""
         del origin, name
         return list(content)
 
-    def merge(self, claims: list[tuple[Any, tuple[float, str]]]) -> None:
+    def merge(self, claims: list[Number]) -> None:
         """The earliest wins."""
         entries = self.entries
         for key, entry in claims:
@@ -88,8 +97,13 @@ class BareNumbers(Bookkeeping[tuple[Any, tuple[float, str]]]):
             if stored is None or entry < stored:
                 entries[key] = entry
 
+    @property
+    def stored(self) -> int:
+        """How many entries there are."""
+        return len(self.entries)
 
-class RealRecords(Bookkeeping[Claim]):
+
+class RealRecords(Bookkeeping[Submission, Claim, bytes]):
     """Real records: framed and checksummed, examined where they are logged and wherever they are replayed, answered in JSON."""
 
     def __init__(self, region: str, keyring: Keyring) -> None:
@@ -134,3 +148,8 @@ class RealRecords(Bookkeeping[Claim]):
         for key, entry in claims:
             stored = entries.get(key)
             entries[key] = entry if stored is None else join(stored, entry)
+
+    @property
+    def stored(self) -> int:
+        """How many entries there are."""
+        return len(self.entries)

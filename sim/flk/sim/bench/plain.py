@@ -9,17 +9,17 @@ in `bookkeeping`: nothing but its number, or the model's functions.
 from collections.abc import Callable, Generator, Sequence
 from functools import partial
 from random import Random
-from typing import Any, NamedTuple, TypeAlias
+from typing import Generic, NamedTuple, TypeAlias
 
 from simpy import Environment, Event, Resource
 
-from flk.sim.bench.bookkeeping import Bookkeeping
+from flk.sim.bench.bookkeeping import B, Bookkeeping, C, S
 from flk.sim.clients.arrivals import Arrival
 from flk.sim.scenarios.scenario import Scenario
 from flk.sim.scenarios.topology import OBJECTS, Path, clients_of, directed
 from flk.sim.scenarios.workload import agent_homes
 
-Process: TypeAlias = Generator[Event, Any, None]
+Process: TypeAlias = Generator[Event, object, None]
 
 
 class Outcome(NamedTuple):
@@ -68,10 +68,10 @@ class Disk:
         self.busy = False
 
 
-class Plain:
+class Plain(Generic[S, C, B]):
     """The program: its clock, its random numbers, the links, the object store, the regions and the agents."""
 
-    def __init__(self, scenario: Scenario, bookkeeping: Callable[[str], Bookkeeping[Any]], seed: int) -> None:
+    def __init__(self, scenario: Scenario, bookkeeping: Callable[[str], Bookkeeping[S, C, B]], seed: int) -> None:
         self.env = Counted()
         self.random = Random(seed)
         self.policy = scenario.policy
@@ -79,7 +79,7 @@ class Plain:
         self.links: dict[tuple[str, str], Path] = {}
         for link in scenario.network.links:
             self.links |= dict.fromkeys(directed(link.between[:1], link.between[1:], link.direction), link)
-        self.objects: dict[str, bytes] = {}
+        self.objects: dict[str, B] = {}
         self.latencies: list[float] = []
         self.regions = {name: Region(self, name, bookkeeping(name)) for name in scenario.regions}
         self.agents = [Agent(self, home) for home in agent_homes(scenario.workload.agents)]
@@ -91,17 +91,17 @@ class Plain:
             return self.env.event()
         return self.env.timeout(path.delay + (self.random.expovariate(1 / path.jitter) if path.jitter else 0.0))
 
-    def feed(self, coming: Sequence[Arrival], submissions: Sequence[Any]) -> Process:
+    def feed(self, coming: Sequence[Arrival], submissions: Sequence[S]) -> Process:
         """Give the agents their work."""
         for arrival in coming:
             yield self.env.timeout(arrival.at - self.env.now)
             self.env.process(self.agents[arrival.agent].deliver(submissions[arrival.submission]))
 
 
-class Region:
+class Region(Generic[S, C, B]):
     """A node with its log and its store, its rounds of shipping, of replaying, and of comparing itself with others."""
 
-    def __init__(self, world: Plain, name: str, bookkeeping: Bookkeeping[Any]) -> None:
+    def __init__(self, world: Plain[S, C, B], name: str, bookkeeping: Bookkeeping[S, C, B]) -> None:
         policy = world.policy
         self.world = world
         self.env = world.env
@@ -126,7 +126,7 @@ class Region:
             self.env.process(action())
             yield self.env.timeout(interval)
 
-    def serve(self, client: str, submission: Any) -> Process:
+    def serve(self, client: str, submission: S) -> Process:
         """A request: it travels, is logged, claims its key, and the answer travels back."""
         yield self.world.travel(client, self.name)
         yield self.disk.write()
@@ -167,7 +167,7 @@ class Region:
             self.world.objects[name] = content
             yield from self.visit(self.world.policy.service)
 
-    def replay(self, peer: "Region") -> Process:
+    def replay(self, peer: "Region[S, C, B]") -> Process:
         """Apply what a peer has shipped since."""
         yield from self.visit(self.world.policy.service)
         yield from self.patiently(self.ask_objects())
@@ -178,7 +178,7 @@ class Region:
             self.bookkeeping.merge(claims)
             yield from self.visit(self.world.policy.service)
 
-    def compare(self, peer: "Region") -> Process:
+    def compare(self, peer: "Region[S, C, B]") -> Process:
         """Count, then look at a sample, here and there."""
         for _ in range(2):
             yield from self.visit(self.world.policy.service)
@@ -187,17 +187,17 @@ class Region:
             yield self.world.travel(peer.name, self.name)
 
 
-class Agent:
+class Agent(Generic[S, C, B]):
     """An agent with its outbox."""
 
-    def __init__(self, world: Plain, home: str) -> None:
+    def __init__(self, world: Plain[S, C, B], home: str) -> None:
         self.world = world
         self.env = world.env
         self.place = clients_of(home)
         self.region = world.regions[home]
         self.disk = Disk(world.env, lambda: world.policy.agent_fsync)
 
-    def deliver(self, submission: Any) -> Process:
+    def deliver(self, submission: S) -> Process:
         """Queue, send until there is an answer, settle."""
         began = self.env.now
         yield self.disk.write()
@@ -224,8 +224,8 @@ class Agent:
 def run(
     scenario: Scenario,
     coming: Sequence[Arrival],
-    submissions: Sequence[Any],
-    bookkeeping: Callable[[str], Bookkeeping[Any]],
+    submissions: Sequence[S],
+    bookkeeping: Callable[[str], Bookkeeping[S, C, B]],
     seed: int = 1,
 ) -> Outcome:
     """Run the program to the scenario's end."""
@@ -237,5 +237,5 @@ def run(
         env.process(agent.probe())
     env.process(world.feed(coming, submissions))
     env.run(until=scenario.duration)
-    entries = {region.name: len(region.bookkeeping.entries) for region in world.regions.values()}
+    entries = {region.name: region.bookkeeping.stored for region in world.regions.values()}
     return Outcome(len(world.latencies), entries, env.events, world.latencies)

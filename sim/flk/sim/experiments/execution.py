@@ -95,7 +95,7 @@ def _joblib(kind: str, address: str, workers: int) -> Iterator[None]:
 
 
 @contextmanager
-def _dask_client(address: str, workers: int) -> Iterator[Any]:
+def _dask_client(address: str, workers: int) -> Iterator[object]:
     """A client of the scheduler at the address, or of a cluster on this machine."""
     try:
         distributed: Any = import_module("distributed")

@@ -17,7 +17,7 @@ Every method gives a new draft and leaves the old one as it was, so variants can
 scenario this way.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
 from flk.sim.scenarios import document
@@ -158,23 +158,26 @@ def as_python(of: Scenario) -> str:
     top = {key: value for key, value in raw.items() if key not in {"name", "description", "regions", "network"}}
     plain = {key: value for key, value in top.items() if key not in {*_TABLES, *_LISTS, "hypotheses"}}
     lines = [f"scenario({_arguments([raw['name'], raw['description']], plain)})"]
-    lines.append(f"    .regions({_arguments(raw['regions'], {})})")
-    network = raw.get("network", {})
+    lines.append(f"    .regions({_arguments(of.regions, {})})")
+    network = document.table(raw.get("network", {}))
     if "default" in network:
-        lines.append(f"    .everywhere({_arguments([], network['default'])})")
-    links = [(link.pop("between"), link) for link in network.get("links", [])]
-    lines += [f"    .link({_arguments(between, path)})" for between, path in links]
-    lines += [f"    .{table}({_arguments([], top[table])})" for table in _TABLES if table in top]
+        lines.append(f"    .everywhere({_arguments([], document.table(network['default']))})")
+    for link, path in zip(of.network.links, document.tables(network.get("links", [])), strict=True):
+        lines.append(f"    .link({_arguments(link.between, _without(path, 'between'))})")
+    lines += [f"    .{name}({_arguments([], document.table(top[name]))})" for name in _TABLES if name in top]
     for name, (method, first) in _LISTS.items():
-        for item in top.get(name, []):
-            rest = {key: value for key, value in item.items() if key not in first}
-            lines.append(f"    .{method}({_arguments([item[key] for key in first], rest)})")
-    for item in top.get("hypotheses", []):
-        subject = _HYPOTHESES[item["expect"]]
-        rest = {key: value for key, value in item.items() if key not in {"expect", subject}}
-        lines.append(f"    .{item['expect']}({_arguments([item[subject]], rest)})")
+        for item in document.tables(top.get(name, [])):
+            lines.append(f"    .{method}({_arguments([item[key] for key in first], _without(item, *first))})")
+    for item in document.tables(top.get("hypotheses", [])):
+        expect = str(item["expect"])
+        subject = _HYPOTHESES[expect]
+        lines.append(f"    .{expect}({_arguments([item[subject]], _without(item, 'expect', subject))})")
     return "(\n    " + "\n    ".join(lines) + "\n        .build()\n)"
 
 
-def _arguments(positional: list[object], named: Mapping[str, object]) -> str:
+def _without(item: Mapping[str, object], *keys: str) -> dict[str, object]:
+    return {key: value for key, value in item.items() if key not in keys}
+
+
+def _arguments(positional: Sequence[object], named: Mapping[str, object]) -> str:
     return ", ".join([*map(repr, positional), *(f"{key}={value!r}" for key, value in named.items())])

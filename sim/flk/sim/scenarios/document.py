@@ -49,23 +49,46 @@ def located(error: ValidationError, text: str, file: str) -> UnusableInput:
     return UnusableInput(f"{where}: {error.field or 'the document'}: {error.message}")
 
 
-def builtins(value: object) -> Any:
+def builtins(value: msgspec.Struct | Mapping[str, object]) -> dict[str, object]:
     """The value as plain dictionaries, lists and numbers."""
-    return msgspec.to_builtins(value, enc_hook=float)
+    found: dict[str, object] = msgspec.to_builtins(value, enc_hook=float)
+    return found
 
 
-def plain(value: object) -> Any:
+def builtin(value: object) -> object:
+    """A field of a value as plain dictionaries, lists and numbers."""
+    found: object = msgspec.to_builtins(value, enc_hook=float)
+    return found
+
+
+def plain(value: msgspec.Struct) -> dict[str, object]:
     """The value as plain dictionaries, lists and numbers, without defaults."""
+    config = type(value).__struct_config__
+    tag: dict[str, object] = {config.tag_field: config.tag} if config.tag_field else {}
+    fields = msgspec.structs.fields(value)
+    return tag | {f.encode_name: _plain(found) for f in fields if (found := getattr(value, f.name)) != _default(f)}
+
+
+def table(value: object) -> Mapping[str, object]:
+    """A part of a plain value that is known to be a table."""
+    assert isinstance(value, Mapping)
+    return value
+
+
+def tables(value: object) -> Sequence[Mapping[str, object]]:
+    """A part of a plain value that is known to be a list of tables."""
+    assert isinstance(value, list)
+    return [table(item) for item in value]
+
+
+def _plain(value: object) -> object:
     if isinstance(value, msgspec.Struct):
-        config = type(value).__struct_config__
-        tag = {config.tag_field: config.tag} if config.tag_field else {}
-        fields = msgspec.structs.fields(value)
-        return tag | {f.encode_name: plain(found) for f in fields if (found := getattr(value, f.name)) != _default(f)}
+        return plain(value)
     if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
+        return [_plain(item) for item in value]
     if isinstance(value, Mapping):
-        return {key: plain(item) for key, item in value.items()}
-    return builtins(value)
+        return {key: _plain(item) for key, item in value.items()}
+    return builtin(value)
 
 
 def _default(field: msgspec.structs.FieldInfo) -> object:
@@ -73,17 +96,17 @@ def _default(field: msgspec.structs.FieldInfo) -> object:
     return field.default_factory() if callable(field.default_factory) else field.default
 
 
-def to_toml(value: object) -> str:
+def to_toml(value: msgspec.Struct) -> str:
     """A TOML text that `parse` reads back as the same value."""
     raw = plain(value)
-    tables = {key: item for key, item in raw.items() if isinstance(item, Mapping)}
-    blocks = {key: item for key, item in raw.items() if _is_list_of_tables(item)}
-    lines = _pairs({key: item for key, item in raw.items() if key not in tables and key not in blocks})
-    for name, table in tables.items():
-        lines += ["", f"[{name}]", *_pairs(table)]
-    for name, block in blocks.items():
-        for table in block:
-            lines += ["", f"[[{name}]]", *_pairs(table)]
+    single = {key: item for key, item in raw.items() if isinstance(item, Mapping)}
+    listed = {key: tables(item) for key, item in raw.items() if _is_list_of_tables(item)}
+    lines = _pairs({key: item for key, item in raw.items() if key not in single and key not in listed})
+    for name, item in single.items():
+        lines += ["", f"[{name}]", *_pairs(item)]
+    for name, items in listed.items():
+        for item in items:
+            lines += ["", f"[[{name}]]", *_pairs(item)]
     return "\n".join(lines) + "\n"
 
 

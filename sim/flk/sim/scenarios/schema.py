@@ -15,7 +15,7 @@ from flk.sim.scenarios.scenario import Scenario
 _WRITTEN = float | Annotated[str, Meta(pattern=f"^{PATTERN}$")]
 
 
-def schema() -> dict[str, Any]:
+def schema() -> dict[str, object]:
     """The schema (JSON Schema, draft 2020-12), for completion and checks in an editor."""
     found = msgspec.json.schema(_as_written(Scenario))
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "A scenario of FLK Lab", **found}
@@ -41,7 +41,7 @@ def _struct(kind: type[msgspec.Struct]) -> type[msgspec.Struct]:
     fields = []
     for field in msgspec.structs.fields(kind):
         default = field.default_factory() if callable(field.default_factory) else field.default
-        plain = default if default is NODEFAULT else document.builtins(default)
+        plain = default if default is NODEFAULT else document.builtin(default)
         fields.append((field.name, _as_written(hints[field.name]), *([] if plain is NODEFAULT else [_given(plain)])))
     config = kind.__struct_config__
     return msgspec.defstruct(
