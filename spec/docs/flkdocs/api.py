@@ -1,5 +1,6 @@
 """The doors and the names that they export, to be filled in by mkdocstrings from the docstrings."""
 
+import inspect
 from importlib import import_module
 
 from flkdocs.markdown import joined
@@ -39,10 +40,16 @@ def exported(door: str) -> tuple[str, ...]:
 
 
 def _entries(door: str) -> str:
-    """The door's own docstring, then an entry for each name in the order of `__all__`."""
-    options = "members: false\n      show_root_heading: false\n      show_root_toc_entry: false"
-    head = f"::: {door}\n    options:\n      {options}"
-    return joined([head, *(f"::: {door}.{name}\n    options:\n      heading_level: 2" for name in exported(door))])
+    """The door's own docstring, then an entry for each name: functions first, then classes, then constants."""
+    module = import_module(door)
+
+    def kind(name: str) -> int:
+        value = getattr(module, name)
+        return 0 if inspect.isroutine(value) else 1 if inspect.isclass(value) else 2
+
+    alone = "members: false\n      show_root_heading: false\n      show_root_toc_entry: false"
+    entries = (f"::: {door}.{name}\n    options:\n      heading_level: 2" for name in sorted(exported(door), key=kind))
+    return joined([f"::: {door}\n    options:\n      {alone}", *entries])
 
 
 def _summary(door: str) -> str:

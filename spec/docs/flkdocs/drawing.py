@@ -113,15 +113,16 @@ def _bands(plan: Plan, corners: dict[str, Point], sizes: dict[str, Point]) -> It
                     continue
                 start = corners[importer][1] + sizes[importer][1]
                 end = corners[imported][1]
-                overlap = _shared(importer, imported, corners, sizes)
                 thick = 2 + count**0.5 / 1.6
                 dashed = " command" if importer == "impl" else ""
-                x0, x1 = overlap
+                x0, x1 = _shared(importer, imported, corners, sizes)
                 middle = (start + end) / 2
+                curved = abs(x1 - x0) > thick  # then the number stands above the band, not beside it
+                x, y = (x0 + x1) / 2 + (0 if curved else thick / 2 + 16), middle + (-thick / 2 - 8 if curved else 4)
                 yield (
                     f'<path class="between{dashed}" stroke-width="{thick:.1f}" d="M{x0:.1f} {start:.1f}C{x0:.1f} {middle:.1f} '
                     f'{x1:.1f} {middle:.1f} {x1:.1f} {end - 4:.1f}"><title>{importer} imports {imported}</title></path>'
-                    f'<text class="count" x="{(x0 + x1) / 2 + thick / 2 + 16:.1f}" y="{middle + 4:.1f}">{count}</text>'
+                    f'<text class="count" x="{x:.1f}" y="{y:.1f}">{count}</text>'
                 )
 
 

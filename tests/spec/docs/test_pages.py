@@ -1,5 +1,6 @@
 """Pages do not lie: what they show is run, the commands they name are there, and so are the files and the modules."""
 
+import doctest
 import re
 import shlex
 from importlib import import_module
@@ -75,6 +76,13 @@ def test_what_is_wrong_in_a_page_is_found() -> None:
     assert [known(line) for line in command_lines(page)] == [False, False, True]
     assert [there(path, "README.md") for path in paths(page)] == [False]
     assert not importable("flk.sim.nowhere")
+
+
+@pytest.mark.parametrize("module", ["doctests", "drawing", "imports", "links", "markdown", "snippets"])
+def test_examples_of_the_site_s_own_functions(module: str) -> None:
+    """The examples in docstrings give what they say."""
+    found = doctest.testmod(import_module(f"flkdocs.{module}"))
+    assert (found.failed, found.attempted > 0) == (0, True)
 
 
 def test_output_that_changed_is_rewritten_and_what_was_left_out_stays_out() -> None:
