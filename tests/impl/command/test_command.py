@@ -8,6 +8,8 @@ import msgspec
 import pytest
 from tests.support.impl.command import flk
 
+from flk.spec.requirements import catalogue
+
 
 @pytest.mark.slow
 def test_every_must_of_the_catalogue_has_evidence_that_exists() -> None:
@@ -15,6 +17,16 @@ def test_every_must_of_the_catalogue_has_evidence_that_exists() -> None:
     done = flk("spec", "trace")
     assert done.returncode == 0, done.stdout
     assert "0 with a problem" in done.stdout
+
+
+@pytest.mark.slow
+def test_the_matrix_is_whole_at_80_columns() -> None:
+    """Where nobody says how wide a terminal is, it has 80 columns: every id begins a line, every piece of evidence is on one."""
+    shown = flk("spec", "trace", "REC").stdout
+    assert "…" not in shown
+    for one in (one for one in catalogue() if one.id.startswith("REC-")):
+        assert f"\n{one.id} " in f"\n{shown}"
+        assert all(f" {item}\n" in shown for item in one.evidence)
 
 
 @pytest.mark.slow

@@ -68,6 +68,12 @@ def test_our_sdk_passes_as_a_user_asks_it(tmp_path: Path) -> None:
     assert suite.get("tests") == str(len(suite.findall("testcase")))
 
 
+def test_the_model_is_a_subject_of_the_command() -> None:
+    """`flk conform sdk -- flk conform subject` conforms."""
+    done = flk("sdk", "--operation", "regime", "--", FLK, "conform", "subject")
+    assert (done.returncode, "✓ conforms" in done.stdout) == (0, True)
+
+
 def test_a_defect_is_exit_code_1() -> None:
     """A subject that forgets a case does not conform, and the report names it."""
     done = flk(

@@ -79,6 +79,14 @@ def server(
 
 
 @conform.command()
+def subject() -> None:
+    """Answer the kit as the model does, on stdin and stdout: `flk conform sdk -- flk conform subject`."""
+    from flk.conformance.sdk.subject import main
+
+    main()
+
+
+@conform.command()
 def vectors(
     *,
     operation: Operations = None,
