@@ -1,4 +1,4 @@
-"""Is a run a path of the protocols? What its nodes did is followed through each protocol that it belongs to."""
+"""Trace validation of runs: whether what the nodes did is a path of every protocol that the run belongs to."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
@@ -57,14 +57,14 @@ def validated(
 def followed(records: Sequence[ObservedEffect], scenario: Scenario) -> dict[str, Validation]:
     """What becomes of the events of a run in each protocol, by the protocol's name and what the trace is of.
 
-    `records` are what the observer of a run was told, from its beginning. A trace without events is left out.
+    `records` are what the observer of a run got, from its beginning. A trace without events is left out.
     """
     verdicts = {}
     for name, subject, events in _traces(records, scenario):
-        told = list(events)
-        if told:
+        listed = list(events)
+        if listed:
             title = f"{name} of {subject}"
-            verdicts[title] = validate(_protocol(name), map(msgspec.json.encode, told), title)
+            verdicts[title] = validate(_protocol(name), map(msgspec.json.encode, listed), title)
     return verdicts
 
 
@@ -101,7 +101,7 @@ def judged(verdicts: Mapping[str, Validation], at: float) -> Result:
     """The verdicts as one row beside the invariants of a run that ended at `at`; without any events it is undecided."""
     checks = sum(verdict.events for verdict in verdicts.values() if isinstance(verdict, Accepted))
     broken = [
-        Violation(ACCEPTED, at, subject, verdict.event, told(verdict))
+        Violation(ACCEPTED, at, subject, verdict.event, explain(verdict))
         for subject, verdict in verdicts.items()
         if isinstance(verdict, Rejected)
     ]
@@ -111,7 +111,7 @@ def judged(verdicts: Mapping[str, Validation], at: float) -> Result:
     return Result(ACCEPTED, STATEMENT, checks, len(broken), outcome, tuple(broken))
 
 
-def told(verdict: Rejected) -> str:
+def explain(verdict: Rejected) -> str:
     """Why an event is not possible, with the guard that is false, what it read, and the nearest step that would have been."""
     parts = [f"{verdict.event} is not possible after {verdict.accepted} events"]
     for reason in verdict.reasons[:1]:

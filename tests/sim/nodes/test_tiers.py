@@ -142,8 +142,8 @@ def test_without_the_cold_tier_hot_and_warm_keys_are_served() -> None:
     stores = run.measures.stores
     assert stores["eu"].searches["away"].size == run.measures.statuses[503] > 20
     assert stores["eu"].refused_near == 0
-    assert max(stores["eu"].owed.level) > 20
-    assert stores["eu"].owed.level[-1] == 0
+    assert max(stores["eu"].deferred.level) > 20
+    assert stores["eu"].deferred.level[-1] == 0
     assert stores["us"].searches.keys() == calm.measures.stores["us"].searches.keys()
     assert run.measures.counts.acknowledged == run.measures.counts.offered
     assert not [moment for moment in run.timeline if "503 until the log" in moment.what]

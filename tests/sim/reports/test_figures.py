@@ -23,7 +23,7 @@ from flk.sim.reports import sweep as sweep_report
 from flk.sim.reports.figures.distributions import distribution, phases, summary
 from flk.sim.reports.figures.fans import fans
 from flk.sim.reports.figures.outcome import objectives
-from flk.sim.reports.figures.regions import cut_links, region_map, state_of, telling
+from flk.sim.reports.figures.regions import cut_links, moments_of_interest, region_map, state_of
 from flk.sim.reports.figures.spacetime import first_violation, space_time, window
 from flk.sim.reports.figures.sweeps import comparison, heat_map
 from flk.sim.reports.recording import Recording, record
@@ -150,14 +150,14 @@ def test_undecided_cells_are_hatched_and_missed_ones_framed() -> None:
 
 
 def test_the_map_knows_who_is_down_and_what_is_cut() -> None:
-    """A region is down, troubled or well; a cut goes both ways unless it says otherwise."""
+    """A region is down, faulty or healthy; a cut goes both ways unless it says otherwise."""
     assert state_of("us", [CRASH]) == "down"
-    assert state_of("eu", [OUTAGE]) == "troubled"
-    assert state_of("ap", [CRASH, OUTAGE, CUT]) == "well"
+    assert state_of("eu", [OUTAGE]) == "faulty"
+    assert state_of("ap", [CRASH, OUTAGE, CUT]) == "healthy"
     assert cut_links([CUT], REGIONS, whole=True) == {("eu", "us"), ("us", "eu"), ("eu", "objects"), ("objects", "eu")}
-    assert telling(drill(CUT, CRASH))[-1] == 180
+    assert moments_of_interest(drill(CUT, CRASH))[-1] == 180
     many = [Burst(id=f"b{n}", start=Seconds(n), duration=Seconds(5), factor=2.0) for n in range(20)]
-    assert len(telling(drill(*many))) == 8
+    assert len(moments_of_interest(drill(*many))) == 8
 
 
 def test_a_story_has_every_message_and_every_line() -> None:

@@ -103,7 +103,7 @@ class Query:
             with np.errstate(all="ignore"):  # a division by zero has its value, as in Prometheus
                 value = self._evaluate(View(database, moments))
         except ValueError as error:
-            raise UnusableInput(f"{self.text}: {error}; say by which labels they are told apart") from None
+            raise UnusableInput(f"{self.text}: {error}; name the labels that distinguish them") from None
         return value if isinstance(value, dict) else _everywhere(value, moments)
 
 

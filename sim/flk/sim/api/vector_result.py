@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from flk.sim.api.display import command, heading, page, paragraph, picture, shown
 from flk.sim.measures.slo import Objective
-from flk.sim.reports.figures.style import COLOURS, DASHES, amount, fault_rows, happenings, legend, time_panels
+from flk.sim.reports.figures.style import COLOURS, DASHES, amount, fault_rows, faults_by_start, legend, time_panels
 from flk.sim.scenarios.scenario import Scenario
 from flk.sim.vector.run import VectorRun
 from flk.spec.tables import frame, html_table
@@ -75,7 +75,7 @@ class VectorResult:
     def plot(self) -> Figure:
         """Faults, answers a second, and the worst replication lag of each source, over time."""
         scenario, grid = self.scenario, self.run.grid
-        events = happenings(scenario)
+        events = faults_by_start(scenario)
         figure, (lanes, rates, lags) = time_panels(scenario, (0.3 + 0.3 * max(1, len(events)), 1.5, 1.5))
         fault_rows(lanes, events)
         rates.step(np.arange(self.run.goodput.size), self.run.goodput, where="post", color=COLOURS[0], linewidth=1.2)

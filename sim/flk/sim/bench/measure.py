@@ -45,7 +45,7 @@ KEYRING = Keyring({CONSTANTS.node.default_tenant: [LiveKey(KEY)]})
 RULES = (NodeRules, AnswerRules, ShippingRules, Agreement)
 FAMILIES: Mapping[str, tuple[type[Part], ...]] = {
     "log, store and answers": (NodeRules,),
-    "what senders are told": (AnswerRules,),
+    "answers to senders": (AnswerRules,),
     "shipping and replay": (ShippingRules,),
     "agreement": (Agreement,),
     "all of them": RULES,

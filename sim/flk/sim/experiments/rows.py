@@ -34,7 +34,7 @@ class Row(Counts, frozen=True, kw_only=True, array_like=False):
     - `errors`: the share of answered attempts that met 5xx; `unanswered`: of all attempts, those without an answer
     - `escalation`: the share of stored outcomes that are escalated
     - the fields of `Counts`, from which it inherits: how often what happened
-    - `audit_backlog_max`, `audit_age_max`, `audit_uncovered`: of the worst region most tasks not settled at once, the greatest age
+    - `audit_backlog_max`, `audit_age_max`, `audit_uncovered`: of the worst region most unfinished tasks at once, the greatest age
       of one, and the share of tasks without effect
     - `tier_owed_max`: of the worst region the most claims that waited for a tier; `store_errors`: claims that shards refused
     - `hypotheses`: the verdict over the scenario's hypotheses; `refuted`: what the violated ones are about, joined by spaces
@@ -200,7 +200,7 @@ def _of_stores(measures: Measures) -> dict[str, object]:
         "audit_backlog_max": max((int(audit.backlog.level.max()) for audit in audits), default=None),
         "audit_age_max": max((float(audit.age.max()) for audit in audits), default=None),
         "audit_uncovered": max(uncovered, default=None),
-        "tier_owed_max": max((int(store.owed.level.max()) for store in stores), default=None),
+        "tier_owed_max": max((int(store.deferred.level.max()) for store in stores), default=None),
         "store_errors": sum(errors) if errors else None,
     }
 

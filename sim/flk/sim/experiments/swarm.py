@@ -63,7 +63,7 @@ from flk.sim.scenarios.topology import places
 LONGEST = 8.0
 """Seconds that a fault of a drawn world holds at most."""
 EARLIEST = 0.2
-"""Seconds from the start of a run before which nothing goes wrong."""
+"""Seconds from the start of a run before which there is no fault."""
 MOST = 8
 """Faults of one run at most."""
 WEIGHTS: dict[type[FaultBase], float] = {
@@ -92,7 +92,7 @@ class Setting(NamedTuple):
     """
 
     regions: tuple[str, ...]
-    troubled: tuple[str, ...]
+    affected: tuple[str, ...]
     layout: Layout
     policy: Policy
     calm: float
@@ -120,8 +120,8 @@ def swarm(seed: int, base: Scenario | None = None, kinds: Sequence[type[FaultBas
     scenario = base or world(seed, random_stream.generator("world"))
     random = random_stream.generator("faults")
     setting = setting_of(scenario)
-    if random.random() < 0.7:  # most often one region has all the trouble, so that one thing leads to another
-        setting = setting._replace(troubled=(random.choice(setting.regions),))
+    if random.random() < 0.7:  # most often all faults of regions hit the same one, so that they interact
+        setting = setting._replace(affected=(random.choice(setting.regions),))
     usable = [kind for kind in kinds or DRAWERS if _has_place(kind, setting.layout)]
     chosen = [kind for kind in usable if random.random() < 0.5] or usable
     weights = [_weight(kind) for kind in chosen]
@@ -144,25 +144,25 @@ def setting_of(scenario: Scenario) -> Setting:
 
 
 def draw(kind: type[FaultBase], identity: str, setting: Setting, others: Sequence[Fault], random: Random) -> Fault:
-    """A fault of that kind, of any severity, over by the time the setting says; often when others begin or end, or at a turn."""
+    """A fault of that kind, of any severity, over by the time the setting says; often close to an edge of others or of a migration."""
     duration = round(setting.longest * random.random() ** 2 + 0.3, 3)  # mostly short, sometimes long
     latest = setting.calm - duration - 0.001
     start = random.uniform(EARLIEST, latest)
-    edges = [edge for other in others for edge in (other.start, other.end)] + turns(setting.layout)
+    edges = [edge for other in others for edge in (other.start, other.end)] + migration_phases(setting.layout)
     if edges and random.random() < 0.4:
         edge = random.choice(edges)
         start = min(latest, max(EARLIEST, edge + random.uniform(-duration, 1.0)))
     start = round(start, 3)
     raw: dict[str, object] = {"kind": kind.__struct_config__.tag, "id": identity, "start": start, "duration": duration}
     if issubclass(kind, RegionFault):
-        raw["region"] = random.choice(setting.troubled)
+        raw["region"] = random.choice(setting.affected)
     if issubclass(kind, LinkFaultBase):
         raw |= {"sides": _sides(random, setting), "direction": random.choice(_DIRECTIONS)}
     raw |= DRAWERS[kind](Drawing(random, setting, duration))
     return cast("Fault", document.convert(raw, kind, "a drawn fault"))
 
 
-def turns(layout: Layout) -> list[float]:
+def migration_phases(layout: Layout) -> list[float]:
     """When a migration begins, and about when it cuts over and cleans up."""
     if layout.migration is None:
         return []
@@ -199,7 +199,7 @@ def _factor(random: Random, least: float, most: float) -> float:
 def _sides(random: Random, setting: Setting) -> Sides:
     """A region against everything, against the object store, or against another; or any split of all places."""
     everywhere = list(places(setting.regions))
-    region = random.choice(setting.troubled)
+    region = random.choice(setting.affected)
     shape = random.randrange(4)
     if shape == 0:
         return (region,), tuple(place for place in everywhere if place != region)

@@ -1,4 +1,4 @@
-"""What an audit queue amounted to: its backlog over time, how old the oldest task was, how many were settled and how soon."""
+"""The audit queue of a region, measured: its backlog over time, the age of its oldest task, how many finished, and how soon."""
 
 from collections.abc import Mapping, Sequence
 from math import inf, nan
@@ -17,10 +17,10 @@ from flk.sim.world.observer import Observer
 class AuditMeasures(NamedTuple):
     """The audit queue of one region. Times are seconds of the run.
 
-    `backlog` is the number of tasks that were not settled, `age` on the grid the age of the oldest of them (0 if there was none).
+    `backlog` is the number of unfinished tasks, `age` on the grid the age of the oldest of them (0 without any).
     `settle` is from when a task entered the queue until it was acknowledged, or the run ended. Of all tasks, `done` took effect and
     `dead` are dead letters. `leases` beyond the number of tasks were lost to crashes and to slow workers. `uncovered` is the share
-    without effect of the tasks that were settled, or should have been by the objective; NaN if there is none.
+    without effect of the tasks that were finished, or should have been by the objective; NaN without such tasks.
     """
 
     backlog: Steps
@@ -32,7 +32,7 @@ class AuditMeasures(NamedTuple):
     leases: int
     uncovered: float
 
-    def told(self) -> dict[str, object]:
+    def facts(self) -> dict[str, object]:
         """The measures as a report in JSON has them: the most of what is followed over time."""
         most = {"backlog": float(self.backlog.level.max()), "age": float(self.age.max())}
         rest = {name: getattr(self, name) for name in ("tasks", "done", "dead", "leases", "uncovered")}
@@ -77,20 +77,20 @@ class AuditRecorder:
             self._dead[region].clear()
 
     def measures(self, grid: Column, target: float) -> Mapping[str, AuditMeasures]:
-        """By region; `target` is the time in which a task should be settled, in seconds."""
+        """By region; `target` is the time in which a task should be finished, in seconds."""
         return {region: self._of(region, grid, target) for region in self._rows}
 
     def _of(self, region: str, grid: Column, target: float) -> AuditMeasures:
         rows = list(self._rows[region].values())
         entered = np.array([row[0] for row in rows], dtype=np.float64)
-        settled = np.array([row[1] for row in rows], dtype=np.float64)
-        took = np.minimum(settled, self._simulator.now) - entered
-        over = np.isfinite(settled)
+        finished = np.array([row[1] for row in rows], dtype=np.float64)
+        took = np.minimum(finished, self._simulator.now) - entered
+        over = np.isfinite(finished)
         due = over | (took > target)
         done = np.array([task in self._done[region] for task in self._rows[region]], dtype=np.bool_)
         return AuditMeasures(
-            backlog=_backlog(entered, settled[over]),
-            age=staleness(entered, settled, grid),
+            backlog=_backlog(entered, finished[over]),
+            age=staleness(entered, finished, grid),
             settle=quantiles(took),
             tasks=len(rows),
             done=int(done.sum()),
@@ -100,9 +100,9 @@ class AuditRecorder:
         )
 
 
-def _backlog(entered: Column, settled: Column) -> Steps:
-    """How many tasks had entered and were not settled, from each moment at which that changed."""
-    at = np.concatenate(([0.0], entered, settled))
-    change = np.concatenate(([0.0], np.ones(entered.size), -np.ones(settled.size)))
+def _backlog(entered: Column, finished: Column) -> Steps:
+    """How many tasks were unfinished, from each moment at which that number changed."""
+    at = np.concatenate(([0.0], entered, finished))
+    change = np.concatenate(([0.0], np.ones(entered.size), -np.ones(finished.size)))
     order = np.argsort(at, kind="stable")
     return Steps(at[order], np.cumsum(change[order]))

@@ -89,7 +89,7 @@ def _span(fault_id: str, scenario: Scenario) -> tuple[Span, str]:
 
 
 def _inside(marks: MarkIntervals, mark: str, span: Span) -> list[Interval] | None:
-    """The intervals of a mark that reach into a span; None if nobody looked for the mark."""
+    """The intervals of a mark that reach into a span; None if the mark was not looked for."""
     if mark.startswith(ALERT) and mark not in marks:
         return None
     return [(begin, end) for begin, end in marks.get(mark, ()) if begin <= span.end and end >= span.start]

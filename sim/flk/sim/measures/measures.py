@@ -1,4 +1,4 @@
-"""What a run amounted to, computed from its ledger: RPO, RTO, lag, latency, goodput, divergence, and plain counts."""
+"""The measures of a run, computed from what its recorders noted: RPO, RTO, lag, latency, goodput, divergence, and counts."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -66,7 +66,7 @@ class Attempts(NamedTuple):
 
 
 class Given(NamedTuple):
-    """What agents were given to deliver: when, and when it was acknowledged, NaN if it was not."""
+    """The records that agents were given: when, and when each was acknowledged, NaN if it was not."""
 
     came: Column
     over: Column
@@ -78,8 +78,8 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     `offered` counts the honest records that agents were given, `repeated` of these what repeats an earlier one; what became of
     them and how often they were sent is counted of these alone. Beside them `forged` and `equivocating` records were given to
     agents, and attackers sent recorded ones again, `replayed` times. `duplicates` are acknowledgements, whoever got them, that
-    state an entry which was there before. `withheld` are requests that a circuit breaker kept from being sent. `lost` are the
-    keys that were acknowledged and are nowhere any more.
+    state an entry which was there before. `withheld` are requests that a circuit breaker held back. `lost` are the
+    acknowledged keys that no region stores any more.
     """
 
     offered: int

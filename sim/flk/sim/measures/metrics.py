@@ -92,7 +92,7 @@ def _lag(share: float) -> Computation:
 
 
 def _level(of: Callable[[Measures], Iterable[Steps]]) -> Computation:
-    """The greatest of some numbers that change over time: what they are when the span begins counts, too."""
+    """The greatest level of some series within the span, the level at its start included."""
 
     def measure(measures: Measures, span: Span) -> float:
         return _most(_highest(steps, span) for steps in of(measures))
@@ -138,7 +138,7 @@ COMPUTED: Mapping[str, Computation] = {
     "lag_max": _lag(1),
     "differing_max": _level(lambda m: [m.divergence]),
     "audit_backlog_max": _level(lambda m: [a.backlog for a in m.audit.values()]),
-    "owed_max": _level(lambda m: [s.owed for s in m.stores.values()]),
+    "owed_max": _level(lambda m: [s.deferred for s in m.stores.values()]),
     "rpo": _whole(lambda m: _most(x.seconds for x in m.losses)),
     "rto": _whole(lambda m: _most(x.rto for x in m.recoveries)),
     "escalated": _whole(lambda m: m.escalated),

@@ -1,4 +1,4 @@
-"""How long a lost region was missed: RTO by phase."""
+"""The recovery from the loss of a region: RTO, phase by phase."""
 
 from collections.abc import Iterable, Mapping
 from math import nan
@@ -16,7 +16,7 @@ class RegionRecovery(NamedTuple):
 
     For the agents that used the region: until the last of them noticed (`detect`), until the last sent elsewhere (`redirect`),
     until the last had an acknowledgement again (`answer`); `rto` is their sum, or simply the time to the last
-    acknowledgement where nobody had to move. For the region: from its restart until it was level with its log (`recover`), and
+    acknowledgement where no agent had to move. For the region: from its restart until it was level with its log (`recover`), and
     until it stored whatever others did at its restart (`catch_up`).
     """
 

@@ -45,7 +45,7 @@ def _objectives(scenario: Scenario, measures: Measures) -> Iterator[Objective]:
     slo = scenario.slo
     if not all(isinstance(crash, ProcessCrash) for crash in scenario.crashes):
         rpo = max((loss.seconds for loss in measures.losses), default=nan)
-        yield Objective("RPO", "age of the oldest acknowledged record a region took down with it", "s", slo.rpo, rpo)
+        yield Objective("RPO", "age of the oldest acknowledged record that was lost with a region", "s", slo.rpo, rpo)
     if scenario.crashes:
         rto = _most(recovery.rto for recovery in measures.recoveries)
         yield Objective("RTO", "from the loss of a region until all its agents are served again", "s", slo.rto, rto)
@@ -63,7 +63,7 @@ def _objectives(scenario: Scenario, measures: Measures) -> Iterator[Objective]:
     audited = [row for row in measures.audit.values() if row.tasks]
     if audited:
         settle = _most(row.settle.p99 for row in audited)
-        yield Objective("audit p99", "from a first write until its task is settled", "s", slo.audit_p99, settle)
+        yield Objective("audit p99", "from a first write until its audit task is finished", "s", slo.audit_p99, settle)
         uncovered = _most(row.uncovered for row in audited)
         yield Objective("audit uncovered", "share of tasks without effect", "", slo.audit_uncovered, uncovered)
 

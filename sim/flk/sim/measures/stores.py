@@ -43,13 +43,13 @@ class StoreMeasures(NamedTuple):
     `searches` are the seconds that claims took in the store, by where their entry was: `hot`, `warm`, `cold`, or in no tier, `new`;
     those that were refused because a tier was `away`, or `failed` for another reason. `refused_near` counts the claims of keys in
     the hot or warm tier among those refused for a tier that is away: none, if the outage of the cold tier concerns cold keys only.
-    `owed` is how many claims waited for a tier over time. `demoted`, `promoted` and `expired` count copies.
+    `deferred` is how many claims waited for a tier over time. `demoted`, `promoted` and `expired` count copies.
     """
 
     shards: Mapping[str, ShardAnswers]
     searches: Mapping[str, Quantiles]
     refused_near: int
-    owed: Steps
+    deferred: Steps
     demoted: int
     promoted: int
     expired: int
@@ -166,7 +166,7 @@ class StoreRecorder:
                 if (name, where) in self._seconds
             },
             refused_near=self._refused_near[name],
-            owed=steps(self._deferred_steps[name]),
+            deferred=steps(self._deferred_steps[name]),
             demoted=self._demoted[name],
             promoted=self._promoted[name],
             expired=self._expired[name],

@@ -23,10 +23,10 @@ Shown: TypeAlias = bool | None
 @contextmanager
 def run_bar(name: str, shown: Shown, console: Console | None = None) -> Iterator[Callable[[Running], None]]:
     """How far a run has come in simulated time."""
-    told = (
+    text = (
         "{task.fields[at]} of {task.fields[end]} simulated, {task.fields[events]} events, {task.fields[tries]} requests"
     )
-    with _bar(shown, TextColumn(told), TimeElapsedColumn(), console=console) as bar:
+    with _bar(shown, TextColumn(text), TimeElapsedColumn(), console=console) as bar:
         task = bar.add_task(name, total=1.0, at="0:00", end="", events="0", tries="0")
 
         def reached(now: Running) -> None:
@@ -56,13 +56,13 @@ def sweep_bar(name: str, shown: Shown) -> Iterator[Callable[[Row, int, int], Non
 @contextmanager
 def hunt_bar(planned: int, shown: Shown) -> Iterator[Callable[[Hunting], None]]:
     """How many seeds were tried, and what that says."""
-    with _bar(shown, MofNCompleteColumn(), TextColumn("{task.fields[told]}"), TimeElapsedColumn()) as bar:
-        task = bar.add_task("hunt", total=planned, told="")
+    with _bar(shown, MofNCompleteColumn(), TextColumn("{task.fields[text]}"), TimeElapsedColumn()) as bar:
+        task = bar.add_task("hunt", total=planned, text="")
 
         def reached(now: Hunting) -> None:
             below = proportion_interval(0, now.runs).high
-            told = f"{now.found} violated" if now.found else f"0 of {now.runs:,}: below {below:.2g} at 95 %"
-            bar.update(task, completed=now.runs, told=told)
+            text = f"{now.found} violated" if now.found else f"0 of {now.runs:,}: below {below:.2g} at 95 %"
+            bar.update(task, completed=now.runs, text=text)
 
         yield reached
 
@@ -70,11 +70,11 @@ def hunt_bar(planned: int, shown: Shown) -> Iterator[Callable[[Hunting], None]]:
 @contextmanager
 def shrink_bar(shown: Shown) -> Iterator[Callable[[int, Scenario], None]]:
     """How many replays there were, and what is left."""
-    with _bar(shown, TextColumn("{task.fields[told]}"), TimeElapsedColumn()) as bar:
-        task = bar.add_task("shrink", total=None, told="")
+    with _bar(shown, TextColumn("{task.fields[text]}"), TimeElapsedColumn()) as bar:
+        task = bar.add_task("shrink", total=None, text="")
 
         def on_replay(replays: int, least: Scenario) -> None:
-            bar.update(task, told=f"{replays} replays, {len(least.faults)} faults left")
+            bar.update(task, text=f"{replays} replays, {len(least.faults)} faults left")
 
         yield on_replay
 

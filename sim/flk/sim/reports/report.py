@@ -91,7 +91,7 @@ def facts(run: Run) -> dict[str, object]:
             "lag": [{"source": lag.source, "target": lag.target, **lag.summary._asdict()} for lag in measures.lags],
             "losses": [loss._asdict() for loss in measures.losses],
             "recoveries": [recovery._asdict() for recovery in measures.recoveries],
-            "audit": {region: row.told() for region, row in measures.audit.items()},
+            "audit": {region: row.facts() for region, row in measures.audit.items()},
             "entries": {region: len(entries) for region, entries in run.entries.items()},
             "timeline": run.timeline,
         }

@@ -8,7 +8,7 @@ from rich.text import Text
 from flk.sim.alerts.alerts import unnoticed
 from flk.sim.measures.series import Column
 from flk.sim.outcome import Run
-from flk.sim.reports.figures.style import amount, happenings, sampled
+from flk.sim.reports.figures.style import amount, faults_by_start, sampled
 from flk.sim.reports.report import summary
 from flk.sim.reports.tables import Explained, Row, plain_table
 from flk.sim.scenarios.duration import clock, human
@@ -58,7 +58,7 @@ class _Timeline:
             ("differing", sampled(measures.divergence, measures.grid), "≤ {:.0f} keys"),
         )
         notes = [note.format(column.max()) for _, column, note in series]
-        faults = happenings(run.scenario)
+        faults = faults_by_start(run.scenario)
         names = [*(fault.id for fault in faults), *(name for name, _, _ in series)]
         left = min(max(map(len, names)), options.max_width // 3)
         cells = max(12, min(CELLS, options.max_width - left - max(map(len, notes)) - 2))

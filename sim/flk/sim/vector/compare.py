@@ -32,8 +32,8 @@ class Line(msgspec.Struct, frozen=True):
     effect: str
 
 
-class Told(RawIOBase):
-    """A trace file that keeps what it is told: of each request when it was logged, claimed and answered, and all control events."""
+class TraceReader(RawIOBase):
+    """A trace file that keeps, of each request, when it was logged, claimed and answered, and all control events."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -75,7 +75,7 @@ class Difference(NamedTuple):
 
 def compare(scenario: Scenario, submissions: Sequence[Submission], keyring: Keyring, seed: int) -> Difference:
     """Run both tiers. Raises what `run` raises."""
-    here, there = Told(), Told()
+    here, there = TraceReader(), TraceReader()
     computed = run(scenario, seed, records=len(submissions), trace=cast("BinaryIO", here), keep=True)
     simulated = simulate(scenario, submissions, keyring, seed=seed, trace=cast("BinaryIO", there))
     moments = sum(len(requests.names) for requests in computed.requests.values()) * len(_STAGES)
@@ -84,9 +84,9 @@ def compare(scenario: Scenario, submissions: Sequence[Submission], keyring: Keyr
     return Difference(requests, _of_events(here.events, there.events), _of_lags(computed, simulated), moments)
 
 
-def _of_requests(computed: VectorRun, told: Told, end: float) -> float:
+def _of_requests(computed: VectorRun, other: TraceReader, end: float) -> float:
     """What happens after the end of the run only the vector tier knows."""
-    known = dict(told.requests)
+    known = dict(other.requests)
     worst = 0.0
     for requests in computed.requests.values():
         stages = np.array([requests.logged, requests.claimed, requests.answered])

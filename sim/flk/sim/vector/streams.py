@@ -138,7 +138,7 @@ def stream_names(scenario: Scenario) -> tuple[str, ...]:
 
 
 def used_up(found: Sequence[Stream], records: int) -> float:
-    """When a new record is asked for and there are no more: nobody is given anything from then on. Infinite if never.
+    """When a new record is needed and there are no more: no agent is given anything from then on. Infinite if never.
 
     The first arrival of all has nothing to repeat, and brings a new record whatever its draw.
     """

@@ -5,7 +5,7 @@ from matplotlib.figure import Figure
 
 from flk.sim.alerts.alerts import AlertHistory, Firing
 from flk.sim.outcome import Run
-from flk.sim.reports.figures.style import INK, fault_rows, happenings, time_panels
+from flk.sim.reports.figures.style import INK, fault_rows, faults_by_start, time_panels
 from flk.sim.scenarios.duration import human
 
 
@@ -14,14 +14,14 @@ def fault_timeline(run: Run) -> Figure:
     from the start of the fault that explains it. A firing that no fault explains is a false alarm and is hatched.
     """
     fired = [alert for alert in run.alerts if alert.firings]
-    events = happenings(run.scenario)
+    events = faults_by_start(run.scenario)
     heights = (0.3 + 0.3 * max(1, len(events)), 0.3 + 0.46 * max(1, len(fired)))
     figure, (faults, alerts) = time_panels(run.scenario, heights)
     fault_rows(faults, events)
     for row, alert in enumerate(fired):
         for firing in alert.firings:
             _bar(alerts, row, firing, run.scenario.duration)
-        _told(alerts, row, alert, run.scenario.duration)
+        _text(alerts, row, alert, run.scenario.duration)
     if not fired:
         alerts.text(0.01, 0.5, "no alert fired", transform=alerts.transAxes, fontsize=8, va="center", color=INK)
     alerts.set(ylim=(max(1, len(fired)) - 0.5, -0.9), yticks=[])
@@ -46,16 +46,16 @@ def _bar(axes: Axes, row: int, firing: Firing, duration: float) -> None:
     )
 
 
-def _told(axes: Axes, row: int, alert: AlertHistory, duration: float) -> None:
+def _text(axes: Axes, row: int, alert: AlertHistory, duration: float) -> None:
     first = min(alert.firings, key=lambda firing: firing.start)
     last = max(duration if firing.end is None else firing.end for firing in alert.firings)
     if first.delay is None:
-        told = f"{alert.name} ({alert.severity}): false alarm"
+        text = f"{alert.name} ({alert.severity}): false alarm"
     else:
-        told = f"{alert.name} ({alert.severity}): {human(first.delay)} after {first.fault} began"
+        text = f"{alert.name} ({alert.severity}): {human(first.delay)} after {first.fault} began"
     late = first.pending > 0.6 * duration
     axes.annotate(
-        told,
+        text,
         (last if late else first.pending, row - 0.3),
         xytext=(0, 2),
         textcoords="offset points",

@@ -19,8 +19,8 @@ from flk.sim.reports.figures.style import (
     TOP,
     amount,
     fault_rows,
+    faults_by_start,
     fit,
-    happenings,
     legend,
     name_line,
     sampled,
@@ -33,7 +33,7 @@ WINDOW = 15.0  # seconds over which latency quantiles are taken
 
 def overview(run: Run) -> Figure:
     """The run at a glance: its faults, how much was delivered, how far replicas lagged, how far stores differed."""
-    events = happenings(run.scenario)
+    events = faults_by_start(run.scenario)
     figure, (fault_axes, rates, lag, keys) = time_panels(run.scenario, (0.3 + 0.3 * max(1, len(events)), 1.5, 1.5, 1.2))
     fault_rows(fault_axes, events)
     _rates(rates, run)
@@ -112,12 +112,12 @@ def overview_png(run: Run, path: str | Path) -> None:
     figure = overview(run)
     measured = ", ".join(f"{row.name} {amount(row.measured, row.unit)}" for row in run.objectives)
     checks = sum(row.checks for row in run.results)
-    told = f"{run.scenario.description}\n{measured}; {len(run.results)} invariants in {checks:,} checks: {run.verdict}"
+    text = f"{run.scenario.description}\n{measured}; {len(run.results)} invariants in {checks:,} checks: {run.verdict}"
     heading = 0.5
     width, height = figure.get_size_inches()
     figure.set_size_inches(width, height + heading)
     fit(figure, TOP + heading)
-    figure.suptitle(told, fontsize=9.5, x=0.012, ha="left", color=INK)
+    figure.suptitle(text, fontsize=9.5, x=0.012, ha="left", color=INK)
     figure.savefig(path, dpi=150, metadata={"Software": None})
 
 

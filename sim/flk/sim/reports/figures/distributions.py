@@ -50,12 +50,12 @@ def distribution(samples: Mapping[str, Sequence[float]], name: str, unit: str, t
 def summary(values: Sequence[float] | Column, target: float | None) -> str:
     """Runs, quantiles with their 95 % intervals, and the probability to exceed the target, in a line."""
     column = _numbers(values)
-    told = [f"{column.size} runs"]
-    told += [f"p{q * 100:g} {_interval(quantile_interval(column, q))}" for q in QUANTILES]
+    parts = [f"{column.size} runs"]
+    parts += [f"p{q * 100:g} {_interval(quantile_interval(column, q))}" for q in QUANTILES]
     if target is not None:
         over = proportion_interval(int((column > target).sum()), column.size)
-        told.append(f"beyond the target {over.estimate:.1%} [{over.low:.2%}, {over.high:.2%}]")
-    return ", ".join(told)
+        parts.append(f"beyond the target {over.estimate:.1%} [{over.low:.2%}, {over.high:.2%}]")
+    return ", ".join(parts)
 
 
 def phases(rows: Mapping[str, Sequence[Row]], target: float | None = None) -> Figure:
@@ -95,14 +95,14 @@ def _stack(axes: Axes, row: int, sample: Sequence[Row], names: Sequence[str]) ->
     if names is PHASES and not any(each.rto_detect is not None for each in sample):
         names = ("rto",)  # nobody had to move, so there is only the way to the first answer
     left = 0.0
-    told = []
+    parts = []
     for name, shade, hatch in zip(names, _SHADES, _HATCHES, strict=False):
         values = _numbers([getattr(each, name) for each in sample])
         seconds = float(values.mean()) if values.size else 0.0
         axes.barh(row, seconds, left=left, height=0.6, color=shade, edgecolor=INK, hatch=hatch, linewidth=0.8)
-        told.append(f"{name.removeprefix('rto_').replace('_', ' ')} {seconds:.1f}" if values.size else "")
+        parts.append(f"{name.removeprefix('rto_').replace('_', ' ')} {seconds:.1f}" if values.size else "")
         left += seconds
-    axes.annotate("  " + ", ".join(filter(None, told)), (left, row), fontsize=7.5, va="center", color=INK)
+    axes.annotate("  " + ", ".join(filter(None, parts)), (left, row), fontsize=7.5, va="center", color=INK)
 
 
 def _numbers(sample: Sequence[float | None] | Column) -> Column:

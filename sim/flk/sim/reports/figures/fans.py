@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from flk.sim.measures.series import Column
 from flk.sim.outcome import Run
-from flk.sim.reports.figures.style import INK, fault_rows, happenings, legend, name_line, sampled, time_panels
+from flk.sim.reports.figures.style import INK, fault_rows, faults_by_start, legend, name_line, sampled, time_panels
 from flk.sim.scenarios.duration import clock
 
 BANDS = ((0.05, 0.95, "#dfe5eb"), (0.25, 0.75, "#aebccb"))
@@ -17,7 +17,7 @@ BANDS = ((0.05, 0.95, "#dfe5eb"), (0.25, 0.75, "#aebccb"))
 def fans(runs: Sequence[Run]) -> Figure:
     """Lag and divergence over time under many seeds, with the faults above and as bands behind."""
     scenario = runs[0].scenario
-    events = happenings(scenario)
+    events = faults_by_start(scenario)
     figure, (fault_axes, lag, keys) = time_panels(scenario, (0.3 + 0.3 * max(1, len(events)), 1.9, 1.6))
     fault_rows(fault_axes, events)
     grid = runs[0].measures.grid
@@ -33,8 +33,8 @@ def fans(runs: Sequence[Run]) -> Figure:
     if healed.size:
         middle = float(np.median(healed))
         keys.axvline(middle, color=INK, linewidth=0.9, linestyle=(0, (4, 2)))
-        told = f" alike again: median {clock(middle)}, in {healed.size} of {len(runs)} runs"
-        keys.annotate(told, (middle, 0.9), xycoords=("data", "axes fraction"), fontsize=7.5, color=INK)
+        text = f" alike again: median {clock(middle)}, in {healed.size} of {len(runs)} runs"
+        keys.annotate(text, (middle, 0.9), xycoords=("data", "axes fraction"), fontsize=7.5, color=INK)
     return figure
 
 

@@ -26,7 +26,7 @@ def objectives(run: Run) -> Figure:
     for row, (phases, target) in enumerate(zip(bars, targets, strict=True)):
         _phases(axes, row, phases, target)
     longest = max((sum(seconds for _, seconds in phases if not isnan(seconds)) for phases in bars), default=0.0)
-    reach = max(1.12 * run.scenario.slo.rpo, 1.12 * run.scenario.slo.rto, 1.5 * longest)  # with room for what is told
+    reach = max(1.12 * run.scenario.slo.rpo, 1.12 * run.scenario.slo.rto, 1.5 * longest)  # with room for the text
     axes.set_yticks(range(len(rows)), rows)
     axes.set(xlabel="seconds", xlim=(0, reach), ylim=(len(rows) - 0.5, -0.6))
     plain(axes)
@@ -36,15 +36,15 @@ def objectives(run: Run) -> Figure:
 def _phases(axes: Axes, row: int, phases: Sequence[tuple[str, float]], target: float) -> None:
     """A stacked bar with the length of each phase, and the target as a tick."""
     left = 0.0
-    told = []
+    parts = []
     for (name, seconds), shade, hatch in zip(phases, ("#b9c7d6", "white", "#6f8296"), ("", "////", ""), strict=False):
-        told.append(f"{name} {'not in this run' if isnan(seconds) else f'{seconds:.1f} s'}")
+        parts.append(f"{name} {'not in this run' if isnan(seconds) else f'{seconds:.1f} s'}")
         if not isnan(seconds):
             axes.barh(row, seconds, left=left, height=0.55, color=shade, edgecolor=INK, hatch=hatch, linewidth=0.8)
             left += seconds
     box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 0.6}
     axes.annotate(
-        ", ".join(told),
+        ", ".join(parts),
         (left, row),
         xytext=(6, 0),
         textcoords="offset points",
@@ -58,7 +58,7 @@ def _phases(axes: Axes, row: int, phases: Sequence[tuple[str, float]], target: f
         axes.plot([target, target], [row - 0.42, row + 0.42], color=INK, linewidth=2.2)
         axes.annotate(
             f"target {target:.0f} s",
-            (target, row + 0.43),  # below what is told of the bar
+            (target, row + 0.43),  # below the text of the bar
             xytext=(5, 0),
             textcoords="offset points",
             fontsize=7.5,

@@ -17,8 +17,8 @@ from flk.sim.scenarios.topology import OBJECTS, directed, expand
 
 COLUMNS = 3
 HIGH = 2.6  # inches of a map
-_DOWN, _TROUBLED, _WELL = "down", "troubled", "well"
-_LOOKS = {_DOWN: ("#222222", "white", "x"), _TROUBLED: ("#b5b5b5", INK, "!"), _WELL: ("white", INK, "")}
+_DOWN, _FAULTY, _HEALTHY = "down", "faulty", "healthy"
+_LOOKS = {_DOWN: ("#222222", "white", "x"), _FAULTY: ("#b5b5b5", INK, "!"), _HEALTHY: ("white", INK, "")}
 
 
 def region_map(run: Run, moments: Sequence[float] = ()) -> Figure:
@@ -27,7 +27,7 @@ def region_map(run: Run, moments: Sequence[float] = ()) -> Figure:
     A region is black while it is down and grey while something of it fails. An arrow from a region to another grows with how far
     the other lags behind, in seconds beside it; a link is dashed while it carries nothing and dotted while it is slow or lossy.
     """
-    chosen = list(moments) or telling(run.scenario)
+    chosen = list(moments) or moments_of_interest(run.scenario)
     rows = -(-len(chosen) // COLUMNS)
     figure = Figure(figsize=(WIDTH, HIGH * rows + 0.3))
     panels = figure.subplots(rows, COLUMNS, squeeze=False).ravel()
@@ -41,7 +41,7 @@ def region_map(run: Run, moments: Sequence[float] = ()) -> Figure:
     return figure
 
 
-def telling(scenario: Scenario) -> list[float]:
+def moments_of_interest(scenario: Scenario) -> list[float]:
     """Moments worth a map: within each fault, and after the last; at most eight, the last one at the end of the run."""
     inside = sorted({fault.start + 0.9 * fault.duration for fault in scenario.faults})
     if len(inside) > 7:
@@ -50,11 +50,11 @@ def telling(scenario: Scenario) -> list[float]:
 
 
 def state_of(region: str, faults: Sequence[Fault]) -> str:
-    """How a region is while these faults hold: `down`, `troubled` or `well`."""
+    """How a region is while these faults hold: `down`, `faulty` or `healthy`."""
     mine = [fault for fault in faults if isinstance(fault, RegionFault) and fault.region == region]
     if any(isinstance(fault, Stop) for fault in mine):
         return _DOWN
-    return _TROUBLED if mine else _WELL
+    return _FAULTY if mine else _HEALTHY
 
 
 def cut_links(faults: Sequence[Fault], regions: Sequence[str], *, whole: bool) -> set[tuple[str, str]]:
@@ -83,7 +83,7 @@ def _draw(axes: Axes, run: Run, moment: float, places: dict[str, np.ndarray], mo
     for lag in run.measures.lags:
         _arrow(axes, run, lag, moment, places, most)
     for name, (x, y) in places.items():
-        shade, ink, sign = _LOOKS[_WELL if name == OBJECTS else state_of(name, holding)]
+        shade, ink, sign = _LOOKS[_HEALTHY if name == OBJECTS else state_of(name, holding)]
         box = {
             "boxstyle": "round,pad=0.35" if name != OBJECTS else "square,pad=0.3",
             "facecolor": shade,

@@ -84,7 +84,7 @@ def name_line(axes: Axes, height: float, name: str) -> None:
     )
 
 
-def happenings(scenario: Scenario) -> list[Fault]:
+def faults_by_start(scenario: Scenario) -> list[Fault]:
     """The faults of a scenario, in the order in which they begin."""
     return sorted(scenario.faults, key=lambda fault: fault.start)
 

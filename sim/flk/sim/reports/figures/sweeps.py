@@ -43,10 +43,10 @@ def heat_map(cells: Sequence[CellFindings], asked: Estimand, unit: str = "") -> 
     axes.grid(visible=False)
     axes.spines[["left", "bottom"]].set_visible(False)
     target = next((f.target for f in found.values() if f.target is not None), None)
-    told = f"{asked.statistic} of {asked.measure}{f', {unit}' if unit else ''}, with 95 % intervals; darker is more"
+    text = f"{asked.statistic} of {asked.measure}{f', {unit}' if unit else ''}, with 95 % intervals; darker is more"
     if target is not None:
-        told += f". Target {target:g}: thick frame = missed, hatched = undecided, plain = met"
-    figure.suptitle(told, fontsize=8.5, x=0.012, ha="left", color=INK)
+        text += f". Target {target:g}: thick frame = missed, hatched = undecided, plain = met"
+    figure.suptitle(text, fontsize=8.5, x=0.012, ha="left", color=INK)
     return figure
 
 
