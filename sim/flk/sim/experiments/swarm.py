@@ -144,7 +144,7 @@ def setting_of(scenario: Scenario) -> Setting:
 
 
 def draw(kind: type[FaultBase], identity: str, setting: Setting, others: Sequence[Fault], random: Random) -> Fault:
-    """A fault of that kind, of any severity, over by the time the setting says; often close to an edge of others or of a migration."""
+    """A fault of that kind, of any severity, over by the time the setting says; often close to an edge of another fault."""
     duration = round(setting.longest * random.random() ** 2 + 0.3, 3)  # mostly short, sometimes long
     latest = setting.calm - duration - 0.001
     start = random.uniform(EARLIEST, latest)
