@@ -265,6 +265,9 @@ class TestSweep:
         assert "data:image/png" in shown
         for figure in (swept.plot("lag_max"), swept.plot_distribution("lag_max"), swept.plot_difference("lag_max")):
             assert isinstance(figure, Figure)
+        assert isinstance(swept.plot_over_time(runs=2), Figure)
+        with pytest.raises(UnusableInput, match="no run loses a region"):
+            swept.plot_recovery()
         swept.report(tmp_path / "sweep.html")
         assert "policy.ship_interval=20" in repr(swept)
 

@@ -17,6 +17,7 @@ from flk.spec.errors import needs
 if TYPE_CHECKING:
     from flk.sim.api.catalogue import Library, library, load
     from flk.sim.api.comparisons import CompareResult, compare
+    from flk.sim.api.counterexamples import from_counterexample
     from flk.sim.api.hunts import HuntResult, ShrinkResult, hunt, shrink
     from flk.sim.api.result import RunResult
     from flk.sim.api.runs import replay, run
@@ -42,6 +43,7 @@ __all__ = [
     "VectorResult",
     "Verdict",
     "compare",
+    "from_counterexample",
     "hunt",
     "library",
     "load",
@@ -55,6 +57,7 @@ __all__ = [
 _HOMES = {
     "flk.sim.api.catalogue": ("Library", "library", "load"),
     "flk.sim.api.comparisons": ("CompareResult", "compare"),
+    "flk.sim.api.counterexamples": ("from_counterexample",),
     "flk.sim.api.hunts": ("HuntResult", "ShrinkResult", "hunt", "shrink"),
     "flk.sim.api.result": ("RunResult",),
     "flk.sim.api.runs": ("replay", "run"),

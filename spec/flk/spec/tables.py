@@ -15,6 +15,8 @@ _MAKERS: dict[str, Callable[[Any, dict[str, list[object]]], Any]] = {
     "polars": lambda module, columns: module.DataFrame(columns, strict=False),
     "pyarrow": lambda module, columns: module.table(columns),
 }
+_STYLE = "<style>table.flk td, table.flk th {text-align: left !important}</style>"
+"""Notebooks set cells at the right, as for numbers; most of ours are words."""
 _COLOURS = {Verdict.HOLDS: "#1a7f37", Verdict.VIOLATED: "#cf222e", Verdict.UNDECIDED: "#9a6700"}
 
 
@@ -42,15 +44,15 @@ def frame(rows: Iterable[Row], library: str | None = None) -> Any:
 
 
 def html_table(header: Sequence[str], rows: Iterable[Sequence[object]], caption: str = "") -> str:
-    """A table of HTML with every cell escaped; a verdict is written with its sign, in its colour.
+    """A table of HTML with every cell escaped; a verdict is written with its sign, in its colour. Cells begin at the left.
 
-    >>> html_table(["property"], [["a<b"]])
-    '<table><thead><tr><th>property</th></tr></thead><tbody><tr><td>a&lt;b</td></tr></tbody></table>'
+    >>> html_table(["property"], [["a<b"]]).partition("<tbody>")[2]
+    '<tr><td>a&lt;b</td></tr></tbody></table>'
     """
     above = f"<caption>{escape(caption)}</caption>" if caption else ""
     head = "".join(f"<th>{escape(cell)}</th>" for cell in header)
     body = "".join(f"<tr>{''.join(f'<td>{_cell(cell)}</td>' for cell in row)}</tr>" for row in rows)
-    return f"<table>{above}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    return f'{_STYLE}<table class="flk">{above}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
 
 
 def html_verdict(verdict: Verdict) -> str:

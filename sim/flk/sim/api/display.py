@@ -45,7 +45,8 @@ def paragraph(*lines: str) -> str:
 
 def command(line: str) -> str:
     """A line to type, folded where it is long."""
-    return f'<pre style="white-space:pre-wrap;word-break:break-all">{escape(line)}</pre>'
+    style = "white-space:pre-wrap;word-break:break-all;font-family:monospace;font-size:80%;max-height:6em;overflow:auto"
+    return f'<pre style="{style}">{escape(line)}</pre>'
 
 
 def picture(figure: Figure, caption: str) -> str:
@@ -60,6 +61,6 @@ def folded(summary: str, content: str) -> str:
 
 
 def page(parts: Iterable[str]) -> str:
-    """The parts as one display; a table's text stands at the left."""
-    style = "<style>.flk td, .flk th {text-align: left !important}</style>"
-    return f'<div class="flk">{style}{"".join(parts)}</div>'
+    """The parts as one display; only the last cell of a row is folded."""
+    style = "<style>.flk-result td:not(:last-child) {white-space: nowrap}</style>"
+    return f'<div class="flk-result">{style}{"".join(parts)}</div>'

@@ -26,7 +26,8 @@ from flk.sim.experiments.rows import Row
 from flk.sim.experiments.run_inputs import RunInputs, Task, execute
 from flk.sim.experiments.variation import Cell
 from flk.sim.reports import sweep as report
-from flk.sim.reports.figures.distributions import distribution
+from flk.sim.reports.figures.distributions import distribution, phases
+from flk.sim.reports.figures.fans import fans
 from flk.sim.reports.figures.sweeps import comparison, heat_map
 from flk.sim.reports.progress import sweep_bar
 from flk.spec.errors import UnusableInput
@@ -148,6 +149,22 @@ class SweepResult:
         """Two cells compared seed by seed: the differences in order of size, and their mean with its interval."""
         asked = self._asked(measure).measure
         return shown(comparison(self.swept, self._number(one), self._number(other), asked, report.unit_of(asked)))
+
+    def plot_recovery(self) -> Figure:
+        """RTO by phase of each cell (at most six), mean over the runs. Raises UnusableInput if no region is lost."""
+        pairs = list(zip(self.cells, self.swept.rows, strict=True))[: report.LINES]
+        lost = {label.replace(", ", "\n"): rows for label, rows in pairs if any(row.rto is not None for row in rows)}
+        if not lost:
+            raise UnusableInput(f"{self._title}: no run loses a region; vary a scenario with a region_crash")
+        return shown(phases(lost, self.swept.plan.cells[0].scenario.slo.rto))
+
+    def plot_over_time(self, cell: int | str = 0, runs: int = 20) -> Figure:
+        """Lag and divergence of a cell over time: bands that hold half and nine tenths of its first runs, which are made again."""
+        number = self._number(cell)
+        scenario, rows = self.swept.plan.cells[number].scenario, self.swept.rows[number][:runs]
+        if len(scenario.regions) < 2:
+            raise UnusableInput(f"{scenario.name} has one region, and nothing to lag behind; name several regions")
+        return shown(fans([execute(self.inputs, Task(scenario, row.seed)) for row in rows]))
 
     def report(self, path: str | PathLike[str]) -> None:
         """Write the sweep as one HTML page that needs nothing else. Raises UnusableInput if the file cannot be written."""
