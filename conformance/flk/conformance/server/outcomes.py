@@ -126,7 +126,7 @@ def equivocation(server: Server) -> None:
 def tenants_are_apart(server: Server) -> None:
     """Two tenants store different contents under one id, and each gets its own back."""
     if len(server.tenants) < 2:
-        raise NotApplicable("needs the keys of two tenants: --tenant twice")
+        raise NotApplicable("needs the keys of two tenants: --tenant twice, or two keys in Python")
     one, two = server.tenants[:2]
     mine = server.record()
     theirs = {**mine, "r": 0.6, "budget": 0.37}

@@ -74,7 +74,7 @@ class Server:
     def restart(self) -> None:
         """Restart the server and wait until it is ready. Raises NotApplicable without a command, NoAnswer if it stays away."""
         if not self._restart:
-            raise NotApplicable("needs a command that restarts the server: --restart-command")
+            raise NotApplicable("needs a command that restarts the server: --restart-command, or restart= in Python")
         with TemporaryFile() as stderr:  # not a pipe, which the restarted server would hold open
             done = subprocess.run(self._restart, check=False, stdout=stderr, stderr=stderr)  # noqa: S603  # the caller's own command
             stderr.seek(0)
@@ -84,7 +84,7 @@ class Server:
         self.wait_until_ready()
 
     def wait_until_ready(self) -> None:
-        """Raises NoAnswer if /ready does not say 200 in good time."""
+        """Raises NoAnswer if /ready does not answer 200 within the patience."""
         give_up = time.monotonic() + self._patience
         while time.monotonic() < give_up:
             try:
