@@ -28,6 +28,7 @@ from flk.sim.clients.records import Records
 from flk.sim.clients.synthetic import synthetic
 from flk.sim.kernel.engine import seldom_collected
 from flk.sim.kernel.programs import MODEL
+from flk.sim.kernel.remembering import remembering
 from flk.sim.kernel.trace import Trace
 from flk.sim.run_loop import RunLoop, contents_of
 from flk.sim.scenarios.duration import Seconds
@@ -164,6 +165,7 @@ def _speeds(scenario: Scenario, submissions: Sequence[Submission], rounds: int, 
     numbers = range(len(submissions))
 
     def ours() -> tuple[int, int, dict[str, int]]:
+        remembering.cache_clear()  # every round examines every record, as the other programs do
         run = simulate(scenario, submissions, KEYRING)
         return run.measures.counts.acknowledged, run.events, {name: len(kept) for name, kept in run.entries.items()}
 
