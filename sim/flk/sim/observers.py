@@ -62,7 +62,7 @@ class Observers:
         self._migration_rules = MigrationRules(regions, reference, self.checks)
         self._stores = StoreRecorder(regions, simulator)
         answers = AnswerRules(regions, reference, self.checks, records.forgeries)
-        shipping = ShippingRules(regions, reference, self.checks)
+        shipping = ShippingRules(regions, reference, self.checks, forgets=scenario.layout.tiers is not None)
         layout = scenario.layout
         self.parts: tuple[Part, ...] = (
             self._node_rules,

@@ -17,7 +17,7 @@ from flk.sim.injection.load_handlers import handlers as load_handlers
 from flk.sim.kernel.engine import Simulator
 from flk.sim.kernel.programs import Programs
 from flk.sim.kernel.random_streams import RandomStreams
-from flk.sim.kernel.remembering import remembering
+from flk.sim.kernel.remembering import once_a_frame, remembering
 from flk.sim.kernel.trace import DIGEST_BYTES, Trace
 from flk.sim.nodes import background
 from flk.sim.nodes.node import Node
@@ -84,7 +84,7 @@ class RunLoop:
         self.simulator = simulator = Simulator()
         self.regions: dict[str, Region] = {}
         self.items: list[Item] = []
-        examine = remembering(records.keyring)
+        examine = once_a_frame(remembering(records.keyring))
         self.observers = Observers(scenario, records, examine, self.regions, simulator, alerts=alerts)
         observer = self.observers.observe(kinds)
         net = Net(simulator, scenario.network, scenario.regions, seed)

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flk.sim.kernel.random_streams import Column, RandomStream, RandomStreams, Triple, exponential, numbered
+from flk.sim.kernel.random_streams import Column, RandomStream, RandomStreams, exponential, numbered
 
 seeds = st.integers(0, 2**63)
 names = st.text(max_size=20)
@@ -51,17 +51,20 @@ def test_a_column_drawn_in_pieces_is_the_same(seed: int, sizes: list[int]) -> No
 
 
 @given(seeds, st.integers(0, 300))
-def test_a_lot_is_its_place_in_its_stream(seed: int, number: int) -> None:
+def test_draws_are_their_place_in_their_stream(seed: int, number: int) -> None:
     """An arrival's name says which numbers are its own, the same in every run."""
     draws, again = RandomStreams(seed).draws(f"rush.{number}"), RandomStreams(seed).draws(f"rush.{number}")
     assert draws is not None
     assert again is not None
     columns = [numbered(seed, f"request.{what}", "rush").column(number + 1) for what in ("fate", "jitter", "copy")]
-    assert draws.message("request") == Triple(*(column[number] for column in columns)) == again.message("request")
-    assert draws.message("answer") != draws.message("request")
+    request, answer = draws.message("request"), draws.message("answer")
+    assert request[1] == answer[1] == again.message("request")[1] == number
+    assert [column.at(number) for column in request[0]] == [column[number] for column in columns]
+    assert [column.at(number) for column in answer[0]] != [column[number] for column in columns]
+    assert [column.at(number) for column in again.message("request")[0]] == [column[number] for column in columns]
 
 
-def test_an_arrival_without_a_number_has_no_lot() -> None:
+def test_an_arrival_without_a_number_has_no_draws() -> None:
     """What a script gives an agent is keyed by its text."""
     assert RandomStreams(1).draws("script-3") is None
 

@@ -33,6 +33,19 @@ class Lease(NamedTuple):
     processed: bool
 
 
+class _Place:
+    """The place of a task in the queue: the number of its lease, 0 while it waits, and below 0 once it is acknowledged."""
+
+    __slots__ = ("lease", "task")
+
+    def __init__(self, task: Task) -> None:
+        self.task = task
+        self.lease = 0
+
+
+_GONE = -1
+
+
 class TaskQueue:
     """Tasks at least once (AUD-1). Whatever the backlog, each operation looks at one task, on average.
 
@@ -49,9 +62,10 @@ class TaskQueue:
         self._now = now
         self._lease_seconds = lease_seconds
         self._leases = 0
-        self._held: dict[Task, int] = {}  # by task the number of its lease, 0 while it waits
-        self._waiting: deque[Task] = deque()
-        self._ends: deque[tuple[float, Task, int]] = deque()  # of leases, which all last alike: in order
+        # Lines hold places and not tasks: with a million tasks, each look-up of one would be a walk through memory.
+        self._held: dict[Task, _Place] = {}
+        self._waiting: deque[_Place] = deque()
+        self._ends: deque[tuple[float, _Place, int]] = deque()  # of leases, which all last alike: in order
 
     def __len__(self) -> int:
         """How many tasks are not acknowledged."""
@@ -64,19 +78,20 @@ class TaskQueue:
     @property
     def offers(self) -> bool:
         """Whether there is a task to take."""
-        self._offer_again(self._now())
-        while (
-            self._waiting and self._held.get(self._waiting[0]) != 0
-        ):  # acknowledged since, by a worker whose lease had ended
-            self._waiting.popleft()
-        return bool(self._waiting)
+        if self._ends:
+            self._offer_again(self._now())
+        waiting = self._waiting
+        while waiting and waiting[0].lease:  # acknowledged since, by a worker whose lease had ended
+            waiting.popleft()
+        return bool(waiting)
 
     @property
     def next_end(self) -> float | None:
         """When the first lease ends of a task that is not acknowledged, in wall time; None if there is none."""
-        while self._ends and self._held.get(self._ends[0][1]) != self._ends[0][2]:
-            self._ends.popleft()
-        return self._ends[0][0] if self._ends else None
+        ends = self._ends
+        while ends and ends[0][1].lease != ends[0][2]:
+            ends.popleft()
+        return ends[0][0] if ends else None
 
     def follow(self, claim: Claim) -> None:
         """An entry was written for the first time. Its task enters the queue of the region that logged it, and no other."""
@@ -85,19 +100,19 @@ class TaskQueue:
 
     def enqueue(self, task: Task) -> None:
         """A task enters the queue, durably."""
-        if task not in self._held:
-            self._held[task] = 0
-            self._waiting.append(task)
+        place = _Place(task)
+        if self._held.setdefault(task, place) is place:
+            self._waiting.append(place)
 
     def take(self) -> Lease | None:
         """Lease the oldest task that waits; None if none does."""
         if not self.offers:
             return None
-        task = self._waiting.popleft()
+        place = self._waiting.popleft()
         self._leases += 1
-        self._held[task] = self._leases
-        self._ends.append((self._now() + self._lease_seconds, task, self._leases))
-        return Lease(task, task in self.marked)
+        place.lease = self._leases
+        self._ends.append((self._now() + self._lease_seconds, place, self._leases))
+        return Lease(place.task, bool(self.marked) and place.task in self.marked)
 
     def mark(self, task: Task) -> None:
         """A task took effect (AUD-3)."""
@@ -109,14 +124,17 @@ class TaskQueue:
 
     def acknowledge(self, task: Task) -> None:
         """A task is done with, whoever did it, and is not offered again."""
-        self._held.pop(task, None)
+        place = self._held.pop(task, None)
+        if place is not None:
+            place.lease = _GONE
 
     def _offer_again(self, now: float) -> None:
         """Put the tasks of leases that are over back in front, oldest first."""
         late = []
         while (end := self.next_end) is not None and end <= now:
-            late.append(self._ends.popleft()[1])
-        self._held.update(dict.fromkeys(late, 0))
+            place = self._ends.popleft()[1]
+            place.lease = 0
+            late.append(place)
         self._waiting.extendleft(reversed(late))
 
 

@@ -98,7 +98,7 @@ class MemoryNode:
         self._peers = peers or {}
         self._post = post
         self._random = Random(seed)
-        self._performers: Performers = {
+        self.performers: Performers = {
             Admit: self._admit,
             Append: self._append,
             Salvage: lambda e: disk.salvage(e.log, e.name, e.frames, self.clock),
@@ -125,11 +125,11 @@ class MemoryNode:
         }
         self.tiered = None if entries.tiers is None else TieredStore(entries.tiers, self._reachable, now)
         if self.tiered is not None:
-            self._performers |= self.tiered.performers
+            self.performers |= self.tiered.performers
         if entries.migrating is not None:
-            self._performers |= MigratedStore(entries.migrating, self._reachable).performers
+            self.performers |= MigratedStore(entries.migrating, self._reachable).performers
         if archive is not None:
-            self._performers |= {
+            self.performers |= {
                 TakeTask: lambda _: self._tasks().take(),
                 Attempt: lambda e: archive.attempt(e.task, e.number),
                 MarkProcessed: lambda e: self._tasks().mark(e.task),
@@ -139,7 +139,7 @@ class MemoryNode:
 
     def perform(self, effect: Effect[R]) -> R:
         """The effect's result. Raises Refused where the effect is refused."""
-        result: R = self._performers[type(effect)](effect)  # type: ignore[assignment]  # each performer gives its effect's result
+        result: R = self.performers[type(effect)](effect)  # type: ignore[assignment]  # each performer gives its effect's result
         return result
 
     def _admit(self, effect: Admit) -> None:

@@ -11,13 +11,17 @@ from flk.model.flow.submission import Response, Submission, from_payload
 from flk.model.log.hlc import Timestamp, text
 from flk.model.record.record import decode
 from flk.model.refusal import Malformed
-from flk.sim.checkers.invariants import Checks, Invariant
+from flk.sim.checkers.invariants import Checks, Invariant, Together
 from flk.sim.checkers.node import Reference
 from flk.sim.nodes.region import Region
 from flk.sim.world.events import Claimed, Logged, Merged, Replied
 from flk.sim.world.observer import Observer
 
 CONFLICT = 409
+
+
+HONEST = Together(Invariant.FORGERY)
+TO_A_SIGNER = Together(Invariant.DESERVED, Invariant.SECRECY)
 
 
 class Named(msgspec.Struct, frozen=True):
@@ -44,9 +48,23 @@ class AnswerRules:
     def observe(self, observer: Observer) -> None:
         """Check every answer, and every claim for being a forger's."""
         observer.handle(Logged, self._note_forgery)
-        observer.handle(Claimed, lambda event: self._check_origin(event.region, "Store", event.claim))
-        observer.handle(Merged, lambda event: self._check_origin(event.region, "Merge", event.claim))
+        observer.handle(Claimed, self._check_claimed)
+        observer.handle(Merged, self._check_merged)
         observer.handle(Replied, self._check_replied)
+
+    def _check_claimed(self, event: Claimed) -> None:
+        entry = event.claim.entry
+        if (entry.region, entry.timestamp) in self._forged:
+            self._betray_forgery(event.region, "Store", event.claim)
+        else:
+            self._checks.hold(HONEST)
+
+    def _check_merged(self, event: Merged) -> None:
+        entry = event.claim.entry
+        if (entry.region, entry.timestamp) in self._forged:
+            self._betray_forgery(event.region, "Merge", event.claim)
+        else:
+            self._checks.hold(HONEST)
 
     def _note_forgery(self, event: Logged) -> None:
         """A forged record may be logged, as whatever comes is."""
@@ -60,6 +78,10 @@ class AnswerRules:
             return
         claim = self._reference.claim(region, logged)
         status = response.status
+        if claim is not None and status in STATES_ENTRY:
+            self._checks.hold(TO_A_SIGNER)
+            self._check_digest(region, claim, response)
+            return
         self._checks.require(
             Invariant.DESERVED,
             status not in CLAIMS_NOTHING or claim is None,
@@ -75,19 +97,12 @@ class AnswerRules:
             "reply",
             lambda: f"{status} tells of an entry to somebody whose signature is not valid",
         )
-        if status in STATES_ENTRY and claim is not None:
-            self._check_digest(region, claim, response)
 
-    def _check_origin(self, region: str, event: str, claim: Claim) -> None:
-        """No claim is a forger's, wherever it was logged."""
-        origin = claim.entry.region, claim.entry.timestamp
-        self._checks.require(
-            Invariant.FORGERY,
-            origin not in self._forged,
-            region,
-            event,
-            lambda: f"frame {text(origin[1])} of {origin[0]} is forged, and claims {claim.key.pcs_id[:12]}",
-        )
+    def _betray_forgery(self, region: str, event: str, claim: Claim) -> None:
+        """A claim is a forger's, wherever it was logged."""
+        entry = claim.entry
+        sentence = f"frame {text(entry.timestamp)} of {entry.region} is forged, and claims {claim.key.pcs_id[:12]}"
+        self._checks.require(Invariant.FORGERY, False, region, event, lambda: sentence)  # noqa: FBT003
 
     def _check_digest(self, region: str, claim: Claim, response: Response) -> None:
         stored = self._regions[region].told(claim.key)

@@ -122,7 +122,7 @@ class Agreement:
 
     def _compare(self, key: Key) -> None:
         """Whether the regions agree on a key now, so far as they can know of it."""
-        row = self._readable(key)
+        row = self._readable(key) if self.rotten else self.rows.get(key, [])
         if not row or row.count(row[0]) == len(row):
             self._agreed(key)
         elif key not in self._differing:

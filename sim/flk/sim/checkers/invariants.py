@@ -98,6 +98,13 @@ class Result(msgspec.Struct, frozen=True):
     examples: tuple[Violation, ...]
 
 
+class Together:
+    """Invariants that are checked together at something that happens by the request, where all of them nearly always hold."""
+
+    def __init__(self, *invariants: Invariant) -> None:
+        self.invariants = invariants
+
+
 class Checks:
     """Counts the checks, keeps what failed. `absent` are the invariants that are about nothing which the scenario has."""
 
@@ -107,6 +114,7 @@ class Checks:
         self._now = now
         self._absent = absent
         self._counts = dict.fromkeys(Invariant, 0)
+        self._held: dict[Together, int] = {}
         self._violations: dict[Invariant, list[Violation]] = {invariant: [] for invariant in Invariant}
         self._broken = dict.fromkeys(Invariant, 0)
         self._open: set[Invariant] = set()
@@ -123,14 +131,22 @@ class Checks:
                 self._violations[invariant].append(Violation(invariant, self._now(), node, event, text()))
         return ok
 
+    def hold(self, together: Together) -> None:
+        """Count a check of each of these invariants, all of which hold. One call: calls are what checking costs."""
+        self._held[together] = self._held.get(together, 0) + 1
+
     def undecided(self, invariant: Invariant) -> None:
         """The run ended before this could be told."""
         self._open.add(invariant)
 
     def results(self) -> tuple[Result, ...]:
         """Every invariant's verdict, in the order of the table."""
+        counts = dict(self._counts)
+        for together, times in self._held.items():
+            for invariant in together.invariants:
+                counts[invariant] += times
         return tuple(
-            Result(i, i.statement, self._counts[i], self._broken[i], self._verdict(i), tuple(self._violations[i]))
+            Result(i, i.statement, counts[i], self._broken[i], self._verdict(i), tuple(self._violations[i]))
             for i in Invariant
             if i not in self._absent
         )

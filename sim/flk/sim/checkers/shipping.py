@@ -19,10 +19,11 @@ from flk.sim.world.observer import Observer
 class ShippingRules:
     """Checks every object that is created and every watermark that is set."""
 
-    def __init__(self, regions: Mapping[str, Region], reference: Reference, checks: Checks) -> None:
+    def __init__(self, regions: Mapping[str, Region], reference: Reference, checks: Checks, *, forgets: bool) -> None:
         self._regions = regions
         self._reference = reference
         self._checks = checks
+        self._forgets = forgets
         self._frames: dict[str, tuple[Frame, ...]] = {}
         self._last_uploaded: dict[str, int] = {}
         self._watermarks: dict[tuple[str, str], str] = {}
@@ -30,8 +31,9 @@ class ShippingRules:
 
     def observe(self, observer: Observer) -> None:
         """Check every upload and every watermark."""
-        observer.handle(Claimed, lambda event: self._note_applied(event.region, event.claim))
-        observer.handle(Merged, lambda event: self._note_applied(event.region, event.claim))
+        if self._forgets:
+            observer.handle(Claimed, lambda event: self._note_applied(event.region, event.claim))
+            observer.handle(Merged, lambda event: self._note_applied(event.region, event.claim))
         observer.handle(Uploaded, self._check_uploaded)
         observer.handle(WatermarkSet, self._check_watermark)
         observer.handle(Crashed, self._crash)
@@ -85,8 +87,7 @@ class ShippingRules:
 
     def _note_applied(self, region: str, claim: Claim) -> None:
         """A store that forgets what is past its window shows later no trace of it."""
-        if self._regions[region].entries.tiers is not None:
-            self._applied.add((region, claim.entry.region, claim.entry.timestamp))
+        self._applied.add((region, claim.entry.region, claim.entry.timestamp))
 
     def _follows(self, before: str, value: str) -> bool:
         """Whether a segment is the next of its log, or the first of a new log after the last of the old."""

@@ -10,6 +10,8 @@ from typing import Any, TypeAlias
 
 from flk.model.effects import Append, Draw, Effect, Post, Program, Sleep
 from flk.model.flow.submission import Response, Submission
+from flk.model.log.frames import Frame
+from flk.model.log.hlc import Timestamp
 from flk.model.memory.memory import MemoryNode
 from flk.model.memory.parts import Disk, Entries, Objects
 from flk.model.programs.outbox import Delivery, Queued, deliver, queue
@@ -70,15 +72,27 @@ class Errand(Activity):
     __slots__ = ("item",)
 
     def __init__(self, name: str, program: Program[Any], ended: Callable[[Any], None], item: Item) -> None:
-        super().__init__(name, program, ended)
+        self.name = name  # as its parent does, without the call: an agent has two errands for each item
+        self.program = program
+        self.ended = ended
+        self.step = self.number = 0
         self.item = item
+
+
+class UnreadDisk(Disk):
+    """The disk of an agent. Agents do not crash, so nothing reads it, and what is appended need not be framed: the time that it
+    takes is the agent's business, its timestamp the node's.
+    """
+
+    def append(self, log: str, frame: Frame, clock: Timestamp) -> None:
+        """A frame is durable."""
 
 
 class Agent(Host):
     """One agent and its outbox, which lies on a disk of its own."""
 
     def __init__(self, number: int, name: str, home: str, regions: dict[str, Region], world: World) -> None:
-        memory = MemoryNode(Disk(name), Entries(), Objects(), lambda: ORIGIN + world.simulator.now)
+        memory = MemoryNode(UnreadDisk(name), Entries(), Objects(), lambda: ORIGIN + world.simulator.now)
         super().__init__(name, world.simulator, world.trace, memory)
         self.number = number
         self.home = home

@@ -17,6 +17,7 @@ import joblib
 import numpy as np
 from numpy.typing import NDArray
 
+from flk.sim.kernel.engine import seldom_collected
 from flk.spec.errors import UnusableInput
 from flk.spec.hints import nearest
 
@@ -62,8 +63,9 @@ def run_all(
     if kind not in BACKENDS:
         raise UnusableInput(f"--backend {backend}: unknown backend; {nearest(kind, BACKENDS)}")
     if kind == IN_PROCESS or (kind == PROCESSES and workers == 1):
-        for task in tasks:
-            yield _unwrapped(_attempt(work, shared, task))
+        with seldom_collected():
+            for task in tasks:
+                yield _unwrapped(_attempt(work, shared, task))
         return
     image = np.frombuffer(cloudpickle.dumps(shared), dtype=np.uint8)
     name = blake2b(image.tobytes(), digest_size=16).hexdigest()

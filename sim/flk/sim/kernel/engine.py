@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from heapq import heappop, heappush
+from math import inf
 from typing import Any, Generic, Protocol, TypeVar, TypeVarTuple
 
 from simpy import Environment, Event
@@ -66,14 +67,15 @@ class Simulator(Environment):
 
     def run_until(self, end: float, pulse: int, on_pulse: Call) -> None:
         """Let happen all that is due by `end`; call `on_pulse` after every `pulse` events."""
-        queue = self._calls
+        queue, events = self._calls, self.events  # counted in a local: this loop is the hottest of all
         while queue and queue[0][0] <= end:
             self.now, _, _, call, args = heappop(queue)
             call(*args)
-            self.events += 1
-            if not self.events % pulse:
+            events += 1
+            if not events % pulse:
+                self.events = events
                 on_pulse()
-        self.now = end
+        self.now, self.events = end, events
 
     def _happen(self, event: Event) -> None:
         """What SimPy's `step` does with an event."""
@@ -92,7 +94,7 @@ class Simulator(Environment):
 @contextmanager
 def seldom_collected() -> Iterator[None]:
     """Let Python look for cyclic garbage seldom: a run leaves little of it, and much that lives to the end, which is looked through
-    in vain each time.
+    in vain each time. Who makes many short runs puts all of them inside: the end of each would cost a collection.
     """
     before = gc.get_threshold()
     gc.set_threshold(1_000_000, 20, 100)
@@ -102,13 +104,26 @@ def seldom_collected() -> Iterator[None]:
         gc.set_threshold(*before)
 
 
+class Living(Protocol):
+    """Something that may end, and then does nothing more."""
+
+    alive: bool
+
+
+class _Forever:
+    """What never ends."""
+
+    alive = True
+
+
 class Station:
-    """One server and a line of any length, first come, first served."""
+    """One server and a line of any length, first come, first served. With the `host` that it belongs to it stops where it is."""
 
-    __slots__ = ("_after", "_busy", "_line")
+    __slots__ = ("_after", "_busy", "_host", "_line")
 
-    def __init__(self, after: After) -> None:
+    def __init__(self, after: After, host: Living | None = None) -> None:
         self._after = after
+        self._host = host or _Forever()
         self._line: deque[tuple[float, Callable[..., object], tuple[Any, ...]]] = deque()
         self._busy = False
 
@@ -121,6 +136,8 @@ class Station:
             self._after(seconds, self._finish, served, args)
 
     def _finish(self, served: Callable[..., object], args: tuple[Any, ...]) -> None:
+        if not self._host.alive:
+            return
         served(*args)
         if self._line:
             seconds, served, args = self._line.popleft()
@@ -129,16 +146,11 @@ class Station:
             self._busy = False
 
 
-def _always() -> bool:
-    """Every batch survives."""
-    return True
-
-
 class GroupCommit(Generic[*Ts]):
     """A disk that synchronises one batch at a time: what is written during one synchronisation shares the next (WAL-7).
 
     `batch` is what is being synchronised. While the disk is held nothing further is written. Unless a batch `survives` its
-    synchronisation, nothing of it is committed.
+    synchronisation, nothing of it is committed (None: all do).
     """
 
     def __init__(
@@ -146,7 +158,7 @@ class GroupCommit(Generic[*Ts]):
         after: After,
         seconds: Callable[[], float],
         commit: Callable[[*Ts], None],
-        survives: Callable[[], bool] = _always,
+        survives: Callable[[], bool] | None = None,
     ) -> None:
         self.waiting: list[tuple[*Ts]] = []
         self.batch: list[tuple[*Ts]] = []
@@ -177,7 +189,7 @@ class GroupCommit(Generic[*Ts]):
         self._after(self._seconds(), self._finish)
 
     def _finish(self) -> None:
-        if self._survives():
+        if self._survives is None or self._survives():
             for item in self.batch:
                 self._commit(*item)
         self.batch = []
@@ -186,12 +198,13 @@ class GroupCommit(Generic[*Ts]):
 
 
 class Wait(Generic[T]):
-    """Something awaited. The first answer counts; a second copy, or an answer past its time, changes nothing."""
+    """Something awaited, until it is `due`. The first answer counts; a second copy, or one past its time, changes nothing."""
 
-    __slots__ = ("_then",)
+    __slots__ = ("_then", "due")
 
-    def __init__(self, then: Callable[[T], None]) -> None:
+    def __init__(self, then: Callable[[T], None], due: float = inf) -> None:
         self._then: Callable[[T], None] | None = then
+        self.due = due
 
     @property
     def over(self) -> bool:
@@ -215,25 +228,25 @@ class Deadlines(Generic[T]):
         self._simulator = simulator
         self._limit = limit
         self._late = late
-        self._line: deque[tuple[float, Wait[T]]] = deque()
+        self._line: deque[Wait[T]] = deque()
         self._armed = False
 
     def begin(self, then: Callable[[T], None]) -> Wait[T]:
         """A wait that begins now."""
-        wait = Wait(then)
-        self._line.append((self._simulator.now + self._limit, wait))
+        wait = Wait(then, self._simulator.now + self._limit)
+        self._line.append(wait)
         if not self._armed:
             self._arm()
         return wait
 
     def _arm(self) -> None:
         self._armed = True
-        self._simulator.after(max(0.0, self._line[0][0] - self._simulator.now), self._ring)
+        self._simulator.after(max(0.0, self._line[0].due - self._simulator.now), self._ring)
 
     def _ring(self) -> None:
         line, now = self._line, self._simulator.now
         self._armed = False
-        while line and (line[0][1].over or line[0][0] <= now):
-            line.popleft()[1].end(self._late)
+        while line and (line[0]._then is None or line[0].due <= now):  # noqa: SLF001 - a property would be a call for each
+            line.popleft().end(self._late)
         if line and not self._armed:
             self._arm()

@@ -19,7 +19,6 @@ _WORDS = Struct("<3Q")
 _FRACTION = 2.0**-53
 _FIRST_BLOCK, _LARGEST_BLOCK = 64, 65536
 REQUEST, ANSWER, SERVICE, FSYNC = "request", "answer", "service", "fsync"
-_OF_A_MESSAGE = {leg: (f"{leg}.fate", f"{leg}.jitter", f"{leg}.copy") for leg in (REQUEST, ANSWER)}
 
 
 class Triple(NamedTuple):
@@ -87,6 +86,16 @@ class Column:
         return self._drawn[number]
 
 
+class Leg(NamedTuple):
+    """The random numbers of the requests, or of the answers, of one stream of arrivals: whether a message is lost, its jitter, and
+    whether it comes twice.
+    """
+
+    fate: Column
+    jitter: Column
+    copy: Column
+
+
 class Draws(NamedTuple):
     """The draws of one submission at its first attempt, by its number in its stream of arrivals."""
 
@@ -97,11 +106,10 @@ class Draws(NamedTuple):
         """A number in [0, 1)."""
         return self.columns[purpose].at(self.number)
 
-    def message(self, leg: str) -> Triple:
-        """The numbers of a message: its fate, its jitter, and whether it comes twice."""
+    def message(self, leg: str) -> tuple[Leg, int]:
+        """The random numbers of a message, and which of them are its own: most messages need no more than their jitter."""
         columns, number = self
-        fate, jitter, copy = _OF_A_MESSAGE[leg]
-        return Triple(columns[fate].at(number), columns[jitter].at(number), columns[copy].at(number))
+        return columns.legs[leg], number
 
 
 class Columns(dict[str, Column]):
@@ -111,6 +119,7 @@ class Columns(dict[str, Column]):
         super().__init__()
         self._seed = seed
         self._stream = stream
+        self.legs = {leg: Leg(*(self[f"{leg}.{what}"] for what in Leg._fields)) for leg in (REQUEST, ANSWER)}
 
     def __missing__(self, purpose: str) -> Column:
         """A column that nobody has asked for yet."""

@@ -32,11 +32,6 @@ class Activity:
         self.step = 0
         self.number = 0
 
-    def end(self, result: object) -> None:
-        """Hand over the result, and let go of who waited for it: whoever did may well hold the activity in turn."""
-        ended, self.ended = self.ended, nobody
-        ended(result)
-
 
 def nobody(result: object) -> None:
     """Waits for the result of an activity that is over, or that nobody waits for."""
@@ -87,24 +82,29 @@ class Host:
 
     def resume(self, activity: Activity, result: object) -> None:
         """Hand a program its effect's result, or throw the refusal into it, and run it up to the next effect that takes time."""
-        program = activity.program
+        program, schedulers = activity.program, self.schedulers
         while self.alive:
             try:
                 effect = program.throw(result) if isinstance(result, Refused) else program.send(result)
             except StopIteration as stop:
-                self.trace.ended(self.name, activity.name, activity.number, stop.value)
-                activity.end(stop.value)
+                self._end(activity, stop.value)
                 return
             except (Refused, CorruptSegment) as failure:
-                self.trace.ended(self.name, activity.name, activity.number, failure)
-                activity.end(failure)
+                self._end(activity, failure)
                 return
             activity.step += 1
-            scheduler = self.schedulers.get(type(effect))
+            scheduler = schedulers.get(type(effect))
             if scheduler is not None:
                 scheduler(activity, effect)
                 return
             result = self.perform(activity, effect)
+
+    def _end(self, activity: Activity, result: object) -> None:
+        """Hand over a program's result, and let go of who waited for it: whoever did may well hold the activity in turn."""
+        if self.trace.observed:
+            self.trace.ended(self.name, activity.name, activity.number, result)
+        ended, activity.ended = activity.ended, nobody
+        ended(result)
 
     def complete(self, activity: Activity, effect: Effect[Any]) -> None:
         """Perform an effect whose time has come, and go on with the program, if the host still lives."""
@@ -113,9 +113,10 @@ class Host:
 
     def perform(self, activity: Activity, effect: Effect[Any]) -> object:
         """The effect's result, or the refusal it meets; either is traced."""
-        handler = self.handlers.get(type(effect))
+        kind = type(effect)
+        handler = self.handlers.get(kind)
         try:
-            result = handler(activity, effect) if handler else self.memory.perform(effect)
+            result = self.memory.performers[kind](effect) if handler is None else handler(activity, effect)
         except Refused as refusal:
             result = refusal
         self.trace.effect(self.simulator.now, self.name, activity.name, effect, result, activity.number)

@@ -64,6 +64,7 @@ class Trace:
         self._hash = blake2b(digest_size=DIGEST_BYTES)
         self._file = file
         self._lines: list[Line] = []
+        self.observed = observer is not None
         self._observer = observer
         self._disks: dict[str, str] = {}
 
@@ -83,9 +84,10 @@ class Trace:
         kind = type(effect)
         about = _ABOUT.get(kind)
         what = f"{kind.__name__} {about(effect)}" if about else kind.__name__
-        summary = _SUMMARIES.get(type(result), _summary)
-        self._lines.append(Line(now, node, program, what, summary(result)))
-        if len(self._lines) >= _BATCH:
+        summary = "" if result is None else _SUMMARIES.get(type(result), _summary)(result)
+        lines = self._lines
+        lines.append(Line(now, node, program, what, summary))
+        if len(lines) >= _BATCH:
             self._flush()
         if self._observer is not None and node in self._disks:
             self._observer(observed(self._disks[node], program, number, effect, result))
@@ -144,7 +146,6 @@ _ABOUT: dict[type[Effect[Any]], Callable[[Any], str]] = {
     **dict.fromkeys((MarkProcessed, Bury, Acknowledge), lambda effect: _task(effect.task)),
 }
 _SUMMARIES: dict[type, Callable[[Any], str]] = {
-    type(None): lambda _: "",
     int: str,
     Entry: lambda entry: f"{text(entry.timestamp)} {entry.region}",
     Response: lambda response: str(response.status),

@@ -83,6 +83,7 @@ class Recorder:
         self.gone: set[tuple[Timestamp, str]] = set()
         self.logged_at: dict[str, list[float]] = {region: [] for region in regions}
         self.applied_at: dict[tuple[str, str], list[float]] = {(a, b): [] for a in regions for b in regions if a != b}
+        self._elsewhere = {a: [times for (b, _), times in self.applied_at.items() if a == b] for a in regions}
         self.entries: dict[str, list[tuple[float, int]]] = {region: [(0.0, 0)] for region in regions}
         self.superseded: list[tuple[float, str]] = []
         self.recovered_at: list[tuple[float, str]] = []
@@ -226,9 +227,8 @@ class Recorder:
             return
         self._places[frame] = len(self.logged_at[region])
         self.logged_at[region].append(self._frames[frame])
-        for (origin, _), times in self.applied_at.items():
-            if origin == region:
-                times.append(inf)
+        for times in self._elsewhere[region]:
+            times.append(inf)
 
     def _count(self, region: str, by: int) -> None:
         """A store has so many entries more."""

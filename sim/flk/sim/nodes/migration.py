@@ -131,7 +131,7 @@ class Migrator(Host):
         self._life = life
         self._rounds = 0
         self._random = RandomStream(world.seed, f"migrator/{region.name}/{life}")
-        self._lines = Lines(region.shards, self.after)
+        self._lines = Lines(region.shards, world.simulator.after, self)
         self.schedulers = {
             Sleep: lambda activity, effect: self.simulator.after(effect.seconds, self.complete, activity, effect),
             **dict.fromkeys((LookAt, Replace, Forget), self._visit),

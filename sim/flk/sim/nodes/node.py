@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVarTuple
 
 from flk.model.effects import (
     INBOX,
@@ -57,6 +57,7 @@ from flk.sim.world.events import (
 from flk.sim.world.shards import Lines
 
 Reply: TypeAlias = Callable[[object], None]
+Ts = TypeVarTuple("Ts")
 
 
 class Request(Activity):
@@ -67,7 +68,10 @@ class Request(Activity):
     def __init__(
         self, name: str, program: Program[Response], ended: Callable[[Response], None], draws: Draws | None
     ) -> None:
-        super().__init__(name, program, ended)
+        self.name = name  # as its parent does, without the call: these come by the request
+        self.program = program
+        self.ended = ended
+        self.step = self.number = 0
         self.draws = draws
         self.admitted = False
         self.logged: Timestamp | None = None
@@ -95,10 +99,12 @@ class Node(Host):
         self._synchronisations = 0
         self._fsyncs = Column(RandomStream(world.seed, f"{FSYNC}/{region.name}/{region.starts}"))
         self._journal = Journal(self, region, self.random_stream, self._synchronisation, self._fsync)
-        self.lines = Lines(region.shards, self.after)
+        self.lines = Lines(region.shards, world.simulator.after, self)
         self._no_answer = unavailable("no answer in time")
         self._waits = Deadlines[object](world.simulator, world.policy.timeout, self._no_answer)
         self._breakers = Breakers(world.policy.breaker, world)
+        self._on_store_used = world.observer.handler(StoreUsed)
+        self._on_admitted = world.observer.handler(Admitted)
         self._gate = Gate(memory, world.policy, self.every, self._queue)
         self.schedulers = {
             Append: self._journal.append,
@@ -143,8 +149,7 @@ class Node(Host):
 
     def inspect(self, activity: Activity, effect: Effect[Any], reply: Reply) -> None:
         """Tell another region what this one stores."""
-        seconds = self._parts(effect, self._service(activity))
-        self.lines.visit(seconds, self._inspected_now, activity, effect, reply)
+        self._visit(effect, self._service(activity), self._inspected_now, activity, effect, reply)
 
     def _inspected_now(self, silent: str, activity: Activity, effect: Effect[Any], reply: Reply) -> None:
         reply(self.asked(silent, activity, effect))
@@ -163,23 +168,33 @@ class Node(Host):
 
     def _use_store(self, activity: Activity, effect: Effect[Any]) -> None:
         seconds = self._policy.merge if isinstance(effect, Merge) else self._service(activity)
-        self.lines.visit(self._parts(effect, seconds), self._store_served, activity, effect, self.simulator.now)
+        self._visit(effect, seconds, self._store_served, activity, effect, self.simulator.now)
 
     def _store_served(self, silent: str, activity: Activity, effect: Effect[Any], began: float) -> None:
-        if isinstance(effect, Store | Merge):
-            operation = "claim" if isinstance(effect, Store) else "merge"
-            self._world.observer.on(StoreUsed(self.name, operation, began))
-        self.served(silent, activity, effect)
+        if self._on_store_used is not None and isinstance(effect, Store | Merge):
+            self._on_store_used(StoreUsed(self.name, "claim" if isinstance(effect, Store) else "merge", began))
+        self.resume(activity, self.asked(silent, activity, effect))
 
     def served(self, silent: str, activity: Activity, effect: Effect[Any]) -> None:
         """The shards concerned have had their time: go on with the program."""
         self.resume(activity, self.asked(silent, activity, effect))
 
+    def _visit(self, effect: Effect[Any], seconds: float, served: Callable[[str, *Ts], None], *args: *Ts) -> None:
+        """Let an effect wait for the store, and have it served: `seconds` in all, or for each claim that it is to merge."""
+        shards = self._region.shards
+        if shards.is_one:
+            work = self._merged_frames(effect) * seconds if isinstance(effect, Merge) else seconds
+            self.lines.visit_one(shards.first, work, served, *args)
+        else:
+            self.lines.visit(self._parts(effect, seconds), served, *args)
+
+    def _merged_frames(self, effect: Merge) -> int:
+        """How many claims a merge stands for."""
+        return len(effect.claims)
+
     def _parts(self, effect: Effect[Any], seconds: float) -> dict[str, float]:
         """How long each shard is busy with an effect: `seconds` in all, or for each claim that it is to merge."""
         shards = self._region.shards
-        if shards.is_one:
-            return {shards.first: seconds * len(effect.claims) if isinstance(effect, Merge) else seconds}
         match effect:
             case Store(claim):
                 return {shards.owner(claim.key): seconds}
@@ -260,7 +275,8 @@ class Node(Host):
             self.name,
             place,
             message,
-            lambda: serve(lambda result: send(place, self.name, message, lambda: wait.end(result), content=result)),
+            serve,
+            lambda result: send(place, self.name, message, wait.end, result, content=result),
             content=effect,
         )
 
@@ -269,17 +285,17 @@ class Node(Host):
     def _admitted(self, request: Request, effect: Admit) -> None:
         self._gate.look()
         try:
-            self.memory.perform(effect)
+            self.memory.performers[Admit](effect)
         except Overloaded:
             self._world.observer.on(CoverageMarked("shed"))
             raise
         self.memory.in_flight += 1
         request.admitted = True
-        self._world.observer.on(Admitted(self.name))
+        if self._on_admitted is not None:
+            self._on_admitted(Admitted(self.name))
 
     def _logged(self, request: Request, effect: Append) -> Timestamp:
-        timestamp: Timestamp = self.memory.perform(effect)
-        request.logged = timestamp
+        request.logged = timestamp = self.memory.perform(effect)
         self._journal.rotate_if_full()
         return timestamp
 
@@ -287,8 +303,7 @@ class Node(Host):
         del activity
         if self.memory.store_down:
             self.fall_behind()
-        stored: Entry = self.memory.perform(effect)
-        return stored
+        return self.memory.perform(effect)
 
     def fall_behind(self) -> None:
         """From the first claim that the store does not answer, the log has to be replayed first (ORD-4)."""

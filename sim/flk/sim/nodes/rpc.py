@@ -35,11 +35,11 @@ def call(
     place, region, message = route
 
     def reply(answer: T) -> None:
-        net.send(region, place, message, lambda: wait.end(answer), draws and draws.message(ANSWER))
+        net.send(region, place, message, wait.end, answer, drawn=draws and draws.message(ANSWER))
 
     def arrived() -> None:
         node = regions[region].node
         if node is not None:
             serve(node, reply)
 
-    net.send(place, region, message, arrived, draws and draws.message(REQUEST))
+    net.send(place, region, message, arrived, drawn=draws and draws.message(REQUEST))

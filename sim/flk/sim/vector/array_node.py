@@ -47,6 +47,10 @@ class ArrayLines(Lines):
         over = node.arrays_now().visit(now, sum(seconds.values()) * self._region.shards.factor)
         node.after(over - now, served, "", *args)
 
+    def visit_one(self, shard: str, seconds: float, served: Callable[[str, *Ts], None], *args: *Ts) -> None:
+        """The same at the one shard that there is."""
+        self.visit({shard: seconds}, served, *args)
+
 
 class ArrayLog(Journal):
     """A log that the requests of the arrays are written to."""
@@ -123,10 +127,9 @@ class ArrayNode(Node):
         arrays.set_slowness(self._region.shards.factor)
         self._journal.settled()
 
-    def _parts(self, effect: Effect[Any], seconds: float) -> dict[str, float]:
-        if isinstance(effect, Merge):
-            return {self._region.shards.first: self._frames * seconds}
-        return super()._parts(effect, seconds)
+    def _merged_frames(self, effect: Merge) -> int:
+        del effect
+        return self._frames
 
     def _use_store(self, activity: Activity, effect: Effect[Any]) -> None:
         fetched = self._fetched.get(activity.name, "") if isinstance(effect, Merge) else ""

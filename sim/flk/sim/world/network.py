@@ -2,15 +2,16 @@
 
 from collections.abc import Callable, Iterator
 from math import inf, prod
-from typing import NamedTuple
+from typing import NamedTuple, TypeVarTuple
 
 from flk.sim.kernel.engine import Call, Simulator, Station
 from flk.sim.kernel.processor import Pace
-from flk.sim.kernel.random_streams import RandomStream, Triple, exponential
+from flk.sim.kernel.random_streams import Leg, RandomStream, exponential
 from flk.sim.scenarios.faults import Bandwidth, Duplication, Latency, LinkFault, Loss, Partition, Reorder
 from flk.sim.scenarios.topology import Network, Path, directed, expand, places
 from flk.sim.world.message_sizes import size_of
 
+Ts = TypeVarTuple("Ts")
 ENVELOPE = 256  # bytes of a message beside what it carries
 
 
@@ -19,13 +20,16 @@ class Wire:
     arrive twice, what holds messages back, and the line in which they wait for bandwidth.
     """
 
-    __slots__ = ("_faults", "_line", "_pace", "delay", "duplication", "loss", "path", "reorders")
+    __slots__ = ("_faults", "_line", "_pace", "delay", "duplication", "limited", "loss", "path", "reorders")
 
     def __init__(self, path: Path, simulator: Simulator) -> None:
         self.path = path
         self._faults: list[LinkFault] = []
         self._pace = Pace(simulator, inf)
         self._line = Station(self._pace.after)
+        self.limited = (
+            False  # whether messages may wait for bandwidth: there has been a limit, and a backlog may be left of it
+        )
         self._refresh()
 
     def begin(self, fault: LinkFault) -> None:
@@ -60,6 +64,7 @@ class Wire:
                 self.duplication += (1.0 - self.duplication) * fault.share
         self.reorders = [fault for fault in faults if isinstance(fault, Reorder)]
         self._pace.change(min([path.bandwidth or inf, *(f.rate for f in faults if isinstance(f, Bandwidth))]))
+        self.limited = self.limited or self._pace.rate < inf
 
 
 def _passing(fault: LinkFault) -> float:
@@ -109,17 +114,23 @@ class Net:
         sender: str,
         receiver: str,
         message: str,
-        arrive: Call,
-        drawn: Triple | None = None,
-        *,
+        arrive: Callable[[*Ts], None],
+        *args: *Ts,
+        drawn: tuple[Leg, int] | None = None,
         content: object = None,
     ) -> None:
-        """Call `arrive` when the message arrives: once, not at all, or twice.
+        """Call `arrive` with `args` when the message arrives: once, not at all, or twice.
 
         `message` is the key of its random numbers, unless they were `drawn` already; `content` what it carries.
         """
         wire = self._wires[sender, receiver]
-        fate, jitter, copy = drawn or self._random.triple(f"{sender}>{receiver}/{message}")
+        if drawn is None:
+            fate, jitter, copy = self._random.triple(f"{sender}>{receiver}/{message}")
+        else:
+            leg, number = drawn
+            jitter = leg.jitter.at(number)
+            fate = leg.fate.at(number) if wire.loss else 1.0
+            copy = leg.copy.at(number) if wire.duplication else 1.0
         sent = self._simulator.now
         if fate < wire.loss:
             if self.on_message is not None:
@@ -127,25 +138,29 @@ class Net:
             return
         path = wire.path
         delay = wire.delay
-        for fault in wire.reorders:
-            if self._held.uniform(f"{fault.id}/{sender}>{receiver}/{message}") < fault.share:
-                delay += fault.by
+        if wire.reorders:
+            delay += self._overtaken(wire, f"{sender}>{receiver}/{message}")
         delay_of_first = delay + path.jitter * exponential(jitter)
-        if copy >= wire.duplication and wire.is_free and self.on_message is None:  # as nearly always
-            self._simulator.after(delay_of_first, arrive)
+        doubled = copy < wire.duplication
+        if not (doubled or wire.limited or self.on_message):  # as nearly always
+            self._simulator.after(delay_of_first, arrive, *args)
             return
         times = [delay_of_first]
-        if copy < wire.duplication:
+        if doubled:
             times.append(delay + path.jitter * self._copies.exponential(f"{sender}>{receiver}/{message}"))
 
         def carried() -> None:
             for time in times:
-                self._simulator.after(time, arrive)
+                self._simulator.after(time, arrive, *args)
             if self.on_message is not None:
                 now = self._simulator.now
                 self.on_message(Message(sender, receiver, message, sent, tuple(now + time for time in times)))
 
         wire.carry(ENVELOPE + size_of(content), carried)
+
+    def _overtaken(self, wire: Wire, message: str) -> float:
+        """By how many seconds faults hold a message back."""
+        return sum(f.by for f in wire.reorders if self._held.uniform(f"{f.id}/{message}") < f.share)
 
     def wire(self, sender: str, receiver: str) -> Wire:
         """The wire from one place to another."""

@@ -10,7 +10,7 @@ from typing import Any, TypeVarTuple
 
 from flk.model.entries.entry import Key
 from flk.model.entries.ring import Ring
-from flk.sim.kernel.engine import After, Station
+from flk.sim.kernel.engine import After, Living, Station
 from flk.sim.scenarios.faults import ShardCrash, SlowStore
 from flk.sim.scenarios.layout import Layout
 
@@ -71,6 +71,7 @@ class Shards:
         self.layout = layout
         self.by_name: dict[str, Shard] = {}
         self._after = after
+        self.factor: float = 1  # how many times as long as usual everything takes
         self._factors: dict[str, float] = {}
         for number in range(layout.shards):
             self.add(shard_name(number))
@@ -113,15 +114,12 @@ class Shards:
     def slow(self, fault: SlowStore) -> None:
         """Let everything take so many times as long."""
         self._factors[fault.id] = fault.factor
+        self.factor = prod(self._factors.values())
 
     def quicken(self, fault: SlowStore) -> None:
         """Let that go."""
         del self._factors[fault.id]
-
-    @property
-    def factor(self) -> float:
-        """How many times as long as usual everything takes."""
-        return prod(self._factors.values())
+        self.factor = prod(self._factors.values())
 
 
 class Visit:
@@ -137,11 +135,12 @@ class Visit:
 
 
 class Lines:
-    """The lines in which one node's requests wait before the shards; they end with the node."""
+    """The lines in which the requests of one node, or of another `host`, wait before the shards; they end with it."""
 
-    def __init__(self, shards: Shards, after: After) -> None:
+    def __init__(self, shards: Shards, after: After, host: Living | None = None) -> None:
         self._shards = shards
         self._after = after
+        self._host = host
         self._stations: dict[str, Station] = {}
 
     def visit(self, seconds: Mapping[str, float], served: Callable[[str, *Ts], None], *args: *Ts) -> None:
@@ -153,6 +152,13 @@ class Lines:
         for shard, time in seconds.items():
             self._station(shard).enter(time * self._shards.factor, self._done, shard, visit)
 
+    def visit_one(self, shard: str, seconds: float, served: Callable[[str, *Ts], None], *args: *Ts) -> None:
+        """The same at one shard, where most requests go."""
+        self._station(shard).enter(seconds * self._shards.factor, self._one_done, shard, served, args)
+
+    def _one_done(self, shard: str, served: Callable[..., None], args: tuple[Any, ...]) -> None:
+        served("" if self._shards.by_name[shard].answers else shard, *args)
+
     def _done(self, shard: str, visit: "Visit") -> None:
         visit.waiting -= 1
         if not self._shards.by_name[shard].answers:
@@ -161,6 +167,7 @@ class Lines:
             visit.served(visit.silent, *visit.args)
 
     def _station(self, shard: str) -> Station:
-        if shard not in self._stations:
-            self._stations[shard] = Station(self._after)
-        return self._stations[shard]
+        station = self._stations.get(shard)
+        if station is None:
+            station = self._stations[shard] = Station(self._after, self._host)
+        return station
