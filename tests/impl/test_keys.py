@@ -102,7 +102,7 @@ def test_a_server_needs_only_the_public_half() -> None:
         (ED25519 + f'private_base64 = "{RAW}"\npublic_base64 = "{RAW}"\n', 6, "correct one of them"),
     ],
 )
-def test_a_mistake_is_named_with_file_line_and_mend(text: str, line: int, said: str) -> None:
+def test_a_mistake_is_named_with_file_line_and_fix(text: str, line: int, said: str) -> None:
     """And without any of the secrets in the file."""
     path = written(text)
     with pytest.raises(UnusableInput) as error:

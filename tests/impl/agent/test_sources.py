@@ -188,7 +188,7 @@ BAD: Iterable[tuple[str, Callable[[Path], None], dict[str, Any], str]] = (
 
 
 @pytest.mark.parametrize(("name", "write", "options", "message"), BAD, ids=[message for *_, message in BAD])
-def test_a_bad_file_is_refused_with_the_place_and_the_mend(
+def test_a_bad_file_is_refused_with_the_place_and_the_fix(
     name: str, write: Callable[[Path], None], options: dict[str, Any], message: str, tmp_path: Path
 ) -> None:
     """Each kind of bad file gets its own message, which begins with the file."""

@@ -151,7 +151,7 @@ SEND = ["--keys", "keys.toml", "--tenant", "acme", "--outbox", "box", *TO]
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_unusable_input_exits_with_2_and_one_message(desk: Desk, arguments: list[str], message: str) -> None:
-    """It names the input and the mend, on standard error, in one line."""
+    """It names the input and the fix, on standard error, in one line."""
     run = desk.agent(*arguments)
     assert (run.code, run.output) == (2, "")
     assert run.errors.startswith("flk: ")

@@ -49,7 +49,7 @@ def test_proofs_for_programs() -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "mend"),
+    ("arguments", "fix"),
     [
         (("prove", "nonsense"), "choose from ingest"),
         (("spec", "show", "NOPE-1"), "`flk spec trace` lists them all"),
@@ -58,11 +58,11 @@ def test_proofs_for_programs() -> None:
         (("serve", "--data", "nowhere", "--keys", "missing.toml"), "missing.toml"),
     ],
 )
-def test_unusable_input_is_one_message_with_the_mend_and_exit_code_2(arguments: tuple[str, ...], mend: str) -> None:
+def test_unusable_input_is_one_message_with_the_fix_and_exit_code_2(arguments: tuple[str, ...], fix: str) -> None:
     """What cannot be used is said in one message on standard error, never a traceback."""
     done = flk(*arguments)
     assert done.returncode == 2
-    assert mend in done.stderr
+    assert fix in done.stderr
     assert "Traceback" not in done.stderr
     assert done.stderr.startswith("flk: ")
 

@@ -169,7 +169,7 @@ def test_a_run_that_does_not_repeat_is_exit_code_1(file: Path, capsys: pytest.Ca
 def test_unusable_input_is_one_message(
     file: Path, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], told_: str
 ) -> None:
-    """Exit code 2, the mistake and the mend, and no traceback."""
+    """Exit code 2, the mistake and the fix, and no traceback."""
     assert flk(*arguments) == 2
     printed = capsys.readouterr().err
     assert told_ in printed

@@ -99,7 +99,7 @@ def test_a_search_that_is_cut_short_is_undecided(author: Path) -> None:
 
 
 def test_a_mistake_in_a_users_file_is_answered_with_its_line(author: Path) -> None:
-    """The file, the line and the mend, never a traceback."""
+    """The file, the line and the fix, never a traceback."""
     author.write_text(AUTHOR.replace("require(n < 3)", "if n < 3:"), "utf-8")
     done = flk("explore", str(author))
     assert done.returncode == 2
@@ -113,7 +113,7 @@ def test_a_mistake_in_a_users_file_is_answered_with_its_line(author: Path) -> No
 
 
 @pytest.mark.parametrize(
-    ("arguments", "mend"),
+    ("arguments", "fix"),
     [
         (("nonsense-protocol",), "file of your own ends in .py"),
         (("two-phase-commit", "--size", "rm"), "such as region=3"),
@@ -126,11 +126,11 @@ def test_a_mistake_in_a_users_file_is_answered_with_its_line(author: Path) -> No
         (("two-phase-commit", "--html", "/nowhere/page.html"), "a directory that exists"),
     ],
 )
-def test_what_cannot_be_used_is_one_message_with_the_mend(arguments: tuple[str, ...], mend: str) -> None:
+def test_what_cannot_be_used_is_one_message_with_the_fix(arguments: tuple[str, ...], fix: str) -> None:
     """Exit code 2, on standard error, and nothing is explored."""
     done = flk("explore", *arguments)
     assert done.returncode == 2
-    assert mend in done.stderr
+    assert fix in done.stderr
     assert done.stderr.startswith("flk: ")
     assert done.stdout == ""
 

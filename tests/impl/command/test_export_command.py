@@ -45,7 +45,7 @@ def test_a_design_comes_with_the_property_that_it_breaks() -> None:
         (("tiering", "--to", "murphi", "--out", "none/there.m"), "none/there.m: cannot be written"),
     ],
 )
-def test_unusable_input_is_named_with_the_mend(arguments: tuple[str, ...], message: str) -> None:
+def test_unusable_input_is_named_with_the_fix(arguments: tuple[str, ...], message: str) -> None:
     """Exit code 2 and one message."""
     done = flk("export", *arguments)
     assert done.returncode == 2

@@ -35,7 +35,7 @@ def test_lemmas_are_found_and_printed_to_be_pasted() -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "mend"),
+    ("arguments", "fix"),
     [
         (("--bmc", "3"), "name it"),
         (("outbox", "audit", "--infer"), "work on one protocol"),
@@ -47,9 +47,9 @@ def test_lemmas_are_found_and_printed_to_be_pasted() -> None:
         (("gallery/nothing",), "no protocol is called"),
     ],
 )
-def test_what_cannot_be_asked_is_answered_with_the_mend(arguments: tuple[str, ...], mend: str) -> None:
+def test_what_cannot_be_asked_is_answered_with_the_fix(arguments: tuple[str, ...], fix: str) -> None:
     """One message, exit code 2."""
     done = flk("prove", *arguments)
     assert done.returncode == 2
-    assert mend in done.stderr
+    assert fix in done.stderr
     assert "Traceback" not in done.stderr

@@ -328,7 +328,7 @@ def test_a_node_is_not_ready_before_it_has_recovered(tmp_path: Path) -> None:
 
 
 def test_a_new_disk_tries_again_until_what_its_region_shipped_is_whole(tmp_path: Path) -> None:
-    """A corrupt object is reported, and the node stays behind and goes on; mended, it is replayed, and answers are as before."""
+    """A corrupt object is reported, and the node stays behind and goes on; repaired, it is replayed, and answers are as before."""
     objects = LocalObjects(tmp_path)
     with closing(Rig(tmp_path / "lost", objects=objects)) as rig:
         rig.recover()

@@ -222,7 +222,7 @@ def shipped(name: str, directory: Path, objects: Directory, sent: Sequence[Submi
 
 def test_a_corrupt_segment_stops_its_region_alone_until_it_is_mended(tmp_path: Path) -> None:
     """One byte of one object changed: nothing of that segment or after it is merged, the error is counted and logged, the other
-    peer's log and all requests go on; mended, it is replayed (CRR-5, CRR-6).
+    peer's log and all requests go on; repaired, it is replayed (CRR-5, CRR-6).
     """
     objects = Directory(tmp_path / "objects")
     first, second = shipped("eu", tmp_path, objects, RECORDS[:2])
@@ -279,7 +279,7 @@ def test_two_disks_that_claim_to_be_one_log_are_found_out(tmp_path: Path) -> Non
 
 def test_a_new_disk_waits_for_what_its_region_shipped_and_is_not_ready_before(tmp_path: Path) -> None:
     """What its region shipped from a disk before is corrupt: the server runs, says why it is not ready, admits nothing; when the
-    object is mended it catches up by itself, and answers as before (WAL-5).
+    object is repaired it catches up by itself, and answers as before (WAL-5).
     """
     objects = Directory(tmp_path / "objects")
     (segment,) = shipped("eu", tmp_path, objects, RECORDS[:1])
@@ -331,7 +331,7 @@ def test_while_the_object_store_is_away_a_node_starts_but_a_new_disk_does_not_be
     ],
 )
 def test_regions_and_stores_that_cannot_be_used_end_with_2(arguments: list[str], said: str, tmp_path: Path) -> None:
-    """Before anything is opened, and with the mend."""
+    """Before anything is opened, and with the fix."""
     objects = Directory(tmp_path / "objects")
     given = [argument.format(objects=objects.url) for argument in arguments]
     command = [*serve_command(tmp_path / "data", keys_of(tmp_path)), *given]

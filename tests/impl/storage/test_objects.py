@@ -104,7 +104,7 @@ def test_a_directory_that_is_damaged_inside_is_unavailable(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(
-    ("url", "mend"),
+    ("url", "fix"),
     [
         ("/tmp/objects", "s3://bucket/prefix"),
         ("nosuch://bucket", "s3://bucket/prefix"),
@@ -115,9 +115,9 @@ def test_a_directory_that_is_damaged_inside_is_unavailable(tmp_path: Path) -> No
         ("file:///there/is/no/such", "make it, or mount it"),
     ],
 )
-def test_a_url_that_cannot_be_used_is_refused_with_the_mend(url: str, mend: str) -> None:
+def test_a_url_that_cannot_be_used_is_refused_with_the_fix(url: str, fix: str) -> None:
     """Before anything is started."""
-    with pytest.raises(UnusableInput, match=mend):
+    with pytest.raises(UnusableInput, match=fix):
         open_objects(url)
 
 

@@ -53,7 +53,7 @@ class Fsync(StrEnum):
 
 
 class Settings(msgspec.Struct, frozen=True):
-    """What `flk serve` is told. Port 0 is any free port; `incarnation` numbers the disks of a region that lost one.
+    """The options of `flk serve`. Port 0 is any free port; `incarnation` numbers the disks of a region that lost one.
 
     With `objects`, the URL of an object store, the node ships its log there and replays the logs of its peers, all other
     regions; every so many seconds.

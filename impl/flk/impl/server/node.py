@@ -108,7 +108,7 @@ class RealNode:
         return Staged(timestamps, self.disk.stage(effects[0].log, frames, self.clock))
 
     def committed(self, staged: Staged) -> list[Timestamp]:
-        """What the programs are told once the commit has returned (WAL-1)."""
+        """The timestamps that the programs receive once the commit has returned (WAL-1)."""
         self.metrics.wal_fsyncs.inc()
         self.metrics.wal_bytes.inc(len(staged.commit.content))
         self.metrics.wal_batch_frames.observe(len(staged.timestamps))

@@ -199,7 +199,7 @@ class Runtime:
             self._trace.end(waiting.run, stop.value)
             waiting.done(stop.value)
             return False
-        except Exception as error:  # noqa: BLE001  (whatever a program raises belongs to whoever began it)
+        except Exception as error:  # noqa: BLE001  (what a program raises belongs to its caller)
             self._trace.end(waiting.run, error)
             waiting.failed(error)
             return False

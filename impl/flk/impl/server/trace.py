@@ -99,8 +99,7 @@ class Trace(Untraced):
 
     def record(self, run: Run, effect: Effect[Any], began: int, result: object) -> None:
         """One effect, as a line."""
-        told = summary.result(effect, result)
-        self._write(run, type(effect).__name__, began, summary.fields(effect), told)
+        self._write(run, type(effect).__name__, began, summary.fields(effect), summary.result(effect, result))
 
     def end(self, run: Run, result: object) -> None:
         """The end of a program, as a line."""

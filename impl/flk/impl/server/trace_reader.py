@@ -73,13 +73,13 @@ def _records(paths: Sequence[Path]) -> Iterator[ObservedEffect]:
 def _timed(path: Path) -> Iterator[tuple[int, int, ObservedEffect]]:
     """The lines of a trace, each with its moment and its number. A last line that is not whole is left out."""
     with path.open("rb") as file:
-        for number, line in enumerate(file, 1):
+        for number, text in enumerate(file, 1):
             try:
-                told = _line(line)
-                record = _observed(told, f"{path.name}:{number}")
-                moment = told["began"] if record.effect == "PutObject" else told["ended"]
+                line = _line(text)
+                record = _observed(line, f"{path.name}:{number}")
+                moment = line["began"] if record.effect == "PutObject" else line["ended"]
             except (msgspec.DecodeError, KeyError) as error:
-                if not line.endswith(b"\n"):
+                if not text.endswith(b"\n"):
                     return
                 what = f"a field {error} is missing" if isinstance(error, KeyError) else error
                 raise UnusableInput(
@@ -88,7 +88,7 @@ def _timed(path: Path) -> Iterator[tuple[int, int, ObservedEffect]]:
             yield moment, number, record
 
 
-def _observed(told: dict[str, Any], note: str) -> ObservedEffect:
-    fields = {name: value for name, value in told.items() if name not in _OWN}
-    note = f"{note}, {told['effect']} of {told['kind']} {told['program']}"
-    return ObservedEffect(told["node"], told["program"], told["kind"], told["effect"], fields, told["result"], note)
+def _observed(line: dict[str, Any], note: str) -> ObservedEffect:
+    fields = {name: value for name, value in line.items() if name not in _OWN}
+    note = f"{note}, {line['effect']} of {line['kind']} {line['program']}"
+    return ObservedEffect(line["node"], line["program"], line["kind"], line["effect"], fields, line["result"], note)

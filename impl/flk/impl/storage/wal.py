@@ -301,7 +301,7 @@ def _lock(directory: Path) -> int:
 
 
 def _identity(directory: Path, new: Identity) -> Identity:
-    """Who the directory says it is; a new directory is told."""
+    """The identity that the directory holds; a new directory gets this one."""
     path = directory / _IDENTITY
     if not path.exists():
         _write_whole(path.with_suffix(".new"), msgspec.json.encode(new))
