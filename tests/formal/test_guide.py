@@ -1,5 +1,6 @@
-"""The guide's protocol does what the guide says of it."""
+"""The guide's protocol, and what it types in Python, do what the guide says of them."""
 
+import doctest
 import re
 from pathlib import Path
 
@@ -51,3 +52,11 @@ def test_the_timeout_breaks_it_as_the_guide_says(lease: Path) -> None:
     assert finding.path is not None
     shown = " > ".join(move.shown for move in finding.path.moves[1:])
     assert f"`{shown}`" in GUIDE.read_text("utf-8")
+
+
+def test_what_the_guide_types_gives_what_it_says() -> None:
+    """Every line of Python, on the one module that it imports."""
+    (session,) = re.findall(r"```pycon\n(.*?)```", GUIDE.read_text("utf-8"), re.DOTALL)
+    told: list[str] = []
+    examples = doctest.DocTestParser().get_doctest(session, {}, "guide", str(GUIDE), 0)
+    assert doctest.DocTestRunner(verbose=False).run(examples, out=told.append).failed == 0, "".join(told)
