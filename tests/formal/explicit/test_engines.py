@@ -381,7 +381,7 @@ def test_fingerprints_of_arrays_are_those_of_the_layout() -> None:
 
 
 def test_auto_takes_what_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    """C, else Numba, else NumPy; a named engine that is not there is refused with the mend."""
+    """C, else Numba, else NumPy; a named engine that is not there is refused with the fix."""
     assert choose.choose().name == "c"
     monkeypatch.setattr(toolchain, "compiler", lambda: None)
     assert choose.choose().name == "numba"

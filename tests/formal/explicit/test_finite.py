@@ -55,7 +55,7 @@ def test_expressions_mean_what_python_means(tree: Tree, state: State) -> None:
 @given(st.one_of(expressions.truths(0, 3), expressions.numbers(0, 3)), states(EXPRESSIONS))
 def test_the_ground_form_means_the_same(tree: Tree, state: State) -> None:
     """Unrolled and simplified, with the condition under which it has a value, and within its interval."""
-    found = Ground(EXPRESSIONS).meaning(expressions.lifted(tree), {})
+    found = Ground(EXPRESSIONS).translate(expressions.lifted(tree), {})
     expected = meaning(tree, state)
     assert evaluate(found.defined, state) == (expected is not None)
     if expected is not None:
@@ -84,7 +84,7 @@ EVERY = [state for state in EXPRESSIONS.candidates() if not any(state[cell] for 
 
 def _agree(tree: Tree) -> None:
     node, interpreter = expressions.lifted(tree), Interpreter(EXPRESSIONS)
-    found = Ground(EXPRESSIONS).meaning(node, {})
+    found = Ground(EXPRESSIONS).translate(node, {})
     many = truths_in(found.value, Graph(EVERY, NONE, NONE, NONE))
     for state, at_once in zip(EVERY, many, strict=True):
         expected = meaning(tree, state)
@@ -98,7 +98,7 @@ def _agree(tree: Tree) -> None:
 @given(expressions.truths(0, 3), st.lists(states(EXPRESSIONS), min_size=1, max_size=5))
 def test_truths_of_many_states_at_once(tree: Tree, some: list[State]) -> None:
     """The arrays that progress is judged on agree with one state at a time."""
-    expression = Ground(EXPRESSIONS).meaning(expressions.lifted(tree), {}).value
+    expression = Ground(EXPRESSIONS).translate(expressions.lifted(tree), {}).value
     found = truths_in(expression, Graph(some, NONE, NONE, NONE))
     assert found.tolist() == [bool(evaluate(expression, state)) for state in some]
 

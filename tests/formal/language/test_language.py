@@ -1,4 +1,4 @@
-"""The language: what an author writes becomes a tree, and every mistake is answered with its line and the mend."""
+"""The language: what an author writes becomes a tree, and every mistake is answered with its line and the fix."""
 
 import runpy
 from pathlib import Path
@@ -282,9 +282,9 @@ MISTAKES = {
 
 
 @pytest.mark.parametrize("name", MISTAKES)
-def test_a_mistake_is_answered_with_its_file_its_line_and_the_mend(name: str, tmp_path: Path) -> None:
+def test_a_mistake_is_answered_with_its_file_its_line_and_the_fix(name: str, tmp_path: Path) -> None:
     """Each is found while the file is read, at the marked line of the author's own file."""
-    code, what, mend = MISTAKES[name]
+    code, what, fix = MISTAKES[name]
     file, lines = tmp_path / "author.py", (PREAMBLE + code).splitlines()
     file.write_text("\n".join(lines), "utf-8")
     (marked,) = (number for number, line in enumerate(lines, 1) if "#!" in line)
@@ -293,7 +293,7 @@ def test_a_mistake_is_answered_with_its_file_its_line_and_the_mend(name: str, tm
     place, message = str(refused.value).split(": ", 1)
     assert place == f"{file}:{marked}"
     assert what in message
-    assert mend in message
+    assert fix in message
 
 
 def test_what_the_mistakes_are_made_in_is_right_without_them(tmp_path: Path) -> None:
@@ -424,7 +424,7 @@ def test_removing_an_action_removes_its_fairness() -> None:
 
 
 def test_sizes_are_chosen_by_name_without_regard_to_case() -> None:
-    """What is not chosen keeps its default; an unknown sort and a size of 0 are refused with the mend."""
+    """What is not chosen keeps its default; an unknown sort and a size of 0 are refused with the fix."""
     protocol = sample()
     assert protocol.sizes() == {"Key": 2}
     assert protocol.sizes({"key": 5}) == {"Key": 5}

@@ -128,7 +128,7 @@ def differences(name: str, values: Values) -> list[str]:
     protocol, terms = CASES[name]()
     ground = Ground(Schema.of(protocol))
     program = Program.of(ground, symmetry=False)
-    expressions = [part for term in terms for part in ground.meaning(term.node, {})]
+    expressions = [part for term in terms for part in ground.translate(term.node, {})]
     states = states_of(name, ground.schema)
     states = states[:: max(1, len(states) // 3000)]
     found = values(program, expressions, packed(program.layout, states)).T.tolist()
@@ -153,7 +153,7 @@ def test_the_ground_form_means_what_the_interpreter_says(name: str) -> None:
     states = states_of(name, ground.schema)
     states = states[:: max(1, len(states) // 600)]
     for term in terms:
-        value, defined = ground.meaning(term.node, {})
+        value, defined = ground.translate(term.node, {})
         for state in states:
             try:
                 expected = int(interpreter.evaluate(term.node, state, {}))

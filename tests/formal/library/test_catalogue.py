@@ -33,8 +33,8 @@ def test_a_file_of_ones_own_is_a_protocol(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("x = 1\nprotocol = )", r"mine\.py:2: unmatched '\)'; mend"),
-        ("x = 1\nprotocol = x.y\n", r"mine\.py:2: AttributeError: 'int' object has no attribute 'y'; mend"),
+        ("x = 1\nprotocol = )", r"mine\.py:2: unmatched '\)'; fix"),
+        ("x = 1\nprotocol = x.y\n", r"mine\.py:2: AttributeError: 'int' object has no attribute 'y'; fix"),
         ("x = 1\n", r"mine\.py: defines no `protocol`; write protocol = Protocol\("),
         (
             'from flk.formal.language import Protocol\np = Protocol("p", "")\np.scalar("n", 3, initially=0)\n',

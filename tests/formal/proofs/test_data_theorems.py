@@ -12,7 +12,7 @@ from z3 import ArithRef, If, IntNumRef, RealVal, ToInt, ToReal, is_true, simplif
 from flk.formal.proofs import data
 from flk.formal.proofs.data import budget as formula
 from flk.formal.proofs.data import regimes
-from flk.formal.proofs.data.reading import billionths as in_billionths
+from flk.formal.proofs.data.model_values import billionths as in_billionths
 from flk.formal.proofs.data.rounding import half_even
 from flk.formal.prover.theorem import ProofStatus, Prover, prove
 from flk.model.record import signals

@@ -8,7 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from z3 import IntNumRef, RealVal, simplify
 
-from flk.formal.proofs.data import reading, rounding, rounding_stability
+from flk.formal.proofs.data import model_values, rounding, rounding_stability
 from flk.formal.proofs.data.rounding import Rounding
 from flk.formal.prover.theorem import Proof, ProofStatus, Prover, Table, prove
 from flk.model.record.canonical import nano
@@ -127,4 +127,4 @@ def test_the_exact_theorem_fails_if_a_boundary_has_the_wrong_owner() -> None:
 @given(st.fractions())
 def test_a_decimal_is_exact(value: Fraction) -> None:
     """However a value is written, it reads back as itself."""
-    assert Fraction(reading.decimal(value)) == value
+    assert Fraction(model_values.decimal(value)) == value

@@ -15,7 +15,7 @@ from flk.formal.language import Protocol, Term, forall, require
 from flk.formal.library.catalogue import PROTOCOLS
 from flk.formal.prover.clause_filter import strongest
 from flk.formal.prover.clauses import Language, python
-from flk.formal.prover.finite_encoding import Machine
+from flk.formal.prover.finite_encoding import FiniteEncoding
 from flk.formal.prover.houdini import Inference, Steps, infer, without_lemmas
 from flk.formal.prover.obligations import Induction
 from flk.formal.prover.samples import Sampler, once
@@ -167,9 +167,9 @@ def test_what_no_clause_shows_stays_open() -> None:
 def test_a_step_that_breaks_a_guess_breaks_it() -> None:
     """The state after satisfies all guesses but those named, and the named ones it does not satisfy."""
     language = Language(COMMIT)
-    machine = Machine(Ground(Schema.of(COMMIT)))
-    steps = Steps(machine)
-    interpreter = Interpreter(machine.schema)
+    encoding = FiniteEncoding(Ground(Schema.of(COMMIT)))
+    steps = Steps(encoding)
+    interpreter = Interpreter(encoding.schema)
     guesses = {f"guess {n}": language.property_of((n,), f"guess {n}") for n in range(0, language.literals, 3)}
     for name, property_ in guesses.items():
         steps.guess(name, property_)

@@ -27,7 +27,7 @@ from flk.formal.language.nodes import Read
 from flk.formal.library.catalogue import PROTOCOLS
 from flk.formal.library.gallery import DESIGNS
 from flk.formal.prover import proving
-from flk.formal.prover.cti_minimiser import at_size, smallest
+from flk.formal.prover.cti_minimiser import at_size, minimised
 from flk.formal.prover.fragment import outside
 from flk.formal.prover.guard_mutants import omissions
 from flk.formal.prover.obligations import Induction, Obligation
@@ -107,7 +107,7 @@ def test_a_missing_lemma_is_answered_with_the_smallest_step_that_shows_it(name: 
     obligation = next(failing(induction), None)
     assert (obligation is None) == ((name, lemma) in NEEDLESS)
     if obligation is not None:
-        found = smallest(induction, obligation)
+        found = minimised(induction, obligation)
         assert found is not None
         assert found.property == obligation.about
         assert found.action.startswith(obligation.action)
@@ -119,7 +119,7 @@ def test_no_counterexample_is_smaller(name: str, lemma: str) -> None:
     """At no sizes of a smaller sum is there a counterexample to the same obligation."""
     induction = Induction(PROTOCOLS[name], frozenset({lemma}))
     obligation = next(failing(induction))
-    found = smallest(induction, obligation)
+    found = minimised(induction, obligation)
     assert found is not None
     total = sum(found.sizes.values())
     for sizes in product(*(range(1, size + 2) for size in found.sizes.values())):
@@ -131,7 +131,7 @@ def test_a_counterexample_differs_from_the_beginning_as_little_as_possible() -> 
     """Without the lemma that commitment is ordered, one committed manager is enough: nothing else has happened."""
     induction = Induction(PROTOCOLS["two-phase-commit"], frozenset({"committed_is_ordered"}))
     obligation = next(obligation for obligation in failing(induction) if obligation.action == "RMChooseToAbort")
-    found = smallest(induction, obligation)
+    found = minimised(induction, obligation)
     assert found is not None
     assert found.sizes == {"RM": 2}
     assert [value for _, value in found.cells] == ["committed"]
@@ -180,7 +180,7 @@ def test_bounds_are_proved_and_not_assumed() -> None:
     proof = prove_protocol(counter(guard=False))
     assert proof.status is ProofStatus.REFUTED
     check = refuted(proof)[0]
-    assert check.name == "update has a meaning · up"
+    assert check.name == "update is defined · up"
     assert check.path is not None
     assert check.path.cells == (("number", "3"),)
     assert "would become 4" in check.path.note
@@ -212,8 +212,8 @@ def test_reading_what_is_undefined_is_an_obligation() -> None:
         return forall(Thing, lambda x: implies(mark.defined(x) & ~seen[x], ~mark[x] | mark[x]))
 
     names = [check.name for check in refuted(prove_protocol(protocol))]
-    assert {"guard has a meaning · guess", "update has a meaning · copy"} < set(names)
-    assert not any(name.startswith("careful has a meaning") for name in names)
+    assert {"guard is defined · guess", "update is defined · copy"} < set(names)
+    assert not any(name.startswith("careful is defined") for name in names)
 
 
 def test_a_place_written_twice_is_an_obligation() -> None:
@@ -238,7 +238,7 @@ def test_a_place_written_twice_is_an_obligation() -> None:
         return forall(Thing, lambda x: mark[x] | ~mark[x])
 
     names = [check.name for check in refuted(prove_protocol(protocol))]
-    assert names[0] == "update has a meaning · both"
+    assert names[0] == "update is defined · both"
     assert not any("apart" in name for name in names)
 
 
@@ -385,7 +385,7 @@ def test_a_solver_that_gives_up_proves_nothing(monkeypatch: pytest.MonkeyPatch) 
     """`unknown` is never a pass."""
     solver, _ = ask(())
     monkeypatch.setattr(proving, "ask", lambda *_: (solver, unknown))
-    monkeypatch.setattr(proving, "smallest", lambda *_: None)
+    monkeypatch.setattr(proving, "minimised", lambda *_: None)
     induction = Induction(PROTOCOLS["two-phase-commit"])
     assert {decide(induction, obligation).status for obligation in induction.obligations()} == {ProofStatus.UNDECIDED}
     assert prove_protocol(counter(guard=True)).status is ProofStatus.UNDECIDED

@@ -40,7 +40,7 @@ from flk.formal.language.nodes import Operator
 from flk.formal.language.sorts import Index, Sort
 from flk.formal.library.catalogue import PROTOCOLS
 from flk.formal.prover.bits import Bits, code_variable, width_of
-from flk.formal.prover.finite_encoding import Machine, value_of
+from flk.formal.prover.finite_encoding import FiniteEncoding, value_of
 from flk.formal.prover.step import Stepping
 from flk.formal.prover.symbols import Symbols, literal, truth
 from flk.formal.prover.z3_encoding import Before, Translator, floor_divide
@@ -128,20 +128,20 @@ def test_widths_hold_their_intervals(low: int, high: int) -> None:
 
 @pytest.mark.parametrize("name", SUBJECTS)
 def test_the_machine_steps_as_the_interpreter_does(name: str) -> None:
-    """In random states, an instance of the bit-vector machine is enabled, faulty and moves exactly as the interpreter says."""
-    machine = Machine(Ground(Schema.of(SUBJECTS[name])))
-    interpreter = Interpreter(machine.schema)
-    possible = {instance.instance: instance for instance in machine.instances}
-    for state in states(machine.schema, 1):
-        model = given(machine, state)
-        for instance in machine.schema.instances:
+    """In random states, an instance of the bit-vector encoding is enabled, faulty and moves exactly as the interpreter says."""
+    encoding = FiniteEncoding(Ground(Schema.of(SUBJECTS[name])))
+    interpreter = Interpreter(encoding.schema)
+    possible = {instance.instance: instance for instance in encoding.instances}
+    for state in states(encoding.schema, 1):
+        model = given(encoding, state)
+        for instance in encoding.schema.instances:
             answer = said(interpreter, instance, state)
             if instance not in possible:
                 assert answer == "guard"
                 continue
             ground = possible[instance]
             undefined, enabled, fault = (
-                is_true(model.eval(machine.truth(part), model_completion=True))
+                is_true(model.eval(encoding.truth(part), model_completion=True))
                 for part in (ground.undefined, ground.enabled, ground.fault)
             )
             assert undefined == (answer == "fault of the guard"), instance
@@ -151,47 +151,47 @@ def test_the_machine_steps_as_the_interpreter_does(name: str) -> None:
             if isinstance(answer, tuple):
                 after = list(state)
                 for cell, code in ground.writes:
-                    after[cell] = value_of(model, machine.bits.code(code, machine.schema.cells[cell].codes))
+                    after[cell] = value_of(model, encoding.bits.code(code, encoding.schema.cells[cell].codes))
                 assert tuple(after) == answer, instance
 
 
 @pytest.mark.parametrize("name", SUBJECTS)
 def test_a_whole_step_of_the_machine_is_a_step_of_the_interpreter(name: str) -> None:
     """From random states, the instance and the state after it that the solver chooses are right; where it finds none, none is."""
-    machine = Machine(Ground(Schema.of(SUBJECTS[name])))
-    interpreter = Interpreter(machine.schema)
-    for state in states(machine.schema, 2):
-        answers = {i: said(interpreter, i, state) for i in machine.schema.instances}
+    encoding = FiniteEncoding(Ground(Schema.of(SUBJECTS[name])))
+    interpreter = Interpreter(encoding.schema)
+    for state in states(encoding.schema, 2):
+        answers = {i: said(interpreter, i, state) for i in encoding.schema.instances}
         if any("fault" in answer for answer in answers.values() if isinstance(answer, str)):
             continue
         solver = Solver()
-        solver.add(*at(machine, state), machine.step())
+        solver.add(*at(encoding, state), encoding.step())
         if solver.check() == sat:
             model = solver.model()
-            assert machine.state(model, machine.after()) == answers[machine.choice(model)]
+            assert encoding.state(model, encoding.after()) == answers[encoding.choice(model)]
         else:
             assert set(answers.values()) == {"guard"}
 
 
 def test_a_step_takes_one_instance_and_no_more() -> None:
     """Neither none nor two are taken together, in any state."""
-    machine = Machine(Ground(Schema.of(SUBJECTS["two-phase-commit"])))
-    taken = machine.now.taken
+    encoding = FiniteEncoding(Ground(Schema.of(SUBJECTS["two-phase-commit"])))
+    taken = encoding.now.taken
     for wrong in (And(*map(Not, taken)), Or(*(And(a, b) for n, a in enumerate(taken) for b in taken[:n]))):
         solver = Solver()
-        solver.add(machine.step(), wrong)
+        solver.add(encoding.step(), wrong)
         assert solver.check() == unsat
 
 
-def at(machine: Machine, state: State) -> list[BoolRef]:
-    """That the machine is in a state."""
-    return [code == BitVecVal(value, code.size()) for code, value in zip(machine.now.codes, state, strict=True)]
+def at(encoding: FiniteEncoding, state: State) -> list[BoolRef]:
+    """That the encoding is in a state."""
+    return [code == BitVecVal(value, code.size()) for code, value in zip(encoding.now.codes, state, strict=True)]
 
 
-def given(machine: Machine, state: State) -> ModelRef:
+def given(encoding: FiniteEncoding, state: State) -> ModelRef:
     """A model of a state."""
     solver = Solver()
-    solver.add(*at(machine, state))
+    solver.add(*at(encoding, state))
     assert solver.check() == sat
     return solver.model()
 
@@ -203,9 +203,9 @@ class Question(NamedTuple):
     """An instance's formulas with the elements of a universe filled in, quantifiers written out over it."""
 
     instance: Instance
-    guard_has_meaning: BoolRef
+    guard_is_defined: BoolRef
     enabled: BoolRef
-    updates_have_meaning: BoolRef
+    updates_are_defined: BoolRef
     after: tuple[tuple[int, ExprRef, BoolRef | None], ...]
 
 
@@ -224,7 +224,7 @@ class Universe:
         state = Translator(self.symbols, Before(self.symbols))
         self.properties = {}
         for property_ in protocol.properties.values():
-            meaning = state.meaning(property_.condition, {})
+            meaning = state.encode(property_.condition, {})
             self.properties[property_.name] = (self.expand(truth(meaning.value)), self.expand(meaning.defined))
 
     def element(self, sort: Sort, value: int) -> ExprRef:
@@ -262,7 +262,7 @@ class Universe:
                 there = step.after.state.defined(cell.variable, key) if cell.variable.partial else None
                 value = at(step.after.state.value(cell.variable, key))
                 after.append((position, value, None if there is None else truth(at(there))))
-        meaning, enabled, updates = step.guard_has_meaning, step.enabled, step.updates_have_meaning
+        meaning, enabled, updates = step.guard_is_defined, step.enabled, step.updates_are_defined
         return Question(instance, truth(at(meaning)), truth(at(enabled)), truth(at(updates)), tuple(after))
 
     def model(self, state: State) -> ModelRef:
@@ -307,11 +307,11 @@ def test_the_open_formulas_step_as_the_interpreter_does(name: str) -> None:
         model = world.model(state)
         for question in world.questions:
             answer = said(interpreter, question.instance, state)
-            if not world.holds(model, question.guard_has_meaning):
+            if not world.holds(model, question.guard_is_defined):
                 continue
             assert answer != "fault of the guard", question.instance
             assert world.holds(model, question.enabled) == (answer != "guard"), question.instance
-            if answer != "guard" and world.holds(model, question.updates_have_meaning):
+            if answer != "guard" and world.holds(model, question.updates_are_defined):
                 assert isinstance(answer, tuple), question.instance
                 check_after(world, model, question, answer)
             elif answer != "guard":

@@ -372,7 +372,7 @@ def test_a_fault_is_shown_with_the_way_to_it() -> None:
         n.next = n + 1
 
     screen = shown(rendered(Schema.of(protocol), explore(protocol, search, "interpreter")))
-    assert "something without meaning, after 1 step" in screen
+    assert "a fault, after 1 step" in screen
     assert "up(): n := n + 1: n would become 2, outside of 0..1" in screen
     assert "no properties: nothing is claimed" in screen
 
@@ -450,7 +450,7 @@ def test_the_page_needs_nothing_else_and_says_all() -> None:
 
 
 def test_a_page_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
-    """With the file and the mend."""
+    """With the file and the fix."""
     with pytest.raises(UnusableInput, match="name a file in a directory that exists"):
         page.write(tmp_path / "nowhere" / "page.html", "text")
 

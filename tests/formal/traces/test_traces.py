@@ -421,13 +421,13 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("text", REFUSED)
-def test_what_has_no_meaning_is_refused_with_its_line_and_the_mend(text: str) -> None:
+def test_what_has_no_meaning_is_refused_with_its_line_and_the_fix(text: str) -> None:
     """Never as a rejection, and never in silence."""
     with pytest.raises(UnusableInput, match=REFUSED[text]):
         validate(COMMIT, [line.encode() for line in text.splitlines(keepends=True)])
 
 
-def test_keys_of_several_indices_are_refused_with_the_mend() -> None:
+def test_keys_of_several_indices_are_refused_with_the_fix() -> None:
     """One name where two are meant."""
     with pytest.raises(UnusableInput, match="sealed has keys Region,Segment, and 'eu' names 1 of 2"):
         check(replication.protocol, [did("seal", {"sealed": {"eu": True}}, r="eu", g="1")])

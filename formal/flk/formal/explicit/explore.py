@@ -116,7 +116,7 @@ def explore(
     """Explore with an engine that is called `name`; `graph_of` makes the graph that `leads_to` properties are judged on, if needed.
 
     `on_search` is handed what the engine searched and found, for those who want more of it than its verdicts. Raises UnusableInput
-    for sizes that the protocol does not have, and for assumptions without a meaning.
+    for sizes that the protocol does not have, and for assumptions that are undefined at first.
     """
     options = options or Options()
     schema = Schema.of(protocol, sizes)
@@ -148,10 +148,10 @@ def explore(
 
 
 def _check_assumptions(ground: Ground) -> None:
-    """Raises UnusableInput if an assumption has no meaning in some state that the variables' initial values allow."""
+    """Raises UnusableInput if an assumption is undefined in some state that the variables' initial values allow."""
     protocol = ground.schema.protocol
     for assumption in protocol.assumptions:
-        defined = ground.meaning(assumption, {}).defined
+        defined = ground.translate(assumption, {}).defined
         if not defined.is_true and not all(evaluate(defined, state) for state in ground.schema.candidates()):
             said = text(assumption)
             raise UnusableInput(

@@ -37,7 +37,7 @@ from flk.formal.language.variables import Variable
 Environment: TypeAlias = Mapping[str, int]
 
 
-class Meaning(NamedTuple):
+class Partial(NamedTuple):
     """The value of an expression, and the truth of its having one. Where it has none the value is arbitrary."""
 
     value: Expression
@@ -98,46 +98,46 @@ class Ground:
     @cached_property
     def assumptions(self) -> Expression:
         """What the initial states must satisfy."""
-        return self.build.conjunction([self.meaning(node, {}).value for node in self.schema.protocol.assumptions])
+        return self.build.conjunction([self.translate(node, {}).value for node in self.schema.protocol.assumptions])
 
-    def meaning(self, node: Node, env: Environment) -> Meaning:  # noqa: C901 (a case for each node)
+    def translate(self, node: Node, env: Environment) -> Partial:  # noqa: C901 (a case for each node)
         """The ground form of an expression, its locals being given values."""
         b = self.build
         match node:
             case Constant(sort, value):
-                return Meaning(b.truth(value) if sort is BOOL else b.number(value), b.true)
+                return Partial(b.truth(value) if sort is BOOL else b.number(value), b.true)
             case Local(sort, name):
-                return Meaning(b.truth(env[name]) if sort is BOOL else b.number(env[name]), b.true)
+                return Partial(b.truth(env[name]) if sort is BOOL else b.number(env[name]), b.true)
             case Read(variable, indices):
                 return self._read(variable, indices, env)
             case Defined(_, variable, indices):
                 places = self._places(variable, indices, env)
-                return Meaning(self._select(places, [self._defined(p.cell) for p in places.list]), places.defined)
+                return Partial(self._select(places, [self._defined(p.cell) for p in places.list]), places.defined)
             case Not(_, part):
-                inner = self.meaning(part, env)
-                return Meaning(b.negation(inner.value), inner.defined)
+                inner = self.translate(part, env)
+                return Partial(b.negation(inner.value), inner.defined)
             case Joined(_, junction, parts):
-                return self._joined(junction, [self.meaning(part, env) for part in parts])
+                return self._joined(junction, [self.translate(part, env) for part in parts])
             case Choice(_, condition, then, other):
-                c, t, o = (self.meaning(part, env) for part in (condition, then, other))
+                c, t, o = (self.translate(part, env) for part in (condition, then, other))
                 defined = b.conjunction([c.defined, b.choice(c.value, t.defined, o.defined)])
-                return Meaning(b.choice(c.value, t.value, o.value), defined)
+                return Partial(b.choice(c.value, t.value, o.value), defined)
             case Compared(_, relation, left, right):
-                x, y = self.meaning(left, env), self.meaning(right, env)
-                return Meaning(self._compared(relation, x.value, y.value), b.conjunction([x.defined, y.defined]))
+                x, y = self.translate(left, env), self.translate(right, env)
+                return Partial(self._compared(relation, x.value, y.value), b.conjunction([x.defined, y.defined]))
             case Arithmetic(_, operator, left, right):
-                return self._arithmetic(operator, self.meaning(left, env), self.meaning(right, env))
+                return self._arithmetic(operator, self.translate(left, env), self.translate(right, env))
             case Quantified(_, quantifier, local, body):
                 values = self.schema.values(local.sort)
-                return self._quantified(quantifier, [self.meaning(body, {**env, local.name: v}) for v in values])
+                return self._quantified(quantifier, [self.translate(body, {**env, local.name: v}) for v in values])
 
     def _instance(self, instance: Instance) -> GroundInstance:
         b = self.build
         env = {p.name: value for p, value in zip(instance.action.parameters, instance.arguments, strict=True)}
-        guards = [self.meaning(guard, env) for guard in instance.action.guards]
+        guards = [self.translate(guard, env) for guard in instance.action.guards]
         guard = self._joined(Junction.AND, guards)
         undefined = b.negation(guard.defined)
-        conjuncts = tuple(meaning.value for meaning in guards)
+        conjuncts = tuple(translated.value for translated in guards)
         if guard.value.is_false:
             return GroundInstance(instance, conjuncts, b.false, undefined, b.false, ())
         writes, faults = self._writes(instance.action.updates, env)
@@ -145,18 +145,18 @@ class Ground:
 
     def _property(self, property_: Property) -> GroundProperty:
         b = self.build
-        condition = self.meaning(property_.condition, {})
-        conclusion = self.meaning(property_.conclusion, {}) if property_.conclusion else Meaning(b.true, b.true)
+        condition = self.translate(property_.condition, {})
+        conclusion = self.translate(property_.conclusion, {}) if property_.conclusion else Partial(b.true, b.true)
         undefined = b.negation(b.conjunction([condition.defined, conclusion.defined]))
         return GroundProperty(property_, condition.value, conclusion.value, undefined)
 
-    def _read(self, variable: Variable, indices: tuple[Node, ...], env: Environment) -> Meaning:
+    def _read(self, variable: Variable, indices: tuple[Node, ...], env: Environment) -> Partial:
         places = self._places(variable, indices, env)
         value = self._select(places, [self._value(p.cell) for p in places.list])
         if not variable.partial:
-            return Meaning(value, places.defined)
+            return Partial(value, places.defined)
         defined = self._select(places, [self._defined(p.cell) for p in places.list])
-        return Meaning(value, self.build.conjunction([places.defined, defined]))
+        return Partial(value, self.build.conjunction([places.defined, defined]))
 
     def _value(self, position: int) -> Expression:
         cell = self.schema.cells[position]
@@ -173,21 +173,21 @@ class Ground:
         """The cells that `variable[indices]` may be, each with the condition under which it is; undefined if none is."""
         b = self.build
         found: list[Place] = []
-        meanings = [self.meaning(index, env) for index in indices]
-        for key in product(*(self._reach(m.value, sort) for m, sort in zip(meanings, variable.domain, strict=True))):
-            here = [self._is(m.value, at) for m, at in zip(meanings, key, strict=True)]
+        keys = [self.translate(index, env) for index in indices]
+        for key in product(*(self._reach(m.value, sort) for m, sort in zip(keys, variable.domain, strict=True))):
+            here = [self._is(m.value, at) for m, at in zip(keys, key, strict=True)]
             position = self.schema.position(variable, key)
             assert position is not None
             found.append(Place(position, b.conjunction(here)))
-        some = b.disjunction([place.condition for place in found]) if not self._within(meanings, variable) else b.true
-        return Places(found, b.conjunction([*(m.defined for m in meanings), some]))
+        some = b.disjunction([place.condition for place in found]) if not self._within(keys, variable) else b.true
+        return Places(found, b.conjunction([*(m.defined for m in keys), some]))
 
     def _reach(self, index: Expression, sort: Sort) -> Iterator[int]:
         return (v for v in self.schema.values(sort) if index.low <= v <= index.high)
 
-    def _within(self, meanings: Sequence[Meaning], variable: Variable) -> bool:
+    def _within(self, keys: Sequence[Partial], variable: Variable) -> bool:
         ranges = (self.schema.values(sort) for sort in variable.domain)
-        return all(r.start <= m.value.low and m.value.high < r.stop for m, r in zip(meanings, ranges, strict=True))
+        return all(r.start <= m.value.low and m.value.high < r.stop for m, r in zip(keys, ranges, strict=True))
 
     def _is(self, index: Expression, value: int) -> Expression:
         if index.is_truth:
@@ -202,7 +202,7 @@ class Ground:
             chosen = self.build.choice(place.condition, value, chosen)
         return chosen
 
-    def _joined(self, junction: Junction, parts: Sequence[Meaning]) -> Meaning:
+    def _joined(self, junction: Junction, parts: Sequence[Partial]) -> Partial:
         """Read from the left: what comes later must be defined only if what came before has not settled the matter."""
         b = self.build
         defined = b.true
@@ -210,16 +210,16 @@ class Ground:
             settled = b.negation(part.value) if junction is Junction.AND else part.value
             defined = b.conjunction([part.defined, b.disjunction([settled, defined])])
         values = [part.value for part in parts]
-        return Meaning(b.conjunction(values) if junction is Junction.AND else b.disjunction(values), defined)
+        return Partial(b.conjunction(values) if junction is Junction.AND else b.disjunction(values), defined)
 
-    def _quantified(self, quantifier: Quantifier, parts: Sequence[Meaning]) -> Meaning:
+    def _quantified(self, quantifier: Quantifier, parts: Sequence[Partial]) -> Partial:
         b = self.build
         if quantifier is not Quantifier.COUNT:
             return self._joined(Junction.AND if quantifier is Quantifier.FORALL else Junction.OR, parts)
         total = b.number(0)
         for part in parts:
             total = b.plus(total, b.choice(part.value, b.number(1), b.number(0)))
-        return Meaning(total, b.conjunction([part.defined for part in parts]))
+        return Partial(total, b.conjunction([part.defined for part in parts]))
 
     def _compared(self, relation: Relation, left: Expression, right: Expression) -> Expression:
         match relation:
@@ -230,13 +230,13 @@ class Ground:
             case Relation.AT_MOST:
                 return self.build.at_most(left, right)
 
-    def _arithmetic(self, operator: Operator, left: Meaning, right: Meaning) -> Meaning:
+    def _arithmetic(self, operator: Operator, left: Partial, right: Partial) -> Partial:
         b = self.build
         defined = b.conjunction([left.defined, right.defined])
         if operator in {Operator.DIVIDE, Operator.REMAINDER}:
             divisor = b.negation(b.equal(right.value, b.number(0)))
             defined = b.conjunction([defined, divisor])
-        return Meaning(b.calculate(operator, left.value, right.value), defined)
+        return Partial(b.calculate(operator, left.value, right.value), defined)
 
     def _writes(self, updates: Iterable[Update], env: Environment) -> tuple[tuple[Write, ...], list[Expression]]:
         """What the updates do together, and where they are faults: no value, out of bounds, or a cell written twice."""
@@ -254,17 +254,17 @@ class Ground:
                     written.setdefault(place.cell, []).append((place.condition, code))
         return tuple(self._merge(written, faults)), faults
 
-    def _code(self, cell: Cell | None, value: Node | None, env: Environment) -> Meaning:
+    def _code(self, cell: Cell | None, value: Node | None, env: Environment) -> Partial:
         """The code that a cell takes on, and whether it has one."""
         b = self.build
         if cell is None or value is None:
-            return Meaning(b.number(0), b.true)
-        meaning = self.meaning(value, env)
-        number = b.choice(meaning.value, b.number(1), b.number(0)) if meaning.value.is_truth else meaning.value
+            return Partial(b.number(0), b.true)
+        translated = self.translate(value, env)
+        number = b.choice(translated.value, b.number(1), b.number(0)) if translated.value.is_truth else translated.value
         high = cell.low + cell.codes - 1 - cell.variable.partial
         inside = [b.at_most(b.number(cell.low), number), b.at_most(number, b.number(high))]
         code = b.plus(number, b.number(cell.variable.partial - cell.low))
-        return Meaning(code, b.conjunction([meaning.defined, *inside]))
+        return Partial(code, b.conjunction([translated.defined, *inside]))
 
     def _merge(
         self, written: Mapping[int, Sequence[tuple[Expression, Expression]]], faults: list[Expression]

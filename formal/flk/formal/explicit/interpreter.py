@@ -1,4 +1,4 @@
-"""The meaning of a protocol: expressions, guards and updates evaluated as they are written. Every engine must agree with it."""
+"""The semantics of a protocol: expressions, guards and updates evaluated as they are written. Every engine must agree with it."""
 
 from collections.abc import Iterator, Mapping
 from itertools import product
@@ -29,7 +29,7 @@ from flk.formal.language.variables import Variable
 
 
 class Fault(Exception):
-    """Something without meaning happened: a value read where undefined, or one that leaves its bounds."""
+    """A fault: a value read where undefined, or one that leaves its bounds."""
 
 
 class Step(NamedTuple):

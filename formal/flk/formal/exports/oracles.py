@@ -20,7 +20,7 @@ from flk.formal.exports.tla import Specification
 from flk.spec.errors import UnusableInput
 
 _TOO_DEEP = "max search depth too small"
-_MENDS = {
+_FIXES = {
     "rumur": "install Debian's package rumur",
     "spin": "install Debian's package spin",
     "gcc": "install Debian's package gcc",
@@ -173,7 +173,7 @@ class _Workshop:
 def _workshop(*programs: str, files: Mapping[str, str]) -> Iterator[_Workshop]:
     for program in programs:
         if shutil.which(program) is None:
-            raise UnusableInput(f"{program} is not installed: {_MENDS[program]}")
+            raise UnusableInput(f"{program} is not installed: {_FIXES[program]}")
     with TemporaryDirectory(prefix="flk-oracle-") as directory:
         for name, text in files.items():
             Path(directory, name).write_text(text, "utf-8")

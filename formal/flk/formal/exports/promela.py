@@ -141,7 +141,7 @@ def _elements(writer: Writer, updates: Sequence[Update]) -> Iterator[Update]:
 
 
 def _update_needs(writer: Writer, update: Update, guard: Node) -> Iterator[Node]:
-    """That the update has a meaning where the guard holds: its indices and its value exist, and lie in their sorts."""
+    """That the update is defined where the guard holds: its indices and its value exist, and lie in their sorts."""
     values, known = writer.schema.values, facts(guard)
     for node, sort in zip(update.indices, update.variable.domain, strict=True):
         yield from obligations(node, values, known)

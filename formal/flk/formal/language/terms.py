@@ -29,7 +29,7 @@ from flk.formal.language.text import text
 Value: TypeAlias = "Term | int | bool"
 """What may stand where a term is meant: Python's own integers and truths are constants."""
 
-_MENDS = (
+_FIXES = (
     (r"\bif\b.*\belse\b", "`x if c else y`", "ite(c, x, y)"),
     (r"\belif\b|\bif\b", "`if`", "require(c) for a guard, or ite(c, x, y) for a choice of values"),
     (r"\bwhile\b", "`while`", "require(c): an action is one step, and may happen again"),
@@ -155,9 +155,9 @@ class Term:
     def __bool__(self) -> NoReturn:
         _, line = place = author_place()
         source = linecache.getline(place[0], line).split("#")[0]
-        for pattern, what, mend in _MENDS:
+        for pattern, what, fix in _FIXES:
             if re.search(pattern, source):
-                raise IllFormed(f"Python's {what} on a symbol ({self!r}): write {mend}", place)
+                raise IllFormed(f"Python's {what} on a symbol ({self!r}): write {fix}", place)
         raise IllFormed(f"a symbol ({self!r}) has no truth while tracing: write require, ite, & | ~ instead", place)
 
     def __hash__(self) -> NoReturn:
@@ -384,10 +384,10 @@ def _compare(relation: Relation, left: object, right: object) -> Term:
         raise IllFormed(f"{a!r} {relation} {b!r} compares {a.sort.name} with {b.sort.name}: {example(wanted)}")
     ordered = is_number(a.sort) or (isinstance(a.sort, Index) and a.sort.ordered)
     if relation is not Relation.EQUAL and not ordered:
-        mend = (
+        fix = (
             "declare it ordered=True" if isinstance(a.sort, Index) else "only integers and ordered index sorts have one"
         )
-        raise IllFormed(f"{a!r} {relation} {b!r}: {a.sort.name} has no order; {mend}")
+        raise IllFormed(f"{a!r} {relation} {b!r}: {a.sort.name} has no order; {fix}")
     return Term(Compared(BOOL, relation, a.node, b.node))
 
 
@@ -395,10 +395,10 @@ def _calculate(operator: Operator, left: Value, right: Value) -> Term:
     a, b = lift(left), lift(right)
     for term in (a, b):
         if not is_number(term.sort):
-            mend = (
+            fix = (
                 f"count({term.sort.name}, ...) gives a number"
                 if isinstance(term.sort, Index | Enum)
                 else "use & | ~ on truths"
             )
-            raise IllFormed(f"{a!r} {operator} {b!r}: {term!r} is of sort {term.sort.name}, not an integer; {mend}")
+            raise IllFormed(f"{a!r} {operator} {b!r}: {term!r} is of sort {term.sort.name}, not an integer; {fix}")
     return Term(Arithmetic(INTEGER, operator, a.node, b.node))

@@ -36,7 +36,7 @@ def design_of(protocol: Protocol) -> Design | None:
 
 
 def find(name: str) -> Protocol:
-    """The protocol of a name, or of a path that ends in `.py`. Raises UnusableInput, with the nearest names or the mend."""
+    """The protocol of a name, or of a path that ends in `.py`. Raises UnusableInput, with the nearest names or the fix."""
     if name.endswith(".py"):
         return load(Path(name))
     known = protocols()
@@ -49,7 +49,7 @@ def find(name: str) -> Protocol:
 
 
 def load(path: Path) -> Protocol:
-    """The value called `protocol` in a Python file, which is run. Raises UnusableInput with the file, the line and the mend."""
+    """The value called `protocol` in a Python file, which is run. Raises UnusableInput with the file, the line and the fix."""
     if not path.is_file():
         raise UnusableInput(
             f"{path}: there is no such file; give a protocol's name, or a Python file that defines `protocol`"
@@ -63,12 +63,10 @@ def load(path: Path) -> Protocol:
     except UnusableInput:
         raise
     except SyntaxError as error:
-        raise UnusableInput(f"{error.filename}:{error.lineno}: {error.msg}; mend the Python there") from None
+        raise UnusableInput(f"{error.filename}:{error.lineno}: {error.msg}; fix the Python there") from None
     except Exception as error:  # noqa: BLE001 (whatever the author's own code raises)
         line = _line_in(path, error)
-        raise UnusableInput(
-            f"{path}:{line}: {type(error).__name__}: {error}; mend the line, or what it calls"
-        ) from None
+        raise UnusableInput(f"{path}:{line}: {type(error).__name__}: {error}; fix the line, or what it calls") from None
     found = getattr(module, "protocol", None)
     if not isinstance(found, Protocol):
         raise UnusableInput(f"{path}: defines no `protocol`; write protocol = Protocol(name, story) at the top level")

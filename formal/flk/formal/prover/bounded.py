@@ -14,13 +14,13 @@ from flk.formal.explicit.schema import Schema
 from flk.formal.explicit.search import target
 from flk.formal.language.properties import PropertyKind
 from flk.formal.language.protocol import Protocol
-from flk.formal.prover.finite_encoding import Machine, Moment
+from flk.formal.prover.finite_encoding import FiniteEncoding, Moment
 from flk.formal.prover.replay import confirm, path_of
 from flk.formal.prover.symbols import any_of
 from flk.spec.verdict import Verdict, worst
 
 FAULT = "fault"
-"""What a run is looked for that ends where something has no meaning."""
+"""What a run is looked for that ends where something is undefined."""
 
 
 class Outcome(StrEnum):
@@ -90,9 +90,9 @@ def search(
     """
     started = perf_counter()
     wanted = None if names is None else frozenset(names)
-    machine = Machine(Ground(Schema.of(protocol, sizes)))
-    aims = [aim for aim in _aims(machine) if wanted is None or aim.name in wanted]
-    unrolling = Unrolling(machine, [*aims, *(_happenings(machine) if happen else ())], seed)
+    encoding = FiniteEncoding(Ground(Schema.of(protocol, sizes)))
+    aims = [aim for aim in _aims(encoding) if wanted is None or aim.name in wanted]
+    unrolling = Unrolling(encoding, [*aims, *(_happenings(encoding) if happen else ())], seed)
     for steps in range(depth + 1):
         on_depth(steps)
         unrolling.look(steps)
@@ -100,9 +100,9 @@ def search(
         if done or steps == depth:
             break
         unrolling.extend()
-    schema, seconds = unrolling.machine.schema, perf_counter() - started
+    schema, seconds = unrolling.encoding.schema, perf_counter() - started
     targets = tuple(unrolling.results(depth))
-    size = len(unrolling.machine.instances)
+    size = len(unrolling.encoding.instances)
     return Bounded(protocol.name, schema.size_of, depth, schema.bits, size, seconds, targets)
 
 
@@ -118,17 +118,17 @@ class Aim:
 class Unrolling:
     """A run of growing length. What is shown of a shorter run stays known, so the solver is kept."""
 
-    def __init__(self, machine: Machine, aims: Iterable[Aim], seed: int) -> None:
-        self.machine = machine
+    def __init__(self, encoding: FiniteEncoding, aims: Iterable[Aim], seed: int) -> None:
+        self.encoding = encoding
         self.open = {aim.name: aim for aim in aims}
         self.gave_up = False
         self._aims = dict(self.open)
         self._found: dict[str, Target] = {}
-        self._moments: list[Moment] = [machine.moment("0")]
-        self._step, self._after = machine.step(), machine.after()
+        self._moments: list[Moment] = [encoding.moment("0")]
+        self._step, self._after = encoding.step(), encoding.after()
         self._solver: Solver = SolverFor("QF_FD")
         self._solver.set("random_seed", seed)
-        self._solver.add(machine.at(machine.beginning, self._moments[0].codes))
+        self._solver.add(encoding.at(encoding.beginning, self._moments[0].codes))
         self._started = perf_counter()
 
     @property
@@ -138,10 +138,10 @@ class Unrolling:
 
     def extend(self) -> None:
         """One more step."""
-        last, new = self._moments[-1], self.machine.moment(str(len(self._moments)))
+        last, new = self._moments[-1], self.encoding.moment(str(len(self._moments)))
         pairs = zip(new.codes, self._after, strict=True)
         link = And(self._step, *(code == after for code, after in pairs))
-        self._solver.add(self.machine.at(link, last.codes, last.taken))
+        self._solver.add(self.encoding.at(link, last.codes, last.taken))
         self._moments.append(new)
 
     def look(self, depth: int) -> None:
@@ -150,7 +150,7 @@ class Unrolling:
         marks = {}
         for aim in self.open.values():
             marks[aim.name] = Bool(f"{aim.name}@{depth}")
-            self._solver.add(Implies(marks[aim.name], self.machine.at(aim.formula, codes)))
+            self._solver.add(Implies(marks[aim.name], self.encoding.at(aim.formula, codes)))
         for name, mark in marks.items():
             answer = self._solver.check(mark)
             if answer == sat:
@@ -159,7 +159,7 @@ class Unrolling:
                 self.gave_up = True
                 return
             else:
-                self._solver.add(Not(mark), Not(self.machine.at(self._aims[name].formula, codes)))
+                self._solver.add(Not(mark), Not(self.encoding.at(self._aims[name].formula, codes)))
 
     def results(self, depth: int) -> Iterator[Target]:
         """One for each target."""
@@ -173,28 +173,28 @@ class Unrolling:
                 yield Target(name, aim.kind, outcome, reached, perf_counter() - self._started)
 
     def _read(self, aim: Aim, model: ModelRef) -> Target:
-        states = [self.machine.state(model, moment.codes) for moment in self._moments]
-        choices = [self.machine.choice(model, moment.taken) for moment in self._moments[:-1]]
+        states = [self.encoding.state(model, moment.codes) for moment in self._moments]
+        choices = [self.encoding.choice(model, moment.taken) for moment in self._moments[:-1]]
         path = path_of(states, choices)
-        note = confirm(self.machine.schema, path, aim.name)
+        note = confirm(self.encoding.schema, path, aim.name)
         return Target(aim.name, aim.kind, Outcome.FOUND, len(choices), perf_counter() - self._started, path, note)
 
 
-def _aims(machine: Machine) -> Iterator[Aim]:
+def _aims(encoding: FiniteEncoding) -> Iterator[Aim]:
     """A violation of each invariant, a witness of each `reachable`, and a fault. Progress is not looked for."""
-    ground, undefined = machine.ground, []
+    ground, undefined = encoding.ground, []
     for property_ in ground.properties:
         kind = property_.property.kind
-        undefined.append(machine.truth(property_.undefined))
+        undefined.append(encoding.truth(property_.undefined))
         if kind is not PropertyKind.LEADS_TO:
             clean = ground.build.negation(property_.undefined)
             aimed = ground.build.conjunction([clean, target(ground, property_)])
-            yield Aim(property_.property.name, kind, machine.truth(aimed))
-    yield Aim(FAULT, None, any_of([machine.fault, *undefined]))
+            yield Aim(property_.property.name, kind, encoding.truth(aimed))
+    yield Aim(FAULT, None, any_of([encoding.fault, *undefined]))
 
 
-def _happenings(machine: Machine) -> Iterator[Aim]:
+def _happenings(encoding: FiniteEncoding) -> Iterator[Aim]:
     """That each action can happen."""
-    for action in machine.schema.protocol.actions:
-        able = [i.enabled for i in machine.instances if i.instance.action.name == action]
-        yield Aim(action, PropertyKind.REACHABLE, machine.truth(machine.ground.build.disjunction(able)))
+    for action in encoding.schema.protocol.actions:
+        able = [i.enabled for i in encoding.instances if i.instance.action.name == action]
+        yield Aim(action, PropertyKind.REACHABLE, encoding.truth(encoding.ground.build.disjunction(able)))

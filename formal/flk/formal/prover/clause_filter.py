@@ -18,7 +18,7 @@ GLANCE = 4096
 """Rows that nearly every clause fails on, tried before all."""
 
 
-class Pool(NamedTuple):
+class Filtered(NamedTuple):
     """The clauses that hold in every row though nothing shorter of them does, and how many were tried.
 
     Of clauses that differ by the names of elements only, one counts.
@@ -28,7 +28,7 @@ class Pool(NamedTuple):
     clauses: list[Clause]
 
 
-def strongest(language: Language, rows: Rows) -> Pool:
+def strongest(language: Language, rows: Rows) -> Filtered:
     """Try every clause of up to three literals that could be the strongest: first the short ones, then what they do not imply."""
     false, glance = _where_false(rows), _where_false(rows[:: max(1, len(rows) // GLANCE)])
     one: NDArray[np.bool_] = np.logical_not(np.any(false, axis=1))
@@ -47,7 +47,7 @@ def strongest(language: Language, rows: Rows) -> Pool:
         others = later[~(glance[later] & (glance[a] & glance[b])).any(axis=1)]
         both = false[a] & false[b]
         kept += [(a, b, c) for c in others.tolist() if not (false[c] & both).any()]
-    return Pool(tried // len(language.renamings), [clause for clause in kept if language.is_first(clause)])
+    return Filtered(tried // len(language.renamings), [clause for clause in kept if language.is_first(clause)])
 
 
 def _triples(open_: list[int], two: NDArray[np.bool_]) -> Iterator[tuple[int, int, NDArray[np.int64]]]:

@@ -10,7 +10,7 @@ class Counterexample(msgspec.Struct, frozen=True):
 
     `property` is what breaks. If `reachable`, the path begins in an initial state: the property is false. If not, it is a
     counterexample to induction: one step, `action` with its arguments, from a state that satisfies every invariant, whether or
-    not that state can be reached; or, where the question is whether something has a meaning, that state alone. `cells` lists what
+    not that state can be reached; or, where the question is whether something is defined, that state alone. `cells` lists what
     differs from the beginning in the state before, `changes` what the step changes, with values before and after. `note` is what
     the interpreter says of a fault.
     """

@@ -31,8 +31,8 @@ from flk.formal.explicit.interpreter import Fault, Interpreter
 from flk.formal.explicit.schema import Cell, Schema, State
 from flk.formal.language.properties import Property, PropertyKind
 from flk.formal.prover.counterexample import Counterexample
-from flk.formal.prover.finite_encoding import Machine
-from flk.formal.prover.obligations import INITIALLY, MEANING, Induction, Obligation, reads
+from flk.formal.prover.finite_encoding import FiniteEncoding
+from flk.formal.prover.obligations import DEFINED, INITIALLY, Induction, Obligation, reads
 from flk.formal.prover.replay import Disagreement, confirm_step, fault_of, path_of
 from flk.formal.prover.solver import QUICK, ask
 from flk.formal.prover.symbols import truth
@@ -41,7 +41,7 @@ MOST = 4
 """Elements of a sort that a counterexample is looked for with."""
 
 
-def smallest(induction: Induction, obligation: Obligation, seed: int = 0) -> Counterexample | None:
+def minimised(induction: Induction, obligation: Obligation, seed: int = 0) -> Counterexample | None:
     """The smallest counterexample to an obligation; None if there is none with up to MOST elements in each sort."""
     names = list(induction.protocol.sizes())
     choices = product(*(range(_least_size(obligation, name, seed), MOST + 1) for name in names))
@@ -82,69 +82,69 @@ class _Search(NamedTuple):
 
     def counterexample(self) -> Counterexample | None:
         protocol = self.induction.protocol
-        machine = Machine(Ground(Schema.of(protocol, self.sizes)))
-        wrong = self._wrong(machine)
-        model = _least([*self._before(machine), wrong], machine.differences())
+        encoding = FiniteEncoding(Ground(Schema.of(protocol, self.sizes)))
+        wrong = self._wrong(encoding)
+        model = _least([*self._before(encoding), wrong], encoding.differences())
         if model is None:
             return None
-        states, choices = [machine.state(model)], []
+        states, choices = [encoding.state(model)], []
         if self._is_step:
-            choices = [machine.choice(model)]
-            states.append(machine.state(model, machine.after(frozenset({self.obligation.action}))))
+            choices = [encoding.choice(model)]
+            states.append(encoding.state(model, encoding.after(frozenset({self.obligation.action}))))
         path = path_of(states, choices)
-        note = self._confirm(machine.schema, path)
+        note = self._confirm(encoding.schema, path)
         return Counterexample(
             self.obligation.about,
             path.moves[-1].shown or self.obligation.action,
             dict(self.sizes),
             path,
             reachable=False,
-            cells=tuple(differing(machine, states[0])),
-            changes=tuple(changes(machine.schema, states[0], states[-1])),
+            cells=tuple(differing(encoding, states[0])),
+            changes=tuple(changes(encoding.schema, states[0], states[-1])),
             note=note,
         )
 
     @property
     def _is_step(self) -> bool:
-        return self.obligation.action not in ("", INITIALLY) and not self.obligation.about.endswith(MEANING)
+        return self.obligation.action not in ("", INITIALLY) and not self.obligation.about.endswith(DEFINED)
 
-    def _before(self, machine: Machine) -> list[BoolRef]:
+    def _before(self, encoding: FiniteEncoding) -> list[BoolRef]:
         """The state before: an initial one, or any that satisfies the invariants."""
         if self.obligation.action == INITIALLY:
-            return [machine.beginning]
-        ground = machine.ground
+            return [encoding.beginning]
+        ground = encoding.ground
         frozen = [node for node in self.induction.protocol.assumptions if not reads(node) & self.induction.written]
-        assumed = [machine.truth(ground.meaning(node, {}).value) for node in frozen]
-        return [machine.in_range, *assumed, *(machine.truth(holds(ground, p)) for p in self.induction.invariants)]
+        assumed = [encoding.truth(ground.translate(node, {}).value) for node in frozen]
+        return [encoding.in_range, *assumed, *(encoding.truth(holds(ground, p)) for p in self.induction.invariants)]
 
-    def _wrong(self, machine: Machine) -> BoolRef:
+    def _wrong(self, encoding: FiniteEncoding) -> BoolRef:
         """What breaks."""
-        ground, obligation = machine.ground, self.obligation
-        if obligation.about.endswith(MEANING):
-            return machine.truth(self._meaningless(ground))
+        ground, obligation = encoding.ground, self.obligation
+        if obligation.about.endswith(DEFINED):
+            return encoding.truth(self._meaningless(ground))
         property_ = next(p for p in self.induction.invariants if p.name == obligation.about)
-        broken = Not(machine.truth(holds(ground, property_)))
+        broken = Not(encoding.truth(holds(ground, property_)))
         if obligation.action == INITIALLY:
             return broken
         only = frozenset({obligation.action})
-        after = machine.at(broken, machine.after(only))
-        return And(machine.step(only), after)
+        after = encoding.at(broken, encoding.after(only))
+        return And(encoding.step(only), after)
 
     def _meaningless(self, ground: Ground) -> Expression:
         b, obligation = ground.build, self.obligation
         instances = [i for i in ground.instances if i.instance.action.name == obligation.action]
-        if obligation.about == f"guard {MEANING}":
+        if obligation.about == f"guard {DEFINED}":
             return b.disjunction([i.undefined for i in instances])
-        if obligation.about == f"update {MEANING}":
+        if obligation.about == f"update {DEFINED}":
             return b.disjunction([b.conjunction([i.enabled, i.fault]) for i in instances])
         return b.disjunction(
-            [p.undefined for p in ground.properties if obligation.about == f"{p.property.name} {MEANING}"]
+            [p.undefined for p in ground.properties if obligation.about == f"{p.property.name} {DEFINED}"]
         )
 
     def _confirm(self, schema: Schema, path: Path) -> str:
         """Raises Disagreement unless the interpreter agrees."""
         interpreter, first, last = Interpreter(schema), path.moves[0].state, path.moves[-1].state
-        if self.obligation.about.endswith(MEANING):
+        if self.obligation.about.endswith(DEFINED):
             return fault_of(interpreter, first)
         if self._is_step:
             confirm_step(interpreter, first, path.moves[1])
@@ -158,7 +158,7 @@ class _Search(NamedTuple):
 
 
 def satisfies(interpreter: Interpreter, property_: Property, state: State) -> bool:
-    """Whether a state satisfies an invariant; where that has no meaning, it does not."""
+    """Whether a state satisfies an invariant; where that is undefined, it does not."""
     try:
         holds = bool(interpreter.evaluate(property_.condition, state, {}))
     except Fault:
@@ -166,11 +166,11 @@ def satisfies(interpreter: Interpreter, property_: Property, state: State) -> bo
     return holds != (property_.kind is PropertyKind.NEVER)
 
 
-def differing(machine: Machine, state: State) -> Iterator[tuple[str, str]]:
+def differing(encoding: FiniteEncoding, state: State) -> Iterator[tuple[str, str]]:
     """The cells that do not hold what they begin with, each with what it holds; those that begin with anything, too."""
-    for cell, code, start in zip(machine.schema.cells, state, machine.start, strict=True):
+    for cell, code, start in zip(encoding.schema.cells, state, encoding.start, strict=True):
         if code != start:
-            yield str(cell), machine.schema.describe(cell, code)
+            yield str(cell), encoding.schema.describe(cell, code)
 
 
 def changes(schema: Schema, before: State, after: State) -> Iterator[tuple[str, str, str]]:
@@ -184,9 +184,9 @@ def changes(schema: Schema, before: State, after: State) -> Iterator[tuple[str, 
 def holds(ground: Ground, property_: Property) -> Expression:
     """That a property is defined and satisfied."""
     b = ground.build
-    meaning = ground.meaning(property_.condition, {})
-    value = b.negation(meaning.value) if property_.kind is PropertyKind.NEVER else meaning.value
-    return b.conjunction([meaning.defined, value])
+    condition = ground.translate(property_.condition, {})
+    value = b.negation(condition.value) if property_.kind is PropertyKind.NEVER else condition.value
+    return b.conjunction([condition.defined, value])
 
 
 def _least(formulas: Sequence[BoolRef], differences: Sequence[BoolRef]) -> ModelRef | None:

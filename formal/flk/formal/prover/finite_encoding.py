@@ -38,7 +38,7 @@ class Moment:
     taken: tuple[BoolRef, ...]
 
 
-class Machine:
+class FiniteEncoding:
     """The state and the step of a protocol at chosen sizes. An action that needs a fault to happen is never taken."""
 
     def __init__(self, ground: Ground) -> None:
@@ -109,7 +109,7 @@ class Machine:
 
     @cached_property
     def fault(self) -> BoolRef:
-        """That some guard has no meaning, or that some action can happen whose updates have none."""
+        """That some guard is undefined, or that some action can happen whose updates are."""
         build = self.ground.build
         return any_of(
             self.truth(build.disjunction([i.undefined, build.conjunction([i.enabled, i.fault])]))

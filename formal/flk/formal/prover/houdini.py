@@ -22,7 +22,7 @@ from flk.formal.language.protocol import Protocol
 from flk.formal.prover.clause_filter import Clause, strongest
 from flk.formal.prover.clauses import Language, python
 from flk.formal.prover.cti_minimiser import holds
-from flk.formal.prover.finite_encoding import Machine
+from flk.formal.prover.finite_encoding import FiniteEncoding
 from flk.formal.prover.obligations import INVARIANTS, JOIN, Induction, counts
 from flk.formal.prover.proving import decide
 from flk.formal.prover.samples import Sampler, once
@@ -115,7 +115,10 @@ class _Inference:
 
     def _settle(self, sizes: Mapping[str, int]) -> "Steps":
         """Guess and drop until every guess is kept by every step at some sizes."""
-        steps, sampler = Steps(Machine(Ground(Schema.of(self.protocol, sizes)))), Sampler.of(self.language, sizes)
+        steps, sampler = (
+            Steps(FiniteEncoding(Ground(Schema.of(self.protocol, sizes)))),
+            Sampler.of(self.language, sizes),
+        )
         for property_ in self.alive.values():
             steps.guess(property_.name, property_)
         while True:
@@ -126,9 +129,9 @@ class _Inference:
             self.rows = once(np.concatenate([self.rows, sampler.of_states(broken)]))
 
     def _guess(self, steps: "Steps") -> None:
-        pool = strongest(self.language, self.rows)
-        self.tried, self.seen = self.tried or pool.tried, self.seen or len(pool.clauses)
-        self.clauses = pool.clauses
+        filtered = strongest(self.language, self.rows)
+        self.tried, self.seen = self.tried or filtered.tried, self.seen or len(filtered.clauses)
+        self.clauses = filtered.clauses
         self._on_stage(f"{len(self.clauses)} guesses")
         for clause in self.clauses:
             steps.guess(_key(clause), self.language.property_of(clause, _key(clause)))
@@ -170,22 +173,22 @@ class Break(NamedTuple):
 class Steps:
     """One step at chosen sizes, between states that may satisfy guesses. What is guessed is switched on by name."""
 
-    def __init__(self, machine: Machine) -> None:
-        self._machine = machine
-        self._next = machine.moment("next")
+    def __init__(self, encoding: FiniteEncoding) -> None:
+        self._encoding = encoding
+        self._next = encoding.moment("next")
         self._before: dict[str, BoolRef] = {}
         self._wrong: dict[str, BoolRef] = {}
         self._solver = SolverFor("QF_FD")
-        links = (code == after for code, after in zip(self._next.codes, machine.after(), strict=True))
-        self._solver.add(machine.in_range, machine.step(), *links)
+        links = (code == after for code, after in zip(self._next.codes, encoding.after(), strict=True))
+        self._solver.add(encoding.in_range, encoding.step(), *links)
 
     def guess(self, name: str, property_: Property) -> None:
         """Make a guess known."""
         if name not in self._before:
-            formula = self._machine.truth(holds(self._machine.ground, property_))
+            formula = self._encoding.truth(holds(self._encoding.ground, property_))
             self._before[name], self._wrong[name] = Bool(f"{name} before"), Bool(f"{name} wrong")
             self._solver.add(Implies(self._before[name], formula))
-            self._solver.add(self._wrong[name] == Not(self._machine.at(formula, self._next.codes)))
+            self._solver.add(self._wrong[name] == Not(self._encoding.at(formula, self._next.codes)))
 
     def breaking(self, guesses: Sequence[str]) -> Break | None:
         """A step from a state that satisfies the guesses to one that does not, if there is one."""
@@ -196,7 +199,7 @@ class Steps:
             return None
         model = self._solver.model()
         falsified = (g for g in guesses if is_true(model.eval(self._wrong[g], model_completion=True)))
-        return Break(self._machine.state(model, self._next.codes), frozenset(falsified))
+        return Break(self._encoding.state(model, self._next.codes), frozenset(falsified))
 
     def reasons(self, guess: str, guesses: Sequence[str]) -> list[str]:
         """A few of the guesses, from which it follows that every step keeps one of them.

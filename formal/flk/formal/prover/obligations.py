@@ -1,7 +1,7 @@
 """What has to be shown so that the invariants of a protocol hold in every reachable state, whatever the sizes of its sorts.
 
 The invariants are all `always`, `never` and `lemma` properties together. Each must hold at first, and after every action if all
-held before it. Wherever they hold, guards, updates and properties must have a meaning.
+held before it. Wherever they hold, guards, updates and properties must be defined.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -22,7 +22,7 @@ from flk.formal.prover.z3_encoding import Before, Translator
 
 INVARIANTS = frozenset({PropertyKind.ALWAYS, PropertyKind.LEMMA, PropertyKind.NEVER})
 INITIALLY = "initially"
-MEANING = "has a meaning"
+DEFINED = "is defined"
 JOIN = " · "
 
 
@@ -30,8 +30,8 @@ JOIN = " · "
 class Obligation:
     """In every state that meets what is `given`, the `goal` holds. Together with the axioms of the symbols.
 
-    `about` is the property that must be kept, or ends in MEANING; `action` is what happens, or INITIALLY, or empty where a
-    property must have a meaning.
+    `about` is the property that must be kept, or ends in DEFINED; `action` is what happens, or INITIALLY, or empty where a
+    property must be defined.
     """
 
     about: str
@@ -100,17 +100,17 @@ class Induction:
             yield Obligation(property_.name, INITIALLY, self.beginning, claim(self.state, property_))
         for step in self.steps.values():
             yield from self.obligations_of(step)
-        yield from self._properties_have_meaning()
+        yield from self._properties_are_defined()
 
     def obligations_of(self, step: Stepping) -> Iterator[Obligation]:
         """The obligations of one action."""
         given = (*self.hypotheses, step.enabled)
-        if step.guard_has_meaning is not TRUE:
+        if step.guard_is_defined is not TRUE:
             yield Obligation(
-                f"guard {MEANING}", step.action.name, (*self.hypotheses, step.chosen), step.guard_has_meaning
+                f"guard {DEFINED}", step.action.name, (*self.hypotheses, step.chosen), step.guard_is_defined
             )
-        if step.updates_have_meaning is not TRUE:
-            yield Obligation(f"update {MEANING}", step.action.name, given, step.updates_have_meaning)
+        if step.updates_are_defined is not TRUE:
+            yield Obligation(f"update {DEFINED}", step.action.name, given, step.updates_are_defined)
         written = {update.variable for update in step.action.updates}
         for property_ in self.invariants:
             if reads(property_.condition) & written:
@@ -121,15 +121,15 @@ class Induction:
         """The variables that some action writes."""
         return {update.variable for action in self.protocol.actions.values() for update in action.updates}
 
-    def _properties_have_meaning(self) -> Iterator[Obligation]:
+    def _properties_are_defined(self) -> Iterator[Obligation]:
         for property_ in self.protocol.properties.values():
             for node in (property_.condition, property_.conclusion):
                 if (
                     node is not None
                     and not counts(node)
-                    and (meaning := self.state.meaning(node, {}).defined) is not TRUE
+                    and (defined := self.state.encode(node, {}).defined) is not TRUE
                 ):
-                    yield Obligation(f"{property_.name} {MEANING}", "", self.hypotheses, meaning)
+                    yield Obligation(f"{property_.name} {DEFINED}", "", self.hypotheses, defined)
 
     def _begins(self, variable: Variable) -> BoolRef:
         return everywhere(variable.domain, lambda at: self._begins_at(variable, at))

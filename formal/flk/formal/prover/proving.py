@@ -13,10 +13,10 @@ from flk.formal.language.protocol import Protocol
 from flk.formal.library.design import Design
 from flk.formal.prover.bounded import FAULT, Outcome, Target, search
 from flk.formal.prover.counterexample import Counterexample
-from flk.formal.prover.cti_minimiser import smallest
+from flk.formal.prover.cti_minimiser import minimised
 from flk.formal.prover.fragment import outside
 from flk.formal.prover.guard_mutants import Omission, omissions
-from flk.formal.prover.obligations import INVARIANTS, JOIN, MEANING, Induction, Obligation, counts, uncountable
+from flk.formal.prover.obligations import DEFINED, INVARIANTS, JOIN, Induction, Obligation, counts, uncountable
 from flk.formal.prover.solver import EASY, QUICK, ask
 from flk.formal.prover.step import Stepping
 from flk.formal.prover.theorem import Check, Proof, ProofStatus, PropertyStatus, Trial
@@ -33,9 +33,9 @@ GAVE_UP = "the solver gave up"
 
 
 def prove_protocol(protocol: Protocol, designs: Sequence[Design] = (), seed: int = 0) -> Proof:
-    """Decide every obligation, find every witness, try every planted fault: omissions of the actions, and refuted `designs`.
+    """Decide every obligation, find every witness, try every mutant: omissions of the actions, and refuted `designs`.
 
-    The obligations are what an unlucky seed could leave undecided, so under seeds other than 0 nothing is planted.
+    The obligations are what an unlucky seed could leave undecided, so under seeds other than 0 there are no mutants.
     """
     started = perf_counter()
     proving = Proving(protocol, designs, seed)
@@ -122,7 +122,7 @@ class Proving:
 
     @property
     def status(self) -> ProofStatus:
-        """Refuted if a property is. Proved if all that can be are, all witnesses exist, and the planted faults are refuted."""
+        """Refuted if a property is. Proved if all that can be are, all witnesses exist, and the mutants are refuted."""
         known = {s.status for s in self.statuses if not s.finite_only}
         if ProofStatus.REFUTED in known or any(check.name == FAULT for check in self.runs):
             return ProofStatus.REFUTED
@@ -154,7 +154,7 @@ class Proving:
         failed = {check.name for check in self.obligations if check.status is not ProofStatus.PROVED}
         induction = self.induction
         while failed:
-            if any(MEANING in name for name in failed):
+            if any(DEFINED in name for name in failed):
                 return frozenset()
             left = induction.leave_out | {name.split(JOIN)[0] for name in failed}
             induction = Induction(self.protocol, left)
@@ -197,7 +197,7 @@ def decide(induction: Induction, obligation: Obligation, seed: int = 0) -> Check
     answer = ask((*obligation.given, Not(obligation.goal)), seed, QUICK)[1]
     if answer == unsat:
         return Check(obligation.name, ProofStatus.PROVED, perf_counter() - started)
-    found = smallest(induction, obligation, seed)
+    found = minimised(induction, obligation, seed)
     if found is None and answer != sat:
         answer = ask((*obligation.given, Not(obligation.goal)), seed)[1]
     verdict = (

@@ -52,7 +52,7 @@ class Sampler:
         blocks = []
         for values in product(*(ground.schema.values(local.sort) for local in locals_)):
             env = {local.name: value for local, value in zip(locals_, values, strict=True)}
-            truths = self._truths([ground.meaning(atom, env).value for atom in self.language.atoms], states)
+            truths = self._truths([ground.translate(atom, env).value for atom in self.language.atoms], states)
             blocks.append(once(np.array([np.broadcast_to(t, len(states)) for t in truths]).T))
         return once(np.concatenate(blocks))
 

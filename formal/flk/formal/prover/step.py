@@ -1,4 +1,4 @@
-"""A step in Z3: what an action needs, what it leaves behind, and where it would be without meaning.
+"""A step in Z3: what an action needs, what it leaves behind, and where it would be undefined.
 
 There are no symbols for the state after a step. Given its parameters an action is deterministic, so what holds afterwards is said
 of the state before, with the updated values written in place of the reads.
@@ -15,7 +15,7 @@ from flk.formal.language.action import Action, Update
 from flk.formal.language.nodes import Junction
 from flk.formal.language.variables import Variable
 from flk.formal.prover.symbols import FALSE, TRUE, Symbols, all_of, constant, everywhere, negation, truth, within
-from flk.formal.prover.z3_encoding import Before, Environment, Meaning, Reader, Translator, joined, keeps
+from flk.formal.prover.z3_encoding import Before, Environment, Partial, Reader, Translator, joined, keeps
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,8 @@ class Stepping:
         return Translator(self.symbols, After(self))
 
     @cached_property
-    def _guard(self) -> Meaning:
-        return joined(Junction.AND, [self.before.meaning(guard, self.arguments) for guard in self.action.guards])
+    def _guard(self) -> Partial:
+        return joined(Junction.AND, [self.before.encode(guard, self.arguments) for guard in self.action.guards])
 
     @property
     def chosen(self) -> BoolRef:
@@ -55,12 +55,12 @@ class Stepping:
         return all_of([self.chosen, truth(self._guard.value)])
 
     @property
-    def guard_has_meaning(self) -> BoolRef:
+    def guard_is_defined(self) -> BoolRef:
         """That every guard which is read has a value."""
         return self._guard.defined
 
     @cached_property
-    def updates_have_meaning(self) -> BoolRef:
+    def updates_are_defined(self) -> BoolRef:
         """That every update has a place and a value within bounds, and that no place is written twice."""
         return all_of([*map(self._has_meaning, self.action.updates), *self._written_once()])
 
@@ -76,7 +76,7 @@ class Stepping:
             if index in update.binders:
                 bound[index.name] = here
             else:
-                conditions.append(truth(here == self.before.meaning(index, self.arguments).value))
+                conditions.append(truth(here == self.before.encode(index, self.arguments).value))
         return all_of(conditions), bound
 
     def _has_meaning(self, update: Update) -> BoolRef:
@@ -89,7 +89,7 @@ class Stepping:
         _, inside = self.before.place(update.variable, update.indices, env)
         if update.value is None:
             return inside
-        value = self.before.meaning(update.value, env)
+        value = self.before.encode(update.value, env)
         bounds = TRUE if keeps(update.value, update.variable.sort) else within(value.value, update.variable.sort)
         return all_of([inside, value.defined, bounds])
 
@@ -117,7 +117,7 @@ class After:
         for update in self._step.writes(variable):
             if update.value is not None:
                 here, env = self._step.match(update, at)
-                value = _choose(here, self._step.before.meaning(update.value, env).value, value)
+                value = _choose(here, self._step.before.encode(update.value, env).value, value)
         return value
 
     def defined(self, variable: Variable, at: Sequence[ExprRef]) -> BoolRef:

@@ -1,8 +1,8 @@
 """What it takes to be a theorem here: obligations that Z3 decides, each shown able to fail.
 
 An obligation is proved when no case contradicts it and some case meets its hypotheses, so none holds vacuously. Beside the
-obligations stand mutants: planted faults, put through the same obligations, that must be refuted. Z3 may answer `unknown`;
-that is never a pass.
+obligations stand mutants: theorems made false on purpose, put through the same obligations, that must be refuted. Z3 may answer
+`unknown`; that is never a pass.
 """
 
 from collections.abc import Callable, Iterable

@@ -1,4 +1,4 @@
-"""The meaning of an expression in Z3, with index sorts left open: its value, and the truth of its having one.
+"""An expression in Z3, with index sorts left open: its value, and the truth of its having one.
 
 Where it has none the value is arbitrary. A quantifier over an index sort has a value where its body has one for every element:
 elements are not read in any order here, as they are at a chosen size.
@@ -51,7 +51,7 @@ class Unbounded(IllFormed):
     """A protocol counts the elements of a sort, so it can be explored at chosen sizes and not proved for all."""
 
 
-class Meaning(NamedTuple):
+class Partial(NamedTuple):
     """A value, and whether there is one."""
 
     value: ExprRef
@@ -92,34 +92,34 @@ class Translator:
 
     def holds(self, node: Node, env: Environment) -> BoolRef:
         """The value of a truth."""
-        return truth(self.meaning(node, env).value)
+        return truth(self.encode(node, env).value)
 
-    def meaning(self, node: Node, env: Environment) -> Meaning:  # noqa: C901 (a case for each node)
+    def encode(self, node: Node, env: Environment) -> Partial:  # noqa: C901 (a case for each node)
         """Value and definedness, the locals being given terms. Raises Unbounded for `count` over an index sort."""
         match node:
             case Constant(sort, value):
-                return Meaning(literal(sort, value), TRUE)
+                return Partial(literal(sort, value), TRUE)
             case Local(_, name):
-                return Meaning(env[name], TRUE)
+                return Partial(env[name], TRUE)
             case Read(variable, indices):
                 at, inside = self.place(variable, indices, env)
                 there = self.state.defined(variable, at) if variable.partial else TRUE
-                return Meaning(self.state.value(variable, at), all_of([inside, there]))
+                return Partial(self.state.value(variable, at), all_of([inside, there]))
             case Defined(_, variable, indices):
                 at, inside = self.place(variable, indices, env)
-                return Meaning(self.state.defined(variable, at), inside)
+                return Partial(self.state.defined(variable, at), inside)
             case Not(_, part):
-                inner = self.meaning(part, env)
-                return Meaning(negation(truth(inner.value)), inner.defined)
+                inner = self.encode(part, env)
+                return Partial(negation(truth(inner.value)), inner.defined)
             case Joined(_, junction, parts):
-                return joined(junction, [self.meaning(part, env) for part in parts])
+                return joined(junction, [self.encode(part, env) for part in parts])
             case Choice(_, condition, then, other):
-                return self._choice(*(self.meaning(part, env) for part in (condition, then, other)))
+                return self._choice(*(self.encode(part, env) for part in (condition, then, other)))
             case Compared(_, relation, left, right):
-                x, y = self.meaning(left, env), self.meaning(right, env)
-                return Meaning(self._compared(relation, x.value, y.value, left.sort), all_of([x.defined, y.defined]))
+                x, y = self.encode(left, env), self.encode(right, env)
+                return Partial(self._compared(relation, x.value, y.value, left.sort), all_of([x.defined, y.defined]))
             case Arithmetic(_, operator, left, right):
-                return _arithmetic(operator, self.meaning(left, env), self.meaning(right, env))
+                return _arithmetic(operator, self.encode(left, env), self.encode(right, env))
             case Quantified():
                 return self._quantified(node, env)
 
@@ -127,18 +127,18 @@ class Translator:
         self, variable: Variable, indices: Sequence[Node], env: Environment
     ) -> tuple[tuple[ExprRef, ...], BoolRef]:
         """The indices, and whether they are defined and within their bounds."""
-        meanings = [self.meaning(index, env) for index in indices]
+        encoded = [self.encode(index, env) for index in indices]
         inside = [
             within(m.value, sort)
-            for m, index, sort in zip(meanings, indices, variable.domain, strict=True)
+            for m, index, sort in zip(encoded, indices, variable.domain, strict=True)
             if not keeps(index, sort)
         ]
-        return tuple(m.value for m in meanings), all_of([*(m.defined for m in meanings), *inside])
+        return tuple(m.value for m in encoded), all_of([*(m.defined for m in encoded), *inside])
 
-    def _choice(self, condition: Meaning, then: Meaning, other: Meaning) -> Meaning:
+    def _choice(self, condition: Partial, then: Partial, other: Partial) -> Partial:
         chosen = truth(condition.value)
         defined = all_of([condition.defined, implies(chosen, then.defined), implies(negation(chosen), other.defined)])
-        return Meaning(If(chosen, then.value, other.value), defined)
+        return Partial(If(chosen, then.value, other.value), defined)
 
     def _compared(self, relation: Relation, left: ExprRef, right: ExprRef, sort: Sort) -> BoolRef:
         if relation is Relation.EQUAL:
@@ -148,21 +148,21 @@ class Translator:
             return less if relation is Relation.LESS else any_of([less, left == right])
         return number(left) < number(right) if relation is Relation.LESS else number(left) <= number(right)
 
-    def _quantified(self, node: Quantified, env: Environment) -> Meaning:
+    def _quantified(self, node: Quantified, env: Environment) -> Partial:
         local, values = node.local, values_of(node.local.sort)
         if values is not None:
-            parts = [self.meaning(node.body, {**env, local.name: literal(local.sort, v)}) for v in values]
+            parts = [self.encode(node.body, {**env, local.name: literal(local.sort, v)}) for v in values]
             return _written_out(node.quantifier, parts)
         if node.quantifier is Quantifier.COUNT:
             raise Unbounded(f"count over {local.sort.name}: a number of elements cannot be proved about", ("count", 0))
         bound = FreshConst(sort_of(local.sort), local.name)
-        body = self.meaning(node.body, {**env, local.name: bound})
+        body = self.encode(node.body, {**env, local.name: bound})
         quantify = ForAll if node.quantifier is Quantifier.FORALL else Exists
         everywhere = body.defined if body.defined is TRUE else ForAll([bound], body.defined)
-        return Meaning(quantify([bound], truth(body.value)), everywhere)
+        return Partial(quantify([bound], truth(body.value)), everywhere)
 
 
-def joined(junction: Junction, parts: Sequence[Meaning]) -> Meaning:
+def joined(junction: Junction, parts: Sequence[Partial]) -> Partial:
     """Read from the left: what comes later must be defined only if what came before has not settled the matter."""
     defined = TRUE
     for part in reversed(parts):
@@ -170,7 +170,7 @@ def joined(junction: Junction, parts: Sequence[Meaning]) -> Meaning:
         settled = negation(value) if junction is Junction.AND else value
         defined = all_of([part.defined, any_of([settled, defined])])
     values = [truth(part.value) for part in parts]
-    return Meaning(all_of(values) if junction is Junction.AND else any_of(values), defined)
+    return Partial(all_of(values) if junction is Junction.AND else any_of(values), defined)
 
 
 def floor_divide(left: ArithRef, right: ArithRef) -> ArithRef:
@@ -178,28 +178,28 @@ def floor_divide(left: ArithRef, right: ArithRef) -> ArithRef:
     return If(right > 0, left / right, (-left) / (-right))
 
 
-def _arithmetic(operator: Operator, left: Meaning, right: Meaning) -> Meaning:
+def _arithmetic(operator: Operator, left: Partial, right: Partial) -> Partial:
     x, y = number(left.value), number(right.value)
     defined = all_of([left.defined, right.defined])
     match operator:
         case Operator.PLUS:
-            return Meaning(x + y, defined)
+            return Partial(x + y, defined)
         case Operator.MINUS:
-            return Meaning(x - y, defined)
+            return Partial(x - y, defined)
         case Operator.TIMES:
-            return Meaning(x * y, defined)
+            return Partial(x * y, defined)
         case Operator.DIVIDE:
-            return Meaning(floor_divide(x, y), all_of([defined, y != 0]))
+            return Partial(floor_divide(x, y), all_of([defined, y != 0]))
         case Operator.REMAINDER:
-            return Meaning(x - y * floor_divide(x, y), all_of([defined, y != 0]))
+            return Partial(x - y * floor_divide(x, y), all_of([defined, y != 0]))
 
 
-def _written_out(quantifier: Quantifier, parts: Sequence[Meaning]) -> Meaning:
+def _written_out(quantifier: Quantifier, parts: Sequence[Partial]) -> Partial:
     if quantifier is not Quantifier.COUNT:
         return joined(Junction.AND if quantifier is Quantifier.FORALL else Junction.OR, parts)
     zero = number(literal(INTEGER, 0))
     ones = (If(truth(part.value), zero + 1, zero) for part in parts)
-    return Meaning(sum(ones, zero), all_of(part.defined for part in parts))
+    return Partial(sum(ones, zero), all_of(part.defined for part in parts))
 
 
 def keeps(node: Node, sort: Sort) -> bool:

@@ -76,7 +76,7 @@ def render_search(protocol: Protocol, found: Bounded, *, verbose: bool = False) 
     grid = Grid(whole("property"), whole("kind"), whole("found"), whole("steps"), box=SIMPLE)
     runs: list[RenderableType] = []
     for target in found.targets:
-        kind = target.kind.replace("_", " ") if target.kind else "no meaning"
+        kind = target.kind.replace("_", " ") if target.kind else "fault"
         grid.add_row(target.name, kind, target.outcome, str(target.depth) if target.path else "")
         if target.path and (verbose or target.kind not in QUIET):
             table = changes(Schema.of(protocol, found.sizes), target.path)

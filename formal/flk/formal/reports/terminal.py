@@ -72,7 +72,7 @@ def title(finding: Finding) -> str:
     steps = len(finding.path.moves) - 1
     after = f"after {steps} step{'s' * (steps != 1)}" if steps else "at first"
     if not finding.property:
-        return f"something without meaning, {after}"
+        return f"a fault, {after}"
     if finding.verdict is Verdict.HOLDS:
         return f"{finding.property} is reached {after}"
     return f"{finding.property} is violated" + (", for ever" if finding.path.loop is not None else f" {after}")

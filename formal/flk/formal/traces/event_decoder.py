@@ -12,7 +12,7 @@ from flk.formal.traces.steps import Steps
 from flk.formal.traces.values import Element, Key, Universe, key_of
 from flk.spec.hints import nearest
 
-Sight: TypeAlias = "tuple[Cells, Key, Element | None]"
+Observation: TypeAlias = "tuple[Cells, Key, Element | None]"
 """A cell, and the value that was seen there."""
 
 
@@ -26,13 +26,13 @@ class Seen(NamedTuple):
     line: int
     steps: Steps
     arguments: tuple[Element | None, ...]
-    before: Sequence[Sight]
-    after: Sequence[Sight]
+    before: Sequence[Observation]
+    after: Sequence[Observation]
     complete: bool
     note: Any
 
 
-class Reader:
+class Decoder:
     """Reads the names and values of one trace."""
 
     def __init__(self, protocol: Protocol, universe: Universe, state: State, steps: Mapping[str, Steps]) -> None:
@@ -71,15 +71,15 @@ class Reader:
         if steps is None:
             raise Mistake(f"{self._protocol.name} has no action {event.action}: {nearest(event.action, self._steps)}")
         arguments = self._arguments(steps, event.arguments)
-        before = self.sights(event.before) if event.before else []
-        after = self.sights(event.state) if event.state else []
+        before = self.observations(event.before) if event.before else []
+        after = self.observations(event.state) if event.state else []
         if self._constant and after:
-            before += [sight for sight in after if sight[0].variable.name in self._constant]
+            before += [observation for observation in after if observation[0].variable.name in self._constant]
         return Seen(number, event.line, steps, arguments, before, after, None not in arguments, event.note)
 
-    def sights(self, written: Mapping[str, Any]) -> list[Sight]:
+    def observations(self, written: Mapping[str, Any]) -> list[Observation]:
         """What is told of some variables. Raises Mistake for names, keys and values that have no meaning."""
-        found: list[Sight] = []
+        found: list[Observation] = []
         for name, value in written.items():
             cells = self._cells.get(name)
             if cells is None:
@@ -119,7 +119,7 @@ class Reader:
                     raise Mistake(f"{steps.action.name} has no parameter {name}: {nearest(name, steps.positions)}")
         return tuple(filled)
 
-    def _entries(self, cells: Cells, parts: tuple[str, ...], text: str, value: object) -> Iterator[Sight]:
+    def _entries(self, cells: Cells, parts: tuple[str, ...], text: str, value: object) -> Iterator[Observation]:
         """The entries of a map under a key or a first part of one."""
         variable = cells.variable
         if isinstance(value, dict):

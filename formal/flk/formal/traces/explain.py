@@ -10,7 +10,7 @@ from flk.formal.language.text import text
 from flk.formal.traces.cells import State, Unbound
 from flk.formal.traces.emit import Emitter
 from flk.formal.traces.evaluate import Evaluator
-from flk.formal.traces.event_decoder import Seen, Sight
+from flk.formal.traces.event_decoder import Observation, Seen
 from flk.formal.traces.quantifiers import flatten, subtrees
 from flk.formal.traces.steps import TAKEN, Arguments, Steps
 from flk.formal.traces.validation import Reason
@@ -113,10 +113,10 @@ class Explainer:
         combinations_ = product(*(self._universe.values(local.sort) for local in bound))
         return (dict(zip(names, values, strict=True)) for values in islice(combinations_, TRIED))
 
-    def _differs(self, sights: Sequence[Sight]) -> tuple[str, tuple[tuple[str, str], ...]] | None:
+    def _differs(self, observations: Sequence[Observation]) -> tuple[str, tuple[tuple[str, str], ...]] | None:
         """The cells that are not as they were seen."""
         different = []
-        for cells, key, value in sights:
+        for cells, key, value in observations:
             try:
                 now = cells.now(key)
             except Unbound:

@@ -34,7 +34,7 @@ class Header(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Mistake(Exception):
-    """Something in an event or header that has no meaning. Says what, and the mend."""
+    """Something in an event or header that has no meaning. Says what, and the fix."""
 
 
 _event = msgspec.json.Decoder(Event).decode
@@ -87,8 +87,8 @@ def _decode(line: bytes, source: str, number: int, kind: Any) -> Any:
     except msgspec.ValidationError as error:
         unknown = _UNKNOWN.search(str(error))
         fields = [name for name in kind.__struct_fields__ if name != "line"]
-        mend = nearest(unknown[1], fields) if unknown else _MEANT[kind]
-        refuse(source, number, f"{error}; {mend}")
+        fix = nearest(unknown[1], fields) if unknown else _MEANT[kind]
+        refuse(source, number, f"{error}; {fix}")
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         refuse(source, number, f"this is no JSON object on one line: {error}")
 

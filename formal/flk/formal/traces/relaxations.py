@@ -8,7 +8,10 @@ from flk.formal.language.nodes import Node, Read, children
 from flk.formal.language.protocol import Protocol
 from flk.formal.language.text import text
 
-BUDGETS: Mapping[str, frozenset[str]] = {"ingest": frozenset({"trouble"}), "replication": frozenset({"rebuilt"})}
+BOUNDS_OF_TROUBLE: Mapping[str, frozenset[str]] = {
+    "ingest": frozenset({"trouble"}),
+    "replication": frozenset({"rebuilt"}),
+}
 """By protocol, the variables that only count how much trouble there has been. Real runs have as much as they have."""
 
 REPETITIONS: Mapping[str, Mapping[str, str]] = {
@@ -24,14 +27,14 @@ watermark that was set just before a crash may not have reached the disk.
 
 
 def unlimited(protocol: Protocol) -> Protocol:
-    """The protocol, or variant of one, without its budgets, and with repetitions that change nothing."""
+    """The protocol, or variant of one, without its bounds, and with repetitions that change nothing."""
     origin = origin_of(protocol).name
-    budgets, repetitions = BUDGETS.get(origin, frozenset()), REPETITIONS.get(origin, {})
-    if not budgets:
+    bounds, repetitions = BOUNDS_OF_TROUBLE.get(origin, frozenset()), REPETITIONS.get(origin, {})
+    if not bounds:
         return protocol
     free = protocol.variant(protocol.name, protocol.story, protocol.requirements)
     for name, action in protocol.actions.items():
-        free.actions[name] = _without(action, budgets, repetitions.get(name, ""))
+        free.actions[name] = _without(action, bounds, repetitions.get(name, ""))
     return free
 
 
@@ -40,8 +43,8 @@ def origin_of(protocol: Protocol) -> Protocol:
     return protocol if protocol.base is None else origin_of(protocol.base)
 
 
-def _without(action: Action, budgets: frozenset[str], repetition: str) -> Action:
-    kept = (guard for guard in action.guards if not (_reads(guard) and _reads(guard) <= budgets))
+def _without(action: Action, bounds: frozenset[str], repetition: str) -> Action:
+    kept = (guard for guard in action.guards if not (_reads(guard) and _reads(guard) <= bounds))
     return replace(action, guards=tuple(guard for guard in kept if text(guard) != repetition))
 
 

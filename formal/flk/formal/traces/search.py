@@ -12,7 +12,7 @@ from flk.formal.explicit.interpreter import Fault
 from flk.formal.language.nodes import Node
 from flk.formal.traces.cells import ABSENT, Cells, State, Unbound
 from flk.formal.traces.evaluate import UNKNOWN, Evaluator
-from flk.formal.traces.event_decoder import Seen, Sight
+from flk.formal.traces.event_decoder import Observation, Seen
 from flk.formal.traces.explain import Explainer
 from flk.formal.traces.steps import TAKEN, Arguments, Steps
 from flk.formal.traces.validation import Reason
@@ -263,9 +263,9 @@ class Search:
         self._state.undo(mark)
         self._digest = digest
 
-    def _matches(self, sights: Sequence[Sight]) -> bool:
+    def _matches(self, observations: Sequence[Observation]) -> bool:
         """Whether the state is what was seen. What was not known of it is from now on."""
-        for cells, key, value in sights:
+        for cells, key, value in observations:
             now = cells.get(key, ABSENT)
             if now is ABSENT:
                 if cells.free:

@@ -190,6 +190,6 @@ _TOLD = {
     "guard": "false",
     "before": "the state before it is another",
     "state": "the state after it would be another",
-    "fault": "without meaning",
+    "fault": "a fault",
     "arguments": "no arguments fit",
 }

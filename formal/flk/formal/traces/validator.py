@@ -6,7 +6,7 @@ from flk.formal.language.protocol import Protocol
 from flk.formal.traces.cells import State
 from flk.formal.traces.coverage import Sampler, sampled
 from flk.formal.traces.emit import Emitter
-from flk.formal.traces.event_decoder import Reader
+from flk.formal.traces.event_decoder import Decoder
 from flk.formal.traces.explain import Explainer
 from flk.formal.traces.lines import Event, Header, Mistake, refuse, split
 from flk.formal.traces.search import Failure, LimitReached, Search
@@ -56,7 +56,7 @@ class Validator:
         state, universe = State(protocol), Universe(protocol, header.elements)
         emitter = Emitter(state, universe)
         self._steps = {name: Steps(action, emitter) for name, action in protocol.actions.items()}
-        self._reader = Reader(protocol, universe, state, self._steps)
+        self._decoder = Decoder(protocol, universe, state, self._steps)
         self._explainer = Explainer(state, universe, self._steps, emitter)
         self._search = Search(
             state,
@@ -69,7 +69,7 @@ class Validator:
             limit=limit,
         )
         self._sampler = Sampler(self._steps)
-        for cells, key, value in self._reader.sights(header.initially):
+        for cells, key, value in self._decoder.observations(header.initially):
             if not cells.free:
                 raise Mistake(f"initially: {cells.variable.name} begins as the protocol declares: leave it out")
             if not self._search.bind(cells, key, value):
@@ -78,7 +78,7 @@ class Validator:
 
     def run(self, events: Iterable[Event], source: str, on_progress: Callable[[int], None] | None) -> Validation:
         """Follow the events to the verdict."""
-        search, read, follow = self._search, self._reader.event, self._search.follow
+        search, read, follow = self._search, self._decoder.event, self._search.follow
         number = 0
         for number, event in enumerate(events, 1):
             try:

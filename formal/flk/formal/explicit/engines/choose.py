@@ -60,6 +60,6 @@ def choose(name: str = AUTO) -> Choice:
     if name not in ENGINES:
         raise UnusableInput(f"engine {name}: there is none of that name; choose from {', '.join(NAMES)}")
     if not there.get(name, True):
-        mend = {"c": "install gcc or clang, or set CC", "numba": "pip install numba"}[name]
-        raise UnusableInput(f"engine {name}: what it needs is not here; {mend}, or choose numpy")
+        fix = {"c": "install gcc or clang, or set CC", "numba": "pip install numba"}[name]
+        raise UnusableInput(f"engine {name}: what it needs is not here; {fix}, or choose numpy")
     return Choice(name, ENGINES[name])

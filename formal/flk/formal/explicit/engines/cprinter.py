@@ -69,8 +69,8 @@ def _steps(program: Program) -> Iterator[str]:
     numbered = enumerate(program.instances)
     for name, group in groupby(numbered, key=lambda pair: pair[1].instance.action.name):
         calls.append(f"  out = step_{name}(s, out, &which, faulty);")
-        meaning = text_of_action(program.ground.schema.protocol.actions[name]).splitlines()
-        yield "\n * ".join(["/* " + meaning[0], *meaning[1:]]) + " */"
+        comment = text_of_action(program.ground.schema.protocol.actions[name]).splitlines()
+        yield "\n * ".join(["/* " + comment[0], *comment[1:]]) + " */"
         yield f"static inline int64_t *step_{name}(const int64_t *s, int64_t *out, uint16_t **which, int *faulty) {{"
         yield "  (void)faulty;"
         yield from _unpacked(program, "s")

@@ -50,7 +50,7 @@ class _Answer(NamedTuple):
 
 
 def _problem(answer: _Answer, expected: Effects, unreadable: set[int]) -> str:
-    """Kernels say of a state whether it has a fault, not which; and what they make of a guard without meaning is arbitrary."""
+    """Kernels say of a state whether it has a fault, not which; and what they make of an undefined guard is arbitrary."""
     happened = {position: after for position, after in answer.steps.items() if position not in unreadable}
     wanted = {position: after for position, after in expected.items() if after is not None}
     if happened != wanted:
@@ -70,7 +70,7 @@ def _answers(program: Program, kernel: Kernel, states: Sequence[State]) -> list[
 
 
 def _interpreted(schema: Schema, state: State) -> tuple[Effects, set[int]]:
-    """The effects, and the positions of instances whose guard has no meaning."""
+    """The effects, and the positions of instances whose guard is undefined."""
     interpreter = Interpreter(schema)
     effects: dict[int, State | None] = {}
     unreadable: set[int] = set()

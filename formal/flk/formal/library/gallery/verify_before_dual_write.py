@@ -8,7 +8,7 @@ from flk.formal.library.protocols.migration import Key, Phase, checked, new, old
 protocol = migration.protocol.variant(
     "verify-before-dual-write",
     """Keys are copied, the copy is verified, and then writes go to both shards for a while so that nothing is missed until cutover.
-    What is written after a key was verified and before writes are dual is in the old shard alone: the dual phase mends only
+    What is written after a key was verified and before writes are dual is in the old shard alone: the dual phase fixes only
     what is asked for again, and cutover forgets the rest.""",
 )
 

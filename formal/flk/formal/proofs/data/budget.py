@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 from z3 import And, ArithRef, BoolRef, BoolVal, If, Int, RealVal, ToReal
 
-from flk.formal.proofs.data.reading import NANO, billionths, read_units
+from flk.formal.proofs.data.model_values import NANO, billionths, read_units
 from flk.formal.proofs.data.rounding import distance, half_even
 from flk.formal.prover.theorem import Mutant, Obligation, Reader, Theorem, Witness
 from flk.spec.constants import CONSTANTS

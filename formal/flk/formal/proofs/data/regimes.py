@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from z3 import And, ArithRef, BoolRef, BoolVal, Not, Or, Real, RealVal, ToReal
 
-from flk.formal.proofs.data.reading import billionths, read_units
+from flk.formal.proofs.data.model_values import billionths, read_units
 from flk.formal.proofs.data.rounding import half_even
 from flk.formal.prover.theorem import Mutant, Obligation, Theorem, Witness
 from flk.spec.constants import CONSTANTS

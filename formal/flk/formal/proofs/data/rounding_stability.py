@@ -23,7 +23,7 @@ from z3 import (
     ToReal,
 )
 
-from flk.formal.proofs.data.reading import NANO, read_values
+from flk.formal.proofs.data.model_values import NANO, read_values
 from flk.formal.proofs.data.rounding import (
     HALF,
     Condition,
