@@ -2,7 +2,8 @@
 
 import pytest
 
-from flk.formal.proofs.claims import ClaimStatus, Court, Finding, Judgement, Measurement, chosen
+from flk.formal.proofs.claims import ClaimStatus, Court, Finding, Judgement, chosen
+from flk.formal.proofs.measurement import Measurement
 from flk.spec.claims import Claim, Evidence, EvidenceKind, claims
 from flk.spec.errors import UnusableInput
 

@@ -12,7 +12,8 @@ from flk.spec.tables import frame, html_table, html_verdict
 from flk.spec.verdict import Verdict
 
 if TYPE_CHECKING:
-    from flk.formal.proofs.claims import Judgement, Measure
+    from flk.formal.proofs.claims import Judgement
+    from flk.formal.proofs.measurement import Measure
 
 
 @dataclass(frozen=True, repr=False)

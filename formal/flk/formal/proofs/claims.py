@@ -17,6 +17,7 @@ from flk.formal.language.protocol import Protocol
 from flk.formal.library.catalogue import PROTOCOLS
 from flk.formal.library.gallery import DESIGNS
 from flk.formal.proofs import coq, data
+from flk.formal.proofs.measurement import Measure, Measurement
 from flk.formal.prover.proving import Proving
 from flk.formal.prover.theorem import ProofStatus, PropertyStatus, prove
 from flk.spec.claims import Claim, Evidence, EvidenceKind
@@ -41,19 +42,6 @@ class ClaimStatus(StrEnum):
 
 _VERDICTS = {ClaimStatus.REFUTED: Verdict.VIOLATED, ClaimStatus.UNDECIDED: Verdict.UNDECIDED}
 _WEAKEST = (ClaimStatus.REFUTED, ClaimStatus.UNDECIDED, ClaimStatus.MEASURED, ClaimStatus.BOUNDED, ClaimStatus.PROVED)
-
-
-class Measurement(msgspec.Struct, frozen=True):
-    """A figure of a run beside its target. `met` is None if the run could not tell."""
-
-    measured: float
-    target: float
-    unit: str
-    met: bool | None
-
-
-Measure: TypeAlias = Callable[[str, str], Measurement]
-"""Runs a scenario and reads off an objective, both by name. Raises UnusableInput for names that do not exist."""
 
 
 def unmeasured(scenario: str, objective: str) -> Measurement:

@@ -1,6 +1,6 @@
 """Figures of runs, for claims that rest on them."""
 
-from flk.formal.proofs.claims import Measurement
+from flk.formal.proofs.measurement import Measurement
 from flk.sim.api.runs import run
 from flk.spec.errors import UnusableInput
 from flk.spec.verdict import Verdict
