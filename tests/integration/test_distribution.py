@@ -93,7 +93,7 @@ from pathlib import Path
 for room in sys.argv[2:]:
     home = Path(sys.argv[1], room)
     for path in home.rglob("*.py"):
-        if path.stem != "__main__":
+        if path.stem not in {"__main__", "plugin"}:  # the plugin is loaded by pytest, and by nothing else
             module = ["flk", *Path(room).parts, *path.relative_to(home).with_suffix("").parts]
             import_module(".".join(module).removesuffix(".__init__"))
 """
