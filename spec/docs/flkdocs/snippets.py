@@ -32,7 +32,7 @@ _BORROWED = re.compile(r"<!-- (\S+) is the python block of (\S+) -->")
 _VOLATILE = (
     (re.compile(r"'flk1\.[\w-]+'"), "'flk1.…'"),
     (re.compile(r"\bin \d[\d.]* (m?s|min)\b"), r"in … \1"),
-    (re.compile(r"\bin \d+\.\d+s$", re.MULTILINE), "in … s"),
+    (re.compile(r"\bin \d+\.\d+s$", re.MULTILINE), "in …s"),
     (re.compile(r"^(time +).*$", re.MULTILINE), r"\1…"),
     (re.compile(r"(\d+/\d+ +)\d+\.\d+ *$", re.MULTILINE), r"\1…"),
     (re.compile(r"^\d+ runs of (.*) and [\d,]+ events", re.MULTILINE), r"… runs of \1 and … events"),
@@ -85,12 +85,12 @@ def matches(expected: str, printed: str) -> bool:
     >>> matches("in … s", "in 3.1 s"), matches("in … s", "in 3 min"), matches("a\n…\nd", "a\nb\nc\nd")
     (True, False, True)
     """
-    lines = [line.rstrip() for line in expected.strip("\n").splitlines()]
+    lines = _trimmed(expected)
     pattern = "".join(
         r"(?:[^\n]*\n)*?" if line.strip() == "…" else r"[^\n]*?".join(map(re.escape, line.split("…"))) + r"\n"
         for line in lines
     )
-    given = "".join(line.rstrip() + "\n" for line in printed.strip("\n").splitlines())
+    given = "".join(line + "\n" for line in _trimmed(printed))
     return re.fullmatch(pattern, given) is not None
 
 
@@ -110,7 +110,12 @@ def masked(printed: str) -> str:
     """
     for pattern, mask in _VOLATILE:
         printed = pattern.sub(mask, printed)
-    return "".join(line.rstrip() + "\n" for line in printed.strip("\n").splitlines())
+    return "".join(line + "\n" for line in _trimmed(printed))
+
+
+def _trimmed(text: str) -> list[str]:
+    """The lines of a text without the spaces that end them, and without empty lines before and after."""
+    return "\n".join(line.rstrip() for line in text.splitlines()).strip("\n").splitlines()
 
 
 def shortened(expected: str, printed: str) -> str:
