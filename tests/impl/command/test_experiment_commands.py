@@ -35,7 +35,7 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
-def told(capsys: pytest.CaptureFixture[str]) -> Any:
+def printed_json(capsys: pytest.CaptureFixture[str]) -> Any:
     """What was printed, as JSON."""
     return msgspec.json.decode(capsys.readouterr().out)
 
@@ -61,7 +61,7 @@ def test_a_sweep_is_shown_written_and_continued(file: Path, capsys: pytest.Captu
     assert table.num_rows == 12
     assert table["faults.cut.duration"].to_pylist() == [1.0] * 3 + [4.0] * 3 + [1.0] * 3 + [4.0] * 3
     assert flk(*command, "--json") == 0
-    again = told(capsys)
+    again = printed_json(capsys)
     assert again["made"] == 0
     assert [cell["runs"] for cell in again["cells"]] == [3] * 4
     assert again["table"] == "swept/rows.parquet"
@@ -71,17 +71,17 @@ def test_a_sweep_says_what_is_undecided_missed_and_violated(file: Path, capsys: 
     """Exit code 2 where a target lies within the interval, 1 where it is missed; a violated run comes with its string."""
     common = ["--seeds", "4", "--workers", "1", "--json", "--measure", "mean of lag_p95"]
     assert flk("sweep", str(file), *common) == 0
-    (finding,) = told(capsys)["cells"][0]["findings"]
+    (finding,) = printed_json(capsys)["cells"][0]["findings"]
     middle = (finding["low"] + finding["high"]) / 2
     assert flk("sweep", str(file), *common, "--vary", f"slo.lag_p95={middle}") == 2
-    assert told(capsys)["cells"][0]["findings"][0]["verdict"] == "undecided"
+    assert printed_json(capsys)["cells"][0]["findings"][0]["verdict"] == "undecided"
     assert flk("sweep", str(file), *common, "--vary", "slo.lag_p95=0.1s") == 1
-    assert told(capsys)["cells"][0]["findings"][0]["verdict"] == "violated"
+    assert printed_json(capsys)["cells"][0]["findings"][0]["verdict"] == "violated"
     assert flk("sweep", str(file), "--seeds", "6", "--workers", "1", "--programs", PROGRAMS) == 1
     printed = capsys.readouterr().out
     string = next(line for line in printed.splitlines() if "flk replay" in line).split("flk replay ")[1].strip("'")
     assert flk("replay", string, "--json") == 1
-    assert "reply-is-the-stored-outcome" in violated(told(capsys))
+    assert "reply-is-the-stored-outcome" in violated(printed_json(capsys))
 
 
 def violated(facts: Any) -> set[str]:
@@ -101,11 +101,11 @@ def test_hunt_shrink_and_replay_lead_from_a_bug_to_its_least_story(
     assert flk(*replay[1:], "--quiet") == 1
     assert capsys.readouterr().out == "swarm: violated\n"
     assert flk(*shrink[1:], "--json") == 1
-    least = told(capsys)
+    least = printed_json(capsys)
     assert least["invariant"] == "reply-is-the-stored-outcome"
     assert least["faults"][1] < least["faults"][0]
     assert flk("replay", least["string"], "--json", "--scenario", "least.toml", "--html", "least.html") == 1
-    run = told(capsys)
+    run = printed_json(capsys)
     assert run["digest"] == least["digest"]
     assert run["string"] == least["string"]
     assert (tmp_path / "least.toml").read_text().count("[[faults]]") == least["faults"][1]
@@ -123,7 +123,7 @@ def test_a_clean_hunt_says_how_rare_a_violation_must_be(file: Path, capsys: pyte
         "no invariant is violated in 5 runs: the probability of a violation is below 0.45 at 95 % confidence" in printed
     )
     assert flk("hunt", str(file), "--seeds", "11..13", "--workers", "1", "--json") == 0
-    facts = told(capsys)
+    facts = printed_json(capsys)
     assert (facts["verdict"], facts["runs"], facts["found"]) == ("holds", 3, None)
 
 
@@ -189,4 +189,4 @@ def test_programs_in_a_file_are_found(file: Path, capsys: pytest.CaptureFixture[
     text = "from flk.sim.nodes.designs import DESIGNS\nMINE = DESIGNS['mark-before-upload']\n"
     (tmp_path / "mine_of_this_test.py").write_text(text)
     assert flk("hunt", "--seeds", "20", "--programs", "mine_of_this_test.py:MINE", "--json", "--workers", "2") == 1
-    assert told(capsys)["found"]["violated"] == ["watermark-never-ahead"]
+    assert printed_json(capsys)["found"]["violated"] == ["watermark-never-ahead"]

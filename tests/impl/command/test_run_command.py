@@ -48,9 +48,9 @@ def written(directory: Path, name: str, slo: Objectives, duration: float = 180) 
 def test_a_run_is_shown_and_holds(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """By default the outcome is shown in full, and the exit code is 0."""
     assert flk("run", str(file)) == 0
-    told = capsys.readouterr().out
-    assert "drill  ✓ holds" in told
-    assert f"replay: flk run {file} --seed 1\n" in told
+    message = capsys.readouterr().out
+    assert "drill  ✓ holds" in message
+    assert f"replay: flk run {file} --seed 1\n" in message
 
 
 def test_json_report_and_trace(file: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -78,7 +78,7 @@ def test_exit_codes(
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "told"),
+    ("old", "new", "message"),
     [
         ("rate = ", "rte = ", "workload.rte: unknown key; did you mean rate?"),
         ("records.jsonl", "absent.jsonl", "absent.jsonl: the scenario's records cannot be read"),
@@ -87,14 +87,14 @@ def test_exit_codes(
     ],
 )
 def test_unusable_input_is_one_message(
-    file: Path, capsys: pytest.CaptureFixture[str], old: str, new: str, told: str
+    file: Path, capsys: pytest.CaptureFixture[str], old: str, new: str, message: str
 ) -> None:
-    """A mistake in a scenario or in its records is exit code 2 and one message."""
+    """An error in a scenario or in its records is exit code 2 and one message."""
     (file.parent / "bad.jsonl").write_bytes(encode(pcs()) + b"\n{")
     file.write_text(file.read_text().replace(old, new))
     assert flk("run", str(file)) == 2
     printed = capsys.readouterr().err
-    assert told in printed.replace("\n", "")
+    assert message in printed.replace("\n", "")
     assert "Traceback" not in printed
 
 

@@ -36,7 +36,7 @@ def test_what_is_shown_is_the_scenario(tmp_path: Path) -> None:
 
 
 def test_files_are_checked(tmp_path: Path) -> None:
-    """A sound file is named with its content, a mistaken one with the line and the fix."""
+    """A sound file is named with its content, an invalid one with the line and the fix."""
     good, bad = tmp_path / "good.toml", tmp_path / "bad.toml"
     good.write_text(scenario_files.library()["calm"])
     bad.write_text(scenario_files.library()["calm"].replace("duplicates", "duplicate"))

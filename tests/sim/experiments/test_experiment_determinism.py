@@ -134,17 +134,17 @@ def test_a_run_that_depends_on_the_hash_seed_is_told_by_its_first_differing_line
 
 
 @pytest.mark.parametrize(
-    ("name", "told"),
+    ("name", "message"),
     [
-        ("prey", "write MODULE:NAME"),
+        ("nothing", "write MODULE:NAME"),
         ("tests.sim.no_prey:X", "cannot be imported"),
         ("tests.support.sim.target:RESTLES", "did you mean RESTLESS"),
         ("tests.support.sim.drills:drill", "has no Programs called 'drill'"),
     ],
 )
-def test_programs_that_are_not_there_are_told(name: str, told: str) -> None:
-    """A name that stands for no programs is one message, with the mend."""
-    with pytest.raises(UnusableInput, match=told):
+def test_programs_that_do_not_exist_are_refused(name: str, message: str) -> None:
+    """A name that stands for no programs is one message, with the fix."""
+    with pytest.raises(UnusableInput, match=message):
         programs_named(name)
 
 

@@ -62,7 +62,7 @@ duration = 0.0975
 
 HALF_MERGED = """\
 name = "half-merged"
-description = "A merge reaches one shard and not the other, the other takes over, and goes back: what was told stays."
+description = "A merge reaches one shard and not the other, the other takes over, and goes back: what was message stays."
 duration = 18.0
 regions = ["eu", "us"]
 seed = 10013

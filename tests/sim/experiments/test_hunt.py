@@ -21,11 +21,11 @@ from flk.sim.scenarios.validation import validation_errors
 from flk.spec.verdict import Verdict
 
 SEEDS = range(1, 301)
-SUPPLIES = synthetic_inputs(60)
+INPUTS = synthetic_inputs(60)
 
 
 def test_every_seed_gives_a_scenario_that_can_be_meant() -> None:
-    """Three hundred seeds, three hundred different scenarios without a mistake, the same again when drawn again."""
+    """Three hundred seeds, three hundred different valid scenarios, the same again when drawn again."""
     drawn = [swarm(seed) for seed in SEEDS]
     assert not [list(validation_errors(scenario)) for scenario in drawn if any(validation_errors(scenario))]
     assert len({scenario.hash for scenario in drawn}) == len(drawn)
@@ -76,7 +76,7 @@ def test_only_the_kinds_asked_for_are_drawn() -> None:
 
 def test_clean_programs_violate_nothing_and_every_invariant_comes_up() -> None:
     """Forty seeds of the model's own programs: nothing violated, nothing undecided, every rule exercised."""
-    found = hunt(SearchSpace(SUPPLIES), range(1, 41), workers=1)
+    found = hunt(SearchSpace(INPUTS), range(1, 41), workers=1)
     assert found.counterexample is None
     assert found.runs == 40
     assert found.undecided == 0
@@ -120,7 +120,7 @@ def test_of_several_violations_the_least_seed_is_the_prey(monkeypatch: pytest.Mo
                 trials = iter([Trial(2), Trial(3), Trial(1)])
 
     monkeypatch.setattr(hunting, "run_all", late_first)
-    found = hunt(SearchSpace(SUPPLIES), range(1, 100))
+    found = hunt(SearchSpace(INPUTS), range(1, 100))
     assert found.counterexample is not None
     assert (found.counterexample.seed, found.runs, len(taken)) == (2, 4, 4)
 
@@ -129,11 +129,11 @@ def test_objectives_are_no_prey() -> None:
     """A scenario that misses every objective and violates no invariant is clean."""
     strict = Objectives(rpo=Seconds(0.001), rto=Seconds(0.001), lag_p95=Seconds(0.001), latency_p95=Seconds(0.001))
     base = drill(slo=msgspec.structs.replace(strict, convergence=Seconds(60)), duration=120, until=30)
-    assert run_trial(SearchSpace(SUPPLIES, base, (Partition,)), Trial(1)).verdict is Verdict.HOLDS
+    assert run_trial(SearchSpace(INPUTS, base, (Partition,)), Trial(1)).verdict is Verdict.HOLDS
 
 
 def test_a_spent_budget_ends_the_hunt() -> None:
     """Without time no seed is tried, and nothing is claimed."""
-    found = hunt(SearchSpace(SUPPLIES), SEEDS, budget=0.0, workers=1)
+    found = hunt(SearchSpace(INPUTS), SEEDS, budget=0.0, workers=1)
     assert found.runs == 0
     assert found.rate.high == 1.0

@@ -72,7 +72,7 @@ def test_a_library_that_has_changed_is_told() -> None:
     assert "its hash was 00000000 and is " in found.changed
 
 
-def test_code_that_has_changed_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_changed_code_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     """A string of other code still says what it was."""
     text = replay_string(swarm(5), 5)
     monkeypatch.setattr(replay, "code_version", lambda: "another")
@@ -103,7 +103,7 @@ def test_a_cut_string_is_refused(length: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("", "is not a replay string"),
         ("three-regions", "give NAME:SEED:FAULTS@HASH"),
@@ -114,7 +114,7 @@ def test_a_cut_string_is_refused(length: int) -> None:
         ("calm:1:cut@ab", "has no fault 'cut'; there are none"),
     ],
 )
-def test_a_string_that_names_no_run_is_told(text: str, told: str) -> None:
-    """One message, with the mend."""
-    with pytest.raises(UnusableInput, match=told.replace("(", r"\(")):
+def test_a_string_that_names_no_run_is_refused(text: str, message: str) -> None:
+    """One message, with the fix."""
+    with pytest.raises(UnusableInput, match=message.replace("(", r"\(")):
         parse(text)

@@ -227,11 +227,11 @@ def test_a_real_run_is_shrunk_to_the_fault_that_matters(counterexample: tuple[Ru
 
 
 def test_shrinking_repeats(counterexample: tuple[RunInputs, Scenario, int]) -> None:
-    """The same run is shrunk to the same, in as many replays, each told once."""
-    told: list[int] = []
-    one = shrink(*counterexample, on_replay=lambda number, _: told.append(number))
+    """The same run is shrunk to the same, in as many replays, each reported once."""
+    reported: list[int] = []
+    one = shrink(*counterexample, on_replay=lambda number, _: reported.append(number))
     assert shrink(*counterexample) == one
-    assert told == list(range(2, one.replays + 1))
+    assert reported == list(range(2, one.replays + 1))
 
 
 def test_a_run_without_a_violation_is_not_shrunk() -> None:

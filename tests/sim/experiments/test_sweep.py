@@ -27,7 +27,7 @@ from flk.sim.statistics.sequential import Stopping
 from flk.spec.errors import UnusableInput
 from flk.spec.verdict import Verdict
 
-SUPPLIES = synthetic_inputs(40)
+INPUTS = synthetic_inputs(40)
 CUT = Partition(id="cut", start=Seconds(3), duration=Seconds(4), sides=(("eu",), ("us", "objects")))
 CRASH = RegionCrash(id="burnt", start=Seconds(5), duration=Seconds(6), region="us", disk=Disk.LOST)
 SMALL = drill(CUT, CRASH, duration=30, rate=1.5, until=10)
@@ -45,8 +45,8 @@ def test_every_combination_of_values_is_a_cell() -> None:
     ]
     found = cells(SMALL, axes)
     assert len(found) == 8
-    told = [(c.scenario.policy.ship_interval, c.scenario.faults[0].duration, c.parameters[2][1]) for c in found]
-    assert told == list(product((10.0, 30.0), (1.0, 2.5), ("kept", "lost")))
+    varied = [(c.scenario.policy.ship_interval, c.scenario.faults[0].duration, c.parameters[2][1]) for c in found]
+    assert varied == list(product((10.0, 30.0), (1.0, 2.5), ("kept", "lost")))
     assert all(c.scenario.workload.agents["eu"] == 3 for c in found)
     assert (
         found[0].label
@@ -65,7 +65,7 @@ def test_an_optional_table_can_be_made() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("policy.ship_interval", "give a field and its values"),
         ("policy.ship_intervall=10s", "unknown key; did you mean ship_interval"),
@@ -79,17 +79,17 @@ def test_an_optional_table_can_be_made() -> None:
         ("policy.ship_interval=10s,10", "the same scenario twice"),
     ],
 )
-def test_a_variation_that_cannot_be_meant_is_told(text: str, told: str) -> None:
-    """With the field and the mend, as a scenario file's mistakes are."""
+def test_an_invalid_variation_is_refused(text: str, message: str) -> None:
+    """With the field and the fix, as the errors of a scenario file."""
     with pytest.raises(UnusableInput) as error:
         cells(SMALL, [axis(text)])
-    assert told in str(error.value)
+    assert message in str(error.value)
 
 
 def swept(directory: Path, plan: Plan, workers: int = 1, **options: object) -> SweepOutcome:
     """A sweep that journals in a directory."""
-    with Journal(directory, SUPPLIES.digest) as journal:
-        return sweep(plan, SUPPLIES, journal, workers=workers, **options)  # type: ignore[arg-type]
+    with Journal(directory, INPUTS.digest) as journal:
+        return sweep(plan, INPUTS, journal, workers=workers, **options)  # type: ignore[arg-type]
 
 
 def test_cells_meet_the_same_luck(tmp_path: Path) -> None:
@@ -132,7 +132,7 @@ def test_rows_of_other_code_or_other_records_do_not_count(tmp_path: Path, monkey
     """They are run again."""
     plan = Plan(cells(SHORT, []), range(2))
     assert swept(tmp_path, plan).made == 2
-    with Journal(tmp_path, "other supplies") as journal:
+    with Journal(tmp_path, "other inputs") as journal:
         assert journal.rows() == {}
     monkeypatch.setattr(journals, "code_version", lambda: "another")
     assert swept(tmp_path, plan).made == 2
@@ -175,7 +175,7 @@ def test_healing_counts_from_the_end_of_the_last_fault(
     since: list[float], until: list[float], healed_after: float | None
 ) -> None:
     """Until what differed then is alike, whatever differs later; the last fault ends at 11 s."""
-    run = execute(SUPPLIES, Task(SMALL, 3))
+    run = execute(INPUTS, Task(SMALL, 3))
     measures = run.measures._replace(spells=Spells(np.array(since), np.array(until)))
     assert row(run._replace(measures=measures)).heal == healed_after
 
@@ -184,19 +184,19 @@ def test_the_rule_is_read() -> None:
     """A statistic, a measure and a percentage."""
     assert parse_until("p95 of rpo +-5%", least=30, most=500) == Stopping("rpo", "p95", 0.05, 30, 500)
     assert parse_until("mean of lag_max ± 2.5 %", least=30, most=10) == Stopping("lag_max", "mean", 0.025, 10, 10)
-    for text, told in (
+    for text, message in (
         ("rpo", "give a statistic"),
         ("p95 of rpoo +-5%", "did you mean rpo"),
         ("median of rpo +-5%", "is not a statistic"),
     ):
-        with pytest.raises(UnusableInput, match=told):
+        with pytest.raises(UnusableInput, match=message):
             parse_until(text, least=2, most=9)
 
 
 def test_a_row_says_what_the_run_says() -> None:
     """The measures of a row are those of the run's report."""
-    run = execute(SUPPLIES, Task(SMALL, 3))
-    found, told = row(run), run_facts(run)
+    run = execute(INPUTS, Task(SMALL, 3))
+    found, printed = row(run), run_facts(run)
     assert (found.scenario_hash, found.seed, found.digest, found.verdict) == (SMALL.hash, 3, run.digest, run.verdict)
     (loss,) = run.measures.losses
     assert (found.rpo, found.rpo_records, found.rpo_bytes) == (loss.seconds, loss.records, loss.size)
@@ -206,8 +206,8 @@ def test_a_row_says_what_the_run_says() -> None:
     assert found.lag_max == max(lag.summary.most for lag in run.measures.lags)
     assert found.latency_p95 == run.measures.latency["acknowledged"].p95
     assert found.offered == run.measures.counts.offered
-    assert isinstance(told["counts"], dict)
-    assert found.lost == told["counts"]["lost"]
+    assert isinstance(printed["counts"], dict)
+    assert found.lost == printed["counts"]["lost"]
     assert isclose(found.goodput * SMALL.duration, run.measures.counts.acknowledged)
     assert (found.faults, found.fault_kinds, found.fault_time, found.fault_overlap) == (
         2,
@@ -217,18 +217,18 @@ def test_a_row_says_what_the_run_says() -> None:
     )
     assert found.heal is not None
     assert found.heal > 0
-    calm = row(execute(SUPPLIES, Task(SHORT, 3)))
+    calm = row(execute(INPUTS, Task(SHORT, 3)))
     assert (calm.rpo, calm.rto, calm.heal, calm.fault_time) == (None, None, None, 0.0)
 
 
 def test_alerts_are_evaluated_if_asked_for() -> None:
     """Then a row says which fired, how late, and which faults nobody noticed; else it says nothing about them."""
-    asked = row(execute(msgspec.structs.replace(SUPPLIES, alerts=True), Task(SMALL, 3)))
+    asked = row(execute(msgspec.structs.replace(INPUTS, alerts=True), Task(SMALL, 3)))
     assert asked.alerts is not None
     assert asked.unnoticed is not None
     assert 0 <= asked.unnoticed <= 2
     assert (asked.alert_delay is None) == (asked.unnoticed == 2)
-    plain = row(execute(SUPPLIES, Task(SMALL, 3)))
+    plain = row(execute(INPUTS, Task(SMALL, 3)))
     assert (plain.alerts, plain.alert_delay, plain.false_alarms, plain.unnoticed) == (None, None, None, None)
     assert plain.digest == asked.digest
 
@@ -254,7 +254,7 @@ def test_the_table_is_tidy(tmp_path: Path) -> None:
 @pytest.fixture(scope="module")
 def template() -> Row:
     """A row to be changed."""
-    return row(execute(SUPPLIES, Task(SHORT, 1)))
+    return row(execute(INPUTS, Task(SHORT, 1)))
 
 
 @given(st.lists(st.floats(0, 10), min_size=2, max_size=40), st.floats(0.1, 9.9))
@@ -290,13 +290,13 @@ def test_a_violated_invariant_decides_whatever_the_targets_say(template: Row) ->
     (cell,) = findings(over)
     assert cell.verdict is Verdict.VIOLATED
     assert cell.violated == {"convergence": 1, "no-gap-in-replay": 1}
-    told = facts(over, [cell])
-    assert isinstance(told["cells"], list)
-    assert len(told["cells"][0]["strings"]) == 1
+    outcome = facts(over, [cell])
+    assert isinstance(outcome["cells"], list)
+    assert len(outcome["cells"][0]["strings"]) == 1
 
 
 def test_measures_are_read() -> None:
-    """A measure alone means its mean; a word that is not a measure is told with the nearest."""
+    """A measure alone means its mean; a word that is not a measure is answered with the nearest."""
     assert parse_measure("heal") == Estimand("mean", "heal")
     assert parse_measure("p99.9 of lag_max") == Estimand("p99.9", "lag_max")
     with pytest.raises(UnusableInput, match="did you mean lag_max"):

@@ -76,9 +76,9 @@ def test_hypotheses_decide_the_verdict_of_a_run() -> None:
     assert rehearse(expecting(easy, Sometimes(mark="salvaged"))).verdict is UNDECIDED
     run = rehearse(expecting(easy, Sometimes(mark="salvaged"), Never(mark="failover")))
     assert run.verdict is VIOLATED
-    told = facts(run)["hypotheses"]
-    assert isinstance(told, tuple | list)
-    assert [row["verdict"] for row in told] == ["holds", "undecided", "violated"]
+    rows = facts(run)["hypotheses"]
+    assert isinstance(rows, tuple | list)
+    assert [row["verdict"] for row in rows] == ["holds", "undecided", "violated"]
 
 
 def test_an_alert_may_be_expected_and_is_evaluated_for_that(run: Run) -> None:
@@ -126,7 +126,7 @@ def test_sometimes_and_never_by_their_definitions(
 
 
 @pytest.mark.parametrize(
-    ("hypothesis", "field", "mend"),
+    ("hypothesis", "field", "hint"),
     [
         (Sometimes(mark="fail-over"), "hypotheses[0].mark", "did you mean failover"),
         (Never(mark="alert FLKOverlod"), "hypotheses[0].mark", "did you mean FLKOverload"),
@@ -143,11 +143,11 @@ def test_sometimes_and_never_by_their_definitions(
     ],
     ids=str,
 )
-def test_what_cannot_be_meant_is_refused(hypothesis: Hypothesis, field: str, mend: str) -> None:
-    """Names of nothing are answered with the nearest name, and so is a bound that bounds nothing, with the field and the mend."""
-    (mistake,) = validation_errors(expecting(hypothesis))
-    assert mistake.field == field
-    assert mend in mistake.message
+def test_invalid_hypotheses_are_refused(hypothesis: Hypothesis, field: str, hint: str) -> None:
+    """Names of nothing are answered with the nearest name, and so is a bound that bounds nothing, with the field and the hint."""
+    (error,) = validation_errors(expecting(hypothesis))
+    assert error.field == field
+    assert hint in error.message
 
 
 def test_hypotheses_are_read_back_as_they_were_written() -> None:

@@ -66,7 +66,7 @@ def test_a_draft_is_not_changed_by_what_grows_from_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("wrong", "told"),
+    ("wrong", "message"),
     [
         (
             begun().fault("particion", "b", start=1, duration=1),
@@ -87,9 +87,9 @@ def test_a_draft_is_not_changed_by_what_grows_from_it() -> None:
         ),
     ],
 )
-def test_a_mistake_is_told_as_for_a_file(wrong: builder.Draft, told: str) -> None:
-    """The field, what is wrong, and the mend."""
+def test_an_error_reads_as_for_a_file(wrong: builder.Draft, message: str) -> None:
+    """The field, what is wrong, and the fix."""
     with pytest.raises(UnusableInput) as error:
         wrong.build()
-    assert told in str(error.value)
+    assert message in str(error.value)
     assert "scenario 'a-cut'" in str(error.value)

@@ -1,4 +1,4 @@
-"""Scenarios: values, files, and what a mistake is told."""
+"""Scenarios: values, files, and how errors are reported."""
 
 from pathlib import Path
 
@@ -100,7 +100,7 @@ def test_the_hash_names_the_content() -> None:
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "told"),
+    ("old", "new", "message"),
     [
         ("rate = 2", "rat = 2", "line 11: workload.rat: unknown key; did you mean rate?"),
         ('duration = "5m"\n', "", "the document: required key 'duration' is missing; add it"),
@@ -155,17 +155,17 @@ def test_the_hash_names_the_content() -> None:
         ('ship_interval = "10s"', "ship_interval = 0", "line 20: policy.ship_interval: must be > 0 s, and is 0.0 s"),
     ],
 )
-def test_a_mistake_is_told_with_its_place_and_the_mend(old: str, new: str, told: str) -> None:
-    """Every mistake names the file, the line or field, and what to write instead."""
+def test_an_error_names_its_place_and_the_fix(old: str, new: str, message: str) -> None:
+    """Every error names the file, the line or field, and what to write instead."""
     assert old in TEXT
     with pytest.raises(UnusableInput) as error:
         scenario_files.parse(TEXT.replace(old, new), "two.toml")
     assert str(error.value).startswith("two.toml")
-    assert told in str(error.value)
+    assert message in str(error.value)
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "told"),
+    ("old", "new", "message"),
     [
         ('id = "second"', 'id = "first"', "line 28: faults[1].id: 'first' is also the id of an earlier fault"),
         ('start = "4m"', 'start = "3m"', "line 29: faults[1].start: fault 'first' keeps us down until 180.0 s"),
@@ -177,16 +177,16 @@ def test_a_mistake_is_told_with_its_place_and_the_mend(old: str, new: str, told:
         ('disk = "lost"', 'region_ = "us"', "line 32: faults[1].region_: unknown key; did you mean region?"),
     ],
 )
-def test_a_mistake_in_a_table_is_told_with_its_line(old: str, new: str, told: str) -> None:
+def test_an_error_in_a_table_names_its_line(old: str, new: str, message: str) -> None:
     """In an array of tables the line of the right table is named."""
     scenario_files.parse(TABLES, "two.toml")
     with pytest.raises(UnusableInput) as error:
         scenario_files.parse(TABLES.replace(old, new), "two.toml")
-    assert told in str(error.value)
+    assert message in str(error.value)
 
 
 def test_a_scenario_built_in_python_is_checked_too() -> None:
-    """A value with a mistake is refused when it is run, by the same rules."""
+    """An invalid value is refused when it is run, by the same rules."""
     crash = RegionCrash(id="x", start=Seconds(10), duration=Seconds(5), region="moon")
     with pytest.raises(UnusableInput, match=r"scenario 'drill': faults\[0\].region: 'moon' is not a region"):
         rehearse(drill(crash))
@@ -235,7 +235,7 @@ do = "{do}"
 
 
 @pytest.mark.parametrize(
-    ("region", "do", "told"),
+    ("region", "do", "message"),
     [
         ("mars", "ship", "script[0].region: 'mars' is not a region"),
         ("us", "submit", "script[0].region: region us has no agents; give it one in workload.agents"),
@@ -243,11 +243,11 @@ do = "{do}"
         ("eu", 'replay"\npeer = "mars', "script[0].peer: 'mars' is not a region"),
     ],
 )
-def test_a_script_that_cannot_be_meant_is_refused(region: str, do: str, told: str) -> None:
-    """The message names the act and the mend."""
+def test_an_invalid_script_is_refused(region: str, do: str, message: str) -> None:
+    """The message names the act and the fix."""
     with pytest.raises(UnusableInput) as refused:
         scenario_files.parse(SCRIPTED.format(region=region, do=do), "f.toml")
-    assert told in str(refused.value)
+    assert message in str(refused.value)
 
 
 def test_an_unknown_design_is_refused() -> None:

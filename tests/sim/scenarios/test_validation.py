@@ -1,4 +1,4 @@
-"""What cannot be meant by a scenario is told with the field and the mend."""
+"""An invalid scenario is refused with the field and the fix."""
 
 import pytest
 from tests.sim.scenarios.test_builder import begun
@@ -16,7 +16,7 @@ def overlapping() -> Draft:
 
 
 @pytest.mark.parametrize(
-    ("wrong", "told"),
+    ("wrong", "message"),
     [
         (
             overlapping(),
@@ -65,11 +65,11 @@ def overlapping() -> Draft:
         (begun().policy(pressure={"target_queue": 3}), "policy.pressure: required key 'increase' is missing; add it"),
     ],
 )
-def test_a_mistake_names_the_field_and_the_mend(wrong: Draft, told: str) -> None:
+def test_an_error_names_the_field_and_the_fix(wrong: Draft, message: str) -> None:
     """Nothing that makes no sense is run."""
     with pytest.raises(UnusableInput) as error:
         wrong.build()
-    assert told in str(error.value)
+    assert message in str(error.value)
 
 
 def test_what_takes_no_time_may() -> None:

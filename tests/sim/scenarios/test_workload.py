@@ -235,7 +235,7 @@ def test_agents_near_a_region_take_turns(tmp_path: Path) -> None:
     ],
 )
 def test_a_log_that_cannot_be_used_is_told(tmp_path: Path, text: str, message: str) -> None:
-    """The file, the line, the field and the mend."""
+    """The file, the line, the field and the fix."""
     file = tmp_path / "log.csv"
     file.write_text(text, encoding="utf-8")
     workload = Workload(records="", agents={"eu": 1, "us": 1}, recorded=str(file))

@@ -107,7 +107,7 @@ def test_stopping_early_hardly_costs_certainty() -> None:
 
 
 def test_nothing_seen_is_an_upper_bound() -> None:
-    """0 of n is told as about 3/n, and a certainty never comes of a sample."""
+    """0 of n is shown as about 3/n, and a certainty never comes of a sample."""
     assert proportion_interval(0, 100_000).high == pytest.approx(3 / 100_000, rel=0.01)
     assert proportion_interval(0, 100_000).low == 0
     assert proportion_interval(50, 50).low == pytest.approx(1 - 3 / 50, rel=0.01)
@@ -162,7 +162,7 @@ def test_welchs_average_smooths() -> None:
 
 
 def test_a_statistic_has_a_name() -> None:
-    """Mean and quantiles are known by name; another name is refused with the mend."""
+    """Mean and quantiles are known by name; another name is refused with the fix."""
     sample = list(range(1, 101))
     assert interval(sample, "mean").estimate == 50.5
     assert interval(sample, "p50").estimate == 50.5
