@@ -9,6 +9,7 @@ What implementers and researchers type is exported here. `record` holds records 
 `entries` what a store keeps, `flow` requests and answers, `effects` and `programs` the logic of a node, `memory` a runtime for it.
 """
 
+from flk.model import samples
 from flk.model.entries.entry import Outcome, content_digest
 from flk.model.entries.judgement import judge
 from flk.model.flow.submission import Response
@@ -57,6 +58,7 @@ __all__ = [
     "observe",
     "pcs_id",
     "regime",
+    "samples",
     "sign",
     "signed",
     "summarise",

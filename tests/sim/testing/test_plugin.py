@@ -15,6 +15,7 @@ from xml.etree import ElementTree as ET
 import pytest
 import yaml
 
+pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[3]
 EXAMPLE = ROOT / "sim" / "example"
 SOUND, PLANTED = "return refuse(refusal)\n\n\nPROGRAMS", "return answer(claim, claim.entry)\n\n\nPROGRAMS"

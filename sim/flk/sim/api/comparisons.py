@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from math import isnan
+from math import isfinite, isnan
 from os import PathLike
 from typing import Any
 
@@ -100,8 +100,8 @@ class CompareResult:
                 row["other"],
                 _told(found.mean),
                 _decided(found),
-                f"{found.better.estimate:.0%}",
-                found.gain,
+                _shown(found.better.estimate, ".0%"),
+                f"{_shown(found.gain, '.3g')} times",
             )
             for name, found in self.differences.items()
             for row in [self._row(name)]
@@ -190,4 +190,10 @@ def _told(interval: Interval) -> str:
 
 
 def _decided(found: Comparison) -> str:
+    if not found.differences.any():
+        return "the same on every seed"
     return "decided" if found.decided else "undecided"
+
+
+def _shown(value: float, form: str) -> str:
+    return format(value, form) if isfinite(value) else "–"

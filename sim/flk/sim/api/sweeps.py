@@ -181,7 +181,7 @@ class SweepResult:
     def _repr_html_(self) -> str:
         rows = [
             (
-                cell.cell.label,
+                "" if place else cell.cell.label,
                 f"{found.asked.statistic} of {found.asked.measure}",
                 _number(found.interval.estimate),
                 f"{_number(found.interval.low)} … {_number(found.interval.high)}",
@@ -189,7 +189,7 @@ class SweepResult:
                 "" if found.verdict is None else found.verdict,
             )
             for cell in self.findings
-            for found in cell.findings
+            for place, found in enumerate(cell.findings)
         ]
         header = ("cell", "measure", "estimate", "95 % interval", "target", "verdict")
         parts = [heading(self._title, self.verdict), paragraph(self._counts), html_table(header, rows)]
