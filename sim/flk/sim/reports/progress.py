@@ -92,4 +92,6 @@ def _bar(shown: Shown, *columns: ProgressColumn, console: Console | None = None)
         console=console,
         transient=True,
         disable=not shown,
+        redirect_stdout=not console.is_jupyter,  # a notebook shows what is printed where it belongs
+        redirect_stderr=not console.is_jupyter,
     )
