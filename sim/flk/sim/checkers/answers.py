@@ -34,7 +34,7 @@ _decode = msgspec.json.Decoder(Named).decode
 
 
 class AnswerRules:
-    """Checks who is told what. `forgeries` are the bodies that were handed out with a signature of nobody's."""
+    """Checks who is answered what. `forgeries` are the bodies that were handed out with a signature that no key made."""
 
     def __init__(
         self, regions: Mapping[str, Region], reference: Reference, checks: Checks, forgeries: AbstractSet[bytes]
@@ -105,7 +105,7 @@ class AnswerRules:
         self._checks.require(Invariant.FORGERY, False, region, event, lambda: sentence)  # noqa: FBT003
 
     def _check_digest(self, region: str, claim: Claim, response: Response) -> None:
-        stored = self._regions[region].told(claim.key)
+        stored = self._regions[region].stated(claim.key)
         named = _decode(response.body).digest
         true = stored is not None and named == stored.digest
         agrees = named == claim.entry.digest

@@ -88,7 +88,7 @@ class Violation(msgspec.Struct, frozen=True):
 
 
 class Result(msgspec.Struct, frozen=True):
-    """One invariant over a whole run. With no checks it holds because it never came up."""
+    """One invariant over a whole run. With no checks it holds, and was not exercised."""
 
     invariant: str
     statement: str

@@ -24,7 +24,7 @@ class MigrationRules:
         self._regions = regions
         self._reference = reference
         self._checks = checks
-        self._told: dict[str, dict[Key, Entry]] = {}
+        self._answered: dict[str, dict[Key, Entry]] = {}
 
     def observe(self, observer: Observer) -> None:
         """Check every answer, and every key that was answered at another phase."""
@@ -51,33 +51,33 @@ class MigrationRules:
         self._check(region, moving, claim.key, "reply")
         stored = self._regions[region].entries.entries.get(claim.key)
         if stored is not None:
-            self._told.setdefault(region, {})[claim.key] = stored
+            self._answered.setdefault(region, {})[claim.key] = stored
 
     def _crash(self, event: Crashed) -> None:
         """A store that is lost comes back with what was shipped."""
         if event.fault.disk is Disk.LOST:
-            self._told.pop(event.fault.region, None)
+            self._answered.pop(event.fault.region, None)
 
     def finish(self) -> None:
         """And at the end."""
-        for region in self._told:
+        for region in self._answered:
             self._check_all(region, "end")
 
     def _check_all(self, region: str, event: str) -> None:
         moving = self._regions[region].entries.migrating
         if moving is not None:
-            for key in self._told.get(region, ()):
+            for key in self._answered.get(region, ()):
                 self._check(region, moving, key, event)
 
     def _check(self, region: str, moving: MigratingKeys, key: Key, event: str) -> None:
-        told, held = self._told.get(region, {}).get(key), moving.ruling.get(key)
-        if told is None:
+        answered, held = self._answered.get(region, {}).get(key), moving.ruling.get(key)
+        if answered is None:
             return
-        stays = held is not None and precedence(held) <= precedence(told)
+        stays = held is not None and precedence(held) <= precedence(answered)
 
         def sentence() -> str:
             now = "nothing" if held is None else f"{text(held.timestamp)} of {held.region}"
-            was = text(told.timestamp)
+            was = text(answered.timestamp)
             return f"{key.pcs_id[:12]} was answered with {was}; in phase {moving.phase} there is {now}"
 
         self._checks.require(Invariant.MOVED_STAYS, stays, region, event, sentence)

@@ -267,7 +267,7 @@ class NodeRules:
 
     def _check_stored(self, region: str, logged: Timestamp, response: Response) -> None:
         claim = self._reference.claim(region, logged)
-        stored = None if claim is None else self._regions[region].told(claim.key)
+        stored = None if claim is None else self._regions[region].stated(claim.key)
         expected = None if claim is None or stored is None else answer(claim, stored)
         stated = self._checks.require(
             Invariant.STORED_REPLY,

@@ -155,8 +155,8 @@ class Agent(Host):
 
     def _post(self, errand: Errand, effect: Post) -> None:
         item, region, sent = errand.item, self.region, self.simulator.now
-        turn = self._breakers.ask(region)
-        if turn is None and not self._storms:
+        generation = self._breakers.ask(region)
+        if generation is None and not self._storms:
             self._hold_back(errand, effect, region)
             return
         item.attempts += 1
@@ -166,8 +166,8 @@ class Agent(Host):
         def answered(response: Answer) -> None:
             item.response, item.region = response, region
             status = response.status if response else NO_ANSWER
-            if turn is not None:
-                self._breakers.settle(region, turn, answered=NO_ANSWER < status < _FAILURE)
+            if generation is not None:
+                self._breakers.settle(region, generation, answered=NO_ANSWER < status < _FAILURE)
             attempt = Attempt(self.number, item.number, region, sent, self.simulator.now, status, item.intent)
             self._world.observer.on(attempt)
             self.trace.effect(self.simulator.now, self.name, errand.name, effect, response)

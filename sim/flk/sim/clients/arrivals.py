@@ -136,7 +136,7 @@ def rank(uniform: float, size: int, skew: float) -> int:
 def recorded(workload: Workload, duration: float, submissions: int) -> Iterator[Arrival]:
     """The arrivals of a recorded log, up to the end of the run. A region's agents, or a tenant's among them, take turns.
 
-    A record that came before is a repeat. Raises UnusableInput, which names the file, the line and the mend.
+    A record that came before is a repeat. Raises UnusableInput, which names the file, the line and the fix.
     """
     file = workload.recorded
     homes, tenants = agent_homes(workload.agents), agent_tenants(workload)

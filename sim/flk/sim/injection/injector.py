@@ -154,5 +154,5 @@ class Injector:
 
 
 def felt_elsewhere(fault: Fault) -> None:
-    """A fault that nothing has to be told of, since it is in the plan of the run from the start."""
+    """A fault that nothing has to be done about, since it is in the plan of the run from the start."""
     del fault

@@ -218,8 +218,8 @@ class Node(Host):
         return refusal
 
     def _ask_objects(self, activity: Activity, effect: Effect[Any]) -> None:
-        turn = self._breakers.ask(OBJECTS)
-        if turn is None:
+        generation = self._breakers.ask(OBJECTS)
+        if generation is None:
             refusal = unavailable("the object store has failed too often, and is left alone for a while")
             self.trace.effect(self.simulator.now, self.name, activity.name, effect, refusal, activity.number)
             self._world.observer.on(HeldBack(self.name, OBJECTS))
@@ -233,7 +233,7 @@ class Node(Host):
             self.simulator.after(seconds, lambda: reply(self.perform(activity, effect)))
 
         def answered(result: object) -> None:
-            self._breakers.settle(OBJECTS, turn, answered=not isinstance(result, Refused))
+            self._breakers.settle(OBJECTS, generation, answered=not isinstance(result, Refused))
 
         self._ask(OBJECTS, activity, effect, serve, answered)
 
@@ -258,7 +258,7 @@ class Node(Host):
     ) -> None:
         """Send a request to another place, which serves it whether or not this node still lives; give up after the timeout.
 
-        `noted` is told the result before the program is.
+        `noted` gets the result before the program does.
         """
         message = f"{activity.name}.{activity.step}"
         send = self._world.net.send

@@ -126,7 +126,7 @@ class Region:
         tiers = self.world.layout.tiers
         return tiers is not None and self.wall() - wall_seconds(entry.timestamp) >= tiers.window
 
-    def told(self, key: Key) -> Entry | None:
+    def stated(self, key: Key) -> Entry | None:
         """What the store may have answered just now: what it holds under a key, or held until the end of its window."""
         tiers = self.entries.tiers
         return self.entries.entries.get(key) or (tiers.forgotten.get(key) if isinstance(tiers, WatchedTiers) else None)

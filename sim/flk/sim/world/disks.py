@@ -1,4 +1,4 @@
-"""The health of a region's disk: how fast it is, and whether what it was told to synchronise is durable."""
+"""The health of a region's disk: how fast it is, and whether what it has synchronised is durable."""
 
 from math import prod
 from typing import TypeAlias
