@@ -2,11 +2,15 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from importlib.util import find_spec
-from typing import TypeAlias
+from html import escape
+from importlib import import_module
+from io import StringIO
+from time import monotonic
+from types import TracebackType
+from typing import Any, Self, TypeAlias
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TaskID, TextColumn, TimeElapsedColumn
 
 from flk.sim.experiments.hunt import Progress as Hunting
 from flk.sim.experiments.rows import Row
@@ -81,17 +85,35 @@ def shrink_bar(shown: Shown) -> Iterator[Callable[[int, Scenario], None]]:
 
 def _bar(shown: Shown, *columns: ProgressColumn, console: Console | None = None) -> Progress:
     console = console or Console(stderr=True)
-    if console.is_jupyter and find_spec("ipywidgets") is None:
-        shown = False  # without it rich can only warn
-    if shown is None:
-        shown = console.is_jupyter or console.is_terminal
+    all_columns = (TextColumn("[bold]{task.description}"), BarColumn(24), *columns)
+    if console.is_jupyter and shown is not False:
+        return _Notebook(*all_columns, disable=True)
     return Progress(
-        TextColumn("[bold]{task.description}"),
-        BarColumn(24),
-        *columns,
-        console=console,
-        transient=True,
-        disable=not shown,
-        redirect_stdout=not console.is_jupyter,  # a notebook shows what is printed where it belongs
-        redirect_stderr=not console.is_jupyter,
+        *all_columns, console=console, transient=True, disable=not (console.is_terminal if shown is None else shown)
     )
+
+
+class _Notebook(Progress):
+    """A bar in a notebook: one output, written anew by the thread that works. Rich's own needs a widget and a thread for it."""
+
+    _drawn = 0.0
+
+    def __enter__(self) -> Self:
+        display = import_module("IPython.display")
+        self._html, self._handle = display.HTML, display.display(display.HTML(""), display_id=True)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._handle.update(self._html(""))
+
+    def update(self, task_id: TaskID, **fields: Any) -> None:
+        """As of any bar; drawn a few times a second."""
+        super().update(task_id, **fields)
+        if monotonic() - self._drawn > REDRAW:
+            self._drawn = monotonic()
+            written = StringIO()
+            Console(file=written, width=110, force_jupyter=False).print(self.get_renderable())
+            self._handle.update(self._html(f"<pre>{escape(written.getvalue())}</pre>"))
+
+
+REDRAW = 0.25  # seconds
