@@ -225,6 +225,30 @@ def test_the_odd_cases_of_translation_agree() -> None:
     assert [answer.transitions for answer in answers] == [steps, steps + begins + 1, steps + begins]
 
 
+def calculated_places() -> Protocol:
+    """Places that are chosen by an old value of the variable itself, and by a division of a negative number."""
+    made = Protocol("calculated places", "A row that says where it is written.")
+    row = made.map("row", integer(-1, 1), to=integer(-1, 1), initially=0)
+
+    @made.action(n=integer(-1, 1))
+    def follow(n: Term) -> None:
+        require(row[1] < 1)
+        row.next[1] = n
+        row.next[row[1]] = ite(n == 1, -1, n + 1)
+
+    @made.action()
+    def halve() -> None:
+        row.next[(row[1] - 1) // 2] = 1
+
+    return made
+
+
+def test_a_calculated_place_is_the_same_everywhere() -> None:
+    """Indices are read before anything is written, and are rounded down, in every tool."""
+    states = sum(searched(calculated_places()).layers)
+    assert [tool(calculated_places()).states for tool in (rumur, spin, tlc)] == [states] * 3
+
+
 def faulty(body: Callable[[Any, Any, Any], None]) -> Protocol:
     """A protocol whose only action is the given one, on a partial number, a counter and a map."""
     made = Protocol("faulty", "Goes wrong.")
@@ -324,7 +348,7 @@ def test_obligations_hold_exactly_where_a_condition_has_a_value(tree: expression
 
 
 @given(st.integers(-9, 9), st.integers(-9, 9).filter(bool), st.sampled_from([Operator.DIVIDE, Operator.REMAINDER]))
-def test_division_that_rounds_to_zero_is_mended(left: int, right: int, operator: Operator) -> None:
+def test_division_that_rounds_to_zero_is_corrected(left: int, right: int, operator: Operator) -> None:
     """The tree for C means there what the language means."""
     tree = Arithmetic(INTEGER, operator, Constant(INTEGER, left), Constant(INTEGER, right))
     expected = left // right if operator is Operator.DIVIDE else left % right

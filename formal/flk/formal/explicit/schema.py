@@ -87,6 +87,11 @@ class Schema:
         """The size of each index sort."""
         return dict(self.chosen)
 
+    @property
+    def sizes(self) -> str:
+        """The sizes as they are written: `RM=3, Epoch=2`."""
+        return ", ".join(f"{name}={size}" for name, size in self.chosen)
+
     def values(self, sort: Sort) -> range:
         """All values of a sort, as integers."""
         match sort:
@@ -100,6 +105,10 @@ class Schema:
                 return range(self.size_of[sort.name])
         raise TypeError(f"{sort.name} is not finite")
 
+    def keys(self, variable: Variable) -> Iterator[tuple[int, ...]]:
+        """All indices of a variable, in order, the last running fastest."""
+        return product(*map(self.values, variable.domain))
+
     @cached_property
     def cells(self) -> tuple[Cell, ...]:
         """All values of all variables, in the order of declaration, the last index running fastest."""
@@ -107,7 +116,7 @@ class Schema:
 
     def _cells_of(self, variable: Variable) -> Iterator[Cell]:
         values = self.values(variable.sort)
-        for key in product(*map(self.values, variable.domain)):
+        for key in self.keys(variable):
             yield Cell(variable, key, values.start, len(values) + variable.partial)
 
     @cached_property

@@ -1,10 +1,7 @@
 """Names that another language accepts: the author's own where they are free there, else with an underscore or a number after."""
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass, field
-
-from flk.formal.language.nodes import Local
 
 
 @dataclass
@@ -25,14 +22,6 @@ class Names:
             name, number = f"{stem}_{number}", number + 1
         self.taken.add(name)
         return name
-
-    def within(self) -> "Names":
-        """The names in use in an inner scope, which may add its own."""
-        return Names(self.reserved, self.any_case, set(self.taken))
-
-    def locals(self, bound: Iterable[Local]) -> dict[str, str]:
-        """New names for locals, by the names that the tree has for them."""
-        return {local.name: self.new(local.name.split("'")[0]) for local in bound}
 
     def _is_reserved(self, name: str) -> bool:
         return (name.lower() if self.any_case else name) in self.reserved

@@ -11,9 +11,10 @@ from itertools import product
 
 from flk.formal.explicit.interpreter import Interpreter
 from flk.formal.explicit.schema import Schema
-from flk.formal.exports.comments import comment, story_of
+from flk.formal.exports.comments import comment, head, story_of
 from flk.formal.exports.definedness import facts, obligations, within
-from flk.formal.exports.promela_expressions import Renaming, Writer
+from flk.formal.exports.promela_expressions import Writer
+from flk.formal.exports.scope import Scope
 from flk.formal.exports.unrolling import joined
 from flk.formal.exports.updates import once, overwritten
 from flk.formal.language.action import Action, Update
@@ -25,6 +26,7 @@ from flk.formal.language.variables import Variable
 
 INLINE = 4000
 """Characters of an action beyond which Spin refuses it as an `inline`; the C preprocessor takes it at any length."""
+COMMANDS = ("spin -o2 -a MODEL.pml && cc -O3 -DSAFETY -DNOREDUCE -o pan pan.c && ./pan -E -m1000000",)
 
 
 def export(protocol: Protocol, sizes: Mapping[str, int] | None = None) -> str:
@@ -36,7 +38,7 @@ def export(protocol: Protocol, sizes: Mapping[str, int] | None = None) -> str:
     actions = {name: writer.names.new(name) for name in protocol.actions}
     properties = {name: writer.names.new(name) for name in protocol.properties}
     parts = [
-        _head(schema),
+        head(schema, "//", *COMMANDS),
         _constants(writer),
         [line for variable in protocol.variables.values() for line in _variable(writer, variable)],
         [line for variable in copied.values() for line in _copy(writer, variable, old[variable.name])],
@@ -55,18 +57,6 @@ def extra_states(protocol: Protocol) -> int:
 
 def _is_free(variable: Variable) -> bool:
     return variable.initially is None and not variable.partial
-
-
-def _head(schema: Schema) -> list[str]:
-    protocol = schema.protocol
-    sizes = ", ".join(f"{name}={size}" for name, size in schema.size_of.items())
-    return [
-        f"// {protocol.name}" + (f", at {sizes}" if sizes else ""),
-        "//",
-        *comment(protocol.story, "//"),
-        "//",
-        "// spin -o2 -a MODEL.pml && cc -O3 -DSAFETY -DNOREDUCE -o pan pan.c && ./pan -E -m1000000",
-    ]
 
 
 def _constants(writer: Writer) -> list[str]:
@@ -99,24 +89,24 @@ def _copy(writer: Writer, variable: Variable, name: str) -> Iterator[str]:
     yield f"hidden {writer.type(variable).replace('bool', 'byte')} {cells}{size};"
 
 
-def _action(writer: Writer, action: Action, name: str, old: Renaming) -> Iterator[str]:
-    env = writer.names.within().locals(action.parameters)
+def _action(writer: Writer, action: Action, name: str, old: Mapping[str, str]) -> Iterator[str]:
+    scope = writer.top.bind(*action.parameters)
     guard = writer.unrolled(Joined(BOOL, Junction.AND, action.guards), {})
     assert isinstance(guard, Joined)
     needs = obligations(guard, writer.schema.values)
     elements = list(_elements(writer, action.updates))
     later = [need for update in elements for need in _update_needs(writer, update, guard)]
     later += [writer.unrolled(condition, {}) for condition in once(action.updates)]
-    condition = writer.expression(guard, env, {}) if action.guards else "true"
+    condition = writer.expression(guard, scope) if action.guards else "true"
     if needs:
-        condition = f"!({writer.expression(joined(Junction.AND, list(needs)), env, {})}) || {condition}"
+        condition = f"!({writer.expression(joined(Junction.AND, list(needs)), scope)}) || {condition}"
     copied = overwritten(action.updates)
-    statements = [f"assert({writer.expression(need, env, {})})" for need in dict.fromkeys((*needs, *later))]
-    statements += [line for variable in copied for line in _copying(writer, variable, old)]
-    inner = {variable.name: old[variable.name] for variable in copied}
-    statements += [_assignment(writer, update, env, inner) for update in elements]
+    statements = [f"assert({writer.expression(need, scope)})" for need in dict.fromkeys((*needs, *later))]
+    statements += [line for variable in copied for line in _copying(writer, variable, old[variable.name])]
+    inner = scope.reading({variable.name: old[variable.name] for variable in copied})
+    statements += [_assignment(writer, update, inner) for update in elements]
     yield from comment(story_of(action), "//")
-    head = f"{name}({', '.join(env.values())})"
+    head = f"{name}({', '.join(scope.locals.values())})"
     body = ["  d_step {", f"    {condition} ->", *_listed(statements or ["skip"]), "  }"]
     if sum(map(len, body)) < INLINE:
         yield from [f"inline {head} {{", *body, "}", ""]
@@ -151,17 +141,15 @@ def _update_needs(writer: Writer, update: Update, guard: Node) -> Iterator[Node]
         yield from within(update.value, update.variable.sort, values)
 
 
-def _copying(writer: Writer, variable: Variable, old: Renaming) -> Iterator[str]:
-    for key in writer.keys(variable):
-        yield f"{writer.place(variable, key, {}, old)} = {writer.place(variable, key, {}, {})}"
+def _copying(writer: Writer, variable: Variable, copy: str) -> Iterator[str]:
+    for at in (writer.at(variable, key) for key in writer.schema.keys(variable)):
+        yield f"{copy}{at} = {writer.variables[variable.name]}{at}"
 
 
-def _assignment(writer: Writer, update: Update, env: Renaming, old: Renaming) -> str:
-    variable = update.variable
-    target = {name: copy for name, copy in old.items() if name != variable.name}
-    place = writer.place(variable, update.indices, env, target)
-    value = writer.undefined(variable) if update.value is None else writer.expression(update.value, env, old)
-    return f"{place} = {value}"
+def _assignment(writer: Writer, update: Update, scope: Scope) -> str:
+    place = writer.place(update.variable, update.indices, scope)
+    nothing = writer.undefined(update.variable)
+    return f"{place} = {nothing if update.value is None else writer.expression(update.value, scope)}"
 
 
 def _process(writer: Writer, actions: Mapping[str, str]) -> list[str]:
@@ -185,10 +173,10 @@ def _beginning(writer: Writer, state: Sequence[int], free: Sequence[int]) -> str
     statements = []
     for position in free:
         cell = writer.schema.cells[position]
-        key = tuple(Constant(sort, at) for sort, at in zip(cell.variable.domain, cell.key, strict=True))
-        value = cell.decode(state[position])
+        variable, value = cell.variable, cell.decode(state[position])
         assert value is not None
-        statements.append(f"{writer.place(cell.variable, key, {}, {})} = {writer.constant(cell.variable.sort, value)}")
+        place = writer.variables[variable.name] + writer.at(variable, cell.key)
+        statements.append(f"{place} = {writer.constant(variable.sort, value)}")
     return f"  :: d_step {{ {'; '.join(statements)}; begun = true }}"
 
 
@@ -207,7 +195,7 @@ def _definition(writer: Writer, property_: Property, name: str) -> Iterator[str]
 def _meaningful(writer: Writer, node: Node) -> str:
     """A condition that is false where it has no value."""
     tree = writer.unrolled(node, {})
-    return writer.expression(joined(Junction.AND, [*obligations(tree, writer.schema.values), tree]), {}, {})
+    return writer.expression(joined(Junction.AND, [*obligations(tree, writer.schema.values), tree]), writer.top)
 
 
 def _monitor(writer: Writer, names: Mapping[str, str]) -> list[str]:

@@ -1,30 +1,15 @@
 """Expressions in Promela. They have no quantifiers and always a value: what ours demand besides is said with asserts."""
 
-from collections.abc import Mapping
-from itertools import product
+from collections.abc import Mapping, Sequence
 from math import prod
-from typing import TypeAlias
 
 from flk.formal.explicit.schema import Schema
-from flk.formal.exports.division import rounded_to_zero
+from flk.formal.exports import writer
 from flk.formal.exports.names import Names
 from flk.formal.exports.unrolling import unrolled
-from flk.formal.language.nodes import (
-    Arithmetic,
-    Choice,
-    Compared,
-    Constant,
-    Defined,
-    Joined,
-    Junction,
-    Local,
-    Node,
-    Not,
-    Operator,
-    Read,
-    Relation,
-)
-from flk.formal.language.sorts import BOOL, Enum, Index, Sort
+from flk.formal.exports.writer import Grammar, Infix
+from flk.formal.language.nodes import Junction, Node
+from flk.formal.language.sorts import BOOL, Enum, Index
 from flk.formal.language.text import show, wrap
 from flk.formal.language.variables import Variable
 
@@ -38,20 +23,28 @@ mix now onstack_now onstack_put onstack_zap pptr q_sz qptr register rot signed s
 ulong union unix ushort void volatile wasnew while"""
 RESERVED = frozenset([*_PROMELA.split(), *_C.split()])
 
-Renaming: TypeAlias = Mapping[str, str]
-
-_SIGNS = {Operator.DIVIDE: "/", Relation.EQUAL: "=="}
-_JUNCTIONS = {Junction.AND: " && ", Junction.OR: " || "}
 _BYTE = 254
 """The greatest value of a byte that is not needed for what is undefined."""
 
 
-class Writer:
+class Writer(writer.Writer):
     """Prints declarations and expressions."""
 
+    grammar = Grammar(
+        truths=("false", "true"),
+        negation="!",
+        negation_level=5,
+        equal="==",
+        unequal="!=",
+        at_most="<=",
+        junctions={Junction.AND: Infix("&&", 2, 3, 3), Junction.OR: Infix("||", 1, 2, 2)},
+        choice="({} -> {} : {})",
+        choice_level=1,
+    )
+
     def __init__(self, schema: Schema) -> None:
-        self.schema = schema
-        self.names = Names(RESERVED, taken={"UNDEFINED", "UNDEFINED_INT", "begun", "monitor", "protocol"})
+        taken = {"UNDEFINED", "UNDEFINED_INT", "begun", "monitor", "protocol"}
+        super().__init__(schema, Names(RESERVED, taken=taken))
         self.constants = {
             (sort.name, value): self.names.new(_constant_name(sort, value))
             for sort in schema.protocol.sorts.values()
@@ -62,6 +55,21 @@ class Writer:
             v.name: self.names.new(f"{v.name}_cells") if self._is_flattened(v) else self.variables[v.name]
             for v in schema.protocol.variables.values()
         }
+
+    def element(self, sort: Enum | Index, value: int) -> str:
+        """The macro that stands for it."""
+        return self.constants[sort.name, value]
+
+    def subscript(self, variable: Variable, indices: Sequence[str]) -> str:
+        """The arguments of a macro, or the index of an array."""
+        inner = ", ".join(indices)
+        if not indices:
+            return ""
+        return f"({inner})" if self._is_flattened(variable) else f"[{inner}]"
+
+    def presence(self, variable: Variable, place: str, level: int, *, defined: bool) -> str:
+        """A comparison with the value that stands for none."""
+        return wrap(f"{place} {'!=' if defined else '=='} {self.undefined(variable)}", 3, level)
 
     def type(self, variable: Variable) -> str:
         """The narrowest type for a variable's values and, if it is partial, for being undefined."""
@@ -90,73 +98,13 @@ class Writer:
             offset = f"({offset})" if place != places[-1] and place != places[0] else offset
         return f"({', '.join(places)}) {cells}[{offset}]"
 
-    def keys(self, variable: Variable) -> list[tuple[Node, ...]]:
-        """All indices of a variable, as constants."""
-        parts = ([Constant(sort, value) for value in self.schema.values(sort)] for sort in variable.domain)
-        return list(product(*parts))
-
-    def constant(self, sort: Sort, value: int) -> str:
-        """A value of a sort."""
-        if sort is BOOL:
-            return "true" if value else "false"
-        if (sort.name, value) in self.constants:
-            return self.constants[sort.name, value]
-        return str(value) if value >= 0 else f"({value})"
-
-    def expression(self, node: Node, env: Renaming, old: Renaming, level: int = 0) -> str:
-        """An expression without quantifiers: locals are named by `env`, and variables of `old` are read from copies so named.
-
-        `level` is how tightly the surroundings bind: 0 anything, 1 or, 2 and, 3 comparison, 4 sum, 5 product, 6 atom.
-        """
-        return self._text(rounded_to_zero(node, self.schema.values), env, old, level)
-
     def unrolled(self, node: Node, env: Mapping[str, Node]) -> Node:
         """A tree without quantifiers, in which locals are replaced as `env` says."""
         return unrolled(node, env, self.schema.values)
 
-    def place(self, variable: Variable, indices: tuple[Node, ...], env: Renaming, old: Renaming) -> str:
-        """A variable at some indices."""
-        name = old.get(variable.name, self.variables[variable.name])
-        inner = ", ".join(self._text(index, env, old, 0) for index in indices)
-        if not indices:
-            return name
-        return f"{name}({inner})" if self._is_flattened(variable) else f"{name}[{inner}]"
-
     def _is_flattened(self, variable: Variable) -> bool:
         """Whether a map is an array behind a macro: Promela's arrays have one dimension and begin at 0."""
         return len(variable.domain) > 1 or any(self.schema.values(sort).start != 0 for sort in variable.domain)
-
-    def _text(self, node: Node, env: Renaming, old: Renaming, level: int) -> str:  # noqa: C901 (one case for each kind of node)
-        def at(part: Node, level: int) -> str:
-            return self._text(part, env, old, level)
-
-        match node:
-            case Constant(sort, value):
-                return self.constant(sort, value)
-            case Local(_, name):
-                return env[name]
-            case Read(variable, indices):
-                return self.place(variable, indices, env, old)
-            case Defined(_, variable, indices):
-                return wrap(f"{self.place(variable, indices, env, old)} != {self.undefined(variable)}", 3, level)
-            case Not(_, Defined(_, variable, indices)):
-                return wrap(f"{self.place(variable, indices, env, old)} == {self.undefined(variable)}", 3, level)
-            case Not(_, Compared(_, Relation.EQUAL, left, right)):
-                return wrap(f"{at(left, 4)} != {at(right, 4)}", 3, level)
-            case Not(_, part):
-                return wrap(f"!{at(part, 6)}", 5, level)
-            case Joined(_, junction, parts):
-                own = 2 if junction is Junction.AND else 1
-                return wrap(_JUNCTIONS[junction].join(at(part, own + 1) for part in parts), own, level)
-            case Choice(_, condition, then, other):
-                return f"({at(condition, 1)} -> {at(then, 1)} : {at(other, 1)})"
-            case Compared(_, relation, left, right):
-                return wrap(f"{at(left, 4)} {_SIGNS.get(relation, relation)} {at(right, 4)}", 3, level)
-            case Arithmetic(_, operator, left, right):
-                own = 4 if operator in {Operator.PLUS, Operator.MINUS} else 5
-                return wrap(f"{at(left, own)} {_SIGNS.get(operator, operator)} {at(right, own + 1)}", own, level)
-            case _:
-                raise TypeError(f"a quantifier was not unrolled: {node}")
 
 
 def _constant_name(sort: Index | Enum, value: int) -> str:

@@ -6,12 +6,15 @@ its own. `leads_to` carries its fairness: if the named actions are weakly fair, 
 """
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from itertools import starmap
 from typing import NamedTuple
 
 from flk.formal.explicit.schema import Schema
 from flk.formal.exports.comments import comment, story_of
 from flk.formal.exports.names import plain
-from flk.formal.exports.tla_expressions import Renaming, Writer
+from flk.formal.exports.scope import Scope, stem
+from flk.formal.exports.tla_expressions import Writer
 from flk.formal.exports.updates import once
 from flk.formal.language.action import Action, Update
 from flk.formal.language.nodes import Joined, Junction, Local, Node, Quantified, Quantifier, children
@@ -106,12 +109,12 @@ def _start(writer: Writer) -> Iterator[str]:
         value = "Undefined" if variable.initially is None else writer.constant(variable.sort, variable.initially)
         yield f"  /\\ {name} = " + (f"[i \\in {writer.domain(variable)} |-> {value}]" if variable.domain else value)
     for assumption in writer.schema.protocol.assumptions:
-        yield f"  /\\ {_condition(writer, assumption, {})}"
+        yield f"  /\\ {_condition(writer, assumption, writer.top)}"
 
 
-def _condition(writer: Writer, node: Node, env: Renaming) -> str:
+def _condition(writer: Writer, node: Node, scope: Scope) -> str:
     """A condition of a step. TLC would try each part of a disjunction as a step of its own: `= TRUE` makes it a mere truth."""
-    return f"({writer.expression(node, env)}) = TRUE" if _branches(node) else writer.expression(node, env, 3)
+    return f"({writer.expression(node, scope)}) = TRUE" if _branches(node) else writer.expression(node, scope, 3)
 
 
 def _branches(node: Node) -> bool:
@@ -123,59 +126,62 @@ def _branches(node: Node) -> bool:
 
 
 def _action(writer: Writer, action: Action, name: str) -> Iterator[str]:
-    env = writer.names.within().locals(action.parameters)
+    scope = writer.top.bind(*action.parameters)
     yield from comment(story_of(action), "\\*")
-    yield f"{name}({', '.join(env.values())}) ==" if env else f"{name} =="
+    yield f"{_called(name, scope)} =="
     for guard in action.guards:
-        yield f"  /\\ {_condition(writer, guard, env)}"
+        yield f"  /\\ {_condition(writer, guard, scope)}"
     for condition in once(action.updates):
-        yield f'  /\\ Assert({writer.expression(condition, env)}, "a place is written twice")'
+        yield f'  /\\ Assert({writer.expression(condition, scope)}, "a place is written twice")'
     written: dict[str, list[Update]] = {}
     for update in action.updates:
         written.setdefault(update.variable.name, []).append(update)
     for variable, updates in written.items():
-        yield f"  /\\ {writer.variables[variable]}' = {_after(writer, updates, env)}"
+        yield f"  /\\ {writer.variables[variable]}' = {_after(writer, updates, scope)}"
     unchanged = [writer.variables[name] for name in writer.schema.protocol.variables if name not in written]
     if unchanged:
         yield f"  /\\ UNCHANGED <<{', '.join(unchanged)}>>"
     yield ""
 
 
-def _after(writer: Writer, updates: list[Update], env: Renaming) -> str:
+def _after(writer: Writer, updates: list[Update], scope: Scope) -> str:
     """The value of a variable after its updates: that of a scalar, EXCEPT at some places, or a new map."""
     variable = updates[0].variable
     if not variable.domain:
-        return _new(writer, updates[0].value, env)
+        return _new(writer, updates[0].value, scope)
     if not any(update.binders for update in updates):
-        places = (", ".join(writer.expression(index, env) for index in update.indices) for update in updates)
-        changes = (f"![{at}] = {_new(writer, u.value, env)}" for at, u in zip(places, updates, strict=True))
+        texts = ([writer.expression(index, scope) for index in update.indices] for update in updates)
+        changes = (
+            f"!{writer.subscript(variable, at)} = {_new(writer, u.value, scope)}"
+            for at, u in zip(texts, updates, strict=True)
+        )
         return f"[{writer.variables[variable.name]} EXCEPT {', '.join(changes)}]"
-    scope = writer.scope(env)
+    fresh = scope.fresh()
     wanted = next(update for update in updates if update.binders)
-    names = [scope.new(at.name.split("'")[0] if isinstance(at, Local) else "at") for at in wanted.indices]
-    value = f"{writer.variables[variable.name]}[{', '.join(names)}]"
+    names = [fresh.new(stem(at) if isinstance(at, Local) else "at") for at in wanted.indices]
+    value = writer.variables[variable.name] + writer.subscript(variable, names)
     for update in reversed(updates):
-        value = _case(writer, update, names, env, value)
-    over = ", ".join(f"{name} \\in {writer.sort(sort)}" for name, sort in zip(names, variable.domain, strict=True))
+        value = _case(writer, update, names, scope, value)
+    over = ", ".join(starmap(writer.ranging, zip(names, variable.domain, strict=True)))
     return f"[{over} |-> {value}]"
 
 
-def _case(writer: Writer, update: Update, names: list[str], env: Renaming, other: str) -> str:
+def _case(writer: Writer, update: Update, names: list[str], scope: Scope, other: str) -> str:
     """The value at the place called by the names: the update's where it applies, else the other."""
-    bound = dict(env)
+    bound = dict(scope.locals)
     conditions = []
     for index, name in zip(update.indices, names, strict=True):
         if isinstance(index, Local) and index in update.binders:
             bound[index.name] = name
         else:
-            conditions.append(f"{name} = {writer.expression(index, env, 4)}")
-    value = _new(writer, update.value, bound)
+            conditions.append(f"{name} = {writer.expression(index, scope, 4)}")
+    value = _new(writer, update.value, replace(scope, locals=bound))
     here = " /\\ ".join(conditions)
     return f"IF {here} THEN {value} ELSE {other}" if conditions else value
 
 
-def _new(writer: Writer, value: Node | None, env: Renaming) -> str:
-    return "Undefined" if value is None else writer.expression(value, env, 4)
+def _new(writer: Writer, value: Node | None, scope: Scope) -> str:
+    return "Undefined" if value is None else writer.expression(value, scope, 4)
 
 
 def _next(writer: Writer, names: Mapping[str, str]) -> list[str]:
@@ -188,14 +194,17 @@ def _next(writer: Writer, names: Mapping[str, str]) -> list[str]:
 
 def _each(writer: Writer, action: Action, name: str) -> tuple[str, str]:
     """What an action's parameters range over, and its name with them."""
-    env = writer.names.within().locals(action.parameters)
-    over = ", ".join(f"{env[p.name]} \\in {writer.sort(p.sort)}" for p in action.parameters)
-    return over, f"{name}({', '.join(env.values())})" if env else name
+    scope = writer.top.bind(*action.parameters)
+    return ", ".join(writer.binders(action.parameters, scope)), _called(name, scope)
+
+
+def _called(name: str, scope: Scope) -> str:
+    return f"{name}({', '.join(scope.locals.values())})" if scope.locals else name
 
 
 def _property(writer: Writer, property_: Property, names: Mapping[str, str]) -> Iterator[str]:
     yield from comment(story_of(property_), "\\*")
-    name, condition = names[property_.name], writer.expression(property_.condition, {})
+    name, condition = names[property_.name], writer.expression(property_.condition, writer.top)
     match property_.kind:
         case PropertyKind.NEVER:
             yield f"{name} == ~({condition})"
@@ -209,7 +218,7 @@ def _property(writer: Writer, property_: Property, names: Mapping[str, str]) -> 
             if fair:
                 yield "\n".join(f"  /\\ {each}" for each in fair)
                 yield "  =>"
-            sides = (writer.expression(side, {}, 3) for side in (property_.condition, property_.conclusion))
+            sides = (writer.expression(side, writer.top, 3) for side in (property_.condition, property_.conclusion))
             yield f"  {' ~> '.join(sides)}"
         case _:
             yield f"{name} == {condition}"

@@ -1,29 +1,14 @@
 """Expressions in TLA+. A partial variable holds `Undefined` where it has no value, and reading it there is an error (`Value`)."""
 
-from collections.abc import Mapping
-from typing import TypeAlias
+from collections.abc import Sequence
 
 from flk.formal.explicit.schema import Schema
 from flk.formal.exports.intervals import interval
 from flk.formal.exports.names import Names
-from flk.formal.language.nodes import (
-    Arithmetic,
-    Choice,
-    Compared,
-    Constant,
-    Defined,
-    Joined,
-    Junction,
-    Local,
-    Node,
-    Not,
-    Operator,
-    Quantified,
-    Quantifier,
-    Read,
-    Relation,
-)
-from flk.formal.language.sorts import Boolean, Bounded, Enum, Sort
+from flk.formal.exports.scope import Scope
+from flk.formal.exports.writer import Grammar, Infix, TypedWriter
+from flk.formal.language.nodes import Arithmetic, Junction, Operator, Quantified, Quantifier
+from flk.formal.language.sorts import Bounded, Enum, Index
 from flk.formal.language.text import wrap
 from flk.formal.language.variables import Variable
 
@@ -36,39 +21,67 @@ TLCEval TLCGet TLCSet ToString Undefined Value
 Init Next Spec Symmetry TypeOK vars"""
 RESERVED = frozenset(_WORDS.split())
 
-Renaming: TypeAlias = Mapping[str, str]
-
-_SIGNS = {Operator.DIVIDE: "\\div", Relation.AT_MOST: "=<"}
-_JUNCTIONS = {Junction.AND: " /\\ ", Junction.OR: " \\/ "}
+_ARITHMETIC = {
+    Operator.PLUS: "+",
+    Operator.MINUS: "-",
+    Operator.TIMES: "*",
+    Operator.DIVIDE: "\\div",
+    Operator.REMAINDER: "%",
+}
 _QUANTIFIERS = {Quantifier.FORALL: "\\A", Quantifier.EXISTS: "\\E"}
 _FLOORS = {Operator.DIVIDE: "FloorDiv", Operator.REMAINDER: "FloorMod"}
 
 
-class Writer:
-    """Prints sorts and expressions. `floors` is set once a division needs the operators that round down for any divisor."""
+class Writer(TypedWriter):
+    """Prints sorts and expressions. `floors` is set once a division needs the operators that round down for any divisor.
+
+    TLA+ refuses conjunctions beside disjunctions, and its arithmetic binds so oddly that all of it is wrapped: levels 1 and 4 stand
+    for all of either.
+    """
+
+    grammar = Grammar(
+        truths=("FALSE", "TRUE"),
+        negation="~",
+        negation_level=3,
+        equal="=",
+        unequal="#",
+        at_most="=<",
+        junctions={Junction.AND: Infix("/\\", 1, 3, 3), Junction.OR: Infix("\\/", 1, 3, 3)},
+        implication=Infix("=>", 0, 1, 1),
+        choice="(IF {} THEN {} ELSE {})",
+        choice_level=0,
+        arithmetic={operator: Infix(sign, 4, 5, 5) for operator, sign in _ARITHMETIC.items()},
+        rounds_down=True,
+    )
+    boolean, member_of = "BOOLEAN", " \\in "
 
     def __init__(self, schema: Schema) -> None:
-        self.schema = schema
-        self.names = Names(RESERVED)
+        super().__init__(schema, Names(RESERVED))
         self.sorts = {name: self.names.new(name) for name in schema.protocol.sorts}
         self.variables = {name: self.names.new(name) for name in schema.protocol.variables}
         self.floors = False
 
-    def scope(self, env: Renaming) -> Names:
-        """The names in use where the locals of `env` are known."""
-        names = self.names.within()
-        names.taken |= set(env.values())
-        return names
+    def element(self, sort: Enum | Index, value: int) -> str:
+        """A member is a string; an element of an index sort is a model value, for which no tree has a constant."""
+        if isinstance(sort, Enum):
+            return f'"{sort.members[value]}"'
+        raise TypeError(f"an element of {sort.name} has no name in TLA+")
 
-    def sort(self, sort: Sort) -> str:
-        """The set of a sort's values."""
-        match sort:
-            case Boolean():
-                return "BOOLEAN"
-            case Bounded(_, low, high):
-                return f"({low})..{high}" if low < 0 else f"{low}..{high}"
-            case _:
-                return self.sorts[sort.name]
+    def interval(self, low: int, high: int) -> str:
+        """The integers from `low` to `high`."""
+        return f"({low})..{high}" if low < 0 else f"{low}..{high}"
+
+    def subscript(self, variable: Variable, indices: Sequence[str]) -> str:  # noqa: ARG002 (all functions are applied alike)
+        """The arguments of a function."""
+        return f"[{', '.join(indices)}]" if indices else ""
+
+    def presence(self, variable: Variable, place: str, level: int, *, defined: bool) -> str:  # noqa: ARG002 (and asked alike)
+        """A comparison with the value that stands for none."""
+        return wrap(f"{place} {'#' if defined else '='} Undefined", 3, level)
+
+    def read(self, variable: Variable, place: str) -> str:
+        """The value of a variable at a place."""
+        return f"Value({place})" if variable.partial else place
 
     def values(self, variable: Variable) -> str:
         """The set of a variable's possible values at one place."""
@@ -78,68 +91,17 @@ class Writer:
         """The set of a variable's indices."""
         return " \\X ".join(f"({self.sort(s)})" if isinstance(s, Bounded) else self.sort(s) for s in variable.domain)
 
-    def constant(self, sort: Sort, value: int) -> str:
-        """A value of a sort that is not an index sort: the tree holds none of those."""
-        match sort:
-            case Boolean():
-                return "TRUE" if value else "FALSE"
-            case Enum():
-                return f'"{sort.members[value]}"'
-            case _:
-                return str(value) if value >= 0 else f"({value})"
+    def quantified(self, node: Quantified, scope: Scope, level: int) -> str:
+        """A quantifier; a count is the size of a set."""
+        inner = scope.bind(node.local)
+        text = f"{self.binders([node.local], inner)[0]} : {self.text(node.body, inner, 0)}"
+        if node.quantifier is Quantifier.COUNT:
+            return f"Cardinality({{{text}}})"
+        return wrap(f"{_QUANTIFIERS[node.quantifier]} {text}", 0, level)
 
-    def place(self, variable: Variable, indices: tuple[Node, ...], env: Renaming) -> str:
-        """A variable at some indices, defined or not."""
-        inner = ", ".join(self.expression(index, env) for index in indices)
-        return self.variables[variable.name] + (f"[{inner}]" if indices else "")
-
-    def expression(self, node: Node, env: Renaming, level: int = 0) -> str:  # noqa: C901, PLR0912 (one case for each kind of node)
-        """An expression in which locals are named by `env`.
-
-        `level` is how tightly the surroundings bind: 0 anything, 3 comparison, 4 arithmetic, 5 and more an atom.
-        """
-
-        def at(part: Node, level: int) -> str:
-            return self.expression(part, env, level)
-
-        match node:
-            case Constant(sort, value):
-                return self.constant(sort, value)
-            case Local(_, name):
-                return env[name]
-            case Read(variable, indices):
-                place = self.place(variable, indices, env)
-                return f"Value({place})" if variable.partial else place
-            case Defined(_, variable, indices):
-                return wrap(f"{self.place(variable, indices, env)} # Undefined", 3, level)
-            case Not(_, Defined(_, variable, indices)):
-                return wrap(f"{self.place(variable, indices, env)} = Undefined", 3, level)
-            case Not(_, Compared(_, Relation.EQUAL, left, right)):
-                return wrap(f"{at(left, 4)} # {at(right, 4)}", 3, level)
-            case Not(_, part):
-                return wrap(f"~{at(part, 6)}", 3, level)
-            case Joined(_, Junction.OR, (Not(_, premise), conclusion)):
-                return wrap(f"{at(premise, 1)} => {at(conclusion, 1)}", 0, level)
-            case Joined(_, junction, parts):
-                return wrap(_JUNCTIONS[junction].join(at(part, 3) for part in parts), 1, level)
-            case Choice(_, condition, then, other):
-                return f"(IF {at(condition, 0)} THEN {at(then, 0)} ELSE {at(other, 0)})"
-            case Compared(_, relation, left, right):
-                return wrap(f"{at(left, 4)} {_SIGNS.get(relation, relation)} {at(right, 4)}", 3, level)
-            case Arithmetic(_, operator, left, right):
-                return self._arithmetic(operator, left, right, env, level)
-            case Quantified(_, quantifier, local, body):
-                name = self.scope(env).new(local.name.split("'")[0])
-                inner = self.expression(body, {**env, local.name: name})
-                over = f"{name} \\in {self.sort(local.sort)}"
-                if quantifier is Quantifier.COUNT:
-                    return f"Cardinality({{{over} : {inner}}})"
-                return wrap(f"{_QUANTIFIERS[quantifier]} {over} : {inner}", 0, level)
-
-    def _arithmetic(self, operator: Operator, left: Node, right: Node, env: Renaming, level: int) -> str:
-        """TLA+ defines division for positive divisors, and there as we do. Its operators bind so oddly that all are wrapped."""
-        if operator in _FLOORS and interval(right, self.schema.values)[0] < 0:
+    def arithmetic(self, node: Arithmetic, scope: Scope, level: int) -> str:
+        """TLA+ defines division for positive divisors, and there as we do; for others there are operators of our own."""
+        if node.operator in _FLOORS and interval(node.right, self.schema.values)[0] < 0:
             self.floors = True
-            return f"{_FLOORS[operator]}({self.expression(left, env)}, {self.expression(right, env)})"
-        sides = self.expression(left, env, 5), self.expression(right, env, 5)
-        return wrap(f"{sides[0]} {_SIGNS.get(operator, operator)} {sides[1]}", 4, level)
+            return f"{_FLOORS[node.operator]}({self.text(node.left, scope, 0)}, {self.text(node.right, scope, 0)})"
+        return super().arithmetic(node, scope, level)

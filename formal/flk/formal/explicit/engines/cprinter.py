@@ -51,8 +51,7 @@ def print_values(program: Program, expressions: Sequence[Expression]) -> str:
 
 def _heading(program: Program) -> Iterator[str]:
     schema = program.ground.schema
-    sizes = ", ".join(f"{name}={size}" for name, size in schema.size_of.items())
-    yield f"/* Explores the protocol {schema.protocol.name} at {sizes or 'its only size'}.\n *\n * The fields of a state:"
+    yield f"/* Explores the protocol {schema.protocol.name} at {schema.sizes or 'its only size'}.\n *\n * The fields of a state:"
     for cell, field in zip(schema.cells, program.layout.fields, strict=True):
         if field.bits:
             yield f" *   w{field.word}, bits {field.shift + field.bits - 1:2}..{field.shift:2}  {cell}"
