@@ -116,8 +116,10 @@ def test_no_fault_of_a_store_breaks_an_invariant(scenario: Scenario, seed: int) 
     run = simulate(scenario, [FORGED, MALFORMED, *MIXED], KEYRING, seed=seed, observer=seen.append)
     assert not [row.examples for row in run.results if row.verdict is Verdict.VIOLATED]
     for node in nodes_of(seen):
-        verdict = validate(PROTOCOL, encoded(tiering_events(node, lambda: seen)), node)
-        assert isinstance(verdict, Accepted), verdict
+        events = list(tiering_events(node, lambda: seen))
+        if events:  # a node whose disk is lost before it did anything has no trace, as in `followed`
+            verdict = validate(PROTOCOL, encoded(iter(events)), node)
+            assert isinstance(verdict, Accepted), verdict
 
 
 def test_a_calm_run_uses_every_tier() -> None:
