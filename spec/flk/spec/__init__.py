@@ -1,3 +1,3 @@
 """What must hold: requirements, schemas, constants, metric tables and vectors. Imports no other room."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
