@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from flk.formal.explicit.engines import emitted, jitted, vector
-from flk.formal.explicit.engines.printer import Dialect, Scope, Vectors
+from flk.formal.explicit.engines.dialects import Dialect, Vectors
+from flk.formal.explicit.engines.printer import Scope
 from flk.formal.explicit.engines.program import Program
 from flk.formal.explicit.engines.states import States, packed
 from flk.formal.explicit.expression import Expression, evaluate
@@ -179,7 +180,7 @@ def test_every_backend_computes_the_ground_form(name: str, backend: str) -> None
         ("numbers", Dialect, "divided", lambda self, op, a, b: f"({a} // {b} + ({b} == 0))"),
         ("truths", Vectors, "negated", lambda self, truth: truth),
         ("truths", Scope, "_tested", lambda self, w, m, b, *, equal: f"(({self.word}{w} & {m}) == {b})"),
-        ("maps", Scope, "shifted", lambda self, number, down: f"({number} >> {abs(down) + 1})" if down else number),
+        ("maps", Dialect, "shifted", lambda self, number, down: f"({number} >> {abs(down) + 1})" if down else number),
         ("maps", Dialect, "constant", lambda self, value: str(abs(value))),
     ],
 )

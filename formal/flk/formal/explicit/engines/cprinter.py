@@ -4,7 +4,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from importlib.resources import files
 from itertools import groupby
 
-from flk.formal.explicit.engines.printer import C, Scope
+from flk.formal.explicit.engines.dialects import C
+from flk.formal.explicit.engines.printer import Effect, Scope, indented, together
 from flk.formal.explicit.engines.program import Program, Records
 from flk.formal.explicit.expression import Expression
 from flk.formal.explicit.ground import GroundInstance
@@ -40,7 +41,7 @@ def print_values(program: Program, expressions: Sequence[Expression]) -> str:
             "void values(const int64_t *from, size_t count, int64_t *to) {",
             "  for (size_t at = 0; at < count; at++) {",
             *_unpacked(program, f"(from + at * {words})"),
-            *_indented(scope.lines),
+            *indented(scope.lines, 2),
             *body,
             "  }",
             "}",
@@ -87,29 +88,26 @@ def _instances(program: Program, group: Sequence[tuple[int, GroundInstance]]) ->
     scope = _scope(program, guards)
     for number, ground in group:
         yield f"  /* {ground.instance} */"
-        undefined = "" if ground.undefined.is_false else f"  if ({scope.text(ground.undefined)}) *faulty = 1;"
+        undefined = scope.unless_false(ground.undefined)
         enabled = scope.text(ground.enabled)
-        yield from _indented(_taken(scope), 2)
+        yield from indented(scope.taken(), 2)
         if undefined:
-            yield undefined
+            yield f"  if ({undefined}) *faulty = 1;"
         yield f"  if ({enabled}) {{"
-        yield from _indented(_effect(program, number, ground, scope), 4)
+        yield from indented(_effect(number, scope.effect(ground, program.words)), 4)
         yield "  }"
 
 
-def _effect(program: Program, number: int, ground: GroundInstance, scope: Scope) -> Iterator[str]:
-    block = scope.inner([ground.fault, *(write.code for write in ground.writes)])
-    fault = "" if ground.fault.is_false else block.text(ground.fault)
-    after = block.words_after(ground.writes, program.words)
-    yield from block.lines
-    if fault:
-        yield f"if ({fault}) *faulty = 1;"
+def _effect(number: int, effect: Effect) -> Iterator[str]:
+    yield from effect.lines
+    if effect.fault:
+        yield f"if ({effect.fault}) *faulty = 1;"
         yield "else {"
-    for word, text in enumerate(after):
+    for word, text in enumerate(effect.words):
         yield f"out[{word}] = {text};"
     yield "out += WORDS;"
     yield f"*(*which)++ = {number};"
-    if fault:
+    if effect.fault:
         yield "}"
 
 
@@ -136,7 +134,7 @@ def _arranging(number: int, records: Records, program: Program) -> Iterator[str]
     yield from _unpacked(program, "s")
     for element, places in enumerate(records.elements):
         for word in range(words):
-            yield f"  records[{element}][{word}] = {_moved('w', zip(places, records.fields, strict=True), word)};"
+            yield f"  records[{element}][{word}] = {_moved('w{}', zip(places, records.fields, strict=True), word)};"
     yield f"  for (int i = 1; i < {count}; i++) {{\n    int64_t record[{words}];\n    int at = i;"
     yield f"    for (int k = 0; k < {words}; k++) record[k] = records[i][k];"
     yield "    for (; at > 0; at--) {\n      int k = 0;"
@@ -158,21 +156,14 @@ def _scattered(word: int, records: Records) -> Iterator[str]:
         for part in range(records.words):
             pairs = [(f, p) for f, p in zip(records.fields, places, strict=True) if f.word == part]
             if any(p.word == word for _, p in pairs):
-                terms.append(_moved(f"records[{element}]", pairs, word, bracketed=True))
+                terms.append(_moved(f"records[{element}][{{}}]", pairs, word))
     yield f"  s[{word}] = {' | '.join(terms)};"
 
 
-def _moved(name: str, moves: Iterable[tuple[Field, Field]], word: int, *, bracketed: bool = False) -> str:
-    """The given word of what fields become when they are moved from one place to another."""
-    masks: dict[tuple[int, int], int] = {}
-    for source, to in moves:
-        if to.word == word:
-            key = (source.word, source.shift - to.shift)
-            masks[key] = masks.get(key, 0) | source.mask
-    terms = []
-    for (source_word, down), mask in masks.items():
-        term = f"({name}{f'[{source_word}]' if bracketed else source_word} & {DIALECT.constant(mask)})"
-        terms.append(f"({term} {'>>' if down > 0 else '<<'} {abs(down)})" if down else term)
+def _moved(name: str, moves: Iterable[tuple[Field, Field]], word: int) -> str:
+    """The given word of what fields become when they are moved from one place to another, in words called `name`."""
+    masks = together((source, to) for source, to in moves if to.word == word)
+    terms = [DIALECT.gathered(name.format(source), mask, down) for (_, source, down), mask in masks.items()]
     return f"({' | '.join(terms)})" if terms else "0"
 
 
@@ -189,7 +180,7 @@ def _touring(program: Program) -> Iterator[str]:
         scope = _scope(program, [write.code for write in writes])
         after = scope.words_after(writes, program.words)
         yield f"    case {number}: {{"
-        yield from _indented(scope.lines, 6)
+        yield from indented(scope.lines, 6)
         yield from (f"      image[{word}] = {text};" for word, text in enumerate(after))
         yield "      break; }"
     yield "    }\n    for (int k = 0; k < WORDS; k++) other[k] = image[k];\n    arrange(other);\n    int k = 0;"
@@ -201,13 +192,13 @@ def _goals(program: Program) -> Iterator[str]:
     """Each says 1 where its goal is seen and 2 where reading it is a fault."""
     for number, goal in enumerate(program.goals):
         scope = _scope(program, [goal.target, goal.undefined])
-        undefined = "" if goal.undefined.is_false else f"  if ({scope.text(goal.undefined)}) return 2;"
+        undefined = scope.unless_false(goal.undefined)
         target = scope.text(goal.target)
         yield f"/* {goal.name} */\nstatic int look_{number}(const int64_t *s) {{"
         yield from _unpacked(program, "s")
-        yield from _indented(scope.lines, 2)
+        yield from indented(scope.lines, 2)
         if undefined:
-            yield undefined
+            yield f"  if ({undefined}) return 2;"
         yield f"  return {target};\n}}\n"
     names = "".join(f"look_{number}, " for number in range(len(program.goals)))
     yield f"static int (*const looks[GOALS + 1])(const int64_t *) = {{{names}NULL}};\n"
@@ -220,12 +211,3 @@ def _scope(program: Program, roots: Iterable[Expression]) -> Scope:
 def _unpacked(program: Program, state: str) -> Iterator[str]:
     for word in range(program.words):
         yield f"  const int64_t w{word} = {state}[{word}]; (void)w{word};"
-
-
-def _taken(scope: Scope) -> list[str]:
-    lines, scope.lines = scope.lines, []
-    return lines
-
-
-def _indented(lines: Iterable[str], by: int = 2) -> Iterator[str]:
-    return (" " * by + line for line in lines)

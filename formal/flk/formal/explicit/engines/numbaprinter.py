@@ -4,7 +4,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from importlib.resources import files
 from itertools import groupby
 
-from flk.formal.explicit.engines.printer import Dialect, Scope
+from flk.formal.explicit.engines.dialects import Dialect
+from flk.formal.explicit.engines.printer import Effect, Scope, indented
 from flk.formal.explicit.engines.program import Program, Records
 from flk.formal.explicit.expression import Expression
 from flk.formal.explicit.ground import GroundInstance
@@ -57,7 +58,7 @@ def print_values(program: Program, expressions: Sequence[Expression]) -> str:
     ]
     head = [HEAD, f"WORDS = {program.words}", "", "", "@entry", "def values(states, to):"]
     head.append("    for at in range(len(states) // WORDS):")
-    return "\n".join([*head, *_indented(body, 8), ""])
+    return "\n".join([*head, *indented(body, 8), ""])
 
 
 def _steps(program: Program) -> Iterator[str]:
@@ -69,10 +70,10 @@ def _steps(program: Program) -> Iterator[str]:
             function = f"step_{name}_{first}"
             calls.append(f"    n, f = {function}({words}, out, n, which)\n    faulty |= f")
             yield f"\n@jit\ndef {function}({words}, out, n, which):\n    faulty = False"
-            yield from _indented(_instances(program, numbered[first : first + TOGETHER]))
+            yield from indented(_instances(program, numbered[first : first + TOGETHER]), 4)
             yield "    return n, faulty\n"
     yield "\n@jit\ndef successors(states, at, out, n, which):\n    faulty = False"
-    yield from _indented(_unpacked(program, "states[at * WORDS + {}]"))
+    yield from indented(_unpacked(program, "states[at * WORDS + {}]"), 4)
     yield from calls
     yield "    return n, faulty\n"
 
@@ -81,30 +82,26 @@ def _instances(program: Program, group: Sequence[tuple[int, GroundInstance]]) ->
     scope = _scope(program, [expression for _, ground in group for expression in (ground.enabled, ground.undefined)])
     for number, ground in group:
         yield f"# {ground.instance}"
-        undefined = "" if ground.undefined.is_false else f"faulty |= {scope.text(ground.undefined)}"
+        undefined = scope.unless_false(ground.undefined)
         enabled = scope.text(ground.enabled)
-        yield from scope.lines
-        scope.lines = []
+        yield from scope.taken()
         if undefined:
-            yield undefined
+            yield f"faulty |= {undefined}"
         yield f"if {enabled}:"
-        yield from _indented(_effect(program, number, ground, scope))
+        yield from indented(_effect(number, scope.effect(ground, program.words)), 4)
 
 
-def _effect(program: Program, number: int, ground: GroundInstance, scope: Scope) -> Iterator[str]:
-    block = scope.inner([ground.fault, *(write.code for write in ground.writes)])
-    fault = "" if ground.fault.is_false else block.text(ground.fault)
-    after = block.words_after(ground.writes, program.words)
+def _effect(number: int, effect: Effect) -> Iterator[str]:
     written = [
-        *(f"out[n * WORDS + {word}] = {text}" for word, text in enumerate(after)),
+        *(f"out[n * WORDS + {word}] = {text}" for word, text in enumerate(effect.words)),
         f"which[n] = {number}",
         "n += 1",
     ]
-    yield from block.lines
-    if fault:
-        yield f"if {fault}:\n            faulty = True"
+    yield from effect.lines
+    if effect.fault:
+        yield f"if {effect.fault}:\n            faulty = True"
         yield "else:"
-        yield from _indented(written)
+        yield from indented(written, 4)
     else:
         yield from written
 
@@ -113,7 +110,7 @@ def _symmetry(program: Program) -> Iterator[str]:
     """`canonical` makes a state the least of its images."""
     for number, records in enumerate(program.records):
         yield f"\n@jit\ndef arrange_{number}(s, at):"
-        yield from _indented(_arranging(program, records))
+        yield from indented(_arranging(program, records), 4)
     yield "\n@jit\ndef arrange(s, at):"
     yield from (f"    arrange_{number}(s, at)" for number in range(len(program.records)))
     yield "    return\n"
@@ -121,12 +118,12 @@ def _symmetry(program: Program) -> Iterator[str]:
         scope = _scope(program, [write.code for write in writes])
         after = scope.words_after(writes, program.words)
         yield f"\n@jit\ndef exchange_{number}(s):"
-        yield from _indented([*_unpacked(program, "s[{}]"), *scope.lines])
+        yield from indented([*_unpacked(program, "s[{}]"), *scope.lines], 4)
         yield from (f"    s[{word}] = {text}" for word, text in enumerate(after))
     if program.symmetry.tour:
         yield f"TOUR = np.array({list(program.symmetry.tour)})\n"
     yield "\n@jit\ndef canonical(s, at):"
-    yield from _indented(_touring(program) if program.symmetry.tour else ["arrange(s, at)"])
+    yield from indented(_touring(program) if program.symmetry.tour else ["arrange(s, at)"], 4)
 
 
 def _arranging(program: Program, records: Records) -> Iterator[str]:
@@ -182,7 +179,3 @@ def _scope(program: Program, roots: Iterable[Expression]) -> Scope:
 
 def _unpacked(program: Program, word: str) -> list[str]:
     return [f"w{n} = {word.format(n)}" for n in range(program.words)]
-
-
-def _indented(lines: Iterable[str], by: int = 4) -> Iterator[str]:
-    return (" " * by + line for line in lines)

@@ -1,6 +1,6 @@
-"""Prints ground expressions as program text over packed states: what NumPy, Numba and C have in common, and where they differ.
+"""Prints ground expressions as program text over packed states, for NumPy, Numba and C alike.
 
-A state is in scope as its words, signed 64-bit numbers that are never negative (`finite.layout`). Tests of several fields of a word
+A state is in scope as its words, signed 64-bit numbers that are never negative (`explicit.layout`). Tests of several fields of a word
 become one masked comparison, and fields that move together move together; what is used more than once gets a name.
 """
 
@@ -8,78 +8,13 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from flk.formal.explicit.engines.dialects import Dialect
 from flk.formal.explicit.expression import Expression, Op
-from flk.formal.explicit.ground import Write
+from flk.formal.explicit.ground import GroundInstance, Write
 from flk.formal.explicit.layout import Field
 
 DEEP = 12
 """Levels of parentheses after which an expression gets a name: Python's parser gives up at a hundred."""
-
-
-class Dialect:
-    """How a language writes operations on truths and 64-bit numbers. This one is Python for Numba, one state at a time."""
-
-    declare, end = "", ""
-    both, either = " & ", " | "
-
-    def constant(self, value: int) -> str:
-        """A number; wide ones, which are masks, in hexadecimal."""
-        return str(value) if abs(value) < 10 else hex(value)
-
-    def truth(self, value: int) -> str:
-        """A constant truth."""
-        return "True" if value else "False"
-
-    def negated(self, truth: str) -> str:
-        """Not."""
-        return f"(not {truth})"
-
-    def choice(self, condition: str, then: str, other: str) -> str:
-        """One of two numbers."""
-        return f"({then} if {condition} else {other})"
-
-    def divided(self, op: Op, left: str, right: str) -> str:
-        """Rounded down; 0 where the divisor is 0."""
-        return f"floor_{'quotient' if op is Op.DIVIDE else 'remainder'}({left}, {right})"
-
-    def population(self, word: str) -> str:
-        """How many bits of a word are set."""
-        return f"population({word})"
-
-
-class Vectors(Dialect):
-    """NumPy: many states at a time, in arrays."""
-
-    def negated(self, truth: str) -> str:
-        """Not."""
-        return f"(~{truth})"
-
-    def choice(self, condition: str, then: str, other: str) -> str:
-        """One of two numbers."""
-        return f"where({condition}, {then}, {other})"
-
-
-class C(Dialect):
-    """C."""
-
-    declare, end = "const int64_t ", ";"
-    both, either = " && ", " || "
-
-    def constant(self, value: int) -> str:
-        """A number."""
-        return super().constant(value) + "LL"
-
-    def truth(self, value: int) -> str:
-        """A constant truth."""
-        return str(value)
-
-    def negated(self, truth: str) -> str:
-        """Not."""
-        return f"(!{truth})"
-
-    def choice(self, condition: str, then: str, other: str) -> str:
-        """One of two numbers."""
-        return f"({condition} ? {then} : {other})"
 
 
 class Printed(NamedTuple):
@@ -112,10 +47,26 @@ class Scope:
         """The expression; its lines are added."""
         return self._print(expression).text
 
+    def unless_false(self, truth: Expression) -> str:
+        """The text of a truth, or nothing where it is plainly false."""
+        return "" if truth.is_false else self.text(truth)
+
+    def taken(self) -> list[str]:
+        """The lines so far. They are kept here no longer, so that more can follow what is printed between."""
+        lines, self.lines = self.lines, []
+        return lines
+
+    def effect(self, ground: GroundInstance, words: int) -> "Effect":
+        """What an instance does, in a block of its own."""
+        block = self.inner([ground.fault, *(write.code for write in ground.writes)])
+        fault = block.unless_false(ground.fault)
+        after = block.words_after(ground.writes, words)
+        return Effect(block.lines, fault, after)
+
     def words_after(self, writes: Sequence[Write], words: int) -> list[str]:
         """The words of the state once the cells are written."""
         cleared, constant = [0] * words, [0] * words
-        moved: dict[tuple[int, int, int], int] = {}
+        moves: list[tuple[Field, Field]] = []
         terms: list[list[str]] = [[] for _ in range(words)]
         for write in writes:
             to = self.fields[write.cell]
@@ -123,22 +74,12 @@ class Scope:
             if write.code.is_number:
                 constant[to.word] |= (write.code.value << to.shift) & to.mask
             elif write.code.op is Op.CODE and self.fields[write.code.value].bits == to.bits:
-                source = self.fields[write.code.value]
-                key = (to.word, source.word, source.shift - to.shift)
-                moved[key] = moved.get(key, 0) | source.mask
+                moves.append((self.fields[write.code.value], to))
             else:
-                terms[to.word].append(self.shifted(self.text(write.code), -to.shift))
-        for (to_word, source_word, down), mask in moved.items():
-            terms[to_word].append(self.gathered(source_word, mask, down))
+                terms[to.word].append(self.dialect.shifted(self.text(write.code), -to.shift))
+        for (to_word, source_word, down), mask in together(moves).items():
+            terms[to_word].append(self.dialect.gathered(f"{self.word}{source_word}", mask, down))
         return [self._word(word, cleared[word], constant[word], terms[word]) for word in range(words)]
-
-    def gathered(self, word: int, mask: int, down: int) -> str:
-        """Some bits of a word, moved."""
-        return self.shifted(f"({self.word}{word} & {self.dialect.constant(mask)})", down)
-
-    def shifted(self, number: str, down: int) -> str:
-        """A number moved towards the low bits, or towards the high ones if negative."""
-        return f"({number} {'>>' if down > 0 else '<<'} {abs(down)})" if down else number
 
     def _word(self, word: int, cleared: int, constant: int, terms: Sequence[str]) -> str:
         parts = [f"{self.word}{word}"]
@@ -191,7 +132,7 @@ class Scope:
                 return Printed(f"({texts[0]} {sign} {texts[1]})", depth)
 
     def _field(self, field: Field) -> Printed:
-        moved = self.shifted(f"{self.word}{field.word}", field.shift)
+        moved = self.dialect.shifted(f"{self.word}{field.word}", field.shift)
         return Printed(f"({moved} & {self.dialect.constant((1 << field.bits) - 1)})", 2)
 
     def _junction(self, e: Expression) -> Printed:
@@ -230,7 +171,8 @@ class Scope:
                 rest.append(part)
             else:
                 bits[field.word] = bits.get(field.word, 0) | field.mask
-        counted = [self.dialect.population(self.gathered(word, mask, 0)) for word, mask in bits.items()]
+        d = self.dialect
+        counted = [d.population(d.gathered(f"{self.word}{word}", mask, 0)) for word, mask in bits.items()]
         printed = [self._print(part) for part in rest]
         texts = [*counted, *(part.text for part in printed)]
         return Printed(f"({' + '.join(texts)})", 1 + max(2, *(part.depth for part in printed), 0))
@@ -255,6 +197,28 @@ class Scope:
         if found and wanted is not None and found.equal is not wanted and found.field.bits == 1:
             return _Test(found.field, found.bits ^ found.field.mask, equal=wanted)
         return found
+
+
+class Effect(NamedTuple):
+    """The effect of an instance: lines that define names, whether it is a fault (nothing if never), and the words after."""
+
+    lines: list[str]
+    fault: str
+    words: list[str]
+
+
+def together(moves: Iterable[tuple[Field, Field]]) -> dict[tuple[int, int, int], int]:
+    """Moves of one field to another as moves of masks: by the word they go to, the word they come from, and how far down."""
+    masks: dict[tuple[int, int, int], int] = {}
+    for source, to in moves:
+        key = (to.word, source.word, source.shift - to.shift)
+        masks[key] = masks.get(key, 0) | source.mask
+    return masks
+
+
+def indented(lines: Iterable[str], by: int) -> Iterator[str]:
+    """The lines, further to the right."""
+    return (" " * by + line for line in lines)
 
 
 class _Test(NamedTuple):

@@ -59,7 +59,7 @@ def least(states: States) -> tuple[int, ...]:
 
 
 def fingerprints(states: States) -> NDArray[np.uint64]:
-    """As `finite.layout.fingerprint`, for many at once."""
+    """As `explicit.layout.fingerprint`, for many at once."""
     mixed = np.zeros(len(states), np.uint64)
     for word in states.view(np.uint64).T:
         mixed = _mix((mixed ^ word) + np.uint64(0x9E3779B97F4A7C15))

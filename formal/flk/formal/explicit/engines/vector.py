@@ -7,8 +7,9 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from flk.formal.explicit.engines.dialects import Vectors
 from flk.formal.explicit.engines.packed import Sighting, Steps, Words
-from flk.formal.explicit.engines.printer import Scope, Vectors
+from flk.formal.explicit.engines.printer import Scope
 from flk.formal.explicit.engines.program import Program, Records
 from flk.formal.explicit.engines.states import States, fingerprints, least
 from flk.formal.explicit.expression import Expression
