@@ -1,7 +1,7 @@
 """Prints ground expressions as program text over packed states, for NumPy, Numba and C alike.
 
-A state is in scope as its words, signed 64-bit numbers that are never negative (`explicit.layout`). Tests of several fields of a word
-become one masked comparison, and fields that move together move together; what is used more than once gets a name.
+A state is in scope as its words, signed 64-bit numbers that are never negative (`explicit.layout`). Tests of several fields of a
+word become one masked comparison, and fields that move together move together; what is used more than once gets a name.
 """
 
 from collections import Counter
