@@ -2,15 +2,9 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from html import escape
-from importlib import import_module
-from io import StringIO
-from time import monotonic
-from types import TracebackType
-from typing import Any, Self, TypeAlias
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import MofNCompleteColumn, TextColumn, TimeElapsedColumn
 
 from flk.sim.experiments.hunt import Progress as Hunting
 from flk.sim.experiments.rows import Row
@@ -18,10 +12,8 @@ from flk.sim.run_loop import Progress as Running
 from flk.sim.scenarios.duration import clock
 from flk.sim.scenarios.scenario import Scenario
 from flk.sim.statistics.intervals import proportion_interval
+from flk.spec.progress import Shown, progress_bar
 from flk.spec.verdict import Verdict
-
-Shown: TypeAlias = bool | None
-"""Whether there is a bar; None: where somebody watches, in a terminal or a notebook."""
 
 
 @contextmanager
@@ -30,7 +22,7 @@ def run_bar(name: str, shown: Shown, console: Console | None = None) -> Iterator
     text = (
         "{task.fields[at]} of {task.fields[end]} simulated, {task.fields[events]} events, {task.fields[tries]} requests"
     )
-    with _bar(shown, TextColumn(text), TimeElapsedColumn(), console=console) as bar:
+    with progress_bar(shown, TextColumn(text), TimeElapsedColumn(), console=console) as bar:
         task = bar.add_task(name, total=1.0, at="0:00", end="", events="0", tries="0")
 
         def reached(now: Running) -> None:
@@ -43,7 +35,7 @@ def run_bar(name: str, shown: Shown, console: Console | None = None) -> Iterator
 @contextmanager
 def sweep_bar(name: str, shown: Shown) -> Iterator[Callable[[Row, int, int], None]]:
     """How many runs there are of those that are planned so far, and how many of the new ones violate an invariant."""
-    with _bar(
+    with progress_bar(
         shown, MofNCompleteColumn(), TextColumn("runs, {task.fields[violated]} violated"), TimeElapsedColumn()
     ) as bar:
         task = bar.add_task(name, total=None, violated=0)
@@ -60,7 +52,7 @@ def sweep_bar(name: str, shown: Shown) -> Iterator[Callable[[Row, int, int], Non
 @contextmanager
 def hunt_bar(planned: int, shown: Shown) -> Iterator[Callable[[Hunting], None]]:
     """How many seeds were tried, and what that says."""
-    with _bar(shown, MofNCompleteColumn(), TextColumn("{task.fields[text]}"), TimeElapsedColumn()) as bar:
+    with progress_bar(shown, MofNCompleteColumn(), TextColumn("{task.fields[text]}"), TimeElapsedColumn()) as bar:
         task = bar.add_task("hunt", total=planned, text="")
 
         def reached(now: Hunting) -> None:
@@ -74,46 +66,10 @@ def hunt_bar(planned: int, shown: Shown) -> Iterator[Callable[[Hunting], None]]:
 @contextmanager
 def shrink_bar(shown: Shown) -> Iterator[Callable[[int, Scenario], None]]:
     """How many replays there were, and what is left."""
-    with _bar(shown, TextColumn("{task.fields[text]}"), TimeElapsedColumn()) as bar:
+    with progress_bar(shown, TextColumn("{task.fields[text]}"), TimeElapsedColumn()) as bar:
         task = bar.add_task("shrink", total=None, text="")
 
         def on_replay(replays: int, least: Scenario) -> None:
             bar.update(task, text=f"{replays} replays, {len(least.faults)} faults left")
 
         yield on_replay
-
-
-def _bar(shown: Shown, *columns: ProgressColumn, console: Console | None = None) -> Progress:
-    console = console or Console(stderr=True)
-    all_columns = (TextColumn("[bold]{task.description}"), BarColumn(24), *columns)
-    if console.is_jupyter and shown is not False:
-        return _Notebook(*all_columns, disable=True)
-    return Progress(
-        *all_columns, console=console, transient=True, disable=not (console.is_terminal if shown is None else shown)
-    )
-
-
-class _Notebook(Progress):
-    """A bar in a notebook: one output, written anew by the thread that works. Rich's own needs a widget and a thread for it."""
-
-    _drawn = 0.0
-
-    def __enter__(self) -> Self:
-        display = import_module("IPython.display")
-        self._html, self._handle = display.HTML, display.display(display.HTML(""), display_id=True)
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._handle.update(self._html(""))
-
-    def update(self, task_id: TaskID, **fields: Any) -> None:
-        """As of any bar; drawn a few times a second."""
-        super().update(task_id, **fields)
-        if monotonic() - self._drawn > REDRAW:
-            self._drawn = monotonic()
-            written = StringIO()
-            Console(file=written, width=110, force_jupyter=False).print(self.get_renderable())
-            self._handle.update(self._html(f"<pre>{escape(written.getvalue())}</pre>"))
-
-
-REDRAW = 0.25  # seconds
