@@ -109,7 +109,7 @@ class _Worker:
             delivery = Delivery.POSTPONED
         return Settled(item, delivery, self._posts, self._response)
 
-    def _perform(self, effect: Effect[Any]) -> Any:
+    def _perform(self, effect: Effect[object]) -> Any:
         if isinstance(effect, Post):
             return self._post(effect.submission)
         if isinstance(effect, Sleep):

@@ -32,7 +32,7 @@ class Outbox:
         self._waiting: list[Frame] = []
         self._order, self._writing = Lock(), Lock()
         self._failure: Exception | None = None
-        self._performers: dict[type[Effect[Any]], Callable[[Any], Any]] = {
+        self._performers: dict[type[Effect[object]], Callable[[Any], Any]] = {
             Append: lambda e: self._append(e.log, e.payload),
             Salvage: lambda e: self._disk.salvage(e.log, e.name, e.frames, self._clock),
             Segments: lambda e: self._disk.names(e.log, e.after, sealed=e.sealed),
@@ -43,7 +43,7 @@ class Outbox:
         found = run(open_outbox(), self.perform)
         self.pending, self.dead = found.pending, found.dead
 
-    def perform(self, effect: Effect[Any]) -> Any:
+    def perform(self, effect: Effect[object]) -> Any:
         """The effect's result. Raises Unavailable if the disk is full and LogFailed if it fails, from then on for every append."""
         return self._performers[type(effect)](effect)
 

@@ -36,7 +36,7 @@ class Background:
         self._trace = trace
         self._threads = ThreadPoolExecutor(thread_name_prefix="background")
 
-    async def run(self, program: Program[R], seen: Callable[[Effect[Any], Any], None]) -> R:
+    async def run(self, program: Program[R], seen: Callable[[Effect[object], Any], None]) -> R:
         """The program's result. `seen` is called with each effect that took place, and its result.
 
         Raises what the program raises; LogFailed, which also ends the runtime; Unavailable once that has ended. A program that
@@ -55,9 +55,9 @@ class Background:
         """Begin no more work in threads. A thread that is working finishes its work."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    async def _drive(self, program: Program[R], run: Run, seen: Callable[[Effect[Any], Any], None]) -> R:
+    async def _drive(self, program: Program[R], run: Run, seen: Callable[[Effect[object], Any], None]) -> R:
         perform = self._trace.around(self._perform, run)
-        step: Callable[[Any], Effect[Any]] = program.send
+        step: Callable[[Any], Effect[object]] = program.send
         value: object = None
         while True:
             effect = await self._in_thread(partial(_advanced, step, value))
@@ -72,7 +72,7 @@ class Background:
                 step = program.send
                 seen(effect, value)
 
-    async def _performed(self, effect: Effect[Any], perform: Perform) -> Any:
+    async def _performed(self, effect: Effect[object], perform: Perform) -> Any:
         if isinstance(effect, _ON_OBJECTS):
             return await self._in_thread(partial(perform, effect))
         if not isinstance(effect, Merge):
@@ -94,7 +94,7 @@ class Background:
         return await asyncio.shield(enter())
 
 
-def _advanced(step: Callable[[Any], Effect[Any]], value: object) -> Effect[Any] | StopIteration:
+def _advanced(step: Callable[[Any], Effect[object]], value: object) -> Effect[object] | StopIteration:
     """A program's next effect, or its end, which a future cannot carry as an exception."""
     try:
         return step(value)

@@ -72,7 +72,7 @@ class RealNode:
         self.in_flight = 0
         self.behind = True
         self._now = now
-        self.at_once: dict[type[Effect[Any]], Callable[[Any], Any]] = {
+        self.at_once: dict[type[Effect[object]], Callable[[Any], Any]] = {
             Admit: lambda e: admit(e.size, self.in_flight, behind=self.behind),
             Salvage: lambda e: disk.salvage(e.log, e.name, e.frames, self.clock),
             Seal: self._seal,
@@ -90,9 +90,12 @@ class RealNode:
             Fetch: lambda e: self._of(e.region).fetch(e.keys),
             **_performers(objects),
         }
-        self._alone: dict[type[Effect[Any]], Callable[[Any], Any]] = {Append: self._append_one, Store: self._claim_one}
+        self._alone: dict[type[Effect[object]], Callable[[Any], Any]] = {
+            Append: self._append_one,
+            Store: self._claim_one,
+        }
 
-    def perform(self, effect: Effect[Any]) -> Any:
+    def perform(self, effect: Effect[object]) -> Any:
         """Any one effect's result, or the refusal it meets: what `flk.model.runtime.run` takes."""
         if (at_once := self.at_once.get(type(effect))) is not None:
             return at_once(effect)
@@ -180,7 +183,7 @@ class RealNode:
         return self.store
 
 
-def _performers(objects: Objects | None) -> dict[type[Effect[Any]], Callable[[Any], Any]]:
+def _performers(objects: Objects | None) -> dict[type[Effect[object]], Callable[[Any], Any]]:
     """How effects on objects are performed; where there is no object store, none are found."""
     if objects is None:
         return {ListObjects: lambda _: ()}

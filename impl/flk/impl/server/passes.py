@@ -2,7 +2,7 @@
 
 import time
 from abc import ABC, abstractmethod
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from flk.impl.server.metrics import Metrics
 from flk.impl.storage.wal import FileDisk
@@ -31,7 +31,7 @@ class Passes(ABC, Generic[R]):
         """What a pass runs."""
 
     @abstractmethod
-    def seen(self, effect: Effect[Any], result: object) -> None:
+    def seen(self, effect: Effect[object], result: object) -> None:
         """Measure an effect that a pass performed, and its result."""
 
     @abstractmethod
@@ -68,7 +68,7 @@ class ShippingPasses(Passes[tuple[str, ...]]):
         """Seal, and upload what is sealed."""
         return ship()
 
-    def seen(self, effect: Effect[Any], result: object) -> None:
+    def seen(self, effect: Effect[object], result: object) -> None:
         """The watermark was read, or has moved past a segment."""
         if isinstance(effect, Marked) and effect.name == SHIPPED and isinstance(result, str):
             self._shipped = result
@@ -101,7 +101,7 @@ class ReplayPasses(Passes[Replayed]):
         """Join the entries of every new segment into the store."""
         return replay(self.source, self._examine)
 
-    def seen(self, effect: Effect[Any], result: object) -> None:
+    def seen(self, effect: Effect[object], result: object) -> None:
         """The watermark has moved past a segment, or the clock was shown the latest timestamp in it."""
         del result
         if isinstance(effect, Mark):

@@ -53,7 +53,7 @@ class _Waiting(Generic[R]):
         self.program = program
         self.done = done
         self.failed = failed
-        self.effect: Effect[Any]
+        self.effect: Effect[object]
 
 
 class Runtime:
@@ -75,8 +75,8 @@ class Runtime:
         self._recover = recover
         self._in_thread = in_thread
         self._trace = trace or Untraced()
-        self._queues: dict[type[Effect[Any]], deque[_Waiting[Any]]] = {Append: deque(), Store: deque()}
-        self._groups: dict[type[Effect[Any]], Callable[[Any], Awaitable[Sequence[Any]]]] = {
+        self._queues: dict[type[Effect[object]], deque[_Waiting[Any]]] = {Append: deque(), Store: deque()}
+        self._groups: dict[type[Effect[object]], Callable[[Any], Awaitable[Sequence[Any]]]] = {
             Append: self._append,
             Store: self._claim,
         }
@@ -180,11 +180,11 @@ class Runtime:
         for queue in self._queues.values():
             self._refuse(tuple(queue), unavailable(str(failure)), time.time_ns())
 
-    def _run_on(self, waiting: _Waiting[Any], step: Callable[[Any], Effect[Any]], value: object) -> None:
+    def _run_on(self, waiting: _Waiting[Any], step: Callable[[Any], Effect[object]], value: object) -> None:
         if not self._advance(waiting, step, value):
             self.node.in_flight -= 1
 
-    def _advance(self, waiting: _Waiting[Any], step: Callable[[Any], Effect[Any]], value: object) -> bool:
+    def _advance(self, waiting: _Waiting[Any], step: Callable[[Any], Effect[object]], value: object) -> bool:
         """Run a program on until it waits in a queue, or ends; whether it waits."""
         try:
             effect = step(value)

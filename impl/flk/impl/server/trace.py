@@ -60,7 +60,7 @@ class Runs:
     def __init__(self) -> None:
         self._numbers = itertools.count(1)
 
-    def begin(self, program: Program[Any]) -> Run:
+    def begin(self, program: Program[object]) -> Run:
         """The next run, of this program."""
         return Run(next(self._numbers), getattr(program, "__name__", type(program).__name__))
 
@@ -68,7 +68,7 @@ class Runs:
 class Untraced:
     """Records nothing."""
 
-    def record(self, run: Run, effect: Effect[Any], began: int, result: object) -> None:
+    def record(self, run: Run, effect: Effect[object], began: int, result: object) -> None:
         """One effect, begun at `began` (wall time in nanoseconds) and over now, and its result or the refusal it met."""
 
     def end(self, run: Run, result: object) -> None:
@@ -97,7 +97,7 @@ class Trace(Untraced):
         self._node = node
         self._write(NODE, "Start", time.time_ns(), {}, None)
 
-    def record(self, run: Run, effect: Effect[Any], began: int, result: object) -> None:
+    def record(self, run: Run, effect: Effect[object], began: int, result: object) -> None:
         """One effect, as a line."""
         self._write(run, type(effect).__name__, began, summary.fields(effect), summary.result(effect, result))
 
@@ -108,7 +108,7 @@ class Trace(Untraced):
     def around(self, perform: Perform, run: Run) -> Perform:
         """`perform`, with a line written for every effect."""
 
-        def traced(effect: Effect[Any]) -> Any:
+        def traced(effect: Effect[object]) -> Any:
             began = time.time_ns()
             try:
                 result = perform(effect)

@@ -86,7 +86,7 @@ def pause(attempt: int, draw: float, response: Response | None, policy: Outbox =
 
 
 def open_outbox() -> Program[Contents]:
-    """Mend the outbox log and read it: what a restarted agent still has to deliver.
+    """Repair the outbox log and read it: what a restarted agent still has to deliver.
 
     The agent's clock goes on after the log's last timestamp, so that no new submission takes the identity of an old one.
     """

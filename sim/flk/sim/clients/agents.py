@@ -71,7 +71,7 @@ class Errand(Activity):
 
     __slots__ = ("item",)
 
-    def __init__(self, name: str, program: Program[Any], ended: Callable[[Any], None], item: Item) -> None:
+    def __init__(self, name: str, program: Program[object], ended: Callable[[Any], None], item: Item) -> None:
         self.name = name  # as its parent does, without the call: an agent has two errands for each item
         self.program = program
         self.ended = ended
@@ -108,7 +108,9 @@ class Agent(Host):
         self._breakers = Breakers(policy.breaker, world)
         self._answers = Deadlines[Response | None](world.simulator, policy.retry.timeout_seconds, None)
         self._health = Deadlines[bool](world.simulator, policy.failover.probe_timeout_seconds, late=False)
-        self._disk = GroupCommit[Activity, Effect[Any]](self.simulator.after, lambda: policy.agent_fsync, self.complete)
+        self._disk = GroupCommit[Activity, Effect[object]](
+            self.simulator.after, lambda: policy.agent_fsync, self.complete
+        )
         self.schedulers = {
             Append: self._disk.write,
             Post: self._post,

@@ -135,7 +135,7 @@ class Station:
             self._busy = True
             self._after(seconds, self._finish, served, args)
 
-    def _finish(self, served: Callable[..., object], args: tuple[Any, ...]) -> None:
+    def _finish(self, served: Callable[..., object], args: tuple[object, ...]) -> None:
         if not self._host.alive:
             return
         served(*args)

@@ -1,7 +1,7 @@
 """Work whose pace changes while it is under way: of a disk that hangs or slows down, of a wire that is narrowed."""
 
 from collections.abc import Callable
-from typing import Any, TypeVarTuple
+from typing import TypeVarTuple
 
 from flk.sim.kernel.engine import Simulator
 
@@ -13,7 +13,7 @@ class Work:
 
     __slots__ = ("args", "done", "left", "since", "version")
 
-    def __init__(self, amount: float, done: Callable[..., object], args: tuple[Any, ...]) -> None:
+    def __init__(self, amount: float, done: Callable[..., object], args: tuple[object, ...]) -> None:
         self.left = amount
         self.done = done
         self.args = args

@@ -25,7 +25,7 @@ class Activity:
 
     __slots__ = ("ended", "name", "number", "program", "step")
 
-    def __init__(self, name: str, program: Program[Any], ended: Callable[[Any], None] | None = None) -> None:
+    def __init__(self, name: str, program: Program[object], ended: Callable[[Any], None] | None = None) -> None:
         self.name = name
         self.program = program
         self.ended = ended or nobody
@@ -54,14 +54,14 @@ class Host:
         self.memory = memory
         self.simulator = simulator
         self.trace = trace
-        self.schedulers: dict[type[Effect[Any]], Scheduler] = {}
-        self.handlers: dict[type[Effect[Any]], Handler] = {}
+        self.schedulers: dict[type[Effect[object]], Scheduler] = {}
+        self.handlers: dict[type[Effect[object]], Handler] = {}
 
     def after(self, delay: float, call: Callable[[*Ts], object], *args: *Ts) -> None:
         """Call `call` in `delay` seconds, if the host still lives then."""
         self.simulator.after(delay, self.if_alive, call, args)
 
-    def if_alive(self, call: Callable[..., object], args: tuple[Any, ...]) -> None:
+    def if_alive(self, call: Callable[..., object], args: tuple[object, ...]) -> None:
         """Call `call`, unless the host has crashed."""
         if self.alive:
             call(*args)
@@ -106,12 +106,12 @@ class Host:
         ended, activity.ended = activity.ended, nobody
         ended(result)
 
-    def complete(self, activity: Activity, effect: Effect[Any]) -> None:
+    def complete(self, activity: Activity, effect: Effect[object]) -> None:
         """Perform an effect whose time has come, and go on with the program, if the host still lives."""
         if self.alive:
             self.resume(activity, self.perform(activity, effect))
 
-    def perform(self, activity: Activity, effect: Effect[Any]) -> object:
+    def perform(self, activity: Activity, effect: Effect[object]) -> object:
         """The effect's result, or the refusal it meets; either is traced."""
         kind = type(effect)
         handler = self.handlers.get(kind)

@@ -79,7 +79,9 @@ class Trace:
         if self._observer is not None and node in self._disks:
             self._observer(ended(self._disks[node], program, number, result))
 
-    def effect(self, now: float, node: str, program: str, effect: Effect[Any], result: object, number: int = 0) -> None:
+    def effect(
+        self, now: float, node: str, program: str, effect: Effect[object], result: object, number: int = 0
+    ) -> None:
         """An effect of a program, of that number on the node, was performed."""
         kind = type(effect)
         about = _ABOUT.get(kind)
@@ -128,7 +130,7 @@ def _task(task: Task) -> str:
     return f"{task.kind} {task.key.tenant}/{task.key.pcs_id[:12]}"
 
 
-_ABOUT: dict[type[Effect[Any]], Callable[[Any], str]] = {
+_ABOUT: dict[type[Effect[object]], Callable[[Any], str]] = {
     Mark: lambda effect: f"{effect.name}={effect.value}",
     Marked: _name,
     PutObject: _name,

@@ -18,7 +18,7 @@ class Replaying(Activity):
 
     __slots__ = ("peer",)
 
-    def __init__(self, name: str, program: Program[Any], peer: str) -> None:
+    def __init__(self, name: str, program: Program[object], peer: str) -> None:
         super().__init__(name, program)
         self.peer = peer
 
@@ -28,6 +28,6 @@ class Migrating(Activity):
 
     __slots__ = ("merging",)
 
-    def __init__(self, name: str, program: Program[Any], ended: Callable[[Any], None], *, merging: bool) -> None:
+    def __init__(self, name: str, program: Program[object], ended: Callable[[Any], None], *, merging: bool) -> None:
         super().__init__(name, program, ended)
         self.merging = merging

@@ -110,7 +110,7 @@ class Rounds:
                 self._world.observer.on(Compared(self._region.name, peer, result))
 
         if self._is_level:
-            program: Program[Any] = self._world.programs.detect_divergence(self._region.name, peer)
+            program: Program[object] = self._world.programs.detect_divergence(self._region.name, peer)
             self._run(f"compare {peer}", Activity(f"compare {peer} {number}", program), ended)
 
     @property

@@ -71,7 +71,7 @@ class Journal:
         self._frames.hold()
         self.settled()
 
-    def use(self, activity: Activity, effect: Effect[Any]) -> None:
+    def use(self, activity: Activity, effect: Effect[object]) -> None:
         """Read a segment, or rewrite one."""
         self._after(self._seconds(activity), self._complete, activity, effect)
 
@@ -136,7 +136,7 @@ class Journal:
         """Call when the disk has worked so long, if the node still lives then."""
         self._region.health.pace.after(seconds, self._host.if_alive, call, args)
 
-    def _complete(self, activity: Activity, effect: Effect[Any]) -> None:
+    def _complete(self, activity: Activity, effect: Effect[object]) -> None:
         if isinstance(effect, ReadSegment):
             if not self._failed:
                 self._host.complete(activity, effect)

@@ -76,7 +76,7 @@ class MigratingStore:
         name, keys = f"merge {activity.name}.{activity.step}", [claim.key for claim in move]
         self._run(Migrating(name, self._world.programs.move_merge(move), ended, merging=True), keys)
 
-    def _over(self, what: str, began: float, activity: Activity, effect: Effect[Any], result: object) -> None:
+    def _over(self, what: str, began: float, activity: Activity, effect: Effect[object], result: object) -> None:
         node = self._node
         self._world.observer.on(StoreUsed(node.name, what, began))
         node.trace.effect(node.simulator.now, node.name, activity.name, effect, result, activity.number)
@@ -158,7 +158,7 @@ class Migrator(Host):
         shard = self._plan.shard(effect.side, effect.key)
         self._lines.visit({shard: self._service(activity)}, self._served, activity, effect)
 
-    def _served(self, silent: str, activity: Activity, effect: Effect[Any]) -> None:
+    def _served(self, silent: str, activity: Activity, effect: Effect[object]) -> None:
         if silent:
             refusal = unavailable(f"{silent} of {self._region.name} does not answer")
             self.trace.effect(self.simulator.now, self.name, activity.name, effect, refusal, activity.number)
@@ -166,10 +166,10 @@ class Migrator(Host):
         else:
             self.complete(activity, effect)
 
-    def _ask(self, activity: Activity, effect: Effect[Any]) -> None:
+    def _ask(self, activity: Activity, effect: Effect[object]) -> None:
         self.simulator.after(self._service(activity), self.complete, activity, effect)
 
-    def _asked(self, activity: Activity, effect: Effect[Any]) -> object:
+    def _asked(self, activity: Activity, effect: Effect[object]) -> object:
         del activity
         self.memory.store_down = self._region.outages > 0
         return self.memory.perform(effect)

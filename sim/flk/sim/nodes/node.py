@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
-from typing import Any, TypeAlias, TypeVarTuple
+from typing import TypeAlias, TypeVarTuple
 
 from flk.model.effects import (
     INBOX,
@@ -147,11 +147,11 @@ class Node(Host):
         request = Request(name, program, ended, draws)
         self.start(request)
 
-    def inspect(self, activity: Activity, effect: Effect[Any], reply: Reply) -> None:
+    def inspect(self, activity: Activity, effect: Effect[object], reply: Reply) -> None:
         """Tell another region what this one stores."""
         self._visit(effect, self._service(activity), self._inspected_now, activity, effect, reply)
 
-    def _inspected_now(self, silent: str, activity: Activity, effect: Effect[Any], reply: Reply) -> None:
+    def _inspected_now(self, silent: str, activity: Activity, effect: Effect[object], reply: Reply) -> None:
         reply(self.asked(silent, activity, effect))
 
     @property
@@ -166,20 +166,20 @@ class Node(Host):
 
     # Schedulers: when an effect is performed.
 
-    def _use_store(self, activity: Activity, effect: Effect[Any]) -> None:
+    def _use_store(self, activity: Activity, effect: Effect[object]) -> None:
         seconds = self._policy.merge if isinstance(effect, Merge) else self._service(activity)
         self._visit(effect, seconds, self._store_served, activity, effect, self.simulator.now)
 
-    def _store_served(self, silent: str, activity: Activity, effect: Effect[Any], began: float) -> None:
+    def _store_served(self, silent: str, activity: Activity, effect: Effect[object], began: float) -> None:
         if self._on_store_used is not None and isinstance(effect, Store | Merge):
             self._on_store_used(StoreUsed(self.name, "claim" if isinstance(effect, Store) else "merge", began))
         self.resume(activity, self.asked(silent, activity, effect))
 
-    def served(self, silent: str, activity: Activity, effect: Effect[Any]) -> None:
+    def served(self, silent: str, activity: Activity, effect: Effect[object]) -> None:
         """The shards concerned have had their time: go on with the program."""
         self.resume(activity, self.asked(silent, activity, effect))
 
-    def _visit(self, effect: Effect[Any], seconds: float, served: Callable[[str, *Ts], None], *args: *Ts) -> None:
+    def _visit(self, effect: Effect[object], seconds: float, served: Callable[[str, *Ts], None], *args: *Ts) -> None:
         """Let an effect wait for the store, and have it served: `seconds` in all, or for each claim that it is to merge."""
         shards = self._region.shards
         if shards.is_one:
@@ -192,7 +192,7 @@ class Node(Host):
         """How many claims a merge stands for."""
         return len(effect.claims)
 
-    def _parts(self, effect: Effect[Any], seconds: float) -> dict[str, float]:
+    def _parts(self, effect: Effect[object], seconds: float) -> dict[str, float]:
         """How long each shard is busy with an effect: `seconds` in all, or for each claim that it is to merge."""
         shards = self._region.shards
         match effect:
@@ -206,7 +206,7 @@ class Node(Host):
             case _:
                 return {shards.first: 0.0 if isinstance(effect, Merge) else seconds}
 
-    def asked(self, silent: str, activity: Activity, effect: Effect[Any]) -> object:
+    def asked(self, silent: str, activity: Activity, effect: Effect[object]) -> object:
         """What an effect comes to now that the shards concerned have had their time; `silent` is one that did not answer."""
         if not silent:
             return self.perform(activity, effect)
@@ -217,7 +217,7 @@ class Node(Host):
         self.trace.effect(self.simulator.now, self.name, activity.name, effect, refusal, activity.number)
         return refusal
 
-    def _ask_objects(self, activity: Activity, effect: Effect[Any]) -> None:
+    def _ask_objects(self, activity: Activity, effect: Effect[object]) -> None:
         generation = self._breakers.ask(OBJECTS)
         if generation is None:
             refusal = unavailable("the object store has failed too often, and is left alone for a while")
@@ -252,7 +252,7 @@ class Node(Host):
         self,
         place: str,
         activity: Activity,
-        effect: Effect[Any],
+        effect: Effect[object],
         serve: Callable[[Reply], None],
         noted: Reply | None = None,
     ) -> None:
@@ -325,7 +325,7 @@ class Node(Host):
         generator = self.random_stream.generator(f"sample/{activity.name}.{activity.step}")
         return self._region.entries.sample(effect.size, generator)
 
-    def _inspected(self, activity: Activity, effect: Effect[Any]) -> object:
+    def _inspected(self, activity: Activity, effect: Effect[object]) -> object:
         del activity
         self._require_store()
         return self.memory.perform(effect)
@@ -335,7 +335,7 @@ class Node(Host):
         tiered = self.memory.tiered
         _require(not self.memory.store_down and not (tiered and tiered.cold_down), f"the store of {self.name}")
 
-    def _stored_away(self, activity: Activity, effect: Effect[Any]) -> object:
+    def _stored_away(self, activity: Activity, effect: Effect[object]) -> object:
         del activity
         _require(self._world.objects.serves(self.simulator.now), "the object store")
         return self.memory.perform(effect)

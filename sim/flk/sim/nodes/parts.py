@@ -1,7 +1,7 @@
 """What runs in a region, as the region, its neighbours and its faults see it: they need no more, and so import none of it."""
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Protocol
 
 from flk.model.effects import Effect
 from flk.model.flow.submission import Response, Submission
@@ -33,7 +33,7 @@ class RunningNode(Protocol):
         """Answer a submission that has arrived."""
         ...
 
-    def inspect(self, activity: Activity, effect: Effect[Any], reply: Callable[[object], None]) -> None:
+    def inspect(self, activity: Activity, effect: Effect[object], reply: Callable[[object], None]) -> None:
         """Tell another region what this one stores."""
         ...
 

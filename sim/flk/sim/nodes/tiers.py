@@ -7,7 +7,6 @@ any number at once.
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Any
 
 from flk.model.effects import Aged, Copy, Delete, Effect, Insert, Join, Look, Merge, Owe, Program, Store
 from flk.model.entries.entry import Claim, Entry, Key, join
@@ -72,7 +71,7 @@ class Search(Activity):
 
     __slots__ = ("claiming", "tier")
 
-    def __init__(self, name: str, program: Program[Any], *, claiming: bool = False) -> None:
+    def __init__(self, name: str, program: Program[object], *, claiming: bool = False) -> None:
         super().__init__(name, program)
         self.claiming = claiming
         self.tier: Tier | None = None
@@ -124,7 +123,7 @@ class TieredStore:
         search = Search(f"merge {activity.name}.{activity.step}", self._world.programs.merge(effect.claims))
         self._run(search, _keys(effect.claims), partial(self._over, "merge", began, activity, effect))
 
-    def _over(self, what: str, began: float, activity: Activity, effect: Effect[Any], result: object) -> None:
+    def _over(self, what: str, began: float, activity: Activity, effect: Effect[object], result: object) -> None:
         node = self._node
         self._world.observer.on(StoreUsed(node.name, what, began))
         node.trace.effect(node.simulator.now, node.name, activity.name, effect, result, activity.number)
@@ -158,14 +157,14 @@ class TieredStore:
     def _join(self, activity: Activity, effect: Join) -> None:
         self._change(activity, effect, _changed(effect.claims, effect.known))
 
-    def _change(self, activity: Activity, effect: Effect[Any], keys: tuple[Key, ...]) -> None:
+    def _change(self, activity: Activity, effect: Effect[object], keys: tuple[Key, ...]) -> None:
         """What changes nothing is an answer that is known already, and takes no time."""
         if keys:
             self._visit(activity, effect, Tier.HOT, keys)
         else:
             self._node.complete(activity, effect)
 
-    def _visit(self, activity: Activity, effect: Effect[Any], tier: Tier, keys: tuple[Key, ...]) -> None:
+    def _visit(self, activity: Activity, effect: Effect[object], tier: Tier, keys: tuple[Key, ...]) -> None:
         """A tier takes its time for the first key, and for each further one that of a merge."""
         node, shards = self._node, self._region.shards
         first = self._mean[tier] * node.random_stream.exponential(f"service {activity.name}.{activity.step}")

@@ -7,7 +7,7 @@ run grows with its tasks, whatever the backlog.
 from collections import deque
 from collections.abc import Callable
 from math import ceil
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from flk.model.effects import Acknowledge, Attempt, Bury, Effect, MarkProcessed, TakeTask
 from flk.model.entries.tasks import TaskQueue
@@ -72,7 +72,7 @@ class Worker(Host):
         seconds = self._audit.work * self._random.exponential(f"work {_named(effect)}")
         self.simulator.after(seconds, self.complete, activity, effect)
 
-    def _ask_queue(self, activity: Activity, effect: Effect[Any]) -> None:
+    def _ask_queue(self, activity: Activity, effect: Effect[object]) -> None:
         seconds = self._region.world.policy.service * self._random.exponential(
             f"service {self.name} {activity.name}.{activity.step}"
         )
@@ -84,7 +84,7 @@ class Worker(Host):
             return False
         return self.memory.perform(effect)
 
-    def _asked(self, activity: Activity, effect: Effect[Any]) -> object:
+    def _asked(self, activity: Activity, effect: Effect[object]) -> object:
         del activity
         self.memory.store_down = self._region.outages > 0
         return self.memory.perform(effect)

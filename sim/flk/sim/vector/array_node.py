@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from math import inf
-from typing import Any, TypeVarTuple
+from typing import TypeVarTuple
 
 from flk.model.effects import (
     CaughtUp,
@@ -106,7 +106,7 @@ class ArrayNode(Node):
             Seal: self._journal.seal,
             **dict.fromkeys((ReadSegment, Truncate, Salvage), self._journal.use),
         }
-        mine: dict[type[Effect[Any]], Handler] = {
+        mine: dict[type[Effect[object]], Handler] = {
             CaughtUp: self._caught_up,
             Seal: self._sealed,
             PutObject: self._put,
@@ -131,7 +131,7 @@ class ArrayNode(Node):
         del effect
         return self._frames
 
-    def _use_store(self, activity: Activity, effect: Effect[Any]) -> None:
+    def _use_store(self, activity: Activity, effect: Effect[object]) -> None:
         fetched = self._fetched.get(activity.name, "") if isinstance(effect, Merge) else ""
         self._frames = self._bookkeeping.frames(fetched)
         super()._use_store(activity, effect)

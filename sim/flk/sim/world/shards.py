@@ -6,7 +6,7 @@ another takes over, the shard does not answer.
 
 from collections.abc import Callable, Mapping
 from math import prod
-from typing import Any, TypeVarTuple
+from typing import TypeVarTuple
 
 from flk.model.entries.entry import Key
 from flk.model.entries.ring import Ring
@@ -127,7 +127,7 @@ class Visit:
 
     __slots__ = ("args", "served", "silent", "waiting")
 
-    def __init__(self, shards: int, served: Callable[..., None], args: tuple[Any, ...]) -> None:
+    def __init__(self, shards: int, served: Callable[..., None], args: tuple[object, ...]) -> None:
         self.waiting = shards
         self.silent = ""
         self.served = served
@@ -156,7 +156,7 @@ class Lines:
         """The same at one shard, where most requests go."""
         self._station(shard).enter(seconds * self._shards.factor, self._one_done, shard, served, args)
 
-    def _one_done(self, shard: str, served: Callable[..., None], args: tuple[Any, ...]) -> None:
+    def _one_done(self, shard: str, served: Callable[..., None], args: tuple[object, ...]) -> None:
         served("" if self._shards.by_name[shard].answers else shard, *args)
 
     def _done(self, shard: str, visit: "Visit") -> None:

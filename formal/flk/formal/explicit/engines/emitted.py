@@ -11,7 +11,7 @@ import numpy as np
 
 from flk.formal.explicit.engines import toolchain
 from flk.formal.explicit.engines.cprinter import print_c, print_values
-from flk.formal.explicit.engines.packed import Expansion, PackedSearch, Sighting, Steps, Words, breadth_first
+from flk.formal.explicit.engines.packed import Expansion, Observation, PackedSearch, Steps, Words, breadth_first
 from flk.formal.explicit.engines.program import Program
 from flk.formal.explicit.engines.states import States
 from flk.formal.explicit.engines.vector import Vectorised
@@ -72,8 +72,8 @@ class Kernel:
         """Those of the candidates that satisfy the assumptions; this once, NumPy is fast enough."""
         return Vectorised(self.program).initial(candidates)
 
-    def look(self, states: States, goals: Sequence[int]) -> tuple[int, list[Sighting]]:
-        """The sum of the states' fingerprints modulo 2^64, and a sighting for each of some goals."""
+    def look(self, states: States, goals: Sequence[int]) -> tuple[int, list[Observation]]:
+        """The sum of the states' fingerprints modulo 2^64, and an observation for each of some goals."""
         states, words, every = np.ascontiguousarray(states), self.program.words, len(self.program.goals)
         wanted = np.zeros(every + 1, np.uint8)
         wanted[list(goals)] = 1
@@ -83,7 +83,7 @@ class Kernel:
             raise MemoryError
         rows = found[list(goals)].tolist()
         return int(total[0]), [
-            Sighting(tuple(row[2 : 2 + words]) if row[0] else None, tuple(row[2 + words :]) if row[1] else None)
+            Observation(tuple(row[2 : 2 + words]) if row[0] else None, tuple(row[2 + words :]) if row[1] else None)
             for row in rows
         ]
 

@@ -42,7 +42,7 @@ class Steps(NamedTuple):
     faults: NDArray[np.bool_]
 
 
-class Sighting(NamedTuple):
+class Observation(NamedTuple):
     """Of one goal in some states: the least in which it is seen, and the least in which reading it is a fault."""
 
     seen: Words | None
@@ -68,8 +68,8 @@ class Kernel(Protocol):
     def initial(self, candidates: States) -> States:
         """Those of the candidates that satisfy the assumptions."""
 
-    def look(self, states: States, goals: Sequence[int]) -> tuple[int, list[Sighting]]:
-        """The sum of the states' fingerprints modulo 2^64, and a sighting for each of some goals."""
+    def look(self, states: States, goals: Sequence[int]) -> tuple[int, list[Observation]]:
+        """The sum of the states' fingerprints modulo 2^64, and an observation for each of some goals."""
 
     def steps(self, states: States) -> Steps:
         """All steps, before symmetry."""
@@ -158,11 +158,11 @@ def _close(result: PackedSearch, layer: States) -> None:
     seen: dict[int, Words] = {}
     faults: dict[int, Words] = {}
     for part in _sliced(layer):
-        hashed, sightings = result.kernel.look(part, wanted)
+        hashed, observations = result.kernel.look(part, wanted)
         total += hashed
-        for goal, sighting in zip(wanted, sightings, strict=True):
-            _lower(seen, goal, sighting.seen)
-            _lower(faults, goal, sighting.fault)
+        for goal, observation in zip(wanted, observations, strict=True):
+            _lower(seen, goal, observation.seen)
+            _lower(faults, goal, observation.fault)
     read = [words for goal, words in faults.items() if goal not in seen or words < seen[goal]]
     if read:
         result.fault = Hit(depth, result.layout.unpack(min(read)))

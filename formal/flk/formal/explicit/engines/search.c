@@ -301,14 +301,14 @@ static uint64_t fingerprint(const int64_t *s) {
 typedef struct {
     int64_t seen, fault;        /* whether there are any; then the least of them */
     int64_t least_seen[WORDS], least_fault[WORDS];
-} sighting;
+} observation;
 
 typedef struct {
     const int64_t *states;
     size_t count;
     const unsigned char *wanted;
     uint64_t sum;
-    sighting sightings[GOALS + 1];
+    observation observations[GOALS + 1];
 } looker;
 
 static void *look_through(void *argument) {
@@ -318,15 +318,15 @@ static void *look_through(void *argument) {
         me->sum += fingerprint(s);
         for (int goal = 0; goal < GOALS; goal++) {
             const int found = me->wanted[goal] ? looks[goal](s) : 0;
-            if (found == 1) keep_least(&me->sightings[goal].seen, me->sightings[goal].least_seen, s);
-            if (found == 2) keep_least(&me->sightings[goal].fault, me->sightings[goal].least_fault, s);
+            if (found == 1) keep_least(&me->observations[goal].seen, me->observations[goal].least_seen, s);
+            if (found == 2) keep_least(&me->observations[goal].fault, me->observations[goal].least_fault, s);
         }
     }
     return NULL;
 }
 
 /* The sum of fingerprints, and what is seen of the goals that are wanted. Returns 0 for want of memory. */
-int look(const int64_t *states, size_t count, const unsigned char *wanted, int threads, uint64_t *sum, sighting *sightings) {
+int look(const int64_t *states, size_t count, const unsigned char *wanted, int threads, uint64_t *sum, observation *observations) {
     threads = threads < 1 || count < 4096 ? 1 : threads > MOST_THREADS ? MOST_THREADS : threads;
     looker *lookers = calloc((size_t)threads, sizeof *lookers);
     if (!lookers) return 0;
@@ -340,7 +340,7 @@ int look(const int64_t *states, size_t count, const unsigned char *wanted, int t
     for (int i = 0; i < threads; i++) {
         *sum += lookers[i].sum;
         for (int goal = 0; goal < GOALS; goal++) {
-            sighting *to = sightings + goal, *from = lookers[i].sightings + goal;
+            observation *to = observations + goal, *from = lookers[i].observations + goal;
             if (from->seen) keep_least(&to->seen, to->least_seen, from->least_seen);
             if (from->fault) keep_least(&to->fault, to->least_fault, from->least_fault);
         }

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flk.formal.explicit.engines.dialects import Vectors
-from flk.formal.explicit.engines.packed import Sighting, Steps, Words
+from flk.formal.explicit.engines.packed import Observation, Steps, Words
 from flk.formal.explicit.engines.printer import Scope
 from flk.formal.explicit.engines.program import Program, Records
 from flk.formal.explicit.engines.states import States, fingerprints, least
@@ -41,15 +41,15 @@ class Vectorised:
         assumptions = self.program.ground.assumptions
         return candidates[_all(function(self.program, [assumptions])(*columns(candidates))[0], len(candidates))]
 
-    def look(self, states: States, goals: Sequence[int]) -> tuple[int, list[Sighting]]:
-        """The sum of the states' fingerprints modulo 2^64, and a sighting for each of some goals."""
+    def look(self, states: States, goals: Sequence[int]) -> tuple[int, list[Observation]]:
+        """The sum of the states' fingerprints modulo 2^64, and an observation for each of some goals."""
         words = columns(states)
         total = int(fingerprints(states).sum(dtype=np.uint64)) if len(states) else 0
-        sightings = []
+        observations = []
         for goal in goals:
             found, fault = (_all(truth, len(states)) for truth in self._goals[goal](*words))
-            sightings.append(Sighting(_least(states, found & ~fault), _least(states, fault)))
-        return total, sightings
+            observations.append(Observation(_least(states, found & ~fault), _least(states, fault)))
+        return total, observations
 
     def steps(self, states: States) -> Steps:
         """All steps, before symmetry."""
