@@ -1,7 +1,6 @@
 """An exploration for programs: what `flk explore --json` prints."""
 
 from itertools import pairwise
-from typing import Any
 
 import msgspec
 
@@ -11,7 +10,7 @@ from flk.formal.reports.covered import Coverage
 from flk.spec.verdict import Verdict
 
 
-def facts(schema: Schema, found: Explored, coverage: Coverage = ()) -> dict[str, Any]:
+def facts(schema: Schema, found: Explored, coverage: Coverage = ()) -> dict[str, object]:
     """Figures, findings with their paths, and coverage if it was asked for. States are objects: cell to value, as written."""
     figures = msgspec.structs.asdict(found) | {"hashes": [f"{each:016x}" for each in found.hashes]}
     findings = [_finding(schema, finding) for finding in found.findings]
@@ -25,7 +24,7 @@ def facts(schema: Schema, found: Explored, coverage: Coverage = ()) -> dict[str,
     }
 
 
-def _finding(schema: Schema, finding: Finding) -> dict[str, Any]:
+def _finding(schema: Schema, finding: Finding) -> dict[str, object]:
     property_ = schema.protocol.properties.get(finding.property)
     return msgspec.structs.asdict(finding) | {
         "requirements": property_.requirements if property_ else (),
@@ -33,7 +32,7 @@ def _finding(schema: Schema, finding: Finding) -> dict[str, Any]:
     }
 
 
-def _path(schema: Schema, path: Path) -> dict[str, Any]:
+def _path(schema: Schema, path: Path) -> dict[str, object]:
     steps = [
         {
             "action": move.action,

@@ -2,7 +2,6 @@
 
 from importlib.resources import files
 from pathlib import Path as File
-from typing import Any
 
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
@@ -45,7 +44,7 @@ def write(file: File, page: str) -> None:
         file.write_text(page, encoding="utf-8")
 
 
-def _path(schema: Schema, finding: Finding, lanes: str) -> dict[str, Any]:
+def _path(schema: Schema, finding: Finding, lanes: str) -> dict[str, object]:
     assert finding.path is not None
     return {
         "title": title(finding),

@@ -1,17 +1,25 @@
 """The state while a trace is followed: only what differs from the beginning is kept, and every change can be taken back."""
 
 from collections.abc import Callable
-from typing import Any, Final, NoReturn, TypeAlias
+from enum import Enum
+from typing import Final, NoReturn, TypeAlias
 
 from flk.formal.explicit.interpreter import Fault
 from flk.formal.language.protocol import Protocol
 from flk.formal.language.variables import Variable
 from flk.formal.traces.values import Element, Key
 
-ABSENT: Final = object()
+
+class Absent(Enum):
+    """What a cell held that was as it began."""
+
+    ABSENT = "absent"
+
+
+ABSENT: Final = Absent.ABSENT
 """In the journal: the cell was as it began."""
 
-Change: TypeAlias = "tuple[Cells, Key, Any]"
+Change: TypeAlias = "tuple[Cells, Key, Element | Absent | None]"
 """A cell that was written, and what it held before."""
 
 
@@ -24,7 +32,7 @@ class Unbound(Exception):
         self.key = key
 
 
-class Cells(dict[Key, Any]):
+class Cells(dict[Key, Element | None]):
     """The values of one variable by key; None is undefined. A key that is missing has the initial value, or an unknown one.
 
     `touches` are told of every key that changes.
@@ -45,8 +53,7 @@ class Cells(dict[Key, Any]):
     def now(self, key: Key) -> Element | None:
         """The value at a key. Raises Unbound if it is unknown."""
         if key in self:
-            value: Element | None = self[key]
-            return value
+            return self[key]
         if self.free:
             raise Unbound(self, key)
         return self.variable.initially

@@ -27,7 +27,7 @@ from flk.formal.language.sorts import Boolean, Bounded, Enum, Sort
 from flk.formal.language.variables import Variable
 from flk.formal.traces.cells import ABSENT, State, divide, remainder, undefined, unknown, within
 from flk.formal.traces.quantifiers import Membership, narrowed, plan
-from flk.formal.traces.values import Universe
+from flk.formal.traces.values import Element, Universe
 
 Names = Mapping[str, str]
 """What the locals of an expression are called in the source."""
@@ -41,7 +41,7 @@ class Emitter:
 
     def __init__(self, state: State, universe: Universe) -> None:
         self.state = state
-        self.scope: dict[str, Any] = {
+        self.scope: dict[str, object] = {
             "Fault": Fault,
             "ABSENT": ABSENT,
             "EMPTY": (),
@@ -123,7 +123,7 @@ class Emitter:
         group = "".join(f"{names[outer.name]}, " for outer in membership.outer)
         return f"for {names[local.name]}, in sorted({self._membership(membership)}.get(({group}), EMPTY)):"
 
-    def members(self, node: Quantified, values: Mapping[str, Any]) -> Iterator[dict[str, Any]] | None:
+    def members(self, node: Quantified, values: Mapping[str, Element]) -> Iterator[dict[str, Element]] | None:
         """The values of a compiled quantifier's locals that can make a difference, None if all of them can."""
         membership = plan(node, self.state).membership
         if membership is None or membership.identity not in self._memberships:

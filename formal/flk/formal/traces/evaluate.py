@@ -1,7 +1,8 @@
 """Expressions read one by one, to say why they are false; slower than compiled ones, and with the same meaning."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Final
+from enum import Enum
+from typing import Final, TypeAlias, cast
 
 from flk.formal.explicit.interpreter import Fault, calculate
 from flk.formal.language.nodes import (
@@ -25,7 +26,16 @@ from flk.formal.language.variables import Variable
 from flk.formal.traces.cells import Cells, Unbound
 from flk.formal.traces.values import Element, Key, Universe, key_of
 
-UNKNOWN: Final = object()
+
+class Unknown(Enum):
+    """The value of an expression that nothing told so far decides."""
+
+    UNKNOWN = "unknown"
+
+
+UNKNOWN: Final = Unknown.UNKNOWN
+Value: TypeAlias = Element | Unknown
+Locals: TypeAlias = Mapping[str, Element]
 """The value of an expression that nothing told so far decides."""
 
 
@@ -37,7 +47,7 @@ class Evaluator:
         self._universe = universe
         self.seen: dict[tuple[Variable, Key], Element | None] = {}
 
-    def value(self, node: Node, locals_: Mapping[str, Any]) -> Any:  # noqa: C901 (one case for each kind of node)
+    def value(self, node: Node, locals_: Locals) -> Value:  # noqa: C901, PLR0912 (one case for each kind of node)
         """The value of an expression, UNKNOWN if it hangs on what is not known. Raises Fault where it has none."""
         match node:
             case Constant(_, value):
@@ -45,15 +55,19 @@ class Evaluator:
             case Local(_, name):
                 return locals_[name]
             case Read(variable, indices):
-                value = self._cell(variable, indices, locals_)
-                if value is None:
-                    raise Fault(f"{self._universe.place(variable, self._key(indices, locals_))} is undefined")
-                return value
+                key = self._key(variable, indices, locals_)
+                if key is UNKNOWN:
+                    return UNKNOWN
+                held = self._cell(variable, key)
+                if held is None:
+                    raise Fault(f"{self._universe.place(variable, key)} is undefined")
+                return held
             case Defined(_, variable, indices):
-                return self._cell(variable, indices, locals_) is not None
+                key = self._key(variable, indices, locals_)
+                return UNKNOWN if key is UNKNOWN else self._cell(variable, key) is not None
             case Not(_, part):
-                value = self.value(part, locals_)
-                return UNKNOWN if value is UNKNOWN else not value
+                truth = self.value(part, locals_)
+                return UNKNOWN if truth is UNKNOWN else not truth
             case Joined(_, junction, parts):
                 return _join((self.value(part, locals_) for part in parts), until=junction is Junction.OR)
             case Choice(_, condition, then, other):
@@ -63,11 +77,13 @@ class Evaluator:
                 return compare(relation, self.value(left, locals_), self.value(right, locals_))
             case Arithmetic(_, operator, left, right):
                 one, two = self.value(left, locals_), self.value(right, locals_)
-                return UNKNOWN if one is UNKNOWN or two is UNKNOWN else calculate(operator, one, two)
+                if one is UNKNOWN or two is UNKNOWN:
+                    return UNKNOWN
+                return calculate(operator, *_numbers(one, two))
             case Quantified():
                 return self._quantified(node, locals_)
 
-    def witness(self, body: Node, candidates: Iterable[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+    def witness(self, body: Node, candidates: Iterable[Locals]) -> Locals | None:
         """The first values of the locals for which the body of a `forall` is false. What it read then is what was `seen`."""
         for values in candidates:
             self.seen.clear()
@@ -76,17 +92,17 @@ class Evaluator:
         self.seen.clear()
         return None
 
-    def _key(self, indices: tuple[Node, ...], locals_: Mapping[str, Any]) -> Key:
-        return key_of([self.value(index, locals_) for index in indices])
-
-    def _cell(self, variable: Variable, indices: tuple[Node, ...], locals_: Mapping[str, Any]) -> Any:
-        parts = [self.value(index, locals_) for index in indices]
-        if any(part is UNKNOWN for part in parts):
+    def _key(self, variable: Variable, indices: tuple[Node, ...], locals_: Locals) -> Key | Unknown:
+        values = [self.value(index, locals_) for index in indices]
+        parts = [value for value in values if value is not UNKNOWN]
+        if len(parts) < len(values):
             return UNKNOWN
         for sort, part in zip(variable.domain, parts, strict=True):
-            if isinstance(sort, Bounded) and not sort.low <= part <= sort.high:
+            if isinstance(sort, Bounded) and isinstance(part, int) and not sort.low <= part <= sort.high:
                 raise Fault(f"{variable.name} has no place {part}: an index leaves its bounds")
-        key = key_of(parts)
+        return key_of(parts)
+
+    def _cell(self, variable: Variable, key: Key) -> Value | None:
         try:
             value = self._cells[variable.name].now(key)
         except Unbound:
@@ -94,7 +110,7 @@ class Evaluator:
         self.seen[variable, key] = value
         return value
 
-    def _quantified(self, node: Quantified, locals_: Mapping[str, Any]) -> Any:
+    def _quantified(self, node: Quantified, locals_: Locals) -> Value:
         truths = (
             self.value(node.body, {**locals_, node.local.name: value})
             for value in self._universe.values(node.local.sort)
@@ -105,7 +121,7 @@ class Evaluator:
         return UNKNOWN if UNKNOWN in counted else sum(map(bool, counted))
 
 
-def compare(relation: Relation, left: Any, right: Any) -> Any:
+def compare(relation: Relation, left: Value, right: Value) -> Value:
     """A comparison, UNKNOWN if a side is."""
     if left is UNKNOWN or right is UNKNOWN:
         return UNKNOWN
@@ -113,12 +129,19 @@ def compare(relation: Relation, left: Any, right: Any) -> Any:
         case Relation.EQUAL:
             return left == right
         case Relation.LESS:
-            return left < right
+            one, two = _numbers(left, right)
+            return one < two
         case Relation.AT_MOST:
-            return left <= right
+            one, two = _numbers(left, right)
+            return one <= two
 
 
-def at_first(node: Node) -> Any:
+def _numbers(left: Element, right: Element) -> tuple[int, int]:
+    """Two operands of arithmetic or of an order; names of ordered elements, too, compare as numbers do."""
+    return cast("int", left), cast("int", right)
+
+
+def at_first(node: Node) -> Value:
     """A truth over cells that are all as they begin and locals of which nothing is known: UNKNOWN unless it is the same for all."""
     match node:
         case Constant(_, value):
@@ -128,8 +151,8 @@ def at_first(node: Node) -> Any:
         case Defined(_, variable, _):
             return not variable.partial
         case Not(_, part):
-            value = at_first(part)
-            return UNKNOWN if value is UNKNOWN else not value
+            truth = at_first(part)
+            return UNKNOWN if truth is UNKNOWN else not truth
         case Joined(_, junction, parts):
             return _join(map(at_first, parts), until=junction is Junction.OR)
         case Compared(_, relation, left, right):
@@ -137,7 +160,7 @@ def at_first(node: Node) -> Any:
     return UNKNOWN
 
 
-def _join(truths: Iterator[Any], *, until: bool) -> Any:
+def _join(truths: Iterator[Value], *, until: bool) -> Value:
     """A junction: the first truth that is `until` decides."""
     unknown = False
     for truth in truths:

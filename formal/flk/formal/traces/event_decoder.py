@@ -1,7 +1,7 @@
 """Events as the search needs them: the action's steps, its arguments and what was seen, in the values of the inside."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from flk.formal.language.protocol import Protocol
 from flk.formal.language.sorts import Boolean, Enum, Index, Sort
@@ -29,7 +29,7 @@ class Seen(NamedTuple):
     before: Sequence[Observation]
     after: Sequence[Observation]
     complete: bool
-    note: Any
+    note: object
 
 
 class Decoder:
@@ -49,12 +49,12 @@ class Decoder:
             for name, each in steps.items()
         }
 
-    def _names_of_keys(self, variable: Variable) -> dict[Any, Key]:
+    def _names_of_keys(self, variable: Variable) -> dict[object, Key]:
         """The keys that are known by their texts: grows with use."""
         single = variable.domain[0] if len(variable.domain) == 1 else None
         return self._universe.known[single.name] if isinstance(single, Index) else {}
 
-    def _names_of_values(self, sort: Sort) -> dict[Any, Element]:
+    def _names_of_values(self, sort: Sort) -> dict[object, Element]:
         """What stands for the values of a sort that have names; integers have none."""
         match sort:
             case Boolean():
@@ -77,7 +77,7 @@ class Decoder:
             before += [observation for observation in after if observation[0].variable.name in self._constant]
         return Seen(number, event.line, steps, arguments, before, after, None not in arguments, event.note)
 
-    def observations(self, written: Mapping[str, Any]) -> list[Observation]:
+    def observations(self, written: Mapping[str, object]) -> list[Observation]:
         """What is told of some variables. Raises Mistake for names, keys and values that have no meaning."""
         found: list[Observation] = []
         for name, value in written.items():
@@ -97,7 +97,7 @@ class Decoder:
                 raise Mistake(f"{name} is a map: write an object of its values by their keys, not {value!r}")
         return found
 
-    def _arguments(self, steps: Steps, written: Mapping[str, Any]) -> tuple[Element | None, ...]:
+    def _arguments(self, steps: Steps, written: Mapping[str, object]) -> tuple[Element | None, ...]:
         filled: list[Element | None] = []
         found = 0
         for local, names in self._parameters[steps.action.name]:

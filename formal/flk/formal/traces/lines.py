@@ -2,24 +2,26 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, NoReturn
+from typing import NoReturn, TypeVar
 
 import msgspec
 
 from flk.spec.errors import UnusableInput
 from flk.spec.hints import nearest
 
+T = TypeVar("T", bound=msgspec.Struct)
+
 
 class Event(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     """One step that was seen; `line` is where. See the package for the meaning of each field."""
 
     action: str
-    arguments: dict[str, Any] = {}
-    state: dict[str, Any] = {}
-    before: dict[str, Any] = {}
-    node: Any = None
-    at: Any = None
-    note: Any = None
+    arguments: dict[str, object] = {}
+    state: dict[str, object] = {}
+    before: dict[str, object] = {}
+    node: object = None
+    at: object = None
+    note: object = None
     line: int = 0
 
 
@@ -29,8 +31,8 @@ class Header(msgspec.Struct, forbid_unknown_fields=True):
     protocol: str = ""
     hidden: tuple[str, ...] = ()
     at_most: int = 1
-    elements: dict[str, tuple[Any, ...]] = {}
-    initially: dict[str, Any] = {}
+    elements: dict[str, tuple[object, ...]] = {}
+    initially: dict[str, object] = {}
 
 
 class Mistake(Exception):
@@ -76,12 +78,12 @@ def _events(
 
 
 def _decode_event(line: bytes, source: str, number: int) -> Event:
-    event: Event = _decode(line, source, number, Event)
+    event = _decode(line, source, number, Event)
     event.line = number
     return event
 
 
-def _decode(line: bytes, source: str, number: int, kind: Any) -> Any:
+def _decode(line: bytes, source: str, number: int, kind: type[T]) -> T:
     try:
         return msgspec.json.decode(line, type=kind)
     except msgspec.ValidationError as error:

@@ -9,7 +9,6 @@ from bisect import bisect_left, insort
 from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from typing import Any
 
 from flk.formal.language.nodes import (
     Compared,
@@ -29,17 +28,18 @@ from flk.formal.language.sorts import BOOL, Index
 from flk.formal.language.variables import Variable
 from flk.formal.traces.cells import State
 from flk.formal.traces.evaluate import UNKNOWN, at_first
+from flk.formal.traces.values import Element
 
 
-class Groups(dict[tuple[Any, ...], set[tuple[Any, ...]]]):
+class Groups(dict[tuple[Element, ...], set[tuple[Element, ...]]]):
     """Sets of instances by the values of the outer locals, and, where an order is asked of them, their values at one place."""
 
     def __init__(self) -> None:
         super().__init__()
         self.place: int | None = None
-        self._orders: dict[tuple[Any, ...], list[Any]] = {}
+        self._orders: dict[tuple[Element, ...], list[Element]] = {}
 
-    def put(self, group: tuple[Any, ...], instance: tuple[Any, ...], inside: bool) -> None:  # noqa: FBT001 (a truth is put)
+    def put(self, group: tuple[Element, ...], instance: tuple[Element, ...], inside: bool) -> None:  # noqa: FBT001 (a truth is put)
         """Let an instance be a member, or not."""
         members = self.get(group)
         if members is None:
@@ -52,11 +52,11 @@ class Groups(dict[tuple[Any, ...], set[tuple[Any, ...]]]):
         if self.place is not None:
             self._order(group, instance[self.place], inside=inside)
 
-    def ordered(self, group: tuple[Any, ...]) -> list[Any]:
+    def ordered(self, group: tuple[Element, ...]) -> list[Element]:
         """The members' values at `place`, in order."""
         return self._orders.get(group, [])
 
-    def _order(self, group: tuple[Any, ...], value: Any, *, inside: bool) -> None:
+    def _order(self, group: tuple[Element, ...], value: Element, *, inside: bool) -> None:
         order = self._orders.setdefault(group, [])
         if inside:
             insort(order, value)
@@ -139,7 +139,7 @@ def _membership(
         outer = tuple(sorted((local for local in mentioned if local.name not in inner), key=lambda local: local.name))
         excluded = _excluded(mine, universal=universal)
         if mine and at_first(excluded) not in {0, UNKNOWN}:
-            reads = dict.fromkeys(read for part in mine for read in _reads(part))
+            reads = dict.fromkeys((variable, _locals(indices)) for part in mine for variable, indices in _reads(part))
             return Membership(outer, locals_, tuple(mine), excluded, tuple(reads))
     return None
 
@@ -197,11 +197,15 @@ def _free(node: Node, bound: frozenset[Local] = frozenset()) -> Iterator[Local]:
         yield from _free(child, bound)
 
 
-def _reads(node: Node) -> Iterator[tuple[Variable, tuple[Any, ...]]]:
+def _reads(node: Node) -> Iterator[tuple[Variable, tuple[Node, ...]]]:
     if isinstance(node, Read | Defined):
         yield node.variable, node.indices
     for child in children(node):
         yield from _reads(child)
+
+
+def _locals(indices: tuple[Node, ...]) -> tuple[Local, ...]:
+    return tuple(index for index in indices if isinstance(index, Local))
 
 
 def _speaks_of_one(part: Node, mentioned: frozenset[Local], state: State) -> bool:

@@ -1,7 +1,7 @@
 """Names and values of a trace, and what stands for them inside: elements by themselves or their place, the rest as integers."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import msgspec
 
@@ -12,7 +12,7 @@ from flk.formal.language.variables import Variable
 from flk.formal.traces.lines import Mistake
 from flk.spec.hints import nearest
 
-Element: TypeAlias = int | float | str | tuple[Any, ...]
+Element: TypeAlias = int | float | str | tuple["Element", ...]
 """A value of any sort: an element of an open sort is its name, of a declared sort its place; all else is as in the language."""
 
 Key: TypeAlias = Element
@@ -27,11 +27,11 @@ class Universe:
     `known` maps names to what stands for them. It only grows, and compiled steps hold on to it.
     """
 
-    def __init__(self, protocol: Protocol, declared: Mapping[str, Sequence[Any]]) -> None:
-        self.known: dict[str, dict[Any, Element]] = {
+    def __init__(self, protocol: Protocol, declared: Mapping[str, Sequence[object]]) -> None:
+        self.known: dict[str, dict[object, Element]] = {
             name: {} for name, sort in protocol.sorts.items() if isinstance(sort, Index)
         }
-        self.declared: dict[str, tuple[Any, ...]] = {}
+        self.declared: dict[str, tuple[object, ...]] = {}
         for name, elements in declared.items():
             if name not in self.known:
                 raise Mistake(f"elements: there is no index sort {name}: {nearest(name, self.known)}")
@@ -117,9 +117,9 @@ class Universe:
         shown = map(self.show, variable.domain, parts_of(variable, key))
         return f"{variable.name}[{', '.join(shown)}]"
 
-    def _compare(self, sort: Index, name: Any, other: Any) -> None:
+    def _compare(self, sort: Index, name: Element, other: object) -> None:
         try:
-            _ = name < other
+            _ = name < other  # type: ignore[operator]  # that is the question
         except TypeError:
             raise Mistake(
                 f"{name!r} and {other!r} of {sort.name} do not compare: name all of them in one way"
@@ -138,5 +138,5 @@ def key_of(parts: Sequence[Element]) -> Key:
     return parts[0] if len(parts) == 1 else tuple(parts)
 
 
-def _hashable(name: object) -> Any:
+def _hashable(name: object) -> object:
     return tuple(map(_hashable, name)) if isinstance(name, list | tuple) else name

@@ -58,8 +58,9 @@ def _cover(
     for words in parts:
         reached = np.ones(len(words[0]), np.bool_)
         for row, value in enumerate(values_of(*words)):
-            seen[row, 0] |= bool((reached & ~np.asarray(value, np.bool_)).any())
-            reached &= value
+            truth = np.asarray(value, np.bool_)
+            seen[row, 0] |= bool((reached & ~truth).any())
+            reached &= truth
             seen[row, 1] |= bool(reached.any())
         fired += int(reached.sum())
     return fired

@@ -4,10 +4,10 @@ import ctypes
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeAlias
 from weakref import finalize
 
 import numpy as np
+from numpy.typing import NDArray
 
 from flk.formal.explicit.engines import toolchain
 from flk.formal.explicit.engines.cprinter import print_c, print_values
@@ -21,7 +21,6 @@ from flk.formal.explicit.search import Options
 from flk.spec.errors import UnusableInput
 
 FLAGS = ("-O3", "-std=gnu11", "-fwrapv", "-fPIC", "-shared", "-pthread")
-Pointer: TypeAlias = Any
 
 
 def search(ground: Ground, options: Options) -> PackedSearch:
@@ -150,7 +149,7 @@ class Table:
         return Expansion(fresh, transitions, tuple(fault) if faulty else None)
 
 
-def _at(array: "np.ndarray[Any, Any]") -> Pointer:
+def _at(array: NDArray[np.generic]) -> ctypes.c_void_p:
     return ctypes.c_void_p(array.ctypes.data)
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
-from typing import Any, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,12 @@ from flk.formal.explicit.layout import Field
 
 Column: TypeAlias = NDArray[np.int64]
 Truths: TypeAlias = NDArray[np.bool_]
-Function: TypeAlias = Callable[..., Any]
+Value: TypeAlias = "Truths | Column | bool | int"
+"""Of an expression in many states; constants are scalars."""
+Function: TypeAlias = Callable[..., tuple[Value, ...]]
+"""Gives the values of some expressions, given the words of the states."""
+Single: TypeAlias = Callable[..., Value]
+Columns: TypeAlias = Callable[..., tuple[Column, ...]]
 
 DIALECT = Vectors()
 
@@ -25,8 +30,8 @@ DIALECT = Vectors()
 class Stepper(NamedTuple):
     """An instance: where it can happen, where asking is a fault; and where it can, whether that is a fault and the words after."""
 
-    enabled: Function
-    undefined: Function | None
+    enabled: Single
+    undefined: Single | None
     after: Function
 
 
@@ -58,7 +63,7 @@ class Vectorised:
         sources, instances, afters = [], [], []
         for instance, stepper in enumerate(self._steppers):
             if stepper.undefined is not None:
-                faults |= stepper.undefined(*words)
+                faults |= _all(stepper.undefined(*words), len(states))
             rows = np.flatnonzero(_all(stepper.enabled(*words), len(states)))
             if len(rows):
                 fault, *after = stepper.after(*(word.take(rows) for word in words))
@@ -89,7 +94,7 @@ class Vectorised:
         """The least images of some states."""
         if not self.program.symmetry.sorts:
             return states
-        image = columns(states)
+        image: Sequence[Column] = columns(states)
         best = self._arranged(image)
         for exchange in self.program.symmetry.tour:
             image = self._exchanges[exchange](*image)
@@ -120,11 +125,11 @@ class Vectorised:
         return [function(self.program, [goal.target, goal.undefined]) for goal in self.program.goals]
 
     @cached_property
-    def _exchanges(self) -> list[Function]:
+    def _exchanges(self) -> list[Columns]:
         functions = []
         for writes in self.program.exchanges:
             scope = self._scope([write.code for write in writes])
-            functions.append(_compiled(scope, scope.words_after(writes, self.program.words)))
+            functions.append(cast("Columns", _compiled(scope, scope.words_after(writes, self.program.words))))
         return functions
 
     def _scope(self, roots: Iterable[Expression]) -> Scope:
@@ -142,7 +147,7 @@ def function(program: Program, expressions: Sequence[Expression]) -> Function:
     return _compiled(scope, [scope.text(expression) for expression in expressions])
 
 
-def _single(program: Program, expression: Expression) -> Function:
+def _single(program: Program, expression: Expression) -> Single:
     of = function(program, [expression])
     return lambda *words: of(*words)[0]
 
@@ -150,7 +155,7 @@ def _single(program: Program, expression: Expression) -> Function:
 def _compiled(scope: Scope, results: Sequence[str]) -> Function:
     words = sorted({field.word for field in scope.fields} | {0})
     head = f"def f({', '.join(f'{scope.word}{word}' for word in words)}):"
-    space: dict[str, Any] = {
+    space: dict[str, object] = {
         "where": np.where,
         "population": _population,
         "floor_quotient": _quotient,
@@ -158,8 +163,7 @@ def _compiled(scope: Scope, results: Sequence[str]) -> Function:
     }
     text = "\n ".join([head, *scope.lines, f"return ({''.join(f'{result}, ' for result in results)})"])
     exec(text, space)  # noqa: S102 (the text is ours: names, operators and numbers)
-    compiled: Function = space["f"]
-    return compiled
+    return cast("Function", space["f"])
 
 
 def _population(word: Column) -> Column:
@@ -174,7 +178,7 @@ def _remainder(left: Column, right: Column) -> Column:
     return np.where(right == 0, 0, left % np.where(right == 0, 1, right))
 
 
-def _all(truth: "Truths | bool", rows: int) -> Truths:
+def _all(truth: Value, rows: int) -> Truths:
     return np.broadcast_to(np.asarray(truth, np.bool_), rows)
 
 
