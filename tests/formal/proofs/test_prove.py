@@ -140,9 +140,9 @@ def test_bounded_search_is_printed_with_its_runs() -> None:
 
 def test_found_lemmas_are_printed_as_an_author_writes_them() -> None:
     """Ready to be pasted."""
-    found = Inference("p", 3000, 20, 10, ("forall(RM, lambda r1: ~heard[r1])",), ("safe",), ("rest",), (), 1.5)
+    found = Inference("p", 3000, 20, 10, ("forall(RM, lambda r1: ~tm_prepared[r1])",), ("safe",), ("rest",), (), 1.5)
     text = printed_part(render_inference(found))
-    assert "@protocol.lemma()\ndef lemma_1() -> Term:\n    return forall(RM, lambda r1: ~heard[r1])" in text
+    assert "@protocol.lemma()\ndef lemma_1() -> Term:\n    return forall(RM, lambda r1: ~tm_prepared[r1])" in text
     assert "proved for all sizes: safe" in text
     assert "not proved: rest" in text
 

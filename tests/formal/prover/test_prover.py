@@ -142,7 +142,7 @@ def test_what_is_not_shown_by_induction_is_undecided_and_what_rests_on_it_too() 
     """Without a lemma, consistency is neither proved nor refuted, while what does not rest on it stays proved."""
     base = PROTOCOLS["two-phase-commit"]
     protocol = base.variant("weaker", "One lemma less.")
-    protocol.without("heard_was_sent")
+    protocol.without("tm_prepared_was_sent")
     proof = prove_protocol(protocol)
     assert proof.status is ProofStatus.UNDECIDED
     assert property_status(proof, "consistent").status is ProofStatus.UNDECIDED

@@ -237,19 +237,25 @@ def rejected(protocol: Protocol, *lines: Line, **options: Any) -> Rejected:
 
 
 def test_a_rejection_names_line_event_guard_values_and_what_was_possible() -> None:
-    """The commit that was ordered before all had been heard."""
+    """The commit that was ordered before all were known to be prepared."""
     verdict = rejected(
         COMMIT, did("RMPrepare", r="a"), did("RMPrepare", r="b"), did("TMRcvPrepared", r="a"), did("TMCommit")
     )
     assert (verdict.line, verdict.accepted, verdict.event) == (4, 3, "TMCommit()")
     (reason,) = verdict.reasons
-    assert (reason.kind, reason.what, reason.where) == ("guard", "forall r: heard[r]", "for r = b")
-    assert reason.values == (("heard[b]", "false"),)
+    assert (reason.kind, reason.what, reason.where) == ("guard", "forall r: tm_prepared[r]", "for r = b")
+    assert reason.values == (("tm_prepared[b]", "false"),)
     assert {"TMRcvPrepared(r=b)", "TMAbort()"} <= set(verdict.nearest)
     told = str(verdict)
     assert all(
         part in told
-        for part in ("trace:4", "TMCommit()", "forall r: heard[r]", "heard[b] = false", "TMRcvPrepared(r=b)")
+        for part in (
+            "trace:4",
+            "TMCommit()",
+            "forall r: tm_prepared[r]",
+            "tm_prepared[b] = false",
+            "TMRcvPrepared(r=b)",
+        )
     )
 
 
@@ -416,7 +422,7 @@ REFUSED = {
     '{"action": "TMAbort", "state": {"decision": "opne"}}': "trace:1: decision: Decision has no member 'opne': did you mean open",
     '{"action": "TMAbort", "state": {"decision": null}}': "trace:1: decision is always defined",
     '{"action": "TMAbort", "state": {"abort_sent": 1}}': "trace:1: abort_sent: 1 is no truth: write true or false",
-    '{"action": "TMAbort", "state": {"heard": true}}': "trace:1: heard is a map",
+    '{"action": "TMAbort", "state": {"tm_prepared": true}}': "trace:1: tm_prepared is a map",
 }
 
 

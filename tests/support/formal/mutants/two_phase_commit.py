@@ -9,7 +9,7 @@ SIZES = {"RM": 3}
 MUTANTS: Mutants = {
     "hears-what-was-not-said": mutant(protocol, "TMRcvPrepared", without_guard("prepared_sent[r]")),
     "commits-after-deciding": mutant(protocol, "TMCommit", without_guard("decision = open")),
-    "commits-before-all-are-heard": mutant(protocol, "TMCommit", without_guard("forall r: heard[r]")),
+    "commits-before-all-are-prepared": mutant(protocol, "TMCommit", without_guard("forall r: tm_prepared[r]")),
     "commits-and-records-an-abort": mutant(protocol, "TMCommit", swap(Decision.committed, Decision.aborted)),
     "commits-unrecorded": mutant(protocol, "TMCommit", without_update("decision")),
     "aborts-after-deciding": mutant(protocol, "TMAbort", without_guard("decision = open")),

@@ -9,7 +9,7 @@ from flk.formal.language import BOOL, Protocol, Term, exists, forall, require
 protocol = Protocol(
     "two-phase-commit",
     """Resource managers prepare or abort on their own. The transaction manager commits once it has heard that all are
-    prepared, or aborts at any time before; managers do as they are told. Messages stay in the network for ever.""",
+    prepared, or aborts at any time before; managers obey. Messages stay in the network for ever.""",
 )
 
 RM = protocol.index("RM", size=3)
@@ -18,7 +18,7 @@ Decision = protocol.enum("Decision", "open", "committed", "aborted")
 
 manager = protocol.map("manager", RM, to=Manager, initially=Manager.working)
 decision = protocol.scalar("decision", Decision, initially=Decision.open)
-heard = protocol.relation("heard", RM)
+tm_prepared = protocol.relation("tm_prepared", RM)
 prepared_sent = protocol.relation("prepared_sent", RM)
 commit_sent = protocol.scalar("commit_sent", BOOL, initially=False)
 abort_sent = protocol.scalar("abort_sent", BOOL, initially=False)
@@ -28,13 +28,13 @@ abort_sent = protocol.scalar("abort_sent", BOOL, initially=False)
 def TMRcvPrepared(r: Term) -> None:
     """The transaction manager receives the word of a manager that it is prepared."""
     require(decision == Decision.open, prepared_sent[r])
-    heard.next[r] = True
+    tm_prepared.next[r] = True
 
 
 @protocol.action()
 def TMCommit() -> None:
     """The transaction manager commits, as all are prepared."""
-    require(decision == Decision.open, forall(RM, lambda r: heard[r]))
+    require(decision == Decision.open, forall(RM, lambda r: tm_prepared[r]))
     decision.next = Decision.committed
     commit_sent.next = True
 
@@ -91,13 +91,13 @@ def committed_is_ordered() -> Term:
 @protocol.lemma()
 def committed_is_unanimous() -> Term:
     """The order to commit is the decision, and follows word from every manager."""
-    return ~commit_sent | ((decision == Decision.committed) & forall(RM, lambda r: heard[r]))
+    return ~commit_sent | ((decision == Decision.committed) & forall(RM, lambda r: tm_prepared[r]))
 
 
 @protocol.lemma()
-def heard_was_sent() -> Term:
-    """What was heard was sent."""
-    return forall(RM, lambda r: ~heard[r] | prepared_sent[r])
+def tm_prepared_was_sent() -> Term:
+    """A manager that the transaction manager knows to be prepared has said so."""
+    return forall(RM, lambda r: ~tm_prepared[r] | prepared_sent[r])
 
 
 @protocol.lemma()
