@@ -283,14 +283,14 @@ class Ground:
 
 
 class Place(NamedTuple):
-    """A cell, and the condition under which it is meant."""
+    """A cell, and the condition under which the indices denote it."""
 
     cell: int
     condition: Expression
 
 
 class Places(NamedTuple):
-    """All cells that may be meant, and whether any is."""
+    """All cells that the indices may denote, and whether they denote any."""
 
     list: list[Place]
     defined: Expression

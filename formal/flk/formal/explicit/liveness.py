@@ -1,4 +1,4 @@
-"""Progress under weak fairness: does the conclusion always come at last, or is there a fair way to go on for ever without it?
+"""Progress under weak fairness: does the conclusion always follow, or is there a fair run that never reaches it?
 
 P leads to Q is violated if and only if a reachable state of P and not Q can go on for ever in not Q, either in a cycle or with
 nothing happening at all, so that every fair instance is, again and again, either taken or unable to change the state. As nothing

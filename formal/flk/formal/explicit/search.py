@@ -11,7 +11,7 @@ from flk.formal.explicit.schema import State
 from flk.formal.language.properties import Property, PropertyKind
 
 OnLayer: TypeAlias = Callable[[int, int], None]
-"""Told after each layer: its depth, and how many states there are so far."""
+"""Called after each layer with its depth and the number of states so far."""
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from flk.formal.prover.symbols import any_of
 from flk.spec.verdict import Verdict, worst
 
 FAULT = "fault"
-"""What a run is looked for that ends where something is undefined."""
+"""The target of a run that ends where something is undefined."""
 
 
 class Outcome(StrEnum):
@@ -32,7 +32,7 @@ class Outcome(StrEnum):
 
 
 class Target(msgspec.Struct, frozen=True):
-    """What came of looking for the violation of a property, for a witness of `reachable`, or for a FAULT."""
+    """The result of a search for the violation of a property, a witness of `reachable`, or a FAULT."""
 
     name: str
     kind: PropertyKind | None
@@ -69,7 +69,7 @@ class Bounded(msgspec.Struct, frozen=True):
 
 
 OnDepth = Callable[[int], None]
-"""Told each depth before it is searched."""
+"""Called with each depth before it is searched."""
 
 
 def search(
@@ -108,7 +108,7 @@ def search(
 
 @dataclass(frozen=True)
 class Aim:
-    """What is looked for, said of the state now."""
+    """The target, as a condition on the state now."""
 
     name: str
     kind: PropertyKind | None

@@ -1,4 +1,4 @@
-"""Faults that are planted without being asked for: each guard conjunct left out in turn, and each update.
+"""Guard mutants: each guard conjunct left out in turn, and each update.
 
 An action without one of its guards must break an invariant, or no proof needs that guard.
 """

@@ -33,7 +33,7 @@ ROUNDS = 3
 """How often the sizes grow by one, if what holds there cannot be proved for all."""
 
 OnStage = Callable[[str], None]
-"""Told what is being done."""
+"""Called with what is being done."""
 
 
 class Inference(msgspec.Struct, frozen=True):

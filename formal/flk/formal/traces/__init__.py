@@ -1,4 +1,4 @@
-"""Trace validation: is what a system did, told by a log of events, a path that a protocol allows?
+"""Trace validation: is what a system did, shown by a log of events, a path that a protocol allows?
 
 A trace is JSON lines. One line is one event, a step of the protocol as it was seen:
 
@@ -17,7 +17,7 @@ The first line may be a header instead, with any of these:
     {"protocol": "ingest", "hidden": ["crash"], "at_most": 1, "elements": {"Key": ["k1", "k2"]}, "initially": {"mode": "up"}}
 
 protocol    what the trace is of: a validator of another protocol refuses it.
-hidden      actions that may happen unseen, before any event, `at_most` so many of them (1 unless told).
+hidden      actions that may happen unseen, before any event, `at_most` so many of them (1 by default).
 elements    all elements of an index sort, in their order. A sort not named here is open: whatever an event names is an element
             from then on, one that begins as the protocol declares. In an open ordered sort names compare with each other: numbers
             by value, texts letter by letter, lists item by item, as [millisecond, counter].

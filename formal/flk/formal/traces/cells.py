@@ -11,13 +11,12 @@ from flk.formal.traces.values import Element, Key
 
 
 class Absent(Enum):
-    """What a cell held that was as it began."""
+    """In the journal, in place of an old value: the cell was as it began."""
 
     ABSENT = "absent"
 
 
 ABSENT: Final = Absent.ABSENT
-"""In the journal: the cell was as it began."""
 
 Change: TypeAlias = "tuple[Cells, Key, Element | Absent | None]"
 """A cell that was written, and what it held before."""
@@ -35,7 +34,7 @@ class Unbound(Exception):
 class Cells(dict[Key, Element | None]):
     """The values of one variable by key; None is undefined. A key that is missing has the initial value, or an unknown one.
 
-    `touches` are told of every key that changes.
+    `touches` are called with every key that changes.
     """
 
     def __init__(self, variable: Variable) -> None:
@@ -45,7 +44,7 @@ class Cells(dict[Key, Element | None]):
         self.touches: list[Callable[[Key], None]] = []
 
     def attend(self, touch: Callable[[Key], None]) -> None:
-        """Tell of every key that changes from now on, and of those that have."""
+        """Call `touch` with every key that changes from now on, and with those that have."""
         self.touches.append(touch)
         for key in self:
             touch(key)
@@ -91,7 +90,7 @@ class State:
                 touch(key)
 
     def forget(self, mark: int) -> None:
-        """Nothing before a mark will be taken back. The journal is cut when that is worth the while."""
+        """Nothing before a mark will be taken back. The journal is cut once that saves half of it."""
         count = mark - self._forgotten
         if 2 * count >= len(self.journal):
             del self.journal[:count]

@@ -28,7 +28,7 @@ from flk.formal.traces.values import Element, Key, Universe, key_of
 
 
 class Unknown(Enum):
-    """The value of an expression that nothing told so far decides."""
+    """The value of an expression that nothing known so far decides."""
 
     UNKNOWN = "unknown"
 
@@ -36,7 +36,7 @@ class Unknown(Enum):
 UNKNOWN: Final = Unknown.UNKNOWN
 Value: TypeAlias = Element | Unknown
 Locals: TypeAlias = Mapping[str, Element]
-"""The value of an expression that nothing told so far decides."""
+"""The value of an expression that nothing known so far decides."""
 
 
 class Evaluator:

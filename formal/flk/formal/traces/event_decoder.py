@@ -20,7 +20,7 @@ _NAMES = frozenset({str, bool})  # what names a value; 1 is not true, though Pyt
 
 
 class Seen(NamedTuple):
-    """An event. `number` counts events from 1; arguments that were not told are None."""
+    """An event. `number` counts events from 1; arguments that the trace does not give are None."""
 
     number: int
     line: int
@@ -78,7 +78,7 @@ class Decoder:
         return Seen(number, event.line, steps, arguments, before, after, None not in arguments, event.note)
 
     def observations(self, written: Mapping[str, object]) -> list[Observation]:
-        """What is told of some variables. Raises Mistake for names, keys and values that have no meaning."""
+        """What the trace says of some variables. Raises Mistake for names, keys and values that have no meaning."""
         found: list[Observation] = []
         for name, value in written.items():
             cells = self._cells.get(name)

@@ -29,7 +29,7 @@ class Explainer:
         self._universe = universe
         self._steps = steps
 
-    def told(self, steps: Steps, arguments: tuple[Element | None, ...]) -> str:
+    def written(self, steps: Steps, arguments: tuple[Element | None, ...]) -> str:
         """A step as it is written: `claim(q=7f3a, k=?)`."""
         shown = (
             f"{local.name}={'?' if value is None else self._universe.show(local.sort, value)}"
@@ -53,7 +53,7 @@ class Explainer:
         if closest is None:
             return Reason("arguments", "no elements are known that could be meant")
         reason = self._refused(seen, closest)
-        return Reason(reason.kind, reason.what, reason.values, f"closest: {self.told(seen.steps, closest)}")
+        return Reason(reason.kind, reason.what, reason.values, f"closest: {self.written(seen.steps, closest)}")
 
     def nearest(self, seen: Seen) -> tuple[str, ...]:
         """The steps that are possible: of the event's action with few other arguments, then of others with those it has."""
@@ -74,12 +74,16 @@ class Explainer:
             return Reason("fault", str(fault))
         except Unbound as unbound:
             place = self._universe.place(unbound.cells.variable, unbound.key)
-            return Reason("guard", f"no value of {place}, which is not told, makes this possible")
+            return Reason("guard", f"no value of {place}, which the trace does not give, makes this possible")
         if position != TAKEN:
             return self._false(steps, steps.action.guards[position], arguments)
         wrong = self._differs(seen.after)
         self._state.undo(mark)
-        return Reason("state", *wrong) if wrong else Reason("guard", "no value of what is not told makes this possible")
+        return (
+            Reason("state", *wrong)
+            if wrong
+            else Reason("guard", "no value of what the trace does not give makes this possible")
+        )
 
     def _false(self, steps: Steps, guard: Node, arguments: Arguments) -> Reason:
         """A guard conjunct with what it read; of a `forall`, for the first elements that make it false."""
@@ -167,7 +171,7 @@ class Explainer:
             return
         try:
             for filled in steps.candidates(arguments):
-                yield self.told(steps, filled)
+                yield self.written(steps, filled)
         except (Fault, Unbound):
             return
 

@@ -122,8 +122,8 @@ def plan(node: Quantified, state: State) -> Plan:
 def narrowed(local: Local, guards: Sequence[Node], known: AbstractSet[Local], state: State) -> Membership | None:
     """Sets of the elements for which guards that speak of one of them, and of what is known, can hold."""
     parts = [part for guard in guards for part in _parts(guard, Junction.AND)]
-    told = tuple(part for part in parts if set(_free(part)) <= known | {local})
-    return _membership((local,), told, state, universal=False) if isinstance(local.sort, Index) else None
+    usable = tuple(part for part in parts if set(_free(part)) <= known | {local})
+    return _membership((local,), usable, state, universal=False) if isinstance(local.sort, Index) else None
 
 
 def _membership(
@@ -209,7 +209,7 @@ def _locals(indices: tuple[Node, ...]) -> tuple[Local, ...]:
 
 
 def _speaks_of_one(part: Node, mentioned: frozenset[Local], state: State) -> bool:
-    """Whether every cell that the part reads tells all the locals it mentions, and no cell is one that may begin anywhere."""
+    """Whether every cell that the part reads names all the locals it mentions, and no cell is one that may begin anywhere."""
     reads = tuple(_reads(part))
     if not reads or any(isinstance(each, Quantified) for each in subtrees(part)):
         return False

@@ -1,4 +1,4 @@
-"""Protocols as they are validated: without the guards that are there for exploration's sake."""
+"""Protocols as they are validated: without the guards that only bound exploration."""
 
 from collections.abc import Mapping
 from dataclasses import replace

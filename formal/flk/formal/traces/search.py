@@ -1,6 +1,6 @@
 """The search for a path of the protocol that shows what the trace shows: depth first, in one state, every change taken back.
 
-While every event is told in full and nothing is hidden there is nothing to choose, and the search is one step after another. Where
+While every event is complete and nothing is hidden there is nothing to choose, and the search is one step after another. Where
 there are choices, they are kept, and gone back to when an event further on is not possible.
 """
 
@@ -107,7 +107,7 @@ class Search:
             self._count(self._choices.popleft())
 
     def bind(self, cells: Cells, key: Key, value: Element | None) -> bool:
-        """Learn how a cell began; False if the protocol's assumptions, or what is known, exclude it."""
+        """Fix how a cell began; False if the protocol's assumptions, or what is known, exclude it."""
         self._state.write(cells, key, value)
         if not self._assumptions:
             return True
@@ -251,7 +251,7 @@ class Search:
         self._undo(mark, digest)
 
     def _bindings(self, unbound: Unbound) -> Iterator[None]:
-        """Try every value for a cell of which nothing was told."""
+        """Try every value for a cell of which the trace says nothing."""
         mark, digest = self._state.mark(), self._digest
         for value in tuple(self._universe.values(unbound.cells.variable.sort)):
             if self.bind(unbound.cells, unbound.key, value):

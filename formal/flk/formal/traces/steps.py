@@ -1,4 +1,4 @@
-"""Actions as compiled functions: take a step, or list the ways to take it where parameters are not told."""
+"""Actions as compiled functions: take a step, or list the ways to take it where parameters are not given."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeAlias
@@ -46,10 +46,10 @@ class Steps:
 
     def candidates(self, arguments: Sequence[Element | None]) -> Iterator[Arguments]:
         """All ways to fill in the arguments that are None such that the guards hold. Raises Unbound."""
-        told = tuple(argument is not None for argument in arguments)
-        if told not in self._candidates:
-            self._candidates[told] = self._compile_candidates(told)
-        return self._candidates[told](*(argument for argument in arguments if argument is not None))
+        given = tuple(argument is not None for argument in arguments)
+        if given not in self._candidates:
+            self._candidates[given] = self._compile_candidates(given)
+        return self._candidates[given](*(argument for argument in arguments if argument is not None))
 
     def _compile_run(self) -> Callable[..., int]:
         emit, names = self._emitter, self._names
@@ -127,13 +127,13 @@ class Steps:
             lines.append(f"    if len(set(keys)) < len(keys): raise Fault('{name} is written twice in one step')")
         return lines
 
-    def _compile_candidates(self, told: tuple[bool, ...]) -> Callable[..., Iterator[Arguments]]:
-        """Nested loops over the parameters not told: each guard is tested as soon as it can be, in the author's order, and one
+    def _compile_candidates(self, given: tuple[bool, ...]) -> Callable[..., Iterator[Arguments]]:
+        """Nested loops over the other parameters: each guard is tested as soon as it can be, in the author's order, and one
         that equates a parameter with what is known names its value.
         """
         emit, names = self._emitter, self._names
         parameters = self.action.parameters
-        known = {local for local, given in zip(parameters, told, strict=True) if given}
+        known = {local for local, has in zip(parameters, given, strict=True) if has}
         lines = [f"def candidates({', '.join(names[local.name] for local in parameters if local in known)}):"]
         indent, leave, guards = "    ", "return", list(self.action.guards)
         while guards or len(known) < len(parameters):

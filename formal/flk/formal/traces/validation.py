@@ -1,4 +1,4 @@
-"""What became of a trace, and how it is told."""
+"""The outcome of a validation, and how it is shown."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -116,7 +116,7 @@ class Validator:
             source,
             seen.line,
             seen.number - 1,
-            self._explainer.told(seen.steps, seen.arguments),
+            self._explainer.written(seen.steps, seen.arguments),
             tuple(failure.reasons),
             failure.nearest,
             str(seen.note or ""),

@@ -14,7 +14,7 @@ from flk.formal.language.properties import Property
 
 @dataclass
 class InterpretedSearch:
-    """A search, in progress and then ended: see `finite.search.Search`."""
+    """A search, in progress and then ended: see `explicit.search.Search`."""
 
     schema: Schema
     symmetry: Symmetry
@@ -73,7 +73,7 @@ def _close(result: InterpretedSearch, interpreter: Interpreter, layer: list[Stat
 
 
 def _aims(interpreter: Interpreter, property_: Property, state: State) -> bool:
-    """Whether the state is the target of the property (see `finite.search.target`)."""
+    """Whether the state is the target of the property (see `explicit.search.target`)."""
     holds = bool(interpreter.evaluate(property_.condition, state, {}))
     if property_.invariant:
         return not holds

@@ -20,7 +20,7 @@ Words: TypeAlias = tuple[int, ...]
 """One packed state."""
 
 SLICE = 1 << 18
-"""States given to a kernel at once; between slices an interrupt is heard."""
+"""States given to a kernel at once; an interrupt takes effect between slices."""
 
 
 class Expansion(NamedTuple):
@@ -80,7 +80,7 @@ class Kernel(Protocol):
 
 @dataclass
 class PackedSearch:
-    """A search, in progress and then ended: see `finite.search.Search`. `found` has the states of each layer, in any order."""
+    """A search, in progress and then ended: see `explicit.search.Search`. `found` has the states of each layer, in any order."""
 
     program: Program
     kernel: Kernel
