@@ -18,6 +18,7 @@ from flk.impl.bench import explore, ingest, interleave, traces
 from flk.impl.command.app import MODULES, app
 from flk.impl.command.bench import tables
 from flk.impl.command.impl import agent
+from flk.sim import library
 
 WIDTH = 80
 BARS = (ingest.Bar("at least 25,000 durable submits a second", "17,945", met=False),)
@@ -99,3 +100,45 @@ def test_help_is_whole() -> None:
             assert set(option.opts) <= said or isinstance(option, TyperArgument), (words, option.opts)
         written = [command.help, command.epilog, *(getattr(option, "help", None) for option in command.params)]
         assert shown.stdout.count("…") == sum((text or "").count("…") for text in written), words
+
+
+def printed(*arguments: str) -> tuple[str, str]:
+    """What a command prints in a terminal of 80 columns, and the same with each run of white space as one space."""
+    for module in MODULES:
+        import_module(f"flk.impl.command.{module}")
+    shown = CliRunner().invoke(app, arguments, env={"COLUMNS": str(WIDTH)})
+    assert "Usage:" not in shown.output
+    return shown.output, " ".join(shown.output.split())
+
+
+def test_the_library_of_scenarios_is_whole() -> None:
+    """Every name stands on a line, and every description is told to its end."""
+    shown, flat = printed("scenario", "list")
+    assert all(len(line) <= WIDTH for line in shown.splitlines())
+    for name, scenario in library().items():
+        assert any(line.split()[:1] == [name] for line in shown.splitlines()), name
+        assert scenario.description.split()[-1] in flat
+    assert "…" not in shown
+
+
+def test_the_errors_of_a_scenario_are_whole(tmp_path: Path) -> None:
+    """An error names the file, the line, the field and what is expected, however long the name of the file."""
+    file = tmp_path / "a-scenario-with-a-name-that-is-longer-than-a-line-of-a-terminal-is-wide.toml"
+    text, _ = printed("scenario", "show", "split-brain")
+    file.write_text(text.replace("duplicates = 0.5", "duplicates = 7.0"))
+    shown, flat = printed("scenario", "check", str(file))
+    assert "…" not in shown
+    assert f"{file}, line " in flat
+    assert "workload.duplicates: expected `float` <= 1.0" in flat
+
+
+def test_a_hunt_and_a_shrink_are_whole() -> None:
+    """The invariant, the sentence and the string that replays are on the screen in full, the string on one line to be copied."""
+    shown, flat = printed("hunt", "--seeds", "60", "--programs", "ignored-store-error", "--workers", "1")
+    (replay,) = re.findall(r"flk replay '([^']+)'", shown)[:1]
+    assert "reply-is-the-stored-outcome" in shown
+    assert "…" not in flat.replace(replay, "")
+    small, flat = printed("shrink", replay)
+    assert "reply-is-the-stored-outcome" in small
+    assert re.search(r"flk replay '[^'\s]+'", small)
+    assert "…" not in flat

@@ -40,7 +40,7 @@ def sdk(
 ) -> None:
     """Put the vectors to a command that speaks the SDK protocol (conformance/PROTOCOL.md).
 
-    Verdict code 0: it conforms; 1: it does not; 2: it cannot be talked to, or nothing applies to it.
+    Exit code 0: it conforms; 1: it does not; 2: it cannot be talked to, or nothing applies to it.
     """
     from flk.conformance import check_sdk
 
@@ -67,7 +67,7 @@ def server(
 ) -> None:
     """Ask a running server what any server must answer. It stores the records it is sent: use tenants made for the purpose.
 
-    Verdict code 0: it conforms; 1: it does not; 2: it cannot be talked to.
+    Exit code 0: it conforms; 1: it does not; 2: it cannot be talked to.
     """
     from flk.conformance import check_server
     from flk.impl.keys import load_signer
