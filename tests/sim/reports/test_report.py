@@ -22,7 +22,7 @@ from flk.sim.kernel.programs import MODEL
 from flk.sim.outcome import Run
 from flk.sim.reports import report, terminal
 from flk.sim.reports.figures import course, style
-from flk.sim.reports.progress import run_bar
+from flk.sim.reports.run_progress import run_bar
 from flk.sim.run_loop import Progress
 from flk.sim.scenarios.duration import Seconds
 from flk.sim.scenarios.faults import Burst, Disk, Fault, Loss, Partition, RegionCrash, StoreOutage

@@ -2,26 +2,21 @@
 
 from contextlib import ExitStack
 from os import PathLike
-from pathlib import Path
-from typing import BinaryIO, Literal, overload
+from typing import Literal, overload
 
 from flk.sim.api.inputs import AnyScenario, scenario_of
 from flk.sim.api.programs import AnyPrograms, inputs_for
 from flk.sim.api.result import RunResult
 from flk.sim.api.vector_result import VectorResult
+from flk.sim.api.vector_runs import opened, vector_run
 from flk.sim.experiments.replay import parse
 from flk.sim.experiments.run_inputs import RunInputs
 from flk.sim.outcome import Run
 from flk.sim.protocol_traces import validated
-from flk.sim.reports.progress import run_bar
+from flk.sim.reports.run_progress import run_bar
 from flk.sim.scenarios.scenario import Scenario
 from flk.sim.simulate import simulate
-from flk.sim.vector import run as vector
-from flk.sim.vector.plan import require_exact
-from flk.spec.errors import UnusableInput, writing
-
-SPARE = 64
-"""Bytes of a frame beside its payload, at most."""
+from flk.spec.errors import UnusableInput
 
 
 @overload
@@ -88,7 +83,7 @@ def run(
     if tier == "vector":
         if programs is not None or validate:
             raise UnusableInput("programs and validate need every message; leave out tier='vector'")
-        return VectorResult(_vector(found, seed, requests, trace=trace, progress=progress))
+        return VectorResult(vector_run(found, seed, requests, trace=trace, progress=progress))
     if tier != "message":
         raise UnusableInput(f"tier {tier!r}: choose 'message' or 'vector'")
     if requests is not None:
@@ -136,7 +131,7 @@ def _message(
     validate: bool,
 ) -> Run:
     with ExitStack() as stack:
-        file = _opened(trace, stack)
+        file = opened(trace, stack)
         reached = stack.enter_context(run_bar(scenario.name, progress))
         perform = validated if validate else simulate
         return perform(
@@ -150,32 +145,3 @@ def _message(
             programs=inputs.programs,
             alerts=inputs.alerts,
         )
-
-
-def _vector(
-    scenario: Scenario,
-    seed: int | None,
-    requests: int | None,
-    *,
-    trace: str | PathLike[str] | None,
-    progress: bool | None,
-) -> vector.VectorRun:
-    require_exact(scenario)
-    records, size = None, vector.SIZE
-    if requests is None:
-        payloads = [len(submission.payload()) for submission in inputs_for(scenario).submissions]
-        records, size = len(payloads), max(payloads) + SPARE
-    with ExitStack() as stack:
-        file = _opened(trace, stack)
-        reached = stack.enter_context(run_bar(scenario.name, progress))
-        return vector.run(
-            scenario, seed, records=records, requests=requests, size=size, trace=file, on_progress=reached
-        )
-
-
-def _opened(trace: str | PathLike[str] | None, stack: ExitStack) -> BinaryIO | None:
-    """The file that the trace is written to, if one is named. Raises UnusableInput if it cannot be written."""
-    if trace is None:
-        return None
-    with writing(trace, "the trace"):
-        return stack.enter_context(Path(trace).open("wb"))

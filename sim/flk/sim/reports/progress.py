@@ -1,35 +1,16 @@
-"""Progress bars in terminals and notebooks, on standard error; gone when the work is over."""
+"""Progress of sweeps, hunts and shrinks."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from rich.console import Console
 from rich.progress import MofNCompleteColumn, TextColumn, TimeElapsedColumn
 
 from flk.sim.experiments.hunt import Progress as Hunting
 from flk.sim.experiments.rows import Row
-from flk.sim.run_loop import Progress as Running
-from flk.sim.scenarios.duration import clock
 from flk.sim.scenarios.scenario import Scenario
 from flk.sim.statistics.intervals import proportion_interval
 from flk.spec.progress import Shown, progress_bar
 from flk.spec.verdict import Verdict
-
-
-@contextmanager
-def run_bar(name: str, shown: Shown, console: Console | None = None) -> Iterator[Callable[[Running], None]]:
-    """How far a run has come in simulated time."""
-    text = (
-        "{task.fields[at]} of {task.fields[end]} simulated, {task.fields[events]} events, {task.fields[tries]} requests"
-    )
-    with progress_bar(shown, TextColumn(text), TimeElapsedColumn(), console=console) as bar:
-        task = bar.add_task(name, total=1.0, at="0:00", end="", events="0", tries="0")
-
-        def reached(now: Running) -> None:
-            share, events, tries = now.now / now.duration, f"{now.events:,}", f"{now.attempts:,}"
-            bar.update(task, completed=share, at=clock(now.now), end=clock(now.duration), events=events, tries=tries)
-
-        yield reached
 
 
 @contextmanager

@@ -14,8 +14,9 @@ from flk.spec.errors import UnusableInput
 from flk.spec.verdict import Verdict
 
 if TYPE_CHECKING:
-    from flk.sim import RunResult, Scenario, VectorResult
+    from flk.sim import RunResult, Scenario
     from flk.sim.experiments.run_inputs import RunInputs
+    from flk.sim.vector.run import VectorRun
 
 EXAMPLES = """\
 Examples: flk run three-regions --html report.html
@@ -57,23 +58,26 @@ def run(
 
     Exit code 0: all invariants hold and all objectives are met; 1: one is violated or missed; 2: undecided, or unusable input.
     """
-    from flk.sim import load
-    from flk.sim import run as simulated
-    from flk.sim.api.programs import inputs_for
+    from flk.sim.api.inputs import scenario_of
 
-    found, shown = load(scenario), False if quiet or json else None
+    found, shown = scenario_of(scenario), False if quiet or json else None
     if tier is Tier.VECTOR:
+        from flk.sim.api.vector_runs import vector_run
+
         if html or check_determinism or validate:
             raise UnusableInput(
                 "--html, --check-determinism and --validate need every message; leave out --tier vector"
             )
-        computed = simulated(found, seed, tier="vector", requests=requests, trace=trace, progress=shown)
+        computed = vector_run(found, seed, requests, trace=trace, progress=shown)
         _show_vector(computed, json=json, quiet=quiet)
         raise typer.Exit(computed.verdict.exit_code)
     if requests is not None:
         raise UnusableInput(
             "--requests needs --tier vector; in the message tier the workload says how many requests come"
         )
+    from flk.sim import run as simulated
+    from flk.sim.api.programs import inputs_for
+
     if check_determinism:
         checked(inputs_for(found), [(found, found.seed if seed is None else seed)], quiet=quiet or json)
     over = simulated(found, seed, validate=validate, trace=trace, progress=shown)
@@ -121,15 +125,15 @@ def checked(inputs: "RunInputs", runs: "Iterable[tuple[Scenario, int]]", *, quie
         )
 
 
-def _show_vector(over: "VectorResult", *, json: bool, quiet: bool) -> None:
+def _show_vector(over: "VectorRun", *, json: bool, quiet: bool) -> None:
     """Print what a run of the vector tier came to."""
     from rich.console import Console
 
     from flk.sim.reports.vector_terminal import facts, rendered
 
     if json:
-        typer.echo(msgspec.json.encode(facts(over.run)))
+        typer.echo(msgspec.json.encode(facts(over)))
     elif quiet:
         typer.echo(f"{over.scenario.name}: {over.verdict}")
     else:
-        Console().print(rendered(over.run), crop=False)
+        Console().print(rendered(over), crop=False)
