@@ -59,7 +59,6 @@ def test_a_report_shows_what_does_not_conform_by_its_smallest_input(wrong: Repor
 @pytest.mark.parametrize("library", ["pandas", "polars", "pyarrow"])
 def test_a_report_is_a_frame_of_any_library(wrong: Report, library: str) -> None:
     """One row for each result, whatever makes frames."""
-    pytest.importorskip(library)
     assert len(wrong.to_frame(library)) == len(wrong.results)
 
 
