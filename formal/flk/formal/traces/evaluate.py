@@ -36,7 +36,7 @@ class Unknown(Enum):
 UNKNOWN: Final = Unknown.UNKNOWN
 Value: TypeAlias = Element | Unknown
 Locals: TypeAlias = Mapping[str, Element]
-"""The value of an expression that nothing known so far decides."""
+"""The values of the locals that are bound, by name."""
 
 
 class Evaluator:
