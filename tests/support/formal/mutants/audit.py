@@ -1,6 +1,6 @@
 """Faults in the audit queue."""
 
-from tests.support.formal.mutants.edits import Mutants, mutant, swap, without_update
+from tests.support.formal.mutants.edits import Mutants, mutant, swap, without_guard, without_update
 
 from flk.formal.library.protocols.audit import Effect, Place, Step, protocol
 
@@ -10,10 +10,17 @@ MUTANTS: Mutants = {
     "loses-a-new-task": mutant(protocol, "enqueue", swap(Place.waiting, Place.acknowledged)),
     "removes-what-is-taken": mutant(protocol, "take", swap(Place.leased, Place.acknowledged)),
     "takes-and-settles": mutant(protocol, "take", swap(Step.trying, Step.settled)),
-    "takes-and-forgets": mutant(protocol, "take", without_update("step")),
     "settles-what-failed": mutant(protocol, "fail", swap(Step.retrying, Step.settled)),
     "gives-up-in-silence": mutant(protocol, "fail", swap(Step.retrying, Step.idle)),
-    "does-it-again": mutant(protocol, "succeed", swap(Effect.once, Effect.twice)),
+    "takes-a-failure-for-a-success": mutant(protocol, "fail", swap(Step.retrying, Step.done)),
+    "does-it-again": mutant(protocol, "succeed", without_update("keyed")),
+    "does-it-twice": mutant(protocol, "succeed", swap(Effect.once, Effect.twice)),
+    "attempts-what-is-marked": mutant(protocol, "take", swap(Step.settled, Step.trying)),
+    "buries-what-is-done": mutant(protocol, "bury", swap(Step.retrying, Step.done)),
+    "buries-untried": mutant(protocol, "bury", without_guard("step[w, t] = retrying")),
+    "queues-what-is-over": mutant(protocol, "enqueue", without_guard("place[t] = nowhere")),
+    "takes-what-is-over": mutant(protocol, "take", without_guard("place[t] = waiting")),
+    "forgets-that-it-was-queued": mutant(protocol, "offer_again", swap(Place.waiting, Place.nowhere)),
     "does-nothing": mutant(protocol, "succeed", without_update("effect")),
     "forgets-a-late-success": mutant(protocol, "succeed", swap(Step.done, Step.idle)),
     "marks-before-the-effect": mutant(protocol, "mark", swap(Step.done, Step.trying)),
@@ -22,6 +29,6 @@ MUTANTS: Mutants = {
     "acknowledges-a-failure": mutant(protocol, "acknowledge", swap(Step.settled, Step.retrying)),
     "turns-away-unacknowledged": mutant(protocol, "acknowledge", without_update("place")),
     "ends-a-lease-for-good": mutant(protocol, "offer_again", swap(Place.waiting, Place.acknowledged)),
-    "takes-death-for-success": mutant(protocol, "crash", swap(Place.adrift, Place.acknowledged)),
-    "does-not-see-death": mutant(protocol, "crash", swap(Place.adrift, Place.leased)),
+    "dies-and-marks": mutant(protocol, "crash", swap(Step.idle, Step.done)),
+    "dies-and-settles": mutant(protocol, "crash", swap(Step.idle, Step.settled)),
 }

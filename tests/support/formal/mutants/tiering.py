@@ -10,6 +10,23 @@ MUTANTS: Mutants = {
     "looks-in-the-cold-only": mutant(protocol, "insert", without_guard("not (holds[hot, k] or holds[warm, k])")),
     "looks-nearby-only": mutant(protocol, "insert", without_guard("not holds[cold, k]")),
     "takes-another-tier-for-the-cold": mutant(protocol, "insert", swap(Tier.cold, Tier.hot)),
+    "takes-silence-for-a-miss": mutant(protocol, "insert", without_guard("cold_up")),
+    "judges-unasked": mutant(protocol, "insert", without_guard("asked[k]")),
+    "inserts-without-a-window": mutant(protocol, "insert", without_update("age")),
+    "inserts-with-half-a-window": mutant(protocol, "insert", swap(Age.young, Age.old)),
+    "finds-nothing": mutant(
+        protocol, "find", without_guard("holds[hot, k] or holds[warm, k] or cold_up and holds[cold, k]")
+    ),
+    "turns-away-what-is-near": mutant(protocol, "turn_away", without_guard("not (holds[hot, k] or holds[warm, k])")),
+    "turns-away-at-any-time": mutant(protocol, "turn_away", without_guard("not cold_up")),
+    "copies-what-is-young": mutant(protocol, "copy_to_warm", without_guard("age[k] = grown or age[k] = old")),
+    "copies-what-the-warm-lacks": mutant(protocol, "copy_to_cold", without_guard("holds[warm, k]")),
+    "writes-to-the-absent": mutant(protocol, "copy_to_cold", without_guard("cold_up")),
+    "expires-in-the-absent": mutant(protocol, "expire", without_guard("cold_up or t != cold")),
+    "promotes-from-the-absent": mutant(
+        protocol, "promote", without_guard("holds[warm, k] or cold_up and holds[cold, k]")
+    ),
+    "promotes-and-deletes": mutant(protocol, "promote", swap(Tier.hot, Tier.cold)),
     "stores-nothing": mutant(protocol, "insert", without_update("holds")),
     "stores-in-the-cold": mutant(protocol, "insert", swap(Tier.hot, Tier.cold)),
     "deletes-the-only-copy": mutant(protocol, "delete_from_hot", without_guard("holds[warm, k]")),

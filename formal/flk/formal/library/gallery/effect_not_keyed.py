@@ -3,7 +3,7 @@
 from flk.formal.language import Term, ite, require
 from flk.formal.library.design import Design
 from flk.formal.library.protocols import audit
-from flk.formal.library.protocols.audit import Effect, Step, Task, Worker, attempting, effect, step
+from flk.formal.library.protocols.audit import Effect, News, Step, Task, Worker, attempting, effect, news, step
 
 protocol = audit.protocol.variant(
     "effect-not-keyed",
@@ -18,6 +18,7 @@ def succeed(w: Term, t: Term) -> None:
     require(attempting(w, t))
     effect.next[t] = ite(effect[t] == Effect.none, Effect.once, Effect.twice)
     step.next[w, t] = Step.done
+    news.next[w, t] = ite(step[w, t] == Step.trying, News.first_success, News.late_success)
 
 
 design = Design(protocol, "effect_at_most_once", ("AUD-2",), "", {"Task": 1, "Worker": 1})

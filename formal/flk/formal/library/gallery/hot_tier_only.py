@@ -3,7 +3,7 @@
 from flk.formal.language import Term, require
 from flk.formal.library.design import Design
 from flk.formal.library.protocols import tiering
-from flk.formal.library.protocols.tiering import Age, Key, Tier, age, asked, holds, in_window, judged_twice
+from flk.formal.library.protocols.tiering import Key, Tier, asked, holds, judge_as_new
 
 protocol = tiering.protocol.variant(
     "hot-tier-only",
@@ -16,10 +16,7 @@ protocol = tiering.protocol.variant(
 def insert(k: Term) -> None:
     """The hot tier does not have the key: the claim is judged as new."""
     require(asked[k], ~holds[Tier.hot, k])
-    asked.next[k] = False
-    judged_twice.next[k] = judged_twice[k] | in_window(k)
-    holds.next[Tier.hot, k] = True
-    age.next[k] = Age.young
+    judge_as_new(k)
 
 
 design = Design(protocol, "judged_as_new_again", ("TIR-4",), "", {"Key": 1})

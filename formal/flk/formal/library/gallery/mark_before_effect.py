@@ -3,7 +3,7 @@
 from flk.formal.language import Term, require
 from flk.formal.library.design import Design
 from flk.formal.library.protocols import audit
-from flk.formal.library.protocols.audit import Effect, Step, Task, Worker, attempting, effect, processed, step
+from flk.formal.library.protocols.audit import News, Step, Task, Worker, attempting, news, processed, step, take_effect
 
 protocol = audit.protocol.variant(
     "mark-before-effect",
@@ -24,8 +24,9 @@ def mark(w: Term, t: Term) -> None:
 def succeed(w: Term, t: Term) -> None:
     """An attempt succeeds, and nothing but the acknowledgement is left to do."""
     require(attempting(w, t))
-    effect.next[t] = Effect.once
+    take_effect(t)
     step.next[w, t] = Step.settled
+    news.next[w, t] = News.first_success
 
 
 design = Design(protocol, "no_task_is_lost", ("AUD-3",), "", {"Task": 1, "Worker": 1})

@@ -3,18 +3,7 @@
 from flk.formal.language import Term, require
 from flk.formal.library.design import Design
 from flk.formal.library.protocols import tiering
-from flk.formal.library.protocols.tiering import (
-    Age,
-    Key,
-    Tier,
-    age,
-    asked,
-    cold_up,
-    holds,
-    in_window,
-    judged_twice,
-    nearby,
-)
+from flk.formal.library.protocols.tiering import Key, Tier, asked, cold_up, holds, judge_as_new, nearby
 
 protocol = tiering.protocol.variant(
     "outage-as-a-miss",
@@ -27,10 +16,7 @@ protocol = tiering.protocol.variant(
 def insert(k: Term) -> None:
     """No tier that answers has the key: the claim is judged as new and stored in the hot tier."""
     require(asked[k], ~nearby(k), ~cold_up | ~holds[Tier.cold, k])
-    asked.next[k] = False
-    judged_twice.next[k] = judged_twice[k] | in_window(k)
-    holds.next[Tier.hot, k] = True
-    age.next[k] = Age.young
+    judge_as_new(k)
 
 
 design = Design(protocol, "judged_as_new_again", ("TIR-3",), "13.1", {"Key": 1})

@@ -3,7 +3,7 @@
 from flk.formal.language import Term, forall, ite, require
 from flk.formal.library.design import Design
 from flk.formal.library.protocols import audit
-from flk.formal.library.protocols.audit import Place, Step, Task, Worker, place, processed, step
+from flk.formal.library.protocols.audit import News, Place, Step, Task, Worker, news, place, processed, step
 
 protocol = audit.protocol.variant(
     "removed-when-taken",
@@ -18,6 +18,7 @@ def take(w: Term, t: Term) -> None:
     require(place[t] == Place.waiting, forall(Task, lambda u: step[w, u] == Step.idle))
     place.next[t] = Place.acknowledged
     step.next[w, t] = ite(processed[t], Step.settled, Step.trying)
+    news.next[w, t] = ite(processed[t], News.marked, News.none)
 
 
 design = Design(protocol, "no_task_is_lost", ("AUD-1",), "15.2", {"Task": 1, "Worker": 1})

@@ -3,7 +3,7 @@
 from flk.formal.language import Term, require
 from flk.formal.library.design import Design
 from flk.formal.library.protocols import audit
-from flk.formal.library.protocols.audit import Effect, Step, Task, Worker, effect, step
+from flk.formal.library.protocols.audit import News, Step, Task, Worker, news, step, take_effect
 
 protocol = audit.protocol.variant(
     "unacknowledged-retry",
@@ -17,16 +17,18 @@ protocol = audit.protocol.variant(
 def succeed(w: Term, t: Term) -> None:
     """The first attempt succeeds."""
     require(step[w, t] == Step.trying)
-    effect.next[t] = Effect.once
+    take_effect(t)
     step.next[w, t] = Step.done
+    news.next[w, t] = News.first_success
 
 
 @protocol.action(w=Worker, t=Task)
 def succeed_late(w: Term, t: Term) -> None:
     """A later attempt succeeds; the error of the one before is still there, and the worker turns to the next task."""
     require(step[w, t] == Step.retrying)
-    effect.next[t] = Effect.once
+    take_effect(t)
     step.next[w, t] = Step.idle
+    news.next[w, t] = News.late_success
 
 
-design = Design(protocol, "lease_has_a_worker", ("AUD-4",), "15.2", {"Task": 1, "Worker": 1})
+design = Design(protocol, "success_is_marked", ("AUD-4",), "15.2", {"Task": 1, "Worker": 1})

@@ -5,9 +5,9 @@ from flk.formal.language import ANY, BOOL, Protocol, Term, exists, forall, impli
 protocol = Protocol(
     "outbox",
     """An agent makes each record durable before it sends it, and sends until the service has given a verdict. The network loses,
-    repeats and delays requests and answers. The service claims a record once and answers copies from its store; some records it
-    refuses for good, and any for the moment when it is overloaded. The agent logs how each ended, crashes, and resumes from its
-    log. Once times are calm nobody crashes or is overloaded, and nothing more is lost.""",
+    repeats and delays requests and answers. The service stores a record under its key and lets it take effect, unless the key is
+    there already; some records it refuses for good, and any for the moment when it is overloaded. The agent logs how each ended,
+    crashes, and resumes from its log. Once times are calm nobody crashes, and nothing more is lost.""",
     ("OUT-1", "OUT-2", "OUT-5", "DUP-1", "DUP-2"),
 )
 
@@ -23,8 +23,13 @@ held = protocol.relation("held", Record)  # pending, as the agent's memory has i
 up = protocol.scalar("up", BOOL, initially=True)
 request = protocol.relation("request", Record)  # a copy is under way
 answer = protocol.relation("answer", Record, Answer)  # and back
-effect = protocol.map("effect", Record, to=Effect, initially=Effect.none)  # at the service
+stored = protocol.relation("stored", Record)  # at the service, by its key
+effect = protocol.map("effect", Record, to=Effect, initially=Effect.none)
 calm = protocol.scalar("calm", BOOL, initially=False)
+
+# What happened, for the properties: no guard reads it.
+settled = protocol.relation("settled", Record)  # acknowledged or a dead letter at some time
+cut_off = protocol.relation("cut_off", Record)  # held when the agent died
 
 
 @protocol.action(r=Record)
@@ -45,12 +50,15 @@ def send(r: Term) -> None:
 
 @protocol.action(r=Record)
 def claim(r: Term) -> None:
-    """The service claims a record and says that it is stored. A copy changes nothing and gets the same answer.
+    """The service stores a record, if its key is new, and says that it is stored. A copy changes nothing and gets the same answer.
 
     The request stays in the network, which may deliver it again.
     """
     require(request[r], ~hopeless[r])
-    effect.next[r] = ite(effect[r] == Effect.none, Effect.once, Effect.once_despite_copies)
+    stored.next[r] = True
+    effect.next[r] = ite(
+        stored[r], Effect.once_despite_copies, ite(effect[r] == Effect.none, Effect.once, Effect.twice)
+    )
     answer.next[r, Answer.stored] = True
 
 
@@ -64,7 +72,7 @@ def refuse(r: Term) -> None:
 @protocol.action(r=Record)
 def turn_away(r: Term) -> None:
     """An overloaded service (429, 5xx) says nothing about the record, so nobody waits for this answer."""
-    require(request[r], ~calm)
+    require(request[r])
     answer.next[r, Answer.overloaded] = True
 
 
@@ -74,6 +82,7 @@ def acknowledge(r: Term) -> None:
     require(held[r], answer[r, Answer.stored])
     log.next[r] = Entry.acknowledged
     held.next[r] = False
+    settled.next[r] = True
 
 
 @protocol.action(r=Record)
@@ -82,6 +91,7 @@ def bury(r: Term) -> None:
     require(held[r], answer[r, Answer.refused])
     log.next[r] = Entry.dead
     held.next[r] = False
+    settled.next[r] = True
 
 
 @protocol.action(r=Record)
@@ -104,6 +114,7 @@ def crash() -> None:
     require(up, ~calm)
     up.next = False
     held.next[:] = False
+    cut_off.next[:] = lambda r: held[r]
 
 
 @protocol.action()
@@ -111,6 +122,7 @@ def restart() -> None:
     """The agent comes back and holds what its log says is queued."""
     require(~up)
     up.next = True
+    cut_off.next[:] = False
     held.next[:] = lambda r: log[r] == Entry.queued
 
 
@@ -127,10 +139,27 @@ def no_promise_is_lost() -> Term:
     return forall(Record, lambda r: implies(promised[r], held[r] | (log[r] != Entry.absent)))
 
 
+@protocol.always("OUT-2")
+def what_ended_has_ended() -> Term:
+    """A record that was acknowledged or buried stays so, restarts included."""
+    return forall(Record, lambda r: settled[r] == ((log[r] == Entry.acknowledged) | (log[r] == Entry.dead)))
+
+
 @protocol.always("OUT-1")
 def durable_before_sent() -> Term:
-    """What is under way is in the log."""
-    return forall(Record, lambda r: implies(request[r], log[r] != Entry.absent))
+    """What is under way, has an answer or took effect is in the log."""
+    return forall(
+        Record,
+        lambda r: implies(
+            request[r] | (effect[r] != Effect.none) | exists(Answer, lambda a: answer[r, a]), log[r] != Entry.absent
+        ),
+    )
+
+
+@protocol.always("OUT-2")
+def death_changes_nothing() -> Term:
+    """What the agent pursued when it died is what its log says is queued when it comes back."""
+    return forall(Record, lambda r: cut_off[r] == (~up & (log[r] == Entry.queued)))
 
 
 @protocol.always("DUP-1", "OUT-2")
@@ -142,7 +171,7 @@ def effect_at_most_once() -> Term:
 @protocol.always("OUT-2", "DUP-2")
 def acknowledged_is_stored() -> Term:
     """What the agent counts as delivered, the service has stored."""
-    return forall(Record, lambda r: implies(log[r] == Entry.acknowledged, effect[r] != Effect.none))
+    return forall(Record, lambda r: implies(log[r] == Entry.acknowledged, stored[r]))
 
 
 @protocol.always("OUT-5")
@@ -164,6 +193,12 @@ def refused_and_stored() -> Term:
 
 
 @protocol.lemma()
+def stored_is_done() -> Term:
+    """A key is there exactly if its effect is."""
+    return forall(Record, lambda r: stored[r] == (effect[r] != Effect.none))
+
+
+@protocol.lemma()
 def memory_needs_power() -> Term:
     """An agent that is down holds nothing."""
     return forall(Record, lambda r: implies(held[r], up))
@@ -172,13 +207,19 @@ def memory_needs_power() -> Term:
 @protocol.lemma()
 def stored_answers_are_true() -> Term:
     """The service says that a record is stored only if it is."""
-    return forall(Record, lambda r: implies(answer[r, Answer.stored], effect[r] != Effect.none))
+    return forall(Record, lambda r: implies(answer[r, Answer.stored], stored[r]))
 
 
 @protocol.lemma()
 def refusals_are_true() -> Term:
     """The service refuses for good only what is hopeless."""
     return forall(Record, lambda r: implies(answer[r, Answer.refused], hopeless[r]))
+
+
+@protocol.reachable("DUP-1")
+def delivered_at_once() -> Term:
+    """A record is stored, and no copy of it has come."""
+    return exists(Record, lambda r: (effect[r] == Effect.once) & (log[r] == Entry.acknowledged))
 
 
 @protocol.reachable("DUP-2")
@@ -197,8 +238,8 @@ def pending_after_effect() -> Term:
 
 @protocol.reachable("OUT-5")
 def dead_letter() -> Term:
-    """A record becomes a dead letter, though a moment's overload was no reason to."""
-    return exists(Record, lambda r: (log[r] == Entry.dead) & answer[r, Answer.overloaded])
+    """A record becomes a dead letter, though a moment's overload was no reason to, not even in calm times."""
+    return calm & exists(Record, lambda r: (log[r] == Entry.dead) & answer[r, Answer.overloaded])
 
 
 @protocol.reachable("OUT-2")
@@ -209,8 +250,8 @@ def settled_while_a_copy_travels() -> Term:
 
 @protocol.reachable("OUT-2")
 def down_with_work() -> Term:
-    """The agent is down, and a record waits in its log."""
-    return ~up & exists(Record, lambda r: log[r] == Entry.queued)
+    """The agent is down, and a record that it promised to deliver waits in its log."""
+    return ~up & exists(Record, lambda r: promised[r] & (log[r] == Entry.queued))
 
 
 @protocol.leads_to("OUT-2", fair=("send", "claim", "refuse", "acknowledge", "bury", "restart"))

@@ -16,12 +16,29 @@ Key = protocol.index("Key")
 Tier = protocol.enum("Tier", "hot", "warm", "cold")
 Age = protocol.enum("Age", "unborn", "young", "grown", "old", "past")  # of the entry that was last inserted
 
+Mistake = protocol.enum(
+    "Mistake",
+    "none",
+    "found_nowhere",
+    "judged_twice",
+    "silence_as_miss",
+    "turned_away",
+    "deleted_first",
+    "copied_nothing",
+    "reached_the_absent",
+)
+
 age = protocol.map("age", Key, to=Age, initially=Age.unborn)
 holds = protocol.relation("holds", Tier, Key)
-judged_twice = protocol.relation("judged_twice", Key)  # as new, in one window
 asked = protocol.relation("asked", Key)  # a claim waits for its answer
 cold_up = protocol.scalar("cold_up", BOOL, initially=True)
 calm = protocol.scalar("calm", BOOL, initially=False)
+
+# What happened, for the properties: no guard reads it.
+mistake = protocol.map("mistake", Key, to=Mistake, initially=Mistake.none)  # the last that was made with the key
+claimed = protocol.relation("claimed", Key)  # a claim waited for an answer when the entry was inserted
+whole = protocol.relation("whole", Key)  # nothing of the entry's window has passed
+archived = protocol.relation("archived", Key)  # the entry was copied to the cold tier
 
 
 def in_window(k: Term) -> Term:
@@ -39,6 +56,30 @@ def nearby(k: Term) -> Term:
     return holds[Tier.hot, k] | holds[Tier.warm, k]
 
 
+def within_reach(k: Term) -> Term:
+    """Whether a tier that answers has the key."""
+    return nearby(k) | (cold_up & holds[Tier.cold, k])
+
+
+def note(k: Term, *mistakes: tuple[Term, Term]) -> None:
+    """Keep which mistake a step makes, if it makes one: each with the condition under which it is one."""
+    noted = mistake[k]
+    for made, condition in mistakes:
+        noted = ite(condition, made, noted)
+    mistake.next[k] = noted
+
+
+def judge_as_new(k: Term) -> None:
+    """The claim is answered, and its entry is new in the hot tier."""
+    asked.next[k] = False
+    holds.next[Tier.hot, k] = True
+    age.next[k] = Age.young
+    claimed.next[k] = asked[k]
+    whole.next[k] = True
+    archived.next[k] = False
+    note(k, (Mistake.silence_as_miss, ~cold_up), (Mistake.judged_twice, in_window(k)))
+
+
 @protocol.action(k=Key)
 def ask(k: Term) -> None:
     """A claim for a key arrives."""
@@ -49,18 +90,16 @@ def ask(k: Term) -> None:
 @protocol.action(k=Key)
 def find(k: Term) -> None:
     """Some tier has the key: the claim is answered with the stored outcome."""
-    require(asked[k], nearby(k) | (cold_up & holds[Tier.cold, k]))
+    require(asked[k], within_reach(k))
     asked.next[k] = False
+    note(k, (Mistake.found_nowhere, ~within_reach(k)))
 
 
 @protocol.action(k=Key)
 def insert(k: Term) -> None:
     """All tiers were asked and none has the key: the claim is judged as new and stored in the hot tier."""
     require(asked[k], ~nearby(k), cold_up, ~holds[Tier.cold, k])
-    asked.next[k] = False
-    judged_twice.next[k] = judged_twice[k] | in_window(k)
-    holds.next[Tier.hot, k] = True
-    age.next[k] = Age.young
+    judge_as_new(k)
 
 
 @protocol.action(k=Key)
@@ -68,6 +107,7 @@ def turn_away(k: Term) -> None:
     """The cold tier does not answer, and only it could tell: 503, and the client will ask again."""
     require(asked[k], ~nearby(k), ~cold_up)
     asked.next[k] = False
+    note(k, (Mistake.turned_away, nearby(k) | cold_up))
 
 
 @protocol.action(k=Key)
@@ -75,6 +115,7 @@ def grow_older(k: Term) -> None:
     """Time passes for an entry: it leaves the hot tier's term, then the warm tier's, then the window."""
     require(in_window(k))
     age.next[k] = ite(age[k] == Age.young, Age.grown, ite(age[k] == Age.grown, Age.old, Age.past))
+    whole.next[k] = False
 
 
 @protocol.action(k=Key)
@@ -82,6 +123,7 @@ def copy_to_warm(k: Term) -> None:
     """Demotion begins: an entry past the hot tier's term is written to the warm tier."""
     require(holds[Tier.hot, k], cooled(k), ~holds[Tier.warm, k])
     holds.next[Tier.warm, k] = True
+    note(k, (Mistake.copied_nothing, ~holds[Tier.hot, k]))
 
 
 @protocol.action(k=Key)
@@ -89,6 +131,7 @@ def delete_from_hot(k: Term) -> None:
     """Demotion ends: what the warm tier has is deleted from the hot one."""
     require(holds[Tier.hot, k], holds[Tier.warm, k], cooled(k))
     holds.next[Tier.hot, k] = False
+    note(k, (Mistake.deleted_first, ~holds[Tier.warm, k]))
 
 
 @protocol.action(k=Key)
@@ -96,6 +139,8 @@ def copy_to_cold(k: Term) -> None:
     """An entry past the warm tier's term is written to the cold tier, if that is there."""
     require(holds[Tier.warm, k], age[k] == Age.old, ~holds[Tier.cold, k], cold_up)
     holds.next[Tier.cold, k] = True
+    archived.next[k] = True
+    note(k, (Mistake.reached_the_absent, ~cold_up), (Mistake.copied_nothing, ~holds[Tier.warm, k]))
 
 
 @protocol.action(k=Key)
@@ -103,6 +148,7 @@ def delete_from_warm(k: Term) -> None:
     """What the cold tier has is deleted from the warm one, which needs no answer of the cold tier."""
     require(holds[Tier.warm, k], holds[Tier.cold, k], age[k] == Age.old)
     holds.next[Tier.warm, k] = False
+    note(k, (Mistake.deleted_first, ~holds[Tier.cold, k]))
 
 
 @protocol.action(k=Key)
@@ -111,6 +157,7 @@ def promote(k: Term) -> None:
     require(cooled(k), ~holds[Tier.hot, k], holds[Tier.warm, k] | (cold_up & holds[Tier.cold, k]))
     holds.next[Tier.hot, k] = holds[Tier.warm, k]
     holds.next[Tier.warm, k] = True
+    note(k, (Mistake.copied_nothing, ~within_reach(k)))
 
 
 @protocol.action(k=Key, t=Tier)
@@ -118,6 +165,7 @@ def expire(k: Term, t: Term) -> None:
     """An entry past the window is deleted, from each tier on its own."""
     require(age[k] == Age.past, holds[t, k], cold_up | (t != Tier.cold))
     holds.next[t, k] = False
+    note(k, (Mistake.reached_the_absent, ~cold_up & (t == Tier.cold)))
 
 
 @protocol.action()
@@ -147,10 +195,52 @@ def kept_for_the_window() -> Term:
     return forall(Key, lambda k: implies(in_window(k), exists(Tier, lambda t: holds[t, k])))
 
 
+@protocol.always("TIR-1", "DUP-7")
+def the_window_is_whole() -> Term:
+    """A new entry, the first of its key or a later one, begins with its whole window before it."""
+    return forall(Key, lambda k: whole[k] == (age[k] == Age.young))
+
+
 @protocol.never("TIR-1", "TIR-3", "TIR-4", "DUP-7")
 def judged_as_new_again() -> Term:
     """A key is judged as new twice in one window."""
-    return exists(Key, lambda k: judged_twice[k])
+    return exists(Key, lambda k: mistake[k] == Mistake.judged_twice)
+
+
+@protocol.never("TIR-3", "TIR-4")
+def judged_without_the_cold() -> Term:
+    """A key is judged as new though the cold tier did not answer."""
+    return exists(Key, lambda k: mistake[k] == Mistake.silence_as_miss)
+
+
+@protocol.never("TIR-3")
+def turned_away_for_nothing() -> Term:
+    """A claim gets a 503 though a nearer tier has its entry, or all tiers are there."""
+    return exists(Key, lambda k: mistake[k] == Mistake.turned_away)
+
+
+@protocol.never("TIR-4")
+def found_nowhere() -> Term:
+    """A claim is answered from a tier that does not have its entry, or does not answer."""
+    return exists(Key, lambda k: mistake[k] == Mistake.found_nowhere)
+
+
+@protocol.never("TIR-2")
+def deleted_before_it_was_written() -> Term:
+    """An entry is deleted from a tier, its window not over, and the next slower one does not have it."""
+    return exists(Key, lambda k: mistake[k] == Mistake.deleted_first)
+
+
+@protocol.never("TIR-2")
+def moved_from_nowhere() -> Term:
+    """An entry is copied from a tier that does not have it, or to or from the cold tier while that is away."""
+    return exists(Key, lambda k: (mistake[k] == Mistake.copied_nothing) | (mistake[k] == Mistake.reached_the_absent))
+
+
+@protocol.always("TIR-2")
+def the_archive_keeps() -> Term:
+    """What was copied to the cold tier stays there for the window, wherever else it is promoted to."""
+    return forall(Key, lambda k: (age[k] == Age.past) | (archived[k] == holds[Tier.cold, k]))
 
 
 @protocol.always("TIR-2")
@@ -159,16 +249,39 @@ def young_entries_are_near() -> Term:
     return forall(Key, lambda k: implies((age[k] == Age.young) | (age[k] == Age.grown), nearby(k)))
 
 
-@protocol.never("TIR-4")
-def entry_without_a_claim() -> Term:
-    """A tier has an entry that no claim put there."""
-    return exists(Key, Tier, lambda k, t: holds[t, k] & (age[k] == Age.unborn))
+@protocol.always("TIR-1", "TIR-4")
+def tiers_follow_age() -> Term:
+    """A new entry is in the hot tier; the warm and the cold one have only what has outlived the terms above them."""
+    return forall(
+        Key,
+        lambda k: (
+            implies(age[k] == Age.young, holds[Tier.hot, k] & ~holds[Tier.warm, k])
+            & implies((age[k] == Age.young) | (age[k] == Age.grown), ~holds[Tier.cold, k])
+        ),
+    )
+
+
+@protocol.always("TIR-4")
+def entries_were_claimed() -> Term:
+    """An entry, and its window, begin with a claim."""
+    return forall(
+        Key,
+        lambda k: ((age[k] != Age.unborn) == claimed[k]) & implies(exists(Tier, lambda t: holds[t, k]), claimed[k]),
+    )
 
 
 @protocol.reachable("TIR-1", "TIR-4")
 def judged_after_the_window() -> Term:
     """A key whose entry has expired is new again, and that is right."""
     return exists(Key, lambda k: (age[k] == Age.past) & asked[k] & ~exists(Tier, lambda t: holds[t, k]))
+
+
+@protocol.reachable("TIR-1")
+def demoted_in_time() -> Term:
+    """An entry past the hot tier's term, and no more, is in the warm tier alone."""
+    return exists(
+        Key, lambda k: (age[k] == Age.grown) & holds[Tier.warm, k] & ~holds[Tier.hot, k] & ~holds[Tier.cold, k]
+    )
 
 
 @protocol.reachable("TIR-2", "TIR-4")
@@ -199,6 +312,42 @@ def claims_are_answered() -> tuple[Term, Term]:
 def nobody_waits_for_the_cold() -> tuple[Term, Term]:
     """A claim gets its answer or a 503 though the cold tier never comes back."""
     return ~cold_up & forall(Key, lambda k: asked[k]), cold_up | exists(Key, lambda k: ~asked[k])
+
+
+@protocol.leads_to("TIR-1", fair=("copy_to_warm",))
+def terms_end_in_a_move() -> tuple[Term, Term]:
+    """In calm times what only the hot tier has past its term is copied to another, if it does not grow too old."""
+    return (
+        calm & forall(Key, lambda k: cooled(k) & ~holds[Tier.warm, k] & ~holds[Tier.cold, k]),
+        exists(Key, lambda k: ~cooled(k) | holds[Tier.warm, k] | holds[Tier.cold, k]),
+    )
+
+
+@protocol.leads_to("TIR-1", fair=("copy_to_warm", "delete_from_hot"))
+def the_hot_tier_is_relieved() -> tuple[Term, Term]:
+    """In calm times the hot tier lets go of what is past its term, before that is past the next."""
+    return (
+        calm & forall(Key, lambda k: (age[k] == Age.grown) & holds[Tier.hot, k]),
+        exists(Key, lambda k: (age[k] != Age.grown) | ~holds[Tier.hot, k]),
+    )
+
+
+@protocol.leads_to("TIR-1", fair=("copy_to_cold", "regain_cold"))
+def the_archive_grows() -> tuple[Term, Term]:
+    """In calm times what the warm tier has past its term is copied to the cold one, if it does not grow too old."""
+    return (
+        calm & forall(Key, lambda k: (age[k] == Age.old) & holds[Tier.warm, k] & ~holds[Tier.cold, k]),
+        exists(Key, lambda k: (age[k] != Age.old) | holds[Tier.cold, k]),
+    )
+
+
+@protocol.leads_to("TIR-2", fair=("promote",))
+def warm_entries_become_hot() -> tuple[Term, Term]:
+    """What only the warm tier has becomes hot, if it does not grow older."""
+    return (
+        forall(Key, lambda k: (age[k] == Age.grown) & ~holds[Tier.hot, k]),
+        exists(Key, lambda k: (age[k] != Age.grown) | holds[Tier.hot, k]),
+    )
 
 
 @protocol.leads_to("TIR-2", fair=("promote", "regain_cold"))
