@@ -16,6 +16,9 @@ from libcst.metadata import (
 
 from flk.formal.mutation.mutant import Mutant
 
+BESIDE = " … "
+"""Between the parts of a change that is made in several places."""
+
 
 @dataclass(frozen=True, eq=False)
 class Source:
@@ -63,8 +66,7 @@ class Source:
         return ".".join(names)
 
     def mutant(self, operator: str, *edits: tuple[cst.CSTNode, str]) -> Mutant:
-        """The module with new text for some nodes, none within another. It has no id yet: see `numbered`."""
-        edits = tuple(sorted(edits, key=lambda edit: self._span(edit[0])))
+        """The module with new text for some nodes, none within another, at the place of the first. `numbered` gives it an id."""
         first = edits[0][0]
         return Mutant(
             self.module,
@@ -72,8 +74,8 @@ class Source:
             self.enclosing(first),
             operator,
             self.line(first),
-            " … ".join(self.code(node) for node, _ in edits),
-            " … ".join(after for _, after in edits),
+            BESIDE.join(self.code(node) for node, _ in edits),
+            BESIDE.join(after for _, after in edits),
             self._edited(edits),
             self.text,
         )
@@ -85,7 +87,7 @@ class Source:
 
     def _edited(self, edits: Sequence[tuple[cst.CSTNode, str]]) -> str:
         data = self._bytes
-        for node, after in reversed(edits):
+        for node, after in sorted(edits, key=lambda edit: self._span(edit[0]), reverse=True):
             start, end = self._span(node)
             data = data[:start] + after.encode() + data[end:]
         return data.decode()

@@ -16,8 +16,10 @@ def install(mutant: Mutant, forget: Sequence[str] = ROOMS) -> None:
     """Serve the mutant's source whenever its module is imported, for the rest of the process.
 
     Modules within the packages `forget` that were imported already are forgotten, so that they are imported anew and see the
-    mutant. Meant for a process that was forked for one mutant.
+    mutant. Meant for a process that was forked for one mutant, all of whose checks may call it: only the first call counts.
     """
+    if any(isinstance(finder, _Finder) and finder.mutant == mutant for finder in sys.meta_path):
+        return
     sys.meta_path.insert(0, _Finder(mutant))
     for name in [n for n in sys.modules if n == mutant.module or any(n == p or n.startswith(f"{p}.") for p in forget)]:
         del sys.modules[name]
@@ -27,19 +29,19 @@ class _Finder(MetaPathFinder, Loader):
     """Finds the mutant's module, and no other."""
 
     def __init__(self, mutant: Mutant) -> None:
-        self._mutant = mutant
+        self.mutant = mutant
 
     def find_spec(self, fullname: str, *_: object) -> ModuleSpec | None:
         """The module, if it is the mutant's."""
-        return spec_from_loader(fullname, self, origin=self._mutant.path) if fullname == self._mutant.module else None
+        return spec_from_loader(fullname, self, origin=self.mutant.path) if fullname == self.mutant.module else None
 
     def create_module(self, spec: ModuleSpec) -> ModuleType | None:
         """An ordinary module."""
 
     def exec_module(self, module: ModuleType) -> None:
         """Run the mutant's source, under the path of the original."""
-        module.__file__ = self._mutant.path
+        module.__file__ = self.mutant.path
         exec(self._code(), module.__dict__)  # noqa: S102 (this is what an import does)
 
     def _code(self) -> CodeType:
-        return compile(self._mutant.source, self._mutant.path, "exec")
+        return compile(self.mutant.source, self.mutant.path, "exec")

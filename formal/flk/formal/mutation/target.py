@@ -17,7 +17,8 @@ class Target:
     mutants, each with its id. `checks` stand in the order of their cost. `original` is tried first and must survive. `digest` is of
     everything that verdicts depend on besides the mutant and the checks' configurations: the code under test and around it.
     `claims` are the names of what may break, so that the report can name those that no mutant breaks. `preload` are modules that
-    checks need and no mutant changes, such as z3 or numpy: they are imported once, before processes are forked.
+    checks need and no mutant changes, such as z3 or numpy: they are imported once, before processes are forked. `prepare` does then
+    what all mutants can share.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Target:
     digest: str
     claims: tuple[str, ...] = ()
     preload: tuple[str, ...] = ()
+    prepare: Callable[[], object] = lambda: None
 
 
 def digest_of(files: Iterable[Path]) -> str:

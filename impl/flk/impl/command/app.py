@@ -19,6 +19,7 @@ MODULES = (
     "formal.validate",
     "formal.prove",
     "formal.claims",
+    "mutation.mutate",
     "spec",
     "impl.agent",
     "impl.serve",

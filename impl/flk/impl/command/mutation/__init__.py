@@ -1,0 +1,1 @@
+"""The subcommand that measures the checks themselves."""
