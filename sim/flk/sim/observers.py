@@ -26,6 +26,7 @@ from flk.sim.measures.timeline import Moment, timeline
 from flk.sim.nodes.region import Region
 from flk.sim.scenarios.scenario import Scenario
 from flk.sim.world.coverage_marks import CoverageMarks, MarkIntervals
+from flk.sim.world.object_faults import ObjectFaults
 from flk.sim.world.observer import Observer, Part
 from flk.sim.world.watched import WatchedObjects
 
@@ -43,6 +44,7 @@ class Observers:
         examine: Examine,
         regions: Mapping[str, Region],
         simulator: Simulator,
+        object_faults: ObjectFaults,
         *,
         alerts: bool,
     ) -> None:
@@ -62,8 +64,15 @@ class Observers:
         self._migration_rules = MigrationRules(regions, reference, self.checks)
         self._stores = StoreRecorder(regions, simulator)
         answers = AnswerRules(regions, reference, self.checks, records.forgeries)
-        shipping = ShippingRules(regions, reference, self.checks, forgets=scenario.layout.tiers is not None)
         layout = scenario.layout
+        shipping = ShippingRules(
+            regions,
+            object_faults,
+            reference,
+            self.checks,
+            now=lambda: simulator.now,
+            forgets=layout.tiers is not None,
+        )
         self.parts: tuple[Part, ...] = (
             self._node_rules,
             answers,

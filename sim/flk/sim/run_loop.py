@@ -14,6 +14,7 @@ from flk.sim.clients.records import Records
 from flk.sim.injection.background_handlers import background_handlers
 from flk.sim.injection.injector import Injector
 from flk.sim.injection.load_handlers import handlers as load_handlers
+from flk.sim.injection.object_handlers import object_handlers
 from flk.sim.kernel.engine import Simulator
 from flk.sim.kernel.programs import Programs
 from flk.sim.kernel.random_streams import RandomStreams
@@ -26,6 +27,7 @@ from flk.sim.observers import Observers
 from flk.sim.scenarios.scenario import Scenario
 from flk.sim.scenarios.workload import agent_homes
 from flk.sim.world.network import Message, Net
+from flk.sim.world.object_faults import ObjectFaults
 from flk.sim.world.observer import Part
 from flk.sim.world.watched import WatchedObjects
 from flk.spec.errors import UnusableInput
@@ -85,7 +87,8 @@ class RunLoop:
         self.regions: dict[str, Region] = {}
         self.items: list[Item] = []
         examine = once_a_frame(remembering(records.keyring))
-        self.observers = Observers(scenario, records, examine, self.regions, simulator, alerts=alerts)
+        object_faults = ObjectFaults(lambda: simulator.now, seed)
+        self.observers = Observers(scenario, records, examine, self.regions, simulator, object_faults, alerts=alerts)
         observer = self.observers.observe(kinds)
         net = Net(simulator, scenario.network, scenario.regions, seed)
         net.on_message = messages
@@ -93,7 +96,7 @@ class RunLoop:
             simulator,
             net,
             trace,
-            WatchedObjects(observer),
+            WatchedObjects(observer, object_faults),
             observer,
             scenario.policy,
             programs,
@@ -119,6 +122,7 @@ class RunLoop:
         injector = Injector(self.world, self.regions)
         injector.extend(load_handlers(self.agents, self.items, self.regions, self.world))
         injector.extend(background_handlers(self.regions))
+        injector.extend(object_handlers(self.regions, self.world.objects))
         for fault in scenario.faults:
             injector.schedule(fault)
         tier.feed()

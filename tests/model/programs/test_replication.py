@@ -131,6 +131,29 @@ def test_a_missing_segment_is_waited_for_and_never_skipped() -> None:
     assert world.run("us", replay("eu", EXAMINE)).claims == 4
 
 
+def test_each_log_of_a_region_has_a_watermark() -> None:
+    """The last object of a disk that is gone comes to light when the log of the next disk is being read: it is merged all the same,
+    once, and a gap in the log of the one disk does not hold up that of the other (CRR-4, CRR-5).
+    """
+    world = shipped(MANY[:1], MANY[1:2], MANY[2:3])
+    _, second, third = sorted(world.objects.objects)
+    late = {name: world.objects.objects.pop(name) for name in (second, third)}
+    world.lose_disk("eu")
+    world.recover("eu")
+    world.ingest("eu", MANY[3])
+    world.run("eu", ship())
+    assert world.run("us", replay("eu", EXAMINE)).claims == 2
+    world.objects.objects[third] = late[third]
+    found = world.run("us", replay("eu", EXAMINE))
+    assert (found.claims, found.gap) == (0, third.removeprefix("crr/"))
+    world.ingest("eu", MANY[4])
+    world.run("eu", ship())
+    assert world.run("us", replay("eu", EXAMINE)).claims == 1
+    world.objects.objects[second] = late[second]
+    assert world.run("us", replay("eu", EXAMINE)).claims == 2
+    assert world.run("us", replay("eu", EXAMINE)) == Replayed((), 0, 0)
+
+
 def test_replaying_twice_changes_nothing() -> None:
     """Without its watermark a region replays everything again, and stores the same (CRR-7)."""
     world = shipped(list(STORY))

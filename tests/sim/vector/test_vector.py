@@ -30,6 +30,7 @@ from flk.sim.scenarios.faults import (
     Forgery,
     Latency,
     Loss,
+    ObjectLoss,
     ObjectStoreOutage,
     ObjectStoreThrottle,
     Partition,
@@ -84,6 +85,7 @@ PRIMITIVES: tuple[Fault, ...] = (
     Duplication(id="twice", sides=OBJECTS, share=0.5, **TIMES),
     ObjectStoreOutage(id="objects-out", **TIMES),
     ObjectStoreThrottle(id="throttled", rate=0.5, **TIMES),
+    ObjectLoss(id="lost", region="eu", share=0.5, **TIMES),
     ClockSkew(id="skewed", region="eu", offset=S(40), **TIMES),
     ClockJump(id="jumped", region="us", offset=S(5), **TIMES),
 )

@@ -107,6 +107,16 @@ def region_of(name: str) -> str:
     return log_of(name).rpartition(".")[0]
 
 
+def earlier_logs(log: str) -> tuple[str, ...]:
+    """The logs of a region before one of its logs (none, if empty), the first disk's first.
+
+    >>> earlier_logs("eu.000003")
+    ('eu.000001', 'eu.000002')
+    """
+    region, _, number = log.rpartition(".")
+    return tuple(f"{region}.{disk:06d}" for disk in range(1, int(number))) if number.isdecimal() else ()
+
+
 def frame_bytes(kind: Kind, timestamp: Timestamp, payload: bytes) -> bytes:
     """A whole frame. Raises ValueError if the payload exceeds the limit of WAL-2."""
     inner = _INNER.pack(kind, timestamp) + payload

@@ -114,7 +114,7 @@ class MemoryNode:
             Mark: self._mark,
             Marked: lambda e: self._reachable().marks.get(e.name, ""),
             PutObject: lambda e: objects.put(e.name, e.content),
-            GetObject: lambda e: objects.objects.get(e.name),
+            GetObject: lambda e: objects.get(e.name),
             ListObjects: lambda e: objects.names(e.prefix, e.after),
             CountEntries: lambda e: len(self._peer(e.region).entries),
             SampleKeys: lambda e: self._peer(e.region).sample(e.size, self._random),

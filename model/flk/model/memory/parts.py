@@ -179,6 +179,10 @@ class Objects:
         self.objects[name] = content
         return True
 
+    def get(self, name: str) -> bytes | None:
+        """The object's content, None if there is none."""
+        return self.objects.get(name)
+
     def names(self, prefix: str, after: str) -> tuple[str, ...]:
         """Names with the prefix that sort after `after`."""
         return tuple(name for name in sorted(self.objects) if name.startswith(prefix) and name > after)

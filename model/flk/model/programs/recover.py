@@ -6,7 +6,8 @@ from flk.model.effects import INBOX, CaughtUp, Mark, Marked, Merge, Program, Res
 from flk.model.log.frames import Damage
 from flk.model.programs.examine import Examine, claims_of
 from flk.model.programs.repair import repair
-from flk.model.programs.replay import replay
+from flk.model.programs.replay import Replayed, replay
+from flk.model.refusal import unavailable
 
 APPLIED = "applied"
 
@@ -29,10 +30,16 @@ class Recovery(msgspec.Struct, frozen=True):
 
 
 def recover(region: str, examine: Examine) -> Program[Recovery]:
-    """Apply to the store what is in the log and not in it. Running it again, after any crash, changes nothing more."""
+    """Apply to the store what is in the log and not in it. Running it again, after any crash, changes nothing more.
+
+    Raises Unavailable while a segment is missing that an earlier disk of the region shipped: what it holds was acknowledged, so the
+    node is not ready without it (CRR-5, WAL-5); and CorruptSegment if it is not as it was sealed.
+    """
     done = yield from Marked(APPLIED)
     if not done:  # a new store: what an earlier disk of this region shipped is in no log here
-        yield from replay(region, examine, own=True)
+        gap = (yield from reclaim(region, examine)).gap
+        if gap:
+            raise unavailable(f"a segment up to {gap} is missing, which this region shipped from an earlier disk")
     names = ((done,) if done else ()) + (yield from Segments(INBOX, after=done))  # the last one again, for its clock
     frames = applied = 0
     repairs = []
@@ -49,6 +56,13 @@ def recover(region: str, examine: Examine) -> Program[Recovery]:
     yield from Seal(INBOX)
     yield from mark_applied()
     return Recovery(len(names), frames, applied, tuple(repairs))
+
+
+def reclaim(region: str, examine: Examine) -> Program[Replayed]:
+    """Join in what earlier disks of the region have shipped. A listing may leave out the newest for a while, and nothing tells: so
+    a region that lost a disk does this again and again.
+    """
+    return (yield from replay(region, examine, own=True))
 
 
 def mark_applied() -> Program[None]:

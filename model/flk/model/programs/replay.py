@@ -1,17 +1,23 @@
-"""Replay of another region's log (CRR-1, CRR-5, CRR-6, CRR-7)."""
+"""Replay of another region's logs (CRR-1, CRR-5, CRR-6, CRR-7)."""
+
+from collections.abc import Iterable
+from itertools import groupby
 
 import msgspec
 
 from flk.model.effects import GetObject, ListObjects, Mark, Marked, Merge, Observe, Program, Resume
-from flk.model.log.frames import log_of, sealed_frames, sequence_of
+from flk.model.log.frames import CorruptSegment, earlier_logs, log_of, sealed_frames, sequence_of
 from flk.model.programs.examine import Examine, claims_of
 from flk.spec.constants import CONSTANTS
 
 PREFIX = CONSTANTS.replication.object_prefix
+REPLAYED = "replayed/"
 
 
 class Replayed(msgspec.Struct, frozen=True):
-    """What one pass replayed: segments, claims merged, local winners that gave way; `gap` names a segment that is missing."""
+    """What one pass replayed: segments, claims merged, local winners that gave way; `gap` names a segment that is missing, or the
+    first that is there after one that is.
+    """
 
     segments: tuple[str, ...]
     claims: int
@@ -19,26 +25,58 @@ class Replayed(msgspec.Struct, frozen=True):
     gap: str = ""
 
 
-def replay(peer: str, examine: Examine, *, own: bool = False) -> Program[Replayed]:
-    """Join the entries of every new segment of `peer` into the store, in log order.
+class _Stretch(msgspec.Struct, frozen=True):
+    """What a pass replayed of one log, and why it went no further (neither: it went to the end)."""
 
-    Each segment is verified whole before any of it counts (CRR-6; raises CorruptSegment), a missing one is waited for and
-    never skipped (CRR-5), and repeating a pass changes nothing (CRR-7): the join is idempotent. If the log is the region's `own`,
-    of a disk that is gone, its clock goes on from there however far that is ahead (HLC-4).
+    replayed: Replayed
+    corrupt: CorruptSegment | None = None
+
+
+def replay(peer: str, examine: Examine, *, own: bool = False) -> Program[Replayed]:
+    """Join the entries of every new segment of `peer` into the store, in the order of each log.
+
+    A region has one log for each disk that it has had, each with a watermark, since what an earlier disk shipped may come to light
+    when the log of the next is being read. Each segment is verified whole before any of it counts (CRR-6), a missing one is waited
+    for and never skipped (CRR-5), and repeating a pass changes nothing (CRR-7): the join is idempotent. A log that waits holds up
+    no other. If the region is one's `own`, the clock goes on from its logs however far they are ahead (HLC-4). Raises
+    CorruptSegment, when all else is done, for a segment that is not as it was sealed.
     """
-    watermark = f"replayed/{peer}"
-    done = yield from Marked(watermark)
-    names = yield from ListObjects(f"{PREFIX}{peer}.", after=PREFIX + done)
+    newest = yield from Marked(REPLAYED + peer)
+    stretches = []
+    for log in earlier_logs(log_of(newest)):
+        done = yield from Marked(REPLAYED + log)
+        listed = yield from ListObjects(f"{PREFIX}{log}/", after=PREFIX + done)
+        stretches.append((yield from _replay_log(peer, listed, REPLAYED + log, done, examine, own=own)))
+    listed = yield from ListObjects(f"{PREFIX}{peer}.", after=PREFIX + newest)
+    for log, names in groupby(listed, key=lambda name: log_of(name.removeprefix(PREFIX))):
+        done = newest if log == log_of(newest) else ""
+        if newest and not done:
+            yield from Mark(REPLAYED + log_of(newest), newest)  # that log may go on, although another has begun
+        stretch = yield from _replay_log(peer, names, REPLAYED + peer, done, examine, own=own)
+        newest = (newest, *stretch.replayed.segments)[-1]
+        stretches.append(stretch)
+    for stretch in stretches:
+        if stretch.corrupt is not None:
+            raise stretch.corrupt
+    return _together([stretch.replayed for stretch in stretches])
+
+
+def _replay_log(
+    region: str, names: Iterable[str], watermark: str, done: str, examine: Examine, *, own: bool
+) -> Program[_Stretch]:
+    """Replay the objects of one log that are listed after the segment `done`, up to the first that is not there or is corrupt."""
     segments: list[str] = []
     merged = superseded = 0
-    for name in (full.removeprefix(PREFIX) for full in names):
-        if not follows(done, name):
-            return Replayed(tuple(segments), merged, superseded, gap=name)
-        content = yield from GetObject(PREFIX + name)
-        if content is None:
-            return Replayed(tuple(segments), merged, superseded, gap=name)
-        frames = sealed_frames(name, content)
-        claims = claims_of(frames, peer, examine)
+    for full in names:
+        name = full.removeprefix(PREFIX)
+        try:
+            content = (yield from GetObject(full)) if follows(done, name) else None
+            frames = None if content is None else sealed_frames(name, content)
+        except CorruptSegment as corrupt:
+            return _Stretch(Replayed(tuple(segments), merged, superseded), corrupt)
+        if frames is None:
+            return _Stretch(Replayed(tuple(segments), merged, superseded, gap=name))
+        claims = claims_of(frames, region, examine)
         superseded += yield from Merge(claims)
         if frames:
             latest = max(frame.timestamp for frame in frames)
@@ -47,11 +85,21 @@ def replay(peer: str, examine: Examine, *, own: bool = False) -> Program[Replaye
         merged += len(claims)
         segments.append(name)
         done = name
-    return Replayed(tuple(segments), merged, superseded)
+    return _Stretch(Replayed(tuple(segments), merged, superseded))
 
 
 def follows(done: str, name: str) -> bool:
-    """Whether `name` is the next segment after `done`: the next in its log, or the first of a log begun on a new disk."""
-    if done and log_of(done) == log_of(name):
-        return sequence_of(name) == sequence_of(done) + 1
-    return sequence_of(name) == 1
+    """Whether `name` is the next segment of a log of which `done` is replayed, nothing if that is empty. Raises CorruptSegment for
+    what is no segment.
+    """
+    return sequence_of(name) == (sequence_of(done) if done else 0) + 1
+
+
+def _together(logs: list[Replayed]) -> Replayed:
+    """What was replayed of all logs; the first gap."""
+    return Replayed(
+        segments=tuple(name for log in logs for name in log.segments),
+        claims=sum(log.claims for log in logs),
+        superseded=sum(log.superseded for log in logs),
+        gap=next((log.gap for log in logs if log.gap), ""),
+    )

@@ -12,8 +12,9 @@ from flk.model.effects import (
     Seal,
     Segments,
 )
-from flk.model.log.frames import CorruptSegment, scan
+from flk.model.log.frames import CorruptSegment, scan, sealed_frames
 from flk.model.programs.recover import mark_applied
+from flk.model.refusal import unavailable
 from flk.spec.constants import CONSTANTS
 
 SHIPPED = "shipped"
@@ -24,8 +25,9 @@ def ship() -> Program[tuple[str, ...]]:
     """Seal what is open and upload what is sealed; returns the names of the segments shipped.
 
     The watermark moves only after the upload is durable, so a crash repeats an upload and never skips one (CRR-4).
-    Raises CorruptSegment if another content already has a segment's name (CRR-9). A segment without frames is no rival to it: it
-    was uploaded, then salvaged before the watermark moved, and its frames come again in a later segment.
+    Raises CorruptSegment if another content already has a segment's name (CRR-9), Unavailable if what has it cannot be read. A
+    segment without frames is no rival to a whole one of its name: it was uploaded, then salvaged before the watermark moved, and
+    its frames come again in a later segment.
     """
     yield from Seal(INBOX)
     yield from mark_applied()
@@ -33,10 +35,25 @@ def ship() -> Program[tuple[str, ...]]:
     for name in names:
         content = yield from whole(name)
         created = yield from PutObject(PREFIX + name, content)
-        if not created and scan(content).frames and (yield from GetObject(PREFIX + name)) != content:
-            raise CorruptSegment(f"CRR-9: {PREFIX + name} exists with another content; two disks claim to be one log")
+        if not created:
+            yield from require_own(name, content)
         yield from Mark(SHIPPED, name)
     return names
+
+
+def require_own(name: str, content: bytes) -> Program[None]:
+    """Return if the object that has a segment's name is the segment, or its former self.
+
+    Raises CorruptSegment if it is another's (CRR-9), and Unavailable while it cannot be read.
+    """
+    there = yield from GetObject(PREFIX + name)
+    if there is None:
+        raise unavailable(f"{PREFIX + name} is taken, and cannot be read")
+    if there == content:
+        return
+    if scan(content).frames:
+        raise CorruptSegment(f"CRR-9: {PREFIX + name} exists with another content; two disks claim to be one log")
+    sealed_frames(name, there)
 
 
 def whole(name: str) -> Program[bytes]:

@@ -19,7 +19,7 @@ written: therefore the records are read twice.
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from flk.model.log.frames import log_of, region_of, sequence_of
 from flk.model.protocol_events.observation import END, START, FromElsewhere, ObservedEffect, ProtocolEvent, event, key
@@ -28,6 +28,7 @@ from flk.spec.constants import CONSTANTS
 
 PREFIX = CONSTANTS.replication.object_prefix
 SHIPPED, REPLAYED = "shipped", "replayed/"
+MARK_REPLAYED = "mark_replayed"
 
 
 def stamp(entry: Mapping[str, Any]) -> str:
@@ -75,6 +76,14 @@ def survey(records: Iterable[ObservedEffect]) -> Logs:
     return logs
 
 
+class _Place(NamedTuple):
+    """Where a segment is: its number among all of its region, and in its own log."""
+
+    peer: str
+    number: int
+    sequence: int
+
+
 @dataclass
 class _Node:
     """A region's node: its disk, the segment that is open or will be next, and what tells which steps a record stands for."""
@@ -89,6 +98,8 @@ class _Node:
     reading: dict[Hashable, str] = field(default_factory=dict)
     pending: dict[str, None] = field(default_factory=dict)
     overtaken: dict[str, Sequence[ProtocolEvent]] = field(default_factory=dict)
+    replayed: dict[str, int] = field(default_factory=dict)
+    early: dict[str, dict[int, list[ProtocolEvent]]] = field(default_factory=dict)
 
     def in_log_order(self, stamped: str, told: Sequence[ProtocolEvent]) -> Iterator[ProtocolEvent]:
         """A frame is applied or refused, which these events state: at once, or after the frames before it."""
@@ -103,6 +114,25 @@ class _Node:
         for stamped in sorted(self.overtaken):
             if first is None or stamped < first:
                 yield from self.overtaken.pop(stamped)
+
+    def in_sequence(self, place: _Place, told: ProtocolEvent, *, last: bool) -> Iterator[ProtocolEvent]:
+        """An event about a segment of a peer, and if it is the `last`, those that waited for it.
+
+        The log of the next disk may be read before the end of the one before is there: such events wait. What comes again is told
+        once; and what steps over a gap of its log is told as it is.
+        """
+        done = self.replayed.get(place.peer, 0)
+        waiting = self.early.setdefault(place.peer, {})
+        begun = place.sequence == 1 or place.number - 1 in waiting
+        if place.number > done + 1 and begun:
+            waiting.setdefault(place.number, []).append(told)
+        elif place.number > done or not last:
+            yield told
+            while last:
+                self.replayed[place.peer] = done = max(done + 1, place.number)
+                next_ = waiting.pop(done + 1, [])
+                yield from next_
+                last = any(each["action"] == MARK_REPLAYED for each in next_)
 
     def all_due(self) -> Iterator[ProtocolEvent]:
         """Everything, since what is not applied now never will be."""
@@ -164,7 +194,8 @@ class _Events:
         claim = record.fields["claim"]
         first = next(iter(node.pending), None)
         told: ProtocolEvent = {"stored": {record.region: {key(claim): stamp(record.result)}}}
-        yield from self._write(record, node, claim, sequence, told if first == stamp(claim) else None)
+        known = first == stamp(claim) and not any(node.early.values())
+        yield from self._write(record, node, claim, sequence, told if known else None)
 
     def _write(
         self,
@@ -185,19 +216,23 @@ class _Events:
         name = node.reading.get(record.run, "")
         for claim in record.fields["claims"]:
             if self._source.of(record):
-                yield from self._replayed(record, name, claim)
+                yield from self._replayed(record, node, name, claim)
             elif record.kind == "ingest" or stamp(claim) not in node.written:
                 sequence = sequence_of(name) if name else node.sequence
                 yield from self._write(record, node, claim, sequence)
             elif not node.level:
                 yield event(record, "recover", r=record.region, g=self._segment(name), k=key(claim), s=stamp(claim))
 
-    def _replayed(self, record: ObservedEffect, name: str, claim: Mapping[str, Any]) -> Iterator[ProtocolEvent]:
+    def _replayed(
+        self, record: ObservedEffect, node: _Node, name: str, claim: Mapping[str, Any]
+    ) -> Iterator[ProtocolEvent]:
+        """A node that is level has all that its region shipped, and takes nothing more from it."""
         peer, segment = region_of(name), self._segment(name)
-        if peer == record.region:
+        if peer != record.region:
+            merged = event(record, "merge", r=record.region, p=peer, g=segment, k=key(claim), s=stamp(claim))
+            yield from node.in_sequence(self._place(name), merged, last=False)
+        elif not node.level:
             yield event(record, "recover", r=peer, g=segment, k=key(claim), s=stamp(claim))
-        else:
-            yield event(record, "merge", r=record.region, p=peer, g=segment, k=key(claim), s=stamp(claim))
 
     def _seal(self, record: ObservedEffect, node: _Node) -> Iterator[ProtocolEvent]:
         yield from node.all_due()
@@ -228,8 +263,9 @@ class _Events:
         if mark == SHIPPED:
             node.unmarked.discard(self._segment(segment))
             yield event(record, "mark_shipped", r=record.region, g=self._segment(segment))
-        elif mark.startswith(REPLAYED) and (peer := mark.removeprefix(REPLAYED)) != record.region:
-            yield event(record, "mark_replayed", r=record.region, p=peer, g=self._segment(segment))
+        elif mark.startswith(REPLAYED) and (peer := region_of(segment)) != record.region:
+            marked = event(record, MARK_REPLAYED, r=record.region, p=peer, g=self._segment(segment))
+            yield from node.in_sequence(self._place(segment), marked, last=True)
 
     def _caught_up(self, record: ObservedEffect, node: _Node) -> Iterator[ProtocolEvent]:
         yield from node.all_due()
@@ -242,6 +278,9 @@ class _Events:
         timestamp, _ = node.appended.pop(record.run, ("", 0))
         if timestamp and record.status != Unavailable.status:
             yield from node.in_log_order(f"{timestamp}.{record.region}", ())
+
+    def _place(self, name: str) -> _Place:
+        return _Place(region_of(name), int(self._segment(name)), sequence_of(name))
 
     def _segment(self, name: str) -> str:
         return self._logs.number(log_of(name), sequence_of(name))

@@ -87,13 +87,20 @@ def _wrong(keys: Sequence[Key], entries: int) -> str:
 
 def durable_frames(regions: Iterable[Region], objects: Objects) -> dict[str, dict[Timestamp, Frame]]:
     """Every frame on a disk or in the object store, by the region that logged it."""
-    segments = [(region_of(name.removeprefix(PREFIX)), content) for name, content in objects.objects.items()]
+    named = ((name.removeprefix(PREFIX), content) for name, content in objects.objects.items())
+    segments = [(region_of(name), content) for name, content in named if is_segment(name, content)]
     for region in regions:
         segments += [(region.name, bytes(region.disk.segments[name])) for name in region.disk.names(INBOX)]
     frames: dict[str, dict[Timestamp, Frame]] = {}
     for origin, content in segments:
         frames.setdefault(origin, {}).update((frame.timestamp, frame) for frame in scan(content).frames)
     return frames
+
+
+def is_segment(name: str, content: bytes) -> bool:
+    """Whether an object holds a segment of its own name, and not what somebody else put there."""
+    head = scan(content).head
+    return head is not None and head.name == name
 
 
 def outcomes(frames: Mapping[str, Mapping[Timestamp, Frame]], examine: Examine) -> dict[Key, Entry]:

@@ -34,6 +34,14 @@ class Invariant(StrEnum):
     )
     WATERMARK = "watermark-never-ahead", "a watermark follows the upload or the merge it stands for (CRR-4)"
     NO_GAP = "no-gap-in-replay", "segments are shipped and replayed in sequence (CRR-5)"
+    OBJECTS_KEPT = (
+        "objects-never-overwritten",
+        "an object holds what its region sealed under its name, and is never replaced (CRR-9, WAL-6)",
+    )
+    REPORTED = (
+        "what-waits-is-reported",
+        "a pass that says it went to the end left nothing behind that was listed or sealed (CRR-5, CRR-9)",
+    )
     NEVER_LOST = "acknowledged-never-lost", "what was acknowledged is stored in the end, unless its only disk is gone"
     CONVERGENCE = "convergence", "all regions come to store the same entry, within the bound (CRR-2)"
     FOLD = "outcomes-of-the-model", "the final stores are the join of all durable claims (CRR-1, JDG-5)"

@@ -1,6 +1,9 @@
 """The invariants of replication: what is uploaded, what is replayed, and what the watermarks say."""
 
-from collections.abc import Iterable, Mapping
+from bisect import bisect_right, insort
+from collections.abc import Callable, Iterable, Mapping
+from math import inf
+from typing import NamedTuple
 
 from flk.model.effects import INBOX
 from flk.model.entries.entry import Claim
@@ -10,23 +13,46 @@ from flk.model.programs.recover import APPLIED
 from flk.model.programs.ship import PREFIX, SHIPPED
 from flk.sim.checkers.invariants import Checks, Invariant
 from flk.sim.checkers.node import Reference
+from flk.sim.checkers.segments import whole_segment
 from flk.sim.nodes.region import Region
 from flk.sim.scenarios.faults import Disk
-from flk.sim.world.events import Claimed, Crashed, Merged, Uploaded, WatermarkSet
+from flk.sim.world.events import Claimed, Crashed, Merged, PassEnded, SegmentSealed, Stage, Uploaded, WatermarkSet
+from flk.sim.world.object_faults import ObjectFaults
 from flk.sim.world.observer import Observer
 
 
-class ShippingRules:
-    """Checks every object that is created and every watermark that is set."""
+class Progress(NamedTuple):
+    """How far a region is with some work on a log: what was `applied`, `shipped` or `replayed` of it."""
 
-    def __init__(self, regions: Mapping[str, Region], reference: Reference, checks: Checks, *, forgets: bool) -> None:
+    region: str
+    work: str
+    log: str
+
+
+class ShippingRules:
+    """Checks every object that is created, every watermark that is set, and what passes say of themselves."""
+
+    def __init__(
+        self,
+        regions: Mapping[str, Region],
+        faults: ObjectFaults,
+        reference: Reference,
+        checks: Checks,
+        *,
+        now: Callable[[], float],
+        forgets: bool,
+    ) -> None:
         self._regions = regions
+        self._faults = faults
+        self._now = now
         self._reference = reference
         self._checks = checks
         self._forgets = forgets
         self._frames: dict[str, tuple[Frame, ...]] = {}
-        self._last_uploaded: dict[str, int] = {}
-        self._watermarks: dict[tuple[str, str], str] = {}
+        self._sealed: dict[str, list[bytes]] = {}
+        self._sealed_at: dict[str, float] = {}
+        self._uploaded: dict[str, list[str]] = {}  # of each log, in its order
+        self._watermarks: dict[Progress, str] = {}
         self._applied: set[tuple[str, str, Timestamp]] = set()
 
     def observe(self, observer: Observer) -> None:
@@ -34,67 +60,117 @@ class ShippingRules:
         if self._forgets:
             observer.handle(Claimed, lambda event: self._note_applied(event.region, event.claim))
             observer.handle(Merged, lambda event: self._note_applied(event.region, event.claim))
+        observer.handle(SegmentSealed, self._note_sealed)
         observer.handle(Uploaded, self._check_uploaded)
+        observer.handle(PassEnded, self._check_pass)
         observer.handle(WatermarkSet, self._check_watermark)
         observer.handle(Crashed, self._crash)
 
     def _check_uploaded(self, event: Uploaded) -> None:
-        """A segment leaves its region only when it is sealed, whole and applied."""
-        segment, found = event.name.removeprefix(PREFIX), event.found
+        """A segment leaves its region only when it is sealed, whole and applied, as it was sealed, and for a name that is free."""
+        segment = event.name.removeprefix(PREFIX)
         region = region_of(segment)
-        whole = found.sealed and not found.damage and found.head is not None and found.head.name == segment
+        found = whole_segment(event.content)
+        whole = found is not None and found.name == segment
+        frames = () if found is None else found.frames
         on_its_disk = log_of(segment) == self._regions[region].disk.log(INBOX)  # not if the upload outlived the disk
-        missing = self._unapplied(region, region, found.frames) if on_its_disk else ""
+        missing = self._unapplied(region, region, frames) if on_its_disk else ""
 
         def sentence() -> str:
             wrong = f"before {missing} was claimed" if whole else "and is not as a sealed segment of that name is"
             return f"{segment} was uploaded {wrong}"
 
         self._checks.require(Invariant.SEALED, whole and not missing, region, "PutObject", sentence)
-        self._frames[segment] = found.frames
-        log = log_of(segment)
-        self._last_uploaded[log] = max(sequence_of(segment), self._last_uploaded.get(log, 0))
+        self._checks.require(
+            Invariant.OBJECTS_KEPT,
+            event.replaced is None and event.content in self._sealed.get(segment, ()),
+            region,
+            "PutObject",
+            lambda: f"{segment} {'is not what was sealed' if event.replaced is None else 'replaced what had its name'}",
+        )
+        self._frames[segment] = frames
+        insort(self._uploaded.setdefault(log_of(segment), []), segment)
+
+    def _note_sealed(self, event: SegmentSealed) -> None:
+        """What a segment was sealed as. A salvage leaves another content under its name."""
+        self._sealed.setdefault(event.name, []).append(event.content)
+        self._sealed_at[event.name] = self._now()
+
+    def _check_pass(self, event: PassEnded) -> None:
+        """A pass that says it went to the end left nothing behind that it could have known of when it began (CRR-5, CRR-9)."""
+        if not event.complete:
+            return
+        left = self._unshipped(event) if event.stage is Stage.SHIP else self._unreplayed(event)
+        self._checks.require(
+            Invariant.REPORTED,
+            not left,
+            event.region,
+            event.stage,
+            lambda: f"a pass over {event.source} ended without complaint before {left}",
+        )
+
+    def _unshipped(self, event: PassEnded) -> str:
+        """The first segment that was sealed when a pass began, and is not shipped."""
+        disk, region = self._regions[event.region].disk, event.region
+        shipped = self._watermarks.get(Progress(region, "shipped", disk.log(INBOX)), "")
+        waiting = disk.names(INBOX, shipped, sealed=True)
+        return next((name for name in waiting if self._sealed_at.get(name, inf) < event.began), "")
+
+    def _unreplayed(self, event: PassEnded) -> str:
+        """The newest object that was listed when a pass began, and is not replayed; unless the listing changed meanwhile."""
+        if self._faults.changed >= event.began:
+            return ""
+        for log, segments in self._uploaded.items():
+            if region_of(segments[0]) == event.source:
+                replayed = self._watermarks.get(Progress(event.region, "replayed", log), "")
+                for segment in reversed(segments[bisect_right(segments, replayed) :]):
+                    if self._faults.is_listed(PREFIX + segment, event.began):
+                        return segment
+        return ""
 
     def _check_watermark(self, event: WatermarkSet) -> None:
-        """A watermark moves to what comes next, after the work it stands for."""
+        """A watermark moves to what comes next in its log, after the work it stands for. One set again stays."""
         region, name, value = event.region, event.name, event.value
-        before = self._watermarks.get((region, name), "")
-        self._watermarks[region, name] = value
-        if name == APPLIED:
-            fault = self._unapplied(region, region, self._frames_between(region, before, value))
-        elif name == SHIPPED:
-            fault = "" if value in self._frames else "the upload"
-        else:
-            fault = self._unapplied(region, region_of(value), self._frames.get(value, ()))
+        log = Progress(
+            region, "applied" if name == APPLIED else "shipped" if name == SHIPPED else "replayed", log_of(value)
+        )
+        before = self._watermarks.get(log, "")
+        self._watermarks[log] = value
         self._checks.require(
-            Invariant.WATERMARK, not fault, region, "Mark", lambda: f"{name} was set to {value} before {fault} was done"
+            Invariant.WATERMARK,
+            not (missing := self._not_done(log, before, value)),
+            region,
+            "Mark",
+            lambda: f"{name} was set to {value} before {missing} was done",
         )
         if name != APPLIED:
             self._checks.require(
                 Invariant.NO_GAP,
-                self._follows(before, value),
+                value == before or sequence_of(value) == (sequence_of(before) if before else 0) + 1,
                 region,
                 "Mark",
                 lambda: f"{name} went from {before or 'nothing'} to {value}",
             )
 
+    def _not_done(self, log: Progress, before: str, value: str) -> str:
+        """What a watermark stands for and is not done; empty if all is."""
+        region, origin = log.region, region_of(value)
+        if log.work == "applied":
+            return self._unapplied(region, region, self._frames_between(region, before, value))
+        if value not in self._frames:
+            return "the upload"
+        return "" if log.work == "shipped" else self._unapplied(region, origin, self._frames[value])
+
     def _crash(self, event: Crashed) -> None:
         """A region that lost its store has no watermarks, and has applied nothing."""
         region = event.fault.region
         if event.fault.disk is Disk.LOST:
-            self._watermarks = {key: value for key, value in self._watermarks.items() if key[0] != region}
+            self._watermarks = {log: value for log, value in self._watermarks.items() if log.region != region}
             self._applied = {done for done in self._applied if done[0] != region}
 
     def _note_applied(self, region: str, claim: Claim) -> None:
         """A store that forgets what is past its window shows later no trace of it."""
         self._applied.add((region, claim.entry.region, claim.entry.timestamp))
-
-    def _follows(self, before: str, value: str) -> bool:
-        """Whether a segment is the next of its log, or the first of a new log after the last of the old."""
-        if before and log_of(before) == log_of(value):
-            return sequence_of(value) == sequence_of(before) + 1
-        done = not before or sequence_of(before) == self._last_uploaded.get(log_of(before), 0)
-        return done and sequence_of(value) == 1
 
     def _frames_between(self, region: str, before: str, value: str) -> Iterable[Frame]:
         disk = self._regions[region].disk

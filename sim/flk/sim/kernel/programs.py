@@ -12,7 +12,7 @@ from flk.model.programs.audit import Handled, work
 from flk.model.programs.divergence import Divergence, detect_divergence
 from flk.model.programs.examine import Examine
 from flk.model.programs.ingest import ingest
-from flk.model.programs.recover import Recovery, recover
+from flk.model.programs.recover import Recovery, reclaim, recover
 from flk.model.programs.replay import Replayed, replay
 from flk.model.programs.rotate import rotate
 from flk.model.programs.ship import ship
@@ -23,9 +23,9 @@ class Programs(NamedTuple):
     """The logic of nodes and workers: each field is a program, a generator that yields effects, by default the model's.
 
     `ingest` answers a submission, `recover` goes through the log after a restart, `ship` and `rotate` seal and upload segments,
-    `replay` merges a peer's, `detect_divergence` compares two regions, `work` is the audit worker's, and the others are those of
-    tiers and of migration. Your own take the same arguments and return the same values; `hunt(programs=…)` looks for a schedule
-    that breaks them.
+    `replay` merges a peer's and `reclaim` those of the region's earlier disks, `detect_divergence` compares two regions, `work` is
+    the audit worker's, and the others are those of tiers and of migration. Your own take the same arguments and return the same
+    values; `hunt(programs=…)` looks for a schedule that breaks them.
 
     >>> def silent(submission, region, examine):
     ...     return DESIGNS["ignored-store-error"].ingest(submission, region, examine)
@@ -39,6 +39,7 @@ class Programs(NamedTuple):
     ship: Callable[[], Program[tuple[str, ...]]] = ship
     rotate: Callable[[], Program[None]] = rotate
     replay: Callable[[str, Examine], Program[Replayed]] = replay
+    reclaim: Callable[[str, Examine], Program[Replayed]] = reclaim
     detect_divergence: Callable[[str, str], Program[Divergence]] = detect_divergence
     work: Callable[[int], Program[Handled | None]] = work
     claim: Callable[[Claim], Program[Entry]] = claim

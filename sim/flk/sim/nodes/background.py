@@ -53,6 +53,8 @@ class Rounds:
                 if not scripted:
                     self._every(policy.replay_interval, f"replay {peer}", partial(self.replay, peer))
                 self._every(policy.divergence_interval, f"compare {peer}", partial(self._compare, peer))
+        if self._region.disk.identity > 1 and not scripted:
+            self._every(policy.replay_interval, "reclaim", self._reclaim)
 
     def restart(self) -> None:
         """End the process, whose log failed, and start another, which waits a while before it tries again."""
@@ -71,6 +73,13 @@ class Rounds:
         if self._is_level:
             program = self._world.programs.replay(peer, self._world.examine)
             self._pass(Stage.REPLAY, peer, Replaying(f"replay {peer} {number}", program, peer))
+
+    def _reclaim(self, number: str) -> None:
+        """Join in what earlier disks of the region shipped and recovery could not know of."""
+        if self._is_level:
+            name = self._region.name
+            program = self._world.programs.reclaim(name, self._world.examine)
+            self._pass(Stage.REPLAY, name, Replaying(f"reclaim {number}", program, name))
 
     def _every(self, interval: float, kind: str, action: Callable[[str], None]) -> None:
         """Act once in every interval, first at a moment that depends on the kind of round."""

@@ -84,11 +84,21 @@ class Rotted(Event, frozen=True, gc=False):
     lost: Sequence[Rotten]
 
 
+class SegmentSealed(Event, frozen=True, gc=False):
+    """A segment of a region's inbox was sealed with this content, or was replaced by an empty one, its frames salvaged."""
+
+    region: str
+    name: str
+    content: bytes
+
+
 class Uploaded(Event, frozen=True, gc=False):
-    """An object was created; `found` is what its bytes say."""
+    """An object was created; `found` is what its bytes say, `replaced` what had its name until then (None: nothing, as is due)."""
 
     name: str
+    content: bytes
     found: Scan
+    replaced: bytes | None
 
 
 class WatermarkSet(Event, frozen=True, gc=False):

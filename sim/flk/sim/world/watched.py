@@ -4,6 +4,7 @@ Watching the parts, and not the code that drives them, means that no mistake of 
 """
 
 from collections.abc import Iterable
+from functools import partial
 from random import Random
 
 from flk.model.effects import INBOX
@@ -14,7 +15,18 @@ from flk.model.entries.tiers import Terms, Tier, Tiers
 from flk.model.log.frames import Frame, data, scan
 from flk.model.log.hlc import Timestamp
 from flk.model.memory.parts import Disk, Entries, Objects
-from flk.sim.world.events import Claimed, Forgotten, Logged, Merged, RulingSwitched, TierDropped, TierPlaced, Uploaded
+from flk.sim.world.events import (
+    Claimed,
+    Forgotten,
+    Logged,
+    Merged,
+    RulingSwitched,
+    SegmentSealed,
+    TierDropped,
+    TierPlaced,
+    Uploaded,
+)
+from flk.sim.world.object_faults import ObjectFaults
 from flk.sim.world.observer import Observer
 from flk.sim.world.token_bucket import Throttles
 
@@ -31,6 +43,18 @@ class WatchedDisk(Disk):
         super().append(log, frame, clock)
         if log == INBOX:
             self._observer.on(Logged(self.region, frame))
+
+    def seal(self, log: str) -> None:
+        """Seal what is open."""
+        opened = [name for name in self.names(log) if name not in self._sealed]
+        super().seal(log)
+        for name in opened if log == INBOX else ():
+            self._observer.on(SegmentSealed(self.region, name, bytes(self.segments[name])))
+
+    def salvage(self, log: str, name: str, frames: tuple[Frame, ...], clock: Timestamp) -> None:
+        """Put an empty segment in the place of a damaged one, and log its frames again."""
+        super().salvage(log, name, frames, clock)
+        self._observer.on(SegmentSealed(self.region, name, bytes(self.segments[name])))
 
     def begin_segment(self, clock: Timestamp) -> str:
         """Open a segment of the inbox that has no frame yet, if none is open; its name."""
@@ -121,12 +145,15 @@ class WatchedTiers(Tiers):
 
 
 class WatchedObjects(Objects):
-    """An object store of which every creation is an event. During an outage it refuses all requests, when throttled some."""
+    """An object store of which every creation is an event. During an outage it refuses all requests, when throttled some; and of
+    single objects it may say otherwise than they are.
+    """
 
-    def __init__(self, observer: Observer) -> None:
+    def __init__(self, observer: Observer, faults: ObjectFaults) -> None:
         super().__init__()
         self.outages = 0
         self.throttles = Throttles()
+        self.faults = faults
         self._observer = observer
 
     def serves(self, now: float) -> bool:
@@ -135,7 +162,40 @@ class WatchedObjects(Objects):
 
     def put(self, name: str, content: bytes) -> bool:
         """Create an object."""
+        lost = self.objects.pop(name, None) if self.faults.is_lost(name) else None
+        before = self.objects.get(name)
         created = super().put(name, content)
         if created:
-            self._observer.on(Uploaded(name, scan(content)))
+            self.faults.created(name, again=lost is not None)
+            self._observer.on(Uploaded(name, content, scan(content), before))
         return created
+
+    def get(self, name: str) -> bytes | None:
+        """The content, as the object reads."""
+        content = super().get(name)
+        if content is None or not self.faults.is_found(name):
+            return None
+        return self.faults.read(name, content, partial(self._another, name))
+
+    def names(self, prefix: str, after: str) -> tuple[str, ...]:
+        """The names that are listed."""
+        names = super().names(prefix, after)
+        return tuple(filter(self.faults.is_listed, names)) if self.faults.hold else names
+
+    def occupy(self, name: str, content: bytes) -> bool:
+        """Somebody who is no region of the run creates an object, unless the name is taken; whether it was created."""
+        if name in self.objects:
+            return False
+        self.objects[name] = content
+        self.faults.created(name)
+        return True
+
+    def vacate(self, name: str, content: bytes) -> None:
+        """Whoever created it takes an object away, if it still is what they put there."""
+        if self.objects.get(name) == content:
+            del self.objects[name]
+            self.faults.removed(name)
+
+    def _another(self, name: str) -> bytes:
+        """The content of the first other object; without any, of this one."""
+        return self.objects[next((other for other in sorted(self.objects) if other != name), name)]

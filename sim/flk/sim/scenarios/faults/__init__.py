@@ -28,6 +28,15 @@ from flk.sim.scenarios.faults.nodes import (
     Stop,
     TornWrite,
 )
+from flk.sim.scenarios.faults.objects import (
+    Damage,
+    ListingDelay,
+    NameTaken,
+    ObjectDamage,
+    ObjectFault,
+    ObjectHiding,
+    ObjectLoss,
+)
 from flk.sim.scenarios.faults.stores import (
     ColdOutage,
     DualWriteFailure,
@@ -41,7 +50,7 @@ from flk.sim.scenarios.faults.stores import (
     WorkerCrash,
 )
 
-Fault: TypeAlias = LinkFault | NodeFault | StoreFault | ClockFault | LoadFault
+Fault: TypeAlias = LinkFault | NodeFault | StoreFault | ObjectFault | ClockFault | LoadFault
 
 __all__ = [
     "Bandwidth",
@@ -51,6 +60,7 @@ __all__ = [
     "ClockJump",
     "ClockSkew",
     "ColdOutage",
+    "Damage",
     "Direction",
     "Disk",
     "DiskStall",
@@ -66,10 +76,16 @@ __all__ = [
     "Latency",
     "LinkFault",
     "LinkFaultBase",
+    "ListingDelay",
     "LoadFault",
     "Loss",
     "MigratorCrash",
+    "NameTaken",
     "NodeFault",
+    "ObjectDamage",
+    "ObjectFault",
+    "ObjectHiding",
+    "ObjectLoss",
     "ObjectStoreOutage",
     "ObjectStoreThrottle",
     "Partition",
