@@ -252,6 +252,7 @@ BUGS: dict[str, Bug] = {
         "Refuses an id for good once a forger has used it.",
         "DUP-5",
         Invariant.DESERVED,
+        Invariant.WATERMARK,
     ),
     "get-then-set": bug(
         MODEL._replace(ingest=get_then_set),
