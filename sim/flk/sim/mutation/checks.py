@@ -1,0 +1,157 @@
+"""The checks that mutants of Python are put to: tests, traces against protocols, hunting, drills of the library.
+
+Each runs in the process of one mutant, where `trials` is imported anew with the mutant in place.
+"""
+
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+
+from flk.formal.mutation.check import Finding, killed, skipped, survived
+from flk.formal.mutation.mutant import Mutant
+from flk.formal.mutation.substitution import ROOMS, install
+from flk.sim.mutation import unit_tests
+from flk.sim.mutation.baseline import Baseline, evenly
+from flk.sim.mutation.kept import kept
+
+SEEDS = range(1, 301)
+"""What a hunt for a mutant has."""
+TRACES = 12
+"""Seeds whose traces are validated for a mutant, of those that reach it."""
+DRILLS = ("clock-jump", "split-brain", "region-failover", "dual-write-failure", "audit-burst", "cold-tier-outage")
+"""Drills of the library that are made for a mutant: every part of a node works in one of them."""
+
+_in_place: list[str] = []
+
+
+def with_mutant(mutant: Mutant) -> ModuleType:
+    """`trials`, imported anew with the mutant in place of its module, once for a process."""
+    if _in_place != [mutant.id]:
+        install(mutant, (*ROOMS, "tests", mutant.module))
+        _in_place[:] = [mutant.id]
+    return import_module("flk.sim.mutation.trials")
+
+
+@dataclass(frozen=True)
+class Runs:
+    """What the checks that make runs share: the seeds, the programs by name (the model's if empty), the modules that are mutated,
+    and a digest of all code, under which the original's runs are kept.
+    """
+
+    seeds: range
+    programs: str
+    modules: tuple[str, ...]
+    digest: str
+
+    def baseline(self) -> Baseline:
+        """What the original does, made in a process where nothing is mutated."""
+        trials = import_module("flk.sim.mutation.trials")
+        name = f"runs-{self.seeds.start}-{self.seeds.stop}"
+        return kept(name, self.digest, Baseline, lambda: trials.mapped(self.seeds, self.programs, self.modules))
+
+    @property
+    def configuration(self) -> str:
+        """Seeds and programs."""
+        return f"{self.seeds.start}-{self.seeds.stop - 1} {self.programs}"
+
+
+@dataclass(frozen=True)
+class Hunting:
+    """Random faults over small drawn worlds, in each seed whose run reaches the mutant: what users do with `flk hunt`.
+
+    It finds the same seed as a hunt through all of them.
+    """
+
+    runs: Runs
+    name: str = "hunting"
+
+    @property
+    def configuration(self) -> str:
+        """Seeds and programs."""
+        return self.runs.configuration
+
+    def __call__(self, mutant: Mutant) -> Finding:
+        """Hunt until an invariant is violated."""
+        baseline = self.runs.baseline()
+        seeds = [part.seed for part in baseline.concerning(mutant)]
+        found = with_mutant(mutant).hunted(seeds, self.runs.programs, baseline.digests)
+        if found.name:
+            return killed(
+                f"seed {found.name} {_broken(found.violated)}: {found.sentence}", found.violated, int(found.name)
+            )
+        changed = f"{found.changed} of these differ from the original's" if found.changed else "all as the original's"
+        said = f"{len(seeds)} of {len(self.runs.seeds)} seeds reach it, {changed}"
+        return survived(said, alike=not found.changed)
+
+
+@dataclass(frozen=True)
+class Traces:
+    """What nodes do in some of the seeds that reach the mutant is a path of every protocol that it belongs to."""
+
+    runs: Runs
+    number: int = TRACES
+    name: str = "traces"
+
+    @property
+    def configuration(self) -> str:
+        """Seeds, programs, and how many are validated."""
+        return f"{self.runs.configuration} {self.number}"
+
+    def __call__(self, mutant: Mutant) -> Finding:
+        """Validate until a trace is not accepted."""
+        baseline = self.runs.baseline()
+        parts = [part for part in baseline.concerning(mutant) if part.accepted]
+        if not parts:
+            return skipped("no seed reaches it")
+        found = with_mutant(mutant).traced([part.seed for part in evenly(parts, self.number)], self.runs.programs)
+        if found.name:
+            return killed(f"seed {found.name} {_broken(found.violated)}: {found.sentence}", found.violated)
+        return survived(f"{found.made} traces are accepted")
+
+
+@dataclass(frozen=True)
+class Drills:
+    """Drills of the library hold: invariants, objectives and hypotheses."""
+
+    names: tuple[str, ...] = DRILLS
+    name: str = "drills"
+
+    @property
+    def configuration(self) -> str:
+        """Which."""
+        return " ".join(self.names)
+
+    def __call__(self, mutant: Mutant) -> Finding:
+        """Make the drills until one does not hold."""
+        found = with_mutant(mutant).drilled(self.names)
+        if found.name:
+            return killed(f"{found.name} {_broken(found.violated)}: {found.sentence}", found.violated)
+        return survived(f"{found.made} drills hold")
+
+
+@dataclass(frozen=True)
+class UnitProperties:
+    """The tests in some folders of a project that are about the mutant's module."""
+
+    root: Path
+    folders: tuple[str, ...]
+    name: str = "unit-properties"
+
+    @property
+    def configuration(self) -> str:
+        """The folders."""
+        return " ".join(self.folders)
+
+    def __call__(self, mutant: Mutant) -> Finding:
+        """Run the tests until one fails."""
+        files = unit_tests.tests_of(mutant.module, self.root, self.folders)
+        if not files:
+            return skipped("no test is about its module")
+        with_mutant(mutant)
+        failed = unit_tests.failing(files, self.root)
+        return survived(f"{len(files)} files of tests pass") if failed is None else killed(f"{failed} fails", (failed,))
+
+
+def _broken(violated: tuple[str, ...]) -> str:
+    return f"violates {', '.join(violated)}"

@@ -1,0 +1,26 @@
+"""What takes a minute to find out about the original is kept from one run to the next, in the user's cache directory."""
+
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+T = TypeVar("T")
+
+
+def kept(name: str, digest: str, kind: type[T], make: Callable[[], T]) -> T:
+    """What was kept under a name and a digest of all that it depends on; made, and kept, if nothing was."""
+    base = os.environ.get("XDG_CACHE_HOME")
+    file = (Path(base) if base else Path.home() / ".cache") / "flk" / "mutants" / f"{name}-{digest}.json"
+    with suppress(OSError, msgspec.DecodeError):
+        return msgspec.json.decode(file.read_bytes(), type=kind)
+    made = make()
+    with suppress(OSError):  # where nothing can be kept, it is made again
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        partial = file.with_suffix(f".{os.getpid()}")
+        partial.write_bytes(msgspec.json.encode(made))
+        partial.replace(file)
+    return made

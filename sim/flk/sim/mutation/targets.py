@@ -1,0 +1,103 @@
+"""What of Python is mutated: the lab's own modules that implement requirements, and the programs of users."""
+
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+
+from flk.formal.mutation.check import Check
+from flk.formal.mutation.mutant import unmutated
+from flk.formal.mutation.target import Target, digest_of
+from flk.sim.checkers.invariants import Invariant
+from flk.sim.experiments.run_inputs import programs_named
+from flk.sim.mutation.checks import SEEDS, Drills, Hunting, Runs, Traces, UnitProperties
+from flk.sim.mutation.mutants import mutants_of
+
+PRELOAD = ("numpy", "scipy.stats", "simpy", "matplotlib.pyplot", "joblib", "hypothesis", "pytest", "networkx", "z3")
+"""What checks import that no mutant is in."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """Modules of one package that are mutated: all but a few, or only some."""
+
+    kind: str
+    package: str
+    modules: tuple[str, ...]
+
+
+PARTS = (
+    Part(
+        "programs",
+        "flk.model.programs",
+        (
+            "audit",
+            "divergence",
+            "examine",
+            "ingest",
+            "migration",
+            "outbox",
+            "recover",
+            "repair",
+            "replay",
+            "rotate",
+            "ship",
+            "tiering",
+        ),
+    ),
+    Part("entries", "flk.model.entries", ("entry", "judgement", "migration", "ring", "tasks", "tiers")),
+    Part("flow", "flk.model.flow", ("admission", "answers", "breaker", "pressure", "submission")),
+    Part("log", "flk.model.log", ("frames", "hlc")),
+    Part("record", "flk.model.record", ("canonical", "identity", "merkle", "record", "signals", "signing", "summary")),
+    Part("parts", "flk.model.memory", ("memory", "migrated", "parts", "tiered")),
+    Part("nodes", "flk.sim.nodes", ("admission", "breakers", "log_device", "migration", "tiers", "workers")),
+    Part("agents", "flk.sim.clients", ("agents",)),
+)
+"""The lab's own Python that is mutated."""
+FOLDERS = ("tests/model", "tests/sim/nodes", "tests/sim/checkers", "tests/sim/injection", "tests/sim/clients")
+
+
+def lab_targets(root: Path, seeds: range = SEEDS, more: tuple[Check, ...] = ()) -> tuple[Target, ...]:
+    """A target for each of the lab's modules; `root` is the directory of its sources, where the tests are. `more` are checks that
+    other rooms have for the model, quicker than hunting.
+    """
+    names = tuple(f"{part.package}.{module}" for part in PARTS for module in part.modules)
+    runs = Runs(seeds, "", names, digest_of(_sources(*_rooms(), root / "tests")))
+    checks: tuple[Check, ...] = (*more, UnitProperties(root, FOLDERS), Traces(runs), Hunting(runs), Drills())
+    return tuple(
+        _target(f"{part.package}.{module}", part.package.split(".")[1], part.kind, checks, runs.digest)
+        for part in PARTS
+        for module in part.modules
+    )
+
+
+def user_target(named: str, seeds: range = SEEDS) -> Target:
+    """The module that programs stand in, `MODULE:NAME` or `FILE.py:NAME` as for a hunt: how good are the invariants?
+
+    Raises UnusableInput for programs that cannot be used.
+    """
+    where, _, name = named.rpartition(":")
+    if where.endswith(".py"):  # by its name, so that the mutant can take its place
+        sys.path.insert(0, str(Path(where).resolve().parent))
+        where = Path(where).stem
+    programs_named(f"{where}:{name}")
+    file = Path(str(import_module(where).__file__))
+    runs = Runs(seeds, f"{where}:{name}", (where,), digest_of([file, *_sources(*_rooms())]))
+    return _target(where, "yours", "programs", (Traces(runs), Hunting(runs)), runs.digest)
+
+
+def _target(module: str, room: str, kind: str, checks: tuple[Check, ...], digest: str) -> Target:
+    file = Path(str(import_module(module).__file__))
+    original = unmutated(module, str(file), file.read_text())
+    claims = tuple(str(invariant) for invariant in Invariant)
+    return Target(module, room, kind, lambda: mutants_of(module), checks, original, digest, claims, PRELOAD)
+
+
+def _rooms() -> list[Path]:
+    """Where the code is that runs depend on."""
+    return [Path(str(import_module(f"flk.{room}").__file__)).parent for room in ("spec", "model", "formal", "sim")]
+
+
+def _sources(*roots: Path) -> Iterable[Path]:
+    return (file for root in roots for suffix in ("py", "toml") for file in root.rglob(f"*.{suffix}"))

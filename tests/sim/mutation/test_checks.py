@@ -1,0 +1,64 @@
+"""Checks on planted mutants: what breaks a requirement is killed, what changes nothing lives and is found to be alike."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.support.sim.forked import found
+
+from flk.formal.mutation.check import Check, Outcome
+from flk.formal.mutation.mutant import Mutant
+from flk.model.programs import migration, ship
+from flk.sim.mutation.checks import Drills, Hunting, Runs, Traces, UnitProperties
+
+ROOT = Path(__file__).parents[3]
+
+
+def planted(module: object, before: str, after: str) -> Mutant:
+    """A mutant of a module: the first place of a text, changed."""
+    path = Path(str(module.__file__))  # type: ignore[attr-defined]  # a module that stands in a file
+    text = path.read_text()
+    assert before in text
+    line = text[: text.index(before)].count("\n") + 1
+    name = str(module.__name__)  # type: ignore[attr-defined]
+    return Mutant(name, str(path), "", "planted", line, before, after, text.replace(before, after, 1), text, before)
+
+
+UPLOAD_DROPPED = planted(ship, "created = yield from PutObject(PREFIX + name, content)", "created = True")
+CALLED_BY_ANOTHER_NAME = planted(ship, "for name in names:\n        content = yield from whole(name)", (
+    "for name in tuple(names):\n        content = yield from whole(name)"
+))  # fmt: skip
+SMALLER_PAGES = planted(migration, "PAGE = 100", "PAGE = 99")
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runs]:
+    """Two seeds, and what the original does in them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        made = Runs(range(1, 3), "", (ship.__name__, migration.__name__), "a test")
+        made.baseline()
+        yield made
+
+
+def test_an_upload_that_is_dropped_is_seen_by_every_check(runs: Runs) -> None:
+    """By the tests, by the protocol of replication, by an invariant in the first seed, and by a drill."""
+    checks: tuple[Check, ...] = (
+        UnitProperties(ROOT, ("tests/model/programs/",)),
+        Traces(runs),
+        Hunting(runs),
+        Drills(("split-brain",)),
+    )
+    findings = [found(check, UPLOAD_DROPPED) for check in checks]
+    assert [finding.outcome for finding in findings] == [Outcome.KILLED] * 4
+    assert findings[2].effort == 1
+    assert "watermark-never-ahead" in findings[2].hits
+    assert "watermark-never-ahead" in findings[2].said
+
+
+@pytest.mark.parametrize("mutant", [CALLED_BY_ANOTHER_NAME, SMALLER_PAGES])
+def test_what_changes_nothing_lives_and_is_alike(runs: Runs, mutant: Mutant) -> None:
+    """Planted equivalents have the digests of the original in every seed, and their traces are accepted."""
+    hunting, traces = found(Hunting(runs), mutant), found(Traces(runs), mutant)
+    assert (hunting.outcome, hunting.alike) == (Outcome.SURVIVED, True)
+    assert traces.outcome is Outcome.SURVIVED
