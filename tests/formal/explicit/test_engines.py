@@ -65,11 +65,11 @@ def ground(protocol: Protocol, sizes: Mapping[str, int] | None = None) -> Ground
 
 def agree(one: Search, other: Search) -> None:
     """Two searches saw the same."""
-    for what in ("layers", "hashes", "transitions", "complete", "hits", "fault"):
+    for what in ("layers", "hashes", "transitions", "complete", "hits", "fault", "deadlock", "happened"):
         assert getattr(one, what) == getattr(other, what), what
     for depth in range(len(one.layers)):
         assert list(one.states(depth)) == list(other.states(depth))
-    for hit in [*one.hits.values(), *([one.fault] if one.fault else [])]:
+    for hit in [*one.hits.values(), *filter(None, [one.fault, one.deadlock])]:
         if hit.depth:
             assert one.predecessor(hit.depth - 1, hit.state) == other.predecessor(hit.depth - 1, hit.state)
 

@@ -417,5 +417,6 @@ def test_what_is_guarded_has_meaning() -> None:
             require(owner.defined(k), owner[k] == k)
 
         protocol.always()(lambda: forall(key, lambda k: ~(owner.defined(k) & (owner[k] != k))))
+        protocol.judge_only_properties()
 
     assert faulty(guarded).verdict is Verdict.HOLDS

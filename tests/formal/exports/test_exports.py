@@ -295,6 +295,38 @@ def test_what_is_a_fault_for_us_is_an_error_in_every_tool(body: Callable[[Any, A
     assert all(tool(protocol).violated for tool in (rumur, spin, tlc))
 
 
+def row(*, may_stop: bool) -> Protocol:
+    """Lamps that are lit one by one, until a fuse blows; it may do so in the dark."""
+    made = Protocol("row", "Each lamp is lit once.")
+    place = made.index("Place", 2)
+    lit, fuse = made.relation("lit", place), made.scalar("fuse", BOOL, initially=True)
+
+    @made.action(p=place)
+    def light(p: Term) -> None:
+        require(fuse, ~lit[p])
+        lit.next[p] = True
+
+    @made.action()
+    def blow() -> None:
+        require(fuse)
+        fuse.next = False
+
+    if may_stop:
+        made.may_stop()(lambda: exists(place, lambda p: lit[p]))
+    return made
+
+
+@pytest.mark.parametrize("may_stop", [False, True])
+def test_a_deadlock_for_us_is_one_in_every_tool(may_stop: bool) -> None:
+    """Where the protocol may not stop the tools' own checks find it; an end that is declared is an invariant there."""
+    protocol = row(may_stop=may_stop)
+    ours = searched(protocol).deadlock
+    assert ours is not None
+    answers = [tool(protocol) for tool in (rumur, spin, tlc)]
+    assert [answer.violated for answer in answers] == [oracles.DEADLOCK] * 3
+    assert {answers[0].length, answers[2].length} == {ours.depth}
+
+
 @settings(
     max_examples=4,
     deadline=None,
@@ -308,7 +340,7 @@ def test_random_protocols_agree(protocol: Protocol) -> None:
     """Whatever an author may write, rumur and Spin count the same states, or find something wrong where we do."""
     protocol.without(*(name for name, each in protocol.properties.items() if each.kind == "reachable"))
     ours = interpreted.search(Ground(Schema.of(protocol)), Options(max_states=3000))
-    wrong = ours.fault is not None or any(violates(protocol.properties[name].kind) for name in ours.hits)
+    wrong = bool(ours.fault or ours.deadlock) or any(violates(protocol.properties[name].kind) for name in ours.hits)
     if not ours.complete and not wrong:
         return
     theirs = [rumur(protocol), spin(protocol)]

@@ -207,6 +207,8 @@ def protocols(draw: st.DrawFn, *, symmetric: bool = False) -> Protocol:
         _act(author, f"act{number}")
     for number in range(draw(st.integers(0, 2))):
         _claim(author, f"claim{number}")
+    if draw(st.booleans()):
+        protocol.may_stop()(lambda: author.truth(1, []))
     return protocol
 
 

@@ -48,7 +48,10 @@ class Exploration:
 
     @property
     def verdict(self) -> Verdict:
-        """VIOLATED if any property is, HOLDS only if all do, UNDECIDED where the search was cut short."""
+        """VIOLATED if a property is, a state is a deadlock, something is undefined, or an action can nowhere happen.
+
+        HOLDS only if all is well; UNDECIDED where the search was cut short.
+        """
         return self.found.verdict
 
     @property
@@ -87,6 +90,15 @@ class Exploration:
         return {finding.property: finding for finding in self.found.findings}
 
     @property
+    def deadlock(self) -> "Finding | None":
+        """Whether in some state no action can happen though the protocol may not stop there; None if it may stop anywhere.
+
+        >>> explore("outbox").deadlock.verdict
+        <Verdict.HOLDS: 'holds'>
+        """
+        return self.found.deadlock
+
+    @property
     def counterexample(self) -> tuple[str, ...]:
         """The steps of the shortest counterexample, as they are written; empty if nothing is violated, or no single path shows it.
 
@@ -97,7 +109,7 @@ class Exploration:
         return tuple(move.shown for move in finding.path.moves[1:]) if finding and finding.path else ()
 
     def to_frame(self, library: str | None = None) -> Any:
-        """A row for each property: name, kind, verdict, steps of the path that shows it (or None), requirements, note.
+        """A row for each property, and for deadlock: name, kind, verdict, steps of the path that shows it, requirements, note.
 
         `library` is pandas, polars or pyarrow; the first that is installed if it is left out. Raises MissingExtra if none is.
         """
@@ -108,10 +120,10 @@ class Exploration:
                     "kind": str(one.kind),
                     "verdict": str(one.verdict),
                     "steps": len(one.path.moves) - 1 if one.path else None,
-                    "requirements": " ".join(self.protocol.properties[one.property].requirements),
+                    "requirements": " ".join(self._requirements(one)),
                     "note": one.note,
                 }
-                for one in self.found.findings
+                for one in self.found.judged
             ),
             library,
         )
@@ -190,6 +202,7 @@ class Exploration:
     def _repr_html_(self) -> str:
         from flk.formal.reports.listing import ruling
         from flk.formal.reports.statistics import figures
+        from flk.formal.reports.terminal import story_of
 
         head = (
             f"<p><b>{escape(self.protocol.name)}</b> {html_verdict(self.verdict)}<br>{escape(self.protocol.story)}</p>"
@@ -201,15 +214,19 @@ class Exploration:
                 one.property,
                 one.kind.replace("_", " "),
                 _steps(one),
-                self.protocol.properties[one.property].story,
+                story_of(self.protocol, one),
             )
-            for one in self.found.findings
+            for one in self.found.judged
         ]
         judged = html_table(("verdict", "property", "kind", "steps", "what it says"), rows)
         finding = self._shown()
         path = self._html_path(finding) if finding and finding.path else ""
         ruled = "".join(f"<p>{escape(line)}</p>" for line in ruling(self.design)) if self.design else ""
         return f"<div>{head}{numbers}{judged}{path}{ruled}<p><code>{escape(self.command)}</code></p></div>"
+
+    def _requirements(self, finding: "Finding") -> tuple[str, ...]:
+        known = self.protocol.properties.get(finding.property)
+        return known.requirements if known else ()
 
     def _html_path(self, finding: "Finding") -> str:
         from flk.formal.reports.changes import ending, rows
@@ -243,12 +260,16 @@ def explore(
 ) -> Exploration:
     """Visit every reachable state of a protocol and judge its properties, with the shortest counterexamples.
 
+    Besides the properties it judges what nobody has to claim: that nothing undefined is read, that there is no deadlock (states
+    in which no action can happen are to be named by `Protocol.may_stop`), and that every action can happen somewhere (or is named
+    by `Protocol.may_not_happen`).
+
     `protocol` is a Protocol, a Design, a name of the catalogue (`two-phase-commit`, `gallery/local-arrival`), or the path of a
     Python file. `sizes` overrides how many elements index sorts have. `engine` is auto, c, numba, numpy or interpreter, which agree
     in all they find. `symmetry` keeps one of the states that differ by names only; `stop` ends at the first depth that violates a
-    property; `max_states` bounds the search, after which what was not seen is UNDECIDED. `properties` are the only ones judged. A
-    refuted design is explored with the one property that it breaks, at the sizes at which it fails, until it fails, unless
-    properties are named. `progress` shows a bar, or does not; None shows it where somebody watches.
+    property; `max_states` bounds the search, after which what was not seen is UNDECIDED. `properties`, if named, are all that is
+    judged. A refuted design is explored with the one property that it breaks, at the sizes at which it fails, until it fails,
+    unless properties are named. `progress` shows a bar, or does not; None shows it where somebody watches.
 
     Raises UnusableInput for a name, size, engine or property that does not exist, and MissingExtra if `flk-lab[formal]` is not
     installed.

@@ -1,6 +1,6 @@
 """Exploring a protocol: every reachable state, a verdict for each property, and the shortest way to each that fails."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from time import perf_counter
@@ -25,6 +25,14 @@ from flk.spec.verdict import Verdict, worst
 OnSearch: TypeAlias = Callable[[Ground, Search], None]
 
 CUT = "the search was cut short: allow more states, or do not stop at the first violation"
+DEADLOCK = "no deadlock"
+"""The finding that in every state some action can happen, or the protocol may stop. No property has this name: it has a blank."""
+
+HAPPENS = " happens"
+"""What stands behind an action's name in the finding that it can happen."""
+
+STUCK = "no action can happen; if that is as it should be, say so with may_stop"
+NEVER_HAPPENS = "no reachable state allows it; if that is as it should be, say so with may_not_happen"
 NOWHERE = "no reachable state satisfies it"
 NEVER_WAITS = "no reachable state satisfies the premise without the conclusion"
 FOLDED = "symmetry folds the paths that progress is judged on: explore without it"
@@ -84,15 +92,31 @@ class Explored(msgspec.Struct, frozen=True):
     seconds: float
     findings: tuple[Finding, ...]
     fault: Finding | None = None
+    implied: tuple[Finding, ...] = ()
+    """What nobody has to claim: that there is no deadlock, unless the protocol may stop anywhere; and of each action that no
+    reachable state allows that it happens, unless the protocol says that it may not. Such actions are known when all states are."""
+
+    @property
+    def judged(self) -> tuple[Finding, ...]:
+        """What was found of the properties, and of what nobody has to claim."""
+        return (*self.findings, *self.implied)
+
+    @property
+    def deadlock(self) -> Finding | None:
+        """Whether in some state no action can happen though the protocol may not stop there; None if it may stop anywhere."""
+        return next((finding for finding in self.implied if finding.property == DEADLOCK), None)
 
     @property
     def verdict(self) -> Verdict:
         """VIOLATED if anything is, HOLDS only if everything does."""
-        return Verdict.VIOLATED if self.fault else worst(finding.verdict for finding in self.findings)
+        return Verdict.VIOLATED if self.fault else worst(finding.verdict for finding in self.judged)
 
 
 def restricted(protocol: Protocol, names: Collection[str]) -> Protocol:
-    """The protocol with only these properties (all, if none is named). Raises UnusableInput for one that it does not have."""
+    """The protocol with only these properties, and then with no other judgement (or with all, if none is named).
+
+    Raises UnusableInput for one that it does not have.
+    """
     unknown = [name for name in names if name not in protocol.properties]
     if unknown:
         have = ", ".join(protocol.properties) or "none"
@@ -101,6 +125,7 @@ def restricted(protocol: Protocol, names: Collection[str]) -> Protocol:
         return protocol
     part = protocol.variant(protocol.name, protocol.story, protocol.requirements)
     part.without(*(name for name in protocol.properties if name not in names))
+    part.judge_only_properties()
     return part
 
 
@@ -116,7 +141,7 @@ def explore(
     """Explore with an engine that is called `name`; `graph_of` makes the graph that `leads_to` properties are judged on, if needed.
 
     `on_search` is handed what the engine searched and found, for those who want more of it than its verdicts. Raises UnusableInput
-    for sizes that the protocol does not have, and for assumptions that are undefined at first.
+    for sizes that the protocol does not have, and for assumptions that are undefined at first or that no initial state satisfies.
     """
     options = options or Options()
     schema = Schema.of(protocol, sizes)
@@ -126,6 +151,8 @@ def explore(
     search = engine(ground, options)
     seconds = perf_counter() - started
     on_search(ground, search)
+    if not search.layers:
+        raise UnusableInput(f"{protocol.name}: no initial state satisfies the assumptions; weaken one of them")
     route = Router(schema, search, symmetric=options.symmetry)
     judge = _Judge(ground, search, route, graph_of)
     findings = tuple(map(judge.finding, protocol.properties.values()))
@@ -144,6 +171,7 @@ def explore(
         seconds,
         findings,
         _fault(search, route, schema),
+        (*judge.deadlock(), *judge.idle()),
     )
 
 
@@ -207,6 +235,21 @@ class _Judge:
         nowhere = NOWHERE if property_.kind is PropertyKind.REACHABLE and verdict is Verdict.VIOLATED else ""
         return Finding(property_.name, property_.kind, verdict, path, CUT if verdict is Verdict.UNDECIDED else nowhere)
 
+    def deadlock(self) -> Iterator[Finding]:
+        """Whether the protocol can come to a stop where it may not; nothing if it may stop anywhere."""
+        if not self.ground.end.value.is_true:
+            hit = self.search.deadlock
+            verdict = self._of_states(PropertyKind.ALWAYS, seen=hit is not None)
+            note = STUCK if hit else CUT if verdict is Verdict.UNDECIDED else ""
+            yield Finding(DEADLOCK, PropertyKind.ALWAYS, verdict, self.route.path(hit) if hit else None, note)
+
+    def idle(self) -> Iterator[Finding]:
+        """The actions that can nowhere happen."""
+        protocol = self.ground.schema.protocol
+        for name in protocol.actions if self.search.complete else ():
+            if name not in self.search.happened and name not in protocol.idle:
+                yield Finding(name + HAPPENS, PropertyKind.REACHABLE, Verdict.VIOLATED, note=NEVER_HAPPENS)
+
     def _of_states(self, kind: PropertyKind, *, seen: bool) -> Verdict:
         unseen = Verdict.HOLDS if self.search.complete else Verdict.UNDECIDED
         if kind is PropertyKind.REACHABLE:
@@ -255,17 +298,21 @@ def _fault(search: Search, route: Router, schema: Schema) -> Finding | None:
     if search.fault is None:
         return None
     path = route.path(search.fault)
-    note = _explain(route.interpreter, path.moves[-1].state, schema.protocol.properties.values())
+    note = explain(route.interpreter, path.moves[-1].state, schema.protocol)
+    if note is None:
+        raise LookupError("an engine reported a fault that the interpreter does not see")
     return Finding("", PropertyKind.ALWAYS, Verdict.VIOLATED, path, note)
 
 
-def _explain(interpreter: Interpreter, state: State, properties: Iterable[Property]) -> str:
+def explain(interpreter: Interpreter, state: State, protocol: Protocol) -> str | None:
+    """What of a protocol is undefined in a state; None if all has a meaning there."""
     try:
-        for property_ in properties:
+        for property_ in protocol.properties.values():
             interpreter.evaluate(property_.condition, state, {})
             if property_.conclusion is not None:
                 interpreter.evaluate(property_.conclusion, state, {})
-        list(interpreter.steps(state))
+        if not list(interpreter.steps(state)):
+            interpreter.evaluate(protocol.end, state, {})
     except Fault as fault:
         return str(fault)
-    raise LookupError("an engine reported a fault that the interpreter does not see")
+    return None

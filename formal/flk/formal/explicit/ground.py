@@ -96,6 +96,11 @@ class Ground:
         return tuple(map(self._property, self.schema.protocol.properties.values()))
 
     @cached_property
+    def end(self) -> Partial:
+        """Where it is no deadlock that no instance can happen."""
+        return self.translate(self.schema.protocol.end, {})
+
+    @cached_property
     def assumptions(self) -> Expression:
         """What the initial states must satisfy."""
         return self.build.conjunction([self.translate(node, {}).value for node in self.schema.protocol.assumptions])

@@ -1,6 +1,7 @@
 """What every explicit-state engine is asked and answers."""
 
 from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from math import inf
 from typing import NamedTuple, Protocol, TypeAlias
@@ -16,7 +17,7 @@ OnLayer: TypeAlias = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Options:
-    """How to search. `stop`: end with the first layer that violates a property. `symmetry`: keep one state of each orbit."""
+    """How to search. `stop`: end with the first layer that violates something. `symmetry`: keep one state of each orbit."""
 
     symmetry: bool = False
     stop: bool = False
@@ -59,6 +60,14 @@ class Search(Protocol):
     def fault(self) -> Hit | None:
         """Where something was undefined, which ends the search."""
 
+    @property
+    def deadlock(self) -> Hit | None:
+        """Where first no instance can happen though the protocol may not stop; known of states that were expanded."""
+
+    @property
+    def happened(self) -> AbstractSet[str]:
+        """The actions that can happen in the states that were expanded."""
+
     def predecessor(self, depth: int, state: State) -> State:
         """The least state at `depth` that a step leads from to `state`, up to symmetry if that was asked for."""
 
@@ -91,5 +100,6 @@ def violates(kind: PropertyKind) -> bool:
 
 def cut_short(search: Search, states: int, options: Options, properties: Mapping[str, Property]) -> bool:
     """Whether a search with so many states ends before all are seen: at a fault, a limit, or a violation if it is to stop there."""
-    stopped = options.stop and any(violates(properties[name].kind) for name in search.hits)
+    violated = any(violates(properties[name].kind) for name in search.hits)
+    stopped = options.stop and (violated or search.deadlock is not None)
     return search.fault is not None or stopped or states >= (options.max_states or inf)

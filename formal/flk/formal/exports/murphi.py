@@ -2,13 +2,16 @@
 
 Index sorts become subranges or, with `symmetric`, scalarsets, of which rumur keeps one state of each orbit. Where a partial
 variable has no value, Murphi's has none either. `leads_to` has no counterpart, and is left as a comment. rumur's `assume` keeps
-initial states to what the protocol assumes, so other Murphi tools take only protocols that assume nothing.
+initial states to what the protocol assumes, so other Murphi tools take only protocols that assume nothing. Deadlock is rumur's own
+check, or an invariant where the protocol says that it may stop.
 """
 
 from collections.abc import Iterator, Mapping
 
 from flk.formal.explicit.schema import Schema
+from flk.formal.exports import deadlock
 from flk.formal.exports.comments import comment, head, story_of
+from flk.formal.exports.deadlock import Check
 from flk.formal.exports.murphi_expressions import Writer
 from flk.formal.exports.scope import Scope
 from flk.formal.exports.updates import once, overwritten
@@ -19,7 +22,7 @@ from flk.formal.language.sorts import Index
 from flk.formal.language.variables import Variable
 
 COMMANDS = (
-    "rumur MODEL.m --output model.c --deadlock-detection off --value-type int32_t",
+    "rumur MODEL.m --output model.c --deadlock-detection {} --value-type int32_t",
     "cc -O3 -march=native -pthread model.c && ./a.out",
 )
 
@@ -31,14 +34,16 @@ def export(protocol: Protocol, sizes: Mapping[str, int] | None = None, *, symmet
     rules = [line for action in protocol.actions.values() for line in _rule(writer, action)]
     start = list(_start(writer))
     properties = [line for property_ in protocol.properties.values() for line in _property(writer, property_)]
+    detection = "stuck" if deadlock.check(protocol) is Check.TOOL else "off"
     parts = [
-        head(schema, "--", *COMMANDS),
+        head(schema, "--", *(command.format(detection) for command in COMMANDS)),
         _types(writer),
         _variables(writer),
         writer.functions,
         start,
         rules,
         properties,
+        list(_deadlock(writer)),
     ]
     return "\n".join("\n".join(part).rstrip() + "\n" for part in parts if part)
 
@@ -169,6 +174,13 @@ def _update(writer: Writer, update: Update, scope: Scope) -> str:
     if update.value is None:
         return _looped(loops, f"undefine {place};")
     return _looped(loops, f"{place} := {writer.expression(update.value, inner)};")
+
+
+def _deadlock(writer: Writer) -> Iterator[str]:
+    protocol = writer.schema.protocol
+    if deadlock.check(protocol) is Check.INVARIANT:
+        yield "-- Where no rule can fire, the protocol may stop."
+        yield f'invariant "{deadlock.NAME}" {writer.expression(deadlock.goes_on(protocol), writer.top)};'
 
 
 def _property(writer: Writer, property_: Property) -> Iterator[str]:

@@ -16,8 +16,12 @@ from time import perf_counter
 
 import msgspec
 
-from flk.formal.exports.tla import Specification
+from flk.formal.exports import deadlock
+from flk.formal.exports.tla import NO_CHECK, Specification
 from flk.spec.errors import UnusableInput
+
+DEADLOCK = "deadlock"
+"""The violation that is nobody's property."""
 
 _TOO_DEEP = "max search depth too small"
 _FIXES = {
@@ -29,7 +33,7 @@ _FIXES = {
 
 
 class Oracle(msgspec.Struct, frozen=True):
-    """What a tool answered. `violated` names the first property or error it found, at the end of a path of `length` steps.
+    """What a tool answered. `violated` names the first property or error it found, or a DEADLOCK, after `length` steps.
 
     `states` counts what it stored and `transitions` what it took, both in the tool's own way of counting.
     """
@@ -49,7 +53,15 @@ def run_rumur(text: str, *, threads: int = 1, optimise: int = 3, timeout: float 
     if the text is not Murphi, or after `timeout` seconds.
     """
     with _workshop("rumur", "gcc", files={"model.m": text}) as work:
-        options = ["--deadlock-detection", "off", "--symmetry-reduction", "exhaustive", "--threads", str(threads)]
+        stated = re.search(r"--deadlock-detection (\w+)", text)
+        options = [
+            "--deadlock-detection",
+            stated[1] if stated else "off",
+            "--symmetry-reduction",
+            "exhaustive",
+            "--threads",
+            str(threads),
+        ]
         options += [
             "--value-type",
             "int32_t",
@@ -63,7 +75,8 @@ def run_rumur(text: str, *, threads: int = 1, optimise: int = 3, timeout: float 
         return Oracle("rumur", states, fired, seconds)
     said = unescape(message[1])
     name = re.search(r'(?:invariant|cover) "(.*?)"', said)
-    return Oracle("rumur", states, fired, seconds, name[1] if name else said, answer.count("<transition>") - 1)
+    wrong = _named(name[1]) if name else DEADLOCK if said == "deadlock" else said
+    return Oracle("rumur", states, fired, seconds, wrong, answer.count("<transition>") - 1)
 
 
 def run_spin(
@@ -89,13 +102,13 @@ def run_spin(
         depth, answer, seconds = 10**5, _TOO_DEEP, 0.0
         while _TOO_DEEP in answer:
             depth *= 10
-            answer, seconds = work.time("./pan", "-E", f"-m{depth}", f"-w{hash_bits}", timeout=timeout)
+            answer, seconds = work.time("./pan", f"-m{depth}", f"-w{hash_bits}", timeout=timeout)
     stored, taken = work.numbers(r"(\d+) states, stored.*?(\d+) transitions", answer)
     error = re.search(r"pan:\d+: (?:assertion violated\s+)?(.*?) \(at depth (\d+)\)", answer)
     if error is None:
         return Oracle("Spin", stored, taken, seconds)
     name = re.search(r"(?:violates|reaches)_(\w+)", error[1])
-    return Oracle("Spin", stored, taken, seconds, name[1] if name else error[1], int(error[2]))
+    return Oracle("Spin", stored, taken, seconds, _named(name[1] if name else error[1]), int(error[2]))
 
 
 def run_tlc(specification: Specification, *, workers: int = 1, timeout: float | None = None) -> Oracle:
@@ -107,14 +120,15 @@ def run_tlc(specification: Specification, *, workers: int = 1, timeout: float | 
     """
     name, module, configuration = specification
     with _workshop("java", files={f"{name}.tla": module, f"{name}.cfg": configuration}) as work:
+        unchecked = ["-deadlock"] if NO_CHECK in configuration else []
         machine = ["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Djava.io.tmpdir=.", "-cp", str(tla_tools())]
         answer, seconds = work.time(
-            "java", *machine, "tlc2.TLC", "-deadlock", "-workers", str(workers), name, timeout=timeout
+            "java", *machine, "tlc2.TLC", *unchecked, "-workers", str(workers), name, timeout=timeout
         )
     if "Parsing or semantic analysis failed" in answer:
         raise UnusableInput(f"TLC: {name} is not TLA+: {answer.strip()}")
     if at_once := re.search(r"nvariant (?:of )?(\w+) is (?:violated by the initial state|equal to FALSE)", answer):
-        return Oracle("TLC", 0, 0, seconds, at_once[1], 0)
+        return Oracle("TLC", 0, 0, seconds, _named(at_once[1]), 0)
     generated, distinct = work.numbers(r"^(\d+) states generated, (\d+) distinct", answer)
     patterns = (
         r"Error: Invariant (\w+) is violated",
@@ -124,7 +138,12 @@ def run_tlc(specification: Specification, *, workers: int = 1, timeout: float | 
     error = next((found for pattern in patterns if (found := re.search(pattern, answer))), None)
     positions = [int(position) for position in re.findall(r"^State (\d+):", answer, re.MULTILINE)]
     length = max(positions, default=1) - 1
-    return Oracle("TLC", distinct, generated, seconds, error[1] if error else None, length if error else None)
+    return Oracle("TLC", distinct, generated, seconds, _named(error[1]) if error else None, length if error else None)
+
+
+def _named(found: str) -> str:
+    """The one name of a deadlock, whether a tool's own check found it or an invariant; anything else as it is."""
+    return DEADLOCK if found in {deadlock.NAME, "invalid end state", "Deadlock reached."} else found
 
 
 def tla_tools() -> Path:

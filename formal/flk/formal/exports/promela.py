@@ -2,8 +2,9 @@
 
 An instance is one deterministic step (`d_step`), so that the states Spin stores are the protocol's, and where values may begin
 anywhere one more: the state before the choice. (Without -o2 Spin forgets what is written and never read.) The monitor takes a step
-only in a state that violates an invariant, and adds none. `leads_to` is left as a comment: its fairness is that of each instance,
-and Spin's is that of a process.
+only in a state that violates an invariant, and adds none. An end of the process is invalid unless the protocol says that it may
+stop; then the monitor looks at it (`timeout` is true where nothing else can happen). `leads_to` is left as a comment: its fairness
+is that of each instance, and Spin's is that of a process.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,7 +12,9 @@ from itertools import product
 
 from flk.formal.explicit.interpreter import Interpreter
 from flk.formal.explicit.schema import Schema
+from flk.formal.exports import deadlock
 from flk.formal.exports.comments import comment, head, story_of
+from flk.formal.exports.deadlock import Check
 from flk.formal.exports.definedness import facts, obligations, within
 from flk.formal.exports.promela_expressions import Writer
 from flk.formal.exports.scope import Scope
@@ -26,7 +29,7 @@ from flk.formal.language.variables import Variable
 
 INLINE = 4000
 """Characters of an action beyond which Spin refuses it as an `inline`; the C preprocessor takes it at any length."""
-COMMANDS = ("spin -o2 -a MODEL.pml && cc -O3 -DSAFETY -DNOREDUCE -o pan pan.c && ./pan -E -m1000000",)
+COMMANDS = ("spin -o2 -a MODEL.pml && cc -O3 -DSAFETY -DNOREDUCE -o pan pan.c && ./pan -m1000000",)
 
 
 def export(protocol: Protocol, sizes: Mapping[str, int] | None = None) -> str:
@@ -159,7 +162,7 @@ def _process(writer: Writer, actions: Mapping[str, str]) -> list[str]:
     if free:
         lines += ["  if", *(_beginning(writer, state, free) for state in Interpreter(schema).initial_states()), "  fi;"]
         lines.insert(0, "bool begun;\n")
-    lines.append("  do")
+    lines.append("  do" if deadlock.check(schema.protocol) is Check.TOOL else "end: do")
     for instance in schema.instances:
         arguments = zip(instance.action.parameters, instance.arguments, strict=True)
         lines.append(
@@ -212,13 +215,18 @@ def _monitor(writer: Writer, names: Mapping[str, str]) -> list[str]:
             lines = [f"#ifdef REACH_{name} // spin -DREACH_{name} finds a witness", *lines, "#endif"]
         flags.append(f"bool {flag};")
         options += lines
+    if deadlock.check(writer.schema.protocol) is Check.INVARIANT:
+        flag = f"violates_{writer.names.new(deadlock.NAME)}"
+        end = _meaningful(writer, writer.schema.protocol.end)
+        flags.append(f"bool {flag};")
+        options.append(f"  :: d_step {{ {begun}timeout && !({end}) -> {flag} = true; assert(!{flag}) }}")
     if not options:
         return []
     return [
         *flags,
         "",
         "active proctype monitor() {",
-        "  do",
+        "end: do",
         "  :: false // the monitor never moves but here:",
         *options,
         "  od",

@@ -2,7 +2,8 @@
 
 Elements of index sorts are model values, those of ordered ones integers; members of enums are strings. What our language calls
 a fault is an error in TLC: a read of `Undefined`, an index outside of its sort, and, as a violation of `TypeOK`, a value outside of
-its own. `leads_to` carries its fairness: if the named actions are weakly fair, for each choice of their parameters, then P ~> Q.
+its own. Deadlock is TLC's own check, or an invariant where the protocol says that it may stop. `leads_to` carries its fairness: if
+the named actions are weakly fair, for each choice of their parameters, then P ~> Q.
 """
 
 from collections.abc import Iterator, Mapping
@@ -11,7 +12,9 @@ from itertools import starmap
 from typing import NamedTuple
 
 from flk.formal.explicit.schema import Schema
+from flk.formal.exports import deadlock
 from flk.formal.exports.comments import comment, story_of
+from flk.formal.exports.deadlock import Check
 from flk.formal.exports.names import plain
 from flk.formal.exports.scope import Scope, stem
 from flk.formal.exports.tla_expressions import Writer
@@ -21,6 +24,9 @@ from flk.formal.language.nodes import Joined, Junction, Local, Node, Quantified,
 from flk.formal.language.properties import Property, PropertyKind
 from flk.formal.language.protocol import Protocol
 from flk.formal.language.sorts import Enum, Index
+
+NO_CHECK = "\\* Run TLC with -deadlock: where the protocol may stop, a state without a next one is no error."
+"""In a configuration, where TLC's own check of deadlock is too strict."""
 
 
 class Specification(NamedTuple):
@@ -39,6 +45,7 @@ def export(protocol: Protocol, sizes: Mapping[str, int] | None = None, *, symmet
     schema = Schema.of(protocol, sizes)
     writer = Writer(schema)
     names = {name: writer.names.new(name) for name in (*protocol.actions, *protocol.properties)}
+    no_deadlock = writer.names.new(deadlock.NAME)
     module = plain(protocol.name)
     actions = [line for action in protocol.actions.values() for line in _action(writer, action, names[action.name])]
     claims = [line for each in protocol.properties.values() for line in _property(writer, each, names)]
@@ -51,11 +58,12 @@ def export(protocol: Protocol, sizes: Mapping[str, int] | None = None, *, symmet
         actions,
         _next(writer, names),
         claims,
+        _deadlock(writer, no_deadlock),
         _symmetry(writer),
         ["=" * 78],
     ]
     text = "\n".join("\n".join(part).rstrip() + "\n" for part in parts if part)
-    return Specification(module, text, _configuration(writer, names, symmetric=symmetric))
+    return Specification(module, text, _configuration(writer, names, no_deadlock, symmetric=symmetric))
 
 
 def _head(schema: Schema, module: str) -> list[str]:
@@ -225,6 +233,14 @@ def _property(writer: Writer, property_: Property, names: Mapping[str, str]) -> 
     yield ""
 
 
+def _deadlock(writer: Writer, name: str) -> list[str]:
+    protocol = writer.schema.protocol
+    if deadlock.check(protocol) is not Check.INVARIANT:
+        return []
+    told = "\\* Where no action can happen, the protocol may stop."
+    return [told, f"{name} == {writer.expression(deadlock.goes_on(protocol), writer.top)}"]
+
+
 def _fairness(writer: Writer, action: Action, name: str) -> str:
     over, call = _each(writer, action, name)
     return f"\\A {over} : WF_vars({call})" if over else f"WF_vars({call})"
@@ -239,7 +255,7 @@ def _symmetry(writer: Writer) -> list[str]:
     return ["Symmetry == " + " \\cup ".join(sorts)] if sorts else []
 
 
-def _configuration(writer: Writer, names: Mapping[str, str], *, symmetric: bool) -> str:
+def _configuration(writer: Writer, names: Mapping[str, str], no_deadlock: str, *, symmetric: bool) -> str:
     protocol = writer.schema.protocol
     lines = ["SPECIFICATION Spec", "", "CONSTANTS"]
     for sort in protocol.sorts.values():
@@ -251,7 +267,9 @@ def _configuration(writer: Writer, names: Mapping[str, str], *, symmetric: bool)
         lines.append("  Undefined = Undefined")
     kinds = {name: property_.kind for name, property_ in protocol.properties.items()}
     invariants = [PropertyKind.ALWAYS, PropertyKind.LEMMA, PropertyKind.NEVER]
+    check = deadlock.check(protocol)
     lines += ["", "INVARIANTS", "  TypeOK", *(f"  {names[name]}" for name, kind in kinds.items() if kind in invariants)]
+    lines += [f"  {no_deadlock}"] * (check is Check.INVARIANT)
     progress = [names[name] for name, kind in kinds.items() if kind is PropertyKind.LEADS_TO]
     if progress and not symmetric:
         lines += ["", "PROPERTIES", *(f"  {name}" for name in progress)]
@@ -259,4 +277,4 @@ def _configuration(writer: Writer, names: Mapping[str, str], *, symmetric: bool)
         lines += ["", "SYMMETRY Symmetry"]
     witnessed = [names[name] for name, kind in kinds.items() if kind is PropertyKind.REACHABLE]
     lines += ["", *(f"\\* INVARIANT not_{name} is to be violated: that finds a witness" for name in witnessed)]
-    return "\n".join([*lines, "\\* Run TLC with -deadlock: a state without a next one is no error here.", ""])
+    return "\n".join([*lines, *([] if check is Check.TOOL else [NO_CHECK]), ""])

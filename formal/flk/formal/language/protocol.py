@@ -9,7 +9,7 @@ from typing import TypeAlias, TypeVar
 from flk.formal.language.action import Action
 from flk.formal.language.enumeration import Enumeration
 from flk.formal.language.errors import IllFormed, place_of
-from flk.formal.language.nodes import Defined, Node, Quantified, Read, children
+from flk.formal.language.nodes import Constant, Defined, Joined, Junction, Node, Quantified, Read, children
 from flk.formal.language.properties import Property, PropertyKind, progress_property, state_property
 from flk.formal.language.sorts import BOOL, Enum, Index, Sort
 from flk.formal.language.state import UNDEFINED, Initial, Map, Scalar, declare
@@ -30,15 +30,20 @@ class Protocol:
     `story` says in a paragraph what happens; `requirements` are the ids it models. `lanes` may be set to the sort whose elements
     are the lanes of sequence diagrams, if it is not the one that most actions are about. Sorts come from `index` and `enum`, state
     from `scalar`, `map` and `relation`, steps from `@action`, claims from `@always`, `@never`, `@reachable`, `@lemma` and
-    `@leads_to`; `variant` copies it all, to be changed. Each raises IllFormed, with the author's line, for what has no meaning.
+    `@leads_to`, ends that are no deadlock from `@may_stop`; `variant` copies it all, to be changed. Each raises IllFormed, with the
+    author's line, for what has no meaning.
 
-    >>> lock = Protocol("lock", "Whoever finds it free takes it.")
+    >>> lock = Protocol("lock", "Whoever finds it free takes it, and gives it back.")
     >>> Thread = lock.index("Thread", size=2)
     >>> holds = lock.relation("holds", Thread)
     >>> @lock.action(t=Thread)
     ... def take(t: Term) -> None:
     ...     require(~exists(Thread, lambda other: holds[other]))
     ...     holds.next[t] = True
+    >>> @lock.action(t=Thread)
+    ... def release(t: Term) -> None:
+    ...     require(holds[t])
+    ...     holds.next[t] = False
     >>> @lock.never()
     ... def both() -> Term:
     ...     return forall(Thread, lambda t: holds[t])
@@ -55,6 +60,8 @@ class Protocol:
         self.actions: dict[str, Action] = {}
         self.properties: dict[str, Property] = {}
         self.assumptions: list[Node] = []
+        self.ends: dict[str, Node] = {}
+        self.idle: set[str] = set()
         self.base: Protocol | None = None
         self.lanes: Index | Enum | None = None
 
@@ -156,23 +163,80 @@ class Protocol:
 
         return record
 
+    def may_stop(self, condition: None = None, /) -> Callable[[StateClaim], StateClaim]:
+        """Decorator: where the returned condition holds the protocol may end, so that it is no deadlock if no action can happen.
+
+        The condition is read only in states in which no action can happen. Several add up; in a variant, one of a known name
+        replaces the base's. Without any, every such state is a deadlock, which exploring reports as a violation.
+
+        >>> lamp = Protocol("lamp", "It can be lit once.")
+        >>> lit = lamp.scalar("lit", BOOL, initially=False)
+        >>> @lamp.action()
+        ... def light() -> None:
+        ...     require(~lit)
+        ...     lit.next = True
+        >>> explore(lamp).deadlock.path.moves[-1].shown
+        'light()'
+        >>> @lamp.may_stop()
+        ... def lit_for_good() -> Term:
+        ...     return lit
+        >>> explore(lamp)
+        <lamp: ✓ holds, 2 states, depth 1>
+        """
+        if condition is not None:
+            raise _uncalled(condition, "may_stop")
+
+        def record(function: StateClaim) -> StateClaim:
+            name, place = function.__name__, place_of(function)
+            inherited = self.base.ends.get(name) if self.base else None
+            if name in self.ends and self.ends[name] is not inherited:
+                raise IllFormed(f"{self.name} has two ends called {name}: rename one", place)
+            with numbering():
+                node = truth(function(), "may_stop", place)
+            self._own(name, [node], place)
+            self.ends[name] = node
+            return function
+
+        return record
+
+    @property
+    def end(self) -> Node:
+        """Where it is no deadlock that no action can happen: what `may_stop` says, and nowhere if it says nothing."""
+        parts = tuple(self.ends.values())
+        return parts[0] if len(parts) == 1 else Joined(BOOL, Junction.OR, parts)
+
+    def may_not_happen(self, *names: str) -> None:
+        """These actions need not be possible in any state. Of all others, exploring reports as a violation that they never are."""
+        for name in names:
+            if name not in self.actions:
+                known = ", ".join(self.actions) or "none yet"
+                raise IllFormed(f"{self.name} has no action {name}: choose from {known}, and define actions before")
+        self.idle.update(names)
+
+    def judge_only_properties(self) -> None:
+        """Exploring judges nothing but the properties: the protocol may stop anywhere, and its actions need not happen."""
+        self.ends = {"anywhere": Constant(BOOL, 1)}
+        self.idle = set(self.actions)
+
     def variant(self, name: str, story: str, requirements: tuple[str, ...] = ()) -> "Protocol":
         """A copy to be changed: it shares sorts, state, actions and properties until some are replaced, added or removed."""
         copy = Protocol(name, story, requirements)
         copy.base, copy.lanes = self, self.lanes
         copy.sorts, copy.variables = dict(self.sorts), dict(self.variables)
         copy.actions, copy.properties = dict(self.actions), dict(self.properties)
-        copy.assumptions = list(self.assumptions)
+        copy.assumptions, copy.ends, copy.idle = list(self.assumptions), dict(self.ends), set(self.idle)
         return copy
 
     def without(self, *names: str) -> None:
-        """Remove actions or properties. Progress properties then no longer count removed actions as fair."""
-        known = ", ".join((*self.actions, *self.properties))
+        """Remove actions, properties or ends. Progress properties then no longer count removed actions as fair."""
+        known = ", ".join((*self.actions, *self.properties, *self.ends))
         for name in names:
-            if name not in self.actions and name not in self.properties:
-                raise IllFormed(f"{self.name} has neither action nor property {name}: choose from {known}")
+            if name not in self.actions and name not in self.properties and name not in self.ends:
+                raise IllFormed(f"{self.name} has neither action, property nor end {name}: choose from {known}")
             self.actions.pop(name, None)
             self.properties.pop(name, None)
+            self.ends.pop(name, None)
+            self.idle.discard(name)
         for property_ in self.properties.values():
             fair = tuple(name for name in property_.fair if name in self.actions)
             if fair != property_.fair:

@@ -30,4 +30,5 @@ class Design:
         """The variant with that property alone, so that a search which stops at a violation stops at its counterexample."""
         alone = self.protocol.variant(self.protocol.name, self.protocol.story, self.protocol.requirements)
         alone.without(*(name for name in self.protocol.properties if name != self.violates))
+        alone.judge_only_properties()
         return alone

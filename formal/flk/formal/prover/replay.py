@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from itertools import pairwise
 
-from flk.formal.explicit.explore import Move, Path
-from flk.formal.explicit.interpreter import Fault, Interpreter
+from flk.formal.explicit.explore import Move, Path, explain
+from flk.formal.explicit.interpreter import Interpreter
 from flk.formal.explicit.schema import Instance, Schema, State
 from flk.formal.language.properties import PropertyKind
 
@@ -74,12 +74,7 @@ def starting_codes(schema: Schema) -> tuple[int | None, ...]:
 
 def fault_of(interpreter: Interpreter, state: State) -> str:
     """What the interpreter reports in a state. Raises Disagreement if it is nothing."""
-    try:
-        for property_ in interpreter.schema.protocol.properties.values():
-            interpreter.evaluate(property_.condition, state, {})
-            if property_.conclusion is not None:
-                interpreter.evaluate(property_.conclusion, state, {})
-        list(interpreter.steps(state))
-    except Fault as fault:
-        return str(fault)
-    raise Disagreement(f"{state} has no fault")
+    told = explain(interpreter, state, interpreter.schema.protocol)
+    if told is None:
+        raise Disagreement(f"{state} has no fault")
+    return told

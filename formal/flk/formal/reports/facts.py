@@ -14,11 +14,13 @@ def facts(schema: Schema, found: Explored, coverage: Coverage = ()) -> dict[str,
     """Figures, findings with their paths, and coverage if it was asked for. States are objects: cell to value, as written."""
     figures = msgspec.structs.asdict(found) | {"hashes": [f"{each:016x}" for each in found.hashes]}
     findings = [_finding(schema, finding) for finding in found.findings]
+    implied = [_finding(schema, finding) for finding in found.implied]
     return figures | {
         "verdict": found.verdict,
         "exit": found.verdict.exit_code,
         "findings": findings,
-        "violations": [each["property"] for each in findings if each["verdict"] is Verdict.VIOLATED],
+        "implied": implied,
+        "violations": [each["property"] for each in findings + implied if each["verdict"] is Verdict.VIOLATED],
         "fault": found.fault and _finding(schema, found.fault),
         "coverage": [msgspec.structs.asdict(action) for action in coverage],
     }

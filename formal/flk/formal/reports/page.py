@@ -14,7 +14,7 @@ from flk.formal.reports.drawing import svg
 from flk.formal.reports.lanes import lane_sort
 from flk.formal.reports.listing import ruling
 from flk.formal.reports.statistics import figures, sparkline
-from flk.formal.reports.terminal import title, violations, why
+from flk.formal.reports.terminal import story_of, title, violations, why
 from flk.spec.errors import writing
 from flk.spec.verdict import Verdict
 
@@ -30,6 +30,7 @@ def html(
     return environment.from_string(source).render(
         found=found,
         protocol=schema.protocol,
+        story_of=story_of,
         figures=figures(found),
         layers=sparkline(found.layers),
         paths=[_path(schema, finding, lanes) for finding in shown],

@@ -8,10 +8,11 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from flk.formal.explicit.explore import CUT, Explored, Finding, Path
+from flk.formal.explicit.explore import CUT, DEADLOCK, Explored, Finding, Path
 from flk.formal.explicit.interpreter import Interpreter
 from flk.formal.explicit.schema import Schema
 from flk.formal.language.properties import Property, PropertyKind
+from flk.formal.language.protocol import Protocol
 from flk.formal.language.text import text
 from flk.formal.reports.changes import ending, rows
 from flk.formal.reports.columns import folding, whole
@@ -20,6 +21,8 @@ from flk.formal.reports.plain import beginning, diagram
 from flk.formal.reports.reason import reason
 from flk.formal.reports.statistics import figures, sparkline
 from flk.spec.verdict import Verdict
+
+UNCLAIMED = "Wherever the protocol may not stop, some action can happen."
 
 
 def rendered(
@@ -47,7 +50,7 @@ def violations(found: Explored, first: str = "") -> list[Finding]:
         steps = len(finding.path.moves) if finding.path else 0
         return finding.property != first, finding.kind is PropertyKind.LEMMA, finding.path is None, steps
 
-    broken = [finding for finding in found.findings if finding.verdict is Verdict.VIOLATED]
+    broken = [finding for finding in found.judged if finding.verdict is Verdict.VIOLATED]
     return ([found.fault] if found.fault else []) + sorted(broken, key=order)
 
 
@@ -73,9 +76,18 @@ def title(finding: Finding) -> str:
     after = f"after {steps} step{'s' * (steps != 1)}" if steps else "at first"
     if not finding.property:
         return f"a fault, {after}"
+    if finding.property == DEADLOCK:
+        return f"a deadlock, {after}"
     if finding.verdict is Verdict.HOLDS:
         return f"{finding.property} is reached {after}"
     return f"{finding.property} is violated" + (", for ever" if finding.path.loop is not None else f" {after}")
+
+
+def story_of(protocol: Protocol, finding: Finding) -> str:
+    """What a finding is about: the author's words, or ours for what nobody has to claim."""
+    if finding.property in protocol.properties:
+        return protocol.properties[finding.property].story
+    return UNCLAIMED if finding.property == DEADLOCK else "Some reachable state allows the action."
 
 
 def why(schema: Schema, path: Path, property_: Property | None) -> Iterator[str]:
@@ -128,15 +140,13 @@ def _figures(found: Explored) -> Table:
 
 
 def _verdicts(schema: Schema, found: Explored) -> RenderableType:
-    if not found.findings:
-        return Text("\nno properties: nothing is claimed")
     grid = Table("", whole("property"), whole("kind"), whole("steps"), folding(""), box=SIMPLE)
-    for finding in found.findings:
-        property_ = schema.protocol.properties[finding.property]
+    for finding in found.judged:
         steps = str(len(finding.path.moves) - 1) if finding.path else ""
-        said = f"{property_.story} ({finding.note})" if finding.note and finding.note != CUT else property_.story
+        said = story_of(schema.protocol, finding)
+        said += f" ({finding.note})" if finding.note and finding.note != CUT else ""
         sign = Text(finding.verdict.sign, finding.verdict.style)
         grid.add_row(sign, Text(finding.property), finding.kind.replace("_", " "), steps, Text(said))
-    if any(finding.note == CUT for finding in found.findings):
+    if any(finding.note == CUT for finding in found.judged):
         grid.caption, grid.caption_justify = f"?: {CUT}", "left"
     return grid

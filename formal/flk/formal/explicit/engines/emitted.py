@@ -62,6 +62,7 @@ class Kernel:
         self.program = program
         self.threads = threads
         self.library = _library(compiled(print_c(program)))
+        self._plain = Vectorised(program)
 
     def begin(self, options: Options) -> "Table":
         """An empty memory."""
@@ -69,7 +70,7 @@ class Kernel:
 
     def initial(self, candidates: States) -> States:
         """Those of the candidates that satisfy the assumptions; this once, NumPy is fast enough."""
-        return Vectorised(self.program).initial(candidates)
+        return self._plain.initial(candidates)
 
     def look(self, states: States, goals: Sequence[int]) -> tuple[int, list[Observation]]:
         """The sum of the states' fingerprints modulo 2^64, and an observation for each of some goals."""
@@ -106,6 +107,10 @@ class Kernel:
             faults[: len(states)].astype(np.bool_),
         )
 
+    def deadlocks(self, states: States) -> Observation:
+        """Of states in which no instance can happen: the least where that is a deadlock, and where asking is a fault."""
+        return self._plain.deadlocks(states)
+
     def predecessor(self, states: States, goal: Words) -> Words | None:
         """The least of the states that a step leads from to the goal, up to symmetry."""
         states, least = np.ascontiguousarray(states), np.zeros(self.program.words, np.int64)
@@ -124,6 +129,7 @@ class Table:
 
     def __init__(self, kernel: Kernel, threads: int) -> None:
         self._library, self._words = kernel.library, kernel.program.words
+        self._instances = len(kernel.program.instances)
         begun = self._library.search_begin(threads)
         if begun is None:
             raise MemoryError
@@ -140,13 +146,22 @@ class Table:
 
     def _insert(self, states: States, *, stepping: bool) -> Expansion:
         states, outcome = np.ascontiguousarray(states), np.zeros(2 + self._words, np.int64)
-        count = self._library.search_insert(self._search, _at(states), _size(states), int(stepping), _at(outcome))
+        stuck, happened = np.zeros(len(states) + 1, np.uint8), np.zeros(self._instances + 1, np.uint8)
+        count = self._library.search_insert(
+            self._search, _at(states), _size(states), int(stepping), _at(outcome), _at(stuck), _at(happened)
+        )
         if count < 0:
             raise MemoryError
         fresh = np.empty((count, self._words), np.int64)
         self._library.search_take(self._search, _at(fresh))
         transitions, faulty, *fault = outcome.tolist()
-        return Expansion(fresh, transitions, tuple(fault) if faulty else None)
+        return Expansion(
+            fresh,
+            transitions,
+            tuple(fault) if faulty else None,
+            stuck[: len(states)].astype(np.bool_),
+            happened[: self._instances].astype(np.bool_),
+        )
 
 
 def _at(array: NDArray[np.generic]) -> ctypes.c_void_p:

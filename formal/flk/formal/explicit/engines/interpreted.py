@@ -25,6 +25,8 @@ class InterpretedSearch:
     complete: bool = True
     hits: dict[str, Hit] = field(default_factory=dict)
     fault: Hit | None = None
+    deadlock: Hit | None = None
+    happened: set[str] = field(default_factory=set)
 
     def predecessor(self, depth: int, state: State) -> State:
         """The least state at `depth` that a step leads from to `state`."""
@@ -85,14 +87,21 @@ def _aims(interpreter: Interpreter, property_: Property, state: State) -> bool:
 
 def _expand(result: InterpretedSearch, interpreter: Interpreter, seen: set[State]) -> set[State]:
     fresh: set[State] = set()
+    depth, deadlocks, happened = len(result.layers) - 1, list[State](), set[str]()
     for state in result.found[-1]:
         try:
             steps = list(interpreter.steps(state))
+            if not steps and not interpreter.evaluate(result.schema.protocol.end, state, {}):
+                deadlocks.append(state)
         except Fault:
-            result.fault = result.fault or Hit(len(result.layers) - 1, state)
+            result.fault = result.fault or Hit(depth, state)
             result.complete = False
             return set()
         result.transitions += len(steps)
+        happened |= {step.instance.action.name for step in steps}
         fresh |= {result.symmetry.canonical(step.after) for step in steps} - seen
+    if deadlocks and not result.deadlock:
+        result.deadlock = Hit(depth, deadlocks[0])
+    result.happened |= happened
     seen |= fresh
     return fresh

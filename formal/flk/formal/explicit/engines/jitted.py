@@ -108,6 +108,7 @@ class Table:
 
     def __init__(self, kernel: Kernel) -> None:
         self._module, self._words = kernel.module, kernel.program.words
+        self._instances = len(kernel.program.instances)
         self._reserve = BATCH + 2 * len(kernel.program.instances) + 2
         self._bits = max(16, (4 * self._reserve).bit_length())
         self._slots = np.zeros(self._words << self._bits, np.int64)
@@ -123,6 +124,7 @@ class Table:
 
     def _advance(self, states: States, *, stepping: bool) -> Expansion:
         totals, least = np.zeros(3, np.int64), np.zeros(self._words, np.int64)
+        stuck, happened = np.zeros(len(states), np.bool_), np.zeros(self._instances + 1, np.bool_)
         parts, at = [], 0
         while at < len(states):
             if self._room < self._reserve:
@@ -130,11 +132,13 @@ class Table:
             room = min(ROOM, self._room)
             fresh = np.empty(room * self._words, np.int64)
             shift = 64 - self._bits
-            at = self._module.advance(_flat(states), at, self._slots, shift, room, stepping, fresh, totals, least)
+            at = self._module.advance(
+                _flat(states), at, self._slots, shift, room, stepping, fresh, totals, least, stuck, happened
+            )
             parts.append(fresh[: totals[0] * self._words].reshape(-1, self._words).copy())
             self._used += int(totals[0])
         fault = tuple(least.tolist()) if totals[2] else None
-        return Expansion(np.concatenate([states[:0], *parts]), int(totals[1]), fault)
+        return Expansion(np.concatenate([states[:0], *parts]), int(totals[1]), fault, stuck, happened[:-1])
 
     @property
     def _room(self) -> int:

@@ -18,17 +18,23 @@ from flk.spec.errors import UnusableInput
 
 Words: TypeAlias = tuple[int, ...]
 """One packed state."""
+Truths: TypeAlias = NDArray[np.bool_]
 
 SLICE = 1 << 18
 """States given to a kernel at once; an interrupt takes effect between slices."""
 
 
 class Expansion(NamedTuple):
-    """What some states lead to: states never seen before, how many steps there are, and the least state with a fault."""
+    """What some states lead to: states never seen before, how many steps there are, and the least state with a fault.
+
+    `stuck` tells of each state whether no instance can happen there, `happened` of each instance whether it can in one of them.
+    """
 
     fresh: States
     transitions: int
     fault: Words | None
+    stuck: Truths
+    happened: Truths
 
 
 class Steps(NamedTuple):
@@ -39,7 +45,7 @@ class Steps(NamedTuple):
     source: NDArray[np.int64]
     instance: NDArray[np.int64]
     after: States
-    faults: NDArray[np.bool_]
+    faults: Truths
 
 
 class Observation(NamedTuple):
@@ -74,6 +80,9 @@ class Kernel(Protocol):
     def steps(self, states: States) -> Steps:
         """All steps, before symmetry."""
 
+    def deadlocks(self, states: States) -> Observation:
+        """Of states in which no instance can happen: the least where that is a deadlock, and where asking is a fault."""
+
     def predecessor(self, states: States, goal: Words) -> Words | None:
         """The least of the states that a step leads from to the goal, up to symmetry."""
 
@@ -91,6 +100,8 @@ class PackedSearch:
     complete: bool = True
     hits: dict[str, Hit] = field(default_factory=dict)
     fault: Hit | None = None
+    deadlock: Hit | None = None
+    happened: set[str] = field(default_factory=set)
     _ordered: set[int] = field(default_factory=set)
 
     def predecessor(self, depth: int, state: State) -> State:
@@ -176,18 +187,25 @@ def _close(result: PackedSearch, layer: States) -> None:
 def _expand(result: PackedSearch, seen: Seen) -> States:
     """The next layer. A step that is a fault ends the search; steps of the states before it count."""
     fresh: list[States] = []
-    transitions, faults = 0, []
+    transitions, faults, deadlocks = 0, [], []
+    happened = np.zeros(len(result.program.instances), np.bool_)
     for part in _sliced(result.found[-1]):
         expansion = seen.expand(part)
         fresh.append(expansion.fresh)
         transitions += expansion.transitions
-        faults += [expansion.fault] if expansion.fault else []
+        happened |= expansion.happened
+        ended = result.kernel.deadlocks(part[expansion.stuck])
+        faults += [words for words in (expansion.fault, ended.fault) if words]
+        deadlocks += [ended.seen] if ended.seen else []
     if faults:
         result.fault = Hit(len(result.layers) - 1, result.layout.unpack(min(faults)))
         result.complete = False
         result.transitions += _steps_before(result, min(faults))
         return fresh[0][:0]
     result.transitions += transitions
+    if deadlocks and not result.deadlock:
+        result.deadlock = Hit(len(result.layers) - 1, result.layout.unpack(min(deadlocks)))
+    result.happened |= {result.program.instances[n].instance.action.name for n in np.flatnonzero(happened)}
     return _joined(fresh, result.program)
 
 

@@ -140,6 +140,7 @@ class Program:
             yield from (write.code for write in instance.writes)
         for goal in self.goals:
             yield from (goal.target, goal.undefined)
+        yield from self.ground.end
 
 
 def _below(roots: Iterable[Expression]) -> Iterator[Expression]:

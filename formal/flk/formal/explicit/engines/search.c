@@ -46,6 +46,8 @@ typedef struct {
     const int64_t *states;
     size_t count, *next, grain, limit;
     int stepping;               /* whether to insert the successors, or the states themselves */
+    unsigned char *stuck;       /* of each state, whether no instance can happen there */
+    unsigned char *happened;    /* of each instance, whether it can happen in some state; written once, so that threads share the line */
     int failed;                 /* for want of memory */
     outcome result;
 } worker;
@@ -170,7 +172,10 @@ static void *work(void *argument) {
                 const size_t steps = successors(s, out, which, &faulty);
                 if (faulty) keep_least(&me->result.faulty, me->result.fault, s);
                 me->result.transitions += (int64_t)steps;
+                me->stuck[at] = !steps;
                 for (size_t i = 0; i < steps; i++) {    /* a step that changes nothing leads to nothing new */
+                    if (!__atomic_load_n(me->happened + which[i], __ATOMIC_RELAXED))
+                        __atomic_store_n(me->happened + which[i], 1, __ATOMIC_RELAXED);
                     memmove(held + count * WORDS, out + i * WORDS, WORDS * sizeof *out);
                     count += !same(out + i * WORDS, s);
                 }
@@ -252,8 +257,10 @@ void search_end(search *of) {
     free(of);
 }
 
-/* Inserts states, or (stepping) their successors. Returns how many were new, which `search_take` gives out, or -1 for want of memory. */
-int64_t search_insert(search *of, const int64_t *states, size_t count, int stepping, outcome *result) {
+/* Inserts states, or (stepping) their successors. Returns how many were new, which `search_take` gives out, or -1 for want of memory.
+ * Stepping, it tells of each state whether it is stuck, and of each instance whether it happened. */
+int64_t search_insert(search *of, const int64_t *states, size_t count, int stepping, outcome *result, unsigned char *stuck,
+                      unsigned char *happened) {
     size_t next = 0;
     memset(result, 0, sizeof *result);
     while (next < count) {
@@ -262,7 +269,8 @@ int64_t search_insert(search *of, const int64_t *states, size_t count, int stepp
         const size_t room = ((size_t)1 << of->seen.bits) / 8 / (size_t)of->threads / (INSTANCES + 1);
         const size_t grain = room > 256 ? 256 : room;
         for (int i = 0; i < of->threads; i++)
-            workers[i] = (worker){of, of->fresh + i, states, count, &next, grain, full(&of->seen), stepping, 0, {0}};
+            workers[i] = (worker){of,       of->fresh + i, states, count,    &next, grain, full(&of->seen),
+                                  stepping, stuck,         happened, 0, {0}};
         run(work, workers, sizeof *workers, of->threads);
         for (int i = 0; i < of->threads; i++) {
             if (workers[i].failed) return -1;

@@ -84,6 +84,13 @@ class Vectorised:
             faults,
         )
 
+    def deadlocks(self, states: States) -> Observation:
+        """Of states in which no instance can happen: the least where that is a deadlock, and where asking is a fault."""
+        if not len(states):
+            return Observation(None, None)
+        value, defined = (_all(truth, len(states)) for truth in self._end(*columns(states)))
+        return Observation(_least(states, defined & ~value), _least(states, ~defined))
+
     def predecessor(self, states: States, goal: Words) -> Words | None:
         """The least of the states that a step leads from to the goal, up to symmetry."""
         steps = self.steps(states)
@@ -123,6 +130,10 @@ class Vectorised:
     @cached_property
     def _goals(self) -> list[Function]:
         return [function(self.program, [goal.target, goal.undefined]) for goal in self.program.goals]
+
+    @cached_property
+    def _end(self) -> Function:
+        return function(self.program, self.program.ground.end)
 
     @cached_property
     def _exchanges(self) -> list[Columns]:

@@ -42,13 +42,17 @@ class Runs:
     def expand(self, states: States) -> Expansion:
         """All successors that are new; they no longer are."""
         parts, faults, transitions = [states[:0]], [], 0
+        stuck = np.ones(len(states), np.bool_)
+        happened = np.zeros(len(self._kernel.program.instances), np.bool_)
         for first in range(0, len(states), ROWS):
             part = states[first : first + ROWS]
             steps = self._kernel.steps(part)
             transitions += len(steps.source)
+            stuck[first + steps.source] = False
+            happened[steps.instance] = True
             faults += [least(part[steps.faults])] if steps.faults.any() else []
             parts.append(unique(self._kernel.canonical(steps.after)).states)
-        return Expansion(self._new(np.concatenate(parts)), transitions, min(faults, default=None))
+        return Expansion(self._new(np.concatenate(parts)), transitions, min(faults, default=None), stuck, happened)
 
     def _new(self, states: States) -> States:
         new = unique(states)

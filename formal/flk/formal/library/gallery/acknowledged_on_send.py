@@ -21,4 +21,6 @@ def send(r: Term) -> None:
     held.next[r] = False
 
 
+protocol.may_not_happen("acknowledge", "bury")  # there is nothing left to hear an answer about
+
 design = Design(protocol, "acknowledged_is_stored", ("OUT-2",), "", {"Record": 1})

@@ -21,4 +21,6 @@ def take(w: Term, t: Term) -> None:
     news.next[w, t] = ite(processed[t], News.marked, News.none)
 
 
+protocol.may_not_happen("offer_again")  # there is nothing left to offer
+
 design = Design(protocol, "no_task_is_lost", ("AUD-1",), "15.2", {"Task": 1, "Worker": 1})

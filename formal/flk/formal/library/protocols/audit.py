@@ -134,6 +134,13 @@ def grow_calm() -> None:
     calm.next = True
 
 
+@protocol.may_stop()
+def all_is_settled() -> Term:
+    """Times are calm, no worker has a task in hand, and every task is acknowledged: marked as processed, or a dead letter."""
+    settled = forall(Task, lambda t: (place[t] == Place.acknowledged) & (processed[t] | dead[t]))
+    return calm & settled & forall(Worker, Task, lambda w, t: step[w, t] == Step.idle)
+
+
 @protocol.always("AUD-1")
 def no_task_is_lost() -> Term:
     """The queue lets go of a task only when it took effect or is a dead letter."""

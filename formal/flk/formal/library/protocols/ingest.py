@@ -171,6 +171,17 @@ def serve() -> None:
     node.next = Node.serving
 
 
+@protocol.may_stop()
+def all_is_told() -> Term:
+    """The node serves, what is valid is claimed, and every request has its answer, lost it in a crash, or finds the log full."""
+    full = last.defined() & forall(Position, lambda p: p <= last)
+    over = forall(
+        Request,
+        lambda q: (stage[q] == Stage.answered) | (stage[q] == Stage.cut_off) | ((stage[q] == Stage.unsent) & full),
+    )
+    return (node == Node.serving) & store_up & over & forall(Request, lambda q: implies(valid(q), applied[q]))
+
+
 @protocol.always("WAL-1")
 def answered_is_logged() -> Term:
     """Whatever was answered was durable before."""

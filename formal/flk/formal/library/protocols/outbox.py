@@ -133,6 +133,15 @@ def grow_calm() -> None:
     calm.next = True
 
 
+@protocol.may_stop()
+def all_is_delivered() -> Term:
+    """Times are calm, and every record is stored and acknowledged, or a dead letter that no repetition could deliver."""
+    stored = forall(Record, lambda r: implies(log[r] == Entry.acknowledged, effect[r] != Effect.none))
+    buried = forall(Record, lambda r: implies(log[r] == Entry.dead, hopeless[r]))
+    settled = forall(Record, lambda r: (log[r] == Entry.acknowledged) | (log[r] == Entry.dead))
+    return calm & up & settled & stored & buried
+
+
 @protocol.always("OUT-2")
 def no_promise_is_lost() -> Term:
     """A record that the agent took is pending, acknowledged or a dead letter for ever after."""

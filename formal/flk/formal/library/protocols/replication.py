@@ -122,6 +122,14 @@ def serve(r: Term) -> None:
     level.next[r] = True
 
 
+@protocol.may_stop()
+def all_is_everywhere() -> Term:
+    """No log takes in anything any more, and every region serves and has replayed all that the others shipped."""
+    shared = forall(Region, Segment, lambda r, g: sealed[r, g] & shipped[r, g])
+    taken = forall(Region, Region, Segment, lambda r, p, g: implies(r != p, replayed[r, p, g]))
+    return shared & taken & forall(Region, lambda r: level[r])
+
+
 @protocol.always("CRR-2")
 def regions_agree() -> Term:
     """Two regions that have taken in all claims for a record hold the same entry, whatever came twice, late or out of order."""
