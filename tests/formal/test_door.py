@@ -42,6 +42,10 @@ def counter(bound: int) -> Protocol:
         require(n < 3)
         n.next = n + 1
 
+    @protocol.may_stop()
+    def at_the_end() -> Term:
+        return n == 3
+
     @protocol.always("X-1")
     def stops() -> Term:
         """It stops there."""

@@ -222,7 +222,7 @@ PROPERTIES = {
         "define actions before",
     ),
     "assumed of a number": ("@p.assume\ndef begin():  #!\n    return n", "assume takes truths", "compare it with =="),
-    "removed that are not there": ("p.without('nope')  #!", "neither action nor property nope", "choose from"),
+    "removed that are not there": ("p.without('nope')  #!", "neither action, property nor end nope", "choose from"),
 }
 
 DECLARATIONS = {
@@ -326,6 +326,10 @@ def sample() -> Protocol:
         require(exists(key, lambda k: held[k] == phase.busy))
         held.next[:] = phase.idle
         owner.next = UNDEFINED
+
+    @protocol.may_stop()
+    def full() -> Term:
+        return level == 2
 
     @protocol.always("DUP-1")
     def one_owner() -> Term:

@@ -374,7 +374,7 @@ def test_a_fault_is_shown_with_the_way_to_it() -> None:
     screen = shown(rendered(Schema.of(protocol), explore(protocol, search, "interpreter")))
     assert "a fault, after 1 step" in screen
     assert "up(): n := n + 1: n would become 2, outside of 0..1" in screen
-    assert "no properties: nothing is claimed" in screen
+    assert "no properties: nothing else is claimed" in screen
 
 
 @given(st.lists(st.integers(1, 10**9), min_size=5, max_size=100), st.integers(1, 12))

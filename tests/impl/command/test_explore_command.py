@@ -27,6 +27,12 @@ def up() -> None:
     n.next = n + 1
 
 
+@protocol.may_stop()
+def done() -> Term:
+    """It counts to 3."""
+    return n == 3
+
+
 @protocol.always()
 def at_most_2() -> Term:
     """It stops at 2."""

@@ -140,6 +140,7 @@ def _figures(found: Explored) -> Table:
 
 
 def _verdicts(schema: Schema, found: Explored) -> RenderableType:
+    caption = [] if found.findings else ["no properties: nothing else is claimed"]
     grid = Table("", whole("property"), whole("kind"), whole("steps"), folding(""), box=SIMPLE)
     for finding in found.judged:
         steps = str(len(finding.path.moves) - 1) if finding.path else ""
@@ -147,6 +148,6 @@ def _verdicts(schema: Schema, found: Explored) -> RenderableType:
         said += f" ({finding.note})" if finding.note and finding.note != CUT else ""
         sign = Text(finding.verdict.sign, finding.verdict.style)
         grid.add_row(sign, Text(finding.property), finding.kind.replace("_", " "), steps, Text(said))
-    if any(finding.note == CUT for finding in found.judged):
-        grid.caption, grid.caption_justify = f"?: {CUT}", "left"
+    caption += [f"?: {CUT}"] * any(finding.note == CUT for finding in found.judged)
+    grid.caption, grid.caption_justify = "\n".join(caption) or None, "left"
     return grid
