@@ -7,13 +7,14 @@ from types import FunctionType
 from typing import TypeAlias, TypeVar
 
 from flk.formal.language.action import Action
+from flk.formal.language.enabling import enabled
 from flk.formal.language.enumeration import Enumeration
 from flk.formal.language.errors import IllFormed, place_of
 from flk.formal.language.nodes import Constant, Defined, Joined, Junction, Node, Quantified, Read, children
 from flk.formal.language.properties import Property, PropertyKind, progress_property, state_property
 from flk.formal.language.sorts import BOOL, Enum, Index, Sort
 from flk.formal.language.state import UNDEFINED, Initial, Map, Scalar, declare
-from flk.formal.language.terms import Value, numbering, truth
+from flk.formal.language.terms import Term, Value, fits, lift, numbering, truth
 from flk.formal.language.tracing import Body, trace
 from flk.formal.language.variables import Variable
 from flk.spec.errors import UnusableInput
@@ -217,6 +218,43 @@ class Protocol:
         """Exploring judges nothing but the properties: the protocol may stop anywhere, and its actions need not happen."""
         self.ends = {"anywhere": Constant(BOOL, 1)}
         self.idle = set(self.actions)
+
+    def enabled(self, action: str, /, **arguments: Value) -> Term:
+        """Whether an action can happen now, with these arguments: its guard, for use in properties.
+
+        For some value of each parameter that is left out. So properties can state who may do what when, and what must be possible.
+        Raises IllFormed for an action or a parameter that is not there, and for an argument of another sort.
+
+        >>> lamp = Protocol("lamp", "Each can be lit once.")
+        >>> Bulb = lamp.index("Bulb", size=2)
+        >>> lit, broken = lamp.relation("lit", Bulb), lamp.relation("broken", Bulb)
+        >>> @lamp.action(b=Bulb)
+        ... def light(b: Term) -> None:
+        ...     require(~lit[b])
+        ...     lit.next[b] = True
+        >>> @lamp.never()
+        ... def broken_bulbs_are_lit() -> Term:
+        ...     return exists(Bulb, lambda b: broken[b] & lamp.enabled("light", b=b))
+        >>> lamp.enabled("light")
+        exists b: not lit[b]
+        """
+        if action not in self.actions:
+            known = ", ".join(self.actions) or "none yet"
+            raise IllFormed(
+                f"{self.name} has no action {action}: choose from {known}, and define actions before properties"
+            )
+        sorts = {parameter.name: parameter.sort for parameter in self.actions[action].parameters}
+        nodes: dict[str, Node] = {}
+        for name, value in arguments.items():
+            if name not in sorts:
+                raise IllFormed(f"{action} has no parameter {name}: choose from {', '.join(sorts) or 'none'}")
+            term = lift(value)
+            if not fits(term, sorts[name]):
+                raise IllFormed(
+                    f"{action} takes {sorts[name].name} for {name}, and {term!r} is of sort {term.sort.name}"
+                )
+            nodes[name] = term.node
+        return Term(enabled(self.actions[action], nodes))
 
     def variant(self, name: str, story: str, requirements: tuple[str, ...] = ()) -> "Protocol":
         """A copy to be changed: it shares sorts, state, actions and properties until some are replaced, added or removed."""

@@ -8,7 +8,7 @@ import libcst as cst
 
 from flk.formal.mutation.source import Source
 
-PROPERTIES = frozenset({"always", "never", "reachable", "lemma", "leads_to", "assume"})
+PROPERTIES = frozenset({"always", "never", "reachable", "lemma", "leads_to", "assume", "may_stop"})
 STATE = frozenset({"scalar", "map", "relation"})
 
 
