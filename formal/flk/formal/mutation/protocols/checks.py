@@ -154,8 +154,8 @@ class Seen(NamedTuple):
 
     @property
     def violated(self) -> tuple[str, ...]:
-        """The properties that are violated; a fault has no name."""
-        findings = (*self.explored.findings, *([self.explored.fault] if self.explored.fault else []))
+        """What is violated: properties, that there is no deadlock, that actions happen; a fault has no name."""
+        findings = (*self.explored.judged, *([self.explored.fault] if self.explored.fault else []))
         return tuple(finding.property for finding in findings if finding.verdict is Verdict.VIOLATED)
 
 
