@@ -15,13 +15,14 @@ protocol = Protocol(
 )
 
 Request = protocol.index("Request", size=2)
-Key = protocol.index("Key", size=1)
+Key = protocol.index("Key", size=2)
 Position = protocol.index("Position", size=2, ordered=True)
 Stage = protocol.enum("Stage", "unsent", "logged", "verified", "claimed", "answered", "cut_off")
 Answer = protocol.enum("Answer", "none", "stored", "equivocation", "malformed", "forged", "unavailable")
 Content = protocol.enum("Content", "one", "other")
 Node = protocol.enum("Node", "down", "recovering", "serving")
 Trouble = protocol.enum("Trouble", "none", "outage", "crash", "loss")
+Breach = protocol.enum("Breach", "none", "early", "absent")
 
 stage = protocol.map("stage", Request, to=Stage, initially=Stage.unsent)
 answer = protocol.map("answer", Request, to=Answer, initially=Answer.none)
@@ -37,6 +38,7 @@ shown = protocol.relation("shown", Request, Request)
 node = protocol.scalar("node", Node, initially=Node.serving)
 store_up = protocol.scalar("store_up", BOOL, initially=True)
 trouble = protocol.scalar("trouble", Trouble, initially=Trouble.none)
+breach = protocol.scalar("breach", Breach, initially=Breach.none)  # what a write to the store broke: no guard reads it
 
 
 def valid(q: Term) -> Term:
@@ -47,6 +49,11 @@ def valid(q: Term) -> Term:
 def next_in_log(q: Term, k: Term) -> Term:
     """No valid request about this key before this one still has to claim it."""
     return forall(Request, lambda o: implies(valid(o) & ~applied[o] & about[o, k], position[q] <= position[o]))
+
+
+def in_flight(q: Term) -> Term:
+    """A logged request whose client waits for its answer."""
+    return (stage[q] == Stage.logged) | (stage[q] == Stage.verified) | (stage[q] == Stage.claimed)
 
 
 @protocol.action(q=Request, k=Key, p=Position, good=BOOL, signed=BOOL, says=Content)
@@ -95,6 +102,7 @@ def claim(q: Term, k: Term) -> None:
     stored.next[k] = ite(stored.defined(k), stored[k], q)
     applied.next[q] = True
     stage.next[q] = Stage.claimed
+    breach.next = ite(node != Node.serving, Breach.early, ite(store_up, breach, Breach.absent))
 
 
 @protocol.action(q=Request, k=Key)
@@ -161,13 +169,13 @@ def replay(q: Term, k: Term) -> None:
     require(node == Node.recovering, store_up, valid(q), ~applied[q], about[q, k], next_in_log(q, k))
     stored.next[k] = ite(stored.defined(k), stored[k], q)
     applied.next[q] = True
+    breach.next = ite(store_up, breach, Breach.absent)
 
 
 @protocol.action()
 def serve() -> None:
     """The store is level with the log, so the node serves (again)."""
     require(node == Node.recovering, store_up, forall(Request, lambda q: implies(valid(q), applied[q])))
-    require(forall(Request, lambda q: (stage[q] != Stage.logged) & (stage[q] != Stage.verified)))
     node.next = Node.serving
 
 
@@ -264,14 +272,52 @@ def equivocation_is_told() -> Term:
 
 @protocol.always("ORD-2", "ORD-3")
 def refusals_are_deserved() -> Term:
-    """Malformed is told only of what cannot be parsed, forged only of what no key has signed."""
+    """Malformed is told of all that cannot be parsed, forged of all else that no key has signed, and both of nothing else."""
     return forall(
         Request,
         lambda q: (
-            implies(answer[q] == Answer.malformed, ~readable[q])
-            & implies(answer[q] == Answer.forged, readable[q] & ~genuine[q])
+            ((answer[q] == Answer.malformed) == ((stage[q] == Stage.answered) & ~readable[q]))
+            & ((answer[q] == Answer.forged) == ((stage[q] == Stage.answered) & readable[q] & ~genuine[q]))
         ),
     )
+
+
+@protocol.always("DUP-2")
+def an_outcome_is_shown() -> Term:
+    """Whoever is told that a record is stored, or another under its key, is shown what is stored; nobody else is."""
+    return forall(
+        Request,
+        lambda q: (
+            ((answer[q] == Answer.stored) | (answer[q] == Answer.equivocation))
+            == exists(Request, lambda w: shown[q, w])
+        ),
+    )
+
+
+@protocol.always()
+def answered_once() -> Term:
+    """A request is answered exactly if it is told something."""
+    return forall(Request, lambda q: (stage[q] == Stage.answered) == (answer[q] != Answer.none))
+
+
+@protocol.always("ORD-4")
+def trouble_has_a_cause() -> Term:
+    """A node serves, its store answers, and nobody is told to come again, until something befalls them."""
+    return (trouble != Trouble.none) | (
+        (node == Node.serving) & store_up & forall(Request, lambda q: answer[q] != Answer.unavailable)
+    )
+
+
+@protocol.never("WAL-5")
+def claimed_before_replay() -> Term:
+    """A request claims its key while the node has yet to replay its log."""
+    return breach == Breach.early
+
+
+@protocol.never("ORD-4")
+def written_while_away() -> Term:
+    """A store that does not answer is written to."""
+    return breach == Breach.absent
 
 
 @protocol.lemma()
@@ -281,6 +327,7 @@ def stages_are_logged() -> Term:
         Request,
         lambda q: (
             implies(stage[q] == Stage.unsent, ~position.defined(q) & ~applied[q] & (answer[q] == Answer.none))
+            & implies(stage[q] == Stage.unsent, ~readable[q] & ~genuine[q] & (content[q] == Content.one))
             & implies(position.defined(q), last.defined())
             & implies(position.defined(q) & last.defined(), position[q] <= last)
             & (position.defined(q) | (stage[q] == Stage.unsent))
@@ -412,6 +459,51 @@ def a_lost_store_is_rebuilt() -> Term:
     return (trouble == Trouble.loss) & exists(
         Request, Request, lambda q, o: (stage[q] == Stage.cut_off) & (q != o) & shown[o, q]
     )
+
+
+@protocol.reachable("ORD-2")
+def malformed_is_told() -> Term:
+    """A request that cannot be parsed is refused, whether it is signed or not."""
+    return exists(Request, lambda q: (answer[q] == Answer.malformed) & genuine[q])
+
+
+@protocol.reachable("ORD-3")
+def forged_is_told() -> Term:
+    """A request that no key has signed is refused."""
+    return exists(Request, lambda q: answer[q] == Answer.forged)
+
+
+@protocol.reachable("ORD-4")
+def served_after_an_outage() -> Term:
+    """A client was told to come again while the store was away, and another is told an outcome after that."""
+    return (
+        (trouble == Trouble.outage)
+        & exists(Request, lambda q: answer[q] == Answer.unavailable)
+        & exists(Request, lambda q: answer[q] == Answer.stored)
+        & (node == Node.serving)
+    )
+
+
+@protocol.reachable("WAL-5")
+def served_after_a_crash() -> Term:
+    """A node that crashed, and kept its store, tells an outcome of a request that the crash had cut off."""
+    return (trouble == Trouble.crash) & exists(
+        Request, Request, lambda q, o: (stage[q] == Stage.cut_off) & (q != o) & shown[o, q]
+    )
+
+
+@protocol.leads_to(
+    "ORD-4", fair=("refuse_malformed", "refuse_forged", "verify", "claim", "reply", "refuse_unavailable")
+)
+def everybody_is_answered() -> tuple[Term, Term]:
+    """Whoever is in flight is answered at last, or cut off by a crash, even if the store never returns."""
+    return exists(Request, in_flight), ~exists(Request, in_flight)
+
+
+@protocol.leads_to("WAL-5", fair=("store_returns", "restart", "replay", "serve"))
+def the_node_serves_again() -> tuple[Term, Term]:
+    """Whatever befell it, the node serves at last."""
+    return node != Node.serving, node == Node.serving
 
 
 @protocol.leads_to("ORD-4", fair=("verify", "claim", "store_returns", "restart", "replay"))
