@@ -9,7 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.sim.queues import Column, mg1_wait, mm1_wait, tandem, waits
 
-from flk.sim.statistics.intervals import Interval, mean_interval, needed, proportion_interval, quantile_interval
+from flk.sim.statistics.intervals import (
+    Interval,
+    mean_interval,
+    needed,
+    proportion_bound,
+    proportion_interval,
+    quantile_interval,
+)
 from flk.sim.statistics.paired import compare
 from flk.sim.statistics.sequential import Stopping, interval
 from flk.sim.statistics.steady import batch_means
@@ -18,7 +25,7 @@ from flk.spec.errors import UnusableInput
 
 pytestmark = pytest.mark.slow
 
-RUNS, SAMPLE = 4000, 40  # experiments; runs in each
+RUNS, SAMPLE = 1600, 40  # experiments; runs in each
 CUSTOMERS, WARMUP = 1500, 200
 LOAD = 0.5
 samples = st.lists(st.floats(-1e6, 1e6), min_size=2, max_size=60)
@@ -34,8 +41,8 @@ def queue(kind: str) -> Column:
     """The mean over the customers of each run, after the warm-up: one row for each experiment."""
     rng = np.random.default_rng([RUNS, len(kind)])
     rows = []
-    for _ in range(RUNS * SAMPLE // 16_000):
-        shape = CUSTOMERS, 16_000
+    for _ in range(RUNS * SAMPLE // 2000):
+        shape = CUSTOMERS, 2000
         gaps = rng.standard_exponential(shape) / LOAD
         service = rng.standard_exponential(shape) if kind != "M/G/1" else rng.gamma(2.0, 0.5, shape)
         second = [0.8 * rng.standard_exponential(shape)] if kind == "tandem" else []
@@ -49,9 +56,9 @@ TRUTH = {"M/M/1": mm1_wait(LOAD), "M/G/1": mg1_wait(LOAD, 0.5), "tandem": 1 / (1
 
 @pytest.mark.parametrize("kind", sorted(TRUTH))
 def test_intervals_of_the_mean_cover_what_they_say(kind: str) -> None:
-    """Of 4,000 intervals from forty runs each, 93 to 97 in a hundred hold the queue's true mean."""
+    """Of 1,600 intervals from forty runs each, at least 95 in a hundred hold the queue's true mean, and not nearly all do."""
     found = [mean_interval(row) for row in queue(kind)]
-    assert 0.93 <= coverage(found, TRUTH[kind]) <= 0.97
+    assert 0.95 <= coverage(found, TRUTH[kind]) <= 0.985
 
 
 @pytest.mark.parametrize("kind", sorted(TRUTH))
@@ -59,7 +66,7 @@ def test_paired_intervals_cover_what_they_say(kind: str) -> None:
     """The difference of two variants under common random numbers: a service that is a tenth faster saves a known time."""
     times = queue(kind)
     found = [compare(row, 0.9 * row).mean for row in times]
-    assert 0.93 <= coverage(found, -0.1 * TRUTH[kind]) <= 0.97
+    assert 0.95 <= coverage(found, -0.1 * TRUTH[kind]) <= 0.985
     assert compare(times[0], 0.9 * times[0]).gain > 10
 
 
@@ -71,7 +78,7 @@ def test_intervals_of_quantiles_cover_what_they_say(q: float, size: int) -> None
     times = np.where(rng.random(shape) < LOAD, rng.standard_exponential(shape) / (1 - LOAD), 0.0)
     times += rng.standard_exponential(shape)  # time through the system: exponential with mean 1 / (1 - load)
     found = [quantile_interval(row, q) for row in times]
-    assert 0.93 <= coverage(found, -np.log(1 - q) / (1 - LOAD)) <= 0.97
+    assert 0.947 <= coverage(found, -np.log(1 - q) / (1 - LOAD)) <= 0.985
 
 
 @pytest.mark.parametrize(("load", "size"), [(0.5, 400), (0.2, 600), (0.05, 2000)])
@@ -79,23 +86,23 @@ def test_intervals_of_proportions_cover_what_they_say(load: float, size: int) ->
     """The share of runs whose late customer has to wait is the load, and the interval is never less sure than it says."""
     rng = np.random.default_rng(size)
     waited = rng.binomial(size, load, 3000)
-    assert 0.94 <= coverage([proportion_interval(int(k), size) for k in waited], load) <= 0.97
+    assert 0.947 <= coverage([proportion_interval(int(k), size) for k in waited], load) <= 0.975
 
 
 @pytest.mark.parametrize("kind", ["M/M/1", "M/G/1"])
 def test_batch_means_of_one_long_run_cover_what_they_say(kind: str) -> None:
-    """Of intervals from one long run each, 93 to 97 in a hundred hold the queue's true mean."""
+    """Of intervals from one long run each, at least 95 in a hundred hold the queue's true mean."""
     rng = np.random.default_rng(7)
     shape = 6000, 1000
     gaps = rng.standard_exponential(shape) / LOAD
     service = rng.standard_exponential(shape) if kind == "M/M/1" else rng.gamma(2.0, 0.5, shape)
     times = waits(gaps, service)[WARMUP:]
     found = [batch_means(run, 15) for run in times.T]
-    assert 0.93 <= coverage(found, TRUTH[kind]) <= 0.97
+    assert 0.95 <= coverage(found, TRUTH[kind]) <= 0.99
 
 
-def test_stopping_early_hardly_costs_certainty() -> None:
-    """Stopped as soon as the half-width is a tenth of the mean, intervals of M/M/1 hold the truth over 92 times in a hundred."""
+def test_stopping_early_costs_no_certainty() -> None:
+    """Stopped as soon as the half-width is a tenth of the mean, intervals of M/M/1 hold the truth 95 times in a hundred."""
     rule = Stopping("wait", relative=0.10, minimum=30, maximum=400)
     pool = queue("M/M/1").reshape(-1, 400)
     found = []
@@ -103,14 +110,16 @@ def test_stopping_early_hardly_costs_certainty() -> None:
         size = next(n for n in range(rule.minimum, rule.maximum + 1) if rule.enough(row[:n]))
         found.append(rule.interval(row[:size]))
     assert all(i.relative <= 0.10 or i.size == 400 for i in found)
-    assert coverage(found, TRUTH["M/M/1"]) >= 0.92
+    assert coverage(found, TRUTH["M/M/1"]) >= 0.95
 
 
 def test_nothing_seen_is_an_upper_bound() -> None:
-    """0 of n is shown as about 3/n, and a certainty never comes of a sample."""
-    assert proportion_interval(0, 100_000).high == pytest.approx(3 / 100_000, rel=0.01)
+    """0 of n bounds the probability by about 3/n, both ends of an interval cost more, and no sample makes certain."""
+    assert proportion_bound(0, 100_000) == pytest.approx(3 / 100_000, rel=0.01)
+    assert proportion_bound(4, 4) == 1
+    assert proportion_interval(0, 100_000).high == pytest.approx(3.69 / 100_000, rel=0.01)
     assert proportion_interval(0, 100_000).low == 0
-    assert proportion_interval(50, 50).low == pytest.approx(1 - 3 / 50, rel=0.01)
+    assert proportion_interval(50, 50).low == pytest.approx(1 - 3.69 / 50, rel=0.05)
     assert isnan(proportion_interval(0, 0).estimate)
 
 
@@ -133,14 +142,14 @@ def test_too_few_runs_say_nothing() -> None:
     assert quantile_interval([], 0.5).size == 0
     assert mean_interval([2.0, 2.0]).below(2.0) is True
     assert mean_interval([1.0, 2.0, 3.0]).below(2.0) is None
-    assert mean_interval([4.0, 4.1, 4.2]).below(2.0) is False
+    assert mean_interval([4.0, 4.1, 4.2, 4.3]).below(2.0) is False
 
 
 def test_the_number_of_runs_needed_is_about_right() -> None:
     """Forty runs tell how many a given half-width needs."""
     row = queue("M/M/1")[0]
     many = needed(row, 0.02)
-    assert mean_interval(queue("M/M/1").ravel()[:many]).half_width == pytest.approx(0.02, rel=0.35)
+    assert mean_interval(queue("M/M/1").ravel()[:many]).half_width == pytest.approx(0.02, rel=0.4)
 
 
 def test_the_warmup_is_cut_off() -> None:
@@ -175,4 +184,4 @@ def test_unequal_samples_cannot_be_paired() -> None:
     with pytest.raises(ValueError, match="3 runs cannot be paired with 2"):
         compare([1, 2, 3], [1, 2])
     assert compare([1, 2, float("nan"), 5], [2, 4, 1, 6]).differences.tolist() == [1, 2, 1]
-    assert compare([1, 2, 3, 4.5], [2, 3, 4, 5]).decided
+    assert compare(range(12), [one + 1 + one / 100 for one in range(12)]).decided

@@ -132,7 +132,7 @@ class HuntResult:
         if self.outcome.counterexample is not None or not self.runs:
             return f"{told}."
         idle = ", ".join(name for name, number in sorted(self.checks.items()) if not number)
-        clean = f"0 of {self.runs:,} violate an invariant: the probability is below {self.rate.high:.2g} at 95 %"
+        clean = f"0 of {self.runs:,} violate an invariant: the probability is below {self.outcome.bound:.2g} at 95 %"
         return f"{told}; {clean}.{f' Not exercised: {idle}.' if idle else ''}"
 
     def _found(self) -> RunResult:

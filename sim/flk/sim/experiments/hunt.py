@@ -16,7 +16,7 @@ from flk.sim.experiments.swarm import swarm
 from flk.sim.outcome import Run
 from flk.sim.scenarios.faults import FaultBase
 from flk.sim.scenarios.scenario import Scenario
-from flk.sim.statistics.intervals import Interval, proportion_interval
+from flk.sim.statistics.intervals import Interval, proportion_bound, proportion_interval
 from flk.spec.verdict import Verdict
 
 
@@ -92,6 +92,11 @@ class HuntOutcome(NamedTuple):
     def rate(self) -> Interval:
         """The probability that a seed violates an invariant, with its 95 % interval."""
         return proportion_interval(int(self.counterexample is not None), self.runs)
+
+    @property
+    def bound(self) -> float:
+        """What that probability is below, at 95 % confidence, if none was found."""
+        return proportion_bound(0, self.runs)
 
 
 def hunt(

@@ -8,7 +8,7 @@ from rich.progress import MofNCompleteColumn, TextColumn, TimeElapsedColumn
 from flk.sim.experiments.hunt import Progress as Hunting
 from flk.sim.experiments.rows import Row
 from flk.sim.scenarios.scenario import Scenario
-from flk.sim.statistics.intervals import proportion_interval
+from flk.sim.statistics.intervals import proportion_bound
 from flk.spec.progress import Shown, progress_bar
 from flk.spec.verdict import Verdict
 
@@ -37,7 +37,7 @@ def hunt_bar(planned: int, shown: Shown) -> Iterator[Callable[[Hunting], None]]:
         task = bar.add_task("hunt", total=planned, text="")
 
         def reached(now: Hunting) -> None:
-            below = proportion_interval(0, now.runs).high
+            below = proportion_bound(0, now.runs)
             text = f"{now.found} violated" if now.found else f"0 of {now.runs:,}: below {below:.2g} at 95 %"
             bar.update(task, completed=now.runs, text=text)
 

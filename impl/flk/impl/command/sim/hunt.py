@@ -112,7 +112,7 @@ def _rendered(result: "HuntResult") -> "Text":
     text.append(f", seeds from {outcome.first}; {outcome.undecided} ended too early to tell\n")
     found = outcome.counterexample
     if found is None or failure is None:
-        bound = f"the probability of a violation is below {result.rate.high:.2g} at 95 % confidence"
+        bound = f"the probability of a violation is below {result.outcome.bound:.2g} at 95 % confidence"
         text.append(f"no invariant is violated in {outcome.runs:,} runs: {bound}")
         idle = [name for name, number in result.checks.items() if not number]
         return text.append(f"\nnot exercised: {', '.join(idle)}") if idle else text
