@@ -18,9 +18,11 @@ from flk.sim.clients.agents import Item
 from flk.sim.clients.records import Records
 from flk.sim.kernel.engine import Simulator
 from flk.sim.measures.audit import AuditRecorder
+from flk.sim.measures.costs import CostRecorder
 from flk.sim.measures.hypotheses import found
 from flk.sim.measures.measures import Measures, measure
 from flk.sim.measures.recorder import Recorder
+from flk.sim.measures.replication import Replication
 from flk.sim.measures.stores import StoreRecorder
 from flk.sim.measures.timeline import Moment, timeline
 from flk.sim.nodes.region import Region
@@ -49,7 +51,9 @@ class Observers:
         alerts: bool,
     ) -> None:
         self.checks = Checks(lambda: simulator.now, absent=without(scenario.layout))
-        self.recorder = Recorder(scenario.regions, simulator)
+        self.recorder = Recorder(scenario.regions, simulator, regions)
+        self._replication = Replication(scenario.regions, simulator)
+        self._costs = CostRecorder()
         self.marks = CoverageMarks(simulator)
         self.exporter = Exporter(regions, simulator) if alerts else None
         self._scenario = scenario
@@ -79,6 +83,8 @@ class Observers:
             shipping,
             self._agreement,
             self.recorder,
+            self._replication,
+            self._costs,
             self.marks,
             *((self._audit_rules, self._audit) if layout.audit else ()),
             *((self._migration_rules,) if layout.migration else ()),
@@ -106,6 +112,8 @@ class Observers:
         return measure(
             self._scenario,
             recorder=self.recorder,
+            replication=self._replication,
+            costs=self._costs.costs(sum(map(len, objects.objects.values()))),
             agreement=self._agreement,
             items=items,
             homes=homes,

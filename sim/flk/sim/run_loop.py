@@ -10,6 +10,7 @@ from typing import NamedTuple, Protocol
 from flk.model.flow.submission import Submission
 from flk.model.refusal import Malformed
 from flk.sim.clients.agents import Agent, Item
+from flk.sim.clients.heartbeats import Heartbeats
 from flk.sim.clients.records import Records
 from flk.sim.injection.background_handlers import background_handlers
 from flk.sim.injection.injector import Injector
@@ -112,6 +113,7 @@ class RunLoop:
             Agent(number, f"agent.{home}.{homes[:number].count(home) + 1}", home, self.regions, self.world)
             for number, home in enumerate(homes)
         ]
+        Heartbeats(self.agents, self.regions, self.world).observe(observer)
 
     def play(self, tier: Tier, contents: str, on_progress: OnProgress | None = None) -> None:
         """From the first event to the last; `contents` names what is submitted."""

@@ -13,7 +13,7 @@ from flk.sim.kernel.engine import seldom_collected
 from flk.sim.kernel.programs import MODEL, Programs
 from flk.sim.kernel.trace import ProgramObserver, Trace
 from flk.sim.measures.hypotheses import asks_for_alerts, judged
-from flk.sim.measures.slo import objectives
+from flk.sim.measures.slo import figures, objectives
 from flk.sim.nodes.designs import DESIGNS
 from flk.sim.nodes.node import Node
 from flk.sim.nodes.region import Region
@@ -144,7 +144,7 @@ def outcome(loop: RunLoop, submissions: int) -> Run:
         events=loop.simulator.events,
         submissions=submissions,
         results=observers.checks.results(),
-        objectives=objectives(scenario, measures),
+        objectives=objectives(scenario.slo, figures(scenario, measures)),
         hypotheses=judged(scenario, marks, measures),
         alerts=alerts,
         marks=marks,

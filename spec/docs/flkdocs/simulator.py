@@ -10,7 +10,8 @@ from flk.sim.scenarios.faults import ClockFault, FaultBase, LinkFault, LoadFault
 from flk.sim.scenarios.files import library as texts
 from flk.sim.scenarios.files import parse
 from flk.sim.scenarios.scenario import Scenario
-from flk.sim.scenarios.vocabulary import COVERAGE_MARKS, METRICS
+from flk.sim.scenarios.vocabulary import COVERAGE_MARKS
+from flk.spec.measures import MEASURES, Measure
 from flkdocs.markdown import anchored, code, joined, literal, table
 
 _GROUPS = {
@@ -95,7 +96,31 @@ def marks() -> str:
 
 
 def measures() -> str:
-    """The measures that hypotheses bound."""
-    return table(
-        ["measure", "unit", "meaning"], [(f"`{name}`", each.unit, each.meaning) for name, each in METRICS.items()]
+    """Every measure, as `measures.toml` defines it; those that hypotheses may bound and that sweeps estimate are marked."""
+    rows = [
+        (
+            f"{anchored(name)}`{name}`",
+            each.unit,
+            f"{_begun(each.definition)}. {each.computed}",
+            _uses(each),
+            each.requirement,
+        )
+        for name, each in MEASURES.items()
+    ]
+    return table(["measure", "unit", "what it is, and how it is computed", "used by", "requirement"], rows)
+
+
+def _uses(measure: Measure) -> str:
+    """Who can name a measure."""
+    always = "`always`, `during` a fault too" if measure.span else "`always`"
+    column = f"`flk sweep --measure {measure.name}`"
+    objective = f"objective {measure.objective}"
+    return ", ".join(
+        use
+        for use, given in ((always, measure.bound), (column, measure.column), (objective, bool(measure.objective)))
+        if given
     )
+
+
+def _begun(sentence: str) -> str:
+    return sentence[0].upper() + sentence[1:]

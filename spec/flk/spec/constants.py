@@ -188,6 +188,13 @@ class Failover(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     probe_failures: int
 
 
+class Heartbeat(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The synthetic heartbeat by which a run sees that a lost region's agents are served again."""
+
+    interval_seconds: float
+    timeout_seconds: float
+
+
 class Alerting(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How nodes are scraped and alerts evaluated, in simulation as in production."""
 
@@ -232,6 +239,7 @@ class Constants(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     pressure: Pressure
     breaker: Breaker
     failover: Failover
+    heartbeat: Heartbeat
     alerting: Alerting
     slo: Slo
 

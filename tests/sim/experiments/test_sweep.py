@@ -1,7 +1,7 @@
 """Sweeps: the cells that are meant, common random numbers, nothing run twice, enough and no more, and an honest verdict."""
 
 from itertools import product
-from math import inf, isclose, isnan
+from math import inf, isclose
 from pathlib import Path
 
 import msgspec
@@ -10,10 +10,11 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
 from tests.support.sim.drills import drill
 
 from flk.sim.experiments import journal as journals
-from flk.sim.experiments.findings import Estimand, facts, findings, overall, parse_measure
+from flk.sim.experiments.findings import CellFindings, Estimand, facts, findings, overall, parse_measure
 from flk.sim.experiments.journal import Journal, code_version, write_table
 from flk.sim.experiments.rows import COLUMNS, MEASURES, Row, row
 from flk.sim.experiments.run_inputs import Task, execute, synthetic_inputs
@@ -21,6 +22,7 @@ from flk.sim.experiments.sweep import Plan, SweepOutcome, column, parse_until, s
 from flk.sim.experiments.variation import Cell, axis, cells
 from flk.sim.measures.series import Spells
 from flk.sim.reports.report import facts as run_facts
+from flk.sim.reports.sweep_terminal import rendered
 from flk.sim.scenarios.duration import Seconds
 from flk.sim.scenarios.faults import Disk, Partition, RegionCrash
 from flk.sim.statistics.sequential import Stopping
@@ -164,20 +166,21 @@ def test_a_cell_stops_when_enough_is_known_of_it(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("since", "until", "healed_after"),
+    ("since", "until", "healed_after", "open_"),
     [
-        ([8.0, 9.0, 12.0], [15.0, 13.0, 20.0], 4.0),
-        ([8.0, 12.0], [9.0, 13.0], 0.0),
-        ([8.0, 9.0], [15.0, inf], None),
+        ([8.0, 9.0, 12.0], [15.0, 13.0, 20.0], 4.0, False),
+        ([8.0, 12.0], [9.0, 13.0], 0.0, False),
+        ([8.0, 9.0], [15.0, inf], 19.0, True),
     ],
 )
 def test_healing_counts_from_the_end_of_the_last_fault(
-    since: list[float], until: list[float], healed_after: float | None
+    since: list[float], until: list[float], healed_after: float, open_: bool
 ) -> None:
-    """Until what differed then is alike, whatever differs later; the last fault ends at 11 s."""
+    """Until what differed then is alike, whatever differs later; the last fault ends at 11 s, the run at 30 s."""
     run = execute(INPUTS, Task(SMALL, 3))
     measures = run.measures._replace(spells=Spells(np.array(since), np.array(until)))
-    assert row(run._replace(measures=measures)).heal == healed_after
+    found = row(run._replace(measures=measures))
+    assert (found.heal, "heal" in found.censored.split()) == (healed_after, open_)
 
 
 def test_the_rule_is_read() -> None:
@@ -201,7 +204,7 @@ def test_a_row_says_what_the_run_says() -> None:
     (loss,) = run.measures.losses
     assert (found.rpo, found.rpo_records, found.rpo_bytes) == (loss.seconds, loss.records, loss.size)
     (recovery,) = run.measures.recoveries
-    assert found.rto == (None if isnan(recovery.rto) else recovery.rto)
+    assert found.rto == recovery.rto
     assert found.rto_recover == recovery.recover
     assert found.lag_max == max(lag.summary.most for lag in run.measures.lags)
     assert found.latency_p95 == run.measures.latency["acknowledged"].p95
@@ -278,6 +281,60 @@ def test_a_target_within_the_interval_is_undecided(template: Row, values: list[f
     assert found.beyond is not None
     assert found.beyond.estimate == sum(value > target for value in values) / len(values)
     assert msgspec.json.encode(facts(over, [cell]))
+
+
+@given(
+    st.lists(st.tuples(st.floats(0, 10), st.booleans()), min_size=2, max_size=40),
+    st.floats(0.1, 12.0),
+    st.sampled_from(["mean", "p50", "p95"]),
+)
+def test_a_run_that_did_not_recover_is_not_left_out(
+    template: Row, values: list[tuple[float, bool]], target: float, statistic: str
+) -> None:
+    """It counts as beyond the target, is shown, and never makes a cell hold that would not hold had it taken for ever."""
+    scenario = msgspec.structs.replace(SHORT, slo=msgspec.structs.replace(SHORT.slo, rto=Seconds(target)))
+    cell = Cell(scenario, ())
+
+    def judged(pairs: list[tuple[float, bool]]) -> CellFindings:
+        rows = tuple(
+            msgspec.structs.replace(template, seed=n, rto=value, censored="rto rto_answer" if cut else "")
+            for n, (value, cut) in enumerate(pairs)
+        )
+        return findings(SweepOutcome(Plan((cell,), range(len(rows))), (rows,), 0), [Estimand(statistic, "rto")])[0]
+
+    (found,) = judged(values).findings
+    cut = sum(cut for _, cut in values)
+    assert found.interval.size == len(values)
+    assert found.interval.censored == cut
+    assert found.beyond is not None
+    assert found.beyond.estimate == sum(value > target or open_ for value, open_ in values) / len(values)
+    worst = judged([(1e9 if open_ else value, False) for value, open_ in values]).findings[0]
+    assert found.verdict is not Verdict.HOLDS or worst.verdict is Verdict.HOLDS
+    if cut:
+        assert f"{cut} of {len(values)} runs" in found.told_censored
+        assert statistic != "mean" or found.told.startswith("≥ ")
+        assert statistic != "mean" or found.verdict is not Verdict.HOLDS
+
+
+def test_nineteen_of_sixty_without_a_recovery_are_no_success(template: Row) -> None:
+    """The median recovery is known and met, the mean is at least what it is and undecided; both say so, in 80 columns."""
+    scenario = msgspec.structs.replace(SHORT, slo=msgspec.structs.replace(SHORT.slo, rto=Seconds(30)))
+    cell = Cell(scenario, ())
+    rows = tuple(
+        msgspec.structs.replace(template, seed=n, rto=10.0 if n < 41 else 12.0, censored="" if n < 41 else "rto")
+        for n in range(60)
+    )
+    over = SweepOutcome(Plan((cell,), range(60)), (rows,), 0)
+    (judged,) = findings(over, [Estimand("mean", "rto"), Estimand("p50", "rto")])
+    mean, median = judged.findings
+    assert (mean.verdict, median.verdict, judged.verdict) == (Verdict.UNDECIDED, Verdict.HOLDS, Verdict.UNDECIDED)
+    assert (mean.told, median.told) == ("≥ 10.63", "10")
+    console = Console(width=80)
+    with console.capture() as shown:
+        console.print(rendered(over, [judged]))
+    assert "rto had not come to pass in 19 of 60 runs" in shown.get()
+    assert "✓ met" not in shown.get().splitlines()[3]
+    assert overall([judged]).exit_code == 2
 
 
 def test_a_violated_invariant_decides_whatever_the_targets_say(template: Row) -> None:

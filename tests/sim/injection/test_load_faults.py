@@ -249,8 +249,8 @@ def test_what_came_besides_is_told() -> None:
     assert said in shown.get()
     assert said in report.html(run)
     span = Span(0.0, run.scenario.duration)
-    assert metric("forged", run.measures, span) == counts.forged > 0
-    assert metric("dead", run.measures, span) == 0
+    assert metric("forged", run.measures, span).value == counts.forged > 0
+    assert metric("dead", run.measures, span).value == 0
     assert not rehearse(drill()).measures.counts.besides
 
 

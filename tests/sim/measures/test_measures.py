@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.support.sim.drills import BRISK, REGIONS, drill, records, rehearse
+from tests.support.sim.drills import BRISK, EASY, REGIONS, drill, records, rehearse
 
 from flk.sim.checkers.convergence import Agreement
 from flk.sim.checkers.invariants import Checks
+from flk.sim.experiments.rows import row
 from flk.sim.kernel.engine import Simulator
 from flk.sim.measures.measures import Attempts, warmup
 from flk.sim.measures.recorder import Recorder
@@ -162,18 +163,21 @@ def test_the_phases_of_a_recovery() -> None:
     recorder.recovered_at += [(0.1, "us"), (0.1, "ap"), (162.0, "us")]
     agreement.caught_up += [(170.0, "us")]
     recorder.stops.append((100.0, crash))
-    (found,) = recoveries(recorder, agreement, {"a": "us", "b": "us", "c": "us", "d": "eu"})
+    (found,) = recoveries(recorder, agreement, {"a": "us", "b": "us", "c": "us", "d": "eu"}, 200.0)
     assert found == RegionRecovery(
         fault="crash", region="us", agents=2, detect=38, redirect=2, answer=3, rto=43, recover=2, catch_up=8
     )
 
 
 def test_a_recovery_that_did_not_come_to_pass_is_open() -> None:
-    """Without an answer after the loss there is no RTO, and the objective is undecided."""
+    """Without an answer after the loss the RTO is at least the rest of the run: undecided, or missed if the target was shorter."""
     deaf = Partition(id="deaf", start=Seconds(29), duration=Seconds(151), sides=(("clients",), REGIONS))
     run = rehearse(drill(deaf, CRASH))
-    assert isnan(run.measures.recoveries[0].rto)
+    assert run.measures.recoveries[0].reading("rto") == (150.0, True)
     assert objective(run, "RTO").verdict is Verdict.UNDECIDED
+    strict = rehearse(drill(deaf, CRASH, slo=msgspec.structs.replace(EASY, rto=Seconds(149))))
+    assert objective(strict, "RTO").verdict is Verdict.VIOLATED
+    assert row(run).censored == "rto rto_answer"
 
 
 def test_exposure_is_what_had_not_been_uploaded() -> None:

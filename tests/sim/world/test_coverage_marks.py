@@ -149,7 +149,7 @@ def test_over_the_whole_run_numbers_are_the_measures(calm: Run) -> None:
             "differing_max": measures.divergence.level.max(),
         }
         for name, value in expected.items():
-            assert value is None or metric(name, measures, whole) == pytest.approx(value, nan_ok=True), name
+            assert value is None or metric(name, measures, whole).value == pytest.approx(value, nan_ok=True), name
 
 
 @pytest.mark.parametrize("span", [Span(20, 40), Span(60, 61), Span(0, 5), Span(170, 180)], ids=str)
@@ -168,7 +168,7 @@ def test_metrics_of_a_span_are_of_what_was_sent_then(span: Span) -> None:
         "delivered": sum(not isnan(over) for over in came) / len(came) if came else nan,
     }
     for name, value in expected.items():
-        assert metric(name, measures, span) == pytest.approx(value, nan_ok=True), name
+        assert metric(name, measures, span).value == pytest.approx(value, nan_ok=True), name
 
 
 def test_every_metric_can_be_measured_somewhere(calm: Run) -> None:
@@ -176,6 +176,6 @@ def test_every_metric_can_be_measured_somewhere(calm: Run) -> None:
     layout = Layout(audit=Audit(), tiers=Tiers())
     scenario = msgspec.structs.replace(drill(at(RegionCrash, "eu", Disk.LOST, duration=60)), layout=layout)
     rich, whole = rehearse(scenario).measures, Span(0.0, 180.0)
-    assert not [name for name in METRICS if isnan(metric(name, rich, whole))]
-    none = {name for name in METRICS if isnan(metric(name, calm.measures, whole))}
+    assert not [name for name in METRICS if isnan(metric(name, rich, whole).value)]
+    none = {name for name in METRICS if isnan(metric(name, calm.measures, whole).value)}
     assert none == {"rpo", "rto", "audit_backlog_max", "audit_uncovered", "owed_max", "refused_near"}

@@ -26,6 +26,8 @@ MAX_FRAME = CONSTANTS.wal.max_frame_bytes
 _PREFIX = struct.Struct("<II")
 _INNER = struct.Struct("<BQ")
 _LENGTH = struct.Struct("<I")
+OVERHEAD = _PREFIX.size + _INNER.size
+"""Bytes of a frame beside its payload."""
 
 
 class Kind(IntEnum):

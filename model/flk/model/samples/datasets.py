@@ -22,6 +22,7 @@ from flk.model.record.record import Pcs, encode
 from flk.model.record.signals import Points
 from flk.model.record.signing import Signer
 from flk.model.record.summary import signed
+from flk.model.samples.cache import remembered
 from flk.model.samples.windows import SEED, Window, records, windows
 from flk.spec.constants import CONSTANTS
 from flk.spec.errors import UnusableInput, needs
@@ -29,6 +30,13 @@ from flk.spec.errors import UnusableInput, needs
 SENT_AT = "2026-01-01T00:00:00Z"  # of records that must be the same on every run
 METRES_PER_DEGREE = 111_195.0  # of latitude, on a sphere of the Earth's mean radius, 6371 km
 TILE_CELLS, TILE_STRIDE = 24, 8  # a window of 1.8 km by 2.2 km; a cell lies in up to nine of them
+FILES = {"jacksboro-fault": "jacksboro_fault_dem.npz", "goog-prices": "goog.npz"}
+"""The sample of matplotlib that each data set is made of."""
+DIGESTS = {
+    "jacksboro-fault": "3579d12d50b983cecf7d2c642ce83517413669583c7a83dc6a4ffc6e3c811419",
+    "goog-prices": "ae5994b3cd45257afafef443aeed8b2be9acb68dc9057520324dc231dec095da",
+}
+"""What the records of each data set are, by the digest of their encoding (`cache.digest_of`)."""
 PRICES = ("open", "high", "low", "close")
 QUARTER_DAYS, WEEK_DAYS = 63, 5  # trading days
 
@@ -38,7 +46,7 @@ def terrain() -> Points:
 
     Rows run from north to south. The file gives degrees, which become metres on a sphere, to the decimetre.
     """
-    with np.load(_sample("jacksboro_fault_dem.npz")) as survey:
+    with np.load(_sample(FILES["jacksboro-fault"])) as survey:
         elevation = survey["elevation"].astype(np.float64)
         dx, dy, south, north = (
             float(survey[name]) for name in ("dx", "dy", "ymax", "ymin")
@@ -60,7 +68,7 @@ def tiles(field: Points, name: str) -> Iterator[Window]:
 
 def prices() -> Iterator[Window]:
     """A quarter of a year of daily prices, every week."""
-    with np.load(_sample("goog.npz")) as file:
+    with np.load(_sample(FILES["goog-prices"])) as file:
         (days,) = (file[name] for name in file.files)
     points = np.stack([days[price].astype(np.float64) for price in PRICES], axis=1)
     return windows([points], "goog-prices", QUARTER_DAYS, WEEK_DAYS)
@@ -81,8 +89,10 @@ def cut(name: str) -> Iterator[Window]:
 
 @cache
 def unsigned(name: str) -> tuple[Pcs, ...]:
-    """The data set's records, the same on every run."""
-    return tuple(records(cut(name), seed=SEED, sent_at=SENT_AT))
+    """The data set's records, the same on every run. Raises UnusableInput if there is none of that name."""
+    windows_of = cut(name)
+    data = _sample(FILES[name]).read_bytes()
+    return remembered(name, data, DIGESTS[name], lambda: tuple(records(windows_of, seed=SEED, sent_at=SENT_AT)))
 
 
 def submissions(name: str, key: Signer, tenant: str = CONSTANTS.node.default_tenant) -> tuple[Submission, ...]:

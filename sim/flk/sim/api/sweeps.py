@@ -95,12 +95,13 @@ class SweepResult:
         return tuple(self._violating())
 
     def values(self, measure: str, cell: int | str = 0) -> list[float]:
-        """A measure of every run of a cell (its number or label), by seed; NaN where a run gave no occasion to measure it.
+        """A measure of every run of a cell (its number or label), by seed; NaN where a run gave no occasion to measure it, infinity
+        where it had not come to pass when the run ended, such as a recovery.
 
         Raises UnusableInput for a measure or a cell that is not there.
         """
         sweeping.check_measure(measure)
-        return sweeping.column(self.swept.rows[self._number(cell)], measure)
+        return sweeping.endless(self.swept.rows[self._number(cell)], measure)
 
     def run(self, seed: int, cell: int | str = 0) -> RunResult:
         """One run of the sweep again, in full. Raises UnusableInput for a cell that is not there."""
@@ -120,7 +121,9 @@ class SweepResult:
 
         `measures` are such as `"rpo"` for the mean or `"p95 of rpo"`; by default those that the scenario has a target for. Columns:
         the varied fields, `runs`, `statistic`, `measure`, `estimate` with its 95 % interval from `low` to `high`, `target`, the
-        `verdict`, and `beyond`, the share of runs beyond the target. Raises UnusableInput for an unknown measure.
+        `verdict`, `beyond`, the share of runs beyond the target, and in how many runs the measure had not come to pass
+        (`censored`): these count as beyond the target, and where they matter the estimate is a lower bound (`at_least`). Raises
+        UnusableInput for an unknown measure.
         """
         asked = [parse_measure(measure) for measure in measures]
         cells = findings(self.swept, asked) if asked else self.findings
@@ -183,7 +186,7 @@ class SweepResult:
             (
                 "" if place else cell.cell.label,
                 f"{found.asked.statistic} of {found.asked.measure}",
-                _number(found.interval.estimate),
+                found.told,
                 f"{_number(found.interval.low)} … {_number(found.interval.high)}",
                 "" if found.target is None else _number(found.target),
                 "" if found.verdict is None else found.verdict,
@@ -193,6 +196,8 @@ class SweepResult:
         ]
         header = ("cell", "measure", "estimate", "95 % interval", "target", "verdict")
         parts = [heading(self._title, self.verdict), paragraph(self._counts), html_table(header, rows)]
+        open_ = [found.told_censored for cell in self.findings for found in cell.findings if found.told_censored]
+        parts += [paragraph(*open_)] if open_ else []
         if len(self.swept.plan.cells[0].parameters) in {1, 2} and rows:
             parts.append(picture(self.plot(), f"{self._title}: {self._asked('').measure} of each cell"))
         return page([*parts, *map(command, self._told_violating())])
@@ -332,6 +337,8 @@ def _estimate(cell: CellFindings, found: Finding) -> dict[str, object]:
         "target": None if found.target is None else float(found.target),
         "verdict": None if found.verdict is None else str(found.verdict),
         "beyond": None if found.beyond is None else found.beyond.estimate,
+        "censored": found.interval.censored,
+        "at_least": found.interval.at_least,
     }
 
 
@@ -339,8 +346,9 @@ def _told(found: Finding) -> str:
     interval = found.interval
     target = "" if found.verdict is None or found.target is None else f", target {found.target:.4g}: {found.verdict}"
     return (
-        f"{found.asked.statistic} of {found.asked.measure} {interval.estimate:.4g} "
+        f"{found.asked.statistic} of {found.asked.measure} {found.told} "
         f"[{interval.low:.4g}, {interval.high:.4g}]{target}"
+        + (f"; {found.told_censored}" if found.told_censored else "")
     )
 
 

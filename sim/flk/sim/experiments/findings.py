@@ -2,17 +2,17 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from math import isfinite
+from math import isfinite, isnan
 from typing import NamedTuple
 
 import msgspec
 
 from flk.sim.experiments.replay import replay_string
 from flk.sim.experiments.rows import Row
-from flk.sim.experiments.sweep import SweepOutcome, check_measure, column
+from flk.sim.experiments.sweep import SweepOutcome, censored, check_measure, column
 from flk.sim.experiments.variation import Cell
 from flk.sim.statistics.intervals import Interval, proportion_interval
-from flk.sim.statistics.sequential import interval
+from flk.sim.statistics.sequential import Stopping, interval
 from flk.spec.errors import UnusableInput
 from flk.spec.verdict import Verdict, worst
 
@@ -28,7 +28,12 @@ class Estimand(NamedTuple):
 
 
 class Finding(NamedTuple):
-    """A statistic over the runs of a cell, its target if it has one, and the share of the runs that are beyond the target."""
+    """A statistic over the runs of a cell, its target if it has one, and the share of the runs that are beyond the target.
+
+    A run in which the measure had not come to pass when it ended is not left out: it counts as beyond the target; a mean is then
+    only known to be at least something; a quantile counts it as infinitely long where that is the worse. So such a run can make a
+    cell undecided or violated, and never makes it hold.
+    """
 
     asked: Estimand
     interval: Interval
@@ -37,11 +42,27 @@ class Finding(NamedTuple):
 
     @property
     def verdict(self) -> Verdict | None:
-        """Undecided where the target lies within the interval; None without a target."""
+        """Undecided where the target lies within the interval, or above a mean that is only known to be at least something; None
+        without a target.
+        """
         if self.target is None:
             return None
         below = self.interval.below(self.target)
         return Verdict.UNDECIDED if below is None else Verdict.HOLDS if below else Verdict.VIOLATED
+
+    @property
+    def told(self) -> str:
+        """The estimate, and whether it is only a lower bound."""
+        return f"{'≥ ' if self.interval.at_least else ''}{self.interval.estimate:.4g}"
+
+    @property
+    def told_censored(self) -> str:
+        """In how many runs the measure had not come to pass, and what that means, in a sentence; empty if in none."""
+        if not self.interval.censored:
+            return ""
+        runs = f"{self.interval.censored:,} of {self.interval.size:,} runs"
+        ended = f"{self.asked.measure} had not come to pass in {runs} when they ended"
+        return ended + ("; they count as beyond the target" if self.target is not None else "")
 
 
 class CellFindings(NamedTuple):
@@ -73,9 +94,9 @@ def findings(swept: SweepOutcome, asked: Sequence[Estimand] = ()) -> tuple[CellF
     the scenario has a target for.
     """
     until = swept.plan.until
-    ruled = [Estimand(until.statistic, until.measure)] if until else []
+    ruled = [_ruled(until)] if until else []
     chosen = list(dict.fromkeys([*ruled, *(asked or (Estimand("mean", measure) for measure in TARGETS))]))
-    return tuple(_of_cell(cell, rows, chosen) for cell, rows in zip(swept.plan.cells, swept.rows, strict=True))
+    return tuple(_of_cell(cell, rows, chosen, until) for cell, rows in zip(swept.plan.cells, swept.rows, strict=True))
 
 
 def overall(cells: Sequence[CellFindings]) -> Verdict:
@@ -115,22 +136,34 @@ def facts(swept: SweepOutcome, cells: Sequence[CellFindings], programs: str = ""
     return outcome
 
 
-def _of_cell(cell: Cell, rows: Sequence[Row], asked: Sequence[Estimand]) -> CellFindings:
-    found = tuple(_findings(cell, rows, asked))
+def _ruled(until: Stopping) -> Estimand:
+    return Estimand(until.statistic, until.measure)
+
+
+def _of_cell(cell: Cell, rows: Sequence[Row], asked: Sequence[Estimand], until: Stopping | None) -> CellFindings:
+    found = tuple(_findings(cell, rows, asked, until))
     broken = Counter(invariant for row in rows for invariant in row.violated.split())
     verdicts = [verdict for row in rows for verdict in (row.invariants, row.hypotheses)]
     verdicts += [each.verdict for each in found if each.verdict is not None]
     return CellFindings(cell, len(rows), broken, found, worst(verdicts))
 
 
-def _findings(cell: Cell, rows: Sequence[Row], asked: Sequence[Estimand]) -> Iterator[Finding]:
+def _findings(cell: Cell, rows: Sequence[Row], asked: Sequence[Estimand], until: Stopping | None) -> Iterator[Finding]:
     for each in asked:
-        sample = [value for value in column(rows, each.measure) if value == value]  # noqa: PLR0124 - NaN is not itself
-        if not sample:
+        pairs = zip(column(rows, each.measure), censored(rows, each.measure), strict=True)
+        known = [(value, cut) for value, cut in pairs if not isnan(value)]
+        if not known:
             continue  # the scenario gives no occasion, such as an RPO where no region is lost
+        sample, mask = zip(*known, strict=True)
         target: float | None = getattr(cell.scenario.slo, each.measure) if each.measure in TARGETS else None
-        beyond = None if target is None else proportion_interval(sum(x > target for x in sample), len(sample))
-        yield Finding(each, interval(sample, each.statistic), target, beyond)
+        over = None if target is None else sum(value > target or cut for value, cut in known)
+        beyond = None if over is None else proportion_interval(over, len(known))
+        found = (
+            until.interval(sample, mask)
+            if until and each == _ruled(until)
+            else interval(sample, each.statistic, censored=mask)
+        )
+        yield Finding(each, found, target, beyond)
 
 
 def _facts(found: Finding) -> dict[str, object]:
@@ -142,6 +175,8 @@ def _facts(found: Finding) -> dict[str, object]:
         "estimate": estimate,
         "high": high,
         "size": found.interval.size,
+        "censored": found.interval.censored,
+        "at_least": found.interval.at_least,
         "target": None if found.target is None else float(found.target),
         "beyond": found.beyond and list(found.beyond[:3]),
         "verdict": found.verdict,

@@ -8,6 +8,7 @@ import msgspec
 
 from flk.sim.alerts.alerts import unnoticed
 from flk.sim.measures.measures import Counts, Measures
+from flk.sim.measures.series import Reading
 from flk.sim.outcome import Run
 from flk.sim.scenarios.faults import Fault
 from flk.sim.world.events import NO_ANSWER
@@ -15,34 +16,17 @@ from flk.spec.verdict import Verdict, worst
 
 
 class Row(Counts, frozen=True, kw_only=True, array_like=False):
-    """What a run amounted to. Times are in seconds. None: the run gave no occasion to measure it.
+    """What a run amounted to. `measures.toml` defines every number; times are in seconds, shares between 0 and 1. None says that
+    the run gave no occasion to measure it. Beside the numbers, and the fields of `Counts` from which it inherits:
 
     - `scenario`, `scenario_hash`, `seed`, `digest`: which run it is, and the name of all that happened in it
     - `verdict`: holds, violated or undecided, over invariants and objectives; `violated`: the names of the violated invariants,
       `missed`: of the missed objectives, each list joined by spaces; `invariants`: the verdict over the invariants alone
-    - `events`: how much happened in simulated time
-    - `rpo`, `rpo_records`, `rpo_bytes`: of the worst region loss the age of the oldest acknowledged record that was nowhere else,
-      how many there were, and their size
-    - `rto`: of the worst region loss until all agents were served again, the sum of `rto_detect`, `rto_redirect` and `rto_answer`;
-      `rto_recover` and `rto_catch_up`: the region itself, from its restart
-    - `lag_p50`, `lag_p95`, `lag_max`: replication lag over time, of the worst pair of regions
-    - `divergence_max`: most keys that not all regions stored alike at one moment; `heal`: from the end of the last fault until what
-      the regions stored differently by then was alike, None if it never was
-    - `goodput`: acknowledged records a second of the run
-    - `latency_p50` … `latency_max`: an acknowledged attempt as the agent sees it; `delivery_p95`: from a record's arrival to its
-      acknowledgement, retries included
-    - `errors`: the share of answered attempts that met 5xx; `unanswered`: of all attempts, those without an answer
-    - `escalation`: the share of stored outcomes that are escalated
-    - the fields of `Counts`, from which it inherits: how often what happened
-    - `audit_backlog_max`, `audit_age_max`, `audit_uncovered`: of the worst region most unfinished tasks at once, the greatest age
-      of one, and the share of tasks without effect
-    - `tier_owed_max`: of the worst region the most claims that waited for a tier; `store_errors`: claims that shards refused
+    - `censored`: the measures that had not come to pass when the run ended, joined by spaces; their value is the time until then,
+      a lower bound
     - `hypotheses`: the verdict over the scenario's hypotheses; `refuted`: what the violated ones are about, joined by spaces
-    - `alerts`: the alerts that fired, joined by spaces; `alert_delay`: the longest time from the start of a fault until the first
-      alert that it explains; `false_alarms`: firings that no fault explains; `unnoticed`: faults that explain no firing. All are
-      None if alerts were not evaluated
-    - `faults`: how many there were; `fault_kinds`: of which kinds, joined by spaces; `fault_time`: how long at least one held;
-      `fault_overlap`: most that held at once
+    - `alerts`: the alerts that fired, joined by spaces; it and the measures of alerts are None if alerts were not evaluated
+    - `fault_kinds`: of which kinds the faults were, joined by spaces
     """
 
     scenario: str
@@ -53,6 +37,7 @@ class Row(Counts, frozen=True, kw_only=True, array_like=False):
     invariants: Verdict
     violated: str
     missed: str
+    censored: str
     events: int
     rpo: float | None
     rpo_records: int | None
@@ -66,6 +51,8 @@ class Row(Counts, frozen=True, kw_only=True, array_like=False):
     lag_p50: float | None
     lag_p95: float | None
     lag_max: float | None
+    sync_p95: float | None
+    sync_max: float | None
     divergence_max: int
     heal: float | None
     goodput: float
@@ -82,6 +69,13 @@ class Row(Counts, frozen=True, kw_only=True, array_like=False):
     audit_uncovered: float | None
     tier_owed_max: int | None
     store_errors: int | None
+    uploads: int
+    uploaded_bytes: int
+    downloaded_bytes: int
+    object_requests: int
+    stored_bytes: int
+    log_bytes: int
+    heartbeats: int
     hypotheses: Verdict
     refuted: str
     alerts: str | None
@@ -114,16 +108,20 @@ def row(run: Run) -> Row:
         "violated": " ".join(violated(run)),
         "missed": " ".join(each.name.replace(" ", "_") for each in run.objectives if each.verdict is Verdict.VIOLATED),
         "events": run.events,
-        **_of_recoveries(run.measures),
+        **_of_losses(run.measures),
         **_of_replication(run),
         **_of_attempts(run),
         **msgspec.structs.asdict(run.measures.counts),
         **_of_stores(run.measures),
+        **run.measures.costs._asdict(),
         "hypotheses": str(worst([each.verdict for each in run.hypotheses])),
         "refuted": " ".join(each.subject for each in run.hypotheses if each.verdict is Verdict.VIOLATED),
         **_of_alerts(run),
         **_of_faults(run.scenario.faults),
     }
+    readings = _of_recoveries(run)
+    found |= {name: reading.value for name, reading in readings.items()}
+    found["censored"] = " ".join(name for name, reading in readings.items() if reading.censored)
     return msgspec.convert({key: None if _is_nan(value) else value for key, value in found.items()}, Row)
 
 
@@ -138,26 +136,34 @@ def violated(run: Run) -> tuple[str, ...]:
     return tuple(result.invariant for result in sorted(broken, key=lambda result: result.examples[0].at))
 
 
-def healed(faults: Iterable[Fault], measures: Measures) -> float:
-    """Seconds from the end of the last fault until what the regions stored differently by then was alike; NaN if it never was, or
-    without faults.
+def healed(faults: Iterable[Fault], measures: Measures, end: float) -> Reading:
+    """Seconds from the end of the last fault until what the regions stored differently by then was alike, censored if it never was
+    in a run that ended at a moment; NaN without faults.
     """
     last = max((fault.end for fault in faults), default=nan)
     seconds = measures.spells.healed(last)
-    return nan if isnan(last) or isinf(seconds) else seconds
+    return Reading(end - last, censored=True) if isinf(seconds) else Reading(nan if isnan(last) else seconds)
 
 
-def _of_recoveries(measures: Measures) -> dict[str, object]:
-    """The worst region loss and the longest recovery."""
+def _of_losses(measures: Measures) -> dict[str, object]:
+    """The worst region loss."""
     loss = max(measures.losses, key=lambda each: each.seconds, default=None)
-    recovery = max(measures.recoveries, key=lambda each: (isnan(each.rto), each.rto), default=None)
+    return {"rpo": loss and loss.seconds, "rpo_records": loss and loss.records, "rpo_bytes": loss and loss.size}
+
+
+def _of_recoveries(run: Run) -> dict[str, Reading]:
+    """The longest recovery, one that had not come to its end before any other; and how long the regions took to be alike."""
+    recovery = max(
+        run.measures.recoveries,
+        key=lambda each: ("rto" in each.censored, -1.0 if isnan(each.rto) else each.rto),
+        default=None,
+    )
     phases = ("rto", "detect", "redirect", "answer", "recover", "catch_up")
-    return {
-        "rpo": loss and loss.seconds,
-        "rpo_records": loss and loss.records,
-        "rpo_bytes": loss and loss.size,
-        **{name if name == "rto" else f"rto_{name}": recovery and getattr(recovery, name) for name in phases},
+    found = {
+        name if name == "rto" else f"rto_{name}": Reading(nan) if recovery is None else recovery.reading(name)
+        for name in phases
     }
+    return {**found, "heal": healed(run.scenario.faults, run.measures, float(run.scenario.duration))}
 
 
 def _of_replication(run: Run) -> dict[str, object]:
@@ -168,7 +174,8 @@ def _of_replication(run: Run) -> dict[str, object]:
         "lag_p95": max((lag.p95 for lag in lags), default=None),
         "lag_max": max((lag.most for lag in lags), default=None),
         "divergence_max": int(measures.divergence.level.max()),
-        "heal": healed(run.scenario.faults, measures),
+        "sync_p95": max((sync.summary.p95 for sync in measures.syncs), default=None),
+        "sync_max": max((sync.summary.most for sync in measures.syncs), default=None),
         "escalation": measures.escalated,
     }
 

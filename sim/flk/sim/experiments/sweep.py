@@ -6,7 +6,7 @@ depend on the plan alone, so neither the number of workers nor an interruption c
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from math import nan
+from math import inf, nan
 from typing import NamedTuple
 
 from flk.sim.experiments.execution import PROCESSES, run_all
@@ -94,9 +94,19 @@ def check_measure(measure: str) -> None:
 
 
 def column(rows: Iterable[Row], measure: str) -> list[float]:
-    """One measure of many rows; NaN where a run gave no occasion to measure it."""
+    """One measure of many rows; NaN where a run gave no occasion to measure it, a lower bound where it is `censored`."""
     found = (getattr(row, measure) for row in rows)
     return [nan if value is None else float(value) for value in found]
+
+
+def endless(rows: Sequence[Row], measure: str) -> list[float]:
+    """One measure of many rows, infinite where it had not come to pass when the run ended; NaN without an occasion."""
+    return [inf if cut else value for value, cut in zip(column(rows, measure), censored(rows, measure), strict=True)]
+
+
+def censored(rows: Iterable[Row], measure: str) -> list[bool]:
+    """Of which of many rows a measure had not come to pass when the run ended."""
+    return [measure in row.censored.split() for row in rows]
 
 
 Known = Mapping[tuple[str, int], Row]
@@ -116,7 +126,8 @@ def _next_size(plan: Plan, size: int, rows: Sequence[Row]) -> int:
         return most
     if not size:
         return min(rule.minimum, most)
-    return size if rule.enough(column(rows, rule.measure)) else min(most, size + max(1, size // WAVE))
+    enough = rule.enough(column(rows, rule.measure), censored(rows, rule.measure))
+    return size if enough else min(most, size + max(1, size // WAVE))
 
 
 def _rows(cell: Cell, seeds: range, known: Known) -> tuple[Row, ...]:

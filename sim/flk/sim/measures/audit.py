@@ -18,7 +18,8 @@ class AuditMeasures(NamedTuple):
     """The audit queue of one region. Times are seconds of the run.
 
     `backlog` is the number of unfinished tasks, `age` on the grid the age of the oldest of them (0 without any).
-    `settle` is from when a task entered the queue until it was acknowledged, or the run ended. Of all tasks, `done` took effect and
+    `settle` is from when a task entered the queue until it was acknowledged, or the run ended; `settled` says whether its p99 is
+    what it would have been in a longer run. Of all tasks, `done` took effect and
     `dead` are dead letters. `leases` beyond the number of tasks were lost to crashes and to slow workers. `uncovered` is the share
     without effect of the tasks that were finished, or should have been by the objective; NaN without such tasks.
     """
@@ -31,6 +32,7 @@ class AuditMeasures(NamedTuple):
     dead: int
     leases: int
     uncovered: float
+    settled: bool
 
     def facts(self) -> dict[str, object]:
         """The measures as a report in JSON has them: the most of what is followed over time."""
@@ -97,6 +99,7 @@ class AuditRecorder:
             dead=len(self._dead[region]),
             leases=self._leases[region],
             uncovered=1.0 - float(done[due].mean()) if due.any() else nan,
+            settled=not took.size or float(np.quantile(finished - entered, 0.99)) <= float(np.quantile(took, 0.99)),
         )
 
 

@@ -135,16 +135,19 @@ def _eventually(
 
 def _always(hypothesis: Always, span: Span, when: str, measures: Measures) -> HypothesisResult:
     known = METRICS[hypothesis.measure]
-    value = metric(hypothesis.measure, measures, span)
+    value, censored = metric(hypothesis.measure, measures, span)
     bounds = {"at least": hypothesis.least, "at most": hypothesis.most}
     bounded = " and ".join(f"{word} {shown(bound, known.unit)}" for word, bound in bounds.items() if bound is not None)
-    statement = f"{hypothesis.measure} is {bounded}{when}: {known.meaning}"
+    statement = f"{hypothesis.measure} is {bounded}{when}: {known.definition}"
     if isnan(value):
         seen, verdict = "nothing to measure", Verdict.UNDECIDED
     else:
         low = -inf if hypothesis.least is None else hypothesis.least
         high = inf if hypothesis.most is None else hypothesis.most
         seen, verdict = shown(value, known.unit), Verdict.HOLDS if low <= value <= high else Verdict.VIOLATED
+        if censored:  # the truth is at least this
+            seen = f"at least {seen}"
+            verdict = Verdict.VIOLATED if value > high else Verdict.UNDECIDED if value < low or high < inf else verdict
     return HypothesisResult("always", hypothesis.measure, statement, seen, value, verdict)
 
 

@@ -15,9 +15,11 @@ from flk.model.programs.outbox import Delivery
 from flk.sim.checkers.convergence import Agreement
 from flk.sim.clients.agents import Item
 from flk.sim.measures.audit import AuditMeasures, AuditRecorder
+from flk.sim.measures.costs import Costs
 from flk.sim.measures.recorder import Comparison, Recorder
 from flk.sim.measures.recovery import RegionRecovery, recoveries
-from flk.sim.measures.series import Column, Quantiles, Spells, Steps, quantiles, staleness, steps
+from flk.sim.measures.replication import Behind, Replication
+from flk.sim.measures.series import Column, Quantiles, Spells, Steps, quantiles, steps
 from flk.sim.measures.stores import StoreMeasures, StoreRecorder
 from flk.sim.scenarios.scenario import Scenario
 from flk.sim.statistics.warmup import mser5
@@ -28,7 +30,9 @@ BIN = 5.0  # seconds over which rates are counted
 
 
 class Lag(NamedTuple):
-    """How far a target lags behind a source: at each moment the age of the oldest record it does not have yet, in seconds."""
+    """How far a target is behind a source: at each moment the age in seconds of the oldest record that it lacks (`lag_max`), or of
+    what it is known to have (`sync_max`). A region that lost its store is a target of its own log, too.
+    """
 
     source: str
     target: str
@@ -37,7 +41,7 @@ class Lag(NamedTuple):
 
 
 class Loss(NamedTuple):
-    """A region loss: acknowledged records that were not in the object store, the age of the oldest in seconds, their bytes."""
+    """A region loss: acknowledged records that nothing outside the region held, the age of the oldest in seconds, their bytes."""
 
     fault: str
     region: str
@@ -130,6 +134,7 @@ class Measures(NamedTuple):
     delivery: Quantiles
     goodput: Column
     lags: tuple[Lag, ...]
+    syncs: tuple[Lag, ...]
     losses: tuple[Loss, ...]
     recoveries: tuple[RegionRecovery, ...]
     entries: Mapping[str, Steps]
@@ -139,12 +144,15 @@ class Measures(NamedTuple):
     escalated: float
     audit: Mapping[str, AuditMeasures]
     stores: Mapping[str, StoreMeasures]
+    costs: Costs
 
 
 def measure(
     scenario: Scenario,
     *,
     recorder: Recorder,
+    replication: Replication,
+    costs: Costs,
     agreement: Agreement,
     items: Sequence[Item],
     homes: Mapping[str, str],
@@ -172,12 +180,13 @@ def measure(
         latency=dict(_latency(attempts.since(warm))),
         delivery=quantiles(over - came),
         goodput=np.histogram(over, bins=np.arange(0.0, scenario.duration + BIN, BIN))[0] / BIN,
-        lags=tuple(_lag(recorder, pair, grid, warm) for pair in recorder.applied_at),
+        lags=tuple(_lag(behind, grid, warm) for behind in replication.lags(grid)),
+        syncs=tuple(_lag(behind, grid, warm) for behind in replication.syncs(grid)),
         losses=tuple(
-            Loss(loss.fault.id, loss.fault.region, str(loss.fault.disk), loss.seconds, loss.records, loss.size)
+            Loss(loss.fault.id, loss.fault.region, str(loss.fault.disk), loss.seconds, len(loss.exposed), loss.size)
             for loss in recorder.losses
         ),
-        recoveries=recoveries(recorder, agreement, homes),
+        recoveries=recoveries(recorder, agreement, homes, float(scenario.duration)),
         entries={region: steps(series) for region, series in recorder.entries.items()},
         divergence=steps(agreement.changes),
         spells=Spells(*np.array(agreement.spells, dtype=np.float64).reshape(-1, 2).T),
@@ -185,6 +194,7 @@ def measure(
         escalated=_escalated(entries),
         audit=audit.measures(grid, scenario.slo.audit_p99) if scenario.layout.audit else {},
         stores=stores.measures() if scenario.layout.has_stores else {},
+        costs=costs,
     )
 
 
@@ -256,10 +266,8 @@ def _counts(recorder: Recorder, items: Sequence[Item], lost: int) -> Counts:
     )
 
 
-def _lag(recorder: Recorder, pair: tuple[str, str], grid: Column, warm: float) -> Lag:
-    source, target = pair
-    age = staleness(np.array(recorder.logged_at[source]), np.array(recorder.applied_at[pair]), grid)
-    return Lag(source, target, age, quantiles(age[grid >= warm]))
+def _lag(behind: Behind, grid: Column, warm: float) -> Lag:
+    return Lag(behind.source, behind.target, behind.age, quantiles(behind.age[grid >= warm]))
 
 
 def _escalated(entries: Mapping[str, Mapping[Key, Entry]]) -> float:

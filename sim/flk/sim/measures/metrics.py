@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flk.model.flow.answers import ACKNOWLEDGED
-from flk.sim.measures.measures import Measures
-from flk.sim.measures.series import Column, Steps
+from flk.sim.measures.measures import Lag, Measures
+from flk.sim.measures.recovery import worst
+from flk.sim.measures.series import Column, Reading, Steps
 from flk.sim.world.events import NO_ANSWER
 
 
@@ -23,12 +24,13 @@ class Span(NamedTuple):
     end: float
 
 
-Computation: TypeAlias = Callable[[Measures, Span], float]
+Computation: TypeAlias = Callable[[Measures, Span], float | Reading]
 
 
-def metric(name: str, measures: Measures, span: Span) -> float:
+def metric(name: str, measures: Measures, span: Span) -> Reading:
     """The metric of that name in a span of a run; NaN where the run gave nothing to measure. Raises KeyError for another name."""
-    return COMPUTED[name](measures, span)
+    found = COMPUTED[name](measures, span)
+    return found if isinstance(found, Reading) else Reading(found)
 
 
 def _within(times: Column, span: Span) -> NDArray[np.bool_]:
@@ -83,10 +85,10 @@ def _delivery(share: float) -> Computation:
     return measure
 
 
-def _lag(share: float) -> Computation:
+def _lag(share: float, of: Callable[[Measures], Iterable[Lag]]) -> Computation:
     def measure(measures: Measures, span: Span) -> float:
         inside = _within(measures.grid, span)
-        return _most(_quantile(lag.age[inside], share) for lag in measures.lags)
+        return _most(_quantile(lag.age[inside], share) for lag in of(measures))
 
     return measure
 
@@ -116,7 +118,7 @@ def _most(values: Iterable[float]) -> float:
     return float(np.max(found)) if found else nan
 
 
-def _whole(of: Callable[[Measures], float]) -> Computation:
+def _whole(of: Callable[[Measures], float | Reading]) -> Computation:
     """A metric of the whole run, whatever the span."""
     return lambda measures, _: of(measures)
 
@@ -134,13 +136,15 @@ COMPUTED: Mapping[str, Computation] = {
     "delivered": _delivered,
     "delivery_p95": _delivery(0.95),
     "delivery_max": _delivery(1),
-    "lag_p95": _lag(0.95),
-    "lag_max": _lag(1),
+    "lag_p95": _lag(0.95, lambda m: m.lags),
+    "lag_max": _lag(1, lambda m: m.lags),
+    "sync_p95": _lag(0.95, lambda m: m.syncs),
+    "sync_max": _lag(1, lambda m: m.syncs),
     "differing_max": _level(lambda m: [m.divergence]),
     "audit_backlog_max": _level(lambda m: [a.backlog for a in m.audit.values()]),
     "owed_max": _level(lambda m: [s.deferred for s in m.stores.values()]),
     "rpo": _whole(lambda m: _most(x.seconds for x in m.losses)),
-    "rto": _whole(lambda m: _most(x.rto for x in m.recoveries)),
+    "rto": _whole(lambda m: worst(x.reading("rto") for x in m.recoveries)),
     "escalated": _whole(lambda m: m.escalated),
     "lost": _whole(lambda m: m.counts.lost),
     "dead": _whole(lambda m: m.counts.dead),
@@ -152,5 +156,11 @@ COMPUTED: Mapping[str, Computation] = {
     "undelivered": _whole(lambda m: m.counts.undelivered),
     "refused_near": _whole(lambda m: _most(s.refused_near for s in m.stores.values())),
     "audit_uncovered": _whole(lambda m: _most(a.uncovered for a in m.audit.values())),
+    "uploads": _whole(lambda m: m.costs.uploads),
+    "uploaded_bytes": _whole(lambda m: m.costs.uploaded_bytes),
+    "downloaded_bytes": _whole(lambda m: m.costs.downloaded_bytes),
+    "object_requests": _whole(lambda m: m.costs.object_requests),
+    "stored_bytes": _whole(lambda m: m.costs.stored_bytes),
+    "log_bytes": _whole(lambda m: m.costs.log_bytes),
 }
 """How each metric is computed, by its name."""

@@ -1,23 +1,25 @@
 """The raw record of a run that the measures are computed from."""
 
-from collections.abc import Sequence
-from math import inf
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
 
-from flk.model.entries.entry import Claim
+from flk.model.entries.entry import Key
 from flk.model.flow.answers import ACKNOWLEDGED
-from flk.model.log.frames import region_of
+from flk.model.flow.submission import Submission
+from flk.model.log.frames import Frame, region_of
 from flk.model.log.hlc import Timestamp
 from flk.model.programs.divergence import Divergence
 from flk.model.programs.ship import PREFIX
 from flk.sim.kernel.engine import Simulator
 from flk.sim.measures.timeline import Moment, Move
+from flk.sim.nodes.region import Region
 from flk.sim.scenarios.faults import Disk, ProcessCrash, RegionCrash, Stop, TornWrite
 from flk.sim.world.events import (
     AgentMoved,
     Attempt,
+    Beat,
     Claimed,
     Compared,
     Crashed,
@@ -38,15 +40,41 @@ from flk.sim.world.events import (
 from flk.sim.world.observer import Observer
 
 
-class RegionLoss(NamedTuple):
-    """What a region took down with it: records it had acknowledged that were not in the object store, the age in seconds of
-    the oldest such acknowledgement, and the bytes of all.
+class Exposed(NamedTuple):
+    """An acknowledged record that only its region has: since when, what was sent, and its content's digest."""
+
+    since: float
+    request: Submission
+    digest: str
+
+    @property
+    def key(self) -> Key:
+        """What it is stored under."""
+        return Key(self.request.tenant, msgspec.json.decode(self.request.body, type=_Named).pcs_id)
+
+
+class RegionLoss(msgspec.Struct):
+    """A region is lost at a moment, with the acknowledged records that nothing outside it holds. An upload that was under way takes
+    its records from these.
     """
 
     fault: RegionCrash | TornWrite
-    seconds: float
-    records: int
-    size: int
+    at: float
+    exposed: dict[Timestamp, Exposed]
+
+    @property
+    def seconds(self) -> float:
+        """The age of the oldest, from its first acknowledgement; 0 without any."""
+        return self.at - min((one.since for one in self.exposed.values()), default=self.at)
+
+    @property
+    def size(self) -> int:
+        """The bytes of all."""
+        return sum(len(one.request.body) for one in self.exposed.values())
+
+
+class _Named(msgspec.Struct, frozen=True):
+    pcs_id: str
 
 
 class Stated(msgspec.Struct, frozen=True):
@@ -54,6 +82,7 @@ class Stated(msgspec.Struct, frozen=True):
 
     timestamp: str
     region: str
+    digest: str
 
 
 _decode = msgspec.json.Decoder(Stated).decode
@@ -71,8 +100,12 @@ class Comparison(NamedTuple):
 class Recorder:
     """Writes down what the measures need, one entry for each event."""
 
-    def __init__(self, regions: Sequence[str], simulator: Simulator) -> None:
+    def __init__(
+        self, regions: Sequence[str], simulator: Simulator, stores: Mapping[str, Region] | None = None
+    ) -> None:
+        """`stores` has the regions whose stores are looked into when another is lost; it may be filled later."""
         self.attempts: list[Attempt] = []
+        self.beats: list[Beat] = []
         self.moves: list[Move] = []
         self.moments: list[Moment] = []
         self.comparisons: list[Comparison] = []
@@ -81,17 +114,15 @@ class Recorder:
         self.stops: list[tuple[float, Stop]] = []
         self.losses: list[RegionLoss] = []
         self.gone: set[tuple[Timestamp, str]] = set()
-        self.logged_at: dict[str, list[float]] = {region: [] for region in regions}
-        self.applied_at: dict[tuple[str, str], list[float]] = {(a, b): [] for a in regions for b in regions if a != b}
-        self._elsewhere = {a: [times for (b, _), times in self.applied_at.items() if a == b] for a in regions}
         self.entries: dict[str, list[tuple[float, int]]] = {region: [(0.0, 0)] for region in regions}
         self.superseded: list[tuple[float, str]] = []
         self.recovered_at: list[tuple[float, str]] = []
         self._simulator = simulator
-        self._frames: dict[tuple[str, Timestamp], float] = {}
-        self._places: dict[tuple[str, Timestamp], int] = {}
+        self._stores = {} if stores is None else stores
+        self._unclaimed: dict[str, dict[Timestamp, Frame]] = {region: {} for region in regions}
+        self._down: dict[str, RegionLoss] = {}
         self._safe: set[tuple[str, Timestamp]] = set()
-        self._exposed: dict[str, dict[Timestamp, tuple[float, int]]] = {region: {} for region in regions}
+        self._exposed: dict[str, dict[Timestamp, Exposed]] = {region: {} for region in regions}
 
     def observe(self, observer: Observer) -> None:
         """Write down what happens from now on."""
@@ -103,7 +134,7 @@ class Recorder:
         observer.handle(Replied, self._replied)
         observer.handle(Uploaded, self._uploaded)
         observer.handle(Crashed, self._crashed)
-        observer.handle(Restarted, lambda event: self.note(event.region, "starts again and recovers"))
+        observer.handle(Restarted, self._restarted)
         observer.handle(
             LogFailed, lambda event: self.note(event.region, "log cannot be written; the process ends and starts anew")
         )
@@ -114,6 +145,7 @@ class Recorder:
         observer.handle(Recovered, self._recovered)
         observer.handle(Compared, self._compared)
         observer.handle(Attempt, self.attempts.append)
+        observer.handle(Beat, self.beats.append)
         observer.handle(HeldBack, self._held_back)
         observer.handle(AgentMoved, self._moved)
         observer.handle(
@@ -122,12 +154,12 @@ class Recorder:
 
     def _logged(self, event: Logged) -> None:
         """A frame is durable from now on."""
-        self._frames.setdefault((event.region, event.frame.timestamp), self._simulator.now)
+        self._unclaimed[event.region][event.frame.timestamp] = event.frame
 
     def _claimed(self, event: Claimed) -> None:
         """A claim of the region's own log was applied."""
         region = event.region
-        self._enlist(region, event.claim)
+        self._unclaimed[region].pop(event.claim.entry.timestamp, None)
         if event.records:
             self.superseded += [(self._simulator.now, region) for _ in event.records]
         if event.before is None:
@@ -138,12 +170,7 @@ class Recorder:
         region, claim = event.region, event.claim
         origin = claim.entry.region
         if origin == region:
-            self._enlist(region, claim)
-        else:
-            times = self.applied_at[origin, region]
-            place = self._places.get((origin, claim.entry.timestamp))
-            if place is not None and times[place] == inf:
-                times[place] = self._simulator.now
+            self._unclaimed[region].pop(claim.entry.timestamp, None)
         if event.records:
             self.superseded += [(self._simulator.now, region) for _ in event.records]
         if event.before is None:
@@ -162,14 +189,19 @@ class Recorder:
             timestamp = Timestamp(int(stated.timestamp, 16))
             self.repeats += (stated.region, timestamp) != (event.region, logged)
             if (stated.region, timestamp) not in self._safe:
-                self._exposed[stated.region].setdefault(timestamp, (self._simulator.now, len(event.request.body)))
+                exposed = Exposed(self._simulator.now, event.request, stated.digest)
+                self._exposed[stated.region].setdefault(timestamp, exposed)
 
     def _uploaded(self, event: Uploaded) -> None:
-        """What is in the object store survives its region."""
+        """What is in the object store survives its region, and what was on its way there when the region was lost."""
         region = region_of(event.name.removeprefix(PREFIX))
+        loss = self._down.get(region)
         for frame in event.found.frames:
             self._safe.add((region, frame.timestamp))
             self._exposed[region].pop(frame.timestamp, None)
+            if loss is not None:
+                loss.exposed.pop(frame.timestamp, None)
+                self.gone.discard((frame.timestamp, region))
 
     def _crashed(self, event: Crashed) -> None:
         """A region is lost, with what only it had; if only its process died, its disk is at hand and nothing is at risk."""
@@ -178,23 +210,36 @@ class Recorder:
         if isinstance(fault, ProcessCrash):
             self.note(fault.region, "its process is dead")
             return
-        exposed = self._exposed[fault.region]
-        oldest = min((at for at, _ in exposed.values()), default=now)
-        self.losses.append(RegionLoss(fault, now - oldest, len(exposed), sum(size for _, size in exposed.values())))
-        self.note(fault.region, f"down; {len(exposed)} acknowledged records are not in the object store")
+        loss = RegionLoss(fault, now, self._only_there(fault.region))
+        self.losses.append(loss)
+        self._down[fault.region] = loss
+        self.note(fault.region, f"down; {len(loss.exposed)} acknowledged records are nowhere else")
         if fault.disk is Disk.LOST:
-            self.gone |= {(timestamp, fault.region) for timestamp in exposed}
+            self.gone |= {(timestamp, fault.region) for timestamp in self._exposed[fault.region]}
             self._forget(fault.region)
 
+    def _restarted(self, event: Restarted) -> None:
+        self._down.pop(event.region, None)
+        self.note(event.region, "starts again and recovers")
+
+    def _only_there(self, region: str) -> dict[Timestamp, Exposed]:
+        """The records exposed with a region whose content no other region has in its store, or in its log and not yet there."""
+        stores = [store.entries.entries for name, store in self._stores.items() if name != region]
+        logged = {
+            frame.payload for name, frames in self._unclaimed.items() if name != region for frame in frames.values()
+        }
+
+        def elsewhere(one: Exposed) -> bool:
+            found = (store.get(one.key) for store in stores)
+            return any(entry is not None and entry.digest == one.digest for entry in found) or (
+                bool(logged) and one.request.payload() in logged
+            )
+
+        return {stamp: one for stamp, one in self._exposed[region].items() if not elsewhere(one)}
+
     def _rotted(self, event: Rotted) -> None:
-        """Nobody lags behind what is gone."""
         region, lost = event.region, event.lost
         self.note(region, f"rot: records of its log that cannot be read any more, and were not shipped: {len(lost)}")
-        for rotten in lost:
-            place = self._places.get((region, rotten.frame.timestamp))
-            for (origin, _), times in self.applied_at.items():
-                if origin == region and place is not None:
-                    times[place] = min(times[place], self._simulator.now)
 
     def _recovered(self, event: Recovered) -> None:
         """A node is level with its log."""
@@ -220,28 +265,13 @@ class Recorder:
         """Put a line on the timeline."""
         self.moments.append(Moment(self._simulator.now, where, what))
 
-    def _enlist(self, region: str, claim: Claim) -> None:
-        """From when a claim's frame was durable, the other regions lag behind until they have it."""
-        frame = region, claim.entry.timestamp
-        if frame in self._places or frame not in self._frames:
-            return
-        self._places[frame] = len(self.logged_at[region])
-        self.logged_at[region].append(self._frames[frame])
-        for times in self._elsewhere[region]:
-            times.append(inf)
-
     def _count(self, region: str, by: int) -> None:
         """A store has so many entries more."""
         steps = self.entries[region]
         steps.append((self._simulator.now, steps[-1][1] + by))
 
     def _forget(self, region: str) -> None:
-        """Nobody lags behind what is gone; the region itself starts from nothing."""
-        now = self._simulator.now
-        self.entries[region].append((now, 0))
-        mine = ((frame, place) for frame, place in self._places.items() if frame[0] == region)
-        unsafe = {place for frame, place in mine if frame not in self._safe}
-        for (origin, _), times in self.applied_at.items():
-            if origin == region:
-                times[:] = [now if place in unsafe else at for place, at in enumerate(times)]
+        """The region starts from nothing."""
+        self.entries[region].append((self._simulator.now, 0))
         self._exposed[region].clear()
+        self._unclaimed[region].clear()

@@ -29,6 +29,13 @@ class Spells(NamedTuple):
         return float(self.until[open_].max()) - moment if open_.any() else 0.0
 
 
+class Reading(NamedTuple):
+    """A value of a measure, censored if the run ended before what it measures came to pass: the truth is at least the value."""
+
+    value: float
+    censored: bool = False
+
+
 class Quantiles(NamedTuple):
     """A sample in short; without a sample all but `size` are NaN."""
 
@@ -66,3 +73,17 @@ def staleness(logged_at: Column, applied_at: Column, grid: Column) -> Column:
     first = np.searchsorted(np.maximum.accumulate(applied_at), grid, side="right")
     oldest: Column = np.append(logged_at, np.inf)[first]
     return np.maximum(grid - oldest, 0.0)
+
+
+def followed(logged_at: Column, stores: Sequence[tuple[float, Column]], grid: Column) -> Column:
+    """The staleness of a target that may have lost its store, at each moment of the grid.
+
+    Each of `stores` is the moment from which a store held, and when the first records of the log were applied to it; the next
+    begins with nothing.
+    """
+    age = np.zeros(grid.size)
+    ends = [since for since, _ in stores[1:]] + [np.inf]
+    for (since, applied_at), end in zip(stores, ends, strict=True):
+        held = (grid >= since) & (grid < end)
+        age[held] = staleness(logged_at[: applied_at.size], applied_at, grid[held])
+    return age

@@ -46,6 +46,8 @@ from flk.sim.world.events import (
     ClockObserved,
     FellBehind,
     HeldBack,
+    ObjectAsked,
+    ObjectFetched,
     Replied,
     ShardSilent,
     StoreUsed,
@@ -146,6 +148,17 @@ class Node(Host):
         program = self._world.programs.ingest(submission, self.name, self._world.examine)
         request = Request(name, program, ended, draws)
         self.start(request)
+
+    def beat(self, reply: Callable[[bool], None]) -> None:
+        """Tell whether a submission would be acknowledged now: the node is ready and has room, the disk moves, and every shard of
+        the store answers when it is the heartbeat's turn. It takes no time of anybody's, and writes nothing.
+        """
+        open_ = self.ready and self.memory.in_flight < self.memory.limit and self._region.health.pace.rate > 0
+        if not open_:
+            reply(open_)
+        else:
+            shards = dict.fromkeys(self._region.shards.ring.shards, 0.0)
+            self.lines.visit(shards, lambda silent: reply(not silent and self.ready))
 
     def inspect(self, activity: Activity, effect: Effect[object], reply: Reply) -> None:
         """Tell another region what this one stores."""
@@ -337,8 +350,12 @@ class Node(Host):
 
     def _stored_away(self, activity: Activity, effect: Effect[object]) -> object:
         del activity
+        self._world.observer.on(ObjectAsked(self.name))
         _require(self._world.objects.serves(self.simulator.now), "the object store")
-        return self.memory.perform(effect)
+        result = self.memory.perform(effect)
+        if isinstance(result, bytes):
+            self._world.observer.on(ObjectFetched(self.name, len(result)))
+        return result
 
     def _queue(self) -> int:
         """How many requests wait for the store: all in flight but those at the disk."""

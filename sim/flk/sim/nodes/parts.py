@@ -33,6 +33,10 @@ class RunningNode(Protocol):
         """Answer a submission that has arrived."""
         ...
 
+    def beat(self, reply: Callable[[bool], None]) -> None:
+        """Tell whether a submission would be acknowledged now."""
+        ...
+
     def inspect(self, activity: Activity, effect: Effect[object], reply: Callable[[object], None]) -> None:
         """Tell another region what this one stores."""
         ...

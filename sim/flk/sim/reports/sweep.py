@@ -9,7 +9,7 @@ from markupsafe import Markup
 from flk.sim.experiments.findings import CellFindings, overall
 from flk.sim.experiments.replay import replay_string
 from flk.sim.experiments.run_inputs import RunInputs, Task, execute
-from flk.sim.experiments.sweep import SweepOutcome, column
+from flk.sim.experiments.sweep import SweepOutcome, endless
 from flk.sim.reports.figures.distributions import distribution, phases
 from flk.sim.reports.figures.fans import fans
 from flk.sim.reports.figures.sweeps import comparison, heat_map
@@ -69,7 +69,7 @@ def _distributions(
 ) -> Iterator[tuple[str, Markup]]:
     for number, measure in enumerate(measures):
         samples = {
-            cell.label: column(rows, measure)
+            cell.label: endless(rows, measure)
             for cell, rows in list(zip(swept.plan.cells, swept.rows, strict=True))[:LINES]
         }
         target = next((f.target for f in cells[0].findings if f.asked.measure == measure), None)

@@ -35,6 +35,9 @@ def _of_cell(cell: CellFindings) -> Iterator[RenderableType]:
     for found in cell.findings:
         table.add_row(*_texts(found))
     yield Padding(table, (0, 0, 0, 2))
+    for found in cell.findings:
+        if found.interval.censored:
+            yield Text(f"  {found.told_censored}", "yellow")
     for invariant, number in cell.violated.items():
         yield Text(f"  {invariant} violated in {number:,} of {cell.runs:,} runs", "red")
 
@@ -45,7 +48,7 @@ def _verdict_of(cell: CellFindings) -> tuple[str, str]:
 
 def _texts(found: Finding) -> Iterator[str | Text]:
     yield f"{found.asked.statistic} of {found.asked.measure}"
-    yield f"{found.interval.estimate:.4g}"
+    yield found.told
     yield _range(found.interval, ".4g")
     yield "" if found.target is None else f"{found.target:.4g}"
     yield "" if found.beyond is None else _range(found.beyond, ".1%")

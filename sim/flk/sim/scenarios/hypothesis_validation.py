@@ -56,7 +56,7 @@ def _of_bounds(field: str, hypothesis: Always) -> Iterator[ValidationError]:
     if known is None:
         hint = nearest(hypothesis.measure, list(METRICS))
         yield ValidationError(f"{field}.measure", f"{hypothesis.measure!r} is not a metric of a run; {hint}")
-    elif hypothesis.during and not known.of_span:
+    elif hypothesis.during and not known.span:
         yield ValidationError(
             f"{field}.during", f"{hypothesis.measure} is a metric of the whole run; leave out `during`"
         )

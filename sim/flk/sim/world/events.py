@@ -237,6 +237,22 @@ class Forgotten(Event, frozen=True, gc=False):
     entry: Entry
 
 
+# Of the object store.
+
+
+class ObjectAsked(Event, frozen=True, gc=False):
+    """A request of a region's node reached the object store, which may refuse it."""
+
+    region: str
+
+
+class ObjectFetched(Event, frozen=True, gc=False):
+    """The object store handed out the content of an object."""
+
+    region: str
+    size: int
+
+
 # Of nodes.
 
 
@@ -325,6 +341,18 @@ class Attempt(NamedTuple):
     over: float
     status: int
     intent: Intent = Intent.HONEST
+
+
+class Beat(NamedTuple):
+    """A synthetic heartbeat of an agent that is over: where to, when it was sent and when it was over, and whether it was answered
+    that a submission would have been acknowledged.
+    """
+
+    agent: int
+    region: str
+    sent: float
+    over: float
+    served: bool
 
 
 class AgentMoved(Event, frozen=True, gc=False):

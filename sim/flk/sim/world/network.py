@@ -118,10 +118,12 @@ class Net:
         *args: *Ts,
         drawn: tuple[Leg, int] | None = None,
         content: object = None,
+        envelope: int = ENVELOPE,
     ) -> None:
         """Call `arrive` with `args` when the message arrives: once, not at all, or twice.
 
-        `message` is the key of its random numbers, unless they were `drawn` already; `content` what it carries.
+        `message` is the key of its random numbers, unless they were `drawn` already; `content` what it carries. It takes bandwidth
+        for that and for `envelope` bytes.
         """
         wire = self._wires[sender, receiver]
         if drawn is None:
@@ -156,7 +158,7 @@ class Net:
                 now = self._simulator.now
                 self.on_message(Message(sender, receiver, message, sent, tuple(now + time for time in times)))
 
-        wire.carry(ENVELOPE + size_of(content), carried)
+        wire.carry(envelope + size_of(content), carried)
 
     def _overtaken(self, wire: Wire, message: str) -> float:
         """By how many seconds faults hold a message back."""

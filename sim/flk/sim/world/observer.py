@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from typing import Protocol, TypeVar
 
-from flk.sim.world.events import Attempt, Event
+from flk.sim.world.events import Attempt, Beat, Event
 
-E = TypeVar("E", bound=Event | Attempt)
+E = TypeVar("E", bound=Event | Attempt | Beat)
 
 
 class Observer:
@@ -22,7 +22,7 @@ class Observer:
         """Call `handler` with every event of this type from now on."""
         self._handlers.setdefault(kind, []).append(handler)  # type: ignore[arg-type]  # called with events of `kind` only
 
-    def on(self, event: Event | Attempt) -> None:
+    def on(self, event: Event | Attempt | Beat) -> None:
         """Something happened: tell those who handle it."""
         for handler in self._handlers.get(type(event), ()):
             handler(event)

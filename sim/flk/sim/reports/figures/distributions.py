@@ -24,7 +24,7 @@ def distribution(samples: Mapping[str, Sequence[float]], name: str, unit: str, t
 
     Around each line lies a band that holds the true distribution as a whole with 95 % (Dvoretzky, Kiefer and Wolfowitz; Massart).
     Under it stand the quantiles with their intervals, and how likely the target is to be exceeded. Values that are not numbers,
-    of runs without an occasion, are left out.
+    of runs without an occasion, are left out; infinite ones, which had not come to pass when their run ended, are beyond all.
     """
     numbers = {label: np.sort(_numbers(sample)) for label, sample in samples.items()}
     figure = Figure(figsize=(WIDTH, 3.3 + 0.22 * len(numbers)))
@@ -50,7 +50,8 @@ def distribution(samples: Mapping[str, Sequence[float]], name: str, unit: str, t
 def summary(values: Sequence[float] | Column, target: float | None) -> str:
     """Runs, quantiles with their 95 % intervals, and the probability to exceed the target, in a line."""
     column = _numbers(values)
-    parts = [f"{column.size} runs"]
+    never = int(np.isinf(column).sum())
+    parts = [f"{column.size} runs", *([f"in {never} it had not come to pass"] if never else [])]
     parts += [f"p{q * 100:g} {_interval(quantile_interval(column, q))}" for q in QUANTILES]
     if target is not None:
         over = proportion_interval(int((column > target).sum()), column.size)
@@ -84,10 +85,11 @@ def _lines(share: Axes, beyond: Axes, values: Column, label: str, colour: str, d
         share.plot([], [], color=colour, linestyle=dash, label=f"{label} (no run had one)")
         return
     reach = np.sqrt(np.log(2 / 0.05) / (2 * values.size))
-    up = np.arange(1, values.size + 1) / values.size
+    up = (np.arange(1, values.size + 1) / values.size)[np.isfinite(values)]
+    values = values[np.isfinite(values)]
     share.fill_between(values, up - reach, up + reach, step="post", color=colour, alpha=0.12, linewidth=0)
     share.step(values, up, where="post", color=colour, linestyle=dash, linewidth=1.5, label=label)
-    left = 1 - up + 1 / values.size
+    left = 1 - up + up[:1]
     beyond.step(values, left, where="pre", color=colour, linestyle=dash, linewidth=1.5)
 
 
@@ -114,4 +116,4 @@ def _interval(found: Interval) -> str:
     def bound(value: float) -> str:
         return f"{value:.3g}" if np.isfinite(value) else "?"
 
-    return f"{found.estimate:.3g} [{bound(found.low)}, {bound(found.high)}]"
+    return f"{bound(found.estimate)} [{bound(found.low)}, {bound(found.high)}]"

@@ -9,7 +9,7 @@ from matplotlib.patches import Rectangle
 from scipy import stats
 
 from flk.sim.experiments.findings import CellFindings, Estimand, Finding
-from flk.sim.experiments.sweep import SweepOutcome, column
+from flk.sim.experiments.sweep import SweepOutcome, endless
 from flk.sim.experiments.variation import Value, shown
 from flk.sim.measures.series import Column
 from flk.sim.reports.figures.style import BOTTOM, INK, TOP, WIDTH, plain
@@ -57,7 +57,7 @@ def comparison(swept: SweepOutcome, one: int, other: int, measure: str, unit: st
     """
     labels = [swept.plan.cells[number].label for number in (one, other)]
     size = min(len(swept.rows[one]), len(swept.rows[other]))
-    before, after = (np.array(column(swept.rows[number][:size], measure)) for number in (one, other))
+    before, after = (np.array(endless(swept.rows[number][:size], measure)) for number in (one, other))
     found = compare(before, after)
     differences = np.sort(found.differences)
     figure = Figure(figsize=(WIDTH, 3.3))
@@ -73,6 +73,9 @@ def comparison(swept: SweepOutcome, one: int, other: int, measure: str, unit: st
         (right, found.mean, INK, "paired"),
         (right + differences.size * 0.08 + 2, _unpaired(before, after), "#888888", "unpaired"),
     ):
+        if not np.isfinite(interval.half_width):
+            axes.annotate(f"{name}: open", (at, 0), fontsize=7.5, va="bottom", color=shade)
+            continue
         axes.errorbar(
             at,
             interval.estimate,
@@ -146,7 +149,8 @@ def _cell(axes: Axes, x: int, y: int, finding: Finding, span: tuple[float, float
         frame = Rectangle((x - 0.5 + inset, y - 0.5 + inset), 1 - 2 * inset, 1 - 2 * inset, fill=False, linewidth=2.4)
         axes.add_patch(frame)
     low, high = (f"{bound:.3g}" if np.isfinite(bound) else "?" for bound in finding.interval[0:3:2])
-    text = f"{estimate:.3g}\n[{low}, {high}]" if np.isfinite(estimate) else "not measured"
+    told = f"{'≥ ' if finding.interval.at_least else ''}{estimate:.3g}"
+    text = f"{told}\n[{low}, {high}]" if np.isfinite(estimate) else "not measured"
     axes.text(
         x,
         y,
@@ -160,5 +164,8 @@ def _cell(axes: Axes, x: int, y: int, finding: Finding, span: tuple[float, float
 
 
 def _unpaired(before: Column, after: Column) -> Interval:
+    both = np.isfinite(before) & np.isfinite(after)
+    if both.sum() < 2 or not both.all():
+        return Interval(-np.inf, np.nan, np.inf, before.size)
     found = stats.ttest_ind(after, before, equal_var=False, nan_policy="omit").confidence_interval(0.95)
     return Interval(found.low, float(np.nanmean(after) - np.nanmean(before)), found.high, before.size)
