@@ -145,7 +145,7 @@ class Replication:
         if event.stage is Stage.SHIP:
             over.append(self._simulator.now)
             began.append(event.began)
-        else:
+        elif event.source != event.region:  # its own log of an earlier disk is nothing that it follows
             place = bisect_right(over, event.began)
             known = began[place - 1] if place else 0.0
             self._known[event.source, event.region].append((self._simulator.now, known))
