@@ -9,7 +9,6 @@ from pathlib import Path
 from flk.formal.mutation.check import Check
 from flk.formal.mutation.mutant import unmutated
 from flk.formal.mutation.target import Target, digest_of
-from flk.sim.checkers.invariants import Invariant
 from flk.sim.experiments.run_inputs import programs_named
 from flk.sim.mutation.checks import SEEDS, Drills, Hunting, Runs, Traces, UnitProperties
 from flk.sim.mutation.mutants import mutants_of
@@ -64,9 +63,9 @@ def lab_targets(root: Path, seeds: range = SEEDS, more: tuple[Check, ...] = ()) 
     """
     names = tuple(f"{part.package}.{module}" for part in PARTS for module in part.modules)
     runs = Runs(seeds, "", names, digest_of(_sources(*_rooms(), root / "tests")))
-    checks: tuple[Check, ...] = (*more, UnitProperties(root, FOLDERS), Traces(runs), Hunting(runs), Drills())
+    checks: tuple[Check, ...] = (*more, Traces(runs), UnitProperties(root, FOLDERS), Drills(), Hunting(runs))
     return tuple(
-        _target(f"{part.package}.{module}", part.package.split(".")[1], part.kind, checks, runs.digest)
+        _target(f"{part.package}.{module}", part.package.split(".")[1], part.kind, checks, runs)
         for part in PARTS
         for module in part.modules
     )
@@ -84,14 +83,15 @@ def user_target(named: str, seeds: range = SEEDS) -> Target:
     programs_named(f"{where}:{name}")
     file = Path(str(import_module(where).__file__))
     runs = Runs(seeds, f"{where}:{name}", (where,), digest_of([file, *_sources(*_rooms())]))
-    return _target(where, "yours", "programs", (Traces(runs), Hunting(runs)), runs.digest)
+    return _target(where, "yours", "programs", (Traces(runs), Hunting(runs)), runs)
 
 
-def _target(module: str, room: str, kind: str, checks: tuple[Check, ...], digest: str) -> Target:
+def _target(module: str, room: str, kind: str, checks: tuple[Check, ...], runs: Runs) -> Target:
     file = Path(str(import_module(module).__file__))
     original = unmutated(module, str(file), file.read_text())
-    claims = tuple(str(invariant) for invariant in Invariant)
-    return Target(module, room, kind, lambda: mutants_of(module), checks, original, digest, claims, PRELOAD)
+    return Target(
+        module, room, kind, lambda: mutants_of(module), checks, original, runs.digest, (), PRELOAD, runs.baseline
+    )
 
 
 def _rooms() -> list[Path]:

@@ -2,6 +2,7 @@
 
 import ast
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import redirect_stderr, redirect_stdout
 from functools import cache
@@ -26,6 +27,8 @@ def failing(files: tuple[Path, ...], root: Path) -> str | None:
     """The first test that fails, None if all pass. What the tests print is swallowed."""
     seen = _Failures()
     options = ["-x", "-q", "-p", "no:cacheprovider", "--no-header", "-m", "not slow"]
+    for name in [name for name in sys.modules if name.split(".")[0] == "tests"]:
+        del sys.modules[name]  # what they imported is not mutated
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # the lab's own plugin is among what is mutated
     here = Path.cwd()
     os.chdir(root)

@@ -11,6 +11,7 @@ import typer
 from flk.impl.command.app import app
 from flk.impl.command.formal.subject import protocol_names
 from flk.spec.errors import UnusableInput, needs, writing
+from flk.spec.hints import nearest
 
 if TYPE_CHECKING:
     from flk.formal.mutation.ledger import Ledger
@@ -25,6 +26,8 @@ Examples: flk mutate --protocol two-phase-commit
 
 flk mutate --protocol lease.py --ledger accepted.toml
 
+flk mutate --programs my_service.programs:PROGRAMS
+
 flk mutate --all --sample 40 --seed 7
 
 flk mutate --protocol audit --show 3f1a90c2d4
@@ -37,6 +40,13 @@ def mutate(
     protocol: Annotated[
         list[str] | None,
         typer.Option(help="Mutate a protocol, by name or in a Python file. Repeatable.", autocompletion=protocol_names),
+    ] = None,
+    programs: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="MODULE:NAME",
+            help="Mutate the module of your programs, as hunts take them, or a module of the lab. Repeatable.",
+        ),
     ] = None,
     all_: Annotated[bool, typer.Option("--all", help="Mutate all that the lab has.")] = False,
     sample: Annotated[int | None, typer.Option(min=1, metavar="N", help="Only N mutants, drawn by --seed.")] = None,
@@ -82,7 +92,7 @@ def mutate(
         from flk.formal.mutation.run import run
         from flk.formal.mutation.selection import Selection
 
-    targets = _targets(protocol or (), everything=all_)
+    targets = _targets(protocol or (), programs or (), everything=all_)
     selection = Selection(only or (), [show] if show else (), sample, seed)
     if list_:
         _list(selection.plan(targets), json=json)
@@ -108,14 +118,41 @@ def mutate(
     raise typer.Exit(found.verdict.exit_code)
 
 
-def _targets(protocols: Sequence[str], *, everything: bool) -> "list[Target]":
+def _targets(protocols: Sequence[str], programs: Sequence[str], *, everything: bool) -> "list[Target]":
     from flk.formal.mutation.protocols.targets import target_of, targets
 
     if everything:
-        return targets()
-    if not protocols:
-        raise UnusableInput("what is to be mutated? Give --protocol NAME or --protocol FILE.py, or --all")
-    return list(map(target_of, protocols))
+        return [*targets(), *_lab_programs()]
+    if not protocols and not programs:
+        raise UnusableInput(
+            "what is to be mutated? Give --protocol NAME, --protocol FILE.py, --programs MODULE:NAME, or --all"
+        )
+    return [*map(target_of, protocols), *map(_programs, programs)]
+
+
+def _programs(name: str) -> "Target":
+    with needs("mutate", "mutation testing"):
+        from flk.sim.mutation.targets import user_target
+    if ":" in name:
+        return user_target(name)
+    known = {target.name: target for target in _lab_programs()}
+    if name not in known:
+        raise UnusableInput(
+            f"--programs {name}: give MODULE:NAME or FILE.py:NAME for programs of yours, or a module of the lab; "
+            f"{nearest(name, list(known))}"
+        )
+    return known[name]
+
+
+def _lab_programs() -> "Sequence[Target]":
+    """The lab's own modules, with the tests that stand in the directory of its sources."""
+    from flk.conformance.sdk.mutation import ConformanceVectors
+
+    with needs("mutate", "mutation testing"):
+        from flk.sim.mutation.targets import lab_targets
+    if not Path("tests/model").is_dir():
+        raise UnusableInput("the lab's own modules are tried by its tests: run this in a clone of the lab")
+    return lab_targets(Path.cwd(), more=(ConformanceVectors(),))
 
 
 def _ledger(files: Sequence[Path] | None) -> "Ledger":
