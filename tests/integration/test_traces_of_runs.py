@@ -238,16 +238,20 @@ def test_a_server_that_is_killed_stays_within_ingest(tmp_path: Path) -> None:
 
 
 def without_an_append(path: Path, copy: Path) -> None:
-    """A trace that lacks the line of an Append whose program went on to claim."""
-    lines = path.read_bytes().splitlines(keepends=True)
+    """A trace of a node that never made an Append whose program went on to claim: its lines are numbered as if that were all."""
+    rows = list(map(msgspec.json.decode, path.read_bytes().splitlines()))
     appended: dict[int, int] = {}
     claimed = []
-    for at, row in enumerate(map(msgspec.json.decode, lines)):
+    for at, row in enumerate(rows):
         if row["effect"] == "Append":
             appended[row["program"]] = at
         elif row["effect"] == "Store":
             claimed.append(appended[row["program"]])
-    copy.write_bytes(b"".join(line for at, line in enumerate(lines) if at != claimed[40]))
+    del rows[claimed[40]]
+    number = 0
+    for row in rows:
+        row["line"] = number = 1 if row["effect"] == "Start" else number + 1
+    copy.write_bytes(msgspec.json.Encoder().encode_lines(rows))
 
 
 def flk(*arguments: str) -> subprocess.CompletedProcess[str]:

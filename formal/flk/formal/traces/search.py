@@ -6,6 +6,7 @@ there are choices, they are kept, and gone back to when an event further on is n
 
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
+from enum import Enum
 from typing import TypeAlias
 
 from flk.formal.explicit.interpreter import Fault
@@ -14,7 +15,7 @@ from flk.formal.traces.cells import ABSENT, Cells, State, Unbound
 from flk.formal.traces.evaluate import UNKNOWN, Evaluator
 from flk.formal.traces.event_decoder import Observation, Seen
 from flk.formal.traces.explain import Explainer
-from flk.formal.traces.steps import TAKEN, Arguments, Steps
+from flk.formal.traces.steps import TAKEN, Arguments, Need, Steps
 from flk.formal.traces.validation import Reason
 from flk.formal.traces.values import Element, Key, Universe
 
@@ -28,12 +29,24 @@ class LimitReached(Exception):
     """More steps were tried for one event than the limit allows."""
 
 
+class Several(Exception):
+    """There is more than one way to take a step."""
+
+
+class Later(Enum):
+    """In place of the other ways to explain an event: they are listed only when they are wanted."""
+
+    LATER = "later"
+
+
 class Choice:
     """An event that has been explained one way, the state's digest before it, and the other ways that are left (None: none)."""
 
     __slots__ = ("begun", "hidden", "mark", "rest", "seen")
 
-    def __init__(self, seen: Seen, begun: int, mark: int, hidden: Hidden, rest: Iterator[Hidden] | None) -> None:
+    def __init__(
+        self, seen: Seen, begun: int, mark: int, hidden: Hidden, rest: Iterator[Hidden] | Later | None
+    ) -> None:
         self.seen = seen
         self.begun = begun
         self.mark = mark
@@ -141,6 +154,11 @@ class Search:
             self._digest = self._state.shift(begun, mark)
             self._choices.append(Choice(seen, begun, mark, (), None))
             return True
+        first = self._only_way(seen)
+        if first is not None:
+            self._digest = self._state.shift(begun, mark)
+            self._choices.append(Choice(seen, begun, mark, first, Later.LATER))
+            return True
         ways = self._ways(seen)
         hidden = next(ways, None)
         if hidden is None:
@@ -154,6 +172,10 @@ class Search:
         """Explain the latest event that can be, another way; what came after it is ahead again."""
         while self._choices:
             choice = self._choices[-1]
+            if choice.rest is Later.LATER:
+                self._undo(choice.mark, choice.begun)
+                choice.rest = self._ways(choice.seen)
+                next(choice.rest)  # the way that was taken
             hidden = next(choice.rest, None) if choice.rest else None
             if hidden is not None:
                 choice.hidden = hidden
@@ -187,6 +209,52 @@ class Search:
         if seen.number == self.failure.seen.number and len(self.failure.reasons) < REASONS:
             self.failure.reasons[self._explainer.reason(seen)] = None
 
+    # The first way, where there is one for each number of hidden steps: found without generators, since most events have one.
+
+    def _only_way(self, seen: Seen) -> Hidden | None:
+        """Take the first way to explain an event; None, and nothing is changed, if it is easier to list all ways."""
+        mark = self._state.mark()
+        try:
+            if not seen.before or self._matches(seen.before):
+                if self._take(seen.steps, seen.arguments):
+                    if not seen.after or self._matches(seen.after):
+                        return ()
+                elif (
+                    self._hidden
+                    and (hidden := self._take_unseen(seen)) is not None
+                    and self._take(seen.steps, seen.arguments)
+                    and (not seen.after or self._matches(seen.after))
+                ):
+                    return (hidden,)
+        except (Fault, Unbound, Several):
+            pass
+        self._state.undo(mark)
+        return None
+
+    def _take(self, steps: Steps, arguments: tuple[Element | None, ...]) -> bool:
+        """Take a step if there is a way to. Raises Several if there are more."""
+        if None not in arguments:
+            return steps.run(*arguments) == TAKEN
+        found = steps.candidates(arguments)
+        first = next(found, None)
+        if first is None:
+            return False
+        if next(found, None) is not None:
+            raise Several
+        steps.apply(*first)
+        return True
+
+    def _take_unseen(self, seen: Seen) -> str | None:
+        """Take the one hidden step that can have come before an event, and say which it is."""
+        needs = seen.steps.needs(seen.arguments)
+        if needs is None:
+            raise Several
+        found = tuple(self._writers(needs))
+        if len(found) != 1:
+            raise Several
+        ((steps, arguments),) = found
+        return steps.action.name if self._take(steps, arguments) else None
+
     # Ways: generators that yield while the state is as it is after them, and take it back when they go on.
 
     def _ways(self, seen: Seen) -> Iterator[Hidden]:
@@ -203,9 +271,28 @@ class Search:
             for _ in self._event(seen):
                 yield before
             return
-        for steps in self._hidden:
-            for _ in self._fillings(steps, (None,) * len(steps.positions)):
+        for steps, arguments in self._unseen(seen) if depth == 1 else self._anything():
+            for _ in self._fillings(steps, arguments):
                 yield from self._after_hidden(seen, depth - 1, (*before, steps.action.name), tried)
+
+    def _anything(self) -> Iterator[tuple[Steps, tuple[Element | None, ...]]]:
+        """Every hidden step."""
+        return ((steps, (None,) * len(steps.positions)) for steps in self._hidden)
+
+    def _unseen(self, seen: Seen) -> Iterator[tuple[Steps, tuple[Element | None, ...]]]:
+        """The hidden steps that can be the last before an event: where a guard of that is false, those that write what it reads."""
+        try:
+            needs = seen.steps.needs(seen.arguments)
+        except (Fault, Unbound):
+            needs = None
+        if needs is None:
+            return self._anything()
+        return iter(self._writers(needs))
+
+    def _writers(self, needs: Sequence[Need]) -> dict[tuple[Steps, tuple[Element | None, ...]], None]:
+        """The hidden steps, with such arguments as they must have, that may write what is needed."""
+        found = ((steps, arguments) for steps in self._hidden for need in needs for arguments in steps.writers(need))
+        return dict.fromkeys(found)
 
     def _event(self, seen: Seen) -> Iterator[None]:
         mark, digest = self._state.mark(), self._digest

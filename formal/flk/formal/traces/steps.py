@@ -7,6 +7,7 @@ from flk.formal.language.action import Action, Update
 from flk.formal.language.nodes import (
     Choice,
     Compared,
+    Defined,
     Joined,
     Junction,
     Local,
@@ -18,10 +19,14 @@ from flk.formal.language.nodes import (
     children,
 )
 from flk.formal.language.sorts import BOOL, Bounded, Index
+from flk.formal.traces.cells import Cells
 from flk.formal.traces.emit import Emitter
-from flk.formal.traces.values import Element
+from flk.formal.traces.values import Element, Key, parts_of
 
 Arguments: TypeAlias = tuple[Element, ...]
+
+Need: TypeAlias = tuple[Cells, Key | None]
+"""A cell, or any of a variable."""
 
 TAKEN = -1
 """What a step returns that was taken; any other number is the position of the first guard conjunct that is false."""
@@ -41,8 +46,16 @@ class Steps:
         self._emitter = emitter
         self._names = {local.name: f"a{at}" for at, local in enumerate(action.parameters)}
         self.run: Callable[..., int] = self._compile_run()
+        self._apply: Callable[..., int] | None = None
         self.refusal: Callable[..., int] = self._compile_refusal()
         self._candidates: dict[tuple[bool, ...], Callable[..., Iterator[Arguments]]] = {}
+        self._needs: dict[tuple[bool, ...], Callable[..., Sequence[Need] | None]] = {}
+
+    def apply(self, *arguments: Element) -> None:
+        """Take the step with arguments that `candidates` gave, whose guards hold."""
+        if self._apply is None:
+            self._apply = self._compile_run(guarded=False)
+        self._apply(*arguments)
 
     def candidates(self, arguments: Sequence[Element | None]) -> Iterator[Arguments]:
         """All ways to fill in the arguments that are None such that the guards hold. Raises Unbound."""
@@ -51,9 +64,52 @@ class Steps:
             self._candidates[given] = self._compile_candidates(given)
         return self._candidates[given](*(argument for argument in arguments if argument is not None))
 
-    def _compile_run(self) -> Callable[..., int]:
+    def needs(self, arguments: Sequence[Element | None]) -> Sequence[Need] | None:
+        """What one step before this one has to write if that makes it possible: some cell that a guard reads which is false now,
+        and says so whatever the arguments are that are None. None if there is no such guard. Raises Fault, Unbound.
+        """
+        given = tuple(argument is not None for argument in arguments)
+        if given not in self._needs:
+            self._needs[given] = self._compile_needs(given)
+        return self._needs[given](*(argument for argument in arguments if argument is not None))
+
+    def writers(self, need: Need) -> Iterator[tuple[Element | None, ...]]:
+        """The arguments, None where they may be any, with which this step may write what is needed."""
+        cells, key = need
+        for update in self.action.updates:
+            if update.variable is cells.variable:
+                yield self._writer(update, key)
+
+    def _writer(self, update: Update, key: Key | None) -> tuple[Element | None, ...]:
+        filled: list[Element | None] = [None] * len(self.positions)
+        if key is not None:
+            for index, part in zip(update.indices, parts_of(update.variable, key), strict=True):
+                if isinstance(index, Local) and index.name in self.positions:
+                    filled[self.positions[index.name]] = part
+        return tuple(filled)
+
+    def _compile_needs(self, given: tuple[bool, ...]) -> Callable[..., Sequence[Need] | None]:
         emit, names = self._emitter, self._names
-        lines = self._guarded("run")
+        known = {local for local, has in zip(self.action.parameters, given, strict=True) if has}
+        lines = [f"def needs({', '.join(names[local.name] for local in self.action.parameters if local in known)}):"]
+        for guard in self.action.guards:
+            if _locals(guard) <= known:
+                read = (
+                    f"(c_{node.variable.name}, {emit.key(node.variable, node.indices, names) if node.indices else '()'})"
+                    if _locals(node) <= known
+                    else f"(c_{node.variable.name}, None)"
+                    for node in dict.fromkeys(_reads(guard))
+                )
+                lines.append(
+                    f"    if not {emit.expression(guard, names)}: return ({''.join(f'{each}, ' for each in read)})"
+                )
+        lines.append("    return None")
+        compiled: Callable[..., Sequence[Need] | None] = emit.compile("\n".join(lines), "needs")
+        return compiled
+
+    def _compile_run(self, *, guarded: bool = True) -> Callable[..., int]:
+        emit, names = self._emitter, self._names
+        lines = self._guarded("run", self.action.guards if guarded else ())
         written = [update.variable.name for update in self.action.updates]
         repeated = {name for name in written if written.count(name) > 1}
         writes = []
@@ -79,12 +135,12 @@ class Steps:
         return run
 
     def _compile_refusal(self) -> Callable[..., int]:
-        source = "\n".join([*self._guarded("refusal"), f"    return {TAKEN}"])
+        source = "\n".join([*self._guarded("refusal", self.action.guards), f"    return {TAKEN}"])
         refusal: Callable[..., int] = self._emitter.compile(source, "refusal")
         return refusal
 
-    def _guarded(self, name: str) -> list[str]:
-        tests = (f"    if not {self._emitter.expression(guard, self._names)}: return" for guard in self.action.guards)
+    def _guarded(self, name: str, guards: Sequence[Node]) -> list[str]:
+        tests = (f"    if not {self._emitter.expression(guard, self._names)}: return" for guard in guards)
         return [
             f"def {name}({', '.join(self._names.values())}):",
             *(f"{test} {position}" for position, test in enumerate(tests)),
@@ -211,6 +267,13 @@ def _equated(node: Node, local: Local) -> Node | None:
         case Compared(_, Relation.EQUAL, left, right) if right == local:
             return left
     return None
+
+
+def _reads(node: Node) -> Iterator[Read | Defined]:
+    if isinstance(node, Read | Defined):
+        yield node
+    for child in children(node):
+        yield from _reads(child)
 
 
 def _locals(node: Node) -> set[Local]:

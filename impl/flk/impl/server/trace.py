@@ -1,15 +1,17 @@
 """A node's trace: one JSON line for each effect that a program asked for, with its result. It names keys and digests, never
 payloads (OBS-2).
 
-    {"node": "eu.000001", "program": 7, "kind": "ingest", "effect": "Store", "began": 1767225600000000000,
+    {"line": 31, "node": "eu.000001", "program": 7, "kind": "ingest", "effect": "Store", "began": 1767225600000000000,
      "ended": 1767225600000200000, "claim": {"tenant": …, "pcs_id": …, "digest": …, "timestamp": …, "region": …},
      "result": {"digest": …, "timestamp": …, "region": …}}
 
+line      number of the line, from 1 in each life of the process: a line that is missing, or stands elsewhere, shows.
 node      region and disk: `eu.000001` is the first disk of region eu, and the name of its inbox.
 program   number of the program's run, from 1 in each life of the process: its lines between two `Start` lines are one run.
 kind      name of the program: ingest, ship, replay, recover, rotate (what they call is part of them).
 effect    name of the effect (`flk.model.effects`); its fields follow by their names. Beside those there are:
           `Start`, of program 0 and kind `node`: a process began to write, so what ran before it was cut off, perhaps in mid-effect;
+          its field `format` is 2 (a trace without one is of format 1, which numbers no lines and says nothing of payloads);
           `End`, whose result is what the program returned, or why it ended otherwise.
 began     before the effect was performed, and
 ended     after it: nanoseconds of wall time. On one machine they compare between nodes.
@@ -20,10 +22,12 @@ exclude each other; a group commit is one line for each program in it. Effects o
 beside them and took place at some moment between `began` and `ended`: only what these say orders the lines of two nodes. A Merge of
 many claims may be performed in parts, each of them a line.
 
-Values: timestamps are sixteen hexadecimal digits, whose text order is clock order; bytes are {"bytes": how many}; frames are
-{"timestamp": …, "bytes": …}; keys are {"tenant": …, "pcs_id": …}; claims and entries are as above, without their outcome; a
-response is {"status": …}; a refusal is {"refused": requirement, "status": …}; an exception that is no refusal, and ended a program,
-is {"error": its class}; tuples are lists, and other structures objects, of these.
+Values: timestamps are sixteen hexadecimal digits, whose text order is clock order; bytes are {"bytes": how many}; the payload of an
+Append is {"bytes": how many, "says": {"tenant": …, "pcs_id": …, "digest": …}}, where `says` is null if no record can be read in it:
+the writer of the trace finds that for itself; frames are {"timestamp": …, "bytes": …}; keys are {"tenant": …, "pcs_id": …}; claims
+and entries are as above, without their outcome; a response is {"status": …}; a refusal is {"refused": requirement, "status": …};
+an exception that is no refusal, and ended a program, is {"error": its class}; tuples are lists, and other structures objects, of
+these.
 
 Each line is written at once, whole: a process that is killed leaves every effect that it knew to be over.
 
@@ -31,6 +35,7 @@ Each line is written at once, whole: a process that is killed leaves every effec
 """
 
 import itertools
+import threading
 import time
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -52,6 +57,7 @@ class Run(NamedTuple):
 
 
 NODE = Run(0, "node")
+FORMAT = 2
 
 
 class Runs:
@@ -95,7 +101,9 @@ class Trace(Untraced):
         except OSError as error:
             raise UnusableInput(f"{path}: the trace cannot be written: {error.strerror}; name another file") from None
         self._node = node
-        self._write(NODE, "Start", time.time_ns(), {}, None)
+        self._lines = 0
+        self._writing = threading.Lock()
+        self._write(NODE, "Start", time.time_ns(), {"format": FORMAT}, None)
 
     def record(self, run: Run, effect: Effect[object], began: int, result: object) -> None:
         """One effect, as a line."""
@@ -126,4 +134,7 @@ class Trace(Untraced):
 
     def _write(self, run: Run, effect: str, began: int, fields: dict[str, object], result: object) -> None:
         line = {"node": self._node, "program": run.number, "kind": run.kind, "effect": effect, "began": began}
-        self._file.write(msgspec.json.encode(line | {"ended": time.time_ns()} | fields | {"result": result}) + b"\n")
+        told = line | {"ended": time.time_ns()} | fields | {"result": result}
+        with self._writing:
+            self._lines += 1
+            self._file.write(msgspec.json.encode({"line": self._lines} | told) + b"\n")

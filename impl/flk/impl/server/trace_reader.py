@@ -7,13 +7,16 @@ from typing import Any
 
 import msgspec
 
+from flk.model.effects import Effect
 from flk.model.protocol_events.ingest import ingest_events
-from flk.model.protocol_events.observation import ObservedEffect, ProtocolEvent, nodes_of
+from flk.model.protocol_events.observation import END, START, ObservedEffect, ProtocolEvent, nodes_of
 from flk.model.protocol_events.replication import replication_events
 from flk.spec.errors import UnusableInput
+from flk.spec.hints import nearest
 
 _line = msgspec.json.Decoder(dict[str, Any]).decode
-_OWN = frozenset({"node", "program", "kind", "effect", "began", "ended", "result"})
+_OWN = frozenset({"line", "format", "node", "program", "kind", "effect", "began", "ended", "result"})
+_EFFECTS = frozenset({START, END, *(kind.__name__ for kind in Effect.__subclasses__())})
 
 
 def is_of_nodes(path: Path) -> bool:
@@ -26,6 +29,15 @@ def is_of_nodes(path: Path) -> bool:
     except msgspec.DecodeError:
         return False
     return isinstance(first, dict) and "effect" in first
+
+
+def unseen(path: Path) -> str:
+    """What a node's trace of an earlier format cannot show; nothing, if it is of this one."""
+    with path.open("rb") as file:
+        first = _line(file.readline())
+    if "line" in first:
+        return ""
+    return f"{path}: a trace of format 1 cannot show that a line is missing, nor that a Store has another key than its Append"
 
 
 def events_of(paths: Sequence[Path], protocol: str) -> Iterator[ProtocolEvent]:
@@ -71,7 +83,11 @@ def _records(paths: Sequence[Path]) -> Iterator[ObservedEffect]:
 
 
 def _timed(path: Path) -> Iterator[tuple[int, int, ObservedEffect]]:
-    """The lines of a trace, each with its moment and its number. A last line that is not whole is left out."""
+    """The lines of a trace, each with its moment and its number. A last line that is not whole is left out.
+
+    Raises UnusableInput where a line is none, names an unknown effect, or is not the next of its life.
+    """
+    due = 1
     with path.open("rb") as file:
         for number, text in enumerate(file, 1):
             try:
@@ -85,6 +101,17 @@ def _timed(path: Path) -> Iterator[tuple[int, int, ObservedEffect]]:
                 raise UnusableInput(
                     f"{path}:{number}: this is not a line of a node's trace: {what}; give what flk serve --trace wrote"
                 ) from None
+            if record.effect not in _EFFECTS:
+                raise UnusableInput(
+                    f"{path}:{number}: no effect is called {record.effect}: {nearest(record.effect, _EFFECTS)}"
+                )
+            due = 1 if record.effect == START else due
+            if line.get("line", due) != due:
+                raise UnusableInput(
+                    f"{path}:{number}: line {line['line']} of this life stands where {due} is due: lines are missing, doubled or "
+                    "moved; give the whole trace, as it was written"
+                )
+            due += 1
             yield moment, number, record
 
 

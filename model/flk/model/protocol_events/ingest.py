@@ -1,19 +1,22 @@
 """What one node did with submissions, as events of the protocol `ingest`.
 
-    Append                    append           request and position are its timestamp
-    Store                     verify, claim    with the request whose entry the store answered
+    Append                    append           request and position are its timestamp; what it says is in its payload
+    Store                     verify, claim    of the claim's timestamp, with the request whose entry the store answered
     Store, refused            verify, and store_fails if the node was serving
     Merge of its own log      replay           of what the store had not seen
     CaughtUp                  serve            after store_returns, if the store had failed
     Start                     crash, restart
     End with 200, 202 or 409  reply            with 400, 401 or 503 one of the refusals
 
-A request that was refused before it was logged is none. What an append says is known only later, and what was durable but not
-observed is known only to recovery: so the records are read twice. What is stored for a key that also came from another region is
-the subject of `replication`: here each request for it counts as one for a key of its own, and nothing is asked of the outcome.
+A request that was refused before it was admitted, or for want of room or of a log, is none; one that was admitted and is told that
+it is malformed or forged has to be in the log. What an Append says is known from its payload; in traces that tell nothing of
+payloads, only from its Store. What was durable but not observed is known only to recovery: so the records are read twice.
+
+What is stored for a key that also came from another region is the subject of `replication`: here each request for it counts as one
+for a key of its own, and of the outcome is asked only that somebody logged it, and that the answer is what the Store showed.
 """
 
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,8 +29,9 @@ _ANSWERS = {200: "stored", 202: "stored", 409: "equivocation"}
 
 @dataclass
 class Request:
-    """What became known of a logged submission."""
+    """What became known of a logged submission. `told`: its payload was, so nothing else decides what it says."""
 
+    told: bool = False
     key: str = NO_KEY
     digest: str = ""
     readable: bool = True
@@ -37,17 +41,21 @@ class Request:
 @dataclass
 class Survey:
     """What a first reading finds: each request by its timestamp, those that were logged unobserved before each start of the node,
-    the keys that came from elsewhere, and the first content of each key.
+    the keys that came from elsewhere, each with the timestamps that did, and the first content of each key.
     """
 
     requests: dict[str, Request] = field(default_factory=dict)
     untold: dict[int, list[str]] = field(default_factory=dict)
-    elsewhere: set[str] = field(default_factory=set)
+    elsewhere: dict[str, set[str]] = field(default_factory=dict)
     first: dict[str, str] = field(default_factory=dict)
 
     def key(self, timestamp: str, about: str) -> str:
         """What a request is about."""
         return f"{about}@{timestamp}" if about in self.elsewhere else about
+
+    def says(self, about: str, digest: str) -> str:
+        """Which of the contents of a key has that digest."""
+        return "one" if digest == self.first.get(about) else "other"
 
 
 def ingest_events(node: str, records: Callable[[], Iterable[ObservedEffect]]) -> Iterator[ProtocolEvent]:
@@ -70,7 +78,7 @@ def survey(records: Iterable[ObservedEffect]) -> Survey:
             runs.clear()
         elif record.effect == "Append" and record.kind == "ingest" and not record.refused:
             runs[record.run] = record.result
-            found.requests[record.result] = Request()
+            found.requests[record.result] = _appended(record.fields["payload"])
         elif record.effect == "Merge":
             _learn_merged(found, life, record, elsewhere=source.of(record))
         elif record.run in runs:
@@ -80,10 +88,20 @@ def survey(records: Iterable[ObservedEffect]) -> Survey:
     return found
 
 
+def _appended(payload: Mapping[str, Any]) -> Request:
+    """A request as its payload tells it."""
+    if "says" not in payload:
+        return Request()
+    says = payload["says"]
+    return (
+        Request(told=True, readable=False) if says is None else Request(told=True, key=key(says), digest=says["digest"])
+    )
+
+
 def _learn_merged(found: Survey, life: int, record: ObservedEffect, *, elsewhere: bool) -> None:
     for claim in record.fields["claims"]:
         if elsewhere:
-            found.elsewhere.add(key(claim))
+            found.elsewhere.setdefault(key(claim), set()).add(claim["timestamp"])
             continue
         if claim["timestamp"] not in found.requests:
             found.untold.setdefault(life, []).append(claim["timestamp"])
@@ -94,12 +112,14 @@ def _learn_of_run(request: Request, record: ObservedEffect) -> None:
     if record.effect == "Store":
         _learn(request, record.fields["claim"])
     elif record.effect == END:
-        request.readable = request.readable and record.status != Malformed.status
+        if not request.told:
+            request.readable = record.status != Malformed.status
         request.genuine = request.genuine and record.status != Unauthenticated.status
 
 
 def _learn(request: Request, claim: Any) -> None:
-    request.key, request.digest = key(claim), claim["digest"]
+    if not request.told:
+        request.key, request.digest = key(claim), claim["digest"]
 
 
 class _Events:
@@ -110,7 +130,10 @@ class _Events:
         self._source = FromElsewhere()
         self._life = 0
         self._runs: dict[Hashable, str] = {}
-        self._crashed = self._store_up = True
+        self._admitted: set[Hashable] = set()
+        self._answered: set[Hashable] = set()
+        self._agrees: dict[Hashable, bool] = {}
+        self._store_up = True
         self._applied: set[str] = set()
         self._appended: set[str] = set()
 
@@ -118,6 +141,7 @@ class _Events:
         """The events that records stand for."""
         steps = {
             START: self._start,
+            "Admit": self._admit,
             "Append": self._append,
             "Store": self._store,
             "Merge": self._merge,
@@ -133,7 +157,8 @@ class _Events:
     def _start(self, record: ObservedEffect) -> Iterator[ProtocolEvent]:
         """A node that had begun before is cut off; what it had logged by then, recovery finds."""
         self._life += 1
-        self._runs.clear()
+        for of_runs in (self._runs, self._admitted, self._answered, self._agrees):
+            of_runs.clear()
         for timestamp in self._found.untold.get(self._life, []):
             yield from self._appended_now(record, timestamp)
         if self._appended:
@@ -148,7 +173,6 @@ class _Events:
     def _appended_now(self, record: ObservedEffect, timestamp: str) -> Iterator[ProtocolEvent]:
         self._appended.add(timestamp)
         request = self._found.requests[timestamp]
-        says = "one" if request.digest == self._found.first[request.key] else "other"
         yield event(
             record,
             "append",
@@ -157,17 +181,23 @@ class _Events:
             p=timestamp,
             good=request.readable,
             signed=request.genuine,
-            says=says,
+            says=self._found.says(request.key, request.digest),
         )
 
     def _store(self, record: ObservedEffect) -> Iterator[ProtocolEvent]:
-        claim = record.fields["claim"]
-        request, about = self._runs.get(record.run, claim["timestamp"]), key(claim)
+        claim, own = record.fields["claim"], record.fields["claim"]["region"] == record.region
+        request, about = claim["timestamp"] if own else f"{claim['timestamp']} of {claim['region']}", key(claim)
         yield event(record, "verify", q=request)
         if not record.refused:
             self._applied.add(request)
-            told = None if about in self._found.elsewhere else {"stored": {about: record.result["timestamp"]}}
-            yield event(record, "claim", told, q=request, k=self._found.key(request, about))
+            self._agrees[record.run] = claim["digest"] == record.result["digest"]
+            told = {"content": {request: self._found.says(about, claim["digest"])}}
+            winner, others = record.result["timestamp"], self._found.elsewhere.get(about)
+            if others is None:
+                told["stored"] = {about: winner}
+                told["content"][winner] = self._found.says(about, record.result["digest"])
+            logged = others is None or winner in others or winner in self._found.requests
+            yield event(record, "claim", told, q=request, k=self._found.key(request, about) if logged else NO_KEY)
         elif self._store_up:
             self._store_up = False
             yield event(record, "store_fails")
@@ -196,17 +226,27 @@ class _Events:
             self._store_up = True
             yield event(record, "store_returns")
 
+    def _admit(self, record: ObservedEffect) -> Iterator[ProtocolEvent]:
+        if not record.refused:
+            self._admitted.add(record.run)
+        return iter(())
+
     def _end(self, record: ObservedEffect) -> Iterator[ProtocolEvent]:
-        request = self._runs.pop(record.run, None)
-        known = self._found.requests.get(request or "", Request())
+        """The answer; of a request that is not in the log, or was answered before, one that no protocol allows."""
         if record.kind != "ingest":
             return
+        request = self._runs.pop(record.run, None)
+        known = self._found.requests.get(request or "", Request())
+        admitted = record.run in self._admitted or record.run in self._answered
+        self._answered.add(record.run)
+        self._admitted.discard(record.run)
         if record.status in _ANSWERS:
-            request = request or record.note
-            told = None if known.key in self._found.elsewhere else {"answer": {request: _ANSWERS[record.status]}}
-            yield event(record, "reply", told, q=request, k=self._found.key(request, known.key))
-        elif request and record.status in _REFUSALS:
-            yield event(record, _REFUSALS[record.status], q=request)
+            request, answer = request or record.note, _ANSWERS[record.status]
+            agrees = self._agrees.pop(record.run, True) == (answer == "stored")
+            told = None if known.key in self._found.elsewhere else {"answer": {request: answer}}
+            yield event(record, "reply", told, q=request, k=self._found.key(request, known.key) if agrees else NO_KEY)
+        elif record.status in _REFUSALS and (request or (admitted and record.status in _OF_THE_LOGGED)):
+            yield event(record, _REFUSALS[record.status], q=request or record.note)
 
 
 _REFUSALS: dict[int, str] = {
@@ -214,3 +254,4 @@ _REFUSALS: dict[int, str] = {
     Unauthenticated.status: "refuse_forged",
     Unavailable.status: "refuse_unavailable",
 }
+_OF_THE_LOGGED = frozenset({Malformed.status, Unauthenticated.status})

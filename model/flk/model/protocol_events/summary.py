@@ -1,16 +1,31 @@
 """A summary of an effect and its result, for logs and traces: keys, digests and timestamps, never payloads (OBS-2)."""
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 from flk.model.effects import Append, Effect
-from flk.model.entries.entry import Claim, Entry, Key
+from flk.model.entries.entry import Claim, Entry, Key, content_digest
 from flk.model.entries.migration import Page
 from flk.model.entries.tasks import Lease, Task
-from flk.model.flow.submission import Response
+from flk.model.flow.submission import Response, from_payload
 from flk.model.log.frames import Frame
 from flk.model.log.hlc import text
+from flk.model.record.record import decode
 from flk.model.refusal import Refused
+
+
+@lru_cache(maxsize=4096)
+def payload(logged: bytes) -> dict[str, object]:
+    """What is said of a logged payload: its size, and what it says: its key and digest, or nothing if no record can be read."""
+    try:
+        submission = from_payload(logged)
+        record = decode(submission.body)
+    except Refused:
+        says = None
+    else:
+        says = {"tenant": submission.tenant, "pcs_id": record.pcs_id, "digest": content_digest(record)}
+    return {"bytes": len(logged), "says": says}
 
 
 def _entry(entry: Entry) -> dict[str, str]:
@@ -47,7 +62,8 @@ def summarised(value: object) -> object:
 
 def fields(effect: Effect[object]) -> dict[str, object]:
     """The fields of an effect by their names."""
-    return {name: _field(name, getattr(effect, name)) for name in effect.__struct_fields__}
+    told = {name: _field(name, getattr(effect, name)) for name in effect.__struct_fields__}
+    return told | {"payload": payload(effect.payload)} if isinstance(effect, Append) else told
 
 
 def result(effect: Effect[object], value: object) -> object:

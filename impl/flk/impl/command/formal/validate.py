@@ -55,11 +55,13 @@ def validate(
 
 def _events(traces: Sequence[Path], protocol: str) -> tuple[Path | Iterable[bytes], str]:
     """The events, as they are or as nodes' traces tell them, and what they are called."""
-    from flk.impl.server.trace_reader import encoded, events_of, is_of_nodes
+    from flk.impl.server.trace_reader import encoded, events_of, is_of_nodes, unseen
 
     if len(traces) == 1 and str(traces[0]) == "-":
         return sys.stdin.buffer, "standard input"
     if all(map(is_of_nodes, traces)):
+        for note in filter(None, map(unseen, traces)):
+            typer.echo(f"note: {note}", err=True)
         return encoded(events_of(traces, protocol)), f"events of {', '.join(map(str, traces))}"
     if len(traces) > 1:
         raise UnusableInput(f"{', '.join(map(str, traces))}: events come in one trace; only traces of nodes are joined")
