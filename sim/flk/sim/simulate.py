@@ -1,6 +1,7 @@
 """One run of a scenario, message by message."""
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
 from typing import BinaryIO
 
 from flk.model.flow.submission import Submission
@@ -19,6 +20,7 @@ from flk.sim.nodes.node import Node
 from flk.sim.nodes.region import Region
 from flk.sim.outcome import Delivered, Run
 from flk.sim.run_loop import OnProgress, RunLoop, contents_of
+from flk.sim.scenarios.limits import arrival_errors
 from flk.sim.scenarios.scenario import Scenario
 from flk.sim.scenarios.script import Act, Replay, Ship, Submit
 from flk.sim.scenarios.validation import validation_errors
@@ -47,7 +49,7 @@ def simulate(
     nodes' programs did, and `messages` every message. `alerts` are evaluated if that is asked for here or by a hypothesis.
     Raises UnusableInput for a scenario that cannot be meant, for submissions that no agent can queue, and for a missing signer.
     """
-    for error in validation_errors(scenario):
+    for error in chain(validation_errors(scenario), arrival_errors(scenario)):
         raise UnusableInput(f"scenario {scenario.name!r}: {error.field}: {error.message}")
     if not submissions:
         raise UnusableInput(f"scenario {scenario.name!r}: there are no records to submit; name a source that has some")

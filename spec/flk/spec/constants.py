@@ -217,6 +217,19 @@ class Slo(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     audit_uncovered_fraction: float
 
 
+class ScenarioLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a scenario may ask for, so that every run ends and fits into memory."""
+
+    max_number: float
+    max_duration_seconds: float
+    min_interval_seconds: float
+    max_rounds: float
+    max_arrivals: float
+    max_regions: int
+    max_agents: int
+    max_parts: int
+
+
 class Constants(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """All constants, one attribute per table of `constants.toml`."""
 
@@ -242,6 +255,7 @@ class Constants(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     heartbeat: Heartbeat
     alerting: Alerting
     slo: Slo
+    scenario: ScenarioLimits
 
 
 CONSTANTS = msgspec.toml.decode(files("flk.spec").joinpath("constants.toml").read_bytes(), type=Constants)

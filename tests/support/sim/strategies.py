@@ -8,6 +8,7 @@ from hypothesis.strategies import DrawFn, SearchStrategy, composite
 from flk.sim.scenarios.duration import Seconds
 from flk.sim.scenarios.faults import (
     ClockSkew,
+    Damage,
     Direction,
     Disk,
     Fault,
@@ -90,6 +91,8 @@ _BY_NAME: dict[str, SearchStrategy[Any]] = {
     "flips": st.integers(1, 9),
     "shard": st.integers(0, 3),
     "all_replicas": st.booleans(),
+    "damage": st.sampled_from(Damage),
+    "names": st.integers(0, 4),
 }
 KINDS: tuple[type[FaultBase], ...] = get_args(Fault)
 

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable, Mapping
 from math import inf
+from operator import index
 from os import PathLike, fspath
-from typing import TypeAlias, get_args
+from typing import SupportsIndex, TypeAlias, get_args
 
 import msgspec
 
@@ -18,7 +19,7 @@ from flk.spec.hints import nearest
 
 AnyScenario: TypeAlias = Scenario | Draft | str | PathLike[str]
 """A scenario, one that is still being put together, the name of one in the library, or the path of a TOML file."""
-AnySeeds: TypeAlias = int | str | range
+AnySeeds: TypeAlias = SupportsIndex | str | range
 """How many seeds, counted from 1, or which: `100`, `"500..599"`, `range(500, 600)`."""
 AnyDuration: TypeAlias = float | str | None
 """Seconds as a number, or a text such as `"5m"`."""
@@ -40,14 +41,11 @@ def scenario_of(given: AnyScenario, records: str | PathLike[str] | None = None) 
 
 
 def seeds_of(given: AnySeeds) -> range:
-    """The seeds that are meant. Raises UnusableInput if that are none."""
-    found = range(0)
+    """The seeds that are meant; whole numbers of NumPy are numbers, too. Raises UnusableInput if that are none."""
     if isinstance(given, range):
         found = given
-    elif isinstance(given, int):
-        found = range(1, given + 1)
     else:
-        first, dots, last = given.partition("..")
+        first, dots, last = str(given).partition("..")
         try:
             found = range(int(first), int(last) + 1) if dots else range(1, int(first) + 1)
         except ValueError:
@@ -55,6 +53,14 @@ def seeds_of(given: AnySeeds) -> range:
     if not found or found.step != 1:
         raise UnusableInput(f"seeds {given}: write how many, such as 100, or the first and the last, such as 500..599")
     return found
+
+
+def number_of(given: SupportsIndex | None, what: str) -> int | None:
+    """A whole number, of NumPy or of Python, if one is given. Raises UnusableInput for anything else."""
+    try:
+        return None if given is None else index(given)
+    except TypeError:
+        raise UnusableInput(f"{what} {given!r}: give a whole number, such as 7") from None
 
 
 def budget_of(given: AnyDuration) -> float:

@@ -21,14 +21,15 @@ AnyPrograms: TypeAlias = Programs | str | PathLike[str] | None
 
 def inputs_for(scenario: Scenario, programs: AnyPrograms = None, *, alerts: bool = False) -> RunInputs:
     """What runs of a scenario need: its records, signed, and the programs if they are not the model's. Raises UnusableInput."""
-    records = submissions(scenario.workload.records, HmacKey(SECRET))
+    source = scenario.workload.records
+    records = submissions(source, HmacKey(SECRET))
     if programs is None or programs is MODEL:
-        return RunInputs(records, alerts=alerts)
+        return RunInputs(records, alerts=alerts, source=source)
     if isinstance(programs, Programs):
         _send_by_value(programs)
-        return RunInputs(records, programs=programs, named=name_of(programs), alerts=alerts)
+        return RunInputs(records, programs=programs, named=name_of(programs), alerts=alerts, source=source)
     name = fspath(programs)
-    return RunInputs(records, programs=programs_named(name), named=name, alerts=alerts)
+    return RunInputs(records, programs=programs_named(name), named=name, alerts=alerts, source=source)
 
 
 def name_of(programs: Programs) -> str:

@@ -2,9 +2,9 @@
 
 from contextlib import ExitStack
 from os import PathLike
-from typing import Literal, overload
+from typing import Literal, SupportsIndex, overload
 
-from flk.sim.api.inputs import AnyScenario, scenario_of
+from flk.sim.api.inputs import AnyScenario, number_of, scenario_of
 from flk.sim.api.programs import AnyPrograms, inputs_for
 from flk.sim.api.result import RunResult
 from flk.sim.api.vector_result import VectorResult
@@ -22,7 +22,7 @@ from flk.spec.errors import UnusableInput
 @overload
 def run(
     scenario: AnyScenario,
-    seed: int | None = None,
+    seed: SupportsIndex | None = None,
     *,
     records: str | PathLike[str] | None = None,
     programs: AnyPrograms = None,
@@ -37,7 +37,7 @@ def run(
 @overload
 def run(
     scenario: AnyScenario,
-    seed: int | None = None,
+    seed: SupportsIndex | None = None,
     *,
     records: str | PathLike[str] | None = None,
     programs: None = None,
@@ -51,7 +51,7 @@ def run(
 
 def run(
     scenario: AnyScenario,
-    seed: int | None = None,
+    seed: SupportsIndex | None = None,
     *,
     records: str | PathLike[str] | None = None,
     programs: AnyPrograms = None,
@@ -79,17 +79,17 @@ def run(
     >>> print(run(calm, seed=7).verdict)
     holds
     """
-    found = scenario_of(scenario, records)
+    found, chosen = scenario_of(scenario, records), number_of(seed, "seed")
     if tier == "vector":
         if programs is not None or validate:
             raise UnusableInput("programs and validate need every message; leave out tier='vector'")
-        return VectorResult(vector_run(found, seed, requests, trace=trace, progress=progress))
+        return VectorResult(vector_run(found, chosen, requests, trace=trace, progress=progress))
     if tier != "message":
         raise UnusableInput(f"tier {tier!r}: choose 'message' or 'vector'")
     if requests is not None:
         raise UnusableInput("requests is for tier='vector'; here the workload says how many come")
     inputs = inputs_for(found, programs, alerts=True)
-    return RunResult(_message(found, seed, inputs, trace=trace, progress=progress, validate=validate), inputs)
+    return RunResult(_message(found, chosen, inputs, trace=trace, progress=progress, validate=validate), inputs)
 
 
 def replay(

@@ -32,7 +32,9 @@ SECRET = b"the key of a simulated run"
 class RunInputs(msgspec.Struct, frozen=True, dict=True):
     """The records that agents are given, the secret they are signed with, and the programs if they are not the model's.
 
-    `named` is how `programs_named` finds the programs again; without a name a run of them cannot be put into a string.
+    `source` names the records as `workload.records` does, and a run of another source is refused; without it the records are those
+    that the caller chose, whatever a scenario names. `named` is how `programs_named` finds the programs again; without a name a run
+    of them cannot be put into a string.
     With `alerts`, the alerts of the table are evaluated in every run.
     """
 
@@ -41,6 +43,7 @@ class RunInputs(msgspec.Struct, frozen=True, dict=True):
     programs: Programs | None = None
     named: str = ""
     alerts: bool = False
+    source: str = ""
 
     @cached_property
     def keyring(self) -> Keyring:
@@ -77,7 +80,13 @@ class Task(NamedTuple):
 
 
 def execute(inputs: RunInputs, task: Task, trace: BinaryIO | None = None) -> Run:
-    """Make a run."""
+    """Make a run. Raises UnusableInput for a scenario that names other records than those at hand."""
+    named = task.scenario.workload.records
+    if inputs.source and named != inputs.source:
+        raise UnusableInput(
+            f"{task.label}: workload.records names {named}, and the records at hand are of {inputs.source};"
+            " run each source by itself"
+        )
     return simulate(
         task.scenario,
         inputs.submissions,

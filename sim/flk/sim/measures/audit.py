@@ -99,7 +99,7 @@ class AuditRecorder:
             dead=len(self._dead[region]),
             leases=self._leases[region],
             uncovered=1.0 - float(done[due].mean()) if due.any() else nan,
-            settled=not took.size or float(np.quantile(finished - entered, 0.99)) <= float(np.quantile(took, 0.99)),
+            settled=bool(over.all() or took[~over].min() > np.quantile(took, 0.99, method="higher")),
         )
 
 

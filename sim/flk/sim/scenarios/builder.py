@@ -18,7 +18,7 @@ scenario this way.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import TypeAlias
+from typing import SupportsIndex, TypeAlias
 
 from flk.sim.scenarios import document
 from flk.sim.scenarios.scenario import Scenario
@@ -37,7 +37,7 @@ class Draft:
     def __init__(self, raw: Mapping[str, object]) -> None:
         self.raw: Raw = dict(raw)
 
-    def regions(self, *names: str, agents: int | None = None) -> "Draft":
+    def regions(self, *names: str, agents: SupportsIndex | None = None) -> "Draft":
         """Name the regions, and give each so many agents."""
         draft = self._with("regions", list(names))
         return draft if agents is None else draft.workload(agents=dict.fromkeys(names, agents))

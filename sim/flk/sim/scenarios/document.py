@@ -2,12 +2,14 @@
 
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from math import isfinite
 from typing import Any, TypeVar, get_args, get_type_hints
 
 import msgspec
 
-from flk.sim.scenarios.duration import Seconds, seconds
+from flk.sim.scenarios.duration import Seconds, is_duration, seconds
+from flk.spec.constants import CONSTANTS
 from flk.spec.errors import UnusableInput
 from flk.spec.hints import nearest
 
@@ -26,25 +28,71 @@ class ValidationError(ValueError):
 
 def parse(text: str, kind: type[T], file: str) -> T:
     """The value of type `kind` that a TOML text holds. Raises UnusableInput."""
+    return convert(toml(text, file), kind, file, text)
+
+
+def toml(text: str, file: str) -> dict[str, object]:
+    """What a TOML text holds. Raises UnusableInput."""
     try:
-        raw = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+        return tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise UnusableInput(f"{file}: not valid TOML: {error}") from None
-    return convert(raw, kind, file, text)
 
 
 def convert(raw: Mapping[str, object], kind: type[T], file: str, text: str = "") -> T:
-    """The value of type `kind` that plain dictionaries and lists stand for, read from `text`. Raises UnusableInput."""
+    """The value of type `kind` that plain dictionaries and lists stand for, read from `text`; numbers of NumPy are numbers, too.
+
+    Raises UnusableInput with the first mistake; `mistakes` has them all.
+    """
+    found = native(raw)
+    for error in out_of_range(found):
+        raise located(error, text, file)
     try:
-        return msgspec.convert(raw, kind, dec_hook=_decode)
+        return msgspec.convert(found, kind, dec_hook=_decode)
     except msgspec.ValidationError as error:
-        field, message = _explain(str(error), raw, kind)
-        raise located(ValidationError(field, message), text, file) from None
+        raise located(ValidationError(*_explain(str(error), found, kind)), text, file) from None
+
+
+def mistake(raw: object, kind: Any) -> ValidationError | None:
+    """The first mistake in a plain value that is to be of a type; None if it is."""
+    try:
+        msgspec.convert(raw, kind, dec_hook=_decode)
+    except msgspec.ValidationError as error:
+        return ValidationError(*_explain(str(error), raw, kind))
+    return None
+
+
+def native(value: object) -> Any:
+    """The value with the scalars and arrays of NumPy as what Python has for them."""
+    if isinstance(value, Mapping):
+        return {key: native(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [native(item) for item in value]
+    if hasattr(value, "dtype") and hasattr(value, "tolist"):
+        return value.tolist()
+    return value
+
+
+def out_of_range(raw: object, field: str = "") -> Iterator[ValidationError]:
+    """Every number that no scenario can mean: infinite, not a number, or beyond all measure; a duration in a text likewise."""
+    if isinstance(raw, Mapping):
+        for key, item in raw.items():
+            yield from out_of_range(item, f"{field}.{key}" if field else str(key))
+    elif isinstance(raw, list | tuple):
+        for index, item in enumerate(raw):
+            yield from out_of_range(item, f"{field}[{index}]")
+    elif isinstance(raw, str) and is_duration(raw):
+        yield from out_of_range(float(seconds(raw)), field)
+    elif isinstance(raw, int | float) and not isinstance(raw, bool):
+        if isinstance(raw, float) and not isfinite(raw):
+            yield ValidationError(field, f"{raw} is not a finite number; write one")
+        elif abs(raw) > CONSTANTS.scenario.max_number and field != "seed":
+            yield ValidationError(field, f"must be within ±{CONSTANTS.scenario.max_number:g}; write a smaller number")
 
 
 def located(error: ValidationError, text: str, file: str) -> UnusableInput:
     """The error with the file and, where it can be found, the line."""
-    line = _line(text, _steps(error.field))
+    line = _line(text, steps(error.field))
     where = f"{file}, line {line}" if line else file
     return UnusableInput(f"{where}: {error.field or 'the document'}: {error.message}")
 
@@ -143,46 +191,48 @@ def _explain(message: str, raw: object, kind: Any) -> tuple[str, str]:
     what, _, path = message.partition(" - at `$")
     field = path.strip("`").lstrip(".")
     if unknown := re.fullmatch(r"Object contains unknown field `(.+)`", what):
-        known = [name for name in _fields(kind, raw, _steps(field)) if name != unknown[1]]
+        known = [name for name in _fields(kind, raw, steps(field)) if name != unknown[1]]
         return ".".join(filter(None, (field, unknown[1]))), f"unknown key; {nearest(unknown[1], known)}"
     if wrong := re.fullmatch(r"Invalid (?:enum )?value (.+)", what):
-        known = _choices(kind, raw, _steps(field))
+        known = _choices(kind, raw, steps(field))
         return field, f"{wrong[1]} is not one of the choices; {nearest(wrong[1].strip(chr(39)), known)}"
     if missing := re.fullmatch(r"Object missing required field `(.+)`", what):
         return field, f"required key {missing[1]!r} is missing; add it"
     return field, what[0].lower() + what[1:]
 
 
-def _steps(field: str) -> Steps:
+def steps(field: str) -> Steps:
+    """The keys and places that lead to a field."""
     return tuple(
         int(index) if index else name for name, index in re.findall(r"([^.\[\]]+)(?![^\[]*\])|\[(\d+)\]", field)
     )
 
 
-def _fields(kind: Any, raw: Any, steps: Steps) -> list[str]:
-    """The keys that the table at `steps` may have."""
-    struct = _kind_at(kind, raw, steps)[0]
+def _fields(kind: Any, raw: Any, way: Steps) -> list[str]:
+    """The keys that the table at `way` may have."""
+    struct = _kind_at(kind, raw, way)[0]
     tag = struct.__struct_config__.tag_field
     return [*struct.__struct_encode_fields__, *([tag] if tag else [])]
 
 
-def _choices(kind: Any, raw: Any, steps: Steps) -> list[str]:
-    """The values that the enumeration or tag at `steps` may have."""
-    around = _kind_at(kind, raw, steps[:-1]) if steps else []
-    if around and steps[-1] == _tag_field(around):
+def _choices(kind: Any, raw: Any, way: Steps) -> list[str]:
+    """The values that the enumeration or tag at `way` may have."""
+    around = _kind_at(kind, raw, way[:-1]) if way else []
+    if around and way[-1] == _tag_field(around):
         return [str(option.__struct_config__.tag) for option in around]
-    return [str(member) for option in _kind_at(kind, raw, steps) for member in option]
+    return [str(member) for option in _kind_at(kind, raw, way) for member in option]
 
 
-def _kind_at(kind: Any, raw: Any, steps: Steps) -> list[Any]:
-    """The types that the value at `steps` may have; of a tagged union the one that its tag chooses, if it chooses one."""
-    for step in steps:
-        kind = get_args(kind)[0] if isinstance(step, int) else get_type_hints(_chosen(kind, raw)[0])[step]
+def _kind_at(kind: Any, raw: Any, way: Steps) -> list[Any]:
+    """The types that the value at `way` may have; of a tagged union the one that its tag chooses, if it chooses one."""
+    for step in way:
+        kind = get_args(kind)[0] if isinstance(step, int) else get_type_hints(chosen(kind, raw)[0])[step]
         raw = raw[step]
-    return _chosen(kind, raw)
+    return chosen(kind, raw)
 
 
-def _chosen(kind: Any, raw: Any) -> list[Any]:
+def chosen(kind: Any, raw: Any) -> list[Any]:
+    """The types that a value may have; of a tagged union the one that its tag chooses, if it chooses one."""
     options = [kind] if isinstance(kind, type) else list(get_args(kind))
     tag = raw.get(_tag_field(options)) if isinstance(raw, Mapping) else None
     fitting = [
@@ -197,13 +247,13 @@ def _tag_field(options: Sequence[Any]) -> str | None:
     return fields.pop() if len(fields) == 1 else None
 
 
-def _line(text: str, steps: Steps) -> int | None:
+def _line(text: str, way: Steps) -> int | None:
     """The number of the line that defines the field: as near as the headers and keys of the text lead."""
     found = None
     lines = text.splitlines()
     position = 0
-    for depth, step in enumerate(steps):
-        name = steps[depth - 1] if isinstance(step, int) else step
+    for depth, step in enumerate(way):
+        name = way[depth - 1] if isinstance(step, int) else step
         word = re.escape(str(name))
         header = rf"\s*(\[+\s*(?:[\w-]+\.)*{word}(?:\.[\w-]+)*\s*\]+|{word}\s*=)"
         matches = [number for number in range(position, len(lines)) if re.match(header, lines[number])]

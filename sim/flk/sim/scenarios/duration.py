@@ -1,6 +1,7 @@
 """Durations as people write them: a number of seconds, or a text such as "250ms", "90s", "5m" or "1h30m"."""
 
 import re
+from math import isfinite
 
 _PER_UNIT = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000}  # milliseconds: 9ms is the float nearest to 0.009
 _PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
@@ -17,7 +18,7 @@ class Seconds(float):
 
 def seconds(written: object) -> Seconds:
     """The duration that a number or a text stands for. Raises ValueError for anything else."""
-    if isinstance(written, int | float) and not isinstance(written, bool):
+    if isinstance(written, int | float) and not isinstance(written, bool) and isfinite(written):
         return Seconds(written)
     if isinstance(written, str) and _WHOLE.fullmatch(written):
         size = sum(float(number) * _PER_UNIT[unit] for number, unit in _PART.findall(written)) / 1000
@@ -25,6 +26,11 @@ def seconds(written: object) -> Seconds:
     raise ValueError(
         f'{written!r} is not a duration; write seconds as a number, or a text such as "250ms", "90s" or "5m"'
     )
+
+
+def is_duration(written: str) -> bool:
+    """Whether a text is a duration."""
+    return _WHOLE.fullmatch(written) is not None
 
 
 def clock(moment: float) -> str:

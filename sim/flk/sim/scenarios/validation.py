@@ -10,6 +10,7 @@ from flk.sim.scenarios.document import ValidationError
 from flk.sim.scenarios.duration import Seconds
 from flk.sim.scenarios.fault_validation import fault_errors
 from flk.sim.scenarios.hypothesis_validation import hypothesis_errors
+from flk.sim.scenarios.limits import limit_errors
 from flk.sim.scenarios.names import all_unknown, bad_label, unknown
 from flk.sim.scenarios.scenario import Scenario
 from flk.sim.scenarios.script import Replay, Submit
@@ -29,6 +30,7 @@ def validation_errors(scenario: Scenario) -> Iterator[ValidationError]:
     """Every error in a scenario, with its field. Nothing, if the scenario can be run."""
     yield from _of_regions(scenario)
     yield from _of_durations(scenario)
+    yield from limit_errors(scenario)
     yield from _of_network(scenario)
     yield from _of_workload(scenario)
     yield from _of_tenants(scenario)

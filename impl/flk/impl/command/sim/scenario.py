@@ -76,20 +76,31 @@ def show(
 @_commands.command()
 def check(
     scenarios: Annotated[list[Path], typer.Argument(help="TOML files.", exists=False)],
+    *,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
 ) -> None:
-    """Check that files can be run. Each error names the file, the line and the fix; exit code 2 if there is one."""
-    from flk.sim.scenarios.files import load
-    from flk.spec.errors import UnusableInput
+    """Check that files can be run, and that what they name exists: every mistake of every file, with the line and the fix.
 
-    failed = False
+    Exit code 2 if there is one.
+    """
+    from flk.sim.clients.sources import unreadable
+    from flk.sim.scenarios.mistakes import read
+
+    rows, failed = [], False
     for file in scenarios:
-        try:
-            found = load(file)
-        except UnusableInput as error:
-            failed = True
-            typer.echo(str(error), err=True)
-        else:
+        errors, found, workload = read(file)
+        said = list(map(str, errors))
+        said += [] if workload is None else [f"{file}: {message}" for message in unreadable(workload)]
+        failed = failed or bool(said)
+        rows.append({"file": str(file), "mistakes": said, "hash": None if said or found is None else found.hash})
+        if json:
+            continue
+        for message in said:
+            typer.echo(message, err=True)
+        if found is not None and not said:
             typer.echo(f"{file}: {found.name}, content {found.hash}")
+    if json:
+        typer.echo(msgspec.json.encode(rows))
     raise typer.Exit((Verdict.UNDECIDED if failed else Verdict.HOLDS).exit_code)
 
 
