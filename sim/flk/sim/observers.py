@@ -7,6 +7,7 @@ from flk.sim.alerts.alerts import AlertHistory, evaluated
 from flk.sim.alerts.exporter import Exporter
 from flk.sim.checkers.answers import AnswerRules
 from flk.sim.checkers.audit import AuditRules
+from flk.sim.checkers.availability import AvailabilityRules
 from flk.sim.checkers.convergence import Agreement
 from flk.sim.checkers.final_state import ending, judge_acknowledged, judge_outcomes
 from flk.sim.checkers.invariants import Checks, without
@@ -67,6 +68,7 @@ class Observers:
         self._audit_rules = AuditRules(regions, self.checks)
         self._migration_rules = MigrationRules(regions, reference, self.checks)
         self._stores = StoreRecorder(regions, simulator)
+        self._availability = AvailabilityRules(scenario, regions, self.checks)
         answers = AnswerRules(regions, reference, self.checks, records.forgeries)
         layout = scenario.layout
         shipping = ShippingRules(
@@ -80,6 +82,7 @@ class Observers:
         self.parts: tuple[Part, ...] = (
             self._node_rules,
             answers,
+            self._availability,
             shipping,
             self._agreement,
             self.recorder,
@@ -108,6 +111,7 @@ class Observers:
         lost = judge_acknowledged(end, self._node_rules.acknowledged, self.recorder.gone, self.checks)
         self._audit_rules.finish()
         self._migration_rules.finish()
+        self._availability.finish()
         judge_outcomes(end, self._examine, self._agreement.rotten, self.checks)
         return measure(
             self._scenario,

@@ -22,6 +22,11 @@ class Invariant(StrEnum):
     REFUSALS = "refusals-never-stored", "a refused request has stored nothing (DUP-5)"
     DESERVED = "refusals-deserved", "400 and 401 are said only of what claims nothing (ORD-2, ORD-3)"
     DIGEST = "digest-of-the-stored", "200 and 202 name the sender's digest, 409 another, and all the stored one (DUP-3)"
+    TURNED_AWAY = (
+        "turned-away-for-a-reason",
+        "413 is said of what is over the limit, 429 with as many in flight as may be (ORD-5, ORD-6)",
+    )
+    READY = "ready-again", "once no fault holds, every node becomes ready within the bound (WAL-5, OBS-3)"
     SECRECY = "only-signers-are-told", "whose signature is not valid is told nothing of any entry (ORD-3)"
     FORGERY = "forgeries-never-stored", "no entry anywhere is made of a forged record (SIGN-6, ORD-3)"
     TENANTS = "tenants-never-mix", "an entry's key names the tenant that logged it (DUP-4)"

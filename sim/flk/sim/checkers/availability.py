@@ -1,0 +1,67 @@
+"""The invariants of who is turned away, and of nodes that come back: checked at every answer, and at the end."""
+
+from collections.abc import Mapping, Sequence
+
+from flk.model.refusal import Overloaded, TooLarge
+from flk.sim.checkers.invariants import Checks, Invariant
+from flk.sim.nodes.region import Region
+from flk.sim.scenarios.faults import Fault
+from flk.sim.scenarios.scenario import Scenario
+from flk.sim.world.events import Replied
+from flk.sim.world.observer import Observer
+from flk.spec.constants import CONSTANTS
+
+LARGEST = CONSTANTS.node.max_body_bytes
+
+
+class AvailabilityRules:
+    """Checks that nobody is turned away without a reason, and that a node which nothing keeps from it serves again."""
+
+    def __init__(self, scenario: Scenario, regions: Mapping[str, Region], checks: Checks) -> None:
+        policy = scenario.policy
+        least = policy.max_in_flight if policy.pressure is None else min(policy.max_in_flight, policy.pressure.floor)
+        self._fewest = int(least)
+        self._scenario = scenario
+        self._regions = regions
+        self._checks = checks
+
+    def observe(self, observer: Observer) -> None:
+        """Check every answer to what was not logged."""
+        observer.handle(Replied, self._check_replied)
+
+    def finish(self) -> None:
+        """Once the last fault is over for as long as regions have to converge, every node is ready; too early to ask before."""
+        end, bound = self._scenario.duration, self._scenario.slo.convergence
+        if end - _last_end(self._scenario.faults) < bound:
+            return
+        for name, region in self._regions.items():
+            ready = region.node is not None and region.node.ready
+            self._checks.require(
+                Invariant.READY, ready, name, "end", lambda: f"it is not ready, {bound:g} s after the last fault"
+            )
+
+    def _check_replied(self, event: Replied) -> None:
+        status = event.response.status
+        if status == TooLarge.status:
+            size = len(event.request.body)
+            self._checks.require(
+                Invariant.TURNED_AWAY,
+                size > LARGEST,
+                event.region,
+                "reply",
+                lambda: f"413 was answered to {size} bytes, and {LARGEST} are allowed",
+            )
+        elif status == Overloaded.status:
+            node = self._regions[event.region].node
+            busy = 0 if node is None else node.memory.in_flight
+            self._checks.require(
+                Invariant.TURNED_AWAY,
+                busy >= self._fewest,
+                event.region,
+                "reply",
+                lambda: f"429 was answered with {busy} requests in flight, of at least {self._fewest} that may be",
+            )
+
+
+def _last_end(faults: Sequence[Fault]) -> float:
+    return max((float(fault.end) for fault in faults), default=0.0)
