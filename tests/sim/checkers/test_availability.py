@@ -47,7 +47,7 @@ def never_level(region: str, examine: Examine) -> Program[Recovery]:
     ("programs", "invariant"),
     [
         (turning_away(lambda: TooLarge("ORD-5", "too large")), Invariant.TURNED_AWAY),
-        (turning_away(lambda: Overloaded("ORD-6", "overloaded", retry_after=1.0)), Invariant.TURNED_AWAY),
+        (turning_away(lambda: Overloaded("ORD-6", "overloaded", retry_after=1)), Invariant.TURNED_AWAY),
         (MODEL._replace(recover=never_level), Invariant.READY),
     ],
 )
@@ -62,11 +62,11 @@ def test_who_turns_everybody_away_is_seen(programs: Programs, invariant: Invaria
 
 def test_the_model_turns_nobody_away_without_a_reason() -> None:
     """In a dozen seeds both are asked, and hold."""
-    checks = dict.fromkeys((Invariant.TURNED_AWAY, Invariant.READY), 0)
+    checks: dict[str, int] = dict.fromkeys((Invariant.TURNED_AWAY, Invariant.READY), 0)
     for seed in range(SEED, SEED + 12):
         run = execute(synthetic_inputs(RECORDS), Task(swarm(seed), seed))
         assert not violated(run)
         for row in run.results:
             if row.invariant in checks:
-                checks[Invariant(row.invariant)] += row.checks
+                checks[row.invariant] += row.checks
     assert all(checks.values())

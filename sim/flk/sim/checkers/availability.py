@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from flk.model.refusal import Overloaded, TooLarge
-from flk.sim.checkers.invariants import Checks, Invariant
+from flk.sim.checkers.invariants import Checks, Invariant, Together
 from flk.sim.nodes.region import Region
 from flk.sim.scenarios.faults import Fault
 from flk.sim.scenarios.scenario import Scenario
@@ -11,6 +11,9 @@ from flk.sim.world.events import Replied
 from flk.sim.world.observer import Observer
 from flk.spec.constants import CONSTANTS
 
+LONGEST = 120.0
+"""Seconds that a node may take to recover, where regions may take longer still to converge."""
+NOT_TURNED_AWAY = Together(Invariant.TURNED_AWAY)
 LARGEST = CONSTANTS.node.max_body_bytes
 
 
@@ -26,12 +29,12 @@ class AvailabilityRules:
         self._checks = checks
 
     def observe(self, observer: Observer) -> None:
-        """Check every answer to what was not logged."""
+        """Check every answer."""
         observer.handle(Replied, self._check_replied)
 
     def finish(self) -> None:
-        """Once the last fault is over for as long as regions have to converge, every node is ready; too early to ask before."""
-        end, bound = self._scenario.duration, self._scenario.slo.convergence
+        """Some time after the last fault every node is ready; in a run that ends earlier it is too early to ask."""
+        end, bound = self._scenario.duration, min(LONGEST, float(self._scenario.slo.convergence))
         if end - _last_end(self._scenario.faults) < bound:
             return
         for name, region in self._regions.items():
@@ -61,6 +64,8 @@ class AvailabilityRules:
                 "reply",
                 lambda: f"429 was answered with {busy} requests in flight, of at least {self._fewest} that may be",
             )
+        else:
+            self._checks.hold(NOT_TURNED_AWAY)
 
 
 def _last_end(faults: Sequence[Fault]) -> float:
