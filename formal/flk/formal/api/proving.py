@@ -24,11 +24,13 @@ class Proofs(Sequence["Proof"]):
     """Proofs of theorems, in order; what `prove` returns.
 
     Each has its `status`, `obligations`, `witnesses`, `mutants` and `properties`. A theorem is PROVED only if every obligation is,
-    every witness exists and every mutant is refuted; REFUTED if a run violates it. Shown in notebooks and by `print`.
+    every witness exists and every mutant is refuted; REFUTED if a run violates it. What cannot be proved for all sizes (progress,
+    counts, that there is no deadlock) is explored at the usual ones (`scope`): a theorem of which a property is only explored is
+    BOUNDED. Shown in notebooks and by `print`.
 
     >>> proofs = prove("two-phase-commit")
     >>> proofs.verdict, proofs[0].status.value, len(proofs[0].mutants)
-    (<Verdict.HOLDS: 'holds'>, 'proved', 0)
+    (<Verdict.HOLDS: 'holds'>, 'bounded', 0)
     """
 
     proofs: "tuple[Proof, ...]"
@@ -37,7 +39,7 @@ class Proofs(Sequence["Proof"]):
 
     @property
     def verdict(self) -> Verdict:
-        """HOLDS if all are proved, VIOLATED if any is refuted."""
+        """HOLDS if all are proved or bounded, VIOLATED if any is refuted."""
         from flk.formal.proofs.prove import verdict_of
 
         return verdict_of(self.proofs)
@@ -92,6 +94,8 @@ class Proofs(Sequence["Proof"]):
 def prove(*theorems: Subject, seeds: int = 1, progress: bool | None = None) -> Proofs:
     """Prove protocols for any sizes of their sorts, and statements about data, each beside mutants that must be refuted.
 
+    The verdict is the worst of all properties. Those that no proof speaks of are explored then and there.
+
     A theorem is a Protocol, a Design, the name of a protocol, of a refuted design (`gallery/NAME`) or of a statement about data
     (`rounding-stability`, `budget`, `regimes`), or the path of a Python file; all of the lab's, if none is given. Everything is
     proved under `seeds` random seeds of the solver, 0 first. `progress` shows a bar, or does not; None shows it where somebody
@@ -125,12 +129,11 @@ def _rows(proof: "Proof") -> Iterator[dict[str, object]]:
         whole = {"property": "", "kind": "", "status": str(proof.status), "requirements": " ".join(proof.requirements)}
         yield {**common, **whole, "note": proof.statement}
     for one in proof.properties:
-        status = "explored only" if one.finite_only else str(one.status)
         yield {
             **common,
             "property": one.property,
             "kind": str(one.kind),
-            "status": status,
+            "status": str(one.status),
             "requirements": " ".join(one.requirements),
             "note": one.note,
         }

@@ -96,6 +96,9 @@ class Explored(msgspec.Struct, frozen=True):
     """What nobody has to claim: that there is no deadlock, unless the protocol may stop anywhere; and of each action that no
     reachable state allows that it happens, unless the protocol says that it may not. Such actions are known when all states are."""
 
+    happened: tuple[str, ...] = ()
+    """The actions that can happen in the states whose steps were taken."""
+
     @property
     def judged(self) -> tuple[Finding, ...]:
         """What was found of the properties, and of what nobody has to claim."""
@@ -172,6 +175,7 @@ def explore(
         findings,
         _fault(search, route, schema),
         (*judge.deadlock(), *judge.idle()),
+        tuple(name for name in protocol.actions if name in search.happened),
     )
 
 

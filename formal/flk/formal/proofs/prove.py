@@ -56,11 +56,11 @@ def prove_all(
 ) -> list[Proof]:
     """A proof of each theorem, by name or as a protocol (of all, if none is given), under each of the seeds 0, 1, ...
 
-    Raises UnusableInput if a name is not that of a theorem, or if `seeds` is less than 1.
+    Raises UnusableInput if a name is not that of a theorem, if two theorems have one name, or if `seeds` is less than 1.
     """
     if seeds < 1:
         raise UnusableInput(f"seeds is {seeds}: give 1 or more")
-    chosen = dict(map(_named, theorems or THEOREMS))
+    chosen = _chosen(theorems or list(THEOREMS))
     proofs: list[Proof] = []
     for name, prove_under in chosen.items():
         for seed in range(seeds):
@@ -69,11 +69,18 @@ def prove_all(
     return proofs
 
 
-def _named(given: str | Protocol) -> tuple[str, Prove]:
-    found = theorem(given) if isinstance(given, str) else given
-    return (found.name, _of_protocol(found)) if isinstance(found, Protocol) else (found, THEOREMS[found])
+def _chosen(given: Sequence[str | Protocol]) -> dict[str, Prove]:
+    """Each theorem once, by its name."""
+    found: dict[str, Prove] = {}
+    subjects: dict[str, str | Protocol] = {}
+    for subject in (theorem(one) if isinstance(one, str) else one for one in given):
+        name = subject.name if isinstance(subject, Protocol) else subject
+        if subjects.setdefault(name, subject) is not subject and subjects[name] != subject:
+            raise UnusableInput(f"two theorems are called {name}: give the protocol in your file another name")
+        found[name] = _of_protocol(subject) if isinstance(subject, Protocol) else THEOREMS[subject]
+    return found
 
 
 def verdict_of(proofs: Iterable[Proof]) -> Verdict:
-    """VIOLATED if any theorem is refuted, HOLDS only if all are proved. Nothing proved is undecided."""
+    """VIOLATED if any theorem is refuted, HOLDS only if all are proved or bounded. Nothing proved is undecided."""
     return worst([proof.verdict for proof in proofs] or [Verdict.UNDECIDED])

@@ -8,7 +8,7 @@ from time import perf_counter
 import msgspec
 from z3 import And, Bool, BoolRef, Implies, ModelRef, Not, Solver, SolverFor, sat, unknown
 
-from flk.formal.explicit.explore import Path
+from flk.formal.explicit.explore import DEADLOCK, HAPPENS, Path
 from flk.formal.explicit.ground import Ground
 from flk.formal.explicit.schema import Schema
 from flk.formal.explicit.search import target
@@ -19,8 +19,10 @@ from flk.formal.prover.replay import confirm, path_of
 from flk.formal.prover.symbols import any_of
 from flk.spec.verdict import Verdict, worst
 
-FAULT = "fault"
-"""The target of a run that ends where something is undefined."""
+FAULT = "a fault"
+"""The target of a run that ends where something is undefined. No property has this name: it has a blank, as DEADLOCK has."""
+
+PROGRESS = "no run of so many steps shows that something never comes: explore it"
 
 
 class Outcome(StrEnum):
@@ -44,11 +46,12 @@ class Target(msgspec.Struct, frozen=True):
 
     @property
     def verdict(self) -> Verdict:
-        """VIOLATED if a run was found that should not be."""
+        """VIOLATED if a run was found that should not be, UNDECIDED if none was found that should."""
         if self.outcome is Outcome.UNDECIDED:
             return Verdict.UNDECIDED
-        wrong = self.outcome is Outcome.FOUND and self.kind is not PropertyKind.REACHABLE
-        return Verdict.VIOLATED if wrong else Verdict.HOLDS
+        if self.kind is PropertyKind.REACHABLE:
+            return Verdict.HOLDS if self.outcome is Outcome.FOUND else Verdict.UNDECIDED
+        return Verdict.VIOLATED if self.outcome is Outcome.FOUND else Verdict.HOLDS
 
 
 class Bounded(msgspec.Struct, frozen=True):
@@ -83,10 +86,10 @@ def search(
     seed: int = 0,
     on_depth: OnDepth = lambda _: None,
 ) -> Bounded:
-    """Search runs of up to `depth` steps for every property and for a FAULT, or for those among them with these `names`.
+    """Search runs of up to `depth` steps for every property, a DEADLOCK and a FAULT, or for those among them with these `names`.
 
-    `happen`: for each action too, for a run after which it can happen. `first` ends with the first violation. Raises UnusableInput
-    for sizes that the protocol does not have.
+    `happen`: for each action too, unless it may not happen, for a run after which it can. `first` ends with the first violation.
+    Progress stays undecided. Raises UnusableInput for sizes that the protocol does not have.
     """
     started = perf_counter()
     wanted = None if names is None else frozenset(names)
@@ -101,7 +104,7 @@ def search(
             break
         unrolling.extend()
     schema, seconds = unrolling.encoding.schema, perf_counter() - started
-    targets = tuple(unrolling.results(depth))
+    targets = (*unrolling.results(depth), *_progress(protocol, wanted))
     size = len(unrolling.encoding.instances)
     return Bounded(protocol.name, schema.size_of, depth, schema.bits, size, seconds, targets)
 
@@ -181,20 +184,35 @@ class Unrolling:
 
 
 def _aims(encoding: FiniteEncoding) -> Iterator[Aim]:
-    """A violation of each invariant, a witness of each `reachable`, and a fault. Progress is not looked for."""
+    """A violation of each invariant, a witness of each `reachable`, a deadlock, and a fault. Progress is not looked for."""
     ground, undefined = encoding.ground, []
+    build, end = ground.build, ground.end
     for property_ in ground.properties:
         kind = property_.property.kind
         undefined.append(encoding.truth(property_.undefined))
         if kind is not PropertyKind.LEADS_TO:
-            clean = ground.build.negation(property_.undefined)
-            aimed = ground.build.conjunction([clean, target(ground, property_)])
+            clean = build.negation(property_.undefined)
+            aimed = build.conjunction([clean, target(ground, property_)])
             yield Aim(property_.property.name, kind, encoding.truth(aimed))
+    stuck = build.negation(build.disjunction([e for i in encoding.instances for e in (i.enabled, i.undefined)]))
+    lost = build.conjunction([stuck, end.defined, build.negation(end.value)])
+    if not end.value.is_true:
+        yield Aim(DEADLOCK, PropertyKind.ALWAYS, encoding.truth(lost))
+    undefined.append(encoding.truth(build.conjunction([stuck, build.negation(end.defined)])))
     yield Aim(FAULT, None, any_of([encoding.fault, *undefined]))
 
 
 def _happenings(encoding: FiniteEncoding) -> Iterator[Aim]:
-    """That each action can happen."""
-    for action in encoding.schema.protocol.actions:
-        able = [i.enabled for i in encoding.instances if i.instance.action.name == action]
-        yield Aim(action, PropertyKind.REACHABLE, encoding.truth(encoding.ground.build.disjunction(able)))
+    """That each action can happen, of those that must."""
+    build, protocol = encoding.ground.build, encoding.schema.protocol
+    for action in protocol.actions:
+        of = [i for i in encoding.instances if i.instance.action.name == action]
+        able = [build.conjunction([i.enabled, build.negation(i.undefined)]) for i in of]
+        if action not in protocol.idle:
+            yield Aim(action + HAPPENS, PropertyKind.REACHABLE, encoding.truth(build.disjunction(able)))
+
+
+def _progress(protocol: Protocol, wanted: frozenset[str] | None) -> Iterator[Target]:
+    for property_ in protocol.properties.values():
+        if property_.kind is PropertyKind.LEADS_TO and (wanted is None or property_.name in wanted):
+            yield Target(property_.name, property_.kind, Outcome.UNDECIDED, 0, 0.0, note=PROGRESS)

@@ -91,7 +91,8 @@ class FiniteEncoding:
         for taken, instance in zip(self.now.taken, self.instances, strict=True):
             if names is None or instance.instance.action.name in names:
                 chosen.append(taken)
-                clean = build.conjunction([instance.enabled, build.negation(instance.fault)])
+                faults = build.disjunction([instance.undefined, instance.fault])
+                clean = build.conjunction([instance.enabled, build.negation(faults)])
                 rules.append(Implies(taken, self.truth(clean)))
         if not chosen:
             return any_of([])

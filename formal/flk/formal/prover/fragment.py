@@ -12,7 +12,7 @@ import networkx
 from z3 import BoolRef, ExprRef, Not, QuantifierRef, is_and, is_implies, is_not, is_or, is_quantifier
 
 from flk.formal.language.sorts import Bounded, Index
-from flk.formal.prover.obligations import Induction
+from flk.formal.prover.obligations import Induction, counts
 from flk.formal.prover.symbols import Symbols
 
 
@@ -26,6 +26,7 @@ def outside(induction: Induction) -> tuple[str, ...]:
     cycle = next(networkx.simple_cycles(graph), None)
     found = [f"elements of {' are made from those of '.join([*cycle, cycle[0]])}"] if cycle else []
     numbers = sorted(v.name for v in induction.protocol.variables.values() if isinstance(v.sort, Bounded))
+    numbers += ["counts"] * any(counts(guard) for a in induction.protocol.actions.values() for guard in a.guards)
     return (*found, *([f"integers: {', '.join(numbers)}"] if numbers else []))
 
 

@@ -5,7 +5,7 @@ held before it. Wherever they hold, guards, updates and properties must be defin
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 from z3 import BoolRef, ExprRef
@@ -90,9 +90,15 @@ class Induction:
 
     @cached_property
     def steps(self) -> dict[str, Stepping]:
-        """The actions, by name. A guard that counts elements is left out: then more can happen than does, and proofs still hold."""
-        actions = map(without_counting, self.protocol.actions.values())
-        return {action.name: Stepping(self.symbols, action) for action in actions}
+        """The actions, by name. What a guard counts is left open: then more can happen than does, and proofs still hold."""
+        return {action.name: Stepping(self.symbols, action) for action in self.protocol.actions.values()}
+
+    def is_open(self, obligation: Obligation) -> bool:
+        """Whether the obligation says of a count only that it is a number, so that the solver may refute what is true."""
+        action = self.protocol.actions.get(obligation.action)
+        about = self.protocol.properties.get(obligation.about.removesuffix(f" {DEFINED}"))
+        read = (*(action.guards if action else ()), *_conditions(about), *self.protocol.assumptions)
+        return any(map(counts, read))
 
     def obligations(self) -> Iterator[Obligation]:
         """All obligations. An action that writes nothing a property reads needs none for it."""
@@ -123,12 +129,8 @@ class Induction:
 
     def _properties_are_defined(self) -> Iterator[Obligation]:
         for property_ in self.protocol.properties.values():
-            for node in (property_.condition, property_.conclusion):
-                if (
-                    node is not None
-                    and not counts(node)
-                    and (defined := self.state.encode(node, {}).defined) is not TRUE
-                ):
+            for node in _conditions(property_):
+                if (defined := self.state.encode(node, {}).defined) is not TRUE:
                     yield Obligation(f"{property_.name} {DEFINED}", "", self.hypotheses, defined)
 
     def _begins(self, variable: Variable) -> BoolRef:
@@ -162,9 +164,8 @@ def counts(node: Node) -> bool:
     return any(map(counts, children(node)))
 
 
-def without_counting(action: Action) -> Action:
-    """The action without the guards that count."""
-    return replace(action, guards=tuple(guard for guard in action.guards if not counts(guard)))
+def _conditions(property_: Property | None) -> tuple[Node, ...]:
+    return tuple(filter(None, (property_.condition, property_.conclusion))) if property_ else ()
 
 
 def uncountable(protocol: Protocol) -> Sequence[str]:

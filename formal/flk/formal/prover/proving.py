@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from time import perf_counter
 
-from msgspec.structs import replace
 from z3 import Not, sat, unsat
 
+from flk.formal.explicit.explore import DEADLOCK, HAPPENS
 from flk.formal.language.properties import Property, PropertyKind
 from flk.formal.language.protocol import Protocol
 from flk.formal.library.design import Design
+from flk.formal.prover.beside import Beside
 from flk.formal.prover.bounded import FAULT, Outcome, Target, search
 from flk.formal.prover.counterexample import Counterexample
 from flk.formal.prover.cti_minimiser import minimised
@@ -19,16 +20,15 @@ from flk.formal.prover.guard_mutants import Omission, omissions
 from flk.formal.prover.obligations import DEFINED, INVARIANTS, JOIN, Induction, Obligation, counts, uncountable
 from flk.formal.prover.solver import EASY, QUICK, ask
 from flk.formal.prover.step import Stepping
-from flk.formal.prover.theorem import Check, Proof, ProofStatus, PropertyStatus, Trial
+from flk.formal.prover.theorem import Check, Proof, ProofStatus, PropertyStatus, Trial, worst_status
 
 DEPTH = 16
 """Steps within which witnesses, and runs that violate what induction does not show, are looked for."""
 
-COUNTS = "counts the elements of a sort, so it is explored at chosen sizes only"
-PROGRESS = "progress is explored at chosen sizes only"
+COUNTS = "counts the elements of a sort"
 FRAGMENT = "the queries are in a decidable fragment: acyclic quantifiers over index sorts and enums"
-HAPPENS = " happens"
 NO_SMALL = "the solver has a counterexample, but not one with a few elements in each sort"
+OPEN = "the solver's counterexample rests on what a count may be, and there is none with a few elements in each sort"
 GAVE_UP = "the solver gave up"
 
 
@@ -52,6 +52,7 @@ def prove_protocol(protocol: Protocol, designs: Sequence[Design] = (), seed: int
         runs=proving.runs,
         properties=proving.statuses,
         remarks=proving.remarks,
+        scope=proving.beside.scope,
         seconds=perf_counter() - started,
     )
 
@@ -70,6 +71,11 @@ class Proving:
         return Induction(self.protocol)
 
     @cached_property
+    def beside(self) -> Beside:
+        """What exploring shows at the usual sizes."""
+        return Beside(self.protocol)
+
+    @cached_property
     def possible(self) -> bool:
         """Whether anything can be proved for all sizes: not if an update counts."""
         return not set(uncountable(self.protocol)) & set(self.protocol.actions)
@@ -83,24 +89,26 @@ class Proving:
 
     @cached_property
     def runs(self) -> tuple[Check, ...]:
-        """For what induction does not show, a run that violates it, if there is a short one; and one to a fault."""
-        lost = {p.name for p in self.induction.invariants} - self._kept
-        if not lost or not self.possible:
-            return ()
-        found = search(self.protocol, DEPTH, names={*lost, FAULT}, seed=self.seed)
-        return tuple(
-            _of_run(target, found.sizes, ProofStatus.REFUTED)
-            for target in found.targets
-            if target.outcome is Outcome.FOUND
-        )
+        """A run to each violation, deadlock and fault that exploring finds; where it is cut short, to those that are near."""
+        found = list(self.beside.runs())
+        explored = self.beside.explored
+        if explored is not None and explored.complete:
+            return tuple(found)
+        seen = {check.name for check in found}
+        wanted = {p.name for p in self.protocol.properties.values() if p.kind in INVARIANTS} - self._kept
+        near = search(self.protocol, DEPTH, names={*wanted, FAULT, DEADLOCK} - seen, seed=self.seed)
+        targets = (target for target in near.targets if target.outcome is Outcome.FOUND)
+        return (*found, *(_of_run(target, near.sizes, ProofStatus.REFUTED) for target in targets))
 
     @cached_property
     def witnesses(self) -> tuple[Check, ...]:
         """A run to each `reachable` property, and one to where each action can happen."""
         names = [p.name for p in self.protocol.properties.values() if p.kind is PropertyKind.REACHABLE]
         found = search(self.protocol, DEPTH, names=names, happen=True, seed=self.seed)
-        checks = (_of_run(target, found.sizes, ProofStatus.PROVED) for target in found.targets)
-        return tuple(replace(c, name=c.name + HAPPENS) if c.name in self.protocol.actions else c for c in checks)
+        return tuple(
+            _of_run(target, found.sizes, ProofStatus.PROVED) if target.path else self._far(target)
+            for target in found.targets
+        )
 
     @cached_property
     def mutants(self) -> tuple[Trial, ...]:
@@ -122,16 +130,21 @@ class Proving:
 
     @property
     def status(self) -> ProofStatus:
-        """Refuted if a property is. Proved if all that can be are, all witnesses exist, and the mutants are refuted."""
-        known = {s.status for s in self.statuses if not s.finite_only}
-        if ProofStatus.REFUTED in known or any(check.name == FAULT for check in self.runs):
+        """The worst of the properties; refuted also by a run to a fault or a deadlock.
+
+        Undecided if something is not shown to have a meaning, or a witness is missing; or a mutant is not refuted, for then the
+        obligations are not shown to say anything.
+        """
+        if self.runs:
             return ProofStatus.REFUTED
+        meant = all(check.status is ProofStatus.PROVED for check in self.obligations if DEFINED in check.name)
         real = all(check.status is ProofStatus.PROVED for check in self.witnesses)
         sharp = all(trial.status is ProofStatus.REFUTED for trial in self.mutants)
         bites = self.seed or any(trial.status is ProofStatus.REFUTED for trial in (*self.mutants, *self.omissions))
-        return (
-            ProofStatus.PROVED if known == {ProofStatus.PROVED} and real and sharp and bites else ProofStatus.UNDECIDED
-        )
+        shown = meant and real and sharp and (bites or not self._kept)
+        explored = [] if self.possible else [self.beside.status(DEADLOCK)[0]]
+        known = [one.status for one in self.statuses]
+        return worst_status([*known, *explored, *([] if shown else [ProofStatus.UNDECIDED])])
 
     @property
     def requirements(self) -> tuple[str, ...]:
@@ -142,9 +155,14 @@ class Proving:
     def remarks(self) -> tuple[str, ...]:
         """What a reader should know of the queries."""
         if not self.possible:
-            return (f"nothing is proved for all sizes: {', '.join(uncountable(self.protocol))} {COUNTS}",)
+            return (f"nothing is proved for all sizes: {', '.join(uncountable(self.protocol))} {COUNTS}", self._stops)
         left = outside(self.induction)
-        return (f"outside of the decidable fragment: {'; '.join(left)}",) if left else (FRAGMENT,)
+        return (f"outside of the decidable fragment: {'; '.join(left)}" if left else FRAGMENT, self._stops)
+
+    @property
+    def _stops(self) -> str:
+        status, note = self.beside.status(DEADLOCK)
+        return "no deadlock" + (f": bounded, {note}" if status is ProofStatus.BOUNDED else f" is {status}: {note}")
 
     @cached_property
     def _kept(self) -> frozenset[str]:
@@ -170,22 +188,28 @@ class Proving:
         return PropertyStatus(property_.name, property_.kind, property_.requirements, verdict, note, finite)
 
     def _known(self, property_: Property) -> tuple[ProofStatus, str, bool]:
-        if property_.kind is PropertyKind.LEADS_TO:
-            return ProofStatus.UNDECIDED, PROGRESS, True
         if property_.kind is PropertyKind.REACHABLE:
             found = next(check for check in self.witnesses if check.name == property_.name)
             return found.status, found.note, False
-        if counts(property_.condition) or not self.possible:
-            return ProofStatus.UNDECIDED, COUNTS, True
+        finite = property_.kind is PropertyKind.LEADS_TO or counts(property_.condition) or not self.possible
+        if any(check.name == property_.name for check in self.runs):
+            return ProofStatus.REFUTED, "", finite
+        if finite:
+            return *self.beside.status(property_.name), True
         if property_.name in self._kept:
             return ProofStatus.PROVED, "", False
-        if any(check.name == property_.name for check in self.runs):
-            return ProofStatus.REFUTED, "", False
-        return (
-            ProofStatus.UNDECIDED,
-            f"not shown by induction, and not violated within {DEPTH} steps at the usual sizes",
-            False,
-        )
+        return ProofStatus.UNDECIDED, f"not shown by induction, and not violated in {self.beside.scope}", False
+
+    def _far(self, target: Target) -> Check:
+        """A witness that is farther than runs are searched, and that exploring may have seen."""
+        explored = self.beside.explored
+        if found := self.beside.witness(target.name):
+            return found
+        if explored is not None and target.name.removesuffix(HAPPENS) in explored.happened:
+            return Check(target.name, ProofStatus.PROVED, target.seconds)
+        nowhere = explored is not None and explored.complete
+        note = f"in none of {self.beside.scope}" if nowhere else f"not within {target.depth} steps at the usual sizes"
+        return Check(target.name, ProofStatus.UNDECIDED, target.seconds, note)
 
 
 def decide(induction: Induction, obligation: Obligation, seed: int = 0) -> Check:
@@ -200,21 +224,20 @@ def decide(induction: Induction, obligation: Obligation, seed: int = 0) -> Check
     found = minimised(induction, obligation, seed)
     if found is None and answer != sat:
         answer = ask((*obligation.given, Not(obligation.goal)), seed)[1]
-    verdict = (
-        ProofStatus.REFUTED
-        if found or answer == sat
-        else ProofStatus.PROVED
-        if answer == unsat
-        else ProofStatus.UNDECIDED
-    )
-    note = "" if found or verdict is ProofStatus.PROVED else NO_SMALL if verdict is ProofStatus.REFUTED else GAVE_UP
-    return Check(obligation.name, verdict, perf_counter() - started, note, path=found)
+    status, note = ProofStatus.UNDECIDED, GAVE_UP
+    if found:
+        status, note = ProofStatus.REFUTED, ""
+    elif answer == unsat:
+        status, note = ProofStatus.PROVED, ""
+    elif answer == sat:
+        status, note = (
+            (ProofStatus.UNDECIDED, OPEN) if induction.is_open(obligation) else (ProofStatus.REFUTED, NO_SMALL)
+        )
+    return Check(obligation.name, status, perf_counter() - started, note, path=found)
 
 
 def _of_run(target: Target, sizes: dict[str, int], found: ProofStatus) -> Check:
-    if target.path is None:
-        note = f"not within {target.depth} steps at the usual sizes"
-        return Check(target.name, ProofStatus.UNDECIDED, target.seconds, note)
+    assert target.path is not None
     action = target.path.moves[-1].shown
     path = Counterexample(target.name, action, sizes, target.path, reachable=True, note=target.note)
     return Check(target.name, found, target.seconds, path=path)

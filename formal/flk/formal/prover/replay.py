@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from itertools import pairwise
 
-from flk.formal.explicit.explore import Move, Path, explain
-from flk.formal.explicit.interpreter import Interpreter
+from flk.formal.explicit.explore import DEADLOCK, HAPPENS, Move, Path, explain
+from flk.formal.explicit.interpreter import Fault, Interpreter
 from flk.formal.explicit.schema import Instance, Schema, State
 from flk.formal.language.properties import PropertyKind
 
@@ -23,7 +23,7 @@ def path_of(states: Sequence[State], choices: Sequence[Instance]) -> Path:
 def confirm(schema: Schema, path: Path, aim: str) -> str:
     """Replay a path from an initial state to what was looked for; returns what the interpreter says if that is a fault.
 
-    The aim is a property that is violated (or reached, if it is to be), an action that can happen, or else a fault. Raises
+    The aim is a property that is violated (or reached, if it is to be), that an action HAPPENS, a DEADLOCK, or else a fault. Raises
     Disagreement if the interpreter sees anything else.
     """
     interpreter, last = Interpreter(schema), path.moves[-1].state
@@ -35,8 +35,12 @@ def confirm(schema: Schema, path: Path, aim: str) -> str:
         property_ = schema.protocol.properties[aim]
         aimed = bool(interpreter.evaluate(property_.condition, last, {}))
         seen = aimed == (property_.kind in {PropertyKind.REACHABLE, PropertyKind.NEVER})
-    elif aim in schema.protocol.actions:
-        seen = any(interpreter.refusal(i, last) is None for i in schema.instances if i.action.name == aim)
+    elif aim == DEADLOCK:
+        stuck = not any(can_happen(interpreter, instance, last) for instance in schema.instances)
+        seen = stuck and not interpreter.evaluate(schema.protocol.end, last, {})
+    elif aim.endswith(HAPPENS):
+        of = (i for i in schema.instances if i.action.name == aim.removesuffix(HAPPENS))
+        seen = any(can_happen(interpreter, instance, last) for instance in of)
     else:
         return fault_of(interpreter, last)
     if not seen:
@@ -44,10 +48,18 @@ def confirm(schema: Schema, path: Path, aim: str) -> str:
     return ""
 
 
+def can_happen(interpreter: Interpreter, instance: Instance, state: State) -> bool:
+    """Whether an instance's guard has a meaning in a state, and holds."""
+    try:
+        return interpreter.refusal(instance, state) is None
+    except Fault:
+        return False
+
+
 def confirm_step(interpreter: Interpreter, state: State, move: Move) -> None:
     """Raises Disagreement unless the move leads on from the state."""
     instance = instance_of(interpreter.schema, move)
-    if interpreter.refusal(instance, state) is not None or interpreter.apply(instance, state) != move.state:
+    if not can_happen(interpreter, instance, state) or interpreter.apply(instance, state) != move.state:
         raise Disagreement(f"{move.shown} does not lead from {state} to {move.state}")
 
 

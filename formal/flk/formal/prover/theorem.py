@@ -20,9 +20,13 @@ from flk.spec.verdict import Verdict
 
 
 class ProofStatus(StrEnum):
-    """What a proof, an obligation, a mutant or a property came to. Of a mutant REFUTED is how it should end."""
+    """What a proof, an obligation, a mutant or a property came to. Of a mutant REFUTED is how it should end.
+
+    BOUNDED is what cannot be proved for all sizes, and holds in every state at the sizes explored.
+    """
 
     PROVED = "proved"
+    BOUNDED = "bounded"
     REFUTED = "refuted"
     UNDECIDED = "undecided"
 
@@ -34,9 +38,18 @@ class ProofStatus(StrEnum):
 
 _VERDICTS = {
     ProofStatus.PROVED: Verdict.HOLDS,
+    ProofStatus.BOUNDED: Verdict.HOLDS,
     ProofStatus.REFUTED: Verdict.VIOLATED,
     ProofStatus.UNDECIDED: Verdict.UNDECIDED,
 }
+
+
+_FROM_BEST = (ProofStatus.PROVED, ProofStatus.BOUNDED, ProofStatus.UNDECIDED, ProofStatus.REFUTED)
+
+
+def worst_status(statuses: Iterable[ProofStatus]) -> ProofStatus:
+    """REFUTED if any is, else UNDECIDED, else BOUNDED, else PROVED; of nothing, UNDECIDED."""
+    return max(statuses, key=_FROM_BEST.index, default=ProofStatus.UNDECIDED)
 
 
 class Table(msgspec.Struct, frozen=True):
@@ -114,7 +127,10 @@ class Trial(msgspec.Struct, frozen=True):
 
 
 class PropertyStatus(msgspec.Struct, frozen=True):
-    """What is known of one property of a protocol. `finite_only`: by its nature it is explored at chosen sizes, never proved."""
+    """What is known of one property of a protocol.
+
+    `finite_only`: by its nature it is explored at chosen sizes, never proved; then it is BOUNDED at best.
+    """
 
     property: str
     kind: PropertyKind
@@ -124,10 +140,24 @@ class PropertyStatus(msgspec.Struct, frozen=True):
     finite_only: bool = False
 
 
+class Scope(msgspec.Struct, frozen=True):
+    """What was explored beside a proof: so many states at some sizes, all there are if complete. `note` says why none were."""
+
+    sizes: dict[str, int]
+    states: int = 0
+    complete: bool = False
+    note: str = ""
+
+    def __str__(self) -> str:
+        sizes = ", ".join(f"{name} {size}" for name, size in self.sizes.items()) or "its only size"
+        return self.note or f"{'' if self.complete else 'the first '}{self.states:,} states at {sizes}"
+
+
 class Proof(msgspec.Struct, frozen=True):
     """What came of a theorem, or of a protocol's properties taken together, under one seed of the solver.
 
-    The rest is a protocol's: `omissions` are mutants with a guard or an update left out, not all of which need be refuted;
+    The rest is a protocol's: `scope` is what was explored beside the proof; `omissions` are mutants with a guard or an update left
+    out, not all of which need be refuted;
     `runs` show properties false; `properties` says what is known of each, `remarks` whether the queries are decidable.
     """
 
@@ -144,10 +174,11 @@ class Proof(msgspec.Struct, frozen=True):
     runs: tuple[Check, ...] = ()
     properties: tuple[PropertyStatus, ...] = ()
     remarks: tuple[str, ...] = ()
+    scope: Scope | None = None
 
     @property
     def verdict(self) -> Verdict:
-        """HOLDS if the theorem is proved, VIOLATED if it is refuted."""
+        """HOLDS if the theorem is proved or, as far as it can only be explored, bounded; VIOLATED if it is refuted."""
         return self.status.verdict
 
 

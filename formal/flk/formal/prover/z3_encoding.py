@@ -1,15 +1,15 @@
 """An expression in Z3, with index sorts left open: its value, and the truth of its having one.
 
 Where it has none the value is arbitrary. A quantifier over an index sort has a value where its body has one for every element:
-elements are not read in any order here, as they are at a chosen size.
+elements are not read in any order here, as they are at a chosen size. How many elements of an index sort satisfy a body is left
+open: any number that is not negative. What is shown for all such numbers holds for the true one.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol, TypeAlias
 
-from z3 import ArithRef, BoolRef, Exists, ExprRef, ForAll, FreshConst, If
+from z3 import ArithRef, BoolRef, Exists, ExprRef, ForAll, FreshConst, FreshFunction, If, IntSort
 
-from flk.formal.language.errors import IllFormed
 from flk.formal.language.nodes import (
     Arithmetic,
     Choice,
@@ -45,10 +45,6 @@ from flk.formal.prover.symbols import (
 )
 
 Environment: TypeAlias = Mapping[str, ExprRef]
-
-
-class Unbounded(IllFormed):
-    """A protocol counts the elements of a sort, so it can be explored at chosen sizes and not proved for all."""
 
 
 class Partial(NamedTuple):
@@ -95,7 +91,7 @@ class Translator:
         return truth(self.encode(node, env).value)
 
     def encode(self, node: Node, env: Environment) -> Partial:  # noqa: C901 (a case for each node)
-        """Value and definedness, the locals being given terms. Raises Unbounded for `count` over an index sort."""
+        """Value and definedness, the locals being given terms."""
         match node:
             case Constant(sort, value):
                 return Partial(literal(sort, value), TRUE)
@@ -153,13 +149,20 @@ class Translator:
         if values is not None:
             parts = [self.encode(node.body, {**env, local.name: literal(local.sort, v)}) for v in values]
             return _written_out(node.quantifier, parts)
-        if node.quantifier is Quantifier.COUNT:
-            raise Unbounded(f"count over {local.sort.name}: a number of elements cannot be proved about", ("count", 0))
         bound = FreshConst(sort_of(local.sort), local.name)
         body = self.encode(node.body, {**env, local.name: bound})
-        quantify = ForAll if node.quantifier is Quantifier.FORALL else Exists
         everywhere = body.defined if body.defined is TRUE else ForAll([bound], body.defined)
+        if node.quantifier is Quantifier.COUNT:
+            return Partial(_some_number(env), everywhere)
+        quantify = ForAll if node.quantifier is Quantifier.FORALL else Exists
         return Partial(quantify([bound], truth(body.value)), everywhere)
+
+
+def _some_number(env: Environment) -> ArithRef:
+    """A number that is not negative, and may differ with the locals."""
+    around = list(env.values())
+    drawn = FreshFunction(*(each.sort() for each in around), IntSort())(*around) if around else FreshConst(IntSort())
+    return number(If(number(drawn) < 0, literal(INTEGER, 0), drawn))
 
 
 def joined(junction: Junction, parts: Sequence[Partial]) -> Partial:

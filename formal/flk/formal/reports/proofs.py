@@ -10,6 +10,7 @@ from rich.padding import Padding
 from rich.table import Table as Grid
 from rich.text import Text
 
+from flk.formal.explicit.explore import HAPPENS
 from flk.formal.explicit.schema import Schema
 from flk.formal.language.properties import PropertyKind
 from flk.formal.language.protocol import Protocol
@@ -19,10 +20,10 @@ from flk.formal.proofs.coq import CoqProof
 from flk.formal.prover.bounded import Bounded
 from flk.formal.prover.counterexample import Counterexample
 from flk.formal.prover.houdini import Inference
-from flk.formal.prover.proving import HAPPENS
-from flk.formal.prover.theorem import Check, Proof, ProofStatus, Table, Trial
+from flk.formal.prover.theorem import Check, Proof, ProofStatus, Table, Trial, worst_status
 from flk.formal.reports.columns import folding, whole
 from flk.formal.reports.terminal import changes
+from flk.spec.verdict import Verdict
 
 QUIET = frozenset({PropertyKind.REACHABLE, PropertyKind.LEMMA})
 """Kinds of property whose runs are shown only when asked for."""
@@ -49,7 +50,8 @@ def render(proofs: Sequence[Proof], own: Iterable[Protocol] = (), *, verbose: bo
     details = [part for proof in first for part in _all(proof, known)] if verbose else []
     failures = [part for proof in proofs for part in _failures(proof, known)]
     mutants = [_mutants(first, verbose=verbose)] if any(proof.mutants for proof in first) else []
-    return Group(_theorems(by_theorem), *mutants, *details, *failures)
+    bounds = [Text(line) for proof in first for line in _bounded(proof)]
+    return Group(_theorems(by_theorem), *bounds, *mutants, *details, *failures)
 
 
 def render_coq(proofs: Sequence[CoqProof], *, verbose: bool = False) -> RenderableType:
@@ -73,15 +75,17 @@ def render_search(protocol: Protocol, found: Bounded, *, verbose: bool = False) 
     """What a search of bounded depth found: each target, and a run for each violation; for each witness too if `verbose`."""
     sizes = ", ".join(f"{name} {size}" for name, size in found.sizes.items())
     head = f"{found.protocol}  {sizes}  runs of up to {found.depth} steps, {found.seconds:.2f} s"
+    left = [target.name for target in found.targets if target.verdict is Verdict.UNDECIDED]
+    runs: list[RenderableType] = [Text(f"undecided: {', '.join(left)}")] if left else []
     grid = Grid(whole("property"), whole("kind"), whole("found"), whole("steps"), box=SIMPLE)
-    runs: list[RenderableType] = []
     for target in found.targets:
-        kind = target.kind.replace("_", " ") if target.kind else "fault"
+        kind = target.kind.replace("_", " ") if target.kind else "never"
         grid.add_row(target.name, kind, target.outcome, str(target.depth) if target.path else "")
         if target.path and (verbose or target.kind not in QUIET):
             table = changes(Schema.of(protocol, found.sizes), target.path)
             runs += [Text(f"\n{target.name} {target.note}"), Padding(table, (0, 2))]
-    return Group(Text(head, "bold"), grid, *runs)
+    verdict = Text(f"{found.verdict.sign} {found.verdict}  ", found.verdict.style)
+    return Group(verdict.append(head, "bold"), grid, *runs)
 
 
 def render_inference(found: Inference) -> RenderableType:
@@ -108,7 +112,7 @@ def _returned(lemma: str) -> str:
 
 
 def _theorems(by_theorem: Sequence[Sequence[Proof]]) -> Grid:
-    """`obligations` counts those proved, `mutants` those refuted, over all seeds."""
+    """`properties` counts those proved for all sizes, `obligations` those proved, `mutants` those refuted, over all seeds."""
     seeds = max(map(len, by_theorem), default=1)
     several = ["seeds"] if seeds > 1 else []
     columns = ("theorem", "verdict", *several, "properties", "obligations", "mutants", "seconds")
@@ -118,9 +122,9 @@ def _theorems(by_theorem: Sequence[Sequence[Proof]]) -> Grid:
         mutants = [trial.status for proof in proofs for trial in proof.mutants]
         grid.add_row(
             proofs[0].theorem,
-            _worst(proof.status for proof in proofs),
+            worst_status(proof.status for proof in proofs),
             *([str(len(proofs))] if several else []),
-            str(len(proofs[0].properties) or 1),
+            _share([one.status for one in proofs[0].properties] or [proofs[0].status], ProofStatus.PROVED),
             _share(obligations, ProofStatus.PROVED),
             _share(mutants, ProofStatus.REFUTED),
             f"{sum(proof.seconds for proof in proofs):.2f}",
@@ -161,9 +165,8 @@ def _properties(proof: Proof) -> Grid:
     """What is known of each property, and the obligations that came to it."""
     grid = Grid(whole("property"), whole("kind"), whole("verdict"), folding(""), box=SIMPLE)
     for one in proof.properties:
-        verdict = "explored only" if one.finite_only else one.status
         told = ". ".join(filter(None, (" ".join(one.requirements), one.note)))
-        grid.add_row(one.property, one.kind.replace("_", " "), verdict, told)
+        grid.add_row(one.property, one.kind.replace("_", " "), one.status, told)
     return grid
 
 
@@ -246,6 +249,8 @@ def _share(verdicts: Sequence[ProofStatus], wanted: ProofStatus) -> str:
     return f"{verdicts.count(wanted)}/{len(verdicts)}"
 
 
-def _worst(verdicts: Iterable[ProofStatus]) -> ProofStatus:
-    found = set(verdicts)
-    return next(v for v in (ProofStatus.REFUTED, ProofStatus.UNDECIDED, ProofStatus.PROVED) if v in found)
+def _bounded(proof: Proof) -> Iterator[str]:
+    """What was not proved for all sizes but explored, and how far."""
+    names = [one.property for one in proof.properties if one.status is ProofStatus.BOUNDED]
+    if names:
+        yield f"{proof.theorem} is bounded to {proof.scope} in: {', '.join(names)}"

@@ -9,7 +9,7 @@ import typer
 from flk.impl.command.app import app
 from flk.impl.command.formal.subject import chosen_sizes
 from flk.spec.errors import UnusableInput
-from flk.spec.verdict import worst
+from flk.spec.verdict import Verdict, worst
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -60,8 +60,10 @@ def prove(
 ) -> None:
     """Prove properties for any number of regions, records, requests, and refute mutants by the same check.
 
-    Exit code 0: all proved and every mutant refuted (with --bmc: no violation of so few steps); 1: something is refuted; 2:
-    undecided.
+    What no proof speaks of (progress, counts, deadlock) is explored at the usual sizes; a theorem is then bounded, not proved.
+
+    Exit code 0: all proved or bounded, and every mutant refuted (with --bmc: no violation of so few steps, every witness found,
+    and no property of progress); 1: something is refuted; 2: undecided.
     """
     if size and bmc is None:
         raise UnusableInput("--size goes with --bmc: a proof is for all sizes")
@@ -99,7 +101,7 @@ def _coq(*, json: bool, verbose: bool) -> None:
             on_progress=lambda done, total, name: status.update(f"{done}/{total} compiling formal/coq: {name}")
         )
     _show(proofs, None if json else render_coq(proofs, verbose=verbose))
-    raise typer.Exit(worst(proof.status.verdict for proof in proofs).exit_code)
+    raise typer.Exit(worst([proof.status.verdict for proof in proofs] or [Verdict.UNDECIDED]).exit_code)
 
 
 def _search(protocol: "Protocol", depth: int, size: Sequence[str], *, json: bool, verbose: bool) -> None:
