@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
-from tests.support.formal.random_protocols import protocols
 
 from flk.formal.explicit import graph
 from flk.formal.explicit.engines import (
@@ -32,6 +31,7 @@ from flk.formal.explicit.layout import fingerprint
 from flk.formal.explicit.schema import Schema
 from flk.formal.explicit.search import Engine, Options, Search
 from flk.formal.explicit.symmetry import Symmetry
+from flk.formal.fuzzing.protocols import protocols
 from flk.formal.language import ANY, BOOL, Protocol, Term, exists, forall, integer, require
 from flk.formal.library.protocols.replication import protocol as replication
 from flk.formal.library.protocols.two_phase_commit import protocol as two_phase_commit

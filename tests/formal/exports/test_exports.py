@@ -10,7 +10,6 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from tests.support.formal import expressions
-from tests.support.formal.random_protocols import protocols as random_protocols
 
 from flk.formal.explicit.engines import interpreted, vectorised
 from flk.formal.explicit.ground import Ground
@@ -23,6 +22,7 @@ from flk.formal.exports.division import rounded_to_zero
 from flk.formal.exports.names import Names
 from flk.formal.exports.oracles import Oracle
 from flk.formal.exports.unrolling import unrolled
+from flk.formal.fuzzing.protocols import protocols as random_protocols
 from flk.formal.language import (
     ANY,
     BOOL,

@@ -76,6 +76,10 @@ def counter(*, guard: bool, bound: int = 3) -> Protocol:
             require(number < bound)
         number.next = number + 1
 
+    @protocol.may_stop()
+    def at_the_end() -> Term:
+        return number == bound
+
     @protocol.always()
     def small() -> Term:
         return number <= bound
@@ -85,13 +89,13 @@ def counter(*, guard: bool, bound: int = 3) -> Protocol:
 
 @pytest.mark.parametrize("name", PROTOCOLS)
 def test_every_protocol_is_proved_for_all_sizes(name: str) -> None:
-    """No obligation fails or is undecided; every witness exists; every property is proved or, if about progress, explored only."""
+    """No obligation fails or is undecided; every witness exists; every property is proved or, if about progress, bounded."""
     proof = Proving(PROTOCOLS[name], (), 0)
     assert {check.status for check in proof.obligations} == {ProofStatus.PROVED}
     assert {check.status for check in proof.witnesses} == {ProofStatus.PROVED}
     for one in proof.statuses:
         assert one.finite_only == (one.kind is PropertyKind.LEADS_TO)
-        assert one.finite_only or one.status is ProofStatus.PROVED
+        assert one.status is (ProofStatus.BOUNDED if one.finite_only else ProofStatus.PROVED)
 
 
 def test_twelve_properties_of_replication_hold_for_any_number_of_regions_and_records() -> None:
@@ -354,6 +358,10 @@ def crowd(*, in_update: bool) -> Protocol:
         inside.next[x] = True
         full.next = ite(count(Thing, lambda y: inside[y]) >= 1, True, full) if in_update else True
 
+    @protocol.may_stop()
+    def nobody_can_enter() -> Term:
+        return full
+
     @protocol.always()
     def few() -> Term:
         return count(Thing, lambda x: inside[x]) <= 2
@@ -366,18 +374,20 @@ def crowd(*, in_update: bool) -> Protocol:
 
 
 def test_what_counts_is_explored_only_by_design() -> None:
-    """A property that counts is not proved and no failure; a guard that counts is left out, which only adds behaviour."""
+    """A property that counts is explored then and there; what a guard counts is left open, which only adds behaviour."""
     proof = prove_protocol(crowd(in_update=False))
-    assert property_status(proof, "few").finite_only
+    assert property_status(proof, "few").status is ProofStatus.BOUNDED
+    assert "4 states at Thing 3" in property_status(proof, "few").note
     assert property_status(proof, "full_has_someone").status is ProofStatus.PROVED
-    assert proof.status is ProofStatus.PROVED
+    assert proof.status is ProofStatus.BOUNDED
 
 
 def test_an_update_that_counts_leaves_nothing_to_prove() -> None:
-    """Nothing is claimed of such a protocol for all sizes, and the report says why."""
+    """Nothing is claimed of such a protocol for all sizes, and the report says why and what was explored."""
     proof = prove_protocol(crowd(in_update=True))
-    assert all(one.finite_only for one in proof.properties)
-    assert proof.status is ProofStatus.UNDECIDED
+    assert {one.status for one in proof.properties} == {ProofStatus.BOUNDED}
+    assert "nothing is proved for all sizes: few, enter counts" in proof.remarks[0]
+    assert proof.status is ProofStatus.BOUNDED
     assert "enter" in proof.remarks[0]
 
 

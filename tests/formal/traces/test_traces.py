@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.support.formal.random_protocols import protocols
 
 from flk.formal.explicit.interpreter import Fault, Interpreter, Step
 from flk.formal.explicit.schema import Cell, Instance, Schema, State
+from flk.formal.fuzzing.protocols import protocols
 from flk.formal.language import ANY, BOOL, Protocol, Term, forall, implies, integer, require
 from flk.formal.language.sorts import Boolean, Bounded, Index, Sort
 from flk.formal.language.text import show

@@ -36,6 +36,9 @@ from flk.formal.language.variables import Variable
 
 Environment: TypeAlias = Mapping[str, int]
 
+CHAIN = 16
+"""Parts of an expression that are chained one behind the other; more are halved, so that expressions stay shallow."""
+
 
 class Partial(NamedTuple):
     """The value of an expression, and the truth of its having one. Where it has none the value is arbitrary."""
@@ -200,8 +203,16 @@ class Ground:
         return self.build.equal(index, self.build.number(value))
 
     def _select(self, places: "Places", values: Sequence[Expression]) -> Expression:
+        """The value at the place that the indices denote, halves of a long list first."""
         if not values:
             return self.build.number(0)
+        half = len(values) // 2
+        if half >= CHAIN:
+            here = self.build.disjunction([place.condition for place in places.list[:half]])
+            first = self._select(Places(places.list[:half], places.defined), values[:half])
+            return self.build.choice(
+                here, first, self._select(Places(places.list[half:], places.defined), values[half:])
+            )
         chosen = values[-1]
         for place, value in zip(reversed(places.list[:-1]), reversed(values[:-1]), strict=True):
             chosen = self.build.choice(place.condition, value, chosen)
@@ -210,21 +221,38 @@ class Ground:
     def _joined(self, junction: Junction, parts: Sequence[Partial]) -> Partial:
         """Read from the left: what comes later must be defined only if what came before has not settled the matter."""
         b = self.build
-        defined = b.true
-        for part in reversed(parts):
-            settled = b.negation(part.value) if junction is Junction.AND else part.value
-            defined = b.conjunction([part.defined, b.disjunction([settled, defined])])
         values = [part.value for part in parts]
+        settles = [b.negation(value) for value in values] if junction is Junction.AND else values
+        defined = self._in_order(settles, [part.defined for part in parts])
         return Partial(b.conjunction(values) if junction is Junction.AND else b.disjunction(values), defined)
+
+    def _in_order(self, settles: Sequence[Expression], defined: Sequence[Expression]) -> Expression:
+        """That each of a list is defined which is read: those up to the first that settles the matter."""
+        b, half = self.build, len(defined) // 2
+        if half >= CHAIN:
+            rest = self._in_order(settles[half:], defined[half:])
+            first = self._in_order(settles[:half], defined[:half])
+            return b.conjunction([first, b.disjunction([*settles[:half], rest])])
+        known = b.true
+        for settled, meant in zip(reversed(settles), reversed(defined), strict=True):
+            known = b.conjunction([meant, b.disjunction([settled, known])])
+        return known
 
     def _quantified(self, quantifier: Quantifier, parts: Sequence[Partial]) -> Partial:
         b = self.build
         if quantifier is not Quantifier.COUNT:
             return self._joined(Junction.AND if quantifier is Quantifier.FORALL else Junction.OR, parts)
-        total = b.number(0)
-        for part in parts:
-            total = b.plus(total, b.choice(part.value, b.number(1), b.number(0)))
-        return Partial(total, b.conjunction([part.defined for part in parts]))
+        ones = [b.choice(part.value, b.number(1), b.number(0)) for part in parts]
+        return Partial(self._sum(ones), b.conjunction([part.defined for part in parts]))
+
+    def _sum(self, numbers: Sequence[Expression]) -> Expression:
+        half = len(numbers) // 2
+        if half >= CHAIN:
+            return self.build.plus(self._sum(numbers[:half]), self._sum(numbers[half:]))
+        total = self.build.number(0)
+        for number in numbers:
+            total = self.build.plus(total, number)
+        return total
 
     def _compared(self, relation: Relation, left: Expression, right: Expression) -> Expression:
         match relation:

@@ -75,5 +75,6 @@ def load(path: Path) -> Protocol:
 
 def _line_in(path: Path, error: Exception) -> int:
     """The last line of the file itself that was on the way to the error."""
-    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename) == path]
+    frames = traceback.extract_tb(error.__traceback__)
+    lines = [frame.lineno for frame in frames if Path(frame.filename).resolve() == path.resolve()]
     return lines[-1] or 1 if lines else 1

@@ -15,10 +15,12 @@ import msgspec
 import numpy as np
 from z3 import Bool, BoolRef, BoolSort, FreshConst, Implies, Not, Or, SolverFor, is_true, sat
 
+from flk.formal.explicit.explore import DEADLOCK
 from flk.formal.explicit.ground import Ground
 from flk.formal.explicit.schema import Schema, State
 from flk.formal.language.properties import Property, PropertyKind
 from flk.formal.language.protocol import Protocol
+from flk.formal.prover.beside import Beside
 from flk.formal.prover.clause_filter import Clause, strongest
 from flk.formal.prover.clauses import Language, python
 from flk.formal.prover.cti_minimiser import holds
@@ -41,7 +43,7 @@ class Inference(msgspec.Struct, frozen=True):
 
     Of `tried` clauses `seen` held in all states seen though nothing shorter did, and `inductive` were kept by every step at the
     sizes tried. `lemmas`, as an author would write them, are those that the properties need; with them `proved` are proved for
-    all sizes, and `open` are not.
+    all sizes, and `open` are not. What no lemma helps is explored at the usual sizes: `bounded` holds there, `violated` does not.
     """
 
     protocol: str
@@ -53,11 +55,16 @@ class Inference(msgspec.Struct, frozen=True):
     open: tuple[str, ...]
     checks: tuple[Check, ...]
     seconds: float
+    bounded: tuple[str, ...] = ()
+    violated: tuple[str, ...] = ()
 
     @property
     def verdict(self) -> Verdict:
-        """HOLDS if everything is proved. What is not may hold all the same: UNDECIDED."""
-        return Verdict.UNDECIDED if self.open else Verdict.HOLDS
+        """HOLDS if all is proved or bounded, VIOLATED if something is. What is not proved may hold all the same: UNDECIDED."""
+        if self.violated:
+            return Verdict.VIOLATED
+        missing = self.open or not self.proved or any(check.status is not ProofStatus.PROVED for check in self.checks)
+        return Verdict.UNDECIDED if missing else Verdict.HOLDS
 
 
 def infer(protocol: Protocol, seed: int = 0, on_stage: OnStage = lambda _: None) -> Inference:
@@ -68,16 +75,24 @@ def infer(protocol: Protocol, seed: int = 0, on_stage: OnStage = lambda _: None)
     needed, checks = search.run()
     failed = {check.name.split(JOIN)[0] for check in checks if check.status is not ProofStatus.PROVED}
     goals = [p.name for p in _goals(bare)]
+    proved = [name for name in goals if name in search.alive and not failed]
+    on_stage("exploring what is not proved")
+    beside = Beside(bare)
+    judged = {check.name: ProofStatus.REFUTED for check in beside.runs()}
+    judged |= {name: beside.status(name)[0] for name in (*bare.properties, DEADLOCK) if name not in (*goals, *judged)}
     return Inference(
         protocol.name,
         search.tried,
         search.seen,
         len(search.clauses),
         tuple(python(search.language, clause) for clause in needed),
-        tuple(name for name in goals if name in search.alive and not failed),
-        tuple(name for name in goals if name not in search.alive or failed),
+        tuple(name for name in proved if name not in judged),
+        tuple(name for name in goals if name not in proved and name not in judged)
+        + tuple(name for name, status in judged.items() if status is ProofStatus.UNDECIDED),
         checks,
         perf_counter() - started,
+        tuple(name for name, status in judged.items() if status is ProofStatus.BOUNDED),
+        tuple(name for name, status in judged.items() if status is ProofStatus.REFUTED),
     )
 
 

@@ -18,7 +18,7 @@ from flk.formal.prover.cti_minimiser import minimised
 from flk.formal.prover.fragment import outside
 from flk.formal.prover.guard_mutants import Omission, omissions
 from flk.formal.prover.obligations import DEFINED, INVARIANTS, JOIN, Induction, Obligation, counts, uncountable
-from flk.formal.prover.solver import EASY, QUICK, ask
+from flk.formal.prover.solver import EASY, EFFORT, QUICK, ask
 from flk.formal.prover.step import Stepping
 from flk.formal.prover.theorem import Check, Proof, ProofStatus, PropertyStatus, Trial, worst_status
 
@@ -166,22 +166,11 @@ class Proving:
 
     @cached_property
     def _kept(self) -> frozenset[str]:
-        """The invariants that hold by induction among themselves: those whose obligations fail are left out, until none does."""
+        """The invariants that hold by induction among themselves; none where something is not shown to have a meaning."""
         if not self.possible:
             return frozenset()
         failed = {check.name for check in self.obligations if check.status is not ProofStatus.PROVED}
-        induction = self.induction
-        while failed:
-            if any(DEFINED in name for name in failed):
-                return frozenset()
-            left = induction.leave_out | {name.split(JOIN)[0] for name in failed}
-            induction = Induction(self.protocol, left)
-            failed = {
-                obligation.name
-                for obligation in induction.obligations()
-                if ask((*obligation.given, Not(obligation.goal)), self.seed)[1] != unsat
-            }
-        return frozenset(p.name for p in induction.invariants)
+        return inductive(self.induction, self.seed, failed) or frozenset()
 
     def _status(self, property_: Property) -> PropertyStatus:
         verdict, note, finite = self._known(property_)
@@ -210,6 +199,31 @@ class Proving:
         nowhere = explored is not None and explored.complete
         note = f"in none of {self.beside.scope}" if nowhere else f"not within {target.depth} steps at the usual sizes"
         return Check(target.name, ProofStatus.UNDECIDED, target.seconds, note)
+
+
+def inductive(
+    induction: Induction, seed: int = 0, failed: set[str] | None = None, effort: int = EFFORT
+) -> frozenset[str] | None:
+    """The invariants that hold by induction among themselves: those whose obligations fail are left out, until none does.
+
+    None if something is not shown to have a meaning, or if an update counts, for then nothing is proved. `failed` are the names of
+    obligations that are known to fail.
+    """
+    if set(uncountable(induction.protocol)) & set(induction.protocol.actions):
+        return None
+    while True:
+        if failed is None:
+            failed = {
+                obligation.name
+                for obligation in induction.obligations()
+                if ask((*obligation.given, Not(obligation.goal)), seed, effort)[1] != unsat
+            }
+        if any(DEFINED in name for name in failed):
+            return None
+        if not failed:
+            return frozenset(p.name for p in induction.invariants)
+        left = induction.leave_out | {name.split(JOIN)[0] for name in failed}
+        induction, failed = Induction(induction.protocol, left), None
 
 
 def decide(induction: Induction, obligation: Obligation, seed: int = 0) -> Check:

@@ -64,7 +64,7 @@ def render_coq(proofs: Sequence[CoqProof], *, verbose: bool = False) -> Renderab
         rests_on = " ".join(marks[axiom] for axiom in used if axiom in proof.assumptions)
         grid.add_row(proof.name, proof.status, " ".join(proof.requirements), rests_on or "none")
         if verbose or proof.note:
-            details += [Text(f"\n{proof.name}  {proof.note}", "bold"), Padding(proof.about, (0, 2))]
+            details += [Text(f"\n{proof.name}  {proof.note}", "bold"), Padding(Text(proof.about), (0, 2))]
             details += [Padding(Text(proof.statement), (0, 2))]
     proved = sum(proof.status is ProofStatus.PROVED for proof in proofs)
     legend = "\n".join(f"{marks[axiom]}  {axiom}" for axiom in used)
@@ -99,7 +99,9 @@ def render_inference(found: Inference) -> RenderableType:
         for n, lemma in enumerate(found.lemmas, 1)
     ]
     ends = [f"proved for all sizes: {', '.join(found.proved) or 'nothing'}"]
+    ends += [f"explored only, and hold: {', '.join(found.bounded)}"] if found.bounded else []
     ends += [f"not proved: {', '.join(found.open)}"] if found.open else []
+    ends += [f"violated, as exploring shows: {', '.join(found.violated)}"] if found.violated else []
     return Group(Text(head, "bold"), *(Text(line, no_wrap=True, overflow="ignore") for line in lines), *map(Text, ends))
 
 
@@ -137,7 +139,7 @@ def _mutants(proofs: Iterable[Proof], *, verbose: bool) -> Grid:
     grid = Grid(*columns, *([folding("story")] if verbose else []), box=SIMPLE)
     for proof in proofs:
         for trial in proof.mutants:
-            grid.add_row(trial.mutant, trial.status, _inline(trial), *([trial.story] if verbose else []))
+            grid.add_row(trial.mutant, trial.status, Text(_inline(trial)), *([Text(trial.story)] if verbose else []))
         grid.add_section()
     return grid
 
@@ -145,12 +147,12 @@ def _mutants(proofs: Iterable[Proof], *, verbose: bool) -> Grid:
 def _all(proof: Proof, known: Mapping[str, Protocol]) -> Iterator[RenderableType]:
     """A theorem in full: what it says, examples of what it speaks of, and how each mutant fails."""
     yield Text(f"\n{proof.theorem}", style="bold")
-    yield Padding(proof.statement, (0, 2))
+    yield Padding(Text(proof.statement), (0, 2))
     yield Padding(Text(" ".join(proof.requirements), "dim"), (0, 2))
     if proof.properties:
         yield _properties(proof)
     for remark in proof.remarks:
-        yield Padding(remark, (0, 2))
+        yield Padding(Text(remark), (0, 2))
     for check in proof.witnesses:
         if not check.name.endswith(HAPPENS):
             yield from _check(check.name, known.get(proof.theorem), check)
@@ -166,7 +168,7 @@ def _properties(proof: Proof) -> Grid:
     grid = Grid(whole("property"), whole("kind"), whole("verdict"), folding(""), box=SIMPLE)
     for one in proof.properties:
         told = ". ".join(filter(None, (" ".join(one.requirements), one.note)))
-        grid.add_row(one.property, one.kind.replace("_", " "), one.status, told)
+        grid.add_row(one.property, one.kind.replace("_", " "), one.status, Text(told))
     return grid
 
 
@@ -177,7 +179,7 @@ def _omissions(proof: Proof) -> Iterator[RenderableType]:
     grid = Grid(folding("left out"), folding("breaks"), box=SIMPLE)
     for trial in proof.omissions:
         broken = trial.checks[-1].name if trial.checks else "no invariant"
-        grid.add_row(Text(trial.mutant), "undecided" if trial.status is ProofStatus.UNDECIDED else broken)
+        grid.add_row(Text(trial.mutant), Text("undecided" if trial.status is ProofStatus.UNDECIDED else broken))
     yield grid
 
 
@@ -210,9 +212,9 @@ def counterexample(protocol: Protocol | None, found: Counterexample) -> Renderab
     grid = Grid(folding("cell"), folding("before"), folding("after"), box=SIMPLE)
     after = {cell: (old, new) for cell, old, new in found.changes}
     for cell, value in found.cells:
-        grid.add_row(Text(cell), value, after.pop(cell, (value, value))[1])
+        grid.add_row(*map(Text, (cell, value, after.pop(cell, (value, value))[1])))
     for cell, (old, new) in after.items():
-        grid.add_row(Text(cell), old, new)
+        grid.add_row(*map(Text, (cell, old, new)))
     what = (
         f"{found.action} breaks {found.property}"
         if found.changes
@@ -226,7 +228,7 @@ def counterexample(protocol: Protocol | None, found: Counterexample) -> Renderab
 def _grid(table: Table) -> Grid:
     grid = Grid(*map(folding, table.columns))
     for row in table.rows:
-        grid.add_row(*row)
+        grid.add_row(*map(Text, row))
     return grid
 
 

@@ -113,7 +113,7 @@ def why(schema: Schema, path: Path, property_: Property | None) -> Iterator[str]
 def changes(schema: Schema, path: Path) -> Table:
     """The table of changes."""
     grid = Table(whole("step", right=True), folding("action"), folding("changes"), box=SIMPLE)
-    grid.add_row("0", Text("initially", "italic"), "\n".join(beginning(schema, path)))
+    grid.add_row("0", Text("initially", "italic"), Text("\n".join(beginning(schema, path))))
     for row in rows(schema, path):
         changed = Text("\n").join(
             Text.assemble(f"{c.cell}: ", (c.before, "dim"), " → ", (c.after, "bold")) for c in row.changes

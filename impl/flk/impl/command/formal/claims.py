@@ -46,8 +46,8 @@ def claims(
     if json:
         typer.echo(msgspec.json.encode(found.judgements))
     elif verbose or names:
-        Console(highlight=False).print(Group(*map(evidence, found)))
+        Console(highlight=False, markup=False).print(Group(*map(evidence, found)))
     else:
-        Console(highlight=False).print(table(found.judgements))
+        Console(highlight=False, markup=False).print(table(found.judgements))
         typer.echo("\nflk claims NAME shows the evidence.")
     raise typer.Exit(found.verdict.exit_code)

@@ -125,7 +125,7 @@ def _list(*, json: bool) -> None:
             msgspec.json.encode({name: {"story": each.story, "sizes": each.sizes()} for name, each in known.items()})
         )
     else:
-        Console().print(listing(known))
+        Console(markup=False).print(listing(known))
 
 
 def _write_drill(file: Path, seen: "Exploration") -> None:
@@ -151,10 +151,10 @@ def _print(seen: "Exploration", *, lanes: str | None, verbose: bool) -> None:
     from flk.formal.reports.listing import ruling
     from flk.formal.reports.terminal import rendered
 
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False)
     first = seen.design.violates if seen.design else ""
     console.print(rendered(Schema.of(seen.protocol, seen.sizes), seen.found, first=first, lanes=lanes, verbose=verbose))
     if seen.coverage:
         console.print(table(seen.coverage))
     if seen.design:
-        console.print("\n".join(ruling(seen.design)), markup=False)
+        console.print("\n".join(ruling(seen.design)))

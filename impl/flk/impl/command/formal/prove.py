@@ -140,7 +140,7 @@ def _show(facts: object, text: "RenderableType | None") -> None:
     if text is None:
         typer.echo(msgspec.json.encode(facts))
     else:
-        Console().print(text)
+        Console(highlight=False, markup=False).print(text, crop=False)  # lemmas are copied whole
 
 
 def _protocol(names: Sequence[str] | None) -> "Protocol":

@@ -35,7 +35,7 @@ T = TypeVar("T")
 
 
 @dataclass
-class Author:
+class _Author:
     """Somebody who writes a protocol at random. A careful one never divides by 0, reads the undefined or leaves bounds."""
 
     draw: st.DrawFn
@@ -50,7 +50,7 @@ class Author:
     def truth(self, depth: int, env: list[Term]) -> Term:
         kinds = ["constant", "equal", "less", "defined", "read"]
         if depth:
-            kinds += ["not", "and", "or", "forall", "exists", "equal", "less"]
+            kinds += ["not", "and", "or", "forall", "exists", "equal", "less", "count"]
         match self.pick(kinds):
             case "constant":
                 return lift(self.draw(st.integers(0, 3)) < 3)  # what is false too often disables everything
@@ -63,11 +63,14 @@ class Author:
             case "forall" | "exists" as kind:
                 quantifier = forall if kind == "forall" else exists
                 return quantifier(self.pick(self.sorts), lambda x: self.truth(depth - 1, [*env, x]))
+            case "count":
+                counted = count(self.pick(self.sorts), lambda x: self.truth(depth - 1, [*env, x]))
+                return counted <= self.draw(st.integers(0, 3))
             case "defined":
                 return self.defined(depth, env)
             case "read":
                 read = self.read(BOOL, depth, env)
-                return lift(True) if read is None else read
+                return lift(value=True) if read is None else read
             case kind:
                 return self.comparison(depth, env, ordered=kind == "less")
 
@@ -76,7 +79,7 @@ class Author:
         sort = self.pick(sorts if ordered else [*self.sorts, BOOL])
         left, right = self.value(sort, depth - 1, env), self.value(sort, depth - 1, env)
         if left is None or right is None:
-            return lift(True)
+            return lift(value=True)
         if ordered:
             return self.pick([left < right, left <= right, left > right, left >= right])
         return self.pick([left == right, left != right])
@@ -146,7 +149,7 @@ class Author:
 
     def fallback(self, sort: Sort, env: list[Term]) -> Term | None:
         if sort is BOOL:
-            return lift(False)
+            return lift(value=False)
         if isinstance(sort, Enum):
             return member(sort, sort.members[0])
         if isinstance(sort, Bounded):
@@ -157,7 +160,7 @@ class Author:
         fitting = [v for v in self.variables.values() if v.variable.partial]
         variable = self.pick(fitting) if fitting else None
         key = self.place(variable, depth, env) if variable is not None else None
-        return lift(True) if variable is None or key is None else variable.defined(*key)
+        return lift(value=True) if variable is None or key is None else variable.defined(*key)
 
     def update(self, name: str, env: list[Term]) -> None:
         variable = self.variables[name]
@@ -193,26 +196,32 @@ def clamped(term: Term, sort: Sort) -> Term:
 
 
 @st.composite
-def protocols(draw: st.DrawFn, *, symmetric: bool = False) -> Protocol:
-    """A protocol of two to four variables and two to four actions, of at most a few hundred states in most cases."""
+def protocols(draw: st.DrawFn, *, symmetric: bool = False, progress: bool = False) -> Protocol:
+    """A protocol of two to four variables and two to four actions, of at most a few hundred states in most cases.
+
+    Up to two claims, none of them of progress unless that is asked for; half of the protocols say where they may stop.
+    """
     protocol = Protocol("random", "Drawn by Hypothesis.")
     thing = protocol.index("Thing", draw(st.integers(1, 3)), ordered=not symmetric and draw(st.booleans()))
     rank = protocol.index("Rank", 2, ordered=not (symmetric and draw(st.booleans())))
     colour = protocol.enum("Colour", "red", "green", "blue")
     small, wide = integer(-1, 1), integer(-2, 3)
-    author = Author(draw, draw(st.integers(0, 3)) > 0, protocol, [thing, rank, colour, small, wide])
+    author = _Author(draw, draw(st.integers(0, 3)) > 0, protocol, [thing, rank, colour, small, wide])
     for number in range(draw(st.integers(2, 4))):
         _declare(author, f"v{number}")
     for number in range(draw(st.integers(2, 4))):
         _act(author, f"act{number}")
     for number in range(draw(st.integers(0, 2))):
         _claim(author, f"claim{number}")
+    if progress and draw(st.booleans()):
+        fair = draw(st.sets(st.sampled_from(sorted(protocol.actions))))
+        protocol.leads_to(fair=sorted(fair))(lambda: (author.truth(1, []), author.truth(1, [])))
     if draw(st.booleans()):
         protocol.may_stop()(lambda: author.truth(1, []))
     return protocol
 
 
-def _declare(author: Author, name: str) -> None:
+def _declare(author: _Author, name: str) -> None:
     sort = author.pick([BOOL, *author.sorts])
     domain = author.draw(st.lists(st.sampled_from(author.sorts[:4]), max_size=2))
     partial = isinstance(sort, Index) or author.draw(st.booleans())
@@ -228,7 +237,7 @@ def _declare(author: Author, name: str) -> None:
         author.variables[name] = author.protocol.scalar(name, sort, initially, partial=partial)
 
 
-def _act(author: Author, name: str) -> None:
+def _act(author: _Author, name: str) -> None:
     parameters = author.draw(st.lists(st.sampled_from(author.sorts[:4]), max_size=2))
     names = st.sampled_from(sorted(author.variables))
     written = author.draw(st.lists(names, min_size=1, max_size=2, unique=author.careful))
@@ -255,7 +264,7 @@ def _act(author: Author, name: str) -> None:
     author.protocol.action(**dict(zip("ab", parameters, strict=False)))(body)
 
 
-def _claim(author: Author, name: str) -> None:
+def _claim(author: _Author, name: str) -> None:
     def claim() -> Term:
         return author.truth(2, [])
 
