@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 import pytest
 from hypothesis import given, settings
-from tests.support.formal.random_protocols import protocols
 
 from flk.formal import explore
 from flk.formal.explicit.engines import interpreted
@@ -12,6 +11,7 @@ from flk.formal.explicit.ground import Ground
 from flk.formal.explicit.interpreter import Fault, Interpreter
 from flk.formal.explicit.schema import Schema
 from flk.formal.explicit.search import Options
+from flk.formal.fuzzing.protocols import protocols
 from flk.formal.language import IllFormed, Protocol, Term, exists, forall, implies, require
 from flk.formal.language.nodes import Node, Quantified, children
 from flk.spec.verdict import Verdict

@@ -56,6 +56,9 @@ def dim(x):
 @protocol.always()
 def never_dim():
     return forall(Lamp, lambda x: lit[x] != State.dim)
+
+
+protocol.judge_only_properties()
 """
 
 

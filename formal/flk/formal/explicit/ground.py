@@ -120,7 +120,8 @@ class Ground:
                 return self._read(variable, indices, env)
             case Defined(_, variable, indices):
                 places = self._places(variable, indices, env)
-                return Partial(self._select(places, [self._defined(p.cell) for p in places.list]), places.defined)
+                there = self._select(places, [self._defined(p.cell) for p in places.list], b.false)
+                return Partial(there, places.defined)
             case Not(_, part):
                 inner = self.translate(part, env)
                 return Partial(b.negation(inner.value), inner.defined)
@@ -160,10 +161,11 @@ class Ground:
 
     def _read(self, variable: Variable, indices: tuple[Node, ...], env: Environment) -> Partial:
         places = self._places(variable, indices, env)
-        value = self._select(places, [self._value(p.cell) for p in places.list])
+        nothing = self.build.false if variable.sort is BOOL else self.build.number(0)
+        value = self._select(places, [self._value(p.cell) for p in places.list], nothing)
         if not variable.partial:
             return Partial(value, places.defined)
-        defined = self._select(places, [self._defined(p.cell) for p in places.list])
+        defined = self._select(places, [self._defined(p.cell) for p in places.list], self.build.false)
         return Partial(value, self.build.conjunction([places.defined, defined]))
 
     def _value(self, position: int) -> Expression:
@@ -202,17 +204,16 @@ class Ground:
             return index if value else self.build.negation(index)
         return self.build.equal(index, self.build.number(value))
 
-    def _select(self, places: "Places", values: Sequence[Expression]) -> Expression:
-        """The value at the place that the indices denote, halves of a long list first."""
+    def _select(self, places: "Places", values: Sequence[Expression], nothing: Expression) -> Expression:
+        """The value at the place that the indices denote, halves of a long list first; where they denote none, nothing."""
         if not values:
-            return self.build.number(0)
+            return nothing
         half = len(values) // 2
         if half >= CHAIN:
             here = self.build.disjunction([place.condition for place in places.list[:half]])
-            first = self._select(Places(places.list[:half], places.defined), values[:half])
-            return self.build.choice(
-                here, first, self._select(Places(places.list[half:], places.defined), values[half:])
-            )
+            first = self._select(Places(places.list[:half], places.defined), values[:half], nothing)
+            rest = self._select(Places(places.list[half:], places.defined), values[half:], nothing)
+            return self.build.choice(here, first, rest)
         chosen = values[-1]
         for place, value in zip(reversed(places.list[:-1]), reversed(values[:-1]), strict=True):
             chosen = self.build.choice(place.condition, value, chosen)
