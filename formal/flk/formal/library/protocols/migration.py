@@ -205,6 +205,33 @@ def verified_shard_has_every_answer() -> Term:
     )
 
 
+@protocol.always("MIG-3")
+def what_differs_is_not_verified() -> Term:
+    """The migrator verifies a key only while the new shard has what the old one has of it."""
+    return forall(Key, lambda k: implies(protocol.enabled("check", k=k), same(k)))
+
+
+@protocol.always("MIG-2", "DUP-1")
+def inserts_only_what_is_free() -> Term:
+    """A claim inserts into the shard that rules, and only where nothing is: it never overwrites."""
+    return forall(
+        Key,
+        lambda k: (
+            implies(protocol.enabled("insert_old", k=k), old_rules() & ~old.defined(k))
+            & implies(protocol.enabled("insert_new", k=k), ~old_rules() & ~new.defined(k))
+        ),
+    )
+
+
+@protocol.never("MIG-6")
+def a_dead_migrator_acts() -> Term:
+    """While the migrator is down, nothing that is its own to do happens."""
+    e = protocol.enabled
+    steps = e("write_to_both") | e("cut_over") | e("clean_up") | e("roll_back")
+    keys = e("copy") | e("check") | e("delete_old")
+    return ~working & (steps | keys)
+
+
 @protocol.lemma()
 def answered_keys_follow() -> Term:
     """A key that was answered and verified is in the new shard, with that outcome, until the migration is rolled back."""

@@ -4,7 +4,7 @@ Source: Gray and Lamport, "Consensus on Transaction Commit", ACM TODS 31(1), 200
 actions have.
 """
 
-from flk.formal.language import BOOL, Protocol, Term, exists, forall, require
+from flk.formal.language import BOOL, Protocol, Term, exists, forall, implies, require
 
 protocol = Protocol(
     "two-phase-commit",
@@ -80,6 +80,27 @@ def RMRcvAbortMsg(r: Term) -> None:
 def consistent() -> Term:
     """No manager commits while another aborts."""
     return forall(RM, RM, lambda a, b: ~((manager[a] == Manager.committed) & (manager[b] == Manager.aborted)))
+
+
+@protocol.always()
+def decisions_are_final() -> Term:
+    """Who has decided neither prepares nor changes its mind, and the transaction manager no longer listens."""
+    return forall(
+        RM,
+        lambda r: (
+            implies(
+                protocol.enabled("RMPrepare", r=r) | protocol.enabled("RMChooseToAbort", r=r),
+                manager[r] == Manager.working,
+            )
+            & implies(protocol.enabled("TMRcvPrepared", r=r), decision == Decision.open)
+        ),
+    )
+
+
+@protocol.always()
+def prepared_says_so() -> Term:
+    """A manager that is prepared has said it."""
+    return forall(RM, lambda r: implies(manager[r] == Manager.prepared, prepared_sent[r]))
 
 
 @protocol.lemma()

@@ -1,7 +1,9 @@
 """From a mutant's source to its protocol, and what tells one protocol's behaviour from another's."""
 
 import ast
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from types import ModuleType
 
 from flk.formal.language import Protocol
@@ -25,14 +27,15 @@ def meaningful(mutants: Iterable[Mutant], original: Mutant) -> Iterator[Mutant]:
 
     An update is moved to the next action only in which it has a meaning.
     """
-    seen = {_behaviour_of(original)}
+    reader = Reader(original)
+    seen = {reader.behaviour(original)}
     moved: set[tuple[int, str]] = set()
     for mutant in mutants:
         move = mutant.line, mutant.before.partition(BESIDE)[0]
         if mutant.operator == "move-update" and move in moved:
             continue
         try:
-            said = _behaviour_of(mutant)
+            said = reader.behaviour(mutant)
         except Exception:  # noqa: BLE001, S112 (the mutant's own code: it has no meaning)
             continue
         if mutant.operator == "move-update":
@@ -42,9 +45,64 @@ def meaningful(mutants: Iterable[Mutant], original: Mutant) -> Iterator[Mutant]:
             yield mutant
 
 
-def behaviour(protocol: Protocol) -> str:
-    """Initial values and actions, as text that is the same for the same trees."""
-    return "\n".join([*map(repr, protocol.variables.values()), *map(_said, protocol.actions.values())])
+def behaviour(protocol: Protocol) -> tuple[str, ...]:
+    """Initial values and actions, as texts that are the same for the same trees."""
+    return (*map(repr, protocol.variables.values()), *map(_said, protocol.actions.values()))
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Reads the mutants of one original. Of those in actions only the actions are run, in the original's module, to save time."""
+
+    original: Mutant
+
+    def behaviour(self, mutant: Mutant) -> tuple[str, ...]:
+        """What the mutant's protocol does. Raises whatever the source does."""
+        changed = self._changed_actions(mutant)
+        if changed is None:
+            return behaviour(_defined_by(mutant, _without_properties(mutant)))
+        protocol = self._protocol.variant(self._protocol.name, self._protocol.story)
+        names = {name: protocol if value is self._protocol else value for name, value in self._module.__dict__.items()}
+        exec(compile(changed, mutant.path, "exec"), names)  # noqa: S102 (this is what an import does)
+        return behaviour(protocol)
+
+    def _changed_actions(self, mutant: Mutant) -> str | None:
+        """The text of the actions that differ, and of what stands between them; None if something else differs too."""
+        before, after = self._lines, mutant.source.splitlines()
+        same = _common(before, after)
+        tail = min(_common(before[::-1], after[::-1]), len(before) - same, len(after) - same)
+        last = max(len(before) - tail, same + 1)
+        touched = [part for part in self._parts if _first_line(part) <= last and same < (part.end_lineno or 0)]
+        if not touched or not all("action" in _decorators(part) for part in touched):
+            return None
+        return "\n".join(after[_first_line(touched[0]) - 1 : (touched[-1].end_lineno or 0) + len(after) - len(before)])
+
+    @cached_property
+    def _lines(self) -> list[str]:
+        return self.original.source.splitlines()
+
+    @cached_property
+    def _parts(self) -> list[ast.stmt]:
+        return _parsed(self.original.source, self.original.path).body
+
+    @cached_property
+    def _module(self) -> ModuleType:
+        return _run(self.original, _without_properties(self.original))
+
+    @cached_property
+    def _protocol(self) -> Protocol:
+        return _protocol_in(self._module, self.original)
+
+
+def _common(one: Sequence[str], two: Sequence[str]) -> int:
+    """How many lines at the beginning are the same."""
+    return next((n for n, (a, b) in enumerate(zip(one, two, strict=False)) if a != b), min(len(one), len(two)))
+
+
+def _first_line(part: ast.stmt) -> int:
+    """The line on which a part begins, with its decorators."""
+    decorators = part.decorator_list if isinstance(part, ast.FunctionDef) else []
+    return min([part.lineno, *(each.lineno for each in decorators)])
 
 
 def _said(action: Action) -> str:
@@ -55,16 +113,24 @@ def _said(action: Action) -> str:
 _TRUE = "Constant(sort=Boolean(), value=1)"
 
 
-def _behaviour_of(mutant: Mutant) -> str:
+def _without_properties(mutant: Mutant) -> ast.Module:
     tree = _parsed(mutant.source, mutant.path)
     tree.body = [part for part in tree.body if not _is_property(part)]
-    return behaviour(_defined_by(mutant, tree))
+    return tree
 
 
 def _defined_by(mutant: Mutant, tree: ast.Module) -> Protocol:
+    return _protocol_in(_run(mutant, tree), mutant)
+
+
+def _run(mutant: Mutant, tree: ast.Module) -> ModuleType:
     module = ModuleType(f"mutant_{mutant.id}")
     module.__file__ = mutant.path
     exec(compile(tree, mutant.path, "exec"), module.__dict__)  # noqa: S102 (this is what an import does)
+    return module
+
+
+def _protocol_in(module: ModuleType, mutant: Mutant) -> Protocol:
     found = module.__dict__.get("protocol")
     if not isinstance(found, Protocol):
         raise UnusableInput(
