@@ -14,6 +14,8 @@ from flk.formal.explicit.search import Options
 from flk.formal.fuzzing.protocols import protocols
 from flk.formal.language import IllFormed, Protocol, Term, exists, forall, implies, require
 from flk.formal.language.nodes import Node, Quantified, children
+from flk.formal.language.state import Map
+from flk.formal.language.text import text
 from flk.spec.verdict import Verdict
 
 
@@ -91,3 +93,26 @@ def test_a_property_may_speak_of_it() -> None:
 
     verdicts = {name: finding.verdict for name, finding in explore(protocol).properties.items()}
     assert verdicts == {"taken_by_whom_it_may": Verdict.HOLDS, "always_free": Verdict.VIOLATED}
+
+
+def test_a_variant_speaks_of_its_own_actions() -> None:
+    """An inherited property says when the variant's action is enabled, not when the base's was; of one removed, never."""
+    base = lock()
+    (thread,) = base.sorts.values()
+    held = Map(base.variables["holds"])
+
+    @base.never()
+    def taken_twice() -> Term:
+        return exists(thread, lambda t: held[t] & base.enabled("take", t=t))
+
+    hasty = base.variant("hasty", "Nobody looks.")
+
+    @hasty.action(t=thread)
+    def take(t: Term) -> None:
+        held.next[t] = True
+
+    assert explore(base).properties["taken_twice"].verdict is Verdict.HOLDS
+    assert explore(hasty).properties["taken_twice"].verdict is Verdict.VIOLATED
+    idle = base.variant("idle", "Nobody takes it.")
+    idle.without("take")
+    assert "false" in text(idle.properties["taken_twice"].condition)

@@ -1,7 +1,7 @@
 """A protocol: sorts, state, actions and properties under one name, and the variants that change some of them."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from keyword import iskeyword
 from types import FunctionType
 from typing import TypeAlias, TypeVar
@@ -65,6 +65,8 @@ class Protocol:
         self.idle: set[str] = set()
         self.base: Protocol | None = None
         self.lanes: Index | Enum | None = None
+        self._speaks: dict[str, tuple[frozenset[str], Callable[[], Property]]] = {}
+        self._restated: dict[str, Property] = {}
 
     def __repr__(self) -> str:
         return f"<protocol {self.name}>"
@@ -124,10 +126,15 @@ class Protocol:
                     f"{self.name} has two actions called {action.name}: rename one", (action.file, action.line)
                 )
             self._known(action)
-            self.actions[action.name] = action
+            self.put(action)
             return body
 
         return record
+
+    def put(self, action: Action) -> None:
+        """Let this be the action of its name. Inherited properties that say when it is enabled are stated anew, of this one."""
+        self.actions[action.name] = action
+        self._state_anew({action.name})
 
     def always(self, *requirements: str) -> Callable[[StateClaim], StateClaim]:
         """Decorator: every reachable state satisfies the returned condition."""
@@ -151,15 +158,14 @@ class Protocol:
             raise IllFormed(f"fair={fair!r}: give a tuple of names, fair=({fair!r},)")
 
         def record(function: ProgressClaim) -> ProgressClaim:
-            property_ = progress_property(function, requirements, tuple(fair))
             for name in fair:
                 if name not in self.actions:
                     raise IllFormed(
-                        f"{property_.name}: no action is called {name}; choose from {', '.join(self.actions) or 'none yet'}, "
+                        f"{function.__name__}: no action is called {name}; choose from {', '.join(self.actions) or 'none yet'}, "
                         "and define actions before properties",
-                        (property_.file, property_.line),
+                        place_of(function),
                     )
-            self._keep(property_)
+            self._keep(lambda: progress_property(function, requirements, tuple(fair)))
             return function
 
         return record
@@ -223,6 +229,7 @@ class Protocol:
         """Whether an action can happen now, with these arguments: its guard, for use in properties.
 
         For some value of each parameter that is left out. So properties can state who may do what when, and what must be possible.
+        A variant that replaces the action inherits such properties as they are of its own action; of one that it removes, never.
         Raises IllFormed for an action or a parameter that is not there, and for an argument of another sort.
 
         >>> lamp = Protocol("lamp", "Each can be lit once.")
@@ -243,7 +250,10 @@ class Protocol:
             raise IllFormed(
                 f"{self.name} has no action {action}: choose from {known}, and define actions before properties"
             )
-        sorts = {parameter.name: parameter.sort for parameter in self.actions[action].parameters}
+        meant = _speaking[-1].meant(self, action) if _speaking else self.actions[action]
+        if meant is None:
+            return Term(Constant(BOOL, 0))
+        sorts = {parameter.name: parameter.sort for parameter in meant.parameters}
         nodes: dict[str, Node] = {}
         for name, value in arguments.items():
             if name not in sorts:
@@ -254,7 +264,7 @@ class Protocol:
                     f"{action} takes {sorts[name].name} for {name}, and {term!r} is of sort {term.sort.name}"
                 )
             nodes[name] = term.node
-        return Term(enabled(self.actions[action], nodes))
+        return Term(enabled(meant, nodes))
 
     def variant(self, name: str, story: str, requirements: tuple[str, ...] = ()) -> "Protocol":
         """A copy to be changed: it shares sorts, state, actions and properties until some are replaced, added or removed."""
@@ -263,6 +273,7 @@ class Protocol:
         copy.sorts, copy.variables = dict(self.sorts), dict(self.variables)
         copy.actions, copy.properties = dict(self.actions), dict(self.properties)
         copy.assumptions, copy.ends, copy.idle = list(self.assumptions), dict(self.ends), set(self.idle)
+        copy._speaks = dict(self._speaks)
         return copy
 
     def without(self, *names: str) -> None:
@@ -275,6 +286,7 @@ class Protocol:
             self.properties.pop(name, None)
             self.ends.pop(name, None)
             self.idle.discard(name)
+        self._state_anew(names)
         for property_ in self.properties.values():
             fair = tuple(name for name in property_.fair if name in self.actions)
             if fair != property_.fair:
@@ -326,20 +338,39 @@ class Protocol:
                 raise _uncalled(requirement, kind)
 
         def record(function: StateClaim) -> StateClaim:
-            self._keep(state_property(kind, function, requirements))
+            self._keep(lambda: state_property(kind, function, requirements))
             return function
 
         return record
 
-    def _keep(self, property_: Property) -> None:
-        inherited = self.base.properties.get(property_.name) if self.base else None
-        if property_.name in self.properties and self.properties[property_.name] is not inherited:
+    def _keep(self, state: Callable[[], Property]) -> None:
+        property_ = self._stated(state)
+        name, inherited = property_.name, self.base.properties.get(property_.name) if self.base else None
+        if name in self.properties and self.properties[name] not in {inherited, self._restated.get(name)}:
             raise IllFormed(
-                f"{self.name} has two properties called {property_.name}: rename one", (property_.file, property_.line)
+                f"{self.name} has two properties called {name}: rename one", (property_.file, property_.line)
             )
+        self.properties[name] = property_
+
+    def _stated(self, state: Callable[[], Property]) -> Property:
+        """A property of this protocol, of which is kept what it says of actions."""
+        _speaking.append(_Speaker(self))
+        try:
+            property_ = state()
+        finally:
+            spoken = _speaking.pop().spoken
         nodes = [property_.condition, *([property_.conclusion] if property_.conclusion else [])]
         self._own(property_.name, nodes, (property_.file, property_.line))
-        self.properties[property_.name] = property_
+        if spoken:
+            self._speaks[property_.name] = frozenset(spoken), state
+        return property_
+
+    def _state_anew(self, actions: Collection[str]) -> None:
+        """State again the inherited properties that say when one of these actions is enabled."""
+        for name, (spoken, state) in list(self._speaks.items()):
+            if self.base is not None and name in self.properties and spoken & set(actions):
+                fair = self.properties[name].fair
+                self.properties[name] = self._restated[name] = replace(self._stated(state), fair=fair)
 
     def _inherited(self, name: str) -> Action | None:
         return self.base.actions.get(name) if self.base else None
@@ -371,6 +402,25 @@ class Protocol:
             raise IllFormed(
                 f"{what} uses the sort {sort.name}, which is not one of {self.name}: declare it there", place
             )
+
+
+@dataclass(frozen=True)
+class _Speaker:
+    """The protocol of which a property is being stated, and the actions that it said are enabled."""
+
+    protocol: Protocol
+    spoken: set[str] = field(default_factory=set)
+
+    def meant(self, said_of: Protocol, action: str) -> Action | None:
+        """The action of that name: of the protocol itself, where the property speaks of one that it is a variant of."""
+        self.spoken.add(action)
+        base: Protocol | None = self.protocol
+        while base is not None and base is not said_of:
+            base = base.base
+        return said_of.actions[action] if base is None else self.protocol.actions.get(action)
+
+
+_speaking: list[_Speaker] = []
 
 
 def _uncalled(given: object, what: str) -> IllFormed:

@@ -20,7 +20,7 @@ def mutant(base: Protocol, action: str, *edits: Edit) -> Callable[[], Protocol]:
     def build() -> Protocol:
         changed = base.variant(f"{base.name}-mutant", f"{base.name} with a fault in {action}")
         for edit in edits:
-            changed.actions[action] = edit(changed.actions[action])
+            changed.put(edit(changed.actions[action]))
         return changed
 
     return build
