@@ -16,6 +16,7 @@ MUTANTS: Mutants = {
     "answers-from-the-old-after-cutover": mutant(protocol, "answer_from_old", swap(Phase.planned, Phase.cut_over)),
     "answers-from-the-new-too-early": mutant(protocol, "answer_from_new", swap(Phase.cleaned, Phase.cut_over)),
     "copies-in-any-phase": mutant(protocol, "copy", without_guard("phase = dual")),
+    "copies-while-dead": mutant(protocol, "copy", without_guard("working")),
     "checks-nothing": mutant(protocol, "check", without_guard(SAME)),
     "checks-before-dual": mutant(protocol, "check", without_guard("phase = dual")),
     "verifies-without-checks": mutant(protocol, "verify", without_guard("forall k: checked[k]")),
