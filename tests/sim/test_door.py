@@ -278,7 +278,7 @@ class TestSweep:
 
     def test_a_violating_run_is_named_with_its_string(self) -> None:
         """Which replays it, and shrinks."""
-        base = hunt(seeds=20, programs="keep-what-is-stored", workers=1).failure
+        base = hunt(seeds=30, programs="keep-what-is-stored", workers=1).failure
         assert base is not None
         broken = sweep(base.scenario, range(base.seed, base.seed + 1), programs=base.inputs.named, workers=1)
         (one,) = broken.violating

@@ -73,6 +73,7 @@ def facts(run: Run) -> dict[str, object]:
             "scenario": run.scenario.name,
             "scenario_hash": run.scenario.hash,
             "seed": run.seed,
+            "tier": "message",
             "digest": run.digest,
             "verdict": run.verdict,
             "events": run.events,
@@ -89,11 +90,16 @@ def facts(run: Run) -> dict[str, object]:
             "goodput": {"mean": float(measures.goodput.mean()), "most": float(measures.goodput.max())},
             "delivery": measures.delivery._asdict(),
             "lag": [{"source": lag.source, "target": lag.target, **lag.summary._asdict()} for lag in measures.lags],
+            "sync": [
+                sync.summary._asdict() | {"source": sync.source, "target": sync.target} for sync in measures.syncs
+            ],
             "losses": [loss._asdict() for loss in measures.losses],
             "recoveries": [recovery._asdict() for recovery in measures.recoveries],
+            "costs": measures.costs._asdict(),
             "audit": {region: row.facts() for region, row in measures.audit.items()},
             "entries": {region: len(entries) for region, entries in run.entries.items()},
             "timeline": run.timeline,
+            "vector": None,
         }
     )
     return outcome

@@ -1,47 +1,76 @@
 """A run of the vector tier, for programs and for people."""
 
+from math import isnan
+
+import msgspec
 import numpy as np
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from flk.sim.checkers.invariants import Result
+from flk.sim.measures.costs import Costs
+from flk.sim.measures.measures import Counts
 from flk.sim.measures.series import quantiles
-from flk.sim.measures.slo import Objective
 from flk.sim.reports.tables import Explained, Row, plain_table
 from flk.sim.scenarios import document
+from flk.sim.vector.columns import ACCURACY
 from flk.sim.vector.run import VectorRun
 from flk.spec.verdict import Verdict
 
 
 def facts(run: VectorRun) -> dict[str, object]:
-    """The outcome as plain values. Lags and exposures are over the grid of the run."""
-    return {
-        "scenario": document.builtins(run.scenario),
-        "hash": run.scenario.hash,
-        "seed": run.seed,
-        "tier": "vector",
-        "digest": run.digest,
-        "verdict": str(run.verdict),
-        "control_events": run.events,
-        "offered": run.offered,
-        "logged": run.logged,
-        "answered": run.answered,
-        "synchronisations": run.synchronisations,
-        "segments": run.segments,
-        "latency": run.latency._asdict(),
-        "lags": {f"{lag.source}>{lag.target}": quantiles(lag.seconds)._asdict() for lag in run.lags},
-        "exposures": {
-            one.region: {**quantiles(one.seconds)._asdict(), "most_records": int(one.records.max(initial=0))}
-            for one in run.exposures
-        },
-        "goodput": run.goodput.tolist(),
-        "invariants": [{**row._asdict(), "verdict": str(row.verdict)} for row in run.checks],
-        "objectives": [_objective(row) for row in run.objectives],
+    """The outcome as plain values: the keys of the message tier (`report.facts`), None for what only messages tell, and under
+    `vector` what only this tier knows. Lags and exposures are over the grid of the run.
+    """
+    latency = {"size": run.latency.answers} | {
+        name: getattr(run.latency, name) for name in ("p50", "p95", "p99", "most")
     }
-
-
-def _objective(row: Objective) -> dict[str, object]:
-    return {"name": row.name, "target": float(row.target), "measured": row.measured, "verdict": str(row.verdict)}
+    found: dict[str, object] = document.builtins(
+        {
+            "scenario": run.scenario.name,
+            "scenario_hash": run.scenario.hash,
+            "seed": run.seed,
+            "tier": "vector",
+            "digest": run.digest,
+            "verdict": run.verdict,
+            "events": run.events,
+            "objectives": [{**msgspec.structs.asdict(row), "verdict": row.label} for row in run.objectives],
+            "invariants": [
+                Result(row.name, row.statement, row.checks, row.violations, row.verdict, ()) for row in run.checks
+            ],
+            "hypotheses": [],
+            **dict.fromkeys(("alerts", "false_alarms", "unnoticed", "marks")),
+            "counts": dict.fromkeys(Counts.__struct_fields__)
+            | {"offered": run.offered, "acknowledged": run.answered, "attempts": run.offered, "retries": 0, "lost": 0},
+            "statuses": {"200": run.answered},
+            "latency": {"acknowledged": latency, "200": latency},
+            "goodput": {"mean": float(run.goodput.mean()), "most": float(run.goodput.max(initial=0))},
+            "delivery": None,
+            "lag": [
+                {"source": lag.source, "target": lag.target, **quantiles(lag.seconds)._asdict()} for lag in run.lags
+            ],
+            "sync": None,
+            "losses": [],
+            "recoveries": [],
+            "costs": dict.fromkeys(Costs._fields) | {"uploads": run.segments, "heartbeats": 0},
+            "audit": {},
+            "entries": None,
+            "timeline": None,
+            "vector": {
+                "logged": run.logged,
+                "synchronisations": run.synchronisations,
+                "latency_mean": run.latency.mean,
+                "accuracy": ACCURACY,
+                "exposures": {
+                    one.region: {**quantiles(one.seconds)._asdict(), "most_records": int(one.records.max(initial=0))}
+                    for one in run.exposures
+                },
+                "goodput": run.goodput.tolist(),
+            },
+        }
+    )
+    return found
 
 
 def rendered(run: VectorRun) -> Group:
@@ -63,7 +92,8 @@ def _head(run: VectorRun) -> Text:
         f" {run.segments:,} segments, {run.events:,} control events.\n"
     )
     return head.append(
-        f"latency: mean {latency.mean:.4f} s, p50 {latency.p50:.4f} s, p95 {latency.p95:.4f} s, p99 {latency.p99:.4f} s,"
+        f"latency, quantiles within {100 * ACCURACY:.1f} %: mean {latency.mean:.4f} s,"
+        f" p50 {latency.p50:.4f} s, p95 {latency.p95:.4f} s, p99 {latency.p99:.4f} s,"
         f" longest {latency.most:.4f} s; at most {int(run.goodput.max(initial=0)):,} answers in a second."
     )
 
@@ -107,8 +137,15 @@ def _objectives(run: VectorRun) -> Table:
     table = plain_table("objective", ">target", ">measured", "verdict")
     for row in run.objectives:
         verdict = Text(f"{row.verdict.sign} {row.label}", row.verdict.style)
-        table.add_row(row.name, f"{row.target:g} s", f"{row.measured:.4g} s", verdict)
+        table.add_row(row.name, _amount(row.target, row.unit), _amount(row.measured, row.unit), verdict)
     return table
+
+
+def _amount(value: float, unit: str) -> str:
+    """A number with its unit; the figures' own way would load what draws them."""
+    if isnan(value):
+        return "–"
+    return f"{value:.4g} s" if unit == "s" else f"{100 * value:.2g} %"
 
 
 def _foot(run: VectorRun) -> Text:

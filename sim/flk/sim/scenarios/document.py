@@ -15,6 +15,7 @@ from flk.spec.hints import nearest
 
 T = TypeVar("T")
 Steps = tuple[str | int, ...]
+_WORD = 2**63
 
 
 class ValidationError(ValueError):
@@ -83,11 +84,13 @@ def out_of_range(raw: object, field: str = "") -> Iterator[ValidationError]:
             yield from out_of_range(item, f"{field}[{index}]")
     elif isinstance(raw, str) and is_duration(raw):
         yield from out_of_range(float(seconds(raw)), field)
-    elif isinstance(raw, int | float) and not isinstance(raw, bool):
-        if isinstance(raw, float) and not isfinite(raw):
+    elif isinstance(raw, float):
+        if not isfinite(raw):
             yield ValidationError(field, f"{raw} is not a finite number; write one")
-        elif abs(raw) > CONSTANTS.scenario.max_number and field != "seed":
+        elif abs(raw) > CONSTANTS.scenario.max_number:
             yield ValidationError(field, f"must be within ±{CONSTANTS.scenario.max_number:g}; write a smaller number")
+    elif isinstance(raw, int) and not -_WORD <= raw < _WORD:
+        yield ValidationError(field, "must fit into 64 bits; write a smaller number")
 
 
 def located(error: ValidationError, text: str, file: str) -> UnusableInput:

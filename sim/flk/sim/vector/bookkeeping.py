@@ -1,7 +1,11 @@
 """The segments of every log, from the seal to the last region, and what must hold of them at each step."""
 
+from collections.abc import Mapping
+from math import inf
 from typing import NamedTuple
 
+from flk.sim.checkers.invariants import Invariant
+from flk.sim.scenarios.scenario import Scenario
 from flk.sim.vector.request_arrays import Segment
 from flk.spec.verdict import Verdict
 
@@ -20,17 +24,20 @@ class Shipped:
 
 
 class Checked(NamedTuple):
-    """An invariant: what it says, how often it was checked, how often it was broken."""
+    """An invariant: what it says, how often it was checked and broken, and how often the run ended too early to tell."""
 
     name: str
     statement: str
     checks: int
     violations: int
+    open_: int = 0
 
     @property
     def verdict(self) -> Verdict:
         """Whether it held whenever it was checked."""
-        return Verdict.VIOLATED if self.violations else Verdict.HOLDS
+        if self.violations:
+            return Verdict.VIOLATED
+        return Verdict.UNDECIDED if self.open_ else Verdict.HOLDS
 
 
 class Tally:
@@ -80,6 +87,30 @@ class Bookkeeping:
         follows = before is None or region in before.applied
         self._applied.check(follows and segment.uploaded is not None and segment.uploaded <= now)
         segment.applied.setdefault(region, now)
+
+    def convergence(self, scenario: Scenario, opened: Mapping[str, float]) -> Checked:
+        """Whether each segment's claims were in every store in time, by the rule of the message tier (CRR-2): the bound counts from
+        the first claim, or from the end of the last fault that held meanwhile. `opened` is when the first claim of each region's
+        open segment was; what is still on its way at the end is undecided until its time is over.
+        """
+        end = float(scenario.duration)
+        others = len(scenario.regions) - 1
+        spells = [
+            (one.content.claimed, max(one.applied.values()) if len(one.applied) == others else inf)
+            for log in self.logs.values()
+            for one in log
+        ]
+        spells = [*spells, *((since, inf) for since in opened.values())] if others else []
+        late = waiting = 0
+        for since, until in spells:
+            now = min(until, end)
+            ends = (fault.end for fault in scenario.faults if fault.start <= now and fault.end >= since)
+            over = now > max(since, *ends, 0.0) + scenario.slo.convergence
+            late += over
+            waiting += until > end and not over
+        return Checked(
+            str(Invariant.CONVERGENCE), Invariant.CONVERGENCE.statement, len(spells) - waiting, late, waiting
+        )
 
     def checked(self) -> tuple[Checked, ...]:
         """What came of the checks."""

@@ -56,6 +56,10 @@ WAITING, STARVED, BEGUN = 0, 1, 2
 """How `advance` ends: at its moment, or short of numbers for synchronisations."""
 
 
+ACCURACY = 2.0**-8
+"""How far the middle of a bin is from any latency in it, at most, as a share of that latency: half of 1/128."""
+
+
 def bin_middle(place: int) -> float:
     """The latency in the middle of a bin, in seconds."""
     bits = np.array([LEAST_BITS + (place << (52 - OCTAVE_BITS)), LEAST_BITS + ((place + 1) << (52 - OCTAVE_BITS))])
