@@ -38,9 +38,9 @@ def test_the_first_protocol_holds(lease: Path) -> None:
 
 
 def test_it_is_proved_for_any_number_of_workers(lease: Path) -> None:
-    """All but progress, which is explored."""
+    """All but progress, which is explored then and there."""
     statuses = {each.property: each.status for each in Proving(load(lease), (), 0).statuses}
-    assert statuses.pop("work_ends") is ProofStatus.UNDECIDED
+    assert statuses.pop("work_ends") is ProofStatus.BOUNDED
     assert set(statuses.values()) == {ProofStatus.PROVED}
 
 

@@ -240,6 +240,12 @@ def calculated_places() -> Protocol:
     def halve() -> None:
         row.next[(row[1] - 1) // 2] = 1
 
+    ring = made.map("ring", integer(0, 1), to=integer(0, 1), initially=0)
+
+    @made.action(i=integer(0, 1))
+    def turn(i: Term) -> None:
+        ring.next[ring[i]] = 1 - ring[ring[i]]
+
     return made
 
 

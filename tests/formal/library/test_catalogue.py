@@ -50,6 +50,14 @@ def test_what_is_wrong_with_a_file_is_said_with_its_line(tmp_path: Path, text: s
         load(file)
 
 
+def test_a_relative_path_leads_to_the_line_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As an absolute one does."""
+    (tmp_path / "mine.py").write_text("one = 1\n\none / 0\n", "utf-8")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UnusableInput, match=r"mine\.py:3: ZeroDivisionError"):
+        find("mine.py")
+
+
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     """Is said to be missing."""
     with pytest.raises(UnusableInput, match="there is no such file"):

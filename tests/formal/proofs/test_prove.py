@@ -9,14 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console, RenderableType
 
+from flk.formal.language import Protocol
 from flk.formal.library.catalogue import PROTOCOLS
 from flk.formal.library.gallery import DESIGNS
 from flk.formal.proofs import data
-from flk.formal.proofs.prove import THEOREMS, prove_all, verdict_of
+from flk.formal.proofs.prove import THEOREMS, prove_all, theorem, verdict_of
 from flk.formal.prover.bounded import search
 from flk.formal.prover.houdini import Inference
 from flk.formal.prover.theorem import Check, Proof, ProofStatus, Table, Trial
 from flk.formal.reports.proofs import render, render_inference, render_search
+from flk.spec.errors import UnusableInput
 from flk.spec.verdict import Verdict
 
 NAMES = [*PROTOCOLS, *data.THEOREMS]
@@ -132,6 +134,47 @@ def test_a_counterexample_to_induction_is_a_table_of_cells(tmp_path: Path) -> No
     assert "Lamp 1. In a state that every invariant allows, dim(lamp1) breaks never_dim." in text
     assert "lit[lamp1] faulty faulty" not in text
     assert "lit[lamp1] broken dim" in text
+
+
+NAMESAKE = """
+from flk.formal.language import Protocol, exists, forall, require
+
+protocol = Protocol("outbox", "Named like a protocol of the lab.")
+Node, Quorum = protocol.index("Node", 2), protocol.index("Quorum", 2)
+member = protocol.relation("member", Node, Quorum, initially=True)
+
+
+@protocol.action(n=Node, q=Quorum)
+def leave(n, q):
+    require(member[n, q])
+    member.next[n, q] = False
+
+
+@protocol.reachable()
+def somebody_left():
+    return exists(Node, Quorum, lambda n, q: ~member[n, q])
+
+
+@protocol.always()
+def all_stay():
+    return forall(Node, Quorum, lambda n, q: member[n, q])
+"""
+
+
+def test_a_users_file_may_have_the_name_of_a_protocol_of_the_lab(tmp_path: Path) -> None:
+    """Its runs and witnesses are shown as its own, with the indices of their cells; beside its namesake it is refused."""
+    file = tmp_path / "outbox.py"
+    file.write_text(NAMESAKE, "utf-8")
+    subject = theorem(str(file))
+    assert isinstance(subject, Protocol)
+    for verbose in (False, True):
+        text = printed_part(render(prove_all([subject]), [subject], verbose=verbose))
+        assert "all_stay: refuted" in text
+        assert "member[node1, quorum1] = true" in text or "member = true everywhere" in text
+        assert "member[node" in text
+        assert ("somebody_left" in text) is verbose
+    with pytest.raises(UnusableInput, match="two theorems are called outbox"):
+        prove_all(["outbox", subject])
 
 
 def test_bounded_search_is_printed_with_its_runs() -> None:

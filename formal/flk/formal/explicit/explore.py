@@ -205,7 +205,7 @@ class Router:
         for depth in range(hit.depth - 1, -1, -1):
             chain.append(self.search.predecessor(depth, chain[-1]))
         chain.reverse()
-        state = next(s for s in self.interpreter.initial_states() if self.symmetry.canonical(s) == chain[0])
+        state = chain[0]  # the least of its images begins, too: neither initial values nor assumptions name an element
         moves = [Move("", (), "", state)]
         for goal in chain[1:]:
             instance, state = self._step(state, goal)

@@ -12,6 +12,10 @@ from flk.formal.language.protocol import Protocol
 from flk.formal.language.sorts import Boolean, Bounded, Enum, Index, Sort
 from flk.formal.language.text import show
 from flk.formal.language.variables import Variable
+from flk.spec.errors import UnusableInput
+
+BEGINNINGS = 1 << 22
+"""Initial states that are tried one by one at most."""
 
 State: TypeAlias = tuple[int, ...]
 """One code for each cell, in the schema's order. States compare as tuples, and engines that pack them keep that order."""
@@ -152,8 +156,18 @@ class Schema:
         )
 
     def candidates(self) -> Iterator[State]:
-        """All states that the variables' initial values allow, in order; assumptions are not yet regarded."""
-        return product(*(cell.begins for cell in self.cells))
+        """All states that the variables' initial values allow, in order; assumptions are not yet regarded.
+
+        Raises UnusableInput for more than BEGINNINGS.
+        """
+        begins = [cell.begins for cell in self.cells]
+        total = prod(map(len, begins))
+        if total > BEGINNINGS:
+            raise UnusableInput(
+                f"{self.protocol.name} may begin in {total:,} states, before any assumption, too many to try one by one; give "
+                "initial values in place of ANY, or smaller sizes"
+            )
+        return product(*begins)
 
     def describe(self, cell: Cell, code: int) -> str:
         """The value of a cell as it is written."""

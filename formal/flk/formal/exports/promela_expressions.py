@@ -6,9 +6,10 @@ from math import prod
 from flk.formal.explicit.schema import Schema
 from flk.formal.exports import writer
 from flk.formal.exports.names import Names
+from flk.formal.exports.scope import Scope
 from flk.formal.exports.unrolling import unrolled
 from flk.formal.exports.writer import Grammar, Infix
-from flk.formal.language.nodes import Junction, Node
+from flk.formal.language.nodes import Junction, Node, Read
 from flk.formal.language.sorts import BOOL, Enum, Index
 from flk.formal.language.text import show, wrap
 from flk.formal.language.variables import Variable
@@ -66,6 +67,14 @@ class Writer(writer.Writer):
         if not indices:
             return ""
         return f"({inner})" if self._is_flattened(variable) else f"[{inner}]"
+
+    def place(self, variable: Variable, indices: Sequence[Node], scope: Scope) -> str:
+        """A variable at some indices, to be written. Spin refuses `x[x[i]] = ...`, but takes `x[x[i] + 0] = ...`."""
+        texts = [
+            self.expression(index, scope) + " + 0" * (isinstance(index, Read) and index.variable is variable)
+            for index in indices
+        ]
+        return self.variables[variable.name] + self.subscript(variable, texts)
 
     def presence(self, variable: Variable, place: str, level: int, *, defined: bool) -> str:
         """A comparison with the value that stands for none."""

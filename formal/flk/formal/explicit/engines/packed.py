@@ -20,6 +20,9 @@ Words: TypeAlias = tuple[int, ...]
 """One packed state."""
 Truths: TypeAlias = NDArray[np.bool_]
 
+BEGINNINGS = 1 << 28
+"""Initial states that are tried at most against the assumptions: that takes some ten seconds."""
+
 SLICE = 1 << 18
 """States given to a kernel at once; an interrupt takes effect between slices."""
 
@@ -150,8 +153,11 @@ def candidates(program: Program) -> Iterator[States]:
     """All states that the variables' initial values allow, in order, some at a time; assumptions are not yet regarded."""
     ranges = [cell.begins for cell in program.ground.schema.cells]
     total = prod(map(len, ranges))
-    if total > 1 << 62:
-        raise UnusableInput(f"{program.ground.schema.protocol.name} may begin in {total} states: give initial values")
+    if total > BEGINNINGS:
+        raise UnusableInput(
+            f"{program.ground.schema.protocol.name} may begin in {total:,} states, before any assumption, and each would be tried; "
+            "give initial values in place of ANY, or smaller sizes"
+        )
     for first in range(0, total, SLICE):
         rest = np.arange(first, min(first + SLICE, total), dtype=np.int64)
         states = np.zeros((len(rest), program.words), np.int64)

@@ -76,7 +76,12 @@ def explore(
     rounds: Annotated[int, typer.Option(min=1, help="Searches of each tool on each model.")] = 3,
     comparisons: Annotated[
         int,
-        typer.Option("--validate", min=0, help="Instead: so many comparisons of backends with the interpreter."),
+        typer.Option(
+            "--validate",
+            min=0,
+            help="Instead: so many comparisons of backends with the interpreter, and of the prover with the explorer "
+            "on random protocols.",
+        ),
     ] = 0,
     seed: Annotated[int, typer.Option(help="Random seed of the states that --validate compares.")] = 1,
     json: Json = False,
