@@ -65,12 +65,15 @@ class Observers:
         reference = Reference(examine)
         self._node_rules = NodeRules(regions, reference, self.checks)
         self._audit = AuditRecorder(scenario.regions, simulator)
-        self._audit_rules = AuditRules(regions, self.checks)
-        self._migration_rules = MigrationRules(regions, reference, self.checks)
+        layout, calm = scenario.layout, max((fault.end for fault in scenario.faults), default=0.0)
+        self._audit_rules = AuditRules(regions, layout.audit, self.checks, lambda: simulator.now, calm)
+        self._migration_rules = MigrationRules(
+            regions, layout.migration, reference, self.checks, lambda: simulator.now, calm
+        )
+        self._tier_rules = TierRules(regions, layout.tiers, self.checks, lambda: simulator.now, calm)
         self._stores = StoreRecorder(regions, simulator)
         self._availability = AvailabilityRules(scenario, regions, self.checks)
         answers = AnswerRules(regions, reference, self.checks, records.forgeries)
-        layout = scenario.layout
         shipping = ShippingRules(
             regions,
             object_faults,
@@ -92,7 +95,7 @@ class Observers:
             *((self._audit_rules, self._audit) if layout.audit else ()),
             *((self._migration_rules,) if layout.migration else ()),
             *((self._stores,) if layout.has_stores else ()),
-            *((TierRules(regions, self.checks),) if layout.tiers else ()),
+            *((self._tier_rules,) if layout.tiers else ()),
             *((self.exporter,) if self.exporter else ()),
         )
 
@@ -112,6 +115,7 @@ class Observers:
         self._audit_rules.finish()
         self._migration_rules.finish()
         self._availability.finish()
+        self._tier_rules.finish()
         judge_outcomes(end, self._examine, self._agreement.rotten, self.checks)
         return measure(
             self._scenario,

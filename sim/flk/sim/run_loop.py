@@ -9,6 +9,7 @@ from typing import NamedTuple, Protocol
 
 from flk.model.flow.submission import Submission
 from flk.model.refusal import Malformed
+from flk.sim.checkers.invariants import Invariant, Together
 from flk.sim.clients.agents import Agent, Item
 from flk.sim.clients.heartbeats import Heartbeats
 from flk.sim.clients.records import Records
@@ -16,6 +17,7 @@ from flk.sim.injection.background_handlers import background_handlers
 from flk.sim.injection.injector import Injector
 from flk.sim.injection.load_handlers import handlers as load_handlers
 from flk.sim.injection.object_handlers import object_handlers
+from flk.sim.kernel.budget import UNLIMITED, Budget, NoProgress, OutOfBudget, Watch, within
 from flk.sim.kernel.engine import Simulator
 from flk.sim.kernel.programs import Programs
 from flk.sim.kernel.random_streams import RandomStreams
@@ -33,6 +35,7 @@ from flk.sim.world.observer import Part
 from flk.sim.world.watched import WatchedObjects
 from flk.spec.errors import UnusableInput
 
+WHOLE = Together(Invariant.PROGRESS)
 PULSE = 2000  # events between two reports of progress
 
 
@@ -67,6 +70,7 @@ class Tier(Protocol):
 class RunLoop:
     """A run of a scenario under way, in either tier. Its parts may be read once it has been played.
 
+    A run that uses up its `budget` is undecided, and one in which simulated time does not go on is a finding; both are stopped.
     `kinds` restricts what observes the run to some kinds of parts (None: all of them), to tell what each costs.
     """
 
@@ -81,7 +85,9 @@ class RunLoop:
         messages: Callable[[Message], None] | None = None,
         alerts: bool = False,
         kinds: tuple[type[Part], ...] | None = None,
+        budget: Budget = UNLIMITED,
     ) -> None:
+        self.budget = budget
         self.scenario = scenario
         self.seed = seed
         self.simulator = simulator = Simulator()
@@ -129,12 +135,25 @@ class RunLoop:
             injector.schedule(fault)
         tier.feed()
 
+        watch = Watch(self.simulator, self.budget, PULSE)
+
         def report() -> None:
+            watch.look()
             if on_progress is not None:
                 on_progress(Progress(self.simulator.now, scenario.duration, self.simulator.events, tier.attempts()))
 
-        self._go_on(report)
-        report()
+        checks = self.observers.checks
+        try:
+            with within(self.budget.seconds):
+                self._go_on(report)
+                report()
+        except NoProgress as stuck:
+            sentence = str(stuck)
+            checks.require(Invariant.PROGRESS, False, "run", "event", lambda: sentence)  # noqa: FBT003
+        except OutOfBudget as spent:
+            checks.undecided(Invariant.PROGRESS, str(spent))
+        else:
+            checks.hold(WHOLE)
 
     def _go_on(self, report: Callable[[], None]) -> None:
         """Let everything happen, and scrape what nodes export on the way."""

@@ -10,6 +10,7 @@ from flk.model.record.signing import Keyring, Signer
 from flk.sim.clients.agents import Item
 from flk.sim.clients.arrivals import Arrival, arrivals
 from flk.sim.clients.records import HandOut, Records
+from flk.sim.kernel.budget import UNLIMITED, Budget
 from flk.sim.kernel.engine import seldom_collected
 from flk.sim.kernel.programs import MODEL, Programs
 from flk.sim.kernel.trace import ProgramObserver, Trace
@@ -41,12 +42,14 @@ def simulate(
     messages: Callable[[Message], None] | None = None,
     programs: Programs | None = None,
     alerts: bool = False,
+    budget: Budget = UNLIMITED,
 ) -> Run:
     """Run a scenario on submissions, which come in the order given. The same arguments give the same run, to the last event.
 
     `keyring` holds the keys that signed them. A scenario with tenants, key rotations or equivocations signs records during the
     run, and needs a `signer`, whose signatures `keyring` accepts. What happens is written to `trace`; `observer` gets what the
-    nodes' programs did, and `messages` every message. `alerts` are evaluated if that is asked for here or by a hypothesis.
+    nodes' programs did, and `messages` every message. `alerts` are evaluated if that is asked for here or by a hypothesis. A run
+    that uses up its `budget` ends there, undecided; one in which simulated time does not go on is violated.
     Raises UnusableInput for a scenario that cannot be meant, for submissions that no agent can queue, and for a missing signer.
     """
     for error in chain(validation_errors(scenario), arrival_errors(scenario)):
@@ -65,6 +68,7 @@ def simulate(
             programs=programs,
             messages=messages,
             alerts=alerts or asks_for_alerts(scenario),
+            budget=budget,
         )
         loop.play(MessageTier(loop, records, len(submissions)), contents_of(submissions), on_progress)
         return outcome(loop, len(submissions))

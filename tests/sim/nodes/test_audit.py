@@ -194,7 +194,7 @@ def dropped_after_retries(attempts: int) -> Program[Handled | None]:
 
 
 def buried_first(attempts: int) -> Program[Handled | None]:
-    """Not a mistake of the queue's rules: a dead letter is written although the task is done after all."""
+    """A dead letter is written although the attempts are not used up, and the task is done after all."""
     lease = yield from TakeTask()
     if lease is None:
         return None
@@ -213,19 +213,46 @@ def test_a_mark_before_the_effect_is_seen() -> None:
     """And with a crash between the two, the loss."""
     programs = MODEL._replace(work=mark_before_effect)
     run = rehearse(audited(dead_workers(), audit=BUSY), records(300), programs=programs)
-    assert broken(run) == {Invariant.TASK_MARK, Invariant.TASK_KEPT}
+    assert broken(run) == {Invariant.TASK_MARK, Invariant.TASK_KEPT, Invariant.TASK_STEPS}
 
 
 def test_giving_up_in_silence_is_seen() -> None:
     """A task whose attempts are used up is acknowledged, and nobody knows."""
     programs = MODEL._replace(work=dropped_after_retries)
     run = rehearse(audited(audit=Audit(failure=0.7, work=Seconds(0.1))), records(300), programs=programs)
-    assert broken(run) == {Invariant.TASK_KEPT}
+    assert broken(run) == {Invariant.TASK_KEPT, Invariant.TASK_STEPS}
 
 
-def test_a_dead_letter_too_many_is_allowed() -> None:
-    """It says that nobody knew, not that nothing happened."""
-    assert broken(rehearse(audited(), records(300), programs=MODEL._replace(work=buried_first))) == set()
+def again_though_marked(attempts: int) -> Program[Handled | None]:
+    """Attempts a task whatever its lease says."""
+    lease = yield from TakeTask()
+    if lease is None:
+        return None
+    for number in range(1, attempts + 1):
+        if (yield from Attempt(lease.task, number)):
+            yield from MarkProcessed(lease.task)
+            return Handled.DONE if lease.processed else None
+    return None
+
+
+def test_a_dead_letter_too_many_is_seen() -> None:
+    """It is written before the attempts are used up."""
+    programs = MODEL._replace(work=buried_first)
+    assert broken(rehearse(audited(), records(300), programs=programs)) == {Invariant.TASK_STEPS}
+
+
+@pytest.mark.parametrize(("attempts", "seen"), [(-1, True), (0, False), (1, True)])
+def test_a_worker_attempts_as_often_as_it_is_told(attempts: int, *, seen: bool) -> None:
+    """One attempt fewer or more than the layout says, before the dead letter, is seen."""
+    programs = MODEL._replace(work=lambda number: MODEL.work(number + attempts))
+    run = rehearse(audited(audit=Audit(failure=0.7, work=Seconds(0.1), attempts=2)), records(300), programs=programs)
+    assert broken(run) == ({Invariant.TASK_STEPS} if seen else set())
+
+
+def test_an_attempt_at_what_is_marked_is_seen() -> None:
+    """A worker that does not let go of what it marked, and attempts it when its lease is over."""
+    run = rehearse(audited(audit=BUSY), records(300), programs=MODEL._replace(work=again_though_marked))
+    assert Invariant.TASK_STEPS in broken(run)
 
 
 def test_an_effect_that_adds_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:

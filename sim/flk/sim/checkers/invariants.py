@@ -47,15 +47,29 @@ class Invariant(StrEnum):
         "what-waits-is-reported",
         "a pass that says it went to the end left nothing behind that was listed or sealed (CRR-5, CRR-9)",
     )
+    RECOVERED = (
+        "log-before-service",
+        "a node serves when its store has all that its log says, and what its earlier disks shipped (WAL-5, CRR-5)",
+    )
     NEVER_LOST = "acknowledged-never-lost", "what was acknowledged is stored in the end, unless its only disk is gone"
     CONVERGENCE = "convergence", "all regions come to store the same entry, within the bound (CRR-2)"
     FOLD = "outcomes-of-the-model", "the final stores are the join of all durable claims (CRR-1, JDG-5)"
+    PROGRESS = "time-goes-on", "a run goes on to its end: no program keeps simulated time from passing"
     TIER_KEPT = "tiers-keep-the-window", "an entry leaves its last tier only when its window is over (TIR-1, DUP-7)"
     TIER_MOVE = "tiers-copy-then-delete", "within the window a tier lets go only of what the next one holds (TIR-2)"
     TIER_ASKED = (
         "new-means-no-tier-has-it",
         "a claim is new only if all tiers were asked and none has it (TIR-3, TIR-4)",
     )
+    TIER_EARLIER = (
+        "tiers-never-overwrite",
+        "what a tier has under a key gives way to an earlier entry only (TIR-2, CRR-1)",
+    )
+    TIER_NEAR = (
+        "tiers-serve-what-is-near",
+        "a claim is refused for a tier that is away only if no other has its key; what is asked for comes nearer (TIR-2, TIR-3)",
+    )
+    TIER_TERM = "tiers-let-go-in-time", "an entry leaves a tier when its term there is over (TIR-1)"
     MOVED_STAYS = (
         "migration-answers-stay",
         "what was answered is what the ruling shard has, in every phase (MIG-2, MIG-3, MIG-4)",
@@ -64,9 +78,30 @@ class Invariant(StrEnum):
         "migration-writes-both",
         "an answer waits until both shards have it, from dual writes to cleanup (MIG-1, MIG-2)",
     )
+    MOVED_ORDER = (
+        "migration-phases-in-order",
+        "phases come in their order; there is no way back from cleanup, and a migration that began ends (MIG-5, MIG-6)",
+    )
+    MOVED_WRITES = (
+        "migration-writes-where-due",
+        "each shard is written only when it rules or follows, and a follower only with what the ruler has (MIG-1, MIG-2)",
+    )
+    MOVED_ALL = (
+        "migration-verifies-all",
+        "the new shard becomes the authority when it has every key of the old one (MIG-3)",
+    )
+    MOVED_KEPT = (
+        "migration-deletes-last",
+        "a key is deleted from the old shard alone, after cleanup began, and the new one has what was answered (MIG-5)",
+    )
     TASK_ONCE = "audit-effect-once", "an audit task takes effect at most once (AUD-2)"
     TASK_MARK = "audit-mark-follows-effect", "a task is marked as processed only after its effect (AUD-3)"
     TASK_KEPT = "audit-task-never-lost", "a task is let go after its effect or as a dead letter (AUD-1, AUD-5)"
+
+    TASK_STEPS = (
+        "audit-worker-steps",
+        "a worker attempts what is not marked, as often as it may, then marks or buries it, then lets it go (AUD-1 to AUD-5)",
+    )
 
     def __new__(cls, name: str, statement: str) -> Self:
         """A member is its name; the sentence is an attribute."""
@@ -76,11 +111,11 @@ class Invariant(StrEnum):
         return member
 
 
-OF_MIGRATION = frozenset({Invariant.MOVED_STAYS, Invariant.MOVED_BOTH})
+OF_MIGRATION = frozenset(invariant for invariant in Invariant if invariant.startswith("migration-"))
 """What is asked only where a store is migrated."""
-OF_AUDIT = frozenset({Invariant.TASK_ONCE, Invariant.TASK_MARK, Invariant.TASK_KEPT})
+OF_AUDIT = frozenset(invariant for invariant in Invariant if invariant.startswith("audit-"))
 """What is asked only where there is an audit queue."""
-OF_TIERS = frozenset({Invariant.TIER_KEPT, Invariant.TIER_MOVE, Invariant.TIER_ASKED})
+OF_TIERS = frozenset({Invariant.TIER_ASKED, *(i for i in Invariant if i.startswith("tiers-"))})
 """What is asked only where a store has tiers."""
 
 
@@ -148,9 +183,11 @@ class Checks:
         """Count a check of each of these invariants, all of which hold. One call: calls are what checking costs."""
         self._held[together] = self._held.get(together, 0) + 1
 
-    def undecided(self, invariant: Invariant) -> None:
-        """The run ended before this could be told."""
+    def undecided(self, invariant: Invariant, why: str = "") -> None:
+        """The run ended before this could be told; `why` says where, if that is known."""
         self._open.add(invariant)
+        if why:
+            self._violations[invariant].append(Violation(invariant, self._now(), "run", "end", why))
 
     def results(self) -> tuple[Result, ...]:
         """Every invariant's verdict, in the order of the table."""

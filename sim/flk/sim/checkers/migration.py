@@ -1,17 +1,36 @@
 """The invariants of a migration: what was answered stays, through cutover, rollback and cleanup."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
+from functools import partial
 
 from flk.model.entries.entry import Entry, Key, precedence
-from flk.model.entries.migration import MigratingKeys
+from flk.model.entries.migration import MigratingKeys, Phase, Side
 from flk.model.flow.answers import STATES_ENTRY
 from flk.model.log.hlc import text
 from flk.sim.checkers.invariants import Checks, Invariant
 from flk.sim.checkers.node import Reference
 from flk.sim.nodes.region import Region
 from flk.sim.scenarios.faults import Disk
-from flk.sim.world.events import Crashed, PhaseChanged, Replied
+from flk.sim.scenarios.layout import Migration
+from flk.sim.world.events import Crashed, PhaseChanged, Replied, SideWritten
 from flk.sim.world.observer import Observer
+from flk.spec.constants import CONSTANTS
+
+RETRY_AFTER = CONSTANTS.node.unavailable_retry_after_seconds
+# What each phase means, stated again: the model's own tables are among what is judged.
+RULER = dict.fromkeys((Phase.PLANNED, Phase.DUAL, Phase.VERIFIED, Phase.ROLLED_BACK), Side.OLD) | dict.fromkeys(
+    (Phase.CUT_OVER, Phase.CLEANED), Side.NEW
+)
+FOLLOWER = {Phase.DUAL: Side.NEW, Phase.VERIFIED: Side.NEW, Phase.CUT_OVER: Side.OLD}
+NEXT: Mapping[Phase, AbstractSet[Phase]] = {
+    Phase.PLANNED: {Phase.DUAL},
+    Phase.DUAL: {Phase.VERIFIED, Phase.ROLLED_BACK},
+    Phase.VERIFIED: {Phase.CUT_OVER, Phase.ROLLED_BACK},
+    Phase.CUT_OVER: {Phase.CLEANED, Phase.ROLLED_BACK},
+    Phase.CLEANED: frozenset(),
+    Phase.ROLLED_BACK: frozenset(),
+}
 
 
 class MigrationRules:
@@ -20,8 +39,21 @@ class MigrationRules:
     An entry may give way to an earlier one of another region, as everywhere (CRR-1).
     """
 
-    def __init__(self, regions: Mapping[str, Region], reference: Reference, checks: Checks) -> None:
+    def __init__(
+        self,
+        regions: Mapping[str, Region],
+        layout: Migration | None,
+        reference: Reference,
+        checks: Checks,
+        now: Callable[[], float],
+        calm: float,
+    ) -> None:
         self._regions = regions
+        self._layout = layout
+        self._now = now
+        self._calm = calm
+        self._phases: dict[str, Phase] = {}
+        self._half: dict[str, set[Key]] = {}
         self._reference = reference
         self._checks = checks
         self._answered: dict[str, dict[Key, Entry]] = {}
@@ -29,7 +61,8 @@ class MigrationRules:
     def observe(self, observer: Observer) -> None:
         """Check every answer, and every key that was answered at another phase."""
         observer.handle(Replied, self._check_replied)
-        observer.handle(PhaseChanged, lambda event: self._check_all(event.region, event.phase))
+        observer.handle(PhaseChanged, self._check_phase)
+        observer.handle(SideWritten, self._check_written)
         observer.handle(Crashed, self._crash)
 
     def _check_replied(self, event: Replied) -> None:
@@ -39,29 +72,112 @@ class MigrationRules:
         claim = None if logged is None else self._reference.claim(region, logged)
         if moving is None or claim is None or event.response.status not in STATES_ENTRY or not moving.moves(claim.key):
             return
-        entry, other = moving.ruling.get(claim.key), moving.following
-        if other is not None:
-            self._checks.require(
-                Invariant.MOVED_BOTH,
-                other.get(claim.key) == entry,
-                region,
-                "reply",
-                lambda: f"{claim.key.pcs_id[:12]} was answered in phase {moving.phase}, and one shard does not have it",
-            )
+        phase, stored = moving.phase, self._regions[region].entries.entries.get(claim.key)
+        due = {RULER[phase], FOLLOWER.get(phase, RULER[phase])}
+        self._checks.require(
+            Invariant.MOVED_BOTH,
+            all(moving.held[side].get(claim.key) == stored for side in due),
+            region,
+            "reply",
+            lambda: f"{claim.key.pcs_id[:12]} was answered in phase {phase}, and a shard does not have that answer",
+        )
         self._check(region, moving, claim.key, "reply")
-        stored = self._regions[region].entries.entries.get(claim.key)
         if stored is not None:
             self._answered.setdefault(region, {})[claim.key] = stored
+
+    def _check_phase(self, event: PhaseChanged) -> None:
+        """A phase follows the one before, and when the new shard is to be trusted it has all that the old one has."""
+        region, phase = event.region, event.phase
+        before = self._phases.get(region, Phase.PLANNED)
+        self._phases[region] = phase
+        self._checks.require(
+            Invariant.MOVED_ORDER,
+            phase in NEXT[before],
+            region,
+            phase,
+            lambda: f"the phase went from {before} to {phase}",
+        )
+        moving = self._regions[region].entries.migrating
+        if moving is not None and phase in {Phase.VERIFIED, Phase.CUT_OVER}:
+            old, new, half = moving.held[Side.OLD], moving.held[Side.NEW], self._half.get(region, set())
+            missing = [key for key, entry in old.items() if new.get(key) != entry and key not in half]
+            self._checks.require(
+                Invariant.MOVED_ALL,
+                not missing,
+                region,
+                phase,
+                lambda: f"{len(missing)} of {len(old)} keys are not in the new shard, {min(missing).pcs_id[:12]} first",
+            )
+        self._check_all(region, phase)
+
+    def _check_written(self, event: SideWritten) -> None:
+        """The ruling shard is written by claims, the other with what the ruling one has, and old keys are deleted last."""
+        region, side, key, entry = event.region, event.side, event.key, event.entry
+        moving = self._regions[region].entries.migrating
+        if moving is None:
+            return
+        phase, half = moving.phase, self._half.setdefault(region, set())
+        new = moving.held[Side.NEW].get(key)
+        if entry is None:
+            last = side is Side.OLD and phase is Phase.CLEANED and (new is not None or key in half)
+            self._checks.require(
+                Invariant.MOVED_KEPT,
+                last,
+                region,
+                phase,
+                lambda: f"{key.pcs_id[:12]} was deleted from the {side} shard in phase {phase}",
+            )
+            return
+        ruling = moving.held[RULER[phase]].get(key)
+        if side is RULER[phase]:
+            due = True
+            if phase in FOLLOWER and moving.held[FOLLOWER[phase]].get(key) != entry:
+                half.add(key)
+        elif phase is Phase.CUT_OVER:
+            due = entry == ruling
+        else:  # the copier may come late, with what the ruling shard had: then it is overwritten before an answer
+            kept = event.before is None or precedence(entry) <= precedence(event.before)
+            due = phase in FOLLOWER and ruling is not None and precedence(ruling) <= precedence(entry) and kept
+        if entry == ruling and phase in FOLLOWER and side is FOLLOWER[phase]:
+            half.discard(key)
+        self._checks.require(
+            Invariant.MOVED_WRITES,
+            due,
+            region,
+            phase,
+            lambda: f"{text(entry.timestamp)} was written to the {side} shard in phase {phase}, {key.pcs_id[:12]}",
+        )
 
     def _crash(self, event: Crashed) -> None:
         """A store that is lost comes back with what was shipped."""
         if event.fault.disk is Disk.LOST:
-            self._answered.pop(event.fault.region, None)
+            for known in (self._answered, self._phases, self._half):
+                known.pop(event.fault.region, None)
 
     def finish(self) -> None:
-        """And at the end."""
-        for region in self._answered:
-            self._check_all(region, "end")
+        """And at the end, when a migration that had the time is over."""
+        for answered in self._answered:
+            self._check_all(answered, "end")
+        for name, region in self._regions.items():
+            moving = region.entries.migrating
+            if moving is not None and self._layout is not None and self._had_time(region, moving, self._layout):
+                end = Phase.ROLLED_BACK if self._layout.roll_back else Phase.CLEANED
+                emptied = moving.phase is not Phase.CLEANED or not moving.held[Side.OLD]
+                self._checks.require(
+                    Invariant.MOVED_ORDER,
+                    moving.phase is end and emptied,
+                    name,
+                    "end",
+                    partial(_not_over, moving.phase, len(moving.held[Side.OLD])),
+                )
+
+    def _had_time(self, region: Region, moving: MigratingKeys, layout: Migration) -> bool:
+        """Whether a migration could be over, at a fraction of its pace, since the last fault."""
+        keys = len(moving.held[Side.OLD].keys() | moving.held[Side.NEW].keys())
+        pace = 3 / layout.rate + 30 * region.world.policy.service
+        needed = keys * pace + 3 * layout.settle + 3 * RETRY_AFTER
+        up = region.node is not None and region.node.ready
+        return up and self._now() > max(self._calm, layout.start) + needed
 
     def _check_all(self, region: str, event: str) -> None:
         moving = self._regions[region].entries.migrating
@@ -70,7 +186,7 @@ class MigrationRules:
                 self._check(region, moving, key, event)
 
     def _check(self, region: str, moving: MigratingKeys, key: Key, event: str) -> None:
-        answered, held = self._answered.get(region, {}).get(key), moving.ruling.get(key)
+        answered, held = self._answered.get(region, {}).get(key), moving.held[RULER[moving.phase]].get(key)
         if answered is None:
             return
         stays = held is not None and precedence(held) <= precedence(answered)
@@ -81,3 +197,7 @@ class MigrationRules:
             return f"{key.pcs_id[:12]} was answered with {was}; in phase {moving.phase} there is {now}"
 
         self._checks.require(Invariant.MOVED_STAYS, stays, region, event, sentence)
+
+
+def _not_over(phase: Phase, left: int) -> str:
+    return f"the migration is in phase {phase}, the old shard has {left} keys, and time enough has passed"

@@ -16,7 +16,18 @@ from flk.sim.checkers.node import Reference
 from flk.sim.checkers.segments import whole_segment
 from flk.sim.nodes.region import Region
 from flk.sim.scenarios.faults import Disk
-from flk.sim.world.events import Claimed, Crashed, Merged, PassEnded, SegmentSealed, Stage, Uploaded, WatermarkSet
+from flk.sim.world.events import (
+    Claimed,
+    Crashed,
+    Levelled,
+    Merged,
+    PassEnded,
+    Restarted,
+    SegmentSealed,
+    Stage,
+    Uploaded,
+    WatermarkSet,
+)
 from flk.sim.world.object_faults import ObjectFaults
 from flk.sim.world.observer import Observer
 
@@ -52,6 +63,7 @@ class ShippingRules:
         self._sealed: dict[str, list[bytes]] = {}
         self._sealed_at: dict[str, float] = {}
         self._uploaded: dict[str, list[str]] = {}  # of each log, in its order
+        self._started: dict[str, float] = {}
         self._watermarks: dict[Progress, str] = {}
         self._applied: set[tuple[str, str, Timestamp]] = set()
 
@@ -63,6 +75,8 @@ class ShippingRules:
         observer.handle(SegmentSealed, self._note_sealed)
         observer.handle(Uploaded, self._check_uploaded)
         observer.handle(PassEnded, self._check_pass)
+        observer.handle(Levelled, self._check_level)
+        observer.handle(Restarted, self._start)
         observer.handle(WatermarkSet, self._check_watermark)
         observer.handle(Crashed, self._crash)
 
@@ -160,6 +174,36 @@ class ShippingRules:
         if value not in self._frames:
             return "the upload"
         return "" if log.work == "shipped" else self._unapplied(region, origin, self._frames[value])
+
+    def _check_level(self, event: Levelled) -> None:
+        """A node that serves has applied what its log says; and what its earlier disks shipped, where that could be known."""
+        region = event.region
+        disk = self._regions[region].disk
+        applied = self._watermarks.get(Progress(region, "applied", disk.log(INBOX)), "")
+        missing = self._unapplied(region, region, self._frames_between(region, applied, "~"))
+        if not applied and not missing and self._faults.changed < self._started.get(region, 0.0):
+            missing = self._unreclaimed(region, self._started.get(region, 0.0))
+        self._checks.require(
+            Invariant.RECOVERED,
+            not missing,
+            region,
+            "CaughtUp",
+            lambda: f"{region} serves, and {missing} is not applied",
+        )
+
+    def _unreclaimed(self, region: str, started: float) -> str:
+        """The first frame of an earlier disk that a node could have found when it started, and that is not applied."""
+        for log, segments in self._uploaded.items():
+            if region_of(segments[0]) != region:
+                continue
+            listed = [name for name in segments if self._faults.is_listed(PREFIX + name, started)]
+            missing = self._unapplied(region, region, (frame for name in listed for frame in self._frames[name]))
+            if missing:
+                return f"{missing}, which is in {log},"
+        return ""
+
+    def _start(self, event: Restarted) -> None:
+        self._started[event.region] = self._now()
 
     def _crash(self, event: Crashed) -> None:
         """A region that lost its store has no watermarks, and has applied nothing."""

@@ -1,31 +1,58 @@
 """The invariants of tiers: checked at every change of a tier, and at every claim that is judged as new."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 
-from flk.model.entries.entry import Claim, Entry, Key, join
-from flk.model.entries.tiers import SLOWER, Tier
-from flk.model.log.hlc import Timestamp, text
+from flk.model.entries.entry import Claim, Entry, Key, join, precedence
+from flk.model.entries.tiers import Tier
+from flk.model.log.hlc import Timestamp, text, wall_seconds
+from flk.model.refusal import OutOfReach
 from flk.sim.checkers.invariants import Checks, Invariant
-from flk.sim.nodes.region import Region
+from flk.sim.nodes.region import ORIGIN, Region
 from flk.sim.scenarios.faults import Disk
-from flk.sim.world.events import ClaimDeferred, Claimed, Crashed, Merged, Rotted, TierAsked, TierDropped
+from flk.sim.scenarios.layout import Tiers
+from flk.sim.world.events import (
+    ClaimDeferred,
+    Claimed,
+    ClaimSearched,
+    Crashed,
+    Merged,
+    Rotted,
+    TierAsked,
+    TierDropped,
+    TierPlaced,
+)
 from flk.sim.world.observer import Observer
+from flk.spec.constants import CONSTANTS
+
+RETRY_AFTER = CONSTANTS.node.unavailable_retry_after_seconds
+# The order of the tiers, stated again: the model's own table is among what is judged.
+FURTHER = {Tier.HOT: Tier.WARM, Tier.WARM: Tier.COLD}
+NEARER = {Tier.WARM: Tier.HOT, Tier.COLD: Tier.WARM}
 
 
 class TierRules:
     """Checks that tiers forget nothing, and that none is left out."""
 
-    def __init__(self, regions: Mapping[str, Region], checks: Checks) -> None:
+    def __init__(
+        self, regions: Mapping[str, Region], layout: Tiers | None, checks: Checks, now: Callable[[], float], calm: float
+    ) -> None:
         self._regions = regions
+        self._layout = layout or Tiers()
         self._checks = checks
+        self._now = now
+        self._calm = calm
+        self._placed: dict[tuple[str, Tier, Key], float] = {}
         self._asked: defaultdict[tuple[str, Key], set[Tier]] = defaultdict(set)
         self._deferred: defaultdict[tuple[str, Key], set[Timestamp]] = defaultdict(set)
         self._rotten: set[tuple[str, Timestamp]] = set()
 
     def observe(self, observer: Observer) -> None:
         """Check every claim, every merge, and whatever leaves a tier."""
+        observer.handle(TierPlaced, self._check_placed)
         observer.handle(TierDropped, self._check_dropped)
+        observer.handle(ClaimSearched, self._check_searched)
         observer.handle(TierAsked, self._note_asked)
         observer.handle(ClaimDeferred, self._defer)
         observer.handle(Claimed, self._check_claimed)
@@ -33,13 +60,53 @@ class TierRules:
         observer.handle(Rotted, self._note_rot)
         observer.handle(Crashed, self._crash)
 
+    def _check_placed(self, event: TierPlaced) -> None:
+        """What a tier has is overwritten by nothing later, and by nothing else of the same moment."""
+        before, entry = event.before, event.entry
+        self._placed[event.region, event.tier, event.key] = self._now()
+        self._checks.require(
+            Invariant.TIER_EARLIER,
+            before is None or before == entry or precedence(entry) < precedence(before),
+            event.region,
+            "Copy",
+            lambda: f"{_shown(event.key)} in the {event.tier} tier gave way to a later entry, {text(entry.timestamp)}",
+        )
+
+    def _check_searched(self, event: ClaimSearched) -> None:
+        """A claim is turned away only if no tier at hand has its key; what was found further off is nearer now."""
+        region, key, tier = event.region, event.claim.key, event.tier
+        tiers = self._regions[region].entries.tiers
+        if tiers is None:
+            return
+        if isinstance(event.result, OutOfReach):
+            near = [each for each in (Tier.HOT, Tier.WARM) if key in tiers.held[each]]
+            self._checks.require(
+                Invariant.TIER_NEAR,
+                not near,
+                region,
+                "Store",
+                lambda: f"{_shown(key)} was turned away for the cold tier, and the {near[0]} tier has it",
+            )
+        elif isinstance(event.result, Entry) and tier in NEARER:
+            place = self._regions[region]
+            came = key in tiers.held[NEARER[tier]] or place.has_outlived(event.result)
+            left = key not in tiers.held[tier]  # it was moved on before it could be copied
+            away = place.outages or place.cold_outages
+            self._checks.require(
+                Invariant.TIER_NEAR,
+                bool(came or left or away),
+                region,
+                "Store",
+                lambda: f"{_shown(key)} was found in the {tier} tier, and is not nearer for that",
+            )
+
     def _check_dropped(self, event: TierDropped) -> None:
         """Within the window a tier lets go of what the next slower one holds, and the last of them of nothing."""
         region, tier, key, entry = event.region, event.tier, event.key, event.entry
         tiers = self._regions[region].entries.tiers
         if tiers is None or self._regions[region].has_outlived(entry):
             return
-        below = SLOWER.get(tier)
+        below = FURTHER.get(tier)
         there = None if below is None else tiers.held[below].get(key)
         self._checks.require(
             Invariant.TIER_MOVE,
@@ -90,6 +157,26 @@ class TierRules:
             self._deferred[region, claim.key].discard(claim.entry.timestamp)
         self._check_new(region, "Merge", claim, event.before, event.after)
 
+    def finish(self) -> None:
+        """Nothing stays in a tier beyond its term there, when the mover had the time to take it on."""
+        terms = {Tier.HOT: self._layout.hot_term, Tier.WARM: self._layout.warm_term, Tier.COLD: self._layout.window}
+        patience = 3 * self._layout.move_interval + 30 * (self._layout.cold + self._layout.warm) + RETRY_AFTER
+        for name, region in self._regions.items():
+            tiers = region.entries.tiers
+            if tiers is None or region.node is None or not region.node.ready:
+                continue
+            for tier in Tier:
+                for key, entry in tiers.held[tier].items():
+                    due = wall_seconds(entry.timestamp) - ORIGIN + terms[tier]
+                    since = max(due, self._calm, self._placed.get((name, tier, key), 0.0))
+                    self._checks.require(
+                        Invariant.TIER_TERM,
+                        self._now() - since <= patience,
+                        name,
+                        "end",
+                        partial(_stays, key, tier),
+                    )
+
     def _note_rot(self, event: Rotted) -> None:
         """Recovery knows nothing of what cannot be read any more, so that may be overtaken (WAL-4)."""
         for claim, _ in event.lost:
@@ -126,6 +213,18 @@ class TierRules:
                     f"{', '.join(tier for tier in Tier if tier not in asked)}"
                 ),
             )
+            tiers = self._regions[region].entries.tiers
+            self._checks.require(
+                Invariant.TIER_ASKED,
+                tiers is None or claim.key in tiers.held[Tier.HOT],
+                region,
+                event,
+                lambda: f"{_shown(claim.key)} is new, and not in the hot tier",
+            )
+
+
+def _stays(key: Key, tier: Tier) -> str:
+    return f"{_shown(key)} is in the {tier} tier, and its term there is long over"
 
 
 def _shown(key: Key) -> str:

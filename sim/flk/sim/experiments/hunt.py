@@ -13,11 +13,15 @@ from flk.sim.experiments.execution import PROCESSES, run_all
 from flk.sim.experiments.rows import safety, violated
 from flk.sim.experiments.run_inputs import RunInputs, Task, execute
 from flk.sim.experiments.swarm import swarm
+from flk.sim.kernel.budget import Budget
 from flk.sim.outcome import Run
 from flk.sim.scenarios.faults import FaultBase
 from flk.sim.scenarios.scenario import Scenario
 from flk.sim.statistics.intervals import Interval, proportion_bound, proportion_interval
 from flk.spec.verdict import Verdict
+
+TRIAL = Budget(events=20_000_000, seconds=300, megabytes=4_000)
+"""What one trial may use up; a small world takes a few thousand events. One that takes more is undecided."""
 
 
 class SearchSpace(NamedTuple):
@@ -141,7 +145,7 @@ def hunt(
 def run_trial(space: SearchSpace, trial: Trial) -> TrialResult:
     """Run the scenario of a seed."""
     scenario = space.scenario(trial.seed)
-    return trial_result(execute(space.inputs, Task(scenario, trial.seed)))
+    return trial_result(execute(space.inputs, Task(scenario, trial.seed), budget=TRIAL))
 
 
 def trial_result(run: Run) -> TrialResult:

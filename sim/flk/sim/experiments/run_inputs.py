@@ -17,6 +17,7 @@ import msgspec
 from flk.model.flow.submission import Submission
 from flk.model.record.signing import HmacKey, Keyring, LiveKey
 from flk.sim.clients.synthetic import synthetic
+from flk.sim.kernel.budget import UNLIMITED, Budget
 from flk.sim.kernel.programs import Programs
 from flk.sim.nodes.designs import DESIGNS
 from flk.sim.outcome import Run
@@ -79,8 +80,8 @@ class Task(NamedTuple):
         return f"scenario {self.scenario.name} ({self.scenario.hash}), seed {self.seed}"
 
 
-def execute(inputs: RunInputs, task: Task, trace: BinaryIO | None = None) -> Run:
-    """Make a run. Raises UnusableInput for a scenario that names other records than those at hand."""
+def execute(inputs: RunInputs, task: Task, trace: BinaryIO | None = None, *, budget: Budget = UNLIMITED) -> Run:
+    """Make a run, within a budget. Raises UnusableInput for a scenario that names other records than those at hand."""
     named = task.scenario.workload.records
     if inputs.source and named != inputs.source:
         raise UnusableInput(
@@ -96,6 +97,7 @@ def execute(inputs: RunInputs, task: Task, trace: BinaryIO | None = None) -> Run
         trace=trace,
         programs=inputs.programs,
         alerts=inputs.alerts,
+        budget=budget,
     )
 
 

@@ -56,6 +56,7 @@ from flk.sim.scenarios.faults import (
     ShardCrash,
     Sides,
     SlowDisk,
+    SlowNode,
     SlowStore,
     StoreOutage,
     TornWrite,
@@ -178,7 +179,7 @@ def migration_phases(layout: Layout) -> list[float]:
 
 def _doubly_slow(faults: Sequence[Fault]) -> bool:
     """Whether two faults together make a store so slow that what began under them is not over in time."""
-    slow = [fault for fault in faults if isinstance(fault, SlowStore)]
+    slow = [fault for fault in faults if isinstance(fault, SlowStore | SlowNode)]
     return any(a.region == b.region and a.start <= b.end and b.start <= a.end for a, b in combinations(slow, 2))
 
 
@@ -255,6 +256,7 @@ DRAWERS: dict[type[FaultBase], Drawer] = {
     BitRot: lambda d: {"flips": d.random.randint(1, 5)},
     StoreOutage: _nothing,
     SlowStore: lambda d: {"factor": _factor(d.random, 2, _slowest(d.setting))},
+    SlowNode: lambda d: {"factor": _factor(d.random, 2, _slowest(d.setting))},
     ShardCrash: lambda d: {
         "shard": d.random.randrange(d.setting.layout.shards),
         "all_replicas": d.random.random() < 0.5,

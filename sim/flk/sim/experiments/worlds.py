@@ -42,7 +42,7 @@ def world(seed: int, random: Random) -> Scenario:
         ),
         policy=_policy(random),
         slo=Objectives(convergence=Seconds(CONVERGENCE)),
-        layout=_layout(random),
+        layout=_layout(random, alone=len(regions) == 1),
     )
 
 
@@ -90,8 +90,8 @@ def _policy(random: Random) -> Policy:
     )
 
 
-def _layout(random: Random) -> Layout:
-    """Shards, tiers, a migration, an audit queue: each in some worlds."""
+def _layout(random: Random, *, alone: bool) -> Layout:
+    """Shards, tiers, a migration, an audit queue: each in some worlds. Only a region that is alone may forget within the run."""
     hot, warm = round(random.uniform(1, 6), 2), round(random.uniform(6, 15), 2)
     tiers = Tiers(hot_term=Seconds(hot), warm_term=Seconds(warm), move_interval=Seconds(2))
     migration = Migration(
@@ -107,6 +107,8 @@ def _layout(random: Random) -> Layout:
     moved = random.random()  # a store with tiers is not migrated
     audited = random.random() < 0.25
     failing = msgspec.structs.replace(audit, failure=_sometimes(random, 0.5, 0.8))
+    if alone and random.random() < 0.7:
+        tiers = msgspec.structs.replace(tiers, window=Seconds(round(random.uniform(warm + 1, 30), 2)))
     return msgspec.structs.replace(
         plain,
         tiers=tiers if moved < 0.3 else None,

@@ -26,6 +26,7 @@ from flk.sim.scenarios.faults import (
     RegionCrash,
     ShardCrash,
     SlowDisk,
+    SlowNode,
     SlowStore,
     Stop,
     StoreOutage,
@@ -61,6 +62,9 @@ class Injector:
             ColdOutage: Handler(partial(self._shift_cold_outages, 1), partial(self._shift_cold_outages, -1)),
             ShardCrash: Handler(self._lose_shard, self._regain_shard),
             SlowStore: Handler(self._slow_store, self._quicken_store),
+            SlowNode: Handler(
+                lambda fault: regions[fault.region].slow(fault), lambda fault: regions[fault.region].quicken(fault)
+            ),
             ObjectStoreOutage: Handler(partial(self._shift_object_outages, 1), partial(self._shift_object_outages, -1)),
             ObjectStoreThrottle: Handler(self._throttle, self._let_go),
             **dict.fromkeys((ClockSkew, ClockJump), Handler(self._shift_clock, self._restore_clock)),

@@ -77,6 +77,14 @@ class Simulator(Environment):
                 on_pulse()
         self.now, self.events = end, events
 
+    def upcoming(self) -> str:
+        """What is due next, in words: the function, and what of its arguments has a name."""
+        if not self._calls:
+            return "nothing"
+        _, _, _, call, args = self._calls[0]
+        names = [str(each.name) for each in _spread(args) if hasattr(each, "name")]
+        return f"{getattr(call, '__qualname__', call)}{' of ' + ', '.join(names) if names else ''}"
+
     def _happen(self, event: Event) -> None:
         """What SimPy's `step` does with an event."""
         callbacks, event.callbacks = event.callbacks, None  # type: ignore[assignment]  # SimPy's sign of an event that is over
@@ -89,6 +97,15 @@ class Simulator(Environment):
                 raise
         if not event._ok and not hasattr(event, "_defused"):  # noqa: SLF001 - nobody handles the failure
             raise event._value  # noqa: SLF001
+
+
+def _spread(args: tuple[object, ...]) -> Iterator[Any]:
+    """Arguments, and those that are arguments of arguments."""
+    for each in args:
+        if isinstance(each, tuple):
+            yield from _spread(each)
+        else:
+            yield getattr(each, "__self__", each)
 
 
 @contextmanager

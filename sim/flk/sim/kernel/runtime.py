@@ -11,10 +11,14 @@ from flk.model.effects import Effect, Program
 from flk.model.log.frames import CorruptSegment
 from flk.model.memory.memory import MemoryNode
 from flk.model.refusal import Refused
+from flk.sim.kernel.budget import STEPS_AT_ONCE, NoProgress
 from flk.sim.kernel.engine import Simulator
 from flk.sim.kernel.trace import Trace
 
 Ts = TypeVarTuple("Ts")
+
+
+_AT_ONCE = range(STEPS_AT_ONCE)
 
 
 class Activity:
@@ -83,7 +87,9 @@ class Host:
     def resume(self, activity: Activity, result: object) -> None:
         """Hand a program its effect's result, or throw the refusal into it, and run it up to the next effect that takes time."""
         program, schedulers = activity.program, self.schedulers
-        while self.alive:
+        for _ in _AT_ONCE:
+            if not self.alive:
+                return
             try:
                 effect = program.throw(result) if isinstance(result, Refused) else program.send(result)
             except StopIteration as stop:
@@ -98,6 +104,9 @@ class Host:
                 scheduler(activity, effect)
                 return
             result = self.perform(activity, effect)
+        raise NoProgress(
+            f"{activity.name} of {self.name} had {STEPS_AT_ONCE:,} effects performed at {self.simulator.now:g} s, without an end"
+        )
 
     def _end(self, activity: Activity, result: object) -> None:
         """Hand over a program's result, and let go of who waited for it: whoever did may well hold the activity in turn."""

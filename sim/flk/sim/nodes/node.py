@@ -8,6 +8,7 @@ from flk.model.effects import (
     INBOX,
     Admit,
     Append,
+    CaughtUp,
     CountEntries,
     Effect,
     Fetch,
@@ -46,6 +47,7 @@ from flk.sim.world.events import (
     ClockObserved,
     FellBehind,
     HeldBack,
+    Levelled,
     ObjectAsked,
     ObjectFetched,
     Replied,
@@ -123,6 +125,7 @@ class Node(Host):
             Store: self._claimed,
             Mark: self._marked,
             Observe: self._observed,
+            CaughtUp: self._levelled,
             SampleKeys: self._sampled,
             **dict.fromkeys((CountEntries, Fetch), self._inspected),
             **dict.fromkeys((PutObject, GetObject, ListObjects), self._stored_away),
@@ -240,8 +243,10 @@ class Node(Host):
             return
 
         def serve(reply: Reply) -> None:
-            seconds = self._policy.object_service * self.random_stream.exponential(
-                f"objects/{activity.name}.{activity.step}"
+            seconds = (
+                self._policy.object_service
+                * self._region.slowness
+                * self.random_stream.exponential(f"objects/{activity.name}.{activity.step}")
             )
             self.simulator.after(seconds, lambda: reply(self.perform(activity, effect)))
 
@@ -328,6 +333,11 @@ class Node(Host):
         del activity
         self.memory.perform(effect)
         self._world.observer.on(WatermarkSet(self.name, effect.name, effect.value))
+
+    def _levelled(self, activity: Activity, effect: CaughtUp) -> None:
+        del activity
+        self.memory.perform(effect)
+        self._world.observer.on(Levelled(self.name))
 
     def _observed(self, replaying: Replaying, effect: Observe) -> None:
         self.memory.perform(effect)

@@ -1,10 +1,11 @@
 """A region: what of it survives a crash, and what all regions share."""
 
 from collections.abc import Mapping
+from math import prod
 from typing import NamedTuple
 
 from flk.model.entries.entry import Entry, Key
-from flk.model.entries.migration import MigratingKeys, Phase
+from flk.model.entries.migration import Phase
 from flk.model.entries.tiers import Terms
 from flk.model.log.hlc import wall_seconds
 from flk.model.programs.examine import Examine
@@ -14,7 +15,7 @@ from flk.sim.kernel.random_streams import RandomStreams
 from flk.sim.kernel.trace import Trace
 from flk.sim.nodes.parts import AuditWorkers, BackgroundRounds, RunningNode, StoreMigrator
 from flk.sim.nodes.resharding import ReshardingPlan
-from flk.sim.scenarios.faults import ClockFault, Disk, Stop
+from flk.sim.scenarios.faults import ClockFault, Disk, SlowNode, Stop
 from flk.sim.scenarios.layout import Layout
 from flk.sim.scenarios.policy import Policy
 from flk.sim.world.audit_queue import WatchedArchive, WatchedTasks
@@ -23,7 +24,7 @@ from flk.sim.world.disks import DiskHealth
 from flk.sim.world.network import Net
 from flk.sim.world.observer import Observer
 from flk.sim.world.shards import Shards
-from flk.sim.world.watched import WatchedDisk, WatchedEntries, WatchedObjects, WatchedTiers
+from flk.sim.world.watched import WatchedDisk, WatchedEntries, WatchedKeys, WatchedObjects, WatchedTiers
 
 ORIGIN = 1767225600.0  # wall time at simulated time 0: 2026-01-01 00:00 UTC
 
@@ -69,6 +70,7 @@ class Region:
         self.on_write: Call | None = None  # in the middle of the next write to the log
         self.outages = 0
         self.cold_outages = 0
+        self._slow: list[SlowNode] = []
         self.starts = 0
         self.node: RunningNode | None = None
         self.rounds: BackgroundRounds | None = None
@@ -86,6 +88,23 @@ class Region:
             segment_bytes = self.world.policy.segment_bytes
             self.disk = WatchedDisk(self.name, self.disk.identity + 1, self.world.observer, segment_bytes)
             self.entries = self._new_store()
+
+    def slow(self, fault: SlowNode) -> None:
+        """Let the node take so many times as long for everything."""
+        self._slow.append(fault)
+        self.shards.slow(fault)
+        self.health.begin(fault)
+
+    def quicken(self, fault: SlowNode) -> None:
+        """Let that go."""
+        self._slow.remove(fault)
+        self.shards.quicken(fault)
+        self.health.end(fault)
+
+    @property
+    def slowness(self) -> float:
+        """How many times as long as usual the node takes for what it does itself."""
+        return prod(fault.factor for fault in self._slow)
 
     def shift_outages(self, by: int) -> None:
         """Let an outage of the store begin (1) or end (-1); it answers again when none is left."""
@@ -112,7 +131,7 @@ class Region:
         tiers = None
         if terms is not None:
             tiers = WatchedTiers(self.name, observer, Terms(terms.hot_term, terms.warm_term, terms.window))
-        moving = None if self.resharding is None else MigratingKeys(self.resharding.moves)
+        moving = None if self.resharding is None else WatchedKeys(self.name, observer, self.resharding.moves)
         return WatchedEntries(self.name, observer, tasks, tiers, moving)
 
     @property

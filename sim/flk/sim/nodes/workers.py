@@ -13,11 +13,13 @@ from flk.model.effects import Acknowledge, Attempt, Bury, Effect, MarkProcessed,
 from flk.model.entries.tasks import TaskQueue
 from flk.model.memory.memory import MemoryNode
 from flk.model.memory.parts import Disk, Objects
+from flk.model.refusal import Refused
 from flk.sim.kernel.random_streams import RandomStream
 from flk.sim.kernel.runtime import Activity, Host
 from flk.sim.nodes.region import Region
 from flk.sim.scenarios.faults import WorkerCrash
 from flk.sim.scenarios.layout import Audit
+from flk.sim.world.events import WorkerActed
 from flk.spec.constants import CONSTANTS
 
 Waiting: TypeAlias = tuple["Worker", Activity, TakeTask]
@@ -79,15 +81,20 @@ class Worker(Host):
         self.simulator.after(seconds, self.complete, activity, effect)
 
     def _attempted(self, activity: Activity, effect: Attempt) -> object:
-        del activity
-        if self._random.uniform(f"failure {_named(effect)}") < self._audit.failure:
-            return False
-        return self.memory.perform(effect)
+        fails = self._random.uniform(f"failure {_named(effect)}") < self._audit.failure
+        return self._told(activity, effect, False if fails else self.memory.perform(effect))
 
     def _asked(self, activity: Activity, effect: Effect[object]) -> object:
-        del activity
         self.memory.store_down = self._region.outages > 0
-        return self.memory.perform(effect)
+        try:
+            return self._told(activity, effect, self.memory.perform(effect))
+        except Refused as refusal:
+            self._told(activity, effect, refusal)
+            raise
+
+    def _told(self, activity: Activity, effect: Effect[object], result: object) -> object:
+        self._region.world.observer.on(WorkerActed(self._region.name, self.name, activity.name, effect, result))
+        return result
 
 
 class Workers:

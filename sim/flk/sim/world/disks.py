@@ -6,9 +6,9 @@ from typing import TypeAlias
 from flk.sim.kernel.engine import Simulator
 from flk.sim.kernel.processor import Pace
 from flk.sim.kernel.random_streams import RandomStream
-from flk.sim.scenarios.faults import DiskStall, FsyncFailure, SlowDisk
+from flk.sim.scenarios.faults import DiskStall, FsyncFailure, SlowDisk, SlowNode
 
-DiskFault: TypeAlias = DiskStall | SlowDisk | FsyncFailure
+DiskFault: TypeAlias = DiskStall | SlowDisk | SlowNode | FsyncFailure
 
 
 class DiskHealth:
@@ -39,5 +39,5 @@ class DiskHealth:
 
     def _refresh(self) -> None:
         stalled = any(isinstance(fault, DiskStall) for fault in self._faults)
-        slowness = prod(fault.factor for fault in self._faults if isinstance(fault, SlowDisk))
+        slowness = prod(fault.factor for fault in self._faults if isinstance(fault, SlowDisk | SlowNode))
         self.pace.change(0.0 if stalled else 1.0 / slowness)

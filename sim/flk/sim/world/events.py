@@ -9,8 +9,9 @@ from typing import NamedTuple
 
 import msgspec
 
+from flk.model.effects import Effect
 from flk.model.entries.entry import Claim, Entry, Key
-from flk.model.entries.migration import Phase
+from flk.model.entries.migration import Phase, Side
 from flk.model.entries.tasks import Task
 from flk.model.entries.tiers import Tier
 from flk.model.flow.submission import Response, Submission
@@ -146,6 +147,12 @@ class FellBehind(Event, frozen=True, gc=False):
     region: str
 
 
+class Levelled(Event, frozen=True, gc=False):
+    """A node takes its store to be level with its log from now on, and serves."""
+
+    region: str
+
+
 class Recovered(Event, frozen=True, gc=False):
     """A node is level with its log."""
 
@@ -167,6 +174,16 @@ class PhaseChanged(Event, frozen=True, gc=False):
     phase: Phase
 
 
+class SideWritten(Event, frozen=True, gc=False):
+    """A shard of a migration holds an entry from now on, or nothing more (None); `before` is what it held until then."""
+
+    region: str
+    side: Side
+    key: Key
+    before: Entry | None
+    entry: Entry | None
+
+
 class RulingSwitched(Event, frozen=True, gc=False):
     """Another shard rules over a key, which has this under it, and not what was stored until now."""
 
@@ -181,6 +198,16 @@ class TaskChanged(Event, frozen=True, gc=False):
     region: str
     change: TaskChange
     task: Task
+
+
+class WorkerActed(Event, frozen=True, gc=False):
+    """An audit worker had an effect performed in one of its runs, each of which is about one task; `result` may be a refusal."""
+
+    region: str
+    worker: str
+    run: str
+    effect: Effect[object]
+    result: object
 
 
 # Of the tiers of a store.
@@ -212,11 +239,12 @@ class ClaimSearched(Event, frozen=True, gc=False):
 
 
 class TierPlaced(Event, frozen=True, gc=False):
-    """A tier holds an entry from now on."""
+    """A tier holds an entry from now on; `before` is what it held until then."""
 
     region: str
     tier: Tier
     key: Key
+    before: Entry | None
     entry: Entry
 
 

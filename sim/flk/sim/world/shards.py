@@ -11,7 +11,7 @@ from typing import TypeVarTuple
 from flk.model.entries.entry import Key
 from flk.model.entries.ring import Ring
 from flk.sim.kernel.engine import After, Living, Station
-from flk.sim.scenarios.faults import ShardCrash, SlowStore
+from flk.sim.scenarios.faults import ShardCrash, SlowNode, SlowStore
 from flk.sim.scenarios.layout import Layout
 
 Ts = TypeVarTuple("Ts")
@@ -111,12 +111,12 @@ class Shards:
         """It is back."""
         self.by_name[shard_name(fault.shard)].regain(fault.id)
 
-    def slow(self, fault: SlowStore) -> None:
+    def slow(self, fault: SlowStore | SlowNode) -> None:
         """Let everything take so many times as long."""
         self._factors[fault.id] = fault.factor
         self.factor = prod(self._factors.values())
 
-    def quicken(self, fault: SlowStore) -> None:
+    def quicken(self, fault: SlowStore | SlowNode) -> None:
         """Let that go."""
         del self._factors[fault.id]
         self.factor = prod(self._factors.values())

@@ -3,13 +3,13 @@
 Watching the parts, and not the code that drives them, means that no mistake of a program or of the runtime goes unseen.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 from random import Random
 
 from flk.model.effects import INBOX
 from flk.model.entries.entry import Claim, Entry, Key
-from flk.model.entries.migration import MigratingKeys
+from flk.model.entries.migration import MigratingKeys, Phase, Side
 from flk.model.entries.tasks import TaskQueue
 from flk.model.entries.tiers import Terms, Tier, Tiers
 from flk.model.log.frames import Frame, data, scan
@@ -22,6 +22,7 @@ from flk.sim.world.events import (
     Merged,
     RulingSwitched,
     SegmentSealed,
+    SideWritten,
     TierDropped,
     TierPlaced,
     Uploaded,
@@ -131,8 +132,9 @@ class WatchedTiers(Tiers):
 
     def put(self, tier: Tier, key: Key, entry: Entry) -> None:
         """Let a tier hold an entry."""
+        before = self.held[tier].get(key)
         super().put(tier, key, entry)
-        self._observer.on(TierPlaced(self._region, tier, key, entry))
+        self._observer.on(TierPlaced(self._region, tier, key, before, entry))
 
     def drop(self, tier: Tier, key: Key) -> None:
         """Let a tier hold a key no more."""
@@ -142,6 +144,28 @@ class WatchedTiers(Tiers):
             self.forgotten[key] = entry
             self._observer.on(Forgotten(self._region, key, entry))
         self._observer.on(TierDropped(self._region, tier, key, entry))
+
+
+class WatchedKeys(MigratingKeys):
+    """Keys that move, of which every change on either side is an event."""
+
+    def __init__(self, region: str, observer: Observer, moves: Callable[[Key], bool]) -> None:
+        super().__init__(moves)
+        self._region = region
+        self._observer = observer
+
+    def forget(self, side: Side, key: Key, phase: Phase) -> None:
+        """Delete a key from a side."""
+        before = self.held[side].get(key)
+        super().forget(side, key, phase)
+        if before is not None:
+            self._observer.on(SideWritten(self._region, side, key, before, None))
+
+    def _put(self, side: Side, key: Key, entry: Entry) -> None:
+        before = self.held[side].get(key)
+        super()._put(side, key, entry)
+        if before != entry:
+            self._observer.on(SideWritten(self._region, side, key, before, entry))
 
 
 class WatchedObjects(Objects):

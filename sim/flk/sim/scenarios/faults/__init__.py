@@ -25,6 +25,7 @@ from flk.sim.scenarios.faults.nodes import (
     ProcessCrash,
     RegionCrash,
     SlowDisk,
+    SlowNode,
     Stop,
     TornWrite,
 )
@@ -99,6 +100,7 @@ __all__ = [
     "Share",
     "Sides",
     "SlowDisk",
+    "SlowNode",
     "SlowStore",
     "Stop",
     "StoreFault",

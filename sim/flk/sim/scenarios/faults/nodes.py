@@ -55,6 +55,21 @@ class TornWrite(RegionFault, frozen=True, tag="torn_write"):
         return f"{self.region} loses power with {self.share:.0%} of a write on its disk"
 
 
+class SlowNode(RegionFault, frozen=True, tag="slow_node"):
+    """Whatever the node of a region does itself takes `factor` times as long: its log, its store, what it asks of the object store.
+    It does not fail, and answers as it should, if anybody still waits.
+    """
+
+    severity: ClassVar[str] = "factor"
+    harmless: ClassVar[float] = 1.0
+    factor: Factor
+
+    @property
+    def effect(self) -> str:
+        """One phrase for the reader."""
+        return f"the node of {self.region} is {self.factor:g} times as slow"
+
+
 class DiskStall(RegionFault, frozen=True, tag="disk_stall"):
     """The region's disk completes nothing until the end of the fault."""
 
@@ -103,6 +118,6 @@ class BitRot(RegionFault, frozen=True, tag="bit_rot"):
         return f"{self.flips} bits rot on the disk of {self.region}"
 
 
-NodeFault: TypeAlias = RegionCrash | ProcessCrash | TornWrite | DiskStall | SlowDisk | FsyncFailure | BitRot
+NodeFault: TypeAlias = RegionCrash | ProcessCrash | TornWrite | SlowNode | DiskStall | SlowDisk | FsyncFailure | BitRot
 Stop: TypeAlias = RegionCrash | ProcessCrash | TornWrite
 """The faults during which a region has no node."""
