@@ -36,6 +36,7 @@ DEMANDED = {
     "cascading-failure",
     "asymmetric-partition",
     "slow-disk",
+    "lost-object",
 }
 DRILLS = sorted(DEMANDED)
 
