@@ -153,6 +153,14 @@ def test_nothing_but_the_keys_of_the_new_shard_moves() -> None:
     assert shards.ring is before
 
 
+def test_a_migrator_begins_although_moments_are_rounded() -> None:
+    """The region restarts before it is time, at moments whose sum falls short of the start by a rounding: the migrator begins."""
+    crash = RegionCrash("eu", Disk.LOST, id="early", start=Seconds(1.211), duration=Seconds(0.495))
+    plan = msgspec.structs.replace(PLAN, start=Seconds(7.94))
+    assert (1.211 + 0.495) + (7.94 - (1.211 + 0.495)) < 7.94
+    assert phases(rehearse(growing(crash, plan=plan), records(200)))
+
+
 def test_one_shard_becomes_two() -> None:
     """The smallest layout there is, too."""
     assert verdicts(rehearse(growing(shards=1), records(200))) == {}

@@ -197,6 +197,7 @@ class Migrators:
         self._region = region
         self._plan = plan
         self._layout = layout
+        self._due = False
         self._taken = 0  # by faults that hold
         self._lives = 0
         self._migrator: Migrator | None = None
@@ -204,7 +205,7 @@ class Migrators:
     def begin(self, after: After) -> None:
         """The region's node starts; so does the migrator, when it is time."""
         self._plan.place(self._region.phase or Phase.PLANNED)
-        after(max(0.0, self._layout.start - self._region.world.simulator.now), self._restart)
+        after(max(0.0, self._layout.start - self._region.world.simulator.now), self._come_due)
 
     def stop(self) -> None:
         """It dies."""
@@ -222,8 +223,13 @@ class Migrators:
         self._taken -= 1
         self._restart()
 
+    def _come_due(self) -> None:
+        """It is time. The clock need not say so: a sum of moments may fall short of its end by a rounding."""
+        self._due = True
+        self._restart()
+
     def _restart(self) -> None:
-        there = self._region.node is not None and self._region.world.simulator.now >= self._layout.start
+        there = self._region.node is not None and self._due
         if there and not self._taken and self._migrator is None:
             self._lives += 1
             self._migrator = Migrator(self._region, self._plan, self._layout, self._lives)
