@@ -10,14 +10,16 @@ GOOD = """\
 name = "a-claim"
 says = "It is so."
 source = "facts 1"
+status = "refuted"
 made = ["refute some-design"]
+holds = "undecided"
 here = ["prove protocol/property", "missing a proof"]
 """
 
 
 def test_every_claim_says_something_and_is_decided_by_something() -> None:
     """Each has a sentence, a source, and evidence on both sides; every kind of evidence occurs."""
-    assert len(claims()) >= 30
+    assert len(claims()) >= 40
     assert all(claim.says.endswith(".") and claim.source.startswith("earlier system") for claim in claims())
     assert {each.kind for claim in claims() for each in (*claim.made, *claim.here)} == set(EvidenceKind)
 
@@ -40,6 +42,7 @@ def test_a_claim_is_read_as_written() -> None:
         ('["refute some-design"]', "[]", "a-claim: name what decides it"),
         ("a-claim", "A claim", "a name is of lowercase letters"),
         (GOOD, GOOD + GOOD, "used once"),
+        ('"undecided"', '"unknown"', "Invalid enum value 'unknown'"),
         ("says", "say", "unknown field `say`"),
         ("[[claim]]", "[[claim", "claims.toml"),
     ],

@@ -22,7 +22,21 @@ class EvidenceKind(StrEnum):
     REFUTE = "refute"
     DISPROVE = "disprove"
     MEASURE = "measure"
+    TRY = "try"
     MISSING = "missing"
+
+
+class ClaimStatus(StrEnum):
+    """What became of a claim. BOUNDED: every state at the sizes explored, less than a proof. TESTED: every case that was tried.
+    MEASURED: a figure of a run.
+    """
+
+    PROVED = "proved"
+    BOUNDED = "bounded"
+    TESTED = "tested"
+    MEASURED = "measured"
+    REFUTED = "refuted"
+    UNDECIDED = "undecided"
 
 
 class Evidence(msgspec.Struct, frozen=True):
@@ -36,21 +50,30 @@ class Evidence(msgspec.Struct, frozen=True):
 
 
 class Claim(msgspec.Struct, frozen=True):
-    """What is claimed, where, what decides it as it was made, and what holds here."""
+    """What is claimed, where, and what decides it as it was made and here: with each side the status that the evidence has to give.
+
+    `instead` is the sentence that holds here where the claim's own stays false; usually nothing.
+    """
 
     name: str
     says: str
     source: str
+    status: ClaimStatus
     made: tuple[Evidence, ...]
+    holds: ClaimStatus
     here: tuple[Evidence, ...]
+    instead: str = ""
 
 
 class _Written(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     name: str
     says: str
     source: str
+    status: ClaimStatus
     made: tuple[str, ...]
+    holds: ClaimStatus
     here: tuple[str, ...]
+    instead: str = ""
 
 
 @cache
@@ -80,7 +103,7 @@ def _read(written: _Written) -> Claim:
             f"claims.toml: {written.name}: name what decides it in `made` and in `here`, if only as `missing WHAT`"
         )
     made, here = (tuple(_evidence(written.name, each) for each in side) for side in (written.made, written.here))
-    return Claim(written.name, written.says, written.source, made, here)
+    return Claim(written.name, written.says, written.source, written.status, made, written.holds, here, written.instead)
 
 
 def _evidence(claim: str, text: str) -> Evidence:

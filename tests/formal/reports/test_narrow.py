@@ -14,7 +14,7 @@ from flk.formal.explicit.search import Options
 from flk.formal.language.text import text
 from flk.formal.library.catalogue import PROTOCOLS, protocols
 from flk.formal.library.gallery import DESIGNS
-from flk.formal.proofs.claims import ClaimStatus, Finding, Judgement
+from flk.formal.proofs.claims import Finding, Judgement
 from flk.formal.prover.houdini import infer
 from flk.formal.prover.proving import prove_protocol
 from flk.formal.reports.claims import evidence, table
@@ -24,7 +24,7 @@ from flk.formal.reports.proofs import render, render_inference
 from flk.formal.reports.terminal import rendered
 from flk.impl.bench.explore import Figure
 from flk.impl.command.bench.tables import searches
-from flk.spec.claims import claims
+from flk.spec.claims import ClaimStatus, claims
 
 WIDTH = 80
 
@@ -128,7 +128,16 @@ def test_claims_are_whole() -> None:
     )
     judged = [
         Judgement(
-            claim.name, claim.says, claim.source, ClaimStatus.REFUTED, ClaimStatus.UNDECIDED, (finding,), (finding,)
+            claim.name,
+            claim.says,
+            claim.source,
+            ClaimStatus.REFUTED,
+            ClaimStatus.UNDECIDED,
+            (finding,),
+            (finding,),
+            claim.status,
+            claim.holds,
+            claim.instead,
         )
         for claim in claims()
     ]
@@ -137,6 +146,7 @@ def test_claims_are_whole() -> None:
     tells(page, finding.command)
     page = printed(Group(*map(evidence, judged)))
     tells(page, *(claim.says for claim in claims()), finding.note, *(claim.source for claim in claims()))
+    tells(page, *(f"refuted, here instead: {claim.instead}" for claim in claims() if claim.instead))
 
 
 def test_the_benchmark_of_explorers_is_whole() -> None:

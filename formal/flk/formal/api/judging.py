@@ -13,15 +13,16 @@ from flk.spec.verdict import Verdict
 
 if TYPE_CHECKING:
     from flk.formal.proofs.claims import Judgement
-    from flk.formal.proofs.measurement import Measure
+    from flk.formal.proofs.measurement import Attempt, Measure
 
 
 @dataclass(frozen=True, repr=False)
 class Claims(Sequence["Judgement"]):
     """Claims, judged; what `claims` returns. Each is a `Judgement`: the claim's status as it was `made` and as it holds `here`.
 
-    A status is proved, bounded (every state at the sizes explored), measured, refuted or undecided. Shown in notebooks and by
-    `print`.
+    A status is proved, bounded (every state at the sizes explored), tested, measured, refuted or undecided. What holds here
+    does not bear on the claim as it was made; where its sentence stays false, `instead` is the one that holds. Shown in notebooks
+    and by `print`.
 
     >>> judged = claims("first-write-wins")
     >>> judged[0].made.value, judged[0].here.value
@@ -32,7 +33,7 @@ class Claims(Sequence["Judgement"]):
 
     @property
     def verdict(self) -> Verdict:
-        """Of what holds here: HOLDS unless a claim is refuted, or undecided though there is evidence."""
+        """VIOLATED if evidence contradicts a status that the list states, otherwise UNDECIDED if a claim is, as made or here."""
         from flk.formal.proofs.claims import verdict_of
 
         return verdict_of(self.judgements)
@@ -63,7 +64,7 @@ class Claims(Sequence["Judgement"]):
         return plain(table(self.judgements))
 
     def __repr__(self) -> str:
-        return f"<{len(self)} claims, as they hold here: {self.verdict.sign} {self.verdict}>"
+        return f"<{len(self)} claims, {self.verdict.sign} {self.verdict}>"
 
     def _repr_html_(self) -> str:
         rows = [_row(judgement) for judgement in self.judgements]
@@ -71,12 +72,14 @@ class Claims(Sequence["Judgement"]):
         return f"<div>{html_verdict(self.verdict)}{table}<p><code>{escape('flk claims -v')}</code></p></div>"
 
 
-def claims(*names: str, measure: "Measure | None" = None, progress: bool | None = None) -> Claims:
+def claims(
+    *names: str, measure: "Measure | None" = None, attempt: "Attempt | None" = None, progress: bool | None = None
+) -> Claims:
     """Judge the earlier system's claims (all, if none is named): as they were made, and as they hold here.
 
-    Proofs by Z3 and Coq, counterexamples by exploring; `measure(scenario, objective)` runs a scenario and reads a figure off, and
-    without it claims that rest on figures stay undecided (`flk claims` passes the simulator). `progress` shows a bar, or does not;
-    None shows it where somebody watches.
+    Proofs by Z3 and Coq, counterexamples by exploring; `measure(scenario, objective)` runs a scenario and reads a figure off,
+    `attempt(name)` holds a trial; without them claims that rest on figures or trials stay undecided (`flk claims` passes both).
+    `progress` shows a bar, or does not; None shows it where somebody watches.
 
     Raises UnusableInput for a name that no claim has, and where Coq is asked and not installed; MissingExtra if
     `flk-lab[formal]` is not installed.
@@ -85,12 +88,13 @@ def claims(*names: str, measure: "Measure | None" = None, progress: bool | None 
     <Verdict.HOLDS: 'holds'>
     """
     with needs("formal", "judging claims"):
-        from flk.formal.proofs.claims import Court, chosen, unmeasured
+        from flk.formal.proofs.claims import Court, chosen, unmeasured, untried
     from flk.spec.claims import claims as known
 
     picked = chosen(known(), names)
     with count_bar("judging", progress) as say:
-        return Claims(Court(measure or unmeasured).judge(picked, lambda done, name: say(done, len(picked), name)))
+        court = Court(measure or unmeasured, attempt or untried)
+        return Claims(court.judge(picked, lambda done, name: say(done, len(picked), name)))
 
 
 def _row(judgement: "Judgement") -> dict[str, object]:
@@ -101,5 +105,6 @@ def _row(judgement: "Judgement") -> dict[str, object]:
         "source": judgement.source,
         "as made": str(judgement.made),
         "here": str(judgement.here),
+        "instead": judgement.instead,
         "shown by": "; ".join(commands),
     }

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 from functools import cached_property
 from typing import TypeAlias
 
@@ -17,31 +16,21 @@ from flk.formal.language.protocol import Protocol
 from flk.formal.library.catalogue import PROTOCOLS
 from flk.formal.library.gallery import DESIGNS
 from flk.formal.proofs import coq, data
-from flk.formal.proofs.measurement import Measure, Measurement
+from flk.formal.proofs.measurement import Attempt, Measure, Measurement, Trial
 from flk.formal.prover.proving import Proving
 from flk.formal.prover.theorem import ProofStatus, PropertyStatus, prove
-from flk.spec.claims import Claim, Evidence, EvidenceKind
+from flk.spec.claims import Claim, ClaimStatus, Evidence, EvidenceKind
 from flk.spec.errors import UnusableInput
 from flk.spec.verdict import Verdict, worst
 
-
-class ClaimStatus(StrEnum):
-    """What became of a claim. BOUNDED: every state at the sizes explored, less than a proof. MEASURED: a figure of a run."""
-
-    PROVED = "proved"
-    BOUNDED = "bounded"
-    MEASURED = "measured"
-    REFUTED = "refuted"
-    UNDECIDED = "undecided"
-
-    @property
-    def verdict(self) -> Verdict:
-        """HOLDS of whatever was proved, explored or measured."""
-        return _VERDICTS.get(self, Verdict.HOLDS)
-
-
-_VERDICTS = {ClaimStatus.REFUTED: Verdict.VIOLATED, ClaimStatus.UNDECIDED: Verdict.UNDECIDED}
-_WEAKEST = (ClaimStatus.REFUTED, ClaimStatus.UNDECIDED, ClaimStatus.MEASURED, ClaimStatus.BOUNDED, ClaimStatus.PROVED)
+_WEAKEST = (
+    ClaimStatus.REFUTED,
+    ClaimStatus.UNDECIDED,
+    ClaimStatus.MEASURED,
+    ClaimStatus.TESTED,
+    ClaimStatus.BOUNDED,
+    ClaimStatus.PROVED,
+)
 
 
 def unmeasured(scenario: str, objective: str) -> Measurement:
@@ -49,8 +38,13 @@ def unmeasured(scenario: str, objective: str) -> Measurement:
     raise Unmeasured(f"nothing here runs {scenario}: `flk claims` measures {objective}")
 
 
+def untried(name: str) -> Trial:
+    """Stands in where no model is at hand: the claim stays undecided."""
+    raise Unmeasured(f"nothing here tries {name}: `flk claims` does")
+
+
 class Unmeasured(Exception):
-    """There is no simulator to measure with."""
+    """There is no simulator to measure with, or no model to try."""
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -64,7 +58,9 @@ class Finding(msgspec.Struct, frozen=True):
 
 
 class Judgement(msgspec.Struct, frozen=True):
-    """A claim, judged as it was made and as it holds here. The evidence stands with each."""
+    """A claim, judged as it was made and as it holds here, if in another sentence. The evidence stands with each, and the status
+    that the list of claims states.
+    """
 
     name: str
     says: str
@@ -73,6 +69,14 @@ class Judgement(msgspec.Struct, frozen=True):
     here: ClaimStatus
     made_by: tuple[Finding, ...]
     here_by: tuple[Finding, ...]
+    status: ClaimStatus
+    holds: ClaimStatus
+    instead: str = ""
+
+    @property
+    def verdict(self) -> Verdict:
+        """VIOLATED if evidence contradicts what is stated, UNDECIDED if something decides neither side."""
+        return worst(_agreement(*side) for side in ((self.status, self.made), (self.holds, self.here)))
 
 
 OnClaim: TypeAlias = Callable[[int, str], None]
@@ -84,6 +88,7 @@ class Court:
     """Judges claims. What several claims rest on is looked at once."""
 
     measure: Measure
+    attempt: Attempt = untried
     seed: int = 0
     _proofs: dict[str, Proving] = field(default_factory=dict)
     _explorations: dict[str, Explored] = field(default_factory=dict)
@@ -94,8 +99,19 @@ class Court:
         for number, claim in enumerate(claims):
             on_claim(number, claim.name)
             made, here = tuple(map(self.weigh, claim.made)), tuple(map(self.weigh, claim.here))
+            statuses = _together(made), _together(here)
             judgements.append(
-                Judgement(claim.name, claim.says, claim.source, _together(made), _together(here), made, here)
+                Judgement(
+                    claim.name,
+                    claim.says,
+                    claim.source,
+                    *statuses,
+                    made,
+                    here,
+                    claim.status,
+                    claim.holds,
+                    claim.instead,
+                )
             )
         return tuple(judgements)
 
@@ -108,6 +124,7 @@ class Court:
             EvidenceKind.EXPLORE: self._explore,
             EvidenceKind.REFUTE: self._refute,
             EvidenceKind.MEASURE: self._measure,
+            EvidenceKind.TRY: self._try,
             EvidenceKind.MISSING: lambda _: Finding("", ClaimStatus.UNDECIDED, "nothing decides it", ""),
         }
         return msgspec.structs.replace(looks[evidence.kind](evidence.name), evidence=str(evidence))
@@ -185,6 +202,14 @@ class Court:
         status = ClaimStatus.UNDECIDED if figure.met is None else ClaimStatus.MEASURED
         return Finding("", status, note, f"flk run {scenario}")
 
+    def _try(self, name: str) -> Finding:
+        command = "flk claims --verbose"
+        try:
+            trial = self.attempt(name)
+        except Unmeasured as missing:
+            return Finding("", ClaimStatus.UNDECIDED, str(missing), command)
+        return Finding("", ClaimStatus.TESTED if trial.stood else ClaimStatus.REFUTED, trial.seen, command)
+
 
 def chosen(claims: Sequence[Claim], names: Sequence[str]) -> tuple[Claim, ...]:
     """The named claims, or all if none is named. Raises UnusableInput for a name that no claim has."""
@@ -196,8 +221,14 @@ def chosen(claims: Sequence[Claim], names: Sequence[str]) -> tuple[Claim, ...]:
 
 
 def verdict_of(judgements: Sequence[Judgement]) -> Verdict:
-    """Of what holds here. A claim for which nothing here stands in is no failure: its evidence says what is missing."""
-    return worst(j.here.verdict for j in judgements if not all(f.evidence.startswith("missing") for f in j.here_by))
+    """VIOLATED if evidence contradicts a status that is stated, otherwise UNDECIDED if a claim is, as it was made or here."""
+    return worst(judgement.verdict for judgement in judgements)
+
+
+def _agreement(stated: ClaimStatus, found: ClaimStatus) -> Verdict:
+    if found is ClaimStatus.UNDECIDED:
+        return Verdict.UNDECIDED
+    return Verdict.HOLDS if found is stated else Verdict.VIOLATED
 
 
 def _together(findings: Sequence[Finding]) -> ClaimStatus:

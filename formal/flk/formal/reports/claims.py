@@ -9,12 +9,14 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from flk.formal.proofs.claims import ClaimStatus, Judgement
+from flk.formal.proofs.claims import Judgement
 from flk.formal.reports.columns import folding, whole
+from flk.spec.claims import ClaimStatus
 
 STYLES = {
     ClaimStatus.PROVED: "green",
     ClaimStatus.BOUNDED: "green",
+    ClaimStatus.TESTED: "cyan",
     ClaimStatus.MEASURED: "cyan",
     ClaimStatus.REFUTED: "red",
     ClaimStatus.UNDECIDED: "yellow",
@@ -26,7 +28,8 @@ def table(judgements: Sequence[Judgement]) -> RenderableType:
     grid = Table(whole("claim"), whole("as made"), whole("here"), folding("shown by"), box=SIMPLE)
     for judgement in judgements:
         commands = dict.fromkeys(f.command for f in (*judgement.made_by, *judgement.here_by) if f.command)
-        statuses = (Text(status, STYLES[status]) for status in (judgement.made, judgement.here))
+        instead = f"instead:\n{judgement.here}" if judgement.instead else judgement.here
+        statuses = Text(judgement.made, STYLES[judgement.made]), Text(instead, STYLES[judgement.here])
         grid.add_row(judgement.name, *statuses, Text("\n".join(commands)))
     made, here = Counter(j.made for j in judgements), Counter(j.here for j in judgements)
     return Group(grid, Text(f"as made: {_counted(made)}\nhere:    {_counted(here)}"))
@@ -40,9 +43,15 @@ def evidence(judgement: Judgement) -> RenderableType:
 def _evidence(judgement: Judgement) -> Iterator[RenderableType]:
     yield Text.assemble((judgement.name, "bold"), f"  {judgement.says}")
     yield Padding(Text(judgement.source, "dim"), (0, 2))
-    sides = ("as made", judgement.made, judgement.made_by), ("here", judgement.here, judgement.here_by)
-    for side, status, findings in sides:
+    here = f"{judgement.made}, here instead: {judgement.instead}" if judgement.instead else "here"
+    sides = (
+        ("as made", judgement.made, judgement.status, judgement.made_by),
+        (here, judgement.here, judgement.holds, judgement.here_by),
+    )
+    for side, status, stated, findings in sides:
         yield Padding(Text.assemble(f"{side}: ", (status, STYLES[status])), (0, 2))
+        if stated is not status and status is not ClaimStatus.UNDECIDED:
+            yield Padding(Text(f"but the list of claims says {stated}", "red"), (0, 4))
         for finding in findings:
             yield Padding(Text(f"{finding.evidence}: {finding.note}"), (0, 4))
             if finding.path is not None:

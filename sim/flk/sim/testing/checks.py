@@ -7,6 +7,7 @@ from os import PathLike
 from typing import NamedTuple
 
 from flk.formal import Claims, Design, Exploration, Proofs, Protocol, claims, explore, prove
+from flk.model.trials import attempt
 from flk.sim.api.figures import measured
 from flk.sim.api.hunts import HuntResult, hunt, shrink
 from flk.sim.api.inputs import AnyDuration, AnyScenario, AnySeeds
@@ -111,7 +112,7 @@ def check_protocol(
 
 def check_claim(options: Options, name: str, *, expect: str | None = HOLDS) -> Checked:  # noqa: ARG001 - of scenarios and hunts
     """A claim of the earlier system."""
-    found: Claims = claims(name, measure=measured, progress=False)
+    found: Claims = claims(name, measure=measured, attempt=attempt, progress=False)
     failure = "" if _expected(found.verdict, expect) else f"{_headline(name, found.verdict, expect)}\n{found}"
     return Checked(found, failure, tuple(_properties({"verdict": found.verdict, "replay": f"flk claims {name}"})))
 

@@ -33,16 +33,18 @@ def claims(
 ) -> None:
     """Judge the earlier system's claims: as they were made, and as they hold here.
 
-    Every verdict is computed anew: proofs by Z3 and Coq, counterexamples by exploring, figures by running scenarios.
-    Exit code 0: what is claimed here holds; 1: some of it is refuted; 2: some of it is undecided, or unusable input.
+    Every verdict is computed anew: proofs by Z3 and Coq, counterexamples by exploring, figures by running scenarios, trials of what
+    the earlier system computed. That a claim was refuted as it was made is no failure: the list of claims states it.
+    Exit code 0: all is as the list states; 1: evidence contradicts it; 2: some claim is undecided, or unusable input.
     """
     from rich.console import Console, Group
 
     from flk.formal.api.judging import claims as judged
     from flk.formal.reports.claims import evidence, table
+    from flk.model.trials import attempt
     from flk.sim.api.figures import measured
 
-    found = judged(*(names or ()), measure=measured)
+    found = judged(*(names or ()), measure=measured, attempt=attempt)
     if json:
         typer.echo(msgspec.json.encode(found.judgements))
     elif verbose or names:
