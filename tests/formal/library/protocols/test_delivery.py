@@ -2,6 +2,7 @@
 
 from functools import cache
 from itertools import product
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -16,7 +17,8 @@ from flk.formal.explicit.schema import Instance, Schema
 from flk.formal.explicit.search import Options, Search
 from flk.formal.language import PropertyKind, Protocol
 from flk.formal.language.text import text
-from flk.formal.library.catalogue import PROTOCOLS, has_property
+from flk.formal.library.catalogue import PROTOCOLS, has_property, load
+from flk.formal.library.protocols import outbox as outbox_protocol
 from flk.spec.requirements import catalogue
 from flk.spec.verdict import Verdict
 
@@ -192,6 +194,18 @@ def test_every_promise_is_broken_by_a_planted_fault(name: str) -> None:
     for mutant, chosen in product(mutants, sizes):
         unbroken -= vectorised.search(Ground(Schema.of(mutant, chosen)), Options()).hits.keys()
     assert unbroken == set()
+
+
+@pytest.mark.parametrize("guard", ["request[r], ~hopeless[r]", "request[r], hopeless[r]", "request[r]"])
+@pytest.mark.parametrize("instead", ["promised[r]", "held[r]"])
+def test_a_service_that_answers_what_was_never_sent_is_seen(guard: str, instead: str, tmp_path: Path) -> None:
+    """It is seen in what the service may do, since the agent has logged all that it claims, refuses or turns away."""
+    source = Path(outbox_protocol.__file__).read_text("utf-8")
+    assert f"require({guard})" in source
+    path = tmp_path / "outbox.py"
+    path.write_text(source.replace(f"require({guard})", f"require({guard.replace('request[r]', instead)})"), "utf-8")
+    found = explore(load(path), interpreted.search, "interpreted", SMALL["outbox"])
+    assert "only_requests_are_served" in {f.property for f in found.findings if f.verdict is Verdict.VIOLATED}
 
 
 def only_safety(protocol: Protocol) -> Protocol:

@@ -8,6 +8,7 @@ SIZES = {"Record": 1}
 
 MUTANTS: Mutants = {
     "promises-without-a-log": mutant(protocol, "queue", without_update("log")),
+    "queues-in-silence": mutant(protocol, "queue", without_update("promised")),
     "queues-as-acknowledged": mutant(protocol, "queue", swap(Entry.queued, Entry.acknowledged)),
     "sends-what-it-does-not-hold": mutant(protocol, "send", without_guard("held[r]")),
     "stores-the-hopeless": mutant(protocol, "claim", without_guard("not hopeless[r]")),

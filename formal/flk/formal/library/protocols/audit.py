@@ -196,6 +196,19 @@ def success_is_marked() -> Term:
     )
 
 
+@protocol.always("AUD-4")
+def no_attempt_after_a_success() -> Term:
+    """A worker that may attempt its task has not succeeded at it, nor learned that it is marked."""
+    return forall(
+        Worker,
+        Task,
+        lambda w, t: implies(
+            protocol.enabled("succeed", w=w, t=t) | protocol.enabled("fail", w=w, t=t),
+            (news[w, t] == News.none) | (news[w, t] == News.failed),
+        ),
+    )
+
+
 @protocol.always("AUD-5")
 def failure_is_pursued() -> Term:
     """A worker whose attempt failed tries again or has written a dead letter."""

@@ -149,6 +149,28 @@ def no_promise_is_lost() -> Term:
 
 
 @protocol.always("OUT-2")
+def promised_at_once() -> Term:
+    """The user of an agent that has logged a record was told so, before anything is sent."""
+    return forall(Record, lambda r: implies(log[r] != Entry.absent, promised[r]))
+
+
+@protocol.always()
+def only_requests_are_served() -> Term:
+    """The service answers only what is under way; the network loses only that, and nothing in calm times."""
+    return forall(
+        Record,
+        lambda r: (
+            implies(
+                protocol.enabled("claim", r=r) | protocol.enabled("refuse", r=r) | protocol.enabled("turn_away", r=r),
+                request[r],
+            )
+            & implies(protocol.enabled("lose_request", r=r), request[r] & ~calm)
+            & implies(exists(Answer, lambda a: protocol.enabled("lose_answer", r=r, a=a)), ~calm)
+        ),
+    )
+
+
+@protocol.always("OUT-2")
 def what_ended_has_ended() -> Term:
     """A record that was acknowledged or buried stays so, restarts included."""
     return forall(Record, lambda r: settled[r] == ((log[r] == Entry.acknowledged) | (log[r] == Entry.dead)))
