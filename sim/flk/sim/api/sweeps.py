@@ -29,6 +29,7 @@ from flk.sim.reports import sweep as report
 from flk.sim.reports.figures.distributions import distribution, phases
 from flk.sim.reports.figures.fans import fans
 from flk.sim.reports.figures.sweeps import comparison, heat_map
+from flk.sim.reports.figures.tradeoffs import tradeoff
 from flk.sim.reports.progress import sweep_bar
 from flk.spec.errors import UnusableInput
 from flk.spec.hints import nearest
@@ -152,6 +153,13 @@ class SweepResult:
         """Two cells compared seed by seed: the differences in order of size, and their mean with its interval."""
         asked = self._asked(measure).measure
         return shown(comparison(self.swept, self._number(one), self._number(other), asked, report.unit_of(asked)))
+
+    def plot_tradeoff(self, measure: str = "rpo", cost: str = "uploads") -> Figure:
+        """A measure over what it costs, a point for each cell with its intervals: `uploads`, `uploaded_bytes`, `object_requests`,
+        `stored_bytes`, or any other measure. Raises UnusableInput for an unknown measure, and if no run measured both.
+        """
+        asked = parse_measure(measure), parse_measure(cost)
+        return shown(tradeoff(findings(self.swept, asked), *asked))
 
     def plot_recovery(self) -> Figure:
         """RTO by phase of each cell (at most six), mean over the runs. Raises UnusableInput if no region is lost."""

@@ -6,16 +6,19 @@ from pathlib import Path
 
 from markupsafe import Markup
 
-from flk.sim.experiments.findings import CellFindings, overall
+from flk.sim.experiments.findings import CellFindings, Estimand, findings, overall
 from flk.sim.experiments.replay import replay_string
 from flk.sim.experiments.run_inputs import RunInputs, Task, execute
 from flk.sim.experiments.sweep import SweepOutcome, endless
 from flk.sim.reports.figures.distributions import distribution, phases
 from flk.sim.reports.figures.fans import fans
 from flk.sim.reports.figures.sweeps import comparison, heat_map
+from flk.sim.reports.figures.tradeoffs import tradeoff
 from flk.sim.reports.html import rendered, save, svg
+from flk.spec.measures import MEASURES
 
-SECONDS = frozenset({"rpo", "rto", "heal", "delivery_p95"})
+COSTS = ("uploads", "uploaded_bytes")
+"""The costs that measures are held against."""
 FANNED = 20
 """Most runs that are made again to be followed over time."""
 LINES = 6
@@ -44,6 +47,7 @@ def html(swept: SweepOutcome, cells: Sequence[CellFindings], inputs: RunInputs, 
         }
         if 1 <= len(varied) <= 2
         else {},
+        costs=_costs(swept, measures) if len(cells) > 1 else {},
         distributions=dict(_distributions(swept, cells, measures)),
         phases=_phases(swept),
         comparisons=dict(_comparisons(swept, measures)) if len(cells) > 1 else {},
@@ -60,8 +64,9 @@ def write(
 
 
 def unit_of(measure: str) -> str:
-    """The unit of a row's measure: seconds, or none."""
-    return "s" if measure in SECONDS or measure.startswith(("rto_", "lag_", "latency_")) else ""
+    """The unit of a row's measure; none for a share."""
+    unit = MEASURES[measure].unit
+    return "" if unit == "%" else unit
 
 
 def _distributions(
@@ -74,6 +79,19 @@ def _distributions(
         }
         target = next((f.target for f in cells[0].findings if f.asked.measure == measure), None)
         yield measure, svg(f"spread{number}", distribution(samples, measure, unit_of(measure), target))
+
+
+def _costs(swept: SweepOutcome, measures: Sequence[str]) -> dict[str, Markup]:
+    """Each measure over what the cells cost in uploads and in bytes, where they differ in it."""
+    asked = [Estimand("mean", name) for name in (*measures, *COSTS)]
+    found = findings(swept, asked)
+    drawn: dict[str, Markup] = {}
+    for cost in asked[len(measures) :]:
+        spread = {one.interval.estimate for cell in found for one in cell.findings if one.asked == cost}
+        for measure in asked[: min(1, len(measures))] if len(spread) > 1 else ():
+            figure = tradeoff(found, measure, cost)
+            drawn[f"{measure.measure} over {cost.measure}"] = svg(f"cost{len(drawn)}", figure)
+    return drawn
 
 
 def _phases(swept: SweepOutcome) -> Markup | None:

@@ -9,10 +9,12 @@ import typer
 
 from flk.impl.command.app import app
 from flk.impl.command.sim.names import scenario_names
+from flk.spec.errors import UnusableInput, writing
 
 if TYPE_CHECKING:
     from flk.sim import SweepResult
 
+PICTURES = (".png", ".svg", ".pdf")
 SHOWN = 5
 SEVERAL = 30  # seeds of each cell before a stopping rule is asked
 EXAMPLES = """\
@@ -51,6 +53,15 @@ def sweep(
         "out/sweep"
     ),
     html: Annotated[Path | None, typer.Option(help="Write the report to this file.", dir_okay=False)] = None,
+    plot: Annotated[
+        Path | None,
+        typer.Option(
+            help="Draw the first measure over its cost, to a file ending in .png, .svg or .pdf.", dir_okay=False
+        ),
+    ] = None,
+    against: Annotated[
+        str, typer.Option(help="With --plot: the cost, such as uploads or uploaded_bytes.", metavar="WHAT")
+    ] = "uploads",
     alerts: Annotated[
         bool,
         typer.Option("--alerts", help="Evaluate the alerts too: which fire, how late, and which are false alarms."),
@@ -75,6 +86,9 @@ def sweep(
     from flk.sim.reports.sweep_terminal import rendered
 
     asked = [findings.parse_measure(text) for text in measure or ()]
+    if plot is not None and plot.suffix not in PICTURES:
+        raise UnusableInput(f"--plot {plot}: name a file that ends in {', '.join(PICTURES)}")
+    findings.parse_measure(against)
     found = run_sweep(
         load(scenario),
         seeds,
@@ -95,12 +109,16 @@ def sweep(
 
         typed = shlex.join(["flk", "sweep", scenario, "--seeds", seeds, *(f"--vary={text}" for text in vary or ())])
         sweep_report.write(found.swept, judged, found.inputs, html, typed)
+    if plot is not None:
+        first = (measure or [judged[0].findings[0].asked.measure])[0]
+        with writing(plot, "the figure"):
+            found.plot_tradeoff(first, against).savefig(plot, dpi=130)
     if json:
         typer.echo(msgspec.json.encode({**findings.facts(found.swept, judged, programs), "table": str(table)}))
     else:
         Console().print(rendered(found.swept, judged), crop=False)
         _print_violations(found)
-        typer.echo(f"rows: {table}" + (f"\nreport: {html}" if html else ""))
+        typer.echo(f"rows: {table}" + (f"\nreport: {html}" if html else "") + (f"\nfigure: {plot}" if plot else ""))
     raise typer.Exit(findings.overall(judged).exit_code)
 
 
