@@ -5,17 +5,19 @@ from collections.abc import Mapping, Sequence
 from flk.model.programs.examine import Examine
 from flk.sim.alerts.alerts import AlertHistory, evaluated
 from flk.sim.alerts.exporter import Exporter
+from flk.sim.checkers.agents import AgentRules
 from flk.sim.checkers.answers import AnswerRules
 from flk.sim.checkers.audit import AuditRules
 from flk.sim.checkers.availability import AvailabilityRules
 from flk.sim.checkers.convergence import Agreement
 from flk.sim.checkers.final_state import ending, judge_acknowledged, judge_outcomes
-from flk.sim.checkers.invariants import Checks, without
+from flk.sim.checkers.invariants import Checks, Invariant, without
 from flk.sim.checkers.migration import MigrationRules
 from flk.sim.checkers.node import NodeRules, Reference
 from flk.sim.checkers.shipping import ShippingRules
 from flk.sim.checkers.tiers import TierRules
-from flk.sim.clients.agents import Item
+from flk.sim.clients.agents import Agent
+from flk.sim.clients.items import Item
 from flk.sim.clients.records import Records
 from flk.sim.kernel.engine import Simulator
 from flk.sim.measures.audit import AuditRecorder
@@ -64,6 +66,7 @@ class Observers:
         self._agreement = Agreement(scenario.regions, scenario.faults, bound, simulator, self.checks)
         reference = Reference(examine)
         self._node_rules = NodeRules(regions, reference, self.checks)
+        self._agents = AgentRules(scenario.policy, simulator, self.checks)
         self._audit = AuditRecorder(scenario.regions, simulator)
         layout, calm = scenario.layout, max((fault.end for fault in scenario.faults), default=0.0)
         self._audit_rules = AuditRules(regions, layout.audit, self.checks, lambda: simulator.now, calm)
@@ -85,6 +88,7 @@ class Observers:
         self.parts: tuple[Part, ...] = (
             self._node_rules,
             answers,
+            self._agents,
             self._availability,
             shipping,
             self._agreement,
@@ -107,11 +111,16 @@ class Observers:
                 part.observe(observer)
         return observer
 
-    def conclude(self, objects: WatchedObjects, items: Sequence[Item], homes: Mapping[str, str]) -> Measures:
-        """Judge what can be judged only at the end, and measure the run; `homes` are the agents' home regions."""
+    def conclude(self, objects: WatchedObjects, items: Sequence[Item], agents: Sequence[Agent]) -> Measures:
+        """Judge what can be judged only at the end, and measure the run."""
         self._agreement.finish()
         end = ending(self._regions, objects, self._agreement)
-        lost = judge_acknowledged(end, self._node_rules.acknowledged, self.recorder.gone, self.checks)
+        promises = self._node_rules.acknowledged
+        lost = judge_acknowledged(end, promises, self.recorder.gone, self.checks)
+        self._agents.finish({agent.number: agent.outbox() for agent in agents})
+        forgets = self._scenario.layout.tiers is not None
+        acknowledged = {k: promise for k, promise in self._agents.promises().items() if k in promises or not forgets}
+        judge_acknowledged(end, acknowledged, self.recorder.gone, self.checks, Invariant.CONSERVED)
         self._audit_rules.finish()
         self._migration_rules.finish()
         self._availability.finish()
@@ -124,7 +133,7 @@ class Observers:
             costs=self._costs.costs(sum(map(len, objects.objects.values()))),
             agreement=self._agreement,
             items=items,
-            homes=homes,
+            homes={agent.name: agent.home for agent in agents},
             entries={name: region.entries.entries for name, region in self._regions.items()},
             lost=lost,
             audit=self._audit,

@@ -9,9 +9,11 @@ from typing import NamedTuple, Protocol
 
 from flk.model.flow.submission import Submission
 from flk.model.refusal import Malformed
+from flk.sim.clients.agents import Agent
 from flk.sim.checkers.invariants import Invariant, Together
 from flk.sim.clients.agents import Agent, Item
 from flk.sim.clients.heartbeats import Heartbeats
+from flk.sim.clients.items import Item
 from flk.sim.clients.records import Records
 from flk.sim.injection.background_handlers import background_handlers
 from flk.sim.injection.injector import Injector

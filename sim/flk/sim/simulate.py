@@ -7,8 +7,8 @@ from typing import BinaryIO
 from flk.model.flow.submission import Submission
 from flk.model.programs.outbox import Delivery
 from flk.model.record.signing import Keyring, Signer
-from flk.sim.clients.agents import Item
 from flk.sim.clients.arrivals import Arrival, arrivals
+from flk.sim.clients.items import Item
 from flk.sim.clients.records import HandOut, Records
 from flk.sim.kernel.budget import UNLIMITED, Budget
 from flk.sim.kernel.engine import seldom_collected
@@ -134,7 +134,7 @@ class MessageTier:
 def outcome(loop: RunLoop, submissions: int) -> Run:
     """What a run that has been played amounts to."""
     observers, scenario = loop.observers, loop.scenario
-    measures = observers.conclude(loop.world.objects, loop.items, {agent.name: agent.home for agent in loop.agents})
+    measures = observers.conclude(loop.world.objects, loop.items, loop.agents)
     alerts = observers.alerts()
     marks = observers.found(alerts)
 

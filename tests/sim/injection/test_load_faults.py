@@ -19,8 +19,9 @@ from flk.model.record.record import decode
 from flk.model.record.signing import Keyring
 from flk.model.refusal import Unauthenticated
 from flk.sim.checkers.invariants import Invariant
+from flk.sim.clients.alterations import other_content
 from flk.sim.clients.arrivals import Arrival, arrivals
-from flk.sim.clients.records import HandOut, Records, other_content
+from flk.sim.clients.records import HandOut, Records
 from flk.sim.measures.metrics import Span, metric
 from flk.sim.nodes.region import ORIGIN
 from flk.sim.outcome import Run

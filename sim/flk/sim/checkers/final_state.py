@@ -35,7 +35,11 @@ def ending(regions: Mapping[str, Region], objects: Objects, agreement: Agreement
 
 
 def judge_acknowledged(
-    ending: Ending, promises: Mapping[Key, Promise], gone: AbstractSet[Promise], checks: Checks
+    ending: Ending,
+    promises: Mapping[Key, Promise],
+    gone: AbstractSet[Promise],
+    checks: Checks,
+    invariant: Invariant = Invariant.NEVER_LOST,
 ) -> int:
     """What was acknowledged is stored, or an earlier entry in its place, unless it was on a lost disk only.
 
@@ -50,9 +54,9 @@ def judge_acknowledged(
         lost += excused and not any(entries)
         waits = not ending.at_rest and promise[0] in ending.frames.get(promise[1], ())
         if not kept and waits:
-            checks.undecided(Invariant.NEVER_LOST)
+            checks.undecided(invariant)
         else:
-            checks.require(Invariant.NEVER_LOST, kept or excused, promise[1], "end", partial(_gone, key, promise))
+            checks.require(invariant, kept or excused, promise[1], "end", partial(_gone, key, promise))
     return lost
 
 

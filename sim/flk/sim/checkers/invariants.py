@@ -78,6 +78,34 @@ class Invariant(StrEnum):
         "migration-writes-both",
         "an answer waits until both shards have it, from dual writes to cleanup (MIG-1, MIG-2)",
     )
+    SENT_DURABLE = "sent-after-durable", "an agent sends what is durable in its outbox, exactly as it was given (OUT-1)"
+    SENT_AGAIN = (
+        "sent-until-settled",
+        "what is not settled is sent again, no later than the policy has it (OUT-2, OUT-3)",
+    )
+    PATIENT = (
+        "never-sent-too-early",
+        "no attempt of a round comes before Retry-After is over, nor one too many (OUT-2, OUT-4)",
+    )
+    JITTER = (
+        "jitter-is-full",
+        "what agents wait beyond what was asked is spread evenly from nothing to the ceiling (OUT-3)",
+    )
+    SETTLED = (
+        "settled-by-the-answer",
+        "200 and 202 acknowledge, 400, 401, 409 and 413 make one dead letter, nothing else settles (OUT-2, OUT-5)",
+    )
+    SENT_NO_MORE = (
+        "settled-never-sent-again",
+        "what is acknowledged or refused for good is not sent again (OUT-2, OUT-5)",
+    )
+    CONSERVED = (
+        "submissions-conserved",
+        "what was given is stored, refused for good, in an outbox or still with the giver (OUT-1, OUT-2)",
+    )
+    OUTBOX_KEPT = (
+        "outbox-only-grows",
+        "an outbox holds every frame it was given, under timestamps that rise (OUT-2, HLC-4)",
     MOVED_ORDER = (
         "migration-phases-in-order",
         "phases come in their order; there is no way back from cleanup, and a migration that began ends (MIG-5, MIG-6)",

@@ -9,19 +9,16 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import NamedTuple
 
-import msgspec
-
 from flk.model.flow.submission import Submission
-from flk.model.record.canonical import round9
 from flk.model.record.record import Pcs, decode, encode
-from flk.model.record.signals import budget
 from flk.model.record.signing import HmacKey, Keyring, LiveKey, Signer
 from flk.model.record.summary import signed
 from flk.model.refusal import Refused
+from flk.sim.clients.alterations import deviating, malformed, other_content
 from flk.sim.clients.arrivals import Arrival
 from flk.sim.kernel.random_streams import RandomStream
 from flk.sim.nodes.region import ORIGIN
-from flk.sim.scenarios.faults import Equivocation, Forgery, KeyRotation
+from flk.sim.scenarios.faults import Deviation, Equivocation, FaultBase, Forgery, KeyRotation, Malformation
 from flk.sim.scenarios.scenario import Scenario
 from flk.sim.scenarios.script import forged
 from flk.sim.scenarios.workload import agent_tenants
@@ -59,19 +56,23 @@ class Records:
         faults = scenario.faults
         rotations = [fault for fault in faults if isinstance(fault, KeyRotation)]
         self._rotations = sorted(rotations, key=lambda fault: (fault.start, fault.id))
-        self._forgeries = [(f, RandomStream(seed, f"forgery/{f.id}")) for f in faults if isinstance(f, Forgery)]
-        self._equivocations = [
-            (f, RandomStream(seed, f"equivocation/{f.id}")) for f in faults if isinstance(f, Equivocation)
+        self._hostile = [
+            (f, RandomStream(seed, f"{f.kind}/{f.id}"))
+            for kind in (Forgery, Malformation, Equivocation, Deviation)
+            for f in faults
+            if isinstance(f, kind)
         ]
+        self._equivocates = any(isinstance(f, Equivocation) for f in faults)
+        self._signs = self._equivocates or any(isinstance(f, Deviation) for f in faults)
         self._rekeyed = self._names != _ALONE or bool(rotations)
         self._authentic: dict[int, Pcs | None] = {}
         self.forgeries: set[bytes] = set()
         self._keys: dict[tuple[str, str], HmacKey] = {}
         self._honest: dict[str, tuple[list[float], list[int]]] = {}
-        if signer is None and (self._rekeyed or self._equivocations):
+        if signer is None and (self._rekeyed or self._signs):
             raise UnusableInput(
-                f"scenario {scenario.name!r}: its tenants, key rotations or equivocations need records signed during the run, and"
-                " there is no key to sign with; pass `signer`"
+                f"scenario {scenario.name!r}: its tenants, key rotations, equivocations or deviations need records signed"
+                " during the run, and there is no key to sign with; pass `signer`"
             )
 
     @cached_property
@@ -90,17 +91,31 @@ class Records:
 
     def hand_out(self, arrival: Arrival) -> HandOut:
         """What the arrival's agent is given. Arrivals come in order of time."""
+        for fault, random_stream in self._hostile:
+            if fault.start <= arrival.at < fault.end:
+                found = self._meddled(fault, random_stream, arrival)
+                if found is not None:
+                    return found
+        return HandOut(self._honestly(self._tenant(arrival), arrival), Intent.HONEST)
+
+    def _meddled(self, fault: FaultBase, random_stream: RandomStream, arrival: Arrival) -> HandOut | None:
+        """What a fault makes of an arrival, None if it leaves it as it is."""
         tenant = self._tenant(arrival)
-        for forgery, random_stream in self._forgeries:
-            if forgery.start <= arrival.at < forgery.end and random_stream.uniform(arrival.name) < forgery.share:
+        match fault:
+            case Forgery(share=share) if random_stream.uniform(arrival.name) < share:
                 return self.forge(arrival)
-        for equivocation, random_stream in self._equivocations:
-            if equivocation.start <= arrival.at < equivocation.end:
+            case Equivocation(share=share):
                 chosen, which, how = random_stream.triple(arrival.name)
-                if chosen < equivocation.share and (victim := self._earlier(tenant, which * arrival.at)) is not None:
-                    record = other_content(victim, how)
-                    return HandOut(self._sign(tenant, record, arrival), Intent.EQUIVOCATING)
-        return HandOut(self._honestly(tenant, arrival), Intent.HONEST)
+                if chosen < share and (victim := self._earlier(tenant, which * arrival.at)) is not None:
+                    return HandOut(self._sign(tenant, other_content(victim, how), arrival), Intent.EQUIVOCATING)
+            case Malformation(share=share) | Deviation(share=share):
+                chosen, how, _ = random_stream.triple(arrival.name)
+                record = self._record(arrival) if chosen < share else None
+                if record is not None and isinstance(fault, Malformation):
+                    return HandOut(Submission(tenant, malformed(record, how)), Intent.MALFORMED)
+                if record is not None:
+                    return HandOut(self._sign(tenant, deviating(record, how), arrival), Intent.DEVIATING)
+        return None
 
     def forge(self, arrival: Arrival) -> HandOut:
         """The arrival's record under a signature that no key has made; what is no record anyway stays what it is."""
@@ -112,7 +127,7 @@ class Records:
         return HandOut(submission, Intent.FORGED)
 
     def _honestly(self, tenant: str, arrival: Arrival) -> Submission:
-        record = self._record(arrival) if self._rekeyed or self._equivocations else None
+        record = self._record(arrival) if self._rekeyed or self._equivocates else None
         if record is not None:
             moments, numbers = self._honest.setdefault(tenant, ([], []))
             moments.append(arrival.at)
@@ -169,9 +184,3 @@ class Records:
 
     def _submission(self, arrival: Arrival) -> Submission:
         return self._submissions[self._number(arrival)]
-
-
-def other_content(record: Pcs, how: float) -> Pcs:
-    """Other content under the same id, consistent in itself. `how`, a number in [0, 1), says which."""
-    r = round9((record.r + 0.05 + 0.9 * how) % 1.0)
-    return msgspec.structs.replace(record, r=r, budget=round9(budget(record.D_hat, record.coh_star, r)))

@@ -7,8 +7,8 @@ from functools import partial
 import numpy as np
 
 from flk.model.flow.submission import Response, Submission
-from flk.sim.clients.agents import Item
 from flk.sim.clients.arrivals import poisson_bound
+from flk.sim.clients.items import Item
 from flk.sim.kernel.engine import Deadlines
 from flk.sim.kernel.random_streams import RandomStream
 from flk.sim.nodes.region import Region, World

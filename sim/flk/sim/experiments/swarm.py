@@ -17,6 +17,7 @@ from flk.sim.kernel.random_streams import RandomStream
 from flk.sim.scenarios import document
 from flk.sim.scenarios.fault_validation import fault_errors
 from flk.sim.scenarios.faults import (
+    AgentCrash,
     Bandwidth,
     BitRot,
     Burst,
@@ -24,6 +25,7 @@ from flk.sim.scenarios.faults import (
     ClockSkew,
     ColdOutage,
     Damage,
+    Deviation,
     Direction,
     Disk,
     DiskStall,
@@ -34,11 +36,13 @@ from flk.sim.scenarios.faults import (
     FaultBase,
     Forgery,
     FsyncFailure,
+    Gateway,
     KeyRotation,
     Latency,
     LinkFaultBase,
     ListingDelay,
     Loss,
+    Malformation,
     MigratorCrash,
     NameTaken,
     ObjectDamage,
@@ -55,6 +59,7 @@ from flk.sim.scenarios.faults import (
     RetryStorm,
     ShardCrash,
     Sides,
+    SlowAgent,
     SlowDisk,
     SlowNode,
     SlowStore,
@@ -66,6 +71,7 @@ from flk.sim.scenarios.layout import Layout
 from flk.sim.scenarios.policy import Policy
 from flk.sim.scenarios.scenario import Scenario
 from flk.sim.scenarios.topology import places
+from flk.spec.constants import CONSTANTS
 
 LONGEST = 8.0
 """Seconds that a fault of a drawn world holds at most."""
@@ -80,6 +86,7 @@ WEIGHTS: dict[type[FaultBase], float] = {
     ClockSkew: 2,
     ClockJump: 2,
     Partition: 3,
+    AgentCrash: 3,
 }
 """What brings out most in company comes more often; any other kind has weight 1."""
 RARE = 4.0
@@ -91,6 +98,9 @@ PARTS: dict[type[FaultBase], str] = {
     MigratorCrash: "migration",
 }
 """The part of a layout that a fault happens to."""
+
+STATUSES = (429, 503, 500, 502, 504, 404, 408, 413, 204, 301)
+"""What a gateway of a drawn world answers: overload, outage, a wrong address, a refusal for good, and what no node ever says."""
 
 
 class Setting(NamedTuple):
@@ -203,6 +213,19 @@ def _factor(random: Random, least: float, most: float) -> float:
     return float(f"{least * (most / least) ** random.random():.3g}")
 
 
+def _sometimes_off(random: Random) -> float:
+    """Seconds by which a clock is off, often none."""
+    return 0.0 if random.random() < 0.3 else random.choice((-1, 1)) * _factor(random, 0.1, 100)
+
+
+def _offset(random: Random) -> float:
+    """Seconds by which a clock is off, often about as many as other regions follow it (HLC-3)."""
+    ahead = CONSTANTS.clock.max_ahead_seconds
+    if random.random() < 0.3:
+        return round(ahead + random.uniform(-0.2, 0.5) * ahead, 3)
+    return random.choice((-1, 1)) * _factor(random, 0.01, 100)
+
+
 def _sides(random: Random, setting: Setting) -> Sides:
     """A region against everything, against the object store, or against another; or any split of all places."""
     everywhere = list(places(setting.regions))
@@ -272,13 +295,23 @@ DRAWERS: dict[type[FaultBase], Drawer] = {
     ObjectDamage: lambda d: {"share": _share(d.random), "damage": d.random.choice(tuple(Damage))},
     ListingDelay: _times(0.1, 10.0, "by"),
     NameTaken: lambda d: {"names": d.random.randint(1, 3)},
-    ClockSkew: lambda d: {"offset": d.random.choice((-1, 1)) * _factor(d.random, 0.01, 100)},
+    ClockSkew: lambda d: {"offset": _offset(d.random)},
     ClockJump: lambda d: {"offset": d.random.choice((-1, 1)) * _factor(d.random, 0.01, d.duration)},
     Burst: _times(2, 8),
     RetryStorm: _some_share,
     KeyRotation: _nothing,
     Forgery: _some_share,
     Equivocation: _some_share,
+    Malformation: _some_share,
+    Deviation: _some_share,
     ReplayAttack: _times(0.5, 5, "rate"),
+    AgentCrash: lambda d: {"share": _share(d.random), "offset": _sometimes_off(d.random)},
+    SlowAgent: lambda d: {"extra": _factor(d.random, 0.001, 1.0), "share": _share(d.random)},
+    Gateway: lambda d: {
+        "share": _share(d.random),
+        "status": d.random.choice(STATUSES),
+        "retry_after": d.random.choice((None, 0.0, _factor(d.random, 0.1, 5.0))),
+        "passes_on": d.random.random() < 0.5,
+    },
 }
 """How each kind of fault is drawn: the fields that it has beside its time and its place."""

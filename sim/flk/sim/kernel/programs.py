@@ -12,11 +12,13 @@ from flk.model.programs.audit import Handled, work
 from flk.model.programs.divergence import Divergence, detect_divergence
 from flk.model.programs.examine import Examine
 from flk.model.programs.ingest import ingest
+from flk.model.programs.outbox import Contents, Delivery, Queued, deliver, open_outbox, queue
 from flk.model.programs.recover import Recovery, reclaim, recover
 from flk.model.programs.replay import Replayed, replay
 from flk.model.programs.rotate import rotate
 from flk.model.programs.ship import ship
 from flk.model.programs.tiering import Moved, apply_deferred, claim, merge, move
+from flk.spec.constants import Outbox
 
 
 class Programs(NamedTuple):
@@ -24,8 +26,8 @@ class Programs(NamedTuple):
 
     `ingest` answers a submission, `recover` goes through the log after a restart, `ship` and `rotate` seal and upload segments,
     `replay` merges a peer's and `reclaim` those of the region's earlier disks, `detect_divergence` compares two regions, `work` is
-    the audit worker's, and the others are those of tiers and of migration. Your own take the same arguments and return the same
-    values; `hunt(programs=…)` looks for a schedule that breaks them.
+    the audit worker's, `queue`, `deliver` and `open_outbox` are an agent's, and the others are those of tiers and of migration.
+    Your own take the same arguments and return the same values; `hunt(programs=…)` looks for a schedule that breaks them.
 
     >>> def silent(submission, region, examine):
     ...     return DESIGNS["ignored-store-error"].ingest(submission, region, examine)
@@ -49,6 +51,9 @@ class Programs(NamedTuple):
     move_claim: Callable[[Claim], Program[Entry]] = migration.claim
     move_merge: Callable[[tuple[Claim, ...]], Program[int]] = migration.merge
     migrate: Callable[[float, float, bool], Program[Phase]] = migration.migrate
+    queue: Callable[[Submission], Program[Queued]] = queue
+    deliver: Callable[[Queued, Outbox], Program[Delivery]] = deliver
+    open_outbox: Callable[[], Program[Contents]] = open_outbox
 
 
 MODEL = Programs()

@@ -13,7 +13,7 @@ from flk.model.entries.entry import Entry, Key
 from flk.model.flow.answers import ACKNOWLEDGED
 from flk.model.programs.outbox import Delivery
 from flk.sim.checkers.convergence import Agreement
-from flk.sim.clients.agents import Item
+from flk.sim.clients.items import Item
 from flk.sim.measures.audit import AuditMeasures, AuditRecorder
 from flk.sim.measures.costs import Costs
 from flk.sim.measures.recorder import Comparison, Recorder

@@ -21,6 +21,7 @@ from flk.sim.scenarios.policy import Policy
 from flk.sim.world.audit_queue import WatchedArchive, WatchedTasks
 from flk.sim.world.clocks import offset
 from flk.sim.world.disks import DiskHealth
+from flk.sim.world.gateways import Gateways
 from flk.sim.world.network import Net
 from flk.sim.world.observer import Observer
 from flk.sim.world.shards import Shards
@@ -66,6 +67,7 @@ class Region:
         self.archive = WatchedArchive(name, world.observer)
         self.workers: AuditWorkers | None = None
         self.health = DiskHealth(name, world.simulator, world.seed)
+        self.gateways = Gateways(world.seed)
         self.clock_faults: list[ClockFault] = []
         self.on_write: Call | None = None  # in the middle of the next write to the log
         self.outages = 0

@@ -27,10 +27,12 @@ def call(
     serve: Callable[[RunningNode, Callable[[T], None]], None],
     wait: Wait[T],
     draws: Draws | None = None,
+    front: Callable[[Callable[[T], None]], Callable[[T], None] | None] | None = None,
 ) -> None:
     """Send a message to a region's node and end the wait with its reply, if both messages arrive and the node lives.
 
-    `draws` holds the random numbers of the two messages, if there are any yet.
+    `draws` holds the random numbers of the two messages, if there are any yet. `front` is what the message meets before the node,
+    even one that is dead.
     """
     place, region, message = route
 
@@ -39,7 +41,8 @@ def call(
 
     def arrived() -> None:
         node = regions[region].node
-        if node is not None:
-            serve(node, reply)
+        answer = reply if front is None else front(reply)
+        if node is not None and answer is not None:
+            serve(node, answer)
 
     net.send(place, region, message, arrived, drawn=draws and draws.message(REQUEST))

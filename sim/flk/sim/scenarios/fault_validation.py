@@ -3,12 +3,14 @@
 from collections.abc import Iterable, Iterator
 from itertools import combinations
 
+from flk.model.flow.answers import CLAIMS_NOTHING, STATES_ENTRY
 from flk.sim.scenarios.document import ValidationError
 from flk.sim.scenarios.faults import (
     ClockJump,
     ColdOutage,
     DualWriteFailure,
     Fault,
+    Gateway,
     KeyRotation,
     Latency,
     LinkFaultBase,
@@ -16,6 +18,7 @@ from flk.sim.scenarios.faults import (
     RegionFault,
     Reorder,
     ShardCrash,
+    SlowAgent,
     Stop,
     WorkerCrash,
 )
@@ -66,6 +69,15 @@ def _too_little(field: str, fault: Fault) -> Iterator[ValidationError]:
     """A number outside the range in which the fault means what its kind says."""
     if isinstance(fault, Latency) and fault.extra < 0:
         yield ValidationError(f"{field}.extra", "extra must be >= 0 s: a message cannot arrive before it is sent")
+    if isinstance(fault, SlowAgent) and fault.extra < 0:
+        yield ValidationError(f"{field}.extra", "extra must be >= 0 s: an agent cannot send before it wants to")
+    if isinstance(fault, Gateway):
+        if fault.status in STATES_ENTRY | CLAIMS_NOTHING:
+            yield ValidationError(
+                f"{field}.status", f"only a node can say {fault.status}; choose another, such as 429, 503, 404 or 413"
+            )
+        if fault.retry_after is not None and fault.retry_after < 0:
+            yield ValidationError(f"{field}.retry_after", "retry_after must be >= 0 s; leave it out for none")
     if isinstance(fault, Reorder) and fault.by <= 0:
         yield ValidationError(f"{field}.by", "by must be > 0 s")
     if isinstance(fault, ClockJump) and fault.duration < abs(fault.offset):

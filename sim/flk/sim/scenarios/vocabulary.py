@@ -30,6 +30,7 @@ COVERAGE_MARKS: Mapping[str, str] = {
     "cut-over": "a store made its new shard authoritative for the keys that moved",
     "rolled-back": "a store took back the keys that were being moved",
     "task-buried": "an audit task became a dead letter",
+    "outbox-reopened": "an agent read its outbox after its process had died",
     "tier-left": "a tier dropped an entry: a slower tier holds it, or its window is over",
 }
 """Every coverage mark that a part of the simulator notes, and what it means."""

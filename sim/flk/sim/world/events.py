@@ -25,11 +25,15 @@ NO_ANSWER = 0
 
 
 class Intent(StrEnum):
-    """What a submission is meant to do: deliver a record, pass as somebody else's, replace what is stored, or be answered again."""
+    """What a submission is meant to do: deliver a record, pass as somebody else's, replace what is stored, pass as a record, claim
+    what is not so, or be answered again.
+    """
 
     HONEST = "honest"
     FORGED = "forged"
     EQUIVOCATING = "equivocating"
+    MALFORMED = "malformed"
+    DEVIATING = "deviating"
     REPLAYED = "replayed"
 
 
@@ -389,3 +393,62 @@ class AgentMoved(Event, frozen=True, gc=False):
     agent: str
     region: str
     to: str
+
+
+class Given(Event, frozen=True, gc=False):
+    """An agent was given a submission to deliver, as item `item` of the run."""
+
+    agent: int
+    item: int
+    submission: Submission
+
+
+class OutboxWritten(Event, frozen=True, gc=False):
+    """A frame became durable in an agent's outbox."""
+
+    agent: int
+    frame: Frame
+
+
+class Sent(Event, frozen=True, gc=False):
+    """An agent sent something for an item, as an attempt of round `round`; not if a circuit breaker held it back (`held`)."""
+
+    agent: int
+    item: int
+    round: int
+    submission: Submission
+    held: bool
+
+
+class Heard(Event, frozen=True, gc=False):
+    """An agent got the answer to what it sent for an item; None if none came in time."""
+
+    agent: int
+    item: int
+    response: Response | None
+
+
+class AgentCrashed(Event, frozen=True, gc=False):
+    """The process of an agent died. What its disk had been writing is there by now, or is not."""
+
+    agent: int
+
+
+class AgentRestarted(Event, frozen=True, gc=False):
+    """The process of an agent is there again, and reads its outbox."""
+
+    agent: int
+
+
+class AgentHurried(Event, frozen=True, gc=False):
+    """An agent waits for nothing any more, or again for what it should."""
+
+    agent: int
+    hurries: bool
+
+
+class AgentSlowed(Event, frozen=True, gc=False):
+    """Whatever an agent does takes so many seconds longer from now on."""
+
+    agent: int
+    lag: float

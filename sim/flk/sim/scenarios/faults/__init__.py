@@ -15,7 +15,20 @@ from flk.sim.scenarios.faults.links import (
     Reorder,
     Sides,
 )
-from flk.sim.scenarios.faults.load import Burst, Equivocation, Forgery, KeyRotation, LoadFault, ReplayAttack, RetryStorm
+from flk.sim.scenarios.faults.load import (
+    AgentCrash,
+    Burst,
+    Deviation,
+    Equivocation,
+    Forgery,
+    Gateway,
+    KeyRotation,
+    LoadFault,
+    Malformation,
+    ReplayAttack,
+    RetryStorm,
+    SlowAgent,
+)
 from flk.sim.scenarios.faults.nodes import (
     BitRot,
     Disk,
@@ -54,6 +67,7 @@ from flk.sim.scenarios.faults.stores import (
 Fault: TypeAlias = LinkFault | NodeFault | StoreFault | ObjectFault | ClockFault | LoadFault
 
 __all__ = [
+    "AgentCrash",
     "Bandwidth",
     "BitRot",
     "Burst",
@@ -62,6 +76,7 @@ __all__ = [
     "ClockSkew",
     "ColdOutage",
     "Damage",
+    "Deviation",
     "Direction",
     "Disk",
     "DiskStall",
@@ -73,6 +88,7 @@ __all__ = [
     "FaultBase",
     "Forgery",
     "FsyncFailure",
+    "Gateway",
     "KeyRotation",
     "Latency",
     "LinkFault",
@@ -80,6 +96,7 @@ __all__ = [
     "ListingDelay",
     "LoadFault",
     "Loss",
+    "Malformation",
     "MigratorCrash",
     "NameTaken",
     "NodeFault",
@@ -99,6 +116,7 @@ __all__ = [
     "ShardCrash",
     "Share",
     "Sides",
+    "SlowAgent",
     "SlowDisk",
     "SlowNode",
     "SlowStore",

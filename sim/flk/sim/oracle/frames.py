@@ -1,0 +1,114 @@
+"""Segments of a log, byte by byte (WAL-2, WAL-3, WAL-4, WAL-6)."""
+
+import json
+from hashlib import sha256
+from typing import NamedTuple
+
+from flk.spec.constants import CONSTANTS
+
+MAGIC = CONSTANTS.wal.magic.encode()
+HEAD, DATA, SEAL = 1, 2, 3
+_BEFORE, _INNER = 8, 9  # bytes of length and checksum, and of kind and timestamp
+_CASTAGNOLI = 0x82F63B78
+
+
+def _table_entry(byte: int) -> int:
+    for _ in range(8):
+        byte = byte >> 1 ^ (_CASTAGNOLI if byte & 1 else 0)
+    return byte
+
+
+_TABLE = [_table_entry(byte) for byte in range(256)]
+
+
+class Found(NamedTuple):
+    """A valid frame: where it begins and ends, its kind, its timestamp and its payload."""
+
+    start: int
+    end: int
+    kind: int
+    timestamp: int
+    payload: bytes
+
+
+class Segment(NamedTuple):
+    """What a segment's bytes say: its frames, where the last ends, how many bytes after it are neither frame nor zeros, the
+    corrupt ranges, and whether it is sealed and whole.
+    """
+
+    frames: tuple[Found, ...]
+    end: int
+    torn: int
+    damage: tuple[tuple[int, int], ...]
+    sealed: bool
+
+    @property
+    def head(self) -> dict[str, object] | None:
+        """What the first head says: region, log and sequence."""
+        for frame in self.frames:
+            if frame.kind == HEAD:
+                try:
+                    found: dict[str, object] = json.loads(frame.payload)
+                except ValueError:
+                    return None
+                return found
+        return None
+
+    @property
+    def data(self) -> tuple[Found, ...]:
+        """The frames that log something."""
+        return tuple(frame for frame in self.frames if frame.kind == DATA)
+
+    @property
+    def clock(self) -> int:
+        """The latest timestamp."""
+        return max((frame.timestamp for frame in self.frames), default=0)
+
+
+def crc32c(content: bytes) -> int:
+    """The checksum of RFC 3720, section B.4."""
+    checksum = 0xFFFFFFFF
+    for byte in content:
+        checksum = checksum >> 8 ^ _TABLE[(checksum ^ byte) & 0xFF]
+    return checksum ^ 0xFFFFFFFF
+
+
+def read(content: bytes) -> Segment:
+    """Read a segment: at each place there is a valid frame, or there is none."""
+    place = len(MAGIC) if content.startswith(MAGIC) else 0
+    frames: list[Found] = []
+    gaps: list[tuple[int, int]] = []
+    end = place
+    while place < len(content):
+        frame = _frame(content, place)
+        if frame is None:
+            place += 1
+            continue
+        if place > end:
+            gaps.append((end, place - end))
+        frames.append(frame)
+        place = end = frame.end
+    torn = len(content[end:].rstrip(b"\0"))
+    wrong = [(f.start, f.end - f.start) for f in frames if f.kind == SEAL and not _seals(content, f)]
+    damage = gaps or wrong
+    sealed = bool(frames) and frames[-1].kind == SEAL and not damage
+    if sealed and torn:
+        return Segment(tuple(frames), end, 0, ((end, torn),), False)  # noqa: FBT003
+    return Segment(tuple(frames), end, torn, tuple(damage), sealed)
+
+
+def _frame(content: bytes, start: int) -> Found | None:
+    length = int.from_bytes(content[start : start + 4], "little")
+    end = start + _BEFORE + length
+    if not _INNER <= length <= CONSTANTS.wal.max_frame_bytes or end > len(content):
+        return None
+    inner = content[start + _BEFORE : end]
+    if inner[0] not in {HEAD, DATA, SEAL}:
+        return None
+    if crc32c(content[start : start + 4] + inner) != int.from_bytes(content[start + 4 : start + 8], "little"):
+        return None
+    return Found(start, end, inner[0], int.from_bytes(inner[1:_INNER], "little"), inner[_INNER:])
+
+
+def _seals(content: bytes, frame: Found) -> bool:
+    return sha256(content[: frame.start]).digest() == frame.payload

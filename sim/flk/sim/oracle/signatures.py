@@ -1,0 +1,57 @@
+"""Whether a signature counts (SIGN-*): which keys a tenant has, from when until when, and what they make of a record."""
+
+import hmac
+from base64 import b64decode, b64encode
+from binascii import Error
+from collections.abc import Mapping, Sequence
+from math import inf
+from typing import NamedTuple
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from flk.sim.oracle.records import Record, canonical
+
+
+class Key(NamedTuple):
+    """A key of a tenant: `hmac-sha256` with its secret or `ed25519` with its public key, and the wall times in seconds since 1970
+    at which it begins and ceases to count (SIGN-4).
+    """
+
+    algorithm: str
+    material: bytes
+    not_before: float = 0.0
+    not_after: float = inf
+
+
+Keys = Mapping[str, Sequence[Key]]
+"""By tenant."""
+
+
+def is_authentic(keys: Keys, tenant: str, record: Record, at: float, profiles: Sequence[str] = ("fixed9",)) -> bool:
+    """Whether a key of the tenant that is live at wall time `at`, that of the log entry, made the record's signature."""
+    signature = _decoded(record["sig"])
+    if signature is None:
+        return False
+    live = [key for key in keys.get(tenant, ()) if key.not_before <= at < key.not_after]
+    messages = [canonical(record, profile) for profile in profiles]
+    return any(_made(key, message, signature) for key in live for message in messages)
+
+
+def _made(key: Key, message: bytes, signature: bytes) -> bool:
+    if key.algorithm == "hmac-sha256":
+        return hmac.new(key.material, message, "sha256").digest() == signature
+    try:
+        Ed25519PublicKey.from_public_bytes(key.material).verify(signature, message)
+    except InvalidSignature:
+        return False
+    return True
+
+
+def _decoded(text: str) -> bytes | None:
+    """The bytes that a text spells in the one way that counts (SIGN-6)."""
+    try:
+        signature = b64decode(text.encode("ascii"), validate=True)
+    except (UnicodeEncodeError, Error):
+        return None
+    return signature if b64encode(signature).decode() == text else None

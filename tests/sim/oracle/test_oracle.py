@@ -1,0 +1,276 @@
+"""The oracle is a second implementation: it passes the vectors of the specification, and agrees with the model on drawn values."""
+
+import base64
+import json
+from collections.abc import Callable, Mapping
+from importlib.resources import files
+from itertools import pairwise
+from math import inf
+from struct import unpack
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.support.model import strategies as like
+
+from flk.model.effects import OUTBOX, Append, Draw, Post
+from flk.model.entries.entry import content_digest
+from flk.model.entries.judgement import judge
+from flk.model.flow.answers import ANSWERS, Meaning
+from flk.model.flow.submission import Response, Submission, from_payload
+from flk.model.log import hlc
+from flk.model.log.frames import Frame, Head, data, opening, scan, seal
+from flk.model.log.hlc import Timestamp
+from flk.model.programs.outbox import Queued, contents, deliver, pause, queue
+from flk.model.record.canonical import Profile, canonical_bytes
+from flk.model.record.record import Pcs, decode, encode
+from flk.model.record.signing import HmacKey, Keyring, LiveKey, sign
+from flk.model.refusal import Malformed, Refused
+from flk.sim.clients.alterations import deviating, malformed
+from flk.sim.oracle import clocks, frames, outboxes, records, signatures
+from flk.sim.oracle.signatures import Key
+from flk.spec.constants import CONSTANTS
+
+Given = Mapping[str, Any]
+Windows = list[tuple[bytes, float, float]]
+
+
+def bits(given: Given, name: str) -> float:
+    """A number as its bits say it, since a JSON reader might round."""
+    found = given.get("bits", {}).get(name)
+    return float(unpack(">d", bytes.fromhex(found))[0]) if found else float(given[name])
+
+
+def of_record(given: Given) -> records.Record:
+    """The record of a case."""
+    exact = {"bits": given.get("bits", {})}
+    record = dict(given["record"]) | {name: bits(exact, name) for name in exact["bits"]}
+    if isinstance(record["shard_id"], list):  # code units of a text that UTF-8 may not be able to carry
+        units = b"".join(unit.to_bytes(2, "big") for unit in record["shard_id"])
+        record["shard_id"] = units.decode("utf-16-be", "surrogatepass")
+    return record
+
+
+def keys_of(given: Given) -> signatures.Keys:
+    """The keys of a case."""
+
+    def key(raw: Given) -> Key:
+        material = base64.b64decode(raw["key"])
+        return Key(raw["algorithm"], material, raw.get("not_before", 0.0), raw.get("not_after", inf))
+
+    return {tenant: [key(raw) for raw in several] for tenant, several in given["keys"].items()}
+
+
+def authenticated(given: Given) -> bool:
+    """Whether a signature counts."""
+    record = {**given["record"], "sig": given["sig"]}
+    if not signatures.is_authentic(keys_of(given), given["tenant"], record, given["at"], given["profiles"]):
+        raise records.Invalid("SIGN-6")
+    return True
+
+
+def validated(given: Given) -> bool:
+    """Whether a body is a record."""
+    records.read(given["body"].encode() if "body" in given else base64.b64decode(given.get("body_base64", "")))
+    return True
+
+
+def scanned(given: Given) -> dict[str, Any]:
+    """What a segment says."""
+    found = frames.read(base64.b64decode(given["segment"]))
+    logged = [
+        {"timestamp": f"{frame.timestamp:016x}", "payload": base64.b64encode(frame.payload).decode()}
+        for frame in found.data
+    ]
+    return {
+        "head": found.head,
+        "frames": logged,
+        "end": found.end,
+        "torn": found.torn,
+        "damage": [list(damage) for damage in found.damage],
+        "sealed": found.sealed,
+        "clock": f"{found.clock:016x}",
+    }
+
+
+def observed(given: Given) -> dict[str, Any]:
+    """What an arrival does to a clock."""
+    last, seen = (clocks.stamp(int(given[name], 16)) for name in ("last", "seen"))
+    clock = clocks.after_seeing(last, seen, given["now"])
+    return {"clock": f"{clock.integer:016x}", "ahead": clocks.is_strange(seen, given["now"])}
+
+
+OPERATIONS: Mapping[str, Callable[[Given], object]] = {
+    "fixed9": lambda given: records.fixed9(bits(given, "x")),
+    "canonical": lambda given: records.canonical(of_record(given), given["profile"]).decode(),
+    "content_digest": lambda given: records.digest(of_record(given)),
+    "d_hat": lambda given: records.round9(records.slope(given["scales"], given["counts"])),
+    "regime": lambda given: records.regime(bits(given, "D_hat"), bits(given, "coh_star")),
+    "budget": lambda given: records.round9(records.budget(*(bits(given, name) for name in ("D_hat", "coh_star", "r")))),
+    "judge": lambda given: records.judge(of_record(given))._asdict(),
+    "validate": validated,
+    "authenticate": authenticated,
+    "hlc_tick": lambda given: f"{clocks.next_stamp(clocks.stamp(int(given['last'], 16)), given['now']).integer:016x}",
+    "hlc_observe": observed,
+    "scan": scanned,
+}
+
+
+def cases(operation: str) -> list[dict[str, Any]]:
+    """The vectors of an operation, the golden ones among them."""
+    folder = files("flk.spec").joinpath("vectors")
+    found = [json.loads(folder.joinpath(f"{operation}.json").read_bytes())]
+    golden = folder.joinpath(f"{operation}.golden.json")
+    if golden.is_file():
+        found.append(json.loads(golden.read_bytes()))
+    return [case for each in found for case in each["cases"]]
+
+
+def attempted(operation: str, given: Given) -> object:
+    """What the oracle finds, or the requirement that is broken."""
+    try:
+        return OPERATIONS[operation](given)
+    except records.Invalid as refusal:
+        return str(refusal)
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_the_vectors_of_the_specification_pass(operation: str) -> None:
+    """Every case of the operation: the value to the last digit, or the requirement that is broken."""
+    for case in cases(operation):
+        expected, found = case["expect"], attempted(operation, case["input"])
+        assert found == expected.get("error", expected.get("value")), case["id"]
+
+
+def plain(record: Pcs) -> records.Record:
+    """A record as the oracle has it."""
+    return records.read(encode(record))
+
+
+@given(like.records())
+def test_records_are_read_judged_and_digested_as_by_the_model(record: Pcs) -> None:
+    """Canonical bytes of both profiles, digest and outcome of any valid record."""
+    same = plain(record)
+    for profile in Profile:
+        assert records.canonical(same, profile.value) == canonical_bytes(record, profile)
+    assert records.digest(same) == content_digest(record)
+    assert records.judge(same) == msgspec.structs.astuple(judge(record))
+
+
+@given(like.records(), st.floats(0, 1, exclude_max=True))
+def test_what_is_no_record_to_the_model_is_none_to_the_oracle(record: Pcs, how: float) -> None:
+    """Bodies that were spoilt in every way that the simulator knows."""
+    with pytest.raises(records.Invalid):
+        records.read(malformed(record, how))
+    with pytest.raises(Malformed):
+        decode(malformed(record, how))
+
+
+@given(like.records(), st.data())
+def test_any_other_value_of_a_field_is_taken_alike(record: Pcs, chooser: st.DataObject) -> None:
+    """Both accept it or both refuse it."""
+    raw = json.loads(encode(record))
+    field = chooser.draw(st.sampled_from(sorted(raw)))
+    body = json.dumps(raw | {field: chooser.draw(like.json_values)}).encode()
+    try:
+        decode(body)
+    except Malformed:
+        with pytest.raises(records.Invalid):
+            records.read(body)
+    else:
+        records.read(body)
+
+
+@given(like.records(), st.floats(0, 1, exclude_max=True))
+def test_deviations_are_judged_alike(record: Pcs, how: float) -> None:
+    """At, inside and outside each tolerance."""
+    slope = min(3.5, max(0.0, judge(record).recomputed_D_hat))
+    honest = msgspec.structs.replace(record, D_hat=slope)
+    honest = msgspec.structs.replace(honest, budget=judge(honest).recomputed_budget)
+    other = deviating(honest, how)
+    assert records.judge(plain(other)) == msgspec.structs.astuple(judge(other))
+
+
+moments = st.floats(0, 9)
+
+
+@given(like.records(), st.lists(st.tuples(st.binary(min_size=1, max_size=40), moments, moments)), moments)
+def test_signatures_count_as_for_the_model(record: Pcs, windows: Windows, at: float) -> None:
+    """With any keys, live in any windows, the first of which signed."""
+    windows = [*windows, (b"mine", 2.0, 7.0)]
+    record = msgspec.structs.replace(record, sig=sign(HmacKey(windows[0][0]), record))
+    keyring = Keyring({"t": [LiveKey(HmacKey(secret), begin, end) for secret, begin, end in windows]})
+    keys = {"t": [Key("hmac-sha256", secret, begin, end) for secret, begin, end in windows]}
+    try:
+        keyring.authenticate("t", record, record.sig, at)
+        authentic = True
+    except Refused:
+        authentic = False
+    assert signatures.is_authentic(keys, "t", plain(record), at) is authentic
+    assert not signatures.is_authentic(keys, "another", plain(record), at)
+
+
+@given(like.timestamps, like.timestamps, st.floats(0, 4e9))
+def test_clocks_go_as_in_the_model(last: Timestamp, seen: Timestamp, now: float) -> None:
+    """Local events and arrivals, at any moment."""
+    clock = clocks.stamp(last)
+    assert clocks.next_stamp(clock, now).integer == hlc.tick(last, now)
+    assert clocks.after_seeing(clock, clocks.stamp(seen), now).integer == hlc.observe(last, seen, now)
+    assert clocks.is_strange(clocks.stamp(seen), now) is hlc.is_ahead(seen, now)
+
+
+@given(like.heads, st.lists(like.frames, max_size=6), st.booleans(), st.data())
+def test_segments_are_read_as_by_the_model(
+    head: Head,
+    logged: list[Frame],
+    sealed: bool,
+    chooser: st.DataObject,
+) -> None:
+    """Whole or cut anywhere, with any byte changed."""
+    whole = opening(head, hlc.ZERO) + b"".join(map(data, logged))
+    content = bytearray(whole + seal(whole) if sealed else whole)
+    if chooser.draw(st.booleans()):
+        content[chooser.draw(st.integers(0, len(content) - 1))] ^= chooser.draw(st.integers(1, 255))
+    image = bytes(content[: chooser.draw(st.integers(0, len(content)))])
+    ours, theirs = frames.read(image), scan(image)
+    assert [(frame.timestamp, frame.payload) for frame in ours.data] == list(theirs.frames)
+    assert (ours.end, ours.torn, ours.sealed, ours.clock) == (theirs.end, theirs.torn, theirs.sealed, theirs.clock)
+    assert list(ours.damage) == [tuple(damage) for damage in theirs.damage]
+
+
+tenants = st.text("abc", min_size=1, max_size=9)
+bodies = st.binary(max_size=40)
+
+
+@given(tenants, bodies, st.integers(0, 2**62).map(Timestamp), st.sampled_from(sorted(ANSWERS)))
+def test_outboxes_are_read_as_by_the_model(tenant: str, body: bytes, identity: Timestamp, status: int) -> None:
+    """What the programs append is what the oracle reads, and settles as the table of answers has it."""
+    submission = Submission(tenant, body)
+    append = next(queue(submission))
+    assert isinstance(append, Append)
+    assert outboxes.read(append.payload) == outboxes.Queued(outboxes.logged(tenant, body))
+    assert from_payload(outboxes.logged(tenant, body)) == submission
+    program = deliver(Queued(identity, submission))
+    assert isinstance(next(program), Post)
+    after = program.send(Response(status, body, 2.0))
+    if isinstance(after, Draw):
+        assert status not in outboxes.FINAL
+        return
+    assert isinstance(after, Append)
+    assert after.log == OUTBOX
+    refused = ANSWERS[status].meaning is Meaning.REFUSED
+    assert (status in outboxes.REFUSED, status in outboxes.STORED) == (refused, not refused)
+    answer = outboxes.Answer(status, body, 2.0) if refused else None
+    assert outboxes.read(after.payload) == outboxes.Settled(identity, answer)
+    state = contents([Frame(identity, append.payload), Frame(Timestamp(identity + 1), after.payload)])
+    assert not state.pending
+    assert len(state.dead) == refused
+
+
+def test_the_ceilings_are_those_of_the_pauses() -> None:
+    """The longest pause after each attempt, which doubles up to the limit (OUT-3)."""
+    longest = [outboxes.ceiling(CONSTANTS.outbox, attempt) for attempt in range(1, 12)]
+    assert longest == [pause(attempt, 1.0, None) for attempt in range(1, 12)]
+    assert all(later in {2 * earlier, CONSTANTS.outbox.max_delay_seconds} for earlier, later in pairwise(longest))
