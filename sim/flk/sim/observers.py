@@ -8,6 +8,7 @@ from flk.sim.alerts.exporter import Exporter
 from flk.sim.checkers.agents import AgentRules
 from flk.sim.checkers.answers import AnswerRules
 from flk.sim.checkers.audit import AuditRules
+from flk.sim.checkers.clocks import ClockRules
 from flk.sim.checkers.availability import AvailabilityRules
 from flk.sim.checkers.convergence import Agreement
 from flk.sim.checkers.final_state import ending, judge_acknowledged, judge_outcomes
@@ -77,6 +78,8 @@ class Observers:
         self._stores = StoreRecorder(regions, simulator)
         self._availability = AvailabilityRules(scenario, regions, self.checks)
         answers = AnswerRules(regions, reference, self.checks, records.forgeries)
+        layout = scenario.layout
+        clocks = ClockRules(regions, scenario.faults, simulator, self.checks, defers=layout.tiers is not None)
         shipping = ShippingRules(
             regions,
             object_faults,
@@ -89,6 +92,7 @@ class Observers:
             self._node_rules,
             answers,
             self._agents,
+            clocks,
             self._availability,
             shipping,
             self._agreement,

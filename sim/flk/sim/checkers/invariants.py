@@ -32,6 +32,14 @@ class Invariant(StrEnum):
     TENANTS = "tenants-never-mix", "an entry's key names the tenant that logged it (DUP-4)"
     LOG_ORDER = "claims-in-log-order", "claims reach the store in the order of their frames (DUP-6)"
     CLOCKS = "clocks-monotone", "timestamps of one log only rise, through every restart (HLC-1, HLC-4)"
+    PAST_ALL = (
+        "timestamps-past-all-seen",
+        "a new timestamp is past its log, past wall time, and past all that arrived within the bound (HLC-1, HLC-2, HLC-4)",
+    )
+    NOT_DRAGGED = (
+        "clocks-never-dragged",
+        "no timestamp is further ahead than wall time, its log and the bound allow (HLC-3)",
+    )
     SUPERSESSION = "supersession-recorded", "a winner that gives way is recorded with both entries, once (CRR-3)"
     SEALED = (
         "only-sealed-segments-ship",

@@ -83,7 +83,7 @@ WEIGHTS: dict[type[FaultBase], float] = {
     RegionCrash: 3,
     ProcessCrash: 2,
     TornWrite: 2,
-    ClockSkew: 2,
+    ClockSkew: 3,
     ClockJump: 2,
     Partition: 3,
     AgentCrash: 3,
@@ -219,10 +219,11 @@ def _sometimes_off(random: Random) -> float:
 
 
 def _offset(random: Random) -> float:
-    """Seconds by which a clock is off, often about as many as other regions follow it (HLC-3)."""
-    ahead = CONSTANTS.clock.max_ahead_seconds
-    if random.random() < 0.3:
-        return round(ahead + random.uniform(-0.2, 0.5) * ahead, 3)
+    """Seconds by which a clock is off, often so many that other regions follow it, or barely do not (HLC-2, HLC-3)."""
+    shape = random.random()
+    if shape < 0.6:
+        least, most = (0.1, 0.9) if shape < 0.3 else (0.9, 1.4)
+        return round(CONSTANTS.clock.max_ahead_seconds * random.uniform(least, most), 3)
     return random.choice((-1, 1)) * _factor(random, 0.01, 100)
 
 

@@ -97,6 +97,12 @@ def read(content: bytes) -> Segment:
     return Segment(tuple(frames), end, torn, tuple(damage), sealed)
 
 
+def begun(content: bytes | bytearray) -> int:
+    """The timestamp of the first frame of a segment, that of the clock when it was begun; 0 if there is none yet."""
+    place = len(MAGIC) + _BEFORE + 1
+    return int.from_bytes(content[place : place + 8], "little") if len(content) >= place + 8 else 0
+
+
 def _frame(content: bytes, start: int) -> Found | None:
     length = int.from_bytes(content[start : start + 4], "little")
     end = start + _BEFORE + length

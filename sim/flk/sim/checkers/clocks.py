@@ -1,0 +1,194 @@
+"""The invariants of the regions' clocks (HLC-1 to HLC-4), judged from the frames of their logs and from what reached them.
+
+A timestamp is checked when its frame is durable: it is past all that its clock must be past, and no further ahead than something
+that its clock may follow. Both bounds are worked out anew for each frame; where only wall time and the log count, they meet.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from flk.model.effects import INBOX
+from flk.model.log.frames import region_of
+from flk.model.log.hlc import Timestamp, text
+from flk.model.programs.replay import PREFIX, REPLAYED
+from flk.sim.checkers.invariants import Checks, Invariant, Together
+from flk.sim.kernel.engine import Simulator
+from flk.sim.nodes.region import ORIGIN, Region
+from flk.sim.oracle import clocks, frames
+from flk.sim.scenarios.faults import ClockFault, ClockJump, ClockSkew, Disk, Fault
+from flk.sim.world.events import Crashed, LogFailed, Logged, Merged, Recovered, Rotted, Uploaded, WatermarkSet
+from flk.sim.world.observer import Observer
+
+A_TIMESTAMP = Together(Invariant.PAST_ALL, Invariant.NOT_DRAGGED)
+
+
+class Clock:
+    """What the clock of one region must be past, and what it may follow.
+
+    `issued` is the latest timestamp of its log, `received` the latest that a replay took over within the bound since the node
+    started, `allowed` the latest of all that others shipped within the bound, `strange` what they shipped beyond it. `shipped` is
+    the latest that the region shipped itself, or began a segment with.
+    """
+
+    def __init__(self) -> None:
+        self.issued = 0
+        self.shipped = 0
+        self.merged: list[tuple[int, Sequence[ClockFault]]] = []
+        self.received = 0
+        self.allowed = 0
+        self.strange: list[int] = []
+        self.logged: dict[Timestamp, bytes] = {}
+        self.rotten = False
+
+
+class ClockRules:
+    """Checks the timestamp of every frame that becomes durable. In a store that `defers` what a tier must tell, an entry may be
+    merged long after its timestamp arrived, so there merging says nothing of arriving.
+    """
+
+    def __init__(
+        self,
+        regions: Mapping[str, Region],
+        faults: Sequence[Fault],
+        simulator: Simulator,
+        checks: Checks,
+        *,
+        defers: bool,
+    ) -> None:
+        self._regions = regions
+        self._skews = [fault for fault in faults if isinstance(fault, ClockSkew | ClockJump)]
+        self._simulator = simulator
+        self._checks = checks
+        self._defers = defers
+        self._clocks: dict[str, Clock] = {}
+
+    def observe(self, observer: Observer) -> None:
+        """Follow every timestamp from its log to the regions that learn of it."""
+        observer.handle(Logged, self._logged)
+        if not self._defers:
+            observer.handle(Merged, self._merged)
+            observer.handle(WatermarkSet, self._took_over)
+        observer.handle(Uploaded, self._uploaded)
+        observer.handle(Rotted, self._rotted)
+        observer.handle(Recovered, self._recovered)
+        observer.handle(LogFailed, lambda event: self._forget(event.region))
+        observer.handle(Crashed, self._crashed)
+
+    def _of(self, region: str) -> Clock:
+        return self._clocks.setdefault(region, Clock())
+
+    def _logged(self, event: Logged) -> None:
+        """A salvaged frame keeps the timestamp it has; any other gets the next one of its clock."""
+        region, timestamp = event.region, event.frame.timestamp
+        clock = self._of(region)
+        if clock.logged.get(timestamp) == event.frame.payload:
+            return
+        clock.logged[timestamp] = event.frame.payload
+        if clock.rotten and timestamp <= clock.issued:
+            clock.issued = self._readable(region, timestamp)
+        wall = clocks.begun(self._regions[region].wall()).integer
+        least = max(clock.issued + 1, clock.received + 1, wall)
+        if least <= timestamp <= max(least, clock.allowed + 1):
+            self._checks.hold(A_TIMESTAMP)
+        else:
+            self._judge(region, clock, timestamp, wall)
+        clock.issued = max(clock.issued, timestamp)
+
+    def _judge(self, region: str, clock: Clock, timestamp: Timestamp, wall: int) -> None:
+        """The two bounds one by one. What was beyond the bound when it was shipped may be within it by now."""
+        now_within = [seen for seen in clock.strange if self._may_follow(region, seen)]
+        clock.strange = [seen for seen in clock.strange if seen not in now_within]
+        clock.allowed = max([clock.allowed, *now_within])
+        for past, what in (
+            (clock.issued, "the latest of its log"),
+            (clock.received, "one that its region took over"),
+            (wall - 1, "wall time"),
+        ):
+            self._checks.require(
+                Invariant.PAST_ALL,
+                timestamp > past,
+                region,
+                "Append",
+                lambda past=past, what=what: f"a frame got timestamp {text(timestamp)} after {past:016x}, {what}",  # type: ignore[misc]
+            )
+        most = max(clock.issued + 1, clock.allowed + 1, clock.shipped + 1, wall)
+        ahead = clocks.stamp(timestamp).wall - clocks.stamp(wall).wall
+        self._checks.require(
+            Invariant.NOT_DRAGGED,
+            timestamp <= most,
+            region,
+            "Append",
+            lambda: f"a frame got timestamp {text(timestamp)}, {ahead:.3f} s ahead, where {most:016x} is due at most",
+        )
+
+    def _merged(self, event: Merged) -> None:
+        """The timestamp of an entry of another region has arrived, and is within the bound or not."""
+        entry = event.claim.entry
+        place = self._regions[event.region]
+        if entry.region != event.region and not self._is_strange(place, entry.timestamp):
+            self._of(event.region).merged.append((entry.timestamp, tuple(place.clock_faults)))
+
+    def _took_over(self, event: WatermarkSet) -> None:
+        """A segment is merged, and the timestamps in it were observed, those that were within the bound all the time."""
+        if not event.name.startswith(REPLAYED):
+            return
+        clock, place = self._of(event.region), self._regions[event.region]
+        faults = tuple(place.clock_faults)
+        certain = [
+            seen for seen, then in clock.merged if then == faults and not self._is_strange(place, Timestamp(seen))
+        ]
+        clock.received = max([clock.received, *certain])
+        clock.merged.clear()
+
+    def _uploaded(self, event: Uploaded) -> None:
+        """What is in the object store may reach any other region, and the next disk of the same."""
+        origin = region_of(event.name.removeprefix(PREFIX))
+        latest = max((frame.timestamp for frame in event.found.frames), default=0)
+        for region in self._regions:
+            clock = self._of(region)
+            if region == origin:
+                clock.shipped = max(clock.shipped, latest)
+            elif self._may_follow(region, latest):
+                clock.allowed = max(clock.allowed, *(f.timestamp for f in event.found.frames), 0)
+            else:
+                clock.strange += [frame.timestamp for frame in event.found.frames]
+
+    def _rotted(self, event: Rotted) -> None:
+        """A restart will not know of timestamps that cannot be read any more."""
+        self._of(event.region).rotten = True
+
+    def _recovered(self, event: Recovered) -> None:
+        """A timestamp at the head of a segment is in the log, too, though the frame after it may be torn (HLC-4)."""
+        clock, disk = self._of(event.region), self._regions[event.region].disk
+        begun = max((frames.begun(disk.segments[name]) for name in disk.names(INBOX)), default=0)
+        clock.shipped = max(clock.shipped, begun)
+        if not clock.rotten:
+            clock.issued = max(clock.issued, begun)
+
+    def _crashed(self, event: Crashed) -> None:
+        """What was in memory is forgotten; a new disk begins a new log."""
+        self._forget(event.fault.region)
+        if event.fault.disk is Disk.LOST:
+            self._of(event.fault.region).issued = 0
+
+    def _forget(self, region: str) -> None:
+        clock = self._of(region)
+        clock.received = 0
+        clock.merged.clear()
+
+    def _is_strange(self, place: Region, seen: Timestamp) -> bool:
+        return clocks.is_strange(clocks.stamp(seen), place.wall())
+
+    def _may_follow(self, region: str, seen: int) -> bool:
+        """Whether the region's clock has been so that a timestamp was within the bound."""
+        now = self._simulator.now
+        offsets = [float(fault.offset) for fault in self._skews if fault.region == region and fault.start <= now]
+        latest = ORIGIN + now + sum(offset for offset in offsets if offset > 0)
+        return not clocks.is_strange(clocks.stamp(seen), latest)
+
+    def _readable(self, region: str, but: Timestamp) -> int:
+        """The latest timestamp that is on a region's disk, beside one."""
+        disk = self._regions[region].disk
+        found = (frames.read(bytes(disk.segments[name])) for name in disk.names(INBOX))
+        return max(
+            (frame.timestamp for segment in found for frame in segment.data if frame.timestamp != but), default=0
+        )
