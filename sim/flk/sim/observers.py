@@ -15,6 +15,7 @@ from flk.sim.checkers.final_state import ending, judge_acknowledged, judge_outco
 from flk.sim.checkers.invariants import Checks, Invariant, without
 from flk.sim.checkers.migration import MigrationRules
 from flk.sim.checkers.node import NodeRules, Reference
+from flk.sim.checkers.second_opinion import SecondOpinions, notary_of
 from flk.sim.checkers.shipping import ShippingRules
 from flk.sim.checkers.tiers import TierRules
 from flk.sim.clients.agents import Agent
@@ -67,7 +68,7 @@ class Observers:
         self._agreement = Agreement(scenario.regions, scenario.faults, bound, simulator, self.checks)
         reference = Reference(examine)
         self._node_rules = NodeRules(regions, reference, self.checks)
-        self._agents = AgentRules(scenario.policy, simulator, self.checks)
+        self._agents = AgentRules(scenario, simulator, self.checks)
         self._audit = AuditRecorder(scenario.regions, simulator)
         layout, calm = scenario.layout, max((fault.end for fault in scenario.faults), default=0.0)
         self._audit_rules = AuditRules(regions, layout.audit, self.checks, lambda: simulator.now, calm)
@@ -78,6 +79,8 @@ class Observers:
         self._stores = StoreRecorder(regions, simulator)
         self._availability = AvailabilityRules(scenario, regions, self.checks)
         answers = AnswerRules(regions, reference, self.checks, records.forgeries)
+        notary = notary_of(records.keyring)
+        opinions = () if notary is None else (SecondOpinions(regions, notary, self.checks),)
         layout = scenario.layout
         clocks = ClockRules(regions, scenario.faults, simulator, self.checks, defers=layout.tiers is not None)
         shipping = ShippingRules(
@@ -93,6 +96,7 @@ class Observers:
             answers,
             self._agents,
             clocks,
+            *opinions,
             self._availability,
             shipping,
             self._agreement,

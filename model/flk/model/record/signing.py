@@ -51,7 +51,10 @@ class HmacKey:
     (True, False)
     """
 
+    algorithm = Algorithm.HMAC_SHA256
+
     def __init__(self, secret: bytes) -> None:
+        self.material = secret
         self._keyed = HMAC(secret, SHA256())
 
     def sign(self, message: bytes) -> bytes:
@@ -73,7 +76,10 @@ class Ed25519PublicKey:
     True
     """
 
+    algorithm = Algorithm.ED25519
+
     def __init__(self, raw: bytes) -> None:
+        self.material = raw
         self._key = VerifyKey(raw)
 
     def verifies(self, message: bytes, signature: bytes) -> bool:
@@ -118,6 +124,16 @@ class LiveKey:
         self.not_after = not_after
 
     @property
+    def algorithm(self) -> str:
+        """How the key signs; empty if it does not say."""
+        return str(getattr(self.key, "algorithm", ""))
+
+    @property
+    def material(self) -> bytes:
+        """The secret or the public key, for a second implementation to verify with; empty if the key does not show it."""
+        return bytes(getattr(self.key, "material", b""))
+
+    @property
     def bounds(self) -> tuple[float, float]:
         """When the key begins and ceases to count."""
         return self.not_before, self.not_after
@@ -145,7 +161,12 @@ class Keyring:
         self._key_changes = {
             tenant: tuple(sorted({at for key in live for at in key.bounds})) for tenant, live in self._keys.items()
         }
-        self._profiles = tuple(profiles)
+        self.profiles = tuple(profiles)
+
+    @property
+    def live_keys(self) -> Mapping[str, tuple[LiveKey, ...]]:
+        """The keys of each tenant, with the times between which they count."""
+        return self._keys
 
     def authenticate(self, tenant: str, record: Signed, sig: str, at: float) -> bytes:
         """The record's canonical bytes, if a key of `tenant` that is live at wall time `at` made `sig` over the record.
@@ -154,7 +175,7 @@ class Keyring:
         """
         signature = _decode_base64(sig)
         canonical = canonical_bytes(record)
-        for profile in self._profiles:
+        for profile in self.profiles:
             message = canonical if profile is FIXED else canonical_bytes(record, profile)
             for live in self._keys.get(tenant, ()):
                 if live.is_live(at) and live.key.verifies(message, signature):

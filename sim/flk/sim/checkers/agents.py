@@ -10,7 +10,7 @@ from flk.sim.checkers.invariants import Checks, Invariant, Together
 from flk.sim.kernel.engine import Simulator
 from flk.sim.oracle import frames, outboxes
 from flk.sim.oracle.outboxes import FINAL, REFUSED, STORED, Answer, Settled
-from flk.sim.scenarios.policy import Policy
+from flk.sim.scenarios.scenario import Scenario
 from flk.sim.world.events import (
     AgentCrashed,
     AgentHurried,
@@ -22,6 +22,7 @@ from flk.sim.world.events import (
     Sent,
 )
 from flk.sim.world.observer import Observer
+from flk.spec.constants import CONSTANTS
 
 _SLACK = 0.01
 """Seconds by which something may be late: an agent in a hurry waits a millisecond."""
@@ -41,9 +42,22 @@ class Case:
     happen next. `heard` is when the answer to the last attempt came, NaN if that bounds nothing.
     """
 
-    __slots__ = ("answer", "asked", "attempt", "due", "heard", "identity", "item", "round", "settled", "submission")
+    __slots__ = (
+        "answer",
+        "asked",
+        "attempt",
+        "due",
+        "given",
+        "heard",
+        "identity",
+        "item",
+        "round",
+        "settled",
+        "submission",
+    )
 
-    def __init__(self, given: Given, due: float) -> None:
+    def __init__(self, given: Given, now: float, due: float) -> None:
+        self.given = now
         self.item = given.item
         self.submission = given.submission
         self.identity: int | None = None
@@ -79,8 +93,13 @@ class Box:
 class AgentRules:
     """Checks every attempt and every frame of an outbox, and at the end what became of all that agents were given."""
 
-    def __init__(self, policy: Policy, simulator: Simulator, checks: Checks) -> None:
-        self._policy = policy
+    def __init__(self, scenario: Scenario, simulator: Simulator, checks: Checks) -> None:
+        self._policy = policy = scenario.policy
+        self._calm = max((float(fault.end) for fault in scenario.faults), default=0.0)
+        asked = CONSTANTS.node.retry_after_seconds
+        self._patience = max(
+            scenario.slo.convergence, policy.retry.max_delay_seconds + policy.retry.timeout_seconds + asked
+        )
         self._simulator = simulator
         self._checks = checks
         self._boxes: dict[int, Box] = {}
@@ -117,6 +136,11 @@ class AgentRules:
         now = self._simulator.now
         for number, box in self._boxes.items():
             for case in box.open.values():
+                since = max(case.given, self._calm)
+                patient = now - since <= self._patience
+                self._require(
+                    Invariant.DELIVERED, patient, number, case, f"is not settled {now - since:.1f} s after all was well"
+                )
                 where = "is in the outbox" if case.identity is not None else "was never queued"
                 self._require(
                     Invariant.SENT_AGAIN,
@@ -133,7 +157,7 @@ class AgentRules:
 
     def _given(self, event: Given) -> None:
         box = self._boxes.setdefault(event.agent, Box())
-        case = Case(event, self._when_written(box) if box.alive else inf)
+        case = Case(event, self._simulator.now, self._when_written(box) if box.alive else inf)
         box.open[event.item] = case
         box.unqueued.setdefault(case.payload, []).append(case)
 

@@ -22,6 +22,15 @@ class Invariant(StrEnum):
     REFUSALS = "refusals-never-stored", "a refused request has stored nothing (DUP-5)"
     DESERVED = "refusals-deserved", "400 and 401 are said only of what claims nothing (ORD-2, ORD-3)"
     DIGEST = "digest-of-the-stored", "200 and 202 name the sender's digest, 409 another, and all the stored one (DUP-3)"
+    AUTHENTIC = (
+        "authentic-when-logged",
+        "only what a key made that was live when it was logged has an entry (SIGN-4, SIGN-7)",
+    )
+    SAME_ENTRY = "entries-by-second-opinion", "digest and outcome are those of a second implementation (DUP-3, JDG-5)"
+    SAME_ANSWER = (
+        "answers-by-second-opinion",
+        "an answer is what a second implementation makes of the log (ORD-2, ORD-3, ORD-7)",
+    )
     TURNED_AWAY = (
         "turned-away-for-a-reason",
         "413 is said of what is over the limit, 429 with as many in flight as may be (ORD-5, ORD-6)",
@@ -106,6 +115,10 @@ class Invariant(StrEnum):
     SENT_NO_MORE = (
         "settled-never-sent-again",
         "what is acknowledged or refused for good is not sent again (OUT-2, OUT-5)",
+    )
+    DELIVERED = (
+        "delivered-in-time",
+        "what was given is settled within a bound, once no fault holds any more (OUT-2, OUT-5)",
     )
     CONSERVED = (
         "submissions-conserved",

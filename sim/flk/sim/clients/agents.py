@@ -88,6 +88,11 @@ class Agent:
         self._restarts_with = ""
         self._process: AgentProcess | None = AgentProcess(self)
 
+    @property
+    def region(self) -> str:
+        """The region that the agent uses, its home while it is dead."""
+        return self.home if self._process is None else self._process.region
+
     def wall(self) -> float:
         """What the agent takes for the time."""
         now: float = self.world.simulator.now
