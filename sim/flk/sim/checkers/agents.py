@@ -135,12 +135,15 @@ class AgentRules:
         """Judge what is not settled, what the outboxes of agents that crashed hold in the end, and how long agents waited."""
         now = self._simulator.now
         for number, box in self._boxes.items():
+            late = [case.item for case in box.open.values() if now - max(case.given, self._calm) > self._patience]
+            self._checks.require(
+                Invariant.DELIVERED,
+                not late,
+                f"agent {number}",
+                "end",
+                lambda late=late: f"items {late} are not settled {self._patience:g} s after all was well",  # type: ignore[misc]
+            )
             for case in box.open.values():
-                since = max(case.given, self._calm)
-                patient = now - since <= self._patience
-                self._require(
-                    Invariant.DELIVERED, patient, number, case, f"is not settled {now - since:.1f} s after all was well"
-                )
                 where = "is in the outbox" if case.identity is not None else "was never queued"
                 self._require(
                     Invariant.SENT_AGAIN,
