@@ -8,8 +8,8 @@ from flk.sim.alerts.exporter import Exporter
 from flk.sim.checkers.agents import AgentRules
 from flk.sim.checkers.answers import AnswerRules
 from flk.sim.checkers.audit import AuditRules
-from flk.sim.checkers.clocks import ClockRules
 from flk.sim.checkers.availability import AvailabilityRules
+from flk.sim.checkers.clocks import ClockRules
 from flk.sim.checkers.convergence import Agreement
 from flk.sim.checkers.final_state import ending, judge_acknowledged, judge_outcomes
 from flk.sim.checkers.invariants import Checks, Invariant, without
