@@ -9,9 +9,8 @@ from typing import NamedTuple, Protocol
 
 from flk.model.flow.submission import Submission
 from flk.model.refusal import Malformed
-from flk.sim.clients.agents import Agent
 from flk.sim.checkers.invariants import Invariant, Together
-from flk.sim.clients.agents import Agent, Item
+from flk.sim.clients.agents import Agent
 from flk.sim.clients.heartbeats import Heartbeats
 from flk.sim.clients.items import Item
 from flk.sim.clients.records import Records

@@ -127,6 +127,7 @@ class Invariant(StrEnum):
     OUTBOX_KEPT = (
         "outbox-only-grows",
         "an outbox holds every frame it was given, under timestamps that rise (OUT-2, HLC-4)",
+    )
     MOVED_ORDER = (
         "migration-phases-in-order",
         "phases come in their order; there is no way back from cleanup, and a migration that began ends (MIG-5, MIG-6)",
@@ -146,7 +147,6 @@ class Invariant(StrEnum):
     TASK_ONCE = "audit-effect-once", "an audit task takes effect at most once (AUD-2)"
     TASK_MARK = "audit-mark-follows-effect", "a task is marked as processed only after its effect (AUD-3)"
     TASK_KEPT = "audit-task-never-lost", "a task is let go after its effect or as a dead letter (AUD-1, AUD-5)"
-
     TASK_STEPS = (
         "audit-worker-steps",
         "a worker attempts what is not marked, as often as it may, then marks or buries it, then lets it go (AUD-1 to AUD-5)",
