@@ -5,6 +5,7 @@ from typing import Any, get_args
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy, composite
 
+from flk.model.flow.answers import CLAIMS_NOTHING, STATES_ENTRY
 from flk.sim.scenarios.duration import Seconds
 from flk.sim.scenarios.faults import (
     ClockSkew,
@@ -93,6 +94,9 @@ _BY_NAME: dict[str, SearchStrategy[Any]] = {
     "all_replicas": st.booleans(),
     "damage": st.sampled_from(Damage),
     "names": st.integers(0, 4),
+    "status": st.integers(200, 599).filter(lambda status: status not in STATES_ENTRY | CLAIMS_NOTHING),
+    "retry_after": st.none() | spans,
+    "passes_on": st.booleans(),
 }
 KINDS: tuple[type[FaultBase], ...] = get_args(Fault)
 
