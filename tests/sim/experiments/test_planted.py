@@ -62,7 +62,7 @@ def test_the_model_is_not_found() -> None:
     assert found.counterexample is None
     assert found.runs == len(SEEDS)
     assert found.undecided == 0
-    assert found.rate.high < 0.003
+    assert found.bound < 0.003
 
 
 @pytest.mark.parametrize("name", SHRUNK)

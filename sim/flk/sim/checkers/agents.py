@@ -9,7 +9,7 @@ from flk.model.log.hlc import Timestamp
 from flk.sim.checkers.invariants import Checks, Invariant, Together
 from flk.sim.kernel.engine import Simulator
 from flk.sim.oracle import frames, outboxes
-from flk.sim.oracle.outboxes import FINAL, REFUSED, STORED, Answer, Settled
+from flk.sim.oracle.outboxes import CROWDED, FINAL, REFUSED, STORED, Answer, Settled
 from flk.sim.scenarios.scenario import Scenario
 from flk.sim.world.events import (
     AgentCrashed,
@@ -39,13 +39,15 @@ A_FRAME = Together(Invariant.OUTBOX_KEPT)
 
 class Case:
     """A submission that an agent was given: its frame in the outbox, what became of the last attempt, and by when something must
-    happen next. `heard` is when the answer to the last attempt came, NaN if that bounds nothing.
+    happen next. `heard` is when the answer to the last attempt came, NaN if that bounds nothing; `crowded` says whether the last
+    answer was that a node had no room for it.
     """
 
     __slots__ = (
         "answer",
         "asked",
         "attempt",
+        "crowded",
         "due",
         "given",
         "heard",
@@ -66,6 +68,7 @@ class Case:
         self.round = 0
         self.attempt = 0
         self.heard = nan
+        self.crowded = False
         self.asked = 0.0
         self.due = due
 
@@ -104,6 +107,7 @@ class AgentRules:
         self._checks = checks
         self._boxes: dict[int, Box] = {}
         self._waits: list[float] = []
+        self._progress = 0.0
 
     def observe(self, observer: Observer) -> None:
         """Follow all that agents do."""
@@ -135,7 +139,7 @@ class AgentRules:
         """Judge what is not settled, what the outboxes of agents that crashed hold in the end, and how long agents waited."""
         now = self._simulator.now
         for number, box in self._boxes.items():
-            late = [case.item for case in box.open.values() if now - max(case.given, self._calm) > self._patience]
+            late = [case.item for case in box.open.values() if now - self._hindered(case) > self._patience]
             self._checks.require(
                 Invariant.DELIVERED,
                 not late,
@@ -266,7 +270,9 @@ class AgentRules:
             return
         self._in_time(event.agent, case)
         now, response, retry = self._simulator.now, event.response, self._policy.retry
+        case.crowded = response is not None and response.status == CROWDED
         if response is not None and response.status in FINAL:
+            self._progress = now
             case.answer = Answer(response.status, response.body, response.retry_after)
             case.due = self._when_written(box)
             return
@@ -317,6 +323,14 @@ class AgentRules:
         """How much longer an agent may take for something."""
         lag, until = box.lingers
         return max(box.lag, lag) if self._simulator.now <= until else box.lag
+
+    def _hindered(self, case: Case) -> float:
+        """Until when something may have kept a submission from being settled: faults, or others that had the room at its node.
+
+        Those that a node answers with 429 are settled in no order, and one of them may be last (ORD-6). But whoever had the room is
+        settled: so somebody always is.
+        """
+        return max(case.given, self._calm, self._progress if case.crowded else 0.0)
 
     def _in_time(self, agent: int, case: Case) -> None:
         now = self._simulator.now

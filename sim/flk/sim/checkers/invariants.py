@@ -118,7 +118,7 @@ class Invariant(StrEnum):
     )
     DELIVERED = (
         "delivered-in-time",
-        "what was given is settled within a bound, once no fault holds any more (OUT-2, OUT-5)",
+        "what was given is settled within a bound, once no fault holds any more and no node is full (OUT-2, OUT-5, ORD-6)",
     )
     CONSERVED = (
         "submissions-conserved",

@@ -15,6 +15,8 @@ STORED = frozenset({200, 202})
 REFUSED = frozenset({400, 401, 409, 413})
 """Answers that no repetition changes."""
 FINAL = STORED | REFUSED
+CROWDED = 429
+"""The answer of a node that has as many requests in flight as may be (ORD-6)."""
 
 
 class Answer(NamedTuple):
