@@ -20,9 +20,10 @@ from flk.model.effects import (
 )
 from flk.model.log.frames import Scan, data, scan
 from flk.model.programs.examine import Examine, claims_of
-from flk.model.programs.recover import APPLIED, Recovery, mark_applied
+from flk.model.programs.recover import APPLIED, Recovery, mark_applied, reclaim
 from flk.model.programs.repair import repair
-from flk.model.programs.replay import replay
+from flk.model.programs.replay import Replayed
+from flk.model.refusal import unavailable
 from flk.sim.checkers.invariants import Invariant
 from flk.sim.kernel.programs import MODEL
 
@@ -44,8 +45,8 @@ def recovery(
         if serve_first:
             yield from CaughtUp()
         done = yield from Marked(APPLIED)
-        if not done and own_shipped:
-            yield from replay(region, examine, own=True)
+        if not done and own_shipped and (gap := (yield from reclaim(region, examine)).gap):
+            raise unavailable(f"a segment up to {gap} is missing, which this region shipped from an earlier disk")
         later = yield from Segments(INBOX, after=done, sealed=sealed)
         names = ((done,) if done and last_again else ()) + later
         if names and mark_first:
@@ -88,6 +89,12 @@ def nothing_after_the_damage(log: str, name: str) -> Program[Scan]:
     elif found.torn:
         yield from Truncate(name, found.end)
     return found
+
+
+def nothing_reclaimed(region: str, examine: Examine) -> Program[Replayed]:
+    """Look for nothing that an earlier disk shipped."""
+    yield from ()
+    return Replayed((), 0, 0)
 
 
 def rotate_and_hope() -> Program[None]:
@@ -141,12 +148,13 @@ BUGS: dict[str, Bug] = {
         Invariant.SEALED,
     ),
     "new-disk-without-a-past": bug(
-        MODEL._replace(recover=recovery(own_shipped=False)),
+        MODEL._replace(recover=recovery(own_shipped=False), reclaim=nothing_reclaimed),
         "Fails over to an empty disk and does not fetch what the lost one had shipped.",
         "WAL-5",
         Invariant.CONVERGENCE,
         Invariant.FOLD,
         Invariant.NEVER_LOST,
+        Invariant.REPORTED,
     ),
     "cuts-a-good-frame": bug(
         MODEL._replace(recover=recovery(repaired=short_cut)),

@@ -15,7 +15,7 @@ from flk.sim.kernel.engine import Simulator
 from flk.sim.nodes.region import ORIGIN, Region
 from flk.sim.oracle import clocks, frames
 from flk.sim.scenarios.faults import ClockFault, ClockJump, ClockSkew, Disk, Fault
-from flk.sim.world.events import Crashed, LogFailed, Logged, Merged, Recovered, Rotted, Uploaded, WatermarkSet
+from flk.sim.world.events import Crashed, Levelled, LogFailed, Logged, Merged, Rotted, Uploaded, WatermarkSet
 from flk.sim.world.observer import Observer
 
 _NEARLY = 10.0  # seconds: what is within the bound after a merge may have been beyond it before
@@ -72,7 +72,7 @@ class ClockRules:
             observer.handle(WatermarkSet, self._took_over)
         observer.handle(Uploaded, self._uploaded)
         observer.handle(Rotted, self._rotted)
-        observer.handle(Recovered, self._recovered)
+        observer.handle(Levelled, self._levelled)
         observer.handle(LogFailed, lambda event: self._forget(event.region))
         observer.handle(Crashed, self._crashed)
 
@@ -167,8 +167,10 @@ class ClockRules:
         """A restart will not know of timestamps that cannot be read any more."""
         self._of(event.region).rotten = True
 
-    def _recovered(self, event: Recovered) -> None:
-        """A timestamp at the head of a segment is in the log, too, though the frame after it may be torn (HLC-4)."""
+    def _levelled(self, event: Levelled) -> None:
+        """A timestamp at the head of a segment is in the log, too, though the frame after it may be torn (HLC-4). A node serves as
+        soon as it is level, so this counts from then on.
+        """
         clock, disk = self._of(event.region), self._regions[event.region].disk
         begun = max((frames.begun(disk.segments[name]) for name in disk.names(INBOX)), default=0)
         clock.shipped = max(clock.shipped, begun)
