@@ -69,7 +69,7 @@ def compared() -> CompareResult:
 @pytest.fixture(scope="module")
 def found() -> HuntResult:
     """A hunt that finds something."""
-    return hunt(seeds=20, programs="keep-what-is-stored", workers=1)
+    return hunt(seeds=50, programs="keep-what-is-stored", workers=1)
 
 
 @pytest.fixture(scope="module")
@@ -278,7 +278,7 @@ class TestSweep:
 
     def test_a_violating_run_is_named_with_its_string(self) -> None:
         """Which replays it, and shrinks."""
-        base = hunt(seeds=30, programs="keep-what-is-stored", workers=1).failure
+        base = hunt(seeds=50, programs="keep-what-is-stored", workers=1).failure
         assert base is not None
         broken = sweep(base.scenario, range(base.seed, base.seed + 1), programs=base.inputs.named, workers=1)
         (one,) = broken.violating
@@ -321,7 +321,7 @@ class TestHunt:
 
     def test_programs_go_by_value_or_name(self, found: HuntResult) -> None:
         """Both find the same seed; the model's own violate nothing there."""
-        by_value = hunt(seeds=20, programs=DESIGNS["keep-what-is-stored"], workers=1)
+        by_value = hunt(seeds=50, programs=DESIGNS["keep-what-is-stored"], workers=1)
         assert by_value.failure is not None
         assert found.failure is not None
         assert by_value.failure.string == found.failure.string
@@ -330,7 +330,7 @@ class TestHunt:
     def test_programs_of_a_cell_have_no_string_but_shrink(self) -> None:
         """Nothing names them in another process, which the replay line says."""
         mine = MODEL._replace(ingest=DESIGNS["keep-what-is-stored"].ingest)
-        nameless = hunt(seeds=20, programs=mine, workers=1)
+        nameless = hunt(seeds=50, programs=mine, workers=1)
         assert nameless.failure is not None
         assert nameless.failure.string == ""
         assert "no other process" in nameless.failure.replay_line

@@ -150,7 +150,7 @@ class TestMarkedClass:
     """
 from flk.sim import DESIGNS, MODEL
 MINE = MODEL._replace(ingest=DESIGNS["keep-what-is-stored"].ingest)
-@pytest.mark.flk_hunt(seeds=20, programs=MINE, workers=2)
+@pytest.mark.flk_hunt(seeds=50, programs=MINE, workers=2)
 def test_programs_of_the_test_module(): ...
 """: (FAILED, "replay: flk replay 'flk1."),
 }
@@ -183,7 +183,7 @@ def test_what_a_marked_test_says(told: dict[str, tuple[str, str]], text: str) ->
 def test_without_shrinking_the_failure_is_shown_as_it_is(tmp_path: Path) -> None:
     """The violation and the line that replays it."""
     (tmp_path / "test_it.py").write_text(
-        "import pytest\n@pytest.mark.flk_hunt(seeds=20, programs='keep-what-is-stored')\ndef test_it(): ...\n"
+        "import pytest\n@pytest.mark.flk_hunt(seeds=50, programs='keep-what-is-stored')\ndef test_it(): ...\n"
     )
     said = shell("python -m pytest -q --flk-shrink 0 test_it.py", tmp_path).stdout
     assert "watermark-never-ahead at " in said
