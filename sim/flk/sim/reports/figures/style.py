@@ -10,16 +10,23 @@ from matplotlib.figure import Figure
 
 from flk.sim.measures.series import Column, Steps
 from flk.sim.scenarios.duration import clock, human
-from flk.sim.scenarios.faults import ClockFault, Fault, LinkFault, LoadFault, NodeFault, StoreFault
+from flk.sim.scenarios.faults import ClockFault, Fault, LinkFault, LoadFault, NodeFault, ObjectFault, StoreFault
 from flk.sim.scenarios.scenario import Scenario
 
 COLOURS = ("#0b4f8a", "#c4500a", "#0a7a55", "#7b3f98", "#8a6d00", "#444444")
 DASHES = ("solid", (0, (5, 1.5)), (0, (1.2, 1.2)), (0, (6, 1.5, 1.2, 1.5)), (0, (3, 1)), (0, (8, 2)))
 BAND, INK, GRID = "#e9e6df", "#222222", "#d9d9d9"
 WIDTH, LEFT, RIGHT, TOP, BOTTOM, GAP = 9.6, 0.78, 0.3, 0.1, 0.5, 0.16  # inches
-_FAMILIES = ((LinkFault, "////"), (NodeFault, "xxxx"), (StoreFault, "...."), (ClockFault, "++++"), (LoadFault, "oo"))
+_FAMILIES = (
+    (LinkFault, "////"),
+    (NodeFault, "xxxx"),
+    (StoreFault, "...."),
+    (ObjectFault, "**"),
+    (ClockFault, "++++"),
+    (LoadFault, "oo"),
+)
 HATCHES = {kind: hatch for family, hatch in _FAMILIES for kind in get_args(family)}
-"""Faults of one part of the system look alike: messages, machines, stores, clocks, senders."""
+"""Faults of one part of the system look alike: messages, machines, stores, objects, clocks, senders."""
 
 
 def amount(value: float, unit: str) -> str:
