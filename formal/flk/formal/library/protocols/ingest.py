@@ -35,6 +35,7 @@ about = protocol.relation("about", Request, Key)
 applied = protocol.relation("applied", Request)
 stored = protocol.map("stored", Key, to=Request, partial=True)
 shown = protocol.relation("shown", Request, Request)
+told = protocol.map("told", Key, to=Request, partial=True)  # what was first shown for a key: no guard reads it
 node = protocol.scalar("node", Node, initially=Node.serving)
 store_up = protocol.scalar("store_up", BOOL, initially=True)
 trouble = protocol.scalar("trouble", Trouble, initially=Trouble.none)
@@ -112,6 +113,7 @@ def reply(q: Term, k: Term) -> None:
     stage.next[q] = Stage.answered
     answer.next[q] = ite(content[q] == content[stored[k]], Answer.stored, Answer.equivocation)
     shown.next[q, stored[k]] = True
+    told.next[k] = ite(told.defined(k), told[k], stored[k])
 
 
 @protocol.action(q=Request)
@@ -284,13 +286,21 @@ def refusals_are_deserved() -> Term:
 
 @protocol.always("DUP-2")
 def an_outcome_is_shown() -> Term:
-    """Whoever is told that a record is stored, or another under its key, is shown what is stored; nobody else is."""
+    """Whoever is told that a record is stored, or another under its key, is shown what was first told of it; nobody else is.
+
+    That some request is shown is said by naming it, since a request that exists for each other one makes proofs undecidable.
+    """
     return forall(
         Request,
-        lambda q: (
-            ((answer[q] == Answer.stored) | (answer[q] == Answer.equivocation))
-            == exists(Request, lambda w: shown[q, w])
+        Key,
+        lambda q, k: implies(
+            ((answer[q] == Answer.stored) | (answer[q] == Answer.equivocation)) & about[q, k],
+            told.defined(k) & shown[q, told[k]],
         ),
+    ) & forall(
+        Request,
+        Request,
+        lambda q, w: implies(shown[q, w], (answer[q] == Answer.stored) | (answer[q] == Answer.equivocation)),
     )
 
 
@@ -407,6 +417,18 @@ def shown_is_first() -> Term:
         lambda q, w, o, k: implies(
             shown[q, w] & about[q, k],
             about[w, k] & implies(valid(o) & about[o, k] & valid(w), position[w] <= position[o]),
+        ),
+    )
+
+
+@protocol.lemma()
+def told_is_first() -> Term:
+    """What was first told of a key is the first valid request for it in the log."""
+    return forall(Key, lambda k: implies(told.defined(k), valid(told[k]) & about[told[k], k])) & forall(
+        Key,
+        Request,
+        lambda k, o: implies(
+            told.defined(k) & valid(told[k]) & valid(o) & about[o, k], position[told[k]] <= position[o]
         ),
     )
 
