@@ -1,7 +1,7 @@
 """What is built from the checkout: complete, installable in a fresh environment, and useful with as few packages as asked for."""
 
 import tarfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from fnmatch import filter as matching
 from functools import cache
 from pathlib import Path
@@ -86,35 +86,38 @@ def test_the_core_makes_keys_and_signed_records(environment: With) -> None:
     assert "WAL-1" in core.flk("spec", "show", "WAL-1").stdout
 
 
-MODULES = """
-import sys
-from importlib import import_module
-from pathlib import Path
-for room in sys.argv[2:]:
-    home = Path(sys.argv[1], room)
-    for path in home.rglob("*.py"):
-        if path.stem not in {"__main__", "plugin"}:  # the plugin is loaded by pytest, and by nothing else
-            module = ["flk", *Path(room).parts, *path.relative_to(home).with_suffix("").parts]
-            import_module(".".join(module).removesuffix(".__init__"))
-"""
+PARTS = {
+    "": ("spec", "model", "conformance", "impl/agent"),
+    "formal": ("formal", "impl/bench/validate.py"),
+    "sim": ("sim",),
+    "mutate": ("formal/mutation", "sim/mutation"),
+    "server": ("impl/server", "impl/storage"),
+    "bench": ("impl/bench",),
+}
+"""For each extra, the folders and modules of the package that need no other. A part within a part belongs to its own extra only."""
 
 
-@pytest.mark.parametrize(
-    ("extra", "rooms"),
-    [
-        ("", ("spec", "model", "conformance", "impl/agent")),
-        ("formal", ("formal",)),
-        ("sim", ("sim",)),
-        ("server", ("impl/server", "impl/storage")),
-        ("bench", ("impl/bench",)),
-    ],
-)
-def test_an_extra_is_all_that_its_room_needs(environment: With, extra: str, rooms: tuple[str, ...]) -> None:
-    """Every module of a room can be imported where only the core and the extra of that room are installed."""
+@pytest.mark.parametrize("extra", PARTS)
+def test_an_extra_is_all_that_its_parts_need(environment: With, extra: str) -> None:
+    """Every module of a part can be imported where only the core and the extra of that part are installed."""
     home = environment(extra)
     (package,) = home.home.glob("lib/python*/site-packages/flk")
-    done = home.python("-c", MODULES, str(package), *rooms)
+    modules = [module for part in PARTS[extra] for module in _modules(package, part)]
+    script = "import importlib, sys\nfor module in sys.argv[1:]:\n    importlib.import_module(module)"
+    done = home.python("-c", script, *modules)
     assert done.returncode == 0, done.stderr
+
+
+def _modules(package: Path, part: str) -> Iterator[str]:
+    """The names of a part's modules, without those of the parts within it."""
+    home = package / part
+    others = {package / other for parts in PARTS.values() for other in parts if home in (package / other).parents}
+    paths = sorted(home.rglob("*.py")) if home.is_dir() else [home]
+    assert paths, part
+    for path in paths:
+        # The plugin is loaded by pytest, and by nothing else.
+        if path.stem not in {"__main__", "plugin"} and others.isdisjoint({path, *path.parents}):
+            yield ".".join(path.relative_to(package.parent).with_suffix("").parts).removesuffix(".__init__")
 
 
 @pytest.mark.parametrize(
@@ -131,6 +134,8 @@ def test_an_extra_is_all_that_its_room_needs(environment: With, extra: str, room
         ("prove coq", "formal"),
         ("claims", "formal"),
         ("spec trace", "formal"),
+        ("mutate --protocol two-phase-commit", "mutate"),
+        ("mutate --programs programs.py:PROGRAMS", "mutate"),
         ("serve --data data --keys keys.toml", "server"),
         ("bench ingest", "bench"),
     ],

@@ -119,8 +119,8 @@ def mutate(
 
 
 def _targets(protocols: Sequence[str], programs: Sequence[str], *, everything: bool) -> "list[Target]":
-    from flk.formal.mutation.protocols.targets import target_of, targets
-
+    with needs("mutate", "mutation testing"):
+        from flk.formal.mutation.protocols.targets import target_of, targets
     if everything:
         return [*targets(), *_lab_programs()]
     if not protocols and not programs:
