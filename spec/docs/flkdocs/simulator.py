@@ -6,7 +6,7 @@ from typing import get_args
 from msgspec.structs import FieldInfo, fields
 
 from flk.sim.checkers.invariants import Invariant
-from flk.sim.scenarios.faults import ClockFault, FaultBase, LinkFault, LoadFault, NodeFault, StoreFault
+from flk.sim.scenarios.faults import ClockFault, FaultBase, LinkFault, LoadFault, NodeFault, ObjectFault, StoreFault
 from flk.sim.scenarios.files import library as texts
 from flk.sim.scenarios.files import parse
 from flk.sim.scenarios.scenario import Scenario
@@ -18,6 +18,7 @@ _GROUPS = {
     "Messages": LinkFault,
     "Machines": NodeFault,
     "Stores": StoreFault,
+    "Objects": ObjectFault,
     "Clocks": ClockFault,
     "Senders": LoadFault,
 }
