@@ -44,10 +44,10 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runs]:
 def test_an_upload_that_is_dropped_is_seen_by_every_check(runs: Runs) -> None:
     """By the tests, by the protocol of replication, by an invariant in the first seed, and by a drill."""
     checks: tuple[Check, ...] = (
-        UnitProperties(ROOT, ("tests/model/programs/",)),
+        UnitProperties(ROOT, ("tests/model/programs/test_replication.py",), runs),
         Traces(runs),
         Hunting(runs),
-        Drills(("split-brain",)),
+        Drills(runs, ("split-brain",)),
     )
     findings = [found(check, UPLOAD_DROPPED) for check in checks]
     assert [finding.outcome for finding in findings] == [Outcome.KILLED] * 4

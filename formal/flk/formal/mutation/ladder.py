@@ -117,8 +117,13 @@ class Ladder:
                 trial.stop()
 
     def _on_record(self, target: Target, mutant: Mutant, checks: Sequence[Check]) -> dict[str, Finding]:
-        """What is known of the first checks."""
+        """What is known of the first checks; or the check that killed it, whichever was run before it."""
         findings: dict[str, Finding] = {}
+        if not self.every:
+            known = {check.name: found for check in checks if (found := self.journal.find(target, mutant, check))}
+            dead = {name: found for name, found in known.items() if found.outcome is Outcome.KILLED}
+            if dead:
+                return dead
         for check in checks:
             found = self.journal.find(target, mutant, check)
             if found is None:

@@ -4,42 +4,17 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from flk.formal.mutation.mutant import Mutant
-from flk.sim.mutation.reach import statement_lines
-
-
-class Part(msgspec.Struct, frozen=True):
-    """A run of the original: its seed, its digest, whether the protocols accept its trace, and the lines it reaches, by module."""
-
-    seed: str
-    digest: str
-    accepted: bool
-    lines: dict[str, frozenset[int]]
+from flk.sim.mutation.reach import Reached
 
 
 class Baseline(msgspec.Struct, frozen=True):
-    """The runs of the original. `always` are the lines that setting up reaches, which every run depends on."""
+    """The runs of the original, by seed: what they reach, their digests, and those whose traces the protocols accept."""
 
-    parts: tuple[Part, ...]
-    always: dict[str, frozenset[int]]
-
-    def concerning(self, mutant: Mutant) -> tuple[Part, ...]:
-        """The runs that reach the mutated statement: all, where importing or setting up does."""
-        lines = statement_lines(mutant.original, mutant.line)
-        if lines is None or not self.always.get(mutant.module, frozenset()).isdisjoint(lines):
-            return self.parts
-        return tuple(
-            part
-            for part in self.parts
-            if mutant.module not in part.lines or not part.lines[mutant.module].isdisjoint(lines)
-        )
-
-    @property
-    def digests(self) -> dict[str, str]:
-        """By seed."""
-        return {part.seed: part.digest for part in self.parts}
+    reached: Reached
+    digests: dict[str, str]
+    accepted: frozenset[str]
 
 
-def evenly(parts: Sequence[Part], number: int) -> Iterable[Part]:
+def evenly(parts: Sequence[str], number: int) -> Iterable[str]:
     """At most so many, from the first to the last."""
     return parts[:: max(1, -(-len(parts) // number))]

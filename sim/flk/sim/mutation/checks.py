@@ -3,7 +3,9 @@
 Each runs in the process of one mutant, where `trials` is imported anew with the mutant in place.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -14,6 +16,7 @@ from flk.formal.mutation.substitution import ROOMS, install
 from flk.sim.mutation import unit_tests
 from flk.sim.mutation.baseline import Baseline, evenly
 from flk.sim.mutation.kept import kept
+from flk.sim.mutation.reach import Reached
 
 SEEDS = range(1, 301)
 """What a hunt for a mutant has."""
@@ -70,7 +73,7 @@ class Hunting:
     def __call__(self, mutant: Mutant) -> Finding:
         """Hunt until an invariant is violated."""
         baseline = self.runs.baseline()
-        seeds = [part.seed for part in baseline.concerning(mutant)]
+        seeds: Sequence[str] = baseline.reached.concerning(mutant)
         if mutant.operator == ORIGINAL:
             seeds = seeds[::3]  # the baseline has run all of them
         found = with_mutant(mutant).hunted(seeds, self.runs.programs, baseline.digests)
@@ -99,10 +102,10 @@ class Traces:
     def __call__(self, mutant: Mutant) -> Finding:
         """Validate until a trace is not accepted."""
         baseline = self.runs.baseline()
-        parts = [part for part in baseline.concerning(mutant) if part.accepted]
-        if not parts:
+        seeds = [seed for seed in baseline.reached.concerning(mutant) if seed in baseline.accepted]
+        if not seeds:
             return skipped("no seed reaches it")
-        found = with_mutant(mutant).traced([part.seed for part in evenly(parts, self.number)], self.runs.programs)
+        found = with_mutant(mutant).traced(list(evenly(seeds, self.number)), self.runs.programs)
         if found.name:
             return killed(f"seed {found.name} {_broken(found.violated)}: {found.sentence}", found.violated)
         return survived(f"{found.made} traces are accepted")
@@ -110,10 +113,21 @@ class Traces:
 
 @dataclass(frozen=True)
 class Drills:
-    """Drills of the library hold: invariants, objectives and hypotheses."""
+    """Drills of the library that reach the mutant hold: invariants, objectives and hypotheses."""
 
+    runs: Runs
     names: tuple[str, ...] = DRILLS
     name: str = "drills"
+
+    def reached(self) -> Reached:
+        """What the original reaches in each."""
+        trials = import_module("flk.sim.mutation.trials")
+        return kept(
+            f"drills-{'-'.join(self.names)}",
+            self.runs.digest,
+            Reached,
+            lambda: trials.drills_reached(self.names, self.runs.modules),
+        )
 
     @property
     def configuration(self) -> str:
@@ -122,7 +136,10 @@ class Drills:
 
     def __call__(self, mutant: Mutant) -> Finding:
         """Make the drills until one does not hold."""
-        found = with_mutant(mutant).drilled(self.names[:2] if mutant.operator == ORIGINAL else self.names)
+        names = self.names[:2] if mutant.operator == ORIGINAL else self.reached().concerning(mutant)
+        if not names:
+            return skipped("no drill reaches it")
+        found = with_mutant(mutant).drilled(names)
         if found.name:
             return killed(f"{found.name} {_broken(found.violated)}: {found.sentence}", found.violated)
         return survived(f"{found.made} drills hold")
@@ -130,25 +147,38 @@ class Drills:
 
 @dataclass(frozen=True)
 class UnitProperties:
-    """The tests in some folders of a project that are about the mutant's module."""
+    """The tests of a project, of files of some patterns, that are about the mutant's module and reach the mutant."""
 
     root: Path
-    folders: tuple[str, ...]
+    patterns: tuple[str, ...]
+    runs: Runs
     name: str = "unit-properties"
 
     @property
     def configuration(self) -> str:
-        """The folders."""
-        return " ".join(self.folders)
+        """The patterns."""
+        return " ".join(self.patterns)
+
+    def reached(self, module: str) -> dict[str, Reached]:
+        """What each test of the files about a module reaches, by file."""
+        files = {
+            str(file.relative_to(self.root)): file for file in unit_tests.tests_of(module, self.root, self.patterns)
+        }
+        return {name: self._reached_by(name, file) for name, file in files.items()}
+
+    def _reached_by(self, name: str, file: Path) -> Reached:
+        measured = partial(unit_tests.reached, file, self.root, self.runs.modules)
+        return kept(f"tests-{name.replace('/', '-')}", self.runs.digest, Reached, measured)
 
     def __call__(self, mutant: Mutant) -> Finding:
         """Run the tests until one fails."""
-        files = unit_tests.tests_of(mutant.module, self.root, self.folders)
-        if not files:
-            return skipped("no test is about its module")
+        reached = {name: found.concerning(mutant) for name, found in self.reached(mutant.module).items()}
+        tests = [test for name, found in reached.items() for test in ([name] if name in found else found)]
+        if not tests:
+            return skipped("no test reaches it")
         with_mutant(mutant)
-        failed = unit_tests.failing(files, self.root)
-        return survived(f"{len(files)} files of tests pass") if failed is None else killed(f"{failed} fails", (failed,))
+        failed = unit_tests.failing(tests, self.root)
+        return survived("the tests pass that reach it") if failed is None else killed(f"{failed} fails", (failed,))
 
 
 def _broken(violated: tuple[str, ...]) -> str:

@@ -1,58 +1,91 @@
 """Which lines each part of a check reaches, such as each seed of a hunt: a mutant elsewhere changes nothing about that part.
 
 A run is a function of its seed and of the code that it runs through. So a seed whose run never comes to the mutated statement need
-not be run again, which makes hunting for a mutant in a rare place as quick as for one in a common place.
+not be run again, which makes hunting for a mutant in a rare place as quick as for one in a common place. Tests are chosen likewise.
 """
 
 import ast
 import gc
-import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import _lru_cache_wrapper, lru_cache
-from types import CodeType, FrameType
-from typing import Any, TypeAlias
+from importlib import import_module
 
-Lines: TypeAlias = dict[str, set[int]]
-"""The lines that were run, by file."""
+import msgspec
+from coverage import Coverage
+
+from flk.formal.mutation.mutant import Mutant
+
+_NONE: frozenset[int] = frozenset()
 
 
-@contextmanager
-def recorded(files: Iterable[str]) -> Iterator[Lines]:
-    """The lines of these files that run within. Memories of functions are cleared before, so that each part starts alike."""
+class Reached(msgspec.Struct, frozen=True):
+    """The lines that each part reaches, by its name and by module. `always` are those reached before the first, by setting up, that
+    every part depends on.
+    """
+
+    always: dict[str, frozenset[int]]
+    parts: dict[str, dict[str, frozenset[int]]]
+
+    def concerning(self, mutant: Mutant) -> tuple[str, ...]:
+        """The parts that reach the mutated statement: all, where importing or setting up does, or where nothing is known of it."""
+        lines = statement_lines(mutant.original, mutant.line)
+        if lines is None or not self.always.get(mutant.module, frozenset(lines)).isdisjoint(lines):
+            return tuple(self.parts)
+        return tuple(
+            name for name, found in self.parts.items() if not found.get(mutant.module, _NONE).isdisjoint(lines)
+        )
+
+
+class Measurement:
+    """What is measured so far. It begins with setting up."""
+
+    def __init__(self, modules: Iterable[str]) -> None:
+        self._files = {str(import_module(module).__file__): module for module in modules}
+        self._coverage = Coverage(data_file=None, include=list(self._files), config_file=False)
+        # The only tracer that can tell parts from one another without a file, on every version of Python.
+        self._coverage.set_option("run:core", "ctrace")
+        self._names: list[str] = []
+
+    def begin(self, part: str) -> None:
+        """What runs from now on belongs to this part, new or not. Memories of functions are cleared, so that each starts alike."""
+        _forget()
+        self.go_on(part)
+
+    def go_on(self, part: str) -> None:
+        """What runs from now on belongs to this part, new or not."""
+        if part not in self._names:
+            self._names.append(part)
+        self._coverage.switch_context(part)
+
+    @contextmanager
+    def under_way(self) -> Iterator[None]:
+        """Measure what runs within."""
+        _forget()
+        self._coverage.start()
+        try:
+            yield
+        finally:
+            self._coverage.stop()
+
+    @property
+    def reached(self) -> Reached:
+        """What was found, once it is over."""
+        data = self._coverage.get_data()
+        parts: dict[str, dict[str, set[int]]] = {name: {} for name in ("", *self._names)}
+        for file, module in self._files.items():
+            for number, names in data.contexts_by_lineno(file).items():
+                for name in names:
+                    parts[name].setdefault(module, set()).add(number)
+        found = {name: {module: frozenset(lines) for module, lines in part.items()} for name, part in parts.items()}
+        always = found.pop("")
+        return Reached({module: always.get(module, _NONE) for module in self._files.values()}, found)
+
+
+def _forget() -> None:
     for memory in gc.get_objects():
         if isinstance(memory, _lru_cache_wrapper):
             memory.cache_clear()
-    lines: Lines = {file: set() for file in files}
-    left: dict[CodeType, set[int]] = {}
-
-    def called(frame: FrameType, event: str, argument: object) -> Any:
-        del event, argument
-        code = frame.f_code
-        if code.co_filename not in lines:
-            return None
-        missing = left.get(code)
-        if missing is None:
-            missing = left[code] = {number for _, _, number in code.co_lines() if number}
-            lines[code.co_filename].add(code.co_firstlineno)
-        if not missing:  # all of it has run already
-            return None
-        run, miss = lines[code.co_filename].add, missing.discard
-
-        def line(frame: FrameType, event: str, argument: object) -> Any:
-            del event, argument
-            run(frame.f_lineno)
-            miss(frame.f_lineno)
-            return line
-
-        return line(frame, "", None)
-
-    before = sys.gettrace()
-    sys.settrace(called)
-    try:
-        yield lines
-    finally:
-        sys.settrace(before)
 
 
 @lru_cache(maxsize=4096)

@@ -1,8 +1,9 @@
 """What of Python is mutated: the lab's own modules that implement requirements, and the programs of users."""
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 
@@ -54,7 +55,7 @@ PARTS = (
     Part("agents", "flk.sim.clients", ("agents",)),
 )
 """The lab's own Python that is mutated."""
-FOLDERS = ("tests/model", "tests/sim/nodes", "tests/sim/checkers", "tests/sim/injection", "tests/sim/clients")
+TESTS = tuple(f"tests/{folder}/**/test_*.py" for folder in ("model", "sim/nodes", "sim/checkers", "sim/injection"))
 
 
 def lab_targets(root: Path, seeds: range = SEEDS, more: tuple[Check, ...] = ()) -> tuple[Target, ...]:
@@ -63,9 +64,23 @@ def lab_targets(root: Path, seeds: range = SEEDS, more: tuple[Check, ...] = ()) 
     """
     names = tuple(f"{part.package}.{module}" for part in PARTS for module in part.modules)
     runs = Runs(seeds, "", names, digest_of(_sources(*_rooms(), root / "tests")))
-    checks: tuple[Check, ...] = (*more, Traces(runs), UnitProperties(root, FOLDERS), Drills(), Hunting(runs))
+    tests, drills = UnitProperties(root, TESTS, runs), Drills(runs)
+    checks: tuple[Check, ...] = (*more, Traces(runs), tests, drills, Hunting(runs))
+
+    def prepare(module: str) -> None:
+        runs.baseline()
+        drills.reached()
+        tests.reached(module)
+
     return tuple(
-        _target(f"{part.package}.{module}", part.package.split(".")[1], part.kind, checks, runs)
+        _target(
+            name := f"{part.package}.{module}",
+            part.package.split(".")[1],
+            part.kind,
+            checks,
+            runs,
+            partial(prepare, name),
+        )
         for part in PARTS
         for module in part.modules
     )
@@ -83,15 +98,15 @@ def user_target(named: str, seeds: range = SEEDS) -> Target:
     programs_named(f"{where}:{name}")
     file = Path(str(import_module(where).__file__))
     runs = Runs(seeds, f"{where}:{name}", (where,), digest_of([file, *_sources(*_rooms())]))
-    return _target(where, "yours", "programs", (Traces(runs), Hunting(runs)), runs)
+    return _target(where, "yours", "programs", (Traces(runs), Hunting(runs)), runs, runs.baseline)
 
 
-def _target(module: str, room: str, kind: str, checks: tuple[Check, ...], runs: Runs) -> Target:
+def _target(
+    module: str, room: str, kind: str, checks: tuple[Check, ...], runs: Runs, prepare: Callable[[], object]
+) -> Target:
     file = Path(str(import_module(module).__file__))
     original = unmutated(module, str(file), file.read_text())
-    return Target(
-        module, room, kind, lambda: mutants_of(module), checks, original, runs.digest, (), PRELOAD, runs.baseline
-    )
+    return Target(module, room, kind, lambda: mutants_of(module), checks, original, runs.digest, (), PRELOAD, prepare)
 
 
 def _rooms() -> list[Path]:

@@ -7,7 +7,6 @@ import signal
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
-from importlib import import_module
 from typing import NamedTuple
 
 from flk.model.record.signing import HmacKey
@@ -18,8 +17,8 @@ from flk.sim.experiments.run_inputs import SECRET, RunInputs, Task, execute, pro
 from flk.sim.experiments.swarm import swarm
 from flk.sim.experiments.worlds import RECORDS
 from flk.sim.kernel.engine import seldom_collected
-from flk.sim.mutation.baseline import Baseline, Part
-from flk.sim.mutation.reach import Lines, recorded
+from flk.sim.mutation.baseline import Baseline
+from flk.sim.mutation.reach import Measurement, Reached
 from flk.sim.outcome import Run
 from flk.sim.protocol_traces import validated
 from flk.sim.scenarios import files as scenario_files
@@ -77,22 +76,24 @@ def traced(seeds: Sequence[str], programs: str) -> Sighting:
 
 def mapped(seeds: Iterable[int], programs: str, modules: Iterable[str]) -> Baseline:
     """What the original does in these seeds, and the lines of these modules that it reaches."""
-    files = {str(import_module(module).__file__): module for module in modules}
-
-    def by_module(lines: Lines) -> dict[str, frozenset[int]]:
-        return {files[file]: frozenset(found) for file, found in lines.items()}
-
-    def parts() -> Iterator[Part]:
-        for seed in seeds:
-            with recorded(files) as lines:
-                run = execute(inputs, Task(swarm(seed), seed))
-            accepted = not violated(_validated(seed, inputs))
-            yield Part(str(seed), run.digest, accepted, by_module(lines))
-
-    with recorded(files) as always:
-        hunting_inputs.cache_clear()
+    measurement, digests = Measurement(modules), {}
+    with measurement.under_way():
         inputs = hunting_inputs(programs)
-    return Baseline(tuple(parts()), by_module(always))
+        for seed in seeds:
+            measurement.begin(str(seed))
+            digests[str(seed)] = execute(inputs, Task(swarm(seed), seed)).digest
+    accepted = frozenset(seed for seed in digests if not violated(_validated(int(seed), inputs)))
+    return Baseline(measurement.reached, digests, accepted)
+
+
+def drills_reached(names: Iterable[str], modules: Iterable[str]) -> Reached:
+    """The lines of these modules that drills of the library reach."""
+    measurement = Measurement(modules)
+    with measurement.under_way():
+        for name in names:
+            measurement.begin(name)
+            drilled([name])
+    return measurement.reached
 
 
 @cache

@@ -1,32 +1,59 @@
-"""The tests of a project as a check: those that import the mutant's module, in this process, until one fails."""
+"""The tests of a project as a check: those that import the mutant's module and reach the mutant, in this process."""
 
 import ast
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import redirect_stderr, redirect_stdout
 from functools import cache
+from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
 
+from flk.sim.mutation.reach import Measurement, Reached
 
-def tests_of(module: str, root: Path, folders: tuple[str, ...]) -> tuple[Path, ...]:
-    """The test files below the folders that are about a module: those that import it; in the folder that mirrors the module's own
+
+def tests_of(module: str, root: Path, patterns: tuple[str, ...]) -> tuple[Path, ...]:
+    """The test files of these patterns that are about a module: those that import it; in the folder that mirrors the module's own
     also those that do through helpers; and all of that folder if there are none.
     """
     mirror = root.joinpath("tests", *module.split(".")[1:-1])
-    files = sorted(file for folder in folders for file in (root / folder).rglob("test_*.py"))
+    files = sorted(file for pattern in patterns for file in root.glob(pattern))
     beside = [file for file in files if file.parent == mirror]
     chosen = [file for file in files if module in _imported(file, root, helpers=file.parent == mirror)] or beside
     named = [file for file in files if file.stem == f"test_{module.rpartition('.')[2]}"]
     return tuple(dict.fromkeys([*named, *chosen]))
 
 
-def failing(files: tuple[Path, ...], root: Path) -> str | None:
-    """The first test that fails, None if all pass. What the tests print is swallowed."""
+def failing(tests: Sequence[str], root: Path) -> str | None:
+    """The first of these tests or files of tests that fails, None if all pass."""
     seen = _Failures()
-    options = ["-x", "-q", "-p", "no:cacheprovider", "--no-header", "-m", "not slow"]
+    status = _run(tests, root, "-x", plugin=seen)
+    if seen.failed:
+        return seen.failed[0]
+    return (
+        None if status in {pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED} else f"pytest ended with {status!r}"
+    )
+
+
+def reached(file: Path, root: Path, modules: Iterable[str]) -> Reached:
+    """The lines of these modules that each test of a file reaches; what fixtures do that tests share, under the file's name."""
+    with ProcessPoolExecutor(1, get_context("fork")) as child:  # tests leave traces in a process
+        return child.submit(_measured, file, root, tuple(modules)).result()
+
+
+def _measured(file: Path, root: Path, modules: tuple[str, ...]) -> Reached:
+    measurement = Measurement(modules)
+    with measurement.under_way():
+        _run([str(file)], root, plugin=_Parts(measurement, str(file.relative_to(root))))
+    return measurement.reached
+
+
+def _run(tests: Sequence[str], root: Path, *options: str, plugin: object) -> int:
+    """Run tests in this process; what they print is swallowed."""
+    given = (*options, "-q", "-p", "no:cacheprovider", "--no-header", "-m", "not slow")
     for name in [name for name in sys.modules if name.split(".")[0] == "tests"]:
         del sys.modules[name]  # what they imported is not mutated
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # the lab's own plugin is among what is mutated
@@ -34,14 +61,9 @@ def failing(files: tuple[Path, ...], root: Path) -> str | None:
     os.chdir(root)
     try:
         with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere), redirect_stderr(nowhere):
-            status = pytest.main([*options, *map(str, files)], plugins=[seen])
+            return pytest.main([*given, *tests], plugins=[plugin])
     finally:
         os.chdir(here)
-    if seen.failed:
-        return seen.failed[0]
-    return (
-        None if status in {pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED} else f"pytest ended with {status!r}"
-    )
 
 
 class _Failures:
@@ -55,6 +77,27 @@ class _Failures:
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         if report.failed:
             self.failed.append(report.nodeid)
+
+
+class _Parts:
+    """Tells a measurement which test runs."""
+
+    def __init__(self, measurement: Measurement, file: str) -> None:
+        self._measurement = measurement
+        self._file = self._test = file
+
+    def pytest_runtest_logstart(self, nodeid: str) -> None:
+        self._test = nodeid
+        self._measurement.begin(nodeid)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[object]) -> Generator[None, object, object]:
+        """What several tests share belongs to the file."""
+        shared = fixturedef.scope != "function"
+        self._measurement.go_on(self._file if shared else self._test)
+        result = yield
+        self._measurement.go_on(self._test)
+        return result
 
 
 @cache
