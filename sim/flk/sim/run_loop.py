@@ -143,11 +143,13 @@ class RunLoop:
             if on_progress is not None:
                 on_progress(Progress(self.simulator.now, scenario.duration, self.simulator.events, tier.attempts()))
 
+        def whole() -> None:
+            self._go_on(report)
+            report()
+
         checks = self.observers.checks
         try:
-            with within(self.budget.seconds):
-                self._go_on(report)
-                report()
+            within(self.budget.seconds, whole)
         except NoProgress as stuck:
             sentence = str(stuck)
             checks.require(Invariant.PROGRESS, False, "run", "event", lambda: sentence)  # noqa: FBT003

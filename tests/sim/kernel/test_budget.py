@@ -1,5 +1,10 @@
 """A run that does not go on is a finding, and one that uses up its budget is undecided: neither hangs."""
 
+import signal
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import pytest
@@ -15,7 +20,6 @@ from flk.sim.kernel.budget import UNLIMITED, Budget, NoProgress, OutOfBudget, Wa
 from flk.sim.kernel.engine import Simulator
 from flk.sim.kernel.programs import MODEL
 from flk.sim.outcome import Run
-from flk.sim.scenarios.duration import Seconds
 from flk.sim.simulate import simulate
 from flk.spec.verdict import Verdict
 
@@ -97,10 +101,71 @@ def test_memory_is_bounded_too(monkeypatch: pytest.MonkeyPatch) -> None:
         watch.look()
 
 
-def test_an_interrupt_is_over_with_its_block() -> None:
-    """Nobody is interrupted by a block that is done."""
-    with within(0.05):
+def endless() -> None:
+    """What never ends by itself."""
+    while True:
         pass
-    Simulator().run_until(Seconds(1), 1, lambda: None)
-    with pytest.raises(OutOfBudget, match="used up"), within(0.05):
-        list(iter(int, 1))
+
+
+@pytest.fixture
+def alarm() -> Iterator[Callable[[], bool]]:
+    """Whether the handler of alarms is the one there was before the test."""
+    before = signal.getsignal(signal.SIGALRM)
+    yield lambda: signal.getsignal(signal.SIGALRM) == before
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.signal(signal.SIGALRM, before)
+
+
+def test_what_is_done_in_time_is_not_interrupted_later(alarm: Callable[[], bool]) -> None:
+    """Its result is returned, and no alarm is left."""
+    assert within(60.0, lambda: 7) == 7
+    assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+    assert alarm()
+
+
+def test_what_is_not_done_in_time_is_interrupted(alarm: Callable[[], bool]) -> None:
+    """The sentence says where it was; no alarm is left."""
+    with pytest.raises(OutOfBudget, match="used up; the run is in endless"):
+        within(0.01, endless)
+    assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+    assert alarm()
+
+
+def test_work_that_catches_an_interrupt_is_interrupted_again(alarm: Callable[[], bool]) -> None:
+    """Where an exception cannot rise, as in a finaliser, or is caught, the next one comes."""
+
+    def stubborn() -> None:
+        with suppress(BaseException):
+            endless()
+        endless()
+
+    with pytest.raises(OutOfBudget):
+        within(0.01, stubborn)
+    assert alarm()
+
+
+def test_an_interrupt_that_comes_at_the_end_does_not_outlive_the_work(alarm: Callable[[], bool]) -> None:
+    """Wherever it comes, it is raised by the work or not at all, and the alarm of before is back."""
+    ends = Counter[bool]()
+    for turn in range(4000):
+        work = partial(sum, range(turn % 40))
+        try:
+            within(1e-6 * (1 + turn % 60), lambda: [work() for _ in range(20)])  # noqa: B023  (it is called within the round)
+        except OutOfBudget:
+            ends[False] += 1
+        else:
+            ends[True] += 1
+        assert alarm()
+        assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+    assert min(ends[True], ends[False]) > 0
+
+
+def test_a_timer_that_ran_before_runs_on(alarm: Callable[[], bool]) -> None:
+    """A budget within another, or a test runner's time limit, keeps what is left of it."""
+    signal.setitimer(signal.ITIMER_REAL, 60.0, 5.0)
+    with pytest.raises(OutOfBudget):
+        within(0.05, endless)
+    left, again = signal.getitimer(signal.ITIMER_REAL)
+    assert left == pytest.approx(59, abs=1)
+    assert again == 5.0
+    assert alarm()

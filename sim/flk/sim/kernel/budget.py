@@ -8,12 +8,11 @@ import resource
 import signal
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from math import inf
 from time import monotonic
 from types import FrameType
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from flk.sim.kernel.engine import Simulator
 
@@ -22,6 +21,10 @@ AT_ONCE = 1_000_000
 STEPS_AT_ONCE = 100_000
 """Effects that one program may have performed at one moment."""
 _MEGABYTE = 1 << 20
+_INSISTENCE = 0.5  # seconds from one interrupt to the next, for work that catches the first
+_SOON = 1e-6  # seconds; a timer set to 0 would never go off
+
+T = TypeVar("T")
 
 
 class NoProgress(Exception):
@@ -79,27 +82,35 @@ class Watch:
                 )
 
 
-@contextmanager
-def within(seconds: float) -> Iterator[None]:
-    """Interrupt what is not done in so many seconds of real time, even if it never comes to an event. Raises OutOfBudget.
+def within(seconds: float, work: Callable[[], T]) -> T:
+    """The result of `work`, which is interrupted if it is not done in so many seconds of real time, even between two events.
 
-    Only the main thread of a process on POSIX can be interrupted; elsewhere this does nothing.
+    Raises OutOfBudget, again and again as long as the work goes on in spite of it. Once this returns or raises, nothing of it is
+    left: the timer that ran before runs on. Python interrupts only the main thread, on POSIX, and there no call of compiled code
+    before it returns: elsewhere the work is not interrupted.
     """
-    if seconds == inf or threading.current_thread() is not threading.main_thread():
-        yield
-        return
+    if seconds == inf or threading.current_thread() is not threading.main_thread() or not hasattr(signal, "setitimer"):
+        return work()
+    over = False
 
     def stop(_: int, frame: FrameType | None) -> None:
+        if over:  # the signal came while the timer was being taken back
+            return
         where = "nowhere" if frame is None else f"{frame.f_code.co_qualname}, line {frame.f_lineno}"
         raise OutOfBudget(f"{seconds:g} seconds are used up; the run is in {where}")
 
+    begun = monotonic()
     before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    left, again = 0.0, 0.0
     try:
-        yield
+        left, again = signal.setitimer(signal.ITIMER_REAL, seconds, _INSISTENCE)
+        return work()
     finally:
+        over = True
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
+        if left:
+            signal.setitimer(signal.ITIMER_REAL, max(left - (monotonic() - begun), _SOON), again)
 
 
 def _megabytes() -> float:
