@@ -32,6 +32,7 @@ from flk.sim.scenarios.files import find
 from flk.sim.scenarios.scenario import Scenario
 from flk.sim.scenarios.script import Ship, Submit
 from flk.sim.scenarios.validation import validation_errors
+from flk.spec.constants import CONSTANTS
 from flk.spec.errors import UnusableInput
 
 
@@ -87,6 +88,12 @@ def test_a_number_is_lessened_to_where_it_matters(value: float, share: float, up
 def test_a_number_whose_harmless_value_is_infinite_is_doubled() -> None:
     """As a bandwidth is: as long as it still fails."""
     assert lessen(100.0, float("inf"), lambda rate: rate < 1000) == 800.0
+
+
+def test_a_number_is_not_doubled_beyond_what_a_scenario_may_have() -> None:
+    """A rate that fails however high it is asks about no scenario that would be refused."""
+    most = CONSTANTS.scenario.max_number
+    assert most / 2 < lessen(most / 1000, float("inf"), lambda rate: rate <= most or pytest.fail("refused")) <= most
 
 
 def faults(*kept: Fault) -> tuple[Fault, ...]:

@@ -53,10 +53,12 @@ from flk.sim.world.events import Rotted, Rotten
 from flk.sim.world.observer import Observer
 from flk.sim.world.token_bucket import Throttles
 from flk.sim.world.watched import WatchedDisk, WatchedObjects
+from flk.spec.constants import CONSTANTS
 from flk.spec.verdict import Verdict
 
 Timed = dict[str, Any]
 ILL: Timed = {"id": "ill", "region": "us", "start": Seconds(20), "duration": Seconds(20)}
+MOST = CONSTANTS.scenario.max_number  # what no rate is above
 SLUGGISH = msgspec.structs.replace(BRISK, fsync=Seconds(0.05))
 
 
@@ -354,7 +356,7 @@ def test_segments_of_any_size_hold_every_invariant() -> None:
 
 
 HARMLESS: tuple[Fault, ...] = tuple(
-    msgspec.structs.replace(fault, **{fault.severity: type(getattr(fault, fault.severity))(fault.harmless)})
+    msgspec.structs.replace(fault, **{fault.severity: type(getattr(fault, fault.severity))(min(fault.harmless, MOST))})
     for fault in (
         SlowDisk(factor=9.0, **ILL),
         FsyncFailure(**ILL),

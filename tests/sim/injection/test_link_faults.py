@@ -22,9 +22,11 @@ from flk.sim.scenarios.faults import Bandwidth, Duplication, Fault, Latency, Lin
 from flk.sim.scenarios.topology import Network, Path
 from flk.sim.world.message_sizes import ENTRY, size_of
 from flk.sim.world.network import ENVELOPE, Net
+from flk.spec.constants import CONSTANTS
 from flk.spec.verdict import Verdict
 
 Timed = dict[str, Any]
+MOST = CONSTANTS.scenario.max_number  # what no rate is above
 WIRE = ("eu", "us")
 WHOLE: Timed = {"sides": (("eu",), ("us",)), "start": Seconds(0), "duration": Seconds(10)}
 EVERYWHERE = (("clients",), REGIONS)
@@ -206,7 +208,7 @@ def test_what_comes_twice_is_answered_alike_and_stored_once() -> None:
 
 
 HARMLESS: tuple[Fault, ...] = tuple(
-    msgspec.structs.replace(fault, **{fault.severity: fault.harmless})
+    msgspec.structs.replace(fault, **{fault.severity: min(fault.harmless, MOST)})
     for fault in (
         Duplication(id="x", share=0.5, sides=EVERYWHERE, start=Seconds(10), duration=Seconds(20)),
         Reorder(id="x", share=0.5, sides=EVERYWHERE, start=Seconds(10), duration=Seconds(20)),

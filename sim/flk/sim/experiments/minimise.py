@@ -5,6 +5,8 @@ from itertools import pairwise
 from math import isinf
 from typing import TypeVar
 
+from flk.spec.constants import CONSTANTS
+
 T = TypeVar("T")
 PRECISION = 0.1
 """A number is made smaller until a tenth of what is left of it matters."""
@@ -45,11 +47,11 @@ def lessen(value: float, harmless: float, holds: Callable[[float], bool], grain:
     """A number nearer to `harmless` for which `holds` is still true, found by bisection; `value` itself if that is all there is.
 
     `holds` must be true of `value`. Differences below `grain` do not matter. Where harmless is infinity, the number is doubled as
-    long as it holds.
+    long as it holds and a scenario may have it.
     """
     if isinf(harmless):
         for _ in range(20):
-            if not holds(value * 2):
+            if value * 2 > CONSTANTS.scenario.max_number or not holds(value * 2):
                 break
             value *= 2
         return value
