@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from typing import get_args
 
 import matplotlib.image as mpimg
 import msgspec
@@ -25,10 +26,11 @@ from flk.sim.reports.figures.fans import fans
 from flk.sim.reports.figures.outcome import objectives
 from flk.sim.reports.figures.regions import cut_links, moments_of_interest, region_map, state_of
 from flk.sim.reports.figures.spacetime import first_violation, space_time, window
+from flk.sim.reports.figures.style import HATCHES
 from flk.sim.reports.figures.sweeps import comparison, heat_map
 from flk.sim.reports.recording import Recording, record
 from flk.sim.scenarios.duration import Seconds
-from flk.sim.scenarios.faults import Burst, Disk, Partition, RegionCrash, StoreOutage
+from flk.sim.scenarios.faults import Burst, Disk, Fault, Partition, RegionCrash, StoreOutage
 from flk.sim.scenarios.policy import Objectives
 from flk.sim.simulate import simulate
 from flk.spec.errors import UnusableInput
@@ -224,6 +226,11 @@ def test_the_perfetto_trace_is_sound(tmp_path: Path) -> None:
         perfetto.write(recording(), tmp_path / "absent" / "trace.json")
 
 
+def test_every_fault_has_a_hatching() -> None:
+    """A figure can draw any fault that a scenario may have, and a hunt draws from."""
+    assert set(HATCHES) == set(get_args(Fault))
+
+
 def test_the_page_of_a_sweep_tells_everything(tmp_path: Path) -> None:
     """Each cell with its findings, a map, distributions, comparisons; nothing from elsewhere."""
     file = tmp_path / "sweep.html"
@@ -232,10 +239,17 @@ def test_the_page_of_a_sweep_tells_everything(tmp_path: Path) -> None:
     sweep_report.write(swept(), found, inputs, file, "flk sweep drill --seeds 6")
     text = file.read_text()
     assert "<script" not in text
-    assert text.count("<figure>") == 7
+    assert text.count("<figure>") == 9
     for cell in swept().plan.cells:
         assert cell.label.split(", ")[0] in text
-    for told_ in ("undecided", "flk sweep drill --seeds 6", "mean of rpo", "policy.ship_interval"):
+    for told_ in (
+        "undecided",
+        "flk sweep drill --seeds 6",
+        "mean of rpo",
+        "policy.ship_interval",
+        "rpo over uploads,",
+        "rpo over uploaded_bytes,",
+    ):
         assert told_ in text
     assert sweep_report.html(swept(), found, inputs, "flk sweep drill --seeds 6") == text
 

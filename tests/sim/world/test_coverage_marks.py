@@ -23,6 +23,7 @@ from flk.sim.nodes.designs import DESIGNS
 from flk.sim.outcome import Run
 from flk.sim.scenarios.duration import Seconds
 from flk.sim.scenarios.faults import (
+    AgentCrash,
     BitRot,
     Burst,
     Disk,
@@ -75,6 +76,7 @@ MADE_BY: dict[str, tuple[Scenario, list[Submission]]] = {
     "tier-left": (tiered(rate=3), []),
     "cut-over": (growing(), records(200)),
     "rolled-back": (growing(plan=msgspec.structs.replace(PLAN, roll_back=True)), records(200)),
+    "outbox-reopened": (drill(at(AgentCrash)), []),
     "task-buried": (audited(audit=msgspec.structs.replace(QUICK, failure=0.9, attempts=1)), []),
 }
 # The model ships in sequence, so its replay meets no gap; it does where another region ships the newest segment first.
