@@ -3,20 +3,25 @@
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
+from tests.support.impl.object_stores import Directory
 from tests.support.impl.rig import Rig
 from tests.support.model.world import EXAMINE, HONEST, STORY
 
 from flk.impl.server.metrics import Metrics
 from flk.impl.server.passes import ReplayPasses, ShippingPasses
+from flk.impl.storage.objects import open_objects
 from flk.impl.storage.wal import FileDisk
-from flk.model.effects import INBOX, Mark, Marked, Observe
+from flk.model.effects import INBOX, Effect, Mark, Marked, Observe
 from flk.model.log.frames import Frame
 from flk.model.log.hlc import ZERO, at
 from flk.model.programs.ingest import ingest
 from flk.model.programs.rotate import rotate
+from flk.model.programs.ship import ship
 from flk.model.runtime import run
 from flk.spec.constants import CONSTANTS
 
@@ -85,6 +90,30 @@ def test_replay_lags_from_the_last_whole_pass_while_passes_fail() -> None:
     stage.passed(began=time.monotonic())
     assert stage.lag() == 0
     assert exposed(metrics, 'flk_crr_errors_total{source="us",stage="replay"}') == 2
+
+
+def test_segments_are_counted_when_they_are_merged(tmp_path: Path) -> None:
+    """Of two disks of a region, two and one: that the log of the first is kept as far as it was read is no segment (CRR-7)."""
+    objects = open_objects(Directory(tmp_path / "objects").url)
+    with closing(Rig(tmp_path / "eu", objects=objects)) as eu:
+        eu.recover()
+        stage = ReplayPasses("us", EXAMINE, eu.node.metrics)
+        for disk, sent, expected in ((1, STORY[2:4], 2), (2, STORY[7:8], 3)):
+            with closing(Rig(tmp_path / f"us{disk}", region="us", identity=disk, objects=objects)) as us:
+                us.recover()
+                for item in sent:
+                    us.runtime.perform(ingest(item, "us", EXAMINE))
+                    us.runtime.perform(ship())
+            for _ in range(2):
+                run(stage.program(), partial(_seen, eu, stage))
+                assert exposed(eu.node.metrics, 'flk_segments_replayed_total{source="us"}') == expected
+
+
+def _seen(rig: Rig, stage: ReplayPasses, effect: Effect[Any]) -> Any:
+    """The result of an effect, which the stage sees."""
+    result = rig.node.perform(effect)
+    stage.seen(effect, result)
+    return result
 
 
 def test_a_clock_that_runs_too_far_ahead_is_counted_under_its_region() -> None:

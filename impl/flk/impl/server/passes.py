@@ -6,7 +6,7 @@ from typing import Generic, TypeVar
 
 from flk.impl.server.metrics import Metrics
 from flk.impl.storage.wal import FileDisk
-from flk.model.effects import INBOX, Effect, Mark, Marked, Observe, Program
+from flk.model.effects import INBOX, Effect, Mark, Marked, Merge, Observe, Program
 from flk.model.log.hlc import Timestamp, is_ahead, wall_seconds
 from flk.model.programs.examine import Examine
 from flk.model.programs.replay import Replayed, replay
@@ -96,15 +96,22 @@ class ReplayPasses(Passes[Replayed]):
         self._examine = examine
         self._segments = metrics.segments_replayed(peer)
         self._clock_ahead = metrics.clock_ahead(peer)
+        self._merged = False
 
     def program(self) -> Program[Replayed]:
         """Join the entries of every new segment into the store."""
         return replay(self.source, self._examine)
 
     def seen(self, effect: Effect[object], result: object) -> None:
-        """The watermark has moved past a segment, or the clock was shown the latest timestamp in it."""
+        """A segment was merged, then the watermark moved past it, or the clock was shown the latest timestamp in it.
+
+        A Mark without a Merge moves past none: where the log of the next disk begins, it keeps how far the last one was read.
+        """
         del result
-        if isinstance(effect, Mark):
+        if isinstance(effect, Merge):
+            self._merged = True
+        elif isinstance(effect, Mark) and self._merged:
+            self._merged = False
             self._segments.inc()
         elif isinstance(effect, Observe) and is_ahead(effect.timestamp, time.time()):
             self._clock_ahead.inc()
