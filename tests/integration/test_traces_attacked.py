@@ -10,12 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.integration.test_traces_of_runs import INGEST, crash, submissions
-from tests.support.model.world import KEYRING
+from tests.support.model.world import FORGER, KEYRING, pcs, submission
 from tests.support.sim.drills import BRISK, drill
 
 from flk.formal.traces import Accepted, Rejected, Validation, validate
 from flk.impl.server.trace_reader import encoded, events_of, unseen
 from flk.model.protocol_events.observation import END, START, ObservedEffect
+from flk.sim.protocol_traces import followed
 from flk.sim.simulate import simulate
 from flk.spec.errors import UnusableInput
 
@@ -107,6 +108,7 @@ def unknown(lines: list[Line], place: int) -> list[Line]:
 
 
 OTHER = "ab" * 32
+ESCALATING = submission(pcs(budget=0.9))
 SEEN: dict[str, tuple[str, int, Attack]] = {
     "a Store of an invented key": ("Store", 0, changed("claim", "pcs_id", OTHER)),
     "a Store for another tenant": ("Store", 0, changed("claim", "tenant", "another")),
@@ -155,6 +157,28 @@ def test_the_genuine_trace_is_accepted(tmp_path: Path) -> None:
     assert isinstance(verdict, Accepted), verdict
     assert min(verdict.actions[name] for name in ("claim", "crash", "serve", "refuse_malformed", "refuse_forged")) > 0
     assert unseen(tmp_path / "trace.jsonl") == ""
+
+
+def test_a_node_may_be_killed_after_any_line(tmp_path: Path) -> None:
+    """What was cut off is known from recovery alone: also that the signature of a request was good, or was not."""
+    start = [at for at, line in enumerate(genuine()) if line["effect"] == START][1]
+    forged = [at for at in those(END, 401) if at < start]
+    assert forged
+    for cut in (*forged, *range(30, start, 40)):
+        verdict = judged([*genuine()[:cut], *genuine()[start:]], tmp_path / "trace.jsonl")
+        assert isinstance(verdict, Accepted), (genuine()[cut], verdict)
+
+
+def test_a_key_may_have_many_contents() -> None:
+    """A forged one that comes first, and honest ones: each that is not the winner's is told so, and the trace is accepted."""
+    records: list[ObservedEffect] = []
+    scenario = drill(rate=20, duration=20, until=10, policy=BRISK)
+    scenario = msgspec.structs.replace(scenario, workload=msgspec.structs.replace(scenario.workload, agents={"eu": 6}))
+    contents = [submission(pcs(), FORGER), submission(pcs(r=0.6, budget=0.37)), submission(pcs()), ESCALATING]
+    simulate(scenario, contents * 20, KEYRING, seed=1, observer=records.append)
+    verdict = followed(records, scenario)["ingest of eu.000001"]
+    assert isinstance(verdict, Accepted), verdict
+    assert min(verdict.actions[name] for name in ("refuse_forged", "claim")) > 10
 
 
 @pytest.mark.parametrize("attack", SEEN)

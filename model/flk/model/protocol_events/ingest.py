@@ -10,7 +10,10 @@
 
 A request that was refused before it was admitted, or for want of room or of a log, is none; one that was admitted and is told that
 it is malformed or forged has to be in the log. What an Append says is known from its payload; in traces that tell nothing of
-payloads, only from its Store. What was durable but not observed is known only to recovery: so the records are read twice.
+payloads, only from its Store. What was durable but not observed is known only to recovery, and so is whether the signature was good
+of a request that a crash cut off before its Store: so the records are read twice.
+
+A key has two contents: that of the first valid request for it, which wins, and any other.
 
 What is stored for a key that also came from another region is the subject of `replication`: here each request for it counts as one
 for a key of its own, and of the outcome is asked only that somebody logged it, and that the answer is what the Store showed.
@@ -29,9 +32,12 @@ _ANSWERS = {200: "stored", 202: "stored", 409: "equivocation"}
 
 @dataclass
 class Request:
-    """What became known of a logged submission. `told`: its payload was, so nothing else decides what it says."""
+    """What became known of a logged submission. `told`: its payload was, so nothing else decides what it says; `judged`: so was
+    whether it is genuine, by a claim or by its answer.
+    """
 
     told: bool = False
+    judged: bool = False
     key: str = NO_KEY
     digest: str = ""
     readable: bool = True
@@ -41,7 +47,7 @@ class Request:
 @dataclass
 class Survey:
     """What a first reading finds: each request by its timestamp, those that were logged unobserved before each start of the node,
-    the keys that came from elsewhere, each with the timestamps that did, and the first content of each key.
+    the keys that came from elsewhere, each with the timestamps that did, and the content that wins each key.
     """
 
     requests: dict[str, Request] = field(default_factory=dict)
@@ -84,7 +90,9 @@ def survey(records: Iterable[ObservedEffect]) -> Survey:
         elif record.run in runs:
             _learn_of_run(found.requests[runs[record.run]], record)
     for _, request in sorted(found.requests.items()):
-        found.first.setdefault(request.key, request.digest)
+        request.genuine &= request.judged
+        if request.readable and request.genuine:
+            found.first.setdefault(request.key, request.digest)
     return found
 
 
@@ -112,12 +120,14 @@ def _learn_of_run(request: Request, record: ObservedEffect) -> None:
     if record.effect == "Store":
         _learn(request, record.fields["claim"])
     elif record.effect == END:
+        request.judged = True
         if not request.told:
             request.readable = record.status != Malformed.status
         request.genuine = request.genuine and record.status != Unauthenticated.status
 
 
 def _learn(request: Request, claim: Any) -> None:
+    request.judged = True
     if not request.told:
         request.key, request.digest = key(claim), claim["digest"]
 
