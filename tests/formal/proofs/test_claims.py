@@ -1,6 +1,7 @@
 """Claims are judged by looking at their evidence anew."""
 
 import pytest
+from tests.support.formal.compiled import compiled
 
 from flk.formal.proofs.claims import Court, Finding, Judgement, chosen, verdict_of
 from flk.formal.proofs.measurement import Measurement
@@ -25,9 +26,10 @@ def weighed(kind: EvidenceKind, name: str) -> Finding:
 
 
 @pytest.fixture(scope="module")
-def judgements() -> dict[str, Judgement]:
-    """All claims, judged; figures are not measured here."""
-    court = Court(lambda scenario, objective: Measurement(1.0, 2.0, "s", met=True), attempt)
+def judgements(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Judgement]:
+    """All claims, judged; figures are not measured here, and Coq is asked once in a run of the tests."""
+    measure, proofs = Measurement(1.0, 2.0, "s", met=True), compiled(tmp_path_factory)[1]
+    court = Court(lambda scenario, objective: measure, attempt, in_coq=lambda: proofs)
     return {judgement.name: judgement for judgement in court.judge(claims())}
 
 
@@ -123,7 +125,7 @@ def test_the_weakest_evidence_counts() -> None:
 def test_evidence_that_is_not_there_is_told(kind: EvidenceKind, name: str, told: str) -> None:
     """The message names it."""
     with pytest.raises(UnusableInput, match=told):
-        weighed(kind, name)
+        Court(measure, attempt, in_coq=tuple).weigh(Evidence(kind, name))
 
 
 def test_claims_are_chosen_by_name() -> None:

@@ -9,11 +9,13 @@ from concurrent.futures import ThreadPoolExecutor
 from io import StringIO
 from pathlib import Path
 from random import Random
+from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
+from tests.support.formal.compiled import compiled
 
 from flk.formal.proofs import coq
 from flk.formal.prover.theorem import ProofStatus
@@ -37,14 +39,14 @@ OWN_FILES = {path.stem: path.read_text("utf-8") for path in sorted(coq.SOURCES.g
 
 @pytest.fixture(scope="module")
 def build(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A directory in which everything gets compiled."""
-    return tmp_path_factory.mktemp("coq")
+    """A directory in which everything is compiled. Nothing is written there: other workers read it, too."""
+    return compiled(tmp_path_factory)[0]
 
 
 @pytest.fixture(scope="module")
-def proofs(build: Path) -> tuple[coq.CoqProof, ...]:
+def proofs(tmp_path_factory: pytest.TempPathFactory) -> tuple[coq.CoqProof, ...]:
     """What Coq says of every headline, compiled from nothing; shown by `pytest -s`."""
-    proofs = coq.check(build)
+    proofs = compiled(tmp_path_factory)[1]
     for proof in proofs:
         print(
             f"{proof.name}: {proof.status}\n  {proof.statement}\n  rests on {', '.join(proof.assumptions) or 'nothing'}"
@@ -353,17 +355,16 @@ def _mapped(build: Path, pattern: str, code: str, cases: Iterable[tuple[int, ...
 
 def _evaluate(build: Path, expression: str) -> list[int]:
     """The integers in the value that Coq computes for a list."""
-    query = build / "Evaluated.v"
-    query.write_text(
+    query = (
         "From Coq Require Import Ascii String List NArith ZArith.\n"
         "From Flocq Require Import Core Binary Bits.\n"
         f"From {coq.LIBRARY} Require Import {' '.join(OWN_FILES)}.\n"
         "Import ListNotations. Open Scope N_scope. Set Printing Depth 1000000.\n"
-        f"Eval vm_compute in {expression}.",
-        "utf-8",
+        f"Eval vm_compute in {expression}."
     )
-    done = subprocess.run(
-        [coq.coqc(), "-Q", ".", coq.LIBRARY, query.name], cwd=build, capture_output=True, text=True, check=False
-    )
+    with TemporaryDirectory() as own:
+        Path(own, "Evaluated.v").write_text(query, "utf-8")
+        command = [coq.coqc(), "-Q", str(build), coq.LIBRARY, "Evaluated.v"]
+        done = subprocess.run(command, cwd=own, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return list(map(int, re.findall(r"-?\d+", done.stdout)))

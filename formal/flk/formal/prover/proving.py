@@ -128,6 +128,10 @@ class Proving:
         """What is known of each property."""
         return tuple(map(self._status, self.protocol.properties.values()))
 
+    def status_of(self, name: str) -> PropertyStatus:
+        """What is known of one property. Raises KeyError if there is none of that name."""
+        return self._status(self.protocol.properties[name])
+
     @property
     def status(self) -> ProofStatus:
         """The worst of the properties; refuted also by a run to a fault or a deadlock.
