@@ -11,7 +11,7 @@ from z3 import Not, unsat
 from flk.formal.explicit.ground import Ground
 from flk.formal.explicit.interpreter import Interpreter
 from flk.formal.explicit.schema import Schema, State
-from flk.formal.language import Protocol, Term, forall, require
+from flk.formal.language import BOOL, Protocol, Term, forall, implies, require
 from flk.formal.library.catalogue import PROTOCOLS
 from flk.formal.prover.clause_filter import strongest
 from flk.formal.prover.clauses import Language, python
@@ -20,6 +20,7 @@ from flk.formal.prover.houdini import Inference, Steps, infer, without_lemmas
 from flk.formal.prover.obligations import Induction
 from flk.formal.prover.samples import Sampler, once
 from flk.formal.prover.solver import ask
+from flk.spec.verdict import Verdict
 
 COMMIT = PROTOCOLS["two-phase-commit"]
 
@@ -146,8 +147,8 @@ def test_replication_is_proved_without_a_lemma_of_ours() -> None:
     assert found.tried >= 3000
 
 
-def test_what_no_clause_shows_stays_open() -> None:
-    """A false property is not proved, whatever is guessed."""
+def test_a_false_property_is_not_proved() -> None:
+    """Whatever is guessed; what is true beside it is proved all the same, and exploring shows what is false."""
     protocol = COMMIT.variant("hasty", "A manager may abort though prepared.")
     protocol.without("RMChooseToAbort")
 
@@ -160,8 +161,40 @@ def test_what_no_clause_shows_stays_open() -> None:
         manager.next[r] = Manager.aborted
 
     found = infer(protocol)
-    assert found.proved == ()
-    assert found.open == ("consistent",)
+    assert found.proved == ("prepared_says_so",)
+    assert found.violated == ("consistent", "decisions_are_final")
+    assert found.open == ()
+
+
+def test_what_no_clause_shows_stays_open() -> None:
+    """A true property that rests on a parity: of four truths, which no clause of three literals says."""
+    protocol = Protocol("parity", "Two of four neighbours change at a time, so that an even number is true.")
+    a, b, c, d = (protocol.scalar(name, BOOL, initially=False) for name in "abcd")
+
+    @protocol.action()
+    def change_left() -> None:
+        """The first two change."""
+        a.next, b.next = ~a, ~b
+
+    @protocol.action()
+    def change_middle() -> None:
+        """The middle two change."""
+        b.next, c.next = ~b, ~c
+
+    @protocol.action()
+    def change_right() -> None:
+        """The last two change."""
+        c.next, d.next = ~c, ~d
+
+    @protocol.always()
+    def never_three() -> Term:
+        """With three there are four."""
+        return implies(a & b & c, d)
+
+    found = infer(protocol)
+    assert found.open == ("never_three",)
+    assert found.proved == found.violated == ()
+    assert found.verdict is Verdict.UNDECIDED
 
 
 def test_a_step_that_breaks_a_guess_breaks_it() -> None:

@@ -1,15 +1,18 @@
 """What no proof speaks of, explored then and there at the usual sizes: progress, counts, deadlock; and all else once more."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
+
+import msgspec
 
 from flk.formal.explicit.engines.choose import choose
 from flk.formal.explicit.engines.edges import graph
 from flk.formal.explicit.explore import Explored, Finding, explore
 from flk.formal.explicit.search import Options
+from flk.formal.language.properties import PropertyKind
 from flk.formal.language.protocol import Protocol
-from flk.formal.prover.bounded import FAULT
+from flk.formal.prover.bounded import FAULT, Bounded, Outcome, Target
 from flk.formal.prover.counterexample import Counterexample
 from flk.formal.prover.theorem import Check, ProofStatus, Scope
 from flk.spec.errors import UnusableInput
@@ -25,18 +28,27 @@ STATUSES = {
 }
 """What exploring says of a property that it alone can judge."""
 
+OUTCOMES = {
+    Verdict.HOLDS: Outcome.NONE,
+    Verdict.VIOLATED: Outcome.FOUND,
+    Verdict.UNDECIDED: Outcome.UNDECIDED,
+}
+"""Whether exploring finds a violation."""
+
 
 @dataclass(frozen=True)
 class Beside:
-    """A protocol at its usual sizes."""
+    """A protocol at its usual sizes, or others."""
 
     protocol: Protocol
+    sizes: Mapping[str, int] = field(default_factory=dict)
 
     @cached_property
     def _outcome(self) -> Explored | UnusableInput:
         engine = choose()
         try:
-            return explore(self.protocol, engine.engine, engine.name, options=Options(max_states=MOST), graph_of=graph)
+            options = Options(max_states=MOST)
+            return explore(self.protocol, engine.engine, engine.name, self.sizes, options, graph_of=graph)
         except UnusableInput as error:
             return error
 
@@ -48,7 +60,7 @@ class Beside:
     @property
     def scope(self) -> Scope:
         """How far exploring went."""
-        sizes = self.protocol.sizes()
+        sizes = {**self.protocol.sizes(), **self.sizes}
         if isinstance(self._outcome, UnusableInput):
             return Scope(sizes, note=str(self._outcome))
         return Scope(sizes, self._outcome.states, self._outcome.complete)
@@ -92,3 +104,23 @@ class Beside:
             name, finding.path.moves[-1].shown, self.explored.sizes, finding.path, reachable=True, note=finding.note
         )
         return Check(name, status, self.explored.seconds, path=path)
+
+
+def with_progress(protocol: Protocol, found: Bounded) -> Bounded:
+    """The same search, with progress explored at its sizes, as no run of bounded length shows that something never comes.
+
+    Where a run violates something, there is nothing to add.
+    """
+    if found.verdict is Verdict.VIOLATED or all(target.kind is not PropertyKind.LEADS_TO for target in found.targets):
+        return found
+    beside = Beside(protocol, found.sizes)
+    judged = (_judged(beside, target) if target.kind is PropertyKind.LEADS_TO else target for target in found.targets)
+    return msgspec.structs.replace(found, targets=tuple(judged))
+
+
+def _judged(beside: Beside, target: Target) -> Target:
+    finding, (_, note) = beside.findings.get(target.name), beside.status(target.name)
+    seconds = beside.explored.seconds if beside.explored else 0.0
+    outcome = OUTCOMES[finding.verdict] if finding else Outcome.UNDECIDED
+    path = finding.path if finding and outcome is Outcome.FOUND else None
+    return Target(target.name, target.kind, outcome, len(path.moves) - 1 if path else 0, seconds, path, note)

@@ -89,7 +89,7 @@ def search(
     """Search runs of up to `depth` steps for every property, a DEADLOCK and a FAULT, or for those among them with these `names`.
 
     `happen`: for each action too, unless it may not happen, for a run after which it can. `first` ends with the first violation.
-    Progress stays undecided. Raises UnusableInput for sizes that the protocol does not have.
+    Progress stays undecided: `with_progress` explores it. Raises UnusableInput for sizes that the protocol does not have.
     """
     started = perf_counter()
     wanted = None if names is None else frozenset(names)

@@ -77,6 +77,7 @@ def render_search(protocol: Protocol, found: Bounded, *, verbose: bool = False) 
     head = f"{found.protocol}  {sizes}  runs of up to {found.depth} steps, {found.seconds:.2f} s"
     left = [target.name for target in found.targets if target.verdict is Verdict.UNDECIDED]
     runs: list[RenderableType] = [Text(f"undecided: {', '.join(left)}")] if left else []
+    runs += [Text(f"{each.name}: {each.note}") for each in found.targets if each.note and not each.path]
     grid = Grid(whole("property"), whole("kind"), whole("found"), whole("steps"), box=SIMPLE)
     for target in found.targets:
         kind = target.kind.replace("_", " ") if target.kind else "never"

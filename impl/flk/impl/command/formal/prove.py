@@ -63,7 +63,7 @@ def prove(
     What no proof speaks of (progress, counts, deadlock) is explored at the usual sizes; a theorem is then bounded, not proved.
 
     Exit code 0: all proved or bounded, and every mutant refuted (with --bmc: no violation of so few steps, every witness found,
-    and no property of progress); 1: something is refuted; 2: undecided.
+    and progress holds where it is explored); 1: something is refuted; 2: undecided.
     """
     if size and bmc is None:
         raise UnusableInput("--size goes with --bmc: a proof is for all sizes")
@@ -107,6 +107,7 @@ def _coq(*, json: bool, verbose: bool) -> None:
 def _search(protocol: "Protocol", depth: int, size: Sequence[str], *, json: bool, verbose: bool) -> None:
     from rich.console import Console
 
+    from flk.formal.prover.beside import with_progress
     from flk.formal.prover.bounded import search
     from flk.formal.reports.proofs import render_search
 
@@ -117,6 +118,8 @@ def _search(protocol: "Protocol", depth: int, size: Sequence[str], *, json: bool
             chosen_sizes(size),
             on_depth=lambda steps: status.update(f"searching runs of {steps} steps"),
         )
+        status.update("exploring progress")
+        found = with_progress(protocol, found)
     _show(found, None if json else render_search(protocol, found, verbose=verbose))
     raise typer.Exit(found.verdict.exit_code)
 
