@@ -165,9 +165,21 @@ def only_requests_are_served() -> Term:
                 request[r],
             )
             & implies(protocol.enabled("lose_request", r=r), request[r] & ~calm)
-            & implies(exists(Answer, lambda a: protocol.enabled("lose_answer", r=r, a=a)), ~calm)
+            & forall(Answer, lambda a: implies(protocol.enabled("lose_answer", r=r, a=a), answer[r, a] & ~calm))
         ),
     )
+
+
+@protocol.always()
+def bad_times_may_end() -> Term:
+    """At any moment, whether the agent is up or down; they end once."""
+    return protocol.enabled("grow_calm") == ~calm
+
+
+@protocol.always("OUT-2")
+def only_the_pending_is_sent() -> Term:
+    """What the agent sends waits in its log: a settled record is not sent again."""
+    return forall(Record, lambda r: implies(protocol.enabled("send", r=r), log[r] == Entry.queued))
 
 
 @protocol.always("OUT-2")

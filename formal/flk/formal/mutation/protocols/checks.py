@@ -1,4 +1,4 @@
-"""What the lab has for protocols, as checks of mutants: exploration, exploration at larger sizes, bounded search, induction."""
+"""What the lab has for protocols, as checks of mutants: exploration, exploration at larger sizes, induction, bounded search."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass

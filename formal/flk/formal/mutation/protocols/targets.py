@@ -45,7 +45,7 @@ def target_of(name: str) -> Target:
         room="yours" if name.endswith(".py") else "formal",
         kind=KIND,
         mutants=lambda: _mutants(source, original),
-        checks=(Exploration(sizes), larger, Bounded(all_larger(sizes)), Proof()),
+        checks=(Exploration(sizes), larger, Proof(), Bounded(all_larger(sizes))),
         original=original,
         digest=digest_of([file, *_judges()]),
         claims=tuple(protocol.properties),
