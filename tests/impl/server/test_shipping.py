@@ -260,6 +260,27 @@ def test_a_missing_segment_is_waited_for(tmp_path: Path) -> None:
     assert second.exists()
 
 
+def test_a_new_disk_takes_over_what_comes_to_light_after_its_recovery(tmp_path: Path) -> None:
+    """A listing left out the newest segment of the disk before, and nothing told: when it shows it, its records are answered as they
+    were (CRR-5, WAL-5).
+    """
+    objects = Directory(tmp_path / "objects")
+    with region("eu", tmp_path, objects.url) as (_, eu):
+        before = []
+        for number, item in enumerate(RECORDS[:2], start=1):
+            before.append(eu.submit(item).body)
+            eventually(partial(at_least, number, eu, "flk_segments_shipped_total"))
+    shutil.rmtree(tmp_path / "eu")
+    _, late = sorted(objects.path.glob("crr/eu.*/*"))
+    hidden = late.rename(tmp_path / "hidden")
+    with region("eu", tmp_path, objects.url) as (_, eu):
+        assert eu.submit(RECORDS[0]).body == before[0]
+        hidden.rename(late)
+        eventually(lambda: replayed(eu, "eu") == 1)
+        assert eu.submit(RECORDS[1]).body == before[1]
+        assert eu.submit(RIVALS[1]).status == 409
+
+
 def test_two_disks_that_claim_to_be_one_log_are_found_out(tmp_path: Path) -> None:
     """The second began without the object store, which would have told it of the first: what it ships is refused, counted, and not
     overwritten; it serves on (CRR-9).

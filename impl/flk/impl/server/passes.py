@@ -9,6 +9,7 @@ from flk.impl.storage.wal import FileDisk
 from flk.model.effects import INBOX, Effect, Mark, Marked, Merge, Observe, Program
 from flk.model.log.hlc import Timestamp, is_ahead, wall_seconds
 from flk.model.programs.examine import Examine
+from flk.model.programs.recover import reclaim
 from flk.model.programs.replay import Replayed, replay
 from flk.model.programs.ship import SHIPPED, ship
 
@@ -123,3 +124,11 @@ class ReplayPasses(Passes[Replayed]):
     def lag(self) -> float:
         """Seconds since the last complete pass, if one has failed since: all that waits was shipped after it began."""
         return time.monotonic() - self._level_at if self._waits else 0.0
+
+
+class ReclaimPasses(ReplayPasses):
+    """Join in what earlier disks of the node's own region have shipped, and what no listing showed when it recovered (CRR-5)."""
+
+    def program(self) -> Program[Replayed]:
+        """Join the entries of every segment that has come to light into the store."""
+        return reclaim(self.source, self._examine)

@@ -12,7 +12,7 @@ from typing import Any
 
 import structlog
 
-from flk.impl.server.passes import Passes, ReplayPasses, ShippingPasses
+from flk.impl.server.passes import Passes, ReclaimPasses, ReplayPasses, ShippingPasses
 from flk.impl.server.runtime import Runtime
 from flk.impl.storage.wal import LogFailed
 from flk.model.log.frames import CorruptSegment
@@ -23,7 +23,9 @@ log = structlog.get_logger()
 
 
 class Replicator:
-    """Ships the log of one node every `ship_every` seconds, and replays the log of each peer every `replay_every` seconds."""
+    """Ships the log of one node every `ship_every` seconds, and replays the log of each peer, and those of the region's earlier
+    disks, every `replay_every` seconds.
+    """
 
     def __init__(
         self, runtime: Runtime, examine: Examine, peers: Iterable[str], *, ship_every: float, replay_every: float
@@ -34,6 +36,8 @@ class Replicator:
             ShippingPasses(node.disk, node.metrics): ship_every,
             **{ReplayPasses(peer, examine, node.metrics): replay_every for peer in peers},
         }
+        if node.disk.identity > 1:
+            self._intervals[ReclaimPasses(node.disk.region, examine, node.metrics)] = replay_every
 
     async def run(self) -> None:
         """Begin at once and go on until cancelled, while the runtime serves."""
