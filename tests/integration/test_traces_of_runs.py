@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
+from functools import cache
 from pathlib import Path
 from random import Random
 from threading import Thread
@@ -18,6 +19,8 @@ from tests.sim.planted import BUGS
 from tests.support.impl.client import Client, keys_of, sample
 from tests.support.model.world import FORGER, KEYRING, STORY, pcs, submission
 from tests.support.sim.drills import BRISK, drill
+from tests.support.sim.lines import Line
+from tests.support.sim.lines import followed as lines_of
 
 from flk.formal.library.catalogue import find as find_protocol
 from flk.formal.library.protocols import ingest, replication
@@ -26,7 +29,7 @@ from flk.formal.traces.relaxations import unlimited
 from flk.impl.server.process import ServerProcess, server_process
 from flk.impl.server.trace_reader import encoded, events_of, is_of_nodes
 from flk.model.flow.submission import Submission
-from flk.model.protocol_events.observation import ObservedEffect
+from flk.model.protocol_events.observation import START, ObservedEffect
 from flk.model.protocol_events.replication import replication_events
 from flk.sim.kernel.programs import Programs
 from flk.sim.nodes.designs import DESIGNS
@@ -108,6 +111,32 @@ def test_the_scenarios_of_the_library_stay_within_the_protocols(name: str) -> No
     simulate(scenario, submissions(2000), KEYRING, observer=records.append)
     taken, _ = clean(records, scenario)
     assert taken["claim"] > 100
+
+
+# Processes that are killed after an effect, and before they can tell of it.
+
+BRIEF = drill(rate=12, duration=30, until=10, policy=BRISK)
+
+
+@cache
+def told() -> list[Line]:
+    """What a region does while it is busy, in a run in which nothing goes wrong."""
+    return [line for line in lines_of(BRIEF, submissions(100))[1] if line.node == "eu" and 2 < line.t < 16]
+
+
+@pytest.mark.parametrize("effect", ["Append", "Store", "Seal", "PutObject", "Mark shipped", "Mark replayed", "Merge"])
+def test_the_last_effect_before_a_kill_may_be_missing_in_the_trace(effect: str) -> None:
+    """It took place, and nobody noted it: what other nodes and the next life of its own make of it is accepted."""
+    moment = next(line.t for line in told() if line.effect.startswith(effect))
+    records: list[ObservedEffect] = []
+    scenario = BRIEF.with_faults((crash("eu", moment + 1e-6),))
+    simulate(scenario, submissions(100), KEYRING, seed=1, observer=records.append)
+    own = [at for at, record in enumerate(records) if record.region == "eu"]
+    _, again, *_ = (at for at in own if records[at].effect == START)
+    last = max(at for at in own if at < again and records[at].effect == effect.partition(" ")[0])
+    missing = {at for at in own if last <= at < again}
+    assert len(missing) < 6  # those of the same moment
+    clean([record for at, record in enumerate(records) if at not in missing], scenario)
 
 
 # Planted mistakes.

@@ -261,8 +261,8 @@ def test_a_missing_segment_is_waited_for(tmp_path: Path) -> None:
 
 
 def test_a_new_disk_takes_over_what_comes_to_light_after_its_recovery(tmp_path: Path) -> None:
-    """A listing left out the newest segment of the disk before, and nothing told: when it shows it, its records are answered as they
-    were (CRR-5, WAL-5).
+    """A listing left out the newest segment of the disk before, and nothing told: when it shows it, its records are answered as
+    they were (CRR-5, WAL-5).
     """
     objects = Directory(tmp_path / "objects")
     with region("eu", tmp_path, objects.url) as (_, eu):

@@ -6,7 +6,10 @@
     Merge of another's segment     merge           for each claim
     Seal of what was open          seal
     PutObject                      upload
+    GetObject of what was put      upload          of a segment whose PutObject a crash cut off
+      and no PutObject told
     Mark of a watermark            mark_shipped, mark_replayed
+    Marked, past what was marked   the same        a crash cut that Mark off
     Start on a new disk            lose_store
     CaughtUp                       serve           if it was not level
 
@@ -14,7 +17,8 @@ A store of several servers may apply claims of different keys in another order t
 apart before the segment is sealed, so writes become events in log order: one that overtook waits for those before it.
 
 Segments are numbered by region, through all its disks. What a lost disk held and nobody else has, is as if it had never been
-written: therefore the records are read twice.
+written: therefore the records are read twice. A process that is killed may have done one thing more than it noted: another node
+sees the upload, and its own next life the watermark.
 """
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
@@ -23,10 +27,9 @@ from typing import Any, NamedTuple
 
 from flk.model.log.frames import log_of, region_of, sequence_of
 from flk.model.protocol_events.observation import END, START, FromElsewhere, ObservedEffect, ProtocolEvent, event, key
+from flk.model.protocol_events.replicated_logs import PREFIX, Logs, survey
 from flk.model.refusal import Unavailable
-from flk.spec.constants import CONSTANTS
 
-PREFIX = CONSTANTS.replication.object_prefix
 SHIPPED, REPLAYED = "shipped", "replayed/"
 MARK_REPLAYED = "mark_replayed"
 
@@ -36,44 +39,9 @@ def stamp(entry: Mapping[str, Any]) -> str:
     return f"{entry['timestamp']}.{entry['region']}"
 
 
-@dataclass
-class Logs:
-    """The logs of all regions: what of each was uploaded, and how many segments came before it."""
-
-    uploaded: dict[str, int] = field(default_factory=dict)
-    before: dict[str, int] = field(default_factory=dict)
-    lost: set[str] = field(default_factory=set)
-
-    def keeps(self, log: str, sequence: int) -> bool:
-        """Whether the segment is on a disk that is there, or in the object store."""
-        return log not in self.lost or sequence <= self.uploaded.get(log, 0)
-
-    def number(self, log: str, sequence: int) -> str:
-        """The name of a segment: its number in its region."""
-        return f"{self.before.get(log, 0) + sequence:012d}"
-
-
 def replication_events(records: Callable[[], Iterable[ObservedEffect]]) -> Iterator[ProtocolEvent]:
     """The events of all nodes; `records` gives all records in order, each time it is called."""
     return _Events(survey(records())).of(records())
-
-
-def survey(records: Iterable[ObservedEffect]) -> Logs:
-    """The first reading."""
-    logs, disks = Logs(), dict[str, list[str]]()
-    for record in records:
-        if record.effect == START and record.node not in (known := disks.setdefault(record.region, [])):
-            known.append(record.node)
-        elif record.effect == "PutObject" and not record.refused:
-            name = record.fields["name"].removeprefix(PREFIX)
-            logs.uploaded[log_of(name)] = max(logs.uploaded.get(log_of(name), 0), sequence_of(name))
-    for known in disks.values():
-        before = 0
-        for disk in known:
-            logs.before[disk] = before
-            before += logs.uploaded.get(disk, 0)
-        logs.lost |= set(known[:-1])
-    return logs
 
 
 class _Place(NamedTuple):
@@ -93,6 +61,7 @@ class _Node:
     open: bool = False
     level: bool = True
     unmarked: set[str] = field(default_factory=set)
+    marked: dict[str, str] = field(default_factory=dict)
     written: set[str] = field(default_factory=set)
     appended: dict[Hashable, tuple[str, int]] = field(default_factory=dict)
     reading: dict[Hashable, str] = field(default_factory=dict)
@@ -145,6 +114,7 @@ class _Events:
         self._logs = logs
         self._source = FromElsewhere()
         self._nodes: dict[str, _Node] = {}
+        self._cut_off = logs.cut_off.copy()
 
     def of(self, records: Iterable[ObservedEffect]) -> Iterator[ProtocolEvent]:
         """The events that records stand for."""
@@ -157,6 +127,7 @@ class _Events:
             "GetObject": self._get,
             "PutObject": self._put,
             "Mark": self._mark,
+            "Marked": self._marked,
             "CaughtUp": self._caught_up,
             END: self._end,
         }
@@ -250,16 +221,30 @@ class _Events:
         yield from ()
 
     def _get(self, record: ObservedEffect, node: _Node) -> Iterator[ProtocolEvent]:
-        node.reading[record.run] = record.fields["name"].removeprefix(PREFIX)
-        yield from ()
+        node.reading[record.run] = name = record.fields["name"].removeprefix(PREFIX)
+        if name in self._cut_off and record.result is not None:
+            yield from self._uploaded(record, name)
 
     def _put(self, record: ObservedEffect, node: _Node) -> Iterator[ProtocolEvent]:
-        name = record.fields["name"].removeprefix(PREFIX)
-        node.unmarked.add(self._segment(name))
+        del node
+        yield from self._uploaded(record, record.fields["name"].removeprefix(PREFIX))
+
+    def _uploaded(self, record: ObservedEffect, name: str) -> Iterator[ProtocolEvent]:
+        self._cut_off.discard(name)
+        self._nodes[region_of(name)].unmarked.add(self._segment(name))
         yield event(record, "upload", r=region_of(name), g=self._segment(name))
 
     def _mark(self, record: ObservedEffect, node: _Node) -> Iterator[ProtocolEvent]:
-        mark, segment = record.fields["name"], record.fields["value"]
+        yield from self._moved(record, node, record.fields["name"], record.fields["value"])
+
+    def _marked(self, record: ObservedEffect, node: _Node) -> Iterator[ProtocolEvent]:
+        """A watermark that is further than was seen was moved by a process that ended before it could tell."""
+        mark, segment = record.fields["name"], record.result
+        if segment > node.marked.get(mark, ""):
+            yield from self._moved(record, node, mark, segment)
+
+    def _moved(self, record: ObservedEffect, node: _Node, mark: str, segment: str) -> Iterator[ProtocolEvent]:
+        node.marked[mark] = segment
         if mark == SHIPPED:
             node.unmarked.discard(self._segment(segment))
             yield event(record, "mark_shipped", r=record.region, g=self._segment(segment))
