@@ -17,7 +17,7 @@ from flk.sim.checkers.invariants import OF_AUDIT, Invariant
 from flk.sim.kernel.programs import MODEL
 from flk.sim.outcome import Run
 from flk.sim.scenarios.duration import Seconds
-from flk.sim.scenarios.faults import Burst, Disk, Fault, RegionCrash, StoreOutage, WorkerCrash
+from flk.sim.scenarios.faults import Burst, ClockSkew, Disk, Fault, RegionCrash, StoreOutage, WorkerCrash
 from flk.sim.scenarios.layout import Audit, Layout
 from flk.sim.scenarios.scenario import Scenario
 from flk.spec.verdict import Verdict
@@ -97,6 +97,17 @@ def test_a_lease_that_is_too_short_wastes_work_and_changes_nothing() -> None:
     assert verdicts(run) == {}
     assert sum(row.leases for row in run.measures.audit.values()) > 1.2 * sum(tasks(run).values())
     assert all(row.uncovered == 0 for row in run.measures.audit.values())
+
+
+def test_a_clock_that_was_ahead_prolongs_no_lease() -> None:
+    """A worker dies at its task while the clock of its region is a minute ahead: the lease is over as soon as any (AUD-1)."""
+    ahead = ClockSkew("eu", Seconds(60), id="ahead", start=Seconds(5), duration=Seconds(7))
+    calm, skewed = (
+        rehearse(audited(dead_workers(duration=1), *faults, audit=BUSY), records(300)) for faults in ((), (ahead,))
+    )
+    assert verdicts(skewed) == {}
+    oldest = [max(run.measures.audit["eu"].age) for run in (calm, skewed)]
+    assert oldest[0] == oldest[1] < 10
 
 
 def test_the_share_of_dead_letters_is_that_of_four_failures_in_a_row() -> None:

@@ -49,8 +49,9 @@ _GONE = -1
 class TaskQueue:
     """Tasks at least once (AUD-1). Whatever the backlog, each operation looks at one task, on average.
 
-    `now` gives wall time in seconds. A lease of `lease_seconds` that ends without an acknowledgement puts its task back at the
-    front, for it is the oldest; its worker may still be at it, and two may then be at one task.
+    `now` gives seconds that never go back, of a monotonic clock: if wall time is set back, a lease is over no later. A lease of
+    `lease_seconds` that ends without an acknowledgement puts its task back at the front, for it is the oldest; its worker may
+    still be at it, and two may then be at one task.
     """
 
     def __init__(
@@ -87,7 +88,7 @@ class TaskQueue:
 
     @property
     def next_end(self) -> float | None:
-        """When the first lease ends of a task that is not acknowledged, in wall time; None if there is none."""
+        """When the first lease ends of a task that is not acknowledged, by the queue's clock; None if there is none."""
         ends = self._ends
         while ends and ends[0][1].lease != ends[0][2]:
             ends.popleft()

@@ -128,7 +128,7 @@ class Region:
                 self.workers.call()
 
         audit, observer = self.world.layout.audit, self.world.observer
-        tasks = None if audit is None else WatchedTasks(self.name, self.wall, audit.lease, observer, offered)
+        tasks = None if audit is None else WatchedTasks(self.name, self.steady, audit.lease, observer, offered)
         terms = self.world.layout.tiers
         tiers = None
         if terms is not None:
@@ -151,6 +151,10 @@ class Region:
         """What the store may have answered just now: what it holds under a key, or held until the end of its window."""
         tiers = self.entries.tiers
         return self.entries.entries.get(key) or (tiers.forgotten.get(key) if isinstance(tiers, WatchedTiers) else None)
+
+    def steady(self) -> float:
+        """What this region's monotonic clock shows, which no fault moves."""
+        return self.world.simulator.now
 
     def wall(self) -> float:
         """What this region takes for the time."""

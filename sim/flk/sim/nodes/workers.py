@@ -180,7 +180,7 @@ class Workers:
         end = self._queue.next_end
         if self._idle and end is not None and not self._armed:
             self._armed = True
-            self._region.world.simulator.after(max(0.0, end - self._region.wall()), self._lease_ended)
+            self._region.world.simulator.after(max(0.0, end - self._region.steady()), self._lease_ended)
 
     def _lease_ended(self) -> None:
         self._armed = False
