@@ -207,10 +207,13 @@ def test_forms_that_say_less() -> None:
 
 @pytest.fixture(scope="module")
 def counterexample() -> tuple[RunInputs, Scenario, int]:
-    """A run in which a node answers although its store could not keep what it says."""
+    """A run in which a node answers although its store could not keep what it says. A migration needs no fault for that: its store
+    refuses what goes on from one phase to the next.
+    """
     inputs = synthetic_inputs(60, IGNORED_STORE_ERROR)
     space = SearchSpace(inputs, kinds=(StoreOutage, Partition, Latency, RegionCrash, Loss))
-    found = hunt(space, range(1, 100), workers=1).counterexample
+    seeds = [seed for seed in range(1, 100) if space.scenario(seed).layout.migration is None]
+    found = hunt(space, seeds, workers=1).counterexample
     assert found is not None
     return inputs, space.scenario(found.seed), found.seed
 

@@ -76,9 +76,9 @@ def remembered_refusal(sent: Submission, region: str, examine: Examine) -> Progr
     """Note the ids of records that were refused, and refuse these ids from then on."""
     try:
         yield from Admit(sent.tenant, len(sent.body))
+        timestamp = yield from Append(INBOX, sent.payload())
         note = f"refused/{decode(sent.body).pcs_id}"
         noted = yield from Marked(note)
-        timestamp = yield from Append(INBOX, sent.payload())
         try:
             claim = examine(sent, timestamp, region)
         except Unauthenticated:
@@ -323,6 +323,7 @@ BUGS: dict[str, Bug] = {
         MODEL._replace(ingest=log_before_admission),
         "Logs first, then sees whether there is room, or whether it has recovered.",
         "ORD-6",
+        Invariant.DELIVERED,  # later claims wait for that of a frame whose request was turned away
         Invariant.CLOCKS,
         Invariant.SEALED,
         Invariant.WATERMARK,

@@ -73,6 +73,7 @@ BUGS: dict[str, Bug] = {
         MODEL._replace(migrate=copied_first),
         "Copies, then begins to write to both sides: what came between is on the old one alone.",
         "MIG-1",
+        Invariant.MOVED_WRITES,
         Invariant.MOVED_STAYS,
         Invariant.MOVED_BOTH,
     ),
@@ -93,6 +94,7 @@ BUGS: dict[str, Bug] = {
         MODEL._replace(move_claim=two_phases),
         "Decides in one phase and makes the second write in another.",
         "MIG-2",
+        Invariant.STORED_REPLY,  # the shard that rules by then has not what was answered
         Invariant.MOVED_BOTH,
         Invariant.MOVED_STAYS,
     ),

@@ -142,6 +142,7 @@ BUGS: dict[str, Bug] = {
         MODEL._replace(recover=recovery(serve_first=True)),
         "Serves as soon as it is up, and replays its log meanwhile.",
         "WAL-5",
+        Invariant.RECOVERED,
         Invariant.CLOCKS,
         Invariant.LOG_ORDER,
         Invariant.WATERMARK,

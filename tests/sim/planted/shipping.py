@@ -5,7 +5,7 @@ from tests.sim.planted.bug import Bug, bug
 from flk.model.effects import INBOX, Mark, Marked, Program, PutObject, ReadSegment, Seal, Segments
 from flk.model.log.frames import region_of, segment_name, sequence_of
 from flk.model.programs.recover import mark_applied
-from flk.model.programs.ship import PREFIX, SHIPPED, whole
+from flk.model.programs.ship import PREFIX, SHIPPED, require_own, whole
 from flk.model.refusal import Unavailable
 from flk.sim.checkers.invariants import Invariant
 from flk.sim.kernel.programs import MODEL
@@ -16,7 +16,7 @@ def full_segments_only() -> Program[tuple[str, ...]]:
     """Ship what is full, and let what is open wait until it is."""
     names = yield from Segments(INBOX, after=(yield from Marked(SHIPPED)), sealed=True)
     for name in names:
-        yield from PutObject(PREFIX + name, (yield from whole(name)))
+        yield from _upload(name, (yield from whole(name)))
         yield from Mark(SHIPPED, name)
     return names
 
@@ -25,7 +25,7 @@ def skipped_refusal() -> Program[tuple[str, ...]]:
     """Go on to the next segment if the object store refuses one."""
     for name in (yield from _to_ship()):
         try:
-            yield from PutObject(PREFIX + name, (yield from whole(name)))
+            yield from _upload(name, (yield from whole(name)))
         except Unavailable:
             continue
         yield from Mark(SHIPPED, name)
@@ -36,7 +36,7 @@ def as_it_lies() -> Program[tuple[str, ...]]:
     """Upload what the disk gives, rotten or not."""
     names = yield from _to_ship()
     for name in names:
-        yield from PutObject(PREFIX + name, (yield from ReadSegment(name)))
+        yield from _upload(name, (yield from ReadSegment(name)))
         yield from Mark(SHIPPED, name)
     return names
 
@@ -45,7 +45,7 @@ def all_but_the_first() -> Program[tuple[str, ...]]:
     """Ship all that is sealed but the first, if there are several."""
     names = yield from _to_ship()
     for name in names[1:] or names:
-        yield from PutObject(PREFIX + name, (yield from whole(name)))
+        yield from _upload(name, (yield from whole(name)))
         yield from Mark(SHIPPED, name)
     return names
 
@@ -70,6 +70,12 @@ def before_it_is_settled() -> Program[tuple[str, ...]]:
     for name in names:
         yield from Mark(SHIPPED, name)
     return names
+
+
+def _upload(name: str, content: bytes) -> Program[None]:
+    """Upload a segment as the model does (CRR-9)."""
+    if not (yield from PutObject(PREFIX + name, content)):
+        yield from require_own(name, content)
 
 
 def _to_ship() -> Program[tuple[str, ...]]:

@@ -8,7 +8,7 @@ from tests.support.sim.drills import REGIONS, drill
 from flk.model.effects import Aged, Copy, Delete, Insert, Join, Look, Program
 from flk.model.entries.entry import Claim, Entry, Key
 from flk.model.entries.tiers import SLOWER, Term, Tier
-from flk.model.programs.tiering import BATCH, Moved, ask, demote
+from flk.model.programs.tiering import BATCH, Found, Moved, ask, demote, promote
 from flk.model.refusal import OutOfReach
 from flk.sim.scenarios.duration import Seconds
 from flk.sim.scenarios.faults import ColdOutage, Fault
@@ -75,19 +75,20 @@ def silence_is_a_miss(new: Claim) -> Program[Entry]:
         except OutOfReach:
             break
         if entry is not None:
-            found = entry
+            found = Found(tier, entry)
             break
-    return (yield from Insert(new, found))
+    return (yield from _inserted(new, found))
 
 
 def near_tiers_only(new: Claim) -> Program[Entry]:
     """A claim that leaves the cold tier to the archivists."""
     found = None
     for tier in (Tier.HOT, Tier.WARM):
-        (found,) = yield from Look(tier, (new.key,))
-        if found is not None:
+        (entry,) = yield from Look(tier, (new.key,))
+        if entry is not None:
+            found = Found(tier, entry)
             break
-    return (yield from Insert(new, found))
+    return (yield from _inserted(new, found))
 
 
 def merge_into_hot(claims: tuple[Claim, ...]) -> Program[int]:
@@ -98,7 +99,15 @@ def merge_into_hot(claims: tuple[Claim, ...]) -> Program[int]:
 def overtaking(new: Claim) -> Program[Entry]:
     """A claim that does not care for those that are owed."""
     (found,) = yield from ask((new.key,))
-    return (yield from Insert(new, found and found.entry))
+    return (yield from _inserted(new, found))
+
+
+def _inserted(new: Claim, found: Found | None) -> Program[Entry]:
+    """Insert a claim, and bring what was found nearer, as the model does."""
+    stored = yield from Insert(new, found and found.entry)
+    if found is not None:
+        yield from promote(Claim(new.key, stored), found.tier)
+    return stored
 
 
 def nothing_to_settle(keys: tuple[Key, ...]) -> Program[int]:

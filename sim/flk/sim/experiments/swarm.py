@@ -77,20 +77,25 @@ LONGEST = 8.0
 """Seconds that a fault of a drawn world holds at most."""
 EARLIEST = 0.2
 """Seconds from the start of a run before which there is no fault."""
-MOST = 8
+MOST = 12
 """Faults of one run at most."""
 WEIGHTS: dict[type[FaultBase], float] = {
     RegionCrash: 3,
     ProcessCrash: 2,
     TornWrite: 2,
+    BitRot: 2,
     ClockSkew: 3,
     ClockJump: 2,
     Partition: 3,
     AgentCrash: 3,
 }
 """What brings out most in company comes more often; any other kind has weight 1."""
-RARE = 4.0
+KEYS = 3
+"""About how many keys of a drawn world are copied to another shard."""
+RARE = 8.0
 """The weight of what happens to a part that only some worlds have."""
+SLOWED = 4.0
+"""The weight of what draws out the moments at which a migration goes on while requests are under way."""
 PARTS: dict[type[FaultBase], str] = {
     ColdOutage: "tiers",
     WorkerCrash: "audit",
@@ -105,13 +110,14 @@ STATUSES = (429, 503, 500, 502, 504, 404, 408, 413, 204, 301)
 
 class Setting(NamedTuple):
     """Where and when a fault may be drawn: the regions, those of them that faults of a region happen to, what they consist of,
-    and the time by which all is over.
+    how many records come in a second, and the time by which all is over.
     """
 
     regions: tuple[str, ...]
     affected: tuple[str, ...]
     layout: Layout
     policy: Policy
+    rate: float
     calm: float
     longest: float
 
@@ -141,7 +147,7 @@ def swarm(seed: int, base: Scenario | None = None, kinds: Sequence[type[FaultBas
         setting = setting._replace(affected=(random.choice(setting.regions),))
     usable = [kind for kind in kinds or DRAWERS if _has_place(kind, setting.layout)]
     chosen = [kind for kind in usable if random.random() < 0.5] or usable
-    weights = [_weight(kind) for kind in chosen]
+    weights = [_weight(kind, setting.layout) for kind in chosen]
     faults: tuple[Fault, ...] = ()
     for number, kind in enumerate(random.choices(chosen, weights, k=random.randint(1, MOST)), 1):
         drawn = draw(kind, f"f{number}", setting, faults, random_stream.generator(f"fault {number}"))
@@ -157,7 +163,8 @@ def setting_of(scenario: Scenario) -> Setting:
     calm = end - float(scenario.slo.convergence) - 1.0
     calm = calm if calm > end / 4 else end * 0.7
     longest = max(LONGEST, calm / 5) if calm > 2 * LONGEST else calm / 3
-    return Setting(scenario.regions, scenario.regions, scenario.layout, scenario.policy, calm, longest)
+    rate = scenario.workload.rate
+    return Setting(scenario.regions, scenario.regions, scenario.layout, scenario.policy, rate, calm, longest)
 
 
 def draw(kind: type[FaultBase], identity: str, setting: Setting, others: Sequence[Fault], random: Random) -> Fault:
@@ -184,7 +191,8 @@ def migration_phases(layout: Layout) -> list[float]:
     if layout.migration is None:
         return []
     start, settle = layout.migration.start, layout.migration.settle
-    return [start, start + 2 * settle, start + 3 * settle]
+    copied = start + KEYS / layout.migration.rate
+    return [start, copied + settle, copied + 2 * settle]
 
 
 def _doubly_slow(faults: Sequence[Fault]) -> bool:
@@ -198,9 +206,10 @@ def _has_place(kind: type[FaultBase], layout: Layout) -> bool:
     return kind not in PARTS or getattr(layout, PARTS[kind]) is not None
 
 
-def _weight(kind: type[FaultBase]) -> float:
+def _weight(kind: type[FaultBase], layout: Layout) -> float:
     """How often a kind is drawn beside others."""
-    return RARE if kind in PARTS else WEIGHTS.get(kind, 1.0)
+    slows_a_migration = layout.migration is not None and kind in {SlowStore, SlowNode}
+    return RARE if kind in PARTS else SLOWED if slows_a_migration else WEIGHTS.get(kind, 1.0)
 
 
 def _share(random: Random) -> float:
@@ -264,6 +273,16 @@ def _slowest(setting: Setting) -> float:
     return most if tiers is None else min(most, max(2.5, 1.0 / float(tiers.cold)))
 
 
+def _busiest(setting: Setting) -> float:
+    """How many times as many records may come so that about half of what a node can take at once is in flight. Of more it turns
+    most away, and those who wait out `Retry-After` together come back together: that takes longer than a run lasts.
+    """
+    policy = setting.policy
+    at_once = policy.max_in_flight if policy.pressure is None else policy.pressure.floor
+    each = 2 * (float(policy.service) + float(policy.fsync))
+    return min(8.0, max(2.0, at_once / (2 * each * setting.rate)))
+
+
 DRAWERS: dict[type[FaultBase], Drawer] = {
     Partition: _nothing,
     Latency: _times(0.05, 3.0, "extra"),
@@ -298,7 +317,7 @@ DRAWERS: dict[type[FaultBase], Drawer] = {
     NameTaken: lambda d: {"names": d.random.randint(1, 3)},
     ClockSkew: lambda d: {"offset": _offset(d.random)},
     ClockJump: lambda d: {"offset": d.random.choice((-1, 1)) * _factor(d.random, 0.01, d.duration)},
-    Burst: _times(2, 8),
+    Burst: lambda d: {"factor": _factor(d.random, 2, _busiest(d.setting))},
     RetryStorm: _some_share,
     KeyRotation: _nothing,
     Forgery: _some_share,

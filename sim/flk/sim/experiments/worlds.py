@@ -20,13 +20,15 @@ RECORDS = 60
 """Records that a world has at most."""
 ARRIVALS, CONVERGENCE, DURATION = 16.0, 25.0, 48.0
 """Seconds: records come for so long, regions have so long to agree after the last fault, and the run lasts so long."""
+UNHURRIED = Seconds(0.04)
+"""What a store that is migrated takes for a request at least, so that phases change while requests are between two steps."""
 _REGIONS = ("eu", "us", "ap", "sa")
 
 
 def world(seed: int, random: Random) -> Scenario:
     """A world without faults; `random` is its generator."""
     regions = _REGIONS[: random.choices((1, 2, 3, 4), (1, 4, 4, 1))[0]]
-    return Scenario(
+    drawn = Scenario(
         name="swarm",
         description="A small world drawn from a seed.",
         duration=Seconds(DURATION),
@@ -44,6 +46,10 @@ def world(seed: int, random: Random) -> Scenario:
         slo=Objectives(convergence=Seconds(CONVERGENCE)),
         layout=_layout(random, alone=len(regions) == 1),
     )
+    if drawn.layout.migration is None:
+        return drawn
+    service = max(drawn.policy.service, UNHURRIED)
+    return msgspec.structs.replace(drawn, policy=msgspec.structs.replace(drawn.policy, service=service))
 
 
 def _workload(random: Random, regions: tuple[str, ...]) -> Workload:
@@ -73,7 +79,7 @@ def _policy(random: Random) -> Policy:
         merge=_log(random, 0.0001, 0.005),
         object_service=_log(random, 0.005, 0.1),
         timeout=Seconds(round(random.uniform(2, 4), 2)),
-        max_in_flight=random.choice((2, 4, CONSTANTS.node.max_in_flight)),
+        max_in_flight=random.choice((3, 6, CONSTANTS.node.max_in_flight)),
         pressure=Pressure(random.randint(0, 8), 1.0, 0.5, 1, 1.0) if random.random() < 0.3 else None,
         breaker=Breaker(random.randint(1, 4), round(random.uniform(0.5, 3), 2)) if random.random() < 0.3 else None,
         retry=Outbox(
@@ -95,8 +101,8 @@ def _layout(random: Random, *, alone: bool) -> Layout:
     hot, warm = round(random.uniform(1, 6), 2), round(random.uniform(6, 15), 2)
     tiers = Tiers(hot_term=Seconds(hot), warm_term=Seconds(warm), move_interval=Seconds(2))
     migration = Migration(
-        start=Seconds(round(random.uniform(3, 12), 2)),
-        rate=_log(random, 2, 50),
+        start=Seconds(round(random.uniform(2, 8), 2)),
+        rate=_log(random, 0.7, 20),
         settle=Seconds(round(random.uniform(0.5, 3), 2)),
         roll_back=random.random() < 0.3,
     )
