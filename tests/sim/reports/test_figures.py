@@ -1,5 +1,6 @@
 """Figures of sweeps and of failures say what they show, with units, and can be read in black and white."""
 
+import re
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -25,10 +26,11 @@ from flk.sim.reports.figures.distributions import distribution, phases, summary
 from flk.sim.reports.figures.fans import fans
 from flk.sim.reports.figures.outcome import objectives
 from flk.sim.reports.figures.regions import cut_links, moments_of_interest, region_map, state_of
-from flk.sim.reports.figures.spacetime import first_violation, space_time, window
+from flk.sim.reports.figures.spacetime import space_time
 from flk.sim.reports.figures.style import HATCHES
 from flk.sim.reports.figures.sweeps import comparison, heat_map
 from flk.sim.reports.recording import Recording, record
+from flk.sim.reports.story import first_violation, labels, story
 from flk.sim.scenarios.duration import Seconds
 from flk.sim.scenarios.faults import Burst, Disk, Fault, Partition, RegionCrash, StoreOutage
 from flk.sim.scenarios.policy import Objectives
@@ -40,6 +42,7 @@ CRASH = RegionCrash(id="crash", start=Seconds(20), duration=Seconds(40), region=
 OUTAGE = StoreOutage(id="outage", start=Seconds(30), duration=Seconds(5), region="eu")
 TARGETS = Objectives(rpo=Seconds(4), rto=Seconds(40), lag_p95=Seconds(12))
 SEEDS = range(6)
+FRAME = re.compile("[0-9a-f]{16}")
 
 
 @cache
@@ -84,6 +87,22 @@ def _heat() -> Figure:
 
 def _fans() -> Figure:
     return fans([rehearse(drill(CUT, CRASH, duration=90), seed=seed) for seed in range(4)])
+
+
+@cache
+def outrun() -> Recording:
+    """A run of a design whose replay keeps what came first, and marks a segment of which a frame is left out."""
+    return record(
+        lambda listen: simulate(
+            drill(duration=40, until=6, rate=4.0, duplicates=0.6),
+            records(20),
+            KEYRING,
+            seed=1,
+            programs=DESIGNS["local-arrival"],
+            trace=listen.trace,
+            messages=listen.messages,
+        )
+    )
 
 
 DRAWN: dict[str, Callable[[], Figure]] = {
@@ -173,15 +192,38 @@ def test_a_story_has_every_message_and_every_line() -> None:
     assert {line.node for line in recording().lines} >= set(REGIONS)
 
 
-def test_the_window_is_around_the_first_violation() -> None:
-    """A failure is shown from a little before it to a little after."""
-    violation = first_violation(recording())
+def test_a_story_begins_at_the_cause() -> None:
+    """With the first event that concerns the frames of the violation, or with the fault that was in force; and it has no others."""
+    violation, tale = first_violation(outrun()), story(outrun())
     assert violation is not None
-    start, end = window(recording())
-    assert start <= violation.at <= end
+    assert tale.programs
+    (frame,) = FRAME.findall(violation.sentence)
+    carried = {message: told for message, told in labels(outrun()).items() if frame in told}
+    assert {message.name.partition(" ")[0] for message in carried} >= {"ship", "replay"}
+    assert {message.receiver for message in carried} >= {"eu", "objects"}
+    assert tale.start <= min(message.sent for message in carried) < violation.at <= tale.end
+    assert all(tale.tells(message) for message in carried if message.sent < violation.at)
+    assert len({program for _, program in tale.programs}) < len({line.program for line in outrun().lines}) / 4
+    shifted = msgspec.structs.replace(CRASH, start=Seconds(tale.start / 2), duration=Seconds(violation.at))
+    scenario = outrun().run.scenario.with_faults((shifted,))
+    assert story(outrun()._replace(run=outrun().run._replace(scenario=scenario))).start == shifted.start
+
+
+def test_a_run_without_a_violation_is_told_whole() -> None:
+    """From its beginning to its end, with every program."""
     calm = recording()._replace(run=rehearse(drill(duration=20, until=5)))
     assert first_violation(calm) is None
-    assert window(calm) == (0.0, 20.0)
+    assert story(calm) == (0.0, 20.0, None)
+
+
+def test_arrows_name_the_frames_that_they_carry() -> None:
+    """Where a submission becomes one, where its segment is put, and where it is fetched."""
+    texts = [text.get_text() for text in space_time(outrun()).axes[0].texts]
+    violation = first_violation(outrun())
+    assert violation is not None
+    (frame,) = FRAME.findall(violation.sentence)
+    assert sum(frame in told for told in texts) >= 3
+    assert any(told.startswith("puts ") for told in texts)
 
 
 def test_what_is_told_of_violations_does_not_overlap() -> None:
@@ -191,7 +233,7 @@ def test_what_is_told_of_violations_does_not_overlap() -> None:
     close = tuple(msgspec.structs.replace(first, at=first.at + n / 1000) for n in range(4))
     run = recording().run
     crowded = recording()._replace(run=run._replace(results=(msgspec.structs.replace(run.results[0], examples=close),)))
-    figure = space_time(crowded, *window(crowded))
+    figure = space_time(crowded)
     figure.canvas.draw()
     notes = [text.get_window_extent() for text in figure.axes[0].texts if text.get_fontweight() == "bold"]
     assert len(notes) == 4

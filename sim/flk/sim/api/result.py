@@ -25,9 +25,10 @@ from flk.sim.reports import perfetto, report
 from flk.sim.reports.figures import course, outcome
 from flk.sim.reports.figures.alerts import fault_timeline
 from flk.sim.reports.figures.regions import region_map
-from flk.sim.reports.figures.spacetime import first_violation, space_time, window
+from flk.sim.reports.figures.spacetime import space_time
 from flk.sim.reports.figures.style import amount
 from flk.sim.reports.recording import Recording, record
+from flk.sim.reports.story import first_violation
 from flk.sim.scenarios.scenario import Scenario
 from flk.sim.simulate import simulate
 from flk.spec.errors import UnusableInput
@@ -202,10 +203,9 @@ class RunResult:
     def spacetime(self, start: float | None = None, end: float | None = None) -> Figure:
         """Every message as an arrow from place to place, and every violation, from `start` to `end`.
 
-        By default the seconds around the first violation; without one, the whole run, which is for short ones.
+        By default what led to the first violation, from its cause on; without one, the whole run, which is for short ones.
         """
-        first, last = window(self.recording)
-        return shown(space_time(self.recording, first if start is None else start, last if end is None else end))
+        return shown(space_time(self.recording, start, end))
 
     def report(self, path: str | PathLike[str], source: str = "") -> None:
         """Write the run as one HTML page that needs nothing else. Raises UnusableInput if the file cannot be written.

@@ -11,7 +11,7 @@ from flk.sim.outcome import Run
 from flk.sim.reports.figures import course, outcome
 from flk.sim.reports.figures.alerts import fault_timeline
 from flk.sim.reports.figures.regions import region_map
-from flk.sim.reports.figures.spacetime import space_time, window
+from flk.sim.reports.figures.spacetime import space_time
 from flk.sim.reports.figures.style import amount
 from flk.sim.reports.html import rendered, save, svg
 from flk.sim.reports.recording import Recording
@@ -35,7 +35,7 @@ def html(run: Run, source: str = "", recording: Recording | None = None) -> str:
         checks=sum(row.checks for row in run.results),
         replay=run.replay(source),
         unnoticed=unnoticed(run.scenario.faults, run.alerts),
-        spacetime="" if recording is None else svg("spacetime", space_time(recording, *window(recording))),
+        spacetime="" if recording is None else svg("spacetime", space_time(recording)),
     )
 
 

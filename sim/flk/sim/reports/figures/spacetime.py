@@ -13,6 +13,7 @@ from flk.sim.kernel.trace import Line
 from flk.sim.measures.series import Column
 from flk.sim.reports.figures.style import BAND, INK, WIDTH
 from flk.sim.reports.recording import Recording
+from flk.sim.reports.story import Story, labels, story
 from flk.sim.scenarios.faults import Fault, LinkFaultBase, Partition, RegionFault, Stop
 from flk.sim.scenarios.topology import OBJECTS, clients_of
 from flk.sim.world.network import Message
@@ -33,14 +34,19 @@ ROW = 0.16  # inches for each moment at which something happens, and about a lin
 MARGIN = 0.8  # rows between two notes
 
 
-def space_time(recording: Recording, start: float = 0.0, end: float | None = None) -> Figure:
-    """From `start` to `end` in seconds: a vertical line for each place, an arrow for each message from when it was sent to when it
-    arrived, a cross where one was lost, what nodes did in a word, and a star where an invariant was violated.
+def space_time(recording: Recording, start: float | None = None, end: float | None = None) -> Figure:
+    """A vertical line for each place, an arrow for each message from when it was sent to when it arrived, with the frames that it
+    carries, a cross where one was lost, what nodes did in a word, and a star where an invariant was violated.
 
-    Time is stretched where much happens and squeezed where nothing does; the scale at the left tells the seconds. Health probes and
-    comparisons of stores are left out. A region's line is thick and grey while it is down.
+    From `start` to `end` in seconds, with all that happened; if neither is given, what led to the first violation, from its cause
+    on, and of all else nothing, nor places without a part in it. Time is stretched where much happens and squeezed where nothing
+    does; the scale at the left tells the seconds. Health probes and comparisons of stores are left out. A region's line is thick
+    and grey while it is down.
     """
-    scene = _scene(recording, start, float(recording.run.scenario.duration) if end is None else end)
+    tale = story(recording)
+    if start is not None or end is not None:
+        tale = Story(tale.start if start is None else start, tale.end if end is None else end)
+    scene = _scene(recording, tale)
     rows = len(scene.moments)
     notes = _notes(scene)
     below = max((note.bottom for note in notes), default=0.0)  # the last may stand under all that happens
@@ -52,8 +58,10 @@ def space_time(recording: Recording, start: float = 0.0, end: float | None = Non
     for place, x in scene.columns.items():
         axes.axvline(x, color=INK, linewidth=0.9, zorder=1)
         axes.text(x, -1.6, place, ha="center", fontsize=8, color=INK)
+    carried = labels(recording)
     for message in scene.messages:
         _arrow(axes, message, scene)
+        _label(axes, message, scene, carried.get(message, ""))
     for moment, place, deeds in scene.deeds:
         _deed(axes, (scene.columns[place], scene.row(moment)), deeds)
     for note in notes:
@@ -86,26 +94,34 @@ class _Scene(NamedTuple):
         return float(np.interp(moment, self.moments, np.arange(len(self.moments))))
 
 
-def _scene(recording: Recording, start: float, end: float) -> _Scene:
-    scenario = recording.run.scenario
+def _scene(recording: Recording, tale: Story) -> _Scene:
+    scenario, (start, end, programs) = recording.run.scenario, tale
     places = [place for region in scenario.regions for place in (clients_of(region), region)] + [OBJECTS]
     messages = [
         message
         for message in recording.deliveries
         if COMPARISON not in message.name
+        and tale.tells(message)
         and start <= message.sent
         and max(message.arrives, default=message.sent) <= end
     ]
     deeds: dict[tuple[float, str], list[str]] = {}
     for line in recording.lines:
         word = line.effect.partition(" ")[0]
-        if word in DEEDS and line.node in scenario.regions and start <= line.t <= end:
+        part = programs is None or (line.node, line.program) in programs
+        if part and word in DEEDS and line.node in scenario.regions and start <= line.t <= end:
             deeds.setdefault((line.t, line.node), []).append(_told(line))
-    violations = [violation for violation in _violations(recording) if start <= violation.at <= end]
+    examples = (example for result in recording.run.results for example in result.examples)
+    violations = [violation for violation in examples if start <= violation.at <= end]
     faults = [fault for fault in scenario.faults if fault.start < end and fault.end > start]
     edges = [min(max(edge, start), end) for fault in faults for edge in (fault.start, fault.end)]
     moments = {start, *edges, *(moment for moment, _ in deeds), *(violation.at for violation in violations)}
     moments |= {moment for message in messages for moment in (message.sent, *message.arrives)}
+    if programs is not None:  # places that take no part are left out
+        part_of = {place for message in messages for place in (message.sender, message.receiver)}
+        part_of |= {place for _, place in deeds} | {violation.node for violation in violations}
+        part_of |= {fault.region for fault in faults if isinstance(fault, RegionFault)}
+        places = [place for place in places if place in part_of] or places
     return _Scene(
         moments=np.array(sorted(moments)),
         columns={place: number for number, place in enumerate(places)},
@@ -120,23 +136,6 @@ def _told(line: Line) -> str:
     word, _, about = line.effect.partition(" ")
     refused = " (refused)" if line.result[:3].isdigit() and line.result[:1] in "45" else ""
     return f"{DEEDS[word]}{' ' + about.rpartition('/')[2].lstrip('0') if about else ''}{refused}"
-
-
-def first_violation(recording: Recording) -> Violation | None:
-    """The violation that came first, if there is one."""
-    return min(_violations(recording), key=lambda violation: violation.at, default=None)
-
-
-def window(recording: Recording, before: float = 3.0, after: float = 1.0) -> tuple[float, float]:
-    """The seconds around the first violation; the whole run if there is none."""
-    violation = first_violation(recording)
-    if violation is None:
-        return 0.0, float(recording.run.scenario.duration)
-    return max(0.0, violation.at - before), min(float(recording.run.scenario.duration), violation.at + after)
-
-
-def _violations(recording: Recording) -> list[Violation]:
-    return [example for result in recording.run.results for example in result.examples]
 
 
 def _faults(axes: Axes, scene: _Scene) -> None:
@@ -174,6 +173,16 @@ def _arrow(axes: Axes, message: Message, scene: _Scene) -> None:
     style = {"arrowstyle": "-|>", "linewidth": 0.7, "color": "#444444", "shrinkA": 0, "shrinkB": 0, "mutation_scale": 7}
     for arrival in message.arrives:
         axes.annotate("", xy=(u, scene.row(arrival)), xytext=(x, y), arrowprops=style, annotation_clip=False, zorder=3)
+
+
+def _label(axes: Axes, message: Message, scene: _Scene, told: str) -> None:
+    """What a message carries, on its arrow, nearer to where it was sent: so that request and answer do not meet."""
+    x, u = scene.columns[message.sender], scene.columns[message.receiver]
+    y, v = scene.row(message.sent), scene.row(message.arrives[0] if message.arrives else message.sent)
+    part = 0.37 / abs(u - x)
+    box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 0.4}
+    place = (x + part * (u - x), y + part * (v - y))
+    axes.text(*place, told, fontsize=6, ha="center", va="center", color="#444444", bbox=box, zorder=3.5)
 
 
 def _deed(axes: Axes, place: tuple[float, float], deeds: Sequence[str]) -> None:
