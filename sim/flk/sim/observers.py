@@ -11,6 +11,7 @@ from flk.sim.checkers.audit import AuditRules
 from flk.sim.checkers.availability import AvailabilityRules
 from flk.sim.checkers.clocks import ClockRules
 from flk.sim.checkers.convergence import Agreement
+from flk.sim.checkers.divergence import DivergenceRules
 from flk.sim.checkers.final_state import ending, judge_acknowledged, judge_outcomes
 from flk.sim.checkers.invariants import Checks, Invariant, without
 from flk.sim.checkers.migration import MigrationRules
@@ -91,6 +92,7 @@ class Observers:
             now=lambda: simulator.now,
             forgets=layout.tiers is not None,
         )
+        divergence = DivergenceRules(regions, scenario.faults, self.checks, lambda: simulator.now)
         self.parts: tuple[Part, ...] = (
             self._node_rules,
             answers,
@@ -99,6 +101,7 @@ class Observers:
             *opinions,
             self._availability,
             shipping,
+            divergence,
             self._agreement,
             self.recorder,
             self._replication,

@@ -70,6 +70,10 @@ class Invariant(StrEnum):
     )
     NEVER_LOST = "acknowledged-never-lost", "what was acknowledged is stored in the end, unless its only disk is gone"
     CONVERGENCE = "convergence", "all regions come to store the same entry, within the bound (CRR-2)"
+    DIVERGENCE = (
+        "divergence-as-stored",
+        "what a comparison of two regions says is what their stores differ by, whichever is named first (CRR-8)",
+    )
     FOLD = "outcomes-of-the-model", "the final stores are the join of all durable claims (CRR-1, JDG-5)"
     PROGRESS = "time-goes-on", "a run goes on to its end: no program keeps simulated time from passing"
     TIER_KEPT = "tiers-keep-the-window", "an entry leaves its last tier only when its window is over (TIR-1, DUP-7)"

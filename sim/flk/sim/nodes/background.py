@@ -114,9 +114,11 @@ class Rounds:
         self._run(f"{stage} {source}", activity, ended)
 
     def _compare(self, peer: str, number: str) -> None:
+        began = self._world.simulator.now
+
         def ended(result: Any) -> None:
             if not isinstance(result, Exception):
-                self._world.observer.on(Compared(self._region.name, peer, result))
+                self._world.observer.on(Compared(self._region.name, peer, began, result))
 
         if self._is_level:
             program: Program[object] = self._world.programs.detect_divergence(self._region.name, peer)

@@ -325,10 +325,11 @@ class PassEnded(Event, frozen=True, gc=False):
 
 
 class Compared(Event, frozen=True, gc=False):
-    """A node compared its region with another."""
+    """A node compared its region with another, which it began at `began`."""
 
     region: str
     peer: str
+    began: float
     divergence: Divergence
 
 
