@@ -92,7 +92,7 @@ class Observers:
             now=lambda: simulator.now,
             forgets=layout.tiers is not None,
         )
-        divergence = DivergenceRules(regions, scenario.faults, self.checks, lambda: simulator.now)
+        self._divergence = DivergenceRules(regions, scenario.faults, self.checks, lambda: simulator.now)
         self.parts: tuple[Part, ...] = (
             self._node_rules,
             answers,
@@ -101,7 +101,7 @@ class Observers:
             *opinions,
             self._availability,
             shipping,
-            divergence,
+            self._divergence,
             self._agreement,
             self.recorder,
             self._replication,
@@ -125,6 +125,7 @@ class Observers:
     def conclude(self, objects: WatchedObjects, items: Sequence[Item], agents: Sequence[Agent]) -> Measures:
         """Judge what can be judged only at the end, and measure the run."""
         self._agreement.finish()
+        self._divergence.finish()
         end = ending(self._regions, objects, self._agreement)
         promises = self._node_rules.acknowledged
         lost = judge_acknowledged(end, promises, self.recorder.gone, self.checks)

@@ -13,11 +13,13 @@ from flk.sim.world.observer import Observer
 from flk.spec.constants import CONSTANTS
 
 LIMITS = CONSTANTS.replication
+_ENOUGH = 10
+"""Comparisons without a fault, after which one at least has come to an answer: a message may be lost, not all of them."""
 
 
 class DivergenceRules:
-    """Checks each comparison in which neither store changed and nobody was out of reach: there it can come out one way only, but
-    for the draw of the sample.
+    """Checks each comparison that came to an answer while neither store changed: it can come out one way only, but for the draw of
+    the sample.
     """
 
     def __init__(
@@ -28,6 +30,7 @@ class DivergenceRules:
         self._checks = checks
         self._now = now
         self._changed = dict.fromkeys(regions, 0.0)
+        self._calm: dict[tuple[str, str], list[bool]] = {}
 
     def observe(self, observer: Observer) -> None:
         """Follow every change of a store, and every comparison."""
@@ -54,14 +57,22 @@ class DivergenceRules:
         if any(self._changed.get(region, 0.0) >= event.began for region in sides):
             return
         found = event.divergence
-        if found.agreement is Agreement.UNDECIDED:
-            troubled = any(fault.start <= self._now() and fault.end >= event.began for fault in self._faults)
-            said = "undecided, though nothing troubled either region" if not troubled else ""
-        else:
-            said = wrong(found, *(self._regions[region].entries.entries for region in sides))
-        self._checks.require(
-            Invariant.DIVERGENCE, not said, event.region, f"compare {event.peer}", lambda: f"the comparison says {said}"
-        )
+        decided = found.agreement is not Agreement.UNDECIDED
+        if not any(fault.start <= self._now() and fault.end >= event.began for fault in self._faults):
+            self._calm.setdefault(sides, []).append(decided)
+        said = wrong(found, *(self._regions[region].entries.entries for region in sides)) if decided else ""
+        self._require(not said, sides, lambda: f"the comparison says {said}")
+
+    def finish(self) -> None:
+        """A region that answers is compared: undecided is what is said of one that does not."""
+        for sides, decided in self._calm.items():
+            if len(decided) >= _ENOUGH:
+                self._require(
+                    any(decided), sides, lambda: "no comparison came to an answer, though nothing was in its way"
+                )
+
+    def _require(self, ok: bool, sides: tuple[str, str], text: Callable[[], str]) -> None:  # noqa: FBT001
+        self._checks.require(Invariant.DIVERGENCE, ok, sides[0], f"compare {sides[1]}", text)
 
 
 def wrong(found: Divergence, one: Mapping[Key, Entry], other: Mapping[Key, Entry]) -> str:
