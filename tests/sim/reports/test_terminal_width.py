@@ -1,22 +1,28 @@
 """In a terminal of 80 columns nothing that matters is cut off: names and numbers are whole, the replay line is one line."""
 
+from collections import Counter
 from io import StringIO
 
 import msgspec
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from rich.console import Console, RenderableType
 from tests.sim.reports.test_report import broken, eventful
 
-from flk.sim.experiments.findings import Estimand, findings
+from flk.sim.experiments.findings import TARGETS, CellFindings, Estimand, Finding, findings
 from flk.sim.experiments.rows import MEASURES, row
 from flk.sim.experiments.sweep import Plan, SweepOutcome
 from flk.sim.experiments.variation import axis, cells
+from flk.sim.measures.slo import LABELS
 from flk.sim.outcome import Run
 from flk.sim.reports import sweep_terminal, terminal, vector_terminal
 from flk.sim.reports.figures.style import amount
 from flk.sim.scenarios.duration import clock
+from flk.sim.statistics.intervals import Interval
 from flk.sim.vector.bench import scenario as vector_scenario
 from flk.sim.vector.run import run as run_vector
+from flk.spec.verdict import Verdict
 
 ELLIPSIS = "…"
 
@@ -84,6 +90,31 @@ def test_a_sweep() -> None:
         assert f"p99.9 of {measure}" in text
     for finding in found[0].findings:
         assert f" {finding.interval.estimate:.4g} " in text
+
+
+sizes = st.just(0.0) | st.floats(1e-9, 1e12)
+
+
+@settings(deadline=None, max_examples=50)
+@given(
+    low=sizes.map(lambda size: -size) | sizes,
+    rest=st.tuples(sizes, sizes, sizes),
+    measure=st.sampled_from(sorted(MEASURES)),
+)
+def test_no_number_of_a_sweep_is_cut(low: float, rest: tuple[float, float, float], measure: str) -> None:
+    """However wide they are: a range may take two lines, and each of its ends is whole, as are estimate, target and verdict."""
+    estimate, high, most = rest
+    target, beyond = (most, Interval(0.0, 0.5, 1.0, 3)) if measure in TARGETS else (None, None)
+    finding = Finding(Estimand("p99.9", measure), Interval(low, estimate, high, 3), target, beyond)
+    plan = Plan(cells(eventful().scenario, []), range(3))
+    found = CellFindings(plan.cells[0], 3, Counter(), (finding,), Verdict.UNDECIDED)
+    lines = at_80(sweep_terminal.rendered(SweepOutcome(plan, ((),), 0), [found]))
+    assert max(map(len, lines)) <= 80
+    expected = {measure, "measure", "estimate", "95", "%", "interval", "target", "beyond", "verdict"}
+    expected |= {f"{number:.4g}" for number in (low, estimate, high)}
+    if target is not None and finding.verdict is not None:
+        expected |= {f"{target:.4g}", "0.0%", "100.0%", finding.verdict.sign, *LABELS[finding.verdict].split()}
+    assert expected <= {word for line in lines for word in line.split()}
 
 
 def test_a_run_of_the_vector_tier() -> None:
