@@ -169,6 +169,46 @@ def test_a_node_may_be_killed_after_any_line(tmp_path: Path) -> None:
         assert isinstance(verdict, Accepted), (genuine()[cut], verdict)
 
 
+def signed() -> list[Line]:
+    """The trace with what a server's own trace says besides: whether a submission is signed."""
+    ended = (line for line in genuine() if (line["kind"], line["effect"]) == ("ingest", END))
+    statuses = {line["program"]: line["result"].get("status") for line in ended}
+    return [
+        {**line, "payload": line["payload"] | {"signed": statuses.get(line["program"]) not in {400, 401}}}
+        if line["effect"] == "Append" and line["kind"] == "ingest"
+        else line
+        for line in genuine()
+    ]
+
+
+@pytest.mark.parametrize("status", [200, 401])
+def test_a_server_that_takes_signatures_for_what_they_are_not_is_seen(status: int, tmp_path: Path) -> None:
+    """A forged submission that is stored, and a genuine one that is refused, where the trace knows better than the server."""
+    assert isinstance(judged(signed(), tmp_path / "trace.jsonl"), Accepted)
+    lines = signed()
+    program = lines[those(END, status)[3]]["program"]
+    place = next(at for at, line in enumerate(lines) if line["effect"] == "Append" and line["program"] == program)
+    lines[place]["payload"]["signed"] = status != 200
+    assert isinstance(judged(lines, tmp_path / "trace.jsonl"), Rejected)
+
+
+def test_a_recovery_that_forgets_what_was_cut_off_is_seen(tmp_path: Path) -> None:
+    """A request was logged, signed, and cut off before its Store: a node that serves without it is rejected."""
+    lines = signed()
+    start = [at for at, line in enumerate(lines) if line["effect"] == START][1]
+    place = [at for at in those("Store") if at < start][-1]
+    cut = [line for at, line in enumerate(lines) if not place <= at < start]
+    assert isinstance(judged(numbered(cut), tmp_path / "trace.jsonl"), Accepted)
+    mine = lines[place]["claim"]["timestamp"]
+    forgotten = [
+        {**line, "claims": [claim for claim in line["claims"] if claim["timestamp"] != mine]}
+        if line["effect"] == "Merge" and line["kind"] == "recover"
+        else line
+        for line in cut
+    ]
+    assert isinstance(judged(numbered(forgotten), tmp_path / "trace.jsonl"), Rejected)
+
+
 def test_a_key_may_have_many_contents() -> None:
     """A forged one that comes first, and honest ones: each that is not the winner's is told so, and the trace is accepted."""
     records: list[ObservedEffect] = []

@@ -427,6 +427,8 @@ def test_the_trace_of_a_killed_server_has_every_answer_that_it_gave(tmp_path: Pa
     assert [
         line["result"]["status"] for line in lines if (line["kind"], line["effect"]) == ("ingest", "End")
     ] == statuses
+    signed = [line["payload"]["signed"] for line in lines if line["effect"] == "Append"]
+    assert signed == [status not in {400, 401} for status in statuses]
     with region("eu", tmp_path, None, options=["--trace", str(trace)]):
         pass
     later = lines_of(trace)[len(lines) :]

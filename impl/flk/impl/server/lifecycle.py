@@ -92,7 +92,7 @@ async def _serve(settings: Settings, say: Callable[[str], None]) -> None:
     objects = open_objects(settings.objects) if settings.objects else None
     bound = _bind(settings.host, settings.port)
     node = open_node(settings, objects)
-    trace = Trace(settings.trace, node.disk.log("inbox")) if settings.trace else Untraced()
+    trace = Trace(settings.trace, node.disk.log("inbox"), examined) if settings.trace else Untraced()
     try:
         runtime = Runtime(
             node,

@@ -23,11 +23,11 @@ beside them and took place at some moment between `began` and `ended`: only what
 many claims may be performed in parts, each of them a line.
 
 Values: timestamps are sixteen hexadecimal digits, whose text order is clock order; bytes are {"bytes": how many}; the payload of an
-Append is {"bytes": how many, "says": {"tenant": …, "pcs_id": …, "digest": …}}, where `says` is null if no record can be read in it:
-the writer of the trace finds that for itself; frames are {"timestamp": …, "bytes": …}; keys are {"tenant": …, "pcs_id": …}; claims
-and entries are as above, without their outcome; a response is {"status": …}; a refusal is {"refused": requirement, "status": …};
-an exception that is no refusal, and ended a program, is {"error": its class}; tuples are lists, and other structures objects, of
-these.
+Append is {"bytes": how many, "says": {"tenant": …, "pcs_id": …, "digest": …}, "signed": true}, where `says` is null if no record
+can be read in it, and `signed` false if no key of its tenant signed it: the writer of the trace finds both for itself; frames are
+{"timestamp": …, "bytes": …}; keys are {"tenant": …, "pcs_id": …}; claims and entries are as above, without their outcome; a
+response is {"status": …}; a refusal is {"refused": requirement, "status": …}; an exception that is no refusal, and ended a program,
+is {"error": its class}; tuples are lists, and other structures objects, of these.
 
 Each line is written at once, whole: a process that is killed leaves every effect that it knew to be over.
 
@@ -42,7 +42,11 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from flk.model.effects import Effect, Program
+from flk.model.effects import Append, Effect, Program
+from flk.model.flow.submission import from_payload
+from flk.model.log.frames import region_of
+from flk.model.log.hlc import Timestamp
+from flk.model.programs.examine import Examine
 from flk.model.protocol_events import summary
 from flk.model.refusal import Refused
 from flk.model.runtime import Perform
@@ -57,6 +61,7 @@ class Run(NamedTuple):
 
 
 NODE = Run(0, "node")
+INGEST = "ingest"
 FORMAT = 2
 
 
@@ -92,22 +97,28 @@ class Untraced:
 class Trace(Untraced):
     """Writes to a file, which it extends if it exists. Raises UnusableInput if that cannot be opened.
 
-    Any thread may record: a line is one write at the file's end.
+    With `examine` it is told of each submission that is logged whether it is signed. Any thread may record: a line is one write at
+    the file's end.
     """
 
-    def __init__(self, path: Path, node: str) -> None:
+    def __init__(self, path: Path, node: str, examine: Examine | None = None) -> None:
         try:
             self._file = path.open("ab", buffering=0)
         except OSError as error:
             raise UnusableInput(f"{path}: the trace cannot be written: {error.strerror}; name another file") from None
         self._node = node
+        self._examine = examine
         self._lines = 0
         self._writing = threading.Lock()
         self._write(NODE, "Start", time.time_ns(), {"format": FORMAT}, None)
 
     def record(self, run: Run, effect: Effect[object], began: int, result: object) -> None:
         """One effect, as a line."""
-        self._write(run, type(effect).__name__, began, summary.fields(effect), summary.result(effect, result))
+        fields = summary.fields(effect)
+        if self._examine and run.kind == INGEST and isinstance(effect, Append) and isinstance(result, int):
+            signed = _is_signed(self._examine, effect, Timestamp(result), self._node)
+            fields["payload"] = {**summary.payload(effect.payload), "signed": signed}
+        self._write(run, type(effect).__name__, began, fields, summary.result(effect, result))
 
     def end(self, run: Run, result: object) -> None:
         """The end of a program, as a line."""
@@ -138,3 +149,12 @@ class Trace(Untraced):
         with self._writing:
             self._lines += 1
             self._file.write(msgspec.json.encode({"line": self._lines} | told) + b"\n")
+
+
+def _is_signed(examine: Examine, effect: Append, timestamp: Timestamp, log: str) -> bool:
+    """Whether a key signed what was logged then; what cannot be read, nobody did."""
+    try:
+        examine(from_payload(effect.payload), timestamp, region_of(f"{log}/"))
+    except Refused:
+        return False
+    return True

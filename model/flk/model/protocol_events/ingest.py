@@ -10,8 +10,8 @@
 
 A request that was refused before it was admitted, or for want of room or of a log, is none; one that was admitted and is told that
 it is malformed or forged has to be in the log. What an Append says is known from its payload; in traces that tell nothing of
-payloads, only from its Store. What was durable but not observed is known only to recovery, and so is whether the signature was good
-of a request that a crash cut off before its Store: so the records are read twice.
+payloads, only from its Store. What was durable but not observed is known only to recovery; and so is, where an Append does not tell
+it, whether the signature was good of a request that a crash cut off before its Store: so the records are read twice.
 
 A key has two contents: that of the first valid request for it, which wins, and any other.
 
@@ -32,11 +32,12 @@ _ANSWERS = {200: "stored", 202: "stored", 409: "equivocation"}
 
 @dataclass
 class Request:
-    """What became known of a logged submission. `told`: its payload was, so nothing else decides what it says; `judged`: so was
-    whether it is genuine, by a claim or by its answer.
+    """What became known of a logged submission. `told`: its payload was, so nothing else decides what it says; `proven`: so was
+    whether it is signed; `judged`: whether it is genuine is known, from that or from a claim or its answer.
     """
 
     told: bool = False
+    proven: bool = False
     judged: bool = False
     key: str = NO_KEY
     digest: str = ""
@@ -101,9 +102,10 @@ def _appended(payload: Mapping[str, Any]) -> Request:
     if "says" not in payload:
         return Request()
     says = payload["says"]
-    return (
-        Request(told=True, readable=False) if says is None else Request(told=True, key=key(says), digest=says["digest"])
-    )
+    if says is None:
+        return Request(told=True, readable=False)
+    signed, known = payload.get("signed", True), "signed" in payload
+    return Request(told=True, proven=known, judged=known, genuine=signed, key=key(says), digest=says["digest"])
 
 
 def _learn_merged(found: Survey, life: int, record: ObservedEffect, *, elsewhere: bool) -> None:
@@ -123,7 +125,8 @@ def _learn_of_run(request: Request, record: ObservedEffect) -> None:
         request.judged = True
         if not request.told:
             request.readable = record.status != Malformed.status
-        request.genuine = request.genuine and record.status != Unauthenticated.status
+        if not request.proven:
+            request.genuine = request.genuine and record.status != Unauthenticated.status
 
 
 def _learn(request: Request, claim: Any) -> None:
