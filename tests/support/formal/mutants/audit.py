@@ -31,4 +31,6 @@ MUTANTS: Mutants = {
     "ends-a-lease-for-good": mutant(protocol, "offer_again", swap(Place.waiting, Place.acknowledged)),
     "dies-and-marks": mutant(protocol, "crash", swap(Step.idle, Step.done)),
     "dies-and-settles": mutant(protocol, "crash", swap(Step.idle, Step.settled)),
+    "dies-in-calm-times": mutant(protocol, "crash", without_guard("not calm")),
+    "grows-calm-twice": mutant(protocol, "grow_calm", without_guard("not calm")),
 }

@@ -34,5 +34,6 @@ MUTANTS: Mutants = {
     "buries-on-overload": mutant(protocol, "bury", swap(Answer.refused, Answer.overloaded)),
     "acknowledges-the-refused": mutant(protocol, "bury", swap(Entry.dead, Entry.acknowledged)),
     "restarts-empty": mutant(protocol, "restart", without_update("held")),
+    "grows-calm-twice": mutant(protocol, "grow_calm", without_guard("not calm")),
     "restarts-with-the-settled": mutant(protocol, "restart", swap(Entry.queued, Entry.acknowledged)),
 }

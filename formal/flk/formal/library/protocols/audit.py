@@ -242,6 +242,18 @@ def one_task_at_a_time() -> Term:
     )
 
 
+@protocol.always("AUD-1")
+def workers_die_at_any_moment() -> Term:
+    """In bad times a worker may die whatever it is at; in calm times none does."""
+    return forall(Worker, Task, lambda w, t: protocol.enabled("crash", w=w, t=t) == (~calm & (step[w, t] != Step.idle)))
+
+
+@protocol.always()
+def bad_times_may_end() -> Term:
+    """At any moment, whatever workers are at; they end once."""
+    return protocol.enabled("grow_calm") == ~calm
+
+
 @protocol.lemma()
 def keyed_is_done() -> Term:
     """A key is there exactly if its effect is."""
@@ -315,6 +327,12 @@ def buried_but_not_acknowledged() -> Term:
 def dead_and_done() -> Term:
     """A worker gave a task up that another had done: a dead letter says that nobody knew, not that nothing happened."""
     return exists(Task, lambda t: dead[t] & (effect[t] == Effect.once))
+
+
+@protocol.leads_to("AUD-1", fair=("enqueue", "take"))
+def new_tasks_are_taken() -> tuple[Term, Term]:
+    """In calm times a worker takes a task from an empty queue that is filled, though no lease ever ends."""
+    return calm & forall(Task, lambda t: place[t] == Place.nowhere), ~forall(Task, abandoned)
 
 
 @protocol.leads_to("AUD-1", "AUD-5", fair=("take", "fail", "bury", "mark", "acknowledge", "offer_again"))
