@@ -128,7 +128,8 @@ def test_a_calm_run_uses_every_tier() -> None:
     assert run.verdict is Verdict.HOLDS
     assert run.measures.statuses == {200: run.measures.counts.offered}
     assert {row.invariant for row in run.results} >= OF_TIERS
-    assert all(row.checks or row.invariant == Invariant.READY for row in run.results)  # too short to ask for that
+    unasked = {row.invariant for row in run.results if not row.checks}
+    assert unasked == {Invariant.READY, Invariant.JITTER}  # the run is too short for the one, and nobody has to wait
     for store in run.measures.stores.values():
         searches = store.searches
         assert set(searches) == {*Tier, "new"}

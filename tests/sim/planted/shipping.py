@@ -111,6 +111,7 @@ BUGS: dict[str, Bug] = {
         MODEL._replace(ship=skipped_refusal),
         "Goes on to the next segment if the object store refuses one.",
         "CRR-4",
+        Invariant.REPORTED,
         Invariant.NO_GAP,
         Invariant.CONVERGENCE,
     ),
