@@ -247,6 +247,21 @@ def test_a_peer_with_a_broken_clock_does_not_drag_ours_along() -> None:
     assert hlc.wall_seconds(world.nodes["us"].clock) < world._now + 60
 
 
+def test_a_timestamp_beyond_the_bound_hides_none_that_is_within_it() -> None:
+    """A clock that was half a minute ahead, then a day: of the segment that holds both, the first moves ours (HLC-2, HLC-3)."""
+    world = World("eu", "us")
+    now = world._now
+    for ahead, item in ((30, MANY[0]), (86_400, MANY[1])):
+        world._now = now + ahead
+        world.ingest("eu", item)
+    world.run("eu", ship())
+    world._now = now
+    world.run("us", replay("eu", EXAMINE))
+    within = min(entry.timestamp for entry in world.entries["us"].entries.values())
+    assert within >= hlc.at(now + 30)
+    assert world.nodes["us"].clock == within
+
+
 def test_divergence_counts_what_only_one_side_has_whichever_it_is() -> None:
     """One entry of six is missing on one side: the verdict does not depend on which side is named first (CRR-8)."""
     world = shipped(MANY[:5])

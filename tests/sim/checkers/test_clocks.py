@@ -59,16 +59,29 @@ def test_a_clock_that_learns_too_little_is_seen() -> None:
     """Only the first of the timestamps that arrived counts (HLC-2)."""
 
     def less(effect: Effect[Any]) -> Effect[Any]:
-        return Observe(hlc.Timestamp(effect.timestamp - (1 << 32))) if isinstance(effect, Observe) else effect
+        if not isinstance(effect, Observe):
+            return effect
+        return Observe(tuple(hlc.Timestamp(timestamp - (1 << 32)) for timestamp in effect.timestamps))
 
     assert Invariant.PAST_ALL in play(AHEAD, change=less)
+
+
+def test_a_clock_that_learns_nothing_of_a_segment_with_a_wild_timestamp_is_seen() -> None:
+    """Of timestamps that come together each counts by itself, so one beyond the bound hides none that is within it (HLC-2)."""
+
+    def latest(effect: Effect[Any]) -> Effect[Any]:
+        return Observe((max(effect.timestamps),)) if isinstance(effect, Observe) else effect
+
+    worse = ClockSkew(id="worse", start=Seconds(24), duration=Seconds(20), region="eu", offset=Seconds(50))
+    assert play(AHEAD, worse) == set()
+    assert play(AHEAD, worse, change=latest) == {Invariant.PAST_ALL}
 
 
 def test_a_clock_that_is_dragged_along_is_seen() -> None:
     """Whatever another region says is believed (HLC-3)."""
 
     def believing(effect: Effect[Any]) -> Effect[Any]:
-        return Resume(effect.timestamp) if isinstance(effect, Observe) else effect
+        return Resume(max(effect.timestamps)) if isinstance(effect, Observe) else effect
 
     assert Invariant.NOT_DRAGGED in play(WILD, change=believing)
     assert Invariant.NOT_DRAGGED not in play(AHEAD, change=believing)

@@ -36,8 +36,7 @@ def each_segment(
             if mark_first:
                 yield from Mark(watermark, name)
             yield from take(frames, peer, examine)
-            for frame in frames:
-                yield from Observe(frame.timestamp)
+            yield from Observe(tuple(frame.timestamp for frame in frames))
             if not mark_first:
                 yield from Mark(watermark, name)
             done = name

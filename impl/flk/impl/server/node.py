@@ -175,7 +175,9 @@ class RealNode:
         self.clock = max(self.clock, effect.timestamp)
 
     def _observe(self, effect: Observe) -> None:
-        self.clock = observe(self.clock, effect.timestamp, self._now())
+        now = self._now()
+        for seen in effect.timestamps:
+            self.clock = observe(self.clock, seen, now)
 
     def _of(self, region: str) -> SqliteStore:
         if region != self.disk.region:

@@ -104,7 +104,7 @@ class ReplayPasses(Passes[Replayed]):
         return replay(self.source, self._examine)
 
     def seen(self, effect: Effect[object], result: object) -> None:
-        """A segment was merged, then the watermark moved past it, or the clock was shown the latest timestamp in it.
+        """A segment was merged, then the watermark moved past it, or the clock was shown the timestamps in it.
 
         A Mark without a Merge moves past none: where the log of the next disk begins, it keeps how far the last one was read.
         """
@@ -114,8 +114,9 @@ class ReplayPasses(Passes[Replayed]):
         elif isinstance(effect, Mark) and self._merged:
             self._merged = False
             self._segments.inc()
-        elif isinstance(effect, Observe) and is_ahead(effect.timestamp, time.time()):
-            self._clock_ahead.inc()
+        elif isinstance(effect, Observe):
+            now = time.time()
+            self._clock_ahead.inc(sum(is_ahead(timestamp, now) for timestamp in effect.timestamps))
 
     def gap(self, result: Replayed) -> str:
         """The segment that exists although one before it is missing."""

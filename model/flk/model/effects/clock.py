@@ -11,6 +11,6 @@ class Resume(Effect[None], frozen=True):
 
 
 class Observe(Effect[None], frozen=True):
-    """Let the node's clock know a timestamp from elsewhere (HLC-2, HLC-3)."""
+    """Let the node's clock know timestamps from elsewhere, each by itself: one too far ahead hides no other (HLC-2, HLC-3)."""
 
-    timestamp: Timestamp
+    timestamps: tuple[Timestamp, ...]

@@ -183,7 +183,9 @@ class MemoryNode:
         self.clock = max(self.clock, effect.timestamp)
 
     def _observe(self, effect: Observe) -> None:
-        self.clock = observe(self.clock, effect.timestamp, self._now())
+        now = self._now()
+        for seen in effect.timestamps:
+            self.clock = observe(self.clock, seen, now)
 
     def _mark(self, effect: Mark) -> None:
         self._reachable().marks[effect.name] = effect.value

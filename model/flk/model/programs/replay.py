@@ -79,8 +79,8 @@ def _replay_log(
         claims = claims_of(frames, region, examine)
         superseded += yield from Merge(claims)
         if frames:
-            latest = max(frame.timestamp for frame in frames)
-            yield from Resume(latest) if own else Observe(latest)
+            timestamps = tuple(frame.timestamp for frame in frames)
+            yield from Resume(max(timestamps)) if own else Observe(timestamps)
         yield from Mark(watermark, name)
         merged += len(claims)
         segments.append(name)

@@ -235,9 +235,10 @@ class Exporter:
             self._of(event.region).divergence[event.peer] = event.divergence
 
     def _clock_observed(self, event: ClockObserved) -> None:
-        """A timestamp of another region may run ahead (HLC-3)."""
-        if is_ahead(event.timestamp, self._regions[event.region].wall()):
-            self._of(event.region).counts["flk_clock_ahead_total", (event.source,)] += 1
+        """Timestamps of another region may run ahead (HLC-3)."""
+        now = self._regions[event.region].wall()
+        ahead = sum(is_ahead(timestamp, now) for timestamp in event.timestamps)
+        self._of(event.region).counts["flk_clock_ahead_total", (event.source,)] += ahead
 
     # What waits for replication.
 

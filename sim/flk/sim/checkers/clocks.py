@@ -18,8 +18,6 @@ from flk.sim.scenarios.faults import ClockFault, ClockJump, ClockSkew, Disk, Fau
 from flk.sim.world.events import Crashed, Levelled, LogFailed, Logged, Merged, Rotted, Uploaded, WatermarkSet
 from flk.sim.world.observer import Observer
 
-_NEARLY = 10.0  # seconds: what is within the bound after a merge may have been beyond it before
-
 A_TIMESTAMP = Together(Invariant.PAST_ALL, Invariant.NOT_DRAGGED)
 
 
@@ -62,7 +60,6 @@ class ClockRules:
         self._checks = checks
         self._defers = defers
         self._clocks: dict[str, Clock] = {}
-        self._latest: dict[str, int] = {}
 
     def observe(self, observer: Observer) -> None:
         """Follow every timestamp from its log to the regions that learn of it."""
@@ -131,17 +128,10 @@ class ClockRules:
             self._of(event.region).merged.append((entry.timestamp, tuple(place.clock_faults)))
 
     def _took_over(self, event: WatermarkSet) -> None:
-        """A segment is merged, and the timestamps in it were observed, those that were within the bound all the time.
-
-        Replay shows a clock the latest timestamp of a segment alone. Where that one is beyond the bound, or nearly, the clock does
-        not learn of earlier ones in the segment that are not, which HLC-2 asks for: a gap of the model that is not judged here.
-        """
+        """A segment is merged, and the timestamps in it were observed, those that were within the bound all the time."""
         if not event.name.startswith(REPLAYED):
             return
         clock, place = self._of(event.region), self._regions[event.region]
-        if clocks.is_strange(clocks.stamp(self._latest.get(event.value, 0)), place.wall() - _NEARLY):
-            clock.merged.clear()
-            return
         faults = tuple(place.clock_faults)
         certain = [
             seen for seen, then in clock.merged if then == faults and not self._is_strange(place, Timestamp(seen))
@@ -153,7 +143,6 @@ class ClockRules:
         """What is in the object store may reach any other region, and the next disk of the same."""
         origin = region_of(event.name.removeprefix(PREFIX))
         latest = max((frame.timestamp for frame in event.found.frames), default=0)
-        self._latest[event.name.removeprefix(PREFIX)] = latest
         for region in self._regions:
             clock = self._of(region)
             if region == origin:

@@ -341,7 +341,7 @@ class Node(Host):
 
     def _observed(self, replaying: Replaying, effect: Observe) -> None:
         self.memory.perform(effect)
-        self._world.observer.on(ClockObserved(self.name, replaying.peer, effect.timestamp))
+        self._world.observer.on(ClockObserved(self.name, replaying.peer, effect.timestamps))
 
     def _sampled(self, activity: Activity, effect: SampleKeys) -> tuple[Key, ...]:
         self._require_store()

@@ -305,11 +305,11 @@ class Replied(Event, frozen=True, gc=False):
 
 
 class ClockObserved(Event, frozen=True, gc=False):
-    """A replay showed the clock of a region a timestamp of another."""
+    """A replay showed the clock of a region timestamps of another."""
 
     region: str
     source: str
-    timestamp: Timestamp
+    timestamps: tuple[Timestamp, ...]
 
 
 class PassEnded(Event, frozen=True, gc=False):
