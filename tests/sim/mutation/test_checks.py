@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from tests.support.sim.forked import found
 
-from flk.formal.mutation.check import Check, Outcome
+from flk.formal.mutation.check import Check, Finding, Outcome
 from flk.formal.mutation.mutant import Mutant
 from flk.model.programs import migration, ship
-from flk.sim.mutation.checks import Drills, Hunting, Runs, Traces, UnitProperties
+from flk.sim.mutation.checks import Drills, Hunting, Runs, Traces, Types, UnitProperties
 
 ROOT = Path(__file__).parents[3]
 
@@ -54,6 +54,22 @@ def test_an_upload_that_is_dropped_is_seen_by_every_check(runs: Runs) -> None:
     assert findings[2].effort == 1
     assert "watermark-never-ahead" in findings[2].hits
     assert "watermark-never-ahead" in findings[2].said
+
+
+def test_a_type_error_kills_and_a_condition_that_is_never_true_does_not(tmp_path: Path) -> None:
+    """The project's own configuration holds: where it says so, what cannot be reached is an error, and no finding."""
+    (tmp_path / "pyproject.toml").write_text("[tool.mypy]\nstrict = true\nwarn_unreachable = true\n")
+    text = "def f(x: int) -> int:\n    if x > 1:\n        return x\n    return 0\n"
+    file = tmp_path / "small.py"
+    file.write_text(text)
+
+    def finding(before: str, after: str) -> Finding:
+        mutant = Mutant("small", str(file), "f", "planted", 2, before, after, text.replace(before, after), text)
+        return found(Types(tmp_path), mutant)
+
+    assert finding("return 0", "return str(x)").outcome is Outcome.KILLED
+    assert finding("x > 1", "False").outcome is Outcome.SURVIVED
+    assert finding("x > 1", "isinstance(x, str)").outcome is Outcome.SURVIVED
 
 
 @pytest.mark.parametrize("mutant", [CALLED_BY_ANOTHER_NAME, SMALLER_PAGES])

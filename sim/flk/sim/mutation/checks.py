@@ -13,7 +13,7 @@ from types import ModuleType
 from flk.formal.mutation.check import Finding, killed, skipped, survived
 from flk.formal.mutation.mutant import ORIGINAL, Mutant
 from flk.formal.mutation.substitution import ROOMS, install
-from flk.sim.mutation import unit_tests
+from flk.sim.mutation import type_errors, unit_tests
 from flk.sim.mutation.baseline import Baseline, evenly
 from flk.sim.mutation.kept import kept
 from flk.sim.mutation.reach import Reached
@@ -143,6 +143,22 @@ class Drills:
         if found.name:
             return killed(f"{found.name} {_broken(found.violated)}: {found.sentence}", found.violated)
         return survived(f"{found.made} drills hold")
+
+
+@dataclass(frozen=True)
+class Types:
+    """The mutant's module has no type error."""
+
+    root: Path
+    name: str = "types"
+    configuration: str = "mypy"
+
+    def __call__(self, mutant: Mutant) -> Finding:
+        """Check the types of the module that the mutant is in."""
+        if not type_errors.INSTALLED:
+            return skipped("mypy is not installed")
+        said = type_errors.first_error(mutant.module, mutant.path, mutant.source, self.root)
+        return killed(said, ("mypy",)) if said else survived("mypy finds no error")
 
 
 @dataclass(frozen=True)

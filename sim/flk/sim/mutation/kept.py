@@ -13,8 +13,7 @@ T = TypeVar("T")
 
 def kept(name: str, digest: str, kind: type[T], make: Callable[[], T]) -> T:
     """What was kept under a name and a digest of all that it depends on; made, and kept, if nothing was."""
-    base = os.environ.get("XDG_CACHE_HOME")
-    file = (Path(base) if base else Path.home() / ".cache") / "flk" / "mutants" / f"{name}-{digest}.json"
+    file = directory() / f"{name}-{digest}.json"
     with suppress(OSError, msgspec.DecodeError):
         return msgspec.json.decode(file.read_bytes(), type=kind)
     made = make()
@@ -24,3 +23,9 @@ def kept(name: str, digest: str, kind: type[T], make: Callable[[], T]) -> T:
         partial.write_bytes(msgspec.json.encode(made))
         partial.replace(file)
     return made
+
+
+def directory() -> Path:
+    """Where it is kept."""
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "flk" / "mutants"

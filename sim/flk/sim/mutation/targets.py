@@ -11,10 +11,21 @@ from flk.formal.mutation.check import Check
 from flk.formal.mutation.mutant import unmutated
 from flk.formal.mutation.target import Target, digest_of
 from flk.sim.experiments.run_inputs import programs_named
-from flk.sim.mutation.checks import SEEDS, Drills, Hunting, Runs, Traces, UnitProperties
+from flk.sim.mutation.checks import SEEDS, Drills, Hunting, Runs, Traces, Types, UnitProperties
 from flk.sim.mutation.mutants import mutants_of
 
-PRELOAD = ("numpy", "scipy.stats", "simpy", "matplotlib.pyplot", "joblib", "hypothesis", "pytest", "networkx", "z3")
+PRELOAD = (
+    "numpy",
+    "scipy.stats",
+    "simpy",
+    "matplotlib.pyplot",
+    "joblib",
+    "hypothesis",
+    "pytest",
+    "networkx",
+    "z3",
+    "mypy.api",
+)
 """What checks import that no mutant is in."""
 
 
@@ -65,7 +76,7 @@ def lab_targets(root: Path, seeds: range = SEEDS, more: tuple[Check, ...] = ()) 
     names = tuple(f"{part.package}.{module}" for part in PARTS for module in part.modules)
     runs = Runs(seeds, "", names, digest_of(_sources(*_rooms(), root / "tests")))
     tests, drills = UnitProperties(root, TESTS, runs), Drills(runs)
-    checks: tuple[Check, ...] = (*more, Traces(runs), tests, drills, Hunting(runs))
+    checks: tuple[Check, ...] = (Types(root), *more, Traces(runs), tests, drills, Hunting(runs))
 
     def prepare(module: str) -> None:
         runs.baseline()
