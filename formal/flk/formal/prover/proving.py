@@ -280,7 +280,7 @@ def _try_omission(induction: Induction, omission: Omission, seed: int) -> Trial:
     Easy answers come first.
     """
     obligations: Iterable[Obligation] = induction.obligations_of(Stepping(induction.symbols, omission.action))
-    for effort in (EASY, QUICK):
+    for effort in (EASY, QUICK, EFFORT):
         hard = []
         for obligation in obligations:
             started = perf_counter()
