@@ -1,5 +1,6 @@
 """Every design of the gallery breaks what its protocol keeps, and in so many steps."""
 
+from dataclasses import replace
 from functools import cache
 
 import pytest
@@ -41,10 +42,10 @@ STEPS = {
     "unfenced-claim": 8,
     "moved-not-copied": 4,
     "frozen-for-cutover": 3,
-    "hot-tier-forgets": 6,
+    "hot-tier-forgets": 5,
     "delete-before-write": 4,
-    "outage-as-a-miss": 11,
-    "hot-tier-only": 7,
+    "outage-as-a-miss": 10,
+    "hot-tier-only": 6,
     "unacknowledged-retry": 4,
     "effect-not-keyed": 7,
     "mark-before-effect": 7,
@@ -111,12 +112,16 @@ def test_the_readable_engine_finds_the_same(name: str) -> None:
 
 @pytest.mark.parametrize("name", DESIGNS)
 def test_the_protocol_keeps_what_the_design_breaks(name: str) -> None:
-    """At the same sizes the protocol itself never breaks that very property, and all of its states were seen."""
+    """At the same sizes the protocol itself never breaks that very property, and all of its states were seen.
+
+    What a property says to be enabled is stated anew of the design's own actions: then the source is the same, not the condition.
+    """
     design = DESIGNS[name]
     base = base_of(design)
     found = kept(base, design.violates, tuple(base.sizes(design.sizes).items()))
     assert found.verdict is Verdict.HOLDS
-    assert base.properties[design.violates] is design.protocol.properties[design.violates]
+    keeps, breaks = base.properties[design.violates], design.protocol.properties[design.violates]
+    assert replace(breaks, condition=keeps.condition) == keeps
 
 
 @pytest.mark.parametrize("name", DESIGNS)

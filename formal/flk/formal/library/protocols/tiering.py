@@ -16,18 +16,6 @@ Key = protocol.index("Key")
 Tier = protocol.enum("Tier", "hot", "warm", "cold")
 Age = protocol.enum("Age", "unborn", "young", "grown", "old", "past")  # of the entry that was last inserted
 
-Mistake = protocol.enum(
-    "Mistake",
-    "none",
-    "found_nowhere",
-    "judged_twice",
-    "silence_as_miss",
-    "turned_away",
-    "deleted_first",
-    "copied_nothing",
-    "reached_the_absent",
-)
-
 age = protocol.map("age", Key, to=Age, initially=Age.unborn)
 holds = protocol.relation("holds", Tier, Key)
 asked = protocol.relation("asked", Key)  # a claim waits for its answer
@@ -35,7 +23,6 @@ cold_up = protocol.scalar("cold_up", BOOL, initially=True)
 calm = protocol.scalar("calm", BOOL, initially=False)
 
 # What happened, for the properties: no guard reads it.
-mistake = protocol.map("mistake", Key, to=Mistake, initially=Mistake.none)  # the last that was made with the key
 claimed = protocol.relation("claimed", Key)  # a claim waited for an answer when the entry was inserted
 whole = protocol.relation("whole", Key)  # nothing of the entry's window has passed
 archived = protocol.relation("archived", Key)  # the entry was copied to the cold tier
@@ -61,14 +48,6 @@ def within_reach(k: Term) -> Term:
     return nearby(k) | (cold_up & holds[Tier.cold, k])
 
 
-def note(k: Term, *mistakes: tuple[Term, Term]) -> None:
-    """Keep which mistake a step makes, if it makes one: each with the condition under which it is one."""
-    noted = mistake[k]
-    for made, condition in mistakes:
-        noted = ite(condition, made, noted)
-    mistake.next[k] = noted
-
-
 def judge_as_new(k: Term) -> None:
     """The claim is answered, and its entry is new in the hot tier."""
     asked.next[k] = False
@@ -77,7 +56,6 @@ def judge_as_new(k: Term) -> None:
     claimed.next[k] = asked[k]
     whole.next[k] = True
     archived.next[k] = False
-    note(k, (Mistake.silence_as_miss, ~cold_up), (Mistake.judged_twice, in_window(k)))
 
 
 @protocol.action(k=Key)
@@ -92,7 +70,6 @@ def find(k: Term) -> None:
     """Some tier has the key: the claim is answered with the stored outcome."""
     require(asked[k], within_reach(k))
     asked.next[k] = False
-    note(k, (Mistake.found_nowhere, ~within_reach(k)))
 
 
 @protocol.action(k=Key)
@@ -107,7 +84,6 @@ def turn_away(k: Term) -> None:
     """The cold tier does not answer, and only it could tell: 503, and the client will ask again."""
     require(asked[k], ~nearby(k), ~cold_up)
     asked.next[k] = False
-    note(k, (Mistake.turned_away, nearby(k) | cold_up))
 
 
 @protocol.action(k=Key)
@@ -123,7 +99,6 @@ def copy_to_warm(k: Term) -> None:
     """Demotion begins: an entry past the hot tier's term is written to the warm tier."""
     require(holds[Tier.hot, k], cooled(k), ~holds[Tier.warm, k])
     holds.next[Tier.warm, k] = True
-    note(k, (Mistake.copied_nothing, ~holds[Tier.hot, k]))
 
 
 @protocol.action(k=Key)
@@ -131,7 +106,6 @@ def delete_from_hot(k: Term) -> None:
     """Demotion ends: what the warm tier has is deleted from the hot one."""
     require(holds[Tier.hot, k], holds[Tier.warm, k], cooled(k))
     holds.next[Tier.hot, k] = False
-    note(k, (Mistake.deleted_first, ~holds[Tier.warm, k]))
 
 
 @protocol.action(k=Key)
@@ -140,7 +114,6 @@ def copy_to_cold(k: Term) -> None:
     require(holds[Tier.warm, k], age[k] == Age.old, ~holds[Tier.cold, k], cold_up)
     holds.next[Tier.cold, k] = True
     archived.next[k] = True
-    note(k, (Mistake.reached_the_absent, ~cold_up), (Mistake.copied_nothing, ~holds[Tier.warm, k]))
 
 
 @protocol.action(k=Key)
@@ -148,7 +121,6 @@ def delete_from_warm(k: Term) -> None:
     """What the cold tier has is deleted from the warm one, which needs no answer of the cold tier."""
     require(holds[Tier.warm, k], holds[Tier.cold, k], age[k] == Age.old)
     holds.next[Tier.warm, k] = False
-    note(k, (Mistake.deleted_first, ~holds[Tier.cold, k]))
 
 
 @protocol.action(k=Key)
@@ -157,7 +129,6 @@ def promote(k: Term) -> None:
     require(cooled(k), ~holds[Tier.hot, k], holds[Tier.warm, k] | (cold_up & holds[Tier.cold, k]))
     holds.next[Tier.hot, k] = holds[Tier.warm, k]
     holds.next[Tier.warm, k] = True
-    note(k, (Mistake.copied_nothing, ~within_reach(k)))
 
 
 @protocol.action(k=Key, t=Tier)
@@ -165,7 +136,6 @@ def expire(k: Term, t: Term) -> None:
     """An entry past the window is deleted, from each tier on its own."""
     require(age[k] == Age.past, holds[t, k], cold_up | (t != Tier.cold))
     holds.next[t, k] = False
-    note(k, (Mistake.reached_the_absent, ~cold_up & (t == Tier.cold)))
 
 
 @protocol.action()
@@ -203,38 +173,132 @@ def the_window_is_whole() -> Term:
 
 @protocol.never("TIR-1", "TIR-3", "TIR-4", "DUP-7")
 def judged_as_new_again() -> Term:
-    """A key is judged as new twice in one window."""
-    return exists(Key, lambda k: mistake[k] == Mistake.judged_twice)
+    """A claim can be judged as new while the window of its key's entry runs."""
+    return exists(Key, lambda k: (age[k] != Age.unborn) & (age[k] != Age.past) & protocol.enabled("insert", k=k))
+
+
+@protocol.never("TIR-4")
+def judged_as_new_beside_its_entry() -> Term:
+    """A claim can be judged as new though some tier has its entry, within the window or past it."""
+    return exists(Key, lambda k: exists(Tier, lambda t: holds[t, k]) & protocol.enabled("insert", k=k))
 
 
 @protocol.never("TIR-3", "TIR-4")
 def judged_without_the_cold() -> Term:
-    """A key is judged as new though the cold tier did not answer."""
-    return exists(Key, lambda k: mistake[k] == Mistake.silence_as_miss)
+    """A claim can be judged as new though the cold tier does not answer."""
+    return ~cold_up & exists(Key, lambda k: protocol.enabled("insert", k=k))
 
 
 @protocol.never("TIR-3")
 def turned_away_for_nothing() -> Term:
-    """A claim gets a 503 though a nearer tier has its entry, or all tiers are there."""
-    return exists(Key, lambda k: mistake[k] == Mistake.turned_away)
+    """A claim can get a 503 though a nearer tier has its entry, or all tiers are there."""
+    return exists(
+        Key, lambda k: (holds[Tier.hot, k] | holds[Tier.warm, k] | cold_up) & protocol.enabled("turn_away", k=k)
+    )
 
 
 @protocol.never("TIR-4")
 def found_nowhere() -> Term:
-    """A claim is answered from a tier that does not have its entry, or does not answer."""
-    return exists(Key, lambda k: mistake[k] == Mistake.found_nowhere)
+    """A claim can be answered from a tier that does not have its entry, or does not answer."""
+    return exists(
+        Key,
+        lambda k: (
+            ~holds[Tier.hot, k]
+            & ~holds[Tier.warm, k]
+            & (~holds[Tier.cold, k] | ~cold_up)
+            & protocol.enabled("find", k=k)
+        ),
+    )
+
+
+@protocol.always("TIR-3", "TIR-4")
+def claims_are_answered_once() -> Term:
+    """A claim is answered only while it waits, and a key has one claim that waits."""
+    return forall(
+        Key,
+        lambda k: (
+            (protocol.enabled("ask", k=k) == ~asked[k])
+            & implies(
+                protocol.enabled("find", k=k) | protocol.enabled("insert", k=k) | protocol.enabled("turn_away", k=k),
+                asked[k],
+            )
+        ),
+    )
 
 
 @protocol.never("TIR-2")
 def deleted_before_it_was_written() -> Term:
-    """An entry is deleted from a tier, its window not over, and the next slower one does not have it."""
-    return exists(Key, lambda k: mistake[k] == Mistake.deleted_first)
+    """An entry, its window not over, can be deleted from a tier though the next slower one does not have it."""
+    return exists(
+        Key,
+        lambda k: (
+            (protocol.enabled("delete_from_hot", k=k) & ~holds[Tier.warm, k])
+            | (protocol.enabled("delete_from_warm", k=k) & ~holds[Tier.cold, k])
+        ),
+    )
 
 
 @protocol.never("TIR-2")
 def moved_from_nowhere() -> Term:
-    """An entry is copied from a tier that does not have it, or to or from the cold tier while that is away."""
-    return exists(Key, lambda k: (mistake[k] == Mistake.copied_nothing) | (mistake[k] == Mistake.reached_the_absent))
+    """An entry can be copied or deleted where it is not, or in the cold tier while that is away."""
+    e = protocol.enabled
+    return exists(
+        Key,
+        lambda k: (
+            ((e("copy_to_warm", k=k) | e("delete_from_hot", k=k)) & ~holds[Tier.hot, k])
+            | ((e("copy_to_cold", k=k) | e("delete_from_warm", k=k)) & ~holds[Tier.warm, k])
+            | (e("promote", k=k) & ~holds[Tier.warm, k] & (~holds[Tier.cold, k] | ~cold_up))
+            | exists(Tier, lambda t: e("expire", k=k, t=t) & ~holds[t, k])
+            | (~cold_up & (e("copy_to_cold", k=k) | e("expire", k=k, t=Tier.cold)))
+        ),
+    )
+
+
+@protocol.never("TIR-2")
+def written_over() -> Term:
+    """An entry can be copied to a tier that has it."""
+    return exists(
+        Key,
+        lambda k: (
+            (protocol.enabled("copy_to_warm", k=k) & holds[Tier.warm, k])
+            | (protocol.enabled("copy_to_cold", k=k) & holds[Tier.cold, k])
+            | (protocol.enabled("promote", k=k) & holds[Tier.hot, k])
+        ),
+    )
+
+
+@protocol.never("TIR-1")
+def moved_out_of_turn() -> Term:
+    """An entry can leave a tier before the term of that tier is over; be moved after its window, or expire before."""
+    e = protocol.enabled
+    return exists(
+        Key,
+        lambda k: (
+            (
+                (age[k] != Age.grown)
+                & (age[k] != Age.old)
+                & (e("copy_to_warm", k=k) | e("delete_from_hot", k=k) | e("promote", k=k))
+            )
+            | ((age[k] != Age.old) & (e("copy_to_cold", k=k) | e("delete_from_warm", k=k)))
+            | ((age[k] != Age.past) & exists(Tier, lambda t: e("expire", k=k, t=t)))
+        ),
+    )
+
+
+@protocol.always("TIR-1")
+def time_passes_for_all() -> Term:
+    """Exactly the entries whose window runs grow older, wherever they are and whoever is away."""
+    return forall(Key, lambda k: protocol.enabled("grow_older", k=k) == ((age[k] != Age.unborn) & (age[k] != Age.past)))
+
+
+@protocol.always("TIR-3")
+def outages_end() -> Term:
+    """The cold tier can fail at any moment of bad times, and only then; an outage and the bad times can end at any moment."""
+    return (
+        (protocol.enabled("lose_cold") == (cold_up & ~calm))
+        & (protocol.enabled("regain_cold") == ~cold_up)
+        & (protocol.enabled("grow_calm") == ~calm)
+    )
 
 
 @protocol.always("TIR-2")
@@ -360,3 +424,9 @@ def entries_come_nearer() -> tuple[Term, Term]:
 def entries_expire() -> tuple[Term, Term]:
     """In calm times what is past the window is at last in no tier."""
     return calm & forall(Key, lambda k: age[k] == Age.past), exists(Key, lambda k: ~exists(Tier, lambda t: holds[t, k]))
+
+
+@protocol.leads_to("TIR-1", fair=("expire",))
+def near_tiers_expire_alone() -> tuple[Term, Term]:
+    """What is past the window leaves the hot and the warm tier though the cold one never comes back."""
+    return forall(Key, lambda k: age[k] == Age.past), exists(Key, lambda k: (age[k] != Age.past) | ~nearby(k))
