@@ -38,7 +38,7 @@ WITNESSES = {
         "served_after_an_outage": 11,
         "served_after_a_crash": 8,
     },
-    "replication": {"a_winner_gives_way": 5, "a_lost_store_catches_up": 8},
+    "replication": {"a_winner_gives_way": 5, "a_lost_store_catches_up": 8, "written_while_nothing_ships": 3},
     "two-phase-commit": {"all_commit": 10, "one_aborts": 2},
 }
 MUTANTS = {

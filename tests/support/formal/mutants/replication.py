@@ -31,4 +31,7 @@ MUTANTS: Mutants = {
     "loses-its-store-unseen": mutant(protocol, "lose_store", without_update("rebuilt")),
     "recovers-what-was-not-logged": mutant(protocol, "recover", without_guard("logged[r, g, k, s]")),
     "serves-before-it-is-level": mutant(protocol, "serve", without_guard(f"forall g: {MERGED.format(region='r')}")),
+    "marks-twice": mutant(protocol, "mark_shipped", without_guard("not shipped[r, g]")),
+    "recovers-what-is-level": mutant(protocol, "recover", without_guard("not level[r]")),
+    "loses-its-store-again": mutant(protocol, "lose_store", without_guard("not rebuilt[r]")),
 }

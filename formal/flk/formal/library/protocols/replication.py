@@ -277,6 +277,40 @@ def a_stamp_names_one_claim() -> Term:
     )
 
 
+@protocol.always("DUP-1", "CRR-3")
+def only_claims_are_answered_or_give_way() -> Term:
+    """What a region answered with, or recorded as giving way, was claimed for that record."""
+    return forall(
+        Region, Record, Stamp, lambda r, k, s: implies(answered[r, k, s] | superseded[r, k, s], claimed[k, s])
+    )
+
+
+@protocol.never("CRR-4")
+def marked_without_the_upload() -> Term:
+    """The watermark of shipping can move past a segment that is not in the object store, or past one twice."""
+    return exists(
+        Region, Segment, lambda r, g: (~uploaded[r, g] | shipped[r, g]) & protocol.enabled("mark_shipped", r=r, g=g)
+    )
+
+
+@protocol.never("WAL-5")
+def recovered_from_elsewhere() -> Term:
+    """A region can rebuild its store of what its log does not have, or while the store is level with it."""
+    return exists(
+        Region,
+        Segment,
+        Record,
+        Stamp,
+        lambda r, g, k, s: (level[r] | ~logged[r, g, k, s]) & protocol.enabled("recover", r=r, g=g, k=k, s=s),
+    )
+
+
+@protocol.always()
+def a_store_is_lost_once() -> Term:
+    """At any moment, whatever the region does; and once, so that progress can be promised."""
+    return forall(Region, lambda r: protocol.enabled("lose_store", r=r) == ~rebuilt[r])
+
+
 @protocol.lemma()
 def logged_is_claimed() -> Term:
     """Every claim in a log was made."""
@@ -314,6 +348,20 @@ def a_lost_store_catches_up() -> Term:
     return exists(
         Region, Region, Segment, lambda r, p, g: rebuilt[r] & level[r] & replayed[r, p, g] & (r != p)
     ) & exists(Region, Record, Stamp, lambda r, k, s: superseded[r, k, s])
+
+
+@protocol.reachable("CRR-4")
+def written_while_nothing_ships() -> Term:
+    """A region that reaches neither the object store nor its peers seals a segment and writes on in the next."""
+    return exists(
+        Region,
+        Record,
+        Stamp,
+        lambda r, k, s: (
+            exists(Segment, Segment, lambda g, h: (g < h) & ~uploaded[r, g] & logged[r, h, k, s])
+            & exists(Segment, Record, Stamp, lambda g, j, t: ~uploaded[r, g] & logged[r, g, j, t] & (t < s))
+        ),
+    )
 
 
 @protocol.leads_to("CRR-2", fair=("seal", "upload", "mark_shipped", "merge", "mark_replayed", "recover", "serve"))
