@@ -16,6 +16,7 @@ from flk.sim.checkers.final_state import ending, judge_acknowledged, judge_outco
 from flk.sim.checkers.invariants import Checks, Invariant, without
 from flk.sim.checkers.migration import MigrationRules
 from flk.sim.checkers.node import NodeRules, Reference
+from flk.sim.checkers.recovery import RecoveryRules
 from flk.sim.checkers.second_opinion import SecondOpinions, notary_of
 from flk.sim.checkers.shipping import ShippingRules
 from flk.sim.checkers.tiers import TierRules
@@ -92,7 +93,7 @@ class Observers:
             now=lambda: simulator.now,
             forgets=layout.tiers is not None,
         )
-        self._divergence = DivergenceRules(regions, scenario.faults, self.checks, lambda: simulator.now)
+        divergence = DivergenceRules(regions, self.checks, lambda: simulator.now)
         self.parts: tuple[Part, ...] = (
             self._node_rules,
             answers,
@@ -101,7 +102,8 @@ class Observers:
             *opinions,
             self._availability,
             shipping,
-            self._divergence,
+            divergence,
+            RecoveryRules(regions, self.checks),
             self._agreement,
             self.recorder,
             self._replication,
@@ -125,7 +127,6 @@ class Observers:
     def conclude(self, objects: WatchedObjects, items: Sequence[Item], agents: Sequence[Agent]) -> Measures:
         """Judge what can be judged only at the end, and measure the run."""
         self._agreement.finish()
-        self._divergence.finish()
         end = ending(self._regions, objects, self._agreement)
         promises = self._node_rules.acknowledged
         lost = judge_acknowledged(end, promises, self.recorder.gone, self.checks)

@@ -32,12 +32,7 @@ def omits(found: Divergence) -> Divergence:
     return replace(found, mismatched=found.mismatched[1:], sample_percent=found.sample_percent * share)
 
 
-def doubts(found: Divergence) -> Divergence:
-    """Never decided."""
-    return Divergence(Agreement.UNDECIDED, found.count_percent)
-
-
-@pytest.mark.parametrize("lie", [None, agrees, halves, omits, doubts])
+@pytest.mark.parametrize("lie", [None, agrees, halves, omits])
 def test_what_a_comparison_says_is_what_the_stores_differ_by(lie: Callable[[Divergence], Divergence] | None) -> None:
     """Regions are parted for a while, and come to differ. The model's comparison is right of it; each lie is seen."""
 

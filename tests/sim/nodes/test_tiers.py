@@ -41,6 +41,7 @@ from flk.sim.kernel.programs import MODEL, Programs
 from flk.sim.nodes.tiers import KeyLines
 from flk.sim.scenarios.duration import Seconds
 from flk.sim.scenarios.faults import (
+    ClockSkew,
     ColdOutage,
     Disk,
     Fault,
@@ -184,6 +185,14 @@ def test_past_the_window_a_key_is_new_again() -> None:
     assert store.expired > 100
     assert store.searches["new"].size > run.measures.counts.offered - run.measures.counts.repeated
     assert not run.entries["eu"]
+
+
+def test_what_a_clock_ahead_has_forgotten_is_not_lost() -> None:
+    """The clock is ahead for a moment, in which windows end: entries go, and are not missed when the time is right again."""
+    ahead = ClockSkew("eu", id="ahead", start=Seconds(20), duration=Seconds(6), offset=Seconds(20))
+    run = rehearse(tiered(ahead, tiers=FLEETING, regions=("eu",), until=24, duration=30), records(2000))
+    assert not verdicts(run)
+    assert run.measures.stores["eu"].expired > 100
 
 
 def test_several_regions_need_a_window_that_outlasts_the_run() -> None:

@@ -1,20 +1,17 @@
 """What a node says of how far its region differs from another, judged from the two stores (CRR-8)."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from math import isclose
 
 from flk.model.entries.entry import Entry, Key
 from flk.model.programs.divergence import Agreement, Divergence
 from flk.sim.checkers.invariants import Checks, Invariant
 from flk.sim.nodes.region import Region
-from flk.sim.scenarios.faults import Fault
 from flk.sim.world.events import Claimed, Compared, Crashed, Forgotten, Merged, RulingSwitched
 from flk.sim.world.observer import Observer
 from flk.spec.constants import CONSTANTS
 
 LIMITS = CONSTANTS.replication
-_ENOUGH = 10
-"""Comparisons without a fault, after which one at least has come to an answer: a message may be lost, not all of them."""
 
 
 class DivergenceRules:
@@ -22,15 +19,11 @@ class DivergenceRules:
     the sample.
     """
 
-    def __init__(
-        self, regions: Mapping[str, Region], faults: Sequence[Fault], checks: Checks, now: Callable[[], float]
-    ) -> None:
+    def __init__(self, regions: Mapping[str, Region], checks: Checks, now: Callable[[], float]) -> None:
         self._regions = regions
-        self._faults = faults
         self._checks = checks
         self._now = now
         self._changed = dict.fromkeys(regions, 0.0)
-        self._calm: dict[tuple[str, str], list[bool]] = {}
 
     def observe(self, observer: Observer) -> None:
         """Follow every change of a store, and every comparison."""
@@ -57,22 +50,15 @@ class DivergenceRules:
         if any(self._changed.get(region, 0.0) >= event.began for region in sides):
             return
         found = event.divergence
-        decided = found.agreement is not Agreement.UNDECIDED
-        if not any(fault.start <= self._now() and fault.end >= event.began for fault in self._faults):
-            self._calm.setdefault(sides, []).append(decided)
-        said = wrong(found, *(self._regions[region].entries.entries for region in sides)) if decided else ""
-        self._require(not said, sides, lambda: f"the comparison says {said}")
-
-    def finish(self) -> None:
-        """A region that answers is compared: undecided is what is said of one that does not."""
-        for sides, decided in self._calm.items():
-            if len(decided) >= _ENOUGH:
-                self._require(
-                    any(decided), sides, lambda: "no comparison came to an answer, though nothing was in its way"
-                )
-
-    def _require(self, ok: bool, sides: tuple[str, str], text: Callable[[], str]) -> None:  # noqa: FBT001
-        self._checks.require(Invariant.DIVERGENCE, ok, sides[0], f"compare {sides[1]}", text)
+        if found.agreement is not Agreement.UNDECIDED:
+            said = wrong(found, *(self._regions[region].entries.entries for region in sides))
+            self._checks.require(
+                Invariant.DIVERGENCE,
+                not said,
+                event.region,
+                f"compare {event.peer}",
+                lambda: f"the comparison says {said}",
+            )
 
 
 def wrong(found: Divergence, one: Mapping[Key, Entry], other: Mapping[Key, Entry]) -> str:

@@ -68,6 +68,10 @@ class Invariant(StrEnum):
         "log-before-service",
         "a node serves when its store has all that its log says, and what its earlier disks shipped (WAL-5, CRR-5)",
     )
+    REPAIRED = (
+        "repairs-reported",
+        "recovery reports what is torn or corrupt in the log that was not applied, each by its place (WAL-3, WAL-4)",
+    )
     NEVER_LOST = "acknowledged-never-lost", "what was acknowledged is stored in the end, unless its only disk is gone"
     CONVERGENCE = "convergence", "all regions come to store the same entry, within the bound (CRR-2)"
     DIVERGENCE = (

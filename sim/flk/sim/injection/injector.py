@@ -146,7 +146,7 @@ class Injector:
         self._regions[fault.region].clock_faults.append(fault)
 
     def _restore_clock(self, fault: ClockFault) -> None:
-        self._regions[fault.region].clock_faults.remove(fault)
+        self._regions[fault.region].right_clock(fault)
 
     def _begin_on_wires(self, fault: LinkFault) -> None:
         for wire in self._world.net.wires(fault):

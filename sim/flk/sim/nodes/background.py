@@ -12,7 +12,7 @@ from flk.sim.nodes import migration, tiers, workers
 from flk.sim.nodes.activities import Recovering, Replaying
 from flk.sim.nodes.node import Node
 from flk.sim.nodes.region import Region
-from flk.sim.world.events import Compared, Marked, PassEnded, Recovered, Stage
+from flk.sim.world.events import Compared, Marked, PassEnded, Recovered, RecoveryBegan, Stage
 from flk.spec.constants import CONSTANTS
 
 RETRY_AFTER = CONSTANTS.node.unavailable_retry_after_seconds
@@ -98,6 +98,8 @@ class Rounds:
                 self._world.observer.on(Recovered(self._region.name, result))
 
         if self._node.memory.behind and not self._node.memory.in_flight:
+            if RECOVER not in self._running:
+                self._world.observer.on(RecoveryBegan(self._region.name))
             program = self._world.programs.recover(self._region.name, self._world.examine)
             self._run(RECOVER, Recovering(f"recover {number}", program), ended)
 

@@ -69,6 +69,7 @@ class Region:
         self.health = DiskHealth(name, world.simulator, world.seed)
         self.gateways = Gateways(world.seed)
         self.clock_faults: list[ClockFault] = []
+        self._latest = 0.0  # the latest wall time that a fault of the clock has shown
         self.on_write: Call | None = None  # in the middle of the next write to the log
         self.outages = 0
         self.cold_outages = 0
@@ -143,9 +144,12 @@ class Region:
         return None if moving is None else moving.phase
 
     def has_outlived(self, entry: Entry) -> bool:
-        """Whether the store may have forgotten an entry, its dedup window being over (DUP-7)."""
+        """Whether the store may have forgotten an entry, its dedup window being over, as the region's clock has it or once had
+        (DUP-7): what was forgotten while the clock was ahead does not come back with the right time.
+        """
         tiers = self.world.layout.tiers
-        return tiers is not None and self.wall() - wall_seconds(entry.timestamp) >= tiers.window
+        latest = max(self._latest, self.wall())
+        return tiers is not None and latest - wall_seconds(entry.timestamp) >= tiers.window
 
     def stated(self, key: Key) -> Entry | None:
         """What the store may have answered just now: what it holds under a key, or held until the end of its window."""
@@ -155,6 +159,11 @@ class Region:
     def steady(self) -> float:
         """What this region's monotonic clock shows, which no fault moves."""
         return self.world.simulator.now
+
+    def right_clock(self, fault: ClockFault) -> None:
+        """Take a fault away from the clock."""
+        self._latest = max(self._latest, self.wall())
+        self.clock_faults.remove(fault)
 
     def wall(self) -> float:
         """What this region takes for the time."""

@@ -157,6 +157,12 @@ class Levelled(Event, frozen=True, gc=False):
     region: str
 
 
+class RecoveryBegan(Event, frozen=True, gc=False):
+    """A node begins to replay its log into its store."""
+
+    region: str
+
+
 class Recovered(Event, frozen=True, gc=False):
     """A node is level with its log."""
 

@@ -1,0 +1,52 @@
+"""A recovery that reports anything but what is wrong with the log is seen (WAL-3, WAL-4)."""
+
+from collections.abc import Callable
+
+import pytest
+from msgspec.structs import replace
+from tests.support.sim.drills import drill, records, rehearse
+
+from flk.model.effects import Program
+from flk.model.programs.examine import Examine
+from flk.model.programs.recover import Recovery, Repair, recover
+from flk.sim.checkers.invariants import Invariant
+from flk.sim.kernel.programs import MODEL
+from flk.sim.scenarios.duration import Seconds
+from flk.sim.scenarios.faults import BitRot, RegionCrash
+from flk.sim.scenarios.policy import Policy
+
+CRASH = RegionCrash(id="crash", start=Seconds(30), duration=Seconds(40), region="us")
+ROT = BitRot(id="rot", start=Seconds(35), duration=Seconds(10), region="us", flips=4)
+SLOW_DISK = Policy(ship_interval=Seconds(50), replay_interval=Seconds(5), fsync=Seconds(0.2))
+
+
+def keeps_silent(told: Recovery) -> Recovery:
+    """Nothing was wrong."""
+    return replace(told, repairs=())
+
+
+def takes_all_for_a_tail(told: Recovery) -> Recovery:
+    """What is wrong is a write that was cut short."""
+    return replace(told, repairs=tuple(Repair(repair.name, 1, ()) for repair in told.repairs))
+
+
+def cries_wolf(told: Recovery) -> Recovery:
+    """Something is wrong with a segment that is whole."""
+    return replace(told, repairs=(*told.repairs, Repair("us.000001/000000000000", 1, ())))
+
+
+LIES = (None, keeps_silent, takes_all_for_a_tail, cries_wolf)
+
+
+@pytest.mark.parametrize("lie", LIES)
+def test_recovery_reports_what_is_wrong_with_the_log(lie: Callable[[Recovery], Recovery] | None) -> None:
+    """The power goes while a disk writes, bits rot while it is off: the model's report is right, and each other one is seen."""
+
+    def told(region: str, examine: Examine) -> Program[Recovery]:
+        found = yield from recover(region, examine)
+        return lie(found) if lie else found
+
+    run = rehearse(drill(CRASH, ROT, rate=8.0, policy=SLOW_DISK), records(500), programs=MODEL._replace(recover=told))
+    result = next(row for row in run.results if row.invariant == Invariant.REPAIRED)
+    assert result.checks
+    assert bool(result.violations) == bool(lie)
