@@ -46,4 +46,7 @@ MUTANTS: Mutants = {
     "replays-and-stores-nothing": mutant(protocol, "replay", without_update("stored")),
     "serves-before-it-is-level": mutant(protocol, "serve", without_guard(LEVEL)),
     "cuts-off-the-wrong-ones": mutant(protocol, "crash", swap(Stage.cut_off, Stage.verified)),
+    "fails-again": mutant(protocol, "store_fails", without_guard("trouble = none")),
+    "refuses-the-unread-as-forged": mutant(protocol, "refuse_forged", without_guard("readable[q]")),
+    "refuses-the-verified-as-forged": mutant(protocol, "refuse_forged", without_guard("stage[q] = logged")),
 }

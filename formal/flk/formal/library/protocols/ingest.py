@@ -204,6 +204,30 @@ def stored_is_valid() -> Term:
     return forall(Key, lambda k: implies(stored.defined(k), valid(stored[k]) & about[stored[k], k]))
 
 
+@protocol.always("ORD-3", "DUP-5")
+def refusals_are_true() -> Term:
+    """Only a logged request is refused: as malformed if it cannot be read, as forged if it can and nobody signed it."""
+    return forall(
+        Request,
+        lambda q: (
+            implies(protocol.enabled("refuse_malformed", q=q), (stage[q] == Stage.logged) & ~readable[q])
+            & implies(protocol.enabled("refuse_forged", q=q), (stage[q] == Stage.logged) & readable[q] & ~genuine[q])
+        ),
+    )
+
+
+@protocol.always()
+def trouble_comes_once() -> Term:
+    """A store that is there fails, or a node that runs crashes, whatever is under way; a node that is down may lose its store."""
+    return (
+        (protocol.enabled("store_fails") == (store_up & (trouble == Trouble.none)))
+        & (protocol.enabled("store_returns") == ~store_up)
+        & (protocol.enabled("crash") == ((node != Node.down) & (trouble == Trouble.none)))
+        & (protocol.enabled("lose_store") == ((node == Node.down) & (trouble != Trouble.loss)))
+        & (protocol.enabled("restart") == (node == Node.down))
+    )
+
+
 @protocol.always("ORD-3")
 def forgers_learn_nothing() -> Term:
     """No request with a bad signature is told what is stored."""
