@@ -20,7 +20,7 @@ from flk.model.effects import (
 )
 from flk.model.log.frames import Scan, data, scan
 from flk.model.programs.examine import Examine, claims_of
-from flk.model.programs.recover import APPLIED, Recovery, mark_applied, reclaim
+from flk.model.programs.recover import APPLIED, Recovery, Repair, mark_applied, reclaim
 from flk.model.programs.repair import repair
 from flk.model.programs.replay import Replayed
 from flk.model.refusal import unavailable
@@ -51,8 +51,11 @@ def recovery(
         names = ((done,) if done and last_again else ()) + later
         if names and mark_first:
             yield from Mark(APPLIED, names[-1])
+        repairs = []
         for name in names:
             found = yield from repaired(INBOX, name)
+            if found.torn or found.damage:
+                repairs.append(Repair(name, found.torn, found.damage))
             if apply:
                 yield from Merge(claims_of(found.frames, region, examine))
             if clock:
@@ -60,7 +63,7 @@ def recovery(
         yield from CaughtUp()
         yield from Seal(INBOX)
         yield from mark_applied()
-        return Recovery(len(names), 0, 0, ())
+        return Recovery(len(names), 0, 0, tuple(repairs))
 
     return recover
 
@@ -113,6 +116,7 @@ BUGS: dict[str, Bug] = {
         "WAL-5",
         *_LOSES,
         Invariant.CLOCKS,
+        Invariant.REPAIRED,
     ),
     "applies-nothing": bug(
         MODEL._replace(recover=recovery(apply=False)),
@@ -172,6 +176,7 @@ BUGS: dict[str, Bug] = {
         "WAL-4",
         *_LOSES,
         Invariant.CLOCKS,
+        Invariant.REPAIRED,
     ),
     "rotates-before-it-is-settled": bug(
         MODEL._replace(rotate=rotate_and_hope),
