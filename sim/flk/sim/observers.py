@@ -103,7 +103,7 @@ class Observers:
             self._availability,
             shipping,
             divergence,
-            RecoveryRules(regions, self.checks),
+            RecoveryRules(regions, scenario.faults, self.checks, lambda: simulator.now),
             self._agreement,
             self.recorder,
             self._replication,

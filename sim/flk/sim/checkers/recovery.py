@@ -1,6 +1,6 @@
 """What a recovery says of the log that it read, judged from the bytes of the log (WAL-3, WAL-4, WAL-5)."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
 
 from flk.model.effects import INBOX
@@ -8,6 +8,7 @@ from flk.model.programs.recover import APPLIED, Recovery
 from flk.sim.checkers.invariants import Checks, Invariant
 from flk.sim.nodes.region import Region
 from flk.sim.oracle import frames
+from flk.sim.scenarios.faults import BitRot, Fault
 from flk.sim.world.events import Crashed, Recovered, RecoveryBegan, Rotted
 from flk.sim.world.observer import Observer
 
@@ -18,9 +19,14 @@ Wrong: TypeAlias = dict[str, tuple[int, tuple[tuple[int, int], ...]]]
 class RecoveryRules:
     """Reads the log when a recovery begins, and checks its report when it ends. A log that changes meanwhile is not judged."""
 
-    def __init__(self, regions: Mapping[str, Region], checks: Checks) -> None:
+    def __init__(
+        self, regions: Mapping[str, Region], faults: Sequence[Fault], checks: Checks, now: Callable[[], float]
+    ) -> None:
         self._regions = regions
+        self._rots = [fault for fault in faults if isinstance(fault, BitRot)]
         self._checks = checks
+        self._now = now
+        self._since: dict[str, float] = {}
         self._due: dict[str, Wrong] = {}
 
     def observe(self, observer: Observer) -> None:
@@ -31,6 +37,7 @@ class RecoveryRules:
         observer.handle(Recovered, self._recovered)
 
     def _began(self, event: RecoveryBegan) -> None:
+        self._since[event.region] = self._now()
         region = self._regions[event.region]
         applied = region.entries.marks.get(APPLIED, "")
         read = {
@@ -45,7 +52,9 @@ class RecoveryRules:
 
     def _recovered(self, event: Recovered) -> None:
         due = self._due.pop(event.region, None)
-        if due is not None:
+        since, now = self._since[event.region], self._now()
+        rots = any(rot.region == event.region and rot.start <= now and rot.end >= since for rot in self._rots)
+        if due is not None and not rots:
             said = wrong(event.recovery, due)
             self._checks.require(Invariant.REPAIRED, not said, event.region, "recover", lambda: said)
 
