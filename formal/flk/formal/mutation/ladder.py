@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
+from itertools import takewhile
 from multiprocessing.connection import wait
 from time import monotonic
 
@@ -118,20 +119,13 @@ class Ladder:
 
     def _on_record(self, target: Target, mutant: Mutant, checks: Sequence[Check]) -> dict[str, Finding]:
         """What is known of the first checks; or the check that killed it, whichever was run before it."""
-        findings: dict[str, Finding] = {}
-        if not self.every:
-            known = {check.name: found for check in checks if (found := self.journal.find(target, mutant, check))}
-            dead = {name: found for name, found in known.items() if found.outcome is Outcome.KILLED}
-            if dead:
-                return dead
-        for check in checks:
-            found = self.journal.find(target, mutant, check)
-            if found is None:
-                break
-            findings[check.name] = found
-            if found.outcome is Outcome.KILLED and not self.every:
-                break
-        return findings
+        known = {
+            check.name: found for check in checks if (found := self.journal.find(target, mutant, check)) is not None
+        }
+        dead = {name: found for name, found in known.items() if found.outcome is Outcome.KILLED}
+        if dead and not self.every:
+            return dead
+        return {check.name: known[check.name] for check in takewhile(lambda check: check.name in known, checks)}
 
     def _over(self, findings: dict[str, Finding], checks: Sequence[Check]) -> bool:
         dead = any(found.outcome is Outcome.KILLED for found in findings.values())

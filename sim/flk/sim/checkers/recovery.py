@@ -17,7 +17,7 @@ Wrong: TypeAlias = dict[str, tuple[int, tuple[tuple[int, int], ...]]]
 
 
 class RecoveryRules:
-    """Reads the log when a recovery begins, and checks its report when it ends. A log that changes meanwhile is not judged."""
+    """Reads the log when a recovery begins, and checks its report when it ends, unless the log changes or may rot meanwhile."""
 
     def __init__(
         self, regions: Mapping[str, Region], faults: Sequence[Fault], checks: Checks, now: Callable[[], float]
@@ -26,8 +26,7 @@ class RecoveryRules:
         self._rots = [fault for fault in faults if isinstance(fault, BitRot)]
         self._checks = checks
         self._now = now
-        self._since: dict[str, float] = {}
-        self._due: dict[str, Wrong] = {}
+        self._due: dict[str, tuple[float, Wrong]] = {}
 
     def observe(self, observer: Observer) -> None:
         """Follow each recovery, and what happens to a disk beside."""
@@ -37,24 +36,23 @@ class RecoveryRules:
         observer.handle(Recovered, self._recovered)
 
     def _began(self, event: RecoveryBegan) -> None:
-        self._since[event.region] = self._now()
         region = self._regions[event.region]
         applied = region.entries.marks.get(APPLIED, "")
         read = {
             name: frames.read(bytes(region.disk.segments[name])) for name in region.disk.names(INBOX) if name >= applied
         }
-        self._due[event.region] = {
-            name: (found.torn, found.damage) for name, found in read.items() if found.torn or found.damage
-        }
+        due = {name: (found.torn, found.damage) for name, found in read.items() if found.torn or found.damage}
+        self._due[event.region] = self._now(), due
 
     def _forget(self, region: str) -> None:
         self._due.pop(region, None)
 
     def _recovered(self, event: Recovered) -> None:
-        due = self._due.pop(event.region, None)
-        since, now = self._since[event.region], self._now()
-        rots = any(rot.region == event.region and rot.start <= now and rot.end >= since for rot in self._rots)
-        if due is not None and not rots:
+        begun = self._due.pop(event.region, None)
+        if begun is None:
+            return
+        since, due = begun
+        if not any(rot.region == event.region and rot.start <= self._now() and rot.end >= since for rot in self._rots):
             said = wrong(event.recovery, due)
             self._checks.require(Invariant.REPAIRED, not said, event.region, "recover", lambda: said)
 
