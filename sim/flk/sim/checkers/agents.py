@@ -29,7 +29,7 @@ _SLACK = 0.01
 _ROUNDING = 1e-6
 """Seconds by which something may be early: moments are sums."""
 _WRITES = 10
-"""Uses of its disk that an agent may make before something it wrote is durable, or before it has read its outbox."""
+"""Uses of its disk that an agent may make before something it wrote is durable, or before it has mended its outbox."""
 _SURPRISE = 1e-9
 """The probability with which jitter that is spread evenly is taken for jitter that is not."""
 
@@ -85,6 +85,7 @@ class Box:
         self.unqueued: dict[bytes, list[Case]] = {}
         self.open: dict[int, Case] = {}
         self.queued: dict[int, Case] = {}
+        self.frames = 0
         self.latest = 0
         self.alive = True
         self.crashed = False
@@ -180,6 +181,7 @@ class AgentRules:
                 f"a frame got timestamp {frame.timestamp:016x} after {box.latest:016x}",
             )
         box.latest = max(box.latest, frame.timestamp)
+        box.frames += 1
         try:
             found = outboxes.read(frame.payload)
         except (ValueError, KeyError):
@@ -290,11 +292,15 @@ class AgentRules:
             case.answer, case.attempt, case.heard, case.due = None, 0, nan, inf
 
     def _restarted(self, event: AgentRestarted) -> None:
-        """All that waits in the outbox is sent again, and the giver gives again what is not there."""
+        """All that waits in the outbox is sent again, and the giver gives again what is not there.
+
+        The outbox is read first, a segment at a time, and each has a frame at least.
+        """
         box = self._boxes[event.agent]
         box.alive = True
+        uses = _WRITES + box.frames
         for case in box.open.values():
-            case.due = self._when_written(box) + _WRITES * (self._policy.agent_fsync + self._lag(box))
+            case.due = self._when_written(box) + uses * (self._policy.agent_fsync + self._lag(box))
 
     def _hurried(self, event: AgentHurried) -> None:
         box = self._boxes.setdefault(event.agent, Box())

@@ -91,7 +91,7 @@ class TierRules:
             place = self._regions[region]
             came = key in tiers.held[NEARER[tier]] or place.has_outlived(event.result)
             left = key not in tiers.held[tier]  # it was moved on before it could be copied
-            away = place.outages or place.cold_outages
+            away = place.outages or place.cold_outages or not place.shards.by_name[place.shards.owner(key)].answers
             self._checks.require(
                 Invariant.TIER_NEAR,
                 bool(came or left or away),
