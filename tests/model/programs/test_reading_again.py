@@ -1,0 +1,110 @@
+"""What is done once is not done again: recovery reads only what the store may lack, and a copy of all keys ends."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.support.model.world import EXAMINE, World, pcs, submission
+
+from flk.model.effects import Effect, ListKeys, Merge, Program, ReadSegment
+from flk.model.entries.entry import Claim, Entry, Key, Outcome, Reason
+from flk.model.entries.migration import Page
+from flk.model.log.hlc import Timestamp
+from flk.model.memory.memory import MemoryNode
+from flk.model.memory.parts import Disk, Entries, Objects
+from flk.model.programs.divergence import detect_divergence
+from flk.model.programs.migration import copy_all
+from flk.model.programs.recover import recover
+from flk.model.programs.rotate import rotate
+from flk.model.programs.ship import ship
+from flk.model.programs.tiering import merge
+from flk.model.runtime import run
+
+MANY = [submission(pcs(epoch=epoch)) for epoch in range(6)]
+
+
+def segments_read(world: World) -> int:
+    """How many segments the node's start reads."""
+    read: list[str] = []
+
+    def perform(effect: Effect[Any]) -> Any:
+        if isinstance(effect, ReadSegment):
+            read.append(effect.name)
+        return world.perform("eu", effect)
+
+    run(recover("eu", EXAMINE), perform)
+    return len(read)
+
+
+@pytest.mark.parametrize("end", [rotate, ship, lambda: recover("eu", EXAMINE)], ids=["rotate", "ship", "recover"])
+@given(sizes=st.lists(st.integers(1, 2), min_size=1, max_size=3))
+def test_a_start_reads_the_last_sealed_segment_and_what_is_open(
+    end: Callable[[], Program[object]], sizes: list[int]
+) -> None:
+    """Whatever sealed the segments, none but the last of them is read again, for its clock (WAL-5, HLC-2)."""
+    world, number = World("eu"), 0
+    for size in sizes:
+        for _ in range(size):
+            world.ingest("eu", MANY[number])
+            number += 1
+        world.run("eu", end())
+    world.nodes["eu"] = world._start("eu")
+    assert segments_read(world) == 1
+    world.ingest("eu", MANY[-1])
+    world.nodes["eu"] = world._start("eu")
+    assert segments_read(world) == 2
+
+
+def test_a_start_that_read_all_segments_leaves_nothing_for_the_next() -> None:
+    """A store that lost everything is filled from the whole log, once (WAL-5)."""
+    world = World("eu")
+    for sent in MANY:
+        world.ingest("eu", sent)
+        world.run("eu", rotate())
+    world.entries["eu"] = Entries()
+    world.nodes["eu"] = world._start("eu")
+    assert segments_read(world) == len(MANY)
+    world.nodes["eu"] = world._start("eu")
+    assert segments_read(world) == 1
+
+
+def test_copying_ends_however_fast_keys_come() -> None:
+    """What comes after the beginning is written to both sides anyway: the end stays where it was at first (MIG-3)."""
+    asked: list[int] = []
+
+    def perform(effect: Effect[Any]) -> Any:
+        assert isinstance(effect, ListKeys)
+        asked.append(effect.start)
+        assert len(asked) < 10, "it runs after keys that come while it copies"
+        return Page((), effect.start + 1, effect.start + 3)
+
+    run(copy_all(rate=100), perform)
+    assert asked == [0, 1, 2]
+
+
+def test_what_differs_is_named_in_the_order_of_keys() -> None:
+    """Whatever order the samples come in, and whatever process asks (CRR-8)."""
+    world = World("eu", "us")
+    for sent in MANY:
+        world.ingest("eu", sent)
+    found = world.run("us", detect_divergence("eu", "us"))
+    assert len(found.mismatched) == len(MANY)
+    assert list(found.mismatched) == sorted(found.mismatched)
+
+
+@given(st.lists(st.integers(0, 3), max_size=4))
+def test_a_merge_says_how_many_gave_way(times: list[int]) -> None:
+    """Each claim that is earlier than all before it takes the place of one, save the first (CRR-3)."""
+    entries = Entries()
+    node = MemoryNode(Disk("eu"), entries, Objects(), lambda: 0.0)
+    outcome = Outcome(accepted=True, escalated=False, reason=Reason.OK, recomputed_D_hat=1.0, recomputed_budget=0.4)
+    claims = tuple(
+        Claim(Key("default", "a"), Entry(Timestamp(at), "eu", f"{place:02x}", outcome))
+        for place, at in enumerate(times)
+    )
+    by_parts = sum(node.perform(Merge((claim,))) for claim in claims)
+    assert by_parts == len(entries.superseded)
+    assert node.perform(Merge(())) == 0
+    assert run(merge(()), node.perform) == 0
