@@ -58,6 +58,27 @@ def upto(phase: Phase, perform: Callable[[Effect[Any]], Any]) -> None:
         perform(Advance(since, to))
 
 
+@given(st.lists(st.tuples(st.integers(0, 2), st.integers(1, 5), st.booleans(), st.booleans())), st.data())
+def test_what_is_stored_is_what_the_ruling_shard_has(
+    steps: list[tuple[int, int, bool, bool]], data: st.DataObject
+) -> None:
+    """Whatever reaches both shards or one of them only, at every moment and through every switch, back again too (MIG-2, MIG-4)."""
+    moving = MigratingKeys(everything)
+    entries = Entries(migrating=moving)
+    perform = MemoryNode(Disk("eu"), entries, Objects(), lambda: 0.0).perform
+    for number, at, both, goes_on in steps:
+        phase, new = moving.phase, wanted(KEYS[number], at)
+        perform(InsertOrGet(ruler(phase), new, phase, False))
+        other = follower(phase)
+        if both and other is not None:
+            seen, entry = moving.held[other].get(new.key), moving.held[ruler(phase)][new.key]
+            perform(Replace(other, new.key, seen, entry, phase))
+        if goes_on:
+            to = data.draw(st.sampled_from([*Phase]))
+            perform(Advance(phase, to))
+        assert entries.entries == moving.ruling
+
+
 @pytest.mark.parametrize("phase", Phase)
 def test_a_claim_is_answered_in_every_phase_and_both_sides_have_it_while_they_must(phase: Phase) -> None:
     """The ruling side decides; from dual writes to cleanup the other has the same when the claim is answered."""

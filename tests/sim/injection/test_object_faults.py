@@ -3,6 +3,8 @@
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.support.sim.drills import drill, records, rehearse, verdicts
 from tests.support.sim.lines import followed
 
@@ -47,6 +49,15 @@ CRASH = RegionCrash(id="fire", start=Seconds(25), duration=Seconds(5), region="u
 def broken(run: Run) -> set[str]:
     """The invariants that a run violates."""
     return {row.invariant for row in run.results if row.verdict is Verdict.VIOLATED}
+
+
+@given(st.permutations([*Damage]), st.binary(max_size=3), st.binary(max_size=3), st.integers(0, 99))
+def test_damage_upon_damage_reads_as_something(order: list[Damage], content: bytes, other: bytes, seed: int) -> None:
+    """Several faults may befall one object, the first of which leaves nothing of it."""
+    faults = ObjectFaults(lambda: 0.0, seed)
+    for number, damage in enumerate(order):
+        faults.begin(ObjectDamage(share=1, damage=damage, **{**ILL, "id": str(number)}))
+    assert len(faults.read("crr/us.000001/000000000001", content, lambda: other)) <= max(len(content), len(other))
 
 
 @pytest.mark.parametrize("name", FAULTS)

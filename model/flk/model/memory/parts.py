@@ -122,16 +122,16 @@ class Entries:
         """Join one entry in; whether a stored one gave way, which is recorded (CRR-1, CRR-3)."""
         return self._join(claim, known)[1]
 
-    def switch_ruling_shard(self) -> list[tuple[Key, Entry, Entry | None]]:
+    def switch_ruling_shard(self) -> list[tuple[Key, Entry | None]]:
         """The other shard rules over the keys that move: what it has is what is stored. Where that is not what was stored before,
-        the last write had reached one side only and was not answered; it comes again. Returns such keys, what was stored, and is.
+        the last write had reached one side only and was not answered. Returns such keys, and what is stored now.
         """
         if self.migrating is None:
             return []
         ruling = self.migrating.ruling
-        moved = ((key, entry) for key, entry in self.entries.items() if self.migrating.moves(key))
-        changed = [(key, entry, ruling.get(key)) for key, entry in moved if ruling.get(key) != entry]
-        for key, _, now in changed:
+        keys = dict.fromkeys([*filter(self.migrating.moves, self.entries), *ruling])
+        changed = [(key, ruling.get(key)) for key in keys if ruling.get(key) != self.entries.get(key)]
+        for key, now in changed:
             if now is None:
                 del self.entries[key]
             else:

@@ -84,10 +84,12 @@ class ObjectFaults:
                 return content[:place]
             case Damage.FOREIGN if (other := foreign()) != content:
                 return other
-            case _:
+            case _ if content:
                 changed = bytearray(content)
                 changed[place] ^= 1 << int(self._random.uniform(f"{fault.id}/{name}/bit") * 8)
                 return bytes(changed)
+            case _:  # another fault has cut all of it off
+                return content
 
     def _concerned(self, name: str, kind: type[ObjectLoss] | type[ObjectHiding]) -> bool:
         return any(isinstance(fault, kind) and self._draws(fault, name) for fault in self._faults)

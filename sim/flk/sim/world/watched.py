@@ -109,10 +109,10 @@ class WatchedEntries(Entries):
         self._observer.on(Merged(self._region, claim, before, after, records))
         return gave_way
 
-    def switch_ruling_shard(self) -> list[tuple[Key, Entry, Entry | None]]:
+    def switch_ruling_shard(self) -> list[tuple[Key, Entry | None]]:
         """Let the other shard rule."""
         changed = super().switch_ruling_shard()
-        for key, _, now in changed:
+        for key, now in changed:
             self._observer.on(RulingSwitched(self._region, key, now))
         return changed
 

@@ -1,0 +1,23 @@
+"""Seeds whose runs a checker, a fault or a mirror of the store once got wrong, found in long hunts through clean programs."""
+
+import pytest
+
+from flk.sim.experiments.hunt import SearchSpace, Trial, run_trial
+from flk.sim.experiments.run_inputs import synthetic_inputs
+from flk.sim.experiments.worlds import RECORDS
+from flk.spec.verdict import Verdict
+
+SEEDS = {
+    7335: "an agent with many segments in its outbox starts again",
+    11082: "an object is cut off whole, and one of its bits flips",
+    12981: "a claim that was refused half-way through a migration is there again after rollback",
+    20187: "an agent that was given much while it was dead starts again",
+    40218: "an entry of the warm tier is asked for while its shard of the hot tier is gone",
+}
+
+
+@pytest.mark.parametrize("seed", SEEDS, ids=str)
+def test_nothing_is_violated(seed: int) -> None:
+    """The programs do what they ought to."""
+    space = SearchSpace(synthetic_inputs(RECORDS))
+    assert run_trial(space, Trial(seed)).verdict is not Verdict.VIOLATED
