@@ -3,12 +3,16 @@
 from collections.abc import Callable, Iterator, Mapping
 
 import pytest
-from tests.support.model.world import EQUIVOCATING, EXAMINE, HONEST, STORY, Crash, Stop, World, pcs
+from tests.support.model.world import EQUIVOCATING, ESCALATED, EXAMINE, HONEST, STORY, Crash, Stop, World, pcs
 
+from flk.model.effects import INBOX, OUTBOX
 from flk.model.entries.entry import Entry, Key
 from flk.model.flow.submission import Response, Submission
+from flk.model.log.frames import scan
+from flk.model.memory.parts import Disk, Entries
 from flk.model.programs.divergence import Agreement, detect_divergence
 from flk.model.programs.outbox import Delivery, Queued, deliver, open_outbox, queue
+from flk.model.programs.repair import is_sound
 from flk.model.programs.replay import replay
 from flk.model.programs.ship import ship
 
@@ -101,6 +105,86 @@ def test_recover_stopped_anywhere_is_finished_by_the_next_recovery() -> None:
     for world in crash_points(crashed, lambda world: world.recover("eu")):
         world.recover("eu")
         assert world.entries["eu"].entries == expected
+
+
+TAIL = b"a write cut short"
+
+
+def rotten_and_torn(disk: Disk, log: str, body: bytes) -> tuple[str, str]:
+    """A byte of that body rots in the sealed segment, and the open one ends in a write cut short; their names."""
+    sealed, opened = disk.names(log)
+    disk.segments[sealed][bytes(disk.segments[sealed]).index(body) + 40] ^= 1
+    disk.segments[opened] += TAIL
+    return sealed, opened
+
+
+def unsound(disk: Disk, log: str) -> list[str]:
+    """Segments of which something is wrong."""
+    return [name for name in disk.names(log) if not is_sound(scan(bytes(disk.segments[name])))]
+
+
+def test_a_rotten_segment_and_a_torn_tail_are_repaired_wherever_recovery_stops() -> None:
+    """A frame of a sealed segment rots and the open one ends in a write cut short. Recovery cuts the tail off, salvages the rest,
+    and reports each as what it is; stopped anywhere, in the middle of a salvage too, the next one ends with the same store, a
+    sound log, and damage nowhere but where a bit rotted (WAL-3, WAL-4).
+    """
+
+    def damaged() -> World:
+        world = World("eu", "us")
+        world.ingest("us", EQUIVOCATING)
+        client = Client(STORY[:5])
+        client.send_all(world)
+        world.disks["eu"].seal(INBOX)
+        client.story = STORY
+        client.send_all(world)
+        names.append(rotten_and_torn(world.disks["eu"], INBOX, ESCALATED.body))
+        world.entries["eu"] = Entries()
+        world.nodes["eu"] = world._start("eu")
+        return world
+
+    names: list[tuple[str, str]] = []
+    whole = damaged()
+    told = {repair.name: repair for repair in whole.recover("eu").repairs}
+    expected = whole.entries["eu"].entries
+    assert len(expected) == 3
+    sealed, opened = names[0]
+    assert (told[opened].torn, told[opened].damage) == (len(TAIL), ())
+    assert (told[sealed].torn, len(told[sealed].damage)) == (0, 1)
+    crashes = 0
+    for world in crash_points(damaged, lambda world: world.recover("eu")):
+        crashes += 1
+        for repair in world.recover("eu").repairs:
+            assert bool(repair.damage) == (repair.name == sealed)
+        assert world.entries["eu"].entries == expected
+        assert not unsound(world.disks["eu"], INBOX)
+        assert list(world.disks["eu"].damaged) == [sealed]
+        exchange(world)
+        assert world.entries["us"].entries == world.entries["eu"].entries
+        assert not world.recover("eu").repairs
+    assert crashes > 3 * 10
+
+
+def test_an_outbox_that_is_rotten_and_torn_is_repaired_wherever_its_opening_stops() -> None:
+    """The same of the agent's log: what is valid waits for delivery, each once, and the log is sound (WAL-3, WAL-4)."""
+
+    def damaged() -> World:
+        world = World("agent")
+        for item in (HONEST, STORY[1], EQUIVOCATING):
+            world.run("agent", queue(item))
+        world.disks["agent"].seal(OUTBOX)
+        world.run("agent", queue(ESCALATED))
+        rotten_and_torn(world.disks["agent"], OUTBOX, EQUIVOCATING.body)
+        return world
+
+    def waiting(world: World) -> list[bytes]:
+        return [item.submission.body for item in world.run("agent", open_outbox()).pending]
+
+    left = [HONEST.body, STORY[1].body, ESCALATED.body]
+    for world in crash_points(damaged, waiting):
+        assert sorted(waiting(world)) == sorted(left)
+        assert not unsound(world.disks["agent"], OUTBOX)
+        assert len(world.disks["agent"].damaged) == 1
+        assert sorted(waiting(world)) == sorted(left)
 
 
 def replicated() -> World:

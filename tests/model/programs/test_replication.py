@@ -54,6 +54,29 @@ def test_a_corrupt_middle_is_reported_salvaged_and_still_ships() -> None:
     assert world.entries["us"].entries == world.entries["eu"].entries
 
 
+def test_nothing_is_appended_behind_a_torn_tail() -> None:
+    """A frame of an earlier segment rots, and the open one ends in a write cut short: the tail is cut off before what is salvaged
+    comes behind it, and is reported as what it is (WAL-3).
+    """
+    world = World("eu")
+    disk = world.disks["eu"]
+    for sent in MANY[:3]:
+        world.ingest("eu", sent)
+    disk.seal(INBOX)
+    for sent in MANY[3:]:
+        world.ingest("eu", sent)
+    sealed, opened = disk.names(INBOX)
+    disk.segments[sealed][bytes(disk.segments[sealed]).index(MANY[1].body) + 40] ^= 1
+    disk.segments[opened] += b"a write cut short"
+    world.entries["eu"] = Entries()
+    world.nodes["eu"] = world._start("eu")
+    told = {repair.name: repair for repair in world.recover("eu").repairs}
+    assert (told[opened].torn, told[opened].damage) == (len(b"a write cut short"), ())
+    assert len(told[sealed].damage) == 1
+    assert not scan(bytes(disk.segments[opened])).damage
+    assert len(world.entries["eu"].entries) == len(MANY) - 1
+
+
 def test_a_sealed_segment_that_rots_before_it_ships_is_salvaged_first() -> None:
     """What the store knows is not what ships: the log is, and it is mended on the way (WAL-4, WAL-6)."""
     world = World("eu", "us")

@@ -8,7 +8,8 @@ from tests.support.sim.drills import drill, records, rehearse
 
 from flk.model.effects import Program
 from flk.model.programs.examine import Examine
-from flk.model.programs.recover import Recovery, Repair, recover
+from flk.model.programs.recover import Recovery, recover
+from flk.model.programs.repair import Repair
 from flk.sim.checkers.invariants import Invariant
 from flk.sim.kernel.programs import MODEL
 from flk.sim.scenarios.duration import Seconds

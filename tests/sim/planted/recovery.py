@@ -20,8 +20,8 @@ from flk.model.effects import (
 )
 from flk.model.log.frames import Scan, data, scan
 from flk.model.programs.examine import Examine, claims_of
-from flk.model.programs.recover import APPLIED, Recovery, Repair, mark_applied, reclaim
-from flk.model.programs.repair import repair
+from flk.model.programs.recover import APPLIED, Recovery, mark_applied, reclaim
+from flk.model.programs.repair import Repair, is_sound, repair
 from flk.model.programs.replay import Replayed
 from flk.model.refusal import unavailable
 from flk.sim.checkers.invariants import Invariant
@@ -37,9 +37,9 @@ def recovery(
     apply: bool = True,
     mark_first: bool = False,
     serve_first: bool = False,
-    repaired: Callable[[str, str], Program[Scan]] = repair,
+    repaired: Callable[[str, str], Program[Scan]] | None = None,
 ) -> Callable[[str, Examine], Program[Recovery]]:
-    """The model's `recover`, with one step changed."""
+    """The model's `recover`, with one step changed; with `repaired`, each segment is mended so when it is read."""
 
     def recover(region: str, examine: Examine) -> Program[Recovery]:
         if serve_first:
@@ -52,20 +52,40 @@ def recovery(
         if names and mark_first:
             yield from Mark(APPLIED, names[-1])
         repairs = []
+        unsound = []
         for name in names:
-            found = yield from repaired(INBOX, name)
-            if found.torn or found.damage:
+            found = yield from (repaired or read)(INBOX, name)
+            if repaired and (found.torn or found.damage):
                 repairs.append(Repair(name, found.torn, found.damage))
+            elif not is_sound(found):
+                unsound.append(name)
             if apply:
                 yield from Merge(claims_of(found.frames, region, examine))
             if clock:
                 yield from Resume(found.clock)
+        repairs += yield from repair(INBOX, unsound)
         yield from CaughtUp()
         yield from Seal(INBOX)
         yield from mark_applied()
         return Recovery(len(names), 0, 0, tuple(repairs))
 
     return recover
+
+
+def read(log: str, name: str) -> Program[Scan]:
+    """Mend nothing yet."""
+    del log
+    return scan((yield from ReadSegment(name)))
+
+
+def in_log_order(log: str, name: str) -> Program[Scan]:
+    """Mend each segment when it is read, the one with the torn tail last."""
+    found = yield from read(log, name)
+    if found.damage or found.head is None:
+        yield from Salvage(log, name, found.frames)
+    elif found.torn:
+        yield from Truncate(name, found.end)
+    return found
 
 
 def short_cut(log: str, name: str) -> Program[Scan]:
@@ -176,6 +196,12 @@ BUGS: dict[str, Bug] = {
         "WAL-4",
         *_LOSES,
         Invariant.CLOCKS,
+        Invariant.REPAIRED,
+    ),
+    "salvages-behind-a-torn-tail": bug(
+        MODEL._replace(recover=recovery(repaired=in_log_order)),
+        "Appends what it salvages behind the torn tail of the last segment, which it takes for damage then.",
+        "WAL-3",
         Invariant.REPAIRED,
     ),
     "rotates-before-it-is-settled": bug(

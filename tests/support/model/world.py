@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from flk.model.effects import Append, Effect, Program, Store
+from flk.model.effects import Append, Effect, Program, Salvage, Store
 from flk.model.entries.entry import Key
 from flk.model.entries.migration import MigratingKeys
 from flk.model.entries.tasks import Archive, TaskQueue
@@ -197,16 +197,20 @@ class World:
         index, self.effects = self.effects, self.effects + 1
         if index != self._crash_at:
             return node.perform(effect)
-        if self._stop is Stop.TORN and isinstance(effect, Append):
+        if self._stop is Stop.TORN:
             _tear(node, effect)
         if self._stop is Stop.AFTER:
             node.perform(effect)
         raise Crash(f"{self._stop} effect {index}: {type(effect).__name__}")
 
 
-def _tear(node: MemoryNode, effect: Append) -> None:
-    """Leave the first half of the frame on the disk."""
-    frame = data(Frame(node.clock, effect.payload))
-    names = node.disk.names(effect.log)
-    if names and names[-1] not in node.disk._sealed:
-        node.disk.segments[names[-1]] += frame[: len(frame) // 2]
+def _tear(node: MemoryNode, effect: Effect[Any]) -> None:
+    """Leave the first half of what an effect appends on the disk."""
+    if isinstance(effect, Append):
+        frame = data(Frame(node.clock, effect.payload))
+        names = node.disk.names(effect.log)
+        if names and names[-1] not in node.disk._sealed:
+            node.disk.segments[names[-1]] += frame[: len(frame) // 2]
+    elif isinstance(effect, Salvage):
+        frames = b"".join(map(data, effect.frames))
+        node.disk._open(effect.log, node.clock).extend(frames[: len(frames) // 2])

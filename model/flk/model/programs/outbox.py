@@ -7,12 +7,12 @@ from struct import Struct
 
 import msgspec
 
-from flk.model.effects import OUTBOX, Append, Draw, Post, Program, Resume, Segments, Sleep
+from flk.model.effects import OUTBOX, Append, Draw, Post, Program, ReadSegment, Resume, Segments, Sleep
 from flk.model.flow.answers import Meaning, meaning
 from flk.model.flow.submission import Response, Submission, from_payload
-from flk.model.log.frames import Frame
+from flk.model.log.frames import Frame, scan
 from flk.model.log.hlc import Timestamp
-from flk.model.programs.repair import repair
+from flk.model.programs.repair import is_sound, repair
 from flk.spec.constants import CONSTANTS, Outbox
 
 POLICY = CONSTANTS.outbox
@@ -86,15 +86,19 @@ def pause(attempt: int, draw: float, response: Response | None, policy: Outbox =
 
 
 def open_outbox() -> Program[Contents]:
-    """Repair the outbox log and read it: what a restarted agent still has to deliver.
+    """Read the outbox log and repair it: what a restarted agent still has to deliver.
 
     The agent's clock goes on after the log's last timestamp, so that no new submission takes the identity of an old one.
     """
     frames: list[Frame] = []
+    unsound = []
     for name in (yield from Segments(OUTBOX, after="")):
-        found = yield from repair(OUTBOX, name)
+        found = scan((yield from ReadSegment(name)))
         yield from Resume(found.clock)
         frames += found.frames
+        if not is_sound(found):
+            unsound.append(name)
+    yield from repair(OUTBOX, unsound)
     return contents(frames)
 
 

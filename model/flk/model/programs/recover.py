@@ -1,23 +1,15 @@
-"""Start-up (WAL-5): repair the log, apply what the store has not seen, and only then serve."""
+"""Start-up (WAL-5): apply what is in the log and not in the store, repair the log, and only then serve."""
 
 import msgspec
 
-from flk.model.effects import INBOX, CaughtUp, Mark, Marked, Merge, Program, Resume, Seal, Segments
-from flk.model.log.frames import Damage
+from flk.model.effects import INBOX, CaughtUp, Mark, Marked, Merge, Program, ReadSegment, Resume, Seal, Segments
+from flk.model.log.frames import scan
 from flk.model.programs.examine import Examine, claims_of
-from flk.model.programs.repair import repair
+from flk.model.programs.repair import Repair, is_sound, repair
 from flk.model.programs.replay import Replayed, replay
 from flk.model.refusal import unavailable
 
 APPLIED = "applied"
-
-
-class Repair(msgspec.Struct, frozen=True):
-    """What was wrong with a segment: bytes of a write cut short at its end, corrupt ranges inside it."""
-
-    name: str
-    torn: int
-    damage: tuple[Damage, ...]
 
 
 class Recovery(msgspec.Struct, frozen=True):
@@ -42,20 +34,21 @@ def recover(region: str, examine: Examine) -> Program[Recovery]:
             raise unavailable(f"a segment up to {gap} is missing, which this region shipped from an earlier disk")
     names = ((done,) if done else ()) + (yield from Segments(INBOX, after=done))  # the last one again, for its clock
     frames = applied = 0
-    repairs = []
+    unsound = []
     for name in names:
-        found = yield from repair(INBOX, name)
+        found = scan((yield from ReadSegment(name)))
         claims = claims_of(found.frames, region, examine)
         yield from Merge(claims)
         yield from Resume(found.clock)
-        if found.torn or found.damage:
-            repairs.append(Repair(name, found.torn, found.damage))
+        if not is_sound(found):
+            unsound.append(name)
         frames += len(found.frames)
         applied += len(claims)
+    repairs = yield from repair(INBOX, unsound)
     yield from CaughtUp()
     yield from Seal(INBOX)
     yield from mark_applied()
-    return Recovery(len(names), frames, applied, tuple(repairs))
+    return Recovery(len(names), frames, applied, repairs)
 
 
 def reclaim(region: str, examine: Examine) -> Program[Replayed]:

@@ -58,8 +58,7 @@ class RecoveryRules:
 
 
 def wrong(recovery: Recovery, due: Wrong) -> str:
-    """What is wrong with a report, empty if nothing is. Where something was salvaged, it may have come behind the torn tail of the
-    last segment, which is corrupt then: a gap of the programs (WAL-3), not judged here.
+    """What is wrong with a report, empty if nothing is.
 
     >>> wrong(Recovery(segments=1, frames=3, claims=3, repairs=()), {"eu.000001/000000000001": (7, ())})
     'nothing is said of eu.000001/000000000001, with 7 torn bytes and 0 corrupt ranges'
@@ -67,12 +66,10 @@ def wrong(recovery: Recovery, due: Wrong) -> str:
     told = {
         repair.name: (repair.torn, tuple((d.offset, d.length) for d in repair.damage)) for repair in recovery.repairs
     }
-    salvages = any(damage for _, damage in due.values())
     for name, (torn, damage) in due.items():
         if name not in told:
             return f"nothing is said of {name}, with {torn} torn bytes and {len(damage)} corrupt ranges"
-        in_the_middle = salvages and told[name][0] == 0 and [length for _, length in told[name][1]] == [torn]
-        if told[name] != (torn, damage) and not in_the_middle:
+        if told[name] != (torn, damage):
             return f"{name} is said to have {told[name]}, and has {(torn, damage)}"
     if more := told.keys() - due.keys():
         return f"{min(more)} is said to be wrong, and is not"
