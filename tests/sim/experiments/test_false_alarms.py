@@ -11,6 +11,8 @@ SEEDS = {
     7335: "an agent with many segments in its outbox starts again",
     11082: "an object is cut off whole, and one of its bits flips",
     12981: "a claim that was refused half-way through a migration is there again after rollback",
+    13979: "an agent is given something while it reads its outbox again",
+    14708: "a claim is stored although its frame rotted, and its window is over before that of the frame that came again",
     20187: "an agent that was given much while it was dead starts again",
     40218: "an entry of the warm tier is asked for while its shard of the hot tier is gone",
 }

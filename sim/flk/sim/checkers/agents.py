@@ -86,6 +86,7 @@ class Box:
         self.open: dict[int, Case] = {}
         self.queued: dict[int, Case] = {}
         self.frames = 0
+        self.readable = 0.0  # by when the outbox has been read again after a crash
         self.latest = 0
         self.alive = True
         self.crashed = False
@@ -298,9 +299,9 @@ class AgentRules:
         """
         box = self._boxes[event.agent]
         box.alive = True
-        uses = _WRITES + box.frames
+        box.readable = self._simulator.now + (_WRITES + box.frames) * (self._policy.agent_fsync + self._lag(box))
         for case in box.open.values():
-            case.due = self._when_written(box) + uses * (self._policy.agent_fsync + self._lag(box))
+            case.due = self._when_written(box)
 
     def _hurried(self, event: AgentHurried) -> None:
         box = self._boxes.setdefault(event.agent, Box())
@@ -313,6 +314,7 @@ class AgentRules:
         box = self._boxes.setdefault(event.agent, Box())
         lag = max(self._lag(box), event.lag)
         more = _WRITES * lag
+        box.readable += more
         box.lag, box.lingers = event.lag, (lag, self._simulator.now + more)
         for case in box.open.values():
             case.heard = nan
@@ -321,9 +323,9 @@ class AgentRules:
     # What is checked.
 
     def _when_written(self, box: Box) -> float:
-        """By when what is written now is durable."""
+        """By when what is given now is durable: an outbox that is not read yet is read first."""
         lag = self._lag(box)
-        return self._simulator.now + lag + _WRITES * (self._policy.agent_fsync + lag) + _SLACK
+        return max(self._simulator.now, box.readable) + lag + _WRITES * (self._policy.agent_fsync + lag) + _SLACK
 
     def _lag(self, box: Box) -> float:
         """How much longer an agent may take for something."""

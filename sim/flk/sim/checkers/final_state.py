@@ -15,6 +15,7 @@ from flk.model.programs.ship import PREFIX
 from flk.sim.checkers.convergence import Agreement
 from flk.sim.checkers.invariants import Checks, Invariant
 from flk.sim.nodes.region import Region
+from flk.sim.world.watched import WatchedTiers
 
 Promise: TypeAlias = tuple[Timestamp, str]
 
@@ -63,20 +64,26 @@ def judge_acknowledged(
 def judge_outcomes(ending: Ending, examine: Examine, rotten: Container[Claim], checks: Checks) -> None:
     """Every region stores what the model makes of all frames that are durable anywhere.
 
-    A region may also store a claim of its own whose frame rotted before it was shipped: WAL-4 saves what can still be read.
+    A region may also store a claim of its own whose frame rotted before it was shipped: WAL-4 saves what can still be read. Or it
+    stored such a claim until its window was over.
     """
     if not ending.at_rest:
         checks.undecided(Invariant.FOLD)
         return
     expected = outcomes(ending.frames, examine)
     for name, region in ending.regions.items():
-        stored = region.entries.entries
+        stored, tiers = region.entries.entries, region.entries.tiers
+        forgotten = tiers.forgotten if isinstance(tiers, WatchedTiers) else {}
+
+        def is_rotten(key: Key, held: Entry | None, name: str = name) -> bool:
+            return held is not None and held.region == name and Claim(key, held) in rotten
+
         wrong = [
             key
             for key in expected.keys() | stored.keys()
             if expected.get(key) != stored.get(key)
             and not (key in expected and region.has_outlived(expected[key]))
-            and not (key in stored and stored[key].region == name and Claim(key, stored[key]) in rotten)
+            and not is_rotten(key, stored.get(key, forgotten.get(key)))
         ]
         checks.require(Invariant.FOLD, not wrong, name, "end", partial(_wrong, wrong, len(expected)))
 
