@@ -12,10 +12,12 @@ from functools import cache
 from pathlib import Path
 from random import Random
 from threading import Thread
+from typing import TypeAlias
 
 import msgspec
 import pytest
 from tests.sim.planted import BUGS
+from tests.sim.planted.recovery import recovery
 from tests.support.impl.client import Client, keys_of, sample
 from tests.support.model.world import FORGER, KEYRING, STORY, pcs, submission
 from tests.support.sim.drills import BRISK, drill
@@ -28,17 +30,23 @@ from flk.formal.traces import Accepted, Rejected, validate
 from flk.formal.traces.relaxations import unlimited
 from flk.impl.server.process import ServerProcess, server_process
 from flk.impl.server.trace_reader import encoded, events_of, is_of_nodes
+from flk.model.effects import ListObjects, Program
 from flk.model.flow.submission import Submission
-from flk.model.protocol_events.observation import START, ObservedEffect
-from flk.model.protocol_events.replication import replication_events
-from flk.sim.kernel.programs import Programs
+from flk.model.programs.examine import Examine
+from flk.model.programs.recover import Recovery
+from flk.model.programs.replay import PREFIX
+from flk.model.protocol_events.observation import START, ObservedEffect, key
+from flk.model.protocol_events.replication import replication_events, stamp
+from flk.sim.kernel.programs import MODEL, Programs
 from flk.sim.nodes.designs import DESIGNS
 from flk.sim.protocol_traces import followed
 from flk.sim.scenarios.duration import Seconds
-from flk.sim.scenarios.faults import ClockSkew, Disk, Fault, ObjectStoreOutage, RegionCrash, StoreOutage
+from flk.sim.scenarios.faults import ClockSkew, Disk, Fault, ListingDelay, ObjectStoreOutage, RegionCrash, StoreOutage
 from flk.sim.scenarios.files import find
 from flk.sim.scenarios.scenario import Scenario
 from flk.sim.simulate import simulate
+
+Recover: TypeAlias = Callable[[str, Examine], Program[Recovery]]
 
 INGEST, REPLICATION = unlimited(ingest.protocol), unlimited(replication.protocol)
 PATIENCE = 60.0  # seconds after which what does not come to pass never will
@@ -101,6 +109,52 @@ def test_the_simulator_stays_within_the_protocols(trouble: str) -> None:
     simulate(scenario, submissions(2000), KEYRING, seed=1, observer=records.append)
     for taken, least in zip(clean(records, scenario), SHOWS[trouble], strict=True):
         assert all(taken[action] >= times for action, times in least.items()), taken
+
+
+LATE = ListingDelay("eu", 7.0, id="late", start=Seconds(0), duration=Seconds(50))
+
+
+def late(programs: Programs, *faults: Fault) -> tuple[list[ObservedEffect], Scenario]:
+    """What the nodes did, where a region loses its disk and the objects that it shipped last are not listed at first."""
+    records: list[ObservedEffect] = []
+    often = msgspec.structs.replace(BUSY, ship_interval=Seconds(1.5))
+    scenario = drill(LATE, crash("eu", 8, Disk.LOST), *faults, rate=40, duration=50, until=30, policy=often)
+    simulate(scenario, submissions(60) * 10, KEYRING, seed=1, observer=records.append, programs=programs)
+    return records, scenario
+
+
+@pytest.mark.parametrize("again", [(), (crash("eu", 26, Disk.LOST),)], ids=["once", "twice"])
+def test_what_a_lost_disk_shipped_may_be_listed_late(again: tuple[Fault, ...]) -> None:
+    """The region serves, takes in a segment that no listing showed before, and meets one of its keys again: that is accepted, of a
+    disk that is lost in its turn, too (CRR-4, CRR-5).
+    """
+    records, scenario = late(MODEL, *again)
+    first, second = ([record for record in records if record.node == f"eu.00000{disk}"] for disk in (1, 2))
+    before = {stamp(record.fields["claim"]) for record in first if record.effect == "Store"}
+    late_keys, met = set(), set()
+    for record in second:
+        if record.effect == "Merge" and record.kind == "reclaim":
+            late_keys |= {key(claim) for claim in record.fields["claims"] if stamp(claim) in before}
+        elif record.effect == "Store":
+            met |= late_keys & {key(record.fields["claim"])}
+    assert met
+    _, taken = clean(records, scenario)
+    assert taken["lose_store"] == taken["serve"] == 1 + len(again)
+
+
+def finds_and_forgets(region: str, examine: Examine) -> Program[Recovery]:
+    """Ask what the region has shipped, and take nothing of it in."""
+    yield from ListObjects(f"{PREFIX}{region}.")
+    return (yield from recovery(own_shipped=False)(region, examine))
+
+
+@pytest.mark.parametrize("recover", [recovery(own_shipped=False), finds_and_forgets])
+def test_what_is_late_excuses_no_recovery_from_asking(recover: Recover) -> None:
+    """A recovery that does not ask, or asks and ignores what it is told, is rejected where it says that it is level (WAL-5)."""
+    verdict = followed(*late(MODEL._replace(recover=recover)))["replication of all regions"]
+    assert isinstance(verdict, Rejected)
+    assert verdict.event.startswith("serve(")
+    assert "stored[r, k] <= s" in verdict.reasons[0].what
 
 
 @pytest.mark.parametrize("name", ["calm", "three-regions", "lost-disk"])

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 from msgspec.structs import replace
+from tests.sim.planted.recovery import in_log_order, recovery
 from tests.support.sim.drills import drill, records, rehearse
 
 from flk.model.effects import Program
@@ -13,7 +14,7 @@ from flk.model.programs.repair import Repair
 from flk.sim.checkers.invariants import Invariant
 from flk.sim.kernel.programs import MODEL
 from flk.sim.scenarios.duration import Seconds
-from flk.sim.scenarios.faults import BitRot, RegionCrash
+from flk.sim.scenarios.faults import BitRot, ObjectStoreOutage, RegionCrash
 from flk.sim.scenarios.policy import Policy
 
 CRASH = RegionCrash(id="crash", start=Seconds(30), duration=Seconds(40), region="us")
@@ -51,3 +52,17 @@ def test_recovery_reports_what_is_wrong_with_the_log(lie: Callable[[Recovery], R
     result = next(row for row in run.results if row.invariant == Invariant.REPAIRED)
     assert result.checks
     assert bool(result.violations) == bool(lie)
+
+
+@pytest.mark.parametrize("wrong", [False, True])
+def test_a_tail_that_something_is_appended_behind_is_seen(wrong: bool) -> None:
+    """A byte rots in a sealed segment, and the open one ends in a torn write: who salvages the one before he cuts the other off
+    takes the tail for damage (WAL-3).
+    """
+    faults = (CRASH, replace(ROT, flips=1), ObjectStoreOutage(id="objects", start=Seconds(2), duration=Seconds(60)))
+    programs = MODEL._replace(recover=recovery(repaired=in_log_order)) if wrong else MODEL
+    scenario = drill(*faults, duration=90, rate=8.0, policy=replace(SLOW_DISK, ship_interval=Seconds(20)))
+    run = rehearse(scenario, records(500), programs=programs)
+    result = next(row for row in run.results if row.invariant == Invariant.REPAIRED)
+    assert result.checks
+    assert bool(result.violations) == wrong

@@ -198,12 +198,6 @@ BUGS: dict[str, Bug] = {
         Invariant.CLOCKS,
         Invariant.REPAIRED,
     ),
-    "salvages-behind-a-torn-tail": bug(
-        MODEL._replace(recover=recovery(repaired=in_log_order)),
-        "Appends what it salvages behind the torn tail of the last segment, which it takes for damage then.",
-        "WAL-3",
-        Invariant.REPAIRED,
-    ),
     "rotates-before-it-is-settled": bug(
         MODEL._replace(rotate=rotate_and_hope),
         "CoverageMarks a full segment as applied while its claims are under way.",

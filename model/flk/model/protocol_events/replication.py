@@ -13,21 +13,26 @@
     Start on a new disk            lose_store
     CaughtUp                       serve           if it was not level
 
+    Merge of a late segment        merge           of its own lost disk's, once the node is level
+    Mark of a late segment         mark_replayed
+
 A store of several servers may apply claims of different keys in another order than that of the log. Nobody can tell the orders
 apart before the segment is sealed, so writes become events in log order: one that overtook waits for those before it.
 
 Segments are numbered by region, through all its disks. What a lost disk held and nobody else has, is as if it had never been
-written: therefore the records are read twice. A process that is killed may have done one thing more than it noted: another node
-sees the upload, and its own next life the watermark.
+written: therefore the records are read twice. What it uploaded and no listing showed to its successor, which asked, before that
+served, is late: the lost disk counts as a region of its own for it, from which all others take it in, the successor like the rest.
+A process that is killed may have done one thing more than it noted: another node sees the upload, and its own next life the
+watermark.
 """
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 from flk.model.log.frames import log_of, region_of, sequence_of
 from flk.model.protocol_events.observation import END, START, FromElsewhere, ObservedEffect, ProtocolEvent, event, key
-from flk.model.protocol_events.replicated_logs import PREFIX, Logs, survey
+from flk.model.protocol_events.replicated_logs import PREFIX, Logs, Place, survey
 from flk.model.refusal import Unavailable
 
 SHIPPED, REPLAYED = "shipped", "replayed/"
@@ -44,14 +49,6 @@ def replication_events(records: Callable[[], Iterable[ObservedEffect]]) -> Itera
     return _Events(survey(records())).of(records())
 
 
-class _Place(NamedTuple):
-    """Where a segment is: its number among all of its region, and in its own log."""
-
-    peer: str
-    number: int
-    sequence: int
-
-
 @dataclass
 class _Node:
     """A region's node: its disk, the segment that is open or will be next, and what tells which steps a record stands for."""
@@ -60,7 +57,7 @@ class _Node:
     sequence: int = 1
     open: bool = False
     level: bool = True
-    unmarked: set[str] = field(default_factory=set)
+    unmarked: set[Place] = field(default_factory=set)
     marked: dict[str, str] = field(default_factory=dict)
     written: set[str] = field(default_factory=set)
     appended: dict[Hashable, tuple[str, int]] = field(default_factory=dict)
@@ -69,6 +66,7 @@ class _Node:
     overtaken: dict[str, Sequence[ProtocolEvent]] = field(default_factory=dict)
     replayed: dict[str, int] = field(default_factory=dict)
     early: dict[str, dict[int, list[ProtocolEvent]]] = field(default_factory=dict)
+    until_level: list[ProtocolEvent] = field(default_factory=list)
 
     def in_log_order(self, stamped: str, told: Sequence[ProtocolEvent]) -> Iterator[ProtocolEvent]:
         """A frame is applied or refused, which these events state: at once, or after the frames before it."""
@@ -84,21 +82,21 @@ class _Node:
             if first is None or stamped < first:
                 yield from self.overtaken.pop(stamped)
 
-    def in_sequence(self, place: _Place, told: ProtocolEvent, *, last: bool) -> Iterator[ProtocolEvent]:
+    def in_sequence(self, place: Place, told: ProtocolEvent, *, last: bool) -> Iterator[ProtocolEvent]:
         """An event about a segment of a peer, and if it is the `last`, those that waited for it.
 
         The log of the next disk may be read before the end of the one before is there: such events wait. What comes again is told
         once; and what steps over a gap of its log is told as it is.
         """
-        done = self.replayed.get(place.peer, 0)
-        waiting = self.early.setdefault(place.peer, {})
-        begun = place.sequence == 1 or place.number - 1 in waiting
+        done = self.replayed.get(place.owner, 0)
+        waiting = self.early.setdefault(place.owner, {})
+        begun = place.begins or place.number - 1 in waiting
         if place.number > done + 1 and begun:
             waiting.setdefault(place.number, []).append(told)
         elif place.number > done or not last:
             yield told
             while last:
-                self.replayed[place.peer] = done = max(done + 1, place.number)
+                self.replayed[place.owner] = done = max(done + 1, place.number)
                 next_ = waiting.pop(done + 1, [])
                 yield from next_
                 last = any(each["action"] == MARK_REPLAYED for each in next_)
@@ -149,7 +147,7 @@ class _Events:
         if node.disk != record.node:
             yield from node.all_due()
             for segment in sorted(node.unmarked):
-                yield event(record, "mark_shipped", r=record.region, g=segment)
+                yield event(record, "mark_shipped", r=segment.owner, g=segment.segment)
             yield event(record, "lose_store", r=record.region)
             self._nodes[record.region] = _Node(record.node, level=False, written=node.written)
 
@@ -179,8 +177,9 @@ class _Events:
         node.written.add(stamp(claim))
         events = []
         if self._logs.keeps(node.disk, sequence):
-            segment = self._logs.number(node.disk, sequence)
-            events = [event(record, "write", told, r=record.region, g=segment, k=key(claim), s=stamp(claim))]
+            place = self._logs.place(node.disk, sequence)
+            seen = told if place.owner == record.region else None
+            events = [event(record, "write", seen, r=place.owner, g=place.segment, k=key(claim), s=stamp(claim))]
         yield from node.in_log_order(stamp(claim), events)
 
     def _merge(self, record: ObservedEffect, node: _Node) -> Iterator[ProtocolEvent]:
@@ -192,23 +191,36 @@ class _Events:
                 sequence = sequence_of(name) if name else node.sequence
                 yield from self._write(record, node, claim, sequence)
             elif not node.level:
-                yield event(record, "recover", r=record.region, g=self._segment(name), k=key(claim), s=stamp(claim))
+                place = self._place(name)
+                yield event(record, "recover", r=place.owner, g=place.segment, k=key(claim), s=stamp(claim))
 
     def _replayed(
         self, record: ObservedEffect, node: _Node, name: str, claim: Mapping[str, Any]
     ) -> Iterator[ProtocolEvent]:
         """A node that is level has all that its region shipped, and takes nothing more from it."""
-        peer, segment = region_of(name), self._segment(name)
-        if peer != record.region:
-            merged = event(record, "merge", r=record.region, p=peer, g=segment, k=key(claim), s=stamp(claim))
-            yield from node.in_sequence(self._place(name), merged, last=False)
+        place = self._place(name)
+        if place.owner != record.region:
+            merged = event(
+                record, "merge", r=record.region, p=place.owner, g=place.segment, k=key(claim), s=stamp(claim)
+            )
+            yield from self._taken_in(record, node, name, node.in_sequence(place, merged, last=False))
         elif not node.level:
-            yield event(record, "recover", r=peer, g=segment, k=key(claim), s=stamp(claim))
+            yield event(record, "recover", r=place.owner, g=place.segment, k=key(claim), s=stamp(claim))
+
+    def _taken_in(
+        self, record: ObservedEffect, node: _Node, name: str, told: Iterator[ProtocolEvent]
+    ) -> Iterator[ProtocolEvent]:
+        """Steps of replay. Of its region's own, a node may find before it is level what was late to one before it."""
+        if node.level or region_of(name) != record.region:
+            yield from told
+        else:
+            node.until_level += told
 
     def _seal(self, record: ObservedEffect, node: _Node) -> Iterator[ProtocolEvent]:
         yield from node.all_due()
         if node.open and self._logs.keeps(node.disk, node.sequence):
-            yield event(record, "seal", r=record.region, g=self._logs.number(node.disk, node.sequence))
+            place = self._logs.place(node.disk, node.sequence)
+            yield event(record, "seal", r=place.owner, g=place.segment)
         node.sequence += node.open
         node.open = False
 
@@ -231,8 +243,9 @@ class _Events:
 
     def _uploaded(self, record: ObservedEffect, name: str) -> Iterator[ProtocolEvent]:
         self._cut_off.discard(name)
-        self._nodes[region_of(name)].unmarked.add(self._segment(name))
-        yield event(record, "upload", r=region_of(name), g=self._segment(name))
+        place = self._place(name)
+        self._nodes[region_of(name)].unmarked.add(place)
+        yield event(record, "upload", r=place.owner, g=place.segment)
 
     def _mark(self, record: ObservedEffect, node: _Node) -> Iterator[ProtocolEvent]:
         yield from self._moved(record, node, record.fields["name"], record.fields["value"])
@@ -246,17 +259,20 @@ class _Events:
     def _moved(self, record: ObservedEffect, node: _Node, mark: str, segment: str) -> Iterator[ProtocolEvent]:
         node.marked[mark] = segment
         if mark == SHIPPED:
-            node.unmarked.discard(self._segment(segment))
-            yield event(record, "mark_shipped", r=record.region, g=self._segment(segment))
-        elif mark.startswith(REPLAYED) and (peer := region_of(segment)) != record.region:
-            marked = event(record, MARK_REPLAYED, r=record.region, p=peer, g=self._segment(segment))
-            yield from node.in_sequence(self._place(segment), marked, last=True)
+            place = self._place(segment)
+            node.unmarked.discard(place)
+            yield event(record, "mark_shipped", r=place.owner, g=place.segment)
+        elif mark.startswith(REPLAYED) and (place := self._place(segment)).owner != record.region:
+            marked = event(record, MARK_REPLAYED, r=record.region, p=place.owner, g=place.segment)
+            yield from self._taken_in(record, node, segment, node.in_sequence(place, marked, last=True))
 
     def _caught_up(self, record: ObservedEffect, node: _Node) -> Iterator[ProtocolEvent]:
         yield from node.all_due()
         if not node.level:
             node.level = True
             yield event(record, "serve", r=record.region)
+            yield from node.until_level
+            node.until_level.clear()
 
     def _end(self, record: ObservedEffect, node: _Node) -> Iterator[ProtocolEvent]:
         node.reading.pop(record.run, None)
@@ -264,8 +280,5 @@ class _Events:
         if timestamp and record.status != Unavailable.status:
             yield from node.in_log_order(f"{timestamp}.{record.region}", ())
 
-    def _place(self, name: str) -> _Place:
-        return _Place(region_of(name), int(self._segment(name)), sequence_of(name))
-
-    def _segment(self, name: str) -> str:
-        return self._logs.number(log_of(name), sequence_of(name))
+    def _place(self, name: str) -> Place:
+        return self._logs.place(log_of(name), sequence_of(name))
