@@ -217,7 +217,7 @@ def test_what_cannot_be_used_ends_with_2_and_one_message(tmp_path: Path) -> None
             (("--data", other, "--keys", keys, "--host", "192.0.2.1"), "choose another --host or --port"),
             (("--data", data, "--keys", keys, "--port", 0), "another process uses this directory"),
             (("--data", other, "--keys", bad), f"{bad}:1: "),
-            (("--data", tmp_path / "broken", "--keys", keys, "--port", 0), "the log rebuilds it"),
+            (("--data", tmp_path / "broken", "--keys", keys, "--port", 0), "name a directory of its own"),
         ):
             ended = flk("serve", *arguments)
             assert (ended.returncode, ended.stdout) == (2, "")
@@ -253,7 +253,7 @@ def test_a_failed_log_ends_the_server_and_acknowledges_nothing_more(tmp_path: Pa
         assert client.submit(OTHER_TENANT).status == 503
     _, said = process.communicate(timeout=20)
     assert process.returncode == 1
-    assert "the log cannot be written: [Errno 5] bad disk" in said
+    assert "the log cannot be written: bad disk; fix: replace the disk" in said
     with started(tmp_path) as (_, client):
         assert client.submit(HONEST).body == before.body
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from tests.support.model.strategies import outcomes
 
 from flk.impl.storage import sqlite as module
+from flk.impl.storage.rows import Damaged
 from flk.impl.storage.sqlite import SqliteStore
 from flk.model.entries.entry import Claim, Entry, Key, Outcome, Reason
 from flk.model.log.hlc import LAST, Timestamp
@@ -108,14 +109,17 @@ def rows(path: Path, query: str) -> list[tuple[object, ...]]:
         return connection.execute(query).fetchall()
 
 
+MARKS = "select value from marks where name = 'applied'"
+
+
 def test_what_a_crash_takes_is_a_suffix_and_never_an_entry_before_a_mark(path: Path) -> None:
     """A mark reaches the database in one transaction with the entries before it: no moment shows it without them."""
     store = SqliteStore(path)
     store.insert_or_get([claim("a")])
     store.mark("applied", "one")
-    assert rows(path, "select * from marks") == rows(path, "select * from entries") == []
+    assert rows(path, MARKS) == rows(path, "select * from entries") == []
     store.flush()
-    assert rows(path, "select value from marks") == [("one",)]
+    assert rows(path, MARKS) == [("one",)]
     assert rows(path, "select pcs_id from entries") == [("a",)]
     store.insert_or_get([claim("b")])
     assert rows(path, "select pcs_id from entries") == [("a",)]
@@ -153,11 +157,14 @@ def test_a_database_that_another_holds_is_unavailable_until_it_lets_go(
         assert store.count() == 2
 
 
-def test_what_is_no_database_is_unavailable(path: Path) -> None:
-    """At once, not when the first record comes."""
+def test_what_is_no_database_is_damaged_until_the_store_begins_anew(path: Path) -> None:
+    """Known at once, not when the first record comes; the file is kept (DUP-8)."""
     path.write_bytes(b"this is not SQLite" * 100)
-    with pytest.raises(Unavailable, match="not a database"):
-        SqliteStore(path)
+    with closing(SqliteStore(path)) as store:
+        with pytest.raises(Damaged, match="not a database"):
+            store.marked("applied")
+        assert store.begin_anew().read_bytes() == b"this is not SQLite" * 100
+        assert store.insert_or_get([claim("a")]) == [claim("a").entry]
 
 
 def test_a_merge_is_on_the_disk_when_it_is_over(path: Path) -> None:

@@ -284,10 +284,10 @@ def test_a_directory_keeps_its_identity(tmp_path: Path) -> None:
 def test_there_is_room_while_the_file_system_says_so(tmp_path: Path) -> None:
     """A disk that could not grow by one step is not ready."""
     disk = new_disk(tmp_path)
-    assert disk.has_room()
+    assert disk.why_not_growing() == ""
     disk.close()
     disk = new_disk(tmp_path, growth=1 << 60)
-    assert not disk.has_room()
+    assert "make room" in disk.why_not_growing()
     disk.close()
 
 

@@ -80,7 +80,7 @@ class Rig:
         """Recover, then run batches while the story lasts."""
 
         async def whole() -> R:
-            self.recover()
+            self.runtime.recover()
             batches = asyncio.create_task(self.runtime.serve())
             try:
                 return await story(self)

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from flk.impl.server.exclusive import ExclusiveSection
 from flk.impl.server.trace import Run, Runs, Untraced
 from flk.model.effects import Effect, GetObject, ListObjects, Merge, Program, PutObject
-from flk.model.refusal import Refused
+from flk.model.refusal import Refused, unavailable
 from flk.model.runtime import Perform
 
 R = TypeVar("R")
@@ -24,12 +24,22 @@ _ON_OBJECTS = (PutObject, GetObject, ListObjects)
 
 
 class Background:
-    """Runs programs, any number at a time. Effects in the exclusive section are performed in `log_thread`."""
+    """Runs programs, any number at a time. Effects in the exclusive section are performed in `log_thread`.
+
+    `stores_begun` tells how often the store was begun anew; a program that is running then ends, as in a crash.
+    """
 
     def __init__(
-        self, perform: Perform, section: ExclusiveSection, log_thread: ThreadPoolExecutor, runs: Runs, trace: Untraced
+        self,
+        perform: Perform,
+        section: ExclusiveSection,
+        log_thread: ThreadPoolExecutor,
+        runs: Runs,
+        trace: Untraced,
+        stores_begun: Callable[[], int] = lambda: 0,
     ) -> None:
         self._perform = perform
+        self._stores_begun = stores_begun
         self._section = section
         self._log_thread = log_thread
         self._runs = runs
@@ -44,7 +54,7 @@ class Background:
         """
         run = self._runs.begin(program)
         try:
-            result: R = await self._drive(program, run, seen)
+            result: R = await self._drive(program, run, self._of_one_store(self._perform), seen)
         except Exception as error:
             self._trace.end(run, error)
             raise
@@ -55,8 +65,21 @@ class Background:
         """Begin no more work in threads. A thread that is working finishes its work."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    async def _drive(self, program: Program[R], run: Run, seen: Callable[[Effect[object], Any], None]) -> R:
-        perform = self._trace.around(self._perform, run)
+    def _of_one_store(self, perform: Perform) -> Perform:
+        """Perform effects until the store is begun anew: a watermark would then speak of entries that the new one does not have."""
+        began = self._stores_begun()
+
+        def guarded(effect: Effect[object]) -> Any:
+            if self._stores_begun() != began:
+                raise unavailable("the store was begun anew")
+            return perform(effect)
+
+        return guarded
+
+    async def _drive(
+        self, program: Program[R], run: Run, perform: Perform, seen: Callable[[Effect[object], Any], None]
+    ) -> R:
+        perform = self._trace.around(perform, run)
         step: Callable[[Any], Effect[object]] = program.send
         value: object = None
         while True:

@@ -139,12 +139,21 @@ def open_node(settings: Settings, objects: Objects | None = None) -> RealNode:
     disk = FileDisk(settings.data, settings.region, _identity(settings, objects), synchronise=synchronise)
     path = settings.data / "entries.sqlite"
     try:
-        return RealNode(disk, SqliteStore(path), objects=objects)
+        node = RealNode(disk, SqliteStore(path), objects=objects)
     except Unavailable as refusal:
         disk.close()
         raise UnusableInput(
-            f"{path}: {refusal.detail}; stop who holds it, or move it away: the log rebuilds it"
+            f"{path}: {refusal.detail}; fix: make room, let this user write there, or stop who holds it"
         ) from None
+    missing = node.missing_segment() if node.store.damage else ""
+    if missing:
+        damage = node.store.damage
+        node.close()
+        raise UnusableInput(
+            f"{path}: {damage}, and the log cannot rebuild it: put {settings.data / missing}.wal back;"
+            f" or give up what only the store knew: mv {path} {path}.aside"
+        )
+    return node
 
 
 def _identity(settings: Settings, objects: Objects | None) -> int:
@@ -173,6 +182,8 @@ def _recover(runtime: Runtime, data: Path, say: Callable[[str], None]) -> None:
     """Recover now if that can be done; if not, the runtime tries again, and the node is not ready before it has (WAL-5)."""
     began = time.perf_counter()
     try:
+        if damage := runtime.node.store.damage:
+            say(f"{damage}: it is kept as {runtime.node.begin_store_anew()}, and rebuilt from the log")
         report(runtime.recover(), data, time.perf_counter() - began, say)
     except (Unavailable, CorruptSegment) as failure:
         say(f"not recovered yet, and not ready: {failure}")

@@ -41,6 +41,7 @@ class Metrics:
         self.wal_truncations = self._counter("flk_wal_truncations_total")
         self.wal_damage = self._counter("flk_wal_damage_total")
         self.recovered_frames = self._counter("flk_recovered_frames_total")
+        self.store_damage = self._counter("flk_store_damage_total")
         self.claim_seconds = self._histogram("flk_store_seconds", "claim")
         self.merge_seconds = self._histogram("flk_store_seconds", "merge")
         self.supersessions = self._counter("flk_supersessions_total")

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import structlog
@@ -11,6 +12,7 @@ from flk.impl.storage.objects import Objects
 from flk.impl.storage.sqlite import SqliteStore
 from flk.impl.storage.wal import Commit, FileDisk
 from flk.model.effects import (
+    INBOX,
     Admit,
     Append,
     CaughtUp,
@@ -35,7 +37,7 @@ from flk.model.effects import (
 )
 from flk.model.entries.entry import Entry
 from flk.model.flow.admission import admit, require_level
-from flk.model.log.frames import Frame
+from flk.model.log.frames import Frame, segment_name, sequence_of
 from flk.model.log.hlc import ZERO, Timestamp, observe, tick
 from flk.model.refusal import Unavailable, unavailable
 
@@ -135,16 +137,40 @@ class RealNode:
                 log.warning("equivocation", tenant=claim.key.tenant, pcs_id=claim.key.pcs_id)
         return stored
 
+    def begin_store_anew(self) -> Path:
+        """Set a damaged store aside, for recovery to rebuild it from the log; where it is now (DUP-8).
+
+        Raises Unavailable if a segment of the log is missing: what that held is perhaps in the damaged store, and nowhere else.
+        """
+        self.behind = True
+        if missing := self.missing_segment():
+            raise unavailable(f"{self.store.damage}; the log cannot rebuild it: segment {missing} is missing")
+        damage, aside = self.store.damage, self.store.begin_anew()
+        self.metrics.store_damage.inc()
+        log.error("store.damaged", reason=damage, kept_as=str(aside))
+        return aside
+
+    def missing_segment(self) -> str:
+        """The first segment that is missing from the node's own log, empty if none is."""
+        names = self.disk.names(INBOX)
+        numbers = enumerate(names, start=1)
+        gap = next((number for number, name in numbers if sequence_of(name) != number), None)
+        return "" if gap is None else segment_name(self.disk.log(INBOX), gap)
+
     def why_not_ready(self) -> str:
         """Why the node takes no records now, empty if it does (OBS-3)."""
+        if self.store.damage:
+            return f"{self.store.damage}; it is to be rebuilt from the log"
         if self.behind:
             return "the log is being replayed into the store"
-        return "" if self.disk.has_room() else "the log has no room to grow"
+        return self.disk.why_not_growing()
 
     def close(self) -> None:
-        """Write what the store has pending, and release both parts."""
+        """Write what the store has pending, and release both parts. The log rebuilds what the store cannot write any more."""
         try:
             self.store.close()
+        except Unavailable as refusal:
+            log.warning("store.not_written", reason=refusal.detail)
         finally:
             self.disk.close()
 

@@ -84,7 +84,9 @@ class Runtime:
         self._thread = ThreadPoolExecutor(1, "log")
         self._wake = asyncio.Event()
         self._section = ExclusiveSection()
-        self.background = Background(node.perform, self._section, self._thread, self._runs, self._trace)
+        self.background = Background(
+            node.perform, self._section, self._thread, self._runs, self._trace, lambda: node.store.begun
+        )
         self._stopping = False
 
     def perform(self, program: Program[R]) -> R:
@@ -99,7 +101,12 @@ class Runtime:
         return result
 
     def recover(self) -> Recovery:
-        """Bring the store level with the log, alone (WAL-5). Raises Unavailable or CorruptSegment: then the node stays behind."""
+        """Bring the store level with the log, alone (WAL-5); one that is damaged is begun anew (DUP-8).
+
+        Raises Unavailable or CorruptSegment: then the node stays behind.
+        """
+        if self.node.store.damage:
+            self.node.begin_store_anew()
         recovery = self.perform(self._recover())
         self.node.metrics.recovered_frames.inc(recovery.frames)
         self.node.metrics.wal_damage.inc(sum(len(repair.damage) for repair in recovery.repairs))
@@ -238,8 +245,9 @@ class Runtime:
                 log.warning("rotation.postponed", reason=refusal.detail)
 
     async def _chores(self) -> None:
+        self.node.disk.require_place()
         try:
-            if self.node.behind:
+            if self.node.behind or self.node.store.damage:
                 recovery = await self._off_loop(self.recover)
                 log.info("caught_up", frames=recovery.frames, claims=recovery.claims)
             self.node.store.flush_behind()

@@ -9,19 +9,48 @@ That is safe because the log rebuilds the store: an entry that a crash takes fro
 does not cover, and a mark is written in the transaction of the entries before it. For the same reason `synchronous=NORMAL` is
 enough for them: after a power failure SQLite may go back to an earlier transaction, never to a mixture. A merge is different. Its
 entries are in a peer's log, and a client may be told one of them at once, so its transaction is synchronised (DUP-2).
+
+A store that is not what was written is not answered from, and never mended: it is set aside, and the log rebuilds it (DUP-8).
 """
 
+import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import islice
 from pathlib import Path
 
-import msgspec
-
-from flk.model.entries.entry import Claim, Entry, Key, Outcome, join
-from flk.model.log.hlc import Timestamp
+from flk.impl.storage.rows import (
+    ENTRY_COLUMNS,
+    MARK_COLUMNS,
+    SCHEMA,
+    SUPERSEDED_COLUMNS,
+    TOTALS,
+    Damaged,
+    SupersededRow,
+    Totals,
+    entries_of,
+    entry_json,
+    entry_row,
+    is_damage,
+    mark_of,
+    mark_row,
+    superseded_of,
+    superseded_row,
+    text,
+    totals_of,
+)
+from flk.impl.storage.soundness import (
+    forget_digest,
+    is_as_closed,
+    leave_digest,
+    require_head,
+    require_sound,
+    require_tables,
+    set_aside,
+)
+from flk.model.entries.entry import Claim, Entry, Key, join
 from flk.model.refusal import unavailable
 
 FLUSH_ENTRIES = 8192  # entries that one transaction writes
@@ -32,25 +61,15 @@ CHECKPOINT_PAGES = (
 )
 BUSY_SECONDS = 1.0  # how long to wait for another process that holds the database
 
-_SCHEMA = """
-create table if not exists entries(
-  tenant text not null, pcs_id text not null, timestamp integer not null, region text not null, digest text not null,
-  outcome text not null, primary key(pcs_id, tenant));
-create table if not exists marks(name text primary key, value text not null) without rowid;
-create table if not exists superseded(
-  sequence integer primary key, tenant text not null, pcs_id text not null, loser text not null, winner text not null);
-"""
-_COLUMNS = "tenant, pcs_id, timestamp, region, digest, outcome"
-_PARTS = ", ".join(f"json_extract(value, '$[{column}]')" for column in range(6))
-_INSERT_ALL = f"insert into entries({_COLUMNS}) select {_PARTS} from json_each(?)"  # noqa: S608  (no part of it comes from outside)
-_LOOK_UP = f"select {_COLUMNS} from entries where pcs_id in (select value from json_each(?))"  # noqa: S608  (likewise)
-_REPLACE = f"insert or replace into entries({_COLUMNS}) values (?, ?, ?, ?, ?, ?)"  # noqa: S608  (likewise)
-_MARK = "insert or replace into marks(name, value) values (?, ?)"
-_SUPERSEDE = "insert into superseded(tenant, pcs_id, loser, winner) values (?, ?, ?, ?)"
-
-_encode = msgspec.json.Encoder().encode
-_outcome = msgspec.json.Decoder(Outcome).decode
-_entry = msgspec.json.Decoder(Entry).decode
+_PARTS = ", ".join(f"json_extract(value, '$[{column}]')" for column in range(7))
+_INSERT_ALL = f"insert into entries({ENTRY_COLUMNS}) select {_PARTS} from json_each(?)"  # noqa: S608  (nothing from outside)
+_LOOK_UP = f"select {ENTRY_COLUMNS} from entries where pcs_id in (select value from json_each(?))"  # noqa: S608  (likewise)
+_REPLACE = f"insert or replace into entries({ENTRY_COLUMNS}) values (?, ?, ?, ?, ?, ?, ?)"  # noqa: S608  (likewise)
+_MARKED = f"select {MARK_COLUMNS} from marks where name = ?"  # noqa: S608  (likewise)
+_MARK = f"insert or replace into marks({MARK_COLUMNS}) values (?, ?, ?)"  # noqa: S608  (likewise)
+_SAMPLE = "select tenant, pcs_id from entries order by random() limit ?"
+_SUPERSEDED = f"select {SUPERSEDED_COLUMNS} from superseded order by sequence"  # noqa: S608  (likewise)
+_SUPERSEDE = f"insert into superseded({SUPERSEDED_COLUMNS}) values (?, ?, ?, ?, ?, ?)"  # noqa: S608  (likewise)
 
 
 class _Pending:
@@ -60,32 +79,38 @@ class _Pending:
         self.entries: dict[Key, Entry] = {}
         self.marks: dict[str, str] = {}
         self.rows: list[bytes] = []
+        self.checksums = 0
 
     def __bool__(self) -> bool:
         return bool(self.entries or self.marks)
 
     def add(self, key: Key, entry: Entry) -> None:
+        row, checksum = entry_json(key, entry)
         self.entries[key] = entry
-        self.rows.append(_encode((*key, *_row(entry))))
+        self.rows.append(row)
+        self.checksums += checksum
 
 
 class SqliteStore:
     """Entries, watermarks, and the local winners that gave way, in one file. One caller at a time.
 
     What reads or writes the database raises Unavailable if it does not answer, or could not be written since the last call;
-    nothing is lost then, and the next call tries again (ORD-4).
+    nothing is lost then, and the next call tries again (ORD-4). Once the file or a row of it is found not to be what was written,
+    be it at the opening, `damage` says so, and each call raises Damaged until the store is begun anew (DUP-8). `begun` counts that.
     """
 
     def __init__(self, path: Path) -> None:
+        self.damage = ""
+        self.begun = 0
         self._path = path
         self._fresh = _Pending()
         self._flushing = _Pending()
         self._flush: Future[None] | None = None
         self._thread = ThreadPoolExecutor(1, "store")
-        with _answering():
-            self._writer = _connect(path)
-            self._writer.executescript(_SCHEMA)
-            self._reader = _connect(path)
+        self._totals = Totals()
+        self._connections: list[sqlite3.Connection] = []
+        with suppress(Damaged), self._answering():
+            self._open()
 
     def insert_or_get(self, claims: Sequence[Claim]) -> list[Entry]:
         """For each claim the entry then stored under its key: the claim's own if there was none, or only one of a clock ahead of
@@ -115,11 +140,13 @@ class SqliteStore:
         """
         self.flush()
         remaining = iter(claims)
-        superseded = 0
-        with _answering(), _synchronised(self._writer), self._writer:
+        totals = self._totals
+        with self._answering(), _synchronised(self._writer), self._writer:
             self._writer.execute("begin immediate")
             while some := list(islice(remaining, MERGE_ENTRIES)):
-                superseded += self._join(some)
+                totals = self._join(some, totals)
+            self._writer.execute(_MARK, mark_row(TOTALS, text(totals)))
+        superseded, self._totals = totals.superseded - self._totals.superseded, totals
         return superseded
 
     def mark(self, name: str, value: str) -> None:
@@ -132,25 +159,27 @@ class SqliteStore:
         for pending in (self._fresh, self._flushing):
             if name in pending.marks:
                 return pending.marks[name]
-        with _answering():
-            row = self._reader.execute("select value from marks where name = ?", (name,)).fetchone()
-        return row[0] if row else ""
+        with self._answering():
+            return mark_of(self._reader.execute(_MARKED, (name,)).fetchone())
 
     def count(self) -> int:
         """The number of entries."""
         self.flush()
-        with _answering():
+        with self._answering():
             (count,) = self._reader.execute("select count(*) from entries").fetchone()
+            if count != self._totals.entries:
+                raise Damaged("entries of the store are missing")
         return int(count)
 
     def sample(self, size: int) -> tuple[Key, ...]:
         """At most `size` keys, each equally likely."""
         self.flush()
-        with _answering():
-            rows = self._reader.execute(
-                "select tenant, pcs_id from entries order by random() limit ?", (size,)
-            ).fetchall()
-        return tuple(Key(*row) for row in rows)
+        with self._answering():
+            rows = self._reader.execute(_SAMPLE, (size,)).fetchall()
+            keys = tuple(Key(*row) for row in rows)
+            if not _stored(self._reader, keys).keys() >= set(keys):
+                raise Damaged("the store has an entry under another's key")
+        return keys
 
     def fetch(self, keys: Sequence[Key]) -> tuple[Entry | None, ...]:
         """What is stored under each of the keys."""
@@ -161,11 +190,8 @@ class SqliteStore:
     def superseded(self) -> list[tuple[Key, Entry, Entry]]:
         """The local winners that gave way, in order: key, loser, winner (CRR-3)."""
         self.flush()
-        with _answering():
-            rows = self._reader.execute(
-                "select tenant, pcs_id, loser, winner from superseded order by sequence"
-            ).fetchall()
-        return [(Key(tenant, pcs_id), _entry(loser), _entry(winner)) for tenant, pcs_id, loser, winner in rows]
+        with self._answering():
+            return list(superseded_of(self._reader.execute(_SUPERSEDED)))
 
     def flush_behind(self) -> None:
         """Begin to write what is pending, in the store's own thread, unless it is busy."""
@@ -182,14 +208,56 @@ class SqliteStore:
                 self._hand_over()
             self._settle(wait=True)
 
+    def begin_anew(self) -> Path:
+        """Set the file aside, with all that is pending, and begin an empty one; where the old one is now (DUP-8)."""
+        if self._flush is not None:
+            self._flush.exception()
+        self._flush, self._flushing, self._fresh, self._totals = None, _Pending(), _Pending(), Totals()
+        self._release()
+        aside = set_aside(self._path)
+        self.damage = ""
+        self.begun += 1
+        with self._answering():
+            self._open()
+        return aside
+
     def close(self) -> None:
         """Write all that is pending and release the file."""
         try:
-            self.flush()
+            if not self.damage:
+                self.flush()
         finally:
             self._thread.shutdown()
-            self._reader.close()
-            self._writer.close()
+            self._release()
+        if not self.damage:
+            with suppress(OSError):
+                leave_digest(self._path)
+
+    def _open(self) -> None:
+        """Connect to a file that is sound, or begin one. Readable by its owner alone, as SQLite's own log then is."""
+        os.close(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600))
+        self._path.chmod(0o600)
+        require_head(self._path)
+        as_closed = is_as_closed(self._path)
+        self._writer = self._connect()
+        if not require_tables(self._writer):
+            self._writer.executescript(SCHEMA)
+        elif not as_closed:
+            require_sound(self._writer)
+        self._totals = totals_of(mark_of(self._writer.execute(_MARKED, (TOTALS,)).fetchone()))
+        forget_digest(self._path)
+        self._reader = self._connect()
+
+    def _connect(self) -> sqlite3.Connection:
+        self._connections.append(connection := _connect(self._path))
+        return connection
+
+    def _release(self) -> None:
+        """Close the connections. With the last one SQLite copies its own log back, which a damaged file may refuse."""
+        for connection in self._connections:
+            with suppress(sqlite3.Error):
+                connection.close()
+        self._connections.clear()
 
     def _hand_over(self) -> None:
         self._flushing, self._fresh = self._fresh, _Pending()
@@ -201,35 +269,59 @@ class SqliteStore:
             return
         if self._flush.exception() is not None:
             self._flush = self._thread.submit(self._write, self._flushing)
-            with _answering():
+            with self._answering():
                 self._flush.result()
         self._flush, self._flushing = None, _Pending()
 
     def _write(self, pending: _Pending) -> None:
         rows = (b"[" + b",".join(pending.rows) + b"]").decode()
+        totals = self._totals.plus(len(pending.rows), pending.checksums)
         with self._writer:
             self._writer.execute("begin immediate")
             self._writer.execute(_INSERT_ALL, (rows,))
-            self._writer.executemany(_MARK, pending.marks.items())
+            self._writer.executemany(
+                _MARK, [mark_row(*mark) for mark in (*pending.marks.items(), (TOTALS, text(totals)))]
+            )
+        self._totals = totals
 
     def _look_up(self, keys: Sequence[Key]) -> dict[Key, Entry]:
-        with _answering():
+        with self._answering():
             return _stored(self._reader, keys)
 
-    def _join(self, claims: Sequence[Claim]) -> int:
+    def _join(self, claims: Sequence[Claim], totals: Totals) -> Totals:
         stored = _stored(self._writer, [claim.key for claim in claims])
-        changed: dict[Key, Entry] = {}
-        gave_way = []
+        before: dict[Key, Entry | None] = {}
+        gave_way: list[SupersededRow] = []
         for key, entry in claims:
             current = stored.get(key)
             winner = entry if current is None else join(current, entry)
             if winner != current:
-                stored[key] = changed[key] = winner
+                before.setdefault(key, current)
+                stored[key] = winner
                 if current is not None:
-                    gave_way.append((*key, _text(current), _text(winner)))
-        self._writer.executemany(_REPLACE, [(*key, *_row(entry)) for key, entry in changed.items()])
+                    gave_way.append(superseded_row(totals.superseded + len(gave_way) + 1, key, current, winner))
+        rows = [entry_row(key, stored[key]) for key in before]
+        replaced = [entry_row(key, entry)[-1] for key, entry in before.items() if entry is not None]
+        self._writer.executemany(_REPLACE, rows)
         self._writer.executemany(_SUPERSEDE, gave_way)
-        return len(gave_way)
+        more = len(rows) - len(replaced), sum(row[-1] for row in rows) - sum(replaced)
+        return totals.plus(*more, len(gave_way))
+
+    @contextmanager
+    def _answering(self) -> Iterator[None]:
+        """Tell damage from a database that does not answer, and remember it."""
+        if self.damage:
+            raise Damaged(self.damage)
+        try:
+            yield
+        except Damaged as damage:
+            self.damage = damage.detail
+            raise
+        except (sqlite3.Error, UnicodeDecodeError) as error:  # SQLite may quote what rotted in its message
+            if not is_damage(error):
+                raise unavailable(f"the store does not answer: {error}") from error
+            self.damage = f"the store is damaged: {error}"
+            raise Damaged(self.damage) from error
 
 
 def _connect(path: Path) -> sqlite3.Connection:
@@ -260,24 +352,4 @@ def _stored(connection: sqlite3.Connection, keys: Sequence[Key]) -> dict[Key, En
     """What is stored under the keys, and under the same ids of other tenants."""
     if not keys:
         return {}
-    rows = connection.execute(_LOOK_UP, (_text([key.pcs_id for key in keys]),))
-    return {
-        Key(tenant, pcs_id): Entry(Timestamp(timestamp), region, digest, _outcome(outcome))
-        for tenant, pcs_id, timestamp, region, digest, outcome in rows
-    }
-
-
-def _row(entry: Entry) -> tuple[int, str, str, str]:
-    return (entry.timestamp, entry.region, entry.digest, _text(entry.outcome))
-
-
-def _text(value: object) -> str:
-    return _encode(value).decode()
-
-
-@contextmanager
-def _answering() -> Iterator[None]:
-    try:
-        yield
-    except sqlite3.Error as error:
-        raise unavailable(f"the store does not answer: {error}") from error
+    return dict(entries_of(connection.execute(_LOOK_UP, (text([key.pcs_id for key in keys]),))))

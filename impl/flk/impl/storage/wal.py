@@ -18,6 +18,7 @@ from pathlib import Path
 
 import msgspec
 
+from flk.impl.storage.trouble import free_bytes, largest_file, trouble, usable
 from flk.model.effects import INBOX
 from flk.model.log.frames import Frame, Head, Kind, data, frame_bytes, opening, scan, seal, segment_name, sequence_of
 from flk.model.log.hlc import ZERO, Timestamp
@@ -29,6 +30,7 @@ GROWTH = 1 << 20  # bytes of zeros laid ahead at a time: a millisecond of writin
 _SUFFIX = ".wal"
 _FIRST_BYTES = 8192
 _IDENTITY = "identity"
+_BEFORE_IDENTITY = {"lock", "identity.new", "lost+found"}  # what a directory may hold in which no disk was begun
 _SEAL_BYTES = len(seal(b""))
 
 
@@ -38,6 +40,12 @@ class LogFailed(Exception):
     It is never tried again: the kernel may have dropped the pages that it could not write, and report success next time
     (Rebello and others, "Can Applications Recover from fsync Failures?", USENIX ATC 2020). What the disk really holds, the next
     start reads from it.
+    """
+
+
+class LogGone(LogFailed):
+    """The log's directory is no longer where it was: removed, renamed, or its file system unmounted. Nobody would find what is
+    written there.
     """
 
 
@@ -69,7 +77,8 @@ class FileDisk:
     """The logs of one node in one directory, which this object locks until it is closed.
 
     `identity` names a new disk; a directory in use keeps the one it has. `synchronise` is `os.fdatasync` but for measurements.
-    Raises UnusableInput if another process holds the directory, or if it belongs to another region.
+    Raises UnusableInput if another process holds the directory, if it belongs to another region or is no node's at all, or if
+    nothing can be written there.
     """
 
     def __init__(
@@ -82,18 +91,24 @@ class FileDisk:
         growth: int = GROWTH,
         synchronise: Callable[[int], None] = os.fdatasync,
     ) -> None:
-        directory.mkdir(parents=True, exist_ok=True)
         self.directory = directory
         self.region = region
         self._max_segment_bytes = max_segment_bytes
         self._growth = growth
         self._synchronise = synchronise
-        self._lock = _lock(directory)
+        self._writing: dict[str, _Segment] = {}
+        _require_large_files(directory, max_segment_bytes + growth)
+        with usable(directory):
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._lock = _lock(directory)
         try:
-            self.identity = _identity(directory, Identity(region, identity)).identity
-            self._writing: dict[str, _Segment] = {}
-            self._names = {path.name: _segments(path) for path in sorted(directory.iterdir()) if path.is_dir()}
-            self._sealed = {name for names in self._names.values() for name in names if _ends_sealed(self.path(name))}
+            with usable(directory):
+                self.identity = _identity(directory, Identity(region, identity)).identity
+                self._names = {path.name: _segments(path) for path in sorted(directory.iterdir()) if path.is_dir()}
+                self._sealed = {
+                    name for names in self._names.values() for name in names if _ends_sealed(self.path(name))
+                }
+                self._place = _place(directory)
         except BaseException:
             os.close(self._lock)
             raise
@@ -145,10 +160,26 @@ class FileDisk:
                     return frames[0].timestamp
         return None
 
-    def has_room(self) -> bool:
-        """Whether the file system has space for the log to grow."""
-        free = os.statvfs(self.directory)
-        return free.f_bavail * free.f_frsize > self._growth
+    def why_not_growing(self) -> str:
+        """Why the log cannot grow now, empty if it can."""
+        try:
+            self.require_place()
+            free = free_bytes(self.directory)
+        except (LogGone, OSError) as error:
+            return str(error)
+        largest = largest_file()
+        if largest is not None and largest < self._max_segment_bytes + self._growth:
+            return f"the log may not grow: files are limited to {largest} bytes; fix: ulimit -f unlimited"
+        return "" if free > self._growth else "the log has no room to grow; fix: make room on its file system"
+
+    def require_place(self) -> None:
+        """Return if the directory is where it was when it was opened. Raises LogGone."""
+        try:
+            place = _place(self.directory)
+        except OSError:
+            place = None
+        if place != self._place:
+            raise LogGone(f"the log's directory {self.directory} is gone; fix: put it back, or mount it again")
 
     def seal(self, log: str) -> None:
         """Seal every segment of the log that is not sealed; none is left open."""
@@ -206,10 +237,14 @@ class FileDisk:
         sequence = sequence_of(names[-1]) + 1 if names else 1
         name = segment_name(full, sequence)
         path = self.path(name)
-        if not path.parent.exists():
-            path.parent.mkdir()
-            _sync_directory(self.directory)
-        segment = _Segment.create(path, self._growth, self._synchronise)
+        self.require_place()
+        try:
+            if not path.parent.exists():
+                path.parent.mkdir(mode=0o700)
+                _sync_directory(self.directory)
+            segment = _Segment.create(path, self._growth, self._synchronise)
+        except OSError as error:
+            raise unavailable(f"the log cannot grow: {trouble(error)}") from error
         try:
             segment.write(opening(Head(self.region, full, sequence), clock))
         except BaseException:
@@ -231,9 +266,10 @@ class _Segment:
     """A segment being written: where its frames end, how far space is laid out, and the digest so far."""
 
     def __init__(
-        self, fd: int, content: bytes, allocated: int, growth: int, synchronise: Callable[[int], None]
+        self, path: Path, fd: int, content: bytes, allocated: int, growth: int, synchronise: Callable[[int], None]
     ) -> None:
         self.end = len(content)
+        self._path = path
         self._fd = fd
         self._allocated = allocated
         self._growth = growth
@@ -243,13 +279,13 @@ class _Segment:
     @classmethod
     def create(cls, path: Path, growth: int, synchronise: Callable[[int], None]) -> "_Segment":
         """A new, empty file. One of that name can only be what an attempt without room for a frame left."""
-        return cls(os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600), b"", 0, growth, synchronise)
+        return cls(path, os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600), b"", 0, growth, synchronise)
 
     @classmethod
     def resume(cls, path: Path, content: bytes, growth: int, synchronise: Callable[[int], None]) -> "_Segment":
         """An existing file, to be continued after `content`."""
         fd = os.open(path, os.O_RDWR)
-        return cls(fd, content, os.fstat(fd).st_size, growth, synchronise)
+        return cls(path, fd, content, os.fstat(fd).st_size, growth, synchronise)
 
     def write(self, content: bytes) -> None:
         """Make `content` durable at the end. Raises as `Commit` does."""
@@ -259,7 +295,8 @@ class _Segment:
             _write_all(self._fd, content + ahead, self.end)
             self._synchronise(self._fd)
         except OSError as error:
-            raise LogFailed(f"the log cannot be written: {error}") from error
+            raise LogFailed(f"the log cannot be written: {trouble(error)}") from error
+        self._require_file()
         self._digest.update(content)
         self.end = end
 
@@ -277,15 +314,38 @@ class _Segment:
         """Release the file."""
         os.close(self._fd)
 
+    def _require_file(self) -> None:
+        """Return if the file that was written is still the one of that name. Raises LogGone."""
+        try:
+            there = os.path.samestat(self._path.stat(), os.fstat(self._fd))
+        except OSError:
+            there = False
+        if not there:
+            raise LogGone(f"the log's file {self._path} is gone; fix: put its directory back, or mount it again")
+
     def _reserve(self, end: int) -> bytes:
         """Have space allocated to beyond `end`; the zeros to fill it with. Raises Unavailable if the disk is full."""
         allocated = end + self._growth
         try:
             os.posix_fallocate(self._fd, self._allocated, allocated - self._allocated)
         except OSError as error:
-            raise unavailable(f"the log cannot grow: {error.strerror}") from error
+            raise unavailable(f"the log cannot grow: {trouble(error)}") from error
         self._allocated = allocated
         return bytes(self._growth)
+
+
+def _require_large_files(directory: Path, needed: int) -> None:
+    """Return if files may grow to the size of a segment. Raises UnusableInput."""
+    largest = largest_file()
+    if largest is not None and largest < needed:
+        raise UnusableInput(
+            f"{directory}: a segment of the log takes {needed} bytes, and files are limited to {largest}; fix: ulimit -f unlimited"
+        )
+
+
+def _place(directory: Path) -> tuple[int, int]:
+    found = directory.stat()
+    return found.st_dev, found.st_ino
 
 
 def _lock(directory: Path) -> int:
@@ -304,6 +364,11 @@ def _identity(directory: Path, new: Identity) -> Identity:
     """The identity that the directory holds; a new directory gets this one."""
     path = directory / _IDENTITY
     if not path.exists():
+        if foreign := sorted({entry.name for entry in directory.iterdir()} - _BEFORE_IDENTITY):
+            raise UnusableInput(
+                f"{directory}: holds {foreign[0]!r} and no identity, so it is no node's; name a directory of its own,"
+                f" or if it is one, put {path} back: it reads like {msgspec.json.encode(new).decode()}"
+            )
         _write_whole(path.with_suffix(".new"), msgspec.json.encode(new))
         path.with_suffix(".new").replace(path)
         _sync_directory(directory)

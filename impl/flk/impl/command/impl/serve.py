@@ -65,7 +65,7 @@ def serve(
 
     from flk.impl.server.lifecycle import Fsync, Settings
     from flk.impl.server.lifecycle import serve as run
-    from flk.impl.storage.wal import LogFailed
+    from flk.impl.storage.wal import LogFailed, LogGone
 
     structlog.configure(
         processors=[
@@ -95,5 +95,6 @@ def serve(
     try:
         run(settings, typer.echo)
     except LogFailed as failure:
-        typer.echo(f"flk: {failure}; start it again on {data} to recover what the log holds", err=True)
-        raise typer.Exit(Verdict.VIOLATED.exit_code) from failure
+        typer.echo(f"flk: {failure}; then start it again on {data} to recover what the log holds", err=True)
+        gone = isinstance(failure, LogGone)
+        raise typer.Exit((Verdict.UNDECIDED if gone else Verdict.VIOLATED).exit_code) from failure
