@@ -48,7 +48,7 @@ def test_the_wheel_holds_all_that_the_rooms_read_and_nothing_else(built: Built) 
     assert names == files | coq
     assert {f"flk/{room}/py.typed" for room in ROOMS} <= names
     for pattern in (
-        "flk/sim/*.toml", "flk/sim/*.c", "flk/sim/*.j2", "flk/formal/*.c", "flk/formal/*.numba", "flk/formal/*.j2",
+        "flk/sim/*.toml", "flk/sim/*.c", "flk/model/*.c", "flk/sim/*.j2", "flk/formal/*.c", "flk/formal/*.numba", "flk/formal/*.j2",
         "flk/spec/vectors/*.json", "flk/conformance/*.json", "flk/formal/coq/*.v",
     ):  # fmt: skip
         assert matching(names, pattern), pattern

@@ -10,7 +10,6 @@ from hypothesis import HealthCheck, given, settings
 
 from flk.formal.explicit import graph
 from flk.formal.explicit.engines import (
-    cache,
     choose,
     coverage,
     edges,
@@ -18,7 +17,6 @@ from flk.formal.explicit.engines import (
     interpreted,
     jitted,
     runs,
-    toolchain,
     vectorised,
 )
 from flk.formal.explicit.engines.packed import Steps
@@ -35,6 +33,7 @@ from flk.formal.fuzzing.protocols import protocols
 from flk.formal.language import ANY, BOOL, Protocol, Term, exists, forall, integer, require
 from flk.formal.library.protocols.replication import protocol as replication
 from flk.formal.library.protocols.two_phase_commit import protocol as two_phase_commit
+from flk.spec import toolchain
 from flk.spec.errors import UnusableInput
 
 pytestmark = pytest.mark.slow
@@ -440,8 +439,8 @@ def test_what_does_not_compile_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_was_compiled_is_kept(kept: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same protocol is not compiled twice."""
     emitted.search(ground(two_phase_commit), Options())
-    assert list(cache.directory().glob("*.so"))
-    assert kept in cache.directory().parents
+    assert list(toolchain.directory().glob("*.so"))
+    assert kept in toolchain.directory().parents
     monkeypatch.setattr("subprocess.run", None)
     emitted.search(ground(two_phase_commit), Options())
 
@@ -450,5 +449,5 @@ def test_without_a_cache_directory_there_is_one_for_the_run(tmp_path: Path, monk
     """A file stands where the user's cache should be."""
     (tmp_path / "taken").write_text("")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "taken"))
-    assert cache.directory().is_dir()
-    assert cache.directory() == cache.directory()
+    assert toolchain.directory().is_dir()
+    assert toolchain.directory() == toolchain.directory()

@@ -8,6 +8,7 @@ import pytest
 from tests.support.model.world import KEY, KEYRING, MALFORMED
 from tests.support.sim.drills import drill, records
 
+from flk.model.compiled.examiner import SWITCH
 from flk.model.entries.entry import Claim, Entry, Outcome
 from flk.model.entries.judgement import judge
 from flk.model.flow import submission as answers
@@ -28,6 +29,12 @@ from flk.spec.verdict import Verdict
 DEVIATES = Deviation(id="deviates", start=Seconds(5), duration=Seconds(40), share=0.5)
 SPOILT = Malformation(id="spoilt", start=Seconds(5), duration=Seconds(40), share=0.3)
 ROTATES = KeyRotation(id="rotates", start=Seconds(20), duration=Seconds(2))
+
+
+@pytest.fixture(autouse=True)
+def reference(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is changed here is the reference."""
+    monkeypatch.setenv(SWITCH, "python")
 
 
 def play(*faults: Fault, keyring: Keyring = KEYRING, **programs: Any) -> set[str]:

@@ -16,7 +16,6 @@ from tests.impl.command.test_run_command import flk
 from tests.support.model.world import KEYRING
 from tests.support.sim.drills import QUICK, REGIONS, drill, records
 
-from flk.formal.explicit.engines.toolchain import compiler
 from flk.sim.run_loop import Progress
 from flk.sim.scenarios.duration import Seconds
 from flk.sim.scenarios.faults import (
@@ -57,6 +56,7 @@ from flk.sim.vector.plan import Column, NotExact, reasons
 from flk.sim.vector.request_arrays import Segment
 from flk.sim.vector.run import VectorRun, run
 from flk.spec.constants import CONSTANTS
+from flk.spec.toolchain import compiler
 from flk.spec.verdict import Verdict
 
 S = Seconds

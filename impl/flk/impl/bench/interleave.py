@@ -9,13 +9,16 @@ SLOT_SECONDS = 0.004  # long against the clock's resolution, short against the m
 
 
 class Contest(NamedTuple):
-    """Two ways to do the same `operations`, the subject's and the straightforward one; `bar` in operations a second, 0 for none."""
+    """Two ways to do the same `operations`, the subject's and the straightforward one; `bar` in operations a second, `times` what
+    the ratio of the two should be; 0 for none.
+    """
 
     name: str
     operations: int
     subject: Callable[[], object]
     baseline: Callable[[], object]
     bar: float = 0.0
+    times: float = 0.0
 
 
 class Figure(NamedTuple):
@@ -26,11 +29,13 @@ class Figure(NamedTuple):
     baseline_per_second: float
     ratio: float
     bar: float
+    times: float = 0.0
 
     @property
     def verdict(self) -> str:
-        """Whether the bar was reached; empty if there is none."""
-        return ("met" if self.per_second >= self.bar else "missed") if self.bar else ""
+        """Whether the bars were reached; empty if there is none."""
+        met = self.per_second >= self.bar and self.ratio >= self.times
+        return ("met" if met else "missed") if self.bar or self.times else ""
 
 
 def run(contests: Sequence[Contest], seconds: float) -> tuple[Figure, ...]:
@@ -62,4 +67,4 @@ def _timed(function: Callable[[], object], times: int) -> float:
 def _figure(contest: Contest, subject: Sequence[float], baseline: Sequence[float]) -> Figure:
     ratio = median(slow / fast for slow, fast in zip(baseline, subject, strict=True))
     per_second, baseline_per_second = (contest.operations / median(times) for times in (subject, baseline))
-    return Figure(contest.name, per_second, baseline_per_second, ratio, contest.bar)
+    return Figure(contest.name, per_second, baseline_per_second, ratio, contest.bar, contest.times)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
-from flk.formal.explicit.engines import emitted, jitted, toolchain, vectorised
+from flk.formal.explicit.engines import emitted, jitted, vectorised
 from flk.formal.explicit.engines.packed import Kernel
 from flk.formal.explicit.engines.program import Program
 from flk.formal.explicit.engines.validation import Validation
@@ -18,6 +18,7 @@ from flk.formal.fuzzing.protocols import protocols
 from flk.formal.language import Protocol
 from flk.formal.language.text import text_of_action
 from flk.formal.library.catalogue import PROTOCOLS
+from flk.spec.toolchain import compiler
 
 STATES = 100
 """Compared at once."""
@@ -85,6 +86,6 @@ def _kernels(program: Program) -> dict[str, Kernel]:
     kernels: dict[str, Kernel] = {"numpy": vectorised.Kernel(program)}
     if jitted.available():
         kernels["numba"] = jitted.Kernel(program)
-    if toolchain.compiler():
+    if compiler():
         kernels["c"] = emitted.Kernel(program)
     return kernels

@@ -27,8 +27,9 @@ from flk.impl.server.trace import Trace, Untraced
 from flk.impl.storage.objects import Objects, open_objects
 from flk.impl.storage.sqlite import SqliteStore
 from flk.impl.storage.wal import FileDisk, is_new
+from flk.model.compiled.examiner import choice, examining
 from flk.model.log.frames import CorruptSegment, log_of
-from flk.model.programs.examine import Examine, examine
+from flk.model.programs.examine import Examine
 from flk.model.programs.recover import Recovery, recover
 from flk.model.programs.rotate import rotate
 from flk.model.programs.ship import PREFIX
@@ -85,7 +86,7 @@ def serve(settings: Settings, say: Callable[[str], None]) -> None:
 
 async def _serve(settings: Settings, say: Callable[[str], None]) -> None:
     profiles = (Profile.FIXED, Profile.SHORTEST) if settings.accept_shortest else (Profile.FIXED,)
-    examined = partial(examine, load_keys(settings.keys, profiles))
+    examined = examining(load_keys(settings.keys, profiles))
     if readable_by_others(settings.keys):
         log.warning("keys.readable_by_others", file=str(settings.keys), fix="chmod 600")
     check_regions(settings)
@@ -101,6 +102,7 @@ async def _serve(settings: Settings, say: Callable[[str], None]) -> None:
             trace=trace,
         )
         _recover(runtime, settings.data, say)
+        say(f"records are examined by {choice()}")
         service = Service(runtime, settings.region, examined)
         await _listen(service, runtime, _replicator(settings, runtime, examined), bound, say)
         if not node.behind:

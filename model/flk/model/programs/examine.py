@@ -1,7 +1,7 @@
 """What a logged submission claims: decode, authenticate, judge (ORD-1)."""
 
 from collections.abc import Callable, Iterable
-from typing import TypeAlias
+from typing import Protocol, TypeAlias, runtime_checkable
 
 from flk.model.entries.entry import Claim, Entry, Key, content_digest
 from flk.model.entries.judgement import judge
@@ -28,8 +28,23 @@ def examine(keyring: Keyring, submission: Submission, timestamp: Timestamp, regi
     return Claim(Key(submission.tenant, record.pcs_id), entry)
 
 
+@runtime_checkable
+class Together(Protocol):
+    """An `Examine` that examines many frames in one call."""
+
+    def __call__(self, submission: Submission, timestamp: Timestamp, region: str, /) -> Claim:
+        """As `Examine`."""
+        ...
+
+    def claims(self, frames: tuple[Frame, ...], region: str) -> tuple[Claim, ...]:
+        """As `claims_of`."""
+        ...
+
+
 def claims_of(frames: Iterable[Frame], region: str, examine: Examine) -> tuple[Claim, ...]:
     """The claims among frames that a region logged. A frame that `ingest` refused is refused again, and claims nothing (DUP-5)."""
+    if isinstance(examine, Together):
+        return examine.claims(tuple(frames), region)
     claims = []
     for frame in frames:
         try:

@@ -40,7 +40,7 @@ def round9(x: float) -> float:
 
     Raises ValueError for NaN and infinities (C14N-4).
     """
-    if -_NEAR < x < _NEAR:
+    if -NEAR < x < NEAR:
         return nano(x) / NANO  # both are exact, so the quotient is the double nearest to the decimal
     if isfinite(x):
         return round(x, DIGITS) + 0.0
@@ -63,16 +63,16 @@ def nano(x: float) -> int:
     The product of a small `x` and 10^9 is within 2^-20 of the true one, so unless it lies that close to half way between two
     integers, its nearest integer is the right one; the rest is left to the decimal text.
     """
-    if -_NEAR < x < _NEAR:
+    if -NEAR < x < NEAR:
         scaled = x * NANO
         nearest = round(scaled)
-        if -_CLEAR < scaled - nearest < _CLEAR:
+        if -CLEAR < scaled - nearest < CLEAR:
             return nearest
     return int(fixed9(x).replace(".", ""))
 
 
-_NEAR = 8.0
-_CLEAR = 0.5 - 2.0**-20
+NEAR = 8.0
+CLEAR = 0.5 - 2.0**-20
 
 
 def canonical_bytes(record: Signed, profile: Profile = FIXED) -> bytes:

@@ -180,11 +180,16 @@ class Keyring:
             for live in self._keys.get(tenant, ()):
                 if live.is_live(at) and live.key.verifies(message, signature):
                     return canonical
-        raise Unauthenticated("SIGN-6", "no live key of this tenant made this signature", field="sig")
+        raise unsigned()
 
     def key_changes(self, tenant: str) -> tuple[float, ...]:
         """The wall times, in order, at which a key of `tenant` begins or ceases to count."""
         return self._key_changes.get(tenant, ())
+
+
+def unsigned() -> Unauthenticated:
+    """What to raise if no live key of a tenant made a record's signature."""
+    return Unauthenticated("SIGN-6", "no live key of this tenant made this signature", field="sig")
 
 
 def sign(key: Signer, record: Signed, profile: Profile = FIXED) -> str:

@@ -2,14 +2,14 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
-from functools import partial
 from typing import Generic, TypeAlias, TypeVar
 
+from flk.model.compiled.examiner import examining
 from flk.model.entries.entry import Claim, Entry, Key, join
 from flk.model.flow.submission import Submission, answer
 from flk.model.log.frames import Frame, Head, data, opening, seal, sealed_frames, segment_name
 from flk.model.log.hlc import ZERO, Timestamp, tick
-from flk.model.programs.examine import claims_of, examine
+from flk.model.programs.examine import claims_of
 from flk.model.record.signing import Keyring
 from flk.sim.nodes.region import ORIGIN
 
@@ -109,7 +109,7 @@ class RealRecords(Bookkeeping[Submission, Claim, bytes]):
     def __init__(self, region: str, keyring: Keyring) -> None:
         super().__init__(region)
         self.entries: dict[Key, Entry] = {}
-        self.keyring = keyring
+        self.examine = examining(keyring)
         self.clock: Timestamp = ZERO
         self.shipped = 0
         self.segment = bytearray()
@@ -120,7 +120,7 @@ class RealRecords(Bookkeeping[Submission, Claim, bytes]):
         if not self.segment:
             self.segment += opening(Head(self.region, self.region, self.shipped), self.clock)
         self.segment += data(Frame(self.clock, submission.payload()))
-        return examine(self.keyring, submission, self.clock, self.region)
+        return self.examine(submission, self.clock, self.region)
 
     def claim(self, claim: Claim) -> None:
         """Insert or get, and answer."""
@@ -138,9 +138,7 @@ class RealRecords(Bookkeeping[Submission, Claim, bytes]):
     def read(self, origin: str, name: str, content: bytes) -> list[Claim]:
         """Check the segment, examine its frames."""
         number = int(name.rpartition("/")[2])
-        return list(
-            claims_of(sealed_frames(segment_name(origin, number), content), origin, partial(examine, self.keyring))
-        )
+        return list(claims_of(sealed_frames(segment_name(origin, number), content), origin, self.examine))
 
     def merge(self, claims: list[Claim]) -> None:
         """The join."""

@@ -3,10 +3,11 @@
 from bisect import bisect_right
 from functools import lru_cache
 
+from flk.model.compiled.examiner import examining
 from flk.model.entries.entry import Claim, Entry
 from flk.model.flow.submission import Submission
 from flk.model.log.hlc import Timestamp, wall_seconds
-from flk.model.programs.examine import Examine, examine
+from flk.model.programs.examine import Examine
 from flk.model.record.signing import Keyring
 from flk.model.refusal import Refused
 
@@ -19,6 +20,7 @@ def remembering(keyring: Keyring, size: int = REMEMBERED) -> Examine:
 
     What is claimed depends on the tenant, the body and which of the tenant's keys are live, beside where and when it was logged.
     """
+    examine = examining(keyring)
     known: dict[tuple[str, bytes, int], Claim | Refused] = {}
 
     def remembered(submission: Submission, timestamp: Timestamp, region: str) -> Claim:
@@ -36,7 +38,7 @@ def remembering(keyring: Keyring, size: int = REMEMBERED) -> Examine:
 
     def examined(submission: Submission, timestamp: Timestamp, region: str) -> Claim | Refused:
         try:
-            return examine(keyring, submission, timestamp, region)
+            return examine(submission, timestamp, region)
         except Refused as refusal:
             return refusal
 

@@ -3,12 +3,14 @@
 So it imports all that a mutant may be in; `checks` imports it by name, when the mutant is there.
 """
 
+import os
 import signal
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from typing import NamedTuple
 
+from flk.model.compiled.examiner import SWITCH
 from flk.model.record.signing import HmacKey
 from flk.sim.clients.synthetic import synthetic
 from flk.sim.experiments.hunt import trial_result
@@ -23,6 +25,8 @@ from flk.sim.outcome import Run
 from flk.sim.protocol_traces import validated
 from flk.sim.scenarios import files as scenario_files
 from flk.spec.verdict import Verdict
+
+os.environ[SWITCH] = "python"  # the reference is what is mutated
 
 LONGEST = 20.0
 """Seconds of the processor after which a run, which takes a second at most, counts as one without an end."""

@@ -57,6 +57,7 @@ def _run(tests: Sequence[str], root: Path, *options: str, plugin: object) -> int
     for name in [name for name in sys.modules if name.split(".")[0] == "tests"]:
         del sys.modules[name]  # what they imported is not mutated
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # the lab's own plugin is among what is mutated
+    os.environ["FLK_EXAMINE"] = "python"  # so is the reference
     here = Path.cwd()
     os.chdir(root)
     try:

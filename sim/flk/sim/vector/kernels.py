@@ -15,8 +15,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from flk.formal.explicit.engines.toolchain import compiler
 from flk.sim.vector.columns import Floats, Integers
+from flk.spec.toolchain import compiler
 
 
 class Kernels(Protocol):

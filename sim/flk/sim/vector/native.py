@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from flk.formal.explicit.engines.toolchain import shared_library
 from flk.sim.vector import columns
 from flk.sim.vector.columns import STATE, Floats, Integers
+from flk.spec.toolchain import shared_library
 
 FLAGS = ("-O3", "-std=gnu11", "-ffp-contract=off", "-fwrapv", "-fPIC", "-shared")
 """Every operation is rounded by itself, as in Python: no product is contracted with a sum."""

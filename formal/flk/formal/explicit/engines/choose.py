@@ -52,7 +52,8 @@ def choose(name: str = AUTO) -> Choice:
 
     Raises UnusableInput for an unknown name, or if what the engine needs is not there.
     """
-    from flk.formal.explicit.engines import jitted, toolchain
+    from flk.formal.explicit.engines import jitted
+    from flk.spec import toolchain
 
     there = {"c": toolchain.compiler() is not None, "numba": jitted.available()}
     if name == AUTO:

@@ -9,7 +9,6 @@ from weakref import finalize
 import numpy as np
 from numpy.typing import NDArray
 
-from flk.formal.explicit.engines import toolchain
 from flk.formal.explicit.engines.cprinter import print_c, print_values
 from flk.formal.explicit.engines.packed import Expansion, Observation, PackedSearch, Steps, Words, breadth_first
 from flk.formal.explicit.engines.program import Program
@@ -18,6 +17,7 @@ from flk.formal.explicit.engines.vector import Vectorised
 from flk.formal.explicit.expression import Expression
 from flk.formal.explicit.ground import Ground
 from flk.formal.explicit.search import Options
+from flk.spec import toolchain
 from flk.spec.errors import UnusableInput
 
 FLAGS = ("-O3", "-std=gnu11", "-fwrapv", "-fPIC", "-shared", "-pthread")

@@ -11,7 +11,6 @@ from types import ModuleType
 
 import numpy as np
 
-from flk.formal.explicit.engines.cache import directory, key
 from flk.formal.explicit.engines.numbaprinter import print_module, print_values
 from flk.formal.explicit.engines.packed import Expansion, PackedSearch, Steps, breadth_first
 from flk.formal.explicit.engines.program import Program
@@ -21,6 +20,7 @@ from flk.formal.explicit.expression import Expression
 from flk.formal.explicit.ground import Ground
 from flk.formal.explicit.search import Options
 from flk.spec.errors import UnusableInput
+from flk.spec.toolchain import directory, key
 
 BATCH = 256
 """As in `search.numba`."""

@@ -43,6 +43,42 @@ def signing(
         Console().print(tables.rates(figures))
 
 
+@bench.command(epilog="Example: flk bench examine --cases 100000 --sanitize")
+def examine(
+    *,
+    seconds: Annotated[float, typer.Option(min=0.1, help="How long to measure.")] = 10.0,
+    cases: Annotated[int, typer.Option(min=0, help="Instead: compare both on so many generated submissions.")] = 0,
+    seed: Annotated[int, typer.Option(help="Random seed of the submissions that --cases compares.")] = 1,
+    sanitize: Annotated[
+        bool,
+        typer.Option("--sanitize", help="With --cases: compiled with sanitizers of memory and of undefined behaviour."),
+    ] = False,
+    json: Json = False,
+) -> None:
+    """The compiled `examine` beside the reference in Python: submissions a second, on one core.
+
+    With --cases, exit code 1 if the two differ in any answer.
+    """
+    from rich.console import Console
+
+    from flk.impl.bench.examine import compare, compare_sanitized, measure
+    from flk.impl.command.bench import tables
+    from flk.model.compiled.library import library
+
+    with Console(stderr=True).status("") as status:
+        if cases:
+            found = compare_sanitized(cases, seed) if sanitize else compare(library(), cases, seed, status.update)
+            told = f"{found.cases:,} cases, {found.compiled:,} of them answered in C: {found.difference or 'no difference'}"
+            typer.echo(msgspec.json.encode(found) if json else told)
+            raise typer.Exit((Verdict.VIOLATED if found.difference else Verdict.HOLDS).exit_code)
+        status.update(f"measuring for {seconds:g} s")
+        figures = measure(seconds)
+    if json:
+        typer.echo(msgspec.json.encode([{**figure._asdict(), "verdict": figure.verdict} for figure in figures]))
+    else:
+        Console().print(tables.rates(figures))
+
+
 @bench.command(epilog="Example: flk bench ingest --seconds 60")
 def ingest(
     *,

@@ -28,7 +28,7 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
 
 
 def rates(figures: Iterable["Rate"]) -> Table:
-    """Of `flk bench signing`."""
+    """Of `flk bench signing` and `flk bench examine`."""
     return table(
         ("", ">a second", ">baseline", ">ratio", ">bar", ""),
         (
@@ -37,7 +37,7 @@ def rates(figures: Iterable["Rate"]) -> Table:
                 f"{one.per_second:,.0f}",
                 f"{one.baseline_per_second:,.0f}",
                 f"{one.ratio:.2f}",
-                f"{one.bar:,.0f}" if one.bar else "",
+                f"{one.bar:,.0f}" if one.bar else f"{one.times:g} times" if one.times else "",
                 one.verdict,
             )
             for one in figures

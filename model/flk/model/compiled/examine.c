@@ -1,0 +1,67 @@
+/* What a logged submission claims: decode, authenticate, judge (ORD-1). */
+
+/* A key of a tenant, and the wall times in seconds between which it counts (SIGN-4). */
+struct key {
+    struct hmac hmac;
+    double not_before, not_after;
+};
+
+/* The keys of a tenant that are known here; `all` if it has no others, and no other form is accepted (C14N-6). */
+struct keys {
+    size_t count;
+    bool all;
+    struct key key[];
+};
+
+enum answer {
+    HANDED_BACK, /* nothing is said */
+    UNSIGNED,    /* a valid record that no live key of the tenant signed (SIGN-6) */
+    CLAIMED,
+};
+
+struct claim {
+    char pcs_id[64], digest[64];
+    struct outcome outcome;
+};
+
+/* Seconds since 1970 of the millisecond of a timestamp: the quotient of two exact numbers. */
+static double wall_seconds(uint64_t timestamp)
+{
+    return (double)(timestamp >> COUNTER_BITS) / 1000.0;
+}
+
+static bool is_signed(const struct keys *keys, const char *canonical, size_t length, const uint8_t signature[32], double at)
+{
+    for (size_t i = 0; i < keys->count; i++) {
+        const struct key *key = &keys->key[i];
+        uint8_t mac[32];
+        if (!(key->not_before <= at && at < key->not_after))
+            continue;
+        hmac_sign(&key->hmac, canonical, length, mac);
+        if (same_mac(mac, signature))
+            return true;
+    }
+    return false;
+}
+
+static enum answer examine(const struct keys *keys, struct text body, uint64_t timestamp, struct claim *claim)
+{
+    struct reading reading;
+    const struct record *record = &reading.record;
+    char text[MAX_DIGESTED];
+    uint8_t signature[33];
+    if (!decode(body, &reading) || !decode_mac(record->sig, signature))
+        return HANDED_BACK;
+    size_t length = canonical_bytes(record, text);
+    if (!is_signed(keys, text, length, signature, wall_seconds(timestamp)))
+        return keys->all ? UNSIGNED : HANDED_BACK;
+    if (!judge(record, &claim->outcome))
+        return HANDED_BACK;
+    text[length++] = '\n';
+    length += judged_bytes(record, text + length);
+    struct hash hash = hash_begin();
+    hash_add(&hash, text, length);
+    hex_digest(&hash, claim->digest);
+    memcpy(claim->pcs_id, record->pcs_id.at, sizeof(claim->pcs_id));
+    return CLAIMED;
+}

@@ -1,0 +1,108 @@
+"""`examine` with the keys of a node: compiled where that can be had, and the same whichever it is."""
+
+import os
+from collections.abc import Mapping
+from functools import partial
+from typing import NamedTuple
+
+from flk.model.compiled.library import Keys, Library, library
+from flk.model.entries.entry import Claim
+from flk.model.flow.submission import Submission, from_payload
+from flk.model.log.frames import Frame
+from flk.model.log.hlc import Timestamp
+from flk.model.programs.examine import Examine, examine
+from flk.model.record.canonical import Profile
+from flk.model.record.signing import HmacKey, Keyring, LiveKey, unsigned
+from flk.model.refusal import Refused
+from flk.spec.errors import UnusableInput
+
+SWITCH = "FLK_EXAMINE"
+"""The environment variable that turns the compiled part off, if it is `python`: to measure, to mutate, to doubt."""
+
+
+class Choice(NamedTuple):
+    """How records are examined: compiled, or in Python and why."""
+
+    compiled: Library | None
+    reason: str = ""
+
+    def __str__(self) -> str:
+        """For the person who started a node."""
+        return "compiled C" if self.compiled else f"Python ({self.reason})"
+
+
+def choice() -> Choice:
+    """The compiled part, if it can be had and is not turned off."""
+    if os.environ.get(SWITCH, "").lower() == "python":
+        return Choice(None, f"{SWITCH} is python")
+    try:
+        return Choice(library())
+    except UnusableInput as problem:
+        return Choice(None, str(problem))
+
+
+def examining(keyring: Keyring) -> Examine:
+    """`examine` with these keys, by the fastest way there is.
+
+    >>> key = HmacKey(b"secret")
+    >>> record = summarise([[0.1, 0.2], [0.4, 0.8]], b"raw data", shard_id="s1", epoch=1, seed=7, sent_at="2026-01-01T00:00:00Z")
+    >>> claim = examining(Keyring({"default": [key]}))(Submission("default", encode(signed(record, key))), tick(0, 1.0), "eu")
+    >>> claim.key.pcs_id == record.pcs_id, claim.entry.outcome.reason.value
+    (True, 'ok')
+    """
+    compiled = choice().compiled
+    return partial(examine, keyring) if compiled is None else Examiner(compiled, keyring)
+
+
+class Examiner:
+    """`examine` compiled. What is handed back, and every refusal's wording, is the reference's."""
+
+    def __init__(self, compiled: Library, keyring: Keyring) -> None:
+        self._examine = compiled.examine
+        self._claims = compiled.claims
+        self._reference = partial(examine, keyring)
+        self._book = book_of(compiled, keyring)
+
+    def __call__(self, submission: Submission, timestamp: Timestamp, region: str) -> Claim:
+        """As `examine`."""
+        found = self._examine(self._book, submission.tenant, submission.body, timestamp, region)
+        if found is None:
+            return self._reference(submission, timestamp, region)
+        if found is False:
+            raise unsigned()
+        return found
+
+    def claims(self, frames: tuple[Frame, ...], region: str) -> tuple[Claim, ...]:
+        """As `claims_of`, in one call during which other threads run."""
+        claims = []
+        for frame, found in zip(frames, self._claims(self._book, frames, region), strict=True):
+            if found:
+                claims.append(found)
+            elif found is None:
+                claims.extend(self._claimed(frame, region))
+        return tuple(claims)
+
+    def _claimed(self, frame: Frame, region: str) -> tuple[Claim, ...]:
+        try:
+            return (self._reference(from_payload(frame.payload), frame.timestamp, region),)
+        except Refused:
+            return ()
+
+
+def book_of(compiled: Library, keyring: Keyring) -> Mapping[str, Keys]:
+    """The keys of each tenant as C has them: those for HMAC, if the form that it writes is accepted (C14N-6).
+
+    Of a keyring, or a key, of a class of its own nothing is known.
+    """
+    if type(keyring) is not Keyring or Profile.FIXED not in keyring.profiles:
+        return {}
+    return {tenant: _prepared(compiled, keys, keyring.profiles) for tenant, keys in keyring.live_keys.items()}
+
+
+def _prepared(compiled: Library, keys: tuple[LiveKey, ...], profiles: tuple[Profile, ...]) -> Keys:
+    known = [
+        (live.key.material, float(live.not_before), float(live.not_after))
+        for live in keys
+        if type(live) is LiveKey and type(live.key) is HmacKey and live.bounds == tuple(map(float, live.bounds))
+    ]
+    return compiled.keys(known, len(known) == len(keys) and set(profiles) == {Profile.FIXED})

@@ -1,0 +1,316 @@
+"""The compiled `examine` gives the answers of the reference, bit by bit, or none."""
+
+import hashlib
+import re
+import threading
+from collections.abc import Callable
+from functools import partial
+
+import msgspec
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tests.support.model.strategies import json_values, near_ties, records, ties
+from tests.support.model.world import FORGED, HONEST, KEY, KEYRING, STORY, pcs, submission
+from tests.support.sim.drills import drill, rehearse
+
+from flk.conformance.operations import node as nodes
+from flk.conformance.operations import perform
+from flk.conformance.operations.forms import keyring
+from flk.conformance.operations.records import Body, ValidRecord
+from flk.conformance.operations.signatures import AuthenticateInput
+from flk.impl.bench.examine import compare, compare_sanitized
+from flk.impl.bench.examine_cases import Case, answer
+from flk.model.compiled import library
+from flk.model.compiled.examiner import SWITCH, Examiner, book_of, choice, examining
+from flk.model.flow.submission import Submission
+from flk.model.log.frames import Frame
+from flk.model.log.hlc import Timestamp, at
+from flk.model.programs.examine import claims_of, examine
+from flk.model.record.canonical import Profile, Signed, canonical_bytes
+from flk.model.record.record import Pcs, encode
+from flk.model.record.signing import Ed25519PrivateKey, Ed25519PublicKey, HmacKey, Key, Keyring, LiveKey, Signer
+from flk.model.record.summary import signed
+from flk.sim.kernel.remembering import remembering
+from flk.spec import vectors
+
+LIBRARY = library.library()
+NOW = at(1_767_225_600.0)
+REFERENCE = partial(examine, KEYRING)
+OURS = Examiner(LIBRARY, KEYRING)
+BOOK = book_of(LIBRARY, KEYRING)
+drawn = settings(deadline=None, suppress_health_check=list(HealthCheck))
+
+
+def agree(body: bytes, tenant: str = "default", timestamp: Timestamp = NOW, keyring: Keyring = KEYRING) -> bool:
+    """Whether C answered at all, after a comparison of what both say."""
+    case, ours = Case(Submission(tenant, body), timestamp), Examiner(LIBRARY, keyring)
+    assert repr(answer(ours, case)) == repr(answer(partial(examine, keyring), case))
+    return LIBRARY.examine(book_of(LIBRARY, keyring), tenant, body, timestamp, "eu") is not None
+
+
+def of_body(case: vectors.Case) -> None:
+    """A body of the vectors, as it is and with a signature in it."""
+    body = msgspec.json.decode(case.input, type=Body).content()
+    agree(body)
+    try:
+        record = msgspec.json.decode(body, type=Pcs)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return
+    agree(re.sub(rb'"sig": *"[^"]*"', f'"sig":"{signed(record, KEY).sig}"'.encode(), body))
+
+
+def of_record(case: vectors.Case) -> None:
+    """A record of the vectors, whose outcome or digest they state."""
+    agree(encode(signed(msgspec.json.decode(case.input, type=ValidRecord).record, KEY)))
+
+
+def of_signature(case: vectors.Case) -> None:
+    """A signature of the vectors, with the keys that they give."""
+    given = msgspec.json.decode(case.input, type=AuthenticateInput)
+    fields = msgspec.to_builtins(given.record)
+    body = msgspec.json.encode({**msgspec.to_builtins(pcs()), **fields, "sig": given.sig})
+    agree(body, given.tenant, at(given.at), keyring(given.keys, given.profiles))
+
+
+BODIES: dict[str, Callable[[vectors.Case], None]] = {
+    "validate": of_body,
+    "judge": of_record,
+    "content_digest": of_record,
+    "authenticate": of_signature,
+}
+
+
+@drawn
+@given(records())
+def test_valid_records_are_claimed_alike(record: Pcs) -> None:
+    """Whatever a record says."""
+    agree(encode(signed(record, KEY)))
+
+
+@drawn
+@given(
+    records(),
+    st.lists(st.tuples(st.integers(0, 4000), st.integers(0, 2), st.binary(max_size=2)), min_size=1, max_size=4),
+)
+def test_changed_bytes_are_answered_alike(record: Pcs, changes: list[tuple[int, int, bytes]]) -> None:
+    """Any bytes anywhere in place of others: what is refused is refused under the same requirement, for the same field."""
+    body = encode(signed(record, KEY))
+    for place, lost, put in changes:
+        start = place % len(body)
+        body = body[:start] + put + body[start + lost :]
+    agree(body)
+
+
+@drawn
+@given(records(), st.sampled_from(Pcs.__struct_fields__), json_values)
+def test_any_json_in_a_field_is_answered_alike(record: Pcs, field: str, value: object) -> None:
+    """Also where it is valid by chance."""
+    agree(msgspec.json.encode({**msgspec.to_builtins(signed(record, KEY)), field: value}))
+
+
+@drawn
+@given(st.sampled_from(("D_hat", "budget", "coh_star", "r")), ties | near_ties | st.floats(0, 3.5), st.integers(0, 24))
+def test_numbers_are_rounded_alike(field: str, value: float, digits: int) -> None:
+    """Half way between two billionths and close to it, in every notation: the signature is that of the rounded value."""
+    for text in (repr(value), f"{value:.{digits}f}", f"{value:.{digits}e}", f"{value:.{digits}e}".replace("e", "0E")):
+        bounded = 0 <= float(text) <= (1 if field in {"budget", "r"} else 1.05)
+        record = msgspec.structs.replace(pcs(), **{field: float(text)})
+        body = encode(signed(record, KEY) if bounded else pcs())
+        agree(re.sub(rb'"%s":[^,]*' % field.encode(), f'"{field}":{text}'.encode(), body))
+
+
+def test_every_bit_of_a_record_matters_alike() -> None:
+    """Each bit flipped, each byte lost, and each beginning of one record."""
+    body = HONEST.body
+    for place in range(len(body)):
+        agree(body[:place])
+        agree(body[:place] + body[place + 1 :])
+        for bit in range(8):
+            agree(body[:place] + bytes([body[place] ^ 1 << bit]) + body[place + 1 :])
+
+
+def test_generated_cases_are_answered_alike() -> None:
+    """A thousand of what `flk bench examine --cases` compares, one by one and together; C answers a good part of them."""
+    found = compare(LIBRARY, 1000, 1)
+    assert not found.difference
+    assert found.compiled > 100
+
+
+@pytest.mark.slow
+def test_generated_cases_touch_no_memory_but_theirs() -> None:
+    """Compiled with the sanitizers of addresses and of undefined behaviour, C answers the same."""
+    assert not compare_sanitized(200, 2).difference
+
+
+@pytest.mark.parametrize(
+    "group", [group for group in vectors.load() if group.operation in BODIES], ids=lambda one: one.name
+)
+def test_vectors_are_answered_alike(group: vectors.Vectors) -> None:
+    """Bodies that are valid or not, records with their digests and outcomes, and signatures under keys with windows."""
+    for case in group.cases:
+        BODIES[group.operation](case)
+
+
+def test_a_node_answers_the_vectors_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whole histories of a node whose records are examined in C have the replies that the vectors state."""
+    monkeypatch.setattr(nodes, "examine", lambda ring, *logged: Examiner(LIBRARY, ring)(*logged))
+    (group,) = (group for group in vectors.load() if group.name == "node")
+    for case in group.cases:
+        assert msgspec.json.decode(perform(nodes.node, case.input)) == msgspec.json.decode(case.expect.value)  # type: ignore[arg-type]
+
+
+SECRETS = st.binary(max_size=200)
+MOMENTS = st.integers(0, 2**64 - 1).map(Timestamp) | st.integers(-3, 3).map(lambda step: at(1e9 + step / 1000))
+
+
+@drawn
+@given(
+    st.lists(
+        st.tuples(SECRETS, st.sampled_from((0.0, 1e9, 1e9 + 0.001)), st.sampled_from((1e9, 1e9 + 0.001, float("inf"))))
+    ),
+    st.sampled_from(((Profile.FIXED,), (Profile.FIXED, Profile.SHORTEST), (Profile.SHORTEST,))),
+    st.sampled_from(Profile),
+    st.booleans(),
+    MOMENTS,
+    st.data(),
+)
+def test_keys_count_alike(
+    windows: list[tuple[bytes, float, float]],
+    accepted: tuple[Profile, ...],
+    profile: Profile,
+    curve: bool,
+    now: Timestamp,
+    data: st.DataObject,
+) -> None:
+    """Secrets of any length, several at once, live or not at either edge, beside a key of another kind, in both forms."""
+    private = Ed25519PrivateKey(bytes(32))
+    keys: list[LiveKey | Key] = [LiveKey(HmacKey(secret), start, end) for secret, start, end in windows]
+    keys += [Ed25519PublicKey(private.public())] if curve else []
+    signers: list[Signer] = [*(HmacKey(secret) for secret, _, _ in windows), HmacKey(b"of nobody"), private]
+    body = encode(signed(pcs(r=0.3000000004), data.draw(st.sampled_from(signers)), profile))
+    ring = Keyring({"default": keys, "empty": []}, accepted)
+    for tenant in ("default", "empty", "unknown"):
+        agree(body, tenant, now, ring)
+
+
+def test_a_keyring_of_another_kind_decides_itself() -> None:
+    """Whoever overrides how a record is authenticated, or a key verified, is asked."""
+
+    class Lenient(Keyring):
+        def authenticate(self, tenant: str, record: Signed, sig: str, at: float) -> bytes:
+            return canonical_bytes(record)
+
+    class Indifferent(HmacKey):
+        def verifies(self, message: bytes, signature: bytes) -> bool:
+            return True
+
+    for ring in (Lenient({"default": [KEY]}), Keyring({"default": [Indifferent(b"any")]})):
+        assert not agree(FORGED.body, keyring=ring)
+        assert Examiner(LIBRARY, ring)(FORGED, NOW, "eu").entry.outcome.accepted
+
+
+def test_refusals_for_want_of_a_signature_are_told_alike() -> None:
+    """C says itself that nobody signed, and the words are the reference's."""
+    assert agree(FORGED.body)
+    assert not agree(b"{}")
+
+
+def test_what_agents_send_is_not_handed_back() -> None:
+    """The records of the lab, honest or not, are answered in C: a compiled part that knows nothing would be right, too."""
+    for one in (submission(pcs(epoch=number, coh_star=number / 997, r=number / 1009)) for number in range(900)):
+        assert agree(one.body)
+
+
+@drawn
+@given(st.lists(st.sampled_from(STORY) | st.builds(Submission, st.just("default"), st.binary(max_size=9)), max_size=20))
+def test_a_segment_is_examined_in_one_call(story: list[Submission]) -> None:
+    """With the claims of all that would be claimed one by one, in order."""
+    frames = tuple(Frame(Timestamp(number), one.payload()) for number, one in enumerate(story))
+    assert claims_of(frames, "us", OURS) == claims_of(frames, "us", REFERENCE)
+
+
+def test_a_payload_that_no_node_logs_is_for_the_reference() -> None:
+    """Cut short, or with a tenant that is no text."""
+    for payload in (b"\5ab", b"\1\xff{}", b"\0"):
+        for ours, frames in ((OURS, (Frame(NOW, payload),)),):
+            try:
+                expected = claims_of(frames, "eu", REFERENCE)
+            except UnicodeDecodeError:
+                with pytest.raises(UnicodeDecodeError):
+                    claims_of(frames, "eu", ours)
+            else:
+                assert claims_of(frames, "eu", ours) == expected
+
+
+def test_several_threads_examine_at_once() -> None:
+    """Nothing is shared: each gets its own claims."""
+    frames = tuple(Frame(Timestamp(number), HONEST.payload()) for number in range(500))
+    found: list[object] = []
+    threads = [threading.Thread(target=lambda: found.append(OURS.claims(frames, "eu"))) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == [claims_of(frames, "eu", REFERENCE)] * 4
+
+
+NIST = {
+    b"": "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+    b"abc": "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
+    b"abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq": "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1",
+    b"a" * 10**6: "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0",
+}
+"""FIPS 180-2 appendix B, and the empty message of the Secure Hash Standard validation suite."""
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_digests_are_those_of_the_standard(own: bool) -> None:
+    """By the processor's own rounds, where it has them, and without; and at every length around the ends of blocks."""
+    for message, digest in NIST.items():
+        assert LIBRARY.digest(message, own).hex() == digest
+    for length in range(300):
+        message = bytes(range(256))[:length] * 1 + b"x" * (length - 256)
+        assert LIBRARY.digest(message, own) == hashlib.sha256(message).digest()
+
+
+def test_a_simulated_run_is_the_same_with_and_without(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bit by bit: the digest of a run covers everything that happened."""
+    digests = []
+    for way in ("c", "python"):
+        monkeypatch.setenv(SWITCH, way)
+        remembering.cache_clear()
+        digests.append(rehearse(drill(duration=60, until=20)).digest)
+    remembering.cache_clear()
+    assert digests[0] == digests[1]
+
+
+def test_where_it_cannot_be_had_the_reference_serves(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Turned off, without a compiler, without headers, or with one that fails: the reason is said, the answers are the same."""
+    assert str(choice()) == "compiled C"
+    expected = OURS(HONEST, NOW, "eu")
+
+    def reference(why: str) -> None:
+        library.library.cache_clear()
+        assert why in str(choice())
+        assert str(choice()).startswith("Python (")
+        assert examining(KEYRING)(HONEST, NOW, "eu") == expected
+        assert not isinstance(examining(KEYRING), Examiner)
+
+    with monkeypatch.context() as changed:
+        changed.setenv(SWITCH, "python")
+        reference("FLK_EXAMINE is python")
+    with monkeypatch.context() as changed:
+        changed.setattr(library, "compiler", lambda: None)
+        reference("no C compiler is found; install gcc or clang")
+    with monkeypatch.context() as changed:
+        changed.setattr("sysconfig.get_path", lambda name: "/nowhere")
+        reference("/nowhere has no Python.h; install the headers")
+    with monkeypatch.context() as changed:
+        changed.setattr(library, "source", lambda: "not C")
+        reference("fails")
+    with monkeypatch.context() as changed:
+        changed.setattr(library, "log2", lambda value: 1.0)
+        reference("logarithms")
+    library.library.cache_clear()
+    assert isinstance(examining(KEYRING), Examiner)
