@@ -88,6 +88,43 @@ class Node(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     tenant_pattern: str
 
 
+Some = Annotated[int, Meta(ge=1)]
+Seconds = Annotated[float, Meta(gt=0)]
+
+
+class Http(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The bounds of an HTTP server (HTTP-*): counts, bytes and seconds, each an option of it."""
+
+    max_connections: Some
+    max_peer_connections: Some
+    reserved_descriptors: Some
+    max_head_bytes: Annotated[int, Meta(ge=256)]
+    max_trailer_bytes: Some
+    max_chunks: Some
+    max_chunk_overhead_bytes: Some
+    max_pipelined: Some
+    max_drain_bytes: Some
+    max_held_bytes: Some
+    max_peer_held_bytes: Some
+    answers_per_turn: Some
+    idle_seconds: Seconds
+    request_seconds: Seconds
+    linger_seconds: Seconds
+    stop_seconds: Seconds
+    metrics_gap_seconds: Seconds
+
+
+class Garbage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a peer address may have logged that proves to be nobody's (HTTP-9, HTTP-10)."""
+
+    peer_bytes_per_second: Some
+    peer_burst_bytes: Some
+    frame_bytes: Some
+    scarce_free_bytes: Some
+    min_free_bytes: Some
+    min_share: Annotated[float, Meta(gt=0, le=1)]
+
+
 class Wal(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The write-ahead log's format (WAL-*)."""
 
@@ -240,6 +277,8 @@ class Constants(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     judgement: Judgement
     merkle: Merkle
     node: Node
+    http: Http
+    garbage: Garbage
     wal: Wal
     clock: Clock
     ring: Ring

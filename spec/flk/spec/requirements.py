@@ -25,6 +25,7 @@ AREAS = {
     "merkle": "MRK",
     "clock": "HLC",
     "order": "ORD",
+    "http": "HTTP",
     "dedup": "DUP",
     "wal": "WAL",
     "replication": "CRR",

@@ -14,7 +14,7 @@ from typer.core import TyperArgument, TyperGroup
 from typer.testing import CliRunner
 
 from flk.impl.agent.delivery import Tally
-from flk.impl.bench import explore, ingest, interleave, traces
+from flk.impl.bench import explore, hostile, ingest, interleave, traces
 from flk.impl.command.app import MODULES, app
 from flk.impl.command.bench import tables
 from flk.impl.command.impl import agent
@@ -33,6 +33,19 @@ RATES = [
 ]
 LOADS = [ingest.Figure("flk serve, no fsync", 119_885.4, 0.10912, 0.20121, 0.000123, 5)]
 SEARCHES = [explore.Figure("two-phase-commit rm=10", 128, "rumur", 61_515_776, 1234.56, 84.2, 2345.67)]
+ATTEMPTS = [
+    hostile.Row(
+        "600 half heads, nofile 256",
+        1_300_123_456,
+        {"408": 12_345, "503": 1_488, "closed": 1_975},
+        158.12,
+        1_334_567_890,
+        1_116_666_666,
+        120.123,
+        0,
+        served=True,
+    )
+]
 VALIDATIONS = [traces.Figure("in full", 1_000_000, 1_120_000.0, 2_310_000.0)]
 
 
@@ -49,9 +62,10 @@ def lines_of(shown: RenderableType) -> list[str]:
         (tables.rates(RATES), ["verify, HMAC, every rule", "1,156,000", "1,078,000", "12.04", "1,200,000", "missed"]),
         (tables.loads(LOADS, BARS), ["flk serve, no fsync", "119,885", "109.12", "201.21", "123"]),
         (tables.searches(SEARCHES, BARS), ["128", "rumur", "61,515,776", "1234.56", "2345.67", "49,828", "84.2"]),
+        (tables.attempts(ATTEMPTS, BARS), ["600", "1300.1", "1334.6", "1116.7", "120123", "158.12"]),
         (tables.validations(VALIDATIONS), ["in full", "1,000,000", "1,120,000", "2,310,000", "2.1", "met"]),
     ],
-    ids=["signing", "ingest", "explore", "validate"],
+    ids=["signing", "ingest", "explore", "hostile", "validate"],
 )  # fmt: skip
 def test_a_benchmark_keeps_the_figures_of_a_row_together(shown: RenderableType, row: list[str]) -> None:
     """With figures larger than any so far, each stands whole on the line of its row."""

@@ -113,11 +113,11 @@ def _take_turns(
     for number in range(ROUNDS):
         for subject in subjects:
             on_progress(f"round {number + 1} of {ROUNDS}: {subject.name}")
-            before = _processor_seconds(subject.pid)
+            before = processor_seconds(subject.pid)
             load = drive("127.0.0.1", subject.port, requests[sent[subject.name] :], CONNECTIONS, slot)
             _check(subject.name, load)
             sent[subject.name] += len(load.latencies)
-            rows[subject.name].append((load, (_processor_seconds(subject.pid) - before) / len(load.latencies)))
+            rows[subject.name].append((load, (processor_seconds(subject.pid) - before) / len(load.latencies)))
     for name, found in rows.items():
         yield Figure(
             name,
@@ -171,7 +171,7 @@ def _await_port(port: int, process: subprocess.Popen[bytes]) -> None:
     raise Wrong("the FastAPI baseline did not start: the development dependencies are needed (make .venv/ready)")
 
 
-def _processor_seconds(pid: int) -> float:
+def processor_seconds(pid: int) -> float:
     """Seconds of processor time a process has used, all its threads together (Linux)."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

@@ -17,8 +17,10 @@ import msgspec
 import structlog
 import uvloop
 
+from flk.impl.http.descriptors import raise_limit
+from flk.impl.http.listener import Listener
 from flk.impl.keys import load_keys, readable_by_others
-from flk.impl.server.http import Listener
+from flk.impl.server.admission import Admission
 from flk.impl.server.node import RealNode
 from flk.impl.server.replicator import Replicator
 from flk.impl.server.routes import Service
@@ -26,6 +28,7 @@ from flk.impl.server.runtime import Runtime
 from flk.impl.server.trace import Trace, Untraced
 from flk.impl.storage.objects import Objects, open_objects
 from flk.impl.storage.sqlite import SqliteStore
+from flk.impl.storage.trouble import free_bytes
 from flk.impl.storage.wal import FileDisk, is_new
 from flk.model.compiled.examiner import choice, examining
 from flk.model.log.frames import CorruptSegment, log_of
@@ -35,7 +38,7 @@ from flk.model.programs.rotate import rotate
 from flk.model.programs.ship import PREFIX
 from flk.model.record.canonical import Profile
 from flk.model.refusal import Unavailable
-from flk.spec.constants import CONSTANTS
+from flk.spec.constants import CONSTANTS, Garbage, Http
 from flk.spec.errors import UnusableInput
 
 # Small generations, so that a search for cycles, of which requests make none, takes at most a millisecond.
@@ -73,6 +76,8 @@ class Settings(msgspec.Struct, frozen=True):
     peers: tuple[str, ...] = ()
     ship_every: float = CONSTANTS.replication.ship_interval_seconds
     replay_every: float = CONSTANTS.replication.replay_interval_seconds
+    http: Http = CONSTANTS.http
+    garbage: Garbage = CONSTANTS.garbage
 
 
 def serve(settings: Settings, say: Callable[[str], None]) -> None:
@@ -90,6 +95,7 @@ async def _serve(settings: Settings, say: Callable[[str], None]) -> None:
     if readable_by_others(settings.keys):
         log.warning("keys.readable_by_others", file=str(settings.keys), fix="chmod 600")
     check_regions(settings)
+    connections = raise_limit(settings.http)
     objects = open_objects(settings.objects) if settings.objects else None
     bound = _bind(settings.host, settings.port)
     node = open_node(settings, objects)
@@ -103,8 +109,10 @@ async def _serve(settings: Settings, say: Callable[[str], None]) -> None:
         )
         _recover(runtime, settings.data, say)
         say(f"records are examined by {choice()}")
-        service = Service(runtime, settings.region, examined)
-        await _listen(service, runtime, _replicator(settings, runtime, examined), bound, say)
+        admission = Admission(settings.garbage, partial(free_bytes, settings.data))
+        service = Service(runtime, settings.region, examined, admission, settings.http.metrics_gap_seconds)
+        listener = Listener(service, settings.http, connections)
+        await _listen(listener, runtime, _replicator(settings, runtime, examined), bound, say)
         if not node.behind:
             runtime.perform(rotate())
     finally:
@@ -213,7 +221,11 @@ def report(recovery: Recovery, data: Path, seconds: float, say: Callable[[str], 
 
 
 async def _listen(
-    service: Service, runtime: Runtime, replicator: Replicator | None, bound: socket.socket, say: Callable[[str], None]
+    listener: Listener,
+    runtime: Runtime,
+    replicator: Replicator | None,
+    bound: socket.socket,
+    say: Callable[[str], None],
 ) -> None:
     """Answer requests until a signal comes or the log fails; then answer those that were begun. Raises LogFailed."""
     gc.freeze()
@@ -222,7 +234,6 @@ async def _listen(
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
-    listener = Listener(service)
     await listener.listen(bound)
     host, port = bound.getsockname()[:2]
     say(f"listening on http://{f'[{host}]' if ':' in host else host}:{port}")

@@ -39,13 +39,15 @@ def serve_command(data: Path, keys: Path) -> list[str]:
 
 
 @contextmanager
-def server_process(data: Path, keys: Path, options: Sequence[str] = ()) -> Iterator[ServerProcess]:
-    """Start a server on a free port of loopback, wait until it listens, and stop it in the end.
+def server_process(
+    data: Path, keys: Path, options: Sequence[str] = (), *, nofile: int | None = None
+) -> Iterator[ServerProcess]:
+    """Start a server on a free port of loopback, wait until it listens, and stop it in the end. It may open `nofile` files.
 
     Raises DidNotStart if it ends before.
     """
     process = subprocess.Popen(  # noqa: S603 - the command is our own
-        [*serve_command(data, keys), *options], stdout=subprocess.PIPE, text=True
+        [*_limited(nofile), *serve_command(data, keys), *options], stdout=subprocess.PIPE, text=True
     )
     try:
         yield _listening(process)
@@ -54,6 +56,11 @@ def server_process(data: Path, keys: Path, options: Sequence[str] = ()) -> Itera
         process.wait()
         if process.stdout:
             process.stdout.close()
+
+
+def _limited(nofile: int | None) -> list[str]:
+    """What to put before a command, that it may open so many files."""
+    return [] if nofile is None else ["/bin/sh", "-c", f'ulimit -n {nofile} && exec "$@"', "sh"]
 
 
 def _listening(process: subprocess.Popen[str]) -> ServerProcess:

@@ -3,14 +3,16 @@
 What a submission means is decided by the programs; here it is only read, begun and answered.
 """
 
+import asyncio
 from collections.abc import Callable
 from http import HTTPStatus
-from time import perf_counter
+from time import monotonic, perf_counter
 
 import msgspec
 import structlog
 
-from flk.impl.server.http import Answer, Headers, Request
+from flk.impl.http.messages import Answer, Headers, Request, Respond
+from flk.impl.server.admission import Admission
 from flk.impl.server.runtime import Runtime
 from flk.model.flow.admission import admit
 from flk.model.flow.answers import STATES_ENTRY, SUBMIT_PATH
@@ -25,35 +27,50 @@ TEXT = b"text/plain; charset=utf-8"
 PROMETHEUS = b"text/plain; version=0.0.4; charset=utf-8"
 _DEFAULT_TENANT = CONSTANTS.node.default_tenant.encode()
 
-Respond = Callable[[Answer], None]
-
 log = structlog.get_logger()
 
 
 class Service:
-    """Handles the requests of one node."""
+    """Handles the requests of one node. /metrics is rendered once in `metrics_gap` seconds at most, for all who ask meanwhile."""
 
-    def __init__(self, runtime: Runtime, region: str, examine: Examine) -> None:
+    def __init__(
+        self,
+        runtime: Runtime,
+        region: str,
+        examine: Examine,
+        admission: Admission,
+        metrics_gap: float = CONSTANTS.http.metrics_gap_seconds,
+    ) -> None:
         self._runtime = runtime
         self._node = runtime.node
         self._metrics = runtime.node.metrics
         self._region = region
         self._examine = examine
+        self._admission = admission
+        self._metrics_gap = metrics_gap
+        self._rendered_at = float("-inf")
+        self._scraping: list[Respond] = []
         self._routes: dict[bytes, dict[bytes, Callable[[Request, Respond], None]]] = {
             SUBMIT: {b"POST": self._submit},
             b"/health": _reading(lambda: Answer(HTTPStatus.OK, b"ok\n", TEXT)),
             b"/ready": _reading(self._ready),
-            b"/metrics": _reading(lambda: Answer(HTTPStatus.OK, self._metrics.exposition(), PROMETHEUS)),
+            b"/metrics": {b"GET": self._scrape, b"HEAD": self._scrape},
         }
-        self._metrics.watch(lambda: self._node.in_flight, lambda: not self._node.why_not_ready())
+        self._metrics.watch(lambda: self._node.in_flight, lambda: not self._why_not_ready())
 
-    def check(self, size: int) -> Answer | None:
-        """Refuse a body that will not be admitted, before it is read (ORD-5, ORD-6)."""
+    def check(self, size: int, peer: str) -> Answer | None:
+        """Refuse a body that will not be admitted, before it is read (ORD-5, ORD-6, HTTP-9)."""
         try:
             admit(size, self._node.in_flight, behind=self._node.behind)
+            self._admission.look(peer, size)
         except Refused as refusal:
             return self._answer(refuse(refusal))
         return None
+
+    def refuse(self, status: HTTPStatus, requirement: str, detail: str, retry_after: int | None = None) -> Answer:
+        """The answer to a request that HTTP refuses, counted."""
+        self._metrics.refused(status, requirement)
+        return _problem(status, requirement, detail, _retry_after(retry_after))
 
     def handle(self, request: Request, respond: Respond) -> None:
         """Answer a request."""
@@ -71,8 +88,11 @@ class Service:
     def _submit(self, request: Request, respond: Respond) -> None:
         began = perf_counter()
         tenant = request.headers.get(b"x-tenant-id", _DEFAULT_TENANT).decode("latin-1")
+        peer, size = request.peer, len(request.body)
 
         def done(response: Response) -> None:
+            if response.status in STATES_ENTRY:
+                self._admission.give_back(peer, size)
             respond(self._answer(response))
             self._metrics.submit_seconds.observe(perf_counter() - began)
 
@@ -81,17 +101,44 @@ class Service:
             log.error("submission.failed", exc_info=error)
             respond(_problem(HTTPStatus.INTERNAL_SERVER_ERROR, "ORD-1", "the node failed to judge this record"))
 
-        self._runtime.begin(ingest(Submission(tenant, request.body), self._region, self._examine), done, failed)
+        try:
+            self._admission.take(peer, size)
+        except Refused as refusal:
+            respond(self._answer(refuse(refusal)))
+        else:
+            submission = Submission(tenant, request.body)
+            self._runtime.begin(ingest(submission, self._region, self._examine), done, failed)
 
     def _answer(self, response: Response) -> Answer:
         if response.status in STATES_ENTRY:
             return Answer(response.status, response.body)
         self._metrics.refused(response.status, msgspec.json.decode(response.body, type=Problem).requirement)
-        after = response.retry_after
-        return Answer(response.status, response.body, headers={} if after is None else {b"retry-after": b"%d" % after})
+        return Answer(response.status, response.body, headers=_retry_after(response.retry_after))
+
+    def _scrape(self, request: Request, respond: Respond) -> None:
+        """Rendering takes milliseconds; so those who ask at the same time share one, made after all of them asked."""
+        del request
+        self._scraping.append(respond)
+        if len(self._scraping) == 1:
+            wait = max(0.0, self._rendered_at + self._metrics_gap - monotonic())
+            asyncio.get_running_loop().call_later(wait, self._render)
+
+    def _render(self) -> None:
+        scraping, self._scraping = self._scraping, []
+        try:
+            answer = Answer(HTTPStatus.OK, self._metrics.exposition(), PROMETHEUS)
+        except Exception:
+            log.exception("metrics.failed")
+            answer = _problem(HTTPStatus.INTERNAL_SERVER_ERROR, "OBS-4", "the metrics cannot be read")
+        self._rendered_at = monotonic()
+        for respond in scraping:
+            respond(answer)
+
+    def _why_not_ready(self) -> str:
+        return self._node.why_not_ready() or self._admission.why_not_open()
 
     def _ready(self) -> Answer:
-        if reason := self._node.why_not_ready():
+        if reason := self._why_not_ready():
             return _problem(HTTPStatus.SERVICE_UNAVAILABLE, "OBS-3", reason)
         return Answer(HTTPStatus.OK, b"ready\n", TEXT)
 
@@ -104,6 +151,10 @@ def _reading(make: Callable[[], Answer]) -> dict[bytes, Callable[[Request, Respo
         respond(make())
 
     return {b"GET": handler, b"HEAD": handler}
+
+
+def _retry_after(seconds: float | None) -> Headers:
+    return {} if seconds is None else {b"retry-after": b"%d" % seconds}
 
 
 def _problem(status: HTTPStatus, requirement: str, detail: str, headers: Headers | None = None) -> Answer:

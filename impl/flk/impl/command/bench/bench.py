@@ -193,6 +193,43 @@ def crash(
     raise typer.Exit(report.verdict.exit_code)
 
 
+@bench.command(epilog="Example: flk bench hostile --scale 0.1")
+def hostile(
+    *,
+    scale: Annotated[
+        float, typer.Option(min=0.01, max=1, help="How much of each attempt: 1 is in full, in some minutes.")
+    ] = 1.0,
+    attempt: Annotated[
+        list[str] | None, typer.Option(help="Only attempts with this in their name. Once for each.", metavar="TEXT")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """What strangers try on a live server (chunks, trailers, pipelines, unfinished bodies, idle connections, garbage): the answers,
+    the server's memory, log and processor time, and the longest wait for /health from another address.
+
+    Exit code 1 if the server ends, a probe has no answer, or an honest record is not accepted afterwards.
+    """
+    from rich.console import Console
+
+    from flk.impl.bench.attempts import ATTEMPTS
+    from flk.impl.bench.hostile import bars, measure
+    from flk.impl.command.bench import tables
+    from flk.spec.errors import UnusableInput
+    from flk.spec.verdict import worst
+
+    chosen = [one for one in ATTEMPTS if not attempt or any(text in one.name for text in attempt)]
+    if not chosen:
+        raise UnusableInput(f"--attempt {attempt}: choose from {', '.join(one.name for one in ATTEMPTS)}")
+    with Console(stderr=True).status("") as status:
+        rows = tuple(measure(scale, chosen, status.update))
+    verdict = worst(row.verdict for row in rows)
+    if json:
+        typer.echo(msgspec.json.encode({"attempts": rows, "bars": bars(rows), "holds": verdict is Verdict.HOLDS}))
+    else:
+        Console().print(tables.attempts(rows, bars(rows)))
+    raise typer.Exit(verdict.exit_code)
+
+
 @bench.command(name="validate", epilog="Example: flk bench validate")
 def validate_traces(
     *,

@@ -8,6 +8,7 @@ from rich.table import Table
 
 if TYPE_CHECKING:
     from flk.impl.bench.explore import Figure as Search
+    from flk.impl.bench.hostile import Row as Attempted
     from flk.impl.bench.ingest import Bar
     from flk.impl.bench.ingest import Figure as Load
     from flk.impl.bench.interleave import Figure as Rate
@@ -100,6 +101,27 @@ def validations(figures: Iterable["Validation"]) -> Table:
             for one in figures
         ),
     )
+
+
+def attempts(rows: Iterable["Attempted"], bars: Iterable["Bar"]) -> Group:
+    """Of `flk bench hostile`."""
+    made = table(
+        ("attempt", ">sent MB", "answers", ">MB", ">log MB", ">wait ms", ">CPU s", ""),
+        (
+            (
+                one.name,
+                f"{one.sent / 1e6:.1f}",
+                ", ".join(f"{count:,} {answer}" for answer, count in one.answers.items()),
+                f"{one.memory / 1e6:.1f}",
+                f"{one.logged / 1e6:.1f}",
+                f"{one.stall * 1e3:.0f}",
+                f"{one.processor:.2f}",
+                one.verdict,
+            )
+            for one in rows
+        ),
+    )
+    return Group(made, *_lines(bars))
 
 
 def _lines(bars: Iterable["Bar"]) -> list[str]:

@@ -56,6 +56,12 @@ def serve(
     replay_every: Annotated[
         float, typer.Option(min=0.01, help="Seconds from one replay of a peer to the next.")
     ] = CONSTANTS.replication.replay_interval_seconds,
+    limit: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A bound of your own, as in max_connections=1000; `flk limits` lists them.", metavar="NAME=VALUE"
+        ),
+    ] = None,
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], typer.Option(help="What to log; JSON lines on stderr.")
     ] = "info",
@@ -63,6 +69,7 @@ def serve(
     """Serve `POST /v1/pcs/submit`, `/health`, `/ready` and `/metrics` until SIGTERM or SIGINT."""
     import structlog
 
+    from flk.impl.command.impl.limits import with_limits
     from flk.impl.server.lifecycle import Fsync, Settings
     from flk.impl.server.lifecycle import serve as run
     from flk.impl.storage.wal import LogFailed, LogGone
@@ -91,6 +98,7 @@ def serve(
         tuple(peer or ()),
         ship_every,
         replay_every,
+        *with_limits(limit or ()),
     )
     try:
         run(settings, typer.echo)

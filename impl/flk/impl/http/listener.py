@@ -1,0 +1,55 @@
+"""Accepting connections, and the clock by which they end."""
+
+import asyncio
+import socket
+from time import monotonic
+
+from flk.impl.http.connection import Connection
+from flk.impl.http.messages import Handler
+from flk.impl.http.pool import Pool
+from flk.spec.constants import CONSTANTS, Http
+
+SWEEP_SECONDS = 1.0
+BACKLOG = 4096
+
+
+class Listener:
+    """The connections of a server. `connections` is the most there may be, `limits.max_connections` unless told."""
+
+    def __init__(self, handler: Handler, limits: Http = CONSTANTS.http, connections: int | None = None) -> None:
+        self.pool = Pool(handler, limits, connections or limits.max_connections)
+        self._server: asyncio.Server | None = None
+        self._ticker: asyncio.Task[None] | None = None
+
+    async def listen(self, bound: socket.socket) -> None:
+        """Accept connections on a bound socket from now on."""
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(lambda: Connection(self.pool), sock=bound, backlog=BACKLOG)
+        self._ticker = loop.create_task(self._tick())
+
+    async def close(self) -> None:
+        """Accept no more, answer what is in flight, and end every connection."""
+        self.pool.stopping = True
+        if self._server is not None:
+            self._server.close()
+        until = monotonic() + self.pool.limits.stop_seconds
+        for connection in tuple(self.pool.members):
+            connection.finish()
+        while any(connection.is_busy() for connection in self.pool.members) and monotonic() < until:
+            await asyncio.sleep(0.01)
+        for connection in tuple(self.pool.members):
+            connection.abort()
+        if self._ticker is not None:
+            self._ticker.cancel()
+
+    def sweep(self, now: float) -> None:
+        """Set the clock, and end every connection whose time is up."""
+        self.pool.set_clock(now)
+        for connection in tuple(self.pool.members):
+            if connection.deadline < now:
+                connection.expire()
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(SWEEP_SECONDS)
+            self.sweep(monotonic())

@@ -1,0 +1,90 @@
+"""Requests and answers, and the interface between HTTP and what a server does with requests."""
+
+from collections.abc import Callable
+from email.utils import formatdate
+from http import HTTPStatus
+from typing import Protocol
+
+import httptools
+import msgspec
+
+Headers = dict[bytes, bytes]
+
+_STATUS_LINE = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
+
+
+class Request(msgspec.Struct):
+    """A request of a peer address. Names of headers are in lower case; one that is given more than once has all its values, with
+    commas between (RFC 9110, section 5.3). `close` tells that the client expects no further answer; `held` is how many of the
+    body's bytes count as held (HTTP-6).
+    """
+
+    peer: str = ""
+    method: bytes = b""
+    path: bytes = b""
+    headers: Headers = {}
+    body: bytes = b""
+    close: bool = False
+    held: int = 0
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """A response. `close` ends the connection after it."""
+
+    status: int
+    body: bytes = b""
+    content_type: bytes = b"application/json"
+    headers: Headers = {}
+    close: bool = False
+
+
+Respond = Callable[[Answer], None]
+
+
+class Handler(Protocol):
+    """What a server does with requests."""
+
+    def check(self, size: int, peer: str) -> Answer | None:
+        """Asked before a body is read, and as it comes: `size` bytes are announced or have come. An answer refuses it."""
+        ...
+
+    def handle(self, request: Request, respond: Respond) -> None:
+        """Answer a whole request by one call of `respond`, now or later."""
+        ...
+
+    def refuse(self, status: HTTPStatus, requirement: str, detail: str, retry_after: int | None = None) -> Answer:
+        """The answer to a request that HTTP itself refuses, naming the requirement."""
+        ...
+
+
+def encode(answer: Answer, date: bytes, *, close: bool, bare: bool) -> bytes:
+    """The bytes of a response; `bare` leaves out the body, as HEAD asks."""
+    more = b"".join([b"%b: %b\r\n" % header for header in answer.headers.items()]) if answer.headers else b""
+    return b"%b%bcontent-type: %b\r\ncontent-length: %d\r\n%b%b\r\n%b" % (
+        _STATUS_LINE[answer.status],
+        date,
+        answer.content_type,
+        len(answer.body),
+        more,
+        b"connection: close\r\n" if close else b"",
+        b"" if bare else answer.body,
+    )
+
+
+def path_of(target: bytes) -> bytes:
+    """The path of a request target, without its query.
+
+    >>> path_of(b"/a?b=c"), path_of(b"http://host/a"), path_of(b"*")
+    (b'/a', b'/a', b'*')
+    """
+    if not target.startswith(b"/"):
+        try:
+            return httptools.parse_url(target).path or b"/"
+        except httptools.HttpParserInvalidURLError:
+            return target
+    return target.partition(b"?")[0]
+
+
+def date_line() -> bytes:
+    """The `Date` field of answers given now."""
+    return f"date: {formatdate(usegmt=True)}\r\n".encode()
