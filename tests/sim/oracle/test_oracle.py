@@ -21,7 +21,7 @@ from flk.model.entries.judgement import judge
 from flk.model.flow.answers import ANSWERS, Meaning
 from flk.model.flow.submission import Response, Submission, from_payload
 from flk.model.log import hlc
-from flk.model.log.frames import Frame, Head, data, opening, scan, seal
+from flk.model.log.frames import CorruptSegment, Frame, Head, data, opening, scan, seal, sealed_frames
 from flk.model.log.hlc import Timestamp
 from flk.model.programs.outbox import Queued, contents, deliver, pause, queue
 from flk.model.record.canonical import Profile, canonical_bytes
@@ -183,7 +183,14 @@ def test_any_other_value_of_a_field_is_taken_alike(record: Pcs, chooser: st.Data
         records.read(body)
 
 
-@given(like.records(), st.floats(0, 1, exclude_max=True))
+GREAT = st.builds(
+    lambda record, count: msgspec.structs.replace(record, N_j=dict.fromkeys(record.N_j, count)),
+    like.records(),
+    st.integers(CONSTANTS.record.max_count // 8, CONSTANTS.record.max_count),
+)
+
+
+@given(like.records() | GREAT, st.floats(0, 1, exclude_max=True))
 def test_deviations_are_judged_alike(record: Pcs, how: float) -> None:
     """At, inside and outside each tolerance."""
     slope = min(3.5, max(0.0, judge(record).recomputed_D_hat))
@@ -238,6 +245,30 @@ def test_segments_are_read_as_by_the_model(
     assert [(frame.timestamp, frame.payload) for frame in ours.data] == list(theirs.frames)
     assert (ours.end, ours.torn, ours.sealed, ours.clock) == (theirs.end, theirs.torn, theirs.sealed, theirs.clock)
     assert list(ours.damage) == [tuple(damage) for damage in theirs.damage]
+    try:
+        logged_so = sealed_frames(head.name, image)
+    except CorruptSegment:
+        logged_so = None
+    as_sealed = frames.whole(image)
+    assert (as_sealed is not None) is (image == whole + seal(whole))
+    if as_sealed is not None:
+        assert as_sealed.name == head.name
+        assert logged_so == tuple(logged)
+
+
+@given(like.heads, st.lists(like.frames, max_size=3), st.sampled_from([1, 2, 3]), st.booleans())
+def test_what_has_two_heads_or_two_seals_is_no_whole_segment(
+    head: Head, logged: list[Frame], parts: int, zeros: bool
+) -> None:
+    """Nor one that goes on behind its seal, with zeros or another segment, nor one that begins otherwise than with its head."""
+    one = opening(head, hlc.ZERO) + b"".join(map(data, logged))
+    sealed = one + seal(one)
+    assert frames.whole(sealed) is not None
+    more = sealed + (bytes(parts) if zeros else seal(sealed) * parts)
+    twice = one + opening(head, hlc.ZERO)[len(frames.MAGIC) :]
+    headless = frames.MAGIC + b"".join(map(data, logged))
+    for content in (more, twice + seal(twice), headless + seal(headless), sealed[len(frames.MAGIC) :]):
+        assert frames.whole(content) is None
 
 
 tenants = st.text("abc", min_size=1, max_size=9)

@@ -7,7 +7,7 @@ from typing import NamedTuple, TypeAlias
 
 from flk.model.effects import INBOX
 from flk.model.entries.entry import Claim, Entry, Key, join
-from flk.model.log.frames import Frame, region_of, scan
+from flk.model.log.frames import Frame, region_of
 from flk.model.log.hlc import Timestamp, text
 from flk.model.memory.parts import Objects
 from flk.model.programs.examine import Examine, claims_of
@@ -15,6 +15,7 @@ from flk.model.programs.ship import PREFIX
 from flk.sim.checkers.convergence import Agreement
 from flk.sim.checkers.invariants import Checks, Invariant
 from flk.sim.nodes.region import Region
+from flk.sim.oracle import frames as oracle
 from flk.sim.world.watched import WatchedTiers
 
 Promise: TypeAlias = tuple[Timestamp, str]
@@ -104,14 +105,15 @@ def durable_frames(regions: Iterable[Region], objects: Objects) -> dict[str, dic
         segments += [(region.name, bytes(region.disk.segments[name])) for name in region.disk.names(INBOX)]
     frames: dict[str, dict[Timestamp, Frame]] = {}
     for origin, content in segments:
-        frames.setdefault(origin, {}).update((frame.timestamp, frame) for frame in scan(content).frames)
+        for found in oracle.read(content).data:
+            logged = Timestamp(found.timestamp)
+            frames.setdefault(origin, {})[logged] = Frame(logged, found.payload)
     return frames
 
 
 def is_segment(name: str, content: bytes) -> bool:
     """Whether an object holds a segment of its own name, and not what somebody else put there."""
-    head = scan(content).head
-    return head is not None and head.name == name
+    return oracle.read(content).name == name
 
 
 def outcomes(frames: Mapping[str, Mapping[Timestamp, Frame]], examine: Examine) -> dict[Key, Entry]:

@@ -9,12 +9,13 @@ from flk.model.effects import INBOX
 from flk.model.entries.entry import Claim, Entry, Key
 from flk.model.flow.answers import ACKNOWLEDGED, BEFORE_LOG, CLAIMS_NOTHING, STATES_ENTRY
 from flk.model.flow.submission import Problem, Response, Submission, answer, from_payload
-from flk.model.log.frames import Frame, scan
+from flk.model.log.frames import Frame
 from flk.model.log.hlc import Timestamp, text
 from flk.model.programs.examine import Examine
 from flk.model.refusal import Malformed, Refused, Unavailable
 from flk.sim.checkers.invariants import Checks, Invariant, Together
 from flk.sim.nodes.region import Region
+from flk.sim.oracle import frames as oracle
 from flk.sim.scenarios.faults import Disk
 from flk.sim.world.events import Claimed, Crashed, Forgotten, Logged, Merged, Replied, Rotted
 from flk.sim.world.observer import Observer
@@ -193,8 +194,8 @@ class NodeRules:
     def _readable(self, region: str) -> set[Timestamp]:
         """The timestamps of all frames on a region's disk."""
         disk = self._regions[region].disk
-        segments = (scan(bytes(disk.segments[name])) for name in disk.names(INBOX))
-        return {frame.timestamp for segment in segments for frame in segment.frames}
+        segments = (oracle.read(bytes(disk.segments[name])) for name in disk.names(INBOX))
+        return {Timestamp(frame.timestamp) for segment in segments for frame in segment.data}
 
     def _is_verified(self, claim: Claim) -> bool:
         """Whether a claim is what a durable, authentic frame of its tenant says, and nobody was told otherwise.

@@ -7,14 +7,15 @@ from typing import NamedTuple
 
 from flk.model.effects import INBOX
 from flk.model.entries.entry import Claim
-from flk.model.log.frames import Frame, log_of, region_of, scan, sequence_of
+from flk.model.log.frames import log_of, region_of, sequence_of
 from flk.model.log.hlc import Timestamp, text
 from flk.model.programs.recover import APPLIED
 from flk.model.programs.ship import PREFIX, SHIPPED
 from flk.sim.checkers.invariants import Checks, Invariant
 from flk.sim.checkers.node import Reference
-from flk.sim.checkers.segments import whole_segment
 from flk.sim.nodes.region import Region
+from flk.sim.oracle import frames as oracle
+from flk.sim.oracle.frames import Found
 from flk.sim.scenarios.faults import Disk
 from flk.sim.world.events import (
     Claimed,
@@ -59,7 +60,7 @@ class ShippingRules:
         self._reference = reference
         self._checks = checks
         self._forgets = forgets
-        self._frames: dict[str, tuple[Frame, ...]] = {}
+        self._frames: dict[str, tuple[Found, ...]] = {}
         self._sealed: dict[str, list[bytes]] = {}
         self._sealed_at: dict[str, float] = {}
         self._uploaded: dict[str, list[str]] = {}  # of each log, in its order
@@ -84,9 +85,9 @@ class ShippingRules:
         """A segment leaves its region only when it is sealed, whole and applied, as it was sealed, and for a name that is free."""
         segment = event.name.removeprefix(PREFIX)
         region = region_of(segment)
-        found = whole_segment(event.content)
+        found = oracle.whole(event.content)
         whole = found is not None and found.name == segment
-        frames = () if found is None else found.frames
+        frames = () if found is None else found.data
         on_its_disk = log_of(segment) == self._regions[region].disk.log(INBOX)  # not if the upload outlived the disk
         missing = self._unapplied(region, region, frames) if on_its_disk else ""
 
@@ -216,22 +217,23 @@ class ShippingRules:
         """A store that forgets what is past its window shows later no trace of it."""
         self._applied.add((region, claim.entry.region, claim.entry.timestamp))
 
-    def _frames_between(self, region: str, before: str, value: str) -> Iterable[Frame]:
+    def _frames_between(self, region: str, before: str, value: str) -> Iterable[Found]:
         disk = self._regions[region].disk
         for name in disk.names(INBOX, before):
             if name <= value:
-                yield from scan(bytes(disk.segments[name])).frames
+                yield from oracle.read(bytes(disk.segments[name])).data
 
-    def _unapplied(self, region: str, origin: str, frames: Iterable[Frame]) -> str:
+    def _unapplied(self, region: str, origin: str, frames: Iterable[Found]) -> str:
         """The first of the frames, logged by `origin`, whose claim is not in the region's store; empty if there is none."""
         entries = self._regions[region].entries.entries
         for frame in frames:
-            claim = self._reference.claim(origin, frame.timestamp)
+            logged = Timestamp(frame.timestamp)
+            claim = self._reference.claim(origin, logged)
             if claim is None:
                 continue
             stored = entries.get(claim.key)
-            if (region, origin, frame.timestamp) in self._applied:
+            if (region, origin, logged) in self._applied:
                 continue
             if stored is None or (stored.timestamp, stored.region) > (claim.entry.timestamp, claim.entry.region):
-                return f"frame {text(frame.timestamp)} of {origin}"
+                return f"frame {text(logged)} of {origin}"
         return ""

@@ -70,7 +70,9 @@ def _regime_off(record: Pcs, rest: float) -> Pcs:
 def _counts_off(record: Pcs, rest: float) -> Pcs:
     """Counts that nobody signed, and that have another slope."""
     scale = str(record.scales[int(rest * len(record.scales))])
-    return msgspec.structs.replace(record, N_j=record.N_j | {scale: 8 * record.N_j[scale]})
+    count = record.N_j[scale]
+    other = 8 * count if 8 * count <= RECORD.max_count else count // 8
+    return msgspec.structs.replace(record, N_j=record.N_j | {scale: other})
 
 
 _SLOPE, _BUDGET = nano(JUDGEMENT.tolerance_D_hat), nano(JUDGEMENT.tolerance_budget)

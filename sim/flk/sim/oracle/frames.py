@@ -4,21 +4,13 @@ import json
 from hashlib import sha256
 from typing import NamedTuple
 
+from google_crc32c import value as crc32c
+
 from flk.spec.constants import CONSTANTS
 
 MAGIC = CONSTANTS.wal.magic.encode()
 HEAD, DATA, SEAL = 1, 2, 3
 _BEFORE, _INNER = 8, 9  # bytes of length and checksum, and of kind and timestamp
-_CASTAGNOLI = 0x82F63B78
-
-
-def _table_entry(byte: int) -> int:
-    for _ in range(8):
-        byte = byte >> 1 ^ (_CASTAGNOLI if byte & 1 else 0)
-    return byte
-
-
-_TABLE = [_table_entry(byte) for byte in range(256)]
 
 
 class Found(NamedTuple):
@@ -55,6 +47,15 @@ class Segment(NamedTuple):
         return None
 
     @property
+    def name(self) -> str:
+        """The name that the first head gives, empty if there is none."""
+        head = self.head
+        try:
+            return f"{head['log']}/{head['sequence']:012d}" if head else ""
+        except (KeyError, TypeError, ValueError):
+            return ""
+
+    @property
     def data(self) -> tuple[Found, ...]:
         """The frames that log something."""
         return tuple(frame for frame in self.frames if frame.kind == DATA)
@@ -63,14 +64,6 @@ class Segment(NamedTuple):
     def clock(self) -> int:
         """The latest timestamp."""
         return max((frame.timestamp for frame in self.frames), default=0)
-
-
-def crc32c(content: bytes) -> int:
-    """The checksum of RFC 3720, section B.4."""
-    checksum = 0xFFFFFFFF
-    for byte in content:
-        checksum = checksum >> 8 ^ _TABLE[(checksum ^ byte) & 0xFF]
-    return checksum ^ 0xFFFFFFFF
 
 
 def read(content: bytes) -> Segment:
@@ -95,6 +88,18 @@ def read(content: bytes) -> Segment:
     if sealed and torn:
         return Segment(tuple(frames), end, 0, ((end, torn),), False)  # noqa: FBT003
     return Segment(tuple(frames), end, torn, tuple(damage), sealed)
+
+
+def whole(content: bytes) -> Segment | None:
+    """The segment that these bytes are, None unless each of them is as it was sealed: one head, frames, and one seal over all.
+
+    >>> whole(b"FLKWAL") is None
+    True
+    """
+    found = read(content)
+    kinds = [frame.kind for frame in found.frames]
+    ends = found.sealed and found.end == len(content) and kinds[0] == HEAD
+    return found if ends and content.startswith(MAGIC) and (kinds.count(HEAD), kinds.count(SEAL)) == (1, 1) else None
 
 
 def begun(content: bytes | bytearray) -> int:
