@@ -1,19 +1,30 @@
-"""What takes a minute to find out about the original is kept from one run to the next, in the user's cache directory."""
+"""What takes a minute to find out about the original is kept from one run to the next, in the user's cache directory, and in memory
+for the processes that are forked for mutants.
+"""
 
 import os
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
 T = TypeVar("T")
 
+_in_memory: dict[Path, Any] = {}
+
 
 def kept(name: str, digest: str, kind: type[T], make: Callable[[], T]) -> T:
     """What was kept under a name and a digest of all that it depends on; made, and kept, if nothing was."""
     file = directory() / f"{name}-{digest}.json"
+    if file not in _in_memory:
+        _in_memory[file] = _from_disk(file, kind, make)
+    found: T = _in_memory[file]
+    return found
+
+
+def _from_disk(file: Path, kind: type[T], make: Callable[[], T]) -> T:
     with suppress(OSError, msgspec.DecodeError):
         return msgspec.json.decode(file.read_bytes(), type=kind)
     made = make()
