@@ -170,7 +170,9 @@ class ClockRules:
         """What was in memory is forgotten; a new disk begins a new log."""
         self._forget(event.fault.region)
         if event.fault.disk is Disk.LOST:
-            self._of(event.fault.region).issued = 0
+            clock = self._of(event.fault.region)
+            clock.issued = 0
+            clock.logged.clear()
 
     def _forget(self, region: str) -> None:
         clock = self._of(region)
