@@ -165,6 +165,22 @@ def test_a_damaged_log_is_reported_with_its_offset_and_the_rest_is_kept(tmp_path
         assert [one == other for one, other in zip(before, again, strict=True)] == [True, True, False, True, True]
 
 
+def test_of_a_flip_in_the_last_frame_no_more_is_said_than_is_known(tmp_path: Path) -> None:
+    """It looks like a write that was cut short, and was acknowledged: it counts as damage, and nobody says that nothing is lost."""
+    with started(tmp_path) as (server, client):
+        assert client.submit(HONEST).status == 200
+        server.process.kill()
+        server.process.wait()
+    (segment,) = (tmp_path / "data").glob("*/*.wal")
+    content = bytearray(segment.read_bytes())
+    content[content.index(HONEST.body)] ^= 1
+    segment.write_bytes(content)
+    with started(tmp_path) as (server, client):
+        (said,) = (line for line in server.said if "cut off" in line)
+        assert "may have been acknowledged" in said
+        assert "flk_wal_damage_total 1.0" in client.request("GET", "/metrics").body.decode()
+
+
 def test_a_lost_store_is_rebuilt_from_the_log(tmp_path: Path) -> None:
     """Answers, timestamps included, are what they were."""
     with started(tmp_path) as (_, client):

@@ -20,6 +20,7 @@ from flk.model.log.frames import (
     Scan,
     data,
     frame_bytes,
+    is_as_long_as_a_frame,
     log_of,
     opening,
     scan,
@@ -104,6 +105,16 @@ def test_what_was_written_is_read(segment: Segment, ahead: int) -> None:
     """Head, frames, clock and seal, whether or not zeros were laid out behind them."""
     assert scan(segment.content) == segment.scanned()
     assert scan(segment.content + bytes(ahead)) == segment.scanned()
+
+
+@given(frames, st.data())
+def test_a_last_frame_that_rots_is_not_taken_for_one_cut_short(frame: Frame, chooser: st.DataObject) -> None:
+    """A bit flips anywhere behind the length: what is left is as long as the frame. Cut anywhere, it is not (WAL-3)."""
+    whole = data(frame)
+    assert not is_as_long_as_a_frame(whole[: chooser.draw(st.integers(0, len(whole) - 1))])
+    rotten = bytearray(whole)
+    rotten[chooser.draw(st.integers(4, len(whole) - 1))] ^= 1 << chooser.draw(st.integers(0, 7))
+    assert is_as_long_as_a_frame(bytes(rotten))
 
 
 @few

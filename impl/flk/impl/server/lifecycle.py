@@ -34,6 +34,7 @@ from flk.model.compiled.examiner import choice, examining
 from flk.model.log.frames import CorruptSegment, log_of
 from flk.model.programs.examine import Examine
 from flk.model.programs.recover import Recovery, recover
+from flk.model.programs.repair import Repair
 from flk.model.programs.rotate import rotate
 from flk.model.programs.ship import PREFIX
 from flk.model.record.canonical import Profile
@@ -208,9 +209,7 @@ def report(recovery: Recovery, data: Path, seconds: float, say: Callable[[str], 
     )
     for repair in recovery.repairs:
         if repair.torn:
-            say(
-                f"{repair.name}: cut off {repair.torn} bytes of a write that never finished; nothing in them was acknowledged"
-            )
+            say(f"{repair.name}: cut off {repair.torn} bytes that hold no valid frame: {_tail(repair)}")
         for damage in repair.damage:
             end = damage.offset + damage.length
             say(f"{repair.name}: {damage.length} bytes are corrupt, from offset {damage.offset} to {end}")
@@ -218,6 +217,13 @@ def report(recovery: Recovery, data: Path, seconds: float, say: Callable[[str], 
             say(
                 f"{repair.name}: every valid frame was appended to the log again; the file is kept as {data / repair.name}.damaged"
             )
+
+
+def _tail(repair: Repair) -> str:
+    """What is known of bytes that were cut off."""
+    if repair.doubtful:
+        return "as many as the frame that they begin with, which may have been acknowledged and damaged since"
+    return "a write cut short, which was not acknowledged, or a frame whose length is damaged"
 
 
 async def _listen(

@@ -109,7 +109,7 @@ class Runtime:
             self.node.begin_store_anew()
         recovery = self.perform(self._recover())
         self.node.metrics.recovered_frames.inc(recovery.frames)
-        self.node.metrics.wal_damage.inc(sum(len(repair.damage) for repair in recovery.repairs))
+        self.node.metrics.wal_damage.inc(sum(len(repair.damage) + repair.doubtful for repair in recovery.repairs))
         return recovery
 
     def begin(self, program: Program[R], done: Callable[[R], None], failed: Callable[[Exception], None]) -> None:

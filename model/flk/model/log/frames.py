@@ -168,6 +168,19 @@ def _scanned(content: bytes) -> Scan:
     )
 
 
+def is_as_long_as_a_frame(tail: bytes) -> bool:
+    """Whether a torn tail is no shorter than the frame that it begins with, which therefore need not have been cut short.
+
+    >>> whole = data(Frame(ZERO, b"logged"))
+    >>> is_as_long_as_a_frame(whole[:-1]), is_as_long_as_a_frame(whole[:-1] + b"?")
+    (False, True)
+    """
+    if len(tail) < OVERHEAD:
+        return False
+    length, _ = _PREFIX.unpack_from(tail)
+    return bool(_INNER.size <= length <= min(MAX_FRAME, len(tail) - _PREFIX.size))
+
+
 _SMALL = 1 << 18
 # Shipping, replay and judgement read the same bytes one after another.
 _scanned_again = lru_cache(maxsize=32)(_scanned)

@@ -5,15 +5,19 @@ from collections.abc import Sequence
 import msgspec
 
 from flk.model.effects import Program, ReadSegment, Salvage, Truncate
-from flk.model.log.frames import Damage, Scan, scan
+from flk.model.log.frames import Damage, Scan, is_as_long_as_a_frame, scan
 
 
 class Repair(msgspec.Struct, frozen=True):
-    """What was wrong with a segment: bytes of a write cut short at its end, corrupt ranges inside it."""
+    """What was wrong with a segment: bytes at its end that hold no valid frame, corrupt ranges inside it.
+
+    Such a tail is what a write cut short leaves, or a frame that rotted. `doubtful`: it is as long as the frame it begins with.
+    """
 
     name: str
     torn: int
     damage: tuple[Damage, ...]
+    doubtful: bool = False
 
 
 def is_sound(found: Scan) -> bool:
@@ -33,17 +37,18 @@ def repair(log: str, names: Sequence[str]) -> Program[tuple[Repair, ...]]:
     """
     repairs = []
     for name in reversed(names):
-        found = yield from _repair_one(log, name)
+        content = yield from ReadSegment(name)
+        found = scan(content)
+        yield from _mend(log, name, found)
         if found.torn or found.damage:  # a segment may also have no head yet
-            repairs.append(Repair(name, found.torn, found.damage))
+            tail = content[found.end : found.end + found.torn]
+            repairs.append(Repair(name, found.torn, found.damage, is_as_long_as_a_frame(tail)))
     return tuple(reversed(repairs))
 
 
-def _repair_one(log: str, name: str) -> Program[Scan]:
-    """What the segment said. A torn tail is cut off; where more is wrong, what is valid is salvaged."""
-    found = scan((yield from ReadSegment(name)))
+def _mend(log: str, name: str, found: Scan) -> Program[None]:
+    """A torn tail is cut off; where more is wrong, what is valid is salvaged."""
     if found.damage or found.head is None:
         yield from Salvage(log, name, found.frames)
     elif found.torn:
         yield from Truncate(name, found.end)
-    return found
