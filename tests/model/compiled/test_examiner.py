@@ -10,6 +10,7 @@ import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.support.model.compiled_mutants import Mutant, killed
 from tests.support.model.strategies import json_values, near_ties, records, ties
 from tests.support.model.world import FORGED, HONEST, KEY, KEYRING, STORY, pcs, submission
 from tests.support.sim.drills import drill, rehearse
@@ -23,6 +24,7 @@ from flk.impl.bench.examine import compare, compare_sanitized
 from flk.impl.bench.examine_cases import Case, answer
 from flk.model.compiled import library
 from flk.model.compiled.examiner import SWITCH, Examiner, book_of, choice, examining
+from flk.model.compiled.source import text
 from flk.model.flow.submission import Submission
 from flk.model.log.frames import Frame
 from flk.model.log.hlc import Timestamp, at
@@ -113,11 +115,11 @@ def test_any_json_in_a_field_is_answered_alike(record: Pcs, field: str, value: o
 @given(st.sampled_from(("D_hat", "budget", "coh_star", "r")), ties | near_ties | st.floats(0, 3.5), st.integers(0, 24))
 def test_numbers_are_rounded_alike(field: str, value: float, digits: int) -> None:
     """Half way between two billionths and close to it, in every notation: the signature is that of the rounded value."""
-    for text in (repr(value), f"{value:.{digits}f}", f"{value:.{digits}e}", f"{value:.{digits}e}".replace("e", "0E")):
-        bounded = 0 <= float(text) <= (1 if field in {"budget", "r"} else 1.05)
-        record = msgspec.structs.replace(pcs(), **{field: float(text)})
+    for spelt in (repr(value), f"{value:.{digits}f}", f"{value:.{digits}e}", f"{value:.{digits}e}".replace("e", "0E")):
+        bounded = 0 <= float(spelt) <= (1 if field in {"budget", "r"} else 1.05)
+        record = msgspec.structs.replace(pcs(), **{field: float(spelt)})
         body = encode(signed(record, KEY) if bounded else pcs())
-        agree(re.sub(rb'"%s":[^,]*' % field.encode(), f'"{field}":{text}'.encode(), body))
+        agree(re.sub(rb'"%s":[^,]*' % field.encode(), f'"{field}":{spelt}'.encode(), body))
 
 
 def test_every_bit_of_a_record_matters_alike() -> None:
@@ -131,10 +133,10 @@ def test_every_bit_of_a_record_matters_alike() -> None:
 
 
 def test_generated_cases_are_answered_alike() -> None:
-    """A thousand of what `flk bench examine --cases` compares, one by one and together; C answers a good part of them."""
-    found = compare(LIBRARY, 1000, 1)
+    """What `flk bench examine --cases` compares: every edge and others, one by one and together; C answers many."""
+    found = compare(LIBRARY, 3500, 1)
     assert not found.difference
-    assert found.compiled > 100
+    assert found.compiled > 1000
 
 
 @pytest.mark.slow
@@ -314,3 +316,26 @@ def test_where_it_cannot_be_had_the_reference_serves(monkeypatch: pytest.MonkeyP
         reference("logarithms")
     library.library.cache_clear()
     assert isinstance(examining(KEYRING), Examiner)
+
+
+PLANTED = (
+    ("numbers", "further == 0 && *billionths % 2", "further == 0 && *billionths % 2 == 0"),  # half to odd (C14N-2)
+    ("numbers", "*significant > 19", "*significant > 20"),  # digits that no longer fit
+    ("record", "seen >> field & 1 ||", ""),  # a key twice (REC-2)
+    ("record", "at > first + 9", "at > first + 10"),  # a tenth decimal of a second (REC-8)
+    ("canonical", "good && mac[32] == 0", "good"),  # another spelling of the same base64 (SIGN-6)
+    ("examine", "at < key->not_after", "at <= key->not_after"),  # a key counts once more (SIGN-4)
+    ("judge", "> TOLERANCE_D_HAT", ">= TOLERANCE_D_HAT"),  # an edge of the tolerance (JDG-1)
+)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("part", "old", "new"), PLANTED)
+def test_a_mistake_in_it_is_seen(part: str, old: str, new: str) -> None:
+    """Any mutant of what C does is told from the original by the edges and generated cases: here one for each part."""
+    (mutant,) = (
+        Mutant(part, number, line, line.replace(old, new))
+        for number, line in enumerate(text(part).splitlines(), 1)
+        if old in line
+    )
+    assert killed(mutant) == "answers otherwise"

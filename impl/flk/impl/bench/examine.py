@@ -5,12 +5,13 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterable
 from functools import partial
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 
 import msgspec
 
 from flk.impl.bench.examine_cases import KEYRINGS, Case, answer, cases
+from flk.impl.bench.examine_edges import edges
 from flk.impl.bench.interleave import Contest, Figure, run
 from flk.impl.bench.records import TENANT, distinct, submission
 from flk.model.compiled import library
@@ -70,9 +71,9 @@ def measure(seconds: float) -> tuple[Figure, ...]:
 
 
 def compare(loaded: library.Library, count: int, seed: int, say: Say = lambda _: None) -> Comparison:
-    """That many cases, fewer only if one differs: one by one, and each hundred in one call."""
+    """That many cases, the edges first; fewer only if one differs. One by one, and each hundred in one call."""
     ways = [(partial(examine, keyring), Examiner(loaded, keyring), book_of(loaded, keyring)) for keyring in KEYRINGS]
-    generated = cases(seed)
+    generated = chain(edges(), cases(seed))
     done = compiled = 0
     while done < count:
         reference, ours, book = ways[(done // 100) % 8 % len(ways)] if done // 100 % 2 else ways[0]
