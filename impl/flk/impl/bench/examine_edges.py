@@ -19,7 +19,7 @@ _ROOT = "0123456789abcdef" * 4
 
 
 def edges() -> Iterator[Case]:
-    """All of them, a few hundred."""
+    """All of them, a few thousand."""
     for key in (NEW, OLD, LATER):
         for bound in (ENDED, BEGAN):
             for step in (-0.001, 0.0, 0.001):
@@ -27,6 +27,8 @@ def edges() -> Iterator[Case]:
     for changes in _changes():
         yield Case(Submission("default", _body(changes)), at(1.0))
     body = _body({})
+    for place in range(len(body)):
+        yield Case(Submission("default", body[:place]), at(1.0))
     for name, value in {**_BASE, **_FAULT}.items():  # each key a second time, in the record and in `ft`
         again = f',"{name}":{_text(value)}}}'.encode()
         yield Case(Submission("default", body[:-1] + again), at(1.0))
@@ -64,7 +66,7 @@ def _signatures() -> Iterator[dict[str, object]]:
 
 def _texts() -> Iterator[dict[str, object]]:
     most = LIMITS.max_text
-    for length in (0, 1, 7, 8, 9, most - 1, most, most + 1):
+    for length in (0, 1, *range(7, 18), 23, most - 1, most, most + 1):
         yield {"version": "v" * length}
         yield {"ft": {**_FAULT, "fallbacks": ["f" * length]}}
         yield {"shard_id": "s" * length}
@@ -143,6 +145,8 @@ def _lists() -> Iterator[dict[str, object]]:
     for name in ("02", "2.0", " 2", "", "2x", "3", "4"):
         yield {"N_j": {name: 5, "4": 10, "8": 20, "16": 40}}
     yield {"scales": [2, 4, 8, 8]}
+    named = {str(scale): scale for scale in range(1, LIMITS.max_scales + 1)}
+    yield {"scales": [*range(1, LIMITS.max_scales), 1], "N_j": named}  # a slope that one count hardly moves
     yield {"scales": [2, 4, 4, 8], "N_j": {"2": 1, "4": 2, "8": 3, "16": 4}}
     for length in (0, 1, LIMITS.max_fallbacks, LIMITS.max_fallbacks + 1):
         yield {"ft": {**_FAULT, "fallbacks": ["a"] * length}}
