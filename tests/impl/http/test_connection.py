@@ -14,7 +14,7 @@ from tests.support.impl.wire import HTTP, Client, Echo, Respond, chunked, connec
 from flk.impl.http.listener import Listener
 from flk.impl.http.messages import Request
 from flk.impl.http.pool import READ_BYTES
-from flk.impl.http.reader import Part
+from flk.impl.http.reader import BETWEEN
 
 bodies = st.binary(min_size=1, max_size=60)
 requests = st.builds(post, bodies, head=st.sampled_from([b"", b"x-tenant-id: t\r\n"])) | bodies.map(chunked)
@@ -87,7 +87,7 @@ def test_what_is_held_is_what_lies_in_unanswered_bodies(steps: list[tuple[int, i
     clients = [Client(listener, echo) for _ in range(4)]
     for index, size in steps:
         client = clients[index]
-        if client.connection._reader.part is Part.BETWEEN:
+        if client.connection._reader.part is BETWEEN:
             client.send(b"POST /p HTTP/1.1\r\nhost: a\r\ncontent-length: %d\r\n\r\n" % (size + 1))
         client.send(b"x" * size)
         assert 0 <= listener.pool.held <= 60_000

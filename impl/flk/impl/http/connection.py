@@ -15,7 +15,7 @@ import structlog
 
 from flk.impl.http.messages import Answer, Request, encode
 from flk.impl.http.pool import IDLE, READ_BYTES, UNFINISHED, Peer, Pool, peer_address
-from flk.impl.http.reader import RETRY_SECONDS, Part, Reader
+from flk.impl.http.reader import BETWEEN, RETRY_SECONDS, Reader
 
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
@@ -37,6 +37,7 @@ class Connection(asyncio.BufferedProtocol):
         self._handling: Request | None = None
         self._in_loop = False  # parsing what has come, or handling what waits
         self._next_turn = False  # to be handled on in the next turn of the event loop
+        self._paused = False  # not reading
         self._blocked = False  # the client does not read its answers
         self._half_closed = False  # the client has said all
         self._lingering = False  # the last answer is out
@@ -67,17 +68,19 @@ class Connection(asyncio.BufferedProtocol):
         return self._pool.buffer
 
     def buffer_updated(self, nbytes: int) -> None:
+        reader = self._reader
         self._in_loop = True
-        self._reader.feed(self._pool.buffer[:nbytes])
+        reader.feed(self._pool.buffer[:nbytes])
         self._in_loop = False
-        self._handle_queued(more=nbytes == READ_BYTES)
-        if self._reader.part is not Part.BETWEEN and not self._reader.deaf:
+        if self._queue:
+            self._handle_queued(more=nbytes == READ_BYTES)
+        elif reader.part is not BETWEEN and not reader.deaf:
             self._stand()
 
     def eof_received(self) -> bool:
         """The client has said all; whether it still gets an answer (RFC 9112, section 9.6)."""
         self._half_closed = True
-        if self._reader.part is not Part.BETWEEN and not self._reader.deaf:
+        if self._reader.part is not BETWEEN and not self._reader.deaf:
             detail = "the connection ends before the request does"
             self.end_with(self._handler.refuse(HTTPStatus.BAD_REQUEST, "HTTP-8", detail))
         self._reader.deaf = True
@@ -85,7 +88,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def pause_writing(self) -> None:
         self._blocked = True
-        self._transport.pause_reading()
+        self._pause()
         self._stand()
 
     def resume_writing(self) -> None:
@@ -102,14 +105,14 @@ class Connection(asyncio.BufferedProtocol):
 
     def give_way(self) -> None:
         """End at once, so that the descriptor is free; the client of an unfinished request is told, if that takes no time."""
-        if self._reader.part is Part.BETWEEN or self._reader.deaf:
+        if self._reader.part is BETWEEN or self._reader.deaf:
             self._hang_up()
         else:
             self._say_last(HTTPStatus.REQUEST_TIMEOUT, "HTTP-5", "the connection was needed for another client")
 
     def expire(self) -> None:
         """End because the client took too long: with 408 in the middle of a request, else without a word (HTTP-8)."""
-        if self._reader.part is Part.BETWEEN or self._reader.deaf or self._blocked:
+        if self._reader.part is BETWEEN or self._reader.deaf or self._blocked:
             self._hang_up()
         else:
             detail = "the request was not whole in time"
@@ -134,7 +137,6 @@ class Connection(asyncio.BufferedProtocol):
     def ask(self, item: Request | Answer) -> None:
         self._continue_owed = False
         self._queue.append(item)
-        self._handle_queued()
 
     def end_with(self, answer: Answer) -> None:
         """Say no more than this, after what was asked before."""
@@ -166,7 +168,7 @@ class Connection(asyncio.BufferedProtocol):
             self._next_turn = True
             self._pool.later(self._take_turn)
         if len(self._queue) >= self._limits.max_pipelined:
-            self._transport.pause_reading()
+            self._pause()
 
     def _take_turn(self) -> None:
         self._next_turn = False
@@ -196,7 +198,8 @@ class Connection(asyncio.BufferedProtocol):
         if self._transport.is_closing():
             return
         last = request.close or self._pool.stopping or (self._half_closed and not self._queue)
-        self._write(answer, close=answer.close or last, bare=request.method == b"HEAD")
+        close, bare = answer.close or last, request.method == b"HEAD"
+        self._transport.write(encode(answer, self._pool.date, close=close, bare=bare))
         if answer.close and not self._half_closed:
             self._linger()
         elif answer.close or last:
@@ -205,15 +208,14 @@ class Connection(asyncio.BufferedProtocol):
             self._stand()
             if self._continue_owed:
                 self._let_continue()
-            self._handle_queued()
-            self._listen()
+            if self._queue:
+                self._handle_queued()
+            if self._paused:
+                self._listen()
 
     def _failed(self, error: Exception) -> Answer:
         log.error("request.failed", exc_info=error)
         return self._handler.refuse(HTTPStatus.INTERNAL_SERVER_ERROR, "OBS-4", "the server failed to answer this")
-
-    def _write(self, answer: Answer, *, close: bool, bare: bool = False) -> None:
-        self._transport.write(encode(answer, self._pool.date, close=close, bare=bare))
 
     def _let_continue(self) -> None:
         """Ask for a body, once all that was asked before is answered: interim answers keep the order, too."""
@@ -224,23 +226,28 @@ class Connection(asyncio.BufferedProtocol):
 
     def _stand(self) -> None:
         """Reckon by when it ends unless something comes, and what it would lose by giving way before."""
-        limits, now = self._limits, self._pool.now
+        now = self._pool.now
         if self._lingering:
-            self.deadline = self.standing = now + limits.linger_seconds
+            self.deadline = self.standing = now + self._limits.linger_seconds
         elif self._handling is not None or (self._queue and not self._blocked):
             self.deadline = self.standing = inf
         elif self._blocked:
-            self.deadline = self.standing = now + limits.idle_seconds
-        elif self._reader.part is Part.BETWEEN:
-            self.deadline = now + limits.idle_seconds
+            self.deadline = self.standing = now + self._limits.idle_seconds
+        elif self._reader.part is BETWEEN:
+            self.deadline = now + self._limits.idle_seconds
             self.standing = IDLE + self.deadline
         else:
             self.deadline = self._reader.due
             self.standing = UNFINISHED + self.deadline
 
+    def _pause(self) -> None:
+        self._paused = True
+        self._transport.pause_reading()
+
     def _listen(self) -> None:
         """Read on, unless the client does not read, or has asked enough."""
         if not self._blocked and len(self._queue) < self._limits.max_pipelined and not self._transport.is_closing():
+            self._paused = False
             self._transport.resume_reading()
 
     def _linger(self) -> None:
@@ -254,7 +261,8 @@ class Connection(asyncio.BufferedProtocol):
         """Say this and close at once, if that takes no time."""
         self._reader.close()
         if not self._transport.get_write_buffer_size():
-            self._write(self._handler.refuse(status, requirement, detail, retry_after), close=True)
+            answer = self._handler.refuse(status, requirement, detail, retry_after)
+            self._transport.write(encode(answer, self._pool.date, close=True, bare=False))
             self._transport.close()
         else:
             self._transport.abort()

@@ -3,7 +3,6 @@
 What is unfinished at the end of a read is measured then; what is whole by then was never more than one read.
 """
 
-from enum import Enum
 from http import HTTPStatus
 from math import inf
 from typing import Protocol
@@ -11,7 +10,7 @@ from typing import Protocol
 import httptools
 import msgspec
 
-from flk.impl.http.messages import Answer, Request, path_of
+from flk.impl.http.messages import Answer, Headers, Request, path_of
 from flk.impl.http.pool import Peer, Pool
 from flk.impl.http.rules import Fault, fault_of, malformed, without_upgrade
 from flk.spec.constants import CONSTANTS
@@ -20,12 +19,8 @@ FIELD_OVERHEAD = 32  # what a field counts beside its name and value (RFC 9113, 
 RETRY_SECONDS = CONSTANTS.node.unavailable_retry_after_seconds
 
 
-class Part(Enum):
-    """Where in the stream of requests a reader is."""
-
-    BETWEEN = 0
-    HEAD = 1
-    BODY = 2
+BETWEEN, HEAD, BODY = 0, 1, 2
+"""Where in the stream of requests a reader is. Numbers, for they are looked at many times a request."""
 
 
 class Asked(Protocol):
@@ -36,7 +31,7 @@ class Asked(Protocol):
         ...
 
     def ask(self, item: Request | Answer) -> None:
-        """A request is whole, or one that was refused is read to its end."""
+        """A request is whole, or one that was refused is read to its end. It is handled when what was fed is read."""
         ...
 
     def end_with(self, answer: Answer) -> None:
@@ -53,7 +48,7 @@ class Reader:
 
     def __init__(self, pool: Pool, peer: Peer, asked: Asked) -> None:
         self.deaf = False
-        self.part = Part.BETWEEN
+        self.part = BETWEEN
         self.due = inf  # by when the request must be whole
         self._pool = pool
         self._peer = peer
@@ -62,6 +57,7 @@ class Reader:
         self._handler = pool.handler
         self._parser = httptools.HttpRequestParser(self)
         self._request = Request()
+        self._headers: Headers | None = None  # while they are read
         self._body: bytes | bytearray = b""
         self._size = 0  # of the body so far, kept or not
         self._held = 0
@@ -77,7 +73,8 @@ class Reader:
         """Parse what has come."""
         if self.deaf:
             return
-        part, size, chunk_begun, self._fresh = self.part, self._size, self._chunk_begun, False
+        part, size, chunk_begun = self.part, self._size, self._chunk_begun
+        self._fresh = False
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
@@ -87,14 +84,16 @@ class Reader:
             self._asked.fail(error)
         except httptools.HttpParserError as error:
             self._refuse(malformed(error))
-        if self.part is not Part.BETWEEN and not self.deaf:
+        if self.part is not BETWEEN and not self.deaf:
+            if self._fresh:
+                self.due = self._pool.now + self._limits.request_seconds
             whole = part is self.part and not self._fresh
             body = self._size if self._fresh else self._size - size
             self._bound(len(data) if whole else body, body, in_trailer=whole and chunk_begun)
 
     def is_waiting_for_body(self) -> bool:
         """Whether a request's head has come, and nothing of its body."""
-        return self.part is Part.BODY and not self._size
+        return self.part is BODY and not self._size
 
     def close(self) -> None:
         """Read no more, and let go of what an unfinished request holds."""
@@ -109,14 +108,15 @@ class Reader:
     # What the parser calls, in the order of a request's parts.
 
     def on_message_begin(self) -> None:
-        self._request = Request(self._peer.address)
+        self._request = request = Request(self._peer.address)
+        self._headers = request.headers
         self._refusal = None
-        self._body = b""
-        self._fields = self._framing = self._chunks = self._size = 0
-        self._chunk_begun = self._upgrade = False
+        self._fields = self._framing = self._size = 0
+        if self._chunks:
+            self._chunks = 0
+            self._chunk_begun = False
         self._fresh = True
-        self.part = Part.HEAD
-        self.due = self._pool.now + self._limits.request_seconds
+        self.part = HEAD
 
     def on_url(self, url: bytes) -> None:
         self._request.path += url
@@ -124,31 +124,32 @@ class Reader:
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self._fields += len(name) + len(value) + FIELD_OVERHEAD
-        if self.part is not Part.HEAD:  # a trailer never becomes a header (HTTP-3)
-            if self._fields > self._limits.max_trailer_bytes:
-                self._refuse(_TRAILER_TOO_LARGE)
-            elif name.lower() in _FRAMING_FIELDS:
-                self._refuse(_FRAMING_TRAILER)
+        headers = self._headers
+        if headers is None:
+            self._bound_trailer(name)
             return
-        headers, name, value = self._request.headers, name.lower(), value.strip(b" \t")
+        name, value = name.lower(), value.strip(b" \t")
         headers[name] = b"%b, %b" % (headers[name], value) if name in headers else value
 
     def on_headers_complete(self) -> None:
-        self.part = Part.BODY
+        self.part = BODY
+        self._headers = None
         if self.deaf:
             return
         request, parser = self._request, self._parser
         request.method = parser.get_method()
         version, headers = parser.get_http_version(), request.headers
-        fields, self._fields, self._framing = self._fields, 0, 0
+        length, coding = headers.get(b"content-length"), headers.get(b"transfer-encoding")
+        fields = self._fields
+        self._fields = self._framing = 0
         if fields > self._limits.max_head_bytes:
             self._refuse(_HEAD_TOO_LARGE)
-        elif fault := fault_of(version, headers):
+        elif fault := fault_of(version, headers.get(b"host"), coding):
             self._refuse(fault)
         elif parser.should_upgrade():
             self._upgrade = True
-        elif b"content-length" in headers or b"transfer-encoding" in headers:
-            self._check(int(headers.get(b"content-length", 0)))
+        elif length is not None or coding is not None:
+            self._check(int(length or 0))
             if b"expect" in headers and version == "1.1" and self._refusal is None:
                 self._asked.expect()
 
@@ -176,7 +177,7 @@ class Reader:
     def on_message_complete(self) -> None:
         if self._upgrade:
             return
-        self.part = Part.BETWEEN
+        self.part = BETWEEN
         if self._chunks and not self.deaf and self._refusal is None:
             self._check(self._size)
         if self.deaf:
@@ -195,9 +196,16 @@ class Reader:
 
     # Bounds.
 
+    def _bound_trailer(self, name: bytes) -> None:
+        """Look at a field of the trailer, which never becomes a header (HTTP-3)."""
+        if self._fields > self._limits.max_trailer_bytes:
+            self._refuse(_TRAILER_TOO_LARGE)
+        elif name.lower() in _FRAMING_FIELDS:
+            self._refuse(_FRAMING_TRAILER)
+
     def _bound(self, octets: int, body: int, *, in_trailer: bool) -> None:
         """Bound a request that goes on beyond this read, which brought so many octets of its part, `body` of them of its body."""
-        if self.part is Part.HEAD:
+        if self.part is HEAD:
             self._framing += octets
             if self._framing > self._limits.max_head_bytes:
                 self._refuse(_HEAD_TOO_LARGE)
@@ -251,6 +259,7 @@ class Reader:
             self._refuse(_NO_PROXY)
             return
         version, keep_alive = parser.get_http_version(), parser.should_keep_alive()
+        self._upgrade = False
         self._parser = httptools.HttpRequestParser(self)
         self.feed(memoryview(without_upgrade(request, version, keep_alive=keep_alive)))
         if rest:
