@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flk.model.flow.garbage import POLICY, Bucket, share_of
+from flk.model.flow.garbage import POLICY, given_back, share_of, taken
 from flk.model.refusal import Overloaded, Unavailable
 from flk.spec.constants import Garbage
 
@@ -22,17 +22,14 @@ attempts = st.lists(st.tuples(st.floats(0, 30), st.integers(1, 150)), max_size=6
 @given(attempts, st.floats(0.1, 1))
 def test_garbage_is_logged_at_the_rate_and_no_faster(attempts: list[tuple[float, int]], share: float) -> None:
     """Over any stretch of time the burst, the rate times its length, and one submission; who is refused learns when to come."""
-    bucket, now = Bucket(SMALL, 0.0, share), 0.0
+    full_at, now = 0.0, 0.0
     logged: list[tuple[float, int]] = []
     for pause, size in attempts:
         now += pause
         try:
-            bucket.take(size, now, share)
+            full_at = taken(full_at, size, now, share, SMALL)
         except Overloaded as refusal:
-            patient = Bucket(SMALL, 0.0, share)
-            for moment, taken in logged:
-                patient.take(taken, moment, share)
-            patient.take(size, now + (refusal.retry_after or 0), share)
+            taken(full_at, size, now + (refusal.retry_after or 0), share, SMALL)
         else:
             logged.append((now, size))
     for first, (began, _) in enumerate(logged):
@@ -43,13 +40,12 @@ def test_garbage_is_logged_at_the_rate_and_no_faster(attempts: list[tuple[float,
 
 @given(st.lists(st.tuples(st.floats(0, 1), st.integers(1, 40)), max_size=60))
 def test_an_honest_sender_is_bound_only_by_what_is_in_flight(records: list[tuple[float, int]]) -> None:
-    """As long as each proves authentic before the next comes, no rate binds it."""
-    bucket, now = Bucket(SMALL, 0.0), 0.0
+    """As long as each proves authentic before the next comes, no rate binds it, and nothing is owed."""
+    full_at, now = 0.0, 0.0
     for pause, size in records:
         now += pause
-        bucket.take(size, now, 1.0)
-        bucket.give_back(size)
-    assert bucket.is_full(now, 1.0)
+        full_at = given_back(taken(full_at, size, now, 1.0, SMALL), size, 1.0, SMALL)
+        assert full_at <= now + 1e-9
 
 
 @given(st.integers(0, 2000), st.integers(0, 2000))
@@ -66,9 +62,8 @@ def test_the_less_disk_is_left_the_less_garbage_is_logged(one: int, other: int) 
 
 def test_a_submission_larger_than_the_burst_passes_when_nothing_else_is_owed() -> None:
     """It is paid for afterwards."""
-    bucket = Bucket(SMALL, 0.0)
-    bucket.take(150, 0.0, 1.0)
+    full_at = taken(0.0, 150, 0.0, 1.0, SMALL)
     with pytest.raises(Overloaded) as refused:
-        bucket.take(1, 4.0, 1.0)
+        taken(full_at, 1, 4.0, 1.0, SMALL)
     assert refused.value.retry_after == 2
-    bucket.take(1, 6.0, 1.0)
+    taken(full_at, 1, 6.0, 1.0, SMALL)

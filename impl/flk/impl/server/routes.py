@@ -59,10 +59,10 @@ class Service:
         self._metrics.watch(lambda: self._node.in_flight, lambda: not self._why_not_ready())
 
     def check(self, size: int, peer: str) -> Answer | None:
-        """Refuse a body that will not be admitted, before it is read (ORD-5, ORD-6, HTTP-9)."""
+        """Refuse a body that will not be admitted, before it is read (ORD-5, ORD-6; a large one by HTTP-9, too)."""
         try:
             admit(size, self._node.in_flight, behind=self._node.behind)
-            self._admission.look(peer, size)
+            self._admission.look(peer, size, perf_counter())
         except Refused as refusal:
             return self._answer(refuse(refusal))
         return None
@@ -102,7 +102,7 @@ class Service:
             respond(_problem(HTTPStatus.INTERNAL_SERVER_ERROR, "ORD-1", "the node failed to judge this record"))
 
         try:
-            self._admission.take(peer, size)
+            self._admission.take(peer, size, began)
         except Refused as refusal:
             respond(self._answer(refuse(refusal)))
         else:

@@ -2,6 +2,8 @@
 
 Before a submission is logged nothing shows who sent it but the address (WAL-1 comes before the signature). So its bytes are taken
 from the address's bucket, and given back when it proves authentic: honest senders are bound only by what they have in flight.
+
+A bucket is one number, the moment at which it will be full again. Source: the generic cell rate algorithm, ITU-T I.371.
 """
 
 from math import floor
@@ -12,49 +14,30 @@ from flk.spec.constants import CONSTANTS, Garbage
 POLICY = CONSTANTS.garbage
 
 
-class Bucket:
-    """The bytes that one peer address may still have logged.
+def taken(full_at: float, size: int, now: float, share: float = 1.0, policy: Garbage = POLICY) -> float:
+    """When the bucket will be full again if a submission's bytes are taken. `share` of rate and burst are in force.
 
-    >>> bucket = Bucket(POLICY, now=0.0)
-    >>> bucket.take(1000, now=0.0, share=1.0)
-    >>> bucket.is_full(now=0.0, share=1.0), bucket.is_full(now=60.0, share=1.0)
-    (False, True)
+    A full bucket gives any size. Raises Overloaded, with the seconds until the bytes are there, if they are not.
+
+    >>> taken(0.0, 65536, now=5.0)
+    6.0
     """
+    seconds = size / (policy.peer_bytes_per_second * share)
+    owed = max(0.0, full_at - now)
+    wait = owed - max(0.0, policy.peer_burst_bytes / policy.peer_bytes_per_second - seconds)
+    if wait > 0:
+        detail = "this address has sent more than it may of what no key has signed"
+        raise Overloaded("HTTP-9", detail, retry_after=floor(wait) + 1)
+    return now + owed + seconds
 
-    __slots__ = ("_at", "_left", "_policy")
 
-    def __init__(self, policy: Garbage, now: float, share: float = 1.0) -> None:
-        self._policy = policy
-        self._left = policy.peer_burst_bytes * share
-        self._at = now
+def given_back(full_at: float, size: int, share: float = 1.0, policy: Garbage = POLICY) -> float:
+    """When the bucket will be full again if the submission proved authentic.
 
-    def take(self, size: int, now: float, share: float) -> None:
-        """Take the bytes of a submission. `share` of rate and burst are in force.
-
-        Raises Overloaded, with the seconds until they are there, if they are not; then none are taken. A full bucket gives any
-        size, and fills again from below zero.
-        """
-        self._fill(now, share)
-        missing = min(float(size), self._policy.peer_burst_bytes * share) - self._left
-        if missing > 0:
-            seconds = floor(missing / (self._policy.peer_bytes_per_second * share)) + 1
-            detail = "this address has sent more than it may of what no key has signed"
-            raise Overloaded("HTTP-9", detail, retry_after=seconds)
-        self._left -= size
-
-    def give_back(self, size: int) -> None:
-        """The submission proved authentic."""
-        self._left += size
-
-    def is_full(self, now: float, share: float) -> bool:
-        """Whether it may be forgotten: a new one would say the same."""
-        self._fill(now, share)
-        return self._left >= self._policy.peer_burst_bytes * share
-
-    def _fill(self, now: float, share: float) -> None:
-        most = self._policy.peer_burst_bytes * share
-        self._left = min(most, self._left + max(0.0, now - self._at) * self._policy.peer_bytes_per_second * share)
-        self._at = now
+    >>> given_back(taken(0.0, 1000, now=5.0), 1000)
+    5.0
+    """
+    return full_at - size / (policy.peer_bytes_per_second * share)
 
 
 def share_of(free: int, policy: Garbage = POLICY) -> float:
