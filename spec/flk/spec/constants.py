@@ -166,6 +166,12 @@ class Outbox(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     timeout_seconds: float
 
 
+class RetryAfter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How much of a `Retry-After` counts (OUT-4)."""
+
+    max_seconds: float
+
+
 class Dedup(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The dedup window (DUP-*)."""
 
@@ -284,6 +290,7 @@ class Constants(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ring: Ring
     replication: Replication
     outbox: Outbox
+    retry_after: RetryAfter
     dedup: Dedup
     tiers: Tiers
     migration: Migration

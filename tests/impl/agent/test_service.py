@@ -80,7 +80,7 @@ def test_a_post_carries_tenant_and_body_and_brings_the_answer_back() -> None:
 
 def test_a_connection_that_breaks_gives_no_answer_and_opens_again() -> None:
     """A fresh connection that is dropped is silence; the next post comes through."""
-    with serving(lambda _, before: None if before == 0 else Answer(200)) as peer:
+    with serving(lambda _, before: None if before == 0 else Answer(200, body=b"{}")) as peer:
         connection = connect(peer.url)
         assert connection.post(HELLO) is None
         assert connection.post(HELLO) is not None
@@ -89,12 +89,12 @@ def test_a_connection_that_breaks_gives_no_answer_and_opens_again() -> None:
 
 def test_a_connection_that_had_been_closed_while_idle_costs_no_failure() -> None:
     """The server closed it after the first answer; the second post goes over a new one at once."""
-    last = Answer(200, hangs_up=True)
-    with serving(lambda _, before: last if before == 0 else Answer(200)) as peer:
+    last = Answer(200, body=b"{}", hangs_up=True)
+    with serving(lambda _, before: last if before == 0 else Answer(200, body=b"{}")) as peer:
         connection = connect(peer.url)
-        assert connection.post(HELLO) == Response(200, last.body)
+        assert connection.post(HELLO) == Response(200, b"{}")
         select([connection._http.sock], [], [], 30)  # until the server's end of it is closed
-        assert connection.post(HELLO) == Response(200, last.body)
+        assert connection.post(HELLO) == Response(200, b"{}")
         connection.close()
     assert peer.connections == 2
 
@@ -118,15 +118,27 @@ def test_an_answer_that_comes_too_late_is_never_taken_for_that_to_another_post()
 
 def test_nobody_there_is_silence() -> None:
     """A refused connection is None, like a lost one."""
-    with serving(lambda *_: Answer(200)) as peer:
+    with serving(lambda *_: Answer(200, body=b"{}")) as peer:
         url = peer.url
     assert connect(url).post(HELLO) is None
 
 
 def test_an_ended_connection_posts_nothing_more() -> None:
     """What an interrupt relies on."""
-    with serving(lambda *_: Answer(200)) as peer:
+    with serving(lambda *_: Answer(200, body=b"{}")) as peer:
         connection = connect(peer.url)
         connection.end()
         assert connection.post(HELLO) is None
     assert peer.seen == []
+
+
+def test_an_answer_without_end_is_not_waited_for() -> None:
+    """No more of it is read than an answer of the service may have; the next post opens a new connection."""
+    long = Answer(200, body=b"x" * (1 << 20))
+    with serving(lambda _, before: long if before == 0 else Answer(200, body=b"{}")) as peer:
+        connection = connect(peer.url)
+        cut = connection.post(HELLO)
+        assert cut is not None
+        assert len(cut.body) < 1 << 17
+        assert connection.post(HELLO) == Response(200, b"{}")
+        connection.close()

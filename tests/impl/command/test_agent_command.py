@@ -7,10 +7,14 @@ from typing import NamedTuple
 
 import pytest
 from tests.support.impl.agent_peer import Answer, Seen, serving
+from tests.support.model.world import pcs, submission
 
+from flk.impl.agent.outbox import Outbox
 from flk.impl.command import main
+from flk.model.programs.outbox import begin_source, queue
 from flk.model.record.record import decode
 from flk.model.record.signing import HmacKey, Keyring, LiveKey
+from flk.model.runtime import run as run_program
 
 KEYS = '[[key]]\ntenant = "acme"\nid = "a"\nalgorithm = "hmac-sha256"\nsecret = "testsecret"\n'
 KEYRING = Keyring({"acme": [LiveKey(HmacKey(b"testsecret"))]})
@@ -86,8 +90,8 @@ def test_a_refusal_for_good_exits_with_1_and_is_listed_by_dead(desk: Desk) -> No
     (letter,) = map(json.loads, listed.output.splitlines())
     assert (listed.code, letter["status"], letter["tenant"]) == (1, 409, "acme")
     assert json.loads(letter["body"])["epoch"] == 3
-    assert letter["answer"] == Answer(409).body.decode()
-    assert "as scripted" in desk.agent("dead", "--outbox", "box").output
+    assert json.loads(letter["answer"])["requirement"] == "DUP-3"
+    assert "another content" in desk.agent("dead", "--outbox", "box").output
 
 
 def test_an_outbox_without_dead_letters_says_so(desk: Desk) -> None:
@@ -157,3 +161,41 @@ def test_unusable_input_exits_with_2_and_one_message(desk: Desk, arguments: list
     assert run.errors.startswith("flk: ")
     assert message in run.errors
     assert run.errors.count("\n") == 1
+
+
+def test_a_damaged_outbox_is_told_until_its_copy_is_removed(desk: Desk) -> None:
+    """One bit of a queued record: every run says where, and exits with 1; what is whole is delivered (OUT-7)."""
+    with Outbox(desk.directory / "box") as outbox:
+        for epoch in range(10):
+            run_program(queue(submission(pcs(epoch=epoch), tenant="acme")), outbox.perform)
+    (segment,) = (desk.directory / "box").glob("*/*.wal")
+    content = bytearray(segment.read_bytes())
+    content[content.index(b'"epoch":4') + 8] ^= 1
+    segment.write_bytes(content)
+    with serving(lambda *_: Answer(200)) as peer:
+        first = desk.agent("resume", "--outbox", "box", "--to", peer.url)
+        second = desk.agent("resume", "--outbox", "box", "--to", peer.url, "--json")
+    assert len(peer.seen) == 9
+    copy = segment.with_suffix(".damaged").relative_to(desk.directory)
+    for run in (first, second, desk.agent("dead", "--outbox", "box")):
+        assert run.code == 1
+        assert f"{copy}: " in run.errors
+        assert "send its source again" in run.errors
+    assert len(json.loads(second.output)["damage"]) == 1
+    segment.with_suffix(".damaged").unlink()
+    with serving(lambda *_: Answer(200)) as peer:
+        assert desk.agent("resume", "--outbox", "box", "--to", peer.url).code == 0
+
+
+def test_a_source_that_was_not_queued_to_its_end_is_told_until_it_is_sent_again(desk: Desk) -> None:
+    """The note of its end is missing, as after kill -9: exit code 2 and the command that sends it again (OUT-7)."""
+    with Outbox(desk.directory / "box") as outbox:
+        run_program(begin_source("track.csv --window 4 --tenant acme"), outbox.perform)
+    with serving(lambda *_: Answer(200)) as peer:
+        resumed = desk.agent("resume", "--outbox", "box", "--to", peer.url)
+        assert resumed.code == 2
+        assert (
+            "only 0 records of it; send it again: flk agent send track.csv --window 4 --tenant acme" in resumed.errors
+        )
+        assert desk.send(peer.url).code == 0
+        assert desk.agent("resume", "--outbox", "box", "--to", peer.url).code == 0

@@ -5,23 +5,25 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.support.model.world import HONEST, World
+from tests.support.model.replies import reply
+from tests.support.model.world import EQUIVOCATING, HONEST, World, pcs, submission
 
 from flk.model.flow.submission import Response, Submission
-from flk.model.programs.outbox import POLICY, Delivery, deliver, open_outbox, pause, queue
+from flk.model.programs.outbox import MOST_ASKED, POLICY, Delivery, deliver, open_outbox, pause, queue
 
 ATTEMPTS = st.integers(1, 40)
 CHANCES = st.floats(0, 1, exclude_max=True)
 
 
-@given(ATTEMPTS, CHANCES, st.none() | st.floats(0, 3600))
+@given(ATTEMPTS, CHANCES, st.none() | st.floats(0, allow_nan=False))
 def test_a_pause_is_jitter_under_a_doubling_ceiling_and_never_less_than_was_asked(
     attempt: int, chance: float, asked: float | None
 ) -> None:
-    """Between `Retry-After` and `Retry-After` plus the capped ceiling (OUT-3, OUT-4)."""
+    """Between `Retry-After`, of which no more counts than the bound, and that plus the capped ceiling (OUT-3, OUT-4)."""
     seconds = pause(attempt, chance, Response(503, b"", asked))
     ceiling = min(POLICY.max_delay_seconds, POLICY.base_delay_seconds * 2 ** (attempt - 1))
-    assert (asked or 0) <= seconds <= (asked or 0) + ceiling
+    bounded = min(asked or 0, MOST_ASKED)
+    assert bounded <= seconds <= bounded + ceiling
 
 
 def test_the_jitter_is_full() -> None:
@@ -42,7 +44,7 @@ def service(*answers: Response | None) -> tuple[World, list[Submission]]:
     return World("agent", service=answer), seen
 
 
-OK = Response(200, b"{}")
+OK = reply(HONEST, 200)
 BUSY = Response(429, b"{}", 10.0)
 
 
@@ -69,7 +71,7 @@ def test_exhausted_attempts_leave_the_submission_queued() -> None:
 @pytest.mark.parametrize("status", [400, 401, 409, 413])
 def test_a_refusal_for_good_is_one_dead_letter_after_one_post(status: int) -> None:
     """No repetition changes such a verdict, so there is none (OUT-5)."""
-    refusal = Response(status, b'{"error":"no"}')
+    refusal = reply(HONEST, status)
     world, seen = service(refusal)
     item = world.run("agent", queue(HONEST))
     assert world.run("agent", deliver(item)) is Delivery.DEAD
@@ -77,6 +79,28 @@ def test_a_refusal_for_good_is_one_dead_letter_after_one_post(status: int) -> No
     assert not found.pending
     assert [(letter.submission, letter.response) for letter in found.dead] == [(HONEST, refusal)]
     assert len(seen) == 1
+
+
+PAGES = st.sampled_from([b"", b"<html>Please log in</html>", b"{}", b"null", b"[]", b'{"error":"no"}', b"\xff"])
+OF_ANOTHER = reply(submission(pcs(epoch=9)), 200).body
+
+
+@given(st.sampled_from([200, 202, 400, 401, 409, 413]), PAGES | st.just(OF_ANOTHER))
+def test_what_is_not_about_this_record_settles_nothing(status: int, page: bytes) -> None:
+    """A captive portal's page, under whatever status, and the outcome of another record: it stays queued (OUT-6)."""
+    world, seen = service(*[Response(status, page)] * POLICY.max_attempts, OK)
+    item = world.run("agent", queue(HONEST))
+    assert world.run("agent", deliver(item)) is Delivery.POSTPONED
+    assert world.run("agent", deliver(item)) is Delivery.ACKNOWLEDGED
+    assert len(seen) == POLICY.max_attempts + 1
+
+
+def test_what_contradicts_itself_settles_nothing() -> None:
+    """409 with the outcome of just this content, 200 with that of another content under the id (OUT-6)."""
+    same, other = Response(409, reply(HONEST, 200).body), Response(200, reply(EQUIVOCATING, 200).body)
+    world, _ = service(same, other, OK)
+    item = world.run("agent", queue(HONEST))
+    assert world.run("agent", deliver(item)) is Delivery.ACKNOWLEDGED
 
 
 @pytest.mark.parametrize("status", [404, 405, 500, 502, 504])

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
 from tests.support.sim.drills import drill, records, rehearse
 
@@ -11,11 +12,12 @@ from flk.model.flow.submission import Submission
 from flk.model.log.hlc import Timestamp
 from flk.model.programs import outbox
 from flk.model.programs.outbox import ACKNOWLEDGED, QUEUED, Contents, Delivery, Queued
+from flk.sim.checkers import agents
 from flk.sim.checkers.invariants import Invariant
 from flk.sim.kernel.programs import MODEL, Programs
 from flk.sim.outcome import Run
 from flk.sim.scenarios.duration import Seconds
-from flk.sim.scenarios.faults import AgentCrash, Fault, Gateway, StoreOutage
+from flk.sim.scenarios.faults import AgentCrash, Fault, Gateway, Malformation, StoreOutage
 from flk.spec.constants import Outbox
 from flk.spec.verdict import Verdict
 
@@ -130,9 +132,27 @@ def test_an_acknowledgement_of_nothing_is_seen() -> None:
     assert Invariant.SETTLED in play(BUSY, deliver=trusting)
 
 
+PORTAL = Gateway(id="portal", region="eu", start=Seconds(10), duration=Seconds(8), status=200)
+
+
+def test_an_acknowledgement_by_a_portal_is_seen() -> None:
+    """An agent that takes any 200 for the outcome of its record (OUT-6)."""
+    assert play(PORTAL) == set()
+    assert Invariant.SETTLED in play(PORTAL, deliver=paced(lambda asked, draw, ceiling: asked + draw * ceiling))
+
+
+def test_a_wait_without_bound_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An agent that waits as long as a proxy asks it to; here no more than two seconds of that count (OUT-4)."""
+    monkeypatch.setattr(outbox, "MOST_ASKED", 2.0)
+    monkeypatch.setattr(agents, "_MOST_ASKED", 2.0)
+    asks = msgspec.structs.replace(PORTAL, status=503, retry_after=Seconds(604800))
+    assert play(asks) == set()
+    assert Invariant.SENT_AGAIN in play(asks, deliver=paced(lambda asked, draw, ceiling: asked + draw * ceiling))
+
+
 def test_a_second_dead_letter_is_seen() -> None:
     """An agent that writes the letter and leaves the record queued (OUT-5)."""
-    refusing = Gateway(id="proxy", region="eu", start=Seconds(10), duration=Seconds(8), status=413)
+    refusing = Malformation(id="wrong", start=Seconds(10), duration=Seconds(8), share=0.5)
 
     def twice(item: Queued, policy: Outbox) -> Program[Delivery]:
         delivery = yield from MODEL.deliver(item, policy)

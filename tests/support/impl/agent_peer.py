@@ -6,13 +6,19 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Lock, Thread
 from typing import NamedTuple
 
+from tests.support.model.replies import reply
+
+from flk.model.flow.submission import Submission
+
 
 class Answer(NamedTuple):
-    """A status and headers to answer with, and whether to close the connection after it without a word."""
+    """A status and headers to answer with, a body if it is not what a node says of the record, and whether to close the connection
+    after it without a word.
+    """
 
     status: int
     headers: tuple[tuple[str, str], ...] = ()
-    body: bytes = b'{"error":"as scripted"}'
+    body: bytes | None = None
     hangs_up: bool = False
 
 
@@ -64,11 +70,14 @@ def serving(script: Script) -> Iterator[Peer]:
             if answer is None:
                 self.close_connection = True
                 return
+            content = answer.body
+            if content is None:
+                content = reply(Submission(self.headers["X-Tenant-Id"], body), answer.status).body
             self.send_response(answer.status)
-            for name, value in (*answer.headers, ("Content-Length", str(len(answer.body)))):
+            for name, value in (*answer.headers, ("Content-Length", str(len(content)))):
                 self.send_header(name, value)
             self.end_headers()
-            self.wfile.write(answer.body)
+            self.wfile.write(content)
             self.close_connection = answer.hangs_up
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the base class names it so

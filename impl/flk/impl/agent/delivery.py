@@ -16,9 +16,10 @@ from flk.impl.agent.outbox import Outbox
 from flk.impl.agent.service import Connection, Service
 from flk.model.effects import Draw, Effect, Post, Sleep
 from flk.model.flow.submission import Response, Submission
-from flk.model.programs.outbox import POLICY, Delivery, Queued, deliver, queue
+from flk.model.programs.outbox import POLICY, Delivery, Queued, begin_source, deliver, end_source, queue
 from flk.model.runtime import run
 from flk.spec.constants import Outbox as Policy
+from flk.spec.errors import UnusableInput
 from flk.spec.verdict import Verdict
 
 MAX_HELD = 4096  # submissions in memory that wait for a worker; computing more of them waits until there is room
@@ -41,6 +42,8 @@ class Tally:
     acknowledged: Counter[int] = field(default_factory=Counter)  # by status
     dead: int = 0
     retries: int = 0
+    damage: list[str] = field(default_factory=list)  # of the outbox: what was queued there is lost
+    unfinished: dict[str, int] = field(default_factory=dict)  # sources that were not queued to their ends, and how far
 
     def add(self, event: Queued | Settled) -> None:
         """Count one event of `deliver_all`."""
@@ -59,10 +62,10 @@ class Tally:
 
     @property
     def verdict(self) -> Verdict:
-        """HOLDS if all are acknowledged, VIOLATED if one is refused for good, UNDECIDED if some are pending."""
-        if self.dead:
+        """HOLDS if all are acknowledged, VIOLATED if one is refused or lost, UNDECIDED if one waits or was never queued."""
+        if self.dead or self.damage:
             return Verdict.VIOLATED
-        return Verdict.UNDECIDED if self.pending else Verdict.HOLDS
+        return Verdict.UNDECIDED if self.pending or self.unfinished else Verdict.HOLDS
 
 
 def deliver_all(
@@ -84,6 +87,25 @@ def deliver_all(
             yield from running.settled(wait=running.held >= MAX_HELD)
         while running.held:
             yield from running.settled(wait=True)
+
+
+def from_source(
+    source: str, submissions: Iterable[Submission], outbox: Outbox, tally: Tally
+) -> Generator[Submission, None, None]:
+    """The submissions, between notes in the outbox that the source begins and ends: one that does not end was cut short (OUT-7)."""
+    run(begin_source(source), outbox.perform)
+    queued = 0
+    tally.unfinished[source] = queued
+    try:
+        for submission in submissions:
+            yield submission
+            queued += 1
+            tally.unfinished[source] = queued
+    except UnusableInput:  # the giver is told at once
+        run(end_source(source), outbox.perform)
+        raise
+    run(end_source(source), outbox.perform)
+    del tally.unfinished[source]
 
 
 class Interrupted(Exception):

@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from flk.impl.storage.wal import FileDisk, LogFailed
 from flk.model.effects import OUTBOX, Append, Effect, ReadSegment, Resume, Salvage, Segments, Truncate
-from flk.model.log.frames import Frame
+from flk.model.log.frames import Frame, scan
 from flk.model.log.hlc import ZERO, Timestamp, tick
 from flk.model.programs.outbox import open_outbox
 from flk.model.refusal import Unavailable
@@ -21,8 +21,8 @@ REGION = "agent"  # of the outbox's disk; it is no region of the service
 class Outbox:
     """The outbox in a directory, which this object holds until it is closed; several threads may append at once.
 
-    `pending` and `dead` are what the log said when it was opened. Raises UnusableInput if another process holds the directory, or
-    if it is not an outbox.
+    `pending`, `dead` and `unfinished` are what the log said when it was opened. Raises UnusableInput if another process holds the
+    directory, or if it is not an outbox.
     """
 
     def __init__(self, directory: Path, now: Callable[[], float] = time.time) -> None:
@@ -41,11 +41,22 @@ class Outbox:
             Resume: self._resume,
         }
         found = run(open_outbox(), self.perform)
-        self.pending, self.dead = found.pending, found.dead
+        self.pending, self.dead, self.unfinished = found.pending, found.dead, found.unfinished
 
     def perform(self, effect: Effect[object]) -> Any:
         """The effect's result. Raises Unavailable if the disk is full and LogFailed if it fails, from then on for every append."""
         return self._performers[type(effect)](effect)
+
+    def damage(self) -> list[str]:
+        """What is corrupt in the copies of damaged segments that are kept: a sentence each, with the place (OUT-7)."""
+        sentences = []
+        for path in sorted(self._disk.directory.glob("*/*.damaged*")):
+            ranges = scan(path.read_bytes()).damage
+            places = ", ".join(f"{each.length} bytes from offset {each.offset}" for each in ranges) or "its end or head"
+            sentences.append(
+                f"{path}: {places} are corrupt; what was queued there is lost: send its source again, then remove this"
+            )
+        return sentences
 
     def close(self) -> None:
         """Seal the log and let go of the directory."""

@@ -13,6 +13,7 @@ from flk.model.flow.answers import SUBMIT_PATH
 from flk.model.flow.submission import Response, Submission
 from flk.spec.errors import UnusableInput
 
+_MOST_BYTES = 1 << 16  # of an answer; those of the service are shorter
 _CONNECTIONS = {"http": HTTPConnection, "https": HTTPSConnection}
 
 
@@ -75,7 +76,10 @@ class Connection:
         headers = {"Content-Type": "application/json", "X-Tenant-Id": submission.tenant}
         self._http.request("POST", self._path, submission.body, headers)
         answer = self._http.getresponse()
-        return Response(answer.status, answer.read(), retry_after(answer.getheader("Retry-After"), time.time()))
+        body = answer.read(_MOST_BYTES)
+        if not answer.isclosed():  # there is more, which is none of the service's answers
+            self._http.close()
+        return Response(answer.status, body, retry_after(answer.getheader("Retry-After"), time.time()))
 
 
 def retry_after(value: str | None, now: float) -> float | None:

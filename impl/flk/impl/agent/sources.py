@@ -5,7 +5,7 @@ Whatever the format, a point is a row of doubles and its canonical text is the s
 
 import csv
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import chain, islice
+from itertools import chain, islice, zip_longest
 from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, cast
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 BLOCK_ROWS = 8192
 MAX_COLUMNS = CONSTANTS.record.max_dimensions
 _NUMERIC_KINDS = "iuf"
+_MISSING = {"", "na", "n/a", "nan", "null", "none", "-"}  # how files write that there is no value
 
 
 class Source(NamedTuple):
@@ -107,14 +108,21 @@ def _finite(name: str, columns: Sequence[str], blocks: Iterable[Points]) -> Iter
 def _open_csv(path: Path, wanted: Sequence[str], _array: str) -> Source:
     lines = _csv_lines(path)
     header = _csv_header(path, lines)
-    sample = list(islice(lines, 1))
+    sample = list(islice(lines, BLOCK_ROWS))
     if not sample:
         raise UnusableInput(
             f"{path}: holds no rows after the line that names the columns; there is nothing to summarise"
         )
-    numeric = {name for name, cell in zip(header, sample[0][1], strict=False) if not cell or _number(cell) is not None}
+    columns_of_cells = zip(header, zip_longest(*(cells for _, cells in sample), fillvalue=""), strict=False)
+    numeric = {name for name, cells in columns_of_cells if _holds_numbers(cells)}
     columns = _choose(str(path), wanted, header, lambda name: name in numeric or name in wanted)
     return Source(str(path), columns, _in_blocks(_csv_points(path, chain(sample, lines), header, columns)))
+
+
+def _holds_numbers(cells: Iterable[str]) -> bool:
+    """Whether a column is of numbers, some perhaps missing or mistyped: in whatever row that is, it is told and not passed over."""
+    present = [cell for cell in cells if cell.strip().lower() not in _MISSING]
+    return not present or any(_number(cell) is not None for cell in present)
 
 
 def _csv_lines(path: Path) -> Iterator[tuple[int, list[str]]]:

@@ -1,22 +1,24 @@
 """The agent's outbox (OUT-*): queue durably, deliver at least once, end each submission once."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from struct import Struct
 
 import msgspec
 
 from flk.model.effects import OUTBOX, Append, Draw, Post, Program, ReadSegment, Resume, Segments, Sleep
-from flk.model.flow.answers import Meaning, meaning
+from flk.model.flow.answers import Meaning
+from flk.model.flow.replies import means
 from flk.model.flow.submission import Response, Submission, from_payload
 from flk.model.log.frames import Frame, scan
-from flk.model.log.hlc import Timestamp
-from flk.model.programs.repair import is_sound, repair
+from flk.model.log.hlc import LAST, Timestamp
+from flk.model.programs.repair import Repair, is_sound, repair
 from flk.spec.constants import CONSTANTS, Outbox
 
 POLICY = CONSTANTS.outbox
-QUEUED, ACKNOWLEDGED, DEAD = b"Q", b"A", b"D"
+MOST_ASKED = CONSTANTS.retry_after.max_seconds  # that counts of a `Retry-After`
+QUEUED, ACKNOWLEDGED, DEAD, BEGUN, ENDED = b"Q", b"A", b"D", b"B", b"E"
 _ID = Struct("<Q")
 
 
@@ -43,11 +45,22 @@ class Delivery(StrEnum):
     POSTPONED = "postponed"
 
 
+class Unfinished(msgspec.Struct, frozen=True):
+    """A source that was not queued to its end: its name, and how many of its submissions were queued before the agent stopped."""
+
+    source: str
+    queued: int
+
+
 class Contents(msgspec.Struct, frozen=True):
-    """What an outbox log says: what still waits, and what was refused for good."""
+    """What an outbox log says: what still waits, what was refused for good, and what of it had to be repaired. What was queued in a
+    damaged range is lost (OUT-7).
+    """
 
     pending: tuple[Queued, ...]
     dead: tuple[DeadLetter, ...]
+    unfinished: tuple[Unfinished, ...] = ()
+    repairs: tuple[Repair, ...] = ()
 
 
 def queue(submission: Submission) -> Program[Queued]:
@@ -56,18 +69,29 @@ def queue(submission: Submission) -> Program[Queued]:
     return Queued(timestamp, submission)
 
 
+def begin_source(source: str) -> Program[None]:
+    """Note that the submissions of a source are queued from here on (OUT-7)."""
+    yield from Append(OUTBOX, BEGUN + source.encode())
+
+
+def end_source(source: str) -> Program[None]:
+    """Note that all submissions of a source are queued, or that its giver knows which are not."""
+    yield from Append(OUTBOX, ENDED + source.encode())
+
+
 def deliver(item: Queued, policy: Outbox = POLICY) -> Program[Delivery]:
     """Send until the service says what became of the submission, at most `max_attempts` times (OUT-2).
 
-    A stored outcome acknowledges it; a refusal that no repetition can change makes it a dead letter (OUT-5). Whatever
-    else happens, silence included, is retried after a pause, and at last left to the next round.
+    A stored outcome acknowledges it; a refusal that no repetition can change makes it a dead letter (OUT-5). Whatever else comes,
+    silence or an answer that is not about this record (OUT-6), it is retried after a pause, and at last left to the next round.
     """
     for attempt in range(1, policy.max_attempts + 1):
         response = yield from Post(item.submission)
-        if response is not None and meaning(response.status) is Meaning.ACKNOWLEDGED:
+        meaning = means(item.submission, response)
+        if meaning is Meaning.ACKNOWLEDGED:
             yield from Append(OUTBOX, ACKNOWLEDGED + _ID.pack(item.id))
             return Delivery.ACKNOWLEDGED
-        if response is not None and meaning(response.status) is Meaning.REFUSED:
+        if meaning is Meaning.REFUSED:
             yield from Append(OUTBOX, DEAD + _ID.pack(item.id) + msgspec.json.encode(response))
             return Delivery.DEAD
         if attempt < policy.max_attempts:
@@ -78,11 +102,11 @@ def deliver(item: Queued, policy: Outbox = POLICY) -> Program[Delivery]:
 
 def pause(attempt: int, draw: float, response: Response | None, policy: Outbox = POLICY) -> float:
     """Seconds to wait after a failed attempt: full jitter under a doubling, capped ceiling (OUT-3), and never less than the
-    server's `Retry-After` (OUT-4). Source: Brooker, "Exponential Backoff And Jitter", 2015.
+    server's `Retry-After`, as far as that is within its bound (OUT-4). Source: Brooker, "Exponential Backoff And Jitter", 2015.
     """
     ceiling = min(policy.max_delay_seconds, math.ldexp(policy.base_delay_seconds, attempt - 1))
     asked = response.retry_after if response is not None and response.retry_after is not None else 0.0
-    return asked + draw * ceiling
+    return min(asked, MOST_ASKED) + draw * ceiling
 
 
 def open_outbox() -> Program[Contents]:
@@ -98,18 +122,23 @@ def open_outbox() -> Program[Contents]:
         frames += found.frames
         if not is_sound(found):
             unsound.append(name)
-    yield from repair(OUTBOX, unsound)
-    return contents(frames)
+    repairs = yield from repair(OUTBOX, unsound)
+    return msgspec.structs.replace(contents(frames), repairs=repairs)
 
 
 def contents(frames: Iterable[Frame]) -> Contents:
-    """The state that a sequence of outbox frames amounts to; repeated and salvaged frames change nothing."""
+    """The state that outbox frames amount to; repeated frames, and salvaged ones, which come late, change nothing."""
     queued: dict[Timestamp, Submission] = {}
     ended: dict[Timestamp, Response | None] = {}
-    for frame in frames:
+    sources: dict[str, Timestamp] = {}
+    for frame in sorted(frames, key=lambda frame: frame.timestamp):
         kind, rest = frame.payload[:1], frame.payload[1:]
         if kind == QUEUED:
             queued[frame.timestamp] = from_payload(rest)
+        elif kind == BEGUN:
+            sources[rest.decode()] = frame.timestamp
+        elif kind == ENDED:
+            sources.pop(rest.decode(), None)
         else:
             response = msgspec.json.decode(rest[_ID.size :], type=Response) if kind == DEAD else None
             ended[Timestamp(*_ID.unpack_from(rest))] = response
@@ -117,4 +146,11 @@ def contents(frames: Iterable[Frame]) -> Contents:
     dead = tuple(
         DeadLetter(id_, queued[id_], response) for id_, response in ended.items() if response and id_ in queued
     )
-    return Contents(pending, dead)
+    unfinished = tuple(Unfinished(source, _since(began, sources, queued)) for source, began in sources.items())
+    return Contents(pending, dead, unfinished)
+
+
+def _since(began: Timestamp, sources: Mapping[str, Timestamp], queued: Iterable[Timestamp]) -> int:
+    """How many submissions were queued from then on, before another source was begun."""
+    until = min((other for other in sources.values() if other > began), default=LAST)
+    return sum(began < each < until for each in queued)

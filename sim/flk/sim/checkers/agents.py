@@ -9,7 +9,7 @@ from flk.model.log.hlc import Timestamp
 from flk.sim.checkers.invariants import Checks, Invariant, Together
 from flk.sim.kernel.engine import Simulator
 from flk.sim.oracle import frames, outboxes
-from flk.sim.oracle.outboxes import CROWDED, FINAL, REFUSED, STORED, Answer, Settled
+from flk.sim.oracle.outboxes import CROWDED, REFUSED, STORED, Answer, Settled
 from flk.sim.scenarios.scenario import Scenario
 from flk.sim.world.events import (
     AgentCrashed,
@@ -24,6 +24,8 @@ from flk.sim.world.events import (
 from flk.sim.world.observer import Observer
 from flk.spec.constants import CONSTANTS
 
+_MOST_ASKED = CONSTANTS.retry_after.max_seconds
+"""Seconds of a `Retry-After` that count (OUT-4)."""
 _SLACK = 0.01
 """Seconds by which something may be late: an agent in a hurry waits a millisecond."""
 _ROUNDING = 1e-6
@@ -274,12 +276,13 @@ class AgentRules:
         self._in_time(event.agent, case)
         now, response, retry = self._simulator.now, event.response, self._policy.retry
         case.crowded = response is not None and response.status == CROWDED
-        if response is not None and response.status in FINAL:
+        answer = Answer(response.status, response.body, response.retry_after) if response is not None else None
+        if answer is not None and outboxes.settles(case.submission.body, answer):
             self._progress = now
-            case.answer = Answer(response.status, response.body, response.retry_after)
+            case.answer = answer
             case.due = self._when_written(box)
             return
-        case.asked = response.retry_after or 0.0 if response is not None else 0.0
+        case.asked = min(answer.retry_after or 0.0, _MOST_ASKED) if answer is not None else 0.0
         case.heard = nan if box.hurries or box.lag else now
         last = case.attempt >= retry.max_attempts
         longest = retry.max_delay_seconds if last else case.asked + outboxes.ceiling(retry, case.attempt)

@@ -104,8 +104,10 @@ PARTS: dict[type[FaultBase], str] = {
 }
 """The part of a layout that a fault happens to."""
 
-STATUSES = (429, 503, 500, 502, 504, 404, 408, 413, 204, 301)
-"""What a gateway of a drawn world answers: overload, outage, a wrong address, a refusal for good, and what no node ever says."""
+STATUSES = (429, 503, 500, 502, 504, 404, 408, 413, 204, 301, 200, 202, 401, 409)
+"""What a gateway of a drawn world answers: overload, outage, a wrong address, what no node ever says, and what a node says of a
+record.
+"""
 
 
 class Setting(NamedTuple):

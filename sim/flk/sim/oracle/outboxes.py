@@ -6,8 +6,10 @@ eight bytes, little-endian, once it is acknowledged; `D`, the same timestamp and
 
 import json
 from base64 import b64decode
+from functools import lru_cache
 from typing import NamedTuple
 
+from flk.sim.oracle import records
 from flk.spec.constants import Outbox
 
 STORED = frozenset({200, 202})
@@ -15,6 +17,8 @@ STORED = frozenset({200, 202})
 REFUSED = frozenset({400, 401, 409, 413})
 """Answers that no repetition changes."""
 FINAL = STORED | REFUSED
+OTHER_CONTENT = 409
+"""The answer to a record whose id is taken by another content (DUP-3)."""
 CROWDED = 429
 """The answer of a node that has as many requests in flight as may be (ORD-6)."""
 
@@ -31,6 +35,7 @@ class Stated(NamedTuple):
     """The entry that an acknowledgement states (ORD-7)."""
 
     pcs_id: str
+    digest: str
     timestamp: int
     region: str
 
@@ -66,8 +71,41 @@ def stated(body: bytes) -> Stated | None:
     """The entry that an answer of 200 or 202 states, None if it states none."""
     try:
         found = json.loads(body)
-        return Stated(found["pcs_id"], int(found["timestamp"], 16), found["region"])
+        return Stated(found["pcs_id"], found["digest"], int(found["timestamp"], 16), found["region"])
     except (ValueError, KeyError, TypeError):
+        return None
+
+
+def settles(body: bytes, answer: Answer) -> bool:
+    """Whether an answer is final for the submission of that body: a node's, and about just that record (OUT-6)."""
+    if answer.status not in FINAL:
+        return False
+    if answer.status in STORED or answer.status == OTHER_CONTENT:
+        found, own = stated(answer.body), content(body)
+        if found is None or own is None or found.pcs_id != own.pcs_id:
+            return False
+        return (found.digest == own.digest) == (answer.status in STORED)
+    try:
+        refusal = json.loads(answer.body)
+        return isinstance(refusal["error"], str) and isinstance(refusal["requirement"], str)
+    except (ValueError, KeyError, TypeError):
+        return False
+
+
+class Content(NamedTuple):
+    """The id of a record, and the digest of what is signed or judged of it."""
+
+    pcs_id: str
+    digest: str
+
+
+@lru_cache(maxsize=1 << 14)
+def content(body: bytes) -> Content | None:
+    """What record a body holds, None if it holds none."""
+    try:
+        record = records.read(body)
+        return Content(record["pcs_id"], records.digest(record))
+    except records.Invalid:
         return None
 
 

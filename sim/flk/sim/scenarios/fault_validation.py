@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Iterator
 from itertools import combinations
 
-from flk.model.flow.answers import CLAIMS_NOTHING, STATES_ENTRY
 from flk.sim.scenarios.document import ValidationError
 from flk.sim.scenarios.faults import (
     ClockJump,
@@ -71,13 +70,8 @@ def _too_little(field: str, fault: Fault) -> Iterator[ValidationError]:
         yield ValidationError(f"{field}.extra", "extra must be >= 0 s: a message cannot arrive before it is sent")
     if isinstance(fault, SlowAgent) and fault.extra < 0:
         yield ValidationError(f"{field}.extra", "extra must be >= 0 s: an agent cannot send before it wants to")
-    if isinstance(fault, Gateway):
-        if fault.status in STATES_ENTRY | CLAIMS_NOTHING:
-            yield ValidationError(
-                f"{field}.status", f"only a node can say {fault.status}; choose another, such as 429, 503, 404 or 413"
-            )
-        if fault.retry_after is not None and fault.retry_after < 0:
-            yield ValidationError(f"{field}.retry_after", "retry_after must be >= 0 s; leave it out for none")
+    if isinstance(fault, Gateway) and fault.retry_after is not None and fault.retry_after < 0:
+        yield ValidationError(f"{field}.retry_after", "retry_after must be >= 0 s; leave it out for none")
     if isinstance(fault, Reorder) and fault.by <= 0:
         yield ValidationError(f"{field}.by", "by must be > 0 s")
     if isinstance(fault, ClockJump) and fault.duration < abs(fault.offset):

@@ -93,7 +93,8 @@ def send(
 ) -> None:
     """Compute a source's records, queue each durably, and deliver them with what the outbox still holds.
 
-    Exit code 0: all acknowledged; 1: some refused for good; 2: some still pending, or unusable input.
+    Exit code 0: all acknowledged; 1: some refused for good, or lost by a damaged outbox; 2: some still pending or never queued, or
+    unusable input.
     """
     from flk.impl.keys import load_signer
     from flk.model.flow.submission import Submission
@@ -105,7 +106,9 @@ def send(
     cut = _cut(source, columns=columns, array=array, shard=shard, window=window, stride=stride)
     computed = records(cut, seed=SEED if seed is None else seed, sent_at=_now())
     submissions = (Submission(tenant, encode(signed(record, signer))) for record in computed)
-    _deliver(outbox, to, submissions, workers, json=json)
+    about = {"columns": columns, "array": array, "shard": shard, "window": window, "stride": stride, "tenant": tenant}
+    options = [part for name, value in about.items() if value for part in (f"--{name}", str(value))]
+    _deliver(outbox, to, submissions, workers, json=json, source=shlex.join([source, *options]))
 
 
 @agent.command(epilog="Example: flk agent resume --outbox out/box --to http://127.0.0.1:8080")
@@ -152,7 +155,9 @@ def dead(*, outbox: Existing, json: Json = False) -> None:
 
     _must_exist(outbox)
     with Outbox(outbox) as opened:
-        letters = opened.dead
+        letters, damage = opened.dead, opened.damage()
+    for sentence in damage:
+        typer.echo(sentence, err=True)
     for letter in letters:
         body, answer = letter.submission.body.decode(errors="replace"), letter.response.body.decode(errors="replace")
         if json:
@@ -162,7 +167,7 @@ def dead(*, outbox: Existing, json: Json = False) -> None:
             typer.echo(f"{text(letter.id)}  {letter.submission.tenant}  {letter.response.status}  {answer}\n    {body}")
     if not (letters or json):
         typer.echo(f"{outbox}: no dead letters")
-    raise typer.Exit((Verdict.VIOLATED if letters else Verdict.HOLDS).exit_code)
+    raise typer.Exit((Verdict.VIOLATED if letters or damage else Verdict.HOLDS).exit_code)
 
 
 def _cut(source: str, *, columns: str, array: str, shard: str, window: int, stride: int) -> Iterator["Window"]:
@@ -191,9 +196,11 @@ def _must_exist(outbox: Path) -> None:
         raise UnusableInput(f"{outbox}: is no outbox; `flk agent send` makes one")
 
 
-def _deliver(directory: Path, url: str, submissions: Iterable["Submission"], workers: int, *, json: bool) -> None:
-    """Deliver all, show how it goes, report, and exit."""
-    from flk.impl.agent.delivery import Tally
+def _deliver(
+    directory: Path, url: str, submissions: Iterable["Submission"], workers: int, *, json: bool, source: str = ""
+) -> None:
+    """Deliver all, show how it goes, report, and exit. What an earlier run lost or never queued is told (OUT-7)."""
+    from flk.impl.agent.delivery import Tally, from_source
     from flk.impl.agent.outbox import Outbox
     from flk.impl.agent.service import Service
     from flk.impl.storage.wal import LogFailed
@@ -202,7 +209,9 @@ def _deliver(directory: Path, url: str, submissions: Iterable["Submission"], wor
     service, tally, start = Service(url), Tally(), time.perf_counter()
     try:
         with Outbox(directory) as outbox:
-            _watch(outbox, service, submissions, workers, tally)
+            tally.damage, tally.unfinished = outbox.damage(), {each.source: each.queued for each in outbox.unfinished}
+            given = from_source(source, submissions, outbox, tally) if source else submissions
+            _watch(outbox, service, given, workers, tally)
     except (LogFailed, Unavailable) as error:
         raise UnusableInput(
             f"{directory}: {error}; what is queued is kept: make room, then `flk agent resume`"
@@ -244,8 +253,14 @@ def _watch(
 
 def _report(tally: "Tally", seconds: float, directory: Path, *, json: bool) -> None:
     settled = tally.queued - tally.pending
+    for sentence in tally.damage:
+        typer.echo(sentence, err=True)
+    for source, queued in tally.unfinished.items():
+        said = f"{source}: not queued to its end, only {queued} records of it; send it again: flk agent send {source}"
+        typer.echo(f"{said} --keys FILE --outbox {shlex.quote(str(directory))} --to URL", err=True)
     if json:
-        counts = {name: getattr(tally, name) for name in ("queued", "acknowledged", "dead", "pending", "retries")}
+        names = ("queued", "acknowledged", "dead", "pending", "retries", "damage", "unfinished")
+        counts = {name: getattr(tally, name) for name in names}
         typer.echo(msgspec.json.encode({**counts, "seconds": seconds, "settled_per_second": settled / seconds}))
         return
     _print_table(tally, settled / seconds, directory)

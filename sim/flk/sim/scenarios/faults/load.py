@@ -133,9 +133,9 @@ class SlowAgent(FaultBase, frozen=True, tag="slow_agent"):
 
 
 class Gateway(RegionFault, frozen=True, tag="gateway"):
-    """Something before a region, such as a quota or a proxy, answers a `share` of the agents' requests with `status`, and with
-    `Retry-After` if `retry_after` is given, even while the node is dead. With `passes_on` the node gets the request all the same,
-    and its answer is lost. The status is none that speaks of what is stored or claimed.
+    """Something before a region, such as a quota, a proxy or a captive portal, answers a `share` of the agents' requests with
+    `status`, and with `Retry-After` if `retry_after` is given, even while the node is dead. With `passes_on` the node gets the
+    request all the same, and its answer is lost. Whatever the status, the page that comes with it is about no record (OUT-6).
     """
 
     severity: ClassVar[str] = "share"
