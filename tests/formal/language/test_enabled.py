@@ -1,6 +1,7 @@
 """`protocol.enabled` says in which states an action can happen, with which arguments."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -12,7 +13,7 @@ from flk.formal.explicit.interpreter import Fault, Interpreter
 from flk.formal.explicit.schema import Schema
 from flk.formal.explicit.search import Options
 from flk.formal.fuzzing.protocols import protocols
-from flk.formal.language import IllFormed, Protocol, Term, exists, forall, implies, require
+from flk.formal.language import BOOL, IllFormed, Protocol, Term, exists, forall, implies, require
 from flk.formal.language.nodes import Node, Quantified, children
 from flk.formal.language.state import Map
 from flk.formal.language.text import text
@@ -116,3 +117,26 @@ def test_a_variant_speaks_of_its_own_actions() -> None:
     idle = base.variant("idle", "Nobody takes it.")
     idle.without("take")
     assert "false" in text(idle.properties["taken_twice"].condition)
+
+
+def test_a_property_that_replaces_one_of_what_is_enabled_stays() -> None:
+    """A variant's own claim of that name, which says nothing of actions, stays its own when an action changes."""
+    base = Protocol("lamp", "It can be lit once.")
+    lit = base.scalar("lit", BOOL, initially=False)
+
+    @base.action()
+    def light() -> None:
+        require(~lit)
+        lit.next = True
+
+    claims = iter((lambda: lit & base.enabled("light"), lambda: lit & ~lit))
+
+    def claim() -> Term:
+        return next(claims)()
+
+    base.never()(claim)
+    variant = base.variant("lamps", "It can be lit again.")
+    variant.never()(claim)
+    own = variant.properties["claim"]
+    variant.put(replace(base.actions["light"], guards=()))
+    assert variant.properties["claim"] is own

@@ -23,6 +23,30 @@ from flk.spec.verdict import Verdict
 TICKET = ROOT / "tests/support/formal/ticket.py"
 LEDGERS = sorted((ROOT / "tests/mutation").glob("protocols-*.toml"))
 
+LAMP = """
+from flk.formal.language import BOOL, Protocol, Term, require
+
+protocol = Protocol("lamp", "It is switched on and off.")
+lit = protocol.scalar("lit", BOOL, initially=False)
+
+
+@protocol.action()
+def on() -> None:
+    require(~lit)
+    lit.next = True
+
+
+@protocol.action()
+def off() -> None:
+    require(lit)
+    lit.next = False
+
+
+@protocol.always()
+def one_switch_works() -> Term:
+    return (protocol.enabled("on") == ~lit) & (protocol.enabled("off") == lit)
+"""
+
 
 def tried(name: str, selection: Selection | None = None, ledger: Ledger | None = None) -> Report:
     """The report on a protocol's mutants."""
@@ -54,6 +78,15 @@ def test_planted_mutants_have_the_status_they_deserve(ticket: Report) -> None:
     assert rows["use", "drop-guard", "sold", "True"].said == "violates used_is_sold among 4 states"
     assert rows["use", "disable-action", "require(sold)", "require(False); require(sold)"].killer == "exploration"
     assert (ticket.verdict, ticket.counts[0].living) == (Verdict.VIOLATED, 4)
+
+
+def test_a_mutant_that_begins_elsewhere_on_the_same_round_is_alike(tmp_path: Path) -> None:
+    """A lamp that is switched on and off has the same states and steps whether it begins dark or lit, and the report says so."""
+    lamp = tmp_path / "lamp.py"
+    lamp.write_text(LAMP)
+    rows = by_change(tried(str(lamp)))
+    assert rows["", "change-initial", "False", "True"].alike
+    assert {change for change, row in rows.items() if not row.killer} == {("", "change-initial", "False", "True")}
 
 
 def test_a_property_that_no_mutant_breaks_is_named(ticket: Report) -> None:

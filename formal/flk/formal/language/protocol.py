@@ -266,6 +266,10 @@ class Protocol:
             nodes[name] = term.node
         return Term(enabled(meant, nodes))
 
+    def says_when_enabled(self, name: str) -> bool:
+        """Whether a property of this name says when an action is enabled."""
+        return name in self._speaks
+
     def variant(self, name: str, story: str, requirements: tuple[str, ...] = ()) -> "Protocol":
         """A copy to be changed: it shares sorts, state, actions and properties until some are replaced, added or removed."""
         copy = Protocol(name, story, requirements)
@@ -361,6 +365,7 @@ class Protocol:
             spoken = _speaking.pop().spoken
         nodes = [property_.condition, *([property_.conclusion] if property_.conclusion else [])]
         self._own(property_.name, nodes, (property_.file, property_.line))
+        self._speaks.pop(property_.name, None)
         if spoken:
             self._speaks[property_.name] = frozenset(spoken), state
         return property_

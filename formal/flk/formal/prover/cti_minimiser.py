@@ -1,6 +1,7 @@
 """The smallest step that breaks an obligation: first the sizes of the sorts, then how little of the state differs from the start.
 
-Such a counterexample to induction begins in a state that satisfies every invariant, whether or not that state can be reached.
+Such a counterexample to induction begins in a state that satisfies every invariant that is assumed, whether or not that state can
+be reached.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -32,7 +33,7 @@ from flk.formal.explicit.schema import Cell, Schema, State
 from flk.formal.language.properties import Property, PropertyKind
 from flk.formal.prover.counterexample import Counterexample
 from flk.formal.prover.finite_encoding import FiniteEncoding
-from flk.formal.prover.obligations import DEFINED, INITIALLY, Induction, Obligation, reads
+from flk.formal.prover.obligations import ALWAYS, DEFINED, INITIALLY, Induction, Obligation, reads
 from flk.formal.prover.replay import Disagreement, confirm_step, fault_of, path_of
 from flk.formal.prover.solver import QUICK, ask
 from flk.formal.prover.symbols import truth
@@ -106,16 +107,16 @@ class _Search(NamedTuple):
 
     @property
     def _is_step(self) -> bool:
-        return self.obligation.action not in ("", INITIALLY) and not self.obligation.about.endswith(DEFINED)
+        return self.obligation.action not in ("", INITIALLY, ALWAYS) and not self.obligation.about.endswith(DEFINED)
 
     def _before(self, encoding: FiniteEncoding) -> list[BoolRef]:
-        """The state before: an initial one, or any that satisfies the invariants."""
+        """The state before: an initial one, or any that satisfies the invariants that are assumed."""
         if self.obligation.action == INITIALLY:
             return [encoding.beginning]
         ground = encoding.ground
         frozen = [node for node in self.induction.protocol.assumptions if not reads(node) & self.induction.written]
         assumed = [encoding.truth(ground.translate(node, {}).value) for node in frozen]
-        return [encoding.in_range, *assumed, *(encoding.truth(holds(ground, p)) for p in self.induction.invariants)]
+        return [encoding.in_range, *assumed, *(encoding.truth(holds(ground, p)) for p in self.induction.inductive)]
 
     def _wrong(self, encoding: FiniteEncoding) -> BoolRef:
         """What breaks."""
@@ -124,7 +125,7 @@ class _Search(NamedTuple):
             return encoding.truth(self._meaningless(ground))
         property_ = next(p for p in self.induction.invariants if p.name == obligation.about)
         broken = Not(encoding.truth(holds(ground, property_)))
-        if obligation.action == INITIALLY:
+        if obligation.action in (INITIALLY, ALWAYS):
             return broken
         only = frozenset({obligation.action})
         after = encoding.at(broken, encoding.after(only))
@@ -148,7 +149,7 @@ class _Search(NamedTuple):
             return fault_of(interpreter, first)
         if self._is_step:
             confirm_step(interpreter, first, path.moves[1])
-            wrong = [p.name for p in self.induction.invariants if not satisfies(interpreter, p, first)]
+            wrong = [p.name for p in self.induction.inductive if not satisfies(interpreter, p, first)]
             if wrong:
                 raise Disagreement(f"the state before violates {', '.join(wrong)}")
         broken = next(p for p in self.induction.invariants if p.name == self.obligation.about)

@@ -119,9 +119,11 @@ class Proof:
         protocol = protocol_of(mutant)
         if set(uncountable(protocol)) & set(protocol.actions):
             return skipped("an update counts, so nothing is proved for all sizes")
-        refuted = [name for name, answer in _answers(protocol) if answer == sat]
+        original = Induction(protocol_of(_original(mutant)))
+        follow = frozenset(p.name for p in original.consequences)
+        refuted = [name for name, answer in _answers(Induction(protocol, follow=follow)) if answer == sat]
         if refuted:
-            met = {name: answer == unsat for name, answer in _answers(protocol_of(_original(mutant)))}
+            met = {name: answer == unsat for name, answer in _answers(original)}
             refuted = [name for name in refuted if met.get(name, True)]
         if not refuted:
             return survived("every obligation that the original meets is met")
@@ -198,17 +200,25 @@ def _found(protocol: Protocol, sizes: Sizes, most: int, on_search: OnSearch = la
 
 
 def _steps(ground: Ground, search: Search) -> tuple[str, frozenset[str]]:
-    """A digest of the states and of every step that changes something, with its instance; and the actions of these steps."""
+    """A digest of the states and of every step that changes something, with its instance; and the actions of these steps.
+
+    It is the same wherever the protocol begins and in whatever order states are found: a mutant that begins elsewhere, in a state
+    that the original comes to and back from, has all states and steps of the original.
+    """
     all_ = graph(ground, search)
+    order = np.lexsort(all_.words.T)
+    rank = np.empty_like(order)
+    rank[order] = np.arange(len(order))
     moves = all_.source != all_.target
-    parts = (np.array(search.hashes, np.uint64), *(part[moves] for part in (all_.source, all_.instance, all_.target)))
+    steps = np.stack([rank[all_.source[moves]], all_.instance[moves], rank[all_.target[moves]]])
+    parts = (all_.words[order], steps[:, np.lexsort(steps)])
     digest = blake2b(b"".join(np.ascontiguousarray(part).tobytes() for part in parts), digest_size=8).hexdigest()
     instances = ground.schema.instances
     return digest, frozenset(instances[n].action.name for n in np.unique(all_.instance[moves]))
 
 
-def _answers(protocol: Protocol) -> Iterator[tuple[str, object]]:
-    for obligation in Induction(protocol).obligations():
+def _answers(induction: Induction) -> Iterator[tuple[str, object]]:
+    for obligation in induction.obligations():
         yield obligation.name, ask((*obligation.given, Not(obligation.goal)))[1]
 
 
