@@ -285,30 +285,148 @@ def only_claims_are_answered_or_give_way() -> Term:
     )
 
 
-@protocol.never("CRR-4")
-def marked_without_the_upload() -> Term:
-    """The watermark of shipping can move past a segment that is not in the object store, or past one twice."""
-    return exists(
-        Region, Segment, lambda r, g: (~uploaded[r, g] | shipped[r, g]) & protocol.enabled("mark_shipped", r=r, g=g)
-    )
-
-
-@protocol.never("WAL-5")
-def recovered_from_elsewhere() -> Term:
-    """A region can rebuild its store of what its log does not have, or while the store is level with it."""
-    return exists(
+@protocol.always("CRR-4", "CRR-7")
+def what_is_held_has_arrived() -> Term:
+    """What a region holds or has held of a peer's claims is in the object store."""
+    return forall(
+        Region,
         Region,
         Segment,
         Record,
         Stamp,
-        lambda r, g, k, s: (level[r] | ~logged[r, g, k, s]) & protocol.enabled("recover", r=r, g=g, k=k, s=s),
+        lambda r, p, g, k, s: implies(
+            (r != p) & logged[p, g, k, s] & (superseded[r, k, s] | (stored.defined(r, k) & (stored[r, k] == s))),
+            uploaded[p, g],
+        ),
+    )
+
+
+@protocol.always("DUP-1")
+def an_own_winner_was_told() -> Term:
+    """Where a region that never lost its store holds or held a claim of its own log, it answered with it."""
+    return forall(
+        Region,
+        Segment,
+        Record,
+        Stamp,
+        lambda r, g, k, s: implies(
+            logged[r, g, k, s] & ~rebuilt[r] & (superseded[r, k, s] | (stored.defined(r, k) & (stored[r, k] == s))),
+            answered[r, k, s],
+        ),
+    )
+
+
+def is_open(r: Term, g: Term) -> Term:
+    """The first segment of a region's log that is not sealed."""
+    return ~sealed[r, g] & ~exists(Segment, lambda h: (h < g) & ~sealed[r, h])
+
+
+def is_next(r: Term, p: Term, g: Term) -> Term:
+    """A segment of a peer in the object store, of which all before it are replayed."""
+    return (r != p) & uploaded[p, g] & ~exists(Segment, lambda h: (h < g) & ~replayed[r, p, h])
+
+
+def lacks(r: Term, k: Term, s: Term) -> Term:
+    """The region has no entry for the record, or a later one than the stamp."""
+    return ~stored.defined(r, k) | (s < stored[r, k])
+
+
+@protocol.always("HLC-1", "CRR-1", "CRR-4")
+def who_writes() -> Term:
+    """A region that serves, whatever its peers do: into the open segment, under a new stamp that is later than all in its log."""
+    return forall(
+        Region,
+        Segment,
+        Record,
+        Stamp,
+        lambda r, g, k, s: (
+            protocol.enabled("write", r=r, g=g, k=k, s=s)
+            == (
+                level[r]
+                & is_open(r, g)
+                & ~exists(Record, lambda j: claimed[j, s])
+                & ~exists(Segment, Record, Stamp, lambda h, j, t: logged[r, h, j, t] & (s <= t))
+            )
+        ),
+    )
+
+
+@protocol.always("WAL-6", "CRR-4")
+def who_seals() -> Term:
+    """A region that serves, at any time: its open segment."""
+    return forall(Region, Segment, lambda r, g: protocol.enabled("seal", r=r, g=g) == (level[r] & is_open(r, g)))
+
+
+@protocol.always("CRR-4", "CRR-5", "WAL-6")
+def what_is_shipped() -> Term:
+    """The first segment that is not marked as shipped, if it is sealed; and it is marked when it is in the object store."""
+    return forall(
+        Region,
+        Segment,
+        lambda r, g: (
+            (
+                protocol.enabled("upload", r=r, g=g)
+                == (sealed[r, g] & ~shipped[r, g] & ~exists(Segment, lambda h: (h < g) & ~shipped[r, h]))
+            )
+            & (protocol.enabled("mark_shipped", r=r, g=g) == (uploaded[r, g] & ~shipped[r, g]))
+        ),
+    )
+
+
+@protocol.always("CRR-4", "CRR-5")
+def what_is_replayed() -> Term:
+    """The next segment of a peer, while the region serves: it takes in claims of it, and marks it once, when it lacks none."""
+    return forall(
+        Region,
+        Region,
+        Segment,
+        lambda r, p, g: (
+            (
+                protocol.enabled("mark_replayed", r=r, p=p, g=g)
+                == (
+                    level[r]
+                    & is_next(r, p, g)
+                    & ~replayed[r, p, g]
+                    & ~exists(Record, Stamp, lambda k, s: logged[p, g, k, s] & lacks(r, k, s))
+                )
+            )
+            & forall(
+                Record,
+                Stamp,
+                lambda k, s: (
+                    protocol.enabled("merge", r=r, p=p, g=g, k=k, s=s)
+                    == (level[r] & is_next(r, p, g) & logged[p, g, k, s])
+                ),
+            )
+        ),
+    )
+
+
+@protocol.always("WAL-5")
+def how_a_store_is_rebuilt() -> Term:
+    """It is lost at any moment, once; while it is not level the region takes in its own log, and serves when it lacks nothing."""
+    return forall(
+        Region,
+        lambda r: (
+            (protocol.enabled("lose_store", r=r) == ~rebuilt[r])
+            & (
+                protocol.enabled("serve", r=r)
+                == (~level[r] & ~exists(Segment, Record, Stamp, lambda g, k, s: logged[r, g, k, s] & lacks(r, k, s)))
+            )
+            & forall(
+                Segment,
+                Record,
+                Stamp,
+                lambda g, k, s: protocol.enabled("recover", r=r, g=g, k=k, s=s) == (~level[r] & logged[r, g, k, s]),
+            )
+        ),
     )
 
 
 @protocol.always()
-def a_store_is_lost_once() -> Term:
-    """At any moment, whatever the region does; and once, so that progress can be promised."""
-    return forall(Region, lambda r: protocol.enabled("lose_store", r=r) == ~rebuilt[r])
+def level_until_lost() -> Term:
+    """A store is level with the log as long as it was not lost."""
+    return forall(Region, lambda r: level[r] | rebuilt[r])
 
 
 @protocol.lemma()
@@ -361,6 +479,19 @@ def written_while_nothing_ships() -> Term:
             exists(Segment, Segment, lambda g, h: (g < h) & ~uploaded[r, g] & logged[r, h, k, s])
             & exists(Segment, Record, Stamp, lambda g, j, t: ~uploaded[r, g] & logged[r, g, j, t] & (t < s))
         ),
+    )
+
+
+@protocol.reachable("DUP-1")
+def a_peers_entry_is_told() -> Term:
+    """A region answers a claim with the entry of a peer that was there before."""
+    return exists(
+        Region,
+        Region,
+        Segment,
+        Record,
+        Stamp,
+        lambda r, p, g, k, s: (r != p) & logged[p, g, k, s] & answered[r, k, s],
     )
 
 
