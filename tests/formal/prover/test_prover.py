@@ -42,7 +42,7 @@ LEMMAS = [
     for p in PROTOCOLS[name].properties.values()
     if p.kind is PropertyKind.LEMMA
 ]
-NEEDLESS = {("replication", "shipping_has_no_gap"), ("ingest", "winners_are_applied"), ("ingest", "serving_is_level")}
+NEEDLESS = {("replication", "shipping_has_no_gap"), ("ingest", "winners_are_applied")}
 """Lemmas that follow from the rest, or that nothing rests on."""
 
 

@@ -36,9 +36,15 @@ WITNESSES = {
         "malformed_is_told": 2,
         "forged_is_told": 2,
         "served_after_an_outage": 11,
+        "an_outage_is_noticed_late": 1,
         "served_after_a_crash": 8,
     },
-    "replication": {"a_winner_gives_way": 5, "a_lost_store_catches_up": 8, "written_while_nothing_ships": 3},
+    "replication": {
+        "a_winner_gives_way": 5,
+        "a_lost_store_catches_up": 8,
+        "written_while_nothing_ships": 3,
+        "a_peers_entry_is_told": 5,
+    },
     "two-phase-commit": {"all_commit": 10, "one_aborts": 2},
 }
 MUTANTS = {

@@ -22,7 +22,6 @@ Answer = protocol.enum("Answer", "none", "stored", "equivocation", "malformed", 
 Content = protocol.enum("Content", "one", "other")
 Node = protocol.enum("Node", "down", "recovering", "serving")
 Trouble = protocol.enum("Trouble", "none", "outage", "crash", "loss")
-Breach = protocol.enum("Breach", "none", "early", "absent")
 
 stage = protocol.map("stage", Request, to=Stage, initially=Stage.unsent)
 answer = protocol.map("answer", Request, to=Answer, initially=Answer.none)
@@ -35,11 +34,10 @@ about = protocol.relation("about", Request, Key)
 applied = protocol.relation("applied", Request)
 stored = protocol.map("stored", Key, to=Request, partial=True)
 shown = protocol.relation("shown", Request, Request)
-told = protocol.map("told", Key, to=Request, partial=True)  # what was first shown for a key: no guard reads it
+told = protocol.map("told", Key, to=Request, partial=True)  # what was last shown for a key: no guard reads it
 node = protocol.scalar("node", Node, initially=Node.serving)
 store_up = protocol.scalar("store_up", BOOL, initially=True)
 trouble = protocol.scalar("trouble", Trouble, initially=Trouble.none)
-breach = protocol.scalar("breach", Breach, initially=Breach.none)  # what a write to the store broke: no guard reads it
 
 
 def valid(q: Term) -> Term:
@@ -103,7 +101,6 @@ def claim(q: Term, k: Term) -> None:
     stored.next[k] = ite(stored.defined(k), stored[k], q)
     applied.next[q] = True
     stage.next[q] = Stage.claimed
-    breach.next = ite(node != Node.serving, Breach.early, ite(store_up, breach, Breach.absent))
 
 
 @protocol.action(q=Request, k=Key)
@@ -113,7 +110,7 @@ def reply(q: Term, k: Term) -> None:
     stage.next[q] = Stage.answered
     answer.next[q] = ite(content[q] == content[stored[k]], Answer.stored, Answer.equivocation)
     shown.next[q, stored[k]] = True
-    told.next[k] = ite(told.defined(k), told[k], stored[k])
+    told.next[k] = stored[k]
 
 
 @protocol.action(q=Request)
@@ -171,7 +168,6 @@ def replay(q: Term, k: Term) -> None:
     require(node == Node.recovering, store_up, valid(q), ~applied[q], about[q, k], next_in_log(q, k))
     stored.next[k] = ite(stored.defined(k), stored[k], q)
     applied.next[q] = True
-    breach.next = ite(store_up, breach, Breach.absent)
 
 
 @protocol.action()
@@ -204,14 +200,81 @@ def stored_is_valid() -> Term:
     return forall(Key, lambda k: implies(stored.defined(k), valid(stored[k]) & about[stored[k], k]))
 
 
-@protocol.always("ORD-3", "DUP-5")
-def refusals_are_true() -> Term:
-    """Only a logged request is refused: as malformed if it cannot be read, as forged if it can and nobody signed it."""
+def overtakes(q: Term, k: Term) -> Term:
+    """A valid request about the key comes before this one in the log and has not claimed it."""
+    return exists(Request, lambda o: valid(o) & ~applied[o] & about[o, k] & (position[o] < position[q]))
+
+
+@protocol.always("WAL-1")
+def all_is_logged_first() -> Term:
+    """Whatever it says, a new request is logged behind all others while the node runs, and answered when it has claimed its key."""
     return forall(
         Request,
         lambda q: (
-            implies(protocol.enabled("refuse_malformed", q=q), (stage[q] == Stage.logged) & ~readable[q])
-            & implies(protocol.enabled("refuse_forged", q=q), (stage[q] == Stage.logged) & readable[q] & ~genuine[q])
+            forall(
+                Position,
+                lambda p: (
+                    protocol.enabled("append", q=q, p=p)
+                    == ((node != Node.down) & (stage[q] == Stage.unsent) & ~(last.defined() & (p <= last)))
+                ),
+            )
+            & forall(Key, lambda k: protocol.enabled("reply", q=q, k=k) == ((stage[q] == Stage.claimed) & about[q, k]))
+        ),
+    )
+
+
+@protocol.always("ORD-2", "ORD-3", "DUP-5")
+def refusals_are_true() -> Term:
+    """Only a logged request is judged: malformed if it cannot be read, forged if it can and nobody signed it, else verified."""
+    return forall(
+        Request,
+        lambda q: (
+            (protocol.enabled("refuse_malformed", q=q) == ((stage[q] == Stage.logged) & ~readable[q]))
+            & (protocol.enabled("refuse_forged", q=q) == ((stage[q] == Stage.logged) & readable[q] & ~genuine[q]))
+            & (protocol.enabled("verify", q=q) == ((stage[q] == Stage.logged) & readable[q] & genuine[q]))
+        ),
+    )
+
+
+@protocol.always("ORD-1", "ORD-4", "DUP-6")
+def claims_are_in_turn() -> Term:
+    """A verified request claims its key when it is next, if the node serves and the store is there; else it is to come again."""
+    return forall(
+        Request,
+        lambda q: (
+            forall(
+                Key,
+                lambda k: (
+                    protocol.enabled("claim", q=q, k=k)
+                    == (
+                        (stage[q] == Stage.verified)
+                        & (node == Node.serving)
+                        & store_up
+                        & about[q, k]
+                        & ~overtakes(q, k)
+                    )
+                ),
+            )
+            & (
+                protocol.enabled("refuse_unavailable", q=q)
+                == ((stage[q] == Stage.verified) & ~((node == Node.serving) & store_up))
+            )
+        ),
+    )
+
+
+@protocol.always("WAL-5", "DUP-6")
+def recovery_is_in_turn() -> Term:
+    """A node that recovers claims, in turn, what is valid in its log and has not claimed its key; without any left, it serves."""
+    return (
+        protocol.enabled("serve")
+        == ((node == Node.recovering) & store_up & ~exists(Request, lambda q: valid(q) & ~applied[q]))
+    ) & forall(
+        Request,
+        Key,
+        lambda q, k: (
+            protocol.enabled("replay", q=q, k=k)
+            == ((node == Node.recovering) & store_up & valid(q) & ~applied[q] & about[q, k] & ~overtakes(q, k))
         ),
     )
 
@@ -310,7 +373,7 @@ def refusals_are_deserved() -> Term:
 
 @protocol.always("DUP-2")
 def an_outcome_is_shown() -> Term:
-    """Whoever is told that a record is stored, or another under its key, is shown what was first told of it; nobody else is.
+    """Whoever is told that a record is stored, or another under its key, is shown what was last told of it; nobody else is.
 
     That some request is shown is said by naming it, since a request that exists for each other one makes proofs undecidable.
     """
@@ -344,14 +407,25 @@ def trouble_has_a_cause() -> Term:
 
 @protocol.never("WAL-5")
 def claimed_before_replay() -> Term:
-    """A request claims its key while the node has yet to replay its log."""
-    return breach == Breach.early
+    """A request can claim its key while the node has yet to replay its log."""
+    return exists(Request, lambda q: valid(q) & ~applied[q] & (stage[q] == Stage.answered)) & protocol.enabled("claim")
 
 
 @protocol.never("ORD-4")
 def written_while_away() -> Term:
-    """A store that does not answer is written to."""
-    return breach == Breach.absent
+    """A store that does not answer can be written to."""
+    return ~store_up & (protocol.enabled("claim") | protocol.enabled("replay"))
+
+
+@protocol.always("DUP-1", "ORD-4")
+def kept_until_lost() -> Term:
+    """A store keeps what a client was told of it, whatever befalls the node, until it is lost."""
+    return (trouble == Trouble.loss) | forall(
+        Request,
+        Request,
+        Key,
+        lambda q, w, k: implies(shown[q, w] & about[q, k], stored.defined(k) & (stored[k] == w)),
+    )
 
 
 @protocol.lemma()
@@ -446,18 +520,6 @@ def shown_is_first() -> Term:
 
 
 @protocol.lemma()
-def told_is_first() -> Term:
-    """What was first told of a key is the first valid request for it in the log."""
-    return forall(Key, lambda k: implies(told.defined(k), valid(told[k]) & about[told[k], k])) & forall(
-        Key,
-        Request,
-        lambda k, o: implies(
-            told.defined(k) & valid(told[k]) & valid(o) & about[o, k], position[told[k]] <= position[o]
-        ),
-    )
-
-
-@protocol.lemma()
 def down_cuts_off() -> Term:
     """Nothing is in flight while the node is down, and after a loss of the store nothing claimed still waits for its answer."""
     return forall(
@@ -499,12 +561,26 @@ def an_equivocation_is_told() -> Term:
     return exists(Request, lambda q: answer[q] == Answer.equivocation)
 
 
+def tells_of_one_cut_off() -> Term:
+    """A request that came after the crash, since it is not cut off, is about to be told the outcome of one that was."""
+    return exists(
+        Request,
+        Request,
+        Key,
+        lambda q, o, k: (
+            (stage[q] == Stage.cut_off)
+            & (stage[o] == Stage.claimed)
+            & about[o, k]
+            & stored.defined(k)
+            & (stored[k] == q)
+        ),
+    )
+
+
 @protocol.reachable()
 def a_lost_store_is_rebuilt() -> Term:
     """After its store was lost, the node tells an outcome that only the log had kept: of a request cut off by the crash."""
-    return (trouble == Trouble.loss) & exists(
-        Request, Request, lambda q, o: (stage[q] == Stage.cut_off) & (q != o) & shown[o, q]
-    )
+    return (trouble == Trouble.loss) & tells_of_one_cut_off()
 
 
 @protocol.reachable("ORD-2")
@@ -530,12 +606,16 @@ def served_after_an_outage() -> Term:
     )
 
 
+@protocol.reachable("ORD-4")
+def an_outage_is_noticed_late() -> Term:
+    """The node serves, and may never know, while its store is away: until a request needs it."""
+    return (node == Node.serving) & ~store_up
+
+
 @protocol.reachable("WAL-5")
 def served_after_a_crash() -> Term:
     """A node that crashed, and kept its store, tells an outcome of a request that the crash had cut off."""
-    return (trouble == Trouble.crash) & exists(
-        Request, Request, lambda q, o: (stage[q] == Stage.cut_off) & (q != o) & shown[o, q]
-    )
+    return (trouble == Trouble.crash) & tells_of_one_cut_off()
 
 
 @protocol.leads_to(
