@@ -430,6 +430,13 @@ class CutsTheBody(Node):
         return super().submit(Submission(submission.tenant, submission.body[:1048576]))
 
 
+@caught_by(transport.upgrade_is_ignored)
+class HandsOver(Node):
+    """What follows the head of a request that offers another protocol is not read as its body."""
+
+    upgrades = True
+
+
 @caught_by(transport.wrong_method)
 class NoAllow(Node):
     """405 comes without Allow."""

@@ -25,6 +25,7 @@ CHECKS: tuple[Check, ...] = (
     refusals.validity_before_signature,
     refusals.refusals_keep_secrets,
     transport.body_limit,
+    transport.upgrade_is_ignored,
     transport.unknown_path,
     transport.wrong_method,
     transport.tenant_names,

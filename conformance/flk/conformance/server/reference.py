@@ -50,6 +50,7 @@ class ReferenceNode:
 
     limit = CONSTANTS.node.max_body_bytes
     allow = True
+    upgrades = False
     body = b""
     """The body that is being answered."""
 
@@ -119,6 +120,8 @@ class Handler(BaseHTTPRequestHandler):
     def handle_any(self) -> None:
         """One request."""
         body = self.read_body()
+        if self.node.upgrades and "Upgrade" in self.headers:
+            body = b""
         path = self.node.route(self.path)
         offered = ROUTES.get(path)
         if offered is None:

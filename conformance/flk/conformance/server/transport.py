@@ -30,6 +30,16 @@ def _pieces(body: bytes) -> Iterator[bytes]:
         yield body[start : start + CHUNK]
 
 
+@check("HTTP-2")
+def upgrade_is_ignored(server: Server) -> None:
+    """A record sent with an offer to speak HTTP/2, as some clients send each, is read and answered like any other."""
+    record = server.signed(server.record())
+    offer = [("Connection", "Upgrade, HTTP2-Settings"), ("Upgrade", "h2c"), ("HTTP2-Settings", "AAMAAABkAAQAAP__")]
+    body = body_of(record)
+    for sent in (body, iter([body[:100], body[100:]])):
+        expect_outcome(server.client.request("POST", SUBMIT_PATH, sent, [*server.headers(), *offer]), record)
+
+
 @check("ORD-8")
 def unknown_path(server: Server) -> None:
     """An unknown path gets 404, whatever the method; so does the submit path with a slash behind it."""
