@@ -13,9 +13,10 @@ from urllib.parse import urlsplit
 
 import pytest
 from tests.support.impl.client import Client, keys_of, sample
-from tests.support.model.world import HONEST, KEY, OTHER_TENANT, STORY, World, pcs, submission
+from tests.support.model.world import FORGED, HONEST, KEY, MALFORMED, OTHER_TENANT, STORY, World, pcs, submission
 
 from flk.impl.server.process import ServerProcess, serve_command, server_process
+from flk.model.compiled.examiner import SWITCH
 from flk.model.flow.answers import SUBMIT_PATH
 from flk.model.flow.submission import Submission
 from flk.model.log.frames import scan
@@ -139,6 +140,17 @@ def test_a_stopped_server_has_answered_sealed_and_written(tmp_path: Path) -> Non
         assert server.said[0].startswith(f"recovered {len(STORY)} frames in 1 segments")
         repeated = [client.submit(sent) for sent in STORY]
         assert [(reply.status, reply.body) for reply in repeated] == [(reply.status, reply.body) for reply in before]
+
+
+@pytest.mark.parametrize(("way", "said"), [("c", "compiled C"), ("python", "Python (FLK_EXAMINE is python)")])
+def test_a_server_says_by_which_way_it_examines(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str, said: str
+) -> None:
+    """And answers alike: 200, 401 and 400 are those of the reference."""
+    monkeypatch.setenv(SWITCH, way)
+    with started(tmp_path) as (server, client):
+        assert f"records are examined by {said}" in server.said
+        assert [client.submit(sent).status for sent in (HONEST, FORGED, MALFORMED)] == [200, 401, 400]
 
 
 def test_a_damaged_log_is_reported_with_its_offset_and_the_rest_is_kept(tmp_path: Path) -> None:
