@@ -12,6 +12,7 @@ Several keys of a tenant may be live at once, so that agents move from one to th
 A key file holds secrets: keep it readable by its owner alone. `readable_by_others` tells; `flk serve` warns.
 """
 
+import os
 import re
 import stat
 import time
@@ -25,6 +26,7 @@ from typing import Annotated, TypeVar
 import msgspec
 from msgspec import Meta
 
+from flk.impl.storage.trouble import usable
 from flk.model.record.canonical import Profile
 from flk.model.record.signing import (
     Algorithm,
@@ -180,6 +182,28 @@ def new_key(tenant: str, key_id: str, algorithm: Algorithm) -> str:
     else:
         lines.append(f'secret_base64 = "{_encode(secret)}"')
     return "\n".join(lines) + "\n"
+
+
+def add_key(path: Path, made: str) -> None:
+    """Add what `new_key` made to a key file, or begin one, of mode 600.
+
+    Raises UnusableInput, with the file as it was, if it cannot be written or would not be usable.
+    """
+    with usable(path):
+        if path.exists():
+            read_keys(path)
+        before = path.read_text(encoding="utf-8") if path.exists() else ""
+        new = path.with_name(f"{path.name}.new")
+        new.unlink(missing_ok=True)
+        fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(fd, "w", encoding="utf-8") as file:
+            file.write(f"{before.rstrip()}\n\n{made}".lstrip())
+        try:
+            read_keys(new)
+        except UnusableInput:
+            new.unlink()
+            raise
+        new.replace(path)
 
 
 class _WrongField(ValueError):

@@ -19,8 +19,9 @@ import uvloop
 
 from flk.impl.http.descriptors import raise_limit
 from flk.impl.http.listener import Listener
-from flk.impl.keys import load_keys, readable_by_others
+from flk.impl.keys import readable_by_others
 from flk.impl.server.admission import Admission
+from flk.impl.server.live_keys import LiveKeys
 from flk.impl.server.node import RealNode
 from flk.impl.server.replicator import Replicator
 from flk.impl.server.routes import Service
@@ -30,7 +31,7 @@ from flk.impl.storage.objects import Objects, open_objects
 from flk.impl.storage.sqlite import SqliteStore
 from flk.impl.storage.trouble import free_bytes
 from flk.impl.storage.wal import FileDisk, is_new
-from flk.model.compiled.examiner import choice, examining
+from flk.model.compiled.examiner import choice
 from flk.model.log.frames import CorruptSegment, log_of
 from flk.model.programs.examine import Examine
 from flk.model.programs.recover import Recovery, recover
@@ -82,7 +83,8 @@ class Settings(msgspec.Struct, frozen=True):
 
 
 def serve(settings: Settings, say: Callable[[str], None]) -> None:
-    """Run a node until SIGTERM or SIGINT. `say` is given each line for the person who started it.
+    """Run a node until SIGTERM or SIGINT; on SIGHUP it reads its key file again. `say` is given each line for the person who
+    started it.
 
     Raises UnusableInput for a key file, directory or address that cannot be used, LogFailed if the log failed.
     """
@@ -92,7 +94,8 @@ def serve(settings: Settings, say: Callable[[str], None]) -> None:
 
 async def _serve(settings: Settings, say: Callable[[str], None]) -> None:
     profiles = (Profile.FIXED, Profile.SHORTEST) if settings.accept_shortest else (Profile.FIXED,)
-    examined = examining(load_keys(settings.keys, profiles))
+    examined = LiveKeys(settings.keys, profiles)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, examined.reload)
     if readable_by_others(settings.keys):
         log.warning("keys.readable_by_others", file=str(settings.keys), fix="chmod 600")
     check_regions(settings)

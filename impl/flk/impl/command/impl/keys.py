@@ -17,12 +17,20 @@ def new(
     key_id: Annotated[str, typer.Option("--id", help="The key's name within its tenant, such as 2026-a.")],
     tenant: Annotated[str, typer.Option(help="The tenant whose records it signs.")] = CONSTANTS.node.default_tenant,
     algorithm: Annotated[Literal["hmac-sha256", "ed25519"], typer.Option(help="How it signs.")] = "hmac-sha256",
+    file: Annotated[
+        Path | None, typer.Option(help="The key file to add it to; made readable by you alone.", dir_okay=False)
+    ] = None,
 ) -> None:
-    """Print a fresh key for a key file: `flk keys new --id 2026-a >> keys.toml`, readable by you alone."""
-    from flk.impl.keys import new_key
+    """Make a fresh key: `flk keys new --id 2026-a --file keys.toml`. Without --file it is printed."""
+    from flk.impl.keys import add_key, new_key
     from flk.model.record.signing import Algorithm
 
-    typer.echo(new_key(tenant, key_id, Algorithm(algorithm)))
+    made = new_key(tenant, key_id, Algorithm(algorithm))
+    if file is None:
+        typer.echo(made)
+    else:
+        add_key(file, made)
+        typer.echo(f"{file}: has key {key_id!r} of tenant {tenant!r}; a node that runs takes it on SIGHUP")
 
 
 @keys.command()

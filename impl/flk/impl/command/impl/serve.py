@@ -66,7 +66,9 @@ def serve(
         Literal["debug", "info", "warning", "error"], typer.Option(help="What to log; JSON lines on stderr.")
     ] = "info",
 ) -> None:
-    """Serve `POST /v1/pcs/submit`, `/health`, `/ready` and `/metrics` until SIGTERM or SIGINT."""
+    """Serve `POST /v1/pcs/submit`, `/health`, `/ready` and `/metrics` until SIGTERM or SIGINT. SIGHUP reads the key file
+    again.
+    """
     import structlog
 
     from flk.impl.command.impl.limits import with_limits

@@ -1,0 +1,46 @@
+"""The keys of a node that runs: read at its start, and again whenever somebody asks (SIGN-8)."""
+
+from pathlib import Path
+
+import structlog
+
+from flk.impl.keys import load_keys
+from flk.model.compiled.examiner import examining
+from flk.model.entries.entry import Claim
+from flk.model.flow.submission import Submission
+from flk.model.log.frames import Frame
+from flk.model.log.hlc import Timestamp
+from flk.model.programs.examine import claims_of
+from flk.model.record.canonical import Profile
+from flk.spec.errors import UnusableInput
+
+log = structlog.get_logger()
+
+
+class LiveKeys:
+    """`examine` with the keys that the file had when it was last read. Raises UnusableInput as `load_keys` does.
+
+    A key that leaves the file is unknown to every later replay, too; one that ends has a `not_after` and stays (SIGN-4).
+    """
+
+    def __init__(self, path: Path, profiles: tuple[Profile, ...]) -> None:
+        self._path = path
+        self._profiles = profiles
+        self._examine = examining(load_keys(path, profiles))
+
+    def __call__(self, submission: Submission, timestamp: Timestamp, region: str) -> Claim:
+        """As `examine`."""
+        return self._examine(submission, timestamp, region)
+
+    def claims(self, frames: tuple[Frame, ...], region: str) -> tuple[Claim, ...]:
+        """As `claims_of`."""
+        return claims_of(frames, region, self._examine)
+
+    def reload(self) -> None:
+        """Read the file again. If there is a mistake in it, the keys stay as they were, and the log says which."""
+        try:
+            self._examine = examining(load_keys(self._path, self._profiles))
+        except UnusableInput as mistake:
+            log.error("keys.not_reloaded", reason=str(mistake))  # noqa: TRY400  (the message names line and fix)
+        else:
+            log.info("keys.reloaded", file=str(self._path))
