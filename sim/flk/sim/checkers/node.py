@@ -101,8 +101,14 @@ class NodeRules:
         last = self._last_logged.get(region, 0)
         if region in self._rotten and frame.timestamp <= last:  # the clock goes on after what the log says (HLC-4)
             last = max(self._readable(region) - {frame.timestamp}, default=0)
+        if known is not None:  # what became of the frame that is lost says nothing of this one
             self._stored.discard((region, frame.timestamp))
             self._refused.discard((region, frame.timestamp))
+            self._last_claimed = {
+                line: claimed
+                for line, claimed in self._last_claimed.items()
+                if line[0] != region or claimed < frame.timestamp
+            }
         if frame.timestamp > last:
             self._checks.hold(A_FRAME)
         else:
