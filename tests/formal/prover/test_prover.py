@@ -42,8 +42,10 @@ LEMMAS = [
     for p in PROTOCOLS[name].properties.values()
     if p.kind is PropertyKind.LEMMA
 ]
-NEEDLESS = {("replication", "shipping_has_no_gap"), ("ingest", "winners_are_applied")}
+NEEDLESS = {("replication", "shipping_has_no_gap")}
 """Lemmas that follow from the rest, or that nothing rests on."""
+HELPFUL = {("ingest", "winners_are_applied")}
+"""Lemmas without which an obligation is not soon decided, though it has no small counterexample."""
 
 
 def failing(induction: Induction) -> Iterator[Obligation]:
@@ -112,7 +114,9 @@ def test_a_missing_lemma_is_answered_with_the_smallest_step_that_shows_it(name: 
     assert (obligation is None) == ((name, lemma) in NEEDLESS)
     if obligation is not None:
         found = minimised(induction, obligation)
-        assert found is not None
+        assert (found is None) == ((name, lemma) in HELPFUL)
+        if found is None:
+            return
         assert found.property == obligation.about
         assert found.action.startswith(obligation.action)
         assert not found.reachable
