@@ -27,7 +27,7 @@ import msgspec
 from msgspec import Meta
 
 from flk.impl.storage.trouble import usable
-from flk.model.record.canonical import Profile
+from flk.model.record.canonical import ACCEPTED, Profile
 from flk.model.record.signing import (
     Algorithm,
     Ed25519PrivateKey,
@@ -141,7 +141,7 @@ def read_keys(path: Path) -> tuple[KeyEntry, ...]:
     return entries
 
 
-def load_keys(path: Path, profiles: Iterable[Profile] = (Profile.FIXED,)) -> Keyring:
+def load_keys(path: Path, profiles: Iterable[Profile] = ACCEPTED) -> Keyring:
     """The keys a server accepts. Raises UnusableInput as `read_keys` does."""
     keys: dict[str, list[LiveKey]] = {}
     for entry in read_keys(path):

@@ -295,6 +295,23 @@ def test_older_signatures_count_only_when_asked_for(tmp_path: Path) -> None:
             assert client.submit(older).status == status
 
 
+def test_a_node_can_require_that_all_which_is_judged_is_signed(tmp_path: Path) -> None:
+    """Both profiles count unless `--require-judged` is given; a copy with another count never does (C14N-9)."""
+    record = pcs(epoch=7)
+    eight, whole = (encode(pcs(epoch=7, sig=sign(KEY, record, each))) for each in (Profile.FIXED, Profile.JUDGED))
+    altered = whole.replace(b'"sticky"', b'"mixed"')
+    assert altered != whole
+    for options, status in (((), 200), (("--require-judged",), 401)):
+        directory = tmp_path / f"{status}"
+        directory.mkdir()
+        with started(directory, *options) as (_, client):
+            assert [client.submit(Submission("default", body)).status for body in (altered, eight, whole)] == [
+                401,
+                status,
+                200,
+            ]
+
+
 def test_the_command_makes_keys_that_it_accepts(tmp_path: Path) -> None:
     """`flk keys new`, then `flk keys check`, which warns of a file that others may read."""
     made = "".join(flk("keys", "new", "--id", name, "--algorithm", name).stdout for name in ("hmac-sha256", "ed25519"))

@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+import msgspec
 import pytest
 from tests.support.model.world import (
     EQUIVOCATING,
@@ -10,6 +11,7 @@ from tests.support.model.world import (
     EXAMINE,
     FORGED,
     HONEST,
+    KEY,
     MALFORMED,
     OTHER_TENANT,
     STORY,
@@ -22,6 +24,9 @@ from flk.model.effects import INBOX, Admit, Append, Effect, Store
 from flk.model.flow.submission import Submission
 from flk.model.log.frames import scan
 from flk.model.programs.ingest import ingest
+from flk.model.record.canonical import Profile
+from flk.model.record.record import Regime, encode
+from flk.model.record.signing import sign
 from flk.model.runtime import run
 from flk.spec.constants import CONSTANTS
 
@@ -73,6 +78,19 @@ def test_a_forgery_of_a_stored_record_learns_nothing_of_its_outcome() -> None:
     assert answer.status == 401
     assert json.loads(stored.body)["digest"] not in answer.body.decode()
     assert world.ingest("eu", Submission("default", HONEST.body[:-1])).status == 400
+
+
+@pytest.mark.parametrize(("profile", "answers"), [(Profile.FIXED, [202, 409]), (Profile.JUDGED, [401, 200])])
+def test_an_altered_copy_that_comes_first_plants_nothing(profile: Profile, answers: list[int]) -> None:
+    """Somebody who saw a record submits it first with another count: profile `fixed9` leaves that open, `judged` does not
+    (C14N-9, ORD-3).
+    """
+    record = pcs()
+    signed = msgspec.structs.replace(record, sig=sign(KEY, record, profile))
+    altered = msgspec.structs.replace(signed, regime=Regime.MIXED)
+    world = World("eu")
+    sent = [world.ingest("eu", Submission("default", encode(each))) for each in (altered, signed)]
+    assert [response.status for response in sent] == answers
 
 
 def test_a_body_over_the_limit_is_413_and_not_logged() -> None:

@@ -15,7 +15,7 @@ from tests.support.model.strategies import finite, not_finite, reals, short_text
 from flk.model.record.canonical import Profile, Signed, canonical_bytes, fixed9, nano, round9
 
 EXACT = Context(prec=2000)
-profiles = st.sampled_from(Profile)
+profiles = st.sampled_from([Profile.FIXED, Profile.SHORTEST])
 signed = st.builds(
     Signed,
     D_hat=reals,
@@ -169,7 +169,7 @@ def test_the_canonical_form_is_the_eight_fields_in_order(record: Signed, profile
 def test_no_field_is_written_with_a_signed_zero(field: str, x: float) -> None:
     """Equal records have equal bytes in both forms (C14N-3)."""
     zero = with_field(SAMPLE, field, 0.0)
-    for profile in Profile:
+    for profile in (Profile.FIXED, Profile.SHORTEST):
         assert canonical_bytes(with_field(SAMPLE, field, x), profile) == canonical_bytes(zero, profile)
 
 

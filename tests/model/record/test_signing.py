@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from tests.support.model.golden import GOLDENS, KEY, TINY_1, TINY_2, Golden
 from tests.support.model.strategies import change, digests, epochs, records, shard_ids, units
 
-from flk.model.record.canonical import Profile, Signed, canonical_bytes
-from flk.model.record.record import Pcs
+from flk.model.record.canonical import ACCEPTED, Profile, Signed, canonical_bytes
+from flk.model.record.record import Pcs, Regime
 from flk.model.record.signing import Ed25519PrivateKey, Ed25519PublicKey, HmacKey, Key, Keyring, LiveKey, Signer, sign
 from flk.model.refusal import Unauthenticated
 
@@ -247,6 +247,43 @@ def test_the_older_form_is_off_by_default() -> None:
     """Only the second golden record is refused without it: all reals of the first have nine digits, so its two forms agree."""
     keys = Keyring({"t": [LiveKey(KEY)]})
     assert [accepts(keys, golden.record, golden.record.sig) for golden in GOLDENS] == [True, False]
+
+
+@given(records(), st.data())
+def test_what_is_judged_cannot_be_changed_under_the_profile_that_covers_it(record: Pcs, data: st.DataObject) -> None:
+    """A count, the regime, the order of the scales: under `judged` each change takes the signature away, under `fixed9` none does
+    (C14N-9).
+    """
+    scale = data.draw(st.sampled_from(list(record.N_j)))
+    turned = (*record.scales[1:], record.scales[0])
+    altered = data.draw(
+        st.sampled_from(
+            [
+                change(record, N_j={**record.N_j, scale: record.N_j[scale] + 1}),
+                change(record, regime=next(regime for regime in Regime if regime is not record.regime)),
+                change(record, scales=turned),
+            ]
+        )
+    )
+    keys = ring(KEY, profiles=ACCEPTED)
+    assert accepts(keys, record, sign(KEY, record, Profile.JUDGED))
+    assert not accepts(keys, altered, sign(KEY, record, Profile.JUDGED))
+    assert accepts(keys, altered, sign(KEY, record))
+
+
+@given(records(), st.sets(st.sampled_from(list(Profile))), st.sampled_from(list(Profile)))
+def test_a_signature_counts_under_its_own_profile_only(record: Pcs, accepted: set[Profile], profile: Profile) -> None:
+    """Whatever profiles are accepted, and unless two profiles write the record alike (C14N-9)."""
+    message = canonical_bytes(record, profile)
+    alike = any(canonical_bytes(record, other) == message for other in accepted)
+    assert accepts(ring(KEY, profiles=tuple(accepted)), record, sign(KEY, record, profile)) == alike
+    assert alike == (profile in accepted) or profile is not Profile.JUDGED
+
+
+def test_a_profile_that_covers_more_needs_it() -> None:
+    """Eight fields have no form under `judged`."""
+    with pytest.raises(ValueError, match="C14N-9"):
+        sign(KEY, SIGNATURE_CASE, Profile.JUDGED)
 
 
 @pytest.mark.parametrize(

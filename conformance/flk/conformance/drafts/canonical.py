@@ -1,6 +1,8 @@
-"""Drafts of `canonical`: the bytes that are signed, in both profiles (C14N-*)."""
+"""Drafts of `canonical`: the bytes that are signed, in every profile (C14N-*)."""
 
 from collections.abc import Iterator
+
+import msgspec
 
 from flk.conformance.drafts.draft import MERKLE_ROOT, Draft, bits
 from flk.conformance.operations.canonical import CanonicalInput
@@ -10,7 +12,11 @@ from flk.model.record.identity import pcs_id
 from flk.spec.constants import CONSTANTS
 
 REALS = ("D_hat", "budget", "coh_star", "r")
-ORDER, DIGITS, UNSIGNED, FINITE, ESCAPES, SHORTEST, DISTINCT = (f"C14N-{number}" for number in (1, 2, 3, 4, 5, 6, 8))
+ORDER, DIGITS, UNSIGNED, FINITE, ESCAPES, SHORTEST, DISTINCT, JUDGED = (
+    f"C14N-{number}" for number in (1, 2, 3, 4, 5, 6, 8, 9)
+)
+OF_REALS = (Profile.FIXED, Profile.SHORTEST)
+"""The profiles that differ in how reals are written."""
 
 
 def eight(
@@ -36,16 +42,29 @@ def eight(
     )
 
 
+def eleven(
+    *,
+    scales: tuple[int, ...] = (2, 4, 8, 16),
+    N_j: dict[str, int] | None = None,
+    regime: str = "sticky",
+    epoch: int = 1,
+) -> EightFields:
+    """What profile `judged` covers of an ordinary record, with other values where wanted."""
+    counts = {"2": 3, "4": 8, "8": 22, "16": 60} if N_j is None else N_j
+    return msgspec.structs.replace(eight(epoch=epoch), N_j=counts, regime=regime, scales=scales)
+
+
 def real_bits(record: EightFields) -> dict[str, str]:
     """The bits of the four reals."""
     return bits(**{name: getattr(record, name) for name in REALS})
 
 
 def canonical() -> Iterator[Draft]:
-    """Each real in both profiles, epochs, and texts that need an escape or must not have one."""
-    for profile in Profile:
+    """Each real in both forms, epochs, texts that need an escape or must not have one, and what else is judged."""
+    for profile in OF_REALS:
         yield from _profile(profile)
     yield from _texts()
+    yield from _judged()
     for epoch in (
         0,
         1,
@@ -76,6 +95,21 @@ def canonical() -> Iterator[Draft]:
         "rounding/one-text-below", "numbers that round alike have one form", eight(D_hat=1.4099999996), DISTINCT
     )
     yield _draft("rounding/another-text", "numbers that round apart have two", eight(D_hat=1.4100000006), DISTINCT)
+
+
+def _judged() -> Iterator[Draft]:
+    records = {
+        "ordinary": eleven(),
+        "counts-in-the-order-of-scales": eleven(N_j={"16": 60, "8": 22, "4": 8, "2": 3}),
+        "scales-as-they-stand": eleven(scales=(16, 2, 8, 4)),
+        "two-scales": eleven(scales=(1, CONSTANTS.record.max_scale), N_j={"1": 1, str(CONSTANTS.record.max_scale): 7}),
+        "largest-count": eleven(N_j={"2": 1, "4": 1, "8": 1, "16": CONSTANTS.record.max_count}),
+        "mixed": eleven(regime="mixed"),
+        "non-sticky": eleven(regime="non_sticky"),
+    }
+    for slug, record in records.items():
+        comment = "the eight fields, a newline, the counts in the order of the scales, the regime, the scales"
+        yield _draft(f"judged/{slug}", comment, record, JUDGED, "judged", profile=Profile.JUDGED)
 
 
 def _profile(profile: Profile) -> Iterator[Draft]:

@@ -30,6 +30,7 @@ FLAGS = {
     "control-character": "RFC 8785 has one escape for each.",
     "non-ascii": "Raw UTF-8 in the canonical form, no escapes.",
     "lone-surrogate": "A text that UTF-8 cannot carry, given as UTF-16 code units. Decline it if your language has no such texts.",
+    "judged": "The profile that covers the counts, the regime and the scales, too.",
     "shortest": "The older profile: Python's shortest text of the rounded number.",
     "ed25519": "Needs Ed25519.",
     "rotation": "Several keys, each with a window of time.",

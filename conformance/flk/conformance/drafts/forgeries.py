@@ -1,4 +1,4 @@
-"""Drafts of `authenticate`: what must be accepted, and every kind of forgery (SIGN-*, C14N-6)."""
+"""Drafts of `authenticate`: what must be accepted, and every kind of forgery (SIGN-*, C14N-6, C14N-9)."""
 
 from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Iterator
@@ -6,7 +6,7 @@ from hashlib import sha256
 
 import msgspec
 
-from flk.conformance.drafts.canonical import REALS, eight
+from flk.conformance.drafts.canonical import JUDGED, OF_REALS, REALS, eight, eleven
 from flk.conformance.drafts.draft import NOW, SECRET, Draft
 from flk.conformance.drafts.signing import ED25519, HMAC, RFC8032_SEEDS, WHOLE
 from flk.conformance.operations.forms import EightFields, LiveKeyForm
@@ -32,6 +32,7 @@ def authenticate() -> Iterator[Draft]:
     yield from _ed25519()
     yield from _windows()
     yield from _tenants()
+    yield from _judged()
 
 
 def _accepted() -> Iterator[Draft]:
@@ -49,14 +50,14 @@ def _accepted() -> Iterator[Draft]:
         eight(D_hat=1.0),
         PROFILE,
         sig=_mac(eight(D_hat=1.0), profile=Profile.SHORTEST),
-        profiles=tuple(Profile),
+        profiles=OF_REALS,
     )
     yield _authentic(
         "accepted/both-profiles",
         "this form, where both are switched on",
         eight(D_hat=1.0),
         PROFILE,
-        profiles=tuple(Profile),
+        profiles=OF_REALS,
     )
     yield _forged(
         "refused/older-profile",
@@ -289,6 +290,28 @@ def _tenants() -> Iterator[Draft]:
         yield Draft(
             f"tenant/{signer}-as-{tenant}", "a tenant's own keys and no others", question, (OWN,), flag, refusal
         )
+
+
+def _judged() -> Iterator[Draft]:
+    """What profile `judged` covers cannot be changed, and where it is required no other profile will do."""
+    sig = _mac(eleven(), profile=Profile.JUDGED)
+    both, alone = (Profile.FIXED, Profile.JUDGED), (Profile.JUDGED,)
+    told = {
+        "alone": (eleven(), sig, alone, None),
+        "beside-fixed9": (eleven(), sig, both, None),
+        "fixed9-beside-it": (eleven(), _mac(eleven()), both, None),
+        "fixed9-where-it-is-required": (eleven(), _mac(eleven()), alone, BAD),
+        "where-only-fixed9-counts": (eleven(), sig, (Profile.FIXED,), BAD),
+        "a-count-changed": (eleven(N_j={"2": 3, "4": 8, "8": 22, "16": 61}), sig, both, BAD),
+        "regime-changed": (eleven(regime="mixed"), sig, both, BAD),
+        "scales-in-another-order": (eleven(scales=(4, 2, 8, 16)), sig, both, BAD),
+        "a-scale-left-out": (eleven(scales=(2, 4, 8), N_j={"2": 3, "4": 8, "8": 22}), sig, both, BAD),
+        "counts-named-in-another-order": (eleven(N_j={"16": 60, "8": 22, "4": 8, "2": 3}), sig, both, None),
+    }
+    for slug, (record, made, profiles, refusal) in told.items():
+        question = AuthenticateInput(record, made, "default", NOW, {"default": (_hmac(SECRET),)}, profiles)
+        flags = ("judged",) if refusal is None else ("judged", "forgery")
+        yield Draft(f"judged/{slug}", "counts, regime and scales are signed, too", question, (JUDGED,), flags, refusal)
 
 
 def _authentic(

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import msgspec
 
+from flk.conformance.drafts.canonical import OF_REALS
 from flk.conformance.drafts.draft import NOW, SECRET, Draft, fields
 from flk.conformance.drafts.mutations import body_of
 from flk.conformance.operations.forms import Keys, LiveKeyForm
@@ -134,8 +135,29 @@ def _refusals() -> Iterator[Draft]:
         ("C14N-6",),
         older,
         good,
-        profiles=tuple(Profile),
+        profiles=OF_REALS,
         flags=("shortest",),
+    )
+    whole = _signed(fields(), SECRET, Profile.JUDGED)
+    altered = whole.replace('"16":40', '"16":41')
+    yield _history(
+        "judged/altered-copy-first",
+        "counts that were changed on the way are refused, and leave nothing behind",
+        ("C14N-9", "ORD-3"),
+        altered,
+        whole,
+        altered,
+        profiles=(Profile.FIXED, Profile.JUDGED),
+        flags=("judged", "forgery"),
+    )
+    yield _history(
+        "judged/same-content",
+        "which profile signed it is no part of the content",
+        ("C14N-9", "DUP-2"),
+        good,
+        whole,
+        profiles=(Profile.FIXED, Profile.JUDGED),
+        flags=("judged",),
     )
 
 

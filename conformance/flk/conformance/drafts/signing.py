@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from flk.conformance.drafts.canonical import eight, real_bits
+from flk.conformance.drafts.canonical import OF_REALS, eight, eleven, real_bits
 from flk.conformance.drafts.draft import SECRET, Draft
 from flk.conformance.operations.forms import EightFields, SecretKey
 from flk.conformance.operations.signatures import SignInput
@@ -22,7 +22,7 @@ RFC8032_SEEDS = {
 
 
 def sign() -> Iterator[Draft]:
-    """Secrets of many lengths, the keys of RFC 8032, both profiles, records of all shapes."""
+    """Secrets of many lengths, the keys of RFC 8032, all profiles, records of all shapes."""
     secrets = {
         "short": b"k",
         "text": SECRET,
@@ -43,7 +43,7 @@ def sign() -> Iterator[Draft]:
         key = SecretKey(Algorithm.HMAC_SHA256, secret)
         yield _signed(f"hmac/{slug}", "HMAC-SHA256 of the canonical bytes", eight(), key, HMAC)
     for slug, record in records.items():
-        for profile in Profile:
+        for profile in OF_REALS:
             key = SecretKey(Algorithm.HMAC_SHA256, SECRET)
             comment = "the bytes of the profile are signed, without a digest first"
             flags = ("shortest",) if profile is Profile.SHORTEST else ()
@@ -52,6 +52,14 @@ def sign() -> Iterator[Draft]:
         key = SecretKey(Algorithm.ED25519, bytes.fromhex(seed))
         for name, record in records.items():
             yield _signed(f"ed25519/{slug}-{name}", "pure Ed25519, deterministic", record, key, ED25519, "ed25519")
+    comment = "what is judged is signed, too"
+    for signer, flag in (
+        (SecretKey(Algorithm.HMAC_SHA256, SECRET), ()),
+        (SecretKey(Algorithm.ED25519, bytes.fromhex(RFC8032_SEEDS["test-1"])), ("ed25519",)),
+    ):
+        for slug, record in {"ordinary": eleven(), "other-order": eleven(scales=(16, 2, 8, 4))}.items():
+            name = f"judged/{signer.algorithm}-{slug}"
+            yield _signed(name, comment, record, signer, "C14N-9", "judged", *flag, profile=Profile.JUDGED)
 
 
 def _signed(

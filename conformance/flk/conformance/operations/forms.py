@@ -37,7 +37,7 @@ class Form(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
 
 
 class EightFields(Form, frozen=True):
-    """What a signature covers, unchecked."""
+    """What a signature covers, unchecked: eight fields, and three more under profile `judged`."""
 
     D_hat: Real
     budget: Real
@@ -47,10 +47,13 @@ class EightFields(Form, frozen=True):
     pcs_id: Text
     r: Real
     shard_id: Text
+    N_j: dict[str, int] = {}
+    regime: str = ""
+    scales: tuple[int, ...] = ()
 
     def signed(self) -> Signed:
         """The model's value."""
-        return Signed(
+        eight = Signed(
             D_hat=float(self.D_hat),
             budget=float(self.budget),
             coh_star=float(self.coh_star),
@@ -60,6 +63,17 @@ class EightFields(Form, frozen=True):
             r=float(self.r),
             shard_id=text(self.shard_id),
         )
+        if not self.scales:
+            return eight
+        return Eleven(**msgspec.structs.asdict(eight), N_j=self.N_j, regime=self.regime, scales=self.scales)
+
+
+class Eleven(Signed, frozen=True):
+    """The eight fields, and those that profile `judged` covers besides."""
+
+    N_j: dict[str, int]
+    regime: str
+    scales: tuple[int, ...]
 
 
 class SecretKey(Form, frozen=True):

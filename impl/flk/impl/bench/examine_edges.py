@@ -26,9 +26,9 @@ def edges() -> Iterator[Case]:
                 yield Case(Submission("default", _body({}, key)), at(bound + step))
     for changes in _changes():
         yield Case(Submission("default", _body(changes)), at(1.0))
-    for body in _bodies():
-        yield Case(Submission("default", body), at(1.0))
     body = _body({})
+    for place in range(len(body)):
+        yield Case(Submission("default", body[:place]), at(1.0))
     for name, value in {**_BASE, **_FAULT}.items():  # each key a second time, in the record and in `ft`
         again = f',"{name}":{_text(value)}}}'.encode()
         yield Case(Submission("default", body[:-1] + again), at(1.0))
@@ -43,29 +43,10 @@ def edges() -> Iterator[Case]:
             yield Case(Submission("default", body[:place] + body[place + 1 :]), at(1.0))
 
 
-def _bodies() -> Iterator[bytes]:
-    """No JSON, or none that anybody should read."""
-    body = _body({})
-    for place in range(len(body)):
-        yield body[:place]
-        if body[place : place + 1] == b'"':
-            yield from (body[:place] + other + body[place + 1 :] for other in (b"\n", b"\t", b" ", b"\\"))
-    for code in range(256):  # within a text, where C reads single bytes and where it reads eight
-        for before in (b"", b"v", b"0" * 8, b"0" * 11):
-            yield body.replace(b'"0.1"', b'"%s%c%s"' % (before, code, before))
-    for name in ("scales", "N_j", "v_star", "ft"):  # last, and without its bracket
-        last = _body({name: _ABSENT})[:-1] + f',"{name}":{_text(_BASE[name])}}}'.encode()
-        yield from (last, last[:-2] + b"}", last[:-1])
-        for empty in ("{}", "[]", "{", "[", "[2,4,,", '{"2":5,'):
-            yield _body({name: _ABSENT})[:-1] + f',"{name}":{empty}'.encode()
-            yield _body({name: _ABSENT})[:-1] + f',"{name}":{empty}}}'.encode()
-
-
 def _changes() -> Iterator[dict[str, object]]:
     yield {}
     yield from _signatures()
     yield from _texts()
-    yield from _forms()
     yield from _numbers()
     yield from _lists()
     yield from _directions()
@@ -91,21 +72,10 @@ def _texts() -> Iterator[dict[str, object]]:
         yield {"shard_id": "s" * length}
         yield {"sig": "A" * length}
     for code in range(256):
-        for text in ("_b", "a_b", "a_"):
-            yield {"shard_id": text.replace("_", chr(code))}
+        yield {"shard_id": f"a{chr(code)}b"}
         yield {"version": f"a{chr(code)}b"}
-    for root in (
-        _ROOT[:-1],
-        _ROOT + "0",
-        *(f"{_ROOT[:-1]}{character}" for character in "/09:@AFG`afg"),
-        "g" + _ROOT[1:],
-    ):
+    for root in (_ROOT[:-1], _ROOT + "0", *(f"{_ROOT[:-1]}{character}" for character in "/09:@AFG`afg")):
         yield {"merkle_root": root}
-    yield {"pcs_id": "0" * 64}
-    yield {"pcs_id": "0" * 63}
-
-
-def _forms() -> Iterator[dict[str, object]]:
     second = "2026-01-01T00:00:00"
     for zone in ("Z", "z", "", "+00:00", "-23:59", "+0000", "+00:0", "+00:000", "*00:00", "ZZ"):
         yield {"sent_at": second + zone}
@@ -118,6 +88,8 @@ def _forms() -> Iterator[dict[str, object]]:
         yield {"schema": text}
     for text in (*LIMITS.regimes, "", "stick", "stickyy", "non_stickx", "Mixed"):
         yield {"regime": text}
+    yield {"pcs_id": "0" * 64}
+    yield {"pcs_id": "0" * 63}
 
 
 def _numbers() -> Iterator[dict[str, object]]:

@@ -38,7 +38,7 @@ from flk.model.programs.recover import Recovery, recover
 from flk.model.programs.repair import Repair
 from flk.model.programs.rotate import rotate
 from flk.model.programs.ship import PREFIX
-from flk.model.record.canonical import Profile
+from flk.model.record.canonical import ACCEPTED, Profile
 from flk.model.refusal import Unavailable
 from flk.spec.constants import CONSTANTS, Garbage, Http
 from flk.spec.errors import UnusableInput
@@ -73,6 +73,7 @@ class Settings(msgspec.Struct, frozen=True):
     incarnation: int = 1
     fsync: Fsync = Fsync.THREAD
     accept_shortest: bool = False
+    require_judged: bool = False
     trace: Path | None = None
     objects: str | None = None
     peers: tuple[str, ...] = ()
@@ -92,9 +93,17 @@ def serve(settings: Settings, say: Callable[[str], None]) -> None:
         runner.run(_serve(settings, say))
 
 
+def _profiles(settings: Settings) -> tuple[Profile, ...]:
+    """The profiles whose signatures count (C14N-6, C14N-9)."""
+    if settings.require_judged:
+        if settings.accept_shortest:
+            raise UnusableInput("--require-judged and --accept-shortest exclude one another; give one of them")
+        return (Profile.JUDGED,)
+    return (*ACCEPTED, Profile.SHORTEST) if settings.accept_shortest else ACCEPTED
+
+
 async def _serve(settings: Settings, say: Callable[[str], None]) -> None:
-    profiles = (Profile.FIXED, Profile.SHORTEST) if settings.accept_shortest else (Profile.FIXED,)
-    examined = LiveKeys(settings.keys, profiles)
+    examined = LiveKeys(settings.keys, _profiles(settings))
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, examined.reload)
     if readable_by_others(settings.keys):
         log.warning("keys.readable_by_others", file=str(settings.keys), fix="chmod 600")

@@ -6,10 +6,10 @@ struct key {
     double not_before, not_after;
 };
 
-/* The keys of a tenant that are known here; `all` if it has no others, and no other form is accepted (C14N-6). */
+/* The keys of a tenant that are known here, and the profiles that are accepted (C14N-6, C14N-9); `all` if there are no others. */
 struct keys {
     size_t count;
-    bool all;
+    bool fixed, judged, all;
     struct key key[];
 };
 
@@ -52,13 +52,15 @@ static enum answer examine(const struct keys *keys, struct text body, uint64_t t
     uint8_t signature[33];
     if (!decode(body, &reading) || !decode_mac(record->sig, signature))
         return HANDED_BACK;
-    size_t length = canonical_bytes(record, text);
-    if (!is_signed(keys, text, length, signature, wall_seconds(timestamp)))
+    size_t fixed = canonical_bytes(record, text), length = fixed;
+    text[length++] = '\n';
+    length += judged_bytes(record, text + length);
+    double at = wall_seconds(timestamp);
+    if (!(keys->fixed && is_signed(keys, text, fixed, signature, at)) &&
+        !(keys->judged && is_signed(keys, text, length, signature, at)))
         return keys->all ? UNSIGNED : HANDED_BACK;
     if (!judge(record, &claim->outcome))
         return HANDED_BACK;
-    text[length++] = '\n';
-    length += judged_bytes(record, text + length);
     struct hash hash = hash_begin();
     hash_add(&hash, text, length);
     hex_digest(&hash, claim->digest);

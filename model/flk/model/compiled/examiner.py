@@ -20,6 +20,10 @@ SWITCH = "FLK_EXAMINE"
 """The environment variable that turns the compiled part off, if it is `python`: to measure, to mutate, to doubt."""
 
 
+_WRITTEN = {Profile.FIXED, Profile.JUDGED}
+"""The profiles whose messages C writes."""
+
+
 class Choice(NamedTuple):
     """How records are examined: compiled, or in Python and why."""
 
@@ -90,11 +94,11 @@ class Examiner:
 
 
 def book_of(compiled: Library, keyring: Keyring) -> Mapping[str, Keys]:
-    """The keys of each tenant as C has them: those for HMAC, if the form that it writes is accepted (C14N-6).
+    """The keys of each tenant as C has them: those for HMAC, if a form that it writes is accepted (C14N-6, C14N-9).
 
     Of a keyring, or a key, of a class of its own nothing is known.
     """
-    if type(keyring) is not Keyring or Profile.FIXED not in keyring.profiles:
+    if type(keyring) is not Keyring or not _WRITTEN & set(keyring.profiles):
         return {}
     return {tenant: _prepared(compiled, keys, keyring.profiles) for tenant, keys in keyring.live_keys.items()}
 
@@ -105,4 +109,5 @@ def _prepared(compiled: Library, keys: tuple[LiveKey, ...], profiles: tuple[Prof
         for live in keys
         if type(live) is LiveKey and type(live.key) is HmacKey and live.bounds == tuple(map(float, live.bounds))
     ]
-    return compiled.keys(known, len(known) == len(keys) and set(profiles) == {Profile.FIXED})
+    all_known = len(known) == len(keys) and set(profiles) <= _WRITTEN
+    return compiled.keys(known, Profile.FIXED in profiles, Profile.JUDGED in profiles, all_known)

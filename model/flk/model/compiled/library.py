@@ -39,8 +39,8 @@ class Library(Protocol):
         """Say what claims are made of."""
         ...
 
-    def keys(self, secrets: Sequence[tuple[bytes, float, float]], all: bool) -> Keys:  # noqa: A002, FBT001 (as in C)
-        """Prepare a tenant's keys for HMAC, and when they count; `all`: it has no others, and no other form is accepted."""
+    def keys(self, secrets: Sequence[tuple[bytes, float, float]], fixed: bool, judged: bool, all: bool) -> Keys:  # noqa: A002, FBT001 (as in C)
+        """Prepare a tenant's keys for HMAC, when they count, and for which profiles; `all`: there are no others of either."""
         ...
 
     def examine(self, book: Mapping[str, Keys], tenant: str, body: bytes, timestamp: int, region: str) -> Answer:

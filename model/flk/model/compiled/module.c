@@ -22,19 +22,21 @@ static void forget_keys(PyObject *capsule)
     PyMem_Free(PyCapsule_GetPointer(capsule, KEYS));
 }
 
-/* keys([(secret, not_before, not_after), …], all) */
+/* keys([(secret, not_before, not_after), …], fixed, judged, all) */
 static PyObject *prepare_keys(PyObject *self, PyObject *args)
 {
     PyObject *list;
-    int all;
+    int fixed, judged, all;
     (void)self;
-    if (!PyArg_ParseTuple(args, "O!p", &PyList_Type, &list, &all))
+    if (!PyArg_ParseTuple(args, "O!ppp", &PyList_Type, &list, &fixed, &judged, &all))
         return NULL;
     Py_ssize_t count = PyList_GET_SIZE(list);
     struct keys *keys = PyMem_Calloc(1, sizeof(struct keys) + (size_t)count * sizeof(struct key));
     if (!keys)
         return PyErr_NoMemory();
     keys->count = (size_t)count;
+    keys->fixed = fixed;
+    keys->judged = judged;
     keys->all = all;
     for (Py_ssize_t i = 0; i < count; i++) {
         const char *secret;
@@ -247,7 +249,7 @@ static PyObject *logarithm(PyObject *self, PyObject *value)
 
 static PyMethodDef METHODS[] = {
     {"prepare", prepare, METH_VARARGS, "prepare(claim, key, entry, outcome, reasons): the classes of what is made."},
-    {"keys", prepare_keys, METH_VARARGS, "keys(list of (secret, not_before, not_after), all): a tenant's keys, prepared."},
+    {"keys", prepare_keys, METH_VARARGS, "keys(list of (secret, not_before, not_after), fixed, judged, all): a tenant's keys, prepared."},
     {"examine", (PyCFunction)(void (*)(void))examine_one, METH_FASTCALL, "examine(book, tenant, body, timestamp, region)"},
     {"claims", (PyCFunction)(void (*)(void))examine_many, METH_FASTCALL, "claims(book, frames, region)"},
     {"log2", logarithm, METH_O, "log2(value): as the slope takes it."},

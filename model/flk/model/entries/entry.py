@@ -7,7 +7,7 @@ from typing import NamedTuple
 import msgspec
 
 from flk.model.log.hlc import Timestamp
-from flk.model.record.canonical import canonical_bytes
+from flk.model.record.canonical import canonical_bytes, judged_bytes
 from flk.model.record.record import Pcs
 
 
@@ -74,14 +74,11 @@ def precedence(entry: Entry) -> tuple[int, str, str, bytes]:
 def content_digest(record: Pcs, canonical: bytes | None = None) -> str:
     """SHA-256 of all that is signed or judged; what delivery changes (`attempt`, `sent_at`, `ft`, `sig`) is left out (DUP-3).
 
-    The canonical bytes, a newline, then `{"N_j":{...},"regime":"...","scales":[...]}` with `N_j` in the order of `scales`.
-    Who has the canonical bytes at hand passes them. Raises KeyError if a scale has no count.
+    These are the bytes that profile JUDGED signs (C14N-9). Who has the canonical bytes at hand passes them. Raises KeyError if a
+    scale has no count.
 
     >>> record = summarise([[0.1, 0.2], [0.4, 0.8]], b"raw data", shard_id="s1", epoch=1, seed=7, sent_at="2026-01-01T00:00:00Z")
     >>> len(content_digest(record))
     64
     """
-    scales = [str(scale) for scale in record.scales]
-    counts = ",".join([f'"{scale}":{record.N_j[scale]}' for scale in scales])
-    judged = f'{{"N_j":{{{counts}}},"regime":"{record.regime}","scales":[{",".join(scales)}]}}'
-    return sha256((canonical or canonical_bytes(record)) + b"\n" + judged.encode()).hexdigest()
+    return sha256(judged_bytes(record, canonical or canonical_bytes(record))).hexdigest()

@@ -1,8 +1,10 @@
 """The bytes that are signed: one text for each value (C14N-*)."""
 
+from collections.abc import Mapping
 from enum import StrEnum
 from json.encoder import encode_basestring as quoted  # escapes as RFC 8785 section 3.2.2.2 asks
 from math import isfinite
+from typing import Protocol, TypeGuard
 
 import msgspec
 
@@ -13,17 +15,22 @@ NANO = CONSTANTS.canonical.nano
 
 
 class Profile(StrEnum):
-    """How reals are written. FIXED is the form of this specification, SHORTEST that of older signers (C14N-6)."""
+    """What a signature covers, and how reals are written. FIXED covers the eight signed fields, JUDGED also what judgement and
+    digest read besides (C14N-9), SHORTEST is the form of older signers (C14N-6).
+    """
 
     FIXED = "fixed9"
     SHORTEST = "shortest"
+    JUDGED = "judged"
 
 
-FIXED, SHORTEST = Profile
+FIXED, SHORTEST, JUDGED = Profile
+ACCEPTED = (FIXED, JUDGED)
+"""What verifiers accept unless they are told otherwise."""
 
 
 class Signed(msgspec.Struct, frozen=True):
-    """The eight fields that a signature covers."""
+    """The eight fields that every signature covers."""
 
     D_hat: float
     budget: float
@@ -33,6 +40,25 @@ class Signed(msgspec.Struct, frozen=True):
     pcs_id: str
     r: float
     shard_id: str
+
+
+class Judged(Protocol):
+    """What else judgement and digest read: a signature of profile JUDGED covers it, too."""
+
+    @property
+    def N_j(self) -> Mapping[str, int]:  # noqa: N802 - a field of the record
+        """The cells counted at each scale."""
+        ...
+
+    @property
+    def regime(self) -> str:
+        """How the computation moves."""
+        ...
+
+    @property
+    def scales(self) -> tuple[int, ...]:
+        """The scales, as they were listed."""
+        ...
 
 
 def round9(x: float) -> float:
@@ -78,19 +104,42 @@ CLEAR = 0.5 - 2.0**-20
 def canonical_bytes(record: Signed, profile: Profile = FIXED) -> bytes:
     """The bytes that are signed: the eight signed fields as JSON, keys in code-point order, no spaces, UTF-8 (C14N-1).
 
-    Reals have nine fractional digits; `profile` is for records of older signers. Raises ValueError for NaN and infinities, and for
-    text that UTF-8 cannot carry (a lone surrogate).
+    Reals have nine fractional digits, unless `profile` is that of older signers; JUDGED has more fields. Raises ValueError for NaN
+    and infinities, for text that UTF-8 cannot carry (a lone surrogate), and if a field is missing that the profile covers.
 
     >>> record = summarise([[0.1, 0.2], [0.4, 0.8]], b"raw data", shard_id="s1", epoch=1, seed=7, sent_at="2026-01-01T00:00:00Z")
     >>> canonical_bytes(record)[:40]
     b'{"D_hat":0.000000000,"budget":0.20000000'
     """
+    if profile is JUDGED:
+        whole: object = record
+        if not says_what_is_judged(whole):
+            raise ValueError("C14N-9: profile judged covers N_j, regime and scales, too, which are missing")
+        try:
+            return judged_bytes(whole, canonical_bytes(record))
+        except KeyError as scale:
+            raise ValueError(f"C14N-9: N_j has no count for scale {scale}") from None
     D_hat, budget, coh_star, r = _fixed(record) if profile is FIXED else _shortest(record)
     return (
         f'{{"D_hat":{D_hat},"budget":{budget},"coh_star":{coh_star},"epoch":{record.epoch}'
         f',"merkle_root":{quoted(record.merkle_root)},"pcs_id":{quoted(record.pcs_id)},"r":{r}'
         f',"shard_id":{quoted(record.shard_id)}}}'
     ).encode()
+
+
+def says_what_is_judged(record: object) -> TypeGuard[Judged]:
+    """Whether it has more than the eight fields, so that profile JUDGED can sign it."""
+    return hasattr(record, "scales")
+
+
+def judged_bytes(record: Judged, canonical: bytes) -> bytes:
+    """All that is signed or judged: the canonical bytes, a newline, then `{"N_j":{...},"regime":"...","scales":[...]}` with `N_j`
+    in the order of `scales` (C14N-9). Raises KeyError if a scale has no count.
+    """
+    scales = [str(scale) for scale in record.scales]
+    counts = ",".join([f'"{scale}":{record.N_j[scale]}' for scale in scales])
+    judged = f'{{"N_j":{{{counts}}},"regime":{quoted(record.regime)},"scales":[{",".join(scales)}]}}'
+    return canonical + b"\n" + judged.encode()
 
 
 def _fixed(record: Signed) -> tuple[str, str, str, str]:

@@ -14,7 +14,15 @@ from cryptography.hazmat.primitives.hmac import HMAC
 from nacl.exceptions import BadSignatureError
 from nacl.signing import SigningKey, VerifyKey
 
-from flk.model.record.canonical import FIXED, Profile, Signed, canonical_bytes
+from flk.model.record.canonical import (
+    ACCEPTED,
+    FIXED,
+    JUDGED,
+    Profile,
+    Signed,
+    canonical_bytes,
+    says_what_is_judged,
+)
 from flk.model.refusal import Unauthenticated
 
 
@@ -144,7 +152,7 @@ class LiveKey:
 
 
 class Keyring:
-    """The keys of each tenant, several of them live while they rotate (SIGN-4), and the canonical forms it accepts (C14N-6).
+    """The keys of each tenant, several of them live while they rotate (SIGN-4), and the profiles it accepts (C14N-6, C14N-9).
 
     A key without a window of time counts always.
 
@@ -153,7 +161,7 @@ class Keyring:
     (0.0, 1767225600.0, inf)
     """
 
-    def __init__(self, keys: Mapping[str, Iterable[LiveKey | Key]], profiles: Iterable[Profile] = (FIXED,)) -> None:
+    def __init__(self, keys: Mapping[str, Iterable[LiveKey | Key]], profiles: Iterable[Profile] = ACCEPTED) -> None:
         self._keys = {
             tenant: tuple(key if isinstance(key, LiveKey) else LiveKey(key) for key in several)
             for tenant, several in keys.items()
@@ -206,8 +214,9 @@ def sign(key: Signer, record: Signed, profile: Profile = FIXED) -> str:
     return _base64(key.sign(canonical_bytes(record, profile)))
 
 
-def verify(key: Key, record: Signed, sig: str, profile: Profile = FIXED) -> bool:
-    """Whether `sig` is this key's signature of the record (SIGN-*); another spelling of the base64 is not.
+def verify(key: Key, record: Signed, sig: str, profiles: Iterable[Profile] = ACCEPTED) -> bool:
+    """Whether `sig` is this key's signature of the record under one of these profiles (SIGN-*); another spelling of the base64 is
+    not, and eight fields alone are never signed under JUDGED.
 
     Raises ValueError for what has no canonical form.
 
@@ -217,9 +226,11 @@ def verify(key: Key, record: Signed, sig: str, profile: Profile = FIXED) -> bool
     False
     """
     try:
-        return key.verifies(canonical_bytes(record, profile), _decode_base64(sig))
+        signature = _decode_base64(sig)
     except Unauthenticated:
         return False
+    has_form = [profile for profile in profiles if profile is not JUDGED or says_what_is_judged(record)]
+    return any(key.verifies(canonical_bytes(record, profile), signature) for profile in has_form)
 
 
 def _base64(raw: bytes) -> str:

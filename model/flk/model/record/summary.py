@@ -67,8 +67,9 @@ def summarise(
     return _valid(record)
 
 
-def signed(record: Pcs, key: Signer, profile: Profile = Profile.FIXED) -> Pcs:
-    """The record with its signature by `key` as `sig`, ready to be encoded and sent.
+def signed(record: Pcs, key: Signer, profile: Profile = Profile.JUDGED) -> Pcs:
+    """The record with its signature by `key` as `sig`, ready to be encoded and sent. It covers all that is judged, unless another
+    profile is asked for (C14N-9).
 
     >>> record = summarise([[0.1, 0.2], [0.4, 0.8]], b"raw data", shard_id="s1", epoch=1, seed=7, sent_at="2026-01-01T00:00:00Z")
     >>> key = HmacKey(b"secret")

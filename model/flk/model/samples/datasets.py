@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from flk.model.flow.submission import Submission
+from flk.model.record.canonical import Profile
 from flk.model.record.record import Pcs, encode
 from flk.model.record.signals import Points
 from flk.model.record.signing import Signer
@@ -97,7 +98,7 @@ def unsigned(name: str) -> tuple[Pcs, ...]:
 
 def submissions(name: str, key: Signer, tenant: str = CONSTANTS.node.default_tenant) -> tuple[Submission, ...]:
     """The data set's records, signed and ready to send: compact JSON, byte for byte the same for the same key."""
-    return tuple(Submission(tenant, encode(signed(record, key))) for record in unsigned(name))
+    return tuple(Submission(tenant, encode(signed(record, key, Profile.FIXED))) for record in unsigned(name))
 
 
 def _sample(name: str) -> Path:

@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from flk.model.flow.submission import Submission
+from flk.model.record.canonical import Profile
 from flk.model.record.record import Pcs, decode, encode
 from flk.model.record.signing import HmacKey, Keyring, LiveKey, Signer
 from flk.model.record.summary import signed
@@ -147,11 +148,11 @@ class Records:
     def _sign(self, tenant: str, record: Pcs, arrival: Arrival) -> Submission:
         if not self._rekeyed:
             assert self._signer is not None
-            return Submission(tenant, encode(signed(record, self._signer)))
+            return Submission(tenant, encode(signed(record, self._signer, Profile.FIXED)))
         label = ""
         for rotation in self._rotations:
             label = rotation.id if rotation.start <= arrival.at else label
-        return Submission(tenant, encode(signed(record, self._key(tenant, label))))
+        return Submission(tenant, encode(signed(record, self._key(tenant, label), Profile.FIXED)))
 
     def _key(self, tenant: str, label: str) -> HmacKey:
         """A tenant's key from the rotation of that id on; the first if there is none."""

@@ -6,6 +6,7 @@ from math import inf
 from pathlib import Path
 
 from flk.model.flow.submission import Submission
+from flk.model.record.canonical import Profile
 from flk.model.record.record import Pcs, decode, encode
 from flk.model.record.signing import HmacKey, Signer
 from flk.model.record.summary import signed
@@ -68,7 +69,9 @@ def _size(source: str) -> int:
 
 def sent(records: Iterable[Pcs], key: Signer) -> tuple[Submission, ...]:
     """The records, signed, as the default tenant submits them."""
-    return tuple(Submission(CONSTANTS.node.default_tenant, encode(signed(record, key))) for record in records)
+    return tuple(
+        Submission(CONSTANTS.node.default_tenant, encode(signed(record, key, Profile.FIXED))) for record in records
+    )
 
 
 def _of_file(source: str) -> Iterable[Pcs]:

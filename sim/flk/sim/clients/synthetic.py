@@ -3,6 +3,7 @@
 from functools import cache
 
 from flk.model.flow.submission import Submission
+from flk.model.record.canonical import Profile
 from flk.model.record.record import Pcs, encode
 from flk.model.record.signing import Signer
 from flk.model.record.summary import signed, summarise
@@ -23,4 +24,4 @@ def unsigned(number: int) -> Pcs:
 
 def synthetic(size: int, key: Signer, tenant: str = CONSTANTS.node.default_tenant) -> tuple[Submission, ...]:
     """That many honest, distinct records, signed; a longer list begins with the shorter one."""
-    return tuple(Submission(tenant, encode(signed(unsigned(number), key))) for number in range(size))
+    return tuple(Submission(tenant, encode(signed(unsigned(number), key, Profile.FIXED))) for number in range(size))

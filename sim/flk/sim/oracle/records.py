@@ -78,7 +78,11 @@ def round9(number: float) -> float:
 
 
 def canonical(record: Record, profile: str = "fixed9") -> bytes:
-    """What is signed: the eight fields in code-point order, without white space (C14N-1, C14N-6)."""
+    """What is signed: the eight fields in code-point order, without white space (C14N-1, C14N-6), and of profile `judged` also
+    what else is judged (C14N-9).
+    """
+    if profile == "judged":
+        return canonical(record) + b"\n" + judged(record)
     real = fixed9 if profile == "fixed9" else lambda number: repr(round9(number))
     written = []
     for name in _SIGNED:
@@ -98,10 +102,14 @@ def canonical(record: Record, profile: str = "fixed9") -> bytes:
 
 def digest(record: Record) -> str:
     """SHA-256 of all that is signed or judged (DUP-3)."""
+    return sha256(canonical(record) + b"\n" + judged(record)).hexdigest()
+
+
+def judged(record: Record) -> bytes:
+    """What is judged beside the eight signed fields: the counts in the order of the scales, the regime, the scales."""
     scales = record["scales"]
     counts = ",".join(f'"{scale}":{record["N_j"][str(scale)]}' for scale in scales)
-    judged = f'{{"N_j":{{{counts}}},"regime":"{record["regime"]}","scales":[{",".join(map(str, scales))}]}}'
-    return sha256(canonical(record) + b"\n" + judged.encode()).hexdigest()
+    return f'{{"N_j":{{{counts}}},"regime":"{record["regime"]}","scales":[{",".join(map(str, scales))}]}}'.encode()
 
 
 def slope(scales: list[int], counts: list[int]) -> float:

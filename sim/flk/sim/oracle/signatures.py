@@ -28,7 +28,9 @@ Keys = Mapping[str, Sequence[Key]]
 """By tenant."""
 
 
-def is_authentic(keys: Keys, tenant: str, record: Record, at: float, profiles: Sequence[str] = ("fixed9",)) -> bool:
+def is_authentic(
+    keys: Keys, tenant: str, record: Record, at: float, profiles: Sequence[str] = ("fixed9", "judged")
+) -> bool:
     """Whether a key of the tenant that is live at wall time `at`, that of the log entry, made the record's signature."""
     signature = _decoded(record["sig"])
     if signature is None:

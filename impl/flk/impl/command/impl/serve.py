@@ -36,6 +36,13 @@ def serve(
     accept_shortest: Annotated[
         bool, typer.Option("--accept-shortest", help="Also accept signatures over the older canonical form (C14N-6).")
     ] = False,
+    require_judged: Annotated[
+        bool,
+        typer.Option(
+            "--require-judged",
+            help="Refuse signatures that leave counts, regime and scales to whoever sees a record (C14N-9).",
+        ),
+    ] = False,
     trace: Annotated[
         Path | None, typer.Option(help="Append every effect to this file, as JSON lines.", dir_okay=False)
     ] = None,
@@ -95,6 +102,7 @@ def serve(
         incarnation,
         Fsync(fsync),
         accept_shortest,
+        require_judged,
         trace,
         objects,
         tuple(peer or ()),
