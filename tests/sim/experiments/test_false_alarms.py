@@ -15,8 +15,11 @@ SEEDS = {
     14708: "a claim is stored although its frame rotted, and its window is over before that of the frame that came again",
     20187: "an agent that was given much while it was dead starts again",
     26486: "the log of a new disk repeats frames that were lost with the old one, timestamps and all",
+    26935: "an object is lost whose segment has rotted on the disk, and is shipped again",
     27983: "a timestamp is given again, after the frame that had it rotted away",
     30613: "a timestamp is given again on a new disk",
+    37663: "what rotted is forgotten in its time, and the same record is stored again later",
+    39607: "two peers are replayed at once, and only one of them was observed so far",
     40218: "an entry of the warm tier is asked for while its shard of the hot tier is gone",
 }
 

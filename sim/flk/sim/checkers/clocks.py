@@ -4,6 +4,7 @@ A timestamp is checked when its frame is durable: it is past all that its clock 
 that its clock may follow. Both bounds are worked out anew for each frame; where only wall time and the log count, they meet.
 """
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from flk.model.effects import INBOX
@@ -32,7 +33,7 @@ class Clock:
     def __init__(self) -> None:
         self.issued = 0
         self.shipped = 0
-        self.merged: list[tuple[int, Sequence[ClockFault]]] = []
+        self.merged: defaultdict[str, list[tuple[int, Sequence[ClockFault]]]] = defaultdict(list)  # by region of origin
         self.received = 0
         self.allowed = 0
         self.strange: list[int] = []
@@ -125,19 +126,20 @@ class ClockRules:
         entry = event.claim.entry
         place = self._regions[event.region]
         if entry.region != event.region and not self._is_strange(place, entry.timestamp):
-            self._of(event.region).merged.append((entry.timestamp, tuple(place.clock_faults)))
+            self._of(event.region).merged[entry.region].append((entry.timestamp, tuple(place.clock_faults)))
 
     def _took_over(self, event: WatermarkSet) -> None:
-        """A segment is merged, and the timestamps in it were observed, those that were within the bound all the time."""
+        """A segment is merged, and the timestamps in it were observed, those that were within the bound all the time. Other regions
+        may be replayed meanwhile, whose timestamps are yet to be.
+        """
         if not event.name.startswith(REPLAYED):
             return
         clock, place = self._of(event.region), self._regions[event.region]
         faults = tuple(place.clock_faults)
-        certain = [
-            seen for seen, then in clock.merged if then == faults and not self._is_strange(place, Timestamp(seen))
-        ]
+        peer = event.name.removeprefix(REPLAYED)  # a region, or a log of one
+        merged = clock.merged.pop(peer if peer in self._regions else peer.rpartition(".")[0], [])
+        certain = [seen for seen, then in merged if then == faults and not self._is_strange(place, Timestamp(seen))]
         clock.received = max([clock.received, *certain])
-        clock.merged.clear()
 
     def _uploaded(self, event: Uploaded) -> None:
         """What is in the object store may reach any other region, and the next disk of the same."""

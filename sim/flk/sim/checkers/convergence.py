@@ -5,7 +5,8 @@ from math import inf
 from typing import NamedTuple
 
 from flk.model.entries.entry import Claim, Entry, Key, precedence
-from flk.model.log.frames import Frame
+from flk.model.log.frames import Frame, region_of, scan
+from flk.model.programs.ship import PREFIX
 from flk.sim.checkers.invariants import Checks, Invariant
 from flk.sim.kernel.engine import Simulator
 from flk.sim.scenarios.faults import Disk, Fault
@@ -24,8 +25,9 @@ class Agreement:
     """Follows every key through every region, one step for each change of a store. `spells` are the times, from when to when, in
     which the regions did not store a key alike.
 
-    `rotten` are the claims whose frames rotted before they were shipped. They cannot reach another region (WAL-4 saves what can
-    still be read), so a region that stores one is not asked to agree with the others on it.
+    `rotten` are the claims whose frames rotted before they were shipped, or before an object that was lost was shipped again. They
+    cannot reach another region (WAL-4 saves what can still be read), so a region that stores one is not asked to agree with the
+    others on it.
     """
 
     def __init__(
@@ -81,13 +83,23 @@ class Agreement:
             self._note_caught_up(name)
 
     def _note_saved(self, event: Uploaded) -> None:
-        """What was on its way to the object store when it rotted is saved."""
+        """What was on its way to the object store when it rotted is saved; what was lost there and had rotted meanwhile is not."""
+        if event.lost is not None:
+            self._note_lost(region_of(event.name.removeprefix(PREFIX)), event)
         if self.rotten:
             frames = event.found.frames
             saved = {claim.key for claim, frame in self.rotten.items() if frame in frames}
             self.rotten = {claim: frame for claim, frame in self.rotten.items() if frame not in frames}
             for key in sorted(saved):
                 self._compare(key)
+
+    def _note_lost(self, region: str, event: Uploaded) -> None:
+        frames = {frame.timestamp: frame for frame in set(scan(event.lost or b"").frames) - set(event.found.frames)}
+        entries = [(key, entry) for key, row in self.rows.items() for entry in row if entry is not None]
+        gone = [(key, entry) for key, entry in entries if entry.region == region and entry.timestamp in frames]
+        self.rotten |= {Claim(key, entry): frames[entry.timestamp] for key, entry in gone}
+        for key, _ in gone:
+            self._compare(key)
 
     def _crash(self, event: Crashed) -> None:
         """A region that lost its store differs in every key that others have."""

@@ -98,12 +98,15 @@ class SegmentSealed(Event, frozen=True, gc=False):
 
 
 class Uploaded(Event, frozen=True, gc=False):
-    """An object was created; `found` is what its bytes say, `replaced` what had its name until then (None: nothing, as is due)."""
+    """An object was created; `found` is what its bytes say, `replaced` what had its name until then (None: nothing, as is due), and
+    `lost` what had it and was lost by a fault.
+    """
 
     name: str
     content: bytes
     found: Scan
     replaced: bytes | None
+    lost: bytes | None = None
 
 
 class WatermarkSet(Event, frozen=True, gc=False):

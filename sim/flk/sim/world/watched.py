@@ -191,7 +191,7 @@ class WatchedObjects(Objects):
         created = super().put(name, content)
         if created:
             self.faults.created(name, again=lost is not None)
-            self._observer.on(Uploaded(name, content, scan(content), before))
+            self._observer.on(Uploaded(name, content, scan(content), before, lost))
         return created
 
     def get(self, name: str) -> bytes | None:
