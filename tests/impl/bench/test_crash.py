@@ -39,7 +39,7 @@ def test_a_log_cut_at_any_byte_recovers_exactly_the_frames_that_fit(tmp_path: Pa
     store = SqliteStore(tmp_path / "cut.sqlite")
     for size in range(len(whole) + 1):
         shutil.rmtree(directory, ignore_errors=True)
-        (directory / name).parent.mkdir(parents=True)
+        shutil.copytree(tmp_path / "whole", directory)
         (directory / f"{name}.wal").write_bytes(whole[:size])
         disk = FileDisk(directory, "eu", growth=0)
         node = RealNode(disk, store)

@@ -14,15 +14,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.model import strategies as like
+from tests.support.model.world import HONEST, pcs
 
 from flk.model.effects import OUTBOX, Append, Draw, Post
 from flk.model.entries.entry import content_digest
 from flk.model.entries.judgement import judge
 from flk.model.flow.answers import ANSWERS, Meaning
-from flk.model.flow.submission import Response, Submission, from_payload
+from flk.model.flow.submission import Response, StoredOutcome, Submission, from_payload
 from flk.model.log import hlc
 from flk.model.log.frames import CorruptSegment, Frame, Head, data, opening, scan, seal, sealed_frames
-from flk.model.log.hlc import Timestamp
+from flk.model.log.hlc import Timestamp, text
 from flk.model.programs.outbox import Queued, contents, deliver, pause, queue
 from flk.model.record.canonical import Profile, canonical_bytes
 from flk.model.record.record import Pcs, decode, encode
@@ -275,9 +276,28 @@ tenants = st.text("abc", min_size=1, max_size=9)
 bodies = st.binary(max_size=40)
 
 
-@given(tenants, bodies, st.integers(0, 2**62).map(Timestamp), st.sampled_from(sorted(ANSWERS)))
-def test_outboxes_are_read_as_by_the_model(tenant: str, body: bytes, identity: Timestamp, status: int) -> None:
-    """What the programs append is what the oracle reads, and settles as the table of answers has it."""
+def stating(pcs_id: str, digest: str) -> bytes:
+    """The body of an answer that states an outcome."""
+    outcome = StoredOutcome(pcs_id, digest, text(Timestamp(1)), "eu", *msgspec.structs.astuple(judge(pcs())))
+    return msgspec.json.encode(outcome)
+
+
+OWN = content_digest(pcs())
+REPLIES = (stating(pcs().pcs_id, OWN), stating(pcs().pcs_id, "0" * 64), stating("1" * 64, OWN))
+REFUSAL = b'{"error":"no","requirement":"ORD-2"}'
+
+
+@given(
+    tenants,
+    bodies | st.just(HONEST.body),
+    st.integers(0, 2**62).map(Timestamp),
+    st.sampled_from(sorted(ANSWERS)),
+    bodies | st.sampled_from((*REPLIES, REFUSAL)),
+)
+def test_outboxes_are_read_as_by_the_model(
+    tenant: str, body: bytes, identity: Timestamp, status: int, reply: bytes
+) -> None:
+    """What the programs append is what the oracle reads, and settles what the oracle takes for final (OUT-6)."""
     submission = Submission(tenant, body)
     append = next(queue(submission))
     assert isinstance(append, Append)
@@ -285,15 +305,15 @@ def test_outboxes_are_read_as_by_the_model(tenant: str, body: bytes, identity: T
     assert from_payload(outboxes.logged(tenant, body)) == submission
     program = deliver(Queued(identity, submission))
     assert isinstance(next(program), Post)
-    after = program.send(Response(status, body, 2.0))
+    after = program.send(Response(status, reply, 2.0))
+    assert isinstance(after, Append) == outboxes.settles(body, outboxes.Answer(status, reply, 2.0))
     if isinstance(after, Draw):
-        assert status not in outboxes.FINAL
         return
     assert isinstance(after, Append)
     assert after.log == OUTBOX
     refused = ANSWERS[status].meaning is Meaning.REFUSED
     assert (status in outboxes.REFUSED, status in outboxes.STORED) == (refused, not refused)
-    answer = outboxes.Answer(status, body, 2.0) if refused else None
+    answer = outboxes.Answer(status, reply, 2.0) if refused else None
     assert outboxes.read(after.payload) == outboxes.Settled(identity, answer)
     state = contents([Frame(identity, append.payload), Frame(Timestamp(identity + 1), after.payload)])
     assert not state.pending

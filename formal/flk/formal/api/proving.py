@@ -104,7 +104,7 @@ def prove(*theorems: Subject, seeds: int = 1, progress: bool | None = None) -> P
     Raises UnusableInput for a name that does not exist or `seeds` below 1, and MissingExtra if `flk-lab[formal]` is not installed.
 
     >>> prove("two-phase-commit")
-    <proofs of two-phase-commit: ✓ holds, 39 obligations>
+    <proofs of two-phase-commit: ✓ holds, 33 obligations>
     """
     with needs("formal", "proving a protocol"):
         from flk.formal.proofs.prove import prove_all, theorem
