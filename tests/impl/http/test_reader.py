@@ -83,7 +83,7 @@ def test_a_request_for_another_protocol_is_answered_in_this_one(
         close,
     )
     plain = chunked(body) if as_chunks else post(body)
-    sent = plain.replace(b"host: a\r\n", b"host: a\r\n" + more) + post(b"next")
+    sent = plain.replace(b"host: a\r\n", b"host: a\r\n" + more, 1) + post(b"next")  # the body may say the same
     client = connect()
     client.send(sent[:cut])
     client.send(sent[cut:])
