@@ -101,11 +101,12 @@ NEAR = 8.0
 CLEAR = 0.5 - 2.0**-20
 
 
-def canonical_bytes(record: Signed, profile: Profile = FIXED) -> bytes:
+def canonical_bytes(record: Signed, profile: Profile = FIXED, fixed: bytes | None = None) -> bytes:
     """The bytes that are signed: the eight signed fields as JSON, keys in code-point order, no spaces, UTF-8 (C14N-1).
 
-    Reals have nine fractional digits, unless `profile` is that of older signers; JUDGED has more fields. Raises ValueError for NaN
-    and infinities, for text that UTF-8 cannot carry (a lone surrogate), and if a field is missing that the profile covers.
+    Reals have nine fractional digits, unless `profile` is that of older signers; JUDGED has more fields, after the bytes of FIXED:
+    who has these at hand passes them. Raises ValueError for NaN and infinities, for text that UTF-8 cannot carry (a lone
+    surrogate), and if a field is missing that the profile covers.
 
     >>> record = summarise([[0.1, 0.2], [0.4, 0.8]], b"raw data", shard_id="s1", epoch=1, seed=7, sent_at="2026-01-01T00:00:00Z")
     >>> canonical_bytes(record)[:40]
@@ -116,7 +117,7 @@ def canonical_bytes(record: Signed, profile: Profile = FIXED) -> bytes:
         if not says_what_is_judged(whole):
             raise ValueError("C14N-9: profile judged covers N_j, regime and scales, too, which are missing")
         try:
-            return judged_bytes(whole, canonical_bytes(record))
+            return judged_bytes(whole, fixed or canonical_bytes(record))
         except KeyError as scale:
             raise ValueError(f"C14N-9: N_j has no count for scale {scale}") from None
     D_hat, budget, coh_star, r = _fixed(record) if profile is FIXED else _shortest(record)

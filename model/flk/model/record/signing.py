@@ -184,7 +184,7 @@ class Keyring:
         signature = _decode_base64(sig)
         canonical = canonical_bytes(record)
         for profile in self.profiles:
-            message = canonical if profile is FIXED else canonical_bytes(record, profile)
+            message = canonical if profile is FIXED else canonical_bytes(record, profile, canonical)
             for live in self._keys.get(tenant, ()):
                 if live.is_live(at) and live.key.verifies(message, signature):
                     return canonical
