@@ -129,6 +129,8 @@ class Wal(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The write-ahead log's format (WAL-*)."""
 
     magic: str
+    earlier_magic: str
+    salt_bytes: int
     max_segment_bytes: int
     max_frame_bytes: int
 
@@ -138,6 +140,9 @@ class Clock(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     counter_bits: int
     max_ahead_seconds: float
+    max_step_seconds: float
+    max_lead_seconds: float
+    max_drift: float
 
 
 class Ring(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -151,7 +156,10 @@ class Replication(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     ship_interval_seconds: float
     replay_interval_seconds: float
+    check_interval_seconds: float
+    check_round_seconds: float
     object_prefix: str
+    damaged_prefix: str
     divergence_sample: int
     divergence_count_percent: float
     divergence_sample_percent: float

@@ -59,7 +59,7 @@ class Vectors(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     >>> from flk.spec.vectors import load
     >>> group = next(group for group in load() if group.name == "budget.golden")
     >>> group.operation, group.origin.value, group.requirements
-    ('budget', 'facts', ('SIG-6',))
+    ('budget', 'facts', ('SIG-6', 'SIG-7'))
     """
 
     operation: str
