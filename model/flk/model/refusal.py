@@ -67,6 +67,10 @@ class Unavailable(Refused):
     status = HTTPStatus.SERVICE_UNAVAILABLE
 
 
+class Untimely(Unavailable):
+    """The time is not to be trusted, so nothing is logged (HLC-5): 503. It may be tried again once it is."""
+
+
 class OutOfReach(Unavailable):
     """A tier that does not answer is the only one that could tell (TIR-3): 503. The store as a whole is well."""
 
@@ -74,6 +78,11 @@ class OutOfReach(Unavailable):
 def unavailable(detail: str) -> Unavailable:
     """What to raise when log or store do not answer, with the pause that the specification asks of clients (ORD-4)."""
     return Unavailable("ORD-4", detail, retry_after=CONSTANTS.node.unavailable_retry_after_seconds)
+
+
+def untimely(detail: str) -> Untimely:
+    """What to raise while the time is not to be trusted (HLC-5)."""
+    return Untimely("HLC-5", detail, retry_after=CONSTANTS.node.retry_after_seconds)
 
 
 def out_of_reach(tier: str) -> OutOfReach:

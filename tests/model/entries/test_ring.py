@@ -112,6 +112,12 @@ def test_too_few_healthy_shards_are_an_error(shards: list[str], key: str, more: 
         Ring(shards, 3).owner(key, healthy=())
 
 
+def test_no_shard_at_all_is_no_healthy_shard() -> None:
+    """A ring of none answers no key, and says so by the same requirement (RNG-3)."""
+    with pytest.raises(ValueError, match="RNG-3"):
+        Ring([])
+
+
 def test_where_two_shards_meet_the_lesser_name_has_the_position() -> None:
     """These two names have one position, which the earlier system lost or gave to whoever came last."""
     low, high = "s6322", "s68101"
@@ -122,10 +128,13 @@ def test_where_two_shards_meet_the_lesser_name_has_the_position() -> None:
         assert ring.owner(f"{low}#0", {high}) == high
 
 
-@pytest.mark.parametrize(("shards", "points"), [([], 1), (["a"], 0), (["a"], -1), (["a", "b", "a"], 1)])
-def test_a_ring_without_points_or_with_a_name_twice_is_refused(shards: list[str], points: int) -> None:
+@pytest.mark.parametrize(
+    ("shards", "points", "told"),
+    [([], 1, "RNG-3"), (["a"], 0, "RNG-1"), (["a"], -1, "RNG-1"), (["a", "b", "a"], 1, "RNG-1")],
+)
+def test_a_ring_of_nothing_or_with_a_name_twice_is_refused(shards: list[str], points: int, told: str) -> None:
     """When it is built, not when a key is looked up."""
-    with pytest.raises(ValueError, match="RNG-1"):
+    with pytest.raises(ValueError, match=told):
         Ring(shards, points)
 
 

@@ -7,7 +7,7 @@ import pytest
 from tests.spec.test_openapi import API
 from tests.support.model.world import STORY, World
 
-from flk.model.flow.answers import ANSWERS, BEFORE_LOG, STATES_ENTRY, SUBMIT_PATH, Meaning, meaning
+from flk.model.flow.answers import ANSWERS, BEFORE_LOG, CLAIMS_NOTHING, STATES_ENTRY, SUBMIT_PATH, Meaning, meaning
 from flk.model.flow.submission import StoredOutcome
 from flk.model.refusal import Refused
 from flk.spec.requirements import catalogue
@@ -57,3 +57,9 @@ def test_every_refusal_is_in_the_table() -> None:
         kinds += kind.__subclasses__()
     assert {int(kind.status) for kind in kinds} <= ANSWERS.keys()
     assert not BEFORE_LOG & STATES_ENTRY
+
+
+def test_what_the_log_need_not_hold_and_what_claims_nothing() -> None:
+    """What is too large or too much is not logged, what fails perhaps not (ORD-4 to ORD-6); 400 and 401 claim nothing (DUP-5)."""
+    assert {413, 429, 503} == BEFORE_LOG
+    assert {400, 401} == CLAIMS_NOTHING

@@ -14,6 +14,7 @@ from flk.model.programs.divergence import Agreement, detect_divergence
 from flk.model.programs.outbox import Delivery, Queued, deliver, open_outbox, queue
 from flk.model.programs.repair import is_sound
 from flk.model.programs.replay import replay
+from flk.model.programs.restore import restore
 from flk.model.programs.ship import ship
 
 Script = Callable[[World], object]
@@ -220,6 +221,26 @@ def test_shipping_and_replay_stopped_anywhere_converge_to_the_same_stores() -> N
         assert len(world.entries["eu"].superseded) == 1
 
 
+def test_putting_back_stopped_anywhere_is_finished_by_the_next_pass() -> None:
+    """One object is gone and another damaged: stopped at any effect, the next pass ends with both as they were (CRR-10)."""
+
+    def ill() -> World:
+        world = World("eu")
+        for sent in STORY[2:4]:
+            world.ingest("eu", sent)
+            world.run("eu", ship())
+        whole.update(world.objects.objects)
+        gone, damaged = sorted(world.objects.objects)
+        del world.objects.objects[gone]
+        world.objects.objects[damaged] += b"?"
+        return world
+
+    whole: dict[str, bytes] = {}
+    for world in crash_points(ill, lambda world: world.run("eu", restore(1.0))):
+        world.run("eu", restore(1.0))
+        assert world.objects.objects.items() >= whole.items()
+
+
 def test_a_region_that_lost_its_disk_gets_back_all_it_had_shipped() -> None:
     """Restoring from the object store may crash anywhere and be begun again; the new disk writes a log of its own."""
 
@@ -259,7 +280,7 @@ def test_a_new_disk_does_not_set_a_fast_clock_back() -> None:
     """A region whose clock ran far ahead, and that then loses its disk, goes on after what it has shipped (HLC-4)."""
     world = World("eu")
     now = world._now
-    world._now += 1000
+    world._now += 90
     world.ingest("eu", STORY[2])
     world.run("eu", ship())
     (ahead,) = world.entries["eu"].entries.values()

@@ -9,7 +9,17 @@ from tests.support.model.replies import reply
 from tests.support.model.world import EQUIVOCATING, HONEST, World, pcs, submission
 
 from flk.model.flow.submission import Response, Submission
-from flk.model.programs.outbox import MOST_ASKED, POLICY, Delivery, deliver, open_outbox, pause, queue
+from flk.model.programs.outbox import (
+    MOST_ASKED,
+    POLICY,
+    Delivery,
+    begin_source,
+    deliver,
+    end_source,
+    open_outbox,
+    pause,
+    queue,
+)
 
 ATTEMPTS = st.integers(1, 40)
 CHANCES = st.floats(0, 1, exclude_max=True)
@@ -24,6 +34,11 @@ def test_a_pause_is_jitter_under_a_doubling_ceiling_and_never_less_than_was_aske
     ceiling = min(POLICY.max_delay_seconds, POLICY.base_delay_seconds * 2 ** (attempt - 1))
     bounded = min(asked or 0, MOST_ASKED)
     assert bounded <= seconds <= bounded + ceiling
+
+
+def test_a_pause_is_bounded_however_many_attempts_failed() -> None:
+    """The ceiling is reached long before 2^(n-1) leaves binary64, and stays (OUT-3)."""
+    assert [pause(attempt, 0.5, None) for attempt in (7, 1024, 1025, 10**9)] == [POLICY.max_delay_seconds / 2] * 4
 
 
 def test_the_jitter_is_full() -> None:
@@ -109,3 +124,20 @@ def test_what_says_nothing_about_the_record_makes_no_dead_letter(status: int) ->
     world, _ = service(*[Response(status, b"")] * POLICY.max_attempts)
     item = world.run("agent", queue(HONEST))
     assert world.run("agent", deliver(item)) is Delivery.POSTPONED
+
+
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 3), st.booleans()), max_size=6))
+def test_of_a_source_that_was_cut_off_as_much_was_queued_as_is_said(reads: list[tuple[str, int, bool]]) -> None:
+    """Sources are read one after the other, some to their ends, some again: what counts is the last time (OUT-7)."""
+    world, _ = service()
+    expected: dict[str, int] = {}
+    for source, submissions, whole in reads:
+        world.run("agent", begin_source(source))
+        for _ in range(submissions):
+            world.run("agent", queue(HONEST))
+        expected[source] = submissions
+        if whole:
+            world.run("agent", end_source(source))
+            del expected[source]
+    found = world.run("agent", open_outbox()).unfinished
+    assert {each.source: each.queued for each in found} == expected

@@ -7,14 +7,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.model.world import EQUIVOCATING, EXAMINE, HONEST, STORY, World, pcs, submission
 
-from flk.model.effects import INBOX, Effect, Salvage
+from flk.model.effects import INBOX, Effect, ListObjects, Salvage
 from flk.model.flow.submission import Submission
 from flk.model.log import hlc
 from flk.model.log.frames import CorruptSegment, scan, sealed_frames
-from flk.model.memory.parts import Entries
+from flk.model.memory.parts import Entries, Objects
 from flk.model.programs.divergence import Agreement, Divergence, detect_divergence
+from flk.model.programs.recover import recover
 from flk.model.programs.replay import PREFIX, Replayed, replay
+from flk.model.programs.restore import Found, Restored, restore
 from flk.model.programs.ship import ship
+from flk.model.refusal import Unavailable, unavailable
 from flk.model.runtime import run
 
 MANY = [submission(pcs(epoch=epoch)) for epoch in range(6)]
@@ -205,6 +208,93 @@ def test_shipping_again_after_a_lost_watermark_is_harmless() -> None:
     assert len(world.run("eu", ship())) == 1
 
 
+def two_segments() -> tuple[World, list[str]]:
+    """A region that shipped two segments, and the names of its objects."""
+    world = shipped(MANY[:1], MANY[1:2])
+    return world, sorted(world.objects.objects)
+
+
+def test_objects_are_put_back_as_they_were_shipped() -> None:
+    """Of two objects one is gone and of the other a byte changed: a pass puts both back, keeps the damaged bytes elsewhere, and
+    says so; the next one finds nothing (CRR-10).
+    """
+    world, (first, second) = two_segments()
+    before = dict(world.objects.objects)
+    del world.objects.objects[first]
+    world.objects.objects[second] = damaged = before[second][:-1]
+    restored = world.run("eu", restore(1.0))
+    assert [found for _, found in restored.found] == [Found.MISSING, Found.DAMAGED]
+    assert not restored.shortcoming
+    kept = {name: content for name, content in world.objects.objects.items() if name not in before}
+    assert list(kept.values()) == [damaged]
+    assert world.objects.objects == before | kept
+    assert world.run("eu", restore(1.0)) == Restored(2, ())
+
+
+def test_every_object_has_its_turn() -> None:
+    """A pass that reads one of two objects goes on where the last one ended, whatever the share (CRR-10)."""
+    for damaged in (0, 1):
+        world, names = two_segments()
+        world.objects.objects[names[damaged]] += b"?"
+        found = [world.run("eu", restore(0.01)).found for _ in range(2)]
+        assert sum(map(len, found)) == 1
+
+
+@pytest.mark.parametrize("rival", [True, False])
+def test_what_is_whole_is_never_replaced(*, rival: bool) -> None:
+    """A whole segment of other content is another's, and is reported (CRR-9); if the log's own rotted, and a salvage took its
+    place, the object is the better copy.
+    """
+    world, (first, _) = two_segments()
+    if rival:
+        other = shipped(MANY[3:4])
+        world.objects.objects[first] = other.objects.objects[first]
+    else:
+        world.disks["eu"].segments[first.removeprefix(PREFIX)][60] ^= 1
+    before = dict(world.objects.objects)
+    assert ("CRR-9" in world.run("eu", restore(1.0)).shortcoming) is rival
+    assert world.objects.objects == before
+
+
+def test_a_name_that_is_taken_and_cannot_be_read_is_reported() -> None:
+    """It is not listed, not found and not free: nothing can be done, and the pass says so (CRR-10)."""
+    world, (first, _) = two_segments()
+
+    class Hiding(Objects):
+        def get(self, name: str) -> bytes | None:
+            return None if name == first else super().get(name)
+
+    world.objects, there = Hiding(), world.objects.objects
+    world.objects.objects = there
+    world.nodes["eu"] = world._start("eu")
+    assert "cannot be read" in world.run("eu", restore(1.0)).shortcoming
+
+
+@pytest.mark.parametrize("lost", [0, 1])
+def test_a_log_that_has_everything_waits_for_no_object_store(lost: int) -> None:
+    """The store of a node is lost, and one of its objects, or all answers of the object store: the log of the region's first disk
+    rebuilds it, but where a segment of that is gone (CRR-11).
+    """
+    world, names = two_segments()
+    before = dict(world.entries["eu"].entries)
+    world.entries["eu"] = Entries()
+    world.nodes["eu"] = world._start("eu")
+
+    def away(effect: Effect[Any]) -> Any:
+        if isinstance(effect, ListObjects):
+            raise unavailable("away")
+        return world.nodes["eu"].perform(effect)
+
+    del world.objects.objects[names[0]]
+    run(recover("eu", EXAMINE), away if lost else world.nodes["eu"].perform)
+    assert world.entries["eu"].entries == before
+    world.entries["eu"].marks.clear()
+    disk = world.disks["eu"]
+    disk._names[INBOX].remove("eu.000001/000000000001")
+    with pytest.raises(Unavailable):
+        run(recover("eu", EXAMINE), away if lost else world.nodes["eu"].perform)
+
+
 @pytest.mark.parametrize("stray", ["eu.readme", "eu.000001/notes", "eu.000001/000000000002.tmp"])
 def test_an_object_that_is_no_segment_is_reported(stray: str) -> None:
     """A name that shipping does not give stops the replay of that region, and says which (CRR-6)."""
@@ -248,7 +338,7 @@ def test_a_clock_goes_on_after_its_log_even_if_wall_time_fell_back() -> None:
     world = World("eu")
     world.ingest("eu", HONEST)
     last = world.nodes["eu"].clock
-    world._now -= 3600
+    world._now -= 90
     world.nodes["eu"] = world._start("eu")
     world.recover("eu")
     world.ingest("eu", MANY[3])
@@ -256,6 +346,29 @@ def test_a_clock_goes_on_after_its_log_even_if_wall_time_fell_back() -> None:
     disk = world.disks["eu"]
     clocks = [scan(bytes(disk.segments[name])).clock for name in disk.names(INBOX)]
     assert clocks == sorted(clocks)
+
+
+@pytest.mark.parametrize("trusts_wall", [False, True])
+def test_only_an_operator_lets_a_new_disk_leave_a_far_clock_behind(*, trusts_wall: bool) -> None:
+    """A region logged with a clock a day ahead, shipped that and lost its disk. The next has all of it, and logs nothing until it
+    is said that wall time is right; then it logs by that, and what was logged ahead gives way (HLC-5, HLC-6, DUP-1).
+    """
+    world = World("eu")
+    world._now += 86_400
+    world.ingest("eu", HONEST)
+    world.run("eu", ship())
+    world._now -= 86_400
+    (ahead,) = world.entries["eu"].entries.values()
+    world.lose_disk("eu")
+    world.nodes["eu"].time.trusts_wall = trusts_wall
+    world.recover("eu")
+    assert list(world.entries["eu"].entries.values()) == [ahead]
+    answers = [world.ingest("eu", HONEST), world.ingest("eu", MANY[3])]
+    assert {answer.status for answer in answers} == ({200} if trusts_wall else {503})
+    stored = world.entries["eu"].entries.values()
+    assert min(entry.timestamp for entry in stored) < hlc.at(world._now + 60) or not trusts_wall
+    assert {entry.digest for entry in stored} >= {ahead.digest}
+    assert trusts_wall or {answer.json()["requirement"] for answer in answers} == {"HLC-5"}
 
 
 def test_a_peer_with_a_broken_clock_does_not_drag_ours_along() -> None:

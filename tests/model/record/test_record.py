@@ -297,6 +297,16 @@ def test_an_id_of_another_computation_is_refused(record: Pcs, root: str, epoch: 
             assert (error.requirement, error.field) == ("ID-1", "pcs_id")
 
 
+@pytest.mark.parametrize("fault", [b'{"epoch":-1', b'{"unknown":0', b'{"budget":2 .5'])
+@pytest.mark.parametrize(
+    "rest", [b"", b"]", b"} x", b"}\0", b',"seed":01}', b',"seed":"\\x"}', b',"seed":"\xff"}', b',"seed":"\\ud800"}']
+)
+def test_what_is_no_json_breaks_rec_1_whatever_comes_first(fault: bytes, rest: bytes) -> None:
+    """A node parses before it validates (ORD-1): a field's fault is told of JSON only."""
+    malformed = refusal(fault + rest)
+    assert (malformed.requirement, malformed.field) == ("REC-1", None)
+
+
 @pytest.mark.parametrize(
     "body",
     [

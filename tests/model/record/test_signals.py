@@ -342,6 +342,24 @@ def test_the_budget_is_the_formula(D_hat: float, coh_star: float, r: float) -> N
     assert abs(budget(D_hat, coh_star, r) - min(exact, Fraction(1))) < 1e-15
 
 
+@given(st.integers(0, 35 * 10**8), st.integers(0, 105 * 10**7), st.integers(0, 10**9))
+@example(528320834, 66666667, 318421053)  # golden record 1, a tie
+def test_the_budget_is_summed_in_the_order_of_the_specification(D: int, coh: int, ratio: int) -> None:
+    """Each operation in exact arithmetic, rounded to binary64 before the next (SIG-7)."""
+
+    def rounded(exact: Fraction) -> Fraction:
+        return Fraction(float(exact))
+
+    D_hat, coh_star, r, base, alpha, beta, gamma, D0 = (
+        rounded(Fraction(text))
+        for text in (f"{D}/1000000000", f"{coh}/1000000000", f"{ratio}/1000000000", "0.1", "0.3", "0.5", "0.2", "2.2")
+    )
+    saving = rounded(alpha * rounded(1 - r))
+    spread = rounded(beta * max(Fraction(0), rounded(D_hat - D0)))
+    total = rounded(rounded(rounded(base + saving) + spread) + rounded(gamma * coh_star))
+    assert budget(float(D_hat), float(coh_star), float(r)) == min(total, Fraction(1))
+
+
 @given(finite, finite, finite)
 def test_the_budget_is_bounded(D_hat: float, coh_star: float, r: float) -> None:
     """In [0, 1], whatever the signals are."""

@@ -207,10 +207,12 @@ class World:
 def _tear(node: MemoryNode, effect: Effect[Any]) -> None:
     """Leave the first half of what an effect appends on the disk."""
     if isinstance(effect, Append):
-        frame = data(Frame(node.clock, effect.payload))
         names = node.disk.names(effect.log)
         if names and names[-1] not in node.disk._sealed:
+            frame = data(Frame(node.clock, effect.payload), node.disk.salt(names[-1]))
             node.disk.segments[names[-1]] += frame[: len(frame) // 2]
     elif isinstance(effect, Salvage):
-        frames = b"".join(map(data, effect.frames))
-        node.disk._open(effect.log, node.clock).extend(frames[: len(frames) // 2])
+        segment = node.disk._open(effect.log, node.clock)
+        salt = node.disk.salt(node.disk.names(effect.log)[-1])
+        frames = b"".join(data(frame, salt) for frame in effect.frames)
+        segment.extend(frames[: len(frames) // 2])

@@ -10,11 +10,22 @@ A runtime performs an effect or raises `Refused` into the program (`Unavailable`
 
 from flk.model.effects.admission import Admit, CaughtUp
 from flk.model.effects.audit import Acknowledge, Attempt, Bury, MarkProcessed, TakeTask
-from flk.model.effects.clock import Observe, Resume
+from flk.model.effects.clock import Inherit, Observe, Resume
 from flk.model.effects.effect import Effect, Program
-from flk.model.effects.log import INBOX, OUTBOX, Append, ReadSegment, Salvage, Seal, Segments, Truncate
+from flk.model.effects.log import (
+    INBOX,
+    OUTBOX,
+    Append,
+    Inspect,
+    ReadSegment,
+    Restore,
+    Salvage,
+    Seal,
+    Segments,
+    Truncate,
+)
 from flk.model.effects.migration import Advance, Forget, InsertOrGet, ListKeys, LookAt, ReadPhase, Replace
-from flk.model.effects.objects import GetObject, ListObjects, PutObject
+from flk.model.effects.objects import GetObject, ListObjects, PutObject, ReplaceObject
 from flk.model.effects.outbox import Draw, Post, Sleep
 from flk.model.effects.regions import CountEntries, Fetch, SampleKeys
 from flk.model.effects.store import Mark, Marked, Merge, Store
@@ -39,8 +50,10 @@ __all__ = [
     "Fetch",
     "Forget",
     "GetObject",
+    "Inherit",
     "Insert",
     "InsertOrGet",
+    "Inspect",
     "Join",
     "ListKeys",
     "ListObjects",
@@ -59,6 +72,8 @@ __all__ = [
     "ReadPhase",
     "ReadSegment",
     "Replace",
+    "ReplaceObject",
+    "Restore",
     "Resume",
     "Salvage",
     "SampleKeys",

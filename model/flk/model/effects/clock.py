@@ -5,9 +5,17 @@ from flk.model.log.hlc import Timestamp
 
 
 class Resume(Effect[None], frozen=True):
-    """The node's own clock had come this far before it stopped: go on after it, whatever wall time says (HLC-1)."""
+    """The node's own clock had come this far before it stopped: go on after it, whatever wall time says (HLC-4)."""
 
     timestamp: Timestamp
+
+
+class Inherit(Effect[None], frozen=True):
+    """Earlier disks of the region gave these timestamps: go on after them, whatever wall time says (HLC-4); unless an operator has
+    said that wall time is right, then only after those that are not too far ahead of it (HLC-6).
+    """
+
+    timestamps: tuple[Timestamp, ...]
 
 
 class Observe(Effect[None], frozen=True):

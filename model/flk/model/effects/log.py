@@ -3,6 +3,7 @@
 from flk.model.effects.effect import Effect
 from flk.model.log.frames import Frame
 from flk.model.log.hlc import Timestamp
+from flk.model.log.manifest import Inventory
 
 INBOX = "inbox"
 OUTBOX = "outbox"
@@ -18,8 +19,8 @@ class Append(Effect[Timestamp], frozen=True):
 
 
 class Salvage(Effect[None], frozen=True):
-    """Append a damaged segment's valid frames again, with the timestamps they have; keep a copy of its bytes; leave an empty sealed
-    segment in its place, so that its log has no gap (WAL-4).
+    """Append a damaged segment's valid frames again, with the timestamps they have; keep a copy of its bytes, if there are any;
+    leave an empty sealed segment in its place, noted in the manifest, so that its log has no gap (WAL-4).
     """
 
     log: str
@@ -54,3 +55,17 @@ class Truncate(Effect[None], frozen=True):
 
     name: str
     size: int
+
+
+class Inspect(Effect[Inventory], frozen=True):
+    """What a log has at a look at both ends of each segment, and what its manifest says it should have (WAL-9)."""
+
+    log: str
+
+
+class Restore(Effect[None], frozen=True):
+    """Put a segment into its place as it was sealed; keep a copy of the bytes that stand there, if there are any (WAL-9)."""
+
+    log: str
+    name: str
+    content: bytes

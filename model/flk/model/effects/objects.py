@@ -10,6 +10,14 @@ class PutObject(Effect[bool], frozen=True):
     content: bytes
 
 
+class ReplaceObject(Effect[bool], frozen=True):
+    """Put `content` in place of an object that still reads as `damaged`; returns whether it did (CRR-10)."""
+
+    name: str
+    damaged: bytes
+    content: bytes
+
+
 class GetObject(Effect[bytes | None], frozen=True):
     """An object's bytes, None if there is none of that name."""
 

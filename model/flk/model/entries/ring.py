@@ -26,8 +26,10 @@ class Ring:
     def __init__(self, shards: Iterable[str], vnodes: int = CONSTANTS.ring.vnodes) -> None:
         self.shards = tuple(sorted(shards))
         self.vnodes = vnodes
-        if not self.shards or vnodes < 1:
-            raise ValueError("RNG-1: a ring needs at least one shard and one virtual node")
+        if not self.shards:
+            raise ValueError("RNG-3: a ring needs a shard")
+        if vnodes < 1:
+            raise ValueError("RNG-1: a shard needs a virtual node")
         if len(set(self.shards)) < len(self.shards):
             raise ValueError(f"RNG-1: a shard joins a ring once; {', '.join(self.shards)} repeats a name")
         points = sorted((position(f"{shard}#{i}"), shard) for shard in self.shards for i in range(vnodes))

@@ -9,6 +9,7 @@ from random import Random
 from typing import TypeVar
 
 from flk.model.effects import (
+    INBOX,
     Acknowledge,
     Admit,
     Append,
@@ -20,6 +21,8 @@ from flk.model.effects import (
     Effect,
     Fetch,
     GetObject,
+    Inherit,
+    Inspect,
     ListObjects,
     Mark,
     Marked,
@@ -29,6 +32,8 @@ from flk.model.effects import (
     Post,
     PutObject,
     ReadSegment,
+    ReplaceObject,
+    Restore,
     Resume,
     Salvage,
     SampleKeys,
@@ -44,8 +49,9 @@ from flk.model.entries.migration import split
 from flk.model.entries.tasks import Archive, TaskQueue
 from flk.model.flow.admission import admit, require_level
 from flk.model.flow.submission import Response, Submission
+from flk.model.flow.timekeeping import Timekeeper
 from flk.model.log.frames import Frame
-from flk.model.log.hlc import ZERO, Timestamp, observe, tick
+from flk.model.log.hlc import ZERO, Timestamp, at, observe, tick
 from flk.model.memory.migrated import MigratedStore
 from flk.model.memory.parts import Disk, Entries, Objects
 from flk.model.memory.performers import Performers
@@ -67,10 +73,10 @@ def no_service(submission: Submission) -> Response | None:
 class MemoryNode:
     """Performs every effect at once. `perform` is what `runtime.run` takes.
 
-    `now` gives wall time in seconds, `peers` the stores that divergence detection may read, `post` the service an outbox
-    delivers to, `archive` where audit tasks take effect (None: this node is no worker). `store_down` makes the store unavailable;
-    from its first failure the node is behind its log and admits and claims nothing until `recover` has run (ORD-4).
-    `tiered` is what it knows of the tiers of its store (None: it has none).
+    `now` gives wall time in seconds, `time` says whether to log by it (None: without a steady clock), `peers` the stores that
+    divergence detection may read, `post` the service an outbox delivers to, `archive` where audit tasks take effect (None: this is
+    no worker). `store_down` makes the store unavailable; from its first failure the node is behind its log and admits and claims
+    nothing until `recover` has run (ORD-4). `tiered` is what it knows of the tiers of its store (None: it has none).
     """
 
     def __init__(
@@ -84,6 +90,7 @@ class MemoryNode:
         post: Callable[[Submission], Response | None] = no_service,
         archive: Archive | None = None,
         seed: int = 0,
+        time: Timekeeper | None = None,
     ) -> None:
         self.disk = disk
         self.entries = entries
@@ -95,6 +102,7 @@ class MemoryNode:
         self.behind = False
         self.slept = 0.0
         self._now = now
+        self.time = time or Timekeeper(now, now)
         self._peers = peers or {}
         self._post = post
         self._random = Random(seed)
@@ -107,13 +115,17 @@ class MemoryNode:
             Segments: lambda e: disk.names(e.log, e.after, sealed=e.sealed),
             ReadSegment: lambda e: bytes(disk.segments[e.name]),
             Truncate: lambda e: disk.truncate(e.name, e.size),
+            Inspect: lambda e: disk.inspect(e.log, at(now())),
+            Restore: lambda e: disk.restore(e.log, e.name, e.content),
             Store: self._store,
             Merge: self._merge,
             Resume: self._resume,
             Observe: self._observe,
+            Inherit: self._inherit,
             Mark: self._mark,
             Marked: lambda e: self._reachable().marks.get(e.name, ""),
             PutObject: lambda e: objects.put(e.name, e.content),
+            ReplaceObject: lambda e: objects.replace(e.name, e.damaged, e.content),
             GetObject: lambda e: objects.get(e.name),
             ListObjects: lambda e: objects.names(e.prefix, e.after),
             CountEntries: lambda e: len(self._peer(e.region).entries),
@@ -142,11 +154,17 @@ class MemoryNode:
         result: R = self.performers[type(effect)](effect)  # type: ignore[assignment]  # each performer gives its effect's result
         return result
 
+    def why_not_timely(self) -> str:
+        """Why nothing is logged by the time that the node has, empty if something is (HLC-5)."""
+        return self.time.why_not(self.clock)
+
     def _admit(self, effect: Admit) -> None:
         admit(effect.size, self.in_flight, behind=self.behind, limit=self.limit)
+        self.time.believed(self.clock)
 
     def _append(self, effect: Append) -> Timestamp:
-        self.clock = tick(self.clock, self._now())
+        now = self.time.believed(self.clock) if effect.log == INBOX else self._now()
+        self.clock = tick(self.clock, now)
         self.disk.append(effect.log, Frame(self.clock, effect.payload), self.clock)
         return self.clock
 
@@ -186,6 +204,12 @@ class MemoryNode:
         now = self._now()
         for seen in effect.timestamps:
             self.clock = observe(self.clock, seen, now)
+
+    def _inherit(self, effect: Inherit) -> None:
+        if self.time.trusts_wall:
+            self._observe(Observe(effect.timestamps))
+        else:
+            self.clock = max(self.clock, *effect.timestamps)
 
     def _mark(self, effect: Mark) -> None:
         self._reachable().marks[effect.name] = effect.value

@@ -1,7 +1,9 @@
 """What of a node survives a crash, as values in memory: its disk, its store, and the object store that regions share."""
 
-from bisect import bisect_right
+from bisect import bisect_right, insort
+from collections import Counter
 from collections.abc import MutableMapping
+from hashlib import sha256
 from random import Random
 
 from flk.model.effects import INBOX
@@ -9,25 +11,38 @@ from flk.model.entries.entry import Claim, Entry, Key, join
 from flk.model.entries.migration import MigratingKeys
 from flk.model.entries.tasks import TaskQueue
 from flk.model.entries.tiers import Tier, Tiers
-from flk.model.log.frames import Frame, Head, data, opening, seal, segment_name, sequence_of
+from flk.model.log.frames import SALT_BYTES, Frame, Head, data, opening, seal, sealed_digest, segment_name, sequence_of
 from flk.model.log.hlc import Timestamp
+from flk.model.log.manifest import Inventory, Note, glance, withdrawn
 from flk.spec.constants import CONSTANTS
 
 
 class Disk:
     """The logs of one node. `identity` names the disk: a region that lost one writes its next log under another name.
 
-    A segment that has `max_segment_bytes` takes no more data frames (WAL-2).
+    A segment that has `max_segment_bytes` takes no more data frames (WAL-2). Its salt follows from `seed` and its name. The loss of
+    the segments in `accepted` is accepted: their node goes on without them (WAL-9).
     """
 
     def __init__(
-        self, region: str, identity: int = 1, *, max_segment_bytes: int = CONSTANTS.wal.max_segment_bytes
+        self,
+        region: str,
+        identity: int = 1,
+        *,
+        max_segment_bytes: int = CONSTANTS.wal.max_segment_bytes,
+        seed: int = 0,
     ) -> None:
         self.region = region
         self.identity = identity
         self.max_segment_bytes = max_segment_bytes
         self.segments: dict[str, bytearray] = {}
         self.damaged: dict[str, bytes] = {}
+        self.accepted: set[str] = set()
+        self._seed = seed
+        self._salts: dict[str, bytes] = {}
+        self._notes: dict[str, list[Note]] = {}
+        self._marks: dict[str, Note] = {}
+        self._frames: Counter[str] = Counter()
         self._sealed: set[str] = set()
         self._closed: set[str] = set()
         self._names: dict[str, list[str]] = {}  # of each log, in order: the next segment is always the last by name
@@ -43,6 +58,19 @@ class Disk:
         later = names[bisect_right(names, after) :]
         return tuple(name for name in later if name in self._sealed) if sealed else tuple(later)
 
+    def salt(self, name: str) -> bytes:
+        """The salt of a segment."""
+        salt = self._salts.get(name)
+        if salt is None:
+            salt = self._salts[name] = sha256(f"{self._seed}/{name}".encode()).digest()[:SALT_BYTES]
+        return salt
+
+    def inspect(self, log: str, wall: Timestamp) -> Inventory:
+        """What a log has and should have (WAL-9)."""
+        there = tuple(glance(name, bytes(self.segments[name]), self.salt(name)) for name in self.names(log))
+        notes = tuple(self._notes.get(log, ()))
+        return Inventory(self.log(log), there, notes, self._marks.get(log), frozenset(self.accepted), wall)
+
     def is_full(self, log: str) -> bool:
         """Whether the open segment has reached its limit and should be sealed (WAL-2)."""
         names = self._names.get(log)
@@ -52,14 +80,19 @@ class Disk:
 
     def append(self, log: str, frame: Frame, clock: Timestamp) -> None:
         """Make a frame durable at the end of the open segment; `clock` is that of the node."""
-        self._open(log, clock).extend(data(frame))
+        segment = self._open(log, clock)
+        name = self._names[log][-1]
+        segment.extend(data(frame, self.salt(name)))
+        self._frames[name] += 1
+        self._marks[log] = Note(sequence_of(name), size=len(segment))
 
     def seal(self, log: str) -> None:
         """Seal every segment of the log that is not sealed; none is left open."""
         for name in self.names(log):
             if name not in self._sealed:
-                self.segments[name] += seal(bytes(self.segments[name]))
+                self.segments[name] += seal(bytes(self.segments[name]), self.salt(name))
                 self._sealed.add(name)
+                self._note(log, name, bytes(self.segments[name]))
 
     def close(self, log: str) -> None:
         """Write no more frames to the segments there are, of which a synchronisation failed (WAL-7)."""
@@ -67,17 +100,39 @@ class Disk:
 
     def truncate(self, name: str, size: int) -> None:
         """Cut a segment."""
+        for log, mark in self._marks.items():
+            if name == segment_name(self.log(log), mark.sequence):
+                self._marks[log] = Note(mark.sequence, size=min(mark.size, size))
+            elif name in self.names(log):
+                self._notes[log] += withdrawn(self._notes[log], sequence_of(name), size)
         del self.segments[name][size:]
         self._sealed.discard(name)
 
     def salvage(self, log: str, name: str, frames: tuple[Frame, ...], clock: Timestamp) -> None:
         """Keep a copy of a damaged segment, leave an empty sealed one in its place, and append its valid frames again."""
-        self.damaged[name] = bytes(self.segments[name])
-        empty = opening(Head(self.region, self.log(log), sequence_of(name)), clock)
-        self.segments[name] = bytearray(empty + seal(empty))
-        self._sealed.add(name)
+        empty = opening(Head(self.region, self.log(log), sequence_of(name)), clock, self.salt(name))
+        self.restore(log, name, empty + seal(empty))
         for frame in frames:
             self.append(log, frame, clock)
+
+    def restore(self, log: str, name: str, content: bytes) -> None:
+        """Keep a copy of what stands in a segment's place, and put a sealed one there."""
+        names = self._names.setdefault(log, [])
+        if name not in names:
+            insort(names, name)
+        if name in self.segments:
+            self.damaged[name] = bytes(self.segments[name])
+        self._note(log, name, content)
+        self.segments[name] = bytearray(content)
+        self._sealed.add(name)
+
+    def lose(self, name: str) -> None:
+        """Let a segment be gone, as if its file were."""
+        del self.segments[name]
+        self._sealed.discard(name)
+        for names in self._names.values():
+            if name in names:
+                names.remove(name)
 
     def _open(self, log: str, clock: Timestamp) -> bytearray:
         names = self._names.setdefault(log, [])
@@ -85,13 +140,29 @@ class Disk:
             return self.segments[names[-1]]
         sequence = sequence_of(names[-1]) + 1 if names else 1
         name = segment_name(self.log(log), sequence)
+        notes = self._notes.setdefault(log, [])
+        mark = self._marks.get(log)
+        if names and names[-1] not in self._sealed and mark is not None and mark.sequence == sequence_of(names[-1]):
+            notes.append(Note(mark.sequence, salt=self.salt(names[-1]).hex(), size=mark.size))
         names.append(name)
-        self.segments[name] = bytearray(opening(Head(self.region, self.log(log), sequence), clock))
+        notes.append(Note(sequence, salt=self.salt(name).hex()))
+        self.segments[name] = bytearray(opening(Head(self.region, self.log(log), sequence), clock, self.salt(name)))
         return self.segments[name]
 
     def _takes_frames(self, name: str) -> bool:
         ended = name in self._sealed or name in self._closed
         return not ended and len(self.segments[name]) < self.max_segment_bytes
+
+    def _note(self, log: str, name: str, content: bytes) -> None:
+        """Note a segment that is sealed."""
+        note = Note(
+            sequence_of(name),
+            salt=self.salt(name).hex(),
+            size=len(content),
+            frames=self._frames[name],
+            digest=sealed_digest(content, self.salt(name)),
+        )
+        self._notes.setdefault(log, []).append(note)
 
 
 class Entries:
@@ -175,6 +246,13 @@ class Objects:
     def put(self, name: str, content: bytes) -> bool:
         """Create the object unless the name is taken; whether it was created."""
         if name in self.objects:
+            return False
+        self.objects[name] = content
+        return True
+
+    def replace(self, name: str, damaged: bytes, content: bytes) -> bool:
+        """Put `content` in place of an object that reads as `damaged`; whether it did (CRR-10)."""
+        if self.get(name) != damaged:
             return False
         self.objects[name] = content
         return True

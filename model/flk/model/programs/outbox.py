@@ -1,23 +1,23 @@
 """The agent's outbox (OUT-*): queue durably, deliver at least once, end each submission once."""
 
-import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from enum import StrEnum
 from struct import Struct
 
 import msgspec
 
-from flk.model.effects import OUTBOX, Append, Draw, Post, Program, ReadSegment, Resume, Segments, Sleep
+from flk.model.effects import OUTBOX, Append, Draw, Post, Program, Resume, Segments, Sleep
 from flk.model.flow.answers import Meaning
 from flk.model.flow.replies import means
 from flk.model.flow.submission import Response, Submission, from_payload
-from flk.model.log.frames import Frame, scan
+from flk.model.log.frames import Frame
 from flk.model.log.hlc import LAST, Timestamp
-from flk.model.programs.repair import Repair, is_sound, repair
+from flk.model.programs.repair import Repair, is_sound, read, repair
 from flk.spec.constants import CONSTANTS, Outbox
 
 POLICY = CONSTANTS.outbox
 MOST_ASKED = CONSTANTS.retry_after.max_seconds  # that counts of a `Retry-After`
+MOST_DOUBLINGS = 1023  # 2^1023 is the largest power of two in binary64; the ceiling is reached long before
 QUEUED, ACKNOWLEDGED, DEAD, BEGUN, ENDED = b"Q", b"A", b"D", b"B", b"E"
 _ID = Struct("<Q")
 
@@ -104,9 +104,9 @@ def pause(attempt: int, draw: float, response: Response | None, policy: Outbox =
     """Seconds to wait after a failed attempt: full jitter under a doubling, capped ceiling (OUT-3), and never less than the
     server's `Retry-After`, as far as that is within its bound (OUT-4). Source: Brooker, "Exponential Backoff And Jitter", 2015.
     """
-    ceiling = min(policy.max_delay_seconds, math.ldexp(policy.base_delay_seconds, attempt - 1))
+    ceiling = min(policy.max_delay_seconds, policy.base_delay_seconds * 2.0 ** min(attempt - 1, MOST_DOUBLINGS))
     asked = response.retry_after if response is not None and response.retry_after is not None else 0.0
-    return min(asked, MOST_ASKED) + draw * ceiling
+    return max(0.0, min(asked, MOST_ASKED)) + draw * ceiling
 
 
 def open_outbox() -> Program[Contents]:
@@ -117,10 +117,10 @@ def open_outbox() -> Program[Contents]:
     frames: list[Frame] = []
     unsound = []
     for name in (yield from Segments(OUTBOX, after="")):
-        found = scan((yield from ReadSegment(name)))
-        yield from Resume(found.clock)
-        frames += found.frames
-        if not is_sound(found):
+        reading = yield from read(OUTBOX, name)
+        yield from Resume(reading.clock)
+        frames += reading.frames
+        if not is_sound(reading.found):
             unsound.append(name)
     repairs = yield from repair(OUTBOX, unsound)
     return msgspec.structs.replace(contents(frames), repairs=repairs)
@@ -131,12 +131,14 @@ def contents(frames: Iterable[Frame]) -> Contents:
     queued: dict[Timestamp, Submission] = {}
     ended: dict[Timestamp, Response | None] = {}
     sources: dict[str, Timestamp] = {}
+    begun: list[Timestamp] = []
     for frame in sorted(frames, key=lambda frame: frame.timestamp):
         kind, rest = frame.payload[:1], frame.payload[1:]
         if kind == QUEUED:
             queued[frame.timestamp] = from_payload(rest)
         elif kind == BEGUN:
             sources[rest.decode()] = frame.timestamp
+            begun.append(frame.timestamp)
         elif kind == ENDED:
             sources.pop(rest.decode(), None)
         else:
@@ -146,11 +148,11 @@ def contents(frames: Iterable[Frame]) -> Contents:
     dead = tuple(
         DeadLetter(id_, queued[id_], response) for id_, response in ended.items() if response and id_ in queued
     )
-    unfinished = tuple(Unfinished(source, _since(began, sources, queued)) for source, began in sources.items())
+    unfinished = tuple(Unfinished(source, _since(began, begun, queued)) for source, began in sources.items())
     return Contents(pending, dead, unfinished)
 
 
-def _since(began: Timestamp, sources: Mapping[str, Timestamp], queued: Iterable[Timestamp]) -> int:
+def _since(began: Timestamp, begun: Iterable[Timestamp], queued: Iterable[Timestamp]) -> int:
     """How many submissions were queued from then on, before another source was begun."""
-    until = min((other for other in sources.values() if other > began), default=LAST)
+    until = min((other for other in begun if other > began), default=LAST)
     return sum(began < each < until for each in queued)

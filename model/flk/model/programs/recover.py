@@ -2,53 +2,85 @@
 
 import msgspec
 
-from flk.model.effects import INBOX, CaughtUp, Mark, Marked, Merge, Program, ReadSegment, Resume, Seal, Segments
-from flk.model.log.frames import scan
+from flk.model.effects import INBOX, CaughtUp, Mark, Marked, Merge, Program, Resume, Seal, Segments
+from flk.model.log.frames import CorruptSegment, earlier_logs, log_of, sequence_of
+from flk.model.log.manifest import Gap, altered, forgotten
 from flk.model.programs.examine import Examine, claims_of
-from flk.model.programs.repair import Repair, is_sound, repair
+from flk.model.programs.repair import Repair, is_sound, make_whole, read, repair
 from flk.model.programs.replay import Replayed, replay
-from flk.model.refusal import unavailable
+from flk.model.refusal import Unavailable, unavailable
 
 APPLIED = "applied"
 
 
 class Recovery(msgspec.Struct, frozen=True):
-    """What recovery did: segments read, frames in them, claims applied, segments that had to be repaired."""
+    """What recovery did: segments read, frames in them, claims applied, segments that had to be repaired, gaps that were filled,
+    segments that the manifest had forgotten, and lines of it that were spoilt.
+    """
 
     segments: int
     frames: int
     claims: int
     repairs: tuple[Repair, ...]
+    gaps: tuple[Gap, ...] = ()
+    forgotten: tuple[str, ...] = ()
+    spoilt: int = 0
 
 
 def recover(region: str, examine: Examine) -> Program[Recovery]:
     """Apply to the store what is in the log and not in it. Running it again, after any crash, changes nothing more.
 
-    Raises Unavailable while a segment is missing that an earlier disk of the region shipped: what it holds was acknowledged, so the
-    node is not ready without it (CRR-5, WAL-5); and CorruptSegment if it is not as it was sealed.
+    Raises Incomplete while the log has a gap (WAL-9); Unavailable while a segment is missing that an earlier disk of the region
+    shipped: what it holds was acknowledged, so the node is not ready without it (CRR-5, WAL-5); and CorruptSegment if it is not as
+    it was sealed. A node whose own log has all that its region shipped waits for no object store (CRR-11).
     """
     done = yield from Marked(APPLIED)
+    inventory, gaps = yield from make_whole(INBOX, done)
     if not done:  # a new store: what an earlier disk of this region shipped is in no log here
-        gap = (yield from reclaim(region, examine)).gap
-        if gap:
-            raise unavailable(f"a segment up to {gap} is missing, which this region shipped from an earlier disk")
-    names = ((done,) if done else ()) + (yield from Segments(INBOX, after=done))  # the last one again, for its clock
+        yield from _require_earlier(region, examine)
+    later = yield from Segments(INBOX, after=done)
+    again = [glance.name for glance in inventory.there if glance.name == done]  # the last one, for its clock
+    names = sorted({*again, *later, *altered(inventory)})
     frames = applied = 0
     unsound = []
     for name in names:
-        found = scan((yield from ReadSegment(name)))
-        claims = claims_of(found.frames, region, examine)
+        reading = yield from read(INBOX, name)
+        claims = claims_of(reading.frames, region, examine)
         yield from Merge(claims)
-        yield from Resume(found.clock)
-        if not is_sound(found):
+        yield from Resume(reading.clock)
+        if not is_sound(reading.found):
             unsound.append(name)
-        frames += len(found.frames)
+        frames += len(reading.frames)
         applied += len(claims)
-    repairs = yield from repair(INBOX, unsound)
+    repairs = yield from repair(INBOX, unsound, [gap.name for gap in gaps if not gap.restored])
     yield from CaughtUp()
     yield from Seal(INBOX)
     yield from mark_applied()
-    return Recovery(len(names), frames, applied, repairs)
+    return Recovery(len(names), frames, applied, repairs, gaps, forgotten(inventory), inventory.spoilt)
+
+
+def _require_earlier(region: str, examine: Examine) -> Program[None]:
+    """Join in what earlier disks of the region shipped. What cannot be had is not asked for if the node's own log has all of it."""
+    try:
+        gap = (yield from reclaim(region, examine)).gap
+    except (Unavailable, CorruptSegment):
+        if not (yield from _is_first_log()):
+            raise
+    else:
+        if gap and not (yield from _is_first_log()):
+            raise unavailable(f"a segment up to {gap} is missing, which this region shipped from an earlier disk")
+
+
+def _is_first_log() -> Program[bool]:
+    """Whether the node's log is that of the region's first disk, and has every segment from the first on: then nothing was shipped
+    that is not in it. Of a log that has none, nobody knows.
+    """
+    names = yield from Segments(INBOX, after="")
+    return (
+        bool(names)
+        and not earlier_logs(log_of(names[0]))
+        and [sequence_of(name) for name in names] == list(range(1, len(names) + 1))
+    )
 
 
 def reclaim(region: str, examine: Examine) -> Program[Replayed]:

@@ -5,7 +5,7 @@ from itertools import groupby
 
 import msgspec
 
-from flk.model.effects import GetObject, ListObjects, Mark, Marked, Merge, Observe, Program, Resume
+from flk.model.effects import GetObject, Inherit, ListObjects, Mark, Marked, Merge, Observe, Program
 from flk.model.log.frames import CorruptSegment, earlier_logs, log_of, sealed_frames, sequence_of
 from flk.model.programs.examine import Examine, claims_of
 from flk.spec.constants import CONSTANTS
@@ -80,7 +80,7 @@ def _replay_log(
         superseded += yield from Merge(claims)
         if frames:
             timestamps = tuple(frame.timestamp for frame in frames)
-            yield from Resume(max(timestamps)) if own else Observe(timestamps)
+            yield from Inherit(timestamps) if own else Observe(timestamps)
         yield from Mark(watermark, name)
         merged += len(claims)
         segments.append(name)

@@ -14,6 +14,7 @@ from flk.model.effects import (
 )
 from flk.model.log.frames import CorruptSegment, scan, sealed_frames
 from flk.model.programs.recover import mark_applied
+from flk.model.programs.repair import read
 from flk.model.refusal import unavailable
 from flk.spec.constants import CONSTANTS
 
@@ -63,4 +64,4 @@ def whole(name: str) -> Program[bytes]:
         found = scan(content)
         if found.sealed and not found.damage:
             return content
-        yield from Salvage(INBOX, name, found.frames)
+        yield from Salvage(INBOX, name, (yield from read(INBOX, name)).frames)

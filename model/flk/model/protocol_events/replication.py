@@ -5,23 +5,21 @@
     Merge of its own log           recover         while the node rebuilds its store
     Merge of another's segment     merge           for each claim
     Seal of what was open          seal
-    PutObject                      upload
-    GetObject of what was put      upload          of a segment whose PutObject a crash cut off
-      and no PutObject told
+    PutObject, but to put back     upload
+    GetObject of what was put,     upload          of a segment whose PutObject a crash cut off
+      or its name in a listing
     Mark of a watermark            mark_shipped, mark_replayed
     Marked, past what was marked   the same        a crash cut that Mark off
-    Start on a new disk            lose_store
-    CaughtUp                       serve           if it was not level
+    ListObjects, before it serves  find            of each segment in another log of its region
+    CaughtUp                       serve           for the first time; find of all there is, if the node did not ask
+    ReadSegment of a damaged one   rot             of each claim in it that is no more, if no object has it
+    Salvage                        salvage         and which claims are in the open segment then
 
-    Merge of a late segment        merge           of its own lost disk's, once the node is level
-    Mark of a late segment         mark_replayed
+A log is that of a node: one for each disk. What a lost disk held and nobody else has is written, and nothing more comes of it.
 
 A store of several servers may apply claims of different keys in another order than that of the log. Nobody can tell the orders
 apart before the segment is sealed, so writes become events in log order: one that overtook waits for those before it.
 
-Segments are numbered by region, through all its disks. What a lost disk held and nobody else has, is as if it had never been
-written: therefore the records are read twice. What it uploaded and no listing showed to its successor, which asked, before that
-served, is late: the lost disk counts as a region of its own for it, from which all others take it in, the successor like the rest.
 A process that is killed may have done one thing more than it noted: another node sees the upload, and its own next life the
 watermark.
 """
@@ -32,11 +30,12 @@ from typing import Any
 
 from flk.model.log.frames import log_of, region_of, sequence_of
 from flk.model.protocol_events.observation import END, START, FromElsewhere, ObservedEffect, ProtocolEvent, event, key
-from flk.model.protocol_events.replicated_logs import PREFIX, Logs, Place, survey
+from flk.model.protocol_events.uploads import PREFIX, Uploads
 from flk.model.refusal import Unavailable
 
 SHIPPED, REPLAYED = "shipped", "replayed/"
-MARK_REPLAYED = "mark_replayed"
+NOBODYS = "?"
+"""The record of a frame that is in a log and was never appended to it."""
 
 
 def stamp(entry: Mapping[str, Any]) -> str:
@@ -45,28 +44,31 @@ def stamp(entry: Mapping[str, Any]) -> str:
 
 
 def replication_events(records: Callable[[], Iterable[ObservedEffect]]) -> Iterator[ProtocolEvent]:
-    """The events of all nodes; `records` gives all records in order, each time it is called."""
-    return _Events(survey(records())).of(records())
+    """The events of all nodes; `records` gives all records in order."""
+    return _Events().of(records())
+
+
+def _segment(sequence: int) -> str:
+    """The name of a segment in the protocol; text order is that of numbers."""
+    return f"{sequence:012d}"
 
 
 @dataclass
 class _Node:
-    """A region's node: its disk, the segment that is open or will be next, and what tells which steps a record stands for."""
+    """A node: the segment of its log that is open or will be next, and what tells which steps a record stands for."""
 
-    disk: str
     sequence: int = 1
     open: bool = False
-    level: bool = True
-    unmarked: set[Place] = field(default_factory=set)
+    level: bool = False
+    asked: bool = False
     marked: dict[str, str] = field(default_factory=dict)
-    written: set[str] = field(default_factory=set)
+    written: dict[str, tuple[str, int]] = field(default_factory=dict)
     appended: dict[Hashable, tuple[str, int]] = field(default_factory=dict)
     reading: dict[Hashable, str] = field(default_factory=dict)
+    valid: dict[str, frozenset[str]] = field(default_factory=dict)
     pending: dict[str, None] = field(default_factory=dict)
     overtaken: dict[str, Sequence[ProtocolEvent]] = field(default_factory=dict)
     replayed: dict[str, int] = field(default_factory=dict)
-    early: dict[str, dict[int, list[ProtocolEvent]]] = field(default_factory=dict)
-    until_level: list[ProtocolEvent] = field(default_factory=list)
 
     def in_log_order(self, stamped: str, told: Sequence[ProtocolEvent]) -> Iterator[ProtocolEvent]:
         """A frame is applied or refused, which these events state: at once, or after the frames before it."""
@@ -82,37 +84,22 @@ class _Node:
             if first is None or stamped < first:
                 yield from self.overtaken.pop(stamped)
 
-    def in_sequence(self, place: Place, told: ProtocolEvent, *, last: bool) -> Iterator[ProtocolEvent]:
-        """An event about a segment of a peer, and if it is the `last`, those that waited for it.
-
-        The log of the next disk may be read before the end of the one before is there: such events wait. What comes again is told
-        once; and what steps over a gap of its log is told as it is.
-        """
-        done = self.replayed.get(place.owner, 0)
-        waiting = self.early.setdefault(place.owner, {})
-        begun = place.begins or place.number - 1 in waiting
-        if place.number > done + 1 and begun:
-            waiting.setdefault(place.number, []).append(told)
-        elif place.number > done or not last:
-            yield told
-            while last:
-                self.replayed[place.owner] = done = max(done + 1, place.number)
-                next_ = waiting.pop(done + 1, [])
-                yield from next_
-                last = any(each["action"] == MARK_REPLAYED for each in next_)
-
     def all_due(self) -> Iterator[ProtocolEvent]:
         """Everything, since what is not applied now never will be."""
         self.pending.clear()
         yield from self.due()
 
+    def written_in(self, sequence: int) -> dict[str, str]:
+        """The claims that a segment holds, if nothing befell it: the record of each by its stamp."""
+        return {stamped: record for stamped, (record, at) in self.written.items() if at == sequence}
+
 
 class _Events:
-    def __init__(self, logs: Logs) -> None:
-        self._logs = logs
+    def __init__(self) -> None:
         self._source = FromElsewhere()
+        self._uploads = Uploads()
         self._nodes: dict[str, _Node] = {}
-        self._cut_off = logs.cut_off.copy()
+        self._homes: set[str] = set()
 
     def of(self, records: Iterable[ObservedEffect]) -> Iterator[ProtocolEvent]:
         """The events that records stand for."""
@@ -122,6 +109,8 @@ class _Events:
             "Merge": self._merge,
             "Seal": self._seal,
             "ReadSegment": self._read,
+            "Salvage": self._salvage,
+            "ListObjects": self._list,
             "GetObject": self._get,
             "PutObject": self._put,
             "Mark": self._mark,
@@ -131,25 +120,27 @@ class _Events:
         }
         for record in records:
             self._source.see(record)
+            self._uploads.see(record)
             if record.effect == START:
-                yield from self._start(record)
+                self._start(record)
             elif record.effect in steps and not record.refused:
-                yield from steps[record.effect](record, self._nodes[record.region])
+                for told in steps[record.effect](record, self._nodes[record.node]):
+                    yield self._at_home(told)
 
-    def _start(self, record: ObservedEffect) -> Iterator[ProtocolEvent]:
-        """On a new disk the store is new, too; what is in the object store of the old one, is shipped."""
-        node = self._nodes.get(record.region)
-        if node is None:
-            self._nodes[record.region] = _Node(record.node)
-            return
+    def _at_home(self, told: ProtocolEvent) -> ProtocolEvent:
+        """The event; the first that names a log also tells its region."""
+        logs = {told["arguments"][each] for each in ("n", "p") if each in told["arguments"]} - self._homes
+        if not logs:
+            return told
+        self._homes |= logs
+        return told | {"before": {"home": {log: region_of(f"{log}/") for log in sorted(logs)}}}
+
+    def _start(self, record: ObservedEffect) -> None:
+        """What ran before is cut off."""
+        node = self._nodes.setdefault(record.node, _Node())
         node.appended.clear()
         node.reading.clear()
-        if node.disk != record.node:
-            yield from node.all_due()
-            for segment in sorted(node.unmarked):
-                yield event(record, "mark_shipped", r=segment.owner, g=segment.segment)
-            yield event(record, "lose_store", r=record.region)
-            self._nodes[record.region] = _Node(record.node, level=False, written=node.written)
+        node.asked = False
 
     def _append(self, record: ObservedEffect, node: _Node) -> Iterator[ProtocolEvent]:
         node.open = True
@@ -161,9 +152,8 @@ class _Events:
     def _store(self, record: ObservedEffect, node: _Node) -> Iterator[ProtocolEvent]:
         _, sequence = node.appended.get(record.run, ("", node.sequence))
         claim = record.fields["claim"]
-        first = next(iter(node.pending), None)
-        told: ProtocolEvent = {"stored": {record.region: {key(claim): stamp(record.result)}}}
-        known = first == stamp(claim) and not any(node.early.values())
+        told: ProtocolEvent = {"stored": {record.node: {key(claim): stamp(record.result)}}}
+        known = next(iter(node.pending), None) == stamp(claim)
         yield from self._write(record, node, claim, sequence, told if known else None)
 
     def _write(
@@ -174,78 +164,97 @@ class _Events:
         sequence: int,
         told: ProtocolEvent | None = None,
     ) -> Iterator[ProtocolEvent]:
-        node.written.add(stamp(claim))
-        events = []
-        if self._logs.keeps(node.disk, sequence):
-            place = self._logs.place(node.disk, sequence)
-            seen = told if place.owner == record.region else None
-            events = [event(record, "write", seen, r=place.owner, g=place.segment, k=key(claim), s=stamp(claim))]
-        yield from node.in_log_order(stamp(claim), events)
+        node.written[stamp(claim)] = key(claim), sequence
+        written = event(record, "write", told, n=record.node, g=_segment(sequence), k=key(claim), s=stamp(claim))
+        yield from node.in_log_order(stamp(claim), [written])
 
     def _merge(self, record: ObservedEffect, node: _Node) -> Iterator[ProtocolEvent]:
+        """Of its own log a node takes in what it has not applied, from an object too; of others' all, as often as it reads it."""
         name = node.reading.get(record.run, "")
+        own = not self._source.of(record)
         for claim in record.fields["claims"]:
-            if self._source.of(record):
-                yield from self._replayed(record, node, name, claim)
-            elif record.kind == "ingest" or stamp(claim) not in node.written:
-                sequence = sequence_of(name) if name else node.sequence
-                yield from self._write(record, node, claim, sequence)
+            if own and (record.kind == "ingest" or stamp(claim) not in node.written):
+                yield from self._write(record, node, claim, sequence_of(name) if name else node.sequence)
+                continue
+            g, k, s = _segment(sequence_of(name)), key(claim), stamp(claim)
+            if not own and log_of(name) != record.node:
+                yield event(record, "merge", n=record.node, p=log_of(name), g=g, k=k, s=s)
             elif not node.level:
-                place = self._place(name)
-                yield event(record, "recover", r=place.owner, g=place.segment, k=key(claim), s=stamp(claim))
-
-    def _replayed(
-        self, record: ObservedEffect, node: _Node, name: str, claim: Mapping[str, Any]
-    ) -> Iterator[ProtocolEvent]:
-        """A node that is level has all that its region shipped, and takes nothing more from it."""
-        place = self._place(name)
-        if place.owner != record.region:
-            merged = event(
-                record, "merge", r=record.region, p=place.owner, g=place.segment, k=key(claim), s=stamp(claim)
-            )
-            yield from self._taken_in(record, node, name, node.in_sequence(place, merged, last=False))
-        elif not node.level:
-            yield event(record, "recover", r=place.owner, g=place.segment, k=key(claim), s=stamp(claim))
-
-    def _taken_in(
-        self, record: ObservedEffect, node: _Node, name: str, told: Iterator[ProtocolEvent]
-    ) -> Iterator[ProtocolEvent]:
-        """Steps of replay. Of its region's own, a node may find before it is level what was late to one before it."""
-        if node.level or region_of(name) != record.region:
-            yield from told
-        else:
-            node.until_level += told
+                yield event(record, "recover", n=record.node, g=g, k=k, s=s)
 
     def _seal(self, record: ObservedEffect, node: _Node) -> Iterator[ProtocolEvent]:
         yield from node.all_due()
-        if node.open and self._logs.keeps(node.disk, node.sequence):
-            place = self._logs.place(node.disk, node.sequence)
-            yield event(record, "seal", r=place.owner, g=place.segment)
+        if node.open:
+            yield event(record, "seal", n=record.node, g=_segment(node.sequence))
         node.sequence += node.open
         node.open = False
 
     def _read(self, record: ObservedEffect, node: _Node) -> Iterator[ProtocolEvent]:
-        """Recovery may find a segment that was begun and not seen."""
+        """Recovery may find a segment that was begun and not seen; and what is read may not be what was written."""
         name = record.fields["name"]
         node.reading[record.run] = name
         if record.kind == "recover" and sequence_of(name) >= node.sequence:
             node.sequence, node.open = sequence_of(name), True
-        yield from ()
+        if "frames" in record.result:
+            valid = frozenset(f"{timestamp}.{record.region}" for timestamp in record.result["frames"])
+            node.valid[name] = valid
+            if not self._uploads.has(name):
+                for stamped, about in node.written_in(sequence_of(name)).items():
+                    if stamped not in valid:
+                        del node.written[stamped]
+                        yield event(record, "rot", n=record.node, g=_segment(sequence_of(name)), k=about, s=stamped)
+
+    def _salvage(self, record: ObservedEffect, node: _Node) -> Iterator[ProtocolEvent]:
+        """The frames that were valid, no others, are in the open segment then; of claims, this is told of each."""
+        name, sequence = record.fields["name"], sequence_of(record.fields["name"])
+        frames = {f"{frame['timestamp']}.{record.region}" for frame in record.fields["frames"]}
+        valid = node.valid.get(name, frozenset(frames))
+        if sequence == node.sequence:
+            node.sequence, node.open = sequence + 1, False
+        told: dict[str, dict[str, bool]] = {}
+        for stamped, about in node.written_in(sequence).items():
+            if stamped in valid:
+                told.setdefault(about, {})[stamped] = stamped in frames
+                node.written[stamped] = about, node.sequence
+        for stamped in frames - valid:
+            told.setdefault(NOBODYS, {})[stamped] = True
+        node.open |= bool(frames)
+        state = {"logged": {record.node: {_segment(node.sequence): told}}} if told else None
+        yield event(record, "salvage", state, n=record.node, g=_segment(sequence), h=_segment(node.sequence))
+
+    def _list(self, record: ObservedEffect, node: _Node) -> Iterator[ProtocolEvent]:
+        """A node that does not serve yet, and asks for what its region shipped, is to take in what it is shown."""
+        names = [full.removeprefix(PREFIX) for full in record.result]
+        for name in filter(self._uploads.was_cut_off, names):
+            yield from self._uploaded(record, name)
+        if (
+            record.kind == "recover"
+            and not node.level
+            and record.fields["prefix"].startswith(f"{PREFIX}{record.region}.")
+        ):
+            node.asked = True
+            yield from self._found(record, node, names)
+
+    def _found(self, record: ObservedEffect, node: _Node, names: Iterable[str]) -> Iterator[ProtocolEvent]:
+        for name in names:
+            if log_of(name) != record.node and sequence_of(name) > node.replayed.get(log_of(name), 0):
+                yield event(record, "find", n=record.node, p=log_of(name), g=_segment(sequence_of(name)))
 
     def _get(self, record: ObservedEffect, node: _Node) -> Iterator[ProtocolEvent]:
         node.reading[record.run] = name = record.fields["name"].removeprefix(PREFIX)
-        if name in self._cut_off and record.result is not None:
+        if record.result is not None and self._uploads.was_cut_off(name):
             yield from self._uploaded(record, name)
 
     def _put(self, record: ObservedEffect, node: _Node) -> Iterator[ProtocolEvent]:
-        del node
-        yield from self._uploaded(record, record.fields["name"].removeprefix(PREFIX))
+        """In the protocol what was shipped stays: to put it back is no step. Nor is what is kept aside."""
+        name = record.fields["name"].removeprefix(PREFIX)
+        new = name > node.marked.get(SHIPPED, "") or not self._uploads.has(name)
+        if record.fields["name"].startswith(PREFIX) and new:
+            yield from self._uploaded(record, name)
 
     def _uploaded(self, record: ObservedEffect, name: str) -> Iterator[ProtocolEvent]:
-        self._cut_off.discard(name)
-        place = self._place(name)
-        self._nodes[region_of(name)].unmarked.add(place)
-        yield event(record, "upload", r=place.owner, g=place.segment)
+        self._uploads.told(name)
+        yield event(record, "upload", n=log_of(name), g=_segment(sequence_of(name)))
 
     def _mark(self, record: ObservedEffect, node: _Node) -> Iterator[ProtocolEvent]:
         yield from self._moved(record, node, record.fields["name"], record.fields["value"])
@@ -259,26 +268,22 @@ class _Events:
     def _moved(self, record: ObservedEffect, node: _Node, mark: str, segment: str) -> Iterator[ProtocolEvent]:
         node.marked[mark] = segment
         if mark == SHIPPED:
-            place = self._place(segment)
-            node.unmarked.discard(place)
-            yield event(record, "mark_shipped", r=place.owner, g=place.segment)
-        elif mark.startswith(REPLAYED) and (place := self._place(segment)).owner != record.region:
-            marked = event(record, MARK_REPLAYED, r=record.region, p=place.owner, g=place.segment)
-            yield from self._taken_in(record, node, segment, node.in_sequence(place, marked, last=True))
+            yield event(record, "mark_shipped", n=record.node, g=_segment(sequence_of(segment)))
+        elif mark.startswith(REPLAYED) and (log := log_of(segment)) != record.node:
+            node.replayed[log] = max(node.replayed.get(log, 0), sequence_of(segment))
+            yield event(record, "mark_replayed", n=record.node, p=log, g=_segment(sequence_of(segment)))
 
     def _caught_up(self, record: ObservedEffect, node: _Node) -> Iterator[ProtocolEvent]:
+        """A node that did not ask what its region shipped is to have all of it."""
         yield from node.all_due()
         if not node.level:
+            if not node.asked:
+                yield from self._found(record, node, self._uploads.of_region(record.region))
             node.level = True
-            yield event(record, "serve", r=record.region)
-            yield from node.until_level
-            node.until_level.clear()
+            yield event(record, "serve", n=record.node)
 
     def _end(self, record: ObservedEffect, node: _Node) -> Iterator[ProtocolEvent]:
         node.reading.pop(record.run, None)
         timestamp, _ = node.appended.pop(record.run, ("", 0))
         if timestamp and record.status != Unavailable.status:
             yield from node.in_log_order(f"{timestamp}.{record.region}", ())
-
-    def _place(self, name: str) -> Place:
-        return self._logs.place(log_of(name), sequence_of(name))

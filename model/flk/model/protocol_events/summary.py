@@ -4,13 +4,14 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
-from flk.model.effects import Append, Effect
+from flk.model.effects import Append, Effect, ReadSegment
 from flk.model.entries.entry import Claim, Entry, Key, content_digest
 from flk.model.entries.migration import Page
 from flk.model.entries.tasks import Lease, Task
 from flk.model.flow.submission import Response, from_payload
-from flk.model.log.frames import Frame
+from flk.model.log.frames import Frame, scan
 from flk.model.log.hlc import text
+from flk.model.log.manifest import Inventory
 from flk.model.record.record import decode
 from flk.model.refusal import Refused
 
@@ -46,6 +47,7 @@ _SUMMARIES: dict[type[object], Callable[[Any], object]] = {
     Lease: lambda lease: _task(lease.task) | {"processed": lease.processed},
     Page: lambda page: {"keys": len(page.keys), "next": page.next, "end": page.end},
     Response: lambda response: {"status": response.status},
+    Inventory: lambda inventory: {"segments": len(inventory.there), "notes": len(inventory.notes)},
     tuple: lambda values: [summarised(value) for value in values],
 }
 
@@ -68,7 +70,17 @@ def fields(effect: Effect[object]) -> dict[str, object]:
 
 def result(effect: Effect[object], value: object) -> object:
     """The result of an effect, or the refusal it met."""
+    if isinstance(effect, ReadSegment) and isinstance(value, bytes):
+        return _segment(value)
     return text(value) if isinstance(effect, Append) and not isinstance(value, Refused) else summarised(value)  # type: ignore[arg-type]  # an Append's result
+
+
+def _segment(content: bytes) -> dict[str, object]:
+    """A segment's size; where it is damaged or torn, also the timestamps of the frames that are valid in it, found for oneself."""
+    found = scan(content)
+    sound = found.head is not None and not found.torn and not found.damage
+    told: dict[str, object] = {"bytes": len(content)}
+    return told if sound else told | {"frames": [text(frame.timestamp) for frame in found.frames]}
 
 
 def _field(name: str, value: Any) -> object:

@@ -111,12 +111,30 @@ def decode(body: bytes) -> Pcs:
     try:
         record = _decoder.decode(body)
     except msgspec.ValidationError as error:
-        raise _broken_rule(str(error)) from None
+        raise _not_json(body) or _broken_rule(str(error)) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise Malformed("REC-1", f"the body is not one JSON object in UTF-8: {error}") from None
+        raise _not_one_object(error) from None
     _refuse_repeated_keys(body, record)
     _validate(record)
     return record
+
+
+def _not_json(body: bytes) -> Malformed | None:
+    """The refusal of a body that is no JSON, wherever that shows: a node parses before it validates (ORD-1), and the decoder
+    reports the fault that comes first. Nesting beyond the decoder's limit is not looked into.
+    """
+    try:
+        body.decode()
+        msgspec.json.decode(body, type=msgspec.Raw)
+    except RecursionError:
+        return None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        return _not_one_object(error)
+    return None
+
+
+def _not_one_object(error: Exception) -> Malformed:
+    return Malformed("REC-1", f"the body is not one JSON object in UTF-8: {error}")
 
 
 def _validate(record: Pcs) -> None:

@@ -1,0 +1,254 @@
+"""The manifest of a log (WAL-9): what its segments were when they were begun and when they were sealed, kept beside them, so that
+what is gone is missed. Pure functions over what it says and what is there.
+
+    line = eight hexadecimal digits, the CRC32C of the rest; a space; a note as a JSON object; a newline
+
+A note is written before the first frame of a segment is (with one of the segment before it, if that is full and not sealed yet)
+and again when the segment is sealed. Of the open segment a mark of the same form says how far it is durable: it is written after
+each commit and not synchronised, so it is never ahead of the log.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import msgspec
+from google_crc32c import value
+
+from flk.model.log.frames import (
+    Frame,
+    Head,
+    Scan,
+    head_of,
+    log_of,
+    salt_of,
+    scan,
+    sealed_digest,
+    segment_name,
+    sequence_of,
+)
+from flk.model.log.hlc import COUNTER_BITS, ZERO, Timestamp
+from flk.spec.constants import CONSTANTS
+
+_SLACK = int(CONSTANTS.clock.max_ahead_seconds * 1000) << COUNTER_BITS
+
+
+class Note(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A segment: its salt (hexadecimal); once sealed also its bytes, frames (0: not counted) and digest (hexadecimal).
+
+    In the mark, and in a note without a digest, `size` is how many bytes of an open segment are durable at least.
+    """
+
+    sequence: int
+    salt: str = ""
+    size: int = 0
+    frames: int = 0
+    digest: str = ""
+
+
+class Manifest(NamedTuple):
+    """The notes of a manifest in their order, and how many of its lines are no notes (WAL-9)."""
+
+    notes: tuple[Note, ...]
+    spoilt: int
+
+
+class Glance(NamedTuple):
+    """What a look at both ends of a segment shows: bytes up to the last that is not a zero laid ahead, head, timestamp of the head,
+    salt, and the digest that its seal holds (hexadecimal, empty without a seal). `frames` counts those of an open segment.
+    """
+
+    name: str
+    size: int
+    head: Head | None
+    begun: Timestamp
+    salt: str
+    digest: str
+    frames: int = 0
+
+
+class Inventory(NamedTuple):
+    """What a log has and should have: its full name, its segments, notes, mark, whose loss is accepted, and wall time now."""
+
+    log: str
+    there: tuple[Glance, ...]
+    notes: tuple[Note, ...]
+    mark: Note | None
+    accepted: frozenset[str]
+    wall: Timestamp
+    spoilt: int = 0
+
+
+class Gap(NamedTuple):
+    """A segment of which frames are gone without a trace in the log itself, and what is known of it; `restored` from an object."""
+
+    name: str
+    what: str
+    restored: bool = False
+
+
+def line(note: Note) -> bytes:
+    """A note as a manifest holds it.
+
+    >>> read(line(Note(7, salt="00ff"))).notes
+    (Note(sequence=7, salt='00ff', size=0, frames=0, digest=''),)
+    """
+    text = msgspec.json.encode(note)
+    return b"%08x %s\n" % (value(text), text)
+
+
+def read(content: bytes) -> Manifest:
+    r"""The notes in a manifest. What follows the last newline is an append cut short, and no line.
+
+    >>> read(b"not a note\n" + line(Note(1)) + line(Note(2))[:-1])
+    Manifest(notes=(Note(sequence=1, salt='', size=0, frames=0, digest=''),), spoilt=1)
+    """
+    found = [_note(each) for each in content.split(b"\n")[:-1]]
+    return Manifest(tuple(note for note in found if note is not None), found.count(None))
+
+
+def glance(name: str, content: bytes, salt: bytes) -> Glance:
+    """A look at a segment of which all bytes are at hand, and which has this salt."""
+    ends = glance_at_ends(name, content, content, len(content), salt)
+    if ends.digest:
+        return ends
+    found = scan(content, salt)
+    return ends._replace(size=found.end + found.torn, frames=len(found.frames))
+
+
+def glance_at_ends(name: str, first: bytes, last: bytes, size: int, salt: bytes) -> Glance:
+    """A look at the first and last bytes of a segment of `size` bytes. One that is a copy of another has a salt of its own."""
+    head, begun = head_of(first)
+    digest = sealed_digest(last, salt_of(first)) or sealed_digest(last, salt)
+    return Glance(name, size, head, begun, salt.hex(), digest)
+
+
+def gaps(inventory: Inventory, applied: str) -> tuple[Gap, ...]:
+    """What of a log is gone (WAL-9), if its store has applied all up to the segment `applied`: segments that are missing, that are
+    others, or that end before they should.
+    """
+    there = {sequence_of(glance.name): glance for glance in inventory.there}
+    known = {*there, *(note.sequence for note in inventory.notes)}
+    if log_of(applied) == inventory.log:
+        known.add(sequence_of(applied))
+    noted = _by_sequence(inventory.notes)
+    found = []
+    for sequence in range(1, max(known, default=0) + 1):
+        notes = noted[sequence]
+        glance = there.get(sequence)
+        what = _missing(notes, inventory.mark, sequence) if glance is None else _wrong(glance, notes, inventory.mark)
+        if what:
+            found.append(Gap(segment_name(inventory.log, sequence), what))
+    return tuple(found)
+
+
+def altered(inventory: Inventory) -> tuple[str, ...]:
+    """Segments whose ends do not look as they were noted: to be read again, although they were applied."""
+    noted = _by_sequence(inventory.notes)
+    return tuple(
+        glance.name
+        for glance in inventory.there
+        if (sealed := [note for note in noted[sequence_of(glance.name)] if note.digest])
+        and not any(_is(glance, note) for note in sealed)
+    )
+
+
+def forgotten(inventory: Inventory) -> tuple[str, ...]:
+    """Segments that must have been noted before their first frame was written, and are not: so the manifest lost lines."""
+    noted = _by_sequence(inventory.notes)
+    return tuple(
+        glance.name
+        for glance in inventory.there
+        if glance.salt and (glance.digest or glance.frames) and not noted[sequence_of(glance.name)]
+    )
+
+
+def withdrawn(notes: Iterable[Note], sequence: int, size: int) -> tuple[Note, ...]:
+    """What to note of a segment that is open, before it is cut to `size` bytes, so that they are not missed: nothing where no more
+    was noted.
+
+    >>> withdrawn((Note(1, size=90), Note(2)), 1, 70)
+    (Note(sequence=1, salt='', size=70, frames=0, digest=''),)
+    """
+    latest = [note for note in notes if note.sequence == sequence][-1:]
+    return tuple(Note(sequence, salt=note.salt, size=size) for note in latest if not note.digest and note.size > size)
+
+
+def noted_salt(inventory: Inventory, name: str) -> bytes | None:
+    """The salt that the manifest knows of a segment, None if it does not know the segment."""
+    notes = [note for note in inventory.notes if note.sequence == sequence_of(name)]
+    return bytes.fromhex(notes[-1].salt) if notes else None
+
+
+def believed(found: Scan, name: str, inventory: Inventory) -> tuple[Frame, ...]:
+    """The frames of a segment that may have been logged there (WAL-8).
+
+    What stands in one row from the opening on is believed. A frame behind damage is, too, if its timestamp is not before the log's
+    beginning and not after the clock with which the next segment began; in the last one, no further ahead of wall time, or of what
+    is believed, than `max_ahead_seconds`.
+    """
+    if found.chained == len(found.frames):
+        return found.frames
+    chained = found.frames[: found.chained]
+    begun = [glance.begun for glance in inventory.there if glance.begun]
+    later = [glance.begun for glance in inventory.there if glance.begun and glance.name > name]
+    latest = max(inventory.wall, found.begun, *(frame.timestamp for frame in chained))
+    least, most = min(begun, default=ZERO) - _SLACK, later[0] if later else latest + _SLACK
+    return chained + tuple(frame for frame in found.frames[found.chained :] if least <= frame.timestamp <= most)
+
+
+def _note(text: bytes) -> Note | None:
+    checksum, _, rest = text.partition(b" ")
+    try:
+        return msgspec.json.decode(rest, type=Note) if checksum == b"%08x" % value(rest) else None
+    except msgspec.DecodeError:
+        return None
+
+
+def _by_sequence(notes: Iterable[Note]) -> defaultdict[int, list[Note]]:
+    found = defaultdict[int, list[Note]](list)
+    for note in notes:
+        found[note.sequence].append(note)
+    return found
+
+
+def _is(glance: Glance, note: Note) -> bool:
+    return (glance.size, glance.digest) == (note.size, note.digest)
+
+
+def _missing(notes: Iterable[Note], mark: Note | None, sequence: int) -> str:
+    sealed = [note for note in notes if note.digest]
+    if sealed:
+        return f"is missing, {_story(sealed[-1])}"
+    if size := _durable(notes, mark, sequence):
+        return f"is missing, with {size} bytes at least"
+    return "is missing"
+
+
+def _wrong(glance: Glance, notes: Iterable[Note], mark: Note | None) -> str:
+    """Why a segment that is there lacks frames, empty if nothing says so. What is merely damaged shows when it is read."""
+    if glance.head is not None and glance.head.name != glance.name:
+        return f"is a copy of {glance.head.name}"
+    sealed = [note for note in notes if note.digest]
+    if any(_is(glance, note) for note in sealed):
+        return ""
+    for note in reversed(sealed):
+        if glance.size < note.size:
+            return f"ends after {glance.size} bytes; it was sealed {_story(note)}"
+        if glance.digest and glance.size == note.size and glance.head is not None:
+            return f"is not the one that was sealed {_story(note)}"
+        return ""
+    if not glance.digest and glance.size < (size := _durable(notes, mark, sequence_of(glance.name))):
+        return f"ends after {glance.size} bytes; {size} were durable"
+    return ""
+
+
+def _durable(notes: Iterable[Note], mark: Note | None, sequence: int) -> int:
+    """How many bytes of an open segment are durable at least: of the last by the mark, of one before it by the latest note."""
+    if mark is not None and mark.sequence == sequence:
+        return mark.size
+    return next((note.size for note in reversed(tuple(notes)) if not note.digest), 0)
+
+
+def _story(note: Note) -> str:
+    return f"with {note.frames} frames in {note.size} bytes" if note.frames else f"with {note.size} bytes"
