@@ -212,3 +212,15 @@ Proof.
   { apply Rabs_le_inv in Hscaled, Hx, Hy. apply Rabs_lt. lra. }
   rewrite <- minus_IZR, <- abs_IZR in H. apply lt_IZR in H. lia.
 Qed.
+
+(** Away from the ties of the exact sum the order of the operations does not matter: every sum that is off by no more than the
+    program's rounds to the billionth that the formula rounds to (SIG-7). *)
+Theorem budget_is_stable_away_from_ties : forall D c r, valid_signals D c r -> out_of_reach (10 * ulp1) (budget D c r) ->
+  nano (budget64 D c r) = nano (budget D c r) /\
+  forall sum, Rabs (sum - cost D c r) <= 10 * ulp1 -> nano (clamp sum) = nano (budget D c r).
+Proof.
+  intros D c r Hvalid Hreach.
+  assert (Hd : 0 <= 10 * ulp1) by (numbers; lra).
+  pose proof (proj1 (rounding_reach (budget D c r) (10 * ulp1) Hd) Hreach) as H.
+  split; [| intros sum Hsum]; apply H; apply clamp_off; [now apply cost64_off | easy].
+Qed.

@@ -80,6 +80,15 @@ def test_a_check_that_fails_without_a_mutant_is_refused(tmp_path: Path) -> None:
         climbs_of(target(["fine"], Judge("strict", ["", "fine"], tmp_path / "log")))
 
 
+def test_what_fails_without_a_mutant_is_tried_again(tmp_path: Path) -> None:
+    """Whoever has mended it goes on with the same journal."""
+    judge, journal = Judge("first", ["", "fine"], tmp_path / "log"), tmp_path / "journal.jsonl"
+    for _ in range(2):
+        with pytest.raises(UnusableInput, match="fails without any mutant"):
+            climbs_of(target(["fine"], judge), Ladder(Journal(journal), limits=IMPATIENT))
+    assert judge.calls == ["first ", "first "]
+
+
 def test_a_name_that_no_check_has_is_refused(tmp_path: Path) -> None:
     """`--check` with a mistake would try nothing and find nothing."""
     with pytest.raises(UnusableInput, match="no check is called frist: choose from first"):

@@ -33,6 +33,7 @@ def judgements(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Judgement]
     return {judgement.name: judgement for judgement in court.judge(claims())}
 
 
+@pytest.mark.slow
 def test_the_claims_come_to_what_the_list_states(judgements: dict[str, Judgement]) -> None:
     """As they were made and as they hold here; of those that are false most are refuted, and none is counted as true."""
     for claim in claims():

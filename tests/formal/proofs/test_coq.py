@@ -54,6 +54,7 @@ def proofs(tmp_path_factory: pytest.TempPathFactory) -> tuple[coq.CoqProof, ...]
     return proofs
 
 
+@pytest.mark.slow
 def test_every_headline_is_proved_without_an_axiom_of_its_own(proofs: tuple[coq.CoqProof, ...]) -> None:
     """Coq accepts each theorem, and what it rests on is Coq's real numbers and the excluded middle at most."""
     assert [(proof.name, proof.note) for proof in proofs if proof.status is not ProofStatus.PROVED] == []

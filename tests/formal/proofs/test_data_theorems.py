@@ -1,11 +1,12 @@
 """The theorems about data: Z3 proves its share under every seed, and what Z3 and Coq say of numbers holds of the model's."""
 
+import math
 import struct
 from fractions import Fraction
 from math import floor
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from z3 import ArithRef, If, IntNumRef, RealVal, ToInt, ToReal, is_true, simplify
 
@@ -173,6 +174,27 @@ def test_the_judged_budget_is_bounded_and_monotone_for_all_numbers(
 def test_the_budget_is_the_formula_to_the_billionth(d: int, c: int, r: int) -> None:
     """Budget.budget64_is_the_formula: the program and the exact formula round to the same or to neighbours."""
     assert abs(nano(signals.budget(d / NANO, c / NANO, r / NANO)) - round(exact_budget(d, c, r))) <= 1
+
+
+ORDERS = (
+    lambda b, s, e, c: ((b + s) + e) + c,
+    lambda b, s, e, c: ((c + e) + s) + b,
+    lambda b, s, e, c: (b + c) + (s + e),
+    lambda b, s, e, c: math.fsum((b, s, e, c)),
+)
+"""Ways to add the four terms up."""
+
+
+@settings(max_examples=300, deadline=None)
+@given(slopes, coherences, shares)
+def test_away_from_ties_every_order_of_the_sum_is_the_formula(d: int, c: int, r: int) -> None:
+    """Budget.budget_is_stable_away_from_ties: the exact sum is a whole number of tenths, so it is a tie or far from one."""
+    exact = exact_budget(d, c, r)
+    assume(exact * 10 % 10 != 5)
+    weights = CONSTANTS.budget
+    excess = max(0.0, d / NANO - weights.D0)
+    terms = weights.base, weights.alpha * (1 - r / NANO), weights.beta * excess, weights.gamma * (c / NANO)
+    assert {nano(min(1.0, order(*terms))) for order in ORDERS} == {round(exact)}
 
 
 def test_budget_and_formula_do_part_by_a_billionth() -> None:

@@ -44,6 +44,7 @@ def violations(found: Bounded) -> dict[str, int]:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("table", TABLES)
 def test_every_planted_fault_is_found_within_twelve_steps(table: str) -> None:
     """Each mutant violates an invariant or reaches a fault, and the interpreter confirmed the run that shows it."""
@@ -147,7 +148,7 @@ def test_each_action_that_can_happen_is_seen_to() -> None:
 
 def test_unknown_sizes_are_refused() -> None:
     """The message names the protocol's sorts."""
-    with pytest.raises(UnusableInput, match="no index sort Planet: choose from Region, Record"):
+    with pytest.raises(UnusableInput, match="no index sort Planet: choose from Region, Log, Record, Stamp, Segment"):
         search(PROTOCOLS["replication"], 1, {"Planet": 2})
 
 

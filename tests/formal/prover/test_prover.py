@@ -89,6 +89,7 @@ def counter(*, guard: bool, bound: int = 3) -> Protocol:
     return protocol
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PROTOCOLS)
 def test_every_protocol_is_proved_for_all_sizes(name: str) -> None:
     """No obligation fails or is undecided; every witness exists; every property is proved or, if about progress, bounded."""

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import product
 from math import prod
 from random import Random
 from typing import Any
@@ -13,17 +14,18 @@ from hypothesis import strategies as st
 from flk.formal.explicit.interpreter import Fault, Interpreter, Step
 from flk.formal.explicit.schema import Cell, Instance, Schema, State
 from flk.formal.fuzzing.protocols import protocols
-from flk.formal.language import ANY, BOOL, Protocol, Term, forall, implies, integer, require
+from flk.formal.language import ANY, BOOL, Protocol, Term, forall, implies, integer, ite, require
 from flk.formal.language.sorts import Boolean, Bounded, Index, Sort
 from flk.formal.language.text import show
 from flk.formal.library.protocols import ingest, replication, two_phase_commit
 from flk.formal.traces import Accepted, Rejected, Undecided, Validation, validate
+from flk.formal.traces.cells import State as Cellular
 from flk.spec.errors import UnusableInput
 
 SIZES: Mapping[str, Mapping[str, int]] = {
     "two-phase-commit": {"RM": 2},
     "ingest": {"Request": 2, "Key": 1, "Position": 2},
-    "replication": {"Region": 2, "Record": 1, "Stamp": 2, "Segment": 2},
+    "replication": {"Region": 2, "Log": 2, "Record": 1, "Stamp": 2, "Segment": 2},
 }
 PROTOCOLS = [two_phase_commit.protocol, ingest.protocol, replication.protocol]
 COMMIT = two_phase_commit.protocol
@@ -261,8 +263,10 @@ def test_a_rejection_names_line_event_guard_values_and_what_was_possible() -> No
 
 def test_a_false_forall_names_the_elements_that_make_it_so() -> None:
     """Of all claims in a log, the one that is not before the new one."""
-    late, early = (did("write", r="eu", g="1", k="k", s=stamp) for stamp in ("02", "01"))
-    (reason,) = rejected(replication.protocol, did("write", r="eu", g="1", k="j", s="00"), late, early).reasons
+    first, late, early = (
+        did("write", n="eu", g="1", k=record, s=stamp) for record, stamp in (("j", "00"), ("k", "02"), ("k", "01"))
+    )
+    (reason,) = rejected(replication.protocol, did("serve", n="eu"), first, late, early).reasons
     assert reason.where == "for h = 1, j = k, t = 02"
     assert reason.values == (("logged[eu, 1, k, 02]", "true"),)
 
@@ -298,6 +302,61 @@ def test_hidden_steps_are_counted_and_bounded() -> None:
     assert (accepted.hidden_steps, accepted.actions["RMPrepare"], accepted.actions["TMRcvPrepared"]) == (2, 1, 1)
     assert isinstance(check(COMMIT, [header, did("TMCommit")]), Rejected)
     assert isinstance(check(COMMIT, [header, did("TMCommit")], hidden=["TMAbort"]), Rejected)
+
+
+def test_hidden_steps_that_write_one_cell_in_turn_are_told_apart() -> None:
+    """The shortest way leads nowhere, and a longer one leads on from a state that it went through, but did not end in."""
+    protocol = Protocol("detour", "A hidden step may come before another, and then the seen one ends elsewhere.")
+    place = protocol.scalar("place", integer(0, 3), initially=0)
+    ready = protocol.scalar("ready", BOOL, initially=False)
+
+    @protocol.action()
+    def begin() -> None:
+        require(~ready)
+        ready.next = True
+        place.next = ite(place == 0, 1, place)
+
+    @protocol.action()
+    def wander() -> None:
+        require(place == 0)
+        place.next = 3
+
+    @protocol.action()
+    def go() -> None:
+        require(ready)
+        place.next = ite(place == 1, 2, 1)
+
+    @protocol.action()
+    def end() -> None:
+        require(place == 1)
+
+    header = {"elements": {}, "hidden": ["begin", "wander"], "at_most": 2}
+    assert isinstance(check(protocol, [header, did("go"), did("end")]), Accepted)
+    assert isinstance(check(protocol, [{**header, "at_most": 1}, did("go"), did("end")]), Rejected)
+
+
+@given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 3), st.booleans()), max_size=20), st.data())
+def test_states_have_the_same_digest_exactly_if_they_are_alike(
+    writes: list[tuple[int, int, bool]], chooser: st.DataObject
+) -> None:
+    """However often a cell was written in between, and from whichever state it is counted."""
+    protocol = Protocol("cells", "Three cells.")
+    thing = protocol.index("Thing")
+    protocol.map("level", thing, to=integer(0, 3), initially=0)
+    state = Cellular(protocol)
+    cells = state.cells["level"]
+    marks: list[int] = [state.mark()]
+    seen: list[dict[object, object]] = [{}]
+    for key, value, is_mark in writes:
+        state.write(cells, key, value)
+        if is_mark:
+            marks.append(state.mark())
+            seen.append({key: value for key, value in cells.items() if value})
+    now = chooser.draw(st.integers(-9, 9))
+    digests = list(state.digests(now, reversed(marks)))[::-1]
+    assert [state.shift(digest, mark) for digest, mark in zip(digests, marks, strict=True)] == [now] * len(marks)
+    for n, m in product(range(len(marks)), repeat=2):
+        assert (digests[n] == digests[m]) == (seen[n] == seen[m])
 
 
 def test_a_limit_that_is_reached_leaves_it_undecided() -> None:
@@ -435,8 +494,8 @@ def test_what_has_no_meaning_is_refused_with_its_line_and_the_fix(text: str) -> 
 
 def test_keys_of_several_indices_are_refused_with_the_fix() -> None:
     """One name where two are meant."""
-    with pytest.raises(UnusableInput, match="sealed has keys Region,Segment, and 'eu' names 1 of 2"):
-        check(replication.protocol, [did("seal", {"sealed": {"eu": True}}, r="eu", g="1")])
+    with pytest.raises(UnusableInput, match="sealed has keys Log,Segment, and 'eu' names 1 of 2"):
+        check(replication.protocol, [did("seal", {"sealed": {"eu": True}}, n="eu", g="1")])
 
 
 def test_a_trace_is_read_line_by_line() -> None:

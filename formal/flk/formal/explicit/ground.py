@@ -29,6 +29,7 @@ from flk.formal.language.nodes import (
     Quantifier,
     Read,
     Relation,
+    children,
 )
 from flk.formal.language.properties import Property
 from flk.formal.language.sorts import BOOL, Sort
@@ -82,6 +83,8 @@ class Ground:
     def __init__(self, schema: Schema) -> None:
         self.schema = schema
         self.build = Builder()
+        self._known: dict[tuple[int, ...], Partial] = {}
+        self._names: dict[int, tuple[Node, tuple[str, ...]]] = {}
 
     @cached_property
     def instances(self) -> tuple[GroundInstance, ...]:
@@ -108,8 +111,14 @@ class Ground:
         """What the initial states must satisfy."""
         return self.build.conjunction([self.translate(node, {}).value for node in self.schema.protocol.assumptions])
 
-    def translate(self, node: Node, env: Environment) -> Partial:  # noqa: C901 (a case for each node)
-        """The ground form of an expression, its locals being given values."""
+    def translate(self, node: Node, env: Environment) -> Partial:
+        """The ground form of an expression, its locals being given values. It is made once for the values that it depends on."""
+        key = (id(node), *(env[name] for name in self._locals_of(node)))
+        if key not in self._known:
+            self._known[key] = self._translate(node, env)
+        return self._known[key]
+
+    def _translate(self, node: Node, env: Environment) -> Partial:  # noqa: C901 (a case for each node)
         b = self.build
         match node:
             case Constant(sort, value):
@@ -158,6 +167,12 @@ class Ground:
         conclusion = self.translate(property_.conclusion, {}) if property_.conclusion else Partial(b.true, b.true)
         undefined = b.negation(b.conjunction([condition.defined, conclusion.defined]))
         return GroundProperty(property_, condition.value, conclusion.value, undefined)
+
+    def _locals_of(self, node: Node) -> tuple[str, ...]:
+        """The names that the value of an expression depends on. Nodes are known by identity: comparing them is slower."""
+        if id(node) not in self._names:
+            self._names[id(node)] = node, tuple(sorted(free(node)))
+        return self._names[id(node)][1]
 
     def _read(self, variable: Variable, indices: tuple[Node, ...], env: Environment) -> Partial:
         places = self._places(variable, indices, env)
@@ -314,6 +329,14 @@ class Ground:
                 code = b.choice(condition, value, code)
             if code is not old:
                 yield Write(position, code)
+
+
+def free(node: Node) -> frozenset[str]:
+    """The names of the locals that an expression reads and does not bind."""
+    if isinstance(node, Local):
+        return frozenset({node.name})
+    within = frozenset[str]().union(*map(free, children(node)))
+    return within - {node.local.name} if isinstance(node, Quantified) else within
 
 
 class Place(NamedTuple):

@@ -123,7 +123,9 @@ class Ladder:
             check.name: found for check in checks if (found := self.journal.find(target, mutant, check)) is not None
         }
         dead = {name: found for name, found in known.items() if found.outcome is Outcome.KILLED}
-        if dead and not self.every:
+        if mutant == target.original:  # what killed it is to be mended, so it is tried again
+            known = {name: found for name, found in known.items() if name not in dead}
+        elif dead and not self.every:
             return dead
         return {check.name: known[check.name] for check in takewhile(lambda check: check.name in known, checks)}
 

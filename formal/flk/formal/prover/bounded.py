@@ -6,7 +6,7 @@ from enum import StrEnum
 from time import perf_counter
 
 import msgspec
-from z3 import And, Bool, BoolRef, Implies, ModelRef, Not, Solver, SolverFor, sat, unknown
+from z3 import And, Bool, BoolRef, ModelRef, Not, Solver, SolverFor, sat, unknown
 
 from flk.formal.explicit.explore import DEADLOCK, HAPPENS, Path
 from flk.formal.explicit.ground import Ground
@@ -16,7 +16,7 @@ from flk.formal.language.properties import PropertyKind
 from flk.formal.language.protocol import Protocol
 from flk.formal.prover.finite_encoding import FiniteEncoding, Moment
 from flk.formal.prover.replay import confirm, path_of
-from flk.formal.prover.symbols import any_of
+from flk.formal.prover.symbols import all_of, any_of
 from flk.spec.verdict import Verdict, worst
 
 FAULT = "a fault"
@@ -149,11 +149,9 @@ class Unrolling:
 
     def look(self, depth: int) -> None:
         """Look for each open target at the end of the run; those found are open no longer."""
-        codes = self._moments[-1].codes
-        marks = {}
-        for aim in self.open.values():
-            marks[aim.name] = Bool(f"{aim.name}@{depth}")
-            self._solver.add(Implies(marks[aim.name], self.encoding.at(aim.formula, codes)))
+        marks = {name: Bool(f"{name}@{depth}") for name in self.open}
+        meant = all_of(mark == self.open[name].formula for name, mark in marks.items())
+        self._solver.add(self.encoding.at(meant, self._moments[-1].codes))
         for name, mark in marks.items():
             answer = self._solver.check(mark)
             if answer == sat:
@@ -162,7 +160,7 @@ class Unrolling:
                 self.gave_up = True
                 return
             else:
-                self._solver.add(Not(mark), Not(self.encoding.at(self._aims[name].formula, codes)))
+                self._solver.add(Not(mark))
 
     def results(self, depth: int) -> Iterator[Target]:
         """One for each target."""

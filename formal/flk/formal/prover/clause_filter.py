@@ -12,7 +12,8 @@ from flk.formal.prover.samples import Rows
 Clause = tuple[int, ...]
 """Literals, in ascending order: see `Language`."""
 
-Bits = NDArray[np.uint8]
+Bits = NDArray[np.uint64]
+WORD = 64
 
 GLANCE = 4096
 """Rows that nearly every clause fails on, tried before all."""
@@ -63,6 +64,7 @@ def _triples(open_: list[int], two: NDArray[np.bool_]) -> Iterator[tuple[int, in
 
 
 def _where_false(rows: Rows) -> Bits:
-    """For each literal, the rows in which it is false, eight to a byte."""
-    both = np.stack([~rows, rows], axis=2).reshape(len(rows), -1)
-    return np.packbits(both.T, axis=1)
+    """For each literal, the rows in which it is false, one to a bit of a word."""
+    both = np.stack([~rows, rows], axis=2).reshape(len(rows), -1).T
+    whole = np.pad(both, ((0, 0), (0, -len(rows) % WORD)))
+    return np.ascontiguousarray(np.packbits(whole, axis=1)).view(np.uint64)

@@ -7,7 +7,7 @@ and what the properties rest on in it is proved for all sizes.
 Source: Flanagan and Leino, "Houdini, an annotation assistant for ESC/Java", FME 2001.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from time import perf_counter
 from typing import NamedTuple
 
@@ -16,11 +16,11 @@ import numpy as np
 from z3 import Bool, BoolRef, BoolSort, FreshConst, Implies, Not, Or, SolverFor, is_true, sat
 
 from flk.formal.explicit.explore import DEADLOCK
-from flk.formal.explicit.ground import Ground
-from flk.formal.explicit.schema import Schema, State
+from flk.formal.explicit.schema import State
 from flk.formal.language.properties import Property, PropertyKind
 from flk.formal.language.protocol import Protocol
 from flk.formal.prover.beside import Beside
+from flk.formal.prover.bits import Bits
 from flk.formal.prover.clause_filter import Clause, strongest
 from flk.formal.prover.clauses import Language, python
 from flk.formal.prover.cti_minimiser import holds
@@ -28,6 +28,7 @@ from flk.formal.prover.finite_encoding import FiniteEncoding
 from flk.formal.prover.obligations import INVARIANTS, JOIN, Induction, counts
 from flk.formal.prover.proving import decide
 from flk.formal.prover.samples import Sampler, once
+from flk.formal.prover.symbols import FALSE
 from flk.formal.prover.theorem import Check, ProofStatus
 from flk.spec.verdict import Verdict
 
@@ -118,22 +119,21 @@ class _Inference:
         """The clauses that the properties need, and what came of their obligations for all sizes."""
         sizes = {name: max(2, size) for name, size in self.protocol.sizes().items()}
         self._on_stage("exploring")
-        self.rows = Sampler.of(self.language, sizes).reachable(self._seed)
+        sampler = Sampler.of(self.language, sizes)
+        self.rows = sampler.reachable(self._seed)
         for rounds_left in reversed(range(ROUNDS)):
-            needed = self._needed(self._settle(sizes))
+            needed = self._needed(self._settle(sampler))
             self._on_stage(f"proving with {len(needed)} lemmas for all sizes")
             checks = self._prove(needed)
             if not rounds_left or all(check.status is ProofStatus.PROVED for check in checks):
                 return needed, checks
             sizes = {name: size + 1 for name, size in sizes.items()}
+            sampler = Sampler.of(self.language, sizes)
         raise AssertionError("there is at least one round")
 
-    def _settle(self, sizes: Mapping[str, int]) -> "Steps":
-        """Guess and drop until every guess is kept by every step at some sizes."""
-        steps, sampler = (
-            Steps(FiniteEncoding(Ground(Schema.of(self.protocol, sizes)))),
-            Sampler.of(self.language, sizes),
-        )
+    def _settle(self, sampler: Sampler) -> "Steps":
+        """Guess and drop until every guess is kept by every step at the sizes of a sampler."""
+        steps = Steps(FiniteEncoding(sampler.program.ground))
         for property_ in self.alive.values():
             steps.guess(property_.name, property_)
         while True:
@@ -191,8 +191,12 @@ class Steps:
     def __init__(self, encoding: FiniteEncoding) -> None:
         self._encoding = encoding
         self._next = encoding.moment("next")
+        self._after = Bits(self._next.codes)
         self._before: dict[str, BoolRef] = {}
         self._wrong: dict[str, BoolRef] = {}
+        self._looked_for: dict[str, BoolRef] = {}
+        self._among: tuple[str, ...] = ()
+        self._some = FALSE
         self._solver = SolverFor("QF_FD")
         links = (code == after for code, after in zip(self._next.codes, encoding.after(), strict=True))
         self._solver.add(encoding.in_range, encoding.step(), *links)
@@ -200,21 +204,31 @@ class Steps:
     def guess(self, name: str, property_: Property) -> None:
         """Make a guess known."""
         if name not in self._before:
-            formula = self._encoding.truth(holds(self._encoding.ground, property_))
+            condition = holds(self._encoding.ground, property_)
             self._before[name], self._wrong[name] = Bool(f"{name} before"), Bool(f"{name} wrong")
-            self._solver.add(Implies(self._before[name], formula))
-            self._solver.add(self._wrong[name] == Not(self._encoding.at(formula, self._next.codes)))
+            self._looked_for[name] = Bool(f"{name} looked for")
+            self._solver.add(Implies(self._before[name], self._encoding.truth(condition)))
+            self._solver.add(self._wrong[name] == Not(self._after.truth(condition)))
+            self._solver.add(Implies(self._looked_for[name], self._wrong[name]))
 
     def breaking(self, guesses: Sequence[str]) -> Break | None:
         """A step from a state that satisfies the guesses to one that does not, if there is one."""
-        some = FreshConst(BoolSort())
-        assert isinstance(some, BoolRef)
-        self._solver.add(Implies(some, Or(*(self._wrong[guess] for guess in guesses))))
-        if self._solver.check(some, *(self._before[guess] for guess in guesses)) != sat:
+        left = set(guesses)
+        if not left.issubset(self._among):
+            self._look_among(guesses)
+        others = (Not(self._looked_for[other]) for other in self._among if other not in left)
+        if self._solver.check(self._some, *others, *(self._before[guess] for guess in guesses)) != sat:
             return None
         model = self._solver.model()
         falsified = (g for g in guesses if is_true(model.eval(self._wrong[g], model_completion=True)))
         return Break(self._encoding.state(model, self._next.codes), frozenset(falsified))
+
+    def _look_among(self, guesses: Sequence[str]) -> None:
+        """From now on, look for a step that breaks one of these, or of some of these."""
+        some = FreshConst(BoolSort())
+        assert isinstance(some, BoolRef)
+        self._solver.add(Implies(some, Or(*(self._looked_for[guess] for guess in guesses))))
+        self._among, self._some = tuple(guesses), some
 
     def reasons(self, guess: str, guesses: Sequence[str]) -> list[str]:
         """A few of the guesses, from which it follows that every step keeps one of them.

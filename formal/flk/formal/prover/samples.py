@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import product
 
 import numpy as np
@@ -9,9 +10,8 @@ from numpy.typing import NDArray
 
 from flk.formal.explicit.engines.program import Program
 from flk.formal.explicit.engines.states import States, packed
-from flk.formal.explicit.engines.vector import columns, function
+from flk.formal.explicit.engines.vector import Function, columns, function
 from flk.formal.explicit.engines.vectorised import Kernel, search
-from flk.formal.explicit.expression import Expression
 from flk.formal.explicit.ground import Ground
 from flk.formal.explicit.schema import Schema, State
 from flk.formal.explicit.search import Options
@@ -48,17 +48,22 @@ class Sampler:
 
     def rows(self, states: States) -> Rows:
         """The rows of some packed states, each once."""
-        ground, locals_ = self.program.ground, [x for group in self.language.locals.values() for x in group]
-        blocks = []
-        for values in product(*(ground.schema.values(local.sort) for local in locals_)):
-            env = {local.name: value for local, value in zip(locals_, values, strict=True)}
-            truths = self._truths([ground.translate(atom, env).value for atom in self.language.atoms], states)
+        words, blocks = columns(states), []
+        for read in self._readers:
+            truths = (np.asarray(value, np.bool_) for value in read(*words))
             blocks.append(once(np.array([np.broadcast_to(t, len(states)) for t in truths]).T))
         return once(np.concatenate(blocks))
 
-    def _truths(self, expressions: Sequence[Expression], states: States) -> list[NDArray[np.bool_]]:
-        values = function(self.program, expressions)(*columns(states))
-        return [np.asarray(value, np.bool_) for value in values]
+    @cached_property
+    def _readers(self) -> list[Function]:
+        """For each choice of elements, what reads the atoms."""
+        ground, locals_ = self.program.ground, [x for group in self.language.locals.values() for x in group]
+        names = [local.name for local in locals_]
+        choices = product(*(ground.schema.values(local.sort) for local in locals_))
+        envs = (dict(zip(names, values, strict=True)) for values in choices)
+        return [
+            function(self.program, [ground.translate(atom, env).value for atom in self.language.atoms]) for env in envs
+        ]
 
     def _runs(self, begin: States, random: np.random.Generator) -> list[States]:
         """The states after each step of many random runs at once."""

@@ -1,6 +1,6 @@
 """The state while a trace is followed: only what differs from the beginning is kept, and every change can be taken back."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from enum import Enum
 from typing import Final, NoReturn, TypeAlias
 
@@ -96,11 +96,22 @@ class State:
             del self.journal[:count]
             self._forgotten += count
 
+    def digests(self, digest: int, marks: Iterable[int]) -> Iterator[int]:
+        """The digests of the states at marks, latest first, given the digest of this one. States that are alike have one digest."""
+        later: dict[tuple[int, Key], object] = {}
+        end = len(self.journal)
+        for mark in marks:
+            begin = mark - self._forgotten
+            for cells, key, old in reversed(self.journal[begin:end]):
+                cell = (id(cells), key)
+                digest ^= _weight(cells, key, later.get(cell, cells[key])) ^ _weight(cells, key, old)
+                later[cell] = old
+            end = begin
+            yield digest
+
     def shift(self, digest: int, mark: int) -> int:
-        """The digest of the state, given the one at a mark. States that are alike have one digest."""
-        for cells, key, old in self.journal[mark - self._forgotten :]:
-            digest ^= _weight(cells, key, old) ^ _weight(cells, key, cells[key])
-        return digest
+        """The digest of this state, given the one at a mark."""
+        return next(self.digests(digest, (mark,)))
 
 
 def _weight(cells: Cells, key: Key, value: object) -> int:

@@ -10,15 +10,24 @@ from flk.formal.language.text import text
 
 BOUNDS_OF_TROUBLE: Mapping[str, frozenset[str]] = {
     "ingest": frozenset({"trouble"}),
-    "replication": frozenset({"rebuilt"}),
+    "replication": frozenset({"rebuilt", "rotted", "again"}),
 }
-"""By protocol, the variables that only count how much trouble there has been. Real runs have as much as they have."""
+"""By protocol, the variables that count how much trouble there has been. Guards that read nothing else bound it: real runs have as
+much as they have.
+"""
+
+BOUNDS_OF_IDLENESS: Mapping[str, Mapping[str, str]] = {
+    "replication": {"seal": "exists k: exists s: logged[n, g, k, s]"},
+}
+"""By protocol and action, the guard that keeps exploration from what makes no difference. Real segments may hold refused frames
+alone.
+"""
 
 REPETITIONS: Mapping[str, Mapping[str, str]] = {
     "replication": {
-        "upload": "not shipped[r, g]",
-        "mark_shipped": "not shipped[r, g]",
-        "mark_replayed": "not replayed[r, p, g]",
+        "upload": "not shipped[n, g]",
+        "mark_shipped": "not shipped[n, g]",
+        "mark_replayed": "not replayed[n, p, g]",
     }
 }
 """By protocol and action, the guard without which the step could be repeated and then change nothing. Real nodes repeat it: a
@@ -27,14 +36,19 @@ watermark that was set just before a crash may not have reached the disk.
 
 
 def unlimited(protocol: Protocol) -> Protocol:
-    """The protocol, or variant of one, without its bounds, and with repetitions that change nothing."""
+    """The protocol, or variant of one, without its bounds, and with repetitions that change nothing.
+
+    Nor does it assume anything of how it begins: what protocols of the lab assume only excludes what differs by names.
+    """
     origin = origin_of(protocol).name
-    bounds, repetitions = BOUNDS_OF_TROUBLE.get(origin, frozenset()), REPETITIONS.get(origin, {})
+    bounds = BOUNDS_OF_TROUBLE.get(origin, frozenset())
     if not bounds:
         return protocol
+    needless = [table.get(origin, {}) for table in (BOUNDS_OF_IDLENESS, REPETITIONS)]
     free = protocol.variant(protocol.name, protocol.story, protocol.requirements)
+    free.assumptions.clear()
     for name, action in protocol.actions.items():
-        free.actions[name] = _without(action, bounds, repetitions.get(name, ""))
+        free.actions[name] = _without(action, bounds, {table[name] for table in needless if name in table})
     return free
 
 
@@ -43,9 +57,9 @@ def origin_of(protocol: Protocol) -> Protocol:
     return protocol if protocol.base is None else origin_of(protocol.base)
 
 
-def _without(action: Action, bounds: frozenset[str], repetition: str) -> Action:
+def _without(action: Action, bounds: frozenset[str], needless: set[str]) -> Action:
     kept = (guard for guard in action.guards if not (_reads(guard) and _reads(guard) <= bounds))
-    return replace(action, guards=tuple(guard for guard in kept if text(guard) != repetition))
+    return replace(action, guards=tuple(guard for guard in kept if text(guard) not in needless))
 
 
 def _reads(node: Node) -> set[str]:

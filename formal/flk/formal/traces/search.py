@@ -91,7 +91,8 @@ class Search:
         self._at_most = at_most if hidden else 0
         self._limit = limit
         self._spent = 0
-        self._digest = 0
+        self._digest = 0  # of the state, as far as it differs from some one
+        self._compared = False
         self._choices: deque[Choice] = deque()
         self._ahead: deque[Seen] = deque()
         self._dead: set[tuple[int, int]] = set()
@@ -148,17 +149,18 @@ class Search:
         if len(self._choices) >= self._limit:
             self._settle()
         mark, begun = self._state.mark(), self._digest
-        if (seen.number, begun) in self._dead:
+        if self._dead and (seen.number, begun) in self._dead:
             return False
         if seen.complete and not self._hidden and self._straight(seen):
-            self._digest = self._state.shift(begun, mark)
             self._choices.append(Choice(seen, begun, mark, (), None))
+            self._shift(mark)
             return True
         first = self._only_way(seen)
         if first is not None:
-            self._digest = self._state.shift(begun, mark)
             self._choices.append(Choice(seen, begun, mark, first, Later.LATER))
+            self._shift(mark)
             return True
+        self._compare()
         ways = self._ways(seen)
         hidden = next(ways, None)
         if hidden is None:
@@ -170,6 +172,7 @@ class Search:
 
     def _back(self) -> bool:
         """Explain the latest event that can be, another way; what came after it is ahead again."""
+        self._compare()
         while self._choices:
             choice = self._choices[-1]
             if choice.rest is Later.LATER:
@@ -185,6 +188,20 @@ class Search:
             self._digest = choice.begun
             self._ahead.appendleft(self._choices.pop().seen)
         return False
+
+    def _shift(self, mark: int) -> None:
+        """Follow the state with its digest from a mark on, if states are compared."""
+        if self._compared:
+            self._digest = self._state.shift(self._digest, mark)
+
+    def _compare(self) -> None:
+        """Compare states from now on: in most traces nothing has to be gone back on, and it would be in vain."""
+        if not self._compared:
+            self._compared = True
+            choices = tuple(reversed(self._choices))
+            digests = self._state.digests(self._digest, (choice.mark for choice in choices))
+            for choice, digest in zip(choices, digests, strict=True):
+                choice.begun = digest
 
     def _settle(self) -> None:
         """Give up the oldest choice: it stays as it is, and with it what followed without any."""

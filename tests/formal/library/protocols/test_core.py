@@ -22,12 +22,12 @@ NAMES = ["ingest", "replication", "two-phase-commit"]
 LAYERS = {
     "ingest": [1, 66, 707, 2434, 5617, 9568, 10944, 9264, 6608, 4016, 1952, 704, 256, 64],
     "replication": [
-        *[1, 8, 36, 124, 344, 804, 1626, 2902, 4629, 6674, 8792, 10676, 12078, 12788],
-        *[12683, 11782, 10269, 8372, 6372, 4528, 2983, 1798, 984, 482, 202, 68, 16, 2],
+        *[2, 8, 18, 56, 152, 344, 694, 1228, 1924, 2658],
+        *[3164, 3352, 3348, 3040, 2262, 1270, 526, 178, 52, 8],
     ],
     "two-phase-commit": [1, 7, 21, 38, 50, 54, 49, 36, 21, 9, 2],
 }
-TRANSITIONS = {"ingest": 93_736, "replication": 720_624, "two-phase-commit": 1_145}
+TRANSITIONS = {"ingest": 93_736, "replication": 117_032, "two-phase-commit": 1_145}
 WITNESSES = {
     "ingest": {
         "a_duplicate_is_answered": 8,
@@ -40,10 +40,14 @@ WITNESSES = {
         "served_after_a_crash": 8,
     },
     "replication": {
-        "a_winner_gives_way": 5,
+        "a_winner_gives_way": 7,
         "a_lost_store_catches_up": 8,
-        "written_while_nothing_ships": 3,
-        "a_peers_entry_is_told": 5,
+        "written_while_nothing_ships": 4,
+        "a_peers_entry_is_told": 7,
+        "two_disks_of_a_region_take_claims": 7,
+        "a_new_disk_owes_what_is_there": 5,
+        "what_rotted_is_gone": 3,
+        "what_was_salvaged_arrives": 12,
     },
     "two-phase-commit": {"all_commit": 10, "one_aborts": 2},
 }
@@ -80,8 +84,8 @@ def test_every_property_holds_and_every_witness_is_near(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_action_happens_and_every_guard_decides(name: str) -> None:
-    """Each conjunct is seen true and false."""
-    ground = Ground(Schema.of(PROTOCOLS[name]))
+    """Each conjunct is seen true and false; a salvage can leave a gap only among three segments."""
+    ground = Ground(Schema.of(PROTOCOLS[name], {"Segment": 3} if name == "replication" else None))
     covered = coverage(ground, ENGINE.engine(ground, Options()))
     assert all(action.fired for action in covered)
     idle = {(a.action, c.text) for a in covered for c in a.conjuncts if not (c.seen_true and c.seen_false)}

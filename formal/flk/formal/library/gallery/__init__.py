@@ -31,6 +31,7 @@ from flk.formal.library.gallery import (
     removed_when_taken,
     serve_before_replay,
     silent_supersession,
+    single_watermark,
     stepped_over_gap,
     unacknowledged_retry,
     unfenced_claim,
@@ -57,6 +58,7 @@ DESIGNS: dict[str, Design] = {
         unsealed_shipping,
         mark_before_upload,
         stepped_over_gap,
+        single_watermark,
         # of outbox
         in_memory_outbox,
         acknowledged_on_send,

@@ -4,8 +4,8 @@ from flk.formal.language import Term, forall, implies, ite, require
 from flk.formal.library.design import Design
 from flk.formal.library.protocols import replication
 from flk.formal.library.protocols.replication import (
+    Log,
     Record,
-    Region,
     Segment,
     Stamp,
     answered,
@@ -24,16 +24,18 @@ protocol = replication.protocol.variant(
 )
 
 
-@protocol.action(r=Region, g=Segment, k=Record, s=Stamp)
-def write(r: Term, g: Term, k: Term, s: Term) -> None:
+@protocol.action(n=Log, g=Segment, k=Record, s=Stamp)
+def write(n: Term, g: Term, k: Term, s: Term) -> None:
     """Log a claim, and keep what is stored if there is anything."""
-    require(level[r], ~sealed[r, g], forall(Segment, lambda h: implies(h < g, sealed[r, h])))
+    require(level[n], ~sealed[n, g], forall(Segment, lambda h: implies(h < g, sealed[n, h])))
     require(forall(Record, lambda j: ~claimed[j, s]))
-    require(forall(Segment, Record, Stamp, lambda h, j, t: implies(logged[r, h, j, t], t < s)))
+    require(forall(Segment, Record, Stamp, lambda h, j, t: implies(logged[n, h, j, t], t < s)))
     claimed.next[k, s] = True
-    logged.next[r, g, k, s] = True
-    stored.next[r, k] = ite(stored.defined(r, k), stored[r, k], s)
-    answered.next[r, k, :] = lambda t: answered[r, k, t] | (t == ite(stored.defined(r, k), stored[r, k], s))
+    logged.next[n, g, k, s] = True
+    stored.next[n, k] = ite(stored.defined(n, k), stored[n, k], s)
+    answered.next[n, k, :] = lambda t: answered[n, k, t] | (t == ite(stored.defined(n, k), stored[n, k], s))
 
+
+protocol.without(*replication.DAMAGE)
 
 design = Design(protocol, "own_claims_count", ("DUP-1", "CRR-2"))

@@ -4,12 +4,13 @@ from flk.formal.language import Term, forall, implies, ite, require
 from flk.formal.library.design import Design
 from flk.formal.library.protocols import replication
 from flk.formal.library.protocols.replication import (
+    Log,
     Record,
-    Region,
     Segment,
     Stamp,
     level,
     logged,
+    owed,
     replayed,
     stored,
     uploaded,
@@ -23,21 +24,24 @@ protocol = replication.protocol.variant(
 )
 
 
-@protocol.action(r=Region, p=Region, g=Segment, k=Record, s=Stamp)
-def merge(r: Term, p: Term, g: Term, k: Term, s: Term) -> None:
+@protocol.action(n=Log, p=Log, g=Segment, k=Record, s=Stamp)
+def merge(n: Term, p: Term, g: Term, k: Term, s: Term) -> None:
     """Take in a claim only if nothing is held for the record."""
-    require(level[r], r != p, uploaded[p, g], logged[p, g, k, s])
-    require(forall(Segment, lambda h: implies(h < g, replayed[r, p, h])))
-    stored.next[r, k] = ite(stored.defined(r, k), stored[r, k], s)
+    require(level[n], n != p, uploaded[p, g], logged[p, g, k, s])
+    require(forall(Segment, lambda h: implies(h < g, replayed[n, p, h])))
+    stored.next[n, k] = ite(stored.defined(n, k), stored[n, k], s)
 
 
-@protocol.action(r=Region, p=Region, g=Segment)
-def mark_replayed(r: Term, p: Term, g: Term) -> None:
+@protocol.action(n=Log, p=Log, g=Segment)
+def mark_replayed(n: Term, p: Term, g: Term) -> None:
     """The watermark follows when every claim was taken in or skipped."""
-    require(level[r], r != p, uploaded[p, g], ~replayed[r, p, g])
-    require(forall(Segment, lambda h: implies(h < g, replayed[r, p, h])))
-    require(forall(Record, Stamp, lambda k, s: implies(logged[p, g, k, s], stored.defined(r, k))))
-    replayed.next[r, p, g] = True
+    require(level[n], n != p, uploaded[p, g], ~replayed[n, p, g])
+    require(forall(Segment, lambda h: implies(h < g, replayed[n, p, h])))
+    require(forall(Record, Stamp, lambda k, s: implies(logged[p, g, k, s], stored.defined(n, k))))
+    replayed.next[n, p, g] = True
+    owed.next[n, p, g] = False
 
+
+protocol.without(*replication.DAMAGE)
 
 design = Design(protocol, "replayed_is_merged", ("CRR-1", "CRR-2"), "14.2")

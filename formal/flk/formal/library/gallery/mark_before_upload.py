@@ -3,7 +3,7 @@
 from flk.formal.language import Term, forall, implies, require
 from flk.formal.library.design import Design
 from flk.formal.library.protocols import replication
-from flk.formal.library.protocols.replication import Region, Segment, sealed, shipped
+from flk.formal.library.protocols.replication import Log, Segment, sealed, shipped
 
 protocol = replication.protocol.variant(
     "mark-before-upload",
@@ -12,11 +12,13 @@ protocol = replication.protocol.variant(
 )
 
 
-@protocol.action(r=Region, g=Segment)
-def mark_shipped(r: Term, g: Term) -> None:
+@protocol.action(n=Log, g=Segment)
+def mark_shipped(n: Term, g: Term) -> None:
     """Move the watermark first."""
-    require(sealed[r, g], ~shipped[r, g], forall(Segment, lambda h: implies(h < g, shipped[r, h])))
-    shipped.next[r, g] = True
+    require(sealed[n, g], ~shipped[n, g], forall(Segment, lambda h: implies(h < g, shipped[n, h])))
+    shipped.next[n, g] = True
 
+
+protocol.without(*replication.DAMAGE)
 
 design = Design(protocol, "shipped_is_uploaded", ("CRR-4",))

@@ -4,10 +4,11 @@ from flk.formal.language import Term, forall, implies, ite, require
 from flk.formal.library.design import Design
 from flk.formal.library.protocols import replication
 from flk.formal.library.protocols.replication import (
+    Log,
     Record,
-    Region,
     Segment,
     Stamp,
+    home,
     level,
     logged,
     replayed,
@@ -23,12 +24,14 @@ protocol = replication.protocol.variant(
 )
 
 
-@protocol.action(r=Region, p=Region, g=Segment, k=Record, s=Stamp)
-def merge(r: Term, p: Term, g: Term, k: Term, s: Term) -> None:
+@protocol.action(n=Log, p=Log, g=Segment, k=Record, s=Stamp)
+def merge(n: Term, p: Term, g: Term, k: Term, s: Term) -> None:
     """Keep the least, and say nothing."""
-    require(level[r], r != p, uploaded[p, g], logged[p, g, k, s])
-    require(forall(Segment, lambda h: implies(h < g, replayed[r, p, h])))
-    stored.next[r, k] = ite(stored.defined(r, k), ite(stored[r, k] < s, stored[r, k], s), s)
+    require(level[n] | (home[n] == home[p]), n != p, uploaded[p, g], logged[p, g, k, s])
+    require(forall(Segment, lambda h: implies(h < g, replayed[n, p, h])))
+    stored.next[n, k] = ite(stored.defined(n, k), ite(stored[n, k] < s, stored[n, k], s), s)
 
+
+protocol.without(*replication.DAMAGE)
 
 design = Design(protocol, "winners_do_not_vanish", ("CRR-3",))

@@ -3,7 +3,7 @@
 from flk.formal.language import Term, forall, implies, require
 from flk.formal.library.design import Design
 from flk.formal.library.protocols import replication
-from flk.formal.library.protocols.replication import Region, Segment, shipped, uploaded
+from flk.formal.library.protocols.replication import Log, Segment, shipped, uploaded
 
 protocol = replication.protocol.variant(
     "unsealed-shipping",
@@ -12,13 +12,14 @@ protocol = replication.protocol.variant(
 )
 
 
-@protocol.action(r=Region, g=Segment)
-def upload(r: Term, g: Term) -> None:
+@protocol.action(n=Log, g=Segment)
+def upload(n: Term, g: Term) -> None:
     """Put the next file into the object store, sealed or not."""
-    require(~shipped[r, g], forall(Segment, lambda h: implies(h < g, shipped[r, h])))
-    uploaded.next[r, g] = True
+    require(~shipped[n, g], forall(Segment, lambda h: implies(h < g, shipped[n, h])))
+    uploaded.next[n, g] = True
 
 
+protocol.without(*replication.DAMAGE)
 protocol.without("uploaded_is_sealed")  # what the design gives up; what it loses by that is another matter
 
 design = Design(protocol, "replayed_is_merged", ("WAL-6",), "14.1")

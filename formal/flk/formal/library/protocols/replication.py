@@ -1,160 +1,212 @@
-"""Regions log claims, ship sealed segments, and replay each other's: all come to the least entry of every record.
+"""Nodes log claims, ship sealed segments, and replay each other's logs: all come to the least entry of every record.
 
-The steps are those of the programs `ship`, `replay` and `recover`. A `Stamp` is a pair of hybrid timestamp and region: one point in
-the total order by which entries under one key are compared.
+The steps are those of the programs `ship`, `replay`, `reclaim`, `recover` and `repair`. A node is known by its log: a region has
+one for each disk on which a node of it runs or ran. A `Stamp` is a pair of hybrid timestamp and region: one point in the total
+order by which entries under one key are compared.
 """
 
-from flk.formal.language import UNDEFINED, Protocol, Term, exists, forall, implies, ite, require
+from flk.formal.language import ANY, UNDEFINED, Protocol, Term, exists, forall, implies, ite, require
+from flk.formal.library.protocols.replication_enabled import say_who_acts
 
 protocol = Protocol(
     "replication",
-    """Each region writes claims into the open segment of its log and keeps the least entry it has seen for each record. It
-    seals segments, uploads them in order and moves its watermark; other regions take in an uploaded segment claim by claim,
-    in any order and as often as they like, and move theirs when all of it is in. Delay and partition are steps that do not
-    happen yet; a crash is work that ends between two steps; a region may also lose its store, watermarks and all, and
-    rebuild it from its log.""",
-    requirements=("CRR-1", "CRR-2", "CRR-3", "CRR-4", "CRR-5", "CRR-6", "CRR-7", "WAL-6", "DUP-1", "HLC-1"),
+    """A region has a log for each disk on which a node of it runs or ran, one after the other or several at once. A node
+    serves that has taken in its own log and what it was shown of its region's others: it writes claims into the open segment
+    of its log and keeps the least entry it has seen for each record. It seals segments, uploads them in order and moves its
+    watermark; other nodes take in an uploaded segment claim by claim, in any order and as often as they like, and move their
+    watermark of that log when all of it is in. Delay and partition are steps that do not happen yet; a crash is work that
+    ends between two steps, and a disk is lost when its node takes none any more. A node may lose its store, watermarks and
+    all, and rebuild it from its log; a frame may rot, and what is left of its segment is appended again.""",
+    requirements=("CRR-1", "CRR-2", "CRR-3", "CRR-4", "CRR-5", "CRR-6", "CRR-7", "WAL-4", "WAL-6", "DUP-1", "HLC-1"),
 )
 
-Region = protocol.index("Region", size=2)
+Region = protocol.index("Region", size=2, ordered=True)
+Log = protocol.index("Log", size=2, ordered=True)
 Record = protocol.index("Record", size=1)
 Stamp = protocol.index("Stamp", size=2, ordered=True)
 Segment = protocol.index("Segment", size=2, ordered=True)
 
+home = protocol.map("home", Log, to=Region, initially=ANY)
 claimed = protocol.relation("claimed", Record, Stamp)
-logged = protocol.relation("logged", Region, Segment, Record, Stamp)
-sealed = protocol.relation("sealed", Region, Segment)
-uploaded = protocol.relation("uploaded", Region, Segment)
-shipped = protocol.relation("shipped", Region, Segment)
-replayed = protocol.relation("replayed", Region, Region, Segment)
-stored = protocol.map("stored", Region, Record, to=Stamp, partial=True)
-answered = protocol.relation("answered", Region, Record, Stamp)
-superseded = protocol.relation("superseded", Region, Record, Stamp)
-level = protocol.relation("level", Region, initially=True)
-rebuilt = protocol.relation("rebuilt", Region)
+logged = protocol.relation("logged", Log, Segment, Record, Stamp)
+again = protocol.relation("again", Log, Stamp)
+sealed = protocol.relation("sealed", Log, Segment)
+uploaded = protocol.relation("uploaded", Log, Segment)
+shipped = protocol.relation("shipped", Log, Segment)
+owed = protocol.relation("owed", Log, Log, Segment)
+replayed = protocol.relation("replayed", Log, Log, Segment)
+stored = protocol.map("stored", Log, Record, to=Stamp, partial=True)
+answered = protocol.relation("answered", Log, Record, Stamp)
+superseded = protocol.relation("superseded", Log, Record, Stamp)
+level = protocol.relation("level", Log)
+rebuilt = protocol.relation("rebuilt", Log)
+rotted = protocol.relation("rotted", Log)
 
 
-def holds(r: Term, k: Term, s: Term) -> Term:
-    """The region has an entry for the record that is no later than the stamp."""
-    return stored.defined(r, k) & (stored[r, k] <= s)
+@protocol.assume
+def regions_are_numbered_as_their_logs_are() -> Term:
+    """Before the first log of a region, there is one of each region before it: no two beginnings differ by names alone."""
+    return forall(Region, Log, lambda r, n: implies(r < home[n], exists(Log, lambda m: (m < n) & (home[m] == r))))
 
 
-def join(r: Term, k: Term, s: Term) -> None:
+def holds(n: Term, k: Term, s: Term) -> Term:
+    """The node has an entry for the record that is no later than the stamp."""
+    return stored.defined(n, k) & (stored[n, k] <= s)
+
+
+def join(n: Term, k: Term, s: Term) -> None:
     """Keep the lesser of the stored entry and the new one; a winner that gives way is recorded."""
-    stored.next[r, k] = ite(stored.defined(r, k), ite(stored[r, k] < s, stored[r, k], s), s)
-    superseded.next[r, k, :] = lambda t: superseded[r, k, t] | (stored.defined(r, k) & (stored[r, k] == t) & (s < t))
+    stored.next[n, k] = ite(stored.defined(n, k), ite(stored[n, k] < s, stored[n, k], s), s)
+    superseded.next[n, k, :] = lambda t: superseded[n, k, t] | (stored.defined(n, k) & (stored[n, k] == t) & (s < t))
 
 
-@protocol.action(r=Region, g=Segment, k=Record, s=Stamp)
-def write(r: Term, g: Term, k: Term, s: Term) -> None:
-    """A region logs a claim under a new stamp, later than all in its log, and answers with the entry that it then holds."""
-    require(level[r], ~sealed[r, g], forall(Segment, lambda h: implies(h < g, sealed[r, h])))
+@protocol.action(n=Log, g=Segment, k=Record, s=Stamp)
+def write(n: Term, g: Term, k: Term, s: Term) -> None:
+    """A node logs a claim under a new stamp, later than all in its log, and answers with the entry that it then holds."""
+    require(level[n], ~sealed[n, g], forall(Segment, lambda h: implies(h < g, sealed[n, h])))
     require(forall(Record, lambda j: ~claimed[j, s]))
-    require(forall(Segment, Record, Stamp, lambda h, j, t: implies(logged[r, h, j, t], t < s)))
+    require(forall(Segment, Record, Stamp, lambda h, j, t: implies(logged[n, h, j, t], t < s)))
     claimed.next[k, s] = True
-    logged.next[r, g, k, s] = True
-    join(r, k, s)
-    answered.next[r, k, :] = lambda t: (
-        answered[r, k, t] | (t == ite(stored.defined(r, k), ite(stored[r, k] < s, stored[r, k], s), s))
+    logged.next[n, g, k, s] = True
+    join(n, k, s)
+    answered.next[n, k, :] = lambda t: (
+        answered[n, k, t] | (t == ite(stored.defined(n, k), ite(stored[n, k] < s, stored[n, k], s), s))
     )
 
 
-@protocol.action(r=Region, g=Segment)
-def seal(r: Term, g: Term) -> None:
-    """The open segment is sealed, all its claims being applied; nothing is ever appended to it again."""
-    require(level[r], ~sealed[r, g], forall(Segment, lambda h: implies(h < g, sealed[r, h])))
-    sealed.next[r, g] = True
+@protocol.action(n=Log, g=Segment)
+def seal(n: Term, g: Term) -> None:
+    """The open segment is sealed, all its claims being applied; nothing is ever appended to it again. (It begins with a claim.)"""
+    require(level[n], ~sealed[n, g], forall(Segment, lambda h: implies(h < g, sealed[n, h])))
+    require(exists(Record, Stamp, lambda k, s: logged[n, g, k, s]))
+    sealed.next[n, g] = True
 
 
-@protocol.action(r=Region, g=Segment)
-def upload(r: Term, g: Term) -> None:
+@protocol.action(n=Log, g=Segment)
+def upload(n: Term, g: Term) -> None:
     """The next sealed segment is put into the object store; what is there already stays as it is."""
-    require(sealed[r, g], ~shipped[r, g], forall(Segment, lambda h: implies(h < g, shipped[r, h])))
-    uploaded.next[r, g] = True
+    require(sealed[n, g], ~shipped[n, g], forall(Segment, lambda h: implies(h < g, shipped[n, h])))
+    uploaded.next[n, g] = True
 
 
-@protocol.action(r=Region, g=Segment)
-def mark_shipped(r: Term, g: Term) -> None:
+@protocol.action(n=Log, g=Segment)
+def mark_shipped(n: Term, g: Term) -> None:
     """The watermark follows the upload."""
-    require(uploaded[r, g], ~shipped[r, g])
-    shipped.next[r, g] = True
+    require(uploaded[n, g], ~shipped[n, g])
+    shipped.next[n, g] = True
 
 
-@protocol.action(r=Region, p=Region, g=Segment, k=Record, s=Stamp)
-def merge(r: Term, p: Term, g: Term, k: Term, s: Term) -> None:
-    """A region takes in one claim of the next segment of a peer."""
-    require(level[r], r != p, uploaded[p, g], logged[p, g, k, s])
-    require(forall(Segment, lambda h: implies(h < g, replayed[r, p, h])))
-    join(r, k, s)
+@protocol.action(n=Log, p=Log, g=Segment, k=Record, s=Stamp)
+def merge(n: Term, p: Term, g: Term, k: Term, s: Term) -> None:
+    """A node takes in one claim of the next segment of another's log, before it serves only of its own region's."""
+    require(level[n] | (home[n] == home[p]), n != p, uploaded[p, g], logged[p, g, k, s])
+    require(forall(Segment, lambda h: implies(h < g, replayed[n, p, h])))
+    join(n, k, s)
 
 
-@protocol.action(r=Region, p=Region, g=Segment)
-def mark_replayed(r: Term, p: Term, g: Term) -> None:
-    """The watermark follows when every claim of the segment is in."""
-    require(level[r], r != p, uploaded[p, g], ~replayed[r, p, g])
-    require(forall(Segment, lambda h: implies(h < g, replayed[r, p, h])))
-    require(forall(Record, Stamp, lambda k, s: implies(logged[p, g, k, s], holds(r, k, s))))
-    replayed.next[r, p, g] = True
+@protocol.action(n=Log, p=Log, g=Segment)
+def mark_replayed(n: Term, p: Term, g: Term) -> None:
+    """The watermark of that log follows when every claim of the segment is in."""
+    require(level[n] | (home[n] == home[p]), n != p, uploaded[p, g], ~replayed[n, p, g])
+    require(forall(Segment, lambda h: implies(h < g, replayed[n, p, h])))
+    require(forall(Record, Stamp, lambda k, s: implies(logged[p, g, k, s], holds(n, k, s))))
+    replayed.next[n, p, g] = True
+    owed.next[n, p, g] = False
 
 
-@protocol.action(r=Region)
-def lose_store(r: Term) -> None:
-    """A region loses what it derived: entries and watermarks of replay. Its log and what it uploaded remain. (Once each.)"""
-    require(~rebuilt[r])
-    level.next[r] = False
-    rebuilt.next[r] = True
-    stored.next[r, :] = UNDEFINED
-    replayed.next[r, :, :] = False
+@protocol.action(n=Log)
+def lose_store(n: Term) -> None:
+    """A node loses what it derived: entries and watermarks of replay. Its log and what it uploaded remain. (Once.)"""
+    require(forall(Log, lambda m: ~rebuilt[m]))
+    level.next[n] = False
+    rebuilt.next[n] = True
+    stored.next[n, :] = UNDEFINED
+    replayed.next[n, :, :] = False
 
 
-@protocol.action(r=Region, g=Segment, k=Record, s=Stamp)
-def recover(r: Term, g: Term, k: Term, s: Term) -> None:
-    """A region that is rebuilding takes in a claim of its own log."""
-    require(~level[r], logged[r, g, k, s])
-    join(r, k, s)
+@protocol.action(n=Log, p=Log, g=Segment)
+def find(n: Term, p: Term, g: Term) -> None:
+    """A listing shows a node that does not serve yet what another log of its region has: it owes its clients to take that in."""
+    require(~level[n], n != p, home[n] == home[p], uploaded[p, g], ~replayed[n, p, g])
+    owed.next[n, p, g] = True
 
 
-@protocol.action(r=Region)
-def serve(r: Term) -> None:
-    """The store is level with the region's own log again."""
-    require(~level[r])
-    require(forall(Segment, Record, Stamp, lambda g, k, s: implies(logged[r, g, k, s], holds(r, k, s))))
-    level.next[r] = True
+@protocol.action(n=Log, g=Segment, k=Record, s=Stamp)
+def recover(n: Term, g: Term, k: Term, s: Term) -> None:
+    """A node that is rebuilding takes in a claim of its own log."""
+    require(~level[n], logged[n, g, k, s])
+    join(n, k, s)
+
+
+@protocol.action(n=Log)
+def serve(n: Term) -> None:
+    """The store is level with the node's own log, and with what it was shown of its region's others."""
+    require(~level[n], forall(Log, Segment, lambda p, g: ~owed[n, p, g]))
+    require(forall(Segment, Record, Stamp, lambda g, k, s: implies(logged[n, g, k, s], holds(n, k, s))))
+    level.next[n] = True
+
+
+@protocol.action(n=Log, g=Segment, k=Record, s=Stamp)
+def rot(n: Term, g: Term, k: Term, s: Term) -> None:
+    """A frame that is nowhere else yet is damaged on its disk, and nothing brings it back. (Once.)"""
+    require(forall(Log, lambda m: ~rotted[m]))
+    require(logged[n, g, k, s], ~uploaded[n, g])
+    rotted.next[n] = True
+    logged.next[n, g, k, s] = False
+
+
+@protocol.action(n=Log, g=Segment, h=Segment)
+def salvage(n: Term, g: Term, h: Term) -> None:
+    """What is left of a damaged segment is appended to the open one, stamps as they are; it stays behind empty and sealed.
+
+    What of it is in the object store stays there. (Once, where something rotted.)
+    """
+    require(rotted[n], forall(Stamp, lambda s: ~again[n, s]))
+    require(g < h, ~sealed[n, h], forall(Segment, lambda i: implies(i < h, (i == g) | sealed[n, i])))
+    sealed.next[n, g] = True
+    again.next[n, :] = lambda s: again[n, s] | exists(Record, lambda k: logged[n, g, k, s])
+    logged.next[n, :, :, :] = lambda i, k, s: ite(
+        i == h, logged[n, h, k, s] | logged[n, g, k, s], logged[n, i, k, s] & ((i != g) | uploaded[n, g])
+    )
 
 
 @protocol.may_stop()
 def all_is_everywhere() -> Term:
-    """No log takes in anything any more, and every region serves and has replayed all that the others shipped."""
-    shared = forall(Region, Segment, lambda r, g: sealed[r, g] & shipped[r, g])
-    taken = forall(Region, Region, Segment, lambda r, p, g: implies(r != p, replayed[r, p, g]))
-    return shared & taken & forall(Region, lambda r: level[r])
+    """What is logged is shipped, and every node serves and has replayed all that the others shipped."""
+    shared = forall(
+        Log,
+        Segment,
+        lambda n, g: implies(sealed[n, g] | exists(Record, Stamp, lambda k, s: logged[n, g, k, s]), shipped[n, g]),
+    )
+    taken = forall(Log, Log, Segment, lambda n, p, g: implies((n != p) & uploaded[p, g], replayed[n, p, g]))
+    return shared & taken & forall(Log, lambda n: level[n])
 
 
 @protocol.always("CRR-2")
 def regions_agree() -> Term:
-    """Two regions that have taken in all claims for a record hold the same entry, whatever came twice, late or out of order."""
+    """Two nodes that have taken in all claims for a record hold the same entry, whatever came twice, late or out of order."""
     return forall(
-        Region,
-        Region,
+        Log,
+        Log,
         Record,
-        lambda r, p, k: implies(
-            forall(Stamp, lambda s: implies(claimed[k, s], holds(r, k, s) & holds(p, k, s)))
-            & stored.defined(r, k)
+        lambda n, p, k: implies(
+            forall(Stamp, lambda s: implies(claimed[k, s], holds(n, k, s) & holds(p, k, s)))
+            & stored.defined(n, k)
             & stored.defined(p, k),
-            stored[r, k] == stored[p, k],
+            stored[n, k] == stored[p, k],
         ),
     )
 
 
 @protocol.always("CRR-1")
 def the_least_is_held() -> Term:
-    """A region that has taken in all claims for a record holds the least of them."""
+    """A node that has taken in all claims for a record holds the least of them."""
     return forall(
-        Region,
+        Log,
         Record,
-        lambda r, k: implies(
-            stored.defined(r, k) & forall(Stamp, lambda t: implies(claimed[k, t], holds(r, k, t))),
-            claimed[k, stored[r, k]] & forall(Stamp, lambda t: implies(claimed[k, t], stored[r, k] <= t)),
+        lambda n, k: implies(
+            stored.defined(n, k) & forall(Stamp, lambda t: implies(claimed[k, t], holds(n, k, t))),
+            claimed[k, stored[n, k]] & forall(Stamp, lambda t: implies(claimed[k, t], stored[n, k] <= t)),
         ),
     )
 
@@ -162,18 +214,18 @@ def the_least_is_held() -> Term:
 @protocol.always("DUP-1")
 def nothing_is_invented() -> Term:
     """Every entry that is held was claimed for that record."""
-    return forall(Region, Record, lambda r, k: implies(stored.defined(r, k), claimed[k, stored[r, k]]))
+    return forall(Log, Record, lambda n, k: implies(stored.defined(n, k), claimed[k, stored[n, k]]))
 
 
 @protocol.always("WAL-1", "WAL-5")
 def own_claims_count() -> Term:
-    """A region that serves holds, for every claim of its own log, that entry or an earlier one."""
+    """A node that serves holds, for every claim of its own log, that entry or an earlier one."""
     return forall(
-        Region,
+        Log,
         Segment,
         Record,
         Stamp,
-        lambda r, g, k, s: implies(level[r] & logged[r, g, k, s], holds(r, k, s)),
+        lambda n, g, k, s: implies(level[n] & logged[n, g, k, s], holds(n, k, s)),
     )
 
 
@@ -181,57 +233,57 @@ def own_claims_count() -> Term:
 def replayed_is_merged() -> Term:
     """Behind the watermark of replay, every claim is in."""
     return forall(
-        Region,
-        Region,
+        Log,
+        Log,
         Segment,
         Record,
         Stamp,
-        lambda r, p, g, k, s: implies(replayed[r, p, g] & logged[p, g, k, s], holds(r, k, s)),
+        lambda n, p, g, k, s: implies(replayed[n, p, g] & logged[p, g, k, s], holds(n, k, s)),
     )
 
 
 @protocol.always("CRR-4")
 def shipped_is_uploaded() -> Term:
     """Behind the watermark of shipping, every segment is in the object store."""
-    return forall(Region, Segment, lambda r, g: implies(shipped[r, g], uploaded[r, g]))
+    return forall(Log, Segment, lambda n, g: implies(shipped[n, g], uploaded[n, g]))
 
 
 @protocol.always("WAL-6")
 def uploaded_is_sealed() -> Term:
     """Only sealed segments are in the object store."""
-    return forall(Region, Segment, lambda r, g: implies(uploaded[r, g], sealed[r, g]))
+    return forall(Log, Segment, lambda n, g: implies(uploaded[n, g], sealed[n, g]))
 
 
 @protocol.always("CRR-5")
 def replayed_is_uploaded() -> Term:
     """What was replayed is in the object store."""
-    return forall(Region, Region, Segment, lambda r, p, g: implies(replayed[r, p, g], uploaded[p, g]))
+    return forall(Log, Log, Segment, lambda n, p, g: implies(replayed[n, p, g], uploaded[p, g]))
 
 
 @protocol.always("CRR-5")
 def uploads_have_no_gap() -> Term:
     """Before an uploaded segment, all are uploaded."""
-    return forall(Region, Segment, Segment, lambda r, g, h: implies(uploaded[r, g] & (h < g), uploaded[r, h]))
+    return forall(Log, Segment, Segment, lambda n, g, h: implies(uploaded[n, g] & (h < g), uploaded[n, h]))
 
 
 @protocol.always("CRR-5")
 def replay_has_no_gap() -> Term:
     """Before a replayed segment, all are replayed."""
     return forall(
-        Region, Region, Segment, Segment, lambda r, p, g, h: implies(replayed[r, p, g] & (h < g), replayed[r, p, h])
+        Log, Log, Segment, Segment, lambda n, p, g, h: implies(replayed[n, p, g] & (h < g), replayed[n, p, h])
     )
 
 
 @protocol.always("CRR-3")
 def winners_do_not_vanish() -> Term:
-    """An outcome that a region answered with is the one it holds, or gave way on record, unless its store was lost since."""
+    """An outcome that a node answered with is the one it holds, or gave way on record, unless its store was lost since."""
     return forall(
-        Region,
+        Log,
         Record,
         Stamp,
-        lambda r, k, s: implies(
-            answered[r, k, s] & ~rebuilt[r],
-            stored.defined(r, k) & ((stored[r, k] == s) | superseded[r, k, s]),
+        lambda n, k, s: implies(
+            answered[n, k, s] & ~rebuilt[n],
+            stored.defined(n, k) & ((stored[n, k] == s) | superseded[n, k, s]),
         ),
     )
 
@@ -240,24 +292,28 @@ def winners_do_not_vanish() -> Term:
 def only_the_later_gives_way() -> Term:
     """What gave way, gave way to an earlier entry."""
     return forall(
-        Region,
+        Log,
         Record,
         Stamp,
-        lambda r, k, s: implies(superseded[r, k, s] & ~rebuilt[r], stored.defined(r, k) & (stored[r, k] < s)),
+        lambda n, k, s: implies(superseded[n, k, s] & ~rebuilt[n], stored.defined(n, k) & (stored[n, k] < s)),
     )
 
 
 @protocol.always("HLC-1")
 def log_order_is_time_order() -> Term:
-    """In a region's log, later segments hold later stamps."""
+    """In a log, later segments hold later stamps, but for claims that were appended again."""
     return forall(
-        Region,
+        Log,
         Segment,
         Segment,
-        lambda r, g, h: implies(
+        lambda n, g, h: implies(
             g < h,
             forall(
-                Record, Record, Stamp, Stamp, lambda j, k, s, t: implies(logged[r, g, j, s] & logged[r, h, k, t], s < t)
+                Record,
+                Record,
+                Stamp,
+                Stamp,
+                lambda j, k, s, t: implies(logged[n, g, j, s] & logged[n, h, k, t] & ~again[n, t], s < t),
             ),
         ),
     )
@@ -265,239 +321,216 @@ def log_order_is_time_order() -> Term:
 
 @protocol.always("CRR-1")
 def a_stamp_names_one_claim() -> Term:
-    """No two claims share a stamp, neither for two records nor in two regions or segments."""
+    """No two claims share a stamp, neither for two records nor in two logs."""
     return forall(Record, Record, Stamp, lambda j, k, s: implies(claimed[j, s] & claimed[k, s], j == k)) & forall(
-        Region,
-        Region,
+        Log,
+        Log,
         Record,
         Stamp,
-        lambda r, p, k, s: implies(
-            exists(Segment, lambda g: logged[r, g, k, s]) & exists(Segment, lambda g: logged[p, g, k, s]), r == p
+        lambda n, p, k, s: implies(
+            exists(Segment, lambda g: logged[n, g, k, s]) & exists(Segment, lambda g: logged[p, g, k, s]), n == p
         ),
     )
 
 
 @protocol.always("DUP-1", "CRR-3")
 def only_claims_are_answered_or_give_way() -> Term:
-    """What a region answered with, or recorded as giving way, was claimed for that record."""
-    return forall(
-        Region, Record, Stamp, lambda r, k, s: implies(answered[r, k, s] | superseded[r, k, s], claimed[k, s])
-    )
+    """What a node answered with, or recorded as giving way, was claimed for that record."""
+    return forall(Log, Record, Stamp, lambda n, k, s: implies(answered[n, k, s] | superseded[n, k, s], claimed[k, s]))
 
 
 @protocol.always("CRR-4", "CRR-7")
 def what_is_held_has_arrived() -> Term:
-    """What a region holds or has held of a peer's claims is in the object store."""
+    """What a node holds or has held of the claims in another's log is in an object."""
     return forall(
-        Region,
-        Region,
+        Log,
+        Log,
         Segment,
         Record,
         Stamp,
-        lambda r, p, g, k, s: implies(
-            (r != p) & logged[p, g, k, s] & (superseded[r, k, s] | (stored.defined(r, k) & (stored[r, k] == s))),
-            uploaded[p, g],
+        lambda n, p, g, k, s: implies(
+            (n != p) & logged[p, g, k, s] & (superseded[n, k, s] | (stored.defined(n, k) & (stored[n, k] == s))),
+            exists(Segment, lambda h: uploaded[p, h] & logged[p, h, k, s]),
         ),
     )
 
 
 @protocol.always("DUP-1")
 def an_own_winner_was_told() -> Term:
-    """Where a region that never lost its store holds or held a claim of its own log, it answered with it."""
+    """Where a node that never lost its store holds or held a claim of its own log, it answered with it."""
     return forall(
-        Region,
+        Log,
         Segment,
         Record,
         Stamp,
-        lambda r, g, k, s: implies(
-            logged[r, g, k, s] & ~rebuilt[r] & (superseded[r, k, s] | (stored.defined(r, k) & (stored[r, k] == s))),
-            answered[r, k, s],
+        lambda n, g, k, s: implies(
+            logged[n, g, k, s] & ~rebuilt[n] & (superseded[n, k, s] | (stored.defined(n, k) & (stored[n, k] == s))),
+            answered[n, k, s],
         ),
     )
 
 
-def is_open(r: Term, g: Term) -> Term:
-    """The first segment of a region's log that is not sealed."""
-    return ~sealed[r, g] & ~exists(Segment, lambda h: (h < g) & ~sealed[r, h])
-
-
-def is_next(r: Term, p: Term, g: Term) -> Term:
-    """A segment of a peer in the object store, of which all before it are replayed."""
-    return (r != p) & uploaded[p, g] & ~exists(Segment, lambda h: (h < g) & ~replayed[r, p, h])
-
-
-def lacks(r: Term, k: Term, s: Term) -> Term:
-    """The region has no entry for the record, or a later one than the stamp."""
-    return ~stored.defined(r, k) | (s < stored[r, k])
-
-
-@protocol.always("HLC-1", "CRR-1", "CRR-4")
-def who_writes() -> Term:
-    """A region that serves, whatever its peers do: into the open segment, under a new stamp that is later than all in its log."""
+@protocol.always("WAL-5", "CRR-5")
+def what_is_owed_is_to_come() -> Term:
+    """A node that serves owes nothing; what one owes is in an object, of its own region, and not behind its watermark."""
     return forall(
-        Region,
+        Log,
+        Log,
         Segment,
-        Record,
-        Stamp,
-        lambda r, g, k, s: (
-            protocol.enabled("write", r=r, g=g, k=k, s=s)
-            == (
-                level[r]
-                & is_open(r, g)
-                & ~exists(Record, lambda j: claimed[j, s])
-                & ~exists(Segment, Record, Stamp, lambda h, j, t: logged[r, h, j, t] & (s <= t))
-            )
+        lambda n, p, g: implies(
+            owed[n, p, g], ~level[n] & (n != p) & (home[n] == home[p]) & uploaded[p, g] & ~replayed[n, p, g]
         ),
     )
 
 
-@protocol.always("WAL-6", "CRR-4")
-def who_seals() -> Term:
-    """A region that serves, at any time: its open segment."""
-    return forall(Region, Segment, lambda r, g: protocol.enabled("seal", r=r, g=g) == (level[r] & is_open(r, g)))
+@protocol.always("WAL-4", "HLC-1")
+def what_is_appended_again_was_claimed() -> Term:
+    """Salvage keeps the stamps that claims have."""
+    return forall(Log, Stamp, lambda n, s: implies(again[n, s], exists(Record, lambda k: claimed[k, s])))
 
 
-@protocol.always("CRR-4", "CRR-5", "WAL-6")
-def what_is_shipped() -> Term:
-    """The first segment that is not marked as shipped, if it is sealed; and it is marked when it is in the object store."""
-    return forall(
-        Region,
-        Segment,
-        lambda r, g: (
-            (
-                protocol.enabled("upload", r=r, g=g)
-                == (sealed[r, g] & ~shipped[r, g] & ~exists(Segment, lambda h: (h < g) & ~shipped[r, h]))
-            )
-            & (protocol.enabled("mark_shipped", r=r, g=g) == (uploaded[r, g] & ~shipped[r, g]))
-        ),
-    )
+say_who_acts(protocol)
 
-
-@protocol.always("CRR-4", "CRR-5")
-def what_is_replayed() -> Term:
-    """The next segment of a peer, while the region serves: it takes in claims of it, and marks it once, when it lacks none."""
-    return forall(
-        Region,
-        Region,
-        Segment,
-        lambda r, p, g: (
-            (
-                protocol.enabled("mark_replayed", r=r, p=p, g=g)
-                == (
-                    level[r]
-                    & is_next(r, p, g)
-                    & ~replayed[r, p, g]
-                    & ~exists(Record, Stamp, lambda k, s: logged[p, g, k, s] & lacks(r, k, s))
-                )
-            )
-            & forall(
-                Record,
-                Stamp,
-                lambda k, s: (
-                    protocol.enabled("merge", r=r, p=p, g=g, k=k, s=s)
-                    == (level[r] & is_next(r, p, g) & logged[p, g, k, s])
-                ),
-            )
-        ),
-    )
+DAMAGE = ("rot", "salvage", "what_rots_and_is_salvaged", "what_rotted_is_gone", "what_was_salvaged_arrives")
+"""What speaks of damaged disks: stories that need none are shorter without."""
 
 
 @protocol.always("WAL-5")
-def how_a_store_is_rebuilt() -> Term:
-    """It is lost at any moment, once; while it is not level the region takes in its own log, and serves when it lacks nothing."""
-    return forall(
-        Region,
-        lambda r: (
-            (protocol.enabled("lose_store", r=r) == ~rebuilt[r])
-            & (
-                protocol.enabled("serve", r=r)
-                == (~level[r] & ~exists(Segment, Record, Stamp, lambda g, k, s: logged[r, g, k, s] & lacks(r, k, s)))
-            )
-            & forall(
-                Segment,
-                Record,
-                Stamp,
-                lambda g, k, s: protocol.enabled("recover", r=r, g=g, k=k, s=s) == (~level[r] & logged[r, g, k, s]),
-            )
-        ),
-    )
-
-
-@protocol.always()
-def level_until_lost() -> Term:
-    """A store is level with the log as long as it was not lost."""
-    return forall(Region, lambda r: level[r] | rebuilt[r])
+def nothing_is_logged_before_service() -> Term:
+    """A node that has never served has nothing in its log."""
+    return forall(Log, Segment, Record, Stamp, lambda n, g, k, s: implies(logged[n, g, k, s], level[n] | rebuilt[n]))
 
 
 @protocol.lemma()
 def logged_is_claimed() -> Term:
     """Every claim in a log was made."""
-    return forall(Region, Segment, Record, Stamp, lambda r, g, k, s: implies(logged[r, g, k, s], claimed[k, s]))
+    return forall(Log, Segment, Record, Stamp, lambda n, g, k, s: implies(logged[n, g, k, s], claimed[k, s]))
 
 
 @protocol.lemma()
 def seals_have_no_gap() -> Term:
     """Before a sealed segment all are sealed, and behind the open one nothing is logged yet."""
-    return forall(Region, Segment, Segment, lambda r, g, h: implies(sealed[r, g] & (h < g), sealed[r, h])) & forall(
-        Region,
+    return forall(Log, Segment, Segment, lambda n, g, h: implies(sealed[n, g] & (h < g), sealed[n, h])) & forall(
+        Log,
         Segment,
         Segment,
         Record,
         Stamp,
-        lambda r, g, h, k, s: implies(logged[r, g, k, s] & (h < g), sealed[r, h]),
+        lambda n, g, h, k, s: implies(logged[n, g, k, s] & (h < g), sealed[n, h]),
     )
 
 
 @protocol.lemma()
 def shipping_has_no_gap() -> Term:
     """Before an uploaded segment, all are marked as shipped."""
-    return forall(Region, Segment, Segment, lambda r, g, h: implies(uploaded[r, g] & (h < g), shipped[r, h]))
+    return forall(Log, Segment, Segment, lambda n, g, h: implies(uploaded[n, g] & (h < g), shipped[n, h]))
 
 
 @protocol.reachable()
 def a_winner_gives_way() -> Term:
-    """Conflicting writes meet, and the later one gives way in the region that had answered with it."""
-    return exists(Region, Record, Stamp, lambda r, k, s: answered[r, k, s] & superseded[r, k, s])
+    """Conflicting writes meet, and the later one gives way in the node that had answered with it."""
+    return exists(
+        Log,
+        Log,
+        Segment,
+        Record,
+        Stamp,
+        lambda n, p, g, k, s: (
+            (answered[n, k, s] & superseded[n, k, s])
+            & ((n != p) & stored.defined(n, k) & logged[p, g, k, stored[n, k]])
+        ),
+    )
 
 
 @protocol.reachable()
 def a_lost_store_catches_up() -> Term:
-    """A region that lost its store serves again and holds a peer's entry again."""
+    """A node that lost its store serves again and holds another's entry."""
     return exists(
-        Region, Region, Segment, lambda r, p, g: rebuilt[r] & level[r] & replayed[r, p, g] & (r != p)
-    ) & exists(Region, Record, Stamp, lambda r, k, s: superseded[r, k, s])
+        Log,
+        Log,
+        Segment,
+        Record,
+        Stamp,
+        lambda n, p, g, k, s: (
+            (rebuilt[n] & level[n] & replayed[n, p, g])
+            & ((n != p) & logged[p, g, k, s] & stored.defined(n, k) & (stored[n, k] == s))
+        ),
+    )
 
 
 @protocol.reachable("CRR-4")
 def written_while_nothing_ships() -> Term:
-    """A region that reaches neither the object store nor its peers seals a segment and writes on in the next."""
+    """A node that reaches neither the object store nor its peers seals a segment and writes on in the next."""
     return exists(
-        Region,
+        Log,
         Record,
         Stamp,
-        lambda r, k, s: (
-            exists(Segment, Segment, lambda g, h: (g < h) & ~uploaded[r, g] & logged[r, h, k, s])
-            & exists(Segment, Record, Stamp, lambda g, j, t: ~uploaded[r, g] & logged[r, g, j, t] & (t < s))
+        lambda n, k, s: (
+            exists(Segment, Segment, lambda g, h: (g < h) & ~uploaded[n, g] & logged[n, h, k, s])
+            & exists(Segment, Record, Stamp, lambda g, j, t: ~uploaded[n, g] & logged[n, g, j, t] & (t < s))
         ),
     )
 
 
 @protocol.reachable("DUP-1")
 def a_peers_entry_is_told() -> Term:
-    """A region answers a claim with the entry of a peer that was there before."""
+    """A node answers a claim with the entry of a peer that was there before."""
     return exists(
-        Region,
-        Region,
+        Log,
+        Log,
         Segment,
         Record,
         Stamp,
-        lambda r, p, g, k, s: (r != p) & logged[p, g, k, s] & answered[r, k, s],
+        lambda n, p, g, k, s: (n != p) & logged[p, g, k, s] & answered[n, k, s],
+    )
+
+
+@protocol.reachable("CRR-5")
+def two_disks_of_a_region_take_claims() -> Term:
+    """Two nodes of one region serve at once, each on its disk, and one holds what the other logged."""
+    return exists(
+        Log,
+        Log,
+        Segment,
+        Record,
+        Stamp,
+        lambda n, p, g, k, s: (
+            (n != p) & (home[n] == home[p]) & level[n] & level[p] & logged[p, g, k, s] & replayed[n, p, g]
+        ),
+    )
+
+
+@protocol.reachable("WAL-5", "CRR-5")
+def a_new_disk_owes_what_is_there() -> Term:
+    """A node that has never served is shown what another of its region has shipped."""
+    return exists(Log, Log, Segment, lambda n, p, g: owed[n, p, g] & ~rebuilt[n])
+
+
+@protocol.reachable("WAL-4")
+def what_rotted_is_gone() -> Term:
+    """A claim that was made is in no log any more."""
+    return exists(Record, Stamp, lambda k, s: claimed[k, s] & ~exists(Log, Segment, lambda n, g: logged[n, g, k, s]))
+
+
+@protocol.reachable("WAL-4")
+def what_was_salvaged_arrives() -> Term:
+    """A claim reaches another node in the segment that it was appended to again."""
+    return exists(
+        Log,
+        Log,
+        Segment,
+        Record,
+        Stamp,
+        lambda n, p, g, k, s: (
+            ((n != p) & replayed[n, p, g] & logged[p, g, k, s] & again[p, s])
+            & exists(Segment, lambda h: (h < g) & ~logged[p, h, k, s])
+        ),
     )
 
 
 @protocol.leads_to("CRR-2", fair=("seal", "upload", "mark_shipped", "merge", "mark_replayed", "recover", "serve"))
 def every_claim_arrives() -> tuple[Term, Term]:
-    """Every claim reaches every region: at last each holds that entry or an earlier one."""
+    """Every claim that its log keeps reaches every node: at last each holds that entry or an earlier one."""
     return exists(Record, Stamp, lambda k, s: claimed[k, s]), forall(
-        Region, Record, Stamp, lambda r, k, s: implies(claimed[k, s], holds(r, k, s))
+        Log, Log, Segment, Record, Stamp, lambda n, p, g, k, s: implies(logged[p, g, k, s], holds(n, k, s))
     )

@@ -47,7 +47,7 @@ def target_of(name: str) -> Target:
         mutants=lambda: _mutants(source, original),
         checks=(Exploration(sizes), larger, Proof(), Bounded(all_larger(sizes))),
         original=original,
-        digest=digest_of([file, *_judges()]),
+        digest=digest_of([file, *_beside(file), *_judges()]),
         claims=tuple(protocol.properties),
         prepare=lambda: larger.within_reach,
         preload=("numpy", "scipy.sparse.csgraph", "z3"),
@@ -56,6 +56,11 @@ def target_of(name: str) -> Target:
 
 def _mutants(source: Source, original: Mutant) -> Sequence[Mutant]:
     return list(numbered(meaningful(mutants_of(source), original)))
+
+
+def _beside(file: Path) -> list[Path]:
+    """The modules that hold a part of a protocol: `replication_enabled.py` one of `replication.py`."""
+    return sorted(file.parent.glob(f"{file.stem}_*.py"))
 
 
 def _judges() -> list[Path]:
