@@ -92,6 +92,7 @@ def test_a_server_needs_only_the_public_half() -> None:
         (HMAC + 'secret_base64 = "AAAA"\n', 6, "keep one of them"),
         (HMAC.replace("secret =", "# secret ="), 4, "needs secret or secret_base64"),
         (HMAC.replace('secret = "testsecret"', 'secret_base64 = "not base64"'), 5, "encode the raw bytes again"),
+        (HMAC.replace('"testsecret"', '""'), 5, "length >= 1"),
         (HMAC + f'public_base64 = "{RAW}"\n', 6, "takes secret or secret_base64"),
         (HMAC + "not_before = 2026-01-01T00:00:00\n", 6, "with its offset"),
         (HMAC + 'not_after = "soon"\n', 6, "without quotes"),

@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from os import urandom
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, NamedTuple, TypeVar
 
 import msgspec
 from msgspec import Meta
@@ -149,22 +149,32 @@ def load_keys(path: Path, profiles: Iterable[Profile] = ACCEPTED) -> Keyring:
     return Keyring(keys, profiles)
 
 
+class Signers(NamedTuple):
+    """The keys of a tenant that can sign: of those live now the one that began last, the other live ones, and those not live."""
+
+    newest: Signer
+    others: tuple[Signer, ...]
+    retired: tuple[Signer, ...]
+
+
 def load_signer(path: Path, tenant: str, now: Callable[[], float] = time.time) -> Signer:
     """The key an agent of `tenant` signs with: of those live now, the one that began last; of equals, the last in the file.
 
     Raises UnusableInput if there is none.
     """
+    return load_signers(path, tenant, now).newest
+
+
+def load_signers(path: Path, tenant: str, now: Callable[[], float] = time.time) -> Signers:
+    """The keys with which a tenant signs, signed or will sign. Raises UnusableInput if none can sign now."""
     at = now()
-    live = [
-        (entry.begins, entry.signer())
-        for entry in read_keys(path)
-        if entry.tenant == tenant and entry.begins <= at < entry.ends
-    ]
-    signers = [(begins, signer) for begins, signer in live if signer is not None]
-    if not signers:
+    own = [(entry, signer) for entry in read_keys(path) if entry.tenant == tenant and (signer := entry.signer())]
+    live = [(entry.begins, signer) for entry, signer in own if entry.begins <= at < entry.ends]
+    if not live:
         raise UnusableInput(f"{path}: tenant {tenant!r} has no key here that can sign now; `flk keys new` makes one")
-    newest = max(begins for begins, _ in signers)
-    return [signer for begins, signer in signers if begins == newest][-1]
+    *others, (_, newest) = sorted(live, key=lambda one: one[0])  # which keeps equals in the order of the file
+    retired = tuple(signer for entry, signer in own if not entry.begins <= at < entry.ends)
+    return Signers(newest, tuple(signer for _, signer in others), retired)
 
 
 def readable_by_others(path: Path) -> bool:

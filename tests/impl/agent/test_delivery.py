@@ -6,10 +6,12 @@ import sys
 import threading
 from collections import Counter
 from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 from tests.support.impl.agent_peer import Answer, Seen, serving
+from tests.support.impl.processes import running
 from tests.support.model.replies import reply
 from tests.support.model.world import pcs, submission
 
@@ -173,16 +175,16 @@ class Gate:
         return Answer(200)
 
 
-def agent(directory: Path, *arguments: str) -> "subprocess.Popen[str]":
+def agent(directory: Path, *arguments: str) -> AbstractContextManager["subprocess.Popen[str]"]:
     """`flk agent …` in a directory with a source, a key file and an outbox."""
     (directory / "keys.toml").write_text(KEYS)
     rows = "".join(f"{number},{number * number % 97},{number % 13}\n" for number in range(SOURCE_ROWS))
     (directory / "track.csv").write_text("x,y,z\n" + rows)
     command = [sys.executable, "-c", "from flk.impl.command import main; main()", "agent", *arguments]
-    return subprocess.Popen(command, cwd=directory, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return running(command, directory)
 
 
-def sending(directory: Path, url: str) -> "subprocess.Popen[str]":
+def sending(directory: Path, url: str) -> AbstractContextManager["subprocess.Popen[str]"]:
     """`flk agent send` of 150 records."""
     options = ["--window", str(WINDOW), "--keys", "keys.toml", "--tenant", "acme", "--outbox", "box", "--to", url]
     return agent(directory, "send", "track.csv", *options)
@@ -219,8 +221,8 @@ def test_an_agent_killed_in_mid_delivery_delivers_the_rest_when_resumed(tmp_path
             process.kill()
         gate.opened.set()
         queued = {body for kind, body in log(tmp_path) if kind == QUEUED}
-        resumed = agent(tmp_path, "resume", "--outbox", "box", "--to", peer.url)
-        output, errors = resumed.communicate()
+        with agent(tmp_path, "resume", "--outbox", "box", "--to", peer.url) as resumed:
+            output, errors = resumed.communicate()
     assert resumed.returncode == (2 if "not queued to its end" in errors else 0), output + errors
     assert (len(queued) < SOURCE_ROWS // WINDOW) <= ("send it again: flk agent send track.csv" in errors)
     assert free < len(queued)
@@ -236,8 +238,8 @@ def test_an_agent_killed_in_mid_delivery_and_run_again_delivers_every_record(tmp
             wait_for(gate.reached, process)
             process.kill()
         gate.opened.set()
-        again = sending(tmp_path, peer.url)
-        output, errors = again.communicate()
+        with sending(tmp_path, peer.url) as again:
+            output, errors = again.communicate()
     assert again.returncode == 0, output + errors
     assert {decode(post.body).epoch for post in peer.seen} == set(range(SOURCE_ROWS // WINDOW))
     settled = log(tmp_path)
@@ -255,8 +257,7 @@ def test_an_interrupt_stops_at_once_and_keeps_what_is_not_settled(tmp_path: Path
         waiting.set()
         return Answer(503, (("Retry-After", "3600"),))
 
-    with serving(script) as peer:
-        process = sending(tmp_path, peer.url)
+    with serving(script) as peer, sending(tmp_path, peer.url) as process:
         wait_for(waiting, process)
         process.send_signal(signal.SIGINT)
         output, errors = process.communicate()

@@ -9,7 +9,8 @@ import pytest
 
 from flk.impl.agent import outbox as module
 from flk.impl.agent.outbox import REGION, Outbox
-from flk.impl.storage.wal import FileDisk, LogFailed
+from flk.impl.storage.segment_file import LogFailed
+from flk.impl.storage.wal import FileDisk
 from flk.model.effects import OUTBOX
 from flk.model.flow.submission import Submission
 from flk.model.log.frames import MAGIC, scan

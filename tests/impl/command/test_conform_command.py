@@ -9,6 +9,7 @@ from xml.etree import ElementTree
 
 import msgspec
 import pytest
+from tests.support import ROOT
 from tests.support.conformance.flk_server import running
 
 from flk.conformance.reports.report import CaseStatus, Report
@@ -27,6 +28,20 @@ algorithm = "hmac-sha256"
 secret = "one secret"
 
 [[key]]
+tenant = "default"
+id = "b"
+algorithm = "hmac-sha256"
+secret = "the next secret"
+not_before = 2026-01-01T00:00:00Z
+
+[[key]]
+tenant = "default"
+id = "z"
+algorithm = "hmac-sha256"
+secret = "the last secret"
+not_after = 2026-01-01T00:00:00Z
+
+[[key]]
 tenant = "other"
 id = "b"
 algorithm = "ed25519"
@@ -40,16 +55,21 @@ def flk(*arguments: str) -> "subprocess.CompletedProcess[str]":
 
 
 def test_our_server_passes_every_check(tmp_path: Path) -> None:
-    """`flk serve`, two tenants, both algorithms, killed and started again in between: nothing left out, nothing failed."""
+    """`flk serve`, two tenants, both algorithms, three keys, killed under load, without room and overloaded: all passes."""
     keys, state, xml = tmp_path / "keys.toml", tmp_path / "state.json", tmp_path / "junit.xml"
     keys.write_text(KEYS)
     keys.chmod(0o600)
     restart = shlex.join([sys.executable, "-m", "tests.support.conformance.flk_server", str(state)])
+    given = {
+        "--restart": restart,
+        "--recover": restart,
+        "--overload": f"{restart} overload",
+        "--unavailable": f"{restart} min_free_bytes=1000000000000000",
+    }
     tenants = ["--tenant", "default", "--tenant", "other"]
     with running(tmp_path / "data", keys, state) as url:
-        done = flk(
-            "server", url, "--key", str(keys), *tenants, "--restart-command", restart, "--json", "--junit", str(xml)
-        )
+        commands = [word for option in given.items() for word in option]
+        done = flk("server", url, "--key", str(keys), *tenants, *commands, "--json", "--junit", str(xml))
     report = msgspec.json.decode(done.stdout, type=Report)
     assert {result.name: result.detail for result in report.results if result.status is not CaseStatus.PASSED} == {}
     assert done.returncode == 0
@@ -66,6 +86,13 @@ def test_our_sdk_passes_as_a_user_asks_it(tmp_path: Path) -> None:
     suite = ElementTree.parse(xml).getroot()
     assert (suite.get("failures"), suite.get("errors"), suite.get("skipped")) == ("0", "0", "0")
     assert suite.get("tests") == str(len(suite.findall("testcase")))
+
+
+def test_the_agent_is_a_subject_of_the_command() -> None:
+    """`flk conform delivery -- flk conform sender` conforms as far as it is asked."""
+    done = flk("delivery", "--scenario", "portal", "--", FLK, "conform", "sender")
+    assert done.returncode == 0, done.stdout
+    assert "✓ conforms as far as it was asked: 1 of" in " ".join(done.stdout.split())
 
 
 def test_the_model_is_a_subject_of_the_command() -> None:
@@ -93,7 +120,17 @@ def test_a_defect_is_exit_code_1() -> None:
         (["server", "nowhere", "--key", "KEYS"], "base URL"),
         (["server", "http://127.0.0.1:1", "--key", "/no/such/file"], "/no/such/file"),
         (["server", "http://127.0.0.1:1", "--key", "KEYS", "--check", "nonsense"], "no check is called nonsense"),
+        (["sdk", "--case", "teleport/*", "--", "true"], "no case is called teleport/*"),
+        (["sdk", "--requirement", "SIG-99", "--", "true"], "no case bears on a requirement SIG-99"),
+        (["sdk", "--known-failures", "/no/such/file", "--", "true"], "/no/such/file"),
+        (["sdk", "--ndjson", "/no/such/folder/file", "--", "true"], "/no/such/folder/file: cannot be written"),
+        (["compare", "/no/such/file.toml"], "/no/such/file.toml: cannot be read"),
+        (["compare", "/no/such/file.ndjson"], "/no/such/file.ndjson: cannot be read"),
         (["vectors", "--operation", "teleport"], "no operation is called teleport"),
+        (["delivery", "--scenario", "portals", "--", "true"], "no scenario is called portals"),
+        (["delivery", "--", *SUBJECT], "does not offer the operation deliver"),
+        (["server", "http://127.0.0.1:1", "--key", "KEYS", "--header", "nonsense"], "not a header field"),
+        (["server", "http://127.0.0.1:1", "--key", "KEYS", "--signing-profile", "judge"], "did you mean judged"),
     ],
 )
 def test_what_cannot_be_used_is_exit_code_2(arguments: list[str], says: str, tmp_path: Path) -> None:
@@ -124,3 +161,47 @@ def test_nothing_that_matters_is_cut_at_80_columns() -> None:
     for requirement in {requirement for group in asked for requirement in group.requirements}:
         assert re.search(rf"^{requirement} ", shown, re.MULTILINE)
     assert f"again: flk conform sdk --operation=node -- {subject}\n" in shown
+
+
+def test_a_subject_file_asks_several_and_shows_them_side_by_side(tmp_path: Path) -> None:
+    """Every form of output of one command; the NDJSON of one run is a source of the next."""
+    subjects = [
+        f'[[subject]]\nname = "{name}"\ndirectory = "{ROOT}"\n'
+        f'command = "{sys.executable} -m tests.support.conformance.bad_subject {habit}"\n'
+        for name, habit in (("good", "none"), ("bad", "crashes"))
+    ]
+    (tmp_path / "flk-subject.toml").write_text("".join(subjects))
+    files = [tmp_path / name for name in ("r.ndjson", "r.html", "r.xml", "badges")]
+    options = [
+        word
+        for option, path in zip(("--ndjson", "--html", "--junit", "--badges"), files, strict=True)
+        for word in (option, str(path))
+    ]
+    done = flk("compare", str(tmp_path / "flk-subject.toml"), "--case", "regime/**", *options)
+    assert (done.returncode, done.stderr) == (1, "")
+    assert re.search(r"^SIG-4 +\d+ +✗ 1 of \d+ ", done.stdout, re.MULTILINE)
+    assert "good: ✓ conforms to the profile partial" in done.stdout
+    assert "✗ 1 of" in files[1].read_text()
+    assert [suite.get("errors") for suite in ElementTree.parse(files[2]).findall("testsuite")] == ["0", "1"]
+    assert sorted(path.name for path in files[3].iterdir()) == ["bad.svg", "good.svg"]
+    again = flk("compare", str(files[0]), "--json")
+    assert again.returncode == 1
+    assert [report.subject for report in msgspec.json.decode(again.stdout, type=list[Report])] == ["good", "bad"]
+    files[0].write_bytes(files[0].read_bytes()[:-10])
+    assert (flk("compare", str(files[0])).returncode, flk("compare", "r.xml").returncode) == (2, 2)
+
+
+def test_one_subject_can_be_written_in_every_form_too(tmp_path: Path) -> None:
+    """`flk conform sdk` with known failures, narrowed to what one pattern means."""
+    known, stream, svg = tmp_path / "known.txt", tmp_path / "r.ndjson", tmp_path / "b.svg"
+    known.write_text("regime/** https://example.org/17 2999-12-31 one of them crashes\n")
+    outputs = ["--ndjson", str(stream), "--badge", str(svg), "--html", str(tmp_path / "r.html")]
+    subject = [sys.executable, "-m", "tests.support.conformance.bad_subject", "crashes"]
+    done = flk(
+        "sdk", "--case", "regime/**", "--requirement", "SIG-*", "--known-failures", str(known), *outputs, "--", *subject
+    )
+    assert done.returncode == 1
+    assert "known failures: " in done.stdout
+    assert "passed; fix: delete the line or name less" in " ".join(done.stdout.split())
+    assert "the list of known failures is not true" in svg.read_text()
+    assert msgspec.json.decode(stream.read_bytes().splitlines()[-1])["footer"]["exit"] == 1

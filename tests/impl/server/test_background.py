@@ -14,7 +14,7 @@ from tests.support.model.world import EXAMINE, HONEST, pcs, submission
 from flk.impl.server import background as background_module
 from flk.impl.server.trace import Trace
 from flk.impl.storage.objects import LocalObjects
-from flk.impl.storage.wal import LogFailed
+from flk.impl.storage.segment_file import LogFailed
 from flk.model.effects import INBOX
 from flk.model.flow.submission import Response
 from flk.model.log.frames import scan

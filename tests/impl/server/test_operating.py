@@ -7,15 +7,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
 from tests.support.impl.client import Client, keys_of
+from tests.support.impl.processes import listens
 from tests.support.model.world import HONEST, pcs, submission
 
 from flk.impl.keys import load_signer
-from flk.impl.server.process import ServerProcess, serve_command, server_process
+from flk.impl.server.process import serve_command, server_process
 from flk.model.flow.submission import Submission
 from flk.model.record.record import encode
 from flk.model.record.summary import signed
@@ -67,18 +68,14 @@ def test_a_directory_that_cannot_be_used_ends_with_2_and_the_fix(
 def test_a_directory_that_vanishes_ends_the_node(tmp_path: Path, *, asks: bool) -> None:
     """Nothing is acknowledged that nobody would find; with no request at all it ends by itself: exit code 2, and the fix."""
     data = tmp_path / "data"
-    process = subprocess.Popen(
-        serve_command(data, keys_of(tmp_path)), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    assert process.stdout is not None
-    url = next(line for line in process.stdout if line.startswith("listening on ")).split()[-1]
-    with closing(Client(ServerProcess(process, url, ()))) as client:
-        assert client.submit(HONEST).status == 200
-        shutil.move(data, tmp_path / "elsewhere") if asks else shutil.rmtree(data)
-        if asks:
-            assert client.submit(submission(pcs(epoch=2))).status == 503
-    _, said = process.communicate(timeout=30)
-    assert process.returncode == 2
+    with listens(serve_command(data, keys_of(tmp_path))) as server:
+        with closing(Client(server)) as client:
+            assert client.submit(HONEST).status == 200
+            shutil.move(data, tmp_path / "elsewhere") if asks else shutil.rmtree(data)
+            with suppress(ConnectionError):  # the node has seen it first, and is gone
+                assert not asks or client.submit(submission(pcs(epoch=2))).status == 503
+        _, said = server.process.communicate(timeout=30)
+    assert server.process.returncode == 2
     assert "is gone; fix: put" in said
     assert "Traceback" not in said
 

@@ -1,5 +1,6 @@
 """What a node measures of shipping and replay: lags, and timestamps of clocks that run ahead."""
 
+import asyncio
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -8,15 +9,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 from tests.support.impl.object_stores import Directory
 from tests.support.impl.rig import Rig
 from tests.support.model.world import EXAMINE, HONEST, STORY
 
 from flk.impl.server.metrics import Metrics
 from flk.impl.server.passes import ReplayPasses, ShippingPasses
+from flk.impl.server.replicator import Every, Replicator
 from flk.impl.storage.objects import open_objects
 from flk.impl.storage.wal import FileDisk
 from flk.model.effects import INBOX, Effect, Mark, Marked, Observe
+from flk.model.flow.timekeeping import Timekeeper
 from flk.model.log.frames import Frame
 from flk.model.log.hlc import ZERO, at
 from flk.model.programs.ingest import ingest
@@ -26,6 +30,8 @@ from flk.model.runtime import run
 from flk.spec.constants import CONSTANTS
 
 HOUR = 3600.0
+SLOW = [0.0]
+"""How far behind the clocks of a node are."""
 
 
 def exposed(metrics: Metrics, name: str) -> float:
@@ -36,8 +42,10 @@ def exposed(metrics: Metrics, name: str) -> float:
 
 @pytest.fixture
 def rig(tmp_path: Path) -> Iterator[Rig]:
-    """A node whose clock is two hours slow: so the age of what it logs is known."""
-    with closing(Rig(tmp_path, now=lambda: time.time() - 2 * HOUR)) as made:
+    """A node that runs two hours behind, so that the age of what it logs is known."""
+    behind = Timekeeper(lambda: time.time() - SLOW[0], lambda: time.time() - SLOW[0])
+    SLOW[0] = 2 * HOUR
+    with closing(Rig(tmp_path, timekeeper=behind)) as made:
         made.recover()
         yield made
 
@@ -52,7 +60,7 @@ def test_shipping_lags_by_the_age_of_the_oldest_record_that_is_not_shipped(rig: 
     stage.seen(Marked("shipped"), "")
     assert stage.lag() == pytest.approx(2 * HOUR, abs=HOUR / 2)
     run(rotate(), rig.node.perform)
-    rig.node.clock = at(time.time() - HOUR)
+    SLOW[0] = HOUR
     run(ingest(STORY[3], "eu", EXAMINE), rig.node.perform)
     assert stage.lag() == pytest.approx(2 * HOUR, abs=HOUR / 2)
     first, second = rig.node.disk.names(INBOX)
@@ -84,8 +92,8 @@ def test_replay_lags_from_the_last_whole_pass_while_passes_fail() -> None:
     stage = ReplayPasses("us", EXAMINE, metrics)
     stage.passed(began=time.monotonic() - HOUR)
     assert stage.lag() == 0
-    stage.failed()
-    stage.failed()
+    stage.failed("away")
+    stage.failed("away")
     assert stage.lag() == pytest.approx(HOUR, abs=HOUR / 2)
     stage.passed(began=time.monotonic())
     assert stage.lag() == 0
@@ -123,3 +131,31 @@ def test_a_clock_that_runs_too_far_ahead_is_counted_under_its_region() -> None:
     for offsets in ((-HOUR, 0.0), (CONSTANTS.clock.max_ahead_seconds / 2, HOUR, 2 * HOUR), (HOUR,)):
         stage.seen(Observe(tuple(at(time.time() + ahead) for ahead in offsets)), None)
     assert exposed(metrics, 'flk_clock_ahead_total{source="us"}') == 3
+
+
+def test_a_pass_that_did_something_leaves_a_line(tmp_path: Path) -> None:
+    """How many segments were shipped or replayed, their bytes and claims; a pass that did nothing is silent (OBS-6)."""
+    objects = open_objects(Directory(tmp_path / "objects").url)
+
+    async def story(rig: Rig, peers: tuple[str, ...], name: str) -> None:
+        passes = Replicator(rig.runtime, EXAMINE, peers, Every(0.01, 0.01)).run()
+        if not peers:
+            await rig.submit_all([HONEST, *STORY[3:5]])
+        replicating = asyncio.create_task(passes)
+        while exposed(rig.node.metrics, name) < 1:
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.05)
+        replicating.cancel()
+
+    with capture_logs() as said:
+        for region, peers, name in (
+            ("eu", (), "flk_segments_shipped_total"),
+            ("us", ("eu",), 'flk_segments_replayed_total{source="eu"}'),
+        ):
+            with closing(Rig(tmp_path / region, region=region, objects=objects)) as rig:
+                rig.serve(partial(story, peers=peers, name=name))
+    shipped, replayed = (line for line in said if line["event"] == "replication.done")
+    assert (shipped["stage"], shipped["source"], shipped["segments"]) == ("ship", "eu", 1)
+    assert (replayed["stage"], replayed["source"], replayed["segments"], replayed["claims"]) == ("replay", "eu", 1, 3)
+    assert shipped["bytes"] == replayed["bytes"] > 1000
+    assert shipped["seconds"] > 0

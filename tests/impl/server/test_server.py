@@ -1,6 +1,7 @@
 """`flk serve` in a process of its own: statuses and bodies, readiness, metrics, damage, and what it says of unusable input."""
 
 import json
+import platform
 import signal
 import socket
 import subprocess
@@ -13,18 +14,20 @@ from urllib.parse import urlsplit
 
 import pytest
 from tests.support.impl.client import Client, keys_of, sample
+from tests.support.impl.processes import listens
 from tests.support.model.world import FORGED, HONEST, KEY, MALFORMED, OTHER_TENANT, STORY, World, pcs, submission
 
 from flk.impl.server.process import ServerProcess, serve_command, server_process
 from flk.model.compiled.examiner import SWITCH
 from flk.model.flow.answers import SUBMIT_PATH
 from flk.model.flow.submission import Submission
-from flk.model.log.frames import scan
+from flk.model.log.frames import OVERHEAD, scan
 from flk.model.record.canonical import Profile
 from flk.model.record.record import encode
 from flk.model.record.signing import sign
+from flk.spec import __version__
 from flk.spec.constants import CONSTANTS
-from flk.spec.metrics import METRICS
+from flk.spec.metrics import EXPORTED, TABLE
 
 
 @contextmanager
@@ -105,10 +108,13 @@ def test_health_and_readiness(client: Client) -> None:
 
 
 def test_the_metrics_are_those_of_the_table(client: Client) -> None:
-    """Names and types, nothing more and nothing less (OBS-1)."""
+    """Names and types, nothing more and nothing less: those of nodes, and of the process (OBS-1, OBS-6)."""
     lines = client.request("GET", "/metrics").body.decode().splitlines()
     types = [line.split()[2:] for line in lines if line.startswith("# TYPE ")]
-    assert dict(types) == {name: str(metric.type) for name, metric in METRICS.items()}
+    of_nodes = {name: str(metric.type) for name, metric in EXPORTED.items()}
+    assert dict(types) == of_nodes | {metric.name: str(metric.type) for metric in TABLE.process}
+    assert f'flk_build_info{{python="{platform.python_version()}",version="{__version__}"}} 1.0' in lines
+    assert all(sample(client, metric.name) > 0 for metric in TABLE.process)
 
 
 def test_the_metrics_count_what_happens(tmp_path: Path) -> None:
@@ -170,7 +176,7 @@ def test_a_damaged_log_is_reported_with_its_offset_and_the_rest_is_kept(tmp_path
     with started(tmp_path) as (server, client):
         said = "\n".join(server.said)
         assert "eu.000001/000000000001: cut off 4 bytes" in said
-        assert f"are corrupt, from offset {offset - 17 - 8} to" in said
+        assert f"are corrupt, from offset {offset - OVERHEAD - 8} to" in said
         assert f"is kept as {segment.with_suffix('.damaged')}" in said
         assert segment.with_suffix(".damaged").read_bytes() == content + b"torn"
         again = [client.submit(item).body for item in sent]
@@ -191,6 +197,36 @@ def test_of_a_flip_in_the_last_frame_no_more_is_said_than_is_known(tmp_path: Pat
         (said,) = (line for line in server.said if "cut off" in line)
         assert "may have been acknowledged" in said
         assert "flk_wal_damage_total 1.0" in client.request("GET", "/metrics").body.decode()
+
+
+def test_a_node_with_a_gap_is_not_ready_and_says_why_until_its_loss_is_accepted(tmp_path: Path) -> None:
+    """The last segment is gone, and the store with it: nothing is served, the metric and the reason say so; then the operator names
+    it, and the node goes on (WAL-9).
+    """
+    name = "eu.000001/000000000001"
+    with started(tmp_path) as (server, client):
+        assert client.submit(HONEST).status == 200
+        server.process.kill()
+        server.process.wait()
+    (tmp_path / "data" / f"{name}.wal").unlink()
+    for file in (tmp_path / "data").glob("entries.sqlite*"):
+        file.unlink()
+    with started(tmp_path) as (server, client):
+        assert any("not ready" in line and f"--accept-loss {name}" in line for line in server.said)
+        ready = client.request("GET", "/ready")
+        assert ready.status == 503
+        assert f"{name} is missing, with" in ready.body.decode()
+        health = client.request("GET", "/health")
+        assert (health.status, f"{name} is missing, with" in health.body.decode()) == (200, True)
+        assert client.submit(HONEST).status == 503
+        assert sample(client, "flk_wal_damage_total") == 1
+    with started(tmp_path, "--accept-loss", name) as (server, client):
+        assert any("its loss is accepted" in line for line in server.said)
+        assert client.request("GET", "/ready").status == 200
+        assert client.submit(HONEST).status == 200
+    with started(tmp_path) as (server, client):
+        assert not any("accepted" in line for line in server.said)
+        assert client.submit(HONEST).status == 200
 
 
 def test_a_lost_store_is_rebuilt_from_the_log(tmp_path: Path) -> None:
@@ -270,17 +306,13 @@ def test_a_failed_log_ends_the_server_and_acknowledges_nothing_more(tmp_path: Pa
     """The submission that met the failure gets 503, the process ends with 1, and the next one serves what was acknowledged."""
     sign = tmp_path / "the disk fails"
     command = [sys.executable, "-c", FAILING_DISK, str(sign), *serve_command(tmp_path / "data", keys_of(tmp_path))[3:]]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    url = (
-        next(line for line in process.stdout if line.startswith("listening on ")).removeprefix("listening on ").strip()
-    )
-    with closing(Client(ServerProcess(process, url, ()))) as client:
-        before = client.submit(HONEST)
-        sign.touch()
-        assert client.submit(OTHER_TENANT).status == 503
-    _, said = process.communicate(timeout=20)
-    assert process.returncode == 1
+    with listens(command) as server:
+        with closing(Client(server)) as client:
+            before = client.submit(HONEST)
+            sign.touch()
+            assert client.submit(OTHER_TENANT).status == 503
+        _, said = server.process.communicate(timeout=20)
+    assert server.process.returncode == 1
     assert "the log cannot be written: bad disk; fix: replace the disk" in said
     with started(tmp_path) as (_, client):
         assert client.submit(HONEST).body == before.body

@@ -112,13 +112,36 @@ def test_a_directory_that_is_damaged_inside_is_unavailable(tmp_path: Path) -> No
         ("http://host/path", "s3://bucket/prefix"),
         ("file://host/path", "three slashes"),
         ("file:", "three slashes"),
-        ("file:///there/is/no/such", "make it, or mount it"),
     ],
 )
 def test_a_url_that_cannot_be_used_is_refused_with_the_fix(url: str, fix: str) -> None:
     """Before anything is started."""
     with pytest.raises(UnusableInput, match=fix):
         open_objects(url)
+
+
+def test_a_directory_that_is_not_there_is_away(tmp_path: Path) -> None:
+    """It may be mounted later: then it is used, and not before (CRR-11)."""
+    objects = open_objects((tmp_path / "later").as_uri())
+    with pytest.raises(Unavailable, match="make it, or mount it"):
+        objects.names("crr/eu.", "")
+    with pytest.raises(Unavailable, match="make it, or mount it"):
+        objects.put("crr/eu.000001/1", b"a")
+    (tmp_path / "later").mkdir()
+    assert objects.put("crr/eu.000001/1", b"a")
+
+
+def test_an_object_is_replaced_only_as_it_was_seen(there: Place) -> None:
+    """One that has changed since, and one that is gone, stay as they are (CRR-10)."""
+    objects = fresh(there)
+    name = "crr/eu.000001/000000000001"
+    assert not objects.replace(name, b"damaged", b"whole")
+    assert objects.get(name) is None
+    objects.put(name, b"damaged")
+    assert not objects.replace(name, b"otherwise", b"whole")
+    assert objects.get(name) == b"damaged"
+    assert objects.replace(name, b"damaged", b"whole")
+    assert objects.get(name) == b"whole"
 
 
 def test_what_a_directory_was_given_is_synchronised_with_every_directory_above_it(

@@ -10,15 +10,17 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from flk.impl.storage.wal import FileDisk, LogFailed
+from flk.impl.storage.segment_file import LogFailed
+from flk.impl.storage.wal import FileDisk
 from flk.model.effects import INBOX, OUTBOX
-from flk.model.log.frames import MAGIC, Frame, scan, seal, sealed_frames
+from flk.model.log.frames import MAGIC, OVERHEAD, SALT_BYTES, Frame, scan, seal, sealed_frames
 from flk.model.log.hlc import Timestamp
 from flk.model.memory.parts import Disk
 from flk.model.refusal import Unavailable
 from flk.spec.errors import UnusableInput
 
 GROWTH = 4096
+SEAL_BYTES = len(seal(b"", bytes(SALT_BYTES)))
 APPEND, SEAL, SALVAGE, TRUNCATE = "append", "seal", "salvage", "truncate"
 logs = st.sampled_from([INBOX, OUTBOX])
 payloads = st.lists(st.binary(max_size=40), max_size=4)
@@ -49,7 +51,8 @@ def contents(disk: FileDisk) -> list[Frame]:
 def test_files_hold_what_the_memory_disk_holds(script: Sequence[tuple[str, str, list[bytes], int]]) -> None:
     """Whatever is appended, sealed, salvaged and cut: the same segments, byte for byte, but for the zeros laid ahead."""
     with tempfile.TemporaryDirectory() as directory:
-        disk, memory = new_disk(Path(directory)), Disk("eu")
+        memory = Disk("eu")
+        disk = new_disk(Path(directory), salt=memory.salt)
         for clock, (operation, log, values, choice) in enumerate(script, start=1):
             names = memory.names(log)
             frames = [frame(clock, value) for value in values]
@@ -64,7 +67,7 @@ def test_files_hold_what_the_memory_disk_holds(script: Sequence[tuple[str, str, 
                 disk.salvage(log, names[choice % len(names)], tuple(frames), Timestamp(clock))
                 memory.salvage(log, names[choice % len(names)], tuple(frames), Timestamp(clock))
             elif names and operation == TRUNCATE and names[-1] in memory.names(log, sealed=True):
-                size = scan(bytes(memory.segments[names[-1]])).end - len(seal(b""))
+                size = scan(bytes(memory.segments[names[-1]])).end - SEAL_BYTES
                 disk.truncate(names[-1], size)
                 memory.truncate(names[-1], size)
                 disk.seal(log)
@@ -109,7 +112,7 @@ def test_a_file_cut_at_any_byte_keeps_exactly_the_frames_that_fit(tmp_path: Path
     disk.seal(INBOX)
     (name,) = disk.names(INBOX)
     whole = disk.read(name)
-    head = scan(whole[: ends[0]]).end - len(frame(0).payload) - 17
+    head = scan(whole[: ends[0]]).end - len(frame(0).payload) - OVERHEAD
     disk.close()
     for size in range(len(whole) + 1):
         (tmp_path / f"{name}.wal").write_bytes(whole[:size])
@@ -218,8 +221,8 @@ def test_damage_in_the_middle_is_found_and_the_rest_is_salvaged(data: st.DataObj
         disk.seal(INBOX)
         (name,) = disk.names(INBOX)
         content = bytearray(disk.read(name))
-        begin = content.index(frame(0).payload) - 17
-        offset = data.draw(st.integers(begin, len(content) - len(seal(b"")) - 1))
+        begin = content.index(frame(0).payload) - OVERHEAD
+        offset = data.draw(st.integers(begin, len(content) - SEAL_BYTES - 1))
         content[offset] ^= data.draw(st.integers(1, 255))
         disk.path(name).write_bytes(content)
         found = scan(disk.read(name))

@@ -65,7 +65,10 @@ def serving(script: Script) -> Iterator[Peer]:
             peer.connections += 1
 
         def do_POST(self) -> None:  # the name that http.server looks for
-            body = self.rfile.read(int(self.headers["Content-Length"]))
+            body = self.rfile.read(size := int(self.headers["Content-Length"]))
+            if len(body) < size:  # whoever posted was killed between head and body: no request has come
+                self.close_connection = True
+                return
             answer = peer.answer(Seen(self.path, self.headers["X-Tenant-Id"], body))
             if answer is None:
                 self.close_connection = True

@@ -21,6 +21,7 @@ from flk.impl.storage.wal import FileDisk
 from flk.model.effects import INBOX, Effect, Program
 from flk.model.entries.entry import Claim, Entry, Key
 from flk.model.flow.submission import Response, Submission
+from flk.model.flow.timekeeping import Timekeeper
 from flk.model.log.frames import scan
 from flk.model.programs.ingest import ingest
 from flk.model.programs.recover import Recovery, recover
@@ -62,6 +63,7 @@ class Rig:
         trace: Trace | None = None,
         in_thread: bool = True,
         now: Callable[[], float] = time.time,
+        timekeeper: Timekeeper | None = None,
         **options: Any,
     ) -> None:
         self.region = region
@@ -70,7 +72,7 @@ class Rig:
         self.synchronise: Callable[[int], None] = os.fdatasync
         disk = FileDisk(directory, region, growth=4096, synchronise=self._synchronise, **options)
         self.store = Watched(directory / "entries.sqlite")
-        self.node = RealNode(disk, self.store, Metrics(), now, objects=objects)
+        self.node = RealNode(disk, self.store, Metrics(), now, objects=objects, timekeeper=timekeeper)
         self.runtime = Runtime(self.node, partial(recover, region, EXAMINE), in_thread=in_thread, trace=trace)
 
     def recover(self) -> Recovery:

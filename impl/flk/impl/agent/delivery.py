@@ -1,7 +1,7 @@
 """Delivering what an outbox holds: several submissions in flight, each by the model's program `deliver`."""
 
 from collections import Counter
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import chain
@@ -74,13 +74,15 @@ def deliver_all(
     submissions: Iterable[Submission] = (),
     workers: int = WORKERS,
     policy: Policy = POLICY,
+    sleep: Callable[[float], object] | None = None,
 ) -> Generator[Queued | Settled, None, None]:
     """Queue the submissions and deliver them, after those that were pending already; each event as it happens.
 
     When as many deliveries in a row as there are workers brought no answer that settles them, the service counts as out of reach:
-    the rest is queued and left pending. Closing the iterator stops at once; what is not settled stays pending.
+    the rest is queued and left pending. Closing the iterator stops at once; what is not settled stays pending. `sleep` waits so
+    many seconds, None: until the iterator is closed at most.
     """
-    with _Workers(outbox, service, workers, policy) as running:
+    with _Workers(outbox, service, workers, policy, sleep) as running:
         for item in chain(outbox.pending, (run(queue(submission), outbox.perform) for submission in submissions)):
             yield item
             running.hand(item)
@@ -115,8 +117,16 @@ class Interrupted(Exception):
 class _Worker:
     """Delivers one submission at a time over a connection of its own."""
 
-    def __init__(self, outbox: Outbox, connection: Connection, stop: Event, policy: Policy) -> None:
+    def __init__(
+        self,
+        outbox: Outbox,
+        connection: Connection,
+        stop: Event,
+        policy: Policy,
+        sleep: Callable[[float], object] | None,
+    ) -> None:
         self.connection = connection
+        self._sleep = sleep or stop.wait
         self._outbox = outbox
         self._stop = stop
         self._policy = policy
@@ -135,7 +145,7 @@ class _Worker:
         if isinstance(effect, Post):
             return self._post(effect.submission)
         if isinstance(effect, Sleep):
-            self._stop.wait(min(effect.seconds, TIMEOUT_MAX))
+            self._sleep(min(effect.seconds, TIMEOUT_MAX))
             return None
         return random() if isinstance(effect, Draw) else self._outbox.perform(effect)
 
@@ -150,8 +160,16 @@ class _Worker:
 class _Workers:
     """The workers of one run, the submissions they hold, and how many failures in a row end the run."""
 
-    def __init__(self, outbox: Outbox, service: Service, workers: int, policy: Policy) -> None:
+    def __init__(
+        self,
+        outbox: Outbox,
+        service: Service,
+        workers: int,
+        policy: Policy,
+        sleep: Callable[[float], object] | None,
+    ) -> None:
         self.held = 0
+        self._sleep = sleep
         self._outbox = outbox
         self._service = service
         self._policy = policy
@@ -187,7 +205,7 @@ class _Workers:
     def _begin(self) -> None:
         connection = self._service.connection(self._policy.timeout_seconds)
         self._connections.append(connection)
-        self._own.worker = _Worker(self._outbox, connection, self._stop, self._policy)
+        self._own.worker = _Worker(self._outbox, connection, self._stop, self._policy, self._sleep)
 
     def _deliver(self, item: Queued) -> Settled:
         worker: _Worker = self._own.worker

@@ -7,10 +7,11 @@ from threading import Lock
 from types import TracebackType
 from typing import Any, Self
 
-from flk.impl.storage.wal import FileDisk, LogFailed
-from flk.model.effects import OUTBOX, Append, Effect, ReadSegment, Resume, Salvage, Segments, Truncate
+from flk.impl.storage.segment_file import LogFailed
+from flk.impl.storage.wal import FileDisk
+from flk.model.effects import OUTBOX, Append, Effect, Inspect, ReadSegment, Resume, Salvage, Segments, Truncate
 from flk.model.log.frames import Frame, scan
-from flk.model.log.hlc import ZERO, Timestamp, tick
+from flk.model.log.hlc import ZERO, Timestamp, at, tick
 from flk.model.programs.outbox import open_outbox
 from flk.model.refusal import Unavailable
 from flk.model.runtime import run
@@ -38,6 +39,7 @@ class Outbox:
             Segments: lambda e: self._disk.names(e.log, e.after, sealed=e.sealed),
             ReadSegment: lambda e: self._disk.read(e.name),
             Truncate: lambda e: self._disk.truncate(e.name, e.size),
+            Inspect: lambda e: self._disk.inspect(e.log, at(now())),
             Resume: self._resume,
         }
         found = run(open_outbox(), self.perform)

@@ -51,6 +51,7 @@ def _changes() -> Iterator[dict[str, object]]:
     yield from _lists()
     yield from _directions()
     yield from _judgements()
+    yield from _open()
 
 
 def _signatures() -> Iterator[dict[str, object]]:
@@ -190,6 +191,23 @@ def _judgements() -> Iterator[dict[str, object]]:
                     }
     for counts in ((9, 9, 9), (9, 5, 1), (1, 10**9, 2), (1, 2**29, 2**29)):
         yield {"scales": [2, 4, 8], "N_j": dict(zip(("2", "4", "8"), counts, strict=True))}
+
+
+def _open() -> Iterator[dict[str, object]]:
+    """Lists and objects that are never closed, after an item that no rule allows."""
+    forbidden = {
+        "scales": ("0", '"2"'),
+        "v_star": ("true",),
+        "N_j": ('"32":0', '"2":5', '"x":5'),
+        "ft": ('"outbox_seq":0', '"x":0'),
+    }
+    for name, items in forbidden.items():
+        whole = _text(_BASE[name])
+        for item in items:
+            yield {name: _Written(f"{whole[:-1]},{item}")}
+            yield {name: _Written(f"{whole[0]}{item}")}
+    for item in ('"f"', "0"):
+        yield {"ft": _Written(_text({**_FAULT, "fallbacks": ["a"]}).replace("]", f",{item}"))}
 
 
 class _Written(str):

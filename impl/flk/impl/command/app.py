@@ -29,6 +29,7 @@ MODULES = (
     "impl.limits",
     "impl.keys",
     "conformance.conform",
+    "conformance.compare",
     "bench.bench",
 )
 """Modules of this package that add themselves to `app` when imported, in the order in which `flk --help` lists them."""

@@ -10,9 +10,10 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, TypeVar
 
+from flk.impl.server.daemon import in_daemon
 from flk.impl.server.exclusive import ExclusiveSection
 from flk.impl.server.trace import Run, Runs, Untraced
-from flk.model.effects import Effect, GetObject, ListObjects, Merge, Program, PutObject
+from flk.model.effects import Effect, GetObject, ListObjects, Merge, Program, PutObject, ReplaceObject
 from flk.model.refusal import Refused, unavailable
 from flk.model.runtime import Perform
 
@@ -20,7 +21,7 @@ R = TypeVar("R")
 
 MERGE_CLAIMS = 1000  # merged at once, in some milliseconds; then a waiting batch runs
 
-_ON_OBJECTS = (PutObject, GetObject, ListObjects)
+_ON_OBJECTS = (PutObject, ReplaceObject, GetObject, ListObjects)
 
 
 class Background:
@@ -44,7 +45,6 @@ class Background:
         self._log_thread = log_thread
         self._runs = runs
         self._trace = trace
-        self._threads = ThreadPoolExecutor(thread_name_prefix="background")
 
     async def run(self, program: Program[R], seen: Callable[[Effect[object], Any], None]) -> R:
         """The program's result. `seen` is called with each effect that took place, and its result.
@@ -60,10 +60,6 @@ class Background:
             raise
         self._trace.end(run, result)
         return result
-
-    def close(self) -> None:
-        """Begin no more work in threads. A thread that is working finishes its work."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
 
     def _of_one_store(self, perform: Perform) -> Perform:
         """Perform effects until the store is begun anew: a watermark would then speak of entries that the new one does not have."""
@@ -105,7 +101,7 @@ class Background:
 
     async def _in_thread(self, work: Callable[[], R]) -> R:
         self._section.require_open()
-        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+        return await in_daemon(work)
 
     async def _exclusively(self, work: Callable[[], R]) -> R:
         """Work on log or store, inside the section. It runs to its end even if its caller is cancelled."""

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from flk.impl.storage.wal import LogFailed
+from flk.impl.storage.segment_file import LogFailed
 from flk.model.refusal import unavailable
 
 

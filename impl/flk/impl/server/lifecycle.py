@@ -21,23 +21,31 @@ from flk.impl.http.descriptors import raise_limit
 from flk.impl.http.listener import Listener
 from flk.impl.keys import readable_by_others
 from flk.impl.server.admission import Admission
+from flk.impl.server.daemon import in_daemon
 from flk.impl.server.live_keys import LiveKeys
+from flk.impl.server.metrics import Metrics
 from flk.impl.server.node import RealNode
-from flk.impl.server.replicator import Replicator
+from flk.impl.server.probes import Probes
+from flk.impl.server.progress import Progress
+from flk.impl.server.replicator import Every, Replicator
 from flk.impl.server.routes import Service
 from flk.impl.server.runtime import Runtime
 from flk.impl.server.trace import Trace, Untraced
+from flk.impl.storage.directory import is_new
+from flk.impl.storage.known_time import KnownTime, steady
 from flk.impl.storage.objects import Objects, open_objects
 from flk.impl.storage.sqlite import SqliteStore
 from flk.impl.storage.trouble import free_bytes
-from flk.impl.storage.wal import FileDisk, is_new
+from flk.impl.storage.wal import FileDisk
 from flk.model.compiled.examiner import choice
+from flk.model.effects import INBOX
+from flk.model.flow.timekeeping import Timekeeper
 from flk.model.log.frames import CorruptSegment, log_of
 from flk.model.programs.examine import Examine
 from flk.model.programs.recover import Recovery, recover
 from flk.model.programs.repair import Repair
 from flk.model.programs.rotate import rotate
-from flk.model.programs.ship import PREFIX
+from flk.model.programs.ship import PREFIX, SHIPPED
 from flk.model.record.canonical import ACCEPTED, Profile
 from flk.model.refusal import Unavailable
 from flk.spec.constants import CONSTANTS, Garbage, Http
@@ -62,7 +70,7 @@ class Settings(msgspec.Struct, frozen=True):
     """The options of `flk serve`. Port 0 is any free port; `incarnation` numbers the disks of a region that lost one.
 
     With `objects`, the URL of an object store, the node ships its log there and replays the logs of its peers, all other
-    regions; every so many seconds.
+    regions; every so many seconds. Every `check_every` seconds it looks for what it shipped, and reads a part of its log.
     """
 
     data: Path
@@ -79,8 +87,11 @@ class Settings(msgspec.Struct, frozen=True):
     peers: tuple[str, ...] = ()
     ship_every: float = CONSTANTS.replication.ship_interval_seconds
     replay_every: float = CONSTANTS.replication.replay_interval_seconds
+    trust_wall_time: bool = False
+    check_every: float = CONSTANTS.replication.check_interval_seconds
     http: Http = CONSTANTS.http
     garbage: Garbage = CONSTANTS.garbage
+    accept_loss: tuple[str, ...] = ()
 
 
 def serve(settings: Settings, say: Callable[[str], None]) -> None:
@@ -111,7 +122,11 @@ async def _serve(settings: Settings, say: Callable[[str], None]) -> None:
     connections = raise_limit(settings.http)
     objects = open_objects(settings.objects) if settings.objects else None
     bound = _bind(settings.host, settings.port)
-    node = open_node(settings, objects)
+    progress, metrics = Progress(), Metrics()
+    gap = settings.http.metrics_gap_seconds
+    listener = Listener(Probes(metrics, progress, gap), settings.http, connections)
+    await listener.listen(bound)
+    node = await in_daemon(partial(open_node, settings, objects, metrics, progress))
     trace = Trace(settings.trace, node.disk.log("inbox"), examined) if settings.trace else Untraced()
     try:
         runtime = Runtime(
@@ -120,18 +135,27 @@ async def _serve(settings: Settings, say: Callable[[str], None]) -> None:
             in_thread=settings.fsync is not Fsync.LOOP,
             trace=trace,
         )
-        _recover(runtime, settings.data, say)
+        log.info("recovery.began", progress=f"{_url(bound)}/health")
+        await in_daemon(partial(_recover, runtime, settings.data, say))
         say(f"records are examined by {choice()}")
         admission = Admission(settings.garbage, partial(free_bytes, settings.data))
-        service = Service(runtime, settings.region, examined, admission, settings.http.metrics_gap_seconds)
-        listener = Listener(service, settings.http, connections)
-        await _listen(listener, runtime, _replicator(settings, runtime, examined), bound, say)
+        replicator = _replicator(settings, runtime, examined)
+        listener.pool.handler = Service(runtime, settings.region, examined, admission, gap, replicator.behind)
+        say(f"listening on {_url(bound)}")
+        await _serve_until_told(listener, runtime, replicator, settings.http.stop_seconds)
         if not node.behind:
             runtime.perform(rotate())
+            _say_what_is_not_shipped(settings, node, say)
     finally:
         node.close()
         trace.close()
     say("stopped: everything acknowledged is in the log, which is sealed")
+
+
+def _say_what_is_not_shipped(settings: Settings, node: RealNode, say: Callable[[str], None]) -> None:
+    """Tell whoever stops a node what only its disk has."""
+    if settings.objects is not None and (left := node.disk.names(INBOX, after=node.store.marked(SHIPPED))):
+        say(f"not shipped yet: {len(left)} segments, from {left[0]} on; the next start ships them")
 
 
 def check_regions(settings: Settings) -> None:
@@ -154,15 +178,23 @@ def check_regions(settings: Settings) -> None:
             )
 
 
-def open_node(settings: Settings, objects: Objects | None = None) -> RealNode:
+def open_node(
+    settings: Settings,
+    objects: Objects | None = None,
+    metrics: Metrics | None = None,
+    progress: Progress | None = None,
+) -> RealNode:
     """Open log and store in the data directory. Raises UnusableInput if another process has them, or they are unreadable; or if
     the disk is new and the object store, which knows of earlier ones, does not answer.
     """
     synchronise = _no_synchronisation if settings.fsync is Fsync.OFF else os.fdatasync
-    disk = FileDisk(settings.data, settings.region, _identity(settings, objects), synchronise=synchronise)
+    identity = _identity(settings, objects)
+    disk = FileDisk(settings.data, settings.region, identity, synchronise=synchronise, accepted=settings.accept_loss)
     path = settings.data / "entries.sqlite"
+    kept = KnownTime(settings.data)
+    timekeeper = Timekeeper(time.time, steady, kept.load(), trusts_wall=settings.trust_wall_time, keep=kept.save)
     try:
-        node = RealNode(disk, SqliteStore(path), objects=objects)
+        node = RealNode(disk, SqliteStore(path), metrics, objects=objects, timekeeper=timekeeper, progress=progress)
     except Unavailable as refusal:
         disk.close()
         raise UnusableInput(
@@ -194,11 +226,9 @@ def _identity(settings: Settings, objects: Objects | None) -> int:
     return max(settings.incarnation, last + 1)
 
 
-def _replicator(settings: Settings, runtime: Runtime, examined: Examine) -> Replicator | None:
-    if settings.objects is None:
-        return None
-    every = {"ship_every": settings.ship_every, "replay_every": settings.replay_every}
-    return Replicator(runtime, examined, settings.peers, **every)
+def _replicator(settings: Settings, runtime: Runtime, examined: Examine) -> Replicator:
+    every = Every(settings.ship_every, settings.replay_every, settings.check_every)
+    return Replicator(runtime, examined, settings.peers, every, alone=settings.objects is None)
 
 
 def _recover(runtime: Runtime, data: Path, say: Callable[[str], None]) -> None:
@@ -219,7 +249,19 @@ def report(recovery: Recovery, data: Path, seconds: float, say: Callable[[str], 
         f"recovered {recovery.frames} frames in {recovery.segments} segments,"
         f" {recovery.claims} of them claims, in {seconds:.2f} s"
     )
+    for gap in recovery.gaps:
+        became = "it is back, from its object" if gap.restored else "its loss is accepted, and what was left of it kept"
+        say(f"{gap.name} {gap.what}: {became}")
+    if recovery.forgotten or recovery.spoilt:
+        say(
+            f"the log's manifest is damaged: {recovery.spoilt} lines, and {len(recovery.forgotten)} segments are not in it;"
+            " it is written anew, and the end of the log cannot be vouched for"
+        )
     for repair in recovery.repairs:
+        if repair.disbelieved:
+            say(
+                f"{repair.name}: {repair.disbelieved} frames behind damage have timestamps that cannot be theirs: left out"
+            )
         if repair.torn:
             say(f"{repair.name}: cut off {repair.torn} bytes that hold no valid frame: {_tail(repair)}")
         for damage in repair.damage:
@@ -238,35 +280,35 @@ def _tail(repair: Repair) -> str:
     return "a write cut short, which was not acknowledged, or a frame whose length is damaged"
 
 
-async def _listen(
-    listener: Listener,
-    runtime: Runtime,
-    replicator: Replicator | None,
-    bound: socket.socket,
-    say: Callable[[str], None],
-) -> None:
-    """Answer requests until a signal comes or the log fails; then answer those that were begun. Raises LogFailed."""
+async def _serve_until_told(listener: Listener, runtime: Runtime, replicator: Replicator, seconds: float) -> None:
+    """Answer requests until a signal comes or the log fails; then answer those that were begun, and ship them, within so many
+    seconds. Raises LogFailed.
+    """
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLDS)
     loop = asyncio.get_running_loop()
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
-    await listener.listen(bound)
-    host, port = bound.getsockname()[:2]
-    say(f"listening on http://{f'[{host}]' if ':' in host else host}:{port}")
     batches = loop.create_task(runtime.serve())
-    replicating = loop.create_task(replicator.run()) if replicator else None
+    replicating = loop.create_task(replicator.run())
     signalled = loop.create_task(stopped.wait())
     await asyncio.wait({batches, signalled}, return_when=asyncio.FIRST_COMPLETED)
+    until = time.monotonic() + seconds
     await listener.close()
-    if replicating:
-        replicating.cancel()
-        with suppress(asyncio.CancelledError):
-            await replicating
+    replicating.cancel()
+    with suppress(asyncio.CancelledError):
+        await replicating
+    if not batches.done():
+        await replicator.finish(until - time.monotonic())
     runtime.stop()
     signalled.cancel()
     await batches
+
+
+def _url(bound: socket.socket) -> str:
+    host, port = bound.getsockname()[:2]
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
 
 def _bind(host: str, port: int) -> socket.socket:

@@ -1,17 +1,27 @@
-"""The metrics of a node (OBS-1): every metric of the table in `spec`, and no other.
+"""The metrics of a node (OBS-1): those of the table in `spec`, and no other.
 
 Children are looked up once and held, since looking one up by its labels costs three times as much as counting.
 """
 
+import platform
 from collections import Counter as Counts
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    disable_created_metrics,
+    generate_latest,
+)
 from prometheus_client.metrics import MetricWrapperBase
 
 from flk.model.entries.entry import Claim, Entry
-from flk.spec.metrics import METRICS, Metric, Type
+from flk.spec import __version__
+from flk.spec.metrics import EXPORTED, Metric, Type
 
 _MAKE: dict[Type, Callable[[Metric, CollectorRegistry], MetricWrapperBase]] = {
     Type.COUNTER: lambda metric, registry: Counter(metric.name, metric.help, metric.labels, registry=registry),
@@ -31,7 +41,9 @@ class Metrics:
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
-        self._all = {metric.name: _MAKE[metric.type](metric, self._registry) for metric in METRICS.values()}
+        self._all = {metric.name: _MAKE[metric.type](metric, self._registry) for metric in EXPORTED.values()}
+        ProcessCollector(registry=self._registry)
+        self._gauge("flk_build_info", __version__, platform.python_version()).set(1)
         self.ingest = self._counter("flk_ingest_total")
         self.submit_seconds = self._histogram("flk_submit_seconds")
         self.wal_bytes = self._counter("flk_wal_bytes_total")
@@ -59,6 +71,12 @@ class Metrics:
         self._gauge("flk_in_flight").set_function(in_flight)
         self._gauge("flk_ready").set_function(ready)
 
+    def watch_clock(self, trusted: Callable[[], float], **off: Callable[[], float]) -> None:
+        """Ask at every scrape whether the node logs by the time it has, and by how much it is off against what (HLC-5)."""
+        self._gauge("flk_clock_trusted").set_function(trusted)
+        for against, seconds in off.items():
+            self._gauge("flk_clock_off_seconds", against).set_function(seconds)
+
     def segments_replayed(self, source: str) -> Counter:
         """Segments of a peer that were merged."""
         return self._counter("flk_segments_replayed_total", source)
@@ -66,6 +84,10 @@ class Metrics:
     def crr_errors(self, stage: str, source: str) -> Counter:
         """Passes of a stage that did not go to the end."""
         return self._counter("flk_crr_errors_total", stage, source)
+
+    def objects_restored(self, found: str) -> Counter:
+        """Objects of the node's own that were put back, since they were found so."""
+        return self._counter("flk_objects_restored_total", found)
 
     def clock_ahead(self, source: str) -> Counter:
         """Timestamps of a peer that ran too far ahead."""

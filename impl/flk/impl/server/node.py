@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 import structlog
 
 from flk.impl.server.metrics import Metrics
+from flk.impl.server.progress import Progress
+from flk.impl.storage.known_time import steady
 from flk.impl.storage.objects import Objects
 from flk.impl.storage.sqlite import SqliteStore
 from flk.impl.storage.wal import Commit, FileDisk
@@ -20,6 +22,8 @@ from flk.model.effects import (
     Effect,
     Fetch,
     GetObject,
+    Inherit,
+    Inspect,
     ListObjects,
     Mark,
     Marked,
@@ -27,6 +31,8 @@ from flk.model.effects import (
     Observe,
     PutObject,
     ReadSegment,
+    ReplaceObject,
+    Restore,
     Resume,
     Salvage,
     SampleKeys,
@@ -37,8 +43,9 @@ from flk.model.effects import (
 )
 from flk.model.entries.entry import Entry
 from flk.model.flow.admission import admit, require_level
+from flk.model.flow.timekeeping import Timekeeper
 from flk.model.log.frames import Frame, segment_name, sequence_of
-from flk.model.log.hlc import ZERO, Timestamp, observe, tick
+from flk.model.log.hlc import ZERO, Timestamp, at, observe, tick
 from flk.model.refusal import Unavailable, unavailable
 
 log = structlog.get_logger()
@@ -66,25 +73,38 @@ class RealNode:
         now: Callable[[], float] = time.time,
         *,
         objects: Objects | None = None,
+        timekeeper: Timekeeper | None = None,
+        progress: Progress | None = None,
     ) -> None:
+        self.progress = progress or Progress()
         self.disk = disk
         self.store = store
         self.metrics = metrics or Metrics()
         self.clock = ZERO
         self.in_flight = 0
         self.behind = True
+        self.postponed = ""
+        """Why the latest recovery did not come to its end."""
         self._now = now
+        self.time = timekeeper or Timekeeper(now, steady)
+        self._doubt = ""
+        self.metrics.watch_clock(
+            lambda: not self.time.why_not(self.clock), steady=self.time.step, log=lambda: self.time.lead(self.clock)
+        )
         self.at_once: dict[type[Effect[object]], Callable[[Any], Any]] = {
-            Admit: lambda e: admit(e.size, self.in_flight, behind=self.behind),
+            Admit: self._admit,
             Salvage: lambda e: disk.salvage(e.log, e.name, e.frames, self.clock),
             Seal: self._seal,
             CaughtUp: lambda _: setattr(self, "behind", False),
             Segments: lambda e: disk.names(e.log, e.after, sealed=e.sealed),
             ReadSegment: lambda e: disk.read(e.name),
             Truncate: self._truncate,
+            Inspect: lambda e: disk.inspect(e.log, at(now())),
+            Restore: lambda e: disk.restore(e.log, e.name, e.content),
             Merge: self._merge,
             Resume: self._resume,
             Observe: self._observe,
+            Inherit: self._inherit,
             Mark: lambda e: store.mark(e.name, e.value),
             Marked: lambda e: store.marked(e.name),
             CountEntries: lambda e: self._of(e.region).count(),
@@ -104,9 +124,13 @@ class RealNode:
         return self._alone[type(effect)](effect)
 
     def stage(self, effects: Sequence[Append]) -> Staged:
-        """Give the frames of a group commit their timestamps, in order, and lay them out. All go to the log of the first."""
+        """Give the frames of a group commit their timestamps, in order, and lay them out. All go to the log of the first.
+
+        Raises Untimely if wall time has become doubtful since they were admitted (HLC-5).
+        """
+        now = self.time.believed(self.clock)
         self.metrics.ingest.inc(len(effects))
-        first = tick(self.clock, self._now())
+        first = tick(self.clock, now)
         timestamps = [Timestamp(first + number) for number in range(len(effects))]  # what ticking at one moment gives
         self.clock = timestamps[-1]
         frames = [Frame(timestamp, effect.payload) for timestamp, effect in zip(timestamps, effects, strict=True)]
@@ -137,6 +161,15 @@ class RealNode:
                 log.warning("equivocation", tenant=claim.key.tenant, pcs_id=claim.key.pcs_id)
         return stored
 
+    def look_at_time(self) -> None:
+        """Follow wall time where no request does, and log when it becomes doubtful or is believed again (HLC-5)."""
+        doubt = self.time.why_not(self.clock)
+        if doubt and not self._doubt:
+            log.error("clock.doubtful", reason=doubt)
+        elif self._doubt and not doubt:
+            log.info("clock.believed")
+        self._doubt = doubt
+
     def begin_store_anew(self) -> Path:
         """Set a damaged store aside, for recovery to rebuild it from the log; where it is now (DUP-8).
 
@@ -162,8 +195,8 @@ class RealNode:
         if self.store.damage:
             return f"{self.store.damage}; it is to be rebuilt from the log"
         if self.behind:
-            return "the log is being replayed into the store"
-        return self.disk.why_not_growing()
+            return self.postponed or str(self.progress) or "the log waits to be replayed into the store"
+        return self.time.why_not(self.clock) or self.disk.why_not_growing()
 
     def close(self) -> None:
         """Write what the store has pending, and release both parts. The log rebuilds what the store cannot write any more."""
@@ -173,6 +206,10 @@ class RealNode:
             log.warning("store.not_written", reason=refusal.detail)
         finally:
             self.disk.close()
+
+    def _admit(self, effect: Admit) -> None:
+        admit(effect.size, self.in_flight, behind=self.behind)
+        self.time.believed(self.clock)
 
     def _append_one(self, effect: Append) -> Timestamp:
         staged = self.stage((effect,))
@@ -205,6 +242,12 @@ class RealNode:
         for seen in effect.timestamps:
             self.clock = observe(self.clock, seen, now)
 
+    def _inherit(self, effect: Inherit) -> None:
+        if self.time.trusts_wall:
+            self._observe(Observe(effect.timestamps))
+        else:
+            self.clock = max(self.clock, *effect.timestamps)
+
     def _of(self, region: str) -> SqliteStore:
         if region != self.disk.region:
             raise unavailable(f"region {region} is not known here")
@@ -217,6 +260,7 @@ def _performers(objects: Objects | None) -> dict[type[Effect[object]], Callable[
         return {ListObjects: lambda _: ()}
     return {
         PutObject: lambda e: objects.put(e.name, e.content),
+        ReplaceObject: lambda e: objects.replace(e.name, e.damaged, e.content),
         GetObject: lambda e: objects.get(e.name),
         ListObjects: lambda e: objects.names(e.prefix, e.after),
     }

@@ -1,30 +1,62 @@
-"""Replication passes: what ships a log to other regions and what replays theirs, and the measures of both (CRR-*)."""
+"""Replication passes: what ships a log to other regions, what replays theirs, what puts back what is gone; and their measures."""
 
 import time
 from abc import ABC, abstractmethod
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
+
+import structlog
 
 from flk.impl.server.metrics import Metrics
 from flk.impl.storage.wal import FileDisk
-from flk.model.effects import INBOX, Effect, Mark, Marked, Merge, Observe, Program
+from flk.model.effects import (
+    INBOX,
+    Effect,
+    GetObject,
+    Mark,
+    Marked,
+    Merge,
+    Observe,
+    Program,
+    PutObject,
+    ReplaceObject,
+    Salvage,
+)
 from flk.model.log.hlc import Timestamp, is_ahead, wall_seconds
 from flk.model.programs.examine import Examine
 from flk.model.programs.recover import reclaim
 from flk.model.programs.replay import Replayed, replay
-from flk.model.programs.ship import SHIPPED, ship
+from flk.model.programs.restore import Restored, restore
+from flk.model.programs.ship import PREFIX, SHIPPED, ship
 
 R = TypeVar("R")
 
+log = structlog.get_logger()
+
+
+class Work(NamedTuple):
+    """What was shipped or replayed: segments, their bytes, and the claims merged from them."""
+
+    segments: int = 0
+    bytes: int = 0
+    claims: int = 0
+
+    def and_more(self, *, segments: int = 0, size: int = 0, claims: int = 0) -> "Work":
+        """Together with this."""
+        return Work(self.segments + segments, self.bytes + size, self.claims + claims)
+
 
 class Passes(ABC, Generic[R]):
-    """The passes of one program over the log of region `source`. `name` is the label `stage` of their metrics: `ship`, `replay`."""
+    """The passes of one program over the log of region `source`. `name` is the label `stage` of their metrics: `ship`, `replay`,
+    `restore`.
+    """
 
     def __init__(self, name: str, source: str, metrics: Metrics) -> None:
         self.name = name
         self.source = source
         self._errors = metrics.crr_errors(name, source)
         self._level_at = time.monotonic()
-        self._waits = False
+        self._waits = ""
+        self._done = Work()
         metrics.watch_lag(name, source, self.lag)
 
     @abstractmethod
@@ -39,20 +71,29 @@ class Passes(ABC, Generic[R]):
     def lag(self) -> float:
         """Seconds that the oldest record known to wait has waited; 0 if none waits."""
 
-    def gap(self, result: R) -> str:
-        """The name of the segment before which a pass that returned `result` stopped; empty if it completed."""
+    def shortcoming(self, result: R) -> str:
+        """Why a pass that returned `result` did not complete; empty if it did."""
         del result
         return ""
+
+    def done(self) -> Work:
+        """What was done since this was asked last."""
+        done, self._done = self._done, Work()
+        return done
 
     def passed(self, *, began: float) -> None:
         """A pass that began at that moment of the monotonic clock completed: nothing older than it waits."""
         self._level_at = began
-        self._waits = False
+        self._waits = ""
 
-    def failed(self) -> None:
+    def failed(self, reason: str) -> None:
         """A pass did not complete: something may wait."""
         self._errors.inc()
-        self._waits = True
+        self._waits = reason
+
+    def behind(self) -> str:
+        """What waits, for how long and why; empty if the last pass completed."""
+        return f"{self.name} {self.source}: {self.lag():.0f} s: {self._waits}" if self._waits else ""
 
 
 class ShippingPasses(Passes[tuple[str, ...]]):
@@ -76,6 +117,9 @@ class ShippingPasses(Passes[tuple[str, ...]]):
         elif isinstance(effect, Mark) and effect.name == SHIPPED:
             self._shipped = effect.value
             self._segments.inc()
+            self._done = self._done.and_more(segments=1)
+        elif isinstance(effect, PutObject):
+            self._done = self._done.and_more(size=len(effect.content))
 
     def lag(self) -> float:
         """The age of the oldest record in a segment that is not shipped, sealed or not; 0 until the watermark is known."""
@@ -108,19 +152,22 @@ class ReplayPasses(Passes[Replayed]):
 
         A Mark without a Merge moves past none: where the log of the next disk begins, it keeps how far the last one was read.
         """
-        del result
-        if isinstance(effect, Merge):
+        if isinstance(effect, GetObject) and isinstance(result, bytes):
+            self._done = self._done.and_more(size=len(result))
+        elif isinstance(effect, Merge):
             self._merged = True
+            self._done = self._done.and_more(claims=len(effect.claims))
         elif isinstance(effect, Mark) and self._merged:
             self._merged = False
             self._segments.inc()
+            self._done = self._done.and_more(segments=1)
         elif isinstance(effect, Observe):
             now = time.time()
             self._clock_ahead.inc(sum(is_ahead(timestamp, now) for timestamp in effect.timestamps))
 
-    def gap(self, result: Replayed) -> str:
-        """The segment that exists although one before it is missing."""
-        return result.gap
+    def shortcoming(self, result: Replayed) -> str:
+        """A segment exists although one before it is missing."""
+        return f"the segment before {result.gap} is missing; nothing after it is replayed" if result.gap else ""
 
     def lag(self) -> float:
         """Seconds since the last complete pass, if one has failed since: all that waits was shipped after it began."""
@@ -133,3 +180,38 @@ class ReclaimPasses(ReplayPasses):
     def program(self) -> Program[Replayed]:
         """Join the entries of every segment that has come to light into the store."""
         return reclaim(self.source, self._examine)
+
+
+class RestorePasses(Passes[Restored]):
+    """Put back objects of the node's own that are gone or damaged, and read its log on the way (CRR-10)."""
+
+    def __init__(self, region: str, share: float, metrics: Metrics) -> None:
+        super().__init__("restore", region, metrics)
+        self._share = share
+        self._missing = metrics.objects_restored("missing")
+        self._damaged = metrics.objects_restored("damaged")
+        self._rotten = metrics.wal_damage
+
+    def program(self) -> Program[Restored]:
+        """Look for all objects, and compare some."""
+        return restore(self._share)
+
+    def seen(self, effect: Effect[object], result: object) -> None:
+        """An object was put back, or a segment of the log had rotted."""
+        if isinstance(effect, PutObject) and result and effect.name.startswith(PREFIX):
+            self._missing.inc()
+            log.warning("object.put_back", name=effect.name, because="it was missing")
+        elif isinstance(effect, ReplaceObject) and result:
+            self._damaged.inc()
+            log.warning("object.put_back", name=effect.name, because="it was damaged")
+        elif isinstance(effect, Salvage):
+            self._rotten.inc()
+            log.error("log.damaged", segment=effect.name, frames_saved=len(effect.frames))
+
+    def shortcoming(self, result: Restored) -> str:
+        """What can only be mended by hand."""
+        return result.shortcoming
+
+    def lag(self) -> float:
+        """Seconds since the last complete pass, if one has failed since."""
+        return time.monotonic() - self._level_at if self._waits else 0.0

@@ -50,7 +50,7 @@ def server_process(
         [*_limited(nofile), *serve_command(data, keys), *options], stdout=subprocess.PIPE, text=True
     )
     try:
-        yield _listening(process)
+        yield listening(process)
     finally:
         process.terminate()
         process.wait()
@@ -63,7 +63,8 @@ def _limited(nofile: int | None) -> list[str]:
     return [] if nofile is None else ["/bin/sh", "-c", f'ulimit -n {nofile} && exec "$@"', "sh"]
 
 
-def _listening(process: subprocess.Popen[str]) -> ServerProcess:
+def listening(process: subprocess.Popen[str]) -> ServerProcess:
+    """The server of a process with a pipe for what it prints, once it listens. Raises DidNotStart if it ends before."""
     assert process.stdout is not None
     said: list[str] = []
     for line in process.stdout:

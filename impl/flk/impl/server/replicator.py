@@ -1,4 +1,4 @@
-"""The replicator: ships the node's log and replays the logs of its peers, pass after pass (CRR-*).
+"""The replicator: ships the node's log, puts back what is gone, and replays the logs of its peers, pass after pass (CRR-*).
 
 The rules are those of the simulator: a pass begins once every interval, only while the store is level with the log, and never while
 the last pass runs. A pass that is refused, or that meets a gap or a corrupt segment, is counted and logged, and the next one
@@ -8,42 +8,67 @@ continues at the watermarks. Submissions are not affected.
 import asyncio
 import time
 from collections.abc import Iterable
-from typing import Any
+from contextlib import suppress
+from typing import Any, NamedTuple, TypeVar
 
 import structlog
 
-from flk.impl.server.passes import Passes, ReclaimPasses, ReplayPasses, ShippingPasses
+from flk.impl.server.passes import Passes, ReclaimPasses, ReplayPasses, RestorePasses, ShippingPasses
 from flk.impl.server.runtime import Runtime
-from flk.impl.storage.wal import LogFailed
+from flk.impl.storage.segment_file import LogFailed
 from flk.model.log.frames import CorruptSegment
 from flk.model.programs.examine import Examine
 from flk.model.refusal import Refused
+from flk.spec.constants import CONSTANTS
+
+R = TypeVar("R")
 
 log = structlog.get_logger()
 
 
+class Every(NamedTuple):
+    """Seconds from one pass to the next: of shipping, of replay of a peer, and of checking what was shipped."""
+
+    ship: float = CONSTANTS.replication.ship_interval_seconds
+    replay: float = CONSTANTS.replication.replay_interval_seconds
+    check: float = CONSTANTS.replication.check_interval_seconds
+
+
 class Replicator:
-    """Ships the log of one node every `ship_every` seconds, and replays the log of each peer, and those of the region's earlier
-    disks, every `replay_every` seconds.
+    """Ships the log of one node, replays the log of each peer and those of the region's earlier disks, and looks for what was
+    shipped. A node that is `alone`, without an object store, only reads its log again, bit by bit.
     """
 
     def __init__(
-        self, runtime: Runtime, examine: Examine, peers: Iterable[str], *, ship_every: float, replay_every: float
+        self, runtime: Runtime, examine: Examine, peers: Iterable[str], every: Every, *, alone: bool = False
     ) -> None:
         node = runtime.node
         self._runtime = runtime
-        self._intervals: dict[Passes[Any], float] = {
-            ShippingPasses(node.disk, node.metrics): ship_every,
-            **{ReplayPasses(peer, examine, node.metrics): replay_every for peer in peers},
-        }
-        if node.disk.identity > 1:
-            self._intervals[ReclaimPasses(node.disk.region, examine, node.metrics)] = replay_every
+        share = min(1.0, every.check / CONSTANTS.replication.check_round_seconds)
+        self._intervals: dict[Passes[Any], float] = {RestorePasses(node.disk.region, share, node.metrics): every.check}
+        self._shipping = None if alone else ShippingPasses(node.disk, node.metrics)
+        if self._shipping is not None:
+            self._intervals[self._shipping] = every.ship
+            self._intervals |= {ReplayPasses(peer, examine, node.metrics): every.replay for peer in peers}
+            if node.disk.identity > 1:
+                self._intervals[ReclaimPasses(node.disk.region, examine, node.metrics)] = every.replay
 
     async def run(self) -> None:
         """Begin at once and go on until cancelled, while the runtime serves."""
         async with asyncio.TaskGroup() as tasks:
             for passes, interval in self._intervals.items():
                 tasks.create_task(self._every(interval, passes))
+
+    async def finish(self, seconds: float) -> None:
+        """Seal and ship what there is, as far as that can be done in so many seconds."""
+        if self._shipping is not None and not self._runtime.node.behind:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await self._pass(self._shipping, time.monotonic())
+
+    def behind(self) -> str:
+        """What of replication waits, and why; empty if nothing does."""
+        return "; ".join(filter(None, (passes.behind() for passes in self._intervals)))
 
     async def _every(self, interval: float, passes: Passes[Any]) -> None:
         while True:
@@ -52,24 +77,33 @@ class Replicator:
                 await self._pass(passes, began)
             await asyncio.sleep(interval - (time.monotonic() - began) % interval)
 
+    async def _run(self, passes: Passes[R], about: dict[str, str]) -> R:
+        """What a pass returns; what it did, to whatever end, is a line in the log."""
+        began = time.monotonic()
+        try:
+            return await self._runtime.background.run(passes.program(), passes.seen)
+        finally:
+            if (done := passes.done()).segments:
+                log.info("replication.done", **about, **done._asdict(), seconds=round(time.monotonic() - began, 3))
+
     async def _pass(self, passes: Passes[Any], began: float) -> None:
         about = {"stage": passes.name, "source": passes.source}
         try:
-            result = await self._runtime.background.run(passes.program(), passes.seen)
+            result = await self._run(passes, about)
         except LogFailed:
             return  # the runtime ends with it, and says so
         except Refused as refusal:
             log.warning("replication.postponed", **about, reason=refusal.detail)
+            passes.failed(refusal.detail)
         except CorruptSegment as error:
             log.error("replication.corrupt_segment", **about, reason=str(error))  # noqa: TRY400  (it names segment and offset)
-        except Exception:  # a defect in one pass must not end all that follow, nor the server
+            passes.failed(str(error))
+        except Exception as error:  # a defect in one pass must not end all that follow, nor the server
             log.exception("replication.failed", **about)
+            passes.failed(type(error).__name__)
         else:
-            gap = passes.gap(result)
-            if not gap:
+            if reason := passes.shortcoming(result):
+                log.error("replication.incomplete", **about, reason=reason)
+                passes.failed(reason)
+            else:
                 passes.passed(began=began)
-                return
-            log.error(
-                "replication.gap", **about, reason=f"the segment before {gap} is missing; nothing after it is replayed"
-            )
-        passes.failed()

@@ -23,15 +23,17 @@ from flk.impl.server.background import Background
 from flk.impl.server.exclusive import ExclusiveSection
 from flk.impl.server.node import RealNode
 from flk.impl.server.trace import Run, Runs, Untraced
-from flk.impl.storage.wal import LogFailed
+from flk.impl.storage.segment_file import LogFailed
 from flk.model.effects import INBOX, Append, Effect, Program, Store
 from flk.model.entries.entry import Entry
 from flk.model.log.frames import CorruptSegment
 from flk.model.log.hlc import Timestamp
+from flk.model.log.manifest import Gap
 from flk.model.programs.recover import Recovery
+from flk.model.programs.repair import Incomplete
 from flk.model.programs.rotate import rotate
-from flk.model.refusal import Refused, Unavailable, unavailable
-from flk.model.runtime import run
+from flk.model.refusal import Refused, Unavailable, Untimely, unavailable
+from flk.model.runtime import Perform, run
 
 R = TypeVar("R")
 
@@ -88,12 +90,16 @@ class Runtime:
             node.perform, self._section, self._thread, self._runs, self._trace, lambda: node.store.begun
         )
         self._stopping = False
+        self._gaps: set[str] = set()
 
     def perform(self, program: Program[R]) -> R:
         """Run one program to its end, alone. Not while `serve` runs. Raises what the program raises."""
+        return self._run(program, self.node.perform)
+
+    def _run(self, program: Program[R], perform: Perform) -> R:
         number = self._runs.begin(program)
         try:
-            result = run(program, self._trace.around(self.node.perform, number))
+            result = run(program, self._trace.around(perform, number))
         except Exception as error:
             self._trace.end(number, error)
             raise
@@ -103,14 +109,32 @@ class Runtime:
     def recover(self) -> Recovery:
         """Bring the store level with the log, alone (WAL-5); one that is damaged is begun anew (DUP-8).
 
-        Raises Unavailable or CorruptSegment: then the node stays behind.
+        Raises Unavailable, Incomplete among them, or CorruptSegment: then the node stays behind, and says why.
         """
-        if self.node.store.damage:
-            self.node.begin_store_anew()
-        recovery = self.perform(self._recover())
+        try:
+            if self.node.store.damage:
+                self.node.begin_store_anew()
+            recovery = self._run(self._recover(), self.node.progress.around(self.node.perform))
+        except (Unavailable, CorruptSegment) as failure:
+            self.node.postponed = str(failure)
+            self.node.progress.postpone(str(failure))
+            if isinstance(failure, Incomplete):
+                self._note_gaps(failure.gaps)
+            raise
+        self.node.postponed = ""
+        self._note_gaps(recovery.gaps)
         self.node.metrics.recovered_frames.inc(recovery.frames)
-        self.node.metrics.wal_damage.inc(sum(len(repair.damage) + repair.doubtful for repair in recovery.repairs))
+        damage = sum(len(repair.damage) + repair.doubtful for repair in recovery.repairs)
+        self.node.metrics.wal_damage.inc(damage + len(recovery.forgotten) + recovery.spoilt)
         return recovery
+
+    def _note_gaps(self, gaps: Sequence[Gap]) -> None:
+        """Count and log each gap of the log once (WAL-9)."""
+        for gap in gaps:
+            if gap.name not in self._gaps:
+                self._gaps.add(gap.name)
+                self.node.metrics.wal_damage.inc()
+                log.error("log.gap", segment=gap.name, what=gap.what, restored=gap.restored)
 
     def begin(self, program: Program[R], done: Callable[[R], None], failed: Callable[[Exception], None]) -> None:
         """Begin a program. It takes part in the next batch, unless it ends before it has to wait.
@@ -148,7 +172,6 @@ class Runtime:
             tick.cancel()
             self._section.close()
             self._thread.shutdown()
-            self.background.close()
 
     def stop(self) -> None:
         """Let `serve` return when all that has begun is answered. Programs in the background are cancelled by their callers."""
@@ -221,6 +244,8 @@ class Runtime:
                 await self._off_loop(staged.commit)
             else:
                 staged.commit()
+        except Untimely:  # nothing was written, and nothing of the log failed
+            raise
         except (LogFailed, Unavailable):
             self.node.metrics.wal_errors.inc()
             raise
@@ -246,6 +271,7 @@ class Runtime:
 
     async def _chores(self) -> None:
         self.node.disk.require_place()
+        self.node.look_at_time()
         try:
             if self.node.behind or self.node.store.damage:
                 recovery = await self._off_loop(self.recover)

@@ -1,37 +1,7 @@
 """A node's trace: one JSON line for each effect that a program asked for, with its result. It names keys and digests, never
-payloads (OBS-2).
-
-    {"line": 31, "node": "eu.000001", "program": 7, "kind": "ingest", "effect": "Store", "began": 1767225600000000000,
-     "ended": 1767225600000200000, "claim": {"tenant": …, "pcs_id": …, "digest": …, "timestamp": …, "region": …},
-     "result": {"digest": …, "timestamp": …, "region": …}}
-
-line      number of the line, from 1 in each life of the process: a line that is missing, or stands elsewhere, shows.
-node      region and disk: `eu.000001` is the first disk of region eu, and the name of its inbox.
-program   number of the program's run, from 1 in each life of the process: its lines between two `Start` lines are one run.
-kind      name of the program: ingest, ship, replay, recover, rotate (what they call is part of them).
-effect    name of the effect (`flk.model.effects`); its fields follow by their names. Beside those there are:
-          `Start`, of program 0 and kind `node`: a process began to write, so what ran before it was cut off, perhaps in mid-effect;
-          its field `format` is 2 (a trace without one is of format 1, which numbers no lines and says nothing of payloads);
-          `End`, whose result is what the program returned, or why it ended otherwise.
-began     before the effect was performed, and
-ended     after it: nanoseconds of wall time. On one machine they compare between nodes.
-result    of the effect.
-
-Lines on log and store (all effects but Admit and those on objects) stand in the order in which the effects took place, since these
-exclude each other; a group commit is one line for each program in it. Effects on objects (PutObject, GetObject, ListObjects) run
-beside them and took place at some moment between `began` and `ended`: only what these say orders the lines of two nodes. A Merge of
-many claims may be performed in parts, each of them a line.
-
-Values: timestamps are sixteen hexadecimal digits, whose text order is clock order; bytes are {"bytes": how many}; the payload of an
-Append is {"bytes": how many, "says": {"tenant": …, "pcs_id": …, "digest": …}, "signed": true}, where `says` is null if no record
-can be read in it, and `signed` false if no key of its tenant signed it: the writer of the trace finds both for itself; frames are
-{"timestamp": …, "bytes": …}; keys are {"tenant": …, "pcs_id": …}; claims and entries are as above, without their outcome; a
-response is {"status": …}; a refusal is {"refused": requirement, "status": …}; an exception that is no refusal, and ended a program,
-is {"error": its class}; tuples are lists, and other structures objects, of these.
+payloads (OBS-2). The page `guides/traces.md` of the documentation is its format; `flk validate` follows it through a protocol.
 
 Each line is written at once, whole: a process that is killed leaves every effect that it knew to be over.
-
-`flk validate` says whether the protocols `ingest` and `replication` allow what a trace tells.
 """
 
 import itertools

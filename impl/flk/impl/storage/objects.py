@@ -13,15 +13,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 import obstore
-from obstore.exceptions import AlreadyExistsError, BaseError
+from obstore.exceptions import AlreadyExistsError, BaseError, PreconditionError
 from obstore.store import AzureStore, GCSStore, LocalStore, ObjectStore, S3Store, from_url
 
 from flk.model.refusal import unavailable
 from flk.spec.errors import UnusableInput
+
+if TYPE_CHECKING:
+    from obstore import UpdateVersion
 
 REQUEST_SECONDS = 30  # for one request, its body included
 CONNECT_SECONDS = 5
@@ -46,6 +50,23 @@ class Objects:
             try:
                 obstore.put(self._store, name, content, mode="create", use_multipart=False)
             except AlreadyExistsError:
+                return False
+        return True
+
+    def replace(self, name: str, damaged: bytes, content: bytes) -> bool:
+        """Put `content` in place of an object that reads as `damaged`, unless it changes meanwhile; whether it did (CRR-10)."""
+        with _answering():
+            try:
+                there = obstore.get(self._store, name)
+                if bytes(there.bytes()) != damaged:
+                    return False
+                seen: UpdateVersion = {}
+                if there.meta["e_tag"] is not None:
+                    seen["e_tag"] = there.meta["e_tag"]
+                if there.meta["version"] is not None:
+                    seen["version"] = there.meta["version"]
+                obstore.put(self._store, name, content, mode=seen, use_multipart=False)
+            except (FileNotFoundError, PreconditionError):
                 return False
         return True
 
@@ -86,21 +107,24 @@ class LocalObjects(Objects):
     """
 
     def __init__(self, directory: Path) -> None:
-        """Raises UnusableInput if there is no such directory."""
-        if not directory.is_dir():
-            raise UnusableInput(f"{directory}: there is no such directory for objects; make it, or mount it, first")
-        super().__init__(LocalStore(directory))
+        """The directory may come to be there later: until then, the store is away."""
         self._directory = directory
 
     def put(self, name: str, content: bytes) -> bool:
         """As in every store. A name that is taken may have been taken just before a crash: it, too, is synchronised."""
         self._require()
         created = super().put(name, content)
-        with _answering():
-            path = self._directory / name
-            for each in (path, *path.parents[: len(Path(name).parts)]):
-                _synchronise(each)
+        self._synchronise(name)
         return created
+
+    def replace(self, name: str, damaged: bytes, content: bytes) -> bool:
+        """As in every store, but that between comparing and renaming there is a moment."""
+        if self.get(name) != damaged:
+            return False
+        with _answering():
+            obstore.put(self._store, name, content, mode="overwrite", use_multipart=False)
+        self._synchronise(name)
+        return True
 
     def get(self, name: str) -> bytes | None:
         """As in every store."""
@@ -112,13 +136,23 @@ class LocalObjects(Objects):
         self._require()
         return super().names(prefix, after)
 
+    def _synchronise(self, name: str) -> None:
+        with _answering():
+            path = self._directory / name
+            for each in (path, *path.parents[: len(Path(name).parts)]):
+                _synchronise(each)
+
     def _require(self) -> None:
         if not self._directory.is_dir():
-            raise unavailable(f"the object store does not answer: there is no directory {self._directory}")
+            raise unavailable(
+                f"the object store does not answer: there is no directory {self._directory}; make it, or mount it"
+            )
+        with _answering():
+            self._store = LocalStore(self._directory)
 
 
 def open_objects(url: str) -> Objects:
-    """The object store at a URL. Raises UnusableInput for a URL of no known kind, or a directory that does not exist."""
+    """The object store at a URL. Raises UnusableInput for a URL of no known kind. A directory may come to be mounted later."""
     parts = urlsplit(url)
     if parts.scheme != "file":
         return Objects(_remote(url))

@@ -3,80 +3,74 @@
     DIRECTORY/identity                       whose disk this is
     DIRECTORY/lock                           held while a process uses the directory
     DIRECTORY/eu.000001/000000000007.wal     one file for each segment
+    DIRECTORY/eu.000001/manifest             what its segments were when they were begun and sealed
+    DIRECTORY/eu.000001/mark                 how far the open one is durable, at least
     DIRECTORY/eu.000001/000000000007.damaged the bytes of a segment that had to be salvaged
 
 An append is one write and one fdatasync, however many frames it holds (WAL-7). Space is filled with zeros ahead of the frames, so
 that the synchronisation has no new block to enter in the file system's journal: half the time. Readers ignore those zeros.
+
+A note in the manifest is synchronised, before a segment's first frame and after its seal. The mark is written after each commit and
+not synchronised: a power failure may set it back, and then it says less than is true (WAL-9).
 """
 
-import fcntl
 import os
+from bisect import insort
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-import msgspec
-
+from flk.impl.storage.directory import Identity, identity_of, lock, place, require_large_files
+from flk.impl.storage.record import Record, sync_directory, write_whole
+from flk.impl.storage.segment_file import LogGone, SegmentFile
 from flk.impl.storage.trouble import free_bytes, largest_file, trouble, usable
 from flk.model.effects import INBOX
-from flk.model.log.frames import Frame, Head, Kind, data, frame_bytes, opening, scan, seal, segment_name, sequence_of
-from flk.model.log.hlc import ZERO, Timestamp
+from flk.model.log.frames import (
+    SALT_BYTES,
+    Frame,
+    Head,
+    data,
+    log_of,
+    opening,
+    salt_of,
+    scan,
+    seal,
+    seal_of,
+    sealed_digest,
+    segment_name,
+    sequence_of,
+)
+from flk.model.log.hlc import Timestamp
+from flk.model.log.manifest import Glance, Inventory, Note, glance, glance_at_ends
 from flk.model.refusal import unavailable
 from flk.spec.constants import CONSTANTS
-from flk.spec.errors import UnusableInput
 
 GROWTH = 1 << 20  # bytes of zeros laid ahead at a time: a millisecond of writing, once in a thousand frames
 _SUFFIX = ".wal"
 _FIRST_BYTES = 8192
-_IDENTITY = "identity"
-_BEFORE_IDENTITY = {"lock", "identity.new", "lost+found"}  # what a directory may hold in which no disk was begun
-_SEAL_BYTES = len(seal(b""))
-
-
-class LogFailed(Exception):
-    """A write or a synchronisation of the log failed. The process must stop.
-
-    It is never tried again: the kernel may have dropped the pages that it could not write, and report success next time
-    (Rebello and others, "Can Applications Recover from fsync Failures?", USENIX ATC 2020). What the disk really holds, the next
-    start reads from it.
-    """
-
-
-class LogGone(LogFailed):
-    """The log's directory is no longer where it was: removed, renamed, or its file system unmounted. Nobody would find what is
-    written there.
-    """
-
-
-class Identity(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Whose disk a directory is. A region that lost its disk writes its next log under the next number (CRR-6)."""
-
-    region: str
-    identity: int
+_SEAL_BYTES = len(seal_of(bytes(sha256().digest_size), bytes(SALT_BYTES)))
 
 
 @dataclass(frozen=True, slots=True)
 class Commit:
     """Bytes laid out for a segment, not yet written. Making them durable needs no more than file descriptor and numbers."""
 
-    segment: "_Segment"
+    segment: SegmentFile
     content: bytes
+    frames: int
 
     def __call__(self) -> None:
         """Write and synchronise. Raises LogFailed; raises Unavailable, with nothing written, if the disk is full."""
         self.segment.write(self.content)
-
-
-def is_new(directory: Path) -> bool:
-    """Whether no disk was ever begun in the directory."""
-    return not (directory / _IDENTITY).exists()
+        self.segment.note_progress(self.frames)
 
 
 class FileDisk:
     """The logs of one node in one directory, which this object locks until it is closed.
 
-    `identity` names a new disk; a directory in use keeps the one it has. `synchronise` is `os.fdatasync` but for measurements.
+    `identity` names a new disk; a directory in use keeps the one it has. `synchronise` is `os.fdatasync` but for measurements, and
+    `salt` gives each new segment its own. The loss of the segments in `accepted` is accepted (WAL-9).
     Raises UnusableInput if another process holds the directory, if it belongs to another region or is no node's at all, or if
     nothing can be written there.
     """
@@ -90,25 +84,28 @@ class FileDisk:
         max_segment_bytes: int = CONSTANTS.wal.max_segment_bytes,
         growth: int = GROWTH,
         synchronise: Callable[[int], None] = os.fdatasync,
+        salt: Callable[[str], bytes] = lambda _: os.urandom(SALT_BYTES),
+        accepted: Iterable[str] = (),
     ) -> None:
+        self.accepted = frozenset(accepted)
         self.directory = directory
         self.region = region
         self._max_segment_bytes = max_segment_bytes
         self._growth = growth
         self._synchronise = synchronise
-        self._writing: dict[str, _Segment] = {}
-        _require_large_files(directory, max_segment_bytes + growth)
+        self._salt = salt
+        self._writing: dict[str, SegmentFile] = {}
+        self._records: dict[str, Record] = {}
+        require_large_files(directory, max_segment_bytes + growth)
         with usable(directory):
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._lock = _lock(directory)
+            self._lock = lock(directory)
         try:
             with usable(directory):
-                self.identity = _identity(directory, Identity(region, identity)).identity
+                self.identity = identity_of(directory, Identity(region, identity)).identity
                 self._names = {path.name: _segments(path) for path in sorted(directory.iterdir()) if path.is_dir()}
-                self._sealed = {
-                    name for names in self._names.values() for name in names if _ends_sealed(self.path(name))
-                }
-                self._place = _place(directory)
+                self._sealed = {name for names in self._names.values() for name in names if self._at_ends(name).digest}
+                self._place = place(directory)
         except BaseException:
             os.close(self._lock)
             raise
@@ -131,6 +128,14 @@ class FileDisk:
         """The bytes of a segment."""
         return self.path(name).read_bytes()
 
+    def inspect(self, log: str, wall: Timestamp) -> Inventory:
+        """What a log has and should have (WAL-9)."""
+        record = self._record(self.log(log))
+        there = tuple(self._glance(name) for name in self.names(log) if self.path(name).exists())
+        return Inventory(
+            self.log(log), there, record.manifest.notes, record.mark(), self.accepted, wall, record.manifest.spoilt
+        )
+
     def append(self, log: str, frame: Frame, clock: Timestamp) -> None:
         """Make one frame durable at the end of the open segment; `clock` is that of the node. Raises as `Commit` does."""
         self.append_many(log, (frame,), clock)
@@ -141,7 +146,9 @@ class FileDisk:
 
     def stage(self, log: str, frames: Iterable[Frame], clock: Timestamp) -> Commit:
         """Lay frames out for the open segment. No other append may be staged before the commit is called or dropped."""
-        return Commit(self._open(log, clock), b"".join(map(data, frames)))
+        segment = self._open(log, clock)
+        laid = [data(frame, segment.salt) for frame in frames]
+        return Commit(segment, b"".join(laid), len(laid))
 
     def is_full(self, log: str) -> bool:
         """Whether the open segment has reached its limit and should be sealed (WAL-2)."""
@@ -175,22 +182,31 @@ class FileDisk:
     def require_place(self) -> None:
         """Return if the directory is where it was when it was opened. Raises LogGone."""
         try:
-            place = _place(self.directory)
+            there = place(self.directory)
         except OSError:
-            place = None
-        if place != self._place:
+            there = None
+        if there != self._place:
             raise LogGone(f"the log's directory {self.directory} is gone; fix: put it back, or mount it again")
 
     def seal(self, log: str) -> None:
-        """Seal every segment of the log that is not sealed; none is left open."""
+        """Seal every segment of the log that is not sealed; none is left open, and the manifest knows each."""
+        record = self._record(self.log(log))
         for name in self.names(log):
             if name not in self._sealed:
-                (self._writing.get(name) or self._reopen(name)).seal()
+                note = (self._writing.get(name) or self._reopen(name)).seal()
                 self._writing.pop(name, None)
                 self._sealed.add(name)
+                record.append(note)
+        noted = {note.sequence for note in record.manifest.notes if note.digest}
+        for name in self.names(log):
+            if sequence_of(name) not in noted:  # an earlier process kept no manifest, or stopped before it wrote
+                found = self._at_ends(name)
+                record.append(Note(sequence_of(name), salt=found.salt, size=found.size, digest=found.digest))
+        record.clear()
 
     def truncate(self, name: str, size: int) -> None:
         """Cut a segment."""
+        self._record(log_of(name)).withdraw(sequence_of(name), size)
         if (segment := self._writing.pop(name, None)) is not None:
             segment.close()
         fd = os.open(self.path(name), os.O_WRONLY)
@@ -207,222 +223,139 @@ class FileDisk:
         """
         if (segment := self._writing.pop(name, None)) is not None:
             segment.close()
+        self._enter(log, name)
         if frames:
             self.append_many(log, frames, clock)
-        path = self.path(name)
-        aside = _unused(path)
-        empty = opening(Head(self.region, self.log(log), sequence_of(name)), clock)
-        _write_whole(path.with_suffix(".new"), empty + seal(empty))
-        os.link(path, aside)
-        path.with_suffix(".new").replace(path)
-        _sync_directory(path.parent)
-        self._sealed.add(name)
+        empty = opening(
+            Head(self.region, self.log(log), sequence_of(name)), clock, self._salt_of(name) or self._salt(name)
+        )
+        self._put(name, empty + seal(empty))
+
+    def restore(self, log: str, name: str, content: bytes) -> None:
+        """Put a segment into its place as it was sealed, and keep the bytes that stand there aside, if there are any."""
+        if (segment := self._writing.pop(name, None)) is not None:
+            segment.close()
+        self._enter(log, name)
+        self._put(name, content)
 
     def close(self) -> None:
         """Release files and lock. What is durable is in no way changed; a segment that is open stays unsealed."""
         for segment in self._writing.values():
             segment.close()
         self._writing.clear()
+        for record in self._records.values():
+            record.close()
         os.close(self._lock)
 
-    def _open(self, log: str, clock: Timestamp) -> "_Segment":
+    def _open(self, log: str, clock: Timestamp) -> SegmentFile:
         """The segment to append to. One that an earlier process left open is never continued; `recover` seals it."""
         names = self._names.get(self.log(log))
         segment = self._writing.get(names[-1]) if names else None
         return segment if segment is not None and segment.end < self._max_segment_bytes else self._start(log, clock)
 
-    def _start(self, log: str, clock: Timestamp) -> "_Segment":
+    def _start(self, log: str, clock: Timestamp) -> SegmentFile:
         full = self.log(log)
         names = self._names.setdefault(full, [])
         sequence = sequence_of(names[-1]) + 1 if names else 1
         name = segment_name(full, sequence)
         path = self.path(name)
         self.require_place()
+        record, salt = self._record(full), self._salt(name)
+        segment = None
         try:
             if not path.parent.exists():
                 path.parent.mkdir(mode=0o700)
-                _sync_directory(self.directory)
-            segment = _Segment.create(path, self._growth, self._synchronise)
-        except OSError as error:
-            raise unavailable(f"the log cannot grow: {trouble(error)}") from error
-        try:
-            segment.write(opening(Head(self.region, full, sequence), clock))
-        except BaseException:
-            segment.close()
+                sync_directory(self.directory)
+            segment = SegmentFile(path, self._growth, self._synchronise, record, sequence, salt)
+            segment.write(opening(Head(self.region, full, sequence), clock, salt))
+            sync_directory(path.parent)
+            full_before = [self._writing[before].progress] if names and (before := names[-1]) in self._writing else []
+            record.append(*full_before, Note(sequence, salt=salt.hex()))  # only now: what is noted must be found
+        except BaseException as error:
+            if segment is not None:
+                segment.close()
+            if isinstance(error, OSError):
+                raise unavailable(f"the log cannot grow: {trouble(error)}") from error
             raise
-        _sync_directory(path.parent)
         names.append(name)
         self._writing[name] = segment
         return segment
 
-    def _reopen(self, name: str) -> "_Segment":
+    def _reopen(self, name: str) -> SegmentFile:
         """A segment that an earlier process left open, to be sealed behind its last byte that is not zero."""
-        content = self.read(name)
-        found = scan(content)
-        return _Segment.resume(self.path(name), content[: found.end + found.torn], self._growth, self._synchronise)
-
-
-class _Segment:
-    """A segment being written: where its frames end, how far space is laid out, and the digest so far."""
-
-    def __init__(
-        self, path: Path, fd: int, content: bytes, allocated: int, growth: int, synchronise: Callable[[int], None]
-    ) -> None:
-        self.end = len(content)
-        self._path = path
-        self._fd = fd
-        self._allocated = allocated
-        self._growth = growth
-        self._synchronise = synchronise
-        self._digest = sha256(content)
-
-    @classmethod
-    def create(cls, path: Path, growth: int, synchronise: Callable[[int], None]) -> "_Segment":
-        """A new, empty file. One of that name can only be what an attempt without room for a frame left."""
-        return cls(path, os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600), b"", 0, growth, synchronise)
-
-    @classmethod
-    def resume(cls, path: Path, content: bytes, growth: int, synchronise: Callable[[int], None]) -> "_Segment":
-        """An existing file, to be continued after `content`."""
-        fd = os.open(path, os.O_RDWR)
-        return cls(path, fd, content, os.fstat(fd).st_size, growth, synchronise)
-
-    def write(self, content: bytes) -> None:
-        """Make `content` durable at the end. Raises as `Commit` does."""
-        end = self.end + len(content)
-        ahead = self._reserve(end) if end > self._allocated else b""
-        try:
-            _write_all(self._fd, content + ahead, self.end)
-            self._synchronise(self._fd)
-        except OSError as error:
-            raise LogFailed(f"the log cannot be written: {trouble(error)}") from error
-        self._require_file()
-        self._digest.update(content)
-        self.end = end
-
-    def seal(self) -> None:
-        """End the file with a seal frame and nothing after it. Raises as `Commit` does."""
-        self.write(frame_bytes(Kind.SEAL, ZERO, self._digest.digest()))
-        try:
-            os.ftruncate(self._fd, self.end)
-            os.fsync(self._fd)
-        except OSError as error:
-            raise LogFailed(f"the log cannot be sealed: {error}") from error
-        self.close()
-
-    def close(self) -> None:
-        """Release the file."""
-        os.close(self._fd)
-
-    def _require_file(self) -> None:
-        """Return if the file that was written is still the one of that name. Raises LogGone."""
-        try:
-            there = os.path.samestat(self._path.stat(), os.fstat(self._fd))
-        except OSError:
-            there = False
-        if not there:
-            raise LogGone(f"the log's file {self._path} is gone; fix: put its directory back, or mount it again")
-
-    def _reserve(self, end: int) -> bytes:
-        """Have space allocated to beyond `end`; the zeros to fill it with. Raises Unavailable if the disk is full."""
-        allocated = end + self._growth
-        try:
-            os.posix_fallocate(self._fd, self._allocated, allocated - self._allocated)
-        except OSError as error:
-            raise unavailable(f"the log cannot grow: {trouble(error)}") from error
-        self._allocated = allocated
-        return bytes(self._growth)
-
-
-def _require_large_files(directory: Path, needed: int) -> None:
-    """Return if files may grow to the size of a segment. Raises UnusableInput."""
-    largest = largest_file()
-    if largest is not None and largest < needed:
-        raise UnusableInput(
-            f"{directory}: a segment of the log takes {needed} bytes, and files are limited to {largest}; fix: ulimit -f unlimited"
+        content, salt = self.read(name), self._salt_of(name)
+        found = scan(content, salt)
+        return SegmentFile(
+            self.path(name),
+            self._growth,
+            self._synchronise,
+            self._record(log_of(name)),
+            sequence_of(name),
+            salt,
+            content[: found.end + found.torn],
+            len(found.frames),
         )
 
+    def _record(self, log: str) -> Record:
+        """What is recorded beside a log, by its full name."""
+        record = self._records.get(log)
+        if record is None:
+            record = self._records[log] = Record(self.directory / log)
+        return record
 
-def _place(directory: Path) -> tuple[int, int]:
-    found = directory.stat()
-    return found.st_dev, found.st_ino
+    def _salt_of(self, name: str) -> bytes:
+        """The salt of a segment: as the manifest knows it, or else as its opening says."""
+        salt = self._record(log_of(name)).salts.get(sequence_of(name))
+        if salt is not None:
+            return bytes.fromhex(salt)
+        try:
+            with self.path(name).open("rb") as file:
+                return salt_of(file.read(_FIRST_BYTES))
+        except FileNotFoundError:
+            return b""
 
+    def _at_ends(self, name: str) -> Glance:
+        with self.path(name).open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            first = file.read(_FIRST_BYTES)
+            file.seek(max(0, size - _SEAL_BYTES))
+            return glance_at_ends(name, first, file.read(), size, self._salt_of(name))
 
-def _lock(directory: Path) -> int:
-    fd = os.open(directory / "lock", os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(fd)
-        raise UnusableInput(
-            f"{directory}: another process uses this directory; stop it, or give each server its own"
-        ) from None
-    return fd
+    def _glance(self, name: str) -> Glance:
+        ends = self._at_ends(name)
+        return ends if ends.digest else glance(name, self.read(name), self._salt_of(name))
 
+    def _enter(self, log: str, name: str) -> None:
+        """Count a segment that is missing among those of its log."""
+        names = self._names.setdefault(self.log(log), [])
+        if name not in names:
+            insort(names, name)
 
-def _identity(directory: Path, new: Identity) -> Identity:
-    """The identity that the directory holds; a new directory gets this one."""
-    path = directory / _IDENTITY
-    if not path.exists():
-        if foreign := sorted({entry.name for entry in directory.iterdir()} - _BEFORE_IDENTITY):
-            raise UnusableInput(
-                f"{directory}: holds {foreign[0]!r} and no identity, so it is no node's; name a directory of its own,"
-                f" or if it is one, put {path} back: it reads like {msgspec.json.encode(new).decode()}"
-            )
-        _write_whole(path.with_suffix(".new"), msgspec.json.encode(new))
+    def _put(self, name: str, content: bytes) -> None:
+        """Put a sealed segment into its place. It is noted before: what is found there after a crash is the old one or the new."""
+        path = self.path(name)
+        salt = salt_of(content)
+        note = Note(
+            sequence_of(name),
+            salt=salt.hex(),
+            size=len(content),
+            frames=len(scan(content).frames),
+            digest=sealed_digest(content, salt),
+        )
+        self._record(log_of(name)).append(note)
+        write_whole(path.with_suffix(".new"), content)
+        if path.exists():
+            os.link(path, _unused(path))
         path.with_suffix(".new").replace(path)
-        _sync_directory(directory)
-    try:
-        found = msgspec.json.decode(path.read_bytes(), type=Identity)
-    except msgspec.DecodeError as error:
-        raise UnusableInput(
-            f"{path}: not a disk's identity ({error}); it reads like {msgspec.json.encode(new).decode()}"
-        ) from None
-    if found.region != new.region:
-        raise UnusableInput(
-            f"{path}: this is a disk of region {found.region!r}, not of {new.region!r}; give each region its own directory"
-        )
-    return found
+        sync_directory(path.parent)
+        self._sealed.add(name)
 
 
 def _segments(log: Path) -> list[str]:
     return sorted(f"{log.name}/{path.stem}" for path in log.glob(f"*{_SUFFIX}"))
 
 
-def _ends_sealed(path: Path) -> bool:
-    """Whether the file ends with a whole seal frame. That the digest in it is right is for those to check who read the segment."""
-    with path.open("rb") as file:
-        file.seek(max(0, path.stat().st_size - _SEAL_BYTES))
-        tail = file.read()
-    return tail == frame_bytes(Kind.SEAL, ZERO, tail[-sha256().digest_size :])
-
-
 def _unused(path: Path) -> Path:
     """The name under which damaged bytes are kept; a second damage of one segment does not overwrite the first."""
     candidates = (path.with_suffix(suffix) for suffix in (".damaged", *(f".damaged{n}" for n in range(2, 1000))))
     return next(candidate for candidate in candidates if not candidate.exists())
-
-
-def _write_whole(path: Path, content: bytes) -> None:
-    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    try:
-        _write_all(fd, content, 0)
-        os.fsync(fd)
-    finally:
-        os.close(fd)
-
-
-def _write_all(fd: int, content: bytes, offset: int) -> None:
-    view = memoryview(content)
-    while view:
-        written = os.pwrite(fd, view, offset)
-        view, offset = view[written:], offset + written
-
-
-def _sync_directory(path: Path) -> None:
-    """Make a directory's entries durable: a synchronised file without a name is lost all the same."""
-    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)

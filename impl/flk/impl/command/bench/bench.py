@@ -193,6 +193,32 @@ def crash(
     raise typer.Exit(report.verdict.exit_code)
 
 
+@bench.command(epilog="Example: flk bench recovery --frames 100000")
+def recovery(
+    *,
+    frames: Annotated[int, typer.Option(min=1, help="Records in the log.")] = 20_000,
+    seconds: Annotated[float, typer.Option(min=0.1, help="How long to measure, about.")] = 10.0,
+    json: Json = False,
+) -> None:
+    """Frames a second of a node that rebuilds a lost store from its log, by compiled C beside Python; starts a second after an
+    orderly stop, beside rebuilds. Seconds of one core, the store's work included.
+    """
+    from pathlib import Path
+    from tempfile import TemporaryDirectory
+
+    from rich.console import Console
+
+    from flk.impl.bench.recovery import measure
+    from flk.impl.command.bench import tables
+
+    with Console(stderr=True).status("writing and rebuilding"), TemporaryDirectory() as directory:
+        figures = measure(Path(directory), frames, seconds)
+    if json:
+        typer.echo(msgspec.json.encode([{**figure._asdict(), "verdict": figure.verdict} for figure in figures]))
+        return
+    Console().print(tables.rates(figures))
+
+
 @bench.command(epilog="Example: flk bench hostile --scale 0.1")
 def hostile(
     *,

@@ -1,5 +1,6 @@
 """`flk conform`: does an SDK, or a server, do what the specification says?"""
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -7,7 +8,20 @@ import msgspec
 import typer
 
 from flk.impl.command.app import app
-from flk.spec.errors import writing
+from flk.impl.command.conformance.publishing import (
+    Badge,
+    Files,
+    Html,
+    Json,
+    Junit,
+    Ndjson,
+    exit_of,
+    publish,
+    show,
+    streaming,
+    write_badge,
+)
+from flk.impl.command.conformance.trace import NAME, Traced
 
 if TYPE_CHECKING:
     from flk.conformance import Report
@@ -22,10 +36,27 @@ def _operations(incomplete: str) -> list[str]:
     return [name for name in OPERATIONS if name.startswith(incomplete)]
 
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
-Junit = Annotated[Path | None, typer.Option(help="Write JUnit XML there.", dir_okay=False)]
 Operations = Annotated[
     list[str] | None, typer.Option("--operation", help="Only these operations.", autocompletion=_operations)
+]
+
+
+def _profiles(incomplete: str) -> list[str]:
+    from flk.spec.profiles import profiles
+
+    return [one.name for one in profiles() if one.name.startswith(incomplete)]
+
+
+Requirements = Annotated[
+    list[str] | None,
+    typer.Option("--requirement", help="Only cases that bear on this one; a star stands for any: SIGN-*."),
+]
+Cases = Annotated[
+    list[str] | None, typer.Option("--case", help="Only these cases; * stands for anything within a part, ** across.")
+]
+Known = Annotated[
+    Path | None,
+    typer.Option(help="Failures that are expected, a line each: PATTERN ISSUE YYYY-MM-DD WHY.", dir_okay=False),
 ]
 
 
@@ -34,22 +65,62 @@ def sdk(
     command: Annotated[list[str], typer.Argument(help="The command that starts the subject, after --.")],
     *,
     operation: Operations = None,
+    profile: Annotated[
+        str | None,
+        typer.Option(help="Ask for this profile, of which nothing may be declined.", autocompletion=_profiles),
+    ] = None,
+    requirement: Requirements = None,
+    case: Cases = None,
+    known_failures: Known = None,
+    generate: Annotated[
+        int, typer.Option(min=0, help="Draw so many more cases of each operation; what fails is shrunk.", metavar="N")
+    ] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Which cases are drawn.")] = 0,
+    keep: Annotated[
+        Path | None,
+        typer.Option(help="Ask the cases of this file, too, and add the generated ones that fail.", dir_okay=False),
+    ] = None,
     deadline: Annotated[float, typer.Option(min=0.1, help="Seconds that may pass without an answer.")] = 10.0,
     json: Json = False,
     junit: Junit = None,
+    ndjson: Ndjson = None,
+    html: Html = None,
+    badge: Badge = None,
 ) -> None:
     """Put the vectors to a command that speaks the SDK protocol (conformance/PROTOCOL.md).
 
-    Exit code 0: it conforms; 1: it does not; 2: it cannot be talked to, or nothing applies to it.
+    Exit code 0: it conforms, to a profile if it declines anything, but for known failures if there are any; 1: it does not, or the
+    list of known failures is not true; 2: it cannot be talked to, or nothing applies.
     """
     from flk.conformance import check_sdk
+    from flk.conformance.reports.report import unheard
+    from flk.conformance.reports.stream import Stream
 
-    _publish(check_sdk(command, operation, deadline=deadline), junit, json=json)
+    with streaming(ndjson) as file:
+        stream = None if file is None else Stream(file, shlex.join(command))
+        report = check_sdk(
+            command,
+            operation,
+            profile=profile,
+            requirements=requirement or (),
+            cases=case or (),
+            known_failures=known_failures,
+            generate=generate,
+            seed=seed,
+            keep=keep,
+            deadline=deadline,
+            each=unheard if stream is None else stream.result,
+        )
+        if stream is not None:
+            stream.end(report)
+    _publish(report, Files(junit, html), badge, json=json)
 
 
 @conform.command()
 def server(
-    url: Annotated[str, typer.Argument(help="Base URL of the server: http://HOST:PORT.")],
+    url: Annotated[
+        str, typer.Argument(help="Base URL of the server, with the prefix of its paths: http://HOST:PORT or …/PREFIX.")
+    ],
     *,
     key: Annotated[Path, typer.Option(help="Key file with signing keys of the tenants.", dir_okay=False)],
     tenant: Annotated[
@@ -57,31 +128,120 @@ def server(
         typer.Option(help="A tenant whose records are sent; give two to test that they are kept apart."),
     ] = None,
     check: Annotated[list[str] | None, typer.Option(help="Only these checks.")] = None,
-    restart_command: Annotated[
-        str, typer.Option(help="A command that restarts the server with its data, to see what survives.")
+    known_failures: Known = None,
+    signing_profile: Annotated[
+        str, typer.Option(help="What signatures cover: fixed9, judged (C14N-9) or shortest (C14N-6).")
+    ] = "fixed9",
+    header: Annotated[list[str] | None, typer.Option(help="A header of each request: 'Name: value'.")] = None,
+    restart: Annotated[
+        str,
+        typer.Option(
+            help="A command that restarts the server with its data, best by a kill: to see what survives.",
+        ),
     ] = "",
+    overload: Annotated[str, typer.Option(help="A command after which submissions get 429, until --recover.")] = "",
+    unavailable: Annotated[str, typer.Option(help="A command after which they get 503, until --recover.")] = "",
+    recover: Annotated[str, typer.Option(help="The command that ends what the two brought about.")] = "",
+    thorough: Annotated[bool, typer.Option("--thorough", help="Ask ten times as much where size matters.")] = False,
+    trace: Annotated[
+        list[Path] | None,
+        typer.Option(help="The trace that the server writes, of each node one: it is followed as by `flk validate`."),
+    ] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Make the records of an earlier run again.")] = None,
     deadline: Annotated[float, typer.Option(min=0.1, help="Seconds that an answer may take.")] = 10.0,
     json: Json = False,
     junit: Junit = None,
+    ndjson: Ndjson = None,
+    html: Html = None,
+    badge: Badge = None,
 ) -> None:
     """Ask a running server what any server must answer. It stores the records it is sent: use tenants made for the purpose.
 
+    A plain record of each tenant comes first: if that is refused, the report says what was signed, and with which key. Of several
+    keys of a tenant in the file all that are live must count, and none that is not.
+
     Exit code 0: it conforms; 1: it does not; 2: it cannot be talked to.
     """
-    from flk.conformance import check_server
-    from flk.impl.keys import load_signer
+    from flk.conformance import check_server, server_checks
+    from flk.conformance.reports.known import read
+    from flk.conformance.reports.stream import write
+    from flk.conformance.server.client import header as read_header
+    from flk.impl.keys import load_signers
     from flk.spec.constants import CONSTANTS
 
-    keys = {name: load_signer(key, name) for name in tenant or [CONSTANTS.node.default_tenant]}
-    report = check_server(url, keys, checks=check or (), restart=restart_command, seed=seed, deadline=deadline)
-    _publish(report, junit, json=json)
+    traced = Traced(trace) if trace else None
+    signers = {name: load_signers(key, name) for name in tenant or [CONSTANTS.node.default_tenant]}
+    report = check_server(
+        url,
+        {name: found.newest for name, found in signers.items()},
+        rotation={name: found.others for name, found in signers.items()},
+        retired={name: found.retired for name, found in signers.items()},
+        checks=check or (),
+        signing_profile=signing_profile,
+        headers=[read_header(text) for text in header or ()],
+        restart=restart,
+        overload=overload,
+        unavailable=unavailable,
+        recover=recover,
+        thorough=thorough,
+        seed=seed,
+        deadline=deadline,
+    )
+    if traced is not None:
+        report = traced.added_to(report)
+    if known_failures is not None:
+        report = read(known_failures).applied(report, [*(one.name for one in server_checks()), NAME])
+    with streaming(ndjson) as file:
+        if file is not None:
+            write(report, file)
+    _publish(report, Files(junit, html), badge, json=json)
 
 
 @conform.command()
 def subject() -> None:
     """Answer the kit as the model does, on stdin and stdout: `flk conform sdk -- flk conform subject`."""
     from flk.conformance.sdk.subject import main
+
+    main()
+
+
+def _scenarios(incomplete: str) -> list[str]:
+    from flk.conformance.delivery.scenarios import SCENARIOS
+
+    return [one.name for one in SCENARIOS if one.name.startswith(incomplete)]
+
+
+@conform.command()
+def delivery(
+    command: Annotated[list[str], typer.Argument(help="The command that starts the subject, after --.")],
+    *,
+    scenario: Annotated[list[str] | None, typer.Option(help="Only these scenarios.", autocompletion=_scenarios)] = None,
+    thorough: Annotated[
+        bool, typer.Option("--thorough", help="Wait for long, too, if the sender waits on a real clock.")
+    ] = False,
+    deadline: Annotated[float, typer.Option(min=1, help="Seconds that a round may take.")] = 60.0,
+    json: Json = False,
+    junit: Junit = None,
+    html: Html = None,
+    badge: Badge = None,
+) -> None:
+    """Play a server to an SDK's sender: overload, silence, cut replies, a portal, kills; does it deliver as it must (OUT-*)?
+
+    The command is a subject that offers the operation `deliver` (conformance/PROTOCOL.md). Example, the project's own agent:
+    flk conform delivery -- flk conform sender
+
+    Exit code 0: it does; 1: it does not; 2: it cannot be talked to.
+    """
+    from flk.conformance import check_delivery
+
+    report = check_delivery(command, scenario or (), thorough=thorough, deadline=deadline)
+    _publish(report, Files(junit, html), badge, json=json)
+
+
+@conform.command()
+def sender() -> None:
+    """Deliver as the project's agent does, on stdin and stdout: `flk conform delivery -- flk conform sender`."""
+    from flk.impl.command.conformance.sender import main
 
     main()
 
@@ -131,21 +291,9 @@ def _write() -> None:
     load.cache_clear()
 
 
-def _publish(report: "Report", junit: Path | None, *, json: bool) -> None:
-    from rich.console import Console
-
-    from flk.conformance import Verdict
-    from flk.conformance.reports.junit import junit as as_junit
-    from flk.conformance.reports.terminal import render
-
-    if junit is not None:
-        with writing(junit):
-            junit.write_text(as_junit(report), "utf-8")
-    if json:
-        typer.echo(msgspec.json.encode({"exit": report.verdict.exit_code, **msgspec.structs.asdict(report)}))
-    else:
-        console = Console()
-        console.print(render(report))
-        if report.verdict is not Verdict.HOLDS and report.again:
-            console.print(f"again: {report.again}", style="dim", soft_wrap=True, markup=False, highlight=False)
-    raise typer.Exit(report.verdict.exit_code)
+def _publish(report: "Report", files: Files, badge: Path | None, *, json: bool) -> None:
+    publish([report], files)
+    if badge is not None:
+        write_badge(report, badge)
+    show(report, json=json)
+    raise exit_of([report])

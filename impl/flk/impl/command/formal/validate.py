@@ -20,7 +20,7 @@ flk serve --trace eu.jsonl …, and then: flk validate ingest eu.jsonl
 flk validate replication eu.jsonl us.jsonl
 
 What a line of events says: `python -m pydoc flk.formal.traces`; how effects of nodes become events:
-`python -m pydoc flk.model.protocol_events.observation`.
+the page "Traces of a server".
 """
 
 

@@ -203,7 +203,7 @@ def _deliver(
     from flk.impl.agent.delivery import Tally, from_source
     from flk.impl.agent.outbox import Outbox
     from flk.impl.agent.service import Service
-    from flk.impl.storage.wal import LogFailed
+    from flk.impl.storage.segment_file import LogFailed
     from flk.model.refusal import Unavailable
 
     service, tally, start = Service(url), Tally(), time.perf_counter()

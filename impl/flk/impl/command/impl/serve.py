@@ -63,10 +63,27 @@ def serve(
     replay_every: Annotated[
         float, typer.Option(min=0.01, help="Seconds from one replay of a peer to the next.")
     ] = CONSTANTS.replication.replay_interval_seconds,
+    trust_wall_time: Annotated[
+        bool,
+        typer.Option(
+            "--trust-wall-time",
+            help="Wall time is right, whatever the node knew: the way back for one that doubts it (HLC-6). For one start.",
+        ),
+    ] = False,
+    check_every: Annotated[
+        float, typer.Option(min=0.01, help="Seconds from one look for what was shipped, and is put back, to the next.")
+    ] = CONSTANTS.replication.check_interval_seconds,
     limit: Annotated[
         list[str] | None,
         typer.Option(
             help="A bound of your own, as in max_connections=1000; `flk limits` lists them.", metavar="NAME=VALUE"
+        ),
+    ] = None,
+    accept_loss: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Go on without what this segment of the log held, which is gone (WAL-9). Once for each.",
+            metavar="SEGMENT",
         ),
     ] = None,
     log_level: Annotated[
@@ -81,7 +98,7 @@ def serve(
     from flk.impl.command.impl.limits import with_limits
     from flk.impl.server.lifecycle import Fsync, Settings
     from flk.impl.server.lifecycle import serve as run
-    from flk.impl.storage.wal import LogFailed, LogGone
+    from flk.impl.storage.segment_file import LogFailed, LogGone
 
     structlog.configure(
         processors=[
@@ -108,7 +125,10 @@ def serve(
         tuple(peer or ()),
         ship_every,
         replay_every,
+        trust_wall_time,
+        check_every,
         *with_limits(limit or ()),
+        tuple(accept_loss or ()),
     )
     try:
         run(settings, typer.echo)

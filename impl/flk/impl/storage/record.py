@@ -1,0 +1,105 @@
+"""What is recorded beside a log on a real disk (WAL-9): its manifest and its mark; and how files are written whole."""
+
+import os
+from pathlib import Path
+
+from flk.model.log.manifest import Manifest, Note, line, read, withdrawn
+
+_MANIFEST = "manifest"
+_MARK = "mark"
+_MARK_BYTES = 128  # one write into one sector
+
+
+class Record:
+    """What is recorded beside a log: its manifest, of which each note is synchronised, and the mark, which is not."""
+
+    def __init__(self, log: Path) -> None:
+        self._manifest = log / _MANIFEST
+        self._mark = log / _MARK
+        content = self._manifest.read_bytes() if self._manifest.exists() else b""
+        self.manifest = read(content)
+        self.salts = {note.sequence: note.salt for note in self.manifest.notes}
+        """Of each segment, as the latest note has it."""
+        self._whole = content.rfind(b"\n") + 1
+        self._fd = -1
+
+    def append(self, *notes: Note) -> None:
+        """Add notes. Raises OSError."""
+        new = not self._manifest.exists()
+        fd = os.open(self._manifest, os.O_WRONLY | os.O_CREAT, 0o600)
+        try:
+            os.ftruncate(fd, self._whole)  # an append that was cut short
+            text = b"".join(map(line, notes))
+            write_all(fd, text, self._whole)
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+        if new:
+            sync_directory(self._manifest.parent)
+        self._whole += len(text)
+        self.manifest = self.manifest._replace(notes=(*self.manifest.notes, *notes))
+        self.salts |= {note.sequence: note.salt for note in notes}
+
+    def clear(self) -> None:
+        """Write the manifest again without the lines that are no notes, once what they hid has been looked for."""
+        if self.manifest.spoilt:
+            content = b"".join(map(line, self.manifest.notes))
+            write_whole(self._manifest.with_suffix(".new"), content)
+            self._manifest.with_suffix(".new").replace(self._manifest)
+            sync_directory(self._manifest.parent)
+            self.manifest, self._whole = Manifest(self.manifest.notes, 0), len(content)
+
+    def mark(self) -> Note | None:
+        """How far the last segment that was written to is durable, at least; None if that is not known."""
+        if not self._mark.exists():
+            return None
+        notes = read(self._mark.read_bytes().rstrip(b"\0 ")).notes
+        return notes[0] if notes else None
+
+    def set_mark(self, sequence: int, size: int) -> None:
+        """Note how far a segment is durable. It costs a write into the page cache."""
+        if self._fd < 0:
+            self._fd = os.open(self._mark, os.O_WRONLY | os.O_CREAT, 0o600)
+        os.pwrite(self._fd, line(Note(sequence, size=size)).ljust(_MARK_BYTES), 0)
+
+    def withdraw(self, sequence: int, size: int) -> None:
+        """Let neither mark nor manifest say more than that a segment is durable up to `size`."""
+        mark = self.mark()
+        if mark is not None and mark.sequence == sequence and mark.size > size:
+            self.set_mark(sequence, size)
+            os.fsync(self._fd)
+        if less := withdrawn(self.manifest.notes, sequence, size):
+            self.append(*less)
+
+    def close(self) -> None:
+        """Release the file of the mark."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Make a file of these bytes durable, but for its name."""
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    try:
+        write_all(fd, content, 0)
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def write_all(fd: int, content: bytes, offset: int) -> None:
+    """Write all of it, from an offset on."""
+    view = memoryview(content)
+    while view:
+        written = os.pwrite(fd, view, offset)
+        view, offset = view[written:], offset + written
+
+
+def sync_directory(path: Path) -> None:
+    """Make a directory's entries durable: a synchronised file without a name is lost all the same."""
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
