@@ -70,8 +70,8 @@ def test_each_protocol_that_a_run_belongs_to_is_asked(name: str) -> None:
 @pytest.mark.parametrize(
     ("design", "subject", "guard"),
     [
-        ("mark-before-upload", "replication", "uploaded[r, g] is false"),
-        ("unsealed-shipping", "replication", "sealed[r, g] is false"),
+        ("mark-before-upload", "replication", "uploaded[n, g] is false"),
+        ("unsealed-shipping", "replication", "sealed[n, g] is false"),
         ("answer-before-durable", "ingest of eu", "stage[q] = claimed is false"),
     ],
 )

@@ -20,6 +20,7 @@ from flk.sim.checkers.recovery import RecoveryRules
 from flk.sim.checkers.second_opinion import SecondOpinions, notary_of
 from flk.sim.checkers.shipping import ShippingRules
 from flk.sim.checkers.tiers import TierRules
+from flk.sim.checkers.timekeeping import TimeRules
 from flk.sim.clients.agents import Agent
 from flk.sim.clients.items import Item
 from flk.sim.clients.records import Records
@@ -34,6 +35,7 @@ from flk.sim.measures.stores import StoreRecorder
 from flk.sim.measures.timeline import Moment, timeline
 from flk.sim.nodes.region import Region
 from flk.sim.scenarios.scenario import Scenario
+from flk.sim.world.clocks import calm
 from flk.sim.world.coverage_marks import CoverageMarks, MarkIntervals
 from flk.sim.world.object_faults import ObjectFaults
 from flk.sim.world.observer import Observer, Part
@@ -57,7 +59,10 @@ class Observers:
         *,
         alerts: bool,
     ) -> None:
-        self.checks = Checks(lambda: simulator.now, absent=without(scenario.layout))
+        layout, policy = scenario.layout, scenario.policy
+        whole_by = calm(scenario.faults) + 2 * float(policy.check_interval + policy.check_round)
+        absent = without(layout) | ({Invariant.OBJECTS_WHOLE} if whole_by >= scenario.duration else set())
+        self.checks = Checks(lambda: simulator.now, absent=absent)
         self.recorder = Recorder(scenario.regions, simulator, regions)
         self._replication = Replication(scenario.regions, simulator)
         self._costs = CostRecorder()
@@ -72,12 +77,12 @@ class Observers:
         self._node_rules = NodeRules(regions, reference, self.checks)
         self._agents = AgentRules(scenario, simulator, self.checks)
         self._audit = AuditRecorder(scenario.regions, simulator)
-        layout, calm = scenario.layout, max((fault.end for fault in scenario.faults), default=0.0)
-        self._audit_rules = AuditRules(regions, layout.audit, self.checks, lambda: simulator.now, calm)
+        layout, calm_at = scenario.layout, calm(scenario.faults)
+        self._audit_rules = AuditRules(regions, layout.audit, self.checks, lambda: simulator.now, calm_at)
         self._migration_rules = MigrationRules(
-            regions, layout.migration, reference, self.checks, lambda: simulator.now, calm
+            regions, layout.migration, reference, self.checks, lambda: simulator.now, calm_at
         )
-        self._tier_rules = TierRules(regions, layout.tiers, self.checks, lambda: simulator.now, calm)
+        self._tier_rules = TierRules(regions, layout.tiers, self.checks, lambda: simulator.now, calm_at)
         self._stores = StoreRecorder(regions, simulator)
         self._availability = AvailabilityRules(scenario, regions, self.checks)
         answers = AnswerRules(regions, reference, self.checks, records.forgeries)
@@ -85,13 +90,14 @@ class Observers:
         opinions = () if notary is None else (SecondOpinions(regions, notary, self.checks),)
         layout = scenario.layout
         clocks = ClockRules(regions, scenario.faults, simulator, self.checks, defers=layout.tiers is not None)
-        shipping = ShippingRules(
+        self._shipping = shipping = ShippingRules(
             regions,
             object_faults,
             reference,
             self.checks,
             now=lambda: simulator.now,
             forgets=layout.tiers is not None,
+            whole_by=whole_by,
         )
         divergence = DivergenceRules(regions, self.checks, lambda: simulator.now)
         self.parts: tuple[Part, ...] = (
@@ -99,6 +105,7 @@ class Observers:
             answers,
             self._agents,
             clocks,
+            TimeRules(regions, simulator, self.checks),
             *opinions,
             self._availability,
             shipping,
@@ -130,6 +137,7 @@ class Observers:
         end = ending(self._regions, objects, self._agreement)
         promises = self._node_rules.acknowledged
         lost = judge_acknowledged(end, promises, self.recorder.gone, self.checks)
+        self._shipping.finish(objects.objects)
         self._agents.finish({agent.number: agent.outbox() for agent in agents})
         forgets = self._scenario.layout.tiers is not None
         acknowledged = {  # one earlier than all that nodes are held to was let go when its window was over
@@ -142,7 +150,7 @@ class Observers:
         self._migration_rules.finish()
         self._availability.finish()
         self._tier_rules.finish()
-        judge_outcomes(end, self._examine, self._agreement.rotten, self.checks)
+        judge_outcomes(end, self._examine, self._agreement.may_keep, self.checks)
         return measure(
             self._scenario,
             recorder=self.recorder,

@@ -86,11 +86,17 @@ FIRED_BY: dict[str, Scenario] = {
     ),
     "FLKReplicationLag": long(at(ObjectStoreOutage), duration=720),
     "FLKDivergence": long(CUT, duration=720),
-    "FLKClockAhead": long(at(ClockSkew, "eu", Seconds(120), duration=100), duration=300),
+    "FLKClockAhead": long(at(ClockSkew, "eu", Seconds(115), start=0, duration=160), duration=300),
+    "FLKClockDoubtful": long(at(ClockSkew, "eu", Seconds(120), duration=100), duration=300),
     "FLKWALDamage": long(*DAMAGED, duration=400, rate=2, ship_interval=Seconds(100)),
 }
-CANNOT_FIRE = {"FLKWALFailing": long(at(FsyncFailure, "eu", duration=120), duration=400, rate=2)}
-"""A failed synchronisation is the last thing that a process counts, and nobody asks it again: the next one begins at 0."""
+CANNOT_FIRE = {
+    "FLKWALFailing": long(at(FsyncFailure, "eu", duration=120), duration=400, rate=2),
+    "FLKStoreDamage": long(*DAMAGED, duration=400, rate=2, ship_interval=Seconds(100)),
+}
+"""A failed synchronisation is the last thing that a process counts, and nobody asks it again: the next one begins at 0. Rot is
+drawn for logs, not for stores.
+"""
 
 
 SENT = records(11500)

@@ -77,11 +77,14 @@ def planted(**programs: Any) -> Programs:
 
 
 def test_without_a_mistake_all_hold() -> None:
-    """The same drill with the model's own programs violates nothing, and exercises every invariant that its layout calls for."""
+    """The same drill with the model's own programs violates nothing, and exercises every invariant that its layout calls for, but
+    the one about clocks that are off: none is here, and the run is over before objects are looked for again.
+    """
     run = rehearse(drill(CRASH), MIXED)
-    asked = [i for i in Invariant if i not in without(run.scenario.layout)]
+    absent = without(run.scenario.layout) | {Invariant.OBJECTS_WHOLE}
+    asked = [i for i in Invariant if i not in absent]
     assert [(row.invariant, row.verdict) for row in run.results] == [(i, Verdict.HOLDS) for i in asked]
-    assert all(row.checks for row in run.results)
+    assert [row.invariant for row in run.results if not row.checks] == [Invariant.DOUBTED]
 
 
 def test_an_answer_before_the_log_is_seen() -> None:

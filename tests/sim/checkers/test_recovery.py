@@ -1,4 +1,4 @@
-"""A recovery that reports anything but what is wrong with the log is seen (WAL-3, WAL-4)."""
+"""A recovery that reports anything but what is wrong with the log is seen (WAL-3, WAL-4, WAL-9)."""
 
 from collections.abc import Callable
 
@@ -14,7 +14,7 @@ from flk.model.programs.repair import Repair
 from flk.sim.checkers.invariants import Invariant
 from flk.sim.kernel.programs import MODEL
 from flk.sim.scenarios.duration import Seconds
-from flk.sim.scenarios.faults import BitRot, ObjectStoreOutage, RegionCrash
+from flk.sim.scenarios.faults import BitRot, LogLoss, ObjectStoreOutage, RegionCrash
 from flk.sim.scenarios.policy import Policy
 
 CRASH = RegionCrash(id="crash", start=Seconds(30), duration=Seconds(40), region="us")
@@ -24,7 +24,7 @@ SLOW_DISK = Policy(ship_interval=Seconds(50), replay_interval=Seconds(5), fsync=
 
 def keeps_silent(told: Recovery) -> Recovery:
     """Nothing was wrong."""
-    return replace(told, repairs=())
+    return replace(told, repairs=(), gaps=())
 
 
 def takes_all_for_a_tail(told: Recovery) -> Recovery:
@@ -66,3 +66,36 @@ def test_a_tail_that_something_is_appended_behind_is_seen(wrong: bool) -> None:
     result = next(row for row in run.results if row.invariant == Invariant.REPAIRED)
     assert result.checks
     assert bool(result.violations) == wrong
+
+
+GONE = (LogLoss.MISSING, LogLoss.COPIED, LogLoss.CUT)
+
+
+@pytest.mark.parametrize(
+    ("loss", "lie"), [*((loss, None) for loss in (*GONE, LogLoss.ZEROED)), *((loss, keeps_silent) for loss in GONE)]
+)
+def test_recovery_reports_what_of_the_log_is_gone(loss: LogLoss, lie: Callable[[Recovery], Recovery] | None) -> None:
+    """While a region is down, with segments that were not shipped, one of them is lost: the node says so and keeps every invariant;
+    one that keeps silent is seen, from what was logged and sealed (WAL-9).
+    """
+
+    def told(region: str, examine: Examine) -> Program[Recovery]:
+        found = yield from recover(region, examine)
+        return lie(found) if lie else found
+
+    faults = (replace(CRASH, log=loss), ObjectStoreOutage(id="objects", start=Seconds(2), duration=Seconds(80)))
+    scenario = drill(*faults, duration=150, rate=4.0, until=50, policy=replace(SLOW_DISK, segment_bytes=4000))
+    run = rehearse(scenario, programs=MODEL._replace(recover=told))
+    result = next(row for row in run.results if row.invariant == Invariant.REPAIRED)
+    assert result.checks
+    assert [row.invariant for row in run.results if row.violations] == ([Invariant.REPAIRED] if lie else [])
+
+
+@pytest.mark.parametrize("loss", GONE)
+def test_what_was_shipped_is_lost_nowhere(loss: LogLoss) -> None:
+    """A segment of a log that was shipped is gone: the node puts it back from its object, and nothing is missing (WAL-9)."""
+    scenario = drill(
+        replace(CRASH, log=loss), rate=4.0, until=25, duration=120, policy=replace(SLOW_DISK, ship_interval=Seconds(2))
+    )
+    run = rehearse(scenario)
+    assert not [row for row in run.results if row.violations]

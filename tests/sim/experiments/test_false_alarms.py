@@ -1,4 +1,4 @@
-"""Seeds whose runs a checker, a fault or a mirror of the store once got wrong, found in long hunts through clean programs."""
+"""Seeds whose runs a checker, a fault, a mirror of the store, or the programs once got wrong, found in long hunts."""
 
 import pytest
 
@@ -8,19 +8,26 @@ from flk.sim.experiments.worlds import RECORDS
 from flk.spec.verdict import Verdict
 
 SEEDS = {
+    2481: "the loss of the last segment that was applied is accepted",
     7335: "an agent with many segments in its outbox starts again",
     11082: "an object is cut off whole, and one of its bits flips",
     12981: "a claim that was refused half-way through a migration is there again after rollback",
     13979: "an agent is given something while it reads its outbox again",
     14708: "a claim is stored although its frame rotted, and its window is over before that of the frame that came again",
+    14743: "the loss of a segment is accepted, and what is left of it was appended behind a write that was cut short",
+    16237: "bits rot in the open segment, and then it is gone",
+    20068: "of several segments that are full and not sealed yet one in the middle is cut where a frame ends",
     20187: "an agent that was given much while it was dead starts again",
+    22554: "what was logged again after a segment rotted is gone with the open segment",
     26486: "the log of a new disk repeats frames that were lost with the old one, timestamps and all",
     26935: "an object is lost whose segment has rotted on the disk, and is shipped again",
     27983: "a timestamp is given again, after the frame that had it rotted away",
     30613: "a timestamp is given again on a new disk",
+    33504: "bursts in a world whose stores look into the cold tier at each entry that they replay",
     37663: "what rotted is forgotten in its time, and the same record is stored again later",
     39607: "two peers are replayed at once, and only one of them was observed so far",
     40218: "an entry of the warm tier is asked for while its shard of the hot tier is gone",
+    81907: "a frame rots whose object a peer has read, and the object is lost before the rest is shipped again",
 }
 
 

@@ -18,6 +18,20 @@ from flk.spec.requirements import catalogue
 SEEDS = range(1, 1001)
 MISSED: frozenset[str] = frozenset()
 """Bugs that take more seeds."""
+LATE = {
+    "immortal-keys": 59,
+    "forgets-the-clock": 97,
+    "forgets-the-clock-of-what-is-sealed": 97,
+    "cuts-a-good-frame": 97,
+    "reads-up-to-the-damage": 238,
+    "silence-is-a-miss": 57,
+    "overtakes-what-is-owed": 72,
+    "never-settles": 387,
+    "unfenced-cutover": 428,
+}
+"""A seed that shows the bug, where the first that does comes late. It is tried before the others, which saves a minute, and if it
+shows the bug no longer, all others are tried.
+"""
 SHRUNK = (
     "ignored-store-error",
     "remembered-refusal",
@@ -33,8 +47,9 @@ SHRUNK = (
 
 @cache
 def counterexample(name: str) -> TrialResult:
-    """The first seed that shows a bug."""
-    found = hunt(SearchSpace(inputs(name)), SEEDS, workers=1).counterexample
+    """A seed that shows a bug."""
+    late = LATE.get(name, SEEDS[0])
+    found = hunt(SearchSpace(inputs(name)), [late, *SEEDS], workers=1).counterexample
     assert found is not None
     return found
 
@@ -56,6 +71,7 @@ def test_a_planted_bug_is_found(name: str) -> None:
     assert BUGS[name].caught_by.intersection(counterexample(name).violated)
 
 
+@pytest.mark.slow
 def test_the_model_is_not_found() -> None:
     """A thousand seeds of 48 simulated seconds raise no alarm, and none ends too early to tell."""
     found = hunt(SearchSpace(synthetic_inputs(RECORDS)), SEEDS, workers=1)

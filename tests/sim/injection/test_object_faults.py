@@ -2,10 +2,11 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.support.sim.drills import drill, records, rehearse, verdicts
+from tests.support.sim.drills import BRISK, drill, records, rehearse, verdicts
 from tests.support.sim.lines import followed
 
 from flk.model.effects import INBOX, GetObject, ListObjects, Mark, Marked, Merge, Program, PutObject, Seal, Segments
@@ -14,6 +15,7 @@ from flk.model.memory.parts import Objects
 from flk.model.programs.examine import Examine, claims_of
 from flk.model.programs.recover import mark_applied
 from flk.model.programs.replay import PREFIX, REPLAYED, Replayed
+from flk.model.programs.restore import Restored
 from flk.model.programs.ship import SHIPPED, whole
 from flk.sim.checkers.invariants import Invariant
 from flk.sim.kernel.programs import MODEL
@@ -107,6 +109,45 @@ def test_what_is_listed_late_is_found_by_its_name() -> None:
     assert not faults.is_listed(name)
     now[0] = 8.0
     assert faults.is_listed(name)
+
+
+CHECKING = msgspec.structs.replace(BRISK, check_interval=Seconds(5), check_round=Seconds(20))
+FOR_GOOD: dict[str, Fault] = {
+    "lost": ObjectLoss(share=0.5, for_good=True, **ILL),
+    "flipped": ObjectDamage(share=0.5, for_good=True, **ILL),
+    "cut": ObjectDamage(share=0.5, damage=Damage.CUT, for_good=True, **ILL),
+    "foreign": ObjectDamage(share=0.5, damage=Damage.FOREIGN, for_good=True, **ILL),
+}
+
+
+@pytest.mark.parametrize("name", FOR_GOOD)
+def test_a_region_puts_back_what_nobody_else_does(name: str) -> None:
+    """Half of what a region shipped is lost or damaged for good: it is put back from the log, while the fault lasts, and the peers
+    have it all. A node that never looks, or looks no further than the listing, is seen (CRR-10).
+    """
+    run = rehearse(drill(FOR_GOOD[name], policy=CHECKING))
+    assert not verdicts(run)
+    assert [at for at, _ in run.marks["object-put-back"] if 10 <= at <= 40]
+    idle = rehearse(drill(FOR_GOOD[name], policy=CHECKING), programs=MODEL._replace(restore=never))
+    assert Invariant.OBJECTS_WHOLE in broken(idle)
+    if name != "lost":
+        listing = rehearse(drill(FOR_GOOD[name], policy=CHECKING), programs=MODEL._replace(restore=by_the_listing))
+        assert Invariant.OBJECTS_WHOLE in broken(listing)
+
+
+def never(share: float) -> Program[Restored]:
+    """Looks for nothing, and says that all is well."""
+    yield from Segments(INBOX, after="", sealed=True)
+    return Restored(int(share), ())
+
+
+def by_the_listing(share: float) -> Program[Restored]:
+    """Puts back what is not listed, and compares nothing."""
+    listed = yield from ListObjects(PREFIX)
+    for name in (yield from Segments(INBOX, after="", sealed=True)):
+        if PREFIX + name not in listed and name <= (yield from Marked(SHIPPED)):
+            yield from PutObject(PREFIX + name, (yield from whole(name)))
+    return Restored(int(share), ())
 
 
 def skipping(peer: str, examine: Examine) -> Program[Replayed]:

@@ -7,7 +7,7 @@ import pytest
 from flk.formal.mutation.mutant import Mutant
 from flk.model.log import hlc
 from flk.sim.mutation import unit_tests
-from flk.sim.mutation.reach import Measurement, Reached, statement_lines
+from flk.sim.mutation.reach import Measurement, Reached, apart, statement_lines
 
 TEXT = """\
 LIMIT = 3
@@ -51,9 +51,8 @@ def test_a_line_belongs_to_the_innermost_statement(line: int, lines: tuple[int, 
     assert (None if found is None else tuple(found)) == lines
 
 
-def test_the_lines_that_run_are_measured_by_part() -> None:
-    """Of a function that runs several times all lines that it came to, of a branch that is not taken none."""
-    text = Path(str(hlc.__file__)).read_text().splitlines()
+def measured() -> Reached:
+    """What runs alone, twice, and not at all."""
     measurement = Measurement([hlc.__name__])
     with measurement.under_way():
         hlc.at(0.0)
@@ -61,7 +60,13 @@ def test_the_lines_that_run_are_measured_by_part() -> None:
         for now in (1.0, 2.0):
             hlc.observe(hlc.ZERO, hlc.at(now), now)
         measurement.begin("nothing")
-    reached = measurement.reached
+    return measurement.reached
+
+
+def test_the_lines_that_run_are_measured_by_part() -> None:
+    """Of a function that runs several times all lines that it came to, of a branch that is not taken none."""
+    text = Path(str(hlc.__file__)).read_text().splitlines()
+    reached = apart(measured)
 
     def lines(found: frozenset[int]) -> set[str]:
         return {text[number - 1].strip().partition("(")[0].strip() for number in found}

@@ -94,7 +94,7 @@ def short_cut(log: str, name: str) -> Program[Scan]:
     if found.damage or found.head is None:
         yield from Salvage(log, name, found.frames)
     elif found.torn:
-        last = len(data(found.frames[-1])) if found.frames else 0
+        last = len(data(found.frames[-1], found.salt)) if found.frames else 0
         yield from Truncate(name, found.end - last)
         return found._replace(frames=found.frames[:-1])
     return found

@@ -15,6 +15,7 @@ from flk.sim.scenarios.faults import (
     Fault,
     FaultBase,
     Latency,
+    LogLoss,
     Loss,
     ObjectStoreOutage,
     Partition,
@@ -83,6 +84,7 @@ _BY_NAME: dict[str, SearchStrategy[Any]] = {
     "direction": directions,
     "region": st.sampled_from(REGIONS),
     "disk": st.sampled_from(Disk),
+    "log": st.sampled_from(LogLoss),
     "extra": spans,
     "by": spans,
     "offset": st.floats(-30, 30).map(Seconds),
@@ -97,6 +99,7 @@ _BY_NAME: dict[str, SearchStrategy[Any]] = {
     "status": st.integers(200, 599).filter(lambda status: status not in STATES_ENTRY | CLAIMS_NOTHING),
     "retry_after": st.none() | spans,
     "passes_on": st.booleans(),
+    "for_good": st.booleans(),
 }
 KINDS: tuple[type[FaultBase], ...] = get_args(Fault)
 

@@ -52,7 +52,7 @@ Sample: TypeAlias = tuple[str, Values, float]
 _OUTCOMES = ("accepted", "escalated", "rejected")
 _OPERATIONS = ("claim", "merge")
 _BARE = ("flk_ingest_total", "flk_dedup_hits_total", "flk_equivocations_total", "flk_signature_errors_total")
-_OF_THE_LOG = ("flk_wal_errors_total", "flk_wal_damage_total")
+_OF_DISKS = ("flk_wal_errors_total", "flk_wal_damage_total", "flk_store_damage_total")
 
 
 class Buckets:
@@ -85,7 +85,7 @@ class Exports:
     def __init__(self, start: int, now: float, region: str, peers: Iterable[str]) -> None:
         self.start = start
         self.counts: Counter[tuple[str, Values]] = Counter()
-        for name in (*_BARE, *_OF_THE_LOG):
+        for name in (*_BARE, *_OF_DISKS):
             self.counts[name, ()] = 0
         for outcome in _OUTCOMES:
             self.counts["flk_outcomes_total", (outcome,)] = 0
@@ -99,7 +99,7 @@ class Exports:
             self.counts["flk_clock_ahead_total", (peer,)] = 0
         self._region = region
 
-    def samples(self, now: float, unshipped: float, *, ready: bool) -> Iterator[Sample]:
+    def samples(self, now: float, unshipped: float, *, ready: bool, timely: bool) -> Iterator[Sample]:
         """Everything exported now; `unshipped` is the age of the oldest record that is not shipped."""
         for (name, values), count in self.counts.items():
             yield name, values, count
@@ -107,6 +107,7 @@ class Exports:
         for operation, buckets in self.store.items():
             yield from buckets.samples((operation,))
         yield "flk_ready", (), ready
+        yield "flk_clock_trusted", (), timely
         yield "flk_crr_lag_seconds", ("ship", self._region), unshipped if self.level else 0.0
         for peer, since in self.level_at.items():
             yield "flk_crr_lag_seconds", ("replay", peer), now - since if self.waits[peer] else 0.0
@@ -159,8 +160,9 @@ class Exporter:
         for name, region in self._regions.items():
             before, found = self._scraped.get(name, {}), dict[tuple[str, Values], Series]()
             if region.node is not None:
-                unshipped = self._age(region)
-                for metric, values, number in self._of(name).samples(now, unshipped, ready=region.node.ready):
+                unshipped, node = self._age(region), region.node
+                timely = not node.memory.why_not_timely()
+                for metric, values, number in self._of(name).samples(now, unshipped, ready=node.ready, timely=timely):
                     found[metric, values] = series = self._series(name, metric, values)
                     series.append(now, number)
             for key, series in before.items():
@@ -227,7 +229,8 @@ class Exporter:
         """A node is level with its log, which may have been damaged."""
         exports = self._of(event.region)
         exports.level = True
-        exports.counts["flk_wal_damage_total", ()] += sum(len(repair.damage) for repair in event.recovery.repairs)
+        found = sum(len(repair.damage) for repair in event.recovery.repairs) + len(event.recovery.gaps)
+        exports.counts["flk_wal_damage_total", ()] += found
 
     def _compared(self, event: Compared) -> None:
         """Two regions were compared; a comparison that came to nothing leaves the last one."""

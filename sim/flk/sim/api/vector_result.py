@@ -21,7 +21,7 @@ class VectorResult:
 
     `run` holds everything that was measured; times are seconds of simulated time.
 
-    >>> steady = scenario("steady", duration="1m").regions("eu", "us", agents=2).workload(records="synthetic:20", rate=50)
+    >>> steady = scenario("steady", duration="2m").regions("eu", "us", agents=2).workload(records="synthetic:20", rate=20)
     >>> result = run(steady.policy(agent_fsync=0), tier="vector", requests=1000)
     >>> result.verdict, result.requests
     (<Verdict.HOLDS: 'holds'>, 1000)

@@ -12,10 +12,12 @@ from flk.model.log.hlc import ZERO, Timestamp, tick
 from flk.model.programs.examine import claims_of
 from flk.model.record.signing import Keyring
 from flk.sim.nodes.region import ORIGIN
+from flk.spec.constants import CONSTANTS
 
 S = TypeVar("S")
 C = TypeVar("C")
 B = TypeVar("B")
+SALT = bytes(range(CONSTANTS.wal.salt_bytes))
 Number: TypeAlias = tuple[int, tuple[float, str]]
 """A claim of a bare number: the number, and an entry of the moment and the region."""
 
@@ -118,8 +120,8 @@ class RealRecords(Bookkeeping[Submission, Claim, bytes]):
         """Frame the submission, examine it."""
         self.clock = tick(self.clock, ORIGIN + now)
         if not self.segment:
-            self.segment += opening(Head(self.region, self.region, self.shipped), self.clock)
-        self.segment += data(Frame(self.clock, submission.payload()))
+            self.segment += opening(Head(self.region, self.region, self.shipped), self.clock, SALT)
+        self.segment += data(Frame(self.clock, submission.payload()), SALT)
         return self.examine(submission, self.clock, self.region)
 
     def claim(self, claim: Claim) -> None:

@@ -11,6 +11,7 @@ from flk.sim.kernel.engine import Simulator
 from flk.sim.oracle import frames, outboxes
 from flk.sim.oracle.outboxes import CROWDED, REFUSED, STORED, Answer, Settled
 from flk.sim.scenarios.scenario import Scenario
+from flk.sim.world.clocks import calm
 from flk.sim.world.events import (
     AgentCrashed,
     AgentHurried,
@@ -102,7 +103,7 @@ class AgentRules:
 
     def __init__(self, scenario: Scenario, simulator: Simulator, checks: Checks) -> None:
         self._policy = policy = scenario.policy
-        self._calm = max((float(fault.end) for fault in scenario.faults), default=0.0)
+        self._calm = calm(scenario.faults)
         asked = CONSTANTS.node.retry_after_seconds
         self._patience = max(
             scenario.slo.convergence, policy.retry.max_delay_seconds + policy.retry.timeout_seconds + asked

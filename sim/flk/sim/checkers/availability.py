@@ -1,12 +1,12 @@
 """The invariants of who is turned away, and of nodes that come back: checked at every answer, and at the end."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from flk.model.refusal import Overloaded, TooLarge
 from flk.sim.checkers.invariants import Checks, Invariant, Together
 from flk.sim.nodes.region import Region
-from flk.sim.scenarios.faults import Fault
 from flk.sim.scenarios.scenario import Scenario
+from flk.sim.world.clocks import calm
 from flk.sim.world.events import Replied
 from flk.sim.world.observer import Observer
 from flk.spec.constants import CONSTANTS
@@ -35,7 +35,7 @@ class AvailabilityRules:
     def finish(self) -> None:
         """Some time after the last fault every node is ready; in a run that ends earlier it is too early to ask."""
         end, bound = self._scenario.duration, min(LONGEST, float(self._scenario.slo.convergence))
-        if end - _last_end(self._scenario.faults) < bound:
+        if end - calm(self._scenario.faults) < bound:
             return
         for name, region in self._regions.items():
             ready = region.node is not None and region.node.ready
@@ -66,7 +66,3 @@ class AvailabilityRules:
             )
         else:
             self._checks.hold(NOT_TURNED_AWAY)
-
-
-def _last_end(faults: Sequence[Fault]) -> float:
-    return max((float(fault.end) for fault in faults), default=0.0)

@@ -194,7 +194,7 @@ class ClockRules:
     def _readable(self, region: str, but: Timestamp) -> int:
         """The latest timestamp that is on a region's disk, beside one."""
         disk = self._regions[region].disk
-        found = (frames.read(bytes(disk.segments[name])) for name in disk.names(INBOX))
+        found = (frames.read(bytes(disk.segments[name]), disk.salt(name)) for name in disk.names(INBOX))
         return max(
             (frame.timestamp for segment in found for frame in segment.data if frame.timestamp != but), default=0
         )

@@ -38,6 +38,7 @@ class Agreement:
         self.spells: list[tuple[float, float]] = []
         self.rows: dict[Key, list[Entry | None]] = {}
         self.rotten: dict[Claim, Frame] = {}
+        self._once_shipped: set[Claim] = set()
         self._index = {region: place for place, region in enumerate(regions)}
         self._differing: dict[Key, float] = {}
         self._missing: dict[str, set[Key]] = {}
@@ -45,6 +46,10 @@ class Agreement:
         self._bound = bound
         self._simulator = simulator
         self._checks = checks
+
+    def may_keep(self, region: str, claim: Claim) -> bool:
+        """Whether a region may store a claim that reaches no other: its own, or one that it read before the object was lost."""
+        return claim in self.rotten and (claim.entry.region == region or claim in self._once_shipped)
 
     @property
     def differing(self) -> int:
@@ -97,7 +102,9 @@ class Agreement:
         frames = {frame.timestamp: frame for frame in set(scan(event.lost or b"").frames) - set(event.found.frames)}
         entries = [(key, entry) for key, row in self.rows.items() for entry in row if entry is not None]
         gone = [(key, entry) for key, entry in entries if entry.region == region and entry.timestamp in frames]
-        self.rotten |= {Claim(key, entry): frames[entry.timestamp] for key, entry in gone}
+        lost = {Claim(key, entry): frames[entry.timestamp] for key, entry in gone}
+        self.rotten |= lost
+        self._once_shipped |= lost.keys()
         for key, _ in gone:
             self._compare(key)
 

@@ -1,6 +1,6 @@
 """What can be judged only when a run is over."""
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from functools import partial
 from typing import NamedTuple, TypeAlias
@@ -32,7 +32,7 @@ class Ending(NamedTuple):
 def ending(regions: Mapping[str, Region], objects: Objects, agreement: Agreement) -> Ending:
     """The state of a run that is over."""
     nodes = [region.node for region in regions.values()]
-    level = all(node is not None and node.ready and not node.memory.in_flight for node in nodes)
+    level = all(node is not None and node.level and not node.memory.in_flight for node in nodes)
     return Ending(regions, durable_frames(regions.values(), objects), level and not agreement.differing)
 
 
@@ -62,11 +62,11 @@ def judge_acknowledged(
     return lost
 
 
-def judge_outcomes(ending: Ending, examine: Examine, rotten: Container[Claim], checks: Checks) -> None:
+def judge_outcomes(ending: Ending, examine: Examine, may_keep: Callable[[str, Claim], bool], checks: Checks) -> None:
     """Every region stores what the model makes of all frames that are durable anywhere.
 
-    A region may also store a claim of its own whose frame rotted before it was shipped: WAL-4 saves what can still be read. Or it
-    stored such a claim until its window was over, and what came later since.
+    A region may keep claims whose frames rotted, and are in no object: WAL-4 saves what can be read. Or it stored such a claim
+    until its window was over, and what came later since.
     """
     if not ending.at_rest:
         checks.undecided(Invariant.FOLD)
@@ -77,7 +77,7 @@ def judge_outcomes(ending: Ending, examine: Examine, rotten: Container[Claim], c
         forgotten = tiers.forgotten if isinstance(tiers, WatchedTiers) else {}
 
         def is_rotten(key: Key, held: Entry | None, name: str = name) -> bool:
-            return held is not None and held.region == name and Claim(key, held) in rotten
+            return held is not None and may_keep(name, Claim(key, held))
 
         wrong = [
             key
@@ -100,12 +100,14 @@ def _wrong(keys: Sequence[Key], entries: int) -> str:
 def durable_frames(regions: Iterable[Region], objects: Objects) -> dict[str, dict[Timestamp, Frame]]:
     """Every frame on a disk or in the object store, by the region that logged it."""
     named = ((name.removeprefix(PREFIX), content) for name, content in objects.objects.items())
-    segments = [(region_of(name), content) for name, content in named if is_segment(name, content)]
+    segments = [(region_of(name), oracle.read(content)) for name, content in named if is_segment(name, content)]
     for region in regions:
-        segments += [(region.name, bytes(region.disk.segments[name])) for name in region.disk.names(INBOX)]
+        disk = region.disk
+        here = (oracle.read(bytes(disk.segments[name]), disk.salt(name)) for name in disk.names(INBOX))
+        segments += [(region.name, found) for found in here]
     frames: dict[str, dict[Timestamp, Frame]] = {}
-    for origin, content in segments:
-        for found in oracle.read(content).data:
+    for origin, segment in segments:
+        for found in segment.data:
             logged = Timestamp(found.timestamp)
             frames.setdefault(origin, {})[logged] = Frame(logged, found.payload)
     return frames

@@ -49,6 +49,14 @@ class Invariant(StrEnum):
         "clocks-never-dragged",
         "no timestamp is further ahead than wall time, its log and the bound allow (HLC-3)",
     )
+    TIMELY = (
+        "logged-by-a-sound-clock",
+        "nothing is logged when wall time has made a step, nor far ahead of wall time (HLC-5)",
+    )
+    DOUBTED = (
+        "doubted-for-a-reason",
+        "503 for the time is said only when wall time has made a step, or a log is far ahead of it (HLC-5)",
+    )
     SUPERSESSION = "supersession-recorded", "a winner that gives way is recorded with both entries, once (CRR-3)"
     SEALED = (
         "only-sealed-segments-ship",
@@ -60,9 +68,13 @@ class Invariant(StrEnum):
         "objects-never-overwritten",
         "an object holds what its region sealed under its name, and is never replaced (CRR-9, WAL-6)",
     )
+    OBJECTS_WHOLE = (
+        "objects-made-whole-again",
+        "once no fault holds, every object of a log whose disk is there is whole within the bound (CRR-10)",
+    )
     REPORTED = (
         "what-waits-is-reported",
-        "a pass that says it went to the end left nothing behind that was listed or sealed (CRR-5, CRR-9)",
+        "a pass that says it went to the end left nothing behind that was listed, sealed or missing (CRR-5, CRR-9, CRR-10)",
     )
     RECOVERED = (
         "log-before-service",

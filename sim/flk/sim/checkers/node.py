@@ -200,7 +200,7 @@ class NodeRules:
     def _readable(self, region: str) -> set[Timestamp]:
         """The timestamps of all frames on a region's disk."""
         disk = self._regions[region].disk
-        segments = (oracle.read(bytes(disk.segments[name])) for name in disk.names(INBOX))
+        segments = (oracle.read(bytes(disk.segments[name]), disk.salt(name)) for name in disk.names(INBOX))
         return {Timestamp(frame.timestamp) for segment in segments for frame in segment.data}
 
     def _is_verified(self, claim: Claim) -> bool:

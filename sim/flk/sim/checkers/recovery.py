@@ -1,19 +1,35 @@
-"""What a recovery says of the log that it read, judged from the bytes of the log (WAL-3, WAL-4, WAL-5)."""
+"""What a recovery says of the log, judged from the bytes of the log and from what was sealed (WAL-3, WAL-4, WAL-5, WAL-9)."""
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from flk.model.effects import INBOX
 from flk.model.programs.recover import APPLIED, Recovery
 from flk.sim.checkers.invariants import Checks, Invariant
 from flk.sim.nodes.region import Region
 from flk.sim.oracle import frames
-from flk.sim.scenarios.faults import BitRot, Fault
-from flk.sim.world.events import Crashed, Recovered, RecoveryBegan, Rotted
+from flk.sim.scenarios.faults import BitRot, Disk, Fault
+from flk.sim.world.events import Crashed, Logged, Recovered, RecoveryBegan, Rotted, SegmentSealed
 from flk.sim.world.observer import Observer
 
 Wrong: TypeAlias = dict[str, tuple[int, tuple[tuple[int, int], ...]]]
 """Torn bytes and corrupt ranges, by offset and length, of each segment that has any."""
+
+
+class Due(NamedTuple):
+    """What a recovery has to report: what is torn or corrupt; sealed segments that are gone or lack frames at their end, and those
+    that are changed at all; how many frames are nowhere in the log that were logged behind the last seal; whether bits have rotted
+    there, so that nothing is known of these; the last segment that was applied; and when it began.
+    """
+
+    wrong: Wrong
+    gone: frozenset[str] = frozenset()
+    changed: frozenset[str] = frozenset()
+    missed: frozenset[int] = frozenset()
+    unsure: bool = False
+    applied: str = ""
+    since: float = 0.0
 
 
 class RecoveryRules:
@@ -26,51 +42,101 @@ class RecoveryRules:
         self._rots = [fault for fault in faults if isinstance(fault, BitRot)]
         self._checks = checks
         self._now = now
-        self._due: dict[str, tuple[float, Wrong]] = {}
+        self._due: dict[str, Due] = {}
+        self._sealed: dict[str, tuple[int, int]] = {}  # of each segment, how many bytes it had, and their hash
+        self._open = defaultdict[str, set[int]](set)  # what was logged since the last seal
+        self._unsure = set[str]()  # regions of which bits rotted since
 
     def observe(self, observer: Observer) -> None:
-        """Follow each recovery, and what happens to a disk beside."""
+        """Follow each recovery, what is logged and sealed, and what happens to a disk beside."""
+        observer.handle(Logged, lambda event: self._open[event.region].add(event.frame.timestamp))
+        observer.handle(SegmentSealed, self._note_sealed)
         observer.handle(RecoveryBegan, self._began)
-        observer.handle(Rotted, lambda event: self._forget(event.region))
-        observer.handle(Crashed, lambda event: self._forget(event.fault.region))
+        observer.handle(Rotted, self._rotted)
+        observer.handle(Crashed, self._crashed)
         observer.handle(Recovered, self._recovered)
+
+    def _note_sealed(self, event: SegmentSealed) -> None:
+        self._sealed[event.name] = len(event.content), hash(event.content)
+        sealed = {frame.timestamp for frame in frames.read(event.content).data}
+        if not sealed:  # it stands for one that was salvaged, of which what is left was logged again
+            disk = self._regions[event.region].disk
+            there = (frames.read(bytes(disk.segments[name]), disk.salt(name)) for name in disk.names(INBOX))
+            self._open[event.region] &= {frame.timestamp for found in there for frame in found.data}
+        self._open[event.region] -= sealed
+        self._unsure.discard(event.region)
 
     def _began(self, event: RecoveryBegan) -> None:
         region = self._regions[event.region]
         applied = region.entries.marks.get(APPLIED, "")
-        read = {
-            name: frames.read(bytes(region.disk.segments[name])) for name in region.disk.names(INBOX) if name >= applied
-        }
-        due = {name: (found.torn, found.damage) for name, found in read.items() if found.torn or found.damage}
-        self._due[event.region] = self._now(), due
+        disk = region.disk
+        there = {name: bytes(disk.segments[name]) for name in disk.names(INBOX)}
+        sealed = [name for name in self._sealed if name.startswith(disk.log(INBOX) + "/")]
+        changed = frozenset(name for name in sealed if hash(there.get(name)) != self._sealed[name][1])
+        read = {name: frames.read(there[name], disk.salt(name)) for name in there if name >= applied or name in changed}
+        wrong = {name: (found.torn, found.damage) for name, found in read.items() if found.torn or found.damage}
+        gone = frozenset(name for name in changed if self._is_gone(name, there.get(name)))
+        present = {frame.timestamp for found in read.values() for frame in found.data}
+        missed = frozenset(self._open[event.region] - present)
+        self._due[event.region] = Due(wrong, gone, changed, missed, event.region in self._unsure, applied, self._now())
 
-    def _forget(self, region: str) -> None:
-        self._due.pop(region, None)
+    def _is_gone(self, name: str, content: bytes | None) -> bool:
+        """Whether a segment that was sealed and is changed is missing, is another, or ends before its seal began."""
+        if content is None:
+            return True
+        size, _ = self._sealed[name]
+        found = frames.read(content)
+        return len(content) < size or found.name not in {"", name} or found.end + found.torn < size - frames.SEAL_BYTES
+
+    def _rotted(self, event: Rotted) -> None:
+        self._due.pop(event.region, None)
+        if any(rot.region == event.region and rot.start <= self._now() <= rot.end for rot in self._rots):
+            self._open[event.region].clear()  # what bits that rotted took shows in the bytes of the log
+            self._unsure.add(event.region)
+
+    def _crashed(self, event: Crashed) -> None:
+        self._due.pop(event.fault.region, None)
+        if event.fault.disk is Disk.LOST:
+            self._open[event.fault.region].clear()
+            self._unsure.discard(event.fault.region)
 
     def _recovered(self, event: Recovered) -> None:
-        begun = self._due.pop(event.region, None)
-        if begun is None:
+        due = self._due.pop(event.region, None)
+        if due is None:
             return
-        since, due = begun
-        if not any(rot.region == event.region and rot.start <= self._now() and rot.end >= since for rot in self._rots):
+        self._open[event.region] -= due.missed
+        rots = (rot for rot in self._rots if rot.region == event.region)
+        if not any(rot.start <= self._now() and rot.end >= due.since for rot in rots):
             said = wrong(event.recovery, due)
             self._checks.require(Invariant.REPAIRED, not said, event.region, "recover", lambda: said)
 
 
-def wrong(recovery: Recovery, due: Wrong) -> str:
-    """What is wrong with a report, empty if nothing is.
+def wrong(recovery: Recovery, due: Due) -> str:
+    """What is wrong with a report, empty if nothing is. Of segments that are gone, and of frames that are missed, it has to speak
+    in some way; of any other what is torn and corrupt, if the log was not applied beyond it (what was is read only where its ends
+    are not as noted); and of none that is not changed.
 
-    >>> wrong(Recovery(segments=1, frames=3, claims=3, repairs=()), {"eu.000001/000000000001": (7, ())})
+    >>> wrong(Recovery(segments=1, frames=3, claims=3, repairs=()), Due({"eu.000001/000000000001": (7, ())}))
     'nothing is said of eu.000001/000000000001, with 7 torn bytes and 0 corrupt ranges'
     """
+    gaps = {gap.name for gap in recovery.gaps}
     told = {
         repair.name: (repair.torn, tuple((d.offset, d.length) for d in repair.damage)) for repair in recovery.repairs
     }
-    for name, (torn, damage) in due.items():
+    if silent := due.gone - gaps - told.keys():
+        return f"nothing is said of {min(silent)}, of which frames are gone"
+    if due.missed and not gaps and not told:
+        return f"nothing is said of {len(due.missed)} frames behind the last seal that are gone"
+    for name, (torn, damage) in due.wrong.items():
+        if name in gaps or name in due.gone:
+            continue
         if name not in told:
+            if name < due.applied:
+                continue
             return f"nothing is said of {name}, with {torn} torn bytes and {len(damage)} corrupt ranges"
         if told[name] != (torn, damage):
             return f"{name} is said to have {told[name]}, and has {(torn, damage)}"
-    if more := told.keys() - due.keys():
+    excused = gaps if due.missed or due.unsure else due.changed
+    if more := (told.keys() - due.wrong.keys() - due.gone) | (gaps - excused):
         return f"{min(more)} is said to be wrong, and is not"
     return ""

@@ -10,6 +10,7 @@ from flk.model.entries.entry import Claim
 from flk.model.log.frames import log_of, region_of, sequence_of
 from flk.model.log.hlc import Timestamp, text
 from flk.model.programs.recover import APPLIED
+from flk.model.programs.restore import CHECKED
 from flk.model.programs.ship import PREFIX, SHIPPED
 from flk.sim.checkers.invariants import Checks, Invariant
 from flk.sim.checkers.node import Reference
@@ -53,7 +54,10 @@ class ShippingRules:
         *,
         now: Callable[[], float],
         forgets: bool,
+        whole_by: float,
     ) -> None:
+        """`whole_by` is when the nodes have had time to put back what the last fault took away."""
+        self._whole_by = whole_by
         self._regions = regions
         self._faults = faults
         self._now = now
@@ -67,6 +71,11 @@ class ShippingRules:
         self._started: dict[str, float] = {}
         self._watermarks: dict[Progress, str] = {}
         self._applied: set[tuple[str, str, Timestamp]] = set()
+        self._left: dict[Stage, Callable[[PassEnded], str]] = {
+            Stage.SHIP: self._unshipped,
+            Stage.REPLAY: self._unreplayed,
+            Stage.RESTORE: self._unrestored,
+        }
 
     def observe(self, observer: Observer) -> None:
         """Check every upload and every watermark."""
@@ -96,15 +105,19 @@ class ShippingRules:
             return f"{segment} was uploaded {wrong}"
 
         self._checks.require(Invariant.SEALED, whole and not missing, region, "PutObject", sentence)
+        before = None if event.damaged is None else oracle.whole(event.damaged)
+        replaced = event.replaced is not None or (before is not None and before.name == segment)
         self._checks.require(
             Invariant.OBJECTS_KEPT,
-            event.replaced is None and event.content in self._sealed.get(segment, ()),
+            not replaced and event.content in self._sealed.get(segment, ()),
             region,
             "PutObject",
-            lambda: f"{segment} {'is not what was sealed' if event.replaced is None else 'replaced what had its name'}",
+            lambda: f"{segment} {'replaced what had its name' if replaced else 'is not what was sealed'}",
         )
         self._frames[segment] = frames
-        insort(self._uploaded.setdefault(log_of(segment), []), segment)
+        known = self._uploaded.setdefault(log_of(segment), [])
+        if segment not in known[-1:]:
+            insort(known, segment)
 
     def _note_sealed(self, event: SegmentSealed) -> None:
         """What a segment was sealed as. A salvage leaves another content under its name."""
@@ -115,7 +128,7 @@ class ShippingRules:
         """A pass that says it went to the end left nothing behind that it could have known of when it began (CRR-5, CRR-9)."""
         if not event.complete:
             return
-        left = self._unshipped(event) if event.stage is Stage.SHIP else self._unreplayed(event)
+        left = self._left[event.stage](event)
         self._checks.require(
             Invariant.REPORTED,
             not left,
@@ -131,6 +144,13 @@ class ShippingRules:
         waiting = disk.names(INBOX, shipped, sealed=True)
         return next((name for name in waiting if self._sealed_at.get(name, inf) < event.began), "")
 
+    def _unrestored(self, event: PassEnded) -> str:
+        """The first object of the node's own log that is not there; unless that changed meanwhile."""
+        if self._faults.changed >= event.began:
+            return ""
+        segments = self._uploaded.get(self._regions[event.region].disk.log(INBOX), ())
+        return next((name for name in segments if not self._faults.is_found(PREFIX + name)), "")
+
     def _unreplayed(self, event: PassEnded) -> str:
         """The newest object that was listed when a pass began, and is not replayed; unless the listing changed meanwhile."""
         if self._faults.changed >= event.began:
@@ -143,8 +163,29 @@ class ShippingRules:
                         return segment
         return ""
 
+    def finish(self, objects: Mapping[str, bytes]) -> None:
+        """Judge what is in the object store at the end, where the nodes have had the time to put back what is gone."""
+        if self._now() <= self._whole_by:
+            return
+        for region, state in self._regions.items():
+            for segment in self._uploaded.get(state.disk.log(INBOX), ()):
+                self._require_whole(region, segment, objects.get(PREFIX + segment))
+
+    def _require_whole(self, region: str, segment: str, content: bytes | None) -> None:
+        self._checks.require(
+            Invariant.OBJECTS_WHOLE,
+            content in self._sealed.get(segment, ()),
+            region,
+            "end",
+            lambda: f"{segment} was shipped, and is not in the object store as it was sealed",
+        )
+
     def _check_watermark(self, event: WatermarkSet) -> None:
-        """A watermark moves to what comes next in its log, after the work it stands for. One set again stays."""
+        """A watermark moves to what comes next in its log, after the work it stands for. One set again stays. How far objects are
+        checked stands for nothing.
+        """
+        if event.name == CHECKED:
+            return
         region, name, value = event.region, event.name, event.value
         log = Progress(
             region, "applied" if name == APPLIED else "shipped" if name == SHIPPED else "replayed", log_of(value)
@@ -221,7 +262,7 @@ class ShippingRules:
         disk = self._regions[region].disk
         for name in disk.names(INBOX, before):
             if name <= value:
-                yield from oracle.read(bytes(disk.segments[name])).data
+                yield from oracle.read(bytes(disk.segments[name]), disk.salt(name)).data
 
     def _unapplied(self, region: str, origin: str, frames: Iterable[Found]) -> str:
         """The first of the frames, logged by `origin`, whose claim is not in the region's store; empty if there is none."""

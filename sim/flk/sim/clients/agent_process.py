@@ -8,7 +8,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Protocol, TypeAlias
 
-from flk.model.effects import Append, Draw, Effect, Post, Program, ReadSegment, Salvage, Sleep, Truncate
+from flk.model.effects import Append, Draw, Effect, Inspect, Post, Program, ReadSegment, Salvage, Sleep, Truncate
 from flk.model.flow.submission import Response
 from flk.model.log.frames import Frame
 from flk.model.log.hlc import Timestamp, tick
@@ -105,7 +105,7 @@ class AgentProcess(Host):
             Append: self._disk.write,
             Post: self._post,
             Sleep: lambda activity, effect: self._pause(effect.seconds, lambda: self.complete(activity, effect)),
-            **dict.fromkeys((ReadSegment, Truncate, Salvage), self._use_disk),
+            **dict.fromkeys((Inspect, ReadSegment, Truncate, Salvage), self._use_disk),
         }
         self.handlers = {
             Append: self._appended,

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from flk.model.effects import OUTBOX
-from flk.model.log.frames import Frame, data
+from flk.model.log.frames import OVERHEAD, Frame, data
 from flk.model.log.hlc import Timestamp
 from flk.model.memory.parts import Disk
 from flk.model.programs.outbox import Contents, Delivery
@@ -55,14 +55,15 @@ class OutboxDisk(Disk):
         """
         whole: list[Frame] = []
         for frame in frames:
-            image = data(frame)
-            if size < len(image):
+            length = OVERHEAD + len(frame.payload)
+            if size < length:
                 self.names(OUTBOX)
-                self._open(OUTBOX, frame.timestamp).extend(image[:size])
+                segment = self._open(OUTBOX, frame.timestamp)
+                segment.extend(data(frame, self.salt(self.names(OUTBOX)[-1]))[:size])
                 break
             self.append(OUTBOX, frame, frame.timestamp)
             whole.append(frame)
-            size -= len(image)
+            size -= length
         return whole
 
 
@@ -137,7 +138,7 @@ class Agent:
             self.world.observer.on(AgentMoved(self.name, self._process.region, self.home))
         written, frames = self._process.crash()
         draw = RandomStream(self.world.seed, f"torn/{fault.id}").uniform(self.name)
-        whole = self.disk.tear(frames, int(draw * (sum(len(data(frame)) for frame in frames) + 1)))
+        whole = self.disk.tear(frames, int(draw * (sum(OVERHEAD + len(frame.payload) for frame in frames) + 1)))
         for item, frame in zip(written, whole, strict=False):
             self.note_queued(item, frame.timestamp)
         self._process = None

@@ -86,9 +86,9 @@ class _Schedule:
 
     @cached_property
     def regions(self) -> tuple[str, ...]:
-        """Those that the path names, or the one node of `ingest`."""
+        """One for each log that the path names, or the one node of `ingest`."""
         named = {
-            step.given[p] for step in self.steps for p in ("r", "p") if p in step.given and "region" in step.given[p]
+            step.given[p] for step in self.steps for p in ("n", "p") if p in step.given and "region" in step.given[p]
         }
         return tuple(sorted(named)) or ("region1",)
 
@@ -122,17 +122,17 @@ class _Schedule:
             at, given = Seconds(step.at), step.given
             match step.action:
                 case "write":
-                    yield Submit(at=at, region=given["r"], record=_number(given["k"]))
+                    yield Submit(at=at, region=given["n"], record=_number(given["k"]))
                 case "seal":
                     yield from self._filler(step)
-                    yield Ship(at=at, region=given["r"])
+                    yield Ship(at=at, region=given["n"])
                 case "upload":
                     yield from self._filler(step)
-                    yield Ship(at=at, region=given["r"])
+                    yield Ship(at=at, region=given["n"])
                 case "mark_shipped" if not self._just(step, "upload"):
-                    yield Ship(at=at, region=given["r"])
+                    yield Ship(at=at, region=given["n"])
                 case "merge" | "mark_replayed":
-                    yield Replay(at=at, region=given["r"], peer=given["p"])
+                    yield Replay(at=at, region=given["n"], peer=given["p"])
         yield from self._submissions()
         yield from self._rest()
 
@@ -148,12 +148,12 @@ class _Schedule:
 
     def _filler(self, step: Done) -> Iterator[Submit]:
         """Something to seal or to upload, if the path has logged nothing since the last: no real log has an empty segment."""
-        before = [s for s in self.steps if s.given.get("r") == step.given["r"] and s.at < step.at]
+        before = [s for s in self.steps if s.given.get("n") == step.given["n"] and s.at < step.at]
         logged = max((s.at for s in before if s.action == "write"), default=0.0)
         closed = max((s.at for s in before if s.action == "seal"), default=0.0)
         if (closed >= logged) if step.action == "seal" else not (logged or closed):
             number = FILLER + round(step.at / STEP)
-            yield Submit(at=Seconds(step.at - STEP / 2), region=step.given["r"], record=number)
+            yield Submit(at=Seconds(step.at - STEP / 2), region=step.given["n"], record=number)
 
     def _submissions(self) -> Iterator[Act]:
         """Each request of `ingest`, at its last step."""
@@ -195,7 +195,7 @@ class _Schedule:
         """
         begin = STEP / 2
         for step in self.steps:
-            if step.given.get("r") != region or step.action not in {"upload", "mark_shipped", "merge", "mark_replayed"}:
+            if step.given.get("n") != region or step.action not in {"upload", "mark_shipped", "merge", "mark_replayed"}:
                 continue
             single = step.action == "upload" and not self._marked(step)
             if step.at - 1 > begin:
@@ -217,7 +217,7 @@ class _Schedule:
                 for early in writes
                 for late in writes
                 if late.at > early.at
-                and late.given["r"] == region
+                and late.given["n"] == region
                 and _number(late.given["s"]) < _number(early.given["s"])
             ]
             if behind:
@@ -229,12 +229,12 @@ class _Schedule:
     def _marked(self, upload: Done) -> bool:
         """Whether the path goes on to move the watermark of shipping past what was uploaded."""
         return any(
-            step.action == "mark_shipped" and step.given["r"] == upload.given["r"] and step.at > upload.at
+            step.action == "mark_shipped" and step.given["n"] == upload.given["n"] and step.at > upload.at
             for step in self.steps
         )
 
     def _just(self, step: Done, action: str) -> bool:
-        return any(s.action == action and s.given.get("r") == step.given["r"] and s.at < step.at for s in self.steps)
+        return any(s.action == action and s.given.get("n") == step.given["n"] and s.at < step.at for s in self.steps)
 
     def _until(self, action: str, since: float) -> float:
         """Seconds from a moment to the next such step, or to the end of the path."""
@@ -242,8 +242,10 @@ class _Schedule:
         return min([*after, self.steps[-1].at + STEP]) - since
 
     def _given(self, move: Move) -> dict[str, str]:
+        """The arguments by name. A region of a drill has one node, so each log is that of a region of its own."""
         parameters = self.protocol.actions[move.action].parameters
-        return {p.name: show(p.sort, value) for p, value in zip(parameters, move.arguments, strict=True)}
+        shown = {p.name: show(p.sort, value) for p, value in zip(parameters, move.arguments, strict=True)}
+        return {name: value.replace("log", "region") if name in {"n", "p"} else value for name, value in shown.items()}
 
 
 def _number(element: str) -> int:

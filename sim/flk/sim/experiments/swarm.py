@@ -12,7 +12,7 @@ from typing import NamedTuple, TypeAlias, cast
 
 import msgspec
 
-from flk.sim.experiments.worlds import world
+from flk.sim.experiments.worlds import ARRIVALS, RECORDS, world
 from flk.sim.kernel.random_streams import RandomStream
 from flk.sim.scenarios import document
 from flk.sim.scenarios.fault_validation import fault_errors
@@ -41,6 +41,7 @@ from flk.sim.scenarios.faults import (
     Latency,
     LinkFaultBase,
     ListingDelay,
+    LogLoss,
     Loss,
     Malformation,
     MigratorCrash,
@@ -96,6 +97,8 @@ RARE = 8.0
 """The weight of what happens to a part that only some worlds have."""
 SLOWED = 4.0
 """The weight of what draws out the moments at which a migration goes on while requests are under way."""
+FRAME = 800
+"""Bytes of a frame of the log, about."""
 PARTS: dict[type[FaultBase], str] = {
     ColdOutage: "tiers",
     WorkerCrash: "audit",
@@ -154,7 +157,9 @@ def swarm(seed: int, base: Scenario | None = None, kinds: Sequence[type[FaultBas
     for number, kind in enumerate(random.choices(chosen, weights, k=random.randint(1, MOST)), 1):
         drawn = draw(kind, f"f{number}", setting, faults, random_stream.generator(f"fault {number}"))
         more = scenario.with_faults((*faults, drawn))
-        if not any(fault_errors(more)) and not _doubly_slow(more.faults):  # it might stop a region that is down already
+        if any(fault_errors(more)) or _doubly_slow(more.faults):  # it might stop a region that is down already
+            continue
+        if base or not isinstance(drawn, Burst) or _replayed_in_time(more):
             faults = more.faults
     return msgspec.structs.replace(scenario.with_faults(faults), seed=seed)
 
@@ -201,6 +206,21 @@ def _doubly_slow(faults: Sequence[Fault]) -> bool:
     """Whether two faults together make a store so slow that what began under them is not over in time."""
     slow = [fault for fault in faults if isinstance(fault, SlowStore | SlowNode)]
     return any(a.region == b.region and a.start <= b.end and b.start <= a.end for a, b in combinations(slow, 2))
+
+
+def _replayed_in_time(scenario: Scenario) -> bool:
+    """Whether a peer of a drawn world, cut off from all that comes in, can read it afterwards within what convergence may take.
+
+    It fetches one segment after the other and merges one entry after the other; each may have to be looked for in the cold tier.
+    """
+    workload, policy, path = scenario.workload, scenario.policy, scenario.network.default
+    bursts = (fault for fault in scenario.faults if isinstance(fault, Burst))
+    more = sum((fault.factor - 1) * float(fault.duration) for fault in bursts)
+    frames = min(RECORDS, workload.rate * (ARRIVALS + more)) * (1 + workload.duplicates)
+    segments = frames / max(1, policy.segment_bytes // FRAME)
+    fetch = 2 * float(path.delay + path.jitter) + float(policy.object_service)
+    merge = float(policy.merge) + (float(scenario.layout.tiers.cold) if scenario.layout.tiers else 0.0)
+    return segments * fetch + frames * merge + 2 * float(policy.replay_interval) <= float(scenario.slo.convergence)
 
 
 def _has_place(kind: type[FaultBase], layout: Layout) -> bool:
@@ -268,6 +288,13 @@ def _times(least: float, most: float, field: str = "factor") -> Drawer:
     return lambda d: {field: _factor(d.random, least, most)}
 
 
+def _crash(drawing: Drawing) -> dict[str, object]:
+    """A disk that is lost, or kept, most often with a log that is whole."""
+    disk = drawing.random.choice(tuple(Disk))
+    lacks = disk is Disk.KEPT and drawing.random.random() < 0.4
+    return {"disk": disk, "log": drawing.random.choice(tuple(LogLoss)) if lacks else LogLoss.NONE}
+
+
 def _slowest(setting: Setting) -> float:
     """How slow a store may get so that the line before it is soon gone when the fault is over, and a look into the cold tier."""
     most = min(200.0, max(2.5, 0.2 / max(float(setting.policy.service), 0.001)))
@@ -292,7 +319,7 @@ DRAWERS: dict[type[FaultBase], Drawer] = {
     Duplication: _some_share,
     Reorder: lambda d: {"share": _share(d.random), "by": _factor(d.random, 0.05, 3.0)},
     Bandwidth: _times(2_000, 1_000_000, "rate"),
-    RegionCrash: lambda d: {"disk": d.random.choice(tuple(Disk))},
+    RegionCrash: _crash,
     ProcessCrash: _nothing,
     TornWrite: lambda d: {"share": round(d.random.random(), 3)},
     DiskStall: _nothing,

@@ -29,12 +29,12 @@ def _flip(fault: BitRot, flip: int, region: Region) -> None:
     for name in names:
         segment = disk.segments[name]
         if offset < len(segment):
-            before = scan(bytes(segment)).frames
+            before = scan(bytes(segment), disk.salt(name)).frames
             segment[offset] ^= 1 << int(bit * 8)
             world.trace.event(world.simulator.now, region.name, "rot", f"{name} at {offset}")
-            lost = set(before) - set(scan(bytes(segment)).frames)
+            lost = set(before) - set(scan(bytes(segment), disk.salt(name)).frames)
             if lost:
-                lost -= _elsewhere(region.name, disk, world.objects)
+                lost -= elsewhere(region.name, disk, world.objects)
                 rotten = [
                     Rotten(claim, frame)
                     for frame in sorted(lost)
@@ -45,8 +45,8 @@ def _flip(fault: BitRot, flip: int, region: Region) -> None:
         offset -= len(segment)
 
 
-def _elsewhere(region: str, disk: Disk, objects: Objects) -> set[Frame]:
+def elsewhere(region: str, disk: Disk, objects: Objects) -> set[Frame]:
     """The frames of a region's log that are on its disk or in the object store."""
-    contents = [bytes(disk.segments[name]) for name in disk.names(INBOX)]
-    contents += [content for name, content in objects.objects.items() if region_of(name.removeprefix(PREFIX)) == region]
-    return {frame for content in contents for frame in scan(content).frames}
+    here = [scan(bytes(disk.segments[name]), disk.salt(name)) for name in disk.names(INBOX)]
+    shipped = [content for name, content in objects.objects.items() if region_of(name.removeprefix(PREFIX)) == region]
+    return {frame for found in (*here, *map(scan, shipped)) for frame in found.frames}

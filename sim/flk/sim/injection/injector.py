@@ -5,6 +5,7 @@ from functools import partial
 from typing import Any, NamedTuple, TypeAlias
 
 from flk.sim.injection.bit_rot import decay
+from flk.sim.injection.log_loss import lose
 from flk.sim.nodes import background as rounds
 from flk.sim.nodes.region import Region, World
 from flk.sim.scenarios.faults import (
@@ -14,12 +15,14 @@ from flk.sim.scenarios.faults import (
     ClockJump,
     ClockSkew,
     ColdOutage,
+    Disk,
     DiskStall,
     Fault,
     FaultBase,
     FsyncFailure,
     LinkFault,
     LinkFaultBase,
+    LogLoss,
     ObjectStoreOutage,
     ObjectStoreThrottle,
     ProcessCrash,
@@ -53,7 +56,7 @@ class Injector:
         self._world = world
         self._regions = regions
         self._handlers: dict[type[FaultBase], Handler] = {
-            RegionCrash: Handler(self._crash, self._restart),
+            RegionCrash: Handler(self._crash, self._restart_with_its_log),
             ProcessCrash: Handler(self._crash, self._restart),
             TornWrite: Handler(self._crash_writing, self._restart),
             BitRot: Handler(self._rot, felt_elsewhere),
@@ -105,6 +108,12 @@ class Injector:
             rounds.start(region)
             self._world.observer.on(Restarted(fault.region))
 
+    def _restart_with_its_log(self, fault: RegionCrash) -> None:
+        region = self._regions[fault.region]
+        if fault.log is not LogLoss.NONE and fault.disk is Disk.KEPT and region.node is None:
+            lose(fault, region)
+        self._restart(fault)
+
     def _begin_on_disk(self, fault: DiskFault) -> None:
         self._regions[fault.region].health.begin(fault)
 
@@ -143,7 +152,7 @@ class Injector:
         self._world.objects.throttles.end(fault)
 
     def _shift_clock(self, fault: ClockFault) -> None:
-        self._regions[fault.region].clock_faults.append(fault)
+        self._regions[fault.region].move_clock(fault)
 
     def _restore_clock(self, fault: ClockFault) -> None:
         self._regions[fault.region].right_clock(fault)

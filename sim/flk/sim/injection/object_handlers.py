@@ -8,6 +8,7 @@ from flk.model.programs.ship import PREFIX, SHIPPED
 from flk.sim.injection.injector import Handler, Handlers
 from flk.sim.nodes.region import Region
 from flk.sim.scenarios.faults import ListingDelay, NameTaken, ObjectDamage, ObjectHiding, ObjectLoss
+from flk.sim.world.object_faults import ViewFault
 from flk.sim.world.watched import WatchedObjects
 
 
@@ -27,10 +28,13 @@ def object_handlers(regions: Mapping[str, Region], objects: WatchedObjects) -> H
         for name, content in taken.pop(fault.id).items():
             objects.vacate(name, content)
 
+    def end(fault: ViewFault) -> None:
+        if isinstance(fault, ObjectLoss | ObjectDamage) and fault.for_good:
+            objects.leave(fault)
+        objects.faults.end(fault)
+
     return {
-        **dict.fromkeys(
-            (ObjectLoss, ObjectHiding, ObjectDamage, ListingDelay), Handler(objects.faults.begin, objects.faults.end)
-        ),
+        **dict.fromkeys((ObjectLoss, ObjectHiding, ObjectDamage, ListingDelay), Handler(objects.faults.begin, end)),
         NameTaken: Handler(take, free),
     }
 

@@ -15,6 +15,7 @@ from flk.model.programs.ingest import ingest
 from flk.model.programs.outbox import Contents, Delivery, Queued, deliver, open_outbox, queue
 from flk.model.programs.recover import Recovery, reclaim, recover
 from flk.model.programs.replay import Replayed, replay
+from flk.model.programs.restore import Restored, restore
 from flk.model.programs.rotate import rotate
 from flk.model.programs.ship import ship
 from flk.model.programs.tiering import Moved, apply_deferred, claim, merge, move
@@ -25,6 +26,7 @@ class Programs(NamedTuple):
     """The logic of nodes and workers: each field is a program, a generator that yields effects, by default the model's.
 
     `ingest` answers a submission, `recover` goes through the log after a restart, `ship` and `rotate` seal and upload segments,
+    `restore` puts back objects that are gone or damaged,
     `replay` merges a peer's and `reclaim` those of the region's earlier disks, `detect_divergence` compares two regions, `work` is
     the audit worker's, `queue`, `deliver` and `open_outbox` are an agent's, and the others are those of tiers and of migration.
     Your own take the same arguments and return the same values; `hunt(programs=…)` looks for a schedule that breaks them.
@@ -40,6 +42,7 @@ class Programs(NamedTuple):
     recover: Callable[[str, Examine], Program[Recovery]] = recover
     ship: Callable[[], Program[tuple[str, ...]]] = ship
     rotate: Callable[[], Program[None]] = rotate
+    restore: Callable[[float], Program[Restored]] = restore
     replay: Callable[[str, Examine], Program[Replayed]] = replay
     reclaim: Callable[[str, Examine], Program[Replayed]] = reclaim
     detect_divergence: Callable[[str, str], Program[Divergence]] = detect_divergence

@@ -24,6 +24,8 @@ from flk.model.effects import (
     MarkProcessed,
     PutObject,
     ReadSegment,
+    ReplaceObject,
+    Restore,
     Salvage,
     SampleKeys,
     Truncate,
@@ -32,6 +34,7 @@ from flk.model.entries.entry import Entry
 from flk.model.entries.tasks import Lease, Task
 from flk.model.flow.submission import Response
 from flk.model.log.hlc import text
+from flk.model.log.manifest import Inventory
 from flk.model.protocol_events.observation import ObservedEffect, ended, observed, started
 from flk.model.refusal import Refused
 
@@ -134,10 +137,12 @@ _ABOUT: dict[type[Effect[object]], Callable[[Any], str]] = {
     Mark: lambda effect: f"{effect.name}={effect.value}",
     Marked: _name,
     PutObject: _name,
+    ReplaceObject: _name,
     GetObject: _name,
     ReadSegment: _name,
     Truncate: _name,
     Salvage: _name,
+    Restore: _name,
     ListObjects: lambda effect: str(effect.prefix),
     CountEntries: _region,
     SampleKeys: _region,
@@ -154,4 +159,5 @@ _SUMMARIES: dict[type, Callable[[Any], str]] = {
     bytes: lambda content: f"{len(content)} bytes",
     Lease: lambda lease: _task(lease.task),
     tuple: lambda items: f"{len(items)} items",
+    Inventory: lambda inventory: f"{len(inventory.there)} segments, {len(inventory.notes)} notes",
 }

@@ -145,7 +145,9 @@ class Replication:
         if event.stage is Stage.SHIP:
             over.append(self._simulator.now)
             began.append(event.began)
-        elif event.source != event.region:  # its own log of an earlier disk is nothing that it follows
+        elif (
+            event.stage is Stage.REPLAY and event.source != event.region
+        ):  # its own log of an earlier disk is nothing that it follows
             place = bisect_right(over, event.began)
             known = began[place - 1] if place else 0.0
             self._known[event.source, event.region].append((self._simulator.now, known))

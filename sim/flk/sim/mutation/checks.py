@@ -16,8 +16,9 @@ from flk.formal.mutation.substitution import ROOMS, install
 from flk.sim.mutation import type_errors, unit_tests
 from flk.sim.mutation.baseline import Baseline, evenly
 from flk.sim.mutation.kept import kept
-from flk.sim.mutation.reach import Reached
+from flk.sim.mutation.reach import Reached, apart
 
+_TRIALS = "flk.sim.mutation.trials"
 SEEDS = range(1, 301)
 """What a hunt for a mutant has."""
 TRACES = 12
@@ -29,7 +30,17 @@ DRILLS = ("clock-jump", "split-brain", "region-failover", "dual-write-failure", 
 def with_mutant(mutant: Mutant) -> ModuleType:
     """`trials`, imported anew with the mutant in place of its module, once for a process."""
     install(mutant, (*ROOMS, "tests"))
-    return import_module("flk.sim.mutation.trials")
+    return import_module(_TRIALS)
+
+
+def _mapped(seeds: range, programs: str, modules: tuple[str, ...]) -> Baseline:
+    baseline: Baseline = import_module(_TRIALS).mapped(seeds, programs, modules)
+    return baseline
+
+
+def _drills_reached(names: tuple[str, ...], modules: tuple[str, ...]) -> Reached:
+    reached: Reached = import_module(_TRIALS).drills_reached(names, modules)
+    return reached
 
 
 @dataclass(frozen=True)
@@ -44,10 +55,9 @@ class Runs:
     digest: str
 
     def baseline(self) -> Baseline:
-        """What the original does, made in a process where nothing is mutated."""
-        trials = import_module("flk.sim.mutation.trials")
+        """What the original does, made in a process where nothing is mutated, and which alone imports what that takes."""
         name = f"runs-{self.seeds.start}-{self.seeds.stop}"
-        return kept(name, self.digest, Baseline, lambda: trials.mapped(self.seeds, self.programs, self.modules))
+        return kept(name, self.digest, Baseline, lambda: apart(_mapped, self.seeds, self.programs, self.modules))
 
     @property
     def configuration(self) -> str:
@@ -121,12 +131,11 @@ class Drills:
 
     def reached(self) -> Reached:
         """What the original reaches in each."""
-        trials = import_module("flk.sim.mutation.trials")
         return kept(
             f"drills-{'-'.join(self.names)}",
             self.runs.digest,
             Reached,
-            lambda: trials.drills_reached(self.names, self.runs.modules),
+            lambda: apart(_drills_reached, self.names, self.runs.modules),
         )
 
     @property

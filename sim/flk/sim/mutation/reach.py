@@ -6,16 +6,21 @@ not be run again, which makes hunting for a mutant in a rare place as quick as f
 
 import ast
 import gc
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from functools import _lru_cache_wrapper, lru_cache
 from importlib import import_module
+from multiprocessing import get_context
+from typing import ParamSpec, TypeVar
 
 import msgspec
 from coverage import Coverage
 
 from flk.formal.mutation.mutant import Mutant
 
+P = ParamSpec("P")
+R = TypeVar("R")
 _NONE: frozenset[int] = frozenset()
 
 
@@ -80,6 +85,12 @@ class Measurement:
         found = {name: {module: frozenset(lines) for module, lines in part.items()} for name, part in parts.items()}
         always = found.pop("")
         return Reached({module: always.get(module, _NONE) for module in self._files.values()}, found)
+
+
+def apart(function: Callable[P, R], *arguments: P.args, **options: P.kwargs) -> R:
+    """What a function gives that measures, in a process of its own: measuring clears the memories of functions in its process."""
+    with ProcessPoolExecutor(1, get_context("fork")) as child:
+        return child.submit(function, *arguments, **options).result()
 
 
 def _forget() -> None:

@@ -59,7 +59,7 @@ PARTS = (
     ),
     Part("entries", "flk.model.entries", ("entry", "judgement", "migration", "ring", "tasks", "tiers")),
     Part("flow", "flk.model.flow", ("admission", "answers", "breaker", "pressure", "submission")),
-    Part("log", "flk.model.log", ("frames", "hlc")),
+    Part("log", "flk.model.log", ("frames", "hlc", "manifest")),
     Part("record", "flk.model.record", ("canonical", "identity", "merkle", "record", "signals", "signing", "summary")),
     Part("parts", "flk.model.memory", ("memory", "migrated", "parts", "tiered")),
     Part("nodes", "flk.sim.nodes", ("admission", "breakers", "log_device", "migration", "tiers", "workers")),

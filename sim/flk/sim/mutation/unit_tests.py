@@ -4,15 +4,19 @@ import ast
 import os
 import sys
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import redirect_stderr, redirect_stdout
 from functools import cache
-from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
-from flk.sim.mutation.reach import Measurement, Reached
+from flk.sim.mutation.reach import Measurement, Reached, apart
+
+settings.register_profile(
+    "mutants", deadline=None, derandomize=True, database=None, suppress_health_check=[HealthCheck.too_slow]
+)
+"""A mutant is not killed by a busy machine, and what kills it kills it again."""
 
 
 def tests_of(module: str, root: Path, patterns: tuple[str, ...]) -> tuple[Path, ...]:
@@ -40,8 +44,7 @@ def failing(tests: Sequence[str], root: Path) -> str | None:
 
 def reached(file: Path, root: Path, modules: Iterable[str]) -> Reached:
     """The lines of these modules that each test of a file reaches; what fixtures do that tests share, under the file's name."""
-    with ProcessPoolExecutor(1, get_context("fork")) as child:  # tests leave traces in a process
-        return child.submit(_measured, file, root, tuple(modules)).result()
+    return apart(_measured, file, root, tuple(modules))
 
 
 def _measured(file: Path, root: Path, modules: tuple[str, ...]) -> Reached:
@@ -58,6 +61,7 @@ def _run(tests: Sequence[str], root: Path, *options: str, plugin: object) -> int
         del sys.modules[name]  # what they imported is not mutated
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # the lab's own plugin is among what is mutated
     os.environ["FLK_EXAMINE"] = "python"  # so is the reference
+    settings.load_profile("mutants")
     here = Path.cwd()
     os.chdir(root)
     try:

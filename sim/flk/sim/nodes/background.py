@@ -6,6 +6,7 @@ from typing import Any
 
 from flk.model.effects import Program
 from flk.model.programs.replay import Replayed
+from flk.model.programs.restore import Found, Restored
 from flk.sim.kernel.random_streams import RandomStream
 from flk.sim.kernel.runtime import Activity
 from flk.sim.nodes import migration, tiers, workers
@@ -53,6 +54,9 @@ class Rounds:
                 if not scripted:
                     self._every(policy.replay_interval, f"replay {peer}", partial(self.replay, peer))
                 self._every(policy.divergence_interval, f"compare {peer}", partial(self._compare, peer))
+        self._node.every(
+            policy.check_interval, policy.check_interval, lambda number: self.restore(self._numbered(number))
+        )
         if self._region.disk.identity > 1 and not scripted:
             self._every(policy.replay_interval, "reclaim", self._reclaim)
 
@@ -67,6 +71,13 @@ class Rounds:
         """Ship what the log holds, if the node is level with it."""
         if self._is_level:
             self._pass(Stage.SHIP, self._region.name, Activity(f"ship {number}", self._world.programs.ship()))
+
+    def restore(self, number: str) -> None:
+        """Look for what was shipped, and put it back where it is not whole, if the node is level with its log."""
+        if self._is_level:
+            share = min(1.0, float(self._world.policy.check_interval) / float(self._world.policy.check_round))
+            program = self._world.programs.restore(share)
+            self._pass(Stage.RESTORE, self._region.name, Activity(f"restore {number}", program))
 
     def replay(self, peer: str, number: str) -> None:
         """Replay what a peer has shipped, if the node is level with its own log."""
@@ -112,6 +123,8 @@ class Rounds:
             self._world.observer.on(PassEnded(self._region.name, stage, source, began, not mark))
             if mark:
                 self._world.observer.on(Marked(mark))
+            if isinstance(result, Restored) and (result.names(Found.MISSING) or result.names(Found.DAMAGED)):
+                self._world.observer.on(Marked("object-put-back"))
 
         self._run(f"{stage} {source}", activity, ended)
 
@@ -147,6 +160,6 @@ class Rounds:
 
 def _shortcoming(result: object) -> str:
     """The coverage mark of a pass that did not go to the end; empty for one that did."""
-    if isinstance(result, Exception):
+    if isinstance(result, Exception) or (isinstance(result, Restored) and result.shortcoming):
         return "pass-failed"
     return "gap-waited" if isinstance(result, Replayed) and result.gap else ""

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any, TypeAlias, TypeVarTuple
 
 from flk.model.effects import INBOX, Append, Effect, ReadSegment, Salvage, Seal
-from flk.model.log.frames import Frame, data
+from flk.model.log.frames import OVERHEAD, Frame
 from flk.model.log.hlc import tick
 from flk.model.refusal import unavailable
 from flk.sim.kernel.engine import GroupCommit
@@ -116,7 +116,7 @@ class Journal:
         A process takes only what it had not begun to write with it: a write is whole or was not begun.
         """
         frames = self._being_written()
-        written = sum(len(data(frame)) for frame in frames)
+        written = sum(OVERHEAD + len(frame.payload) for frame in frames)
         draw = self._random.uniform("torn")
         match fault:
             case TornWrite(share=share):
@@ -165,7 +165,7 @@ class Journal:
         host, region = self._host, self._region
         host.trace.event(host.simulator.now, host.name, "log", f"a synchronisation failed: {what}")
         frames = self._being_written()
-        written = sum(len(data(frame)) for frame in frames)
+        written = sum(OVERHEAD + len(frame.payload) for frame in frames)
         region.disk.tear(frames, int(self._random.uniform("failed") * (written + 1)))
         region.disk.close(INBOX)
         host.memory.behind = True
@@ -180,8 +180,12 @@ class Journal:
             self.settled()
 
     def _being_written(self) -> list[Frame]:
-        frames = []
+        frames: list[Frame] = []
         clock = self._host.memory.clock
+        if (
+            self._host.memory.why_not_timely()
+        ):  # what was not written before the clock went wrong is not written (HLC-5)
+            return frames
         for _, append in self._frames.batch:
             clock = tick(clock, self._region.wall())
             frames.append(Frame(clock, append.payload))

@@ -13,6 +13,7 @@ from flk.model.effects import (
     Effect,
     Fetch,
     GetObject,
+    Inspect,
     ListObjects,
     Mark,
     Marked,
@@ -21,6 +22,8 @@ from flk.model.effects import (
     Program,
     PutObject,
     ReadSegment,
+    ReplaceObject,
+    Restore,
     Salvage,
     SampleKeys,
     Seal,
@@ -91,7 +94,7 @@ class Node(Host):
     def __init__(self, region: Region) -> None:
         world = region.world
         peers = {region.name: region.entries}
-        memory = MemoryNode(region.disk, region.entries, world.objects, region.wall, peers=peers)
+        memory = MemoryNode(region.disk, region.entries, world.objects, region.wall, peers=peers, time=region.time)
         super().__init__(region.name, world.simulator, world.trace, memory)
         memory.behind = True
         memory.store_down = region.outages > 0
@@ -113,9 +116,9 @@ class Node(Host):
         self.schedulers = {
             Append: self._journal.append,
             Seal: self._journal.seal,
-            **dict.fromkeys((ReadSegment, Truncate, Salvage), self._journal.use),
+            **dict.fromkeys((Inspect, ReadSegment, Truncate, Salvage, Restore), self._journal.use),
             **dict.fromkeys((Store, Merge, Mark, Marked), self._use_store),
-            **dict.fromkeys((PutObject, GetObject, ListObjects), self._ask_objects),
+            **dict.fromkeys((PutObject, ReplaceObject, GetObject, ListObjects), self._ask_objects),
             **dict.fromkeys((CountEntries, SampleKeys, Fetch), self._ask_region),
         }
         self.handlers = {
@@ -128,13 +131,18 @@ class Node(Host):
             CaughtUp: self._levelled,
             SampleKeys: self._sampled,
             **dict.fromkeys((CountEntries, Fetch), self._inspected),
-            **dict.fromkeys((PutObject, GetObject, ListObjects), self._stored_away),
+            **dict.fromkeys((PutObject, ReplaceObject, GetObject, ListObjects), self._stored_away),
         }
+
+    @property
+    def level(self) -> bool:
+        """Whether the store has all that the log has, and answers."""
+        return not self.memory.behind and not self.memory.store_down
 
     @property
     def ready(self) -> bool:
         """Whether the health probe finds the node ready (OBS-3)."""
-        return not self.memory.behind and not self.memory.store_down
+        return self.level and not self.memory.why_not_timely()
 
     def serve(
         self, name: str, submission: Submission, reply: Callable[[Response], None], draws: Draws | None = None

@@ -18,6 +18,11 @@ class RunningNode(Protocol):
     memory: MemoryNode
 
     @property
+    def level(self) -> bool:
+        """Whether the store has all that the log has, and answers."""
+        ...
+
+    @property
     def ready(self) -> bool:
         """Whether the health probe finds the node ready (OBS-3)."""
         ...

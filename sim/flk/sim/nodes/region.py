@@ -7,6 +7,7 @@ from typing import NamedTuple
 from flk.model.entries.entry import Entry, Key
 from flk.model.entries.migration import Phase
 from flk.model.entries.tiers import Terms
+from flk.model.flow.timekeeping import Timekeeper, has_stepped
 from flk.model.log.hlc import wall_seconds
 from flk.model.programs.examine import Examine
 from flk.sim.kernel.engine import Call, Simulator
@@ -15,12 +16,13 @@ from flk.sim.kernel.random_streams import RandomStreams
 from flk.sim.kernel.trace import Trace
 from flk.sim.nodes.parts import AuditWorkers, BackgroundRounds, RunningNode, StoreMigrator
 from flk.sim.nodes.resharding import ReshardingPlan
-from flk.sim.scenarios.faults import ClockFault, Disk, SlowNode, Stop
+from flk.sim.scenarios.faults import ClockFault, Disk, ProcessCrash, SlowNode, Stop
 from flk.sim.scenarios.layout import Layout
 from flk.sim.scenarios.policy import Policy
 from flk.sim.world.audit_queue import WatchedArchive, WatchedTasks
 from flk.sim.world.clocks import offset
 from flk.sim.world.disks import DiskHealth
+from flk.sim.world.events import TimeTrusted
 from flk.sim.world.gateways import Gateways
 from flk.sim.world.network import Net
 from flk.sim.world.observer import Observer
@@ -59,7 +61,7 @@ class Region:
         self.name = name
         self.peers = peers
         self.world = world
-        self.disk = WatchedDisk(name, 1, world.observer, world.policy.segment_bytes)
+        self.disk = WatchedDisk(name, 1, world.observer, world.policy.segment_bytes, world.seed)
         self.shards = Shards(world.layout, world.simulator.after)
         self.resharding = ReshardingPlan(self.shards) if world.layout.migration else None
         self.migrator: StoreMigrator | None = None
@@ -69,6 +71,7 @@ class Region:
         self.health = DiskHealth(name, world.simulator, world.seed)
         self.gateways = Gateways(world.seed)
         self.clock_faults: list[ClockFault] = []
+        self._time: Timekeeper | None = None  # what the machine knows of the time since it started
         self._latest = 0.0  # the latest wall time that a fault of the clock has shown
         self.on_write: Call | None = None  # in the middle of the next write to the log
         self.outages = 0
@@ -83,13 +86,16 @@ class Region:
         if self.node is not None:
             self.node.crash(fault)
         self.node = self.rounds = self.on_write = None
+        if not isinstance(fault, ProcessCrash):
+            self._time = None
         if self.workers is not None:
             self.workers.stop()
         if self.migrator is not None:
             self.migrator.stop()
         if fault.disk is Disk.LOST:
-            segment_bytes = self.world.policy.segment_bytes
-            self.disk = WatchedDisk(self.name, self.disk.identity + 1, self.world.observer, segment_bytes)
+            world = self.world
+            again = self.disk.identity + 1
+            self.disk = WatchedDisk(self.name, again, world.observer, world.policy.segment_bytes, world.seed)
             self.entries = self._new_store()
 
     def slow(self, fault: SlowNode) -> None:
@@ -160,10 +166,32 @@ class Region:
         """What this region's monotonic clock shows, which no fault moves."""
         return self.world.simulator.now
 
+    @property
+    def time(self) -> Timekeeper:
+        """Whether the region's machine may log by the time that it has. From its start it takes wall time for right (HLC-5)."""
+        if self._time is None:
+            self._time = Timekeeper(self.wall, self.steady)
+            self._trust_clock(self._time)
+        return self._time
+
+    def move_clock(self, fault: ClockFault) -> None:
+        """Let the clock be off. At the start of a run the machine starts with it, and takes it for right."""
+        self.clock_faults.append(fault)
+        if not self.world.simulator.now:
+            self._trust_clock(self.time)
+
     def right_clock(self, fault: ClockFault) -> None:
-        """Take a fault away from the clock."""
+        """Take a fault away from the clock. If that is right then, and its machine, which started with a wrong one, doubts it, an
+        operator says so (HLC-6).
+        """
         self._latest = max(self._latest, self.wall())
         self.clock_faults.remove(fault)
+        if not self.clock_faults and self._time is not None and has_stepped(self._time.known, self._time.now()):
+            self._trust_clock(self._time)
+
+    def _trust_clock(self, time: Timekeeper) -> None:
+        time.known = time.now()
+        self.world.observer.on(TimeTrusted(self.name))
 
     def wall(self) -> float:
         """What this region takes for the time."""

@@ -1,4 +1,4 @@
-"""Segments of a log, byte by byte (WAL-2, WAL-3, WAL-4, WAL-6)."""
+"""Segments of a log, byte by byte (WAL-2, WAL-3, WAL-4, WAL-6, WAL-8)."""
 
 import json
 from hashlib import sha256
@@ -8,8 +8,10 @@ from google_crc32c import value as crc32c
 
 from flk.spec.constants import CONSTANTS
 
-MAGIC = CONSTANTS.wal.magic.encode()
+MAGIC, EARLIER = CONSTANTS.wal.magic.encode(), CONSTANTS.wal.earlier_magic.encode()
+SALT = CONSTANTS.wal.salt_bytes
 HEAD, DATA, SEAL = 1, 2, 3
+SEAL_BYTES = SALT + 8 + 9 + 32
 _BEFORE, _INNER = 8, 9  # bytes of length and checksum, and of kind and timestamp
 
 
@@ -66,14 +68,16 @@ class Segment(NamedTuple):
         return max((frame.timestamp for frame in self.frames), default=0)
 
 
-def read(content: bytes) -> Segment:
-    """Read a segment: at each place there is a valid frame, or there is none."""
-    place = len(MAGIC) if content.startswith(MAGIC) else 0
+def read(content: bytes, salt: bytes | None = None) -> Segment:
+    """Read a segment: at each place there is a valid frame, or there is none. The salt, if not given, stands in the opening."""
+    place = len(MAGIC) if content[: len(MAGIC)] in {MAGIC, EARLIER} else 0
+    if salt is None:
+        salt = _salt(content)
     frames: list[Found] = []
     gaps: list[tuple[int, int]] = []
     end = place
     while place < len(content):
-        frame = _frame(content, place)
+        frame = _frame(content, place, salt)
         if frame is None:
             place += 1
             continue
@@ -99,24 +103,41 @@ def whole(content: bytes) -> Segment | None:
     found = read(content)
     kinds = [frame.kind for frame in found.frames]
     ends = found.sealed and found.end == len(content) and kinds[0] == HEAD
-    return found if ends and content.startswith(MAGIC) and (kinds.count(HEAD), kinds.count(SEAL)) == (1, 1) else None
+    begins = content[: len(MAGIC)] in {MAGIC, EARLIER}
+    return found if ends and begins and (kinds.count(HEAD), kinds.count(SEAL)) == (1, 1) else None
 
 
 def begun(content: bytes | bytearray) -> int:
     """The timestamp of the first frame of a segment, that of the clock when it was begun; 0 if there is none yet."""
-    place = len(MAGIC) + _BEFORE + 1
+    place = len(MAGIC) + len(_salt(bytes(content[: len(MAGIC) + SALT]))) + _BEFORE + 1
     return int.from_bytes(content[place : place + 8], "little") if len(content) >= place + 8 else 0
 
 
-def _frame(content: bytes, start: int) -> Found | None:
-    length = int.from_bytes(content[start : start + 4], "little")
-    end = start + _BEFORE + length
+def _salt(content: bytes) -> bytes:
+    """What stands behind the magic of the present format; behind a magic that is damaged, if a valid head begins with it."""
+    after = content[len(MAGIC) : len(MAGIC) + SALT]
+    if len(after) < SALT or content[: len(EARLIER)] == EARLIER:
+        return b""
+    if content[: len(MAGIC)] == MAGIC:
+        return after
+    head = _frame(content, len(MAGIC), after)
+    return after if head is not None and head.kind == HEAD else b""
+
+
+def _frame(content: bytes, start: int, salt: bytes) -> Found | None:
+    number = start + len(salt)
+    if content[start:number] != salt:
+        return None
+    length = int.from_bytes(content[number : number + 4], "little")
+    end = number + _BEFORE + length
     if not _INNER <= length <= CONSTANTS.wal.max_frame_bytes or end > len(content):
         return None
-    inner = content[start + _BEFORE : end]
+    inner = content[number + _BEFORE : end]
     if inner[0] not in {HEAD, DATA, SEAL}:
         return None
-    if crc32c(content[start : start + 4] + inner) != int.from_bytes(content[start + 4 : start + 8], "little"):
+    if crc32c(salt + content[number : number + 4] + inner) != int.from_bytes(
+        content[number + 4 : number + 8], "little"
+    ):
         return None
     return Found(start, end, inner[0], int.from_bytes(inner[1:_INNER], "little"), inner[_INNER:])
 

@@ -123,5 +123,5 @@ def logged(tenant: str, body: bytes) -> bytes:
 
 
 def ceiling(policy: Outbox, attempt: int) -> float:
-    """The most that is drawn between attempts n and n + 1 of a round, in seconds (OUT-3)."""
-    return min(policy.base_delay_seconds * 2.0 ** (attempt - 1), policy.max_delay_seconds)
+    """The most that is drawn between attempts n and n + 1 of a round, in seconds (OUT-3). Binary64 ends at 2^1023."""
+    return min(policy.base_delay_seconds * 2.0 ** min(attempt - 1, 1023), policy.max_delay_seconds)

@@ -37,17 +37,32 @@ def is_authentic(
         return False
     live = [key for key in keys.get(tenant, ()) if key.not_before <= at < key.not_after]
     messages = [canonical(record, profile) for profile in profiles]
-    return any(_made(key, message, signature) for key in live for message in messages)
+    return any(made(key, message, signature) for key in live for message in messages)
 
 
-def _made(key: Key, message: bytes, signature: bytes) -> bool:
+def made(key: Key, message: bytes, signature: bytes) -> bool:
+    """Whether the signature of a message is this key's (SIGN-2, SIGN-3)."""
     if key.algorithm == "hmac-sha256":
         return hmac.new(key.material, message, "sha256").digest() == signature
+    if is_weak(key.material) or is_weak(signature[:32]):
+        return False
     try:
         Ed25519PublicKey.from_public_bytes(key.material).verify(signature, message)
     except InvalidSignature:
         return False
     return True
+
+
+P = 2**255 - 19
+EIGHTH = 0x7A03AC9277FDC74EC6CC392CFA53202A0F67100D760B3CBA4FD84D3D706A17C7
+SMALL_ORDER = {0, 1, P - 1, EIGHTH, P - EIGHTH}
+"""The second coordinates of the points of order 4, 1, 2 and 8 (SIGN-3)."""
+
+
+def is_weak(encoded: bytes) -> bool:
+    """Whether an encoded point has small order, or a coordinate that another encoding has, too (SIGN-3)."""
+    y = int.from_bytes(encoded, "little") % 2**255
+    return y >= P or y in SMALL_ORDER
 
 
 def _decoded(text: str) -> bytes | None:

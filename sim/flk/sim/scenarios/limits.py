@@ -77,6 +77,7 @@ def intervals(scenario: Scenario) -> Iterator[tuple[str, tuple[float, int]]]:
     pairs = regions * (regions - 1)
     yield "policy.ship_interval", (policy.ship_interval, regions)
     yield "policy.replay_interval", (policy.replay_interval, pairs)
+    yield "policy.check_interval", (policy.check_interval, regions)
     yield "policy.divergence_interval", (policy.divergence_interval, pairs)
     yield (
         "policy.failover.probe_interval_seconds",

@@ -16,7 +16,8 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     A synchronisation of a node's disk takes `fsync` on average and covers everything written before it began; one of an agent's
     disk takes `agent_fsync`, always. The store of a region serves one request after another: a claim takes `service` on average,
     an entry that is merged takes `merge`. The object store answers `object_service` after a request reached it; a node gives up
-    on it, or on another region, after `timeout`. A segment is sealed when it has `segment_bytes`, or when it is time to ship.
+    on it, or on another region, after `timeout`. A segment is sealed when it has `segment_bytes`, or when it is time to ship. Every
+    `check_interval` a node looks for the objects that it shipped, and in every `check_round` it reads all of them and its own log.
 
     A node turns away what exceeds `max_in_flight`; with `pressure` the limit adapts below that. Agents follow `retry` and move
     between regions by `failover`. With `breaker`, agents hold back from a region, and nodes from the object store, while it fails.
@@ -24,6 +25,8 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     ship_interval: Seconds = Seconds(CONSTANTS.replication.ship_interval_seconds)
     replay_interval: Seconds = Seconds(CONSTANTS.replication.replay_interval_seconds)
+    check_interval: Seconds = Seconds(CONSTANTS.replication.check_interval_seconds)
+    check_round: Seconds = Seconds(CONSTANTS.replication.check_round_seconds)
     divergence_interval: Seconds = Seconds(60)
     segment_bytes: Annotated[int, Meta(ge=1)] = CONSTANTS.wal.max_segment_bytes
     fsync: Seconds = Seconds(0.004)

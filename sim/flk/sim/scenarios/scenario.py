@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from functools import cached_property
 from hashlib import sha256
 from html import escape
+from typing import Any
 
 import msgspec
 
@@ -16,7 +17,15 @@ from flk.sim.scenarios.policy import Objectives, Policy
 from flk.sim.scenarios.script import Act
 from flk.sim.scenarios.topology import Network
 from flk.sim.scenarios.workload import Workload
+from flk.spec.constants import CONSTANTS
 from flk.spec.tables import html_table
+
+_SINCE = {
+    "check_interval": CONSTANTS.replication.check_interval_seconds,
+    "check_round": CONSTANTS.replication.check_round_seconds,
+    "for_good": False,
+}
+"""Fields that policies and faults did not always have, and what they are where a scenario does not use them."""
 
 
 class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=True):
@@ -62,11 +71,16 @@ class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=Tru
 
     @cached_property
     def hash(self) -> str:
-        """Sixteen hexadecimal digits that name this content."""
+        """Sixteen hexadecimal digits that name this content. Fields that scenarios have not always had count where used."""
         content = document.convert(
             document.builtins(self), Scenario, self.name
         )  # so that 2 and 2.0 are the same content
-        canonical = msgspec.json.encode(document.builtins(content), order="sorted")
+        told: dict[str, Any] = document.builtins(content)
+        parts: list[dict[str, object]] = [told.get("policy", {}), *told.get("faults", ())]
+        for part in parts:
+            for name in [name for name, unused in _SINCE.items() if part.get(name) == unused]:
+                del part[name]
+        canonical = msgspec.json.encode(told, order="sorted")
         return sha256(canonical).hexdigest()[:16]
 
     @property

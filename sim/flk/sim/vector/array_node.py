@@ -8,9 +8,11 @@ from flk.model.effects import (
     CaughtUp,
     Effect,
     GetObject,
+    Inspect,
     Merge,
     PutObject,
     ReadSegment,
+    Restore,
     Salvage,
     Seal,
     Truncate,
@@ -104,7 +106,7 @@ class ArrayNode(Node):
         self._journal = ArrayLog(self, region, self._fsync)
         self.schedulers |= {
             Seal: self._journal.seal,
-            **dict.fromkeys((ReadSegment, Truncate, Salvage), self._journal.use),
+            **dict.fromkeys((Inspect, ReadSegment, Truncate, Salvage, Restore), self._journal.use),
         }
         mine: dict[type[Effect[object]], Handler] = {
             CaughtUp: self._caught_up,
@@ -149,7 +151,7 @@ class ArrayNode(Node):
         if content is not None:
             clock = tick(self.memory.clock, self._region.wall())
             name = disk.begin_segment(clock)
-            disk.segments[name] += data(Frame(clock, NOTHING))
+            disk.segments[name] += data(Frame(clock, NOTHING), disk.salt(name))
             self._bookkeeping.seal(self.name, name, content, now, arrays.last_claim)
         self.memory.perform(effect)
 

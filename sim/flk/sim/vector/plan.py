@@ -82,6 +82,7 @@ def reasons(scenario: Scenario) -> Iterator[str]:
     yield from _of_policy(scenario)
     yield from _of_records(scenario)
     yield from _of_wires(scenario)
+    yield from _of_clocks(scenario)
     for fault in scenario.faults:
         if not isinstance(fault, (*FOLLOWED, LinkFaultBase)):
             yield f"fault {fault.id!r} ({fault.kind}) makes requests fail or changes what they carry; take it out"
@@ -114,6 +115,15 @@ def _of_records(scenario: Scenario) -> Iterator[str]:
         yield f"the design {scenario.design!r} runs other programs; leave out design"
     if scenario.hypotheses:
         yield "hypotheses are about single records; leave out hypotheses"
+
+
+def _of_clocks(scenario: Scenario) -> Iterator[str]:
+    """A node whose clock makes too large a step logs nothing (HLC-5)."""
+    most = CONSTANTS.clock.max_step_seconds
+    for region in scenario.regions:
+        faults = (f for f in scenario.faults if isinstance(f, ClockJump | ClockSkew) and f.region == region)
+        if sum(abs(fault.offset) for fault in faults) > most:
+            yield f"a node turns requests away if its clock is off by more than {most:g} s; let that of {region} be less"
 
 
 def _of_wires(scenario: Scenario) -> Iterator[str]:

@@ -53,6 +53,7 @@ class Stage(StrEnum):
 
     SHIP = "ship"
     REPLAY = "replay"
+    RESTORE = "restore"
 
 
 class Rotten(NamedTuple):
@@ -99,7 +100,7 @@ class SegmentSealed(Event, frozen=True, gc=False):
 
 class Uploaded(Event, frozen=True, gc=False):
     """An object was created; `found` is what its bytes say, `replaced` what had its name until then (None: nothing, as is due), and
-    `lost` what had it and was lost by a fault.
+    `lost` what had it and was lost or damaged by a fault. `damaged` is how an object read that was put back for that.
     """
 
     name: str
@@ -107,6 +108,7 @@ class Uploaded(Event, frozen=True, gc=False):
     found: Scan
     replaced: bytes | None
     lost: bytes | None = None
+    damaged: bytes | None = None
 
 
 class WatermarkSet(Event, frozen=True, gc=False):
@@ -311,6 +313,12 @@ class Replied(Event, frozen=True, gc=False):
     logged: Timestamp | None
     response: Response
     began: float
+
+
+class TimeTrusted(Event, frozen=True, gc=False):
+    """The wall clock of a region counts as right from now on: its machine started, or an operator has said so (HLC-6)."""
+
+    region: str
 
 
 class ClockObserved(Event, frozen=True, gc=False):

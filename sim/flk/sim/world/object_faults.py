@@ -25,6 +25,7 @@ class ObjectFaults:
         self._faults: list[ViewFault] = []
         self._created: dict[str, float] = {}
         self._renewed: set[str] = set()
+        self._removed: set[str] = set()
 
     @property
     def hold(self) -> bool:
@@ -40,30 +41,40 @@ class ObjectFaults:
         """Let a fault go."""
         self._faults.remove(fault)
         self.changed = self._now()
-        if not any(isinstance(other, ObjectLoss) for other in self._faults):
+        if not any(isinstance(other, ObjectLoss | ObjectDamage) for other in self._faults):
             self._renewed.clear()
 
     def created(self, name: str, *, again: bool = False) -> None:
-        """An object was created now; `again` in place of one that was lost, which does not befall it twice."""
+        """An object was created now; `again` in place of one that was lost or damaged, which does not befall it twice."""
         self._created[name] = self._now()
+        self._removed.discard(name)
         if again:
             self._renewed.add(name)
 
     def removed(self, name: str) -> None:
         """An object was removed."""
         del self._created[name]
+        self._removed.add(name)
         self.changed = self._now()
+
+    def befalls(self, fault: ObjectLoss | ObjectDamage, name: str) -> bool:
+        """Whether a fault has done something to an object that is still so."""
+        return name not in self._renewed and self._draws(fault, name)
 
     def is_lost(self, name: str) -> bool:
         """Whether the name is free although something was put there."""
         return bool(self._faults) and name not in self._renewed and self._concerned(name, ObjectLoss)
 
     def is_found(self, name: str) -> bool:
-        """Whether an object that is there is found by its name."""
+        """Whether an object that was created is found by its name."""
+        if name in self._removed:
+            return False
         return not self._faults or not (self.is_lost(name) or self._concerned(name, ObjectHiding))
 
     def is_listed(self, name: str, at: float | None = None) -> bool:
         """Whether an object that is there is listed now, or was `at` a moment since when no fault has changed."""
+        if name in self._removed:
+            return False
         age = (self._now() if at is None else at) - self._created.get(name, 0.0)
         if age < 0 or not self._faults:
             return age >= 0
@@ -73,7 +84,7 @@ class ObjectFaults:
     def read(self, name: str, content: bytes, foreign: Callable[[], bytes]) -> bytes:
         """What an object reads as; `foreign` gives the content of another."""
         for fault in self._faults:
-            if isinstance(fault, ObjectDamage) and self._draws(fault, name):
+            if isinstance(fault, ObjectDamage) and self.befalls(fault, name):
                 content = self._damaged(fault, name, content, foreign)
         return content
 

@@ -12,9 +12,11 @@ from flk.model.entries.entry import Claim, Entry, Key
 from flk.model.entries.migration import MigratingKeys, Phase, Side
 from flk.model.entries.tasks import TaskQueue
 from flk.model.entries.tiers import Terms, Tier, Tiers
-from flk.model.log.frames import Frame, data, scan
+from flk.model.log.frames import OVERHEAD, Frame, data, scan
 from flk.model.log.hlc import Timestamp
 from flk.model.memory.parts import Disk, Entries, Objects
+from flk.model.programs.ship import PREFIX
+from flk.sim.scenarios.faults import ObjectDamage, ObjectLoss
 from flk.sim.world.events import (
     Claimed,
     Forgotten,
@@ -35,8 +37,8 @@ from flk.sim.world.token_bucket import Throttles
 class WatchedDisk(Disk):
     """A disk on which every frame that becomes durable in the inbox is an event."""
 
-    def __init__(self, region: str, identity: int, observer: Observer, segment_bytes: int) -> None:
-        super().__init__(region, identity, max_segment_bytes=segment_bytes)
+    def __init__(self, region: str, identity: int, observer: Observer, segment_bytes: int, seed: int) -> None:
+        super().__init__(region, identity, max_segment_bytes=segment_bytes, seed=seed)
         self._observer = observer
 
     def append(self, log: str, frame: Frame, clock: Timestamp) -> None:
@@ -65,12 +67,13 @@ class WatchedDisk(Disk):
     def tear(self, frames: Iterable[Frame], size: int) -> None:
         """Keep the first `size` bytes of what was being written when the power went: whole frames, and a part of the next."""
         for frame in frames:
-            image = data(frame)
-            if size < len(image):
-                self._open(INBOX, frame.timestamp).extend(image[:size])
+            length = OVERHEAD + len(frame.payload)
+            if size < length:
+                segment = self._open(INBOX, frame.timestamp)
+                segment.extend(data(frame, self.salt(self.names(INBOX)[-1]))[:size])
                 return
             self.append(INBOX, frame, frame.timestamp)
-            size -= len(image)
+            size -= length
 
 
 class WatchedEntries(Entries):
@@ -189,10 +192,28 @@ class WatchedObjects(Objects):
         lost = self.objects.pop(name, None) if self.faults.is_lost(name) else None
         before = self.objects.get(name)
         created = super().put(name, content)
-        if created:
+        if created and name.startswith(PREFIX):
             self.faults.created(name, again=lost is not None)
             self._observer.on(Uploaded(name, content, scan(content), before, lost))
         return created
+
+    def replace(self, name: str, damaged: bytes, content: bytes) -> bool:
+        """Put another content in place of what reads as damaged. That does not befall it twice."""
+        before = self.objects.get(name)
+        replaced = super().replace(name, damaged, content)
+        if replaced:
+            self.faults.created(name, again=True)
+            self._observer.on(Uploaded(name, content, scan(content), None, before, damaged))
+        return replaced
+
+    def leave(self, fault: ObjectLoss | ObjectDamage) -> None:
+        """What a fault that ends has done to objects stays, but where they were put back."""
+        for name in [name for name in self.objects if self.faults.befalls(fault, name)]:
+            if isinstance(fault, ObjectLoss):
+                del self.objects[name]
+                self.faults.removed(name)
+            else:
+                self.objects[name] = self.faults.read(name, self.objects[name], partial(self._another, name))
 
     def get(self, name: str) -> bytes | None:
         """The content, as the object reads."""

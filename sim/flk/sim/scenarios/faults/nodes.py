@@ -15,15 +15,32 @@ class Disk(StrEnum):
     LOST = "lost"
 
 
+class LogLoss(StrEnum):
+    """What has become of a segment of its log meanwhile: nothing; or it is missing, a copy of another, cut where a frame ends, or
+    has a page of zeros.
+    """
+
+    NONE = "none"
+    MISSING = "missing"
+    COPIED = "copied"
+    CUT = "cut"
+    ZEROED = "zeroed"
+
+
 class RegionCrash(RegionFault, frozen=True, tag="region_crash"):
-    """A region stops in the middle of whatever it does; at the end of the fault it starts again and recovers."""
+    """A region stops in the middle of whatever it does; at the end of the fault it starts again and recovers.
+
+    With `log`, a segment is damaged on a disk that it kept. What is lost so the operator accepts a while after the restart.
+    """
 
     disk: Disk = Disk.KEPT
+    log: LogLoss = LogLoss.NONE
 
     @property
     def effect(self) -> str:
         """One phrase for the reader."""
-        return f"{self.region} is down, its disk {self.disk}"
+        damage = "" if self.log is LogLoss.NONE else f", a segment of its log {self.log}"
+        return f"{self.region} is down, its disk {self.disk}{damage}"
 
 
 class ProcessCrash(RegionFault, frozen=True, tag="process_crash"):

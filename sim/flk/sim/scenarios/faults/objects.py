@@ -18,11 +18,13 @@ class Damage(StrEnum):
 
 class ObjectLoss(RegionFault, frozen=True, tag="object_loss"):
     """A `share` of the objects that the region ships is gone, of those that are there and of those that come: neither listed nor
-    found, and their names are free. At the end they are put back from a copy, where the name is still free.
+    found, and their names are free. At the end they are put back from a copy, where the name is still free; what is lost `for_good`
+    is put back by the region alone.
     """
 
     severity: ClassVar[str] = "share"
     share: Share = 1.0
+    for_good: bool = False
 
     @property
     def effect(self) -> str:
@@ -43,11 +45,14 @@ class ObjectHiding(RegionFault, frozen=True, tag="object_hidden"):
 
 
 class ObjectDamage(RegionFault, frozen=True, tag="object_corrupt"):
-    """A `share` of the objects that the region ships reads otherwise than it was written, until the end: damaged, or `foreign`."""
+    """A `share` of the objects that the region ships reads otherwise than it was written, until the end: damaged, or `foreign`.
+    Damaged `for_good`, it stays so until the region puts it right.
+    """
 
     severity: ClassVar[str] = "share"
     share: Share = 1.0
     damage: Damage = Damage.FLIPPED
+    for_good: bool = False
 
     @property
     def effect(self) -> str:
