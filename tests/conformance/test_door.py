@@ -66,7 +66,8 @@ def test_the_line_that_asks_again_names_what_failed() -> None:
     """For a server with a wrong key it names tenant, seed and the checks that failed."""
     with reference_server({"default": HmacKey(b"its own")}) as url:
         report = check_server(url, {"default": HmacKey(b"another")}, checks=["accepted", "malformed"], seed=3)
-    assert report.again == (f"flk conform server {url} --key=KEYS.toml --tenant=default --seed=3 --check=accepted")
+    line = f"flk conform server {url} --key=KEYS.toml --tenant=default --seed=3 --check=accepted --check=malformed"
+    assert report.again == line
 
 
 def test_a_misspelt_name_is_answered_with_the_nearest() -> None:

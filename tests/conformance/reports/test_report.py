@@ -1,5 +1,6 @@
 """The report: what results amount to, and the same story in every form."""
 
+from collections import Counter
 from xml.etree import ElementTree
 
 import pytest
@@ -7,10 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
+from flk.conformance.operations.equality import equal
+from flk.conformance.reports.complaints import WRONG, complaints
 from flk.conformance.reports.junit import junit
 from flk.conformance.reports.report import CaseResult, CaseStatus, Report, is_binding
-from flk.conformance.reports.terminal import MAX_SHOWN, render
-from flk.conformance.sdk.compare import equal
+from flk.conformance.reports.terminal import MAX_OTHERS, MAX_SHOWN, render
 from flk.spec.requirements import Level, catalogue
 from flk.spec.verdict import Verdict
 
@@ -73,9 +75,10 @@ def test_every_result_is_counted_under_each_of_its_requirements(report: Report) 
 def test_junit_says_what_the_report_says(report: Report) -> None:
     """Whatever the texts, it is XML, with a test case for each result and each breach, and a failure where there is one."""
     suite = ElementTree.fromstring(junit(report))
-    assert len(suite) == len(report.results) + len(report.remarks)
+    extra = len(report.remarks) + (not report.results)  # a subject that could not be asked is an error
+    assert len(suite) == len(report.results) + extra
     bad = len(suite.findall("testcase/failure")) + len(suite.findall("testcase/error"))
-    assert bad == sum(not result.conforms for result in report.results) + len(report.remarks)
+    assert bad == sum(not result.conforms for result in report.results) + extra
 
 
 @settings(deadline=None)
@@ -87,14 +90,39 @@ def test_any_report_can_be_shown(report: Report) -> None:
 
 
 def test_a_flood_of_failures_is_cut_short() -> None:
-    """The terminal shows the first few and the number of the rest."""
-    report = Report(
-        "subject", tuple(CaseResult(f"case/{n}", "", ("DUP-1",), CaseStatus.FAILED, "wrong") for n in range(100))
-    )
+    """The terminal shows the worst few and the number of the rest, of a requirement as of all of them."""
+    ids = [requirement.id for requirement in catalogue()][: MAX_SHOWN + 3]
+    results = [CaseResult(f"case/{name}{n}", "", (name,), CaseStatus.FAILED, "wrong") for name in ids for n in range(9)]
     with (console := Console(width=100)).capture() as capture:
-        console.print(render(report))
-    assert capture.get().count("failed case/") == MAX_SHOWN
-    assert f"{100 - MAX_SHOWN} more failed" in capture.get()
+        console.print(render(Report("subject", tuple(results))))
+    shown = capture.get()
+    assert shown.count("failed case/") == MAX_SHOWN
+    assert shown.count(f"and {8 - MAX_OTHERS} more\n") == MAX_SHOWN
+    assert "... and 3 more requirements" in shown
+
+
+@settings(deadline=None)
+@given(REPORTS)
+def test_every_wrong_result_is_told_once_and_the_worst_first(report: Report) -> None:
+    """Under one requirement that it bears on, that of most wrong results; each operation by its smallest input."""
+    told = complaints(report)
+    wrong = Counter(result.name for result in report.results if result.status in WRONG)
+    assert (
+        Counter(name for one in told for name in (*(each.name for each in one.examples), *one.others)).keys()
+        == wrong.keys()
+    )
+    assert told == () or told[0].wrong == max(one.wrong for one in told)
+    assert all(one.requirement in example.requirements for one in told for example in one.examples)
+
+
+def test_no_control_character_of_a_subject_reaches_the_terminal() -> None:
+    """Neither in its name nor in what it says; nor do they break XML."""
+    evil = "\x1b[2Jgone\x07"
+    statuses = (CaseStatus.CRASHED, CaseStatus.SKIPPED, CaseStatus.DECLINED, CaseStatus.FAILED)
+    results = [CaseResult("judge/b", evil, ("JDG-1",), status, evil, evil) for status in statuses]
+    with (console := Console(width=100, color_system=None)).capture() as capture:
+        console.print(render(Report(evil, tuple(results), (evil,), (evil,))))
+    assert not {"\x1b", "\x07"} & set(capture.get())
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from tests.support.conformance.bad_subject import VICTIM
 from flk.conformance.reports.report import CaseStatus, Report
 from flk.conformance.sdk.driver import conform
 from flk.spec.errors import UnusableInput
+from flk.spec.profiles import Profile, profile
 from flk.spec.vectors import load
 from flk.spec.verdict import Verdict
 
@@ -30,6 +31,13 @@ def ask(habit: str, deadline: float = 60.0, max_restarts: int = 20) -> Report:
     return conform(command, REGIME, deadline=deadline, max_restarts=max_restarts)
 
 
+def ask_everything(habit: str, required: Profile | None = None) -> Report:
+    """The same, put all vectors, or all of a profile; nothing of the habit shows in its answers."""
+    command = [sys.executable, "-m", "tests.support.conformance.bad_subject", habit]
+    groups = tuple(group for group in load() if required is None or required.asks(group.operation))
+    return conform(command, groups, required=required)
+
+
 def verdicts(report: Report) -> dict[CaseStatus, int]:
     """How many results of each verdict."""
     return dict(Counter(result.status for result in report.results))
@@ -40,6 +48,7 @@ def test_our_own_subject_conforms_through_a_real_process() -> None:
     report = conform([sys.executable, "-m", "flk.conformance.sdk.subject"], load())
     assert [result for result in report.results if result.status is not CaseStatus.PASSED] == []
     assert (report.verdict, report.remarks, report.notes) == (Verdict.HOLDS, (), ())
+    assert (report.conclusion, report.profiles) == ("conforms", ("full",))
     assert len(report.results) == sum(len(group.cases) for group in load())
 
 
@@ -51,6 +60,7 @@ def test_the_subject_of_the_documentation_conforms(tmp_path: Path) -> None:
     report = conform([sys.executable, str(example)], load())
     assert {result.status for result in report.results} == {CaseStatus.PASSED, CaseStatus.DECLINED}
     assert report.verdict is Verdict.HOLDS
+    assert report.conclusion.startswith("conforms to the profile partial: ")
 
 
 @pytest.mark.parametrize("habit", ["none", "backwards"])
@@ -76,6 +86,10 @@ def test_sixty_four_cases_are_with_the_subject_at_once() -> None:
         ("dies", CaseStatus.CRASHED, "this case is too much for me"),
         ("crashes", CaseStatus.CRASHED, "missing required field"),
         ("skips", CaseStatus.SKIPPED, "not today"),
+        ("babbles", CaseStatus.FAILED, "an answer that cannot be read: 'utf-8' codec can't decode byte 0xff"),
+        ("overflows", CaseStatus.FAILED, "an answer that cannot be read: Integer value out of range"),
+        ("faults", CaseStatus.CRASHED, "was killed by SIGSEGV"),
+        ("leaves-a-child", CaseStatus.CRASHED, "gone, but for my child"),
     ],
 )
 def test_one_bad_case_costs_one_case(habit: str, status: CaseStatus, says: str) -> None:
@@ -87,7 +101,7 @@ def test_one_bad_case_costs_one_case(habit: str, status: CaseStatus, says: str) 
     assert report.verdict is Verdict.VIOLATED
 
 
-@pytest.mark.parametrize("habit", ["hangs", "forgets"])
+@pytest.mark.parametrize("habit", ["hangs", "forgets", "nests"])
 def test_a_case_without_an_answer_costs_one_case(habit: str) -> None:
     """A subject that hangs on a case, or passes over it, is asked all others."""
     report = ask(habit, SHORT)
@@ -110,7 +124,7 @@ def test_a_subject_that_keeps_dying_keeps_its_answers() -> None:
     [
         ("garbage", "Traceback, perhaps"),
         ("chatters", "debug: answering"),
-        ("twice", "nothing asked for"),
+        ("twice", "a second answer to case 20 (regime)"),
         ("leaves-without-bye", "no bye came back"),
     ],
 )
@@ -129,13 +143,67 @@ def test_what_is_neither_offered_nor_declined_does_not_conform() -> None:
     assert report.verdict is Verdict.VIOLATED
 
 
-def test_what_is_declined_is_held_against_nobody() -> None:
-    """A flag that is declined leaves out its cases, and the reason is in the report."""
-    report = ask("declines-flag")
-    bound = sum("bound" in case.flags for group in REGIME for case in group.cases)
-    assert verdicts(report) == {CaseStatus.PASSED: ALL - bound, CaseStatus.DECLINED: bound}
-    assert "bound: no bounds here" in {result.detail for result in report.results}
+def test_who_declines_all_that_may_be_declined_conforms_to_next_to_nothing() -> None:
+    """One operation is left, and the report says how little that is."""
+    report = ask_everything("declines-all-it-may")
+    passed, every = verdicts(report)[CaseStatus.PASSED], len(report.results)
+    assert (passed, report.verdict) == (sum(len(g.cases) for g in load() if g.operation == "pause"), Verdict.HOLDS)
+    assert f"conforms to the profile partial: {passed} of {every:,} cases, 2 of " in report.conclusion
+
+
+def test_a_flag_that_may_be_declined_caps_the_verdict() -> None:
+    """Its cases are left out, with the reason, and the report never says plainly that the subject conforms."""
+    report = ask_everything("declines-flag")
+    left_out = sum("shortest" in case.flags for group in load() for case in group.cases)
+    assert verdicts(report)[CaseStatus.DECLINED] == left_out
+    assert "shortest: no older signers here" in {result.detail for result in report.results}
     assert report.verdict is Verdict.HOLDS
+    assert report.conclusion.startswith("conforms to the profile full without shortest: ")
+
+
+def test_no_other_flag_can_be_declined() -> None:
+    """Forgeries are asked about all the same, and to decline them is a breach of the protocol."""
+    report = ask_everything("declines-forgeries")
+    assert set(verdicts(report)) == {CaseStatus.PASSED}
+    assert [remark.partition(",")[0] for remark in report.remarks] == ["the flag forgery cannot be declined"]
+    assert (report.verdict, report.conclusion) == (Verdict.VIOLATED, "does not conform")
+
+
+@pytest.mark.parametrize(
+    ("habit", "says"),
+    [
+        ("declines-nothing-known", "the name teleport cannot be declined"),
+        ("claims-nonsense", "no profile is called singer; did you mean signer?"),
+        ("claims-too-much", "claims the profile signer and does not offer sign"),
+    ],
+)
+def test_a_hello_that_promises_or_declines_what_it_cannot_is_a_breach(habit: str, says: str) -> None:
+    """Each is told with the name at fault."""
+    report = ask(habit)
+    assert [says in remark for remark in report.remarks] == [True]
+    assert report.verdict is Verdict.VIOLATED
+
+
+def test_who_claims_a_profile_need_not_list_what_is_outside_it() -> None:
+    """What other profiles ask is left out, and the report names the profile and what it covers."""
+    report = ask_everything("claims-signer")
+    assert set(verdicts(report)) == {CaseStatus.PASSED, CaseStatus.DECLINED}
+    assert (report.verdict, report.profiles) == (Verdict.HOLDS, ("signer",))
+    assert report.coverage is not None
+    assert report.conclusion == f"conforms to the profile signer: {report.coverage}"
+
+
+def test_who_is_asked_for_a_profile_may_decline_none_of_it() -> None:
+    """The same subject that may choose what it is does not conform to a profile that it does not have."""
+    assert ask_everything("claims-signer", profile("signer")).profiles == ("signer",)
+    refused = ask_everything("declines-all-it-may", profile("signer"))
+    assert refused.verdict is Verdict.VIOLATED
+    assert "the profile signer asks for sign: not here" in {result.detail for result in refused.results}
+
+
+def test_who_is_not_asked_everything_does_not_plainly_conform() -> None:
+    """Some operations are not all, whoever chose them."""
+    assert ask("none").conclusion.startswith(f"conforms to the profile partial: {ALL} of ")
 
 
 @pytest.mark.parametrize("habit", ["declines-operation", "declines-everything"])
@@ -165,3 +233,14 @@ def test_a_command_that_cannot_be_talked_to_is_unusable(command: list[str], says
     with pytest.raises(UnusableInput, match=re.escape(says)) as caught:
         conform(command, REGIME)
     assert command[0] in str(caught.value)
+
+
+def test_a_subject_that_begins_otherwise_the_second_time_keeps_its_answers(tmp_path: Path) -> None:
+    """It died on a case, and prints rubbish since: what it answered counts, and the report says what came."""
+    subject = f"{sys.executable} -m tests.support.conformance.bad_subject dies"
+    script = f"if [ -e {tmp_path}/was ]; then echo rubbish; else touch {tmp_path}/was; exec {subject}; fi"
+    report = conform(["sh", "-c", script], REGIME, max_restarts=2)
+    assert verdicts(report)[CaseStatus.PASSED] >= VICTIM
+    assert set(verdicts(report)) == {CaseStatus.PASSED, CaseStatus.CRASHED}
+    assert "began otherwise" in report.results[-1].detail
+    assert "rubbish" in report.results[-1].detail

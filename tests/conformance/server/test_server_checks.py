@@ -1,34 +1,59 @@
 """The server checks: an honest server passes them all, and each planted defect is found by the check named for it."""
 
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from threading import Thread
 
 import pytest
-from tests.support.conformance.memory_server import SIGNERS, Node, serving
-from tests.support.conformance.server_defects import DEFECTS, EscalatedIs200
+from tests.support.conformance.lasting_defects import DEFECTS
+from tests.support.conformance.memory_server import RETIRED, ROTATION, SIGNERS, Node, serving
+from tests.support.conformance.server_defects import EscalatedIs200
 
 from flk.conformance.reports.report import CaseStatus
 from flk.conformance.server import durability, generated, outcomes
 from flk.conformance.server.check import Check
 from flk.conformance.server.checks import CHECKS
 from flk.conformance.server.client import Client
-from flk.conformance.server.examine import examine
+from flk.conformance.server.examine import examine, tried
 from flk.conformance.server.target import Server
 from flk.model.flow.submission import Response, Submission
+from flk.model.refusal import Overloaded, unavailable
 from flk.spec.errors import UnusableInput
 from flk.spec.requirements import catalogue
 from flk.spec.verdict import Verdict
 
 pytestmark = pytest.mark.slow
 
+OVERLOADED = Overloaded("ORD-6", "as much is in flight as is admitted", retry_after=10)
+UNAVAILABLE = unavailable("the store does not answer")
+
 
 class Restartable(Server):
     """A server under test whose restart is a call instead of a command."""
 
     def __init__(self, url: str, node: Node, seed: int) -> None:
-        super().__init__(Client(url, 10), SIGNERS, seed)
+        super().__init__(Client(url, 10), SIGNERS, seed, rotation=ROTATION, retired=RETIRED)
         self._node = node
+
+    def size(self, usual: int) -> int:
+        return usual // 6
+
+    @property
+    def can_restart(self) -> bool:
+        return True
+
+    @contextmanager
+    def overloaded(self) -> Iterator[None]:
+        self._node.trouble = OVERLOADED
+        yield
+        self._node.trouble = None
+
+    @contextmanager
+    def unavailable(self) -> Iterator[None]:
+        self._node.trouble = UNAVAILABLE
+        yield
+        self._node.trouble = None
 
     def restart(self) -> None:
         self._node.restart()
@@ -44,12 +69,16 @@ def test_an_honest_server_passes_every_check() -> None:
     assert report.verdict is Verdict.HOLDS
 
 
-@pytest.mark.parametrize(("defect", "check"), DEFECTS.items(), ids=lambda value: getattr(value, "__name__", ""))
+@pytest.mark.parametrize(
+    ("defect", "check"),
+    DEFECTS.items(),
+    ids=lambda value: getattr(value, "__name__", ""),
+)
 def test_each_defect_is_caught(defect: Callable[[], Node], check: Check) -> None:
     """The check named for a defect fails on it, for a reason it can tell."""
     node = defect()
-    with serving(node) as url:
-        (result,) = examine(Restartable(url, node, seed=2), [check]).results
+    with serving(node, node.handler) as url:
+        result = tried(check, Restartable(url, node, seed=2))
     assert result.status is CaseStatus.FAILED
     assert result.detail
 
@@ -89,7 +118,7 @@ def test_a_server_that_hangs_up_gave_no_answer() -> None:
     node = HangsUp()
     with serving(node) as url:
         report = examine(Restartable(url, node, seed=4), [outcomes.accepted])
-    assert [result.status for result in report.results] == [CaseStatus.SILENT]
+    assert [(result.name, result.status) for result in report.results] == [("preflight", CaseStatus.SILENT)]
     assert report.verdict is Verdict.VIOLATED
 
 
@@ -99,7 +128,7 @@ def test_without_a_second_tenant_or_a_restart_command_checks_are_left_out() -> N
         server = Server(Client(url, 10), {"default": SIGNERS["default"]}, 5)
         report = examine(server, [outcomes.tenants_are_apart, durability.acknowledged_survives_restart])
     assert [result.status for result in report.results] == [CaseStatus.DECLINED] * 2
-    assert ["--tenant" in report.results[0].detail, "--restart-command" in report.results[1].detail] == [True, True]
+    assert ["--tenant" in report.results[0].detail, "--restart" in report.results[1].detail] == [True, True]
     assert report.verdict is Verdict.UNDECIDED
 
 

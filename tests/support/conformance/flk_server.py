@@ -1,4 +1,7 @@
-"""A real `flk serve` in a process of its own; `python -m tests.support.conformance.flk_server STATE` restarts it."""
+"""A real `flk serve` in a process of its own; `python -m tests.support.conformance.flk_server STATE …` restarts it.
+
+Behind STATE: nothing, the limits that it gets (`min_free_bytes=1000000000000000`: its log has no room), or `overload`.
+"""
 
 import os
 import re
@@ -6,11 +9,14 @@ import select
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from http.client import HTTPConnection
 from pathlib import Path
 
 import msgspec
+
+from flk.model.flow.answers import SUBMIT_PATH
 
 
 class State(msgspec.Struct, frozen=True):
@@ -22,10 +28,11 @@ class State(msgspec.Struct, frozen=True):
     pid: int
 
 
-def start(data: str, keys: str, port: int = 0) -> tuple[State, "subprocess.Popen[str]"]:
+def start(data: str, keys: str, port: int = 0, limits: Sequence[str] = ()) -> tuple[State, "subprocess.Popen[str]"]:
     """Start a server, once it says where it listens."""
     flk = str(Path(sys.executable).with_name("flk"))
     command = [flk, "serve", "--data", data, "--keys", keys, "--port", str(port), "--log-level", "error"]
+    command += [f"--limit={limit}" for limit in limits]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
     assert process.stdout is not None
     for line in process.stdout:
@@ -56,13 +63,25 @@ def running(data: Path, keys: Path, state: Path) -> Iterator[str]:
         process.communicate()
 
 
-def restart(state: Path) -> None:
-    """Kill the server of a state file and start it again on the same port."""
+def restart(state: Path, limits: Sequence[str] = ()) -> None:
+    """Kill the server of a state file and start it again on the same port, with other limits if they are given."""
     old = msgspec.json.decode(state.read_bytes(), type=State)
     kill(old.pid)
-    new, _ = start(old.data, old.keys, old.port)
+    new, _ = start(old.data, old.keys, old.port, limits)
     state.write_bytes(msgspec.json.encode(new))
 
 
-if __name__ == "__main__":
-    restart(Path(sys.argv[1]))
+def overload(state: Path) -> None:
+    """Restart the server with next to no room for what nobody signed, and use that up (HTTP-9)."""
+    restart(state, ["peer_burst_bytes=1", "peer_bytes_per_second=1"])
+    port = msgspec.json.decode(state.read_bytes(), type=State).port
+    connection = HTTPConnection("127.0.0.1", port)
+    connection.request("POST", SUBMIT_PATH, b"no record" * 1000)
+    connection.getresponse().read()
+    connection.close()
+
+
+if __name__ == "__main__" and sys.argv[2:] == ["overload"]:
+    overload(Path(sys.argv[1]))
+elif __name__ == "__main__":
+    restart(Path(sys.argv[1]), sys.argv[2:])

@@ -24,7 +24,7 @@ from flk.conformance.operations.forms import keyring, timestamp
 from flk.conformance.operations.node import Answered, NodeInput
 from flk.conformance.operations.placement import PauseInput, RingInput
 from flk.conformance.operations.records import Body, Triple, ValidRecord
-from flk.conformance.operations.segments import FrameInput, NamedSegment, ScanResult, Segment
+from flk.conformance.operations.segments import DamagedSegment, FrameInput, NamedSegment, ScanResult
 from flk.conformance.operations.signals import Coherence, Counts, Plane, RawBytes, ScaledCloud, SeededCloud, Signals
 from flk.conformance.operations.signatures import AuthenticateInput, SignInput
 from flk.conformance.operations.trees import Consistency, Inclusion, Leaves, Position, Prefix
@@ -472,20 +472,26 @@ def another_checksum(given: FrameInput) -> bytes:
 
 
 @caught_by("scan/damage/payload-of-second")
-def stops_at_the_first_bad_frame(given: Segment) -> ScanResult:
+def stops_at_the_first_bad_frame(given: DamagedSegment) -> ScanResult:
     """Damage in the middle passes for a torn tail."""
     honest = operations.segments.scan(given)
     if not honest.damage:
         return honest
     end = honest.damage[0].offset
-    kept = operations.segments.scan(Segment(given.segment[:end]))
+    kept = operations.segments.scan(DamagedSegment(given.segment[:end]))
     return msgspec.structs.replace(kept, torn=len(given.segment) - end)
+
+
+@caught_by("scan/forged/opening-lost-salt")
+def asks_only_the_opening_for_the_salt(given: DamagedSegment) -> ScanResult:
+    """The salt that is known from elsewhere is not used."""
+    return operations.segments.scan(DamagedSegment(given.segment))
 
 
 @caught_by("verify_segment/another-number")
 def any_name_will_do(given: NamedSegment) -> bool:
     """The name in the head is not looked at."""
-    found = operations.segments.scan(Segment(given.segment))
+    found = operations.segments.scan(DamagedSegment(given.segment))
     return found.sealed and not found.damage
 
 

@@ -26,6 +26,7 @@ def hlc_tick() -> Iterator[Draft]:
         "clock-set-back": at(NOW + 5),
         "set-back-and-full": Timestamp(at(NOW + 5) + FULL),
         "far-ahead": at(NOW + 10 * AHEAD),
+        "bits-of-63": Timestamp(2**63 - 2),
     }
     for slug, last in clocks.items():
         flags = ("carry",) if last & FULL == FULL else ()
@@ -73,17 +74,22 @@ def join() -> Iterator[Draft]:
         "region-digit": (_entry(early, "eu10"), _entry(early, "eu2")),
         "other-content": (_entry(early, "us", "a"), _entry(late, "eu", "b")),
         "better-outcome": (_entry(early, "us", reason=Reason.D_HAT), _entry(late, "eu")),
+        "region-code-points": (_entry(early, "\uff45"), _entry(early, "\U0001f600")),
+        "digest": (_entry(early, "eu", "a"), _entry(early, "eu", "b")),
         "equal": (_entry(early, "eu"), _entry(early, "eu")),
         "high-bit": (_entry(Timestamp(2**62), "us"), _entry(Timestamp(2**63 - 1), "ap")),
     }
     for slug, (first, second) in pairs.items():
         flags = ("tie-break",) if first.timestamp == second.timestamp else ()
-        for name, question in (("", JoinInput(first, second)), ("-turned", JoinInput(second, first))):
+        for name, rule, question in (
+            ("", "CRR-1", JoinInput(first, second)),
+            ("-turned", "CRR-2", JoinInput(second, first)),
+        ):
             yield Draft(
                 slug + name,
                 "the lesser timestamp, then the lesser region, whichever comes first",
                 question,
-                ("CRR-1", "CRR-2"),
+                (rule,),
                 flags,
             )
 

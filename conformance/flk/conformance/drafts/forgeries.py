@@ -6,9 +6,10 @@ from hashlib import sha256
 
 import msgspec
 
-from flk.conformance.drafts.canonical import JUDGED, OF_REALS, REALS, eight, eleven
+from flk.conformance.drafts.canonical import JUDGED, OF_REALS, REALS, STABLE, UNSIGNED, eight, eleven
 from flk.conformance.drafts.draft import NOW, SECRET, Draft
 from flk.conformance.drafts.signing import ED25519, HMAC, RFC8032_SEEDS, WHOLE
+from flk.conformance.drafts.weak_points import GROUP_ORDER, MIXED, SMALL_ORDER, scalar, under, without_nonce
 from flk.conformance.operations.forms import EightFields, LiveKeyForm
 from flk.conformance.operations.signatures import AuthenticateInput
 from flk.model.record import signing
@@ -19,9 +20,6 @@ ROTATION, REFUSED, OWN, PROFILE = "SIGN-4", "SIGN-6", "SIGN-7", "C14N-6"
 
 BAD = (REFUSED, "sig")
 
-GROUP_ORDER = 2**252 + 27742317777372353535851937790883648493
-"""The order of Ed25519's base point: adding it to S gives another number that the same equation holds for."""
-
 
 def authenticate() -> Iterator[Draft]:
     """What must be accepted, and every kind of forgery."""
@@ -30,6 +28,7 @@ def authenticate() -> Iterator[Draft]:
     yield from _spellings()
     yield from _foreign()
     yield from _ed25519()
+    yield from _weak_points()
     yield from _windows()
     yield from _tenants()
     yield from _judged()
@@ -41,9 +40,16 @@ def _accepted() -> Iterator[Draft]:
         value = float(getattr(eight(), name))
         near = msgspec.structs.replace(eight(), **{name: value + 1e-10})
         yield _authentic(
-            f"accepted/{name}-within-rounding", "a difference that rounding removes is none", near, sig=_mac(eight())
+            f"accepted/{name}-within-rounding",
+            "a difference that rounding removes is none",
+            near,
+            STABLE,
+            sig=_mac(eight()),
         )
-    yield _authentic("accepted/minus-zero", "-0 and 0 have one form", eight(r=0.0), sig=_mac(eight(r=-0.0)))
+    yield _authentic("accepted/minus-zero", "-0 and 0 have one form", eight(r=0.0), UNSIGNED, sig=_mac(eight(r=-0.0)))
+    yield _authentic(
+        "accepted/spelling", "the standard alphabet, with its plus and slash, and padding", _SPELT, REFUSED
+    )
     yield _authentic(
         "accepted/older-profile",
         "the older form, where it is switched on",
@@ -51,6 +57,7 @@ def _accepted() -> Iterator[Draft]:
         PROFILE,
         sig=_mac(eight(D_hat=1.0), profile=Profile.SHORTEST),
         profiles=OF_REALS,
+        flags=("shortest",),
     )
     yield _authentic(
         "accepted/both-profiles",
@@ -58,6 +65,7 @@ def _accepted() -> Iterator[Draft]:
         eight(D_hat=1.0),
         PROFILE,
         profiles=OF_REALS,
+        flags=("shortest",),
     )
     yield _forged(
         "refused/older-profile",
@@ -122,7 +130,7 @@ def _spellings() -> Iterator[Draft]:
     )
 
 
-_SPELT = eight(epoch=2)  # its MAC holds both characters in which the URL-safe alphabet differs
+_SPELT = eight(epoch=9)  # its MAC holds both characters in which the URL-safe alphabet differs
 
 
 def _foreign() -> Iterator[Draft]:
@@ -133,13 +141,13 @@ def _foreign() -> Iterator[Draft]:
         name: msgspec.to_builtins(record)[name]
         for name in ("budget", "coh_star", "D_hat", "epoch", "merkle_root", "pcs_id", "r", "shard_id")
     }
+    integral = eight(D_hat=1.0)
     messages = {
         "pre-hashed": sha256(message).digest(),
         "pre-hashed-hex": sha256(message).hexdigest().encode(),
         "struct-order": msgspec.json.encode(values),
         "with-spaces": message.replace(b",", b", ").replace(b":", b": "),
         "final-newline": message + b"\n",
-        "shortest-reals": canonical_bytes(record.signed(), Profile.SHORTEST),
         "empty": b"",
         "id-alone": str(values["pcs_id"]).encode(),
     }
@@ -152,6 +160,14 @@ def _foreign() -> Iterator[Draft]:
             "foreign-signer",
             requirement=WHOLE,
         )
+    yield _forged(
+        "foreign/shortest-reals",
+        "another text was signed",
+        integral,
+        _mac(integral, profile=Profile.SHORTEST),
+        "foreign-signer",
+        requirement=WHOLE,
+    )
     yield _forged(
         "foreign/hash-with-key-before",
         "a hash of key and message is no HMAC",
@@ -205,6 +221,25 @@ def _ed25519() -> Iterator[Draft]:
         )
 
 
+def _weak_points() -> Iterator[Draft]:
+    """The equation holds, and yet the key or R is of small order or not canonical; or it holds with the cofactor alone."""
+    record, seed = eight(), bytes.fromhex(RFC8032_SEEDS["test-1"])
+    message = canonical_bytes(record.signed())
+    forged = {f"key-of-{slug}": (key, under(key, message)) for slug, key in SMALL_ORDER.items()}
+    forged |= {f"r-of-{slug}": (Ed25519PrivateKey(seed).public(), sig) for slug, sig in without_nonce(seed, message)}
+    for slug, (key, sig) in forged.items():
+        comment = "a point of small order, under which one signature fits many messages"
+        keys = (LiveKeyForm(Algorithm.ED25519, key),)
+        yield _forged(f"ed25519/{slug}", comment, record, _base64(sig), "small-order", keys=keys, requirement=ED25519)
+    mixed = (LiveKeyForm(Algorithm.ED25519, MIXED),)
+    cofactor = _base64(under(MIXED, message, scalar(seed), cofactorless=False))
+    comment = "the equation holds with the cofactor alone"
+    yield _forged("ed25519/with-cofactor", comment, record, cofactor, "cofactor", keys=mixed, requirement=ED25519)
+    comment = "a key of no seed, but of large order: the equation without the cofactor holds"
+    honest = _base64(under(MIXED, message, scalar(seed)))
+    yield _authentic("ed25519/mixed-order", comment, record, ED25519, sig=honest, keys=mixed)
+
+
 def _windows() -> Iterator[Draft]:
     """Rotation: two keys overlap for a while; the time is that of the log entry."""
     old, new = b"old-secret", b"new-secret"
@@ -241,6 +276,18 @@ def _windows() -> Iterator[Draft]:
                     at=at,
                     requirement=ROTATION,
                 )
+    third = b"third-secret"
+    three = (*keys, _hmac(third))
+    comment = "a tenant may have more than two keys"
+    yield _authentic("window/third-key", comment, eight(), ROTATION, sig=_mac(eight(), third), keys=three, at=NOW + 50)
+    parts = (_hmac(old, not_before=NOW + 0.5, not_after=NOW + 1.5),)
+    for slug, at in {"starts": NOW + 0.5, "nearly-ends": NOW + 1.375}.items():
+        comment = "windows have parts of seconds"
+        sig = _mac(eight(), old)
+        yield _authentic(f"window/part-{slug}", comment, eight(), ROTATION, sig=sig, keys=parts, at=at)
+    for slug, at in {"before": NOW + 0.375, "ends": NOW + 1.5}.items():
+        sig = _mac(eight(), old)
+        yield _forged(f"window/part-{slug}", comment, eight(), sig, "rotation", keys=parts, at=at, requirement=ROTATION)
     ed = Ed25519PrivateKey(bytes.fromhex(RFC8032_SEEDS["test-3"]))
     both = (_hmac(old), _public(ed))
     signed = _base64(ed.sign(canonical_bytes(eight().signed())))
@@ -324,11 +371,13 @@ def _authentic(
     keys: tuple[LiveKeyForm, ...] = (),
     at: float = NOW,
     profiles: tuple[Profile, ...] = (Profile.FIXED,),
+    flags: tuple[str, ...] = (),
 ) -> Draft:
     question = AuthenticateInput(
         record, sig or _mac(record), "default", at, {"default": keys or (_hmac(SECRET),)}, profiles
     )
-    flags = ("ed25519",) if any(key.algorithm is Algorithm.ED25519 for key in keys) else ()
+    if any(key.algorithm is Algorithm.ED25519 for key in keys):
+        flags = (*flags, "ed25519")
     return Draft(slug, comment, question, (requirement,), flags)
 
 

@@ -25,8 +25,9 @@ from flk.conformance.drafts import (
     trees,
 )
 from flk.conformance.drafts.draft import FLAGS, Draft
-from flk.conformance.operations import OPERATIONS, Broken, perform
-from flk.spec.vectors import Case, Expect, Origin, Vectors
+from flk.conformance.operations import OPERATIONS
+from flk.conformance.operations.expected import expected
+from flk.spec.vectors import Case, Origin, Vectors
 
 _MODULES = (
     numbers,
@@ -93,12 +94,8 @@ def write(folder: Path) -> tuple[str, ...]:
 
 def _answered(operation: str, draft: Draft) -> Case:
     question = Raw(msgspec.json.encode(draft.question))
-    try:
-        expect = Expect(value=perform(OPERATIONS[operation], question))
-        refusal = None
-    except Broken as broken:
-        refusal = (broken.requirement, broken.field)
-        expect = Expect(error=broken.requirement, field=UNSET if broken.field is None else broken.field)
+    expect = expected(operation, question)
+    refusal = (expect.error, None if expect.field is UNSET else expect.field) if isinstance(expect.error, str) else None
     if refusal != draft.refusal:
         raise Disagreement(f"{operation}/{draft.id}: the draft says {draft.refusal}, the model {refusal}")
     return Case(f"{operation}/{draft.id}", draft.comment, draft.requirements, draft.flags, question, expect)

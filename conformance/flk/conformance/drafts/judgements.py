@@ -24,6 +24,15 @@ def judge() -> Iterator[Draft]:
         budget=0.4,
     )
     yield _judged("zero/budget", "the least budget", "JDG-4", coh_star=0.0, r=1.0, regime="mixed", budget=0.1)
+    steep = {"D_hat": 2.0, "regime": "non_sticky"}
+    for r in (0.0, 0.5, 1.0):
+        yield _judged(
+            f"states/budget-though-rejected-{r}", "the budget is stated whatever the reason", "JDG-6", r=r, **steep
+        )
+    yield _judged("states/ok", "nothing deviates, and the reason says so", "JDG-6")
+    yield _judged(
+        "states/ok-at-an-edge", "what is within its tolerance is no deviation", "JDG-6", D_hat=1.1, budget=0.401
+    )
     for name, value in {
         "epoch": 7,
         "seed": 0,

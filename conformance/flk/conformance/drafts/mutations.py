@@ -74,6 +74,8 @@ def _bodies() -> Iterator[Mutation]:
         "utf-8-surrogate": lambda body: body.replace(b'"version":"', b'"version":"\xed\xa0\x80'),
         "lone-surrogate-escape": lambda body: body.replace(b'"version":"', b'"version":"\\ud800'),
         "control-character": lambda body: body.replace(b'"version":"', b'"version":"\n'),
+        "form-feed": lambda body: body.replace(b"{", b"{\f", 1),
+        "no-break-space": lambda body: body.replace(b"{", b"{\xc2\xa0", 1),
         "comment": lambda body: body.replace(b"{", b"{/**/", 1),
         "trailing-comma": lambda body: body[:-1] + b",}",
         "single-quotes": lambda body: body.replace(b'"', b"'"),
@@ -230,6 +232,7 @@ def _bad_values() -> dict[str, dict[str, object]]:
             "two-digit-year": "25-01-19T12:00:00Z",
             "final-newline": "2025-01-19T12:00:00Z\n",
             "bar": "2025-01-19T12:00:00Z|",
+            "other-digits": "\u0662\u0660\u0662\u0665-01-19T12:00:00Z",
             "seconds": 1737288000,
             "null": None,
         },
@@ -290,6 +293,8 @@ def _texts() -> Iterator[Mutation]:
         yield Mutation(f"number/{word[:8]}-overflow", "REC-5", "r", _number("r", word))
     for word in ("1.0", "1e0", "10e-1", "-1"):
         yield Mutation(f"number/epoch-{word}", "ID-4", "epoch", _number("epoch", word))
+    for word in ("1e0", "10e-1"):
+        yield Mutation(f"number/attempt-{word}", "REC-8", "attempt", _number("attempt", word))
 
 
 def _wrong_ids() -> Iterator[Mutation]:
@@ -329,17 +334,24 @@ def _identified(parts: Callable[[Fields], tuple[object, ...]]) -> Spoil:
 
 
 def _set(field: str, value: object) -> Spoil:
-    """The record with another value. The id follows a change of its parts, the counts follow one of the scales."""
+    """The record with another value. The id follows a change of its parts, the counts follow one of the scales; so they do for
+    whoever takes `1.0` or `true` for 1, and the one rule that is broken is that of the field.
+    """
 
     def spoil(fields: Fields) -> bytes:
         changed = {**fields, field: value}
         if field in _PARTS:
-            changed["pcs_id"] = _hash(*(changed[part] for part in _PARTS))
+            changed["pcs_id"] = _hash(*(_taken(changed[part]) for part in _PARTS))
         if field == "scales" and isinstance(value, list):
-            changed["N_j"] = {str(scale): 5 << place for place, scale in enumerate(value)}
+            changed["N_j"] = {str(_taken(scale)): 5 << place for place, scale in enumerate(value)}
         return body_of(changed)
 
     return spoil
+
+
+def _taken(value: object) -> object:
+    """What a lenient reader takes a value for."""
+    return int(value) if isinstance(value, bool) or (isinstance(value, float) and value.is_integer()) else value
 
 
 _PARTS = ("merkle_root", "epoch", "shard_id")

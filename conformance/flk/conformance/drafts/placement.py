@@ -1,6 +1,8 @@
 """Drafts of `ring_owner` and `pause` (RNG-*, OUT-3, OUT-4)."""
 
 from collections.abc import Iterator
+from fractions import Fraction
+from random import Random
 
 from flk.conformance.drafts.draft import Draft
 from flk.conformance.operations.placement import PauseInput, RingInput
@@ -37,6 +39,15 @@ def ring_owner() -> Iterator[Draft]:
     yield _owner("non-ascii-key", "UTF-8 of the key", SHARDS, "caf\u00e9 \U0001f600", "RNG-1")
     yield _owner("on-a-position", "a position belongs to its owner", SHARDS, "shard-b#3", "RNG-1")
     yield from _past_the_end()
+    repeated = RingInput(("shard-a", "shard-b", "shard-a"), VNODES, (), keys[0])
+    yield Draft("repeated-name", "a name stands once", repeated, ("RNG-1",), (), ("RNG-1", None))
+    comment = "a name that the ring does not have is passed over"
+    yield _owner("unknown-unhealthy", comment, SHARDS, keys[0], "RNG-3", unhealthy=("shard-z", *SHARDS[1:]))
+    pair, shared = ("s6322", "s68101"), "s6322#0"  # a position that both own
+    yield _owner("shared/lesser", "the lesser name has it", pair, shared, "RNG-1", vnodes=1)
+    yield _owner("shared/turned", "the lesser name has it", pair[::-1], shared, "RNG-1", vnodes=1)
+    comment = "the lesser is unhealthy: the other has it"
+    yield _owner("shared/lesser-lost", comment, (*pair, "s1", "s2"), shared, "RNG-3", unhealthy=pair[:1], vnodes=1)
 
 
 def _past_the_end() -> Iterator[Draft]:
@@ -61,6 +72,29 @@ def pause() -> Iterator[Draft]:
         for chance in (0.0, 0.5):
             question = PauseInput(2, chance, asked)
             yield Draft(f"asked-{asked:g}-{chance}", "never sooner than the server asked", question, ("OUT-4",))
+    for asked in (-1.0, -3600.0):
+        comment = "a number below 0 asks for nothing"
+        yield Draft(f"asked-{asked:g}", comment, PauseInput(2, 0.5, asked), ("OUT-4",))
+    for asked in (3600.0, 3600.125, 1e9):
+        comment = "nobody makes an agent wait longer than an hour"
+        yield Draft(f"asked-{asked:g}-bound", comment, PauseInput(3, 0.25, asked), ("OUT-4",))
+    for attempt, chance, asked in _rounded():
+        comment = "product and sum are each rounded to binary64"
+        yield Draft(
+            f"rounded/{attempt}-{chance}", comment, PauseInput(attempt, chance, asked), ("OUT-3",), ("product",)
+        )
+
+
+def _rounded() -> Iterator[tuple[int, float, float]]:
+    """Pauses that come out otherwise if product and sum are rounded once, together."""
+    random = Random(5)
+    found = 0
+    while found < 4:
+        attempt, chance, asked = random.randrange(7, 12), random.random(), random.randrange(1, 80) / 8
+        cap = CONSTANTS.outbox.max_delay_seconds
+        if asked + chance * cap != float(Fraction(asked) + Fraction(chance) * Fraction(cap)):
+            found += 1
+            yield attempt, chance, asked
 
 
 def _owner(

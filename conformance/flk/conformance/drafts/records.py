@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import msgspec
 
 from flk.conformance.drafts.draft import MERKLE_ROOT, Draft, fields
-from flk.conformance.drafts.mutations import Fields, body_of, mutations
+from flk.conformance.drafts.mutations import Fields, Mutation, body_of, mutations
 from flk.conformance.operations.records import Body, Triple, ValidRecord
 from flk.model.record.record import Pcs
 from flk.spec.constants import CONSTANTS
@@ -56,14 +56,20 @@ def validate() -> Iterator[Draft]:
     for mutation in mutations():
         comment = f"breaks {mutation.requirement}: {mutation.name.replace('/', ', ').replace('-', ' ')}"
         refusal = (mutation.requirement, mutation.field)
+        named = ("REC-10",) if _needs_a_name(mutation) else ()
         yield Draft(
             mutation.name,
             comment,
             _body(mutation.spoil(valid)),
-            (mutation.requirement,),
+            (mutation.requirement, *named),
             _FLAG.get(mutation.requirement, ()),
             refusal,
         )
+
+
+def _needs_a_name(mutation: Mutation) -> bool:
+    """Whether which field is at fault is for REC-10 to say."""
+    return mutation.requirement in {"REC-2", "REC-3"} or mutation.field == "ft"
 
 
 def _body(body: bytes) -> Body:
@@ -100,6 +106,11 @@ def _valid_bodies() -> dict[str, tuple[str, str, str]]:
         "longest-signature": ("as long as allowed", "REC-9", {"sig": "A" * LIMITS.max_text}),
         "non-ascii-version": ("a version is any short text", "REC-4", {"version": "\u03b2 \U0001f600"}),
         "longest-version": ("characters are counted, not bytes", "REC-4", {"version": "\u00e9" * LIMITS.max_text}),
+        "longest-version-beyond-the-bmp": (
+            "code points are counted, not UTF-16 units",
+            "REC-4",
+            {"version": "\U0001f600" * LIMITS.max_text},
+        ),
         "two-scales": ("two scales are enough", "REC-7", {"scales": [1, 2], "N_j": {"1": 1, "2": 2}}),
         "most-scales": (
             "as many as allowed",
@@ -121,7 +132,7 @@ def _valid_bodies() -> dict[str, tuple[str, str, str]]:
         "large-direction": ("any finite number", "REC-8", {"v_star": [1e308, -1e308]}),
         "nanoseconds": ("nine fractional digits", "REC-8", {"sent_at": "2025-01-19T12:00:00.123456789Z"}),
         "offset": ("an offset instead of Z", "REC-8", {"sent_at": "2025-01-19T12:00:00+05:30"}),
-        "unlikely-date": ("form is all that is checked", "REC-8", {"sent_at": "2025-99-99T99:99:99Z"}),
+        "unlikely-date": ("the form is checked, not the calendar", "REC-8", {"sent_at": "2025-99-99T99:99:99Z"}),
         "full-ft": (
             "everything in ft",
             "REC-8",
@@ -157,6 +168,21 @@ def _valid_bodies() -> dict[str, tuple[str, str, str]]:
             "more digits than a double holds",
             "REC-5",
             compact.replace('"r":0.5', '"r":0.5' + "0" * 400),
+        ),
+        "minus-zero-epoch": (
+            "-0 is an integer, and the id has it as 0",
+            "ID-4",
+            body_of(fields(epoch=0)).decode().replace('"epoch":0', '"epoch":-0'),
+        ),
+        "nearest-is-the-bound": (
+            "the range is that of the nearest binary64 number",
+            "REC-5",
+            compact.replace('"r":0.5', '"r":1.' + "0" * 20 + "1"),
+        ),
+        "underflow-of-a-negative": (
+            "what reads as minus zero is in range",
+            "REC-5",
+            compact.replace('"r":0.5', '"r":-1e-400'),
         ),
         "underflow": ("less than the least double", "REC-5", compact.replace('"r":0.5', '"r":1e-400')),
     }
@@ -214,7 +240,7 @@ def content_digest() -> Iterator[Draft]:
 
 def _digest(slug: str, comment: str, **changes: object) -> Draft:
     flags = ("equivocation",) if slug.startswith("other/") else ()
-    return Draft(slug, comment, valid_record(**changes), ("DUP-3",), flags)
+    return Draft(slug, comment, valid_record(**changes), ("DUP-9",), flags)
 
 
 def valid_record(**changes: object) -> ValidRecord:

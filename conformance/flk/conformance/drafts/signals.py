@@ -11,6 +11,7 @@ from random import Random
 from flk.conformance.drafts.draft import Draft, bits
 from flk.conformance.operations.signals import Counts, Plane, RawBytes, ScaledCloud, SeededCloud, Signals
 from flk.model.record import signals as model
+from flk.model.record.canonical import nano
 from flk.spec.constants import CONSTANTS
 
 Cloud = tuple[int, list[tuple[float, ...]]]
@@ -39,6 +40,7 @@ def d_hat() -> Iterator[Draft]:
         "unordered": ([16, 2, 8, 4], [15, 5, 13, 10]),
         "no-power-of-two": ([3, 5, 7], [10, 22, 49]),
         "from-one": ([1, 2, 4, 8], [1, 3, 11, 37]),
+        "equal-slopes": ([2, 4, 8, 16, 32], [2, 4, 8, 16, 1000]),
         "far-outlier": ([2, 4, 8, 16], [5, 10, 20, 10**9]),
         "largest": ([1, 1024], [1, 2**53 - 1]),
     }
@@ -101,6 +103,27 @@ def budget() -> Iterator[Draft]:
             flags = ("clamp",) if model.budget(D_hat, coh_star, r) == 1.0 else ()
             question = Signals(D_hat, coh_star, r, bits(D_hat=D_hat, coh_star=coh_star, r=r))
             yield Draft(f"{number:02}", "the sum, cut to [0, 1]", question, ("SIG-6",), flags)
+    for number, (D_hat, coh_star, r) in enumerate(_ties()):
+        question = Signals(D_hat, coh_star, r, bits(D_hat=D_hat, coh_star=coh_star, r=r))
+        comment = "a tie of the exact sum: the order of the operations decides"
+        yield Draft(f"tie/{number:02}", comment, question, ("SIG-7",), ("summation-order",))
+
+
+def _ties() -> Iterator[tuple[float, float, float]]:
+    """Signals whose exact sum is half way between two billionths, and whose sum in another order, or exact, is another."""
+    random = Random(17)
+    found = 0
+    while found < TIES:
+        D, coh, ratio = random.randrange(3 * NANO), random.randrange(NANO), random.randrange(NANO)
+        tenths = NANO + 3 * (NANO - ratio) + 5 * max(0, D - 11 * NANO // 5) + 2 * coh
+        signals_of = (D / NANO, coh / NANO, ratio / NANO)
+        judged = nano(model.budget(*signals_of))
+        if tenths % 10 == 5 and tenths < 10 * NANO and judged != round(Fraction(tenths, 10)):
+            found += 1
+            yield signals_of
+
+
+TIES = 12
 
 
 def coherence() -> Iterator[Draft]:
@@ -111,12 +134,13 @@ def coherence() -> Iterator[Draft]:
         "one-point": (3, [(1.0, 2.0, 3.0)]),
         "one-place": (2, [(0.5, 0.5)] * 4),
         "line": (1, [(n / 8,) for n in range(9)]),
+        "bounds-of-tenths": (1, [(n / 10,) for n in (-3, -2, 0, 1, 2, 3, 4, 6, 7, 8, 9, 11, 12, 17)]),
         "two-clusters": (2, [*[(0.0, 0.0)] * 3, *[(1.0, 1.0)] * 5]),
         "diagonal": (3, [(n / 16, n / 16, n / 16) for n in range(12)]),
         "cloud": (3, [tuple(random.randrange(1000) / 1000 for _ in range(3)) for _ in range(25)]),
     }
     for slug, (dimensions, points) in clouds.items():
-        for seed in (0, 42):
+        for seed in (0, 42, *((2**31, 2**32 - 1) if slug == "cloud" else ())):
             question = SeededCloud(tuple(points), dimensions, seed)
             yield Draft(
                 f"{slug}-seed-{seed}",
@@ -155,3 +179,13 @@ def count_cells() -> Iterator[Draft]:
     for slug, (dimensions, points) in clouds.items():
         question = ScaledCloud(tuple(points), dimensions, (1, *SIGNALS.scales))
         yield Draft(slug, "floor, not truncation", question, ("SIG-5",))
+    products: dict[str, tuple[tuple[float, ...], int]] = {
+        "a-third": ((1 / 3, 0.34), 3),
+        "tenths": ((0.3, 0.31), 10),
+        "a-forty-ninth": ((1 / 49, 0.021), 49),
+        "binary32": ((1 - 2**-30, 1.0), 1),
+        "far-out": ((2.0**40 + 0.5, 2.0**40), 2),
+    }
+    for slug, (row, scale) in products.items():
+        question = ScaledCloud(tuple((x,) for x in row), 1, (scale,))
+        yield Draft(f"product/{slug}", "the product is rounded to binary64", question, ("SIG-5",), ("product",))

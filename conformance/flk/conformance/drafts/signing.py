@@ -2,7 +2,17 @@
 
 from collections.abc import Iterator
 
-from flk.conformance.drafts.canonical import OF_REALS, eight, eleven, real_bits
+from flk.conformance.drafts.canonical import (
+    DIGITS,
+    ESCAPES,
+    JUDGED,
+    OF_REALS,
+    SHORTEST,
+    UNSIGNED,
+    eight,
+    eleven,
+    real_bits,
+)
 from flk.conformance.drafts.draft import SECRET, Draft
 from flk.conformance.operations.forms import EightFields, SecretKey
 from flk.conformance.operations.signatures import SignInput
@@ -31,27 +41,32 @@ def sign() -> Iterator[Draft]:
         "65": b"k" * 65,
         "131": b"\xaa" * 131,
         "binary": bytes(range(256)),
+        "with-spaces": b" testsecret ",
+        "with-a-newline": b"testsecret\n",
     }
     records = {
-        "ordinary": eight(),
-        "integral": eight(D_hat=1.0, r=0.0),
-        "minus-zero": eight(r=-0.0),
-        "tie": eight(D_hat=1025 / 1024),
-        "escaped": eight(shard_id='caf\u00e9 "\n'),
+        "ordinary": (eight(), ""),
+        "integral": (eight(D_hat=1.0, r=0.0), DIGITS),
+        "minus-zero": (eight(r=-0.0), UNSIGNED),
+        "tie": (eight(D_hat=1025 / 1024), DIGITS),
+        "escaped": (eight(shard_id='caf\u00e9 "\n'), ESCAPES),
     }
+    """Each with the requirement that decides its message, if it is not the ordinary one."""
     for slug, secret in secrets.items():
         key = SecretKey(Algorithm.HMAC_SHA256, secret)
         yield _signed(f"hmac/{slug}", "HMAC-SHA256 of the canonical bytes", eight(), key, HMAC)
-    for slug, record in records.items():
+    for slug, (record, rule) in records.items():
         for profile in OF_REALS:
             key = SecretKey(Algorithm.HMAC_SHA256, SECRET)
             comment = "the bytes of the profile are signed, without a digest first"
             flags = ("shortest",) if profile is Profile.SHORTEST else ()
-            yield _signed(f"hmac/{slug}-{profile}", comment, record, key, WHOLE, *flags, profile=profile)
+            decides = SHORTEST if profile is Profile.SHORTEST else rule or WHOLE
+            yield _signed(f"hmac/{slug}-{profile}", comment, record, key, decides, *flags, profile=profile)
     for slug, seed in RFC8032_SEEDS.items():
         key = SecretKey(Algorithm.ED25519, bytes.fromhex(seed))
-        for name, record in records.items():
-            yield _signed(f"ed25519/{slug}-{name}", "pure Ed25519, deterministic", record, key, ED25519, "ed25519")
+        for name, (record, rule) in records.items():
+            decides = rule or ED25519
+            yield _signed(f"ed25519/{slug}-{name}", "pure Ed25519, deterministic", record, key, decides, "ed25519")
     comment = "what is judged is signed, too"
     for signer, flag in (
         (SecretKey(Algorithm.HMAC_SHA256, SECRET), ()),
@@ -59,7 +74,7 @@ def sign() -> Iterator[Draft]:
     ):
         for slug, record in {"ordinary": eleven(), "other-order": eleven(scales=(16, 2, 8, 4))}.items():
             name = f"judged/{signer.algorithm}-{slug}"
-            yield _signed(name, comment, record, signer, "C14N-9", "judged", *flag, profile=Profile.JUDGED)
+            yield _signed(name, comment, record, signer, JUDGED, "judged", *flag, profile=Profile.JUDGED)
 
 
 def _signed(

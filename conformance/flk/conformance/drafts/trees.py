@@ -20,7 +20,7 @@ def leaves(size: int) -> tuple[bytes, ...]:
 
 def merkle_root() -> Iterator[Draft]:
     """Every size up to 17, and around the next powers of two."""
-    for size in (*range(18), 31, 32, 33):
+    for size in (*range(18), 31, 32, 33, 63, 64, 65, 129):
         yield Draft(f"{size:02}-leaves", "RFC 6962, no invented tail", Leaves(leaves(size)), ("MRK-1",), _odd(size))
     yield Draft("empty-leaf", "a leaf of no bytes is a leaf", Leaves((b"",)), ("MRK-1",))
     yield Draft(
@@ -43,7 +43,7 @@ def merkle_root() -> Iterator[Draft]:
 
 def data_root() -> Iterator[Draft]:
     """Lengths around multiples of the chunk size."""
-    for size in (0, 1, 63, 64, 65, 127, 128, 129, 192, 193, 380):
+    for size in (0, 1, 63, 64, 65, 127, 128, 129, 192, 193, 380, 1023, 1024, 1025, 2049):
         raw = bytes(n % 251 for n in range(size))
         yield Draft(f"{size:03}-bytes", "chunks of 64 bytes, the last one shorter", RawBytes(raw), ("MRK-4",))
 

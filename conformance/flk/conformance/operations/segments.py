@@ -7,11 +7,12 @@ from flk.model.log.hlc import text
 
 
 class FrameInput(Form, frozen=True):
-    """A frame: kind 1 head, 2 data, 3 seal."""
+    """A frame: kind 1 head, 2 data, 3 seal. Without a salt it is one of the earlier format."""
 
     kind: Kind
     timestamp: Stamp
     payload: bytes
+    salt: bytes = model.NO_SALT
 
 
 class DataFrame(Form, frozen=True):
@@ -25,6 +26,12 @@ class Segment(Form, frozen=True):
     """The bytes of a segment."""
 
     segment: bytes
+
+
+class DamagedSegment(Segment, frozen=True):
+    """The bytes of a segment, and its salt if its opening may not say it."""
+
+    salt: bytes | None = None
 
 
 class NamedSegment(Segment, frozen=True):
@@ -47,12 +54,12 @@ class ScanResult(Form, frozen=True):
 
 def frame(given: FrameInput) -> bytes:
     """The frame's bytes."""
-    return model.frame_bytes(given.kind, timestamp(given.timestamp), given.payload)
+    return model.frame_bytes(given.kind, timestamp(given.timestamp), given.payload, given.salt)
 
 
-def scan(given: Segment) -> ScanResult:
+def scan(given: DamagedSegment) -> ScanResult:
     """All that can be read. `damage` lists offset and length of each corrupt range; `clock` is the latest timestamp."""
-    found = model.scan(given.segment)
+    found = model.scan(given.segment, given.salt)
     frames = tuple(map(_data, found.frames))
     return ScanResult(found.head, frames, found.end, found.torn, found.damage, found.sealed, text(found.clock))
 

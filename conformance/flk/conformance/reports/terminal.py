@@ -1,30 +1,85 @@
 """A report for a person at a terminal: the requirements, then what went wrong, then the sum."""
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from flk.conformance.reports.report import CaseResult, CaseStatus, Report, is_binding
-from flk.spec.verdict import Verdict
+from flk.conformance.reports.complaints import Complaint, complaints
+from flk.conformance.reports.difference import difference
+from flk.conformance.reports.printable import printable
+from flk.conformance.reports.report import CaseResult, CaseStatus, Line, Report, is_binding
+from flk.spec.requirements import catalogue
 
 STYLES = {
     CaseStatus.PASSED: "green",
     CaseStatus.FAILED: "bold red",
     CaseStatus.CRASHED: "bold red",
     CaseStatus.SILENT: "bold red",
+    CaseStatus.NOT_EXERCISED: "bold red",
     CaseStatus.SKIPPED: "yellow",
     CaseStatus.DECLINED: "dim",
+    CaseStatus.KNOWN: "yellow",
 }
 MAX_CHARACTERS = 400
-MAX_SHOWN = 25
-"""Results of one status that are written out; nobody reads thousands."""
+MAX_SHOWN = 12
+"""Requirements that are written out; nobody reads all."""
+MAX_BESIDE_TITLES = 3
+"""Subjects side by side that leave room for the titles of requirements."""
+MAX_EXAMPLES = 3
+"""Results of a requirement that are written out, each of another operation."""
+MAX_OTHERS = 3
+"""Names of others that are listed."""
+
+
+def compare(reports: Sequence[Report]) -> RenderableType:
+    """Subjects side by side: the requirements on which one of them is wrong, and what each comes to."""
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    table.add_column("id", no_wrap=True)
+    for report in reports:
+        table.add_column(Text(printable(report.subject)), justify="right")
+    if len(reports) <= MAX_BESIDE_TITLES:
+        table.add_column("requirement")
+    lines = [{line.requirement: line for line in report.by_requirement()} for report in reports]
+    right = 0
+    for requirement in catalogue():
+        cells = [_cell(one.get(requirement.id)) for one in lines]
+        if any(wrong for wrong, _ in cells):
+            title = [requirement.title] if len(reports) <= MAX_BESIDE_TITLES else []
+            table.add_row(requirement.id, *(text for _, text in cells), *title)
+        else:
+            right += any(requirement.id in one for one in lines)
+    sums = [
+        Text.assemble(
+            f"{printable(report.subject)}: ", (f"{report.verdict.sign} {report.conclusion}", report.verdict.style)
+        )
+        for report in reports
+    ]
+    shown: list[RenderableType] = [table, Text("")] if table.row_count else []
+    return Group(
+        *shown, Text(f"nobody is wrong on {right}{' others' if shown else ''} of the requirements\n", "dim"), *sums
+    )
+
+
+def _cell(line: Line | None) -> tuple[bool, Text]:
+    """Whether something is wrong, and how many passed, or of how many were wrong."""
+    if line is None:
+        return False, Text("-", "dim")
+    every, known = sum(line.counts.values()), line.counts.get(CaseStatus.KNOWN, 0)
+    declined = line.counts.get(CaseStatus.DECLINED, 0)
+    wrong = every - known - declined - line.counts.get(CaseStatus.PASSED, 0)
+    if wrong:
+        return True, Text(f"✗ {wrong} of {every}", "bold red")
+    if known:
+        return True, Text(f"{known} of {every} known", "yellow")
+    return False, Text("declined", "dim") if declined == every else Text(str(every - declined), "green")
 
 
 def render(report: Report) -> RenderableType:
     """Everything a person needs to see."""
-    return Group(_requirements(report), *_complaints(report), _sum(report))
+    return Group(_requirements(report), *_complaints(report), *_diagnoses(report), _sum(report))
 
 
 def _requirements(report: Report) -> Table:
@@ -42,26 +97,66 @@ def _requirements(report: Report) -> Table:
 
 
 def _complaints(report: Report) -> Iterator[Text]:
-    for verdict in (CaseStatus.FAILED, CaseStatus.CRASHED, CaseStatus.SILENT):
-        results = [result for result in report.results if result.status is verdict]
-        yield from map(_written_out, results[:MAX_SHOWN])
-        if len(results) > MAX_SHOWN:
-            yield Text(f"\n... and {len(results) - MAX_SHOWN} more {verdict}; --json or --junit lists them all")
-    for verdict in (CaseStatus.SKIPPED, CaseStatus.DECLINED):
-        reasons = [result.detail for result in report.results if result.status is verdict]
-        for reason in dict.fromkeys(reasons):
-            yield Text(f"\n{verdict}: {reasons.count(reason)} × {reason}", STYLES[verdict])
+    told = complaints(report)
+    for complaint in told[:MAX_SHOWN]:
+        yield _told(complaint)
+    if len(told) > MAX_SHOWN:
+        yield Text(f"\n... and {len(told) - MAX_SHOWN} more requirements; --json, --html and --junit have them all")
+    for status in (CaseStatus.SKIPPED, CaseStatus.KNOWN, CaseStatus.DECLINED):
+        reasons = Counter(_reason(result) for result in report.results if result.status is status)
+        for reason, count in reasons.items():
+            yield Text(f"\n{status}: {count} × {printable(reason)}", STYLES[status])
     for remark in report.remarks:
-        yield Text(f"\nbreach of protocol: {remark}", "bold red")
+        yield Text(f"\nbreach of protocol: {printable(remark)}", "bold red")
+    for line in report.stale:
+        yield Text(f"\nknown failures: {line}", "bold red")
     for note in report.notes:
-        yield Text(f"\nnote: {note}", "dim")
+        yield Text(f"\nnote: {printable(note)}", "dim")
 
 
-def _written_out(result: CaseResult) -> Text:
+def _reason(result: CaseResult) -> str:
+    """Why a result is no reproach or has none of its own; of a known failure the list's words, not the answer."""
+    return result.detail.partition("): ")[0] + ")" if result.status is CaseStatus.KNOWN else result.detail
+
+
+def _diagnoses(report: Report) -> Iterator[Text]:
+    for diagnosis in report.diagnoses:
+        yield Text.assemble(("\ndiagnosis: ", "bold"), diagnosis.says)
+
+
+def _told(complaint: Complaint) -> Text:
+    """A requirement with the smallest input of each operation that breaks it."""
+    head = ("\n" + complaint.requirement, "bold red"), f" {complaint.title}: "
+    text = Text.assemble(*head, (f"{complaint.wrong} of {complaint.of} wrong", "bold"))
+    for example in complaint.examples[:MAX_EXAMPLES]:
+        text.append_text(written_out(example))
+    others = [*(one.name for one in complaint.examples[MAX_EXAMPLES:]), *complaint.others]
+    if others:
+        more = f" and {len(others) - MAX_OTHERS} more" if len(others) > MAX_OTHERS else ""
+        text.append(f"\n  also      {', '.join(others[:MAX_OTHERS])}{more}")
+    return text
+
+
+def written_out(result: CaseResult) -> Text:
+    """A result that is wrong: the question, both answers with the first difference marked, and why it is hard."""
     level = "" if is_binding(result.requirements) else " (SHOULD)"
-    head = (f"\n{result.status} ", STYLES[result.status]), (result.name, "bold")
-    asked = f"\n  asked {_cut(result.input)}" if result.input else ""
-    return Text.assemble(*head, f"{level} {', '.join(result.requirements)}: {result.comment}{asked}\n  {result.detail}")
+    head = ("\n  " + result.status, STYLES[result.status]), (f" {result.name}", "bold")
+    lines = [("asked", _cut(printable(result.input)))] if result.input else []
+    lines += list(_differing(result)) or [("", _cut(printable(result.detail)))]
+    lines += [("hint", hint) for hint in result.hints]
+    told = "".join(f"\n  {name:<9} {line}" if name else f"\n  {line}" for name, line in lines)
+    return Text.assemble(*head, f"{level}: {printable(result.comment)}{told}")
+
+
+def _differing(result: CaseResult) -> Iterator[tuple[str, str]]:
+    """Expected and received around the first byte in which they differ, which is marked."""
+    found = difference(result.expected, result.received, result.group)
+    if found is not None:
+        if found.path:
+            yield "at", printable(found.path)
+        yield "expected", found.expected
+        yield "received", found.received
+        yield " ", f"{' ' * found.mark}^ first difference: byte {found.byte}"
 
 
 def _cut(text: str) -> str:
@@ -73,13 +168,5 @@ def _cut(text: str) -> str:
 
 
 def _sum(report: Report) -> Text:
-    verdict = report.verdict
-    ends = f"{verdict.sign} {_ENDS[verdict]}", verdict.style
-    return Text.assemble(f"\n{report.subject}: {report.tally}: ", ends)
-
-
-_ENDS = {
-    Verdict.HOLDS: "conforms",
-    Verdict.VIOLATED: "does not conform",
-    Verdict.UNDECIDED: "undecided: nothing that applies was asked",
-}
+    ends = f"{report.verdict.sign} {report.conclusion}", report.verdict.style
+    return Text.assemble(f"\n{printable(report.subject)}: {report.tally}: ", ends)

@@ -3,6 +3,7 @@
 import msgspec
 from msgspec import UNSET, Raw
 
+from flk.conformance.operations.equality import equal
 from flk.conformance.reports.report import CaseStatus
 from flk.conformance.sdk.protocol import Crash, Error, Skip, Value
 from flk.spec.vectors import Expect
@@ -17,9 +18,20 @@ def judge(expect: Expect, answer: Value | Error | Skip | Crash) -> tuple[CaseSta
         return CaseStatus.SKIPPED, answer.skip
     if isinstance(answer, Crash):
         return CaseStatus.CRASHED, answer.crash
-    if _agree(expect, answer):
-        return CaseStatus.PASSED, ""
+    try:
+        if _agree(expect, answer):
+            return CaseStatus.PASSED, ""
+    except (msgspec.DecodeError, UnicodeDecodeError) as unreadable:
+        return CaseStatus.FAILED, f"expected {_said(expect)}, got an answer that cannot be read: {unreadable}"
     return CaseStatus.FAILED, f"expected {_said(expect)}, got {_said(answer)}"
+
+
+def told(said: Expect | Value | Error) -> str:
+    """An expected or received answer, whole, as JSON; an error as an object."""
+    if isinstance(said, Value) or said.error is UNSET:
+        return _text(said.value) if isinstance(said.value, Raw) else ""
+    named = {} if said.field is UNSET else {"field": said.field}
+    return msgspec.json.encode({"error": said.error, **named}).decode()
 
 
 def _agree(expect: Expect, answer: Value | Error) -> bool:
@@ -31,28 +43,19 @@ def _agree(expect: Expect, answer: Value | Error) -> bool:
     return answer.error == expect.error
 
 
-def equal(a: object, b: object) -> bool:
-    """Whether two JSON values are one: numbers by value whatever their text, objects whatever their order."""
-    match a, b:
-        case (bool(), _) | (_, bool()):
-            return a is b
-        case ((int() | float()), (int() | float())):
-            return a == b
-        case list(), list():
-            return len(a) == len(b) and all(map(equal, a, b))
-        case dict(), dict():
-            return a.keys() == b.keys() and all(equal(value, b[key]) for key, value in a.items())
-    return a == b
-
-
 def _json(raw: Raw) -> object:
     value: object = msgspec.json.decode(raw)
     return value
+
+
+def _text(raw: Raw) -> str:
+    """What came, even if it is no UTF-8."""
+    return bytes(raw).decode(errors="backslashreplace")
 
 
 def _said(said: Expect | Value | Error) -> str:
     if isinstance(said, Error) or said.value is UNSET:
         at = "" if said.field is UNSET else f" at {said.field}"
         return f"error {said.error}{at}"
-    text = bytes(said.value).decode()
+    text = _text(said.value)
     return text if len(text) <= SHOWN else f"{text[:SHOWN]} ... ({len(text)} characters)"

@@ -30,8 +30,9 @@ class Kit(Message, frozen=True):
 
 
 class Subject(Message, frozen=True):
-    """Who answers. `operations` are those it offers. `declined` gives, for an operation or a flag, the reason why its cases do not
-    apply: these are left out and held against nobody.
+    """Who answers. `operations` are those it offers. `declined` gives, for an operation or a flag that can be declined, the reason
+    why its cases do not apply: these are left out, and what is left decides what the subject conforms to. `profiles` are those it
+    claims to be: operations of others need not be declined one by one.
     """
 
     protocol: int
@@ -41,6 +42,7 @@ class Subject(Message, frozen=True):
     version: str = ""
     issues: str = ""
     declined: dict[str, Sentence] = msgspec.field(default_factory=dict)
+    profiles: tuple[str, ...] = ()
 
 
 class KitHello(Message, frozen=True):
@@ -141,5 +143,7 @@ def _read(line: bytes, forms: Mapping[str, type[M]]) -> M:
         if len(keys) != 1:
             raise NotAMessage(f"a message has exactly one of the keys {', '.join(forms)}")
         return msgspec.json.decode(line, type=forms[keys.pop()])
+    except RecursionError:
+        raise NotAMessage("nested too deeply") from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise NotAMessage(str(error)) from None

@@ -7,7 +7,7 @@ from typing import get_type_hints
 
 import msgspec
 
-from flk.conformance.operations import OPERATIONS, form
+from flk.conformance.operations import OPERATIONS, delivery, form
 from flk.conformance.sdk.protocol import REPLIES, REQUESTS, VERSION
 
 PATH = Path(__file__).with_name("protocol.schema.json")
@@ -16,8 +16,9 @@ PATH = Path(__file__).with_name("protocol.schema.json")
 def schema() -> dict[str, object]:
     """`$defs/request` and `$defs/reply` are what goes down and what comes up; `operations` has the input and the value of each."""
     requests, replies = tuple(REQUESTS.values()), tuple(REPLIES.values())
-    forms = tuple(form(operation) for operation in OPERATIONS.values())
-    values = tuple(get_type_hints(operation)["return"] for operation in OPERATIONS.values())
+    forms = (*(form(operation) for operation in OPERATIONS.values()), delivery.Deliver)
+    values = (*(get_type_hints(operation)["return"] for operation in OPERATIONS.values()), delivery.Told)
+    described = {**{name: operation.__doc__ for name, operation in OPERATIONS.items()}, delivery.NAME: delivery.__doc__}
     types, definitions = msgspec.json.schema_components(
         [*requests, *replies, *forms, *values], ref_template="#/$defs/{name}"
     )
@@ -25,8 +26,8 @@ def schema() -> dict[str, object]:
     down, up = ([next(shapes) for _ in group] for group in (requests, replies))
     inputs, answers = ([next(shapes) for _ in group] for group in (forms, values))
     operations = {
-        name: {"description": cleandoc(operation.__doc__ or ""), "input": question, "value": answer}
-        for (name, operation), question, answer in zip(OPERATIONS.items(), inputs, answers, strict=True)
+        name: {"description": cleandoc(text or ""), "input": question, "value": answer}
+        for (name, text), question, answer in zip(described.items(), inputs, answers, strict=True)
     }
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",

@@ -5,9 +5,11 @@ import os
 import shlex
 import signal
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from typing import NoReturn, Self, TypeAlias
+from pathlib import Path
+from types import MappingProxyType
+from typing import NamedTuple, NoReturn, Self, TypeAlias
 
 from flk.conformance.reports.report import CaseStatus
 from flk.conformance.sdk.protocol import (
@@ -39,6 +41,8 @@ START_SECONDS = 60.0
 
 GRACE_SECONDS = 2.0
 """How long a process that closed its output may take to exit."""
+LOOK_SECONDS = 0.2
+"""How often it is looked whether a process is still there, and how long its output may outlive it."""
 
 
 class Ended(Exception):
@@ -51,14 +55,25 @@ class Ended(Exception):
         self.suspects: tuple[Run, ...] = ()
 
 
+class Launch(NamedTuple):
+    """How a subject is started: the command, the directory it runs in, and what its environment has besides the kit's own."""
+
+    words: tuple[str, ...]
+    directory: Path | None = None
+    environment: Mapping[str, str] = MappingProxyType({})
+
+    def __str__(self) -> str:
+        return shlex.join(self.words)
+
+
 class Session:
     """A running subject, from `async with` until its end, when it is killed along with its children.
 
     `deadline` is how many seconds it may go without an answer; `remark` is called with breaches of the protocol.
     """
 
-    def __init__(self, command: Sequence[str], deadline: float, remark: Callable[[str], None]) -> None:
-        self._command = command
+    def __init__(self, launch: Launch, deadline: float, remark: Callable[[str], None]) -> None:
+        self._launch = launch
         self._deadline = deadline
         self._remark = remark
         self._stderr = b""
@@ -67,20 +82,30 @@ class Session:
         pipe = asyncio.subprocess.PIPE
         try:
             self._process = await asyncio.create_subprocess_exec(
-                *self._command, stdin=pipe, stdout=pipe, stderr=pipe, limit=MAX_LINE, start_new_session=True
+                *self._launch.words,
+                stdin=pipe,
+                stdout=pipe,
+                stderr=pipe,
+                limit=MAX_LINE,
+                start_new_session=True,
+                cwd=self._launch.directory,
+                env={**os.environ, **self._launch.environment},
             )
         except OSError as error:
-            raise UnusableInput(f"{shlex.join(self._command)}: cannot be started: {error.strerror}") from None
+            raise UnusableInput(f"{self._launch}: cannot be started: {error.strerror}") from None
         self._listening = asyncio.create_task(self._keep_stderr())
+        self._watching = asyncio.create_task(self._end_with_the_process())
         return self
 
     async def __aexit__(self, *_: object) -> None:
         with suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
+        self._watching.cancel()
+        await self._exit()
+        # A child that left the group may hold the pipes for ever, and asyncio has no public way to let go of them.
+        self._process._transport.close()  # type: ignore[attr-defined]  # noqa: SLF001
         await self._process.wait()
         await self._listening
-        if self._process.stdin is not None:
-            self._process.stdin.close()
 
     async def greet(self, kit: str) -> Subject:
         """The subject's introduction. Raises Ended if it gives none, UnusableInput if something else comes first."""
@@ -92,7 +117,7 @@ class Session:
 
     def _not_a_hello(self, came: str) -> NoReturn:
         raise UnusableInput(
-            f"{shlex.join(self._command)}: the first line must be a hello of protocol {VERSION}, see conformance/PROTOCOL.md;"
+            f"{self._launch}: the first line must be a hello of protocol {VERSION}, see conformance/PROTOCOL.md;"
             f" there came {came}"
         )
 
@@ -100,6 +125,7 @@ class Session:
         """Put the cases to the subject, at most `window` at a time, and hand each answer to `answered`. Raises Ended."""
         waiting = deque(cases)
         asked: dict[int, Run] = {}
+        done: dict[int, Run] = {}
         while waiting or asked:
             while waiting and len(asked) < window:
                 case = waiting.popleft()
@@ -110,8 +136,12 @@ class Session:
             except Ended as end:
                 end.suspects = tuple(asked.values())
                 raise
-            if isinstance(reply, Answer) and asked.pop(reply.seq, None) is not None:
+            if isinstance(reply, Answer) and reply.seq in asked:
+                done[reply.seq] = asked.pop(reply.seq)
                 answered(reply.seq, reply)
+            elif isinstance(reply, Answer) and reply.seq in done:
+                operation = done[reply.seq].operation
+                self._remark(f"a second answer to case {reply.seq} ({operation}): {_shown(write(reply))}")
             else:
                 self._remark(f"a message that nothing asked for: {_shown(write(reply))}")
 
@@ -153,12 +183,30 @@ class Session:
     async def _epitaph(self) -> str:
         with suppress(TimeoutError):
             async with asyncio.timeout(GRACE_SECONDS):
-                await self._process.wait()
                 await asyncio.shield(self._listening)
+                await self._exit()
         status = self._process.returncode
-        how = "closed its output" if status is None else f"exited with status {status}"
+        if status is None:
+            how = "closed its output"
+        elif status < 0:
+            how = f"was killed by {signal.Signals(-status).name}"
+        else:
+            how = f"exited with status {status}"
         said = self._stderr.decode(errors="replace").strip()
         return f"{how}; stderr: {said}" if said else how
+
+    async def _exit(self) -> None:
+        """Wait for the process alone; asyncio's own `wait` waits for all that hold its pipes, too."""
+        while self._process.returncode is None:
+            await asyncio.sleep(LOOK_SECONDS / 20)
+
+    async def _end_with_the_process(self) -> None:
+        """End the output when the process has: one of its children may live on and hold the pipe."""
+        await self._exit()
+        await asyncio.sleep(LOOK_SECONDS)  # what it wrote last is in the pipe
+        for stream in (self._process.stdout, self._process.stderr):
+            if stream is not None and not stream.at_eof():
+                stream.feed_eof()
 
     async def _keep_stderr(self) -> None:
         assert self._process.stderr is not None

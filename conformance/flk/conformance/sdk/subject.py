@@ -22,13 +22,15 @@ from flk.conformance.sdk.protocol import (
 from flk.spec import __version__
 
 
-def replies(lines: Iterable[bytes], operations: Mapping[str, Operation] = OPERATIONS) -> Iterator[Reply]:
+def replies(
+    lines: Iterable[bytes], operations: Mapping[str, Operation] = OPERATIONS, name: str = "flk-lab model"
+) -> Iterator[Reply]:
     """The answer to each line of the kit, up to its bye. Raises NotAMessage for a line that is none."""
     for line in lines:
         request = read_request(line)
         match request:
             case KitHello():
-                yield SubjectHello(Subject(VERSION, "flk-lab model", "Python", tuple(operations), __version__))
+                yield SubjectHello(Subject(VERSION, name, "Python", tuple(operations), __version__))
             case Run():
                 yield answer(request, operations)
             case Bye():
@@ -49,9 +51,9 @@ def answer(case: Run, operations: Mapping[str, Operation]) -> Value | Error | Sk
         return Crash(case.run, f"{type(error).__name__}: {error}")
 
 
-def main() -> None:
+def main(operations: Mapping[str, Operation] = OPERATIONS, name: str = "flk-lab model") -> None:
     """Converse on stdin and stdout."""
-    for reply in replies(sys.stdin.buffer):
+    for reply in replies(sys.stdin.buffer, operations, name):
         sys.stdout.buffer.write(write(reply))
         sys.stdout.buffer.flush()
 

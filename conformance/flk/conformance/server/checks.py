@@ -1,6 +1,18 @@
 """The server checks: what any server must do, asked over HTTP with the keys of one tenant or two."""
 
-from flk.conformance.server import durability, generated, outcomes, refusals, register, transport
+from flk.conformance.server import (
+    clock,
+    durability,
+    generated,
+    histories,
+    outcomes,
+    refusals,
+    register,
+    rotation,
+    tenancy,
+    transport,
+    trouble,
+)
 from flk.conformance.server.check import Check
 
 CHECKS: tuple[Check, ...] = (
@@ -17,7 +29,10 @@ CHECKS: tuple[Check, ...] = (
     outcomes.keys_belong_to_tenants,
     refusals.malformed,
     refusals.wrong_id,
+    refusals.wrong_id_then_victim,
     refusals.bad_signature,
+    refusals.bad_signature_on_duplicate,
+    refusals.nobody_is_locked_out,
     refusals.forged_then_honest,
     refusals.forged_under_stored_id,
     refusals.malformed_under_stored_id,
@@ -30,10 +45,24 @@ CHECKS: tuple[Check, ...] = (
     transport.wrong_method,
     transport.tenant_names,
     transport.two_tenants_at_once,
+    tenancy.no_tenant_header,
+    tenancy.tenant_header_in_any_case,
+    tenancy.stored_record_under_a_foreign_tenant,
+    tenancy.tenants_take_turns_on_a_connection,
+    tenancy.requests_written_ahead,
+    rotation.every_live_key_counts,
+    rotation.retired_keys_do_not_count,
+    clock.timestamps_advance,
     transport.metrics,
     transport.counters_move,
     register.one_winner,
     register.one_reply,
     generated.judges_like_the_model,
+    durability.entries_are_kept,
     durability.acknowledged_survives_restart,
+    durability.clock_survives_restart,
+    histories.histories_are_linearizable,
+    histories.histories_survive_crashes,
+    trouble.overload_says_when,
+    trouble.unavailable_store_says_when,
 )

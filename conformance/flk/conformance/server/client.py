@@ -1,82 +1,88 @@
-"""One HTTP request at a time, with nothing but the standard library, and the reply exactly as it came."""
+"""Requests to one base URL, each answered within a deadline, and all of a check within its time."""
 
-import json
-from collections.abc import Iterable, Iterator
-from contextlib import suppress
-from http.client import HTTPConnection, HTTPException, HTTPSConnection
-from typing import NamedTuple
+import ssl
+import time
+from collections.abc import Iterable, Iterator, Sequence
 from urllib.parse import urlsplit
 
+from flk.conformance.server.connection import Connection
+from flk.conformance.server.replies import NoAnswer, Reply
 from flk.spec.errors import UnusableInput
-
-SHOWN = 300
-CHUNK = 65536
-
-
-class NoAnswer(Exception):
-    """The server gave no HTTP answer: it could not be reached, hung up, or took too long. This says nothing about what it did."""
-
-
-class Failed(Exception):
-    """The server answered, and not as it must. Says what was expected and what came."""
-
-
-class Reply(NamedTuple):
-    """An HTTP answer. Header names are in lower case."""
-
-    status: int
-    headers: dict[str, str]
-    body: bytes
-
-    def json(self) -> dict[str, object]:
-        """The JSON object in the body. Raises Failed if there is none."""
-        try:
-            value = json.loads(self.body)
-        except ValueError:
-            value = None
-        if not isinstance(value, dict):
-            raise Failed(f"expected a JSON object, got {self}")
-        return value
-
-    def __str__(self) -> str:
-        """Status and the beginning of the body."""
-        text = self.body.decode(errors="replace")
-        return f"{self.status} {text if len(text) <= SHOWN else text[:SHOWN] + ' ...'}"
 
 
 class Client:
-    """Requests to one base URL. Raises UnusableInput if it is not an http or https URL."""
+    """Requests to one base URL, whose path comes before every path. `headers` go with each request.
 
-    def __init__(self, url: str, timeout: float) -> None:
-        parts = urlsplit(url)
+    Raises UnusableInput if it is not an http or https URL, and for a header that is none.
+    """
+
+    def __init__(self, url: str, timeout: float, headers: Iterable[tuple[str, str]] = ()) -> None:
+        try:
+            parts = urlsplit(url)
+            port = parts.port
+        except ValueError as error:
+            raise UnusableInput(f"{url}: {error}; write http://HOST:PORT") from None
         if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
             raise UnusableInput(f"{url}: not the base URL of a server; write http://HOST:PORT")
         self.url = url
-        self._connect = HTTPSConnection if parts.scheme == "https" else HTTPConnection
-        self._host, self._port = parts.hostname, parts.port
+        self.headers = tuple(headers)
+        self._tls = ssl.create_default_context() if parts.scheme == "https" else None
+        self._host, self._port = parts.hostname, port or (443 if self._tls else 80)
         self._prefix = parts.path.rstrip("/")
         self._timeout = timeout
+        self._until = float("inf")
+
+    def allow(self, seconds: float) -> None:
+        """Give all that is asked from now on so many seconds together: a server that is slow each time is slow."""
+        self._until = time.monotonic() + seconds
+        self._allowed = seconds
+
+    _allowed = float("inf")
+
+    def connect(self) -> Connection:
+        """A connection, for several requests. Raises NoAnswer."""
+        left = self._until - time.monotonic()
+        if left <= 0:
+            raise NoAnswer(f"the check was given up after {self._allowed:g} s: the server answers too slowly")
+        return Connection(self._host, self._port, min(self._timeout, left), self._tls)
+
+    def send(
+        self,
+        connection: Connection,
+        method: str,
+        path: str,
+        body: bytes | Iterator[bytes] = b"",
+        headers: Iterable[tuple[str, str]] = (),
+    ) -> None:
+        """Write a request to an open connection."""
+        connection.send(method, self._prefix + path, body, [*headers, *self.headers])
 
     def request(
         self, method: str, path: str, body: bytes | Iterator[bytes] = b"", headers: Iterable[tuple[str, str]] = ()
     ) -> Reply:
         """One request over a connection of its own. A body in pieces is sent chunked. Raises NoAnswer."""
-        connection = self._connect(self._host, self._port, timeout=self._timeout)
         try:
-            connection.putrequest(method, self._prefix + path)
-            for name, value in headers:
-                connection.putheader(name, value)
-            if isinstance(body, bytes):
-                connection.putheader("Content-Length", str(len(body)))
-            else:
-                connection.putheader("Transfer-Encoding", "chunked")
-            with suppress(BrokenPipeError, ConnectionResetError):  # it may have answered before it read everything
-                connection.endheaders(body, encode_chunked=not isinstance(body, bytes))
-            response = connection.getresponse()
-            return Reply(
-                response.status, {name.lower(): value for name, value in response.getheaders()}, response.read()
-            )
-        except (OSError, HTTPException) as error:
-            raise NoAnswer(f"{method} {path}: {type(error).__name__}: {error}") from None
-        finally:
-            connection.close()
+            with self.connect() as connection:
+                self.send(connection, method, path, body, headers)
+                reply = connection.receive(method)
+                connection.expect_nothing()
+                return reply
+        except NoAnswer as silence:
+            raise type(silence)(f"{method} {path}: {silence}") from None
+
+
+def header(text: str) -> tuple[str, str]:
+    """A header field as it is given on a command line. Raises UnusableInput.
+
+    >>> header("X-Api-Key: 7")
+    ('X-Api-Key', '7')
+    """
+    name, colon, value = text.partition(":")
+    if not colon or not name.strip() or not all(" " <= character <= "\xff" for character in text):
+        raise UnusableInput(f"--header {text!r}: not a header field; write 'Name: value'")
+    if name.strip().lower() in OURS:
+        raise UnusableInput(f"--header {text!r}: the kit writes {name.strip()} itself; leave it out")
+    return name.strip(), value.strip()
+
+
+OURS: Sequence[str] = ("host", "content-length", "transfer-encoding", "x-tenant-id", "connection")

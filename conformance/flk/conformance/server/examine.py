@@ -6,18 +6,28 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from random import SystemRandom
 from tempfile import gettempdir
+from types import MappingProxyType
 
+from flk.conformance.reports.coverage import coverage
 from flk.conformance.reports.progress import bar
 from flk.conformance.reports.report import CaseResult, CaseStatus, Progress, Report, silent
 from flk.conformance.server.check import Check
 from flk.conformance.server.checks import CHECKS
-from flk.conformance.server.client import Client, Failed, NoAnswer
-from flk.conformance.server.target import NotApplicable, Server
+from flk.conformance.server.client import Client
+from flk.conformance.server.preflight import NAME, preflight
+from flk.conformance.server.replies import Failed, NoAnswer, NotExercised, Unreachable
+from flk.conformance.server.target import Commands, NotApplicable, Server
+from flk.model.record.canonical import FIXED, Profile
 from flk.model.record.signing import Signer
 from flk.spec.errors import UnusableInput
 from flk.spec.hints import nearest
 
 DEADLINE_SECONDS = 10.0
+CHECK_SECONDS = 60.0
+"""For one check. Most take a moment; a server that always answers just before the deadline would hold the kit for hours."""
+THOROUGH_SECONDS = 1800.0
+MOST_SILENT = 3
+"""Checks in a row to which no answer came, before the others are given up."""
 
 
 def server_checks(*names: str) -> tuple[Check, ...]:
@@ -41,6 +51,14 @@ def check_server(
     *,
     checks: Iterable[str] = (),
     restart: str | Sequence[str] = (),
+    overload: str | Sequence[str] = (),
+    unavailable: str | Sequence[str] = (),
+    recover: str | Sequence[str] = (),
+    rotation: Mapping[str, Sequence[Signer]] = MappingProxyType({}),
+    retired: Mapping[str, Sequence[Signer]] = MappingProxyType({}),
+    signing_profile: str = FIXED,
+    headers: Iterable[tuple[str, str]] = (),
+    thorough: bool = False,
     seed: int | None = None,
     deadline: float = DEADLINE_SECONDS,
     progress: bool | None = None,
@@ -48,11 +66,14 @@ def check_server(
     """Does a running server answer as it must, in the right order, also when two clients race or records are forged?
 
     `keys` are signing keys of tenants made for the purpose, for the server stores what it is sent; give two to test that tenants
-    are kept apart. `checks` are names (none: all). `restart` is a command that restarts the server with its data. `seed` makes the
-    records of an earlier run again. An answer may take `deadline` seconds. `progress`: whether there is a bar; None: in a terminal
-    or a notebook.
+    are kept apart. `rotation` are further keys of theirs that count, `retired` those that count no more. `checks` are names (none:
+    all). `restart` is a command that restarts the server with its data, `overload` and `unavailable` bring about that submissions
+    get 429 or 503, `recover` ends that. `signing_profile` is what signatures cover, `headers` go with each request. `thorough` asks
+    ten times as much where size matters. `seed` makes the records of an earlier run again. An answer may take `deadline` seconds.
+    `progress`: whether there is a bar; None: in a terminal or a notebook.
 
-    Raises UnusableInput for a URL that is none, if nothing answers there at all, and for an unknown check.
+    First a plain record of each tenant must be taken: if not, that is the report. Raises UnusableInput for a URL that is none, if
+    nobody listens there, and for an unknown check or profile.
 
     >>> keys = {"default": HmacKey(b"secret")}
     >>> with reference_server(keys) as url:
@@ -62,48 +83,88 @@ def check_server(
     """
     # Hypothesis keeps a cache, and would put it into the directory that the command is run in.
     os.environ.setdefault("HYPOTHESIS_STORAGE_DIRECTORY", str(Path(gettempdir(), "flk-hypothesis")))
-    command = shlex.split(restart) if isinstance(restart, str) else restart
-    number = SystemRandom().getrandbits(32) if seed is None else seed
-    subject = Server(Client(url, deadline), keys, number, restart=command)
+    if signing_profile not in list(Profile):
+        raise UnusableInput(
+            f"no signing profile is called {signing_profile}; {nearest(signing_profile, list(Profile))}"
+        )
+    given = (restart, overload, unavailable, recover)
+    subject = Server(
+        Client(url, deadline, headers),
+        keys,
+        SystemRandom().getrandbits(32) if seed is None else seed,
+        profile=Profile(signing_profile),
+        rotation=rotation,
+        retired=retired,
+        commands=Commands(*(shlex.split(words) if isinstance(words, str) else words for words in given)),
+        thorough=thorough,
+    )
     with bar(shown=progress) as advance:
         return examine(subject, server_checks(*checks), progress=advance)
 
 
 def examine(server: Server, checks: Iterable[Check] = CHECKS, *, progress: Progress = silent) -> Report:
-    """Run the checks, one after the other. Raises UnusableInput if nothing answers at all."""
+    """Run the checks, one after the other, if a plain record is taken. Raises UnusableInput if nobody listens there."""
     try:
-        server.client.request("GET", "/health")
-    except NoAnswer as silence:
+        server.client.connect().close()
+    except Unreachable as silence:
         raise UnusableInput(
             f"{server.client.url}: no server answers there ({silence}); start one, or correct the URL"
         ) from None
     chosen = tuple(checks)
-    results = []
-    for number, one in enumerate(chosen):
-        progress(number, len(chosen), one.name)
-        results.append(_tried(one, server))
-    return Report(server.client.url, tuple(results), notes=(f"seed {server.seed}",), again=_again(server, results))
+    server.client.allow(CHECK_SECONDS)
+    refused = preflight(server)
+    results = [refused] if refused else _all_tried(chosen, server, progress)
+    passed = [result.requirements for result in results if result.status is CaseStatus.PASSED]
+    return Report(
+        server.client.url,
+        tuple(results),
+        notes=(f"seed {server.seed}", *([server.refused] if server.refused else [])),
+        again=_again(server, chosen, results),
+        coverage=coverage(passed, [check.requirements for check in CHECKS], "checks"),
+    )
 
 
-def _again(server: Server, results: Iterable[CaseResult]) -> str:
-    """The line that tries again what went wrong; all that was tried, if nothing did."""
-    tried = [result.name for result in results]
-    names = [result.name for result in results if not result.conforms] or ([] if len(tried) == len(CHECKS) else tried)
+def _all_tried(checks: Sequence[Check], server: Server, progress: Progress) -> list[CaseResult]:
+    results: list[CaseResult] = []
+    silent_ones = 0
+    for number, one in enumerate(checks):
+        progress(number, len(checks), one.name)
+        if silent_ones < MOST_SILENT:
+            results.append(tried(one, server))
+            silent_ones = silent_ones + 1 if results[-1].status is CaseStatus.SILENT else 0
+        else:
+            why = f"not asked: {MOST_SILENT} checks in a row got no answer"
+            results.append(CaseResult(one.name, one.claim, one.requirements, CaseStatus.NOT_EXERCISED, why))
+    return results
+
+
+def _again(server: Server, chosen: Sequence[Check], results: Iterable[CaseResult]) -> str:
+    """The line that tries again what went wrong; all that was to be tried, if nothing did or nothing could."""
+    names = [result.name for result in results if not result.conforms and result.name != NAME]
+    names = names or ([] if len(chosen) == len(CHECKS) else [check.name for check in chosen])
     tenants = [f"--tenant={tenant}" for tenant in server.tenants]
     return shlex.join(
         ["flk", "conform", "server", server.client.url, "--key=KEYS.toml", *tenants, f"--seed={server.seed}"]
+        + ([] if server.profile is FIXED else [f"--signing-profile={server.profile}"])
+        + (["--thorough"] if server.thorough else [])
         + [f"--check={name}" for name in names]
     )
 
 
-def _tried(one: Check, server: Server) -> CaseResult:
+def tried(one: Check, server: Server) -> CaseResult:
+    """How the check ends. To pass, a plain record must be accepted after it: who refuses everything refuses forgeries, too."""
     status, detail = CaseStatus.PASSED, ""
+    details: tuple[str, ...] = ()
+    server.client.allow(THOROUGH_SECONDS if server.thorough else CHECK_SECONDS)
     try:
         one.run(server)
+        server.control()
     except Failed as failure:
-        status, detail = CaseStatus.FAILED, str(failure)
+        status, detail, details = CaseStatus.FAILED, str(failure), failure.details
+    except NotExercised as refused:
+        status, detail = CaseStatus.NOT_EXERCISED, str(refused)
     except NoAnswer as silence:
         status, detail = CaseStatus.SILENT, str(silence)
     except NotApplicable as reason:
         status, detail = CaseStatus.DECLINED, str(reason)
-    return CaseResult(one.name, one.claim, one.requirements, status, detail)
+    return CaseResult(one.name, one.claim, one.requirements, status, detail, details=details)

@@ -5,9 +5,11 @@ which override one step each, as an implementer might have written it.
 """
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
+from email.message import Message
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socket import SHUT_RDWR, socket
 from threading import Lock, Thread
 from types import MappingProxyType
 from typing import TypeVar
@@ -21,7 +23,7 @@ from flk.model.programs.examine import examine
 from flk.model.programs.ingest import ingest
 from flk.model.programs.recover import recover
 from flk.model.record.signing import Key, Keyring, LiveKey
-from flk.model.refusal import Malformed, Refused, TooLarge
+from flk.model.refusal import Malformed, Refused, TooLarge, Unavailable
 from flk.model.runtime import run
 from flk.spec.constants import CONSTANTS
 from flk.spec.metrics import METRICS
@@ -53,6 +55,8 @@ class ReferenceNode:
     upgrades = False
     body = b""
     """The body that is being answered."""
+    trouble: Refused | None = None
+    """What every submission is refused with."""
 
     def __init__(self, keyring: Keyring) -> None:
         self.keyring = keyring
@@ -68,7 +72,8 @@ class ReferenceNode:
 
     def restart(self) -> None:
         """Stop at once, and start."""
-        self.start()
+        with self.lock:
+            self.start()
 
     def submit(self, submission: Submission) -> Response:
         """The reply to a submission."""
@@ -81,7 +86,9 @@ class ReferenceNode:
         return self.runtime.perform(effect)
 
     def respond(self, submission: Submission) -> Response:
-        """The reply, counted."""
+        """The reply, counted. Raises Refused while there is trouble."""
+        if self.trouble is not None:
+            raise self.trouble
         response = self.submit(submission)
         now = f'"{self.runtime.clock:016x}"'.encode()  # the timestamp of a first write
         self.counts["flk_dedup_hits_total"] += response.status in ACKNOWLEDGED and now not in response.body
@@ -92,6 +99,15 @@ class ReferenceNode:
     def route(self, path: str) -> str:
         """The path that is served for a path."""
         return path
+
+    def is_ready(self) -> bool:
+        """Whether the store answers."""
+        return not isinstance(self.trouble, Unavailable)
+
+    def names(self, headers: Message, connection: object) -> list[str]:
+        """What the tenant headers of a request say that came over a connection."""
+        del connection
+        return headers.get_all("X-Tenant-Id", [])
 
     def tenant(self, names: list[str]) -> str:
         """The tenant that the header names. Raises Malformed."""
@@ -114,6 +130,7 @@ class Handler(BaseHTTPRequestHandler):
     """The HTTP side of a node, which `serving` sets."""
 
     node: ReferenceNode
+    protocol_version = "HTTP/1.1"
     wbufsize = -1
     disable_nagle_algorithm = True
 
@@ -130,9 +147,11 @@ class Handler(BaseHTTPRequestHandler):
             self.reply(405, NO_METHOD, {"Allow": offered} if self.node.allow else {})
         elif offered == "POST":
             response = self.submitted(body)
-            self.reply(response.status, response.body)
+            wait = {} if response.retry_after is None else {"Retry-After": f"{response.retry_after:g}"}
+            self.reply(response.status, response.body, wait)
         else:
-            self.reply(200, self.node.metrics().encode() if path == "/metrics" else b"OK\n")
+            status = 503 if path == "/ready" and not self.node.is_ready() else 200
+            self.reply(status, self.node.metrics().encode() if path == "/metrics" else b"OK\n")
 
     do_GET = do_POST = do_PUT = do_DELETE = handle_any
 
@@ -141,7 +160,8 @@ class Handler(BaseHTTPRequestHandler):
         try:
             if len(body) > self.node.limit:
                 raise TooLarge("ORD-5", "too large")
-            return self.node.respond(Submission(self.node.tenant(self.headers.get_all("X-Tenant-Id", [])), body))
+            names = self.node.names(self.headers, self.connection)
+            return self.node.respond(Submission(self.node.tenant(names), body))
         except Refused as refusal:
             return refuse(refusal)
 
@@ -174,14 +194,41 @@ class HttpServer(ThreadingHTTPServer):
     request_queue_size = 128
     daemon_threads = False
 
+    def __init__(self, handler: type[BaseHTTPRequestHandler]) -> None:
+        super().__init__(("127.0.0.1", 0), handler)
+        self._open: set[socket] = set()
+
+    def process_request(self, request: "socket | tuple[bytes, socket]", client_address: object) -> None:
+        """Note the connection, which may stay open."""
+        assert isinstance(request, socket)
+        self._open.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: "socket | tuple[bytes, socket]") -> None:
+        """End the connection."""
+        assert isinstance(request, socket)
+        self._open.discard(request)
+        super().shutdown_request(request)
+
+    def hang_up(self) -> None:
+        """End the connections that are open, whose threads would wait for another request."""
+        for each in list(self._open):
+            with suppress(OSError):
+                each.shutdown(SHUT_RDWR)
+
     def handle_error(self, *_: object) -> None:
         """A handler that fails hangs up; the client sees it."""
 
 
-@contextmanager
-def serving(node: ReferenceNode) -> Iterator[str]:
+def serving(node: ReferenceNode, handler: type[Handler] = Handler) -> AbstractContextManager[str]:
     """Serve the node on loopback; the base URL."""
-    server = HttpServer(("127.0.0.1", 0), type("NodeHandler", (Handler,), {"node": node}))
+    return listening(type("NodeHandler", (handler,), {"node": node}))
+
+
+@contextmanager
+def listening(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
+    """Answer on a free port of loopback with a handler; the base URL."""
+    server = HttpServer(handler)
     thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:
@@ -189,4 +236,5 @@ def serving(node: ReferenceNode) -> Iterator[str]:
     finally:
         server.shutdown()
         thread.join()
+        server.hang_up()
         server.server_close()

@@ -2,34 +2,59 @@
 
 import subprocess
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from http import HTTPStatus
 from random import Random
 from tempfile import TemporaryFile
+from types import MappingProxyType
+from typing import NamedTuple
 
 import msgspec
 
 from flk.conformance.drafts.draft import fields
 from flk.conformance.drafts.mutations import Fields, body_of
-from flk.conformance.server.client import Client, Failed, NoAnswer, Reply
+from flk.conformance.server.client import Client
+from flk.conformance.server.replies import Failed, NoAnswer, NotExercised, Reply
 from flk.model.entries.entry import content_digest
 from flk.model.entries.judgement import judge
 from flk.model.flow.answers import SUBMIT_PATH
+from flk.model.record.canonical import FIXED, Profile, canonical_bytes
 from flk.model.record.record import Pcs
 from flk.model.record.signing import Signer, sign
 from flk.spec.constants import CONSTANTS
 
 POLL_SECONDS = 0.05
+COMMAND_SECONDS = 60.0
+TIMES_THOROUGH = 10
+JSON = ("Content-Type", "application/json")
 
 
 class NotApplicable(Exception):
     """The check needs something that the caller did not give. Says what."""
 
 
+class Commands(NamedTuple):
+    """What the operator lets the kit run, word by word; nothing where it is empty.
+
+    `restart` restarts the server with its data. `overload` and `unavailable` bring a state about and return: submissions get 429,
+    or 503. `recover` ends it.
+    """
+
+    restart: Sequence[str] = ()
+    overload: Sequence[str] = ()
+    unavailable: Sequence[str] = ()
+    recover: Sequence[str] = ()
+
+
+NO_COMMANDS = Commands()
+
+
 class Server:
     """A running server, and the tenants whose keys the caller holds, the main one first.
 
-    `seed` makes the records; two runs with different seeds never meet under one id. `restart` is a command that restarts the
-    server without losing its data and returns when it is up or coming up.
+    `seed` makes the records; two runs with different seeds never meet under one id. `profile` is what is signed. `rotation` are
+    further keys of tenants that must count, too, `retired` those that must not. `thorough` makes the checks take what they need.
     """
 
     def __init__(
@@ -38,16 +63,25 @@ class Server:
         tenants: Mapping[str, Signer],
         seed: int,
         *,
-        restart: Sequence[str] = (),
+        profile: Profile = FIXED,
+        rotation: Mapping[str, Sequence[Signer]] = MappingProxyType({}),
+        retired: Mapping[str, Sequence[Signer]] = MappingProxyType({}),
+        commands: Commands = NO_COMMANDS,
+        thorough: bool = False,
         patience: float = 30.0,
     ) -> None:
         self.client = client
         self.tenants = tuple(tenants)
         self.seed = seed
+        self.profile = profile
+        self.rotation, self.retired = dict(rotation), dict(retired)
+        self.thorough = thorough
         self._signers = dict(tenants)
         self._random = Random(seed)
-        self._restart = tuple(restart)
+        self._commands = commands
         self._patience = patience
+        self.refused = ""
+        """What there is to know of the first plain record that was refused."""
 
     def record(self, **changes: object) -> Fields:
         """A valid record under an id that was never used, its slope exactly 1; other values where wanted. Not signed."""
@@ -57,31 +91,105 @@ class Server:
         }
         return fields(shard_id="conformance", **{**fresh, **changes})
 
-    def signed(self, record: Fields, tenant: str | None = None) -> Fields:
-        """The record with the signature of a tenant, the main one unless another is named."""
-        signer = self._signers[tenant or self.tenants[0]]
-        return {**record, "sig": sign(signer, pcs(record))}
+    def signed(self, record: Fields, tenant: str | None = None, *, signer: Signer | None = None) -> Fields:
+        """The record with the signature of a tenant, the main one unless another is named, or of another key of it."""
+        own = signer or self._signers[tenant or self.tenants[0]]
+        return {**record, "sig": sign(own, pcs(record), self.profile)}
+
+    def signer(self, tenant: str) -> Signer:
+        """The key that signs for a tenant."""
+        return self._signers[tenant]
 
     def submit(self, record: Fields | bytes, tenant: str | None = None) -> Reply:
         """Send a record, or a body as it is, for a tenant."""
-        body = record if isinstance(record, bytes) else body_of(record)
-        return self.client.request("POST", SUBMIT_PATH, body, self.headers(tenant))
+        return self.client.request("POST", SUBMIT_PATH, as_body(record), self.headers(tenant))
 
     def headers(self, tenant: str | None = None) -> list[tuple[str, str]]:
         """The headers of a submission."""
-        return [("Content-Type", "application/json"), ("X-Tenant-Id", tenant or self.tenants[0])]
+        return [JSON, ("X-Tenant-Id", tenant or self.tenants[0])]
+
+    def other_tenant(self) -> str:
+        """A second tenant. Raises NotApplicable if the caller holds the keys of one only."""
+        if len(self.tenants) < 2:
+            raise NotApplicable("needs the keys of two tenants: --tenant twice, or two keys in Python")
+        return self.tenants[1]
+
+    def control(self, tenant: str | None = None) -> None:
+        """A plain honest record is accepted. Raises NotExercised if not: then what else is refused shows nothing."""
+        record = self.signed(self.record(), tenant)
+        try:
+            reply = self.submit(record, tenant)
+            expect_outcome(reply, record)
+        except (Failed, NoAnswer, NotExercised) as refused:
+            self.refused = self.refused or self.described(record, tenant or self.tenants[0], str(refused))
+            raise NotExercised(
+                f"the server refuses our plain record, so its answers here show nothing: {refused}"
+            ) from None
+
+    def described(self, record: Fields, tenant: str, answer: str) -> str:
+        """All there is to know of a record that was refused: its body, the bytes that were signed, and the kind of key."""
+        algorithm = getattr(self._signers[tenant], "algorithm", "own")
+        message = canonical_bytes(pcs(record), self.profile).decode()
+        return (
+            f"the plain record that was refused: {body_of(record).decode()}; these bytes were signed, by profile"
+            f" {self.profile}: {message}; with the {algorithm} key of tenant {tenant}; the answer: {answer};"
+            " fix: give server and kit one key for this tenant, or compare the bytes"
+        )
+
+    def size(self, usual: int) -> int:
+        """How many of something to send: as many as usual, or ten times as many."""
+        return usual * (TIMES_THOROUGH if self.thorough else 1)
+
+    def draw(self, below: int) -> int:
+        """A number below another, as the seed has it."""
+        return self._random.randrange(below)
+
+    @property
+    def can_restart(self) -> bool:
+        """Whether the operator has given a command for it."""
+        return bool(self._commands.restart)
 
     def restart(self) -> None:
         """Restart the server and wait until it is ready. Raises NotApplicable without a command, NoAnswer if it stays away."""
-        if not self._restart:
-            raise NotApplicable("needs a command that restarts the server: --restart-command, or restart= in Python")
+        self._command("restart", "a command that restarts the server")
+        self.wait_until_ready()
+
+    @contextmanager
+    def overloaded(self) -> Iterator[None]:
+        """While the operator's command keeps it overloaded. Raises NotApplicable without the commands."""
+        yield from self._while("overload", "a command that overloads the server")
+
+    @contextmanager
+    def unavailable(self) -> Iterator[None]:
+        """While the operator's command keeps its store away. Raises NotApplicable without the commands."""
+        yield from self._while("unavailable", "a command that takes the server's store away")
+
+    def _while(self, state: str, what: str) -> Iterator[None]:
+        if not self._commands.recover:
+            raise NotApplicable(f"needs {what}, and one that ends this: --{state} and --recover, or {state}= in Python")
+        self._command(state, what)
+        try:
+            yield
+        finally:
+            self._command("recover", "a command that ends it")
+            self.wait_until_ready()
+
+    def _command(self, name: str, what: str) -> None:
+        """Run one of the operator's commands. Raises NotApplicable if there is none, NoAnswer if it fails or does not end."""
+        words: Sequence[str] = getattr(self._commands, name)
+        if not words:
+            raise NotApplicable(f"needs {what}: --{name}, or {name}= in Python")
         with TemporaryFile() as stderr:  # not a pipe, which the restarted server would hold open
-            done = subprocess.run(self._restart, check=False, stdout=stderr, stderr=stderr)  # noqa: S603  # the caller's own command
+            try:
+                done = subprocess.run(words, check=False, stdout=stderr, stderr=stderr, timeout=COMMAND_SECONDS)  # noqa: S603  # the caller's own command
+            except OSError as error:
+                raise NoAnswer(f"the {name} command cannot be started: {error}") from None
+            except subprocess.TimeoutExpired:
+                raise NoAnswer(f"the {name} command did not end within {COMMAND_SECONDS:g} s") from None
             stderr.seek(0)
             said = stderr.read().decode(errors="replace").strip()
         if done.returncode:
-            raise NoAnswer(f"the restart command exited with status {done.returncode}: {said}")
-        self.wait_until_ready()
+            raise NoAnswer(f"the {name} command exited with status {done.returncode}: {said}")
 
     def wait_until_ready(self) -> None:
         """Raises NoAnswer if /ready does not answer 200 within the patience."""
@@ -96,6 +204,11 @@ class Server:
         raise NoAnswer(f"not ready within {self._patience:g} s")
 
 
+def as_body(record: Fields | bytes) -> bytes:
+    """The bytes that are sent."""
+    return record if isinstance(record, bytes) else body_of(record)
+
+
 def pcs(record: Fields) -> Pcs:
     """The model's value of a valid record."""
     return msgspec.convert(record, Pcs)
@@ -104,6 +217,11 @@ def pcs(record: Fields) -> Pcs:
 def expect_status(reply: Reply, statuses: int | Iterable[int], why: str) -> None:
     """Raises Failed unless the reply has one of the statuses."""
     wanted = (statuses,) if isinstance(statuses, int) else tuple(statuses)
+    if reply.status == HTTPStatus.TOO_MANY_REQUESTS and reply.status not in wanted:
+        wait = f", Retry-After: {reply.headers['retry-after']}" if "retry-after" in reply.headers else ""
+        raise NotExercised(
+            f"{why}: the server throttles the kit (429 Too Many Requests{wait}); fix: raise its limits for this client"
+        )
     if reply.status not in wanted:
         raise Failed(f"{why}: expected {' or '.join(map(str, wanted))}, got {reply}")
 

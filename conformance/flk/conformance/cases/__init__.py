@@ -1,0 +1,19 @@
+"""Cases of every operation, drawn by Hypothesis: only what the texts decide, and only inputs that break at most one rule."""
+
+from typing import Any
+
+from hypothesis.strategies import SearchStrategy
+
+from flk.conformance.cases import bodies, clocks, forms, logs, nodes, places, points, trees
+
+CASES: dict[str, SearchStrategy[dict[str, Any]]] = {
+    **forms.CASES,
+    **bodies.CASES,
+    **points.CASES,
+    **trees.CASES,
+    **clocks.CASES,
+    **logs.CASES,
+    **places.CASES,
+    **nodes.CASES,
+}
+"""The inputs of each operation, as JSON has them."""

@@ -1,0 +1,1 @@
+"""Why an answer is wrong: the known wrong forms, tried on the cases that failed. Asks nothing and knows no process."""

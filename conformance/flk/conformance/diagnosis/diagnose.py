@@ -1,0 +1,105 @@
+"""Which known wrong forms explain the cases that failed, those that explain most first."""
+
+from collections.abc import Iterable
+from functools import cache
+
+import msgspec
+from msgspec import Raw
+
+from flk.conformance.diagnosis.form import WrongForm
+from flk.conformance.diagnosis.forms import WRONG_FORMS
+from flk.conformance.operations import OPERATIONS, form
+from flk.conformance.operations.equality import equal
+from flk.conformance.operations.forms import Form
+from flk.conformance.reports.report import CaseResult, CaseStatus, Diagnosis
+from flk.spec.vectors import Case, Expect, load
+
+
+def diagnose(results: Iterable[CaseResult]) -> tuple[Diagnosis, ...]:
+    """Of the forms the one that explains most of what failed, then the one that explains most of the rest, and so on.
+
+    A form explains a case if it gives the very answer that came. Of two that explain as many, the one is named that agrees with
+    more of what was answered rightly.
+    """
+    everything = tuple(results)
+    wrong = [result for result in everything if result.status is CaseStatus.FAILED and result.received]
+    failed, left = len(wrong), [result for result in wrong if _can_be_read(result.received)]
+    passed = [result for result in everything if result.status is CaseStatus.PASSED]
+    found = []
+    while left:
+        groups = {result.group for result in left}
+        tried = [(one, _explained(one, left)) for one in WRONG_FORMS if groups & one.answers.keys()]
+        most = max((len(cases) for _, cases in tried), default=0)
+        if not most:
+            break
+        rivals = [(one, cases) for one, cases in tried if len(cases) == most]
+        best, cases = min(rivals, key=lambda pair: _contradictions(pair[0], passed)) if len(rivals) > 1 else rivals[0]
+        names = tuple(case.name for case in cases)
+        found.append(Diagnosis(best.name, best.requirement, len(cases), failed, _sentence(best, cases, failed), names))
+        left = [result for result in left if result.name not in names]
+    return tuple(found)
+
+
+def attributed(results: Iterable[CaseResult], diagnoses: Iterable[Diagnosis]) -> tuple[CaseResult, ...]:
+    """The results, of which those that a form explains bear on the requirement that forbids the form, and on no other.
+
+    Whoever has a wrong tree and cuts the right chunks breaks MRK-1 in every root and proof, and neither MRK-2, MRK-3 nor MRK-4.
+    """
+    broken = {name: one.requirement for one in diagnoses for name in one.cases}
+    return tuple(
+        msgspec.structs.replace(result, requirements=(broken[result.name],)) if result.name in broken else result
+        for result in results
+    )
+
+
+def _contradictions(one: WrongForm, passed: Iterable[CaseResult]) -> int:
+    """How many vectors were answered rightly of which the form gives a wrong answer."""
+    asked = (_vectors()[result.name] for result in passed if result.group in one.answers and result.name in _vectors())
+    return sum(
+        not _gives(one, case.id.partition("/")[0].removesuffix(".golden"), case.input, case.expect) for case in asked
+    )
+
+
+@cache
+def _vectors() -> dict[str, Case]:
+    return {case.id: case for group in load() for case in group.cases}
+
+
+def _can_be_read(answer: str) -> bool:
+    try:
+        msgspec.json.decode(answer)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _explained(one: WrongForm, results: Iterable[CaseResult]) -> list[CaseResult]:
+    return [result for result in results if _explains(one, result)]
+
+
+def _explains(one: WrongForm, result: CaseResult) -> bool:
+    return _gives(one, result.group, Raw(result.input.encode()), msgspec.json.decode(result.received))
+
+
+def _gives(one: WrongForm, operation: str, question: Raw, told: object) -> bool:
+    """Whether the form gives this answer: a value, or an error that names this requirement."""
+    answer = one.answers.get(operation)
+    if answer is None:
+        return False
+    try:
+        read = msgspec.json.decode(question, type=form(OPERATIONS[operation]))
+        assert isinstance(read, Form)
+        given = msgspec.json.decode(msgspec.json.encode(answer(read)))
+    except (ValueError, ArithmeticError, LookupError, TypeError):  # the form has no answer to this question
+        return False
+    if isinstance(told, Expect):
+        told = msgspec.json.decode(told.value) if isinstance(told.value, Raw) else {"error": told.error}
+    if isinstance(given, dict) and isinstance(told, dict) and "error" in given.keys() & told.keys():
+        return bool(given["error"] == told["error"])
+    return given is not None and equal(given, told)
+
+
+def _sentence(one: WrongForm, cases: list[CaseResult], failed: int) -> str:
+    operations = ", ".join(sorted({case.group for case in cases}))
+    many = f"all {failed}" if len(cases) == failed else f"{len(cases)} of {failed}"
+    return f"{many} wrong answers ({operations}) are those of {one.says}: {one.requirement}: {one.rule}"

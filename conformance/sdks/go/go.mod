@@ -1,0 +1,3 @@
+module flk.example/sdk
+
+go 1.19

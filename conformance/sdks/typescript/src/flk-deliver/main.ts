@@ -1,0 +1,35 @@
+/** Delivers what the conformance kit gives it: `flk conform delivery -- node dist/src/flk-deliver/main.js` */
+import { createInterface } from "node:readline";
+import * as flk from "../index.js";
+import { Outbox } from "../outbox.js";
+
+// biome-ignore lint/suspicious/noExplicitAny: the kit's schema says what a question holds
+async function deliver(q: any): Promise<object> {
+  const sleep = (milliseconds: number) =>
+    fetch(`${q.clock}?seconds=${milliseconds / 1000}`).then((said) => said.text());
+  const key = await flk.signingKey(q.key.algorithm, flk.unbase64(q.key.secret) ?? new Uint8Array());
+  const box = new Outbox(q.outbox, q.url, { draw: Math.random, sleep, timeout: 1000 * q.timeout });
+  try {
+    for (const given of q.records) {
+      const record = await flk.parse(flk.utf8(JSON.stringify(given)));
+      await box.add(q.tenant, { ...record, sig: await flk.sign(key, record, q.profile) });
+    }
+    return { ...(await box.deliver()), letters: box.deadLetters.length, damage: box.damage.length };
+  } finally {
+    await box.close();
+  }
+}
+
+const HELLO = { protocol: 1, name: "flk-sdk", version: flk.VERSION, language: "TypeScript", operations: ["deliver"] };
+
+for await (const line of createInterface({ input: process.stdin })) {
+  const message = JSON.parse(line);
+  let reply: object = { hello: HELLO };
+  if ("bye" in message) reply = { bye: {} };
+  if ("run" in message) {
+    const done = deliver(message.input).then((value) => ({ value }));
+    reply = { seq: message.run, ...(await done.catch((error) => ({ crash: String(error) }))) };
+  }
+  process.stdout.write(`${JSON.stringify(reply)}\n`);
+  if ("bye" in message) break;
+}

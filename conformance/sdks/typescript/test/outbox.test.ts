@@ -1,0 +1,135 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { contentDigest, type Pcs, parse, summarise, utf8 } from "../src/index.js";
+import { Outbox, secondsOf } from "../src/outbox.js";
+
+const fresh = () => mkdtempSync(join(tmpdir(), "flk-sdk-"));
+const record = (epoch: number) =>
+  summarise([[0.1], [0.4]], utf8("raw"), { shard_id: "s", epoch, seed: 1, sent_at: new Date(0) });
+
+type Say = (response: ServerResponse, sent: Pcs) => unknown;
+const says =
+  (status: number, changes: Record<string, unknown> = {}): Say =>
+  async (response, sent) => {
+    const stated = {
+      pcs_id: sent.pcs_id,
+      digest: await contentDigest(sent),
+      timestamp: "0",
+      region: "eu",
+      accepted: true,
+    };
+    const outcome = { escalated: false, reason: "ok", recomputed_D_hat: 1, recomputed_budget: 0.5 };
+    response.writeHead(status, { "Retry-After": "7" });
+    response.end(JSON.stringify({ ...stated, ...outcome, error: "why", requirement: "REC-1", ...changes }));
+  };
+const portal: Say = (response) => response.end("<html>Please log in</html>");
+const hangUp: Say = (response) => response.destroy();
+
+/** What one round says of one record, after answers of which the last is given again and again; and what was waited and sent. */
+async function round(...script: Say[]) {
+  const bodies: Buffer[] = [];
+  const server = createServer(async (request, response) => {
+    const body = Buffer.concat((await request.toArray()) as Buffer[]);
+    const say = script[Math.min(bodies.length, script.length - 1)];
+    bodies.push(body);
+    await say?.(response, await parse(body));
+  });
+  await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
+  const waited: number[] = [];
+  const sleep = async (milliseconds: number) => waited.push(milliseconds);
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const box = new Outbox(fresh(), url, { draw: () => 0.5, sleep });
+  await box.add("default", await record(1));
+  const summary = await box.deliver();
+  assert.equal(box.pending.length, summary.postponed);
+  assert.equal(box.deadLetters.length, summary.dead);
+  await box.close();
+  server.close();
+  server.closeAllConnections();
+  return { summary, bodies, waited };
+}
+
+test("only an answer about the record settles it", async () => {
+  const other = { digest: "0000" };
+  const expected: [keyof Awaited<ReturnType<typeof round>>["summary"], ...Say[]][] = [
+    ["acknowledged", says(200), says(202)],
+    ["dead", says(409, other), says(400), says(401), says(413)],
+    ["postponed", portal, hangUp, says(429), says(503), says(404), says(302), says(200, other), says(409)],
+    ["postponed", says(200, { pcs_id: "0" }), says(200, { reason: 1 }), says(401, { requirement: null })],
+  ];
+  for (const [end, ...answers] of expected) {
+    for (const answer of answers) {
+      const { summary, bodies } = await round(answer);
+      assert.equal(summary[end], 1, answer.toString());
+      assert.equal(bodies.length, end === "postponed" ? 5 : 1);
+    }
+  }
+});
+
+test("Retry-After is honoured on top of the jitter, and the same bytes are sent again", async () => {
+  const { summary, bodies, waited } = await round(says(429), says(503), says(200));
+  assert.equal(summary.acknowledged, 1);
+  assert.deepEqual(waited, [7500, 8000]);
+  assert.deepEqual(bodies[0], bodies[2]);
+  assert.equal(secondsOf("Thu, 01 Jan 1970 00:01:00 GMT", 0), 60);
+});
+
+test("a journal cut anywhere keeps what fits", async () => {
+  const directory = fresh();
+  const path = (of: string) => join(of, "outbox.journal");
+  const box = new Outbox(directory, "http://unused");
+  const sizes: number[] = [];
+  for (const epoch of [1, 2, 3]) {
+    await box.add("default", await record(epoch));
+    sizes.push(readFileSync(path(directory)).length);
+  }
+  await box.close();
+  const whole = readFileSync(path(directory));
+  for (let cut = 0; cut <= whole.length; cut += 397) {
+    const again = fresh();
+    writeFileSync(path(again), whole.subarray(0, cut));
+    const reopened = new Outbox(again, "http://unused");
+    assert.equal(reopened.pending.length, sizes.filter((size) => size <= cut).length, `cut at ${cut}`);
+    assert.deepEqual(reopened.damage, []);
+    await reopened.close();
+    rmSync(again, { recursive: true });
+  }
+});
+
+test("damage is told until its copy is removed, and a source until it is ended", async () => {
+  const directory = fresh();
+  const path = join(directory, "outbox.journal");
+  const box = new Outbox(directory, "http://unused");
+  for (const epoch of [1, 2, 3]) await box.add("default", await record(epoch));
+  box.begin("a.csv");
+  await box.close();
+  const whole = readFileSync(path);
+  whole[whole.length >> 1] = (whole[whole.length >> 1] ?? 0) ^ 1;
+  writeFileSync(path, whole);
+  for (let run = 0; run < 3; run += 1) {
+    const again = new Outbox(directory, "http://unused");
+    assert.deepEqual([again.pending.length, again.damage.length, again.unfinished], [2, 1, ["a.csv"]]);
+    assert.throws(() => new Outbox(directory, "http://unused"), /has the outbox open/);
+    await again.close();
+  }
+  const [copy = ""] = readdirSync(directory).filter((name) => name.startsWith("outbox.damaged-"));
+  rmSync(join(directory, copy));
+  const last = new Outbox(directory, "http://unused");
+  assert.deepEqual(last.damage, []);
+  last.end("a.csv");
+  assert.deepEqual(last.unfinished, []);
+  await last.close();
+});
+
+test("a signal ends a round and nothing is lost", async () => {
+  const box = new Outbox(fresh(), "http://127.0.0.1:9");
+  await box.add("default", await record(1));
+  await assert.rejects(box.deliver(AbortSignal.timeout(50)));
+  assert.equal(box.pending.length, 1);
+  await box.close();
+});

@@ -1,0 +1,109 @@
+"""What a sender does with a scripted server's answers: honest senders pass, each planted defect is found and attributed."""
+
+import sys
+
+import pytest
+from tests.support.conformance import senders
+from tests.support.conformance.senders import EXPECTED
+
+from flk.conformance.delivery.check import check_delivery
+from flk.conformance.delivery.scenarios import SCENARIOS
+from flk.conformance.reports.report import CaseStatus
+from flk.spec.errors import UnusableInput
+from flk.spec.requirements import catalogue
+from flk.spec.verdict import Verdict
+
+pytestmark = pytest.mark.slow
+
+
+def sender(name: str) -> list[str]:
+    """The command of one of the small senders."""
+    return [sys.executable, "-S", "-E", senders.__file__, name]
+
+
+def test_an_honest_sender_passes_every_scenario() -> None:
+    """Nothing is left out, and nobody is accused."""
+    report = check_delivery(sender("Honest"))
+    assert [(result.name, result.detail) for result in report.results if result.status is not CaseStatus.PASSED] == []
+    assert (report.verdict, report.conclusion) == (Verdict.HOLDS, "conforms")
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_each_defect_is_found_and_attributed(name: str) -> None:
+    """By the scenario named for it, to the requirement that it breaks."""
+    scenario, requirement = EXPECTED[name]
+    report = check_delivery(sender(name), [scenario])
+    (result,) = report.results
+    assert result.status is CaseStatus.FAILED
+    assert requirement in result.requirements, result.details
+    assert report.verdict is Verdict.VIOLATED
+
+
+def test_a_sender_on_a_real_clock_is_judged_by_one() -> None:
+    """What asks to wait for long is left out, and told; the rest is judged by what can be seen."""
+    report = check_delivery(sender("SleepsForReal"), ["acknowledged", "asks-for-years"])
+    assert [result.status for result in report.results] == [CaseStatus.PASSED, CaseStatus.DECLINED]
+    assert "--thorough" in report.results[1].detail
+    assert report.notes == ("pauses were taken on a real clock",)
+    assert report.conclusion.startswith("conforms as far as it was asked: 1 of")
+
+
+SUBJECT = """
+import json, os, sys
+for line in sys.stdin:
+    message = json.loads(line)
+    if "hello" in message:
+        print(json.dumps({"hello": {"protocol": 1, "name": "x", "language": "y", "operations": [OPERATION]}}), flush=True)
+    elif "bye" in message:
+        print('{"bye": {}}', flush=True)
+    else:
+        ANSWER
+"""
+
+
+@pytest.mark.parametrize(
+    ("answer", "status", "says"),
+    [
+        ("os._exit(7)", CaseStatus.CRASHED, "exited with status 7"),
+        ("import time; time.sleep(60)", CaseStatus.SILENT, "gave no answer for 1 s"),
+        ("print('{\"seq\": %d, \"value\": 7}' % message['run'], flush=True)", CaseStatus.CRASHED, "a round ends with"),
+        ('print(\'{"seq": %d, "crash": "oh"}\' % message[\'run\'], flush=True)', CaseStatus.CRASHED, "oh"),
+    ],
+)
+def test_a_sender_that_does_not_end_its_round_is_called_so(answer: str, status: CaseStatus, says: str) -> None:
+    """It dies, hangs, or says what no round comes to."""
+    source = SUBJECT.replace("OPERATION", "'deliver'").replace("ANSWER", answer)
+    report = check_delivery([sys.executable, "-S", "-c", source], ["acknowledged"], deadline=1)
+    (result,) = report.results
+    assert (result.status, report.verdict) == (status, Verdict.VIOLATED)
+    assert says in result.detail
+
+
+def test_what_cannot_be_asked_is_unusable() -> None:
+    """A subject that does not deliver, a command that is none, and a scenario that nobody wrote."""
+    other = SUBJECT.replace("OPERATION", "'sign'").replace("ANSWER", "pass")
+    with pytest.raises(UnusableInput, match="does not offer the operation deliver"):
+        check_delivery([sys.executable, "-S", "-c", other])
+    with pytest.raises(UnusableInput, match="cannot be started"):
+        check_delivery("/no/such/command")
+    with pytest.raises(UnusableInput, match="no scenario is called portals"):
+        check_delivery(sender("Honest"), ["portals"])
+
+
+def test_scenarios_name_requirements_that_exist() -> None:
+    """Each bears on requirements of the outbox and says what it claims, and each requirement has one."""
+    known = {requirement.id for requirement in catalogue() if requirement.id.startswith("OUT-")}
+    assert {name for scenario in SCENARIOS for name in scenario.requirements} == known
+    assert len({scenario.name for scenario in SCENARIOS}) == len(SCENARIOS)
+    assert all(scenario.claim.endswith(".") for scenario in SCENARIOS)
+
+
+AGENT = [sys.executable, "-m", "flk.impl.command.conformance.sender"]
+ENOUGH = {"refused-401", "refused-413", "refused-409", "killed-twice", "acknowledged-and-restarted"}
+"""Scenarios that start the agent anew as others do; `flk conform delivery -- flk conform sender` plays them, too."""
+
+
+def test_the_agent_delivers_as_it_must() -> None:
+    """Python's agent, on its real outbox."""
+    report = check_delivery(AGENT, [scenario.name for scenario in SCENARIOS if scenario.name not in ENOUGH])
+    assert [(result.name, result.detail) for result in report.results if result.status is not CaseStatus.PASSED] == []

@@ -1,0 +1,149 @@
+"""A mistake that many have made is named, with the requirement that forbids it, and explains what failed."""
+
+import json
+from base64 import b64encode
+from hashlib import sha256
+from itertools import combinations
+from math import log2
+from statistics import median
+
+import pytest
+from rich.console import Console
+from tests.support.conformance import sdk_defects as defects
+
+from flk.conformance.diagnosis.diagnose import attributed, diagnose
+from flk.conformance.diagnosis.form import WrongForm
+from flk.conformance.diagnosis.forms import WRONG_FORMS, of_tree
+from flk.conformance.diagnosis.tree import Tree
+from flk.conformance.operations import OPERATIONS, Operation, form
+from flk.conformance.operations.forms import Form
+from flk.conformance.operations.signals import Counts
+from flk.conformance.operations.signatures import SignInput
+from flk.conformance.operations.trees import Inclusion
+from flk.conformance.reports.report import CaseResult, CaseStatus, Report
+from flk.conformance.reports.terminal import render
+from flk.conformance.sdk.compare import judge, told
+from flk.conformance.sdk.protocol import Error, Run, Value
+from flk.conformance.sdk.subject import answer
+from flk.model.record.canonical import canonical_bytes, round9
+from flk.spec.vectors import load
+
+
+def results(operation: str, planted: Operation) -> list[CaseResult]:
+    """What comes of the cases of an operation that is answered so."""
+    told_of = []
+    for group in load():
+        for case in group.cases if group.operation == operation else ():
+            said = answer(Run(0, operation, case.input), {**OPERATIONS, operation: planted})
+            status, detail = judge(case.expect, said)
+            pair = (told(case.expect), told(said)) if isinstance(said, Value | Error) else ("", "")
+            question = bytes(case.input).decode()
+            told_of.append(CaseResult(case.id, case.comment, case.requirements, status, detail, question, (), *pair))
+    return told_of
+
+
+def pre_hashed(given: SignInput) -> str:
+    """SHA-256 first, under whatever profile."""
+    message = sha256(canonical_bytes(given.record.signed(), given.profile)).digest()
+    return b64encode(given.key.signer().sign(message)).decode()
+
+
+def deduplicated(given: Counts) -> float:
+    """Equal slopes count once."""
+    points = [(log2(scale), log2(count)) for scale, count in zip(given.scales, given.counts, strict=True)]
+    return round9(median({(y2 - y1) / (x2 - x1) for (x1, y1), (x2, y2) in combinations(points, 2)}))
+
+
+def accepting(given: Inclusion) -> bool:
+    """Every proof is good."""
+    del given
+    return True
+
+
+def test_a_pre_hash_explains_every_wrong_signature() -> None:
+    """One sentence for all of them."""
+    told_of = results("sign", pre_hashed)
+    failed = sum(result.status is CaseStatus.FAILED for result in told_of)
+    (one,) = diagnose(told_of)
+    assert (one.form, one.explains, one.of) == ("pre-hash", failed, failed)
+    assert one.says.startswith(f"all {failed} wrong answers (sign) are those of SHA-256(payload): SIGN-1: ")
+
+
+@pytest.mark.parametrize(
+    ("operation", "planted", "form", "requirement"),
+    [
+        ("fixed9", defects.ties_away_from_zero, "half-away", "C14N-2"),
+        ("fixed9", defects.multiplies_first, "multiply-first", "C14N-2"),
+        ("fixed9", defects.prints_minus_zero, "minus-zero", "C14N-3"),
+        ("canonical", defects.order_of_the_struct, "struct-order", "C14N-1"),
+        ("canonical", defects.html_escapes, "html-escapes", "C14N-5"),
+        ("canonical", defects.ascii_escapes, "ascii-escapes", "C14N-5"),
+        ("pcs_id", defects.id_without_bars, "no-bars", "ID-1"),
+        ("d_hat", deduplicated, "distinct-slopes", "SIG-1"),
+        ("verify_inclusion", accepting, "accepts-everything", "MRK-2"),
+    ],
+)
+def test_a_planted_mistake_is_named(operation: str, planted: Operation, form: str, requirement: str) -> None:
+    """The form that explains most is the mistake that was planted."""
+    first = diagnose(results(operation, planted))[0]
+    assert (first.form, first.requirement) == (form, requirement)
+
+
+def test_a_tree_of_the_right_prefixes_and_split_answers_every_vector() -> None:
+    """So what a wrong one answers is the doing of what is wrong about it."""
+    right = WrongForm("none", "", "", "", of_tree(Tree()))
+    told_of = [result for operation in OF_TREES for result in results(operation, like(operation, right))]
+    assert {result.status for result in told_of} == {CaseStatus.PASSED}
+
+
+OF_TREES = (
+    "merkle_root",
+    "data_root",
+    "inclusion_proof",
+    "consistency_proof",
+    "verify_inclusion",
+    "verify_consistency",
+)
+
+
+@pytest.mark.parametrize("name", sorted({one.name for one in WRONG_FORMS if set(OF_TREES) <= one.answers.keys()}))
+def test_a_wrong_tree_breaks_one_requirement_in_every_root_and_proof(name: str) -> None:
+    """Chunks and proofs that are right but for the tree break nothing of their own (MRK-2 to MRK-4)."""
+    (one,) = (one for one in WRONG_FORMS if one.name == name and set(OF_TREES) <= one.answers.keys())
+    told_of = [result for operation in OF_TREES for result in results(operation, like(operation, one))]
+    told = diagnose(told_of)
+    assert {each.requirement for each in told} == {"MRK-1"}
+    failed = [result for result in attributed(told_of, told) if result.status is CaseStatus.FAILED]
+    assert len(failed) > 35
+    assert {name for result in failed for name in result.requirements} == {"MRK-1"}
+
+
+def like(operation: str, one: WrongForm) -> Operation:
+    """An operation that answers as the form does."""
+
+    def planted(given: Form) -> object:
+        told = one.answers[operation](given)
+        if isinstance(told, dict) and "error" in told:
+            raise LookupError(f"{told['error']}: there is none")
+        return told
+
+    planted.__annotations__["given"] = form(OPERATIONS[operation])
+    return planted
+
+
+def test_who_makes_no_mistake_has_no_diagnosis() -> None:
+    """And what no known form explains has none either."""
+    assert diagnose(results("regime", OPERATIONS["regime"])) == ()
+    odd = CaseResult("regime/x", "", ("SIG-4",), CaseStatus.FAILED, "", json.dumps({}), (), '"sticky"', '"stiff"')
+    assert diagnose([odd]) == ()
+
+
+def test_a_terminal_marks_the_first_difference_and_names_the_cause() -> None:
+    """Expected and received stand under each other, and a caret under the first byte that differs."""
+    told_of = results("sign", pre_hashed)
+    report = Report("subject", tuple(told_of), diagnoses=diagnose(told_of))
+    with (console := Console(width=200)).capture() as capture:
+        console.print(render(report))
+    shown = capture.get()
+    assert "^ first difference: byte 1" in shown
+    assert "diagnosis: all" in shown
