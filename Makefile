@@ -5,7 +5,10 @@ BIN := $(VENV)/bin
 FAST := tests/spec tests/model tests/conformance tests/formal/language tests/formal/traces tests/formal/explicit \
   tests/formal/reports tests/sim/kernel tests/sim/scenarios tests/sim/statistics tests/sim/measures tests/sim/world \
   tests/impl/agent tests/impl/storage tests/impl/command tests/impl/test_keys.py
+WITH_NOTEBOOKS := -p nbmake.pytest_plugin --nbmake
 .DEFAULT_GOAL := help
+# The tests start hundreds of interpreters: they read the bytecode that the first of them writes, whatever the environment says.
+export PYTHONDONTWRITEBYTECODE :=
 # Interpreters of pyenv, or of the system.
 PYTHONS ?= $(shell for n in 11 12 13 14; do ls -d $(HOME)/.pyenv/versions/3.$$n.*/bin/python3 2>/dev/null || command -v python3.$$n || true; done)
 .PHONY: help lab test quick fast check types lint imports unit notebooks site snippets versions lock clean
@@ -23,7 +26,9 @@ $(VENV)/ready: requirements.lock pyproject.toml
 lab: $(VENV)/ready  ## set up, run the main scenario on real records, compare a live server with the model
 	$(BIN)/flk lab
 
-test: lint types imports unit notebooks  ## set up and pass every check
+test: $(VENV)/ready  ## set up and pass every check
+	$(MAKE) --jobs 2 check
+	$(BIN)/pytest -n 2 --dist worksteal $(WITH_NOTEBOOKS) tests notebooks
 
 quick: lint types fast  ## lint, types and the fast tests, in under two minutes
 
@@ -46,7 +51,7 @@ unit: $(VENV)/ready  ## every test but the notebooks
 	$(BIN)/pytest -n 2 --dist worksteal tests
 
 notebooks: $(VENV)/ready  ## execute the notebooks
-	$(BIN)/pytest --nbmake notebooks
+	$(BIN)/pytest -n 2 $(WITH_NOTEBOOKS) notebooks
 
 site: $(VENV)/ready  ## build the site into out/site; the tests build it too
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict

@@ -1,6 +1,27 @@
-"""For all tests: a run that was started in the background of a shell ignores interrupts, and what it starts would too."""
+"""For all tests: what is interrupted, and in which order two workers run what takes long."""
 
 import signal
+from itertools import chain, groupby
 
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+import pytest
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a run that a shell starts in the background ignores interrupts,
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # and what it starts would, too
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Each of two workers begins with the files that hold something slow, so that neither waits for the other's last test."""
+    if not hasattr(config, "workerinput"):
+        return
+    files = [list(group) for _, group in groupby(items, key=lambda item: item.path)]
+    slow = [file for file in files if any(map(is_slow, file))]
+    rest = [item for file in files if not any(map(is_slow, file)) for item in file]
+    first, second = list(chain(*slow[::2])), list(chain(*slow[1::2]))
+    middle = max(0, len(items) // 2 - len(first))
+    items[:] = [*first, *rest[:middle], *second, *rest[middle:]]
+
+
+def is_slow(item: pytest.Item) -> bool:
+    """Whether it takes seconds of a processor, as every notebook does."""
+    return item.get_closest_marker("slow") is not None or item.path.suffix == ".ipynb"

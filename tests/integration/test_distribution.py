@@ -1,5 +1,7 @@
 """What is built from the checkout: complete, installable in a fresh environment, and useful with as few packages as asked for."""
 
+import re
+import shlex
 import tarfile
 from collections.abc import Callable, Iterator
 from fnmatch import filter as matching
@@ -8,6 +10,7 @@ from pathlib import Path
 from zipfile import ZipFile
 
 import pytest
+import yaml
 from tests.support import ROOT
 from tests.support.impl.environments import Environment, build, install
 
@@ -49,7 +52,7 @@ def test_the_wheel_holds_all_that_the_rooms_read_and_nothing_else(built: Built) 
     assert {f"flk/{room}/py.typed" for room in ROOMS} <= names
     for pattern in (
         "flk/sim/*.toml", "flk/sim/*.c", "flk/model/*.c", "flk/sim/*.j2", "flk/formal/*.c", "flk/formal/*.numba", "flk/formal/*.j2",
-        "flk/spec/vectors/*.json", "flk/conformance/*.json", "flk/formal/coq/*.v",
+        "flk/spec/vectors/*.json", "flk/conformance/*.json", "flk/conformance/*.css", "flk/formal/coq/*.v",
     ):  # fmt: skip
         assert matching(names, pattern), pattern
 
@@ -73,6 +76,24 @@ def test_the_core_judges_an_sdk(environment: With) -> None:
     done = core.flk("conform", "sdk", "--", *subject)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "conforms" in done.stdout
+
+
+def test_the_workflow_for_ci_runs_with_the_core_alone(environment: With, tmp_path: Path) -> None:
+    """In an empty folder with a subject and its file, each `run:` step but the installation, and all the reports are there."""
+    core = environment("")
+    (source,) = re.findall(r"```python\n(.*?)```", (ROOT / "conformance/PROTOCOL.md").read_text("utf-8"), re.DOTALL)
+    (tmp_path / "my_sdk.py").write_text(source, "utf-8")
+    (tmp_path / "flk-subject.toml").write_text('[[subject]]\nname = "mine"\ncommand = "python3 my_sdk.py"\n')
+    workflow = yaml.safe_load((ROOT / "conformance/examples/flk-conformance.yml").read_text("utf-8"))
+    steps = [step["run"] for step in workflow["jobs"]["conformance"]["steps"] if "run" in step]
+    assert steps[0].endswith("pip install flk-lab")
+    for line in steps[1:]:
+        words = shlex.split(line)
+        assert words[0] == "flk"
+        done = core.flk(*words[1:], cwd=tmp_path)
+        assert done.returncode == 0, done.stdout + done.stderr
+    kept = ("conformance.html", "conformance.xml", "conformance.ndjson", "badges/mine.svg")
+    assert all((tmp_path / name).stat().st_size for name in kept)
 
 
 def test_the_core_makes_keys_and_signed_records(environment: With) -> None:

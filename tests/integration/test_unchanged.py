@@ -9,6 +9,7 @@ from tests.integration.unchanged import KINDS, TABLE
 KNOWN: dict[str, dict[str, Any]] = json.loads(TABLE.read_text("utf-8"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "name"), [(kind, name) for kind, (_, names) in KINDS.items() for name in names])
 def test_nothing_has_changed(kind: str, name: str) -> None:
     """A row computed now equals the row of the table."""

@@ -41,6 +41,11 @@ def metrics() -> str:
     return table(["metric", "type", "meaning", "serves"], rows)
 
 
+def process_metrics() -> str:
+    """The metrics of the process that a node runs in."""
+    return table(["metric", "type", "meaning"], [(f"`{m.name}`", m.type, m.help) for m in TABLE.process])
+
+
 def external_metrics() -> str:
     """The metrics that a scraper writes about a node."""
     return table(["metric", "meaning"], [(f"`{m.name}`", m.help) for m in TABLE.external])

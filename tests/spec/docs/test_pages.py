@@ -18,7 +18,9 @@ from flkdocs.snippets import rewritten, steps
 
 PAGES = sorted({file for file in guides.origins().values() if file.endswith(".md")})
 """Every page that somebody wrote: README, guides, decisions, the site's own."""
-TUTORIAL = sorted(path.name for path in (ROOT / guides.OWN / "tutorial").glob("[0-9]*.md"))
+TUTORIAL = sorted(f"tutorial/{path.name}" for path in (ROOT / guides.OWN / "tutorial").glob("[0-9]*.md"))
+FOLLOWED = ("guides/conform.md", "guides/ci.md")
+"""Guides that are followed from an empty folder, as the tutorial is."""
 ROOMS = ("spec", "model", "formal", "sim", "impl", "conformance", "notebooks", "tests")
 
 
@@ -28,10 +30,10 @@ def text(page: str) -> str:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("page", TUTORIAL)
+@pytest.mark.parametrize("page", [*TUTORIAL, *FOLLOWED])
 def test_the_tutorial_prints_what_it_shows(page: str) -> None:
     """Every command and every block of Python of a page prints what stands under it."""
-    done = list(steps(text(f"{guides.OWN}/tutorial/{page}")))
+    done = list(steps(text(f"{guides.OWN}/{page}")))
     assert done
     for step in done:
         assert step.as_said, (
@@ -90,7 +92,7 @@ def test_output_that_changed_is_rewritten_and_what_was_left_out_stays_out() -> N
     page = "```console\n$ printf 'a 1\\nb 2\\nin 3.5 s\\n'\na 0\n…\nin 9 s\n$ echo same\nsame\n```\n"
     done = list(steps(page))
     assert [step.as_said for step in done] == [False, True]
-    assert rewritten(page, done) == page.replace("a 0", "a 1").replace("in 9 s", "in … s")
+    assert rewritten(page, done) == page.replace("a 0", "a 1").replace("in 9 s", "in …")
 
 
 def command_lines(page: str) -> list[str]:
