@@ -25,6 +25,7 @@ from flk.model.log.frames import CorruptSegment, scan
 from flk.model.programs.ingest import ingest
 from flk.model.programs.recover import recover
 from flk.model.programs.replay import replay
+from flk.model.programs.rotate import rotate
 from flk.model.programs.ship import ship
 from flk.model.refusal import Unavailable
 from flk.model.runtime import run
@@ -372,6 +373,22 @@ def test_the_clock_goes_on_after_a_restart_whatever_wall_time_says(tmp_path: Pat
             answer = run(ingest(MANY[len(logged)], "eu", EXAMINE), rig.node.perform)
             logged.append(json.loads(answer.body)["timestamp"])
     assert logged == sorted(set(logged))
+
+
+@pytest.mark.parametrize("lives", [1, 3])
+def test_a_node_that_stopped_in_order_reads_no_segment_when_it_starts(tmp_path: Path, lives: int) -> None:
+    """Its clock is in the manifest, also of segments that earlier processes left open (HLC-4, WAL-9)."""
+    latest = 0
+    for life in range(lives):
+        with closing(Rig(tmp_path)) as rig:
+            rig.recover()
+            run(ingest(MANY[life], "eu", EXAMINE), rig.node.perform)
+            latest = rig.node.clock
+            if life == lives - 1:
+                run(rotate(), rig.node.perform)
+    with closing(Rig(tmp_path, now=lambda: 1_767_225_500.0)) as rig:
+        assert rig.recover().segments == 0
+        assert rig.node.clock >= latest
 
 
 def test_a_recovery_tells_how_far_it_has_come(tmp_path: Path) -> None:

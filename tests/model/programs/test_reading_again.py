@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.model.world import EXAMINE, World, pcs, submission
 
-from flk.model.effects import Effect, ListKeys, Merge, Program, ReadSegment
+from flk.model.effects import INBOX, Effect, ListKeys, Merge, Program, ReadSegment
 from flk.model.entries.entry import Claim, Entry, Key, Outcome, Reason
 from flk.model.entries.migration import Page
 from flk.model.log.hlc import Timestamp
@@ -40,21 +40,45 @@ def segments_read(world: World) -> int:
 
 @pytest.mark.parametrize("end", [rotate, ship, lambda: recover("eu", EXAMINE)], ids=["rotate", "ship", "recover"])
 @given(sizes=st.lists(st.integers(1, 2), min_size=1, max_size=3))
-def test_a_start_reads_the_last_sealed_segment_and_what_is_open(
+def test_a_start_reads_what_is_open_and_nothing_after_a_clean_stop(
     end: Callable[[], Program[object]], sizes: list[int]
 ) -> None:
-    """Whatever sealed the segments, none but the last of them is read again, for its clock (WAL-5, HLC-2)."""
+    """Whatever sealed the segments, none of them is read again, and the clock goes on after them (WAL-5, HLC-4)."""
     world, number = World("eu"), 0
     for size in sizes:
         for _ in range(size):
             world.ingest("eu", MANY[number])
             number += 1
         world.run("eu", end())
+    latest = max(entry.timestamp for entry in world.entries["eu"].entries.values())
+    world._now -= 90
+    world.nodes["eu"] = world._start("eu")
+    assert segments_read(world) == 0
+    assert world.nodes["eu"].clock >= latest
+    world.ingest("eu", submission(pcs(epoch=99)))
+    assert max(entry.timestamp for entry in world.entries["eu"].entries.values()) > latest
     world.nodes["eu"] = world._start("eu")
     assert segments_read(world) == 1
-    world.ingest("eu", MANY[-1])
+
+
+@pytest.mark.parametrize("gone", ["manifest", "segment"])
+def test_the_clock_goes_on_after_a_segment_that_was_applied_last(gone: str) -> None:
+    """It is read if the manifest does not know its clock, and need not be there if it does (HLC-4, WAL-9)."""
+    world = World("eu")
+    for sent in MANY[:2]:
+        world.ingest("eu", sent)
+        world.run("eu", rotate())
+    disk, latest = world.disks["eu"], max(entry.timestamp for entry in world.entries["eu"].entries.values())
+    last = disk.names(INBOX)[-1]
+    if gone == "manifest":
+        disk._notes.clear()
+    else:
+        disk.lose(last)
+        disk.accepted.add(last)
+    world._now -= 90
     world.nodes["eu"] = world._start("eu")
-    assert segments_read(world) == 2
+    assert segments_read(world) == (1 if gone == "manifest" else 0)
+    assert world.nodes["eu"].clock >= latest
 
 
 def test_a_start_that_read_all_segments_leaves_nothing_for_the_next() -> None:
@@ -67,7 +91,7 @@ def test_a_start_that_read_all_segments_leaves_nothing_for_the_next() -> None:
     world.nodes["eu"] = world._start("eu")
     assert segments_read(world) == len(MANY)
     world.nodes["eu"] = world._start("eu")
-    assert segments_read(world) == 1
+    assert segments_read(world) == 0
 
 
 def test_copying_ends_however_fast_keys_come() -> None:

@@ -1,7 +1,7 @@
 """One segment of a log while it is written: frames at its end, space laid ahead, a seal (WAL-2, WAL-6, WAL-7)."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from hashlib import sha256
 from pathlib import Path
 
@@ -10,6 +10,7 @@ import msgspec
 from flk.impl.storage.record import Record, write_all
 from flk.impl.storage.trouble import trouble
 from flk.model.log.frames import seal_of
+from flk.model.log.hlc import Timestamp
 from flk.model.log.manifest import Note
 from flk.model.refusal import unavailable
 
@@ -30,7 +31,7 @@ class LogGone(LogFailed):
 
 
 class SegmentFile:
-    """A segment being written: where its frames end, how far space is laid out, and the digest so far.
+    """A segment being written: where its frames end, its latest timestamp, how far space is laid out, and the digest so far.
 
     With `content`, an existing file with so many `frames` is continued behind it. Without, the file is new: one of
     that name can only be what an attempt without room for a frame left.
@@ -44,6 +45,7 @@ class SegmentFile:
         record: Record,
         sequence: int,
         salt: bytes,
+        clock: Timestamp,
         content: bytes | None = None,
         frames: int = 0,
     ) -> None:
@@ -51,6 +53,7 @@ class SegmentFile:
         self._record = record
         self._sequence = sequence
         self._frames = frames
+        self._clock = clock
         self._path = path
         self._fd = os.open(path, os.O_RDWR | (os.O_CREAT | os.O_TRUNC if content is None else 0), 0o600)
         self._allocated = os.fstat(self._fd).st_size
@@ -72,9 +75,10 @@ class SegmentFile:
         self._digest.update(content)
         self.end = end
 
-    def note_progress(self, frames: int) -> None:
-        """So many frames more are durable: say so beside the log."""
-        self._frames += frames
+    def note_progress(self, timestamps: Collection[Timestamp]) -> None:
+        """Frames with these timestamps are durable: say so beside the log."""
+        self._frames += len(timestamps)
+        self._clock = max((self._clock, *timestamps))
         self._record.set_mark(self._sequence, self.end)
 
     @property
@@ -92,7 +96,7 @@ class SegmentFile:
         except OSError as error:
             raise LogFailed(f"the log cannot be sealed: {error}") from error
         self.close()
-        return msgspec.structs.replace(self.progress, digest=digest.hex())
+        return msgspec.structs.replace(self.progress, digest=digest.hex(), clock=self._clock)
 
     def close(self) -> None:
         """Release the file."""

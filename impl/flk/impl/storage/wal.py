@@ -58,12 +58,12 @@ class Commit:
 
     segment: SegmentFile
     content: bytes
-    frames: int
+    timestamps: tuple[Timestamp, ...]
 
     def __call__(self) -> None:
         """Write and synchronise. Raises LogFailed; raises Unavailable, with nothing written, if the disk is full."""
         self.segment.write(self.content)
-        self.segment.note_progress(self.frames)
+        self.segment.note_progress(self.timestamps)
 
 
 class FileDisk:
@@ -147,8 +147,9 @@ class FileDisk:
     def stage(self, log: str, frames: Iterable[Frame], clock: Timestamp) -> Commit:
         """Lay frames out for the open segment. No other append may be staged before the commit is called or dropped."""
         segment = self._open(log, clock)
-        laid = [data(frame, segment.salt) for frame in frames]
-        return Commit(segment, b"".join(laid), len(laid))
+        frames = tuple(frames)
+        laid = b"".join(data(frame, segment.salt) for frame in frames)
+        return Commit(segment, laid, tuple(frame.timestamp for frame in frames))
 
     def is_full(self, log: str) -> bool:
         """Whether the open segment has reached its limit and should be sealed (WAL-2)."""
@@ -266,7 +267,7 @@ class FileDisk:
             if not path.parent.exists():
                 path.parent.mkdir(mode=0o700)
                 sync_directory(self.directory)
-            segment = SegmentFile(path, self._growth, self._synchronise, record, sequence, salt)
+            segment = SegmentFile(path, self._growth, self._synchronise, record, sequence, salt, clock)
             segment.write(opening(Head(self.region, full, sequence), clock, salt))
             sync_directory(path.parent)
             full_before = [self._writing[before].progress] if names and (before := names[-1]) in self._writing else []
@@ -292,6 +293,7 @@ class FileDisk:
             self._record(log_of(name)),
             sequence_of(name),
             salt,
+            found.clock,
             content[: found.end + found.torn],
             len(found.frames),
         )
@@ -334,13 +336,14 @@ class FileDisk:
     def _put(self, name: str, content: bytes) -> None:
         """Put a sealed segment into its place. It is noted before: what is found there after a crash is the old one or the new."""
         path = self.path(name)
-        salt = salt_of(content)
+        salt, found = salt_of(content), scan(content)
         note = Note(
             sequence_of(name),
             salt=salt.hex(),
             size=len(content),
-            frames=len(scan(content).frames),
+            frames=len(found.frames),
             digest=sealed_digest(content, salt),
+            clock=found.clock,
         )
         self._record(log_of(name)).append(note)
         write_whole(path.with_suffix(".new"), content)

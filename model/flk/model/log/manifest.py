@@ -34,7 +34,8 @@ _SLACK = int(CONSTANTS.clock.max_ahead_seconds * 1000) << COUNTER_BITS
 
 
 class Note(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """A segment: its salt (hexadecimal); once sealed also its bytes, frames (0: not counted) and digest (hexadecimal).
+    """A segment: its salt (hexadecimal); once sealed also its bytes, frames (0: not counted), digest (hexadecimal) and latest
+    timestamp (0: not known).
 
     In the mark, and in a note without a digest, `size` is how many bytes of an open segment are durable at least.
     """
@@ -44,6 +45,7 @@ class Note(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
     size: int = 0
     frames: int = 0
     digest: str = ""
+    clock: Timestamp = ZERO
 
 
 class Manifest(NamedTuple):
@@ -91,7 +93,7 @@ def line(note: Note) -> bytes:
     """A note as a manifest holds it.
 
     >>> read(line(Note(7, salt="00ff"))).notes
-    (Note(sequence=7, salt='00ff', size=0, frames=0, digest=''),)
+    (Note(sequence=7, salt='00ff', size=0, frames=0, digest='', clock=0),)
     """
     text = msgspec.json.encode(note)
     return b"%08x %s\n" % (value(text), text)
@@ -101,7 +103,7 @@ def read(content: bytes) -> Manifest:
     r"""The notes in a manifest. What follows the last newline is an append cut short, and no line.
 
     >>> read(b"not a note\n" + line(Note(1)) + line(Note(2))[:-1])
-    Manifest(notes=(Note(sequence=1, salt='', size=0, frames=0, digest=''),), spoilt=1)
+    Manifest(notes=(Note(sequence=1, salt='', size=0, frames=0, digest='', clock=0),), spoilt=1)
     """
     found = [_note(each) for each in content.split(b"\n")[:-1]]
     return Manifest(tuple(note for note in found if note is not None), found.count(None))
@@ -168,7 +170,7 @@ def withdrawn(notes: Iterable[Note], sequence: int, size: int) -> tuple[Note, ..
     was noted.
 
     >>> withdrawn((Note(1, size=90), Note(2)), 1, 70)
-    (Note(sequence=1, salt='', size=70, frames=0, digest=''),)
+    (Note(sequence=1, salt='', size=70, frames=0, digest='', clock=0),)
     """
     latest = [note for note in notes if note.sequence == sequence][-1:]
     return tuple(Note(sequence, salt=note.salt, size=size) for note in latest if not note.digest and note.size > size)
@@ -178,6 +180,16 @@ def noted_salt(inventory: Inventory, name: str) -> bytes | None:
     """The salt that the manifest knows of a segment, None if it does not know the segment."""
     notes = [note for note in inventory.notes if note.sequence == sequence_of(name)]
     return bytes.fromhex(notes[-1].salt) if notes else None
+
+
+def noted_clock(inventory: Inventory) -> Timestamp:
+    """The latest timestamp in the segments that the manifest knows as sealed."""
+    return max((note.clock for note in inventory.notes), default=ZERO)
+
+
+def clock_is_noted(inventory: Inventory, name: str) -> bool:
+    """Whether the manifest knows the latest timestamp in a segment, so that nobody needs to read it for that."""
+    return any(note.clock for note in inventory.notes if note.sequence == sequence_of(name))
 
 
 def believed(found: Scan, name: str, inventory: Inventory) -> tuple[Frame, ...]:

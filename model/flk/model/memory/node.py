@@ -38,12 +38,12 @@ class Node:
     (200, 'ok', 'eu')
     >>> eu.submit(record).status  # not signed
     401
+    >>> eu.crash().claims  # the log is read again, and nothing is lost
+    1
     >>> eu.ship(), us.replay(eu).claims
     (('eu.000001/000000000001',), 1)
     >>> us.entry(record.pcs_id) == eu.entry(record.pcs_id)
     True
-    >>> eu.crash().claims  # the log is read again, and nothing is lost
-    1
     """
 
     def __init__(

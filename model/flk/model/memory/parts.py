@@ -1,7 +1,7 @@
 """What of a node survives a crash, as values in memory: its disk, its store, and the object store that regions share."""
 
 from bisect import bisect_right, insort
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import MutableMapping
 from hashlib import sha256
 from random import Random
@@ -11,8 +11,19 @@ from flk.model.entries.entry import Claim, Entry, Key, join
 from flk.model.entries.migration import MigratingKeys
 from flk.model.entries.tasks import TaskQueue
 from flk.model.entries.tiers import Tier, Tiers
-from flk.model.log.frames import SALT_BYTES, Frame, Head, data, opening, seal, sealed_digest, segment_name, sequence_of
-from flk.model.log.hlc import Timestamp
+from flk.model.log.frames import (
+    SALT_BYTES,
+    Frame,
+    Head,
+    data,
+    opening,
+    scan,
+    seal,
+    sealed_digest,
+    segment_name,
+    sequence_of,
+)
+from flk.model.log.hlc import ZERO, Timestamp
 from flk.model.log.manifest import Inventory, Note, glance, withdrawn
 from flk.spec.constants import CONSTANTS
 
@@ -43,6 +54,7 @@ class Disk:
         self._notes: dict[str, list[Note]] = {}
         self._marks: dict[str, Note] = {}
         self._frames: Counter[str] = Counter()
+        self._clocks: defaultdict[str, Timestamp] = defaultdict(lambda: ZERO)  # of each segment, the latest timestamp
         self._sealed: set[str] = set()
         self._closed: set[str] = set()
         self._names: dict[str, list[str]] = {}  # of each log, in order: the next segment is always the last by name
@@ -84,6 +96,7 @@ class Disk:
         name = self._names[log][-1]
         segment.extend(data(frame, self.salt(name)))
         self._frames[name] += 1
+        self._clocks[name] = max(self._clocks[name], frame.timestamp)
         self._marks[log] = Note(sequence_of(name), size=len(segment))
 
     def seal(self, log: str) -> None:
@@ -122,6 +135,7 @@ class Disk:
             insort(names, name)
         if name in self.segments:
             self.damaged[name] = bytes(self.segments[name])
+        self._clocks[name] = scan(content).clock
         self._note(log, name, content)
         self.segments[name] = bytearray(content)
         self._sealed.add(name)
@@ -147,6 +161,7 @@ class Disk:
         names.append(name)
         notes.append(Note(sequence, salt=self.salt(name).hex()))
         self.segments[name] = bytearray(opening(Head(self.region, self.log(log), sequence), clock, self.salt(name)))
+        self._clocks[name] = clock
         return self.segments[name]
 
     def _takes_frames(self, name: str) -> bool:
@@ -161,6 +176,7 @@ class Disk:
             size=len(content),
             frames=self._frames[name],
             digest=sealed_digest(content, self.salt(name)),
+            clock=self._clocks[name],
         )
         self._notes.setdefault(log, []).append(note)
 

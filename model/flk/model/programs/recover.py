@@ -4,7 +4,7 @@ import msgspec
 
 from flk.model.effects import INBOX, CaughtUp, Mark, Marked, Merge, Program, Resume, Seal, Segments
 from flk.model.log.frames import CorruptSegment, earlier_logs, log_of, sequence_of
-from flk.model.log.manifest import Gap, altered, forgotten
+from flk.model.log.manifest import Gap, altered, clock_is_noted, forgotten, noted_clock
 from flk.model.programs.examine import Examine, claims_of
 from flk.model.programs.repair import Repair, is_sound, make_whole, read, repair
 from flk.model.programs.replay import Replayed, replay
@@ -39,8 +39,9 @@ def recover(region: str, examine: Examine) -> Program[Recovery]:
     if not done:  # a new store: what an earlier disk of this region shipped is in no log here
         yield from _require_earlier(region, examine)
     later = yield from Segments(INBOX, after=done)
-    again = [glance.name for glance in inventory.there if glance.name == done]  # the last one, for its clock
-    names = sorted({*again, *later, *altered(inventory)})
+    yield from Resume(noted_clock(inventory))
+    last = [glance.name for glance in inventory.there if glance.name == done and not clock_is_noted(inventory, done)]
+    names = sorted({*last, *later, *altered(inventory)})  # the last one that was applied: for its clock
     frames = applied = 0
     unsound = []
     for name in names:

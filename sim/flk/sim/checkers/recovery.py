@@ -113,8 +113,8 @@ class RecoveryRules:
 
 def wrong(recovery: Recovery, due: Due) -> str:
     """What is wrong with a report, empty if nothing is. Of segments that are gone, and of frames that are missed, it has to speak
-    in some way; of any other what is torn and corrupt, if the log was not applied beyond it (what was is read only where its ends
-    are not as noted); and of none that is not changed.
+    in some way; of any other what is torn and corrupt, if it was not applied (what was is read only where its ends are not as
+    noted); and of none that is not changed.
 
     >>> wrong(Recovery(segments=1, frames=3, claims=3, repairs=()), Due({"eu.000001/000000000001": (7, ())}))
     'nothing is said of eu.000001/000000000001, with 7 torn bytes and 0 corrupt ranges'
@@ -131,7 +131,7 @@ def wrong(recovery: Recovery, due: Due) -> str:
         if name in gaps or name in due.gone:
             continue
         if name not in told:
-            if name < due.applied:
+            if name <= due.applied:
                 continue
             return f"nothing is said of {name}, with {torn} torn bytes and {len(damage)} corrupt ranges"
         if told[name] != (torn, damage):
