@@ -11,7 +11,6 @@ from flk.sim.clients.arrivals import Arrival, arrivals
 from flk.sim.clients.items import Item
 from flk.sim.clients.records import HandOut, Records
 from flk.sim.kernel.budget import UNLIMITED, Budget
-from flk.sim.kernel.engine import seldom_collected
 from flk.sim.kernel.programs import MODEL, Programs
 from flk.sim.kernel.trace import ProgramObserver, Trace
 from flk.sim.measures.hypotheses import asks_for_alerts, judged
@@ -26,6 +25,7 @@ from flk.sim.scenarios.scenario import Scenario
 from flk.sim.scenarios.script import Act, Replay, Ship, Submit
 from flk.sim.scenarios.validation import validation_errors
 from flk.sim.world.network import Message
+from flk.spec.collection import seldom_collected
 from flk.spec.errors import UnusableInput
 
 

@@ -13,8 +13,9 @@ from simpy import Event
 from simpy.core import EmptySchedule
 from tests.support.sim.drills import drill, rehearse
 
-from flk.sim.kernel.engine import Deadlines, GroupCommit, Simulator, Station, Wait, seldom_collected
+from flk.sim.kernel.engine import Deadlines, GroupCommit, Simulator, Station, Wait
 from flk.sim.kernel.runtime import Activity
+from flk.spec.collection import seldom_collected
 
 times = st.integers(0, 20).map(float)
 

@@ -120,17 +120,16 @@ class Emitter:
         membership = narrowed(local, guards, known, self.state)
         if membership is None:
             return f"for {names[local.name]} in {self.values(local.sort)}:"
-        group = "".join(f"{names[outer.name]}, " for outer in membership.outer)
-        return f"for {names[local.name]}, in sorted({self._membership(membership)}.get(({group}), EMPTY)):"
+        return f"for {names[local.name]}, in sorted({self._membership(membership)}.get({self._group(membership, names)}, EMPTY)):"
 
     def members(self, node: Quantified, values: Mapping[str, Element]) -> Iterator[dict[str, Element]] | None:
         """The values of a compiled quantifier's locals that can make a difference, None if all of them can."""
-        membership = plan(node, self.state).membership
-        if membership is None or membership.identity not in self._memberships:
+        first = next(iter(plan(node, self.state).memberships), None)
+        known = first and self._memberships.get(self._identity(first))
+        if first is None or known is None:
             return None
-        known = self._memberships[membership.identity]
-        group = tuple(values[local.name] for local in known.outer)
-        names = [local.name for local in known.inner]
+        group = tuple(values[local.name] for local in first.outer)
+        names = [local.name for local in first.inner]
         return (dict(zip(names, instance, strict=True)) for instance in known.groups.get(group, ()))
 
     def may_fail(self, node: Node) -> bool:
@@ -171,16 +170,17 @@ class Emitter:
         inner = dict(names)
         for local in planned.locals:
             inner[local.name] = self.fresh("b")
-        if planned.membership is None:
-            loops = " ".join(f"for {inner[local.name]} in {self.values(local.sort)}" for local in planned.locals)
+        groups = [(self._membership(each), self._group(each, names)) for each in planned.memberships]
+        if planned.extreme is not None:
+            return self._extreme(*groups[0], planned.extreme, names)
+        if groups:
+            listed = ", ".join(inner[local.name] for local in planned.locals)
+            sets = [f"{name}.get({group}, EMPTY)" for name, group in groups]
+            fewest = sets[0] if len(sets) == 1 else f"min({', '.join(sets)}, key=len)"
+            loops = f"for {listed}{',' * (len(planned.locals) == 1)} in {fewest}"
         else:
-            name, outer = self._membership(planned.membership), planned.membership.outer
-            group = "".join(f"{names[local.name]}, " for local in outer)
-            if planned.extreme is not None:
-                return self._extreme(name, group, planned.extreme, names)
-            listed = ", ".join(inner[local.name] for local in planned.membership.inner)
-            loops = f"for {listed}{',' * (len(planned.membership.inner) == 1)} in {name}.get(({group}), EMPTY)"
-        certain = planned.membership is not None and not self.may_fail(planned.membership.excluded)
+            loops = " ".join(f"for {inner[local.name]} in {self.values(local.sort)}" for local in planned.locals)
+        certain = len(groups) == 1 and not self.may_fail(planned.memberships[0].excluded)
         body = self._joined(planned.rest, inner) if certain else self.expression(planned.body, inner)
         match node.quantifier:
             case Quantifier.FORALL:
@@ -200,11 +200,22 @@ class Emitter:
         bound = self.expression(extreme.left if least else extreme.right, names)
         order, sign = self.fresh("s"), _RELATIONS[extreme.relation]
         compared = f"{bound} {sign} {order}[0]" if least else f"{order}[-1] {sign} {bound}"
-        return f"(not ({order} := {name}.ordered(({group}))) or {compared})"
+        return f"(not ({order} := {name}.ordered({group})) or {compared})"
+
+    def _identity(self, membership: Membership) -> object:
+        """The same for sets that are the same, whatever their locals are called."""
+        locals_ = (*membership.outer, *membership.inner)
+        names = {local.name: f"l{number}" for number, local in enumerate(locals_)}
+        sorts = tuple(local.sort.name for local in locals_)
+        return sorts, len(membership.outer), self.expression(membership.excluded, names), membership.place
+
+    def _group(self, membership: Membership, names: Names) -> str:
+        """The tuple of the outer locals' values."""
+        return f"({''.join(f'{names[local.name]}, ' for local in membership.outer)})"
 
     def _membership(self, membership: Membership) -> str:
         """The name of the maintained sets, begun unless they are already."""
-        known = self._memberships.setdefault(membership.identity, membership)
+        known = self._memberships.setdefault(self._identity(membership), membership)
         if known.name:
             return known.name
         known.name = self.fresh("m_")

@@ -80,25 +80,22 @@ class Membership:
     name: str = ""
     groups: Groups = field(default_factory=Groups)
 
-    @property
-    def identity(self) -> object:
-        """The same for sets that are the same."""
-        return self.outer, self.inner, self.excluded, self.place
-
 
 NOTHING = Joined(BOOL, Junction.OR, ())
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How a quantifier is evaluated: over all values of its locals, or over the members of sets, or by their extreme alone."""
+    """How a quantifier is evaluated: over all values of its locals, or over the members of the smallest of some sets, or by the
+    extreme of one alone.
+    """
 
     locals: tuple[Local, ...]
     body: Node
-    membership: Membership | None = None
+    memberships: tuple[Membership, ...] = ()
     extreme: Compared | None = None
     rest: Joined = NOTHING
-    """What is left to ask of a member, if it cannot be one only because its membership was a fault."""
+    """What is left to ask of a member of the only set, if it cannot be one only because its membership was a fault."""
 
 
 def plan(node: Quantified, state: State) -> Plan:
@@ -106,30 +103,31 @@ def plan(node: Quantified, state: State) -> Plan:
     locals_, body = flatten(node)
     universal = node.quantifier is Quantifier.FORALL
     parts = tuple(_parts(body, Junction.OR if universal else Junction.AND))
-    membership = _membership(locals_, parts, state, universal=universal)
-    if membership is None:
+    memberships = tuple(_memberships(locals_, parts, state, universal=universal))
+    if not memberships:
         return Plan(locals_, body)
-    kept = set(membership.parts)
-    others = tuple(part for part in parts if part not in kept)
+    first = memberships[0]
+    others = tuple(part for part in parts if part not in set(first.parts))
     rest = Joined(BOOL, Junction.OR if universal else Junction.AND, others)
-    extreme = _extreme(membership, others) if universal else None
+    extreme = _extreme(first, others) if universal else None
     if extreme is not None:
-        local = extreme.left if extreme.left in membership.inner else extreme.right
-        membership.groups.place = membership.place = membership.inner.index(local)
-    return Plan(locals_, body, membership, extreme, rest)
+        local = extreme.left if extreme.left in first.inner else extreme.right
+        first.groups.place = first.place = first.inner.index(local)
+        return Plan(locals_, body, (first,), extreme, rest)
+    return Plan(locals_, body, memberships, None, rest)
 
 
 def narrowed(local: Local, guards: Sequence[Node], known: AbstractSet[Local], state: State) -> Membership | None:
     """Sets of the elements for which guards that speak of one of them, and of what is known, can hold."""
     parts = [part for guard in guards for part in _parts(guard, Junction.AND)]
     usable = tuple(part for part in parts if set(_free(part)) <= known | {local})
-    return _membership((local,), usable, state, universal=False) if isinstance(local.sort, Index) else None
+    return next(_memberships((local,), usable, state, universal=False), None) if isinstance(local.sort, Index) else None
 
 
-def _membership(
+def _memberships(
     locals_: tuple[Local, ...], parts: tuple[Node, ...], state: State, *, universal: bool
-) -> Membership | None:
-    """Sets by the parts that speak of one instance, if these decide at first that no instance matters."""
+) -> Iterator[Membership]:
+    """Sets by the parts that speak of one instance, where these decide at first that no instance matters."""
     free = {part: tuple(_free(part)) for part in parts}
     inner = {local.name for local in locals_}
     for mentioned in dict.fromkeys(map(frozenset, free.values())):
@@ -140,8 +138,7 @@ def _membership(
         excluded = _excluded(mine, universal=universal)
         if mine and at_first(excluded) not in {0, UNKNOWN}:
             reads = dict.fromkeys((variable, _locals(indices)) for part in mine for variable, indices in _reads(part))
-            return Membership(outer, locals_, tuple(mine), excluded, tuple(reads))
-    return None
+            yield Membership(outer, locals_, tuple(mine), excluded, tuple(reads))
 
 
 def _excluded(parts: list[Node], *, universal: bool) -> Node:

@@ -308,8 +308,9 @@ class Search:
 
     def _writers(self, needs: Sequence[Need]) -> dict[tuple[Steps, tuple[Element | None, ...]], None]:
         """The hidden steps, with such arguments as they must have, that may write what is needed."""
-        found = ((steps, arguments) for steps in self._hidden for need in needs for arguments in steps.writers(need))
-        return dict.fromkeys(found)
+        return {
+            (steps, arguments): None for steps in self._hidden for need in needs for arguments in steps.writers(need)
+        }
 
     def _event(self, seen: Seen) -> Iterator[None]:
         mark, digest = self._state.mark(), self._digest

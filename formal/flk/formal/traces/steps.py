@@ -59,19 +59,21 @@ class Steps:
 
     def candidates(self, arguments: Sequence[Element | None]) -> Iterator[Arguments]:
         """All ways to fill in the arguments that are None such that the guards hold. Raises Unbound."""
-        given = tuple(argument is not None for argument in arguments)
-        if given not in self._candidates:
-            self._candidates[given] = self._compile_candidates(given)
-        return self._candidates[given](*(argument for argument in arguments if argument is not None))
+        given = tuple([argument is not None for argument in arguments])
+        compiled = self._candidates.get(given)
+        if compiled is None:
+            compiled = self._candidates[given] = self._compile_candidates(given)
+        return compiled(*[argument for argument in arguments if argument is not None])
 
     def needs(self, arguments: Sequence[Element | None]) -> Sequence[Need] | None:
         """What one step before this one has to write if that makes it possible: some cell that a guard reads which is false now,
         and says so whatever the arguments are that are None. None if there is no such guard. Raises Fault, Unbound.
         """
-        given = tuple(argument is not None for argument in arguments)
-        if given not in self._needs:
-            self._needs[given] = self._compile_needs(given)
-        return self._needs[given](*(argument for argument in arguments if argument is not None))
+        given = tuple([argument is not None for argument in arguments])
+        compiled = self._needs.get(given)
+        if compiled is None:
+            compiled = self._needs[given] = self._compile_needs(given)
+        return compiled(*[argument for argument in arguments if argument is not None])
 
     def writers(self, need: Need) -> Iterator[tuple[Element | None, ...]]:
         """The arguments, None where they may be any, with which this step may write what is needed."""

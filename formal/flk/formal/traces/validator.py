@@ -13,6 +13,7 @@ from flk.formal.traces.search import Failure, LimitReached, Search
 from flk.formal.traces.steps import Steps
 from flk.formal.traces.validation import Accepted, Rejected, Undecided, Validation
 from flk.formal.traces.values import Universe
+from flk.spec.collection import seldom_collected
 from flk.spec.errors import UnusableInput
 from flk.spec.hints import nearest
 
@@ -40,7 +41,8 @@ def validate(
         validator = Validator(protocol, header, hidden, limit)
     except Mistake as mistake:
         refuse(source, 1, mistake)
-    return validator.run(events, source, on_progress)
+    with seldom_collected():  # what may have to be gone back on is kept, and makes no cycles
+        return validator.run(events, source, on_progress)
 
 
 class Validator:

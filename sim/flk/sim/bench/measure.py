@@ -26,7 +26,6 @@ from flk.sim.checkers.shipping import ShippingRules
 from flk.sim.clients.arrivals import arrivals
 from flk.sim.clients.records import Records
 from flk.sim.clients.synthetic import synthetic
-from flk.sim.kernel.engine import seldom_collected
 from flk.sim.kernel.programs import MODEL
 from flk.sim.kernel.remembering import remembering
 from flk.sim.kernel.trace import Trace
@@ -38,6 +37,7 @@ from flk.sim.scenarios.scenario import Scenario
 from flk.sim.simulate import MessageTier, simulate
 from flk.sim.vector import bench as vector
 from flk.sim.world.observer import Part
+from flk.spec.collection import seldom_collected
 from flk.spec.constants import CONSTANTS
 
 Say = Callable[[str], None]

@@ -17,7 +17,7 @@ import joblib
 import numpy as np
 from numpy.typing import NDArray
 
-from flk.sim.kernel.engine import seldom_collected
+from flk.spec.collection import seldom_collected
 from flk.spec.errors import UnusableInput
 from flk.spec.hints import nearest
 

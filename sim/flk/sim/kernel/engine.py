@@ -5,10 +5,8 @@ makes. Here a queue is a deque with one server, however many wait; and instead o
 call at the moment when something is due.
 """
 
-import gc
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from heapq import heappop, heappush
 from math import inf
 from typing import Any, Generic, Protocol, TypeVar, TypeVarTuple
@@ -106,19 +104,6 @@ def _spread(args: tuple[object, ...]) -> Iterator[Any]:
             yield from _spread(each)
         else:
             yield getattr(each, "__self__", each)
-
-
-@contextmanager
-def seldom_collected() -> Iterator[None]:
-    """Let Python look for cyclic garbage seldom: a run leaves little of it, and much that lives to the end, which is looked through
-    in vain each time. Who makes many short runs puts all of them inside: the end of each would cost a collection.
-    """
-    before = gc.get_threshold()
-    gc.set_threshold(1_000_000, 20, 100)
-    try:
-        yield
-    finally:
-        gc.set_threshold(*before)
 
 
 class Living(Protocol):

@@ -18,12 +18,12 @@ from flk.sim.experiments.rows import violated
 from flk.sim.experiments.run_inputs import SECRET, RunInputs, Task, execute, programs_named, synthetic_inputs
 from flk.sim.experiments.swarm import swarm
 from flk.sim.experiments.worlds import RECORDS
-from flk.sim.kernel.engine import seldom_collected
 from flk.sim.mutation.baseline import Baseline
 from flk.sim.mutation.reach import Measurement, Reached
 from flk.sim.outcome import Run
 from flk.sim.protocol_traces import validated
 from flk.sim.scenarios import files as scenario_files
+from flk.spec.collection import seldom_collected
 from flk.spec.verdict import Verdict
 
 os.environ[SWITCH] = "python"  # the reference is what is mutated
