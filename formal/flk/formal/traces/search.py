@@ -30,7 +30,7 @@ class LimitReached(Exception):
 
 
 class Several(Exception):
-    """There is more than one way to take a step."""
+    """There is not one way alone to take a step."""
 
 
 class Later(Enum):
@@ -233,16 +233,10 @@ class Search:
         mark = self._state.mark()
         try:
             if not seen.before or self._matches(seen.before):
-                if self._take(seen.steps, seen.arguments):
-                    if not seen.after or self._matches(seen.after):
-                        return ()
-                elif (
-                    self._hidden
-                    and (hidden := self._take_unseen(seen)) is not None
-                    and self._take(seen.steps, seen.arguments)
-                    and (not seen.after or self._matches(seen.after))
-                ):
-                    return (hidden,)
+                needs = seen.steps.needs(seen.arguments) if self._hidden else None
+                hidden = () if needs is None else self._take_unseen(needs)
+                if self._take(seen.steps, seen.arguments) and (not seen.after or self._matches(seen.after)):
+                    return hidden
         except (Fault, Unbound, Several):
             pass
         self._state.undo(mark)
@@ -261,16 +255,15 @@ class Search:
         steps.apply(*first)
         return True
 
-    def _take_unseen(self, seen: Seen) -> str | None:
-        """Take the one hidden step that can have come before an event, and say which it is."""
-        needs = seen.steps.needs(seen.arguments)
-        if needs is None:
-            raise Several
+    def _take_unseen(self, needs: Sequence[Need]) -> Hidden:
+        """Take the one hidden step that can have come before an event which needs this, and say which it is.
+
+        Raises Several if there are more, or none.
+        """
         found = tuple(self._writers(needs))
-        if len(found) != 1:
+        if len(found) != 1 or not self._take(*found[0]):
             raise Several
-        ((steps, arguments),) = found
-        return steps.action.name if self._take(steps, arguments) else None
+        return (found[0][0].action.name,)
 
     # Ways: generators that yield while the state is as it is after them, and take it back when they go on.
 

@@ -43,6 +43,9 @@ class Steps:
     def __init__(self, action: Action, emitter: Emitter) -> None:
         self.action = action
         self.positions = {local.name: at for at, local in enumerate(action.parameters)}
+        self._updates: dict[str, list[Update]] = {}
+        for update in action.updates:
+            self._updates.setdefault(update.variable.name, []).append(update)
         self._emitter = emitter
         self._names = {local.name: f"a{at}" for at, local in enumerate(action.parameters)}
         self.run: Callable[..., int] = self._compile_run()
@@ -75,12 +78,11 @@ class Steps:
             compiled = self._needs[given] = self._compile_needs(given)
         return compiled(*[argument for argument in arguments if argument is not None])
 
-    def writers(self, need: Need) -> Iterator[tuple[Element | None, ...]]:
+    def writers(self, need: Need) -> list[tuple[Element | None, ...]]:
         """The arguments, None where they may be any, with which this step may write what is needed."""
         cells, key = need
-        for update in self.action.updates:
-            if update.variable is cells.variable:
-                yield self._writer(update, key)
+        updates = self._updates.get(cells.variable.name)
+        return [self._writer(update, key) for update in updates] if updates else []
 
     def _writer(self, update: Update, key: Key | None) -> tuple[Element | None, ...]:
         filled: list[Element | None] = [None] * len(self.positions)
