@@ -1,6 +1,7 @@
 """What a sender does with a scripted server's answers: honest senders pass, each planted defect is found and attributed."""
 
 import sys
+from pathlib import Path
 
 import pytest
 from tests.support.conformance import senders
@@ -37,6 +38,23 @@ def test_each_defect_is_found_and_attributed(name: str) -> None:
     assert result.status is CaseStatus.FAILED
     assert requirement in result.requirements, result.details
     assert report.verdict is Verdict.VIOLATED
+
+
+def test_a_known_failure_is_told_as_it_comes_and_does_not_count(tmp_path: Path) -> None:
+    """One that passes makes the list untrue."""
+    lines = tmp_path / "known.txt"
+    name, (scenario, _) = next(item for item in EXPECTED.items() if item[1][0] != "acknowledged")
+    asked = ["acknowledged", scenario]
+    lines.write_text(f"deliver/{scenario} #1 2999-12-31 not yet\n", "utf-8")
+    told: list[tuple[int, CaseStatus]] = []
+    report = check_delivery(
+        sender(name), asked, known_failures=lines, each=lambda place, result: told.append((place, result.status))
+    )
+    assert told == [(0, CaseStatus.PASSED), (1, CaseStatus.KNOWN)]
+    assert (report.verdict, report.stale) == (Verdict.HOLDS, ())
+    report = check_delivery(sender("Honest"), asked, known_failures=lines)
+    assert report.verdict is Verdict.VIOLATED
+    assert f"deliver/{scenario} passed" in report.stale[0]
 
 
 def test_a_sender_on_a_real_clock_is_judged_by_one() -> None:

@@ -13,6 +13,7 @@ from tests.support import ROOT
 from tests.support.conformance.flk_server import running
 
 from flk.conformance.reports.report import CaseStatus, Report
+from flk.conformance.reports.stream import read
 from flk.conformance.server.checks import CHECKS
 from flk.spec.vectors import Vectors, load
 
@@ -88,10 +89,13 @@ def test_our_sdk_passes_as_a_user_asks_it(tmp_path: Path) -> None:
     assert suite.get("tests") == str(len(suite.findall("testcase")))
 
 
-def test_the_agent_is_a_subject_of_the_command() -> None:
-    """`flk conform delivery -- flk conform sender` conforms as far as it is asked."""
-    done = flk("delivery", "--scenario", "portal", "--", FLK, "conform", "sender")
+def test_the_agent_is_a_subject_of_the_command(tmp_path: Path) -> None:
+    """`flk conform delivery -- flk conform sender` conforms as far as it is asked; the report is written as results come, too."""
+    lines = tmp_path / "out.ndjson"
+    done = flk("delivery", "--scenario", "portal", "--ndjson", str(lines), "--", FLK, "conform", "sender")
     assert done.returncode == 0, done.stdout
+    (report,) = read(lines)
+    assert [result.name for result in report.results] == ["deliver/portal"]
     assert "✓ conforms as far as it was asked: 1 of" in " ".join(done.stdout.split())
 
 

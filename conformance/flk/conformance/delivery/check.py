@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from hashlib import sha256
+from os import PathLike
 from pathlib import Path
 
 import msgspec
@@ -18,9 +19,10 @@ from flk.conformance.drafts.draft import fields
 from flk.conformance.drafts.mutations import Fields
 from flk.conformance.operations.delivery import NAME as OPERATION
 from flk.conformance.operations.delivery import Told
+from flk.conformance.reports import known
 from flk.conformance.reports.coverage import coverage
 from flk.conformance.reports.progress import bar
-from flk.conformance.reports.report import CaseResult, CaseStatus, Progress, Report, silent
+from flk.conformance.reports.report import CaseResult, CaseStatus, Each, Progress, Report, silent, unheard
 from flk.conformance.sdk.driver import KIT
 from flk.conformance.sdk.protocol import Run, Subject, Value, write
 from flk.conformance.sdk.session import Answer, Ended, Launch, Session
@@ -64,17 +66,21 @@ def check_delivery(
     scenarios: Iterable[str] = (),
     *,
     thorough: bool = False,
+    known_failures: str | PathLike[str] | None = None,
     deadline: float = DEADLINE_SECONDS,
     progress: bool | None = None,
+    each: Each = unheard,
 ) -> Report:
     """Does an SDK's sender deliver at least once, wait as it is asked, and take for settled only what is (OUT-*)?
 
     `command` starts a subject that offers the operation `deliver` (`conformance/PROTOCOL.md`). A scripted server plays `scenarios`
     (none: all) to it. A sender that does not use the simulated clock is judged by a real one, and scenarios that ask it to wait
-    for long are left out unless `thorough`. `deadline` is how many seconds a round may take. `progress`: whether there is a bar;
-    None: in a terminal or a notebook.
+    for long are left out unless `thorough`. `known_failures` is a file of failures that are expected
+    (`flk.conformance.reports.known`). `deadline` is how many seconds a round may take. `progress`: whether there is a bar; None:
+    in a terminal or a notebook. `each` gets every result as soon as it is there, with its place in the report.
 
-    Raises UnusableInput if the command cannot be started or does not offer the operation, or if there is no such scenario.
+    Raises UnusableInput if the command cannot be started or does not offer the operation, if there is no such scenario, or for a
+    file that cannot be used.
 
     >>> check_delivery(reference_subject())
     Traceback (most recent call last):
@@ -83,9 +89,19 @@ def check_delivery(
     """
     words = shlex.split(command) if isinstance(command, str) else list(command)
     chosen = delivery_scenarios(*scenarios)
+    expected = known.NONE if known_failures is None else known.read(known_failures)
+
+    def told(place: int, result: CaseResult) -> None:
+        each(place, expected.judged(result))
+
     with bar(shown=progress) as advance:
-        play = _Play(words, chosen, deadline, advance, thorough=thorough)
-        return awaited(play.report())
+        report = awaited(_Play(words, chosen, deadline, advance, told, thorough=thorough).report())
+    return expected.applied(report, [_full_name(scenario) for scenario in SCENARIOS])
+
+
+def _full_name(scenario: Scenario) -> str:
+    """As results, and lines of known failures, name it."""
+    return f"{OPERATION}/{scenario.name}"
 
 
 class _Play:
@@ -97,6 +113,7 @@ class _Play:
         scenarios: Sequence[Scenario],
         deadline: float,
         progress: Progress = silent,
+        each: Each = unheard,
         *,
         thorough: bool,
     ) -> None:
@@ -104,6 +121,7 @@ class _Play:
         self._scenarios = scenarios
         self._deadline = deadline
         self._progress = progress
+        self._each = each
         self._thorough = thorough
         self._session: Session | None = None
         self._subject: Subject | None = None
@@ -120,6 +138,7 @@ class _Play:
             for number, scenario in enumerate(self._scenarios):
                 self._progress(number, len(self._scenarios), scenario.name)
                 results.append(await self._result(scenario))
+                self._each(number, results[-1])
             if self._session is not None:
                 await self._session.part()
         finally:
@@ -152,7 +171,7 @@ class _Play:
                 return any(isinstance(event, Pause) for event in script.events) or not script.events
 
     async def _result(self, scenario: Scenario) -> CaseResult:
-        name = f"{OPERATION}/{scenario.name}"
+        name = _full_name(scenario)
         if not self._virtual and scenario.waits > PATIENCE_SECONDS and not self._thorough:
             why = f"asks to wait {scenario.waits:g} s, and the sender waits on a real clock; --thorough plays it"
             return CaseResult(name, scenario.claim, scenario.requirements, CaseStatus.DECLINED, why)

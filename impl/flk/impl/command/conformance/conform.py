@@ -219,9 +219,11 @@ def delivery(
     thorough: Annotated[
         bool, typer.Option("--thorough", help="Wait for long, too, if the sender waits on a real clock.")
     ] = False,
+    known_failures: Known = None,
     deadline: Annotated[float, typer.Option(min=1, help="Seconds that a round may take.")] = 60.0,
     json: Json = False,
     junit: Junit = None,
+    ndjson: Ndjson = None,
     html: Html = None,
     badge: Badge = None,
 ) -> None:
@@ -230,11 +232,25 @@ def delivery(
     The command is a subject that offers the operation `deliver` (conformance/PROTOCOL.md). Example, the project's own agent:
     flk conform delivery -- flk conform sender
 
-    Exit code 0: it does; 1: it does not; 2: it cannot be talked to.
+    Exit code 0: it does, but for known failures if there are any; 1: it does not, or the list of known failures is not true; 2: it
+    cannot be talked to.
     """
     from flk.conformance import check_delivery
+    from flk.conformance.reports.report import unheard
+    from flk.conformance.reports.stream import Stream
 
-    report = check_delivery(command, scenario or (), thorough=thorough, deadline=deadline)
+    with streaming(ndjson) as file:
+        stream = None if file is None else Stream(file, shlex.join(command))
+        report = check_delivery(
+            command,
+            scenario or (),
+            thorough=thorough,
+            known_failures=known_failures,
+            deadline=deadline,
+            each=unheard if stream is None else stream.result,
+        )
+        if stream is not None:
+            stream.end(report)
     _publish(report, Files(junit, html), badge, json=json)
 
 
