@@ -163,7 +163,7 @@ class ClockRules:
         soon as it is level, so this counts from then on.
         """
         clock, disk = self._of(event.region), self._regions[event.region].disk
-        begun = max((frames.begun(disk.segments[name]) for name in disk.names(INBOX)), default=0)
+        begun = max((frames.begun(disk.segments[name], disk.salt(name)) for name in disk.names(INBOX)), default=0)
         clock.shipped = max(clock.shipped, begun)
         if not clock.rotten:
             clock.issued = max(clock.issued, begun)

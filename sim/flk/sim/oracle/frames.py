@@ -12,6 +12,7 @@ MAGIC, EARLIER = CONSTANTS.wal.magic.encode(), CONSTANTS.wal.earlier_magic.encod
 SALT = CONSTANTS.wal.salt_bytes
 HEAD, DATA, SEAL = 1, 2, 3
 SEAL_BYTES = SALT + 8 + 9 + 32
+_OPENING = 1024  # bytes that hold a head
 _BEFORE, _INNER = 8, 9  # bytes of length and checksum, and of kind and timestamp
 
 
@@ -107,10 +108,10 @@ def whole(content: bytes) -> Segment | None:
     return found if ends and begins and (kinds.count(HEAD), kinds.count(SEAL)) == (1, 1) else None
 
 
-def begun(content: bytes | bytearray) -> int:
-    """The timestamp of the first frame of a segment, that of the clock when it was begun; 0 if there is none yet."""
-    place = len(MAGIC) + len(_salt(bytes(content[: len(MAGIC) + SALT]))) + _BEFORE + 1
-    return int.from_bytes(content[place : place + 8], "little") if len(content) >= place + 8 else 0
+def begun(content: bytes | bytearray, salt: bytes) -> int:
+    """The timestamp of a segment's head, that of the clock when it was begun; 0 if there is no head, or none that is whole."""
+    head = _frame(bytes(content[:_OPENING]), len(MAGIC), salt)
+    return head.timestamp if head is not None and head.kind == HEAD else 0
 
 
 def _salt(content: bytes) -> bytes:
