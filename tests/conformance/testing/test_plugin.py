@@ -9,6 +9,7 @@ from xml.etree import ElementTree
 
 import pytest
 from tests.support import ROOT
+from tests.support.conformance.regimes import REGIME
 
 PLUGIN = "flk.conformance.testing.plugin"
 MODEL = f"{sys.executable} -m flk.conformance.sdk.subject"
@@ -65,6 +66,25 @@ def test_failures_skips_and_known_failures_are_those_of_the_kit(tmp_path: Path) 
     assert "known failures: " in done.stdout
     assert "1 xfailed" in done.stdout
     assert "declined: regime: no regimes here" in done.stdout
+
+
+@pytest.mark.slow
+def test_generated_cases_are_a_test_and_what_fails_is_kept(tmp_path: Path) -> None:
+    """Vectors of one case pass; of the drawn ones some fail, are kept, and are asked from then on without drawing."""
+    (tmp_path / "subject.py").write_text(REGIME.replace("MISHAP", "False").replace("2.6", "2.5"))
+    table = f'[[subject]]\nname = "sdk"\ncommand = ["{sys.executable}", "subject.py"]\noperations = ["regime"]\n'
+    table += 'cases = ["regime/0-0"]\n'
+    file = tmp_path / "flk-subject.toml"
+    file.write_text(table + 'keep = "kept.json"\ngenerate = 200\nseed = 3\n')
+    drawn = run(tmp_path, "--flk-subject", file.name, "-q", "-rA")
+    assert drawn.returncode == 1, drawn.stdout
+    assert "PASSED sdk::regime/0-0" in drawn.stdout
+    assert "FAILED sdk::generated - regime/" in drawn.stdout
+    file.write_text(table.replace("regime/0-0", "**") + 'keep = "kept.json"\n')
+    kept = run(tmp_path, "--flk-subject", file.name, "-q", "-rf", "-k", "generated")
+    assert "FAILED sdk::generated - regime/" in kept.stdout
+    file.write_text(table)
+    assert "generated" not in run(tmp_path, "--flk-subject", file.name, "-q", "-rA").stdout
 
 
 @pytest.mark.slow

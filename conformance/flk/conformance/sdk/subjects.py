@@ -7,8 +7,10 @@
     profile = "signer"
     known_failures = "known-failures.txt"
     environment = {GOFLAGS = "-mod=mod"}
+    generate = 300                                 # so many more cases of each operation, kept where they fail
+    keep = "kept-cases.json"
 
-`operations`, `requirements`, `cases` and `deadline` are those of `check_sdk`.
+`operations`, `requirements`, `cases`, `seed` and `deadline` are those of `check_sdk`.
 """
 
 import shlex
@@ -46,12 +48,20 @@ class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     requirements: tuple[str, ...] = ()
     cases: tuple[str, ...] = ()
     known_failures: str | None = None
+    generate: Annotated[int, Meta(ge=0)] = 0
+    seed: Annotated[int, Meta(ge=0)] = 0
+    keep: str | None = None
     deadline: Annotated[float, Meta(ge=0.1)] = DEADLINE_SECONDS
 
     @property
     def words(self) -> tuple[str, ...]:
         """The command, word by word."""
         return tuple(shlex.split(self.command)) if isinstance(self.command, str) else self.command
+
+    @property
+    def goes_beyond(self) -> bool:
+        """Whether more is asked than the vectors."""
+        return self.generate > 0 or self.keep is not None
 
 
 class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -79,10 +89,12 @@ class SubjectFile(msgspec.Struct, frozen=True):
         *,
         requirements: Sequence[str] = (),
         cases: Sequence[str] = (),
+        beyond: bool = True,
         progress: bool | None = None,
         each: Each = unheard,
     ) -> Report:
-        """The report on one of them, under its name in the file. `requirements` and `cases` stand in place of its own.
+        """The report on one of them, under its name in the file. `requirements` and `cases` stand in place of its own. Without
+        `beyond` only vectors are asked.
 
         Raises UnusableInput as `check_sdk` does.
         """
@@ -94,6 +106,9 @@ class SubjectFile(msgspec.Struct, frozen=True):
             requirements=requirements or entry.requirements,
             cases=cases or entry.cases,
             known_failures=None if entry.known_failures is None else folder / entry.known_failures,
+            generate=entry.generate if beyond else 0,
+            seed=entry.seed,
+            keep=None if entry.keep is None or not beyond else folder / entry.keep,
             directory=self.directory(entry),
             environment=entry.environment,
             deadline=entry.deadline,

@@ -2,7 +2,8 @@
 
 SUBJECT is a subject file (`flk-subject.toml`) or a command. A test is called `NAME::OPERATION/CASE`; `-k` chooses by parts of names
 and by requirements (`-k SIGN-1`), and only what is chosen is asked. What is declined is skipped, a known failure is an xfail. The
-test `NAME::protocol` fails for breaches of the protocol and for a list of known failures that is not true.
+test `NAME::protocol` fails for breaches of the protocol and for a list of known failures that is not true; `NAME::generated` is
+there if generated or kept cases are asked for, and fails for those that are answered wrongly.
 """
 
 from collections.abc import Iterator
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 OPTION = "--flk-subject"
 PROTOCOL = "protocol"
 """The name of the test for what concerns no case."""
+GENERATED = "generated"
+"""The name of the test for cases that are no vectors."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -27,6 +30,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add(OPTION, metavar="SUBJECT", action="append", default=[], help="ask this subject: a subject file, or a command")
     add("--flk-profile", metavar="NAME", help="ask a subject that is a command for this profile")
     add("--flk-known-failures", metavar="FILE", help="failures of a subject that is a command that are expected")
+    add("--flk-generate", metavar="N", type=int, default=0, help="draw so many more cases of each operation for it")
+    add("--flk-seed", metavar="S", type=int, default=0, help="which cases are drawn")
+    add("--flk-keep", metavar="FILE", help="ask the cases of this file, too, and add the generated ones that fail")
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -48,8 +54,8 @@ def _subjects(given: str, config: pytest.Config) -> "Iterator[tuple[SubjectFile,
     if given.endswith(".toml"):
         file = read_subjects(config.invocation_params.dir / given)
     else:
-        known, profile = config.getoption("--flk-known-failures"), config.getoption("--flk-profile")
-        entry = Entry("subject", given, profile=profile, known_failures=known)
+        named = ("profile", "known_failures", "generate", "seed", "keep")
+        entry = Entry("subject", given, **{name: config.getoption(f"flk_{name}") for name in named})
         file = SubjectFile(config.invocation_params.dir / NAME, (entry,))
     for entry in file.subjects:
         yield file, entry
@@ -79,15 +85,19 @@ class Subject(pytest.Collector):
                 item.user_properties.append(("flk.requirements", " ".join(case.requirements)))
                 yield item
         yield Protocol.from_parent(self, name=PROTOCOL)
+        if self.entry.goes_beyond:
+            yield Generated.from_parent(self, name=GENERATED)
 
     def report(self) -> "Report":
         """The report on the cases whose tests were chosen; on all of them if none was. Raises UnusableInput."""
         from flk.spec.errors import UnusableInput
 
         if self._report is None:
-            chosen = tuple(item.name for item in self.session.items if item.parent is self and isinstance(item, Case))
-            try:
-                self._report = self.file.ask(self.entry, cases=chosen, progress=False)
+            tests = [item for item in self.session.items if item.parent is self]
+            cases = tuple(item.name for item in tests if isinstance(item, Case))
+            beyond = any(isinstance(item, Generated) for item in tests)
+            try:  # kept cases have names that are no vector's, so none are named with them
+                self._report = self.file.ask(self.entry, cases=() if beyond else cases, beyond=beyond, progress=False)
                 self._results = {result.name: result for result in self._report.results}
             except UnusableInput as unusable:
                 self._report = unusable
@@ -99,6 +109,14 @@ class Subject(pytest.Collector):
         """How one of the cases ended."""
         self.report()
         return self._results[name]
+
+    def wrong(self, result: "CaseResult") -> str:
+        """What is wrong with an answer, and the known mistake that explains it."""
+        from flk.conformance.reports.terminal import written_out
+
+        told = [f"{', '.join(result.requirements)}{written_out(result).plain}"]
+        told += [f"diagnosis: {one.says}" for one in self.report().diagnoses if result.name in one.cases]
+        return "\n".join(told)
 
 
 class _Test(pytest.Item):
@@ -130,7 +148,6 @@ class Case(_Test):
     def runtest(self) -> None:
         """Pass, fail, skip what is declined, or fail as expected."""
         from flk.conformance.reports.report import CaseStatus
-        from flk.conformance.reports.terminal import written_out
 
         result = self.subject.result(self.name)
         if result.status is CaseStatus.DECLINED:
@@ -138,9 +155,19 @@ class Case(_Test):
         if result.status is CaseStatus.KNOWN:
             pytest.xfail(result.detail)
         if not result.conforms:
-            told = [f"{', '.join(result.requirements)}{written_out(result).plain}"]
-            told += [f"diagnosis: {one.says}" for one in self.subject.report().diagnoses if self.name in one.cases]
-            raise _Wrong("\n".join(told))
+            raise _Wrong(self.subject.wrong(result))
+
+
+class Generated(_Test):
+    """Cases that are no vectors: those that were kept, and those that were drawn."""
+
+    def runtest(self) -> None:
+        """Fail for each that is answered wrongly."""
+        report = self.subject.report()
+        vectors = {case.id for group in self.subject.file.vectors(self.subject.entry) for case in group.cases}
+        wrong = [result for result in report.results if result.name not in vectors and not result.conforms]
+        if wrong:
+            raise _Wrong("\n".join(f"{result.name}: {self.subject.wrong(result)}" for result in wrong))
 
 
 class Protocol(_Test):
