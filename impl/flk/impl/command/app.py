@@ -30,6 +30,7 @@ MODULES = (
     "impl.keys",
     "conformance.conform",
     "conformance.compare",
+    "conformance.browser",
     "bench.bench",
 )
 """Modules of this package that add themselves to `app` when imported, in the order in which `flk --help` lists them."""
