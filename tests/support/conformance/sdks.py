@@ -3,6 +3,7 @@
 import base64
 import os
 import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from fcntl import LOCK_EX, flock
 from pathlib import Path
@@ -26,16 +27,12 @@ class Sdk(NamedTuple):
     checks: tuple[tuple[str, ...], ...]
     """Formatter, linter and tests of its own."""
     subject: tuple[str, ...]
-    sender: tuple[str, ...]
-    deliverer: tuple[str, ...]
+    source: str
+    """Of its subject."""
+    sender: tuple[str, ...] = ()
+    """None where there are no files: in browsers."""
+    deliverer: tuple[str, ...] = ()
     """Its sender as a subject of the kit."""
-
-    def subject_file(self) -> Path:
-        """The source of its subject."""
-        (found,) = [
-            path for path in self.folder.rglob("*subject/main.*") if not {"node_modules", "dist"} & {*path.parts}
-        ]
-        return found
 
 
 GO = Sdk(
@@ -44,24 +41,48 @@ GO = Sdk(
     build=(("go", "build", "-o", "{out}/", "./cmd/..."),),
     checks=(("sh", "-c", 'test -z "$(gofmt -l . | tee /dev/stderr)"'), ("go", "vet", "./..."), ("go", "test", "./...")),
     subject=("{out}/flk-subject",),
+    source="cmd/flk-subject/main.go",
     sender=("{out}/flk-send",),
     deliverer=("{out}/flk-deliver",),
 )
+INSTALL = ("install", "--prefer-offline", "--no-audit", "--no-fund")
+BROWSER = (sys.executable, "-m", "flk.impl.command", "conform", "browser")
+"""A page of a headless Chromium as a subject."""
 PACKAGE = ("package.json", ".npmrc", "tsconfig.json", "biome.json", "src", "test")
 TYPESCRIPT = Sdk(
     language="typescript",
     folder=SDKS / "typescript",
     build=(
         ("cp", "-r", *PACKAGE, "{out}"),
-        ("npm", "--prefix", "{out}", "install", "--prefer-offline", "--no-audit", "--no-fund"),
+        ("npm", "--prefix", "{out}", *INSTALL),
         ("npm", "--prefix", "{out}", "run", "build"),
     ),
     checks=(("npm", "--prefix", "{out}", "run", "check"), ("npm", "--prefix", "{out}", "test")),
     subject=("node", "{out}/dist/src/flk-subject/main.js"),
+    source="src/flk-subject/subject.ts",
     sender=("node", "{out}/dist/src/flk-send/main.js"),
     deliverer=("node", "{out}/dist/src/flk-deliver/main.js"),
 )
-ALL = (GO, TYPESCRIPT)
+WEBASSEMBLY = Sdk(
+    language="webassembly",
+    folder=SDKS / "go" / "wasm",
+    build=(("./build.sh", "{out}"), ("npm", "--prefix", "{out}", *INSTALL)),
+    checks=(
+        ("env", "GOOS=js", "GOARCH=wasm", "go", "vet", "."),
+        ("npm", "--prefix", "{out}", "run", "check"),
+        ("node", "--test", "{out}/flk.test.js"),
+    ),
+    subject=(*BROWSER, "--root", "{out}", "{out}/flk-subject/main.js"),
+    source="flk-subject/main.js",
+)
+TYPESCRIPT_IN_CHROMIUM = TYPESCRIPT._replace(
+    language="typescript-in-chromium",
+    checks=(),
+    subject=(*BROWSER, "--root", "{out}/dist/src", "{out}/dist/src/flk-subject/subject.js"),
+    sender=(),
+    deliverer=(),
+)
+ALL = (GO, TYPESCRIPT, WEBASSEMBLY, TYPESCRIPT_IN_CHROMIUM)
 ENVIRONMENT = {**os.environ, "GOTOOLCHAIN": "local", "GOPROXY": "off", "GOFLAGS": "-buildvcs=false"}
 
 
@@ -74,8 +95,9 @@ def built(sdk: Sdk, factory: pytest.TempPathFactory) -> Path:
     """Where the SDK's programs are. Whoever asks first builds them, other workers wait for that."""
     own = factory.getbasetemp()
     here = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
-    out, done = here / f"sdk-{sdk.language}", here / f"sdk-{sdk.language}.built"
-    with (here / f"sdk-{sdk.language}.lock").open("w") as lock:
+    name = "-".join(("sdk", *sdk.folder.relative_to(SDKS).parts))
+    out, done = here / name, here / f"{name}.built"
+    with (here / f"{name}.lock").open("w") as lock:
         flock(lock, LOCK_EX)
         if not done.exists():
             out.mkdir(exist_ok=True)
