@@ -12,12 +12,13 @@ import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from tests.support.conformance.flk_server import running
-from tests.support.conformance.sdks import ALL, ENVIRONMENT, Conversation, Sdk, built, command, data, run, subjects
+from tests.support.conformance.sdks import ALL, Conversation, Sdk, built, data, run, subjects
 from tests.support.model.strategies import honest_records
 
 from flk.conformance.delivery.check import check_delivery
 from flk.conformance.reports.report import CaseStatus
 from flk.conformance.sdk.driver import conform
+from flk.impl.bench.sdks import ENVIRONMENT, command
 from flk.model.record.record import Pcs
 from flk.model.record.signing import Ed25519PrivateKey
 from flk.spec.vectors import load

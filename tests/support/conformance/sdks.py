@@ -3,7 +3,6 @@
 import base64
 import os
 import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from fcntl import LOCK_EX, flock
 from pathlib import Path
@@ -14,6 +13,7 @@ import msgspec
 import pytest
 
 from flk.conformance.sdk.check import reference_subject
+from flk.impl.bench import sdks
 
 SDKS = Path(__file__).parents[3] / "conformance" / "sdks"
 
@@ -38,25 +38,17 @@ class Sdk(NamedTuple):
 GO = Sdk(
     language="go",
     folder=SDKS / "go",
-    build=(("go", "build", "-o", "{out}/", "./cmd/..."),),
+    build=sdks.GO.build,
     checks=(("sh", "-c", 'test -z "$(gofmt -l . | tee /dev/stderr)"'), ("go", "vet", "./..."), ("go", "test", "./...")),
     subject=("{out}/flk-subject",),
     source="cmd/flk-subject/main.go",
     sender=("{out}/flk-send",),
     deliverer=("{out}/flk-deliver",),
 )
-INSTALL = ("install", "--prefer-offline", "--no-audit", "--no-fund")
-BROWSER = (sys.executable, "-m", "flk.impl.command", "conform", "browser")
-"""A page of a headless Chromium as a subject."""
-PACKAGE = ("package.json", ".npmrc", "tsconfig.json", "biome.json", "src", "test")
 TYPESCRIPT = Sdk(
     language="typescript",
     folder=SDKS / "typescript",
-    build=(
-        ("cp", "-r", *PACKAGE, "{out}"),
-        ("npm", "--prefix", "{out}", *INSTALL),
-        ("npm", "--prefix", "{out}", "run", "build"),
-    ),
+    build=sdks.TYPESCRIPT.build,
     checks=(("npm", "--prefix", "{out}", "run", "check"), ("npm", "--prefix", "{out}", "test")),
     subject=("node", "{out}/dist/src/flk-subject/main.js"),
     source="src/flk-subject/subject.ts",
@@ -66,29 +58,30 @@ TYPESCRIPT = Sdk(
 WEBASSEMBLY = Sdk(
     language="webassembly",
     folder=SDKS / "go" / "wasm",
-    build=(("./build.sh", "{out}"), ("npm", "--prefix", "{out}", *INSTALL)),
+    build=(*sdks.WEBASSEMBLY.build, ("npm", "--prefix", "{out}", *sdks.INSTALL)),
     checks=(
         ("env", "GOOS=js", "GOARCH=wasm", "go", "vet", "."),
         ("npm", "--prefix", "{out}", "run", "check"),
         ("node", "--test", "{out}/flk.test.js"),
     ),
-    subject=(*BROWSER, "--root", "{out}", "{out}/flk-subject/main.js"),
+    subject=(*sdks.PAGE, "--root", "{out}", "{out}/flk-subject/main.js"),
     source="flk-subject/main.js",
 )
 TYPESCRIPT_IN_CHROMIUM = TYPESCRIPT._replace(
     language="typescript-in-chromium",
     checks=(),
-    subject=(*BROWSER, "--root", "{out}/dist/src", "{out}/dist/src/flk-subject/subject.js"),
+    subject=(*sdks.PAGE, "--root", "{out}/dist/src", "{out}/dist/src/flk-subject/subject.js"),
     sender=(),
     deliverer=(),
 )
 ALL = (GO, TYPESCRIPT, WEBASSEMBLY, TYPESCRIPT_IN_CHROMIUM)
-ENVIRONMENT = {**os.environ, "GOTOOLCHAIN": "local", "GOPROXY": "off", "GOFLAGS": "-buildvcs=false"}
 
 
 def run(command: Sequence[str], folder: Path, **more: str) -> "subprocess.CompletedProcess[str]":
     """What a command of an SDK says and how it ends."""
-    return subprocess.run(command, cwd=folder, env={**ENVIRONMENT, **more}, text=True, capture_output=True, check=False)
+    return subprocess.run(
+        command, cwd=folder, env={**sdks.ENVIRONMENT, **more}, text=True, capture_output=True, check=False
+    )
 
 
 def built(sdk: Sdk, factory: pytest.TempPathFactory) -> Path:
@@ -102,15 +95,10 @@ def built(sdk: Sdk, factory: pytest.TempPathFactory) -> Path:
         if not done.exists():
             out.mkdir(exist_ok=True)
             for words in sdk.build:
-                ended = run(command(words, out), sdk.folder)
+                ended = run(sdks.command(words, out), sdk.folder)
                 assert ended.returncode == 0, ended.stdout + ended.stderr
             done.touch()
     return out
-
-
-def command(words: Sequence[str], out: Path) -> list[str]:
-    """A command of a built SDK."""
-    return [word.format(out=out) for word in words]
 
 
 class Conversation:
@@ -118,7 +106,7 @@ class Conversation:
 
     def __init__(self, words: Sequence[str]) -> None:
         self._process = subprocess.Popen(
-            words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=ENVIRONMENT
+            words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=sdks.ENVIRONMENT
         )
         self._asked = 0
         self.hello = self._exchange({"hello": {"protocol": 1, "kit": "tests"}})
@@ -149,7 +137,7 @@ class Conversation:
 
 def subjects(factory: pytest.TempPathFactory) -> dict[str, list[str]]:
     """The command of each SDK's subject, and of our own."""
-    others = {sdk.language: command(sdk.subject, built(sdk, factory)) for sdk in ALL}
+    others = {sdk.language: sdks.command(sdk.subject, built(sdk, factory)) for sdk in ALL}
     return {"python": list(reference_subject()), **others}
 
 

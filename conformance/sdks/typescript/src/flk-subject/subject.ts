@@ -1,8 +1,9 @@
 /** The answers to the questions of the conformance kit, wherever the SDK runs. */
 import * as flk from "../index.js";
-import { keysOf, type Question, raw, record } from "./forms.js";
+import { answering, type Operations } from "./answering.js";
+import { keysOf, raw, record } from "./forms.js";
 
-const OPERATIONS: Record<string, (q: Question) => unknown> = {
+const OPERATIONS: Operations = {
   fixed9: (q) => flk.fixed9(Number(q.x)),
   canonical: (q) => new TextDecoder().decode(flk.canonicalBytes(record(q.record), q.profile)),
   sign: async (q) => flk.sign(await flk.signingKey(q.key.algorithm, raw(q.key.secret)), record(q.record), q.profile),
@@ -44,25 +45,11 @@ const HELLO = {
   name: "flk-sdk",
   version: flk.VERSION,
   language: "TypeScript",
-  operations: Object.keys(OPERATIONS),
   declined: Object.fromEntries([
     ...ZLIB,
     ...NODES.map((name) => [name, "a matter of nodes, not of agents and verifiers"]),
   ]),
 };
 
-async function answered({ run, operation, input }: Question): Promise<object> {
-  try {
-    return { seq: run, value: await OPERATIONS[operation]?.(input) };
-  } catch (error) {
-    if (error instanceof flk.Refusal) return { seq: run, error: error.requirement, field: error.field };
-    return { seq: run, crash: String(error) };
-  }
-}
-
 /** The answer to a line of the kit; a page's own subject: `flk conform browser --root dist/src dist/src/flk-subject/subject.js` */
-export async function answer(line: string): Promise<string> {
-  const message = JSON.parse(line);
-  const reply = "run" in message ? await answered(message) : "bye" in message ? { bye: {} } : { hello: HELLO };
-  return JSON.stringify(reply);
-}
+export const answer = answering(HELLO, OPERATIONS);
