@@ -46,7 +46,16 @@ WEBASSEMBLY = Sdk(
     (("./build.sh", "{out}"),),
     (*PAGE, "--root", "{out}", "{out}/flk-bench/main.js"),
 )
-ALL = (GO, TYPESCRIPT, TYPESCRIPT_IN_CHROMIUM, WEBASSEMBLY)
+RUST = Sdk(
+    "Rust",
+    "rust",
+    (
+        ("cp", "-r", "Cargo.toml", "rustfmt.toml", "src", "tests", "{out}"),
+        ("cargo", "build", "--release", "--target-dir", "{out}/target", "--manifest-path", "{out}/Cargo.toml"),
+    ),
+    ("{out}/target/release/flk-bench",),
+)
+ALL = (GO, RUST, TYPESCRIPT, TYPESCRIPT_IN_CHROMIUM, WEBASSEMBLY)
 
 
 class Unmeasured(Exception):
