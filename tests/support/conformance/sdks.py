@@ -13,6 +13,7 @@ import msgspec
 import pytest
 
 from flk.conformance.sdk.check import reference_subject
+from flk.impl.bench import sdks
 
 SDKS = Path(__file__).parents[3] / "conformance" / "sdks"
 
@@ -26,69 +27,78 @@ class Sdk(NamedTuple):
     checks: tuple[tuple[str, ...], ...]
     """Formatter, linter and tests of its own."""
     subject: tuple[str, ...]
-    sender: tuple[str, ...]
-    deliverer: tuple[str, ...]
+    source: str
+    """Of its subject."""
+    sender: tuple[str, ...] = ()
+    """None where there are no files: in browsers."""
+    deliverer: tuple[str, ...] = ()
     """Its sender as a subject of the kit."""
-
-    def subject_file(self) -> Path:
-        """The source of its subject."""
-        (found,) = [
-            path for path in self.folder.rglob("*subject/main.*") if not {"node_modules", "dist"} & {*path.parts}
-        ]
-        return found
 
 
 GO = Sdk(
     language="go",
     folder=SDKS / "go",
-    build=(("go", "build", "-o", "{out}/", "./cmd/..."),),
+    build=sdks.GO.build,
     checks=(("sh", "-c", 'test -z "$(gofmt -l . | tee /dev/stderr)"'), ("go", "vet", "./..."), ("go", "test", "./...")),
     subject=("{out}/flk-subject",),
+    source="cmd/flk-subject/main.go",
     sender=("{out}/flk-send",),
     deliverer=("{out}/flk-deliver",),
 )
-PACKAGE = ("package.json", ".npmrc", "tsconfig.json", "biome.json", "src", "test")
 TYPESCRIPT = Sdk(
     language="typescript",
     folder=SDKS / "typescript",
-    build=(
-        ("cp", "-r", *PACKAGE, "{out}"),
-        ("npm", "--prefix", "{out}", "install", "--prefer-offline", "--no-audit", "--no-fund"),
-        ("npm", "--prefix", "{out}", "run", "build"),
-    ),
+    build=sdks.TYPESCRIPT.build,
     checks=(("npm", "--prefix", "{out}", "run", "check"), ("npm", "--prefix", "{out}", "test")),
     subject=("node", "{out}/dist/src/flk-subject/main.js"),
+    source="src/flk-subject/subject.ts",
     sender=("node", "{out}/dist/src/flk-send/main.js"),
     deliverer=("node", "{out}/dist/src/flk-deliver/main.js"),
 )
-ALL = (GO, TYPESCRIPT)
-ENVIRONMENT = {**os.environ, "GOTOOLCHAIN": "local", "GOPROXY": "off", "GOFLAGS": "-buildvcs=false"}
+WEBASSEMBLY = Sdk(
+    language="webassembly",
+    folder=SDKS / "go" / "wasm",
+    build=(*sdks.WEBASSEMBLY.build, ("npm", "--prefix", "{out}", *sdks.INSTALL)),
+    checks=(
+        ("env", "GOOS=js", "GOARCH=wasm", "go", "vet", "."),
+        ("npm", "--prefix", "{out}", "run", "check"),
+        ("node", "--test", "{out}/flk.test.js"),
+    ),
+    subject=(*sdks.PAGE, "--root", "{out}", "{out}/flk-subject/main.js"),
+    source="flk-subject/main.js",
+)
+TYPESCRIPT_IN_CHROMIUM = TYPESCRIPT._replace(
+    language="typescript-in-chromium",
+    checks=(),
+    subject=(*sdks.PAGE, "--root", "{out}/dist/src", "{out}/dist/src/flk-subject/subject.js"),
+    sender=(),
+    deliverer=(),
+)
+ALL = (GO, TYPESCRIPT, WEBASSEMBLY, TYPESCRIPT_IN_CHROMIUM)
 
 
 def run(command: Sequence[str], folder: Path, **more: str) -> "subprocess.CompletedProcess[str]":
     """What a command of an SDK says and how it ends."""
-    return subprocess.run(command, cwd=folder, env={**ENVIRONMENT, **more}, text=True, capture_output=True, check=False)
+    return subprocess.run(
+        command, cwd=folder, env={**sdks.ENVIRONMENT, **more}, text=True, capture_output=True, check=False
+    )
 
 
 def built(sdk: Sdk, factory: pytest.TempPathFactory) -> Path:
     """Where the SDK's programs are. Whoever asks first builds them, other workers wait for that."""
     own = factory.getbasetemp()
     here = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
-    out, done = here / f"sdk-{sdk.language}", here / f"sdk-{sdk.language}.built"
-    with (here / f"sdk-{sdk.language}.lock").open("w") as lock:
+    name = "-".join(("sdk", *sdk.folder.relative_to(SDKS).parts))
+    out, done = here / name, here / f"{name}.built"
+    with (here / f"{name}.lock").open("w") as lock:
         flock(lock, LOCK_EX)
         if not done.exists():
             out.mkdir(exist_ok=True)
             for words in sdk.build:
-                ended = run(command(words, out), sdk.folder)
+                ended = run(sdks.command(words, out), sdk.folder)
                 assert ended.returncode == 0, ended.stdout + ended.stderr
             done.touch()
     return out
-
-
-def command(words: Sequence[str], out: Path) -> list[str]:
-    """A command of a built SDK."""
-    return [word.format(out=out) for word in words]
 
 
 class Conversation:
@@ -96,7 +106,7 @@ class Conversation:
 
     def __init__(self, words: Sequence[str]) -> None:
         self._process = subprocess.Popen(
-            words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=ENVIRONMENT
+            words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=sdks.ENVIRONMENT
         )
         self._asked = 0
         self.hello = self._exchange({"hello": {"protocol": 1, "kit": "tests"}})
@@ -127,7 +137,7 @@ class Conversation:
 
 def subjects(factory: pytest.TempPathFactory) -> dict[str, list[str]]:
     """The command of each SDK's subject, and of our own."""
-    others = {sdk.language: command(sdk.subject, built(sdk, factory)) for sdk in ALL}
+    others = {sdk.language: sdks.command(sdk.subject, built(sdk, factory)) for sdk in ALL}
     return {"python": list(reference_subject()), **others}
 
 

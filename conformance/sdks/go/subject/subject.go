@@ -116,6 +116,7 @@ type Input struct {
 	Root       flk.Hash
 	Scales     []int
 	Second     int
+	Seconds    float64
 	SecondRoot flk.Hash `json:"second_root"`
 	Seed       uint32
 	ShardID    string `json:"shard_id"`

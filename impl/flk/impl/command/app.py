@@ -30,7 +30,9 @@ MODULES = (
     "impl.keys",
     "conformance.conform",
     "conformance.compare",
+    "conformance.browser",
     "bench.bench",
+    "bench.languages",
 )
 """Modules of this package that add themselves to `app` when imported, in the order in which `flk --help` lists them."""
 

@@ -1,10 +1,11 @@
 /** Delivers what the conformance kit gives it: `flk conform delivery -- node dist/src/flk-deliver/main.js` */
-import { createInterface } from "node:readline";
+import { answering } from "../flk-subject/answering.js";
+import { converse } from "../flk-subject/converse.js";
+import type { Question } from "../flk-subject/forms.js";
 import * as flk from "../index.js";
 import { Outbox } from "../outbox.js";
 
-// biome-ignore lint/suspicious/noExplicitAny: the kit's schema says what a question holds
-async function deliver(q: any): Promise<object> {
+async function deliver(q: Question): Promise<object> {
   const sleep = (milliseconds: number) =>
     fetch(`${q.clock}?seconds=${milliseconds / 1000}`).then((said) => said.text());
   const key = await flk.signingKey(q.key.algorithm, flk.unbase64(q.key.secret) ?? new Uint8Array());
@@ -20,16 +21,6 @@ async function deliver(q: any): Promise<object> {
   }
 }
 
-const HELLO = { protocol: 1, name: "flk-sdk", version: flk.VERSION, language: "TypeScript", operations: ["deliver"] };
+const HELLO = { protocol: 1, name: "flk-sdk", version: flk.VERSION, language: "TypeScript" };
 
-for await (const line of createInterface({ input: process.stdin })) {
-  const message = JSON.parse(line);
-  let reply: object = { hello: HELLO };
-  if ("bye" in message) reply = { bye: {} };
-  if ("run" in message) {
-    const done = deliver(message.input).then((value) => ({ value }));
-    reply = { seq: message.run, ...(await done.catch((error) => ({ crash: String(error) }))) };
-  }
-  process.stdout.write(`${JSON.stringify(reply)}\n`);
-  if ("bye" in message) break;
-}
+await converse(answering(HELLO, { deliver }));

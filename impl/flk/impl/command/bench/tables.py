@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from flk.impl.bench.ingest import Bar
     from flk.impl.bench.ingest import Figure as Load
     from flk.impl.bench.interleave import Figure as Rate
+    from flk.impl.bench.sdk import Report as Languages
     from flk.impl.bench.traces import Figure as Validation
 
 
@@ -44,6 +45,18 @@ def rates(figures: Iterable["Rate"]) -> Table:
             for one in figures
         ),
     )
+
+
+def languages(report: "Languages") -> Group:
+    """Of `flk bench sdk`."""
+    made = table(
+        ("", ">a second", ">Python", ">ratio"),
+        (
+            (one.name, f"{one.per_second:,.0f}", f"{one.baseline_per_second:,.0f}", f"{one.ratio:.2f}")
+            for one in report.figures
+        ),
+    )
+    return Group(made, *(f"not measured: {name}: {why}" for name, why in report.unmeasured.items()))
 
 
 def loads(figures: Iterable["Load"], bars: Iterable["Bar"]) -> Group:

@@ -1,0 +1,4 @@
+import { converse } from "../flk-subject/converse.js";
+import { answer } from "./bench.js";
+
+await converse(answer);

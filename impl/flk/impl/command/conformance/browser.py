@@ -1,0 +1,46 @@
+"""`flk conform browser`: code in a page of a real browser, as a subject of the kit."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from flk.impl.command.conformance.conform import conform
+
+
+@conform.command()
+def browser(
+    module: Annotated[
+        Path,
+        typer.Argument(help="A module of JavaScript that exports `answer`: from a line of the kit to the answer's."),
+    ],
+    *,
+    root: Annotated[
+        Path | None,
+        typer.Option(
+            help="The folder whose files the page sees; by default the module's.", exists=True, file_okay=False
+        ),
+    ] = None,
+    browser: Annotated[
+        str,
+        typer.Option(
+            help="The browser's command; by default the Chromium or Chrome that is found.", show_default=False
+        ),
+    ] = "",
+) -> None:
+    """Answer the kit from a page of a headless Chromium: `flk conform sdk -- flk conform browser my_sdk.js`.
+
+    The page imports the module, from http://127.0.0.1, where WebCrypto is allowed. What it writes to its console goes to stderr.
+    The browser ends with this command, however that ends, and its profile is removed.
+
+    Exit code 1: the browser ended, or the module threw.
+    """
+    from flk.conformance.browser.bridge import bridge
+    from flk.conformance.browser.chromium import Lost, executable
+
+    try:
+        bridge(module, root, executable(browser))
+    except Lost as lost:
+        sys.stderr.write(f"flk: {lost}\n")
+        raise typer.Exit(1) from None
