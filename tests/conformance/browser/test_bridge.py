@@ -9,12 +9,15 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from socket import create_connection
 from tempfile import TemporaryDirectory
+from urllib.parse import urlsplit
 
 import msgspec
 import pytest
 
 from flk.conformance import check_sdk
+from flk.conformance.browser.bridge import serving
 from flk.conformance.reports.report import CaseStatus
 from flk.conformance.sdk.driver import conform
 from flk.impl.command import main
@@ -135,6 +138,16 @@ def test_a_page_that_never_answers_is_ended(written: Callable[[str], Path], plac
     report = conform(command(module), [first], deadline=1.0)
     assert [result.status for result in report.results] == [CaseStatus.SILENT]
     wait_until_nothing_is_left(place)
+
+
+def test_the_folder_is_served_at_one_address_of_the_loopback(tmp_path: Path) -> None:
+    """Nobody who comes by another address of the machine is answered."""
+    with serving(tmp_path) as url:
+        port = urlsplit(url).port
+        assert port is not None
+        create_connection(("127.0.0.1", port)).close()
+        with pytest.raises(ConnectionRefusedError):
+            create_connection(("127.0.0.2", port))
 
 
 @pytest.mark.parametrize("end", ["killed", "its group killed", "input closed", "interrupted"])
