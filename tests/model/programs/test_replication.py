@@ -16,7 +16,7 @@ from flk.model.programs.divergence import Agreement, Divergence, detect_divergen
 from flk.model.programs.recover import recover
 from flk.model.programs.replay import PREFIX, Replayed, replay
 from flk.model.programs.restore import Found, Restored, restore
-from flk.model.programs.ship import ship
+from flk.model.programs.ship import SHIPPED, ship
 from flk.model.refusal import Unavailable, unavailable
 from flk.model.runtime import run
 
@@ -331,6 +331,28 @@ def test_the_earlier_write_wins_in_every_region_and_the_loser_is_on_record() -> 
     ((_, gave_way, winner),) = world.entries["us"].superseded
     assert (gave_way.region, winner.region) == ("us", "eu")
     assert world.ingest("us", EQUIVOCATING).status == 409
+
+
+@pytest.mark.parametrize("flips", [(-5,), (-200,), (-5, -200)], ids=["seal", "last frame", "both"])
+def test_a_sealed_segment_that_rots_at_its_end_is_no_torn_write(flips: tuple[int, ...]) -> None:
+    """It was uploaded, and the node stopped before its watermark moved. What is left of it is salvaged, not cut off: so its name
+    has no other content than its object, and shipping goes on (WAL-4, CRR-9).
+    """
+    world = World("eu", "us")
+    for sent in MANY[:3]:
+        world.ingest("eu", sent)
+    world.run("eu", ship())
+    (name,) = world.disks["eu"].names(INBOX)
+    del world.entries["eu"].marks[SHIPPED]
+    for place in flips:
+        world.disks["eu"].segments[name][place] ^= 1
+    world.nodes["eu"] = world._start("eu")
+    assert all(repair.damage or repair.doubtful for repair in world.recover("eu").repairs)
+    world.ingest("eu", MANY[3])
+    world.run("eu", ship())
+    world.replay("us", "eu")
+    assert world.entries["us"].entries == world.entries["eu"].entries
+    assert len(world.entries["us"].entries) == 4
 
 
 def test_a_clock_goes_on_after_its_log_even_if_wall_time_fell_back() -> None:

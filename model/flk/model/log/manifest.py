@@ -187,6 +187,11 @@ def noted_clock(inventory: Inventory) -> Timestamp:
     return max((note.clock for note in inventory.notes), default=ZERO)
 
 
+def was_sealed(inventory: Inventory, name: str) -> bool:
+    """Whether the manifest knows a segment as sealed."""
+    return any(note.digest for note in inventory.notes if note.sequence == sequence_of(name))
+
+
 def clock_is_noted(inventory: Inventory, name: str) -> bool:
     """Whether the manifest knows the latest timestamp in a segment, so that nobody needs to read it for that."""
     return any(note.clock for note in inventory.notes if note.sequence == sequence_of(name))

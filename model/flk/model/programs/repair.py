@@ -27,7 +27,7 @@ from flk.model.log.frames import (
     sequence_of,
 )
 from flk.model.log.hlc import Timestamp
-from flk.model.log.manifest import Gap, Inventory, believed, gaps, noted_salt
+from flk.model.log.manifest import Gap, Inventory, believed, gaps, noted_salt, was_sealed
 from flk.model.refusal import Refused, Unavailable
 from flk.spec.constants import CONSTANTS
 
@@ -51,7 +51,8 @@ class Incomplete(Unavailable):
 class Repair(msgspec.Struct, frozen=True):
     """What was wrong with a segment: bytes at its end that hold no valid frame, corrupt ranges inside it.
 
-    Such a tail is what a write cut short leaves, or a frame that rotted. `doubtful`: it is as long as the frame it begins with.
+    Such a tail is what a write cut short leaves, or a frame that rotted. `doubtful`: it is as long as the frame it begins with,
+    or the segment was sealed.
     So many frames were `disbelieved`: they stand behind damage, with timestamps that the segment cannot hold (WAL-8).
     """
 
@@ -63,10 +64,11 @@ class Repair(msgspec.Struct, frozen=True):
 
 
 class Reading(msgspec.Struct, frozen=True):
-    """What a segment says, and which of its frames are believed."""
+    """What a segment says, which of its frames are believed, and whether the manifest knows it as sealed, if it is not sound."""
 
     found: Scan
     frames: tuple[Frame, ...]
+    was_sealed: bool = False
 
     @property
     def clock(self) -> Timestamp:
@@ -95,7 +97,7 @@ def read(log: str, name: str) -> Program[Reading]:
         return Reading(found, found.frames)
     inventory = yield from Inspect(log)
     found = scan(content, noted_salt(inventory, name))
-    return Reading(found, believed(found, name, inventory))
+    return Reading(found, believed(found, name, inventory), was_sealed(inventory, name))
 
 
 def make_whole(log: str, applied: str) -> Program[tuple[Inventory, tuple[Gap, ...]]]:
@@ -134,15 +136,17 @@ def repair(log: str, names: Collection[str], lost: Collection[str] = ()) -> Prog
         yield from _mend(log, name, reading)
         if found.torn or found.damage:  # a segment may also have no head yet
             tail = content[found.end : found.end + found.torn]
-            doubtful = is_as_long_as_a_frame(tail, found.salt)
+            doubtful = reading.was_sealed or is_as_long_as_a_frame(tail, found.salt)
             disbelieved = len(found.frames) - len(reading.frames)
             repairs.append(Repair(name, found.torn, found.damage, doubtful, disbelieved))
     return tuple(reversed(repairs))
 
 
 def _mend(log: str, name: str, reading: Reading) -> Program[None]:
-    """A torn tail is cut off; where more is wrong, what is valid is salvaged."""
-    if reading.found.damage or reading.found.head is None:
+    """A torn tail is cut off; where more is wrong, what is valid is salvaged. What was sealed ends in no torn write: its end
+    rotted, and an object may hold it as it was.
+    """
+    if reading.found.damage or reading.found.head is None or reading.was_sealed:
         yield from Salvage(log, name, reading.frames)
     else:
         yield from Truncate(name, reading.found.end)
