@@ -61,7 +61,22 @@ TYPESCRIPT = Sdk(
     sender=("node", "{out}/dist/src/flk-send/main.js"),
     deliverer=("node", "{out}/dist/src/flk-deliver/main.js"),
 )
-ALL = (GO, TYPESCRIPT)
+MANIFEST = ("--manifest-path", "{out}/Cargo.toml")
+RELEASE = ("--release", "--target-dir", "{out}/target", *MANIFEST)  # one profile, so that builds share what they can
+RUST = Sdk(
+    language="rust",
+    folder=SDKS / "rust",
+    build=(("cp", "-r", "Cargo.toml", "rustfmt.toml", "src", "tests", "{out}"), ("cargo", "build", *RELEASE)),
+    checks=(
+        ("cargo", "fmt", "--check", *MANIFEST),
+        ("cargo", "clippy", "--all-targets", *RELEASE, "--", "-D", "warnings"),
+        ("cargo", "test", *RELEASE),
+    ),
+    subject=("{out}/target/release/flk-subject",),
+    sender=("{out}/target/release/flk-send",),
+    deliverer=("{out}/target/release/flk-deliver",),
+)
+ALL = (GO, TYPESCRIPT, RUST)
 ENVIRONMENT = {**os.environ, "GOTOOLCHAIN": "local", "GOPROXY": "off", "GOFLAGS": "-buildvcs=false"}
 
 
