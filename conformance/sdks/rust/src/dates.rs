@@ -8,11 +8,11 @@ const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Au
 /// A moment in the form of RFC 3339, in UTC, as exact as it is.
 pub(crate) fn rfc3339(at: SystemTime) -> String {
     let (seconds, nanoseconds) = match at.duration_since(UNIX_EPOCH) {
-        Ok(since) => (since.as_secs().cast_signed(), since.subsec_nanos()),
+        Ok(since) => (whole_seconds(since), since.subsec_nanos()),
         Err(before) => {
             let until = before.duration();
             let part = u32::from(until.subsec_nanos() > 0);
-            (-until.as_secs().cast_signed() - i64::from(part), part * 1_000_000_000 - until.subsec_nanos())
+            (-whole_seconds(until) - i64::from(part), part * 1_000_000_000 - until.subsec_nanos())
         }
     };
     let (year, month, day) = civil(seconds.div_euclid(DAY));
@@ -24,38 +24,46 @@ pub(crate) fn rfc3339(at: SystemTime) -> String {
     format!("{whole}.{}Z", format!("{nanoseconds:09}").trim_end_matches('0'))
 }
 
+fn whole_seconds(duration: Duration) -> i64 {
+    i64::try_from(duration.as_secs()).unwrap_or(i64::MAX)
+}
+
 /// A date in one of the three forms of RFC 9110, section 5.6.7.
 pub(crate) fn http_date(text: &str, now: SystemTime) -> Option<SystemTime> {
     let (weekday, rest) = text.split_once(' ')?;
     let words: Vec<&str> = rest.split(' ').filter(|word| !word.is_empty()).collect();
     let (day, month, year, time) = match *words.as_slice() {
-        [day, month, year, time, "GMT"] if weekday.ends_with(',') && year.len() == 4 => (day, month, year.parse().ok()?, time),
+        [day, month, year, time, "GMT"] if weekday.ends_with(',') => (day, month, number(year, 4)?, time),
         [date, time, "GMT"] if weekday.ends_with(',') => {
-            let mut parts = date.split('-');
-            let (day, month, year) = (parts.next()?, parts.next()?, parts.next().filter(|year| year.len() == 2)?);
-            (day, month, whole_year(number(year)?, now), time)
+            let (day, rest) = date.split_once('-')?;
+            let (month, year) = rest.split_once('-')?;
+            (day, month, whole_year(number(year, 2)?, now), time)
         }
-        [month, day, time, year] if year.len() == 4 => (day, month, year.parse().ok()?, time),
+        [month, day, time, year] => (day, month, number(year, 4)?, time),
         _ => return None,
     };
-    let month = 1 + i64::try_from(MONTHS.iter().position(|name| *name == month)?).ok()?;
-    let mut clock = time.split(':').map(number);
-    let (hour, minute, second) = (clock.next()??, clock.next()??, clock.next()??);
-    if clock.next().is_some() || hour > 23 || minute > 59 || second > 60 || civil(days(year, month, number(day)?)).1 != month {
+    let month = (1..).zip(MONTHS).find_map(|(number, name)| (name == month).then_some(number))?;
+    let day = number(day, 2).or_else(|| number(day, 1))?;
+    let clock: Option<Vec<i64>> = time.split(':').map(|part| number(part, 2)).collect();
+    let [hour @ 0..24, minute @ 0..60, second @ 0..=60] = *clock? else { return None };
+    let days = days(year, month, day);
+    if civil(days) != (year, month, day) {
         return None;
     }
-    let seconds = days(year, month, number(day)?) * DAY + hour * 3600 + minute * 60 + second;
+    let seconds = days * DAY + hour * 3600 + minute * 60 + second;
     UNIX_EPOCH.checked_add(Duration::from_secs(u64::try_from(seconds).ok()?))
 }
 
-fn number(digits: &str) -> Option<i64> {
-    digits.bytes().all(|c| c.is_ascii_digit()).then(|| digits.parse().ok())?
+/// A number of so many digits.
+fn number(digits: &str, count: usize) -> Option<i64> {
+    let is_number = digits.len() == count && digits.bytes().all(|c| c.is_ascii_digit());
+    is_number.then(|| digits.parse().ok())?
 }
 
 /// The year of two digits that is at most 50 years ahead, and less behind.
 fn whole_year(short: i64, now: SystemTime) -> i64 {
     let since = now.duration_since(UNIX_EPOCH).unwrap_or_default();
-    let this = civil(since.as_secs().cast_signed() / DAY).0;
+    let this = civil(whole_seconds(since) / DAY).0;
     this - 49 + (short - this + 49).rem_euclid(100)
 }
 
@@ -89,6 +97,9 @@ mod tests {
         assert_eq!(after(951_782_400_500), "2000-02-29T00:00:00.5Z");
         assert_eq!(after(4_107_542_400_000), "2100-03-01T00:00:00Z");
         assert_eq!(rfc3339(UNIX_EPOCH - Duration::from_millis(1)), "1969-12-31T23:59:59.999Z");
+        let furthest =
+            [UNIX_EPOCH.checked_sub(Duration::from_secs(1 << 63)), UNIX_EPOCH.checked_add(Duration::from_secs(u64::MAX >> 1))];
+        furthest.into_iter().flatten().for_each(|at| assert!(rfc3339(at).len() > 20)); // no date of a record
     }
 
     #[test]

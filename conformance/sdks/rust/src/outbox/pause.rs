@@ -59,6 +59,12 @@ mod tests {
             "Sun, 06 Nov 1994 08:49 GMT",
             "Sun, 99999999999999999999 Nov 1994 08:49:37 GMT",
             "Sun, 06 Nov 9223372036854775807 08:49:37 GMT",
+            "Sun, 9223372036854775807 Nov 1994 08:49:37 GMT",
+            "Sun, 06 Nov 1994 9223372036854775807:49:37 GMT",
+            "Sun, 06 Nov +994 08:49:37 GMT",
+            "Sun, 00 Nov 1994 08:49:37 GMT",
+            "Sun, 06 Nov 1994 08:49:37:00 GMT",
+            "Sunday, 06-Nov-1994-1 08:49:37 GMT",
             "Sunday, 06-Nov-é4 08:49:37 GMT",
         ];
         for field in nonsense {
