@@ -82,6 +82,7 @@ fn numbers_are_taken_for_what_they_are() {
     for beyond in ["1.0000000000000003", "1e400", "-1e400", &"9".repeat(100_000), "-1e-320", "null", "true", "[1]"] {
         assert_eq!(said(r(beyond)), refused("REC-5", "r"), "{beyond:.30}");
     }
+    assert_eq!(said(with(r#""v_star":["#, r#""v_star":[1e400,"#)), refused("REC-8", "v_star"));
 }
 
 #[test]
@@ -111,6 +112,7 @@ fn texts_are_unicode_and_keys_come_once() {
     assert_eq!(said(with(r#""ft":{"#, r#""ft":{"degraded":true,"#)), refused("REC-2", "degraded"));
     assert_eq!(said(with(r#""N_j":{"#, r#""N_j":{"2":1,"#)), refused("REC-2", "2"));
     assert_eq!(said(with(r#""N_j":{"2""#, r#""N_j":{"02""#)), refused("REC-7", "N_j"));
+    assert_eq!(said(with(r#""N_j":{"#, r#""N_j":{"3":1,"#)), refused("REC-7", "N_j"));
     assert_eq!(said(with(r#""epoch""#, r#""Epoch""#)), refused("REC-3", "Epoch"));
 }
 

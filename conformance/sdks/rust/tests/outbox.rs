@@ -125,7 +125,7 @@ fn only_an_answer_about_the_record_settles_it() {
     const ACKNOWLEDGED: Summary = Summary { acknowledged: 1, dead: 0, postponed: 0 };
     const DEAD: Summary = Summary { acknowledged: 0, dead: 1, postponed: 0 };
     const POSTPONED: Summary = Summary { acknowledged: 0, dead: 0, postponed: 1 };
-    let cases: [(&str, Script, Summary); 19] = [
+    let cases: [(&str, Script, Summary); 20] = [
         ("accepted", honest, ACKNOWLEDGED),
         ("escalated", |body| Some((202, outcome(body, "", None))), ACKNOWLEDGED),
         ("equivocation", |body| Some((409, outcome(body, "digest", Some("0000")))), DEAD),
@@ -144,6 +144,7 @@ fn only_an_answer_about_the_record_settles_it() {
         ("no reason", |body| Some((200, outcome(body, "reason", None))), POSTPONED),
         ("no requirement", |body| Some((401, outcome(body, "requirement", None))), POSTPONED),
         ("a reason twice", |body| Some((200, outcome(body, "", None).replacen('{', r#"{"reason":"ok","#, 1))), POSTPONED),
+        ("a long page", |body| Some((200, outcome(body, "", None) + &" ".repeat(1 << 20))), POSTPONED),
         ("endless nesting", |_| Some((200, "[".repeat(1 << 19))), POSTPONED),
     ];
     for (name, answer, expected) in cases {

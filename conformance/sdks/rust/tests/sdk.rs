@@ -6,8 +6,8 @@ mod draws;
 use common::example;
 use draws::Draws;
 use flk::{
-    Algorithm, Ed25519PrivateKey, Ed25519PublicKey, HmacKey, Keyring, LiveKey, Profile, Signer, Verifier, consistency_proof,
-    fixed9, inclusion_proof, judge, merkle_root, parse, text_of_utf16, verify_consistency, verify_inclusion,
+    Algorithm, Ed25519PrivateKey, Ed25519PublicKey, HmacKey, Keyring, LiveKey, Profile, Reason, Regime, Signer, Verifier,
+    consistency_proof, fixed9, inclusion_proof, judge, merkle_root, parse, text_of_utf16, verify_consistency, verify_inclusion,
 };
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -139,6 +139,8 @@ fn every_leaf_and_every_beginning_has_its_proof_and_no_other() {
         assert!(verify_inclusion(&leaves[index], index, size, &proof, &root), "leaf {index} of {size}");
         assert!(!verify_inclusion(b"other", index, size, &proof, &root), "leaf {index} of {size}");
         assert!(!verify_inclusion(&leaves[index], index + 1, size, &proof, &root), "leaf {index} of {size}");
+        let is_taken = verify_inclusion(&leaves[index], index, 2 * size, &proof, &root);
+        assert!(!(size.is_power_of_two() && is_taken), "leaf {index} of {size}, said to be of more");
         let (growth, before) = (consistency_proof(&leaves, first).expect("it has such a beginning"), merkle_root(&leaves[..first]));
         assert!(verify_consistency(first, size, &before, &root, &growth), "{first} of {size}");
         assert!(first == size || !verify_consistency(first, size, &root, &before, &growth), "{first} of {size}");
@@ -151,4 +153,21 @@ fn every_leaf_and_every_beginning_has_its_proof_and_no_other() {
 fn an_honest_record_is_accepted() {
     let outcome = judge(&example(1)).expect("it is valid");
     assert!(outcome.accepted && !outcome.escalated);
+}
+
+#[test]
+fn a_deviation_is_judged_by_its_tolerance() {
+    let mut record = example(1);
+    let judged = judge(&record).expect("it is valid");
+    for (off, accepted) in [(0.15, true), (0.150_000_001, false)] {
+        record.d_hat = judged.recomputed_d_hat + off;
+        assert_eq!(judge(&record).expect("it is valid").accepted, accepted, "{off}");
+    }
+    let mut record = example(1);
+    for (off, reason) in [(0.01, Reason::Ok), (0.010_000_001, Reason::BudgetDeviation)] {
+        record.budget = judged.recomputed_budget + off;
+        assert_eq!(judge(&record).expect("it is valid").reason, reason, "{off}");
+    }
+    record.regime = Regime::NonSticky;
+    assert_eq!(judge(&record).expect("it is valid").reason, Reason::RegimeMismatch);
 }
