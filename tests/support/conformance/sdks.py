@@ -74,7 +74,23 @@ TYPESCRIPT_IN_CHROMIUM = TYPESCRIPT._replace(
     sender=(),
     deliverer=(),
 )
-ALL = (GO, TYPESCRIPT, WEBASSEMBLY, TYPESCRIPT_IN_CHROMIUM)
+MANIFEST = ("--manifest-path", "{out}/Cargo.toml")
+RELEASE = ("--release", "--target-dir", "{out}/target", *MANIFEST)  # one profile, so that builds share what they can
+RUST = Sdk(
+    language="rust",
+    folder=SDKS / "rust",
+    build=sdks.RUST.build,
+    checks=(
+        ("cargo", "fmt", "--check", *MANIFEST),
+        ("cargo", "clippy", "--all-targets", *RELEASE, "--", "-D", "warnings"),
+        ("cargo", "test", *RELEASE),
+    ),
+    subject=("{out}/target/release/flk-subject",),
+    source="src/bin/flk-subject/main.rs",
+    sender=("{out}/target/release/flk-send",),
+    deliverer=("{out}/target/release/flk-deliver",),
+)
+ALL = (GO, TYPESCRIPT, RUST, WEBASSEMBLY, TYPESCRIPT_IN_CHROMIUM)
 
 
 def run(command: Sequence[str], folder: Path, **more: str) -> "subprocess.CompletedProcess[str]":
