@@ -29,6 +29,7 @@ SEEDS = {
     40218: "an entry of the warm tier is asked for while its shard of the hot tier is gone",
     51283: "a bit rots in the timestamp of a segment's head",
     70033: "a segment that was uploaded rots at its end, and what is left of it is shipped under the same name",
+    76435: "a timestamp is given again to the same record, after the frame that had it rotted away",
     81907: "a frame rots whose object a peer has read, and the object is lost before the rest is shipped again",
 }
 
