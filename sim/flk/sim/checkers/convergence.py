@@ -10,7 +10,17 @@ from flk.model.programs.ship import PREFIX
 from flk.sim.checkers.invariants import Checks, Invariant
 from flk.sim.kernel.engine import Simulator
 from flk.sim.scenarios.faults import Disk, Fault
-from flk.sim.world.events import Claimed, Crashed, Forgotten, Merged, Restarted, Rotted, RulingSwitched, Uploaded
+from flk.sim.world.events import (
+    Claimed,
+    Crashed,
+    Forgotten,
+    Merged,
+    Replied,
+    Restarted,
+    Rotted,
+    RulingSwitched,
+    Uploaded,
+)
 from flk.sim.world.observer import Observer
 
 
@@ -44,6 +54,7 @@ class Agreement:
         self._missing: dict[str, set[Key]] = {}
         self._faults = faults
         self._bound = bound
+        self._backlog = 0.0  # when the last request was answered that came while a fault held
         self._simulator = simulator
         self._checks = checks
 
@@ -58,6 +69,7 @@ class Agreement:
 
     def observe(self, observer: Observer) -> None:
         """Follow every change of a store."""
+        observer.handle(Replied, self._note_reply)
         observer.handle(Claimed, self._follow_claim)
         observer.handle(Merged, self._follow_merge)
         observer.handle(Rotted, self._note_rot)
@@ -66,6 +78,11 @@ class Agreement:
         observer.handle(RulingSwitched, lambda event: self._set(event.region, event.key, event.entry))
         observer.handle(Crashed, self._crash)
         observer.handle(Restarted, self._restart)
+
+    def _note_reply(self, event: Replied) -> None:
+        """What came while a fault held waits for its end, and all that comes then waits for that."""
+        if any(fault.start <= event.began <= fault.end for fault in self._faults):
+            self._backlog = self._simulator.now
 
     def _follow_claim(self, event: Claimed) -> None:
         """A claim put a new entry into a store, or an earlier one in place of that of a clock ahead (DUP-1)."""
@@ -168,10 +185,12 @@ class Agreement:
         self._require_in_time(key, since, "differed until now", ok=now <= self._deadline(since))
 
     def _deadline(self, since: float) -> float:
-        """The bound counts from when the difference arose, or from the end of the last fault that held meanwhile."""
+        """The bound counts from when the difference arose, or from the end of the last fault that held meanwhile, and of the
+        backlog that faults left.
+        """
         now = self._simulator.now
         ends = (fault.end for fault in self._faults if fault.start <= now and fault.end >= since)
-        return max(since, *ends, 0.0) + self._bound
+        return max(since, *ends, self._backlog) + self._bound
 
     def _require_in_time(self, key: Key, since: float, how: str, *, ok: bool) -> None:
         self._checks.require(
