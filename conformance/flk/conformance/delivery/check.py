@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 
 from flk.conformance.awaited import awaited
+from flk.conformance.delivery.damage import flips, written
 from flk.conformance.delivery.judge import Breach, Given, Round, breaches, meaning
 from flk.conformance.delivery.scenarios import SCENARIOS, Between, Scenario
 from flk.conformance.delivery.script import Attempt, Pause, Script
@@ -44,8 +45,6 @@ SECRET = b"of the scripted server"
 TENANT = "default"
 PROFILE = Profile.JUDGED
 NO_VALUE = "a round ends with a value of acknowledged, dead, postponed and letters"
-LEAST_WRITTEN = 256
-"""Bytes of a file that may hold a record."""
 
 
 def delivery_scenarios(*names: str) -> tuple[Scenario, ...]:
@@ -189,31 +188,64 @@ class _Play:
         return CaseResult(name, scenario.claim, requirements, CaseStatus.FAILED, "; ".join(says[:3]), details=says)
 
     async def _played(self, scenario: Scenario) -> tuple[Breach, ...]:
-        """Round after round until all is settled, and one more, in which nothing may come. Raises Ended."""
+        """All rounds, in an outbox of their own. Raises Ended, _NoRound."""
         records = _records(scenario)
         ids = {str(record["pcs_id"]): msgspec.convert(record, Pcs) for record in records}
         given = Given(ids, TENANT, HmacKey(SECRET), PROFILE)
-        rounds: list[Round] = []
         with tempfile.TemporaryDirectory(prefix="flk-delivery-") as directory:
             async with Script(scenario, ids.values()) as script:
-                while len(rounds) < MOST_ROUNDS:
-                    seen = [event for each in rounds for event in each.events if isinstance(event, Attempt)]
-                    settled = all(meaning(seen, pcs_id) is not Meaning.RETRY for pcs_id in ids)
-                    before = len(script.events)
-                    told = await self._round(script, Path(directory), () if rounds else records)
-                    rounds.append(Round(tuple(script.events[before:]), told))
-                    idle = len(rounds) > 1 and told is not None and len(script.events) == before
-                    if script.runs_away or settled or idle:
-                        break
-                    if scenario.between is Between.RESTART:
-                        await self._kill()
-                    if scenario.between is Between.DAMAGE and len(rounds) == 1:
-                        _flip(Path(directory))
-                found = breaches(scenario, given, rounds, virtual=self._virtual)
+                if scenario.between is Between.DAMAGE:
+                    found = await self._damaged(scenario, given, script, Path(directory), records)
+                else:
+                    rounds = await self._rounds(scenario, given, script, Path(directory), records)
+                    found = breaches(scenario, given, rounds, virtual=self._virtual)
                 for remark in script.remarks:
                     self._remark(remark)
                 malformed = {Breach(one.requirement, f"what was sent is no record: {one}") for one in script.malformed}
                 return (*malformed, *found)
+
+    async def _rounds(
+        self, scenario: Scenario, given: Given, script: Script, directory: Path, records: Sequence[Fields]
+    ) -> list[Round]:
+        """Round after round until all is settled, and one more, in which nothing may come. Raises Ended, _NoRound."""
+        rounds: list[Round] = []
+        while len(rounds) < MOST_ROUNDS:
+            seen = [event for each in rounds for event in each.events if isinstance(event, Attempt)]
+            settled = all(meaning(seen, pcs_id) is not Meaning.RETRY for pcs_id in given.records)
+            rounds.append(await self._noted(script, directory, () if rounds else records))
+            idle = len(rounds) > 1 and rounds[-1].told is not None and not rounds[-1].events
+            if script.runs_away or settled or idle:
+                break
+            if scenario.between is Between.RESTART:
+                await self._kill()
+        return rounds
+
+    async def _damaged(
+        self, scenario: Scenario, given: Given, script: Script, directory: Path, records: Sequence[Fields]
+    ) -> tuple[Breach, ...]:
+        """The last record is given in a round of its own, so that it shows where it was written. Then copies of the outbox are
+        delivered from, each with a bit flipped, until one is not as it must. Raises Ended, _NoRound.
+        """
+        whole = [await self._noted(script, directory, records[:-1])]
+        before = written(directory)
+        script.play(scenario)
+        whole.append(await self._noted(script, directory, records[-1:]))
+        await self._kill()
+        for flip in flips(before, written(directory)):
+            with tempfile.TemporaryDirectory(prefix="flk-delivery-") as other:
+                flip.copied(directory, Path(other))
+                script.play(scenario._replace(answers=()))
+                rounds = await self._rounds(scenario, given, script, Path(other), ())
+            found = breaches(scenario, given, [*whole, *rounds], virtual=self._virtual)
+            if found:
+                return tuple(breach._replace(says=f"{breach.says}; {flip}") for breach in found)
+        return ()
+
+    async def _noted(self, script: Script, directory: Path, records: Sequence[Fields]) -> Round:
+        """One round, and what came in it. Raises Ended, _NoRound."""
+        before = len(script.events)
+        told = await self._round(script, directory, records)
+        return Round(tuple(script.events[before:]), told)
 
     async def _round(self, script: Script, directory: Path, records: Sequence[Fields]) -> Told | None:
         """One round, of these records and what the outbox holds. None if the sender had to be killed. Raises Ended, _NoRound."""
@@ -291,13 +323,3 @@ def _records(scenario: Scenario) -> tuple[Fields, ...]:
     """The scenario's records, unsigned; the same in each run."""
     roots = [sha256(f"{scenario.name}/{number}".encode()).hexdigest() for number in range(scenario.records)]
     return tuple(fields(merkle_root=root, **dict(scenario.changes)) for root in roots)
-
-
-def _flip(directory: Path) -> None:
-    """Flip a bit in the middle of what is written in each file that is large enough to hold a record."""
-    for path in directory.rglob("*"):
-        written = len(path.read_bytes().rstrip(b"\0")) if path.is_file() else 0
-        if written > LEAST_WRITTEN:
-            content = bytearray(path.read_bytes())
-            content[written // 2] ^= 1
-            path.write_bytes(content)
