@@ -8,6 +8,7 @@ from tests.support.conformance import senders
 from tests.support.conformance.senders import EXPECTED
 
 from flk.conformance.delivery.check import check_delivery
+from flk.conformance.delivery.damage import HEAD, flips, written
 from flk.conformance.delivery.scenarios import SCENARIOS
 from flk.conformance.reports.report import CaseStatus
 from flk.spec.errors import UnusableInput
@@ -106,6 +107,23 @@ def test_what_cannot_be_asked_is_unusable() -> None:
         check_delivery("/no/such/command")
     with pytest.raises(UnusableInput, match="no scenario is called portals"):
         check_delivery(sender("Honest"), ["portals"])
+
+
+def test_bits_flip_from_end_to_end_and_where_the_last_record_was_written(tmp_path: Path) -> None:
+    """In files that may hold one, one bit at a time; zeros at the end were not written."""
+    path = tmp_path / "journal"
+    path.write_bytes(b"a" * 500 + bytes(100))
+    (tmp_path / "pid").write_bytes(b"1234")
+    before = written(tmp_path)
+    path.write_bytes(b"a" * 1000 + bytes(100))
+    flipped = list(flips(before, written(tmp_path)))
+    assert {0, 999, *range(500, 500 + HEAD)} <= {flip.offset for flip in flipped}
+    for number, flip in enumerate(flipped):
+        copy = tmp_path.with_name(f"{tmp_path.name}-{number}")
+        flip.copied(tmp_path, copy)
+        pairs = zip(path.read_bytes(), (copy / "journal").read_bytes(), strict=True)
+        assert [(a ^ b).bit_count() for a, b in pairs if a != b] == [1]
+        assert (copy / "pid").read_bytes() == b"1234"
 
 
 def test_scenarios_name_requirements_that_exist() -> None:

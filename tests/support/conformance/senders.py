@@ -45,9 +45,9 @@ class Sender:
                 self.ended[name] = kind
 
     def lines(self) -> Iterator[list[str]]:
-        """What the outbox holds; a line that does not match its checksum is damage."""
+        """What the outbox holds; a line that does not match its checksum is damage, be it one that a crash cut short."""
         content = self.path.read_bytes() if self.path.exists() else b""
-        for line in content.split(b"\n")[:-1]:
+        for line in filter(None, content.split(b"\n")):
             checksum, _, rest = line.partition(b" ")
             if hashlib.sha256(rest).hexdigest().encode() == checksum:
                 yield json.loads(rest)
@@ -55,10 +55,10 @@ class Sender:
                 self.damage += 1
 
     def write(self, *words: str) -> None:
-        """Make a line durable."""
+        """Make a line durable. It begins with a line's end, for that of the line before may be damaged."""
         rest = json.dumps(words).encode()
         with self.path.open("ab") as file:
-            file.write(hashlib.sha256(rest).hexdigest().encode() + b" " + rest + b"\n")
+            file.write(b"\n" + hashlib.sha256(rest).hexdigest().encode() + b" " + rest + b"\n")
             file.flush()
             os.fsync(file.fileno())
 
@@ -492,6 +492,29 @@ class SkipsWhatItCannotRead(Sender):
 
     def round(self) -> Fields:
         return {**super().round(), "damage": 0}
+
+
+@found_by("damaged-outbox", "OUT-7")
+class BelievesALength(Sender):
+    """What is shorter than it says was cut short by a crash, whoever says so."""
+
+    def lines(self) -> Iterator[list[str]]:
+        content = self.path.read_bytes() if self.path.exists() else b""
+        while content:
+            size, checksum, rest = int.from_bytes(content[:4], "little"), content[4:36], content[36:]
+            if size > len(rest):
+                os.truncate(self.path, self.path.stat().st_size - len(content))
+                return
+            if hashlib.sha256(rest[:size]).digest() == checksum:
+                yield json.loads(rest[:size])
+            else:
+                self.damage += 1
+            content = rest[size:]
+
+    def write(self, *words: str) -> None:
+        rest = json.dumps(words).encode()
+        with self.path.open("ab") as file:
+            file.write(len(rest).to_bytes(4, "little") + hashlib.sha256(rest).digest() + rest)
 
 
 class SleepsForReal(Sender):

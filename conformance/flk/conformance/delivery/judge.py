@@ -8,7 +8,7 @@ from typing import NamedTuple
 import msgspec
 
 from flk.conformance.delivery.answers import Answer
-from flk.conformance.delivery.scenarios import RECORDS_FOR_JITTER, Between, Scenario
+from flk.conformance.delivery.scenarios import RECORDS_FOR_JITTER, ROUNDS_BEFORE_DAMAGE, Between, Scenario
 from flk.conformance.delivery.script import Attempt, Event, Pause
 from flk.conformance.operations.delivery import Told
 from flk.model.flow.answers import Meaning
@@ -108,9 +108,9 @@ def _settled(given: Given, rounds: Sequence[Round], *, damaged: bool) -> Iterato
             seen.append(attempt)
         if waiting and not posts and not damaged:
             yield _given_up(seen, waiting[0])
-    told = [each.told.damage for each in rounds if each.told is not None]
+    told = [each.told.damage for each in rounds[ROUNDS_BEFORE_DAMAGE:] if each.told is not None]
     lost = [pcs_id for pcs_id in given.records if meaning(seen, pcs_id) is Meaning.RETRY]
-    if damaged and lost and not any(told[1:]):
+    if damaged and lost and not any(told):
         yield Breach(
             "OUT-7", f"{len(lost)} of {len(given.records)} records are lost in a damaged outbox, and nobody is told"
         )

@@ -29,7 +29,7 @@ class Between(Enum):
 
     NOTHING = auto()
     RESTART = auto()  # the process is killed after its answer, and another goes on
-    DAMAGE = auto()  # a bit of the outbox flips
+    DAMAGE = auto()  # copies of the outbox are gone on from, in each of which another bit flips
 
 
 class Scenario(NamedTuple):
@@ -54,6 +54,8 @@ class Scenario(NamedTuple):
 SILENCE = badly(Manner.SILENT)
 REDIRECT = (("Location", "/elsewhere"),)
 RECORDS_FOR_JITTER = 40
+ROUNDS_BEFORE_DAMAGE = 2
+"""The last record is given in the second, so that it shows where it was written."""
 
 SCENARIOS: tuple[Scenario, ...] = (
     Scenario(
@@ -205,7 +207,7 @@ SCENARIOS: tuple[Scenario, ...] = (
     Scenario(
         "damaged-outbox",
         ("OUT-7",),
-        "If a bit of the outbox flips, every record arrives as it was given, or the loss is told.",
+        "If a bit of the outbox flips, wherever, every record arrives as it was given, or the loss is told.",
         (busy(503),) * 5,
         records=3,
         between=Between.DAMAGE,

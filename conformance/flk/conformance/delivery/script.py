@@ -76,6 +76,11 @@ class Script:
             writer.transport.abort()
         await asyncio.gather(*self._serving)
 
+    def play(self, scenario: Scenario) -> None:
+        """Play that from here on, from its first answers."""
+        self._scenario = scenario
+        self._attempts.clear()
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None

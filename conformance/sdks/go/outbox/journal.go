@@ -13,11 +13,11 @@ import (
 
 // The journal is one file of frames, little-endian:
 //
-//	frame = length:u32 crc32c:u32 kind:u8 id:u64 payload
+//	frame = length:u32 kind:u8 id:u64 crc32c:u32 payload crc32c:u32
 //
-// The length counts kind, id and payload; the checksum covers the length and them, so that damage to any byte shows. A frame
-// that a crash cut short is the file's end and is cut off. Damage before a sound frame is kept as a copy beside the journal,
-// and told.
+// The length is the payload's. The first checksum covers what is before it, the second all that is before it, so that damage to
+// any byte shows, and a frame that a crash cut short, whose head is sound, differs from one whose length was damaged. The former
+// is the file's end and is cut off; damage is kept as a copy beside the journal, and told.
 
 type kind byte
 
@@ -37,41 +37,44 @@ type frame struct {
 }
 
 const (
-	prefixBytes = 8
-	innerBytes  = 9
-	maxFrame    = 2 << 20
+	sumBytes  = 4
+	headBytes = 13 + sumBytes
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 func (f frame) bytes() []byte {
-	raw := make([]byte, prefixBytes, prefixBytes+innerBytes+len(f.payload))
+	raw := make([]byte, 0, headBytes+len(f.payload)+sumBytes)
+	raw = binary.LittleEndian.AppendUint32(raw, uint32(len(f.payload)))
 	raw = append(raw, byte(f.kind))
 	raw = binary.LittleEndian.AppendUint64(raw, f.id)
-	raw = append(raw, f.payload...)
-	binary.LittleEndian.PutUint32(raw, uint32(len(raw)-prefixBytes))
-	binary.LittleEndian.PutUint32(raw[4:], checksum(raw))
-	return raw
+	return withSum(append(withSum(raw), f.payload...))
 }
 
-func checksum(raw []byte) uint32 {
-	return crc32.Update(crc32.Checksum(raw[:4], castagnoli), castagnoli, raw[prefixBytes:])
+func withSum(raw []byte) []byte {
+	return binary.LittleEndian.AppendUint32(raw, crc32.Checksum(raw, castagnoli))
+}
+
+func endsWithItsSum(raw []byte) bool {
+	covered := raw[:len(raw)-sumBytes]
+	return binary.LittleEndian.Uint32(raw[len(covered):]) == crc32.Checksum(covered, castagnoli)
+}
+
+// sizeOf returns how many bytes the frame has that raw begins with, or 0 if its head is not sound.
+func sizeOf(raw []byte) int64 {
+	if len(raw) < headBytes || !endsWithItsSum(raw[:headBytes]) {
+		return 0
+	}
+	return headBytes + int64(binary.LittleEndian.Uint32(raw)) + sumBytes
 }
 
 // parseFrame returns the sound frame that raw begins with and its size, or 0.
 func parseFrame(raw []byte) (frame, int) {
-	if len(raw) < prefixBytes+innerBytes {
+	size := sizeOf(raw)
+	if size == 0 || size > int64(len(raw)) || !endsWithItsSum(raw[:size]) {
 		return frame{}, 0
 	}
-	inner := binary.LittleEndian.Uint32(raw)
-	if inner < innerBytes || inner > maxFrame || int(inner) > len(raw)-prefixBytes {
-		return frame{}, 0
-	}
-	raw = raw[:prefixBytes+int(inner)]
-	if binary.LittleEndian.Uint32(raw[4:]) != checksum(raw) {
-		return frame{}, 0
-	}
-	return frame{kind(raw[8]), binary.LittleEndian.Uint64(raw[9:]), raw[prefixBytes+innerBytes:]}, len(raw)
+	return frame{kind(raw[4]), binary.LittleEndian.Uint64(raw[5:]), raw[headBytes : size-sumBytes]}, int(size)
 }
 
 // Damage is a range of a file that holds no sound frame.
@@ -101,13 +104,13 @@ func scan(file string, raw []byte) (frames []frame, damage []Damage, end int) {
 	return frames, damage, end
 }
 
-// isTorn reports whether a tail without a sound frame may be one that a crash cut short: it is shorter than it says, or
-// nothing but space that was never written.
+// isTorn reports whether a tail without a sound frame may be one that a crash cut short: it is shorter than its sound head says,
+// or than a head, or nothing but space that was never written.
 func isTorn(tail []byte) bool {
-	if len(bytes.Trim(tail, "\x00")) == 0 || len(tail) < prefixBytes+innerBytes {
+	if len(bytes.Trim(tail, "\x00")) == 0 || len(tail) < headBytes {
 		return true
 	}
-	return int64(binary.LittleEndian.Uint32(tail)) > int64(len(tail)-prefixBytes)
+	return sizeOf(tail) > int64(len(tail))
 }
 
 // journal is the open file. After a failed write or synchronisation it takes no more: what the kernel then holds is unknown.

@@ -9,6 +9,8 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"reflect"
+	"sort"
 	"testing"
 	"time"
 
@@ -240,4 +242,66 @@ func TestAContextEndsARoundAndNothingIsLost(t *testing.T) {
 	if _, err := box.Deliver(ctx); err != context.DeadlineExceeded || len(box.Pending()) != 1 {
 		t.Errorf("%v, %d pending", err, len(box.Pending()))
 	}
+}
+
+// flipped gives each a copy of raw in which one bit differs, for all bits of those bytes.
+func flipped(raw []byte, from, to int, each func(bit int, raw []byte)) {
+	for bit := 8 * from; bit < 8*to; bit++ {
+		damaged := append([]byte(nil), raw...)
+		damaged[bit/8] ^= 1 << (bit % 8)
+		each(bit, damaged)
+	}
+}
+
+func TestEveryBitThatFlipsShowsAndACutIsOnlyTheLastEntry(t *testing.T) {
+	written := []frame{
+		{next, 1, []byte{}}, {begun, 1, []byte("a.csv")}, {queued, 1, []byte(`{"tenant":"a","body":"e30="}`)},
+		{acknowledged, 1, []byte{}}, {queued, 2, []byte(`{"tenant":"b","body":"e30="}`)},
+	}
+	var whole []byte
+	var ends []int
+	for _, f := range written {
+		whole = append(whole, f.bytes()...)
+		ends = append(ends, len(whole))
+	}
+	flipped(whole, 0, len(whole), func(bit int, raw []byte) {
+		hit := sort.SearchInts(ends, bit/8+1)
+		others := append(append([]frame(nil), written[:hit]...), written[hit+1:]...)
+		if frames, damage, _ := scan("", raw); len(damage) != 1 || !reflect.DeepEqual(frames, others) {
+			t.Errorf("bit %d, of entry %d: %v, damage %v", bit, hit, frames, damage)
+		}
+	})
+	for cut := range whole {
+		fits := sort.SearchInts(ends, cut+1)
+		if frames, damage, _ := scan("", whole[:cut]); len(damage) != 0 || len(frames) != fits {
+			t.Errorf("cut at %d: %d of %d are left, damage %v", cut, len(frames), fits, damage)
+		}
+		if end := ends[fits]; fits < len(written)-1 && cut > end-len(written[fits].bytes()) {
+			found := append(append([]byte(nil), whole[:cut]...), whole[end:]...) // what was written later shows that it is no cut
+			if _, damage, _ := scan("", found); len(damage) != 1 {
+				t.Errorf("%d bytes are gone at %d: damage %v", end-cut, cut, damage)
+			}
+		}
+	}
+}
+
+func TestALengthThatRottedIsNoCut(t *testing.T) {
+	dir := t.TempDir()
+	var pauses []time.Duration
+	box := open(t, dir, "http://unused", &pauses)
+	box.Add("default", record(t, 1)) //nolint:errcheck // counted below
+	path := filepath.Join(dir, journalName)
+	before, _ := os.ReadFile(path)
+	box.Add("default", record(t, 2)) //nolint:errcheck // counted below
+	box.Close()
+	whole, _ := os.ReadFile(path)
+	flipped(whole, len(before)+3, len(before)+4, func(bit int, raw []byte) {
+		again := t.TempDir()
+		os.WriteFile(filepath.Join(again, journalName), raw, 0o600) //nolint:errcheck // a test
+		box := open(t, again, "http://unused", &pauses)
+		defer box.Close()
+		if len(box.Pending()) != 1 || len(box.Damage()) != 1 {
+			t.Errorf("bit %d: %d left, damage %v", bit, len(box.Pending()), box.Damage())
+		}
+	})
 }

@@ -3,10 +3,11 @@ import { join } from "node:path";
 
 // The journal is one file of frames, little-endian:
 //
-//   frame = length:u32 crc32c:u32 kind:u8 id:u64 payload
+//   frame = length:u32 kind:u8 id:u64 crc32c:u32 payload crc32c:u32
 //
-// The length counts kind, id and payload; the checksum covers the length and them, so that damage to any byte shows. A frame
-// that a crash cut short is the file's end and is cut off. Damage before a sound frame is kept as a copy, and told (OUT-7).
+// The length is the payload's. The first checksum covers what is before it, the second all that is before it, so that damage to
+// any byte shows, and a frame that a crash cut short, whose head is sound, differs from one whose length was damaged. The former
+// is the file's end and is cut off; damage is kept as a copy, and told (OUT-7).
 
 /** Queued, acknowledged, dead, a source begun and ended, and the next id, which is written when the journal is rewritten. */
 export type Kind = "Q" | "A" | "D" | "B" | "E" | "N";
@@ -25,9 +26,8 @@ export interface Damage {
   readonly length: number;
 }
 
-const PREFIX = 8;
-const INNER = 9;
-const MAX_FRAME = 2 ** 21;
+const SUM = 4;
+const HEAD = 13 + SUM;
 const NAME = "outbox.journal";
 const COPY = "outbox.damaged-";
 const CRC32C = Uint32Array.from({ length: 256 }, (_, n) => {
@@ -36,34 +36,43 @@ const CRC32C = Uint32Array.from({ length: 256 }, (_, n) => {
   return c;
 });
 
-function crc32c(...parts: readonly Uint8Array[]): number {
+function crc32c(raw: Uint8Array): number {
   let c = ~0;
-  for (const part of parts) for (const byte of part) c = (c >>> 8) ^ (CRC32C[(c ^ byte) & 255] ?? 0);
+  for (const byte of raw) c = (c >>> 8) ^ (CRC32C[(c ^ byte) & 255] ?? 0);
   return ~c >>> 0;
 }
 
 function frameBytes({ kind, id, payload }: Frame): Buffer {
-  const head = Buffer.alloc(PREFIX + INNER);
-  head.writeUInt32LE(INNER + payload.length);
-  head.write(kind, PREFIX, "latin1");
-  head.writeBigUInt64LE(BigInt(id), PREFIX + 1);
-  head.writeUInt32LE(crc32c(head.subarray(0, 4), head.subarray(PREFIX), payload), 4);
-  return Buffer.concat([head, payload]);
+  const raw = Buffer.alloc(HEAD + payload.length + SUM);
+  raw.writeUInt32LE(payload.length);
+  raw.write(kind, 4, "latin1");
+  raw.writeBigUInt64LE(BigInt(id), 5);
+  payload.copy(raw, HEAD);
+  for (const end of [HEAD, raw.length]) raw.writeUInt32LE(crc32c(raw.subarray(0, end - SUM)), end - SUM);
+  return raw;
+}
+
+function endsWithItsSum(raw: Buffer): boolean {
+  const covered = raw.length - SUM;
+  return raw.readUInt32LE(covered) === crc32c(raw.subarray(0, covered));
+}
+
+/** How many bytes the frame has that the bytes begin with, or 0 if its head is not sound. */
+function sizeOf(raw: Buffer): number {
+  const isSound = raw.length >= HEAD && endsWithItsSum(raw.subarray(0, HEAD));
+  return isSound ? HEAD + raw.readUInt32LE() + SUM : 0;
 }
 
 /** The sound frame that the bytes begin with, and its size. */
 function parseFrame(raw: Buffer): [Frame, number] | undefined {
-  if (raw.length < PREFIX + INNER) return undefined;
-  const inner = raw.readUInt32LE();
-  const size = PREFIX + inner;
-  if (inner < INNER || inner > MAX_FRAME || size > raw.length) return undefined;
-  if (raw.readUInt32LE(4) !== crc32c(raw.subarray(0, 4), raw.subarray(PREFIX, size))) return undefined;
-  const kind = raw.toString("latin1", PREFIX, PREFIX + 1) as Kind;
-  return [{ kind, id: Number(raw.readBigUInt64LE(PREFIX + 1)), payload: raw.subarray(PREFIX + INNER, size) }, size];
+  const size = sizeOf(raw);
+  if (size === 0 || size > raw.length || !endsWithItsSum(raw.subarray(0, size))) return undefined;
+  const kind = raw.toString("latin1", 4, 5) as Kind;
+  return [{ kind, id: Number(raw.readBigUInt64LE(5)), payload: raw.subarray(HEAD, size - SUM) }, size];
 }
 
 /** All sound frames, the damaged ranges, and where the last frame ends. */
-function scan(file: string, raw: Buffer): { frames: Frame[]; damage: Damage[]; end: number } {
+export function scan(file: string, raw: Buffer): { frames: Frame[]; damage: Damage[]; end: number } {
   const frames: Frame[] = [];
   const damage: Damage[] = [];
   let end = 0;
@@ -83,9 +92,9 @@ function scan(file: string, raw: Buffer): { frames: Frame[]; damage: Damage[]; e
   return { frames, damage, end };
 }
 
-/** Whether a crash may have cut a tail short: it is shorter than it says, or space that was never written. */
+/** Whether a crash may have cut a tail short: it is shorter than its sound head says, or than a head, or was never written. */
 function isTorn(tail: Buffer): boolean {
-  return tail.every((byte) => byte === 0) || tail.length < PREFIX + INNER || tail.readUInt32LE() > tail.length - PREFIX;
+  return tail.every((byte) => byte === 0) || tail.length < HEAD || sizeOf(tail) > tail.length;
 }
 
 /** What need be remembered: not what was acknowledged, nor sources that were queued to their end. */

@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { contentDigest, type Pcs, parse, summarise, utf8 } from "../src/index.js";
+import { type Frame, Journal, scan } from "../src/journal.js";
 import { Outbox, secondsOf } from "../src/outbox.js";
 
 const fresh = () => mkdtempSync(join(tmpdir(), "flk-sdk-"));
@@ -96,6 +97,64 @@ test("a journal cut anywhere keeps what fits", async () => {
     const reopened = new Outbox(again, "http://unused");
     assert.equal(reopened.pending.length, sizes.filter((size) => size <= cut).length, `cut at ${cut}`);
     assert.deepEqual(reopened.damage, []);
+    await reopened.close();
+    rmSync(again, { recursive: true });
+  }
+});
+
+/** The bytes with one bit changed, for all bits from one byte to another. */
+function* flipped(raw: Buffer, from: number, to: number): Generator<[number, Buffer]> {
+  for (let bit = 8 * from; bit < 8 * to; bit += 1) {
+    const damaged = Buffer.from(raw);
+    damaged[bit >> 3] = (damaged[bit >> 3] ?? 0) ^ (1 << (bit & 7));
+    yield [bit, damaged];
+  }
+}
+
+test("every bit that flips shows, and no entry but the last is cut off in silence", () => {
+  const directory = fresh();
+  const path = join(directory, "outbox.journal");
+  const entry = (kind: Frame["kind"], id: number, text: string): Frame => ({ kind, id, payload: Buffer.from(text) });
+  const submission = JSON.stringify({ tenant: "a", body: "e30=" });
+  const journal = Journal.open(directory);
+  const added = [entry("B", 1, "a.csv"), entry("Q", 1, submission), entry("A", 1, ""), entry("Q", 2, submission)];
+  const ends = [readFileSync(path).length];
+  for (const frame of added) {
+    journal.append(frame);
+    ends.push(readFileSync(path).length);
+  }
+  journal.close();
+  const [whole, written] = [readFileSync(path), [entry("N", 1, ""), ...added]];
+  for (const [bit, raw] of flipped(whole, 0, whole.length)) {
+    const hit = ends.findIndex((end) => bit >> 3 < end);
+    const { frames, damage } = scan(path, raw);
+    assert.equal(damage.length, 1, `bit ${bit}, of entry ${hit}`);
+    assert.deepEqual(frames, [...written.slice(0, hit), ...written.slice(hit + 1)], `bit ${bit}, of entry ${hit}`);
+  }
+  for (let cut = 0; cut < whole.length; cut += 1) {
+    const fits = ends.filter((end) => end <= cut).length;
+    const { frames, damage } = scan(path, whole.subarray(0, cut));
+    assert.deepEqual([frames, damage], [written.slice(0, fits), []], `cut at ${cut}`);
+    const [begin = 0, end = 0] = [ends[fits - 1], ends[fits]];
+    if (cut === begin || end === whole.length) continue;
+    const found = Buffer.concat([whole.subarray(0, cut), whole.subarray(end)]); // what was written later shows that it is no cut
+    assert.equal(scan(path, found).damage.length, 1, `${end - cut} bytes are gone at ${cut}`);
+  }
+});
+
+test("a length that rotted is no cut", async () => {
+  const directory = fresh();
+  const path = (of: string) => join(of, "outbox.journal");
+  const box = new Outbox(directory, "http://unused");
+  await box.add("default", await record(1));
+  const begin = readFileSync(path(directory)).length;
+  await box.add("default", await record(2));
+  await box.close();
+  for (const [bit, raw] of flipped(readFileSync(path(directory)), begin + 3, begin + 4)) {
+    const again = fresh();
+    writeFileSync(path(again), raw);
+    const reopened = new Outbox(again, "http://unused");
+    assert.deepEqual([reopened.pending.length, reopened.damage.length], [1, 1], `bit ${bit}`);
     await reopened.close();
     rmSync(again, { recursive: true });
   }
