@@ -19,6 +19,7 @@ from flk.conformance.delivery.check import check_delivery
 from flk.conformance.reports.report import CaseStatus
 from flk.conformance.sdk.driver import conform
 from flk.impl.bench.sdks import ENVIRONMENT, command
+from flk.model.record.canonical import BESIDE, EIGHT
 from flk.model.record.record import Pcs
 from flk.model.record.signing import Ed25519PrivateKey
 from flk.spec.vectors import load
@@ -146,20 +147,7 @@ def is_queued(outbox: Path, count: int) -> bool:
 
 def fields(record: Pcs) -> dict[str, object]:
     """What a signature may cover, as the protocol writes it."""
-    names = [
-        "D_hat",
-        "budget",
-        "coh_star",
-        "epoch",
-        "merkle_root",
-        "pcs_id",
-        "r",
-        "shard_id",
-        "N_j",
-        "regime",
-        "scales",
-    ]
-    return {name: getattr(record, name) for name in names}
+    return {name: getattr(record, name) for name in (*EIGHT, *BESIDE)}
 
 
 def text(raw: bytes) -> str:

@@ -30,7 +30,7 @@ from flk.conformance.drafts.weak_points import (
     without_nonce,
 )
 from flk.conformance.operations.forms import EightFields, SecretKey
-from flk.model.record.canonical import Profile, Signed, canonical_bytes
+from flk.model.record.canonical import BESIDE, Profile, Signed, canonical_bytes
 from flk.model.record.signing import Ed25519PrivateKey, Signer, sign
 
 REALS = ("D_hat", "budget", "coh_star", "r")
@@ -42,7 +42,7 @@ surrogates = st.lists(st.sampled_from([0x41, 0xD83D, 0xDE00, 0xD800, 0xDFFF]), m
 def written(record: dict[str, Any], profile: str) -> dict[str, Any]:
     """A record's signed fields in the form of the protocol: three of them under profile `judged` only."""
     fields = {name: record[name] for name in ("epoch", *TEXTS)} | {name: real(record[name]) for name in REALS}
-    return fields | ({name: record[name] for name in ("N_j", "regime", "scales")} if profile == "judged" else {})
+    return fields | ({name: record[name] for name in BESIDE} if profile == "judged" else {})
 
 
 def _bits(record: dict[str, Any]) -> dict[str, str]:

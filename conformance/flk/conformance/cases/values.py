@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy, composite
 
 from flk.conformance.drafts.draft import fields
-from flk.model.record.canonical import Signed
+from flk.model.record.canonical import BESIDE, EIGHT
 from flk.model.record.identity import pcs_id
 from flk.spec.constants import CONSTANTS
 
@@ -60,7 +60,7 @@ PLAIN_SCALES = (2, 4, 8, 16)
 
 def signed_fields(of: SearchStrategy[float] = reals) -> SearchStrategy[dict[str, Any]]:
     """What a signature covers, of a record that need not be valid but could be read, with the three fields of `judged`."""
-    names = (*Signed.__struct_fields__, "N_j", "regime", "scales")
+    names = (*EIGHT, *BESIDE)
     plain = st.builds(lambda: {name: PLAIN[name] for name in names})
     odd = st.builds(lambda shard: {**{name: PLAIN[name] for name in names}, "shard_id": shard}, shard_ids | characters)
     return plain | odd | _signed_fields(of)

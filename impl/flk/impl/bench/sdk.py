@@ -21,7 +21,7 @@ import msgspec
 from flk.impl.bench import sdks
 from flk.impl.bench.interleave import Figure
 from flk.impl.bench.sdks import Sdk, Unmeasured, last_line
-from flk.model.record.canonical import JUDGED
+from flk.model.record.canonical import BESIDE, EIGHT, JUDGED
 from flk.model.record.record import Pcs
 from flk.model.record.signing import Ed25519PrivateKey, Ed25519PublicKey, HmacKey, Keyring, Signer, sign
 from flk.model.samples.datasets import SENT_AT, cut
@@ -249,20 +249,7 @@ def _built(sdk: Sdk, source: Path, out: Path) -> str:
 def _judged(record: Pcs) -> dict[str, object]:
     """What a signature covers, as the SDK protocol writes it."""
     every: dict[str, object] = msgspec.to_builtins(record)
-    names = (
-        "D_hat",
-        "budget",
-        "coh_star",
-        "epoch",
-        "merkle_root",
-        "pcs_id",
-        "r",
-        "shard_id",
-        "N_j",
-        "regime",
-        "scales",
-    )
-    return {name: every[name] for name in names}
+    return {name: every[name] for name in (*EIGHT, *BESIDE)}
 
 
 def _text(raw: bytes) -> str:

@@ -61,6 +61,11 @@ class Judged(Protocol):
         ...
 
 
+EIGHT = Signed.__struct_fields__
+BESIDE = ("N_j", "regime", "scales")
+"""What a signature of profile JUDGED covers besides."""
+
+
 def round9(x: float) -> float:
     """The double nearest to `x` rounded to nine decimals: half to even on the exact binary64 value, and never -0 (C14N-2, C14N-3).
 

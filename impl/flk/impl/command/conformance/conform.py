@@ -18,6 +18,7 @@ from flk.impl.command.conformance.publishing import (
     exit_of,
     publish,
     show,
+    streamed,
     streaming,
     write_badge,
 )
@@ -93,12 +94,11 @@ def sdk(
     list of known failures is not true; 2: it cannot be talked to, or nothing applies.
     """
     from flk.conformance import check_sdk
-    from flk.conformance.reports.report import unheard
-    from flk.conformance.reports.stream import Stream
 
-    with streaming(ndjson) as file:
-        stream = None if file is None else Stream(file, shlex.join(command))
-        report = check_sdk(
+    report = streamed(
+        ndjson,
+        shlex.join(command),
+        lambda each: check_sdk(
             command,
             operation,
             profile=profile,
@@ -109,10 +109,9 @@ def sdk(
             seed=seed,
             keep=keep,
             deadline=deadline,
-            each=unheard if stream is None else stream.result,
-        )
-        if stream is not None:
-            stream.end(report)
+            each=each,
+        ),
+    )
     _publish(report, Files(junit, html), badge, json=json)
 
 
@@ -236,21 +235,19 @@ def delivery(
     cannot be talked to.
     """
     from flk.conformance import check_delivery
-    from flk.conformance.reports.report import unheard
-    from flk.conformance.reports.stream import Stream
 
-    with streaming(ndjson) as file:
-        stream = None if file is None else Stream(file, shlex.join(command))
-        report = check_delivery(
+    report = streamed(
+        ndjson,
+        shlex.join(command),
+        lambda each: check_delivery(
             command,
             scenario or (),
             thorough=thorough,
             known_failures=known_failures,
             deadline=deadline,
-            each=unheard if stream is None else stream.result,
-        )
-        if stream is not None:
-            stream.end(report)
+            each=each,
+        ),
+    )
     _publish(report, Files(junit, html), badge, json=json)
 
 

@@ -1,6 +1,6 @@
 """What the kit found, to a terminal and into files: JUnit, NDJSON, a page, badges."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, BinaryIO, NamedTuple
@@ -13,6 +13,7 @@ from flk.spec.verdict import worst
 
 if TYPE_CHECKING:
     from flk.conformance import Report
+    from flk.conformance.reports.report import Each
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 Junit = Annotated[Path | None, typer.Option(help="Write JUnit XML there.", dir_okay=False)]
@@ -40,6 +41,20 @@ def streaming(path: Path | None) -> Iterator[BinaryIO | None]:
         file = path.open("wb")
     with file:
         yield file
+
+
+def streamed(path: Path | None, subject: str, ask: "Callable[[Each], Report]") -> "Report":
+    """The report on a subject, whose results are written as they come. Raises UnusableInput if the file cannot be written."""
+    from flk.conformance.reports.report import unheard
+    from flk.conformance.reports.stream import Stream
+
+    with streaming(path) as file:
+        if file is None:
+            return ask(unheard)
+        stream = Stream(file, subject)
+        report = ask(stream.result)
+        stream.end(report)
+        return report
 
 
 def publish(reports: Sequence["Report"], files: Files) -> None:
