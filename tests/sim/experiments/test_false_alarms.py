@@ -32,6 +32,7 @@ SEEDS = {
     76435: "a timestamp is given again to the same record, after the frame that had it rotted away",
     90426: "agents make up for a disk that hung, and what is to be shipped waits for that",
     81907: "a frame rots whose object a peer has read, and the object is lost before the rest is shipped again",
+    113082: "a page of a segment is zeroed, its object is lost, and then the disk",
 }
 
 

@@ -8,7 +8,7 @@ import msgspec
 from flk.model.entries.entry import Key
 from flk.model.flow.answers import ACKNOWLEDGED
 from flk.model.flow.submission import Submission
-from flk.model.log.frames import Frame, region_of
+from flk.model.log.frames import Frame, region_of, scan
 from flk.model.log.hlc import Timestamp
 from flk.model.programs.divergence import Divergence
 from flk.model.programs.ship import PREFIX
@@ -123,6 +123,7 @@ class Recorder:
         self._down: dict[str, RegionLoss] = {}
         self._safe: set[tuple[str, Timestamp]] = set()
         self._exposed: dict[str, dict[Timestamp, Exposed]] = {region: {} for region in regions}
+        self._saved: dict[str, dict[Timestamp, Exposed]] = {region: {} for region in regions}  # in the object store
 
     def observe(self, observer: Observer) -> None:
         """Write down what happens from now on."""
@@ -188,17 +189,25 @@ class Recorder:
             stated = _decode(response.body)
             timestamp = Timestamp(int(stated.timestamp, 16))
             self.repeats += (stated.region, timestamp) != (event.region, logged)
-            if (stated.region, timestamp) not in self._safe:
-                exposed = Exposed(self._simulator.now, event.request, stated.digest)
-                self._exposed[stated.region].setdefault(timestamp, exposed)
+            exposed = Exposed(self._simulator.now, event.request, stated.digest)
+            held = self._saved if (stated.region, timestamp) in self._safe else self._exposed
+            held[stated.region].setdefault(timestamp, exposed)
 
     def _uploaded(self, event: Uploaded) -> None:
-        """What is in the object store survives its region, and what was on its way there when the region was lost."""
+        """What is in the object store survives its region, and what was on its way there when the region was lost; but not what an
+        object held that was lost, if the one that was put in its place has less.
+        """
         region = region_of(event.name.removeprefix(PREFIX))
         loss = self._down.get(region)
+        exposed, saved = self._exposed[region], self._saved[region]
+        for frame in set(scan(event.lost or b"").frames) - set(event.found.frames):
+            self._safe.discard((region, frame.timestamp))
+            if frame.timestamp in saved:
+                exposed[frame.timestamp] = saved.pop(frame.timestamp)
         for frame in event.found.frames:
             self._safe.add((region, frame.timestamp))
-            self._exposed[region].pop(frame.timestamp, None)
+            if frame.timestamp in exposed:
+                saved[frame.timestamp] = exposed.pop(frame.timestamp)
             if loss is not None:
                 loss.exposed.pop(frame.timestamp, None)
                 self.gone.discard((frame.timestamp, region))
