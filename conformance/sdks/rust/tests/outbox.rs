@@ -65,11 +65,12 @@ fn service(script: Vec<Script>) -> (String, Arc<Mutex<Vec<String>>>) {
             let mut body = vec![0; length];
             stream.read_exact(&mut body).expect("a body");
             let body = String::from_utf8(body).expect("a text");
-            if let Some((status, said)) = script[number.min(script.len() - 1)](&body) {
+            let answer = script[number.min(script.len() - 1)](&body);
+            noted.lock().expect("a list").push(body); // first: who has the answer may ask what was sent
+            if let Some((status, said)) = answer {
                 let head = format!("HTTP/1.1 {status} Scripted\r\nRetry-After: 7\r\nConnection: close\r\nLocation: /elsewhere\r\n");
                 let _ = write!(stream.get_mut(), "{head}Content-Length: {}\r\n\r\n{said}", said.len());
             }
-            noted.lock().expect("a list").push(body);
         }
     });
     (url, bodies)
