@@ -28,7 +28,7 @@ Attack: TypeAlias = Callable[[list[Line], int], list[Line]]
 def genuine() -> tuple[Line, ...]:
     """What a node did that crashed once, as `flk serve --trace` writes it."""
     records: list[ObservedEffect] = []
-    scenario = drill(crash("eu", 3), rate=20, duration=14, until=8, policy=BRISK)
+    scenario = drill(crash("eu", 2.5), rate=20, duration=14, until=8, policy=BRISK)
     simulate(scenario, submissions(150), KEYRING, seed=1, observer=records.append)
     own = [record for record in records if record.node == "eu.000001"]
     numbers = {run: number for number, run in enumerate(dict.fromkeys(record.run for record in own), 1)}

@@ -99,7 +99,7 @@ def test_migrations_stay_within_the_protocol(name: str) -> None:
     actions = taken(of_migration(watched(growing(*FAULTS[name]))))
     assert actions["clean_up"] >= 3
     assert min(actions[step] for step in ("copy", "check", "insert_old", "insert_new", "delete_old")) > 5
-    assert actions["answer_after_new_follows"] > 5
+    assert actions["answer_after_new_follows"] >= 5
     if name.startswith("migrator"):
         assert actions["crash"] == actions["resume"] > 0
 
