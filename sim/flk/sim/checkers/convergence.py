@@ -5,7 +5,7 @@ from math import inf
 from typing import NamedTuple
 
 from flk.model.entries.entry import Claim, Entry, Key, precedence
-from flk.model.log.frames import Frame, region_of, scan
+from flk.model.log.frames import Frame, region_of
 from flk.model.programs.ship import PREFIX
 from flk.sim.checkers.invariants import Checks, Invariant
 from flk.sim.kernel.engine import Simulator
@@ -116,7 +116,7 @@ class Agreement:
                 self._compare(key)
 
     def _note_lost(self, region: str, event: Uploaded) -> None:
-        frames = {frame.timestamp: frame for frame in set(scan(event.lost or b"").frames) - set(event.found.frames)}
+        frames = {frame.timestamp: frame for frame in event.missing}
         entries = [(key, entry) for key, row in self.rows.items() for entry in row if entry is not None]
         gone = [(key, entry) for key, entry in entries if entry.region == region and entry.timestamp in frames]
         lost = {Claim(key, entry): frames[entry.timestamp] for key, entry in gone}

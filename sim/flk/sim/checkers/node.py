@@ -125,9 +125,7 @@ class NodeRules:
         line = region, place.shards.order(key)
         last = self._last_claimed.get(line, 0)
         if region in self._rotten and (timestamp == last or (timestamp < last and last not in self._readable(region))):
-            last = (
-                0  # a record that was sent again may have got the timestamp, too, that it had before its frame rotted
-            )
+            last = 0  # a record sent again may have got the timestamp that it had before its frame rotted
         self._last_claimed[line] = timestamp
         now, first = place.entries.entries.get(key), _first(before, claim)
         if self._is_verified(claim) and timestamp > last and _same(stored, first) and _same(now, first):

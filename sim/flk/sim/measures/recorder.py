@@ -8,7 +8,7 @@ import msgspec
 from flk.model.entries.entry import Key
 from flk.model.flow.answers import ACKNOWLEDGED
 from flk.model.flow.submission import Submission
-from flk.model.log.frames import Frame, region_of, scan
+from flk.model.log.frames import Frame, region_of
 from flk.model.log.hlc import Timestamp
 from flk.model.programs.divergence import Divergence
 from flk.model.programs.ship import PREFIX
@@ -200,7 +200,7 @@ class Recorder:
         region = region_of(event.name.removeprefix(PREFIX))
         loss = self._down.get(region)
         exposed, saved = self._exposed[region], self._saved[region]
-        for frame in set(scan(event.lost or b"").frames) - set(event.found.frames):
+        for frame in event.missing:
             self._safe.discard((region, frame.timestamp))
             if frame.timestamp in saved:
                 exposed[frame.timestamp] = saved.pop(frame.timestamp)

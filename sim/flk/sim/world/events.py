@@ -15,7 +15,7 @@ from flk.model.entries.migration import Phase, Side
 from flk.model.entries.tasks import Task
 from flk.model.entries.tiers import Tier
 from flk.model.flow.submission import Response, Submission
-from flk.model.log.frames import Frame, Scan
+from flk.model.log.frames import Frame, Scan, scan
 from flk.model.log.hlc import Timestamp
 from flk.model.programs.divergence import Divergence
 from flk.model.programs.recover import Recovery
@@ -109,6 +109,11 @@ class Uploaded(Event, frozen=True, gc=False):
     replaced: bytes | None
     lost: bytes | None = None
     damaged: bytes | None = None
+
+    @property
+    def missing(self) -> tuple[Frame, ...]:
+        """The frames of what was lost that the object does not have, in order."""
+        return () if self.lost is None else tuple(sorted(set(scan(self.lost).frames) - set(self.found.frames)))
 
 
 class WatermarkSet(Event, frozen=True, gc=False):
