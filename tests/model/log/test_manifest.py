@@ -1,15 +1,16 @@
 """The manifest of a log: what is gone is named, what is there is not, and frames behind damage are believed only where they fit."""
 
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from flk.model.effects import INBOX
-from flk.model.log.frames import Frame, data, scan
+from flk.model.log.frames import Frame, data, scan, seal
 from flk.model.log.hlc import LAST, ZERO, Timestamp, at
 from flk.model.log.manifest import Note, altered, believed, forgotten, gaps, glance, line, noted_salt, read, withdrawn
 from flk.model.memory.parts import Disk
 
 NOW = at(1_767_225_600.0)
+_SEAL = len(seal(b"", bytes(8)))
 notes = st.builds(
     Note,
     sequence=st.integers(1, 10**12 - 1),
@@ -75,7 +76,7 @@ def test_every_gap_is_named(
     opened: bool,
     chooser: st.DataObject,
 ) -> None:
-    """Any segment, the last one too, is missing, is another, or ends anywhere before it did (WAL-9)."""
+    """Any segment, the last one too, is missing, is another, or ends anywhere before its seal or where it was durable (WAL-9)."""
     disk = disk_of(frames, opened=opened)
     names = disk.names(INBOX)
     name = chooser.draw(st.sampled_from(names))
@@ -90,10 +91,24 @@ def test_every_gap_is_named(
             disk.segments[name][:] = disk.segments[other] if other else twin.segments[twin.names(INBOX)[0]]
         case cut:
             whole = scan(bytes(disk.segments[name]))
-            size = chooser.draw(st.integers(len(disk.segments[name]) // 2, whole.end - 1))
+            last = whole.end - (_SEAL if whole.sealed else 1)
+            size = chooser.draw(st.integers(len(disk.segments[name]) // 2, last) | st.just(last))
             disk.segments[name][size:] = bytes(99) if cut == "cut and zeros" else b""
     (gap,) = gaps(disk.inspect(INBOX, NOW), "")
     assert (gap.name, gap.restored) == (name, False)
+
+
+@given(frames=sizes, lost=st.integers(1, _SEAL - 1), zeroed=st.booleans())
+def test_a_seal_that_is_lost_in_part_is_no_gap(frames: list[int], lost: int, *, zeroed: bool) -> None:
+    """No frame is gone with it: who reads the segment tells that its end is damaged, and salvages it (WAL-4)."""
+    disk = disk_of(frames, opened=False)
+    for name in disk.names(INBOX):
+        content = disk.segments[name]
+        assume(content[-lost - 1])  # zeros before the cut could belong to what is laid ahead
+        content[-lost:] = bytes(lost) if zeroed else b""
+        inventory = disk.inspect(INBOX, NOW)
+        assert gaps(inventory, name) == ()
+        assert name in altered(inventory)
 
 
 @given(sizes, st.data())

@@ -94,6 +94,21 @@ def test_a_sealed_segment_that_rots_before_it_ships_is_salvaged_first() -> None:
     assert world.run("us", replay("eu", EXAMINE)).claims == len(MANY)
 
 
+def test_a_seal_that_ends_in_zeros_asks_for_no_operator() -> None:
+    """No frame is gone with the end of a seal that no object has: recovery salvages the segment and goes on (WAL-4, WAL-9)."""
+    world = World("eu", "us")
+    for sent in MANY:
+        world.ingest("eu", sent)
+    disk = world.disks["eu"]
+    disk.seal(INBOX)
+    (name,) = disk.names(INBOX)
+    disk.segments[name][-1:] = bytes(1)
+    world.nodes["eu"] = world._start("eu")
+    assert world.recover("eu").gaps == ()
+    world.run("eu", ship())
+    assert world.run("us", replay("eu", EXAMINE)).claims == len(MANY)
+
+
 def test_what_a_salvage_leaves_may_rot_too() -> None:
     """Between the salvage and the upload the empty segment in the old one's place rots: what is uploaded is whole (WAL-6)."""
     world = World("eu", "us")

@@ -31,6 +31,7 @@ SEEDS = {
     70033: "a segment that was uploaded rots at its end, and what is left of it is shipped under the same name",
     76435: "a timestamp is given again to the same record, after the frame that had it rotted away",
     90426: "agents make up for a disk that hung, and what is to be shipped waits for that",
+    120385: "a bit in the last byte of a sealed segment flips, and the byte is zero then",
     81907: "a frame rots whose object a peer has read, and the object is lost before the rest is shipped again",
     113082: "a page of a segment is zeroed, its object is lost, and then the disk",
 }

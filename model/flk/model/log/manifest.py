@@ -10,6 +10,7 @@ each commit and not synchronised, so it is never ahead of the log.
 
 from collections import defaultdict
 from collections.abc import Iterable
+from hashlib import sha256
 from typing import NamedTuple
 
 import msgspec
@@ -23,6 +24,7 @@ from flk.model.log.frames import (
     log_of,
     salt_of,
     scan,
+    seal_of,
     sealed_digest,
     segment_name,
     sequence_of,
@@ -127,7 +129,7 @@ def glance_at_ends(name: str, first: bytes, last: bytes, size: int, salt: bytes)
 
 def gaps(inventory: Inventory, applied: str) -> tuple[Gap, ...]:
     """What of a log is gone (WAL-9), if its store has applied all up to the segment `applied`: segments that are missing, that are
-    others, or that end before they should.
+    others, or that end before their seal began or before they were durable.
     """
     there = {sequence_of(glance.name): glance for glance in inventory.there}
     known = {*there, *(note.sequence for note in inventory.notes)}
@@ -250,7 +252,7 @@ def _wrong(glance: Glance, notes: Iterable[Note], mark: Note | None) -> str:
     if any(_is(glance, note) for note in sealed):
         return ""
     for note in reversed(sealed):
-        if glance.size < note.size:
+        if glance.size <= note.size - len(seal_of(bytes(sha256().digest_size), bytes.fromhex(note.salt))):
             return f"ends after {glance.size} bytes; it was sealed {_story(note)}"
         if glance.digest and glance.size == note.size and glance.head is not None:
             return f"is not the one that was sealed {_story(note)}"
