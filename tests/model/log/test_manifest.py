@@ -151,13 +151,16 @@ def test_a_manifest_that_lost_a_segment_is_told() -> None:
     assert noted_salt(inventory, disk.names(INBOX)[1]) == disk.salt(disk.names(INBOX)[1])
 
 
-@given(st.integers(0, LAST), st.sampled_from([1, 2]), st.booleans())
+@given(st.integers(0, LAST), st.sampled_from([1, 2]), st.booleans(), st.booleans())
 def test_a_frame_behind_damage_is_believed_only_within_what_its_segment_can_hold(
     stamp: int,
     segment: int,
     near: bool,
+    noted: bool,
 ) -> None:
-    """Not before the log's beginning; not after the next segment's, or in the last one far ahead of wall time (WAL-8)."""
+    """Not before the log's beginning; not after what was noted of it, else after the next segment's beginning, or in the last one
+    far ahead of wall time (WAL-8).
+    """
     disk = disk_of([2, 2])
     minute = 60_000 << 16
     stamp = NOW + stamp % (4 * minute) - 2 * minute if near else stamp
@@ -166,11 +169,25 @@ def test_a_frame_behind_damage_is_believed_only_within_what_its_segment_can_hold
     forged = Frame(Timestamp(stamp), b"forged")
     found = scan(content[:-3] + b"???" + data(forged, disk.salt(name)), disk.salt(name))
     inventory = disk.inspect(INBOX, NOW)
+    if not noted:
+        inventory = inventory._replace(notes=())
     begun = [seen.begun for seen in inventory.there]
     assert begun == [NOW + 1, NOW + 3]
     assert found.damage
-    fits = begun[0] - minute <= stamp <= (begun[1] if segment == 1 else NOW + 4 + minute)
+    fits = begun[0] - minute <= stamp <= (NOW + 4 + minute if segment == 2 else NOW + 2 if noted else begun[1])
     assert (forged in believed(found, name, inventory)) is fits
+
+
+@given(st.integers(1, 4))
+def test_a_segment_that_lost_its_opening_is_believed_though_wall_time_fell_back(frames: int) -> None:
+    """It was sealed under a clock far ahead of wall time, and the manifest knows that: all its frames are saved (WAL-4, WAL-8)."""
+    disk = disk_of([1, frames], opened=False)
+    name = disk.names(INBOX)[1]
+    disk.segments[name][30] ^= 1
+    found = scan(bytes(disk.segments[name]), disk.salt(name))
+    assert found.chained == 0
+    assert believed(found, name, disk.inspect(INBOX, ZERO)) == found.frames
+    assert len(found.frames) == frames
 
 
 @given(st.integers(1, 4))

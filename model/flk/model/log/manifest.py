@@ -203,16 +203,19 @@ def believed(found: Scan, name: str, inventory: Inventory) -> tuple[Frame, ...]:
     """The frames of a segment that may have been logged there (WAL-8).
 
     What stands in one row from the opening on is believed. A frame behind damage is, too, if its timestamp is not before the log's
-    beginning and not after the clock with which the next segment began; in the last one, no further ahead of wall time, or of what
-    is believed, than `max_ahead_seconds`.
+    beginning and not after the latest that was noted when the segment was sealed; where none was, not after the clock with which
+    the next segment began; in the last one, no further ahead of wall time, of what was noted, or of what is believed, than
+    `max_ahead_seconds`.
     """
     if found.chained == len(found.frames):
         return found.frames
     chained = found.frames[: found.chained]
     begun = [glance.begun for glance in inventory.there if glance.begun]
+    noted = max((note.clock for note in inventory.notes if note.sequence == sequence_of(name)), default=ZERO)
     later = [glance.begun for glance in inventory.there if glance.begun and glance.name > name]
-    latest = max(inventory.wall, found.begun, *(frame.timestamp for frame in chained))
-    least, most = min(begun, default=ZERO) - _SLACK, later[0] if later else latest + _SLACK
+    latest = max(inventory.wall, noted_clock(inventory), found.begun, *(frame.timestamp for frame in chained))
+    least = min(begun, default=ZERO) - _SLACK
+    most = noted or (later[0] if later else latest + _SLACK)
     return chained + tuple(frame for frame in found.frames[found.chained :] if least <= frame.timestamp <= most)
 
 
