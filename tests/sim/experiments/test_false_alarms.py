@@ -33,6 +33,8 @@ SEEDS = {
     90426: "agents make up for a disk that hung, and what is to be shipped waits for that",
     120385: "a bit in the last byte of a sealed segment flips, and the byte is zero then",
     81907: "a frame rots whose object a peer has read, and the object is lost before the rest is shipped again",
+    160591: "the opening of a sealed segment rots, whose clock is further ahead of wall time than the bound",
+    167415: "bits rot in segments that are full and not sealed yet, and another is salvaged before these are sealed",
     113082: "a page of a segment is zeroed, its object is lost, and then the disk",
 }
 

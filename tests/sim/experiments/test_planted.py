@@ -73,12 +73,13 @@ def test_a_planted_bug_is_found(name: str) -> None:
 
 @pytest.mark.slow
 def test_the_model_is_not_found() -> None:
-    """A thousand seeds of 48 simulated seconds raise no alarm, and none ends too early to tell."""
-    found = hunt(SearchSpace(synthetic_inputs(RECORDS)), SEEDS, workers=1)
+    """Three hundred seeds of 48 simulated seconds raise no alarm, and none ends too early to tell: a sample of the long hunts."""
+    seeds = SEEDS[:300]
+    found = hunt(SearchSpace(synthetic_inputs(RECORDS)), seeds, workers=1)
     assert found.counterexample is None
-    assert found.runs == len(SEEDS)
+    assert found.runs == len(seeds)
     assert found.undecided == 0
-    assert found.bound < 0.003
+    assert found.bound < 0.01
 
 
 @pytest.mark.parametrize("name", SHRUNK)

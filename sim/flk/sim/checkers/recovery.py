@@ -59,12 +59,13 @@ class RecoveryRules:
     def _note_sealed(self, event: SegmentSealed) -> None:
         self._sealed[event.name] = len(event.content), hash(event.content)
         sealed = {frame.timestamp for frame in frames.read(event.content).data}
+        disk = self._regions[event.region].disk
         if not sealed:  # it stands for one that was salvaged, of which what is left was logged again
-            disk = self._regions[event.region].disk
             there = (frames.read(bytes(disk.segments[name]), disk.salt(name)) for name in disk.names(INBOX))
             self._open[event.region] &= {frame.timestamp for found in there for frame in found.data}
+        elif event.name == disk.names(INBOX)[-1]:  # nothing is open any more
+            self._unsure.discard(event.region)
         self._open[event.region] -= sealed
-        self._unsure.discard(event.region)
 
     def _began(self, event: RecoveryBegan) -> None:
         region = self._regions[event.region]
