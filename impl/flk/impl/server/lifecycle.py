@@ -21,6 +21,7 @@ from flk.impl.http.descriptors import raise_limit
 from flk.impl.http.listener import Listener
 from flk.impl.keys import readable_by_others
 from flk.impl.server.admission import Admission
+from flk.impl.server.breaker import CircuitBreaker
 from flk.impl.server.daemon import in_daemon
 from flk.impl.server.live_keys import LiveKeys
 from flk.impl.server.metrics import Metrics
@@ -48,7 +49,7 @@ from flk.model.programs.rotate import rotate
 from flk.model.programs.ship import PREFIX, SHIPPED
 from flk.model.record.canonical import ACCEPTED, Profile
 from flk.model.refusal import Unavailable
-from flk.spec.constants import CONSTANTS, Garbage, Http
+from flk.spec.constants import CONSTANTS, Breaker, Garbage, Http, Pressure
 from flk.spec.errors import UnusableInput
 
 # Small generations, so that a search for cycles, of which requests make none, takes at most a millisecond.
@@ -71,6 +72,8 @@ class Settings(msgspec.Struct, frozen=True):
 
     With `objects`, the URL of an object store, the node ships its log there and replays the logs of its peers, all other
     regions; every so many seconds. Every `check_every` seconds it looks for what it shipped, and reads a part of its log.
+    With `pressure` the limit of submissions in flight adapts to the queue before the store; with `breaker` an object store that
+    fails too often is left alone for a while.
     """
 
     data: Path
@@ -92,6 +95,8 @@ class Settings(msgspec.Struct, frozen=True):
     http: Http = CONSTANTS.http
     garbage: Garbage = CONSTANTS.garbage
     accept_loss: tuple[str, ...] = ()
+    pressure: Pressure | None = None
+    breaker: Breaker | None = None
 
 
 def serve(settings: Settings, say: Callable[[str], None]) -> None:
@@ -134,6 +139,7 @@ async def _serve(settings: Settings, say: Callable[[str], None]) -> None:
             partial(recover, settings.region, examined),
             in_thread=settings.fsync is not Fsync.LOOP,
             trace=trace,
+            pressure=settings.pressure,
         )
         log.info("recovery.began", progress=f"{_url(bound)}/health")
         await in_daemon(partial(_recover, runtime, settings.data, say))
@@ -194,7 +200,15 @@ def open_node(
     kept = KnownTime(settings.data)
     timekeeper = Timekeeper(time.time, steady, kept.load(), trusts_wall=settings.trust_wall_time, keep=kept.save)
     try:
-        node = RealNode(disk, SqliteStore(path), metrics, objects=objects, timekeeper=timekeeper, progress=progress)
+        node = RealNode(
+            disk,
+            SqliteStore(path),
+            metrics,
+            objects=objects,
+            timekeeper=timekeeper,
+            progress=progress,
+            breaker=CircuitBreaker(settings.breaker, "the object store") if settings.breaker else None,
+        )
     except Unavailable as refusal:
         disk.close()
         raise UnusableInput(

@@ -66,9 +66,10 @@ class Metrics:
         self._rejected = self._counter("flk_outcomes_total", "rejected")
         self._refusals: dict[tuple[int, str], Counter] = {}
 
-    def watch(self, in_flight: Callable[[], float], ready: Callable[[], float]) -> None:
-        """Ask these two for the gauges at every scrape."""
+    def watch(self, in_flight: Callable[[], float], limit: Callable[[], float], ready: Callable[[], float]) -> None:
+        """Ask these for the gauges at every scrape."""
         self._gauge("flk_in_flight").set_function(in_flight)
+        self._gauge("flk_in_flight_limit").set_function(limit)
         self._gauge("flk_ready").set_function(ready)
 
     def watch_clock(self, trusted: Callable[[], float], **off: Callable[[], float]) -> None:
@@ -76,6 +77,10 @@ class Metrics:
         self._gauge("flk_clock_trusted").set_function(trusted)
         for against, seconds in off.items():
             self._gauge("flk_clock_off_seconds", against).set_function(seconds)
+
+    def watch_breaker(self, place: str, is_open: Callable[[], float]) -> None:
+        """Ask at every scrape whether a place is left alone (CRR-12)."""
+        self._gauge("flk_breaker_open", place).set_function(is_open)
 
     def segments_replayed(self, source: str) -> Counter:
         """Segments of a peer that were merged."""

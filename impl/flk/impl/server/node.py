@@ -2,11 +2,13 @@
 
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import structlog
 
+from flk.impl.server.breaker import CircuitBreaker
 from flk.impl.server.metrics import Metrics
 from flk.impl.server.progress import Progress
 from flk.impl.storage.known_time import steady
@@ -47,6 +49,7 @@ from flk.model.flow.timekeeping import Timekeeper
 from flk.model.log.frames import Frame, segment_name, sequence_of
 from flk.model.log.hlc import ZERO, Timestamp, at, observe, tick
 from flk.model.refusal import Unavailable, unavailable
+from flk.spec.constants import CONSTANTS
 
 log = structlog.get_logger()
 
@@ -75,13 +78,19 @@ class RealNode:
         objects: Objects | None = None,
         timekeeper: Timekeeper | None = None,
         progress: Progress | None = None,
+        breaker: CircuitBreaker | None = None,
     ) -> None:
         self.progress = progress or Progress()
         self.disk = disk
         self.store = store
         self.metrics = metrics or Metrics()
+        self.breaker = breaker
+        if breaker is not None:
+            self.metrics.watch_breaker("objects", lambda: breaker.open)
         self.clock = ZERO
         self.in_flight = 0
+        self.limit: Callable[[], int] = lambda: CONSTANTS.node.max_in_flight
+        """How many submissions may be in flight now (ORD-6)."""
         self.behind = True
         self.postponed = ""
         """Why the latest recovery did not come to its end."""
@@ -110,7 +119,7 @@ class RealNode:
             CountEntries: lambda e: self._of(e.region).count(),
             SampleKeys: lambda e: self._of(e.region).sample(e.size),
             Fetch: lambda e: self._of(e.region).fetch(e.keys),
-            **_performers(objects),
+            **_performers(objects, breaker),
         }
         self._alone: dict[type[Effect[object]], Callable[[Any], Any]] = {
             Append: self._append_one,
@@ -207,8 +216,12 @@ class RealNode:
         finally:
             self.disk.close()
 
+    def require_room(self, size: int) -> None:
+        """Return if there is room for a request of `size` bytes. Raises TooLarge, Unavailable or Overloaded (ORD-5, ORD-6)."""
+        admit(size, self.in_flight, behind=self.behind, limit=self.limit())
+
     def _admit(self, effect: Admit) -> None:
-        admit(effect.size, self.in_flight, behind=self.behind)
+        self.require_room(effect.size)
         self.time.believed(self.clock)
 
     def _append_one(self, effect: Append) -> Timestamp:
@@ -254,13 +267,22 @@ class RealNode:
         return self.store
 
 
-def _performers(objects: Objects | None) -> dict[type[Effect[object]], Callable[[Any], Any]]:
+def _performers(
+    objects: Objects | None, breaker: CircuitBreaker | None
+) -> dict[type[Effect[object]], Callable[[Any], Any]]:
     """How effects on objects are performed; where there is no object store, none are found."""
     if objects is None:
         return {ListObjects: lambda _: ()}
-    return {
+    asked: dict[type[Effect[object]], Callable[[Any], Any]] = {
         PutObject: lambda e: objects.put(e.name, e.content),
         ReplaceObject: lambda e: objects.replace(e.name, e.damaged, e.content),
         GetObject: lambda e: objects.get(e.name),
         ListObjects: lambda e: objects.names(e.prefix, e.after),
     }
+    if breaker is None:
+        return asked
+    return {kind: partial(_by, breaker, request) for kind, request in asked.items()}
+
+
+def _by(breaker: CircuitBreaker, request: Callable[[Any], Any], effect: Effect[object]) -> Any:
+    return breaker(partial(request, effect))

@@ -41,7 +41,7 @@ class Probes:
             b"/ready": _reading(self._ready),
             b"/metrics": {b"GET": self._scrape, b"HEAD": self._scrape},
         }
-        self._metrics.watch(lambda: 0.0, lambda: 0.0)
+        self._metrics.watch(lambda: 0.0, lambda: 0.0, lambda: 0.0)
 
     def check(self, size: int, peer: str) -> Answer | None:
         """Refuse a body before it is read."""

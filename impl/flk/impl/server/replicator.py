@@ -62,6 +62,8 @@ class Replicator:
     async def finish(self, seconds: float) -> None:
         """Seal and ship what there is, as far as that can be done in so many seconds."""
         if self._shipping is not None and not self._runtime.node.behind:
+            if (breaker := self._runtime.node.breaker) is not None:
+                breaker.try_again()  # there is no later
             with suppress(TimeoutError):
                 async with asyncio.timeout(seconds):
                     await self._pass(self._shipping, time.monotonic())

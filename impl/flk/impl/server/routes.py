@@ -14,7 +14,6 @@ from flk.impl.http.messages import Answer, Request, Respond
 from flk.impl.server.admission import Admission
 from flk.impl.server.probes import Probes, problem, retry_after_field
 from flk.impl.server.runtime import Runtime
-from flk.model.flow.admission import admit
 from flk.model.flow.answers import STATES_ENTRY
 from flk.model.flow.submission import Problem, Response, Submission, refuse
 from flk.model.programs.examine import Examine
@@ -46,12 +45,12 @@ class Service(Probes):
         self._examine = examine
         self._admission = admission
         self._behind = behind
-        self._metrics.watch(lambda: self._node.in_flight, lambda: not self.why_not_ready())
+        self._metrics.watch(lambda: self._node.in_flight, self._node.limit, lambda: not self.why_not_ready())
 
     def check(self, size: int, peer: str) -> Answer | None:
         """Refuse a body that will not be admitted, before it is read (ORD-5, ORD-6; a large one by HTTP-9, too)."""
         try:
-            admit(size, self._node.in_flight, behind=self._node.behind)
+            self._node.require_room(size)
             self._admission.look(peer, size, perf_counter())
         except Refused as refusal:
             return self._answer(refuse(refusal))

@@ -22,6 +22,7 @@ import structlog
 from flk.impl.server.background import Background
 from flk.impl.server.exclusive import ExclusiveSection
 from flk.impl.server.node import RealNode
+from flk.impl.server.pressure import Gate
 from flk.impl.server.trace import Run, Runs, Untraced
 from flk.impl.storage.segment_file import LogFailed
 from flk.model.effects import INBOX, Append, Effect, Program, Store
@@ -34,6 +35,7 @@ from flk.model.programs.repair import Incomplete
 from flk.model.programs.rotate import rotate
 from flk.model.refusal import Refused, Unavailable, Untimely, unavailable
 from flk.model.runtime import Perform, run
+from flk.spec.constants import Pressure
 
 R = TypeVar("R")
 
@@ -62,7 +64,7 @@ class Runtime:
     """Runs programs on a node. `recover` makes the program that brings the store level with the log.
 
     With `in_thread` the log is synchronised in a thread, and the event loop stays live on a slow disk; without, in the loop, which
-    saves the hand-over.
+    saves the hand-over. With `pressure` the submissions in flight are limited by how many wait for the next batch (ORD-6).
     """
 
     def __init__(
@@ -72,6 +74,7 @@ class Runtime:
         *,
         in_thread: bool = True,
         trace: Untraced | None = None,
+        pressure: Pressure | None = None,
     ) -> None:
         self.node = node
         self._recover = recover
@@ -82,6 +85,8 @@ class Runtime:
             Append: self._append,
             Store: self._claim,
         }
+        if pressure is not None:
+            node.limit = Gate(pressure, lambda: len(self._queues[Append])).admits
         self._runs = Runs()
         self._thread = ThreadPoolExecutor(1, "log")
         self._wake = asyncio.Event()

@@ -9,18 +9,21 @@ import msgspec
 import typer
 
 from flk.impl.command.app import app
-from flk.spec.constants import CONSTANTS, Garbage, Http
+from flk.spec.constants import CONSTANTS, Breaker, Garbage, Http, Pressure
 from flk.spec.errors import UnusableInput
 from flk.spec.hints import nearest
 
 _LINE = re.compile(r"(\w+) *= *(\S+) *# *(.*)")
+_HEAD = re.compile(r"\[(\w+)\]")
 
 
-class Limits(NamedTuple):
-    """The bounds of HTTP, and those of what is logged unsigned."""
+class Limits(msgspec.Struct, frozen=True):
+    """The bounds of HTTP, those of what is logged unsigned, and the numbers of back-pressure and of circuit breakers."""
 
     http: Http
     garbage: Garbage
+    pressure: Pressure
+    breaker: Breaker
 
 
 class Limit(NamedTuple):
@@ -31,40 +34,52 @@ class Limit(NamedTuple):
     meaning: str
 
 
-DEFAULTS = Limits(CONSTANTS.http, CONSTANTS.garbage)
+DEFAULTS = Limits(CONSTANTS.http, CONSTANTS.garbage, CONSTANTS.pressure, CONSTANTS.breaker)
+_PLAIN = frozenset({"http", "garbage"})
+"""Tables whose bounds go by their own names; those of the others are named with their table."""
 
 
 def with_limits(given: Iterable[str]) -> Limits:
     """The bounds with some set otherwise, each as NAME=VALUE. Raises UnusableInput for a name or value that makes no sense.
 
-    >>> with_limits(["max_connections=100"]).http.max_connections
-    100
+    >>> with_limits(["max_connections=100", "pressure.target_queue=8"]).pressure.target_queue
+    8
     """
-    values = [msgspec.structs.asdict(table) for table in DEFAULTS]
+    values: dict[str, dict[str, object]] = msgspec.to_builtins(DEFAULTS)
+    places = {_name(table, name): (table, name) for table, bounds in values.items() for name in bounds}
     for item in given:
         name, equals, value = item.partition("=")
-        tables = [table for table in values if name in table]
-        if not tables:
-            known = sorted(name for table in values for name in table)
-            raise UnusableInput(f"--limit {item}: there is no bound {name!r}; {nearest(name, known)}")
+        if name not in places:
+            raise UnusableInput(f"--limit {item}: there is no bound {name!r}; {nearest(name, sorted(places))}")
         if not equals:
             raise UnusableInput(f"--limit {item}: write {name}=VALUE")
-        tables[0][name] = value
+        table, bound = places[name]
+        values[table][bound] = value
     try:
-        return Limits(msgspec.convert(values[0], Http, strict=False), msgspec.convert(values[1], Garbage, strict=False))
+        return msgspec.convert(values, Limits, strict=False)
     except msgspec.ValidationError as error:
         raise UnusableInput(f"--limit: {error}; `flk limits` lists the bounds") from None
 
 
 def listed() -> tuple[Limit, ...]:
     """Every bound, with what `constants.toml` says of it."""
-    text = files("flk.spec").joinpath("constants.toml").read_text("utf-8")
-    meanings = {found[1]: found[3] for found in map(_LINE.match, text.splitlines()) if found}
+    meanings: dict[tuple[str, str], str] = {}
+    table = ""
+    for line in files("flk.spec").joinpath("constants.toml").read_text("utf-8").splitlines():
+        if head := _HEAD.match(line):
+            table = head[1]
+        elif found := _LINE.match(line):
+            meanings[table, found[1]] = found[3]
+    values: dict[str, dict[str, float]] = msgspec.to_builtins(DEFAULTS)
     return tuple(
-        Limit(name, value, meanings[name])
-        for table in DEFAULTS
-        for name, value in msgspec.structs.asdict(table).items()
+        Limit(_name(table, name), value, meanings[table, name])
+        for table, bounds in values.items()
+        for name, value in bounds.items()
     )
+
+
+def _name(table: str, bound: str) -> str:
+    return bound if table in _PLAIN else f"{table}.{bound}"
 
 
 @app.command(epilog="Example: flk serve --limit max_peer_connections=64 --limit request_seconds=10 ...")

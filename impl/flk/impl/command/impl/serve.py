@@ -73,6 +73,20 @@ def serve(
     check_every: Annotated[
         float, typer.Option(min=0.01, help="Seconds from one look for what was shipped, and is put back, to the next.")
     ] = CONSTANTS.replication.check_interval_seconds,
+    back_pressure: Annotated[
+        bool,
+        typer.Option(
+            "--back-pressure",
+            help="Let in fewer submissions at a time while too many wait for the store (ORD-6); --limit pressure.target_queue=N.",
+        ),
+    ] = False,
+    breaker: Annotated[
+        bool,
+        typer.Option(
+            "--breaker",
+            help="Leave an object store that fails too often alone for a while (CRR-12); --limit breaker.failures=N.",
+        ),
+    ] = False,
     limit: Annotated[
         list[str] | None,
         typer.Option(
@@ -110,6 +124,7 @@ def serve(
         wrapper_class=structlog.make_filtering_bound_logger(LEVELS[log_level]),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
+    limits = with_limits(limit or ())
     settings = Settings(
         data,
         keys,
@@ -127,8 +142,11 @@ def serve(
         replay_every,
         trust_wall_time,
         check_every,
-        *with_limits(limit or ()),
+        limits.http,
+        limits.garbage,
         tuple(accept_loss or ()),
+        limits.pressure if back_pressure else None,
+        limits.breaker if breaker else None,
     )
     try:
         run(settings, typer.echo)
