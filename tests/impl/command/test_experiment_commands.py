@@ -122,6 +122,8 @@ def test_a_clean_hunt_says_how_rare_a_violation_must_be(file: Path, capsys: pyte
     assert (
         "no invariant is violated in 5 runs: the probability of a violation is below 0.45 at 95 % confidence" in printed
     )
+    assert flk("hunt", "--seeds", "20", "--kind", "loss", "--kind", "latency", "--workers", "1", "--json") == 0
+    assert set(printed_json(capsys)["kinds"]) == {"loss", "latency"}
     assert flk("hunt", str(file), "--seeds", "11..13", "--workers", "1", "--json") == 0
     facts = printed_json(capsys)
     assert (facts["verdict"], facts["runs"], facts["found"]) == ("holds", 3, None)
@@ -160,6 +162,7 @@ def test_a_run_that_does_not_repeat_is_exit_code_1(file: Path, capsys: pytest.Ca
         (("sweep", "small.toml", "--backend", "daks"), "did you mean dask"),
         (("hunt", "--programs", "nowhere:X"), "cannot be imported"),
         (("hunt", "--budget", "soon"), "'soon' is not a duration"),
+        (("hunt", "--kind", "bitrot"), "did you mean bit_rot"),
         (("replay", "calm:1:*@00000000"), "--anyway), which may give another run"),
         (("replay", "nonsense"), "is not a replay string"),
         (("shrink", "small.toml", "--seed", "1"), "nothing to shrink"),

@@ -106,13 +106,14 @@ class Agreement:
 
     def _note_saved(self, event: Uploaded) -> None:
         """What was on its way to the object store when it rotted is saved; what was lost there and had rotted meanwhile is not."""
+        region = region_of(event.name.removeprefix(PREFIX))
         if event.lost is not None:
-            self._note_lost(region_of(event.name.removeprefix(PREFIX)), event)
+            self._note_lost(region, event)
         if self.rotten:
-            frames = event.found.frames
-            saved = {claim.key for claim, frame in self.rotten.items() if frame in frames}
-            self.rotten = {claim: frame for claim, frame in self.rotten.items() if frame not in frames}
-            for key in sorted(saved):
+            frames = event.found.frames  # another region may log the same record at the same moment
+            saved = {claim for claim, frame in self.rotten.items() if claim.entry.region == region and frame in frames}
+            self.rotten = {claim: frame for claim, frame in self.rotten.items() if claim not in saved}
+            for key in sorted({claim.key for claim in saved}):
                 self._compare(key)
 
     def _note_lost(self, region: str, event: Uploaded) -> None:

@@ -6,7 +6,7 @@ import msgspec
 import typer
 
 from flk.impl.command.app import app
-from flk.impl.command.sim.names import scenario_names
+from flk.impl.command.sim.names import fault_kinds, scenario_names
 from flk.impl.command.sim.run import checked
 from flk.impl.command.sim.sweep import Backend, Json, Workers
 
@@ -22,6 +22,8 @@ Examples: flk hunt --seeds 10000 --budget 5m
 flk hunt --programs my_service.programs:MINE
 
 flk hunt three-regions --seeds 200
+
+flk hunt --kind bit_rot --kind region_crash --kind object_loss
 """
 Programs = Annotated[
     str,
@@ -43,6 +45,14 @@ def hunt(
     *,
     seeds: Annotated[str, typer.Option(help="How many seeds, or which: 1000, or 500..599.", metavar="N|A..B")] = "1000",
     budget: Annotated[str, typer.Option(help="Stop after this time.", metavar="DURATION")] = "60s",
+    kind: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A kind of fault to draw, such as bit_rot, and no other; once for each.",
+            metavar="KIND",
+            autocompletion=fault_kinds,
+        ),
+    ] = None,
     programs: Programs = "",
     workers: Workers = -1,
     backend: Backend = "processes",
@@ -62,12 +72,19 @@ def hunt(
     from flk.sim.api.hunts import search_space
     from flk.sim.api.inputs import seeds_of
 
-    base, chosen = scenario or None, seeds_of(seeds)
+    base, chosen, kinds = scenario or None, seeds_of(seeds), kind or ()
     if check_determinism:
-        space = search_space(base, programs or None)
+        space = search_space(base, programs or None, kinds=kinds)
         checked(space.inputs, [(space.scenario(seed), seed) for seed in chosen[:SAMPLE]], quiet=json)
     result = run_hunt(
-        base, chosen, budget, programs or None, workers=workers, backend=backend, progress=False if json else None
+        base,
+        chosen,
+        budget,
+        programs or None,
+        kinds=kinds,
+        workers=workers,
+        backend=backend,
+        progress=False if json else None,
     )
     if json:
         typer.echo(msgspec.json.encode(_facts(result)))

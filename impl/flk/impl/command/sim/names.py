@@ -6,3 +6,10 @@ def scenario_names(incomplete: str) -> list[str]:
     from flk.sim.scenarios.files import library
 
     return [name for name in sorted(library()) if name.startswith(incomplete)]
+
+
+def fault_kinds(incomplete: str) -> list[str]:
+    """The kinds of faults whose names begin so."""
+    from flk.sim.api.inputs import KINDS
+
+    return [name for name in sorted(KINDS) if name.startswith(incomplete)]
