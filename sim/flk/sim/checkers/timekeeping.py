@@ -9,11 +9,12 @@ from typing import NamedTuple
 
 import msgspec
 
+from flk.model.effects import INBOX
 from flk.model.flow.submission import Problem
 from flk.sim.checkers.invariants import Checks, Invariant, Together
 from flk.sim.kernel.engine import Simulator
 from flk.sim.nodes.region import ORIGIN, Region
-from flk.sim.oracle import clocks
+from flk.sim.oracle import clocks, frames
 from flk.sim.world.events import Logged, Replied, TimeTrusted
 from flk.sim.world.observer import Observer
 from flk.spec.constants import CONSTANTS
@@ -76,15 +77,19 @@ class TimeRules:
             self._checks.require(Invariant.TIMELY, False, region, "Append", lambda: sentence)  # noqa: FBT003
 
     def _check_replied(self, event: Replied) -> None:
-        """A node's clock is no further ahead than some log is."""
+        """A node's clock is no further ahead than some log is, a segment's head included."""
         response, region = event.response, event.region
         if response.status != UNAVAILABLE or THE_TIME not in response.body:
             return
         if msgspec.json.decode(response.body, type=Problem).requirement != "HLC-5":
             return
-        latest = clocks.stamp(max(self._logged.values(), default=0)).wall
-        lead = latest - self._regions[region].wall()
         step, least = self._step(region), LIMITS.max_step_seconds - self._drift(region)
+        latest = max(self._logged.values(), default=0)
+        if step < least:  # a segment says when it was begun, though the frame after that may be torn (HLC-4)
+            disk = self._regions[region].disk
+            heads = (frames.begun(disk.segments[name], disk.salt(name)) for name in disk.names(INBOX))
+            latest = max([latest, *heads])
+        lead = clocks.stamp(latest).wall - self._regions[region].wall()
         self._checks.require(
             Invariant.DOUBTED,
             step >= least or lead > LIMITS.max_lead_seconds - A_MILLISECOND,
