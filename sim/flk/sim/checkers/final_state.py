@@ -25,7 +25,7 @@ class Ending(NamedTuple):
     """The state a run ended in: all that is durable anywhere, and whether every node had come to rest with the others."""
 
     regions: Mapping[str, Region]
-    frames: Mapping[str, Mapping[Timestamp, Frame]]
+    frames: Mapping[str, AbstractSet[Frame]]
     at_rest: bool
 
 
@@ -54,7 +54,7 @@ def judge_acknowledged(
         kept = any(entry is not None and (entry.timestamp, entry.region) <= promise for entry in entries)
         excused = not kept and promise in gone
         lost += excused and not any(entries)
-        waits = not ending.at_rest and promise[0] in ending.frames.get(promise[1], ())
+        waits = not ending.at_rest and any(promise[0] == frame.timestamp for frame in ending.frames.get(promise[1], ()))
         if not kept and waits:
             checks.undecided(invariant)
         else:
@@ -97,7 +97,7 @@ def _wrong(keys: Sequence[Key], entries: int) -> str:
     return f"{len(keys)} of {entries} entries are not the model's, {min(keys).pcs_id[:12]} first"
 
 
-def durable_frames(regions: Iterable[Region], objects: Objects) -> dict[str, dict[Timestamp, Frame]]:
+def durable_frames(regions: Iterable[Region], objects: Objects) -> dict[str, set[Frame]]:
     """Every frame on a disk or in the object store, by the region that logged it."""
     named = ((name.removeprefix(PREFIX), content) for name, content in objects.objects.items())
     segments = [(region_of(name), oracle.read(content)) for name, content in named if is_segment(name, content)]
@@ -105,11 +105,9 @@ def durable_frames(regions: Iterable[Region], objects: Objects) -> dict[str, dic
         disk = region.disk
         here = (oracle.read(bytes(disk.segments[name]), disk.salt(name)) for name in disk.names(INBOX))
         segments += [(region.name, found) for found in here]
-    frames: dict[str, dict[Timestamp, Frame]] = {}
+    frames: dict[str, set[Frame]] = {}
     for origin, segment in segments:
-        for found in segment.data:
-            logged = Timestamp(found.timestamp)
-            frames.setdefault(origin, {})[logged] = Frame(logged, found.payload)
+        frames.setdefault(origin, set()).update(Frame(Timestamp(one.timestamp), one.payload) for one in segment.data)
     return frames
 
 
@@ -118,11 +116,11 @@ def is_segment(name: str, content: bytes) -> bool:
     return oracle.read(content).name == name
 
 
-def outcomes(frames: Mapping[str, Mapping[Timestamp, Frame]], examine: Examine) -> dict[Key, Entry]:
+def outcomes(frames: Mapping[str, AbstractSet[Frame]], examine: Examine) -> dict[Key, Entry]:
     """The join of all that the frames claim: what every region should store."""
     stored: dict[Key, Entry] = {}
     for origin, logged in frames.items():
-        for claim in claims_of(logged.values(), origin, examine):
+        for claim in claims_of(sorted(logged), origin, examine):
             earlier = stored.get(claim.key)
             stored[claim.key] = claim.entry if earlier is None else join(earlier, claim.entry)
     return stored

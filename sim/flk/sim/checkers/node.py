@@ -38,24 +38,39 @@ class Reference:
     def __init__(self, examine: Examine) -> None:
         self._examine = examine
         self._frames: dict[Origin, LoggedFrame] = {}
+        self._earlier: dict[Origin, list[LoggedFrame]] = {}
 
     def log(self, region: str, frame: Frame) -> None:
-        """A frame became durable."""
+        """A frame became durable. There may be another with its timestamp, whose disk was lost, or whose bits have rotted."""
         timestamp, payload = frame
         submission = from_payload(payload)
         try:
             claim = self._examine(submission, timestamp, region)
         except Refused:
             claim = None
-        self._frames[region, timestamp] = LoggedFrame(payload, submission.tenant, claim)
+        origin = region, timestamp
+        if origin in self._frames:
+            self._earlier.setdefault(origin, []).append(self._frames[origin])
+        self._frames[origin] = LoggedFrame(payload, submission.tenant, claim)
 
-    def frame(self, region: str, timestamp: Timestamp) -> LoggedFrame | None:
-        """A frame, None if there never was such a one."""
-        return self._frames.get((region, timestamp))
+    def frame(self, region: str, timestamp: Timestamp, payload: bytes | None = None) -> LoggedFrame | None:
+        """The latest frame with a timestamp, or the one that holds this payload; None if there never was such a one."""
+        latest = self._frames.get((region, timestamp))
+        if payload is None or latest is None or latest.payload == payload:
+            return latest
+        return next((one for one in self._earlier.get((region, timestamp), ()) if one.payload == payload), None)
 
-    def claim(self, region: str, timestamp: Timestamp) -> Claim | None:
+    def frame_of(self, claim: Claim) -> LoggedFrame | None:
+        """The frame that makes a claim, else the latest with its timestamp."""
+        origin = claim.entry.region, claim.entry.timestamp
+        latest = self._frames.get(origin)
+        if latest is None or latest.claim is claim or origin not in self._earlier:
+            return latest
+        return next((one for one in self._earlier[origin] if one.claim == claim), latest)
+
+    def claim(self, region: str, timestamp: Timestamp, payload: bytes | None = None) -> Claim | None:
         """What a frame claims."""
-        frame = self._frames.get((region, timestamp))
+        frame = self.frame(region, timestamp, payload)
         return None if frame is None else frame.claim
 
 
@@ -94,9 +109,9 @@ class NodeRules:
     def _check_logged(self, event: Logged) -> None:
         """Timestamps rise; a salvaged frame keeps the one it has."""
         region, frame = event.region, event.frame
-        known = self._reference.frame(region, frame.timestamp)
-        if known is not None and known.payload == frame.payload:
+        if self._reference.frame(region, frame.timestamp, frame.payload) is not None:
             return
+        known = self._reference.frame(region, frame.timestamp)
         self._reference.log(region, frame)
         last = self._last_logged.get(region, 0)
         if region in self._rotten and frame.timestamp <= last:  # the clock goes on after what the log says (HLC-4)
@@ -210,7 +225,7 @@ class NodeRules:
         """
         key, entry = claim
         origin = entry.region, entry.timestamp
-        logged = self._reference.frame(*origin)
+        logged = self._reference.frame_of(claim)
         return (
             logged is not None
             and (logged.claim is claim or logged.claim == claim)
@@ -222,7 +237,7 @@ class NodeRules:
         """The parts of `_is_verified` one by one, with what is wrong."""
         key, entry = claim
         origin = entry.region, entry.timestamp
-        logged = self._reference.frame(*origin)
+        logged = self._reference.frame_of(claim)
         self._checks.require(
             Invariant.VERIFIED,
             logged is not None and logged.claim == claim,

@@ -46,7 +46,9 @@ class SecondOpinions:
         self._notary = who
         self._checks = checks
         self._frames = 0
-        self._opinions: dict[tuple[str, Timestamp], Opinion] = {}
+        self._opinions: dict[
+            tuple[str, Timestamp], list[Opinion]
+        ] = {}  # of each frame with the timestamp, the latest last
         self._agreed: dict[tuple[str, Timestamp], Entry] = {}
 
     def observe(self, observer: Observer) -> None:
@@ -60,9 +62,8 @@ class SecondOpinions:
         self._frames += 1
         if self._frames <= ALL or not self._frames % SAMPLED:
             frame = event.frame
-            self._opinions[event.region, frame.timestamp] = self._notary.opinion(
-                frame.payload, stamp(frame.timestamp).wall
-            )
+            opinion = self._notary.opinion(frame.payload, stamp(frame.timestamp).wall)
+            self._opinions.setdefault((event.region, frame.timestamp), []).append(opinion)
 
     def _check(self, region: str, event: str, claim: Claim) -> None:
         """A claim is that of its frame, by keys that were live when it was logged, wherever and whenever it is made."""
@@ -71,9 +72,10 @@ class SecondOpinions:
         if self._agreed.get(origin) is entry:
             self._checks.hold(AN_ENTRY)
             return
-        opinion = self._opinions.get(origin)
-        if opinion is None:
+        opinions = self._opinions.get(origin)
+        if opinions is None:
             return
+        opinion = next((one for one in opinions if one.digest == entry.digest), opinions[-1])
         where = f"frame {text(entry.timestamp)} of {entry.region}"
         authentic = self._checks.require(
             Invariant.AUTHENTIC,
@@ -105,9 +107,10 @@ class SecondOpinions:
 
     def _replied(self, event: Replied) -> None:
         """A refusal is the one deserved; a stored outcome is stated field by field, under the status that follows from it."""
-        opinion = None if event.logged is None else self._opinions.get((event.region, event.logged))
-        if opinion is None:
+        opinions = None if event.logged is None else self._opinions.get((event.region, event.logged))
+        if opinions is None:
             return
+        opinion = opinions[-1]
         status = event.response.status
         if opinion.refusal or status not in _STATED:
             right = status == opinion.refusal or (status == 503 and not opinion.refusal)

@@ -269,7 +269,7 @@ class ShippingRules:
         entries = self._regions[region].entries.entries
         for frame in frames:
             logged = Timestamp(frame.timestamp)
-            claim = self._reference.claim(origin, logged)
+            claim = self._reference.claim(origin, logged, frame.payload)
             if claim is None:
                 continue
             stored = entries.get(claim.key)
