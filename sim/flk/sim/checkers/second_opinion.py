@@ -75,7 +75,8 @@ class SecondOpinions:
         opinions = self._opinions.get(origin)
         if opinions is None:
             return
-        opinion = next((one for one in opinions if one.digest == entry.digest), opinions[-1])
+        said = key.tenant, key.pcs_id, entry.digest
+        opinion = next((one for one in opinions if (one.tenant, one.pcs_id, one.digest) == said), opinions[-1])
         where = f"frame {text(entry.timestamp)} of {entry.region}"
         authentic = self._checks.require(
             Invariant.AUTHENTIC,
