@@ -2,12 +2,11 @@
 
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from itertools import count
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -74,7 +73,9 @@ def place(request: pytest.FixtureRequest) -> Place:
     return Place(request.param)
 
 
-def run(script: Sequence[tuple[str, int, list[Claim]]], stores: list[EntryStore], open_: Callable[[int], EntryStore]) -> None:
+def run(
+    script: Sequence[tuple[str, int, list[Claim]]], stores: list[EntryStore], open_: Callable[[int], EntryStore]
+) -> None:
     """Perform a script on the stores of two nodes and on the memory store, and compare each answer and all that is kept."""
     memory = Entries()
     for number, (operation, node, batch) in enumerate(script):
@@ -173,7 +174,7 @@ def test_one_content_has_one_answer_for_ever(place: Place) -> None:
 
 
 def test_nothing_answered_is_lost_when_the_server_is_killed(place: Place) -> None:
-    """Claims go on while the server is killed and comes back: what was answered is stored, and clients connect again by themselves."""
+    """Claims go on while the server is killed and comes back: what was answered is stored; clients connect again by themselves."""
     answered: list[tuple[Claim, Entry]] = []
     refused = 0
     enough, ended = threading.Event(), threading.Event()
@@ -310,7 +311,8 @@ def test_a_server_that_is_silent_is_not_waited_for(monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.parametrize(
-    "url", ["postgresql://me:hunter2@127.0.0.1:1/db", "redis://:hunter2@127.0.0.1:1", "redis+cluster://u:hunter2@127.0.0.1:1"]
+    "url",
+    ["postgresql://me:hunter2@127.0.0.1:1/db", "redis://:hunter2@127.0.0.1:1", "redis+cluster://u:hunter2@127.0.0.1:1"],
 )
 def test_no_message_tells_a_password(url: str) -> None:
     """Of a server that is not there the message shows where it should be, and no credentials."""

@@ -5,7 +5,6 @@ port of this machine, and end with the tests.
 """
 
 import atexit
-import glob
 import os
 import pwd
 import shutil
@@ -60,12 +59,18 @@ def _user() -> str | None:
 
 
 def _directory(kind: str) -> Path:
-    directory = Path(tempfile.mkdtemp(prefix=f"flk-{kind}-"))
+    memory = Path("/dev/shm")  # what a killed process wrote outlives it there, too
+    directory = Path(tempfile.mkdtemp(prefix=f"flk-{kind}-", dir=memory if os.access(memory, os.W_OK) else None))
     atexit.register(shutil.rmtree, directory, ignore_errors=True)
     user = _user()
     if user is not None:
         shutil.chown(directory, user)
     return directory
+
+
+def _beside(command: str) -> list[Path]:
+    found = shutil.which(command)
+    return [Path(found).parent] if found else []
 
 
 def _free_port() -> int:
@@ -94,12 +99,26 @@ class Postgres:
     """A PostgreSQL of Debian's on a Unix socket, as it comes: it synchronises what it commits."""
 
     def __init__(self) -> None:
-        found = sorted(glob.glob("/usr/lib/postgresql/*/bin")) or [str(Path(shutil.which("initdb") or "").parent)]
-        self._bin = Path(found[-1])
-        assert (self._bin / "initdb").exists(), "the tests need PostgreSQL: apt-get install postgresql"
+        found = [*sorted(Path("/usr/lib/postgresql").glob("*/bin")), *_beside("initdb")]
+        assert found, "the tests need PostgreSQL: apt-get install postgresql"
+        self._bin = found[0]
         self._directory = _directory("postgres")
         self._data = self._directory / "data"
-        _run([str(self._bin / "initdb"), "-D", str(self._data), "-U", "flk", "-E", "UTF8", "--locale=C", "-A", "trust", "-N"])
+        _run(
+            [
+                str(self._bin / "initdb"),
+                "-D",
+                str(self._data),
+                "-U",
+                "flk",
+                "-E",
+                "UTF8",
+                "--locale=C",
+                "-A",
+                "trust",
+                "-N",
+            ]
+        )
         self.start()
         atexit.register(self.kill)
 
@@ -139,7 +158,15 @@ class Postgres:
         return [self._process.pid, *map(int, children)]
 
     def start(self) -> None:
-        command = [str(self._bin / "postgres"), "-D", str(self._data), "-k", str(self._directory), "-c", "listen_addresses="]
+        command = [
+            str(self._bin / "postgres"),
+            "-D",
+            str(self._data),
+            "-k",
+            str(self._directory),
+            "-c",
+            "listen_addresses=",
+        ]
         self._process = _begin(command, self._directory)
         ready = [str(self._bin / "pg_isready"), "-q", "-h", str(self._directory)]
         _until(lambda: subprocess.run(ready, check=False).returncode == 0)
@@ -176,14 +203,21 @@ class Redis:
 
     def start(self) -> None:
         options = ["--appendonly", "yes", "--appendfsync", "always", "--save", "", *self._settings]
-        command = ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self._directory), *options]
+        command = [
+            "redis-server",
+            "--port",
+            str(self.port),
+            "--bind",
+            "127.0.0.1",
+            "--dir",
+            str(self._directory),
+            *options,
+        ]
         self._process = _begin(command, self._directory)
-        _until(lambda: self._answers())
+        _until(self._answers)
 
     def _answers(self) -> bool:
-        asked = subprocess.run(
-            ["redis-cli", "-p", str(self.port), "ping"], check=False, capture_output=True, text=True
-        )
+        asked = subprocess.run(["redis-cli", "-p", str(self.port), "ping"], check=False, capture_output=True, text=True)
         return asked.stdout.strip() == "PONG"
 
 

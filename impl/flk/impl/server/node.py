@@ -1,4 +1,4 @@
-"""A node on real parts: how each effect is performed on the file log, the SQLite store and the object store."""
+"""A node on real parts: how each effect is performed on the file log, the store and the object store."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -11,7 +11,7 @@ from flk.impl.server.metrics import Metrics
 from flk.impl.server.progress import Progress
 from flk.impl.storage.known_time import steady
 from flk.impl.storage.objects import Objects
-from flk.impl.storage.sqlite import SqliteStore
+from flk.impl.storage.store import EntryStore
 from flk.impl.storage.wal import Commit, FileDisk
 from flk.model.effects import (
     INBOX,
@@ -68,7 +68,7 @@ class RealNode:
     def __init__(
         self,
         disk: FileDisk,
-        store: SqliteStore,
+        store: EntryStore,
         metrics: Metrics | None = None,
         now: Callable[[], float] = time.time,
         *,
@@ -122,6 +122,14 @@ class RealNode:
         if (at_once := self.at_once.get(type(effect))) is not None:
             return at_once(effect)
         return self._alone[type(effect)](effect)
+
+    def follow_region(self) -> None:
+        """Let the clock go on from what other nodes have stored in the region's store (HLC-7). Before each group commit is staged.
+
+        Raises Unavailable if the store does not answer: nothing is logged then, since its timestamp might be too early.
+        """
+        if self.store.shared:
+            self._inherit(Inherit((self.store.latest(),)))
 
     def stage(self, effects: Sequence[Append]) -> Staged:
         """Give the frames of a group commit their timestamps, in order, and lay them out. All go to the log of the first.
@@ -212,6 +220,7 @@ class RealNode:
         self.time.believed(self.clock)
 
     def _append_one(self, effect: Append) -> Timestamp:
+        self.follow_region()
         staged = self.stage((effect,))
         staged.commit()
         return self.committed(staged)[0]
@@ -248,7 +257,7 @@ class RealNode:
         else:
             self.clock = max(self.clock, *effect.timestamps)
 
-    def _of(self, region: str) -> SqliteStore:
+    def _of(self, region: str) -> EntryStore:
         if region != self.disk.region:
             raise unavailable(f"region {region} is not known here")
         return self.store

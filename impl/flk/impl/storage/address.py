@@ -9,7 +9,7 @@ POSTGRES = ("postgresql", "postgres")
 REDIS = ("redis", "rediss")
 CLUSTER = ("redis+cluster", "rediss+cluster")
 FORMS = "postgresql://host/database, redis://host:port, redis+cluster://host:port"
-_SECRET = ("password", "sslpassword", "passfile", "user", "username")
+_SECRET = ("password", "sslpassword")
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def address(url: str) -> Address:
     if parts.scheme not in (*POSTGRES, *REDIS, *CLUSTER):
         raise UnusableInput(f"--store: {parts.scheme or 'no scheme'} is not known; it reads like {FORMS}")
     kept = [value for name, value in query if name in _SECRET]
-    userinfo = [parts.netloc.rpartition("@")[0], parts.password, parts.username]
+    userinfo = [parts.netloc.rpartition("@")[0] if parts.password else None, parts.password]
     found = {form for secret in (*userinfo, *kept) if secret for form in (secret, unquote(secret))}
     longest_first = tuple(sorted(found | {url}, key=len, reverse=True))
     return Address(url, parts.scheme, f"{parts.scheme}://{host}{port}{parts.path}", longest_first)

@@ -210,7 +210,7 @@ class PostgresStore(SharedStore):
     def _insert_or_look_up(self, claims: Sequence[Claim], clock: Timestamp) -> Mapping[Key, Entry]:
         if not claims:
             return {}
-        entries = {key: entry for key, entry in sorted(claims, key=lambda claim: claim.key[::-1])}
+        entries = dict(sorted(claims, key=lambda claim: claim[0][::-1]))
         columns = _columns([entry_row(key, entry) for key, entry in entries.items()])
         with self._asking() as connection:
             rows = self._step(connection, _INSERT, (*columns, self._number, *self._clock_row(clock)))
@@ -255,7 +255,7 @@ class PostgresStore(SharedStore):
         """One atomic step. It is repeated if PostgreSQL undid it because another was in its way."""
         for _ in range(_TRIES):
             with suppress(errors.DeadlockDetected, errors.SerializationFailure):
-                return connection.execute(sql.SQL(statement), parameters).fetchall()  # type: ignore[arg-type]
+                return connection.execute(sql.SQL(statement), parameters).fetchall()
         raise unavailable(f"the store {self} undid a step {_TRIES} times because others were in its way")
 
     def _look_up(self, connection: Connection, keys: Sequence[Key]) -> dict[Key, Entry]:
@@ -300,12 +300,16 @@ class PostgresStore(SharedStore):
         )
         try:
             connection.execute(f"set statement_timeout = {ANSWER_SECONDS * 1000}")
-            if self._place is not None and self._found(connection) != self._place:
-                raise unavailable(f"the store {self} is another than when this node started; start the node again")
+            if self._place is not None:
+                self._require_same(connection)
         except BaseException:
             connection.close()
             raise
         return connection
+
+    def _require_same(self, connection: Connection) -> None:
+        if self._found(connection) != self._place:
+            raise unavailable(f"the store {self} is another than when this node started; start the node again")
 
     def _found(self, connection: Connection) -> Place:
         """Which store is there; a new one if none is."""
@@ -327,12 +331,14 @@ class PostgresStore(SharedStore):
             ((value,),) = connection.execute("select current_setting(%s)", (setting,)).fetchall()
             if value in weak:
                 raise UnusableInput(
-                    f"{self}: {setting} is {value}, so PostgreSQL may lose what it acknowledged; fix: alter system set {setting} = on,"
-                    " then select pg_reload_conf()"
+                    f"{self}: {setting} is {value}, so PostgreSQL may lose what it acknowledged; fix: alter system"
+                    f" set {setting} = on, then select pg_reload_conf()"
                 )
         ((encoding,),) = connection.execute("select current_setting('server_encoding')").fetchall()
         if encoding != "UTF8":
-            raise UnusableInput(f"{self}: the database's encoding is {encoding}; make one with `createdb -E UTF8 -T template0`")
+            raise UnusableInput(
+                f"{self}: the database's encoding is {encoding}; make one with `createdb -E UTF8 -T template0`"
+            )
 
 
 def _columns(rows: Sequence[EntryRow]) -> list[list[str | int]]:

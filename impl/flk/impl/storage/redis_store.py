@@ -152,7 +152,9 @@ class RedisStore(SharedStore):
     def mark(self, name: str, value: str) -> None:
         """Set a watermark of this node."""
         with self._asking():
-            self._ask("HSET", f"{_ALL}marks", f"{self._log}/{name}", _encode(mark_row(f"{self._log}/{name}", value)[1:]))
+            self._ask(
+                "HSET", f"{_ALL}marks", f"{self._log}/{name}", _encode(mark_row(f"{self._log}/{name}", value)[1:])
+            )
 
     def marked(self, name: str) -> str:
         """A watermark of this node, empty if never set."""
@@ -284,10 +286,8 @@ class RedisStore(SharedStore):
         client = self._connected()
         alone = isinstance(client, redis.Redis)
         pipeline: _Pipeline = client.pipeline(transaction=whole) if alone else client.pipeline()
-        number = 0
-        for number, command in enumerate(commands, start=1):
-            pipeline.execute_command(*command)
-        return pipeline.execute() if number else []
+        asked = [pipeline.execute_command(*command) for command in commands]
+        return pipeline.execute() if asked else []
 
     def _connected(self) -> "redis.Redis | redis.RedisCluster":
         if self._client is None:
@@ -323,8 +323,8 @@ class RedisStore(SharedStore):
             if client.info("cluster").get("cluster_enabled"):
                 raise UnusableInput(f"{self}: a node of a Redis Cluster; fix: begin the URL with redis+cluster://")
         else:
-            servers = [node.redis_connection for node in client.get_primaries()]
-            if client.get_replicas():
+            servers = [node.redis_connection for node in client.get_primaries()]  # type: ignore[no-untyped-call]
+            if client.get_replicas():  # type: ignore[no-untyped-call]
                 yield "a replica that takes over for a master may lack what that acknowledged"
         for server in servers:
             for name, (strong, why) in _WEAK.items():

@@ -92,10 +92,12 @@ class SharedStore(ABC):
         return superseded
 
     def flush_behind(self) -> None:
-        """Nothing is ever pending."""
+        """Nothing is ever pending: what was answered is stored."""
+        return
 
     def flush(self) -> None:
-        """Nothing is ever pending."""
+        """As `flush_behind`."""
+        return
 
     def begin_anew(self) -> Path:
         """A store of several nodes is not begun anew by one of them. Raises Unavailable."""
@@ -112,7 +114,7 @@ class SharedStore(ABC):
             current |= self._insert_or_look_up(unknown, clock)
             while rivals := _rivals(wave.values(), current):
                 refused = self._replace(rivals, clock)
-                current |= {rival.key: rival.entry for rival in rivals} | refused
+                current |= {rival.key: rival.entry for rival in rivals} | dict(refused)
                 superseded += len(rivals) - len(refused)
             self._clock = clock
             answers |= {position: current[claim.key] for position, claim in wave.items()}
@@ -184,7 +186,9 @@ class SharedStore(ABC):
 def require_place(found: Place, form: str, region: str, store: object) -> Place:
     """The place, if a node of the region may use it. Raises UnusableInput."""
     if form != str(FORMAT):
-        raise UnusableInput(f"{store}: a store of format {form!r}, where {FORMAT} is known; use the version that made it")
+        raise UnusableInput(
+            f"{store}: a store of format {form!r}, where {FORMAT} is known; use the version that made it"
+        )
     if found.region != region:
         raise UnusableInput(
             f"{store}: the store of region {found.region!r}, not of {region!r}; give each region its own database or server"
@@ -192,7 +196,7 @@ def require_place(found: Place, form: str, region: str, store: object) -> Place:
     return found
 
 
-def _waves(claims: Sequence[Claim]) -> Iterable[Mapping[int, Claim]]:
+def _waves(claims: Sequence[Claim]) -> list[dict[int, Claim]]:
     """The claims by their positions, in groups that hold no key twice: the first for each key, then the second, and so on."""
     waves: list[dict[int, Claim]] = []
     seen: dict[Key, int] = {}

@@ -51,6 +51,7 @@ from flk.impl.storage.soundness import (
     set_aside,
 )
 from flk.model.entries.entry import Claim, Entry, Key, join
+from flk.model.log.hlc import ZERO, Timestamp
 from flk.model.refusal import unavailable
 
 FLUSH_ENTRIES = 8192  # entries that one transaction writes
@@ -98,6 +99,8 @@ class SqliteStore:
     nothing is lost then, and the next call tries again (ORD-4). Once the file or a row of it is found not to be what was written,
     be it at the opening, `damage` says so, and each call raises Damaged until the store is begun anew (DUP-8). `begun` counts that.
     """
+
+    shared = False
 
     def __init__(self, path: Path) -> None:
         self.damage = ""
@@ -148,6 +151,10 @@ class SqliteStore:
             self._writer.execute(_MARK, mark_row(TOTALS, text(totals)))
         superseded, self._totals = totals.superseded - self._totals.superseded, totals
         return superseded
+
+    def latest(self) -> Timestamp:
+        """Nobody else stores anything here, and the node's clock is past all that it stored."""
+        return ZERO
 
     def mark(self, name: str, value: str) -> None:
         """Set a watermark. It reaches the database together with the entries before it."""

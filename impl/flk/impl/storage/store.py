@@ -17,13 +17,9 @@ class EntryStore(Protocol):
     come from several nodes, its marks are the node's alone.
     """
 
+    shared: bool
     damage: str
     begun: int
-
-    @property
-    def shared(self) -> bool:
-        """Whether other nodes of the region use it, too."""
-        ...
 
     def insert_or_get(self, claims: Sequence[Claim]) -> list[Entry]:
         """For each claim the entry then stored under its key: the claim's own if there was none, or only a later one, which gives
