@@ -49,6 +49,7 @@ class SharedStore(ABC):
     """
 
     shared = True
+    weakness = ""
     begun = 0
     damage = ""
 

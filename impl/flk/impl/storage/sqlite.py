@@ -101,6 +101,7 @@ class SqliteStore:
     """
 
     shared = False
+    weakness = ""
 
     def __init__(self, path: Path) -> None:
         self.damage = ""

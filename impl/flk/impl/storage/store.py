@@ -14,10 +14,12 @@ class EntryStore(Protocol):
     What reads or writes raises Unavailable if the store does not answer, and the next call tries again (ORD-4); Damaged if what it
     read is not what was written (DUP-8). `damage` says why the whole store is answered from no more, and `begun` counts how often
     it was begun anew; both are those of a store that is the node's own. A store that is `shared` is the region's: its entries
-    come from several nodes, its marks are the node's alone.
+    come from several nodes, its marks are the node's alone. `weakness` says how the store may lose what it acknowledged, empty if
+    it may not.
     """
 
     shared: bool
+    weakness: str
     damage: str
     begun: int
 

@@ -86,6 +86,22 @@ def serve(
             metavar="SEGMENT",
         ),
     ] = None,
+    store: Annotated[
+        str | None,
+        typer.Option(
+            help="Share this store with the region's other nodes: postgresql://…, redis://… or redis+cluster://….",
+            metavar="URL",
+            envvar="FLK_STORE",
+            show_envvar=True,
+        ),
+    ] = None,
+    accept_weaker_store: Annotated[
+        bool,
+        typer.Option(
+            "--accept-weaker-store",
+            help="Use a Redis that may lose what it acknowledged: by its settings, or a failover.",
+        ),
+    ] = False,
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], typer.Option(help="What to log; JSON lines on stderr.")
     ] = "info",
@@ -129,6 +145,8 @@ def serve(
         check_every,
         *with_limits(limit or ()),
         tuple(accept_loss or ()),
+        store,
+        accept_weaker_store,
     )
     try:
         run(settings, typer.echo)
