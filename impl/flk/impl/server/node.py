@@ -11,6 +11,7 @@ from flk.impl.server.metrics import Metrics
 from flk.impl.server.progress import Progress
 from flk.impl.storage.known_time import steady
 from flk.impl.storage.objects import Objects
+from flk.impl.storage.rows import Damaged
 from flk.impl.storage.store import EntryStore
 from flk.impl.storage.wal import Commit, FileDisk
 from flk.model.effects import (
@@ -161,6 +162,8 @@ class RealNode:
         except Unavailable as refusal:
             self.behind = True
             log.warning("store.unavailable", reason=refusal.detail)
+            if self.store.shared and isinstance(refusal, Damaged):
+                self.metrics.store_damage.inc()
             raise
         self.metrics.claim_seconds.observe(time.perf_counter() - began)
         self.metrics.claimed(claims, stored)
