@@ -11,6 +11,7 @@ from itertools import count
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 from tests.support.impl import store_servers
 from tests.support.impl.client import Client, Reply, keys_of
 from tests.support.impl.object_stores import Directory
@@ -23,8 +24,10 @@ from flk.impl.server.node import RealNode
 from flk.impl.server.process import ServerProcess, key_file, server_process
 from flk.impl.storage.opening import open_shared
 from flk.impl.storage.wal import FileDisk
-from flk.model.effects import INBOX
+from flk.model.effects import INBOX, Store
+from flk.model.entries.entry import Claim
 from flk.model.flow.submission import Response, Submission
+from flk.model.log.hlc import Timestamp
 from flk.model.programs.ingest import ingest
 from flk.model.programs.recover import recover
 from flk.model.refusal import Unavailable
@@ -65,6 +68,22 @@ def test_what_is_submitted_after_an_answer_never_takes_its_place(tmp_path: Path,
             assert second.status == HTTPStatus.CONFLICT
         assert fast.store.superseded() == []
         assert slow.clock > fast.clock - len(RECORDS)
+
+
+def test_an_earlier_claim_prevails_over_an_answered_one_and_is_counted(tmp_path: Path, url: str) -> None:
+    """What another node logged before, and stores only now, takes the place of what was answered: the loser is recorded and
+    counted, and its repetition gets 409 with the winner from either node (DUP-10, CRR-3).
+    """
+    with closing(node(tmp_path, url, 1, NOW)) as one, closing(node(tmp_path, url, 2, NOW)) as two:
+        assert answer(one, RECORDS[0]).status in (HTTPStatus.OK, HTTPStatus.ACCEPTED)
+        (key,) = one.store.sample(1)
+        (answered,) = one.store.fetch([key])
+        assert answered is not None
+        earlier = structs.replace(answered, timestamp=Timestamp(answered.timestamp - 1), digest="another")
+        assert two.claim([Store(Claim(key, earlier))]) == [earlier]
+        assert one.store.superseded() == [(key, answered, earlier)]
+        assert b"flk_supersessions_total 1.0" in two.metrics.exposition()
+        assert [answer(asked, RECORDS[0]).status for asked in (one, two)] == [HTTPStatus.CONFLICT] * 2
 
 
 def test_a_node_logs_nothing_while_it_cannot_know_the_regions_clock(tmp_path: Path, url: str) -> None:

@@ -157,6 +157,7 @@ class RealNode:
         require_level(behind=self.behind)
         began = time.perf_counter()
         claims = [effect.claim for effect in effects]
+        gave_way = self.store.gave_way
         try:
             stored = self.store.insert_or_get(claims)
         except Unavailable as refusal:
@@ -167,6 +168,7 @@ class RealNode:
             raise
         self.metrics.claim_seconds.observe(time.perf_counter() - began)
         self.metrics.claimed(claims, stored)
+        self.metrics.supersessions.inc(self.store.gave_way - gave_way)
         for claim, entry in zip(claims, stored, strict=True):
             if entry.digest != claim.entry.digest:
                 log.warning("equivocation", tenant=claim.key.tenant, pcs_id=claim.key.pcs_id)

@@ -58,6 +58,7 @@ class SharedStore(ABC):
         self._now = now
         self._log = ""
         self._clock = ZERO
+        self.gave_way = 0
 
     def enlist(self, token: str, number: int | None, at_least: int = 1) -> int:
         """Take part under the log number that is this node's: the one its log has, or if it has none the next that is free, no
@@ -82,7 +83,9 @@ class SharedStore(ABC):
 
     def insert_or_get(self, claims: Sequence[Claim]) -> list[Entry]:
         """As `EntryStore` has it. The answer for a key is what was stored at the moment of its claim (DUP-10)."""
-        return self._join(claims)[0]
+        answers, gave_way = self._join(claims)
+        self.gave_way += gave_way
+        return answers
 
     def merge(self, claims: Iterable[Claim]) -> int:
         """As `EntryStore` has it. Each entry is joined in by itself: nobody waits for the whole."""

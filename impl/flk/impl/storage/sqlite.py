@@ -106,6 +106,7 @@ class SqliteStore:
     def __init__(self, path: Path) -> None:
         self.damage = ""
         self.begun = 0
+        self.gave_way = 0
         self._path = path
         self._fresh = _Pending()
         self._flushing = _Pending()
@@ -130,7 +131,7 @@ class SqliteStore:
                 self._fresh.add(key, winner := entry)
             elif join(winner, entry) is entry:
                 stored |= flushing | fresh | {key: (winner := entry)}
-                self.merge([Claim(key, entry)])
+                self.gave_way += self.merge([Claim(key, entry)])
                 fresh, flushing = self._fresh.entries, self._flushing.entries
             winners.append(winner)
         if len(fresh) >= FLUSH_ENTRIES:

@@ -15,13 +15,14 @@ class EntryStore(Protocol):
     read is not what was written (DUP-8). `damage` says why the whole store is answered from no more, and `begun` counts how often
     it was begun anew; both are those of a store that is the node's own. A store that is `shared` is the region's: its entries
     come from several nodes, its marks are the node's alone. `weakness` says how the store may lose what it acknowledged, empty if
-    it may not.
+    it may not. `gave_way` counts the stored entries that gave way to claims, not those that did in a merge, since it was opened.
     """
 
     shared: bool
     weakness: str
     damage: str
     begun: int
+    gave_way: int
 
     def insert_or_get(self, claims: Sequence[Claim]) -> list[Entry]:
         """For each claim the entry then stored under its key: the claim's own if there was none, or only a later one, which gives
