@@ -32,10 +32,12 @@ from flk.impl.server.replicator import Every, Replicator
 from flk.impl.server.routes import Service
 from flk.impl.server.runtime import Runtime
 from flk.impl.server.trace import Trace, Untraced
-from flk.impl.storage.directory import is_new
+from flk.impl.storage.directory import held, is_new, member_of, number_of, require_no_member
 from flk.impl.storage.known_time import KnownTime, steady
 from flk.impl.storage.objects import Objects, open_objects
+from flk.impl.storage.opening import open_shared
 from flk.impl.storage.sqlite import SqliteStore
+from flk.impl.storage.store import EntryStore
 from flk.impl.storage.trouble import free_bytes
 from flk.impl.storage.wal import FileDisk
 from flk.model.compiled.examiner import choice
@@ -74,6 +76,7 @@ class Settings(msgspec.Struct, frozen=True):
     regions; every so many seconds. Every `check_every` seconds it looks for what it shipped, and reads a part of its log.
     With `pressure` the limit of submissions in flight adapts to the queue before the store; with `breaker` an object store that
     fails too often is left alone for a while.
+    With `store`, the URL of a store, it shares that with the region's other nodes.
     """
 
     data: Path
@@ -97,6 +100,8 @@ class Settings(msgspec.Struct, frozen=True):
     accept_loss: tuple[str, ...] = ()
     pressure: Pressure | None = None
     breaker: Breaker | None = None
+    store: str | None = None
+    accept_weaker_store: bool = False
 
 
 def serve(settings: Settings, say: Callable[[str], None]) -> None:
@@ -132,6 +137,8 @@ async def _serve(settings: Settings, say: Callable[[str], None]) -> None:
     listener = Listener(Probes(metrics, progress, gap), settings.http, connections)
     await listener.listen(bound)
     node = await in_daemon(partial(open_node, settings, objects, metrics, progress))
+    if node.store.weakness:
+        say(f"the store may lose what it acknowledged: {node.store.weakness}")
     trace = Trace(settings.trace, node.disk.log("inbox"), examined) if settings.trace else Untraced()
     try:
         runtime = Runtime(
@@ -160,7 +167,14 @@ async def _serve(settings: Settings, say: Callable[[str], None]) -> None:
 
 def _say_what_is_not_shipped(settings: Settings, node: RealNode, say: Callable[[str], None]) -> None:
     """Tell whoever stops a node what only its disk has."""
-    if settings.objects is not None and (left := node.disk.names(INBOX, after=node.store.marked(SHIPPED))):
+    if settings.objects is None:
+        return
+    try:
+        shipped = node.store.marked(SHIPPED)
+    except Unavailable as refusal:
+        say(f"what is not shipped yet cannot be told, and is shipped after the next start: {refusal.detail}")
+        return
+    if left := node.disk.names(INBOX, after=shipped):
         say(f"not shipped yet: {len(left)} segments, from {left[0]} on; the next start ships them")
 
 
@@ -193,22 +207,13 @@ def open_node(
     """Open log and store in the data directory. Raises UnusableInput if another process has them, or they are unreadable; or if
     the disk is new and the object store, which knows of earlier ones, does not answer.
     """
-    synchronise = _no_synchronisation if settings.fsync is Fsync.OFF else os.fdatasync
-    identity = _identity(settings, objects)
-    disk = FileDisk(settings.data, settings.region, identity, synchronise=synchronise, accepted=settings.accept_loss)
+    if settings.store is not None:
+        return _open_member(settings, settings.store, objects, metrics, progress)
+    require_no_member(settings.data)
+    disk = _disk(settings, _identity(settings, objects))
     path = settings.data / "entries.sqlite"
-    kept = KnownTime(settings.data)
-    timekeeper = Timekeeper(time.time, steady, kept.load(), trusts_wall=settings.trust_wall_time, keep=kept.save)
     try:
-        node = RealNode(
-            disk,
-            SqliteStore(path),
-            metrics,
-            objects=objects,
-            timekeeper=timekeeper,
-            progress=progress,
-            breaker=CircuitBreaker(settings.breaker, "the object store") if settings.breaker else None,
-        )
+        node = _node(settings, disk, SqliteStore(path), objects, metrics, progress)
     except Unavailable as refusal:
         disk.close()
         raise UnusableInput(
@@ -223,6 +228,60 @@ def open_node(
             f" or give up what only the store knew: mv {path} {path}.aside"
         )
     return node
+
+
+def _open_member(
+    settings: Settings, url: str, objects: Objects | None, metrics: Metrics | None, progress: Progress | None
+) -> RealNode:
+    """Open the log in the data directory and the store of the region, under the number that this node has there.
+
+    Raises UnusableInput as `open_node` does, and if the store does not answer or has the number for another node.
+    """
+    try:
+        store = open_shared(url, settings.region, accept_weaker=settings.accept_weaker_store)
+    except Unavailable as refusal:
+        raise UnusableInput(f"--store: {refusal.detail}; start it, or mend the URL") from None
+    try:
+        with held(settings.data):
+            member = member_of(settings.data, store.place.store, store)
+            number = number_of(settings.data, settings.region)
+            at_least = _identity(settings, objects) if number is None else 1
+            number = store.enlist(member.token, number, at_least)
+        disk = _disk(settings, number)
+    except Unavailable as refusal:
+        store.close()
+        raise UnusableInput(f"--store: {refusal.detail}; try again later") from None
+    except BaseException:
+        store.close()
+        raise
+    log.info("store.shared", store=str(store), log=disk.log(INBOX))
+    return _node(settings, disk, store, objects, metrics, progress)
+
+
+def _disk(settings: Settings, identity: int) -> FileDisk:
+    synchronise = _no_synchronisation if settings.fsync is Fsync.OFF else os.fdatasync
+    return FileDisk(settings.data, settings.region, identity, synchronise=synchronise, accepted=settings.accept_loss)
+
+
+def _node(
+    settings: Settings,
+    disk: FileDisk,
+    store: EntryStore,
+    objects: Objects | None,
+    metrics: Metrics | None,
+    progress: Progress | None,
+) -> RealNode:
+    kept = KnownTime(settings.data)
+    timekeeper = Timekeeper(time.time, steady, kept.load(), trusts_wall=settings.trust_wall_time, keep=kept.save)
+    return RealNode(
+        disk,
+        store,
+        metrics,
+        objects=objects,
+        timekeeper=timekeeper,
+        progress=progress,
+        breaker=CircuitBreaker(settings.breaker, "the object store") if settings.breaker else None,
+    )
 
 
 def _identity(settings: Settings, objects: Objects | None) -> int:

@@ -1,4 +1,4 @@
-"""A node on real parts: how each effect is performed on the file log, the SQLite store and the object store."""
+"""A node on real parts: how each effect is performed on the file log, the store and the object store."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -13,7 +13,8 @@ from flk.impl.server.metrics import Metrics
 from flk.impl.server.progress import Progress
 from flk.impl.storage.known_time import steady
 from flk.impl.storage.objects import Objects
-from flk.impl.storage.sqlite import SqliteStore
+from flk.impl.storage.rows import Damaged
+from flk.impl.storage.store import EntryStore
 from flk.impl.storage.wal import Commit, FileDisk
 from flk.model.effects import (
     INBOX,
@@ -71,7 +72,7 @@ class RealNode:
     def __init__(
         self,
         disk: FileDisk,
-        store: SqliteStore,
+        store: EntryStore,
         metrics: Metrics | None = None,
         now: Callable[[], float] = time.time,
         *,
@@ -132,6 +133,14 @@ class RealNode:
             return at_once(effect)
         return self._alone[type(effect)](effect)
 
+    def follow_region(self) -> None:
+        """Let the clock go on from what other nodes have stored in the region's store (HLC-7). Before each group commit is staged.
+
+        Raises Unavailable if the store does not answer: nothing is logged then, since its timestamp might be too early.
+        """
+        if self.store.shared:
+            self._inherit(Inherit((self.store.latest(),)))
+
     def stage(self, effects: Sequence[Append]) -> Staged:
         """Give the frames of a group commit their timestamps, in order, and lay them out. All go to the log of the first.
 
@@ -157,14 +166,18 @@ class RealNode:
         require_level(behind=self.behind)
         began = time.perf_counter()
         claims = [effect.claim for effect in effects]
+        gave_way = self.store.gave_way
         try:
             stored = self.store.insert_or_get(claims)
         except Unavailable as refusal:
             self.behind = True
             log.warning("store.unavailable", reason=refusal.detail)
+            if self.store.shared and isinstance(refusal, Damaged):
+                self.metrics.store_damage.inc()
             raise
         self.metrics.claim_seconds.observe(time.perf_counter() - began)
         self.metrics.claimed(claims, stored)
+        self.metrics.supersessions.inc(self.store.gave_way - gave_way)
         for claim, entry in zip(claims, stored, strict=True):
             if entry.digest != claim.entry.digest:
                 log.warning("equivocation", tenant=claim.key.tenant, pcs_id=claim.key.pcs_id)
@@ -225,6 +238,7 @@ class RealNode:
         self.time.believed(self.clock)
 
     def _append_one(self, effect: Append) -> Timestamp:
+        self.follow_region()
         staged = self.stage((effect,))
         staged.commit()
         return self.committed(staged)[0]
@@ -261,7 +275,7 @@ class RealNode:
         else:
             self.clock = max(self.clock, *effect.timestamps)
 
-    def _of(self, region: str) -> SqliteStore:
+    def _of(self, region: str) -> EntryStore:
         if region != self.disk.region:
             raise unavailable(f"region {region} is not known here")
         return self.store

@@ -243,6 +243,8 @@ class Runtime:
         return True
 
     async def _append(self, effects: Sequence[Append]) -> list[Timestamp]:
+        if self.node.store.shared:
+            await self._off_loop(self.node.follow_region)
         try:
             staged = self.node.stage(effects)
             if self._in_thread:
@@ -257,6 +259,8 @@ class Runtime:
         return self.node.committed(staged)
 
     async def _claim(self, effects: Sequence[Store]) -> list[Entry]:
+        if self.node.store.shared:
+            return await self._off_loop(partial(self.node.claim, effects))
         return self.node.claim(effects)
 
     async def _off_loop(self, work: Callable[[], R]) -> R:

@@ -2,16 +2,32 @@
 
 import fcntl
 import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
 
 from flk.impl.storage.record import sync_directory, write_whole
-from flk.impl.storage.trouble import largest_file
+from flk.impl.storage.trouble import largest_file, usable
 from flk.spec.errors import UnusableInput
 
 _IDENTITY = "identity"
-_BEFORE_IDENTITY = {"lock", "identity.new", "lost+found"}  # what a directory may hold in which no disk was begun
+_MEMBER = "member"
+_BEFORE_IDENTITY = {
+    "lock",
+    "identity.new",
+    "lost+found",
+    _MEMBER,
+    "member.new",
+}  # what a directory may hold in which no disk was begun
+
+
+_ANEW = (
+    "stop every node of the region, remove the file `member` from the directory of each, and start them all on an empty store"
+    " before clients are let in: each rebuilds its part from its log"
+)
 
 
 class Identity(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -19,6 +35,51 @@ class Identity(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     region: str
     identity: int
+
+
+class Member(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which shared store the node of a directory takes part in, and the random name it is known by there."""
+
+    store: str
+    token: str
+
+
+def member_of(directory: Path, store: str, shown: object) -> Member:
+    """As whom the node of a directory takes part in a shared store; a directory that takes part in none begins to. `shown` is how
+    messages name the store. Call it with the directory locked.
+
+    Raises UnusableInput if it takes part in another.
+    """
+    path = directory / _MEMBER
+    if not path.exists():
+        new = Member(store, secrets.token_hex(16))
+        write_whole(path.with_suffix(".new"), msgspec.json.encode(new))
+        path.with_suffix(".new").replace(path)
+        sync_directory(directory)
+    try:
+        found = msgspec.json.decode(path.read_bytes(), type=Member)
+    except msgspec.DecodeError as error:
+        raise UnusableInput(
+            f"{path}: does not say whose member the node is ({error}); put it back, or {_ANEW}"
+        ) from None
+    if found.store != store:
+        raise UnusableInput(
+            f"{path}: this node shares another store than {shown}; name that one with --store. If it is lost, {_ANEW}"
+        )
+    return found
+
+
+def require_no_member(directory: Path) -> None:
+    """Return if the node of a directory has a store of its own. Raises UnusableInput."""
+    if (directory / _MEMBER).exists():
+        raise UnusableInput(
+            f"{directory}: this node shares its region's store, which has entries of other nodes; name it with --store"
+        )
+
+
+def number_of(directory: Path, region: str) -> int | None:
+    """The number of the disk that was begun in the directory, None if none was. Raises as `identity_of` does."""
+    return None if is_new(directory) else identity_of(directory, Identity(region, 1)).identity
 
 
 def is_new(directory: Path) -> bool:
@@ -54,15 +115,35 @@ def lock(directory: Path) -> int:
     return fd
 
 
+@contextmanager
+def held(directory: Path) -> Iterator[None]:
+    """Make the directory if there is none, and be its only user meanwhile. Raises UnusableInput as a log's opening would: if
+    another process has it, or it holds what is no node's.
+    """
+    with usable(directory):
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    fd = lock(directory)
+    try:
+        if is_new(directory):
+            _require_unused(directory, Identity("eu", 1))
+        yield
+    finally:
+        os.close(fd)
+
+
+def _require_unused(directory: Path, new: Identity) -> None:
+    if foreign := sorted({entry.name for entry in directory.iterdir()} - _BEFORE_IDENTITY):
+        raise UnusableInput(
+            f"{directory}: holds {foreign[0]!r} and no identity, so it is no node's; name a directory of its own,"
+            f" or if it is one, put {directory / _IDENTITY} back: it reads like {msgspec.json.encode(new).decode()}"
+        )
+
+
 def identity_of(directory: Path, new: Identity) -> Identity:
     """The identity that the directory holds; a new directory gets this one."""
     path = directory / _IDENTITY
     if not path.exists():
-        if foreign := sorted({entry.name for entry in directory.iterdir()} - _BEFORE_IDENTITY):
-            raise UnusableInput(
-                f"{directory}: holds {foreign[0]!r} and no identity, so it is no node's; name a directory of its own,"
-                f" or if it is one, put {path} back: it reads like {msgspec.json.encode(new).decode()}"
-            )
+        _require_unused(directory, new)
         write_whole(path.with_suffix(".new"), msgspec.json.encode(new))
         path.with_suffix(".new").replace(path)
         sync_directory(directory)

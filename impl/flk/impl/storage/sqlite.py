@@ -51,6 +51,7 @@ from flk.impl.storage.soundness import (
     set_aside,
 )
 from flk.model.entries.entry import Claim, Entry, Key, join
+from flk.model.log.hlc import ZERO, Timestamp
 from flk.model.refusal import unavailable
 
 FLUSH_ENTRIES = 8192  # entries that one transaction writes
@@ -99,9 +100,13 @@ class SqliteStore:
     be it at the opening, `damage` says so, and each call raises Damaged until the store is begun anew (DUP-8). `begun` counts that.
     """
 
+    shared = False
+    weakness = ""
+
     def __init__(self, path: Path) -> None:
         self.damage = ""
         self.begun = 0
+        self.gave_way = 0
         self._path = path
         self._fresh = _Pending()
         self._flushing = _Pending()
@@ -126,7 +131,7 @@ class SqliteStore:
                 self._fresh.add(key, winner := entry)
             elif join(winner, entry) is entry:
                 stored |= flushing | fresh | {key: (winner := entry)}
-                self.merge([Claim(key, entry)])
+                self.gave_way += self.merge([Claim(key, entry)])
                 fresh, flushing = self._fresh.entries, self._flushing.entries
             winners.append(winner)
         if len(fresh) >= FLUSH_ENTRIES:
@@ -148,6 +153,10 @@ class SqliteStore:
             self._writer.execute(_MARK, mark_row(TOTALS, text(totals)))
         superseded, self._totals = totals.superseded - self._totals.superseded, totals
         return superseded
+
+    def latest(self) -> Timestamp:
+        """Nobody else stores anything here, and the node's clock is past all that it stored."""
+        return ZERO
 
     def mark(self, name: str, value: str) -> None:
         """Set a watermark. It reaches the database together with the entries before it."""

@@ -100,6 +100,22 @@ def serve(
             metavar="SEGMENT",
         ),
     ] = None,
+    store: Annotated[
+        str | None,
+        typer.Option(
+            help="Share this store with the region's other nodes: postgresql://…, redis://… or redis+cluster://….",
+            metavar="URL",
+            envvar="FLK_STORE",
+            show_envvar=True,
+        ),
+    ] = None,
+    accept_weaker_store: Annotated[
+        bool,
+        typer.Option(
+            "--accept-weaker-store",
+            help="Use a Redis that may lose what it acknowledged: by its settings, or a failover.",
+        ),
+    ] = False,
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], typer.Option(help="What to log; JSON lines on stderr.")
     ] = "info",
@@ -126,27 +142,29 @@ def serve(
     )
     limits = with_limits(limit or ())
     settings = Settings(
-        data,
-        keys,
-        host,
-        port,
-        region,
-        incarnation,
-        Fsync(fsync),
-        accept_shortest,
-        require_judged,
-        trace,
-        objects,
-        tuple(peer or ()),
-        ship_every,
-        replay_every,
-        trust_wall_time,
-        check_every,
-        limits.http,
-        limits.garbage,
-        tuple(accept_loss or ()),
-        limits.pressure if back_pressure else None,
-        limits.breaker if breaker else None,
+        data=data,
+        keys=keys,
+        host=host,
+        port=port,
+        region=region,
+        incarnation=incarnation,
+        fsync=Fsync(fsync),
+        accept_shortest=accept_shortest,
+        require_judged=require_judged,
+        trace=trace,
+        objects=objects,
+        peers=tuple(peer or ()),
+        ship_every=ship_every,
+        replay_every=replay_every,
+        trust_wall_time=trust_wall_time,
+        check_every=check_every,
+        http=limits.http,
+        garbage=limits.garbage,
+        accept_loss=tuple(accept_loss or ()),
+        pressure=limits.pressure if back_pressure else None,
+        breaker=limits.breaker if breaker else None,
+        store=store,
+        accept_weaker_store=accept_weaker_store,
     )
     try:
         run(settings, typer.echo)

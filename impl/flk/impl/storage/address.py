@@ -1,0 +1,50 @@
+"""The URL of a shared store: what may be shown of it, and what never is, since it may hold a password."""
+
+from dataclasses import dataclass, field
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from flk.spec.errors import UnusableInput
+
+POSTGRES = ("postgresql", "postgres")
+REDIS = ("redis", "rediss")
+CLUSTER = ("redis+cluster", "rediss+cluster")
+FORMS = "postgresql://host/database, redis://host:port, redis+cluster://host:port"
+_SECRET = ("password", "sslpassword")
+
+
+@dataclass(frozen=True)
+class Address:
+    """A store's URL. `repr`, `str` and `shown` tell neither user nor password."""
+
+    url: str = field(repr=False)
+    scheme: str
+    shown: str
+    _secrets: tuple[str, ...] = field(repr=False)
+
+    def __str__(self) -> str:
+        return self.shown
+
+    def scrub(self, text: object) -> str:
+        """A message of a library, on one line, without what the URL keeps to itself."""
+        line = " ".join(str(text).split())
+        for secret in self._secrets:
+            line = line.replace(secret, "…")
+        return line
+
+
+def address(url: str) -> Address:
+    """Read a URL. Raises UnusableInput, in whose message nothing of the URL stands but its scheme."""
+    try:
+        parts = urlsplit(url)
+        query = parse_qsl(parts.query)
+        host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname or ""
+        port = "" if parts.port is None else f":{parts.port}"
+    except ValueError:
+        raise UnusableInput(f"--store: not a URL; it reads like {FORMS}") from None
+    if parts.scheme not in (*POSTGRES, *REDIS, *CLUSTER):
+        raise UnusableInput(f"--store: {parts.scheme or 'no scheme'} is not known; it reads like {FORMS}")
+    kept = [value for name, value in query if name in _SECRET]
+    userinfo = [parts.netloc.rpartition("@")[0] if parts.password else None, parts.password]
+    found = {form for secret in (*userinfo, *kept) if secret for form in (secret, unquote(secret))}
+    longest_first = tuple(sorted(found | {url}, key=len, reverse=True))
+    return Address(url, parts.scheme, f"{parts.scheme}://{host}{port}{parts.path}", longest_first)

@@ -1,0 +1,355 @@
+"""The store of a region in PostgreSQL: each step of `flk.impl.storage.shared` is one statement, and so one transaction.
+
+`insert … on conflict do nothing` waits for whoever inserts the same key at the moment, so the rows that it did not insert are
+committed when the next statement looks them up; no entry is ever deleted. A batch is sorted by key: two that insert the same ones
+do not wait for one another. The count of entries and the clock are rows of each node's own, so nodes do not queue for them.
+"""
+
+import secrets
+import select
+import time
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any, TypeVar
+
+import psycopg
+from psycopg import errors, sql
+from psycopg.waiting import Ready, Wait
+
+from flk.impl.storage.address import Address
+from flk.impl.storage.rows import (
+    ENTRY_COLUMNS,
+    MARK_COLUMNS,
+    Damaged,
+    EntryRow,
+    MarkRow,
+    entries_of,
+    entry_row,
+    mark_of,
+    mark_row,
+    superseded_of,
+    superseded_row,
+)
+from flk.impl.storage.shared import ANSWER_SECONDS, CONNECT_SECONDS, FORMAT, Place, Rival, SharedStore, require_place
+from flk.model.entries.entry import Claim, Entry, Key
+from flk.model.log.hlc import ZERO, Timestamp
+from flk.model.refusal import Unavailable, unavailable
+from flk.spec.errors import UnusableInput
+
+R = TypeVar("R")
+
+_LOCK = 0x666C6B  # of whoever makes the tables
+_TRIES = 5  # at a step that PostgreSQL gave up for another's sake
+_WEAK = {"synchronous_commit": ("off",), "fsync": ("off",), "full_page_writes": ("off",)}
+_CLOCK = "/clock"  # what the name of a node's clock ends in, among the marks
+
+_SCHEMA = """
+create schema flk;
+create table flk.place(store text not null, region text not null, format text not null);
+create table flk.logs(number bigint primary key, token text not null, entries bigint not null default 0);
+create table flk.entries(
+  tenant text collate "C" not null, pcs_id text collate "C" not null, timestamp bigint not null, region text not null,
+  digest text not null, outcome text not null, checksum bigint not null, primary key(pcs_id, tenant));
+create table flk.marks(name text collate "C" primary key, value text not null, checksum bigint not null);
+create table flk.superseded(
+  sequence bigint generated always as identity primary key, tenant text not null, pcs_id text not null, loser text not null,
+  winner text not null, checksum bigint not null);
+"""
+_TYPES = ("text", "text", "bigint", "text", "text", "text", "bigint")
+_PARAMETERS = ", ".join(f"%s::{kind}[]" for kind in _TYPES)
+_SET_CLOCK = f"""insert into flk.marks({MARK_COLUMNS}) select %s, %s, %s where exists (select from done)
+  on conflict (name) do update set value = excluded.value, checksum = excluded.checksum"""  # noqa: S608  (nothing from outside)
+_INSERT = f"""
+with done as (
+  insert into flk.entries({ENTRY_COLUMNS}) select * from unnest({_PARAMETERS}) on conflict do nothing returning tenant, pcs_id),
+counted as (update flk.logs set entries = entries + (select count(*) from done) where number = %s and exists (select from done)),
+clock as ({_SET_CLOCK})
+select tenant, pcs_id from done"""  # noqa: S608  (likewise)
+_LOOK_UP = f"""
+select {ENTRY_COLUMNS} from unnest(%s::text[], %s::text[]) as wanted(w_tenant, w_pcs_id)
+join flk.entries on pcs_id = w_pcs_id collate "C" and tenant = w_tenant collate "C" """  # noqa: S608  (likewise)
+_REPLACE = f"""
+with wanted as (
+  select * from unnest({_PARAMETERS}, {_PARAMETERS}, %s::text[], %s::text[], %s::bigint[]) as w(
+    tenant, pcs_id, timestamp, region, digest, outcome, checksum, o_tenant, o_pcs_id, o_timestamp, o_region, o_digest, o_outcome,
+    o_checksum, loser, winner, s_checksum)),
+done as (
+  update flk.entries e
+  set timestamp = w.timestamp, region = w.region, digest = w.digest, outcome = w.outcome, checksum = w.checksum
+  from wanted w where e.pcs_id = w.pcs_id collate "C" and e.tenant = w.tenant collate "C" and e.timestamp = o_timestamp
+    and e.region = o_region and e.digest = o_digest and e.outcome = o_outcome and e.checksum = o_checksum
+  returning e.tenant, e.pcs_id, loser, winner, s_checksum),
+recorded as (insert into flk.superseded(tenant, pcs_id, loser, winner, checksum) select * from done),
+clock as ({_SET_CLOCK})
+select tenant, pcs_id from done"""  # noqa: S608  (likewise)
+_MARK = f"""insert into flk.marks({MARK_COLUMNS}) values (%s, %s, %s)
+  on conflict (name) do update set value = excluded.value, checksum = excluded.checksum"""  # noqa: S608  (likewise)
+_MARKED = f"select {MARK_COLUMNS} from flk.marks where name = %s"  # noqa: S608  (likewise)
+_CLOCKS = f"select {MARK_COLUMNS} from flk.marks where name = any(select %s || lpad(number::text, 6, '0') || %s from flk.logs)"  # noqa: S608
+_SUPERSEDED = "select 0, tenant, pcs_id, loser, winner, checksum from flk.superseded order by sequence"
+_COUNT = "select (select count(*) from flk.entries), (select coalesce(sum(entries), 0)::bigint from flk.logs)"
+_SAMPLE = "select tenant, pcs_id from flk.entries order by random() limit %s"
+_REGISTER = "insert into flk.logs(number, token) values (%s, %s) on conflict do nothing"
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+
+
+class _Bounded(psycopg.Connection[tuple[Any, ...]]):
+    """A connection that waits for no answer longer than it may, even of a server that is stopped."""
+
+    def wait(self, gen: Generator[Any, Any, R], interval: float = ANSWER_SECONDS) -> R:  # type: ignore[override]
+        """Run a generator of psycopg's to its end. Raises OperationalError when the server has been silent for too long."""
+        del interval
+        until = time.monotonic() + ANSWER_SECONDS
+        poll = select.poll()
+        fd = self.pgconn.socket
+        try:
+            state = next(gen)
+            while True:
+                poll.register(fd, _EVENTS[state])
+                found = poll.poll(max(0.0, until - time.monotonic()) * 1000)
+                if not found:
+                    raise errors.OperationalError(f"no answer within {ANSWER_SECONDS} s")
+                state = gen.send(_ready(found[0][1], state))
+        except StopIteration as stop:
+            result: R = stop.value
+            return result
+
+
+_EVENTS = {Wait.R: select.POLLIN, Wait.W: select.POLLOUT, Wait.RW: select.POLLIN | select.POLLOUT}
+
+
+def _ready(events: int, state: Wait) -> Ready:
+    """What psycopg is told of a descriptor: of one that has failed, whatever it waits for, so that it finds the failure."""
+    if events & ~(select.POLLIN | select.POLLOUT):
+        return Ready(int(state))
+    return Ready((Ready.R if events & select.POLLIN else 0) | (Ready.W if events & select.POLLOUT else 0))
+
+
+class PostgresStore(SharedStore):
+    """A store in the schema `flk` of a database. One caller at a time, from any thread.
+
+    Raises UnusableInput if there is another region's store, one of another format, or a server that acknowledges what it may
+    lose; Unavailable if it does not answer.
+    """
+
+    def __init__(self, address: Address, region: str, now: Callable[[], float] = time.time) -> None:
+        super().__init__(region, now)
+        self._address = address
+        self._connection: Connection | None = None
+        self._number = 0
+        self._place: Place | None = None
+        with self._asking() as connection:
+            self._place = self._found(connection)
+
+    def __str__(self) -> str:
+        return self._address.shown
+
+    @property
+    def place(self) -> Place:
+        """Which store it is."""
+        assert self._place is not None
+        return self._place
+
+    def enlist(self, token: str, number: int | None, at_least: int = 1) -> int:
+        """As `SharedStore` has it."""
+        self._number = super().enlist(token, number, at_least)
+        return self._number
+
+    def latest(self) -> Timestamp:
+        """The latest timestamp that any node brought."""
+        with self._asking() as connection:
+            rows = connection.execute(_CLOCKS, (f"{self._region}.", _CLOCK)).fetchall()
+        return Timestamp(max((int(mark_of(_mark(row))) for row in rows), default=ZERO))
+
+    def mark(self, name: str, value: str) -> None:
+        """Set a watermark of this node."""
+        with self._asking() as connection:
+            connection.execute(_MARK, mark_row(f"{self._log}/{name}", value))
+
+    def marked(self, name: str) -> str:
+        """A watermark of this node, empty if never set."""
+        with self._asking() as connection:
+            row = connection.execute(_MARKED, (f"{self._log}/{name}",)).fetchone()
+        return mark_of(None if row is None else _mark(row))
+
+    def count(self) -> int:
+        """The number of entries. Raises Damaged if some are missing."""
+        with self._asking() as connection:
+            count, counted = connection.execute(_COUNT).fetchall()[0]
+        if count != counted:
+            raise Damaged("entries of the store are missing")
+        return int(count)
+
+    def sample(self, size: int) -> tuple[Key, ...]:
+        """At most `size` keys, each equally likely."""
+        with self._asking() as connection:
+            keys = tuple(Key(*row) for row in connection.execute(_SAMPLE, (size,)).fetchall())
+            self._look_up(connection, keys)
+        return keys
+
+    def fetch(self, keys: Sequence[Key]) -> tuple[Entry | None, ...]:
+        """What is stored under each of the keys."""
+        with self._asking() as connection:
+            stored = self._look_up(connection, keys)
+        return tuple(map(stored.get, keys))
+
+    def superseded(self) -> list[tuple[Key, Entry, Entry]]:
+        """The local winners that gave way, in order."""
+        with self._asking() as connection:
+            rows = connection.execute(_SUPERSEDED).fetchall()
+        return list(superseded_of((int(a), str(b), str(c), str(d), str(e), int(f)) for a, b, c, d, e, f in rows))
+
+    def close(self) -> None:
+        """Release the connection."""
+        if self._connection is not None:
+            with suppress(psycopg.Error):
+                self._connection.close()
+            self._connection = None
+
+    def _insert_or_look_up(self, claims: Sequence[Claim], clock: Timestamp) -> Mapping[Key, Entry]:
+        if not claims:
+            return {}
+        entries = dict(sorted(claims, key=lambda claim: claim[0][::-1]))
+        columns = _columns([entry_row(key, entry) for key, entry in entries.items()])
+        with self._asking() as connection:
+            rows = self._step(connection, _INSERT, (*columns, self._number, *self._clock_row(clock)))
+            inserted = {Key(*row) for row in rows}
+            if len(inserted) == len(entries):
+                return entries
+            taken = [key for key in entries if key not in inserted]
+            return entries | self._present(connection, taken)
+
+    def _replace(self, rivals: Sequence[Rival], clock: Timestamp) -> Mapping[Key, Entry]:
+        ordered = sorted(rivals, key=lambda rival: rival.key[::-1])
+        new = _columns([entry_row(rival.key, rival.entry) for rival in ordered])
+        old = _columns([entry_row(rival.key, rival.stored) for rival in ordered])
+        *_, losers, winners, checksums = zip(
+            *(superseded_row(0, rival.key, rival.stored, rival.entry) for rival in ordered), strict=True
+        )
+        more = list(losers), list(winners), list(checksums)
+        with self._asking() as connection:
+            rows = self._step(connection, _REPLACE, (*new, *old, *more, *self._clock_row(clock)))
+            done = {Key(*row) for row in rows}
+            return self._present(connection, [rival.key for rival in ordered if rival.key not in done])
+
+    def _own_clock(self) -> Timestamp:
+        with self._asking() as connection:
+            row = connection.execute(_MARKED, (f"{self._log}{_CLOCK}",)).fetchone()
+        return Timestamp(int(mark_of(_mark(row)))) if row else ZERO
+
+    def _numbers(self) -> Mapping[int, str]:
+        with self._asking() as connection:
+            rows = connection.execute("select number, token from flk.logs").fetchall()
+        return {int(number): str(token) for number, token in rows}
+
+    def _register(self, number: int, token: str) -> str:
+        with self._asking() as connection:
+            connection.execute(_REGISTER, (number, token))
+        return self._numbers()[number]
+
+    def _clock_row(self, clock: Timestamp) -> MarkRow:
+        return mark_row(f"{self._log}{_CLOCK}", str(clock))
+
+    def _step(self, connection: Connection, statement: str, parameters: Sequence[object]) -> list[tuple[Any, ...]]:
+        """One atomic step. It is repeated if PostgreSQL undid it because another was in its way."""
+        for _ in range(_TRIES):
+            with suppress(errors.DeadlockDetected, errors.SerializationFailure):
+                return connection.execute(sql.SQL(statement), parameters).fetchall()
+        raise unavailable(f"the store {self} undid a step {_TRIES} times because others were in its way")
+
+    def _look_up(self, connection: Connection, keys: Sequence[Key]) -> dict[Key, Entry]:
+        if not keys:
+            return {}
+        columns = [list(column) for column in zip(*keys, strict=True)]
+        return dict(entries_of(map(_entry, connection.execute(_LOOK_UP, columns).fetchall())))
+
+    def _present(self, connection: Connection, keys: Sequence[Key]) -> dict[Key, Entry]:
+        """What is stored under keys that are taken. Raises Damaged if nothing is, since no entry is ever taken out."""
+        found = self._look_up(connection, keys)
+        if len(found) != len(keys):
+            raise Damaged("an entry of the store is in its index and not in its table")
+        return found
+
+    @contextmanager
+    def _asking(self) -> Iterator[Connection]:
+        """The connection, made anew if the last one failed."""
+        try:
+            if self._connection is None:
+                self._connection = self._connect()
+            yield self._connection
+        except (errors.DataCorrupted, errors.IndexCorrupted) as error:
+            raise Damaged(f"the store {self} is damaged: {self._address.scrub(error)}") from None
+        except psycopg.Error as error:
+            self.close()
+            raise unavailable(f"the store {self} does not answer: {self._address.scrub(error)}") from None
+        except Unavailable:
+            raise
+        except BaseException:
+            self.close()  # in the middle of an answer, perhaps
+            raise
+
+    def _connect(self) -> Connection:
+        connection = _Bounded.connect(
+            self._address.url,
+            autocommit=True,
+            connect_timeout=CONNECT_SECONDS,
+            client_encoding="utf8",
+            application_name="flk",
+            tcp_user_timeout=ANSWER_SECONDS * 1000,
+        )
+        try:
+            connection.execute(f"set statement_timeout = {ANSWER_SECONDS * 1000}")
+            if self._place is not None:
+                self._require_same(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _require_same(self, connection: Connection) -> None:
+        if self._found(connection) != self._place:
+            raise unavailable(f"the store {self} is another than when this node started; start the node again")
+
+    def _found(self, connection: Connection) -> Place:
+        """Which store is there; a new one if none is."""
+        self._require_strength(connection)
+        with connection.transaction():
+            connection.execute("select pg_advisory_xact_lock(%s)", (_LOCK,))
+            if connection.execute("select to_regclass('flk.place')").fetchall() == [(None,)]:
+                if self._place is not None:
+                    raise unavailable(f"the store {self} is not there any more; put its schema `flk` back")
+                connection.execute(_SCHEMA)
+                made = (secrets.token_hex(16), self._region, str(FORMAT))
+                connection.execute("insert into flk.place(store, region, format) values (%s, %s, %s)", made)
+            store, region, form = connection.execute("select store, region, format from flk.place").fetchall()[0]
+        return require_place(Place(str(store), str(region)), str(form), self._region, self)
+
+    def _require_strength(self, connection: Connection) -> None:
+        """Return if what the server acknowledges is on its disk, and it takes any text. Raises UnusableInput."""
+        for setting, weak in _WEAK.items():
+            ((value,),) = connection.execute("select current_setting(%s)", (setting,)).fetchall()
+            if value in weak:
+                raise UnusableInput(
+                    f"{self}: {setting} is {value}, so PostgreSQL may lose what it acknowledged; fix: alter system"
+                    f" set {setting} = on, then select pg_reload_conf()"
+                )
+        ((encoding,),) = connection.execute("select current_setting('server_encoding')").fetchall()
+        if encoding != "UTF8":
+            raise UnusableInput(
+                f"{self}: the database's encoding is {encoding}; make one with `createdb -E UTF8 -T template0`"
+            )
+
+
+def _columns(rows: Sequence[EntryRow]) -> list[list[str | int]]:
+    return [list(column) for column in zip(*rows, strict=True)]
+
+
+def _entry(row: Sequence[Any]) -> EntryRow:
+    tenant, pcs_id, timestamp, region, digest, outcome, checksum = row
+    return str(tenant), str(pcs_id), int(timestamp), str(region), str(digest), str(outcome), int(checksum)
+
+
+def _mark(row: Sequence[Any]) -> MarkRow:
+    name, value, checksum = row
+    return str(name), str(value), int(checksum)

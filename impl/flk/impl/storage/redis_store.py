@@ -1,0 +1,397 @@
+"""The store of a region in Redis, alone or as a Cluster: each step of `flk.impl.storage.shared` is one script for each bucket.
+
+A key's hash says in which of the buckets it is. All keys of a bucket have one hash tag, so they are in one slot and a script has
+them together; Cluster spreads the buckets over its masters. The scripts of a batch go out together.
+
+    flk:{N}:entries     tenant, id → entry        flk:{N}:superseded   what gave way, in order
+    flk:{N}:clock       log → the latest timestamp that its node brought, of those in this bucket at least
+    flk:{N}:count       how many entries were inserted                  flk:{N}:store   the name of the store
+    flk:{all}:place, flk:{all}:logs, flk:{all}:marks                    one of each
+
+A Redis that was emptied is not taken for a new store: each script compares the bucket's name of the store first.
+"""
+
+import secrets
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from random import Random
+from typing import Any, Protocol, TypeVar
+
+import msgspec
+import redis
+from google_crc32c import value as crc32c
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisClusterException, RedisError, ResponseError
+from redis.retry import Retry
+
+from flk.impl.storage.address import CLUSTER, Address
+from flk.impl.storage.rows import (
+    Damaged,
+    entries_of,
+    entry_row,
+    mark_of,
+    mark_row,
+    superseded_of,
+    superseded_row,
+)
+from flk.impl.storage.shared import ANSWER_SECONDS, CONNECT_SECONDS, FORMAT, Place, Rival, SharedStore, require_place
+from flk.model.entries.entry import Claim, Entry, Key
+from flk.model.log.hlc import ZERO, Timestamp
+from flk.model.refusal import unavailable
+from flk.spec.errors import UnusableInput
+
+T = TypeVar("T")
+
+BUCKETS = 32
+_RETRIES = 1  # at once, with a new connection: that of before may have gone
+_ALL = "flk:{all}:"
+_EMPTIED = "FLKOTHER"
+
+_SAME = f"if redis.call('get', KEYS[1]) ~= ARGV[1] then return redis.error_reply('{_EMPTIED} another store') end "
+# KEYS: store, entries, clock, count. ARGV: store, log, clock, then field, entry of each.
+_INSERT = (
+    _SAME
+    + """
+local found, fresh = {}, 0
+for i = 4, #ARGV, 2 do
+  if redis.call('hsetnx', KEYS[2], ARGV[i], ARGV[i + 1]) == 1 then
+    fresh = fresh + 1
+    found[#found + 1] = false
+  else
+    found[#found + 1] = redis.call('hget', KEYS[2], ARGV[i])
+  end
+end
+if fresh > 0 then
+  redis.call('hset', KEYS[3], ARGV[2], ARGV[3])
+  redis.call('incrby', KEYS[4], fresh)
+end
+return found"""
+)
+# KEYS: store, entries, clock, superseded. ARGV: store, log, clock, then field, stored, entry, record of each.
+_REPLACE = (
+    _SAME
+    + """
+local found = {}
+for i = 4, #ARGV, 4 do
+  local stored = redis.call('hget', KEYS[2], ARGV[i])
+  if stored == ARGV[i + 1] then
+    redis.call('hset', KEYS[2], ARGV[i], ARGV[i + 2])
+    redis.call('rpush', KEYS[4], ARGV[i + 3])
+    redis.call('hset', KEYS[3], ARGV[2], ARGV[3])
+    stored = false
+  end
+  found[#found + 1] = stored
+end
+return found"""
+)
+
+_encode = msgspec.json.Encoder().encode
+_entry = msgspec.json.Decoder(tuple[int, str, str, str, int]).decode
+_mark = msgspec.json.Decoder(tuple[str, int]).decode
+_record = msgspec.json.Decoder(tuple[str, str, str, str, int]).decode
+_WEAK = {
+    "appendonly": ("yes", "it keeps its entries in memory alone"),
+    "appendfsync": ("always", "it acknowledges before it synchronises"),
+    "maxmemory-policy": ("noeviction", "it forgets entries when memory runs short"),
+}
+
+
+class _Pipeline(Protocol):
+    """What is used of a pipeline, be it of one server's client or of a cluster's."""
+
+    def execute_command(self, *words: object) -> object:
+        """Add a command."""
+        ...
+
+    def execute(self) -> list[Any]:
+        """The answers to all."""
+        ...
+
+
+class RedisStore(SharedStore):
+    """A store in one Redis, or in a Redis Cluster. One caller at a time, from any thread.
+
+    `weakness` says how it may lose what it acknowledged, empty if it may not; with one, it is used only if that is accepted.
+    Raises UnusableInput for that, for another region's store and one of another format; Unavailable if no server answers.
+    """
+
+    def __init__(
+        self, address: Address, region: str, now: Callable[[], float] = time.time, *, accept_weaker: bool = False
+    ) -> None:
+        super().__init__(region, now)
+        self._address = address
+        self._client: redis.Redis | redis.RedisCluster | None = None
+        self._random = Random()
+        with self._asking():
+            weaknesses = sorted(set(self._weaknesses()))
+            self.weakness = "; ".join(weaknesses)
+            if weaknesses and not accept_weaker:
+                raise UnusableInput(
+                    f"{self}: this Redis may lose what it acknowledged: {self.weakness}. Set appendonly yes, appendfsync always and"
+                    " maxmemory-policy noeviction; or give --accept-weaker-store, if that may be lost"
+                )
+            self._place = self._found()
+
+    def __str__(self) -> str:
+        return self._address.shown
+
+    @property
+    def place(self) -> Place:
+        """Which store it is."""
+        return self._place
+
+    def latest(self) -> Timestamp:
+        """The latest timestamp that any node brought."""
+        with self._asking():
+            clocks = self._together(("HGETALL", _key(bucket, "clock")) for bucket in range(BUCKETS))
+            rows = [(name, value) for clock in clocks for name, value in _pairs(clock)]
+            return Timestamp(max((int(_mark_of(name, value)) for name, value in rows), default=ZERO))
+
+    def mark(self, name: str, value: str) -> None:
+        """Set a watermark of this node."""
+        with self._asking():
+            self._ask(
+                "HSET", f"{_ALL}marks", f"{self._log}/{name}", _encode(mark_row(f"{self._log}/{name}", value)[1:])
+            )
+
+    def marked(self, name: str) -> str:
+        """A watermark of this node, empty if never set."""
+        with self._asking():
+            value = self._ask("HGET", f"{_ALL}marks", full := f"{self._log}/{name}")
+            return "" if value is None else _mark_of(full, value)
+
+    def count(self) -> int:
+        """The number of entries. Raises Damaged if some are missing."""
+        with self._asking():
+            asked = (
+                ask
+                for bucket in range(BUCKETS)
+                for ask in (
+                    ("GET", _key(bucket, "store")),
+                    ("GET", _key(bucket, "count")),
+                    ("HLEN", _key(bucket, "entries")),
+                )
+            )
+            answers = self._together(asked, whole=True)
+            if any(name != self._place.store.encode() for name in answers[::3]):
+                raise _other()
+            there = sum(map(int, answers[2::3]))
+            if [int(count or 0) for count in answers[1::3]] != list(map(int, answers[2::3])):
+                raise Damaged("entries of the store are missing")
+            return there
+
+    def sample(self, size: int) -> tuple[Key, ...]:
+        """At most `size` keys, each equally likely."""
+        with self._asking():
+            sizes = list(map(int, self._together(("HLEN", _key(bucket, "entries")) for bucket in range(BUCKETS))))
+            chosen = self._random.sample(range(BUCKETS), min(size, sum(sizes)), counts=sizes) if any(sizes) else []
+            asked = [
+                ("HRANDFIELD", _key(bucket, "entries"), number) for bucket, number in sorted(Counter(chosen).items())
+            ]
+            keys = tuple(Key(*field.decode().split("\0")) for fields in self._together(asked) for field in fields)
+            self._look_up(keys)
+            return keys
+
+    def fetch(self, keys: Sequence[Key]) -> tuple[Entry | None, ...]:
+        """What is stored under each of the keys."""
+        with self._asking():
+            return tuple(map(self._look_up(keys).get, keys))
+
+    def superseded(self) -> list[tuple[Key, Entry, Entry]]:
+        """The local winners that gave way, those of one key in order."""
+        with self._asking():
+            lists = self._together(("LRANGE", _key(bucket, "superseded"), 0, -1) for bucket in range(BUCKETS))
+            return list(superseded_of((0, *_record(record)) for records in lists for record in records))
+
+    def close(self) -> None:
+        """Release the connections."""
+        if self._client is not None:
+            with suppress(RedisError, OSError):
+                self._client.close()
+            self._client = None
+
+    def _insert_or_look_up(self, claims: Sequence[Claim], clock: Timestamp) -> Mapping[Key, Entry]:
+        if not claims:
+            return {}
+        buckets = _by_bucket(claims, lambda claim: claim.key)
+        scripts = [
+            (
+                *("EVAL", _INSERT, 4, *(_key(bucket, kind) for kind in ("store", "entries", "clock", "count"))),
+                *(self._place.store, *self._clock_field(clock)),
+                *(word for key, entry in group for word in (_field(key), _value(key, entry))),
+            )
+            for bucket, group in buckets.items()
+        ]
+        with self._asking():
+            ordered = [claim for group in buckets.values() for claim in group]
+            found = [value for values in self._together(scripts) for value in values]
+            return {
+                key: entry if value is None else _entry_of(key, value)
+                for (key, entry), value in zip(ordered, found, strict=True)
+            }
+
+    def _replace(self, rivals: Sequence[Rival], clock: Timestamp) -> Mapping[Key, Entry]:
+        buckets = _by_bucket(rivals, lambda rival: rival.key)
+        scripts = [
+            (
+                *("EVAL", _REPLACE, 4, *(_key(bucket, kind) for kind in ("store", "entries", "clock", "superseded"))),
+                *(self._place.store, *self._clock_field(clock)),
+                *(word for rival in group for word in _exchange(rival)),
+            )
+            for bucket, group in buckets.items()
+        ]
+        with self._asking():
+            ordered = [rival for group in buckets.values() for rival in group]
+            found = [value for values in self._together(scripts) for value in values]
+            return {
+                rival.key: _entry_of(rival.key, value)
+                for rival, value in zip(ordered, found, strict=True)
+                if value is not None
+            }
+
+    def _own_clock(self) -> Timestamp:
+        with self._asking():
+            name = f"{self._log}/clock"
+            values = self._together(("HGET", _key(bucket, "clock"), name) for bucket in range(BUCKETS))
+            return Timestamp(max((int(_mark_of(name.encode(), value)) for value in values if value), default=ZERO))
+
+    def _numbers(self) -> Mapping[int, str]:
+        with self._asking():
+            found = _pairs(self._ask("HGETALL", f"{_ALL}logs"))
+            return {int(number): token.decode() for number, token in found}
+
+    def _register(self, number: int, token: str) -> str:
+        with self._asking():
+            self._ask("HSETNX", f"{_ALL}logs", number, token)
+        return self._numbers()[number]
+
+    def _clock_field(self, clock: Timestamp) -> tuple[str, bytes]:
+        name = f"{self._log}/clock"
+        return name, _encode(mark_row(name, str(clock))[1:])
+
+    def _look_up(self, keys: Sequence[Key]) -> dict[Key, Entry]:
+        buckets = _by_bucket(dict.fromkeys(keys), lambda key: key)
+        asked = [("HMGET", _key(bucket, "entries"), *map(_field, group)) for bucket, group in buckets.items()]
+        found = (value for values in self._together(asked) for value in values)
+        ordered = (key for group in buckets.values() for key in group)
+        return {key: _entry_of(key, value) for key, value in zip(ordered, found, strict=True) if value is not None}
+
+    def _ask(self, *words: object) -> Any:
+        return self._together([words])[0]
+
+    def _together(self, commands: Iterable[Sequence[object]], *, whole: bool = False) -> list[Any]:
+        """The answers to commands that go out together; `whole` lets nobody in between, where the server can do that."""
+        client = self._connected()
+        alone = isinstance(client, redis.Redis)
+        pipeline: _Pipeline = client.pipeline(transaction=whole) if alone else client.pipeline()
+        asked = [pipeline.execute_command(*command) for command in commands]
+        return pipeline.execute() if asked else []
+
+    def _connected(self) -> "redis.Redis | redis.RedisCluster":
+        if self._client is None:
+            bounds: dict[str, Any] = {
+                "socket_timeout": ANSWER_SECONDS,
+                "socket_connect_timeout": CONNECT_SECONDS,
+                "retry": Retry(NoBackoff(), _RETRIES),
+            }
+            if self._address.scheme in CLUSTER:
+                url = self._address.url.replace("+cluster", "", 1)
+                self._client = redis.RedisCluster.from_url(url, **bounds)
+            else:
+                self._client = redis.Redis.from_url(self._address.url, **bounds)
+        return self._client
+
+    @contextmanager
+    def _asking(self) -> Iterator[None]:
+        """Tell a server that does not answer, and one that answers what was not written."""
+        try:
+            yield
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            raise Damaged("a row of the store is not what was written") from None
+        except (RedisError, RedisClusterException, OSError) as error:
+            if isinstance(error, ResponseError) and _EMPTIED in str(error):
+                raise _other() from None
+            self.close()
+            raise unavailable(f"the store {self} does not answer: {self._address.scrub(error)}") from None
+
+    def _weaknesses(self) -> Iterator[str]:
+        client = self._connected()
+        if isinstance(client, redis.Redis):
+            servers = [client]
+            if client.info("cluster").get("cluster_enabled"):
+                raise UnusableInput(f"{self}: a node of a Redis Cluster; fix: begin the URL with redis+cluster://")
+        else:
+            servers = [node.redis_connection for node in client.get_primaries()]  # type: ignore[no-untyped-call]
+            if client.get_replicas():  # type: ignore[no-untyped-call]
+                yield "a replica that takes over for a master may lack what that acknowledged"
+        for server in servers:
+            for name, (strong, why) in _WEAK.items():
+                try:
+                    value = server.config_get(name).get(name)
+                except ResponseError:
+                    yield f"it does not tell its {name}, since CONFIG GET is refused"
+                else:
+                    if value != strong:
+                        yield f"{name} is {value}: {why}"
+
+    def _found(self) -> Place:
+        """Which store is there; a new one if none is, or one that was begun and is not whole yet."""
+        key = f"{_ALL}place"
+        for name, value in (("region", self._region), ("format", str(FORMAT)), ("store", secrets.token_hex(16))):
+            self._ask("HSETNX", key, name, value)
+        store, region, form, ready = (
+            b"" if value is None else value for value in self._ask("HMGET", key, "store", "region", "format", "ready")
+        )
+        place = require_place(Place(store.decode(), region.decode()), form.decode(), self._region, self)
+        if not ready:
+            self._together(("SET", _key(bucket, "store"), place.store, "NX") for bucket in range(BUCKETS))
+            self._ask("HSET", key, "ready", 1)
+        return place
+
+
+def _other() -> Exception:
+    return unavailable("the store is another than when this node started, or was emptied: put back what it held")
+
+
+def _key(bucket: int, kind: str) -> str:
+    return f"flk:{{{bucket}}}:{kind}"
+
+
+def _field(key: Key) -> bytes:
+    return "\0".join(key).encode()
+
+
+def _value(key: Key, entry: Entry) -> bytes:
+    """An entry's row, but for the key."""
+    return _encode(entry_row(key, entry)[2:])
+
+
+def _exchange(rival: Rival) -> tuple[bytes, bytes, bytes, bytes]:
+    key, stored, entry = rival
+    return _field(key), _value(key, stored), _value(key, entry), _encode(superseded_row(0, *rival)[1:])
+
+
+def _entry_of(key: Key, value: bytes) -> Entry:
+    ((_, entry),) = entries_of([(*key, *_entry(value))])
+    return entry
+
+
+def _mark_of(name: bytes | str, value: bytes) -> str:
+    return mark_of((name if isinstance(name, str) else name.decode(), *_mark(value)))
+
+
+def _pairs(answer: Any) -> Iterator[tuple[bytes, bytes]]:
+    """Fields and values of a hash, as one client's pipeline and another's return them."""
+    if isinstance(answer, Mapping):
+        yield from answer.items()
+    else:
+        yield from zip(answer[::2], answer[1::2], strict=True)
+
+
+def _by_bucket(items: Iterable[T], key: Callable[[T], Key]) -> dict[int, list[T]]:
+    buckets: defaultdict[int, list[T]] = defaultdict(list)
+    for item in items:
+        buckets[crc32c(_field(key(item))) % BUCKETS].append(item)
+    return buckets

@@ -1,0 +1,221 @@
+"""What the shared stores have in common: claims in any number of processes, on two atomic steps of the store.
+
+The one step inserts each entry whose key is free, and returns what is stored under the others. The other puts an entry in the
+place of one that it must be later than, and records that it gave way, only if what is stored is still what was read. So the order
+of entries is written once, in `flk.model.entries.entry.join`, and no store compares timestamps; and no row is replaced before its
+checksum was verified. What is stored under a key only ever gets earlier, so whoever is overtaken between the steps looks again,
+and comes to an end.
+
+With the entries goes the latest timestamp that this node brought, in the same step: the region's clock (HLC-7).
+"""
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import NamedTuple
+
+from flk.model.entries.entry import Claim, Entry, Key, join
+from flk.model.log.hlc import ZERO, Timestamp, is_ahead
+from flk.model.refusal import unavailable
+from flk.spec.errors import UnusableInput
+
+FORMAT = 1  # of a shared store, which keeps it
+MERGE_ENTRIES = 1000  # entries of one step
+CONNECT_SECONDS = 5
+ANSWER_SECONDS = 10  # for which a step is waited for
+
+
+class Rival(NamedTuple):
+    """An entry that precedes the one stored under its key, as that was read."""
+
+    key: Key
+    stored: Entry
+    entry: Entry
+
+
+class Place(NamedTuple):
+    """Which store it is: the random name it got when it was made, and the region whose entries it keeps."""
+
+    store: str
+    region: str
+
+
+class SharedStore(ABC):
+    """A store that the nodes of a region share: `flk.impl.storage.store.EntryStore`, on what a kind of server does in one step.
+
+    Of entries of other regions only those within the bound of HLC-3 count for `latest`, by `now` in seconds since 1970.
+    """
+
+    shared = True
+    weakness = ""
+    begun = 0
+    damage = ""
+
+    def __init__(self, region: str, now: Callable[[], float] = time.time) -> None:
+        self._region = region
+        self._now = now
+        self._log = ""
+        self._clock = ZERO
+        self.gave_way = 0
+
+    def enlist(self, token: str, number: int | None, at_least: int = 1) -> int:
+        """Take part under the log number that is this node's: the one its log has, or if it has none the next that is free, no
+        less than `at_least`. `token` is what the node is known by.
+
+        Raises UnusableInput if another node has the number.
+        """
+        while True:
+            known = self._numbers()
+            mine = [taken for taken, holder in known.items() if holder == token]
+            wanted = number or min(mine, default=max([*known, at_least - 1]) + 1)
+            holder = self._register(wanted, token)
+            if holder == token:
+                self._log = f"{self._region}.{wanted:06d}"
+                self._clock = max(self._own_clock(), self._clock)
+                return wanted
+            if number is not None:
+                raise UnusableInput(
+                    f"log {self._region}.{number:06d} is another node's in the store {self}: this directory is a copy, or was begun"
+                    " beside the store; give the node a new directory, and let the node that has the log keep its own"
+                )
+
+    def insert_or_get(self, claims: Sequence[Claim]) -> list[Entry]:
+        """As `EntryStore` has it. The answer for a key is what was stored at the moment of its claim (DUP-10)."""
+        answers, gave_way = self._join(claims)
+        self.gave_way += gave_way
+        return answers
+
+    def merge(self, claims: Iterable[Claim]) -> int:
+        """As `EntryStore` has it. Each entry is joined in by itself: nobody waits for the whole."""
+        remaining = iter(claims)
+        superseded = 0
+        while some := list(islice(remaining, MERGE_ENTRIES)):
+            superseded += self._join(some)[1]
+        return superseded
+
+    def flush_behind(self) -> None:
+        """Nothing is ever pending: what was answered is stored."""
+        return
+
+    def flush(self) -> None:
+        """As `flush_behind`."""
+        return
+
+    def begin_anew(self) -> Path:
+        """A store of several nodes is not begun anew by one of them. Raises Unavailable."""
+        raise unavailable(f"the store {self} is the region's, and no one node rebuilds it")
+
+    def _join(self, claims: Sequence[Claim]) -> tuple[list[Entry], int]:
+        """The answers, and how many stored entries gave way."""
+        answers: dict[int, Entry] = {}
+        current: dict[Key, Entry] = {}
+        superseded = 0
+        for wave in _waves(claims):
+            clock = self._clock_with(claim.entry for claim in wave.values())
+            unknown = [claim for claim in wave.values() if claim.key not in current]
+            current |= self._insert_or_look_up(unknown, clock)
+            while rivals := _rivals(wave.values(), current):
+                refused = self._replace(rivals, clock)
+                current |= {rival.key: rival.entry for rival in rivals} | dict(refused)
+                superseded += len(rivals) - len(refused)
+            self._clock = clock
+            answers |= {position: current[claim.key] for position, claim in wave.items()}
+        return [answers[position] for position in range(len(claims))], superseded
+
+    def _clock_with(self, entries: Iterable[Entry]) -> Timestamp:
+        now = self._now()
+        counted = (e.timestamp for e in entries if e.region == self._region or not is_ahead(e.timestamp, now))
+        return max((self._clock, *counted))
+
+    @abstractmethod
+    def _insert_or_look_up(self, claims: Sequence[Claim], clock: Timestamp) -> Mapping[Key, Entry]:
+        """What is stored under the keys, of which there are no two alike: the claims' own entries where nothing was."""
+
+    @abstractmethod
+    def _replace(self, rivals: Sequence[Rival], clock: Timestamp) -> Mapping[Key, Entry]:
+        """Put each entry in the place of what is stored, and record that; where that is not stored any more, what is."""
+
+    @abstractmethod
+    def _own_clock(self) -> Timestamp:
+        """The latest timestamp that this node brought before."""
+
+    @abstractmethod
+    def _numbers(self) -> Mapping[int, str]:
+        """The log numbers that are taken, and by which node."""
+
+    @abstractmethod
+    def _register(self, number: int, token: str) -> str:
+        """Take a number unless it is taken; who has it now."""
+
+    @property
+    @abstractmethod
+    def place(self) -> Place:
+        """Which store it is."""
+
+    @abstractmethod
+    def latest(self) -> Timestamp:
+        """The latest timestamp that any node brought."""
+
+    @abstractmethod
+    def mark(self, name: str, value: str) -> None:
+        """Set a watermark of this node."""
+
+    @abstractmethod
+    def marked(self, name: str) -> str:
+        """A watermark of this node, empty if never set."""
+
+    @abstractmethod
+    def count(self) -> int:
+        """The number of entries. Raises Damaged if some are missing."""
+
+    @abstractmethod
+    def sample(self, size: int) -> tuple[Key, ...]:
+        """At most `size` keys, each equally likely."""
+
+    @abstractmethod
+    def fetch(self, keys: Sequence[Key]) -> tuple[Entry | None, ...]:
+        """What is stored under each of the keys."""
+
+    @abstractmethod
+    def superseded(self) -> list[tuple[Key, Entry, Entry]]:
+        """The local winners that gave way, those of one key in order."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Release the connections."""
+
+
+def require_place(found: Place, form: str, region: str, store: object) -> Place:
+    """The place, if a node of the region may use it. Raises UnusableInput."""
+    if form != str(FORMAT):
+        raise UnusableInput(
+            f"{store}: a store of format {form!r}, where {FORMAT} is known; use the version that made it"
+        )
+    if found.region != region:
+        raise UnusableInput(
+            f"{store}: the store of region {found.region!r}, not of {region!r}; give each region its own database or server"
+        )
+    return found
+
+
+def _waves(claims: Sequence[Claim]) -> list[dict[int, Claim]]:
+    """The claims by their positions, in groups that hold no key twice: the first for each key, then the second, and so on."""
+    waves: list[dict[int, Claim]] = []
+    seen: dict[Key, int] = {}
+    for position, claim in enumerate(claims):
+        number = seen[claim.key] = seen.get(claim.key, -1) + 1
+        if number == len(waves):
+            waves.append({})
+        waves[number][position] = claim
+    return waves
+
+
+def _rivals(claims: Iterable[Claim], current: Mapping[Key, Entry]) -> list[Rival]:
+    """The claims that precede what is stored."""
+    return [
+        Rival(key, current[key], entry)
+        for key, entry in claims
+        if current[key] != entry and join(current[key], entry) is entry
+    ]

@@ -1,0 +1,81 @@
+"""What a node asks of its store, whichever it is: a file of its own, or a server that it shares with the region's other nodes."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from flk.model.entries.entry import Claim, Entry, Key
+from flk.model.log.hlc import Timestamp
+
+
+class EntryStore(Protocol):
+    """Entries, watermarks, and the local winners that gave way. One caller at a time, from any thread.
+
+    What reads or writes raises Unavailable if the store does not answer, and the next call tries again (ORD-4); Damaged if what it
+    read is not what was written (DUP-8). `damage` says why the whole store is answered from no more, and `begun` counts how often
+    it was begun anew; both are those of a store that is the node's own. A store that is `shared` is the region's: its entries
+    come from several nodes, its marks are the node's alone. `weakness` says how the store may lose what it acknowledged, empty if
+    it may not. `gave_way` counts the stored entries that gave way to claims, not those that did in a merge, since it was opened.
+    """
+
+    shared: bool
+    weakness: str
+    damage: str
+    begun: int
+    gave_way: int
+
+    def insert_or_get(self, claims: Sequence[Claim]) -> list[Entry]:
+        """For each claim the entry then stored under its key: the claim's own if there was none, or only a later one, which gives
+        way (DUP-1, CRR-1). Claims count in their order.
+        """
+        ...
+
+    def merge(self, claims: Iterable[Claim]) -> int:
+        """Join entries in; durable once it returns. How many stored ones gave way, each of which is recorded (CRR-1, CRR-3)."""
+        ...
+
+    def latest(self) -> Timestamp:
+        """The latest timestamp that an entry of a shared store may have and a later record must exceed (HLC-7); ZERO if the store
+        is the node's own, whose clock knows.
+        """
+        ...
+
+    def mark(self, name: str, value: str) -> None:
+        """Set a watermark of this node."""
+        ...
+
+    def marked(self, name: str) -> str:
+        """A watermark of this node, empty if never set."""
+        ...
+
+    def count(self) -> int:
+        """The number of entries."""
+        ...
+
+    def sample(self, size: int) -> tuple[Key, ...]:
+        """At most `size` keys, each equally likely."""
+        ...
+
+    def fetch(self, keys: Sequence[Key]) -> tuple[Entry | None, ...]:
+        """What is stored under each of the keys."""
+        ...
+
+    def superseded(self) -> list[tuple[Key, Entry, Entry]]:
+        """The local winners that gave way: key, loser, winner; those of one key in order (CRR-3)."""
+        ...
+
+    def flush_behind(self) -> None:
+        """Begin to write what is pending, if anything can be."""
+        ...
+
+    def flush(self) -> None:
+        """Write all that is pending."""
+        ...
+
+    def begin_anew(self) -> Path:
+        """Set a damaged store aside and begin an empty one; where the old one is now (DUP-8)."""
+        ...
+
+    def close(self) -> None:
+        """Write all that is pending and release the store."""
+        ...

@@ -1,0 +1,323 @@
+"""Every store does what the memory store does, for one process and for several, through what servers do to their clients."""
+
+import tempfile
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
+from itertools import count
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tests.support.impl import store_servers
+from tests.support.impl.store_servers import Postgres, StoreServer
+from tests.support.model.strategies import outcomes
+
+from flk.impl.storage.address import address
+from flk.impl.storage.opening import open_shared
+from flk.impl.storage.rows import Damaged
+from flk.impl.storage.shared import SharedStore
+from flk.impl.storage.sqlite import SqliteStore
+from flk.impl.storage.store import EntryStore
+from flk.model.entries.entry import Claim, Entry, Key, Outcome, Reason, join, precedence
+from flk.model.log.hlc import LAST, ZERO, Timestamp, at
+from flk.model.memory.parts import Entries
+from flk.model.refusal import Unavailable
+from flk.spec.errors import UnusableInput
+
+SERVERS: dict[str, Callable[[], StoreServer]] = {
+    "postgres": store_servers.postgres,
+    "redis": store_servers.redis,
+    "cluster": store_servers.redis_cluster,
+}
+NUMBERS = count()
+FINE = Outcome(accepted=True, escalated=False, reason=Reason.OK, recomputed_D_hat=1.0, recomputed_budget=0.4)
+
+keys = st.builds(Key, st.sampled_from(["default", "other", 'te"nant']), st.sampled_from(["a", "b", "c", "d", "é"]))
+stamps = st.integers(1, 6).map(Timestamp) | st.just(LAST)
+entries = st.builds(Entry, stamps, st.sampled_from(["eu", "us"]), st.sampled_from("xy"), outcomes)
+some = st.lists(st.builds(Claim, keys, entries), max_size=6)
+CLAIM, MERGE, MARK, FLUSH, REOPEN = "claim", "merge", "mark", "flush", "reopen"
+steps = st.tuples(st.sampled_from([CLAIM, CLAIM, MERGE, MARK, FLUSH, REOPEN]), st.integers(0, 1), some)
+
+
+def claim(pcs_id: str, number: int = 1, region: str = "eu", digest: str = "d") -> Claim:
+    """A claim that differs only in what is given."""
+    return Claim(Key("default", pcs_id), Entry(Timestamp(number), region, digest, FINE))
+
+
+def by_key(superseded: Sequence[tuple[Key, Entry, Entry]]) -> dict[Key, list[tuple[Entry, Entry]]]:
+    """What gave way under each key, in order."""
+    return {key: [(lost, won) for k, lost, won in superseded if k == key] for key, _, _ in superseded}
+
+
+class Place:
+    """Where stores of one kind are opened: two nodes' of one region, of which SQLite has but one."""
+
+    def __init__(self, kind: str) -> None:
+        self.server = SERVERS[kind]()
+        self.url = self.server.url(f"contract{next(NUMBERS)}")
+
+    def open(self, node: int = 1, *, now: float = 0.0) -> SharedStore:
+        """The store as node `node` has it."""
+        store = open_shared(self.url, "eu", lambda: now)
+        store.enlist(f"token{node}", node)
+        return store
+
+
+@pytest.fixture(params=SERVERS)
+def place(request: pytest.FixtureRequest) -> Place:
+    """A new store, in each kind of server in turn."""
+    return Place(request.param)
+
+
+def run(
+    script: Sequence[tuple[str, int, list[Claim]]], stores: list[EntryStore], open_: Callable[[int], EntryStore]
+) -> None:
+    """Perform a script on the stores of two nodes and on the memory store, and compare each answer and all that is kept."""
+    memory = Entries()
+    for number, (operation, node, batch) in enumerate(script):
+        store = stores[node % len(stores)]
+        name = f"{node % len(stores)}/applied"
+        if operation == CLAIM:
+            assert store.insert_or_get(batch) == list(map(memory.insert_or_get, batch))
+        elif operation == MERGE:
+            assert store.merge(batch) == sum(map(memory.merge, batch))
+        elif operation == MARK:
+            store.mark("applied", str(number))
+            memory.marks[name] = str(number)
+        elif operation == REOPEN:
+            store.close()
+            stores[node % len(stores)] = open_(node)
+        else:
+            store.flush_behind()
+            store.flush()
+        assert stores[node % len(stores)].marked("applied") == memory.marks.get(name, "")
+    wanted = [Key("default", "a"), *memory.entries, Key("other", "nothing")]
+    for store in stores:
+        assert store.fetch(wanted) == tuple(map(memory.entries.get, wanted))
+        assert store.count() == len(memory.entries)
+        assert sorted(store.sample(100)) == sorted(memory.entries)
+        assert by_key(store.superseded()) == by_key(memory.superseded)
+
+
+@pytest.mark.parametrize("kind", ["sqlite", *SERVERS])
+def test_it_stores_what_the_memory_store_stores(kind: str) -> None:
+    """Any claims, merges and marks of two nodes, through reopening."""
+    place = None if kind == "sqlite" else Place(kind)
+
+    @settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(st.lists(steps, max_size=10))
+    def holds(script: list[tuple[str, int, list[Claim]]]) -> None:
+        with tempfile.TemporaryDirectory() as directory, ExitStack() as stack:
+            if place is None:
+                stores: list[EntryStore] = [SqliteStore(Path(directory) / "entries.sqlite")]
+                run(script, stores, lambda _: SqliteStore(Path(directory) / "entries.sqlite"))
+            else:
+                place.server.clean()
+                stores = [place.open(1), place.open(2)]
+                run(script, stores, lambda node: place.open(node + 1))
+            for store in stores:
+                stack.callback(store.close)
+
+    holds()
+
+
+def test_of_racing_claims_the_least_prevails_and_answers_only_get_earlier(place: Place) -> None:
+    """Six nodes claim the same keys at once: at the end the least entry is stored, each that gave way is recorded once, in a chain
+    from the first stored to the last, and every answer is an entry of the chain that is no later than the claim's own (DUP-10).
+    """
+    nodes, rounds = 6, 8
+    wanted = [f"k{number}" for number in range(12)]
+
+    def submit(node: int) -> list[tuple[Claim, Entry]]:
+        with closing(place.open(node + 1)) as store:
+            together.wait()
+            answered = []
+            for turn in range(rounds):
+                shift = (node + turn) % len(wanted)
+                batch = [
+                    claim(pcs_id, 1 + (7 * node + 5 * turn + 3 * at_) % 40, digest=f"{node}.{turn}")
+                    for at_, pcs_id in enumerate(wanted[shift:] + wanted[:shift])
+                ]
+                answered += list(zip(batch, store.insert_or_get(batch), strict=True))
+            return answered
+
+    together = threading.Barrier(nodes)
+    with ThreadPoolExecutor(nodes) as threads:
+        answered = [pair for pairs in threads.map(submit, range(nodes)) for pair in pairs]
+    with closing(place.open(1)) as store:
+        chains = by_key(store.superseded())
+        assert store.count() == len(wanted)
+        for pcs_id in wanted:
+            key = Key("default", pcs_id)
+            mine = [(asked.entry, answer) for asked, answer in answered if asked.key == key]
+            (stored,) = store.fetch([key])
+            assert stored == min((asked for asked, _ in mine), key=precedence)
+            chain = chains.get(key, [])
+            links = [lost for lost, _ in chain] + [stored]
+            assert [won for _, won in chain] == links[1:]
+            assert all(join(asked, answer) == answer and answer in links for asked, answer in mine)
+
+
+def test_one_content_has_one_answer_for_ever(place: Place) -> None:
+    """Two nodes that claim one content at once are both told the outcome that is stored ever after (DUP-10)."""
+    with closing(place.open(1)) as one, closing(place.open(2)) as two, ThreadPoolExecutor(2) as threads:
+        for number in range(30):
+            first = threads.submit(one.insert_or_get, [claim(f"{number}", 2)])
+            second = threads.submit(two.insert_or_get, [claim(f"{number}", 1)])
+            told = {answer.digest for future in (first, second) for answer in future.result()}
+            assert told == {"d"}
+            assert one.fetch([Key("default", f"{number}")])[0] == claim(f"{number}", 1).entry
+
+
+def test_nothing_answered_is_lost_when_the_server_is_killed(place: Place) -> None:
+    """Claims go on while the server is killed and comes back: what was answered is stored; clients connect again by themselves."""
+    answered: list[tuple[Claim, Entry]] = []
+    refused = 0
+    enough, ended = threading.Event(), threading.Event()
+
+    def submit() -> None:
+        nonlocal refused
+        with closing(place.open(2)) as store:
+            for number in count():
+                batch = [claim(f"{number}-{part}", number + 1) for part in range(3)]
+                try:
+                    answered.extend(zip(batch, store.insert_or_get(batch), strict=True))
+                except Unavailable:
+                    refused += 1
+                if len(answered) > 60:
+                    enough.set()
+                if ended.is_set():
+                    return
+
+    with closing(place.open(1)) as other, ThreadPoolExecutor(1) as threads:
+        other.mark("applied", "7")
+        submitting = threads.submit(submit)
+        assert enough.wait(60)
+        place.server.kill()
+        with pytest.raises(Unavailable):
+            other.count()
+        place.server.start()
+        before = len(answered)
+        while len(answered) < before + 30 and not submitting.done():
+            ended.wait(0.01)
+        ended.set()
+        submitting.result()
+        assert refused
+        assert other.fetch([asked.key for asked, _ in answered]) == tuple(answer for _, answer in answered)
+        assert other.marked("applied") == "7"
+        assert other.count() >= len(answered)
+
+
+def test_what_rotted_is_never_answered_from_nor_replaced(place: Place) -> None:
+    """An entry whose checksum fails is told to nobody, and no earlier claim takes its place; other keys are answered (DUP-8)."""
+    with closing(place.open(1)) as store:
+        store.insert_or_get([claim("rotten", 5), claim("sound", 5)])
+        place.server.damage("rotten")
+        for ask in (
+            lambda: store.insert_or_get([claim("rotten", 9)]),
+            lambda: store.insert_or_get([claim("rotten", 1)]),
+            lambda: store.merge([claim("rotten", 1)]),
+            lambda: store.fetch([Key("default", "rotten")]),
+            lambda: store.sample(2),
+        ):
+            with pytest.raises(Damaged):
+                ask()
+        assert store.superseded() == []
+        assert store.insert_or_get([claim("sound", 9)]) == [claim("sound", 5).entry]
+
+
+def test_marks_belong_to_a_node(place: Place) -> None:
+    """Two nodes' marks of one name are two, and outlive their connections."""
+    with closing(place.open(1)) as one, closing(place.open(2)) as two:
+        one.mark("shipped", "eu.000001-1")
+        assert two.marked("shipped") == ""
+        two.mark("shipped", "eu.000002-9")
+    with closing(place.open(1)) as one, closing(place.open(2)) as two:
+        assert (one.marked("shipped"), two.marked("shipped")) == ("eu.000001-1", "eu.000002-9")
+
+
+def test_the_clock_covers_what_any_node_stored(place: Place) -> None:
+    """The latest timestamp is that of every node's claims, and of merged ones but for clocks that are far ahead (HLC-3, HLC-7)."""
+    now = 1000.0
+    with closing(place.open(1, now=now)) as one, closing(place.open(2, now=now)) as two:
+        assert one.latest() == ZERO
+        one.insert_or_get([claim("a", 7), claim("b", 9)])
+        assert two.latest() == 9
+        two.insert_or_get([claim("a", 20)])
+        assert one.latest() == 9, "nothing was stored"
+        two.merge([claim("c", at(now + 10), region="us"), claim("d", at(now + 1000), region="us")])
+        assert one.latest() == at(now + 10)
+        one.insert_or_get([claim("e", 11)])
+        assert two.latest() == at(now + 10), "it never goes back"
+    with closing(place.open(1, now=now)) as one:
+        one.insert_or_get([claim("f", 12)])
+        assert one.latest() == at(now + 10)
+
+
+def test_every_node_has_a_number_of_its_own(place: Place) -> None:
+    """Nodes that begin at once get different numbers, each the same ever after; nobody gets another's."""
+    together = threading.Barrier(5)
+
+    def enlist(token: int) -> int:
+        with closing(open_shared(place.url, "eu")) as store:
+            together.wait()
+            return store.enlist(f"new{token}", None, 3)
+
+    with ThreadPoolExecutor(5) as threads:
+        numbers = list(threads.map(enlist, range(5)))
+    assert sorted(numbers) == [3, 4, 5, 6, 7]
+    with closing(open_shared(place.url, "eu")) as store:
+        assert store.enlist("new2", None) == numbers[2]
+        with pytest.raises(UnusableInput, match="another node"):
+            store.enlist("somebody", 4)
+        assert store.enlist("somebody", None) == 8
+
+
+def test_a_store_is_one_regions(place: Place) -> None:
+    """Another region's node is told to use a store of its own."""
+    with closing(place.open(1)), pytest.raises(UnusableInput, match="region 'eu'"):
+        open_shared(place.url, "us")
+
+
+def test_a_store_that_was_emptied_is_not_taken_for_a_new_one(place: Place) -> None:
+    """A node never gives a first write away because somebody emptied the store under it (DUP-7)."""
+    with closing(place.open(1)) as store:
+        store.insert_or_get([claim("a", 1)])
+        place.server.clean()
+        with pytest.raises(Unavailable):
+            store.insert_or_get([claim("a", 2)])
+        with pytest.raises(Unavailable):
+            store.count()
+
+
+def test_a_server_that_is_silent_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A PostgreSQL whose processes are stopped is Unavailable within the bound, and answers again once they run."""
+    place = Place("postgres")
+    server = place.server
+    assert isinstance(server, Postgres)
+    monkeypatch.setattr("flk.impl.storage.postgres.ANSWER_SECONDS", 1)
+    with closing(place.open(1)) as store:
+        server.stop_answering()
+        try:
+            with pytest.raises(Unavailable):
+                store.insert_or_get([claim("a", 1)])
+        finally:
+            server.go_on()
+        assert store.insert_or_get([claim("a", 1)]) == [claim("a", 1).entry]
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["postgresql://me:hunter2@127.0.0.1:1/db", "redis://:hunter2@127.0.0.1:1", "redis+cluster://u:hunter2@127.0.0.1:1"],
+)
+def test_no_message_tells_a_password(url: str) -> None:
+    """Of a server that is not there the message shows where it should be, and no credentials."""
+    with pytest.raises(Unavailable) as refusal:
+        open_shared(url, "eu")
+    assert "hunter2" not in f"{refusal.value!r} {refusal.value.detail}"
+    assert "127.0.0.1:1" in refusal.value.detail
+    assert "hunter2" not in repr(address(url))
