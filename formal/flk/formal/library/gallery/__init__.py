@@ -2,8 +2,10 @@
 
 from flk.formal.library.design import Design
 from flk.formal.library.gallery import (
+    a_store_for_each_node,
     acknowledged_on_send,
     answer_before_durable,
+    answered_from_its_log,
     buried_and_kept,
     claim_in_any_order,
     cutover_without_verification,
@@ -11,6 +13,7 @@ from flk.formal.library.gallery import (
     dropped_after_retries,
     each_keeps_its_first,
     effect_not_keyed,
+    first_to_reach_the_store,
     frozen_for_cutover,
     get_then_set,
     hot_tier_forgets,
@@ -19,6 +22,7 @@ from flk.formal.library.gallery import (
     in_memory_outbox,
     keep_what_is_stored,
     last_write_wins,
+    latest_asked_early,
     local_arrival,
     lookup_before_check,
     mark_before_effect,
@@ -27,6 +31,8 @@ from flk.formal.library.gallery import (
     one_way_cutover,
     outage_as_a_miss,
     overload_buries,
+    own_clock_only,
+    ready_before_its_log,
     remembered_refusal,
     removed_when_taken,
     serve_before_replay,
@@ -50,6 +56,13 @@ DESIGNS: dict[str, Design] = {
         serve_before_replay,
         claim_in_any_order,
         ignored_store_error,
+        # of shared-store
+        own_clock_only,
+        latest_asked_early,
+        first_to_reach_the_store,
+        a_store_for_each_node,
+        answered_from_its_log,
+        ready_before_its_log,
         # of replication
         last_write_wins,
         local_arrival,
