@@ -12,6 +12,7 @@ from flk.formal.library.protocols import (
     migration,
     outbox,
     replication,
+    retention,
     shared_store,
     tiering,
     two_phase_commit,
@@ -23,7 +24,7 @@ _GALLERY = "gallery/"
 
 PROTOCOLS: dict[str, Protocol] = {
     module.protocol.name: module.protocol
-    for module in (ingest, shared_store, replication, outbox, migration, tiering, audit, two_phase_commit)
+    for module in (ingest, shared_store, replication, outbox, migration, tiering, retention, audit, two_phase_commit)
 }
 """Each protocol, in the order in which they are shown."""
 
