@@ -71,7 +71,9 @@ def tlc(protocol: Protocol, sizes: Sizes | None = None, *, symmetric: bool = Fal
 SMALL: dict[str, Sizes] = {
     "two-phase-commit": {"RM": 4},
     "ingest": {"Request": 1},
+    "shared-store": {"Request": 1, "Stamp": 1},
     "replication": {"Segment": 1},
+    "retention": {"Segment": 1},
     "outbox": {},
     "migration": {},
     "tiering": {"Key": 1},

@@ -17,7 +17,7 @@ class Listing(Mapping[str, T]):
     A mapping that shows itself as a table, in notebooks and by `print`, and gives a data frame.
 
     >>> len(protocols()), protocols()["outbox"].requirements[:1]
-    (7, ())
+    (9, ())
     """
 
     def __init__(self, items: Mapping[str, T]) -> None:
@@ -53,12 +53,13 @@ class Listing(Mapping[str, T]):
 
 
 def protocols() -> Listing[Protocol]:
-    """The protocols of the lab by name: ingest, replication, outbox, migration, tiering, audit, two-phase-commit.
+    """The protocols of the lab by name: ingest, shared-store, replication, outbox, migration, tiering, retention, audit,
+    two-phase-commit.
 
     Each can be explored, proved, exported, validated against, and changed by `variant`.
 
     >>> list(protocols())
-    ['ingest', 'replication', 'outbox', 'migration', 'tiering', 'audit', 'two-phase-commit']
+    ['ingest', 'shared-store', 'replication', 'outbox', 'migration', 'tiering', 'retention', 'audit', 'two-phase-commit']
     """
     from flk.formal.library.catalogue import PROTOCOLS
 

@@ -6,7 +6,17 @@ from pathlib import Path
 
 from flk.formal.language import Protocol
 from flk.formal.library.gallery import DESIGNS, Design
-from flk.formal.library.protocols import audit, ingest, migration, outbox, replication, tiering, two_phase_commit
+from flk.formal.library.protocols import (
+    audit,
+    ingest,
+    migration,
+    outbox,
+    replication,
+    retention,
+    shared_store,
+    tiering,
+    two_phase_commit,
+)
 from flk.spec.errors import UnusableInput
 from flk.spec.hints import nearest
 
@@ -14,7 +24,7 @@ _GALLERY = "gallery/"
 
 PROTOCOLS: dict[str, Protocol] = {
     module.protocol.name: module.protocol
-    for module in (ingest, replication, outbox, migration, tiering, audit, two_phase_commit)
+    for module in (ingest, shared_store, replication, outbox, migration, tiering, retention, audit, two_phase_commit)
 }
 """Each protocol, in the order in which they are shown."""
 

@@ -1,12 +1,13 @@
-"""Ingest, replication and two-phase commit: what the explorer finds in them, and that it would find faults."""
+"""Ingest, the shared store, replication, retention, two-phase commit: what exploring finds, and that it would find faults."""
 
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 
 import pytest
-from tests.support.formal.mutants import ingest, replication, two_phase_commit
+from tests.support.formal.mutants import ingest, replication, retention, shared_store, two_phase_commit
 
+from flk.formal.explicit.engines import vectorised
 from flk.formal.explicit.engines.choose import choose
 from flk.formal.explicit.engines.coverage import coverage
 from flk.formal.explicit.engines.edges import graph
@@ -18,16 +19,27 @@ from flk.formal.language import Protocol
 from flk.formal.library.catalogue import PROTOCOLS
 from flk.spec.verdict import Verdict
 
-NAMES = ["ingest", "replication", "two-phase-commit"]
+NAMES = ["ingest", "shared-store", "replication", "retention", "two-phase-commit"]
 LAYERS = {
     "ingest": [1, 66, 707, 2434, 5617, 9568, 10944, 9264, 6608, 4016, 1952, 704, 256, 64],
+    "shared-store": [
+        *[1, 11, 53, 165, 419, 1025, 2128, 3496, 5096, 6360],
+        *[6840, 6840, 6144, 4992, 3744, 2160, 816, 288, 144, 48],
+    ],
+    "retention": [2, 4, 11, 34, 81, 168, 305, 500, 757, 1061, 1353, 1498, 1380, 1011, 547, 198, 42, 4],
     "replication": [
         *[2, 8, 18, 56, 152, 344, 694, 1228, 1924, 2658],
         *[3164, 3352, 3348, 3040, 2262, 1270, 526, 178, 52, 8],
     ],
     "two-phase-commit": [1, 7, 21, 38, 50, 54, 49, 36, 21, 9, 2],
 }
-TRANSITIONS = {"ingest": 93_736, "replication": 117_032, "two-phase-commit": 1_145}
+TRANSITIONS = {
+    "ingest": 93_736,
+    "shared-store": 146_381,
+    "replication": 117_032,
+    "retention": 39_958,
+    "two-phase-commit": 1_145,
+}
 WITNESSES = {
     "ingest": {
         "a_duplicate_is_answered": 8,
@@ -49,11 +61,23 @@ WITNESSES = {
         "what_rotted_is_gone": 3,
         "what_was_salvaged_arrives": 12,
     },
+    "shared-store": {
+        "two_nodes_tell_one_entry": 8,
+        "an_answer_gives_way": 8,
+        "a_late_recovery_takes_a_place": 11,
+        "a_clock_behind_is_drawn_along": 8,
+    },
+    "retention": {
+        "new_again_after_the_window": 3,
+        "started_from_a_snapshot": 9,
+        "recovered_from_a_snapshot": 8,
+        "over_and_still_held": 4,
+    },
     "two-phase-commit": {"all_commit": 10, "one_aborts": 2},
 }
 MUTANTS = {
     (name, mutant): (build, module.SIZES)
-    for name, module in zip(NAMES, (ingest, replication, two_phase_commit), strict=True)
+    for name, module in zip(NAMES, (ingest, shared_store, replication, retention, two_phase_commit), strict=True)
     for mutant, build in module.MUTANTS.items()
 }
 ENGINE = choose("auto")
@@ -84,12 +108,15 @@ def test_every_property_holds_and_every_witness_is_near(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_action_happens_and_every_guard_decides(name: str) -> None:
-    """Each conjunct is seen true and false; a salvage can leave a gap only among three segments."""
-    ground = Ground(Schema.of(PROTOCOLS[name], {"Segment": 3} if name == "replication" else None))
+    """Each conjunct is seen true and false; a salvage can leave a gap only among three segments, and one key is like no other."""
+    sizes = {"replication": {"Segment": 3}, "shared-store": {"Key": 2, "Stamp": 2}, "retention": {"Record": 2}}.get(
+        name
+    )
+    ground = Ground(Schema.of(PROTOCOLS[name], sizes))
     covered = coverage(ground, ENGINE.engine(ground, Options()))
     assert all(action.fired for action in covered)
     idle = {(a.action, c.text) for a in covered for c in a.conjuncts if not (c.seen_true and c.seen_false)}
-    assert idle == set()
+    assert idle == ({("claim", "about[q, k]"), ("recover", "about[q, k]")} if name == "shared-store" else set())
 
 
 FAIR = [(name, p.name, action) for name in NAMES for p in PROTOCOLS[name].properties.values() for action in p.fair]
@@ -98,7 +125,7 @@ FAIR = [(name, p.name, action) for name in NAMES for p in PROTOCOLS[name].proper
 @pytest.mark.parametrize(("name", "property_", "action"), FAIR)
 def test_progress_needs_every_fair_action(name: str, property_: str, action: str) -> None:
     """Without the fairness of any one of them, the protocol may stand still."""
-    sizes = {"Key": 1} if name == "ingest" else None
+    sizes = {"ingest": {"Key": 1}, "shared-store": {"Stamp": 2}}.get(name)
     alone = restricted(PROTOCOLS[name], [property_])
     whole = alone.properties[property_]
     alone.properties[property_] = replace(whole, fair=tuple(each for each in whole.fair if each != action))
@@ -113,6 +140,6 @@ def test_every_planted_fault_is_found(build: Callable[[], Protocol], sizes: dict
     """The explorer refutes it by an invariant, a lemma included, or meets a fault; with a path to it."""
     mutant = build()
     invariants = [property_.name for property_ in mutant.properties.values() if violates(property_.kind)]
-    found = explore(restricted(mutant, invariants), ENGINE.engine, ENGINE.name, sizes, Options(stop=True))
+    found = explore(restricted(mutant, invariants), vectorised.search, "vectorised", sizes, Options(stop=True))
     assert found.verdict is Verdict.VIOLATED
     assert any(f.path for f in (*found.findings, found.fault) if f is not None and f.verdict is Verdict.VIOLATED)
