@@ -18,8 +18,10 @@ from flk.model.effects import (
     Admit,
     Append,
     CaughtUp,
+    Clock,
     CountEntries,
     Effect,
+    Export,
     Fetch,
     GetObject,
     Inherit,
@@ -39,9 +41,10 @@ from flk.model.effects import (
     Seal,
     Segments,
     Store,
+    Supersessions,
     Truncate,
 )
-from flk.model.entries.entry import Entry
+from flk.model.entries.entry import Entry, Supersession
 from flk.model.flow.admission import admit, require_level
 from flk.model.flow.timekeeping import Timekeeper
 from flk.model.log.frames import Frame, segment_name, sequence_of
@@ -107,6 +110,9 @@ class RealNode:
             Inherit: self._inherit,
             Mark: lambda e: store.mark(e.name, e.value),
             Marked: lambda e: store.marked(e.name),
+            Clock: lambda _: self.clock,
+            Export: lambda e: store.export(e.after, e.limit),
+            Supersessions: lambda e: tuple(Supersession(*row) for row in store.superseded(e.after, e.limit)),
             CountEntries: lambda e: self._of(e.region).count(),
             SampleKeys: lambda e: self._of(e.region).sample(e.size),
             Fetch: lambda e: self._of(e.region).fetch(e.keys),
