@@ -1,7 +1,8 @@
 """Simulated nodes that write snapshots and start from them, while crashes, lost disks and lost objects befall them (SNAP-*)."""
 
 import pytest
-from tests.support.sim.drills import REGIONS, drill, rehearse, verdicts
+from tests.support.model.world import KEYRING
+from tests.support.sim.drills import REGIONS, drill, records, verdicts
 
 from flk.model.effects import INBOX, Inspect, Program
 from flk.model.log.frames import region_of
@@ -10,6 +11,7 @@ from flk.model.programs.recover import Recovery, recover
 from flk.model.programs.ship import ship
 from flk.model.programs.snapshot import Snapshotted, snapshot
 from flk.sim.kernel.programs import MODEL
+from flk.sim.protocol_traces import validated
 from flk.sim.scenarios.duration import Seconds
 from flk.sim.scenarios.faults import Disk, Fault, ObjectStoreOutage, RegionCrash
 
@@ -37,7 +39,7 @@ def test_every_invariant_holds_with_snapshots(faults: tuple[Fault, ...]) -> None
         begun.append(found)
         return found
 
-    run = rehearse(drill(*faults), programs=MODEL._replace(ship=shipped, recover=recovered))
+    run = validated(drill(*faults), records(120), KEYRING, programs=MODEL._replace(ship=shipped, recover=recovered))
     assert not verdicts(run)
     assert len([one for one in written if one.name]) > 10
     assert [bool(one.snapshot.name) for one in begun].count(True) == (faults[0] is LOSS)

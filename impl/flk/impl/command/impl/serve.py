@@ -73,6 +73,9 @@ def serve(
     check_every: Annotated[
         float, typer.Option(min=0.01, help="Seconds from one look for what was shipped, and is put back, to the next.")
     ] = CONSTANTS.replication.check_interval_seconds,
+    snapshot_every: Annotated[
+        float, typer.Option(min=0.01, help="Seconds from one snapshot of the store in the object store to the next.")
+    ] = CONSTANTS.snapshot.every_seconds,
     limit: Annotated[
         list[str] | None,
         typer.Option(
@@ -129,6 +132,7 @@ def serve(
         check_every,
         *with_limits(limit or ()),
         tuple(accept_loss or ()),
+        snapshot_every,
     )
     try:
         run(settings, typer.echo)
