@@ -10,6 +10,7 @@ from flk.impl.storage.record import sync_directory, write_whole
 from flk.impl.storage.trouble import largest_file
 from flk.spec.errors import UnusableInput
 
+RESTORING = "restoring"  # is there while a backup is copied to the directory
 _IDENTITY = "identity"
 _BEFORE_IDENTITY = {"lock", "identity.new", "lost+found"}  # what a directory may hold in which no disk was begun
 
@@ -57,6 +58,10 @@ def lock(directory: Path) -> int:
 def identity_of(directory: Path, new: Identity) -> Identity:
     """The identity that the directory holds; a new directory gets this one."""
     path = directory / _IDENTITY
+    if (directory / RESTORING).exists():
+        raise UnusableInput(
+            f"{directory}: a backup was being restored here, and that was cut short; fix: flk restore BACKUP {directory} again"
+        )
     if not path.exists():
         if foreign := sorted({entry.name for entry in directory.iterdir()} - _BEFORE_IDENTITY):
             raise UnusableInput(
