@@ -108,15 +108,20 @@ def lose_an_entry(connection: sqlite3.Connection) -> None:
     connection.execute("insert or replace into marks(name, value, checksum) values (?, ?, ?)", fewer)
 
 
-def move_an_entry(connection: sqlite3.Connection) -> None:
+def move_an_entry(connection: sqlite3.Connection, by: int = -1) -> None:
     """An entry says that it was logged a little earlier, and its checksum and the totals agree."""
     (totals,) = connection.execute("select value from marks where name = ?", (TOTALS,)).fetchone()
     row = connection.execute("select * from entries where timestamp = (select max(timestamp) from entries)").fetchone()
     ((key, entry),) = entries_of((row,))
-    earlier = entry_row(key, msgspec.structs.replace(entry, timestamp=entry.timestamp - 1))
+    earlier = entry_row(key, msgspec.structs.replace(entry, timestamp=entry.timestamp + by))
     connection.execute("insert or replace into entries values (?, ?, ?, ?, ?, ?, ?)", earlier)
     moved = mark_row(TOTALS, text(totals_of(totals).plus(0, earlier[-1] - row[-1])))
     connection.execute("insert or replace into marks(name, value, checksum) values (?, ?, ?)", moved)
+
+
+def delay_an_entry(connection: sqlite3.Connection) -> None:
+    """An entry says that it was logged a little later, and its checksum and the totals agree."""
+    move_an_entry(connection, by=1)
 
 
 def change_a_row(connection: sqlite3.Connection) -> None:
@@ -139,6 +144,7 @@ def drop_a_table(connection: sqlite3.Connection) -> None:
     [
         (lose_an_entry, "eu.000001/"),
         (move_an_entry, "entries.sqlite"),
+        (delay_an_entry, "eu.000001/"),
         (change_a_row, "entries.sqlite"),
         (lose_rows, "entries.sqlite"),
         (drop_a_table, "entries.sqlite"),

@@ -263,10 +263,16 @@ class RealNode:
 def _performers(objects: Objects | None) -> dict[type[Effect[object]], Callable[[Any], Any]]:
     """How effects on objects are performed; where there is no object store, none are found."""
     if objects is None:
-        return {ListObjects: lambda _: ()}
+        return {ListObjects: lambda _: (), **dict.fromkeys((PutObject, ReplaceObject, GetObject), _no_objects)}
     return {
         PutObject: lambda e: objects.put(e.name, e.content),
         ReplaceObject: lambda e: objects.replace(e.name, e.damaged, e.content),
         GetObject: lambda e: objects.get(e.name),
         ListObjects: lambda e: objects.names(e.prefix, e.after),
     }
+
+
+def _no_objects(effect: Effect[object]) -> None:
+    """A node that shipped once is started without its object store."""
+    del effect
+    raise unavailable("this node was given no object store; fix: name the one that it ships to with --objects")
