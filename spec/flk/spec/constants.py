@@ -165,6 +165,20 @@ class Replication(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     divergence_sample_percent: float
 
 
+class Snapshot(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Snapshots of a store (SNAP-*)."""
+
+    object_prefix: str
+    magic: str
+    format: int
+    every_seconds: Seconds
+    stale_seconds: Seconds
+    read_entries: Some
+    piece_entries: Some
+    max_piece_bytes: Some
+    zlib_level: int
+
+
 class Outbox(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The agent's delivery policy (OUT-*)."""
 
@@ -297,6 +311,7 @@ class Constants(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     clock: Clock
     ring: Ring
     replication: Replication
+    snapshot: Snapshot
     outbox: Outbox
     retry_after: RetryAfter
     dedup: Dedup

@@ -29,6 +29,7 @@ AREAS = {
     "dedup": "DUP",
     "wal": "WAL",
     "replication": "CRR",
+    "snapshot": "SNAP",
     "outbox": "OUT",
     "migration": "MIG",
     "tiering": "TIR",

@@ -24,8 +24,10 @@ from flk.model.flow.timekeeping import Timekeeper
 from flk.model.log.frames import Frame
 from flk.model.log.hlc import ZERO, at
 from flk.model.programs.ingest import ingest
+from flk.model.programs.restore import restore
 from flk.model.programs.rotate import rotate
 from flk.model.programs.ship import ship
+from flk.model.refusal import Unavailable
 from flk.model.runtime import run
 from flk.spec.constants import CONSTANTS
 
@@ -159,3 +161,16 @@ def test_a_pass_that_did_something_leaves_a_line(tmp_path: Path) -> None:
     assert (replayed["stage"], replayed["source"], replayed["segments"], replayed["claims"]) == ("replay", "eu", 1, 3)
     assert shipped["bytes"] == replayed["bytes"] > 1000
     assert shipped["seconds"] > 0
+
+
+def test_a_node_that_shipped_once_and_is_alone_now_says_which_option_it_lacks(tmp_path: Path) -> None:
+    """Its pass that looks for objects is refused with the fix, and is no defect (CRR-10)."""
+    objects = open_objects(Directory(tmp_path / "objects").url)
+    with closing(Rig(tmp_path / "eu", objects=objects)) as shipping:
+        shipping.recover()
+        shipping.runtime.perform(ingest(HONEST, "eu", EXAMINE))
+        shipping.runtime.perform(ship())
+    with closing(Rig(tmp_path / "eu")) as alone:
+        alone.recover()
+        with pytest.raises(Unavailable, match="--objects"):
+            alone.runtime.perform(restore(1.0))

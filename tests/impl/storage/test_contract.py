@@ -2,10 +2,10 @@
 
 import tempfile
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
-from itertools import count
+from itertools import chain, count, takewhile
 from pathlib import Path
 
 import pytest
@@ -101,6 +101,21 @@ def run(
         assert store.count() == len(memory.entries)
         assert sorted(store.sample(100)) == sorted(memory.entries)
         assert by_key(store.superseded()) == by_key(memory.superseded)
+        for limit in (1, 2, 100):
+            claims = list(exported(store, limit))
+            assert dict(claims) == memory.entries
+            assert len(claims) == len(memory.entries)
+            paged = takewhile(bool, (store.superseded(after, limit) for after in count(0, limit)))
+            assert list(chain(*paged)) == store.superseded()
+
+
+def exported(store: EntryStore, limit: int) -> Iterator[Claim]:
+    """All entries, asked for piece by piece, each once."""
+    after = None
+    while piece := store.export(after, limit):
+        assert len(piece) <= limit
+        yield from piece
+        after = piece[-1].key
 
 
 @pytest.mark.parametrize("kind", ["sqlite", *SERVERS])

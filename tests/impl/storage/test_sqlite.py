@@ -67,6 +67,14 @@ def test_it_stores_what_the_memory_store_stores(script: Sequence[tuple[str, list
         assert store.count() == len(memory.entries)
         assert sorted(store.sample(100)) == sorted(memory.entries)
         assert store.superseded() == memory.superseded
+        assert store.superseded(after=1, limit=2) == memory.superseded[1:3]
+        after: Key | None = None
+        exported: list[Claim] = []
+        while piece := store.export(after, 2):
+            assert piece == memory.export(after, 2)
+            exported += piece
+            after = piece[-1].key
+        assert dict(exported) == memory.entries
         store.close()
 
 

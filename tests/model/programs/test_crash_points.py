@@ -3,7 +3,18 @@
 from collections.abc import Callable, Iterator, Mapping
 
 import pytest
-from tests.support.model.world import EQUIVOCATING, ESCALATED, EXAMINE, HONEST, STORY, Crash, Stop, World, pcs
+from tests.support.model.world import (
+    EQUIVOCATING,
+    ESCALATED,
+    EXAMINE,
+    HONEST,
+    STORY,
+    Crash,
+    Stop,
+    World,
+    pcs,
+    submission,
+)
 
 from flk.model.effects import INBOX, OUTBOX
 from flk.model.entries.entry import Entry, Key
@@ -12,10 +23,12 @@ from flk.model.log.frames import scan
 from flk.model.memory.parts import Disk, Entries
 from flk.model.programs.divergence import Agreement, detect_divergence
 from flk.model.programs.outbox import Delivery, Queued, deliver, open_outbox, queue
+from flk.model.programs.recover import recover
 from flk.model.programs.repair import is_sound
 from flk.model.programs.replay import replay
 from flk.model.programs.restore import restore
 from flk.model.programs.ship import ship
+from flk.model.programs.snapshot import snapshot
 
 Script = Callable[[World], object]
 
@@ -259,6 +272,72 @@ def test_a_region_that_lost_its_disk_gets_back_all_it_had_shipped() -> None:
         world.ingest("eu", STORY[-1])
         exchange(world)
         assert world.disks["eu"].names("inbox")[0].startswith("eu.000002/")
+        assert world.entries["eu"].entries == world.entries["us"].entries
+
+
+def test_a_snapshot_stopped_anywhere_leaves_the_one_before_or_the_new_one() -> None:
+    """Crash at each effect of writing a snapshot, and lose the store: a start takes the one before or the new one, never a part,
+    and has every entry; the next snapshot is written whatever the crash left (SNAP-4).
+    """
+
+    def with_one() -> World:
+        world = replicated()
+        exchange(world)
+        world.run("eu", snapshot("eu", ["us"]))
+        world.ingest("eu", submission(pcs(epoch=99)))
+        world.run("eu", ship())
+        return world
+
+    def begin(world: World) -> str:
+        world.entries["eu"].entries.clear()
+        world.entries["eu"].superseded.clear()
+        world.entries["eu"].marks.clear()
+        loaded = world.run("eu", recover("eu", EXAMINE, ["eu"])).snapshot
+        assert not loaded.refused
+        return loaded.name
+
+    whole = with_one()
+    expected = dict(whole.entries["eu"].entries)
+    before = begin(whole)
+    assert before
+    found = set()
+    for world in crash_points(with_one, lambda world: world.run("eu", snapshot("eu", ["us"]))):
+        found.add(begin(world))
+        assert world.entries["eu"].entries == expected
+        assert len(world.entries["eu"].superseded) == 1
+        assert world.run("eu", snapshot("eu", ["us"])).name > before
+    assert len(found) == 2
+
+
+@pytest.mark.parametrize("lost", ["store", "disk"])
+def test_a_start_from_a_snapshot_stopped_anywhere_is_finished_by_the_next(lost: str) -> None:
+    """Loading may crash at each effect and be begun again: entries, supersessions and watermarks come to be the same (SNAP-5)."""
+
+    def begun() -> World:
+        world = replicated()
+        exchange(world)
+        world.run("eu", snapshot("eu", ["us"]))
+        world.ingest("eu", submission(pcs(epoch=99)))
+        exchange(world)
+        if lost == "disk":
+            world.lose_disk("eu")
+        else:
+            world.entries["eu"] = Entries()
+            world.nodes["eu"] = world._start("eu")
+        return world
+
+    def start(world: World) -> None:
+        world.run("eu", recover("eu", EXAMINE, ["eu", "us"]))
+
+    calm = begun()
+    start(calm)
+    assert calm.entries["eu"].entries == calm.entries["us"].entries
+    for world in crash_points(begun, start):
+        start(world)
+        assert world.entries["eu"].entries == calm.entries["eu"].entries
+        assert world.entries["eu"].superseded == calm.entries["eu"].superseded
+        assert world.entries["eu"].marks == calm.entries["eu"].marks
+        exchange(world)
         assert world.entries["eu"].entries == world.entries["us"].entries
 
 

@@ -123,7 +123,13 @@ def test_values_are_those_of_prometheus(seed: int, tmp_path: Path) -> None:
 
 # Alerts.
 
-GAUGES = {"flk_crr_lag_seconds": 120.0, "flk_divergence_percent": 20.0, "flk_ready": 1.0, "up": 1.0}
+GAUGES = {
+    "flk_crr_lag_seconds": 120.0,
+    "flk_divergence_percent": 20.0,
+    "flk_ready": 1.0,
+    "flk_snapshot_age_seconds": 20000.0,
+    "up": 1.0,
+}
 LABELS = {
     "flk_outcomes_total": [{"outcome": "accepted"}, {"outcome": "rejected"}],
     "flk_refusals_total": [{"status": "503", "requirement": "ORD-4"}, {"status": "429", "requirement": "ORD-6"}],

@@ -28,6 +28,7 @@ MODULES = (
     "impl.serve",
     "impl.limits",
     "impl.keys",
+    "impl.data",
     "conformance.conform",
     "conformance.compare",
     "conformance.browser",

@@ -73,7 +73,8 @@ class Settings(msgspec.Struct, frozen=True):
     """The options of `flk serve`. Port 0 is any free port; `incarnation` numbers the disks of a region that lost one.
 
     With `objects`, the URL of an object store, the node ships its log there and replays the logs of its peers, all other
-    regions; every so many seconds. Every `check_every` seconds it looks for what it shipped, and reads a part of its log.
+    regions; every so many seconds. Every `check_every` seconds it looks for what it shipped, and reads a part of its log. Every
+    `snapshot_every` seconds it writes a snapshot there, and begins with one if its store is new.
     With `pressure` the limit of submissions in flight adapts to the queue before the store; with `breaker` an object store that
     fails too often is left alone for a while.
     With `store`, the URL of a store, it shares that with the region's other nodes.
@@ -102,6 +103,7 @@ class Settings(msgspec.Struct, frozen=True):
     breaker: Breaker | None = None
     store: str | None = None
     accept_weaker_store: bool = False
+    snapshot_every: float = CONSTANTS.snapshot.every_seconds
 
 
 def serve(settings: Settings, say: Callable[[str], None]) -> None:
@@ -143,7 +145,7 @@ async def _serve(settings: Settings, say: Callable[[str], None]) -> None:
     try:
         runtime = Runtime(
             node,
-            partial(recover, settings.region, examined),
+            partial(recover, settings.region, examined, _snapshots(settings)),
             in_thread=settings.fsync is not Fsync.LOOP,
             trace=trace,
             pressure=settings.pressure,
@@ -299,8 +301,13 @@ def _identity(settings: Settings, objects: Objects | None) -> int:
     return max(settings.incarnation, last + 1)
 
 
+def _snapshots(settings: Settings) -> tuple[str, ...]:
+    """The regions with whose snapshots a store that is new may begin (SNAP-5)."""
+    return () if settings.objects is None else (settings.region, *settings.peers)
+
+
 def _replicator(settings: Settings, runtime: Runtime, examined: Examine) -> Replicator:
-    every = Every(settings.ship_every, settings.replay_every, settings.check_every)
+    every = Every(settings.ship_every, settings.replay_every, settings.check_every, settings.snapshot_every)
     return Replicator(runtime, examined, settings.peers, every, alone=settings.objects is None)
 
 
@@ -322,6 +329,10 @@ def report(recovery: Recovery, data: Path, seconds: float, say: Callable[[str], 
         f"recovered {recovery.frames} frames in {recovery.segments} segments,"
         f" {recovery.claims} of them claims, in {seconds:.2f} s"
     )
+    for refused in recovery.snapshot.refused:
+        say(f"not begun with a snapshot: {refused}")
+    if recovery.snapshot.name:
+        say(f"begun with the {recovery.snapshot.entries} entries of the snapshot {recovery.snapshot.name}")
     for gap in recovery.gaps:
         became = "it is back, from its object" if gap.restored else "its loss is accepted, and what was left of it kept"
         say(f"{gap.name} {gap.what}: {became}")

@@ -57,6 +57,8 @@ class Metrics:
         self.claim_seconds = self._histogram("flk_store_seconds", "claim")
         self.merge_seconds = self._histogram("flk_store_seconds", "merge")
         self.supersessions = self._counter("flk_supersessions_total")
+        self.snapshot_bytes = self._gauge("flk_snapshot_bytes")
+        self.snapshot_seconds = self._gauge("flk_snapshot_seconds")
         self.segments_shipped = self._counter("flk_segments_shipped_total")
         self._signature_errors = self._counter("flk_signature_errors_total")
         self._dedup_hits = self._counter("flk_dedup_hits_total")
@@ -93,6 +95,14 @@ class Metrics:
     def objects_restored(self, found: str) -> Counter:
         """Objects of the node's own that were put back, since they were found so."""
         return self._counter("flk_objects_restored_total", found)
+
+    def snapshot_errors(self, work: str) -> Counter:
+        """Snapshots that were not written, or not read."""
+        return self._counter("flk_snapshot_errors_total", work)
+
+    def watch_snapshots(self, age: Callable[[], float]) -> None:
+        """Ask this for the age of the latest snapshot, at every scrape."""
+        self._gauge("flk_snapshot_age_seconds").set_function(age)
 
     def clock_ahead(self, source: str) -> Counter:
         """Timestamps of a peer that ran too far ahead."""

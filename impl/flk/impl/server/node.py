@@ -21,8 +21,10 @@ from flk.model.effects import (
     Admit,
     Append,
     CaughtUp,
+    Clock,
     CountEntries,
     Effect,
+    Export,
     Fetch,
     GetObject,
     Inherit,
@@ -42,9 +44,10 @@ from flk.model.effects import (
     Seal,
     Segments,
     Store,
+    Supersessions,
     Truncate,
 )
-from flk.model.entries.entry import Entry
+from flk.model.entries.entry import Entry, Supersession
 from flk.model.flow.admission import admit, require_level
 from flk.model.flow.timekeeping import Timekeeper
 from flk.model.log.frames import Frame, segment_name, sequence_of
@@ -117,6 +120,9 @@ class RealNode:
             Inherit: self._inherit,
             Mark: lambda e: store.mark(e.name, e.value),
             Marked: lambda e: store.marked(e.name),
+            Clock: lambda _: self.clock,
+            Export: lambda e: store.export(e.after, e.limit),
+            Supersessions: lambda e: tuple(Supersession(*row) for row in store.superseded(e.after, e.limit)),
             CountEntries: lambda e: self._of(e.region).count(),
             SampleKeys: lambda e: self._of(e.region).sample(e.size),
             Fetch: lambda e: self._of(e.region).fetch(e.keys),
@@ -286,7 +292,7 @@ def _performers(
 ) -> dict[type[Effect[object]], Callable[[Any], Any]]:
     """How effects on objects are performed; where there is no object store, none are found."""
     if objects is None:
-        return {ListObjects: lambda _: ()}
+        return {ListObjects: lambda _: (), **dict.fromkeys((PutObject, ReplaceObject, GetObject), _no_objects)}
     asked: dict[type[Effect[object]], Callable[[Any], Any]] = {
         PutObject: lambda e: objects.put(e.name, e.content),
         ReplaceObject: lambda e: objects.replace(e.name, e.damaged, e.content),
@@ -300,3 +306,9 @@ def _performers(
 
 def _by(breaker: CircuitBreaker, request: Callable[[Any], Any], effect: Effect[object]) -> Any:
     return breaker(partial(request, effect))
+
+
+def _no_objects(effect: Effect[object]) -> None:
+    """A node that shipped once is started without its object store."""
+    del effect
+    raise unavailable("this node was given no object store; fix: name the one that it ships to with --objects")

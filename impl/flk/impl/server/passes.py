@@ -1,10 +1,14 @@
-"""Replication passes: what ships a log to other regions, what replays theirs, what puts back what is gone; and their measures."""
+"""Passes in the background: what ships a log, what replays others', what puts back what is gone, what writes snapshots; and
+their measures.
+"""
 
 import time
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import Generic, NamedTuple, TypeVar
 
 import structlog
+from prometheus_client import Counter
 
 from flk.impl.server.metrics import Metrics
 from flk.impl.storage.wal import FileDisk
@@ -21,12 +25,14 @@ from flk.model.effects import (
     ReplaceObject,
     Salvage,
 )
+from flk.model.entries.snapshot import heads_of
 from flk.model.log.hlc import Timestamp, is_ahead, wall_seconds
 from flk.model.programs.examine import Examine
 from flk.model.programs.recover import reclaim
 from flk.model.programs.replay import Replayed, replay
 from flk.model.programs.restore import Restored, restore
 from flk.model.programs.ship import PREFIX, SHIPPED, ship
+from flk.model.programs.snapshot import Snapshotted, snapshot
 
 R = TypeVar("R")
 
@@ -46,18 +52,15 @@ class Work(NamedTuple):
 
 
 class Passes(ABC, Generic[R]):
-    """The passes of one program over the log of region `source`. `name` is the label `stage` of their metrics: `ship`, `replay`,
-    `restore`.
-    """
+    """The passes of one program about region `source`; `errors` counts those that did not complete."""
 
-    def __init__(self, name: str, source: str, metrics: Metrics) -> None:
+    def __init__(self, name: str, source: str, errors: Counter) -> None:
         self.name = name
         self.source = source
-        self._errors = metrics.crr_errors(name, source)
+        self._errors = errors
         self._level_at = time.monotonic()
         self._waits = ""
         self._done = Work()
-        metrics.watch_lag(name, source, self.lag)
 
     @abstractmethod
     def program(self) -> Program[R]:
@@ -96,7 +99,15 @@ class Passes(ABC, Generic[R]):
         return f"{self.name} {self.source}: {self.lag():.0f} s: {self._waits}" if self._waits else ""
 
 
-class ShippingPasses(Passes[tuple[str, ...]]):
+class LogPasses(Passes[R]):
+    """Passes over the log of region `source`. `name` is the label `stage` of their metrics: `ship`, `replay`, `restore`."""
+
+    def __init__(self, name: str, source: str, metrics: Metrics) -> None:
+        super().__init__(name, source, metrics.crr_errors(name, source))
+        metrics.watch_lag(name, source, self.lag)
+
+
+class ShippingPasses(LogPasses[tuple[str, ...]]):
     """Seal and upload the segments of the node's own log."""
 
     def __init__(self, disk: FileDisk, metrics: Metrics) -> None:
@@ -133,7 +144,7 @@ class ShippingPasses(Passes[tuple[str, ...]]):
         return 0.0
 
 
-class ReplayPasses(Passes[Replayed]):
+class ReplayPasses(LogPasses[Replayed]):
     """Join the entries of a peer's log into the store."""
 
     def __init__(self, peer: str, examine: Examine, metrics: Metrics) -> None:
@@ -182,7 +193,7 @@ class ReclaimPasses(ReplayPasses):
         return reclaim(self.source, self._examine)
 
 
-class RestorePasses(Passes[Restored]):
+class RestorePasses(LogPasses[Restored]):
     """Put back objects of the node's own that are gone or damaged, and read its log on the way (CRR-10)."""
 
     def __init__(self, region: str, share: float, metrics: Metrics) -> None:
@@ -215,3 +226,39 @@ class RestorePasses(Passes[Restored]):
     def lag(self) -> float:
         """Seconds since the last complete pass, if one has failed since."""
         return time.monotonic() - self._level_at if self._waits else 0.0
+
+
+class SnapshotPasses(Passes[Snapshotted]):
+    """Write what the node stores to the object store (SNAP-*)."""
+
+    def __init__(self, region: str, peers: Sequence[str], metrics: Metrics) -> None:
+        super().__init__("snapshot", region, metrics.snapshot_errors("write"))
+        self._peers = peers
+        self._bytes = 0
+        self._size = metrics.snapshot_bytes
+        self._seconds = metrics.snapshot_seconds
+        metrics.watch_snapshots(self.lag)
+
+    def program(self) -> Program[Snapshotted]:
+        """Write a snapshot."""
+        self._bytes = 0
+        return snapshot(self.source, self._peers)
+
+    def seen(self, effect: Effect[object], result: object) -> None:
+        """An object was put; the head is the last of them."""
+        del result
+        if not isinstance(effect, PutObject):
+            return
+        self._bytes += len(effect.content)
+        if effect.name.startswith(heads_of(self.source)):
+            self._size.set(self._bytes)
+            log.info("snapshot.written", name=effect.name, bytes=self._bytes)
+
+    def passed(self, *, began: float) -> None:
+        """A snapshot is whole, or there was nothing that one could cover."""
+        super().passed(began=began)
+        self._seconds.set(time.monotonic() - began)
+
+    def lag(self) -> float:
+        """Seconds since the latest whole snapshot was begun; since the start, if there is none."""
+        return time.monotonic() - self._level_at

@@ -1,4 +1,5 @@
-"""The replicator: ships the node's log, puts back what is gone, and replays the logs of its peers, pass after pass (CRR-*).
+"""The replicator: ships the node's log, puts back what is gone, replays the logs of its peers, and writes snapshots, pass after
+pass (CRR-*, SNAP-*).
 
 The rules are those of the simulator: a pass begins once every interval, only while the store is level with the log, and never while
 the last pass runs. A pass that is refused, or that meets a gap or a corrupt segment, is counted and logged, and the next one
@@ -7,13 +8,13 @@ continues at the watermarks. Submissions are not affected.
 
 import asyncio
 import time
-from collections.abc import Iterable
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple, TypeVar
 
 import structlog
 
-from flk.impl.server.passes import Passes, ReclaimPasses, ReplayPasses, RestorePasses, ShippingPasses
+from flk.impl.server.passes import Passes, ReclaimPasses, ReplayPasses, RestorePasses, ShippingPasses, SnapshotPasses
 from flk.impl.server.runtime import Runtime
 from flk.impl.storage.segment_file import LogFailed
 from flk.model.log.frames import CorruptSegment
@@ -27,20 +28,21 @@ log = structlog.get_logger()
 
 
 class Every(NamedTuple):
-    """Seconds from one pass to the next: of shipping, of replay of a peer, and of checking what was shipped."""
+    """Seconds from one pass to the next: of shipping, of replay of a peer, of checking what was shipped, and of snapshots."""
 
     ship: float = CONSTANTS.replication.ship_interval_seconds
     replay: float = CONSTANTS.replication.replay_interval_seconds
     check: float = CONSTANTS.replication.check_interval_seconds
+    snapshot: float = CONSTANTS.snapshot.every_seconds
 
 
 class Replicator:
     """Ships the log of one node, replays the log of each peer and those of the region's earlier disks, and looks for what was
-    shipped. A node that is `alone`, without an object store, only reads its log again, bit by bit.
+    shipped; and writes snapshots. A node that is `alone`, without an object store, only reads its log again, bit by bit.
     """
 
     def __init__(
-        self, runtime: Runtime, examine: Examine, peers: Iterable[str], every: Every, *, alone: bool = False
+        self, runtime: Runtime, examine: Examine, peers: Sequence[str], every: Every, *, alone: bool = False
     ) -> None:
         node = runtime.node
         self._runtime = runtime
@@ -50,6 +52,7 @@ class Replicator:
         if self._shipping is not None:
             self._intervals[self._shipping] = every.ship
             self._intervals |= {ReplayPasses(peer, examine, node.metrics): every.replay for peer in peers}
+            self._intervals[SnapshotPasses(node.disk.region, peers, node.metrics)] = every.snapshot
             if node.disk.identity > 1:
                 self._intervals[ReclaimPasses(node.disk.region, examine, node.metrics)] = every.replay
 

@@ -129,6 +129,9 @@ class Runtime:
         self.node.postponed = ""
         self._note_gaps(recovery.gaps)
         self.node.metrics.recovered_frames.inc(recovery.frames)
+        for refused in recovery.snapshot.refused:
+            self.node.metrics.snapshot_errors("read").inc()
+            log.error("snapshot.refused", reason=refused)
         damage = sum(len(repair.damage) + repair.doubtful for repair in recovery.repairs)
         self.node.metrics.wal_damage.inc(damage + len(recovery.forgotten) + recovery.spoilt)
         return recovery

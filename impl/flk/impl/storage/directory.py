@@ -13,6 +13,7 @@ from flk.impl.storage.record import sync_directory, write_whole
 from flk.impl.storage.trouble import largest_file, usable
 from flk.spec.errors import UnusableInput
 
+RESTORING = "restoring"  # is there while a backup is copied to the directory
 _IDENTITY = "identity"
 _MEMBER = "member"
 _BEFORE_IDENTITY = {
@@ -142,6 +143,10 @@ def _require_unused(directory: Path, new: Identity) -> None:
 def identity_of(directory: Path, new: Identity) -> Identity:
     """The identity that the directory holds; a new directory gets this one."""
     path = directory / _IDENTITY
+    if (directory / RESTORING).exists():
+        raise UnusableInput(
+            f"{directory}: a backup was being restored here, and that was cut short; fix: flk restore BACKUP {directory} again"
+        )
     if not path.exists():
         _require_unused(directory, new)
         write_whole(path.with_suffix(".new"), msgspec.json.encode(new))

@@ -31,7 +31,7 @@ from flk.impl.storage.rows import (
     superseded_row,
 )
 from flk.impl.storage.shared import ANSWER_SECONDS, CONNECT_SECONDS, FORMAT, Place, Rival, SharedStore, require_place
-from flk.model.entries.entry import Claim, Entry, Key
+from flk.model.entries.entry import Claim, Entry, Key, export_order
 from flk.model.log.hlc import ZERO, Timestamp
 from flk.model.refusal import Unavailable, unavailable
 from flk.spec.errors import UnusableInput
@@ -86,7 +86,10 @@ _MARK = f"""insert into flk.marks({MARK_COLUMNS}) values (%s, %s, %s)
   on conflict (name) do update set value = excluded.value, checksum = excluded.checksum"""  # noqa: S608  (likewise)
 _MARKED = f"select {MARK_COLUMNS} from flk.marks where name = %s"  # noqa: S608  (likewise)
 _CLOCKS = f"select {MARK_COLUMNS} from flk.marks where name = any(select %s || lpad(number::text, 6, '0') || %s from flk.logs)"  # noqa: S608
-_SUPERSEDED = "select 0, tenant, pcs_id, loser, winner, checksum from flk.superseded order by sequence"
+_SUPERSEDED = (
+    "select 0, tenant, pcs_id, loser, winner, checksum from flk.superseded order by sequence offset %s limit %s"
+)
+_EXPORT = f"select {ENTRY_COLUMNS} from flk.entries where (pcs_id, tenant) > (%s, %s) order by pcs_id, tenant limit %s"  # noqa: S608
 _COUNT = "select (select count(*) from flk.entries), (select coalesce(sum(entries), 0)::bigint from flk.logs)"
 _SAMPLE = "select tenant, pcs_id from flk.entries order by random() limit %s"
 _REGISTER = "insert into flk.logs(number, token) values (%s, %s) on conflict do nothing"
@@ -194,10 +197,17 @@ class PostgresStore(SharedStore):
             stored = self._look_up(connection, keys)
         return tuple(map(stored.get, keys))
 
-    def superseded(self) -> list[tuple[Key, Entry, Entry]]:
+    def export(self, after: Key | None, limit: int) -> tuple[Claim, ...]:
+        """At most `limit` entries whose keys come after `after`, by `export_order`."""
+        begin = ("", "") if after is None else export_order(after)
+        with self._asking() as connection:
+            rows = connection.execute(_EXPORT, (*begin, limit)).fetchall()
+        return tuple(Claim(key, entry) for key, entry in entries_of(map(_entry, rows)))
+
+    def superseded(self, after: int = 0, limit: int = -1) -> list[tuple[Key, Entry, Entry]]:
         """The local winners that gave way, in order."""
         with self._asking() as connection:
-            rows = connection.execute(_SUPERSEDED).fetchall()
+            rows = connection.execute(_SUPERSEDED, (after, None if limit < 0 else limit)).fetchall()
         return list(superseded_of((int(a), str(b), str(c), str(d), str(e), int(f)) for a, b, c, d, e, f in rows))
 
     def close(self) -> None:

@@ -4,6 +4,7 @@ A key's hash says in which of the buckets it is. All keys of a bucket have one h
 them together; Cluster spreads the buckets over its masters. The scripts of a batch go out together.
 
     flk:{N}:entries     tenant, id → entry        flk:{N}:superseded   what gave way, in order
+    flk:{N}:keys        tenant, id of each entry, in order
     flk:{N}:clock       log → the latest timestamp that its node brought, of those in this bucket at least
     flk:{N}:count       how many entries were inserted                  flk:{N}:store   the name of the store
     flk:{all}:place, flk:{all}:logs, flk:{all}:marks                    one of each
@@ -45,12 +46,19 @@ from flk.spec.errors import UnusableInput
 T = TypeVar("T")
 
 BUCKETS = 32
+_INSERTED = (
+    "store",
+    "entries",
+    "clock",
+    "count",
+    "keys",
+)  # what inserting an entry reads and writes, in the script's order
 _RETRIES = 1  # at once, with a new connection: that of before may have gone
 _ALL = "flk:{all}:"
 _EMPTIED = "FLKOTHER"
 
 _SAME = f"if redis.call('get', KEYS[1]) ~= ARGV[1] then return redis.error_reply('{_EMPTIED} another store') end "
-# KEYS: store, entries, clock, count. ARGV: store, log, clock, then field, entry of each.
+# KEYS: store, entries, clock, count, keys. ARGV: store, log, clock, then field, entry of each.
 _INSERT = (
     _SAME
     + """
@@ -58,6 +66,7 @@ local found, fresh = {}, 0
 for i = 4, #ARGV, 2 do
   if redis.call('hsetnx', KEYS[2], ARGV[i], ARGV[i + 1]) == 1 then
     fresh = fresh + 1
+    redis.call('zadd', KEYS[5], 0, ARGV[i])
     found[#found + 1] = false
   else
     found[#found + 1] = redis.call('hget', KEYS[2], ARGV[i])
@@ -172,15 +181,16 @@ class RedisStore(SharedStore):
                     ("GET", _key(bucket, "store")),
                     ("GET", _key(bucket, "count")),
                     ("HLEN", _key(bucket, "entries")),
+                    ("ZCARD", _key(bucket, "keys")),
                 )
             )
             answers = self._together(asked, whole=True)
-            if any(name != self._place.store.encode() for name in answers[::3]):
+            if any(name != self._place.store.encode() for name in answers[::4]):
                 raise _other()
-            there = sum(map(int, answers[2::3]))
-            if [int(count or 0) for count in answers[1::3]] != list(map(int, answers[2::3])):
+            there = list(map(int, answers[2::4]))
+            if any([int(count or 0) for count in counts] != there for counts in (answers[1::4], answers[3::4])):
                 raise Damaged("entries of the store are missing")
-            return there
+            return sum(there)
 
     def sample(self, size: int) -> tuple[Key, ...]:
         """At most `size` keys, each equally likely."""
@@ -199,11 +209,32 @@ class RedisStore(SharedStore):
         with self._asking():
             return tuple(map(self._look_up(keys).get, keys))
 
-    def superseded(self) -> list[tuple[Key, Entry, Entry]]:
-        """The local winners that gave way, those of one key in order."""
+    def export(self, after: Key | None, limit: int) -> tuple[Claim, ...]:
+        """At most `limit` entries, bucket by bucket, those after `after`."""
+        bucket, least = (0, "-") if after is None else (_bucket(after), b"(" + _field(after))
+        keys: list[Key] = []
         with self._asking():
-            lists = self._together(("LRANGE", _key(bucket, "superseded"), 0, -1) for bucket in range(BUCKETS))
-            return list(superseded_of((0, *_record(record)) for records in lists for record in records))
+            while bucket < BUCKETS and len(keys) < limit:
+                fields = self._ask("ZRANGEBYLEX", _key(bucket, "keys"), least, "+", "LIMIT", 0, limit - len(keys))
+                keys += (Key(*field.decode().split("\0")) for field in fields)
+                bucket, least = bucket + 1, "-"
+            found = self._look_up(keys)
+            if len(found) != len(keys):
+                raise Damaged("entries of the store are missing")
+            return tuple(Claim(key, found[key]) for key in keys)
+
+    def superseded(self, after: int = 0, limit: int = -1) -> list[tuple[Key, Entry, Entry]]:
+        """The local winners that gave way, bucket by bucket, those of one key in order."""
+        records: list[bytes] = []
+        with self._asking():
+            sizes = self._together(("LLEN", _key(bucket, "superseded")) for bucket in range(BUCKETS))
+            for bucket, size in enumerate(map(int, sizes)):
+                first = min(after, size)
+                after -= first
+                last = size if limit < 0 else min(size, first + limit - len(records))
+                if first < last:
+                    records += self._ask("LRANGE", _key(bucket, "superseded"), first, last - 1)
+            return list(superseded_of((0, *_record(record)) for record in records))
 
     def close(self) -> None:
         """Release the connections."""
@@ -218,7 +249,7 @@ class RedisStore(SharedStore):
         buckets = _by_bucket(claims, lambda claim: claim.key)
         scripts = [
             (
-                *("EVAL", _INSERT, 4, *(_key(bucket, kind) for kind in ("store", "entries", "clock", "count"))),
+                *("EVAL", _INSERT, 5, *(_key(bucket, kind) for kind in _INSERTED)),
                 *(self._place.store, *self._clock_field(clock)),
                 *(word for key, entry in group for word in (_field(key), _value(key, entry))),
             )
@@ -393,5 +424,9 @@ def _pairs(answer: Any) -> Iterator[tuple[bytes, bytes]]:
 def _by_bucket(items: Iterable[T], key: Callable[[T], Key]) -> dict[int, list[T]]:
     buckets: defaultdict[int, list[T]] = defaultdict(list)
     for item in items:
-        buckets[crc32c(_field(key(item))) % BUCKETS].append(item)
+        buckets[_bucket(key(item))].append(item)
     return buckets
+
+
+def _bucket(key: Key) -> int:
+    return int(crc32c(_field(key))) % BUCKETS

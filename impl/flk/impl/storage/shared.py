@@ -179,8 +179,12 @@ class SharedStore(ABC):
         """What is stored under each of the keys."""
 
     @abstractmethod
-    def superseded(self) -> list[tuple[Key, Entry, Entry]]:
-        """The local winners that gave way, those of one key in order."""
+    def export(self, after: Key | None, limit: int) -> tuple[Claim, ...]:
+        """As `EntryStore` has it."""
+
+    @abstractmethod
+    def superseded(self, after: int = 0, limit: int = -1) -> list[tuple[Key, Entry, Entry]]:
+        """As `EntryStore` has it."""
 
     @abstractmethod
     def close(self) -> None:

@@ -50,7 +50,7 @@ from flk.impl.storage.soundness import (
     require_tables,
     set_aside,
 )
-from flk.model.entries.entry import Claim, Entry, Key, join
+from flk.model.entries.entry import Claim, Entry, Key, export_order, join
 from flk.model.log.hlc import ZERO, Timestamp
 from flk.model.refusal import unavailable
 
@@ -69,7 +69,8 @@ _REPLACE = f"insert or replace into entries({ENTRY_COLUMNS}) values (?, ?, ?, ?,
 _MARKED = f"select {MARK_COLUMNS} from marks where name = ?"  # noqa: S608  (likewise)
 _MARK = f"insert or replace into marks({MARK_COLUMNS}) values (?, ?, ?)"  # noqa: S608  (likewise)
 _SAMPLE = "select tenant, pcs_id from entries order by random() limit ?"
-_SUPERSEDED = f"select {SUPERSEDED_COLUMNS} from superseded order by sequence"  # noqa: S608  (likewise)
+_SUPERSEDED = f"select {SUPERSEDED_COLUMNS} from superseded order by sequence limit ? offset ?"  # noqa: S608  (likewise)
+_EXPORT = f"select {ENTRY_COLUMNS} from entries where (pcs_id, tenant) > (?, ?) order by pcs_id, tenant limit ?"  # noqa: S608  (likewise)
 _SUPERSEDE = f"insert into superseded({SUPERSEDED_COLUMNS}) values (?, ?, ?, ?, ?, ?)"  # noqa: S608  (likewise)
 
 
@@ -196,11 +197,23 @@ class SqliteStore:
         stored = self._look_up(keys)
         return tuple(map(stored.get, keys))
 
-    def superseded(self) -> list[tuple[Key, Entry, Entry]]:
-        """The local winners that gave way, in order: key, loser, winner (CRR-3)."""
+    def superseded(self, after: int = 0, limit: int = -1) -> list[tuple[Key, Entry, Entry]]:
+        """The local winners that gave way, in order: key, loser, winner (CRR-3); at most so many (-1: all) `after` the first."""
         self.flush()
         with self._answering():
-            return list(superseded_of(self._reader.execute(_SUPERSEDED)))
+            return list(superseded_of(self._reader.execute(_SUPERSEDED, (limit, after))))
+
+    def export(self, after: Key | None, limit: int) -> tuple[Claim, ...]:
+        """At most `limit` entries whose keys come after `after`, by `export_order`.
+
+        What is pending is written before the first piece alone, so that a long export does not make small transactions of it.
+        """
+        if after is None:
+            self.flush()
+        begin = ("", "") if after is None else export_order(after)
+        with self._answering():
+            rows = self._reader.execute(_EXPORT, (*begin, limit))
+            return tuple(Claim(key, entry) for key, entry in entries_of(rows))
 
     def flush_behind(self) -> None:
         """Begin to write what is pending, in the store's own thread, unless it is busy."""

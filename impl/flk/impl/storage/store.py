@@ -60,8 +60,14 @@ class EntryStore(Protocol):
         """What is stored under each of the keys."""
         ...
 
-    def superseded(self) -> list[tuple[Key, Entry, Entry]]:
-        """The local winners that gave way: key, loser, winner; those of one key in order (CRR-3)."""
+    def export(self, after: Key | None, limit: int) -> tuple[Claim, ...]:
+        """At most `limit` entries, those after `after` in an order of the store's own that never changes (SNAP-3)."""
+        ...
+
+    def superseded(self, after: int = 0, limit: int = -1) -> list[tuple[Key, Entry, Entry]]:
+        """The local winners that gave way: key, loser, winner; those of one key in order (CRR-3). At most so many (-1: all), but
+        for the first `after`.
+        """
         ...
 
     def flush_behind(self) -> None:

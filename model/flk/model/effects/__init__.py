@@ -28,6 +28,7 @@ from flk.model.effects.migration import Advance, Forget, InsertOrGet, ListKeys, 
 from flk.model.effects.objects import GetObject, ListObjects, PutObject, ReplaceObject
 from flk.model.effects.outbox import Draw, Post, Sleep
 from flk.model.effects.regions import CountEntries, Fetch, SampleKeys
+from flk.model.effects.snapshot import Clock, Export, Supersessions
 from flk.model.effects.store import Mark, Marked, Merge, Store
 from flk.model.effects.tiers import Aged, Copy, Delete, Insert, Join, Look, Owe, Owed, Settled
 
@@ -42,11 +43,13 @@ __all__ = [
     "Attempt",
     "Bury",
     "CaughtUp",
+    "Clock",
     "Copy",
     "CountEntries",
     "Delete",
     "Draw",
     "Effect",
+    "Export",
     "Fetch",
     "Forget",
     "GetObject",
@@ -82,6 +85,7 @@ __all__ = [
     "Settled",
     "Sleep",
     "Store",
+    "Supersessions",
     "TakeTask",
     "Truncate",
 ]

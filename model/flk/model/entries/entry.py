@@ -58,6 +58,19 @@ class Claim(NamedTuple):
     entry: Entry
 
 
+class Supersession(NamedTuple):
+    """A local winner that gave way, and to what (CRR-3)."""
+
+    key: Key
+    loser: Entry
+    winner: Entry
+
+
+def export_order(key: Key) -> tuple[str, str]:
+    """The order in which a store that keeps one hands out its entries: that of the primary key in SQLite and PostgreSQL."""
+    return key.pcs_id, key.tenant
+
+
 def join(a: Entry, b: Entry) -> Entry:
     """The authoritative one of two entries under one key: associative, commutative, idempotent (CRR-1, CRR-2)."""
     return min(a, b, key=precedence)

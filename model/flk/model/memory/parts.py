@@ -4,10 +4,11 @@ from bisect import bisect_right, insort
 from collections import Counter, defaultdict
 from collections.abc import MutableMapping
 from hashlib import sha256
+from heapq import nsmallest
 from random import Random
 
 from flk.model.effects import INBOX
-from flk.model.entries.entry import Claim, Entry, Key, join
+from flk.model.entries.entry import Claim, Entry, Key, Supersession, export_order, join
 from flk.model.entries.migration import MigratingKeys
 from flk.model.entries.tasks import TaskQueue
 from flk.model.entries.tiers import Tier, Tiers
@@ -196,7 +197,7 @@ class Entries:
         self.migrating = migrating
         self.entries: MutableMapping[Key, Entry] = {} if tiers is None else tiers.first
         self.marks: dict[str, str] = {}
-        self.superseded: list[tuple[Key, Entry, Entry]] = []
+        self.superseded: list[Supersession] = []
 
     def insert_or_get(self, claim: Claim, known: Entry | None = None) -> Entry:
         """The entry now stored under the key: the claim's own if there was none, or only one of a clock ahead of ours (DUP-1).
@@ -238,7 +239,7 @@ class Entries:
         if winner == stored:
             return stored, False
         self._put(claim.key, winner)
-        self.superseded.append((claim.key, stored, winner))
+        self.superseded.append(Supersession(claim.key, stored, winner))
         return winner, True
 
     def _put(self, key: Key, entry: Entry) -> None:
@@ -251,6 +252,11 @@ class Entries:
         """At most `size` keys, each equally likely."""
         keys = sorted(self.entries)
         return tuple(random.sample(keys, min(size, len(keys))))
+
+    def export(self, after: Key | None, limit: int) -> tuple[Claim, ...]:
+        """At most `limit` entries whose keys come after `after`, by `export_order`."""
+        later = (key for key in self.entries if after is None or export_order(key) > export_order(after))
+        return tuple(Claim(key, self.entries[key]) for key in nsmallest(limit, later, key=export_order))
 
 
 class Objects:

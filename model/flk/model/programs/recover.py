@@ -1,5 +1,7 @@
 """Start-up (WAL-5): apply what is in the log and not in the store, repair the log, and only then serve."""
 
+from collections.abc import Sequence
+
 import msgspec
 
 from flk.model.effects import INBOX, CaughtUp, Mark, Marked, Merge, Program, Resume, Seal, Segments
@@ -8,6 +10,7 @@ from flk.model.log.manifest import Gap, altered, clock_is_noted, forgotten, note
 from flk.model.programs.examine import Examine, claims_of
 from flk.model.programs.repair import Repair, is_sound, make_whole, read, repair
 from flk.model.programs.replay import Replayed, replay
+from flk.model.programs.start import Loaded, load
 from flk.model.refusal import Unavailable, unavailable
 
 APPLIED = "applied"
@@ -15,7 +18,7 @@ APPLIED = "applied"
 
 class Recovery(msgspec.Struct, frozen=True):
     """What recovery did: segments read, frames in them, claims applied, segments that had to be repaired, gaps that were filled,
-    segments that the manifest had forgotten, and lines of it that were spoilt.
+    segments that the manifest had forgotten, and lines of it that were spoilt; the snapshot that a store that is new began with.
     """
 
     segments: int
@@ -25,18 +28,26 @@ class Recovery(msgspec.Struct, frozen=True):
     gaps: tuple[Gap, ...] = ()
     forgotten: tuple[str, ...] = ()
     spoilt: int = 0
+    snapshot: Loaded = Loaded()
 
 
-def recover(region: str, examine: Examine) -> Program[Recovery]:
+def recover(region: str, examine: Examine, snapshots: Sequence[str] = ()) -> Program[Recovery]:
     """Apply to the store what is in the log and not in it. Running it again, after any crash, changes nothing more.
+
+    A store that is new begins with the latest snapshot of the first of the regions `snapshots` that has one, and of the logs only
+    what is behind it is read (SNAP-5). Without one it is rebuilt from all of them.
 
     Raises Incomplete while the log has a gap (WAL-9); Unavailable while a segment is missing that an earlier disk of the region
     shipped: what it holds was acknowledged, so the node is not ready without it (CRR-5, WAL-5); and CorruptSegment if it is not as
     it was sealed. A node whose own log has all that its region shipped waits for no object store (CRR-11).
     """
     done = yield from Marked(APPLIED)
+    is_new, loaded = not done, Loaded()
+    if is_new and snapshots:
+        loaded = yield from load(region, snapshots)
+        done = loaded.applied
     inventory, gaps = yield from make_whole(INBOX, done)
-    if not done:  # a new store: what an earlier disk of this region shipped is in no log here
+    if is_new:  # a new store: what an earlier disk of this region shipped is in no log here
         yield from _require_earlier(region, examine)
     later = yield from Segments(INBOX, after=done)
     yield from Resume(noted_clock(inventory))
@@ -57,7 +68,7 @@ def recover(region: str, examine: Examine) -> Program[Recovery]:
     yield from CaughtUp()
     yield from Seal(INBOX)
     yield from mark_applied()
-    return Recovery(len(names), frames, applied, repairs, gaps, forgotten(inventory), inventory.spoilt)
+    return Recovery(len(names), frames, applied, repairs, gaps, forgotten(inventory), inventory.spoilt, loaded)
 
 
 def _require_earlier(region: str, examine: Examine) -> Program[None]:

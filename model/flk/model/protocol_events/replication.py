@@ -9,6 +9,8 @@
     GetObject of what was put,     upload          of a segment whose PutObject a crash cut off
       or its name in a listing
     Mark of a watermark            mark_shipped, mark_replayed
+      of a snapshot that is read   merge, before it, of all claims up to there; of another region's log once the node serves, since
+                                   what it has so early is seen by nobody. The snapshot itself is no step
     Marked, past what was marked   the same        a crash cut that Mark off
     ListObjects, before it serves  find            of each segment in another log of its region
     CaughtUp                       serve           for the first time; find of all there is, if the node did not ask
@@ -32,8 +34,10 @@ from flk.model.log.frames import log_of, region_of, sequence_of
 from flk.model.protocol_events.observation import END, START, FromElsewhere, ObservedEffect, ProtocolEvent, event, key
 from flk.model.protocol_events.uploads import PREFIX, Uploads
 from flk.model.refusal import Unavailable
+from flk.spec.constants import CONSTANTS
 
 SHIPPED, REPLAYED = "shipped", "replayed/"
+SNAPSHOTS = CONSTANTS.snapshot.object_prefix
 NOBODYS = "?"
 """The record of a frame that is in a log and was never appended to it."""
 
@@ -69,6 +73,7 @@ class _Node:
     pending: dict[str, None] = field(default_factory=dict)
     overtaken: dict[str, Sequence[ProtocolEvent]] = field(default_factory=dict)
     replayed: dict[str, int] = field(default_factory=dict)
+    taken_over: list[tuple[ObservedEffect, str, str]] = field(default_factory=list)
 
     def in_log_order(self, stamped: str, told: Sequence[ProtocolEvent]) -> Iterator[ProtocolEvent]:
         """A frame is applied or refused, which these events state: at once, or after the frames before it."""
@@ -141,6 +146,7 @@ class _Events:
         node.appended.clear()
         node.reading.clear()
         node.asked = False
+        node.taken_over.clear()
 
     def _append(self, record: ObservedEffect, node: _Node) -> Iterator[ProtocolEvent]:
         node.open = True
@@ -171,6 +177,12 @@ class _Events:
     def _merge(self, record: ObservedEffect, node: _Node) -> Iterator[ProtocolEvent]:
         """Of its own log a node takes in what it has not applied, from an object too; of others' all, as often as it reads it."""
         name = node.reading.get(record.run, "")
+        if name.startswith(SNAPSHOTS):
+            for claim in record.fields["claims"]:
+                if stamp(claim) in node.written and not node.level:
+                    _, sequence = node.written[stamp(claim)]
+                    yield event(record, "recover", n=record.node, g=_segment(sequence), k=key(claim), s=stamp(claim))
+            return
         own = not self._source.of(record)
         for claim in record.fields["claims"]:
             if own and (record.kind == "ingest" or stamp(claim) not in node.written):
@@ -224,7 +236,7 @@ class _Events:
 
     def _list(self, record: ObservedEffect, node: _Node) -> Iterator[ProtocolEvent]:
         """A node that does not serve yet, and asks for what its region shipped, is to take in what it is shown."""
-        names = [full.removeprefix(PREFIX) for full in record.result]
+        names = [full.removeprefix(PREFIX) for full in record.result if full.startswith(PREFIX)]
         for name in filter(self._uploads.was_cut_off, names):
             yield from self._uploaded(record, name)
         if (
@@ -242,14 +254,15 @@ class _Events:
 
     def _get(self, record: ObservedEffect, node: _Node) -> Iterator[ProtocolEvent]:
         node.reading[record.run] = name = record.fields["name"].removeprefix(PREFIX)
-        if record.result is not None and self._uploads.was_cut_off(name):
+        if record.result is not None and record.fields["name"].startswith(PREFIX) and self._uploads.was_cut_off(name):
             yield from self._uploaded(record, name)
 
     def _put(self, record: ObservedEffect, node: _Node) -> Iterator[ProtocolEvent]:
-        """In the protocol what was shipped stays: to put it back is no step. Nor is what is kept aside."""
+        """In the protocol what was shipped stays: to put it back is no step. Nor is what is kept aside, nor a snapshot."""
+        if not record.fields["name"].startswith(PREFIX):
+            return
         name = record.fields["name"].removeprefix(PREFIX)
-        new = name > node.marked.get(SHIPPED, "") or not self._uploads.has(name)
-        if record.fields["name"].startswith(PREFIX) and new:
+        if name > node.marked.get(SHIPPED, "") or not self._uploads.has(name):
             yield from self._uploaded(record, name)
 
     def _uploaded(self, record: ObservedEffect, name: str) -> Iterator[ProtocolEvent]:
@@ -267,11 +280,26 @@ class _Events:
 
     def _moved(self, record: ObservedEffect, node: _Node, mark: str, segment: str) -> Iterator[ProtocolEvent]:
         node.marked[mark] = segment
+        if region_of(segment) != record.region and not node.level:
+            node.taken_over.append((record, mark, segment))
+            return
         if mark == SHIPPED:
             yield event(record, "mark_shipped", n=record.node, g=_segment(sequence_of(segment)))
         elif mark.startswith(REPLAYED) and (log := log_of(segment)) != record.node:
+            if record.kind == "recover":
+                yield from self._covered(record, node, log, sequence_of(segment))
             node.replayed[log] = max(node.replayed.get(log, 0), sequence_of(segment))
             yield event(record, "mark_replayed", n=record.node, p=log, g=_segment(sequence_of(segment)))
+
+    def _covered(self, record: ObservedEffect, node: _Node, log: str, last: int) -> Iterator[ProtocolEvent]:
+        """A snapshot stands for the replay of a log up to its `last` segment, of which this is all but the end."""
+        written = self._nodes[log].written if log in self._nodes else {}
+        for sequence in range(node.replayed.get(log, 0) + 1, last + 1):
+            for stamped, (about, at) in written.items():
+                if at == sequence:
+                    yield event(record, "merge", n=record.node, p=log, g=_segment(sequence), k=about, s=stamped)
+            if sequence < last:
+                yield event(record, "mark_replayed", n=record.node, p=log, g=_segment(sequence))
 
     def _caught_up(self, record: ObservedEffect, node: _Node) -> Iterator[ProtocolEvent]:
         """A node that did not ask what its region shipped is to have all of it."""
@@ -281,6 +309,9 @@ class _Events:
                 yield from self._found(record, node, self._uploads.of_region(record.region))
             node.level = True
             yield event(record, "serve", n=record.node)
+            for marked, mark, segment in node.taken_over:
+                yield from self._moved(marked, node, mark, segment)
+            node.taken_over.clear()
 
     def _end(self, record: ObservedEffect, node: _Node) -> Iterator[ProtocolEvent]:
         node.reading.pop(record.run, None)

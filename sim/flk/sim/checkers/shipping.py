@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from flk.model.effects import INBOX
 from flk.model.entries.entry import Claim
-from flk.model.log.frames import log_of, region_of, sequence_of
+from flk.model.log.frames import log_of, region_of, segment_name, sequence_of
 from flk.model.log.hlc import Timestamp, text
 from flk.model.programs.recover import APPLIED
 from flk.model.programs.restore import CHECKED
@@ -202,11 +202,20 @@ class ShippingRules:
         if name != APPLIED:
             self._checks.require(
                 Invariant.NO_GAP,
-                value == before or sequence_of(value) == (sequence_of(before) if before else 0) + 1,
+                not (skipped := self._skipped(log, before, value)) and value >= before,
                 region,
                 "Mark",
-                lambda: f"{name} went from {before or 'nothing'} to {value}",
+                lambda: f"{name} went from {before or 'nothing'} to {value}{skipped and ', past '}{skipped}",
             )
+
+    def _skipped(self, log: Progress, before: str, value: str) -> str:
+        """The first segment that a watermark was moved past although its work is not done; empty if there is none.
+
+        A store that began with a snapshot has the work of many segments, and its watermarks move past all of them at once (SNAP-5).
+        """
+        first = (sequence_of(before) if before else 0) + 1
+        between = (segment_name(log_of(value), number) for number in range(first, sequence_of(value)))
+        return next((name for name in between if self._not_done(log, before, name)), "")
 
     def _not_done(self, log: Progress, before: str, value: str) -> str:
         """What a watermark stands for and is not done; empty if all is."""

@@ -11,6 +11,7 @@ from flk.model.effects import (
     CaughtUp,
     CountEntries,
     Effect,
+    Export,
     Fetch,
     GetObject,
     Inspect,
@@ -28,6 +29,7 @@ from flk.model.effects import (
     SampleKeys,
     Seal,
     Store,
+    Supersessions,
     Truncate,
 )
 from flk.model.entries.entry import Entry, Key
@@ -117,7 +119,7 @@ class Node(Host):
             Append: self._journal.append,
             Seal: self._journal.seal,
             **dict.fromkeys((Inspect, ReadSegment, Truncate, Salvage, Restore), self._journal.use),
-            **dict.fromkeys((Store, Merge, Mark, Marked), self._use_store),
+            **dict.fromkeys((Store, Merge, Mark, Marked, Export, Supersessions), self._use_store),
             **dict.fromkeys((PutObject, ReplaceObject, GetObject, ListObjects), self._ask_objects),
             **dict.fromkeys((CountEntries, SampleKeys, Fetch), self._ask_region),
         }

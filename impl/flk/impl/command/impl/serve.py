@@ -87,6 +87,9 @@ def serve(
             help="Leave an object store that fails too often alone for a while (CRR-12); --limit breaker.failures=N.",
         ),
     ] = False,
+    snapshot_every: Annotated[
+        float, typer.Option(min=0.01, help="Seconds from one snapshot of the store in the object store to the next.")
+    ] = CONSTANTS.snapshot.every_seconds,
     limit: Annotated[
         list[str] | None,
         typer.Option(
@@ -165,6 +168,7 @@ def serve(
         breaker=limits.breaker if breaker else None,
         store=store,
         accept_weaker_store=accept_weaker_store,
+        snapshot_every=snapshot_every,
     )
     try:
         run(settings, typer.echo)

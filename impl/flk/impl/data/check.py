@@ -1,0 +1,290 @@
+"""`flk data check`: every checksum of a data directory, its manifest against its log, and its log against its store (SNAP-8).
+
+The node may run. Frames that the store has not written yet are told apart by its own watermark: only what is up to there must be in
+it.
+"""
+
+import sqlite3
+from array import array
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from itertools import islice
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+import msgspec
+
+from flk.impl.data.reading import STORE, LogFiles, identity, logs, rows_of, store_of
+from flk.impl.storage.directory import Identity
+from flk.impl.storage.rows import (
+    ENTRY_COLUMNS,
+    MARK_COLUMNS,
+    SUPERSEDED_COLUMNS,
+    TOTALS,
+    Damaged,
+    EntryRow,
+    MarkRow,
+    SupersededRow,
+    Totals,
+    entries_of,
+    is_damage,
+    require_checksum,
+    totals_of,
+)
+from flk.impl.storage.soundness import require_head, require_tables
+from flk.impl.storage.trouble import usable
+from flk.model.entries.entry import Claim, Entry, Key, precedence
+from flk.model.log.frames import Frame, log_of, scan
+from flk.model.log.hlc import Timestamp, at, text
+from flk.model.log.manifest import Inventory, altered, forgotten, gaps, glance, noted_salt, was_sealed
+from flk.model.programs.examine import Examine, claims_of
+from flk.model.programs.recover import APPLIED
+from flk.model.programs.repair import is_sound
+from flk.model.programs.replay import REPLAYED
+from flk.spec.errors import UnusableInput
+
+Row = TypeVar("Row", EntryRow, MarkRow, SupersededRow)
+
+AT_ONCE = 1000  # frames examined and looked up together
+MAX_ROWS = 20  # rows of the store that are told one by one
+
+REBUILD = "stop the node, move entries.sqlite away and start it: it is rebuilt from snapshot and log"
+RESTART = "start the node, which mends its log and puts back from its objects what it can"
+OTHER_KEYS = "give the keys that the node had, and if they are right, keep the directory and rebuild the store"
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """Something that is not as it should be: where, what, and what to do."""
+
+    where: str
+    what: str
+    fix: str
+
+
+class Checked(msgspec.Struct, frozen=True):
+    """What was read, how much of it waits to be applied, what was not compared and why, and what was found."""
+
+    segments: int
+    frames: int
+    entries: int
+    claims: int
+    waiting: int
+    notes: tuple[str, ...]
+    findings: tuple[Finding, ...]
+
+
+class _Segment(NamedTuple):
+    name: str
+    frames: tuple[Frame, ...]
+
+
+class _Store(NamedTuple):
+    connection: sqlite3.Connection
+    marks: dict[str, str]
+
+
+def check(
+    data: Path, examine: Examine | None = None, wall: float = 0.0, progress: Callable[[str], None] = lambda _: None
+) -> Checked:
+    """Check a data directory, without changing anything in it. `wall`: wall time in seconds.
+
+    With `examine`, every frame that claims something is looked for in the store. Timestamps are kept in memory, eight bytes a
+    frame. Raises UnusableInput if the directory cannot be read.
+    """
+    run = _Check(identity(data), examine, wall, progress)
+    try:
+        with store_of(data) as connection:
+            run.store(data / STORE, connection)
+            run.logs(logs(data))
+            run.entries_are_logged()
+    except sqlite3.Error as error:
+        if not is_damage(error):
+            raise UnusableInput(f"{data / STORE}: {error}; fix: let this user read it, or try again") from None
+        run.found(STORE, f"the file is damaged: {error}", REBUILD)
+        run.store_is_gone()
+        run.logs(logs(data))
+    return run.checked()
+
+
+class _Check:
+    """One check under way."""
+
+    def __init__(self, whose: Identity, examine: Examine | None, wall: float, progress: Callable[[str], None]) -> None:
+        self._whose = whose
+        self._examine = examine
+        self._wall = at(wall)
+        self._progress = progress
+        self._findings: list[Finding] = []
+        self._notes: list[str] = []
+        self._store: _Store | None = None
+        self._stamps = array("Q")
+        self._first: Timestamp | None = None
+        self._segments = self._entries = self._claims = self._waiting = 0
+
+    def found(self, where: str, what: str, fix: str) -> None:
+        """Note a finding."""
+        self._findings.append(Finding(where, what, fix))
+
+    def checked(self) -> Checked:
+        """What came of it."""
+        if self._examine is None:
+            self._notes.append("frames were not compared with the store: give the node's keys with --keys")
+        return Checked(
+            self._segments,
+            len(self._stamps),
+            self._entries,
+            self._claims,
+            self._waiting,
+            tuple(self._notes),
+            tuple(self._findings),
+        )
+
+    # The store.
+
+    def store(self, path: Path, connection: sqlite3.Connection) -> None:
+        """Every page, every row, and the totals."""
+        self._progress("store")
+        try:
+            require_head(path)
+            require_tables(connection)
+        except Damaged as damaged:
+            self.found(STORE, damaged.detail, REBUILD)
+            return
+        for (said,) in connection.execute("pragma integrity_check(20)"):
+            if said != "ok":
+                self.found(STORE, " ".join(str(said).split()), REBUILD)
+        marks = self._marks(connection)
+        totals = self._rows(connection)
+        if totals != totals_of(marks.get(TOTALS, "")):
+            self.found(STORE, f"{totals} was found, and {totals_of(marks.get(TOTALS, ''))} was written", REBUILD)
+        self._entries = totals.entries
+        self._store = _Store(connection, marks)
+
+    def store_is_gone(self) -> None:
+        """What it says does not count."""
+        self._store = None
+
+    def _marks(self, connection: sqlite3.Connection) -> dict[str, str]:
+        rows = connection.execute(f"select {MARK_COLUMNS} from marks")  # noqa: S608  (nothing from outside)
+        return {row[0]: row[1] for row in self._sound(rows, lambda row: f"mark {row[0]}")}
+
+    def _rows(self, connection: sqlite3.Connection) -> Totals:
+        entries = connection.execute(f"select {ENTRY_COLUMNS} from entries")  # noqa: S608  (likewise)
+        number = checksums = 0
+        for row in self._sound(entries, lambda row: f"entry {row[0]}/{row[1]}"):
+            number, checksums = number + 1, checksums + row[-1]
+        superseded = connection.execute(f"select {SUPERSEDED_COLUMNS} from superseded")  # noqa: S608  (likewise)
+        return Totals(number, checksums, sum(1 for _ in self._sound(superseded, lambda row: f"superseded {row[0]}")))
+
+    def _sound(self, rows: Iterable[Row], name: Callable[[Row], str]) -> Iterator[Row]:
+        """The rows; those whose checksum is wrong are told, the first few by name."""
+        wrong = 0
+        for row in rows:
+            try:
+                require_checksum(row)
+            except Damaged:
+                wrong += 1
+                if wrong <= MAX_ROWS:
+                    self.found(STORE, f"{name(row)} is not what was written", REBUILD)
+            yield row
+        if wrong > MAX_ROWS:
+            self.found(STORE, f"{wrong - MAX_ROWS} more rows are not what was written", REBUILD)
+
+    # The logs.
+
+    def logs(self, found: Iterable[LogFiles]) -> None:
+        """Every segment of every log, its manifest, and its frames in the store."""
+        for log in found:
+            inbox = log.name == f"{self._whose.region}.{self._whose.identity:06d}"
+            for segment in self._log(log, inbox=inbox):
+                self._segments += 1
+                self._progress(segment.name)
+                if inbox:
+                    self._own(segment)
+
+    def _log(self, log: LogFiles, *, inbox: bool) -> Iterator[_Segment]:
+        manifest = log.noted
+        if manifest.spoilt:
+            self.found(f"{log.name}/manifest", f"{manifest.spoilt} lines of it are damaged", RESTART)
+        glances = []
+        for path in log.segments:
+            name = log.segment(path)
+            with usable(path):
+                content = path.read_bytes()
+            inventory = Inventory(log.name, (), manifest.notes, log.marked, frozenset(), self._wall)
+            salt = noted_salt(inventory, name)
+            read = scan(content, salt or None)
+            glances.append(glance(name, content, read.salt))
+            is_open = path == log.segments[-1] and not was_sealed(inventory, name)
+            for damage in read.damage:
+                self.found(name, f"{damage.length} bytes are corrupt, from offset {damage.offset} on", RESTART)
+            if read.torn and not is_open:
+                self.found(name, f"it ends in {read.torn} bytes that hold no valid frame", RESTART)
+            elif not is_sound(read) and not read.damage:
+                self._notes.append(f"{name} ends in a write that is under way, or was cut short: a start cuts it off")
+            yield _Segment(name, read.frames)
+        inventory = Inventory(log.name, tuple(glances), manifest.notes, log.marked, frozenset(), self._wall)
+        self._manifest(inventory, self._applied if inbox else "")
+
+    def _manifest(self, inventory: Inventory, applied: str) -> None:
+        missing = gaps(inventory, applied)
+        for gap in missing:
+            self.found(gap.name, gap.what, f"put the file back, or {RESTART}")
+        for name in altered(inventory):
+            if name not in {gap.name for gap in missing} | {finding.where for finding in self._findings}:
+                self.found(name, "it is not as it was sealed", RESTART)
+        for name in forgotten(inventory):
+            self.found(name, "the manifest does not know it", RESTART)
+
+    # The log and the store.
+
+    @property
+    def _applied(self) -> str:
+        return self._store.marks.get(APPLIED, "") if self._store else ""
+
+    def _own(self, segment: _Segment) -> None:
+        self._stamps.extend(frame.timestamp for frame in segment.frames)
+        if self._store is None or self._examine is None:
+            return
+        due = log_of(self._applied) == log_of(segment.name) and segment.name <= self._applied
+        frames = iter(segment.frames)
+        while some := tuple(islice(frames, AT_ONCE)):
+            self._look_up(segment.name, claims_of(some, self._whose.region, self._examine), self._store, due=due)
+
+    def _look_up(self, name: str, claims: tuple[Claim, ...], store: _Store, *, due: bool) -> None:
+        rows = rows_of(store.connection, [claim.key.pcs_id for claim in claims])
+        stored = dict(_entries_of(rows))
+        self._claims += len(claims)
+        for key, entry in claims:
+            found = stored.get(key)
+            if found is not None and precedence(found) <= precedence(entry):
+                continue
+            if not due:
+                self._waiting += 1
+                continue
+            what = "is not in the store" if found is None else "is earlier than what the store has"
+            self.found(name, f"{key.tenant}/{key.pcs_id}, logged at {text(entry.timestamp)}, {what}", REBUILD)
+
+    def entries_are_logged(self) -> None:
+        """Every entry of this region is in its log, as far as that reaches."""
+        if self._store is None or not self._stamps:
+            return
+        if self._whose.identity > 1 or self._store.marks.get(REPLAYED + self._whose.region):
+            self._notes.append("entries were not looked for in the log: the region has had other logs")
+            return
+        self._progress("entries")
+        logged = array("Q", sorted(self._stamps))
+        query = "select tenant, pcs_id, timestamp from entries where region = ? and timestamp >= ?"
+        for tenant, pcs_id, stamp in self._store.connection.execute(query, (self._whose.region, logged[0])):
+            place = bisect_left(logged, stamp)
+            if place == len(logged) or logged[place] != stamp:
+                what = f"entry {tenant}/{pcs_id} was logged at {text(stamp)}, and no segment has that frame"
+                self.found(STORE, what, f"put the segment that held it back, or {OTHER_KEYS}")
+
+
+def _entries_of(rows: Iterable[EntryRow]) -> Iterator[tuple[Key, Entry]]:
+    """What rows say; those that are not what was written have been told."""
+    for row in rows:
+        with suppress(Damaged):
+            yield from entries_of((row,))

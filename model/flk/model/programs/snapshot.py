@@ -1,0 +1,131 @@
+"""Writing snapshots (SNAP-1, SNAP-3, SNAP-4): what a node stores goes to the object store, for new stores to start from."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from flk.model.effects import (
+    INBOX,
+    Clock,
+    Export,
+    GetObject,
+    Inspect,
+    Marked,
+    Program,
+    PutObject,
+    ReplaceObject,
+    Supersessions,
+)
+from flk.model.entries.entry import Claim
+from flk.model.entries.snapshot import (
+    Head,
+    Piece,
+    head_object,
+    packed,
+)
+from flk.model.log.frames import earlier_logs, log_of
+from flk.model.log.hlc import ZERO, Timestamp
+from flk.model.programs.recover import APPLIED
+from flk.model.programs.replay import REPLAYED
+from flk.model.programs.ship import SHIPPED
+from flk.model.refusal import unavailable
+from flk.spec.constants import CONSTANTS
+
+LIMITS = CONSTANTS.snapshot
+
+
+class Snapshotted(msgspec.Struct, frozen=True):
+    """A snapshot that was written: its head (empty: the node has marked nothing that it could cover), entries, entries that gave
+    way, and the bytes of its pieces.
+    """
+
+    name: str
+    entries: int = 0
+    superseded: int = 0
+    size: int = 0
+
+
+def snapshot(region: str, peers: Sequence[str] = ()) -> Program[Snapshotted]:
+    """Write what the node stores to the object store, while requests go on.
+
+    The watermarks are read before the first entry: so every claim that they cover is among the entries, or gave way to one that is
+    (SNAP-3). The head is put last: what a crash leaves before that is no snapshot (SNAP-4). Raises Unavailable.
+    """
+    log = (yield from Inspect(INBOX)).log
+    applied = yield from Marked(APPLIED)
+    marks = yield from _marks((region, *peers))
+    if not (applied or marks):
+        return Snapshotted("")
+    pieces = _Pieces(region, (yield from Clock()))
+    superseded = yield from _write_superseded(pieces)
+    entries = yield from _write_entries(pieces)
+    clock = max(pieces.latest, (yield from Clock()))  # after all that is written: a claim may be newer than the marks
+    head = Head(region, log, clock, applied, marks, entries, superseded, tuple(pieces.written))
+    name, content = head_object(head)
+    yield from _put(name, content)
+    return Snapshotted(name, entries, superseded, sum(piece.size for piece in head.pieces))
+
+
+def _marks(regions: Sequence[str]) -> Program[tuple[tuple[str, str], ...]]:
+    """The watermarks that are set, of every log of these regions, and how far the node's own is shipped."""
+    names = [SHIPPED]
+    for region in regions:
+        newest = yield from Marked(REPLAYED + region)
+        names += [REPLAYED + log for log in (*earlier_logs(log_of(newest)), region)]
+    marks = []
+    for name in names:
+        value = yield from Marked(name)
+        marks.append((name, value))
+    return tuple((name, value) for name, value in marks if value)
+
+
+class _Pieces:
+    """The pieces that were written, and the latest timestamp that the region gave in them."""
+
+    def __init__(self, region: str, begun: Timestamp) -> None:
+        self.region = region
+        self.begun = begun
+        self.written: list[Piece] = []
+        self.latest = ZERO
+
+    def write(self, claims: Sequence[Claim]) -> Program[None]:
+        """Put one more."""
+        piece, content = packed(self.region, self.begun, len(self.written) + 1, claims)
+        yield from _put(piece.name, content)
+        self.written.append(piece)
+        self.latest = max(self.latest, *(entry.timestamp for _, entry in claims if entry.region == self.region), ZERO)
+
+
+def _write_superseded(pieces: _Pieces) -> Program[int]:
+    """Write the entries that gave way, and say how many did."""
+    written = 0
+    while rows := (yield from Supersessions(written, LIMITS.read_entries)):
+        yield from pieces.write([Claim(key, entry) for key, loser, winner in rows for entry in (loser, winner)])
+        written += len(rows)
+    return written
+
+
+def _write_entries(pieces: _Pieces) -> Program[int]:
+    """Write the entries, and say how many there are."""
+    written, after = 0, None
+    gathered: list[Claim] = []
+    while claims := (yield from Export(after, LIMITS.read_entries)):
+        gathered += claims
+        written, after = written + len(claims), claims[-1].key
+        if len(gathered) >= LIMITS.piece_entries:
+            yield from pieces.write(gathered)
+            gathered.clear()
+    if gathered:
+        yield from pieces.write(gathered)
+    return written
+
+
+def _put(name: str, content: bytes) -> Program[None]:
+    """Put an object. Its name says its content: one that has the name is it, or has rotted since an earlier attempt."""
+    if (yield from PutObject(name, content)):
+        return
+    there = yield from GetObject(name)
+    if there == content:
+        return
+    if there is None or not (yield from ReplaceObject(name, there, content)):
+        raise unavailable(f"{name} is taken, and cannot be read")

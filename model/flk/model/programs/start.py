@@ -1,0 +1,111 @@
+"""Starting a store that is new from a snapshot (SNAP-5, SNAP-6): what it covers is merged, and only what is behind it is read."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from flk.model.effects import (
+    INBOX,
+    GetObject,
+    Inherit,
+    Inspect,
+    ListObjects,
+    Mark,
+    Marked,
+    Merge,
+    Observe,
+    Program,
+)
+from flk.model.entries.snapshot import BadSnapshot, Head, heads_of, read_head, unpacked
+from flk.model.log.frames import log_of, region_of
+from flk.model.programs.replay import REPLAYED
+from flk.model.refusal import Unavailable
+
+
+class Loaded(msgspec.Struct, frozen=True):
+    """What a start took from a snapshot: its head (empty: from none), its entries, the last segment of the node's
+    own log that it covers, and why those before it were refused.
+    """
+
+    name: str = ""
+    entries: int = 0
+    applied: str = ""
+    refused: tuple[str, ...] = ()
+
+
+def load(region: str, sources: Sequence[str]) -> Program[Loaded]:
+    """Start a store that is new from the latest whole snapshot of the first region in `sources` that has one (SNAP-5).
+
+    Entries are merged, so it matters neither what the store has, nor how often this is begun. Watermarks are set when all are, but
+    for the one by which a start knows that the store is not new. A snapshot that is damaged is left for the one before it (SNAP-6);
+    while the object store does not answer, for the whole log. Raises Unavailable if the store does not answer.
+    """
+    refused: list[str] = []
+    for source in sources:
+        for name in reversed((yield from _listed(source, refused))):
+            try:
+                head = yield from _merged(name)
+            except BadSnapshot as bad:
+                refused.append(str(bad))
+            else:
+                return Loaded(name, head.entries, (yield from _go_on_from(head, region)), tuple(refused))
+    return Loaded(refused=tuple(refused))
+
+
+def _listed(source: str, refused: list[str]) -> Program[tuple[str, ...]]:
+    """The heads of a region's snapshots, the oldest first; none while the object store does not answer."""
+    try:
+        return (yield from ListObjects(heads_of(source)))
+    except Unavailable as away:
+        refused.append(f"{heads_of(source)}: {away}")
+        return ()
+
+
+def _merged(name: str) -> Program[Head]:
+    """The head of a snapshot of which all entries are in the store now. Raises BadSnapshot if one of its objects is not whole."""
+    head = read_head(name, (yield from _got(name)))
+    for piece in head.pieces:
+        claims = unpacked(piece, (yield from _got(piece.name)))
+        yield from Merge(claims)
+    return head
+
+
+def _got(name: str) -> Program[bytes]:
+    try:
+        content = yield from GetObject(name)
+    except Unavailable as away:
+        raise BadSnapshot(f"{name}: {away}") from None
+    if content is None:
+        raise BadSnapshot(f"SNAP-2: {name} is gone")
+    return content
+
+
+def _go_on_from(head: Head, region: str) -> Program[str]:
+    """Set clock and watermarks as a snapshot implies, none of them back; the last segment that it covers of the node's own log."""
+    yield from Inherit((head.clock,)) if head.region == region else Observe((head.clock,))
+    own = (yield from Inspect(INBOX)).log
+    covered = _covered(head, region)
+    for of in sorted({region_of(segment) for segment in covered.values()}):
+        *earlier, newest = [segment for segment in covered.values() if region_of(segment) == of]
+        for segment in earlier:
+            yield from _move(REPLAYED + log_of(segment), segment)
+        yield from _move(REPLAYED + of, newest)
+    for name, segment in head.marks:
+        if not name.startswith(REPLAYED) and log_of(segment) == own:
+            yield from _move(name, segment)
+    return covered.get(own, "")
+
+
+def _covered(head: Head, region: str) -> dict[str, str]:
+    """The last segment of each log that a snapshot covers, the first log first.
+
+    What another region knows of this one does not count: a clock goes on from all that the logs of its region say (HLC-4).
+    """
+    segments = [head.applied, *(segment for name, segment in head.marks if name.startswith(REPLAYED))]
+    last = {log_of(segment): segment for segment in sorted(filter(None, segments))}
+    return {log: segment for log, segment in last.items() if head.region == region or region_of(segment) != region}
+
+
+def _move(name: str, segment: str) -> Program[None]:
+    if segment > (yield from Marked(name)):
+        yield from Mark(name, segment)
