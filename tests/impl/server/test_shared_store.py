@@ -5,7 +5,7 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, ExitStack, closing
+from contextlib import AbstractContextManager, ExitStack, closing, suppress
 from http import HTTPStatus
 from http.client import HTTPException
 from itertools import count
@@ -129,14 +129,11 @@ def test_everything_acknowledged_is_answered_identically_after_both_nodes_were_k
     progress = threading.Semaphore(0), threading.Semaphore(0)
 
     def load(server: ServerProcess, half: int, mixed: Sequence[Submission]) -> None:
-        with closing(Client(server)) as client:
+        with closing(Client(server)) as client, suppress(OSError, HTTPException):
             for turn, sent in enumerate(own[half]):
-                try:
-                    acknowledged[half].append((sent, client.submit(sent)))
-                    if turn < len(mixed):
-                        client.submit(mixed[turn])
-                except (OSError, HTTPException):
-                    return
+                acknowledged[half].append((sent, client.submit(sent)))
+                if turn < len(mixed):
+                    client.submit(mixed[turn])
                 progress[half].release()
 
     with ExitStack() as stack, ThreadPoolExecutor(2) as threads:
