@@ -123,7 +123,7 @@ def test_it_stores_what_the_memory_store_stores(kind: str) -> None:
     """Any claims, merges and marks of two nodes, through reopening."""
     place = None if kind == "sqlite" else Place(kind)
 
-    @settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
     @given(st.lists(steps, max_size=10))
     def holds(script: list[tuple[str, int, list[Claim]]]) -> None:
         with tempfile.TemporaryDirectory() as directory, ExitStack() as stack:
@@ -147,6 +147,8 @@ def test_of_racing_claims_the_least_prevails_and_answers_only_get_earlier(place:
     nodes, rounds = 6, 8
     wanted = [f"k{number}" for number in range(12)]
 
+    gave_way: list[int] = []
+
     def submit(node: int) -> list[tuple[Claim, Entry]]:
         with closing(place.open(node + 1)) as store:
             together.wait()
@@ -158,6 +160,7 @@ def test_of_racing_claims_the_least_prevails_and_answers_only_get_earlier(place:
                     for at_, pcs_id in enumerate(wanted[shift:] + wanted[:shift])
                 ]
                 answered += list(zip(batch, store.insert_or_get(batch), strict=True))
+            gave_way.append(store.gave_way)
             return answered
 
     together = threading.Barrier(nodes)
@@ -165,6 +168,7 @@ def test_of_racing_claims_the_least_prevails_and_answers_only_get_earlier(place:
         answered = [pair for pairs in threads.map(submit, range(nodes)) for pair in pairs]
     with closing(place.open(1)) as store:
         chains = by_key(store.superseded())
+        assert sum(gave_way) == sum(map(len, chains.values()))
         assert store.count() == len(wanted)
         for pcs_id in wanted:
             key = Key("default", pcs_id)
@@ -268,9 +272,11 @@ def test_the_clock_covers_what_any_node_stored(place: Place) -> None:
         assert one.latest() == at(now + 10)
         one.insert_or_get([claim("e", 11)])
         assert two.latest() == at(now + 10), "it never goes back"
+        two.merge([claim("g", at(now + 100))])
+        assert one.latest() == at(now + 100), "the region's own are believed"
     with closing(place.open(1, now=now)) as one:
         one.insert_or_get([claim("f", 12)])
-        assert one.latest() == at(now + 10)
+        assert one.latest() == at(now + 100)
 
 
 def test_every_node_has_a_number_of_its_own(place: Place) -> None:
@@ -336,3 +342,13 @@ def test_no_message_tells_a_password(url: str) -> None:
     assert "hunter2" not in f"{refusal.value!r} {refusal.value.detail}"
     assert "127.0.0.1:1" in refusal.value.detail
     assert "hunter2" not in repr(address(url))
+
+
+def test_a_password_is_taken_out_of_whatever_a_library_says() -> None:
+    """As it stands in the URL, as it is meant, and in the URL as a whole; host and database may be told."""
+    where = address("postgresql://me:p%40ss@db.example:5432/flk?sslpassword=other")
+    said = where.scrub(
+        "no p@ss, no p%40ss, no other;\n and not postgresql://me:p%40ss@db.example:5432/flk?sslpassword=other"
+    )
+    assert said == "no …, no …, no …; and not …"
+    assert where.shown == "postgresql://db.example:5432/flk"
