@@ -163,7 +163,7 @@ def exported(rng: Random) -> Database:
 def test_the_alerts_of_the_table_fire_when_they_do_in_prometheus(seed: int, tmp_path: Path) -> None:
     """On random series every alert of the table fires at the evaluations at which promtool's fires, for the same elements."""
     rng, tests, fired = Random(seed), [], set()
-    for _ in range(5):
+    for _ in range(6):
         series = exported(rng)
         alerts = evaluated(series, (), MOMENTS[-1])
         fired |= {alert.name for alert in alerts if alert.firings}

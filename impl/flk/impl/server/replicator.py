@@ -76,6 +76,8 @@ class Replicator:
         return "; ".join(filter(None, (passes.behind() for passes in self._intervals)))
 
     async def _every(self, interval: float, passes: Passes[Any]) -> None:
+        if isinstance(passes, SnapshotPasses):  # a node that starts has enough to do, and has a snapshot of before
+            await asyncio.sleep(interval)
         while True:
             began = time.monotonic()
             if not self._runtime.node.behind:

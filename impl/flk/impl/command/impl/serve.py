@@ -88,7 +88,8 @@ def serve(
         ),
     ] = False,
     snapshot_every: Annotated[
-        float, typer.Option(min=0.01, help="Seconds from one snapshot of the store in the object store to the next.")
+        float,
+        typer.Option(min=0.01, help="Seconds from the start, and from one snapshot, to the next, in the object store."),
     ] = CONSTANTS.snapshot.every_seconds,
     limit: Annotated[
         list[str] | None,
