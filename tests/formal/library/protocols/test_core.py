@@ -109,9 +109,7 @@ def test_every_property_holds_and_every_witness_is_near(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_every_action_happens_and_every_guard_decides(name: str) -> None:
     """Each conjunct is seen true and false; a salvage can leave a gap only among three segments, and one key is like no other."""
-    sizes = {"replication": {"Segment": 3}, "shared-store": {"Key": 2, "Stamp": 2}, "retention": {"Record": 2}}.get(
-        name
-    )
+    sizes = {"replication": {"Segment": 3}, "retention": {"Record": 2}}.get(name)
     ground = Ground(Schema.of(PROTOCOLS[name], sizes))
     covered = coverage(ground, ENGINE.engine(ground, Options()))
     assert all(action.fired for action in covered)

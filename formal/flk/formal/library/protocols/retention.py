@@ -255,6 +255,12 @@ def a_snapshot_is_of_a_prefix() -> Term:
     )
 
 
+@protocol.always("CRR-4")
+def a_snapshot_is_of_something() -> Term:
+    """One that is under way covers a segment."""
+    return implies(drafting, exists(Segment, lambda g: drafted[g]))
+
+
 @protocol.always("DUP-7")
 def the_window_is_by_stamps() -> Term:
     """What is stamped past the window of another comes after it, and after what is before it; and so does all that follows."""

@@ -330,6 +330,18 @@ def stamps_differ() -> Term:
     )
 
 
+@protocol.always("WAL-5", "HLC-4")
+def a_crash_forgets() -> Term:
+    """A node that is down knows nothing of the store: when it comes back it claims all of its log, and asks before it stamps."""
+    return forall(
+        Node,
+        lambda n: implies(
+            node[n] == Condition.down,
+            forall(Stamp, lambda s: ~seen[n, s]) & forall(Request, lambda q: implies(at[q, n], ~applied[q])),
+        ),
+    )
+
+
 say_who_acts(protocol, Stage, Condition)
 
 
@@ -345,6 +357,7 @@ def stages_are_in_order() -> Term:
                 (stage[q] == Stage.logged) | (stage[q] == Stage.answered) | (stage[q] == Stage.cut_off),
             )
             & implies(applied[q], stamp.defined(q))
+            & implies(stage[q] == Stage.unsent, content[q] == Content.one)
         ),
     ) & forall(
         Request,
