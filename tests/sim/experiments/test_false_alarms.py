@@ -54,6 +54,7 @@ OF_DISKS = (
 SEEDS_OF_DISKS = {
     8784: "the only frame that was logged under a clock far ahead is torn, and the head of its segment is not",
     11362: "an object of a lost disk comes to light late, and the new disk has given one of its timestamps to another record",
+    17682: "a node has read the latest timestamp of its log, and then that rots",
     589: "two regions log the same record at the same moment; the frame of one has rotted, that of the other is shipped",
 }
 

@@ -16,7 +16,17 @@ from flk.sim.kernel.engine import Simulator
 from flk.sim.nodes.region import ORIGIN, Region
 from flk.sim.oracle import clocks, frames
 from flk.sim.scenarios.faults import ClockFault, ClockJump, ClockSkew, Disk, Fault
-from flk.sim.world.events import Crashed, Levelled, LogFailed, Logged, Merged, Rotted, Uploaded, WatermarkSet
+from flk.sim.world.events import (
+    Crashed,
+    Levelled,
+    LogFailed,
+    Logged,
+    Merged,
+    RecoveryBegan,
+    Rotted,
+    Uploaded,
+    WatermarkSet,
+)
 from flk.sim.world.observer import Observer
 
 A_TIMESTAMP = Together(Invariant.PAST_ALL, Invariant.NOT_DRAGGED)
@@ -70,6 +80,7 @@ class ClockRules:
             observer.handle(WatermarkSet, self._took_over)
         observer.handle(Uploaded, self._uploaded)
         observer.handle(Rotted, self._rotted)
+        observer.handle(RecoveryBegan, self._began)
         observer.handle(Levelled, self._levelled)
         observer.handle(LogFailed, lambda event: self._forget(event.region))
         observer.handle(Crashed, self._crashed)
@@ -157,6 +168,13 @@ class ClockRules:
     def _rotted(self, event: Rotted) -> None:
         """A restart will not know of timestamps that cannot be read any more."""
         self._of(event.region).rotten = True
+
+    def _began(self, event: RecoveryBegan) -> None:
+        """What a node can read when it starts it goes on after, though it may rot later (HLC-4)."""
+        clock, disk = self._of(event.region), self._regions[event.region].disk
+        if clock.rotten:
+            found = [frames.read(bytes(disk.segments[name]), disk.salt(name)).clock for name in disk.names(INBOX)]
+            clock.shipped = max([clock.shipped, *found])
 
     def _levelled(self, event: Levelled) -> None:
         """A timestamp at the head of a segment is in the log, too, though the frame after it may be torn (HLC-4). A node serves as
