@@ -38,7 +38,7 @@ class Held(msgspec.Struct, frozen=True):
 
 
 def ask_all(submissions: Mapping[Key, Submission], ports: Mapping[str, int]) -> dict[str, dict[Key, Held]]:
-    """What each region holds of each key that it answers for; all regions are asked at once, so that none learns from another what it has lost."""
+    """What each region holds of each key that it answers for. All are asked at once: none learns from another what it has lost."""
 
     def ask(region: str) -> dict[Key, Held]:
         connection = Service(f"http://127.0.0.1:{ports[region]}").connection(TIMEOUT)

@@ -81,7 +81,8 @@ def until(histories: Histories, moment: float) -> Histories:
 
 
 class Likeness:
-    """Which keys the regions do not store alike, over time: `spells` are the times in which a key differed, infinite ones to the end.
+    """Which keys the regions do not store alike, over time: `spells` are the times in which a key differed, to infinity if
+    it does at the end.
 
     `differing` are those that differ at the end, `stores` what each region has by then.
     """

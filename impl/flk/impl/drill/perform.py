@@ -30,8 +30,9 @@ from flk.impl.drill.plan import (
     SpoilObjects,
     Stall,
     Start,
+    described,
 )
-from flk.impl.drill.proxy import Proxies, Way
+from flk.impl.drill.proxy import Proxies
 from flk.impl.keys import load_keys
 from flk.impl.server.process import key_file
 from flk.model.flow.submission import Submission
@@ -211,13 +212,13 @@ class _Drill:
                 self._start(action)
             case Stall(region=region):
                 self._nodes[region].stall()
-                self._note(f"the process of {region} is stopped (SIGSTOP)")
+                self._note(described(action))
             case Resume(region=region):
                 self._nodes[region].resume()
-                self._note(f"the process of {region} goes on (SIGCONT)")
+                self._note(described(action))
             case Between(pair=pair):
                 self._proxies.set(pair, action.there, action.back, refuse=action.refuse)
-                self._note(f"{pair[0]} to {pair[1]}: {_described(action)}")
+                self._note(described(action))
             case SpoilObjects():
                 self._spoiling.append(self._background.submit(self._spoil, action))
 
@@ -231,8 +232,8 @@ class _Drill:
             self._wounded[action.region] = node.wound(action.wound, action.which, action.where)
         shipped = self._background.submit(lambda: timestamps_in(self._store.objects(action.region)))
         self._kills.append((action, at, users, shipped))
-        wound = f", {self._wounded[action.region]} is {action.wound}" if self._wounded.get(action.region) else ""
-        self._note(f"{action.region} is killed (SIGKILL){', its disk is gone' if action.loses else ''}{wound}")
+        wound = f": {self._wounded[action.region]}" if self._wounded.get(action.region) else ""
+        self._note(f"{described(action)}{wound}")
 
     def _start(self, action: Start) -> None:
         if self._nodes[action.region].process is not None:
@@ -242,7 +243,7 @@ class _Drill:
                 shipped.result()  # what it had shipped when it was lost is known before it ships more
         self._starts.append((self._now(), action.region))
         self._nodes[action.region].start()
-        self._note(f"{action.region} is started again")
+        self._note(described(action))
         if segment := self._wounded.pop(action.region, ""):
             self._background.submit(self._accept, action, segment)
 
@@ -344,20 +345,3 @@ def _options(plan: Plan, region: str, keys: Path) -> list[str]:
             numbers: dict[str, float] = msgspec.structs.asdict(policy)
             options += [flag, *(f"--limit={table}.{name}={value}" for name, value in numbers.items())]
     return options
-
-
-def _described(action: Between) -> str:
-    """The two ways between two places, in words."""
-    if action.refuse:
-        return "every connection is broken off"
-    if action.there == action.back:
-        return _way(action.there)
-    return f"{_way(action.there)} there, {_way(action.back)} back"
-
-
-def _way(way: Way) -> str:
-    if way.cut:
-        return "cut"
-    met = [f"{1000 * way.delay:.0f} ms"] if way.delay or way.jitter else []
-    met += [f"{way.loss:.1%} lost"] if way.loss else []
-    return ", ".join(met) or "open"

@@ -138,3 +138,34 @@ class Plan(msgspec.Struct, frozen=True):
     pressure: Pressure | None = None
     breaker: Breaker | None = None
     ways: tuple[Between, ...] = ()
+
+
+def described(action: Action) -> str:
+    """One phrase for people."""
+    match action:
+        case Kill():
+            wound = f", a segment of its log {action.wound}" if action.wound else ""
+            return f"{action.region} is killed (SIGKILL){', its disk is gone' if action.loses else ''}{wound}"
+        case Start(region=region):
+            return f"{region} is started again"
+        case Stall(region=region):
+            return f"the process of {region} is stopped (SIGSTOP)"
+        case Resume(region=region):
+            return f"the process of {region} goes on (SIGCONT)"
+        case Between(pair=(first, second)):
+            if action.refuse:
+                return f"{first} and {second}: every connection is broken off"
+            if action.there == action.back:
+                return f"{first} and {second}: {_way(action.there)}"
+            return f"{first} to {second}: {_way(action.there)}; back: {_way(action.back)}"
+        case SpoilObjects():
+            until = "for good" if action.for_good else f"until {action.end:g} s"
+            return f"{action.share:.0%} of the objects of {action.region} are {action.spoil}, {until}"
+
+
+def _way(way: Way) -> str:
+    if way.cut:
+        return "cut"
+    met = [f"{1000 * way.delay:.0f} ms"] if way.delay or way.jitter else []
+    met += [f"{way.loss:.1%} lost"] if way.loss else []
+    return ", ".join(met) or "open"
