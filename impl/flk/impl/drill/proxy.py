@@ -54,6 +54,11 @@ class Proxy:
         self._changed.set()
         self._changed = asyncio.Event()
 
+    @property
+    def busy(self) -> bool:
+        """Whether any connection is open."""
+        return bool(self._connections)
+
     def end(self) -> None:
         """Break off every connection."""
         for task in self._connections:
@@ -87,7 +92,7 @@ class Proxy:
         chunk = await reader.read(CHUNK)
         if chunk:
             await self._pass(0)
-        return chunk
+        return b"" if reader.at_eof() else chunk  # who waited has gone
 
     async def _pump(self, way: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Pass messages on until one side ends; then the other is told, and what it still says passes, too."""
@@ -145,7 +150,9 @@ class Proxies:
                 server.close()
             for proxy in self._proxies.values():
                 proxy.end()
-            await asyncio.sleep(0)
+            while any(proxy.busy for proxy in self._proxies.values()):
+                await asyncio.sleep(0.005)
+            await asyncio.sleep(0.01)  # in which the loop lets go of what they closed
 
         self._call(end())
         self._loop.call_soon_threadsafe(self._loop.stop)

@@ -28,7 +28,8 @@ class Row(msgspec.Struct, frozen=True):
     """A measure: what the drill measured, what the simulator says with the same seed, and the median over its seeds.
 
     `low` and `high` bound the median with 95 % confidence, endless where the seeds are too few; `least` and `most` are the extremes
-    of the seeds. What is `at_least` so much had not come to pass when the run ended. None stands for what there was no occasion to measure. `outside` says that the drill's value is beyond them.
+    of the seeds. What is `at_least` so much had not come to pass when the run ended. None stands for what there was no occasion to
+    measure. `outside` says that the drill's value is beyond the extremes.
     """
 
     measure: str
@@ -105,7 +106,8 @@ def reasons(
 
 def cells(row: Row) -> tuple[str, str, str, str, str]:
     """A row for people: measure, measured, the same seed, the median with its interval, the extremes."""
-    interval = f"{_sign(row.median_at_least)}{_told(row.median, row.unit)} [{_told(row.low, row.unit)}, {_told(row.high, row.unit)}]"
+    low, high = _told(row.low, row.unit), _told(row.high, row.unit)
+    interval = f"{_sign(row.median_at_least)}{_told(row.median, row.unit)} [{low}, {high}]"
     span = f"{_told(row.least, row.unit)} to {_told(row.most, row.unit)}"
     mark = " *" if row.outside else ""
     return (

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from itertools import chain
 from math import inf
+from typing import TypeAlias
 
 import msgspec
 
@@ -48,6 +49,8 @@ from flk.sim.scenarios.workload import agent_homes
 from flk.sim.world.events import Intent
 from flk.spec.errors import UnusableInput
 
+_OfWires: TypeAlias = LinkFaultBase | ObjectStoreOutage | RegionCrash
+"""The faults that wires show; clients hear nothing from a region that has crashed, not even that nobody listens."""
 SETTLING = 5.0  # seconds beside two rounds of shipping and replay in which the regions have to become alike
 
 
@@ -79,7 +82,6 @@ def scaled(scenario: Scenario, speed: float) -> Scenario:
             ship_interval=policy.ship_interval / speed,
             replay_interval=policy.replay_interval / speed,
             check_interval=policy.check_interval / speed,
-            check_round=policy.check_round / speed,
             divergence_interval=policy.divergence_interval / speed,
             retry=change(
                 policy.retry,
@@ -198,7 +200,7 @@ def _pairs(scenario: Scenario) -> list[tuple[str, str]]:
 
 def _wires(scenario: Scenario, pairs: list[tuple[str, str]]) -> Iterator[Between]:
     """How the ways between places are, from each moment on at which a fault of them begins or ends."""
-    faults = [fault for fault in scenario.faults if isinstance(fault, LinkFaultBase | ObjectStoreOutage)]
+    faults = [fault for fault in scenario.faults if isinstance(fault, _OfWires)]
     before = {pair: _between(scenario, pair, 0.0, ()) for pair in pairs}
     for at in sorted({moment for fault in faults for moment in (fault.start, fault.end)}):
         holding = tuple(fault for fault in faults if fault.start <= at < fault.end)
@@ -209,11 +211,11 @@ def _wires(scenario: Scenario, pairs: list[tuple[str, str]]) -> Iterator[Between
                 yield now
 
 
-def _between(
-    scenario: Scenario, pair: tuple[str, str], at: float, holding: tuple[LinkFaultBase | ObjectStoreOutage, ...]
-) -> Between:
+def _between(scenario: Scenario, pair: tuple[str, str], at: float, holding: tuple[_OfWires, ...]) -> Between:
     first, second = pair
     refuse = second == OBJECTS and any(isinstance(fault, ObjectStoreOutage) for fault in holding)
+    if any(isinstance(fault, RegionCrash) and fault.region == second for fault in holding):
+        return Between(at, pair, Way(cut=True), Way(cut=True))  # a region that is gone does not even refuse
     links = [fault for fault in holding if isinstance(fault, LinkFaultBase)]
     return Between(at, pair, _way(scenario, first, second, links), _way(scenario, second, first, links), refuse)
 

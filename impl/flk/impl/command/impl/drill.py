@@ -210,7 +210,7 @@ def _write(result: _Result, html: Path | None, svg: Path | None) -> None:
     picture = drawn("drill", chart(result.scenario, result.report, result.prediction))
     if svg is not None:
         with writing(svg, "the chart"):
-            svg.write_text(picture.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1), encoding="utf-8")
+            svg.write_text(str(picture), encoding="utf-8")
     if html is not None:
         page = rendered(
             "drill.html.j2",
