@@ -11,8 +11,10 @@ from flk.impl.drill.clients import Acknowledgement
 from flk.impl.drill.history import Column, Key, Likeness, Rank, holders, lags
 from flk.impl.drill.perform import Drilled, Killed
 from flk.model.flow.answers import ACKNOWLEDGED
+from flk.model.log.hlc import at, text
 from flk.model.programs.outbox import Delivery
 
+_MILLISECOND = 0.001  # which is what timestamps count
 STEPS = 600  # moments at which lag is followed
 
 
@@ -50,8 +52,9 @@ def judged(drilled: Drilled) -> Report:
     grid = np.linspace(0.0, plan.duration, STEPS + 1)
     counted = [number for number, arrival in enumerate(plan.arrivals) if arrival.counted]
     promises = _promises(drilled)
-    exposures = [(kill, _exposed(drilled, kill)) for kill in drilled.kills if kill.action.region_lost]
-    on_lost_disks = {(key, rank) for kill, found in exposures if kill.action.loses for (key, rank), _ in found.items()}
+    rested = [(kill, _rested(drilled, kill)) for kill in drilled.kills if kill.action.region_lost]
+    exposures = [(kill, {what: since for what, since in found.items() if since <= kill.at}) for kill, found in rested]
+    on_lost_disks = {what for kill, found in rested if kill.action.loses for what in found}
     had = {key: [held[key].rank for held in drilled.held.values() if key in held] for key in promises}
     lost = tuple(
         sorted(
@@ -131,22 +134,24 @@ def _key(each: Acknowledgement) -> Key:
     return each.tenant, each.stated.pcs_id
 
 
-def _exposed(drilled: Drilled, kill: Killed) -> dict[tuple[Key, Rank], float]:
-    """What rested on a region's log alone when it was lost, with the moment of its first acknowledgement.
+def _rested(drilled: Drilled, kill: Killed) -> dict[tuple[Key, Rank], float]:
+    """What rested on a region's log alone when it was lost, with the moment at which its first acknowledgement arrived.
 
-    Not in the object store then, nor, with the same content, in the store of another region.
+    Not in the object store then, nor, with the same content, in the store of another region. What was logged before and answered
+    just then may arrive later.
     """
     region = kill.action.region
     elsewhere = holders(drilled.histories, drilled.losses, kill.at)
-    found: dict[tuple[Key, Rank], float] = {}
     earlier = [loss.at for loss in drilled.losses if loss.region == region and loss.at < kill.at]
-    since = max(earlier, default=-inf)
+    first, last = (text(at(drilled.origin + moment)) for moment in (max(earlier, default=0.0), kill.at + _MILLISECOND))
+    found: dict[tuple[Key, Rank], float] = {}
     for each in drilled.book.acknowledged:
         stated = each.stated
-        if not drilled.plan.arrivals[each.arrival].counted or stated.region != region or not since < each.at <= kill.at:
+        if not drilled.plan.arrivals[each.arrival].counted or stated.region != region:
             continue
         others = {digest for other, digest in elsewhere.get(_key(each), {}).items() if other != region}
-        if stated.timestamp not in kill.shipped and stated.digest not in others:
+        logged = first <= stated.timestamp <= last
+        if logged and stated.timestamp not in kill.shipped and stated.digest not in others:
             found.setdefault((_key(each), Rank(stated.timestamp, stated.region)), each.at)
     return found
 

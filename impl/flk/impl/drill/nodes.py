@@ -91,16 +91,18 @@ class Node:
                 raise UnusableInput(f"the node of {self.region} did not start: {said}")
             sleep(0.02)
 
-    def kill(self, *, loses: bool = False) -> None:
-        """End the process at once (SIGKILL); with `loses` its disk is gone with it."""
+    def kill(self) -> None:
+        """End the process at once (SIGKILL), and return when it has ended."""
         if self.process is not None:
             self.process.kill()
             self.process.wait()
             self._join()
             self.process, self.port = None, 0
-        if loses:
-            shutil.rmtree(self.data, ignore_errors=True)
-            self._disk += 1
+
+    def lose_disk(self) -> None:
+        """Remove the data directory of a node that is down; the next start is on a new disk."""
+        shutil.rmtree(self.data, ignore_errors=True)
+        self._disk += 1
 
     def stall(self) -> None:
         """Stop the process where it is."""

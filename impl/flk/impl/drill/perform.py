@@ -54,7 +54,7 @@ class Killed(NamedTuple):
 
 
 class Drilled(NamedTuple):
-    """What happened, with times in seconds from the start, but for the verdicts on it.
+    """What happened, with times in seconds from the start, which was at the wall time `origin`, but for the verdicts on it.
 
     `held` is what each region answered at the end, `in_objects` are the keys that objects claimed by then, and `once` those that
     were in an object which the drill then spoilt. `ended` names processes that ended by themselves, or not in order. `likely` is
@@ -62,6 +62,7 @@ class Drilled(NamedTuple):
     """
 
     plan: Plan
+    origin: float
     book: Book
     kills: tuple[Killed, ...]
     starts: tuple[tuple[float, str], ...]
@@ -165,6 +166,7 @@ class _Drill:
         traces = {region: tuple(node.traces) for region, node in self._nodes.items()}
         return Drilled(
             plan=self._plan,
+            origin=self._origin,
             book=clients.book,
             kills=tuple(Killed(kill, at, users, shipped.result()) for kill, at, users, shipped in self._kills),
             starts=tuple(self._starts),
@@ -226,8 +228,11 @@ class _Drill:
         node = self._nodes[action.region]
         if node.ended is not None:
             self._ended.append(f"{action.region}: exit code {node.ended} before it was to be killed")
-        at, users = self._now(), self._clients.lose(action.region)
-        node.kill(loses=action.loses)
+        users = self._clients.lose(action.region)
+        node.kill()
+        at = self._now()  # whatever it logged or answered was before
+        if action.loses:
+            node.lose_disk()
         if action.wound is not None:
             self._wounded[action.region] = node.wound(action.wound, action.which, action.where)
         shipped = self._background.submit(lambda: timestamps_in(self._store.objects(action.region)))
