@@ -53,7 +53,7 @@ def judged(drilled: Drilled) -> Report:
     counted = [number for number, arrival in enumerate(plan.arrivals) if arrival.counted]
     promises = _promises(drilled)
     rested = [(kill, _rested(drilled, kill)) for kill in drilled.kills if kill.action.region_lost]
-    exposures = [(kill, {what: since for what, since in found.items() if since <= kill.at}) for kill, found in rested]
+    exposures = [(kill, _exposed(drilled, kill, found)) for kill, found in rested]
     on_lost_disks = {what for kill, found in rested if kill.action.loses for what in found}
     had = {key: [held[key].rank for held in drilled.held.values() if key in held] for key in promises}
     lost = tuple(
@@ -134,25 +134,34 @@ def _key(each: Acknowledgement) -> Key:
     return each.tenant, each.stated.pcs_id
 
 
-def _rested(drilled: Drilled, kill: Killed) -> dict[tuple[Key, Rank], float]:
-    """What rested on a region's log alone when it was lost, with the moment at which its first acknowledgement arrived.
+def _rested(drilled: Drilled, kill: Killed) -> dict[tuple[Key, Rank], Acknowledgement]:
+    """The entries whose frames only a region's log had when it was lost, not the object store, with their first acknowledgement.
 
-    Not in the object store then, nor, with the same content, in the store of another region. What was logged before and answered
-    just then may arrive later.
+    What was logged before and answered just then may have been acknowledged later. Another region may have the same content by an
+    entry of its own.
     """
     region = kill.action.region
-    elsewhere = holders(drilled.histories, drilled.losses, kill.at)
     earlier = [loss.at for loss in drilled.losses if loss.region == region and loss.at < kill.at]
     first, last = (text(at(drilled.origin + moment)) for moment in (max(earlier, default=0.0), kill.at + _MILLISECOND))
-    found: dict[tuple[Key, Rank], float] = {}
+    found: dict[tuple[Key, Rank], Acknowledgement] = {}
     for each in drilled.book.acknowledged:
         stated = each.stated
-        if not drilled.plan.arrivals[each.arrival].counted or stated.region != region:
-            continue
-        others = {digest for other, digest in elsewhere.get(_key(each), {}).items() if other != region}
-        logged = first <= stated.timestamp <= last
-        if logged and stated.timestamp not in kill.shipped and stated.digest not in others:
-            found.setdefault((_key(each), Rank(stated.timestamp, stated.region)), each.at)
+        counted = drilled.plan.arrivals[each.arrival].counted and stated.region == region
+        if counted and first <= stated.timestamp <= last and stated.timestamp not in kill.shipped:
+            found.setdefault((_key(each), Rank(stated.timestamp, stated.region)), each)
+    return found
+
+
+def _exposed(
+    drilled: Drilled, kill: Killed, rested: Mapping[tuple[Key, Rank], Acknowledgement]
+) -> dict[tuple[Key, Rank], float]:
+    """Which of these were acknowledged when the region was lost, and whose content no other region stored; and since when."""
+    stores = holders(drilled.histories, drilled.losses, kill.at)
+    found = {}
+    for what, each in rested.items():
+        others = {digest for other, digest in stores.get(what[0], {}).items() if other != kill.action.region}
+        if each.at <= kill.at and each.stated.digest not in others:
+            found[what] = each.at
     return found
 
 

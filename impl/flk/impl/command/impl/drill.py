@@ -179,7 +179,7 @@ def _show(console: "Console", result: _Result) -> None:
     from flk.impl.command.bench.tables import table
     from flk.impl.command.drilling.comparison import cells
 
-    header = ("measure", ">measured", ">same seed", ">median, 95 %", ">range")
+    header = (">measure", ">measured", ">same seed", ">median, 95 %", ">range")
     ran = f"real processes, and {len(result.prediction.rows)} seeds of the simulator"
     console.print(f"[bold]{result.scenario.name}[/], seed {result.seed}: {ran}")
     console.print(table(header, map(cells, result.rows)))
