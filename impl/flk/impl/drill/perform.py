@@ -156,8 +156,8 @@ class _Drill:
         over = self._settle()
         self._over.set()
         spoilt = sum(future.result() for future in self._spoiling)
+        found = self._store.objects()  # before anybody is asked, who would log anew, and ship, what is lost
         held = ask_all(self._acknowledged(), {region: node.port for region, node in self._nodes.items()})
-        found = self._store.objects()
         for region, node in self._nodes.items():
             if node.ended is not None:
                 self._ended.append(f"{region}: exit code {node.ended}, {'; '.join(node.said[-1:])}")
