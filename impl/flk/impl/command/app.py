@@ -26,6 +26,7 @@ MODULES = (
     "spec",
     "impl.agent",
     "impl.serve",
+    "impl.drill",
     "impl.limits",
     "impl.keys",
     "impl.data",
