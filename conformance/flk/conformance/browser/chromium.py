@@ -32,7 +32,8 @@ OPTIONS = (
     "--disable-sync",
     "--no-first-run",
 )
-JANITOR = '"$@"; rm -rf "$0"'
+JANITOR = '"$@"; for n in 1 2 3 4 5 6 7 8 9; do rm -rf "$0" 2>/dev/null && break; sleep 0.5; done'
+"""Its children may write a moment longer than it lives."""
 PREFIX = "flk-chromium-"
 FOLDERS = ("HOME", "TMPDIR", "XDG_CACHE_HOME", "XDG_CONFIG_HOME")
 """Where it would leave files, but for us."""

@@ -12,7 +12,14 @@ from flk.spec.errors import UnusableInput
 PAGE = (sys.executable, "-m", "flk.impl.command", "conform", "browser")
 """The command of a module in a page of a headless Chromium."""
 INSTALL = ("install", "--prefer-offline", "--no-audit", "--no-fund")
-ENVIRONMENT = {**os.environ, "GOTOOLCHAIN": "local", "GOPROXY": "off", "GOFLAGS": "-buildvcs=false"}
+ENVIRONMENT = {
+    **os.environ,
+    "GOTOOLCHAIN": "local",
+    "GOPROXY": "off",
+    "GOFLAGS": "-buildvcs=false",
+    "CARGO_PROFILE_DEV_DEBUG": "0",  # what is built for checks and tests only is built sooner
+    "CARGO_INCREMENTAL": "0",
+}
 
 
 class Sdk(NamedTuple):

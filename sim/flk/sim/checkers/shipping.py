@@ -24,6 +24,7 @@ from flk.sim.world.events import (
     Levelled,
     Merged,
     PassEnded,
+    RecoveryBegan,
     Restarted,
     SegmentSealed,
     Stage,
@@ -69,6 +70,7 @@ class ShippingRules:
         self._sealed_at: dict[str, float] = {}
         self._uploaded: dict[str, list[str]] = {}  # of each log, in its order
         self._started: dict[str, float] = {}
+        self._recovering: set[str] = set()
         self._watermarks: dict[Progress, str] = {}
         self._applied: set[tuple[str, str, Timestamp]] = set()
         self._left: dict[Stage, Callable[[PassEnded], str]] = {
@@ -85,6 +87,7 @@ class ShippingRules:
         observer.handle(SegmentSealed, self._note_sealed)
         observer.handle(Uploaded, self._check_uploaded)
         observer.handle(PassEnded, self._check_pass)
+        observer.handle(RecoveryBegan, lambda event: self._recovering.add(event.region))
         observer.handle(Levelled, self._check_level)
         observer.handle(Restarted, self._start)
         observer.handle(WatermarkSet, self._check_watermark)
@@ -202,20 +205,22 @@ class ShippingRules:
         if name != APPLIED:
             self._checks.require(
                 Invariant.NO_GAP,
-                not (skipped := self._skipped(log, before, value)) and value >= before,
+                value == before or sequence_of(value) == _next(before) or self._holds_all(log, before, value),
                 region,
                 "Mark",
-                lambda: f"{name} went from {before or 'nothing'} to {value}{skipped and ', past '}{skipped}",
+                lambda: f"{name} went from {before or 'nothing'} to {value}",
             )
 
-    def _skipped(self, log: Progress, before: str, value: str) -> str:
-        """The first segment that a watermark was moved past although its work is not done; empty if there is none.
-
-        A store that began with a snapshot has the work of many segments, and its watermarks move past all of them at once (SNAP-5).
+    def _holds_all(self, log: Progress, before: str, value: str) -> bool:
+        """Whether a node that recovers moves a watermark past segments of which all is done: a store that began with a snapshot has
+        the work of many (SNAP-5).
         """
-        first = (sequence_of(before) if before else 0) + 1
-        between = (segment_name(log_of(value), number) for number in range(first, sequence_of(value)))
-        return next((name for name in between if self._not_done(log, before, name)), "")
+        between = (segment_name(log_of(value), number) for number in range(_next(before), sequence_of(value)))
+        return (
+            log.region in self._recovering
+            and value > before
+            and not any(self._not_done(log, before, n) for n in between)
+        )
 
     def _not_done(self, log: Progress, before: str, value: str) -> str:
         """What a watermark stands for and is not done; empty if all is."""
@@ -229,6 +234,7 @@ class ShippingRules:
     def _check_level(self, event: Levelled) -> None:
         """A node that serves has applied what its log says; and what its earlier disks shipped, where that could be known."""
         region = event.region
+        self._recovering.discard(region)
         disk = self._regions[region].disk
         applied = self._watermarks.get(Progress(region, "applied", disk.log(INBOX)), "")
         missing = self._unapplied(region, region, self._frames_between(region, applied, "~"))
@@ -287,3 +293,8 @@ class ShippingRules:
             if stored is None or (stored.timestamp, stored.region) > (claim.entry.timestamp, claim.entry.region):
                 return f"frame {text(logged)} of {origin}"
         return ""
+
+
+def _next(segment: str) -> int:
+    """The number of the segment after one, that of the first if there is none."""
+    return (sequence_of(segment) if segment else 0) + 1

@@ -77,14 +77,14 @@ def serve(
         bool,
         typer.Option(
             "--back-pressure",
-            help="Let in fewer submissions at a time while too many wait for the store (ORD-6); --limit pressure.target_queue=N.",
+            help="Let in fewer submissions at a time while too many wait for the store (ORD-6); `flk limits` lists its numbers.",
         ),
     ] = False,
     breaker: Annotated[
         bool,
         typer.Option(
             "--breaker",
-            help="Leave an object store that fails too often alone for a while (CRR-12); --limit breaker.failures=N.",
+            help="Leave an object store that fails too often alone for a while (CRR-12); `flk limits` lists its numbers.",
         ),
     ] = False,
     snapshot_every: Annotated[
