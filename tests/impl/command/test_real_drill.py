@@ -55,7 +55,7 @@ BURNT = """
 id = "gone"
 kind = "object_loss"
 start = "0s"
-duration = "1900ms"
+duration = "4900ms"
 region = "eu"
 for_good = true
 """
@@ -108,10 +108,10 @@ def test_regions_that_lose_a_disk_and_are_cut_off_keep_what_they_acknowledged_an
 def test_what_had_been_in_an_object_and_is_lost_with_disk_and_object_is_found_out(tmp_path: Path) -> None:
     """The planted fault: while the other region cannot read, objects are deleted for good, and then the disk is lost."""
     scenario = (
-        HEAD.format(duration="5s", until="3s")
-        + CUT.format(start="0s", duration="2200ms")
+        HEAD.format(duration="8s", until="6s")
+        + CUT.format(start="0s", duration="5200ms")
         + BURNT
-        + FIRE.format(start="1900ms", duration="600ms")
+        + FIRE.format(start="4900ms", duration="600ms")
     )
     code, told = drilled(tmp_path, scenario)
     assert code == 1
