@@ -8,7 +8,7 @@ start-up, while the log is replayed. Some submissions are rivals: two contents f
 import http.client
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 from random import Random
 from threading import Event, Lock, Thread
@@ -35,8 +35,9 @@ SECRET = "of the benchmark"  # noqa: S105  (of servers on loopback)
 
 
 class CrashReport(msgspec.Struct):
-    """Counts over all kills. `fell` counts runs that ended without a kill; `lost` submissions were acknowledged and are unknown
-    now; `changed` ones are answered otherwise than before; `refused` ones should have been accepted.
+    """Counts over all kills, of which `of_store` were of the server of a shared store. `fell` counts runs that ended without a
+    kill; `lost` submissions were acknowledged and are unknown now; `changed` ones are answered otherwise than before; `refused`
+    ones should have been accepted. What `gave_way`, where two contents met at two nodes, did so on record (DUP-10).
     """
 
     kills: int = 0
@@ -45,6 +46,8 @@ class CrashReport(msgspec.Struct):
     unanswered: int = 0
     compared: int = 0
     fell: int = 0
+    of_store: int = 0
+    gave_way: int = 0
     lost: int = 0
     changed: int = 0
     refused: int = 0
@@ -125,21 +128,17 @@ def _run_until_killed(
             while status is not None:
                 with lock:
                     sent = next(submissions)
-                status, body = _send(connection, sent)
+                status, body = send(connection, sent)
                 with lock:
                     answers.append(Answer(sent, status, body))
                     if len(answers) >= enough_answers:
                         enough.set()
             enough.set()
 
-    threads = [Thread(target=client) for _ in range(CLIENTS)]
-    for thread in threads:
-        thread.start()
-    enough.wait()
-    report.fell += server.process.poll() is not None
-    server.process.kill()
-    for thread in threads:
-        thread.join()
+    with side_by_side(lambda _: client()):
+        enough.wait()
+        report.fell += server.process.poll() is not None
+        server.process.kill()
     return answers
 
 
@@ -154,15 +153,25 @@ def _compare(url: str, answers: Sequence[Answer], report: CrashReport) -> None:
                     before = next(remaining, None)
                 if before is None:
                     return
-                status, body = _send(connection, before.sent)
+                status, body = send(connection, before.sent)
                 with lock:
                     _judge(before, status, body, report)
 
-    threads = [Thread(target=client) for _ in range(CLIENTS)]
+    with side_by_side(lambda _: client()):
+        pass
+
+
+@contextmanager
+def side_by_side(client: Callable[[int], None]) -> Iterator[None]:
+    """All clients at once, each with its number, until they end."""
+    threads = [Thread(target=client, args=[number]) for number in range(CLIENTS)]
     for thread in threads:
         thread.start()
-    for thread in threads:
-        thread.join()
+    try:
+        yield
+    finally:
+        for thread in threads:
+            thread.join()
 
 
 def _judge(before: Answer, status: int | None, body: bytes, report: CrashReport) -> None:
@@ -183,8 +192,8 @@ def _connect(url: str) -> http.client.HTTPConnection:
     return http.client.HTTPConnection(urlsplit(url).netloc)
 
 
-def _send(connection: http.client.HTTPConnection, sent: Submission) -> tuple[int | None, bytes]:
-    """Status and body; None if the server is gone."""
+def send(connection: http.client.HTTPConnection, sent: Submission) -> tuple[int | None, bytes]:
+    """Status and body of the answer; None if the server is gone."""
     try:
         connection.request("POST", SUBMIT_PATH, sent.body, {"X-Tenant-Id": sent.tenant})
         with connection.getresponse() as response:

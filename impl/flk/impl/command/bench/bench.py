@@ -1,6 +1,6 @@
 """`flk bench`: measurements, each beside a straightforward baseline in the same run."""
 
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 
 import msgspec
 import typer
@@ -11,12 +11,15 @@ from flk.spec.verdict import Verdict
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from flk.impl.bench.crash import CrashReport
+
 
 bench = typer.Typer(
     name="bench", no_args_is_help=True, help="Measure, beside a straightforward baseline in the same run."
 )
 app.add_typer(bench)
 
+StoreKind = Literal["postgresql", "redis", "redis+cluster"]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
 
@@ -160,11 +163,16 @@ def _validate(comparisons: int, seed: int, on_progress: "Callable[[str], None]",
     raise typer.Exit((Verdict.VIOLATED if result.mismatch else Verdict.HOLDS).exit_code)
 
 
-@bench.command(epilog="Example: flk bench crash --kills 1000")
+@bench.command(epilog="Example: flk bench crash --kills 1000 --store postgresql --nodes 3")
 def crash(
     *,
-    kills: Annotated[int, typer.Option(min=1, help="How many times to kill the server.")] = 100,
-    seed: Annotated[int, typer.Option(help="Random seed of the moments of the kills.")] = 1,
+    kills: Annotated[int, typer.Option(min=1, help="How many times to kill.")] = 100,
+    seed: Annotated[int, typer.Option(help="Random seed of who is killed and when.")] = 1,
+    store: Annotated[
+        StoreKind | None,
+        typer.Option(help="Kill nodes that share such a store, and its own server, which is started for this."),
+    ] = None,
+    nodes: Annotated[int, typer.Option(min=1, help="With --store: how many nodes.")] = 2,
     json: Json = False,
 ) -> None:
     """Kill -9 a server under load and at start-up, again and again, and compare every answer with the one given before.
@@ -177,18 +185,30 @@ def crash(
     from rich.console import Console
 
     from flk.impl.bench.crash import crash as run
+    from flk.impl.bench.crash_region import crash_region
+    from flk.impl.bench.store_servers import KINDS
 
     with Console(stderr=True).status("starting") as status, TemporaryDirectory() as directory:
-        report = run(Path(directory), kills, seed, lambda report: status.update(f"{report.kills} of {kills} kills"))
+
+        def tell(report: "CrashReport") -> None:
+            status.update(f"{report.kills} of {kills} kills")
+
+        if store is None:
+            report = run(Path(directory), kills, seed, tell)
+        else:
+            report = crash_region(Path(directory), KINDS[store](), nodes, kills, seed, tell)
     if json:
         typer.echo(msgspec.json.encode({**msgspec.to_builtins(report), "holds": report.verdict is Verdict.HOLDS}))
     else:
+        whom = "" if store is None else f", {report.of_store} of the store's server"
         typer.echo(
-            f"{report.kills} kills in {report.seconds:.0f} s, {report.during_start} of them during start-up:"
+            f"{report.kills} kills in {report.seconds:.0f} s, {report.during_start} of them during start-up{whom}:"
             f" {report.acknowledged} submissions acknowledged, {report.unanswered} cut off, {report.compared} answers compared."
         )
+        on_record = "" if store is None else f" {report.gave_way} gave way to an earlier one, on record;"
         typer.echo(
-            f"{report.lost} lost, {report.changed} changed, {report.refused} refused; {report.fell} runs ended without a kill."
+            f"{report.lost} lost, {report.changed} changed, {report.refused} refused;{on_record}"
+            f" {report.fell} runs ended without a kill."
         )
     raise typer.Exit(report.verdict.exit_code)
 

@@ -1,0 +1,233 @@
+"""Servers for the shared stores, of this machine: PostgreSQL, Redis, and a Redis Cluster. They can be killed and started again.
+
+Each lives in a temporary directory, in memory where there is some to write to, since what a killed process wrote outlives it there,
+too. It runs as an unprivileged user where we are root, and listens on a socket in its directory or on a free port of loopback. It
+ends with this process.
+"""
+
+import atexit
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Protocol
+from urllib.parse import quote
+
+from flk.spec.errors import UnusableInput
+
+WAIT_SECONDS = 30.0
+MEMORY = Path("/dev/shm")  # noqa: S108 - each has a directory of its own there
+
+
+class StoreServer(Protocol):
+    """A server that holds a store."""
+
+    def url(self, name: str) -> str:
+        """Where a store of that name is, empty at first."""
+
+    def clean(self) -> None:
+        """Empty what `url` named last."""
+
+    def kill(self) -> None:
+        """End it at once, as a loss of power would."""
+
+    def start(self) -> None:
+        """Start it on what it left, and wait until it answers. Raises UnusableInput if it does not."""
+
+
+class Postgres:
+    """A PostgreSQL on a Unix socket, as it comes: it synchronises what it commits. Raises UnusableInput if there is none here."""
+
+    def __init__(self) -> None:
+        found = [*sorted(Path("/usr/lib/postgresql").glob("*/bin")), *_beside("initdb")]
+        if not found:
+            raise UnusableInput("PostgreSQL is not on this machine: apt-get install postgresql")
+        self._bin = found[0]
+        self._directory = _directory("postgres")
+        self._data = self._directory / "data"
+        _run(
+            [self._tool("initdb"), "-D", f"{self._data}", "-U", "flk", "-E", "UTF8", "--locale=C", "-A", "trust", "-N"]
+        )
+        self.start()
+        atexit.register(self.kill)
+
+    def url(self, name: str) -> str:
+        """As `StoreServer` has it: a new database."""
+        self.query("postgres", f'create database "{name}"')
+        self._database = name
+        return f"postgresql://flk@/{name}?host={quote(str(self._directory), safe='')}"
+
+    def clean(self) -> None:
+        """As `StoreServer` has it."""
+        self.query(self._database, "drop schema if exists flk cascade")
+
+    def query(self, database: str, statement: str) -> str:
+        """What psql prints."""
+        command = [self._tool("psql"), "-h", f"{self._directory}", "-U", "flk", "-d", database, "-Atqc", statement]
+        return _run(command).strip()
+
+    def kill(self) -> None:
+        """As `StoreServer` has it."""
+        if self._process.poll() is None:
+            self._process.send_signal(signal.SIGQUIT)  # what `pg_ctl stop -m immediate` sends
+            self._process.wait()
+
+    def stop_answering(self) -> None:
+        """Stop every process of it, which stay there."""
+        for pid in self._pids():
+            os.kill(pid, signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """Let them run on."""
+        for pid in self._pids():
+            os.kill(pid, signal.SIGCONT)
+
+    def start(self) -> None:
+        """As `StoreServer` has it."""
+        command = [self._tool("postgres"), "-D", f"{self._data}", "-k", f"{self._directory}", "-c", "listen_addresses="]
+        self._process = _begin(command, self._directory)
+        ready = [self._tool("pg_isready"), "-q", "-h", f"{self._directory}"]
+        _until(lambda: subprocess.run(ready, check=False).returncode == 0)  # noqa: S603 - the command is our own
+
+    def _tool(self, name: str) -> str:
+        return str(self._bin / name)
+
+    def _pids(self) -> list[int]:
+        children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children").read_text().split()
+        return [self._process.pid, *map(int, children)]
+
+
+class Redis:
+    """A Redis on a free port that synchronises each write before it answers, or as `settings` say. Raises UnusableInput if there is
+    none here.
+    """
+
+    def __init__(self, *settings: str) -> None:
+        if not _beside("redis-server") or not _beside("redis-cli"):
+            raise UnusableInput("Redis is not on this machine: apt-get install redis-server redis-tools")
+        self.port = free_port()
+        self._directory = _directory("redis")
+        self._settings = settings
+        self.start()
+        atexit.register(self.kill)
+
+    def url(self, name: str) -> str:
+        """As `StoreServer` has it: the one of this server, whatever its name."""
+        del name
+        self.clean()
+        return f"redis://127.0.0.1:{self.port}/0"
+
+    def clean(self) -> None:
+        """As `StoreServer` has it."""
+        self.command("flushall")
+
+    def command(self, *words: str) -> str:
+        """What redis-cli prints."""
+        return _run(["redis-cli", "-p", str(self.port), *words]).strip()
+
+    def kill(self) -> None:
+        """As `StoreServer` has it."""
+        self._process.kill()
+        self._process.wait()
+
+    def start(self) -> None:
+        """As `StoreServer` has it."""
+        durable = ["--appendonly", "yes", "--appendfsync", "always", "--save", ""]
+        place = ["--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self._directory)]
+        self._process = _begin(["redis-server", *place, *durable, *self._settings], self._directory)
+        _until(self._answers)
+
+    def _answers(self) -> bool:
+        ping = ["redis-cli", "-p", str(self.port), "ping"]
+        asked = subprocess.run(ping, check=False, capture_output=True, text=True)  # noqa: S603 - the command is our own
+        return asked.stdout.strip() == "PONG"
+
+
+class RedisCluster:
+    """Three masters without replicas: each holds a third of the slots. Raises UnusableInput if there is no Redis here."""
+
+    def __init__(self) -> None:
+        self.nodes = [Redis("--cluster-enabled", "yes", "--cluster-port", str(free_port())) for _ in range(3)]
+        addresses = [f"127.0.0.1:{node.port}" for node in self.nodes]
+        _run(["redis-cli", "--cluster", "create", *addresses, "--cluster-yes"])
+        self._wait()
+
+    def url(self, name: str) -> str:
+        """As `StoreServer` has it: the one of this Cluster, whatever its name."""
+        del name
+        self.clean()
+        return f"redis+cluster://127.0.0.1:{self.nodes[0].port}"
+
+    def clean(self) -> None:
+        """As `StoreServer` has it."""
+        for node in self.nodes:
+            node.clean()
+
+    def kill(self) -> None:
+        """As `StoreServer` has it: all of them."""
+        for node in self.nodes:
+            node.kill()
+
+    def start(self) -> None:
+        """As `StoreServer` has it."""
+        for node in self.nodes:
+            node.start()
+        self._wait()
+
+    def _wait(self) -> None:
+        for node in self.nodes:
+            _until(lambda node=node: "cluster_state:ok" in node.command("cluster", "info"))  # type: ignore[misc]
+
+
+KINDS: dict[str, Callable[[], StoreServer]] = {"postgresql": Postgres, "redis": Redis, "redis+cluster": RedisCluster}
+
+
+def free_port() -> int:
+    """A port of loopback on which nothing listens now."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+def _user() -> str | None:
+    """Whom a server runs as: not root."""
+    if os.getuid() != 0:
+        return None
+    return next((name for name in ("postgres", "nobody") if name in {entry.pw_name for entry in pwd.getpwall()}), None)
+
+
+def _directory(kind: str) -> Path:
+    directory = Path(tempfile.mkdtemp(prefix=f"flk-{kind}-", dir=MEMORY if os.access(MEMORY, os.W_OK) else None))
+    atexit.register(shutil.rmtree, directory, ignore_errors=True)
+    user = _user()
+    if user is not None:
+        shutil.chown(directory, user)
+    return directory
+
+
+def _beside(command: str) -> list[Path]:
+    found = shutil.which(command)
+    return [Path(found).parent] if found else []
+
+
+def _until(answers: Callable[[], bool]) -> None:
+    until = time.monotonic() + WAIT_SECONDS
+    while not answers():
+        if time.monotonic() > until:
+            raise UnusableInput(f"the store's server does not answer within {WAIT_SECONDS:g} s of its start")
+        time.sleep(0.05)
+
+
+def _run(command: Sequence[str]) -> str:
+    return subprocess.run(command, check=True, capture_output=True, text=True, user=_user(), cwd="/").stdout  # noqa: S603 - our own
+
+
+def _begin(command: Sequence[str], directory: Path) -> "subprocess.Popen[bytes]":
+    with (directory / "output").open("ab") as output:
+        return subprocess.Popen(command, cwd=directory, stdout=output, stderr=output, user=_user())  # noqa: S603 - our own
