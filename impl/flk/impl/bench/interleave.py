@@ -1,4 +1,4 @@
-"""Timing pairs of functions that only compute, in seconds of their thread's own processor time: other programs run meanwhile."""
+"""Timing pairs of functions. Those that only compute: in seconds of processor of their thread, since others run meanwhile."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -38,17 +38,20 @@ class Figure(NamedTuple):
         return ("met" if met else "missed") if self.bar or self.times else ""
 
 
-def run(contests: Sequence[Contest], seconds: float) -> tuple[Figure, ...]:
-    """Take turns, a slot each, for about that long by the wall clock; medians over the rounds.
+def run(
+    contests: Sequence[Contest], seconds: float, clock: Callable[[], float] = time.thread_time
+) -> tuple[Figure, ...]:
+    """Take turns, a slot each, for about that long by the wall clock; medians over the rounds. Who waits for others is timed by
+    another `clock`, in seconds.
 
     A ratio is the median of the rounds' ratios: what slows the processor down for a while slows both sides of a round.
     """
     functions = [function for contest in contests for function in (contest.subject, contest.baseline)]
-    repeats = [max(1, round(SLOT_SECONDS / max(_timed(function, 1), 1e-6))) for function in functions]
+    repeats = [max(1, round(SLOT_SECONDS / max(_timed(function, 1, clock), 1e-6))) for function in functions]
     rounds: list[list[float]] = []
     end = time.perf_counter() + seconds
     while not rounds or time.perf_counter() < end:
-        rounds.append([_timed(function, times) for function, times in zip(functions, repeats, strict=True)])
+        rounds.append([_timed(function, times, clock) for function, times in zip(functions, repeats, strict=True)])
     columns = list(zip(*rounds, strict=True))
     return tuple(
         _figure(contest, subject, baseline)
@@ -56,12 +59,12 @@ def run(contests: Sequence[Contest], seconds: float) -> tuple[Figure, ...]:
     )
 
 
-def _timed(function: Callable[[], object], times: int) -> float:
+def _timed(function: Callable[[], object], times: int, clock: Callable[[], float]) -> float:
     """Seconds for one call."""
-    start = time.thread_time()
+    start = clock()
     for _ in range(times):
         function()
-    return (time.thread_time() - start) / times
+    return (clock() - start) / times
 
 
 def _figure(contest: Contest, subject: Sequence[float], baseline: Sequence[float]) -> Figure:

@@ -163,6 +163,30 @@ def _validate(comparisons: int, seed: int, on_progress: "Callable[[str], None]",
     raise typer.Exit((Verdict.VIOLATED if result.mismatch else Verdict.HOLDS).exit_code)
 
 
+@bench.command("store", epilog="Example: flk bench store --seconds 90")
+def stores(
+    *,
+    seconds: Annotated[float, typer.Option(min=1, help="How long to measure, about.")] = 60.0,
+    json: Json = False,
+) -> None:
+    """Claims a second of SQLite, PostgreSQL, Redis and Redis Cluster, each beside a plain client that inserts or gets.
+
+    The servers are started for this, and synchronise what they acknowledge. Then one node, two and four on one store under load;
+    and what checksums and snapshots take.
+    """
+    from rich.console import Console
+
+    from flk.impl.bench.stores import measure
+    from flk.impl.command.bench import tables
+
+    with Console(stderr=True).status("") as status:
+        report = measure(seconds, status.update)
+    if json:
+        typer.echo(msgspec.json.encode({**msgspec.to_builtins(report), "bars": report.bars}))
+        return
+    Console().print(tables.stores(report))
+
+
 @bench.command(epilog="Example: flk bench crash --kills 1000 --store postgresql --nodes 3")
 def crash(
     *,

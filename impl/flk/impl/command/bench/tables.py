@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from flk.impl.bench.ingest import Figure as Load
     from flk.impl.bench.interleave import Figure as Rate
     from flk.impl.bench.sdk import Report as Languages
+    from flk.impl.bench.stores import Report as StoreReport
     from flk.impl.bench.traces import Figure as Validation
 
 
@@ -75,6 +76,24 @@ def loads(figures: Iterable["Load"], bars: Iterable["Bar"]) -> Group:
         ),
     )
     return Group(made, *_lines(bars))
+
+
+def stores(report: "StoreReport") -> Group:
+    """Of `flk bench store`."""
+    shared = table(
+        ("", ">nodes", ">a second", ">p99 ms", ">ratio"),
+        (
+            (one.store, str(one.nodes), f"{one.per_second:,.0f}", f"{one.p99 * 1e3:.1f}", f"{one.ratio:.2f}")
+            for one in report.nodes
+        ),
+    )
+    return Group(
+        "claims of a store, beside a plain client of its server:",
+        rates(report.claims),
+        "submits to nodes that share a store:",
+        shared,
+        *_lines(report.bars),
+    )
 
 
 def searches(figures: Iterable["Search"], bars: Iterable["Bar"]) -> Group:
