@@ -33,7 +33,8 @@ class Restartable(Server):
     """A server under test whose restart is a call instead of a command."""
 
     def __init__(self, url: str, node: Node, seed: int) -> None:
-        super().__init__(Client(url, 10), SIGNERS, seed, rotation=ROTATION, retired=RETIRED)
+        twice = [Client(url, 10)]  # a region of one node, asked under two names
+        super().__init__(Client(url, 10), SIGNERS, seed, rotation=ROTATION, retired=RETIRED, others=twice)
         self._node = node
 
     def size(self, usual: int) -> int:

@@ -5,6 +5,7 @@ from flk.conformance.server import (
     durability,
     generated,
     histories,
+    nodes,
     outcomes,
     refusals,
     register,
@@ -63,6 +64,9 @@ CHECKS: tuple[Check, ...] = (
     durability.clock_survives_restart,
     histories.histories_are_linearizable,
     histories.histories_survive_crashes,
+    nodes.nodes_answer_alike,
+    nodes.nodes_have_one_order,
+    nodes.nodes_come_to_one_entry,
     trouble.overload_says_when,
     trouble.unavailable_store_says_when,
 )

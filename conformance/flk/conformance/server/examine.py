@@ -57,7 +57,8 @@ def check_server(
     rotation: Mapping[str, Sequence[Signer]] = MappingProxyType({}),
     retired: Mapping[str, Sequence[Signer]] = MappingProxyType({}),
     signing_profile: str = FIXED,
-    headers: Iterable[tuple[str, str]] = (),
+    headers: Sequence[tuple[str, str]] = (),
+    nodes: Iterable[str] = (),
     thorough: bool = False,
     seed: int | None = None,
     deadline: float = DEADLINE_SECONDS,
@@ -68,9 +69,10 @@ def check_server(
     `keys` are signing keys of tenants made for the purpose, for the server stores what it is sent; give two to test that tenants
     are kept apart. `rotation` are further keys of theirs that count, `retired` those that count no more. `checks` are names (none:
     all). `restart` is a command that restarts the server with its data, `overload` and `unavailable` bring about that submissions
-    get 429 or 503, `recover` ends that. `signing_profile` is what signatures cover, `headers` go with each request. `thorough` asks
-    ten times as much where size matters. `seed` makes the records of an earlier run again. An answer may take `deadline` seconds.
-    `progress`: whether there is a bar; None: in a terminal or a notebook.
+    get 429 or 503, `recover` ends that. `signing_profile` is what signatures cover, `headers` go with each request. `nodes` are
+    URLs of further nodes of the same region, which must answer as one. `thorough` asks ten times as much where size matters. `seed`
+    makes the records of an earlier run again. An answer may take `deadline` seconds. `progress`: whether there is a bar; None: in a
+    terminal or a notebook.
 
     First a plain record of each tenant must be taken: if not, that is the report. Raises UnusableInput for a URL that is none, if
     nobody listens there, and for an unknown check or profile.
@@ -97,6 +99,7 @@ def check_server(
         retired=retired,
         commands=Commands(*(shlex.split(words) if isinstance(words, str) else words for words in given)),
         thorough=thorough,
+        others=[Client(node, deadline, headers) for node in nodes],
     )
     with bar(shown=progress) as advance:
         return examine(subject, server_checks(*checks), progress=advance)
@@ -104,14 +107,15 @@ def check_server(
 
 def examine(server: Server, checks: Iterable[Check] = CHECKS, *, progress: Progress = silent) -> Report:
     """Run the checks, one after the other, if a plain record is taken. Raises UnusableInput if nobody listens there."""
-    try:
-        server.client.connect().close()
-    except Unreachable as silence:
-        raise UnusableInput(
-            f"{server.client.url}: no server answers there ({silence}); start one, or correct the URL"
-        ) from None
+    for node in server.nodes:
+        try:
+            node.connect().close()
+        except Unreachable as silence:
+            raise UnusableInput(
+                f"{node.url}: no server answers there ({silence}); start one, or correct the URL"
+            ) from None
     chosen = tuple(checks)
-    server.client.allow(CHECK_SECONDS)
+    server.allow(CHECK_SECONDS)
     refused = preflight(server)
     results = [refused] if refused else _all_tried(chosen, server, progress)
     passed = [result.requirements for result in results if result.status is CaseStatus.PASSED]
@@ -145,6 +149,7 @@ def _again(server: Server, chosen: Sequence[Check], results: Iterable[CaseResult
     tenants = [f"--tenant={tenant}" for tenant in server.tenants]
     return shlex.join(
         ["flk", "conform", "server", server.client.url, "--key=KEYS.toml", *tenants, f"--seed={server.seed}"]
+        + [f"--node={node.url}" for node in server.nodes[1:]]
         + ([] if server.profile is FIXED else [f"--signing-profile={server.profile}"])
         + (["--thorough"] if server.thorough else [])
         + [f"--check={name}" for name in names]
@@ -155,7 +160,7 @@ def tried(one: Check, server: Server) -> CaseResult:
     """How the check ends. To pass, a plain record must be accepted after it: who refuses everything refuses forgeries, too."""
     status, detail = CaseStatus.PASSED, ""
     details: tuple[str, ...] = ()
-    server.client.allow(THOROUGH_SECONDS if server.thorough else CHECK_SECONDS)
+    server.allow(THOROUGH_SECONDS if server.thorough else CHECK_SECONDS)
     try:
         one.run(server)
         server.control()

@@ -55,6 +55,7 @@ class Server:
 
     `seed` makes the records; two runs with different seeds never meet under one id. `profile` is what is signed. `rotation` are
     further keys of tenants that must count, too, `retired` those that must not. `thorough` makes the checks take what they need.
+    `nodes` are all of the region's that may be asked, the main one first; `others` are those beside it.
     """
 
     def __init__(
@@ -69,8 +70,10 @@ class Server:
         commands: Commands = NO_COMMANDS,
         thorough: bool = False,
         patience: float = 30.0,
+        others: Sequence[Client] = (),
     ) -> None:
         self.client = client
+        self.nodes = (client, *others)
         self.tenants = tuple(tenants)
         self.seed = seed
         self.profile = profile
@@ -100,9 +103,14 @@ class Server:
         """The key that signs for a tenant."""
         return self._signers[tenant]
 
-    def submit(self, record: Fields | bytes, tenant: str | None = None) -> Reply:
-        """Send a record, or a body as it is, for a tenant."""
-        return self.client.request("POST", SUBMIT_PATH, as_body(record), self.headers(tenant))
+    def allow(self, seconds: float) -> None:
+        """Give all that is asked from now on so many seconds together, at each node."""
+        for node in self.nodes:
+            node.allow(seconds)
+
+    def submit(self, record: Fields | bytes, tenant: str | None = None, *, node: int = 0) -> Reply:
+        """Send a record, or a body as it is, for a tenant, to one of the nodes."""
+        return self.nodes[node].request("POST", SUBMIT_PATH, as_body(record), self.headers(tenant))
 
     def headers(self, tenant: str | None = None) -> list[tuple[str, str]]:
         """The headers of a submission."""

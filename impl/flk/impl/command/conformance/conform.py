@@ -132,6 +132,12 @@ def server(
         str, typer.Option(help="What signatures cover: fixed9, judged (C14N-9) or shortest (C14N-6).")
     ] = "fixed9",
     header: Annotated[list[str] | None, typer.Option(help="A header of each request: 'Name: value'.")] = None,
+    node: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Base URL of another node of the same region, which must answer as one with it.", metavar="URL"
+        ),
+    ] = None,
     restart: Annotated[
         str,
         typer.Option(
@@ -178,6 +184,7 @@ def server(
         checks=check or (),
         signing_profile=signing_profile,
         headers=[read_header(text) for text in header or ()],
+        nodes=node or (),
         restart=restart,
         overload=overload,
         unavailable=unavailable,
