@@ -1,9 +1,15 @@
-"""For all tests: what is interrupted, and in which order two workers run what takes long."""
+"""For all tests: what is interrupted, how many cases CI tries, and in which order two workers run what takes long."""
 
+import os
 import signal
 from itertools import chain, groupby
 
 import pytest
+from hypothesis import settings
+
+if os.environ.get("CI"):  # half of what a run by hand tries; long searches belong to `flk bench` and `--all`
+    settings.register_profile("half", settings.get_profile("ci"), max_examples=50)
+    settings.load_profile("half")
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a run that a shell starts in the background ignores interrupts,
     signal.signal(signal.SIGINT, signal.default_int_handler)  # and what it starts would, too
