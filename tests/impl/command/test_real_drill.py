@@ -120,6 +120,47 @@ def test_what_had_been_in_an_object_and_is_lost_with_disk_and_object_is_found_ou
     assert next(row["measured"] for row in told["measures"] if row["measure"] == "lost") == len(told["lost"])
 
 
+LITTLE = """
+[[faults]]
+id = "{kind}"
+kind = "{kind}"
+start = "{start}"
+duration = "800ms"
+region = "{region}"
+"""
+
+
+def test_regions_of_several_nodes_lose_processes_stores_and_disks_and_become_alike(tmp_path: Path) -> None:
+    """Two nodes to a region on one Redis: a process is killed, the store's server, and all of a region with its disks."""
+    scenario = (
+        HEAD.format(duration="9s", until="8s")
+        + LITTLE.format(kind="process_crash", start="1s", region="eu")
+        + LITTLE.format(kind="store_outage", start="2s", region="us")
+        + FIRE.format(start="6s", duration="1s")
+    )
+    code, told = drilled(tmp_path, scenario, "--store", "redis", "--nodes", "2", "--keep", str(tmp_path / "kept"))
+    asked = verdicts(told)
+    del asked["RPO"]
+    assert set(asked.values()) == {"holds"}, told["reasons"]
+    assert code == {"holds": 0, "violated": 1}[told["verdict"]]
+    happened = [line["what"] for line in told["happened"]]
+    for what in ("a process of eu is killed", "the server of the store of us is killed", "eu is killed (SIGKILL), its"):
+        assert any(line.startswith(what) for line in happened), happened
+    kept = {path.name for path in (tmp_path / "kept").glob("*.jsonl")}
+    assert kept == {
+        f"{name}.jsonl" for name in ("eu-node1-1", "eu-node1-2", "eu-node2-1", "eu-node2-2", "us-node1-1", "us-node2-1")
+    }
+    measured = {row["measure"]: row["measured"] for row in told["measures"]}
+    assert measured["acknowledged"] == measured["offered"] > 20
+
+
+def test_only_a_shared_store_can_be_away() -> None:
+    """Without one the fault is refused, with the option that gives it a counterpart; with one the plan has it."""
+    refused = flk("drill", "retry-storm")
+    assert refused.returncode == 2
+    assert "with --store" in refused.stderr
+
+
 def test_what_cannot_be_performed_is_refused_before_anything_starts() -> None:
     """By name, with what to type."""
     result = flk("drill", "lost-object", "--real")

@@ -37,41 +37,50 @@ class Node:
     """The node of one region: a directory, and a process, None while it is down. `port` is where it listens, 0 while it
     does not.
 
-    Each disk of the region has a trace of its own; `traces` are all of them. `said` is what the last process printed.
+    Each disk of the region has a trace of its own; `traces` are all of them. `said` is what the last process printed. Files are
+    named by `name`, which is the region's unless that has several nodes. `options` count from the next start on.
     """
 
-    def __init__(self, region: str, home: Path, options: Sequence[str], environment: Mapping[str, str]) -> None:
+    def __init__(
+        self, region: str, home: Path, options: Sequence[str], environment: Mapping[str, str], name: str = ""
+    ) -> None:
         self.region = region
+        self.options = options
         self.port = 0
         self.traces: list[Path] = []
         self.said: list[str] = []
         self.process: subprocess.Popen[str] | None = None
         self._home = home
-        self._options = options
+        self._name = name or region
         self._environment = dict(environment)
-        self._log = (home / f"{region}.log").open("ab")
+        self._log = (home / f"{self._name}.log").open("ab")
         self._disk = 1
         self._reader: threading.Thread | None = None
 
     @property
     def data(self) -> Path:
         """The data directory of the region's disk."""
-        return self._home / f"{self.region}-{self._disk}"
+        return self._home / f"{self._name}-{self._disk}"
 
     @property
     def ended(self) -> int | None:
         """The exit code of a process that ended by itself; None if it runs, or was killed."""
         return None if self.process is None else self.process.poll()
 
+    @property
+    def is_down(self) -> bool:
+        """Whether there is no process."""
+        return self.process is None
+
     def start(self, accept: Sequence[str] = ()) -> None:
         """Start a process on the disk; `ready` says when it takes records."""
-        trace = self._home / f"{self.region}-{self._disk}.jsonl"
+        trace = self._home / f"{self._name}-{self._disk}.jsonl"
         if trace not in self.traces:
             self.traces.append(trace)
         accepted = [word for segment in accept for word in ("--accept-loss", segment)]
         command = [sys.executable, "-m", "flk.impl.command", "serve", "--data", str(self.data), "--trace", str(trace)]
         self.process = subprocess.Popen(  # noqa: S603 - the command is our own
-            [*command, "--region", self.region, "--port", "0", *self._options, *accepted],
+            [*command, "--region", self.region, "--port", "0", *self.options, *accepted],
             stdout=subprocess.PIPE,
             stderr=self._log,
             env=self._environment,
@@ -98,6 +107,10 @@ class Node:
             self.process.wait()
             self._join()
             self.process, self.port = None, 0
+
+    def kill_process(self) -> None:
+        """As `kill`: there is no other."""
+        self.kill()
 
     def lose_disk(self) -> None:
         """Remove the data directory of a node that is down; the next start is on a new disk."""

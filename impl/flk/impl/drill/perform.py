@@ -17,6 +17,7 @@ import msgspec
 from flk.impl.drill.asking import Held, ask_all, keys_in, timestamps_in
 from flk.impl.drill.clients import Book, Clients
 from flk.impl.drill.history import Histories, Key, Likeness, StoreLost, read, until
+from flk.impl.drill.members import Members
 from flk.impl.drill.nodes import Node, ready
 from flk.impl.drill.object_store import BUCKET, ObjectStore, Spoiling
 from flk.impl.drill.plan import (
@@ -25,6 +26,7 @@ from flk.impl.drill.plan import (
     Arrival,
     Between,
     Kill,
+    LoseStore,
     Plan,
     Resume,
     SpoilObjects,
@@ -120,14 +122,19 @@ class _Drill:
         stack.callback(self._store.close)
         keys = key_file(home, plan.secret, TENANT)
         self._examine = partial(examine, load_keys(keys))
-        self._nodes: dict[str, Node] = {}
+        self._nodes: dict[str, Node | Members] = {}
         self._proxies = Proxies(self._targets(), Random(f"{plan.seed}/wires"))
         stack.callback(self._proxies.close)
         for way in plan.ways:
             self._proxies.set(way.pair, way.there, way.back, refuse=way.refuse)
         for region in plan.regions:
             environment = self._store.environment(self._proxies.port((region, OBJECTS)))
-            self._nodes[region] = Node(region, home, _options(plan, region, keys), environment)
+            options = _options(plan, region, keys)
+            self._nodes[region] = (
+                Members(region, home, options, environment, plan.nodes, plan.store)
+                if plan.store
+                else Node(region, home, options, environment)
+            )
             stack.callback(self._nodes[region].close)
         self._agents_home = home / "agents"
         self._agents_home.mkdir()
@@ -221,6 +228,11 @@ class _Drill:
             case Between(pair=pair):
                 self._proxies.set(pair, action.there, action.back, refuse=action.refuse)
                 self._note(described(action))
+            case LoseStore(region=region):
+                node = self._nodes[region]
+                assert isinstance(node, Members)  # a plan has this only for regions that share a store
+                node.lose_store()
+                self._note(described(action))
             case SpoilObjects():
                 self._spoiling.append(self._background.submit(self._spoil, action))
 
@@ -229,7 +241,10 @@ class _Drill:
         if node.ended is not None:
             self._ended.append(f"{action.region}: exit code {node.ended} before it was to be killed")
         users = self._clients.lose(action.region)
-        node.kill()
+        if action.region_lost:
+            node.kill()
+        else:
+            node.kill_process()
         at = self._now()  # whatever it logged or answered was before
         if action.loses:
             node.lose_disk()
@@ -241,7 +256,7 @@ class _Drill:
         self._note(f"{described(action)}{wound}")
 
     def _start(self, action: Start) -> None:
-        if self._nodes[action.region].process is not None:
+        if not self._nodes[action.region].is_down:
             return  # another fault has ended before
         for kill, _, _, shipped in self._kills:
             if kill.region == action.region:
@@ -257,7 +272,7 @@ class _Drill:
         if self._over.wait(action.accepts):
             return
         node = self._nodes[action.region]
-        if node.process is not None and not ready(node.port):
+        if not node.is_down and not ready(node.port):
             node.kill()
             node.start(accept=[segment])
             self._note(f"{action.region} is started again, with the loss of {segment} accepted")

@@ -111,14 +111,21 @@ class SpoilObjects(msgspec.Struct, frozen=True):
     for_good: bool = False
 
 
-Action: TypeAlias = Kill | Start | Stall | Resume | Between | SpoilObjects
+class LoseStore(msgspec.Struct, frozen=True):
+    """The server of a region's shared store is killed (SIGKILL). The next `Start` of the region starts it again."""
+
+    at: float
+    region: str
+
+
+Action: TypeAlias = Kill | Start | Stall | Resume | Between | SpoilObjects | LoseStore
 
 
 class Plan(msgspec.Struct, frozen=True):
     """A whole drill.
 
     `last_fault` is when the last fault ends (-inf without one). `settle` seconds are granted after `duration` for the regions to be
-    alike. `ways` are those between places from the start.
+    alike. `ways` are those between places from the start. With `store`, a kind of store, each region has so many `nodes` on one.
     """
 
     regions: tuple[str, ...]
@@ -138,16 +145,17 @@ class Plan(msgspec.Struct, frozen=True):
     pressure: Pressure | None = None
     breaker: Breaker | None = None
     ways: tuple[Between, ...] = ()
+    nodes: int = 1
+    store: str = ""
 
 
 def described(action: Action) -> str:
     """One phrase for people."""
     match action:
         case Kill():
-            wound = f", a segment of its log {action.wound}" if action.wound else ""
-            return f"{action.region} is killed (SIGKILL){', its disk is gone' if action.loses else ''}{wound}"
+            return _killed(action)
         case Start(region=region):
-            return f"{region} is started again"
+            return f"what is down of {region} is started again"
         case Stall(region=region):
             return f"the process of {region} is stopped (SIGSTOP)"
         case Resume(region=region):
@@ -158,9 +166,18 @@ def described(action: Action) -> str:
             if action.there == action.back:
                 return f"{first} and {second}: {_way(action.there)}"
             return f"{first} to {second}: {_way(action.there)}; back: {_way(action.back)}"
+        case LoseStore(region=region):
+            return f"the server of the store of {region} is killed (SIGKILL)"
         case SpoilObjects():
             until = "for good" if action.for_good else f"until {action.end:g} s"
             return f"{action.share:.0%} of the objects of {action.region} are {action.spoil}, {until}"
+
+
+def _killed(action: Kill) -> str:
+    if not action.region_lost:
+        return f"a process of {action.region} is killed (SIGKILL)"
+    wound = f", a segment of its log {action.wound}" if action.wound else ""
+    return f"{action.region} is killed (SIGKILL){', its disk is gone' if action.loses else ''}{wound}"
 
 
 def _way(way: Way) -> str:

@@ -21,6 +21,7 @@ from flk.sim.scenarios.faults import (
     Partition,
     ProcessCrash,
     RegionCrash,
+    StoreOutage,
 )
 from flk.sim.scenarios.layout import Layout
 from flk.sim.scenarios.policy import Policy
@@ -51,6 +52,7 @@ WHY = {
     "duplication": "TCP delivers each byte once",
     "reorder": "TCP delivers in order",
     "bandwidth": "the proxies have no bandwidth of their own",
+    "store_outage": "a node has its store in a file; with --store it shares one that can be away",
     "torn_write": "a write is torn by a power failure, and SIGKILL is none",
     "slow_node": "a process cannot be slowed evenly",
     "slow_disk": "the disk is this machine's",
@@ -147,10 +149,10 @@ SETTINGS: Mapping[str, _Setting] = {
 """The settings that have no counterpart, by their names."""
 
 
-def refusals(scenario: Scenario) -> Iterator[Refusal]:
-    """What of a scenario has no counterpart."""
+def refusals(scenario: Scenario, *, shared: bool = False) -> Iterator[Refusal]:
+    """What of a scenario has no counterpart; in a drill whose regions share stores a store can be away."""
     for fault in scenario.faults:
-        if not isinstance(fault, PERFORMED):
+        if not isinstance(fault, (*PERFORMED, StoreOutage) if shared else PERFORMED):
             yield Refusal(fault.id, f"{fault.kind}: {_why(fault)}")
     for name, setting in SETTINGS.items():
         if setting.used(scenario):
@@ -172,9 +174,9 @@ def without(scenario: Scenario, names: Iterable[str]) -> Scenario:
     return scenario.with_faults(fault for fault in scenario.faults if fault.id not in names)
 
 
-def require_counterparts(scenario: Scenario) -> None:
+def require_counterparts(scenario: Scenario, *, shared: bool = False) -> None:
     """Return if everything of a scenario has a counterpart. Raises UnusableInput, which names all that has none."""
-    found = list(refusals(scenario))
+    found = list(refusals(scenario, shared=shared))
     if found:
         said = "".join(f"\n  {refusal.name}: {refusal.why}" for refusal in found)
         options = " ".join(f"--without {refusal.name}" for refusal in found)

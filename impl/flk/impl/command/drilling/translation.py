@@ -14,6 +14,7 @@ from flk.impl.drill.plan import (
     Arrival,
     Between,
     Kill,
+    LoseStore,
     Plan,
     Resume,
     Spoil,
@@ -42,6 +43,7 @@ from flk.sim.scenarios.faults import (
     Partition,
     ProcessCrash,
     RegionCrash,
+    StoreOutage,
 )
 from flk.sim.scenarios.scenario import Scenario
 from flk.sim.scenarios.topology import Path, clients_of, directed, expand
@@ -105,8 +107,10 @@ def scaled(scenario: Scenario, speed: float) -> Scenario:
     )
 
 
-def plan_of(scenario: Scenario, inputs: RunInputs, seed: int) -> Plan:
-    """The drill that a scenario and a seed stand for, of which everything has a counterpart."""
+def plan_of(scenario: Scenario, inputs: RunInputs, seed: int, nodes: int = 1, store: str = "") -> Plan:
+    """The drill that a scenario and a seed stand for, of which everything has a counterpart; with so many nodes to a region that
+    share a store of a kind.
+    """
     policy, homes = scenario.policy, agent_homes(scenario.workload.agents)
     records = Records(scenario, inputs.submissions, inputs.keyring, inputs.signer, seed)
     coming = arrivals(scenario.workload, scenario.faults, scenario.duration, len(inputs.submissions), seed)
@@ -140,6 +144,8 @@ def plan_of(scenario: Scenario, inputs: RunInputs, seed: int) -> Plan:
         pressure=policy.pressure,
         breaker=policy.breaker,
         ways=tuple(_between(scenario, pair, 0.0, ()) for pair in pairs),
+        nodes=nodes,
+        store=store,
     )
 
 
@@ -154,6 +160,9 @@ def actions_of(fault: Fault, seed: int) -> Iterator[Action]:
             yield Start(fault.end, fault.id, fault.region, ACCEPTED_AFTER)
         case ProcessCrash():
             yield Kill(fault.start, fault.id, fault.region, region_lost=False)
+            yield Start(fault.end, fault.id, fault.region)
+        case StoreOutage():
+            yield LoseStore(fault.start, fault.region)
             yield Start(fault.end, fault.id, fault.region)
         case DiskStall():
             yield Stall(fault.start, fault.region)

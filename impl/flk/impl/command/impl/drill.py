@@ -4,7 +4,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
 import typer
@@ -28,6 +28,8 @@ EXAMPLES = """\
 Examples: flk drill lost-disk --real --speed 10 --html drill.html
 
 flk drill lost-object --real --without intruder
+
+flk drill three-regions --real --speed 20 --store postgresql --nodes 3
 
 flk drill my.toml
 """
@@ -68,6 +70,11 @@ def drill(
     ] = 1.0,
     seed: Annotated[int | None, typer.Option(help="Random seed. Default: the scenario's own.")] = None,
     seeds: Annotated[int, typer.Option(min=1, help="How many seeds the simulator runs, from that one on.")] = 9,
+    store: Annotated[
+        Literal["postgresql", "redis", "redis+cluster"] | None,
+        typer.Option(help="Several nodes to each region, which share such a store; its server is started, too."),
+    ] = None,
+    nodes: Annotated[int, typer.Option(min=1, help="With --store: how many nodes a region has.")] = 3,
     html: Annotated[Path | None, typer.Option(help="Write a page to this file.", dir_okay=False)] = None,
     svg: Annotated[Path | None, typer.Option(help="Write the chart to this file.", dir_okay=False)] = None,
     keep: Annotated[
@@ -92,11 +99,11 @@ def drill(
     from flk.sim.api.programs import inputs_for
 
     found = scaled(left_out(scenario_of(scenario), without or ()), speed)
-    require_counterparts(found)
+    require_counterparts(found, shared=store is not None)
     seed = found.seed if seed is None else seed
     inputs = inputs_for(found)
-    plan = plan_of(found, inputs, seed)
-    apart = (*stand_ins(found), *_apart())
+    plan = plan_of(found, inputs, seed, nodes if store else 1, store or "")
+    apart = (*stand_ins(found), *_apart(), *_of_shared_stores(plan))
     if not real:
         _show_plan(plan, apart)
         return
@@ -118,7 +125,7 @@ def drill(
             RandomStream(seed, "objects").uniform,
         )
         with err.status("the traces are held against the protocols"):
-            followed = tuple(follow(drilled.traces))
+            followed = () if plan.store else tuple(follow(drilled.traces))
     report = judged(drilled)
     result = _Result(
         found,
@@ -144,6 +151,15 @@ def _apart() -> Iterator[str]:
         "fsync, agent_fsync, service, merge, object_service and timeout of the policy are the simulator's: real nodes take what"
         " this machine takes, and give a request to the object store 30 s"
     )
+
+
+def _of_shared_stores(plan: "Plan") -> Iterator[str]:
+    """What a region of several nodes shows less of."""
+    if plan.store:
+        yield (
+            f"a region is {plan.nodes} nodes on one store, and one node in the simulator; its nodes are asked in turn."
+            " Traces of nodes that share a store are not held against the protocols"
+        )
 
 
 @contextmanager
