@@ -96,36 +96,27 @@ def _begin(command: Sequence[str], directory: Path) -> "subprocess.Popen[bytes]"
 
 
 class Postgres:
-    """A PostgreSQL of Debian's on a Unix socket, as it comes: it synchronises what it commits."""
+    """A PostgreSQL of Debian's on a Unix socket, as it comes: it synchronises what it commits. With `of` a standby of that one."""
 
-    def __init__(self) -> None:
+    def __init__(self, of: "Postgres | None" = None) -> None:
         found = [*sorted(Path("/usr/lib/postgresql").glob("*/bin")), *_beside("initdb")]
         assert found, "the tests need PostgreSQL: apt-get install postgresql"
         self._bin = found[0]
-        self._directory = _directory("postgres")
-        self._data = self._directory / "data"
-        _run(
-            [
-                str(self._bin / "initdb"),
-                "-D",
-                str(self._data),
-                "-U",
-                "flk",
-                "-E",
-                "UTF8",
-                "--locale=C",
-                "-A",
-                "trust",
-                "-N",
-            ]
-        )
+        self.directory = _directory("postgres")
+        self._data = self.directory / "data"
+        if of is None:
+            options = ["-U", "flk", "-E", "UTF8", "--locale=C", "-A", "trust", "-N"]
+            _run([str(self._bin / "initdb"), "-D", str(self._data), *options])
+        else:
+            options = ["-h", str(of.directory), "-U", "flk", "-R", "-X", "stream", "-c", "fast"]
+            _run([str(self._bin / "pg_basebackup"), "-D", str(self._data), *options])
         self.start()
         atexit.register(self.kill)
 
     def url(self, name: str) -> str:
         self.query("postgres", f'create database "{name}"')
         self._database = name
-        return f"postgresql://flk@/{name}?host={quote(str(self._directory), safe='')}"
+        return f"postgresql://flk@/{name}?host={quote(str(self.directory), safe='')}"
 
     def clean(self) -> None:
         self.query(self._database, "drop schema if exists flk cascade")
@@ -135,13 +126,19 @@ class Postgres:
 
     def query(self, database: str, statement: str) -> str:
         """What psql prints."""
-        command = [str(self._bin / "psql"), "-h", str(self._directory), "-U", "flk", "-d", database, "-Atqc", statement]
+        command = [str(self._bin / "psql"), "-h", str(self.directory), "-U", "flk", "-d", database, "-Atqc", statement]
         return _run(command).strip()
 
     def kill(self) -> None:
         if self._process.poll() is None:
             self._process.send_signal(signal.SIGQUIT)  # what `pg_ctl stop -m immediate` sends
             self._process.wait()
+
+    def kill_all(self) -> None:
+        """Kill every process of it with -9."""
+        for pid in self._pids():
+            os.kill(pid, signal.SIGKILL)
+        self._process.wait()
 
     def stop_answering(self) -> None:
         """Stop every process of it, which stay there."""
@@ -163,13 +160,33 @@ class Postgres:
             "-D",
             str(self._data),
             "-k",
-            str(self._directory),
+            str(self.directory),
             "-c",
             "listen_addresses=",
         ]
-        self._process = _begin(command, self._directory)
-        ready = [str(self._bin / "pg_isready"), "-q", "-h", str(self._directory)]
+        self._process = _begin(command, self.directory)
+        ready = [str(self._bin / "pg_isready"), "-q", "-h", str(self.directory)]
         _until(lambda: subprocess.run(ready, check=False).returncode == 0)
+
+
+class Pair:
+    """A PostgreSQL with a standby that has all that is acknowledged, and can be promoted."""
+
+    def __init__(self) -> None:
+        self.primary = Postgres()
+        self.standby = Postgres(of=self.primary)
+        self.primary.query("postgres", "alter system set synchronous_standby_names = '*'")
+        self.primary.query("postgres", "select pg_reload_conf()")
+        _until(lambda: self.primary.query("postgres", "select sync_state from pg_stat_replication") == "sync")
+
+    def url(self, name: str) -> str:
+        """A database of both."""
+        return self.primary.url(name) + quote(f",{self.standby.directory}", safe="")
+
+    def fail_over(self) -> None:
+        """The primary is killed for good, all its processes at once, and the standby takes over."""
+        self.primary.kill_all()
+        self.standby.query("postgres", "select pg_promote()")
 
 
 class Redis:
@@ -257,6 +274,36 @@ class RedisCluster:
             _until(lambda node=node: "cluster_state:ok" in node.command("cluster", "info"))  # type: ignore[misc]
 
 
+class Ring:
+    """A shard in PostgreSQL and one in Redis, and the file that names them."""
+
+    def __init__(self) -> None:
+        self.servers: list[StoreServer] = [postgres(), redis()]
+        self._directory = _directory("ring")
+
+    def url(self, name: str) -> str:
+        path = self._directory / f"{name}.toml"
+        shards = (f'{shard} = "{server.url(name)}"\n' for shard, server in zip("pr", self.servers, strict=True))
+        path.write_text("".join(("[shards]\n", *shards)))
+        return f"ring+file://{path}"
+
+    def clean(self) -> None:
+        for server in self.servers:
+            server.clean()
+
+    def damage(self, pcs_id: str) -> None:
+        for server in self.servers:
+            server.damage(pcs_id)
+
+    def kill(self) -> None:
+        for server in self.servers:
+            server.kill()
+
+    def start(self) -> None:
+        for server in self.servers:
+            server.start()
+
+
 @cache
 def postgres() -> Postgres:
     """The one of this process."""
@@ -273,3 +320,9 @@ def redis() -> Redis:
 def redis_cluster() -> RedisCluster:
     """The one of this process."""
     return RedisCluster()
+
+
+@cache
+def ring() -> Ring:
+    """One of this process's PostgreSQL and Redis."""
+    return Ring()
