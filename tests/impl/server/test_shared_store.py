@@ -23,7 +23,7 @@ from tests.support.model.world import EXAMINE, pcs, submission
 from flk.impl.server.lifecycle import Settings, open_node
 from flk.impl.server.node import RealNode
 from flk.impl.server.process import ServerProcess, key_file, server_process
-from flk.impl.storage.opening import open_shared
+from flk.impl.storage.opening import open_region
 from flk.impl.storage.wal import FileDisk
 from flk.model.effects import INBOX, Store
 from flk.model.entries.entry import Claim
@@ -35,12 +35,16 @@ from flk.model.refusal import Unavailable
 from flk.model.runtime import run
 from flk.spec.errors import UnusableInput
 
-SERVERS: dict[str, Callable[[], StoreServer]] = {"postgres": store_servers.postgres, "redis": store_servers.redis}
+SERVERS: dict[str, Callable[[], StoreServer]] = {
+    "postgres": store_servers.postgres,
+    "redis": store_servers.redis,
+    "ring": store_servers.ring,
+}
 NUMBERS = count()
 NOW = 1_700_000_000.0
 
 
-@pytest.fixture(params=["postgres", "redis"])
+@pytest.fixture(params=SERVERS)
 def url(request: pytest.FixtureRequest) -> str:
     """A new store, in each kind of server in turn."""
     return SERVERS[request.param]().url(f"shared{next(NUMBERS)}")
@@ -48,7 +52,7 @@ def url(request: pytest.FixtureRequest) -> str:
 
 def node(directory: Path, url: str, number: int, now: float) -> RealNode:
     """A node of region eu by itself, whose wall clock stands still."""
-    store = open_shared(url, "eu", lambda: now)
+    store = open_region(url, "eu", lambda: now)
     store.enlist(f"token{number}", number)
     made = RealNode(FileDisk(directory / f"{number}", "eu", number), store, now=lambda: now)
     run(recover("eu", EXAMINE), made.perform)
@@ -225,8 +229,8 @@ def test_a_redis_that_may_forget_is_used_only_if_that_is_accepted(tmp_path: Path
         url = weak.url("")
         key_file(tmp_path, "testsecret")
         with pytest.raises(UnusableInput, match="appendfsync is everysec"):
-            open_shared(url, "eu")
-        with closing(open_shared(url, "eu", accept_weaker=True)) as store:
+            open_region(url, "eu")
+        with closing(open_region(url, "eu", accept_weaker=True)) as store:
             assert "appendfsync is everysec" in store.weakness
     finally:
         weak.kill()
@@ -238,7 +242,7 @@ def test_a_postgresql_that_may_forget_is_refused() -> None:
     url = server.url("weak")
     server.query("postgres", "alter database weak set synchronous_commit = off")
     with pytest.raises(UnusableInput, match="alter system set synchronous_commit = on"):
-        open_shared(url, "eu")
+        open_region(url, "eu")
 
 
 def test_no_line_of_a_server_tells_the_password(tmp_path: Path) -> None:

@@ -16,11 +16,10 @@ from tests.support.impl.store_servers import Postgres, StoreServer
 from tests.support.model.strategies import outcomes
 
 from flk.impl.storage.address import address
-from flk.impl.storage.opening import open_shared
+from flk.impl.storage.opening import open_region
 from flk.impl.storage.rows import Damaged
-from flk.impl.storage.shared import SharedStore
 from flk.impl.storage.sqlite import SqliteStore
-from flk.impl.storage.store import EntryStore
+from flk.impl.storage.store import EntryStore, RegionStore
 from flk.model.entries.entry import Claim, Entry, Key, Outcome, Reason, join, precedence
 from flk.model.log.hlc import LAST, ZERO, Timestamp, at
 from flk.model.memory.parts import Entries
@@ -31,6 +30,7 @@ SERVERS: dict[str, Callable[[], StoreServer]] = {
     "postgres": store_servers.postgres,
     "redis": store_servers.redis,
     "cluster": store_servers.redis_cluster,
+    "ring": store_servers.ring,
 }
 NUMBERS = count()
 FINE = Outcome(accepted=True, escalated=False, reason=Reason.OK, recomputed_D_hat=1.0, recomputed_budget=0.4)
@@ -60,9 +60,9 @@ class Place:
         self.server = SERVERS[kind]()
         self.url = self.server.url(f"contract{next(NUMBERS)}")
 
-    def open(self, node: int = 1, *, now: float = 0.0) -> SharedStore:
+    def open(self, node: int = 1, *, now: float = 0.0) -> RegionStore:
         """The store as node `node` has it."""
-        store = open_shared(self.url, "eu", lambda: now)
+        store = open_region(self.url, "eu", lambda: now)
         store.enlist(f"token{node}", node)
         return store
 
@@ -284,14 +284,14 @@ def test_every_node_has_a_number_of_its_own(place: Place) -> None:
     together = threading.Barrier(5)
 
     def enlist(token: int) -> int:
-        with closing(open_shared(place.url, "eu")) as store:
+        with closing(open_region(place.url, "eu")) as store:
             together.wait()
             return store.enlist(f"new{token}", None, 3)
 
     with ThreadPoolExecutor(5) as threads:
         numbers = list(threads.map(enlist, range(5)))
     assert sorted(numbers) == [3, 4, 5, 6, 7]
-    with closing(open_shared(place.url, "eu")) as store:
+    with closing(open_region(place.url, "eu")) as store:
         assert store.enlist("new2", None) == numbers[2]
         with pytest.raises(UnusableInput, match="another node"):
             store.enlist("somebody", 4)
@@ -301,7 +301,7 @@ def test_every_node_has_a_number_of_its_own(place: Place) -> None:
 def test_a_store_is_one_regions(place: Place) -> None:
     """Another region's node is told to use a store of its own."""
     with closing(place.open(1)), pytest.raises(UnusableInput, match="region 'eu'"):
-        open_shared(place.url, "us")
+        open_region(place.url, "us")
 
 
 def test_a_store_that_was_emptied_is_not_taken_for_a_new_one(place: Place) -> None:
@@ -338,7 +338,7 @@ def test_a_server_that_is_silent_is_not_waited_for(monkeypatch: pytest.MonkeyPat
 def test_no_message_tells_a_password(url: str) -> None:
     """Of a server that is not there the message shows where it should be, and no credentials."""
     with pytest.raises(Unavailable) as refusal:
-        open_shared(url, "eu")
+        open_region(url, "eu")
     assert "hunter2" not in f"{refusal.value!r} {refusal.value.detail}"
     assert "127.0.0.1:1" in refusal.value.detail
     assert "hunter2" not in repr(address(url))

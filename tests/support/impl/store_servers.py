@@ -1,6 +1,10 @@
 """The servers for shared stores that the tests of one process use, and what rots in them."""
 
+import atexit
+import shutil
+import tempfile
 from functools import cache
+from pathlib import Path
 from typing import Protocol
 
 from flk.impl.bench import store_servers
@@ -49,6 +53,42 @@ class RedisCluster(store_servers.RedisCluster):
             node.command("eval", _ROT, "0", pcs_id)
 
 
+class Ring:
+    """A shard in PostgreSQL and one in Redis, and the file that names them."""
+
+    def __init__(self) -> None:
+        self.servers: list[StoreServer] = [postgres(), redis()]
+        self._directory = Path(tempfile.mkdtemp(prefix="flk-ring-"))
+        atexit.register(shutil.rmtree, self._directory, ignore_errors=True)
+
+    def url(self, name: str) -> str:
+        """As `StoreServer` has it."""
+        path = self._directory / f"{name}.toml"
+        shards = (f'{shard} = "{server.url(name)}"\n' for shard, server in zip("pr", self.servers, strict=True))
+        path.write_text("".join(("[shards]\n", *shards)))
+        return f"ring+file://{path}"
+
+    def clean(self) -> None:
+        """As `StoreServer` has it."""
+        for server in self.servers:
+            server.clean()
+
+    def damage(self, pcs_id: str) -> None:
+        """As `StoreServer` has it."""
+        for server in self.servers:
+            server.damage(pcs_id)
+
+    def kill(self) -> None:
+        """As `StoreServer` has it."""
+        for server in self.servers:
+            server.kill()
+
+    def start(self) -> None:
+        """As `StoreServer` has it."""
+        for server in self.servers:
+            server.start()
+
+
 @cache
 def postgres() -> Postgres:
     """The one of this process."""
@@ -65,3 +105,9 @@ def redis() -> Redis:
 def redis_cluster() -> RedisCluster:
     """The one of this process."""
     return RedisCluster()
+
+
+@cache
+def ring() -> Ring:
+    """One of this process's PostgreSQL and Redis."""
+    return Ring()

@@ -42,18 +42,23 @@ class StoreServer(Protocol):
 
 
 class Postgres:
-    """A PostgreSQL on a Unix socket, as it comes: it synchronises what it commits. Raises UnusableInput if there is none here."""
+    """A PostgreSQL on a Unix socket, as it comes: it synchronises what it commits. With `of` a standby of that one. Raises
+    UnusableInput if there is none here.
+    """
 
-    def __init__(self) -> None:
+    def __init__(self, of: "Postgres | None" = None) -> None:
         found = [*sorted(Path("/usr/lib/postgresql").glob("*/bin")), *_beside("initdb")]
         if not found:
             raise UnusableInput("PostgreSQL is not on this machine: apt-get install postgresql")
         self._bin = found[0]
-        self._directory = _directory("postgres")
-        self._data = self._directory / "data"
-        _run(
-            [self._tool("initdb"), "-D", f"{self._data}", "-U", "flk", "-E", "UTF8", "--locale=C", "-A", "trust", "-N"]
-        )
+        self.directory = _directory("postgres")
+        self._data = self.directory / "data"
+        if of is None:
+            options = ["-U", "flk", "-E", "UTF8", "--locale=C", "-A", "trust", "-N"]
+            _run([self._tool("initdb"), "-D", f"{self._data}", *options])
+        else:
+            options = ["-h", f"{of.directory}", "-U", "flk", "-R", "-X", "stream", "-c", "fast"]
+            _run([self._tool("pg_basebackup"), "-D", f"{self._data}", *options])
         self.start()
         atexit.register(self.kill)
 
@@ -61,7 +66,7 @@ class Postgres:
         """As `StoreServer` has it: a new database."""
         self.query("postgres", f'create database "{name}"')
         self._database = name
-        return f"postgresql://flk@/{name}?host={quote(str(self._directory), safe='')}"
+        return f"postgresql://flk@/{name}?host={quote(str(self.directory), safe='')}"
 
     def clean(self) -> None:
         """As `StoreServer` has it."""
@@ -69,7 +74,7 @@ class Postgres:
 
     def query(self, database: str, statement: str) -> str:
         """What psql prints."""
-        command = [self._tool("psql"), "-h", f"{self._directory}", "-U", "flk", "-d", database, "-Atqc", statement]
+        command = [self._tool("psql"), "-h", f"{self.directory}", "-U", "flk", "-d", database, "-Atqc", statement]
         return _run(command).strip()
 
     def kill(self) -> None:
@@ -77,6 +82,12 @@ class Postgres:
         if self._process.poll() is None:
             self._process.send_signal(signal.SIGQUIT)  # what `pg_ctl stop -m immediate` sends
             self._process.wait()
+
+    def kill_all(self) -> None:
+        """Kill every process of it with -9."""
+        for pid in self._pids():
+            os.kill(pid, signal.SIGKILL)
+        self._process.wait()
 
     def stop_answering(self) -> None:
         """Stop every process of it, which stay there."""
@@ -90,9 +101,9 @@ class Postgres:
 
     def start(self) -> None:
         """As `StoreServer` has it."""
-        command = [self._tool("postgres"), "-D", f"{self._data}", "-k", f"{self._directory}", "-c", "listen_addresses="]
-        self._process = _begin(command, self._directory)
-        ready = [self._tool("pg_isready"), "-q", "-h", f"{self._directory}"]
+        command = [self._tool("postgres"), "-D", f"{self._data}", "-k", f"{self.directory}", "-c", "listen_addresses="]
+        self._process = _begin(command, self.directory)
+        ready = [self._tool("pg_isready"), "-q", "-h", f"{self.directory}"]
         _until(lambda: subprocess.run(ready, check=False).returncode == 0)  # noqa: S603 - the command is our own
 
     def _tool(self, name: str) -> str:
@@ -101,6 +112,26 @@ class Postgres:
     def _pids(self) -> list[int]:
         children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children").read_text().split()
         return [self._process.pid, *map(int, children)]
+
+
+class PostgresPair:
+    """A PostgreSQL with a standby that has all that is acknowledged, and can be promoted."""
+
+    def __init__(self) -> None:
+        self.primary = Postgres()
+        self.standby = Postgres(of=self.primary)
+        self.primary.query("postgres", "alter system set synchronous_standby_names = '*'")
+        self.primary.query("postgres", "select pg_reload_conf()")
+        _until(lambda: self.primary.query("postgres", "select sync_state from pg_stat_replication") == "sync")
+
+    def url(self, name: str) -> str:
+        """A database of both."""
+        return self.primary.url(name) + quote(f",{self.standby.directory}", safe="")
+
+    def fail_over(self) -> None:
+        """The primary is killed for good, all its processes at once, and the standby takes over."""
+        self.primary.kill_all()
+        self.standby.query("postgres", "select pg_promote()")
 
 
 class Redis:

@@ -35,7 +35,7 @@ from flk.impl.server.trace import Trace, Untraced
 from flk.impl.storage.directory import held, is_new, member_of, number_of, require_no_member
 from flk.impl.storage.known_time import KnownTime, steady
 from flk.impl.storage.objects import Objects, open_objects
-from flk.impl.storage.opening import open_shared
+from flk.impl.storage.opening import open_region
 from flk.impl.storage.sqlite import SqliteStore
 from flk.impl.storage.store import EntryStore
 from flk.impl.storage.trouble import free_bytes
@@ -240,7 +240,7 @@ def _open_member(
     Raises UnusableInput as `open_node` does, and if the store does not answer or has the number for another node.
     """
     try:
-        store = open_shared(url, settings.region, accept_weaker=settings.accept_weaker_store)
+        store = open_region(url, settings.region, accept_weaker=settings.accept_weaker_store)
     except Unavailable as refusal:
         raise UnusableInput(f"--store: {refusal.detail}; start it, or mend the URL") from None
     try:

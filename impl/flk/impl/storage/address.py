@@ -1,14 +1,15 @@
 """The URL of a shared store: what may be shown of it, and what never is, since it may hold a password."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from flk.spec.errors import UnusableInput
 
 POSTGRES = ("postgresql", "postgres")
 REDIS = ("redis", "rediss")
 CLUSTER = ("redis+cluster", "rediss+cluster")
-FORMS = "postgresql://host/database, redis://host:port, redis+cluster://host:port"
+FORMS = "postgresql://host/database, redis://host:port, redis+cluster://host:port, ring+file:///shards.toml"
 _SECRET = ("password", "sslpassword")
 
 
@@ -20,6 +21,7 @@ class Address:
     scheme: str
     shown: str
     _secrets: tuple[str, ...] = field(repr=False)
+    hosts: int = 1
 
     def __str__(self) -> str:
         return self.shown
@@ -37,8 +39,7 @@ def address(url: str) -> Address:
     try:
         parts = urlsplit(url)
         query = parse_qsl(parts.query)
-        host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname or ""
-        port = "" if parts.port is None else f":{parts.port}"
+        hosts = _hosts(url, parts.netloc) if parts.scheme in POSTGRES else _host(parts)
     except ValueError:
         raise UnusableInput(f"--store: not a URL; it reads like {FORMS}") from None
     if parts.scheme not in (*POSTGRES, *REDIS, *CLUSTER):
@@ -47,4 +48,21 @@ def address(url: str) -> Address:
     userinfo = [parts.netloc.rpartition("@")[0] if parts.password else None, parts.password]
     found = {form for secret in (*userinfo, *kept) if secret for form in (secret, unquote(secret))}
     longest_first = tuple(sorted(found | {url}, key=len, reverse=True))
-    return Address(url, parts.scheme, f"{parts.scheme}://{host}{port}{parts.path}", longest_first)
+    return Address(url, parts.scheme, f"{parts.scheme}://{hosts}{parts.path}", longest_first, _count(parts, query))
+
+
+def _count(parts: SplitResult, query: Sequence[tuple[str, str]]) -> int:
+    """How many hosts a URL names."""
+    named = [value for name, value in query if name in {"host", "hostaddr"}]
+    return max(text.count(",") + 1 for text in (parts.netloc.rpartition("@")[2], *named))
+
+
+def _host(parts: SplitResult) -> str:
+    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname or ""
+    return host if parts.port is None else f"{host}:{parts.port}"
+
+
+def _hosts(url: str, netloc: str) -> str:
+    """The hosts of a PostgreSQL, of which a URL may name several: one of them is the primary. Raises ValueError."""
+    each = netloc.rpartition("@")[2].split(",")
+    return ",".join(_host(urlsplit(f"{url.partition(':')[0]}://{host}")) for host in each)

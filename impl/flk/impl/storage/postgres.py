@@ -30,7 +30,16 @@ from flk.impl.storage.rows import (
     superseded_of,
     superseded_row,
 )
-from flk.impl.storage.shared import ANSWER_SECONDS, CONNECT_SECONDS, FORMAT, Place, Rival, SharedStore, require_place
+from flk.impl.storage.shared import (
+    ANSWER_SECONDS,
+    CONNECT_SECONDS,
+    FORMAT,
+    ROLE,
+    Place,
+    Rival,
+    SharedStore,
+    require_place,
+)
 from flk.model.entries.entry import Claim, Entry, Key, export_order
 from flk.model.log.hlc import ZERO, Timestamp
 from flk.model.refusal import Unavailable, unavailable
@@ -41,6 +50,7 @@ R = TypeVar("R")
 _LOCK = 0x666C6B  # of whoever makes the tables
 _TRIES = 5  # at a step that PostgreSQL gave up for another's sake
 _WEAK = {"synchronous_commit": ("off",), "fsync": ("off",), "full_page_writes": ("off",)}
+_UNFOLLOWED = {"synchronous_standby_names": ("",), "synchronous_commit": ("local",)}
 _CLOCK = "/clock"  # what the name of a node's clock ends in, among the marks
 
 _SCHEMA = """
@@ -84,6 +94,9 @@ clock as ({_SET_CLOCK})
 select tenant, pcs_id from done"""  # noqa: S608  (likewise)
 _MARK = f"""insert into flk.marks({MARK_COLUMNS}) values (%s, %s, %s)
   on conflict (name) do update set value = excluded.value, checksum = excluded.checksum"""  # noqa: S608  (likewise)
+_NOTE_NEW = f"insert into flk.marks({MARK_COLUMNS}) values (%s, %s, %s) on conflict do nothing returning name"  # noqa: S608
+_NOTE = "update flk.marks set value = %s, checksum = %s where name = %s and value = %s returning name"
+_NODES = "select exists (select from flk.logs)"
 _MARKED = f"select {MARK_COLUMNS} from flk.marks where name = %s"  # noqa: S608  (likewise)
 _CLOCKS = f"select {MARK_COLUMNS} from flk.marks where name = any(select %s || lpad(number::text, 6, '0') || %s from flk.logs)"  # noqa: S608
 _SUPERSEDED = (
@@ -132,11 +145,16 @@ def _ready(events: int, state: Wait) -> Ready:
 class PostgresStore(SharedStore):
     """A store in the schema `flk` of a database. One caller at a time, from any thread.
 
+    Where its URL names several hosts, the one that takes writes is used: so a standby that was promoted is found. `weakness` says
+    why that may lack what was acknowledged, empty if it may not; with one, the store is used only if that is accepted.
+
     Raises UnusableInput if there is another region's store, one of another format, or a server that acknowledges what it may
     lose; Unavailable if it does not answer.
     """
 
-    def __init__(self, address: Address, region: str, now: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, address: Address, region: str, now: Callable[[], float] = time.time, *, accept_weaker: bool = False
+    ) -> None:
         super().__init__(region, now)
         self._address = address
         self._connection: Connection | None = None
@@ -144,6 +162,14 @@ class PostgresStore(SharedStore):
         self._place: Place | None = None
         with self._asking() as connection:
             self._place = self._found(connection)
+            if address.hosts > 1:
+                self.weakness = _unfollowed(connection)
+        if self.weakness and not accept_weaker:
+            self.close()
+            raise UnusableInput(
+                f"{self}: a standby that takes over may lack what was acknowledged: {self.weakness}; fix: alter system set"
+                " synchronous_standby_names and synchronous_commit = on; or give --accept-weaker-store, if that may be lost"
+            )
 
     def __str__(self) -> str:
         return self._address.shown
@@ -209,6 +235,35 @@ class PostgresStore(SharedStore):
         with self._asking() as connection:
             rows = connection.execute(_SUPERSEDED, (after, None if limit < 0 else limit)).fetchall()
         return list(superseded_of((int(a), str(b), str(c), str(d), str(e), int(f)) for a, b, c, d, e, f in rows))
+
+    def superseded_count(self) -> int:
+        """The number of entries that gave way."""
+        with self._asking() as connection:
+            ((count,),) = connection.execute("select count(*) from flk.superseded").fetchall()
+        return int(count)
+
+    def take_part(self, role: str) -> str:
+        """Become a shard, while no node can get a number."""
+        with self._asking() as connection, connection.transaction():
+            connection.execute("lock table flk.logs in share mode")
+            ((used,),) = connection.execute(_NODES).fetchall()
+            if not used:
+                connection.execute(_NOTE_NEW, mark_row(ROLE, role))
+        return self.noted(ROLE)
+
+    def noted(self, name: str) -> str:
+        """A note that all nodes share."""
+        with self._asking() as connection:
+            row = connection.execute(_MARKED, (name,)).fetchone()
+        return mark_of(None if row is None else _mark(row))
+
+    def note(self, name: str, seen: str, value: str) -> bool:
+        """Set a note if it still is what was seen."""
+        row = mark_row(name, value)
+        with self._asking() as connection:
+            if not seen:
+                return bool(connection.execute(_NOTE_NEW, row).fetchall())
+            return bool(connection.execute(_NOTE, (row[1], row[2], name, seen)).fetchall())
 
     def close(self) -> None:
         """Release the connection."""
@@ -302,6 +357,7 @@ class PostgresStore(SharedStore):
     def _connect(self) -> Connection:
         connection = _Bounded.connect(
             self._address.url,
+            target_session_attrs="read-write" if self._address.hosts > 1 else None,  # else as the URL says
             autocommit=True,
             connect_timeout=CONNECT_SECONDS,
             client_encoding="utf8",
@@ -349,6 +405,15 @@ class PostgresStore(SharedStore):
             raise UnusableInput(
                 f"{self}: the database's encoding is {encoding}; make one with `createdb -E UTF8 -T template0`"
             )
+
+
+def _unfollowed(connection: Connection) -> str:
+    """Why no standby has all that is acknowledged, empty if one does."""
+    for setting, weak in _UNFOLLOWED.items():
+        ((value,),) = connection.execute("select current_setting(%s)", (setting,)).fetchall()
+        if value in weak:
+            return f"{setting} is {value or 'empty'}"
+    return ""
 
 
 def _columns(rows: Sequence[EntryRow]) -> list[list[str | int]]:

@@ -37,7 +37,16 @@ from flk.impl.storage.rows import (
     superseded_of,
     superseded_row,
 )
-from flk.impl.storage.shared import ANSWER_SECONDS, CONNECT_SECONDS, FORMAT, Place, Rival, SharedStore, require_place
+from flk.impl.storage.shared import (
+    ANSWER_SECONDS,
+    CONNECT_SECONDS,
+    FORMAT,
+    ROLE,
+    Place,
+    Rival,
+    SharedStore,
+    require_place,
+)
 from flk.model.entries.entry import Claim, Entry, Key
 from flk.model.log.hlc import ZERO, Timestamp
 from flk.model.refusal import unavailable
@@ -95,6 +104,13 @@ for i = 4, #ARGV, 4 do
 end
 return found"""
 )
+# KEYS: marks, logs. ARGV: name, value, what is seen there, whether only while no node has a number.
+_NOTE = """
+if ARGV[4] == '1' and redis.call('exists', KEYS[2]) == 1 then return 0 end
+local found = redis.call('hget', KEYS[1], ARGV[1]) or ''
+if found ~= ARGV[3] then return 0 end
+redis.call('hset', KEYS[1], ARGV[1], ARGV[2])
+return 1"""
 
 _encode = msgspec.json.Encoder().encode
 _entry = msgspec.json.Decoder(tuple[int, str, str, str, int]).decode
@@ -235,6 +251,31 @@ class RedisStore(SharedStore):
                 if first < last:
                     records += self._ask("LRANGE", _key(bucket, "superseded"), first, last - 1)
             return list(superseded_of((0, *_record(record)) for record in records))
+
+    def superseded_count(self) -> int:
+        """The number of entries that gave way."""
+        with self._asking():
+            return sum(map(int, self._together(("LLEN", _key(bucket, "superseded")) for bucket in range(BUCKETS))))
+
+    def take_part(self, role: str) -> str:
+        """Become a shard, while no node has a number."""
+        self._note(ROLE, "", role, alone=True)
+        return self.noted(ROLE)
+
+    def noted(self, name: str) -> str:
+        """A note that all nodes share."""
+        with self._asking():
+            value = self._ask("HGET", f"{_ALL}marks", name)
+            return "" if value is None else _mark_of(name, value)
+
+    def note(self, name: str, seen: str, value: str) -> bool:
+        """Set a note if it still is what was seen."""
+        return self._note(name, seen, value)
+
+    def _note(self, name: str, seen: str, value: str, *, alone: bool = False) -> bool:
+        rows = [_encode(mark_row(name, text)[1:]) if text else b"" for text in (value, seen)]
+        with self._asking():
+            return bool(self._ask("EVAL", _NOTE, 2, f"{_ALL}marks", f"{_ALL}logs", name, *rows, int(alone)))
 
     def close(self) -> None:
         """Release the connections."""

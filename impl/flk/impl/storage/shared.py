@@ -25,6 +25,7 @@ FORMAT = 1  # of a shared store, which keeps it
 MERGE_ENTRIES = 1000  # entries of one step
 CONNECT_SECONDS = 5
 ANSWER_SECONDS = 10  # for which a step is waited for
+ROLE = "/role"  # the note that says which shard of which ring a store is; no log's mark begins with a slash
 
 
 class Rival(NamedTuple):
@@ -59,6 +60,15 @@ class SharedStore(ABC):
         self._log = ""
         self._clock = ZERO
         self.gave_way = 0
+        self.is_shard = False
+
+    def require_alone(self) -> None:
+        """Return if the store is no shard of a ring. Raises UnusableInput: the rest of the region's entries is elsewhere."""
+        if self.noted(ROLE):
+            raise UnusableInput(
+                f"{self}: this store is a shard of a ring, and has but a part of the region's entries; name the file of the ring"
+                " with --store ring+file:///…"
+            )
 
     def enlist(self, token: str, number: int | None, at_least: int = 1) -> int:
         """Take part under the log number that is this node's: the one its log has, or if it has none the next that is free, no
@@ -74,6 +84,8 @@ class SharedStore(ABC):
             if holder == token:
                 self._log = f"{self._region}.{wanted:06d}"
                 self._clock = max(self._own_clock(), self._clock)
+                if not self.is_shard:
+                    self.require_alone()  # it may have become a shard since it was opened
                 return wanted
             if number is not None:
                 raise UnusableInput(
@@ -148,6 +160,24 @@ class SharedStore(ABC):
     @abstractmethod
     def _register(self, number: int, token: str) -> str:
         """Take a number unless it is taken; who has it now."""
+
+    @abstractmethod
+    def take_part(self, role: str) -> str:
+        """Become a shard, in one step: the note ROLE is `role` from now on if there was none and no node has a number here. What
+        the note is then, empty if nodes use the store alone.
+        """
+
+    @abstractmethod
+    def noted(self, name: str) -> str:
+        """A note that all nodes share, empty if there is none."""
+
+    @abstractmethod
+    def note(self, name: str, seen: str, value: str) -> bool:
+        """Set a note in one step if it still is what was seen; whether it was."""
+
+    @abstractmethod
+    def superseded_count(self) -> int:
+        """The number of entries that gave way."""
 
     @property
     @abstractmethod

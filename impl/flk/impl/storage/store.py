@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Protocol
 
+from flk.impl.storage.shared import Place
 from flk.model.entries.entry import Claim, Entry, Key
 from flk.model.log.hlc import Timestamp
 
@@ -84,4 +85,17 @@ class EntryStore(Protocol):
 
     def close(self) -> None:
         """Write all that is pending and release the store."""
+        ...
+
+
+class RegionStore(EntryStore, Protocol):
+    """A store that the nodes of a region share, be it one server or a ring of them."""
+
+    @property
+    def place(self) -> Place:
+        """Which store it is."""
+        ...
+
+    def enlist(self, token: str, number: int | None, at_least: int = 1) -> int:
+        """Take part under the log number that is this node's, or the next that is free (`flk.impl.storage.shared`)."""
         ...

@@ -8,7 +8,13 @@ from bisect import bisect_left
 from collections.abc import Container, Iterable, Iterator
 from hashlib import sha256
 
+from flk.model.entries.entry import Key
 from flk.spec.constants import CONSTANTS
+
+
+def ring_text(key: Key) -> str:
+    """What of a key is placed on the ring."""
+    return f"{key.tenant}/{key.pcs_id}"
 
 
 def position(text: str) -> int:

@@ -2,9 +2,9 @@
 
 from flk.model.entries.entry import Key
 from flk.model.entries.migration import Phase, Side
-from flk.model.entries.ring import Ring
+from flk.model.entries.ring import Ring, ring_text
 from flk.sim.scenarios.faults import DualWriteFailure
-from flk.sim.world.shards import Shards, ring_text, shard_name
+from flk.sim.world.shards import Shards, shard_name
 
 NEW_RULES = frozenset({Phase.CUT_OVER, Phase.CLEANED})
 """The phases in which the new shard rules over the keys that moved."""

@@ -9,17 +9,12 @@ from math import prod
 from typing import TypeVarTuple
 
 from flk.model.entries.entry import Key
-from flk.model.entries.ring import Ring
+from flk.model.entries.ring import Ring, ring_text
 from flk.sim.kernel.engine import After, Living, Station
 from flk.sim.scenarios.faults import ShardCrash, SlowNode, SlowStore
 from flk.sim.scenarios.layout import Layout
 
 Ts = TypeVarTuple("Ts")
-
-
-def ring_text(key: Key) -> str:
-    """What of a key is placed on the ring."""
-    return f"{key.tenant}/{key.pcs_id}"
 
 
 def shard_name(number: int) -> str:

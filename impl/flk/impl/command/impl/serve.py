@@ -107,7 +107,8 @@ def serve(
     store: Annotated[
         str | None,
         typer.Option(
-            help="Share this store with the region's other nodes: postgresql://…, redis://… or redis+cluster://….",
+            help="Share this store with the region's other nodes: postgresql://…, redis://…, redis+cluster://…, or"
+            " ring+file:///shards.toml for a ring of several.",
             metavar="URL",
             envvar="FLK_STORE",
             show_envvar=True,
