@@ -19,6 +19,12 @@ from flk.impl.data.reading import store_of
 from flk.impl.server.process import ServerProcess
 from flk.impl.server.retaining import require_removable
 from flk.impl.storage.objects import open_objects
+from flk.impl.storage.sqlite import SqliteStore
+from flk.impl.storage.wal import FileDisk
+from flk.model.effects import INBOX
+from flk.model.log.frames import Frame, segment_name
+from flk.model.log.hlc import Timestamp
+from flk.model.programs.recover import APPLIED
 from flk.spec.errors import UnusableInput
 
 REMOVING = ("--snapshot-every", "0.05", "--retain", "0")
@@ -85,7 +91,9 @@ def test_files_stay_bounded_and_every_reader_comes_to_the_same(tmp_path: Path, o
         assert not sample(eu, "flk_retention_errors_total")
         known += sent(eu, 40, 50)
         killed(server)
-    assert not check(tmp_path / "eu", EXAMINE, time.time()).findings
+    checked = check(tmp_path / "eu", EXAMINE, time.time())
+    assert not checked.findings
+    assert [note for note in checked.notes if "removed up to" in note]
     verify(_backup(tmp_path))
     with region("eu", tmp_path, objects.url, options=REMOVING) as (server, eu):
         assert sample(eu, "flk_recovered_frames_total") < len(known) / 2
@@ -110,6 +118,27 @@ def test_files_stay_bounded_and_every_reader_comes_to_the_same(tmp_path: Path, o
     (tmp_path / "eu" / "backup.json").unlink()
     with region("eu", tmp_path, None) as (_, eu):
         answers(eu, known[:50])
+
+
+def test_a_store_that_is_behind_what_was_removed_is_not_backed_up(tmp_path: Path) -> None:
+    """A copy of the store that lacks what the log has no more would be no backup (RET-5, SNAP-7)."""
+    disk = FileDisk(tmp_path / "eu", "eu", growth=4096)
+    store = SqliteStore(tmp_path / "eu" / "entries.sqlite")
+    for number in (1, 2, 3):
+        disk.append(INBOX, Frame(Timestamp(number), b"frame"), Timestamp(number))
+        disk.seal(INBOX)
+    disk.release(INBOX, segment_name("eu.000001", 2))
+    disk.close()
+    for applied, is_whole in ((1, False), (2, True)):
+        store.mark(APPLIED, segment_name("eu.000001", applied))
+        store.flush()
+        if is_whole:
+            verify(_backup(tmp_path))
+        else:
+            with pytest.raises(UnusableInput, match="make the backup again"):
+                _backup(tmp_path)
+            shutil.rmtree(tmp_path / "backup")
+    store.close()
 
 
 def _backup(directory: Path) -> Path:
@@ -156,4 +185,5 @@ def test_an_object_is_deleted_once_and_again(tmp_path: Path, objects: Directory)
     for _ in range(2):
         store.delete("crr/eu.000001/000000000001")
         assert store.names("crr/eu.", "") == ()
+    assert not (objects.path / "crr/eu.000001").exists()  # each snapshot has a directory of its own
     assert store.put("crr/eu.000001/000000000001", b"two")

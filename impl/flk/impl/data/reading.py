@@ -47,6 +47,11 @@ class LogFiles(NamedTuple):
         return f"{self.name}/{path.stem}"
 
 
+def removed_now(log: Path) -> int:
+    """The last segment of a log that its node has removed on purpose by now: perhaps since the log was looked at."""
+    return removed(read_manifest(_content(log / "manifest") or b"").notes)
+
+
 def identity(data: Path) -> Identity:
     """Whose disk a directory is. Raises UnusableInput if it is no node's."""
     with usable(data / IDENTITY):

@@ -132,9 +132,14 @@ class LocalObjects(Objects):
         return True
 
     def delete(self, name: str) -> None:
-        """As in every store. A crash may bring it back: it is found again."""
+        """As in every store. A crash may bring it back: it is found again. A directory that is empty then goes, too: each snapshot
+        has one, and a listing looks into all.
+        """
         self._require()
         super().delete(name)
+        if "/" in name:
+            with suppress(OSError):  # it is not empty
+                (self._directory / name).parent.rmdir()
 
     def get(self, name: str) -> bytes | None:
         """As in every store."""
