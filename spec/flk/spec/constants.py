@@ -179,6 +179,14 @@ class Snapshot(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     zlib_level: int
 
 
+class Retention(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What is removed once snapshots stand for it (RET-*)."""
+
+    kept_snapshots: Some
+    every_seconds: Seconds
+    stale_seconds: Seconds
+
+
 class Outbox(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The agent's delivery policy (OUT-*)."""
 
@@ -312,6 +320,7 @@ class Constants(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ring: Ring
     replication: Replication
     snapshot: Snapshot
+    retention: Retention
     outbox: Outbox
     retry_after: RetryAfter
     dedup: Dedup

@@ -30,6 +30,7 @@ AREAS = {
     "wal": "WAL",
     "replication": "CRR",
     "snapshot": "SNAP",
+    "retention": "RET",
     "outbox": "OUT",
     "migration": "MIG",
     "tiering": "TIR",

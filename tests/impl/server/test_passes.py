@@ -91,7 +91,7 @@ def test_a_segment_begins_with_its_first_frame_however_large(tmp_path: Path) -> 
 def test_replay_lags_from_the_last_whole_pass_while_passes_fail() -> None:
     """0 as soon as one goes to the end again; each that failed is counted (CRR-5)."""
     metrics = Metrics()
-    stage = ReplayPasses("us", EXAMINE, metrics)
+    stage = ReplayPasses("eu", "us", EXAMINE, metrics)
     stage.passed(began=time.monotonic() - HOUR)
     assert stage.lag() == 0
     stage.failed("away")
@@ -107,7 +107,7 @@ def test_segments_are_counted_when_they_are_merged(tmp_path: Path) -> None:
     objects = open_objects(Directory(tmp_path / "objects").url)
     with closing(Rig(tmp_path / "eu", objects=objects)) as eu:
         eu.recover()
-        stage = ReplayPasses("us", EXAMINE, eu.node.metrics)
+        stage = ReplayPasses("eu", "us", EXAMINE, eu.node.metrics)
         for disk, sent, expected in ((1, STORY[2:4], 2), (2, STORY[7:8], 3)):
             with closing(Rig(tmp_path / f"us{disk}", region="us", identity=disk, objects=objects)) as us:
                 us.recover()
@@ -129,7 +129,7 @@ def _seen(rig: Rig, stage: ReplayPasses, effect: Effect[Any]) -> Any:
 def test_a_clock_that_runs_too_far_ahead_is_counted_under_its_region() -> None:
     """One within what is allowed is not; each that is not counts, however many come together (HLC-3)."""
     metrics = Metrics()
-    stage = ReplayPasses("us", EXAMINE, metrics)
+    stage = ReplayPasses("eu", "us", EXAMINE, metrics)
     for offsets in ((-HOUR, 0.0), (CONSTANTS.clock.max_ahead_seconds / 2, HOUR, 2 * HOUR), (HOUR,)):
         stage.seen(Observe(tuple(at(time.time() + ahead) for ahead in offsets)), None)
     assert exposed(metrics, 'flk_clock_ahead_total{source="us"}') == 3

@@ -26,7 +26,7 @@ def claimed(trace: Path) -> list[Any]:
 
 def merged(trace: Path) -> list[Any]:
     """The claims that a server took over from another, in order."""
-    merges = (line for line in lines_of(trace) if line["effect"] == "Merge" and line["kind"] == "replay")
+    merges = (line for line in lines_of(trace) if line["effect"] == "Merge" and line["kind"] == "read_on")
     return [claim for line in merges for claim in line["claims"]]
 
 
@@ -46,7 +46,7 @@ def test_the_traces_of_two_servers_tell_how_a_record_came_from_one_to_the_other(
     eus, uss = lines_of(traces["eu"]), lines_of(traces["us"])
     for name, lines in (("eu", eus), ("us", uss)):
         assert {line["node"] for line in lines} == {f"{name}.000001"}
-        assert {"recover", "ship", "replay", "rotate"} <= {line["kind"] for line in lines}
+        assert {"recover", "ship", "read_on", "rotate"} <= {line["kind"] for line in lines}
         assert all(line["began"] <= line["ended"] for line in lines)
     assert sum(line["effect"] == "Start" for line in uss) == 2
     runs: dict[int, list[dict[str, Any]]] = {}

@@ -93,10 +93,11 @@ FIRED_BY: dict[str, Scenario] = {
 CANNOT_FIRE = {
     "FLKWALFailing": long(at(FsyncFailure, "eu", duration=120), duration=400, rate=2),
     "FLKStoreDamage": long(*DAMAGED, duration=400, rate=2, ship_interval=Seconds(100)),
+    "FLKRetentionStalled": long(at(FsyncFailure, "eu", duration=120), duration=400, rate=2),
     "FLKSnapshotStale": long(at(FsyncFailure, "eu", duration=120), duration=400, rate=2),
 }
 """A failed synchronisation is the last thing that a process counts, and nobody asks it again: the next one begins at 0. Rot is
-drawn for logs, not for stores. A simulated node is to write no snapshots.
+drawn for logs, not for stores. A simulated node is to write no snapshots, and to remove nothing.
 """
 
 

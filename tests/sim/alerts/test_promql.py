@@ -127,6 +127,7 @@ GAUGES = {
     "flk_crr_lag_seconds": 120.0,
     "flk_divergence_percent": 20.0,
     "flk_ready": 1.0,
+    "flk_retention_age_seconds": 40000.0,
     "flk_snapshot_age_seconds": 20000.0,
     "up": 1.0,
 }

@@ -23,6 +23,9 @@ from flk.impl.storage.record import sync_directory, write_whole
 from flk.impl.storage.rows import Damaged
 from flk.impl.storage.soundness import require_sound, require_tables
 from flk.impl.storage.trouble import usable
+from flk.model.log.frames import log_of, sequence_of
+from flk.model.log.manifest import removed
+from flk.model.programs.recover import APPLIED
 from flk.spec import __version__
 from flk.spec.errors import UnusableInput
 
@@ -73,7 +76,8 @@ def back_up(data: Path, out: Path, progress: Progress = unwatched) -> Backup:
         if there := next(out.iterdir(), None):
             raise UnusableInput(f"{out}: holds {there.name!r}; a backup goes into a directory of its own")
         files = [_copy_store(data, out)] if (data / STORE).exists() else []
-        for name, content in _of_logs(data):
+        applied = _applied(out / STORE) if files else ""
+        for name, content in _of_logs(data, applied):
             files.append(_write(out, name, content))
             progress(name, files[-1].size)
         files.append(_write(out, IDENTITY, (data / IDENTITY).read_bytes()))
@@ -129,9 +133,14 @@ def listed(backup: Backup) -> bytes:
     return told + b"\n" + sha256(told).hexdigest().encode() + b"\n"
 
 
-def _of_logs(data: Path) -> Iterator[tuple[str, bytes]]:
-    """The files of each log, what speaks of others first."""
+def _of_logs(data: Path, applied: str) -> Iterator[tuple[str, bytes]]:
+    """The files of each log, what speaks of others first; of a node whose store was copied when it had `applied` so much."""
     for log in logs(data):
+        if log.name == log_of(applied) and removed(log.noted.notes) > sequence_of(applied):
+            raise UnusableInput(
+                f"{data / log.name}: the node removed segments that the copy of its store lacks; make the backup again,"
+                " or let the node keep segments for longer (--retain)"
+            )
         if log.mark is not None:
             yield f"{log.name}/mark", log.mark
         if log.manifest is not None:
@@ -162,6 +171,13 @@ def _copy_store(data: Path, out: Path) -> File:
     finally:
         os.close(fd)
     return File(STORE, (out / STORE).stat().st_size, _digest(out / STORE))
+
+
+def _applied(store: Path) -> str:
+    """The last segment that a store says it has applied."""
+    with closing(connected(store)) as connection:
+        rows = connection.execute("select value from marks where name = ?", (APPLIED,)).fetchall()
+    return str(rows[0][0]) if rows else ""
 
 
 def _write(out: Path, name: str, content: bytes) -> File:

@@ -15,7 +15,7 @@ from typing import NamedTuple, TypeVar
 
 import msgspec
 
-from flk.impl.data.reading import STORE, LogFiles, identity, logs, rows_of, store_of
+from flk.impl.data.reading import STORE, LogFiles, identity, logs, removed_now, rows_of, store_of
 from flk.impl.storage.directory import Identity
 from flk.impl.storage.rows import (
     ENTRY_COLUMNS,
@@ -35,9 +35,19 @@ from flk.impl.storage.rows import (
 from flk.impl.storage.soundness import require_head, require_tables
 from flk.impl.storage.trouble import usable
 from flk.model.entries.entry import Claim, Entry, Key, precedence
-from flk.model.log.frames import Frame, log_of, scan
-from flk.model.log.hlc import Timestamp, at, text
-from flk.model.log.manifest import Inventory, altered, forgotten, gaps, glance, noted_salt, was_sealed
+from flk.model.log.frames import Frame, log_of, scan, sequence_of
+from flk.model.log.hlc import ZERO, Timestamp, at, text
+from flk.model.log.manifest import (
+    Inventory,
+    altered,
+    compacted,
+    forgotten,
+    gaps,
+    glance,
+    noted_salt,
+    removed,
+    was_sealed,
+)
 from flk.model.programs.examine import Examine, claims_of
 from flk.model.programs.recover import APPLIED
 from flk.model.programs.repair import is_sound
@@ -119,7 +129,7 @@ class _Check:
         self._notes: list[str] = []
         self._store: _Store | None = None
         self._stamps = array("Q")
-        self._first: Timestamp | None = None
+        self._removed: Timestamp = ZERO
         self._segments = self._entries = self._claims = self._waiting = 0
 
     def found(self, where: str, what: str, fix: str) -> None:
@@ -210,6 +220,9 @@ class _Check:
         glances = []
         for path in log.segments:
             name = log.segment(path)
+            if not path.exists() and sequence_of(name) <= removed_now(path.parent):
+                manifest = manifest._replace(notes=compacted(manifest.notes, sequence_of(name)))
+                continue  # its node removed it meanwhile
             with usable(path):
                 content = path.read_bytes()
             inventory = Inventory(log.name, (), manifest.notes, log.marked, frozenset(), self._wall)
@@ -224,6 +237,11 @@ class _Check:
             elif not is_sound(read) and not read.damage:
                 self._notes.append(f"{name} ends in a write that is under way, or was cut short: a start cuts it off")
             yield _Segment(name, read.frames)
+        if last := removed(manifest.notes):
+            self._notes.append(
+                f"{log.name} was removed up to its segment {last}, which snapshots cover: nothing there was compared"
+            )
+            self._removed = max(self._removed, *(note.clock for note in manifest.notes if note.removed))
         inventory = Inventory(log.name, tuple(glances), manifest.notes, log.marked, frozenset(), self._wall)
         self._manifest(inventory, self._applied if inbox else "")
 
@@ -276,7 +294,9 @@ class _Check:
         self._progress("entries")
         logged = array("Q", sorted(self._stamps))
         query = "select tenant, pcs_id, timestamp from entries where region = ? and timestamp >= ?"
-        for tenant, pcs_id, stamp in self._store.connection.execute(query, (self._whose.region, logged[0])):
+        for tenant, pcs_id, stamp in self._store.connection.execute(
+            query, (self._whose.region, max(logged[0], self._removed + 1))
+        ):
             place = bisect_left(logged, stamp)
             if place == len(logged) or logged[place] != stamp:
                 what = f"entry {tenant}/{pcs_id} was logged at {text(stamp)}, and no segment has that frame"

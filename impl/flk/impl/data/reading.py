@@ -15,7 +15,7 @@ import msgspec
 from flk.impl.storage.directory import Identity
 from flk.impl.storage.rows import ENTRY_COLUMNS, EntryRow
 from flk.impl.storage.trouble import usable
-from flk.model.log.manifest import Manifest, Note
+from flk.model.log.manifest import Manifest, Note, removed
 from flk.model.log.manifest import read as read_manifest
 from flk.spec.errors import UnusableInput
 
@@ -47,6 +47,11 @@ class LogFiles(NamedTuple):
         return f"{self.name}/{path.stem}"
 
 
+def removed_now(log: Path) -> int:
+    """The last segment of a log that its node has removed on purpose by now: perhaps since the log was looked at."""
+    return removed(read_manifest(_content(log / "manifest") or b"").notes)
+
+
 def identity(data: Path) -> Identity:
     """Whose disk a directory is. Raises UnusableInput if it is no node's."""
     with usable(data / IDENTITY):
@@ -64,8 +69,10 @@ def logs(data: Path) -> Iterator[LogFiles]:
     with usable(data):
         for directory in sorted(path for path in data.iterdir() if path.is_dir()):
             mark, manifest = _content(directory / "mark"), _content(directory / "manifest")
-            last = max((note.sequence for note in read_manifest(manifest or b"").notes), default=None)
-            paths = (path for path in directory.glob("*.wal") if path.stem.isdecimal())
+            notes = read_manifest(manifest or b"").notes
+            last = max((note.sequence for note in notes), default=None)
+            gone = removed(notes)  # on purpose; a file that is still there goes with the next pass
+            paths = (path for path in directory.glob("*.wal") if path.stem.isdecimal() and int(path.stem) > gone)
             segments = tuple(sorted(path for path in paths if last is None or int(path.stem) <= last))
             if segments or manifest is not None:
                 yield LogFiles(directory.name, mark, manifest, segments)

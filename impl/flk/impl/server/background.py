@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from flk.impl.server.daemon import in_daemon
 from flk.impl.server.exclusive import ExclusiveSection
 from flk.impl.server.trace import Run, Runs, Untraced
-from flk.model.effects import Effect, GetObject, ListObjects, Merge, Program, PutObject, ReplaceObject
+from flk.model.effects import DeleteObject, Effect, GetObject, ListObjects, Merge, Program, PutObject, ReplaceObject
 from flk.model.refusal import Refused, unavailable
 from flk.model.runtime import Perform
 
@@ -21,7 +21,7 @@ R = TypeVar("R")
 
 MERGE_CLAIMS = 1000  # merged at once, in some milliseconds; then a waiting batch runs
 
-_ON_OBJECTS = (PutObject, ReplaceObject, GetObject, ListObjects)
+_ON_OBJECTS = (PutObject, ReplaceObject, GetObject, ListObjects, DeleteObject)
 
 
 class Background:

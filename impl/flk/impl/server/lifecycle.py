@@ -29,6 +29,7 @@ from flk.impl.server.node import RealNode
 from flk.impl.server.probes import Probes
 from flk.impl.server.progress import Progress
 from flk.impl.server.replicator import Every, Replicator
+from flk.impl.server.retaining import require_removable
 from flk.impl.server.routes import Service
 from flk.impl.server.runtime import Runtime
 from flk.impl.server.trace import Trace, Untraced
@@ -77,7 +78,8 @@ class Settings(msgspec.Struct, frozen=True):
     `snapshot_every` seconds it writes a snapshot there, and begins with one if its store is new.
     With `pressure` the limit of submissions in flight adapts to the queue before the store; with `breaker` an object store that
     fails too often is left alone for a while.
-    With `store`, the URL of a store, it shares that with the region's other nodes.
+    With `store`, the URL of a store, it shares that with the region's other nodes. What snapshots cover, and is older than `retain`
+    in seconds, is removed.
     """
 
     data: Path
@@ -104,6 +106,7 @@ class Settings(msgspec.Struct, frozen=True):
     store: str | None = None
     accept_weaker_store: bool = False
     snapshot_every: float = CONSTANTS.snapshot.every_seconds
+    retain: float | None = None
 
 
 def serve(settings: Settings, say: Callable[[str], None]) -> None:
@@ -131,6 +134,7 @@ async def _serve(settings: Settings, say: Callable[[str], None]) -> None:
     if readable_by_others(settings.keys):
         log.warning("keys.readable_by_others", file=str(settings.keys), fix="chmod 600")
     check_regions(settings)
+    require_removable(settings.retain, settings.objects, settings.store)
     connections = raise_limit(settings.http)
     objects = open_objects(settings.objects) if settings.objects else None
     bound = _bind(settings.host, settings.port)
@@ -308,7 +312,8 @@ def _snapshots(settings: Settings) -> tuple[str, ...]:
 
 def _replicator(settings: Settings, runtime: Runtime, examined: Examine) -> Replicator:
     every = Every(settings.ship_every, settings.replay_every, settings.check_every, settings.snapshot_every)
-    return Replicator(runtime, examined, settings.peers, every, alone=settings.objects is None)
+    alone = settings.objects is None
+    return Replicator(runtime, examined, settings.peers, every, alone=alone, period=settings.retain)
 
 
 def _recover(runtime: Runtime, data: Path, say: Callable[[str], None]) -> None:

@@ -59,6 +59,7 @@ class Metrics:
         self.supersessions = self._counter("flk_supersessions_total")
         self.snapshot_bytes = self._gauge("flk_snapshot_bytes")
         self.snapshot_seconds = self._gauge("flk_snapshot_seconds")
+        self.retention_errors = self._counter("flk_retention_errors_total")
         self.segments_shipped = self._counter("flk_segments_shipped_total")
         self._signature_errors = self._counter("flk_signature_errors_total")
         self._dedup_hits = self._counter("flk_dedup_hits_total")
@@ -103,6 +104,14 @@ class Metrics:
     def watch_snapshots(self, age: Callable[[], float]) -> None:
         """Ask this for the age of the latest snapshot, at every scrape."""
         self._gauge("flk_snapshot_age_seconds").set_function(age)
+
+    def removed(self, what: str) -> Counter:
+        """What was removed, since snapshots cover it."""
+        return self._counter("flk_removed_total", what)
+
+    def watch_retention(self, age: Callable[[], float]) -> None:
+        """Ask at every scrape how long nothing could be removed."""
+        self._gauge("flk_retention_age_seconds").set_function(age)
 
     def clock_ahead(self, source: str) -> Counter:
         """Timestamps of a peer that ran too far ahead."""

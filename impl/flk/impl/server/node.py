@@ -23,6 +23,7 @@ from flk.model.effects import (
     CaughtUp,
     Clock,
     CountEntries,
+    DeleteObject,
     Effect,
     Export,
     Fetch,
@@ -33,9 +34,12 @@ from flk.model.effects import (
     Mark,
     Marked,
     Merge,
+    Noted,
     Observe,
     PutObject,
     ReadSegment,
+    Release,
+    RemoveSegment,
     ReplaceObject,
     Restore,
     Resume,
@@ -52,6 +56,7 @@ from flk.model.flow.admission import admit, require_level
 from flk.model.flow.timekeeping import Timekeeper
 from flk.model.log.frames import Frame, segment_name, sequence_of
 from flk.model.log.hlc import ZERO, Timestamp, at, observe, tick
+from flk.model.log.manifest import removed
 from flk.model.refusal import Unavailable, unavailable
 from flk.spec.constants import CONSTANTS
 
@@ -113,6 +118,9 @@ class RealNode:
             ReadSegment: lambda e: disk.read(e.name),
             Truncate: self._truncate,
             Inspect: lambda e: disk.inspect(e.log, at(now())),
+            Noted: lambda e: disk.noted(e.log, at(now())),
+            Release: lambda e: disk.release(e.log, e.last),
+            RemoveSegment: lambda e: disk.remove(e.name),
             Restore: lambda e: disk.restore(e.log, e.name, e.content),
             Merge: self._merge,
             Resume: self._resume,
@@ -212,9 +220,9 @@ class RealNode:
         return aside
 
     def missing_segment(self) -> str:
-        """The first segment that is missing from the node's own log, empty if none is."""
+        """The first segment that is missing from the node's own log, and was not removed on purpose; empty if none is."""
         names = self.disk.names(INBOX)
-        numbers = enumerate(names, start=1)
+        numbers = enumerate(names, start=removed(self.disk.noted(INBOX, ZERO).notes) + 1)
         gap = next((number for number, name in numbers if sequence_of(name) != number), None)
         return "" if gap is None else segment_name(self.disk.log(INBOX), gap)
 
@@ -292,12 +300,16 @@ def _performers(
 ) -> dict[type[Effect[object]], Callable[[Any], Any]]:
     """How effects on objects are performed; where there is no object store, none are found."""
     if objects is None:
-        return {ListObjects: lambda _: (), **dict.fromkeys((PutObject, ReplaceObject, GetObject), _no_objects)}
+        return {
+            ListObjects: lambda _: (),
+            **dict.fromkeys((PutObject, ReplaceObject, GetObject, DeleteObject), _no_objects),
+        }
     asked: dict[type[Effect[object]], Callable[[Any], Any]] = {
         PutObject: lambda e: objects.put(e.name, e.content),
         ReplaceObject: lambda e: objects.replace(e.name, e.damaged, e.content),
         GetObject: lambda e: objects.get(e.name),
         ListObjects: lambda e: objects.names(e.prefix, e.after),
+        DeleteObject: lambda e: objects.delete(e.name),
     }
     if breaker is None:
         return asked

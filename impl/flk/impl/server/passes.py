@@ -27,9 +27,9 @@ from flk.model.effects import (
 )
 from flk.model.entries.snapshot import heads_of
 from flk.model.log.hlc import Timestamp, is_ahead, wall_seconds
+from flk.model.programs.behind import read_on
 from flk.model.programs.examine import Examine
-from flk.model.programs.recover import reclaim
-from flk.model.programs.replay import Replayed, replay
+from flk.model.programs.replay import Replayed
 from flk.model.programs.restore import Restored, restore
 from flk.model.programs.ship import PREFIX, SHIPPED, ship
 from flk.model.programs.snapshot import Snapshotted, snapshot
@@ -78,6 +78,10 @@ class Passes(ABC, Generic[R]):
         """Why a pass that returned `result` did not complete; empty if it did."""
         del result
         return ""
+
+    def returned(self, result: R) -> None:
+        """A pass returned `result`, whatever that says."""
+        del result
 
     def done(self) -> Work:
         """What was done since this was asked last."""
@@ -147,16 +151,19 @@ class ShippingPasses(LogPasses[tuple[str, ...]]):
 class ReplayPasses(LogPasses[Replayed]):
     """Join the entries of a peer's log into the store."""
 
-    def __init__(self, peer: str, examine: Examine, metrics: Metrics) -> None:
+    def __init__(self, region: str, peer: str, examine: Examine, metrics: Metrics) -> None:
         super().__init__("replay", peer, metrics)
+        self._region = region
         self._examine = examine
+        self._refused = metrics.snapshot_errors("read")
+        self._from_snapshot = False
         self._segments = metrics.segments_replayed(peer)
         self._clock_ahead = metrics.clock_ahead(peer)
         self._merged = False
 
     def program(self) -> Program[Replayed]:
-        """Join the entries of every new segment into the store."""
-        return replay(self.source, self._examine)
+        """Join the entries of every new segment into the store, or of a snapshot that covers those that were removed."""
+        return read_on(self._region, self.source, self._examine)
 
     def seen(self, effect: Effect[object], result: object) -> None:
         """A segment was merged, then the watermark moved past it, or the clock was shown the timestamps in it.
@@ -165,8 +172,9 @@ class ReplayPasses(LogPasses[Replayed]):
         """
         if isinstance(effect, GetObject) and isinstance(result, bytes):
             self._done = self._done.and_more(size=len(result))
+            self._from_snapshot = not effect.name.startswith(PREFIX)
         elif isinstance(effect, Merge):
-            self._merged = True
+            self._merged = not self._from_snapshot
             self._done = self._done.and_more(claims=len(effect.claims))
         elif isinstance(effect, Mark) and self._merged:
             self._merged = False
@@ -175,6 +183,14 @@ class ReplayPasses(LogPasses[Replayed]):
         elif isinstance(effect, Observe):
             now = time.time()
             self._clock_ahead.inc(sum(is_ahead(timestamp, now) for timestamp in effect.timestamps))
+
+    def returned(self, result: Replayed) -> None:
+        """A reader that was behind what was removed says what it began with (RET-5)."""
+        for refused in result.refused:
+            self._refused.inc()
+            log.error("snapshot.refused", reason=refused)
+        if result.snapshot:
+            log.warning("replication.began_with_snapshot", source=self.source, name=result.snapshot)
 
     def shortcoming(self, result: Replayed) -> str:
         """A segment exists although one before it is missing."""
@@ -190,7 +206,7 @@ class ReclaimPasses(ReplayPasses):
 
     def program(self) -> Program[Replayed]:
         """Join the entries of every segment that has come to light into the store."""
-        return reclaim(self.source, self._examine)
+        return read_on(self._region, self.source, self._examine, own=True)
 
 
 class RestorePasses(LogPasses[Restored]):

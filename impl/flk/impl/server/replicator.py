@@ -1,5 +1,5 @@
-"""The replicator: ships the node's log, puts back what is gone, replays the logs of its peers, and writes snapshots, pass after
-pass (CRR-*, SNAP-*).
+"""The replicator: ships the node's log, puts back what is gone, replays the logs of its peers, writes snapshots, and removes what
+they cover, pass after pass (CRR-*, SNAP-*, RET-*).
 
 The rules are those of the simulator: a pass begins once every interval, only while the store is level with the log, and never while
 the last pass runs. A pass that is refused, or that meets a gap or a corrupt segment, is counted and logged, and the next one
@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, TypeVar
 import structlog
 
 from flk.impl.server.passes import Passes, ReclaimPasses, ReplayPasses, RestorePasses, ShippingPasses, SnapshotPasses
+from flk.impl.server.retaining import RetentionPasses
 from flk.impl.server.runtime import Runtime
 from flk.impl.storage.segment_file import LogFailed
 from flk.model.log.frames import CorruptSegment
@@ -28,21 +29,32 @@ log = structlog.get_logger()
 
 
 class Every(NamedTuple):
-    """Seconds from one pass to the next: of shipping, of replay of a peer, of checking what was shipped, and of snapshots."""
+    """Seconds from one pass to the next: of shipping, of replay of a peer, of checking what was shipped, of snapshots, and of
+    removing what they cover.
+    """
 
     ship: float = CONSTANTS.replication.ship_interval_seconds
     replay: float = CONSTANTS.replication.replay_interval_seconds
     check: float = CONSTANTS.replication.check_interval_seconds
     snapshot: float = CONSTANTS.snapshot.every_seconds
+    retain: float = CONSTANTS.retention.every_seconds
 
 
 class Replicator:
     """Ships the log of one node, replays the log of each peer and those of the region's earlier disks, and looks for what was
-    shipped; and writes snapshots. A node that is `alone`, without an object store, only reads its log again, bit by bit.
+    shipped; and writes snapshots. A node that is `alone`, without an object store, only reads its log again, bit by bit. What
+    snapshots cover, and is older than `period` in seconds, is removed (None: nothing is).
     """
 
     def __init__(
-        self, runtime: Runtime, examine: Examine, peers: Sequence[str], every: Every, *, alone: bool = False
+        self,
+        runtime: Runtime,
+        examine: Examine,
+        peers: Sequence[str],
+        every: Every,
+        *,
+        alone: bool = False,
+        period: float | None = None,
     ) -> None:
         node = runtime.node
         self._runtime = runtime
@@ -51,10 +63,14 @@ class Replicator:
         self._shipping = None if alone else ShippingPasses(node.disk, node.metrics)
         if self._shipping is not None:
             self._intervals[self._shipping] = every.ship
-            self._intervals |= {ReplayPasses(peer, examine, node.metrics): every.replay for peer in peers}
-            self._intervals[SnapshotPasses(node.disk.region, peers, node.metrics)] = every.snapshot
+            region = node.disk.region
+            self._intervals |= {ReplayPasses(region, peer, examine, node.metrics): every.replay for peer in peers}
+            self._intervals[SnapshotPasses(region, peers, node.metrics)] = every.snapshot
             if node.disk.identity > 1:
-                self._intervals[ReclaimPasses(node.disk.region, examine, node.metrics)] = every.replay
+                self._intervals[ReclaimPasses(region, region, examine, node.metrics)] = every.replay
+            if period is not None:
+                interval = min(every.retain, every.snapshot)
+                self._intervals[RetentionPasses(region, period, node.metrics)] = interval
 
     async def run(self) -> None:
         """Begin at once and go on until cancelled, while the runtime serves."""
@@ -109,6 +125,7 @@ class Replicator:
             log.exception("replication.failed", **about)
             passes.failed(type(error).__name__)
         else:
+            passes.returned(result)
             if reason := passes.shortcoming(result):
                 log.error("replication.incomplete", **about, reason=reason)
                 passes.failed(reason)

@@ -10,7 +10,7 @@ A store that does not answer, or refuses, raises Unavailable: whoever asked leav
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -70,6 +70,11 @@ class Objects:
                 return False
         return True
 
+    def delete(self, name: str) -> None:
+        """Delete the object, if there is one of that name."""
+        with _answering(), suppress(FileNotFoundError):
+            obstore.delete(self._store, name)
+
     def get(self, name: str) -> bytes | None:
         """An object's bytes, None if there is none of that name."""
         with _answering():
@@ -125,6 +130,16 @@ class LocalObjects(Objects):
             obstore.put(self._store, name, content, mode="overwrite", use_multipart=False)
         self._synchronise(name)
         return True
+
+    def delete(self, name: str) -> None:
+        """As in every store. A crash may bring it back: it is found again. A directory that is empty then goes, too: each snapshot
+        has one, and a listing looks into all.
+        """
+        self._require()
+        super().delete(name)
+        if "/" in name:
+            with suppress(OSError):  # it is not empty
+                (self._directory / name).parent.rmdir()
 
     def get(self, name: str) -> bytes | None:
         """As in every store."""

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from flk.model.log.manifest import Manifest, Note, line, read, withdrawn
+from flk.model.log.manifest import Manifest, Note, compacted, line, read, withdrawn
 
 _MANIFEST = "manifest"
 _MARK = "mark"
@@ -43,11 +43,22 @@ class Record:
     def clear(self) -> None:
         """Write the manifest again without the lines that are no notes, once what they hid has been looked for."""
         if self.manifest.spoilt:
-            content = b"".join(map(line, self.manifest.notes))
-            write_whole(self._manifest.with_suffix(".new"), content)
-            self._manifest.with_suffix(".new").replace(self._manifest)
-            sync_directory(self._manifest.parent)
-            self.manifest, self._whole = Manifest(self.manifest.notes, 0), len(content)
+            self._write_anew(self.manifest.notes)
+
+    def release(self, sequence: int) -> None:
+        """Write the manifest again, to say that the segments up to this one are removed, and nothing else of them (RET-4).
+
+        Raises OSError; the manifest is the one before or the new one then.
+        """
+        self._write_anew(compacted(self.manifest.notes, sequence))
+
+    def _write_anew(self, notes: tuple[Note, ...]) -> None:
+        content = b"".join(map(line, notes))
+        write_whole(self._manifest.with_suffix(".new"), content)
+        self._manifest.with_suffix(".new").replace(self._manifest)
+        sync_directory(self._manifest.parent)
+        self.manifest, self._whole = Manifest(notes, 0), len(content)
+        self.salts = {note.sequence: note.salt for note in notes}
 
     def mark(self) -> Note | None:
         """How far the last segment that was written to is durable, at least; None if that is not known."""

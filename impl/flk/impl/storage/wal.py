@@ -42,7 +42,7 @@ from flk.model.log.frames import (
     sequence_of,
 )
 from flk.model.log.hlc import Timestamp
-from flk.model.log.manifest import Glance, Inventory, Note, glance, glance_at_ends
+from flk.model.log.manifest import Glance, Inventory, Note, glance, glance_at_ends, removed
 from flk.model.refusal import unavailable
 from flk.spec.constants import CONSTANTS
 
@@ -103,7 +103,8 @@ class FileDisk:
         try:
             with usable(directory):
                 self.identity = identity_of(directory, Identity(region, identity)).identity
-                self._names = {path.name: _segments(path) for path in sorted(directory.iterdir()) if path.is_dir()}
+                logs = [path for path in sorted(directory.iterdir()) if path.is_dir()]
+                self._names = {log.name: [n for n in _segments(log) if not self._is_released(n)] for log in logs}
                 self._sealed = {name for names in self._names.values() for name in names if self._at_ends(name).digest}
                 self._place = place(directory)
         except BaseException:
@@ -125,7 +126,8 @@ class FileDisk:
         return tuple(name for name in names if name > after and (name in self._sealed or not sealed))
 
     def read(self, name: str) -> bytes:
-        """The bytes of a segment."""
+        """The bytes of a segment. Raises Unavailable if it was removed on purpose."""
+        self._require_kept(name)
         return self.path(name).read_bytes()
 
     def inspect(self, log: str, wall: Timestamp) -> Inventory:
@@ -135,6 +137,35 @@ class FileDisk:
         return Inventory(
             self.log(log), there, record.manifest.notes, record.mark(), self.accepted, wall, record.manifest.spoilt
         )
+
+    def noted(self, log: str, wall: Timestamp) -> Inventory:
+        """What the manifest of a log says (RET-4)."""
+        record = self._record(self.log(log))
+        manifest = record.manifest
+        return Inventory(self.log(log), (), manifest.notes, record.mark(), self.accepted, wall, manifest.spoilt)
+
+    def release(self, log: str, last: str) -> tuple[str, ...]:
+        """Note that the segments up to `last` are removed; the names of all such whose files are still there (RET-4).
+
+        Raises Unavailable, with nothing noted, if the disk is full.
+        """
+        record, names = self._record(self.log(log)), self.names(log)
+        if not names or last >= names[-1]:
+            raise ValueError(f"{last} is the last segment of its log, which stays")
+        if sequence_of(last) > removed(record.manifest.notes):
+            try:
+                record.release(sequence_of(last))
+            except OSError as error:
+                raise unavailable(f"the manifest cannot be written: {trouble(error)}") from error
+            self._names[self.log(log)] = [name for name in names if name > last]
+            self._sealed.difference_update(names[: -len(self._names[self.log(log)])])
+        return tuple(name for name in _segments(self.directory / self.log(log)) if self._is_released(name))
+
+    def remove(self, name: str) -> None:
+        """Delete the file of a segment that was released. A power failure may bring it back: it is found again."""
+        if not self._is_released(name):
+            raise ValueError(f"{name} was not released")
+        self.path(name).unlink(missing_ok=True)
 
     def append(self, log: str, frame: Frame, clock: Timestamp) -> None:
         """Make one frame durable at the end of the open segment; `clock` is that of the node. Raises as `Commit` does."""
@@ -220,8 +251,9 @@ class FileDisk:
         """Append a damaged segment's valid frames again, keep its bytes aside, and leave an empty sealed one in its place.
 
         The frames are durable in the log before the damaged file leaves it: a crash in between makes them appear twice, never not
-        at all.
+        at all. Raises Unavailable if the segment was removed on purpose.
         """
+        self._require_kept(name)
         if (segment := self._writing.pop(name, None)) is not None:
             segment.close()
         self._enter(log, name)
@@ -297,6 +329,13 @@ class FileDisk:
             content[: found.end + found.torn],
             len(found.frames),
         )
+
+    def _is_released(self, name: str) -> bool:
+        return sequence_of(name) <= removed(self._record(log_of(name)).manifest.notes[:1])  # it begins the manifest
+
+    def _require_kept(self, name: str) -> None:
+        if self._is_released(name):
+            raise unavailable(f"{name} was removed: a snapshot covers it")
 
     def _record(self, log: str) -> Record:
         """What is recorded beside a log, by its full name."""

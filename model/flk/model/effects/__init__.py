@@ -28,6 +28,7 @@ from flk.model.effects.migration import Advance, Forget, InsertOrGet, ListKeys, 
 from flk.model.effects.objects import GetObject, ListObjects, PutObject, ReplaceObject
 from flk.model.effects.outbox import Draw, Post, Sleep
 from flk.model.effects.regions import CountEntries, Fetch, SampleKeys
+from flk.model.effects.retention import DeleteObject, Noted, Release, RemoveSegment
 from flk.model.effects.snapshot import Clock, Export, Supersessions
 from flk.model.effects.store import Mark, Marked, Merge, Store
 from flk.model.effects.tiers import Aged, Copy, Delete, Insert, Join, Look, Owe, Owed, Settled
@@ -47,6 +48,7 @@ __all__ = [
     "Copy",
     "CountEntries",
     "Delete",
+    "DeleteObject",
     "Draw",
     "Effect",
     "Export",
@@ -66,6 +68,7 @@ __all__ = [
     "MarkProcessed",
     "Marked",
     "Merge",
+    "Noted",
     "Observe",
     "Owe",
     "Owed",
@@ -74,6 +77,8 @@ __all__ = [
     "PutObject",
     "ReadPhase",
     "ReadSegment",
+    "Release",
+    "RemoveSegment",
     "Replace",
     "ReplaceObject",
     "Restore",

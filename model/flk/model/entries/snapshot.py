@@ -72,11 +72,21 @@ def heads_of(region: str) -> str:
     return f"{LIMITS.object_prefix}{region}/heads/"
 
 
+def pieces_of(region: str) -> str:
+    """The prefix of the pieces of a region's snapshots."""
+    return f"{LIMITS.object_prefix}{region}/pieces/"
+
+
+def begun_of(piece: Piece) -> str:
+    """The prefix of all pieces of the snapshot that this is one of: in text order, behind those of snapshots begun before it."""
+    return f"{piece.name.rpartition('/')[0]}/"
+
+
 def packed(region: str, clock: Timestamp, number: int, claims: Sequence[Claim]) -> tuple[Piece, bytes]:
     """A piece with these claims, the snapshot's `number`th, and its content."""
     content = zlib.compress(b"".join(map(_line, claims)), LIMITS.zlib_level)
     digest = sha256(content).hexdigest()
-    name = f"{LIMITS.object_prefix}{region}/pieces/{text(clock)}/{number:06d}.{digest[:_NAME_DIGITS]}"
+    name = f"{pieces_of(region)}{text(clock)}/{number:06d}.{digest[:_NAME_DIGITS]}"
     return Piece(name, len(claims), len(content), digest), content
 
 

@@ -6,10 +6,13 @@ what is gone is missed. Pure functions over what it says and what is there.
 A note is written before the first frame of a segment is (with one of the segment before it, if that is full and not sealed yet)
 and again when the segment is sealed. Of the open segment a mark of the same form says how far it is durable: it is written after
 each commit and not synchronised, so it is never ahead of the log.
+
+Before segments are removed, the manifest is written anew: a note that says up to where, and those of the segments that stay
+(RET-4).
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from hashlib import sha256
 from typing import NamedTuple
 
@@ -39,7 +42,8 @@ class Note(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
     """A segment: its salt (hexadecimal); once sealed also its bytes, frames (0: not counted), digest (hexadecimal) and latest
     timestamp (0: not known).
 
-    In the mark, and in a note without a digest, `size` is how many bytes of an open segment are durable at least.
+    In the mark, and in a note without a digest, `size` is how many bytes of an open segment are durable at least. One that says
+    `removed` speaks of this segment and all before it, which were removed on purpose, and of the latest timestamp in them (RET-4).
     """
 
     sequence: int
@@ -48,6 +52,7 @@ class Note(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
     frames: int = 0
     digest: str = ""
     clock: Timestamp = ZERO
+    removed: bool = False
 
 
 class Manifest(NamedTuple):
@@ -129,7 +134,7 @@ def glance_at_ends(name: str, first: bytes, last: bytes, size: int, salt: bytes)
 
 def gaps(inventory: Inventory, applied: str) -> tuple[Gap, ...]:
     """What of a log is gone (WAL-9), if its store has applied all up to the segment `applied`: segments that are missing, that are
-    others, or that end before their seal began or before they were durable.
+    others, or that end before their seal began or before they were durable. What was removed on purpose is no gap (RET-4).
     """
     there = {sequence_of(glance.name): glance for glance in inventory.there}
     known = {*there, *(note.sequence for note in inventory.notes)}
@@ -137,7 +142,7 @@ def gaps(inventory: Inventory, applied: str) -> tuple[Gap, ...]:
         known.add(sequence_of(applied))
     noted = _by_sequence(inventory.notes)
     found = []
-    for sequence in range(1, max(known, default=0) + 1):
+    for sequence in range(removed(inventory.notes) + 1, max(known, default=0) + 1):
         notes = noted[sequence]
         glance = there.get(sequence)
         what = _missing(notes, inventory.mark, sequence) if glance is None else _wrong(glance, notes, inventory.mark)
@@ -165,6 +170,44 @@ def forgotten(inventory: Inventory) -> tuple[str, ...]:
         for glance in inventory.there
         if glance.salt and (glance.digest or glance.frames) and not noted[sequence_of(glance.name)]
     )
+
+
+def removed(notes: Iterable[Note]) -> int:
+    """The last segment of a log that was removed on purpose, and all before it with it; 0 if none was (RET-4)."""
+    return max((note.sequence for note in notes if note.removed), default=0)
+
+
+def compacted(notes: Sequence[Note], last: int) -> tuple[Note, ...]:
+    """What a manifest says once the segments up to `last` are removed on purpose (RET-4). What was removed stays so.
+
+    >>> compacted((Note(1, digest="00", clock=Timestamp(5)), Note(2), Note(3)), 2)[0].clock
+    5
+    """
+    last = max(last, removed(notes))
+    clock = max((note.clock for note in notes if note.sequence <= last), default=ZERO)
+    return Note(last, clock=clock, removed=True), *(note for note in notes if note.sequence > last)
+
+
+def forgotten_beginning(inventory: Inventory) -> int:
+    """The last of the segments that a log lacks before the first that it has, if its manifest knows of none of them; else 0.
+
+    A manifest that lost what it said of a removal leaves this behind, and so does one that lost what it said of segments that are
+    gone: whether anything is lost, a snapshot tells.
+    """
+    if not inventory.there:
+        return 0
+    before = sequence_of(inventory.there[0].name) - 1
+    known = removed(inventory.notes)
+    return 0 if before <= known or any(known < note.sequence <= before for note in inventory.notes) else before
+
+
+def aged(inventory: Inventory, last: int, latest: Timestamp) -> int:
+    """The last segment, no later than `last`, of which the manifest says that no timestamp in it is after `latest`; 0 if none is.
+
+    Timestamps rise along a log, so no timestamp before it is later, either.
+    """
+    old = (note.sequence for note in inventory.notes if note.digest and note.clock and note.clock <= latest)
+    return max((sequence for sequence in old if sequence <= last), default=0)
 
 
 def withdrawn(notes: Iterable[Note], sequence: int, size: int) -> tuple[Note, ...]:

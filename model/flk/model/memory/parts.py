@@ -17,6 +17,7 @@ from flk.model.log.frames import (
     Frame,
     Head,
     data,
+    log_of,
     opening,
     scan,
     seal,
@@ -25,7 +26,8 @@ from flk.model.log.frames import (
     sequence_of,
 )
 from flk.model.log.hlc import ZERO, Timestamp
-from flk.model.log.manifest import Inventory, Note, glance, withdrawn
+from flk.model.log.manifest import Inventory, Note, compacted, glance, removed, withdrawn
+from flk.model.refusal import unavailable
 from flk.spec.constants import CONSTANTS
 
 
@@ -84,6 +86,36 @@ class Disk:
         notes = tuple(self._notes.get(log, ()))
         return Inventory(self.log(log), there, notes, self._marks.get(log), frozenset(self.accepted), wall)
 
+    def noted(self, log: str, wall: Timestamp) -> Inventory:
+        """What the manifest of a log says (RET-4)."""
+        notes = tuple(self._notes.get(log, ()))
+        return Inventory(self.log(log), (), notes, self._marks.get(log), frozenset(self.accepted), wall)
+
+    def read(self, name: str) -> bytes:
+        """The bytes of a segment. Raises Unavailable if it was removed on purpose."""
+        if self._is_released(name):
+            raise unavailable(f"{name} was removed: a snapshot covers it")
+        return bytes(self.segments[name])
+
+    def release(self, log: str, last: str) -> tuple[str, ...]:
+        """Note that the segments up to `last` are removed; the names of all such that still have bytes (RET-4)."""
+        names = self._names.get(log, [])
+        if not names or last >= names[-1]:
+            raise ValueError(f"{last} is the last segment of its log, which stays")
+        if sequence_of(last) > removed(self._notes[log]):
+            self._notes[log] = list(compacted(self._notes[log], sequence_of(last)))
+            names[:] = [name for name in names if name > last]
+        return tuple(sorted(n for n in self.segments if log_of(n) == self.log(log) and n < names[0]))
+
+    def remove(self, name: str) -> None:
+        """Delete the bytes of a segment that was released."""
+        if not self._is_released(name):
+            raise ValueError(f"{name} was not released")
+        for kept in (self.segments, self._salts, self._clocks):
+            kept.pop(name, None)
+        self._frames.pop(name, None)
+        self._sealed.discard(name)
+
     def is_full(self, log: str) -> bool:
         """Whether the open segment has reached its limit and should be sealed (WAL-2)."""
         names = self._names.get(log)
@@ -123,7 +155,12 @@ class Disk:
         self._sealed.discard(name)
 
     def salvage(self, log: str, name: str, frames: tuple[Frame, ...], clock: Timestamp) -> None:
-        """Keep a copy of a damaged segment, leave an empty sealed one in its place, and append its valid frames again."""
+        """Keep a copy of a damaged segment, leave an empty sealed one in its place, and append its valid frames again.
+
+        Raises Unavailable if it was removed on purpose.
+        """
+        if self._is_released(name):
+            raise unavailable(f"{name} was removed: a snapshot covers it")
         empty = opening(Head(self.region, self.log(log), sequence_of(name)), clock, self.salt(name))
         self.restore(log, name, empty + seal(empty))
         for frame in frames:
@@ -164,6 +201,13 @@ class Disk:
         self.segments[name] = bytearray(opening(Head(self.region, self.log(log), sequence), clock, self.salt(name)))
         self._clocks[name] = clock
         return self.segments[name]
+
+    def _is_released(self, name: str) -> bool:
+        return any(
+            sequence_of(name) <= removed(notes)
+            for log, notes in self._notes.items()
+            if log_of(name) == self.log(log) and notes and notes[0].removed
+        )
 
     def _takes_frames(self, name: str) -> bool:
         ended = name in self._sealed or name in self._closed
@@ -278,6 +322,10 @@ class Objects:
             return False
         self.objects[name] = content
         return True
+
+    def delete(self, name: str) -> None:
+        """Delete the object, if there is one."""
+        self.objects.pop(name, None)
 
     def get(self, name: str) -> bytes | None:
         """The object's content, None if there is none."""

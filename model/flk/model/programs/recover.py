@@ -6,9 +6,10 @@ import msgspec
 
 from flk.model.effects import INBOX, CaughtUp, Mark, Marked, Merge, Program, Resume, Seal, Segments
 from flk.model.log.frames import CorruptSegment, earlier_logs, log_of, sequence_of
-from flk.model.log.manifest import Gap, altered, clock_is_noted, forgotten, noted_clock
+from flk.model.log.manifest import Gap, altered, clock_is_noted, forgotten, noted_clock, removed
+from flk.model.programs.behind import own_log
 from flk.model.programs.examine import Examine, claims_of
-from flk.model.programs.repair import Repair, is_sound, make_whole, read, repair
+from flk.model.programs.repair import Repair, is_sound, read, repair
 from flk.model.programs.replay import Replayed, replay
 from flk.model.programs.start import Loaded, load
 from flk.model.refusal import Unavailable, unavailable
@@ -35,7 +36,8 @@ def recover(region: str, examine: Examine, snapshots: Sequence[str] = ()) -> Pro
     """Apply to the store what is in the log and not in it. Running it again, after any crash, changes nothing more.
 
     A store that is new begins with the latest snapshot of the first of the regions `snapshots` that has one, and of the logs only
-    what is behind it is read (SNAP-5). Without one it is rebuilt from all of them.
+    what is behind it is read (SNAP-5). Without one it is rebuilt from all of them. A store that has not applied what was removed
+    from the log begins with a snapshot, too, or not at all (RET-5).
 
     Raises Incomplete while the log has a gap (WAL-9); Unavailable while a segment is missing that an earlier disk of the region
     shipped: what it holds was acknowledged, so the node is not ready without it (CRR-5, WAL-5); and CorruptSegment if it is not as
@@ -46,9 +48,10 @@ def recover(region: str, examine: Examine, snapshots: Sequence[str] = ()) -> Pro
     if is_new and snapshots:
         loaded = yield from load(region, snapshots)
         done = loaded.applied
-    inventory, gaps = yield from make_whole(INBOX, done)
+    inventory, gaps, loaded = yield from own_log(region, snapshots, done, loaded)
+    done = max(done, loaded.applied)
     if is_new:  # a new store: what an earlier disk of this region shipped is in no log here
-        yield from _require_earlier(region, examine)
+        yield from _require_earlier(region, examine, removed(inventory.notes))
     later = yield from Segments(INBOX, after=done)
     yield from Resume(noted_clock(inventory))
     last = [glance.name for glance in inventory.there if glance.name == done and not clock_is_noted(inventory, done)]
@@ -71,27 +74,27 @@ def recover(region: str, examine: Examine, snapshots: Sequence[str] = ()) -> Pro
     return Recovery(len(names), frames, applied, repairs, gaps, forgotten(inventory), inventory.spoilt, loaded)
 
 
-def _require_earlier(region: str, examine: Examine) -> Program[None]:
+def _require_earlier(region: str, examine: Examine, before: int) -> Program[None]:
     """Join in what earlier disks of the region shipped. What cannot be had is not asked for if the node's own log has all of it."""
     try:
         gap = (yield from reclaim(region, examine)).gap
     except (Unavailable, CorruptSegment):
-        if not (yield from _is_first_log()):
+        if not (yield from _is_first_log(before)):
             raise
     else:
-        if gap and not (yield from _is_first_log()):
+        if gap and not (yield from _is_first_log(before)):
             raise unavailable(f"a segment up to {gap} is missing, which this region shipped from an earlier disk")
 
 
-def _is_first_log() -> Program[bool]:
-    """Whether the node's log is that of the region's first disk, and has every segment from the first on: then nothing was shipped
-    that is not in it. Of a log that has none, nobody knows.
+def _is_first_log(before: int) -> Program[bool]:
+    """Whether the node's log is that of the region's first disk, and has every segment from the first on, but for those that were
+    removed on purpose: then nothing was shipped that is neither in it nor in the store. Of a log that has none, nobody knows.
     """
     names = yield from Segments(INBOX, after="")
     return (
         bool(names)
         and not earlier_logs(log_of(names[0]))
-        and [sequence_of(name) for name in names] == list(range(1, len(names) + 1))
+        and [sequence_of(name) for name in names] == list(range(before + 1, before + len(names) + 1))
     )
 
 

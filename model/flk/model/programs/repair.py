@@ -100,13 +100,13 @@ def read(log: str, name: str) -> Program[Reading]:
     return Reading(found, believed(found, name, inventory), was_sealed(inventory, name))
 
 
-def make_whole(log: str, applied: str) -> Program[tuple[Inventory, tuple[Gap, ...]]]:
+def make_whole(log: str, applied: str, inventory: Inventory) -> Program[tuple[Inventory, tuple[Gap, ...]]]:
     """Fill the gaps of a log whose store has applied all up to the segment `applied` (WAL-9) with what the object store has, and
-    say which there were. Of one that is not `restored` the operator accepts the loss, and `repair` gives it up.
+    say which there were. Of one that is not `restored` the operator accepts the loss, and `repair` gives it up. `inventory`: what
+    the log has now.
 
     Raises Incomplete if he does not.
     """
-    inventory = yield from Inspect(log)
     found = gaps(inventory, applied)
     if not found:
         return inventory, ()

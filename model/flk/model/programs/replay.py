@@ -14,15 +14,24 @@ PREFIX = CONSTANTS.replication.object_prefix
 REPLAYED = "replayed/"
 
 
-class Replayed(msgspec.Struct, frozen=True):
+class Replayed(msgspec.Struct, frozen=True, repr_omit_defaults=True):
     """What one pass replayed: segments, claims merged, local winners that gave way; `gap` names a segment that is missing, or the
-    first that is there after one that is.
+    first that is there after one that is, and `more_gaps` those of further logs. The snapshot that it began with, if it had to
+    (RET-5), and why others were refused.
     """
 
     segments: tuple[str, ...]
     claims: int
     superseded: int
     gap: str = ""
+    more_gaps: tuple[str, ...] = ()
+    snapshot: str = ""
+    refused: tuple[str, ...] = ()
+
+    @property
+    def gaps(self) -> tuple[str, ...]:
+        """One for each log that has to wait."""
+        return (self.gap, *self.more_gaps) if self.gap else ()
 
 
 class _Stretch(msgspec.Struct, frozen=True):
@@ -97,9 +106,11 @@ def follows(done: str, name: str) -> bool:
 
 def _together(logs: list[Replayed]) -> Replayed:
     """What was replayed of all logs; the first gap."""
+    gap, *more = [log.gap for log in logs if log.gap] or [""]
     return Replayed(
         segments=tuple(name for log in logs for name in log.segments),
         claims=sum(log.claims for log in logs),
         superseded=sum(log.superseded for log in logs),
-        gap=next((log.gap for log in logs if log.gap), ""),
+        gap=gap,
+        more_gaps=tuple(more),
     )

@@ -17,7 +17,7 @@ from flk.model.effects import (
     Program,
 )
 from flk.model.entries.snapshot import BadSnapshot, Head, heads_of, read_head, unpacked
-from flk.model.log.frames import log_of, region_of
+from flk.model.log.frames import log_of, region_of, sequence_of
 from flk.model.programs.replay import REPLAYED
 from flk.model.refusal import Unavailable
 
@@ -33,18 +33,24 @@ class Loaded(msgspec.Struct, frozen=True):
     refused: tuple[str, ...] = ()
 
 
-def load(region: str, sources: Sequence[str]) -> Program[Loaded]:
+def load(region: str, sources: Sequence[str], past: Sequence[str] = ()) -> Program[Loaded]:
     """Start a store that is new from the latest whole snapshot of the first region in `sources` that has one (SNAP-5).
 
     Entries are merged, so it matters neither what the store has, nor how often this is begun. Watermarks are set when all are, but
     for the one by which a start knows that the store is not new. A snapshot that is damaged is left for the one before it (SNAP-6);
     while the object store does not answer, for the whole log. Raises Unavailable if the store does not answer.
+
+    With `past`, the store is one that is behind what was removed (RET-5): only a snapshot will do that covers all of a log before
+    one of these segments.
     """
     refused: list[str] = []
     for source in sources:
         for name in reversed((yield from _listed(source, refused))):
             try:
-                head = yield from _merged(name)
+                head = read_head(name, (yield from _got(name)))
+                if past and not any(_is_before(segment, covered(head, region)) for segment in past):
+                    break  # nor do those before it reach that far
+                yield from _merge(head)
             except BadSnapshot as bad:
                 refused.append(str(bad))
             else:
@@ -61,13 +67,17 @@ def _listed(source: str, refused: list[str]) -> Program[tuple[str, ...]]:
         return ()
 
 
-def _merged(name: str) -> Program[Head]:
-    """The head of a snapshot of which all entries are in the store now. Raises BadSnapshot if one of its objects is not whole."""
-    head = read_head(name, (yield from _got(name)))
+def _merge(head: Head) -> Program[None]:
+    """Put all entries of a snapshot into the store. Raises BadSnapshot if one of its pieces is not whole."""
     for piece in head.pieces:
         claims = unpacked(piece, (yield from _got(piece.name)))
         yield from Merge(claims)
-    return head
+
+
+def _is_before(segment: str, reach: dict[str, str]) -> bool:
+    """Whether a snapshot that covers so much of each log covers all that comes before a segment."""
+    last = reach.get(log_of(segment))
+    return last is not None and sequence_of(last) + 1 >= sequence_of(segment)
 
 
 def _got(name: str) -> Program[bytes]:
@@ -84,19 +94,22 @@ def _go_on_from(head: Head, region: str) -> Program[str]:
     """Set clock and watermarks as a snapshot implies, none of them back; the last segment that it covers of the node's own log."""
     yield from Inherit((head.clock,)) if head.region == region else Observe((head.clock,))
     own = (yield from Inspect(INBOX)).log
-    covered = _covered(head, region)
-    for of in sorted({region_of(segment) for segment in covered.values()}):
-        *earlier, newest = [segment for segment in covered.values() if region_of(segment) == of]
+    reach = covered(head, region)
+    for of in sorted({region_of(segment) for segment in reach.values()}):
+        *earlier, newest = [segment for segment in reach.values() if region_of(segment) == of]
         for segment in earlier:
             yield from _move(REPLAYED + log_of(segment), segment)
+        done = yield from Marked(REPLAYED + of)
+        if done and log_of(done) != log_of(newest):  # that log may go on, although another has begun
+            yield from _move(REPLAYED + log_of(done), done)
         yield from _move(REPLAYED + of, newest)
     for name, segment in head.marks:
         if not name.startswith(REPLAYED) and log_of(segment) == own:
             yield from _move(name, segment)
-    return covered.get(own, "")
+    return reach.get(own, "")
 
 
-def _covered(head: Head, region: str) -> dict[str, str]:
+def covered(head: Head, region: str) -> dict[str, str]:
     """The last segment of each log that a snapshot covers, the first log first.
 
     What another region knows of this one does not count: a clock goes on from all that the logs of its region say (HLC-4).

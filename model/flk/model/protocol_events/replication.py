@@ -10,7 +10,8 @@
       or its name in a listing
     Mark of a watermark            mark_shipped, mark_replayed
       of a snapshot that is read   merge, before it, of all claims up to there; of another region's log once the node serves, since
-                                   what it has so early is seen by nobody. The snapshot itself is no step
+                                   what it has so early is seen by nobody. The snapshot itself is no step. Nor is a removal: what
+                                   is removed is in a snapshot, and in the protocol stays (RET-1)
     Marked, past what was marked   the same        a crash cut that Mark off
     ListObjects, before it serves  find            of each segment in another log of its region
     CaughtUp                       serve           for the first time; find of all there is, if the node did not ask
@@ -286,7 +287,7 @@ class _Events:
         if mark == SHIPPED:
             yield event(record, "mark_shipped", n=record.node, g=_segment(sequence_of(segment)))
         elif mark.startswith(REPLAYED) and (log := log_of(segment)) != record.node:
-            if record.kind == "recover":
+            if record.kind == "recover" or node.reading.get(record.run, "").startswith(SNAPSHOTS):
                 yield from self._covered(record, node, log, sequence_of(segment))
             node.replayed[log] = max(node.replayed.get(log, 0), sequence_of(segment))
             yield event(record, "mark_replayed", n=record.node, p=log, g=_segment(sequence_of(segment)))

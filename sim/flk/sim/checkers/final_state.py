@@ -9,14 +9,13 @@ from flk.model.effects import INBOX
 from flk.model.entries.entry import Claim, Entry, Key, join
 from flk.model.log.frames import Frame, region_of
 from flk.model.log.hlc import Timestamp, text
-from flk.model.memory.parts import Objects
 from flk.model.programs.examine import Examine, claims_of
 from flk.model.programs.ship import PREFIX
 from flk.sim.checkers.convergence import Agreement
 from flk.sim.checkers.invariants import Checks, Invariant
 from flk.sim.nodes.region import Region
 from flk.sim.oracle import frames as oracle
-from flk.sim.world.watched import WatchedTiers
+from flk.sim.world.watched import WatchedObjects, WatchedTiers
 
 Promise: TypeAlias = tuple[Timestamp, str]
 
@@ -29,11 +28,12 @@ class Ending(NamedTuple):
     at_rest: bool
 
 
-def ending(regions: Mapping[str, Region], objects: Objects, agreement: Agreement) -> Ending:
-    """The state of a run that is over."""
+def ending(regions: Mapping[str, Region], objects: WatchedObjects, agreement: Agreement) -> Ending:
+    """The state of a run that is over. What was removed on purpose counts as durable: snapshots stand for it (RET-1)."""
     nodes = [region.node for region in regions.values()]
     level = all(node is not None and node.level and not node.memory.in_flight for node in nodes)
-    return Ending(regions, durable_frames(regions.values(), objects), level and not agreement.differing)
+    frames = durable_frames(regions.values(), objects.objects | objects.removed)
+    return Ending(regions, frames, level and not agreement.differing)
 
 
 def judge_acknowledged(
@@ -97,9 +97,9 @@ def _wrong(keys: Sequence[Key], entries: int) -> str:
     return f"{len(keys)} of {entries} entries are not the model's, {min(keys).pcs_id[:12]} first"
 
 
-def durable_frames(regions: Iterable[Region], objects: Objects) -> dict[str, set[Frame]]:
-    """Every frame on a disk or in the object store, by the region that logged it."""
-    named = ((name.removeprefix(PREFIX), content) for name, content in objects.objects.items())
+def durable_frames(regions: Iterable[Region], objects: Mapping[str, bytes]) -> dict[str, set[Frame]]:
+    """Every frame on a disk or in an object, by the region that logged it."""
+    named = ((name.removeprefix(PREFIX), content) for name, content in objects.items())
     segments = [(region_of(name), oracle.read(content)) for name, content in named if is_segment(name, content)]
     for region in regions:
         disk = region.disk

@@ -10,7 +10,7 @@ from flk.sim.checkers.invariants import Checks, Invariant
 from flk.sim.nodes.region import Region
 from flk.sim.oracle import frames
 from flk.sim.scenarios.faults import BitRot, Disk, Fault
-from flk.sim.world.events import Crashed, Logged, Recovered, RecoveryBegan, Rotted, SegmentSealed
+from flk.sim.world.events import Crashed, Logged, Recovered, RecoveryBegan, Removed, Rotted, SegmentSealed
 from flk.sim.world.observer import Observer
 
 Wrong: TypeAlias = dict[str, tuple[int, tuple[tuple[int, int], ...]]]
@@ -51,6 +51,7 @@ class RecoveryRules:
         """Follow each recovery, what is logged and sealed, and what happens to a disk beside."""
         observer.handle(Logged, lambda event: self._open[event.region].add(event.frame.timestamp))
         observer.handle(SegmentSealed, self._note_sealed)
+        observer.handle(Removed, self._removed)
         observer.handle(RecoveryBegan, self._began)
         observer.handle(Rotted, self._rotted)
         observer.handle(Crashed, self._crashed)
@@ -66,6 +67,11 @@ class RecoveryRules:
         elif event.name == disk.names(INBOX)[-1]:  # nothing is open any more
             self._unsure.discard(event.region)
         self._open[event.region] -= sealed
+
+    def _removed(self, event: Removed) -> None:
+        """What a log lost on purpose is no loss to tell of (RET-4)."""
+        if event.region:
+            self._sealed.pop(event.name, None)
 
     def _began(self, event: RecoveryBegan) -> None:
         region = self._regions[event.region]

@@ -1,7 +1,7 @@
 """The invariants of replication: what is uploaded, what is replayed, and what the watermarks say."""
 
 from bisect import bisect_right, insort
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from math import inf
 from typing import NamedTuple
 
@@ -11,9 +11,11 @@ from flk.model.log.frames import log_of, region_of, segment_name, sequence_of
 from flk.model.log.hlc import Timestamp, text
 from flk.model.programs.recover import APPLIED
 from flk.model.programs.restore import CHECKED
+from flk.model.programs.retain import WHOLE
 from flk.model.programs.ship import PREFIX, SHIPPED
 from flk.sim.checkers.invariants import Checks, Invariant
 from flk.sim.checkers.node import Reference
+from flk.sim.checkers.retention import Snapshots
 from flk.sim.nodes.region import Region
 from flk.sim.oracle import frames as oracle
 from flk.sim.oracle.frames import Found
@@ -25,6 +27,7 @@ from flk.sim.world.events import (
     Merged,
     PassEnded,
     RecoveryBegan,
+    Removed,
     Restarted,
     SegmentSealed,
     Stage,
@@ -58,6 +61,8 @@ class ShippingRules:
         whole_by: float,
     ) -> None:
         """`whole_by` is when the nodes have had time to put back what the last fault took away."""
+        self._snapshots = Snapshots()
+        self._removed: set[str] = set()
         self._whole_by = whole_by
         self._regions = regions
         self._faults = faults
@@ -86,6 +91,7 @@ class ShippingRules:
             observer.handle(Merged, lambda event: self._note_applied(event.region, event.claim))
         observer.handle(SegmentSealed, self._note_sealed)
         observer.handle(Uploaded, self._check_uploaded)
+        observer.handle(Removed, self._check_removed)
         observer.handle(PassEnded, self._check_pass)
         observer.handle(RecoveryBegan, lambda event: self._recovering.add(event.region))
         observer.handle(Levelled, self._check_level)
@@ -121,6 +127,33 @@ class ShippingRules:
         known = self._uploaded.setdefault(log_of(segment), [])
         if segment not in known[-1:]:
             insort(known, segment)
+
+    def _check_removed(self, event: Removed) -> None:
+        """A segment leaves its log when it was uploaded and is in a snapshot, its object when it is in a snapshot: whoever reads on
+        finds what it came to (RET-1, RET-5).
+        """
+        name, region = event.name, region_of(event.name)
+        frames, objects = self._frames.get(name), self._regions[region].world.objects.objects
+        missing = "its upload"
+        if frames is not None:
+            missing = self._snapshots.lacks(objects, name, self._claims(region, frames))
+        self._checks.require(
+            Invariant.OBJECTS_KEPT,
+            not missing,
+            event.region or region,
+            "Release" if event.region else "DeleteObject",
+            lambda: f"{name} was removed before {missing}",
+        )
+        if not event.region:
+            self._removed.add(name)
+            if name in (known := self._uploaded.get(log_of(name), [])):
+                known.remove(name)
+
+    def _claims(self, origin: str, frames: Iterable[Found]) -> Iterator[Claim]:
+        for frame in frames:
+            claim = self._reference.claim(origin, Timestamp(frame.timestamp), frame.payload)
+            if claim is not None:
+                yield claim
 
     def _note_sealed(self, event: SegmentSealed) -> None:
         """What a segment was sealed as. A salvage leaves another content under its name."""
@@ -159,7 +192,7 @@ class ShippingRules:
         if self._faults.changed >= event.began:
             return ""
         for log, segments in self._uploaded.items():
-            if region_of(segments[0]) == event.source:
+            if segments and region_of(segments[0]) == event.source:
                 replayed = self._watermarks.get(Progress(event.region, "replayed", log), "")
                 for segment in reversed(segments[bisect_right(segments, replayed) :]):
                     if self._faults.is_listed(PREFIX + segment, event.began):
@@ -185,9 +218,9 @@ class ShippingRules:
 
     def _check_watermark(self, event: WatermarkSet) -> None:
         """A watermark moves to what comes next in its log, after the work it stands for. One set again stays. How far objects are
-        checked stands for nothing.
+        checked stands for nothing, and nor do the names of snapshots.
         """
-        if event.name == CHECKED:
+        if event.name in {CHECKED, WHOLE}:
             return
         region, name, value = event.region, event.name, event.value
         log = Progress(
@@ -212,12 +245,12 @@ class ShippingRules:
             )
 
     def _holds_all(self, log: Progress, before: str, value: str) -> bool:
-        """Whether a node that recovers moves a watermark past segments of which all is done: a store that began with a snapshot has
-        the work of many (SNAP-5).
+        """Whether a node that recovers, or is behind what was removed, moves a watermark past segments of which all is done: a
+        store that began with a snapshot has the work of many (SNAP-5, RET-5).
         """
         between = (segment_name(log_of(value), number) for number in range(_next(before), sequence_of(value)))
         return (
-            log.region in self._recovering
+            (log.region in self._recovering or bool(self._removed))
             and value > before
             and not any(self._not_done(log, before, n) for n in between)
         )
@@ -251,7 +284,7 @@ class ShippingRules:
     def _unreclaimed(self, region: str, started: float) -> str:
         """The first frame of an earlier disk that a node could have found when it started, and that is not applied."""
         for log, segments in self._uploaded.items():
-            if region_of(segments[0]) != region:
+            if not segments or region_of(segments[0]) != region:
                 continue
             listed = [name for name in segments if self._faults.is_listed(PREFIX + name, started)]
             missing = self._unapplied(region, region, (frame for name in listed for frame in self._frames[name]))

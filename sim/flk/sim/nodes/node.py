@@ -10,6 +10,7 @@ from flk.model.effects import (
     Append,
     CaughtUp,
     CountEntries,
+    DeleteObject,
     Effect,
     Export,
     Fetch,
@@ -19,10 +20,13 @@ from flk.model.effects import (
     Mark,
     Marked,
     Merge,
+    Noted,
     Observe,
     Program,
     PutObject,
     ReadSegment,
+    Release,
+    RemoveSegment,
     ReplaceObject,
     Restore,
     Salvage,
@@ -118,9 +122,11 @@ class Node(Host):
         self.schedulers = {
             Append: self._journal.append,
             Seal: self._journal.seal,
-            **dict.fromkeys((Inspect, ReadSegment, Truncate, Salvage, Restore), self._journal.use),
+            **dict.fromkeys(
+                (Inspect, ReadSegment, Truncate, Salvage, Restore, Noted, Release, RemoveSegment), self._journal.use
+            ),
             **dict.fromkeys((Store, Merge, Mark, Marked, Export, Supersessions), self._use_store),
-            **dict.fromkeys((PutObject, ReplaceObject, GetObject, ListObjects), self._ask_objects),
+            **dict.fromkeys((PutObject, ReplaceObject, GetObject, ListObjects, DeleteObject), self._ask_objects),
             **dict.fromkeys((CountEntries, SampleKeys, Fetch), self._ask_region),
         }
         self.handlers = {
@@ -133,7 +139,7 @@ class Node(Host):
             CaughtUp: self._levelled,
             SampleKeys: self._sampled,
             **dict.fromkeys((CountEntries, Fetch), self._inspected),
-            **dict.fromkeys((PutObject, ReplaceObject, GetObject, ListObjects), self._stored_away),
+            **dict.fromkeys((PutObject, ReplaceObject, GetObject, ListObjects, DeleteObject), self._stored_away),
         }
 
     @property

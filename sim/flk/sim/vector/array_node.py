@@ -10,8 +10,11 @@ from flk.model.effects import (
     GetObject,
     Inspect,
     Merge,
+    Noted,
     PutObject,
     ReadSegment,
+    Release,
+    RemoveSegment,
     Restore,
     Salvage,
     Seal,
@@ -106,7 +109,9 @@ class ArrayNode(Node):
         self._journal = ArrayLog(self, region, self._fsync)
         self.schedulers |= {
             Seal: self._journal.seal,
-            **dict.fromkeys((Inspect, ReadSegment, Truncate, Salvage, Restore), self._journal.use),
+            **dict.fromkeys(
+                (Inspect, ReadSegment, Truncate, Salvage, Restore, Noted, Release, RemoveSegment), self._journal.use
+            ),
         }
         mine: dict[type[Effect[object]], Handler] = {
             CaughtUp: self._caught_up,

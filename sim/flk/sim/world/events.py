@@ -98,6 +98,14 @@ class SegmentSealed(Event, frozen=True, gc=False):
     content: bytes
 
 
+class Removed(Event, frozen=True, gc=False):
+    """A segment was removed on purpose: from the log of `region`, or if that is empty, its object (RET-1)."""
+
+    region: str
+    name: str
+    content: bytes
+
+
 class Uploaded(Event, frozen=True, gc=False):
     """An object was created; `found` is what its bytes say, `replaced` what had its name until then (None: nothing, as is due), and
     `lost` what had it and was lost or damaged by a fault. `damaged` is how an object read that was put back for that.

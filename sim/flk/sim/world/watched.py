@@ -22,6 +22,7 @@ from flk.sim.world.events import (
     Forgotten,
     Logged,
     Merged,
+    Removed,
     RulingSwitched,
     SegmentSealed,
     SideWritten,
@@ -53,6 +54,14 @@ class WatchedDisk(Disk):
         super().seal(log)
         for name in opened if log == INBOX else ():
             self._observer.on(SegmentSealed(self.region, name, bytes(self.segments[name])))
+
+    def release(self, log: str, last: str) -> tuple[str, ...]:
+        """Note that segments are removed."""
+        before = self.names(log)
+        left = super().release(log, last)
+        for name in before[: len(before) - len(self.names(log))] if log == INBOX else ():
+            self._observer.on(Removed(self.region, name, bytes(self.segments[name])))
+        return left
 
     def salvage(self, log: str, name: str, frames: tuple[Frame, ...], clock: Timestamp) -> None:
         """Put an empty segment in the place of a damaged one, and log its frames again."""
@@ -181,6 +190,8 @@ class WatchedObjects(Objects):
         self.outages = 0
         self.throttles = Throttles()
         self.faults = faults
+        self.removed: dict[str, bytes] = {}
+        """Segments whose objects were removed on purpose: for whoever judges a run."""
         self._observer = observer
 
     def serves(self, now: float) -> bool:
@@ -205,6 +216,15 @@ class WatchedObjects(Objects):
             self.faults.created(name, again=True)
             self._observer.on(Uploaded(name, content, scan(content), None, before, damaged))
         return replaced
+
+    def delete(self, name: str) -> None:
+        """Remove an object on purpose."""
+        content = self.objects.get(name)
+        super().delete(name)
+        if content is not None and name.startswith(PREFIX):
+            self.removed[name] = content
+            self.faults.removed(name)
+            self._observer.on(Removed("", name.removeprefix(PREFIX), content))
 
     def leave(self, fault: ObjectLoss | ObjectDamage) -> None:
         """What a fault that ends has done to objects stays, but where they were put back."""

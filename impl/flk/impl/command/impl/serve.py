@@ -91,6 +91,15 @@ def serve(
         float,
         typer.Option(min=0.01, help="Seconds from the start, and from one snapshot, to the next, in the object store."),
     ] = CONSTANTS.snapshot.every_seconds,
+    retain: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            help="Remove segments and objects older than so many seconds once two whole snapshots cover them (RET-1), and the"
+            " snapshots before those. Without it, nothing is removed.",
+            metavar="SECONDS",
+        ),
+    ] = None,
     limit: Annotated[
         list[str] | None,
         typer.Option(
@@ -171,6 +180,7 @@ def serve(
         store=store,
         accept_weaker_store=accept_weaker_store,
         snapshot_every=snapshot_every,
+        retain=retain,
     )
     try:
         run(settings, typer.echo)
