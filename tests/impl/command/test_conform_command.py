@@ -70,7 +70,7 @@ def test_our_server_passes_every_check(tmp_path: Path) -> None:
     tenants = ["--tenant", "default", "--tenant", "other"]
     with running(tmp_path / "data", keys, state) as url:
         commands = [word for option in given.items() for word in option]
-        done = flk("server", url, "--key", str(keys), *tenants, *commands, "--json", "--junit", str(xml))
+        done = flk("server", url, "--node", url, "--key", str(keys), *tenants, *commands, "--json", "--junit", str(xml))
     report = msgspec.json.decode(done.stdout, type=Report)
     assert {result.name: result.detail for result in report.results if result.status is not CaseStatus.PASSED} == {}
     assert done.returncode == 0

@@ -117,7 +117,7 @@ def serve(
         str | None,
         typer.Option(
             help="Share this store with the region's other nodes: postgresql://…, redis://…, redis+cluster://…, or"
-            " ring+file:///shards.toml for a ring of several.",
+            " ring+file:///r.toml for a ring of several.",
             metavar="URL",
             envvar="FLK_STORE",
             show_envvar=True,
