@@ -20,9 +20,10 @@ from flk.model.programs.recover import recover
 from flk.model.programs.repair import Incomplete
 from flk.model.programs.restore import restore
 from flk.model.programs.retain import KEPT, WHOLE, Retained, retain
+from flk.model.programs.rotate import rotate
 from flk.model.programs.ship import PREFIX, SHIPPED, ship
 from flk.model.programs.snapshot import snapshot
-from flk.model.refusal import Unavailable
+from flk.model.refusal import Unavailable, unavailable
 
 
 def sent(world: World, epoch: int, region: str = "eu") -> None:
@@ -299,7 +300,9 @@ def test_a_start_behind_what_was_removed_stopped_anywhere_is_finished_by_the_nex
         return world
 
     whole = stale()
-    assert started(whole).snapshot.name
+    found = started(whole)
+    assert found.snapshot.name
+    assert found.segments == 0
     assert len(said(whole.entries["eu"])) == 5
     for world in _crash_points(stale, started):
         started(world)
@@ -396,6 +399,11 @@ def test_a_manifest_that_lost_its_note_has_a_snapshot_to_vouch_for_what_is_gone(
     world.nodes["eu"] = world._start("eu")
     with pytest.raises(Incomplete):
         world.recover("eu")
+    heads = {name: world.objects.objects.pop(name) for name in objects_of(world, heads_of("eu"))}
+    with pytest.raises(Incomplete):
+        started(world)
+    assert removed_up_to(disk) == 0
+    world.objects.objects |= heads
     started(world)
     assert removed_up_to(disk) == 3
     world.recover("eu")
@@ -429,6 +437,53 @@ def test_a_gap_that_no_snapshot_covers_stays_one() -> None:
     assert found.snapshot
     assert sequence_of(found.gap) == 6
     assert world.entries["us"].marks["replayed/eu"].endswith("4")
+    assert not reading(world, "us", "eu").snapshot  # nor is one read again and again
+
+
+def test_a_snapshot_that_reaches_as_far_as_what_was_removed_will_do() -> None:
+    """The first segment that is there is the one after those that the snapshots cover (RET-5)."""
+    world = World("eu", "us")
+    old(world)
+    world.ingest("eu", submission(pcs(epoch=8)))
+    world.run("eu", snapshot("eu"))
+    sent(world, 8)
+    sent(world, 9)
+    removing(world)
+    assert numbers(objects_of(world))[0] == 5
+    found = reading(world, "us", "eu")
+    assert not found.gap
+    assert numbers(found.segments) == [5, 6]
+
+
+def test_what_was_never_shipped_stays() -> None:
+    """Sealed, applied, and twice in a snapshot: until it is in the object store, the file is all there is of it (RET-1)."""
+    world = World("eu")
+    for epoch in range(3):
+        world.ingest("eu", submission(pcs(epoch=epoch)))
+        world.run("eu", rotate())
+        world.run("eu", snapshot("eu"))
+    assert not removing(world).segments
+    assert removed_up_to(world.disks["eu"]) == 0
+
+
+def test_a_first_log_of_which_the_beginning_was_removed_waits_for_no_object_store(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The snapshot and the log are all that the region ever shipped, though segments cannot be listed now (RET-4, CRR-11)."""
+    world = World("eu")
+    old(world)
+    removing(world)
+    forget_store(world)
+    names = world.objects.names
+
+    def listed(prefix: str, after: str) -> tuple[str, ...]:
+        if prefix.startswith(PREFIX):
+            raise unavailable("segments cannot be listed")
+        return names(prefix, after)
+
+    monkeypatch.setattr(world.objects, "names", listed)
+    started(world)
+    assert len(said(world.entries["eu"])) == 4
 
 
 def test_earlier_disks_are_removed_but_for_their_last_segment() -> None:

@@ -130,7 +130,7 @@ def _remove_own(last: str, latest: Timestamp) -> Program[tuple[tuple[str, ...], 
     reader that is behind sees that there is more (RET-3).
     """
     shipped = yield from Marked(SHIPPED)
-    if log_of(shipped) != log_of(last):
+    if log_of(shipped) != log_of(last):  # nothing of this log was shipped yet
         return (), []
     inventory = yield from Noted(INBOX)
     most = min(sequence_of(last), sequence_of(shipped) - 1)
@@ -155,7 +155,7 @@ def _remove_earlier(log: str, last: str, latest: Timestamp) -> Program[list[str]
         frames = sealed_frames(last, content)
     except CorruptSegment:  # nobody has the log of a lost disk to mend it from: it is looked at by hand
         return []
-    if max((frame.timestamp for frame in frames), default=ZERO) > latest or sequence_of(last) < 2:
+    if max((frame.timestamp for frame in frames), default=ZERO) > latest:
         return []
     return (yield from _remove_objects(segment_name(log, sequence_of(last) - 1)))
 

@@ -99,9 +99,6 @@ def _go_on_from(head: Head, region: str) -> Program[str]:
         *earlier, newest = [segment for segment in reach.values() if region_of(segment) == of]
         for segment in earlier:
             yield from _move(REPLAYED + log_of(segment), segment)
-        done = yield from Marked(REPLAYED + of)
-        if done and log_of(done) != log_of(newest):  # that log may go on, although another has begun
-            yield from _move(REPLAYED + log_of(done), done)
         yield from _move(REPLAYED + of, newest)
     for name, segment in head.marks:
         if not name.startswith(REPLAYED) and log_of(segment) == own:
