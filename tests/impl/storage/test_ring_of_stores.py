@@ -126,7 +126,7 @@ def test_what_else_a_file_names_is_not_in_the_ring(ring: Files) -> None:
     """A shard that was added to the file holds no key, and other points on the circle are refused."""
     open_ring(ring(a="a", b="b"), "eu").close()
     with closing(open_ring(ring(a="a", b="b", c="c"), "eu")) as store:
-        assert [*store.shards] == ["a", "b"]
+        assert [*store.shards.layout.shards] == ["a", "b"]
     with pytest.raises(UnusableInput, match="begun with 150"):
         open_ring(ring(7, a="a", b="b"), "eu")
 
@@ -190,9 +190,9 @@ def test_a_ring_whose_beginning_was_cut_off_is_finished(
         else:
             open_ring(url, "eu").close()
     with closing(open_ring(url, "eu")) as store, closing(open_ring(url, "eu")) as again:
-        assert [*store.shards] == ["a", "b"]
+        assert [*store.shards.layout.shards] == ["a", "b"]
         assert store.place == again.place
-        assert store.shards["a"].store.noted(LAYOUT)
+        assert store.shards.by_name["a"].store.noted(LAYOUT)
 
 
 @pytest.fixture

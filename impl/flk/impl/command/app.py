@@ -30,6 +30,7 @@ MODULES = (
     "impl.limits",
     "impl.keys",
     "impl.data",
+    "impl.migrate",
     "conformance.conform",
     "conformance.compare",
     "conformance.browser",

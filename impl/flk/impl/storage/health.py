@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from flk.impl.storage.rows import Damaged
-from flk.impl.storage.shared import SharedStore
+from flk.impl.storage.shared import Moved, SharedStore
 from flk.model.refusal import Unavailable, unavailable
 
 R = TypeVar("R")
@@ -23,13 +23,15 @@ class Shard:
 
     def ask(self, work: Callable[[SharedStore], R]) -> R:
         """What the work results in. Raises Unavailable that names the shard if it does not answer, or has just failed to for long;
-        Damaged if what it answered is not what was written, and then it is not away.
+        Moved; Damaged if what it answered is not what was written, and then it is not away.
         """
         began = self._now()
         if began < self._not_before:
             raise unavailable(self.away)
         try:
             result = work(self.store)
+        except Moved:
+            raise
         except Damaged as damage:
             raise Damaged(f"shard {self.name}: {damage.detail}") from None
         except Unavailable as refusal:

@@ -14,7 +14,8 @@ import msgspec
 
 from flk.impl.storage.ring_file import RingFile
 from flk.impl.storage.shared import ROLE, SharedStore
-from flk.model.entries.ring import Ring
+from flk.model.entries.migration import Phase
+from flk.model.refusal import unavailable
 from flk.spec.errors import UnusableInput
 
 LAYOUT = "/layout"  # the note of the registrar
@@ -28,15 +29,51 @@ class Role(msgspec.Struct, frozen=True):
     registrar: str
 
 
+class Move(msgspec.Struct, frozen=True):
+    """A migration: a random name, the shard that is added and the name of its store, the phase, and how many keys were counted to
+    move when it was planned.
+    """
+
+    name: str
+    shard: str
+    store: str
+    phase: Phase
+    keys: int
+
+
 class Layout(msgspec.Struct, frozen=True):
-    """The shards of a ring, by name, each with the name of its store; the points that each has on the circle."""
+    """The shards of a ring, by name, each with the name of its store; the points that each has on the circle; the migration that
+    is on its way, or was rolled back. Each layout of a ring has the next number.
+    """
 
     shards: dict[str, str]
     vnodes: int
+    number: int = 1
+    move: Move | None = None
 
-    def ring(self) -> Ring:
-        """The ring of these shards."""
-        return Ring(self.shards, self.vnodes)
+    @property
+    def stores(self) -> dict[str, str]:
+        """The shards that hold keys in this layout, and those that get some."""
+        move = self.move
+        concerned = move is not None and move.phase not in {Phase.PLANNED, Phase.ROLLED_BACK}
+        return {**self.shards, move.shard: move.store} if move is not None and concerned else self.shards
+
+    @property
+    def open(self) -> int:
+        """The fence of the stores in this layout. One less closes them: no write names that."""
+        return 2 * self.number
+
+    def in_phase(self, phase: Phase) -> "Layout":
+        """The next layout, in which the migration is in another phase."""
+        assert self.move is not None
+        return Layout(self.shards, self.vnodes, self.number + 1, msgspec.structs.replace(self.move, phase=phase))
+
+
+class Record(msgspec.Struct, frozen=True):
+    """What is on record: the layout in force, and the one that comes next, while the stores are closed for the first."""
+
+    now: Layout
+    next: Layout | None = None
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -64,21 +101,34 @@ def found_in(stores: Mapping[str, SharedStore], file: RingFile, path: Path) -> F
     if registrar not in stores:
         raise UnusableInput(f"{path}: the ring has shard {registrar}, which the file does not name; add it")
     head = stores[registrar]
-    if roles and registrar not in roles:
+    if roles and _role_of(head) is None:  # it has one before any other has
         raise UnusableInput(f"{path}: shard {registrar} is another store than the ring began with; put that one back")
-    ring = roles[registrar].ring if roles else _take(path, head, Role(secrets.token_hex(16), registrar, registrar)).ring
+    ring = rings.pop() if rings else take_role(path, head, Role(secrets.token_hex(16), registrar, registrar)).ring
     if not head.noted(LAYOUT):
         first = Layout({name: store.place.store for name, store in stores.items()}, file.vnodes)
-        head.note(LAYOUT, "", msgspec.json.encode(first, order="sorted").decode())
-    layout = msgspec.json.decode(head.noted(LAYOUT), type=Layout)
+        head.note(LAYOUT, "", text_of(Record(first)))
+    layout = recorded(head).now
     _require_agreement(layout, stores, file, path)
-    for name in layout.shards:
-        _take(path, stores[name], Role(ring, name, registrar))
+    for name in layout.stores:
+        take_role(path, stores[name], Role(ring, name, registrar))
     return Found(ring, registrar, layout)
 
 
+def recorded(head: SharedStore) -> Record:
+    """What is on record. Raises Unavailable if nothing is any more."""
+    noted = head.noted(LAYOUT)
+    if not noted:
+        raise unavailable(f"the ring is not described in {head} any more: put back what that held")
+    return msgspec.json.decode(noted, type=Record)
+
+
+def text_of(record: Record) -> str:
+    """A record as it is noted."""
+    return msgspec.json.encode(record, order="sorted").decode()
+
+
 def _require_agreement(layout: Layout, stores: Mapping[str, SharedStore], file: RingFile, path: Path) -> None:
-    for name, known in layout.shards.items():
+    for name, known in layout.stores.items():
         if name not in stores:
             raise UnusableInput(f"{path}: the ring has shard {name}, which the file does not name; add it")
         if stores[name].place.store != known:
@@ -89,15 +139,18 @@ def _require_agreement(layout: Layout, stores: Mapping[str, SharedStore], file: 
         raise UnusableInput(f"{path}: vnodes is {file.vnodes}, and the ring was begun with {layout.vnodes}; say that")
 
 
-def _take(path: Path, store: SharedStore, role: Role) -> Role:
-    """The role that a store has: this one if it had none."""
+def take_role(path: Path, store: SharedStore, role: Role) -> Role:
+    """The role that a store has: this one if it had none. Raises UnusableInput if it is another shard, or used alone."""
     noted = store.take_part(msgspec.json.encode(role).decode())
     if not noted:
         raise UnusableInput(
             f"{path}: nodes use {store} alone, and a ring is begun on new stores; give shard {role.shard} one of its own"
         )
     found = msgspec.json.decode(noted, type=Role)
-    if found.shard != role.shard or (found.ring != role.ring and role.shard != role.registrar):
+    other = (
+        found.ring != role.ring and role.shard != role.registrar
+    )  # a registrar's may have been begun at the same moment
+    if other or (found.shard, found.registrar) != (role.shard, role.registrar):
         raise UnusableInput(
             f"{path}: {store} has become shard {found.shard} of another ring meanwhile; name the shards of one ring"
         )

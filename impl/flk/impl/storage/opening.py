@@ -8,6 +8,7 @@ from flk.impl.storage.address import POSTGRES, Address, address
 from flk.impl.storage.layout import found_in
 from flk.impl.storage.ring_file import addressed, is_ring, load, path_of
 from flk.impl.storage.sharded import ShardedStore
+from flk.impl.storage.shards import Shards
 from flk.impl.storage.shared import SharedStore
 from flk.impl.storage.store import RegionStore
 from flk.spec.errors import needs
@@ -42,19 +43,34 @@ def open_ring(
     url: str, region: str, now: Callable[[], float] = time.time, *, accept_weaker: bool = False
 ) -> ShardedStore:
     """Connect to the stores of a ring. Raises as `open_region` does."""
+    with ExitStack() as stack:
+        shards = open_shards(url, region, now, accept_weaker=accept_weaker)
+        stack.callback(shards.close)
+        ring = ShardedStore(shards, region)
+        stack.pop_all()
+    return ring
+
+
+def open_shards(url: str, region: str, now: Callable[[], float] = time.time, *, accept_weaker: bool = False) -> Shards:
+    """Connect to the stores of a ring, one by one. Raises as `open_region` does."""
     path = path_of(url)
+
+    def connect(name: str, where: str) -> SharedStore:
+        return open_one(addressed(path, name, where), region, now, accept_weaker=accept_weaker)
+
     file = load(path)
     with ExitStack() as stack:
         stores = {}
         for name, where in sorted(file.shards.items()):
-            stores[name] = open_one(addressed(path, name, where), region, now, accept_weaker=accept_weaker)
+            stores[name] = connect(name, where)
             stack.callback(stores[name].close)
-        ring = ShardedStore(path, found_in(stores, file, path), stores, region)
+        found = found_in(stores, file, path)
         stack.pop_all()
+    known = {name: store for name, store in stores.items() if name in found.layout.stores}
     for name, store in stores.items():
-        if name not in ring.shards:
+        if name not in known:
             store.close()
-    return ring
+    return Shards(path, found, known, connect)
 
 
 def open_one(where: Address, region: str, now: Callable[[], float], *, accept_weaker: bool) -> SharedStore:

@@ -8,7 +8,7 @@ do not wait for one another. The count of entries and the clock are rows of each
 import secrets
 import select
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
@@ -35,6 +35,8 @@ from flk.impl.storage.shared import (
     CONNECT_SECONDS,
     FORMAT,
     ROLE,
+    Exchange,
+    Moved,
     Place,
     Rival,
     SharedStore,
@@ -92,6 +94,26 @@ done as (
 recorded as (insert into flk.superseded(tenant, pcs_id, loser, winner, checksum) select * from done),
 clock as ({_SET_CLOCK})
 select tenant, pcs_id from done"""  # noqa: S608  (likewise)
+_EXCHANGE = f"""
+with wanted as (
+  select * from unnest({_PARAMETERS}, {_PARAMETERS}) as w(
+    tenant, pcs_id, timestamp, region, digest, outcome, checksum, o_tenant, o_pcs_id, o_timestamp, o_region, o_digest, o_outcome,
+    o_checksum)),
+done as (
+  update flk.entries e
+  set timestamp = w.timestamp, region = w.region, digest = w.digest, outcome = w.outcome, checksum = w.checksum
+  from wanted w where e.pcs_id = w.pcs_id collate "C" and e.tenant = w.tenant collate "C" and e.timestamp = o_timestamp
+    and e.region = o_region and e.digest = o_digest and e.outcome = o_outcome and e.checksum = o_checksum
+  returning e.tenant, e.pcs_id),
+clock as ({_SET_CLOCK})
+select tenant, pcs_id from done"""  # noqa: S608  (likewise)
+_FORGET = """
+with gone as (delete from flk.entries where pcs_id = %s and tenant = %s returning 1)
+update flk.logs set entries = entries - (select count(*) from gone) where number = %s and exists (select from gone)"""
+_FENCE = "/fence"
+_FENCE_LOCK = 0x666C6C  # shared by writes, so that the fence is raised between them; waiting for it is fair
+_BEGIN = f"""begin; select pg_advisory_xact_lock_shared({_FENCE_LOCK});
+select {MARK_COLUMNS} from flk.marks where name = '{_FENCE}'"""  # noqa: S608  (likewise)
 _MARK = f"""insert into flk.marks({MARK_COLUMNS}) values (%s, %s, %s)
   on conflict (name) do update set value = excluded.value, checksum = excluded.checksum"""  # noqa: S608  (likewise)
 _NOTE_NEW = f"insert into flk.marks({MARK_COLUMNS}) values (%s, %s, %s) on conflict do nothing returning name"  # noqa: S608
@@ -185,6 +207,11 @@ class PostgresStore(SharedStore):
         self._number = super().enlist(token, number, at_least)
         return self._number
 
+    def attend(self) -> None:
+        """As `SharedStore` has it."""
+        super().attend()
+        self._number = 0
+
     def latest(self) -> Timestamp:
         """The latest timestamp that any node brought."""
         with self._asking() as connection:
@@ -277,7 +304,7 @@ class PostgresStore(SharedStore):
             return {}
         entries = dict(sorted(claims, key=lambda claim: claim[0][::-1]))
         columns = _columns([entry_row(key, entry) for key, entry in entries.items()])
-        with self._asking() as connection:
+        with self._writing() as connection:
             rows = self._step(connection, _INSERT, (*columns, self._number, *self._clock_row(clock)))
             inserted = {Key(*row) for row in rows}
             if len(inserted) == len(entries):
@@ -293,10 +320,63 @@ class PostgresStore(SharedStore):
             *(superseded_row(0, rival.key, rival.stored, rival.entry) for rival in ordered), strict=True
         )
         more = list(losers), list(winners), list(checksums)
-        with self._asking() as connection:
+        with self._writing() as connection:
             rows = self._step(connection, _REPLACE, (*new, *old, *more, *self._clock_row(clock)))
             done = {Key(*row) for row in rows}
             return self._present(connection, [rival.key for rival in ordered if rival.key not in done])
+
+    def _exchange(self, exchanges: Sequence[Exchange], clock: Timestamp) -> Container[Key]:
+        ordered = sorted(exchanges, key=lambda exchange: exchange.key[::-1])
+        free = [entry_row(key, entry) for key, seen, entry in ordered if seen is None]
+        rest = [(entry_row(key, entry), entry_row(key, seen)) for key, seen, entry in ordered if seen is not None]
+        rows = []
+        if free:
+            with self._writing() as connection:
+                rows += self._step(connection, _INSERT, (*_columns(free), self._number, *self._clock_row(clock)))
+        if rest:  # in a transaction of its own, so that nobody who waits holds what another waits for
+            new, old = (_columns([pair[side] for pair in rest]) for side in (0, 1))
+            with self._writing() as connection:
+                rows += self._step(connection, _EXCHANGE, (*new, *old, *self._clock_row(clock)))
+        return {Key(*row) for row in rows}
+
+    def forget(self, key: Key) -> None:
+        """Delete the entry of a key, if there is one."""
+        with self._writing() as connection:
+            connection.execute(_FORGET, (key.pcs_id, key.tenant, self._number))
+
+    def fenced(self) -> int:
+        """The fence of the store."""
+        return int(self.noted(_FENCE) or 0)
+
+    def raise_fence(self, to: int) -> None:
+        """Let the fence be no less than this, once every write that named a lesser one has ended."""
+        with self._asking() as connection, connection.transaction():
+            connection.execute("select pg_advisory_xact_lock(%s)", (_FENCE_LOCK,))
+            row = connection.execute(_MARKED, (_FENCE,)).fetchone()
+            if int(mark_of(None if row is None else _mark(row)) or 0) < to:
+                connection.execute(_MARK, mark_row(_FENCE, str(to)))
+
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        """The connection for a write. That of a shard is a transaction in which the fence stays; it ends with what is inside."""
+        if not self.fence:
+            with self._asking() as connection:
+                yield connection
+            return
+        with self._asking() as connection:
+            answers = connection.execute(sql.SQL(_BEGIN))
+            while answers.nextset():
+                pass
+            row = answers.fetchone()
+            if int(mark_of(None if row is None else _mark(row)) or 0) != self.fence:
+                connection.execute("rollback")
+                raise Moved(self)
+            try:
+                yield connection
+            except Unavailable:
+                self.close()  # in the middle of a transaction
+                raise
+            connection.execute("commit")
 
     def _own_clock(self) -> Timestamp:
         with self._asking() as connection:

@@ -6,7 +6,7 @@ them together; Cluster spreads the buckets over its masters. The scripts of a ba
     flk:{N}:entries     tenant, id → entry        flk:{N}:superseded   what gave way, in order
     flk:{N}:keys        tenant, id of each entry, in order
     flk:{N}:clock       log → the latest timestamp that its node brought, of those in this bucket at least
-    flk:{N}:count       how many entries were inserted                  flk:{N}:store   the name of the store
+    flk:{N}:count       how many entries were inserted                  flk:{N}:store   the name of the store, and its fence
     flk:{all}:place, flk:{all}:logs, flk:{all}:marks                    one of each
 
 A Redis that was emptied is not taken for a new store: each script compares the bucket's name of the store first.
@@ -15,7 +15,7 @@ A Redis that was emptied is not taken for a new store: each script compares the 
 import secrets
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from random import Random
 from typing import Any, Protocol, TypeVar
@@ -42,6 +42,8 @@ from flk.impl.storage.shared import (
     CONNECT_SECONDS,
     FORMAT,
     ROLE,
+    Exchange,
+    Moved,
     Place,
     Rival,
     SharedStore,
@@ -104,6 +106,46 @@ for i = 4, #ARGV, 4 do
 end
 return found"""
 )
+# KEYS: store, entries, clock, count, keys. ARGV: store, log, clock, then field, what was seen or nothing, entry of each.
+_EXCHANGE = (
+    _SAME
+    + """
+local done = {}
+for i = 4, #ARGV, 3 do
+  local stored = redis.call('hget', KEYS[2], ARGV[i]) or ''
+  if stored == ARGV[i + 1] then
+    redis.call('hset', KEYS[2], ARGV[i], ARGV[i + 2])
+    redis.call('hset', KEYS[3], ARGV[2], ARGV[3])
+    if stored == '' then
+      redis.call('incr', KEYS[4])
+      redis.call('zadd', KEYS[5], 0, ARGV[i])
+    end
+    done[#done + 1] = 1
+  else
+    done[#done + 1] = 0
+  end
+end
+return done"""
+)
+# KEYS: store, entries, count, keys. ARGV: store, field.
+_FORGET = (
+    _SAME
+    + """
+if redis.call('hdel', KEYS[2], ARGV[2]) == 1 then
+  redis.call('decr', KEYS[3])
+  redis.call('zrem', KEYS[4], ARGV[2])
+end
+return 1"""
+)
+# KEYS: store. ARGV: store, fence. The name of the store is followed by its fence, if it has one.
+_RAISE = f"""
+local found = redis.call('get', KEYS[1]) or ''
+if found ~= ARGV[1] and string.sub(found, 1, #ARGV[1] + 1) ~= ARGV[1] .. '#' then
+  return redis.error_reply('{_EMPTIED} another store')
+end
+local fence = tonumber(string.sub(found, #ARGV[1] + 2)) or 0
+if fence < tonumber(ARGV[2]) then redis.call('set', KEYS[1], ARGV[1] .. '#' .. ARGV[2]) end
+return 1"""
 # KEYS: marks, logs. ARGV: name, value, what is seen there, whether only while no node has a number.
 _NOTE = """
 if ARGV[4] == '1' and redis.call('exists', KEYS[2]) == 1 then return 0 end
@@ -201,7 +243,7 @@ class RedisStore(SharedStore):
                 )
             )
             answers = self._together(asked, whole=True)
-            if any(name != self._place.store.encode() for name in answers[::4]):
+            if any(_name_and_fence(name)[0] != self._place.store for name in answers[::4]):
                 raise _other()
             there = list(map(int, answers[2::4]))
             if any([int(count or 0) for count in counts] != there for counts in (answers[1::4], answers[3::4])):
@@ -291,7 +333,7 @@ class RedisStore(SharedStore):
         scripts = [
             (
                 *("EVAL", _INSERT, 5, *(_key(bucket, kind) for kind in _INSERTED)),
-                *(self._place.store, *self._clock_field(clock)),
+                *(self._named(), *self._clock_field(clock)),
                 *(word for key, entry in group for word in (_field(key), _value(key, entry))),
             )
             for bucket, group in buckets.items()
@@ -309,7 +351,7 @@ class RedisStore(SharedStore):
         scripts = [
             (
                 *("EVAL", _REPLACE, 4, *(_key(bucket, kind) for kind in ("store", "entries", "clock", "superseded"))),
-                *(self._place.store, *self._clock_field(clock)),
+                *(self._named(), *self._clock_field(clock)),
                 *(word for rival in group for word in _exchange(rival)),
             )
             for bucket, group in buckets.items()
@@ -322,6 +364,52 @@ class RedisStore(SharedStore):
                 for rival, value in zip(ordered, found, strict=True)
                 if value is not None
             }
+
+    def _exchange(self, exchanges: Sequence[Exchange], clock: Timestamp) -> Container[Key]:
+        buckets = _by_bucket(exchanges, lambda exchange: exchange.key)
+        scripts = [
+            (
+                *("EVAL", _EXCHANGE, 5, *(_key(bucket, kind) for kind in _INSERTED)),
+                *(self._named(), *self._clock_field(clock)),
+                *(
+                    word
+                    for key, *values in group
+                    for word in (_field(key), *(b"" if value is None else _value(key, value) for value in values))
+                ),
+            )
+            for bucket, group in buckets.items()
+        ]
+        with self._asking():
+            ordered = [exchange.key for group in buckets.values() for exchange in group]
+            done = [value for values in self._together(scripts) for value in values]
+            return {key for key, put in zip(ordered, done, strict=True) if put}
+
+    def forget(self, key: Key) -> None:
+        """Delete the entry of a key, if there is one."""
+        kinds = ("store", "entries", "count", "keys")
+        with self._asking():
+            keys = (_key(_bucket(key), kind) for kind in kinds)
+            self._ask("EVAL", _FORGET, len(kinds), *keys, self._named(), _field(key))
+
+    def fenced(self) -> int:
+        """The least fence of the buckets."""
+        with self._asking():
+            found = map(_name_and_fence, self._together(("GET", _key(bucket, "store")) for bucket in range(BUCKETS)))
+            return min(fence if name == self._place.store else 0 for name, fence in found)
+
+    def raise_fence(self, to: int) -> None:
+        """Let the fence of every bucket be no less than this. Scripts run one after another, so nothing has to be waited for."""
+        named, self.fence = self.fence, 0  # an error is not about that here
+        try:
+            with self._asking():
+                keys = (_key(bucket, "store") for bucket in range(BUCKETS))
+                self._together(("EVAL", _RAISE, 1, key, self._place.store, to) for key in keys)
+        finally:
+            self.fence = named
+
+    def _named(self) -> str:
+        """What a write names."""
+        return f"{self._place.store}#{self.fence}" if self.fence else self._place.store
 
     def _own_clock(self) -> Timestamp:
         with self._asking():
@@ -384,7 +472,7 @@ class RedisStore(SharedStore):
             raise Damaged("a row of the store is not what was written") from None
         except (RedisError, RedisClusterException, OSError) as error:
             if isinstance(error, ResponseError) and _EMPTIED in str(error):
-                raise _other() from None
+                raise (Moved(self) if self.fence else _other()) from None
             self.close()
             raise unavailable(f"the store {self} does not answer: {self._address.scrub(error)}") from None
 
@@ -425,6 +513,12 @@ class RedisStore(SharedStore):
 
 def _other() -> Exception:
     return unavailable("the store is another than when this node started, or was emptied: put back what it held")
+
+
+def _name_and_fence(value: bytes | None) -> tuple[str, int]:
+    """What a bucket's store says: whose it is, and its fence."""
+    name, _, fence = (value or b"").decode().partition("#")
+    return name, int(fence or 0)
 
 
 def _key(bucket: int, kind: str) -> str:

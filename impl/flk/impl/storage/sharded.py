@@ -3,28 +3,33 @@
 What concerns several shards is asked of them side by side. A key has one shard, whether that answers or not: were its claims sent
 to another one meanwhile, two entries would be first (DUP-1). And a node has to know the latest timestamp of all shards before it
 logs (HLC-7), since it logs before it reads which key a record is for. So while a shard is away the node logs nothing, names the
-shard, and goes on when it is back.
+shard, and goes on when it is back (RNG-4).
+
+While keys move to another shard, their claims go by the programs of `flk.model.programs.migration` (MIG-*). Writes name the layout
+in which they were decided; if that is over, they are decided again.
 """
 
-from collections import Counter, defaultdict, deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+from collections import Counter, OrderedDict, deque
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from random import Random
 from typing import TypeVar
 
-from flk.impl.storage.health import Shard
-from flk.impl.storage.layout import Found
-from flk.impl.storage.rows import Damaged
-from flk.impl.storage.shared import MERGE_ENTRIES, Place, SharedStore
+from flk.impl.storage.moving import MovingStore, Placing, grouped
+from flk.impl.storage.shards import Shards
+from flk.impl.storage.shared import MERGE_ENTRIES, Moved, Place
 from flk.model.entries.entry import Claim, Entry, Key
-from flk.model.entries.ring import ring_text
 from flk.model.log.hlc import ZERO, Timestamp
-from flk.model.refusal import Unavailable, unavailable
+from flk.model.programs.migration import claim as claim_moving
+from flk.model.programs.migration import merge as merge_moving
+from flk.model.refusal import unavailable
 
 R = TypeVar("R")
-T = TypeVar("T")
+
+_TRIES = 10  # at what was decided in a layout that is over; each try is in a later one
+_LISTINGS = 1000  # pages whose continuation is known
 
 
 class ShardedStore:
@@ -37,101 +42,78 @@ class ShardedStore:
     damage = ""
     begun = 0
 
-    def __init__(self, path: Path, found: Found, stores: Mapping[str, SharedStore], region: str) -> None:
-        self._path = path
-        self._found = found
+    def __init__(self, shards: Shards, region: str) -> None:
+        self.shards = shards
         self._region = region
-        self._ring = found.layout.ring()
-        self.shards = {name: Shard(name, stores[name]) for name in sorted(found.layout.shards)}
-        for shard in self.shards.values():
-            shard.store.is_shard = True
-        self._registrar = self.shards[found.registrar]
-        self._threads = ThreadPoolExecutor(len(self.shards), "shard")
         self._random = Random()
+        self._pages: OrderedDict[Key, tuple[str, ...]] = OrderedDict()
         self.gave_way = 0
-        self.weakness = "; ".join(
-            f"shard {s.name}: {s.store.weakness}" for s in self.shards.values() if s.store.weakness
-        )
+        self._placing = Placing(shards.follow())
+        self._opened_with = self._ruling
+        weak = ((name, shards.by_name[name].store.weakness) for name in sorted(shards.layout.stores))
+        self.weakness = "; ".join(f"shard {name}: {weakness}" for name, weakness in weak if weakness)
 
     def __str__(self) -> str:
-        return f"ring of {len(self.shards)} shards in {self._path}"
+        return f"ring of {self.shards.path}"
 
     @property
     def place(self) -> Place:
         """Which ring it is."""
-        return Place(self._found.ring, self._region)
+        return Place(self.shards.found.ring, self._region)
 
     def enlist(self, token: str, number: int | None, at_least: int = 1) -> int:
         """Take part in every shard under the number that the registrar gives. Raises as `SharedStore.enlist` does."""
-        given = self._registrar.ask(lambda store: store.enlist(token, number, at_least))
-        others = [shard for shard in self.shards.values() if shard is not self._registrar]
-        self._side_by_side({shard.name: lambda store: store.enlist(token, given) for shard in others})
+        given = self.shards.registrar.ask(lambda store: store.enlist(token, number, at_least))
+        self.shards.join = lambda store: store.enlist(token, given)
+        self.shards.all(lambda store: store.enlist(token, given))
         return given
 
     def insert_or_get(self, claims: Sequence[Claim]) -> list[Entry]:
         """As `EntryStore` has it. If a shard does not answer, others may have stored their part: it is to be asked again."""
-        positions = self._by_shard(range(len(claims)), lambda position: claims[position].key)
-        batches = {name: [claims[position] for position in mine] for name, mine in positions.items()}
-        found = self._of_each(batches, lambda store, batch: store.insert_or_get(batch))
-        answers = {p: e for name, mine in positions.items() for p, e in zip(mine, found[name], strict=True)}
-        return [answers[position] for position in range(len(claims))]
+        return self._decided(partial(self._insert_or_get, claims))
 
     def merge(self, claims: Iterable[Claim]) -> int:
         """As `EntryStore` has it."""
-        remaining = iter(claims)
-        gave_way = 0
-        while some := list(islice(remaining, MERGE_ENTRIES * len(self.shards))):
-            batches = self._by_shard(some, lambda claim: claim.key)
-            gave_way += sum(self._of_each(batches, lambda store, batch: store.merge(batch)).values())
+        remaining, gave_way = iter(claims), 0
+        while some := list(islice(remaining, MERGE_ENTRIES)):
+            gave_way += self._decided(partial(self._merge, some))
         return gave_way
 
     def latest(self) -> Timestamp:
         """The latest timestamp that any node brought to any shard. Raises Unavailable if one does not tell."""
-        return max(self._all(lambda store: store.latest()).values(), default=ZERO)
+        return max(self._read(lambda: self.shards.all(lambda store: store.latest())).values(), default=ZERO)
 
     def mark(self, name: str, value: str) -> None:
         """Set a watermark of this node."""
-        self._registrar.ask(lambda store: store.mark(name, value))
+        self.shards.registrar.ask(lambda store: store.mark(name, value))
 
     def marked(self, name: str) -> str:
         """A watermark of this node, empty if never set."""
-        return self._registrar.ask(lambda store: store.marked(name))
+        return self.shards.registrar.ask(lambda store: store.marked(name))
 
     def count(self) -> int:
-        """The number of entries. Raises Damaged if some are missing."""
-        return sum(self._all(lambda store: store.count()).values())
+        """The number of entries, counted one by one while keys move. Raises Damaged if some are missing."""
+        return self._read(self._count)
 
     def sample(self, size: int) -> tuple[Key, ...]:
-        """At most `size` keys, each equally likely."""
-        sizes = self._all(lambda store: store.count())
-        wanted = min(size, sum(sizes.values()))
-        chosen = self._random.sample([*sizes], wanted, counts=[*sizes.values()]) if wanted else []
-        found = self._of_each(Counter(chosen), lambda store, number: store.sample(number))
-        return tuple(key for keys in found.values() for key in keys)
+        """At most `size` keys, each equally likely; fewer while keys move."""
+        return self._read(partial(self._sample, size))
 
     def fetch(self, keys: Sequence[Key]) -> tuple[Entry | None, ...]:
         """What is stored under each of the keys."""
-        batches = self._by_shard(dict.fromkeys(keys), lambda key: key)
-        found = self._of_each(batches, lambda store, batch: dict(zip(batch, store.fetch(batch), strict=True)))
-        entries = {key: entry for part in found.values() for key, entry in part.items()}
-        return tuple(map(entries.__getitem__, keys))
+        return self._read(partial(self._fetch, keys))
 
     def export(self, after: Key | None, limit: int) -> tuple[Claim, ...]:
-        """At most `limit` entries, shard by shard in the order of their names, those after `after`."""
-        names = deque(self.shards)
-        while after is not None and names[0] != self._owner(after):
-            names.popleft()
-        found: list[Claim] = []
-        while names and len(found) < limit:
-            begin, left = after, limit - len(found)
-            found += self.shards[names.popleft()].ask(lambda store, begin=begin, left=left: store.export(begin, left))  # type: ignore[misc]
-            after = None
-        return tuple(found)
+        """At most `limit` entries, shard by shard in the order of their names, those after `after`. Raises Unavailable if other
+        shards rule since the listing was begun: then it is to be begun again.
+        """
+        return self._read(partial(self._export, after, limit))
 
     def superseded(self, after: int = 0, limit: int = -1) -> list[tuple[Key, Entry, Entry]]:
         """The local winners that gave way, shard by shard, those of one key in order."""
         found: list[tuple[Key, Entry, Entry]] = []
-        for shard in self.shards.values():
+        for name in sorted(self.shards.layout.stores):
+            shard = self.shards.by_name[name]
             size = shard.ask(lambda store: store.superseded_count())
             first, left = min(after, size), -1 if limit < 0 else limit - len(found)
             after -= first
@@ -153,43 +135,94 @@ class ShardedStore:
 
     def close(self) -> None:
         """Release every store."""
-        self._threads.shutdown()
-        for shard in self.shards.values():
-            shard.store.close()
+        self.shards.close()
 
-    def _owner(self, key: Key) -> str:
-        return self._ring.owner(ring_text(key))
+    def _decided(self, work: Callable[[], R]) -> R:
+        """What the work results in, decided again for as long as the layout changes meanwhile."""
+        for _ in range(_TRIES):
+            try:
+                return work()
+            except Moved:
+                self._follow()
+            finally:
+                self.gave_way = sum(shard.store.gave_way for shard in self.shards.by_name.values())
+        raise unavailable(f"the {self} changed {_TRIES} times meanwhile")
 
-    def _by_shard(self, items: Iterable[T], key: Callable[[T], Key]) -> dict[str, list[T]]:
-        batches: defaultdict[str, list[T]] = defaultdict(list)
-        for item in items:
-            batches[self._owner(key(item))].append(item)
-        return batches
+    def _read(self, work: Callable[[], R]) -> R:
+        """What the work reads, all of it in one layout."""
+        for _ in range(_TRIES):
+            found = work()
+            if self.shards.is_followed():
+                return found
+            self._follow()
+        raise unavailable(f"the {self} changed {_TRIES} times meanwhile")
 
-    def _all(self, work: Callable[[SharedStore], R]) -> dict[str, R]:
-        return self._side_by_side(dict.fromkeys(self.shards, work))
+    def _follow(self) -> None:
+        self._placing = Placing(self.shards.follow())
 
-    def _of_each(self, parts: Mapping[str, T], work: Callable[[SharedStore, T], R]) -> dict[str, R]:
-        def of(part: T) -> Callable[[SharedStore], R]:
-            return lambda store: work(store, part)
+    @property
+    def _ruling(self) -> tuple[str, ...]:
+        return self._placing.rules.shards
 
-        return self._side_by_side({name: of(part) for name, part in parts.items()})
+    def _insert_or_get(self, claims: Sequence[Claim]) -> list[Entry]:
+        placing = self._placing
+        moving = [position for position, claim in enumerate(claims) if placing.moves(claim.key)]
+        staying = sorted({*range(len(claims))}.difference(moving))
+        positions = grouped(staying, lambda position: placing.ruler(claims[position].key))
+        batches = {name: [claims[position] for position in mine] for name, mine in positions.items()}
+        found = self.shards.of_each(batches, lambda store, batch: store.insert_or_get(batch))
+        answers = {p: e for name, mine in positions.items() for p, e in zip(mine, found[name], strict=True)}
+        moved = MovingStore(self.shards, placing).run([claims[position] for position in moving], claim_moving)
+        answers |= zip(moving, moved, strict=True)
+        return [answers[position] for position in range(len(claims))]
 
-    def _side_by_side(self, work: Mapping[str, Callable[[SharedStore], R]]) -> dict[str, R]:
-        """What each shard results in. All have ended when it returns or raises: damage first, then who is away."""
-        if len(work) <= 1:
-            results = {name: self.shards[name].ask(ask) for name, ask in work.items()}
-        else:
-            asked = {name: self._threads.submit(self.shards[name].ask, ask) for name, ask in work.items()}
-            wait(asked.values())
-            refusals = [error for future in asked.values() if (error := future.exception()) is not None]
-            for error in sorted(refusals, key=_severity):
-                raise error
-            results = {name: future.result() for name, future in asked.items()}
-        self.gave_way = sum(shard.store.gave_way for shard in self.shards.values())
-        return results
+    def _merge(self, claims: Sequence[Claim]) -> int:
+        placing = self._placing
+        batches = grouped((claim for claim in claims if not placing.moves(claim.key)), lambda c: placing.ruler(c.key))
+        gave_way = sum(self.shards.of_each(batches, lambda store, batch: store.merge(batch)).values())
+        moving = [claim for claim in claims if placing.moves(claim.key)]
+        return gave_way + sum(MovingStore(self.shards, placing).run(moving, lambda claim: merge_moving((claim,))))
 
+    def _fetch(self, keys: Sequence[Key]) -> tuple[Entry | None, ...]:
+        batches = grouped(dict.fromkeys(keys), self._placing.ruler)
+        found = self.shards.of_each(batches, lambda store, batch: dict(zip(batch, store.fetch(batch), strict=True)))
+        entries = {key: entry for part in found.values() for key, entry in part.items()}
+        return tuple(map(entries.__getitem__, keys))
 
-def _severity(error: BaseException) -> int:
-    """What nobody expected comes first, then damage, then what passes by itself."""
-    return 2 if not isinstance(error, Damaged) and isinstance(error, Unavailable) else int(isinstance(error, Damaged))
+    def _count(self) -> int:
+        if not self._placing.moving:
+            return sum(self.shards.all(lambda store: store.count()).values())
+        count, after = 0, None
+        while page := self._export(after, MERGE_ENTRIES):
+            count, after = count + len(page), page[-1].key
+        return count
+
+    def _sample(self, size: int) -> tuple[Key, ...]:
+        ruling = dict.fromkeys(self._ruling, None)
+        sizes = self.shards.of_each(ruling, lambda store, _: store.count())
+        wanted = min(size, sum(sizes.values()))
+        chosen = self._random.sample([*sizes], wanted, counts=[*sizes.values()]) if wanted else []
+        found = self.shards.of_each(Counter(chosen), lambda store, number: store.sample(number))
+        return tuple(key for name, keys in found.items() for key in keys if self._placing.ruler(key) == name)
+
+    def _export(self, after: Key | None, limit: int) -> tuple[Claim, ...]:
+        if after is not None and self._pages.get(after, self._opened_with) != self._ruling:
+            raise unavailable(
+                f"other shards rule in the {self} since its entries were listed; list them from the first"
+            )
+        names = deque(self._ruling)
+        while after is not None and names[0] != self._placing.ruler(after):
+            names.popleft()
+        found: list[Claim] = []
+        while names and len(found) < limit:
+            begin, left = after, limit - len(found)
+            page = self.shards.by_name[names[0]].ask(lambda store, b=begin, n=left: store.export(b, n))  # type: ignore[misc]
+            found += (claim for claim in page if self._placing.ruler(claim.key) == names[0])
+            after = page[-1].key if page else None
+            if not page:
+                names.popleft()
+        if found:
+            self._pages[found[-1].key] = self._ruling
+            while len(self._pages) > _LISTINGS:
+                self._pages.popitem(last=False)
+        return tuple(found)

@@ -11,14 +11,14 @@ With the entries goes the latest timestamp that this node brought, in the same s
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
 from flk.model.entries.entry import Claim, Entry, Key, join
 from flk.model.log.hlc import ZERO, Timestamp, is_ahead
-from flk.model.refusal import unavailable
+from flk.model.refusal import Unavailable, unavailable
 from flk.spec.errors import UnusableInput
 
 FORMAT = 1  # of a shared store, which keeps it
@@ -26,6 +26,21 @@ MERGE_ENTRIES = 1000  # entries of one step
 CONNECT_SECONDS = 5
 ANSWER_SECONDS = 10  # for which a step is waited for
 ROLE = "/role"  # the note that says which shard of which ring a store is; no log's mark begins with a slash
+
+
+class Moved(Unavailable):
+    """The store has another fence than the one that a write named, and has written nothing."""
+
+    def __init__(self, store: object) -> None:
+        super().__init__("ORD-4", f"the ring of {store} went on meanwhile", retry_after=1)
+
+
+class Exchange(NamedTuple):
+    """An entry that takes the place of whatever was seen under its key (None: nothing), earlier or later."""
+
+    key: Key
+    seen: Entry | None
+    entry: Entry
 
 
 class Rival(NamedTuple):
@@ -46,6 +61,9 @@ class Place(NamedTuple):
 class SharedStore(ABC):
     """A store that the nodes of a region share: `flk.impl.storage.store.EntryStore`, on what a kind of server does in one step.
 
+    A shard has a fence: a number that only rises. Where `fence` is not 0, each write names it, and is refused in the same step as
+    Moved if the store has another.
+
     Of entries of other regions only those within the bound of HLC-3 count for `latest`, by `now` in seconds since 1970.
     """
 
@@ -61,6 +79,7 @@ class SharedStore(ABC):
         self._clock = ZERO
         self.gave_way = 0
         self.is_shard = False
+        self.fence = 0
 
     def require_alone(self) -> None:
         """Return if the store is no shard of a ring. Raises UnusableInput: the rest of the region's entries is elsewhere."""
@@ -93,6 +112,21 @@ class SharedStore(ABC):
                     " beside the store; give the node a new directory, and let the node that has the log keep its own"
                 )
 
+    def attend(self) -> None:
+        """Take part without a log, as what moves keys does."""
+        self._register(0, "migrator")
+        self._log = f"{self._region}.{0:06d}"
+        self._clock = max(self._own_clock(), self._clock)
+
+    def exchange(self, exchanges: Sequence[Exchange]) -> list[bool]:
+        """Put each entry in the place of what was seen, if that is still there, and record nothing; whether it was. No two have
+        one key.
+        """
+        clock = self._clock_with(exchange.entry for exchange in exchanges)
+        done = self._exchange(exchanges, clock)
+        self._clock = clock
+        return [exchange.key in done for exchange in exchanges]
+
     def insert_or_get(self, claims: Sequence[Claim]) -> list[Entry]:
         """As `EntryStore` has it. The answer for a key is what was stored at the moment of its claim (DUP-10)."""
         answers, gave_way = self._join(claims)
@@ -124,7 +158,7 @@ class SharedStore(ABC):
         answers: dict[int, Entry] = {}
         current: dict[Key, Entry] = {}
         superseded = 0
-        for wave in _waves(claims):
+        for wave in waves(claims):
             clock = self._clock_with(claim.entry for claim in wave.values())
             unknown = [claim for claim in wave.values() if claim.key not in current]
             current |= self._insert_or_look_up(unknown, clock)
@@ -148,6 +182,22 @@ class SharedStore(ABC):
     @abstractmethod
     def _replace(self, rivals: Sequence[Rival], clock: Timestamp) -> Mapping[Key, Entry]:
         """Put each entry in the place of what is stored, and record that; where that is not stored any more, what is."""
+
+    @abstractmethod
+    def _exchange(self, exchanges: Sequence[Exchange], clock: Timestamp) -> Container[Key]:
+        """As `exchange`; the keys of those that were put there."""
+
+    @abstractmethod
+    def forget(self, key: Key) -> None:
+        """Delete the entry of a key, if there is one."""
+
+    @abstractmethod
+    def fenced(self) -> int:
+        """The fence of the store, the least where it has several; 0 if it has none."""
+
+    @abstractmethod
+    def raise_fence(self, to: int) -> None:
+        """Let the fence be no less than this. Writes that named a lesser one have ended when it returns."""
 
     @abstractmethod
     def _own_clock(self) -> Timestamp:
@@ -234,16 +284,16 @@ def require_place(found: Place, form: str, region: str, store: object) -> Place:
     return found
 
 
-def _waves(claims: Sequence[Claim]) -> list[dict[int, Claim]]:
+def waves(claims: Sequence[Claim]) -> list[dict[int, Claim]]:
     """The claims by their positions, in groups that hold no key twice: the first for each key, then the second, and so on."""
-    waves: list[dict[int, Claim]] = []
+    found: list[dict[int, Claim]] = []
     seen: dict[Key, int] = {}
     for position, claim in enumerate(claims):
         number = seen[claim.key] = seen.get(claim.key, -1) + 1
-        if number == len(waves):
-            waves.append({})
-        waves[number][position] = claim
-    return waves
+        if number == len(found):
+            found.append({})
+        found[number][position] = claim
+    return found
 
 
 def _rivals(claims: Iterable[Claim], current: Mapping[Key, Entry]) -> list[Rival]:

@@ -45,7 +45,7 @@ class Replace(Effect[bool], frozen=True):
 
 
 class ListKeys(Effect[Page], frozen=True):
-    """A page of a side's keys, in the order in which they came to it."""
+    """A page of a side's keys. Each key that the side had when the first page was listed, and has still, is on one of the pages."""
 
     side: Side
     start: int

@@ -1,0 +1,363 @@
+"""Keys move to a shard that is added to a ring of real stores: whoever dies where, no answer is forgotten and none changes."""
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing, suppress
+from itertools import count
+from pathlib import Path
+
+import pytest
+from tests.support.impl import store_servers
+
+from flk.impl.migration import steps
+from flk.impl.migration.performing import Migrator, Paused
+from flk.impl.storage.opening import open_ring
+from flk.impl.storage.postgres import PostgresStore
+from flk.impl.storage.redis_store import RedisStore
+from flk.impl.storage.sharded import ShardedStore
+from flk.impl.storage.shards import Shards
+from flk.impl.storage.shared import Moved
+from flk.model.effects import Effect
+from flk.model.entries.entry import Claim, Entry, Key, Outcome, Reason, precedence
+from flk.model.entries.migration import Phase
+from flk.model.entries.ring import Ring, ring_text
+from flk.model.log.hlc import Timestamp
+from flk.model.refusal import Unavailable
+from flk.spec.errors import UnusableInput
+
+NUMBERS = count()
+OK = Outcome(accepted=True, escalated=False, reason=Reason.OK, recomputed_D_hat=1.0, recomputed_budget=0.4)
+RATE = 100_000.0
+AFTER = Ring(["a", "c"])
+
+
+def quiet(_: object) -> None:
+    """Nobody looks at the progress."""
+
+
+class Killed(BaseException):
+    """The migrator is gone."""
+
+
+class Region:
+    """A ring of one shard whose file names two, its nodes, and what they answered: the first answer for each key has to stand."""
+
+    def __init__(self, directory: Path, old: str, new: str) -> None:
+        self.urls = {"a": old, "c": new}
+        self._path = directory / "shards.toml"
+        self.url = f"ring+file://{self._path}"
+        self.write_file("a")
+        self.told: dict[Key, Entry] = {}
+        self._stack = ExitStack()
+        self.nodes = [self.node(number) for number in (1, 2)]
+        self.write_file("a", "c")
+        self._clock = count(1)
+
+    def write_file(self, *names: str) -> None:
+        """Let the file name these shards."""
+        self._path.write_text("".join(("[shards]\n", *(f'{name} = "{self.urls[name]}"\n' for name in names))))
+
+    def node(self, number: int) -> ShardedStore:
+        """The store as a node has it."""
+        store = open_ring(self.url, "eu", lambda: 0.0)
+        self._stack.callback(store.close)
+        store.enlist(f"token{number}", number)
+        return store
+
+    def submit(self, *names: str) -> None:
+        """Claim each name at each node: whoever answers, it is what was answered first."""
+        for name in names:
+            for number, node in enumerate(self.nodes):
+                at = next(self._clock)
+                new = Claim(Key("default", name), Entry(Timestamp(at), "eu", f"{number}.{at}", OK))
+                (answer,) = node.insert_or_get([new])
+                assert answer == self.told.setdefault(new.key, answer), name
+
+    def check(self) -> None:
+        """Every answer stands, at every node, which have nothing else."""
+        keys = [*self.told]
+        for node in self.nodes:
+            assert dict(zip(keys, node.fetch(keys), strict=True)) == self.told
+            assert node.count() == len(self.told)
+        assert self.nodes[0].superseded() == []
+
+    def check_moved(self) -> None:
+        """The ring has both shards, and each key is in the one that the ring of both names, and there alone."""
+        self.check()
+        shards = self.nodes[0].shards
+        assert sorted(shards.layout.shards) == ["a", "c"]
+        for name in ("a", "c"):
+            mine = {key for key in self.told if AFTER.owner(ring_text(key)) == name}
+            assert shards.by_name[name].store.count() == len(mine)
+            assert None not in shards.by_name[name].store.fetch([*mine])
+
+    def close(self) -> None:
+        self._stack.close()
+
+
+BOTH = pytest.mark.parametrize("region", ["postgres to redis", "redis to postgres"], indirect=True)
+
+
+@pytest.fixture
+def region(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Region]:
+    """A region in a PostgreSQL that gets a Redis, or the other way."""
+    urls = [store_servers.postgres().url(f"move{next(NUMBERS)}"), store_servers.redis().url("")]
+    if getattr(request, "param", "") == "redis to postgres":
+        urls.reverse()
+    with closing(Region(tmp_path, *urls)) as made:
+        made.submit(*(f"key-{number}" for number in range(16)))
+        yield made
+
+
+def all_steps(
+    region: Region, step: Callable[[Callable[[Shards], object]], None], *, until: Phase | None = None
+) -> None:
+    """A migration by its commands, each given by `step`."""
+    with steps.migrating(region.url, "eu") as shards:
+        found = steps.plan(shards, "c", quiet)
+    assert 2 < found.keys["a"] < found.entries["a"] - 2
+    given: list[tuple[Phase, Callable[[Shards], object]]] = [
+        (Phase.VERIFIED, lambda shards: steps.start(shards, RATE, quiet)),
+        (Phase.CUT_OVER, lambda shards: steps.cut_over(shards, 0, quiet)),
+        (Phase.CLEANED, lambda shards: steps.clean_up(shards, RATE, 0, quiet)),
+    ]
+    for phase, command in given:
+        step(command)
+        if phase is until:
+            return
+
+
+def once(region: Region, command: Callable[[Shards], object]) -> None:
+    """Give a command."""
+    with steps.migrating(region.url, "eu") as shards:
+        command(shards)
+
+
+def test_a_migrator_killed_at_every_effect_goes_on_and_every_answer_stands(
+    region: Region, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its first life ends before its first effect, its second after that, its third before the second, and so on, in each step;
+    in between nodes are asked for old keys and new ones (MIG-6, MIG-7).
+    """
+    perform, left, names = Migrator.perform, 0, count(100)
+
+    def mortal(self: Migrator, effect: Effect[object]) -> object:
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise Killed
+        result = perform(self, effect)
+        left -= 1
+        if left < 0:
+            raise Killed
+        return result
+
+    monkeypatch.setattr(Migrator, "perform", mortal)
+
+    def step(command: Callable[[Shards], object]) -> None:
+        nonlocal left
+        for life in count():
+            left = life
+            region.submit(f"key-{life % 16}", *([f"key-{next(names)}"] if life % 10 == 3 else []))
+            with suppress(Killed):
+                once(region, command)
+                return
+
+    all_steps(region, step)
+    region.submit("key-0", "key-15", "key-100")
+    region.check_moved()
+
+
+@pytest.mark.parametrize("writes", range(6))
+def test_a_change_of_phase_that_was_cut_off_is_completed_by_the_nodes(
+    region: Region, writes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The migrator dies after any of the writes that turn dual writes on: claims for every key are answered all the same, and it
+    goes on (MIG-7).
+    """
+    left = writes
+
+    def dying(write: Callable[..., object]) -> Callable[..., object]:
+        def step(*arguments: object) -> object:
+            nonlocal left
+            if left == 0:
+                raise Killed
+            left -= 1
+            return write(*arguments)
+
+        return step
+
+    with steps.migrating(region.url, "eu") as shards:
+        steps.plan(shards, "c", quiet)
+        move = shards.layout.move
+        assert move is not None
+        with monkeypatch.context() as patched:
+            for kind in (PostgresStore, RedisStore):
+                for name in ("note", "raise_fence"):
+                    patched.setattr(kind, name, dying(getattr(kind, name)))
+            with suppress(Killed):
+                shards.go_on(shards.layout.in_phase(Phase.DUAL))
+    region.submit(*(f"key-{number}" for number in range(20)))
+    region.check()
+    once(region, lambda shards: steps.start(shards, RATE, quiet))
+    region.submit(*(f"key-{number}" for number in range(24)))
+    region.check()
+
+
+@BOTH
+@pytest.mark.parametrize("until", [Phase.VERIFIED, Phase.CUT_OVER])
+def test_rolling_back_loses_nothing(region: Region, until: Phase) -> None:
+    """After it the old shard serves alone, with every answer; the new one has to be emptied before it is planned again (MIG-4)."""
+    all_steps(region, lambda command: once(region, command), until=until)
+    region.submit(*(f"key-{number}" for number in range(24)))
+    once(region, lambda shards: steps.go_back(shards, quiet))
+    region.submit(*(f"key-{number}" for number in range(28)))
+    region.check()
+    with steps.migrating(region.url, "eu") as shards:
+        assert steps.status(shards).phase is Phase.ROLLED_BACK
+        with pytest.raises(UnusableInput, match="empty its store"):
+            steps.plan(shards, "c", quiet)
+        with pytest.raises(UnusableInput, match="no migration"):
+            steps.start(shards, RATE, quiet)
+
+
+@BOTH
+def test_in_a_race_of_two_nodes_with_the_migrator_the_least_claim_prevails(region: Region) -> None:
+    """Both claim the same keys at once, in other orders and under other timestamps, through all phases: what is stored at the end
+    is the least claim of each key, and every answer was no later than its claim (DUP-10, MIG-2).
+    """
+    over = threading.Event()
+    asked: list[list[tuple[Claim, Entry]]] = [[], []]
+
+    def submit(number: int) -> None:
+        for turn in count():
+            wanted = [f"race-{(turn * 3 + part * (7 + number)) % 40}" for part in range(6)]
+            batch = [
+                Claim(Key("default", name), Entry(Timestamp(10_000 - 7 * turn - 3 * part + number), "eu", "d", OK))
+                for part, name in enumerate(wanted)
+            ]
+            asked[number] += zip(batch, region.nodes[number].insert_or_get(batch), strict=True)
+            if over.is_set():
+                return
+
+    with ThreadPoolExecutor(2) as threads:
+        racing = [threads.submit(submit, number) for number in (0, 1)]
+        try:
+            all_steps(region, lambda command: once(region, command))
+        finally:
+            over.set()
+        for future in racing:
+            future.result()
+    least: dict[Key, Entry] = {}
+    for claimed, answer in asked[0] + asked[1]:
+        assert precedence(answer) <= precedence(claimed.entry)
+        least[claimed.key] = min(least.get(claimed.key, claimed.entry), claimed.entry, key=precedence)
+    assert len(least) == 40
+    assert dict(zip(least, region.nodes[0].fetch([*least]), strict=True)) == least
+    assert region.nodes[1].count() == len(least) + len(region.told)
+
+
+@BOTH
+def test_a_write_of_a_layout_that_is_over_is_refused_by_every_store(region: Region) -> None:
+    """No write lands in a phase that it was not decided in, even if who decided it knows nothing (MIG-2)."""
+    stale = region.node(3)
+    all_steps(region, lambda command: once(region, command), until=Phase.VERIFIED)
+    new = Claim(Key("default", "late"), Entry(Timestamp(1), "eu", "d", OK))
+    old = stale.shards.by_name["a"].store
+    for write in (
+        lambda: old.insert_or_get([new]),
+        lambda: old.merge([new]),
+        lambda: old.forget(Key("default", "key-0")),
+    ):
+        with pytest.raises(Moved):
+            write()
+    assert region.nodes[0].fetch([new.key]) == (None,)
+    assert stale.insert_or_get([new]) == [new.entry]
+    assert region.nodes[0].fetch([new.key]) == (new.entry,)
+    region.told[new.key] = new.entry
+    region.check()
+
+
+def test_a_node_that_heard_of_nothing_knows_the_latest_timestamp_and_reads_what_is_there(region: Region) -> None:
+    """What only the new shard has by now is in its clock (HLC-7), and no key is missing where it was (DUP-7)."""
+    idle = region.node(3)
+    page = idle.export(None, 5)
+    assert len(page) == 5
+    all_steps(region, lambda command: once(region, command))
+    late = [Claim(Key("default", f"late-{n}"), Entry(Timestamp(5000 + n), "eu", "d", OK)) for n in range(8)]
+    region.nodes[0].insert_or_get(late)
+    assert idle.latest() == 5007
+    region.told |= dict(late)
+    with pytest.raises(Unavailable, match="list them from the first"):
+        idle.export(page[-1].key, 5)
+    assert {claim.key for claim in idle.export(None, 100)} == {*region.told}
+    keys = [*region.told]
+    other = region.node(4)
+    for node in (idle, other):
+        assert dict(zip(keys, node.fetch(keys), strict=True)) == region.told
+        assert {*node.sample(100)} == {*region.told}
+
+
+def test_a_node_whose_file_lacks_the_new_shard_says_so_and_reads_it_when_it_is_there(region: Region) -> None:
+    """It answers nothing meanwhile, rather than from one side alone; nobody has to start it again (MIG-1)."""
+    all_steps(region, lambda command: once(region, command), until=Phase.VERIFIED)
+    region.write_file("a")
+    with pytest.raises(Unavailable, match="shard c"):
+        region.submit("key-0")
+    with pytest.raises(UnusableInput, match="shard c"):
+        open_ring(region.url, "eu")
+    region.write_file("a", "c")
+    region.submit("key-0", "key-50")
+    region.check()
+
+
+def test_a_pause_stops_the_migrator_and_the_next_start_goes_on(region: Region) -> None:
+    """It ends where it is, with the reason; nodes go on."""
+    with steps.migrating(region.url, "eu") as shards, steps.migrating(region.url, "eu") as other:
+        steps.plan(shards, "c", quiet)
+        steps.pause(other)
+        assert steps.status(other).paused
+
+        def told(progress: object) -> None:
+            if steps.status(other).phase is Phase.DUAL:
+                steps.pause(other)
+
+        with pytest.raises(Paused):
+            steps.start(shards, 2.0, told)
+        found = steps.status(other)
+        assert (found.phase, found.paused) == (Phase.DUAL, True)
+    region.submit("key-1", "key-60")
+    once(region, lambda shards: steps.start(shards, RATE, quiet))
+    with steps.migrating(region.url, "eu") as shards:
+        found = steps.status(shards)
+        assert (found.phase, found.paused, found.done) == (Phase.VERIFIED, False, found.keys)
+    region.check()
+
+
+def test_steps_out_of_their_order_are_refused_and_say_which_comes_first(region: Region) -> None:
+    """Nothing is changed by them (MIG-3, MIG-5)."""
+    with steps.migrating(region.url, "eu") as shards:
+        for command, named in (
+            (lambda: steps.start(shards, RATE, quiet), "no migration"),
+            (lambda: steps.go_back(shards, quiet), "no migration"),
+            (lambda: steps.plan(shards, "a", quiet), "is in the ring"),
+            (lambda: steps.plan(shards, "z", quiet), "names no shard z"),
+        ):
+            with pytest.raises(UnusableInput, match=named):
+                command()
+        assert steps.plan(shards, "c", quiet, dry_run=True).entries == {"a": 16}
+        assert steps.status(shards).phase is None
+        steps.plan(shards, "c", quiet)
+        with pytest.raises(UnusableInput, match="verify first"):
+            steps.cut_over(shards, 0, quiet)
+        steps.start(shards, RATE, quiet)
+        with pytest.raises(UnusableInput, match="cut over first"):
+            steps.clean_up(shards, RATE, 0, quiet)
+        with pytest.raises(UnusableInput, match="is being added"):
+            steps.plan(shards, "c", quiet)
+        steps.cut_over(shards, 0, quiet)
+        steps.clean_up(shards, RATE, 0, quiet)
+        with pytest.raises(UnusableInput, match="no migration"):
+            steps.go_back(shards, quiet)
+    region.check_moved()
