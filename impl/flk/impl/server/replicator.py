@@ -38,11 +38,18 @@ class Every(NamedTuple):
 
 class Replicator:
     """Ships the log of one node, replays the log of each peer and those of the region's earlier disks, and looks for what was
-    shipped; and writes snapshots. A node that is `alone`, without an object store, only reads its log again, bit by bit.
+    shipped; and writes `snapshots`. A node that is `alone`, without an object store, only reads its log again, bit by bit.
     """
 
     def __init__(
-        self, runtime: Runtime, examine: Examine, peers: Sequence[str], every: Every, *, alone: bool = False
+        self,
+        runtime: Runtime,
+        examine: Examine,
+        peers: Sequence[str],
+        every: Every,
+        *,
+        alone: bool = False,
+        snapshots: bool = True,
     ) -> None:
         node = runtime.node
         self._runtime = runtime
@@ -52,7 +59,8 @@ class Replicator:
         if self._shipping is not None:
             self._intervals[self._shipping] = every.ship
             self._intervals |= {ReplayPasses(peer, examine, node.metrics): every.replay for peer in peers}
-            self._intervals[SnapshotPasses(node.disk.region, peers, node.metrics)] = every.snapshot
+            if snapshots:
+                self._intervals[SnapshotPasses(node.disk.region, peers, node.metrics)] = every.snapshot
             if node.disk.identity > 1:
                 self._intervals[ReclaimPasses(node.disk.region, examine, node.metrics)] = every.replay
 
