@@ -17,12 +17,13 @@ TERMS = Terms(hot=10.0, warm=30.0, window=100.0)
 
 
 class Bucket(LocalObjects):
-    """Objects in a directory that answer unless they are `down`; `gets` counts the readings."""
+    """Objects in a directory that answer unless they are `down`; `gets` counts the readings, `asked` all requests."""
 
     def __init__(self, directory: Path) -> None:
         super().__init__(directory)
         self.down = False
         self.gets = 0
+        self.asked = 0
 
     def put(self, name: str, content: bytes) -> bool:
         self._answer()
@@ -42,6 +43,7 @@ class Bucket(LocalObjects):
         return super().names(prefix, after)
 
     def _answer(self) -> None:
+        self.asked += 1
         if self.down:
             raise unavailable("the object store does not answer: down")
 
@@ -65,9 +67,7 @@ class Shelf:
         self.cold = ColdTier(self.bucket, ColdIndex(self.directory / NAME), "eu", seen=self.seen.append)
         if not self.bucket.down:
             self.cold.greet()
-        self.tiered = Tiered(
-            self.warm, self.cold, now=lambda: self.now, terms=self.terms, hot_entries=self.hot_entries
-        )
+        self.tiered = Tiered(self.warm, self.cold, now=lambda: self.now, terms=self.terms, hot_entries=self.hot_entries)
 
     def close(self) -> None:
         """What stopping in order does."""

@@ -146,6 +146,8 @@ async def _serve(settings: Settings, say: Callable[[str], None]) -> None:
     node = await in_daemon(partial(open_node, settings, objects, metrics, progress))
     if node.store.weakness:
         say(f"the store may lose what it acknowledged: {node.store.weakness}")
+    if settings.objects and settings.tiering:
+        say("no snapshots are written: they would lack the entries in the cold tier (SNAP-3)")
     trace = Trace(settings.trace, node.disk.log("inbox"), examined) if settings.trace else Untraced()
     try:
         runtime = Runtime(

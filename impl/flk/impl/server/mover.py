@@ -19,7 +19,7 @@ from flk.model.effects import Effect, Mark, Marked, Program
 from flk.model.programs.examine import Examine
 from flk.model.programs.mend import logged
 from flk.model.programs.tiering import apply_deferred, move
-from flk.model.refusal import Refused, Unavailable
+from flk.model.refusal import OutOfReach, Refused, Unavailable
 from flk.spec.constants import CONSTANTS
 from flk.spec.constants import Mover as Pace
 
@@ -77,7 +77,7 @@ class Mover:
             log.info("tiers.moved", **moved._asdict())
 
     async def settle(self) -> None:
-        """Meet a cold tier that was away, apply what waits for it, and mend what is damaged in it."""
+        """Meet a cold tier that was away, mend what is damaged in it, and apply what waits for it."""
         cold = self._tiers.cold
         if was := cold.away:
             await in_daemon(cold.greet)
@@ -85,10 +85,22 @@ class Mover:
         if self._runtime.node.behind:
             return
         await self._background(remember(cold.place))
-        if keys := self._tiers.deferred_keys():
-            log.info("cold.settled", claims=await self._background(apply_deferred(keys)))
         if damaged := frozenset(cold.damaged):
             await self._mend(damaged)
+        await self._apply_deferred()
+
+    async def _apply_deferred(self) -> None:
+        """Key by key: an object that cannot be mended holds up no other."""
+        settled = 0
+        for key in self._tiers.deferred_keys():
+            try:
+                settled += await self._background(apply_deferred((key,)))
+            except OutOfReach as refusal:
+                if self._tiers.cold.away:
+                    raise
+                log.warning("cold.owed", tenant=key.tenant, pcs_id=key.pcs_id, reason=refusal.detail)
+        if settled:
+            log.info("cold.settled", claims=settled)
 
     async def _mend(self, damaged: frozenset[str]) -> None:
         """Look whether somebody put the objects back; if not, read the logs once for what was in them."""

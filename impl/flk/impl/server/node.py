@@ -333,7 +333,7 @@ def _performers(
 
 
 def _performers_of(tiers: Tiered, region: str) -> dict[type[Effect[object]], Callable[[Any], Any]]:
-    """The effects on tiers; and what a store of tiers answers otherwise than one that has all entries in one place, or not at all."""
+    """The effects on tiers; and what a store of tiers answers otherwise than one with all entries in one place, or not at all."""
 
     def fetch(effect: Fetch) -> tuple[Entry | None, ...]:
         if effect.region != region:

@@ -42,8 +42,8 @@ class ColdTier:
     """The objects of one region. Safe to use from several threads.
 
     `away` says why the objects are not asked, empty while they are. `damaged` has the objects that are not as they were written,
-    and what is wrong with each. `expected` is the name of the cold tier that the store's entries are in, empty if that is not known.
-    `seen` is told of each reading of an object, "found" or "missed", and of each that is "damaged".
+    and what is wrong with each. `expected` is the name of the cold tier that the store's entries are in, empty if that is not
+    known. `seen` is told of each reading of an object, "found" or "missed", and of each that is "damaged".
     """
 
     def __init__(

@@ -90,15 +90,8 @@ class ColdIndex:
 
     def find(self, keys: Sequence[Key]) -> dict[Key, tuple[str, ...]]:
         """For each key that may be in an object, those objects, in the order in which they were written."""
-        found: dict[int, list[str]] = defaultdict(list)
         with self._answering():
-            for at in range(0, len(keys), AT_ONCE):
-                wanted = _encode([fingerprint(key) for key in keys[at : at + AT_ONCE]]).decode()
-                for print_, name in self._connection.execute(_FIND, (wanted,)):
-                    found[print_].append(name)
-        if not found:
-            return {}
-        return {key: tuple(found[fingerprint(key)]) for key in keys if fingerprint(key) in found}
+            return found_in(self._connection, keys)
 
     def intend(self, name: str, latest: Timestamp) -> None:
         """An object of this name is about to be written: whatever happens, it will not be forgotten."""
@@ -230,6 +223,17 @@ class ColdIndex:
                 if is_damage(error):
                     raise Damaged(f"the index of the cold tier is damaged: {error}") from error
                 raise unavailable(f"the index of the cold tier does not answer: {error}") from error
+
+
+def found_in(connection: sqlite3.Connection, keys: Sequence[Key]) -> dict[Key, tuple[str, ...]]:
+    """For each key that may be in an object, those objects."""
+    found: dict[int, list[str]] = defaultdict(list)
+    prints = {key: fingerprint(key) for key in keys}
+    wanted = list(prints.values())
+    for at in range(0, len(wanted), AT_ONCE):
+        for print_, name in connection.execute(_FIND, (_encode(wanted[at : at + AT_ONCE]).decode(),)):
+            found[print_].append(name)
+    return {key: tuple(found[print_]) for key, print_ in prints.items() if print_ in found}
 
 
 def require_whole(connection: sqlite3.Connection) -> None:

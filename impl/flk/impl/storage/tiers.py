@@ -45,9 +45,9 @@ class Apart(NamedTuple):
 class Tiered:
     """Performs the effects on tiers. One caller at a time, but for the last step of `apart`.
 
-    `now` gives wall time in seconds, and raises Unavailable while that is in doubt: then nothing is moved and nothing expires. `seen`
-    is told how many entries were found, copied, or deleted where: "hit", "promoted", "demoted", "expired", and the tier that they
-    were in.
+    `now` gives wall time in seconds, and raises Unavailable while that is in doubt: then nothing is moved and nothing expires.
+    `seen` is told how many entries were found, copied, or deleted where: "hit", "promoted", "demoted", "expired", and the tier that
+    they were in.
     """
 
     def __init__(
