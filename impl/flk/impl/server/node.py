@@ -174,7 +174,7 @@ class RealNode:
         self.metrics.wal_batch_frames.observe(len(staged.timestamps))
         return staged.timestamps
 
-    def claim(self, effects: Sequence[Store]) -> list[Entry | OutOfReach]:
+    def claim(self, effects: Sequence[Store]) -> Sequence[Entry | OutOfReach]:
         """The stored entries, for claims in log order. From the first failure the node is behind (ORD-4); but a claim that only an
         absent tier could decide is deferred alone (TIR-3).
         """
@@ -199,8 +199,8 @@ class RealNode:
                 log.warning("equivocation", tenant=claim.key.tenant, pcs_id=claim.key.pcs_id)
         return answers
 
-    def _insert_or_get(self, claims: Sequence[Claim]) -> list[Entry | OutOfReach]:
-        return self.tiers.claim(claims) if self.tiers else [*self.store.insert_or_get(claims)]
+    def _insert_or_get(self, claims: Sequence[Claim]) -> Sequence[Entry | OutOfReach]:
+        return self.tiers.claim(claims) if self.tiers else self.store.insert_or_get(claims)
 
     def look_at_time(self) -> None:
         """Follow wall time where no request does, and log when it becomes doubtful or is believed again (HLC-5)."""

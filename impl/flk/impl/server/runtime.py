@@ -268,7 +268,7 @@ class Runtime:
             raise
         return self.node.committed(staged)
 
-    async def _claim(self, effects: Sequence[Store]) -> list[Entry | OutOfReach]:
+    async def _claim(self, effects: Sequence[Store]) -> Sequence[Entry | OutOfReach]:
         if self.node.store.shared or self.node.tiers:
             return await self._off_loop(partial(self.node.claim, effects))
         return self.node.claim(effects)
