@@ -220,6 +220,14 @@ class Tiers(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     cold_latency_seconds: float
 
 
+class Mover(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The pace of what moves entries between the tiers of a node, and the size of its hot tier."""
+
+    hot_entries: Annotated[int, Meta(ge=1)]
+    pause_seconds: Annotated[float, Meta(ge=0)]
+    probe_seconds: Annotated[float, Meta(gt=0)]
+
+
 class Migration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The pace of a migration (MIG-*)."""
 
@@ -325,6 +333,7 @@ class Constants(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     retry_after: RetryAfter
     dedup: Dedup
     tiers: Tiers
+    mover: Mover
     migration: Migration
     audit: Audit
     pressure: Pressure

@@ -24,6 +24,7 @@ from flk.sim.scenarios.faults import (
     BitRot,
     Burst,
     ClockSkew,
+    ColdOutage,
     Disk,
     Fault,
     Forgery,
@@ -35,6 +36,7 @@ from flk.sim.scenarios.faults import (
     SlowStore,
     StoreOutage,
 )
+from flk.sim.scenarios.layout import Tiers
 from flk.sim.scenarios.policy import Policy
 from flk.sim.scenarios.scenario import Scenario
 from flk.sim.simulate import simulate
@@ -69,6 +71,8 @@ DAMAGED = (
     at(ProcessCrash, "eu", start=111, duration=60, id="crash"),
 )
 AWAY = long(*everywhere(StoreOutage), rate=0.3, duration=780, retry=RARELY)
+OLD_SOON = Tiers(hot_term=Seconds(30), warm_term=Seconds(60), window=Seconds(5000), move_interval=Seconds(30))
+TIERED = long(at(ColdOutage, "eu", duration=390), duration=480, rate=0.3, retry=RARELY)
 SLOW = long(*everywhere(SlowStore, factor=120, duration=780), rate=0.8, duration=840)
 FIRED_BY: dict[str, Scenario] = {
     "FLKErrorBudgetBurn": AWAY,
@@ -89,15 +93,17 @@ FIRED_BY: dict[str, Scenario] = {
     "FLKClockAhead": long(at(ClockSkew, "eu", Seconds(115), start=0, duration=160), duration=300),
     "FLKClockDoubtful": long(at(ClockSkew, "eu", Seconds(120), duration=100), duration=300),
     "FLKWALDamage": long(*DAMAGED, duration=400, rate=2, ship_interval=Seconds(100)),
+    "FLKColdTierAway": msgspec.structs.replace(TIERED, layout=msgspec.structs.replace(TIERED.layout, tiers=OLD_SOON)),
 }
 CANNOT_FIRE = {
     "FLKWALFailing": long(at(FsyncFailure, "eu", duration=120), duration=400, rate=2),
     "FLKStoreDamage": long(*DAMAGED, duration=400, rate=2, ship_interval=Seconds(100)),
     "FLKRetentionStalled": long(at(FsyncFailure, "eu", duration=120), duration=400, rate=2),
     "FLKSnapshotStale": long(at(FsyncFailure, "eu", duration=120), duration=400, rate=2),
+    "FLKColdTierDamaged": long(*DAMAGED, duration=400, rate=2, ship_interval=Seconds(100)),
 }
 """A failed synchronisation is the last thing that a process counts, and nobody asks it again: the next one begins at 0. Rot is
-drawn for logs, not for stores. A simulated node is to write no snapshots, and to remove nothing.
+drawn for logs, not for stores and their tiers. A simulated node is to write no snapshots, and to remove nothing.
 """
 
 

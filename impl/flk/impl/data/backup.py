@@ -19,6 +19,7 @@ from pathlib import Path
 import msgspec
 
 from flk.impl.data.reading import IDENTITY, STORE, connected, identity, logs
+from flk.impl.storage.cold_index import NAME
 from flk.impl.storage.record import sync_directory, write_whole
 from flk.impl.storage.rows import Damaged
 from flk.impl.storage.soundness import require_sound, require_tables
@@ -71,6 +72,11 @@ def back_up(data: Path, out: Path, progress: Progress = unwatched) -> Backup:
     Raises UnusableInput if `out` holds anything, or if `data` cannot be read.
     """
     whose = identity(data)
+    if (data / NAME).exists():
+        raise UnusableInput(
+            f"{data}: a part of its entries is in the cold tier, and a copy of the directory would not have them; instead keep the"
+            " versions of that bucket, and ship the log (--objects): a node that lost its disk starts from both"
+        )
     with usable(out):
         out.mkdir(mode=0o700, parents=True, exist_ok=True)
         if there := next(out.iterdir(), None):

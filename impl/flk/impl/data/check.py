@@ -15,7 +15,9 @@ from typing import NamedTuple, TypeVar
 
 import msgspec
 
+from flk.impl.data.cold import ColdKeys, cold_keys
 from flk.impl.data.reading import STORE, LogFiles, identity, logs, removed_now, rows_of, store_of
+from flk.impl.storage.cold_index import NAME
 from flk.impl.storage.directory import Identity
 from flk.impl.storage.rows import (
     ENTRY_COLUMNS,
@@ -36,7 +38,7 @@ from flk.impl.storage.soundness import require_head, require_tables
 from flk.impl.storage.trouble import usable
 from flk.model.entries.entry import Claim, Entry, Key, precedence
 from flk.model.log.frames import Frame, log_of, scan, sequence_of
-from flk.model.log.hlc import ZERO, Timestamp, at, text
+from flk.model.log.hlc import ZERO, Timestamp, at, text, wall_seconds
 from flk.model.log.manifest import (
     Inventory,
     altered,
@@ -52,6 +54,7 @@ from flk.model.programs.examine import Examine, claims_of
 from flk.model.programs.recover import APPLIED
 from flk.model.programs.repair import is_sound
 from flk.model.programs.replay import REPLAYED
+from flk.spec.constants import CONSTANTS
 from flk.spec.errors import UnusableInput
 
 Row = TypeVar("Row", EntryRow, MarkRow, SupersededRow)
@@ -104,8 +107,9 @@ def check(
     """
     run = _Check(identity(data), examine, wall, progress)
     try:
-        with store_of(data) as connection:
+        with store_of(data) as connection, cold_keys(data) as cold:
             run.store(data / STORE, connection)
+            run.cold(cold)
             run.logs(logs(data))
             run.entries_are_logged()
     except sqlite3.Error as error:
@@ -128,6 +132,7 @@ class _Check:
         self._findings: list[Finding] = []
         self._notes: list[str] = []
         self._store: _Store | None = None
+        self._cold: ColdKeys | None = None
         self._stamps = array("Q")
         self._removed: Timestamp = ZERO
         self._segments = self._entries = self._claims = self._waiting = 0
@@ -170,6 +175,17 @@ class _Check:
             self.found(STORE, f"{totals} was found, and {totals_of(marks.get(TOTALS, ''))} was written", REBUILD)
         self._entries = totals.entries
         self._store = _Store(connection, marks)
+
+    def cold(self, cold: ColdKeys | None) -> None:
+        """The index of the cold tier, whose entries the store need not have."""
+        self._cold = cold
+        if cold is None:
+            return
+        self._notes.append("the objects of the cold tier were not read: the node verifies each that it asks for")
+        try:
+            cold.require_whole()
+        except Damaged as damaged:
+            self.found(NAME, damaged.detail, "start the node, which makes the index anew from the objects")
 
     def store_is_gone(self) -> None:
         """What it says does not count."""
@@ -274,6 +290,10 @@ class _Check:
         rows = rows_of(store.connection, [claim.key.pcs_id for claim in claims])
         stored = dict(_entries_of(rows))
         self._claims += len(claims)
+        if self._cold is not None:  # an entry that it has, or whose window has ended, has left the store
+            cold = self._cold.of([claim.key for claim in claims])
+            ended = at(wall_seconds(self._wall) - CONSTANTS.dedup.ttl_seconds)
+            claims = tuple(claim for claim in claims if claim.key not in cold and claim.entry.timestamp > ended)
         for key, entry in claims:
             found = stored.get(key)
             if found is not None and precedence(found) <= precedence(entry):

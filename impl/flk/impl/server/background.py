@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from flk.impl.server.daemon import in_daemon
 from flk.impl.server.exclusive import ExclusiveSection
 from flk.impl.server.trace import Run, Runs, Untraced
+from flk.impl.storage.tiers import Apart
 from flk.model.effects import DeleteObject, Effect, GetObject, ListObjects, Merge, Program, PutObject, ReplaceObject
 from flk.model.refusal import Refused, unavailable
 from flk.model.runtime import Perform
@@ -27,7 +28,8 @@ _ON_OBJECTS = (PutObject, ReplaceObject, GetObject, ListObjects, DeleteObject)
 class Background:
     """Runs programs, any number at a time. Effects in the exclusive section are performed in `log_thread`.
 
-    `stores_begun` tells how often the store was begun anew; a program that is running then ends, as in a crash.
+    `stores_begun` tells how often the store was begun anew; a program that is running then ends, as in a crash. `apart` parts an
+    effect that may take long into what needs the store and what does not.
     """
 
     def __init__(
@@ -38,23 +40,26 @@ class Background:
         runs: Runs,
         trace: Untraced,
         stores_begun: Callable[[], int] = lambda: 0,
+        apart: Callable[[Effect[object]], Apart | None] = lambda _: None,
     ) -> None:
         self._perform = perform
+        self._apart = apart
         self._stores_begun = stores_begun
         self._section = section
         self._log_thread = log_thread
         self._runs = runs
         self._trace = trace
 
-    async def run(self, program: Program[R], seen: Callable[[Effect[object], Any], None]) -> R:
-        """The program's result. `seen` is called with each effect that took place, and its result.
+    async def run(self, program: Program[R], seen: Callable[[Effect[object], Any], None], pause: float = 0.0) -> R:
+        """The program's result. `seen` is called with each effect that took place, and its result. After each it pauses for so many
+        seconds, while others have their turn.
 
         Raises what the program raises; LogFailed, which also ends the runtime; Unavailable once that has ended. A program that
         is cancelled stops between two effects, as in a crash.
         """
         run = self._runs.begin(program)
         try:
-            result: R = await self._drive(program, run, self._of_one_store(self._perform), seen)
+            result: R = await self._drive(program, run, self._of_one_store(self._perform), seen, pause)
         except Exception as error:
             self._trace.end(run, error)
             raise
@@ -73,7 +78,12 @@ class Background:
         return guarded
 
     async def _drive(
-        self, program: Program[R], run: Run, perform: Perform, seen: Callable[[Effect[object], Any], None]
+        self,
+        program: Program[R],
+        run: Run,
+        perform: Perform,
+        seen: Callable[[Effect[object], Any], None],
+        pause: float,
     ) -> R:
         perform = self._trace.around(perform, run)
         step: Callable[[Any], Effect[object]] = program.send
@@ -90,10 +100,15 @@ class Background:
             else:
                 step = program.send
                 seen(effect, value)
+            if pause:
+                await asyncio.sleep(pause)
 
     async def _performed(self, effect: Effect[object], perform: Perform) -> Any:
         if isinstance(effect, _ON_OBJECTS):
             return await self._in_thread(partial(perform, effect))
+        if (apart := self._apart(effect)) is not None:
+            begun = await self._exclusively(apart.begin)
+            return await self._in_thread(partial(apart.finish, begun))
         if not isinstance(effect, Merge):
             return await self._exclusively(partial(perform, effect))
         parts = [effect.claims[at : at + MERGE_CLAIMS] for at in range(0, len(effect.claims), MERGE_CLAIMS)]

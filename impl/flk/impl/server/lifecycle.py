@@ -25,6 +25,7 @@ from flk.impl.server.breaker import CircuitBreaker
 from flk.impl.server.daemon import in_daemon
 from flk.impl.server.live_keys import LiveKeys
 from flk.impl.server.metrics import Metrics
+from flk.impl.server.mover import Mover
 from flk.impl.server.node import RealNode
 from flk.impl.server.probes import Probes
 from flk.impl.server.progress import Progress
@@ -32,12 +33,13 @@ from flk.impl.server.replicator import Every, Replicator
 from flk.impl.server.retaining import require_removable
 from flk.impl.server.routes import Service
 from flk.impl.server.runtime import Runtime
+from flk.impl.server.tiering import Tiering, check_tiers, open_tiers, open_warm
 from flk.impl.server.trace import Trace, Untraced
+from flk.impl.storage.aging import AgingStore
 from flk.impl.storage.directory import held, is_new, member_of, number_of, require_no_member
 from flk.impl.storage.known_time import KnownTime, steady
 from flk.impl.storage.objects import Objects, open_objects
 from flk.impl.storage.opening import open_region
-from flk.impl.storage.sqlite import SqliteStore
 from flk.impl.storage.store import EntryStore
 from flk.impl.storage.trouble import free_bytes
 from flk.impl.storage.wal import FileDisk
@@ -79,7 +81,7 @@ class Settings(msgspec.Struct, frozen=True):
     With `pressure` the limit of submissions in flight adapts to the queue before the store; with `breaker` an object store that
     fails too often is left alone for a while.
     With `store`, the URL of a store, it shares that with the region's other nodes. What snapshots cover, and is older than `retain`
-    in seconds, is removed.
+    in seconds, is removed. With `tiering` it moves entries to a cold tier.
     """
 
     data: Path
@@ -107,6 +109,7 @@ class Settings(msgspec.Struct, frozen=True):
     accept_weaker_store: bool = False
     snapshot_every: float = CONSTANTS.snapshot.every_seconds
     retain: float | None = None
+    tiering: Tiering | None = None
 
 
 def serve(settings: Settings, say: Callable[[str], None]) -> None:
@@ -129,12 +132,14 @@ def _profiles(settings: Settings) -> tuple[Profile, ...]:
 
 
 async def _serve(settings: Settings, say: Callable[[str], None]) -> None:
+    sealed = True
     examined = LiveKeys(settings.keys, _profiles(settings))
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, examined.reload)
     if readable_by_others(settings.keys):
         log.warning("keys.readable_by_others", file=str(settings.keys), fix="chmod 600")
     check_regions(settings)
     require_removable(settings.retain, settings.objects, settings.store)
+    check_tiers(settings.tiering, settings.store, settings.retain)
     connections = raise_limit(settings.http)
     objects = open_objects(settings.objects) if settings.objects else None
     bound = _bind(settings.host, settings.port)
@@ -145,6 +150,8 @@ async def _serve(settings: Settings, say: Callable[[str], None]) -> None:
     node = await in_daemon(partial(open_node, settings, objects, metrics, progress))
     if node.store.weakness:
         say(f"the store may lose what it acknowledged: {node.store.weakness}")
+    if settings.objects and settings.tiering:
+        say("no snapshots are written: they would lack the entries in the cold tier (SNAP-3)")
     trace = Trace(settings.trace, node.disk.log("inbox"), examined) if settings.trace else Untraced()
     try:
         runtime = Runtime(
@@ -161,14 +168,27 @@ async def _serve(settings: Settings, say: Callable[[str], None]) -> None:
         replicator = _replicator(settings, runtime, examined)
         listener.pool.handler = Service(runtime, settings.region, examined, admission, gap, replicator.behind)
         say(f"listening on {_url(bound)}")
-        await _serve_until_told(listener, runtime, replicator, settings.http.stop_seconds)
+        mover = _mover(settings, runtime, examined)
+        await _serve_until_told(listener, runtime, replicator, settings.http.stop_seconds, mover)
         if not node.behind:
-            runtime.perform(rotate())
+            sealed = _seal(runtime, say)
             _say_what_is_not_shipped(settings, node, say)
     finally:
         node.close()
         trace.close()
-    say("stopped: everything acknowledged is in the log, which is sealed")
+    say(f"stopped: everything acknowledged is in the log, {'which is sealed' if sealed else 'which is not sealed yet'}")
+
+
+def _seal(runtime: Runtime, say: Callable[[str], None]) -> bool:
+    """Seal the log, unless claims in it wait for a tier (WAL-6): then the next start replays them. Whether it is sealed."""
+    try:
+        runtime.perform(rotate())
+    except Unavailable as refusal:
+        if runtime.node.tiers is None:
+            raise
+        say(f"the log is not sealed, and the next start reads it: {refusal.detail}")
+        return False
+    return True
 
 
 def _say_what_is_not_shipped(settings: Settings, node: RealNode, say: Callable[[str], None]) -> None:
@@ -219,7 +239,10 @@ def open_node(
     disk = _disk(settings, _identity(settings, objects))
     path = settings.data / "entries.sqlite"
     try:
-        node = _node(settings, disk, SqliteStore(path), objects, metrics, progress)
+        node = _node(settings, disk, open_warm(path, settings.tiering), objects, metrics, progress)
+    except UnusableInput:
+        disk.close()
+        raise
     except Unavailable as refusal:
         disk.close()
         raise UnusableInput(
@@ -279,10 +302,15 @@ def _node(
 ) -> RealNode:
     kept = KnownTime(settings.data)
     timekeeper = Timekeeper(time.time, steady, kept.load(), trusts_wall=settings.trust_wall_time, keep=kept.save)
+    metrics = metrics or Metrics()
+    tiers = None
+    if settings.tiering is not None and isinstance(store, AgingStore):
+        tiers = open_tiers(settings.tiering, settings.region, store, settings.data / "entries.sqlite", metrics)
     return RealNode(
         disk,
         store,
         metrics,
+        tiers=tiers,
         objects=objects,
         timekeeper=timekeeper,
         progress=progress,
@@ -312,8 +340,17 @@ def _snapshots(settings: Settings) -> tuple[str, ...]:
 
 def _replicator(settings: Settings, runtime: Runtime, examined: Examine) -> Replicator:
     every = Every(settings.ship_every, settings.replay_every, settings.check_every, settings.snapshot_every)
-    alone = settings.objects is None
-    return Replicator(runtime, examined, settings.peers, every, alone=alone, period=settings.retain)
+    alone, snapshots = settings.objects is None, settings.tiering is None
+    return Replicator(
+        runtime, examined, settings.peers, every, alone=alone, snapshots=snapshots, period=settings.retain
+    )
+
+
+def _mover(settings: Settings, runtime: Runtime, examined: Examine) -> Mover | None:
+    tiering, tiers = settings.tiering, runtime.node.tiers
+    if tiering is None or tiers is None:
+        return None
+    return Mover(runtime, tiers, examined, settings.peers, tiering.move_every, tiering.pace)
 
 
 def _recover(runtime: Runtime, data: Path, say: Callable[[str], None]) -> None:
@@ -369,7 +406,9 @@ def _tail(repair: Repair) -> str:
     return "a write cut short, which was not acknowledged, or a frame whose length is damaged"
 
 
-async def _serve_until_told(listener: Listener, runtime: Runtime, replicator: Replicator, seconds: float) -> None:
+async def _serve_until_told(
+    listener: Listener, runtime: Runtime, replicator: Replicator, seconds: float, mover: Mover | None
+) -> None:
     """Answer requests until a signal comes or the log fails; then answer those that were begun, and ship them, within so many
     seconds. Raises LogFailed.
     """
@@ -380,14 +419,15 @@ async def _serve_until_told(listener: Listener, runtime: Runtime, replicator: Re
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
     batches = loop.create_task(runtime.serve())
-    replicating = loop.create_task(replicator.run())
+    background = [loop.create_task(replicator.run()), *([loop.create_task(mover.run())] if mover else ())]
     signalled = loop.create_task(stopped.wait())
     await asyncio.wait({batches, signalled}, return_when=asyncio.FIRST_COMPLETED)
     until = time.monotonic() + seconds
     await listener.close()
-    replicating.cancel()
-    with suppress(asyncio.CancelledError):
-        await replicating
+    for task in background:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
     if not batches.done():
         await replicator.finish(until - time.monotonic())
     runtime.stop()

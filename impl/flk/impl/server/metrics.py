@@ -113,6 +113,25 @@ class Metrics:
         """Ask at every scrape how long nothing could be removed."""
         self._gauge("flk_retention_age_seconds").set_function(age)
 
+    def tier(self, what: str, tier: str, entries: int) -> None:
+        """Entries of a tier were found ("hit"), or "promoted", "demoted" or "expired" from it (TIR-*)."""
+        if what == "hit":
+            self._counter("flk_tier_hits_total", tier).inc(entries)
+        else:
+            self._counter("flk_tier_moves_total", what, tier).inc(entries)
+
+    def cold(self, what: str) -> None:
+        """An object of the cold tier was asked for a key: "found" or "missed"; or was found to be "damaged" (TIR-5, TIR-6)."""
+        if what == "damaged":
+            self._counter("flk_cold_damage_total").inc()
+        else:
+            self._counter("flk_cold_reads_total", what).inc()
+
+    def watch_tiers(self, deferred: Callable[[], float], available: Callable[[], float]) -> None:
+        """Ask these, at every scrape, how many claims wait for the cold tier, and whether that answers (TIR-3)."""
+        self._gauge("flk_tier_deferred").set_function(deferred)
+        self._gauge("flk_cold_available").set_function(available)
+
     def clock_ahead(self, source: str) -> Counter:
         """Timestamps of a peer that ran too far ahead."""
         return self._counter("flk_clock_ahead_total", source)

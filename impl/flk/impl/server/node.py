@@ -15,6 +15,7 @@ from flk.impl.storage.known_time import steady
 from flk.impl.storage.objects import Objects
 from flk.impl.storage.rows import Damaged
 from flk.impl.storage.store import EntryStore
+from flk.impl.storage.tiers import Tiered
 from flk.impl.storage.wal import Commit, FileDisk
 from flk.model.effects import (
     INBOX,
@@ -51,13 +52,13 @@ from flk.model.effects import (
     Supersessions,
     Truncate,
 )
-from flk.model.entries.entry import Entry, Supersession
+from flk.model.entries.entry import Claim, Entry, Supersession
 from flk.model.flow.admission import admit, require_level
 from flk.model.flow.timekeeping import Timekeeper
 from flk.model.log.frames import Frame, segment_name, sequence_of
 from flk.model.log.hlc import ZERO, Timestamp, at, observe, tick
 from flk.model.log.manifest import removed
-from flk.model.refusal import Unavailable, unavailable
+from flk.model.refusal import OutOfReach, Unavailable, unavailable
 from flk.spec.constants import CONSTANTS
 
 log = structlog.get_logger()
@@ -88,7 +89,10 @@ class RealNode:
         timekeeper: Timekeeper | None = None,
         progress: Progress | None = None,
         breaker: CircuitBreaker | None = None,
+        tiers: Tiered | None = None,
     ) -> None:
+        self.tiers = tiers
+        """The tiers of which `store` is the warm one, if it has any (TIR-*)."""
         self.progress = progress or Progress()
         self.disk = disk
         self.store = store
@@ -106,6 +110,8 @@ class RealNode:
         self._now = now
         self.time = timekeeper or Timekeeper(now, steady)
         self._doubt = ""
+        if tiers is not None:
+            tiers.now = lambda: self.time.believed(self.clock)
         self.metrics.watch_clock(
             lambda: not self.time.why_not(self.clock), steady=self.time.step, log=lambda: self.time.lead(self.clock)
         )
@@ -113,7 +119,7 @@ class RealNode:
             Admit: self._admit,
             Salvage: lambda e: disk.salvage(e.log, e.name, e.frames, self.clock),
             Seal: self._seal,
-            CaughtUp: lambda _: setattr(self, "behind", False),
+            CaughtUp: self._caught_up,
             Segments: lambda e: disk.names(e.log, e.after, sealed=e.sealed),
             ReadSegment: lambda e: disk.read(e.name),
             Truncate: self._truncate,
@@ -135,6 +141,7 @@ class RealNode:
             SampleKeys: lambda e: self._of(e.region).sample(e.size),
             Fetch: lambda e: self._of(e.region).fetch(e.keys),
             **_performers(objects, breaker),
+            **(_performers_of(tiers, disk.region) if tiers else {}),
         }
         self._alone: dict[type[Effect[object]], Callable[[Any], Any]] = {
             Append: self._append_one,
@@ -175,14 +182,16 @@ class RealNode:
         self.metrics.wal_batch_frames.observe(len(staged.timestamps))
         return staged.timestamps
 
-    def claim(self, effects: Sequence[Store]) -> list[Entry]:
-        """The stored entries, for claims in log order. From the first failure the node is behind (ORD-4)."""
+    def claim(self, effects: Sequence[Store]) -> Sequence[Entry | OutOfReach]:
+        """The stored entries, for claims in log order. From the first failure the node is behind (ORD-4); but a claim that only an
+        absent tier could decide is deferred alone (TIR-3).
+        """
         require_level(behind=self.behind)
         began = time.perf_counter()
         claims = [effect.claim for effect in effects]
         gave_way = self.store.gave_way
         try:
-            stored = self.store.insert_or_get(claims)
+            answers = self._insert_or_get(claims)
         except Unavailable as refusal:
             self.behind = True
             log.warning("store.unavailable", reason=refusal.detail)
@@ -190,12 +199,16 @@ class RealNode:
                 self.metrics.store_damage.inc()
             raise
         self.metrics.claim_seconds.observe(time.perf_counter() - began)
-        self.metrics.claimed(claims, stored)
+        decided = [(claim, found) for claim, found in zip(claims, answers, strict=True) if isinstance(found, Entry)]
+        self.metrics.claimed(*(zip(*decided, strict=True) if decided else ((), ())))
         self.metrics.supersessions.inc(self.store.gave_way - gave_way)
-        for claim, entry in zip(claims, stored, strict=True):
+        for claim, entry in decided:
             if entry.digest != claim.entry.digest:
                 log.warning("equivocation", tenant=claim.key.tenant, pcs_id=claim.key.pcs_id)
-        return stored
+        return answers
+
+    def _insert_or_get(self, claims: Sequence[Claim]) -> Sequence[Entry | OutOfReach]:
+        return self.tiers.claim(claims) if self.tiers else self.store.insert_or_get(claims)
 
     def look_at_time(self) -> None:
         """Follow wall time where no request does, and log when it becomes doubtful or is believed again (HLC-5)."""
@@ -215,6 +228,8 @@ class RealNode:
         if missing := self.missing_segment():
             raise unavailable(f"{self.store.damage}; the log cannot rebuild it: segment {missing} is missing")
         damage, aside = self.store.damage, self.store.begin_anew()
+        if self.tiers is not None:
+            self.tiers.forget()
         self.metrics.store_damage.inc()
         log.error("store.damaged", reason=damage, kept_as=str(aside))
         return aside
@@ -237,6 +252,8 @@ class RealNode:
     def close(self) -> None:
         """Write what the store has pending, and release both parts. The log rebuilds what the store cannot write any more."""
         try:
+            if self.tiers is not None:
+                self.tiers.close()
             self.store.close()
         except Unavailable as refusal:
             log.warning("store.not_written", reason=refusal.detail)
@@ -258,11 +275,22 @@ class RealNode:
         return self.committed(staged)[0]
 
     def _claim_one(self, effect: Store) -> Entry:
-        return self.claim((effect,))[0]
+        (answer,) = self.claim((effect,))
+        if isinstance(answer, OutOfReach):
+            raise answer
+        return answer
 
     def _seal(self, effect: Seal) -> None:
         require_level(behind=self.behind)
+        if self.tiers is not None:
+            self.tiers.require_none_deferred()
         self.disk.seal(effect.log)
+
+    def _caught_up(self, effect: CaughtUp) -> None:
+        del effect
+        self.behind = False
+        if self.tiers is not None:
+            self.tiers.forgive()
 
     def _truncate(self, effect: Truncate) -> None:
         self.disk.truncate(effect.name, effect.size)
@@ -270,7 +298,7 @@ class RealNode:
 
     def _merge(self, effect: Merge) -> int:
         began = time.perf_counter()
-        superseded = self.store.merge(effect.claims)
+        superseded = self.tiers.merge(effect.claims) if self.tiers else self.store.merge(effect.claims)
         self.metrics.merge_seconds.observe(time.perf_counter() - began)
         self.metrics.supersessions.inc(superseded)
         return superseded
@@ -314,6 +342,29 @@ def _performers(
     if breaker is None:
         return asked
     return {kind: partial(_by, breaker, request) for kind, request in asked.items()}
+
+
+def _performers_of(tiers: Tiered, region: str) -> dict[type[Effect[object]], Callable[[Any], Any]]:
+    """The effects on tiers; and what a store of tiers answers otherwise than one with all entries in one place, or not at all."""
+
+    def fetch(effect: Fetch) -> tuple[Entry | None, ...]:
+        if effect.region != region:
+            raise unavailable(f"region {effect.region} is not known here")
+        return tiers.fetch(effect.keys)
+
+    return {
+        **tiers.performers,
+        Fetch: fetch,
+        **dict.fromkeys((Export, CountEntries, SampleKeys), _not_in_one_place),
+    }
+
+
+def _not_in_one_place(effect: Effect[object]) -> None:
+    """A snapshot or a comparison that leaves out what the cold tier has would be wrong (SNAP-3, CRR-8)."""
+    raise unavailable(
+        f"{type(effect).__name__}: a node with a cold tier (--cold) writes no snapshots and is not compared with others:"
+        " its store has a part of the entries only"
+    )
 
 
 def _by(breaker: CircuitBreaker, request: Callable[[Any], Any], effect: Effect[object]) -> Any:

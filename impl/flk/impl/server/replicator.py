@@ -42,7 +42,7 @@ class Every(NamedTuple):
 
 class Replicator:
     """Ships the log of one node, replays the log of each peer and those of the region's earlier disks, and looks for what was
-    shipped; and writes snapshots. A node that is `alone`, without an object store, only reads its log again, bit by bit. What
+    shipped; and writes `snapshots`. A node that is `alone`, without an object store, only reads its log again, bit by bit. What
     snapshots cover, and is older than `period` in seconds, is removed (None: nothing is).
     """
 
@@ -54,6 +54,7 @@ class Replicator:
         every: Every,
         *,
         alone: bool = False,
+        snapshots: bool = True,
         period: float | None = None,
     ) -> None:
         node = runtime.node
@@ -65,7 +66,8 @@ class Replicator:
             self._intervals[self._shipping] = every.ship
             region = node.disk.region
             self._intervals |= {ReplayPasses(region, peer, examine, node.metrics): every.replay for peer in peers}
-            self._intervals[SnapshotPasses(region, peers, node.metrics)] = every.snapshot
+            if snapshots:
+                self._intervals[SnapshotPasses(region, peers, node.metrics)] = every.snapshot
             if node.disk.identity > 1:
                 self._intervals[ReclaimPasses(region, region, examine, node.metrics)] = every.replay
             if period is not None:

@@ -33,7 +33,7 @@ from flk.model.log.manifest import Gap
 from flk.model.programs.recover import Recovery
 from flk.model.programs.repair import Incomplete
 from flk.model.programs.rotate import rotate
-from flk.model.refusal import Refused, Unavailable, Untimely, unavailable
+from flk.model.refusal import OutOfReach, Refused, Unavailable, Untimely, unavailable
 from flk.model.runtime import Perform, run
 from flk.spec.constants import Pressure
 
@@ -92,7 +92,13 @@ class Runtime:
         self._wake = asyncio.Event()
         self._section = ExclusiveSection()
         self.background = Background(
-            node.perform, self._section, self._thread, self._runs, self._trace, lambda: node.store.begun
+            node.perform,
+            self._section,
+            self._thread,
+            self._runs,
+            self._trace,
+            lambda: node.store.begun,
+            node.tiers.apart if node.tiers else lambda _: None,
         )
         self._stopping = False
         self._gaps: set[str] = set()
@@ -206,7 +212,8 @@ class Runtime:
         else:
             for waiting, result in zip(group, results, strict=True):
                 self._trace.record(waiting.run, waiting.effect, began, result)
-                self._run_on(waiting, waiting.program.send, result)
+                step = waiting.program.throw if isinstance(result, Refused) else waiting.program.send
+                self._run_on(waiting, step, result)
 
     def _refuse(self, group: Sequence[_Waiting[Any]], refusal: Refused, began: int) -> None:
         for waiting in group:
@@ -261,8 +268,8 @@ class Runtime:
             raise
         return self.node.committed(staged)
 
-    async def _claim(self, effects: Sequence[Store]) -> list[Entry]:
-        if self.node.store.shared:
+    async def _claim(self, effects: Sequence[Store]) -> Sequence[Entry | OutOfReach]:
+        if self.node.store.shared or self.node.tiers:
             return await self._off_loop(partial(self.node.claim, effects))
         return self.node.claim(effects)
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
@@ -27,12 +27,18 @@ from flk.spec.errors import UnusableInput
 if TYPE_CHECKING:
     from obstore import UpdateVersion
 
-REQUEST_SECONDS = 30  # for one request, its body included
-CONNECT_SECONDS = 5
-RETRIES = 2  # of one request, in the client; a pass that fails all the same is repeated whole
-RETRY_SECONDS = 10
-
 _FIX = "name one such as s3://bucket/prefix or file:///directory"
+
+
+class Patience(NamedTuple):
+    """How long a server is waited for: in seconds for one request, its body included, and to connect; how often and for how long
+    the client tries again. A pass that fails all the same is repeated whole.
+    """
+
+    request_seconds: int = 30
+    connect_seconds: int = 5
+    retries: int = 2
+    retry_seconds: int = 10
 
 
 class Objects:
@@ -166,26 +172,26 @@ class LocalObjects(Objects):
             self._store = LocalStore(self._directory)
 
 
-def open_objects(url: str) -> Objects:
+def open_objects(url: str, patience: Patience | None = None) -> Objects:
     """The object store at a URL. Raises UnusableInput for a URL of no known kind. A directory may come to be mounted later."""
     parts = urlsplit(url)
     if parts.scheme != "file":
-        return Objects(_remote(url))
+        return Objects(_remote(url, patience or Patience()))
     if parts.netloc or not parts.path:
         raise UnusableInput(f"{url}: no path of a directory; a URL of one has three slashes: file:///directory")
     return LocalObjects(Path(url2pathname(parts.path)))
 
 
-def _remote(url: str) -> ObjectStore:
+def _remote(url: str, patience: Patience) -> ObjectStore:
     try:
         store = from_url(
             url,
             client_options={
-                "timeout": f"{REQUEST_SECONDS}s",
-                "connect_timeout": f"{CONNECT_SECONDS}s",
+                "timeout": f"{patience.request_seconds}s",
+                "connect_timeout": f"{patience.connect_seconds}s",
                 "allow_http": True,  # an endpoint is without TLS only where the environment says http://
             },
-            retry_config={"max_retries": RETRIES, "retry_timeout": timedelta(seconds=RETRY_SECONDS)},
+            retry_config={"max_retries": patience.retries, "retry_timeout": timedelta(seconds=patience.retry_seconds)},
         )
     except (BaseError, ValueError) as error:
         raise UnusableInput(f"{url}: cannot be used as an object store ({_first_line(error)}); {_FIX}") from error

@@ -31,6 +31,8 @@ create table superseded(
 pragma user_version = {FORMAT};
 commit;
 """
+BY_AGE = "entries_by_age"
+"""An index that the file of a store of tiers has besides (TIR-1): which entries are the oldest."""
 ENTRY_COLUMNS = "tenant, pcs_id, timestamp, region, digest, outcome, checksum"
 MARK_COLUMNS = "name, value, checksum"
 SUPERSEDED_COLUMNS = "sequence, tenant, pcs_id, loser, winner, checksum"

@@ -14,6 +14,7 @@ from hashlib import file_digest
 from pathlib import Path
 
 from flk.impl.storage.rows import (
+    BY_AGE,
     ENTRY_COLUMNS,
     FORMAT,
     MARK_COLUMNS,
@@ -74,7 +75,7 @@ def require_head(path: Path) -> None:
 
 def require_tables(connection: sqlite3.Connection) -> bool:
     """Whether the file has its tables; False if it has nothing at all. Raises Damaged if it has others."""
-    tables = connection.execute(_TABLES).fetchall()
+    tables = [table for table in connection.execute(_TABLES).fetchall() if table[1] != BY_AGE]
     (version,) = connection.execute("pragma user_version").fetchone()
     (pages,) = connection.execute("pragma page_count").fetchone()
     if not tables and version == 0 and pages <= 1:

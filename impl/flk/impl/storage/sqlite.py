@@ -15,7 +15,7 @@ A store that is not what was written is not answered from, and never mended: it 
 
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from itertools import islice
@@ -67,7 +67,7 @@ _INSERT_ALL = f"insert into entries({ENTRY_COLUMNS}) select {_PARTS} from json_e
 _LOOK_UP = f"select {ENTRY_COLUMNS} from entries where pcs_id in (select value from json_each(?))"  # noqa: S608  (likewise)
 _REPLACE = f"insert or replace into entries({ENTRY_COLUMNS}) values (?, ?, ?, ?, ?, ?, ?)"  # noqa: S608  (likewise)
 _MARKED = f"select {MARK_COLUMNS} from marks where name = ?"  # noqa: S608  (likewise)
-_MARK = f"insert or replace into marks({MARK_COLUMNS}) values (?, ?, ?)"  # noqa: S608  (likewise)
+MARK = f"insert or replace into marks({MARK_COLUMNS}) values (?, ?, ?)"  # noqa: S608  (likewise)
 _SAMPLE = "select tenant, pcs_id from entries order by random() limit ?"
 _SUPERSEDED = f"select {SUPERSEDED_COLUMNS} from superseded order by sequence limit ? offset ?"  # noqa: S608  (likewise)
 _EXPORT = f"select {ENTRY_COLUMNS} from entries where (pcs_id, tenant) > (?, ?) order by pcs_id, tenant limit ?"  # noqa: S608  (likewise)
@@ -144,14 +144,18 @@ class SqliteStore:
 
         Returns how many stored ones gave way, each of which is recorded (CRR-1, CRR-3).
         """
+        return self._merge(claims, {})
+
+    def _merge(self, claims: Iterable[Claim], elsewhere: Mapping[Key, Entry]) -> int:
+        """Join entries in. Where the file has none under a key, the one that is `elsewhere` is what is stored."""
         self.flush()
         remaining = iter(claims)
         totals = self._totals
-        with self._answering(), _synchronised(self._writer), self._writer:
+        with self._answering(), synchronised(self._writer), self._writer:
             self._writer.execute("begin immediate")
             while some := list(islice(remaining, MERGE_ENTRIES)):
-                totals = self._join(some, totals)
-            self._writer.execute(_MARK, mark_row(TOTALS, text(totals)))
+                totals = self._join(some, totals, elsewhere)
+            self._writer.execute(MARK, mark_row(TOTALS, text(totals)))
         superseded, self._totals = totals.superseded - self._totals.superseded, totals
         return superseded
 
@@ -187,7 +191,7 @@ class SqliteStore:
         with self._answering():
             rows = self._reader.execute(_SAMPLE, (size,)).fetchall()
             keys = tuple(Key(*row) for row in rows)
-            if not _stored(self._reader, keys).keys() >= set(keys):
+            if not stored_rows(self._reader, keys).keys() >= set(keys):
                 raise Damaged("the store has an entry under another's key")
         return keys
 
@@ -302,23 +306,24 @@ class SqliteStore:
             self._writer.execute("begin immediate")
             self._writer.execute(_INSERT_ALL, (rows,))
             self._writer.executemany(
-                _MARK, [mark_row(*mark) for mark in (*pending.marks.items(), (TOTALS, text(totals)))]
+                MARK, [mark_row(*mark) for mark in (*pending.marks.items(), (TOTALS, text(totals)))]
             )
         self._totals = totals
 
     def _look_up(self, keys: Sequence[Key]) -> dict[Key, Entry]:
         with self._answering():
-            return _stored(self._reader, keys)
+            return stored_rows(self._reader, keys)
 
-    def _join(self, claims: Sequence[Claim], totals: Totals) -> Totals:
-        stored = _stored(self._writer, [claim.key for claim in claims])
+    def _join(self, claims: Sequence[Claim], totals: Totals, elsewhere: Mapping[Key, Entry]) -> Totals:
+        stored = stored_rows(self._writer, [claim.key for claim in claims])
         before: dict[Key, Entry | None] = {}
         gave_way: list[SupersededRow] = []
         for key, entry in claims:
-            current = stored.get(key)
+            row = stored.get(key)
+            current = elsewhere.get(key) if row is None else row
             winner = entry if current is None else join(current, entry)
             if winner != current:
-                before.setdefault(key, current)
+                before.setdefault(key, row)
                 stored[key] = winner
                 if current is not None:
                     gave_way.append(superseded_row(totals.superseded + len(gave_way) + 1, key, current, winner))
@@ -361,7 +366,7 @@ def _connect(path: Path) -> sqlite3.Connection:
 
 
 @contextmanager
-def _synchronised(connection: sqlite3.Connection) -> Iterator[None]:
+def synchronised(connection: sqlite3.Connection) -> Iterator[None]:
     """Transactions inside are on the disk when they are committed."""
     connection.execute("pragma synchronous = full")
     try:
@@ -370,7 +375,7 @@ def _synchronised(connection: sqlite3.Connection) -> Iterator[None]:
         connection.execute("pragma synchronous = normal")
 
 
-def _stored(connection: sqlite3.Connection, keys: Sequence[Key]) -> dict[Key, Entry]:
+def stored_rows(connection: sqlite3.Connection, keys: Sequence[Key]) -> dict[Key, Entry]:
     """What is stored under the keys, and under the same ids of other tenants."""
     if not keys:
         return {}

@@ -1,7 +1,6 @@
 """Effects on a store of tiers (TIR-*).
 
-Those on the cold tier raise OutOfReach while it is away. The server does not perform them: its store is SQLite, where all
-entries are in one place.
+Those on the cold tier raise OutOfReach while it is away. The server performs them if it has a cold tier (`--cold`).
 """
 
 from flk.model.effects.effect import Effect

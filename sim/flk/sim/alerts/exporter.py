@@ -52,7 +52,7 @@ Sample: TypeAlias = tuple[str, Values, float]
 _OUTCOMES = ("accepted", "escalated", "rejected")
 _OPERATIONS = ("claim", "merge")
 _BARE = ("flk_ingest_total", "flk_dedup_hits_total", "flk_equivocations_total", "flk_signature_errors_total")
-_OF_DISKS = ("flk_wal_errors_total", "flk_wal_damage_total", "flk_store_damage_total")
+_OF_DISKS = ("flk_wal_errors_total", "flk_wal_damage_total", "flk_store_damage_total", "flk_cold_damage_total")
 
 
 class Buckets:
@@ -99,8 +99,10 @@ class Exports:
             self.counts["flk_clock_ahead_total", (peer,)] = 0
         self._region = region
 
-    def samples(self, now: float, unshipped: float, *, ready: bool, timely: bool) -> Iterator[Sample]:
-        """Everything exported now; `unshipped` is the age of the oldest record that is not shipped."""
+    def samples(self, now: float, unshipped: float, *, ready: bool, timely: bool, deferred: int) -> Iterator[Sample]:
+        """Everything exported now; `unshipped` is the age of the oldest record that is not shipped, `deferred` are the claims that
+        wait for a tier.
+        """
         for (name, values), count in self.counts.items():
             yield name, values, count
         yield from self.submit.samples()
@@ -108,6 +110,7 @@ class Exports:
             yield from buckets.samples((operation,))
         yield "flk_ready", (), ready
         yield "flk_clock_trusted", (), timely
+        yield "flk_tier_deferred", (), deferred
         yield "flk_snapshot_age_seconds", (), 0.0  # nodes of the simulator write none by themselves
         yield "flk_retention_age_seconds", (), 0.0  # nor do they remove anything
         yield "flk_crr_lag_seconds", ("ship", self._region), unshipped if self.level else 0.0
@@ -164,7 +167,10 @@ class Exporter:
             if region.node is not None:
                 unshipped, node = self._age(region), region.node
                 timely = not node.memory.why_not_timely()
-                for metric, values, number in self._of(name).samples(now, unshipped, ready=node.ready, timely=timely):
+                tiered = node.memory.tiered
+                deferred = len(tiered.deferred) if tiered else 0
+                samples = self._of(name).samples(now, unshipped, ready=node.ready, timely=timely, deferred=deferred)
+                for metric, values, number in samples:
                     found[metric, values] = series = self._series(name, metric, values)
                     series.append(now, number)
             for key, series in before.items():

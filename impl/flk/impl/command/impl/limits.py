@@ -9,7 +9,7 @@ import msgspec
 import typer
 
 from flk.impl.command.app import app
-from flk.spec.constants import CONSTANTS, Breaker, Garbage, Http, Pressure
+from flk.spec.constants import CONSTANTS, Breaker, Garbage, Http, Mover, Pressure
 from flk.spec.errors import UnusableInput
 from flk.spec.hints import nearest
 
@@ -18,12 +18,13 @@ _HEAD = re.compile(r"\[(\w+)\]")
 
 
 class Limits(msgspec.Struct, frozen=True):
-    """The bounds of HTTP, those of what is logged unsigned, and the numbers of back-pressure and of circuit breakers."""
+    """The bounds of HTTP, those of what is logged unsigned, and the numbers of back-pressure, circuit breakers and the mover."""
 
     http: Http
     garbage: Garbage
     pressure: Pressure
     breaker: Breaker
+    mover: Mover
 
 
 class Limit(NamedTuple):
@@ -34,7 +35,7 @@ class Limit(NamedTuple):
     meaning: str
 
 
-DEFAULTS = Limits(CONSTANTS.http, CONSTANTS.garbage, CONSTANTS.pressure, CONSTANTS.breaker)
+DEFAULTS = Limits(CONSTANTS.http, CONSTANTS.garbage, CONSTANTS.pressure, CONSTANTS.breaker, CONSTANTS.mover)
 _PLAIN = frozenset({"http", "garbage"})
 """Tables whose bounds go by their own names; those of the others are named with their table."""
 

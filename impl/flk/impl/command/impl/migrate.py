@@ -23,7 +23,7 @@ _commands = typer.Typer(
 app.add_typer(_commands)
 
 Store = Annotated[
-    str, typer.Option(help="The ring: ring+file:///shards.toml.", metavar="URL", envvar="FLK_STORE", show_envvar=True)
+    str, typer.Option(help="The ring: ring+file:///r.toml.", metavar="URL", envvar="FLK_STORE", show_envvar=True)
 ]
 Region = Annotated[str, typer.Option(help="The region whose store it is.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]

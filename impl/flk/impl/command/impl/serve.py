@@ -130,6 +130,22 @@ def serve(
             help="Use a Redis that may lose what it acknowledged: by its settings, or a failover.",
         ),
     ] = False,
+    cold: Annotated[
+        str | None,
+        typer.Option(
+            help="Move old entries to a cold tier in this object store: s3://bucket/prefix, gs://…, az://… or file:///directory.",
+            metavar="URL",
+        ),
+    ] = None,
+    hot_seconds: Annotated[
+        float, typer.Option(min=0, help="How long an entry stays in memory, with --cold.")
+    ] = CONSTANTS.tiers.hot_seconds,
+    warm_seconds: Annotated[
+        float, typer.Option(min=0, help="The age at which an entry goes to the cold tier.")
+    ] = CONSTANTS.tiers.warm_seconds,
+    move_every: Annotated[
+        float, typer.Option(min=0.01, help="Seconds from one pass of the mover to the next.")
+    ] = CONSTANTS.tiers.move_interval_seconds,
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], typer.Option(help="What to log; JSON lines on stderr.")
     ] = "info",
@@ -142,6 +158,7 @@ def serve(
     from flk.impl.command.impl.limits import with_limits
     from flk.impl.server.lifecycle import Fsync, Settings
     from flk.impl.server.lifecycle import serve as run
+    from flk.impl.server.tiering import Tiering
     from flk.impl.storage.segment_file import LogFailed, LogGone
 
     structlog.configure(
@@ -181,6 +198,9 @@ def serve(
         accept_weaker_store=accept_weaker_store,
         snapshot_every=snapshot_every,
         retain=retain,
+        tiering=Tiering(cold, hot_seconds, warm_seconds, move_every, limits.mover, expires=objects is None)
+        if cold
+        else None,
     )
     try:
         run(settings, typer.echo)
