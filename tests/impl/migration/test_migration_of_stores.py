@@ -319,6 +319,23 @@ def test_a_write_of_a_layout_that_is_over_is_refused_by_every_store(region: Regi
     region.check()
 
 
+def test_a_node_that_stalls_in_the_middle_of_a_write_holds_nobody_up(
+    region: Region, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A change of phase waits for writes that have begun. The server ends one that stalls, and what it would write then is refused
+    (MIG-7, MIG-8).
+    """
+    monkeypatch.setattr("flk.impl.storage.postgres.STALLED_SECONDS", 1)
+    store = region.node(3).shards.by_name["a"].store
+    assert isinstance(store, PostgresStore)
+    with pytest.raises(Unavailable, match="idle-in-transaction"), store._writing() as connection:  # noqa: PT012
+        all_steps(region, lambda command: once(region, command), until=Phase.VERIFIED)
+        connection.execute("insert into flk.entries values ('default', 'late', 1, 'eu', 'd', '{}', 0)")
+    region.submit("key-0", "key-70")
+    assert region.nodes[0].fetch([Key("default", "late")]) == (None,)
+    region.check()
+
+
 def test_a_node_that_heard_of_nothing_knows_the_latest_timestamp_and_reads_what_is_there(region: Region) -> None:
     """What only the new shard has by now is in its clock (HLC-7), and no key is missing where it was (DUP-7)."""
     idle = region.node(3)
