@@ -205,12 +205,52 @@ def test_a_change_of_phase_that_was_cut_off_is_completed_by_the_nodes(
     region.check()
 
 
+@pytest.mark.parametrize("writes", range(7))
+def test_stores_are_never_open_in_two_phases_whoever_overtakes_whom(
+    region: Region, writes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before any write that turns dual writes on, whoever makes it falls asleep; another completes the change and the next one, and
+    then the first goes on. After every write the stores that are open are open for one layout (MIG-8).
+    """
+    left = writes
+    with ExitStack() as stack:
+        first, other, seen = (stack.enter_context(steps.migrating(region.url, "eu")) for _ in range(3))
+        steps.plan(first, "c", quiet)
+        stores = [seen.opened("a"), seen.opened("c")]
+
+        def watched(write: Callable[..., object]) -> Callable[..., object]:
+            def step(*arguments: object) -> object:
+                nonlocal left
+                left -= 1
+                if left == -1:
+                    layout = other.follow()
+                    assert layout.move is not None
+                    to = Phase.DUAL if layout.move.phase is Phase.PLANNED else Phase.VERIFIED
+                    other.go_on(layout.in_phase(to))
+                    other.go_on(other.layout.in_phase(Phase.VERIFIED))
+                result = write(*arguments)
+                fences = [store.fenced() for store in stores]
+                assert len({fence for fence in fences if fence and fence % 2 == 0}) <= 1, fences
+                return result
+
+            return step
+
+        with monkeypatch.context() as patched:
+            for kind in (PostgresStore, RedisStore):
+                for name in ("note", "raise_fence"):
+                    patched.setattr(kind, name, watched(getattr(kind, name)))
+            first.go_on(first.layout.in_phase(Phase.DUAL))
+        assert first.follow() == other.follow()
+        assert [store.fenced() for store in stores] == [first.layout.open] * 2
+
+
 @BOTH
 @pytest.mark.parametrize("until", [Phase.VERIFIED, Phase.CUT_OVER])
 def test_rolling_back_loses_nothing(region: Region, until: Phase) -> None:
     """After it the old shard serves alone, with every answer; the new one has to be emptied before it is planned again (MIG-4)."""
     all_steps(region, lambda command: once(region, command), until=until)
     region.submit(*(f"key-{number}" for number in range(24)))
+    region.check()
     once(region, lambda shards: steps.go_back(shards, quiet))
     region.submit(*(f"key-{number}" for number in range(28)))
     region.check()
@@ -276,6 +316,23 @@ def test_a_write_of_a_layout_that_is_over_is_refused_by_every_store(region: Regi
     assert stale.insert_or_get([new]) == [new.entry]
     assert region.nodes[0].fetch([new.key]) == (new.entry,)
     region.told[new.key] = new.entry
+    region.check()
+
+
+def test_a_node_that_stalls_in_the_middle_of_a_write_holds_nobody_up(
+    region: Region, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A change of phase waits for writes that have begun. The server ends one that stalls, and what it would write then is refused
+    (MIG-7, MIG-8).
+    """
+    monkeypatch.setattr("flk.impl.storage.postgres.STALLED_SECONDS", 1)
+    store = region.node(3).shards.by_name["a"].store
+    assert isinstance(store, PostgresStore)
+    with pytest.raises(Unavailable, match="idle-in-transaction"), store._writing() as connection:  # noqa: PT012
+        all_steps(region, lambda command: once(region, command), until=Phase.VERIFIED)
+        connection.execute("insert into flk.entries values ('default', 'late', 1, 'eu', 'd', '{}', 0)")
+    region.submit("key-0", "key-70")
+    assert region.nodes[0].fetch([Key("default", "late")]) == (None,)
     region.check()
 
 

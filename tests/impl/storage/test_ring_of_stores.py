@@ -15,7 +15,7 @@ from flk.impl.bench.store_servers import PostgresPair
 from flk.impl.server.node import RealNode
 from flk.impl.storage.address import address
 from flk.impl.storage.health import Shard
-from flk.impl.storage.layout import LAYOUT
+from flk.impl.storage.layout import LAYOUT, Role, take_role
 from flk.impl.storage.opening import open_one, open_region, open_ring
 from flk.impl.storage.rows import Damaged
 from flk.impl.storage.shared import SharedStore
@@ -107,6 +107,7 @@ def test_a_node_has_one_number_in_every_shard(ring: Files) -> None:
         ({"b": "b"}, "shard a"),
         ({"a": "b", "b": "a"}, "calls a"),
         ({"a": "a", "b": "c"}, "shard b"),
+        ({"a": "c", "b": "b"}, "shard a"),
         ({"a": "a", "c": "b"}, "calls c"),
         ({"b": "b", "c": "c"}, "shard a"),
     ],
@@ -161,6 +162,16 @@ def test_nodes_that_begin_a_ring_at_once_come_to_one(ring: Files) -> None:
         urls = [ring(p="p", q="q"), ring(q="q", r="r")]
         begun = [threads.submit(begin, url) for url in urls]
         assert any(isinstance(future.exception(), UnusableInput) for future in begun)
+
+
+def test_a_store_that_became_another_rings_shard_meanwhile_is_refused(ring: Files, tmp_path: Path) -> None:
+    """Whoever looked at it before that, and would have made it the registrar of a ring of its own."""
+    with closing(ring.alone("q")) as store:
+        made = take_role(tmp_path, store, Role("one", "q", "p"))
+        assert take_role(tmp_path, store, made) == made
+        for role in (Role("other", "q", "q"), Role("other", "q", "p"), Role("one", "r", "p")):
+            with pytest.raises(UnusableInput, match="shard q of another ring"):
+                take_role(tmp_path, store, role)
 
 
 @pytest.mark.parametrize("steps", range(5))

@@ -9,7 +9,7 @@ import secrets
 import select
 import time
 from collections.abc import Callable, Container, Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from typing import Any, TypeVar
 
 import psycopg
@@ -50,6 +50,7 @@ from flk.spec.errors import UnusableInput
 R = TypeVar("R")
 
 _LOCK = 0x666C6B  # of whoever makes the tables
+STALLED_SECONDS = 5  # in the middle of a write, after which the server ends it: others wait for its fence meanwhile
 _TRIES = 5  # at a step that PostgreSQL gave up for another's sake
 _WEAK = {"synchronous_commit": ("off",), "fsync": ("off",), "full_page_writes": ("off",)}
 _UNFOLLOWED = {"synchronous_standby_names": ("",), "synchronous_commit": ("local",)}
@@ -398,8 +399,10 @@ class PostgresStore(SharedStore):
 
     def _step(self, connection: Connection, statement: str, parameters: Sequence[object]) -> list[tuple[Any, ...]]:
         """One atomic step. It is repeated if PostgreSQL undid it because another was in its way."""
+        within = bool(self.fence) and statement is not _INSERT  # whose rows are locked in one order
         for _ in range(_TRIES):
-            with suppress(errors.DeadlockDetected, errors.SerializationFailure):
+            undone = connection.transaction() if within else nullcontext()
+            with suppress(errors.DeadlockDetected, errors.SerializationFailure), undone:
                 return connection.execute(sql.SQL(statement), parameters).fetchall()
         raise unavailable(f"the store {self} undid a step {_TRIES} times because others were in its way")
 
@@ -446,6 +449,7 @@ class PostgresStore(SharedStore):
         )
         try:
             connection.execute(f"set statement_timeout = {ANSWER_SECONDS * 1000}")
+            connection.execute(f"set idle_in_transaction_session_timeout = {STALLED_SECONDS * 1000}")
             if self._place is not None:
                 self._require_same(connection)
         except BaseException:
