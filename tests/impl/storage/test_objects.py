@@ -64,6 +64,18 @@ def test_objects_are_put_once_read_and_listed_as_in_memory(
     assert real.get("crr/none.000001/1") is None
 
 
+def test_what_is_deleted_is_gone_and_its_name_is_free(there: Place) -> None:
+    """Deleting what is not there changes nothing (TIR-1)."""
+    objects = fresh(there)
+    assert objects.put("cold/eu/one", b"1")
+    assert objects.put("cold/eu/two", b"2")
+    for _ in range(2):
+        objects.delete("cold/eu/one")
+        assert objects.get("cold/eu/one") is None
+        assert objects.names("cold/eu/", "") == ("cold/eu/two",)
+    assert objects.put("cold/eu/one", b"3")
+
+
 def test_a_large_object_comes_back_whole(there: Place) -> None:
     """Of the size of a full segment, and put on the condition that its name is free."""
     objects = fresh(there)

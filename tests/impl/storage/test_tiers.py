@@ -174,7 +174,7 @@ def steps() -> SearchStrategy[list[Step]]:
     )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(steps(), st.sampled_from([1, 2, 1000]), st.sampled_from([100.0, 1e9]))
 def test_real_tiers_answer_as_the_model_does(
     tmp_path_factory: pytest.TempPathFactory, history: list[Step], hot_entries: int, window: float
@@ -327,7 +327,7 @@ def test_every_bit_of_an_index_that_flips_is_noticed_or_harmless(shelf: Shelf) -
     shelf.close()
     path = shelf.directory / NAME
     whole = path.read_bytes()
-    for at in range(18, len(whole), max(1, len(whole) // 150)):
+    for at in range(18, len(whole), max(1, len(whole) // 80)):
         path.write_bytes(whole)
         damage(path, at)
         shelf.bucket.down = True
