@@ -1,11 +1,12 @@
 """Snapshots of a store, and starting from them (SNAP-*): a snapshot and the tail of the logs make what all of the logs make."""
 
 from collections.abc import Iterable, Mapping
+from itertools import permutations
 from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tests.support.model.strategies import entries as any_entries
 from tests.support.model.world import EQUIVOCATING, EXAMINE, STORY, World, pcs, submission
@@ -16,7 +17,7 @@ from flk.model.entries.snapshot import heads_of, read_head
 from flk.model.flow.submission import Submission
 from flk.model.memory.memory import MemoryNode
 from flk.model.memory.parts import Disk, Entries, Objects
-from flk.model.programs.recover import recover
+from flk.model.programs.recover import reclaim, recover
 from flk.model.programs.replay import replay
 from flk.model.programs.ship import ship
 from flk.model.programs.snapshot import LIMITS, Snapshotted, snapshot
@@ -59,7 +60,7 @@ def test_entries_and_those_that_gave_way_survive(claims: list[Claim], read: int,
     one, other, objects = Entries(), Entries(), Objects()
     for claim in claims:
         one.merge(claim)
-    one.marks["applied"] = "eu.000001/000000000001"
+    one.marks |= dict.fromkeys(("applied", "shipped"), "eu.000001/000000000001")
     with pytest.MonkeyPatch.context() as patch:
         small = msgspec.structs.replace(LIMITS, read_entries=read, piece_entries=piece)
         patch.setattr("flk.model.programs.snapshot.LIMITS", small)
@@ -105,6 +106,30 @@ def test_a_snapshot_and_the_tail_make_what_all_of_the_logs_make(steps: list[tupl
     with_.ingest("eu", submission(pcs(epoch=99)))
     stamps = [entry.timestamp for entry in with_.entries["eu"].entries.values() if entry.region == "eu"]
     assert len(stamps) == len(set(stamps)) > 0
+
+
+LOGGED_AND_NOT_SHIPPED = [("eu", "ingest"), ("eu", "ship"), ("eu", "ingest"), ("eu", "snapshot")]
+
+
+@settings(max_examples=100)
+@example(LOGGED_AND_NOT_SHIPPED)
+@example([*LOGGED_AND_NOT_SHIPPED, ("us", "rival"), ("us", "ship")])
+@given(STEPS)
+def test_regions_agree_after_a_disk_is_lost_whoever_began_with_its_snapshots(steps: list[tuple[str, str]]) -> None:
+    """What only the lost disk had is in no snapshot. So no store has an entry that is in no log, and all agree (SNAP-9)."""
+    world = World("eu", "us", "ap")
+    for number, (region, step) in enumerate(steps):
+        _do(world, region, step, number)
+    start(world, "ap", "eu")  # a new region
+    world.lose_disk("eu")
+    start(world, "eu", "eu", "us")
+    for _ in range(2):
+        for region in ("eu", "us", "ap"):
+            world.run(region, ship())
+        for region, peer in permutations(("eu", "us", "ap"), 2):
+            world.run(region, replay(peer, EXAMINE))
+        world.run("eu", reclaim("eu", EXAMINE))
+    assert world.entries["eu"].entries == world.entries["us"].entries == world.entries["ap"].entries
 
 
 def _joined(one: Mapping[Key, Entry], other: Mapping[Key, Entry]) -> dict[Key, Entry]:

@@ -14,6 +14,7 @@ from flk.model.effects import (
     Program,
     PutObject,
     ReplaceObject,
+    Segments,
     Supersessions,
 )
 from flk.model.entries.entry import Claim
@@ -26,6 +27,7 @@ from flk.model.entries.snapshot import (
 from flk.model.log.frames import earlier_logs, log_of
 from flk.model.log.hlc import ZERO, Timestamp
 from flk.model.programs.recover import APPLIED
+from flk.model.programs.repair import read
 from flk.model.programs.replay import REPLAYED
 from flk.model.programs.ship import SHIPPED
 from flk.model.refusal import unavailable
@@ -49,10 +51,12 @@ def snapshot(region: str, peers: Sequence[str] = ()) -> Program[Snapshotted]:
     """Write what the node stores to the object store, while requests go on.
 
     The watermarks are read before the first entry: so every claim that they cover is among the entries, or gave way to one that is
-    (SNAP-3). The head is put last: what a crash leaves before that is no snapshot (SNAP-4). Raises Unavailable.
+    (SNAP-3). What only this disk has is left out, and comes with the tail once it is shipped (SNAP-9); so the log counts as applied
+    as far as it is shipped. The head is put last: what a crash leaves before that is no snapshot (SNAP-4). Raises Unavailable.
     """
     log = (yield from Inspect(INBOX)).log
-    applied = yield from Marked(APPLIED)
+    shipped = yield from Marked(SHIPPED)
+    applied = min((yield from Marked(APPLIED)), shipped) if log_of(shipped) == log else ""
     marks = yield from _marks((region, *peers))
     if not (applied or marks):
         return Snapshotted("")
@@ -88,12 +92,29 @@ class _Pieces:
         self.written: list[Piece] = []
         self.latest = ZERO
 
-    def write(self, claims: Sequence[Claim]) -> Program[None]:
-        """Put one more."""
+    def write(self, claims: Sequence[Claim]) -> Program[int]:
+        """Put one more, with those of the claims that another disk or an object has, too; how many those are."""
+        at_risk = yield from _at_risk()
+        claims = [
+            claim for claim in claims if claim.entry.region != self.region or claim.entry.timestamp not in at_risk
+        ]
+        if not claims:
+            return 0
         piece, content = packed(self.region, self.begun, len(self.written) + 1, claims)
         yield from _put(piece.name, content)
         self.written.append(piece)
         self.latest = max(self.latest, *(entry.timestamp for _, entry in claims if entry.region == self.region), ZERO)
+        return len(claims)
+
+
+def _at_risk() -> Program[frozenset[Timestamp]]:
+    """The timestamps of what is not shipped yet. What is stored by now was logged before, so none of it is missed."""
+    names = yield from Segments(INBOX, after=(yield from Marked(SHIPPED)))
+    stamps: set[Timestamp] = set()
+    for name in names:
+        reading = yield from read(INBOX, name)
+        stamps.update(frame.timestamp for frame in reading.found.frames)
+    return frozenset(stamps)
 
 
 def _write_superseded(pieces: _Pieces) -> Program[int]:
@@ -106,17 +127,18 @@ def _write_superseded(pieces: _Pieces) -> Program[int]:
 
 
 def _write_entries(pieces: _Pieces) -> Program[int]:
-    """Write the entries, and say how many there are."""
-    written, after = 0, None
+    """Write the entries, and say how many."""
+    written = 0
+    after = None
     gathered: list[Claim] = []
     while claims := (yield from Export(after, LIMITS.read_entries)):
         gathered += claims
-        written, after = written + len(claims), claims[-1].key
+        after = claims[-1].key
         if len(gathered) >= LIMITS.piece_entries:
-            yield from pieces.write(gathered)
+            written += yield from pieces.write(gathered)
             gathered.clear()
     if gathered:
-        yield from pieces.write(gathered)
+        written += yield from pieces.write(gathered)
     return written
 
 
