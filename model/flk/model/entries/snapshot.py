@@ -1,13 +1,14 @@
 """The form of a snapshot of a store (SNAP-1, SNAP-2): pure functions of bytes.
 
-    snap/eu/heads/CLOCK.DIGEST             what the snapshot is and which pieces it has; it is put last
+    snap/eu/heads/CLOCK.ENTRIES.DIGEST     what the snapshot is and which pieces it has; it is put last
     snap/eu/pieces/CLOCK/000001.DIGEST     claims, to be merged in this order
 
     head  = "FLKSNAP1" newline JSON newline digest newline      the digest is the SHA-256 of all before it, in hexadecimal
     piece = zlib of lines
     line  = eight hexadecimal digits, the CRC32C of the rest; a space; a JSON array: the columns of an entry; a newline
 
-CLOCK is that of the node in sixteen hexadecimal digits, so that text order is the order in which snapshots were made. DIGEST begins
+CLOCK is that of the node in sixteen hexadecimal digits, ENTRIES their number in twelve, so that text order is the order in which
+snapshots were made: while nothing new is logged, what was left out before comes in once it is shipped (SNAP-9). DIGEST begins
 the SHA-256 of the object: an object that a crash left under a name is the one that a later attempt would put there. The head has
 the digest of each piece, so its own covers everything.
 
@@ -112,7 +113,7 @@ def head_object(head: Head) -> tuple[str, bytes]:
     """The name and the content of the object that a head is."""
     told = b"%s%d\n%s\n" % (_MAGIC, LIMITS.format, _encode(head))
     content = told + sha256(told).hexdigest().encode() + b"\n"
-    return f"{heads_of(head.region)}{text(head.clock)}.{_abbreviated(content)}", content
+    return _names(head, content)[0], content
 
 
 def read_head(name: str, content: bytes) -> Head:
@@ -138,11 +139,17 @@ def read_head(name: str, content: bytes) -> Head:
         head = msgspec.json.decode(told[len(version) + 1 :], type=Head)
     except msgspec.DecodeError as error:
         raise BadSnapshot(f"SNAP-2: {name} is not the head of a snapshot: {error}") from None
-    if name != head_object(head)[0] or not _is_named(name, content):
+    if name not in _names(head, content) or not _is_named(name, content):
         raise BadSnapshot(f"SNAP-2: {name} is a copy of {head_object(head)[0]}")
     if sum(piece.lines for piece in head.pieces) != head.entries + 2 * head.superseded:
         raise BadSnapshot(f"SNAP-2: {name} does not have as many lines as entries")
     return head
+
+
+def _names(head: Head, content: bytes) -> tuple[str, str]:
+    """The name of a head, and the one that it had before names told how many entries there are."""
+    clock, digest = f"{heads_of(head.region)}{text(head.clock)}", _abbreviated(content)
+    return f"{clock}.{head.entries:012x}.{digest}", f"{clock}.{digest}"
 
 
 def _abbreviated(content: bytes) -> str:

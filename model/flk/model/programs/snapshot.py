@@ -1,6 +1,7 @@
 """Writing snapshots (SNAP-1, SNAP-3, SNAP-4): what a node stores goes to the object store, for new stores to start from."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import msgspec
 
@@ -17,7 +18,7 @@ from flk.model.effects import (
     Segments,
     Supersessions,
 )
-from flk.model.entries.entry import Claim
+from flk.model.entries.entry import Claim, Entry
 from flk.model.entries.snapshot import (
     Head,
     Piece,
@@ -55,14 +56,13 @@ def snapshot(region: str, peers: Sequence[str] = ()) -> Program[Snapshotted]:
     as far as it is shipped. The head is put last: what a crash leaves before that is no snapshot (SNAP-4). Raises Unavailable.
     """
     log = (yield from Inspect(INBOX)).log
-    shipped = yield from Marked(SHIPPED)
-    applied = min((yield from Marked(APPLIED)), shipped) if log_of(shipped) == log else ""
+    applied = min((yield from Marked(APPLIED)), (yield from _shipped(region, log)))
     marks = yield from _marks((region, *peers))
     if not (applied or marks):
         return Snapshotted("")
     pieces = _Pieces(region, (yield from Clock()))
-    superseded = yield from _write_superseded(pieces)
-    entries = yield from _write_entries(pieces)
+    superseded, left = yield from _write_superseded(pieces)
+    entries = yield from _write_entries(pieces, left)
     clock = max(pieces.latest, (yield from Clock()))  # after all that is written: a claim may be newer than the marks
     head = Head(region, log, clock, applied, marks, entries, superseded, tuple(pieces.written))
     name, content = head_object(head)
@@ -83,6 +83,15 @@ def _marks(regions: Sequence[str]) -> Program[tuple[tuple[str, str], ...]]:
     return tuple((name, value) for name, value in marks if value)
 
 
+def _shipped(region: str, log: str) -> Program[str]:
+    """The last segment of the node's log that is an object; empty if none is known to be. A store that was lost, and with it what
+    was marked, has found again by replay what its region had shipped.
+    """
+    shipped = yield from Marked(SHIPPED)
+    replayed = yield from Marked(REPLAYED + region)
+    return max((mark for mark in (shipped, replayed) if mark and log_of(mark) == log), default="")
+
+
 class _Pieces:
     """The pieces that were written, and the latest timestamp that the region gave in them."""
 
@@ -94,43 +103,63 @@ class _Pieces:
 
     def write(self, claims: Sequence[Claim]) -> Program[int]:
         """Put one more, with those of the claims that another disk or an object has, too; how many those are."""
-        at_risk = yield from _at_risk()
-        claims = [
-            claim for claim in claims if claim.entry.region != self.region or claim.entry.timestamp not in at_risk
-        ]
-        if not claims:
-            return 0
+        at_risk = yield from self.at_risk()
+        safe = [claim for claim in claims if not at_risk.has(claim.entry)]
+        if safe:
+            yield from self.put(safe)
+        return len(safe)
+
+    def put(self, claims: Sequence[Claim]) -> Program[None]:
+        """Put one more, with all of them."""
         piece, content = packed(self.region, self.begun, len(self.written) + 1, claims)
         yield from _put(piece.name, content)
         self.written.append(piece)
         self.latest = max(self.latest, *(entry.timestamp for _, entry in claims if entry.region == self.region), ZERO)
-        return len(claims)
+
+    def at_risk(self) -> Program["_AtRisk"]:
+        """What is not shipped yet. What is stored by now was logged before, so none of it is missed."""
+        log = (yield from Inspect(INBOX)).log
+        names = yield from Segments(INBOX, after=(yield from _shipped(self.region, log)))
+        stamps: set[Timestamp] = set()
+        for name in names:
+            reading = yield from read(INBOX, name)
+            stamps.update(frame.timestamp for frame in reading.found.frames)
+        return _AtRisk(self.region, frozenset(stamps))
 
 
-def _at_risk() -> Program[frozenset[Timestamp]]:
-    """The timestamps of what is not shipped yet. What is stored by now was logged before, so none of it is missed."""
-    names = yield from Segments(INBOX, after=(yield from Marked(SHIPPED)))
-    stamps: set[Timestamp] = set()
-    for name in names:
-        reading = yield from read(INBOX, name)
-        stamps.update(frame.timestamp for frame in reading.found.frames)
-    return frozenset(stamps)
+class _AtRisk(NamedTuple):
+    """Entries that only the node's own disk has, by the timestamps of their frames."""
+
+    region: str
+    stamps: frozenset[Timestamp]
+
+    def has(self, entry: Entry) -> bool:
+        """Whether this is one of them."""
+        return entry.region == self.region and entry.timestamp in self.stamps
 
 
-def _write_superseded(pieces: _Pieces) -> Program[int]:
-    """Write the entries that gave way, and say how many did."""
-    written = 0
-    while rows := (yield from Supersessions(written, LIMITS.read_entries)):
-        yield from pieces.write([Claim(key, entry) for key, loser, winner in rows for entry in (loser, winner)])
-        written += len(rows)
-    return written
+def _write_superseded(pieces: _Pieces) -> Program[tuple[int, list[Claim]]]:
+    """Write the entries that gave way, with what to, and say how many did. Those that gave way to what is not shipped yet are left:
+    to a reader that never gets that, they are the entries.
+    """
+    seen = written = 0
+    left: list[Claim] = []
+    while rows := (yield from Supersessions(seen, LIMITS.read_entries)):
+        seen += len(rows)
+        at_risk = yield from pieces.at_risk()
+        safe = [row for row in rows if not at_risk.has(row.loser) and not at_risk.has(row.winner)]
+        left += [Claim(row.key, row.loser) for row in rows if not at_risk.has(row.loser) and at_risk.has(row.winner)]
+        if safe:
+            yield from pieces.put([Claim(row.key, entry) for row in safe for entry in (row.loser, row.winner)])
+        written += len(safe)
+    return written, left
 
 
-def _write_entries(pieces: _Pieces) -> Program[int]:
-    """Write the entries, and say how many."""
+def _write_entries(pieces: _Pieces, left: Sequence[Claim]) -> Program[int]:
+    """Write the entries, and those that are `left`, and say how many."""
     written = 0
     after = None
-    gathered: list[Claim] = []
+    gathered = list(left)
     while claims := (yield from Export(after, LIMITS.read_entries)):
         gathered += claims
         after = claims[-1].key
