@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from threading import Thread
 
 import pytest
+from tests.conformance.server.test_nodes import NAMES
 from tests.support.conformance.lasting_defects import DEFECTS
 from tests.support.conformance.memory_server import RETIRED, ROTATION, SIGNERS, Node, serving
 from tests.support.conformance.server_defects import EscalatedIs200
@@ -85,8 +86,8 @@ def test_each_defect_is_caught(defect: Callable[[], Node], check: Check) -> None
 
 
 def test_every_check_catches_a_defect() -> None:
-    """No check goes untried."""
-    assert {check.name for check in DEFECTS.values()} == {check.name for check in CHECKS}
+    """No check goes untried; those of several nodes have defects of their own (`test_nodes`)."""
+    assert {check.name for check in DEFECTS.values()} | set(NAMES) == {check.name for check in CHECKS}
 
 
 def test_checks_name_requirements_that_exist() -> None:

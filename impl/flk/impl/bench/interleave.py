@@ -38,14 +38,13 @@ class Figure(NamedTuple):
         return ("met" if met else "missed") if self.bar or self.times else ""
 
 
-def run(
-    contests: Sequence[Contest], seconds: float, clock: Callable[[], float] = time.thread_time
-) -> tuple[Figure, ...]:
+def run(contests: Sequence[Contest], seconds: float, clock: Callable[[], float] | None = None) -> tuple[Figure, ...]:
     """Take turns, a slot each, for about that long by the wall clock; medians over the rounds. Who waits for others is timed by
     another `clock`, in seconds.
 
     A ratio is the median of the rounds' ratios: what slows the processor down for a while slows both sides of a round.
     """
+    clock = clock or time.thread_time
     functions = [function for contest in contests for function in (contest.subject, contest.baseline)]
     repeats = [max(1, round(SLOT_SECONDS / max(_timed(function, 1, clock), 1e-6))) for function in functions]
     rounds: list[list[float]] = []

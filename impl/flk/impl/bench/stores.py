@@ -30,6 +30,7 @@ from flk.impl.storage.wal import FileDisk
 from flk.model.entries.entry import Claim, Entry, Key, Outcome, Reason
 from flk.model.log.hlc import Timestamp, at
 from flk.model.programs.recover import APPLIED
+from flk.model.programs.ship import SHIPPED
 from flk.model.programs.snapshot import snapshot
 from flk.model.runtime import run as perform
 from flk.spec.constants import CONSTANTS
@@ -212,7 +213,8 @@ def _snapshot_seconds(home: Path) -> float:
     with closing(RealNode(disk, store, objects=open_objects((home / "objects").as_uri()))) as node:
         for claims in itertools.islice(batches(), SNAPSHOT_BATCHES):
             store.insert_or_get(claims)
-        store.mark(APPLIED, f"{REGION}.000001/{1:012d}")
+        for mark in (APPLIED, SHIPPED):
+            store.mark(mark, f"{REGION}.000001/{1:012d}")
         store.flush()
         before = time.process_time()
         written = perform(snapshot(REGION), node.perform)

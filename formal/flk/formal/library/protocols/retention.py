@@ -15,7 +15,7 @@ protocol = Protocol(
     and then reads the tail. Whether a claim lies in the window of an entry is a matter of their two stamps, whoever looks,
     and when: so readers come to the node's own judgements. A reader removes an entry when its window is over and all that was
     stamped within it is replayed.""",
-    requirements=("DUP-1", "DUP-7", "CRR-2", "CRR-4", "CRR-5", "WAL-5"),
+    requirements=("DUP-1", "DUP-7", "CRR-2", "CRR-4", "CRR-5", "WAL-5", "RET-1", "RET-5"),
 )
 
 Segment = protocol.index("Segment", size=2, ordered=True)
@@ -176,7 +176,7 @@ def all_is_removed() -> Term:
     )
 
 
-@protocol.always("CRR-5", "CRR-4")
+@protocol.always("CRR-5", "CRR-4", "RET-1", "RET-5")
 def every_reader_can_read_on() -> Term:
     """What was shipped and a reader has not replayed is in an object, or in a whole snapshot: a new reader finds all of it."""
     return forall(
@@ -184,7 +184,7 @@ def every_reader_can_read_on() -> Term:
     )
 
 
-@protocol.always("WAL-5")
+@protocol.always("WAL-5", "RET-1", "RET-5")
 def the_node_can_recover() -> Term:
     """All that was logged is on the node's disk, or in a whole snapshot."""
     return forall(Segment, lambda g: implies(sealed[g], local[g] | covered[g]))
