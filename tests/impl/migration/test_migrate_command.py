@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 from tests.support.impl import store_servers
-from tests.support.impl.client import Client, Reply, keys_of
+from tests.support.impl.client import Client, Reply, keys_of, sample
 from tests.support.impl.regions import stored
 from tests.support.model.world import pcs, submission
 from typer.testing import CliRunner, Result
@@ -127,6 +127,9 @@ def test_nodes_serve_while_the_migrator_is_killed_again_and_again(ring: Ringed, 
         for sent, reply in acknowledged:
             again = [client.submit(sent) for client in clients]
             assert [(stored(other), other.status) for other in again] == [(stored(reply), reply.status)] * 2
+        for client in clients:
+            assert sample(client, "flk_dual_writes_total") > 0
+            assert sample(client, "flk_shard_available") == 2
     placed = Ring(["a", "b"])
     with closing(open_ring(ring.url, "eu")) as store:
         assert store.count() >= len(acknowledged)

@@ -18,6 +18,7 @@ from flk.impl.storage.health import Shard
 from flk.impl.storage.layout import LAYOUT, Role, take_role
 from flk.impl.storage.opening import open_one, open_region, open_ring
 from flk.impl.storage.rows import Damaged
+from flk.impl.storage.sharded import ShardedStore
 from flk.impl.storage.shared import SharedStore
 from flk.impl.storage.wal import FileDisk
 from flk.model.effects import INBOX
@@ -229,14 +230,20 @@ def test_while_a_shard_is_away_nothing_is_logged_and_it_is_named(node: tuple[Rea
     records = [submission(pcs(epoch=epoch)) for epoch in range(1, 9)]
     first = [run(ingest(record, "eu", EXAMINE), made.perform) for record in records]
     logged = [made.disk.read(name) for name in made.disk.names(INBOX)]
+    available: dict[str, Callable[[], float]] = {}
+    assert isinstance(made.store, ShardedStore)
+    made.store.shards.watch(available.__setitem__)
+    assert {name: answers() for name, answers in available.items()} == {"a": 1, "b": 1}
     redis.kill()
     for record in records:
         refused = run(ingest(record, "eu", EXAMINE), made.perform)
         assert refused.status == 503
         assert b"shard b" in refused.body
     assert [made.disk.read(name) for name in made.disk.names(INBOX)] == logged
+    assert {name: answers() for name, answers in available.items()} == {"a": 1, "b": 0}
     redis.start()
     assert [run(ingest(record, "eu", EXAMINE), made.perform) for record in records] == first
+    assert {name: answers() for name, answers in available.items()} == {"a": 1, "b": 1}
 
 
 def test_a_shard_that_took_long_to_fail_is_left_alone_for_as_long(ring: Files) -> None:

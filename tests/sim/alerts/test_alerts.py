@@ -100,10 +100,11 @@ CANNOT_FIRE = {
     "FLKStoreDamage": long(*DAMAGED, duration=400, rate=2, ship_interval=Seconds(100)),
     "FLKRetentionStalled": long(at(FsyncFailure, "eu", duration=120), duration=400, rate=2),
     "FLKSnapshotStale": long(at(FsyncFailure, "eu", duration=120), duration=400, rate=2),
+    "FLKShardAway": long(at(FsyncFailure, "eu", duration=120), duration=400, rate=2),
     "FLKColdTierDamaged": long(*DAMAGED, duration=400, rate=2, ship_interval=Seconds(100)),
 }
 """A failed synchronisation is the last thing that a process counts, and nobody asks it again: the next one begins at 0. Rot is
-drawn for logs, not for stores and their tiers. A simulated node is to write no snapshots, and to remove nothing.
+drawn for logs, not for stores and their tiers. A simulated node is to write no snapshots, and to remove nothing; its store is one.
 """
 
 

@@ -40,6 +40,7 @@ from flk.impl.storage.directory import held, is_new, member_of, number_of, requi
 from flk.impl.storage.known_time import KnownTime, steady
 from flk.impl.storage.objects import Objects, open_objects
 from flk.impl.storage.opening import open_region
+from flk.impl.storage.sharded import ShardedStore
 from flk.impl.storage.store import EntryStore
 from flk.impl.storage.trouble import free_bytes
 from flk.impl.storage.wal import FileDisk
@@ -284,6 +285,10 @@ def _open_member(
         store.close()
         raise
     log.info("store.shared", store=str(store), log=disk.log(INBOX))
+    metrics = metrics or Metrics()
+    if isinstance(store, ShardedStore):
+        store.shards.watch(metrics.watch_shard)
+        store.dual_writes = metrics.dual_writes.inc
     return _node(settings, disk, store, objects, metrics, progress)
 
 

@@ -56,6 +56,7 @@ class Metrics:
         self.store_damage = self._counter("flk_store_damage_total")
         self.claim_seconds = self._histogram("flk_store_seconds", "claim")
         self.merge_seconds = self._histogram("flk_store_seconds", "merge")
+        self.dual_writes = self._counter("flk_dual_writes_total")
         self.supersessions = self._counter("flk_supersessions_total")
         self.snapshot_bytes = self._gauge("flk_snapshot_bytes")
         self.snapshot_seconds = self._gauge("flk_snapshot_seconds")
@@ -131,6 +132,10 @@ class Metrics:
         """Ask these, at every scrape, how many claims wait for the cold tier, and whether that answers (TIR-3)."""
         self._gauge("flk_tier_deferred").set_function(deferred)
         self._gauge("flk_cold_available").set_function(available)
+
+    def watch_shard(self, name: str, available: Callable[[], float]) -> None:
+        """Ask at every scrape whether a shard answers (RNG-4)."""
+        self._gauge("flk_shard_available", name).set_function(available)
 
     def clock_ahead(self, source: str) -> Counter:
         """Timestamps of a peer that ran too far ahead."""

@@ -48,6 +48,8 @@ class ShardedStore:
         self._random = Random()
         self._pages: OrderedDict[Key, tuple[str, ...]] = OrderedDict()
         self.gave_way = 0
+        self.dual_writes: Callable[[int], None] = lambda _: None
+        """Told how many claims were of keys on the move, so that two shards were asked."""
         self._placing = Placing(shards.follow())
         self._opened_with = self._ruling
         weak = ((name, shards.by_name[name].store.weakness) for name in sorted(shards.layout.stores))
@@ -173,6 +175,7 @@ class ShardedStore:
         found = self.shards.of_each(batches, lambda store, batch: store.insert_or_get(batch))
         answers = {p: e for name, mine in positions.items() for p, e in zip(mine, found[name], strict=True)}
         moved = MovingStore(self.shards, placing).run([claims[position] for position in moving], claim_moving)
+        self.dual_writes(len(moved))
         answers |= zip(moving, moved, strict=True)
         return [answers[position] for position in range(len(claims))]
 

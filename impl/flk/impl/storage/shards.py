@@ -33,10 +33,17 @@ class Shards:
         self.by_name = {name: Shard(name, stores[name]) for name in sorted(stores)}
         self.registrar = self.by_name[found.registrar]
         self.join: Join = str  # nobody has taken part yet
+        self._watch: Callable[[Shard], None] = lambda _: None
         self._connect = connect
         self._threads = ThreadPoolExecutor(16, "shard")
         for shard in self.by_name.values():
             shard.store.is_shard = True
+
+    def watch(self, tell: Callable[[str, Callable[[], float]], None]) -> None:
+        """Tell the name of each shard, now or when the ring gets it, and what to ask for whether it answered last: 1 or 0."""
+        self._watch = lambda shard: tell(shard.name, lambda: not shard.away)
+        for shard in self.by_name.values():
+            self._watch(shard)
 
     def follow(self) -> Layout:
         """The layout in force, which writes name from now on. Raises Unavailable."""
@@ -90,6 +97,7 @@ class Shards:
             store = self._connect(name, url)
             store.is_shard = True
             self.by_name[name] = Shard(name, store)
+            self._watch(self.by_name[name])
         return self.by_name[name].store
 
     def _stores(self, layout: Layout) -> dict[str, SharedStore]:
