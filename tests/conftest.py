@@ -1,13 +1,13 @@
 """For all tests: what is interrupted, how many cases CI tries, and in which order two workers run what takes long."""
 
-import os
 import signal
 from itertools import chain, groupby
 
 import pytest
 from hypothesis import settings
+from tests.support.effort import IN_CI
 
-if os.environ.get("CI"):  # half of what a run by hand tries; long searches belong to `flk bench` and `--all`
+if IN_CI:  # half of what a run by hand tries; long searches belong to `flk bench` and `--all`
     settings.register_profile("half", settings.get_profile("ci"), max_examples=50)
     settings.load_profile("half")
 
@@ -17,7 +17,13 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a run that a shell star
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Each of two workers begins with the files that hold something slow, so that neither waits for the other's last test."""
+    """CI leaves out what is thorough. Each of two workers begins with the files that hold something slow, so that neither waits for
+    the other's last test.
+    """
+    if IN_CI:
+        left = [item for item in items if item.get_closest_marker("thorough")]
+        config.hook.pytest_deselected(items=left)
+        items[:] = [item for item in items if not item.get_closest_marker("thorough")]
     if not hasattr(config, "workerinput"):
         return
     files = [list(group) for _, group in groupby(items, key=lambda item: item.path)]

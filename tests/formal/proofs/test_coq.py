@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
+from tests.support.effort import sample
 from tests.support.formal.compiled import compiled
 
 from flk.formal.proofs import coq
@@ -202,11 +203,12 @@ MUTANTS = [
 
 def test_every_planted_fault_is_rejected(proofs: tuple[coq.CoqProof, ...], build: Path, tmp_path: Path) -> None:
     """Change one definition or one statement, and Coq rejects a proof: not a spelling, a proof."""
+    mutants = sample(MUTANTS)
     with ThreadPoolExecutor(2) as pool:
         complaints = list(
-            pool.map(lambda case: _complaint(build, tmp_path / str(case[0]), *case[1][:3]), enumerate(MUTANTS))
+            pool.map(lambda case: _complaint(build, tmp_path / str(case[0]), *case[1][:3]), enumerate(mutants))
         )
-    survivors = [story for (*_, story), complaint in zip(MUTANTS, complaints, strict=True) if not complaint]
+    survivors = [story for (*_, story), complaint in zip(mutants, complaints, strict=True) if not complaint]
     assert survivors == []
     misspelt = [
         complaint for complaint in complaints if re.search("Syntax error|Lexer|not found in the current", complaint)

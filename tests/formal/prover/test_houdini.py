@@ -141,6 +141,7 @@ def declare(protocol: Protocol, name: str, condition: Term) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 def test_replication_is_proved_without_a_lemma_of_ours() -> None:
     """Where no disk rots, all of its properties, for any number of regions and records, from more than three thousand clauses."""
     whole = replication.protocol.variant("whole-disks", "Replication, with disks on which nothing rots.")

@@ -91,13 +91,14 @@ RUST = Sdk(
     deliverer=("{out}/target/release/flk-deliver",),
 )
 ALL = (GO, TYPESCRIPT, RUST, WEBASSEMBLY, TYPESCRIPT_IN_CHROMIUM)
+CHECKED = {"CARGO_PROFILE_RELEASE_OPT_LEVEL": "0", "CARGO_PROFILE_RELEASE_OVERFLOW_CHECKS": "true"}
+"""What is built for tests need not be fast: that takes a third of the time, and a number that overflows is found."""
 
 
 def run(command: Sequence[str], folder: Path, **more: str) -> "subprocess.CompletedProcess[str]":
     """What a command of an SDK says and how it ends."""
-    return subprocess.run(
-        command, cwd=folder, env={**sdks.ENVIRONMENT, **more}, text=True, capture_output=True, check=False
-    )
+    environment = {**sdks.ENVIRONMENT, **CHECKED, **more}
+    return subprocess.run(command, cwd=folder, env=environment, text=True, capture_output=True, check=False)
 
 
 def built(sdk: Sdk, factory: pytest.TempPathFactory) -> Path:
