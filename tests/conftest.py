@@ -11,6 +11,9 @@ if IN_CI:  # half of what a run by hand tries; long searches belong to `flk benc
     settings.register_profile("half", settings.get_profile("ci"), max_examples=50)
     settings.load_profile("half")
 
+THOROUGH_NOTEBOOKS = {"comparing-two-policies.ipynb"}
+"""A minute of sweeps; other notebooks do each thing that it does."""
+
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a run that a shell starts in the background ignores interrupts,
     signal.signal(signal.SIGINT, signal.default_int_handler)  # and what it starts would, too
 
@@ -21,9 +24,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     the other's last test.
     """
     if IN_CI:
-        left = [item for item in items if item.get_closest_marker("thorough")]
+        left = [*filter(is_thorough, items)]
         config.hook.pytest_deselected(items=left)
-        items[:] = [item for item in items if not item.get_closest_marker("thorough")]
+        items[:] = [item for item in items if not is_thorough(item)]
     if not hasattr(config, "workerinput"):
         return
     files = [list(group) for _, group in groupby(items, key=lambda item: item.path)]
@@ -32,6 +35,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     first, second = list(chain(*slow[::2])), list(chain(*slow[1::2]))
     middle = max(0, len(items) // 2 - len(first))
     items[:] = [*first, *rest[:middle], *second, *rest[middle:]]
+
+
+def is_thorough(item: pytest.Item) -> bool:
+    """Whether CI leaves it out."""
+    return item.get_closest_marker("thorough") is not None or item.path.name in THOROUGH_NOTEBOOKS
 
 
 def is_slow(item: pytest.Item) -> bool:

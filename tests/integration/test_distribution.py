@@ -12,6 +12,7 @@ from zipfile import ZipFile
 import pytest
 import yaml
 from tests.support import ROOT
+from tests.support.effort import sample
 from tests.support.impl.environments import Environment, build, install
 
 from flk.formal.proofs.coq import headlines
@@ -118,7 +119,7 @@ PARTS = {
 """For each extra, the folders and modules of the package that need no other. A part within a part belongs to its own extra only."""
 
 
-@pytest.mark.parametrize("extra", PARTS)
+@pytest.mark.parametrize("extra", sample(PARTS, every=2))
 def test_an_extra_is_all_that_its_parts_need(environment: With, extra: str) -> None:
     """Every module of a part can be imported where only the core and the extra of that part are installed."""
     home = environment(extra)

@@ -105,6 +105,7 @@ def test_regions_that_lose_a_disk_and_are_cut_off_keep_what_they_acknowledged_an
     assert not (kept / "eu-1").exists()
 
 
+@pytest.mark.thorough
 def test_what_had_been_in_an_object_and_is_lost_with_disk_and_object_is_found_out(tmp_path: Path) -> None:
     """The planted fault: while the other region cannot read, objects are deleted for good, and then the disk is lost."""
     scenario = (
