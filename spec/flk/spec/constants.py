@@ -165,6 +165,12 @@ class Replication(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     divergence_sample_percent: float
 
 
+class Feed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a tenant's records go to other regions by (FEED-*)."""
+
+    object_prefix: str
+
+
 class Snapshot(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Snapshots of a store (SNAP-*)."""
 
@@ -327,6 +333,7 @@ class Constants(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     clock: Clock
     ring: Ring
     replication: Replication
+    feed: Feed
     snapshot: Snapshot
     retention: Retention
     outbox: Outbox

@@ -29,6 +29,7 @@ AREAS = {
     "dedup": "DUP",
     "wal": "WAL",
     "replication": "CRR",
+    "feed": "FEED",
     "snapshot": "SNAP",
     "retention": "RET",
     "outbox": "OUT",

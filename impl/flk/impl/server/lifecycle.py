@@ -23,6 +23,7 @@ from flk.impl.keys import readable_by_others
 from flk.impl.server.admission import Admission
 from flk.impl.server.breaker import CircuitBreaker
 from flk.impl.server.daemon import in_daemon
+from flk.impl.server.feeding import Peer, check_feeds
 from flk.impl.server.live_keys import LiveKeys
 from flk.impl.server.metrics import Metrics
 from flk.impl.server.mover import Mover
@@ -82,7 +83,8 @@ class Settings(msgspec.Struct, frozen=True):
     With `pressure` the limit of submissions in flight adapts to the queue before the store; with `breaker` an object store that
     fails too often is left alone for a while.
     With `store`, the URL of a store, it shares that with the region's other nodes. What snapshots cover, and is older than `retain`
-    in seconds, is removed. With `tiering` it moves entries to a cold tier.
+    in seconds, is removed. With `tiering` it moves entries to a cold tier. It writes `feeds` of tenants, and `follows` those of
+    regions that are no `peers`.
     """
 
     data: Path
@@ -111,6 +113,8 @@ class Settings(msgspec.Struct, frozen=True):
     snapshot_every: float = CONSTANTS.snapshot.every_seconds
     retain: float | None = None
     tiering: Tiering | None = None
+    feeds: tuple[str, ...] = ()
+    follows: tuple[Peer, ...] = ()
 
 
 def serve(settings: Settings, say: Callable[[str], None]) -> None:
@@ -140,6 +144,12 @@ async def _serve(settings: Settings, say: Callable[[str], None]) -> None:
         log.warning("keys.readable_by_others", file=str(settings.keys), fix="chmod 600")
     check_regions(settings)
     require_removable(settings.retain, settings.objects, settings.store)
+    check_feeds(settings.feeds, settings.objects, settings.retain)
+    if settings.follows and settings.tiering:
+        raise UnusableInput(
+            f"--peer {settings.follows[0].region}: what is damaged in a cold tier is put together again from whole logs, and"
+            " feeds are none; leave --cold out, or name the peer without tenants"
+        )
     check_tiers(settings.tiering, settings.store, settings.retain)
     connections = raise_limit(settings.http)
     objects = open_objects(settings.objects) if settings.objects else None
@@ -207,19 +217,18 @@ def _say_what_is_not_shipped(settings: Settings, node: RealNode, say: Callable[[
 
 def check_regions(settings: Settings) -> None:
     """Return if the regions' names make sense together. Raises UnusableInput."""
+    peers = (*settings.peers, *(peer.region for peer in settings.follows))
     if settings.objects is None:
-        if settings.peers:
-            raise UnusableInput(
-                f"--peer {settings.peers[0]}: its log comes from an object store; name it with --objects"
-            )
+        if peers:
+            raise UnusableInput(f"--peer {peers[0]}: its log comes from an object store; name it with --objects")
         return
-    for region in (settings.region, *settings.peers):
+    for region in (settings.region, *peers):
         if not _REGION.fullmatch(region):
             raise UnusableInput(
                 f"{region!r}: a region that ships has a name of letters, digits, - and _, as in eu-west-1"
             )
-    for peer in settings.peers:
-        if peer == settings.region or settings.peers.count(peer) > 1:
+    for peer in peers:
+        if peer == settings.region or peers.count(peer) > 1:
             raise UnusableInput(
                 f"--peer {peer}: name each other region once, and not the node's own ({settings.region})"
             )
@@ -347,7 +356,15 @@ def _replicator(settings: Settings, runtime: Runtime, examined: Examine) -> Repl
     every = Every(settings.ship_every, settings.replay_every, settings.check_every, settings.snapshot_every)
     alone, snapshots = settings.objects is None, settings.tiering is None
     return Replicator(
-        runtime, examined, settings.peers, every, alone=alone, snapshots=snapshots, period=settings.retain
+        runtime,
+        examined,
+        settings.peers,
+        every,
+        alone=alone,
+        snapshots=snapshots,
+        period=settings.retain,
+        feeds=settings.feeds,
+        follows=settings.follows,
     )
 
 

@@ -33,6 +33,7 @@ from flk.model.programs.replay import Replayed
 from flk.model.programs.restore import Restored, restore
 from flk.model.programs.ship import PREFIX, SHIPPED, ship
 from flk.model.programs.snapshot import Snapshotted, snapshot
+from flk.spec.constants import CONSTANTS
 
 R = TypeVar("R")
 
@@ -151,8 +152,8 @@ class ShippingPasses(LogPasses[tuple[str, ...]]):
 class ReplayPasses(LogPasses[Replayed]):
     """Join the entries of a peer's log into the store."""
 
-    def __init__(self, region: str, peer: str, examine: Examine, metrics: Metrics) -> None:
-        super().__init__("replay", peer, metrics)
+    def __init__(self, region: str, peer: str, examine: Examine, metrics: Metrics, stage: str = "replay") -> None:
+        super().__init__(stage, peer, metrics)
         self._region = region
         self._examine = examine
         self._refused = metrics.snapshot_errors("read")
@@ -172,7 +173,7 @@ class ReplayPasses(LogPasses[Replayed]):
         """
         if isinstance(effect, GetObject) and isinstance(result, bytes):
             self._done = self._done.and_more(size=len(result))
-            self._from_snapshot = not effect.name.startswith(PREFIX)
+            self._from_snapshot = effect.name.startswith(CONSTANTS.snapshot.object_prefix)
         elif isinstance(effect, Merge):
             self._merged = not self._from_snapshot
             self._done = self._done.and_more(claims=len(effect.claims))

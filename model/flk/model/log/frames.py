@@ -51,12 +51,16 @@ class Frame(NamedTuple):
     payload: bytes
 
 
-class Head(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Whose segment this is: its region, its log (a disk's identity) and its place in that log."""
+class Head(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Whose segment this is: its region, its log (a disk's identity) and its place in that log. One of a feed is of a tenant, and
+    names the segment before it in the feed (empty: it is the first) (FEED-1, FEED-2).
+    """
 
     region: str
     log: str
     sequence: int
+    tenant: str = ""
+    previous: str = ""
 
     @property
     def name(self) -> str:

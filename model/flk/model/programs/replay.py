@@ -67,7 +67,7 @@ def replay(peer: str, examine: Examine, *, own: bool = False) -> Program[Replaye
     for stretch in stretches:
         if stretch.corrupt is not None:
             raise stretch.corrupt
-    return _together([stretch.replayed for stretch in stretches])
+    return together([stretch.replayed for stretch in stretches])
 
 
 def _replay_log(
@@ -104,7 +104,7 @@ def follows(done: str, name: str) -> bool:
     return sequence_of(name) == (sequence_of(done) if done else 0) + 1
 
 
-def _together(logs: list[Replayed]) -> Replayed:
+def together(logs: list[Replayed]) -> Replayed:
     """What was replayed of all logs; the first gap."""
     gap, *more = [log.gap for log in logs if log.gap] or [""]
     return Replayed(

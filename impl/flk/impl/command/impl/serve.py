@@ -55,7 +55,18 @@ def serve(
     ] = None,
     peer: Annotated[
         list[str] | None,
-        typer.Option(help="Another region, whose log is replayed from there. Once for each.", metavar="REGION"),
+        typer.Option(
+            help="Another region, whose log is replayed from there; with tenants behind it, only what it feeds of those. Once for"
+            " each.",
+            metavar="REGION[:TENANT,…]",
+        ),
+    ] = None,
+    feed: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Write what this tenant sent to a feed of its own, for regions that follow it. Once for each.",
+            metavar="TENANT",
+        ),
     ] = None,
     ship_every: Annotated[
         float, typer.Option(min=0.01, help="Seconds from one shipping to the next.")
@@ -156,6 +167,7 @@ def serve(
     import structlog
 
     from flk.impl.command.impl.limits import with_limits
+    from flk.impl.server.feeding import peer as as_peer
     from flk.impl.server.lifecycle import Fsync, Settings
     from flk.impl.server.lifecycle import serve as run
     from flk.impl.server.tiering import Tiering
@@ -172,6 +184,7 @@ def serve(
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
     limits = with_limits(limit or ())
+    peers = [as_peer(text) for text in peer or ()]
     settings = Settings(
         data=data,
         keys=keys,
@@ -184,7 +197,7 @@ def serve(
         require_judged=require_judged,
         trace=trace,
         objects=objects,
-        peers=tuple(peer or ()),
+        peers=tuple(one.region for one in peers if not one.tenants),
         ship_every=ship_every,
         replay_every=replay_every,
         trust_wall_time=trust_wall_time,
@@ -201,6 +214,8 @@ def serve(
         tiering=Tiering(cold, hot_seconds, warm_seconds, move_every, limits.mover, expires=objects is None)
         if cold
         else None,
+        feeds=tuple(feed or ()),
+        follows=tuple(one for one in peers if one.tenants),
     )
     try:
         run(settings, typer.echo)
