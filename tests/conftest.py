@@ -1,6 +1,7 @@
 """For all tests: what is interrupted, how many cases CI tries, and in which order two workers run what takes long."""
 
 import signal
+from collections.abc import Iterator
 from itertools import chain, groupby
 
 import pytest
@@ -24,9 +25,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     the other's last test.
     """
     if IN_CI:
-        left = [*filter(is_thorough, items)]
-        config.hook.pytest_deselected(items=left)
-        items[:] = [item for item in items if not is_thorough(item)]
+        left = {item for item in items if is_thorough(item)} | set(beside_the_sample(items))
+        config.hook.pytest_deselected(items=[item for item in items if item in left])
+        items[:] = [item for item in items if item not in left]
     if not hasattr(config, "workerinput"):
         return
     files = [list(group) for _, group in groupby(items, key=lambda item: item.path)]
@@ -40,6 +41,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def is_thorough(item: pytest.Item) -> bool:
     """Whether CI leaves it out."""
     return item.get_closest_marker("thorough") is not None or item.path.name in THOROUGH_NOTEBOOKS
+
+
+def beside_the_sample(items: list[pytest.Item]) -> Iterator[pytest.Item]:
+    """Of the cases of each test that is `sampled`, all but one in three."""
+    sampled = [item for item in items if item.get_closest_marker("sampled")]
+    for _, cases in groupby(sampled, key=lambda item: item.nodeid.partition("[")[0]):
+        yield from (case for number, case in enumerate(cases) if number % 3)
 
 
 def is_slow(item: pytest.Item) -> bool:

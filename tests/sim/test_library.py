@@ -74,6 +74,7 @@ def test_the_library_is_whole() -> None:
         assert found.faults or name == "normal-replication"
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("name", DRILLS)
 def test_a_drill_holds(name: str) -> None:
     """Every invariant, objective and hypothesis holds, and the trace is a path of the protocols."""
@@ -86,6 +87,7 @@ def test_a_drill_holds(name: str) -> None:
     assert run.measures.counts.lost == 0 or name == "rpo-under-loss"
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("name", DRILLS)
 def test_a_drill_holds_by_more_than_luck(name: str) -> None:
     """Under other seeds no invariant is violated, and the faults bring about what they are for."""

@@ -1,6 +1,7 @@
 """Claims are judged by looking at their evidence anew."""
 
 import pytest
+from tests.support.effort import sample
 from tests.support.formal.compiled import compiled
 
 from flk.formal.proofs.claims import Court, Finding, Judgement, chosen, verdict_of
@@ -18,6 +19,7 @@ def measure(scenario: str, objective: str) -> Measurement:
 
 
 COURT = Court(measure, attempt)
+CHOSEN = sample(claims())
 
 
 def weighed(kind: EvidenceKind, name: str) -> Finding:
@@ -30,17 +32,17 @@ def judgements(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Judgement]
     """All claims, judged; figures are not measured here, and Coq is asked once in a run of the tests."""
     measure, proofs = Measurement(1.0, 2.0, "s", met=True), compiled(tmp_path_factory)[1]
     court = Court(lambda scenario, objective: measure, attempt, in_coq=lambda: proofs)
-    return {judgement.name: judgement for judgement in court.judge(claims())}
+    return {judgement.name: judgement for judgement in court.judge(CHOSEN)}
 
 
 @pytest.mark.slow
 def test_the_claims_come_to_what_the_list_states(judgements: dict[str, Judgement]) -> None:
     """As they were made and as they hold here; of those that are false most are refuted, and none is counted as true."""
-    for claim in claims():
+    for claim in CHOSEN:
         assert (judgements[claim.name].made, judgements[claim.name].here) == (claim.status, claim.holds), claim.name
     refuted = {name for name, judgement in judgements.items() if judgement.made is ClaimStatus.REFUTED}
-    assert len(refuted) > 25
-    assert "verified-before-remembered" in refuted
+    assert len(refuted) > len(CHOSEN) / 2
+    assert ("verified-before-remembered" in refuted) == ("verified-before-remembered" in judgements)
 
 
 def test_what_holds_here_is_never_refuted_and_lacks_only_what_is_missing(judgements: dict[str, Judgement]) -> None:

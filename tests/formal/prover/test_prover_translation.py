@@ -295,6 +295,7 @@ def universe(name: str) -> Universe:
     return Universe(SUBJECTS[name])
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("name", SUBJECTS)
 def test_the_open_formulas_step_as_the_interpreter_does(name: str) -> None:
     """In random states: what has a meaning in the prover has it in the interpreter, and then guards and successors are the same.

@@ -60,6 +60,7 @@ def some_of(name: str) -> tuple[Schema, Explored]:
     return Schema.of(protocol, found.sizes), found
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("name", [*PROTOCOLS, "gallery/in-memory-outbox", "gallery/mark-before-upload"])
 def test_an_exploration_is_whole(name: str) -> None:
     """Names and stories of properties, and each step with each change of a counterexample."""

@@ -154,6 +154,7 @@ def test_every_alert_is_accounted_for() -> None:
     assert FIRED_BY.keys() | CANNOT_FIRE.keys() == {alert.name for alert in TABLE.alert}
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("name", FIRED_BY)
 def test_an_alert_fires_in_its_drill(name: str) -> None:
     """It fires once its condition has held for as long as the table says; where there is a fault, that explains it."""

@@ -38,6 +38,7 @@ def played(scenario: Scenario, programs: Programs | None = None) -> Run:
     return simulate(scenario, records(200), KEYRING, programs=programs)
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("name", sorted(designs.DESIGNS))
 def test_the_counterexample_is_seen_in_the_simulator(name: str) -> None:
     """The drill made of the shortest counterexample violates, by the refuted design, the invariant that says the same."""

@@ -65,6 +65,7 @@ def test_each_bug_is_a_bug_of_its_own() -> None:
     assert len(MISSED) <= 0.05 * len(BUGS)
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("name", [name for name in BUGS if name not in MISSED])
 def test_a_planted_bug_is_found(name: str) -> None:
     """Within a thousand seeds, by an invariant that its story is about."""
@@ -82,6 +83,7 @@ def test_the_model_is_not_found() -> None:
     assert found.bound < 0.01
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("name", SHRUNK)
 def test_what_was_found_is_shrunk_and_replays_from_its_line(name: str) -> None:
     """Of the faults none can go, and the line names a run of the same events with the programs that the bug is in."""

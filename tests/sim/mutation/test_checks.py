@@ -41,6 +41,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runs]:
         yield made
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_an_upload_that_is_dropped_is_seen_by_every_check(runs: Runs) -> None:
     """By the tests, by the protocol of replication, by an invariant in the first seed, and by a drill."""

@@ -57,6 +57,7 @@ def test_pytest_finds_the_plugin_where_the_lab_is_installed() -> None:
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
+@pytest.mark.thorough
 def test_the_workflow_of_the_example_passes(project: Path) -> None:
     """Each `run:` step of the file, in order, whatever the event."""
     workflow = yaml.safe_load((project / ".github" / "workflows" / "flk.yml").read_text())

@@ -105,6 +105,7 @@ def altered(scenario: Scenario, **changes: object) -> Scenario:
     return msgspec.structs.replace(scenario, **changes)
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("fault", PRIMITIVES, ids=lambda fault: fault.id)
 def test_the_tiers_agree_on_each_primitive(fault: Fault) -> None:
     """A thousand requests under one fault: every moment of every request, every control event and the lags are the same."""

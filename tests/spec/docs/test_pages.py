@@ -29,6 +29,7 @@ def text(page: str) -> str:
     return (ROOT / page).read_text("utf-8")
 
 
+@pytest.mark.sampled
 @pytest.mark.slow
 @pytest.mark.parametrize("page", [*TUTORIAL, *FOLLOWED])
 def test_the_tutorial_prints_what_it_shows(page: str) -> None:

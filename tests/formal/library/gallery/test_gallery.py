@@ -118,6 +118,7 @@ def test_a_counterexample_breaks_the_property(name: str) -> None:
         assert truths == [property_.invariant] * STEPS[name] + [not property_.invariant]
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("name", [name for name in DESIGNS if DESIGNS[name].sizes])
 def test_the_readable_engine_finds_the_same(name: str) -> None:
     """Both engines tell the same story, step by step."""

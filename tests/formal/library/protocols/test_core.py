@@ -133,6 +133,7 @@ def test_progress_needs_every_fair_action(name: str, property_: str, action: str
     assert finding.path.loop is not None
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize(("build", "sizes"), MUTANTS.values(), ids=map("/".join, MUTANTS))
 def test_every_planted_fault_is_found(build: Callable[[], Protocol], sizes: dict[str, int]) -> None:
     """The explorer refutes it by an invariant, a lemma included, or meets a fault; with a path to it."""

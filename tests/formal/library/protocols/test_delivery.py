@@ -168,6 +168,7 @@ def conjuncts(interpreter: Interpreter, instance: Instance, state: tuple[int, ..
     return {text(guard): bool(interpreter.evaluate(guard, state, arguments)) for guard in action.guards}
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize(("name", "action"), [(name, action) for name in NAMES for action in PROTOCOLS[name].actions])
 def test_no_action_can_be_left_out(name: str, action: str) -> None:
     """Without any one of its actions a protocol no longer does all that it should."""
