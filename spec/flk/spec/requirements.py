@@ -31,6 +31,7 @@ AREAS = {
     "replication": "CRR",
     "snapshot": "SNAP",
     "retention": "RET",
+    "divergence": "DIV",
     "outbox": "OUT",
     "migration": "MIG",
     "tiering": "TIR",
