@@ -22,6 +22,7 @@ from flk.impl.http.listener import Listener
 from flk.impl.keys import readable_by_others
 from flk.impl.server.admission import Admission
 from flk.impl.server.breaker import CircuitBreaker
+from flk.impl.server.comparing import comparing, require_comparable
 from flk.impl.server.daemon import in_daemon
 from flk.impl.server.live_keys import LiveKeys
 from flk.impl.server.metrics import Metrics
@@ -45,6 +46,7 @@ from flk.impl.storage.trouble import free_bytes
 from flk.impl.storage.wal import FileDisk
 from flk.model.compiled.examiner import choice
 from flk.model.effects import INBOX
+from flk.model.entries.proposals import Mode
 from flk.model.flow.timekeeping import Timekeeper
 from flk.model.log.frames import CorruptSegment, log_of
 from flk.model.programs.examine import Examine
@@ -81,7 +83,8 @@ class Settings(msgspec.Struct, frozen=True):
     With `pressure` the limit of submissions in flight adapts to the queue before the store; with `breaker` an object store that
     fails too often is left alone for a while.
     With `store`, the URL of a store, it shares that with the region's other nodes. What snapshots cover, and is older than `retain`
-    in seconds, is removed. With `tiering` it moves entries to a cold tier.
+    in seconds, is removed. With `tiering` it moves entries to a cold tier. Every `compare_every` seconds it compares its store with
+    those of its peers, and mends what it lost, in the mode `reconcile`.
     """
 
     data: Path
@@ -110,6 +113,8 @@ class Settings(msgspec.Struct, frozen=True):
     snapshot_every: float = CONSTANTS.snapshot.every_seconds
     retain: float | None = None
     tiering: Tiering | None = None
+    compare_every: float | None = None
+    reconcile: Mode = Mode.MANUAL
 
 
 def serve(settings: Settings, say: Callable[[str], None]) -> None:
@@ -140,6 +145,9 @@ async def _serve(settings: Settings, say: Callable[[str], None]) -> None:
     check_regions(settings)
     require_removable(settings.retain, settings.objects, settings.store)
     check_tiers(settings.tiering, settings.store, settings.retain)
+    require_comparable(
+        settings.compare_every, settings.reconcile, settings.objects, settings.peers, cold=bool(settings.tiering)
+    )
     connections = raise_limit(settings.http)
     objects = open_objects(settings.objects) if settings.objects else None
     bound = _bind(settings.host, settings.port)
@@ -342,7 +350,14 @@ def _replicator(settings: Settings, runtime: Runtime, examined: Examine) -> Repl
     every = Every(settings.ship_every, settings.replay_every, settings.check_every, settings.snapshot_every)
     alone, snapshots = settings.objects is None, settings.tiering is None
     return Replicator(
-        runtime, examined, settings.peers, every, alone=alone, snapshots=snapshots, period=settings.retain
+        runtime,
+        examined,
+        settings.peers,
+        every,
+        alone=alone,
+        snapshots=snapshots,
+        period=settings.retain,
+        further=comparing(runtime.node, settings.peers, examined, settings.compare_every, settings.reconcile),
     )
 
 

@@ -8,7 +8,7 @@ continues at the watermarks. Submissions are not affected.
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple, TypeVar
 
@@ -43,7 +43,8 @@ class Every(NamedTuple):
 class Replicator:
     """Ships the log of one node, replays the log of each peer and those of the region's earlier disks, and looks for what was
     shipped; and writes `snapshots`. A node that is `alone`, without an object store, only reads its log again, bit by bit. What
-    snapshots cover, and is older than `period` in seconds, is removed (None: nothing is).
+    snapshots cover, and is older than `period` in seconds, is removed (None: nothing is). `further` passes are made with the
+    seconds from one to the next.
     """
 
     def __init__(
@@ -56,11 +57,13 @@ class Replicator:
         alone: bool = False,
         snapshots: bool = True,
         period: float | None = None,
+        further: Mapping[Passes[Any], float] | None = None,
     ) -> None:
         node = runtime.node
         self._runtime = runtime
         share = min(1.0, every.check / CONSTANTS.replication.check_round_seconds)
         self._intervals: dict[Passes[Any], float] = {RestorePasses(node.disk.region, share, node.metrics): every.check}
+        self._intervals |= further or {}
         self._shipping = None if alone else ShippingPasses(node.disk, node.metrics)
         if self._shipping is not None:
             self._intervals[self._shipping] = every.ship

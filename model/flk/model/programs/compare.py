@@ -58,7 +58,7 @@ def compare(region: str, peers: Sequence[str], interval: float, *, shared: bool 
     The moment is a little past, for most of what was logged until then to be replayed everywhere: nothing else depends on it.
     If the store is `shared`, what the region's other nodes have not shipped is not known. Raises Unavailable.
     """
-    now = wall_seconds((yield from Noted(INBOX)).wall) - LIMITS.settle_seconds
+    now = wall_seconds((yield from Noted(INBOX)).wall) - min(LIMITS.settle_seconds, interval)
     round_ = at(max(0.0, now // interval * interval))
     published = Published(region)
     rounds = yield from own_rounds(region, round_, peers, published, shared=shared)
