@@ -193,6 +193,36 @@ class Retention(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     stale_seconds: Seconds
 
 
+class Divergence(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Comparing what regions store, and mending what differs (DIV-*)."""
+
+    object_prefix: str
+    magic: str
+    format: int
+    settle_seconds: Seconds
+    range_bits: Some
+    read_entries: Some
+    max_leaves: Some
+    kept_rounds: Some
+    round_ranges: Some
+    range_entries: Some
+    max_object_bytes: Some
+    evidence_segments: Some
+    evidence_heads: Some
+    evidence_pieces: Some
+    unproven_rounds: Some
+    max_claims: Some
+    max_open: Some
+    kept_settled: Some
+    safe_threshold: float
+    aggressive_threshold: float
+    replay_missing_score: float
+    choose_first_score: float
+    manual_review_score: float
+    review_percent: float
+    safe_percent: float
+
+
 class Outbox(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The agent's delivery policy (OUT-*)."""
 
@@ -336,6 +366,7 @@ class Constants(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     feed: Feed
     snapshot: Snapshot
     retention: Retention
+    divergence: Divergence
     outbox: Outbox
     retry_after: RetryAfter
     dedup: Dedup

@@ -32,6 +32,7 @@ AREAS = {
     "feed": "FEED",
     "snapshot": "SNAP",
     "retention": "RET",
+    "divergence": "DIV",
     "outbox": "OUT",
     "migration": "MIG",
     "tiering": "TIR",

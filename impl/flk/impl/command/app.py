@@ -31,6 +31,7 @@ MODULES = (
     "impl.keys",
     "impl.data",
     "impl.migrate",
+    "impl.divergence",
     "conformance.conform",
     "conformance.compare",
     "conformance.browser",

@@ -14,7 +14,17 @@ from flk.impl.server.daemon import in_daemon
 from flk.impl.server.exclusive import ExclusiveSection
 from flk.impl.server.trace import Run, Runs, Untraced
 from flk.impl.storage.tiers import Apart
-from flk.model.effects import DeleteObject, Effect, GetObject, ListObjects, Merge, Program, PutObject, ReplaceObject
+from flk.model.effects import (
+    DeleteObject,
+    Effect,
+    GetBeginning,
+    GetObject,
+    ListObjects,
+    Merge,
+    Program,
+    PutObject,
+    ReplaceObject,
+)
 from flk.model.refusal import Refused, unavailable
 from flk.model.runtime import Perform
 
@@ -22,7 +32,7 @@ R = TypeVar("R")
 
 MERGE_CLAIMS = 1000  # merged at once, in some milliseconds; then a waiting batch runs
 
-_ON_OBJECTS = (PutObject, ReplaceObject, GetObject, ListObjects, DeleteObject)
+_ON_OBJECTS = (PutObject, ReplaceObject, GetObject, GetBeginning, ListObjects, DeleteObject)
 
 
 class Background:

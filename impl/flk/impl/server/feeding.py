@@ -3,10 +3,11 @@
 import re
 import time
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from flk.impl.server.metrics import Metrics
-from flk.impl.server.passes import LogPasses, ReplayPasses
+from flk.impl.server.node import RealNode
+from flk.impl.server.passes import LogPasses, Passes, ReplayPasses
 from flk.model.effects import Effect, Program, PutObject
 from flk.model.programs.examine import Examine
 from flk.model.programs.feed import Fed, feed, follow
@@ -57,6 +58,24 @@ def check_feeds(feeds: Sequence[str], objects: str | None, retain: float | None)
 def _require_tenant(tenant: str, option: str) -> None:
     if not _TENANT.fullmatch(tenant):
         raise UnusableInput(f"{option}: a tenant matches {_TENANT.pattern}; name one as its records do in X-Tenant-Id")
+
+
+def feeding(
+    node: RealNode,
+    feeds: Sequence[str],
+    follows: Sequence[Peer],
+    examine: Examine,
+    ship_every: float,
+    replay_every: float,
+) -> dict[Passes[Any], float]:
+    """The passes of a node that writes feeds and follows those of peers, and the seconds from one to the next."""
+    region, metrics = node.disk.region, node.metrics
+    passes: dict[Passes[Any], float] = {FeedPasses(region, tenant, metrics): ship_every for tenant in feeds}
+    return passes | {
+        FollowPasses(region, peer.region, tenant, examine, metrics): replay_every
+        for peer in follows
+        for tenant in peer.tenants
+    }
 
 
 class FeedPasses(LogPasses[Fed]):

@@ -22,8 +22,9 @@ from flk.impl.http.listener import Listener
 from flk.impl.keys import readable_by_others
 from flk.impl.server.admission import Admission
 from flk.impl.server.breaker import CircuitBreaker
+from flk.impl.server.comparing import comparing, require_comparable
 from flk.impl.server.daemon import in_daemon
-from flk.impl.server.feeding import Peer, check_feeds
+from flk.impl.server.feeding import Peer, check_feeds, feeding
 from flk.impl.server.live_keys import LiveKeys
 from flk.impl.server.metrics import Metrics
 from flk.impl.server.mover import Mover
@@ -47,6 +48,7 @@ from flk.impl.storage.trouble import free_bytes
 from flk.impl.storage.wal import FileDisk
 from flk.model.compiled.examiner import choice
 from flk.model.effects import INBOX
+from flk.model.entries.proposals import Mode
 from flk.model.flow.timekeeping import Timekeeper
 from flk.model.log.frames import CorruptSegment, log_of
 from flk.model.programs.examine import Examine
@@ -84,7 +86,8 @@ class Settings(msgspec.Struct, frozen=True):
     fails too often is left alone for a while.
     With `store`, the URL of a store, it shares that with the region's other nodes. What snapshots cover, and is older than `retain`
     in seconds, is removed. With `tiering` it moves entries to a cold tier. It writes `feeds` of tenants, and `follows` those of
-    regions that are no `peers`.
+    regions that are no `peers`. Every `compare_every` seconds it compares its store with those of its peers, and mends what it
+    lost, in the mode `reconcile`.
     """
 
     data: Path
@@ -115,6 +118,8 @@ class Settings(msgspec.Struct, frozen=True):
     tiering: Tiering | None = None
     feeds: tuple[str, ...] = ()
     follows: tuple[Peer, ...] = ()
+    compare_every: float | None = None
+    reconcile: Mode = Mode.MANUAL
 
 
 def serve(settings: Settings, say: Callable[[str], None]) -> None:
@@ -151,6 +156,14 @@ async def _serve(settings: Settings, say: Callable[[str], None]) -> None:
             " feeds are none; leave --cold out, or name the peer without tenants"
         )
     check_tiers(settings.tiering, settings.store, settings.retain)
+    require_comparable(
+        settings.compare_every,
+        settings.reconcile,
+        settings.objects,
+        settings.peers,
+        cold=bool(settings.tiering),
+        follows=bool(settings.follows),
+    )
     connections = raise_limit(settings.http)
     objects = open_objects(settings.objects) if settings.objects else None
     bound = _bind(settings.host, settings.port)
@@ -363,8 +376,8 @@ def _replicator(settings: Settings, runtime: Runtime, examined: Examine) -> Repl
         alone=alone,
         snapshots=snapshots,
         period=settings.retain,
-        feeds=settings.feeds,
-        follows=settings.follows,
+        further=comparing(runtime.node, settings.peers, examined, settings.compare_every, settings.reconcile)
+        | feeding(runtime.node, settings.feeds, settings.follows, examined, every.ship, every.replay),
     )
 
 

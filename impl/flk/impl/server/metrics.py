@@ -61,6 +61,8 @@ class Metrics:
         self.snapshot_bytes = self._gauge("flk_snapshot_bytes")
         self.snapshot_seconds = self._gauge("flk_snapshot_seconds")
         self.retention_errors = self._counter("flk_retention_errors_total")
+        self.divergence_refused = self._counter("flk_divergence_refused_total")
+        self.proposals_open = self._gauge("flk_proposals_open")
         self.segments_shipped = self._counter("flk_segments_shipped_total")
         self._signature_errors = self._counter("flk_signature_errors_total")
         self._dedup_hits = self._counter("flk_dedup_hits_total")
@@ -113,6 +115,22 @@ class Metrics:
     def watch_retention(self, age: Callable[[], float]) -> None:
         """Ask at every scrape how long nothing could be removed."""
         self._gauge("flk_retention_age_seconds").set_function(age)
+
+    def divergence(self, peer: str, kind: str) -> Gauge:
+        """The divergence from a peer in percent, by "count" or "sample"."""
+        return self._gauge("flk_divergence_percent", peer, kind)
+
+    def differing(self, peer: str, standing: str) -> Gauge:
+        """Entries that differ from a peer's: "in_flight", "lost" or "unproven" (DIV-3)."""
+        return self._gauge("flk_divergence_entries", peer, standing)
+
+    def divergence_errors(self, work: str) -> Counter:
+        """Passes that did not complete: "compare" or "reconcile"."""
+        return self._counter("flk_divergence_errors_total", work)
+
+    def proposals(self, action: str, state: str) -> Counter:
+        """Proposals that were made, and what came of them (DIV-5, DIV-6)."""
+        return self._counter("flk_proposals_total", action, state)
 
     def tier(self, what: str, tier: str, entries: int) -> None:
         """Entries of a tier were found ("hit"), or "promoted", "demoted" or "expired" from it (TIR-*)."""

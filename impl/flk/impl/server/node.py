@@ -28,6 +28,7 @@ from flk.model.effects import (
     Effect,
     Export,
     Fetch,
+    GetBeginning,
     GetObject,
     Inherit,
     Inspect,
@@ -330,12 +331,13 @@ def _performers(
     if objects is None:
         return {
             ListObjects: lambda _: (),
-            **dict.fromkeys((PutObject, ReplaceObject, GetObject, DeleteObject), _no_objects),
+            **dict.fromkeys((PutObject, ReplaceObject, GetObject, GetBeginning, DeleteObject), _no_objects),
         }
     asked: dict[type[Effect[object]], Callable[[Any], Any]] = {
         PutObject: lambda e: objects.put(e.name, e.content),
         ReplaceObject: lambda e: objects.replace(e.name, e.damaged, e.content),
         GetObject: lambda e: objects.get(e.name),
+        GetBeginning: lambda e: objects.beginning(e.name, e.size),
         ListObjects: lambda e: objects.names(e.prefix, e.after),
         DeleteObject: lambda e: objects.delete(e.name),
     }

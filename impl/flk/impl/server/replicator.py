@@ -8,13 +8,12 @@ continues at the watermarks. Submissions are not affected.
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple, TypeVar
 
 import structlog
 
-from flk.impl.server.feeding import FeedPasses, FollowPasses, Peer
 from flk.impl.server.passes import Passes, ReclaimPasses, ReplayPasses, RestorePasses, ShippingPasses, SnapshotPasses
 from flk.impl.server.retaining import RetentionPasses
 from flk.impl.server.runtime import Runtime
@@ -44,8 +43,8 @@ class Every(NamedTuple):
 class Replicator:
     """Ships the log of one node, replays the log of each peer and those of the region's earlier disks, and looks for what was
     shipped; and writes `snapshots`. A node that is `alone`, without an object store, only reads its log again, bit by bit. What
-    snapshots cover, and is older than `period` in seconds, is removed (None: nothing is). It writes the feeds of some tenants, and
-    `follows` those of peers.
+    snapshots cover, and is older than `period` in seconds, is removed (None: nothing is). `further` passes are made with the
+    seconds from one to the next.
     """
 
     def __init__(
@@ -58,13 +57,13 @@ class Replicator:
         alone: bool = False,
         snapshots: bool = True,
         period: float | None = None,
-        feeds: Sequence[str] = (),
-        follows: Sequence[Peer] = (),
+        further: Mapping[Passes[Any], float] | None = None,
     ) -> None:
         node = runtime.node
         self._runtime = runtime
         share = min(1.0, every.check / CONSTANTS.replication.check_round_seconds)
         self._intervals: dict[Passes[Any], float] = {RestorePasses(node.disk.region, share, node.metrics): every.check}
+        self._intervals |= further or {}
         self._shipping = None if alone else ShippingPasses(node.disk, node.metrics)
         if self._shipping is not None:
             self._intervals[self._shipping] = every.ship
@@ -72,12 +71,6 @@ class Replicator:
             self._intervals |= {ReplayPasses(region, peer, examine, node.metrics): every.replay for peer in peers}
             if snapshots:
                 self._intervals[SnapshotPasses(region, peers, node.metrics)] = every.snapshot
-            self._intervals |= {FeedPasses(region, tenant, node.metrics): every.ship for tenant in feeds}
-            self._intervals |= {
-                FollowPasses(region, peer.region, tenant, examine, node.metrics): every.replay
-                for peer in follows
-                for tenant in peer.tenants
-            }
             if node.disk.identity > 1:
                 self._intervals[ReclaimPasses(region, region, examine, node.metrics)] = every.replay
             if period is not None:

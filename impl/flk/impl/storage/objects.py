@@ -89,6 +89,17 @@ class Objects:
             except FileNotFoundError:
                 return None
 
+    def beginning(self, name: str, size: int) -> bytes | None:
+        """An object's first bytes, no more than `size`, however large it is; None if there is none of that name."""
+        with _answering():
+            try:
+                found = obstore.get(self._store, name)
+                if found.meta["size"] <= size:
+                    return bytes(found.bytes())[:size]
+                return bytes(obstore.get_range(self._store, name, start=0, end=size))
+            except FileNotFoundError:
+                return None
+
     def names(self, prefix: str, after: str) -> tuple[str, ...]:
         """Names with the prefix that sort after `after`, in order.
 
@@ -151,6 +162,11 @@ class LocalObjects(Objects):
         """As in every store."""
         self._require()
         return super().get(name)
+
+    def beginning(self, name: str, size: int) -> bytes | None:
+        """As in every store."""
+        self._require()
+        return super().beginning(name, size)
 
     def names(self, prefix: str, after: str) -> tuple[str, ...]:
         """As in every store."""

@@ -25,7 +25,7 @@ from flk.model.effects.log import (
     Truncate,
 )
 from flk.model.effects.migration import Advance, Forget, InsertOrGet, ListKeys, LookAt, ReadPhase, Replace
-from flk.model.effects.objects import GetObject, ListObjects, PutObject, ReplaceObject
+from flk.model.effects.objects import GetBeginning, GetObject, ListObjects, PutObject, ReplaceObject
 from flk.model.effects.outbox import Draw, Post, Sleep
 from flk.model.effects.regions import CountEntries, Fetch, SampleKeys
 from flk.model.effects.retention import DeleteObject, Noted, Release, RemoveSegment
@@ -54,6 +54,7 @@ __all__ = [
     "Export",
     "Fetch",
     "Forget",
+    "GetBeginning",
     "GetObject",
     "Inherit",
     "Insert",

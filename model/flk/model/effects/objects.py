@@ -24,6 +24,13 @@ class GetObject(Effect[bytes | None], frozen=True):
     name: str
 
 
+class GetBeginning(Effect[bytes | None], frozen=True):
+    """The first `size` bytes of an object, all of them if it has no more; None if there is none of that name."""
+
+    name: str
+    size: int
+
+
 class ListObjects(Effect[tuple[str, ...]], frozen=True):
     """The names that start with `prefix` and sort after `after`, in order."""
 

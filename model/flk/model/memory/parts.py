@@ -331,6 +331,11 @@ class Objects:
         """The object's content, None if there is none."""
         return self.objects.get(name)
 
+    def beginning(self, name: str, size: int) -> bytes | None:
+        """The object's first bytes, no more than `size`; None if there is none."""
+        content = self.get(name)
+        return None if content is None else content[:size]
+
     def names(self, prefix: str, after: str) -> tuple[str, ...]:
         """Names with the prefix that sort after `after`."""
         return tuple(name for name in sorted(self.objects) if name.startswith(prefix) and name > after)

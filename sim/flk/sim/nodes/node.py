@@ -14,6 +14,7 @@ from flk.model.effects import (
     Effect,
     Export,
     Fetch,
+    GetBeginning,
     GetObject,
     Inspect,
     ListObjects,
@@ -72,6 +73,8 @@ from flk.sim.world.shards import Lines
 Reply: TypeAlias = Callable[[object], None]
 Ts = TypeVarTuple("Ts")
 
+_ON_OBJECTS = (PutObject, ReplaceObject, GetObject, GetBeginning, ListObjects, DeleteObject)
+
 
 class Request(Activity):
     """An `ingest` under way: its draws, the timestamp of its frame once there is one, and whether it counts as in flight."""
@@ -126,7 +129,7 @@ class Node(Host):
                 (Inspect, ReadSegment, Truncate, Salvage, Restore, Noted, Release, RemoveSegment), self._journal.use
             ),
             **dict.fromkeys((Store, Merge, Mark, Marked, Export, Supersessions), self._use_store),
-            **dict.fromkeys((PutObject, ReplaceObject, GetObject, ListObjects, DeleteObject), self._ask_objects),
+            **dict.fromkeys(_ON_OBJECTS, self._ask_objects),
             **dict.fromkeys((CountEntries, SampleKeys, Fetch), self._ask_region),
         }
         self.handlers = {
@@ -139,7 +142,7 @@ class Node(Host):
             CaughtUp: self._levelled,
             SampleKeys: self._sampled,
             **dict.fromkeys((CountEntries, Fetch), self._inspected),
-            **dict.fromkeys((PutObject, ReplaceObject, GetObject, ListObjects, DeleteObject), self._stored_away),
+            **dict.fromkeys(_ON_OBJECTS, self._stored_away),
         }
 
     @property

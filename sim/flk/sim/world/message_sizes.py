@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from flk.model.effects import Fetch, GetObject, ListObjects, PutObject, ReplaceObject
+from flk.model.effects import Fetch, GetBeginning, GetObject, ListObjects, PutObject, ReplaceObject
 from flk.model.entries.entry import Entry, Key
 from flk.model.flow.submission import Response, Submission
 
@@ -28,6 +28,7 @@ _MEASURES: dict[type, Callable[[Any], int]] = {
     PutObject: lambda effect: len(effect.name) + len(effect.content),
     ReplaceObject: lambda effect: len(effect.name) + len(effect.content),
     GetObject: lambda effect: len(effect.name),
+    GetBeginning: lambda effect: len(effect.name),
     ListObjects: lambda effect: len(effect.prefix) + len(effect.after),
     Fetch: lambda effect: size_of(effect.keys),
 }

@@ -111,6 +111,22 @@ def serve(
             metavar="SECONDS",
         ),
     ] = None,
+    compare_every: Annotated[
+        float | None,
+        typer.Option(
+            min=0.01,
+            help="Compare the store with those of the peers, up to moments so many seconds apart (DIV-1): the same in all regions."
+            " Without it, they are not compared.",
+            metavar="SECONDS",
+        ),
+    ] = None,
+    reconcile: Annotated[
+        Literal["manual", "auto-safe", "auto-aggressive"],
+        typer.Option(
+            help="What is mended without being approved, with --compare-every: nothing, missing entries, or also those that should"
+            " give way (DIV-6); see `flk divergence`."
+        ),
+    ] = "manual",
     limit: Annotated[
         list[str] | None,
         typer.Option(
@@ -172,6 +188,7 @@ def serve(
     from flk.impl.server.lifecycle import serve as run
     from flk.impl.server.tiering import Tiering
     from flk.impl.storage.segment_file import LogFailed, LogGone
+    from flk.model.entries.proposals import Mode
 
     structlog.configure(
         processors=[
@@ -211,6 +228,8 @@ def serve(
         accept_weaker_store=accept_weaker_store,
         snapshot_every=snapshot_every,
         retain=retain,
+        compare_every=compare_every,
+        reconcile=Mode(reconcile),
         tiering=Tiering(cold, hot_seconds, warm_seconds, move_every, limits.mover, expires=objects is None)
         if cold
         else None,
