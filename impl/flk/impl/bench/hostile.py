@@ -86,7 +86,7 @@ def bars(rows: Sequence[Row]) -> tuple[Bar, ...]:
 def _row(attempt: Attempt, scale: float, server: ServerProcess, data: Path, record: Callable[[], Submission]) -> Row:
     port, pid = urlsplit(server.url).port or 0, server.process.pid
     _forget_peak(pid)
-    memory, processor, logged = _memory(pid, "VmRSS"), processor_seconds(pid), _log_bytes(data)
+    memory, processor, logged = memory_of(pid), processor_seconds(pid), _log_bytes(data)
     with _probed(port) as result:
         made = attempt.run(port, scale)
     stall, unanswered, _ = result()
@@ -96,7 +96,7 @@ def _row(attempt: Attempt, scale: float, server: ServerProcess, data: Path, reco
         made.sent,
         dict(sorted(made.answers.items())),
         0.0 if gone else processor_seconds(pid) - processor,
-        0 if gone else _memory(pid, "VmHWM") - memory,
+        0 if gone else memory_of(pid, "VmHWM") - memory,
         _log_bytes(data) - logged,
         stall,
         unanswered,
@@ -139,7 +139,7 @@ def _accepted(port: int, sent: Submission) -> bool:
         connection.close()
 
 
-def _memory(pid: int, which: str) -> int:
+def memory_of(pid: int, which: str = "VmRSS") -> int:
     """Bytes of a process: `VmRSS` now, `VmHWM` at its peak (Linux)."""
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
         name, _, value = line.partition(":")

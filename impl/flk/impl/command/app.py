@@ -36,6 +36,7 @@ MODULES = (
     "conformance.compare",
     "conformance.browser",
     "bench.bench",
+    "bench.age",
     "bench.languages",
 )
 """Modules of this package that add themselves to `app` when imported, in the order in which `flk --help` lists them."""

@@ -1,0 +1,234 @@
+"""Many records through a real node with snapshots and retention on: what it takes of memory, disk and time as it grows old.
+
+Records are signed here, in batches, and sent to `flk serve` over HTTP by the load generator, so they take every step of a node's
+life. After each tenth the server is killed and started; goes on under a low rate until all that was fed is removed, and is stopped
+and started once more.
+"""
+
+import signal
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from itertools import islice
+from pathlib import Path
+from statistics import quantiles
+from urllib.parse import urlsplit
+
+import msgspec
+
+from flk.impl.bench.ageing import Measure, per
+from flk.impl.bench.hostile import memory_of
+from flk.impl.bench.ingest import CONNECTIONS, SECRET, Wrong
+from flk.impl.bench.load import Load, drive, encode_request
+from flk.impl.bench.records import distinct, submission
+from flk.impl.server.process import ServerProcess, key_file, server_process
+from flk.model.programs.ship import PREFIX
+from flk.model.record.signing import HmacKey
+from flk.spec.constants import CONSTANTS
+
+STEPS = 10
+BATCH = 5000  # requests that are prepared and sent together
+REGION = "eu"
+PACE_SECONDS = 0.05  # from one submission at the low rate to the next
+PACED = 100  # submissions at the low rate, at least
+PATIENCE, LEAST_PATIENCE_SECONDS = (
+    8.0,
+    60.0,
+)  # intervals between snapshots, within which all that was fed has to be removed
+SHIP_SECONDS = 1.0
+LEAST_SECONDS = 2.0  # from one snapshot to the next
+RECORDS_A_SECOND = 25_000  # an interval is long enough for a snapshot of so many for each of its seconds
+
+
+class Step(msgspec.Struct, frozen=True):
+    """A node after so many records. Bytes resident at the end of the load, and on disk once what was fed is removed, and the most
+    that the log had under load; seconds from a start to readiness, after kill -9 right behind the load and after an orderly stop;
+    seconds of a submission at a low rate; whether all that was fed was removed in time.
+    """
+
+    records: int
+    rate: float
+    memory: int
+    log_under_load: int
+    log: int
+    store: int
+    objects: int
+    snapshots: int
+    start_after_kill: float
+    start_after_stop: float
+    p50: float
+    p99: float
+    removed: bool
+
+
+class Life:
+    """The directories of a node, the records that it is sent, and the servers that it has been."""
+
+    def __init__(self, home: Path, interval: float) -> None:
+        self.data, self.bucket = home / "data", home / "bucket"
+        self.bucket.mkdir()
+        self._keys = key_file(home, SECRET)
+        self._options = (
+            *("--region", REGION, "--objects", self.bucket.as_uri(), "--ship-every", str(min(SHIP_SECONDS, interval))),
+            *("--snapshot-every", str(interval), "--retain", "0"),
+        )
+        self._requests = _requests()
+        self.sent = 0
+        self.most_log = 0
+
+    def start(self, servers: ExitStack) -> tuple[ServerProcess, float]:
+        """A server on what the last one left, and the seconds until it is ready."""
+        began = time.perf_counter()
+        server = servers.enter_context(server_process(self.data, self._keys, self._options))
+        return server, time.perf_counter() - began
+
+    def feed(self, server: ServerProcess, count: int) -> float:
+        """Send so many new records over many connections; answers a second, without the time that signing takes. Raises Wrong."""
+        left, seconds = count, 0.0
+        while left:
+            batch = list(islice(self._requests, min(left, BATCH)))
+            load = drive("127.0.0.1", _port(server), batch, CONNECTIONS)
+            _require_accepted(load)
+            left -= len(batch)
+            seconds += load.seconds
+            self.sent += len(batch)
+            self.most_log = max(self.most_log, size_of(self.log()))
+        return count / seconds
+
+    def pace(self, server: ServerProcess) -> float:
+        """Send one new record over a connection of its own; the seconds until its answer. Raises Wrong."""
+        load = drive("127.0.0.1", _port(server), [next(self._requests)], 1)
+        _require_accepted(load)
+        self.sent += 1
+        return float(load.latencies[0])
+
+    def log(self) -> set[Path]:
+        """The segments on disk."""
+        return set(self.data.glob(f"{REGION}.*/*.wal"))
+
+    def shipped(self) -> set[Path]:
+        """The objects of segments."""
+        return _files(self.bucket / PREFIX)
+
+
+def measure(
+    home: Path,
+    records: int,
+    interval: float | None = None,
+    steps: int = STEPS,
+    on_progress: Callable[[str], None] = lambda _: None,
+) -> tuple[Measure, ...]:
+    """The steps of a life of so many records, in an empty directory; a snapshot every `interval` seconds.
+
+    Raises Wrong if an honest record is not accepted.
+    """
+    every = interval or max(LEAST_SECONDS, records / RECORDS_A_SECOND)
+    return measures(tuple(lived(home, records, every, steps, on_progress)))
+
+
+def lived(home: Path, records: int, interval: float, steps: int, on_progress: Callable[[str], None]) -> Iterator[Step]:
+    """Step after step, each with as many records, beside those of the low rate."""
+    life = Life(home, interval)
+    with ExitStack() as servers:
+        server, _ = life.start(servers)
+        for number in range(1, steps + 1):
+            on_progress(f"step {number} of {steps}: under load")
+            life.most_log = 0
+            rate = life.feed(server, records // steps)
+            memory = memory_of(server.process.pid)
+            server.process.send_signal(signal.SIGKILL)
+            servers.close()
+            fed = life.log()
+            server, after_kill = life.start(servers)
+            on_progress(f"step {number} of {steps}: at a low rate, until what was fed is removed")
+            latencies, removed = _paced(life, server, fed, max(LEAST_PATIENCE_SECONDS, PATIENCE * interval))
+            cuts = quantiles(latencies, n=100, method="inclusive")
+            held = {"log": size_of(life.log()), "objects": size_of(life.shipped())}
+            snapshots = size_of(_files(life.bucket / CONSTANTS.snapshot.object_prefix))
+            servers.close()
+            server, after_stop = life.start(servers)
+            yield Step(
+                records=life.sent,
+                rate=rate,
+                memory=memory,
+                log_under_load=life.most_log,
+                log=held["log"],
+                store=size_of(set(life.data.glob("entries.sqlite*"))),
+                objects=held["objects"],
+                snapshots=snapshots,
+                start_after_kill=after_kill,
+                start_after_stop=after_stop,
+                p50=cuts[49],
+                p99=cuts[98],
+                removed=removed,
+            )
+
+
+def _paced(life: Life, server: ServerProcess, fed: set[Path], patience: float) -> tuple[list[float], bool]:
+    """Seconds of submissions at a low rate, which goes on until the segments `fed` are removed, here and in the object store; and
+    whether they were.
+    """
+    gone = False
+    names = {path.relative_to(life.data).with_suffix("") for path in fed}
+    latencies: list[float] = []
+    end = time.monotonic() + patience
+    while len(latencies) < PACED or not (gone or time.monotonic() > end):
+        began = time.perf_counter()
+        latencies.append(life.pace(server))
+        time.sleep(max(0.0, PACE_SECONDS - (time.perf_counter() - began)))
+        objects = {path.relative_to(life.bucket / PREFIX) for path in life.shipped()}
+        gone = not (fed & life.log() or names & objects)
+    return latencies, gone
+
+
+def measures(steps: Sequence[Step]) -> tuple[Measure, ...]:
+    """What is judged of the steps. Entries are kept (decision 0044), so what holds them is judged for each of them."""
+
+    def of(name: str) -> tuple[float, ...]:
+        return tuple(float(getattr(step, name)) for step in steps)
+
+    records = of("records")
+    return (
+        Measure("records so far", "", records, bar=0),
+        Measure("answers a second under load", "", of("rate"), bar=0),
+        Measure("resident memory", "bytes", of("memory")),
+        Measure("log, at most, under load", "bytes", of("log_under_load"), bar=0),
+        Measure("log, at rest", "bytes", of("log")),
+        Measure("objects of the log, at rest", "bytes", of("objects")),
+        Measure("all that was fed is removed", "", of("removed"), bar=0),
+        Measure("store, an entry", "bytes", per(of("store"), records)),
+        Measure("snapshots, an entry", "bytes", per(of("snapshots"), records)),
+        Measure("start after kill -9", "seconds", of("start_after_kill")),
+        Measure("start after an orderly stop", "seconds", of("start_after_stop")),
+        Measure("submit at a low rate, p50", "seconds", of("p50")),
+        Measure("submit at a low rate, p99", "seconds", of("p99")),
+    )
+
+
+def size_of(files: set[Path]) -> int:
+    """Bytes that files take on disk; one that is removed meanwhile takes none."""
+    size = 0
+    for file in files:
+        try:
+            size += file.stat().st_blocks * 512
+        except FileNotFoundError:
+            continue
+    return size
+
+
+def _files(directory: Path) -> set[Path]:
+    return {path for path in directory.glob("**/*") if path.is_file()}
+
+
+def _requests() -> Iterator[bytes]:
+    key = HmacKey(SECRET.encode())
+    return (encode_request(submission(record, key), "127.0.0.1") for record in distinct())
+
+
+def _require_accepted(load: Load) -> None:
+    if set(load.statuses) != {200}:
+        raise Wrong(f"flk serve answered with {dict(load.statuses)}")
+
+
+def _port(server: ServerProcess) -> int:
+    return urlsplit(server.url).port or 0
