@@ -56,9 +56,9 @@ def serve(
     peer: Annotated[
         list[str] | None,
         typer.Option(
-            help="Another region, whose log is replayed from there; with tenants behind it, only what it feeds of those. Once for"
-            " each.",
-            metavar="REGION[:TENANT,…]",
+            help="Another region, whose log is replayed from there; with tenants behind it, as in us:a,b, only what it feeds of"
+            " those. Once for each.",
+            metavar="REGION[:TENANTS]",
         ),
     ] = None,
     feed: Annotated[
