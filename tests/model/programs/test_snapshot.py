@@ -109,11 +109,13 @@ def test_a_snapshot_and_the_tail_make_what_all_of_the_logs_make(steps: list[tupl
 
 
 LOGGED_AND_NOT_SHIPPED = [("eu", "ingest"), ("eu", "ship"), ("eu", "ingest"), ("eu", "snapshot")]
+HID_A_PEERS = [("eu", "ingest"), ("us", "rival"), ("us", "ship"), ("eu", "replay"), ("eu", "snapshot")]
 
 
 @settings(max_examples=100)
 @example(LOGGED_AND_NOT_SHIPPED)
 @example([*LOGGED_AND_NOT_SHIPPED, ("us", "rival"), ("us", "ship")])
+@example(HID_A_PEERS)
 @given(STEPS)
 def test_regions_agree_after_a_disk_is_lost_whoever_began_with_its_snapshots(steps: list[tuple[str, str]]) -> None:
     """What only the lost disk had is in no snapshot. So no store has an entry that is in no log, and all agree (SNAP-9)."""
