@@ -85,7 +85,8 @@ def test_a_real_node_is_killed_and_stopped_and_holds_what_it_was_sent(
     assert step.records >= 60 + 5
     assert 0 < step.p50 <= step.p99
     assert min(step.memory, step.store, step.objects, step.snapshots, step.rate) > 0
-    assert min(step.start_after_kill, step.start_after_stop) > 0
+    assert min(*step.after_kill, *step.after_stop) > 0
+    assert age_node.measures([step, step])[-1].ratio == 1
 
 
 def test_the_command_prints_both_halves(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,5 +1,6 @@
 """Nodes of one region that share its store: what any of them answered stands, whichever is asked, and whatever becomes of them."""
 
+import shutil
 import subprocess
 import sys
 import threading
@@ -23,14 +24,21 @@ from tests.support.model.world import EXAMINE, pcs, submission
 from flk.impl.server.lifecycle import Settings, open_node
 from flk.impl.server.node import RealNode
 from flk.impl.server.process import ServerProcess, key_file, server_process
+from flk.impl.storage.objects import Objects, open_objects
 from flk.impl.storage.opening import open_region
 from flk.impl.storage.wal import FileDisk
 from flk.model.effects import INBOX, Store
 from flk.model.entries.entry import Claim
 from flk.model.flow.submission import Response, Submission
 from flk.model.log.hlc import Timestamp
+from flk.model.memory import parts
+from flk.model.memory.memory import MemoryNode
 from flk.model.programs.ingest import ingest
 from flk.model.programs.recover import recover
+from flk.model.programs.replay import replay
+from flk.model.programs.ship import ship
+from flk.model.programs.snapshot import snapshot
+from flk.model.programs.start import load
 from flk.model.refusal import Unavailable
 from flk.model.runtime import run
 from flk.spec.errors import UnusableInput
@@ -50,11 +58,11 @@ def url(request: pytest.FixtureRequest) -> str:
     return SERVERS[request.param]().url(f"shared{next(NUMBERS)}")
 
 
-def node(directory: Path, url: str, number: int, now: float) -> RealNode:
+def node(directory: Path, url: str, number: int, now: float, objects: Objects | None = None) -> RealNode:
     """A node of region eu by itself, whose wall clock stands still."""
     store = open_region(url, "eu", lambda: now)
     store.enlist(f"token{number}", number)
-    made = RealNode(FileDisk(directory / f"{number}", "eu", number), store, now=lambda: now)
+    made = RealNode(FileDisk(directory / f"{number}", "eu", number), store, objects=objects, now=lambda: now)
     run(recover("eu", EXAMINE), made.perform)
     return made
 
@@ -184,6 +192,33 @@ def test_a_peer_replays_each_log_of_the_region(tmp_path: Path) -> None:
         assert {path.name for path in (objects.path / "crr").iterdir()} >= {"eu.000001", "eu.000002"}
         for client in clients:
             assert [stored(reply) for reply in all_to(client, RECORDS)] == [stored(reply) for reply in told]
+
+
+def test_a_snapshot_has_what_another_node_stored_and_lost_before_it_was_shipped(tmp_path: Path, url: str) -> None:
+    """Two nodes store a record each, one ships, writes a snapshot, and the disk of the other is lost. What either was answered is
+    in the store, and in a region that begins with the snapshot; no log brings it to a region that replays (SNAP-9).
+    """
+    directory = Directory(tmp_path / "objects")
+    objects, there = open_objects(directory.url), parts.Objects()
+    with (
+        closing(node(tmp_path, url, 1, NOW, objects)) as one,
+        closing(node(tmp_path, url, 2, NOW, objects)) as two,
+    ):
+        shipped, lost = (answer(each, sent) for each, sent in zip((one, two), RECORDS[:2], strict=True))
+        assert shipped.status == lost.status == HTTPStatus.OK
+        run(ship(), one.perform)
+        run(snapshot("eu"), one.perform)
+        shutil.rmtree(tmp_path / "2")
+        assert answer(one, RECORDS[1]).body == lost.body
+        stored = {claim.key for claim in one.store.export(None, 9)}
+    for file in filter(Path.is_file, directory.path.rglob("*")):
+        there.put(str(file.relative_to(directory.path)), file.read_bytes())
+    began, replays = parts.Entries(), parts.Entries()
+    run(load("us", ["eu"]), MemoryNode(parts.Disk("us"), began, there, lambda: NOW).perform)
+    run(replay("eu", EXAMINE), MemoryNode(parts.Disk("ap"), replays, there, lambda: NOW).perform)
+    assert set(began.entries) == stored
+    assert len(stored) == 2
+    assert len(replays.entries) == 1
 
 
 def _server(directory: Path, name: str, url: str) -> AbstractContextManager[ServerProcess]:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tests.support.model.strategies import entries as any_entries
-from tests.support.model.world import EQUIVOCATING, EXAMINE, STORY, World, pcs, submission
+from tests.support.model.world import EQUIVOCATING, EXAMINE, STORY, Crash, Stop, World, pcs, submission
 
 from flk.model.effects import Effect, Export, GetObject, ListObjects, Merge, Program, PutObject, ReadSegment
 from flk.model.entries.entry import Claim, Entry, Key, join
@@ -109,18 +109,85 @@ def test_a_snapshot_and_the_tail_make_what_all_of_the_logs_make(steps: list[tupl
 
 
 LOGGED_AND_NOT_SHIPPED = [("eu", "ingest"), ("eu", "ship"), ("eu", "ingest"), ("eu", "snapshot")]
+HID_A_PEERS = [("eu", "ingest"), ("us", "rival"), ("us", "ship"), ("eu", "replay"), ("eu", "snapshot")]
 
 
 @settings(max_examples=100)
 @example(LOGGED_AND_NOT_SHIPPED)
 @example([*LOGGED_AND_NOT_SHIPPED, ("us", "rival"), ("us", "ship")])
+@example(HID_A_PEERS)
 @given(STEPS)
 def test_regions_agree_after_a_disk_is_lost_whoever_began_with_its_snapshots(steps: list[tuple[str, str]]) -> None:
     """What only the lost disk had is in no snapshot. So no store has an entry that is in no log, and all agree (SNAP-9)."""
     world = World("eu", "us", "ap")
     for number, (region, step) in enumerate(steps):
         _do(world, region, step, number)
-    start(world, "ap", "eu")  # a new region
+    _agree_without_the_disk(world)
+
+
+MEANWHILE = st.lists(
+    st.tuples(
+        st.integers(0, 30), st.sampled_from(["eu", "us"]), st.sampled_from(["ingest", "rival", "ship", "replay"])
+    ),
+    max_size=8,
+)
+
+
+@settings(max_examples=120)
+@example([("eu", "ingest"), ("us", "rival"), ("us", "ship"), ("eu", "replay")], [(3, "eu", "ship")])
+@example(
+    [("us", "ingest"), ("us", "ship"), ("eu", "replay")], [(4, "eu", "ingest"), (9, "us", "rival"), (12, "us", "ship")]
+)
+@given(STEPS, MEANWHILE)
+def test_regions_agree_whatever_goes_on_while_a_snapshot_is_written(
+    steps: list[tuple[str, str]], meanwhile: list[tuple[int, str, str]]
+) -> None:
+    """Between any two effects of a snapshot records are taken, shipped and replayed, by its node as by a peer; then its disk is
+    lost. Who began with that snapshot lacks nothing that a log has, and has nothing that no log has (SNAP-9).
+    """
+    world = World("eu", "us", "ap")
+    for number, (region, step) in enumerate(steps):
+        _do(world, region, step, number)
+    node, effects = world.nodes["eu"], 0
+
+    def perform(effect: Effect[Any]) -> Any:
+        nonlocal effects
+        for number, (at, region, step) in enumerate(meanwhile):
+            if at == effects:
+                _do(world, region, step, number)
+        effects += 1
+        return node.perform(effect)
+
+    run(snapshot("eu", ["us"]), perform)
+    _agree_without_the_disk(world)
+
+
+def test_a_snapshot_stopped_anywhere_loses_no_claim_of_a_peer() -> None:
+    """Crash at each effect of a snapshot whose node has kept out a peer's claim by an entry that it has not shipped, and lose the
+    disk: the regions agree, on the one or on the other (SNAP-9).
+    """
+    at, ended = 0, False
+    found = set()
+    while not ended:
+        world = World("eu", "us", "ap")
+        for number, step in enumerate(HID_A_PEERS[:-1]):
+            _do(world, *step, number)
+        world.arm(world.effects + at, Stop.BEFORE)
+        try:
+            take(world, "eu", "us")
+            ended = True
+        except Crash:
+            at += 1
+        world.arm(-1, Stop.BEFORE)
+        _agree_without_the_disk(world)
+        found |= {entry.region for entry in world.entries["eu"].entries.values()}
+    assert at > 10
+    assert found == {"eu", "us"}
+
+
+def _agree_without_the_disk(world: World) -> None:
+    """A region begins with the snapshot, the disk of its node is lost, and all come to the same entries."""
+    start(world, "ap", "eu")
     world.lose_disk("eu")
     start(world, "eu", "eu", "us")
     for _ in range(2):

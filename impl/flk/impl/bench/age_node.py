@@ -12,13 +12,14 @@ from contextlib import ExitStack
 from itertools import islice
 from pathlib import Path
 from statistics import quantiles
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 import msgspec
 
 from flk.impl.bench.ageing import Measure, per
 from flk.impl.bench.hostile import memory_of
-from flk.impl.bench.ingest import CONNECTIONS, SECRET, Wrong
+from flk.impl.bench.ingest import CONNECTIONS, SECRET, Wrong, processor_seconds
 from flk.impl.bench.load import Load, drive, encode_request
 from flk.impl.bench.records import distinct, submission
 from flk.impl.server.process import ServerProcess, key_file, server_process
@@ -42,8 +43,8 @@ RECORDS_A_SECOND = 25_000  # an interval is long enough for a snapshot of so man
 
 class Step(msgspec.Struct, frozen=True):
     """A node after so many records. Bytes resident at the end of the load, and on disk once what was fed is removed, and the most
-    that the log had under load; seconds from a start to readiness, after kill -9 right behind the load and after an orderly stop;
-    seconds of a submission at a low rate; whether all that was fed was removed in time.
+    that the log had under load; what a start took after kill -9 right behind the load, and after an orderly stop; seconds of a
+    submission at a low rate; whether all that was fed was removed in time.
     """
 
     records: int
@@ -54,11 +55,18 @@ class Step(msgspec.Struct, frozen=True):
     store: int
     objects: int
     snapshots: int
-    start_after_kill: float
-    start_after_stop: float
+    after_kill: "Start"
+    after_stop: "Start"
     p50: float
     p99: float
     removed: bool
+
+
+class Start(NamedTuple):
+    """Seconds until a server is ready, and those that it had of the processor: others may use the machine, too."""
+
+    seconds: float
+    processor: float
 
 
 class Life:
@@ -76,11 +84,11 @@ class Life:
         self.sent = 0
         self.most_log = 0
 
-    def start(self, servers: ExitStack) -> tuple[ServerProcess, float]:
-        """A server on what the last one left, and the seconds until it is ready."""
+    def start(self, servers: ExitStack) -> tuple[ServerProcess, Start]:
+        """A server on what the last one left, and what its start took."""
         began = time.perf_counter()
         server = servers.enter_context(server_process(self.data, self._keys, self._options))
-        return server, time.perf_counter() - began
+        return server, Start(time.perf_counter() - began, processor_seconds(server.process.pid))
 
     def feed(self, server: ServerProcess, count: int) -> float:
         """Send so many new records over many connections; answers a second, without the time that signing takes. Raises Wrong."""
@@ -156,8 +164,8 @@ def lived(home: Path, records: int, interval: float, steps: int, on_progress: Ca
                 store=size_of(set(life.data.glob("entries.sqlite*"))),
                 objects=held["objects"],
                 snapshots=snapshots,
-                start_after_kill=after_kill,
-                start_after_stop=after_stop,
+                after_kill=after_kill,
+                after_stop=after_stop,
                 p50=cuts[49],
                 p99=cuts[98],
                 removed=removed,
@@ -198,8 +206,10 @@ def measures(steps: Sequence[Step]) -> tuple[Measure, ...]:
         Measure("all that was fed is removed", "", of("removed"), bar=0),
         Measure("store, an entry", "bytes", per(of("store"), records)),
         Measure("snapshots, an entry", "bytes", per(of("snapshots"), records)),
-        Measure("start after kill -9", "seconds", of("start_after_kill")),
-        Measure("start after an orderly stop", "seconds", of("start_after_stop")),
+        Measure("start after kill -9", "seconds", tuple(step.after_kill.seconds for step in steps)),
+        Measure("processor for that", "seconds", tuple(step.after_kill.processor for step in steps)),
+        Measure("start after a stop", "seconds", tuple(step.after_stop.seconds for step in steps)),
+        Measure("processor for that one", "seconds", tuple(step.after_stop.processor for step in steps)),
         Measure("submit at a low rate, p50", "seconds", of("p50")),
         Measure("submit at a low rate, p99", "seconds", of("p99")),
     )

@@ -254,6 +254,7 @@ class SnapshotPasses(Passes[Snapshotted]):
         self._bytes = 0
         self._size = metrics.snapshot_bytes
         self._seconds = metrics.snapshot_seconds
+        self._segments_shipped = metrics.segments_shipped
         metrics.watch_snapshots(self.lag)
 
     def program(self) -> Program[Snapshotted]:
@@ -262,9 +263,11 @@ class SnapshotPasses(Passes[Snapshotted]):
         return snapshot(self.source, self._peers)
 
     def seen(self, effect: Effect[object], result: object) -> None:
-        """An object was put; the head is the last of them."""
+        """An object was put; the head is the last of them. Segments that had to go before were shipped."""
         del result
-        if not isinstance(effect, PutObject):
+        if isinstance(effect, Mark) and effect.name == SHIPPED:
+            self._segments_shipped.inc()
+        if not isinstance(effect, PutObject) or effect.name.startswith(PREFIX):
             return
         self._bytes += len(effect.content)
         if effect.name.startswith(heads_of(self.source)):

@@ -34,12 +34,17 @@ def ship() -> Program[tuple[str, ...]]:
     yield from mark_applied()
     names = yield from Segments(INBOX, after=(yield from Marked(SHIPPED)), sealed=True)
     for name in names:
-        content = yield from whole(name)
-        created = yield from PutObject(PREFIX + name, content)
-        if not created:
-            yield from require_own(name, content)
+        yield from upload(name)
         yield from Mark(SHIPPED, name)
     return names
+
+
+def upload(name: str) -> Program[None]:
+    """Put a sealed segment of the node into the object store, or find it there. Raises as `ship` does."""
+    content = yield from whole(name)
+    created = yield from PutObject(PREFIX + name, content)
+    if not created:
+        yield from require_own(name, content)
 
 
 def require_own(name: str, content: bytes) -> Program[None]:

@@ -11,10 +11,12 @@ from flk.model.effects import (
     Export,
     GetObject,
     Inspect,
+    Mark,
     Marked,
     Program,
     PutObject,
     ReplaceObject,
+    Seal,
     Segments,
     Supersessions,
 )
@@ -27,10 +29,10 @@ from flk.model.entries.snapshot import (
 )
 from flk.model.log.frames import earlier_logs, log_of
 from flk.model.log.hlc import ZERO, Timestamp
-from flk.model.programs.recover import APPLIED
+from flk.model.programs.recover import APPLIED, mark_applied
 from flk.model.programs.repair import read
 from flk.model.programs.replay import REPLAYED
-from flk.model.programs.ship import SHIPPED
+from flk.model.programs.ship import SHIPPED, upload
 from flk.model.refusal import unavailable
 from flk.spec.constants import CONSTANTS
 
@@ -53,14 +55,21 @@ def snapshot(region: str, peers: Sequence[str] = ()) -> Program[Snapshotted]:
 
     The watermarks are read before the first entry: so every claim that they cover is among the entries, or gave way to one that is
     (SNAP-3). What only this disk has is left out, and comes with the tail once it is shipped (SNAP-9); so the log counts as applied
-    as far as it is shipped. The head is put last: what a crash leaves before that is no snapshot (SNAP-4). Raises Unavailable.
+    as far as it is shipped. The head is put last: what a crash leaves before that is no snapshot (SNAP-4).
+
+    What was logged before the watermarks of other logs were read is shipped first: an entry that is left out may have kept out a
+    claim of theirs, of which the store knows nothing, and which a watermark covers. What is logged later meets that claim in the
+    store: it stays there, or it is recorded that it gave way. Raises Unavailable; CorruptSegment as `ship` does.
     """
     log = (yield from Inspect(INBOX)).log
-    applied = min((yield from Marked(APPLIED)), (yield from _shipped(region, log)))
     marks = yield from _marks((region, *peers))
+    shipped = yield from _shipped(region, log)
+    if any(name != SHIPPED for name, _ in marks):
+        shipped = yield from _ship(shipped)
+    applied = min((yield from Marked(APPLIED)), shipped)
     if not (applied or marks):
         return Snapshotted("")
-    pieces = _Pieces(region, (yield from Clock()))
+    pieces = _Pieces(region, (yield from Clock()), shipped)
     superseded, left = yield from _write_superseded(pieces)
     entries = yield from _write_entries(pieces, left)
     clock = max(pieces.latest, (yield from Clock()))  # after all that is written: a claim may be newer than the marks
@@ -92,12 +101,31 @@ def _shipped(region: str, log: str) -> Program[str]:
     return max((mark for mark in (shipped, replayed) if mark and log_of(mark) == log), default="")
 
 
-class _Pieces:
-    """The pieces that were written, and the latest timestamp that the region gave in them."""
+def _ship(shipped: str) -> Program[str]:
+    """Ship what is logged after a segment; the last that is shipped then. A pass of `ship` may be at the same segments, so the
+    watermark is not moved back.
+    """
+    if not (yield from Segments(INBOX, after=shipped)):
+        return shipped
+    yield from Seal(INBOX)
+    yield from mark_applied()
+    for name in (yield from Segments(INBOX, after=shipped, sealed=True)):
+        yield from upload(name)
+        if name > (yield from Marked(SHIPPED)):
+            yield from Mark(SHIPPED, name)
+        shipped = name
+    return shipped
 
-    def __init__(self, region: str, begun: Timestamp) -> None:
+
+class _Pieces:
+    """The pieces that were written, and the latest timestamp that the region gave in them; the log is `shipped` up to a segment at
+    least.
+    """
+
+    def __init__(self, region: str, begun: Timestamp, shipped: str) -> None:
         self.region = region
         self.begun = begun
+        self.shipped = shipped
         self.written: list[Piece] = []
         self.latest = ZERO
 
@@ -119,7 +147,8 @@ class _Pieces:
     def at_risk(self) -> Program["_AtRisk"]:
         """What is not shipped yet. What is stored by now was logged before, so none of it is missed."""
         log = (yield from Inspect(INBOX)).log
-        names = yield from Segments(INBOX, after=(yield from _shipped(self.region, log)))
+        shipped = max(self.shipped, (yield from _shipped(self.region, log)))
+        names = yield from Segments(INBOX, after=shipped)
         stamps: set[Timestamp] = set()
         for name in names:
             reading = yield from read(INBOX, name)

@@ -31,7 +31,8 @@ def age(
 
     Flat is what is at its end no more than 1.5 times its beginning: medians of the last and of the first third. Entries are
     kept, so the store is judged by bytes an entry. The real node is `flk serve` with --objects, --snapshot-every and --retain 0;
-    signed records come over HTTP on loopback, so client and server share the machine.
+    signed records come over HTTP on loopback, so client and server share the machine. Others that use it show in seconds and not
+    in those of the processor.
     """
     from pathlib import Path
     from tempfile import TemporaryDirectory
