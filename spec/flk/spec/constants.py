@@ -207,6 +207,7 @@ class Divergence(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     round_ranges: Some
     range_entries: Some
     max_object_bytes: Some
+    round_differences: Some
     evidence_segments: Some
     evidence_heads: Some
     evidence_pieces: Some

@@ -75,6 +75,7 @@ SMALL: dict[str, Sizes] = {
     "shared-store": {"Request": 1, "Stamp": 1},
     "replication": {"Segment": 1},
     "retention": {"Segment": 1},
+    "reconciliation": {"Claim": 1},
     "outbox": {},
     "migration": {},
     "tiering": {"Key": 1},

@@ -31,7 +31,7 @@ from flk.impl.storage.sqlite import SqliteStore
 from flk.impl.storage.store import RegionStore
 from flk.impl.storage.wal import FileDisk
 from flk.model.effects import Program
-from flk.model.entries.compared import digest_name, rounds_of
+from flk.model.entries.compared import rounds_of
 from flk.model.entries.entry import Entry, Key
 from flk.model.entries.proposals import Mode, Verdict, decisions_of, proposals_of, proposed
 from flk.model.log.hlc import Timestamp
@@ -359,14 +359,3 @@ def test_what_could_not_be_compared_is_refused(
         require_comparable(60.0, Mode.MANUAL, "file:///x", ("us",), follows=True)
     require_comparable(60.0, Mode.AUTO_SAFE, "file:///x", ("us",), cold=False)
     require_comparable(None, Mode.MANUAL, None, (), cold=True)
-
-
-def test_of_a_large_object_only_the_beginning_is_read(tmp_path: Path) -> None:
-    """As many bytes as were asked for, all if there are no more (DIV-2)."""
-    objects = open_objects(tmp_path.as_uri())
-    objects.put(digest_name("eu", Timestamp(1)), b"0123456789")
-    for size, content in ((4, b"0123"), (10, b"0123456789"), (11, b"0123456789")):
-        assert objects.beginning(digest_name("eu", Timestamp(1)), size) == content
-    objects.put("empty", b"")
-    assert objects.beginning("empty", 4) == b""
-    assert objects.beginning("none", 4) is None

@@ -85,6 +85,17 @@ def test_a_large_object_comes_back_whole(there: Place) -> None:
     assert objects.get("crr/eu.000001/000000000001") == content
 
 
+def test_of_a_large_object_only_the_beginning_is_read(there: Place) -> None:
+    """As many bytes as were asked for, all if there are no more (DIV-2)."""
+    real = fresh(there)
+    real.put("some/name", b"0123456789")
+    real.put("some/empty", b"")
+    for size, content in ((4, b"0123"), (10, b"0123456789"), (11, b"0123456789")):
+        assert real.beginning("some/name", size) == content
+    assert real.beginning("some/empty", 4) == b""
+    assert real.beginning("some/none", 4) is None
+
+
 @pytest.mark.parametrize("kind", ["directory", "s3"])
 def test_one_that_is_away_is_unavailable_and_not_empty(
     kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

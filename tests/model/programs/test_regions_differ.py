@@ -210,7 +210,7 @@ def test_what_is_replayed_while_it_is_looked_for_was_not_lost() -> None:
         assert of(found).lost == 0
         assert not found.proposed
         effects += 1
-    assert effects > 30
+    assert effects > 20
 
 
 def interrupted(world: World, program: Program[Found], effects: int) -> Found | None:
@@ -716,6 +716,32 @@ def test_an_entry_that_a_peer_made_up_is_never_joined() -> None:
         assert of(found["us"]).unproven >= 1
         assert world.entries["us"].entries[key] == held
     assert all(b"manual-review" in world.objects.objects[name] for name in objects_of(world, proposals_of("us")))
+
+
+def test_a_flood_of_made_up_entries_neither_hides_what_was_lost_nor_reads_all_logs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A few of them are looked up in a round, in each round others; what was not read goes to no review (DIV-2, DIV-4)."""
+    for module in ("propose", "evidence"):
+        monkeypatch.setattr(f"flk.model.programs.{module}.LIMITS", small(round_differences=10, evidence_segments=4))
+    world = agreeing(30)
+    lost_at(world, 3)
+    some = next(iter(world.entries["eu"].entries.values()))
+    for number in range(40):
+        world.entries["eu"].entries[Key("default", f"{number}")] = a_later(some)
+    before = dict(world.entries["us"].entries)
+    for _ in range(30):
+        world.pass_time(INTERVAL)
+        for region in PEERS:
+            start = world.effects
+            looked(world, region)
+            assert world.effects - start < 200
+            mended(world, region)
+        if any(b"replay-missing" in world.objects.objects[name] for name in objects_of(world, proposals_of("us"))):
+            break
+    else:
+        pytest.fail("what was lost was never found")
+    assert world.entries["us"].entries == before
 
 
 def forged(world: World, **changes: object) -> str:

@@ -11,6 +11,7 @@ from flk.formal.library.protocols import (
     ingest,
     migration,
     outbox,
+    reconciliation,
     replication,
     retention,
     shared_store,
@@ -24,7 +25,18 @@ _GALLERY = "gallery/"
 
 PROTOCOLS: dict[str, Protocol] = {
     module.protocol.name: module.protocol
-    for module in (ingest, shared_store, replication, outbox, migration, tiering, retention, audit, two_phase_commit)
+    for module in (
+        ingest,
+        shared_store,
+        replication,
+        outbox,
+        migration,
+        tiering,
+        retention,
+        reconciliation,
+        audit,
+        two_phase_commit,
+    )
 }
 """Each protocol, in the order in which they are shown."""
 

@@ -33,6 +33,7 @@ class Standing(StrEnum):
     IN_FLIGHT = "in flight"
     APPLIED = "applied"
     NOT_SHIPPED = "not shipped"
+    NOT_READ = "not read"
     NOWHERE = "nowhere"
 
 
@@ -83,7 +84,7 @@ def begun(segment: str) -> Program[Timestamp]:
 class Search:
     """A search for claims in the logs of the `regions` and, where their beginning was removed, in their snapshots.
 
-    It reads no more than `LIMITS` allows, whatever it is asked for.
+    It reads no more than `LIMITS` allows, whatever it is asked for: first for those that are asked for first.
     """
 
     def __init__(self, region: str, regions: Sequence[str], examine: Examine) -> None:
@@ -103,7 +104,7 @@ class Search:
         """How each claim stands. Raises Unavailable."""
         self._own = yield from own_log_name()
         for region in sorted({claim.entry.region for claim in claims} & set(self._regions)):
-            wanted = sorted((c for c in claims if c.entry.region == region), key=lambda c: c.entry.timestamp)
+            wanted = [claim for claim in claims if claim.entry.region == region]
             yield from self._in_segments(region, wanted)
             if missing := [claim for claim in wanted if claim not in self._found]:
                 yield from self._in_snapshot(region, missing)
@@ -118,8 +119,8 @@ class Search:
         region = claim.entry.region
         if region not in self._regions:
             because = f"it names the region {region!r}, whose log this node does not read"
-        elif not (self._segments and self._heads):
-            because = "no segment that was read has it, and no more are read in one pass"
+        elif not (self._segments and self._heads and self._pieces):
+            return Evidence(Standing.NOT_READ, because="what was read has it not, and no more is read in one pass")
         else:
             because = f"neither a shipped segment of {region} nor its latest snapshot has it"
         return Evidence(Standing.NOWHERE, because=because)

@@ -7,8 +7,8 @@ from hashlib import sha256
 import msgspec
 
 from flk.model.effects import Fetch, GetBeginning, ListObjects, Mark, Marked, Program, PutObject
-from flk.model.entries.compared import BadObject, claim_of, columns_of
-from flk.model.entries.entry import Claim, Entry, join
+from flk.model.entries.compared import BadObject, claim_of, columns_of, place
+from flk.model.entries.entry import Claim, Entry, Key, join
 from flk.model.entries.proposals import (
     SCORES,
     Action,
@@ -30,8 +30,8 @@ UNPROVEN = "divergence/unproven/"
 
 
 class Standings(msgspec.Struct, frozen=True):
-    """What became of a comparison: how many differing entries are on their way to this node, were lost by it, and are in no log;
-    which percentage of what was compared was lost.
+    """What became of a comparison: how many differing entries are on their way to this node, were lost by it, and were found in no
+    log; which percentage of what was compared was lost.
     """
 
     comparison: Comparison
@@ -57,6 +57,7 @@ class _Sorted(msgspec.Struct):
     missing: dict[Claim, Evidence]
     later: dict[Claim, Evidence]
     nowhere: dict[Claim, Evidence]
+    not_read: int
     in_flight: int
 
 
@@ -109,8 +110,9 @@ def open_proposals(region: str, refused: list[str]) -> Program[dict[str, Proposa
 
 def _sort(region: str, comparison: Comparison, search: Search) -> Program[_Sorted]:
     """Look up what the store has by now, and where the logs have what it should have, or what the peer lacks."""
-    keys = tuple(sorted(comparison.differing))
-    now = yield from Fetch(region, keys)
+    keys = sorted(comparison.differing, key=lambda key: sha256(f"{comparison.round}".encode() + place(key)).digest())
+    del keys[LIMITS.round_differences :]
+    now = yield from fetched(region, keys)
     missing, later, ours = list[Claim](), list[Claim](), list[Claim]()
     for key, stored in zip(keys, now, strict=True):
         theirs = comparison.differing[key].theirs
@@ -125,6 +127,7 @@ def _sort(region: str, comparison: Comparison, search: Search) -> Program[_Sorte
         missing={claim: evidence[claim] for claim in missing if claim in lacking},
         later={claim: evidence[claim] for claim in later if claim in lacking},
         nowhere={claim: found for claim, found in evidence.items() if found.standing is Standing.NOWHERE},
+        not_read=sum(found.standing is Standing.NOT_READ for found in evidence.values()),
         in_flight=sum(evidence[claim].standing is Standing.IN_FLIGHT for claim in (*missing, *later)),
     )
 
@@ -136,8 +139,16 @@ def still_lacking(region: str, claims: Iterable[Claim]) -> Program[set[Claim]]:
     last (DIV-3).
     """
     asked = list(claims)
-    stored = yield from Fetch(region, tuple(claim.key for claim in asked))
+    stored = yield from fetched(region, [claim.key for claim in asked])
     return {claim for claim, entry in zip(asked, stored, strict=True) if is_lacking(entry, claim.entry)}
+
+
+def fetched(region: str, keys: Sequence[Key]) -> Program[list[Entry | None]]:
+    """What the store has under each of the keys, asked for in pieces: it serves others meanwhile."""
+    found: list[Entry | None] = []
+    for at in range(0, len(keys), LIMITS.read_entries):
+        found += yield from Fetch(region, tuple(keys[at : at + LIMITS.read_entries]))
+    return found
 
 
 def is_lacking(stored: Entry | None, wanted: Entry) -> bool:
@@ -146,10 +157,15 @@ def is_lacking(stored: Entry | None, wanted: Entry) -> bool:
 
 
 def _standing(comparison: Comparison, found: _Sorted) -> Standings:
-    """Of the entries in ranges that agree none was lost; of the others as many as of those that were looked at."""
+    """Of the entries in ranges that agree none was lost; of the others as many as of those that were looked at, and of entries that
+    differ as many as of those that were looked up.
+    """
     lost = len(found.missing) + len(found.later)
+    differing = len(comparison.differing)
+    looked_up = min(differing, LIMITS.round_differences) - found.not_read
     percent = 100 * comparison.share * lost / comparison.entries if comparison.entries else 0.0
-    return Standings(comparison, found.in_flight, lost, len(found.nowhere), min(100.0, percent))
+    percent *= differing / looked_up if looked_up else 0.0
+    return Standings(comparison, found.in_flight, lost, len(found.nowhere) + found.not_read, min(100.0, percent))
 
 
 def _lasting_without_evidence(comparison: Comparison, nowhere: Mapping[Claim, Evidence]) -> Program[list[Claim]]:

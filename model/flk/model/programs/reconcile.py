@@ -10,7 +10,6 @@ import msgspec
 
 from flk.model.effects import (
     DeleteObject,
-    Fetch,
     GetBeginning,
     GetObject,
     Inherit,
@@ -39,7 +38,7 @@ from flk.model.entries.snapshot import BadSnapshot, heads_of, read_head, unpacke
 from flk.model.log.frames import CorruptSegment, log_of, region_of, sealed_frames
 from flk.model.programs.evidence import own_log_name, reach
 from flk.model.programs.examine import Examine, claims_of
-from flk.model.programs.propose import open_proposals, still_lacking
+from flk.model.programs.propose import fetched, open_proposals, still_lacking
 from flk.model.programs.publish import MOST
 from flk.model.programs.ship import PREFIX
 from flk.spec.constants import CONSTANTS
@@ -185,7 +184,7 @@ def _got(name: str) -> Program[bytes]:
 def _absent(region: str, claims: Iterable[Claim]) -> Program[set[Claim]]:
     """Those under whose keys the store has nothing."""
     ordered = list(claims)
-    stored = yield from Fetch(region, tuple(claim.key for claim in ordered))
+    stored = yield from fetched(region, [claim.key for claim in ordered])
     return {claim for claim, entry in zip(ordered, stored, strict=True) if entry is None}
 
 
