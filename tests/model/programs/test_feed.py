@@ -1,6 +1,7 @@
 """Replication of some tenants only: a feed holds one tenant's records, in order, and nothing is lost on the way (FEED-*)."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -18,6 +19,7 @@ from tests.support.model.world import (
     submission,
 )
 
+from flk.model.effects import Effect, PutObject, ReplaceObject
 from flk.model.entries.entry import Entry, Key
 from flk.model.flow.submission import Submission, tenant_of
 from flk.model.log.frames import CorruptSegment, Head, Kind, frame_bytes, opening, scan, seal
@@ -26,6 +28,7 @@ from flk.model.memory.parts import Entries, Objects
 from flk.model.programs.feed import Fed, feed, feed_prefix, follow
 from flk.model.programs.replay import PREFIX, replay
 from flk.model.programs.ship import ship
+from flk.model.runtime import run
 
 DEFAULT, OTHER = "default", "other"
 BOTH = (DEFAULT, OTHER)
@@ -235,6 +238,7 @@ def test_feeding_and_following_stopped_anywhere_come_to_the_same() -> None:
         ]
         assert of(DEFAULT, world, "us") == of(DEFAULT, world, "eu")
         assert len(world.entries["us"].superseded) == len(calm.entries["us"].superseded)
+        assert world.nodes["us"].clock >= max(entry.timestamp for entry in of(DEFAULT, world, "us").values())
 
 
 def test_a_feed_goes_on_after_its_store_and_its_disk_are_lost() -> None:
@@ -278,6 +282,48 @@ def test_a_damaged_object_is_written_again() -> None:
     assert objects(world, DEFAULT) == made
 
 
+def test_the_chain_goes_on_from_a_segment_that_was_salvaged_since() -> None:
+    """The last segment that was fed has no frames any more where it was made from, and the store is lost: what comes next names it
+    as the one before (FEED-3).
+    """
+    world = shipped(*SEGMENTS[:2])
+    world.run("eu", feed("eu", DEFAULT))
+    last = world.objects.names(PREFIX, "")[-1]
+    head = scan(world.objects.objects[last]).head
+    assert head is not None
+    opened = opening(head, ZERO, scan(world.objects.objects[last]).salt)
+    world.objects.objects[last] = opened + seal(opened)
+    world.entries["eu"].marks = {name: value for name, value in world.entries["eu"].marks.items() if "fed" not in name}
+    ship_all(world, "eu", SEGMENTS[3])
+    world.run("eu", feed("eu", DEFAULT))
+    found = world.run("us", follow("eu", DEFAULT, EXAMINE))
+    assert not found.gaps
+    assert found.segments == tuple(objects(world, DEFAULT))
+    assert of(DEFAULT, world, "us") == of(DEFAULT, world, "eu")
+
+
+def test_whoever_comes_second_leaves_what_is_there() -> None:
+    """Another node writes a segment between the look and the write: it is found whole, and not replaced (FEED-3)."""
+    world = shipped()
+    calm = shipped()
+    calm.run("eu", feed("eu", DEFAULT))
+    hidden = {name: calm.objects.objects[name] for name in calm.objects.names(feed_prefix(DEFAULT), "")}
+    node = world.nodes["eu"]
+
+    def performed(effect: Effect[Any]) -> Any:
+        assert not isinstance(effect, ReplaceObject)
+        if isinstance(effect, PutObject):
+            world.objects.objects.setdefault(effect.name, effect.content)
+        return node.perform(effect)
+
+    told = run(feed("eu", DEFAULT), performed)
+    assert (
+        told.segments
+        == tuple(objects(world, DEFAULT))
+        == tuple(name.removeprefix(feed_prefix(DEFAULT)) for name in hidden)
+    )
+
+
 def test_an_object_store_that_hides_what_is_fed_breaks_no_chain(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a segment names as the one before it comes from no listing (FEED-2)."""
     world = shipped(*SEGMENTS[:1])
@@ -293,5 +339,6 @@ def test_an_object_store_that_hides_what_is_fed_breaks_no_chain(monkeypatch: pyt
         ship_all(world, "eu", sent)
         world.run("eu", feed("eu", DEFAULT))
     monkeypatch.undo()
-    assert len(world.run("us", follow("eu", DEFAULT, EXAMINE)).segments) == 3
+    found = world.run("us", follow("eu", DEFAULT, EXAMINE))
+    assert (len(found.segments), found.claims) == (3, len(of(DEFAULT, world, "us")))
     assert of(DEFAULT, world, "us") == of(DEFAULT, world, "eu")
