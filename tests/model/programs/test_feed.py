@@ -22,7 +22,7 @@ from tests.support.model.world import (
 from flk.model.effects import Effect, PutObject, ReplaceObject
 from flk.model.entries.entry import Entry, Key
 from flk.model.flow.submission import Submission, tenant_of
-from flk.model.log.frames import CorruptSegment, Head, Kind, frame_bytes, opening, scan, seal
+from flk.model.log.frames import CorruptSegment, FeedHead, Kind, feed_head_of, frame_bytes, opening, scan, seal
 from flk.model.log.hlc import ZERO
 from flk.model.memory.parts import Entries, Objects
 from flk.model.programs.feed import Fed, feed, feed_prefix, follow
@@ -84,9 +84,9 @@ def test_a_feed_holds_what_its_tenant_sent_and_nothing_else() -> None:
         assert told == Fed(tuple(made))
         previous = ""
         for name, found in made.items():
-            assert found.sealed
-            assert found.head is not None
-            assert (found.head.tenant, found.head.previous, found.salt) == (tenant, previous, logged[name].salt)
+            head = feed_head_of(objects(world, tenant)[name])
+            assert head is not None
+            assert (found.sealed, head.tenant, head.previous, found.salt) == (True, tenant, previous, logged[name].salt)
             previous = name
         assert world.run("eu", feed("eu", tenant)) == Fed(())
     assert len(objects(world, DEFAULT)) == 3
@@ -120,6 +120,17 @@ def test_regions_that_follow_a_tenant_come_to_the_same_entries_of_it(
     assert of(OTHER, world, "eu") == of(OTHER, world, "us") == of(OTHER, world, "ap")
     for region, before in own.items():
         assert of(DEFAULT, world, region) == before
+
+
+def test_a_segment_of_a_feed_is_no_segment_of_a_log() -> None:
+    """Whoever copies one to where the region ships its log is found out, since it may hold a part only (CRR-6)."""
+    world = shipped()
+    world.run("eu", feed("eu", DEFAULT))
+    name = world.objects.names(PREFIX, "")[0]
+    world.objects.objects[name] = world.objects.objects[feed_prefix(DEFAULT) + name.removeprefix(PREFIX)]
+    with pytest.raises(CorruptSegment):
+        world.run("us", replay("eu", EXAMINE))
+    assert not world.entries["us"].entries
 
 
 def test_a_segment_that_is_hidden_or_damaged_is_waited_for() -> None:
@@ -189,7 +200,7 @@ def test_what_holds_another_tenants_record_is_refused() -> None:
     own = submission(pcs(epoch=1)).payload()
     for tenant, payload in ((OTHER, own), (DEFAULT, sender), (DEFAULT, b""), (DEFAULT, bytes([3, 255, 255, 255]))):
         world = World("us")
-        made = opening(Head("eu", log, 1, tenant), ZERO) + frame_bytes(Kind.DATA, ZERO, payload)
+        made = opening(FeedHead("eu", log, 1, tenant, ""), ZERO) + frame_bytes(Kind.DATA, ZERO, payload)
         world.objects.put(feed_prefix(DEFAULT) + name, made + seal(made))
         with pytest.raises(CorruptSegment, match="FEED-1"):
             world.run("us", follow("eu", DEFAULT, EXAMINE))

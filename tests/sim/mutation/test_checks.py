@@ -25,8 +25,8 @@ def planted(module: object, before: str, after: str) -> Mutant:
 
 
 UPLOAD_DROPPED = planted(ship, "created = yield from PutObject(PREFIX + name, content)", "created = True")
-CALLED_BY_ANOTHER_NAME = planted(ship, "for name in names:\n        content = yield from whole(name)", (
-    "for name in tuple(names):\n        content = yield from whole(name)"
+CALLED_BY_ANOTHER_NAME = planted(ship, "for name in names:\n        yield from upload(name)", (
+    "for name in tuple(names):\n        yield from upload(name)"
 ))  # fmt: skip
 SMALLER_PAGES = planted(migration, "PAGE = 100", "PAGE = 99")
 

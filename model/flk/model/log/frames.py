@@ -51,21 +51,26 @@ class Frame(NamedTuple):
     payload: bytes
 
 
-class Head(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Whose segment this is: its region, its log (a disk's identity) and its place in that log. One of a feed is of a tenant, and
-    names the segment before it in the feed (empty: it is the first) (FEED-1, FEED-2).
-    """
+class Head(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Whose segment this is: its region, its log (a disk's identity) and its place in that log."""
 
     region: str
     log: str
     sequence: int
-    tenant: str = ""
-    previous: str = ""
 
     @property
     def name(self) -> str:
         """The segment's name; text order is log order."""
         return segment_name(self.log, self.sequence)
+
+
+class FeedHead(Head, frozen=True, forbid_unknown_fields=True):
+    """Which tenant's feed a segment is of, and the segment before it there, empty if it is the first (FEED-1). Where a segment of
+    a log is expected, it is none: it may hold a part of it only.
+    """
+
+    tenant: str
+    previous: str
 
 
 class Damage(NamedTuple):
@@ -180,6 +185,17 @@ def head_of(content: bytes) -> tuple[Head | None, Timestamp]:
     """The head in a segment's opening and the clock when it was begun; None and zero if the opening is damaged."""
     first = _frame_at(content, len(MAGIC), salt_of(content))
     return (_head(first.frame.payload), first.frame.timestamp) if first and first.kind is Kind.HEAD else (None, ZERO)
+
+
+def feed_head_of(content: bytes) -> FeedHead | None:
+    """The head of a segment of a feed; None if it is none, or its opening is damaged."""
+    first = _frame_at(content, len(MAGIC), salt_of(content))
+    if first is None or first.kind is not Kind.HEAD:
+        return None
+    try:
+        return msgspec.json.decode(first.frame.payload, type=FeedHead)
+    except msgspec.DecodeError:
+        return None
 
 
 def sealed_digest(content: bytes, salt: bytes) -> str:

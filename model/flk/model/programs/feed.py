@@ -7,9 +7,10 @@ from flk.model.effects import GetObject, ListObjects, Mark, Marked, Merge, Obser
 from flk.model.flow.submission import tenant_of
 from flk.model.log.frames import (
     CorruptSegment,
+    FeedHead,
     Frame,
-    Head,
     data,
+    feed_head_of,
     log_of,
     opening,
     region_of,
@@ -100,15 +101,15 @@ def _feed_one(tenant: str, name: str, previous: str) -> Program[bool]:
 def _segment(tenant: str, name: str, previous: str, content: bytes, frames: list[Frame]) -> bytes:
     """A segment of a feed: a function of the one that it is made of, and of the feed before it."""
     source = scan(content)
-    head = Head(region_of(name), log_of(name), sequence_of(name), tenant, previous)
+    head = FeedHead(region_of(name), log_of(name), sequence_of(name), tenant, previous)
     made = opening(head, source.begun, source.salt) + b"".join(data(frame, source.salt) for frame in frames)
     return made + seal(made, source.salt)
 
 
 def _is_whole(tenant: str, name: str, content: bytes) -> bool:
     """Whether an object is a segment of the tenant's feed, under its name."""
-    found = scan(content)
-    return found.sealed and found.head is not None and (found.head.name, found.head.tenant) == (name, tenant)
+    head = feed_head_of(content)
+    return scan(content).sealed and head is not None and (head.name, head.tenant) == (name, tenant)
 
 
 def follow(peer: str, tenant: str, examine: Examine) -> Program[Replayed]:
@@ -154,10 +155,9 @@ def _next(prefix: str, tenant: str, name: str, done: str) -> Program[tuple[Frame
     content = yield from GetObject(prefix + name)
     if content is None:
         return None
-    frames = sealed_frames(name, content)
-    head = scan(content).head
-    if head is None or head.tenant != tenant:
-        raise CorruptSegment(f"FEED-1: {prefix}{name} is no segment of the feed of {tenant}")
+    head, frames = feed_head_of(content), scan(content).frames
+    if head is None or not _is_whole(tenant, name, content):
+        raise CorruptSegment(f"FEED-1: {prefix}{name} is not as it was sealed, or no segment of the feed of {tenant}")
     if any(_sender(frame) != tenant for frame in frames):
         raise CorruptSegment(f"FEED-1: {prefix}{name} holds what another tenant than {tenant} sent")
     return frames if head.previous == done else None

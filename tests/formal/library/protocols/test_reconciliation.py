@@ -27,6 +27,7 @@ def test_every_property_holds_and_every_witness_is_near() -> None:
     assert {f.property: len(f.path.moves) - 1 for f in found.findings if f.path} == {
         "on_its_way_and_seen": 3,
         "replayed_since_it_looked": 6,
+        "lost": 4,
         "mended": 5,
         "held_by_one_and_in_no_log": 3,
     }

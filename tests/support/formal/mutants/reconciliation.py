@@ -8,7 +8,7 @@ SIZES = {"Region": 2, "Claim": 1}
 _LACKS = "not defined(held[r]) or c < held[r]"
 
 MUTANTS: Mutants = {
-    "logs-what-a-store-made-up": mutant(protocol, "log_claim", without_guard("not unlogged[c]")),
+    "logs-what-a-store-made-up": mutant(protocol, "log_claim", without_guard("forall r: not unlogged[r, c]")),
     "merges-what-no-log-has": mutant(protocol, "merge", without_guard("logged[c]")),
     "merges-nothing": mutant(protocol, "merge", without_update("held")),
     "marks-before-it-merges": mutant(protocol, "mark", without_guard("joined[r, c]")),

@@ -3,7 +3,7 @@
 from flk.formal.language import Term, require
 from flk.formal.library.design import Design
 from flk.formal.library.protocols import reconciliation
-from flk.formal.library.protocols.reconciliation import Claim, Region, Stage, held, join, joined, lacks, stage
+from flk.formal.library.protocols.reconciliation import Claim, Region, Stage, held, join, lacks, stage
 
 protocol = reconciliation.protocol.variant(
     "joined-from-the-peer",
@@ -18,8 +18,7 @@ def mend(r: Term, c: Term) -> None:
     """A peer held it, and it should prevail."""
     require(stage[r, c] == Stage.looked, lacks(r, c))
     held.next[r] = join(r, c)
-    joined.next[r, c] = True
     stage.next[r, c] = Stage.idle
 
 
-design = Design(protocol, "what_is_joined_stands_in_a_log", ("DIV-4", "SNAP-9"), sizes={"Region": 2, "Claim": 1})
+design = Design(protocol, "what_no_log_has_does_not_spread", ("DIV-4", "SNAP-9"), sizes={"Region": 2, "Claim": 1})

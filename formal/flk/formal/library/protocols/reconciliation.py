@@ -30,7 +30,7 @@ stage = protocol.map("stage", Region, Claim, to=Stage, initially=Stage.idle)
 calm = protocol.scalar("calm", BOOL, initially=False)
 
 # What happened, for the properties: no guard reads it.
-unlogged = protocol.relation("unlogged", Claim)  # in a store, and in no log
+unlogged = protocol.relation("unlogged", Region, Claim)  # in that store, and not from a log
 spoilt = protocol.relation("spoilt", Region)  # its store lost a row, or came to hold a later one
 
 
@@ -52,7 +52,7 @@ def join(r: Term, c: Term) -> Term:
 @protocol.action(c=Claim)
 def log_claim(c: Term) -> None:
     """Some region logs a claim, and ships it."""
-    require(~logged[c], ~unlogged[c])
+    require(~logged[c], forall(Region, lambda r: ~unlogged[r, c]))
     logged.next[c] = True
 
 
@@ -84,7 +84,7 @@ def replace_row(r: Term, c: Term) -> None:
     """The store comes to hold a later claim, of a log or of none."""
     require(~calm, held.defined(r), held[r] < c)
     held.next[r] = c
-    unlogged.next[c] = ~logged[c]
+    unlogged.next[r, c] = ~logged[c]
     spoilt.next[r] = True
 
 
@@ -93,7 +93,7 @@ def hold_unlogged(r: Term, c: Term) -> None:
     """The store holds a claim that no log has, and none will have."""
     require(~calm, ~logged[c], lacks(r, c))
     held.next[r] = c
-    unlogged.next[c] = True
+    unlogged.next[r, c] = True
 
 
 @protocol.action(r=Region, s=Region, c=Claim)
@@ -136,7 +136,6 @@ def mend(r: Term, c: Term) -> None:
     """What was called lost, or so a proposal says, is joined from its log, which was applied."""
     require(stage[r, c] == Stage.proposed, applied[r, c])
     held.next[r] = join(r, c)
-    joined.next[r, c] = True
     stage.next[r, c] = Stage.idle
 
 
@@ -160,7 +159,7 @@ def nothing_is_left() -> Term:
     return (
         calm
         & forall(Region, Claim, lambda r, c: applied[r, c] == logged[c])
-        & forall(Claim, lambda c: logged[c] | unlogged[c])
+        & forall(Claim, lambda c: logged[c] | exists(Region, lambda r: unlogged[r, c]))
         & forall(Region, Claim, lambda r, c: stage[r, c] == Stage.idle)
     )
 
@@ -168,7 +167,7 @@ def nothing_is_left() -> Term:
 @protocol.always("DIV-3", "DIV-4", "DIV-6")
 def what_is_joined_stands_in_a_log() -> Term:
     """Nothing is ever joined that no log has, whatever other stores hold."""
-    return forall(Region, Claim, lambda r, c: implies(joined[r, c], logged[c] & ~unlogged[c]))
+    return forall(Region, Claim, lambda r, c: implies(joined[r, c], logged[c]))
 
 
 @protocol.always("DIV-3", "DIV-5")
@@ -188,15 +187,13 @@ def the_least_is_held() -> Term:
 @protocol.always("CRR-7", "DIV-6")
 def what_is_applied_was_joined() -> Term:
     """The watermark is past what was joined, and nothing else."""
-    return forall(
-        Region, Claim, lambda r, c: implies(applied[r, c], joined[r, c]) & implies(joined[r, c], joined[r, c])
-    )
+    return forall(Region, Claim, lambda r, c: implies(applied[r, c], joined[r, c]))
 
 
 @protocol.always("DIV-4")
-def what_is_held_is_known() -> Term:
-    """A store holds what a log has, or what is known to be in none."""
-    return forall(Region, Claim, lambda r, c: implies(held.defined(r) & (held[r] == c), logged[c] | unlogged[c]))
+def what_no_log_has_does_not_spread() -> Term:
+    """A store holds what a log has, or what came into this very store from none."""
+    return forall(Region, Claim, lambda r, c: implies(held.defined(r) & (held[r] == c), logged[c] | unlogged[r, c]))
 
 
 @protocol.always("DIV-3", "DIV-6")
@@ -232,7 +229,10 @@ def who_may_act() -> Term:
 def who_may_spoil() -> Term:
     """Rows are lost, replaced or made up until times are calm; claims are logged that no store made up."""
     return (
-        forall(Claim, lambda c: protocol.enabled("log_claim", c=c) == (~logged[c] & ~unlogged[c]))
+        forall(
+            Claim,
+            lambda c: protocol.enabled("log_claim", c=c) == (~logged[c] & forall(Region, lambda r: ~unlogged[r, c])),
+        )
         & forall(
             Region,
             lambda r: (
@@ -267,7 +267,7 @@ def proof_lasts() -> Term:
 @protocol.lemma()
 def a_log_is_for_ever() -> Term:
     """What a log has is not made up."""
-    return forall(Claim, lambda c: ~(logged[c] & unlogged[c]))
+    return forall(Region, Claim, lambda r, c: ~(logged[c] & unlogged[r, c]))
 
 
 @protocol.reachable("DIV-3")
@@ -283,6 +283,12 @@ def replayed_since_it_looked() -> Term:
 
 
 @protocol.reachable("DIV-5")
+def lost() -> Term:
+    """A store has nothing where a claim was applied."""
+    return exists(Region, Claim, lambda r, c: applied[r, c] & ~held.defined(r))
+
+
+@protocol.reachable("DIV-5")
 def mended() -> Term:
     """A region holds again what its store had lost."""
     return exists(Region, Claim, lambda r, c: spoilt[r] & applied[r, c] & held.defined(r) & (held[r] == c))
@@ -291,7 +297,9 @@ def mended() -> Term:
 @protocol.reachable("DIV-4")
 def held_by_one_and_in_no_log() -> Term:
     """A store holds what no log has, and a peer has seen it: nothing comes of that."""
-    return exists(Region, Claim, lambda r, c: (stage[r, c] == Stage.looked) & unlogged[c] & lacks(r, c) & calm)
+    return exists(
+        Region, Region, Claim, lambda r, s, c: (stage[r, c] == Stage.looked) & unlogged[s, c] & lacks(r, c) & calm
+    )
 
 
 @protocol.leads_to("DIV-5", fair=("look", "prove", "call_lost", "mend"))
