@@ -144,6 +144,21 @@ def test_work_that_catches_an_interrupt_is_interrupted_again(alarm: Callable[[],
     assert alarm()
 
 
+def test_what_was_interrupted_and_ended_all_the_same_is_no_result(alarm: Callable[[], bool]) -> None:
+    """A run that lost an exception on the way, as in a finaliser, may have come to anything: a hunt that was suspended for minutes
+    told of a node that never got ready.
+    """
+
+    def stubborn() -> int:
+        with suppress(BaseException):
+            endless()
+        return 7
+
+    with pytest.raises(OutOfBudget, match="went on all the same"):
+        within(0.01, stubborn)
+    assert alarm()
+
+
 def test_an_interrupt_that_comes_at_the_end_does_not_outlive_the_work(alarm: Callable[[], bool]) -> None:
     """Wherever it comes, it is raised by the work or not at all, and the alarm of before is back."""
     ends = Counter[bool]()

@@ -85,17 +85,20 @@ class Watch:
 def within(seconds: float, work: Callable[[], T]) -> T:
     """The result of `work`, which is interrupted if it is not done in so many seconds of real time, even between two events.
 
-    Raises OutOfBudget, again and again as long as the work goes on in spite of it. Once this returns or raises, nothing of it is
-    left: the timer that ran before runs on. Python interrupts only the main thread, on POSIX, and there no call of compiled code
-    before it returns: elsewhere the work is not interrupted.
+    Raises OutOfBudget, again and again as long as the work goes on in spite of it, and at its end if it caught all: what it came to
+    is not the work's any more. Once this returns or raises, nothing of it is left: the timer that ran before runs on. Python
+    interrupts only the main thread, on POSIX, and there no call of compiled code before it returns: elsewhere the work is not
+    interrupted.
     """
     if seconds == inf or threading.current_thread() is not threading.main_thread() or not hasattr(signal, "setitimer"):
         return work()
-    over = False
+    over = interrupted = False
 
     def stop(_: int, frame: FrameType | None) -> None:
+        nonlocal interrupted
         if over:  # the signal came while the timer was being taken back
             return
+        interrupted = True
         where = "nowhere" if frame is None else f"{frame.f_code.co_qualname}, line {frame.f_lineno}"
         raise OutOfBudget(f"{seconds:g} seconds are used up; the run is in {where}")
 
@@ -104,13 +107,16 @@ def within(seconds: float, work: Callable[[], T]) -> T:
     left, again = 0.0, 0.0
     try:
         left, again = signal.setitimer(signal.ITIMER_REAL, seconds, _INSISTENCE)
-        return work()
+        result = work()
     finally:
         over = True
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
         if left:
             signal.setitimer(signal.ITIMER_REAL, max(left - (monotonic() - begun), _SOON), again)
+    if interrupted:
+        raise OutOfBudget(f"{seconds:g} seconds are used up; the run went on all the same")
+    return result
 
 
 def _megabytes() -> float:
