@@ -1,7 +1,6 @@
 """Replication of some tenants only: which a node feeds, which it follows, and the passes that do it (FEED-*)."""
 
 import re
-import time
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -97,10 +96,6 @@ class FeedPasses(LogPasses[Fed]):
     def shortcoming(self, result: Fed) -> str:
         """A segment of the region's is missing."""
         return f"the segment before {result.gaps[0]} is missing; nothing after it is fed" if result.gaps else ""
-
-    def lag(self) -> float:
-        """Seconds since the last complete pass, if one has failed since."""
-        return time.monotonic() - self._level_at if self._waits else 0.0
 
 
 class FollowPasses(ReplayPasses):

@@ -111,6 +111,10 @@ class LogPasses(Passes[R]):
         super().__init__(name, source, metrics.crr_errors(name, source))
         metrics.watch_lag(name, source, self.lag)
 
+    def lag(self) -> float:
+        """Seconds since the last complete pass, if one has failed since: all that waits was shipped after it began."""
+        return time.monotonic() - self._level_at if self._waits else 0.0
+
 
 class ShippingPasses(LogPasses[tuple[str, ...]]):
     """Seal and upload the segments of the node's own log."""
@@ -197,10 +201,6 @@ class ReplayPasses(LogPasses[Replayed]):
         """A segment exists although one before it is missing."""
         return f"the segment before {result.gap} is missing; nothing after it is replayed" if result.gap else ""
 
-    def lag(self) -> float:
-        """Seconds since the last complete pass, if one has failed since: all that waits was shipped after it began."""
-        return time.monotonic() - self._level_at if self._waits else 0.0
-
 
 class ReclaimPasses(ReplayPasses):
     """Join in what earlier disks of the node's own region have shipped, and what no listing showed when it recovered (CRR-5)."""
@@ -239,10 +239,6 @@ class RestorePasses(LogPasses[Restored]):
     def shortcoming(self, result: Restored) -> str:
         """What can only be mended by hand."""
         return result.shortcoming
-
-    def lag(self) -> float:
-        """Seconds since the last complete pass, if one has failed since."""
-        return time.monotonic() - self._level_at if self._waits else 0.0
 
 
 class SnapshotPasses(Passes[Snapshotted]):

@@ -1,9 +1,10 @@
 """Replication of some tenants only: what each of them sent goes to other regions as a log of its own (FEED-*)."""
 
+from functools import partial
 from itertools import groupby
 from typing import NamedTuple
 
-from flk.model.effects import GetObject, ListObjects, Mark, Marked, Merge, Observe, Program, PutObject, ReplaceObject
+from flk.model.effects import GetObject, ListObjects, Mark, Marked, Program, PutObject, ReplaceObject
 from flk.model.flow.submission import tenant_of
 from flk.model.log.frames import (
     CorruptSegment,
@@ -19,8 +20,8 @@ from flk.model.log.frames import (
     sealed_frames,
     sequence_of,
 )
-from flk.model.programs.examine import Examine, claims_of
-from flk.model.programs.replay import Replayed, follows, together
+from flk.model.programs.examine import Examine
+from flk.model.programs.replay import Replayed, follows, join_log, together
 from flk.model.programs.ship import PREFIX
 from flk.model.refusal import unavailable
 from flk.spec.constants import CONSTANTS
@@ -120,37 +121,16 @@ def follow(peer: str, tenant: str, examine: Examine) -> Program[Replayed]:
     """
     prefix = feed_prefix(tenant)
     listed = _segments((yield from ListObjects(f"{prefix}{peer}.")), prefix)
-    logs: list[Replayed] = []
-    corrupt: CorruptSegment | None = None
+    stretches = []
     for log, names in groupby(listed, key=log_of):
         mark = f"{FOLLOWED}{tenant}/{log}"
         done = yield from Marked(mark)
-        segments, merged, superseded, gap = [], 0, 0, ""
-        for name in names:
-            if name <= done:
-                continue
-            try:
-                frames = yield from _next(prefix, tenant, name, done)
-            except CorruptSegment as error:
-                corrupt = corrupt or error
-                break
-            if frames is None:
-                gap = name
-                break
-            claims = claims_of(frames, peer, examine)
-            superseded += yield from Merge(claims)
-            yield from Observe(tuple(frame.timestamp for frame in frames))
-            yield from Mark(mark, name)
-            merged += len(claims)
-            segments.append(name)
-            done = name
-        logs.append(Replayed(tuple(segments), merged, superseded, gap=gap))
-    if corrupt is not None:
-        raise corrupt
-    return together(logs)
+        later = [name for name in names if name > done]
+        stretches.append((yield from join_log(peer, later, mark, done, partial(_next, prefix, tenant), examine)))
+    return together(stretches)
 
 
-def _next(prefix: str, tenant: str, name: str, done: str) -> Program[tuple[Frame, ...] | None]:
+def _next(prefix: str, tenant: str, done: str, name: str) -> Program[tuple[Frame, ...] | None]:
     """The frames of a segment, if it is the one behind `done`; else None. Raises CorruptSegment."""
     content = yield from GetObject(prefix + name)
     if content is None:

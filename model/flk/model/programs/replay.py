@@ -1,12 +1,12 @@
 """Replay of another region's logs (CRR-1, CRR-5, CRR-6, CRR-7)."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import groupby
 
 import msgspec
 
 from flk.model.effects import GetObject, Inherit, ListObjects, Mark, Marked, Merge, Observe, Program
-from flk.model.log.frames import CorruptSegment, earlier_logs, log_of, sealed_frames, sequence_of
+from flk.model.log.frames import CorruptSegment, Frame, earlier_logs, log_of, sealed_frames, sequence_of
 from flk.model.programs.examine import Examine, claims_of
 from flk.spec.constants import CONSTANTS
 
@@ -34,7 +34,7 @@ class Replayed(msgspec.Struct, frozen=True, repr_omit_defaults=True):
         return (self.gap, *self.more_gaps) if self.gap else ()
 
 
-class _Stretch(msgspec.Struct, frozen=True):
+class Stretch(msgspec.Struct, frozen=True):
     """What a pass replayed of one log, and why it went no further (neither: it went to the end)."""
 
     replayed: Replayed
@@ -55,36 +55,41 @@ def replay(peer: str, examine: Examine, *, own: bool = False) -> Program[Replaye
     for log in earlier_logs(log_of(newest)):
         done = yield from Marked(REPLAYED + log)
         listed = yield from ListObjects(f"{PREFIX}{log}/", after=PREFIX + done)
-        stretches.append((yield from _replay_log(peer, listed, REPLAYED + log, done, examine, own=own)))
+        names = map(_segment, listed)
+        stretches.append((yield from join_log(peer, names, REPLAYED + log, done, _shipped, examine, own=own)))
     listed = yield from ListObjects(f"{PREFIX}{peer}.", after=PREFIX + newest)
-    for log, names in groupby(listed, key=lambda name: log_of(name.removeprefix(PREFIX))):
+    for log, segments in groupby(map(_segment, listed), key=log_of):
         done = newest if log == log_of(newest) else ""
         if newest and not done:
             yield from Mark(REPLAYED + log_of(newest), newest)  # that log may go on, although another has begun
-        stretch = yield from _replay_log(peer, names, REPLAYED + peer, done, examine, own=own)
+        stretch = yield from join_log(peer, segments, REPLAYED + peer, done, _shipped, examine, own=own)
         newest = (newest, *stretch.replayed.segments)[-1]
         stretches.append(stretch)
-    for stretch in stretches:
-        if stretch.corrupt is not None:
-            raise stretch.corrupt
-    return together([stretch.replayed for stretch in stretches])
+    return together(stretches)
 
 
-def _replay_log(
-    region: str, names: Iterable[str], watermark: str, done: str, examine: Examine, *, own: bool
-) -> Program[_Stretch]:
-    """Replay the objects of one log that are listed after the segment `done`, up to the first that is not there or is corrupt."""
+def join_log(
+    region: str,
+    names: Iterable[str],
+    watermark: str,
+    done: str,
+    fetch: Callable[[str, str], Program[tuple[Frame, ...] | None]],
+    examine: Examine,
+    *,
+    own: bool = False,
+) -> Program[Stretch]:
+    """Join the entries of segments of one log that are listed after `done` into the store, up to the first that is not there or is
+    corrupt. `fetch` is asked for the frames of the segment behind another, by the names of both: None if it is not there.
+    """
     segments: list[str] = []
     merged = superseded = 0
-    for full in names:
-        name = full.removeprefix(PREFIX)
+    for name in names:
         try:
-            content = (yield from GetObject(full)) if follows(done, name) else None
-            frames = None if content is None else sealed_frames(name, content)
+            frames = yield from fetch(done, name)
         except CorruptSegment as corrupt:
-            return _Stretch(Replayed(tuple(segments), merged, superseded), corrupt)
+            return Stretch(Replayed(tuple(segments), merged, superseded), corrupt)
         if frames is None:
-            return _Stretch(Replayed(tuple(segments), merged, superseded, gap=name))
+            return Stretch(Replayed(tuple(segments), merged, superseded, gap=name))
         claims = claims_of(frames, region, examine)
         superseded += yield from Merge(claims)
         if frames:
@@ -94,7 +99,19 @@ def _replay_log(
         merged += len(claims)
         segments.append(name)
         done = name
-    return _Stretch(Replayed(tuple(segments), merged, superseded))
+    return Stretch(Replayed(tuple(segments), merged, superseded))
+
+
+def _shipped(done: str, name: str) -> Program[tuple[Frame, ...] | None]:
+    """The frames of a shipped segment, if it is the next behind `done` (CRR-5). Raises CorruptSegment (CRR-6)."""
+    if not follows(done, name):
+        return None
+    content = yield from GetObject(PREFIX + name)
+    return None if content is None else sealed_frames(name, content)
+
+
+def _segment(name: str) -> str:
+    return name.removeprefix(PREFIX)
 
 
 def follows(done: str, name: str) -> bool:
@@ -104,8 +121,13 @@ def follows(done: str, name: str) -> bool:
     return sequence_of(name) == (sequence_of(done) if done else 0) + 1
 
 
-def together(logs: list[Replayed]) -> Replayed:
-    """What was replayed of all logs; the first gap."""
+def together(stretches: Iterable[Stretch]) -> Replayed:
+    """What was replayed of all logs; the first gap. Raises what is corrupt in the first log that has it."""
+    logs = []
+    for stretch in stretches:
+        if stretch.corrupt is not None:
+            raise stretch.corrupt
+        logs.append(stretch.replayed)
     gap, *more = [log.gap for log in logs if log.gap] or [""]
     return Replayed(
         segments=tuple(name for log in logs for name in log.segments),
