@@ -6,7 +6,7 @@ from itertools import chain, groupby
 
 import pytest
 from hypothesis import settings
-from tests.support.effort import IN_CI
+from tests.support.effort import EVERY, IN_CI
 
 if IN_CI:  # half of what a run by hand tries; long searches belong to `flk bench` and `--all`
     settings.register_profile("half", settings.get_profile("ci"), max_examples=50)
@@ -44,10 +44,10 @@ def is_thorough(item: pytest.Item) -> bool:
 
 
 def beside_the_sample(items: list[pytest.Item]) -> Iterator[pytest.Item]:
-    """Of the cases of each test that is `sampled`, all but one in three."""
-    sampled = [item for item in items if item.get_closest_marker("sampled")]
-    for _, cases in groupby(sampled, key=lambda item: item.nodeid.partition("[")[0]):
-        yield from (case for number, case in enumerate(cases) if number % 3)
+    """Of the cases of each test that is `sampled`, all but one in EVERY, or in as many as the mark says: `every=2`."""
+    marked = ((mark.kwargs.get("every", EVERY), item) for item in items if (mark := item.get_closest_marker("sampled")))
+    for (every, _), cases in groupby(marked, key=lambda pair: (pair[0], pair[1].nodeid.partition("[")[0])):
+        yield from (case for number, (_, case) in enumerate(cases) if number % every)
 
 
 def is_slow(item: pytest.Item) -> bool:

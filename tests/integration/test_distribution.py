@@ -12,7 +12,6 @@ from zipfile import ZipFile
 import pytest
 import yaml
 from tests.support import ROOT
-from tests.support.effort import sample
 from tests.support.impl.environments import Environment, build, install
 
 from flk.formal.proofs.coq import headlines
@@ -119,7 +118,8 @@ PARTS = {
 """For each extra, the folders and modules of the package that need no other. A part within a part belongs to its own extra only."""
 
 
-@pytest.mark.parametrize("extra", sample(PARTS, every=2))
+@pytest.mark.sampled(every=2)
+@pytest.mark.parametrize("extra", PARTS)
 def test_an_extra_is_all_that_its_parts_need(environment: With, extra: str) -> None:
     """Every module of a part can be imported where only the core and the extra of that part are installed."""
     home = environment(extra)

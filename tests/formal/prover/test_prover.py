@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from itertools import product
 
 import pytest
-from tests.support.effort import IN_CI, sample
+from tests.support.effort import IN_CI
 from z3 import Not, unknown, unsat
 
 from flk.formal.explicit.engines import interpreted
@@ -108,7 +108,8 @@ def test_twelve_properties_of_replication_hold_for_any_number_of_regions_and_rec
     assert sum(one.kind is PropertyKind.ALWAYS and one.status is ProofStatus.PROVED for one in known) >= 12
 
 
-@pytest.mark.parametrize(("name", "lemma"), sample(LEMMAS))
+@pytest.mark.sampled
+@pytest.mark.parametrize(("name", "lemma"), LEMMAS)
 def test_a_missing_lemma_is_answered_with_the_smallest_step_that_shows_it(name: str, lemma: str) -> None:
     """Some obligation fails, and its counterexample, which the interpreter confirms, names an action and a property."""
     induction = Induction(PROTOCOLS[name], frozenset({lemma}))
@@ -126,9 +127,8 @@ def test_a_missing_lemma_is_answered_with_the_smallest_step_that_shows_it(name: 
     assert not found.reachable
 
 
-@pytest.mark.parametrize(
-    ("name", "lemma"), sample(case for case in LEMMAS if case[0] != "ingest" and case not in NEEDLESS)
-)
+@pytest.mark.sampled
+@pytest.mark.parametrize(("name", "lemma"), [case for case in LEMMAS if case[0] != "ingest" and case not in NEEDLESS])
 def test_no_counterexample_is_smaller(name: str, lemma: str) -> None:
     """At no sizes of a smaller sum is there a counterexample to the same obligation."""
     induction = Induction(PROTOCOLS[name], frozenset({lemma}))
