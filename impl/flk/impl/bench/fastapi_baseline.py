@@ -84,7 +84,7 @@ def service(secret: bytes) -> FastAPI:
 
 
 def canonical(record: Record) -> bytes:
-    """Sorted keys, reals with nine digits."""
+    """What agents sign (C14N-9): sorted keys, reals with nine digits; then, on a line of its own, what else is judged."""
     fields = {
         "D_hat": f"{record.D_hat:.9f}",
         "budget": f"{record.budget:.9f}",
@@ -95,7 +95,10 @@ def canonical(record: Record) -> bytes:
         "r": f"{record.r:.9f}",
         "shard_id": json.dumps(record.shard_id),
     }
-    return ("{" + ",".join(f'"{key}":{value}' for key, value in sorted(fields.items())) + "}").encode()
+    eight = "{" + ",".join(f'"{key}":{value}' for key, value in sorted(fields.items())) + "}"
+    counts = {str(scale): record.N_j[str(scale)] for scale in record.scales}
+    beside = {"N_j": counts, "regime": record.regime, "scales": record.scales}
+    return f"{eight}\n{json.dumps(beside, separators=(',', ':'))}".encode()
 
 
 def judge(record: Record) -> dict[str, object]:
