@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Callable
 from itertools import islice
+from typing import Any
 
 import msgspec
 import pytest
@@ -13,9 +14,19 @@ from hypothesis import strategies as st
 
 from flk.impl.bench import interleave
 from flk.impl.bench.interleave import Contest, Figure, run
-from flk.impl.bench.signing import SECRET, contests, plain_bytes, plain_sign, plain_verify, verify, verify_unruled
+from flk.impl.bench.signing import (
+    SECRET,
+    contests,
+    plain_bytes,
+    plain_judged,
+    plain_mac,
+    plain_sign,
+    plain_verify,
+    verify,
+    verify_unruled,
+)
 from flk.impl.command import main
-from flk.model.record.canonical import Profile, canonical_bytes
+from flk.model.record.canonical import Profile, canonical_bytes, judged_bytes
 from flk.model.record.record import Pcs, encode
 from flk.model.record.signing import HmacKey, sign
 from flk.model.record.summary import signed
@@ -42,19 +53,20 @@ def test_the_baseline_does_the_work_of_the_older_form(record: Pcs) -> None:
     fields = msgspec.to_builtins(record)
     assert plain_bytes(fields) == canonical_bytes(record, Profile.SHORTEST)
     assert plain_sign(fields) == sign(KEY, record, Profile.SHORTEST)
+    assert plain_judged(fields) == judged_bytes(record, plain_bytes(fields))
 
 
-@pytest.mark.parametrize(
-    ("check", "profile"),
-    [(verify, Profile.FIXED), (verify_unruled, Profile.FIXED), (plain_verify, Profile.SHORTEST)],
-)
-def test_each_verification_accepts_a_signature_and_refuses_a_changed_record(check: object, profile: Profile) -> None:
-    """A function that verified nothing would be fast."""
-    assert callable(check)
-    record = signed(SOME[0], KEY, profile)
+@pytest.mark.parametrize("check", [verify, verify_unruled, plain_verify])
+@pytest.mark.parametrize("change", [{"budget": 0.5}, {"scales": SOME[0].scales[::-1]}])
+def test_each_verification_accepts_a_signature_and_refuses_a_changed_record(
+    check: Callable[[bytes], None], change: dict[str, Any]
+) -> None:
+    """A function that verified nothing would be fast, and one that left out what is judged faster."""
+    plain = plain_mac(plain_judged(msgspec.to_builtins(SOME[0])))
+    record = msgspec.structs.replace(SOME[0], sig=plain) if check is plain_verify else signed(SOME[0], KEY)
     check(encode(record))
     with pytest.raises(Unauthenticated):
-        check(encode(msgspec.structs.replace(record, budget=0.5)))
+        check(encode(msgspec.structs.replace(record, **change)))
 
 
 def test_only_the_full_verification_knows_the_rules() -> None:

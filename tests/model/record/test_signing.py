@@ -280,6 +280,13 @@ def test_a_signature_counts_under_its_own_profile_only(record: Pcs, accepted: se
     assert alike == (profile in accepted) or profile is not Profile.JUDGED
 
 
+def test_eight_fields_alone_are_authentic_or_not_and_no_error() -> None:
+    """By the profiles that cover no more; one that covers more has no form for them, so it cannot have made the signature."""
+    keys = ring(KEY, profiles=ACCEPTED)
+    assert accepts(keys, SIGNATURE_CASE, sign(KEY, SIGNATURE_CASE))
+    assert not accepts(keys, SIGNATURE_CASE, sign(HmacKey(b"another"), SIGNATURE_CASE))
+
+
 def test_a_profile_that_covers_more_needs_it() -> None:
     """Eight fields have no form under `judged`."""
     with pytest.raises(ValueError, match="C14N-9"):

@@ -17,7 +17,7 @@ from flk.model.compiled.examiner import choice, examining
 from flk.model.entries.entry import Claim
 from flk.model.flow.submission import Submission
 from flk.model.log.hlc import ZERO
-from flk.model.record.canonical import DIGITS, Profile, Signed, canonical_bytes
+from flk.model.record.canonical import DIGITS, Signed, canonical_bytes
 from flk.model.record.record import Regime, decode, encode
 from flk.model.record.signing import Ed25519PrivateKey, Ed25519PublicKey, HmacKey, Keyring, LiveKey, sign
 from flk.model.record.summary import signed
@@ -65,7 +65,10 @@ def contests() -> tuple[Contest, ...]:
     key = HmacKey(SECRET)
     fields = [msgspec.to_builtins(record) for record in some]
     ours = [encode(signed(record, key)) for record in some]
-    theirs = [encode(signed(record, key, Profile.SHORTEST)) for record in some]
+    theirs = [
+        encode(msgspec.structs.replace(record, sig=plain_mac(plain_judged(form))))
+        for record, form in zip(some, fields, strict=True)
+    ]
     return (
         _contest("canonical bytes", canonical_bytes, some, plain_bytes, fields),
         _contest("sign, HMAC", partial(sign, key), some, plain_sign, fields, bar=SIGN_BAR),
@@ -106,15 +109,27 @@ def plain_bytes(fields: dict[str, Any]) -> bytes:
     return json.dumps(chosen, sort_keys=True, separators=(",", ":")).encode()
 
 
+def plain_judged(fields: dict[str, Any]) -> bytes:
+    """The same, and what else is judged (C14N-9), which agents sign with it."""
+    counts = {str(scale): fields["N_j"][str(scale)] for scale in fields["scales"]}
+    beside = {"N_j": counts, "regime": fields["regime"], "scales": fields["scales"]}
+    return plain_bytes(fields) + b"\n" + json.dumps(beside, separators=(",", ":")).encode()
+
+
 def plain_sign(fields: dict[str, Any]) -> str:
-    """Its signature."""
-    return base64.b64encode(hmac.new(SECRET, plain_bytes(fields), sha256).digest()).decode()
+    """The signature of the older canonical form."""
+    return plain_mac(plain_bytes(fields))
+
+
+def plain_mac(message: bytes) -> str:
+    """A signature of the benchmark's secret."""
+    return base64.b64encode(hmac.new(SECRET, message, sha256).digest()).decode()
 
 
 def plain_verify(body: bytes) -> None:
     """From the body to the comparison, without a single rule of a record. Raises Unauthenticated."""
     fields = json.loads(body)
-    expected = hmac.new(SECRET, plain_bytes(fields), sha256).digest()
+    expected = hmac.new(SECRET, plain_judged(fields), sha256).digest()
     if not hmac.compare_digest(expected, base64.b64decode(fields["sig"], validate=True)):
         raise Unauthenticated("SIGN-6", "no key made this signature", field="sig")
 

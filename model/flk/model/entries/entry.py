@@ -87,7 +87,7 @@ def precedence(entry: Entry) -> tuple[int, str, str, bytes]:
 def content_digest(record: Pcs, canonical: bytes | None = None) -> str:
     """SHA-256 of all that is signed or judged; what delivery changes (`attempt`, `sent_at`, `ft`, `sig`) is left out (DUP-3).
 
-    These are the bytes that profile JUDGED signs (C14N-9). Who has the canonical bytes at hand passes them. Raises KeyError if a
+    These are the bytes that profile JUDGED signs (C14N-9). Who has the canonical bytes at hand passes them. Raises ValueError if a
     scale has no count.
 
     >>> record = summarise([[0.1, 0.2], [0.4, 0.8]], b"raw data", shard_id="s1", epoch=1, seed=7, sent_at="2026-01-01T00:00:00Z")

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from enum import StrEnum
+from functools import lru_cache
 from json.encoder import encode_basestring as quoted  # escapes as RFC 8785 section 3.2.2.2 asks
 from math import isfinite
 from typing import Protocol, TypeGuard
@@ -25,8 +26,8 @@ class Profile(StrEnum):
 
 
 FIXED, SHORTEST, JUDGED = Profile
-ACCEPTED = (FIXED, JUDGED)
-"""What verifiers accept unless they are told otherwise."""
+ACCEPTED = (JUDGED, FIXED)
+"""What verifiers accept unless they are told otherwise; first what agents sign, since each that is tried in vain costs a MAC."""
 
 
 class Signed(msgspec.Struct, frozen=True):
@@ -121,10 +122,7 @@ def canonical_bytes(record: Signed, profile: Profile = FIXED, fixed: bytes | Non
         whole: object = record
         if not says_what_is_judged(whole):
             raise ValueError("C14N-9: profile judged covers N_j, regime and scales, too, which are missing")
-        try:
-            return judged_bytes(whole, fixed or canonical_bytes(record))
-        except KeyError as scale:
-            raise ValueError(f"C14N-9: N_j has no count for scale {scale}") from None
+        return judged_bytes(whole, fixed or canonical_bytes(record))
     D_hat, budget, coh_star, r = _fixed(record) if profile is FIXED else _shortest(record)
     return (
         f'{{"D_hat":{D_hat},"budget":{budget},"coh_star":{coh_star},"epoch":{record.epoch}'
@@ -140,12 +138,21 @@ def says_what_is_judged(record: object) -> TypeGuard[Judged]:
 
 def judged_bytes(record: Judged, canonical: bytes) -> bytes:
     """All that is signed or judged: the canonical bytes, a newline, then `{"N_j":{...},"regime":"...","scales":[...]}` with `N_j`
-    in the order of `scales` (C14N-9). Raises KeyError if a scale has no count.
+    in the order of `scales` (C14N-9). Raises ValueError if a scale has no count.
     """
-    scales = [str(scale) for scale in record.scales]
-    counts = ",".join([f'"{scale}":{record.N_j[scale]}' for scale in scales])
-    judged = f'{{"N_j":{{{counts}}},"regime":{quoted(record.regime)},"scales":[{",".join(scales)}]}}'
-    return canonical + b"\n" + judged.encode()
+    names, form = _judged_form(record.scales)
+    try:
+        return canonical + (form % (*map(record.N_j.__getitem__, names), quoted(record.regime))).encode()
+    except KeyError as scale:
+        raise ValueError(f"C14N-9: N_j has no count for scale {scale}") from None
+
+
+@lru_cache(maxsize=256)
+def _judged_form(scales: tuple[int, ...]) -> tuple[tuple[str, ...], str]:
+    """The keys of `N_j`, and what they and the regime are filled into. Cached, since a fleet of agents uses few sets of scales."""
+    names = tuple(map(str, scales))
+    counts = ",".join([f'"{name}":%s' for name in names])
+    return names, f'\n{{"N_j":{{{counts}}},"regime":%s,"scales":[{",".join(names)}]}}'
 
 
 def _fixed(record: Signed) -> tuple[str, str, str, str]:

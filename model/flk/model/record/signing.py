@@ -183,7 +183,7 @@ class Keyring:
         """
         signature = _decode_base64(sig)
         canonical = canonical_bytes(record)
-        for profile in self.profiles:
+        for profile in _with_form(record, self.profiles):
             message = canonical if profile is FIXED else canonical_bytes(record, profile, canonical)
             for live in self._keys.get(tenant, ()):
                 if live.is_live(at) and live.key.verifies(message, signature):
@@ -229,8 +229,12 @@ def verify(key: Key, record: Signed, sig: str, profiles: Iterable[Profile] = ACC
         signature = _decode_base64(sig)
     except Unauthenticated:
         return False
-    has_form = [profile for profile in profiles if profile is not JUDGED or says_what_is_judged(record)]
-    return any(key.verifies(canonical_bytes(record, profile), signature) for profile in has_form)
+    return any(key.verifies(canonical_bytes(record, profile), signature) for profile in _with_form(record, profiles))
+
+
+def _with_form(record: Signed, profiles: Iterable[Profile]) -> Iterable[Profile]:
+    """Those of the profiles by which the record can be signed."""
+    return profiles if says_what_is_judged(record) else [profile for profile in profiles if profile is not JUDGED]
 
 
 def _base64(raw: bytes) -> str:
