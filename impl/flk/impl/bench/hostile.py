@@ -32,8 +32,9 @@ STALL_BAR, MEMORY_BAR = 0.5, 128e6  # seconds, and bytes beside those that the s
 
 class Row(msgspec.Struct, frozen=True):
     """An attempt: bytes sent, answers by status; of the server its processor's seconds, its memory's peak beside what it had
-    before, what the log took, in bytes, the longest wait for /health in seconds, how many of these waits were in vain, and whether
-    an honest record was accepted afterwards.
+    before, what the log took, in bytes, the longest wait for /health in seconds, the most that its event loop worked during one
+    (which a busy machine does not lengthen), how many of these waits were in vain, and whether an honest record was accepted
+    afterwards.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Row(msgspec.Struct, frozen=True):
     memory: int
     logged: int
     stall: float
+    work: float
     unanswered: int
     served: bool
 
@@ -87,9 +89,9 @@ def _row(attempt: Attempt, scale: float, server: ServerProcess, data: Path, reco
     port, pid = urlsplit(server.url).port or 0, server.process.pid
     _forget_peak(pid)
     memory, processor, logged = memory_of(pid), processor_seconds(pid), _log_bytes(data)
-    with _probed(port) as result:
+    with _probed(port, pid) as result:
         made = attempt.run(port, scale)
-    stall, unanswered, _ = result()
+    stall, work, unanswered, _ = result()
     gone = server.process.poll() is not None
     return Row(
         attempt.name,
@@ -99,16 +101,19 @@ def _row(attempt: Attempt, scale: float, server: ServerProcess, data: Path, reco
         0 if gone else memory_of(pid, "VmHWM") - memory,
         _log_bytes(data) - logged,
         stall,
+        work,
         unanswered,
         not gone and _accepted(port, record()),
     )
 
 
 @contextmanager
-def _probed(port: int) -> Iterator[Callable[[], tuple[float, int, int]]]:
-    """A probe asks meanwhile; call the result afterwards for the longest wait, and how many of how many were in vain."""
+def _probed(port: int, pid: int) -> Iterator[Callable[[], tuple[float, float, int, int]]]:
+    """A probe asks meanwhile; call the result afterwards for the longest wait, the most work of the server's loop during one, and
+    how many of how many were in vain.
+    """
     probe = subprocess.Popen(  # noqa: S603 - the command is our own
-        [sys.executable, "-m", "flk.impl.bench.probe", str(port), HONEST],
+        [sys.executable, "-m", "flk.impl.bench.probe", str(port), HONEST, str(pid)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -116,9 +121,9 @@ def _probed(port: int) -> Iterator[Callable[[], tuple[float, int, int]]]:
     assert probe.stdout is not None
     probe.stdout.readline()
 
-    def result() -> tuple[float, int, int]:
-        longest, unanswered, asked = probe.communicate()[0].split()
-        return float(longest), int(unanswered), int(asked)
+    def result() -> tuple[float, float, int, int]:
+        longest, most, unanswered, asked = probe.communicate()[0].split()
+        return float(longest), float(most), int(unanswered), int(asked)
 
     try:
         yield result

@@ -1,14 +1,15 @@
 """How long a server's `/health` takes, asked again and again by a process of its own and from an address of its own.
 
-    python -m flk.impl.bench.probe PORT ADDRESS
+    python -m flk.impl.bench.probe PORT ADDRESS PID
 
-It prints a line when the first answer has come, asks until its input ends, and prints the longest answer's seconds and how many
-of how many questions had none. It imports nothing but the standard library, so that it starts at once.
+It prints a line when the first answer has come, asks until its input ends, and prints the longest answer's seconds, the most
+seconds that the server's event loop worked during one, and how many of how many questions had none. It imports nothing but the standard library, so that it starts at once.
 """
 
 import select
 import socket
 import sys
+from pathlib import Path
 from time import perf_counter, sleep
 
 PAUSE_SECONDS = 0.01
@@ -26,20 +27,28 @@ def answered(port: int, address: str) -> bool:
         return False
 
 
-def main(port: int, address: str) -> None:
+def work_of(pid: int) -> float:
+    """Seconds of a processor that the first thread of a process has had (Linux): in a server, the one of the event loop."""
+    try:
+        return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1e9
+    except OSError:  # it has ended
+        return 0.0
+
+
+def main(port: int, address: str, pid: int) -> None:
     """Ask until the input ends."""
-    longest, asked, unanswered = 0.0, 0, 0
+    longest, most, asked, unanswered = 0.0, 0.0, 0, 0
     while not select.select([sys.stdin], [], [], 0)[0]:
-        began = perf_counter()
+        began, before = perf_counter(), work_of(pid)
         asked += 1
         unanswered += not answered(port, address)
-        longest = max(longest, perf_counter() - began)
+        longest, most = max(longest, perf_counter() - began), max(most, work_of(pid) - before)
         if asked == 1:
             print("asking", flush=True)
-            longest = 0.0
+            longest = most = 0.0
         sleep(PAUSE_SECONDS)
-    print(longest, unanswered, asked, flush=True)
+    print(longest, most, unanswered, asked, flush=True)
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), sys.argv[2])
+    main(int(sys.argv[1]), sys.argv[2], int(sys.argv[3]))

@@ -138,7 +138,7 @@ def validations(figures: Iterable["Validation"]) -> Table:
 def attempts(rows: Iterable["Attempted"], bars: Iterable["Bar"]) -> Group:
     """Of `flk bench hostile`."""
     made = table(
-        ("attempt", ">sent MB", "answers", ">MB", ">log MB", ">wait ms", ">CPU s", ""),
+        ("attempt", ">sent MB", "answers", ">MB", ">log MB", ">wait ms", ">of it work", ">CPU s", ""),
         (
             (
                 one.name,
@@ -147,6 +147,7 @@ def attempts(rows: Iterable["Attempted"], bars: Iterable["Bar"]) -> Group:
                 f"{one.memory / 1e6:.1f}",
                 f"{one.logged / 1e6:.1f}",
                 f"{one.stall * 1e3:.0f}",
+                f"{one.work * 1e3:.0f}",
                 f"{one.processor:.2f}",
                 one.verdict,
             )
