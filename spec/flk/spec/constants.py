@@ -107,6 +107,8 @@ class Http(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     max_held_bytes: Some
     max_peer_held_bytes: Some
     answers_per_turn: Some
+    peer_bytes_per_turn: Some
+    max_entering: Some
     idle_seconds: Seconds
     request_seconds: Seconds
     linger_seconds: Seconds

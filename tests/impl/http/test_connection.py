@@ -3,10 +3,13 @@
 import asyncio
 import re
 import socket
+from contextlib import ExitStack
+from itertools import pairwise
 
 import msgspec
 import pytest
 import structlog
+import uvloop
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tests.support.impl.wire import HTTP, Client, Echo, Respond, chunked, connect, post
@@ -135,6 +138,54 @@ def test_one_connection_gets_a_few_answers_in_a_turn() -> None:
     assert len(client.bodies()) == HTTP.answers_per_turn
     assert not client.wire.reading
     assert len(client.connection._queue) * len(post(b"a")) <= READ_BYTES + HTTP.max_pipelined * len(post(b"a"))
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.integers(0, 5), min_size=1, max_size=12))
+def test_one_address_is_read_its_share_in_a_turn(readable: list[int]) -> None:
+    """Of six connections that all send: beyond its share each waits, and all get on in the order in which they waited (HTTP-7)."""
+    share = 2 * READ_BYTES
+    echo = Echo()
+    listener = Listener(echo, msgspec.structs.replace(HTTP, peer_bytes_per_turn=share))
+    clients = [Client(listener, echo) for _ in range(6)]
+    for client in clients:
+        client.send(b"POST /p HTTP/1.1\r\nhost: a\r\ncontent-length: 100000\r\n\r\n")
+    listener.pool.buffer[:] = b"x" * READ_BYTES
+    read, waiting = 0, list[int]()
+    for index in readable:
+        if clients[index].wire.reading:
+            clients[index].connection.buffer_updated(READ_BYTES)
+            read += READ_BYTES
+            if read >= share:
+                waiting.append(index)
+        assert [not client.wire.reading for client in clients] == [index in waiting for index in range(6)]
+    while waiting:
+        turns, echo.turns[:] = echo.turns[:], []
+        assert len(turns) == 1
+        turns[0]()
+        del waiting[:2]
+        assert [not client.wire.reading for client in clients] == [index in waiting for index in range(6)]
+
+
+def test_who_waits_to_be_connected_waits_a_few_turns() -> None:
+    """Of many who came while the server was busy, some are taken in each turn, in the order in which they came (HTTP-7)."""
+
+    async def story() -> list[int]:
+        listener, there = Listener(Echo(), msgspec.structs.replace(HTTP, max_entering=10)), bound()
+        await listener.listen(there)
+        with ExitStack() as clients:
+            for _ in range(100):
+                clients.enter_context(socket.create_connection(there.getsockname()))
+            taken = []
+            while len(listener.pool.members) < 100:
+                await asyncio.sleep(0)
+                taken.append(len(listener.pool.members))
+        await listener.close()
+        return [later - earlier for earlier, later in pairwise(taken)]
+
+    taken = uvloop.run(story())
+    assert max(taken) <= 10 + 1
+    assert len(taken) <= 100 / 2
 
 
 def test_a_client_that_does_not_read_its_answers_gets_no_more_of_them() -> None:

@@ -22,6 +22,7 @@ class Echo:
         self.at_once = at_once
         self.waiting: list[tuple[Request, Respond]] = []
         self.checked: list[int] = []
+        self.turns: list[Callable[[], None]] = []  # what the server is to do in the next turn of its loop
 
     def check(self, size: int, peer: str) -> Answer | None:
         assert peer.startswith(("192.0.2.", "127.0.0.1"))
@@ -89,7 +90,7 @@ class Client:
         self.listener = listener
         self.echo = echo
         self.wire = wire or Wire()
-        self.turns: list[Callable[[], None]] = []
+        self.turns = echo.turns
         self.unread = b""
         listener.pool.later = self.turns.append  # type: ignore[assignment,method-assign]  # the test's
         self.connection = Connection(listener.pool)

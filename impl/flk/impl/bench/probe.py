@@ -3,7 +3,8 @@
     python -m flk.impl.bench.probe PORT ADDRESS PID
 
 It prints a line when the first answer has come, asks until its input ends, and prints the longest answer's seconds, the most
-seconds that the server's event loop worked during one, and how many of how many questions had none. It imports nothing but the standard library, so that it starts at once.
+seconds that the server's event loop worked during one, and how many of how many questions had none. It imports nothing but the
+standard library, so that it starts at once.
 """
 
 import select

@@ -38,6 +38,7 @@ class Connection(asyncio.BufferedProtocol):
         self._in_loop = False  # parsing what has come, or handling what waits
         self._next_turn = False  # to be handled on in the next turn of the event loop
         self._paused = False  # not reading
+        self._waiting = False  # to read on in a later turn
         self._blocked = False  # the client does not read its answers
         self._half_closed = False  # the client has said all
         self._lingering = False  # the last answer is out
@@ -76,6 +77,10 @@ class Connection(asyncio.BufferedProtocol):
             self._handle_queued(more=nbytes == READ_BYTES)
         elif reader.part is not BETWEEN and not reader.deaf:
             self._stand()
+        if self._pool.read(self._peer, nbytes) and not self._waiting and not self._transport.is_closing():
+            self._waiting = True
+            self._pause()
+            self._peer.waiting.append(self._read_on)
 
     def eof_received(self) -> bool:
         """The client has said all; whether it still gets an answer (RFC 9112, section 9.6)."""
@@ -245,10 +250,15 @@ class Connection(asyncio.BufferedProtocol):
         self._transport.pause_reading()
 
     def _listen(self) -> None:
-        """Read on, unless the client does not read, or has asked enough."""
-        if not self._blocked and len(self._queue) < self._limits.max_pipelined and not self._transport.is_closing():
+        """Read on, unless the client does not read, or has asked enough, or its turn is still to come."""
+        has_to_wait = self._blocked or self._waiting or len(self._queue) >= self._limits.max_pipelined
+        if not has_to_wait and not self._transport.is_closing():
             self._paused = False
             self._transport.resume_reading()
+
+    def _read_on(self) -> None:
+        self._waiting = False
+        self._listen()
 
     def _linger(self) -> None:
         """Let the client close, or have time to read: a reset for what it still sends would take the answer from it."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+from functools import partial
 from time import monotonic
 
 from flk.impl.http.connection import Connection
@@ -19,12 +20,13 @@ class Listener:
     def __init__(self, handler: Handler, limits: Http = CONSTANTS.http, connections: int | None = None) -> None:
         self.pool = Pool(handler, limits, connections or limits.max_connections)
         self._server: asyncio.Server | None = None
+        self._entering: set[asyncio.Task[None]] = set()
         self._ticker: asyncio.Task[None] | None = None
 
     async def listen(self, bound: socket.socket) -> None:
         """Accept connections on a bound socket from now on."""
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(lambda: Connection(self.pool), sock=bound, backlog=BACKLOG)
+        self._server = await loop.create_server(partial(self._entered, bound), sock=bound, backlog=BACKLOG)
         self._ticker = loop.create_task(self._tick())
 
     async def close(self) -> None:
@@ -48,6 +50,28 @@ class Listener:
         for connection in tuple(self.pool.members):
             if connection.deadline < now:
                 connection.expire()
+
+    def _entered(self, bound: socket.socket) -> Connection:
+        """The connection of a client whom the loop has accepted, after some of those who wait behind it (HTTP-7).
+
+        The loop accepts one a turn. Who came behind 2,000 others waited for 2,000 turns, and these made each as long as they could.
+        """
+        loop = asyncio.get_running_loop()
+        while len(self._entering) < self.pool.limits.max_entering:
+            try:
+                behind, _address = bound.accept()
+            except OSError:  # nobody waits; or there is no descriptor for another, which the loop will tell
+                break
+            entering = loop.create_task(self._enter(behind))
+            self._entering.add(entering)
+            entering.add_done_callback(self._entering.discard)
+        return Connection(self.pool)
+
+    async def _enter(self, accepted: socket.socket) -> None:
+        try:
+            await asyncio.get_running_loop().connect_accepted_socket(partial(Connection, self.pool), accepted)
+        except OSError:  # the client has gone
+            accepted.close()
 
     async def _tick(self) -> None:
         while True:

@@ -5,6 +5,7 @@ client. So a stranger who hoards connections takes them from himself, and the ne
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
 from ipaddress import IPv6Address
 from math import inf
@@ -52,14 +53,18 @@ class Member(Protocol):
 
 
 class Peer:
-    """The connections of one peer address, and how many bytes of bodies they hold."""
+    """The connections of one peer address, how many bytes of bodies they hold, how many were read in this turn of the event loop,
+    and who waits for a later one.
+    """
 
-    __slots__ = ("address", "held", "members")
+    __slots__ = ("address", "held", "members", "read", "waiting")
 
     def __init__(self, address: str) -> None:
         self.address = address
         self.members: set[Member] = set()
         self.held = 0
+        self.read = 0
+        self.waiting: deque[Callable[[], None]] = deque()
 
 
 class Pool:
@@ -73,6 +78,7 @@ class Pool:
         self.held = 0
         self.stopping = False
         self.buffer = memoryview(bytearray(READ_BYTES))
+        self._in_turn: set[Peer] = set()  # who was read in this turn, or waits for the next
         self.set_clock(monotonic())
         self._connections = connections
 
@@ -83,6 +89,14 @@ class Pool:
     def later(self, work: Callable[[], None]) -> None:
         """Call this in the next turn of the event loop, when others have had theirs."""
         asyncio.get_running_loop().call_soon(work)
+
+    def read(self, peer: Peer, size: int) -> bool:
+        """Count that many bytes as read from a peer in this turn of the event loop; whether that is its share of one (HTTP-7)."""
+        if not self._in_turn:
+            self.later(self._begin_turn)
+        self._in_turn.add(peer)
+        peer.read += size
+        return peer.read >= self.limits.peer_bytes_per_turn
 
     def enter(self, member: Member, address: str) -> Peer | None:
         """Take a connection in, if need be in place of another. None if all that there are wait for the server, not for clients."""
@@ -119,6 +133,18 @@ class Pool:
         peer.held -= size
         self.held -= size
         self._forget_if_gone(peer)
+
+    def _begin_turn(self) -> None:
+        """Let those read on who waited longest: as many of each peer as its share allows if each brings all that it may."""
+        peers, self._in_turn = self._in_turn, set()
+        for peer in peers:
+            peer.read = 0
+            for _ in range(min(len(peer.waiting), self.limits.peer_bytes_per_turn // READ_BYTES or 1)):
+                peer.waiting.popleft()()
+            if peer.waiting:
+                self._in_turn.add(peer)
+        if self._in_turn:
+            self.later(self._begin_turn)
 
     def _make_room(self, peer: Peer) -> bool:
         """Let the member of a peer go that stands lowest, if one can."""
