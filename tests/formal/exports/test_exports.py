@@ -78,6 +78,7 @@ SMALL: dict[str, Sizes] = {
     "reconciliation": {"Claim": 1},
     "outbox": {},
     "migration": {},
+    "fences": {"Store": 1, "Node": 1},
     "tiering": {"Key": 1},
     "audit": {"Worker": 1},
 }

@@ -7,14 +7,17 @@ from contextlib import ExitStack, closing, suppress
 from itertools import count
 from pathlib import Path
 
+import psycopg
 import pytest
 from tests.support.impl import store_servers
 
 from flk.impl.migration import steps
 from flk.impl.migration.performing import Migrator, Paused
+from flk.impl.storage.address import address
 from flk.impl.storage.opening import open_ring
-from flk.impl.storage.postgres import PostgresStore
+from flk.impl.storage.postgres import _FENCE, _FENCE_LOCK, _MARK, PostgresStore
 from flk.impl.storage.redis_store import RedisStore
+from flk.impl.storage.rows import mark_row
 from flk.impl.storage.sharded import ShardedStore
 from flk.impl.storage.shards import Shards
 from flk.impl.storage.shared import Moved
@@ -334,6 +337,29 @@ def test_a_node_that_stalls_in_the_middle_of_a_write_holds_nobody_up(
     region.submit("key-0", "key-70")
     assert region.nodes[0].fetch([Key("default", "late")]) == (None,)
     region.check()
+
+
+@pytest.mark.parametrize("isolation", ["repeatable read", "serializable"])
+def test_a_write_that_waited_while_the_fence_was_raised_is_refused(isolation: str) -> None:
+    """Even in a database whose transactions see, unless they say otherwise, what was committed when they began to wait (MIG-8)."""
+    server, name = store_servers.postgres(), f"move{next(NUMBERS)}"
+    url = server.url(name)
+    server.query("postgres", f"alter database {name} set default_transaction_isolation = '{isolation}'")
+    late = Claim(Key("default", "late"), Entry(Timestamp(1), "eu", "d", OK))
+    with closing(PostgresStore(address(url), "eu")) as store, psycopg.connect(url, autocommit=True) as other:
+        store.enlist("token", 1)
+        store.raise_fence(2)
+        store.fence = 2
+        with ThreadPoolExecutor(1) as threads:
+            with other.transaction():
+                other.execute("select pg_advisory_xact_lock(%s)", (_FENCE_LOCK,))
+                writing = threads.submit(store.insert_or_get, [late])
+                while not other.execute("select from pg_locks where locktype = 'advisory' and not granted").fetchall():
+                    assert not writing.done()
+                other.execute(_MARK, mark_row(_FENCE, "3"))
+            with pytest.raises(Moved):
+                writing.result()
+        assert store.fetch([late.key]) == (None,)
 
 
 def test_a_node_that_heard_of_nothing_knows_the_latest_timestamp_and_reads_what_is_there(region: Region) -> None:

@@ -8,6 +8,7 @@ from flk.formal.language import Protocol
 from flk.formal.library.gallery import DESIGNS, Design
 from flk.formal.library.protocols import (
     audit,
+    fences,
     ingest,
     migration,
     outbox,
@@ -31,6 +32,7 @@ PROTOCOLS: dict[str, Protocol] = {
         replication,
         outbox,
         migration,
+        fences,
         tiering,
         retention,
         reconciliation,

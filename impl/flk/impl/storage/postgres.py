@@ -113,7 +113,8 @@ with gone as (delete from flk.entries where pcs_id = %s and tenant = %s returnin
 update flk.logs set entries = entries - (select count(*) from gone) where number = %s and exists (select from gone)"""
 _FENCE = "/fence"
 _FENCE_LOCK = 0x666C6C  # shared by writes, so that the fence is raised between them; waiting for it is fair
-_BEGIN = f"""begin; select pg_advisory_xact_lock_shared({_FENCE_LOCK});
+# Each statement sees what was committed when it began, whatever the default is: the fence is read when the lock is there.
+_BEGIN = f"""begin isolation level read committed; select pg_advisory_xact_lock_shared({_FENCE_LOCK});
 select {MARK_COLUMNS} from flk.marks where name = '{_FENCE}'"""  # noqa: S608  (likewise)
 _MARK = f"""insert into flk.marks({MARK_COLUMNS}) values (%s, %s, %s)
   on conflict (name) do update set value = excluded.value, checksum = excluded.checksum"""  # noqa: S608  (likewise)
