@@ -72,7 +72,7 @@ class Untimely(Unavailable):
 
 
 class OutOfReach(Unavailable):
-    """A tier that does not answer is the only one that could tell (TIR-3): 503. The store as a whole is well."""
+    """What alone could tell does not answer, a tier (TIR-3), or has rotted, a row (DUP-8): 503. The store as a whole is well."""
 
 
 def unavailable(detail: str) -> Unavailable:
@@ -89,4 +89,13 @@ def out_of_reach(tier: str) -> OutOfReach:
     """What to raise when a tier does not answer (TIR-3)."""
     return OutOfReach(
         "TIR-3", f"the {tier} tier does not answer", retry_after=CONSTANTS.node.unavailable_retry_after_seconds
+    )
+
+
+def being_put_back() -> OutOfReach:
+    """What to raise where the row has rotted that alone could tell (DUP-8)."""
+    return OutOfReach(
+        "DUP-8",
+        "what was stored of this record has rotted, and is being put back",
+        retry_after=CONSTANTS.node.unavailable_retry_after_seconds,
     )

@@ -195,6 +195,14 @@ class Retention(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     stale_seconds: Seconds
 
 
+class RottenRows(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Rows of a shared store that are not what was written (DUP-8)."""
+
+    max_rows: Some
+    every_seconds: Seconds
+    again_seconds: Seconds
+
+
 class Divergence(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Comparing what regions store, and mending what differs (DIV-*)."""
 
@@ -369,6 +377,7 @@ class Constants(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     feed: Feed
     snapshot: Snapshot
     retention: Retention
+    rotten: RottenRows
     divergence: Divergence
     outbox: Outbox
     retry_after: RetryAfter

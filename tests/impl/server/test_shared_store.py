@@ -114,24 +114,6 @@ def test_a_node_logs_nothing_while_it_cannot_know_the_regions_clock(tmp_path: Pa
         assert [alone.disk.read(name) for name in names] == before
 
 
-def test_an_entry_that_rotted_is_a_503_until_it_is_put_back(tmp_path: Path) -> None:
-    """The node says so and is not ready; once the row is what was written, it catches up and answers as before (DUP-8)."""
-    server = store_servers.postgres()
-    with closing(node(tmp_path, server.url("rotten"), 1, NOW)) as one:
-        first = answer(one, RECORDS[0])
-        pcs_id = one.store.sample(1)[0].pcs_id
-        server.damage(pcs_id)
-        assert answer(one, RECORDS[0]).status == HTTPStatus.SERVICE_UNAVAILABLE
-        assert one.why_not_ready()
-        with pytest.raises(Unavailable):
-            run(recover("eu", EXAMINE), one.perform)
-        assert answer(one, RECORDS[1]).status == HTTPStatus.SERVICE_UNAVAILABLE
-        server.damage(pcs_id)  # the same bit again
-        run(recover("eu", EXAMINE), one.perform)
-        assert answer(one, RECORDS[0]) == first
-        assert b"flk_store_damage_total 1.0" in one.metrics.exposition()
-
-
 def test_everything_acknowledged_is_answered_identically_after_both_nodes_were_killed(tmp_path: Path, url: str) -> None:
     """Two servers under load, of records of their own, of the same and of rivals, are killed with -9 and started again: each answer
     that stood alone is given again by either, and both agree on the rest (DUP-2, DUP-10).

@@ -2,11 +2,13 @@
 
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from itertools import chain, count, takewhile
 from pathlib import Path
+from random import Random
+from typing import TypeAlias
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -23,7 +25,7 @@ from flk.impl.storage.store import EntryStore, RegionStore
 from flk.model.entries.entry import Claim, Entry, Key, Outcome, Reason, join, precedence
 from flk.model.log.hlc import LAST, ZERO, Timestamp, at
 from flk.model.memory.parts import Entries
-from flk.model.refusal import Unavailable
+from flk.model.refusal import OutOfReach, Unavailable
 from flk.spec.errors import UnusableInput
 
 SERVERS: dict[str, Callable[[], StoreServer]] = {
@@ -40,6 +42,8 @@ stamps = st.integers(1, 6).map(Timestamp) | st.just(LAST)
 entries = st.builds(Entry, stamps, st.sampled_from(["eu", "us"]), st.sampled_from("xy"), outcomes)
 some = st.lists(st.builds(Claim, keys, entries), max_size=6)
 CLAIM, MERGE, MARK, FLUSH, REOPEN = "claim", "merge", "mark", "flush", "reopen"
+Batches: TypeAlias = list[tuple[bool, int, list[Claim]]]
+"""What nodes do: whether they merge or claim, which one, and what."""
 steps = st.tuples(st.sampled_from([CLAIM, CLAIM, MERGE, MARK, FLUSH, REOPEN]), st.integers(0, 1), some)
 
 
@@ -232,21 +236,116 @@ def test_nothing_answered_is_lost_when_the_server_is_killed(place: Place) -> Non
 
 
 def test_what_rotted_is_never_answered_from_nor_replaced(place: Place) -> None:
-    """An entry whose checksum fails is told to nobody, and no earlier claim takes its place; other keys are answered (DUP-8)."""
+    """An entry whose checksum fails is told to nobody, and no earlier claim takes its place; other keys are answered, in the same
+    batch, too (DUP-8).
+    """
     with closing(place.open(1)) as store:
         store.insert_or_get([claim("rotten", 5), claim("sound", 5)])
         place.server.damage("rotten")
         for ask in (
             lambda: store.insert_or_get([claim("rotten", 9)]),
             lambda: store.insert_or_get([claim("rotten", 1)]),
-            lambda: store.merge([claim("rotten", 1)]),
             lambda: store.fetch([Key("default", "rotten")]),
             lambda: store.sample(2),
+            lambda: store.export(None, 2),
         ):
             with pytest.raises(Damaged):
                 ask()
+        assert store.merge([claim("rotten", 1)]) == 0
+        refused, answer = store.claim([claim("rotten", 1), claim("sound", 9)])
+        assert isinstance(refused, OutOfReach)
+        assert answer == claim("sound", 5).entry
         assert store.superseded() == []
-        assert store.insert_or_get([claim("sound", 9)]) == [claim("sound", 5).entry]
+        assert [row.key.pcs_id for row in store.rotten()] == ["rotten"]
+
+
+@pytest.mark.parametrize("kind", SERVERS)
+def test_rows_that_rot_are_put_back_as_if_they_had_not(kind: str) -> None:
+    """Whatever two nodes claim and merge, before and after any bits of rows rot: given what they claimed before, in any order, the
+    store puts each row back as it was. In the end it has what a store has of which nothing rots (DUP-8, DUP-1).
+    """
+    place, examples = Place(kind), count()
+    names = st.sampled_from("abc")
+    made = st.builds(claim, names, st.integers(1, 9), st.sampled_from(["eu", "us"]), st.sampled_from("xy"))
+    batches = st.lists(st.tuples(st.booleans(), st.integers(0, 1), st.lists(made, min_size=1, max_size=4)), max_size=4)
+    rots = st.lists(st.tuples(names, st.integers(0, 2**16)), min_size=1, max_size=3, unique_by=lambda rot: rot[0])
+
+    @settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(batches, rots, batches, st.randoms(use_true_random=False))
+    def holds(before: Batches, rots: list[tuple[str, int]], after: Batches, random: Random) -> None:
+        memory, turn = Entries(), f"turn{next(examples)}"
+
+        def perform(batches: Batches, rotten: Collection[Key] = ()) -> list[Claim]:
+            renamed = []
+            for merged, node, drawn in batches:
+                batch = [Claim(Key("default", turn + key.pcs_id), entry) for key, entry in drawn]
+                if merged:
+                    stores[node].merge(batch)
+                else:
+                    refused = [isinstance(answer, OutOfReach) for answer in stores[node].claim(batch)]
+                    assert refused == [each.key in rotten for each in batch]
+                renamed += batch
+            for each in renamed:
+                memory.merge(each)
+            return renamed
+
+        with closing(place.open(1)) as one, closing(place.open(2)) as two:
+            stores = one, two
+            logged = perform(before)
+            keys = [Key("default", f"{turn}{pcs_id}") for pcs_id, _ in rots]
+            for key, (_, bit) in zip(keys, rots, strict=True):
+                place.server.flip(key.pcs_id, bit)
+            rotten = memory.entries.keys() & {*keys}
+            perform(after, rotten)
+            for key in rotten:
+                with pytest.raises(Damaged):
+                    two.fetch([key])
+            assert {row.key for row in one.rotten()} == rotten
+            random.shuffle(logged)
+            for node, half in ((one, logged[::2]), (two, logged[1::2])):
+                node.rejoin(node.put_back(half))
+            assert two.rotten() == ()
+            assert two.fetch([*memory.entries]) == (*memory.entries.values(),)
+            assert one.count() >= len(memory.entries)
+            for key, chain in by_key(two.superseded()).items():
+                assert all(precedence(won) < precedence(lost) for lost, won in chain), key
+
+    holds()
+
+
+def test_a_row_is_put_back_from_no_claim_but_its_own(place: Place) -> None:
+    """Other claims of the key, earlier and later, of the same content and of another, do not take the place of what rotted."""
+    with closing(place.open(1)) as store:
+        store.insert_or_get([claim("rotten", 5)])
+        others = [claim("rotten", 4), claim("rotten", 6), claim("rotten", 5, "us"), claim("rotten", 5, digest="e")]
+        for bit in range(0, 400, 7):
+            place.server.flip("rotten", bit)
+            with pytest.raises(Damaged):
+                store.fetch([claim("rotten").key])
+            assert store.put_back(others) == ()
+            assert store.put_back([*others, claim("rotten", 5)]) == (claim("rotten").key,)
+            store.rejoin([claim("rotten").key])
+            assert store.fetch([claim("rotten").key]) == (claim("rotten", 5).entry,)
+        assert store.superseded() == []
+
+
+def test_what_was_claimed_of_a_rotten_row_is_not_lost_when_it_is_put_back(place: Place) -> None:
+    """The least of what was set aside is joined in, also what comes between: then it is stored, and the row gave way once."""
+    with closing(place.open(1)) as one, closing(place.open(2)) as two:
+        one.insert_or_get([claim("rotten", 5)])
+        place.server.damage("rotten")
+        one.claim([claim("rotten", 4, digest="e")])
+        two.merge([claim("rotten", 3, "us", digest="f")])
+        one.claim([claim("rotten", 9, digest="g")])
+        key = claim("rotten").key
+        before = one.rotten()
+        assert two.put_back([claim("rotten", 5)]) == (key,)
+        assert two.claim([claim("rotten", 8)]) == [claim("rotten", 5).entry], "it is sound again"
+        two.rejoin([key])
+        assert one.fetch([key]) == (claim("rotten", 3, "us", digest="f").entry,)
+        assert one.superseded() == [(key, claim("rotten", 5).entry, claim("rotten", 3, "us", digest="f").entry)]
+        assert before
+        assert one.rotten() == ()
 
 
 def test_marks_belong_to_a_node(place: Place) -> None:

@@ -98,6 +98,7 @@ FIRED_BY: dict[str, Scenario] = {
 CANNOT_FIRE = {
     "FLKWALFailing": long(at(FsyncFailure, "eu", duration=120), duration=400, rate=2),
     "FLKStoreDamage": long(*DAMAGED, duration=400, rate=2, ship_interval=Seconds(100)),
+    "FLKRowsRotten": long(*DAMAGED, duration=400, rate=2, ship_interval=Seconds(100)),
     "FLKRetentionStalled": long(at(FsyncFailure, "eu", duration=120), duration=400, rate=2),
     "FLKSnapshotStale": long(at(FsyncFailure, "eu", duration=120), duration=400, rate=2),
     "FLKShardAway": long(at(FsyncFailure, "eu", duration=120), duration=400, rate=2),

@@ -129,6 +129,7 @@ GAUGES = {
     "flk_ready": 1.0,
     "flk_retention_age_seconds": 40000.0,
     "flk_snapshot_age_seconds": 20000.0,
+    "flk_store_rows_rotten": 1.0,
     "flk_tier_deferred": 1.0,
     "up": 1.0,
 }

@@ -21,11 +21,28 @@ for _, name in ipairs(redis.call('keys', 'flk:*:entries')) do
 end"""
 
 
+_FLIP = """#!lua flags=allow-cross-slot-keys
+for _, name in ipairs(redis.call('keys', 'flk:*:entries')) do
+  for _, field in ipairs(redis.call('hkeys', name)) do
+    if string.find(field, ARGV[1], 1, true) then
+      local value = redis.call('hget', name, field)
+      local at = math.floor(ARGV[2] / 8) % #value + 1
+      local byte = string.char(bit.bxor(string.byte(value, at), 2 ^ (ARGV[2] % 8)))
+      redis.call('hset', name, field, string.sub(value, 1, at - 1) .. byte .. string.sub(value, at + 1))
+    end
+  end
+end"""
+_NUMBERS, _TEXTS = ("timestamp", "checksum"), ("region", "digest", "outcome")
+
+
 class StoreServer(store_servers.StoreServer, Protocol):
     """A server whose rows rot when they are told to."""
 
     def damage(self, pcs_id: str) -> None:
         """Let a bit of the entries of that id have rotted there."""
+
+    def flip(self, pcs_id: str, bit: int) -> None:
+        """Let the given bit of the entries of that id have rotted there, counted round and round."""
 
 
 class Postgres(store_servers.Postgres):
@@ -35,6 +52,16 @@ class Postgres(store_servers.Postgres):
         """As `StoreServer` has it."""
         self.query(self._database, f"update flk.entries set timestamp = timestamp # 1 where pcs_id = '{pcs_id}'")
 
+    def flip(self, pcs_id: str, bit: int) -> None:
+        """As `StoreServer` has it; of a text one of the low bits."""
+        columns = [*_NUMBERS, *_TEXTS]
+        column, place = columns[bit % len(columns)], bit // len(columns)
+        rotten = f"{column} # (1::bigint << {place % 63})"
+        if column in _TEXTS:
+            at = f"1 + {place} % length({column})"
+            rotten = f"overlay({column} placing chr(ascii(substr({column}, {at}, 1)) # 1) from {at} for 1)"
+        self.query(self._database, f"update flk.entries set {column} = {rotten} where pcs_id = '{pcs_id}'")
+
 
 class Redis(store_servers.Redis):
     """One alone."""
@@ -42,6 +69,10 @@ class Redis(store_servers.Redis):
     def damage(self, pcs_id: str) -> None:
         """As `StoreServer` has it."""
         self.command("eval", _ROT, "0", pcs_id)
+
+    def flip(self, pcs_id: str, bit: int) -> None:
+        """As `StoreServer` has it."""
+        self.command("eval", _FLIP, "0", pcs_id, f"{bit}")
 
 
 class RedisCluster(store_servers.RedisCluster):
@@ -51,6 +82,11 @@ class RedisCluster(store_servers.RedisCluster):
         """As `StoreServer` has it."""
         for node in self.nodes:
             node.command("eval", _ROT, "0", pcs_id)
+
+    def flip(self, pcs_id: str, bit: int) -> None:
+        """As `StoreServer` has it."""
+        for node in self.nodes:
+            node.command("eval", _FLIP, "0", pcs_id, f"{bit}")
 
 
 class Ring:
@@ -77,6 +113,11 @@ class Ring:
         """As `StoreServer` has it."""
         for server in self.servers:
             server.damage(pcs_id)
+
+    def flip(self, pcs_id: str, bit: int) -> None:
+        """As `StoreServer` has it."""
+        for server in self.servers:
+            server.flip(pcs_id, bit)
 
     def kill(self) -> None:
         """As `StoreServer` has it."""

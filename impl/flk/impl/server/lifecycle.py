@@ -26,6 +26,7 @@ from flk.impl.server.comparing import comparing, require_comparable
 from flk.impl.server.daemon import in_daemon
 from flk.impl.server.feeding import Peer, check_feeds, feeding
 from flk.impl.server.live_keys import LiveKeys
+from flk.impl.server.mending import mending
 from flk.impl.server.metrics import Metrics
 from flk.impl.server.mover import Mover
 from flk.impl.server.node import RealNode
@@ -377,6 +378,7 @@ def _replicator(settings: Settings, runtime: Runtime, examined: Examine) -> Repl
         snapshots=snapshots,
         period=settings.retain,
         further=comparing(runtime.node, settings.peers, examined, settings.compare_every, settings.reconcile)
+        | mending(runtime.node, settings.peers, examined)
         | feeding(runtime.node, settings.feeds, settings.follows, examined, every.ship, every.replay),
     )
 

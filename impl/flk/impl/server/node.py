@@ -209,7 +209,7 @@ class RealNode:
         return answers
 
     def _insert_or_get(self, claims: Sequence[Claim]) -> Sequence[Entry | OutOfReach]:
-        return self.tiers.claim(claims) if self.tiers else self.store.insert_or_get(claims)
+        return self.tiers.claim(claims) if self.tiers else self.store.claim(claims)
 
     def look_at_time(self) -> None:
         """Follow wall time where no request does, and log when it becomes doubtful or is believed again (HLC-5)."""

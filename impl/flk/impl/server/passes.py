@@ -53,7 +53,11 @@ class Work(NamedTuple):
 
 
 class Passes(ABC, Generic[R]):
-    """The passes of one program about region `source`; `errors` counts those that did not complete."""
+    """The passes of one program about region `source`; `errors` counts those that did not complete. They are made only while the
+    store is level with the log, unless `while_behind`.
+    """
+
+    while_behind = False
 
     def __init__(self, name: str, source: str, errors: Counter) -> None:
         self.name = name

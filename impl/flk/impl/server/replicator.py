@@ -101,7 +101,7 @@ class Replicator:
             await asyncio.sleep(interval)
         while True:
             began = time.monotonic()
-            if not self._runtime.node.behind:
+            if passes.while_behind or not self._runtime.node.behind:
                 await self._pass(passes, began)
             await asyncio.sleep(interval - (time.monotonic() - began) % interval)
 

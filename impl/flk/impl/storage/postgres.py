@@ -17,6 +17,7 @@ from psycopg import errors, sql
 from psycopg.waiting import Ready, Wait
 
 from flk.impl.storage.address import Address
+from flk.impl.storage.rotten import Left, columns_of, left_of
 from flk.impl.storage.rows import (
     ENTRY_COLUMNS,
     MARK_COLUMNS,
@@ -79,7 +80,7 @@ counted as (update flk.logs set entries = entries + (select count(*) from done) 
 clock as ({_SET_CLOCK})
 select tenant, pcs_id from done"""  # noqa: S608  (likewise)
 _LOOK_UP = f"""
-select {ENTRY_COLUMNS} from unnest(%s::text[], %s::text[]) as wanted(w_tenant, w_pcs_id)
+select w_tenant, w_pcs_id, {ENTRY_COLUMNS} from unnest(%s::text[], %s::text[]) as wanted(w_tenant, w_pcs_id)
 join flk.entries on pcs_id = w_pcs_id collate "C" and tenant = w_tenant collate "C" """  # noqa: S608  (likewise)
 _REPLACE = f"""
 with wanted as (
@@ -243,21 +244,16 @@ class PostgresStore(SharedStore):
         """At most `size` keys, each equally likely."""
         with self._asking() as connection:
             keys = tuple(Key(*row) for row in connection.execute(_SAMPLE, (size,)).fetchall())
-            self._look_up(connection, keys)
+        self.fetch(keys)
         return keys
-
-    def fetch(self, keys: Sequence[Key]) -> tuple[Entry | None, ...]:
-        """What is stored under each of the keys."""
-        with self._asking() as connection:
-            stored = self._look_up(connection, keys)
-        return tuple(map(stored.get, keys))
 
     def export(self, after: Key | None, limit: int) -> tuple[Claim, ...]:
         """At most `limit` entries whose keys come after `after`, by `export_order`."""
         begin = ("", "") if after is None else export_order(after)
         with self._asking() as connection:
             rows = connection.execute(_EXPORT, (*begin, limit)).fetchall()
-        return tuple(Claim(key, entry) for key, entry in entries_of(map(_entry, rows)))
+        found = {Key(*row[:2]): _stored(_entry(row)) for row in rows}
+        return tuple(Claim(key, entry) for key, entry in self._sound(found, lambda key: key).items())
 
     def superseded(self, after: int = 0, limit: int = -1) -> list[tuple[Key, Entry, Entry]]:
         """The local winners that gave way, in order."""
@@ -301,7 +297,7 @@ class PostgresStore(SharedStore):
                 self._connection.close()
             self._connection = None
 
-    def _insert_or_look_up(self, claims: Sequence[Claim], clock: Timestamp) -> Mapping[Key, Entry]:
+    def _insert_or_look_up(self, claims: Sequence[Claim], clock: Timestamp) -> Mapping[Key, Entry | Left]:
         if not claims:
             return {}
         entries = dict(sorted(claims, key=lambda claim: claim[0][::-1]))
@@ -314,7 +310,7 @@ class PostgresStore(SharedStore):
             taken = [key for key in entries if key not in inserted]
             return entries | self._present(connection, taken)
 
-    def _replace(self, rivals: Sequence[Rival], clock: Timestamp) -> Mapping[Key, Entry]:
+    def _replace(self, rivals: Sequence[Rival], clock: Timestamp) -> Mapping[Key, Entry | Left]:
         ordered = sorted(rivals, key=lambda rival: rival.key[::-1])
         new = _columns([entry_row(rival.key, rival.entry) for rival in ordered])
         old = _columns([entry_row(rival.key, rival.stored) for rival in ordered])
@@ -340,6 +336,11 @@ class PostgresStore(SharedStore):
             with self._writing() as connection:
                 rows += self._step(connection, _EXCHANGE, (*new, *old, *self._clock_row(clock)))
         return {Key(*row) for row in rows}
+
+    def _put_back(self, key: Key, left: Left, entry: Entry) -> bool:
+        new, old = _columns([entry_row(key, entry)]), _columns([(*key, *columns_of(left))])
+        with self._writing() as connection:
+            return bool(self._step(connection, _EXCHANGE, (*new, *old, *self._clock_row(self._clock))))
 
     def forget(self, key: Key) -> None:
         """Delete the entry of a key, if there is one."""
@@ -407,15 +408,20 @@ class PostgresStore(SharedStore):
                 return connection.execute(sql.SQL(statement), parameters).fetchall()
         raise unavailable(f"the store {self} undid a step {_TRIES} times because others were in its way")
 
-    def _look_up(self, connection: Connection, keys: Sequence[Key]) -> dict[Key, Entry]:
+    def _look_up(self, keys: Sequence[Key]) -> dict[Key, Entry | Left]:
+        with self._asking() as connection:
+            return self._rows(connection, keys)
+
+    def _rows(self, connection: Connection, keys: Sequence[Key]) -> dict[Key, Entry | Left]:
         if not keys:
             return {}
         columns = [list(column) for column in zip(*keys, strict=True)]
-        return dict(entries_of(map(_entry, connection.execute(_LOOK_UP, columns).fetchall())))
+        rows = connection.execute(_LOOK_UP, columns).fetchall()
+        return {Key(tenant, pcs_id): _stored(_entry(row)) for tenant, pcs_id, *row in rows}
 
-    def _present(self, connection: Connection, keys: Sequence[Key]) -> dict[Key, Entry]:
+    def _present(self, connection: Connection, keys: Sequence[Key]) -> dict[Key, Entry | Left]:
         """What is stored under keys that are taken. Raises Damaged if nothing is, since no entry is ever taken out."""
-        found = self._look_up(connection, keys)
+        found = self._rows(connection, keys)
         if len(found) != len(keys):
             raise Damaged("an entry of the store is in its index and not in its table")
         return found
@@ -429,6 +435,9 @@ class PostgresStore(SharedStore):
             yield self._connection
         except (errors.DataCorrupted, errors.IndexCorrupted) as error:
             raise Damaged(f"the store {self} is damaged: {self._address.scrub(error)}") from None
+        except UnicodeDecodeError:
+            self.close()
+            raise Damaged("a row of the store is not what was written") from None
         except psycopg.Error as error:
             self.close()
             raise unavailable(f"the store {self} does not answer: {self._address.scrub(error)}") from None
@@ -508,6 +517,15 @@ def _columns(rows: Sequence[EntryRow]) -> list[list[str | int]]:
 def _entry(row: Sequence[Any]) -> EntryRow:
     tenant, pcs_id, timestamp, region, digest, outcome, checksum = row
     return str(tenant), str(pcs_id), int(timestamp), str(region), str(digest), str(outcome), int(checksum)
+
+
+def _stored(row: EntryRow) -> Entry | Left:
+    """What a row says, or what is left of it."""
+    try:
+        ((_, entry),) = entries_of([row])
+    except Damaged:
+        return left_of(row)
+    return entry
 
 
 def _mark(row: Sequence[Any]) -> MarkRow:

@@ -28,10 +28,10 @@ from redis.exceptions import RedisClusterException, RedisError, ResponseError
 from redis.retry import Retry
 
 from flk.impl.storage.address import CLUSTER, Address
+from flk.impl.storage.rotten import Left, value_of
 from flk.impl.storage.rows import (
     Damaged,
     entries_of,
-    entry_row,
     mark_of,
     mark_row,
     superseded_of,
@@ -259,13 +259,8 @@ class RedisStore(SharedStore):
                 ("HRANDFIELD", _key(bucket, "entries"), number) for bucket, number in sorted(Counter(chosen).items())
             ]
             keys = tuple(Key(*field.decode().split("\0")) for fields in self._together(asked) for field in fields)
-            self._look_up(keys)
-            return keys
-
-    def fetch(self, keys: Sequence[Key]) -> tuple[Entry | None, ...]:
-        """What is stored under each of the keys."""
-        with self._asking():
-            return tuple(map(self._look_up(keys).get, keys))
+        self.fetch(keys)
+        return keys
 
     def export(self, after: Key | None, limit: int) -> tuple[Claim, ...]:
         """At most `limit` entries, bucket by bucket, those after `after`."""
@@ -279,7 +274,8 @@ class RedisStore(SharedStore):
             found = self._look_up(keys)
             if len(found) != len(keys):
                 raise Damaged("entries of the store are missing")
-            return tuple(Claim(key, found[key]) for key in keys)
+        sound = self._sound(found, lambda key: key)
+        return tuple(Claim(key, sound[key]) for key in keys)
 
     def superseded(self, after: int = 0, limit: int = -1) -> list[tuple[Key, Entry, Entry]]:
         """The local winners that gave way, bucket by bucket, those of one key in order."""
@@ -326,7 +322,7 @@ class RedisStore(SharedStore):
                 self._client.close()
             self._client = None
 
-    def _insert_or_look_up(self, claims: Sequence[Claim], clock: Timestamp) -> Mapping[Key, Entry]:
+    def _insert_or_look_up(self, claims: Sequence[Claim], clock: Timestamp) -> Mapping[Key, Entry | Left]:
         if not claims:
             return {}
         buckets = _by_bucket(claims, lambda claim: claim.key)
@@ -334,7 +330,7 @@ class RedisStore(SharedStore):
             (
                 *("EVAL", _INSERT, 5, *(_key(bucket, kind) for kind in _INSERTED)),
                 *(self._named(), *self._clock_field(clock)),
-                *(word for key, entry in group for word in (_field(key), _value(key, entry))),
+                *(word for key, entry in group for word in (_field(key), value_of(key, entry))),
             )
             for bucket, group in buckets.items()
         ]
@@ -342,11 +338,11 @@ class RedisStore(SharedStore):
             ordered = [claim for group in buckets.values() for claim in group]
             found = [value for values in self._together(scripts) for value in values]
             return {
-                key: entry if value is None else _entry_of(key, value)
+                key: entry if value is None else _stored(key, value)
                 for (key, entry), value in zip(ordered, found, strict=True)
             }
 
-    def _replace(self, rivals: Sequence[Rival], clock: Timestamp) -> Mapping[Key, Entry]:
+    def _replace(self, rivals: Sequence[Rival], clock: Timestamp) -> Mapping[Key, Entry | Left]:
         buckets = _by_bucket(rivals, lambda rival: rival.key)
         scripts = [
             (
@@ -360,27 +356,31 @@ class RedisStore(SharedStore):
             ordered = [rival for group in buckets.values() for rival in group]
             found = [value for values in self._together(scripts) for value in values]
             return {
-                rival.key: _entry_of(rival.key, value)
+                rival.key: _stored(rival.key, value)
                 for rival, value in zip(ordered, found, strict=True)
                 if value is not None
             }
 
     def _exchange(self, exchanges: Sequence[Exchange], clock: Timestamp) -> Container[Key]:
-        buckets = _by_bucket(exchanges, lambda exchange: exchange.key)
+        values = [(_field(key), _seen(key, seen), value_of(key, entry)) for key, seen, entry in exchanges]
+        return self._exchanged(dict(zip((exchange.key for exchange in exchanges), values, strict=True)), clock)
+
+    def _put_back(self, key: Key, left: Left, entry: Entry) -> bool:
+        return key in self._exchanged({key: (_field(key), left.value, value_of(key, entry))}, self._clock)
+
+    def _exchanged(self, values: Mapping[Key, tuple[bytes, bytes, bytes]], clock: Timestamp) -> Container[Key]:
+        """The keys of which what was seen was there: each field, what was seen, and what takes its place."""
+        buckets = _by_bucket(values, lambda key: key)
         scripts = [
             (
                 *("EVAL", _EXCHANGE, 5, *(_key(bucket, kind) for kind in _INSERTED)),
                 *(self._named(), *self._clock_field(clock)),
-                *(
-                    word
-                    for key, *values in group
-                    for word in (_field(key), *(b"" if value is None else _value(key, value) for value in values))
-                ),
+                *(word for key in group for word in values[key]),
             )
             for bucket, group in buckets.items()
         ]
         with self._asking():
-            ordered = [exchange.key for group in buckets.values() for exchange in group]
+            ordered = [key for group in buckets.values() for key in group]
             done = [value for values in self._together(scripts) for value in values]
             return {key for key, put in zip(ordered, done, strict=True) if put}
 
@@ -431,12 +431,13 @@ class RedisStore(SharedStore):
         name = f"{self._log}/clock"
         return name, _encode(mark_row(name, str(clock))[1:])
 
-    def _look_up(self, keys: Sequence[Key]) -> dict[Key, Entry]:
+    def _look_up(self, keys: Sequence[Key]) -> dict[Key, Entry | Left]:
         buckets = _by_bucket(dict.fromkeys(keys), lambda key: key)
         asked = [("HMGET", _key(bucket, "entries"), *map(_field, group)) for bucket, group in buckets.items()]
-        found = (value for values in self._together(asked) for value in values)
-        ordered = (key for group in buckets.values() for key in group)
-        return {key: _entry_of(key, value) for key, value in zip(ordered, found, strict=True) if value is not None}
+        with self._asking():
+            found = (value for values in self._together(asked) for value in values)
+            ordered = (key for group in buckets.values() for key in group)
+            return {key: _stored(key, value) for key, value in zip(ordered, found, strict=True) if value is not None}
 
     def _ask(self, *words: object) -> Any:
         return self._together([words])[0]
@@ -529,18 +530,22 @@ def _field(key: Key) -> bytes:
     return "\0".join(key).encode()
 
 
-def _value(key: Key, entry: Entry) -> bytes:
-    """An entry's row, but for the key."""
-    return _encode(entry_row(key, entry)[2:])
+def _seen(key: Key, entry: Entry | None) -> bytes:
+    """What was seen under a key, empty if nothing was."""
+    return b"" if entry is None else value_of(key, entry)
 
 
 def _exchange(rival: Rival) -> tuple[bytes, bytes, bytes, bytes]:
     key, stored, entry = rival
-    return _field(key), _value(key, stored), _value(key, entry), _encode(superseded_row(0, *rival)[1:])
+    return _field(key), value_of(key, stored), value_of(key, entry), _encode(superseded_row(0, *rival)[1:])
 
 
-def _entry_of(key: Key, value: bytes) -> Entry:
-    ((_, entry),) = entries_of([(*key, *_entry(value))])
+def _stored(key: Key, value: bytes) -> Entry | Left:
+    """What a value says, or what is left of it."""
+    try:
+        ((_, entry),) = entries_of([(*key, *_entry(value))])
+    except (Damaged, msgspec.DecodeError, UnicodeDecodeError):
+        return Left(value)
     return entry
 
 

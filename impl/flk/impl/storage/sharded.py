@@ -10,7 +10,7 @@ in which they were decided; if that is over, they are decided again.
 """
 
 from collections import Counter, OrderedDict, deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -18,14 +18,16 @@ from random import Random
 from typing import TypeVar
 
 from flk.impl.storage.moving import MovingStore, Placing, grouped
+from flk.impl.storage.rotten import Aside
 from flk.impl.storage.shards import Shards
-from flk.impl.storage.shared import MERGE_ENTRIES, Moved, Place
+from flk.impl.storage.shared import MERGE_ENTRIES, Moved, Place, SharedStore
 from flk.model.entries.entry import Claim, Entry, Key
 from flk.model.log.hlc import ZERO, Timestamp
 from flk.model.programs.migration import claim as claim_moving
 from flk.model.programs.migration import merge as merge_moving
-from flk.model.refusal import unavailable
+from flk.model.refusal import OutOfReach, unavailable
 
+A = TypeVar("A")
 R = TypeVar("R")
 
 _TRIES = 10  # at what was decided in a layout that is over; each try is in a later one
@@ -72,7 +74,11 @@ class ShardedStore:
 
     def insert_or_get(self, claims: Sequence[Claim]) -> list[Entry]:
         """As `EntryStore` has it. If a shard does not answer, others may have stored their part: it is to be asked again."""
-        return self._decided(partial(self._insert_or_get, claims))
+        return self._decided(partial(self._insert_or_get, claims, lambda store, batch: store.insert_or_get(batch)))
+
+    def claim(self, claims: Sequence[Claim]) -> list[Entry | OutOfReach]:
+        """As `SharedStore.claim`; but while a key moves, a row of it that has rotted is waited for."""
+        return self._decided(partial(self._insert_or_get, claims, lambda store, batch: store.claim(batch)))
 
     def merge(self, claims: Iterable[Claim]) -> int:
         """As `EntryStore` has it."""
@@ -80,6 +86,22 @@ class ShardedStore:
         while some := list(islice(remaining, MERGE_ENTRIES)):
             gave_way += self._decided(partial(self._merge, some))
         return gave_way
+
+    def rotten(self) -> tuple[Aside, ...]:
+        """The rows of any shard that were found not to be what was written."""
+        return tuple(aside for noted in self.shards.all(lambda store: store.rotten()).values() for aside in noted)
+
+    def put_back(self, claims: Sequence[Claim]) -> tuple[Key, ...]:
+        """As `SharedStore.put_back`, in every shard that has such a row."""
+        return self._decided(partial(self._put_back, claims))
+
+    def rejoin(self, keys: Container[Key]) -> None:
+        """As `SharedStore.rejoin`. What was set aside in a shard goes where its key is now."""
+        noted = self.shards.all(lambda store: store.rotten())
+        sound = {name: [aside for aside in found if aside.key in keys] for name, found in noted.items()}
+        least = [Claim(key, entry) for found in sound.values() for key, entry in found if entry is not None]
+        self.insert_or_get(least)
+        self.shards.of_each(sound, lambda store, struck: store.strike(struck))
 
     def latest(self) -> Timestamp:
         """The latest timestamp that any node brought to any shard. Raises Unavailable if one does not tell."""
@@ -166,18 +188,31 @@ class ShardedStore:
     def _ruling(self) -> tuple[str, ...]:
         return self._placing.rules.shards
 
-    def _insert_or_get(self, claims: Sequence[Claim]) -> list[Entry]:
+    def _insert_or_get(
+        self, claims: Sequence[Claim], ask: Callable[[SharedStore, list[Claim]], list[A]]
+    ) -> list[A | Entry]:
         placing = self._placing
         moving = [position for position, claim in enumerate(claims) if placing.moves(claim.key)]
         staying = sorted({*range(len(claims))}.difference(moving))
         positions = grouped(staying, lambda position: placing.ruler(claims[position].key))
         batches = {name: [claims[position] for position in mine] for name, mine in positions.items()}
-        found = self.shards.of_each(batches, lambda store, batch: store.insert_or_get(batch))
-        answers = {p: e for name, mine in positions.items() for p, e in zip(mine, found[name], strict=True)}
+        found = self.shards.of_each(batches, ask)
+        answers: dict[int, A | Entry] = {}
+        for name, mine in positions.items():
+            answers |= zip(mine, found[name], strict=True)
         moved = MovingStore(self.shards, placing).run([claims[position] for position in moving], claim_moving)
         self.dual_writes(len(moved))
         answers |= zip(moving, moved, strict=True)
         return [answers[position] for position in range(len(claims))]
+
+    def _put_back(self, claims: Sequence[Claim]) -> tuple[Key, ...]:
+        def put_back(store: SharedStore) -> tuple[set[Key], set[Key]]:
+            sound = {*store.put_back(claims)}
+            return sound, {aside.key for aside in store.rotten()} - sound
+
+        found = self.shards.all(put_back).values()
+        left = {key for _, rotten in found for key in rotten}
+        return tuple({key for sound, _ in found for key in sound} - left)
 
     def _merge(self, claims: Sequence[Claim]) -> int:
         placing = self._placing

@@ -6,6 +6,8 @@ of entries is written once, in `flk.model.entries.entry.join`, and no store comp
 checksum was verified. What is stored under a key only ever gets earlier, so whoever is overtaken between the steps looks again,
 and comes to an end.
 
+A row that has rotted is noted, and claims of its key are set aside (`flk.impl.storage.rotten`): the others are answered (DUP-8).
+
 With the entries goes the latest timestamp that this node brought, in the same step: the region's clock (HLC-7).
 """
 
@@ -14,14 +16,18 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
+from flk.impl.storage.rotten import Aside, Left, is_left_of, listed, set_aside, strike
+from flk.impl.storage.rows import Damaged
 from flk.model.entries.entry import Claim, Entry, Key, join
 from flk.model.log.hlc import ZERO, Timestamp, is_ahead
-from flk.model.refusal import Unavailable, unavailable
+from flk.model.refusal import OutOfReach, Unavailable, being_put_back, unavailable
 from flk.spec.errors import UnusableInput
 
 FORMAT = 1  # of a shared store, which keeps it
+T = TypeVar("T")
+
 MERGE_ENTRIES = 1000  # entries of one step
 CONNECT_SECONDS = 5
 ANSWER_SECONDS = 10  # for which a step is waited for
@@ -131,15 +137,52 @@ class SharedStore(ABC):
         """As `EntryStore` has it. The answer for a key is what was stored at the moment of its claim (DUP-10)."""
         answers, gave_way = self._join(claims)
         self.gave_way += gave_way
-        return answers
+        return [*self._sound(dict(enumerate(answers)), lambda number: claims[number].key).values()]
+
+    def claim(self, claims: Sequence[Claim]) -> list[Entry | OutOfReach]:
+        """As `insert_or_get`; but a claim of a key whose row has rotted is set aside by itself."""
+        answers, gave_way = self._join(claims)
+        self.gave_way += gave_way
+        self._set_aside(zip(claims, answers, strict=True))
+        return [being_put_back() if isinstance(answer, Left) else answer for answer in answers]
 
     def merge(self, claims: Iterable[Claim]) -> int:
         """As `EntryStore` has it. Each entry is joined in by itself: nobody waits for the whole."""
         remaining = iter(claims)
         superseded = 0
         while some := list(islice(remaining, MERGE_ENTRIES)):
-            superseded += self._join(some)[1]
+            answers, gave_way = self._join(some)
+            self._set_aside(zip(some, answers, strict=True))
+            superseded += gave_way
         return superseded
+
+    def fetch(self, keys: Sequence[Key]) -> tuple[Entry | None, ...]:
+        """What is stored under each of the keys."""
+        return tuple(map(self._sound(self._look_up(keys), lambda key: key).get, keys))
+
+    def rotten(self) -> tuple[Aside, ...]:
+        """The rows that were found not to be what was written, until they are struck."""
+        return listed(self)
+
+    def put_back(self, claims: Sequence[Claim]) -> tuple[Key, ...]:
+        """Put each entry in the place of what is left of it; which of the noted rows are sound now."""
+        noted = [aside.key for aside in listed(self)]
+        rotten = {key: left for key, left in self._look_up(noted).items() if isinstance(left, Left)}
+        for key, entry in claims:
+            left = rotten.get(key)
+            if left is not None and is_left_of(left, key, entry) and self._put_back(key, left, entry):
+                del rotten[key]
+        return tuple(key for key in noted if key not in rotten)
+
+    def rejoin(self, keys: Container[Key]) -> None:
+        """Join in what was set aside of rows that are sound again, and strike them. Raises Damaged if one has rotted anew."""
+        sound = [aside for aside in listed(self) if aside.key in keys]
+        self.insert_or_get([Claim(key, least) for key, least in sound if least is not None])
+        self.strike(sound)
+
+    def strike(self, struck: Sequence[Aside]) -> None:
+        """Note no more that rows have rotted, unless more was set aside since."""
+        strike(self, struck)
 
     def flush_behind(self) -> None:
         """Nothing is ever pending: what was answered is stored."""
@@ -153,10 +196,10 @@ class SharedStore(ABC):
         """A store of several nodes is not begun anew by one of them. Raises Unavailable."""
         raise unavailable(f"the store {self} is the region's, and no one node rebuilds it")
 
-    def _join(self, claims: Sequence[Claim]) -> tuple[list[Entry], int]:
-        """The answers, and how many stored entries gave way."""
-        answers: dict[int, Entry] = {}
-        current: dict[Key, Entry] = {}
+    def _join(self, claims: Sequence[Claim]) -> tuple[list[Entry | Left], int]:
+        """The answers, or what is left of rows, and how many stored entries gave way."""
+        answers: dict[int, Entry | Left] = {}
+        current: dict[Key, Entry | Left] = {}
         superseded = 0
         for wave in waves(claims):
             clock = self._clock_with(claim.entry for claim in wave.values())
@@ -170,22 +213,48 @@ class SharedStore(ABC):
             answers |= {position: current[claim.key] for position, claim in wave.items()}
         return [answers[position] for position in range(len(claims))], superseded
 
+    def _set_aside(self, answered: Iterable[tuple[Claim, Entry | Left]]) -> None:
+        """Note the claims of rows that have rotted: they are durable, although they decide nothing yet."""
+        least: dict[Key, Entry | None] = {}
+        for (key, entry), answer in answered:
+            if isinstance(answer, Left):
+                known = least.get(key)
+                least[key] = join(known, entry) if known else entry
+        if least:
+            set_aside(self, least)
+
+    def _sound(self, found: Mapping[T, Entry | Left], key: Callable[[T], Key]) -> dict[T, Entry]:
+        """What was found, if none of it has rotted. Raises Damaged when that is noted."""
+        sound = {of: entry for of, entry in found.items() if not isinstance(entry, Left)}
+        if len(sound) < len(found):
+            set_aside(self, {key(of): None for of in found if of not in sound})
+            raise Damaged("a row of the store is not what was written")
+        return sound
+
     def _clock_with(self, entries: Iterable[Entry]) -> Timestamp:
         now = self._now()
         counted = (e.timestamp for e in entries if e.region == self._region or not is_ahead(e.timestamp, now))
         return max((self._clock, *counted))
 
     @abstractmethod
-    def _insert_or_look_up(self, claims: Sequence[Claim], clock: Timestamp) -> Mapping[Key, Entry]:
-        """What is stored under the keys, of which there are no two alike: the claims' own entries where nothing was."""
+    def _insert_or_look_up(self, claims: Sequence[Claim], clock: Timestamp) -> Mapping[Key, Entry | Left]:
+        """What is stored under the keys, of which there are no two alike, or left; the claims' own entries where nothing was."""
 
     @abstractmethod
-    def _replace(self, rivals: Sequence[Rival], clock: Timestamp) -> Mapping[Key, Entry]:
+    def _replace(self, rivals: Sequence[Rival], clock: Timestamp) -> Mapping[Key, Entry | Left]:
         """Put each entry in the place of what is stored, and record that; where that is not stored any more, what is."""
 
     @abstractmethod
     def _exchange(self, exchanges: Sequence[Exchange], clock: Timestamp) -> Container[Key]:
         """As `exchange`; the keys of those that were put there."""
+
+    @abstractmethod
+    def _look_up(self, keys: Sequence[Key]) -> Mapping[Key, Entry | Left]:
+        """What is stored under each of the keys that has anything, or left of it."""
+
+    @abstractmethod
+    def _put_back(self, key: Key, left: Left, entry: Entry) -> bool:
+        """Put an entry in the place of what is left of it, if that is still there; whether it was."""
 
     @abstractmethod
     def forget(self, key: Key) -> None:
@@ -255,10 +324,6 @@ class SharedStore(ABC):
         """At most `size` keys, each equally likely."""
 
     @abstractmethod
-    def fetch(self, keys: Sequence[Key]) -> tuple[Entry | None, ...]:
-        """What is stored under each of the keys."""
-
-    @abstractmethod
     def export(self, after: Key | None, limit: int) -> tuple[Claim, ...]:
         """As `EntryStore` has it."""
 
@@ -296,10 +361,11 @@ def waves(claims: Sequence[Claim]) -> list[dict[int, Claim]]:
     return found
 
 
-def _rivals(claims: Iterable[Claim], current: Mapping[Key, Entry]) -> list[Rival]:
-    """The claims that precede what is stored."""
+def _rivals(claims: Iterable[Claim], current: Mapping[Key, Entry | Left]) -> list[Rival]:
+    """The claims that precede what is stored. No row that has rotted gives way."""
+    stored = ((claim, current[claim.key]) for claim in claims)
     return [
-        Rival(key, current[key], entry)
-        for key, entry in claims
-        if current[key] != entry and join(current[key], entry) is entry
+        Rival(claim.key, entry, claim.entry)
+        for claim, entry in stored
+        if not isinstance(entry, Left) and entry != claim.entry and join(entry, claim.entry) is claim.entry
     ]

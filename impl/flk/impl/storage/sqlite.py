@@ -139,6 +139,10 @@ class SqliteStore:
             self.flush_behind()
         return winners
 
+    def claim(self, claims: Sequence[Claim]) -> list[Entry]:
+        """As `insert_or_get`: a store of the node's own is rebuilt as a whole."""
+        return self.insert_or_get(claims)
+
     def merge(self, claims: Iterable[Claim]) -> int:
         """Join entries in, all in one transaction that survives a loss of power once it is over.
 

@@ -1,12 +1,14 @@
 """What a node asks of its store, whichever it is: a file of its own, or a server that it shares with the region's other nodes."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from pathlib import Path
 from typing import Protocol
 
+from flk.impl.storage.rotten import Aside
 from flk.impl.storage.shared import Place
 from flk.model.entries.entry import Claim, Entry, Key
 from flk.model.log.hlc import Timestamp
+from flk.model.refusal import OutOfReach
 
 
 class EntryStore(Protocol):
@@ -29,6 +31,10 @@ class EntryStore(Protocol):
         """For each claim the entry then stored under its key: the claim's own if there was none, or only a later one, which gives
         way (DUP-1, CRR-1). Claims count in their order.
         """
+        ...
+
+    def claim(self, claims: Sequence[Claim]) -> Sequence[Entry | OutOfReach]:
+        """As `insert_or_get`; but what alone could decide a claim may have rotted: then that claim is set aside (DUP-8)."""
         ...
 
     def merge(self, claims: Iterable[Claim]) -> int:
@@ -94,6 +100,18 @@ class RegionStore(EntryStore, Protocol):
     @property
     def place(self) -> Place:
         """Which store it is."""
+        ...
+
+    def rotten(self) -> tuple[Aside, ...]:
+        """The rows that were found not to be what was written, until they are struck (DUP-8)."""
+        ...
+
+    def put_back(self, claims: Sequence[Claim]) -> tuple[Key, ...]:
+        """Put each entry in the place of what is left of it; which of the noted rows are sound now."""
+        ...
+
+    def rejoin(self, keys: Container[Key]) -> None:
+        """Join in what was set aside of rows that are sound again, and strike them."""
         ...
 
     def enlist(self, token: str, number: int | None, at_least: int = 1) -> int:

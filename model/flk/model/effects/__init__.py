@@ -29,6 +29,7 @@ from flk.model.effects.objects import GetBeginning, GetObject, ListObjects, PutO
 from flk.model.effects.outbox import Draw, Post, Sleep
 from flk.model.effects.regions import CountEntries, Fetch, SampleKeys
 from flk.model.effects.retention import DeleteObject, Noted, Release, RemoveSegment
+from flk.model.effects.rotten import PutBack, Rejoin, Rotten
 from flk.model.effects.snapshot import Clock, Export, Supersessions
 from flk.model.effects.store import Mark, Marked, Merge, Store
 from flk.model.effects.tiers import Aged, Copy, Delete, Insert, Join, Look, Owe, Owed, Settled
@@ -75,15 +76,18 @@ __all__ = [
     "Owed",
     "Post",
     "Program",
+    "PutBack",
     "PutObject",
     "ReadPhase",
     "ReadSegment",
+    "Rejoin",
     "Release",
     "RemoveSegment",
     "Replace",
     "ReplaceObject",
     "Restore",
     "Resume",
+    "Rotten",
     "Salvage",
     "SampleKeys",
     "Seal",

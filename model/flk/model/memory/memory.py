@@ -63,9 +63,10 @@ from flk.model.log.hlc import ZERO, Timestamp, at, observe, tick
 from flk.model.memory.migrated import MigratedStore
 from flk.model.memory.parts import Disk, Entries, Objects
 from flk.model.memory.performers import Performers
+from flk.model.memory.rotten import RottenStore
 from flk.model.memory.tiered import TieredStore
 from flk.model.programs import migration, tiering
-from flk.model.refusal import unavailable
+from flk.model.refusal import being_put_back, unavailable
 from flk.model.runtime import run
 from flk.spec.constants import CONSTANTS
 
@@ -151,6 +152,7 @@ class MemoryNode:
             Sleep: self._sleep,
             Draw: lambda _: self._random.random(),
         }
+        self.performers |= RottenStore(self._reachable).performers
         self.tiered = None if entries.tiers is None else TieredStore(entries.tiers, self._reachable, now)
         if self.tiered is not None:
             self.performers |= self.tiered.performers
@@ -204,6 +206,8 @@ class MemoryNode:
         moving = self.entries.migrating
         if moving is not None and moving.moves(effect.claim.key):
             return run(migration.claim(effect.claim), self.perform)
+        if self._reachable().rotten.set_aside(effect.claim):
+            raise being_put_back()
         return self._reachable().insert_or_get(effect.claim)
 
     def _merge(self, effect: Merge) -> int:
@@ -211,7 +215,8 @@ class MemoryNode:
             return run(tiering.merge(effect.claims), self.perform)
         there, moved = split(effect.claims, self.entries.migrating)
         gave_way = run(migration.merge(moved), self.perform) if moved else 0
-        return gave_way + sum(map(self._reachable().merge, there))
+        entries = self._reachable()
+        return gave_way + sum(entries.merge(claim) for claim in there if not entries.rotten.set_aside(claim))
 
     def _resume(self, effect: Resume) -> None:
         self.clock = max(self.clock, effect.timestamp)

@@ -10,6 +10,7 @@ from random import Random
 from flk.model.effects import INBOX
 from flk.model.entries.entry import Claim, Entry, Key, Supersession, export_order, join
 from flk.model.entries.migration import MigratingKeys
+from flk.model.entries.rotten import RottenRows
 from flk.model.entries.tasks import TaskQueue
 from flk.model.entries.tiers import Tier, Tiers
 from flk.model.log.frames import (
@@ -242,6 +243,7 @@ class Entries:
         self.entries: MutableMapping[Key, Entry] = {} if tiers is None else tiers.first
         self.marks: dict[str, str] = {}
         self.superseded: list[Supersession] = []
+        self.rotten = RottenRows()
 
     def insert_or_get(self, claim: Claim, known: Entry | None = None) -> Entry:
         """The entry now stored under the key: the claim's own if there was none, or only one of a clock ahead of ours (DUP-1).
