@@ -32,10 +32,11 @@ class SearchSpace(NamedTuple):
     inputs: RunInputs
     base: Scenario | None = None
     kinds: tuple[type[FaultBase], ...] = ()
+    nodes: int = 1
 
     def scenario(self, seed: int) -> Scenario:
         """The scenario that is drawn for a seed."""
-        return swarm(seed, self.base, self.kinds)
+        return swarm(seed, self.base, self.kinds, self.nodes)
 
 
 class Trial(NamedTuple):
