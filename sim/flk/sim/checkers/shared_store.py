@@ -102,9 +102,11 @@ class SharedStoreRules:
         self._due[event.node, event.claim.entry.timestamp] = event.claim, due
 
     def _check_merged(self, event: Merged) -> None:
-        """A merge leaves the earliest stored."""
-        self._check(event, event.after, "Merge")
+        """A merge leaves the earliest stored. Who is answered without a claim is owed what was stored then."""
+        due = self._check(event, event.after, "Merge")
         self._note_stored(event, event.after)
+        if event.claim.entry.region == event.region:
+            self._due[event.node, event.claim.entry.timestamp] = event.claim, due
 
     def _check(self, event: Claimed | Merged, now: Entry, what: str) -> Entry:
         """The earliest entry for the key, which is to be stored now; if it precedes what was until now, that is on record."""

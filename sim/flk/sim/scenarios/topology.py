@@ -60,6 +60,11 @@ def region_of_node(node: str) -> str:
     return node.partition(".")[0]
 
 
+def parts_of(region: str, nodes: int) -> tuple[str, ...]:
+    """The places of a region: its nodes, and if they are several the store that they share."""
+    return nodes_of(region, nodes) + ((store_of(region),) if nodes > 1 else ())
+
+
 def places(regions: Iterable[str], nodes: int = 1) -> tuple[str, ...]:
     """Every place of a topology with so many nodes to a region."""
     regions = tuple(regions)
@@ -86,7 +91,7 @@ def expand(side: Iterable[str], regions: Iterable[str], nodes: int = 1) -> Itera
         if name == CLIENTS:
             yield from map(clients_of, regions)
         elif nodes > 1 and name in regions:
-            yield from (*nodes_of(name, nodes), store_of(name))
+            yield from parts_of(name, nodes)
         else:
             yield name
 
