@@ -18,7 +18,9 @@ from flk.sim.checkers.migration import MigrationRules
 from flk.sim.checkers.node import NodeRules, Reference
 from flk.sim.checkers.recovery import RecoveryRules
 from flk.sim.checkers.second_opinion import SecondOpinions, notary_of
+from flk.sim.checkers.shared_store import SharedStoreRules
 from flk.sim.checkers.shipping import ShippingRules
+from flk.sim.checkers.statements import Statements
 from flk.sim.checkers.tiers import TierRules
 from flk.sim.checkers.timekeeping import TimeRules
 from flk.sim.clients.agents import Agent
@@ -33,7 +35,7 @@ from flk.sim.measures.recorder import Recorder
 from flk.sim.measures.replication import Replication
 from flk.sim.measures.stores import StoreRecorder
 from flk.sim.measures.timeline import Moment, timeline
-from flk.sim.nodes.region import Region
+from flk.sim.nodes.region import Place, Region
 from flk.sim.scenarios.scenario import Scenario
 from flk.sim.world.clocks import calm
 from flk.sim.world.coverage_marks import CoverageMarks, MarkIntervals
@@ -45,7 +47,7 @@ from flk.sim.world.watched import WatchedObjects
 class Observers:
     """The parts that observe one run. What the scenario's layout has no occasion for is left out.
 
-    `examine` is how the nodes examine submissions, and `regions` may be filled later.
+    `examine` is how the nodes examine submissions, and `regions` and `places`, those of the nodes, may be filled later.
     """
 
     def __init__(
@@ -54,6 +56,7 @@ class Observers:
         records: Records,
         examine: Examine,
         regions: Mapping[str, Region],
+        places: Mapping[str, Place],
         simulator: Simulator,
         object_faults: ObjectFaults,
         *,
@@ -67,14 +70,16 @@ class Observers:
         self._replication = Replication(scenario.regions, simulator)
         self._costs = CostRecorder()
         self.marks = CoverageMarks(simulator)
-        self.exporter = Exporter(regions, simulator) if alerts else None
+        self.exporter = Exporter(places, simulator) if alerts else None
         self._scenario = scenario
         self._examine = examine
         self._regions = regions
         bound = scenario.slo.convergence
         self._agreement = Agreement(scenario.regions, scenario.faults, bound, simulator, self.checks)
         reference = Reference(examine)
-        self._node_rules = NodeRules(regions, reference, self.checks)
+        shared = layout.nodes > 1
+        statements = Statements(regions, shared=shared)
+        self._node_rules = NodeRules(regions, places, reference, statements, self.checks)
         self._agents = AgentRules(scenario, simulator, self.checks)
         self._audit = AuditRecorder(scenario.regions, simulator)
         layout, calm_at = scenario.layout, calm(scenario.faults)
@@ -84,14 +89,23 @@ class Observers:
         )
         self._tier_rules = TierRules(regions, layout.tiers, self.checks, lambda: simulator.now, calm_at)
         self._stores = StoreRecorder(regions, simulator)
-        self._availability = AvailabilityRules(scenario, regions, self.checks)
-        answers = AnswerRules(regions, reference, self.checks, records.forgeries)
+        self._availability = AvailabilityRules(scenario, places, self.checks)
+        answers = AnswerRules(regions, reference, statements, self.checks, records.forgeries)
         notary = notary_of(records.keyring)
-        opinions = () if notary is None else (SecondOpinions(regions, notary, self.checks),)
+        opinions = () if notary is None else (SecondOpinions(statements, notary, self.checks),)
         layout = scenario.layout
-        clocks = ClockRules(regions, scenario.faults, simulator, self.checks, defers=layout.tiers is not None)
+        clocks = ClockRules(
+            regions,
+            places,
+            scenario.faults,
+            simulator,
+            self.checks,
+            defers=layout.tiers is not None,
+            shared=shared,
+        )
         self._shipping = shipping = ShippingRules(
             regions,
+            places,
             object_faults,
             reference,
             self.checks,
@@ -101,16 +115,17 @@ class Observers:
         )
         divergence = DivergenceRules(regions, self.checks, lambda: simulator.now)
         self.parts: tuple[Part, ...] = (
+            *((statements, SharedStoreRules(places, self.checks)) if shared else ()),
             self._node_rules,
             answers,
             self._agents,
             clocks,
-            TimeRules(regions, simulator, self.checks),
+            TimeRules(places, simulator, self.checks),
             *opinions,
             self._availability,
             shipping,
             divergence,
-            RecoveryRules(regions, scenario.faults, self.checks, lambda: simulator.now),
+            RecoveryRules(places, scenario.faults, self.checks, lambda: simulator.now),
             self._agreement,
             self.recorder,
             self._replication,

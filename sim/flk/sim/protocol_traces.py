@@ -73,9 +73,12 @@ def _traces(
 ) -> Iterator[tuple[str, str, Iterator[ProtocolEvent]]]:
     """The protocols that a run belongs to, what each trace is of, and its events.
 
-    A node with tiers turns single claims away and goes on with others (TIR-3), of which only `tiering` knows.
+    A node with tiers turns single claims away and goes on with others (TIR-3), of which only `tiering` knows. Of nodes that share a
+    store there are none: what one does is a path only beside what the others do, and nothing derives the events of `shared-store`.
     """
     layout = scenario.layout
+    if layout.nodes > 1:
+        return
     stores = [
         node for node in nodes_of(records) if node.rpartition(".")[0] in scenario.regions
     ]  # not workers, migrators

@@ -26,7 +26,7 @@ from flk.sim.kernel.remembering import once_a_frame, remembering
 from flk.sim.kernel.trace import DIGEST_BYTES, Trace
 from flk.sim.nodes import background
 from flk.sim.nodes.node import Node
-from flk.sim.nodes.region import Region, World
+from flk.sim.nodes.region import Place, Region, World, places_of
 from flk.sim.observers import Observers
 from flk.sim.scenarios.scenario import Scenario
 from flk.sim.scenarios.workload import agent_homes
@@ -55,8 +55,8 @@ OnProgress = Callable[[Progress], None]
 class Tier(Protocol):
     """What one tier does its own way."""
 
-    def new_node(self, region: Region) -> Node:
-        """What runs in a region from the start."""
+    def new_node(self, place: Place) -> Node:
+        """What runs in a place from the start."""
         ...
 
     def feed(self) -> None:
@@ -93,12 +93,15 @@ class RunLoop:
         self.seed = seed
         self.simulator = simulator = Simulator()
         self.regions: dict[str, Region] = {}
+        self.places: dict[str, Place] = {}
         self.items: list[Item] = []
         examine = once_a_frame(remembering(records.keyring))
         object_faults = ObjectFaults(lambda: simulator.now, seed)
-        self.observers = Observers(scenario, records, examine, self.regions, simulator, object_faults, alerts=alerts)
+        self.observers = Observers(
+            scenario, records, examine, self.regions, self.places, simulator, object_faults, alerts=alerts
+        )
         observer = self.observers.observe(kinds)
-        net = Net(simulator, scenario.network, scenario.regions, seed)
+        net = Net(simulator, scenario.network, scenario.regions, seed, scenario.layout)
         net.on_message = messages
         self.world = World(
             simulator,
@@ -115,6 +118,7 @@ class RunLoop:
             layout=scenario.layout,
         )
         self.regions |= {name: Region(name, self.world, self.regions) for name in scenario.regions}
+        self.places |= places_of(self.regions)
         homes = agent_homes(scenario.workload.agents)
         self.agents = [
             Agent(number, f"agent.{home}.{homes[:number].count(home) + 1}", home, self.regions, self.world)
@@ -126,8 +130,8 @@ class RunLoop:
         """From the first event to the last; `contents` names what is submitted."""
         scenario = self.scenario
         self.world.trace.event(0.0, "run", scenario.hash, f"seed {self.seed}", contents)
-        for region in self.regions.values():
-            background.start(region, tier.new_node)
+        for place in self.places.values():
+            background.start(place, tier.new_node)
         injector = Injector(self.world, self.regions)
         injector.extend(load_handlers(self.agents, self.items, self.regions, self.world))
         injector.extend(background_handlers(self.regions))

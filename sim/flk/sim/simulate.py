@@ -17,7 +17,7 @@ from flk.sim.measures.hypotheses import asks_for_alerts, judged
 from flk.sim.measures.slo import figures, objectives
 from flk.sim.nodes.designs import DESIGNS
 from flk.sim.nodes.node import Node
-from flk.sim.nodes.region import Region
+from flk.sim.nodes.region import Place
 from flk.sim.outcome import Delivered, Run
 from flk.sim.run_loop import OnProgress, RunLoop, contents_of
 from flk.sim.scenarios.limits import arrival_errors
@@ -82,9 +82,9 @@ class MessageTier:
         self._records = records
         self._submissions = submissions
 
-    def new_node(self, region: Region) -> Node:
+    def new_node(self, place: Place) -> Node:
         """A node that serves requests one by one."""
-        return Node(region)
+        return Node(place)
 
     def feed(self) -> None:
         """Let the script be played, or the arrivals of the workload come."""
@@ -102,7 +102,7 @@ class MessageTier:
 
     def _act(self, number: int, act: Act) -> None:
         """Do what the script says, unless the region is down."""
-        rounds = self._loop.regions[act.region].rounds
+        rounds = self._loop.regions[act.region].first.rounds
         match act:
             case Submit():
                 agent = next(a for a in self._loop.agents if a.home == act.region)

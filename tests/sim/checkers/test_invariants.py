@@ -373,7 +373,7 @@ def test_watching_changes_nothing() -> None:
     claims = [
         examine_with(KEYRING, record, Timestamp(10 - number % 7), "eu") for number, record in enumerate(records(5) * 4)
     ]
-    plain, watched = Entries(), WatchedEntries("eu", Observer())
+    plain, watched = Entries(), WatchedEntries("eu", "eu", Observer())
     for claim in claims:
         assert plain.insert_or_get(claim) == watched.insert_or_get(claim)
         assert plain.merge(claim) == watched.merge(claim)

@@ -58,6 +58,10 @@ CUT = at(Partition, sides=(("eu",), ("us", "ap", "objects", "clients")))
 RIVALS = [submission(pcs(epoch=e, r=r, budget=b)) for e in range(100) for r, b in ((0.5, 0.4), (0.6, 0.37))]
 MADE_BY: dict[str, tuple[Scenario, list[Submission]]] = {
     "region-lost": (drill(at(RegionCrash, "eu", Disk.KEPT)), []),
+    "node-lost": (
+        msgspec.structs.replace(drill(at(RegionCrash, "eu", Disk.KEPT, node=1)), layout=Layout(nodes=2)),
+        [],
+    ),
     "recovered": (drill(), []),
     "fell-behind": (drill(at(StoreOutage, "eu")), []),
     "failover": (drill(at(RegionCrash, "eu", Disk.KEPT, duration=60)), []),

@@ -83,6 +83,7 @@ _BY_NAME: dict[str, SearchStrategy[Any]] = {
     "sides": sides(),
     "direction": directions,
     "region": st.sampled_from(REGIONS),
+    "node": st.none() | st.integers(1, 3),
     "disk": st.sampled_from(Disk),
     "log": st.sampled_from(LogLoss),
     "extra": spans,
@@ -121,7 +122,8 @@ def layouts(draw: DrawFn) -> Layout:
     migration = st.builds(Migration, spans, st.floats(0.1, 1e5), spans, st.booleans())
     audit = st.builds(Audit, st.integers(1, 9), spans, shares, spans, st.integers(1, 9))
     sizes = st.integers(1, 5)
-    return draw(st.builds(Layout, sizes, sizes, spans, st.none() | tiers, st.none() | migration, st.none() | audit))
+    parts = st.none() | tiers, st.none() | migration, st.none() | audit
+    return draw(st.builds(Layout, sizes, sizes, spans, *parts, sizes, st.builds(Path, delay=spans)))
 
 
 def hypotheses() -> SearchStrategy[Hypothesis]:

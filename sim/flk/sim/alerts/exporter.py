@@ -21,8 +21,8 @@ from flk.model.programs.ship import PREFIX, SHIPPED
 from flk.model.refusal import Unauthenticated
 from flk.sim.alerts.series import STALE, Database, Series, labels
 from flk.sim.kernel.engine import Simulator
-from flk.sim.nodes.region import Region
-from flk.sim.scenarios.faults import Disk
+from flk.sim.nodes.region import Place
+from flk.sim.scenarios.topology import region_of_node
 from flk.sim.world.events import (
     Admitted,
     Claimed,
@@ -123,11 +123,11 @@ class Exports:
 
 
 class Exporter:
-    """Counts for every region, and scrapes them into a database."""
+    """Counts for every node, and scrapes them into a database."""
 
-    def __init__(self, regions: Mapping[str, Region], simulator: Simulator) -> None:
+    def __init__(self, places: Mapping[str, Place], simulator: Simulator) -> None:
         self.database = Database()
-        self._regions = regions
+        self._places = places
         self._simulator = simulator
         self._exports: dict[str, Exports] = {}
         self._unshipped: dict[str, deque[Timestamp]] = {}
@@ -161,12 +161,12 @@ class Exporter:
             moment += EVERY
 
     def scrape(self) -> None:
-        """Ask every region's node for what it exports now."""
+        """Ask every node for what it exports now."""
         now = self._simulator.now
-        for name, region in self._regions.items():
+        for name, place in self._places.items():
             before, found = self._scraped.get(name, {}), dict[tuple[str, Values], Series]()
-            if region.node is not None:
-                unshipped, node = self._age(region), region.node
+            if place.node is not None:
+                unshipped, node = self._age(place), place.node
                 timely = not node.memory.why_not_timely()
                 tiered = node.memory.tiered
                 deferred = len(tiered.deferred) if tiered else 0
@@ -178,38 +178,39 @@ class Exporter:
                 if key not in found:
                     series.append(now, STALE)
             self._scraped[name] = found
-            self._series(name, "up", ()).append(now, region.node is not None)
+            self._series(name, "up", ()).append(now, place.node is not None)
 
-    def _series(self, region: str, name: str, values: Values) -> Series:
-        key = region, name, values
+    def _series(self, node: str, name: str, values: Values) -> Series:
+        key = node, name, values
         if key not in self._known:
             metric = METRICS.get(name.removesuffix("_bucket").removesuffix("_count").removesuffix("_sum"))
             names = (*(metric.labels if metric else ()), "le")
-            target = (("job", JOB), ("region", region), ("instance", region))
+            target = (("job", JOB), ("region", region_of_node(node)), ("instance", node))
             self._known[key] = self.database.series(labels(name, (*zip(names, values, strict=False), *target)))
         return self._known[key]
 
-    def _of(self, region: str) -> Exports:
-        """The counts of the node that runs in a region now, or ran there last."""
-        start = self._regions[region].starts
-        exports = self._exports.get(region)
+    def _of(self, node: str) -> Exports:
+        """The counts of the node that runs in a place now, or ran there last."""
+        start = self._places[node].starts
+        exports = self._exports.get(node)
         if exports is None or exports.start != start:
-            peers = [peer for peer in self._regions if peer != region]
-            exports = self._exports[region] = Exports(start, self._simulator.now, region, peers)
+            region = self._places[node].region
+            peers = [peer for peer in region.peers if peer != region.name]
+            exports = self._exports[node] = Exports(start, self._simulator.now, region.name, peers)
         return exports
 
-    def _age(self, region: Region) -> float:
-        waiting = self._unshipped.get(region.name)
-        return max(0.0, region.wall() - wall_seconds(waiting[0])) if waiting else 0.0
+    def _age(self, place: Place) -> float:
+        waiting = self._unshipped.get(place.name)
+        return max(0.0, place.wall() - wall_seconds(waiting[0])) if waiting else 0.0
 
     # What is counted.
 
     def _admitted(self, event: Admitted) -> None:
-        self._of(event.region).counts["flk_ingest_total", ()] += 1
+        self._of(event.node).counts["flk_ingest_total", ()] += 1
 
     def _replied(self, event: Replied) -> None:
         """A submission was answered: with an outcome, or refused."""
-        exports, response = self._of(event.region), event.response
+        exports, response = self._of(event.node), event.response
         exports.submit.observe(self._simulator.now - event.began)
         if response.status not in STATES_ENTRY:
             requirement = msgspec.json.decode(response.body, type=Problem).requirement
@@ -217,11 +218,11 @@ class Exporter:
             exports.counts["flk_signature_errors_total", ()] += response.status == Unauthenticated.status
 
     def _store_used(self, event: StoreUsed) -> None:
-        self._of(event.region).store[event.operation].observe(self._simulator.now - event.began)
+        self._of(event.node).store[event.operation].observe(self._simulator.now - event.began)
 
     def _claimed(self, event: Claimed) -> None:
         """A claim was a first write, a duplicate, or equivocation (DUP-1, DUP-2, DUP-3)."""
-        counts, stored, claimed = self._of(event.region).counts, event.stored, event.claim.entry
+        counts, stored, claimed = self._of(event.node).counts, event.stored, event.claim.entry
         if stored is claimed:
             outcome = stored.outcome
             kind = "accepted" if not outcome.escalated else "escalated" if outcome.accepted else "rejected"
@@ -232,11 +233,11 @@ class Exporter:
             counts["flk_equivocations_total", ()] += 1
 
     def _log_failed(self, event: LogFailed) -> None:
-        self._of(event.region).counts["flk_wal_errors_total", ()] += 1
+        self._of(event.node).counts["flk_wal_errors_total", ()] += 1
 
     def _recovered(self, event: Recovered) -> None:
         """A node is level with its log, which may have been damaged."""
-        exports = self._of(event.region)
+        exports = self._of(event.node)
         exports.level = True
         found = sum(len(repair.damage) for repair in event.recovery.repairs) + len(event.recovery.gaps)
         exports.counts["flk_wal_damage_total", ()] += found
@@ -244,19 +245,19 @@ class Exporter:
     def _compared(self, event: Compared) -> None:
         """Two regions were compared; a comparison that came to nothing leaves the last one."""
         if event.divergence.agreement is not Agreement.UNDECIDED:
-            self._of(event.region).divergence[event.peer] = event.divergence
+            self._of(event.node).divergence[event.peer] = event.divergence
 
     def _clock_observed(self, event: ClockObserved) -> None:
         """Timestamps of another region may run ahead (HLC-3)."""
-        now = self._regions[event.region].wall()
+        now = self._places[event.node].wall()
         ahead = sum(is_ahead(timestamp, now) for timestamp in event.timestamps)
-        self._of(event.region).counts["flk_clock_ahead_total", (event.source,)] += ahead
+        self._of(event.node).counts["flk_clock_ahead_total", (event.source,)] += ahead
 
     # What waits for replication.
 
     def _logged(self, event: Logged) -> None:
         """A frame waits to be shipped."""
-        self._unshipped.setdefault(event.region, deque()).append(event.frame.timestamp)
+        self._unshipped.setdefault(event.node, deque()).append(event.frame.timestamp)
 
     def _uploaded(self, event: Uploaded) -> None:
         """The last frame of a segment that is about to be marked as shipped."""
@@ -266,19 +267,19 @@ class Exporter:
     def _watermark_set(self, event: WatermarkSet) -> None:
         """What is shipped waits no longer."""
         if event.name == SHIPPED:
-            last, waiting = self._last_of.pop(event.value, 0), self._unshipped.get(event.region)
+            last, waiting = self._last_of.pop(event.value, 0), self._unshipped.get(event.node)
             while waiting and waiting[0] <= last:
                 waiting.popleft()
 
     def _crash(self, event: Crashed) -> None:
         """With its disk a region loses what waited."""
-        if event.fault.disk is Disk.LOST:
-            self._unshipped.pop(event.fault.region, None)
+        for node in event.lost_disks:
+            self._unshipped.pop(node, None)
 
     def _pass_ended(self, event: PassEnded) -> None:
         """After a complete replay nothing waits that was there when it began; after another, something may."""
         if event.stage is Stage.REPLAY:
-            exports = self._of(event.region)
+            exports = self._of(event.node)
             if event.complete:
                 exports.level_at[event.source] = event.began
             exports.waits[event.source] = not event.complete

@@ -248,6 +248,7 @@ def hunt(
     programs: AnyPrograms = None,
     *,
     kinds: Iterable[str] = (),
+    nodes: int = 1,
     records: str | PathLike[str] | None = None,
     workers: int = -1,
     backend: str = PROCESSES,
@@ -259,6 +260,7 @@ def hunt(
     - `seeds`: how many, counted from 1, or which; `budget`: stop after so many seconds, or a text such as `"5m"`
     - `programs`: what the nodes run, as that of `run`: your own, or the name of a refuted design
     - `kinds`: kinds of faults to choose from, such as `("partition", "loss")`; by default all
+    - `nodes`: how many nodes share the store of each region of a drawn world; a scenario says it itself
     - `records`, `workers`, `backend`, `progress`: as those of `sweep`
 
     The failure is the least seed that violates, however many workers there are. Raises UnusableInput for a scenario, a kind or
@@ -267,7 +269,7 @@ def hunt(
     >>> hunt(seeds=5, kinds=("loss", "latency"), workers=1).verdict
     <Verdict.HOLDS: 'holds'>
     """
-    chosen, space = seeds_of(seeds), search_space(base, programs, kinds=kinds, records=records)
+    chosen, space = seeds_of(seeds), search_space(base, programs, kinds=kinds, nodes=nodes, records=records)
     with hunt_bar(len(chosen), progress) as reached:
         outcome = hunting.hunt(
             space, chosen, budget=budget_of(budget), workers=workers, backend=backend, on_progress=reached
@@ -280,12 +282,17 @@ def search_space(
     programs: AnyPrograms = None,
     *,
     kinds: Iterable[str] = (),
+    nodes: int = 1,
     records: str | PathLike[str] | None = None,
 ) -> hunting.SearchSpace:
-    """What a hunt with these arguments searches."""
+    """What a hunt with these arguments searches. Raises UnusableInput as `hunt` does."""
+    if nodes < 1 or (nodes > 1 and base is not None):
+        raise UnusableInput(
+            f"nodes={nodes}: a region has one node or more; that of a scenario is its layout.nodes, so leave nodes out"
+        )
     scenario = None if base is None else scenario_of(base, records)
     fed = scenario or scenario_of(swarm(1), records)
-    return hunting.SearchSpace(inputs_for(fed, programs), scenario, kinds_of(kinds))
+    return hunting.SearchSpace(inputs_for(fed, programs), scenario, kinds_of(kinds), nodes)
 
 
 def shrink(

@@ -13,6 +13,7 @@ from flk.model.record.record import decode
 from flk.model.refusal import Malformed
 from flk.sim.checkers.invariants import Checks, Invariant, Together
 from flk.sim.checkers.node import Reference
+from flk.sim.checkers.statements import Statements
 from flk.sim.nodes.region import Region
 from flk.sim.world.events import Claimed, Logged, Merged, Replied
 from flk.sim.world.observer import Observer
@@ -37,10 +38,16 @@ class AnswerRules:
     """Checks who is answered what. `forgeries` are the bodies that were handed out with a signature that no key made."""
 
     def __init__(
-        self, regions: Mapping[str, Region], reference: Reference, checks: Checks, forgeries: AbstractSet[bytes]
+        self,
+        regions: Mapping[str, Region],
+        reference: Reference,
+        statements: Statements,
+        checks: Checks,
+        forgeries: AbstractSet[bytes],
     ) -> None:
         self._regions = regions
         self._reference = reference
+        self._statements = statements
         self._checks = checks
         self._forgeries = forgeries
         self._forged: set[tuple[str, Timestamp]] = set()
@@ -53,15 +60,13 @@ class AnswerRules:
         observer.handle(Replied, self._check_replied)
 
     def _check_claimed(self, event: Claimed) -> None:
-        entry = event.claim.entry
-        if (entry.region, entry.timestamp) in self._forged:
+        if self._forged and self._reference.node_of(event.claim) in self._forged:
             self._betray_forgery(event.region, "Store", event.claim)
         else:
             self._checks.hold(HONEST)
 
     def _check_merged(self, event: Merged) -> None:
-        entry = event.claim.entry
-        if (entry.region, entry.timestamp) in self._forged:
+        if self._forged and self._reference.node_of(event.claim) in self._forged:
             self._betray_forgery(event.region, "Merge", event.claim)
         else:
             self._checks.hold(HONEST)
@@ -69,18 +74,18 @@ class AnswerRules:
     def _note_forgery(self, event: Logged) -> None:
         """A forged record may be logged, as whatever comes is."""
         if self._forgeries and from_payload(event.frame.payload).body in self._forgeries:
-            self._forged.add((event.region, event.frame.timestamp))
+            self._forged.add((event.node, event.frame.timestamp))
 
     def _check_replied(self, event: Replied) -> None:
         """An answer after the log follows from the record's form and signature, and only an authentic one is told of entries."""
         region, logged, response = event.region, event.logged, event.response
         if logged is None:
             return
-        claim = self._reference.claim(region, logged)
+        claim = self._reference.claim(region, logged, event.request.payload())
         status = response.status
         if claim is not None and status in STATES_ENTRY:
             self._checks.hold(TO_A_SIGNER)
-            self._check_digest(region, claim, response)
+            self._check_digest(event, claim)
             return
         self._checks.require(
             Invariant.DESERVED,
@@ -104,8 +109,9 @@ class AnswerRules:
         sentence = f"frame {text(entry.timestamp)} of {entry.region} is forged, and claims {claim.key.pcs_id[:12]}"
         self._checks.require(Invariant.FORGERY, False, region, event, lambda: sentence)  # noqa: FBT003
 
-    def _check_digest(self, region: str, claim: Claim, response: Response) -> None:
-        stored = self._regions[region].stated(claim.key)
+    def _check_digest(self, event: Replied, claim: Claim) -> None:
+        region, response = event.region, event.response
+        stored = self._statements.stated(event, claim.key)
         named = _decode(response.body).digest
         true = stored is not None and named == stored.digest
         agrees = named == claim.entry.digest

@@ -109,7 +109,7 @@ class AuditRules:
         place = self._regions[region]
         since = max(self._acted.get(region, 0.0), self._calm)
         patience = 2 * self._layout.lease + 10 * (self._layout.work + place.world.policy.service) + RETRY_AFTER
-        return place.node is not None and place.node.level and self._now() - since > patience
+        return place.first.node is not None and place.first.node.level and self._now() - since > patience
 
     def _is_marked(self, region: str, task: Task) -> bool:
         queue = self._regions[region].entries.tasks

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from flk.model.refusal import Overloaded, TooLarge
 from flk.sim.checkers.invariants import Checks, Invariant, Together
-from flk.sim.nodes.region import Region
+from flk.sim.nodes.region import Place
 from flk.sim.scenarios.scenario import Scenario
 from flk.sim.world.clocks import calm
 from flk.sim.world.events import Replied
@@ -20,12 +20,12 @@ LARGEST = CONSTANTS.node.max_body_bytes
 class AvailabilityRules:
     """Checks that nobody is turned away without a reason, and that a node which nothing keeps from it serves again."""
 
-    def __init__(self, scenario: Scenario, regions: Mapping[str, Region], checks: Checks) -> None:
+    def __init__(self, scenario: Scenario, places: Mapping[str, Place], checks: Checks) -> None:
         policy = scenario.policy
         least = policy.max_in_flight if policy.pressure is None else min(policy.max_in_flight, policy.pressure.floor)
         self._fewest = int(least)
         self._scenario = scenario
-        self._regions = regions
+        self._places = places
         self._checks = checks
 
     def observe(self, observer: Observer) -> None:
@@ -37,8 +37,8 @@ class AvailabilityRules:
         end, bound = self._scenario.duration, min(LONGEST, float(self._scenario.slo.convergence))
         if end - calm(self._scenario.faults) < bound:
             return
-        for name, region in self._regions.items():
-            ready = region.node is not None and region.node.ready
+        for name, place in self._places.items():
+            ready = place.node is not None and place.node.ready
             self._checks.require(
                 Invariant.READY, ready, name, "end", lambda: f"it is not ready, {bound:g} s after the last fault"
             )
@@ -50,17 +50,17 @@ class AvailabilityRules:
             self._checks.require(
                 Invariant.TURNED_AWAY,
                 size > LARGEST,
-                event.region,
+                event.node,
                 "reply",
                 lambda: f"413 was answered to {size} bytes, and {LARGEST} are allowed",
             )
         elif status == Overloaded.status:
-            node = self._regions[event.region].node
+            node = self._places[event.node].node
             busy = 0 if node is None else node.memory.in_flight
             self._checks.require(
                 Invariant.TURNED_AWAY,
                 busy >= self._fewest,
-                event.region,
+                event.node,
                 "reply",
                 lambda: f"429 was answered with {busy} requests in flight, of at least {self._fewest} that may be",
             )

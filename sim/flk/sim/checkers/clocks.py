@@ -1,4 +1,4 @@
-"""The invariants of the regions' clocks (HLC-1 to HLC-4), judged from the frames of their logs and from what reached them.
+"""The invariants of the nodes' clocks (HLC-1 to HLC-4), judged from the frames of their logs and from what reached them.
 
 A timestamp is checked when its frame is durable: it is past all that its clock must be past, and no further ahead than something
 that its clock may follow. Both bounds are worked out anew for each frame; where only wall time and the log count, they meet.
@@ -8,15 +8,17 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from flk.model.effects import INBOX
+from flk.model.entries.entry import Entry
 from flk.model.log.frames import region_of
 from flk.model.log.hlc import Timestamp, text
 from flk.model.programs.replay import PREFIX, REPLAYED
 from flk.sim.checkers.invariants import Checks, Invariant, Together
 from flk.sim.kernel.engine import Simulator
-from flk.sim.nodes.region import ORIGIN, Region
+from flk.sim.nodes.region import ORIGIN, Place, Region
 from flk.sim.oracle import clocks, frames
-from flk.sim.scenarios.faults import ClockFault, ClockJump, ClockSkew, Disk, Fault
+from flk.sim.scenarios.faults import ClockFault, ClockJump, ClockSkew, Fault
 from flk.sim.world.events import (
+    Claimed,
     Crashed,
     Levelled,
     LogFailed,
@@ -33,7 +35,7 @@ A_TIMESTAMP = Together(Invariant.PAST_ALL, Invariant.NOT_DRAGGED)
 
 
 class Clock:
-    """What the clock of one region must be past, and what it may follow.
+    """What the clock of one node must be past, and what it may follow.
 
     `issued` is the latest timestamp of its log, `received` the latest that a replay took over within the bound since the node
     started, `allowed` the latest of all that others shipped within the bound, `strange` what they shipped beyond it. `shipped` is
@@ -59,17 +61,21 @@ class ClockRules:
     def __init__(
         self,
         regions: Mapping[str, Region],
+        places: Mapping[str, Place],
         faults: Sequence[Fault],
         simulator: Simulator,
         checks: Checks,
         *,
         defers: bool,
+        shared: bool,
     ) -> None:
         self._regions = regions
+        self._places = places
         self._skews = [fault for fault in faults if isinstance(fault, ClockSkew | ClockJump)]
         self._simulator = simulator
         self._checks = checks
         self._defers = defers
+        self._shared = shared
         self._clocks: dict[str, Clock] = {}
 
     def observe(self, observer: Observer) -> None:
@@ -79,35 +85,38 @@ class ClockRules:
             observer.handle(Merged, self._merged)
             observer.handle(WatermarkSet, self._took_over)
         observer.handle(Uploaded, self._uploaded)
+        if self._shared:
+            observer.handle(Claimed, lambda event: self._shown(event.region, event.claim.entry))
+            observer.handle(Merged, lambda event: self._shown(event.region, event.claim.entry))
         observer.handle(Rotted, self._rotted)
         observer.handle(RecoveryBegan, self._began)
         observer.handle(Levelled, self._levelled)
-        observer.handle(LogFailed, lambda event: self._forget(event.region))
+        observer.handle(LogFailed, lambda event: self._forget(event.node))
         observer.handle(Crashed, self._crashed)
 
-    def _of(self, region: str) -> Clock:
-        return self._clocks.setdefault(region, Clock())
+    def _of(self, node: str) -> Clock:
+        return self._clocks.setdefault(node, Clock())
 
     def _logged(self, event: Logged) -> None:
         """A salvaged frame keeps the timestamp it has; any other gets the next one of its clock."""
-        region, timestamp = event.region, event.frame.timestamp
-        clock = self._of(region)
+        node, timestamp = event.node, event.frame.timestamp
+        clock = self._of(node)
         if clock.logged.get(timestamp) == event.frame.payload:
             return
         clock.logged[timestamp] = event.frame.payload
         if clock.rotten and timestamp <= clock.issued:
-            clock.issued = self._readable(region, timestamp)
-        wall = clocks.begun(self._regions[region].wall()).integer
+            clock.issued = self._readable(node, timestamp)
+        wall = clocks.begun(self._places[node].wall()).integer
         least = max(clock.issued + 1, clock.received + 1, wall)
         if least <= timestamp <= max(least, clock.allowed + 1):
             self._checks.hold(A_TIMESTAMP)
         else:
-            self._judge(region, clock, timestamp, wall)
+            self._judge(node, clock, timestamp, wall)
         clock.issued = max(clock.issued, timestamp)
 
-    def _judge(self, region: str, clock: Clock, timestamp: Timestamp, wall: int) -> None:
+    def _judge(self, node: str, clock: Clock, timestamp: Timestamp, wall: int) -> None:
         """The two bounds one by one. What was beyond the bound when it was shipped may be within it by now."""
-        now_within = [seen for seen in clock.strange if self._may_follow(region, seen)]
+        now_within = [seen for seen in clock.strange if self._may_follow(node, seen)]
         clock.strange = [seen for seen in clock.strange if seen not in now_within]
         clock.allowed = max([clock.allowed, *now_within])
         for past, what in (
@@ -118,7 +127,7 @@ class ClockRules:
             self._checks.require(
                 Invariant.PAST_ALL,
                 timestamp > past,
-                region,
+                node,
                 "Append",
                 lambda past=past, what=what: f"a frame got timestamp {text(timestamp)} after {past:016x}, {what}",  # type: ignore[misc]
             )
@@ -127,7 +136,7 @@ class ClockRules:
         self._checks.require(
             Invariant.NOT_DRAGGED,
             timestamp <= most,
-            region,
+            node,
             "Append",
             lambda: f"a frame got timestamp {text(timestamp)}, {ahead:.3f} s ahead, where {most:016x} is due at most",
         )
@@ -135,9 +144,9 @@ class ClockRules:
     def _merged(self, event: Merged) -> None:
         """The timestamp of an entry of another region has arrived, and is within the bound or not."""
         entry = event.claim.entry
-        place = self._regions[event.region]
+        place = self._places[event.node]
         if entry.region != event.region and not self._is_strange(place, entry.timestamp):
-            self._of(event.region).merged[entry.region].append((entry.timestamp, tuple(place.clock_faults)))
+            self._of(event.node).merged[entry.region].append((entry.timestamp, tuple(place.clock_faults)))
 
     def _took_over(self, event: WatermarkSet) -> None:
         """A segment is merged, and the timestamps in it were observed, those that were within the bound all the time. Other regions
@@ -145,33 +154,40 @@ class ClockRules:
         """
         if not event.name.startswith(REPLAYED):
             return
-        clock, place = self._of(event.region), self._regions[event.region]
+        clock, place = self._of(event.node), self._places[event.node]
         faults = tuple(place.clock_faults)
         peer = event.name.removeprefix(REPLAYED)  # a region, or a log of one
         merged = clock.merged.pop(peer if peer in self._regions else peer.rpartition(".")[0], [])
         certain = [seen for seen, then in merged if then == faults and not self._is_strange(place, Timestamp(seen))]
         clock.received = max([clock.received, *certain])
 
+    def _shown(self, region: str, entry: Entry) -> None:
+        """What is in a store that nodes share may reach each of them: of their own region however far it is ahead (HLC-7)."""
+        for place in self._regions[region].places:
+            if entry.region == region or self._may_follow(place.name, entry.timestamp):
+                clock = self._of(place.name)
+                clock.allowed = max(clock.allowed, entry.timestamp)
+
     def _uploaded(self, event: Uploaded) -> None:
         """What is in the object store may reach any other region, and the next disk of the same."""
         origin = region_of(event.name.removeprefix(PREFIX))
         latest = max((frame.timestamp for frame in event.found.frames), default=0)
-        for region in self._regions:
-            clock = self._of(region)
-            if region == origin:
+        for node, place in self._places.items():
+            clock = self._of(node)
+            if place.region.name == origin:
                 clock.shipped = max(clock.shipped, latest)
-            elif self._may_follow(region, latest):
+            elif self._may_follow(node, latest):
                 clock.allowed = max(clock.allowed, *(f.timestamp for f in event.found.frames), 0)
             else:
                 clock.strange += [frame.timestamp for frame in event.found.frames]
 
     def _rotted(self, event: Rotted) -> None:
         """A restart will not know of timestamps that cannot be read any more."""
-        self._of(event.region).rotten = True
+        self._of(event.node).rotten = True
 
     def _began(self, event: RecoveryBegan) -> None:
         """What a node can read when it starts it goes on after, though it may rot later (HLC-4)."""
-        clock, disk = self._of(event.region), self._regions[event.region].disk
+        clock, disk = self._of(event.node), self._places[event.node].disk
         if clock.rotten:
             found = [frames.read(bytes(disk.segments[name]), disk.salt(name)).clock for name in disk.names(INBOX)]
             clock.shipped = max([clock.shipped, *found])
@@ -180,7 +196,7 @@ class ClockRules:
         """A timestamp at the head of a segment is in the log, too, though the frame after it may be torn (HLC-4). A node serves as
         soon as it is level, so this counts from then on.
         """
-        clock, disk = self._of(event.region), self._regions[event.region].disk
+        clock, disk = self._of(event.node), self._places[event.node].disk
         begun = max((frames.begun(disk.segments[name], disk.salt(name)) for name in disk.names(INBOX)), default=0)
         clock.shipped = max(clock.shipped, begun)
         if not clock.rotten:
@@ -188,30 +204,33 @@ class ClockRules:
 
     def _crashed(self, event: Crashed) -> None:
         """What was in memory is forgotten; a new disk begins a new log."""
-        self._forget(event.fault.region)
-        if event.fault.disk is Disk.LOST:
-            clock = self._of(event.fault.region)
+        for node in event.nodes:
+            self._forget(node)
+        for node in event.lost_disks:
+            clock = self._of(node)
             clock.issued = 0
             clock.logged.clear()
 
-    def _forget(self, region: str) -> None:
-        clock = self._of(region)
+    def _forget(self, node: str) -> None:
+        clock = self._of(node)
         clock.received = 0
         clock.merged.clear()
 
-    def _is_strange(self, place: Region, seen: Timestamp) -> bool:
+    def _is_strange(self, place: Place, seen: Timestamp) -> bool:
         return clocks.is_strange(clocks.stamp(seen), place.wall())
 
-    def _may_follow(self, region: str, seen: int) -> bool:
-        """Whether the region's clock has been so that a timestamp was within the bound."""
+    def _may_follow(self, node: str, seen: int) -> bool:
+        """Whether the node's clock has been so that a timestamp was within the bound."""
         now = self._simulator.now
-        offsets = [float(fault.offset) for fault in self._skews if fault.region == region and fault.start <= now]
+        offsets = [
+            float(fault.offset) for fault in self._skews if self._places[node].is_struck(fault) and fault.start <= now
+        ]
         latest = ORIGIN + now + sum(offset for offset in offsets if offset > 0)
         return not clocks.is_strange(clocks.stamp(seen), latest)
 
-    def _readable(self, region: str, but: Timestamp) -> int:
-        """The latest timestamp that is on a region's disk, beside one."""
-        disk = self._regions[region].disk
+    def _readable(self, node: str, but: Timestamp) -> int:
+        """The latest timestamp that is on a node's disk, beside one."""
+        disk = self._places[node].disk
         found = (frames.read(bytes(disk.segments[name]), disk.salt(name)) for name in disk.names(INBOX))
         return max(
             (frame.timestamp for segment in found for frame in segment.data if frame.timestamp != but), default=0

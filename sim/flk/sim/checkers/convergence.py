@@ -9,7 +9,7 @@ from flk.model.log.frames import Frame, region_of
 from flk.model.programs.ship import PREFIX
 from flk.sim.checkers.invariants import Checks, Invariant
 from flk.sim.kernel.engine import Simulator
-from flk.sim.scenarios.faults import Disk, Fault
+from flk.sim.scenarios.faults import Fault
 from flk.sim.world.events import (
     Claimed,
     Crashed,
@@ -128,7 +128,7 @@ class Agreement:
 
     def _crash(self, event: Crashed) -> None:
         """A region that lost its store differs in every key that others have."""
-        if event.fault.disk is Disk.LOST:
+        if event.lost_store:
             for key in list(self.rows):
                 self._set(event.fault.region, key, None)
 

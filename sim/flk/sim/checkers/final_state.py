@@ -30,7 +30,7 @@ class Ending(NamedTuple):
 
 def ending(regions: Mapping[str, Region], objects: WatchedObjects, agreement: Agreement) -> Ending:
     """The state of a run that is over. What was removed on purpose counts as durable: snapshots stand for it (RET-1)."""
-    nodes = [region.node for region in regions.values()]
+    nodes = [place.node for region in regions.values() for place in region.places]
     level = all(node is not None and node.level and not node.memory.in_flight for node in nodes)
     frames = durable_frames(regions.values(), objects.objects | objects.removed)
     return Ending(regions, frames, level and not agreement.differing)
@@ -101,10 +101,9 @@ def durable_frames(regions: Iterable[Region], objects: Mapping[str, bytes]) -> d
     """Every frame on a disk or in an object, by the region that logged it."""
     named = ((name.removeprefix(PREFIX), content) for name, content in objects.items())
     segments = [(region_of(name), oracle.read(content)) for name, content in named if is_segment(name, content)]
-    for region in regions:
-        disk = region.disk
+    for disk in (place.disk for region in regions for place in region.places):
         here = (oracle.read(bytes(disk.segments[name]), disk.salt(name)) for name in disk.names(INBOX))
-        segments += [(region.name, found) for found in here]
+        segments += [(disk.region, found) for found in here]
     frames: dict[str, set[Frame]] = {}
     for origin, segment in segments:
         frames.setdefault(origin, set()).update(Frame(Timestamp(one.timestamp), one.payload) for one in segment.data)

@@ -164,6 +164,14 @@ class Invariant(StrEnum):
         "migration-deletes-last",
         "a key is deleted from the old shard alone, after cleanup began, and the new one has what was answered (MIG-5)",
     )
+    ONE_ORDER = (
+        "nodes-have-one-order",
+        "a record gets a later timestamp than all that the nodes of its region had stored when it came (HLC-7)",
+    )
+    ONE_ENTRY = (
+        "nodes-come-to-one-entry",
+        "of all that nodes claim for a key the earliest is stored, answered, and what gave way to it recorded (DUP-10)",
+    )
     TASK_ONCE = "audit-effect-once", "an audit task takes effect at most once (AUD-2)"
     TASK_MARK = "audit-mark-follows-effect", "a task is marked as processed only after its effect (AUD-3)"
     TASK_KEPT = "audit-task-never-lost", "a task is let go after its effect or as a dead letter (AUD-1, AUD-5)"
@@ -184,14 +192,21 @@ OF_MIGRATION = frozenset(invariant for invariant in Invariant if invariant.start
 """What is asked only where a store is migrated."""
 OF_AUDIT = frozenset(invariant for invariant in Invariant if invariant.startswith("audit-"))
 """What is asked only where there is an audit queue."""
+OF_NODES = frozenset({Invariant.ONE_ORDER, Invariant.ONE_ENTRY})
+"""What is asked only where several nodes share a store."""
 OF_TIERS = frozenset({Invariant.TIER_ASKED, *(i for i in Invariant if i.startswith("tiers-"))})
 """What is asked only where a store has tiers."""
 
 
 def without(layout: Layout) -> frozenset[Invariant]:
     """The invariants that a layout gives no occasion for."""
-    of_parts = {OF_AUDIT: layout.audit, OF_TIERS: layout.tiers, OF_MIGRATION: layout.migration}
-    return frozenset(invariant for part, there in of_parts.items() if there is None for invariant in part)
+    of_parts: dict[frozenset[Invariant], object] = {
+        OF_AUDIT: layout.audit,
+        OF_TIERS: layout.tiers,
+        OF_MIGRATION: layout.migration,
+        OF_NODES: layout.nodes > 1,
+    }
+    return frozenset(invariant for part, there in of_parts.items() if not there for invariant in part)
 
 
 class Violation(msgspec.Struct, frozen=True):

@@ -176,7 +176,7 @@ class MigrationRules:
         keys = len(moving.held[Side.OLD].keys() | moving.held[Side.NEW].keys())
         pace = 3 / layout.rate + 30 * region.world.policy.service
         needed = keys * pace + 3 * layout.settle + 3 * RETRY_AFTER
-        up = region.node is not None and region.node.level
+        up = region.first.node is not None and region.first.node.level
         return up and self._now() > max(self._calm, layout.start) + needed
 
     def _check_all(self, region: str, event: str) -> None:

@@ -14,19 +14,20 @@ from flk.model.log.hlc import Timestamp, text
 from flk.model.programs.examine import Examine
 from flk.model.refusal import Malformed, Refused, Unavailable
 from flk.sim.checkers.invariants import Checks, Invariant, Together
-from flk.sim.nodes.region import Region
+from flk.sim.checkers.statements import Statements
+from flk.sim.nodes.region import Place, Region
 from flk.sim.oracle import frames as oracle
-from flk.sim.scenarios.faults import Disk
 from flk.sim.world.events import Claimed, Crashed, Forgotten, Logged, Merged, Replied, Rotted
 from flk.sim.world.observer import Observer
 
 Origin: TypeAlias = tuple[str, Timestamp]
-"""A frame: the region that logged it, and its timestamp."""
+"""A frame: the region, or the node, that logged it, and its timestamp. Nodes of one region may have the same for two frames."""
 
 
 class LoggedFrame(NamedTuple):
-    """A frame as it became durable: what it holds, who sent that, and what it claims (None: nothing)."""
+    """A frame as it became durable: at which node, what it holds, who sent that, and what it claims (None: nothing)."""
 
+    node: str
     payload: bytes
     tenant: str
     claim: Claim | None
@@ -40,8 +41,10 @@ class Reference:
         self._frames: dict[Origin, LoggedFrame] = {}
         self._earlier: dict[Origin, list[LoggedFrame]] = {}
 
-    def log(self, region: str, frame: Frame) -> None:
-        """A frame became durable. There may be another with its timestamp, whose disk was lost, or whose bits have rotted."""
+    def log(self, node: str, region: str, frame: Frame) -> None:
+        """A frame became durable. There may be another with its timestamp, whose disk was lost, or whose bits have rotted, or which
+        another node of the region has.
+        """
         timestamp, payload = frame
         submission = from_payload(payload)
         try:
@@ -51,7 +54,7 @@ class Reference:
         origin = region, timestamp
         if origin in self._frames:
             self._earlier.setdefault(origin, []).append(self._frames[origin])
-        self._frames[origin] = LoggedFrame(payload, submission.tenant, claim)
+        self._frames[origin] = LoggedFrame(node, payload, submission.tenant, claim)
 
     def frame(self, region: str, timestamp: Timestamp, payload: bytes | None = None) -> LoggedFrame | None:
         """The latest frame with a timestamp, or the one that holds this payload; None if there never was such a one."""
@@ -67,6 +70,11 @@ class Reference:
         if latest is None or latest.claim is claim or origin not in self._earlier:
             return latest
         return next((one for one in self._earlier[origin] if one.claim == claim), latest)
+
+    def node_of(self, claim: Claim) -> Origin:
+        """The node whose frame makes a claim, and the timestamp; the region, if no frame does."""
+        logged = self.frame_of(claim)
+        return (claim.entry.region if logged is None else logged.node), claim.entry.timestamp
 
     def claim(self, region: str, timestamp: Timestamp, payload: bytes | None = None) -> Claim | None:
         """What a frame claims."""
@@ -85,10 +93,19 @@ AN_ANSWER = Together(Invariant.DURABLE, Invariant.STORED_REPLY)
 class NodeRules:
     """Checks what a node logs, claims and answers. `acknowledged` is by key the earliest entry that was promised."""
 
-    def __init__(self, regions: Mapping[str, Region], reference: Reference, checks: Checks) -> None:
+    def __init__(
+        self,
+        regions: Mapping[str, Region],
+        places: Mapping[str, Place],
+        reference: Reference,
+        statements: Statements,
+        checks: Checks,
+    ) -> None:
         self.acknowledged: dict[Key, tuple[Timestamp, str]] = {}
         self._regions = regions
+        self._places = places
         self._reference = reference
+        self._statements = statements
         self._checks = checks
         self._last_logged: dict[str, Timestamp] = {}
         self._last_claimed: dict[tuple[str, Key | None], Timestamp] = {}
@@ -108,38 +125,39 @@ class NodeRules:
 
     def _check_logged(self, event: Logged) -> None:
         """Timestamps rise; a salvaged frame keeps the one it has."""
-        region, frame = event.region, event.frame
-        if self._reference.frame(region, frame.timestamp, frame.payload) is not None:
+        node, region, frame = event.node, event.region, event.frame
+        same = self._reference.frame(region, frame.timestamp, frame.payload)
+        if same is not None and same.node == node:
             return
         known = self._reference.frame(region, frame.timestamp)
-        self._reference.log(region, frame)
-        last = self._last_logged.get(region, 0)
-        if region in self._rotten and frame.timestamp <= last:  # the clock goes on after what the log says (HLC-4)
-            last = max(self._readable(region) - {frame.timestamp}, default=0)
+        self._reference.log(node, region, frame)
+        last = self._last_logged.get(node, 0)
+        if node in self._rotten and frame.timestamp <= last:  # the clock goes on after what the log says (HLC-4)
+            last = max(self._readable(node) - {frame.timestamp}, default=0)
         if known is not None:  # what became of the frame that is lost says nothing of this one
-            self._stored.discard((region, frame.timestamp))
-            self._refused.discard((region, frame.timestamp))
+            self._stored.discard((node, frame.timestamp))
+            self._refused.discard((node, frame.timestamp))
             self._last_claimed = {
                 line: claimed
                 for line, claimed in self._last_claimed.items()
-                if line[0] != region or claimed < frame.timestamp
+                if line[0] != node or claimed < frame.timestamp
             }
         if frame.timestamp > last:
             self._checks.hold(A_FRAME)
         else:
             sentence = f"a frame got timestamp {text(frame.timestamp)} after one with {last:016x}"
-            self._checks.require(Invariant.CLOCKS, False, region, "Append", lambda: sentence)  # noqa: FBT003
-        self._last_logged[region] = frame.timestamp
+            self._checks.require(Invariant.CLOCKS, False, node, "Append", lambda: sentence)  # noqa: FBT003
+        self._last_logged[node] = frame.timestamp
 
     def _check_claimed(self, event: Claimed) -> None:
         """A claim is what its frame claims, comes in log order, and finds or puts the earliest entry for its key."""
-        region, claim, before, stored = event.region, event.claim, event.before, event.stored
+        region, node, claim, before, stored = event.region, event.node, event.claim, event.before, event.stored
         key, entry = claim
         timestamp = entry.timestamp
         place = self._regions[region]
-        line = region, place.shards.order(key)
+        line = node, place.shards.order(key)
         last = self._last_claimed.get(line, 0)
-        if region in self._rotten and (timestamp == last or (timestamp < last and last not in self._readable(region))):
+        if node in self._rotten and (timestamp == last or (timestamp < last and last not in self._readable(node))):
             last = 0  # a record sent again may have got the timestamp that it had before its frame rotted
         self._last_claimed[line] = timestamp
         now, first = place.entries.entries.get(key), _first(before, claim)
@@ -161,7 +179,7 @@ class NodeRules:
                 "Store",
                 lambda: f"{_shown(key)} should hold {_entry(first)}, it holds {_entry(now)} and said {_entry(stored)}",
             )
-        self._stored.add((entry.region, timestamp))
+        self._stored.add(self._reference.node_of(claim))
         if event.records or (before is not None and stored is not before):
             self._check_supersession(region, "Store", (key, before, stored), event.records)
 
@@ -180,21 +198,21 @@ class NodeRules:
                 "Merge",
                 lambda: f"{_shown(claim.key)} should hold {_entry(first)}, it holds {_entry(after)}",
             )
-        self._stored.add((claim.entry.region, claim.entry.timestamp))
+        self._stored.add(self._reference.node_of(claim))
         if event.records or (before is not None and after is not before):
             self._check_supersession(region, "Merge", (claim.key, before, after), event.records)
 
     def _check_replied(self, event: Replied) -> None:
         """An answer rests on a durable frame, and says what is stored."""
-        region, logged, response = event.region, event.logged, event.response
+        logged, response = event.logged, event.response
         if logged is not None or not _refused_at_the_door(response):
-            self._check_durable(region, event.request, logged, response.status)
+            self._check_durable(event.region, event.request, logged, response.status)
         if logged is None:
             return
         if response.status in STATES_ENTRY:
-            self._check_stored(region, logged, response)
+            self._check_stored(event, logged)
         else:
-            self._check_refused(region, logged, response.status)
+            self._check_refused(event, logged)
 
     def _forget(self, event: Forgotten) -> None:
         """An acknowledgement is good for the dedup window."""
@@ -203,18 +221,17 @@ class NodeRules:
 
     def _note_rot(self, event: Rotted) -> None:
         """A restart will not know of the timestamps that cannot be read any more."""
-        self._rotten.add(event.region)
+        self._rotten.add(event.node)
 
     def _crash(self, event: Crashed) -> None:
         """A new disk begins a new log."""
-        region = event.fault.region
-        if event.fault.disk is Disk.LOST:
-            self._last_logged.pop(region, None)
-            self._last_claimed = {line: last for line, last in self._last_claimed.items() if line[0] != region}
+        for node in event.lost_disks:
+            self._last_logged.pop(node, None)
+            self._last_claimed = {line: last for line, last in self._last_claimed.items() if line[0] != node}
 
-    def _readable(self, region: str) -> set[Timestamp]:
-        """The timestamps of all frames on a region's disk."""
-        disk = self._regions[region].disk
+    def _readable(self, node: str) -> set[Timestamp]:
+        """The timestamps of all frames on a node's disk."""
+        disk = self._places[node].disk
         segments = (oracle.read(bytes(disk.segments[name]), disk.salt(name)) for name in disk.names(INBOX))
         return {Timestamp(frame.timestamp) for segment in segments for frame in segment.data}
 
@@ -224,13 +241,12 @@ class NodeRules:
         Claims of one frame are one object throughout a run (`once_a_frame`), so comparing them costs nothing as long as they agree.
         """
         key, entry = claim
-        origin = entry.region, entry.timestamp
         logged = self._reference.frame_of(claim)
         return (
             logged is not None
             and (logged.claim is claim or logged.claim == claim)
             and logged.tenant == key.tenant
-            and origin not in self._refused
+            and (logged.node, entry.timestamp) not in self._refused
         )
 
     def _verify(self, region: str, event: str, claim: Claim) -> None:
@@ -255,7 +271,7 @@ class NodeRules:
         )
         self._checks.require(
             Invariant.REFUSALS,
-            origin not in self._refused,
+            self._reference.node_of(claim) not in self._refused,
             region,
             event,
             lambda: f"{_shown(key)} is claimed by frame {text(origin[1])}, whose request was refused for good",
@@ -277,7 +293,7 @@ class NodeRules:
             )
 
     def _check_durable(self, region: str, request: Submission, logged: Timestamp | None, status: int) -> None:
-        frame = None if logged is None else self._reference.frame(region, logged)
+        frame = None if logged is None else self._reference.frame(region, logged, request.payload())
         kept = None if frame is None else frame.payload
         self._checks.require(
             Invariant.DURABLE,
@@ -287,9 +303,10 @@ class NodeRules:
             lambda: f"{status} was answered before the body was durable",
         )
 
-    def _check_stored(self, region: str, logged: Timestamp, response: Response) -> None:
-        claim = self._reference.claim(region, logged)
-        stored = None if claim is None else self._regions[region].stated(claim.key)
+    def _check_stored(self, event: Replied, logged: Timestamp) -> None:
+        region, response = event.region, event.response
+        claim = self._reference.claim(region, logged, event.request.payload())
+        stored = None if claim is None else self._statements.stated(event, claim.key)
         expected = None if claim is None or stored is None else answer(claim, stored)
         stated = self._checks.require(
             Invariant.STORED_REPLY,
@@ -304,19 +321,22 @@ class NodeRules:
             promise = stored.timestamp, stored.region
             self.acknowledged[claim.key] = min(promise, self.acknowledged.get(claim.key, promise))
 
-    def _check_refused(self, region: str, logged: Timestamp, status: int) -> None:
-        """While keys move, a 503 may leave one of the two writes behind; recovery makes the other (MIG-2)."""
-        if status == Unavailable.status and self._regions[region].resharding is not None:
+    def _check_refused(self, event: Replied, logged: Timestamp) -> None:
+        """While keys move, a 503 may leave one of the two writes behind; recovery makes the other (MIG-2). And of a claim that a
+        store far away does not answer in time nobody knows what became; recovery makes it again (ORD-4).
+        """
+        status, place = event.response.status, self._regions[event.region]
+        if status == Unavailable.status and (place.resharding is not None or place.is_shared):
             return
         self._checks.require(
             Invariant.REFUSALS,
-            (region, logged) not in self._stored,
-            region,
+            (event.node, logged) not in self._stored,
+            event.node,
             "reply",
             lambda: f"{status} was answered, and frame {text(logged)} has an entry",
         )
         if status in CLAIMS_NOTHING:
-            self._refused.add((region, logged))
+            self._refused.add((event.node, logged))
 
 
 def _same(one: Entry | None, other: Entry) -> bool:

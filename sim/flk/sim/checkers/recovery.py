@@ -7,9 +7,9 @@ from typing import NamedTuple, TypeAlias
 from flk.model.effects import INBOX
 from flk.model.programs.recover import APPLIED, Recovery
 from flk.sim.checkers.invariants import Checks, Invariant
-from flk.sim.nodes.region import Region
+from flk.sim.nodes.region import Place
 from flk.sim.oracle import frames
-from flk.sim.scenarios.faults import BitRot, Disk, Fault
+from flk.sim.scenarios.faults import BitRot, Fault
 from flk.sim.world.events import Crashed, Logged, Recovered, RecoveryBegan, Removed, Rotted, SegmentSealed
 from flk.sim.world.observer import Observer
 
@@ -36,20 +36,20 @@ class RecoveryRules:
     """Reads the log when a recovery begins, and checks its report when it ends, unless the log changes or may rot meanwhile."""
 
     def __init__(
-        self, regions: Mapping[str, Region], faults: Sequence[Fault], checks: Checks, now: Callable[[], float]
+        self, places: Mapping[str, Place], faults: Sequence[Fault], checks: Checks, now: Callable[[], float]
     ) -> None:
-        self._regions = regions
+        self._places = places
         self._rots = [fault for fault in faults if isinstance(fault, BitRot)]
         self._checks = checks
         self._now = now
         self._due: dict[str, Due] = {}
         self._sealed: dict[str, tuple[int, int]] = {}  # of each segment, how many bytes it had, and their hash
         self._open = defaultdict[str, set[int]](set)  # what was logged since the last seal
-        self._unsure = set[str]()  # regions of which bits rotted since
+        self._unsure = set[str]()  # nodes of which bits rotted since
 
     def observe(self, observer: Observer) -> None:
         """Follow each recovery, what is logged and sealed, and what happens to a disk beside."""
-        observer.handle(Logged, lambda event: self._open[event.region].add(event.frame.timestamp))
+        observer.handle(Logged, lambda event: self._open[event.node].add(event.frame.timestamp))
         observer.handle(SegmentSealed, self._note_sealed)
         observer.handle(Removed, self._removed)
         observer.handle(RecoveryBegan, self._began)
@@ -60,23 +60,23 @@ class RecoveryRules:
     def _note_sealed(self, event: SegmentSealed) -> None:
         self._sealed[event.name] = len(event.content), hash(event.content)
         sealed = {frame.timestamp for frame in frames.read(event.content).data}
-        disk = self._regions[event.region].disk
+        disk = self._places[event.node].disk
         if not sealed:  # it stands for one that was salvaged, of which what is left was logged again
             there = (frames.read(bytes(disk.segments[name]), disk.salt(name)) for name in disk.names(INBOX))
-            self._open[event.region] &= {frame.timestamp for found in there for frame in found.data}
+            self._open[event.node] &= {frame.timestamp for found in there for frame in found.data}
         elif event.name == disk.names(INBOX)[-1]:  # nothing is open any more
-            self._unsure.discard(event.region)
-        self._open[event.region] -= sealed
+            self._unsure.discard(event.node)
+        self._open[event.node] -= sealed
 
     def _removed(self, event: Removed) -> None:
         """What a log lost on purpose is no loss to tell of (RET-4)."""
-        if event.region:
+        if event.node:
             self._sealed.pop(event.name, None)
 
     def _began(self, event: RecoveryBegan) -> None:
-        region = self._regions[event.region]
-        applied = region.entries.marks.get(APPLIED, "")
-        disk = region.disk
+        place = self._places[event.node]
+        applied = place.entries.marks.get(APPLIED, "")
+        disk = place.disk
         there = {name: bytes(disk.segments[name]) for name in disk.names(INBOX)}
         sealed = [name for name in self._sealed if name.startswith(disk.log(INBOX) + "/")]
         changed = frozenset(name for name in sealed if hash(there.get(name)) != self._sealed[name][1])
@@ -84,8 +84,8 @@ class RecoveryRules:
         wrong = {name: (found.torn, found.damage) for name, found in read.items() if found.torn or found.damage}
         gone = frozenset(name for name in changed if self._is_gone(name, there.get(name)))
         present = {frame.timestamp for found in read.values() for frame in found.data}
-        missed = frozenset(self._open[event.region] - present)
-        self._due[event.region] = Due(wrong, gone, changed, missed, event.region in self._unsure, applied, self._now())
+        missed = frozenset(self._open[event.node] - present)
+        self._due[event.node] = Due(wrong, gone, changed, missed, event.node in self._unsure, applied, self._now())
 
     def _is_gone(self, name: str, content: bytes | None) -> bool:
         """Whether a segment that was sealed and is changed is missing, is another, or ends before its seal began."""
@@ -96,26 +96,27 @@ class RecoveryRules:
         return len(content) < size or found.name not in {"", name} or found.end + found.torn < size - frames.SEAL_BYTES
 
     def _rotted(self, event: Rotted) -> None:
-        self._due.pop(event.region, None)
-        if any(rot.region == event.region and rot.start <= self._now() <= rot.end for rot in self._rots):
-            self._open[event.region].clear()  # what bits that rotted took shows in the bytes of the log
-            self._unsure.add(event.region)
+        self._due.pop(event.node, None)
+        if any(self._places[event.node].is_struck(rot) and rot.start <= self._now() <= rot.end for rot in self._rots):
+            self._open[event.node].clear()  # what bits that rotted took shows in the bytes of the log
+            self._unsure.add(event.node)
 
     def _crashed(self, event: Crashed) -> None:
-        self._due.pop(event.fault.region, None)
-        if event.fault.disk is Disk.LOST:
-            self._open[event.fault.region].clear()
-            self._unsure.discard(event.fault.region)
+        for node in event.nodes:
+            self._due.pop(node, None)
+        for node in event.lost_disks:
+            self._open[node].clear()
+            self._unsure.discard(node)
 
     def _recovered(self, event: Recovered) -> None:
-        due = self._due.pop(event.region, None)
+        due = self._due.pop(event.node, None)
         if due is None:
             return
-        self._open[event.region] -= due.missed
-        rots = (rot for rot in self._rots if rot.region == event.region)
+        self._open[event.node] -= due.missed
+        rots = (rot for rot in self._rots if self._places[event.node].is_struck(rot))
         if not any(rot.start <= self._now() and rot.end >= due.since for rot in rots):
             said = wrong(event.recovery, due)
-            self._checks.require(Invariant.REPAIRED, not said, event.region, "recover", lambda: said)
+            self._checks.require(Invariant.REPAIRED, not said, event.node, "recover", lambda: said)
 
 
 def wrong(recovery: Recovery, due: Due) -> str:

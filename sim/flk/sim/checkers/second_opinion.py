@@ -5,13 +5,12 @@ the keys, the digest, the judgement and the answers.
 """
 
 import json
-from collections.abc import Mapping
 
 from flk.model.entries.entry import Claim, Entry, Key
 from flk.model.log.hlc import Timestamp, text
 from flk.model.record.signing import Keyring
 from flk.sim.checkers.invariants import Checks, Invariant, Together
-from flk.sim.nodes.region import Region
+from flk.sim.checkers.statements import Statements
 from flk.sim.oracle import signatures
 from flk.sim.oracle.clocks import stamp
 from flk.sim.oracle.notary import Notary, Opinion, notary
@@ -41,14 +40,15 @@ def notary_of(keyring: Keyring) -> Notary | None:
 class SecondOpinions:
     """Checks every claim that reaches a store and every answer to what was logged, by the opinion of a notary."""
 
-    def __init__(self, regions: Mapping[str, Region], who: Notary, checks: Checks) -> None:
-        self._regions = regions
+    def __init__(self, statements: Statements, who: Notary, checks: Checks) -> None:
+        self._statements = statements
         self._notary = who
         self._checks = checks
         self._frames = 0
         self._opinions: dict[
             tuple[str, Timestamp], list[Opinion]
         ] = {}  # of each frame with the timestamp, the latest last
+        self._of_nodes: dict[tuple[str, Timestamp], Opinion] = {}  # the latest of each node's frames with the timestamp
         self._agreed: dict[tuple[str, Timestamp], Entry] = {}
 
     def observe(self, observer: Observer) -> None:
@@ -64,6 +64,7 @@ class SecondOpinions:
             frame = event.frame
             opinion = self._notary.opinion(frame.payload, stamp(frame.timestamp).wall)
             self._opinions.setdefault((event.region, frame.timestamp), []).append(opinion)
+            self._of_nodes[event.node, frame.timestamp] = opinion
 
     def _check(self, region: str, event: str, claim: Claim) -> None:
         """A claim is that of its frame, by keys that were live when it was logged, wherever and whenever it is made."""
@@ -108,10 +109,9 @@ class SecondOpinions:
 
     def _replied(self, event: Replied) -> None:
         """A refusal is the one deserved; a stored outcome is stated field by field, under the status that follows from it."""
-        opinions = None if event.logged is None else self._opinions.get((event.region, event.logged))
-        if opinions is None:
+        opinion = None if event.logged is None else self._of_nodes.get((event.node, event.logged))
+        if opinion is None:
             return
-        opinion = opinions[-1]
         status = event.response.status
         if opinion.refusal or status not in _STATED:
             right = status == opinion.refusal or (status == 503 and not opinion.refusal)
@@ -123,7 +123,7 @@ class SecondOpinions:
                 lambda: f"{status} was answered, where {opinion.refusal or 'a stored outcome'} is due",
             )
             return
-        stored = self._regions[event.region].stated(Key(opinion.tenant, opinion.pcs_id))
+        stored = self._statements.stated(event, Key(opinion.tenant, opinion.pcs_id))
         if stored is None:
             return  # what is not stored cannot have been stated: that is judged by `reply-is-the-stored-outcome`
         wrong = _misstated(json.loads(event.response.body), opinion, stored)

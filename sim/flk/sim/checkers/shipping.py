@@ -16,10 +16,10 @@ from flk.model.programs.ship import PREFIX, SHIPPED
 from flk.sim.checkers.invariants import Checks, Invariant
 from flk.sim.checkers.node import Reference
 from flk.sim.checkers.retention import Snapshots
-from flk.sim.nodes.region import Region
+from flk.sim.nodes.region import Place, Region
 from flk.sim.oracle import frames as oracle
 from flk.sim.oracle.frames import Found
-from flk.sim.scenarios.faults import Disk
+from flk.sim.scenarios.topology import region_of_node
 from flk.sim.world.events import (
     Claimed,
     Crashed,
@@ -39,9 +39,9 @@ from flk.sim.world.observer import Observer
 
 
 class Progress(NamedTuple):
-    """How far a region is with some work on a log: what was `applied`, `shipped` or `replayed` of it."""
+    """How far a node is with some work on a log: what was `applied`, `shipped` or `replayed` of it."""
 
-    region: str
+    node: str
     work: str
     log: str
 
@@ -52,6 +52,7 @@ class ShippingRules:
     def __init__(
         self,
         regions: Mapping[str, Region],
+        places: Mapping[str, Place],
         faults: ObjectFaults,
         reference: Reference,
         checks: Checks,
@@ -65,6 +66,7 @@ class ShippingRules:
         self._removed: set[str] = set()
         self._whole_by = whole_by
         self._regions = regions
+        self._places = places
         self._faults = faults
         self._now = now
         self._reference = reference
@@ -93,7 +95,7 @@ class ShippingRules:
         observer.handle(Uploaded, self._check_uploaded)
         observer.handle(Removed, self._check_removed)
         observer.handle(PassEnded, self._check_pass)
-        observer.handle(RecoveryBegan, lambda event: self._recovering.add(event.region))
+        observer.handle(RecoveryBegan, lambda event: self._recovering.add(event.node))
         observer.handle(Levelled, self._check_level)
         observer.handle(Restarted, self._start)
         observer.handle(WatermarkSet, self._check_watermark)
@@ -106,7 +108,8 @@ class ShippingRules:
         found = oracle.whole(event.content)
         whole = found is not None and found.name == segment
         frames = () if found is None else found.data
-        on_its_disk = log_of(segment) == self._regions[region].disk.log(INBOX)  # not if the upload outlived the disk
+        disks = (place.disk for place in self._regions[region].places)
+        on_its_disk = log_of(segment) in {disk.log(INBOX) for disk in disks}  # not if the upload outlived the disk
         missing = self._unapplied(region, region, frames) if on_its_disk else ""
 
         def sentence() -> str:
@@ -140,11 +143,11 @@ class ShippingRules:
         self._checks.require(
             Invariant.OBJECTS_KEPT,
             not missing,
-            event.region or region,
-            "Release" if event.region else "DeleteObject",
+            event.node or region,
+            "Release" if event.node else "DeleteObject",
             lambda: f"{name} was removed before {missing}",
         )
-        if not event.region:
+        if not event.node:
             self._removed.add(name)
             if name in (known := self._uploaded.get(log_of(name), [])):
                 known.remove(name)
@@ -175,8 +178,8 @@ class ShippingRules:
 
     def _unshipped(self, event: PassEnded) -> str:
         """The first segment that was sealed when a pass began, and is not shipped."""
-        disk, region = self._regions[event.region].disk, event.region
-        shipped = self._watermarks.get(Progress(region, "shipped", disk.log(INBOX)), "")
+        disk = self._places[event.node].disk
+        shipped = self._watermarks.get(Progress(event.node, "shipped", disk.log(INBOX)), "")
         waiting = disk.names(INBOX, shipped, sealed=True)
         return next((name for name in waiting if self._sealed_at.get(name, inf) < event.began), "")
 
@@ -184,7 +187,7 @@ class ShippingRules:
         """The first object of the node's own log that is not there; unless that changed meanwhile."""
         if self._faults.changed >= event.began:
             return ""
-        segments = self._uploaded.get(self._regions[event.region].disk.log(INBOX), ())
+        segments = self._uploaded.get(self._places[event.node].disk.log(INBOX), ())
         return next((name for name in segments if not self._faults.is_found(PREFIX + name)), "")
 
     def _unreplayed(self, event: PassEnded) -> str:
@@ -193,7 +196,7 @@ class ShippingRules:
             return ""
         for log, segments in self._uploaded.items():
             if segments and region_of(segments[0]) == event.source:
-                replayed = self._watermarks.get(Progress(event.region, "replayed", log), "")
+                replayed = self._watermarks.get(Progress(event.node, "replayed", log), "")
                 for segment in reversed(segments[bisect_right(segments, replayed) :]):
                     if self._faults.is_listed(PREFIX + segment, event.began):
                         return segment
@@ -203,15 +206,15 @@ class ShippingRules:
         """Judge what is in the object store at the end, where the nodes have had the time to put back what is gone."""
         if self._now() <= self._whole_by:
             return
-        for region, state in self._regions.items():
-            for segment in self._uploaded.get(state.disk.log(INBOX), ()):
-                self._require_whole(region, segment, objects.get(PREFIX + segment))
+        for node, place in self._places.items():
+            for segment in self._uploaded.get(place.disk.log(INBOX), ()):
+                self._require_whole(node, segment, objects.get(PREFIX + segment))
 
-    def _require_whole(self, region: str, segment: str, content: bytes | None) -> None:
+    def _require_whole(self, node: str, segment: str, content: bytes | None) -> None:
         self._checks.require(
             Invariant.OBJECTS_WHOLE,
             content in self._sealed.get(segment, ()),
-            region,
+            node,
             "end",
             lambda: f"{segment} was shipped, and is not in the object store as it was sealed",
         )
@@ -222,16 +225,16 @@ class ShippingRules:
         """
         if event.name in {CHECKED, WHOLE}:
             return
-        region, name, value = event.region, event.name, event.value
+        node, name, value = event.node, event.name, event.value
         log = Progress(
-            region, "applied" if name == APPLIED else "shipped" if name == SHIPPED else "replayed", log_of(value)
+            node, "applied" if name == APPLIED else "shipped" if name == SHIPPED else "replayed", log_of(value)
         )
         before = self._watermarks.get(log, "")
         self._watermarks[log] = value
         self._checks.require(
             Invariant.WATERMARK,
             not (missing := self._not_done(log, before, value)),
-            region,
+            node,
             "Mark",
             lambda: f"{name} was set to {value} before {missing} was done",
         )
@@ -239,7 +242,7 @@ class ShippingRules:
             self._checks.require(
                 Invariant.NO_GAP,
                 value == before or sequence_of(value) == _next(before) or self._holds_all(log, before, value),
-                region,
+                node,
                 "Mark",
                 lambda: f"{name} went from {before or 'nothing'} to {value}",
             )
@@ -250,35 +253,35 @@ class ShippingRules:
         """
         between = (segment_name(log_of(value), number) for number in range(_next(before), sequence_of(value)))
         return (
-            (log.region in self._recovering or bool(self._removed))
+            (log.node in self._recovering or bool(self._removed))
             and value > before
             and not any(self._not_done(log, before, n) for n in between)
         )
 
     def _not_done(self, log: Progress, before: str, value: str) -> str:
         """What a watermark stands for and is not done; empty if all is."""
-        region, origin = log.region, region_of(value)
+        region, origin = region_of_node(log.node), region_of(value)
         if log.work == "applied":
-            return self._unapplied(region, region, self._frames_between(region, before, value))
+            return self._unapplied(region, region, self._frames_between(log.node, before, value))
         if value not in self._frames:
             return "the upload"
         return "" if log.work == "shipped" else self._unapplied(region, origin, self._frames[value])
 
     def _check_level(self, event: Levelled) -> None:
         """A node that serves has applied what its log says; and what its earlier disks shipped, where that could be known."""
-        region = event.region
-        self._recovering.discard(region)
-        disk = self._regions[region].disk
-        applied = self._watermarks.get(Progress(region, "applied", disk.log(INBOX)), "")
-        missing = self._unapplied(region, region, self._frames_between(region, applied, "~"))
-        if not applied and not missing and self._faults.changed < self._started.get(region, 0.0):
-            missing = self._unreclaimed(region, self._started.get(region, 0.0))
+        node, region = event.node, event.region
+        self._recovering.discard(node)
+        disk = self._places[node].disk
+        applied = self._watermarks.get(Progress(node, "applied", disk.log(INBOX)), "")
+        missing = self._unapplied(region, region, self._frames_between(node, applied, "~"))
+        if not applied and not missing and self._faults.changed < self._started.get(node, 0.0):
+            missing = self._unreclaimed(region, self._started.get(node, 0.0))
         self._checks.require(
             Invariant.RECOVERED,
             not missing,
-            region,
+            node,
             "CaughtUp",
-            lambda: f"{region} serves, and {missing} is not applied",
+            lambda: f"{node} serves, and {missing} is not applied",
         )
 
     def _unreclaimed(self, region: str, started: float) -> str:
@@ -293,21 +296,22 @@ class ShippingRules:
         return ""
 
     def _start(self, event: Restarted) -> None:
-        self._started[event.region] = self._now()
+        self._started[event.node] = self._now()
 
     def _crash(self, event: Crashed) -> None:
         """A region that lost its store has no watermarks, and has applied nothing."""
-        region = event.fault.region
-        if event.fault.disk is Disk.LOST:
-            self._watermarks = {log: value for log, value in self._watermarks.items() if log.region != region}
-            self._applied = {done for done in self._applied if done[0] != region}
+        lost = event.lost_disks
+        if lost:
+            self._watermarks = {log: value for log, value in self._watermarks.items() if log.node not in lost}
+        if event.lost_store:
+            self._applied = {done for done in self._applied if done[0] != event.fault.region}
 
     def _note_applied(self, region: str, claim: Claim) -> None:
         """A store that forgets what is past its window shows later no trace of it."""
         self._applied.add((region, claim.entry.region, claim.entry.timestamp))
 
-    def _frames_between(self, region: str, before: str, value: str) -> Iterable[Found]:
-        disk = self._regions[region].disk
+    def _frames_between(self, node: str, before: str, value: str) -> Iterable[Found]:
+        disk = self._places[node].disk
         for name in disk.names(INBOX, before):
             if name <= value:
                 yield from oracle.read(bytes(disk.segments[name]), disk.salt(name)).data

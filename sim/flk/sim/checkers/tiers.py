@@ -163,7 +163,7 @@ class TierRules:
         patience = 3 * self._layout.move_interval + 30 * (self._layout.cold + self._layout.warm) + RETRY_AFTER
         for name, region in self._regions.items():
             tiers = region.entries.tiers
-            if tiers is None or region.node is None or not region.node.level:
+            if tiers is None or region.first.node is None or not region.first.node.level:
                 continue
             for tier in Tier:
                 for key, entry in tiers.held[tier].items():

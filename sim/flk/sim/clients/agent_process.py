@@ -21,7 +21,7 @@ from flk.sim.kernel.random_streams import RandomStream
 from flk.sim.kernel.runtime import Activity, Host
 from flk.sim.nodes.breakers import Breakers
 from flk.sim.nodes.parts import RunningNode
-from flk.sim.nodes.region import Region, World
+from flk.sim.nodes.region import Place, Region, World
 from flk.sim.nodes.rpc import Route, call
 from flk.sim.scenarios.topology import clients_of
 from flk.sim.world.events import NO_ANSWER, AgentMoved, Attempt, Heard, HeldBack, Sent
@@ -48,7 +48,7 @@ class Errand(Activity):
         self.item = item
 
 
-class Place(Protocol):
+class Survivor(Protocol):
     """What of an agent survives its process: see `clients.agents`."""
 
     number: int
@@ -81,7 +81,7 @@ class Place(Protocol):
 class AgentProcess(Host):
     """An agent from its start to its crash. It is `ready` to queue once it has read its outbox."""
 
-    def __init__(self, agent: Place) -> None:
+    def __init__(self, agent: Survivor) -> None:
         world = agent.world
         memory = MemoryNode(agent.disk, Entries(), Objects(), agent.wall)
         super().__init__(agent.name, world.simulator, world.trace, memory)
@@ -200,6 +200,7 @@ class AgentProcess(Host):
             return
         item.attempts += 1
         request = f"{self.name}-{item.arrival.name}.{item.attempts}"
+        place = self._node(region, item.number + item.attempts - 1)
         draws = self._world.streams.draws(item.arrival.name) if item.attempts == 1 else None
 
         def answered(response: Answer) -> None:
@@ -219,7 +220,14 @@ class AgentProcess(Host):
             node.serve(f"ingest {request}", effect.submission, reply, draws)
 
         front = self._regions[region].gateways.front(request)
-        call(self._world.net, self._regions, Route(self._place, region, request), serve, wait, draws, front)
+        call(self._world.net, Route(self._place, place, request), serve, wait, draws, front)
+
+    def _node(self, region: str, number: int) -> Place:
+        """The node that an agent asks, as a balancer would have it: records go round, and so do probes, and each further attempt
+        goes to the next.
+        """
+        places = self._regions[region].places
+        return places[(self._agent.number + number) % len(places)]
 
     def _hold_back(self, errand: Errand, effect: Post, region: str) -> None:
         """Send nothing, which to the program is no answer."""
@@ -240,8 +248,8 @@ class AgentProcess(Host):
         for region in dict.fromkeys((self.region, self._agent.home)):
             wait = self._health.begin(partial(self._judge, region))
             again = f" {self._agent.starts}" if self._agent.starts > 1 else ""
-            route = Route(self._place, region, f"{self.name} probe{again} {number}")
-            call(self._world.net, self._regions, route, lambda node, reply: reply(node.ready), wait)
+            route = Route(self._place, self._node(region, number), f"{self.name} probe{again} {number}")
+            call(self._world.net, route, lambda node, reply: reply(node.ready), wait)
 
     def _judge(self, region: str, healthy: bool) -> None:  # noqa: FBT001 - the answer of a probe
         """Leave the region in use after so many failures in a row; go home as soon as home is healthy."""

@@ -34,7 +34,7 @@ class Heartbeats:
         observer.handle(Crashed, lambda event: self._begin(event.fault))
 
     def _begin(self, loss: Stop) -> None:
-        for agent in self._agents:
+        for agent in self._agents if loss.node is None else ():
             if agent.region == loss.region:
                 _Watch(agent, loss, self._regions, self._world, self._answers).beat(1)
 
@@ -64,14 +64,15 @@ class _Watch:
             world.observer.on(Beat(self._agent.number, region, sent, world.simulator.now, served))
 
         wait = self._answers.begin(judge)
+        places = self._regions[region].places
+        place = places[(self._agent.number + number - 1) % len(places)]
 
         def reply(served: bool) -> None:  # noqa: FBT001
-            world.net.send(region, self._place, name, wait.end, served, envelope=0)
+            world.net.send(place.name, self._place, name, wait.end, served, envelope=0)
 
         def arrived() -> None:
-            node = self._regions[region].node
-            if node is not None:
-                node.beat(reply)
+            if place.node is not None:
+                place.node.beat(reply)
 
-        world.net.send(self._place, region, name, arrived, envelope=0)
+        world.net.send(self._place, place.name, name, arrived, envelope=0)
         world.simulator.after(CONSTANTS.heartbeat.interval_seconds, self.beat, number + 1)

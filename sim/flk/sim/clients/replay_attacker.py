@@ -67,8 +67,9 @@ class Attacker:
             return
         region = list(self._regions)[int(where * len(self._regions))]
         wait = self._answers.begin(partial(self._answered, name, region, self._world.simulator.now))
-        route = Route(clients_of(region), region, f"attack-{name}")
-        call(self._world.net, self._regions, route, lambda node, reply: node.serve(f"ingest {name}", sent, reply), wait)
+        places = self._regions[region].places
+        route = Route(clients_of(region), places[number % len(places)], f"attack-{name}")
+        call(self._world.net, route, lambda node, reply: node.serve(f"ingest {name}", sent, reply), wait)
 
     def _answered(self, name: str, region: str, sent: float, response: Response | None) -> None:
         status = response.status if response else NO_ANSWER

@@ -201,7 +201,7 @@ def plainer(scenario: Scenario) -> Iterator[Change]:
 
 
 _OPTIONAL = {
-    "layout": ("tiers", "migration", "audit", "shards", "replicas"),
+    "layout": ("tiers", "migration", "audit", "shards", "replicas", "nodes"),
     "policy": ("pressure", "breaker", "max_in_flight", "segment_bytes"),
     "workload": ("duplicates", "skew", "tenants", "curve"),
 }

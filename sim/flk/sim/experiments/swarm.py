@@ -12,7 +12,7 @@ from typing import NamedTuple, TypeAlias, cast
 
 import msgspec
 
-from flk.sim.experiments.worlds import ARRIVALS, RECORDS, world
+from flk.sim.experiments.worlds import ARRIVALS, RECORDS, with_nodes, world
 from flk.sim.kernel.random_streams import RandomStream
 from flk.sim.scenarios import document
 from flk.sim.scenarios.fault_validation import fault_errors
@@ -43,6 +43,7 @@ from flk.sim.scenarios.faults import (
     ListingDelay,
     LogLoss,
     Loss,
+    MachineFault,
     Malformation,
     MigratorCrash,
     NameTaken,
@@ -71,7 +72,7 @@ from flk.sim.scenarios.faults import (
 from flk.sim.scenarios.layout import Layout
 from flk.sim.scenarios.policy import Policy
 from flk.sim.scenarios.scenario import Scenario
-from flk.sim.scenarios.topology import places
+from flk.sim.scenarios.topology import nodes_of, places, store_of
 from flk.spec.constants import CONSTANTS
 
 LONGEST = 8.0
@@ -139,13 +140,14 @@ Drawer: TypeAlias = Callable[[Drawing], dict[str, object]]
 _DIRECTIONS = (Direction.BOTH, Direction.BOTH, Direction.FORWARD, Direction.BACKWARD)
 
 
-def swarm(seed: int, base: Scenario | None = None, kinds: Sequence[type[FaultBase]] = ()) -> Scenario:
+def swarm(seed: int, base: Scenario | None = None, kinds: Sequence[type[FaultBase]] = (), nodes: int = 1) -> Scenario:
     """The scenario of a seed. Of a base the faults are drawn anew and the rest is kept; without one all is drawn.
 
-    `kinds` are the kinds of faults to choose from, by default all that the world has a place for.
+    Regions of a drawn world have so many `nodes`; of several, a fault of machines happens to one more often than to all. `kinds`
+    are the kinds of faults to choose from, by default all that the world has a place for.
     """
     random_stream = RandomStream(seed, "swarm")
-    scenario = base or world(seed, random_stream.generator("world"))
+    scenario = base or with_nodes(world(seed, random_stream.generator("world")), nodes)
     random = random_stream.generator("faults")
     setting = setting_of(scenario)
     if random.random() < 0.7:  # most often all faults of regions hit the same one, so that they interact
@@ -187,6 +189,8 @@ def draw(kind: type[FaultBase], identity: str, setting: Setting, others: Sequenc
     raw: dict[str, object] = {"kind": kind.__struct_config__.tag, "id": identity, "start": start, "duration": duration}
     if issubclass(kind, RegionFault):
         raw["region"] = random.choice(setting.affected)
+    if issubclass(kind, MachineFault) and setting.layout.nodes > 1:
+        raw["node"] = random.choice((None, *range(1, setting.layout.nodes + 1)))
     if issubclass(kind, LinkFaultBase):
         raw |= {"sides": _sides(random, setting), "direction": random.choice(_DIRECTIONS)}
     raw |= DRAWERS[kind](Drawing(random, setting, duration))
@@ -260,6 +264,8 @@ def _offset(random: Random) -> float:
 
 def _sides(random: Random, setting: Setting) -> Sides:
     """A region against everything, against the object store, or against another; or any split of all places."""
+    if setting.layout.nodes > 1:
+        return _sides_of_nodes(random, setting)
     everywhere = list(places(setting.regions))
     region = random.choice(setting.affected)
     shape = random.randrange(4)
@@ -271,6 +277,21 @@ def _sides(random: Random, setting: Setting) -> Sides:
     first = random.randint(1, len(everywhere) - 1)
     last = len(everywhere) if shape == 2 else random.randint(first + 1, len(everywhere))
     return tuple(everywhere[:first]), tuple(everywhere[first:last])
+
+
+def _sides_of_nodes(random: Random, setting: Setting) -> Sides:
+    """A node against the store that it shares, a region against the others and all else, or any split of all places."""
+    region, nodes = random.choice(setting.affected), setting.layout.nodes
+    everywhere = list(places(setting.regions, nodes))
+    shape = random.randrange(4)
+    if shape < 2:
+        return (random.choice(nodes_of(region, nodes)),), (store_of(region),)
+    if shape == 2:
+        own = {*nodes_of(region, nodes), store_of(region)}
+        return (region,), tuple(place for place in everywhere if place not in own)
+    random.shuffle(everywhere)
+    first = random.randint(1, len(everywhere) - 1)
+    return tuple(everywhere[:first]), tuple(everywhere[first:])
 
 
 def _nothing(drawing: Drawing) -> dict[str, object]:

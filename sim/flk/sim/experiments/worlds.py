@@ -52,6 +52,14 @@ def world(seed: int, random: Random) -> Scenario:
     return msgspec.structs.replace(drawn, policy=msgspec.structs.replace(drawn.policy, service=service))
 
 
+def with_nodes(drawn: Scenario, nodes: int) -> Scenario:
+    """The world with so many nodes to a region. Several have no tiers, no migration and no audit queue behind them."""
+    if nodes == 1:
+        return drawn
+    layout = msgspec.structs.replace(drawn.layout, nodes=nodes, tiers=None, migration=None, audit=None)
+    return msgspec.structs.replace(drawn, layout=layout)
+
+
 def _workload(random: Random, regions: tuple[str, ...]) -> Workload:
     agents = {region: random.randint(0, 2) for region in regions}
     agents[random.choice(regions)] = 1  # somebody sends something

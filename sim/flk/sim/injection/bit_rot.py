@@ -1,52 +1,61 @@
 """Bits that rot on a region's disk, in segments that have not been shipped."""
 
+from collections.abc import Iterable
+
 from flk.model.effects import INBOX
 from flk.model.log.frames import Frame, region_of, scan
 from flk.model.memory.parts import Disk, Objects
 from flk.model.programs.examine import claims_of
 from flk.model.programs.ship import PREFIX, SHIPPED
 from flk.sim.kernel.random_streams import RandomStream
-from flk.sim.nodes.region import Region
+from flk.sim.nodes.region import Place
 from flk.sim.scenarios.faults import BitRot
 from flk.sim.world.events import Rotted, Rotten
 
 
-def decay(fault: BitRot, region: Region) -> None:
+def decay(fault: BitRot, place: Place) -> None:
     """Let the fault's flips come, each in the middle of its share of the duration."""
     for flip in range(fault.flips):
-        region.world.simulator.after(fault.duration * (flip + 0.5) / fault.flips, _flip, fault, flip, region)
+        place.world.simulator.after(fault.duration * (flip + 0.5) / fault.flips, _flip, fault, flip, place)
 
 
-def _flip(fault: BitRot, flip: int, region: Region) -> None:
+def _flip(fault: BitRot, flip: int, place: Place) -> None:
     """Change one bit, any with the same probability, and tell which claims are in no log and no object any more."""
-    world, disk = region.world, region.disk
-    names = disk.names(INBOX, region.entries.marks.get(SHIPPED, ""))
+    world, disk = place.world, place.disk
+    names = disk.names(INBOX, place.entries.marks.get(SHIPPED, ""))
     size = sum(len(disk.segments[name]) for name in names)
     if not size:
         return
-    place, bit, _ = RandomStream(world.seed, f"rot/{fault.id}").triple(str(flip))
-    offset = int(place * size)
+    whose = f"rot/{fault.id}" if len(place.region.places) == 1 else f"rot/{fault.id}/{place.name}"
+    where, bit, _ = RandomStream(world.seed, whose).triple(str(flip))
+    offset = int(where * size)
     for name in names:
         segment = disk.segments[name]
         if offset < len(segment):
             before = scan(bytes(segment), disk.salt(name)).frames
             segment[offset] ^= 1 << int(bit * 8)
-            world.trace.event(world.simulator.now, region.name, "rot", f"{name} at {offset}")
+            world.trace.event(world.simulator.now, place.name, "rot", f"{name} at {offset}")
             lost = set(before) - set(scan(bytes(segment), disk.salt(name)).frames)
             if lost:
-                lost -= elsewhere(region.name, disk, world.objects)
-                rotten = [
-                    Rotten(claim, frame)
-                    for frame in sorted(lost)
-                    for claim in claims_of((frame,), region.name, world.examine)
-                ]
-                world.observer.on(Rotted(region.name, rotten))
+                lost -= elsewhere(disk, world.objects)
+                world.observer.on(Rotted(place.name, rotten_claims(place, lost)))
             return
         offset -= len(segment)
 
 
-def elsewhere(region: str, disk: Disk, objects: Objects) -> set[Frame]:
-    """The frames of a region's log that are on its disk or in the object store."""
-    here = [scan(bytes(disk.segments[name]), disk.salt(name)) for name in disk.names(INBOX)]
-    shipped = [content for name, content in objects.objects.items() if region_of(name.removeprefix(PREFIX)) == region]
-    return {frame for found in (*here, *map(scan, shipped)) for frame in found.frames}
+def rotten_claims(place: Place, lost: Iterable[Frame]) -> list[Rotten]:
+    """What frames that are lost claimed."""
+    region, examine = place.region.name, place.world.examine
+    return [Rotten(claim, frame) for frame in sorted(lost) for claim in claims_of((frame,), region, examine)]
+
+
+def elsewhere(disk: Disk, objects: Objects) -> set[Frame]:
+    """The frames of a node's log that are on its disk, or that its region has in the object store."""
+    here = (scan(bytes(disk.segments[name]), disk.salt(name)) for name in disk.names(INBOX))
+    return {frame for found in here for frame in found.frames} | shipped(disk, objects)
+
+
+def shipped(disk: Disk, objects: Objects) -> set[Frame]:
+    """The frames that the region of a disk has in the object store."""
+    segments = [c for name, c in objects.objects.items() if region_of(name.removeprefix(PREFIX)) == disk.region]
+    return {frame for content in segments for frame in scan(content).frames}

@@ -5,9 +5,9 @@ from functools import partial
 from typing import Any, NamedTuple, TypeAlias
 
 from flk.sim.injection.bit_rot import decay
-from flk.sim.injection.log_loss import lose
+from flk.sim.injection.log_loss import lose, lost_with
 from flk.sim.nodes import background as rounds
-from flk.sim.nodes.region import Region, World
+from flk.sim.nodes.region import Place, Region, World
 from flk.sim.scenarios.faults import (
     BitRot,
     Burst,
@@ -23,6 +23,7 @@ from flk.sim.scenarios.faults import (
     LinkFault,
     LinkFaultBase,
     LogLoss,
+    MachineFault,
     ObjectStoreOutage,
     ObjectStoreThrottle,
     ProcessCrash,
@@ -36,7 +37,7 @@ from flk.sim.scenarios.faults import (
     TornWrite,
 )
 from flk.sim.world.disks import DiskFault
-from flk.sim.world.events import Crashed, Restarted
+from flk.sim.world.events import Crashed, Restarted, Rotted
 
 
 class Handler(NamedTuple):
@@ -65,9 +66,7 @@ class Injector:
             ColdOutage: Handler(partial(self._shift_cold_outages, 1), partial(self._shift_cold_outages, -1)),
             ShardCrash: Handler(self._lose_shard, self._regain_shard),
             SlowStore: Handler(self._slow_store, self._quicken_store),
-            SlowNode: Handler(
-                lambda fault: regions[fault.region].slow(fault), lambda fault: regions[fault.region].quicken(fault)
-            ),
+            SlowNode: Handler(self._slow_node, self._quicken_node),
             ObjectStoreOutage: Handler(partial(self._shift_object_outages, 1), partial(self._shift_object_outages, -1)),
             ObjectStoreThrottle: Handler(self._throttle, self._let_go),
             **dict.fromkeys((ClockSkew, ClockJump), Handler(self._shift_clock, self._restore_clock)),
@@ -90,38 +89,58 @@ class Injector:
         handle(fault)
 
     def _crash(self, fault: Stop) -> None:
-        self._regions[fault.region].crash(fault)
-        self._world.observer.on(Crashed(fault))
+        region = self._regions[fault.region]
+        struck = region.struck(fault)
+        lost = [found for place in struck for found in lost_with(fault, place)]
+        region.crash(fault)
+        self._world.observer.on(Crashed(fault, tuple(place.name for place in struck)))
+        for node, rotten in lost:
+            self._world.observer.on(Rotted(node, rotten))
 
     def _crash_writing(self, fault: TornWrite) -> None:
         """Crash in the middle of the write that is under way, or of the next one; if none comes, not at all."""
-        region = self._regions[fault.region]
-        if region.node is not None and region.node.writing:
+        struck = self._struck(fault)
+        if any(place.node is not None and place.node.writing for place in struck):
             self._crash(fault)
         else:
-            region.on_write = partial(self._crash, fault)
+            for place in struck:
+                place.on_write = partial(self._crash, fault)
 
     def _restart(self, fault: Stop) -> None:
-        region = self._regions[fault.region]
-        region.on_write = None
-        if region.node is None:
-            rounds.start(region)
-            self._world.observer.on(Restarted(fault.region))
+        for place in self._struck(fault):
+            place.on_write = None
+            if place.node is None:
+                rounds.start(place)
+                self._world.observer.on(Restarted(place.name))
 
     def _restart_with_its_log(self, fault: RegionCrash) -> None:
-        region = self._regions[fault.region]
-        if fault.log is not LogLoss.NONE and fault.disk is Disk.KEPT and region.node is None:
-            lose(fault, region)
+        for place in self._struck(fault):
+            if fault.log is not LogLoss.NONE and fault.disk is Disk.KEPT and place.node is None:
+                lose(fault, place)
         self._restart(fault)
 
+    def _struck(self, fault: MachineFault) -> tuple[Place, ...]:
+        return self._regions[fault.region].struck(fault)
+
+    def _slow_node(self, fault: SlowNode) -> None:
+        for place in self._struck(fault):
+            place.slow(fault)
+
+    def _quicken_node(self, fault: SlowNode) -> None:
+        for place in self._struck(fault):
+            place.quicken(fault)
+
     def _begin_on_disk(self, fault: DiskFault) -> None:
-        self._regions[fault.region].health.begin(fault)
+        for place in self._struck(fault):
+            place.health.begin(fault)
 
     def _end_on_disk(self, fault: DiskFault) -> None:
-        self._regions[fault.region].health.end(fault)
+        for place in self._struck(fault):
+            place.health.end(fault)
 
     def _rot(self, fault: BitRot) -> None:
-        decay(fault, self._regions[fault.region])
+        for place in self._struck(fault):
+            decay(fault, place)
 
     def _shift_outages(self, by: int, fault: StoreOutage) -> None:
         self._regions[fault.region].shift_outages(by)
@@ -152,10 +171,12 @@ class Injector:
         self._world.objects.throttles.end(fault)
 
     def _shift_clock(self, fault: ClockFault) -> None:
-        self._regions[fault.region].move_clock(fault)
+        for place in self._struck(fault):
+            place.move_clock(fault)
 
     def _restore_clock(self, fault: ClockFault) -> None:
-        self._regions[fault.region].right_clock(fault)
+        for place in self._struck(fault):
+            place.right_clock(fault)
 
     def _begin_on_wires(self, fault: LinkFault) -> None:
         for wire in self._world.net.wires(fault):

@@ -1,12 +1,13 @@
 """A segment of a region's log that is gone, or is another, when the region starts again (WAL-9)."""
 
+from collections.abc import Iterator
+
 from flk.model.effects import INBOX
 from flk.model.log.frames import Frame, data, scan
-from flk.model.programs.examine import claims_of
-from flk.sim.injection.bit_rot import elsewhere
+from flk.sim.injection.bit_rot import elsewhere, rotten_claims, shipped
 from flk.sim.kernel.random_streams import RandomStream
-from flk.sim.nodes.region import Region
-from flk.sim.scenarios.faults import LogLoss, RegionCrash
+from flk.sim.nodes.region import Place
+from flk.sim.scenarios.faults import Disk, LogLoss, RegionCrash, Stop
 from flk.sim.world.events import Rotted, Rotten
 
 ACCEPTED_AFTER = 5.0
@@ -15,31 +16,43 @@ PAGE = 512
 """Bytes of a page of zeros: fewer than a file system's, as the segments of drills are small."""
 
 
-def lose(fault: RegionCrash, region: Region) -> None:
+def lose(fault: RegionCrash, place: Place) -> None:
     """Do to one segment that holds frames, any with the same probability, what the fault says; tell which claims are in no log and
     no object any more.
     """
-    world, disk = region.world, region.disk
+    world, disk = place.world, place.disk
     before = {name: scan(bytes(disk.segments[name]), disk.salt(name)).frames for name in disk.names(INBOX)}
     names = [name for name, frames in before.items() if frames]
     if not names:
         return
-    which, where, _ = RandomStream(world.seed, f"log/{fault.id}").triple("loss")
-    place = int(which * len(names))
-    name = names[place]
-    _wound(fault.log, region, name, names[place - 1], where)
-    world.trace.event(world.simulator.now, region.name, "log", f"{name} is {fault.log}")
-    lost = set(before[name]) - elsewhere(region.name, disk, world.objects)
+    which, where, _ = RandomStream(world.seed, _purpose(fault, place)).triple("loss")
+    index = int(which * len(names))
+    name = names[index]
+    _wound(fault.log, place, name, names[index - 1], where)
+    world.trace.event(world.simulator.now, place.name, "log", f"{name} is {fault.log}")
+    lost = set(before[name]) - elsewhere(disk, world.objects)
     if lost:
-        rotten = [
-            Rotten(claim, frame) for frame in sorted(lost) for claim in claims_of((frame,), region.name, world.examine)
-        ]
-        world.observer.on(Rotted(region.name, rotten))
+        world.observer.on(Rotted(place.name, rotten_claims(place, lost)))
     world.simulator.after(ACCEPTED_AFTER, disk.accepted.add, name)
 
 
-def _wound(loss: LogLoss, region: Region, name: str, other: str, where: float) -> None:
-    disk = region.disk
+def lost_with(fault: Stop, place: Place) -> Iterator[tuple[str, list[Rotten]]]:
+    """What goes with the disk of a node whose region keeps its store: the store may have it, and nothing else has."""
+    if fault.disk is Disk.LOST and fault.node is not None:
+        world, disk = place.world, place.disk
+        here = {f for name in disk.names(INBOX) for f in scan(bytes(disk.segments[name]), disk.salt(name)).frames}
+        lost = here - shipped(disk, world.objects)
+        if lost:
+            yield place.name, rotten_claims(place, lost)
+
+
+def _purpose(fault: RegionCrash, place: Place) -> str:
+    """Of several nodes each has a draw of its own."""
+    return f"log/{fault.id}" if len(place.region.places) == 1 else f"log/{fault.id}/{place.name}"
+
+
+def _wound(loss: LogLoss, place: Place, name: str, other: str, where: float) -> None:
+    disk = place.disk
     segment, salt = disk.segments[name], disk.salt(name)
     if loss is LogLoss.MISSING or (loss is LogLoss.COPIED and other == name):
         disk.lose(name)

@@ -6,7 +6,7 @@ from flk.model.effects import INBOX
 from flk.model.log.frames import segment_name, sequence_of
 from flk.model.programs.ship import PREFIX, SHIPPED
 from flk.sim.injection.injector import Handler, Handlers
-from flk.sim.nodes.region import Region
+from flk.sim.nodes.region import Place, Region
 from flk.sim.scenarios.faults import ListingDelay, NameTaken, ObjectDamage, ObjectHiding, ObjectLoss
 from flk.sim.world.object_faults import ViewFault
 from flk.sim.world.watched import WatchedObjects
@@ -20,7 +20,7 @@ def object_handlers(regions: Mapping[str, Region], objects: WatchedObjects) -> H
         """Put the content of another object, or none at all, where the region would ship next."""
         content = next(iter(objects.objects.values()), b"")
         taken[fault.id] = {}
-        for name in _next_names(regions[fault.region], fault.names):
+        for name in _next_names(regions[fault.region].first, fault.names):
             if objects.occupy(name, content):
                 taken[fault.id][name] = content
 
@@ -39,9 +39,9 @@ def object_handlers(regions: Mapping[str, Region], objects: WatchedObjects) -> H
     }
 
 
-def _next_names(region: Region, number: int) -> list[str]:
-    """The names of the objects that a region will create next."""
-    shipped = region.entries.marks.get(SHIPPED, "")
-    log = region.disk.log(INBOX)
+def _next_names(place: Place, number: int) -> list[str]:
+    """The names of the objects that a node will create next."""
+    shipped = place.entries.marks.get(SHIPPED, "")
+    log = place.disk.log(INBOX)
     last = sequence_of(shipped) if shipped.startswith(f"{log}/") else 0
     return [PREFIX + segment_name(log, last + place) for place in range(1, number + 1)]

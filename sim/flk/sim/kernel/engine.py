@@ -152,7 +152,8 @@ class GroupCommit(Generic[*Ts]):
     """A disk that synchronises one batch at a time: what is written during one synchronisation shares the next (WAL-7).
 
     `batch` is what is being synchronised. While the disk is held nothing further is written. Unless a batch `survives` its
-    synchronisation, nothing of it is committed (None: all do).
+    synchronisation, nothing of it is committed (None: all do). What has to be known before one begins, `prepare` finds out, and
+    then calls what it is given (None: nothing has to be).
     """
 
     def __init__(
@@ -161,6 +162,7 @@ class GroupCommit(Generic[*Ts]):
         seconds: Callable[[], float],
         commit: Callable[[*Ts], None],
         survives: Callable[[], bool] | None = None,
+        prepare: Callable[[Call], None] | None = None,
     ) -> None:
         self.waiting: list[tuple[*Ts]] = []
         self.batch: list[tuple[*Ts]] = []
@@ -168,6 +170,7 @@ class GroupCommit(Generic[*Ts]):
         self._seconds = seconds
         self._commit = commit
         self._survives = survives
+        self._prepare = prepare
         self._held = False
 
     def write(self, *item: *Ts) -> None:
@@ -186,8 +189,21 @@ class GroupCommit(Generic[*Ts]):
         if self.waiting and not self.batch:
             self._begin()
 
+    def give_up(self) -> list[tuple[*Ts]]:
+        """Write nothing of the batch, which is returned, and go on with what waits."""
+        batch, self.batch = self.batch, []
+        if self.waiting and not self._held:
+            self._begin()
+        return batch
+
     def _begin(self) -> None:
         self.batch, self.waiting = self.waiting, []
+        if self._prepare is None:
+            self._after(self._seconds(), self._finish)
+        else:
+            self._prepare(self._synchronise)
+
+    def _synchronise(self) -> None:
         self._after(self._seconds(), self._finish)
 
     def _finish(self) -> None:

@@ -137,11 +137,11 @@ class Recorder:
         observer.handle(Crashed, self._crashed)
         observer.handle(Restarted, self._restarted)
         observer.handle(
-            LogFailed, lambda event: self.note(event.region, "log cannot be written; the process ends and starts anew")
+            LogFailed, lambda event: self.note(event.node, "log cannot be written; the process ends and starts anew")
         )
         observer.handle(Rotted, self._rotted)
         observer.handle(
-            FellBehind, lambda event: self.note(event.region, "store does not answer; 503 until the log is replayed")
+            FellBehind, lambda event: self.note(event.node, "store does not answer; 503 until the log is replayed")
         )
         observer.handle(Recovered, self._recovered)
         observer.handle(Compared, self._compared)
@@ -215,6 +215,9 @@ class Recorder:
     def _crashed(self, event: Crashed) -> None:
         """A region is lost, with what only it had; if only its process died, its disk is at hand and nothing is at risk."""
         fault, now = event.fault, self._simulator.now
+        if fault.node is not None:  # the others serve, and the store is there
+            self.note(", ".join(event.nodes), "down, with its disk" if event.lost_disks else "down")
+            return
         self.stops.append((now, fault))
         if isinstance(fault, ProcessCrash):
             self.note(fault.region, "its process is dead")
@@ -229,7 +232,7 @@ class Recorder:
 
     def _restarted(self, event: Restarted) -> None:
         self._down.pop(event.region, None)
-        self.note(event.region, "starts again and recovers")
+        self.note(event.node, "starts again and recovers")
 
     def _only_there(self, region: str) -> dict[Timestamp, Exposed]:
         """The records exposed with a region whose content no other region has in its store, or in its log and not yet there."""
@@ -247,8 +250,8 @@ class Recorder:
         return {stamp: one for stamp, one in self._exposed[region].items() if not elsewhere(one)}
 
     def _rotted(self, event: Rotted) -> None:
-        region, lost = event.region, event.lost
-        self.note(region, f"rot: records of its log that cannot be read any more, and were not shipped: {len(lost)}")
+        lost = len(event.lost)
+        self.note(event.node, f"rot: records of its log that cannot be read any more, and were not shipped: {lost}")
 
     def _recovered(self, event: Recovered) -> None:
         """A node is level with its log."""
@@ -257,9 +260,9 @@ class Recorder:
         torn = sum(repair.torn for repair in recovery.repairs)
         cut = f", {torn} torn bytes cut off" if torn else ""
         if recovery.segments:
-            self.note(region, f"recovered: {recovery.frames} frames of its log replayed{cut}")
+            self.note(event.node, f"recovered: {recovery.frames} frames of its log replayed{cut}")
         elif any(loss.fault.region == region for loss in self.losses):
-            self.note(region, "recovered: on an empty disk, from what it had shipped")
+            self.note(event.node, "recovered: on an empty disk, from what it had shipped")
 
     def _compared(self, event: Compared) -> None:
         self.comparisons.append(Comparison(self._simulator.now, event.region, event.peer, event.divergence))

@@ -13,7 +13,6 @@ from flk.model.log.hlc import Timestamp
 from flk.model.programs.ship import PREFIX
 from flk.sim.kernel.engine import Simulator
 from flk.sim.measures.series import Column, followed
-from flk.sim.scenarios.faults import Disk
 from flk.sim.world.events import Claimed, Crashed, Logged, Merged, PassEnded, Rotted, Stage, Uploaded
 from flk.sim.world.observer import Observer
 
@@ -112,7 +111,7 @@ class Replication:
     def _crashed(self, event: Crashed) -> None:
         """A store that is lost lacks every log, its own too. What was only in the log on the lost disk nobody can have."""
         region, now = event.fault.region, self._simulator.now
-        if event.fault.disk is not Disk.LOST:
+        if not event.lost_store:
             return
         own = self._logs[region]
         self._give_up(own, {place for frame, place in own.places.items() if (region, frame) not in self._safe})

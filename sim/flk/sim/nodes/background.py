@@ -12,7 +12,7 @@ from flk.sim.kernel.runtime import Activity
 from flk.sim.nodes import migration, tiers, workers
 from flk.sim.nodes.activities import Recovering, Replaying
 from flk.sim.nodes.node import Node
-from flk.sim.nodes.region import Region
+from flk.sim.nodes.region import Place
 from flk.sim.world.events import Compared, Marked, PassEnded, Recovered, RecoveryBegan, Stage
 from flk.spec.constants import CONSTANTS
 
@@ -20,28 +20,29 @@ RETRY_AFTER = CONSTANTS.node.unavailable_retry_after_seconds
 RECOVER = "recover"
 
 
-def start(region: Region, make: Callable[[Region], Node] = Node, pause: float = 0.0) -> None:
+def start(place: Place, make: Callable[[Place], Node] = Node, pause: float = 0.0) -> None:
     """Start a node on what is there. It recovers before it serves, for the first time after a `pause` in seconds."""
-    region.starts += 1
-    region.node = node = make(region)
-    tiers.begin(region, node)
-    region.rounds = rounds = Rounds(region, node, make)
+    place.starts += 1
+    place.node = node = make(place)
+    tiers.begin(place, node)
+    place.rounds = rounds = Rounds(place, node, make)
     rounds.begin(pause)
-    workers.begin(region)
-    migration.begin(region, node)
+    workers.begin(place.region)
+    migration.begin(place.region, node)
 
 
 class Rounds:
     """The rounds of one node, each program at most once at a time."""
 
-    def __init__(self, region: Region, node: Node, make: Callable[[Region], Node]) -> None:
-        self._region = region
+    def __init__(self, place: Place, node: Node, make: Callable[[Place], Node]) -> None:
+        self._place = place
+        self._region = place.region
         self._node = node
         self._make = make
-        self._world = region.world
-        self._life = region.starts
+        self._world = place.world
+        self._life = place.starts
         self._running: set[str] = set()
-        self._phase = RandomStream(region.world.seed, f"phase/{region.name}/{region.starts}")
+        self._phase = RandomStream(place.world.seed, f"phase/{place.name}/{place.starts}")
 
     def begin(self, pause: float) -> None:
         """Begin every kind of round, each at a moment of its own. In a scripted run, the script says when to ship and to replay."""
@@ -57,7 +58,7 @@ class Rounds:
         self._node.every(
             policy.check_interval, policy.check_interval, lambda number: self.restore(self._numbered(number))
         )
-        if self._region.disk.identity > 1 and not scripted:
+        if self._place.disk.identity > 1 and not scripted:
             self._every(policy.replay_interval, "reclaim", self._reclaim)
 
     def restart(self) -> None:
@@ -65,7 +66,7 @@ class Rounds:
         self._node.alive = False
         if self._region.workers is not None:
             self._region.workers.stop()
-        start(self._region, self._make, RETRY_AFTER)
+        start(self._place, self._make, RETRY_AFTER)
 
     def ship(self, number: str) -> None:
         """Ship what the log holds, if the node is level with it."""
@@ -106,11 +107,11 @@ class Rounds:
 
         def ended(result: Any) -> None:
             if not isinstance(result, Exception):
-                self._world.observer.on(Recovered(self._region.name, result))
+                self._world.observer.on(Recovered(self._place.name, result))
 
         if self._node.memory.behind and not self._node.memory.in_flight:
             if RECOVER not in self._running:
-                self._world.observer.on(RecoveryBegan(self._region.name))
+                self._world.observer.on(RecoveryBegan(self._place.name))
             program = self._world.programs.recover(self._region.name, self._world.examine)
             self._run(RECOVER, Recovering(f"recover {number}", program), ended)
 
@@ -120,7 +121,7 @@ class Rounds:
 
         def ended(result: Any) -> None:
             mark = _shortcoming(result)
-            self._world.observer.on(PassEnded(self._region.name, stage, source, began, not mark))
+            self._world.observer.on(PassEnded(self._place.name, stage, source, began, not mark))
             if mark:
                 self._world.observer.on(Marked(mark))
             if isinstance(result, Restored) and (result.names(Found.MISSING) or result.names(Found.DAMAGED)):
@@ -133,7 +134,7 @@ class Rounds:
 
         def ended(result: Any) -> None:
             if not isinstance(result, Exception):
-                self._world.observer.on(Compared(self._region.name, peer, began, result))
+                self._world.observer.on(Compared(self._place.name, peer, began, result))
 
         if self._is_level:
             program: Program[object] = self._world.programs.detect_divergence(self._region.name, peer)

@@ -39,7 +39,7 @@ class MigratingStore:
         self._plan = plan
         self._keys = KeyLines()
         self._staying = node.schedulers[Store]
-        self._random = RandomStream(region.world.seed, f"second/{region.name}/{region.starts}")
+        self._random = RandomStream(region.world.seed, f"second/{region.name}/{region.first.starts}")
         node.schedulers[Store] = self._store
         node.schedulers[Merge] = self._merge
         node.schedulers |= dict.fromkeys((LookAt, InsertOrGet, Replace), self._visit)
@@ -122,9 +122,9 @@ class Migrator(Host):
     def __init__(self, region: Region, plan: ReshardingPlan, layout: Migration, life: int) -> None:
         world = region.world
         name = f"{region.name}-migrator"
-        memory = MemoryNode(Disk(region.name), region.entries, Objects(), region.wall)
+        memory = MemoryNode(Disk(region.name), region.entries, Objects(), region.first.wall)
         super().__init__(name, world.simulator, world.trace, memory)
-        world.trace.started(name, f"{name}.{region.disk.identity:06d}")
+        world.trace.started(name, f"{name}.{region.first.disk.identity:06d}")
         self._region = region
         self._plan = plan
         self._layout = layout
@@ -229,7 +229,7 @@ class Migrators:
         self._restart()
 
     def _restart(self) -> None:
-        there = self._region.node is not None and self._due
+        there = self._region.first.node is not None and self._due
         if there and not self._taken and self._migrator is None:
             self._lives += 1
             self._migrator = Migrator(self._region, self._plan, self._layout, self._lives)

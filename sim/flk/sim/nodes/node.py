@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from typing import TypeAlias, TypeVarTuple
 
 from flk.model.effects import (
@@ -16,6 +17,7 @@ from flk.model.effects import (
     Fetch,
     GetBeginning,
     GetObject,
+    Inherit,
     Inspect,
     ListObjects,
     Mark,
@@ -38,22 +40,25 @@ from flk.model.effects import (
     Truncate,
 )
 from flk.model.entries.entry import Entry, Key
+from flk.model.flow.admission import require_level
 from flk.model.flow.submission import Response, Submission
 from flk.model.log.hlc import Timestamp
 from flk.model.memory.memory import MemoryNode
-from flk.model.refusal import Overloaded, Refused, unavailable
+from flk.model.refusal import Overloaded, Refused, Unavailable, unavailable
 from flk.sim.kernel.engine import Deadlines
 from flk.sim.kernel.random_streams import FSYNC, SERVICE, Column, Draws, RandomStream, exponential
 from flk.sim.kernel.runtime import Activity, Host
 from flk.sim.nodes.activities import Replaying
 from flk.sim.nodes.admission import Gate
 from flk.sim.nodes.breakers import Breakers
+from flk.sim.nodes.connection import Connection
 from flk.sim.nodes.log_device import Journal
-from flk.sim.nodes.region import Region
+from flk.sim.nodes.region import Place
 from flk.sim.scenarios.faults import Stop
 from flk.sim.scenarios.topology import OBJECTS
 from flk.sim.world.events import (
     Admitted,
+    Arrived,
     ClockObserved,
     FellBehind,
     HeldBack,
@@ -69,6 +74,7 @@ from flk.sim.world.events import (
     Marked as CoverageMarked,
 )
 from flk.sim.world.shards import Lines
+from flk.sim.world.watched import SharedEntries
 
 Reply: TypeAlias = Callable[[object], None]
 Ts = TypeVarTuple("Ts")
@@ -100,27 +106,38 @@ class Node(Host):
     the store in log order (DUP-6). A seal holds the disk until whatever was logged has been settled (WAL-6).
     """
 
-    def __init__(self, region: Region) -> None:
-        world = region.world
-        peers = {region.name: region.entries}
-        memory = MemoryNode(region.disk, region.entries, world.objects, region.wall, peers=peers, time=region.time)
-        super().__init__(region.name, world.simulator, world.trace, memory)
+    def __init__(self, place: Place) -> None:
+        world, region = place.world, place.region
+        peers = {region.name: place.entries}
+        memory = MemoryNode(place.disk, place.entries, world.objects, place.wall, peers=peers, time=place.time)
+        super().__init__(place.name, world.simulator, world.trace, memory)
         memory.behind = True
-        memory.store_down = region.outages > 0
-        world.trace.started(region.name, region.disk.log(INBOX))
+        memory.store_down = region.outages > 0 and not region.is_shared
+        world.trace.started(place.name, place.disk.log(INBOX))
+        self._place = place
         self._region = region
         self._world = world
         self._policy = world.policy
-        self.random_stream = RandomStream(world.seed, f"node/{region.name}/{region.starts}")
+        self.random_stream = RandomStream(world.seed, f"node/{place.name}/{place.starts}")
         self._synchronisations = 0
-        self._fsyncs = Column(RandomStream(world.seed, f"{FSYNC}/{region.name}/{region.starts}"))
-        self._journal = Journal(self, region, self.random_stream, self._synchronisation, self._fsync)
-        self.lines = Lines(region.shards, world.simulator.after, self)
+        self._followed = 0
+        self._fsyncs = Column(RandomStream(world.seed, f"{FSYNC}/{place.name}/{place.starts}"))
+        self._connection = Connection(place) if region.is_shared else None
+        self._journal = Journal(
+            self,
+            place,
+            self.random_stream,
+            self._synchronisation,
+            self._fsync,
+            self._follow_region if region.is_shared else None,
+        )
+        self.lines = Lines(region.shards, world.simulator.after, None if region.is_shared else self)
         self._no_answer = unavailable("no answer in time")
         self._waits = Deadlines[object](world.simulator, world.policy.timeout, self._no_answer)
         self._breakers = Breakers(world.policy.breaker, world)
         self._on_store_used = world.observer.handler(StoreUsed)
         self._on_admitted = world.observer.handler(Admitted)
+        self._on_arrived = world.observer.handler(Arrived)
         self._gate = Gate(memory, world.policy, self.every, self._queue)
         self.schedulers = {
             Append: self._journal.append,
@@ -144,6 +161,8 @@ class Node(Host):
             **dict.fromkeys((CountEntries, Fetch), self._inspected),
             **dict.fromkeys(_ON_OBJECTS, self._stored_away),
         }
+        if region.is_shared:
+            self.handlers[Store] = self._claimed_of_region
 
     @property
     def level(self) -> bool:
@@ -160,6 +179,8 @@ class Node(Host):
     ) -> None:
         """Answer a submission that has arrived."""
         began = self.simulator.now
+        if self._on_arrived is not None:
+            self._on_arrived(Arrived(self.name, submission, began))
 
         def ended(response: Response) -> None:
             self._world.observer.on(Replied(self.name, submission, request.logged, response, began))
@@ -167,7 +188,7 @@ class Node(Host):
             self._journal.settled()
             reply(response)
 
-        program = self._world.programs.ingest(submission, self.name, self._world.examine)
+        program = self._world.programs.ingest(submission, self._region.name, self._world.examine)
         request = Request(name, program, ended, draws)
         self.start(request)
 
@@ -175,7 +196,10 @@ class Node(Host):
         """Tell whether a submission would be acknowledged now: the node is ready and has room, the disk moves, and every shard of
         the store answers when it is the heartbeat's turn. It takes no time of anybody's, and writes nothing.
         """
-        open_ = self.ready and self.memory.in_flight < self.memory.limit and self._region.health.pace.rate > 0
+        cut = self._connection is not None and self._connection.is_cut
+        open_ = (
+            self.ready and not cut and self.memory.in_flight < self.memory.limit and self._place.health.pace.rate > 0
+        )
         if not open_:
             reply(open_)
         else:
@@ -184,7 +208,10 @@ class Node(Host):
 
     def inspect(self, activity: Activity, effect: Effect[object], reply: Reply) -> None:
         """Tell another region what this one stores."""
-        self._visit(effect, self._service(activity), self._inspected_now, activity, effect, reply)
+        if self._connection is None:
+            self._visit(effect, self._service(activity), self._inspected_now, activity, effect, reply)
+        else:
+            self._ask_store(self._connection, activity, effect, reply)
 
     def _inspected_now(self, silent: str, activity: Activity, effect: Effect[object], reply: Reply) -> None:
         reply(self.asked(silent, activity, effect))
@@ -202,13 +229,81 @@ class Node(Host):
     # Schedulers: when an effect is performed.
 
     def _use_store(self, activity: Activity, effect: Effect[object]) -> None:
-        seconds = self._policy.merge if isinstance(effect, Merge) else self._service(activity)
-        self._visit(effect, seconds, self._store_served, activity, effect, self.simulator.now)
+        if self._connection is None:
+            self._visit(
+                effect, self._seconds(activity, effect), self._store_served, activity, effect, self.simulator.now
+            )
+            return
+        try:
+            if isinstance(effect, Store):
+                require_level(behind=self.memory.behind)
+        except Refused as refusal:
+            self.trace.effect(self.simulator.now, self.name, activity.name, effect, refusal, activity.number)
+            self.resume(activity, refusal)
+        else:
+            self._ask_store(self._connection, activity, effect, partial(self.resume, activity))
 
     def _store_served(self, silent: str, activity: Activity, effect: Effect[object], began: float) -> None:
         if self._on_store_used is not None and isinstance(effect, Store | Merge):
             self._on_store_used(StoreUsed(self.name, "claim" if isinstance(effect, Store) else "merge", began))
         self.resume(activity, self.asked(silent, activity, effect))
+
+    def _ask_store(self, connection: Connection, activity: Activity, effect: Effect[object], reply: Reply) -> None:
+        """Ask the store that the region's nodes share. From the first claim that it does not answer, the node is behind (ORD-4)."""
+        began, seconds = self.simulator.now, self._seconds(activity, effect)
+
+        def serve(done: Reply) -> None:
+            self._visit(effect, seconds, lambda silent: done(self._done_by_store(silent, activity, effect)))
+
+        def answered(result: object) -> None:
+            if not self.alive:
+                return
+            if isinstance(effect, Store) and isinstance(result, Unavailable):
+                self.fall_behind()
+            if self._on_store_used is not None and isinstance(effect, Store | Merge):
+                self._on_store_used(StoreUsed(self.name, "claim" if isinstance(effect, Store) else "merge", began))
+            self.trace.effect(self.simulator.now, self.name, activity.name, effect, result, activity.number)
+            reply(result)
+
+        connection.ask(f"{activity.name}.{activity.step}", serve, answered, effect)
+
+    def _done_by_store(self, silent: str, activity: Activity, effect: Effect[object]) -> object:
+        """What an effect comes to at the store, which does not ask what has become of the node since it was sent."""
+        if silent:
+            return self._met_silence(silent)
+        handler = self.handlers.get(type(effect))
+        try:
+            return self.memory.perform(effect) if handler is None else handler(activity, effect)
+        except Refused as refusal:
+            return refusal
+
+    def _follow_region(self, followed: Callable[[Refused | None], None]) -> None:
+        """Let the clock go on from all that was stored in the region before now (HLC-7)."""
+        assert self._connection is not None, "only nodes that share a store follow others"
+        shared = self._region.entries
+        assert isinstance(shared, SharedEntries)
+        self._followed += 1
+        name = f"clock {self._place.starts}.{self._followed}"
+        seconds = self._policy.service * self.random_stream.exponential(f"service {name}")
+
+        def serve(done: Reply) -> None:
+            self.lines.visit_one(
+                self._region.shards.first,
+                seconds,
+                lambda silent: done(self._met_silence(silent) if silent else shared.latest),
+            )
+
+        def answered(result: object) -> None:
+            if not self.alive:
+                return
+            if isinstance(result, Refused):
+                followed(result)
+            else:
+                assert isinstance(result, int)
+                self.memory.perform(Inherit((Timestamp(result),)))
+                followed(None)
+
+        self._connection.ask(name, serve, answered)
 
     def served(self, silent: str, activity: Activity, effect: Effect[object]) -> None:
         """The shards concerned have had their time: go on with the program."""
@@ -247,10 +342,13 @@ class Node(Host):
             return self.perform(activity, effect)
         if isinstance(effect, Store):
             self.fall_behind()
-        self._world.observer.on(ShardSilent(self.name, silent))
-        refusal = unavailable(f"{silent} of {self.name} does not answer")
+        refusal = self._met_silence(silent)
         self.trace.effect(self.simulator.now, self.name, activity.name, effect, refusal, activity.number)
         return refusal
+
+    def _met_silence(self, shard: str) -> Refused:
+        self._world.observer.on(ShardSilent(self.name, shard))
+        return unavailable(f"{shard} of {self._region.name} does not answer")
 
     def _ask_objects(self, activity: Activity, effect: Effect[object]) -> None:
         generation = self._breakers.ask(OBJECTS)
@@ -264,7 +362,7 @@ class Node(Host):
         def serve(reply: Reply) -> None:
             seconds = (
                 self._policy.object_service
-                * self._region.slowness
+                * self._place.slowness
                 * self.random_stream.exponential(f"objects/{activity.name}.{activity.step}")
             )
             self.simulator.after(seconds, lambda: reply(self.perform(activity, effect)))
@@ -276,14 +374,16 @@ class Node(Host):
 
     def _ask_region(self, activity: Activity, effect: CountEntries | SampleKeys | Fetch) -> None:
         def serve(reply: Reply) -> None:
-            node = self._region.peers[effect.region].node
+            node = there.node
             if node is not None:
                 node.inspect(activity, effect, reply)
 
-        if effect.region == self.name:
+        places = self._region.peers[effect.region].places
+        there = self._place if effect.region == self._region.name else places[(self._place.number - 1) % len(places)]
+        if there is self._place:
             serve(lambda result: self.resume(activity, result))
         else:
-            self._ask(effect.region, activity, effect, serve)
+            self._ask(there.name, activity, effect, serve)
 
     def _ask(
         self,
@@ -341,6 +441,11 @@ class Node(Host):
         if self.memory.store_down:
             self.fall_behind()
         return self.memory.perform(effect)
+
+    def _claimed_of_region(self, activity: Activity, effect: Store) -> Entry:
+        """A claim that has reached the store takes place there, even if its node has fallen behind meanwhile."""
+        del activity
+        return self.memory.entries.insert_or_get(effect.claim)
 
     def fall_behind(self) -> None:
         """From the first claim that the store does not answer, the log has to be replayed first (ORD-4)."""
@@ -401,6 +506,10 @@ class Node(Host):
     def _fsync(self, activity: Activity) -> float:
         """The seconds of another use of the disk."""
         return self._policy.fsync * (1 + self.random_stream.exponential(f"fsync {activity.name}.{activity.step}")) / 2
+
+    def _seconds(self, activity: Activity, effect: Effect[object]) -> float:
+        """The seconds that a store takes for an effect, or for each claim that it is to merge."""
+        return self._policy.merge if isinstance(effect, Merge) else self._service(activity)
 
     def _service(self, activity: Activity) -> float:
         if isinstance(activity, Request) and activity.draws:

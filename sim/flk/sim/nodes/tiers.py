@@ -16,7 +16,7 @@ from flk.model.refusal import OutOfReach, Refused, Unavailable
 from flk.sim.kernel.engine import Call
 from flk.sim.kernel.runtime import Activity
 from flk.sim.nodes.node import Node
-from flk.sim.nodes.region import Region
+from flk.sim.nodes.region import Place, Region
 from flk.sim.scenarios.layout import Tiers
 from flk.sim.world.events import ClaimDeferred, ClaimSearched, StoreUsed, TierAsked
 from flk.spec.constants import CONSTANTS
@@ -24,7 +24,7 @@ from flk.spec.constants import CONSTANTS
 RETRY_AFTER = CONSTANTS.node.unavailable_retry_after_seconds
 
 
-class Place:
+class Turn:
     """Somebody who waits for all before it in the lines of several keys."""
 
     __slots__ = ("ahead", "begin")
@@ -38,12 +38,12 @@ class KeyLines:
     """One line for each key that is asked for: who is about the same key comes one after another (DUP-1, DUP-6)."""
 
     def __init__(self) -> None:
-        self._lines: dict[Key, deque[Place]] = {}
+        self._lines: dict[Key, deque[Turn]] = {}
 
     def enter(self, keys: Iterable[Key], begin: Callable[[Call], None]) -> None:
         """Call `begin` when all who came earlier for one of the keys have left; it is given what to call to leave."""
         distinct = tuple(dict.fromkeys(keys))
-        place = Place(lambda: begin(partial(self._leave, distinct)))
+        place = Turn(lambda: begin(partial(self._leave, distinct)))
         for key in distinct:
             line = self._lines.setdefault(key, deque())
             place.ahead += bool(line)
@@ -197,20 +197,20 @@ class TieredStore:
 class Mover:
     """What a node does for its tiers by itself: it moves entries as they age, and applies what is owed."""
 
-    def __init__(self, region: Region, node: Node, store: TieredStore, interval: float) -> None:
-        self._region = region
+    def __init__(self, place: Place, node: Node, store: TieredStore, interval: float) -> None:
+        self._world = place.world
         self._node = node
         self._store = store
         self._interval = interval
         self._running: set[str] = set()
-        self._life = region.starts
+        self._life = place.starts
         node.every(interval, interval, self._move)
         node.every(RETRY_AFTER, RETRY_AFTER, self._settle)
 
     def _move(self, number: int) -> None:
         if not self._node.memory.behind:
             name = f"move {self._life}.{number}"
-            self._once("move", lambda over: self._node.start(Activity(name, self._region.world.programs.move(), over)))
+            self._once("move", lambda over: self._node.start(Activity(name, self._world.programs.move(), over)))
 
     def _settle(self, number: int) -> None:
         tiered = self._node.memory.tiered
@@ -224,12 +224,13 @@ class Mover:
             start(lambda _: self._running.remove(kind))
 
 
-def begin(region: Region, node: Node) -> None:
+def begin(place: Place, node: Node) -> None:
     """A region's node has started: if its store has tiers, give it what works on them."""
+    region = place.region
     layout, tiered = region.world.layout.tiers, node.memory.tiered
     if layout is not None and tiered is not None:
         tiered.cold_down = region.cold_outages > 0
-        Mover(region, node, TieredStore(node, region, layout), layout.move_interval)
+        Mover(place, node, TieredStore(node, region, layout), layout.move_interval)
 
 
 def _keys(claims: Iterable[Claim]) -> tuple[Key, ...]:

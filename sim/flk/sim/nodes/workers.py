@@ -41,7 +41,7 @@ class Worker(Host):
         world = region.world
         name = f"{region.name}-worker-{number}"
         super().__init__(name, world.simulator, world.trace, _runtime(region))
-        world.trace.started(name, f"{name}.{region.disk.identity:06d}")
+        world.trace.started(name, f"{name}.{region.first.disk.identity:06d}")
         self._region = region
         self._audit = audit
         self._random = RandomStream(world.seed, f"audit/{region.name}")
@@ -130,7 +130,7 @@ class Workers:
         """They are back, if the region is there."""
         for place in range(self._share(fault)):
             self._taken[place] -= 1
-            if self._region.node is not None:
+            if self._region.first.node is not None:
                 self._restart(place)
 
     def call(self) -> None:
@@ -189,7 +189,7 @@ class Workers:
 
 def _runtime(region: Region) -> MemoryNode:
     """What a worker's effects do: it knows the store's queue and the archive, and has no disk of its own."""
-    return MemoryNode(Disk(region.name), region.entries, Objects(), region.wall, archive=region.archive)
+    return MemoryNode(Disk(region.name), region.entries, Objects(), region.first.wall, archive=region.archive)
 
 
 def _named(effect: Attempt) -> str:

@@ -13,7 +13,7 @@ from typing import TypeAlias
 import msgspec
 
 from flk.sim.reports.recording import Recording
-from flk.sim.scenarios.topology import OBJECTS, clients_of
+from flk.sim.scenarios.topology import clients_of, places
 from flk.spec.errors import writing
 
 Event: TypeAlias = dict[str, object]
@@ -22,9 +22,8 @@ _FAULTS = 1
 
 def events(recording: Recording) -> Iterator[Event]:
     """The trace events, each track introduced before its first event."""
-    regions = recording.run.scenario.regions
-    places = [*regions, *map(clients_of, regions), OBJECTS]
-    tracks = {place: number for number, place in enumerate(places, _FAULTS + 1)}
+    scenario = recording.run.scenario
+    tracks = {p: number for number, p in enumerate(places(scenario.regions, scenario.layout.nodes), _FAULTS + 1)}
     yield _named(_FAULTS, "faults")
     for place, number in tracks.items():
         yield _named(number, place)

@@ -1,7 +1,7 @@
 """Durations as people write them: a number of seconds, or a text such as "250ms", "90s", "5m" or "1h30m"."""
 
 import re
-from math import isfinite
+from sys import float_info
 
 _PER_UNIT = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000}  # milliseconds: 9ms is the float nearest to 0.009
 _PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
@@ -18,7 +18,7 @@ class Seconds(float):
 
 def seconds(written: object) -> Seconds:
     """The duration that a number or a text stands for. Raises ValueError for anything else."""
-    if isinstance(written, int | float) and not isinstance(written, bool) and isfinite(written):
+    if isinstance(written, int | float) and not isinstance(written, bool) and abs(written) <= float_info.max:
         return Seconds(written)
     if isinstance(written, str) and _WHOLE.fullmatch(written):
         size = sum(float(number) * _PER_UNIT[unit] for number, unit in _PART.findall(written)) / 1000

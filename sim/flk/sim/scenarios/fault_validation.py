@@ -13,6 +13,7 @@ from flk.sim.scenarios.faults import (
     KeyRotation,
     Latency,
     LinkFaultBase,
+    MachineFault,
     MigratorCrash,
     RegionFault,
     Reorder,
@@ -23,7 +24,7 @@ from flk.sim.scenarios.faults import (
 )
 from flk.sim.scenarios.names import all_unknown, bad_label, unknown
 from flk.sim.scenarios.scenario import Scenario
-from flk.sim.scenarios.topology import expand, places
+from flk.sim.scenarios.topology import every_place, expand
 
 
 def fault_errors(scenario: Scenario) -> Iterator[ValidationError]:
@@ -54,14 +55,18 @@ def _two_at_once(scenario: Scenario) -> Iterator[ValidationError]:
         if other.start > one.end:
             continue
         field = f"faults[{scenario.faults.index(other)}].start"
-        if isinstance(one, Stop) and isinstance(other, Stop) and one.region == other.region:
+        if isinstance(one, Stop) and isinstance(other, Stop) and _meet(one, other):
             yield ValidationError(
-                field, f"fault {one.id!r} keeps {other.region} down until {one.end} s; start this one later"
+                field, f"fault {one.id!r} keeps {other.where} down until {one.end} s; start this one later"
             )
         if isinstance(one, KeyRotation) and isinstance(other, KeyRotation):
             yield ValidationError(
                 field, f"fault {one.id!r} accepts the old key until {one.end} s; start this one later"
             )
+
+
+def _meet(one: Stop, other: Stop) -> bool:
+    return one.region == other.region and (one.node == other.node or None in {one.node, other.node})
 
 
 def _too_little(field: str, fault: Fault) -> Iterator[ValidationError]:
@@ -84,6 +89,9 @@ def _too_little(field: str, fault: Fault) -> Iterator[ValidationError]:
 def _nothing_there(field: str, fault: Fault, scenario: Scenario) -> Iterator[ValidationError]:
     """A fault of something that the layout does not have."""
     layout = scenario.layout
+    if isinstance(fault, MachineFault) and fault.node is not None and (layout.nodes == 1 or fault.node > layout.nodes):
+        last = f"the last is {layout.nodes}" if layout.nodes > 1 else "each region has one, so leave node out"
+        yield ValidationError(f"{field}.node", f"there is no node {fault.node}; {last} (layout.nodes)")
     shards = layout.shards + (layout.migration is not None)
     if isinstance(fault, ShardCrash) and fault.shard >= shards:
         yield ValidationError(
@@ -114,8 +122,9 @@ def _bad_sides(field: str, sides: Iterable[tuple[str, ...]], scenario: Scenario)
     for side in sides:
         if not side:
             yield ValidationError(field, "a side must name at least one place")
-        names = set(expand(side, scenario.regions))
-        yield from all_unknown(field, names, places(scenario.regions), "place")
+        nodes = scenario.layout.nodes
+        names = set(expand(side, scenario.regions, nodes))
+        yield from all_unknown(field, names, every_place(scenario.regions, nodes), "place")
         if names & seen:
             yield ValidationError(field, f"{min(names & seen)!r} is on both sides; remove it from one")
         seen |= names

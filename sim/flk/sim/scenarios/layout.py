@@ -7,6 +7,7 @@ from msgspec import Meta
 
 from flk.sim.scenarios.duration import Seconds
 from flk.sim.scenarios.faults import Share
+from flk.sim.scenarios.topology import Path
 from flk.spec.constants import CONSTANTS
 
 Count = Annotated[int, Meta(ge=1)]
@@ -55,9 +56,16 @@ class Audit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     attempts: Count = CONSTANTS.audit.attempts
 
 
+TO_STORE = Path(delay=Seconds(0.0005), jitter=Seconds(0.0001))
+"""From a node to the store of its region, if nothing else is said."""
+
+
 class Layout(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The same for every region. Each of `shards` is a server of its own with `replicas` copies; keys are placed by the
     consistent-hash ring (RNG-*). When a replica is gone, another takes over after `takeover` seconds.
+
+    Several `nodes` each have a log of their own, and share the store (HLC-7, DUP-10). What they ask of it goes over the network, by
+    the path `to_store`; a node that is alone has its store beside its log.
     """
 
     shards: Count = 1
@@ -66,6 +74,8 @@ class Layout(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     tiers: Tiers | None = None
     migration: Migration | None = None
     audit: Audit | None = None
+    nodes: Count = 1
+    to_store: Path = TO_STORE
 
     @property
     def has_stores(self) -> bool:

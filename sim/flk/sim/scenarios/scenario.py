@@ -12,7 +12,7 @@ from flk.sim.scenarios import document
 from flk.sim.scenarios.duration import Seconds, clock
 from flk.sim.scenarios.faults import Fault, Stop
 from flk.sim.scenarios.hypotheses import Hypothesis
-from flk.sim.scenarios.layout import Layout
+from flk.sim.scenarios.layout import TO_STORE, Layout
 from flk.sim.scenarios.policy import Objectives, Policy
 from flk.sim.scenarios.script import Act
 from flk.sim.scenarios.topology import Network
@@ -20,12 +20,15 @@ from flk.sim.scenarios.workload import Workload
 from flk.spec.constants import CONSTANTS
 from flk.spec.tables import html_table
 
-_SINCE = {
+_SINCE: dict[str, object] = {
     "check_interval": CONSTANTS.replication.check_interval_seconds,
     "check_round": CONSTANTS.replication.check_round_seconds,
     "for_good": False,
+    "node": None,
+    "nodes": 1,
+    "to_store": document.builtins(TO_STORE),
 }
-"""Fields that policies and faults did not always have, and what they are where a scenario does not use them."""
+"""Fields that policies, layouts and faults did not always have, and what they are where a scenario does not use them."""
 
 
 class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=True):
@@ -76,17 +79,17 @@ class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=Tru
             document.builtins(self), Scenario, self.name
         )  # so that 2 and 2.0 are the same content
         told: dict[str, Any] = document.builtins(content)
-        parts: list[dict[str, object]] = [told.get("policy", {}), *told.get("faults", ())]
+        parts: list[dict[str, object]] = [told.get("policy", {}), told.get("layout", {}), *told.get("faults", ())]
         for part in parts:
             for name in [name for name, unused in _SINCE.items() if part.get(name) == unused]:
-                del part[name]
+                part.pop(name, None)
         canonical = msgspec.json.encode(told, order="sorted")
         return sha256(canonical).hexdigest()[:16]
 
     @property
     def crashes(self) -> tuple[Stop, ...]:
-        """The faults that take a region down, earliest first."""
-        found = (fault for fault in self.faults if isinstance(fault, Stop))
+        """The faults that take a region down, all of it, earliest first."""
+        found = (fault for fault in self.faults if isinstance(fault, Stop) and fault.node is None)
         return tuple(sorted(found, key=lambda fault: fault.start))
 
     def with_faults(self, faults: Iterable[Fault]) -> "Scenario":

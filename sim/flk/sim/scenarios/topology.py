@@ -11,6 +11,7 @@ from flk.sim.scenarios.faults import Direction, Share
 
 OBJECTS = "objects"
 CLIENTS = "clients"
+STORE = "store"
 
 
 class Path(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -44,17 +45,53 @@ def clients_of(region: str) -> str:
     return f"{CLIENTS}.{region}"
 
 
-def places(regions: Iterable[str]) -> tuple[str, ...]:
-    """Every place of a topology."""
+def store_of(region: str) -> str:
+    """The place of the store that the nodes of a region share."""
+    return f"{STORE}.{region}"
+
+
+def nodes_of(region: str, nodes: int) -> tuple[str, ...]:
+    """The names of a region's nodes. One that is alone has the name of its region."""
+    return (region,) if nodes == 1 else tuple(f"{region}.{number}" for number in range(1, nodes + 1))
+
+
+def region_of_node(node: str) -> str:
+    """The region of a node, by its name."""
+    return node.partition(".")[0]
+
+
+def parts_of(region: str, nodes: int) -> tuple[str, ...]:
+    """The places of a region: its nodes, and if they are several the store that they share."""
+    return nodes_of(region, nodes) + ((store_of(region),) if nodes > 1 else ())
+
+
+def places(regions: Iterable[str], nodes: int = 1) -> tuple[str, ...]:
+    """Every place of a topology with so many nodes to a region."""
     regions = tuple(regions)
-    return (*regions, *map(clients_of, regions), OBJECTS)
+    stores = map(store_of, regions) if nodes > 1 else ()
+    return (
+        *(node for region in regions for node in nodes_of(region, nodes)),
+        *stores,
+        *map(clients_of, regions),
+        OBJECTS,
+    )
 
 
-def expand(side: Iterable[str], regions: Iterable[str]) -> Iterator[str]:
-    """The places that a side of a fault names; `clients` alone stands for the agents of every region."""
+def every_place(regions: Iterable[str], nodes: int) -> tuple[str, ...]:
+    """What a link or a fault may name: every place, and a region for all of its nodes."""
+    return tuple(dict.fromkeys((*places(regions, nodes), *regions)))
+
+
+def expand(side: Iterable[str], regions: Iterable[str], nodes: int = 1) -> Iterator[str]:
+    """The places that a side of a fault, or of a link, names. `clients` alone stands for the agents of every region, and a region
+    of several nodes for all of them and their store.
+    """
+    regions = tuple(regions)
     for name in side:
         if name == CLIENTS:
             yield from map(clients_of, regions)
+        elif nodes > 1 and name in regions:
+            yield from parts_of(name, nodes)
         else:
             yield name
 

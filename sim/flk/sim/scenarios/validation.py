@@ -14,7 +14,7 @@ from flk.sim.scenarios.limits import limit_errors
 from flk.sim.scenarios.names import all_unknown, bad_label, unknown
 from flk.sim.scenarios.scenario import Scenario
 from flk.sim.scenarios.script import Replay, Submit
-from flk.sim.scenarios.topology import CLIENTS, places
+from flk.sim.scenarios.topology import CLIENTS, every_place, places
 from flk.sim.scenarios.vocabulary import DESIGNS
 from flk.spec.constants import CONSTANTS
 from flk.spec.hints import nearest
@@ -69,7 +69,12 @@ def _of_durations(scenario: Scenario) -> Iterator[ValidationError]:
 
 def _of_network(scenario: Scenario) -> Iterator[ValidationError]:
     for index, link in enumerate(scenario.network.links):
-        yield from all_unknown(f"network.links[{index}].between", link.between, places(scenario.regions), "place")
+        yield from all_unknown(
+            f"network.links[{index}].between",
+            link.between,
+            every_place(scenario.regions, scenario.layout.nodes),
+            "place",
+        )
     for index, path in enumerate((scenario.network.default, *scenario.network.links), -1):
         if path.delay < 0 or path.jitter < 0:
             field = f"network.links[{index}].delay" if index >= 0 else "network.default"
@@ -126,6 +131,14 @@ def _of_layout(scenario: Scenario) -> Iterator[ValidationError]:
         yield ValidationError(
             "layout.migration", "a store with tiers cannot be migrated; leave out layout.tiers or layout.migration"
         )
+    for part in ("tiers", "migration", "audit") if scenario.layout.nodes > 1 else ():
+        if getattr(scenario.layout, part) is not None:
+            yield ValidationError(
+                "layout.nodes",
+                f"a store that nodes share has no {part} here; leave out layout.{part}, or let nodes be 1",
+            )
+    if scenario.script and scenario.layout.nodes > 1:
+        yield ValidationError("layout.nodes", "a script says what regions do, not which node; let nodes be 1")
     if migration and migration.start >= scenario.duration:
         yield ValidationError("layout.migration.start", f"must be < {scenario.duration} s, the end of the run")
 

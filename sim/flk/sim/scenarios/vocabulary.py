@@ -11,12 +11,13 @@ from flk.spec.measures import MEASURES, Measure
 
 COVERAGE_MARKS: Mapping[str, str] = {
     "region-lost": "a region went down",
+    "node-lost": "one of several nodes of a region went down",
     "recovered": "a node was level with its log, after a start or after its store had failed",
     "fell-behind": "a store did not answer a claim, and its node fell behind its log",
     "failover": "an agent left a region for another",
     "duplicate": "a claim met an entry of the same content",
     "equivocation": "a claim met an entry of another content",
-    "supersession": "an entry gave way to an earlier one of another region",
+    "supersession": "an entry gave way to an earlier one of another region, or of another node",
     "torn-tail": "recovery cut off the end of a write that was cut short",
     "salvaged": "a damaged segment was set aside, and what was valid in it kept",
     "gap-waited": "a replay pass stopped before a segment that was missing",

@@ -27,7 +27,7 @@ from flk.model.programs.ship import PREFIX
 from flk.sim.kernel.runtime import Activity, Handler
 from flk.sim.nodes.log_device import Journal
 from flk.sim.nodes.node import Node
-from flk.sim.nodes.region import Region
+from flk.sim.nodes.region import Place
 from flk.sim.vector.bookkeeping import Bookkeeping
 from flk.sim.vector.request_arrays import ArrivalDealer, RequestArrays
 from flk.sim.world.shards import Lines
@@ -41,10 +41,10 @@ NOTHING = Submission(CONSTANTS.node.default_tenant, b"").payload()
 class ArrayLines(Lines):
     """The line before a store, in which the requests of the arrays stand too."""
 
-    def __init__(self, node: "ArrayNode", region: Region) -> None:
-        super().__init__(region.shards, node.after)
+    def __init__(self, node: "ArrayNode", place: Place) -> None:
+        super().__init__(place.region.shards, node.after)
         self._node = node
-        self._region = region
+        self._region = place.region
 
     def visit(self, seconds: Mapping[str, float], served: Callable[[str, *Ts], None], *args: *Ts) -> None:
         """Wait in line behind all requests that came before."""
@@ -60,8 +60,8 @@ class ArrayLines(Lines):
 class ArrayLog(Journal):
     """A log that the requests of the arrays are written to."""
 
-    def __init__(self, node: "ArrayNode", region: Region, use: Callable[[Activity], float]) -> None:
-        super().__init__(node, region, node.random_stream, _no_batch, use)
+    def __init__(self, node: "ArrayNode", place: Place, use: Callable[[Activity], float]) -> None:
+        super().__init__(node, place, node.random_stream, _no_batch, use)
         self._node = node
 
     def seal(self, activity: Activity, effect: Seal) -> None:
@@ -98,15 +98,15 @@ class ArrayNode(Node):
     programs that ship and replay are the model's.
     """
 
-    def __init__(self, region: Region, arrays: RequestArrays, dealer: ArrivalDealer, bookkeeping: Bookkeeping) -> None:
-        super().__init__(region)
+    def __init__(self, place: Place, arrays: RequestArrays, dealer: ArrivalDealer, bookkeeping: Bookkeeping) -> None:
+        super().__init__(place)
         self._arrays = arrays
         self._dealer = dealer
         self._bookkeeping = bookkeeping
         self._fetched: dict[str, str] = {}
         self._frames = 0
-        self.lines = ArrayLines(self, region)
-        self._journal = ArrayLog(self, region, self._fsync)
+        self.lines = ArrayLines(self, place)
+        self._journal = ArrayLog(self, place, self._fsync)
         self.schedulers |= {
             Seal: self._journal.seal,
             **dict.fromkeys(
@@ -130,7 +130,7 @@ class ArrayNode(Node):
     def refresh(self) -> None:
         """The disk or the store works at another pace from now on."""
         arrays = self.arrays_now()
-        arrays.set_pace(self.simulator.now, self._region.health.pace.rate)
+        arrays.set_pace(self.simulator.now, self._place.health.pace.rate)
         arrays.set_slowness(self._region.shards.factor)
         self._journal.settled()
 
@@ -151,10 +151,10 @@ class ArrayNode(Node):
     def _sealed(self, activity: Activity, effect: Seal) -> None:
         """Seal a segment in place of the frames that were logged since the last seal."""
         del activity
-        arrays, disk, now = self.arrays_now(), self._region.disk, self.simulator.now
+        arrays, disk, now = self.arrays_now(), self._place.disk, self.simulator.now
         content = arrays.cut()
         if content is not None:
-            clock = tick(self.memory.clock, self._region.wall())
+            clock = tick(self.memory.clock, self._place.wall())
             name = disk.begin_segment(clock)
             disk.segments[name] += data(Frame(clock, NOTHING), disk.salt(name))
             self._bookkeeping.seal(self.name, name, content, now, arrays.last_claim)

@@ -16,7 +16,7 @@ from flk.sim.measures.measures import GRID
 from flk.sim.measures.series import Reading, quantiles, staleness
 from flk.sim.measures.slo import Figures, Objective, objectives
 from flk.sim.nodes.node import Node
-from flk.sim.nodes.region import Region
+from flk.sim.nodes.region import Place
 from flk.sim.run_loop import OnProgress, RunLoop, contents_of
 from flk.sim.scenarios.faults import DiskStall, SlowDisk, SlowStore
 from flk.sim.scenarios.scenario import Scenario
@@ -165,9 +165,9 @@ class ArrayTier:
         self._dealer = ArrivalDealer(scenario, tuple(self._arrays.values()), found, cut)
         self._bookkeeping = Bookkeeping(scenario.regions)
 
-    def new_node(self, region: Region) -> Node:
+    def new_node(self, place: Place) -> Node:
         """A node whose requests are arrays."""
-        return ArrayNode(region, self._arrays[region.name], self._dealer, self._bookkeeping)
+        return ArrayNode(place, self._arrays[place.name], self._dealer, self._bookkeeping)
 
     def play(self, on_progress: OnProgress | None) -> None:
         """From the first event to the last."""
@@ -191,7 +191,7 @@ class ArrayTier:
         return sum(int(arrays.state["logged"]) for arrays in self._arrays.values())
 
     def _refresh(self, region: str) -> None:
-        node = self._loop.regions[region].node
+        node = self._loop.places[region].node
         assert isinstance(node, ArrayNode)
         node.refresh()
 

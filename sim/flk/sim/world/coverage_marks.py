@@ -51,7 +51,7 @@ class CoverageMarks:
         observer.handle(Marked, lambda event: self.note(event.mark))
         observer.handle(Claimed, self._claimed)
         observer.handle(Merged, self._merged)
-        observer.handle(Crashed, lambda _: self.note("region-lost"))
+        observer.handle(Crashed, lambda event: self.note("region-lost" if event.fault.node is None else "node-lost"))
         observer.handle(FellBehind, lambda _: self.note("fell-behind"))
         observer.handle(Recovered, self._recovered)
         observer.handle(ShardSilent, lambda _: self.note("shard-silent"))

@@ -1,6 +1,7 @@
 """What happens in a run, as values: who checks, measures or writes down handles those that it asks for.
 
-An event is frozen and names the region where it happened; it happens at the simulated moment at which it is handed on.
+An event is frozen and names where it happened: the region, or the node if it is about something of the node's own. It happens at
+the simulated moment at which it is handed on.
 """
 
 from collections.abc import Sequence
@@ -19,7 +20,8 @@ from flk.model.log.frames import Frame, Scan, scan
 from flk.model.log.hlc import Timestamp
 from flk.model.programs.divergence import Divergence
 from flk.model.programs.recover import Recovery
-from flk.sim.scenarios.faults import Stop
+from flk.sim.scenarios.faults import Disk, Stop
+from flk.sim.scenarios.topology import region_of_node
 
 NO_ANSWER = 0
 
@@ -67,41 +69,46 @@ class Event(msgspec.Struct, frozen=True, gc=False):
     """Something that happened."""
 
 
+class OfNode(Event, frozen=True, gc=False):
+    """Something that happened at a node, by its name; one that is alone has the name of its region."""
+
+    node: str
+
+    @property
+    def region(self) -> str:
+        """The region of the node."""
+        return region_of_node(self.node)
+
+
 # Of the log.
 
 
-class Logged(Event, frozen=True, gc=False):
+class Logged(OfNode, frozen=True, gc=False):
     """A frame became durable in a region's log."""
 
-    region: str
     frame: Frame
 
 
-class LogFailed(Event, frozen=True, gc=False):
+class LogFailed(OfNode, frozen=True, gc=False):
     """A synchronisation of a region's log failed; its node ends and starts anew."""
 
-    region: str
 
-
-class Rotted(Event, frozen=True, gc=False):
+class Rotted(OfNode, frozen=True, gc=False):
     """Frames of a region's log cannot be read any more, and are not in the object store either."""
 
-    region: str
     lost: Sequence[Rotten]
 
 
-class SegmentSealed(Event, frozen=True, gc=False):
+class SegmentSealed(OfNode, frozen=True, gc=False):
     """A segment of a region's inbox was sealed with this content, or was replaced by an empty one, its frames salvaged."""
 
-    region: str
     name: str
     content: bytes
 
 
-class Removed(Event, frozen=True, gc=False):
+class Removed(OfNode, frozen=True, gc=False):
     """A segment was removed on purpose: from the log of `region`, or if that is empty, its object (RET-1)."""
 
-    region: str
     name: str
     content: bytes
 
@@ -124,10 +131,9 @@ class Uploaded(Event, frozen=True, gc=False):
         return () if self.lost is None else tuple(sorted(set(scan(self.lost).frames) - set(self.found.frames)))
 
 
-class WatermarkSet(Event, frozen=True, gc=False):
+class WatermarkSet(OfNode, frozen=True, gc=False):
     """A watermark was set."""
 
-    region: str
     name: str
     value: str
 
@@ -139,6 +145,7 @@ class Claimed(Event, frozen=True, gc=False):
     """The store of a region answered a claim; `before` is what it held until then, `records` are the supersessions written."""
 
     region: str
+    node: str
     claim: Claim
     before: Entry | None
     stored: Entry
@@ -149,49 +156,41 @@ class Merged(Event, frozen=True, gc=False):
     """An entry was joined into a region's store; `records` are the supersessions written with it."""
 
     region: str
+    node: str
     claim: Claim
     before: Entry | None
     after: Entry
     records: Sequence[object]
 
 
-class StoreUsed(Event, frozen=True, gc=False):
+class StoreUsed(OfNode, frozen=True, gc=False):
     """The store is done with an operation, `claim` or `merge`, that it was asked for at `began` (seconds of the run)."""
 
-    region: str
     operation: str
     began: float
 
 
-class FellBehind(Event, frozen=True, gc=False):
+class FellBehind(OfNode, frozen=True, gc=False):
     """The store of a region did not answer; its node is behind the log."""
 
-    region: str
 
-
-class Levelled(Event, frozen=True, gc=False):
+class Levelled(OfNode, frozen=True, gc=False):
     """A node takes its store to be level with its log from now on, and serves."""
 
-    region: str
 
-
-class RecoveryBegan(Event, frozen=True, gc=False):
+class RecoveryBegan(OfNode, frozen=True, gc=False):
     """A node begins to replay its log into its store."""
 
-    region: str
 
-
-class Recovered(Event, frozen=True, gc=False):
+class Recovered(OfNode, frozen=True, gc=False):
     """A node is level with its log."""
 
-    region: str
     recovery: Recovery
 
 
-class ShardSilent(Event, frozen=True, gc=False):
+class ShardSilent(OfNode, frozen=True, gc=False):
     """A request met a shard that did not answer."""
 
-    region: str
     shard: str
 
 
@@ -296,68 +295,64 @@ class Forgotten(Event, frozen=True, gc=False):
 # Of the object store.
 
 
-class ObjectAsked(Event, frozen=True, gc=False):
+class ObjectAsked(OfNode, frozen=True, gc=False):
     """A request of a region's node reached the object store, which may refuse it."""
 
-    region: str
 
-
-class ObjectFetched(Event, frozen=True, gc=False):
+class ObjectFetched(OfNode, frozen=True, gc=False):
     """The object store handed out the content of an object."""
 
-    region: str
     size: int
 
 
 # Of nodes.
 
 
-class Admitted(Event, frozen=True, gc=False):
+class Arrived(OfNode, frozen=True, gc=False):
+    """A submission came to a node, at a moment of the run in seconds."""
+
+    request: Submission
+    at: float
+
+
+class Admitted(OfNode, frozen=True, gc=False):
     """A node admitted a submission."""
 
-    region: str
 
-
-class Replied(Event, frozen=True, gc=False):
+class Replied(OfNode, frozen=True, gc=False):
     """A node answered a request that arrived at `began`; `logged` is the timestamp of the frame it wrote for it."""
 
-    region: str
     request: Submission
     logged: Timestamp | None
     response: Response
     began: float
 
 
-class TimeTrusted(Event, frozen=True, gc=False):
+class TimeTrusted(OfNode, frozen=True, gc=False):
     """The wall clock of a region counts as right from now on: its machine started, or an operator has said so (HLC-6)."""
 
-    region: str
 
-
-class ClockObserved(Event, frozen=True, gc=False):
+class ClockObserved(OfNode, frozen=True, gc=False):
     """A replay showed the clock of a region timestamps of another."""
 
-    region: str
     source: str
     timestamps: tuple[Timestamp, ...]
 
 
-class PassEnded(Event, frozen=True, gc=False):
+class PassEnded(OfNode, frozen=True, gc=False):
     """A pass over the log of `source` that began at `began` is over; unless `complete` it ended at a gap, a corrupt segment or
     something that did not answer.
     """
 
-    region: str
     stage: Stage
     source: str
     began: float
     complete: bool
 
 
-class Compared(Event, frozen=True, gc=False):
+class Compared(OfNode, frozen=True, gc=False):
     """A node compared its region with another, which it began at `began`."""
 
-    region: str
     peer: str
     began: float
     divergence: Divergence
@@ -371,15 +366,24 @@ class HeldBack(Event, frozen=True, gc=False):
 
 
 class Crashed(Event, frozen=True, gc=False):
-    """A region stopped; if its disk is lost, it is gone by now."""
+    """Nodes of a region stopped, all of them or one of several; what is lost with them is gone by now."""
 
     fault: Stop
+    nodes: tuple[str, ...]
+
+    @property
+    def lost_disks(self) -> tuple[str, ...]:
+        """The nodes that lost their disks."""
+        return self.nodes if self.fault.disk is Disk.LOST else ()
+
+    @property
+    def lost_store(self) -> bool:
+        """Whether the region lost its store: with all its disks, for one of several nodes has none of its own."""
+        return self.fault.disk is Disk.LOST and self.fault.node is None
 
 
-class Restarted(Event, frozen=True, gc=False):
-    """A region started again."""
-
-    region: str
+class Restarted(OfNode, frozen=True, gc=False):
+    """A node started again."""
 
 
 class Marked(Event, frozen=True, gc=False):

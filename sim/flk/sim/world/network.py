@@ -1,17 +1,28 @@
 """Messages between places: delayed, lost, repeated, overtaken, kept waiting for bandwidth, or cut off while a fault holds."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from math import inf, prod
 from typing import NamedTuple, TypeVarTuple
 
 from flk.sim.kernel.engine import Call, Simulator, Station
 from flk.sim.kernel.processor import Pace
 from flk.sim.kernel.random_streams import Leg, RandomStream, exponential
-from flk.sim.scenarios.faults import Bandwidth, Duplication, Latency, LinkFault, Loss, Partition, Reorder
-from flk.sim.scenarios.topology import Network, Path, directed, expand, places
+from flk.sim.scenarios.faults import (
+    Bandwidth,
+    Direction,
+    Duplication,
+    Latency,
+    LinkFault,
+    Loss,
+    Partition,
+    Reorder,
+)
+from flk.sim.scenarios.layout import Layout
+from flk.sim.scenarios.topology import Network, Path, directed, expand, nodes_of, places, store_of
 from flk.sim.world.message_sizes import size_of
 
 Ts = TypeVarTuple("Ts")
+ALONE = Layout()
 ENVELOPE = 256  # bytes of a message beside what it carries
 
 
@@ -96,17 +107,23 @@ class Net:
     what arrives twice was carried once. `on_message` gets every message, if it is set.
     """
 
-    def __init__(self, simulator: Simulator, network: Network, regions: tuple[str, ...], seed: int) -> None:
-        everywhere = places(regions)
+    def __init__(
+        self, simulator: Simulator, network: Network, regions: tuple[str, ...], seed: int, layout: Layout = ALONE
+    ) -> None:
+        everywhere = places(regions, layout.nodes)
         self.on_message: Callable[[Message], None] | None = None
         self._simulator = simulator
         self._regions = regions
+        self._nodes = layout.nodes
         self._random = RandomStream(seed, "message")
         self._copies = RandomStream(seed, "copy")
         self._held = RandomStream(seed, "reorder")
         self._wires = {(a, b): Wire(network.default, simulator) for a in everywhere for b in everywhere}
+        for region in regions if layout.nodes > 1 else ():
+            for pair in directed(nodes_of(region, layout.nodes), (store_of(region),), Direction.BOTH):
+                self._wires[pair] = Wire(layout.to_store, simulator)
         for link in network.links:
-            for pair in directed(link.between[:1], link.between[1:], link.direction):
+            for pair in directed(*self._sides((link.between[0],), (link.between[1],)), link.direction):
                 self._wires[pair] = Wire(link, simulator)
 
     def send(
@@ -170,5 +187,7 @@ class Net:
 
     def wires(self, fault: LinkFault) -> Iterator[Wire]:
         """The wires that a fault is on."""
-        first, second = (expand(side, self._regions) for side in fault.sides)
-        return (self._wires[pair] for pair in directed(first, second, fault.direction))
+        return (self._wires[pair] for pair in directed(*self._sides(*fault.sides), fault.direction))
+
+    def _sides(self, one: Iterable[str], other: Iterable[str]) -> tuple[Iterator[str], Iterator[str]]:
+        return expand(one, self._regions, self._nodes), expand(other, self._regions, self._nodes)

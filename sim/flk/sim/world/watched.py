@@ -13,7 +13,7 @@ from flk.model.entries.migration import MigratingKeys, Phase, Side
 from flk.model.entries.tasks import TaskQueue
 from flk.model.entries.tiers import Terms, Tier, Tiers
 from flk.model.log.frames import OVERHEAD, Frame, data, scan
-from flk.model.log.hlc import Timestamp
+from flk.model.log.hlc import ZERO, Timestamp, is_ahead
 from flk.model.memory.parts import Disk, Entries, Objects
 from flk.model.programs.ship import PREFIX
 from flk.sim.scenarios.faults import ObjectDamage, ObjectLoss
@@ -38,35 +38,36 @@ from flk.sim.world.token_bucket import Throttles
 class WatchedDisk(Disk):
     """A disk on which every frame that becomes durable in the inbox is an event."""
 
-    def __init__(self, region: str, identity: int, observer: Observer, segment_bytes: int, seed: int) -> None:
-        super().__init__(region, identity, max_segment_bytes=segment_bytes, seed=seed)
+    def __init__(self, node: str, region: str, number: int, observer: Observer, segment_bytes: int, seed: int) -> None:
+        super().__init__(region, number, max_segment_bytes=segment_bytes, seed=seed)
+        self._node = node
         self._observer = observer
 
     def append(self, log: str, frame: Frame, clock: Timestamp) -> None:
         """Make a frame durable."""
         super().append(log, frame, clock)
         if log == INBOX:
-            self._observer.on(Logged(self.region, frame))
+            self._observer.on(Logged(self._node, frame))
 
     def seal(self, log: str) -> None:
         """Seal what is open."""
         opened = [name for name in self.names(log) if name not in self._sealed]
         super().seal(log)
         for name in opened if log == INBOX else ():
-            self._observer.on(SegmentSealed(self.region, name, bytes(self.segments[name])))
+            self._observer.on(SegmentSealed(self._node, name, bytes(self.segments[name])))
 
     def release(self, log: str, last: str) -> tuple[str, ...]:
         """Note that segments are removed."""
         before = self.names(log)
         left = super().release(log, last)
         for name in before[: len(before) - len(self.names(log))] if log == INBOX else ():
-            self._observer.on(Removed(self.region, name, bytes(self.segments[name])))
+            self._observer.on(Removed(self._node, name, bytes(self.segments[name])))
         return left
 
     def salvage(self, log: str, name: str, frames: tuple[Frame, ...], clock: Timestamp) -> None:
         """Put an empty segment in the place of a damaged one, and log its frames again."""
         super().salvage(log, name, frames, clock)
-        self._observer.on(SegmentSealed(self.region, name, bytes(self.segments[name])))
+        self._observer.on(SegmentSealed(self._node, name, bytes(self.segments[name])))
 
     def begin_segment(self, clock: Timestamp) -> str:
         """Open a segment of the inbox that has no frame yet, if none is open; its name."""
@@ -91,6 +92,7 @@ class WatchedEntries(Entries):
     def __init__(
         self,
         region: str,
+        node: str,
         observer: Observer,
         tasks: TaskQueue | None = None,
         tiers: Tiers | None = None,
@@ -98,6 +100,7 @@ class WatchedEntries(Entries):
     ) -> None:
         super().__init__(tasks, tiers, moving)
         self._region = region
+        self._node = node
         self._observer = observer
 
     def insert_or_get(self, claim: Claim, known: Entry | None = None) -> Entry:
@@ -106,7 +109,7 @@ class WatchedEntries(Entries):
         recorded = len(self.superseded)
         stored = super().insert_or_get(claim, known)
         records = self.superseded[recorded:]
-        self._observer.on(Claimed(self._region, claim, before, stored, records))
+        self._observer.on(Claimed(self._region, self._node, claim, before, stored, records))
         return stored
 
     def merge(self, claim: Claim, known: Entry | None = None) -> bool:
@@ -118,7 +121,7 @@ class WatchedEntries(Entries):
             self.entries.get(claim.key) or known or claim.entry
         )  # a tier may have forgotten what it was found to have
         records = self.superseded[recorded:]
-        self._observer.on(Merged(self._region, claim, before, after, records))
+        self._observer.on(Merged(self._region, self._node, claim, before, after, records))
         return gave_way
 
     def switch_ruling_shard(self) -> list[tuple[Key, Entry | None]]:
@@ -131,6 +134,46 @@ class WatchedEntries(Entries):
     def sample(self, size: int, random: Random) -> tuple[Key, ...]:
         """At most `size` keys, each equally likely. Their order of arrival repeats with the run, so they need no sorting."""
         return tuple(random.sample(list(self.entries), min(size, len(self.entries))))
+
+
+class SharedEntries(WatchedEntries):
+    """The store that the nodes of a region share. `latest` is the latest timestamp that any of them brought, but for those of other
+    regions that were too far ahead (HLC-7).
+    """
+
+    def __init__(self, region: str, observer: Observer) -> None:
+        super().__init__(region, region, observer)
+        self.latest = ZERO
+
+    def seen_by(self, node: str, now: Callable[[], float]) -> WatchedEntries:
+        """What a node has of it: the entries of all, and watermarks of its own. `now` is the node's wall time."""
+        return NodeEntries(self, node, now)
+
+    def note(self, entry: Entry, now: float) -> None:
+        """An entry was brought, at that moment of a node's wall time."""
+        if entry.region == self._region or not is_ahead(entry.timestamp, now):
+            self.latest = max(self.latest, entry.timestamp)
+
+
+class NodeEntries(WatchedEntries):
+    """A shared store, as one of its nodes has it."""
+
+    def __init__(self, shared: SharedEntries, node: str, now: Callable[[], float]) -> None:
+        super().__init__(shared._region, node, shared._observer)  # noqa: SLF001 - it is a part of that
+        self.entries = shared.entries
+        self.superseded = shared.superseded
+        self.shared = shared
+        self._now = now
+
+    def insert_or_get(self, claim: Claim, known: Entry | None = None) -> Entry:
+        """Answer a claim, and in the same step keep the region's clock."""
+        self.shared.note(claim.entry, self._now())
+        return super().insert_or_get(claim, known)
+
+    def merge(self, claim: Claim, known: Entry | None = None) -> bool:
+        """Join an entry in, and in the same step keep the region's clock."""
+        self.shared.note(claim.entry, self._now())
+        return super().merge(claim, known)
 
 
 class WatchedTiers(Tiers):

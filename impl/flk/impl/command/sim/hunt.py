@@ -23,6 +23,8 @@ flk hunt --programs my_service.programs:MINE
 
 flk hunt three-regions --seeds 200
 
+flk hunt --nodes 3 --seeds 500
+
 flk hunt --kind bit_rot --kind region_crash --kind object_loss
 """
 Programs = Annotated[
@@ -53,6 +55,9 @@ def hunt(
             autocompletion=fault_kinds,
         ),
     ] = None,
+    nodes: Annotated[
+        int, typer.Option(help="So many nodes share the store of each region of a small world.", min=1, metavar="N")
+    ] = 1,
     programs: Programs = "",
     workers: Workers = -1,
     backend: Backend = "processes",
@@ -74,7 +79,7 @@ def hunt(
 
     base, chosen, kinds = scenario or None, seeds_of(seeds), kind or ()
     if check_determinism:
-        space = search_space(base, programs or None, kinds=kinds)
+        space = search_space(base, programs or None, kinds=kinds, nodes=nodes)
         checked(space.inputs, [(space.scenario(seed), seed) for seed in chosen[:SAMPLE]], quiet=json)
     result = run_hunt(
         base,
@@ -82,6 +87,7 @@ def hunt(
         budget,
         programs or None,
         kinds=kinds,
+        nodes=nodes,
         workers=workers,
         backend=backend,
         progress=False if json else None,

@@ -52,7 +52,7 @@ def moments_of_interest(scenario: Scenario) -> list[float]:
 def state_of(region: str, faults: Sequence[Fault]) -> str:
     """How a region is while these faults hold: `down`, `faulty` or `healthy`."""
     mine = [fault for fault in faults if isinstance(fault, RegionFault) and fault.region == region]
-    if any(isinstance(fault, Stop) for fault in mine):
+    if any(isinstance(fault, Stop) and fault.node is None for fault in mine):
         return _DOWN
     return _FAULTY if mine else _HEALTHY
 

@@ -14,8 +14,8 @@ from flk.sim.measures.series import Column
 from flk.sim.reports.figures.style import BAND, INK, WIDTH
 from flk.sim.reports.recording import Recording
 from flk.sim.reports.story import Story, labels, story
-from flk.sim.scenarios.faults import Fault, LinkFaultBase, Partition, RegionFault, Stop
-from flk.sim.scenarios.topology import OBJECTS, clients_of
+from flk.sim.scenarios.faults import Fault, LinkFaultBase, MachineFault, Partition, RegionFault, Stop
+from flk.sim.scenarios.topology import OBJECTS, clients_of, nodes_of, parts_of
 from flk.sim.world.network import Message
 
 DEEDS = {
@@ -84,6 +84,7 @@ class _Scene(NamedTuple):
 
     moments: Column
     columns: dict[str, int]
+    nodes: int
     faults: tuple[Fault, ...]
     messages: tuple[Message, ...]
     deeds: tuple[tuple[float, str, tuple[str, ...]], ...]
@@ -96,7 +97,9 @@ class _Scene(NamedTuple):
 
 def _scene(recording: Recording, tale: Story) -> _Scene:
     scenario, (start, end, programs) = recording.run.scenario, tale
-    places = [place for region in scenario.regions for place in (clients_of(region), region)] + [OBJECTS]
+    nodes = scenario.layout.nodes
+    of_regions = [place for region in scenario.regions for place in (clients_of(region), *parts_of(region, nodes))]
+    places = [*of_regions, OBJECTS]
     messages = [
         message
         for message in recording.deliveries
@@ -109,7 +112,7 @@ def _scene(recording: Recording, tale: Story) -> _Scene:
     for line in recording.lines:
         word = line.effect.partition(" ")[0]
         part = programs is None or (line.node, line.program) in programs
-        if part and word in DEEDS and line.node in scenario.regions and start <= line.t <= end:
+        if part and word in DEEDS and line.node in of_regions and start <= line.t <= end:
             deeds.setdefault((line.t, line.node), []).append(_told(line))
     examples = (example for result in recording.run.results for example in result.examples)
     violations = [violation for violation in examples if start <= violation.at <= end]
@@ -120,16 +123,24 @@ def _scene(recording: Recording, tale: Story) -> _Scene:
     if programs is not None:  # places that take no part are left out
         part_of = {place for message in messages for place in (message.sender, message.receiver)}
         part_of |= {place for _, place in deeds} | {violation.node for violation in violations}
-        part_of |= {fault.region for fault in faults if isinstance(fault, RegionFault)}
+        part_of |= {_column(fault, nodes) for fault in faults if isinstance(fault, RegionFault)}
         places = [place for place in places if place in part_of] or places
     return _Scene(
         moments=np.array(sorted(moments)),
         columns={place: number for number, place in enumerate(places)},
+        nodes=nodes,
         faults=tuple(faults),
         messages=tuple(messages),
         deeds=tuple((moment, place, tuple(dict.fromkeys(told))) for (moment, place), told in sorted(deeds.items())),
         violations=tuple(violations),
     )
+
+
+def _column(fault: RegionFault, nodes: int) -> str:
+    """Where a fault of a region is drawn: at its node, or at the first, or at the store if that is what it is about."""
+    if nodes == 1 or not isinstance(fault, MachineFault):
+        return parts_of(fault.region, nodes)[-1]
+    return nodes_of(fault.region, nodes)[(fault.node or 1) - 1]
 
 
 def _told(line: Line) -> str:
@@ -142,7 +153,7 @@ def _faults(axes: Axes, scene: _Scene) -> None:
     for fault in scene.faults:
         top, bottom = scene.row(max(fault.start, scene.moments[0])), scene.row(min(fault.end, scene.moments[-1]))
         if isinstance(fault, RegionFault):
-            x = scene.columns[fault.region]
+            x = scene.columns[_column(fault, scene.nodes)]
             shade = "#8f8f8f" if isinstance(fault, Stop) else "#d4d4d4"
             axes.plot([x, x], [top, bottom], color=shade, linewidth=7, solid_capstyle="butt", zorder=2)
             place, side = (x + 0.06, top + 0.6), "left"

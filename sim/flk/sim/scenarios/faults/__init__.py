@@ -2,7 +2,7 @@
 
 from typing import TypeAlias
 
-from flk.sim.scenarios.faults.base import Direction, Factor, FaultBase, RegionFault, Share
+from flk.sim.scenarios.faults.base import Direction, Factor, FaultBase, MachineFault, RegionFault, Share
 from flk.sim.scenarios.faults.clocks import ClockFault, ClockJump, ClockSkew
 from flk.sim.scenarios.faults.links import (
     Bandwidth,
@@ -98,6 +98,7 @@ __all__ = [
     "LoadFault",
     "LogLoss",
     "Loss",
+    "MachineFault",
     "Malformation",
     "MigratorCrash",
     "NameTaken",

@@ -49,3 +49,14 @@ class RegionFault(FaultBase, frozen=True):
     """A fault of one region."""
 
     region: str
+
+
+class MachineFault(RegionFault, frozen=True, kw_only=True):
+    """A fault of the machines of a region: of the node with that number, counted from 1, or without one of all its nodes."""
+
+    node: Annotated[int, Meta(ge=1)] | None = None
+
+    @property
+    def where(self) -> str:
+        """Whose fault it is, for the reader."""
+        return self.region if self.node is None else f"node {self.node} of {self.region}"

@@ -3,10 +3,10 @@
 from typing import ClassVar, TypeAlias
 
 from flk.sim.scenarios.duration import Seconds, human
-from flk.sim.scenarios.faults.base import RegionFault
+from flk.sim.scenarios.faults.base import MachineFault
 
 
-class ClockFaultBase(RegionFault, frozen=True):
+class ClockFaultBase(MachineFault, frozen=True):
     """A clock that is off by `offset` seconds: ahead if positive, behind if negative."""
 
     severity: ClassVar[str] = "offset"
@@ -24,7 +24,7 @@ class ClockSkew(ClockFaultBase, frozen=True, tag="clock_skew"):
     @property
     def effect(self) -> str:
         """One phrase for the reader."""
-        return f"the clock of {self.region} is {self.amount}"
+        return f"the clock of {self.where} is {self.amount}"
 
 
 class ClockJump(ClockFaultBase, frozen=True, tag="clock_jump"):
@@ -33,7 +33,7 @@ class ClockJump(ClockFaultBase, frozen=True, tag="clock_jump"):
     @property
     def effect(self) -> str:
         """One phrase for the reader."""
-        return f"the clock of {self.region} jumps, {self.amount}"
+        return f"the clock of {self.where} jumps, {self.amount}"
 
 
 ClockFault: TypeAlias = ClockSkew | ClockJump

@@ -5,11 +5,13 @@ from typing import Annotated, ClassVar, TypeAlias
 
 from msgspec import Meta
 
-from flk.sim.scenarios.faults.base import Factor, RegionFault, Share
+from flk.sim.scenarios.faults.base import Factor, MachineFault, Share
 
 
 class Disk(StrEnum):
-    """What a crashed region finds when it starts again: its log and store as they were, or empty ones."""
+    """What a crashed region finds when it starts again: its logs and its store as they were, or empty ones. One node of several
+    loses its log alone, and begins another: the store is its region's.
+    """
 
     KEPT = "kept"
     LOST = "lost"
@@ -27,7 +29,7 @@ class LogLoss(StrEnum):
     ZEROED = "zeroed"
 
 
-class RegionCrash(RegionFault, frozen=True, tag="region_crash"):
+class RegionCrash(MachineFault, frozen=True, tag="region_crash"):
     """A region stops in the middle of whatever it does; at the end of the fault it starts again and recovers.
 
     With `log`, a segment is damaged on a disk that it kept. What is lost so the operator accepts a while after the restart.
@@ -40,10 +42,10 @@ class RegionCrash(RegionFault, frozen=True, tag="region_crash"):
     def effect(self) -> str:
         """One phrase for the reader."""
         damage = "" if self.log is LogLoss.NONE else f", a segment of its log {self.log}"
-        return f"{self.region} is down, its disk {self.disk}{damage}"
+        return f"{self.where} is down, its disk {self.disk}{damage}"
 
 
-class ProcessCrash(RegionFault, frozen=True, tag="process_crash"):
+class ProcessCrash(MachineFault, frozen=True, tag="process_crash"):
     """The node's process dies and is started again at the end. The machine stays up, so nothing half-written is on the disk: of
     what was being synchronised there is all or, if the process died before it wrote it, nothing.
     """
@@ -53,10 +55,10 @@ class ProcessCrash(RegionFault, frozen=True, tag="process_crash"):
     @property
     def effect(self) -> str:
         """One phrase for the reader."""
-        return f"the process of {self.region} is dead"
+        return f"the process of {self.where} is dead"
 
 
-class TornWrite(RegionFault, frozen=True, tag="torn_write"):
+class TornWrite(MachineFault, frozen=True, tag="torn_write"):
     """The power fails in the middle of a write to the log, of which just this `share` of the bytes reached the disk, and is back at
     the end. It is the write under way at the start or the next one; if none comes before the end, the power does not fail.
     """
@@ -69,10 +71,10 @@ class TornWrite(RegionFault, frozen=True, tag="torn_write"):
     @property
     def effect(self) -> str:
         """One phrase for the reader."""
-        return f"{self.region} loses power with {self.share:.0%} of a write on its disk"
+        return f"{self.where} loses power with {self.share:.0%} of a write on its disk"
 
 
-class SlowNode(RegionFault, frozen=True, tag="slow_node"):
+class SlowNode(MachineFault, frozen=True, tag="slow_node"):
     """Whatever the node of a region does itself takes `factor` times as long: its log, its store, what it asks of the object store.
     It does not fail, and answers as it should, if anybody still waits.
     """
@@ -84,19 +86,19 @@ class SlowNode(RegionFault, frozen=True, tag="slow_node"):
     @property
     def effect(self) -> str:
         """One phrase for the reader."""
-        return f"the node of {self.region} is {self.factor:g} times as slow"
+        return f"the node of {self.where} is {self.factor:g} times as slow"
 
 
-class DiskStall(RegionFault, frozen=True, tag="disk_stall"):
+class DiskStall(MachineFault, frozen=True, tag="disk_stall"):
     """The region's disk completes nothing until the end of the fault."""
 
     @property
     def effect(self) -> str:
         """One phrase for the reader."""
-        return f"the disk of {self.region} hangs"
+        return f"the disk of {self.where} hangs"
 
 
-class SlowDisk(RegionFault, frozen=True, tag="slow_disk"):
+class SlowDisk(MachineFault, frozen=True, tag="slow_disk"):
     """Whatever the region's disk does takes `factor` times as long."""
 
     severity: ClassVar[str] = "factor"
@@ -106,10 +108,10 @@ class SlowDisk(RegionFault, frozen=True, tag="slow_disk"):
     @property
     def effect(self) -> str:
         """One phrase for the reader."""
-        return f"the disk of {self.region} is {self.factor:g} times as slow"
+        return f"the disk of {self.where} is {self.factor:g} times as slow"
 
 
-class FsyncFailure(RegionFault, frozen=True, tag="fsync_failure"):
+class FsyncFailure(MachineFault, frozen=True, tag="fsync_failure"):
     """A `share` of the synchronisations of the region's log fails; nothing of such a batch counts as durable (WAL-7), although some
     first part of it may be on the disk. The process ends, and another starts and recovers.
     """
@@ -120,10 +122,10 @@ class FsyncFailure(RegionFault, frozen=True, tag="fsync_failure"):
     @property
     def effect(self) -> str:
         """One phrase for the reader."""
-        return f"{self.share:.0%} of the synchronisations of {self.region} fail"
+        return f"{self.share:.0%} of the synchronisations of {self.where} fail"
 
 
-class BitRot(RegionFault, frozen=True, tag="bit_rot"):
+class BitRot(MachineFault, frozen=True, tag="bit_rot"):
     """Over its duration, at even intervals, `flips` bits change in segments on the region's disk that have not been shipped."""
 
     severity: ClassVar[str] = "flips"
@@ -132,7 +134,7 @@ class BitRot(RegionFault, frozen=True, tag="bit_rot"):
     @property
     def effect(self) -> str:
         """One phrase for the reader."""
-        return f"{self.flips} bits rot on the disk of {self.region}"
+        return f"{self.flips} bits rot on the disk of {self.where}"
 
 
 NodeFault: TypeAlias = RegionCrash | ProcessCrash | TornWrite | SlowNode | DiskStall | SlowDisk | FsyncFailure | BitRot
