@@ -2,6 +2,7 @@
 
 import json
 import re
+import struct
 import zlib
 from base64 import b64decode, b64encode
 from bisect import bisect_left
@@ -12,10 +13,8 @@ from math import floor
 from typing import TypeAlias
 
 import msgspec
-import numpy as np
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from flk.conformance.diagnosis.edwards import holds
 from flk.conformance.diagnosis.form import WrongForm, honest, instead
 from flk.conformance.drafts.weak_points import GROUP_ORDER
 from flk.conformance.operations.clocks import JoinInput, ObserveInput, TickInput
@@ -108,18 +107,13 @@ def _is_taken(given: AuthenticateInput, raised: int) -> bool:
     if len(raw) != 64 or b64encode(raw).decode() != given.sig:
         return False
     S = int.from_bytes(raw[32:], "little")
-    raw = raw[:32] + (S % raised if raised else S).to_bytes(32, "little")
+    R, S = raw[:32], S % raised if raised else S
     for key in given.keys.get(given.tenant, ()):
         live = key.not_before <= given.at and (key.not_after is None or given.at < key.not_after)
         if live and key.algorithm is Algorithm.ED25519:
             for profile in given.profiles:
-                try:
-                    Ed25519PublicKey.from_public_bytes(key.key).verify(
-                        raw, canonical_bytes(given.record.signed(), profile)
-                    )
-                except InvalidSignature:
-                    continue
-                return True
+                if holds(key.key, canonical_bytes(given.record.signed(), profile), R, S):
+                    return True
     return False
 
 
@@ -178,13 +172,17 @@ def _ascii_digit(match: re.Match[str]) -> str:
 # --- signals ---
 
 
+def _binary32(number: float) -> float:
+    """The nearest binary32 number. Raises OverflowError if there is none."""
+    (narrow,) = struct.unpack("<f", struct.pack("<f", number))
+    return float(narrow)
+
+
 def _points() -> Iterator[WrongForm]:
     def narrow(given: Form) -> object:
         assert isinstance(given, ScaledCloud)
-        rows = np.array(given.points, dtype=np.float32).reshape(-1, given.dimensions).tolist()
-        return {
-            str(s): len({tuple(floor(float(np.float32(x * s))) for x in row) for row in rows}) for s in given.scales
-        }
+        rows = [[_binary32(x) for x in row] for row in given.points]
+        return {str(s): len({tuple(floor(_binary32(x * s)) for x in row) for row in rows}) for s in given.scales}
 
     def exact(given: Form) -> object:
         assert isinstance(given, ScaledCloud)
@@ -347,7 +345,7 @@ def _places() -> Iterator[WrongForm]:
         (
             "epoch-as-a-real",
             "an epoch of 24 bits",
-            lambda given: replace(given, epoch=int(np.float32(given.epoch))),
+            lambda given: replace(given, epoch=int(_binary32(given.epoch))),
         ),
     ):
         yield WrongForm(name, says, "ID-1", "the parts stand as they are", instead("pcs_id", read))
