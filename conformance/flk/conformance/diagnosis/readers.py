@@ -104,10 +104,10 @@ def _keys() -> Iterator[WrongForm]:
 def _is_taken(given: AuthenticateInput, raised: int) -> bool:
     """Whether a library that looks neither at small orders nor, if `raised`, at the size of S takes the signature."""
     raw = b64decode(given.sig, validate=True)
-    if len(raw) != 64 or b64encode(raw).decode() != given.sig:
+    R, S = raw[:32], int.from_bytes(raw[32:], "little")
+    if len(raw) != 64 or b64encode(raw).decode() != given.sig or (S >= GROUP_ORDER and not raised):
         return False
-    S = int.from_bytes(raw[32:], "little")
-    R, S = raw[:32], S % raised if raised else S
+    S %= GROUP_ORDER
     for key in given.keys.get(given.tenant, ()):
         live = key.not_before <= given.at and (key.not_after is None or given.at < key.not_after)
         if live and key.algorithm is Algorithm.ED25519:
@@ -145,20 +145,29 @@ def _bodies() -> Iterator[WrongForm]:
     def spaces(given: Body) -> Form:
         return Body(body_base64=given.content().replace(b"\f", b" ").replace(b"\v", b" ").replace(b"\xc2\xa0", b" "))
 
-    def whole(given: Body) -> Form:
-        return Body(
-            body=re.sub(r"(?<=:)(\s*-?\d+)(?:\.0+)?(?:[eE][-+]?0+)?(?=\s*[,}])", r"\1", given.content().decode())
-        )
+    def whole(written: str) -> Callable[[Body], Form]:
+        number = re.compile(rf"(?<=:)(\s*-?\d+){written}(?=\s*[,}}])")
+        return lambda given: Body(body=number.sub(r"\1", given.content().decode()))
 
     def last(given: Body) -> Form:
-        spelt = re.findall(r'"((?:[^"\\]|\\.)*)"\s*:', given.content().decode())
-        is_seen = len(set(spelt)) < len(spelt)
-        return given if is_seen else Body(body=json.dumps(json.loads(given.content())))
+        text = given.content().decode()
+        spelt = re.findall(r'"((?:[^"\\]|\\.)*)"\s*:', text)
+        meant = [json.loads(f'"{key}"') for key in spelt]
+        repeats = len(set(meant)) < len(meant) and len(set(spelt)) == len(spelt)
+        return Body(body=json.dumps(json.loads(text))) if repeats else given
 
     for name, says, requirement, rule, read in (
         ("unicode-digits", "digits of every script", "REC-8", "the pattern's digits are those of ASCII", digits),
         ("form-feed", "more white space than JSON has", "REC-1", "JSON has four characters of white space", spaces),
-        ("exponent-integer", "integers with an exponent or fraction", "ID-4", "an integer has neither", whole),
+        ("exponent-integer", "integers with an exponent", "ID-4", "an integer has none", whole(r"[eE][-+]?0+")),
+        ("fraction-integer", "integers with a fraction", "ID-4", "an integer has none", whole(r"\.0+")),
+        (
+            "real-integer",
+            "integers with an exponent or fraction",
+            "ID-4",
+            "an integer has neither",
+            whole(r"(?:\.0+)?(?:[eE][-+]?0+)?"),
+        ),
         ("escaped-repeat", "keys compared as they are spelt", "REC-2", "escapes are resolved first", last),
     ):
         yield WrongForm(name, says, requirement, rule, instead("validate", read))
