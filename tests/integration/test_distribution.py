@@ -1,5 +1,6 @@
 """What is built from the checkout: complete, installable in a fresh environment, and useful with as few packages as asked for."""
 
+import json
 import re
 import shlex
 import tarfile
@@ -70,12 +71,46 @@ def test_the_command_says_its_version(environment: With) -> None:
 
 
 def test_the_core_judges_an_sdk(environment: With) -> None:
-    """With the core alone, `flk conform sdk` puts every vector to our own model and finds that it conforms."""
-    core = environment("")
+    """With NumPy beside the core, `flk conform sdk` puts every vector to our own model and finds that it conforms."""
+    core = environment("signals")
     subject = (str(core.home / "bin" / "python"), "-m", "flk.conformance.sdk.subject")
-    done = core.flk("conform", "sdk", "--", *subject)
+    done = core.flk("conform", "sdk", "--generate", "1", "--json", "--", *subject)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "conforms" in done.stdout
+    told = json.loads(done.stdout)
+    assert (told["conclusion"], told["notes"]) == ("conforms", [])
+
+
+def test_the_kit_alone_judges_all_vectors_and_says_what_it_cannot_generate(environment: With, tmp_path: Path) -> None:
+    """Without NumPy a subject that measures points is judged by the vectors as before: one answer too many is found. That no
+    cases of these two operations are generated is told, with the line that mends it.
+    """
+    (tmp_path / "counts.py").write_text(COUNTING, "utf-8")
+    subject = (str(environment("signals").home / "bin" / "python"), str(tmp_path / "counts.py"))
+    done = environment("").flk(
+        "conform", "sdk", "--operation", "count_cells", "--generate", "5", "--json", "--", *subject
+    )
+    assert done.returncode == 1, done.stdout + done.stderr
+    told = json.loads(done.stdout)
+    failed = [result["name"] for result in told["results"] if result["verdict"] == "failed"]
+    assert failed == ["count_cells/around-zero"]
+    (note,) = (note for note in told["notes"] if "count_cells" in note)
+    assert note.endswith("pip install 'flk-lab[signals]'")
+
+
+def test_the_model_without_numpy_declines_what_it_cannot_measure(environment: With) -> None:
+    """`flk conform subject` answers the rest, and the verdict is capped."""
+    core = environment("")
+    done = core.flk(
+        "conform", "sdk", "--operation", "count_cells", "--operation", "d_hat", "--", "flk", "conform", "subject"
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "conforms to the profile partial" in done.stdout
+
+
+def test_the_kit_alone_is_small(environment: With) -> None:
+    """No numerical library is installed with the core, and no more than one library of cryptography."""
+    (site,) = environment("").home.glob("lib/python*/site-packages")
+    assert {"numpy", "scipy", "cryptography"}.isdisjoint(path.name for path in site.iterdir())
 
 
 def test_the_workflow_for_ci_runs_with_the_core_alone(environment: With, tmp_path: Path) -> None:
@@ -96,9 +131,9 @@ def test_the_workflow_for_ci_runs_with_the_core_alone(environment: With, tmp_pat
     assert all((tmp_path / name).stat().st_size for name in kept)
 
 
-def test_the_core_makes_keys_and_signed_records(environment: With) -> None:
-    """With the core alone, records of a CSV file are computed and signed with a fresh key, and requirements are shown."""
-    core = environment("")
+def test_numpy_is_all_that_signed_records_need(environment: With) -> None:
+    """With NumPy beside the core, records of a CSV file are computed and signed with a fresh key, and requirements are shown."""
+    core = environment("signals")
     (core.home / "keys.toml").write_text(core.flk("keys", "new", "--id", "a").stdout)
     (core.home / "track.csv").write_text("x,y\n" + "".join(f"{n},{n * n % 97}\n" for n in range(64)))
     made = core.flk("agent", "records", "track.csv", "--keys", "keys.toml")
@@ -107,8 +142,23 @@ def test_the_core_makes_keys_and_signed_records(environment: With) -> None:
     assert "WAL-1" in core.flk("spec", "show", "WAL-1").stdout
 
 
+COUNTING = """
+from flk.conformance.operations import OPERATIONS
+from flk.conformance.operations.signals import ScaledCloud, count_cells
+from flk.conformance.sdk.subject import main
+
+
+def truncated(given: ScaledCloud) -> dict[str, int]:
+    return {**count_cells(given), "1": 1} if len(given.points) == 2 and given.points[0] == (-0.1,) else count_cells(given)
+
+
+main({**OPERATIONS, "count_cells": truncated}, "truncates")
+"""
+
+
 PARTS = {
     "": ("spec", "model", "conformance", "impl/agent"),
+    "signals": ("model/record/points.py", "model/samples", "impl/agent/sources.py"),
     "formal": ("formal", "impl/bench/validate.py"),
     "sim": ("sim",),
     "mutate": ("formal/mutation", "sim/mutation"),
@@ -151,6 +201,7 @@ def _modules(package: Path, part: str) -> Iterator[str]:
         ("bench sim", "sim"),
         ("lab", "server"),
         ("agent records dataset:goog-prices", "sim"),
+        ("agent records track.csv", "signals"),
         ("explore replication", "formal"),
         ("prove", "formal"),
         ("prove coq", "formal"),
@@ -176,6 +227,12 @@ def test_a_command_without_its_extra_names_the_line_that_installs_it(
 @pytest.mark.parametrize(
     ("script", "extra"),
     [
+        ("from flk.model import coherence", "signals"),
+        ("from flk.model import samples", "signals"),
+        (
+            "from flk.model import summarise; summarise([[0.5]], b'', shard_id='s', epoch=0, seed=0, sent_at='')",
+            "signals",
+        ),
         ("from flk.sim import run", "sim"),
         ("from flk.sim import hunt", "sim"),
         ("from flk.formal import explore; explore('replication')", "formal"),
@@ -190,9 +247,10 @@ def test_a_door_without_its_extra_names_the_line_that_installs_it(environment: W
 
 
 def test_the_doors_of_the_core_open_without_an_extra(environment: With) -> None:
-    """Every name of `flk.model` and `flk.conformance` is there with the core alone."""
+    """Every name of `flk.model` and `flk.conformance` is there with the core alone, but for three that need NumPy."""
     script = "import flk.model, flk.conformance\nfor room in (flk.model, flk.conformance):\n"
-    script += "    print([getattr(room, name) for name in room.__all__] != [])"
+    script += "    names = set(room.__all__) - {'coherence', 'count_cells', 'samples'}\n"
+    script += "    print([getattr(room, name) for name in names] != [])"
     assert environment("").python("-c", script).stdout.split() == ["True", "True"]
 
 

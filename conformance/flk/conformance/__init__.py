@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from flk.conformance.delivery.check import check_delivery
+    from flk.conformance.delivery.subjects import check_deliveries
     from flk.conformance.reports.report import CaseResult, CaseStatus, Report
     from flk.conformance.sdk.check import check_sdk, reference_subject, vectors
     from flk.conformance.sdk.subjects import check_subjects
@@ -32,6 +33,7 @@ __all__ = [
     "Report",
     "Vectors",
     "Verdict",
+    "check_deliveries",
     "check_delivery",
     "check_sdk",
     "check_server",
@@ -44,6 +46,7 @@ __all__ = [
 
 _HOMES = {
     "flk.conformance.delivery.check": ("check_delivery",),
+    "flk.conformance.delivery.subjects": ("check_deliveries",),
     "flk.conformance.reports.report": (
         "CaseResult",
         "CaseStatus",

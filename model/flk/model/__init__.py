@@ -7,9 +7,12 @@
 
 What implementers and researchers type is exported here. `record` holds records and their signatures, `log` segments and clocks,
 `entries` what a store keeps, `flow` requests and answers, `effects` and `programs` the logic of a node, `memory` a runtime for it.
+What needs NumPy is loaded when it is first used: who checks signatures does without.
 """
 
-from flk.model import samples
+from importlib import import_module
+from typing import TYPE_CHECKING
+
 from flk.model.entries.entry import Outcome, content_digest
 from flk.model.entries.judgement import judge
 from flk.model.flow.submission import Response
@@ -25,10 +28,15 @@ from flk.model.record.merkle import (
     verify_inclusion,
 )
 from flk.model.record.record import Pcs, decode, encode
-from flk.model.record.signals import budget, coherence, compressibility, count_cells, d_hat, regime
+from flk.model.record.signals import budget, compressibility, d_hat, regime
 from flk.model.record.signing import Ed25519PrivateKey, Ed25519PublicKey, HmacKey, Keyring, LiveKey, sign, verify
 from flk.model.record.summary import signed, summarise
 from flk.model.refusal import Malformed, Unauthenticated
+from flk.spec.errors import needs
+
+if TYPE_CHECKING:
+    from flk.model import samples
+    from flk.model.record.points import coherence, count_cells
 
 __all__ = [
     "Ed25519PrivateKey",
@@ -67,3 +75,21 @@ __all__ = [
     "verify_consistency",
     "verify_inclusion",
 ]
+
+_OF_POINTS = {"samples": "flk.model", "coherence": "flk.model.record.points", "count_cells": "flk.model.record.points"}
+"""The names whose modules need NumPy, and where they stand."""
+
+
+def __getattr__(name: str) -> object:
+    """An exported name that needs NumPy. Raises MissingExtra, with the line that installs it, where that is missing."""
+    if name not in _OF_POINTS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    home = _OF_POINTS[name]
+    with needs("signals", f"{__name__}.{name}"):
+        value = import_module(f"{home}.{name}") if home == __name__ else getattr(import_module(home), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

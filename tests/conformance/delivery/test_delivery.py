@@ -1,5 +1,6 @@
 """What a sender does with a scripted server's answers: honest senders pass, each planted defect is found and attributed."""
 
+import json
 import sys
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from tests.support.conformance.senders import EXPECTED
 from flk.conformance.delivery.check import check_delivery
 from flk.conformance.delivery.damage import HEAD, flips, written
 from flk.conformance.delivery.scenarios import SCENARIOS
+from flk.conformance.delivery.subjects import check_deliveries
 from flk.conformance.reports.report import CaseStatus
 from flk.spec.errors import UnusableInput
 from flk.spec.requirements import catalogue
@@ -39,6 +41,43 @@ def test_each_defect_is_found_and_attributed(name: str) -> None:
     assert result.status is CaseStatus.FAILED
     assert requirement in result.requirements, result.details
     assert report.verdict is Verdict.VIOLATED
+
+
+def test_the_senders_of_a_subject_file_are_played_to_one_after_the_other(tmp_path: Path) -> None:
+    """Each as its table says, in its folder; who has no sender is passed over, and one that cannot be started hides no other."""
+    (tmp_path / "known.txt").write_text("deliver/acknowledged #1 2999-12-31 not yet\n", "utf-8")
+    command = json.dumps([*sender("Honest")])
+    (tmp_path / "flk-subject.toml").write_text(
+        f"""
+[[subject]]
+name = "a"
+command = {command}
+[subject.delivery]
+scenarios = ["acknowledged"]
+
+[[subject]]
+name = "none"
+command = "true"
+
+[[subject]]
+name = "gone"
+command = "true"
+delivery = {{command = "/no/such/command"}}
+
+[[subject]]
+name = "stale"
+command = "true"
+delivery = {{command = {command}, known_failures = "known.txt", scenarios = ["acknowledged"]}}
+"""
+    )
+    a, gone, stale = check_deliveries(tmp_path / "flk-subject.toml")
+    assert (a.subject, a.verdict, len(a.results)) == ("a", Verdict.HOLDS, 1)
+    assert (gone.subject, gone.verdict, gone.results) == ("gone", Verdict.UNDECIDED, ())
+    assert (stale.verdict, "passed" in stale.stale[0]) == (Verdict.VIOLATED, True)
+    (one,) = check_deliveries(tmp_path / "flk-subject.toml", ["a"], scenarios=["busy"])
+    assert [result.name for result in one.results] == ["deliver/busy"]
+    with pytest.raises(UnusableInput, match="no subject has a sender"):
+        check_deliveries(tmp_path / "flk-subject.toml", ["none"])
 
 
 def test_a_known_failure_is_told_as_it_comes_and_does_not_count(tmp_path: Path) -> None:

@@ -15,8 +15,8 @@ from pyarrow import parquet
 
 from flk.impl.agent import sources
 from flk.impl.agent.sources import Source, open_source
+from flk.model.record.points import Points
 from flk.model.record.record import encode
-from flk.model.record.signals import Points
 from flk.model.samples.windows import canonical_rows, records, windows
 from flk.spec.errors import UnusableInput
 

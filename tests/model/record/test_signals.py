@@ -15,8 +15,9 @@ from tests.support.model.golden import GOLDENS, TINY_1, TINY_2, Golden
 from tests.support.model.strategies import counts, finite, scale_lists, units
 
 from flk.model.record.canonical import nano, round9
+from flk.model.record.points import Points, coherence, count_cells
 from flk.model.record.record import Regime
-from flk.model.record.signals import Points, budget, coherence, compressibility, count_cells, d_hat, regime
+from flk.model.record.signals import budget, compressibility, d_hat, regime
 from flk.spec.constants import CONSTANTS
 
 slopes = st.floats(0, 3.5)

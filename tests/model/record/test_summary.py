@@ -14,8 +14,8 @@ from flk.model.entries.entry import Reason
 from flk.model.entries.judgement import judge
 from flk.model.record.canonical import Profile, round9
 from flk.model.record.merkle import chunks, inclusion_proof, merkle_root, verify_inclusion
+from flk.model.record.points import Points
 from flk.model.record.record import NO_FAULT, Pcs, Regime, decode, encode
-from flk.model.record.signals import Points
 from flk.model.record.signing import Keyring, LiveKey
 from flk.model.record.summary import signed, summarise
 

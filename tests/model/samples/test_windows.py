@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from flk.model.entries.entry import Reason
 from flk.model.entries.judgement import judge
 from flk.model.record.merkle import chunks, merkle_root
-from flk.model.record.signals import Points
+from flk.model.record.points import Points
 from flk.model.samples.windows import Window, canonical_rows, records, unit_cube, windows
 from flk.spec.errors import UnusableInput
 

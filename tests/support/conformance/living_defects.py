@@ -302,7 +302,7 @@ def lower_median(given: Counts) -> float:
     return round9(_slopes(given)[(len(_slopes(given)) - 1) // 2])
 
 
-@breaks("d_hat", "SIG-1")
+@breaks("d_hat", "SIG-1", form="neighbours-only")
 def neighbours_only(given: Counts) -> float:
     """Only scales that follow each other are paired."""
     points = sorted(set(zip(given.scales, given.counts, strict=True)))
@@ -364,7 +364,7 @@ def budget_before_rounding(given: Signals) -> float:
     )
 
 
-@breaks("judge", "JDG-1", "JDG-2")
+@breaks("judge", "JDG-1", form="real-differences")
 def tolerances_in_binary64(given: ValidRecord) -> Outcome:
     """The slope's difference is compared as a real."""
     honest = operations.records.judge(given)
@@ -498,7 +498,7 @@ def the_longer_of_both(given: PauseInput) -> float:
 # --- the log ---
 
 
-@breaks("frame", "WAL-2")
+@breaks("frame", "WAL-2", form="length-of-16-bits")
 def lengths_of_16_bits(given: FrameInput) -> bytes:
     """Frames of more than 64 KiB say a length that is too short."""
     honest = operations.segments.frame(given)
@@ -507,13 +507,13 @@ def lengths_of_16_bits(given: FrameInput) -> bytes:
     return honest[:at] + length.to_bytes(4, "little") + honest[at + 4 :]
 
 
-@breaks("frame", "WAL-2")
+@breaks("frame", "WAL-2", form="salt-not-summed")
 def salts_are_not_summed(given: FrameInput) -> bytes:
     """The checksum leaves the salt out."""
     return given.salt + operations.segments.frame(msgspec.structs.replace(given, salt=b""))
 
 
-@breaks("verify_segment", "WAL-6", "CRR-6")
+@breaks("verify_segment", "WAL-6", "CRR-6", form="unsealed")
 def open_segments_are_whole(given: NamedSegment) -> bool:
     """A segment without a seal passes."""
     found = operations.segments.scan(DamagedSegment(given.segment))
@@ -528,7 +528,7 @@ def _histories(given: NodeInput, change: Callable[[NodeInput], NodeInput]) -> li
     return operations.node.node(change(given))
 
 
-@breaks("node", "DUP-4")
+@breaks("node", "DUP-4", form="one-store-for-all")
 def tenants_share_a_store(given: NodeInput) -> list[Answered]:
     """The first outcome under an id is everybody's."""
     replies = operations.node.node(given)
@@ -540,7 +540,7 @@ def tenants_share_a_store(given: NodeInput) -> list[Answered]:
     return replies
 
 
-@breaks("node", "HLC-5")
+@breaks("node", "HLC-5", form="leading-clock")
 def a_clock_that_leads_logs_on(given: NodeInput) -> list[Answered]:
     """However far ahead its clock is."""
     at = given.arrivals[0].at if given.arrivals else 0.0
@@ -548,7 +548,7 @@ def a_clock_that_leads_logs_on(given: NodeInput) -> list[Answered]:
     return _histories(given, lambda given: msgspec.structs.replace(given, arrivals=arrivals))
 
 
-@breaks("hlc_tick", "HLC-1")
+@breaks("hlc_tick", "HLC-1", form="wall-time-in-seconds")
 def a_clock_of_32_bits(given: TickInput) -> str:
     """Seconds, not milliseconds, decide which is later."""
     now = hlc.at(floor(given.now))

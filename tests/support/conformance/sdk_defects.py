@@ -128,8 +128,11 @@ def ascii_escapes(given: CanonicalInput) -> str:
 
 @caught_by("canonical/text/angle")
 def html_escapes(given: CanonicalInput) -> str:
-    """Go's json.Marshal, which escapes angle brackets and ampersands."""
-    return _canonical(given).replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+    """Go's json.Marshal, which escapes angle brackets, ampersands and two separators of lines."""
+    written = _canonical(given)
+    for character in "<>&\u2028\u2029":
+        written = written.replace(character, f"\\u{ord(character):04x}")
+    return written
 
 
 @caught_by("canonical/text/control-08")

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from flk.model.record.points import Points
 from flk.model.record.record import NO_FAULT, Pcs, Regime
-from flk.model.record.signals import Points
 from flk.model.record.signing import HmacKey
 
 KEY = HmacKey(b"testsecret")

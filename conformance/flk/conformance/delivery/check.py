@@ -2,7 +2,7 @@
 
 import shlex
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
 from os import PathLike
 from pathlib import Path
@@ -22,7 +22,7 @@ from flk.conformance.reports import known
 from flk.conformance.reports.coverage import coverage
 from flk.conformance.reports.progress import bar
 from flk.conformance.reports.report import CaseResult, CaseStatus, Each, Progress, Report, silent, unheard
-from flk.conformance.sdk.session import Ended
+from flk.conformance.sdk.session import Ended, Launch
 from flk.model.flow.answers import Meaning
 from flk.model.record.record import Pcs
 from flk.model.record.signing import HmacKey
@@ -55,17 +55,20 @@ def check_delivery(
     *,
     thorough: bool = False,
     known_failures: str | PathLike[str] | None = None,
+    directory: str | PathLike[str] | None = None,
+    environment: Mapping[str, str] | None = None,
     deadline: float = DEADLINE_SECONDS,
     progress: bool | None = None,
     each: Each = unheard,
 ) -> Report:
     """Does an SDK's sender deliver at least once, wait as it is asked, and take for settled only what is (OUT-*)?
 
-    `command` starts a subject that offers the operation `deliver` (`conformance/PROTOCOL.md`). A scripted server plays `scenarios`
-    (none: all) to it. A sender that does not use the simulated clock is judged by a real one, and scenarios that ask it to wait
-    for long are left out unless `thorough`. `known_failures` is a file of failures that are expected
-    (`flk.conformance.reports.known`). `deadline` is how many seconds a round may take. `progress`: whether there is a bar; None:
-    in a terminal or a notebook. `each` gets every result as soon as it is there, with its place in the report.
+    `command` starts a subject that offers the operation `deliver` (`conformance/PROTOCOL.md`), in `directory` and with
+    `environment` added to the kit's. A scripted server plays `scenarios` (none: all) to it. A sender that does not use the
+    simulated clock is judged by a real one, and scenarios that ask it to wait for long are left out unless `thorough`.
+    `known_failures` is a file of failures that are expected (`flk.conformance.reports.known`). `deadline` is how many seconds a
+    round may take. `progress`: whether there is a bar; None: in a terminal or a notebook. `each` gets every result as soon as it
+    is there, with its place in the report.
 
     Raises UnusableInput if the command cannot be started or does not offer the operation, if there is no such scenario, or for a
     file that cannot be used.
@@ -76,6 +79,7 @@ def check_delivery(
     flk.spec.errors.UnusableInput: ... does not offer the operation deliver; see conformance/PROTOCOL.md
     """
     words = shlex.split(command) if isinstance(command, str) else list(command)
+    launch = Launch(tuple(words), None if directory is None else Path(directory), environment or {})
     chosen = delivery_scenarios(*scenarios)
     expected = known.NONE if known_failures is None else known.read(known_failures)
 
@@ -83,7 +87,7 @@ def check_delivery(
         each(place, expected.judged(result))
 
     with bar(shown=progress) as advance:
-        report = awaited(_Play(words, chosen, deadline, advance, told, thorough=thorough).report())
+        report = awaited(_Play(launch, chosen, deadline, advance, told, thorough=thorough).report())
     return expected.applied(report, [_full_name(scenario) for scenario in SCENARIOS])
 
 
@@ -97,7 +101,7 @@ class _Play:
 
     def __init__(
         self,
-        command: Sequence[str],
+        launch: Launch,
         scenarios: Sequence[Scenario],
         deadline: float,
         progress: Progress = silent,
@@ -105,7 +109,7 @@ class _Play:
         *,
         thorough: bool,
     ) -> None:
-        self._sender = Sender(command, deadline)
+        self._sender = Sender(launch, deadline)
         self._scenarios = scenarios
         self._progress = progress
         self._each = each
@@ -136,7 +140,7 @@ class _Play:
             tuple(results),
             tuple(self._sender.remarks),
             (note,),
-            shlex.join(["flk", "conform", "delivery", *options, "--", *self._sender.command]),
+            shlex.join(["flk", "conform", "delivery", *options, "--", *self._sender.launch.words]),
             coverage(passed, [scenario.requirements for scenario in SCENARIOS], "scenarios"),
         )
 

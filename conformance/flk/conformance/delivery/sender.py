@@ -34,8 +34,8 @@ class NoRound(Exception):
 class Sender:
     """A command, and the process of it that is asked now. A round may take `deadline` seconds."""
 
-    def __init__(self, command: Sequence[str], deadline: float) -> None:
-        self.command = command
+    def __init__(self, launch: Launch, deadline: float) -> None:
+        self.launch = launch
         self.subject: Subject | None = None
         """What it says of itself, from the first round on."""
         self.remarks: list[str] = []
@@ -86,18 +86,18 @@ class Sender:
     async def _running(self) -> Session:
         """The process that is asked, a new one if there is none. Raises UnusableInput if it cannot be talked to."""
         if self._session is None:
-            self._session = await Session(Launch(tuple(self.command)), self._deadline, self.remark).__aenter__()
+            self._session = await Session(self.launch, self._deadline, self.remark).__aenter__()
             try:
                 subject = await self._session.greet(KIT)
             except Ended as end:
                 if self.subject is not None:
                     raise
                 raise UnusableInput(
-                    f"{shlex.join(self.command)}: no hello came back: the command {end.detail}"
+                    f"{shlex.join(self.launch.words)}: no hello came back: the command {end.detail}"
                 ) from None
             if OPERATION not in subject.operations:
                 raise UnusableInput(
-                    f"{shlex.join(self.command)}: does not offer the operation {OPERATION}; see conformance/PROTOCOL.md"
+                    f"{shlex.join(self.launch.words)}: does not offer the operation {OPERATION}; see conformance/PROTOCOL.md"
                 )
             self.subject = subject
         return self._session

@@ -19,7 +19,8 @@ def diagnose(results: Iterable[CaseResult]) -> tuple[Diagnosis, ...]:
     """Of the forms the one that explains most of what failed, then the one that explains most of the rest, and so on.
 
     A form explains a case if it gives the very answer that came. Of two that explain as many, the one is named that agrees with
-    more of what was answered rightly.
+    more of what was answered rightly. A form that would have given more wrong answers to what was answered rightly than it explains
+    is none: who takes one forgery and refuses forty others does not accept everything.
     """
     everything = tuple(results)
     wrong = [result for result in everything if result.status is CaseStatus.FAILED and result.received]
@@ -29,15 +30,26 @@ def diagnose(results: Iterable[CaseResult]) -> tuple[Diagnosis, ...]:
     while left:
         groups = {result.group for result in left}
         tried = [(one, _explained(one, left)) for one in WRONG_FORMS if groups & one.answers.keys()]
-        most = max((len(cases) for _, cases in tried), default=0)
-        if not most:
+        plausible = _plausible(tried, passed)
+        if plausible is None:
             break
-        rivals = [(one, cases) for one, cases in tried if len(cases) == most]
-        best, cases = min(rivals, key=lambda pair: _contradictions(pair[0], passed)) if len(rivals) > 1 else rivals[0]
+        best, cases = plausible
         names = tuple(case.name for case in cases)
         found.append(Diagnosis(best.name, best.requirement, len(cases), failed, _sentence(best, cases, failed), names))
         left = [result for result in left if result.name not in names]
     return tuple(found)
+
+
+def _plausible(
+    tried: list[tuple[WrongForm, list[CaseResult]]], passed: list[CaseResult]
+) -> tuple[WrongForm, list[CaseResult]] | None:
+    """The form that explains most, of those that explain more than they contradict; None if there is none."""
+    for most in sorted({len(cases) for _, cases in tried if cases}, reverse=True):
+        rivals = [(_contradictions(one, passed), one, cases) for one, cases in tried if len(cases) == most]
+        against, best, cases = min(rivals, key=lambda rival: rival[0])
+        if against < most:
+            return best, cases
+    return None
 
 
 def attributed(results: Iterable[CaseResult], diagnoses: Iterable[Diagnosis]) -> tuple[CaseResult, ...]:
@@ -53,10 +65,11 @@ def attributed(results: Iterable[CaseResult], diagnoses: Iterable[Diagnosis]) ->
 
 
 def _contradictions(one: WrongForm, passed: Iterable[CaseResult]) -> int:
-    """How many vectors were answered rightly of which the form gives a wrong answer."""
+    """How many vectors were answered rightly to which the form gives a wrong answer."""
     asked = (_vectors()[result.name] for result in passed if result.group in one.answers and result.name in _vectors())
     return sum(
-        not _gives(one, case.id.partition("/")[0].removesuffix(".golden"), case.input, case.expect) for case in asked
+        _gives(one, case.id.partition("/")[0].removesuffix(".golden"), case.input, case.expect) is False
+        for case in asked
     )
 
 
@@ -78,25 +91,25 @@ def _explained(one: WrongForm, results: Iterable[CaseResult]) -> list[CaseResult
 
 
 def _explains(one: WrongForm, result: CaseResult) -> bool:
-    return _gives(one, result.group, Raw(result.input.encode()), msgspec.json.decode(result.received))
+    return _gives(one, result.group, Raw(result.input.encode()), msgspec.json.decode(result.received)) is True
 
 
-def _gives(one: WrongForm, operation: str, question: Raw, told: object) -> bool:
-    """Whether the form gives this answer: a value, or an error that names this requirement."""
+def _gives(one: WrongForm, operation: str, question: Raw, told: object) -> bool | None:
+    """Whether the form gives this answer: a value, or an error that names this requirement. None if it gives no answer."""
     answer = one.answers.get(operation)
     if answer is None:
-        return False
+        return None
     try:
         read = msgspec.json.decode(question, type=form(OPERATIONS[operation]))
         assert isinstance(read, Form)
         given = msgspec.json.decode(msgspec.json.encode(answer(read)))
     except (ValueError, ArithmeticError, LookupError, TypeError):  # the form has no answer to this question
-        return False
+        return None
     if isinstance(told, Expect):
         told = msgspec.json.decode(told.value) if isinstance(told.value, Raw) else {"error": told.error}
     if isinstance(given, dict) and isinstance(told, dict) and "error" in given.keys() & told.keys():
         return bool(given["error"] == told["error"])
-    return given is not None and equal(given, told)
+    return None if given is None else equal(given, told)
 
 
 def _sentence(one: WrongForm, cases: list[CaseResult], failed: int) -> str:

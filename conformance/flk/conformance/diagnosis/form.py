@@ -26,9 +26,10 @@ class WrongForm(NamedTuple):
 def honest(operation: str, given: Form) -> object:
     """The right answer to a question: what a mistake that reads the question wrongly answers to the one that it reads."""
     try:
-        return msgspec.to_builtins(OPERATIONS[operation](given))  # type: ignore[arg-type]  # of the operation's own form
+        answer = OPERATIONS[operation](given)  # type: ignore[arg-type]  # of the operation's own form
     except Refused as refusal:
         return {"error": refusal.requirement, "field": refusal.field}
+    return msgspec.json.decode(msgspec.json.encode(answer))
 
 
 def instead(operation: str, read: Callable[..., Form]) -> dict[str, Answer]:

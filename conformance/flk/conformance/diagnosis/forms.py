@@ -13,8 +13,8 @@ from math import floor, log2, trunc
 
 import msgspec
 
-from flk.conformance.diagnosis import readers
-from flk.conformance.diagnosis.form import Answer, WrongForm
+from flk.conformance.diagnosis import logs, omissions, readers
+from flk.conformance.diagnosis.form import Answer, WrongForm, honest
 from flk.conformance.diagnosis.tree import Tree
 from flk.conformance.operations.canonical import CanonicalInput, OneReal
 from flk.conformance.operations.forms import EightFields, Form
@@ -125,6 +125,7 @@ def _of_bytes(message: Callable[[EightFields], bytes]) -> dict[str, Answer]:
 
     def canonical(given: Form) -> object:
         assert isinstance(given, CanonicalInput)
+        honest("canonical", given)  # raises for what has no form: how others write a text says nothing of that
         return message(given.record).decode() if given.profile is Profile.FIXED else None
 
     def sign(given: Form) -> object:
@@ -141,6 +142,7 @@ def _numbers() -> Iterator[WrongForm]:
 
         def fixed9(given: Form, real: Callable[[float], str] = real) -> object:
             assert isinstance(given, OneReal)
+            honest("fixed9", given)
             return real(float(given.x))
 
         def message(record: EightFields, real: Callable[[float], str] = real) -> bytes:
@@ -466,5 +468,14 @@ def _others() -> Iterator[WrongForm]:
                 yield WrongForm(name, says, requirement, rule, {operation: _always(value=value)})
 
 
-WRONG_FORMS: tuple[WrongForm, ...] = (*_signatures(), *_texts(), *_numbers(), *_trees(), *readers.forms(), *_others())
+WRONG_FORMS: tuple[WrongForm, ...] = (
+    *_signatures(),
+    *_texts(),
+    *_numbers(),
+    *_trees(),
+    *readers.forms(),
+    *logs.forms(),
+    *omissions.forms(),
+    *_others(),
+)
 """All of them. Where two explain as many failures, the earlier one is named."""

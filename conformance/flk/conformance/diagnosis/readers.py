@@ -2,6 +2,7 @@
 
 import json
 import re
+import struct
 import zlib
 from base64 import b64decode, b64encode
 from bisect import bisect_left
@@ -12,10 +13,8 @@ from math import floor
 from typing import TypeAlias
 
 import msgspec
-import numpy as np
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from flk.conformance.diagnosis.edwards import holds
 from flk.conformance.diagnosis.form import WrongForm, honest, instead
 from flk.conformance.drafts.weak_points import GROUP_ORDER
 from flk.conformance.operations.clocks import JoinInput, ObserveInput, TickInput
@@ -105,21 +104,16 @@ def _keys() -> Iterator[WrongForm]:
 def _is_taken(given: AuthenticateInput, raised: int) -> bool:
     """Whether a library that looks neither at small orders nor, if `raised`, at the size of S takes the signature."""
     raw = b64decode(given.sig, validate=True)
-    if len(raw) != 64 or b64encode(raw).decode() != given.sig:
+    R, S = raw[:32], int.from_bytes(raw[32:], "little")
+    if len(raw) != 64 or b64encode(raw).decode() != given.sig or (S >= GROUP_ORDER and not raised):
         return False
-    S = int.from_bytes(raw[32:], "little")
-    raw = raw[:32] + (S % raised if raised else S).to_bytes(32, "little")
+    S %= GROUP_ORDER
     for key in given.keys.get(given.tenant, ()):
         live = key.not_before <= given.at and (key.not_after is None or given.at < key.not_after)
         if live and key.algorithm is Algorithm.ED25519:
             for profile in given.profiles:
-                try:
-                    Ed25519PublicKey.from_public_bytes(key.key).verify(
-                        raw, canonical_bytes(given.record.signed(), profile)
-                    )
-                except InvalidSignature:
-                    continue
-                return True
+                if holds(key.key, canonical_bytes(given.record.signed(), profile), R, S):
+                    return True
     return False
 
 
@@ -151,20 +145,29 @@ def _bodies() -> Iterator[WrongForm]:
     def spaces(given: Body) -> Form:
         return Body(body_base64=given.content().replace(b"\f", b" ").replace(b"\v", b" ").replace(b"\xc2\xa0", b" "))
 
-    def whole(given: Body) -> Form:
-        return Body(
-            body=re.sub(r"(?<=:)(\s*-?\d+)(?:\.0+)?(?:[eE][-+]?0+)?(?=\s*[,}])", r"\1", given.content().decode())
-        )
+    def whole(written: str) -> Callable[[Body], Form]:
+        number = re.compile(rf"(?<=:)(\s*-?\d+){written}(?=\s*[,}}])")
+        return lambda given: Body(body=number.sub(r"\1", given.content().decode()))
 
     def last(given: Body) -> Form:
-        spelt = re.findall(r'"((?:[^"\\]|\\.)*)"\s*:', given.content().decode())
-        is_seen = len(set(spelt)) < len(spelt)
-        return given if is_seen else Body(body=json.dumps(json.loads(given.content())))
+        text = given.content().decode()
+        spelt = re.findall(r'"((?:[^"\\]|\\.)*)"\s*:', text)
+        meant = [json.loads(f'"{key}"') for key in spelt]
+        repeats = len(set(meant)) < len(meant) and len(set(spelt)) == len(spelt)
+        return Body(body=json.dumps(json.loads(text))) if repeats else given
 
     for name, says, requirement, rule, read in (
         ("unicode-digits", "digits of every script", "REC-8", "the pattern's digits are those of ASCII", digits),
         ("form-feed", "more white space than JSON has", "REC-1", "JSON has four characters of white space", spaces),
-        ("exponent-integer", "integers with an exponent or fraction", "ID-4", "an integer has neither", whole),
+        ("exponent-integer", "integers with an exponent", "ID-4", "an integer has none", whole(r"[eE][-+]?0+")),
+        ("fraction-integer", "integers with a fraction", "ID-4", "an integer has none", whole(r"\.0+")),
+        (
+            "real-integer",
+            "integers with an exponent or fraction",
+            "ID-4",
+            "an integer has neither",
+            whole(r"(?:\.0+)?(?:[eE][-+]?0+)?"),
+        ),
         ("escaped-repeat", "keys compared as they are spelt", "REC-2", "escapes are resolved first", last),
     ):
         yield WrongForm(name, says, requirement, rule, instead("validate", read))
@@ -178,13 +181,17 @@ def _ascii_digit(match: re.Match[str]) -> str:
 # --- signals ---
 
 
+def _binary32(number: float) -> float:
+    """The nearest binary32 number. Raises OverflowError if there is none."""
+    (narrow,) = struct.unpack("<f", struct.pack("<f", number))
+    return float(narrow)
+
+
 def _points() -> Iterator[WrongForm]:
     def narrow(given: Form) -> object:
         assert isinstance(given, ScaledCloud)
-        rows = np.array(given.points, dtype=np.float32).reshape(-1, given.dimensions).tolist()
-        return {
-            str(s): len({tuple(floor(float(np.float32(x * s))) for x in row) for row in rows}) for s in given.scales
-        }
+        rows = [[_binary32(x) for x in row] for row in given.points]
+        return {str(s): len({tuple(floor(_binary32(x * s)) for x in row) for row in rows}) for s in given.scales}
 
     def exact(given: Form) -> object:
         assert isinstance(given, ScaledCloud)
@@ -347,7 +354,7 @@ def _places() -> Iterator[WrongForm]:
         (
             "epoch-as-a-real",
             "an epoch of 24 bits",
-            lambda given: replace(given, epoch=int(np.float32(given.epoch))),
+            lambda given: replace(given, epoch=int(_binary32(given.epoch))),
         ),
     ):
         yield WrongForm(name, says, "ID-1", "the parts stand as they are", instead("pcs_id", read))

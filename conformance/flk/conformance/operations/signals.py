@@ -1,12 +1,21 @@
 """Signals (SIG-*). Values are rounded by C14N-2; no case lies so near to a rounding boundary that a last bit could move it."""
 
-import numpy as np
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
 
 from flk.conformance.operations.forms import Bits, Form
 from flk.model.record import signals as model
 from flk.model.record.canonical import round9
 from flk.model.record.record import Regime
-from flk.model.record.signals import Points
+from flk.spec.errors import needs
+
+if TYPE_CHECKING:
+    from flk.model.record.points import Points
+
+OF_POINTS = ("coherence", "count_cells")
+"""The operations for whose answers the model needs NumPy. Their vectors are judged without it."""
+UNMEASURED = {} if find_spec("numpy") else dict.fromkeys(OF_POINTS, "needs NumPy: pip install 'flk-lab[signals]'")
+"""Those that the model cannot perform here, and what to do."""
 
 
 class Counts(Form, frozen=True):
@@ -39,8 +48,10 @@ class Cloud(Form, frozen=True):
     points: tuple[tuple[float, ...], ...]
     dimensions: int
 
-    def array(self) -> Points:
+    def array(self) -> "Points":
         """The model's value."""
+        import numpy as np
+
         return np.array(self.points, dtype=np.float64).reshape(len(self.points), self.dimensions)
 
 
@@ -86,7 +97,9 @@ def budget(given: Signals) -> float:
 
 def coherence(given: SeededCloud) -> Coherence:
     """`coh_star` and `v_star`."""
-    found = model.coherence(given.array(), given.seed)
+    with needs("signals", "coherence"):
+        from flk.model.record import points
+    found = points.coherence(given.array(), given.seed)
     return Coherence(round9(found.coh_star), tuple(map(round9, found.v_star)))
 
 
@@ -97,4 +110,6 @@ def compressibility(given: RawBytes) -> float:
 
 def count_cells(given: ScaledCloud) -> dict[str, int]:
     """`N_j`."""
-    return {str(scale): count for scale, count in model.count_cells(given.array(), given.scales).items()}
+    with needs("signals", "counting cells"):
+        from flk.model.record import points
+    return {str(scale): count for scale, count in points.count_cells(given.array(), given.scales).items()}

@@ -8,6 +8,7 @@ import msgspec
 
 from flk.conformance.diagnosis.diagnose import attributed, diagnose
 from flk.conformance.operations import OPERATIONS
+from flk.conformance.operations.signals import UNMEASURED
 from flk.conformance.reports.report import CaseResult, Report
 from flk.conformance.sdk import generated, kept
 from flk.conformance.sdk.driver import conform
@@ -41,10 +42,15 @@ def extended(report: Report, launch: Launch, selection: Selection, beyond: Beyon
         again = conform(launch, known, deadline=deadline, required=selection.profile)
         results |= {result.name: result for result in again.results}
         remarks |= dict.fromkeys(again.remarks)
+    notes = report.notes
     if beyond.cases:
+        asked = [name for name in OPERATIONS if selection.asks(name)]
+        notes += tuple(
+            f"no cases of {name} are generated: the kit {UNMEASURED[name]}" for name in asked if name in UNMEASURED
+        )
         found = generated.interview(
             launch,
-            [name for name in OPERATIONS if selection.asks(name)],
+            [name for name in asked if name not in UNMEASURED],
             cases=beyond.cases,
             start=beyond.seed,
             deadline=deadline,
@@ -60,6 +66,7 @@ def extended(report: Report, launch: Launch, selection: Selection, beyond: Beyon
         report,
         results=attributed(everything, diagnoses),
         remarks=tuple(remarks),
+        notes=notes,
         diagnoses=diagnoses,
         again=_again(everything, launch, selection, beyond),
     )

@@ -4,6 +4,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 
 from flk.conformance.operations import OPERATIONS, Broken, Operation, perform
+from flk.conformance.operations.signals import UNMEASURED
 from flk.conformance.sdk.protocol import (
     VERSION,
     Bye,
@@ -30,7 +31,9 @@ def replies(
         request = read_request(line)
         match request:
             case KitHello():
-                yield SubjectHello(Subject(VERSION, name, "Python", tuple(operations), __version__))
+                offered = tuple(each for each in operations if each not in UNMEASURED)
+                declined = {each: why for each, why in UNMEASURED.items() if each in operations}
+                yield SubjectHello(Subject(VERSION, name, "Python", offered, __version__, declined=declined))
             case Run():
                 yield answer(request, operations)
             case Bye():

@@ -10,14 +10,20 @@
     generate = 300                                 # so many more cases of each operation, kept where they fail
     keep = "kept-cases.json"
 
-`operations`, `requirements`, `cases`, `seed` and `deadline` are those of `check_sdk`.
+    [subject.delivery]                             # its sender, for `flk conform delivery`; the rest may be left out
+    command = ["go", "run", "./cmd/flk-deliver"]
+    scenarios = ["busy", "refused-400"]
+    known_failures = "known-deliveries.txt"
+
+`operations`, `requirements`, `cases`, `seed` and `deadline` are those of `check_sdk`; `thorough` and `deadline` of a delivery are
+those of `check_delivery`.
 """
 
 import shlex
 from collections.abc import Callable, Iterable, Sequence
 from os import PathLike
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeAlias
 
 import msgspec
 from msgspec import Meta
@@ -34,13 +40,35 @@ from flk.spec.vectors import Vectors, load
 
 NAME = "flk-subject.toml"
 """What the file is called where nobody says otherwise."""
+Command: TypeAlias = Annotated[str, Meta(min_length=1)] | Annotated[tuple[str, ...], Meta(min_length=1)]
+"""As it would be typed, or word by word."""
+
+
+def split(command: Command) -> tuple[str, ...]:
+    """The words of a command."""
+    return tuple(shlex.split(command)) if isinstance(command, str) else command
+
+
+class Delivery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The sender of a subject; without a command it is the subject's own."""
+
+    command: Command | None = None
+    scenarios: tuple[str, ...] = ()
+    known_failures: str | None = None
+    thorough: bool = False
+    deadline: Annotated[float, Meta(ge=1)] = 60.0
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The command, word by word; none if it is the subject's own."""
+        return () if self.command is None else split(self.command)
 
 
 class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One subject of a file."""
 
     name: Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._+-]*$")]
-    command: Annotated[str, Meta(min_length=1)] | Annotated[tuple[str, ...], Meta(min_length=1)]
+    command: Command
     directory: str = "."
     environment: dict[str, str] = {}
     profile: str | None = None
@@ -52,11 +80,12 @@ class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     seed: Annotated[int, Meta(ge=0)] = 0
     keep: str | None = None
     deadline: Annotated[float, Meta(ge=0.1)] = DEADLINE_SECONDS
+    delivery: Delivery | None = None
 
     @property
     def words(self) -> tuple[str, ...]:
         """The command, word by word."""
-        return tuple(shlex.split(self.command)) if isinstance(self.command, str) else self.command
+        return split(self.command)
 
     @property
     def goes_beyond(self) -> bool:

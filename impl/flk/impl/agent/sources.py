@@ -14,7 +14,7 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from flk.model.record.signals import Points
+from flk.model.record.points import Points
 from flk.spec.constants import CONSTANTS
 from flk.spec.errors import UnusableInput, needs
 

@@ -12,6 +12,8 @@ _PARTS = {
     "flk.formal": ("formal", "formal verification"),
     "flk.sim": ("sim", "the simulator"),
     "flk.impl.bench": ("bench", "the benchmark"),
+    "flk.impl.agent": ("signals", "computing records of points"),
+    "flk.impl.command.impl.agent": ("signals", "computing records of points"),
     "flk.impl": ("server", "the server"),
 }
 """For each package of the lab that needs an extra: which one, and how a message calls what it holds."""

@@ -1,21 +1,25 @@
 """How an agent turns data into a record: pure functions of the points and the raw bytes they came from."""
 
+from typing import TYPE_CHECKING
+
 import msgspec
-import numpy as np
-from numpy.typing import ArrayLike
 
 from flk.model.record.canonical import Profile, round9
 from flk.model.record.identity import pcs_id
 from flk.model.record.merkle import chunks, merkle_root
 from flk.model.record.record import LIMITS, NO_FAULT, Fault, Pcs, decode, encode
-from flk.model.record.signals import budget, coherence, compressibility, count_cells, d_hat, regime
+from flk.model.record.signals import budget, compressibility, d_hat, regime
 from flk.model.record.signing import Signer, sign
 from flk.model.refusal import Malformed
 from flk.spec.constants import CONSTANTS
+from flk.spec.errors import needs
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 
 def summarise(
-    points: ArrayLike,
+    points: "ArrayLike",
     raw: bytes,
     *,
     shard_id: str,
@@ -30,12 +34,16 @@ def summarise(
     The slope counts cells of side 1/scale, so coordinates are in units of the data's extent: the caller maps each axis to
     [0, 1], or to a range of a few units. Raises ValueError, naming the field, where no valid record comes of the input: no
     point, a coordinate that is not finite, a seed outside 0 … 2^32 - 1, or data in so many dimensions that the slope exceeds
-    its bound.
+    its bound; MissingExtra where NumPy is not installed.
 
     >>> record = summarise([[0.1, 0.2], [0.4, 0.8]], b"raw data", shard_id="s1", epoch=1, seed=7, sent_at="2026-01-01T00:00:00Z")
     >>> record.D_hat, record.r, record.N_j
     (0.0, 1.0, {'2': 2, '4': 2, '8': 2, '16': 2})
     """
+    with needs("signals", "computing records of points"):
+        import numpy as np
+
+        from flk.model.record.points import coherence, count_cells
     rows = np.asarray(points, dtype=np.float64)
     scales = CONSTANTS.signals.scales
     counts = count_cells(rows, scales)

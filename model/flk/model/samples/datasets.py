@@ -19,8 +19,8 @@ import numpy as np
 
 from flk.model.flow.submission import Submission
 from flk.model.record.canonical import Profile
+from flk.model.record.points import Points
 from flk.model.record.record import Pcs, encode
-from flk.model.record.signals import Points
 from flk.model.record.signing import Signer
 from flk.model.record.summary import signed
 from flk.model.samples.cache import remembered

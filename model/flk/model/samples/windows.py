@@ -6,8 +6,8 @@ from typing import NamedTuple
 import msgspec
 import numpy as np
 
+from flk.model.record.points import Points
 from flk.model.record.record import Pcs
-from flk.model.record.signals import Points
 from flk.model.record.summary import summarise
 from flk.spec.errors import UnusableInput
 

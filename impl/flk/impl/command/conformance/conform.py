@@ -15,6 +15,7 @@ from flk.impl.command.conformance.publishing import (
     Json,
     Junit,
     Ndjson,
+    as_json,
     exit_of,
     publish,
     show,
@@ -23,6 +24,7 @@ from flk.impl.command.conformance.publishing import (
     write_badge,
 )
 from flk.impl.command.conformance.trace import NAME, Traced
+from flk.spec.errors import UnusableInput
 
 if TYPE_CHECKING:
     from flk.conformance import Report
@@ -219,14 +221,24 @@ def _scenarios(incomplete: str) -> list[str]:
 
 @conform.command()
 def delivery(
-    command: Annotated[list[str], typer.Argument(help="The command that starts the subject, after --.")],
+    command: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="The command that starts the subject, after --. Without one: the senders of the subject file.",
+            show_default=False,
+        ),
+    ] = None,
     *,
+    file: Annotated[Path, typer.Option(help="The subject file, where no command is given.", dir_okay=False)] = Path(
+        "flk-subject.toml"
+    ),
+    subject: Annotated[list[str] | None, typer.Option(help="Only these subjects of the subject file.")] = None,
     scenario: Annotated[list[str] | None, typer.Option(help="Only these scenarios.", autocompletion=_scenarios)] = None,
     thorough: Annotated[
         bool, typer.Option("--thorough", help="Wait for long, too, if the sender waits on a real clock.")
     ] = False,
     known_failures: Known = None,
-    deadline: Annotated[float, typer.Option(min=1, help="Seconds that a round may take.")] = 60.0,
+    deadline: Annotated[float, typer.Option(min=1, help="Seconds that a round of COMMAND may take.")] = 60.0,
     json: Json = False,
     junit: Junit = None,
     ndjson: Ndjson = None,
@@ -236,13 +248,17 @@ def delivery(
     """Play a server to an SDK's sender: overload, silence, cut replies, a portal, kills; does it deliver as it must (OUT-*)?
 
     The command is a subject that offers the operation `deliver` (conformance/PROTOCOL.md). Example, the project's own agent:
-    flk conform delivery -- flk conform sender
+    flk conform delivery -- flk conform sender. Without a command every subject of the subject file is asked that has a table
+    [subject.delivery].
 
     Exit code 0: it does, but for known failures if there are any; 1: it does not, or the list of known failures is not true; 2: it
     cannot be talked to.
     """
     from flk.conformance import check_delivery
 
+    if not command:
+        _senders(file, subject or [], scenario or [], ndjson, Files(junit, html), badge, thorough=thorough, json=json)
+        return
     report = streamed(
         ndjson,
         shlex.join(command),
@@ -256,6 +272,37 @@ def delivery(
         ),
     )
     _publish(report, Files(junit, html), badge, json=json)
+
+
+def _senders(
+    file: Path,
+    names: list[str],
+    scenarios: list[str],
+    ndjson: Path | None,
+    files: Files,
+    badge: Path | None,
+    *,
+    thorough: bool,
+    json: bool,
+) -> None:
+    """Play to all senders of a subject file."""
+    from flk.conformance.delivery.subjects import check_deliveries
+    from flk.conformance.reports.stream import Stream
+
+    if badge is not None:
+        raise UnusableInput(
+            "--badge: a badge is of one sender; fix: give its command, or its report to `flk conform compare`"
+        )
+    with streaming(ndjson) as stream:
+        heard = None if stream is None else (lambda entry: Stream(stream, entry.name))
+        reports = check_deliveries(file, names, scenarios=scenarios, thorough=thorough, heard=heard)
+    publish(reports, files)
+    if json:
+        typer.echo(msgspec.json.encode([as_json(report) for report in reports]))
+    else:
+        for report in reports:
+            show(report, json=False)
+    raise exit_of(reports)
 
 
 @conform.command()

@@ -14,7 +14,7 @@ import typer
 from flk.impl.agent import WORKERS
 from flk.impl.command.app import app
 from flk.spec.constants import CONSTANTS
-from flk.spec.errors import UnusableInput
+from flk.spec.errors import UnusableInput, needs
 from flk.spec.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -100,10 +100,11 @@ def send(
     from flk.model.flow.submission import Submission
     from flk.model.record.record import encode
     from flk.model.record.summary import signed
-    from flk.model.samples.windows import SEED, records
 
     signer = load_signer(keys, tenant)
     cut = _cut(source, columns=columns, array=array, shard=shard, window=window, stride=stride)
+    from flk.model.samples.windows import SEED, records  # needs what the source needs
+
     computed = records(cut, seed=SEED if seed is None else seed, sent_at=_now())
     submissions = (Submission(tenant, encode(signed(record, signer))) for record in computed)
     about = {"columns": columns, "array": array, "shard": shard, "window": window, "stride": stride, "tenant": tenant}
@@ -139,10 +140,11 @@ def write_records(
     from flk.impl.keys import load_signer
     from flk.model.record.record import encode
     from flk.model.record.summary import signed
-    from flk.model.samples.windows import SEED, records
 
     signer = load_signer(keys, tenant) if keys else None
     cut = _cut(source, columns=columns, array=array, shard=shard, window=window, stride=stride)
+    from flk.model.samples.windows import SEED, records  # needs what the source needs
+
     for record in records(cut, seed=SEED if seed is None else seed, sent_at=sent_at or _now()):
         typer.echo(encode(signed(record, signer) if signer else record))
 
@@ -172,11 +174,10 @@ def dead(*, outbox: Existing, json: Json = False) -> None:
 
 def _cut(source: str, *, columns: str, array: str, shard: str, window: int, stride: int) -> Iterator["Window"]:
     """The windows of a file or of a data set."""
-    from flk.impl.agent.sources import open_source
-    from flk.model.samples.datasets import cut
-    from flk.model.samples.windows import windows
-
     if not source.startswith(DATASET):
+        from flk.impl.agent.sources import open_source
+        from flk.model.samples.windows import windows
+
         path = Path(source)
         opened = open_source(path, [name for name in columns.split(",") if name], array)
         return windows(opened.blocks, shard or path.stem, window, stride)
@@ -184,6 +185,8 @@ def _cut(source: str, *, columns: str, array: str, shard: str, window: int, stri
         raise UnusableInput(
             f"{source}: a data set has its own columns and windows; leave those options out, or name its file"
         )
+    with needs("sim", "a data set that comes with matplotlib"):
+        from flk.model.samples.datasets import cut
     return cut(source.removeprefix(DATASET))
 
 
