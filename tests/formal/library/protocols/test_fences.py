@@ -43,6 +43,7 @@ def test_every_property_holds_and_every_witness_is_near() -> None:
         "written_before_and_after": 12,
         "two_complete_one_change": 9,
         "a_step_comes_late": 11,
+        "everybody_died_in_the_middle": 8,
         "torn_and_read_again": 10,
         "a_store_comes_and_one_goes": 11,
     }

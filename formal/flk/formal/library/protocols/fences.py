@@ -343,6 +343,16 @@ def a_step_comes_late() -> Term:
     )
 
 
+@protocol.reachable("MIG-7", "MIG-8")
+def everybody_died_in_the_middle() -> Term:
+    """A store is closed for what comes next, and no node is about it, nor knows any layout."""
+    return (
+        coming.defined()
+        & exists(Store, lambda s: fence.defined(s) & (fence[s] == coming))
+        & forall(Node, lambda n: ~found.defined(n) & ~known.defined(n))
+    )
+
+
 @protocol.reachable("MIG-8")
 def torn_and_read_again() -> Term:
     """A read goes across a change, and its node follows."""
