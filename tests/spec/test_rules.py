@@ -3,14 +3,11 @@
 import subprocess
 from pathlib import Path
 
-import pytest
-
 from flk.impl.server.metrics import Metrics
-from flk.spec.metrics import METRICS, TABLE, parts, rules
+from flk.spec.metrics import METRICS, TABLE, rules
 
 PROCESS = {metric.name for metric in TABLE.process}
 EXTERNAL = {metric.name for metric in TABLE.external}
-COMPARISON = ("comparison",)
 
 
 def exported() -> set[str]:
@@ -25,20 +22,17 @@ def promtool(directory: Path, *command: str) -> str:
     return "" if done.returncode == 0 else done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("having", [(), COMPARISON])
-def test_every_alert_of_the_rule_file_reads_what_a_node_exports(having: tuple[str, ...]) -> None:
-    """An alert on a part that the nodes do not have is left out, and with the part it is there; no alert is in neither."""
-    file = rules(having)
-    there = exported() | {name for name, metric in METRICS.items() if metric.part in having}
+def test_every_alert_of_the_rule_file_reads_what_a_node_exports() -> None:
+    """Every alert of the table is in it, and reads what nodes export or what the scraper adds."""
     for alert in TABLE.alert:
-        assert (f"- alert: {alert.name}\n" in file) == (alert.metrics() <= there | EXTERNAL)
-        assert parts(alert) <= {*COMPARISON}
-    assert exported() == {name for name, metric in METRICS.items() if not metric.part} | PROCESS
+        assert f"- alert: {alert.name}\n" in rules()
+        assert alert.metrics() <= exported() | EXTERNAL
+    assert exported() == METRICS.keys() | PROCESS
 
 
 def test_the_rule_file_is_sound_and_fires_on_what_nodes_export(tmp_path: Path) -> None:
     """Prometheus takes it, and tells of a clock that is doubted and of a store that was found damaged at a restart."""
-    (tmp_path / "flk.rules.yml").write_text(rules(COMPARISON))
+    (tmp_path / "flk.rules.yml").write_text(rules())
     assert promtool(tmp_path, "check", "rules", "flk.rules.yml") == ""
     (tmp_path / "tests.yml").write_text(
         """

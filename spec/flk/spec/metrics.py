@@ -2,7 +2,6 @@
 
 import json
 import re
-from collections.abc import Collection
 from enum import StrEnum
 from importlib.resources import files
 from typing import Annotated
@@ -35,9 +34,7 @@ class Severity(StrEnum):
 
 
 class Metric(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One metric. `buckets` are the upper bounds of a histogram in the metric's unit, without infinity. `part` is what a node must
-    have if it is to export it; empty if every node does.
-    """
+    """One metric. `buckets` are the upper bounds of a histogram in the metric's unit, without infinity."""
 
     name: Annotated[str, Meta(pattern="^flk_[a-z_]+$")]
     type: Type
@@ -46,7 +43,6 @@ class Metric(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     requirement: str
     labels: tuple[str, ...] = ()
     buckets: tuple[float, ...] = ()
-    part: str = ""
 
 
 class OfProcess(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -103,32 +99,23 @@ def parse(text: bytes) -> Table:
 TABLE = parse(files("flk.spec").joinpath("metrics.toml").read_bytes())
 METRICS = {metric.name: metric for metric in TABLE.metric}
 """Every metric of a node, by name."""
-EXPORTED = {name: metric for name, metric in METRICS.items() if not metric.part}
-"""Those that every node exports."""
 
 
-def parts(alert: Alert) -> frozenset[str]:
-    """What a node has to have for an alert to be about it; nothing for most."""
-    read = (METRICS.get(name) for name in alert.metrics())
-    return frozenset(metric.part for metric in read if metric is not None and metric.part)
-
-
-def rules(having: Collection[str] = ()) -> str:
-    """The alerts as a file of rules for Prometheus: those on what every node exports, and on the parts that the nodes have.
+def rules() -> str:
+    """The alerts as a file of rules for Prometheus.
 
     >>> print(rules().splitlines()[3])
           - alert: FLKErrorBudgetBurn
     """
     lines = ["groups:", "  - name: flk", "    rules:"]
     for alert in TABLE.alert:
-        if parts(alert) <= frozenset(having):
-            labels = {"severity": alert.severity, "requirement": alert.requirement}
-            annotations = {"summary": alert.summary, "description": alert.action}
-            lines += [
-                f"      - alert: {alert.name}",
-                f"        expr: {json.dumps(alert.expr)}",  # a string of JSON is one of YAML
-                f"        for: {alert.hold}",
-                f"        labels: {json.dumps(labels)}",
-                f"        annotations: {json.dumps(annotations)}",
-            ]
+        labels = {"severity": alert.severity, "requirement": alert.requirement}
+        annotations = {"summary": alert.summary, "description": alert.action}
+        lines += [
+            f"      - alert: {alert.name}",
+            f"        expr: {json.dumps(alert.expr)}",  # a string of JSON is one of YAML
+            f"        for: {alert.hold}",
+            f"        labels: {json.dumps(labels)}",
+            f"        annotations: {json.dumps(annotations)}",
+        ]
     return "\n".join(lines) + "\n"

@@ -27,7 +27,7 @@ from flk.model.record.record import encode
 from flk.model.record.signing import sign
 from flk.spec import __version__
 from flk.spec.constants import CONSTANTS
-from flk.spec.metrics import EXPORTED, TABLE
+from flk.spec.metrics import METRICS, TABLE
 
 
 @contextmanager
@@ -111,7 +111,7 @@ def test_the_metrics_are_those_of_the_table(client: Client) -> None:
     """Names and types, nothing more and nothing less: those of nodes, and of the process (OBS-1, OBS-6)."""
     lines = client.request("GET", "/metrics").body.decode().splitlines()
     types = [line.split()[2:] for line in lines if line.startswith("# TYPE ")]
-    of_nodes = {name: str(metric.type) for name, metric in EXPORTED.items()}
+    of_nodes = {name: str(metric.type) for name, metric in METRICS.items()}
     assert dict(types) == of_nodes | {metric.name: str(metric.type) for metric in TABLE.process}
     assert f'flk_build_info{{python="{platform.python_version()}",version="{__version__}"}} 1.0' in lines
     assert all(sample(client, metric.name) > 0 for metric in TABLE.process)

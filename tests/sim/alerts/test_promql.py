@@ -162,7 +162,7 @@ def exported(rng: Random) -> Database:
     return database
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [2, 3])
 def test_the_alerts_of_the_table_fire_when_they_do_in_prometheus(seed: int, tmp_path: Path) -> None:
     """On random series every alert of the table fires at the evaluations at which promtool's fires, for the same elements."""
     rng, tests, fired = Random(seed), [], set()

@@ -9,7 +9,7 @@ from flk.conformance.server.replies import Failed
 from flk.conformance.server.target import Server, expect_outcome, expect_refusal, expect_status
 from flk.model.flow.answers import SUBMIT_PATH
 from flk.spec.constants import CONSTANTS
-from flk.spec.metrics import EXPORTED, METRICS
+from flk.spec.metrics import METRICS, METRICS
 
 LIMIT = CONSTANTS.node.max_body_bytes
 
@@ -106,7 +106,7 @@ def metrics(server: Server) -> None:
         line.split() for line in reply.body.decode(errors="replace").splitlines() if line.startswith("# TYPE flk_")
     ]
     types = {words[2]: words[3] for words in declared if len(words) == 4}
-    shown = EXPORTED.keys() | (types.keys() & METRICS.keys())  # one of a part that the server has may be there
+    shown = METRICS.keys() | (types.keys() & METRICS.keys())  # one of a part that the server has may be there
     wanted = {name: str(METRICS[name].type) for name in shown}
     wrong = sorted(name for name in types.keys() | wanted.keys() if types.get(name) != wanted.get(name))
     if wrong:

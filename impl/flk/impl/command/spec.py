@@ -66,22 +66,11 @@ def show(ids: Ids = None, *, json: Json = False) -> None:
 
 
 @spec.command()
-def rules(
-    *,
-    part: Annotated[
-        list[str] | None, typer.Option(help="A part that your nodes have beside those of `flk serve`; once for each.")
-    ] = None,
-) -> None:
+def rules() -> None:
     """Print the alerts as a file of rules for Prometheus: `flk spec rules > flk.rules.yml`."""
-    from flk.spec.hints import nearest
-    from flk.spec.metrics import METRICS
     from flk.spec.metrics import rules as rule_file
 
-    known = sorted({metric.part for metric in METRICS.values() if metric.part})
-    for name in part or ():
-        if name not in known:
-            raise UnusableInput(f"--part {name}: no metric is of such a part{nearest(name, known)}")
-    typer.echo(rule_file(part or ()), nl=False)
+    typer.echo(rule_file(), nl=False)
 
 
 def _chosen(requirements: tuple["Requirement", ...], ids: list[str] | None) -> tuple["Requirement", ...]:

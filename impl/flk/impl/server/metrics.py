@@ -21,7 +21,7 @@ from prometheus_client.metrics import MetricWrapperBase
 
 from flk.model.entries.entry import Claim, Entry
 from flk.spec import __version__
-from flk.spec.metrics import EXPORTED, Metric, Type
+from flk.spec.metrics import METRICS, Metric, Type
 
 _MAKE: dict[Type, Callable[[Metric, CollectorRegistry], MetricWrapperBase]] = {
     Type.COUNTER: lambda metric, registry: Counter(metric.name, metric.help, metric.labels, registry=registry),
@@ -41,7 +41,7 @@ class Metrics:
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
-        self._all = {metric.name: _MAKE[metric.type](metric, self._registry) for metric in EXPORTED.values()}
+        self._all = {metric.name: _MAKE[metric.type](metric, self._registry) for metric in METRICS.values()}
         ProcessCollector(registry=self._registry)
         self._gauge("flk_build_info", __version__, platform.python_version()).set(1)
         self.ingest = self._counter("flk_ingest_total")

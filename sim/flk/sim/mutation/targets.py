@@ -56,6 +56,7 @@ PARTS = (
             "outbox",
             "propose",
             "publish",
+            "put_back",
             "reconcile",
             "recover",
             "repair",

@@ -225,6 +225,23 @@ def who_may_act() -> Term:
     )
 
 
+@protocol.always("DIV-3")
+def what_was_seen_was_held() -> Term:
+    """A region looks for what another store held: by a join, from no log, or since it was spoilt."""
+
+    def may_have_held(r: Term, c: Term) -> Term:
+        return joined[r, c] | unlogged[r, c] | spoilt[r]
+
+    return forall(
+        Region,
+        Claim,
+        lambda r, c: (
+            implies(held.defined(r) & (held[r] == c), may_have_held(r, c))
+            & implies(is_looking(r, c), exists(Region, lambda s: (s != r) & may_have_held(s, c)))
+        ),
+    )
+
+
 @protocol.always()
 def who_may_spoil() -> Term:
     """Rows are lost, replaced or made up until times are calm; claims are logged that no store made up."""
@@ -300,6 +317,36 @@ def held_by_one_and_in_no_log() -> Term:
     return exists(
         Region, Region, Claim, lambda r, s, c: (stage[r, c] == Stage.looked) & unlogged[s, c] & lacks(r, c) & calm
     )
+
+
+@protocol.reachable("DIV-5")
+def replaced_by_what_was_logged() -> Term:
+    """A store holds what a log has, although nobody joined it there."""
+    return exists(
+        Region,
+        Claim,
+        lambda r, c: logged[c] & held.defined(r) & (held[r] == c) & ~joined[r, c] & ~unlogged[r, c],
+    )
+
+
+@protocol.reachable("DIV-4")
+def held_although_nothing_was_spoilt() -> Term:
+    """A store holds what no log has, and has lost nothing for it."""
+    return exists(Region, Claim, lambda r, c: unlogged[r, c] & held.defined(r) & (held[r] == c) & ~spoilt[r])
+
+
+@protocol.leads_to("DIV-6", fair=("mend", "reject"))
+def what_is_proposed_is_decided() -> tuple[Term, Term]:
+    """In calm times no proposal stays open: it is joined, or it fails."""
+    is_open = exists(Region, Claim, lambda r, c: stage[r, c] == Stage.proposed)
+    return calm & is_open, ~is_open
+
+
+@protocol.leads_to("DIV-3", fair=("look_away", "prove", "call_lost"))
+def no_look_lasts_for_ever() -> tuple[Term, Term]:
+    """In calm times no round goes on for ever: what was seen is called lost, or let go."""
+    goes_on = exists(Region, Claim, is_looking)
+    return calm & goes_on, ~goes_on
 
 
 @protocol.leads_to("DIV-5", fair=("look", "prove", "call_lost", "mend"))
