@@ -186,6 +186,20 @@ def test_a_wrong_tree_breaks_one_requirement_in_every_root_and_proof(name: str) 
     assert {name for result in failed for name in result.requirements} == {"MRK-1"}
 
 
+def test_a_tree_that_nobody_knows_breaks_no_chunk() -> None:
+    """A root of data that is wrong as the tree over its chunks is wrong says nothing of the chunks (MRK-4 without the tree)."""
+    unknown = WrongForm("none", "", "", "", of_tree(Tree(leaf=b"\2")))
+    told_of = [result for name in ("merkle_root", "data_root") for result in results(name, like(name, unknown))]
+    assert blamed(told_of) == {"MRK-1"}
+    assert blamed(results("data_root", defects.chunks_of_a_kibibyte)) == {"MRK-4"}
+
+
+def blamed(told_of: list[CaseResult]) -> set[str]:
+    """The requirements that roots of data are said to break."""
+    failed = [one for one in attributed(told_of, ()) if one.status is CaseStatus.FAILED and one.group == "data_root"]
+    return {name for one in failed for name in one.requirements}
+
+
 def like(operation: str, one: WrongForm) -> Operation:
     """An operation that answers as the form does."""
 

@@ -8,7 +8,7 @@ from threading import Thread
 import pytest
 from tests.conformance.server.test_nodes import NAMES
 from tests.support.conformance.lasting_defects import DEFECTS
-from tests.support.conformance.memory_server import RETIRED, ROTATION, SIGNERS, Node, serving
+from tests.support.conformance.memory_server import KEYRING, RETIRED, ROTATION, SIGNERS, Node, serving
 from tests.support.conformance.server_defects import EscalatedIs200
 
 from flk.conformance.reports.report import CaseStatus
@@ -19,6 +19,8 @@ from flk.conformance.server.client import Client
 from flk.conformance.server.examine import examine, tried
 from flk.conformance.server.target import Server
 from flk.model.flow.submission import Response, Submission
+from flk.model.record.canonical import Profile
+from flk.model.record.signing import Keyring
 from flk.model.refusal import Overloaded, unavailable
 from flk.spec.errors import UnusableInput
 from flk.spec.requirements import catalogue
@@ -68,7 +70,21 @@ def test_an_honest_server_passes_every_check() -> None:
     with serving(node) as url:
         report = examine(Restartable(url, node, seed=1))
     assert [(result.name, result.detail) for result in report.results if result.status is not CaseStatus.PASSED] == []
+    assert (report.verdict, report.notes) == (Verdict.HOLDS, ("seed 1",))
+
+
+class TakesTheOlderForm(Node):
+    """Every profile counts, configured or not."""
+
+    accepted = Keyring(KEYRING.live_keys, tuple(Profile))
+
+
+def test_a_server_that_takes_the_older_form_is_told_so() -> None:
+    """Whether it is configured is not seen from outside, so it is noted and held against nobody (C14N-6)."""
+    with serving(TakesTheOlderForm()) as url:
+        report = examine(Server(Client(url, 10), {"default": SIGNERS["default"]}, 1))
     assert report.verdict is Verdict.HOLDS
+    assert [note for note in report.notes if "C14N-6" in note] != []
 
 
 @pytest.mark.parametrize(

@@ -10,15 +10,16 @@ from time import sleep
 from typing import Any, ClassVar
 
 import msgspec
-from tests.support.conformance.memory_server import LIVE, Node
+from tests.support.conformance.memory_server import GONE, LIVE, Node
 from tests.support.conformance.server_defects import DEFECTS, as_duplicate, caught_by, key_of
 
-from flk.conformance.server import clock, durability, histories, refusals, rotation, tenancy, trouble
+from flk.conformance.server import clock, durability, histories, refusals, rotation, tenancy, transport, trouble
 from flk.conformance.server.reference import Handler
 from flk.model.effects import Effect, Resume, Store
 from flk.model.entries.entry import Claim, Key, content_digest
 from flk.model.flow.submission import Response, Submission
 from flk.model.log.hlc import Timestamp
+from flk.model.record.canonical import Signed
 from flk.model.record.record import decode
 from flk.model.record.signing import HmacKey, Keyring, LiveKey
 from flk.model.refusal import Malformed, Overloaded, Refused
@@ -327,3 +328,86 @@ class FailsWithoutAStore(Node):
         if self.trouble is not None and self.trouble.status == 503:
             return Response(500, json.dumps({"error": "internal"}).encode())
         return super().respond(submission)
+
+
+# --- what a stranger tried ---
+
+
+class KeysByClaim(Keyring):
+    """Judges keys at a time that the record says."""
+
+    claimed = 0.0
+
+    def authenticate(self, tenant: str, record: Signed, sig: str, at: float) -> bytes:
+        return super().authenticate(tenant, record, sig, self.claimed or at)
+
+
+@caught_by(rotation.retired_keys_do_not_count)
+class KeysBySentAt(Node):
+    """A key counts if it was live when the record says that it was sent."""
+
+    accepted: Keyring = KeysByClaim({**LIVE, "default": [*LIVE["default"], GONE]})
+
+    def submit(self, submission: Submission) -> Response:
+        assert isinstance(self.keyring, KeysByClaim)
+        self.keyring.claimed = 0.5 if b'"sent_at":"1970-' in submission.body.replace(b": ", b":") else 0.0
+        return super().submit(submission)
+
+
+@caught_by(tenancy.stored_record_under_a_foreign_tenant)
+class TenantsWithoutCase(Node):
+    """Names of tenants are compared without case."""
+
+    def tenant(self, names: list[str]) -> str:
+        return super().tenant([name.lower() for name in names])
+
+
+@caught_by(transport.metrics)
+class MetricsNameRecords(Node):
+    """Each duplicate is counted under its id, so that the series grow for ever."""
+
+    def __init__(self) -> None:
+        self.seen: list[str] = []
+        super().__init__()
+
+    def respond(self, submission: Submission) -> Response:
+        self.seen.append(key_of(submission).pcs_id)
+        return super().respond(submission)
+
+    def metrics(self) -> str:
+        return super().metrics() + "".join(f'flk_dedup_hits_total{{pcs_id="{one}"}} 1\n' for one in self.seen)
+
+
+class LeavingHandler(Handler):
+    """Reads the bodies of submissions alone."""
+
+    def read_body(self) -> bytes:
+        return super().read_body() if self.path == "/v1/pcs/submit" and self.command == "POST" else b""
+
+
+@caught_by(transport.unwanted_bodies_are_read)
+class LeavesTheBody(Node):
+    """The body of a request for an unknown path is read as the next request."""
+
+    handler: ClassVar[type[Handler]] = LeavingHandler
+
+
+@caught_by(durability.acknowledged_survives_restart)
+class KeepsWhatItAccepted(Node):
+    """An outcome that is not accepted is forgotten at a restart."""
+
+    def start(self) -> None:
+        super().start()
+        entries = self.entries.entries
+        for key in [key for key, entry in entries.items() if not entry.outcome.accepted]:
+            del entries[key]
+
+
+@caught_by(refusals.malformed)
+class LeavesOutNull(Node):
+    """An error says no field where there is none."""
+
+    def submit(self, submission: Submission) -> Response:
+        response = super().submit(submission)
+        body = response.body.replace(b',"field":null', b"") if response.status == 400 else response.body
+        return Response(response.status, body)

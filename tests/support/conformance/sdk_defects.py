@@ -9,6 +9,7 @@ import zlib
 from base64 import b64decode
 from collections.abc import Callable
 from decimal import ROUND_HALF_UP, Decimal
+from fractions import Fraction
 from hashlib import sha256
 from itertools import combinations
 from math import floor, isfinite, log2
@@ -31,6 +32,7 @@ from flk.conformance.operations.trees import Consistency, Inclusion, Leaves, Pos
 from flk.model.entries.entry import Outcome
 from flk.model.log.hlc import at, text
 from flk.model.record.canonical import Profile, canonical_bytes, fixed9, round9
+from flk.model.record.signing import Algorithm
 from flk.model.refusal import Malformed, Unauthenticated
 from flk.spec.constants import CONSTANTS
 
@@ -533,3 +535,100 @@ def each_delivery_is_new(given: NodeInput) -> list[Answered]:
     """A duplicate is judged and stored anew."""
     alone = (msgspec.structs.replace(given, arrivals=(arrival,)) for arrival in given.arrivals)
     return [reply for history in alone for reply in operations.node.node(history)]
+
+
+# --- what a stranger tried ---
+
+
+@caught_by("budget/rounded/0")
+def fused_products(given: Signals) -> float:
+    """Each product is added without being rounded, as a compiler may that contracts."""
+    w = CONSTANTS.budget
+    slope, coh_star, r = round9(given.D_hat), round9(given.coh_star), round9(given.r)
+    cost = w.base
+    for weight, signal in ((w.alpha, 1 - r), (w.beta, max(0.0, slope - w.D0)), (w.gamma, coh_star)):
+        cost = float(Fraction(cost) + Fraction(weight) * Fraction(signal))
+    return round9(min(1.0, max(0.0, cost)))
+
+
+@caught_by("count_cells/product/32-bits-apart")
+def cells_of_32_bits(given: ScaledCloud) -> dict[str, int]:
+    """A cell's place is a number of 32 bits."""
+    return {str(s): len({tuple(floor(x * s) % 2**32 for x in row) for row in given.points}) for s in given.scales}
+
+
+@caught_by("data_root/as-read/final-newline")
+def trims_what_was_read(given: RawBytes) -> str:
+    """The last line's end is dropped."""
+    return operations.trees.data_root(RawBytes(given.raw.rstrip(b"\r\n")))
+
+
+@caught_by("data_root/as-read/carriage-returns")
+def reads_in_text_mode(given: RawBytes) -> str:
+    """The ends of lines are made alike."""
+    return operations.trees.data_root(RawBytes(given.raw.replace(b"\r\n", b"\n")))
+
+
+@caught_by("merkle_root/chunks/as-read/no-text")
+def leaves_are_text(given: Leaves) -> str:
+    """Leaves pass through a text, in which bytes that are none of UTF-8 are replaced."""
+    return operations.trees.merkle_root(Leaves(tuple(leaf.decode(errors="replace").encode() for leaf in given.leaves)))
+
+
+@caught_by("pause/after-33-0.5")
+def shifts_of_32_bits(given: PauseInput) -> float:
+    """A shift takes its distance modulo 32."""
+    return operations.placement.pause(msgspec.structs.replace(given, attempt=(given.attempt - 1) % 32 + 1))
+
+
+@caught_by("d_hat/beyond-binary32")
+def counts_in_binary32(given: Counts) -> float:
+    """Counts pass through binary32."""
+    counts = tuple(int(np.float32(count)) for count in given.counts)
+    return operations.signals.d_hat(msgspec.structs.replace(given, counts=counts))
+
+
+@caught_by("d_hat/scale-that-comes-again")
+def the_first_of_equal_scales(given: Counts) -> float:
+    """A scale that comes again is left out with its count."""
+    first = dict(reversed([*zip(given.scales, given.counts, strict=True)]))
+    return operations.signals.d_hat(Counts(tuple(first), tuple(first.values())))
+
+
+@caught_by("frame/salted/empty-payload")
+def nothing_needs_no_salt(given: FrameInput) -> bytes:
+    """A frame without a payload is of the earlier format."""
+    return operations.segments.frame(given if given.payload else msgspec.structs.replace(given, salt=b""))
+
+
+@caught_by("scan/whole/empty-payload")
+def nothing_was_logged(given: DamagedSegment) -> ScanResult:
+    """Frames without a payload are passed over."""
+    found = operations.segments.scan(given)
+    return msgspec.structs.replace(found, frames=tuple(one for one in found.frames if one.payload))
+
+
+@caught_by("verify_segment/no-record")
+def something_must_be_in_it(given: NamedSegment) -> bool:
+    """A segment without a record is damaged."""
+    found = operations.segments.scan(DamagedSegment(given.segment))
+    return operations.segments.verify_segment(given) and bool(found.frames)
+
+
+@caught_by("authenticate/window/new-overlap-starts")
+def windows_open_late(given: AuthenticateInput) -> bool:
+    """A key does not count at the moment at which its window opens."""
+    keys = {
+        tenant: tuple(key for key in several if key.not_before != given.at) for tenant, several in given.keys.items()
+    }
+    return operations.signatures.authenticate(msgspec.structs.replace(given, keys=keys))
+
+
+@caught_by("sign/hmac/65")
+def long_secrets_are_cut(given: SignInput) -> str:
+    """A secret longer than a block is cut, where RFC 2104 hashes it."""
+    if given.key.algorithm is Algorithm.ED25519:
+        return operations.signatures.sign(given)
+    return operations.signatures.sign(
+        msgspec.structs.replace(given, key=msgspec.structs.replace(given.key, secret=given.key.secret[:64]))
+    )

@@ -56,12 +56,25 @@ def attributed(results: Iterable[CaseResult], diagnoses: Iterable[Diagnosis]) ->
     """The results, of which those that a form explains bear on the requirement that forbids the form, and on no other.
 
     Whoever has a wrong tree and cuts the right chunks breaks MRK-1 in every root and proof, and neither MRK-2, MRK-3 nor MRK-4.
+    That needs no known form for roots of data: a case of `merkle_root` has the same chunks, and got the same wrong answer.
     """
-    broken = {name: one.requirement for one in diagnoses for name in one.cases}
+    told = tuple(results)
+    broken = _of_the_tree(told) | {name: one.requirement for one in diagnoses for name in one.cases}
     return tuple(
         msgspec.structs.replace(result, requirements=(broken[result.name],)) if result.name in broken else result
-        for result in results
+        for result in told
     )
+
+
+def _of_the_tree(results: Iterable[CaseResult]) -> dict[str, str]:
+    """The roots of data that are wrong as the tree over the same chunks is."""
+    wrong = {result.name: result.received for result in results if result.status is CaseStatus.FAILED}
+    return {
+        name: "MRK-1"
+        for name, received in wrong.items()
+        if name.startswith("data_root/")
+        and wrong.get(f"merkle_root/chunks/{name.removeprefix('data_root/')}") == received
+    }
 
 
 def _contradictions(one: WrongForm, passed: Iterable[CaseResult]) -> int:

@@ -64,7 +64,7 @@ def _past_the_end() -> Iterator[Draft]:
 
 def pause() -> Iterator[Draft]:
     """Ceilings that double up to the cap, full jitter, and Retry-After."""
-    for attempt in (1, 2, 3, 6, 7, 8, 40):
+    for attempt in (1, 2, 3, 6, 7, 8, 33, 40, 65, 1025):
         for chance in (0.0, 0.5, 0.75):
             question = PauseInput(attempt, chance, None)
             yield Draft(f"after-{attempt}-{chance}", "a part of the doubled, capped ceiling", question, ("OUT-3",))

@@ -84,6 +84,12 @@ def frame() -> Iterator[Draft]:
             FrameInput(kind, text(CLOCK), b"payload", SALT),
             ("WAL-2", "WAL-8"),
         )
+    yield Draft(
+        "salted/empty-payload",
+        "the salt comes first, whatever follows",
+        FrameInput(Kind.DATA, text(CLOCK), b"", SALT),
+        ("WAL-2", "WAL-8"),
+    )
     for slug, salt in {
         "zeros": bytes(SALT_BYTES),
         "ones": b"\xff" * SALT_BYTES,
@@ -120,6 +126,8 @@ def _scanned(story: Story) -> Iterator[Draft]:
         "without-magic": story.open[len(MAGIC) :],
         "not-a-segment": b'2025-01-19T12:00:00Z|7|{"a":1}\n',
     }
+    nothing = frame_bytes(Kind.DATA, CLOCK, b"", story.salt)
+    whole |= {"empty-payload": story.opening + nothing, "empty-payloads": story.opening + 2 * nothing}
     for slug, content in whole.items():
         yield Draft(f"{prefix}whole/{slug}", "what a segment holds", DamagedSegment(content), ("WAL-2",))
     cut = story.open[: -len(story.frames[2])]
@@ -242,6 +250,12 @@ def _verified(story: Story) -> Iterator[Draft]:
         f"{prefix}honest",
         "sealed, whole, and the one its name says",
         NamedSegment(segment=story.sealed, name=HEAD.name),
+        ("CRR-6",),
+    )
+    yield Draft(
+        f"{prefix}no-record",
+        "a segment may be sealed before anything was logged",
+        NamedSegment(segment=story.opening + seal(story.opening, story.salt), name=HEAD.name),
         ("CRR-6",),
     )
     names = {

@@ -43,6 +43,8 @@ def d_hat() -> Iterator[Draft]:
         "equal-slopes": ([2, 4, 8, 16, 32], [2, 4, 8, 16, 1000]),
         "far-outlier": ([2, 4, 8, 16], [5, 10, 20, 10**9]),
         "largest": ([1, 1024], [1, 2**53 - 1]),
+        "beyond-binary32": ([2, 1024], [3, 2**24 + 1]),
+        "scale-that-comes-again": ([2, 4, 4], [4, 8, 32]),
     }
     for slug, (scales, counts) in named.items():
         yield _slopes(slug, scales, counts)
@@ -103,10 +105,32 @@ def budget() -> Iterator[Draft]:
             flags = ("clamp",) if model.budget(D_hat, coh_star, r) == 1.0 else ()
             question = Signals(D_hat, coh_star, r, bits(D_hat=D_hat, coh_star=coh_star, r=r))
             yield Draft(f"{number:02}", "the sum, cut to [0, 1]", question, ("SIG-6",), flags)
+    for number, (D_hat, coh_star, r) in enumerate(_fused()):
+        question = Signals(D_hat, coh_star, r, bits(D_hat=D_hat, coh_star=coh_star, r=r))
+        comment = "a product is rounded before it is added"
+        yield Draft(f"rounded/{number}", comment, question, ("SIG-7",), ("product",))
     for number, (D_hat, coh_star, r) in enumerate(_ties()):
         question = Signals(D_hat, coh_star, r, bits(D_hat=D_hat, coh_star=coh_star, r=r))
         comment = "a tie of the exact sum: the order of the operations decides"
         yield Draft(f"tie/{number:02}", comment, question, ("SIG-7",), ("summation-order",))
+
+
+def _fused() -> Iterator[tuple[float, float, float]]:
+    """Signals whose budget is another if each product is added without being rounded."""
+    random = Random(23)
+    found = 0
+    while found < FUSED:
+        D, coh, ratio = (random.randrange(n * NANO) / NANO for n in (3, 1, 1))
+        w = CONSTANTS.budget
+        cost = w.base
+        for weight, signal in ((w.alpha, 1 - ratio), (w.beta, max(0.0, D - w.D0)), (w.gamma, coh)):
+            cost = float(Fraction(cost) + Fraction(weight) * Fraction(signal))
+        if cost < 1 and nano(cost) != nano(model.budget(D, coh, ratio)):
+            found += 1
+            yield D, coh, ratio
+
+
+FUSED = 3
 
 
 def _ties() -> Iterator[tuple[float, float, float]]:
@@ -185,6 +209,8 @@ def count_cells() -> Iterator[Draft]:
         "a-forty-ninth": ((1 / 49, 0.021), 49),
         "binary32": ((1 - 2**-30, 1.0), 1),
         "far-out": ((2.0**40 + 0.5, 2.0**40), 2),
+        "32-bits-apart": ((-(2.0**31), 0.0, 2.0**31, 2.0**32), 1),
+        "64-bits-apart": ((-(2.0**63), 0.0, 2.0**63, 2.0**64), 1),
     }
     for slug, (row, scale) in products.items():
         question = ScaledCloud(tuple((x,) for x in row), 1, (scale,))

@@ -38,14 +38,29 @@ def merkle_root() -> Iterator[Draft]:
     )
     inner = merkle.leaf_hash(b"a") + merkle.leaf_hash(b"b")
     yield Draft("node-as-leaf", "two hashes as a leaf are not their parent", Leaves((inner,)), ("MRK-1",))
+    for slug, raw in _data_sets():
+        chunks = Leaves(tuple(merkle.chunks(raw)))
+        yield Draft(f"chunks/{slug}", "the tree over the chunks of a case of data_root", chunks, ("MRK-1",))
     yield Draft("prefixed-node-as-leaf", "nor with the prefix of a node", Leaves((b"\1" + inner,)), ("MRK-1",))
 
 
 def data_root() -> Iterator[Draft]:
     """Lengths around multiples of the chunk size."""
+    for slug, raw in _data_sets():
+        yield Draft(slug, "chunks of 64 bytes, the last one shorter, of bytes as they are", RawBytes(raw), ("MRK-4",))
+
+
+def _data_sets() -> Iterator[tuple[str, bytes]]:
     for size in (0, 1, 63, 64, 65, 127, 128, 129, 192, 193, 380, 1023, 1024, 1025, 2049):
-        raw = bytes(n % 251 for n in range(size))
-        yield Draft(f"{size:03}-bytes", "chunks of 64 bytes, the last one shorter", RawBytes(raw), ("MRK-4",))
+        yield f"{size:03}-bytes", bytes(n % 251 for n in range(size))
+    lines = {
+        "final-newline": b"1,2\n",
+        "carriage-returns": b"1,2\r\n3,4",
+        "blank": b" \t\0",
+        "no-text": b"\xff\xfe,\xe9",
+    }
+    for slug, raw in lines.items():
+        yield f"as-read/{slug}", raw
 
 
 def legacy_root() -> Iterator[Draft]:

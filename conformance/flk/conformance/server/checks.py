@@ -43,6 +43,7 @@ CHECKS: tuple[Check, ...] = (
     transport.body_limit,
     transport.upgrade_is_ignored,
     transport.unknown_path,
+    transport.unwanted_bodies_are_read,
     transport.wrong_method,
     transport.tenant_names,
     transport.two_tenants_at_once,

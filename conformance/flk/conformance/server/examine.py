@@ -16,9 +16,10 @@ from flk.conformance.server.checks import CHECKS
 from flk.conformance.server.client import Client
 from flk.conformance.server.preflight import NAME, preflight
 from flk.conformance.server.replies import Failed, NoAnswer, NotExercised, Unreachable
-from flk.conformance.server.target import Commands, NotApplicable, Server
+from flk.conformance.server.target import Commands, NotApplicable, Server, pcs
+from flk.model.flow.answers import ACKNOWLEDGED
 from flk.model.record.canonical import FIXED, Profile
-from flk.model.record.signing import Signer
+from flk.model.record.signing import Signer, sign
 from flk.spec.errors import UnusableInput
 from flk.spec.hints import nearest
 
@@ -122,10 +123,28 @@ def examine(server: Server, checks: Iterable[Check] = CHECKS, *, progress: Progr
     return Report(
         server.client.url,
         tuple(results),
-        notes=(f"seed {server.seed}", *([server.refused] if server.refused else [])),
+        notes=(
+            f"seed {server.seed}",
+            *([server.refused] if server.refused else []),
+            *_older_form(server, chosen, refused),
+        ),
         again=_again(server, chosen, results),
         coverage=coverage(passed, [check.requirements for check in CHECKS], "checks"),
     )
+
+
+def _older_form(server: Server, chosen: Sequence[Check], refused: CaseResult | None) -> tuple[str, ...]:
+    """Whether the older form of signatures counts, too, which nobody can tell from outside to be configured (C14N-6)."""
+    if refused is not None or server.profile is Profile.SHORTEST or len(chosen) < len(CHECKS):
+        return ()
+    record = server.record()
+    sig = sign(server.signer(server.tenants[0]), pcs(record), Profile.SHORTEST)
+    try:
+        taken = server.submit({**record, "sig": sig}).status in ACKNOWLEDGED
+    except NoAnswer:
+        return ()
+    says = f"signatures by profile {Profile.SHORTEST} count, too: C14N-6 allows that only where it is configured"
+    return (says,) if taken else ()
 
 
 def _all_tried(checks: Sequence[Check], server: Server, progress: Progress) -> list[CaseResult]:

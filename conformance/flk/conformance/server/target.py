@@ -256,7 +256,8 @@ def expect_refusal(reply: Reply, status: int, requirement: str, why: str, *, fie
     """Raises Failed unless the reply is a refusal that names the requirement and the field."""
     expect_status(reply, status, why)
     body = reply.json()
-    if body.get("requirement") != requirement or body.get("field") != field or not body.get("error"):
+    has_field = "field" in body or (status != 400 and field is None)  # only a malformed body's must have it (ORD-2)
+    if body.get("requirement") != requirement or body.get("field") != field or not body.get("error") or not has_field:
         raise Failed(f"{why}: expected error, requirement {requirement} and field {field}, got {reply}")
 
 

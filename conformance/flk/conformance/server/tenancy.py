@@ -1,5 +1,7 @@
 """Whose a submission is: what the tenant header says of it, and nothing that came before on the connection."""
 
+import re
+
 from flk.conformance.server.check import check
 from flk.conformance.server.exchange import AHEAD, KeptAlive, written_ahead
 from flk.conformance.server.replies import Failed
@@ -43,16 +45,35 @@ def tenant_header_in_any_case(server: Server) -> None:
 
 @check("SIGN-7", "DUP-4", "ORD-3")
 def stored_record_under_a_foreign_tenant(server: Server) -> None:
-    """A record that one tenant has stored gets 401 under another's name, known or not, and the answer says nothing of it."""
+    """A record that one tenant has stored gets 401 under another's name, known or not, however near to its own, and the answer
+    says nothing of it.
+    """
     record = server.signed(server.record())
     stored = server.submit(record)
     expect_outcome(stored, record)
-    for tenant in (*server.tenants[1:2], f"stranger-{server.seed}"):
+    for tenant in (*server.tenants[1:2], f"stranger-{server.seed}", *_nearly(server.tenants[0])):
         reply = server.submit(record, tenant)
         expect_refusal(reply, 401, "SIGN-6", f"a stored record of {server.tenants[0]}, sent as {tenant}", field="sig")
         if stored.text("digest").encode() in reply.body:
             raise Failed(f"the 401 states the digest of another tenant's entry: {reply}")
     expect_same(stored, server.submit(record), "the stored record after a foreign tenant sent it")
+
+
+def _nearly(tenant: str) -> tuple[str, ...]:
+    """Names that a comparison without case, of trimmed texts or of beginnings takes for the tenant's."""
+    near = (
+        tenant.upper(),
+        tenant.lower(),
+        tenant.title(),
+        f"{tenant}.",
+        f"-{tenant}",
+        f"_{tenant}_",
+        f"{tenant}2",
+        tenant[:-1],
+    )
+    return tuple(
+        name for name in dict.fromkeys(near) if name != tenant and re.fullmatch(CONSTANTS.node.tenant_pattern, name)
+    )
 
 
 @check("ORD-9", "DUP-4", "SIGN-7")

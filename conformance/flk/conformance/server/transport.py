@@ -1,5 +1,6 @@
 """What HTTP itself must say: limits, paths, methods, headers, health."""
 
+import re
 from collections.abc import Iterator
 
 from flk.conformance.drafts.mutations import body_of
@@ -54,6 +55,20 @@ def unknown_path(server: Server) -> None:
         expect_status(server.client.request(method, path), 404, f"{method} {path}")
 
 
+@check("HTTP-1")
+def unwanted_bodies_are_read(server: Server) -> None:
+    """The body of a request that is refused for its path or method is none of the next request's, however it looks."""
+    looks_like_one = b"GET /unknown HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    for method, path in (("POST", "/v1/pcs/unknown"), ("PUT", SUBMIT_PATH), ("POST", "/health"), ("POST", "/metrics")):
+        with server.client.connect() as connection:
+            server.client.send(connection, method, path, looks_like_one, server.headers())
+            connection.receive(method)
+            if not connection.closing:
+                record = server.signed(server.record())
+                server.client.send(connection, "POST", SUBMIT_PATH, body_of(record), server.headers())
+                expect_outcome(connection.receive("POST"), record)
+
+
 @check("ORD-8")
 def wrong_method(server: Server) -> None:
     """A known path with a method it does not offer gets 405 with Allow."""
@@ -97,9 +112,10 @@ def health_and_readiness(server: Server) -> None:
         expect_status(server.client.request("GET", path), 200, f"GET {path}")
 
 
-@check("OBS-1")
+@check("OBS-1", "OBS-2")
 def metrics(server: Server) -> None:
-    """The metrics are those of the table, with their types."""
+    """The metrics are those of the table, with their types and labels."""
+    expect_outcome(server.submit(record := server.signed(server.record())), record)
     reply = server.client.request("GET", "/metrics", headers=[("Accept", "text/plain")])
     expect_status(reply, 200, "GET /metrics")
     declared = [
@@ -113,6 +129,17 @@ def metrics(server: Server) -> None:
         raise Failed(
             "; ".join(f"{name}: the table says {wanted.get(name)}, the server {types.get(name)}" for name in wrong)
         )
+    for name, labels in _labelled(reply.body.decode(errors="replace")):
+        if more := labels - {*METRICS[name].labels, "le", "quantile"}:
+            raise Failed(f"{name} has labels that the table does not: {', '.join(sorted(more))}")
+
+
+def _labelled(exposed: str) -> Iterator[tuple[str, set[str]]]:
+    """The metrics of the table that samples are of, and the labels of each sample."""
+    for sample in re.finditer(r"^(flk_[a-z_]+)\{(.*)\}", exposed, re.MULTILINE):
+        name = sample[1] if sample[1] in METRICS else re.sub(r"_(bucket|sum|count|created)$", "", sample[1])
+        if name in METRICS:
+            yield name, set(re.findall(r'(\w+)="(?:[^"\\]|\\.)*"', sample[2]))
 
 
 @check("OBS-1", "DUP-3")

@@ -15,9 +15,10 @@ import (
 //
 //	frame = length:u32 kind:u8 id:u64 crc32c:u32 payload crc32c:u32
 //
-// The length is the payload's. The first checksum covers what is before it, the second all that is before it, so that damage to
-// any byte shows, and a frame that a crash cut short, whose head is sound, differs from one whose length was damaged. The former
-// is the file's end and is cut off; damage is kept as a copy beside the journal, and told.
+// The length is the payload's. The first checksum covers what is before it, the second the same and the payload, but not the first:
+// a CRC of anything that is followed by its own CRC is one number, so it would tie no payload to its head. Damage to any byte shows,
+// and a frame that a crash cut short, whose head is sound, differs from one whose length was damaged. The former is the file's end
+// and is cut off; damage is kept as a copy beside the journal, and told.
 
 type kind byte
 
@@ -37,8 +38,9 @@ type frame struct {
 }
 
 const (
-	sumBytes  = 4
-	headBytes = 13 + sumBytes
+	sumBytes   = 4
+	fieldBytes = 13 // of a head, before its checksum
+	headBytes  = fieldBytes + sumBytes
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -48,21 +50,21 @@ func (f frame) bytes() []byte {
 	raw = binary.LittleEndian.AppendUint32(raw, uint32(len(f.payload)))
 	raw = append(raw, byte(f.kind))
 	raw = binary.LittleEndian.AppendUint64(raw, f.id)
-	return withSum(append(withSum(raw), f.payload...))
+	raw = binary.LittleEndian.AppendUint32(raw, sum(raw, nil))
+	return binary.LittleEndian.AppendUint32(append(raw, f.payload...), sum(raw[:fieldBytes], f.payload))
 }
 
-func withSum(raw []byte) []byte {
-	return binary.LittleEndian.AppendUint32(raw, crc32.Checksum(raw, castagnoli))
+func sum(fields, payload []byte) uint32 {
+	return crc32.Update(crc32.Checksum(fields, castagnoli), castagnoli, payload)
 }
 
-func endsWithItsSum(raw []byte) bool {
-	covered := raw[:len(raw)-sumBytes]
-	return binary.LittleEndian.Uint32(raw[len(covered):]) == crc32.Checksum(covered, castagnoli)
+func isSum(raw []byte, sum uint32) bool {
+	return binary.LittleEndian.Uint32(raw) == sum
 }
 
 // sizeOf returns how many bytes the frame has that raw begins with, or 0 if its head is not sound.
 func sizeOf(raw []byte) int64 {
-	if len(raw) < headBytes || !endsWithItsSum(raw[:headBytes]) {
+	if len(raw) < headBytes || !isSum(raw[fieldBytes:], sum(raw[:fieldBytes], nil)) {
 		return 0
 	}
 	return headBytes + int64(binary.LittleEndian.Uint32(raw)) + sumBytes
@@ -71,10 +73,14 @@ func sizeOf(raw []byte) int64 {
 // parseFrame returns the sound frame that raw begins with and its size, or 0.
 func parseFrame(raw []byte) (frame, int) {
 	size := sizeOf(raw)
-	if size == 0 || size > int64(len(raw)) || !endsWithItsSum(raw[:size]) {
+	if size == 0 || size > int64(len(raw)) {
 		return frame{}, 0
 	}
-	return frame{kind(raw[4]), binary.LittleEndian.Uint64(raw[5:]), raw[headBytes : size-sumBytes]}, int(size)
+	payload := raw[headBytes : size-sumBytes]
+	if !isSum(raw[size-sumBytes:], sum(raw[:fieldBytes], payload)) {
+		return frame{}, 0
+	}
+	return frame{kind(raw[4]), binary.LittleEndian.Uint64(raw[5:]), payload}, int(size)
 }
 
 // Damage is a range of a file that holds no sound frame.

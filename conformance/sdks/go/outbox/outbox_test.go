@@ -285,6 +285,15 @@ func TestEveryBitThatFlipsShowsAndACutIsOnlyTheLastEntry(t *testing.T) {
 	}
 }
 
+// A block of a disk that was not written holds what stood there before: the rest of an entry as long as the one that is lost.
+func TestTheHeadOfOneEntryAndThePayloadOfAnotherAreNone(t *testing.T) {
+	one, other := frame{queued, 1, []byte("aaaa")}.bytes(), frame{queued, 2, []byte("bbbb")}.bytes()
+	mixed := append(append([]byte(nil), one[:headBytes]...), other[headBytes:]...)
+	if frames, damage, _ := scan("", append(mixed, other...)); len(frames) != 1 || len(damage) != 1 {
+		t.Errorf("%v, damage %v", frames, damage)
+	}
+}
+
 func TestALengthThatRottedIsNoCut(t *testing.T) {
 	dir := t.TempDir()
 	var pauses []time.Duration

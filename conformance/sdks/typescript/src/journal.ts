@@ -5,9 +5,10 @@ import { join } from "node:path";
 //
 //   frame = length:u32 kind:u8 id:u64 crc32c:u32 payload crc32c:u32
 //
-// The length is the payload's. The first checksum covers what is before it, the second all that is before it, so that damage to
-// any byte shows, and a frame that a crash cut short, whose head is sound, differs from one whose length was damaged. The former
-// is the file's end and is cut off; damage is kept as a copy, and told (OUT-7).
+// The length is the payload's. The first checksum covers what is before it, the second the same and the payload, but not the first:
+// a CRC of anything that is followed by its own CRC is one number, so it would tie no payload to its head. Damage to any byte shows,
+// and a frame that a crash cut short, whose head is sound, differs from one whose length was damaged. The former is the file's end
+// and is cut off; damage is kept as a copy, and told (OUT-7).
 
 /** Queued, acknowledged, dead, a source begun and ended, and the next id, which is written when the journal is rewritten. */
 export type Kind = "Q" | "A" | "D" | "B" | "E" | "N";
@@ -27,7 +28,8 @@ export interface Damage {
 }
 
 const SUM = 4;
-const HEAD = 13 + SUM;
+const FIELDS = 13; // bytes of a head, before its checksum
+const HEAD = FIELDS + SUM;
 const NAME = "outbox.journal";
 const COPY = "outbox.damaged-";
 const CRC32C = Uint32Array.from({ length: 256 }, (_, n) => {
@@ -36,9 +38,9 @@ const CRC32C = Uint32Array.from({ length: 256 }, (_, n) => {
   return c;
 });
 
-function crc32c(raw: Uint8Array): number {
+function crc32c(...parts: Uint8Array[]): number {
   let c = ~0;
-  for (const byte of raw) c = (c >>> 8) ^ (CRC32C[(c ^ byte) & 255] ?? 0);
+  for (const raw of parts) for (const byte of raw) c = (c >>> 8) ^ (CRC32C[(c ^ byte) & 255] ?? 0);
   return ~c >>> 0;
 }
 
@@ -48,27 +50,25 @@ function frameBytes({ kind, id, payload }: Frame): Buffer {
   raw.write(kind, 4, "latin1");
   raw.writeBigUInt64LE(BigInt(id), 5);
   payload.copy(raw, HEAD);
-  for (const end of [HEAD, raw.length]) raw.writeUInt32LE(crc32c(raw.subarray(0, end - SUM)), end - SUM);
+  raw.writeUInt32LE(crc32c(raw.subarray(0, FIELDS)), FIELDS);
+  raw.writeUInt32LE(crc32c(raw.subarray(0, FIELDS), payload), raw.length - SUM);
   return raw;
-}
-
-function endsWithItsSum(raw: Buffer): boolean {
-  const covered = raw.length - SUM;
-  return raw.readUInt32LE(covered) === crc32c(raw.subarray(0, covered));
 }
 
 /** How many bytes the frame has that the bytes begin with, or 0 if its head is not sound. */
 function sizeOf(raw: Buffer): number {
-  const isSound = raw.length >= HEAD && endsWithItsSum(raw.subarray(0, HEAD));
+  const isSound = raw.length >= HEAD && raw.readUInt32LE(FIELDS) === crc32c(raw.subarray(0, FIELDS));
   return isSound ? HEAD + raw.readUInt32LE() + SUM : 0;
 }
 
 /** The sound frame that the bytes begin with, and its size. */
 function parseFrame(raw: Buffer): [Frame, number] | undefined {
   const size = sizeOf(raw);
-  if (size === 0 || size > raw.length || !endsWithItsSum(raw.subarray(0, size))) return undefined;
+  if (size === 0 || size > raw.length) return undefined;
+  const payload = raw.subarray(HEAD, size - SUM);
+  if (raw.readUInt32LE(size - SUM) !== crc32c(raw.subarray(0, FIELDS), payload)) return undefined;
   const kind = raw.toString("latin1", 4, 5) as Kind;
-  return [{ kind, id: Number(raw.readBigUInt64LE(5)), payload: raw.subarray(HEAD, size - SUM) }, size];
+  return [{ kind, id: Number(raw.readBigUInt64LE(5)), payload }, size];
 }
 
 /** All sound frames, the damaged ranges, and where the last frame ends. */

@@ -142,6 +142,25 @@ test("every bit that flips shows, and no entry but the last is cut off in silenc
   }
 });
 
+test("the head of one entry and the payload of another are none", () => {
+  const directory = fresh();
+  const path = join(directory, "outbox.journal");
+  const journal = Journal.open(directory);
+  const ends = [readFileSync(path).length];
+  for (const [id, text] of [
+    [1, "aaaa"],
+    [2, "bbbb"],
+  ] as const) {
+    journal.append({ kind: "Q", id, payload: Buffer.from(text) });
+    ends.push(readFileSync(path).length);
+  }
+  journal.close();
+  const [whole, [first = 0, second = 0, end = 0]] = [readFileSync(path), ends];
+  const mixed = Buffer.concat([whole.subarray(first, first + 17), whole.subarray(second + 17, end)]);
+  const { frames, damage } = scan(path, Buffer.concat([mixed, whole.subarray(second)]));
+  assert.deepEqual([frames.map(({ id }) => id), damage.length], [[2], 1]);
+});
+
 test("a length that rotted is no cut", async () => {
   const directory = fresh();
   const path = (of: string) => join(of, "outbox.journal");

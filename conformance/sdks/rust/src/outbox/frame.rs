@@ -4,8 +4,9 @@
 //! frame = length:u32 kind:u8 id:u64 crc32c:u32  payload  crc32c:u32
 //! ```
 //!
-//! The length is the payload's. The first checksum covers what is before it, the second all that is before it. So a frame that a
-//! crash cut short, whose head is sound, differs from one whose length was damaged. A payload is JSON, which has no byte 0, and
+//! The length is the payload's. The first checksum covers what is before it, the second the same and the payload, but not the first:
+//! a CRC of anything that is followed by its own CRC is one number, so it would tie no payload to its head. A frame that a crash cut
+//! short, whose head is sound, differs from one whose length was damaged. A payload is JSON, which has no byte 0, and
 //! each head has one, so nothing within a payload looks like a frame.
 
 use crate::error::Error;
@@ -44,8 +45,10 @@ pub(super) struct Frame {
     pub payload: String,
 }
 
-const HEAD: usize = 17;
 const SUM: usize = 4;
+/// Bytes of a head, before its checksum.
+const FIELDS: usize = 13;
+const HEAD: usize = FIELDS + SUM;
 const MAX_PAYLOAD: usize = 1 << 22;
 
 impl Frame {
@@ -57,10 +60,8 @@ impl Frame {
         let mut raw = length.to_le_bytes().to_vec();
         raw.push(letter);
         raw.extend(self.id.to_le_bytes());
-        raw.extend(crc32c(&raw).to_le_bytes());
-        raw.extend(self.payload.as_bytes());
-        raw.extend(crc32c(&raw).to_le_bytes());
-        Ok(raw)
+        let sums = [crc32c(&[&raw]), crc32c(&[&raw, self.payload.as_bytes()])].map(u32::to_le_bytes);
+        Ok([&raw, sums[0].as_slice(), self.payload.as_bytes(), &sums[1]].concat())
     }
 }
 
@@ -80,21 +81,20 @@ fn start(raw: &[u8]) -> Result<Start, Error> {
         return Ok(Start::Damaged);
     };
     let length = u32::from_le_bytes(*length) as usize;
-    if !ends_with_its_sum(head) || length > MAX_PAYLOAD {
+    let (fields, sum) = head.split_at(FIELDS);
+    if *sum != crc32c(&[fields]).to_le_bytes() || length > MAX_PAYLOAD {
         return Ok(Start::Damaged);
     }
-    let (Some(whole), Some(payload)) = (raw.get(..HEAD + length + SUM), rest.get(..length)) else { return Ok(Start::Cut) };
+    let size = HEAD + length + SUM;
+    let (Some(payload), Some(sum)) = (rest.get(..length), raw.get(size - SUM..size)) else { return Ok(Start::Cut) };
+    let is_whole = *sum == crc32c(&[fields, payload]).to_le_bytes();
     let (Ok(id), Ok(payload)) = (id.try_into().map(u64::from_le_bytes), str::from_utf8(payload)) else { return Ok(Start::Damaged) };
-    if !ends_with_its_sum(whole) {
+    if !is_whole {
         return Ok(Start::Damaged);
     }
     let later = || Error::unusable("the journal holds entries of a later version");
     let (kind, _) = *KINDS.iter().find(|(_, known)| *known == letter).ok_or_else(later)?;
-    Ok(Start::Sound(Frame { kind, id, payload: payload.to_owned() }, whole.len()))
-}
-
-fn ends_with_its_sum(raw: &[u8]) -> bool {
-    raw.split_last_chunk::<SUM>().is_some_and(|(covered, sum)| crc32c(covered).to_le_bytes() == *sum)
+    Ok(Start::Sound(Frame { kind, id, payload: payload.to_owned() }, size))
 }
 
 /// What a file holds.
@@ -150,8 +150,8 @@ const CASTAGNOLI: [u32; 256] = {
 };
 
 /// CRC-32C, which shows every flip of a bit and most other damage.
-pub(super) fn crc32c(raw: &[u8]) -> u32 {
-    !raw.iter().fold(!0, |crc, &byte| (crc >> 8) ^ CASTAGNOLI[usize::from(crc as u8 ^ byte)])
+pub(super) fn crc32c(parts: &[&[u8]]) -> u32 {
+    !parts.iter().copied().flatten().fold(!0, |crc, &byte| (crc >> 8) ^ CASTAGNOLI[usize::from(crc as u8 ^ byte)])
 }
 
 #[cfg(test)]
@@ -164,8 +164,8 @@ mod tests {
 
     #[test]
     fn checksums_are_those_of_rfc_3720() {
-        assert_eq!(crc32c(&[0; 32]), 0x8a91_36aa);
-        assert_eq!(crc32c(b"123456789"), 0xe306_9283);
+        assert_eq!(crc32c(&[&[0; 32]]), 0x8a91_36aa);
+        assert_eq!(crc32c(&[b"1234", b"56789"]), 0xe306_9283);
     }
 
     #[test]
@@ -188,13 +188,18 @@ mod tests {
     }
 
     #[test]
+    fn the_head_of_one_entry_and_the_payload_of_another_are_none() {
+        let [one, other] = [(1, "aaaa"), (2, "bbbb")].map(|(id, text)| frame(Kind::Queued, id, text).write().expect("it is small"));
+        let found = scan(&[&one[..HEAD], &other[HEAD..], &other].concat()).expect("of this version");
+        assert_eq!((found.frames.len(), found.damage.len()), (1, 1));
+    }
+
+    #[test]
     fn what_a_later_version_wrote_is_left_alone() {
         let mut raw = frame(Kind::Ended, 1, "").write().expect("it is small");
         raw[4] = b'?';
-        for end in [HEAD, HEAD + SUM] {
-            let sum = crc32c(&raw[..end - SUM]).to_le_bytes();
-            raw[end - SUM..end].copy_from_slice(&sum);
-        }
+        let sum = crc32c(&[&raw[..FIELDS]]).to_le_bytes();
+        raw[FIELDS..].copy_from_slice(&[sum, sum].concat());
         assert!(scan(&raw).is_err());
     }
 }

@@ -40,7 +40,7 @@ impl Journal {
         let found = scan(&raw)?;
         if !found.damage.is_empty() {
             // Named after its content, so that a crash between copy and repair leads to one copy.
-            write_durably(&directory.join(format!("{COPY}{:08x}", crc32c(&raw))), &raw)?;
+            write_durably(&directory.join(format!("{COPY}{:08x}", crc32c(&[&raw]))), &raw)?;
             synchronise(directory)?;
         }
         let needed = live(&found.frames);
