@@ -1,11 +1,15 @@
 """Several nodes to a region: a log each, one store, and whatever goes wrong with some of them (HLC-7, DUP-10)."""
 
 from collections import Counter
+from functools import partial
 from io import BytesIO
+from itertools import takewhile
 from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.support.model.world import KEY, KEYRING
 from tests.support.sim.drills import drill, records, rehearse, verdicts
 
@@ -14,6 +18,7 @@ from flk.sim.checkers.invariants import OF_NODES, Invariant
 from flk.sim.clients.records import Records
 from flk.sim.kernel.programs import MODEL
 from flk.sim.kernel.trace import Trace
+from flk.sim.nodes.connection import Stream
 from flk.sim.outcome import Run
 from flk.sim.run_loop import RunLoop, contents_of
 from flk.sim.scenarios.duration import Seconds
@@ -37,6 +42,7 @@ from flk.sim.scenarios.scenario import Scenario
 from flk.sim.scenarios.script import Ship
 from flk.sim.scenarios.validation import validation_errors
 from flk.sim.simulate import MessageTier, simulate
+from flk.sim.world.events import Claimed
 
 
 def region_of_three(*faults: Fault, **changes: Any) -> Scenario:
@@ -54,13 +60,22 @@ def checked(run: Run) -> Counter[str]:
     return Counter({row.invariant: row.checks for row in run.results})
 
 
+def prepared(scenario: Scenario) -> RunLoop:
+    """A run that is about to begin, with all its parts."""
+    made = Records(scenario, records(200), KEYRING, KEY, scenario.seed)
+    return RunLoop(scenario, made, seed=scenario.seed, trace=Trace(), programs=MODEL)
+
+
+def play(loop: RunLoop) -> RunLoop:
+    """The run, when it is over."""
+    made = Records(loop.scenario, records(200), KEYRING, KEY, loop.seed)
+    loop.play(MessageTier(loop, made, 200), contents_of(records(200)))
+    return loop
+
+
 def played(scenario: Scenario) -> RunLoop:
     """A run that is over, with all its parts."""
-    submissions = records(200)
-    made = Records(scenario, submissions, KEYRING, KEY, scenario.seed)
-    loop = RunLoop(scenario, made, seed=scenario.seed, trace=Trace(), programs=MODEL)
-    loop.play(MessageTier(loop, made, len(submissions)), contents_of(submissions))
-    return loop
+    return play(prepared(scenario))
 
 
 def test_nodes_have_logs_of_their_own_and_one_store() -> None:
@@ -103,10 +118,10 @@ def test_a_region_serves_while_one_of_its_nodes_is_down(place: int) -> None:
 
 FAULTS: dict[str, tuple[Fault, ...]] = {
     "power of one node": (RegionCrash(region="eu", node=2, **when(10)),),
-    "disk of one node": (RegionCrash(region="eu", node=2, disk=Disk.LOST, **when(10)),),
+    "disk of one node": (RegionCrash(region="eu", node=2, disk=Disk.LOST, **when(13)),),
     "disks of two nodes": (
-        RegionCrash(region="eu", node=2, disk=Disk.LOST, **when(10)),
-        RegionCrash(region="eu", node=3, disk=Disk.LOST, **when(15)),
+        RegionCrash(region="eu", node=2, disk=Disk.LOST, **when(13)),
+        RegionCrash(region="eu", node=3, disk=Disk.LOST, **when(14)),
     ),
     "the whole region": (RegionCrash(region="eu", **when(10)),),
     "the whole region and its store": (RegionCrash(region="eu", disk=Disk.LOST, **when(10)),),
@@ -134,10 +149,13 @@ FAULTS: dict[str, tuple[Fault, ...]] = {
 @pytest.mark.parametrize("name", FAULTS)
 def test_the_invariants_hold_whatever_happens_to_some_of_the_nodes(name: str) -> None:
     """A node, its disk, its clock or its way to the store: nothing acknowledged is lost, and the regions come to agree."""
-    run = simulate(region_of_three(*FAULTS[name]), records(200), KEYRING, signer=KEY)
+    run = simulate(region_of_three(*FAULTS[name], rate=6.0), records(200), KEYRING, signer=KEY)
     assert not verdicts(run)
     assert all(checked(run)[invariant] > 0 for invariant in (*OF_NODES, Invariant.CONVERGENCE, Invariant.NEVER_LOST))
-    assert len({tuple(sorted(entries)) for entries in run.entries.values()}) == 1
+    common = set.intersection(*map(set, run.entries.values()))
+    alone = {region: set(entries) - common for region, entries in run.entries.items()}
+    assert bool(alone.pop("eu")) == name.startswith("disk")  # what was stored, and in no log any more
+    assert not any(alone.values())
 
 
 def test_the_disk_of_one_node_does_not_take_the_store_with_it() -> None:
@@ -191,3 +209,42 @@ def test_one_node_is_what_a_region_had_before() -> None:
     assert one == drill()
     assert one.hash == drill().hash != region_of_three().hash
     assert not {row.invariant for row in rehearse(one).results} & OF_NODES
+
+
+def test_what_a_dead_node_had_sent_is_stored_all_the_same() -> None:
+    """A claim that is on its way when its node dies arrives, and takes place."""
+    far = Latency(sides=(("eu.2",), ("store.eu",)), direction=Direction.FORWARD, extra=Seconds(1), **when(5))
+    loop = prepared(region_of_three(far, ProcessCrash(region="eu", node=2, **when(9)), rate=8.0))
+    claimed: list[float] = []
+    loop.world.observer.handle(
+        Claimed, lambda event: claimed.append(loop.simulator.now) if event.node == "eu.2" else None
+    )
+    play(loop)
+    assert [at for at in claimed if 9 < at < 11]
+
+
+@given(st.lists(st.integers(0, 7)))
+def test_a_connection_keeps_the_order_and_ends_at_what_is_lost(arrivals: list[int]) -> None:
+    """Whatever arrives when, and however often: the store takes up each request once, in order, and none behind a lost one."""
+    stream, taken = Stream(), list[int]()
+    for number in arrivals:
+        stream.arrive(number, partial(taken.append, number))
+    there = set(arrivals)
+    assert taken == list(takewhile(there.__contains__, range(8)))
+
+
+@pytest.mark.sampled
+def test_a_claim_that_reached_the_store_is_stored_though_its_node_never_hears_of_it() -> None:
+    """The answers of the store are lost: clients are told 503, the entries are there, and recovery finds them as they are."""
+    way = ("eu.2",), ("store.eu",)
+    far = Latency(sides=way, direction=Direction.FORWARD, extra=Seconds(1), **when(5, 20))
+    deaf = Partition(sides=way, direction=Direction.BACKWARD, **when(9, 16))
+    lines = BytesIO()
+    run = simulate(region_of_three(far, deaf, rate=8.0), records(200), KEYRING, trace=lines)
+    assert not verdicts(run)
+    found = [msgspec.json.decode(line) for line in lines.getvalue().splitlines()]
+    unanswered = [
+        one for one in found if one["node"] == "eu.2" and one["effect"] == "Store" and one["result"][:3] == "503"
+    ]
+    assert unanswered
+    assert any(one["node"] == "eu.2" and one["program"].startswith("recover 1.") and one["t"] > 20 for one in found)
