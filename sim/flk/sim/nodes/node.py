@@ -456,7 +456,10 @@ class Node(Host):
     def _marked(self, activity: Activity, effect: Mark) -> None:
         del activity
         self.memory.perform(effect)
-        self._world.observer.on(WatermarkSet(self.name, effect.name, effect.value))
+        if (
+            self.memory.entries is self._place.entries
+        ):  # else it is that of a log which was lost while this was on its way
+            self._world.observer.on(WatermarkSet(self.name, effect.name, effect.value))
 
     def _levelled(self, activity: Activity, effect: CaughtUp) -> None:
         del activity
