@@ -109,9 +109,15 @@ def test_a_node_logs_nothing_while_it_cannot_know_the_regions_clock(tmp_path: Pa
         def away() -> None:
             raise Unavailable("ORD-4", "away", retry_after=1)
 
+        there = alone.store.latest
         alone.store.latest = away  # type: ignore[method-assign,assignment]
+        assert not alone.why_not_ready()
         assert answer(alone, RECORDS[1]).status == HTTPStatus.SERVICE_UNAVAILABLE
         assert [alone.disk.read(name) for name in names] == before
+        assert alone.why_not_ready() == "away"
+        alone.store.latest = there  # type: ignore[method-assign]
+        assert answer(alone, RECORDS[1]).status in (HTTPStatus.OK, HTTPStatus.ACCEPTED)
+        assert not alone.why_not_ready()
 
 
 def test_everything_acknowledged_is_answered_identically_after_both_nodes_were_killed(tmp_path: Path, url: str) -> None:

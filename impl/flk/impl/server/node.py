@@ -106,6 +106,7 @@ class RealNode:
         self.limit: Callable[[], int] = lambda: CONSTANTS.node.max_in_flight
         """How many submissions may be in flight now (ORD-6)."""
         self.behind = True
+        self.cut_off = ""  # why the region's store did not answer when it was asked last, if it did not
         self.postponed = ""
         """Why the latest recovery did not come to its end."""
         self._now = now
@@ -160,8 +161,15 @@ class RealNode:
 
         Raises Unavailable if the store does not answer: nothing is logged then, since its timestamp might be too early.
         """
-        if self.store.shared:
-            self._inherit(Inherit((self.store.latest(),)))
+        if not self.store.shared:
+            return
+        try:
+            latest = self.store.latest()
+        except Unavailable as refusal:
+            self.cut_off = refusal.detail
+            raise
+        self.cut_off = ""
+        self._inherit(Inherit((latest,)))
 
     def stage(self, effects: Sequence[Append]) -> Staged:
         """Give the frames of a group commit their timestamps, in order, and lay them out. All go to the log of the first.
@@ -248,6 +256,8 @@ class RealNode:
             return f"{self.store.damage}; it is to be rebuilt from the log"
         if self.behind:
             return self.postponed or str(self.progress) or "the log waits to be replayed into the store"
+        if self.cut_off:
+            return self.cut_off
         return self.time.why_not(self.clock) or self.disk.why_not_growing()
 
     def close(self) -> None:
