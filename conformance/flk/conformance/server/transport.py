@@ -9,7 +9,7 @@ from flk.conformance.server.replies import Failed
 from flk.conformance.server.target import Server, expect_outcome, expect_refusal, expect_status
 from flk.model.flow.answers import SUBMIT_PATH
 from flk.spec.constants import CONSTANTS
-from flk.spec.metrics import METRICS, METRICS
+from flk.spec.metrics import METRICS
 
 LIMIT = CONSTANTS.node.max_body_bytes
 
