@@ -15,6 +15,7 @@ from flk.model.memory.parts import Disk
 from flk.model.programs.put_back import Mended, put_back
 from flk.model.programs.ship import PREFIX, ship
 from flk.model.programs.snapshot import snapshot
+from flk.model.refusal import unavailable
 
 OTHERS = [submission(pcs(epoch=epoch)) for epoch in range(4, 9)]
 
@@ -151,3 +152,62 @@ def test_a_claim_that_the_row_did_not_hold_is_never_put_back(data: st.DataObject
     rotten(world, *chosen)
     assert set(mend(world).sound) == {*chosen}
     assert world.entries["eu"].entries == before
+
+
+@pytest.mark.parametrize("away", [PREFIX, "snap/"])
+def test_while_the_object_store_is_away_nothing_is_in_vain(away: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the node's own log has is put back; the rest is looked for again by the next pass."""
+    world = begun()
+    first, *_, last = world.entries["eu"].entries
+    other_node(world)
+    rotten(world, last)
+    names = world.objects.names
+
+    def unreachable(prefix: str, after: str) -> tuple[str, ...]:
+        if prefix.startswith(away):
+            raise unavailable("the object store is away")
+        return names(prefix, after)
+
+    monkeypatch.setattr(world.objects, "names", unreachable)
+    assert mend(world) == Mended((last,))
+    monkeypatch.undo()
+    assert mend(world) == Mended((last,), (), (last,))
+    assert first != last
+
+
+def test_behind_an_object_that_is_damaged_the_others_are_read() -> None:
+    """A row whose claim stands in a later object, or in the last, is put back; of that in the damaged one nobody says in vain."""
+    world = begun()
+    world.run("eu", ship())
+    first, *_, last = world.entries["eu"].entries
+    other_node(world)
+    name = min(name for name in world.objects.objects if name.startswith(f"{PREFIX}eu"))
+    world.objects.objects[name] = world.objects.objects[name][:-1]
+    rotten(world, first, last)
+    assert mend(world) == Mended((first, last), (last,))
+
+
+def test_the_snapshot_of_a_peer_is_enough() -> None:
+    """That of another region, where nothing else is left."""
+    world = begun()
+    world.run("us", snapshot("us"))
+    other_node(world)
+    for name in [name for name in world.objects.objects if name.startswith(PREFIX)]:
+        del world.objects.objects[name]
+    (key,) = world.entries["us"].entries
+    rotten(world, key)
+    assert mend(world) == Mended((key,), (key,))
+
+
+def test_what_another_node_put_back_before_it_died_is_struck() -> None:
+    """This one has no log of it, and need not: the row is sound. What was set aside is joined in."""
+    world = begun()
+    entries = world.entries["eu"]
+    key, stored = [*entries.entries.items()][-1]
+    other_node(world)
+    rotten(world, key)
+    early = structs.replace(stored, timestamp=Timestamp(5))
+    world.perform("eu", Merge((Claim(key, early),)))
+    del entries.rotten.held[key]
+    assert mend(world) == Mended((key,), (key,))
+    assert entries.entries[key] == early
