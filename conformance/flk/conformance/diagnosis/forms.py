@@ -358,13 +358,21 @@ def _median(slopes: list[float]) -> float:
     return slopes[middle] if len(slopes) % 2 else (slopes[middle - 1] + slopes[middle]) / 2
 
 
-def _strict_regime(given: Form) -> object:
-    assert isinstance(given, Plane)
-    limits = CONSTANTS.signals
-    D_hat, coh_star = round9(given.D_hat), round9(given.coh_star)
-    if coh_star > limits.sticky_coh_min and D_hat < limits.sticky_D_max:
-        return "sticky"
-    return "non_sticky" if D_hat > limits.non_sticky_D_min else "mixed"
+def _strict_regime(*bounds: str) -> Answer:
+    """Of whoever takes these bounds for the middle's."""
+
+    def regime(given: Form) -> object:
+        assert isinstance(given, Plane)
+        limits = CONSTANTS.signals
+        D_hat, coh_star = round9(given.D_hat), round9(given.coh_star)
+        inner = coh_star == limits.sticky_coh_min and "coh_star" in bounds
+        steep = D_hat == limits.sticky_D_max and "sticky" in bounds
+        if coh_star >= limits.sticky_coh_min and D_hat <= limits.sticky_D_max and not (inner or steep):
+            return "sticky"
+        flat = D_hat == limits.non_sticky_D_min and "non_sticky" in bounds
+        return "non_sticky" if D_hat >= limits.non_sticky_D_min and not flat else "mixed"
+
+    return regime
 
 
 def _terms(given: Form) -> tuple[Decimal, Decimal, Decimal, Decimal]:
@@ -432,9 +440,16 @@ def _others() -> Iterator[WrongForm]:
         "equal slopes count as often as they occur",
         {"d_hat": lambda given: round9(_median(sorted(set(_slopes(given)))))},
     )
-    yield WrongForm(
-        "strict-bounds", "strict bounds", "SIG-4", "bounds belong to the outer regimes", {"regime": _strict_regime}
-    )
+    for name, says, bounds in (
+        ("strict-bounds", "strict bounds", ("coh_star", "sticky", "non_sticky")),
+        ("strict-coherence", "a strict bound of coherence", ("coh_star",)),
+        ("strict-sticky-slope", "a strict bound of sticky slopes", ("sticky",)),
+        ("strict-sticky-bounds", "strict bounds of sticky", ("coh_star", "sticky")),
+        ("strict-non-sticky-slope", "a strict bound of non-sticky slopes", ("non_sticky",)),
+        ("strict-slopes", "strict bounds of slopes", ("sticky", "non_sticky")),
+    ):
+        rule = "bounds belong to the outer regimes"
+        yield WrongForm(name, says, "SIG-4", rule, {"regime": _strict_regime(*bounds)})
     yield WrongForm(
         "exact-sum",
         "an exact sum",
