@@ -296,7 +296,9 @@ class Runtime:
                 recovery = await self._off_loop(self.recover)
                 log.info("caught_up", frames=recovery.frames, claims=recovery.claims)
             if self.node.store.shared:
-                await self._off_loop(self.node.follow_region)  # so that readiness is true to life when no record comes (OBS-3)
+                await self._off_loop(
+                    self.node.follow_region
+                )  # so that readiness is true to life when no record comes (OBS-3)
             self.node.store.flush_behind()
         except Unavailable as refusal:
             log.warning("store.unavailable", reason=refusal.detail)
