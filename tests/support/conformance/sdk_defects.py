@@ -540,6 +540,19 @@ def each_delivery_is_new(given: NodeInput) -> list[Answered]:
 # --- what a stranger tried ---
 
 
+@caught_by("node/rotation/stored")
+def remembers_bodies(given: NodeInput) -> list[Answered]:
+    """A body that was taken once is answered as then, whatever has become of its key."""
+    taken: dict[tuple[str, str], Answered] = {}
+    replies = []
+    for arrival, reply in zip(given.arrivals, operations.node.node(given), strict=True):
+        sent = arrival.tenant, arrival.body
+        if reply.status in (200, 202):
+            taken.setdefault(sent, reply)
+        replies.append(taken.get(sent, reply))
+    return replies
+
+
 @caught_by("budget/rounded/0")
 def fused_products(given: Signals) -> float:
     """Each product is added without being rounded, as a compiler may that contracts."""

@@ -209,6 +209,16 @@ def _time() -> Iterator[Draft]:
         arrivals = tuple(Arrival(at, "default", body(secret, epoch=number)) for number, at in enumerate(moments))
         question = NodeInput("eu", keys, (Profile.FIXED,), arrivals)
         yield Draft(f"rotation/{name}", "a key counts at the time of logging", question, ("SIGN-4",), ("rotation",))
+    stored, again = body(OLD), body(NEW)
+    visits = ((NOW, stored), (NOW + 9.875, stored), (NOW + 10, stored), (NOW + 10.125, again), (NOW + 10.25, stored))
+    arrivals = tuple(Arrival(at, "default", sent) for at, sent in visits)
+    yield Draft(
+        "rotation/stored",
+        "the signature of a repetition is looked at as that of any other, by the time at which it is logged",
+        NodeInput("eu", keys, (Profile.FIXED,), arrivals),
+        ("SIGN-4", "ORD-3"),
+        ("rotation",),
+    )
     clock = tuple(
         Arrival(at, "default", body(epoch=number)) for number, at in enumerate((NOW, NOW, NOW - 60, NOW + 0.125))
     )
