@@ -244,7 +244,7 @@ def test_servers_put_a_row_back_by_themselves(tmp_path: Path) -> None:
         eventually(lambda: two.submit(RECORDS[0]).status == HTTPStatus.OK)
         assert [stored(client.submit(RECORDS[0])) for client in clients] == [stored(first)] * 2
         assert two.submit(RIVALS[0]).status == HTTPStatus.CONFLICT
-        assert sample(one, "flk_store_rows_put_back_total") == 1
+        eventually(lambda: sample(one, "flk_store_rows_put_back_total") == 1)
         assert sample(one, "flk_store_damage_total") == 1
 
 

@@ -75,14 +75,14 @@ def test_only_the_kinds_asked_for_are_drawn() -> None:
 
 
 def test_clean_programs_violate_nothing_and_every_invariant_comes_up() -> None:
-    """Forty seeds of the model's own programs: nothing violated, nothing undecided, every rule exercised but one: a drawn world is
-    over before objects are looked for again.
+    """Forty seeds of the model's own programs: nothing violated, nothing undecided, every rule exercised but three: a drawn world
+    is over before objects are looked for again, and has one node to a region.
     """
     found = hunt(SearchSpace(INPUTS), range(41, 81), workers=1)
     assert found.counterexample is None
     assert found.runs == 40
     assert found.undecided == 0
-    assert set(found.checks) == set(Invariant) - {Invariant.OBJECTS_WHOLE}
+    assert set(found.checks) == set(Invariant) - {Invariant.OBJECTS_WHOLE, Invariant.ONE_ORDER, Invariant.ONE_ENTRY}
     assert all(found.checks.values()), [name for name, number in found.checks.items() if not number]
     assert found.rate.low == 0
     assert found.rate.high == pytest.approx(1 - 0.025 ** (1 / 40))  # of two sides

@@ -28,12 +28,13 @@ def check_deliveries(
     without results, which says why; its verdict is undecided. Raises UnusableInput if the file cannot be used, and if no subject of
     those names has a sender.
 
-    >>> import tempfile, pathlib
+    >>> import tempfile, pathlib, sys
     >>> file = pathlib.Path(tempfile.mkdtemp(), "flk-subject.toml")
-    >>> _ = file.write_text('''[[subject]]
+    >>> flk = f"{sys.executable} -m flk.impl.command"
+    >>> _ = file.write_text(f'''[[subject]]
     ... name = "agent"
-    ... command = "flk conform subject"
-    ... delivery = {command = "flk conform sender", scenarios = ["acknowledged"]}
+    ... command = "{flk} conform subject"
+    ... delivery = {{command = "{flk} conform sender", scenarios = ["acknowledged"]}}
     ... ''')
     >>> check_deliveries(file)
     (<Report on agent: holds; 1 passed>,)

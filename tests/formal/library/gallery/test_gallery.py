@@ -128,8 +128,19 @@ def test_a_counterexample_breaks_the_property(name: str) -> None:
         assert truths == [property_.invariant] * STEPS[name] + [not property_.invariant]
 
 
+LARGE = {"single-watermark", "opened-one-after-another"}
+"""Designs whose states the readable engine takes more than ten seconds to come to."""
+
+
 @pytest.mark.sampled
-@pytest.mark.parametrize("name", [name for name in DESIGNS if DESIGNS[name].sizes])
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[pytest.mark.thorough] if name in LARGE else [])
+        for name in DESIGNS
+        if DESIGNS[name].sizes
+    ],
+)
 def test_the_readable_engine_finds_the_same(name: str) -> None:
     """Both engines tell the same story, step by step."""
     design = DESIGNS[name]
