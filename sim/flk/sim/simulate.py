@@ -18,6 +18,7 @@ from flk.sim.measures.slo import figures, objectives
 from flk.sim.nodes.designs import DESIGNS
 from flk.sim.nodes.node import Node
 from flk.sim.nodes.region import Place
+from flk.sim.nodes.sharing_node import node_of
 from flk.sim.outcome import Delivered, Run
 from flk.sim.run_loop import OnProgress, RunLoop, contents_of
 from flk.sim.scenarios.limits import arrival_errors
@@ -84,7 +85,7 @@ class MessageTier:
 
     def new_node(self, place: Place) -> Node:
         """A node that serves requests one by one."""
-        return Node(place)
+        return node_of(place)
 
     def feed(self) -> None:
         """Let the script be played, or the arrivals of the workload come."""

@@ -17,7 +17,7 @@ from flk.model.entries.entry import Claim, Entry
 from flk.model.refusal import Refused
 from flk.sim.checkers.invariants import Invariant
 from flk.sim.kernel.programs import MODEL, Programs
-from flk.sim.nodes.node import Node
+from flk.sim.nodes.sharing_node import SharingNode
 from flk.sim.scenarios.duration import Seconds
 from flk.sim.scenarios.faults import ClockSkew, Direction, Equivocation, Fault, Latency, Partition, ReplayAttack
 from flk.sim.simulate import simulate
@@ -44,19 +44,19 @@ Plant = Callable[[pytest.MonkeyPatch], Programs]
 
 def own_clock_only(patch: pytest.MonkeyPatch) -> Programs:
     """A node stamps by its own clock, and asks nobody."""
-    patch.setattr(Node, "_follow_region", lambda _, followed: followed(None))
+    patch.setattr(SharingNode, "_follow_region", lambda _, followed: followed(None))
     return MODEL
 
 
 def latest_asked_early(patch: pytest.MonkeyPatch) -> Programs:
     """A node stamps after what it last heard of the others, and asks again for the next time."""
-    ask = Node._follow_region
+    ask = SharingNode._follow_region
 
-    def follow(node: Node, followed: Callable[[Refused | None], None]) -> None:
+    def follow(node: SharingNode, followed: Callable[[Refused | None], None]) -> None:
         followed(None)
         ask(node, lambda _: None)
 
-    patch.setattr(Node, "_follow_region", follow)
+    patch.setattr(SharingNode, "_follow_region", follow)
     return MODEL
 
 
@@ -95,8 +95,8 @@ def clock_kept_in_a_second_step(patch: pytest.MonkeyPatch) -> Programs:
 
 def stamped_after_a_silence(patch: pytest.MonkeyPatch) -> Programs:
     """A node that gets no answer of the store logs all the same."""
-    ask = Node._follow_region
-    patch.setattr(Node, "_follow_region", lambda node, followed: ask(node, lambda _: followed(None)))
+    ask = SharingNode._follow_region
+    patch.setattr(SharingNode, "_follow_region", lambda node, followed: ask(node, lambda _: followed(None)))
     return MODEL
 
 

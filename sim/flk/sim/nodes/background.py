@@ -13,6 +13,7 @@ from flk.sim.nodes import migration, tiers, workers
 from flk.sim.nodes.activities import Recovering, Replaying
 from flk.sim.nodes.node import Node
 from flk.sim.nodes.region import Place
+from flk.sim.nodes.sharing_node import node_of
 from flk.sim.world.events import Compared, Marked, PassEnded, Recovered, RecoveryBegan, Stage
 from flk.spec.constants import CONSTANTS
 
@@ -20,7 +21,7 @@ RETRY_AFTER = CONSTANTS.node.unavailable_retry_after_seconds
 RECOVER = "recover"
 
 
-def start(place: Place, make: Callable[[Place], Node] = Node, pause: float = 0.0) -> None:
+def start(place: Place, make: Callable[[Place], Node] = node_of, pause: float = 0.0) -> None:
     """Start a node on what is there. It recovers before it serves, for the first time after a `pause` in seconds."""
     place.starts += 1
     place.node = node = make(place)

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Callable
-from functools import partial
 from typing import TypeAlias, TypeVarTuple
 
 from flk.model.effects import (
@@ -17,7 +16,6 @@ from flk.model.effects import (
     Fetch,
     GetBeginning,
     GetObject,
-    Inherit,
     Inspect,
     ListObjects,
     Mark,
@@ -40,19 +38,17 @@ from flk.model.effects import (
     Truncate,
 )
 from flk.model.entries.entry import Entry, Key
-from flk.model.flow.admission import require_level
 from flk.model.flow.submission import Response, Submission
 from flk.model.log.hlc import Timestamp
 from flk.model.memory.memory import MemoryNode
-from flk.model.refusal import Overloaded, Refused, Unavailable, unavailable
+from flk.model.refusal import Overloaded, Refused, unavailable
 from flk.sim.kernel.engine import Deadlines
 from flk.sim.kernel.random_streams import FSYNC, SERVICE, Column, Draws, RandomStream, exponential
 from flk.sim.kernel.runtime import Activity, Host
 from flk.sim.nodes.activities import Replaying
 from flk.sim.nodes.admission import Gate
 from flk.sim.nodes.breakers import Breakers
-from flk.sim.nodes.connection import Connection
-from flk.sim.nodes.log_device import Journal
+from flk.sim.nodes.log_device import Follow, Journal
 from flk.sim.nodes.region import Place
 from flk.sim.scenarios.faults import Stop
 from flk.sim.scenarios.topology import OBJECTS
@@ -74,7 +70,6 @@ from flk.sim.world.events import (
     Marked as CoverageMarked,
 )
 from flk.sim.world.shards import Lines
-from flk.sim.world.watched import SharedEntries
 
 Reply: TypeAlias = Callable[[object], None]
 Ts = TypeVarTuple("Ts")
@@ -106,13 +101,14 @@ class Node(Host):
     the store in log order (DUP-6). A seal holds the disk until whatever was logged has been settled (WAL-6).
     """
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: Place, follow: Follow | None = None) -> None:
+        """`follow` is what has to be done before each batch of frames, if anything has."""
         world, region = place.world, place.region
         peers = {region.name: place.entries}
         memory = MemoryNode(place.disk, place.entries, world.objects, place.wall, peers=peers, time=place.time)
         super().__init__(place.name, world.simulator, world.trace, memory)
         memory.behind = True
-        memory.store_down = region.outages > 0 and not region.is_shared
+        memory.store_down = region.outages > 0
         world.trace.started(place.name, place.disk.log(INBOX))
         self._place = place
         self._region = region
@@ -120,18 +116,9 @@ class Node(Host):
         self._policy = world.policy
         self.random_stream = RandomStream(world.seed, f"node/{place.name}/{place.starts}")
         self._synchronisations = 0
-        self._followed = 0
         self._fsyncs = Column(RandomStream(world.seed, f"{FSYNC}/{place.name}/{place.starts}"))
-        self._connection = Connection(place) if region.is_shared else None
-        self._journal = Journal(
-            self,
-            place,
-            self.random_stream,
-            self._synchronisation,
-            self._fsync,
-            self._follow_region if region.is_shared else None,
-        )
-        self.lines = Lines(region.shards, world.simulator.after, None if region.is_shared else self)
+        self._journal = Journal(self, place, self.random_stream, self._synchronisation, self._fsync, follow)
+        self.lines = Lines(region.shards, world.simulator.after, self)
         self._no_answer = unavailable("no answer in time")
         self._waits = Deadlines[object](world.simulator, world.policy.timeout, self._no_answer)
         self._breakers = Breakers(world.policy.breaker, world)
@@ -161,8 +148,6 @@ class Node(Host):
             **dict.fromkeys((CountEntries, Fetch), self._inspected),
             **dict.fromkeys(_ON_OBJECTS, self._stored_away),
         }
-        if region.is_shared:
-            self.handlers[Store] = self._claimed_of_region
 
     @property
     def level(self) -> bool:
@@ -196,10 +181,7 @@ class Node(Host):
         """Tell whether a submission would be acknowledged now: the node is ready and has room, the disk moves, and every shard of
         the store answers when it is the heartbeat's turn. It takes no time of anybody's, and writes nothing.
         """
-        cut = self._connection is not None and self._connection.is_cut
-        open_ = (
-            self.ready and not cut and self.memory.in_flight < self.memory.limit and self._place.health.pace.rate > 0
-        )
+        open_ = self.ready and self.memory.in_flight < self.memory.limit and self._place.health.pace.rate > 0
         if not open_:
             reply(open_)
         else:
@@ -208,10 +190,7 @@ class Node(Host):
 
     def inspect(self, activity: Activity, effect: Effect[object], reply: Reply) -> None:
         """Tell another region what this one stores."""
-        if self._connection is None:
-            self._visit(effect, self._service(activity), self._inspected_now, activity, effect, reply)
-        else:
-            self._ask_store(self._connection, activity, effect, reply)
+        self._visit(effect, self._service(activity), self._inspected_now, activity, effect, reply)
 
     def _inspected_now(self, silent: str, activity: Activity, effect: Effect[object], reply: Reply) -> None:
         reply(self.asked(silent, activity, effect))
@@ -229,81 +208,15 @@ class Node(Host):
     # Schedulers: when an effect is performed.
 
     def _use_store(self, activity: Activity, effect: Effect[object]) -> None:
-        if self._connection is None:
-            self._visit(
-                effect, self._seconds(activity, effect), self._store_served, activity, effect, self.simulator.now
-            )
-            return
-        try:
-            if isinstance(effect, Store):
-                require_level(behind=self.memory.behind)
-        except Refused as refusal:
-            self.trace.effect(self.simulator.now, self.name, activity.name, effect, refusal, activity.number)
-            self.resume(activity, refusal)
-        else:
-            self._ask_store(self._connection, activity, effect, partial(self.resume, activity))
+        self._visit(effect, self._seconds(activity, effect), self._store_served, activity, effect, self.simulator.now)
 
     def _store_served(self, silent: str, activity: Activity, effect: Effect[object], began: float) -> None:
-        if self._on_store_used is not None and isinstance(effect, Store | Merge):
-            self._on_store_used(StoreUsed(self.name, "claim" if isinstance(effect, Store) else "merge", began))
+        self._note_use(effect, began)
         self.resume(activity, self.asked(silent, activity, effect))
 
-    def _ask_store(self, connection: Connection, activity: Activity, effect: Effect[object], reply: Reply) -> None:
-        """Ask the store that the region's nodes share. From the first claim that it does not answer, the node is behind (ORD-4)."""
-        began, seconds = self.simulator.now, self._seconds(activity, effect)
-
-        def serve(done: Reply) -> None:
-            self._visit(effect, seconds, lambda silent: done(self._done_by_store(silent, activity, effect)))
-
-        def answered(result: object) -> None:
-            if not self.alive:
-                return
-            if isinstance(effect, Store) and isinstance(result, Unavailable):
-                self.fall_behind()
-            if self._on_store_used is not None and isinstance(effect, Store | Merge):
-                self._on_store_used(StoreUsed(self.name, "claim" if isinstance(effect, Store) else "merge", began))
-            self.trace.effect(self.simulator.now, self.name, activity.name, effect, result, activity.number)
-            reply(result)
-
-        connection.ask(f"{activity.name}.{activity.step}", serve, answered, effect)
-
-    def _done_by_store(self, silent: str, activity: Activity, effect: Effect[object]) -> object:
-        """What an effect comes to at the store, which does not ask what has become of the node since it was sent."""
-        if silent:
-            return self._met_silence(silent)
-        handler = self.handlers.get(type(effect))
-        try:
-            return self.memory.perform(effect) if handler is None else handler(activity, effect)
-        except Refused as refusal:
-            return refusal
-
-    def _follow_region(self, followed: Callable[[Refused | None], None]) -> None:
-        """Let the clock go on from all that was stored in the region before now (HLC-7)."""
-        assert self._connection is not None, "only nodes that share a store follow others"
-        shared = self._region.entries
-        assert isinstance(shared, SharedEntries)
-        self._followed += 1
-        name = f"clock {self._place.starts}.{self._followed}"
-        seconds = self._policy.service * self.random_stream.exponential(f"service {name}")
-
-        def serve(done: Reply) -> None:
-            self.lines.visit_one(
-                self._region.shards.first,
-                seconds,
-                lambda silent: done(self._met_silence(silent) if silent else shared.latest),
-            )
-
-        def answered(result: object) -> None:
-            if not self.alive:
-                return
-            if isinstance(result, Refused):
-                followed(result)
-            else:
-                assert isinstance(result, int)
-                self.memory.perform(Inherit((Timestamp(result),)))
-                followed(None)
-
-        self._connection.ask(name, serve, answered)
+    def _note_use(self, effect: Effect[object], began: float) -> None:
+        if self._on_store_used is not None and isinstance(effect, Store | Merge):
+            self._on_store_used(StoreUsed(self.name, "claim" if isinstance(effect, Store) else "merge", began))
 
     def served(self, silent: str, activity: Activity, effect: Effect[object]) -> None:
         """The shards concerned have had their time: go on with the program."""
@@ -442,11 +355,6 @@ class Node(Host):
             self.fall_behind()
         return self.memory.perform(effect)
 
-    def _claimed_of_region(self, activity: Activity, effect: Store) -> Entry:
-        """A claim that has reached the store takes place there, even if its node has fallen behind meanwhile."""
-        del activity
-        return self.memory.entries.insert_or_get(effect.claim)
-
     def fall_behind(self) -> None:
         """From the first claim that the store does not answer, the log has to be replayed first (ORD-4)."""
         if not self.memory.behind:
@@ -456,9 +364,10 @@ class Node(Host):
     def _marked(self, activity: Activity, effect: Mark) -> None:
         del activity
         self.memory.perform(effect)
-        if (
+        is_of_this_log = (
             self.memory.entries is self._place.entries
-        ):  # else it is that of a log which was lost while this was on its way
+        )  # not of one that was lost while this was on its way
+        if is_of_this_log:
             self._world.observer.on(WatermarkSet(self.name, effect.name, effect.value))
 
     def _levelled(self, activity: Activity, effect: CaughtUp) -> None:

@@ -43,13 +43,13 @@ class KeyLines:
     def enter(self, keys: Iterable[Key], begin: Callable[[Call], None]) -> None:
         """Call `begin` when all who came earlier for one of the keys have left; it is given what to call to leave."""
         distinct = tuple(dict.fromkeys(keys))
-        place = Turn(lambda: begin(partial(self._leave, distinct)))
+        turn = Turn(lambda: begin(partial(self._leave, distinct)))
         for key in distinct:
             line = self._lines.setdefault(key, deque())
-            place.ahead += bool(line)
-            line.append(place)
-        if not place.ahead:
-            place.begin()
+            turn.ahead += bool(line)
+            line.append(turn)
+        if not turn.ahead:
+            turn.begin()
 
     def _leave(self, keys: tuple[Key, ...]) -> None:
         free = []
@@ -62,8 +62,8 @@ class KeyLines:
             line[0].ahead -= 1
             if not line[0].ahead:
                 free.append(line[0])
-        for place in free:
-            place.begin()
+        for turn in free:
+            turn.begin()
 
 
 class Search(Activity):
