@@ -113,7 +113,7 @@ class Exports:
         yield "flk_tier_deferred", (), deferred
         yield "flk_snapshot_age_seconds", (), 0.0  # nodes of the simulator write none by themselves
         yield "flk_retention_age_seconds", (), 0.0  # nor do they remove anything
-        yield "flk_store_rows_rotten", (), 0.0  # nor do they share a store
+        yield "flk_store_rows_rotten", (), 0.0  # rows of a simulated store do not rot
         yield "flk_crr_lag_seconds", ("ship", self._region), unshipped if self.level else 0.0
         for peer, since in self.level_at.items():
             yield "flk_crr_lag_seconds", ("replay", peer), now - since if self.waits[peer] else 0.0

@@ -392,7 +392,7 @@ class AgentRules:
         self._checks.require(invariant, ok, f"agent {agent}", "outbox", lambda: f"item {case.item} {text}")
 
     def _deny(self, invariant: Invariant, agent: int, text: str) -> None:
-        self._checks.require(invariant, False, f"agent {agent}", "outbox", lambda: text)  # noqa: FBT003
+        self._checks.deny(invariant, f"agent {agent}", "outbox", lambda: text)
 
 
 def _at(case: Case) -> str:

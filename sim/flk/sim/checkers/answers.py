@@ -107,7 +107,7 @@ class AnswerRules:
         """A claim is a forger's, wherever it was logged."""
         entry = claim.entry
         sentence = f"frame {text(entry.timestamp)} of {entry.region} is forged, and claims {claim.key.pcs_id[:12]}"
-        self._checks.require(Invariant.FORGERY, False, region, event, lambda: sentence)  # noqa: FBT003
+        self._checks.deny(Invariant.FORGERY, region, event, lambda: sentence)
 
     def _check_digest(self, event: Replied, claim: Claim) -> None:
         region, response = event.region, event.response

@@ -256,12 +256,18 @@ class Checks:
 
         `text` is called only then: a sentence costs more than the check.
         """
-        self._counts[invariant] += 1
-        if not ok:
-            self._broken[invariant] += 1
-            if len(self._violations[invariant]) < self.KEPT:
-                self._violations[invariant].append(Violation(invariant, self._now(), node, event, text()))
+        if ok:
+            self._counts[invariant] += 1
+        else:
+            self.deny(invariant, node, event, text)
         return ok
+
+    def deny(self, invariant: Invariant, node: str, event: str, text: Callable[[], str]) -> None:
+        """Count a check that does not hold, and keep a violation that `text` describes."""
+        self._counts[invariant] += 1
+        self._broken[invariant] += 1
+        if len(self._violations[invariant]) < self.KEPT:
+            self._violations[invariant].append(Violation(invariant, self._now(), node, event, text()))
 
     def hold(self, together: Together) -> None:
         """Count a check of each of these invariants, all of which hold. One call: calls are what checking costs."""

@@ -146,7 +146,7 @@ class NodeRules:
             self._checks.hold(A_FRAME)
         else:
             sentence = f"a frame got timestamp {text(frame.timestamp)} after one with {last:016x}"
-            self._checks.require(Invariant.CLOCKS, False, node, "Append", lambda: sentence)  # noqa: FBT003
+            self._checks.deny(Invariant.CLOCKS, node, "Append", lambda: sentence)
         self._last_logged[node] = frame.timestamp
 
     def _check_claimed(self, event: Claimed) -> None:

@@ -131,9 +131,8 @@ class SecondOpinions:
         if status == due and not wrong:
             self._checks.hold(AN_ANSWER)
         else:
-            self._checks.require(
+            self._checks.deny(
                 Invariant.SAME_ANSWER,
-                False,  # noqa: FBT003
                 event.region,
                 "reply",
                 lambda: f"{status} was answered where {due} is due, with another {wrong or 'status'}",

@@ -81,7 +81,7 @@ class SharedStoreRules:
             self._checks.hold(IN_ORDER)
         else:
             sentence = f"a record got timestamp {text(frame.timestamp)}, and {stored:016x} was stored when it came"
-            self._checks.require(Invariant.ONE_ORDER, False, event.node, "Append", lambda: sentence)  # noqa: FBT003
+            self._checks.deny(Invariant.ONE_ORDER, event.node, "Append", lambda: sentence)
 
     def _note_stored(self, event: Claimed | Merged, now: Entry) -> None:
         """An entry of another region counts unless it was too far ahead for the node that brought it (HLC-3)."""
@@ -118,9 +118,8 @@ class SharedStoreRules:
         if _rank(now) == _rank(due) and len(event.records) == gave_way:
             self._checks.hold(AS_ONE)
         else:
-            self._checks.require(
+            self._checks.deny(
                 Invariant.ONE_ENTRY,
-                False,  # noqa: FBT003
                 event.node,
                 what,
                 lambda: (
@@ -150,9 +149,8 @@ class SharedStoreRules:
         if stated == _rank(due) and differs == (status == CONFLICT) and outcome == before:
             self._checks.hold(AS_ONE)
         else:
-            self._checks.require(
+            self._checks.deny(
                 Invariant.ONE_ENTRY,
-                False,  # noqa: FBT003
                 event.node,
                 "reply",
                 lambda: (

@@ -74,7 +74,7 @@ class TimeRules:
             self._checks.hold(A_FRAME)
         else:
             sentence = f"a frame was logged {lead:.3f} s ahead of wall time, which has made a step of {step:.3f} s"
-            self._checks.require(Invariant.TIMELY, False, node, "Append", lambda: sentence)  # noqa: FBT003
+            self._checks.deny(Invariant.TIMELY, node, "Append", lambda: sentence)
 
     def _check_replied(self, event: Replied) -> None:
         """A node's clock is no further ahead than some log is, a segment's head included."""
