@@ -3,12 +3,10 @@
 from collections.abc import Callable, Sequence
 from os import PathLike
 
-import msgspec
-
-from flk.conformance.delivery.check import check_delivery, delivery_scenarios
-from flk.conformance.reports.report import Each, Report, unheard
+from flk.conformance.delivery.check import DEADLINE_SECONDS, check_delivery, delivery_scenarios
+from flk.conformance.reports.report import Each, Report
 from flk.conformance.reports.stream import Stream
-from flk.conformance.sdk.subjects import NAME, Delivery, Entry, SubjectFile, read_subjects
+from flk.conformance.sdk.subjects import NAME, Entry, read_subjects, reports
 from flk.spec.errors import UnusableInput
 
 
@@ -41,46 +39,27 @@ def check_deliveries(
     """
     delivery_scenarios(*scenarios)
     file = read_subjects(path)
-    senders = [(entry, entry.delivery) for entry in file.named(names) if entry.delivery is not None]
-    if not senders:
+    entries = [entry for entry in file.named(names) if entry.delivery is not None]
+    if not entries:
         raise UnusableInput(
             f"{path}: no subject has a sender; fix: give one a table [subject.delivery] with its command"
         )
-    reports = []
-    for entry, sender in senders:
-        stream = None if heard is None else heard(entry)
-        each = unheard if stream is None else stream.result
-        try:
-            report = _played(file, entry, sender, scenarios, each, thorough=thorough, progress=progress)
-        except UnusableInput as unusable:
-            report = Report(entry.name, (), notes=(f"could not be asked: {unusable}",))
-        if stream is not None:
-            stream.end(report)
-        reports.append(report)
-    return tuple(reports)
 
+    def play(entry: Entry, each: Each) -> Report:
+        sender = entry.delivery
+        assert sender is not None, "only those were chosen"
+        known = sender.known_failures
+        report = check_delivery(
+            sender.words or entry.words,
+            scenarios or sender.scenarios,
+            thorough=thorough or sender.thorough,
+            known_failures=None if known is None else file.path.parent / known,
+            directory=file.directory(entry),
+            environment=entry.environment,
+            deadline=sender.deadline or DEADLINE_SECONDS,
+            progress=progress,
+            each=each,
+        )
+        return entry.under_its_name(report)
 
-def _played(
-    file: SubjectFile,
-    entry: Entry,
-    sender: Delivery,
-    scenarios: Sequence[str],
-    each: Each,
-    *,
-    thorough: bool,
-    progress: bool | None,
-) -> Report:
-    known = sender.known_failures
-    report = check_delivery(
-        sender.words or entry.words,
-        scenarios or sender.scenarios,
-        thorough=thorough or sender.thorough,
-        known_failures=None if known is None else file.path.parent / known,
-        directory=file.directory(entry),
-        environment=entry.environment,
-        deadline=sender.deadline,
-        progress=progress,
-        each=each,
-    )
-    says = f"calls itself {report.subject}"
-    return msgspec.structs.replace(report, subject=entry.name, notes=(says, *report.notes))
+    return tuple(reports(entries, play, heard))

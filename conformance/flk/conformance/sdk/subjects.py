@@ -20,7 +20,7 @@ those of `check_delivery`.
 """
 
 import shlex
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Annotated, TypeAlias
@@ -56,7 +56,7 @@ class Delivery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     scenarios: tuple[str, ...] = ()
     known_failures: str | None = None
     thorough: bool = False
-    deadline: Annotated[float, Meta(ge=1)] = 60.0
+    deadline: Annotated[float, Meta(ge=1)] | None = None
 
     @property
     def words(self) -> tuple[str, ...]:
@@ -86,6 +86,11 @@ class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def words(self) -> tuple[str, ...]:
         """The command, word by word."""
         return split(self.command)
+
+    def under_its_name(self, report: Report) -> Report:
+        """The report on it under its name in the file, with a note of what it calls itself."""
+        says = f"calls itself {report.subject}"
+        return msgspec.structs.replace(report, subject=self.name, notes=(says, *report.notes))
 
     @property
     def goes_beyond(self) -> bool:
@@ -144,8 +149,7 @@ class SubjectFile(msgspec.Struct, frozen=True):
             progress=progress,
             each=each,
         )
-        says = f"calls itself {report.subject}"
-        return msgspec.structs.replace(report, subject=entry.name, notes=(says, *report.notes))
+        return entry.under_its_name(report)
 
     def vectors(self, entry: Entry) -> tuple[Vectors, ...]:
         """The cases that a subject is asked, as the file says. Raises UnusableInput for a name of nothing."""
@@ -205,15 +209,23 @@ def check_subjects(
     Selection(requirements=tuple(requirements), cases=tuple(cases)).of(
         load()
     )  # a name of nothing is no subject's fault
-    reports = []
-    for entry in file.named(names):
+
+    def ask(entry: Entry, each: Each) -> Report:
+        return file.ask(entry, requirements=requirements, cases=cases, progress=progress, each=each)
+
+    return tuple(reports(file.named(names), ask, heard))
+
+
+def reports(
+    entries: Iterable[Entry], ask: Callable[[Entry, Each], Report], heard: Callable[[Entry], Stream] | None
+) -> Iterator[Report]:
+    """What `ask` reports on each subject, told to the stream that `heard` gives; one that cannot be asked has no results."""
+    for entry in entries:
         stream = None if heard is None else heard(entry)
-        each = unheard if stream is None else stream.result
         try:
-            report = file.ask(entry, requirements=requirements, cases=cases, progress=progress, each=each)
+            report = ask(entry, unheard if stream is None else stream.result)
         except UnusableInput as unusable:
             report = Report(entry.name, (), notes=(f"could not be asked: {unusable}",))
         if stream is not None:
             stream.end(report)
-        reports.append(report)
-    return tuple(reports)
+        yield report
