@@ -8,8 +8,9 @@ from, `reports` what came of it, `testing` a plugin of pytest. Nothing here impo
 door are loaded when they are first used, so that pytest pays nothing for a plugin that nobody asked for.
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from flk.spec.doors import loaded
 
 if TYPE_CHECKING:
     from flk.conformance.delivery.check import check_delivery
@@ -75,12 +76,7 @@ _HOMES = {
 
 def __getattr__(name: str) -> object:
     """An exported name, loaded when it is first used."""
-    home = next((module for module, names in _HOMES.items() if name in names), None)
-    if home is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(home), name)
-    globals()[name] = value
-    return value
+    return loaded(__name__, name, _HOMES)
 
 
 def __dir__() -> list[str]:

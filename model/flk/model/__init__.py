@@ -10,7 +10,6 @@ What implementers and researchers type is exported here. `record` holds records 
 What needs NumPy is loaded when it is first used: who checks signatures does without.
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING
 
 from flk.model.entries.entry import Outcome, content_digest
@@ -32,6 +31,7 @@ from flk.model.record.signals import budget, compressibility, d_hat, regime
 from flk.model.record.signing import Ed25519PrivateKey, Ed25519PublicKey, HmacKey, Keyring, LiveKey, sign, verify
 from flk.model.record.summary import signed, summarise
 from flk.model.refusal import Malformed, Unauthenticated
+from flk.spec.doors import loaded
 from flk.spec.errors import needs
 
 if TYPE_CHECKING:
@@ -76,19 +76,14 @@ __all__ = [
     "verify_inclusion",
 ]
 
-_OF_POINTS = {"samples": "flk.model", "coherence": "flk.model.record.points", "count_cells": "flk.model.record.points"}
-"""The names whose modules need NumPy, and where they stand."""
+_OF_POINTS = {"flk.model": ("samples",), "flk.model.record.points": ("coherence", "count_cells")}
+"""Where the names stand that need NumPy."""
 
 
 def __getattr__(name: str) -> object:
     """An exported name that needs NumPy. Raises MissingExtra, with the line that installs it, where that is missing."""
-    if name not in _OF_POINTS:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    home = _OF_POINTS[name]
     with needs("signals", f"{__name__}.{name}"):
-        value = import_module(f"{home}.{name}") if home == __name__ else getattr(import_module(home), name)
-    globals()[name] = value
-    return value
+        return loaded(__name__, name, _OF_POINTS)
 
 
 def __dir__() -> list[str]:

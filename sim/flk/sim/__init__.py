@@ -9,9 +9,9 @@
 These names are the room's door; they are loaded when they are first used. What is below them may change.
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING
 
+from flk.spec.doors import loaded
 from flk.spec.errors import needs
 
 if TYPE_CHECKING:
@@ -73,13 +73,8 @@ _HOMES = {
 
 def __getattr__(name: str) -> object:
     """An exported name, loaded when it is first used, so that importing a part of the room does not load all of it."""
-    home = next((module for module, names in _HOMES.items() if name in names), None)
-    if home is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     with needs("sim", "the simulator"):
-        value = getattr(import_module(home), name)
-    globals()[name] = value
-    return value
+        return loaded(__name__, name, _HOMES)
 
 
 def __dir__() -> list[str]:

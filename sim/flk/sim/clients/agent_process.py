@@ -226,8 +226,7 @@ class AgentProcess(Host):
         """The node that an agent asks, as a balancer would have it: records go round, and so do probes, and each further attempt
         goes to the next.
         """
-        places = self._regions[region].places
-        return places[(self._agent.number + number) % len(places)]
+        return self._regions[region].in_turn(self._agent.number + number)
 
     def _hold_back(self, errand: Errand, effect: Post, region: str) -> None:
         """Send nothing, which to the program is no answer."""

@@ -64,8 +64,7 @@ class _Watch:
             world.observer.on(Beat(self._agent.number, region, sent, world.simulator.now, served))
 
         wait = self._answers.begin(judge)
-        places = self._regions[region].places
-        place = places[(self._agent.number + number - 1) % len(places)]
+        place = self._regions[region].in_turn(self._agent.number + number - 1)
 
         def reply(served: bool) -> None:  # noqa: FBT001
             world.net.send(place.name, self._place, name, wait.end, served, envelope=0)

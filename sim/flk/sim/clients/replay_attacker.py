@@ -67,8 +67,7 @@ class Attacker:
             return
         region = list(self._regions)[int(where * len(self._regions))]
         wait = self._answers.begin(partial(self._answered, name, region, self._world.simulator.now))
-        places = self._regions[region].places
-        route = Route(clients_of(region), places[number % len(places)], f"attack-{name}")
+        route = Route(clients_of(region), self._regions[region].in_turn(number), f"attack-{name}")
         call(self._world.net, route, lambda node, reply: node.serve(f"ingest {name}", sent, reply), wait)
 
     def _answered(self, name: str, region: str, sent: float, response: Response | None) -> None:

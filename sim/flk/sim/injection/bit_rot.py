@@ -26,8 +26,7 @@ def _flip(fault: BitRot, flip: int, place: Place) -> None:
     size = sum(len(disk.segments[name]) for name in names)
     if not size:
         return
-    whose = f"rot/{fault.id}" if len(place.region.places) == 1 else f"rot/{fault.id}/{place.name}"
-    where, bit, _ = RandomStream(world.seed, whose).triple(str(flip))
+    where, bit, _ = RandomStream(world.seed, place.purpose(f"rot/{fault.id}")).triple(str(flip))
     offset = int(where * size)
     for name in names:
         segment = disk.segments[name]
@@ -51,8 +50,13 @@ def rotten_claims(place: Place, lost: Iterable[Frame]) -> list[Rotten]:
 
 def elsewhere(disk: Disk, objects: Objects) -> set[Frame]:
     """The frames of a node's log that are on its disk, or that its region has in the object store."""
+    return on_disk(disk) | shipped(disk, objects)
+
+
+def on_disk(disk: Disk) -> set[Frame]:
+    """The frames of a node's log that are on its disk."""
     here = (scan(bytes(disk.segments[name]), disk.salt(name)) for name in disk.names(INBOX))
-    return {frame for found in here for frame in found.frames} | shipped(disk, objects)
+    return {frame for found in here for frame in found.frames}
 
 
 def shipped(disk: Disk, objects: Objects) -> set[Frame]:

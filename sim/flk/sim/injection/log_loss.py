@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from flk.model.effects import INBOX
 from flk.model.log.frames import Frame, data, scan
-from flk.sim.injection.bit_rot import elsewhere, rotten_claims, shipped
+from flk.sim.injection.bit_rot import elsewhere, on_disk, rotten_claims, shipped
 from flk.sim.kernel.random_streams import RandomStream
 from flk.sim.nodes.region import Place
 from flk.sim.scenarios.faults import Disk, LogLoss, RegionCrash, Stop
@@ -25,7 +25,7 @@ def lose(fault: RegionCrash, place: Place) -> None:
     names = [name for name, frames in before.items() if frames]
     if not names:
         return
-    which, where, _ = RandomStream(world.seed, _purpose(fault, place)).triple("loss")
+    which, where, _ = RandomStream(world.seed, place.purpose(f"log/{fault.id}")).triple("loss")
     index = int(which * len(names))
     name = names[index]
     _wound(fault.log, place, name, names[index - 1], where)
@@ -39,16 +39,9 @@ def lose(fault: RegionCrash, place: Place) -> None:
 def lost_with(fault: Stop, place: Place) -> Iterator[tuple[str, list[Rotten]]]:
     """What goes with the disk of a node whose region keeps its store: the store may have it, and nothing else has."""
     if fault.disk is Disk.LOST and fault.node is not None:
-        world, disk = place.world, place.disk
-        here = {f for name in disk.names(INBOX) for f in scan(bytes(disk.segments[name]), disk.salt(name)).frames}
-        lost = here - shipped(disk, world.objects)
+        lost = on_disk(place.disk) - shipped(place.disk, place.world.objects)
         if lost:
             yield place.name, rotten_claims(place, lost)
-
-
-def _purpose(fault: RegionCrash, place: Place) -> str:
-    """Of several nodes each has a draw of its own."""
-    return f"log/{fault.id}" if len(place.region.places) == 1 else f"log/{fault.id}/{place.name}"
 
 
 def _wound(loss: LogLoss, place: Place, name: str, other: str, where: float) -> None:

@@ -291,8 +291,8 @@ class Node(Host):
             if node is not None:
                 node.inspect(activity, effect, reply)
 
-        places = self._region.peers[effect.region].places
-        there = self._place if effect.region == self._region.name else places[(self._place.number - 1) % len(places)]
+        is_own = effect.region == self._region.name
+        there = self._place if is_own else self._region.peers[effect.region].in_turn(self._place.number - 1)
         if there is self._place:
             serve(lambda result: self.resume(activity, result))
         else:

@@ -75,6 +75,10 @@ class Place:
         self.node: RunningNode | None = None
         self.rounds: BackgroundRounds | None = None
 
+    def purpose(self, name: str) -> str:
+        """The name of a stream of random numbers of this place: where several nodes are struck, each has its own."""
+        return name if len(self.region.places) == 1 else f"{name}/{self.name}"
+
     def is_struck(self, fault: MachineFault) -> bool:
         """Whether a fault of machines is about this one."""
         return fault.region == self.region.name and fault.node in {None, self.number}
@@ -185,6 +189,10 @@ class Region:
     def first(self) -> Place:
         """The place of the first node, which is the only one where the store has tiers, audit workers or a migration."""
         return self.places[0]
+
+    def in_turn(self, number: int) -> Place:
+        """The place whose turn it is, where they take turns."""
+        return self.places[number % len(self.places)]
 
     def enlist(self) -> int:
         """The number of a new log, which no log of the region has had."""
