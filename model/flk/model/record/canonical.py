@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from functools import lru_cache
 from json.encoder import encode_basestring as quoted  # escapes as RFC 8785 section 3.2.2.2 asks
-from math import isfinite
+from math import inf, isfinite
 from typing import Protocol, TypeGuard
 
 import msgspec
@@ -30,7 +30,7 @@ ACCEPTED = (JUDGED, FIXED)
 """What verifiers accept unless they are told otherwise; first what agents sign, since each that is tried in vain costs a MAC."""
 
 
-class Signed(msgspec.Struct, frozen=True):
+class Signed(msgspec.Struct, frozen=True, gc=False):
     """The eight fields that every signature covers."""
 
     D_hat: float
@@ -107,12 +107,12 @@ NEAR = 8.0
 CLEAR = 0.5 - 2.0**-20
 
 
-def canonical_bytes(record: Signed, profile: Profile = FIXED, fixed: bytes | None = None) -> bytes:
+def canonical_bytes(record: Signed, profile: Profile = FIXED) -> bytes:
     """The bytes that are signed: the eight signed fields as JSON, keys in code-point order, no spaces, UTF-8 (C14N-1).
 
-    Reals have nine fractional digits, unless `profile` is that of older signers; JUDGED has more fields, after the bytes of FIXED:
-    who has these at hand passes them. Raises ValueError for NaN and infinities, for text that UTF-8 cannot carry (a lone
-    surrogate), and if a field is missing that the profile covers.
+    Reals have nine fractional digits, unless `profile` is that of older signers; JUDGED has more fields, after the bytes of FIXED.
+    Raises ValueError for NaN and infinities, for text that UTF-8 cannot carry (a lone surrogate), and if a field is missing that
+    the profile covers.
 
     >>> record = summarise([[0.1, 0.2], [0.4, 0.8]], b"raw data", shard_id="s1", epoch=1, seed=7, sent_at="2026-01-01T00:00:00Z")
     >>> canonical_bytes(record)[:40]
@@ -122,13 +122,22 @@ def canonical_bytes(record: Signed, profile: Profile = FIXED, fixed: bytes | Non
         whole: object = record
         if not says_what_is_judged(whole):
             raise ValueError("C14N-9: profile judged covers N_j, regime and scales, too, which are missing")
-        return judged_bytes(whole, fixed or canonical_bytes(record))
-    D_hat, budget, coh_star, r = _fixed(record) if profile is FIXED else _shortest(record)
-    return (
-        f'{{"D_hat":{D_hat},"budget":{budget},"coh_star":{coh_star},"epoch":{record.epoch}'
-        f',"merkle_root":{quoted(record.merkle_root)},"pcs_id":{quoted(record.pcs_id)},"r":{r}'
-        f',"shard_id":{quoted(record.shard_id)}}}'
-    ).encode()
+        return judged_bytes(whole, canonical_bytes(record))
+    D_hat, budget, coh_star, r = record.D_hat, record.budget, record.coh_star, record.r
+    merkle_root, pcs_id, shard_id = quoted(record.merkle_root), quoted(record.pcs_id), quoted(record.shard_id)
+    if profile is FIXED and D_hat > 0 and budget > 0 and coh_star > 0 and r > 0 and D_hat + budget + coh_star + r < inf:
+        # Nothing here can be written -0, so one formatting does: the hot path of signing and verifying.
+        text = _NINE_DIGITS % (D_hat, budget, coh_star, record.epoch, merkle_root, pcs_id, r, shard_id)
+    else:
+        real = fixed9 if profile is FIXED else _shortest
+        text = _FORM % (real(D_hat), real(budget), real(coh_star), record.epoch, merkle_root, pcs_id, real(r), shard_id)
+    return text.encode()
+
+
+_FORM = '{"D_hat":%s,"budget":%s,"coh_star":%s,"epoch":%s,"merkle_root":%s,"pcs_id":%s,"r":%s,"shard_id":%s}'
+_NINE_DIGITS = (
+    '{"D_hat":%.9f,"budget":%.9f,"coh_star":%.9f,"epoch":%s,"merkle_root":%s,"pcs_id":%s,"r":%.9f,"shard_id":%s}'
+)
 
 
 def says_what_is_judged(record: object) -> TypeGuard[Judged]:
@@ -140,33 +149,35 @@ def judged_bytes(record: Judged, canonical: bytes) -> bytes:
     """All that is signed or judged: the canonical bytes, a newline, then `{"N_j":{...},"regime":"...","scales":[...]}` with `N_j`
     in the order of `scales` (C14N-9). Raises ValueError if a scale has no count.
     """
-    names, form = _judged_form(record.scales)
-    try:
-        return canonical + (form % (*map(record.N_j.__getitem__, names), quoted(record.regime))).encode()
-    except KeyError as scale:
-        raise ValueError(f"C14N-9: N_j has no count for scale {scale}") from None
+    names, counts = names_of(record.scales), record.N_j
+    if tuple(counts) != names:
+        try:
+            counts = {name: counts[name] for name in names}
+        except KeyError as scale:
+            raise ValueError(f"C14N-9: N_j has no count for scale {scale}") from None
+    return canonical + b"\n" + _encode(_Beside(counts, record.regime, record.scales))
+
+
+class _Beside(msgspec.Struct, gc=False):
+    """What a signature of profile JUDGED covers besides, encoded in this order."""
+
+    N_j: Mapping[str, int]
+    regime: str
+    scales: tuple[int, ...]
+
+
+_encode = msgspec.json.Encoder().encode
 
 
 @lru_cache(maxsize=256)
-def _judged_form(scales: tuple[int, ...]) -> tuple[tuple[str, ...], str]:
-    """The keys of `N_j`, and what they and the regime are filled into. Cached, since a fleet of agents uses few sets of scales."""
-    names = tuple(map(str, scales))
-    counts = ",".join([f'"{name}":%s' for name in names])
-    return names, f'\n{{"N_j":{{{counts}}},"regime":%s,"scales":[{",".join(names)}]}}'
+def names_of(scales: tuple[int, ...]) -> tuple[str, ...]:
+    """The keys that `N_j` has for these scales, in their order. Cached, since a fleet of agents uses few sets of scales."""
+    return tuple(map(str, scales))
 
 
-def _fixed(record: Signed) -> tuple[str, str, str, str]:
-    """`fixed9` of the four reals, in one piece: this is the hot path of signing and verifying."""
-    D_hat, budget, coh_star, r = record.D_hat, record.budget, record.coh_star, record.r
-    if not isfinite(D_hat + budget + coh_star + r):  # a finite sum has finite terms
-        return fixed9(D_hat), fixed9(budget), fixed9(coh_star), fixed9(r)
-    return f"{D_hat:z.9f}", f"{budget:z.9f}", f"{coh_star:z.9f}", f"{r:z.9f}"
-
-
-def _shortest(record: Signed) -> tuple[str, str, str, str]:
-    """The shortest decimals that read back as `round9` of the four reals, in Python's notation: `1.0`, `1e-05` (C14N-6)."""
-    D_hat, budget, coh_star, r = record.D_hat, record.budget, record.coh_star, record.r
-    return repr(round9(D_hat)), repr(round9(budget)), repr(round9(coh_star)), repr(round9(r))
+def _shortest(x: float) -> str:
+    """The shortest decimal that reads back as `round9(x)`, in Python's notation: `1.0`, `1e-05` (C14N-6)."""
+    return repr(round9(x))
 
 
 def _no_form(x: float) -> ValueError:

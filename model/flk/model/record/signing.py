@@ -20,6 +20,7 @@ from flk.model.record.canonical import (
     Profile,
     Signed,
     canonical_bytes,
+    judged_bytes,
     says_what_is_judged,
 )
 from flk.model.refusal import Unauthenticated
@@ -188,8 +189,13 @@ class Keyring:
         """
         signature = _decode_base64(sig)
         canonical = canonical_bytes(record)
-        for profile in _with_form(record, self.profiles):
-            message = canonical if profile is FIXED else canonical_bytes(record, profile, canonical)
+        for profile in self.profiles:
+            if profile is not JUDGED:
+                message = canonical if profile is FIXED else canonical_bytes(record, profile)
+            elif says_what_is_judged(record):
+                message = judged_bytes(record, canonical)
+            else:
+                continue
             for live in self._keys.get(tenant, ()):
                 if live.is_live(at) and live.key.verifies(message, signature):
                     return canonical
@@ -252,6 +258,6 @@ def _decode_base64(sig: str) -> bytes:
         signature = binascii.a2b_base64(sig)
     except ValueError:
         signature = b""
-    if not signature or _base64(signature) != sig:
+    if not signature or binascii.b2a_base64(signature, newline=False) != sig.encode():
         raise Unauthenticated("SIGN-6", "sig is not the standard base64, with padding, of a signature", field="sig")
     return signature
