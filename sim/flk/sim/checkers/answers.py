@@ -8,14 +8,14 @@ import msgspec
 from flk.model.entries.entry import Claim, Key
 from flk.model.flow.answers import CLAIMS_NOTHING, STATES_ENTRY
 from flk.model.flow.submission import Response, Submission, from_payload
-from flk.model.log.hlc import Timestamp, text
+from flk.model.log.hlc import text
 from flk.model.record.record import decode
 from flk.model.refusal import Malformed
 from flk.sim.checkers.invariants import Checks, Invariant, Together
 from flk.sim.checkers.node import Reference
 from flk.sim.checkers.statements import Statements
 from flk.sim.nodes.region import Region
-from flk.sim.world.events import Claimed, Logged, Merged, Replied
+from flk.sim.world.events import Claimed, Merged, Replied
 from flk.sim.world.observer import Observer
 
 CONFLICT = 409
@@ -50,31 +50,31 @@ class AnswerRules:
         self._statements = statements
         self._checks = checks
         self._forgeries = forgeries
-        self._forged: set[tuple[str, Timestamp]] = set()
 
     def observe(self, observer: Observer) -> None:
         """Check every answer, and every claim for being a forger's."""
-        observer.handle(Logged, self._note_forgery)
         observer.handle(Claimed, self._check_claimed)
         observer.handle(Merged, self._check_merged)
         observer.handle(Replied, self._check_replied)
 
     def _check_claimed(self, event: Claimed) -> None:
-        if self._forged and self._reference.node_of(event.claim) in self._forged:
+        if self._is_forged(event.claim):
             self._betray_forgery(event.region, "Store", event.claim)
         else:
             self._checks.hold(HONEST)
 
     def _check_merged(self, event: Merged) -> None:
-        if self._forged and self._reference.node_of(event.claim) in self._forged:
+        if self._is_forged(event.claim):
             self._betray_forgery(event.region, "Merge", event.claim)
         else:
             self._checks.hold(HONEST)
 
-    def _note_forgery(self, event: Logged) -> None:
-        """A forged record may be logged, as whatever comes is."""
-        if self._forgeries and from_payload(event.frame.payload).body in self._forgeries:
-            self._forged.add((event.node, event.frame.timestamp))
+    def _is_forged(self, claim: Claim) -> bool:
+        """Whether the frame that makes a claim holds what was forged. It may be logged, as whatever comes is; and a disk that was
+        lost may have held another frame with its timestamp.
+        """
+        logged = self._reference.frame_of(claim) if self._forgeries else None
+        return logged is not None and from_payload(logged.payload).body in self._forgeries
 
     def _check_replied(self, event: Replied) -> None:
         """An answer after the log follows from the record's form and signature, and only an authentic one is told of entries."""
