@@ -19,7 +19,7 @@ def nodes(draw: DrawFn) -> dict[str, Any]:
     record = draw(judged())["record"]
     rival = {**record, "N_j": draw(judged())["record"]["N_j"]} if draw(st.booleans()) else {**record, "budget": 0.5}
     if set(rival["N_j"]) != set(record["N_j"]):
-        rival["N_j"] = {scale: count + 1 for scale, count in record["N_j"].items() if count < 2**53 - 1}
+        rival["N_j"] = {scale: count - 1 if count > 1 else 2 for scale, count in record["N_j"].items()}
     contents = [record, rival, {**record, "attempt": 9}, {**record, "D_hat": 4}]
     profiles = draw(st.sampled_from([["fixed9"], ["fixed9", "judged"], ["judged"], ["fixed9", "shortest"]]))
     arrivals = []
