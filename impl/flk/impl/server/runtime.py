@@ -258,7 +258,8 @@ class Runtime:
         try:
             staged = self.node.stage(effects)
             if self._in_thread:
-                await self._off_loop(staged.commit)
+                await self._off_loop(staged.commit.write)
+                staged.commit.note()
             else:
                 staged.commit()
         except Untimely:  # nothing was written, and nothing of the log failed

@@ -63,7 +63,12 @@ class SegmentFile:
         self._digest = sha256(content or b"")
 
     def write(self, content: bytes) -> None:
-        """Make `content` durable at the end. Raises as `Commit` does."""
+        """Make `content` durable at the end, and note it. Raises as `Commit` does."""
+        self.put(content)
+        self.extend(content)
+
+    def put(self, content: bytes) -> None:
+        """Make `content` durable at the end, in any thread; `extend` is due then. Raises as `Commit` does."""
         end = self.end + len(content)
         ahead = self._reserve(end) if end > self._allocated else b""
         try:
@@ -71,9 +76,12 @@ class SegmentFile:
             self._synchronise(self._fd)
         except OSError as error:
             raise LogFailed(f"the log cannot be written: {trouble(error)}") from error
+
+    def extend(self, content: bytes) -> None:
+        """Note that the file ends with this now. Raises LogGone if it is not the one of its name any more."""
         self._require_file()
         self._digest.update(content)
-        self.end = end
+        self.end += len(content)
 
     def note_progress(self, timestamps: Collection[Timestamp]) -> None:
         """Frames with these timestamps are durable: say so beside the log."""

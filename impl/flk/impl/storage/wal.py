@@ -61,8 +61,17 @@ class Commit:
     timestamps: tuple[Timestamp, ...]
 
     def __call__(self) -> None:
-        """Write and synchronise. Raises LogFailed; raises Unavailable, with nothing written, if the disk is full."""
-        self.segment.write(self.content)
+        """Write, synchronise and note it. Raises LogFailed; raises Unavailable, with nothing written, if the disk is full."""
+        self.write()
+        self.note()
+
+    def write(self) -> None:
+        """Write and synchronise, in any thread, and no more: a thread beside a busy one pays for each return from the system."""
+        self.segment.put(self.content)
+
+    def note(self) -> None:
+        """Note what is durable now, before anything else is asked of the log."""
+        self.segment.extend(self.content)
         self.segment.note_progress(self.timestamps)
 
 
