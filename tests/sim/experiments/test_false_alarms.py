@@ -36,6 +36,7 @@ SEEDS = {
     81907: "a frame rots whose object a peer has read, and the object is lost before the rest is shipped again",
     160591: "the opening of a sealed segment rots, whose clock is further ahead of wall time than the bound",
     167415: "bits rot in segments that are full and not sealed yet, and another is salvaged before these are sealed",
+    315696: "a bit flips in the opening of the open segment, which is sealed with it, and all of its frames can be read",
     290039: "a new disk gives an honest record the timestamp that a forged one had on the lost disk",
     113082: "a page of a segment is zeroed, its object is lost, and then the disk",
 }

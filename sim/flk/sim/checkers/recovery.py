@@ -59,8 +59,8 @@ class RecoveryRules:
 
     def _note_sealed(self, event: SegmentSealed) -> None:
         self._sealed[event.name] = len(event.content), hash(event.content)
-        sealed = {frame.timestamp for frame in frames.read(event.content).data}
         disk = self._places[event.node].disk
+        sealed = {frame.timestamp for frame in frames.read(event.content, disk.salt(event.name)).data}
         if not sealed:  # it stands for one that was salvaged, of which what is left was logged again
             there = (frames.read(bytes(disk.segments[name]), disk.salt(name)) for name in disk.names(INBOX))
             self._open[event.node] &= {frame.timestamp for found in there for frame in found.data}
