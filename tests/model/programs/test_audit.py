@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.model.programs.test_crash_points import crash_points
+from tests.support.model.crash_points import crash_points
 from tests.support.model.world import HONEST, STORY, World, pcs, submission
 
 from flk.model.effects import Attempt, Effect

@@ -1,8 +1,9 @@
 """Every program, stopped at every effect: what was acknowledged survives, and the outcomes are those of an uninterrupted run."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 
 import pytest
+from tests.support.model.crash_points import crash_points
 from tests.support.model.world import (
     EQUIVOCATING,
     ESCALATED,
@@ -29,22 +30,6 @@ from flk.model.programs.replay import replay
 from flk.model.programs.restore import restore
 from flk.model.programs.ship import ship
 from flk.model.programs.snapshot import snapshot
-
-Script = Callable[[World], object]
-
-
-def crash_points(new: Callable[[], World], script: Script) -> Iterator[World]:
-    """For each effect of the script and each way to stop there: a world where the script crashed just there."""
-    whole = new()
-    start = whole.effects
-    script(whole)
-    for index in range(start, whole.effects):
-        for stop in Stop:
-            world = new()
-            world.arm(index, stop)
-            with pytest.raises(Crash):
-                script(world)
-            yield world
 
 
 def outcomes(entries: Mapping[Key, Entry]) -> dict[Key, tuple[str, object]]:

@@ -1,19 +1,17 @@
 """Replication of some tenants only: a feed holds one tenant's records, in order, and nothing is lost on the way (FEED-*)."""
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.support.model.crash_points import AROUND, crash_points
 from tests.support.model.world import (
     EQUIVOCATING,
     EXAMINE,
     FORGED,
     MALFORMED,
     OTHER_TENANT,
-    Crash,
-    Stop,
     World,
     pcs,
     submission,
@@ -207,22 +205,6 @@ def test_what_holds_another_tenants_record_is_refused() -> None:
         assert not world.entries["us"].entries
 
 
-def crashed_everywhere(new: Callable[[], World], script: Callable[[World], object]) -> list[World]:
-    """A world for each effect of a script, and for each way to stop there, in which it was stopped there."""
-    whole = new()
-    start = whole.effects
-    script(whole)
-    worlds = []
-    for index in range(start, whole.effects):
-        for stop in (Stop.BEFORE, Stop.AFTER):
-            world = new()
-            world.arm(index, stop)
-            with pytest.raises(Crash):
-                script(world)
-            worlds.append(world)
-    return worlds
-
-
 def test_feeding_and_following_stopped_anywhere_come_to_the_same() -> None:
     """Stopped before and after every effect, both are finished by the next pass: the feed is the same, byte for byte (FEED-2)."""
 
@@ -238,7 +220,7 @@ def test_feeding_and_following_stopped_anywhere_come_to_the_same() -> None:
     calm = rivals()
     both(calm)
     assert of(DEFAULT, calm, "us") == of(DEFAULT, calm, "eu")
-    worlds = crashed_everywhere(rivals, both)
+    worlds = list(crash_points(rivals, both, AROUND))
     assert len(worlds) > 40
     for world in worlds:
         for region in ("eu", "us"):

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.model.programs.test_crash_points import crash_points
+from tests.support.model.crash_points import crash_points
 from tests.support.model.world import STORY, World, pcs, submission
 
 from flk.model.effects import Advance, Effect, InsertOrGet, Program, Replace

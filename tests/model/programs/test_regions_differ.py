@@ -6,6 +6,7 @@ import msgspec
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from tests.support.model.crash_points import AROUND, crash_points
 from tests.support.model.divergence import (
     INTERVAL,
     PEERS,
@@ -25,7 +26,7 @@ from tests.support.model.divergence import (
     sent,
     spoilt,
 )
-from tests.support.model.world import EXAMINE, Crash, Stop, World, pcs, submission
+from tests.support.model.world import EXAMINE, World, pcs, submission
 
 from flk.model.effects import Program
 from flk.model.entries.compared import LIMITS
@@ -316,17 +317,11 @@ def test_a_round_stopped_anywhere_is_finished_by_the_next() -> None:
         return world
 
     whole = new()
-    start = whole.effects
     script(whole)
     assert whole.entries["us"].entries == logged(whole)
     assert len(objects_of(whole, outcomes_of("us"))) == 2
-    for index in range(start, whole.effects):
-        for stop in (Stop.BEFORE, Stop.AFTER):
-            world = new()
-            world.arm(index, stop)
-            with pytest.raises(Crash):
-                script(world)
-            world.recover("us")
-            script(world)
-            assert world.entries["us"].entries == logged(world) == world.entries["eu"].entries
-            assert len(objects_of(world, proposals_of("us"))) == len(objects_of(world, outcomes_of("us"))) == 2
+    for world in crash_points(new, script, AROUND):
+        world.recover("us")
+        script(world)
+        assert world.entries["us"].entries == logged(world) == world.entries["eu"].entries
+        assert len(objects_of(world, proposals_of("us"))) == len(objects_of(world, outcomes_of("us"))) == 2

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.support.model.world import EXAMINE, Crash, Stop, World, pcs, submission
+from tests.support.model.crash_points import AROUND, crash_points
+from tests.support.model.world import EXAMINE, World, pcs, submission
 
 from flk.model.effects import INBOX, DeleteObject, Effect, GetObject, Program, Release, RemoveSegment
 from flk.model.entries.entry import Entry, Key
@@ -248,7 +249,9 @@ def test_a_pass_stopped_anywhere_is_finished_by_the_next() -> None:
     """
     calm = _aged()
     removing(calm)
-    for world in _crash_points(_aged, removing):
+    worlds = list(crash_points(_aged, removing, AROUND))
+    assert len(worlds) > 10
+    for world in worlds:
         started(world, "eu", "us")
         assert not world.run("eu", restore(1.0)).found
         us = reading(world, "us", "eu")
@@ -279,7 +282,9 @@ def test_reading_on_from_a_snapshot_stopped_anywhere_is_finished_by_the_next() -
     done = read(whole)
     assert done.snapshot
     assert numbers(done.segments) == [7]
-    for world in _crash_points(behind, read):
+    worlds = list(crash_points(behind, read, AROUND))
+    assert len(worlds) > 10
+    for world in worlds:
         started(world, "us", "eu")
         assert not read(world).gap
         assert said(world.entries["us"]) == said(whole.entries["us"]) == said(world.entries["eu"])
@@ -304,7 +309,9 @@ def test_a_start_behind_what_was_removed_stopped_anywhere_is_finished_by_the_nex
     assert found.snapshot.name
     assert found.segments == 0
     assert len(said(whole.entries["eu"])) == 5
-    for world in _crash_points(stale, started):
+    worlds = list(crash_points(stale, started, AROUND))
+    assert len(worlds) > 10
+    for world in worlds:
         started(world)
         assert said(world.entries["eu"]) == said(whole.entries["eu"])
 
@@ -327,20 +334,6 @@ def _aged() -> World:
     reading(world, "us", "eu")
     old(world, segments=4)
     return world
-
-
-def _crash_points(new: Callable[[], World], script: Callable[[World], object]) -> Iterator[World]:
-    whole = new()
-    start = whole.effects
-    script(whole)
-    assert whole.effects > start + 5
-    for index in range(start, whole.effects):
-        for stop in (Stop.BEFORE, Stop.AFTER):
-            world = new()
-            world.arm(index, stop)
-            with pytest.raises(Crash):
-                script(world)
-            yield world
 
 
 def test_segments_are_noted_as_removed_before_anything_goes() -> None:
