@@ -73,6 +73,7 @@ SMALL: dict[str, Sizes] = {
     "two-phase-commit": {"RM": 4},
     "ingest": {"Request": 1},
     "shared-store": {"Request": 1, "Stamp": 1},
+    "rotten-rows": {"Node": 1},
     "replication": {"Segment": 1},
     "retention": {"Segment": 1},
     "reconciliation": {"Claim": 1},

@@ -15,6 +15,7 @@ from flk.formal.library.protocols import (
     reconciliation,
     replication,
     retention,
+    rotten_rows,
     shared_store,
     tiering,
     two_phase_commit,
@@ -29,6 +30,7 @@ PROTOCOLS: dict[str, Protocol] = {
     for module in (
         ingest,
         shared_store,
+        rotten_rows,
         replication,
         outbox,
         migration,
