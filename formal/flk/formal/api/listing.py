@@ -17,7 +17,7 @@ class Listing(Mapping[str, T]):
     A mapping that shows itself as a table, in notebooks and by `print`, and gives a data frame.
 
     >>> len(protocols()), protocols()["outbox"].requirements[:1]
-    (9, ())
+    (12, ('OUT-1',))
     """
 
     def __init__(self, items: Mapping[str, T]) -> None:
