@@ -1,6 +1,6 @@
 """The bytes that are signed: one text for each value (C14N-*)."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from functools import lru_cache
 from json.encoder import encode_basestring as quoted  # escapes as RFC 8785 section 3.2.2.2 asks
@@ -129,7 +129,7 @@ def canonical_bytes(record: Signed, profile: Profile = FIXED) -> bytes:
         # Nothing here can be written -0, so one formatting does: the hot path of signing and verifying.
         text = _NINE_DIGITS % (D_hat, budget, coh_star, record.epoch, merkle_root, pcs_id, r, shard_id)
     else:
-        real = fixed9 if profile is FIXED else _shortest
+        real = _REAL[profile]
         text = _FORM % (real(D_hat), real(budget), real(coh_star), record.epoch, merkle_root, pcs_id, real(r), shard_id)
     return text.encode()
 
@@ -178,6 +178,9 @@ def names_of(scales: tuple[int, ...]) -> tuple[str, ...]:
 def _shortest(x: float) -> str:
     """The shortest decimal that reads back as `round9(x)`, in Python's notation: `1.0`, `1e-05` (C14N-6)."""
     return repr(round9(x))
+
+
+_REAL: dict[Profile, Callable[[float], str]] = {FIXED: fixed9, SHORTEST: _shortest}
 
 
 def _no_form(x: float) -> ValueError:
