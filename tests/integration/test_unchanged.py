@@ -13,11 +13,20 @@ PROVED_ELSEWHERE = {("theorem", "ingest"), ("theorem", "replication"), ("theorem
 """Long proofs, which the claims ask for, too. `python -m tests.integration.unchanged theorem` computes all."""
 
 
+LONG = {("theorem", "fences"), ("theorem", "retention")}
+"""Proofs of some seconds, which CI leaves to the tests of the prover."""
+
+
 @pytest.mark.slow
 @pytest.mark.sampled(every=2)
 @pytest.mark.parametrize(
     ("kind", "name"),
-    [(kind, name) for kind, (_, names) in KINDS.items() for name in names if (kind, name) not in PROVED_ELSEWHERE],
+    [
+        pytest.param(kind, name, marks=[pytest.mark.thorough] if (kind, name) in LONG else [])
+        for kind, (_, names) in KINDS.items()
+        for name in names
+        if (kind, name) not in PROVED_ELSEWHERE
+    ],
 )
 def test_nothing_has_changed(kind: str, name: str) -> None:
     """A row computed now equals the row of the table."""

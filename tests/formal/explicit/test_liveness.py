@@ -286,6 +286,7 @@ def test_commitment_spreads_only_if_the_order_is_obeyed() -> None:
 PROGRESS = [(name, each.name) for name, p in PROTOCOLS.items() for each in p.properties.values() if each.fair]
 
 
+@pytest.mark.sampled(every=2)
 @pytest.mark.parametrize(("name", "property_"), PROGRESS)
 def test_progress_of_the_lab_rests_on_fairness(name: str, property_: str) -> None:
     """Every progress property holds with its fair actions, and without them fails by a lasso that the interpreter can walk."""

@@ -108,6 +108,7 @@ def test_two_phase_commit_has_the_published_number_of_states(managers: int, stat
     assert spin(protocol, sizes, partial_order=managers < 5).states == states
 
 
+@pytest.mark.sampled(every=2)
 @pytest.mark.parametrize(
     "name", ["local-arrival", "overload-buries", "one-way-cutover", "hot-tier-forgets", "effect-not-keyed"]
 )
@@ -142,6 +143,7 @@ def test_every_design_is_accepted_by_every_language(tmp_path: Path) -> None:
     assert not re.search(r"\*\*\* ?(Parse Error|Errors|Abort)", said), said
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize(
     ("name", "sizes"), [("two-phase-commit", {"RM": 5}), ("outbox", {}), ("audit", {"Task": 3, "Worker": 1})]
 )

@@ -48,6 +48,7 @@ def test_the_counterexample_is_seen_in_the_simulator(name: str) -> None:
     assert violated & SAME[GALLERY[name].violates], violated
 
 
+@pytest.mark.sampled(every=2)
 @pytest.mark.parametrize("name", sorted(designs.DESIGNS))
 def test_the_model_survives_the_same_drill(name: str) -> None:
     """The model's own programs, put through the same moments and faults, violate nothing and come to agree."""

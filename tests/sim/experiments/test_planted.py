@@ -5,6 +5,7 @@ from functools import cache
 import msgspec
 import pytest
 from tests.sim.planted import BUGS, inputs
+from tests.support.effort import sample
 
 from flk.sim.experiments.hunt import SearchSpace, TrialResult, hunt
 from flk.sim.experiments.replay import parse, replay_string
@@ -74,13 +75,15 @@ def test_a_planted_bug_is_found(name: str) -> None:
 
 @pytest.mark.slow
 def test_the_model_is_not_found() -> None:
-    """Three hundred seeds of 48 simulated seconds raise no alarm, and none ends too early to tell: a sample of the long hunts."""
-    seeds = SEEDS[:300]
+    """Three hundred seeds of 48 simulated seconds raise no alarm, and none ends too early to tell: a sample of the long hunts, of
+    which CI takes a third.
+    """
+    seeds = sample(SEEDS[:300])
     found = hunt(SearchSpace(synthetic_inputs(RECORDS)), seeds, workers=1)
     assert found.counterexample is None
     assert found.runs == len(seeds)
     assert found.undecided == 0
-    assert found.bound < 0.01
+    assert found.bound < 3 / len(seeds)
 
 
 @pytest.mark.sampled

@@ -154,6 +154,7 @@ def test_the_readable_engine_finds_the_same(name: str) -> None:
     assert told.findings == refuted(name).findings
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("name", DESIGNS)
 def test_the_protocol_keeps_what_the_design_breaks(name: str) -> None:
     """At the same sizes the protocol itself never breaks that very property, and all of its states were seen.

@@ -120,6 +120,7 @@ def test_every_action_happens_and_every_guard_decides(name: str) -> None:
 FAIR = [(name, p.name, action) for name in NAMES for p in PROTOCOLS[name].properties.values() for action in p.fair]
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize(("name", "property_", "action"), FAIR)
 def test_progress_needs_every_fair_action(name: str, property_: str, action: str) -> None:
     """Without the fairness of any one of them, the protocol may stand still."""
