@@ -12,8 +12,8 @@ if IN_CI:  # half of what a run by hand tries; long searches belong to `flk benc
     settings.register_profile("half", settings.get_profile("ci"), max_examples=50)
     settings.load_profile("half")
 
-THOROUGH_NOTEBOOKS = {"comparing-two-policies.ipynb", "hunting-a-bug.ipynb"}
-"""A minute of sweeps, and half a minute of hunts; other notebooks or the tests of experiments do each thing that they do."""
+THOROUGH_NOTEBOOKS = {"comparing-two-policies.ipynb", "hunting-a-bug.ipynb", "a-new-users-afternoon.ipynb"}
+"""Sweeps, hunts and the tutorial at length: half a minute and more each, of what other notebooks and tests try in small."""
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a run that a shell starts in the background ignores interrupts,
     signal.signal(signal.SIGINT, signal.default_int_handler)  # and what it starts would, too

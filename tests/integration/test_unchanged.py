@@ -13,8 +13,8 @@ PROVED_ELSEWHERE = {("theorem", "ingest"), ("theorem", "replication"), ("theorem
 """Long proofs, which the claims ask for, too. `python -m tests.integration.unchanged theorem` computes all."""
 
 
-LONG = {("theorem", "fences"), ("theorem", "retention")}
-"""Proofs of some seconds, which CI leaves to the tests of the prover."""
+LONG = {("theorem", "fences"), ("theorem", "retention"), ("run", "dedup-overload")}
+"""Proofs and a run of some ten seconds, which CI leaves to the tests of prover and scenarios."""
 
 
 @pytest.mark.slow

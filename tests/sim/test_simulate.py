@@ -4,6 +4,7 @@ import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.support.effort import few
 from tests.support.model.world import EQUIVOCATING, ESCALATED, FORGED, HONEST, KEYRING, MALFORMED, OTHER_TENANT
 from tests.support.sim.drills import BRISK, REGIONS, drill, records, rehearse, verdicts
 from tests.support.sim.strategies import schedules
@@ -45,7 +46,7 @@ def outcome(run: Run) -> dict[Key, tuple[str, str]]:
 
 
 @given(schedules(skew=False), st.integers(0, 1000), st.sampled_from([BRISK, SLOW_DISK]), st.sampled_from([0.0, 0.02]))
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=few(30), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_no_fault_breaks_an_invariant(faults: tuple[Fault, ...], seed: int, policy: Policy, loss: float) -> None:
     """Whatever goes wrong, and whenever: no invariant is violated, by honest records or by others."""
     network = Network(default=Link(delay=Seconds(0.04), jitter=Seconds(0.02), loss=loss, duplication=loss))

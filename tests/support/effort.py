@@ -13,6 +13,11 @@ EVERY = 3
 """Of so many cases CI tries one, if a test does not say otherwise."""
 
 
+def few(cases: int) -> int:
+    """So many cases of a property of which each takes a run or a server; in CI a third."""
+    return max(1, cases // EVERY) if IN_CI else cases
+
+
 def sample(things: Iterable[T]) -> list[T]:
     """All of the things; in CI one of EVERY, beginning with the first."""
     return [*things][:: EVERY if IN_CI else 1]

@@ -135,6 +135,7 @@ def test_published_counts_of_two_phase_commit(engine: Engine, managers: int) -> 
     assert sum(engine(ground(two_phase_commit, {"RM": managers}), Options()).layers) == PUBLISHED[managers]
 
 
+@pytest.mark.thorough
 def test_published_count_of_two_phase_commit_in_numba() -> None:
     """Numba's code finds the published number, too."""
     assert sum(jitted.search(ground(two_phase_commit, {"RM": 8}), Options()).layers) == PUBLISHED[8]

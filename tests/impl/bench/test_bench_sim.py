@@ -35,6 +35,7 @@ def tiny() -> Report:
     return measure.measure(1, sizes=Sizes(10, 100, 0), scenario=drill(duration=60, until=20))
 
 
+@pytest.mark.thorough
 def test_the_programs_do_the_same() -> None:
     """Baseline, baseline with the model's functions, and simulator deliver the same requests and store the same number of entries
     in every region.

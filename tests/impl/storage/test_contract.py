@@ -13,6 +13,7 @@ from typing import TypeAlias
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.support.effort import few, sample
 from tests.support.impl import store_servers
 from tests.support.impl.store_servers import Postgres, StoreServer
 from tests.support.model.strategies import outcomes
@@ -127,7 +128,7 @@ def test_it_stores_what_the_memory_store_stores(kind: str) -> None:
     """Any claims, merges and marks of two nodes, through reopening."""
     place = None if kind == "sqlite" else Place(kind)
 
-    @settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=few(12), deadline=None, suppress_health_check=list(HealthCheck))
     @given(st.lists(steps, max_size=10))
     def holds(script: list[tuple[str, int, list[Claim]]]) -> None:
         with tempfile.TemporaryDirectory() as directory, ExitStack() as stack:
@@ -270,7 +271,7 @@ def test_rows_that_rot_are_put_back_as_if_they_had_not(kind: str) -> None:
     batches = st.lists(st.tuples(st.booleans(), st.integers(0, 1), st.lists(made, min_size=1, max_size=4)), max_size=4)
     rots = st.lists(st.tuples(names, st.integers(0, 2**16)), min_size=1, max_size=3, unique_by=lambda rot: rot[0])
 
-    @settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=few(10), deadline=None, suppress_health_check=list(HealthCheck))
     @given(batches, rots, batches, st.randoms(use_true_random=False))
     def holds(before: Batches, rots: list[tuple[str, int]], after: Batches, random: Random) -> None:
         memory, turn = Entries(), f"turn{next(examples)}"
@@ -318,7 +319,7 @@ def test_a_row_is_put_back_from_no_claim_but_its_own(place: Place) -> None:
     with closing(place.open(1)) as store:
         store.insert_or_get([claim("rotten", 5)])
         others = [claim("rotten", 4), claim("rotten", 6), claim("rotten", 5, "us"), claim("rotten", 5, digest="e")]
-        for bit in range(0, 400, 7):
+        for bit in sample(range(0, 400, 7)):
             place.server.flip("rotten", bit)
             with pytest.raises(Damaged):
                 store.fetch([claim("rotten").key])

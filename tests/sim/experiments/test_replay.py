@@ -4,6 +4,7 @@ import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.support.effort import few
 from tests.support.sim.strategies import scenarios
 from tests.support.sim.target import IGNORED_STORE_ERROR
 
@@ -17,7 +18,7 @@ from flk.spec.errors import UnusableInput
 
 
 @given(scenarios(), st.integers(-(2**60), 2**60))
-@settings(max_examples=50, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=few(50), suppress_health_check=[HealthCheck.too_slow])
 def test_any_scenario_survives_its_string(scenario: Scenario, seed: int) -> None:
     """What is packed is unpacked, to the last field."""
     text = replay_string(scenario, seed, "0123", "a.module:NAME")

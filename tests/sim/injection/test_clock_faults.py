@@ -6,6 +6,7 @@ import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.support.effort import few
 from tests.support.sim.drills import BRISK, REGIONS, drill, records, rehearse, verdicts
 
 from flk.model.log.hlc import wall_seconds
@@ -93,7 +94,7 @@ def schedules(draw: st.DrawFn) -> tuple[Fault, ...]:
 
 
 @given(schedules(), st.integers(0, 1000))
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=few(25), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_no_clock_breaks_an_invariant(faults: tuple[Fault, ...], seed: int) -> None:
     """Whatever clocks do, and whatever stops meanwhile: no invariant is violated."""
     run = rehearse(drill(*faults, duration=250), records(120), seed=seed)

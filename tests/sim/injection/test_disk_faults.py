@@ -8,6 +8,7 @@ import msgspec
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
+from tests.support.effort import few
 from tests.support.sim.drills import BRISK, REGIONS, drill, records, rehearse, verdicts
 from tests.support.sim.lines import Line, followed
 
@@ -422,7 +423,7 @@ def schedules(draw: st.DrawFn) -> tuple[Fault, ...]:
 
 
 @given(schedules(), st.integers(0, 1000), st.sampled_from([BRISK, SLUGGISH]), st.sampled_from([3000, 2**26]))
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=few(30), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_no_disk_breaks_an_invariant(faults: tuple[Fault, ...], seed: int, policy: Policy, segment_bytes: int) -> None:
     """Whatever disks and object store do, and whenever: no invariant is violated."""
     scenario = drill(*faults, duration=250, policy=msgspec.structs.replace(policy, segment_bytes=segment_bytes))

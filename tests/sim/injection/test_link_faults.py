@@ -9,6 +9,7 @@ import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.support.effort import few
 from tests.support.sim.drills import QUICK, REGIONS, drill, records, rehearse, verdicts
 from tests.support.sim.strategies import directions, sides
 
@@ -264,7 +265,7 @@ def schedules(draw: st.DrawFn) -> tuple[Fault, ...]:
 
 
 @given(schedules(), st.integers(0, 1000), st.none() | st.floats(2000, 10**5))
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=few(20), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_no_fault_of_a_link_breaks_an_invariant(faults: tuple[Fault, ...], seed: int, bandwidth: float | None) -> None:
     """Whatever wires do to messages, and whenever: no invariant is violated."""
     network = Network(default=Path(delay=Seconds(0.04), jitter=Seconds(0.02), bandwidth=bandwidth))

@@ -4,6 +4,8 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 
+import pytest
+
 from flk.sim.mutation.unit_tests import failing
 
 TESTS = """
@@ -30,6 +32,7 @@ def verdict(root: Path, *tests: str) -> str | None:
         return child.submit(failing, tests, root).result()
 
 
+@pytest.mark.thorough
 def test_a_busy_machine_fails_no_test(tmp_path: Path) -> None:
     """An example that takes long is no reason to fail, a wrong one is."""
     (tmp_path / "test_it.py").write_text(TESTS)

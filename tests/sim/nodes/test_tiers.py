@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, composite
 from tests.sim.checkers.test_invariants import found
+from tests.support.effort import few
 from tests.support.model.world import FORGED, KEYRING, MALFORMED, pcs, submission
 from tests.support.sim.drills import REGIONS, records, rehearse, verdicts
 from tests.support.sim.tiered import (
@@ -108,7 +109,7 @@ MIXED = [
 
 
 @given(drills(), st.integers(0, 1000))
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=few(12), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_no_fault_of_a_store_breaks_an_invariant(scenario: Scenario, seed: int) -> None:
     """Whatever happens to shards, tiers and nodes: no invariant is violated, and each node's trace is a path of the protocol."""
     if any(validation_errors(scenario)):

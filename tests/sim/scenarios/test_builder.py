@@ -2,6 +2,7 @@
 
 import pytest
 from hypothesis import given, settings
+from tests.support.effort import few
 from tests.support.sim.strategies import scenarios
 
 from flk.sim.scenarios import builder
@@ -30,7 +31,7 @@ def begun() -> builder.Draft:
 
 @pytest.mark.slow
 @given(scenarios())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=few(60), deadline=None)
 def test_a_scenario_survives_its_expression(value: Scenario) -> None:
     """What is written as Python builds the same value, with the same hash; so does a draft made of it."""
     again = eval(as_python(value), {"scenario": builder.scenario})  # the expression is the claim

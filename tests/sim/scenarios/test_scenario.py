@@ -5,6 +5,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from hypothesis import given, settings
+from tests.support.effort import few
 from tests.support.sim.drills import drill, rehearse
 from tests.support.sim.strategies import scenarios
 
@@ -58,7 +59,7 @@ TABLES = TEXT.replace(TEXT[TEXT.index("faults = [") : TEXT.index("\n[workload]")
 
 @pytest.mark.slow
 @given(scenarios())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=few(60), deadline=None)
 def test_a_scenario_survives_its_file(value: Scenario) -> None:
     """What is written as TOML is read back as the same value, with the same hash."""
     again = scenario_files.parse(value.to_toml(), "written.toml")

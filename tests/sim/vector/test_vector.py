@@ -13,6 +13,7 @@ import pytest
 from hypothesis import Phase, event, given, settings
 from hypothesis import strategies as st
 from tests.impl.command.test_run_command import flk
+from tests.support.effort import few
 from tests.support.model.world import KEYRING
 from tests.support.sim.drills import QUICK, REGIONS, drill, records
 
@@ -187,7 +188,7 @@ def exact_scenarios(draw: st.DrawFn) -> Scenario:
 
 
 @settings(
-    max_examples=20, deadline=None, phases=(Phase.explicit, Phase.reuse, Phase.generate)
+    max_examples=few(20), deadline=None, phases=(Phase.explicit, Phase.reuse, Phase.generate)
 )  # to shrink takes minutes
 @given(exact_scenarios(), st.integers(0, 2**32))
 def test_the_tiers_agree_on_whatever_is_not_refused(scenario: Scenario, seed: int) -> None:
