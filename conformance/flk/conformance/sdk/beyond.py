@@ -10,7 +10,7 @@ from flk.conformance.diagnosis.diagnose import attributed, diagnose
 from flk.conformance.operations import OPERATIONS
 from flk.conformance.operations.signals import UNMEASURED
 from flk.conformance.reports.report import CaseResult, Report
-from flk.conformance.sdk import generated, kept
+from flk.conformance.sdk import kept
 from flk.conformance.sdk.driver import conform
 from flk.conformance.sdk.selection import Selection
 from flk.conformance.sdk.session import Launch
@@ -44,6 +44,8 @@ def extended(report: Report, launch: Launch, selection: Selection, beyond: Beyon
         remarks |= dict.fromkeys(again.remarks)
     notes = report.notes
     if beyond.cases:
+        from flk.conformance.sdk import generated  # with Hypothesis, whose import takes longer than a short interview
+
         asked = [name for name in OPERATIONS if selection.asks(name)]
         notes += tuple(
             f"no cases of {name} are generated: the kit {UNMEASURED[name]}" for name in asked if name in UNMEASURED
