@@ -13,12 +13,14 @@ from tests.support.model.world import EXAMINE, World, pcs, submission
 from flk.model.effects import INBOX, DeleteObject, Effect, GetObject, Program, Release, RemoveSegment
 from flk.model.entries.entry import Entry, Key
 from flk.model.entries.snapshot import heads_of, pieces_of, read_head
-from flk.model.log.frames import sequence_of
+from flk.model.log.frames import segment_name, sequence_of
 from flk.model.log.manifest import removed
 from flk.model.memory.parts import Disk, Entries
+from flk.model.programs import behind
 from flk.model.programs.behind import read_on
-from flk.model.programs.recover import recover
+from flk.model.programs.recover import APPLIED, recover
 from flk.model.programs.repair import Incomplete
+from flk.model.programs.replay import Replayed, replay
 from flk.model.programs.restore import restore
 from flk.model.programs.retain import KEPT, WHOLE, Retained, retain
 from flk.model.programs.rotate import rotate
@@ -288,6 +290,44 @@ def test_reading_on_from_a_snapshot_stopped_anywhere_is_finished_by_the_next() -
         started(world, "us", "eu")
         assert not read(world).gap
         assert said(world.entries["us"]) == said(whole.entries["us"]) == said(world.entries["eu"])
+
+
+def test_what_is_read_before_and_after_a_snapshot_is_told_as_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All that a reader replayed counts, before the gap and behind it, each claim and each entry that gave way (RET-5)."""
+    world = World("eu", "us")
+    for region in ("eu", "us"):
+        assert world.ingest(region, submission(pcs(epoch=77))).status == 200
+    world.run("eu", ship())
+    old(world, segments=5)
+    removing(world)
+    for epoch in (78, 79):
+        sent(world, epoch)
+    parts: list[Replayed] = []
+
+    def noted(*given: Any, **options: Any) -> Program[Replayed]:
+        part = yield from replay(*given, **options)
+        parts.append(part)
+        return part
+
+    monkeypatch.setattr(behind, "replay", noted)
+    whole = reading(world, "us", "eu")
+    assert len(parts) == 2
+    assert whole.snapshot
+    assert whole.segments == (*parts[0].segments, *parts[1].segments)
+    assert whole.claims == parts[0].claims + parts[1].claims > whole.superseded
+    assert whole.superseded == parts[0].superseded + parts[1].superseded
+
+
+def test_a_watermark_of_another_log_says_nothing_of_what_was_removed() -> None:
+    """A store that has applied the log of an earlier disk to a later place than this one begins with the snapshot, too (RET-5)."""
+    world = World("eu")
+    old(world)
+    removing(world)
+    expected = said(world.entries["eu"])
+    forget_store(world)
+    world.entries["eu"].marks[APPLIED] = segment_name("eu.000000", 999)
+    assert started(world).snapshot.name
+    assert said(world.entries["eu"]) == expected
 
 
 def test_a_start_behind_what_was_removed_stopped_anywhere_is_finished_by_the_next() -> None:

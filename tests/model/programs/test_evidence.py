@@ -1,0 +1,108 @@
+"""What logs and snapshots say of entries: a search reads what it has to, each object once, and no more than it may (DIV-3)."""
+
+from collections.abc import Collection
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.support.model.divergence import sent
+from tests.support.model.world import EXAMINE, World
+
+from flk.model.effects import Effect, GetBeginning, GetObject, Program
+from flk.model.entries.entry import Claim, Entry
+from flk.model.log.frames import sealed_frames
+from flk.model.log.hlc import Timestamp
+from flk.model.programs import evidence
+from flk.model.programs.evidence import Evidence, Search, Standing
+from flk.model.programs.examine import claims_of
+from flk.model.programs.ship import PREFIX
+from flk.model.programs.snapshot import snapshot
+from flk.model.refusal import Refused
+
+
+def watched(program: Program[object], seen: list[Effect[object]]) -> Program[object]:
+    """The program, and what it asks for."""
+    effect = program.send(None)
+    while True:
+        seen.append(effect)
+        try:
+            value = yield effect
+        except Refused as refusal:
+            effect = program.throw(refusal)
+            continue
+        try:
+            effect = program.send(value)
+        except StopIteration as stop:
+            return stop.value
+
+
+def searched(world: World, claims: Collection[Claim]) -> tuple[dict[Claim, Evidence], list[str], list[str]]:
+    """What a search of `us` finds in the logs of `eu`, of which segments it reads the beginnings, and which objects as a whole."""
+    seen: list[Effect[object]] = []
+    found = world.run("us", watched(Search("us", ("us", "eu"), EXAMINE).of(claims), seen))
+    assert isinstance(found, dict)
+    beginnings = [effect.name for effect in seen if isinstance(effect, GetBeginning)]
+    return found, beginnings, [effect.name for effect in seen if isinstance(effect, GetObject)]
+
+
+def shipped(sizes: Collection[int]) -> tuple[World, list[Claim]]:
+    """Segments of so many records each, and the claims of them all."""
+    world, epoch = World("eu", "us"), 1
+    for size in sizes:
+        sent(world, *range(epoch, epoch + size))
+        epoch += size
+    contents = {n.removeprefix(PREFIX): c for n, c in world.objects.objects.items() if n.startswith(f"{PREFIX}eu.")}
+    frames = [frame for name, content in contents.items() for frame in sealed_frames(name, content)]
+    return world, list(claims_of(frames, "eu", EXAMINE))
+
+
+def invented(claim: Claim) -> Claim:
+    """A claim that no log has."""
+    entry: Entry = claim.entry
+    return Claim(claim.key, msgspec.structs.replace(entry, timestamp=Timestamp(entry.timestamp + 1)))
+
+
+SIZES = st.lists(st.integers(1, 3), min_size=1, max_size=7)
+
+
+@settings(deadline=None)
+@given(SIZES, st.data())
+def test_what_stands_in_a_log_is_found_if_all_of_it_may_be_read(sizes: list[int], data: st.DataObject) -> None:
+    """Limits of as many beginnings and segments as there are suffice, whatever is asked for, and in whatever order."""
+    world, claims = shipped(sizes)
+    wanted = data.draw(st.permutations(claims))
+    with pytest.MonkeyPatch.context() as patch:
+        limits = msgspec.structs.replace(
+            evidence.LIMITS, evidence_heads=len(sizes), evidence_segments=len(sizes), evidence_pieces=1
+        )
+        patch.setattr(evidence, "LIMITS", limits)
+        found, beginnings, objects = searched(world, [*map(invented, wanted[:2]), *wanted])
+    assert {found[claim].standing for claim in wanted} == {Standing.IN_FLIGHT}
+    assert len({*beginnings}) == len(beginnings) <= len(sizes)
+    assert len({*objects}) == len(objects) <= len(sizes)
+
+
+@settings(deadline=None)
+@given(SIZES, st.integers(0, 4), st.integers(0, 4), st.data())
+def test_no_more_is_read_than_allowed(sizes: list[int], heads: int, segments: int, data: st.DataObject) -> None:
+    """What is not found then was not read: nothing is said to stand nowhere."""
+    world, claims = shipped(sizes)
+    wanted = data.draw(st.lists(st.sampled_from(claims), min_size=1, unique=True))
+    with pytest.MonkeyPatch.context() as patch:
+        limits = msgspec.structs.replace(evidence.LIMITS, evidence_heads=heads, evidence_segments=segments)
+        patch.setattr(evidence, "LIMITS", limits)
+        found, beginnings, objects = searched(world, wanted)
+    assert len(beginnings) <= heads
+    assert len(objects) <= segments
+    assert {found[claim].standing for claim in wanted} <= {Standing.IN_FLIGHT, Standing.NOT_READ}
+
+
+def test_no_snapshot_is_read_while_the_log_is_whole() -> None:
+    """A claim that no segment has stands nowhere, whatever a snapshot says."""
+    world, claims = shipped([2, 2])
+    world.run("eu", snapshot("eu"))
+    found, _, objects = searched(world, [invented(claims[0])])
+    assert [each.standing for each in found.values()] == [Standing.NOWHERE]
+    read = [name for name in objects if not name.startswith(PREFIX)]
+    assert len(read) == 1, "the head alone, which says from where on the log must be there"
