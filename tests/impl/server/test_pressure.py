@@ -75,9 +75,9 @@ def test_the_limit_of_a_server_follows_its_queue(tmp_path: Path) -> None:
             return limits
 
         limits = rig.serve(story)
-    falls = {earlier: later for earlier, later in pairwise(limits) if later != earlier}
+    falls = [(earlier, later) for earlier, later in pairwise(limits) if later < earlier]
     assert falls
-    assert all(later <= earlier / 2 + 1 for earlier, later in falls.items())
+    assert all(later <= earlier / 2 + 1 for earlier, later in falls)  # between two looks it may have risen by 1, too
 
 
 class Place:
