@@ -81,7 +81,7 @@ class Pcs(Signed, frozen=True, forbid_unknown_fields=True, gc=False):
     ft: Fault
 
 
-_decoder = msgspec.json.Decoder(Pcs)
+_read = msgspec.json.Decoder(Pcs).decode
 _encoder = msgspec.json.Encoder()
 
 
@@ -108,7 +108,7 @@ def decode(body: bytes) -> Pcs:
     REC-8 attempt
     """
     try:
-        record = _decoder.decode(body)
+        record = _read(body)
     except msgspec.ValidationError as error:
         raise _not_json(body) or _broken_rule(str(error)) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:

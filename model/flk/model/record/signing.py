@@ -127,9 +127,8 @@ class Ed25519PrivateKey:
 class LiveKey:
     """A key and the wall times in seconds since 1970, from inclusive and until exclusive, between which it counts (SIGN-4).
 
-    >>> retired = LiveKey(HmacKey(b"old"), not_after=1767225600.0)
-    >>> retired.is_live(1767225599.0), retired.is_live(1767225600.0)
-    (True, False)
+    >>> LiveKey(HmacKey(b"old"), not_after=1767225600.0).bounds
+    (0.0, 1767225600.0)
     """
 
     def __init__(self, key: Key, not_before: float = 0.0, not_after: float = float("inf")) -> None:
@@ -151,10 +150,6 @@ class LiveKey:
     def bounds(self) -> tuple[float, float]:
         """When the key begins and ceases to count."""
         return self.not_before, self.not_after
-
-    def is_live(self, at: float) -> bool:
-        """Whether the key counts for a record logged at wall time `at`."""
-        return self.not_before <= at < self.not_after
 
 
 class Keyring:
@@ -189,15 +184,18 @@ class Keyring:
         """
         signature = _decode_base64(sig)
         canonical = canonical_bytes(record)
+        keys = self._keys.get(tenant, ())
         for profile in self.profiles:
-            if profile is not JUDGED:
-                message = canonical if profile is FIXED else canonical_bytes(record, profile)
+            if profile is FIXED:
+                message = canonical
+            elif profile is not JUDGED:
+                message = canonical_bytes(record, profile)
             elif says_what_is_judged(record):
                 message = judged_bytes(record, canonical)
             else:
                 continue
-            for live in self._keys.get(tenant, ()):
-                if live.is_live(at) and live.key.verifies(message, signature):
+            for live in keys:
+                if live.not_before <= at < live.not_after and live.key.verifies(message, signature):
                     return canonical
         raise unsigned()
 
