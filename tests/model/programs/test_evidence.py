@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.support.model.divergence import sent
+from tests.support.model.effects_seen import watched
 from tests.support.model.world import EXAMINE, World
 
-from flk.model.effects import Effect, GetBeginning, GetObject, Program
+from flk.model.effects import Effect, GetBeginning, GetObject
 from flk.model.entries.entry import Claim, Entry
 from flk.model.log.frames import sealed_frames
 from flk.model.log.hlc import Timestamp
@@ -18,23 +19,6 @@ from flk.model.programs.evidence import Evidence, Search, Standing
 from flk.model.programs.examine import claims_of
 from flk.model.programs.ship import PREFIX
 from flk.model.programs.snapshot import snapshot
-from flk.model.refusal import Refused
-
-
-def watched(program: Program[object], seen: list[Effect[object]]) -> Program[object]:
-    """The program, and what it asks for."""
-    effect = program.send(None)
-    while True:
-        seen.append(effect)
-        try:
-            value = yield effect
-        except Refused as refusal:
-            effect = program.throw(refusal)
-            continue
-        try:
-            effect = program.send(value)
-        except StopIteration as stop:
-            return stop.value
 
 
 def searched(world: World, claims: Collection[Claim]) -> tuple[dict[Claim, Evidence], list[str], list[str]]:

@@ -65,6 +65,16 @@ def test_a_digest_is_that_of_the_entries_however_they_come(rows: list[tuple[Key,
         assert sums_in_memory(one, read, most) != found
 
 
+def test_a_store_that_does_not_fit_into_memory_is_digested_in_passes() -> None:
+    """Each entry counts once, in whichever pass (DIV-1)."""
+    (entry, *_) = agreeing().entries["eu"].entries.values()
+    entries = {Key("default", f"{number}"): entry for number in range(60)}
+    whole = sums_in_memory(entries, 100, 10_000)
+    assert sum(each.entries for each in whole) == 60
+    for most in (2, 5, 20):
+        assert sums_in_memory(entries, 4, most) == whole
+
+
 def sums_in_memory(entries: dict[Key, Entry], read: int, most: int) -> list[RangeSum]:
     """The sums of a store that is read in pieces, with so many digests in memory."""
     store = Entries()
