@@ -399,3 +399,23 @@ def test_what_only_the_side_before_was_given_is_not_stored_after_cutover(mine: b
     assert run(claim(later), perform) == entries.entries[KEYS[0]] == (own.entry if mine else later.entry)
     assert run(merge((earlier,)), perform) == 1
     assert entries.entries[KEYS[0]] == earlier.entry
+
+
+@pytest.mark.parametrize("phase", [Phase.DUAL, Phase.VERIFIED, Phase.CUT_OVER])
+def test_the_old_side_serves_alone_again_from_any_phase_before_cleanup(phase: Phase) -> None:
+    """And what was stored meanwhile is there (MIG-4)."""
+    moving, perform = store()
+    upto(phase, perform)
+    stored = run(claim(wanted(KEYS[0], 1)), perform)
+    assert run(roll_back(), perform) is Phase.ROLLED_BACK
+    assert moving.phase is Phase.ROLLED_BACK
+    assert run(claim(wanted(KEYS[0], 2)), perform) == stored
+
+
+@pytest.mark.parametrize("phase", [Phase.PLANNED, Phase.DUAL, Phase.VERIFIED, Phase.CUT_OVER])
+def test_only_what_was_stored_gives_way(phase: Phase) -> None:
+    """An entry that is joined in where there was none took nobody's place (CRR-1)."""
+    _, perform = store()
+    upto(phase, perform)
+    assert run(merge((wanted(KEYS[0], 5), wanted(KEYS[1], 5))), perform) == 0
+    assert run(merge((wanted(KEYS[0], 4), wanted(KEYS[1], 6))), perform) == 1
