@@ -17,8 +17,9 @@ from flk.model.memory.parts import Disk, Entries, Objects
 from flk.model.programs.divergence import detect_divergence
 from flk.model.programs.migration import copy_all
 from flk.model.programs.recover import recover
+from flk.model.programs.repair import Incomplete
 from flk.model.programs.rotate import rotate
-from flk.model.programs.ship import ship
+from flk.model.programs.ship import PREFIX, ship
 from flk.model.programs.tiering import merge
 from flk.model.runtime import run
 
@@ -132,3 +133,27 @@ def test_a_merge_says_how_many_gave_way(times: list[int]) -> None:
     assert by_parts == len(entries.superseded)
     assert node.perform(Merge(())) == 0
     assert run(merge(()), node.perform) == 0
+
+
+def test_a_segment_that_is_gone_is_put_back_as_it_was_shipped_and_no_other() -> None:
+    """From its object, if that is what was sealed; another segment's content, shipped under its name, stays away (WAL-9)."""
+    for is_another in (False, True):
+        world = World("eu")
+        for item in MANY[:3]:
+            world.ingest("eu", item)
+            world.run("eu", ship())
+        disk = world.disks["eu"]
+        first, gone, _ = disk.names(INBOX)
+        before = bytes(disk.segments[gone])
+        disk.lose(gone)
+        world.entries["eu"].entries.clear()
+        world.entries["eu"].marks.clear()
+        if is_another:
+            world.objects.objects[PREFIX + gone] = world.objects.objects[PREFIX + first]
+            with pytest.raises(Incomplete):
+                world.recover("eu")
+            assert gone not in disk.segments
+        else:
+            assert [gap.restored for gap in world.recover("eu").gaps] == [True]
+            assert bytes(disk.segments[gone]) == before
+            assert len(world.entries["eu"].entries) == 3

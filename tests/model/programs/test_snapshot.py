@@ -15,12 +15,13 @@ from flk.model.effects import Effect, Export, GetObject, ListObjects, Merge, Pro
 from flk.model.entries.entry import Claim, Entry, Key, join
 from flk.model.entries.snapshot import heads_of, read_head
 from flk.model.flow.submission import Submission
+from flk.model.log.frames import segment_name
 from flk.model.memory.memory import MemoryNode
 from flk.model.memory.parts import Disk, Entries, Objects
 from flk.model.programs.recover import reclaim, recover
 from flk.model.programs.replay import replay
-from flk.model.programs.ship import ship
-from flk.model.programs.snapshot import LIMITS, Snapshotted, snapshot
+from flk.model.programs.ship import SHIPPED, ship
+from flk.model.programs.snapshot import LIMITS, Snapshotted, _AtRisk, _shipped, snapshot
 from flk.model.programs.start import load
 from flk.model.refusal import Unavailable, unavailable
 from flk.model.runtime import run
@@ -434,3 +435,18 @@ def test_entries_are_read_in_bounded_pieces() -> None:
     head = read_head(written.name, world.objects.objects[written.name])
     assert [effect.limit for effect in asked] == [3] * 4
     assert [piece.lines for piece in head.pieces] == [6, 2]
+
+
+def test_only_what_this_disk_has_is_at_risk() -> None:
+    """Not what another region logged at the same moment; and how far an earlier disk had shipped says nothing (SNAP-9)."""
+    world = World("eu")
+    sent(world, [submission(pcs(epoch=1))])
+    (own,) = world.entries["eu"].entries.values()
+    peers = msgspec.structs.replace(own, region="us")
+    assert _AtRisk("eu", frozenset({own.timestamp})).has(own)
+    assert not _AtRisk("eu", frozenset({own.timestamp})).has(peers)
+    assert not _AtRisk("eu", frozenset()).has(own)
+    world.entries["eu"].marks[SHIPPED] = segment_name("eu.000000", 9)
+    assert not world.run("eu", _shipped("eu", "eu.000001"))
+    world.run("eu", ship())
+    assert world.run("eu", _shipped("eu", "eu.000001")) == segment_name("eu.000001", 1)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 from tests.support.model.world import EQUIVOCATING, EXAMINE, HONEST, STORY, Crash, Stop, pcs, submission
 
-from flk.model.effects import INBOX, Effect, Look, Merge, Program, Seal, Store
+from flk.model.effects import INBOX, Aged, Effect, Look, Merge, Program, Seal, Store
 from flk.model.entries.entry import Claim, Entry, Key, Outcome, Reason, join, precedence
 from flk.model.entries.tiers import Term, Terms, Tier, Tiers
 from flk.model.flow.submission import Response, Submission
@@ -19,7 +19,7 @@ from flk.model.memory.parts import Disk, Entries, Objects
 from flk.model.programs.ingest import ingest
 from flk.model.programs.recover import recover
 from flk.model.programs.ship import ship
-from flk.model.programs.tiering import Moved, apply_deferred, demote, expire, move
+from flk.model.programs.tiering import BATCH, Moved, apply_deferred, demote, expire, move
 from flk.model.refusal import OutOfReach, Unavailable
 from flk.model.runtime import run
 
@@ -542,3 +542,17 @@ def test_what_expires_between_two_looks_is_not_moved() -> None:
     place.now += 11
     assert place.run(demote(Tier.HOT)) == 0
     assert place.run(expire(Tier.HOT)) == 5
+
+
+def test_a_mover_ends_where_nothing_can_be_copied() -> None:
+    """A whole batch has aged, and the slower tier takes none of it now (TIR-3): the next round tries again."""
+    claims = tuple(Claim(named(f"{number}"), entry(1.0)) for number in range(BATCH))
+    asked: list[str] = []
+
+    def perform(effect: Effect[Any]) -> Any:
+        asked.append(type(effect).__name__)
+        assert len(asked) < 10, "it goes on for ever"
+        return claims if isinstance(effect, Aged) else ()
+
+    assert run(demote(Tier.HOT), perform) == 0
+    assert asked[:2] == ["Aged", "Copy"]
