@@ -24,6 +24,7 @@ from flk.model.entries.compared import (
     written,
 )
 from flk.model.entries.entry import Claim, Entry, Key
+from flk.model.entries.proposals import Result, State, read_result
 from flk.model.log.hlc import LAST, Timestamp
 
 ROUND = Timestamp(1 << 40)
@@ -75,9 +76,13 @@ def test_an_extent_has_room_in_an_object(entry: Entry, length: int) -> None:
 @given(entries)
 def test_what_is_read_of_an_extent_is_what_was_written(entry: Entry) -> None:
     """With the last entry at the very place up to which the extent tells; and with none, from the first place to the last."""
-    for until in (0, 2**64 - 1):
-        empty = msgspec.structs.replace(extent_of("eu", ROUND, 3, []), until=until)
+    for last in (0, 2**64 - 1):
+        empty = msgspec.structs.replace(extent_of("eu", ROUND, 3, []), until=last)
         assert read_extent("n", written(empty), "eu", ROUND, 3) == empty
+    for nowhere in (-1, 2**64):
+        empty = msgspec.structs.replace(extent_of("eu", ROUND, 3, []), until=nowhere)
+        with pytest.raises(BadObject, match="DIV-2"):
+            read_extent("n", written(empty), "eu", ROUND, 3)
     key = Key("default", "a")
     number, where = range_of(place(key)), position(place(key), ROUND, range_of(place(key)))
     claim = Claim(key, msgspec.structs.replace(entry, timestamp=ROUND))
@@ -86,3 +91,12 @@ def test_what_is_read_of_an_extent_is_what_was_written(entry: Entry) -> None:
     for until in (where - 1, -1):
         with pytest.raises(BadObject, match="DIV-2"):
             read_extent("n", written(msgspec.structs.replace(extent, until=until)), "eu", ROUND, number)
+
+
+def test_what_came_of_a_proposal_is_that_of_this_one_and_of_no_other() -> None:
+    """A result that was copied to another name, or to another region, is refused by its name (DIV-6)."""
+    result = Result("eu", "a" * 64, State.FAILED, "because", 0)
+    assert read_result("eu", "a" * 64, written(result)) == result
+    for region, id_ in (("us", "a" * 64), ("eu", "b" * 64)):
+        with pytest.raises(BadObject, match="DIV-6"):
+            read_result(region, id_, written(result))
