@@ -21,12 +21,12 @@ settings.register_profile(
 
 def tests_of(module: str, root: Path, patterns: tuple[str, ...]) -> tuple[Path, ...]:
     """The test files of these patterns that are about a module: those that import it; in the folder that mirrors the module's own
-    also those that do through helpers; and all of that folder if there are none.
+    also those that do through helpers; and if there are none, all of the room's, which may come to it by way of others.
     """
     mirror = root.joinpath("tests", *module.split(".")[1:-1])
     files = sorted(file for pattern in patterns for file in root.glob(pattern))
-    beside = [file for file in files if file.parent == mirror]
-    chosen = [file for file in files if module in _imported(file, root, helpers=file.parent == mirror)] or beside
+    room = [file for file in files if mirror.parent in file.parents]
+    chosen = [file for file in files if module in _imported(file, root, helpers=file.parent == mirror)] or room
     named = [file for file in files if file.stem == f"test_{module.rpartition('.')[2]}"]
     return tuple(dict.fromkeys([*named, *chosen]))
 
