@@ -114,6 +114,7 @@ class Http(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     linger_seconds: Seconds
     stop_seconds: Seconds
     metrics_gap_seconds: Seconds
+    preflight_seconds: Some
 
 
 class Garbage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 from tests.support.impl.command import flk
 
+from flk.impl.command.impl.limits import DEFAULTS, with_limits
 from flk.spec.requirements import catalogue
 
 
@@ -65,6 +66,16 @@ def test_unusable_input_is_one_message_with_the_fix_and_exit_code_2(arguments: t
     assert fix in done.stderr
     assert "Traceback" not in done.stderr
     assert done.stderr.startswith("flk: ")
+
+
+def test_every_bound_of_a_server_is_listed_with_its_meaning() -> None:
+    """`flk limits` names each as `--limit` takes it, for people and for programs."""
+    listed = msgspec.json.decode(flk("limits", "--json").stdout, type=list[dict[str, object]])
+    bounds = {f"{limit['name']}={limit['default']}" for limit in listed}
+    assert len(bounds) == len(listed) > 30
+    assert with_limits(sorted(bounds)) == DEFAULTS
+    assert all(limit["meaning"] for limit in listed)
+    assert "pressure.floor" in flk("limits").stdout
 
 
 def test_help_imports_no_room() -> None:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from tests.support.impl.wire import HTTP, Client, Echo, Respond, chunked, connect, post
 
 from flk.impl.http.listener import Listener
-from flk.impl.http.messages import Request
+from flk.impl.http.messages import Answer, Request
 from flk.impl.http.pool import READ_BYTES
 from flk.impl.http.reader import BETWEEN
 
@@ -246,6 +246,15 @@ def test_an_answer_to_head_has_no_body() -> None:
     client = connect()
     answer = client.send(b"HEAD /p HTTP/1.1\r\nhost: a\r\n\r\n")
     assert answer.endswith(b"content-length: 10\r\n\r\n")
+
+
+def test_a_refusal_of_head_has_no_body_either() -> None:
+    """A client that reads none would take it for the beginning of the next answer (RFC 9110, section 9.3.2)."""
+    client = connect()
+    client.echo.check = lambda size, peer: Answer(503, b"not now")  # type: ignore[method-assign]  # the test's
+    answer = client.send(b"HEAD /p HTTP/1.1\r\nhost: a\r\ncontent-length: 1\r\n\r\na")
+    assert answer.startswith(b"HTTP/1.1 503 ")
+    assert answer.endswith(b"content-length: 7\r\n\r\n")
 
 
 @pytest.mark.parametrize(("version", "head"), [(b"1.0", b""), (b"1.1", b"connection: close\r\n")])

@@ -101,7 +101,7 @@ class Client:
         before = len(self.wire.written)
         self.unread += data
         self.run()
-        return self.wire.written[before:].replace(self.listener.pool.date, b"")
+        return self.wire.written[before:].replace(self.listener.pool.common, b"")
 
     def run(self) -> None:
         """Read and take turns until there is nothing to be done."""

@@ -203,8 +203,8 @@ class Connection(asyncio.BufferedProtocol):
         if self._transport.is_closing():
             return
         last = request.close or self._pool.stopping or (self._half_closed and not self._queue)
-        close, bare = answer.close or last, request.method == b"HEAD"
-        self._transport.write(encode(answer, self._pool.date, close=close, bare=bare))
+        close, bare = answer.close or last, answer.bare or request.method == b"HEAD"
+        self._transport.write(encode(answer, self._pool.common, close=close, bare=bare))
         if answer.close and not self._half_closed:
             self._linger()
         elif answer.close or last:
@@ -272,7 +272,7 @@ class Connection(asyncio.BufferedProtocol):
         self._reader.close()
         if not self._transport.get_write_buffer_size():
             answer = self._handler.refuse(status, requirement, detail, retry_after)
-            self._transport.write(encode(answer, self._pool.date, close=True, bare=False))
+            self._transport.write(encode(answer, self._pool.common, close=True, bare=False))
             self._transport.close()
         else:
             self._transport.abort()

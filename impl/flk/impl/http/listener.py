@@ -15,10 +15,14 @@ BACKLOG = 4096
 
 
 class Listener:
-    """The connections of a server. `connections` is the most there may be, `limits.max_connections` unless told."""
+    """The connections of a server. `connections` is the most there may be, `limits.max_connections` unless told; `fields` has every
+    answer.
+    """
 
-    def __init__(self, handler: Handler, limits: Http = CONSTANTS.http, connections: int | None = None) -> None:
-        self.pool = Pool(handler, limits, connections or limits.max_connections)
+    def __init__(
+        self, handler: Handler, limits: Http = CONSTANTS.http, connections: int | None = None, fields: bytes = b""
+    ) -> None:
+        self.pool = Pool(handler, limits, connections or limits.max_connections, fields)
         self._server: asyncio.Server | None = None
         self._entering: set[asyncio.Task[None]] = set()
         self._ticker: asyncio.Task[None] | None = None

@@ -29,13 +29,14 @@ class Request(msgspec.Struct):
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """A response. `close` ends the connection after it."""
+    """A response. `close` ends the connection after it; `bare` is one to HEAD, which has no body."""
 
     status: int
     body: bytes = b""
     content_type: bytes = b"application/json"
     headers: Headers = {}
     close: bool = False
+    bare: bool = False
 
 
 Respond = Callable[[Answer], None]
@@ -57,12 +58,12 @@ class Handler(Protocol):
         ...
 
 
-def encode(answer: Answer, date: bytes, *, close: bool, bare: bool) -> bytes:
-    """The bytes of a response; `bare` leaves out the body, as HEAD asks."""
+def encode(answer: Answer, common: bytes, *, close: bool, bare: bool) -> bytes:
+    """The bytes of a response with the fields that all have; `bare` leaves out the body, as HEAD asks."""
     more = b"".join([b"%b: %b\r\n" % header for header in answer.headers.items()]) if answer.headers else b""
     return b"%b%bcontent-type: %b\r\ncontent-length: %d\r\n%b%b\r\n%b" % (
         _STATUS_LINE[answer.status],
-        date,
+        common,
         answer.content_type,
         len(answer.body),
         more,

@@ -68,9 +68,9 @@ class Peer:
 
 
 class Pool:
-    """The members, by peer address. `connections` is the most there may be."""
+    """The members, by peer address. `connections` is the most there may be; `fields` has every answer."""
 
-    def __init__(self, handler: Handler, limits: Http, connections: int) -> None:
+    def __init__(self, handler: Handler, limits: Http, connections: int, fields: bytes = b"") -> None:
         self.handler = handler
         self.limits = limits
         self.members: set[Member] = set()
@@ -79,12 +79,13 @@ class Pool:
         self.stopping = False
         self.buffer = memoryview(bytearray(READ_BYTES))
         self._in_turn: set[Peer] = set()  # who was read in this turn, or waits for the next
-        self.set_clock(monotonic())
         self._connections = connections
+        self._fields = fields
+        self.set_clock(monotonic())
 
     def set_clock(self, now: float) -> None:
         """The time, monotonic, that members reckon by until the next call."""
-        self.now, self.date = now, date_line()
+        self.now, self.common = now, date_line() + self._fields
 
     def later(self, work: Callable[[], None]) -> None:
         """Call this in the next turn of the event loop, when others have had theirs."""

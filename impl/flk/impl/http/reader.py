@@ -185,7 +185,7 @@ class Reader:
         request, refusal = self._request, self._refusal
         self.deaf = close = not self._parser.should_keep_alive()
         if refusal is not None:
-            self._asked.ask(msgspec.structs.replace(refusal, close=close))
+            self._asked.ask(msgspec.structs.replace(refusal, close=close, bare=request.method == b"HEAD"))
             return
         request.path = path_of(request.path)
         request.body = self._body if isinstance(self._body, bytes) else bytes(self._body)

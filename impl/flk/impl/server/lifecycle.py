@@ -19,6 +19,7 @@ import uvloop
 
 from flk.impl.http.descriptors import raise_limit
 from flk.impl.http.listener import Listener
+from flk.impl.http.origins import fields_for
 from flk.impl.keys import readable_by_others
 from flk.impl.server.admission import Admission
 from flk.impl.server.breaker import CircuitBreaker
@@ -88,7 +89,7 @@ class Settings(msgspec.Struct, frozen=True):
     With `store`, the URL of a store, it shares that with the region's other nodes. What snapshots cover, and is older than `retain`
     in seconds, is removed. With `tiering` it moves entries to a cold tier. It writes `feeds` of tenants, and `follows` those of
     regions that are no `peers`. Every `compare_every` seconds it compares its store with those of its peers, and mends what it
-    lost, in the mode `reconcile`.
+    lost, in the mode `reconcile`. It answers pages of the origin `allow_origin`.
     """
 
     data: Path
@@ -121,6 +122,7 @@ class Settings(msgspec.Struct, frozen=True):
     follows: tuple[Peer, ...] = ()
     compare_every: float | None = None
     reconcile: Mode = Mode.MANUAL
+    allow_origin: str | None = None
 
 
 def serve(settings: Settings, say: Callable[[str], None]) -> None:
@@ -165,12 +167,13 @@ async def _serve(settings: Settings, say: Callable[[str], None]) -> None:
         cold=bool(settings.tiering),
         follows=bool(settings.follows),
     )
+    fields = fields_for(settings.allow_origin) if settings.allow_origin is not None else b""
     connections = raise_limit(settings.http)
     objects = open_objects(settings.objects) if settings.objects else None
     bound = _bind(settings.host, settings.port)
     progress, metrics = Progress(), Metrics()
-    gap = settings.http.metrics_gap_seconds
-    listener = Listener(Probes(metrics, progress, gap), settings.http, connections)
+    gap, pages = settings.http.metrics_gap_seconds, settings.allow_origin is not None
+    listener = Listener(Probes(metrics, progress, gap, pages=pages), settings.http, connections, fields)
     await listener.listen(bound)
     node = await in_daemon(partial(open_node, settings, objects, metrics, progress))
     if node.store.weakness:
@@ -191,7 +194,9 @@ async def _serve(settings: Settings, say: Callable[[str], None]) -> None:
         say(f"records are examined by {choice()}")
         admission = Admission(settings.garbage, partial(free_bytes, settings.data))
         replicator = _replicator(settings, runtime, examined)
-        listener.pool.handler = Service(runtime, settings.region, examined, admission, gap, replicator.behind)
+        listener.pool.handler = Service(
+            runtime, settings.region, examined, admission, gap, replicator.behind, pages=pages
+        )
         say(f"listening on {_url(bound)}")
         mover = _mover(settings, runtime, examined)
         await _serve_until_told(listener, runtime, replicator, settings.http.stop_seconds, mover)

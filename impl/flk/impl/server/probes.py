@@ -9,6 +9,7 @@ import msgspec
 import structlog
 
 from flk.impl.http.messages import Answer, Headers, Request, Respond
+from flk.impl.http.origins import preflight
 from flk.impl.server.metrics import Metrics
 from flk.impl.server.progress import Progress
 from flk.model.flow.answers import SUBMIT_PATH
@@ -24,15 +25,21 @@ log = structlog.get_logger()
 
 class Probes:
     """Handles the requests of a node that is starting. /metrics is rendered once in `metrics_gap` seconds at most, for all who ask
-    meanwhile.
+    meanwhile. With `pages` it tells browsers that pages of other origins may ask.
     """
 
     def __init__(
-        self, metrics: Metrics, progress: Progress, metrics_gap: float = CONSTANTS.http.metrics_gap_seconds
+        self,
+        metrics: Metrics,
+        progress: Progress,
+        metrics_gap: float = CONSTANTS.http.metrics_gap_seconds,
+        *,
+        pages: bool = False,
     ) -> None:
         self._metrics = metrics
         self._progress = progress
         self._metrics_gap = metrics_gap
+        self._pages = pages
         self._rendered_at = float("-inf")
         self._scraping: list[Respond] = []
         self._routes: dict[bytes, dict[bytes, Callable[[Request, Respond], None]]] = {
@@ -61,6 +68,9 @@ class Probes:
             respond(problem(HTTPStatus.NOT_FOUND, "ORD-8", detail))
         elif (handler := methods.get(request.method)) is None:
             allowed = b", ".join(methods)
+            if self._pages and request.method == b"OPTIONS":
+                respond(Answer(HTTPStatus.OK, b"", TEXT, preflight(allowed)))
+                return
             detail = f"this path takes {allowed.decode()}"
             respond(problem(HTTPStatus.METHOD_NOT_ALLOWED, "ORD-8", detail, {b"allow": allowed}))
         else:

@@ -37,8 +37,10 @@ class Service(Probes):
         admission: Admission,
         metrics_gap: float = CONSTANTS.http.metrics_gap_seconds,
         behind: Callable[[], str] = str,
+        *,
+        pages: bool = False,
     ) -> None:
-        super().__init__(runtime.node.metrics, runtime.node.progress, metrics_gap)
+        super().__init__(runtime.node.metrics, runtime.node.progress, metrics_gap, pages=pages)
         self._runtime = runtime
         self._node = runtime.node
         self._region = region

@@ -173,6 +173,14 @@ def serve(
     move_every: Annotated[
         float, typer.Option(min=0.01, help="Seconds from one pass of the mover to the next.")
     ] = CONSTANTS.tiers.move_interval_seconds,
+    allow_origin: Annotated[
+        str | None,
+        typer.Option(
+            help="Answer pages of this origin, as in https://lab.example, or of any: * (HTTP-11). Without it, browsers keep the"
+            " answers from pages of other origins.",
+            metavar="ORIGIN",
+        ),
+    ] = None,
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], typer.Option(help="What to log; JSON lines on stderr.")
     ] = "info",
@@ -235,6 +243,7 @@ def serve(
         else None,
         feeds=tuple(feed or ()),
         follows=tuple(one for one in peers if one.tenants),
+        allow_origin=allow_origin,
     )
     try:
         run(settings, typer.echo)
