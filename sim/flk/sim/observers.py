@@ -9,6 +9,7 @@ from flk.sim.checkers.agents import AgentRules
 from flk.sim.checkers.answers import AnswerRules
 from flk.sim.checkers.audit import AuditRules
 from flk.sim.checkers.availability import AvailabilityRules
+from flk.sim.checkers.backlog import Backlog
 from flk.sim.checkers.clocks import ClockRules
 from flk.sim.checkers.convergence import Agreement
 from flk.sim.checkers.divergence import DivergenceRules
@@ -75,12 +76,13 @@ class Observers:
         self._examine = examine
         self._regions = regions
         bound = scenario.slo.convergence
-        self._agreement = Agreement(scenario.regions, scenario.faults, bound, simulator, self.checks)
+        backlog = Backlog(scenario.faults, float(policy.retry.timeout_seconds), simulator)
+        self._agreement = Agreement(scenario.regions, scenario.faults, bound, backlog, simulator, self.checks)
         reference = Reference(examine)
         shared = layout.nodes > 1
         statements = Statements(regions, shared=shared)
         self._node_rules = NodeRules(regions, places, reference, statements, self.checks)
-        self._agents = AgentRules(scenario, simulator, self.checks)
+        self._agents = AgentRules(scenario, backlog, simulator, self.checks)
         self._audit = AuditRecorder(scenario.regions, simulator)
         layout, calm_at = scenario.layout, calm(scenario.faults)
         self._audit_rules = AuditRules(regions, layout.audit, self.checks, lambda: simulator.now, calm_at)
@@ -126,6 +128,7 @@ class Observers:
             shipping,
             divergence,
             RecoveryRules(places, scenario.faults, self.checks, lambda: simulator.now),
+            backlog,
             self._agreement,
             self.recorder,
             self._replication,

@@ -38,6 +38,9 @@ SEEDS = {
     167415: "bits rot in segments that are full and not sealed yet, and another is salvaged before these are sealed",
     315696: "a bit flips in the opening of the open segment, which is sealed with it, and all of its frames can be read",
     290039: "a new disk gives an honest record the timestamp that a forged one had on the lost disk",
+    415798: "after a burst every answer comes later than its sender waits, so that all is sent again and again (ORD-6)",
+    434831: "an agent is back that was dead for long, and its submissions keep a slow store busy until well after that",
+    450969: "a clock that is ahead is put back a little after the mover has read the time and before it deletes",
     113082: "a page of a segment is zeroed, its object is lost, and then the disk",
 }
 

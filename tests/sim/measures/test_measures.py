@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.sim.drills import BRISK, EASY, REGIONS, drill, records, rehearse
 
+from flk.sim.checkers.backlog import Backlog
 from flk.sim.checkers.convergence import Agreement
 from flk.sim.checkers.invariants import Checks
 from flk.sim.experiments.rows import row
@@ -142,7 +143,7 @@ def test_the_phases_of_a_recovery() -> None:
     """Two agents lose their region at 100 s: the phases end with the later of the two, and are counted from one another."""
     simulator = Simulator()
     recorder = Recorder(REGIONS, simulator)
-    agreement = Agreement(REGIONS, (), 60.0, simulator, Checks(lambda: 0.0))
+    agreement = Agreement(REGIONS, (), 60.0, Backlog((), 1.0, simulator), simulator, Checks(lambda: 0.0))
     crash = RegionCrash(id="crash", start=Seconds(100), duration=Seconds(60), region="us")
     recorder.moves += [
         Move(50, "c", "us", "ap"),

@@ -6,6 +6,7 @@ from math import inf, log, nan, sqrt
 from flk.model.entries.entry import Key
 from flk.model.log.frames import Frame
 from flk.model.log.hlc import Timestamp
+from flk.sim.checkers.backlog import Backlog
 from flk.sim.checkers.invariants import Checks, Invariant, Together
 from flk.sim.kernel.engine import Simulator
 from flk.sim.oracle import frames, outboxes
@@ -101,13 +102,14 @@ class Box:
 class AgentRules:
     """Checks every attempt and every frame of an outbox, and at the end what became of all that agents were given."""
 
-    def __init__(self, scenario: Scenario, simulator: Simulator, checks: Checks) -> None:
+    def __init__(self, scenario: Scenario, backlog: Backlog, simulator: Simulator, checks: Checks) -> None:
         self._policy = policy = scenario.policy
         self._calm = calm(scenario.faults)
         asked = CONSTANTS.node.retry_after_seconds
         self._patience = max(
             scenario.slo.convergence, policy.retry.max_delay_seconds + policy.retry.timeout_seconds + asked
         )
+        self._backlog = backlog
         self._simulator = simulator
         self._checks = checks
         self._boxes: dict[int, Box] = {}
@@ -337,12 +339,13 @@ class AgentRules:
         return max(box.lag, lag) if self._simulator.now <= until else box.lag
 
     def _hindered(self, case: Case) -> float:
-        """Until when something may have kept a submission from being settled: faults, or others that had the room at its node.
+        """Until when something may have kept a submission from being settled: faults, the line that formed meanwhile, or others
+        that had the room at its node.
 
         Those that a node answers with 429 are settled in no order, and one of them may be last (ORD-6). But whoever had the room is
         settled: so somebody always is.
         """
-        return max(case.given, self._calm, self._progress if case.crowded else 0.0)
+        return max(case.given, self._calm, self._backlog.until, self._progress if case.crowded else 0.0)
 
     def _in_time(self, agent: int, case: Case) -> None:
         now = self._simulator.now

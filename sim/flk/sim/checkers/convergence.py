@@ -7,6 +7,7 @@ from typing import NamedTuple
 from flk.model.entries.entry import Claim, Entry, Key, precedence
 from flk.model.log.frames import Frame, region_of
 from flk.model.programs.ship import PREFIX
+from flk.sim.checkers.backlog import Backlog
 from flk.sim.checkers.invariants import Checks, Invariant
 from flk.sim.kernel.engine import Simulator
 from flk.sim.scenarios.faults import Fault
@@ -15,7 +16,6 @@ from flk.sim.world.events import (
     Crashed,
     Forgotten,
     Merged,
-    Replied,
     Restarted,
     Rotted,
     RulingSwitched,
@@ -41,7 +41,13 @@ class Agreement:
     """
 
     def __init__(
-        self, regions: Sequence[str], faults: Sequence[Fault], bound: float, simulator: Simulator, checks: Checks
+        self,
+        regions: Sequence[str],
+        faults: Sequence[Fault],
+        bound: float,
+        backlog: Backlog,
+        simulator: Simulator,
+        checks: Checks,
     ) -> None:
         self.changes: list[Change] = [Change(0.0, 0)]
         self.caught_up: list[tuple[float, str]] = []
@@ -54,7 +60,7 @@ class Agreement:
         self._missing: dict[str, set[Key]] = {}
         self._faults = faults
         self._bound = bound
-        self._backlog = 0.0  # when the last request was answered that came while a fault held
+        self._backlog = backlog
         self._simulator = simulator
         self._checks = checks
 
@@ -69,7 +75,6 @@ class Agreement:
 
     def observe(self, observer: Observer) -> None:
         """Follow every change of a store."""
-        observer.handle(Replied, self._note_reply)
         observer.handle(Claimed, self._follow_claim)
         observer.handle(Merged, self._follow_merge)
         observer.handle(Rotted, self._note_rot)
@@ -78,11 +83,6 @@ class Agreement:
         observer.handle(RulingSwitched, lambda event: self._set(event.region, event.key, event.entry))
         observer.handle(Crashed, self._crash)
         observer.handle(Restarted, self._restart)
-
-    def _note_reply(self, event: Replied) -> None:
-        """What came while a fault held waits for its end, and all that comes then waits for that."""
-        if any(fault.start <= event.began <= fault.end for fault in self._faults):
-            self._backlog = self._simulator.now
 
     def _follow_claim(self, event: Claimed) -> None:
         """A claim put a new entry into a store, or an earlier one in place of that of a clock ahead (DUP-1)."""
@@ -191,7 +191,7 @@ class Agreement:
         """
         now = self._simulator.now
         ends = (fault.end for fault in self._faults if fault.start <= now and fault.end >= since)
-        return max(since, *ends, self._backlog) + self._bound
+        return max(since, *ends, self._backlog.until) + self._bound
 
     def _require_in_time(self, key: Key, since: float, how: str, *, ok: bool) -> None:
         self._checks.require(

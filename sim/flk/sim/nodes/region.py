@@ -68,7 +68,7 @@ class Place:
         self.health = DiskHealth(name, world.simulator, world.seed)
         self.clock_faults: list[ClockFault] = []
         self._time: Timekeeper | None = None  # what the machine knows of the time since it started
-        self.latest = 0.0  # the latest wall time that a fault of the clock has shown
+        self.latest = 0.0  # the latest wall time that anybody has read
         self.on_write: Call | None = None  # in the middle of the next write to the log
         self._slow: list[SlowNode] = []
         self.starts = 0
@@ -135,7 +135,6 @@ class Place:
         """Take a fault away from the clock. If that is right then, and its machine, which started with a wrong one, doubts it, an
         operator says so (HLC-6).
         """
-        self.latest = max(self.latest, self.wall())
         self.clock_faults.remove(fault)
         if not self.clock_faults and self._time is not None and has_stepped(self._time.known, self._time.now()):
             self._trust_clock(self._time)
@@ -143,7 +142,9 @@ class Place:
     def wall(self) -> float:
         """What the machine takes for the time."""
         now: float = self.world.simulator.now
-        return ORIGIN + now + sum(offset(fault, now) for fault in self.clock_faults)
+        wall = ORIGIN + now + sum(offset(fault, now) for fault in self.clock_faults)
+        self.latest = max(self.latest, wall)
+        return wall
 
     def _trust_clock(self, time: Timekeeper) -> None:
         time.known = time.now()
