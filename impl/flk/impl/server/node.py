@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import structlog
 
 from flk.impl.server.breaker import CircuitBreaker
+from flk.impl.server.looking import Looking
 from flk.impl.server.metrics import Metrics
 from flk.impl.server.progress import Progress
 from flk.impl.storage.known_time import steady
@@ -98,6 +99,7 @@ class RealNode:
         self.disk = disk
         self.store = store
         self.metrics = metrics or Metrics()
+        self.looking = Looking(store, self.metrics)
         self.breaker = breaker
         if breaker is not None:
             self.metrics.watch_breaker("objects", lambda: breaker.open)

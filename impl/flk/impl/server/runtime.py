@@ -301,6 +301,8 @@ class Runtime:
                     self.node.follow_region
                 )  # so that readiness is true to life when no record comes (OBS-3)
             self.node.store.flush_behind()
+            if self.node.looking.is_due:
+                await self._off_loop(self.node.looking.look)
         except Unavailable as refusal:
             log.warning("store.unavailable", reason=refusal.detail)
         except CorruptSegment as error:
