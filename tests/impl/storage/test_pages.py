@@ -5,11 +5,11 @@ import random
 import signal
 import sqlite3
 import time
-from collections.abc import Callable
 from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
+from tests.support.impl.rot import change, copy
 
 from flk.impl.storage import pages
 from flk.impl.storage import sqlite as module
@@ -19,6 +19,7 @@ from flk.model.entries.entry import Claim, Entry, Key, Outcome, Reason
 from flk.model.log.hlc import Timestamp
 
 FINE = Outcome(accepted=True, escalated=False, reason=Reason.OK, recomputed_D_hat=1.0, recomputed_budget=0.4)
+PAGE = pages.PAGE_BYTES
 MANY = 600  # entries on some fifty pages
 
 pytestmark = pytest.mark.skipif(bool(pages.why_not()), reason="pages have no sums here")
@@ -70,9 +71,7 @@ def killed(path: Path, aside: Path) -> Path:
     aside.mkdir()
     for part in path.parent.glob(f"{path.name}*"):
         if not part.name.endswith("-shm"):
-            (aside / part.name).write_bytes(part.read_bytes())
-            when = part.stat()
-            os.utime(aside / part.name, ns=(when.st_atime_ns, when.st_mtime_ns))
+            copy(part, aside / part.name)
     return aside / path.name
 
 
@@ -89,17 +88,6 @@ def look_over(store: SqliteStore) -> None:
         time.sleep(0.001)
 
 
-def change(path: Path, offset: int, change_it: Callable[[bytes], bytes], size: int = pages.PAGE_BYTES) -> None:
-    """Change bytes of a file behind everybody's back."""
-    when = path.stat()
-    with path.open("r+b") as file:
-        file.seek(offset)
-        content = change_it(file.read(size))
-        file.seek(offset)
-        file.write(content)
-    os.utime(path, ns=(when.st_atime_ns, when.st_mtime_ns))
-
-
 def bit_of(content: bytes) -> bytes:
     """Content with a bit in the middle changed."""
     middle = len(content) // 2
@@ -108,12 +96,12 @@ def bit_of(content: bytes) -> bytes:
 
 def test_every_bit_of_a_page_shows_in_its_sum(path: Path) -> None:
     """Each of the 32,768 of a page, alone."""
-    path.write_bytes(random.Random(1).randbytes(pages.PAGE_BYTES))
+    path.write_bytes(random.Random(1).randbytes(PAGE))
     pages.sum_up(path)
     with closing(pages.Look(path)) as look, path.open("r+b", buffering=0) as file:
         assert look.at(9) == (1, True)
         content = path.read_bytes()
-        for place in range(8 * pages.PAGE_BYTES):
+        for place in range(8 * PAGE):
             byte = bytes([content[place // 8] ^ 1 << place % 8])
             os.pwrite(file.fileno(), byte, place // 8)
             with pytest.raises(Damaged):
@@ -127,7 +115,7 @@ def test_a_page_that_is_not_what_was_written_hides_no_entry(path: Path, tmp_path
     """Of each claim of what was stored the answer is what was stored, or that the store is damaged; none inserts."""
     with closing(filled(path)):
         left = killed(path, tmp_path / "left")
-    change(left, number * pages.PAGE_BYTES % left.stat().st_size, lambda _: bytes(pages.PAGE_BYTES))
+    change(left, number * PAGE % left.stat().st_size, lambda _: bytes(PAGE), PAGE)
     with closing(SqliteStore(left)) as store:
         for key, entry in CLAIMS:
             with suppress(Damaged):
@@ -141,21 +129,21 @@ def test_a_page_of_an_earlier_time_shows(path: Path) -> None:
         before = path.read_bytes()
         store.merge([Claim(key, Entry(Timestamp(0), "us", "x" * 64, FINE)) for key, _ in CLAIMS])
     after = path.read_bytes()
-    changed = [at for at in range(0, len(before), pages.PAGE_BYTES) if before[at : at + 4096] != after[at : at + 4096]]
+    changed = [at for at in range(0, len(before), PAGE) if before[at : at + PAGE] != after[at : at + PAGE]]
     assert len(changed) > 9
     for at in changed[1:]:
-        change(path, at, lambda _, at=at: before[at : at + 4096])  # type: ignore[misc]  # one page after the other
+        change(path, at, lambda _, at=at: before[at : at + PAGE], PAGE)  # type: ignore[misc]  # one page after the other
         with closing(SqliteStore(path)) as store, pytest.raises(Damaged):
             read_all(store)
-        change(path, at, lambda _, at=at: after[at : at + 4096])  # type: ignore[misc]  # likewise
+        change(path, at, lambda _, at=at: after[at : at + PAGE], PAGE)  # type: ignore[misc]  # likewise
 
 
 def test_two_pages_that_are_swapped_show(path: Path) -> None:
     """Each is as it was written, and in the place of the other."""
     filled(path).close()
     content = path.read_bytes()
-    change(path, 3 * 4096, lambda _: content[4 * 4096 : 5 * 4096])
-    change(path, 4 * 4096, lambda _: content[3 * 4096 : 4 * 4096])
+    change(path, 3 * PAGE, lambda _: content[4 * PAGE : 5 * PAGE], PAGE)
+    change(path, 4 * PAGE, lambda _: content[3 * PAGE : 4 * PAGE], PAGE)
     with closing(SqliteStore(path)) as store, pytest.raises(Damaged):
         store.fetch([each.key for each in CLAIMS])
 
@@ -168,25 +156,25 @@ def test_what_rots_in_the_log_of_sqlite_is_not_read_from_it(path: Path) -> None:
         frames = (log.stat().st_size - 32) // 4120
         assert frames > 9
         for frame in range(2, frames):
-            change(log, 32 + frame * 4120 + 24, bit_of)
+            change(log, 32 + frame * 4120 + 24, bit_of, PAGE)
         with pytest.raises(Damaged, match="not what was written"):
             store.fetch([each.key for each in CLAIMS])
         with suppress(sqlite3.Error):
             store._copy()
-        assert store.begin_anew().stat().st_size < frames * 4096
+        assert store.begin_anew().stat().st_size < frames * PAGE
 
 
 def test_rot_that_nobody_reads_is_found(path: Path) -> None:
     """All pages are looked at, some at a time, again and again."""
     with closing(filled(path)) as store:
-        count = path.stat().st_size // pages.PAGE_BYTES
+        count = path.stat().st_size // PAGE
         look_over(store)
         looks = [store.look_over(10) for _ in range(2 * -(-count // 10))]
         assert sum(number for number, _ in looks) == 2 * count
         assert [whole for _, whole in looks].count(True) == 2
         store.insert_or_get([claim(MANY)])
         store.flush()
-        change(path, (count - 1) * pages.PAGE_BYTES, bit_of)
+        change(path, (count - 1) * PAGE, bit_of, PAGE)
         assert {store.look_over(10)[1] for _ in range(count // 10)} == {False}
         with pytest.raises(Damaged, match=f"to {count} of the store"):
             store.look_over(10)

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.support.impl.rot import flip
 
 from flk.impl.storage import sqlite as module
 from flk.impl.storage.rows import Damaged
@@ -69,17 +70,6 @@ class Left(NamedTuple):
                 flip(directory / name, place)
             place -= 8 * len(content)
         return path
-
-
-def flip(path: Path, place: int) -> None:
-    """Change one bit of a file, as rot does."""
-    when = path.stat()
-    with path.open("r+b") as file:
-        file.seek(place // 8)
-        (byte,) = file.read(1)
-        file.seek(place // 8)
-        file.write(bytes([byte ^ 1 << place % 8]))
-    os.utime(path, ns=(when.st_atime_ns, when.st_mtime_ns))
 
 
 def leave(directory: Path, *, closed: bool, summed: bool) -> Left:

@@ -67,6 +67,17 @@ class Step(msgspec.Struct, frozen=True):
     disk_p99: float
     removed: bool
 
+    def __str__(self) -> str:
+        """What a long run tells meanwhile."""
+        kill, stop = self.after_kill, self.after_stop
+        return (
+            f"{self.records:,} records, {self.rate:,.0f} a second; {self.memory / 1e6:,.0f} MB resident, store"
+            f" {self.store / 1e6:,.0f} MB, log {self.log / 1e6:,.1f} MB; start after kill {kill.seconds:.2f} s"
+            f" ({kill.processor:.2f} s of processor), after stop {stop.seconds:.2f} s ({stop.processor:.2f} s); submit"
+            f" p50 {self.p50 * 1e3:.1f} ms, p99 {self.p99 * 1e3:.1f} ms (disk alone {self.disk_p50 * 1e3:.1f} and"
+            f" {self.disk_p99 * 1e3:.1f} ms)"
+        )
+
 
 class Start(NamedTuple):
     """Seconds until a server is ready, and those that it had of the processor: others may use the machine, too."""
@@ -144,13 +155,18 @@ def measure(
     interval: float | None = None,
     steps: int = STEPS,
     on_progress: Callable[[str], None] = lambda _: None,
+    on_step: Callable[[Step], None] = lambda _: None,
 ) -> tuple[Measure, ...]:
-    """The steps of a life of so many records, in an empty directory; a snapshot every `interval` seconds.
+    """The steps of a life of so many records, in an empty directory; a snapshot every `interval` seconds. `on_step` is told each.
 
     Raises Wrong if an honest record is not accepted.
     """
     every = interval or max(LEAST_SECONDS, records / RECORDS_A_SECOND)
-    return measures(tuple(lived(home, records, every, steps, on_progress)))
+    found = []
+    for step in lived(home, records, every, steps, on_progress):
+        on_step(step)
+        found.append(step)
+    return measures(found)
 
 
 def lived(home: Path, records: int, interval: float, steps: int, on_progress: Callable[[str], None]) -> Iterator[Step]:

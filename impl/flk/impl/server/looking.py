@@ -5,6 +5,7 @@ import time
 import structlog
 
 from flk.impl.server.metrics import Metrics
+from flk.impl.storage.pages import why_not
 from flk.impl.storage.sqlite import SqliteStore
 from flk.impl.storage.store import EntryStore
 from flk.spec.constants import CONSTANTS
@@ -20,7 +21,10 @@ class Looking:
     """
 
     def __init__(self, store: EntryStore, metrics: Metrics) -> None:
-        self._store = store if isinstance(store, SqliteStore) and store.has_sums else None
+        own = store if isinstance(store, SqliteStore) else None
+        self.why_not = why_not() if own else ""
+        """Why pages of the node's own store have no sums, empty if they have."""
+        self._store = own if own and own.has_sums else None
         self._metrics = metrics
         self._began = self._latest = time.monotonic()
         self._pages = 0
