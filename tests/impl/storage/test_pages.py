@@ -164,6 +164,33 @@ def test_what_rots_in_the_log_of_sqlite_is_not_read_from_it(path: Path) -> None:
         assert store.begin_anew().stat().st_size < frames * PAGE
 
 
+def test_pages_that_are_newer_than_the_log_of_sqlite_show(path: Path, tmp_path: Path) -> None:
+    """All of it was copied; then a bit rots, and SQLite takes it for one that ends there: nothing is answered, from the start on."""
+    with closing(filled(path)):
+        left = killed(path, tmp_path / "left")
+    log = left.with_name("entries.sqlite-wal")
+    frames = (log.stat().st_size - 32) // 4120
+    for frame in range(0, frames, 5):
+        change(log, 32 + frame * 4120 + 24, bit_of, PAGE)
+        with closing(SqliteStore(killed(left, tmp_path / str(frame)))) as store:
+            assert "ends too early" in store.damage
+        change(log, 32 + frame * 4120 + 24, bit_of, PAGE)
+    with closing(SqliteStore(left)) as store:
+        assert store.count() == MANY
+
+
+def test_a_connection_that_has_met_rot_begins_no_transaction(path: Path) -> None:
+    """SQLite does not tell who commits that copying back has failed: the next transaction does."""
+    with closing(filled(path, in_file=False)) as store:
+        log = path.with_name("entries.sqlite-wal")
+        change(log, 32 + 4120 * 5 + 24, bit_of, PAGE)
+        with pytest.raises(sqlite3.OperationalError):
+            store._copy()
+        change(log, 32 + 4120 * 5 + 24, bit_of, PAGE)
+        with pytest.raises(Damaged):
+            store.merge([claim(MANY)])
+
+
 def test_rot_that_nobody_reads_is_found(path: Path) -> None:
     """All pages are looked at, some at a time, again and again."""
     with closing(filled(path)) as store:
