@@ -15,10 +15,13 @@
 #include <fcntl.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#ifdef __APPLE__
+#define st_mtim st_mtimespec
+#endif
 
 /* SQLite's interface, as far as it is used: it never changes. What is passed on unseen has no types here. */
 
@@ -107,12 +110,12 @@ static void fold(const void *content, int bytes, uint32_t *a, uint32_t *b)
     }
 }
 
-/* The sum of a page, which depends on where it is; 0 for zeros, as for a page that was never written. */
-static uint64_t sum_of(uint64_t page, const void *content)
+/* The sum of a page; 0 for zeros, as for a page that was never written. */
+static uint64_t sum_of(const void *content)
 {
     uint32_t a = 0, b = 0;
     fold(content, PAGE, &a, &b);
-    return ((uint64_t)a << 32 | b) * (2 * page + 1);
+    return (uint64_t)a << 32 | b;
 }
 
 static int64_t place_of(int64_t offset) { return HEAD + offset / PAGE * 8; }
@@ -161,7 +164,7 @@ static int read_page(file *f, void *content, int bytes, int64_t offset)
         return found; /* a look at the head, after which the first page is read; or the disk does not answer */
     uint64_t sum;
     if (found != OK || bytes != PAGE || pread(ours(f)->sums, &sum, 8, place_of(offset)) != 8
-        || sum != sum_of(offset / PAGE + 1, content))
+        || sum != sum_of(content))
         return rotten(ours(f));
     return OK;
 }
@@ -181,7 +184,7 @@ static int write_page(file *f, const void *content, int bytes, int64_t offset)
         }
     }
     int done = PASS(write, content, bytes, offset);
-    uint64_t sum = sum_of(offset / PAGE + 1, content);
+    uint64_t sum = sum_of(content);
     if (done == OK && pwrite(store->sums, &sum, 8, place_of(offset)) != 8)
         return IOERR_WRITE;
     return done;
@@ -368,7 +371,7 @@ int64_t flk_pages_sums(int store, int64_t first, int64_t count, uint64_t *sums)
     for (int64_t n = 0; n < count; n++) {
         if (pread(store, content, PAGE, (first + n - 1) * PAGE) != PAGE)
             return n;
-        sums[n] = sum_of(first + n, content);
+        sums[n] = sum_of(content);
     }
     return count;
 }

@@ -21,7 +21,7 @@ from flk.spec.toolchain import compiler, shared_library
 
 LAYER = "flk-pages"  # as SQLite knows it
 PAGE_BYTES = 4096
-FLAGS = ("-O3", "-std=gnu11", "-fPIC", "-shared", "-Wall", "-Wextra", "-Werror")
+FLAGS = ("-O3", "-std=gnu11", "-fno-strict-aliasing", "-fPIC", "-shared", "-Wall", "-Wextra", "-Werror")
 _HEAD = struct.Struct(
     "=Q8s8x8sq24x"
 )  # magic, salts of a log of SQLite's and of the next, when the store was changed before that
