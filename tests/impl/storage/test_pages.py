@@ -191,6 +191,17 @@ def test_pages_that_are_newer_than_the_log_of_sqlite_show(path: Path, tmp_path: 
         assert store.count() == MANY
 
 
+def test_a_transaction_that_outgrows_memory_reads_what_it_wrote(path: Path) -> None:
+    """SQLite writes pages to its log before it commits, and over them again, with checksums that it mends at the end."""
+    with closing(filled(path)) as store:
+        store._writer.execute("pragma cache_size = 5")
+        earlier = [Claim(key, Entry(Timestamp(0), "us", "x" * 64, FINE)) for key, _ in CLAIMS]
+        new = [claim(number) for number in range(MANY, 4 * MANY)]
+        assert store.merge([*new, *earlier, *new, *earlier]) == MANY - 1
+        assert store.count() == 4 * MANY
+        look_over(store)
+
+
 def test_a_connection_that_has_met_rot_begins_no_transaction(path: Path) -> None:
     """SQLite does not tell who commits that copying back has failed: the next transaction does."""
     with closing(filled(path, in_file=False)) as store:
