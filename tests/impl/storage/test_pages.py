@@ -233,6 +233,16 @@ def test_rot_that_nobody_reads_is_found(path: Path) -> None:
         look_over(store)
 
 
+def test_a_page_that_a_kill_cut_short_is_no_rot(path: Path, tmp_path: Path) -> None:
+    """It was being copied from SQLite's log, where it still is: it is copied again before anybody looks at it."""
+    with closing(filled(path)):
+        left = killed(path, tmp_path / "left")
+    change(left, 3 * PAGE, lambda content: content[: PAGE // 2] + bytes(PAGE // 2), PAGE)
+    with closing(SqliteStore(left)) as store:
+        look_over(store)
+        read_all(store)
+
+
 def test_an_orderly_stop_and_a_kill_leave_sums_that_are_trusted(
     path: Path, tmp_path: Path, verified: list[Path]
 ) -> None:
@@ -254,11 +264,18 @@ def test_what_another_program_wrote_is_verified_as_a_whole(path: Path, tmp_path:
         shell.execute("select count(*) from entries").fetchone()  # and copies the log when it closes
     with closing(SqliteStore(copied)) as store:
         assert store.count() == MANY
+    with closing(sqlite3.connect(path)) as shell:
+        with shell:
+            shell.execute("update superseded set tenant = 'nobody'")
+        shell.execute("vacuum")
+        cut_short = killed(path, tmp_path / "cut short")
+    with closing(SqliteStore(cut_short)) as store:
+        assert store.count() == MANY
     with closing(sqlite3.connect(path)) as shell, shell:
         shell.execute("delete from entries where timestamp = 3")
     with closing(SqliteStore(path)) as store:
         assert "missing" in store.damage
-    assert verified[1:] == [copied, path]
+    assert verified[1:] == [copied, cut_short, path]
 
 
 def test_a_store_of_an_earlier_version_gets_sums(
