@@ -20,7 +20,7 @@ from tests.support.impl.command import flk
 from typer.main import get_command
 
 from flk.impl.command.app import app
-from flk.impl.command.configuration.environment import GONE, require_no_link
+from flk.impl.command.configuration.environment import GONE
 from flk.impl.command.configuration.file import read
 from flk.impl.command.configuration.settings import settings_of
 from flk.impl.command.impl.config import json_schema, template
@@ -140,13 +140,16 @@ def test_whatever_a_file_holds_is_read_or_refused_with_its_line(keys: Path, text
     """No text ends in anything but a configuration, or a message that names the file and a line of it."""
     file = keys.with_name("any.toml")
     file.write_text(text, "utf-8", "replace")
-    try:
-        read(file, rules(serve))
-    except UnusableInput as refusal:
-        told = str(refusal).splitlines()
-    else:
-        told = []
+    told = mistakes(file)
     assert [line for line in told if not re.match(rf"{re.escape(str(file))}:\d+: ", line)] == []
+
+
+def mistakes(file: Path) -> list[str]:
+    """What is wrong with a file, line by line."""
+    try:
+        return list(read(file, rules(serve)).mistakes)
+    except UnusableInput as refusal:
+        return str(refusal).splitlines()
 
 
 MISTAKES = [
@@ -190,9 +193,7 @@ def test_a_mistake_has_its_line_and_the_fix(tmp_path: Path, text: str, fix: str)
     """Behind two lines of comment and an empty one, each is told where it stands."""
     file = tmp_path / "flk.toml"
     file.write_text(f"# a node\n# of ours\n\n{text}\n")
-    with pytest.raises(UnusableInput) as refusal:
-        read(file, rules(serve))
-    (line,) = str(refusal.value).splitlines()
+    (line,) = mistakes(file)
     assert re.match(rf"{re.escape(str(file))}:[45]: ", line)
     assert fix in line
 
@@ -250,8 +251,27 @@ def test_a_misspelt_variable_is_a_mistake_and_one_of_kubernetes_is_not(keys: Pat
     ).mistakes
     (line,) = check(*base, FLK_REGOIN="us").mistakes
     assert line == "FLK_REGOIN: there is no such setting; did you mean FLK_REGION?"
-    with pytest.raises(UnusableInput, match="enableServiceLinks"):
-        require_no_link({"FLK_PORT": "tcp://10.0.0.1:8080"})
+    (line,) = check(*base, FLK_PORT="tcp://10.0.0.1:8080").mistakes
+    assert "enableServiceLinks: false" in line
+
+
+def test_a_variable_is_as_strict_as_the_file(keys: Path) -> None:
+    """Each that will not do is told with the fix, in the order of the options."""
+    bad = {
+        "FLK_PORT": "x",
+        "FLK_FSYNC": "maybe",
+        "FLK_SHIP_EVERY": "0",
+        "FLK_TRUST_WALL_TIME": "true",
+        "FLK_BREAKER": "yes",
+    }
+    found = check("--data", "d", "--keys", str(keys), **bad).mistakes
+    assert [line.partition(":")[0] for line in found] == order(bad)
+    assert found[0] == 'FLK_PORT: "x" will not do; write a whole number from 0 to 65535'
+
+
+def order(variables: Mapping[str, str]) -> list[str]:
+    """The variables in the order of the options."""
+    return [setting.variable for setting in settings_of(serve).values() if setting.variable in variables]
 
 
 def test_names_of_the_earlier_system(keys: Path) -> None:

@@ -3,11 +3,12 @@
 import re
 from collections.abc import Iterator, Mapping
 
-from flk.impl.command.configuration.settings import PREFIX, Setting
-from flk.spec.errors import UnusableInput
+import msgspec
+
+from flk.impl.command.configuration.settings import PREFIX, Given, Setting
 from flk.spec.hints import nearest
 
-OTHERS = frozenset({"FLK_CONFIG", "FLK_DEBUG", "FLK_EXAMINE", "FLK_SECRET"})
+OTHERS = frozenset({"FLK_CONFIG", "FLK_CACHE", "FLK_DEBUG", "FLK_EXAMINE", "FLK_SECRET"})
 """Variables that are read elsewhere."""
 EARLIER = {"data": "WAL_DIR", "port": "PORT", "store": "POSTGRES_CONN"}
 """What the earlier system called settings that mean the same here."""
@@ -22,26 +23,47 @@ GONE = {
     "TENANTS": "the tenants are those of the keys in the file FLK_KEYS",
 }
 """Variables of the earlier system that set nothing here, and what does."""
+_LINKED = ("tcp://", "udp://")
 _OF_KUBERNETES = re.compile(r"\w+_(SERVICE_HOST|SERVICE_PORT\w*|PORT_\d+_(TCP|UDP)\w*)|\w+_\w+_PORT")
 """What every pod gets for each service of its namespace."""
 
 
-def require_no_link(environment: Mapping[str, str]) -> None:
-    """Raise UnusableInput if the port is what Kubernetes tells of a service that has our name."""
-    name = f"{PREFIX}PORT"
-    if environment.get(name, "").startswith(("tcp://", "udp://")):
-        raise UnusableInput(
-            f"{name}: Kubernetes sets it for the service named flk; give the pod enableServiceLinks: false, or name the service"
-            " otherwise"
-        )
-
-
-def mistakes(environment: Mapping[str, str], settings: Mapping[str, Setting]) -> Iterator[str]:
-    """Each variable that looks like one of ours and is none, with the fix."""
+def read(environment: Mapping[str, str], settings: Mapping[str, Setting], unfit: Mapping[str, str]) -> Given:
+    """The settings of an environment. `unfit` says why one does not belong there."""
+    values: dict[str, object] = {}
+    places: dict[str, str] = {}
+    mistakes: list[str] = []
+    for name, setting in settings.items():
+        variable = next((each for each in (setting.variable, EARLIER.get(name)) if each in environment), None)
+        if variable is None:
+            continue
+        try:
+            values[name] = _value(environment[variable], setting, unfit)
+            places[name] = variable
+        except ValueError as wrong:
+            mistakes.append(f"{variable}: {wrong}")
     known = {setting.variable for setting in settings.values()} | OTHERS
-    for name in sorted(environment):
-        if name.startswith(PREFIX) and name not in known and not _OF_KUBERNETES.fullmatch(name):
-            yield f"{name}: there is no such setting; {nearest(name, sorted(known))}"
+    mistakes += (
+        f"{variable}: there is no such setting; {nearest(variable, sorted(known))}"
+        for variable in sorted(environment)
+        if variable.startswith(PREFIX) and variable not in known and not _OF_KUBERNETES.fullmatch(variable)
+    )
+    return Given(values, places, mistakes)
+
+
+def _value(text: str, setting: Setting, unfit: Mapping[str, str]) -> object:
+    """The value that a variable gives a setting. Raises ValueError with the fix."""
+    if setting.name in unfit:
+        raise ValueError(unfit[setting.name])
+    try:
+        found: object = msgspec.convert(text.split() if setting.is_list else text, setting.type, strict=False)
+    except msgspec.ValidationError:
+        if text.startswith(_LINKED):
+            raise ValueError(
+                "Kubernetes sets it for the service named flk; give the pod enableServiceLinks: false, or rename the service"
+            ) from None
+        raise ValueError(f'"{text}" will not do; write {setting.form.removesuffix(" in quotes")}') from None
+    return found
 
 
 def notes(environment: Mapping[str, str]) -> Iterator[str]:

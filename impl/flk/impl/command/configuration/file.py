@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from flk.impl.command.configuration.settings import Setting
+from flk.impl.command.configuration.settings import Given, Setting
 from flk.spec.errors import UnusableInput
 from flk.spec.hints import nearest
 
@@ -37,20 +37,8 @@ class Rules(NamedTuple):
     check_bound: BoundChecker
 
 
-class Configuration(NamedTuple):
-    """The values that a file sets, by the name of the option, as the command line would give them; and their lines."""
-
-    path: Path
-    values: Mapping[str, object]
-    lines: Mapping[str, int]
-
-    def where(self, name: str) -> str:
-        """File and line of an option."""
-        return f"{self.path}:{self.lines.get(name, self.lines.get(LIMITS, 1))}"
-
-
-def read(path: Path, rules: Rules) -> Configuration:
-    """The settings of a file. Raises UnusableInput with every mistake in it, each with its line and the fix."""
+def read(path: Path, rules: Rules) -> Given:
+    """The settings of a file; the bounds are those of the option `limit`. Raises UnusableInput if it cannot be read."""
     try:
         text = path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -64,6 +52,7 @@ def read(path: Path, rules: Rules) -> Configuration:
         ) from None
     lines = _lines(text)
     values: dict[str, object] = {}
+    bounds: list[str] = []
     mistakes: list[tuple[int, str]] = []
     for name, value in table.items():
         try:
@@ -71,15 +60,15 @@ def read(path: Path, rules: Rules) -> Configuration:
                 values[name] = _value(name, value, path.parent, rules)
         except _Wrong as wrong:
             mistakes.append((lines.get(name, 1), f"{name}: {wrong}"))
-    bounds: list[str] = []
     for name, bound in _bounds(table.get(LIMITS, {}), LIMITS):
         try:
             bounds.append(_checked(name, bound, rules.check_bound))
         except _Wrong as wrong:
             mistakes.append((lines.get(name, 1), f"{name}: {wrong}"))
-    if mistakes:
-        raise UnusableInput("\n".join(f"{path}:{line}: {message}" for line, message in sorted(mistakes)))
-    return Configuration(path, values | ({"limit": bounds} if bounds else {}), lines)
+    if bounds:
+        values["limit"] = bounds
+    places = {name: f"{path}:{lines.get(LIMITS if name == 'limit' else name, 1)}" for name in values}
+    return Given(values, places, [f"{path}:{line}: {message}" for line, message in sorted(mistakes)])
 
 
 class _Wrong(Exception):

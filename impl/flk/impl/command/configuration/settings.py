@@ -1,7 +1,7 @@
 """What a command's options are called in a file and in the environment, and what they may be: all read from its signature."""
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
@@ -13,12 +13,21 @@ PREFIX = "FLK_"
 _WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a text in quotes"}
 
 
+class Given(NamedTuple):
+    """Settings, by name, as the command line would give them; where each was found; and every mistake, with its place."""
+
+    values: Mapping[str, object]
+    places: Mapping[str, str]
+    mistakes: Sequence[str]
+
+
 class Setting(NamedTuple):
     """An option as a file may set it: the type of its value for msgspec, whether that is a path, its help, and what it may be."""
 
     name: str
     type: Any
     is_path: bool
+    is_list: bool
     help: str
     form: str
 
@@ -57,8 +66,8 @@ def _setting(name: str, hint: Any) -> Setting | None:
     if option.min is not None or option.max is not None:
         item = Annotated[item, msgspec.Meta(ge=option.min, le=option.max)]
     if several:
-        return Setting(name, list[item], is_path, option.help or "", f"a list, each of it {form}")
-    return Setting(name, item, is_path, option.help or "", form)
+        return Setting(name, list[item], is_path, several, option.help or "", f"a list, each of it {form}")
+    return Setting(name, item, is_path, several, option.help or "", form)
 
 
 def _present(kind: Any) -> Any:

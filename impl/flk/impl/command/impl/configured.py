@@ -9,9 +9,10 @@ from typing import NamedTuple
 
 import typer
 
-from flk.impl.command.configuration.environment import EARLIER, mistakes, notes, require_no_link
-from flk.impl.command.configuration.file import LIMITS, Configuration, Rules, read
-from flk.impl.command.configuration.settings import Setting, settings_of
+from flk.impl.command.configuration.environment import notes
+from flk.impl.command.configuration.environment import read as read_environment
+from flk.impl.command.configuration.file import LIMITS, Rules, read
+from flk.impl.command.configuration.settings import PREFIX, Given, Setting, settings_of
 from flk.impl.command.impl.limits import with_limits
 from flk.spec.errors import UnusableInput
 
@@ -23,7 +24,9 @@ UNFIT = {
     "accept_loss": "it is for one loss: give --accept-loss as an option then",
 }
 """Options that do not belong in a file, and what to do instead."""
-_CONFIGURATION = "flk.configuration"
+VARIABLE = f"{PREFIX}CONFIG"
+OPTION = "option"
+_PLACES = "flk.places"
 _OPTION = re.compile(r"--([a-z][a-z-]*)")
 
 
@@ -50,13 +53,20 @@ def rules(command: Callable[..., object]) -> Rules:
 
 
 def configure(context: typer.Context, path: Path | None) -> Path | None:
-    """The callback of `--config`: what the file says counts where neither an option nor the environment does."""
-    require_no_link(os.environ)
-    if path is not None:
-        configuration = read(path, rules(_command(context)))
-        context.meta[_CONFIGURATION] = configuration
-        context.default_map = dict(configuration.values)
-    return path
+    """The callback of `--config`: what the environment says, and else the file, counts where no option does.
+
+    Raises UnusableInput with every mistake in both.
+    """
+    what = rules(_command(context))
+    unfit = {name: reason for name, reason in UNFIT.items() if name not in {"config", "limit"}}
+    named = path or (Path(os.environ[VARIABLE]) if VARIABLE in os.environ else None)
+    environment = read_environment({k: v for k, v in os.environ.items() if k != VARIABLE}, what.settings, unfit)
+    file = read(named, what) if named else Given({}, {}, ())
+    if mistakes := [*file.mistakes, *environment.mistakes]:
+        raise UnusableInput("\n".join(mistakes))
+    context.default_map = {**file.values, **environment.values}
+    context.meta[_PLACES] = {**file.places, **environment.places}
+    return named
 
 
 def tell(context: typer.Context, say: Callable[[str], None]) -> None:
@@ -77,19 +87,14 @@ def tell(context: typer.Context, say: Callable[[str], None]) -> None:
 
 def _origins(context: typer.Context, settings: Mapping[str, Setting]) -> Iterator[Origin]:
     """Every setting that is not left to its default, in the order of the options. No URL tells its password."""
-    for name, setting in settings.items():
-        source = _source(context, name, setting)
-        if source and name != "check":
-            yield Origin(name, _without_password(context.params[name]), source)
+    for name in settings:
+        if name != "check" and (place := _place(context, name)):
+            yield Origin(name, _without_password(context.params[name]), place)
 
 
-def require_no_mistake(
-    context: typer.Context, found: Iterable[UnusableInput], environment: Mapping[str, str] = os.environ
-) -> None:
+def require_no_mistake(context: typer.Context, found: Iterable[UnusableInput]) -> None:
     """Raise UnusableInput if there is one, with all of them, and where each is set."""
-    settings = settings_of(_command(context))
-    told = [*mistakes(environment, settings), *(_placed(context, str(each), settings) for each in found)]
-    if told:
+    if told := [_placed(context, str(each)) for each in found]:
         raise UnusableInput("\n".join(told))
 
 
@@ -101,28 +106,20 @@ def _command(context: typer.Context) -> Callable[..., object]:
     return found
 
 
-def _placed(context: typer.Context, message: str, settings: Mapping[str, Setting]) -> str:
+def _placed(context: typer.Context, message: str) -> str:
     """The message with the place in which the option stands that it names first, unless that is the command line."""
     for named in _OPTION.finditer(message):
-        name = named[1].replace("-", "_")
-        if name in settings:
-            source = _source(context, name, settings[name])
-            return message if source in {"", "option"} else f"{source}: {message}"
+        if place := _place(context, named[1].replace("-", "_")):
+            return message if place == OPTION else f"{place}: {message}"
     return message
 
 
-def _source(context: typer.Context, name: str, setting: Setting) -> str:
-    """Where a setting comes from; empty if it has its default."""
+def _place(context: typer.Context, name: str) -> str:
+    """Where a setting is set; empty if it has its default."""
     kind = context.get_parameter_source(name)
-    match kind.name if kind else "DEFAULT":
-        case "COMMANDLINE":
-            return "option"
-        case "ENVIRONMENT":
-            return setting.variable if setting.variable in os.environ else EARLIER.get(name, setting.variable)
-        case "DEFAULT_MAP":
-            configuration: Configuration = context.meta[_CONFIGURATION]
-            return configuration.where(name)
-    return ""
+    if kind is None or kind.name == "DEFAULT":
+        return ""
+    return OPTION if kind.name == "COMMANDLINE" else str(context.meta[_PLACES][name])
 
 
 def _without_password(value: object) -> object:

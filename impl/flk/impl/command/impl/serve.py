@@ -9,8 +9,7 @@ from typing import Annotated, Literal
 import typer
 
 from flk.impl.command.app import app
-from flk.impl.command.configuration.environment import EARLIER, notes
-from flk.impl.command.configuration.settings import PREFIX
+from flk.impl.command.configuration.environment import notes
 from flk.impl.command.impl.configured import configure, require_no_mistake, tell
 from flk.spec.constants import CONSTANTS
 from flk.spec.errors import UnusableInput
@@ -19,7 +18,7 @@ from flk.spec.verdict import Verdict
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
 
-@app.command(context_settings={"auto_envvar_prefix": PREFIX.rstrip("_")})
+@app.command()
 def serve(
     context: typer.Context,
     *,
@@ -41,7 +40,6 @@ def serve(
         typer.Option(
             help="Directory of log and store; made if it is missing.",
             file_okay=False,
-            envvar=[f"{PREFIX}DATA", EARLIER["data"]],
         ),
     ],
     keys: Annotated[Path, typer.Option(help="The key file; see `flk keys`.", dir_okay=False)],
@@ -52,7 +50,6 @@ def serve(
             min=0,
             max=65535,
             help="Port to listen on; 0 takes any free one.",
-            envvar=[f"{PREFIX}PORT", EARLIER["port"]],
         ),
     ] = 8080,
     region: Annotated[str, typer.Option(help="The region this node belongs to.")] = "eu",
@@ -180,7 +177,6 @@ def serve(
             help="Share this store with the region's other nodes: postgresql://…, redis://…, redis+cluster://…, or"
             " ring+file:///r.toml for a ring of several.",
             metavar="URL",
-            envvar=[f"{PREFIX}STORE", EARLIER["store"]],
         ),
     ] = None,
     accept_weaker_store: Annotated[
