@@ -12,8 +12,9 @@ from tests.support.impl.rig import Rig, lose
 from tests.support.impl.rot import copy, flip
 from tests.support.model.world import pcs, submission
 
-from flk.impl.server.lifecycle import Settings, open_node
+from flk.impl.server.lifecycle import open_node
 from flk.impl.server.process import server_process
+from flk.impl.server.settings import Settings
 from flk.impl.storage.pages import why_not
 from flk.model.flow.submission import Submission
 from flk.spec.errors import UnusableInput
