@@ -5,9 +5,11 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
+import { secondsOf } from "../src/delivery.js";
+import { type Frame, scan } from "../src/frames.js";
 import { contentDigest, type Pcs, parse, summarise, utf8 } from "../src/index.js";
-import { type Frame, Journal, scan } from "../src/journal.js";
-import { Outbox, secondsOf } from "../src/outbox.js";
+import { FileJournal } from "../src/journal.js";
+import { Outbox } from "../src/outbox.js";
 
 const fresh = () => mkdtempSync(join(tmpdir(), "flk-sdk-"));
 const record = (epoch: number) =>
@@ -114,9 +116,9 @@ function* flipped(raw: Buffer, from: number, to: number): Generator<[number, Buf
 test("every bit that flips shows, and no entry but the last is cut off in silence", () => {
   const directory = fresh();
   const path = join(directory, "outbox.journal");
-  const entry = (kind: Frame["kind"], id: number, text: string): Frame => ({ kind, id, payload: Buffer.from(text) });
+  const entry = (kind: Frame["kind"], id: number, text: string): Frame => ({ kind, id, payload: utf8(text) });
   const submission = JSON.stringify({ tenant: "a", body: "e30=" });
-  const journal = Journal.open(directory);
+  const journal = FileJournal.open(directory);
   const added = [entry("B", 1, "a.csv"), entry("Q", 1, submission), entry("A", 1, ""), entry("Q", 2, submission)];
   const ends = [readFileSync(path).length];
   for (const frame of added) {
@@ -145,13 +147,13 @@ test("every bit that flips shows, and no entry but the last is cut off in silenc
 test("the head of one entry and the payload of another are none", () => {
   const directory = fresh();
   const path = join(directory, "outbox.journal");
-  const journal = Journal.open(directory);
+  const journal = FileJournal.open(directory);
   const ends = [readFileSync(path).length];
   for (const [id, text] of [
     [1, "aaaa"],
     [2, "bbbb"],
   ] as const) {
-    journal.append({ kind: "Q", id, payload: Buffer.from(text) });
+    journal.append({ kind: "Q", id, payload: utf8(text) });
     ends.push(readFileSync(path).length);
   }
   journal.close();
@@ -184,7 +186,7 @@ test("damage is told until its copy is removed, and a source until it is ended",
   const path = join(directory, "outbox.journal");
   const box = new Outbox(directory, "http://unused");
   for (const epoch of [1, 2, 3]) await box.add("default", await record(epoch));
-  box.begin("a.csv");
+  await box.begin("a.csv");
   await box.close();
   const whole = readFileSync(path);
   whole[whole.length >> 1] = (whole[whole.length >> 1] ?? 0) ^ 1;
@@ -199,7 +201,7 @@ test("damage is told until its copy is removed, and a source until it is ended",
   rmSync(join(directory, copy));
   const last = new Outbox(directory, "http://unused");
   assert.deepEqual(last.damage, []);
-  last.end("a.csv");
+  await last.end("a.csv");
   assert.deepEqual(last.unfinished, []);
   await last.close();
 });
