@@ -132,9 +132,9 @@ class Page:
 
     def __init__(self, browser: Chromium, url: str, module: str) -> None:
         self._browser = browser
-        self._session = ""
-        target = self._told("Target.createTarget", url="about:blank").target
-        self._session = self._told("Target.attachToTarget", targetId=target, flatten=True).session
+        self.session = ""
+        self.target = self._told("Target.createTarget", url="about:blank").target
+        self.session = self._told("Target.attachToTarget", targetId=self.target, flatten=True).session
         self._told("Runtime.enable")
         self._told("Inspector.enable")
         problem = self._told("Page.navigate", url=url).problem  # answered once the page is there
@@ -152,13 +152,13 @@ class Page:
             "awaitPromise": True,
             "returnByValue": True,
         }
-        return self._browser.send("Runtime.callFunctionOn", call, self._session)
+        return self._browser.send("Runtime.callFunctionOn", call, self.session)
 
     def _told(self, method: str, **parameters: object) -> _Made:
-        return msgspec.json.decode(self._browser.call(method, parameters, show, self._session), type=_Made)
+        return msgspec.json.decode(self._browser.call(method, parameters, show, self.session), type=_Made)
 
     def _evaluated(self, method: str, **parameters: object) -> Thing:
-        return Evaluated.read(self._browser.call(method, parameters, show, self._session))
+        return Evaluated.read(self._browser.call(method, parameters, show, self.session))
 
 
 class _Console(msgspec.Struct, frozen=True):

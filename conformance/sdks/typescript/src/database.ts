@@ -7,6 +7,7 @@ import { type Damage, type Frame, frameBytes, type Journal, live, soundFrame } f
 
 const FRAMES = "frames";
 const DAMAGED = "damaged";
+const GRACE = 1000; // milliseconds
 
 /** What a damaged row held, if it was there, and how it is told. */
 interface Kept {
@@ -61,14 +62,14 @@ export class DatabaseJournal implements Journal {
   }
 }
 
-/** Keeps other pages out; what undoes it. A page that is gone has no lock. */
+/** Keeps other pages out; what undoes it. A page that is gone has no lock, and one that is just going has a moment for that. */
 function lock(name: string): Promise<() => void> {
   return new Promise((held, failed) => {
-    const holding = navigator.locks.request(name, { ifAvailable: true }, (granted) => {
-      if (granted === null) throw new Error(`another page has the ${name} open: close it there first`);
-      return new Promise<void>((release) => held(release));
+    const hold = () => new Promise<void>((release) => held(release));
+    navigator.locks.request(name, { signal: AbortSignal.timeout(GRACE) }, hold).catch((error) => {
+      const isHeld = error.name === "TimeoutError";
+      failed(isHeld ? new Error(`another page has the ${name} open: close it there first`) : error);
     });
-    holding.catch(failed);
   });
 }
 
