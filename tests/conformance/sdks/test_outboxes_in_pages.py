@@ -1,4 +1,4 @@
-"""An outbox in a page of a real browser keeps what it took: through kills, damage, a full disk, and defects that somebody plants."""
+"""An outbox in a page of a real browser keeps what it took, through kills, damage and want of room; planted defects are found."""
 
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -7,12 +7,43 @@ from pathlib import Path
 import pytest
 from tests.support.conformance.outbox_checks import CHECKS, DEFECTS
 from tests.support.conformance.outbox_page import OutboxPage, Thrown, outbox_page, planted, root
-from tests.support.impl.client import Client, key_file, sample
+from tests.support.impl.client import Client, sample
 from tests.support.impl.processes import listens
 
-from flk.impl.server.process import serve_command
+from flk.conformance.delivery.check import check_delivery
+from flk.conformance.reports.report import CaseStatus
+from flk.impl.bench.sdks import PAGE
+from flk.impl.server.process import key_file, serve_command
 
 pytestmark = pytest.mark.slow
+
+SENDER = Path("sdk-typescript", "dist", "src", "flk-deliver", "page.js")
+SENDERS = {
+    "acknowledges on any 200": ("portal", "OUT-6", "delivery", '(await isOfRecord()) === "same"', "true"),
+    "takes a status for a refusal": (
+        "refusals-of-others",
+        "OUT-6",
+        "delivery",
+        "&& has(members, { error",
+        "|| has(members, { error",
+    ),
+    "forgets on reload": ("long-outage-and-restarts", "OUT-2", "database", "live(found.frames)", "live([])"),
+    "forgets what is acknowledged": (
+        "acknowledged-and-restarted",
+        "OUT-2",
+        "delivery",
+        'await this.write("A", submission.id, "")',
+        "this.waiting.delete(submission.id)",
+    ),
+    "does not wait as it is asked": (
+        "says-when",
+        "OUT-4",
+        "delivery",
+        'secondsOf(response.headers.get("Retry-After"), Date.now())',
+        "0",
+    ),
+}
+"""Of each defect the scenario that finds it, the requirement that it breaks, the module, what is there and what is planted."""
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +66,7 @@ def test_an_outbox_in_a_page(check: Callable[[OutboxPage], None], page: OutboxPa
     check(page)
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("name", DEFECTS)
 def test_each_defect_is_found(name: str, folder: Path, page: OutboxPage) -> None:
     """By the check named for it."""
@@ -48,6 +80,20 @@ def test_each_defect_is_found(name: str, folder: Path, page: OutboxPage) -> None
         defective.close()
 
 
+@pytest.mark.thorough
+@pytest.mark.parametrize("name", SENDERS)
+def test_the_kit_finds_defects_of_senders_in_pages(name: str, folder: Path, tmp_path: Path) -> None:
+    """By the scenario named for it, in browsers that the kit kills and starts anew."""
+    scenario, requirement, *defect = SENDERS[name]
+    module = folder / planted(folder, name.replace(" ", "-"), *defect) / SENDER
+    report = check_delivery(
+        [*PAGE, "--profile", str(tmp_path / "profile"), "--root", str(folder), str(module)], ["acknowledged", scenario]
+    )
+    honest, found = report.results
+    assert (honest.status, found.status) == (CaseStatus.PASSED, CaseStatus.FAILED)
+    assert requirement in found.requirements, found.details
+
+
 DELIVERS = """
 for (;;) {
   const { acknowledged } = await box.deliver();
@@ -58,7 +104,7 @@ for (;;) {
 
 @pytest.mark.parametrize("sdk", ["typescript", "webassembly"])
 def test_what_a_killed_browser_had_taken_arrives_from_the_next_page(sdk: str, folder: Path, tmp_path: Path) -> None:
-    """Records come while others are delivered; all processes are killed. What was durable is stored, once; again it is a duplicate."""
+    """It is killed while records come and others are delivered. What was durable is stored, once; again it is a duplicate."""
     command = [*serve_command(tmp_path / "data", key_file(tmp_path, "testsecret")), "--allow-origin", "*"]
     with listens(command) as server, closing(Client(server)) as client:
         opens = f"globalThis.box = await opened('{server.url}', '{sdk}');"

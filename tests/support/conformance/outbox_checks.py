@@ -13,13 +13,17 @@ LOST = {"file": "flk outbox box", "offset": 0, "length": 0}
 
 def it_lives_through_a_reload(page: OutboxPage) -> None:
     """What was queued waits in the same bytes, sources that were not ended are told, and no id is given twice."""
-    page.run(f"{OPENS} await queued(box, 0, 3); await box.begin('a.csv'); await box.begin('b.csv'); await box.end('b.csv');")
+    page.run(
+        f"{OPENS} await queued(box, 0, 3); await box.begin('a.csv'); await box.begin('b.csv'); await box.end('b.csv');"
+    )
     looks = "return [box.pending.map(({ id, body }) => [id, flk.hex(body)]), box.unfinished, box.damage];"
     before = page.run(looks)
     page.run("await box.close()")
     after = page.run(OPENS + looks)
     assert before == after
-    ids = page.run("await queued(box, 3, 5); const ids = box.pending.map(({ id }) => id); await box.close(); return ids;")
+    ids = page.run(
+        "await queued(box, 3, 5); const ids = box.pending.map(({ id }) => id); await box.close(); return ids;"
+    )
     assert isinstance(ids, list)
     assert len({*ids}) == 5
 
@@ -61,9 +65,9 @@ def what_it_takes_is_on_the_disk(page: OutboxPage) -> None:
 
 
 def what_the_browser_undoes_was_not_taken(page: OutboxPage) -> None:
-    """A transaction that is aborted after its last request succeeded: the call rejects, nothing is queued, and all is well after."""
+    """If a transaction is aborted after its request succeeded, the call rejects, nothing is queued, and the next one is well."""
     page.run(OPENS + "await queued(box, 0, 1);")
-    with pytest.raises(Thrown, match="AbortError|the browser ended the transaction"):
+    with pytest.raises(Thrown, match=r"AbortError|the browser ended the transaction"):
         page.run(
             """
             const add = IDBObjectStore.prototype.add;
@@ -149,7 +153,7 @@ def a_closed_one_takes_nothing(page: OutboxPage) -> None:
         page.run("await queued(box, 1, 2);")
     page.run(OPENS)
     page.command("Storage.clearDataForOrigin", origin=page.origin, storageTypes="indexeddb")
-    with pytest.raises(Thrown, match="InvalidStateError|AbortError"):
+    with pytest.raises(Thrown, match=r"InvalidStateError|AbortError"):
         page.run("await queued(box, 1, 2);")
     looks = "await box.close(); return [box.pending.length, box.damage];"
     assert page.run(looks) == [1, NOTHING_IS_DAMAGED], "the page itself still knows its record"
@@ -178,9 +182,18 @@ class Defect(NamedTuple):
 
 
 DEFECTS = {
-    "forgets on reload": Defect("database", "frames = live(found.frames);", "frames = live([]);", it_lives_through_a_reload),
-    "gives ids again": Defect("delivery", "Math.max(this.next, kind ===", "Math.min(this.next, kind ===", it_lives_through_a_reload),
-    "opens it twice": Defect("database", "navigator.locks.request(name,", "navigator.locks.request(Math.random().toString(),", one_page_has_it),
+    "forgets on reload": Defect(
+        "database", "frames = live(found.frames);", "frames = live([]);", it_lives_through_a_reload
+    ),
+    "gives ids again": Defect(
+        "delivery", "Math.max(this.next, kind ===", "Math.min(this.next, kind ===", it_lives_through_a_reload
+    ),
+    "opens it twice": Defect(
+        "database",
+        "navigator.locks.request(name,",
+        "navigator.locks.request(Math.random().toString(),",
+        one_page_has_it,
+    ),
     "keeps it when it is closed": Defect("database", "this.unlock();", "", one_page_has_it),
     "does not wait for the disk": Defect("database", '"strict"', '"relaxed"', what_it_takes_is_on_the_disk),
     "acknowledges what was asked, not what was done": Defect(
@@ -196,6 +209,9 @@ DEFECTS = {
         "database", "rows.result.length === 0 && hasWitness", "false", a_database_that_is_gone_is_told
     ),
     "queues what has no room": Defect(
-        "delivery", "await this.journal.append(frame);", "await this.journal.append(frame).catch(() => 0);", what_has_no_room_is_not_taken
+        "delivery",
+        "await this.journal.append(frame);",
+        "await this.journal.append(frame).catch(() => 0);",
+        what_has_no_room_is_not_taken,
     ),
 }

@@ -1,4 +1,4 @@
-"""A page of a real browser that has the reference SDKs, and an outbox that outlives it: `outbox_page.js` answers what it is told."""
+"""A page of a real browser with the reference SDKs, and an outbox that outlives it: `outbox_page.js` answers what it is told."""
 
 import os
 import shutil

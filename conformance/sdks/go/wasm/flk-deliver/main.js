@@ -31,8 +31,10 @@ const HELLO = { protocol: 1, name: "flk-sdk", version: "0.1", language: "WebAsse
 export async function answer(line) {
   const { hello, bye, run, input } = JSON.parse(line);
   if (hello || bye) return JSON.stringify(hello ? { hello: HELLO } : { bye });
-  return JSON.stringify(await deliver(input).then(
-    (value) => ({ seq: run, value }),
-    (error) => ({ seq: run, crash: String(error) }),
-  ));
+  return JSON.stringify(
+    await deliver(input).then(
+      (value) => ({ seq: run, value }),
+      (error) => ({ seq: run, crash: String(error) }),
+    ),
+  );
 }
