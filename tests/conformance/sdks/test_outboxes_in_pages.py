@@ -17,7 +17,7 @@ from flk.impl.server.process import key_file, serve_command
 
 pytestmark = pytest.mark.slow
 
-SENDER = Path("sdk-typescript", "dist", "src", "flk-deliver", "page.js")
+SENDER = Path("dist", "src", "flk-deliver", "page.js")
 SENDERS = {
     "acknowledges on any 200": ("portal", "OUT-6", "delivery", '(await isOfRecord()) === "same"', "true"),
     "takes a status for a refusal": (
@@ -85,7 +85,7 @@ def test_each_defect_is_found(name: str, folder: Path, page: OutboxPage) -> None
 def test_the_kit_finds_defects_of_senders_in_pages(name: str, folder: Path, tmp_path: Path) -> None:
     """By the scenario named for it, in browsers that the kit kills and starts anew."""
     scenario, requirement, *defect = SENDERS[name]
-    module = folder / planted(folder, name.replace(" ", "-"), *defect) / SENDER
+    module = (folder / planted(folder, name.replace(" ", "-"), *defect)).with_name("sdk-typescript") / SENDER
     report = check_delivery(
         [*PAGE, "--profile", str(tmp_path / "profile"), "--root", str(folder), str(module)], ["acknowledged", scenario]
     )

@@ -4,7 +4,7 @@ import { Outbox } from "./sdk-typescript/dist/src/outbox-browser.js";
 
 const SECRET = flk.utf8("testsecret");
 const NAME = "box";
-const HELPERS = { flk, Outbox, opened, signed, queued, rows, change, cleared };
+const HELPERS = { flk, Outbox, opened, signed, queued, rows, change, witnessed, cleared };
 const AsyncFunction = (async () => {}).constructor;
 let wasm;
 
@@ -66,6 +66,13 @@ function change(key, by) {
     const made = by(await asked(store.get(key)));
     await asked(made === undefined ? store.delete(key) : store.put(made, key));
   });
+}
+
+/** Waits until the witness knows the last row. */
+async function witnessed() {
+  const last = (await rows()).at(-1);
+  const known = async () => (await caches.match("/flk-outbox", { cacheName: `flk outbox ${NAME}` }))?.text();
+  while ((await known()) !== String(last)) await new Promise((over) => setTimeout(over, 1));
 }
 
 /** Forgets the outbox, and that there was one. */

@@ -9,6 +9,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Self
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 import msgspec
 import pytest
@@ -44,11 +45,17 @@ class OutboxPage:
         self.heard: list[str] = []
         """What it wrote to its console."""
         self._profile = profile
+        self._module = module
         self._page = Page(browser, url, module)
 
-    def another(self, folder: str = "") -> Self:
-        """Another page of the browser, with what is in that folder of the root."""
-        return type(self)(self.browser, f"{self.origin}/", self._profile, folder + MODULE.name)
+    def another(self, module: str = "") -> Self:
+        """Another page of the browser, with that module if one is named."""
+        return type(self)(self.browser, f"{self.origin}/", self._profile, module or self._module)
+
+    def elsewhere(self) -> Self:
+        """The same page at an origin of which the browser knows nothing."""
+        origin = self.origin.replace("127.0.0.1", f"{uuid4().hex}.localhost")
+        return type(self)(self.browser, f"{origin}/", self._profile, self._module)
 
     def close(self) -> None:
         """Close the page."""
@@ -123,7 +130,7 @@ def root(folder: Path, factory: pytest.TempPathFactory, *languages: str) -> Path
 
 
 def planted(folder: Path, name: str, module: str, right: str, wrong: str) -> str:
-    """Put what the page sees into a folder of that name there, with another text in a module; a path that no cache has yet."""
+    """Put what the page sees into a folder of that name there, with another text in a module; the page's own module."""
     source = Path("sdk-typescript", "dist", "src")
     shutil.copytree(folder / source, folder / name / source)
     shutil.copy(MODULE, folder / name)
@@ -131,7 +138,7 @@ def planted(folder: Path, name: str, module: str, right: str, wrong: str) -> str
     text = changed.read_text("utf-8")
     assert text.count(right) == 1, f"{module}.js has {right!r} {text.count(right)} times"
     changed.write_text(text.replace(right, wrong), "utf-8")
-    return f"{name}/"
+    return f"{name}/{MODULE.name}"
 
 
 @contextmanager

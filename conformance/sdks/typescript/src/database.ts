@@ -2,12 +2,13 @@ import { type Damage, type Frame, frameBytes, type Journal, live, soundFrame } f
 
 // The journal of a page is a database: a row for each frame, under consecutive numbers, the first of kind N. A row is there as a whole or
 // not at all, so one that holds no sound frame is damage, and so is a number that is missing. Damage is kept in a store of its own, and
-// told (OUT-7). A browser that finds a database's files corrupt removes them, and tells no page; a cache, which it keeps elsewhere, bears
-// witness that there was one.
+// told (OUT-7). A browser that finds a database's files corrupt removes them, or what comes last in them, and tells no page; a cache, which
+// it keeps elsewhere, bears witness to the last row. It lags behind, so that it never tells of one that was not durable.
 
 const FRAMES = "frames";
 const DAMAGED = "damaged";
 const GRACE = 1000; // milliseconds
+const WITNESS = "/flk-outbox"; // what the cache calls the number of the last row
 
 /** What a damaged row held, if it was there, and how it is told. */
 interface Kept {
@@ -17,11 +18,15 @@ interface Kept {
 
 /** The open database. What is not durable is an error, whatever the reason: no room, a browser that is closing it, a closed journal. */
 export class DatabaseJournal implements Journal {
+  private isWitnessed = true;
+
   private constructor(
+    private readonly name: string,
     private readonly database: IDBDatabase,
     private readonly unlock: () => void,
     readonly frames: readonly Frame[],
     private told: readonly Damage[],
+    private last: number,
   ) {}
 
   /** Reads the journal of that name in the page's origin, and repairs it if it must. Rejects if another page has it open. */
@@ -30,11 +35,12 @@ export class DatabaseJournal implements Journal {
     const unlock = await lock(name);
     let database: IDBDatabase | undefined;
     try {
-      const hasWitness = await caches.has(name);
+      const witnessed = await witnessOf(name);
       database = await opened(name);
-      const { frames, damage } = await repaired(database, name, hasWitness);
-      await caches.open(name);
-      return new DatabaseJournal(database, unlock, frames, damage);
+      const { frames, damage, last } = await repaired(database, name, witnessed);
+      const journal = new DatabaseJournal(name, database, unlock, frames, damage, last);
+      await journal.witness(last); // what it said of rows that are gone is told now
+      return journal;
     } catch (error) {
       database?.close();
       unlock();
@@ -46,8 +52,12 @@ export class DatabaseJournal implements Journal {
     return this.told;
   }
 
-  append(frame: Frame): Promise<void> {
-    return committed(this.database, (store) => store(FRAMES).add(frameBytes(frame)));
+  async append(frame: Frame): Promise<void> {
+    let added: IDBRequest<IDBValidKey> | undefined;
+    await committed(this.database, (store) => {
+      added = store(FRAMES).add(frameBytes(frame));
+    });
+    void this.witness(added?.result as number);
   }
 
   /** Removes what tells of damage. */
@@ -60,6 +70,25 @@ export class DatabaseJournal implements Journal {
     this.database.close();
     this.unlock();
   }
+
+  /** Has the cache say which row is the last; what comes meanwhile is said at once in the end. It may lag. */
+  private async witness(row: number): Promise<void> {
+    this.last = row;
+    if (!this.isWitnessed) return;
+    this.isWitnessed = false;
+    for (let said: number | undefined; said !== this.last; ) {
+      said = this.last;
+      const cache = await caches.open(this.name).catch(() => undefined);
+      await cache?.put(WITNESS, new Response(String(said))).catch(() => undefined); // the next time will do
+    }
+    this.isWitnessed = true;
+  }
+}
+
+/** The number of the last row that the cache knows of, 0 if of none. */
+async function witnessOf(name: string): Promise<number> {
+  const found = await caches.match(WITNESS, { cacheName: name });
+  return Number(await found?.text()) || 0;
 }
 
 /** Keeps other pages out; what undoes it. A page that is gone has no lock, and one that is just going has a moment for that. */
@@ -94,16 +123,16 @@ function committed(database: IDBDatabase, change: (store: (name: string) => IDBO
   });
 }
 
-/** The live frames and all damage that is to be told, once the database holds just these. */
-async function repaired(database: IDBDatabase, name: string, hasWitness: boolean) {
+/** The live frames, all damage that is to be told, and the last row, once the database holds just these. */
+async function repaired(database: IDBDatabase, name: string, witnessed: number) {
   let frames: Frame[] = [];
   let damage: Damage[] = [];
+  let last = 0;
   await committed(database, (store) => {
     const keys = store(FRAMES).getAllKeys();
     const rows = store(FRAMES).getAll();
     rows.onsuccess = () => {
-      const found = examined(name, keys.result as number[], rows.result);
-      if (rows.result.length === 0 && hasWitness) found.kept.push({ told: { file: name, offset: 0, length: 0 } });
+      const found = examined(name, keys.result as number[], rows.result, witnessed);
       frames = live(found.frames);
       if (found.kept.length > 0 || frames.length < found.frames.length || rows.result.length === 0) {
         store(FRAMES).clear();
@@ -111,16 +140,18 @@ async function repaired(database: IDBDatabase, name: string, hasWitness: boolean
         for (const kept of found.kept) store(DAMAGED).add(kept);
       }
       const told = store(DAMAGED).getAll();
-      told.onsuccess = () => {
+      const numbers = store(FRAMES).getAllKeys();
+      numbers.onsuccess = () => {
         damage = (told.result as Kept[]).map((kept) => kept.told);
+        last = numbers.result.at(-1) as number;
       };
     };
   });
-  return { frames, damage };
+  return { frames, damage, last };
 }
 
-/** The sound frames of rows, and what is damaged: a row, or numbers before one. */
-function examined(name: string, keys: readonly number[], rows: readonly unknown[]) {
+/** The sound frames of rows, and what is damaged: a row, or numbers before one or after all. */
+function examined(name: string, keys: readonly number[], rows: readonly unknown[], witnessed: number) {
   const frames: Frame[] = [];
   const kept: Kept[] = [];
   const lacks = (place: string, row?: unknown) => {
@@ -135,5 +166,7 @@ function examined(name: string, keys: readonly number[], rows: readonly unknown[
     if (frame === undefined) lacks(`row ${key}`, row);
     else frames.push(frame);
   });
+  const last = keys.at(-1) ?? 0;
+  if (last < witnessed) lacks(`after row ${last}`);
   return { frames, kept };
 }
