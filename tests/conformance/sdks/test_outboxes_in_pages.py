@@ -102,6 +102,7 @@ for (;;) {
 }"""
 
 
+@pytest.mark.sampled(every=2)
 @pytest.mark.parametrize("sdk", ["typescript", "webassembly"])
 def test_what_a_killed_browser_had_taken_arrives_from_the_next_page(sdk: str, folder: Path, tmp_path: Path) -> None:
     """It is killed while records come and others are delivered. What was durable is stored, once; again it is a duplicate."""

@@ -39,7 +39,9 @@ def browser(
     """Answer the kit from a page of a headless Chromium: `flk conform sdk -- flk conform browser my_sdk.js`.
 
     The page imports the module, from http://127.0.0.1, where WebCrypto is allowed. What it writes to its console goes to stderr.
-    The browser ends with this command, however that ends, and its profile is removed unless --profile names one.
+    The browser ends with this command, however that ends, and its profile is removed unless --profile names one: then the next page
+    with it finds what this one stored, after a kill too. So the kit plays to an outbox in a page:
+    `flk conform delivery -- flk conform browser --profile /tmp/profile my_sender.js`.
 
     Exit code 1: the browser ended, or the module threw.
     """
