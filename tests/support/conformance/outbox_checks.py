@@ -118,8 +118,8 @@ def a_database_that_is_gone_is_told(page: OutboxPage) -> None:
     """As browsers do who find its files corrupt."""
     page.run(OPENS + "await queued(box, 0, 3); await witnessed(); await box.close();")
     page.run("await new Promise((done) => { indexedDB.deleteDatabase('flk outbox box').onsuccess = done; });")
+    looks = f"{OPENS} await box.close(); return [box.pending.length, box.damage];"
     for _ in range(2):
-        looks = f"{OPENS} await box.close(); return [box.pending.length, box.damage];"
         assert page.run(looks) == [0, [LOST]]
     page.run(f"{OPENS} await box.forgetDamage(); await box.close();")
     assert page.run(looks) == [0, NOTHING_IS_DAMAGED]
