@@ -114,6 +114,11 @@ def damage_is_told(page: OutboxPage, *names: str) -> None:
         assert page.run(looks) == [left, 0], name
 
 
+def the_last_row_is_missed(page: OutboxPage) -> None:
+    """If it is gone, which no other row shows."""
+    damage_is_told(page, "a last row that is gone")
+
+
 def a_database_that_is_gone_is_told(page: OutboxPage) -> None:
     """As browsers do who find its files corrupt."""
     page.run(OPENS + "await queued(box, 0, 3); await witnessed(); await box.close();")
@@ -209,7 +214,7 @@ DEFECTS = {
     "tells of damage once": Defect("database", "store(DAMAGED).add(kept)", "damage.push(kept.told)", damage_is_told),
     "has no witness": Defect("database", "if (last < witnessed)", "if (false)", a_database_that_is_gone_is_told),
     "has a witness of the first row alone": Defect(
-        "database", "void this.witness(added?.result);", "", a_database_that_is_gone_is_told
+        "database", "void this.witness(added?.result);", "", the_last_row_is_missed
     ),
     "queues what has no room": Defect(
         "delivery",
