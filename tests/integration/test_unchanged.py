@@ -13,8 +13,13 @@ PROVED_ELSEWHERE = {("theorem", "ingest"), ("theorem", "replication"), ("theorem
 """Long proofs, which the claims ask for, too. `python -m tests.integration.unchanged theorem` computes all."""
 
 
-LONG = {("theorem", "fences"), ("theorem", "retention"), ("run", "dedup-overload")}
-"""Proofs and a run of some ten seconds, which CI leaves to the tests of prover and scenarios."""
+LONG = {
+    ("theorem", "fences"),
+    ("theorem", "retention"),
+    ("run", "dedup-overload"),
+    ("run", "flood-of-forgeries"),
+}
+"""Proofs and runs of some ten seconds, which CI leaves to the tests of prover and scenarios."""
 
 
 @pytest.mark.slow
