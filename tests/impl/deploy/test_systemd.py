@@ -45,6 +45,9 @@ def test_it_starts_a_node_and_keeps_it() -> None:
     assert "ExecReload=/bin/kill -HUP $MAINPID" in UNIT
     assert "Restart=always" in UNIT
     assert "RestartPreventExitStatus=2" in UNIT
+    assert not re.search(
+        r"^ProcSubset=", UNIT, re.MULTILINE
+    )  # without /proc/stat nobody knows when the process was started
 
 
 def test_user_and_directories_can_be_made(tmp_path: Path) -> None:
