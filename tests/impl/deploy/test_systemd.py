@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.support.impl.command import flk
 from tests.support.impl.deployed import DEPLOY, tool, unknown_options
 
 FOLDER = DEPLOY / "systemd"
@@ -42,12 +43,25 @@ def test_it_starts_a_node_and_keeps_it() -> None:
     (start,) = re.findall(r"^ExecStart=(.*)$", UNIT, re.MULTILINE)
     assert start.startswith("/opt/flk/bin/flk serve ")
     assert not unknown_options(start.split())
+    assert "--config /etc/flk/flk.toml" in start
     assert "ExecReload=/bin/kill -HUP $MAINPID" in UNIT
     assert "Restart=always" in UNIT
     assert "RestartPreventExitStatus=2" in UNIT
     assert not re.search(
         r"^ProcSubset=", UNIT, re.MULTILINE
     )  # without /proc/stat nobody knows when the process was started
+
+
+def test_the_settings_beside_it_can_be_meant(tmp_path: Path) -> None:
+    """`flk serve --check` takes them; with a setting that there is none of, it names the line."""
+    keys, settings = tmp_path / "keys.toml", tmp_path / "flk.toml"
+    assert flk("keys", "new", "--id", "a", "--file", str(keys)).returncode == 0
+    settings.write_text((FOLDER / "flk.toml").read_text("utf-8"))
+    command = ("serve", "--check", "--config", str(settings), "--data", str(tmp_path / "data"), "--keys", str(keys))
+    done = flk(*command)
+    assert done.returncode == 0, done.stderr
+    settings.write_text(settings.read_text("utf-8").replace("peer =", "peers ="))
+    assert "peers" in flk(*command).stderr
 
 
 def test_user_and_directories_can_be_made(tmp_path: Path) -> None:
