@@ -17,7 +17,8 @@ LONG = {
     ("theorem", "fences"),
     ("theorem", "retention"),
     ("run", "dedup-overload"),
-    ("run", "flood-of-forgeries"),
+    *(("run", name) for name in ("archive-away", "crowded-door", "lost-duplicates", "store-away")),
+    *(("run", name) for name in ("flood-of-echoes", "flood-of-forgeries")),
 }
 """Proofs and runs of some ten seconds, which CI leaves to the tests of prover and scenarios."""
 
