@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from flk.sim.mutation.unit_tests import failing
+from flk.sim.mutation import unit_tests
 
 TESTS = """
 from time import sleep
@@ -29,7 +29,7 @@ def test_wrong(number):
 def verdict(root: Path, *tests: str) -> str | None:
     """What the check says, in a process of its own, as mutants are tried."""
     with ProcessPoolExecutor(1, get_context("fork")) as child:
-        return child.submit(failing, tests, root).result()
+        return child.submit(unit_tests.failing, tests, root).result()
 
 
 @pytest.mark.thorough
@@ -38,3 +38,13 @@ def test_a_busy_machine_fails_no_test(tmp_path: Path) -> None:
     (tmp_path / "test_it.py").write_text(TESTS)
     assert verdict(tmp_path, "test_it.py::test_slow") is None
     assert verdict(tmp_path, "test_it.py") == "test_it.py::test_wrong"
+
+
+def test_what_tests_are_without_a_mutant_is_known_by_measuring_them_once(tmp_path: Path) -> None:
+    """Which of them fail, and the processor they take, come with the lines that they reach."""
+    file = tmp_path / "test_it.py"
+    file.write_text("def test_good():\n    sum(range(10**6))\n\ndef test_bad():\n    assert False\n")
+    found = unit_tests.tested(file, tmp_path, [])
+    assert found.failed == ("test_it.py::test_bad",)
+    assert set(found.reached.parts) >= {"test_it.py::test_good", "test_it.py::test_bad"}
+    assert found.seconds > 0

@@ -103,14 +103,16 @@ def lab_targets(root: Path, seeds: range = SEEDS, more: tuple[Check, ...] = ()) 
     other rooms have for the model, quicker than hunting.
     """
     names = tuple(f"{part.package}.{module}" for part in PARTS for module in part.modules)
-    runs = Runs(seeds, "", names, digest_of(_sources(*_rooms(), root / "tests")))
+    runs = Runs(seeds, "", names, digest_of(_sources(*_rooms())))
     tests, drills = UnitProperties(root, TESTS, runs), Drills(runs)
     checks: tuple[Check, ...] = (Types(root), *more, Traces(runs), tests, drills, Hunting(runs))
+
+    common = frozenset(check.name for check in checks) - {"types", tests.name}
 
     def prepare(module: str) -> None:
         runs.baseline()
         drills.reached()
-        tests.reached(module)
+        tests.tested(module)
 
     return tuple(
         _target(
@@ -120,6 +122,7 @@ def lab_targets(root: Path, seeds: range = SEEDS, more: tuple[Check, ...] = ()) 
             checks,
             runs,
             partial(prepare, name),
+            common,
         )
         for part in PARTS
         for module in part.modules
@@ -142,11 +145,19 @@ def user_target(named: str, seeds: range = SEEDS) -> Target:
 
 
 def _target(
-    module: str, room: str, kind: str, checks: tuple[Check, ...], runs: Runs, prepare: Callable[[], object]
+    module: str,
+    room: str,
+    kind: str,
+    checks: tuple[Check, ...],
+    runs: Runs,
+    prepare: Callable[[], object],
+    common: frozenset[str] = frozenset(),
 ) -> Target:
     file = Path(str(import_module(module).__file__))
     original = unmutated(module, str(file), file.read_text())
-    return Target(module, room, kind, lambda: mutants_of(module), checks, original, runs.digest, (), PRELOAD, prepare)
+    return Target(
+        module, room, kind, lambda: mutants_of(module), checks, original, runs.digest, (), PRELOAD, prepare, common
+    )
 
 
 def _rooms() -> list[Path]:

@@ -7,7 +7,9 @@ from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from functools import cache
 from pathlib import Path
+from time import process_time
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -31,6 +33,11 @@ def tests_of(module: str, root: Path, patterns: tuple[str, ...]) -> tuple[Path, 
     return tuple(dict.fromkeys([*named, *chosen]))
 
 
+def helpers(root: Path) -> tuple[Path, ...]:
+    """What tests share."""
+    return (*root.glob("tests/support/**/*.py"), *root.glob("tests/**/conftest.py"))
+
+
 def failing(tests: Sequence[str], root: Path) -> str | None:
     """The first of these tests or files of tests that fails, None if all pass."""
     seen = _Failures()
@@ -42,16 +49,27 @@ def failing(tests: Sequence[str], root: Path) -> str | None:
     )
 
 
-def reached(file: Path, root: Path, modules: Iterable[str]) -> Reached:
-    """The lines of these modules that each test of a file reaches; what fixtures do that tests share, under the file's name."""
+class Tested(msgspec.Struct, frozen=True):
+    """The tests of a file, without any mutant: the lines of modules that each reaches (what fixtures do that tests share, under the
+    file's name), those that fail, and the seconds of the processor that all take while they are measured.
+    """
+
+    reached: Reached
+    failed: tuple[str, ...]
+    seconds: float
+
+
+def tested(file: Path, root: Path, modules: Iterable[str]) -> Tested:
+    """Run the tests of a file and measure what they reach of these modules."""
     return apart(_measured, file, root, tuple(modules))
 
 
-def _measured(file: Path, root: Path, modules: tuple[str, ...]) -> Reached:
-    measurement = Measurement(modules)
+def _measured(file: Path, root: Path, modules: tuple[str, ...]) -> Tested:
+    began, measurement = process_time(), Measurement(modules)
+    seen = _Parts(measurement, str(file.relative_to(root)))
     with measurement.under_way():
-        _run([str(file)], root, plugin=_Parts(measurement, str(file.relative_to(root))))
-    return measurement.reached
+        _run([str(file)], root, plugin=seen)
+    return Tested(measurement.reached, tuple(seen.failed), process_time() - began)
 
 
 def _run(tests: Sequence[str], root: Path, *options: str, plugin: object) -> int:
@@ -84,10 +102,11 @@ class _Failures:
             self.failed.append(report.nodeid)
 
 
-class _Parts:
+class _Parts(_Failures):
     """Tells a measurement which test runs."""
 
     def __init__(self, measurement: Measurement, file: str) -> None:
+        super().__init__()
         self._measurement = measurement
         self._file = self._test = file
 
