@@ -66,7 +66,7 @@ class Ladder:
         for target, mutants in plan:
             for module in target.preload:
                 import_module(module)
-            target.prepare()
+            target.prepare(frozenset(check.name for check in self._chosen(target)))
             allowed = self._seconds_of_original(target)
             for climb in self._tried(target, mutants, allowed, deadline):
                 climbs.append(climb)

@@ -89,6 +89,8 @@ class Hunting:
         """Hunt until an invariant is violated."""
         baseline = self.runs.baseline()
         seeds: Sequence[str] = baseline.reached.concerning(mutant)
+        if not seeds:
+            return skipped("no seed reaches it")
         if mutant.operator == ORIGINAL:
             seeds = seeds[::3]  # the baseline has run all of them
         found = with_mutant(mutant).hunted(seeds, self.runs.programs, baseline.digests)
