@@ -22,15 +22,17 @@ settings.register_profile(
 
 
 def tests_of(module: str, root: Path, patterns: tuple[str, ...]) -> tuple[Path, ...]:
-    """The test files of these patterns that are about a module: those that import it; in the folder that mirrors the module's own
-    also those that do through helpers; and if there are none, all of the room's, which may come to it by way of others.
+    """The test files of these patterns that may see a module's mutants, nearest first: the one of its name; those that import it,
+    in the folder that mirrors the module's own also through helpers (if there are none, all of the room); the others of that
+    folder, which come to it by way of other modules.
     """
     mirror = root.joinpath("tests", *module.split(".")[1:-1])
     files = sorted(file for pattern in patterns for file in root.glob(pattern))
     room = [file for file in files if mirror.parent in file.parents]
     chosen = [file for file in files if module in _imported(file, root, helpers=file.parent == mirror)] or room
     named = [file for file in files if file.stem == f"test_{module.rpartition('.')[2]}"]
-    return tuple(dict.fromkeys([*named, *chosen]))
+    beside = [file for file in files if file.parent == mirror]
+    return tuple(dict.fromkeys([*named, *chosen, *beside]))
 
 
 def helpers(root: Path) -> tuple[Path, ...]:
