@@ -10,7 +10,11 @@ from flk.model.entries.entry import Claim, Entry, Key, Outcome, Reason
 from flk.model.entries.proposals import SCORES, Action, Mode, Proposal, permits, proposed, read_proposal
 from flk.model.log.hlc import Timestamp
 
-CLAIMS = (columns_of(Claim(Key("default", "a"), Entry(Timestamp(1), "eu", "b" * 64, Outcome(True, False, Reason.OK, 1.0, 0.3)))),)
+CLAIMS = (
+    columns_of(
+        Claim(Key("default", "a"), Entry(Timestamp(1), "eu", "b" * 64, Outcome(True, False, Reason.OK, 1.0, 0.3)))
+    ),
+)
 MADE = Proposal("us", "eu", Timestamp(1), Action.REPLAY_MISSING, SCORES[Action.REPLAY_MISSING], 0.0, "s", (), "because")
 EDGES = sorted(
     {edge + step for edge in (0.0, LIMITS.safe_percent, LIMITS.review_percent, 100.0) for step in (-0.5, 0, 0.5)}
