@@ -159,13 +159,12 @@ class RealNode:
             return at_once(effect)
         return self._alone[type(effect)](effect)
 
-    def follow_region(self) -> None:
-        """Let the clock go on from what other nodes have stored in the region's store (HLC-7). Before each group commit is staged.
+    def follow_region(self) -> Timestamp:
+        """Let the clock go on from what other nodes have stored in the region's store (HLC-7), and say how far that is. Before each
+        group commit is staged.
 
         Raises Unavailable if the store does not answer: nothing is logged then, since its timestamp might be too early.
         """
-        if not self.store.shared:
-            return
         try:
             latest = self.store.latest()
         except Unavailable as refusal:
@@ -173,6 +172,7 @@ class RealNode:
             raise
         self.cut_off = ""
         self._inherit(Inherit((latest,)))
+        return latest
 
     def stage(self, effects: Sequence[Append]) -> Staged:
         """Give the frames of a group commit their timestamps, in order, and lay them out. All go to the log of the first.
@@ -283,7 +283,8 @@ class RealNode:
         self.time.believed(self.clock)
 
     def _append_one(self, effect: Append) -> Timestamp:
-        self.follow_region()
+        if self.store.shared:
+            self.follow_region()
         staged = self.stage((effect,))
         staged.commit()
         return self.committed(staged)[0]

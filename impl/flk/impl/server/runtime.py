@@ -264,7 +264,7 @@ class Runtime:
 
     async def _append(self, effects: Sequence[Append]) -> list[Timestamp]:
         if self.node.store.shared:
-            await self._off_loop(self.node.follow_region)
+            await self._follow_region()
         try:
             staged = self.node.stage(effects)
             if self._in_thread:
@@ -278,6 +278,15 @@ class Runtime:
             self.node.metrics.wal_errors.inc()
             raise
         return self.node.committed(staged)
+
+    async def _follow_region(self) -> None:
+        began = time.time_ns()
+        try:
+            latest = await self._off_loop(self.node.follow_region)
+        except Unavailable as refusal:
+            self._trace.told_latest(began, refusal)
+            raise
+        self._trace.told_latest(began, latest)
 
     async def _claim(self, effects: Sequence[Store]) -> Sequence[Entry | OutOfReach]:
         if self.node.store.shared or self.node.tiers:
