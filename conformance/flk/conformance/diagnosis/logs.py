@@ -10,6 +10,7 @@ import msgspec
 from flk.conformance.diagnosis.form import WrongForm, instead
 from flk.conformance.operations import clocks, node, records, segments, signals
 from flk.conformance.operations.forms import Form
+from flk.model.flow.answers import ACKNOWLEDGED
 from flk.model.log import frames, hlc
 from flk.model.record.canonical import round9
 from flk.spec.constants import CONSTANTS
@@ -59,9 +60,13 @@ def _frames() -> Iterator[WrongForm]:
     def unsalted(given: segments.FrameInput) -> bytes:
         return given.salt + segments.frame(replace(given, salt=b""))
 
+    def unsalted_if_empty(given: segments.FrameInput) -> bytes:
+        return segments.frame(given if given.payload else replace(given, salt=b""))
+
     for name, says, rule, frame in (
         ("length-of-16-bits", "lengths of 16 bits", "a length has 32 bits", short),
         ("salt-not-summed", "a checksum without the salt", "the checksum covers the salt", unsalted),
+        ("unsalted-if-empty", "empty frames without a salt", "each frame has the segment's salt", unsalted_if_empty),
     ):
 
         def told(given: Form, frame: object = frame) -> object:
@@ -99,10 +104,22 @@ def _segments() -> Iterator[WrongForm]:
     def unsalted(given: segments.DamagedSegment) -> Form:
         return replace(given, salt=None)
 
+    def filled(given: Form) -> object:
+        assert isinstance(given, segments.DamagedSegment)
+        found = segments.scan(given)
+        return replace(found, frames=tuple(one for one in found.frames if one.payload))
+
+    def nonempty(given: Form) -> object:
+        assert isinstance(given, segments.NamedSegment)
+        return segments.verify_segment(given) and bool(segments.scan(segments.DamagedSegment(given.segment)).frames)
+
+    empty = "a payload may be empty"
+    yield WrongForm("empty-frames-skipped", "a log without its empty frames", "WAL-2", empty, {"scan": filled})
     known = "a salt that is known counts, whatever the opening says"
     yield WrongForm("salt-of-opening", "the opening's salt alone", "WAL-8", known, instead("scan", unsalted))
     for name, says, requirement, rule, verify in (
         ("unsealed", "whole segments, sealed or not", "CRR-6", "only a sealed segment is shipped", unsealed),
+        ("without-records", "segments that hold a record", "CRR-6", "a segment may hold none", nonempty),
         ("any-name", "segments under any name", "CRR-6", "the head says the name", anonymous),
     ):
         yield WrongForm(name, says, requirement, rule, {"verify_segment": verify})
@@ -161,6 +178,20 @@ def _nodes() -> Iterator[WrongForm]:
     yield WrongForm(
         "looks-up-first", "a node that answers forgeries from its store", "ORD-3", before, {"node": from_the_store}
     )
+
+    def by_body(given: Form) -> object:
+        assert isinstance(given, node.NodeInput)
+        taken: dict[tuple[str, str], node.Answered] = {}
+        replies = []
+        for arrival, told in zip(given.arrivals, node.node(given), strict=True):
+            sent = arrival.tenant, arrival.body
+            if told.status in ACKNOWLEDGED:
+                taken.setdefault(sent, told)
+            replies.append(taken.get(sent, told))
+        return replies
+
+    again = "the signature of a repetition is looked at like any other"
+    yield WrongForm("known-bodies", "a node that knows bodies it took", "SIGN-4", again, {"node": by_body})
 
     def never_behind(given: node.NodeInput) -> Form:
         first = given.arrivals[0].at if given.arrivals else 0.0
