@@ -144,6 +144,13 @@ NAMED = {
     "something_must_be_in_it": ("without-records", "CRR-6"),
     "windows_open_late": ("open-window", "SIGN-4"),
     "long_secrets_are_cut": ("cut-secret", "SIGN-2"),
+    "entries_expire": ("expired-entries", "DUP-7"),
+    "tenants_without_case": ("tenants-without-case", "SIGN-7"),
+    "cells_run_together": ("cells-run-together", "SIG-5"),
+    "keys_are_normalised": ("normalised-keys", "RNG-1"),
+    "keys_without_case": ("keys-without-case", "RNG-1"),
+    "wall_time_moves_the_clock": ("arrival-at-wall-time", "HLC-2"),
+    "places_of_32_bits": ("places-of-32-bits", "MRK-2"),
 }
 """The mistakes that are known, each with its form and the requirement that forbids it."""
 UNKNOWN = {

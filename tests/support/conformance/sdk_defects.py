@@ -15,6 +15,7 @@ from hashlib import sha256
 from hmac import digest as mac
 from itertools import combinations
 from math import floor, isfinite, log2
+from unicodedata import normalize
 
 import msgspec
 import numpy as np
@@ -413,7 +414,7 @@ def ignores_the_size(given: Inclusion) -> bool:
     """A proof is folded by the index alone."""
     return any(
         operations.trees.verify_inclusion(msgspec.structs.replace(given, size=size))
-        for size in range(1, given.size + 1)
+        for size in range(1, min(given.size, 64) + 1)
     )
 
 
@@ -563,6 +564,56 @@ def remembers_bodies(given: NodeInput) -> list[Answered]:
             taken.setdefault(sent, reply)
         replies.append(taken.get(sent, reply))
     return replies
+
+
+@caught_by("node/repeat/within-the-window")
+def entries_expire(given: NodeInput) -> list[Answered]:
+    """An outcome is forgotten after an hour."""
+    replies = []
+    for place, arrival in enumerate(given.arrivals):
+        recent = (one for one in given.arrivals[:place] if arrival.at - one.at < 3600)
+        replies.append(operations.node.node(msgspec.structs.replace(given, arrivals=(*recent, arrival)))[-1])
+    return replies
+
+
+@caught_by("node/tenants/other-case")
+def tenants_without_case(given: NodeInput) -> list[Answered]:
+    """Names of tenants are compared without case."""
+    arrivals = (msgspec.structs.replace(one, tenant=one.tenant.lower()) for one in given.arrivals)
+    keys = {tenant.lower(): several for tenant, several in given.keys.items()}
+    return operations.node.node(msgspec.structs.replace(given, keys=keys, arrivals=tuple(arrivals)))
+
+
+@caught_by("count_cells/digits-run-together")
+def cells_run_together(given: ScaledCloud) -> dict[str, int]:
+    """A cell's name is its places, one behind the other."""
+    return {str(s): len({"".join(str(floor(x * s)) for x in row) for row in given.points}) for s in given.scales}
+
+
+@caught_by("ring_owner/combining-key")
+def keys_are_normalised(given: RingInput) -> str:
+    """Keys that read alike are one."""
+    return operations.placement.ring_owner(msgspec.structs.replace(given, key=normalize("NFC", given.key)))
+
+
+@caught_by("ring_owner/capital-key")
+def keys_without_case(given: RingInput) -> str:
+    """Keys are compared without case."""
+    return operations.placement.ring_owner(msgspec.structs.replace(given, key=given.key.lower()))
+
+
+@caught_by("hlc_observe/clock-long-ago")
+def wall_time_moves_the_clock(given: ObserveInput) -> Observed:
+    """An arrival is taken for a local event, too."""
+    honest = operations.clocks.hlc_observe(given)
+    return honest if honest.ahead else Observed(max(honest.clock, text(at(given.now))), ahead=False)
+
+
+@caught_by("verify_inclusion/tampered/5-4-32-bits-further")
+def places_of_32_bits(given: Inclusion) -> bool:
+    """Index and size are numbers of 32 bits."""
+    low = msgspec.structs.replace(given, index=given.index % 2**32, size=given.size % 2**32)
+    return operations.trees.verify_inclusion(low)
 
 
 @caught_by("budget/rounded/0")

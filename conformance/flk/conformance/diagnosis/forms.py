@@ -13,7 +13,7 @@ from math import floor, isfinite, isnan, log2, trunc
 
 import msgspec
 
-from flk.conformance.diagnosis import logs, omissions, readers, signals
+from flk.conformance.diagnosis import logs, nodes, omissions, readers, signals
 from flk.conformance.diagnosis.form import Answer, WrongForm, honest
 from flk.conformance.diagnosis.tree import Tree
 from flk.conformance.operations.canonical import CanonicalInput, OneReal
@@ -501,6 +501,7 @@ WRONG_FORMS: tuple[WrongForm, ...] = (
     *readers.forms(),
     *signals.forms(),
     *logs.forms(),
+    *nodes.forms(),
     *omissions.forms(),
     *_others(),
 )

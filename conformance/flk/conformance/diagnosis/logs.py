@@ -1,4 +1,4 @@
-"""Known wrong forms of those who judge, keep a log and a clock, or answer as a node."""
+"""Known wrong forms of those who judge, or keep a log and a clock."""
 
 from collections.abc import Iterator
 from itertools import pairwise
@@ -8,15 +8,13 @@ from statistics import median
 import msgspec
 
 from flk.conformance.diagnosis.form import WrongForm, instead
-from flk.conformance.operations import clocks, node, records, segments, signals
+from flk.conformance.operations import clocks, records, segments, signals
 from flk.conformance.operations.forms import Form
-from flk.model.flow.answers import ACKNOWLEDGED
 from flk.model.log import frames, hlc
 from flk.model.record.canonical import round9
 from flk.spec.constants import CONSTANTS
 
 replace = msgspec.structs.replace
-Arrivals = tuple[node.Arrival, ...]
 
 
 def forms() -> Iterator[WrongForm]:
@@ -25,7 +23,6 @@ def forms() -> Iterator[WrongForm]:
     yield from _frames()
     yield from _segments()
     yield from _clocks()
-    yield from _nodes()
 
 
 def _judgements() -> Iterator[WrongForm]:
@@ -125,7 +122,7 @@ def _segments() -> Iterator[WrongForm]:
         yield WrongForm(name, says, requirement, rule, {"verify_segment": verify})
 
 
-# --- clocks and nodes ---
+# --- clocks ---
 
 
 def _clocks() -> Iterator[WrongForm]:
@@ -146,61 +143,3 @@ def _clocks() -> Iterator[WrongForm]:
 
     later = "a timestamp is later than the one before"
     yield WrongForm("wall-time", "wall time alone", "HLC-1", later, {"hlc_tick": wall_time})
-
-
-def _nodes() -> Iterator[WrongForm]:
-    def shared(given: Form) -> object:
-        assert isinstance(given, node.NodeInput)
-        first: dict[str, object] = {}
-        return [
-            first.setdefault(told["body"]["pcs_id"], told) if told["status"] in {200, 202} else told
-            for told in msgspec.json.decode(msgspec.json.encode(node.node(given)))
-        ]
-
-    yield WrongForm(
-        "one-store-for-all", "one store for all tenants", "DUP-4", "tenants share no outcome", {"node": shared}
-    )
-
-    def forgetful(given: Form) -> object:
-        assert isinstance(given, node.NodeInput)
-        alone = (replace(given, arrivals=(one,)) for one in given.arrivals)
-        return [told for history in alone for told in node.node(history)]
-
-    first = "the first outcome under an id is everybody's answer"
-    yield WrongForm("forgetful", "a node that stores nothing", "DUP-2", first, {"node": forgetful})
-
-    def from_the_store(given: Form) -> object:
-        assert isinstance(given, node.NodeInput)
-        told = node.node(given)
-        return [told[0] if one.status == 401 and told[0].status == 200 else one for one in told]
-
-    before = "a signature is checked before anything is looked up"
-    yield WrongForm(
-        "looks-up-first", "a node that answers forgeries from its store", "ORD-3", before, {"node": from_the_store}
-    )
-
-    def by_body(given: Form) -> object:
-        assert isinstance(given, node.NodeInput)
-        taken: dict[tuple[str, str], node.Answered] = {}
-        replies = []
-        for arrival, told in zip(given.arrivals, node.node(given), strict=True):
-            sent = arrival.tenant, arrival.body
-            if told.status in ACKNOWLEDGED:
-                taken.setdefault(sent, told)
-            replies.append(taken.get(sent, told))
-        return replies
-
-    again = "the signature of a repetition is looked at like any other"
-    yield WrongForm("known-bodies", "a node that knows bodies it took", "SIGN-4", again, {"node": by_body})
-
-    def never_behind(given: node.NodeInput) -> Form:
-        first = given.arrivals[0].at if given.arrivals else 0.0
-        return replace(given, arrivals=tuple(replace(one, at=max(one.at, first)) for one in given.arrivals))
-
-    yield WrongForm(
-        "leading-clock",
-        "a node that logs on however far its clock leads",
-        "HLC-5",
-        "beyond the bound a node refuses to log",
-        instead("node", never_behind),
-    )

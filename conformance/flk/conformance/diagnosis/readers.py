@@ -9,6 +9,7 @@ from fractions import Fraction
 from hashlib import sha256
 from math import floor
 from typing import Any, TypeAlias
+from unicodedata import normalize
 
 import msgspec
 
@@ -24,6 +25,7 @@ from flk.conformance.operations.signals import RawBytes
 from flk.conformance.operations.signatures import AuthenticateInput, SignInput
 from flk.conformance.operations.trees import Consistency, Inclusion, Leaves
 from flk.model.entries.ring import Ring, position
+from flk.model.log import hlc
 from flk.model.record import merkle
 from flk.model.record.canonical import canonical_bytes
 from flk.model.record.identity import pcs_id
@@ -45,6 +47,7 @@ def forms() -> Iterator[WrongForm]:
     yield from _clocks()
     yield from _places()
     yield from _trees()
+    yield from _proofs()
 
 
 # --- keys ---
@@ -215,6 +218,21 @@ def _clocks() -> Iterator[WrongForm]:
         last, told = int(given.last, 16), honest("hlc_tick", given)
         return f"{last & ~0xFFFF:016x}" if told == f"{last + 1:016x}" and last & 0xFFFF == 0xFFFF else told
 
+    def at_wall_time(given: Form) -> object:
+        assert isinstance(given, ObserveInput)
+        told = honest("hlc_observe", given)
+        assert isinstance(told, dict)
+        return told if told["ahead"] else {**told, "clock": max(told["clock"], hlc.text(hlc.at(given.now)))}
+
+    arrivals = "an arrival is no event of one's own"
+    yield WrongForm(
+        "arrival-at-wall-time",
+        "a clock that arrivals move to wall time",
+        "HLC-2",
+        arrivals,
+        {"hlc_observe": at_wall_time},
+    )
+
     def at_the_bound(given: Form) -> object:
         assert isinstance(given, ObserveInput)
         bound = floor(1000 * CONSTANTS.clock.max_ahead_seconds)
@@ -308,6 +326,17 @@ def _places() -> Iterator[WrongForm]:
         "longer-of-both", "the longer of both pauses", "OUT-4", "one comes on top of the other", {"pause": longer}
     )
 
+    exactly = "a key is its UTF-8, as it stands"
+    for name, says, spelt in (
+        ("keys-without-case", "keys without case", str.lower),
+        ("normalised-keys", "keys that were normalised", lambda key: normalize("NFC", key)),
+    ):
+
+        def reread(given: RingInput, spelt: Callable[[str], str] = spelt) -> Form:
+            return replace(given, key=spelt(given.key))
+
+        yield WrongForm(name, says, "RNG-1", exactly, instead("ring_owner", reread))
+
     def shifted(given: PauseInput) -> Form:
         return replace(given, attempt=(given.attempt - 1) % 32 + 1)
 
@@ -382,10 +411,18 @@ def _trees() -> Iterator[WrongForm]:
         order = "the nodes of a proof go from the leaves up"
         yield WrongForm("reversed-proof", "proofs from the root down", requirement, order, {operation: turned})
 
+
+def _proofs() -> Iterator[WrongForm]:
     def spare(given: Form) -> object:
         assert isinstance(given, Inclusion)
         cut = (replace(given, proof=given.proof[:length]) for length in range(len(given.proof) + 1))
         return any(honest("verify_inclusion", one) for one in cut)
+
+    def narrow(given: Inclusion) -> Form:
+        return replace(given, index=given.index % 2**32, size=given.size % 2**32)
+
+    any_size = "a tree may have any number of leaves"
+    yield WrongForm("places-of-32-bits", "places of 32 bits", "MRK-2", any_size, instead("verify_inclusion", narrow))
 
     def same_size(given: Form) -> object:
         assert isinstance(given, Consistency)

@@ -94,6 +94,13 @@ def _points() -> Iterator[WrongForm]:
         "a place is a whole number of any size",
         {"count_cells": _narrow_places},
     )
+    yield WrongForm(
+        "cells-run-together",
+        "cells named by places that run together",
+        "SIG-5",
+        "two places are two numbers",
+        {"count_cells": _named_cells},
+    )
     closed = "the last bin is closed"
     yield WrongForm("open-last-bin", "a last bin without its end", "SIG-2", closed, {"coherence": _open_last_bin})
 
@@ -101,6 +108,11 @@ def _points() -> Iterator[WrongForm]:
 def _narrow_places(given: Form) -> object:
     assert isinstance(given, ScaledCloud)
     return {str(s): len({tuple(floor(x * s) % 2**32 for x in row) for row in given.points}) for s in given.scales}
+
+
+def _named_cells(given: Form) -> object:
+    assert isinstance(given, ScaledCloud)
+    return {str(s): len({"".join(str(floor(x * s)) for x in row) for row in given.points}) for s in given.scales}
 
 
 def _open_last_bin(given: Form) -> object:
