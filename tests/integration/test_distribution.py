@@ -123,13 +123,16 @@ def test_pipx_runs_the_kit_without_the_repository(built: Built, tmp_path: Path) 
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "VIRTUAL_ENV"))}
     clean |= {"PIPX_HOME": str(tmp_path / "home"), "PIPX_BIN_DIR": str(tmp_path / "bin")}
     binaries = tmp_path / "pipx" / "bin"
-    for command in (
-        [str(binaries / "pip"), "install", "--quiet", "pipx"],
-        [str(binaries / "pipx"), "run", "--spec", str(built[1]), "flk", "conform", "sdk", "--", "python3", "my_sdk.py"],
-    ):
+
+    def run(*command: str) -> str:
         done = subprocess.run(command, cwd=tmp_path, env=clean, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
-    assert "conforms to the profile partial: 337 of" in " ".join(done.stdout.split())
+        return " ".join(done.stdout.split())
+
+    run(str(binaries / "pip"), "install", "--quiet", "pipx")
+    kit = (str(binaries / "pipx"), "run", "--spec", str(built[1]), "flk")
+    told = run(*kit, "conform", "sdk", "--", "python3", "my_sdk.py")
+    assert "conforms to the profile partial: 337 of" in told
 
 
 def _example() -> str:

@@ -105,8 +105,8 @@ def _complaints(report: Report) -> Iterator[Text]:
     for status in (CaseStatus.SKIPPED, CaseStatus.KNOWN, CaseStatus.DECLINED):
         for reason, of in _reasons(report, status).items():
             which = ", ".join(f"{group} {count}" for group, count in of.items() if group)
-            told = f"{sum(of.values())} × {printable(reason)}{f' ({which})' if which else ''}"
-            yield Text(f"\n{status}: {told}", STYLES[status])
+            says = f"{sum(of.values())} × {printable(reason)}{f' ({which})' if which else ''}"
+            yield Text(f"\n{status}: {says}", STYLES[status])
     for remark in report.remarks:
         yield Text(f"\nbreach of protocol: {printable(remark)}", "bold red")
     for line in report.stale:
