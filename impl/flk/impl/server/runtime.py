@@ -125,6 +125,8 @@ class Runtime:
         try:
             if self.node.store.damage:
                 self.node.begin_store_anew()
+            if awaited := self.node.store.awaited():
+                raise unavailable(awaited)  # and nothing is logged meanwhile that were to be replayed
             recovery = self._run(self._recover(), self.node.progress.around(self.node.perform))
         except (Unavailable, CorruptSegment) as failure:
             self.node.postponed = str(failure)
