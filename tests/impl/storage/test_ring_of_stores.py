@@ -284,10 +284,12 @@ def test_a_promoted_standby_is_found_and_has_all_that_was_answered(tmp_path: Pat
     path.write_text(f'[shards]\na = "{other}"\nb = "{pair.url("flk")}"\n')
     url = f"ring+file://{path}"
     answered: list[Claim] = []
+    took_over: list[bool] = []
     enough, over = threading.Event(), threading.Event()
 
     def submit() -> None:
         with closing(open_ring(url, "eu")) as store:
+            store.shards.watch(lambda *_: None, lambda: took_over.append(True))
             store.enlist("token", 1)
             for number in count():
                 batch = [claim(f"{number}-{part}", number + 1) for part in range(5)]
@@ -310,6 +312,7 @@ def test_a_promoted_standby_is_found_and_has_all_that_was_answered(tmp_path: Pat
             over.wait(0.01)
         over.set()
         submitting.result()
+    assert took_over == [True]
     with pytest.raises(UnusableInput, match="synchronous_standby_names"):
         open_ring(url, "eu")  # what took over has no standby yet
     with closing(open_ring(url, "eu", accept_weaker=True)) as store:

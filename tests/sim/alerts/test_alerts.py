@@ -101,11 +101,14 @@ CANNOT_FIRE = {
     "FLKRowsRotten": long(*DAMAGED, duration=400, rate=2, ship_interval=Seconds(100)),
     "FLKRetentionStalled": long(at(FsyncFailure, "eu", duration=120), duration=400, rate=2),
     "FLKSnapshotStale": long(at(FsyncFailure, "eu", duration=120), duration=400, rate=2),
+    "FLKStoreTakenOver": long(at(FsyncFailure, "eu", duration=120), duration=400, rate=2),
+    "FLKStoreAwaitsNodes": long(at(FsyncFailure, "eu", duration=120), duration=400, rate=2),
     "FLKShardAway": long(at(FsyncFailure, "eu", duration=120), duration=400, rate=2),
     "FLKColdTierDamaged": long(*DAMAGED, duration=400, rate=2, ship_interval=Seconds(100)),
 }
 """A failed synchronisation is the last thing that a process counts, and nobody asks it again: the next one begins at 0. Rot is
-drawn for logs, not for stores and their tiers. A simulated node is to write no snapshots, and to remove nothing; its store is one.
+drawn for logs, not for stores and their tiers. A simulated node is to write no snapshots, and to remove nothing; its store is one,
+and no replica takes over for it.
 """
 
 
@@ -228,6 +231,7 @@ def test_what_is_exported_is_what_the_alerts_read(name: str) -> None:
         "flk_refusals_total",
         "flk_divergence_percent",
         "flk_shard_available",
+        "flk_store_awaited_nodes",
     }  # which begin when there is something to tell: a simulated store is no ring
     for of, names in found.items():
         metric = METRICS.get(of) or METRICS.get(of.rpartition("_")[0])

@@ -29,7 +29,7 @@ from redis.exceptions import ResponseError
 from flk.impl.storage.address import Address
 from flk.impl.storage.redis_scripts import EMPTIED, EXCHANGE, FORGET, INSERT, NOTE, RAISE, REPLACE
 from flk.impl.storage.redis_servers import FAILURES, Client, connect, seen_by, unfollowed
-from flk.impl.storage.redis_term import CLOSED, guarded, level, standing, term_key
+from flk.impl.storage.redis_term import CLOSED, GONE, guarded, level, standing, term_key
 from flk.impl.storage.rotten import Left, value_of
 from flk.impl.storage.rows import (
     Damaged,
@@ -154,6 +154,12 @@ class RedisStore(SharedStore):
         missing = self._level(None) if self._has_terms else frozenset[int]()
         return self._waits_for(missing) if missing and self._number not in missing else ""
 
+    def give_up(self, log: int) -> None:
+        """The node of a log is lost, and so is what nobody else has of that: it is waited for no more, unless it is back."""
+        if self._has_terms:
+            with self._of_logs(), self._asking():
+                self._together(("HSET", term_key(bucket), log, GONE) for bucket in range(BUCKETS))
+
     def _level(self, log: int | None) -> frozenset[int]:
         """The logs that are not replayed in the masters' terms; that of this number is."""
         logs = [number for number in self._numbers() if number]
@@ -161,7 +167,9 @@ class RedisStore(SharedStore):
             asked = [level(bucket, self._named(), log, least, logs) for bucket, least in enumerate(self._terms)]
             found = [standing(answer) for answer in self._together(asked)]
         self._terms = [max(known, of.number) for known, of in zip(self._terms, found, strict=True)]
-        return frozenset().union(*(of.missing for of in found))
+        missing = frozenset[int]().union(*(of.missing for of in found))
+        self.waits_for = len(missing)
+        return missing
 
     def _waits_for(self, logs: Iterable[int]) -> str:
         names = ", ".join(f"{self._region}.{number:06d}" for number in sorted(logs))

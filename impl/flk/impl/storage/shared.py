@@ -99,6 +99,8 @@ class SharedStore(ABC):
         self.fence = 0
         self.taken_over: Callable[[], None] = lambda: None
         """Told when another server took over."""
+        self.waits_for = 0
+        """How many nodes have to replay their logs before a server that took over answers."""
 
     def require_alone(self) -> None:
         """Return if the store is no shard of a ring. Raises UnusableInput: the rest of the region's entries is elsewhere."""
@@ -204,6 +206,10 @@ class SharedStore(ABC):
     def awaited(self) -> str:
         """As `EntryStore` has it."""
         return ""
+
+    def give_up(self, log: int) -> None:
+        """Wait no more for the node of a log, which is lost (ORD-10). Who waits for none has nothing to do."""
+        del log
 
     def flush_behind(self) -> None:
         """Nothing is ever pending: what was answered is stored."""
