@@ -6,8 +6,7 @@ from http import HTTPStatus
 from pathlib import Path
 
 import pytest
-from tests.support.impl import store_servers
-from tests.support.impl.regions import RECORDS, RIVALS
+from tests.support.impl.regions import RECORDS, RIVALS, eventually
 from tests.support.model.world import EXAMINE
 
 from flk.impl.bench.store_servers import RedisPair
@@ -152,7 +151,7 @@ def test_a_master_that_was_taken_over_from_refuses_who_was_at_the_new_one(pair: 
         one.close()
         for refused in (lambda: one.claim([claim("c", 5)]), one.latest, one.count):
             with pytest.raises(TakenOver):
-                refused()  # type: ignore[no-untyped-call]
+                refused()
 
 
 def test_a_mark_counts_only_as_far_as_every_bucket_has_it(pair: RedisPair) -> None:
@@ -176,7 +175,7 @@ def test_a_number_is_given_only_where_the_replica_knows_of_it(pair: RedisPair) -
     with pytest.raises(Unavailable, match="lacks what was written"):
         store(url, 1)
     pair.replica.go_on()
-    store_servers.store_servers._until(pair.replica.is_level)
+    eventually(pair.replica.is_level)
     store(url, 1).close()
 
 

@@ -77,8 +77,9 @@ def unfollowed(client: Client, address: Address, keys: Sequence[str], *, named: 
         wanted = _replicas(server, address, named=named)
         if wanted:
             pipeline = server.pipeline(transaction=False)
-            pipeline.execute_command("HSET", mine[0], "followed", 1)  # what is waited for is a write of this connection
-            pipeline.execute_command("WAIT", wanted, FOLLOW_SECONDS * 1000)
+            # What is waited for is a write of this connection, and all before it.
+            pipeline.execute_command("HSET", mine[0], "followed", 1)  # type: ignore[no-untyped-call]
+            pipeline.execute_command("WAIT", wanted, FOLLOW_SECONDS * 1000)  # type: ignore[no-untyped-call]
             there = int(pipeline.execute()[-1])
             if there < wanted:
                 yield f"a replica of {_where(server)}"
@@ -89,8 +90,8 @@ def _replicas(server: "redis.Redis", address: Address, *, named: bool) -> int:
     if not named:
         return connected
     if address.scheme in CLUSTER:
-        me = server.execute_command("CLUSTER MYID")  # type: ignore[no-untyped-call]  # type: ignore[no-untyped-call]
-        return len(server.execute_command("CLUSTER", "REPLICAS", me))  # type: ignore[no-untyped-call]  # type: ignore[no-untyped-call]
+        me = server.execute_command("CLUSTER MYID")  # type: ignore[no-untyped-call]
+        return len(server.execute_command("CLUSTER", "REPLICAS", me))  # type: ignore[no-untyped-call]
     return max(len(address.each) - 1, connected)
 
 
