@@ -21,9 +21,10 @@ from tests.support.impl.regions import RECORDS, RIVALS, all_to, eventually, has_
 from tests.support.impl.store_servers import StoreServer
 from tests.support.model.world import EXAMINE, pcs, submission
 
-from flk.impl.server.lifecycle import Settings, open_node
+from flk.impl.server.lifecycle import open_node
 from flk.impl.server.node import RealNode
 from flk.impl.server.process import ServerProcess, key_file, server_process
+from flk.impl.server.settings import Settings
 from flk.impl.storage.objects import Objects, open_objects
 from flk.impl.storage.opening import open_region
 from flk.impl.storage.wal import FileDisk

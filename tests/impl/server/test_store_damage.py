@@ -11,8 +11,9 @@ from tests.support.impl.client import Client, keys_of, sample
 from tests.support.impl.rig import Rig, lose
 from tests.support.model.world import pcs, submission
 
-from flk.impl.server.lifecycle import Settings, open_node
+from flk.impl.server.lifecycle import open_node
 from flk.impl.server.process import server_process
+from flk.impl.server.settings import Settings
 from flk.model.flow.submission import Submission
 from flk.spec.errors import UnusableInput
 

@@ -21,8 +21,9 @@ from tests.support.model.world import EXAMINE, pcs, submission
 from flk.impl.data.backup import back_up
 from flk.impl.data.check import check
 from flk.impl.drill.proxy import Proxies, Way
-from flk.impl.server.lifecycle import Settings, open_node
+from flk.impl.server.lifecycle import open_node
 from flk.impl.server.process import ServerProcess
+from flk.impl.server.settings import Settings
 from flk.impl.server.tiering import Tiering, check_tiers
 from flk.impl.storage.cold_index import NAME
 from flk.model.log.hlc import ZERO, at

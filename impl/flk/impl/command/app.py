@@ -28,6 +28,7 @@ MODULES = (
     "impl.serve",
     "impl.drill",
     "impl.limits",
+    "impl.config",
     "impl.keys",
     "impl.data",
     "impl.migrate",

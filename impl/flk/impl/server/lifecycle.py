@@ -3,17 +3,14 @@
 import asyncio
 import gc
 import os
-import re
 import signal
 import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from enum import StrEnum
 from functools import partial
 from pathlib import Path
 
-import msgspec
 import structlog
 import uvloop
 
@@ -23,9 +20,9 @@ from flk.impl.http.origins import fields_for
 from flk.impl.keys import readable_by_others
 from flk.impl.server.admission import Admission
 from flk.impl.server.breaker import CircuitBreaker
-from flk.impl.server.comparing import comparing, require_comparable
+from flk.impl.server.comparing import comparing
 from flk.impl.server.daemon import in_daemon
-from flk.impl.server.feeding import Peer, check_feeds, feeding
+from flk.impl.server.feeding import feeding
 from flk.impl.server.live_keys import LiveKeys
 from flk.impl.server.mending import mending
 from flk.impl.server.metrics import Metrics
@@ -34,10 +31,10 @@ from flk.impl.server.node import RealNode
 from flk.impl.server.probes import Probes
 from flk.impl.server.progress import Progress
 from flk.impl.server.replicator import Every, Replicator
-from flk.impl.server.retaining import require_removable
 from flk.impl.server.routes import Service
 from flk.impl.server.runtime import Runtime
-from flk.impl.server.tiering import Tiering, check_tiers, open_tiers, open_warm
+from flk.impl.server.settings import Fsync, Settings, mistakes
+from flk.impl.server.tiering import open_tiers, open_warm
 from flk.impl.server.trace import Trace, Untraced
 from flk.impl.storage.aging import AgingStore
 from flk.impl.storage.directory import held, is_new, member_of, number_of, require_no_member
@@ -51,7 +48,6 @@ from flk.impl.storage.trouble import free_bytes
 from flk.impl.storage.wal import FileDisk
 from flk.model.compiled.examiner import choice
 from flk.model.effects import INBOX
-from flk.model.entries.proposals import Mode
 from flk.model.flow.timekeeping import Timekeeper
 from flk.model.log.frames import CorruptSegment, log_of
 from flk.model.programs.examine import Examine
@@ -59,71 +55,13 @@ from flk.model.programs.recover import Recovery, recover
 from flk.model.programs.repair import Repair
 from flk.model.programs.rotate import rotate
 from flk.model.programs.ship import PREFIX, SHIPPED
-from flk.model.record.canonical import ACCEPTED, Profile
 from flk.model.refusal import Unavailable
-from flk.spec.constants import CONSTANTS, Breaker, Garbage, Http, Pressure
 from flk.spec.errors import UnusableInput
 
 # Small generations, so that a search for cycles, of which requests make none, takes at most a millisecond.
 GC_THRESHOLDS = (5_000, 1_000, 1_000)
-_REGION = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")  # a log is named region.number, and objects by their log
 
 log = structlog.get_logger()
-
-
-class Fsync(StrEnum):
-    """Where the log is synchronised. `off` loses acknowledged records in a power failure: for measurements only."""
-
-    THREAD = "thread"
-    LOOP = "loop"
-    OFF = "off"
-
-
-class Settings(msgspec.Struct, frozen=True):
-    """The options of `flk serve`. Port 0 is any free port; `incarnation` numbers the disks of a region that lost one.
-
-    With `objects`, the URL of an object store, the node ships its log there and replays the logs of its peers, all other
-    regions; every so many seconds. Every `check_every` seconds it looks for what it shipped, and reads a part of its log. Every
-    `snapshot_every` seconds it writes a snapshot there, and begins with one if its store is new.
-    With `pressure` the limit of submissions in flight adapts to the queue before the store; with `breaker` an object store that
-    fails too often is left alone for a while.
-    With `store`, the URL of a store, it shares that with the region's other nodes. What snapshots cover, and is older than `retain`
-    in seconds, is removed. With `tiering` it moves entries to a cold tier. It writes `feeds` of tenants, and `follows` those of
-    regions that are no `peers`. Every `compare_every` seconds it compares its store with those of its peers, and mends what it
-    lost, in the mode `reconcile`. It answers pages of the origin `allow_origin`.
-    """
-
-    data: Path
-    keys: Path
-    host: str = "127.0.0.1"
-    port: int = 8080
-    region: str = "eu"
-    incarnation: int = 1
-    fsync: Fsync = Fsync.THREAD
-    accept_shortest: bool = False
-    require_judged: bool = False
-    trace: Path | None = None
-    objects: str | None = None
-    peers: tuple[str, ...] = ()
-    ship_every: float = CONSTANTS.replication.ship_interval_seconds
-    replay_every: float = CONSTANTS.replication.replay_interval_seconds
-    trust_wall_time: bool = False
-    check_every: float = CONSTANTS.replication.check_interval_seconds
-    http: Http = CONSTANTS.http
-    garbage: Garbage = CONSTANTS.garbage
-    accept_loss: tuple[str, ...] = ()
-    pressure: Pressure | None = None
-    breaker: Breaker | None = None
-    store: str | None = None
-    accept_weaker_store: bool = False
-    snapshot_every: float = CONSTANTS.snapshot.every_seconds
-    retain: float | None = None
-    tiering: Tiering | None = None
-    feeds: tuple[str, ...] = ()
-    follows: tuple[Peer, ...] = ()
-    compare_every: float | None = None
-    reconcile: Mode = Mode.MANUAL
-    allow_origin: str | None = None
 
 
 def serve(settings: Settings, say: Callable[[str], None]) -> None:
@@ -136,38 +74,14 @@ def serve(settings: Settings, say: Callable[[str], None]) -> None:
         runner.run(_serve(settings, say))
 
 
-def _profiles(settings: Settings) -> tuple[Profile, ...]:
-    """The profiles whose signatures count (C14N-6, C14N-9)."""
-    if settings.require_judged:
-        if settings.accept_shortest:
-            raise UnusableInput("--require-judged and --accept-shortest exclude one another; give one of them")
-        return (Profile.JUDGED,)
-    return (*ACCEPTED, Profile.SHORTEST) if settings.accept_shortest else ACCEPTED
-
-
 async def _serve(settings: Settings, say: Callable[[str], None]) -> None:
     sealed = True
-    examined = LiveKeys(settings.keys, _profiles(settings))
+    examined = LiveKeys(settings.keys, settings.profiles)
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, examined.reload)
     if readable_by_others(settings.keys):
         log.warning("keys.readable_by_others", file=str(settings.keys), fix="chmod 600")
-    check_regions(settings)
-    require_removable(settings.retain, settings.objects, settings.store)
-    check_feeds(settings.feeds, settings.objects, settings.retain)
-    if settings.follows and settings.tiering:
-        raise UnusableInput(
-            f"--peer {settings.follows[0].region}: what is damaged in a cold tier is put together again from whole logs, and"
-            " feeds are none; leave --cold out, or name the peer without tenants"
-        )
-    check_tiers(settings.tiering, settings.store, settings.retain)
-    require_comparable(
-        settings.compare_every,
-        settings.reconcile,
-        settings.objects,
-        settings.peers,
-        cold=bool(settings.tiering),
-        follows=bool(settings.follows),
-    )
+    for mistake in mistakes(settings):
+        raise mistake
     fields = fields_for(settings.allow_origin) if settings.allow_origin is not None else b""
     connections = raise_limit(settings.http)
     objects = open_objects(settings.objects) if settings.objects else None
@@ -233,25 +147,6 @@ def _say_what_is_not_shipped(settings: Settings, node: RealNode, say: Callable[[
         return
     if left := node.disk.names(INBOX, after=shipped):
         say(f"not shipped yet: {len(left)} segments, from {left[0]} on; the next start ships them")
-
-
-def check_regions(settings: Settings) -> None:
-    """Return if the regions' names make sense together. Raises UnusableInput."""
-    peers = (*settings.peers, *(peer.region for peer in settings.follows))
-    if settings.objects is None:
-        if peers:
-            raise UnusableInput(f"--peer {peers[0]}: its log comes from an object store; name it with --objects")
-        return
-    for region in (settings.region, *peers):
-        if not _REGION.fullmatch(region):
-            raise UnusableInput(
-                f"{region!r}: a region that ships has a name of letters, digits, - and _, as in eu-west-1"
-            )
-    for peer in peers:
-        if peer == settings.region or peers.count(peer) > 1:
-            raise UnusableInput(
-                f"--peer {peer}: name each other region once, and not the node's own ({settings.region})"
-            )
 
 
 def open_node(

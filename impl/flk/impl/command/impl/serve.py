@@ -1,6 +1,7 @@
 """`flk serve`: run a node."""
 
 import logging
+import os
 import sys
 from pathlib import Path
 from typing import Annotated, Literal
@@ -8,7 +9,10 @@ from typing import Annotated, Literal
 import typer
 
 from flk.impl.command.app import app
+from flk.impl.command.configuration.environment import notes
+from flk.impl.command.impl.configured import configure, require_no_mistake, tell
 from flk.spec.constants import CONSTANTS
+from flk.spec.errors import UnusableInput
 from flk.spec.verdict import Verdict
 
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
@@ -16,11 +20,38 @@ LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNI
 
 @app.command()
 def serve(
+    context: typer.Context,
     *,
-    data: Annotated[Path, typer.Option(help="Directory of log and store; made if it is missing.", file_okay=False)],
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            help="Read settings from this file (TOML); options and the environment prevail over it. `flk config` prints one.",
+            dir_okay=False,
+            callback=configure,
+            is_eager=True,
+        ),
+    ] = None,
+    check: Annotated[
+        bool,
+        typer.Option("--check", help="Check the configuration and the key file, tell what is set where, and exit."),
+    ] = False,
+    data: Annotated[
+        Path,
+        typer.Option(
+            help="Directory of log and store; made if it is missing.",
+            file_okay=False,
+        ),
+    ],
     keys: Annotated[Path, typer.Option(help="The key file; see `flk keys`.", dir_okay=False)],
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes any free one.")] = 8080,
+    port: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            max=65535,
+            help="Port to listen on; 0 takes any free one.",
+        ),
+    ] = 8080,
     region: Annotated[str, typer.Option(help="The region this node belongs to.")] = "eu",
     incarnation: Annotated[
         int,
@@ -147,8 +178,6 @@ def serve(
             help="Share this store with the region's other nodes: postgresql://…, redis://…, redis+cluster://…, or"
             " ring+file:///r.toml for a ring of several.",
             metavar="URL",
-            envvar="FLK_STORE",
-            show_envvar=True,
         ),
     ] = None,
     accept_weaker_store: Annotated[
@@ -189,13 +218,15 @@ def serve(
 ) -> None:
     """Serve `POST /v1/pcs/submit`, `/health`, `/ready` and `/metrics` until SIGTERM or SIGINT. SIGHUP reads the key file
     again.
+
+    Each option is also a setting of the file --config, by its name with underscores, and of the environment, as FLK_SHIP_EVERY.
     """
     import structlog
 
     from flk.impl.command.impl.limits import with_limits
     from flk.impl.server.feeding import peer as as_peer
-    from flk.impl.server.lifecycle import Fsync, Settings
     from flk.impl.server.lifecycle import serve as run
+    from flk.impl.server.settings import Fsync, Settings, mistakes
     from flk.impl.server.tiering import Tiering
     from flk.impl.storage.segment_file import LogFailed, LogGone
     from flk.model.entries.proposals import Mode
@@ -210,8 +241,13 @@ def serve(
         wrapper_class=structlog.make_filtering_bound_logger(LEVELS[log_level]),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
-    limits = with_limits(limit or ())
-    peers = [as_peer(text) for text in peer or ()]
+    del config  # read by its callback
+    try:
+        limits = with_limits(limit or ())
+        peers = [as_peer(text) for text in peer or ()]
+    except UnusableInput as mistake:
+        require_no_mistake(context, [mistake])
+        raise
     settings = Settings(
         data=data,
         keys=keys,
@@ -247,6 +283,12 @@ def serve(
         follows=tuple(one for one in peers if one.tenants),
         allow_origin=allow_origin,
     )
+    require_no_mistake(context, mistakes(settings))
+    if check:
+        tell(context, typer.echo)
+        return
+    for note in notes(os.environ):
+        typer.echo(note)
     try:
         run(settings, typer.echo)
     except LogFailed as failure:
