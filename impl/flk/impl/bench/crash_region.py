@@ -28,8 +28,8 @@ from flk.impl.bench.crash import (
 )
 from flk.impl.bench.forked import ForkedServer
 from flk.impl.bench.store_servers import StoreServer
-from flk.impl.server.lifecycle import Settings
 from flk.impl.server.process import key_file
+from flk.impl.server.settings import Settings
 from flk.impl.storage.opening import open_region
 from flk.model.flow.answers import STATES_ENTRY
 from flk.model.flow.submission import Submission

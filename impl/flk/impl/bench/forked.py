@@ -10,8 +10,9 @@ from multiprocessing.connection import Connection
 
 import structlog
 
-from flk.impl.server.lifecycle import Settings, serve
+from flk.impl.server.lifecycle import serve
 from flk.impl.server.process import LISTENING, DidNotStart
+from flk.impl.server.settings import Settings
 from flk.spec.errors import UnusableInput
 
 _FORKING = multiprocessing.get_context("forkserver")
