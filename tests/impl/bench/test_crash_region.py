@@ -10,6 +10,7 @@ from tests.support.impl import store_servers
 from flk.impl.bench import crash_region as module
 from flk.impl.bench.crash import Answer
 from flk.impl.bench.crash_region import Region, crash_region
+from flk.impl.bench.store_servers import KINDS
 from flk.model.flow.submission import Submission
 from flk.spec.verdict import Verdict
 
@@ -29,6 +30,21 @@ def test_nodes_and_stores_killed_under_load_lose_and_change_nothing(
     assert report.verdict is Verdict.HOLDS, report
     assert report.kills >= 2
     assert (report.of_store > 0) == (stores == 1)
+    assert report.compared >= report.acknowledged > 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["redis+replica", pytest.param("redis+cluster+replicas", marks=pytest.mark.thorough)])
+def test_replicas_that_lag_take_over_under_load_and_nothing_is_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """The master is killed while its replica lacks what was acknowledged last; two nodes put that back before they answer."""
+    monkeypatch.setattr(module, "STORE_KILLS_EVERY", 1)
+    monkeypatch.setattr(module, "MOST_PER_RUN", 100)
+    server = KINDS[kind]()
+    report = crash_region(tmp_path, server, 2, 2, seed=1, progress=lambda _: None)
+    assert report.verdict is Verdict.HOLDS, report
+    assert report.of_store == 2
     assert report.compared >= report.acknowledged > 0
 
 

@@ -104,6 +104,8 @@ def rotten(metrics: Metrics) -> None:
 TOLD: dict[str, Callable[[Metrics], None]] = {
     "FLKStoreDamage": lambda metrics: metrics.store_damage.inc(),
     "FLKRowsRotten": rotten,
+    "FLKStoreTakenOver": lambda metrics: metrics.takeovers.inc(),
+    "FLKStoreAwaitsNodes": lambda metrics: metrics.watch_takeovers(age(1)),
     "FLKShardAway": lambda metrics: metrics.watch_shard("b", age(0)),
     "FLKSnapshotStale": lambda metrics: metrics.watch_snapshots(age(CONSTANTS.snapshot.stale_seconds + 1)),
     "FLKRetentionStalled": lambda metrics: metrics.watch_retention(age(CONSTANTS.retention.stale_seconds + 1)),

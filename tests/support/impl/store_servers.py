@@ -1,10 +1,6 @@
 """The servers for shared stores that the tests of one process use, and what rots in them."""
 
-import atexit
-import shutil
-import tempfile
 from functools import cache
-from pathlib import Path
 from typing import Protocol
 
 from flk.impl.bench import store_servers
@@ -89,45 +85,22 @@ class RedisCluster(store_servers.RedisCluster):
             node.command("eval", _FLIP, "0", pcs_id, f"{bit}")
 
 
-class Ring:
-    """A shard in PostgreSQL and one in Redis, and the file that names them."""
+class Ring(store_servers.Ring):
+    """A shard in PostgreSQL and one in Redis."""
 
     def __init__(self) -> None:
-        self.servers: list[StoreServer] = [postgres(), redis()]
-        self._directory = Path(tempfile.mkdtemp(prefix="flk-ring-"))
-        atexit.register(shutil.rmtree, self._directory, ignore_errors=True)
-
-    def url(self, name: str) -> str:
-        """As `StoreServer` has it."""
-        path = self._directory / f"{name}.toml"
-        shards = (f'{shard} = "{server.url(name)}"\n' for shard, server in zip("pr", self.servers, strict=True))
-        path.write_text("".join(("[shards]\n", *shards)))
-        return f"ring+file://{path}"
-
-    def clean(self) -> None:
-        """As `StoreServer` has it."""
-        for server in self.servers:
-            server.clean()
+        self._rotting: tuple[StoreServer, ...] = (postgres(), redis())
+        super().__init__(*self._rotting)
 
     def damage(self, pcs_id: str) -> None:
         """As `StoreServer` has it."""
-        for server in self.servers:
+        for server in self._rotting:
             server.damage(pcs_id)
 
     def flip(self, pcs_id: str, bit: int) -> None:
         """As `StoreServer` has it."""
-        for server in self.servers:
+        for server in self._rotting:
             server.flip(pcs_id, bit)
-
-    def kill(self) -> None:
-        """As `StoreServer` has it."""
-        for server in self.servers:
-            server.kill()
-
-    def start(self) -> None:
-        """As `StoreServer` has it."""
-        for server in self.servers:
-            server.start()
 
 
 @cache

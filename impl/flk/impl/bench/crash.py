@@ -5,7 +5,6 @@ take new submissions from several clients until a number of them, drawn at rando
 start-up, while the log is replayed. Some submissions are rivals: two contents for one id, from two clients at once.
 """
 
-import http.client
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -13,13 +12,13 @@ from pathlib import Path
 from random import Random
 from threading import Event, Lock, Thread
 from time import perf_counter, sleep
-from urllib.parse import urlsplit
 
 import msgspec
 
+from flk.impl.bench.caller import Caller
 from flk.impl.bench.records import distinct, submission
 from flk.impl.server.process import ServerProcess, key_file, serve_command, server_process
-from flk.model.flow.answers import STATES_ENTRY, SUBMIT_PATH
+from flk.model.flow.answers import STATES_ENTRY
 from flk.model.flow.submission import Submission
 from flk.model.record.record import Pcs
 from flk.model.record.signing import HmacKey
@@ -127,12 +126,12 @@ def _run_until_killed(
     lock, enough = Lock(), Event()
 
     def client() -> None:
-        with closing(_connect(server.url)) as connection:
+        with closing(Caller(server.url)) as caller:
             status: int | None = 0
             while status is not None:
                 with lock:
                     sent = next(submissions)
-                status, body = send(connection, sent)
+                status, body = caller.send(sent)
                 with lock:
                     answers.append(Answer(sent, status, body))
                     if len(answers) >= enough_answers:
@@ -151,13 +150,13 @@ def _compare(url: str, answers: Sequence[Answer], report: CrashReport) -> None:
     remaining, lock = iter(answers), Lock()
 
     def client() -> None:
-        with closing(_connect(url)) as connection:
+        with closing(Caller(url)) as caller:
             while True:
                 with lock:
                     before = next(remaining, None)
                 if before is None:
                     return
-                status, body = send(connection, before.sent)
+                status, body = caller.send(before.sent)
                 with lock:
                     _judge(before, status, body, report)
 
@@ -190,17 +189,3 @@ def _judge(before: Answer, status: int | None, body: bytes, report: CrashReport)
         )
         report.lost += stored_since
         report.changed += not stored_since
-
-
-def _connect(url: str) -> http.client.HTTPConnection:
-    return http.client.HTTPConnection(urlsplit(url).netloc)
-
-
-def send(connection: http.client.HTTPConnection, sent: Submission) -> tuple[int | None, bytes]:
-    """Status and body of the answer; None if the server is gone."""
-    try:
-        connection.request("POST", SUBMIT_PATH, sent.body, {"X-Tenant-Id": sent.tenant})
-        with connection.getresponse() as response:
-            return response.status, response.read()
-    except (OSError, http.client.HTTPException):
-        return None, b""

@@ -6,7 +6,6 @@ store's record of what gave way, or it counts as changed. At the end the nodes' 
 """
 
 import http.client
-import subprocess
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -21,29 +20,31 @@ import msgspec
 from flk.formal.api.subject import find
 from flk.formal.api.validating import validate
 from flk.formal.traces import Accepted
+from flk.impl.bench.caller import Caller
 from flk.impl.bench.crash import (
-    MOST_PER_RUN,
-    RECHECK,
     SECRET,
     STARTUP_KILLS_EVERY,
-    STARTUP_SECONDS,
     Answer,
     CrashReport,
-    send,
     side_by_side,
     stream,
 )
+from flk.impl.bench.forked import ForkedServer
 from flk.impl.bench.store_servers import StoreServer
-from flk.impl.server.process import ServerProcess, key_file, listening, serve_command
+from flk.impl.server.process import key_file
+from flk.impl.server.settings import Settings
 from flk.impl.server.trace_reader import encoded, events_of
-from flk.impl.storage.opening import open_shared
+from flk.impl.storage.opening import open_region
 from flk.model.flow.answers import STATES_ENTRY
 from flk.model.flow.submission import Submission
 from flk.model.log.hlc import text
 
 STORE_KILLS_EVERY = 4  # one kill in so many is of the store's server
-READY_SECONDS = 60.0
-RETRY_SECONDS = 0.1
+READY_SECONDS = 180.0
+RECHECK = 80  # earlier answers that each run repeats, beside all of the run before
+RETRY_SECONDS = 0.02
+MOST_PER_RUN = 120  # submissions answered before a kill, at most
+STARTUP_SECONDS = 0.3  # within which a node is killed again that was started
 REGION = "eu"
 PROTOCOL = "shared-store"
 
@@ -64,47 +65,43 @@ class Stated(msgspec.Struct, frozen=True):
 class _Node:
     """One node: its process, which is started again on what it left."""
 
-    def __init__(self, home: Path, number: int, store: str) -> None:
+    def __init__(self, home: Path, number: int, url: str, *, lags: bool) -> None:
         keys = key_file(home, SECRET)
         self.trace = home / f"node{number}.jsonl"
-        self._command = [*serve_command(home / f"node{number}", keys), "--store", store, "--trace", str(self.trace)]
+        self._settings = Settings(
+            home / f"node{number}", keys, port=0, store=url, accept_weaker_store=lags, trace=self.trace
+        )
         self.start()
 
     def start(self) -> None:
-        self.process = subprocess.Popen(self._command, stdout=subprocess.PIPE, text=True)  # noqa: S603 - our own
-        self.server: ServerProcess = listening(self.process)
+        self.server = ForkedServer(self._settings)
+        self.url = self.server.url()
         self.await_ready()
 
     def start_and_kill(self, after: float) -> None:
-        process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # noqa: S603 - our own
+        server = ForkedServer(self._settings)
         time.sleep(after)
-        process.kill()
-        process.wait()
-
-    def kill(self) -> None:
-        self.process.kill()
-        self.process.wait()
-        if self.process.stdout:
-            self.process.stdout.close()
+        server.kill()
 
     def await_ready(self) -> None:
         """Return when the node takes records. Raises TimeoutError."""
         until = time.monotonic() + READY_SECONDS
         while not self._is_ready():
             if time.monotonic() > until:
-                raise TimeoutError(f"{self.server.url} is not ready after {READY_SECONDS:g} s")
+                raise TimeoutError(f"{self.url} is not ready after {READY_SECONDS:g} s")
             time.sleep(RETRY_SECONDS)
 
     def _is_ready(self) -> bool:
-        with closing(self.connect()) as connection:
+        connection = http.client.HTTPConnection(urlsplit(self.url).netloc, timeout=READY_SECONDS)
+        with closing(connection):
             try:
                 connection.request("GET", "/ready")
                 return connection.getresponse().status == http.HTTPStatus.OK
             except (OSError, http.client.HTTPException):
                 return False
 
-    def connect(self) -> http.client.HTTPConnection:
-        return http.client.HTTPConnection(urlsplit(self.server.url).netloc, timeout=READY_SECONDS)
+    def call(self) -> Caller:
+        return Caller(self.url, READY_SECONDS)
 
 
 class Region:
@@ -152,7 +149,7 @@ class Region:
         """Ask every node for everything; what gave way must stand on record."""
         for node in self._nodes:
             self._compare(node, [*self.known, *self.last])
-        with closing(open_shared(self._url, REGION)) as store:
+        with closing(open_region(self._url, REGION, accept_weaker=self._store.lags)) as store:
             recorded = {(key.pcs_id, (text(loser.timestamp), loser.digest)) for key, loser, _ in store.superseded()}
         self.report.gave_way = len(self._gave_way)
         self.report.changed += len(self._gave_way - recorded)
@@ -172,12 +169,12 @@ class Region:
         enough, over = Event(), Event()
 
         def client(number: int) -> None:
-            with closing(self._nodes[number % len(self._nodes)].connect()) as connection:
+            with closing(self._nodes[number % len(self._nodes)].call()) as caller:
                 while not over.is_set():
                     with self._lock:
                         sent = next(self._submissions)
                         self.sent[_id_of(sent)] += 1
-                    status, body = send(connection, sent)
+                    status, body = caller.send(sent)
                     with self._lock:
                         answers.append(Answer(sent, status, body))
                         if len(answers) >= enough_answers:
@@ -191,8 +188,8 @@ class Region:
             if victim is None:
                 self._store.kill()
             else:
-                self.report.fell += victim.process.poll() is not None
-                victim.kill()
+                self.report.fell += victim.server.has_ended
+                victim.server.kill()
             over.set()
         return answers
 
@@ -200,13 +197,13 @@ class Region:
         remaining: Iterator[Answer] = iter(answers)
 
         def client() -> None:
-            with closing(node.connect()) as connection:
+            with closing(node.call()) as caller:
                 while True:
                     with self._lock:
                         before = next(remaining, None)
                     if before is None:
                         return
-                    status, body = send(connection, before.sent)
+                    status, body = caller.send(before.sent)
                     with self._lock:
                         self.judge(before, status, body)
 
@@ -250,8 +247,8 @@ def crash_region(
     with ExitStack() as stack:
         running = []
         for number in range(nodes):
-            node = _Node(directory, number, url)
-            stack.callback(node.kill)
+            node = _Node(directory, number, url, lags=store.lags)
+            stack.callback(lambda node=node: node.server.kill())  # type: ignore[misc]
             running.append(node)
         region = Region(store, url, running, Random(seed))
         while region.report.kills < kills:

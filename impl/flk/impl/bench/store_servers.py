@@ -21,12 +21,15 @@ from urllib.parse import quote
 
 from flk.spec.errors import UnusableInput
 
-WAIT_SECONDS = 30.0
+WAIT_SECONDS = 120.0
+LAG_SECONDS = 0.2  # of what is acknowledged and a replica that takes over lacks
 MEMORY = Path("/dev/shm")  # noqa: S108 - each has a directory of its own there
 
 
 class StoreServer(Protocol):
-    """A server that holds a store."""
+    """A server that holds a store. With one that `lags`, what takes over when it is killed lacks what was acknowledged last."""
+
+    lags: bool
 
     def url(self, name: str) -> str:
         """Where a store of that name is, empty at first."""
@@ -45,6 +48,8 @@ class Postgres:
     """A PostgreSQL on a Unix socket, as it comes: it synchronises what it commits. With `of` a standby of that one. Raises
     UnusableInput if there is none here.
     """
+
+    lags = False
 
     def __init__(self, of: "Postgres | None" = None) -> None:
         found = [*sorted(Path("/usr/lib/postgresql").glob("*/bin")), *_beside("initdb")]
@@ -139,6 +144,8 @@ class Redis:
     none here.
     """
 
+    lags = False
+
     def __init__(self, *settings: str) -> None:
         if not _beside("redis-server") or not _beside("redis-cli"):
             raise UnusableInput("Redis is not on this machine: apt-get install redis-server redis-tools")
@@ -174,31 +181,105 @@ class Redis:
         self._process = _begin(["redis-server", *place, *durable, *self._settings], self._directory)
         _until(self._answers)
 
+    def fall_behind(self, replica: "Redis") -> None:
+        """A replica of this one gets nothing any more of what is written from here on, until it goes on."""
+        replica.stop_answering()
+        self.command("client", "kill", "type", "replica")
+        time.sleep(LAG_SECONDS)
+
+    def follow(self, master: "Redis") -> None:
+        """Begin to be a replica of that one."""
+        self.command("replicaof", "127.0.0.1", str(master.port))
+
+    def is_level(self) -> bool:
+        """Whether it is a replica that has all of its master."""
+        told = self.command("info", "replication")
+        return "role:slave" in told and "master_link_status:up" in told
+
+    def stop_answering(self) -> None:
+        """Stop its process, which stays there."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """Let it run on."""
+        self._process.send_signal(signal.SIGCONT)
+
     def _answers(self) -> bool:
         ping = ["redis-cli", "-p", str(self.port), "ping"]
         asked = subprocess.run(ping, check=False, capture_output=True, text=True)  # noqa: S603 - the command is our own
         return asked.stdout.strip() == "PONG"
 
 
+class RedisPair:
+    """A Redis and a replica. When the one is killed, the other takes over, and lacks what the first acknowledged last; the first
+    comes back as its replica.
+    """
+
+    lags = True
+
+    def __init__(self) -> None:
+        self.master, self.replica = Redis(), Redis()
+        self._ports = self.master.port, self.replica.port
+        self._follow()
+
+    def url(self, name: str) -> str:
+        """As `StoreServer` has it: both, whichever is the master."""
+        del name
+        self.clean()
+        return "redis://" + ",".join(f"127.0.0.1:{port}" for port in self._ports) + "/0"
+
+    def clean(self) -> None:
+        """As `StoreServer` has it."""
+        self.master.clean()
+
+    def kill(self) -> None:
+        """As `StoreServer` has it: the master."""
+        self.master.fall_behind(self.replica)
+        self.master.kill()
+        self.replica.go_on()
+
+    def start(self) -> None:
+        """As `StoreServer` has it: the replica takes over."""
+        self.master, self.replica = self.replica, self.master
+        self.master.command("replicaof", "no", "one")
+        self.replica.start()
+        self._follow()
+
+    def _follow(self) -> None:
+        self.replica.follow(self.master)
+        _until(self.replica.is_level)
+
+
 class RedisCluster:
     """Three masters without replicas: each holds a third of the slots. Raises UnusableInput if there is no Redis here."""
 
+    lags = False
+    replicas = 0
+    settings: tuple[str, ...] = "--cluster-enabled", "yes"
+
     def __init__(self) -> None:
-        self.nodes = [Redis("--cluster-enabled", "yes", "--cluster-port", str(free_port())) for _ in range(3)]
+        each = range(3 * (1 + self.replicas))
+        self.nodes = [Redis(*self.settings, "--cluster-port", str(free_port())) for _ in each]
         addresses = [f"127.0.0.1:{node.port}" for node in self.nodes]
-        _run(["redis-cli", "--cluster", "create", *addresses, "--cluster-yes"])
+        _run(
+            ["redis-cli", "--cluster", "create", *addresses, "--cluster-replicas", f"{self.replicas}", "--cluster-yes"]
+        )
         self._wait()
 
     def url(self, name: str) -> str:
         """As `StoreServer` has it: the one of this Cluster, whatever its name."""
         del name
         self.clean()
-        return f"redis+cluster://127.0.0.1:{self.nodes[0].port}"
+        return "redis+cluster://" + ",".join(f"127.0.0.1:{node.port}" for node in self.nodes)
 
     def clean(self) -> None:
         """As `StoreServer` has it."""
-        for node in self.nodes:
+        for node in self.masters():
             node.clean()
+
+    def masters(self) -> "list[Redis]":
+        """Those that are masters now."""
+        return [node for node in self.nodes if "role:master" in node.command("info", "replication")]
 
     def kill(self) -> None:
         """As `StoreServer` has it: all of them."""
@@ -216,7 +297,79 @@ class RedisCluster:
             _until(lambda node=node: "cluster_state:ok" in node.command("cluster", "info"))  # type: ignore[misc]
 
 
-KINDS: dict[str, Callable[[], StoreServer]] = {"postgresql": Postgres, "redis": Redis, "redis+cluster": RedisCluster}
+class RedisClusterOfPairs(RedisCluster):
+    """Three masters with a replica each. When one is killed, its replica takes over, and lacks what that acknowledged last."""
+
+    lags = True
+    replicas = 1
+    settings = *RedisCluster.settings, "--cluster-node-timeout", "3000"
+
+    def kill(self) -> None:
+        """As `StoreServer` has it: one of the masters, each in turn."""
+        self.nodes = [*self.nodes[1:], self.nodes[0]]
+        self._killed = self.masters()[0]
+        (replica,) = (node for node in self.nodes if f"master_port:{self._killed.port}" in _told(node).split())
+        self._killed.fall_behind(replica)
+        self._killed.kill()
+        replica.go_on()
+        self._heir = replica
+
+    def start(self) -> None:
+        """As `StoreServer` has it: when the replica has taken over, what was killed comes back as a replica."""
+        _until(lambda: "role:master" in _told(self._heir))
+        self._killed.start()
+        _until(self._killed.is_level)
+        self._wait()
+
+    def _wait(self) -> None:
+        super()._wait()
+        _until(lambda: sum(node.is_level() for node in self.nodes) == len(self.nodes) // 2)
+
+
+def _told(node: Redis) -> str:
+    return node.command("info", "replication")
+
+
+class Ring:
+    """A ring of two shards, and the file that names them: a PostgreSQL and a Redis, or those that are given."""
+
+    lags = False
+
+    def __init__(self, *servers: StoreServer) -> None:
+        self.servers = servers or (Postgres(), Redis())
+        self._directory = _directory("ring")
+
+    def url(self, name: str) -> str:
+        """As `StoreServer` has it: a new file."""
+        path = self._directory / f"{name}.toml"
+        shards = (f'{shard} = "{server.url(name)}"\n' for shard, server in zip("pr", self.servers, strict=True))
+        path.write_text("".join(("[shards]\n", *shards)))
+        return f"ring+file://{path}"
+
+    def clean(self) -> None:
+        """As `StoreServer` has it: every shard."""
+        for server in self.servers:
+            server.clean()
+
+    def kill(self) -> None:
+        """As `StoreServer` has it: all of them."""
+        for server in self.servers:
+            server.kill()
+
+    def start(self) -> None:
+        """As `StoreServer` has it."""
+        for server in self.servers:
+            server.start()
+
+
+KINDS: dict[str, Callable[[], StoreServer]] = {
+    "postgresql": Postgres,
+    "redis": Redis,
+    "redis+cluster": RedisCluster,
+    "redis+replica": RedisPair,
+    "redis+cluster+replicas": RedisClusterOfPairs,
+    "ring": Ring,
+}
 
 
 def free_port() -> int:

@@ -6,7 +6,7 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -42,6 +42,7 @@ from flk.impl.storage.known_time import KnownTime, steady
 from flk.impl.storage.objects import Objects, open_objects
 from flk.impl.storage.opening import open_region
 from flk.impl.storage.sharded import ShardedStore
+from flk.impl.storage.shared import SharedStore
 from flk.impl.storage.store import EntryStore
 from flk.impl.storage.trouble import free_bytes
 from flk.impl.storage.wal import FileDisk
@@ -211,10 +212,31 @@ def _open_member(
         raise
     log.info("store.shared", store=str(store), log=disk.log(INBOX))
     metrics = metrics or Metrics()
+    if isinstance(store, SharedStore):
+        for lost in given_up(settings.accept_loss, settings.region, number):
+            store.give_up(lost)
+        store.taken_over = metrics.takeovers.inc
+        metrics.watch_takeovers(lambda: store.waits_for)
     if isinstance(store, ShardedStore):
-        store.shards.watch(metrics.watch_shard)
+        store.shards.watch(metrics.watch_shard, metrics.takeovers.inc)
         store.dual_writes = metrics.dual_writes.inc
     return _node(settings, disk, store, objects, metrics, progress)
+
+
+def given_up(accepted: Sequence[str], region: str, own: int) -> Iterator[int]:
+    """The numbers of the logs of other nodes whose loss is accepted as a whole.
+
+    >>> [*given_up(("eu.000002", "eu.000001/000007"), "eu", 1)]
+    [2]
+    """
+    for name in accepted:
+        of, _, number = name.rpartition(".")
+        if of == region and number.isdecimal():
+            if int(number) == own:
+                raise UnusableInput(
+                    f"--accept-loss {name}: this is the node's own log; name the segments of it that are lost"
+                )
+            yield int(number)
 
 
 def _disk(settings: Settings, identity: int) -> FileDisk:

@@ -61,6 +61,7 @@ class Metrics:
         self.claim_seconds = self._histogram("flk_store_seconds", "claim")
         self.merge_seconds = self._histogram("flk_store_seconds", "merge")
         self.dual_writes = self._counter("flk_dual_writes_total")
+        self.takeovers = self._counter("flk_store_takeovers_total")
         self.supersessions = self._counter("flk_supersessions_total")
         self.snapshot_bytes = self._gauge("flk_snapshot_bytes")
         self.snapshot_seconds = self._gauge("flk_snapshot_seconds")
@@ -158,6 +159,10 @@ class Metrics:
         """Ask these, at every scrape, how many claims wait for the cold tier, and whether that answers (TIR-3)."""
         self._gauge("flk_tier_deferred").set_function(deferred)
         self._gauge("flk_cold_available").set_function(available)
+
+    def watch_takeovers(self, awaited: Callable[[], float]) -> None:
+        """Ask at every scrape how many nodes a store waits for that was taken over (ORD-10)."""
+        self._gauge("flk_store_awaited_nodes").set_function(awaited)
 
     def watch_shard(self, name: str, available: Callable[[], float]) -> None:
         """Ask at every scrape whether a shard answers (RNG-4)."""

@@ -14,6 +14,7 @@ from flk.impl.server.progress import Progress
 from flk.impl.storage.known_time import steady
 from flk.impl.storage.objects import Objects
 from flk.impl.storage.rows import Damaged
+from flk.impl.storage.shared import TakenOver
 from flk.impl.storage.store import EntryStore
 from flk.impl.storage.tiers import Tiered
 from flk.impl.storage.wal import Commit, FileDisk
@@ -169,6 +170,7 @@ class RealNode:
             latest = self.store.latest()
         except Unavailable as refusal:
             self.cut_off = refusal.detail
+            self.behind = self.behind or isinstance(refusal, TakenOver)
             raise
         self.cut_off = ""
         self._inherit(Inherit((latest,)))
@@ -303,6 +305,7 @@ class RealNode:
 
     def _caught_up(self, effect: CaughtUp) -> None:
         del effect
+        self.store.replayed()
         self.behind = False
         if self.tiers is not None:
             self.tiers.forgive()

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from flk.spec.errors import UnusableInput
 
-_LISTENING = "listening on "
+LISTENING = "listening on "
 
 
 class ServerProcess(NamedTuple):
@@ -68,7 +68,7 @@ def listening(process: subprocess.Popen[str]) -> ServerProcess:
     assert process.stdout is not None
     said: list[str] = []
     for line in process.stdout:
-        if line.startswith(_LISTENING):
-            return ServerProcess(process, line.removeprefix(_LISTENING).strip(), tuple(said))
+        if line.startswith(LISTENING):
+            return ServerProcess(process, line.removeprefix(LISTENING).strip(), tuple(said))
         said.append(line.rstrip())
     raise DidNotStart("\n".join(said) or f"the server ended with exit code {process.wait()}")

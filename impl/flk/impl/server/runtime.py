@@ -124,6 +124,8 @@ class Runtime:
         Raises Unavailable, Incomplete among them, or CorruptSegment: then the node stays behind, and says why.
         """
         try:
+            if awaited := self.node.store.awaited():
+                raise unavailable(awaited)  # and nothing is logged meanwhile that were to be replayed
             recovery = self._recovered()
         except (Unavailable, CorruptSegment) as failure:
             self.node.postponed = str(failure)

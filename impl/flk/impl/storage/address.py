@@ -1,6 +1,6 @@
 """The URL of a shared store: what may be shown of it, and what never is, since it may hold a password."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
@@ -22,6 +22,8 @@ class Address:
     shown: str
     _secrets: tuple[str, ...] = field(repr=False)
     hosts: int = 1
+    each: tuple[str, ...] = field(default=(), repr=False)
+    """A URL for each host, of a Redis."""
 
     def __str__(self) -> str:
         return self.shown
@@ -39,7 +41,7 @@ def address(url: str) -> Address:
     try:
         parts = urlsplit(url)
         query = parse_qsl(parts.query)
-        hosts = _hosts(url, parts.netloc) if parts.scheme in POSTGRES else _host(parts)
+        hosts = _hosts(url, parts.netloc)
     except ValueError:
         raise UnusableInput(f"--store: not a URL; it reads like {FORMS}") from None
     if parts.scheme not in (*POSTGRES, *REDIS, *CLUSTER):
@@ -48,7 +50,14 @@ def address(url: str) -> Address:
     userinfo = [parts.netloc.rpartition("@")[0] if parts.password else None, parts.password]
     found = {form for secret in (*userinfo, *kept) if secret for form in (secret, unquote(secret))}
     longest_first = tuple(sorted(found | {url}, key=len, reverse=True))
-    return Address(url, parts.scheme, f"{parts.scheme}://{hosts}{parts.path}", longest_first, _count(parts, query))
+    shown = f"{parts.scheme}://{hosts}{parts.path}"
+    return Address(url, parts.scheme, shown, longest_first, _count(parts, query), tuple(_each(parts)))
+
+
+def _each(parts: SplitResult) -> Iterator[str]:
+    userinfo, at, hosts = parts.netloc.rpartition("@")
+    for host in hosts.split(","):
+        yield parts._replace(netloc=f"{userinfo}{at}{host}").geturl()
 
 
 def _count(parts: SplitResult, query: Sequence[tuple[str, str]]) -> int:
@@ -63,6 +72,6 @@ def _host(parts: SplitResult) -> str:
 
 
 def _hosts(url: str, netloc: str) -> str:
-    """The hosts of a PostgreSQL, of which a URL may name several: one of them is the primary. Raises ValueError."""
+    """The hosts of a server, of which a URL may name several: one of them takes writes. Raises ValueError."""
     each = netloc.rpartition("@")[2].split(",")
     return ",".join(_host(urlsplit(f"{url.partition(':')[0]}://{host}")) for host in each)

@@ -121,6 +121,7 @@ _MARK = f"""insert into flk.marks({MARK_COLUMNS}) values (%s, %s, %s)
   on conflict (name) do update set value = excluded.value, checksum = excluded.checksum"""  # noqa: S608  (likewise)
 _NOTE_NEW = f"insert into flk.marks({MARK_COLUMNS}) values (%s, %s, %s) on conflict do nothing returning name"  # noqa: S608
 _NOTE = "update flk.marks set value = %s, checksum = %s where name = %s and value = %s returning name"
+_TIMELINE = "select left(pg_walfile_name(pg_current_wal_lsn()), 8)"
 _NODES = "select exists (select from flk.logs)"
 _MARKED = f"select {MARK_COLUMNS} from flk.marks where name = %s"  # noqa: S608  (likewise)
 _CLOCKS = f"select {MARK_COLUMNS} from flk.marks where name = any(select %s || lpad(number::text, 6, '0') || %s from flk.logs)"  # noqa: S608
@@ -185,6 +186,7 @@ class PostgresStore(SharedStore):
         self._connection: Connection | None = None
         self._number = 0
         self._place: Place | None = None
+        self._timeline = ""
         with self._asking() as connection:
             self._place = self._found(connection)
             if address.hosts > 1:
@@ -462,10 +464,18 @@ class PostgresStore(SharedStore):
             connection.execute(f"set idle_in_transaction_session_timeout = {STALLED_SECONDS * 1000}")
             if self._place is not None:
                 self._require_same(connection)
+            self._look_who_answers(connection)
         except BaseException:
             connection.close()
             raise
         return connection
+
+    def _look_who_answers(self, connection: Connection) -> None:
+        """A standby that is promoted begins a timeline."""
+        ((timeline,),) = connection.execute(_TIMELINE).fetchall()
+        if self._timeline and timeline != self._timeline:
+            self.taken_over()
+        self._timeline = str(timeline)
 
     def _require_same(self, connection: Connection) -> None:
         if self._found(connection) != self._place:

@@ -9,7 +9,8 @@ them together; Cluster spreads the buckets over its masters. The scripts of a ba
     flk:{N}:count       how many entries were inserted                  flk:{N}:store   the name of the store, and its fence
     flk:{all}:place, flk:{all}:logs, flk:{all}:marks                    one of each
 
-A Redis that was emptied is not taken for a new store: each script compares the bucket's name of the store first.
+A Redis that was emptied is not taken for a new store: each script compares the bucket's name of the store first. One that may lose
+what it acknowledged has terms (`flk.impl.storage.redis_term`): after a failover only what comes from logs is let in at first.
 """
 
 import secrets
@@ -23,11 +24,12 @@ from typing import Any, Protocol, TypeVar
 import msgspec
 import redis
 from google_crc32c import value as crc32c
-from redis.backoff import NoBackoff
-from redis.exceptions import RedisClusterException, RedisError, ResponseError
-from redis.retry import Retry
+from redis.exceptions import ResponseError
 
-from flk.impl.storage.address import CLUSTER, Address
+from flk.impl.storage.address import Address
+from flk.impl.storage.redis_scripts import EMPTIED, EXCHANGE, FORGET, INSERT, NOTE, RAISE, REPLACE
+from flk.impl.storage.redis_servers import FAILURES, Client, connect, seen_by, unfollowed
+from flk.impl.storage.redis_term import CLOSED, GONE, guarded, level, standing, term_key
 from flk.impl.storage.rotten import Left, value_of
 from flk.impl.storage.rows import (
     Damaged,
@@ -38,8 +40,6 @@ from flk.impl.storage.rows import (
     superseded_row,
 )
 from flk.impl.storage.shared import (
-    ANSWER_SECONDS,
-    CONNECT_SECONDS,
     FORMAT,
     ROLE,
     Exchange,
@@ -47,6 +47,7 @@ from flk.impl.storage.shared import (
     Place,
     Rival,
     SharedStore,
+    TakenOver,
     require_place,
 )
 from flk.model.entries.entry import Claim, Entry, Key
@@ -64,95 +65,7 @@ _INSERTED = (
     "count",
     "keys",
 )  # what inserting an entry reads and writes, in the script's order
-_RETRIES = 1  # at once, with a new connection: that of before may have gone
 _ALL = "flk:{all}:"
-_EMPTIED = "FLKOTHER"
-
-_SAME = f"if redis.call('get', KEYS[1]) ~= ARGV[1] then return redis.error_reply('{_EMPTIED} another store') end "
-# KEYS: store, entries, clock, count, keys. ARGV: store, log, clock, then field, entry of each.
-_INSERT = (
-    _SAME
-    + """
-local found, fresh = {}, 0
-for i = 4, #ARGV, 2 do
-  if redis.call('hsetnx', KEYS[2], ARGV[i], ARGV[i + 1]) == 1 then
-    fresh = fresh + 1
-    redis.call('zadd', KEYS[5], 0, ARGV[i])
-    found[#found + 1] = false
-  else
-    found[#found + 1] = redis.call('hget', KEYS[2], ARGV[i])
-  end
-end
-if fresh > 0 then
-  redis.call('hset', KEYS[3], ARGV[2], ARGV[3])
-  redis.call('incrby', KEYS[4], fresh)
-end
-return found"""
-)
-# KEYS: store, entries, clock, superseded. ARGV: store, log, clock, then field, stored, entry, record of each.
-_REPLACE = (
-    _SAME
-    + """
-local found = {}
-for i = 4, #ARGV, 4 do
-  local stored = redis.call('hget', KEYS[2], ARGV[i])
-  if stored == ARGV[i + 1] then
-    redis.call('hset', KEYS[2], ARGV[i], ARGV[i + 2])
-    redis.call('rpush', KEYS[4], ARGV[i + 3])
-    redis.call('hset', KEYS[3], ARGV[2], ARGV[3])
-    stored = false
-  end
-  found[#found + 1] = stored
-end
-return found"""
-)
-# KEYS: store, entries, clock, count, keys. ARGV: store, log, clock, then field, what was seen or nothing, entry of each.
-_EXCHANGE = (
-    _SAME
-    + """
-local done = {}
-for i = 4, #ARGV, 3 do
-  local stored = redis.call('hget', KEYS[2], ARGV[i]) or ''
-  if stored == ARGV[i + 1] then
-    redis.call('hset', KEYS[2], ARGV[i], ARGV[i + 2])
-    redis.call('hset', KEYS[3], ARGV[2], ARGV[3])
-    if stored == '' then
-      redis.call('incr', KEYS[4])
-      redis.call('zadd', KEYS[5], 0, ARGV[i])
-    end
-    done[#done + 1] = 1
-  else
-    done[#done + 1] = 0
-  end
-end
-return done"""
-)
-# KEYS: store, entries, count, keys. ARGV: store, field.
-_FORGET = (
-    _SAME
-    + """
-if redis.call('hdel', KEYS[2], ARGV[2]) == 1 then
-  redis.call('decr', KEYS[3])
-  redis.call('zrem', KEYS[4], ARGV[2])
-end
-return 1"""
-)
-# KEYS: store. ARGV: store, fence. The name of the store is followed by its fence, if it has one.
-_RAISE = f"""
-local found = redis.call('get', KEYS[1]) or ''
-if found ~= ARGV[1] and string.sub(found, 1, #ARGV[1] + 1) ~= ARGV[1] .. '#' then
-  return redis.error_reply('{_EMPTIED} another store')
-end
-local fence = tonumber(string.sub(found, #ARGV[1] + 2)) or 0
-if fence < tonumber(ARGV[2]) then redis.call('set', KEYS[1], ARGV[1] .. '#' .. ARGV[2]) end
-return 1"""
-# KEYS: marks, logs. ARGV: name, value, what is seen there, whether only while no node has a number.
-_NOTE = """
-if ARGV[4] == '1' and redis.call('exists', KEYS[2]) == 1 then return 0 end
-local found = redis.call('hget', KEYS[1], ARGV[1]) or ''
-if found ~= ARGV[3] then return 0 end
-redis.call('hset', KEYS[1], ARGV[1], ARGV[2])
-return 1"""
 
 _encode = msgspec.json.Encoder().encode
 _entry = msgspec.json.Decoder(tuple[int, str, str, str, int]).decode
@@ -163,6 +76,7 @@ _WEAK = {
     "appendfsync": ("always", "it acknowledges before it synchronises"),
     "maxmemory-policy": ("noeviction", "it forgets entries when memory runs short"),
 }
+_REPLICAS = "a replica that takes over for a master may lack what that acknowledged"
 
 
 class _Pipeline(Protocol):
@@ -189,7 +103,12 @@ class RedisStore(SharedStore):
     ) -> None:
         super().__init__(region, now)
         self._address = address
-        self._client: redis.Redis | redis.RedisCluster | None = None
+        self._client: Client | None = None
+        self._seen: tuple[tuple[str, int], ...] = ()
+        self._number: int | None = None
+        self._has_terms = False
+        self._from_logs = False
+        self._terms = [0] * BUCKETS  # the number of the latest term that is known of each bucket
         self._random = Random()
         with self._asking():
             weaknesses = sorted(set(self._weaknesses()))
@@ -209,6 +128,75 @@ class RedisStore(SharedStore):
         """Which store it is."""
         return self._place
 
+    def enlist(self, token: str, number: int | None, at_least: int = 1) -> int:
+        """As `SharedStore` has it. No replica that takes over may give the number to another node."""
+        self._has_terms = False
+        self._number = super().enlist(token, number, at_least)
+        if self.weakness and not self.is_shard:
+            with self._asking():
+                self._together(("HSETNX", term_key(bucket), self._number, "") for bucket in range(BUCKETS))
+            self._require_followed([*map(term_key, range(BUCKETS)), f"{_ALL}place"], named=True)
+            self._has_terms = True
+        return self._number
+
+    def replayed(self) -> None:
+        """As `EntryStore` has it: with the last node that tells, the store is open again."""
+        if self._has_terms:
+            known = self._terms
+            missing = self._level(self._number)
+            if any(0 < before < now for before, now in zip(known, self._terms, strict=True)):
+                self.taken_over()
+            if missing:
+                raise unavailable(self._waits_for(missing))
+
+    def awaited(self) -> str:
+        """As `EntryStore` has it."""
+        missing = self._level(None) if self._has_terms else frozenset[int]()
+        return self._waits_for(missing) if missing and self._number not in missing else ""
+
+    def give_up(self, log: int) -> None:
+        """The node of a log is lost, and so is what nobody else has of that: it is waited for no more, unless it is back."""
+        if self._has_terms:
+            with self._of_logs(), self._asking():
+                self._together(("HSET", term_key(bucket), log, GONE) for bucket in range(BUCKETS))
+
+    def _level(self, log: int | None) -> frozenset[int]:
+        """The logs that are not replayed in the masters' terms; that of this number is."""
+        logs = [number for number in self._numbers() if number]
+        with self._of_logs(), self._asking():
+            asked = [level(bucket, self._named(), log, least, logs) for bucket, least in enumerate(self._terms)]
+            found = [standing(answer) for answer in self._together(asked)]
+        self._terms = [max(known, of.number) for known, of in zip(self._terms, found, strict=True)]
+        missing = frozenset[int]().union(*(of.missing for of in found))
+        self.waits_for = len(missing)
+        return missing
+
+    def _waits_for(self, logs: Iterable[int]) -> str:
+        names = ", ".join(f"{self._region}.{number:06d}" for number in sorted(logs))
+        return (
+            f"the store {self} was taken over, or started again, and may lack what was acknowledged: it waits for the nodes of"
+            f" {names}, which put back what is in their logs; start them"
+        )
+
+    def merge(self, claims: Iterable[Claim]) -> int:
+        """As `SharedStore` has it: what was logged may be joined in at any time."""
+        with self._of_logs():
+            return super().merge(claims)
+
+    def rejoin(self, keys: Container[Key]) -> None:
+        """As `SharedStore` has it, like `merge`."""
+        with self._of_logs():
+            super().rejoin(keys)
+
+    @contextmanager
+    def _of_logs(self) -> Iterator[None]:
+        """What is done meanwhile answers nobody, and is done in any term."""
+        self._from_logs, before = True, self._from_logs
+        try:
+            yield
+        finally:
+            self._from_logs = before
+
     def latest(self) -> Timestamp:
         """The latest timestamp that any node brought."""
         with self._asking():
@@ -217,17 +205,21 @@ class RedisStore(SharedStore):
             return Timestamp(max((int(_mark_of(name, value)) for name, value in rows), default=ZERO))
 
     def mark(self, name: str, value: str) -> None:
-        """Set a watermark of this node."""
-        with self._asking():
-            self._ask(
-                "HSET", f"{_ALL}marks", f"{self._log}/{name}", _encode(mark_row(f"{self._log}/{name}", value)[1:])
-            )
+        """Set a watermark of this node: with terms, one in each bucket, behind the entries that it stands for."""
+        full = f"{self._log}/{name}"
+        row = _encode(mark_row(full, value)[1:])
+        places = map(_marks, range(BUCKETS)) if self._has_terms else (f"{_ALL}marks",)
+        with self._of_logs(), self._asking():
+            self._together(("HSET", place, full, row) for place in places)
 
     def marked(self, name: str) -> str:
-        """A watermark of this node, empty if never set."""
-        with self._asking():
-            value = self._ask("HGET", f"{_ALL}marks", full := f"{self._log}/{name}")
-            return "" if value is None else _mark_of(full, value)
+        """A watermark of this node, empty if never set; with terms the least of all, since each bucket may have lost the latest."""
+        full = f"{self._log}/{name}"
+        places = [f"{_ALL}marks", *(map(_marks, range(BUCKETS)) if self._has_terms else ())]
+        with self._of_logs(), self._asking():
+            first, *rows = self._together(("HGET", place, full) for place in places)
+            values = ["" if row is None else _mark_of(full, row) for row in (row or first for row in rows or [first])]
+        return min(values)
 
     def count(self) -> int:
         """The number of entries. Raises Damaged if some are missing."""
@@ -313,12 +305,12 @@ class RedisStore(SharedStore):
     def _note(self, name: str, seen: str, value: str, *, alone: bool = False) -> bool:
         rows = [_encode(mark_row(name, text)[1:]) if text else b"" for text in (value, seen)]
         with self._asking():
-            return bool(self._ask("EVAL", _NOTE, 2, f"{_ALL}marks", f"{_ALL}logs", name, *rows, int(alone)))
+            return bool(self._ask("EVAL", NOTE, 2, f"{_ALL}marks", f"{_ALL}logs", name, *rows, int(alone)))
 
     def close(self) -> None:
         """Release the connections."""
         if self._client is not None:
-            with suppress(RedisError, OSError):
+            with suppress(*FAILURES):
                 self._client.close()
             self._client = None
 
@@ -328,7 +320,7 @@ class RedisStore(SharedStore):
         buckets = _by_bucket(claims, lambda claim: claim.key)
         scripts = [
             (
-                *("EVAL", _INSERT, 5, *(_key(bucket, kind) for kind in _INSERTED)),
+                *("EVAL", INSERT, 5, *(_key(bucket, kind) for kind in _INSERTED)),
                 *(self._named(), *self._clock_field(clock)),
                 *(word for key, entry in group for word in (_field(key), value_of(key, entry))),
             )
@@ -344,9 +336,11 @@ class RedisStore(SharedStore):
 
     def _replace(self, rivals: Sequence[Rival], clock: Timestamp) -> Mapping[Key, Entry | Left]:
         buckets = _by_bucket(rivals, lambda rival: rival.key)
+        if self._has_terms:  # who takes over has what gives way, so that it is recorded there, too (DUP-10)
+            self._require_followed([*map(term_key, buckets)], named=False)
         scripts = [
             (
-                *("EVAL", _REPLACE, 4, *(_key(bucket, kind) for kind in ("store", "entries", "clock", "superseded"))),
+                *("EVAL", REPLACE, 4, *(_key(bucket, kind) for kind in ("store", "entries", "clock", "superseded"))),
                 *(self._named(), *self._clock_field(clock)),
                 *(word for rival in group for word in _exchange(rival)),
             )
@@ -373,7 +367,7 @@ class RedisStore(SharedStore):
         buckets = _by_bucket(values, lambda key: key)
         scripts = [
             (
-                *("EVAL", _EXCHANGE, 5, *(_key(bucket, kind) for kind in _INSERTED)),
+                *("EVAL", EXCHANGE, 5, *(_key(bucket, kind) for kind in _INSERTED)),
                 *(self._named(), *self._clock_field(clock)),
                 *(word for key in group for word in values[key]),
             )
@@ -389,7 +383,7 @@ class RedisStore(SharedStore):
         kinds = ("store", "entries", "count", "keys")
         with self._asking():
             keys = (_key(_bucket(key), kind) for kind in kinds)
-            self._ask("EVAL", _FORGET, len(kinds), *keys, self._named(), _field(key))
+            self._ask("EVAL", FORGET, len(kinds), *keys, self._named(), _field(key))
 
     def fenced(self) -> int:
         """The least fence of the buckets."""
@@ -403,7 +397,7 @@ class RedisStore(SharedStore):
         try:
             with self._asking():
                 keys = (_key(bucket, "store") for bucket in range(BUCKETS))
-                self._together(("EVAL", _RAISE, 1, key, self._place.store, to) for key in keys)
+                self._together(("EVAL", RAISE, 1, key, self._place.store, to) for key in keys)
         finally:
             self.fence = named
 
@@ -447,21 +441,29 @@ class RedisStore(SharedStore):
         client = self._connected()
         alone = isinstance(client, redis.Redis)
         pipeline: _Pipeline = client.pipeline(transaction=whole) if alone else client.pipeline()
-        asked = [pipeline.execute_command(*command) for command in commands]
+        asked = [pipeline.execute_command(*self._in_term(command)) for command in commands]
         return pipeline.execute() if asked else []
 
-    def _connected(self) -> "redis.Redis | redis.RedisCluster":
+    def _in_term(self, command: Sequence[object]) -> Sequence[object]:
+        """What is asked: at a bucket only in the term that it is open for, unless it comes from the logs."""
+        if not self._has_terms or self._from_logs:
+            return command
+        tag = str(command[3 if command[0] == "EVAL" else 1]).split("{")[1].split("}")[0]
+        return guarded(command, int(tag), self._terms[int(tag)]) if tag.isdecimal() else command
+
+    def _require_followed(self, keys: Sequence[str], *, named: bool) -> None:
+        """Return if the replicas have all that was written under the tags of the keys: those that are connected, or all `named`.
+        Raises Unavailable.
+        """
+        with self._asking():
+            lacking = sorted(set(unfollowed(self._connected(), self._address, keys, named=named)))
+        if lacking:
+            raise unavailable(f"the store {self}: {lacking[0]}, which may take over, lacks what was written; start it")
+
+    def _connected(self) -> Client:
         if self._client is None:
-            bounds: dict[str, Any] = {
-                "socket_timeout": ANSWER_SECONDS,
-                "socket_connect_timeout": CONNECT_SECONDS,
-                "retry": Retry(NoBackoff(), _RETRIES),
-            }
-            if self._address.scheme in CLUSTER:
-                url = self._address.url.replace("+cluster", "", 1)
-                self._client = redis.RedisCluster.from_url(url, **bounds)
-            else:
-                self._client = redis.Redis.from_url(self._address.url, **bounds)
+            self._client = connect(self._address, self._seen)
+            self._seen = seen_by(self._client) or self._seen
         return self._client
 
     @contextmanager
@@ -471,10 +473,15 @@ class RedisStore(SharedStore):
             yield
         except (msgspec.DecodeError, UnicodeDecodeError):
             raise Damaged("a row of the store is not what was written") from None
-        except (RedisError, RedisClusterException, OSError) as error:
-            if isinstance(error, ResponseError) and _EMPTIED in str(error):
-                raise (Moved(self) if self.fence else _other()) from None
-            self.close()
+        except FAILURES as error:
+            told = _told(error)
+            if told.startswith(EMPTIED) and self.fence:
+                raise Moved(self) from None
+            self.close()  # it may be another server that is to be asked from now on
+            if told.startswith(EMPTIED):
+                raise _other() from None
+            if told.startswith(CLOSED):
+                raise TakenOver(self) from None
             raise unavailable(f"the store {self} does not answer: {self._address.scrub(error)}") from None
 
     def _weaknesses(self) -> Iterator[str]:
@@ -483,10 +490,12 @@ class RedisStore(SharedStore):
             servers = [client]
             if client.info("cluster").get("cluster_enabled"):
                 raise UnusableInput(f"{self}: a node of a Redis Cluster; fix: begin the URL with redis+cluster://")
+            if len(self._address.each) > 1 or client.info("replication")["connected_slaves"]:
+                yield _REPLICAS
         else:
             servers = [node.redis_connection for node in client.get_primaries()]  # type: ignore[no-untyped-call]
             if client.get_replicas():  # type: ignore[no-untyped-call]
-                yield "a replica that takes over for a master may lack what that acknowledged"
+                yield _REPLICAS
         for server in servers:
             for name, (strong, why) in _WEAK.items():
                 try:
@@ -512,6 +521,11 @@ class RedisStore(SharedStore):
         return place
 
 
+def _told(error: Exception) -> str:
+    """What a server said of a command; a pipeline puts the command before it, scripts and all."""
+    return str(error).rpartition(" caused error: ")[2] if isinstance(error, ResponseError) else ""
+
+
 def _other() -> Exception:
     return unavailable("the store is another than when this node started, or was emptied: put back what it held")
 
@@ -524,6 +538,10 @@ def _name_and_fence(value: bytes | None) -> tuple[str, int]:
 
 def _key(bucket: int, kind: str) -> str:
     return f"flk:{{{bucket}}}:{kind}"
+
+
+def _marks(bucket: int) -> str:
+    return _key(bucket, "marks")
 
 
 def _field(key: Key) -> bytes:

@@ -145,6 +145,14 @@ class ShardedStore:
                 found += shard.ask(lambda store, first=first, left=left: store.superseded(first, left))  # type: ignore[misc]
         return found
 
+    def replayed(self) -> None:
+        """As `EntryStore` has it: no shard waits for anybody."""
+        return
+
+    def awaited(self) -> str:
+        """As `EntryStore` has it."""
+        return ""
+
     def flush_behind(self) -> None:
         """Nothing is ever pending: what was answered is stored."""
         return

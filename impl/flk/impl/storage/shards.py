@@ -39,9 +39,16 @@ class Shards:
         for shard in self.by_name.values():
             shard.store.is_shard = True
 
-    def watch(self, tell: Callable[[str, Callable[[], float]], None]) -> None:
-        """Tell the name of each shard, now or when the ring gets it, and what to ask for whether it answered last: 1 or 0."""
-        self._watch = lambda shard: tell(shard.name, lambda: not shard.away)
+    def watch(self, tell: Callable[[str, Callable[[], float]], None], taken_over: Callable[[], None]) -> None:
+        """Tell the name of each shard, now or when the ring gets it, and what to ask for whether it answered last: 1 or 0; and
+        when another server takes over for one.
+        """
+
+        def watch(shard: Shard) -> None:
+            tell(shard.name, lambda: not shard.away)
+            shard.store.taken_over = taken_over
+
+        self._watch = watch
         for shard in self.by_name.values():
             self._watch(shard)
 

@@ -23,6 +23,7 @@ from flk.impl.storage.rows import Damaged
 from flk.model.entries.entry import Claim, Entry, Key, join
 from flk.model.log.hlc import ZERO, Timestamp, is_ahead
 from flk.model.refusal import OutOfReach, Unavailable, being_put_back, unavailable
+from flk.spec.constants import CONSTANTS
 from flk.spec.errors import UnusableInput
 
 FORMAT = 1  # of a shared store, which keeps it
@@ -39,6 +40,16 @@ class Moved(Unavailable):
 
     def __init__(self, store: object) -> None:
         super().__init__("ORD-4", f"the ring of {store} went on meanwhile", retry_after=1)
+
+
+class TakenOver(Unavailable):
+    """Another server took over the store, or it was started again, and it may lack what was acknowledged."""
+
+    def __init__(self, store: object) -> None:
+        after = CONSTANTS.node.unavailable_retry_after_seconds
+        super().__init__(
+            "ORD-4", f"the store {store} was taken over, and may lack what was acknowledged", retry_after=after
+        )
 
 
 class Exchange(NamedTuple):
@@ -86,6 +97,10 @@ class SharedStore(ABC):
         self.gave_way = 0
         self.is_shard = False
         self.fence = 0
+        self.taken_over: Callable[[], None] = lambda: None
+        """Told when another server took over."""
+        self.waits_for = 0
+        """How many nodes have to replay their logs before a server that took over answers."""
 
     def require_alone(self) -> None:
         """Return if the store is no shard of a ring. Raises UnusableInput: the rest of the region's entries is elsewhere."""
@@ -183,6 +198,18 @@ class SharedStore(ABC):
     def strike(self, struck: Sequence[Aside]) -> None:
         """Note no more that rows have rotted, unless more was set aside since."""
         strike(self, struck)
+
+    def replayed(self) -> None:
+        """As `EntryStore` has it: what a server that took over has is all that was acknowledged."""
+        return
+
+    def awaited(self) -> str:
+        """As `EntryStore` has it."""
+        return ""
+
+    def give_up(self, log: int) -> None:
+        """Wait no more for the node of a log, which is lost (ORD-10). Who waits for none has nothing to do."""
+        del log
 
     def flush_behind(self) -> None:
         """Nothing is ever pending: what was answered is stored."""

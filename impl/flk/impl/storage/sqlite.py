@@ -174,6 +174,14 @@ class SqliteStore:
         """Nobody else stores anything here, and the node's clock is past all that it stored."""
         return ZERO
 
+    def replayed(self) -> None:
+        """Nobody else stores anything here."""
+        return
+
+    def awaited(self) -> str:
+        """Nobody is waited for."""
+        return ""
+
     def mark(self, name: str, value: str) -> None:
         """Set a watermark. It reaches the database together with the entries before it."""
         self._fresh.marks[name] = value

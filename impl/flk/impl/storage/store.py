@@ -77,6 +77,16 @@ class EntryStore(Protocol):
         """
         ...
 
+    def replayed(self) -> None:
+        """All of this node's log is in the store. Raises Unavailable while another node's may not be, since a server took over
+        that may lack it (WAL-5).
+        """
+        ...
+
+    def awaited(self) -> str:
+        """Which nodes have to replay their logs yet, where this one has; empty if none has, or this one has to, too."""
+        ...
+
     def flush_behind(self) -> None:
         """Begin to write what is pending, if anything can be."""
         ...

@@ -19,7 +19,7 @@ bench = typer.Typer(
 )
 app.add_typer(bench)
 
-StoreKind = Literal["postgresql", "redis", "redis+cluster"]
+StoreKind = Literal["postgresql", "redis", "redis+cluster", "ring", "redis+replica", "redis+cluster+replicas"]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
 

@@ -167,7 +167,8 @@ def serve(
     accept_loss: Annotated[
         list[str] | None,
         typer.Option(
-            help="Go on without what this segment of the log held, which is gone (WAL-9). Once for each.",
+            help="Go on without what this segment of the log held, which is gone (WAL-9); or without the log of another node of"
+            " the region, which is lost (ORD-10). Once for each.",
             metavar="SEGMENT",
         ),
     ] = None,
@@ -183,7 +184,8 @@ def serve(
         bool,
         typer.Option(
             "--accept-weaker-store",
-            help="Use a Redis that may lose what it acknowledged: by its settings, or a failover.",
+            help="Use a Redis that may lose what it acknowledged, by its settings or a failover: then all nodes of the region put"
+            " back what is in their logs before any answers.",
         ),
     ] = False,
     cold: Annotated[

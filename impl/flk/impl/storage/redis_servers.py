@@ -1,0 +1,111 @@
+"""Which servers of Redis answer for a store: the one of several that takes writes, or those of a Cluster; and what their replicas
+have.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from typing import Any, TypeAlias
+
+import redis
+from redis.backoff import NoBackoff
+from redis.cluster import ClusterNode
+from redis.exceptions import RedisClusterException, RedisError
+from redis.retry import Retry
+
+from flk.impl.storage.address import CLUSTER, Address
+from flk.impl.storage.redis_term import term_key
+from flk.impl.storage.shared import ANSWER_SECONDS, CONNECT_SECONDS
+
+Client: TypeAlias = "redis.Redis | redis.RedisCluster"
+_RETRIES = 1  # at once, with a new connection: that of before may have gone
+FOLLOW_SECONDS = 2  # for which replicas are waited for
+
+FAILURES = (RedisError, RedisClusterException, OSError)
+
+
+def connect(address: Address, seen: Sequence[tuple[str, int]] = ()) -> Client:
+    """A client of the servers of a URL. Those of a Cluster that were `seen` before may be asked where it is, too.
+
+    Raises FAILURES if none answers.
+    """
+    bounds: dict[str, Any] = {
+        "socket_timeout": ANSWER_SECONDS,
+        "socket_connect_timeout": CONNECT_SECONDS,
+        "retry": Retry(NoBackoff(), _RETRIES),
+    }
+    if address.scheme in CLUSTER:
+        first, *others = (url.replace("+cluster", "", 1) for url in address.each)
+        named = [redis.Redis.from_url(url).get_connection_kwargs() for url in others]
+        also = [*seen, *((str(one["host"]), int(one["port"])) for one in named)]
+        return redis.RedisCluster.from_url(first, startup_nodes=[ClusterNode(*one) for one in also], **bounds)  # type: ignore[no-untyped-call]
+    clients = [redis.Redis.from_url(url, **bounds) for url in address.each]
+    return clients[0] if len(clients) == 1 else _master(clients)
+
+
+def _master(clients: Sequence["redis.Redis"]) -> "redis.Redis":
+    """The client of the master; of several the one of the latest term, since a master that was taken over from may be back."""
+    terms: dict[int, tuple[int, int]] = {}
+    failure: Exception = redis.ConnectionError("none of the servers is a master")
+    for place, client in enumerate(clients):
+        try:
+            if client.execute_command("ROLE")[0] == b"master":  # type: ignore[no-untyped-call]
+                terms[place] = int(client.hget(term_key(0), "number") or 0), -place
+        except FAILURES as error:
+            failure = error
+    chosen = max(terms, key=lambda place: terms[place], default=None)
+    for place, client in enumerate(clients):
+        if place != chosen:
+            with suppress(*FAILURES):
+                client.close()
+    if chosen is None:
+        raise failure
+    return clients[chosen]
+
+
+def seen_by(client: Client) -> tuple[tuple[str, int], ...]:
+    """Where the servers of a Cluster are; of others nothing is to be remembered."""
+    if isinstance(client, redis.Redis):
+        return ()
+    return tuple((str(node.host), int(node.port)) for node in client.get_nodes())  # type: ignore[no-untyped-call]
+
+
+def unfollowed(client: Client, address: Address, keys: Sequence[str], *, named: bool) -> Iterator[str]:
+    """Of which servers replicas lack what was written at the tags of these hashes, which get a field of no meaning. Those count
+    that are connected, or with `named` all that are known, be they there or not.
+    """
+    for server, mine in _by_server(client, keys):
+        wanted = _replicas(server, address, named=named)
+        if wanted:
+            pipeline = server.pipeline(transaction=False)
+            # What is waited for is a write of this connection, and all before it.
+            pipeline.execute_command("HSET", mine[0], "followed", 1)  # type: ignore[no-untyped-call]
+            pipeline.execute_command("WAIT", wanted, FOLLOW_SECONDS * 1000)  # type: ignore[no-untyped-call]
+            there = int(pipeline.execute()[-1])
+            if there < wanted:
+                yield f"a replica of {_where(server)}"
+
+
+def _replicas(server: "redis.Redis", address: Address, *, named: bool) -> int:
+    connected = int(server.info("replication")["connected_slaves"])
+    if not named:
+        return connected
+    if address.scheme in CLUSTER:
+        me = server.execute_command("CLUSTER MYID")  # type: ignore[no-untyped-call]
+        return len(server.execute_command("CLUSTER", "REPLICAS", me))  # type: ignore[no-untyped-call]
+    return max(len(address.each) - 1, connected)
+
+
+def _where(server: "redis.Redis") -> str:
+    where = server.get_connection_kwargs()
+    return f"{where['host']}:{where['port']}"
+
+
+def _by_server(client: Client, keys: Sequence[str]) -> Iterator[tuple["redis.Redis", list[str]]]:
+    if isinstance(client, redis.Redis):
+        yield client, [*keys]
+        return
+    found: dict[str, tuple[redis.Redis, list[str]]] = {}
+    for key in keys:
+        node = client.get_node_from_key(key)  # type: ignore[no-untyped-call]
+        found.setdefault(node.name, (client.get_redis_connection(node), []))[1].append(key)
+    yield from found.values()
