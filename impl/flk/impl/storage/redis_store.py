@@ -7,6 +7,7 @@ them together; Cluster spreads the buckets over its masters. The scripts of a ba
     flk:{N}:keys        tenant, id of each entry, in order
     flk:{N}:clock       log → the latest timestamp that its node brought, of those in this bucket at least
     flk:{N}:count       how many entries were inserted                  flk:{N}:store   the name of the store, and its fence
+    flk:{N}:lost        the logs whose nodes write no more
     flk:{all}:place, flk:{all}:logs, flk:{all}:marks                    one of each
 
 A Redis that was emptied is not taken for a new store: each script compares the bucket's name of the store first.
@@ -39,10 +40,12 @@ from flk.impl.storage.rows import (
 )
 from flk.impl.storage.shared import (
     ANSWER_SECONDS,
+    BARRED,
     CONNECT_SECONDS,
     FORMAT,
     ROLE,
     Exchange,
+    LogLost,
     Moved,
     Place,
     Rival,
@@ -63,15 +66,26 @@ _INSERTED = (
     "clock",
     "count",
     "keys",
+    "lost",
 )  # what inserting an entry reads and writes, in the script's order
+_REPLACED = ("store", "entries", "clock", "superseded", "lost")  # likewise, of replacing one
 _RETRIES = 1  # at once, with a new connection: that of before may have gone
 _ALL = "flk:{all}:"
+_NOTED = (f"{_ALL}logs", f"{_ALL}marks")
 _EMPTIED = "FLKOTHER"
+_LOST = "FLKLOST"
+_CAUSED = (
+    "caused error: "  # what a pipeline puts between a command, which may be a script, and what the server said of it
+)
 
 _SAME = f"if redis.call('get', KEYS[1]) ~= ARGV[1] then return redis.error_reply('{_EMPTIED} another store') end "
-# KEYS: store, entries, clock, count, keys. ARGV: store, log, clock, then field, entry of each.
+# The last key is the bucket's lost logs. ARGV[2] is the writer's log.
+_WRITER = (
+    _SAME + f"if redis.call('sismember', KEYS[#KEYS], ARGV[2]) == 1 then return redis.error_reply('{_LOST} log') end "
+)
+# KEYS: store, entries, clock, count, keys, lost. ARGV: store, log, clock, then field, entry of each.
 _INSERT = (
-    _SAME
+    _WRITER
     + """
 local found, fresh = {}, 0
 for i = 4, #ARGV, 2 do
@@ -89,9 +103,9 @@ if fresh > 0 then
 end
 return found"""
 )
-# KEYS: store, entries, clock, superseded. ARGV: store, log, clock, then field, stored, entry, record of each.
+# KEYS: store, entries, clock, superseded, lost. ARGV: store, log, clock, then field, stored, entry, record of each.
 _REPLACE = (
-    _SAME
+    _WRITER
     + """
 local found = {}
 for i = 4, #ARGV, 4 do
@@ -106,9 +120,9 @@ for i = 4, #ARGV, 4 do
 end
 return found"""
 )
-# KEYS: store, entries, clock, count, keys. ARGV: store, log, clock, then field, what was seen or nothing, entry of each.
+# KEYS: store, entries, clock, count, keys, lost. ARGV: store, log, clock, then field, what was seen or nothing, entry of each.
 _EXCHANGE = (
-    _SAME
+    _WRITER
     + """
 local done = {}
 for i = 4, #ARGV, 3 do
@@ -146,13 +160,23 @@ end
 local fence = tonumber(string.sub(found, #ARGV[1] + 2)) or 0
 if fence < tonumber(ARGV[2]) then redis.call('set', KEYS[1], ARGV[1] .. '#' .. ARGV[2]) end
 return 1"""
-# KEYS: marks, logs. ARGV: name, value, what is seen there, whether only while no node has a number.
-_NOTE = """
-if ARGV[4] == '1' and redis.call('exists', KEYS[2]) == 1 then return 0 end
-local found = redis.call('hget', KEYS[1], ARGV[1]) or ''
-if found ~= ARGV[3] then return 0 end
-redis.call('hset', KEYS[1], ARGV[1], ARGV[2])
+# KEYS: logs. ARGV: number and token of the writer, empty if that is no node.
+_MEMBER = f"""if ARGV[2] ~= '' and redis.call('hget', KEYS[1], ARGV[1]) ~= ARGV[2] then
+  return redis.error_reply('{_LOST} log')
+end
+"""
+# KEYS: logs, marks. ARGV: number, token, name, value.
+_MARK = _MEMBER + "return redis.call('hset', KEYS[2], ARGV[3], ARGV[4])"
+# KEYS: logs, marks. ARGV: number, token, name, value, what is seen there, whether only while no node has a number.
+_NOTE = (
+    _MEMBER
+    + """
+if ARGV[6] == '1' and redis.call('exists', KEYS[1]) == 1 then return 0 end
+local found = redis.call('hget', KEYS[2], ARGV[3]) or ''
+if found ~= ARGV[5] then return 0 end
+redis.call('hset', KEYS[2], ARGV[3], ARGV[4])
 return 1"""
+)
 
 _encode = msgspec.json.Encoder().encode
 _entry = msgspec.json.Decoder(tuple[int, str, str, str, int]).decode
@@ -219,9 +243,8 @@ class RedisStore(SharedStore):
     def mark(self, name: str, value: str) -> None:
         """Set a watermark of this node."""
         with self._asking():
-            self._ask(
-                "HSET", f"{_ALL}marks", f"{self._log}/{name}", _encode(mark_row(f"{self._log}/{name}", value)[1:])
-            )
+            full = f"{self._log}/{name}"
+            self._ask("EVAL", _MARK, 2, *_NOTED, *self._member(), full, _encode(mark_row(full, value)[1:]))
 
     def marked(self, name: str) -> str:
         """A watermark of this node, empty if never set."""
@@ -313,7 +336,11 @@ class RedisStore(SharedStore):
     def _note(self, name: str, seen: str, value: str, *, alone: bool = False) -> bool:
         rows = [_encode(mark_row(name, text)[1:]) if text else b"" for text in (value, seen)]
         with self._asking():
-            return bool(self._ask("EVAL", _NOTE, 2, f"{_ALL}marks", f"{_ALL}logs", name, *rows, int(alone)))
+            return bool(self._ask("EVAL", _NOTE, 2, *_NOTED, *self._member(), name, *rows, int(alone)))
+
+    def _member(self) -> tuple[int, str]:
+        """The writer of marks and notes."""
+        return self._number, self._token
 
     def close(self) -> None:
         """Release the connections."""
@@ -328,7 +355,7 @@ class RedisStore(SharedStore):
         buckets = _by_bucket(claims, lambda claim: claim.key)
         scripts = [
             (
-                *("EVAL", _INSERT, 5, *(_key(bucket, kind) for kind in _INSERTED)),
+                *("EVAL", _INSERT, len(_INSERTED), *(_key(bucket, kind) for kind in _INSERTED)),
                 *(self._named(), *self._clock_field(clock)),
                 *(word for key, entry in group for word in (_field(key), value_of(key, entry))),
             )
@@ -346,7 +373,7 @@ class RedisStore(SharedStore):
         buckets = _by_bucket(rivals, lambda rival: rival.key)
         scripts = [
             (
-                *("EVAL", _REPLACE, 4, *(_key(bucket, kind) for kind in ("store", "entries", "clock", "superseded"))),
+                *("EVAL", _REPLACE, len(_REPLACED), *(_key(bucket, kind) for kind in _REPLACED)),
                 *(self._named(), *self._clock_field(clock)),
                 *(word for rival in group for word in _exchange(rival)),
             )
@@ -373,7 +400,7 @@ class RedisStore(SharedStore):
         buckets = _by_bucket(values, lambda key: key)
         scripts = [
             (
-                *("EVAL", _EXCHANGE, 5, *(_key(bucket, kind) for kind in _INSERTED)),
+                *("EVAL", _EXCHANGE, len(_INSERTED), *(_key(bucket, kind) for kind in _INSERTED)),
                 *(self._named(), *self._clock_field(clock)),
                 *(word for key in group for word in values[key]),
             )
@@ -410,6 +437,20 @@ class RedisStore(SharedStore):
     def _named(self) -> str:
         """What a write names."""
         return f"{self._place.store}#{self.fence}" if self.fence else self._place.store
+
+    def _bar(self, number: int) -> None:
+        """First its marks and notes, then bucket after bucket, each between two scripts. Whoever is behind sees the format."""
+        with self._asking():
+            self._ask("HSET", f"{_ALL}place", "format", FORMAT)
+            self._ask("HSET", f"{_ALL}logs", number, BARRED)
+            log = f"{self._region}.{number:06d}/clock"
+            self._together(("SADD", _key(bucket, "lost"), log) for bucket in range(BUCKETS))
+
+    def _marks(self) -> Iterable[tuple[str, str]]:
+        with self._asking():
+            return [
+                (name.decode(), _mark_of(name, value)) for name, value in _pairs(self._ask("HGETALL", f"{_ALL}marks"))
+            ]
 
     def _own_clock(self) -> Timestamp:
         with self._asking():
@@ -472,8 +513,11 @@ class RedisStore(SharedStore):
         except (msgspec.DecodeError, UnicodeDecodeError):
             raise Damaged("a row of the store is not what was written") from None
         except (RedisError, RedisClusterException, OSError) as error:
-            if isinstance(error, ResponseError) and _EMPTIED in str(error):
+            said = str(error).rpartition(_CAUSED)[2] if isinstance(error, ResponseError) else ""
+            if said.startswith(_EMPTIED):
                 raise (Moved(self) if self.fence else _other()) from None
+            if said.startswith(_LOST):
+                raise LogLost(self._log) from None
             self.close()
             raise unavailable(f"the store {self} does not answer: {self._address.scrub(error)}") from None
 
