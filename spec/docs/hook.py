@@ -17,9 +17,9 @@ placeholders = import_module("flkdocs.placeholders")
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
-    """Name every decision and every notebook in the table of contents."""
+    """Name every decision, every notebook and every runbook in the table of contents."""
     for section in config.nav or ():
-        for title in section.keys() & {"Decisions", "Notebooks"}:
+        for title in section.keys() & {"Decisions", "Notebooks", "Runbooks"}:
             section[title] += sorted(
                 name
                 for name in guides.origins()

@@ -1,9 +1,12 @@
 """What is built from the checkout: complete, installable in a fresh environment, and useful with as few packages as asked for."""
 
 import json
+import os
 import re
 import shlex
+import subprocess
 import tarfile
+import venv
 from collections.abc import Callable, Iterator
 from fnmatch import filter as matching
 from functools import cache
@@ -112,11 +115,36 @@ def test_the_kit_alone_is_small(environment: With) -> None:
     assert {"numpy", "scipy", "cryptography"}.isdisjoint(path.name for path in site.iterdir())
 
 
+@pytest.mark.thorough
+def test_pipx_runs_the_kit_without_the_repository(built: Built, tmp_path: Path) -> None:
+    """`pipx run` of the wheel, by the real pipx and with packages of the registry, judges a subject in an empty folder."""
+    (tmp_path / "my_sdk.py").write_text(_example(), "utf-8")
+    venv.create(tmp_path / "pipx", with_pip=True, symlinks=True)
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "VIRTUAL_ENV"))}
+    clean |= {"PIPX_HOME": str(tmp_path / "home"), "PIPX_BIN_DIR": str(tmp_path / "bin")}
+    binaries = tmp_path / "pipx" / "bin"
+
+    def run(*command: str) -> str:
+        done = subprocess.run(command, cwd=tmp_path, env=clean, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return " ".join(done.stdout.split())
+
+    run(str(binaries / "pip"), "install", "--quiet", "pipx")
+    kit = (str(binaries / "pipx"), "run", "--spec", str(built[1]), "flk")
+    told = run(*kit, "conform", "sdk", "--", "python3", "my_sdk.py")
+    assert "conforms to the profile partial: 337 of" in told
+
+
+def _example() -> str:
+    """The subject of the protocol's page."""
+    (source,) = re.findall(r"```python\n(.*?)```", (ROOT / "conformance/PROTOCOL.md").read_text("utf-8"), re.DOTALL)
+    return str(source)
+
+
 def test_the_workflow_for_ci_runs_with_the_core_alone(environment: With, tmp_path: Path) -> None:
     """In an empty folder with a subject and its file, each `run:` step but the installation, and all the reports are there."""
     core = environment("")
-    (source,) = re.findall(r"```python\n(.*?)```", (ROOT / "conformance/PROTOCOL.md").read_text("utf-8"), re.DOTALL)
-    (tmp_path / "my_sdk.py").write_text(source, "utf-8")
+    (tmp_path / "my_sdk.py").write_text(_example(), "utf-8")
     (tmp_path / "flk-subject.toml").write_text('[[subject]]\nname = "mine"\ncommand = "python3 my_sdk.py"\n')
     workflow = yaml.safe_load((ROOT / "conformance/examples/flk-conformance.yml").read_text("utf-8"))
     steps = [step["run"] for step in workflow["jobs"]["conformance"]["steps"] if "run" in step]

@@ -13,8 +13,14 @@ PROVED_ELSEWHERE = {("theorem", "ingest"), ("theorem", "replication"), ("theorem
 """Long proofs, which the claims ask for, too. `python -m tests.integration.unchanged theorem` computes all."""
 
 
-LONG = {("theorem", "fences"), ("theorem", "retention"), ("run", "dedup-overload")}
-"""Proofs and a run of some ten seconds, which CI leaves to the tests of prover and scenarios."""
+LONG = {
+    ("theorem", "fences"),
+    ("theorem", "retention"),
+    ("run", "dedup-overload"),
+    *(("run", name) for name in ("archive-away", "crowded-door", "lost-duplicates", "store-away")),
+    *(("run", name) for name in ("flood-of-echoes", "flood-of-forgeries")),
+}
+"""Proofs and runs of some ten seconds, which CI leaves to the tests of prover and scenarios."""
 
 
 @pytest.mark.slow

@@ -50,6 +50,7 @@ LAYOUTS: dict[str, tuple[Layout, set[str]]] = {
     "shards": (Layout(shards=4), {"ingest", "replication"}),
     "tiers": (Layout(tiers=Tiers(hot_term=Seconds(20), move_interval=Seconds(10))), {"tiering"}),
     "audit": (Layout(audit=Audit()), {"ingest", "replication", "audit"}),
+    "nodes": (Layout(nodes=2), {"shared-store"}),
     "migration": (Layout(migration=Migration(start=Seconds(5))), {"ingest", "replication", "migration"}),
 }
 

@@ -11,7 +11,7 @@ from flk.spec.metrics import METRICS, TABLE, Alert, Type, parse
 from flk.spec.requirements import catalogue
 
 IDS = frozenset(requirement.id for requirement in catalogue())
-EXTERNAL = frozenset(metric.name for metric in TABLE.external)
+EXTERNAL = frozenset(metric.name for metric in TABLE.external) | frozenset(metric.name for metric in TABLE.process)
 
 
 def test_names_are_unique_and_say_what_they_count() -> None:
@@ -81,6 +81,8 @@ def test_a_metric_that_nobody_exports_would_be_seen() -> None:
         ('severity = "page"', 'severity = "loud"'),
         ('for = "10m"', 'for = "ten minutes"'),
         ('unit = "submissions"', 'units = "submissions"'),
+        ('evidence = ["scenario calm"]', "evidence = []"),
+        ('evidence = ["scenario calm"]', 'evidence = ["hope"]'),
     ],
 )
 def test_a_mistake_in_the_table_is_refused(sound: str, broken: str) -> None:
@@ -89,7 +91,7 @@ def test_a_mistake_in_the_table_is_refused(sound: str, broken: str) -> None:
         '[[metric]]\nname = "flk_ingest_total"\ntype = "counter"\nunit = "submissions"\nhelp = "."\nrequirement = "OBS-1"\n'
         '[[external]]\nname = "up"\nhelp = "."\n'
         '[[alert]]\nname = "FLKDown"\nexpr = "up == ${ring.vnodes}"\nfor = "10m"\nseverity = "page"\nrequirement = "OBS-1"\n'
-        'summary = "."\naction = "."\n'
+        'summary = "."\naction = "."\nevidence = ["scenario calm"]\n'
     )
     assert parse(text.encode()).alert[0].expr == f"up == {CONSTANTS.ring.vnodes}"
     with pytest.raises(msgspec.ValidationError):

@@ -49,7 +49,7 @@ tests:
         alertname: FLKClockDoubtful
         exp_alerts:
           - exp_labels: {instance: eu, severity: critical, requirement: HLC-5}
-            exp_annotations: {summary: "SUMMARY", description: "ACTION"}
+            exp_annotations: {summary: "SUMMARY", description: "ACTION", runbook_url: runbooks/FLKClockDoubtful.html}
       - {eval_time: 300s, alertname: FLKClockDoubtful, exp_alerts: []}
       - {eval_time: 90s, alertname: FLKStoreDamage, exp_alerts: []}
 """.replace("SUMMARY", next(alert.summary for alert in TABLE.alert if alert.name == "FLKClockDoubtful")).replace(

@@ -16,6 +16,7 @@ from flk.model.protocol_events.ingest import ingest_events
 from flk.model.protocol_events.migration import migration_events
 from flk.model.protocol_events.observation import ObservedEffect, ProtocolEvent, nodes_of
 from flk.model.protocol_events.replication import replication_events
+from flk.model.protocol_events.shared_store import shared_store_events
 from flk.model.protocol_events.tiering import tiering_events
 from flk.model.record.signing import Keyring, Signer
 from flk.sim.checkers.invariants import Result, Violation
@@ -73,11 +74,13 @@ def _traces(
 ) -> Iterator[tuple[str, str, Iterator[ProtocolEvent]]]:
     """The protocols that a run belongs to, what each trace is of, and its events.
 
-    A node with tiers turns single claims away and goes on with others (TIR-3), of which only `tiering` knows. Of nodes that share a
-    store there are none: what one does is a path only beside what the others do, and nothing derives the events of `shared-store`.
+    A node with tiers turns single claims away and goes on with others (TIR-3), of which only `tiering` knows. What one of several
+    nodes with one store does is a path only beside what the others do.
     """
     layout = scenario.layout
     if layout.nodes > 1:
+        for region in scenario.regions:
+            yield "shared-store", region, shared_store_events(each for each in records if each.region == region)
         return
     stores = [
         node for node in nodes_of(records) if node.rpartition(".")[0] in scenario.regions

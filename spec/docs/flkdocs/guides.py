@@ -19,6 +19,7 @@ GUIDES = {
     "CONTRIBUTING.md": "project/contributing.md",
     "CHANGELOG.md": "project/changelog.md",
     "SECURITY.md": "project/security.md",
+    "impl/deploy/README.md": "guides/deployment-files.md",
 }
 """Each guide's place on the site."""
 OWN = "spec/docs/pages"

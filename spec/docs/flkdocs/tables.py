@@ -2,7 +2,7 @@
 
 import re
 
-from flk.spec.metrics import TABLE, Alert, Metric
+from flk.spec.metrics import TABLE, Alert, Metric, Severity
 from flk.spec.requirements import AREAS, Requirement, catalogue
 from flkdocs import ROOT
 from flkdocs.markdown import anchored, code, joined, literal, table
@@ -47,7 +47,7 @@ def process_metrics() -> str:
 
 
 def external_metrics() -> str:
-    """The metrics that a scraper writes about a node."""
+    """The metrics that the monitoring system writes about nodes and alerts."""
     return table(["metric", "meaning"], [(f"`{m.name}`", m.help) for m in TABLE.external])
 
 
@@ -63,8 +63,25 @@ def _alert(alert: Alert) -> str:
             alert.summary,
             code(alert.expr, "promql"),
             f"For {alert.hold}, severity *{alert.severity}*, serves {link(alert.requirement)}. **Do first:** {alert.action}",
+            f"[Runbook](../runbooks/{alert.name}.md)",
         ]
     )
+
+
+def runbooks() -> str:
+    """The alerts at a glance, with their runbooks and what shows them firing."""
+    rows = [
+        (f"[{alert.name}]({alert.name}.md)", alert.severity, alert.summary, _shown(alert))
+        for severity in Severity
+        for alert in TABLE.alert
+        if alert.severity is severity
+    ]
+    return table(["alert", "severity", "it says", "drill"], rows)
+
+
+def _shown(alert: Alert) -> str:
+    drills = [f"[{name}](../reference/scenarios.md#{name})" for name in alert.drills]
+    return ", ".join(drills) or "tests on real parts"
 
 
 def _kind(metric: Metric) -> str:

@@ -204,6 +204,12 @@ class RottenRows(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     again_seconds: Seconds
 
 
+class Pages(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Pages of a store in a file (DUP-8)."""
+
+    a_second: Some
+
+
 class Divergence(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Comparing what regions store, and mending what differs (DIV-*)."""
 
@@ -379,6 +385,7 @@ class Constants(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     snapshot: Snapshot
     retention: Retention
     rotten: RottenRows
+    pages: Pages
     divergence: Divergence
     outbox: Outbox
     retry_after: RetryAfter

@@ -50,18 +50,36 @@ class OfProcess(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     name: Annotated[str, Meta(pattern="^process_[a-z_]+$")]
     type: Type
+    unit: str
     help: str
 
 
 class External(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A metric that the scraper writes about a node."""
+    """A metric that the scraper writes about a node, or the monitoring system about its alerts."""
 
     name: str
     help: str
 
 
+class BoardRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A row of a dashboard: a panel for each of these metrics."""
+
+    title: str
+    metrics: tuple[str, ...]
+
+
+class Board(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A dashboard."""
+
+    name: Annotated[str, Meta(pattern="^[a-z]+$")]
+    title: str
+    row: tuple[BoardRow, ...]
+
+
 class Alert(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"hold": "for"}):
-    """A rule: `expr` (PromQL) must be true for the duration `hold`. `action` is the first thing to do."""
+    """A rule: `expr` (PromQL) must be true for the duration `hold`. `action` is the first thing to do; `evidence` shows it firing:
+    `scenario NAME`, or `test PATH::NAME`.
+    """
 
     name: Annotated[str, Meta(pattern="^FLK[A-Za-z]+$")]
     expr: str
@@ -70,14 +88,25 @@ class Alert(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"ho
     requirement: str
     summary: str
     action: str
+    evidence: Annotated[tuple[Annotated[str, Meta(pattern="^(scenario|test) ")], ...], Meta(min_length=1)]
 
     def metrics(self) -> frozenset[str]:
-        """The metrics that `expr` reads: every name in it that is no function, operator or label.
+        """The metrics that `expr` reads."""
+        return metrics_of(self.expr)
 
-        The series of a histogram go under the histogram's name.
-        """
-        names = set(_NAME.findall(_NOT_NAMES.sub(" ", self.expr))) - _OPERATORS
-        return frozenset(re.sub(r"_(bucket|sum|count)$", "", name) for name in names)
+    @property
+    def drills(self) -> tuple[str, ...]:
+        """The scenarios in which it fires."""
+        return tuple(item.removeprefix("scenario ") for item in self.evidence if item.startswith("scenario "))
+
+
+def metrics_of(expr: str) -> frozenset[str]:
+    """The metrics that an expression reads: every name in it that is no function, operator or label.
+
+    The series of a histogram go under the histogram's name.
+    """
+    names = set(_NAME.findall(_NOT_NAMES.sub(" ", expr))) - _OPERATORS
+    return frozenset(re.sub(r"_(bucket|sum|count)$", "", name) for name in names)
 
 
 class Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -87,6 +116,7 @@ class Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     external: tuple[External, ...]
     alert: tuple[Alert, ...]
     process: tuple[OfProcess, ...] = ()
+    board: tuple[Board, ...] = ()
 
 
 def parse(text: bytes) -> Table:
@@ -101,8 +131,21 @@ METRICS = {metric.name: metric for metric in TABLE.metric}
 """Every metric of a node, by name."""
 
 
-def rules() -> str:
-    """The alerts as a file of rules for Prometheus.
+RUNBOOKS = "runbooks/"
+"""Where the runbooks are, unless an operator says where his copy of the site is: seen from its first page."""
+
+
+def runbook(alert: Alert, base: str = RUNBOOKS) -> str:
+    """The address of an alert's runbook.
+
+    >>> runbook(TABLE.alert[0], "https://docs.example/runbooks")
+    'https://docs.example/runbooks/FLKErrorBudgetBurn.html'
+    """
+    return f"{base.removesuffix('/')}/{alert.name}.html"
+
+
+def rules(runbooks: str = RUNBOOKS) -> str:
+    """The alerts as a file of rules for Prometheus, each with the address of its runbook.
 
     >>> print(rules().splitlines()[3])
           - alert: FLKErrorBudgetBurn
@@ -110,7 +153,7 @@ def rules() -> str:
     lines = ["groups:", "  - name: flk", "    rules:"]
     for alert in TABLE.alert:
         labels = {"severity": alert.severity, "requirement": alert.requirement}
-        annotations = {"summary": alert.summary, "description": alert.action}
+        annotations = {"summary": alert.summary, "description": alert.action, "runbook_url": runbook(alert, runbooks)}
         lines += [
             f"      - alert: {alert.name}",
             f"        expr: {json.dumps(alert.expr)}",  # a string of JSON is one of YAML

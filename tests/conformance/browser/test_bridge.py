@@ -21,6 +21,7 @@ from flk.conformance.browser.bridge import serving
 from flk.conformance.reports.report import CaseStatus
 from flk.conformance.sdk.driver import conform
 from flk.impl.command import main
+from flk.spec.errors import UnusableInput
 from flk.spec.vectors import load
 from flk.spec.verdict import Verdict
 
@@ -69,9 +70,9 @@ def place(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         yield Path(folder)
 
 
-def told(module: Path, lines: str) -> "subprocess.CompletedProcess[str]":
+def told(module: Path, lines: str, *options: str) -> "subprocess.CompletedProcess[str]":
     """What a bridge says to some lines, and how it ends."""
-    return subprocess.run(command(module), input=lines, text=True, capture_output=True, check=False)
+    return subprocess.run([*command(module), *options], input=lines, text=True, capture_output=True, check=False)
 
 
 def processes(place: Path) -> dict[int, bytes]:
@@ -265,3 +266,61 @@ def test_the_page_sees_its_folder_and_nothing_above(written: Callable[[str], Pat
     shutil.copy(module, folder)
     ended = told(folder / "subject.js", "/subject.js\n/../secret\n/..%2Fsecret\n")
     assert sorted(ended.stdout.splitlines()) == ["200", "404", "404"]
+
+
+KEEPS = """
+export const answer = (line) => {
+  const before = localStorage.getItem("kept") ?? "nothing";
+  localStorage.setItem("kept", line);
+  return location.origin + " " + before;
+};"""
+
+
+def test_what_a_page_stores_is_kept_with_a_profile_and_only_then(
+    written: Callable[[str], Path], place: Path, tmp_path: Path
+) -> None:
+    """The next page with it has the same address, another profile another one, and a page without one finds nothing."""
+    module = written(KEEPS)
+    kept = ["--profile", str(tmp_path / "profile")]
+    first, second = (told(module, f"{line}\n", *kept).stdout.split() for line in ("a", "b"))
+    assert (first[1:], second) == (["nothing"], [first[0], "a"])
+    assert told(module, "c\n").stdout.split()[1] == "nothing"
+    wait_until_nothing_is_left(place)
+
+
+def test_the_next_browser_with_a_profile_waits_until_the_last_one_is_gone(
+    written: Callable[[str], Path], place: Path, tmp_path: Path
+) -> None:
+    """Whether that was told to end or its bridge was killed."""
+    module = written(KEEPS)
+    profile = tmp_path / "profile"
+    words = [*command(module), "--profile", str(profile)]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as first:
+        assert first.stdin is not None
+        assert first.stdout is not None
+        first.stdin.write("a\n")
+        first.stdin.flush()
+        before = first.stdout.readline().split()
+        with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as second:
+            while not waits_for_a_lock(second.pid):
+                assert second.poll() is None
+                time.sleep(0.01)
+            first.kill()
+            said, _ = second.communicate("b\n")
+    assert (second.returncode, said.split()) == (0, [before[0], "a"])
+    wait_until_nothing_is_left(place)
+
+
+def waits_for_a_lock(process: int) -> bool:
+    """Whether the system has it wait for another's lock of a file."""
+    return any("->" in line and f" {process} " in line for line in Path("/proc/locks").read_text("ascii").splitlines())
+
+
+def test_an_address_that_another_process_has_is_not_taken(tmp_path: Path) -> None:
+    """What a page stored is at one address, and at no other."""
+    with (
+        serving(tmp_path, tmp_path) as url,
+        pytest.raises(UnusableInput, match="name another profile"),
+        serving(tmp_path, tmp_path),
+    ):
+        pytest.fail(f"{url} was taken twice")

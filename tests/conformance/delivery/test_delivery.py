@@ -1,8 +1,12 @@
 """What a sender does with a scripted server's answers: honest senders pass, each planted defect is found and attributed."""
 
+import asyncio
 import json
 import sys
+from contextlib import closing
+from http.client import HTTPConnection
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from tests.support.conformance import senders
@@ -11,8 +15,10 @@ from tests.support.conformance.senders import EXPECTED
 from flk.conformance.delivery.check import check_delivery
 from flk.conformance.delivery.damage import HEAD, flips, written
 from flk.conformance.delivery.scenarios import SCENARIOS
+from flk.conformance.delivery.script import Script
 from flk.conformance.delivery.subjects import check_deliveries
 from flk.conformance.reports.report import CaseStatus
+from flk.model.flow.answers import SUBMIT_PATH
 from flk.spec.errors import UnusableInput
 from flk.spec.requirements import catalogue
 from flk.spec.verdict import Verdict
@@ -171,6 +177,30 @@ def test_scenarios_name_requirements_that_exist() -> None:
     assert {name for scenario in SCENARIOS for name in scenario.requirements} == known
     assert len({scenario.name for scenario in SCENARIOS}) == len(SCENARIOS)
     assert all(scenario.claim.endswith(".") for scenario in SCENARIOS)
+
+
+def test_pages_of_another_origin_may_post_to_the_script_and_read_its_answers() -> None:
+    """As at a node whose operator allows it (HTTP-11): the preflight, which is no attempt, answers, and the clock's."""
+
+    async def asked() -> tuple[list[tuple[int, str | None, str | None]], int]:
+        async with Script(SCENARIOS[0], []) as script:
+            requests = [("OPTIONS", SUBMIT_PATH), ("POST", SUBMIT_PATH), ("GET", "/clock?seconds=1"), ("GET", "/")]
+            return [await asyncio.to_thread(fields_of, script.url, *each) for each in requests], len(script.events)
+
+    answers, events = asyncio.run(asked())
+    assert [status for status, _, _ in answers] == [200, 400, 200, 404]
+    assert {tuple(named) for _, *named in answers} == {("*", "Retry-After")}
+    assert events == 1, "of the clock"
+
+
+def fields_of(url: str, method: str, path: str) -> tuple[int, str | None, str | None]:
+    """Status of an answer, and what it lets pages read."""
+    with closing(HTTPConnection(urlsplit(url).netloc)) as connection:
+        connection.request(method, path, b"no record" if method == "POST" else None)
+        answer = connection.getresponse()
+        answer.read()
+        said = answer.headers
+        return answer.status, said["Access-Control-Allow-Origin"], said["Access-Control-Expose-Headers"]
 
 
 AGENT = [sys.executable, "-m", "flk.impl.command.conformance.sender"]

@@ -13,7 +13,7 @@ from tests.support.conformance.regimes import REGIME
 
 from flk.conformance import check_sdk
 from flk.conformance.cases import CASES
-from flk.conformance.diagnosis.diagnose import diagnose
+from flk.conformance.diagnosis.diagnose import attributed, diagnose
 from flk.conformance.operations import OPERATIONS
 from flk.conformance.reports.report import CaseStatus
 from flk.conformance.sdk import kept
@@ -78,6 +78,8 @@ def check(name: str) -> None:
     assert len(found.result.input) <= SMALL or name in LARGE
     told = diagnose([*results(defect.operation, defect.defect), found.result])
     assert [one.form for one in told if found.case.id in one.cases] == ([defect.form] if defect.form else [])
+    (after,) = attributed([found.result], told)
+    assert after.requirements[0] in defect.requirements
 
 
 @pytest.mark.parametrize("name", sorted(LIVING.keys() - SLOW))

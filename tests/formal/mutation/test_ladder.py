@@ -1,5 +1,6 @@
 """The ladder, the journal, the ledger and the report keep the books: each mutant has one status, and the right one."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -115,6 +116,31 @@ def test_a_run_goes_on_where_it_ended(tmp_path: Path) -> None:
     assert len(judge.calls) == 10
     climbs_of(target(words, judge), Ladder(Journal(path, anew=True), limits=IMPATIENT))
     assert len(judge.calls) == 13
+
+
+def test_a_check_that_is_another_now_is_tried_alone(tmp_path: Path) -> None:
+    """Who adds a test waits for the tests, not for what comes after them and is on record."""
+    path = tmp_path / "journal.jsonl"
+    tests, hunt = Judge("tests", ["seen"], tmp_path / "tests"), Judge("hunt", ["rare"], tmp_path / "hunt")
+    words = ["seen", "rare", "fine"]
+    climbs_of(target(words, tests, hunt), Ladder(Journal(path), limits=IMPATIENT))
+    more = Judge("tests", ["seen", "fine"], tests.log, configuration="one more")
+    found = climbs_of(target(words, more, hunt), Ladder(Journal(path), limits=IMPATIENT))
+    assert sorted(tests.calls[4:]) == ["tests ", "tests fine", "tests seen"]
+    assert sorted(hunt.calls) == ["hunt ", "hunt fine", "hunt rare"]
+    assert {word: climb.killer for word, climb in found.items()} == {"seen": "tests", "rare": "hunt", "fine": "tests"}
+
+
+def test_what_targets_have_in_common_is_tried_once(tmp_path: Path) -> None:
+    """A check that does the same with the original of each target is not put to it for each."""
+    own, common = Judge("own", [], tmp_path / "own"), Judge("common", [], tmp_path / "common")
+    one = replace(target(["fine"], own, common), common=frozenset({"common"}))
+    other = replace(one, name="other", original=replace(one.original, source="answer = 43\n"))
+    Ladder(limits=IMPATIENT).climb([(each, each.mutants()) for each in (one, other)])
+    assert own.calls == ["own ", "own fine"] * 2
+    assert common.calls == ["common ", "common fine", "common fine"]
+    Ladder(limits=IMPATIENT).climb([(each, each.mutants()) for each in (one, replace(other, digest="2"))])
+    assert common.calls[3:] == ["common ", "common fine"] * 2
 
 
 def test_without_time_mutants_stay_open(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from itertools import islice
 from math import inf
 from pathlib import Path
 
@@ -9,9 +10,11 @@ import pytest
 
 from flk.impl.bench import age_node, age_year
 from flk.impl.bench.ageing import Measure, per, told
+from flk.impl.bench.records import distinct, submission, submissions
 from flk.impl.command import main
 from flk.model.effects import Program
 from flk.model.programs.retain import Retained
+from flk.model.record.signing import HmacKey
 
 
 def short_months(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -75,6 +78,13 @@ def test_a_start_that_forgets_is_no_measurement(monkeypatch: pytest.MonkeyPatch)
         age_year.lived(1, 1, lambda _: None)
 
 
+def test_records_of_the_load_are_those_that_a_signer_makes() -> None:
+    """Filled into forms, each is what is signed and encoded as a whole; records come again after some two hundred."""
+    key = HmacKey(b"secret")
+    wanted = [submission(record, key) for record in islice(distinct(), 450)]
+    assert list(islice(submissions(key), 450)) == wanted
+
+
 def test_a_real_node_is_killed_and_stopped_and_holds_what_it_was_sent(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -84,7 +94,8 @@ def test_a_real_node_is_killed_and_stopped_and_holds_what_it_was_sent(
     assert step.removed
     assert step.records >= 60 + 5
     assert 0 < step.p50 <= step.p99
-    assert min(step.memory, step.store, step.objects, step.snapshots, step.rate) > 0
+    assert 0 < step.disk_p50 <= step.disk_p99
+    assert min(step.processor, step.memory, step.store, step.objects, step.snapshots, step.rate) > 0
     assert min(*step.after_kill, *step.after_stop) > 0
     assert age_node.measures([step, step])[-1].ratio == 1
 

@@ -151,6 +151,7 @@ def test_regions_of_several_nodes_lose_processes_stores_and_disks_and_become_ali
     assert kept == {
         f"{name}.jsonl" for name in ("eu-node1-1", "eu-node1-2", "eu-node2-1", "eu-node2-2", "us-node1-1", "us-node2-1")
     }
+    assert {"trace eu, store 1", "trace eu, store 2", "trace us, store 1"} <= set(asked)
     measured = {row["measure"]: row["measured"] for row in told["measures"]}
     assert measured["acknowledged"] == measured["offered"] > 20
 

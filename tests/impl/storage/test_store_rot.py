@@ -1,7 +1,8 @@
 """A store in whose files a bit has rotted: it answers as before, or knows that it is damaged (DUP-8)."""
 
+import os
 import shutil
-import sqlite3
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
@@ -9,7 +10,9 @@ from typing import NamedTuple
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.support.impl.rot import flip
 
+from flk.impl.storage import sqlite as module
 from flk.impl.storage.rows import Damaged
 from flk.impl.storage.sqlite import SqliteStore
 from flk.model.entries.entry import Claim, Entry, Key, Outcome, Reason
@@ -42,24 +45,34 @@ def contents(store: SqliteStore) -> Contents:
 
 
 class Left(NamedTuple):
-    """Files that a process left: their bytes, and what the store said after each of its transactions."""
+    """Files that a process left: their bytes and when they were changed; what the store said after each of its transactions, and
+    whether its pages have sums.
+    """
 
     files: dict[str, bytes]
+    changed: dict[str, int]
     states: list[Contents]
+    summed: bool
 
-    def flipped(self, directory: Path, place: int) -> Path:
-        """The files in a directory, one bit of one of them changed: the `place`-th of all."""
-        place %= 8 * sum(map(len, self.files.values()))
+    def written(self, directory: Path) -> Path:
+        """The files in a directory."""
         for name, content in self.files.items():
-            changed = bytearray(content)
-            if 0 <= place < 8 * len(content):
-                changed[place // 8] ^= 1 << place % 8
-            place -= 8 * len(content)
-            (directory / name).write_bytes(changed)
+            (directory / name).write_bytes(content)
+            os.utime(directory / name, ns=(self.changed[name],) * 2)
         return directory / "entries.sqlite"
 
+    def flipped(self, directory: Path, place: int) -> Path:
+        """The files in a directory, one bit of one of them changed: the `place`-th of all. When they are changed does not tell."""
+        path = self.written(directory)
+        place %= 8 * sum(map(len, self.files.values()))
+        for name, content in self.files.items():
+            if 0 <= place < 8 * len(content):
+                flip(directory / name, place)
+            place -= 8 * len(content)
+        return path
 
-def leave(directory: Path, *, closed: bool) -> Left:
+
+def leave(directory: Path, *, closed: bool, summed: bool) -> Left:
     """Fill a store in five transactions, after two of which pages are copied back, and close it or have its process killed."""
     live, states = directory / "live", []
     live.mkdir()
@@ -72,20 +85,30 @@ def leave(directory: Path, *, closed: bool) -> Left:
         store.merge([claim(number, 5 + turn % 2, "us") for number in range(8 * turn + 5, 8 * turn + 20)])
         states.append(contents(store))
         if turn in {1, 3}:
-            with closing(sqlite3.connect(live / "entries.sqlite")) as other:
-                other.execute("pragma wal_checkpoint(passive)")
+            store._writer.execute("pragma wal_checkpoint(passive)")
     if closed:
         store.close()
-    files = {path.name: path.read_bytes() for path in sorted(live.iterdir()) if not path.name.endswith("-shm")}
+    paths = [path for path in sorted(live.iterdir()) if not path.name.endswith("-shm")]
+    files = {path.name: path.read_bytes() for path in paths}
+    changed = {path.name: path.stat().st_mtime_ns for path in paths}
     if not closed:
         store.close()
-    return Left(files, states)
+    return Left(files, changed, states, summed)
+
+
+@pytest.fixture(scope="module", params=["with sums", "without sums"])
+def summed(request: pytest.FixtureRequest) -> Iterator[bool]:
+    """Whether pages have sums; they have none where nothing can be compiled."""
+    with pytest.MonkeyPatch.context() as patch:
+        if request.param == "without sums":
+            patch.setattr(module, "why_not", lambda: "there is no compiler")
+        yield request.param == "with sums"
 
 
 @pytest.fixture(scope="module", params=["closed", "killed"])
-def left(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Left:
+def left(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, *, summed: bool) -> Left:
     """What a store leaves that is closed, or whose process is killed."""
-    return leave(tmp_path_factory.mktemp("store"), closed=request.param == "closed")
+    return leave(tmp_path_factory.mktemp("store"), closed=request.param == "closed", summed=summed)
 
 
 @settings(max_examples=60, deadline=None)
@@ -95,11 +118,26 @@ def test_whatever_bit_rots_no_answer_is_wrong(left: Left, tmp_path_factory: pyte
     directory = tmp_path_factory.mktemp("rotten")
     path = left.flipped(directory, place)
     with closing(SqliteStore(path)) as store:
-        if not store.damage:
+        try:
             assert contents(store) in left.states
+        except Damaged:
+            assert store.damage
+        else:
             return
         with pytest.raises(Damaged):
             store.insert_or_get([claim(0)])
         assert store.begin_anew().exists()
         assert store.insert_or_get([claim(0)]) == [claim(0).entry]
     shutil.rmtree(directory)
+
+
+def test_a_store_is_opened_without_reading_it(left: Left, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However its process ended, if its pages have sums; without sums, only if it was closed."""
+
+    def refuse(_: object) -> None:
+        raise Damaged("it is verified as a whole")
+
+    monkeypatch.setattr(module, "require_sound", refuse)
+    with closing(SqliteStore(left.written(tmp_path))) as store:
+        assert bool(store.damage) == (not left.summed and "entries.sqlite-wal" in left.files)
+        assert store.damage or contents(store) == left.states[-1]

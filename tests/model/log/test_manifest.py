@@ -98,6 +98,18 @@ def test_every_gap_is_named(
     assert (gap.name, gap.restored) == (name, False)
 
 
+@given(sizes, st.data())
+def test_of_a_segment_that_is_missing_it_is_told_what_it_had(frames: list[int], chooser: st.DataObject) -> None:
+    """Of a sealed one how many frames in how many bytes: so much is to be found elsewhere, and no less (WAL-9)."""
+    disk = disk_of(frames, opened=False)
+    names = disk.names(INBOX)
+    place = chooser.draw(st.integers(0, len(names) - 1))
+    size = len(disk.segments[names[place]])
+    disk.lose(names[place])
+    (gap,) = gaps(disk.inspect(INBOX, NOW), "")
+    assert gap.what == f"is missing, with {frames[place]} frames in {size} bytes"
+
+
 @given(frames=sizes, lost=st.integers(1, _SEAL - 1), zeroed=st.booleans())
 def test_a_seal_that_is_lost_in_part_is_no_gap(frames: list[int], lost: int, *, zeroed: bool) -> None:
     """No frame is gone with it: who reads the segment tells that its end is damaged, and salvages it (WAL-4)."""

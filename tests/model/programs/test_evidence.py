@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.support.model.divergence import sent
 from tests.support.model.effects_seen import watched
-from tests.support.model.world import EXAMINE, World
+from tests.support.model.world import EXAMINE, World, pcs, submission
 
 from flk.model.effects import Effect, GetBeginning, GetObject
 from flk.model.entries.entry import Claim, Entry
@@ -80,6 +80,21 @@ def test_no_more_is_read_than_allowed(sizes: list[int], heads: int, segments: in
     assert len(beginnings) <= heads
     assert len(objects) <= segments
     assert {found[claim].standing for claim in wanted} <= {Standing.IN_FLIGHT, Standing.NOT_READ}
+
+
+def test_what_a_node_has_not_shipped_yet_is_known_to_be_its_own() -> None:
+    """An entry of its own that waits in its log is not shipped; one that it never logged stands nowhere (DIV-3)."""
+    world = World("eu", "us")
+    sent(world, 1, region="us")
+    (there,) = world.entries["us"].entries
+    assert world.ingest("us", submission(pcs(epoch=2))).status == 200
+    claims = {key == there: Claim(key, entry) for key, entry in world.entries["us"].entries.items()}
+    found, _, _ = searched(world, [*claims.values(), invented(claims[False])])
+    assert [found[each].standing for each in (claims[True], claims[False], invented(claims[False]))] == [
+        Standing.APPLIED,
+        Standing.NOT_SHIPPED,
+        Standing.NOWHERE,
+    ]
 
 
 def test_no_snapshot_is_read_while_the_log_is_whole() -> None:

@@ -6,7 +6,7 @@ from tests.support.model.effects_seen import performed
 from tests.support.model.world import World, pcs, submission
 
 from flk.model.effects import Export, PutObject
-from flk.model.entries.compared import extent_name
+from flk.model.entries.compared import Digest, digest_name, extent_name
 from flk.model.log.frames import head_of
 from flk.model.log.hlc import Timestamp, at, wall_seconds
 from flk.model.programs.publish import Published, _is_level, own_rounds, publish_extents
@@ -63,6 +63,38 @@ def test_a_round_that_is_published_is_not_published_again() -> None:
     for expected in (2, 0):
         seen = performed(world, "eu", own_rounds("eu", ROUND, ("us",), Published("eu"), shared=False))
         assert sum(isinstance(effect, PutObject) for effect in seen) == expected
+
+
+def test_what_a_region_published_and_cannot_be_believed_is_published_again() -> None:
+    """Its own digest is damaged: it is told and removed, and the next pass writes it as it was. A peer refuses it and leaves it
+    alone (DIV-1, DIV-2).
+    """
+    world, name = World("eu", "us"), digest_name("eu", ROUND)
+    assert world.ingest("eu", submission(pcs(epoch=1))).status == 200
+
+    def published() -> tuple[list[Digest], list[str]]:
+        told = Published("eu")
+        return world.run("eu", own_rounds("eu", ROUND, ("us",), told, shared=False)), told.refused
+
+    (whole,), _ = published()
+    content, world.objects.objects[name] = world.objects.objects[name], b"rotten"
+    peer = Published("us")
+    assert world.run("us", peer.digest("eu", ROUND)) is None
+    assert (len(peer.refused), world.objects.objects[name]) == (1, b"rotten")
+    rounds, refused = published()
+    assert (rounds, len(refused)) == ([], 1)
+    assert published() == ([whole], [])
+    assert world.objects.objects[name] == content
+
+
+def test_what_several_peers_need_is_published_in_one_pass() -> None:
+    """Of the round of each peer all of its ranges, whoever comes first (DIV-1)."""
+    world, later = World("eu"), at(1_800_000_300.0)
+    seen = performed(world, "eu", publish_extents("eu", [(ROUND, [2, 1]), (later, [1]), (ROUND, [3])]))
+    names = [effect.name for effect in seen if isinstance(effect, PutObject)]
+    assert names == [
+        extent_name("eu", round_, number) for round_, number in ((ROUND, 1), (ROUND, 2), (ROUND, 3), (later, 1))
+    ]
 
 
 @settings(deadline=None)

@@ -8,7 +8,7 @@ from tests.support.sim.forked import found
 
 from flk.formal.mutation.check import Check, Finding, Outcome
 from flk.formal.mutation.mutant import Mutant
-from flk.model.programs import migration, ship
+from flk.model.programs import migration, retain, ship
 from flk.sim.mutation.checks import Drills, Hunting, Runs, Traces, Types, UnitProperties
 
 ROOT = Path(__file__).parents[3]
@@ -29,6 +29,7 @@ CALLED_BY_ANOTHER_NAME = planted(ship, "for name in names:\n        yield from u
     "for name in tuple(names):\n        yield from upload(name)"
 ))  # fmt: skip
 SMALLER_PAGES = planted(migration, "PAGE = 100", "PAGE = 99")
+UNREACHED = planted(retain, "if not done:", "if done:")
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +37,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runs]:
     """Two seeds, and what the original does in them."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
-        made = Runs(range(1, 3), "", (ship.__name__, migration.__name__), "a test")
+        made = Runs(range(1, 3), "", (ship.__name__, migration.__name__, retain.__name__), "a test")
         made.baseline()
         yield made
 
@@ -80,3 +81,9 @@ def test_what_changes_nothing_lives_and_is_alike(runs: Runs, mutant: Mutant) -> 
     hunting, traces = found(Hunting(runs), mutant), found(Traces(runs), mutant)
     assert (hunting.outcome, hunting.alike) == (Outcome.SURVIVED, True)
     assert traces.outcome is Outcome.SURVIVED
+
+
+def test_a_mutant_that_no_seed_reaches_is_not_called_alike(runs: Runs) -> None:
+    """Who runs nothing sees no difference, and cannot say that there is none."""
+    finding = found(Hunting(runs), UNREACHED)
+    assert (finding.outcome, finding.alike) == (Outcome.SKIPPED, False)

@@ -19,7 +19,13 @@ from flkdocs.snippets import rewritten, steps
 PAGES = sorted({file for file in guides.origins().values() if file.endswith(".md")})
 """Every page that somebody wrote: README, guides, decisions, the site's own."""
 TUTORIAL = sorted(f"tutorial/{path.name}" for path in (ROOT / guides.OWN / "tutorial").glob("[0-9]*.md"))
-FOLLOWED = ("guides/conform.md", "guides/ci.md", "guides/backup.md", "guides/configuration.md")
+FOLLOWED = (
+    "guides/conform.md",
+    "guides/ci.md",
+    "guides/backup.md",
+    "guides/configuration.md",
+    "guides/deploy.md",
+)
 """Guides that are followed from an empty folder, as the tutorial is."""
 ROOMS = ("spec", "model", "formal", "sim", "impl", "conformance", "notebooks", "tests")
 

@@ -13,14 +13,25 @@ import msgspec
 from tests.support.conformance.memory_server import GONE, LIVE, Node
 from tests.support.conformance.server_defects import DEFECTS, as_duplicate, caught_by, key_of
 
-from flk.conformance.server import clock, durability, histories, refusals, rotation, tenancy, transport, trouble
+from flk.conformance.server import (
+    clock,
+    durability,
+    histories,
+    outcomes,
+    refusals,
+    rotation,
+    tenancy,
+    transport,
+    trouble,
+)
 from flk.conformance.server.reference import Handler
 from flk.model.effects import Effect, Resume, Store
 from flk.model.entries.entry import Claim, Key, content_digest
+from flk.model.flow.answers import ACKNOWLEDGED
 from flk.model.flow.submission import Response, Submission
 from flk.model.log.hlc import Timestamp
 from flk.model.record.canonical import Signed
-from flk.model.record.record import decode
+from flk.model.record.record import Pcs, decode
 from flk.model.record.signing import HmacKey, Keyring, LiveKey
 from flk.model.refusal import Malformed, Overloaded, Refused
 
@@ -401,6 +412,91 @@ class KeepsWhatItAccepted(Node):
         entries = self.entries.entries
         for key in [key for key, entry in entries.items() if not entry.outcome.accepted]:
             del entries[key]
+
+
+class LengthFirstHandler(Handler):
+    """Reads as many bytes as were announced first, and does not look for chunks then."""
+
+    def handle_any(self) -> None:
+        lengths = self.headers.get_all("Content-Length", [])
+        if lengths:
+            del self.headers["Transfer-Encoding"], self.headers["Content-Length"]
+            self.headers["Content-Length"] = lengths[0]
+        super().handle_any()
+
+    do_POST = handle_any
+
+
+@caught_by(transport.lengths_are_told_once)
+class OneLengthCounts(Node):
+    """Of two lengths the announced one counts, or the first: what a proxy in front of it may read otherwise."""
+
+    handler: ClassVar[type[Handler]] = LengthFirstHandler
+
+
+class TrailingHandler(Handler):
+    """Trailers are added to the headers, in whose place they come."""
+
+    def read_body(self) -> bytes:
+        if self.headers.get("Transfer-Encoding") != "chunked":
+            return super().read_body()
+        pieces = b""
+        while size := int(self.rfile.readline(), 16):
+            pieces += self.rfile.read(size)
+            self.rfile.readline()
+        while line := self.rfile.readline().strip():
+            name, _, value = line.decode("latin-1").partition(":")
+            del self.headers[name]
+            self.headers[name] = value.strip()
+        return pieces
+
+
+@caught_by(transport.trailers_are_no_headers)
+class TrailersCount(Node):
+    """What stands behind the body counts like a header."""
+
+    handler: ClassVar[type[Handler]] = TrailingHandler
+
+
+@caught_by(outcomes.equivocation)
+class BudgetIsDerived(Node):
+    """The budget follows from the other signals, so that contents that differ in it alone are one."""
+
+    def __init__(self) -> None:
+        self.first: dict[Key, tuple[Pcs, Response]] = {}
+        super().__init__()
+
+    def submit(self, submission: Submission) -> Response:
+        response, key = super().submit(submission), key_of(submission)
+        if response.status in ACKNOWLEDGED:
+            self.first.setdefault(key, (decode(submission.body), response))
+        if response.status == 409 and key in self.first:
+            record, told = self.first[key]
+            same = msgspec.structs.replace(decode(submission.body), budget=record.budget)
+            return told if content_digest(same) == content_digest(record) else response
+        return response
+
+
+@caught_by(durability.acknowledged_survives_restart)
+class KnowsBodiesAfterAStart(Node):
+    """What the log holds is known by its bytes: what was delivered again meanwhile is another content."""
+
+    def __init__(self) -> None:
+        self.bodies: dict[Key, bytes] = {}
+        self.restarted = False
+        super().__init__()
+
+    def restart(self) -> None:
+        self.restarted = True
+        super().restart()
+
+    def submit(self, submission: Submission) -> Response:
+        response, key = super().submit(submission), key_of(submission)
+        if response.status in ACKNOWLEDGED:
+            logged = self.bodies.setdefault(key, submission.body)
+            if self.restarted and logged != submission.body:
+                return Response(409, response.body)
+        return response
 
 
 @caught_by(refusals.malformed)

@@ -220,7 +220,7 @@ def _version(given: Body) -> str:
         return ""
 
 
-@breaks("validate", "REC-4", form="length-in-bytes")
+@breaks("validate", "REC-4", "REC-8", form="length-in-bytes")
 def counts_bytes(given: Body) -> bool:
     """A length is one of bytes."""
     valid = operations.records.validate(given)
@@ -229,7 +229,7 @@ def counts_bytes(given: Body) -> bool:
     return valid
 
 
-@breaks("validate", "REC-4", form="length-in-utf-16")
+@breaks("validate", "REC-4", "REC-8", form="length-in-utf-16")
 def counts_utf_16(given: Body) -> bool:
     """A length is one of UTF-16 code units."""
     valid = operations.records.validate(given)

@@ -33,8 +33,12 @@ class Sdk(NamedTuple):
     """None where there are no files: in browsers."""
     deliverer: tuple[str, ...] = ()
     """Its sender as a subject of the kit."""
+    needs: str = ""
+    """The SDK that is built before it, beside its folder."""
 
 
+KEPT = (*sdks.PAGE, "--profile", "{out}/profile")
+"""The command of a module in a page whose outbox outlives it."""
 GO = Sdk(
     language="go",
     folder=SDKS / "go",
@@ -58,7 +62,11 @@ TYPESCRIPT = Sdk(
 WEBASSEMBLY = Sdk(
     language="webassembly",
     folder=SDKS / "go" / "wasm",
-    build=(*sdks.WEBASSEMBLY.build, ("npm", "--prefix", "{out}", *sdks.INSTALL)),
+    build=(
+        *sdks.WEBASSEMBLY.build,
+        ("npm", "--prefix", "{out}", *sdks.INSTALL),
+        ("ln", "-s", "../sdk-typescript/dist/src", "{out}/flk-sdk"),
+    ),
     checks=(
         ("env", "GOOS=js", "GOARCH=wasm", "go", "vet", "."),
         ("npm", "--prefix", "{out}", "run", "check"),
@@ -66,13 +74,15 @@ WEBASSEMBLY = Sdk(
     ),
     subject=(*sdks.PAGE, "--root", "{out}", "{out}/flk-subject/main.js"),
     source="flk-subject/main.js",
+    deliverer=(*KEPT, "--root", "{out}", "{out}/flk-deliver/main.js"),
+    needs="typescript",
 )
 TYPESCRIPT_IN_CHROMIUM = TYPESCRIPT._replace(
     language="typescript-in-chromium",
     checks=(),
     subject=(*sdks.PAGE, "--root", "{out}/dist/src", "{out}/dist/src/flk-subject/subject.js"),
     sender=(),
-    deliverer=(),
+    deliverer=(*KEPT, "--root", "{out}/dist/src", "{out}/dist/src/flk-deliver/page.js"),
 )
 MANIFEST = ("--manifest-path", "{out}/Cargo.toml")
 RELEASE = ("--release", "--target-dir", "{out}/target", *MANIFEST)  # one profile, so that builds share what they can
@@ -109,6 +119,9 @@ def run(command: Sequence[str], folder: Path, **more: str) -> "subprocess.Comple
 
 def built(sdk: Sdk, factory: pytest.TempPathFactory) -> Path:
     """Where the SDK's programs are. Whoever asks first builds them, other workers wait for that."""
+    for other in ALL:
+        if other.language == sdk.needs:
+            built(other, factory)
     own = factory.getbasetemp()
     here = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
     name = "-".join(("sdk", *sdk.folder.relative_to(SDKS).parts))

@@ -25,6 +25,8 @@ IMPORT = """import({module}).then((subject) => {{
   if (typeof subject.answer !== "function") throw new TypeError({module} + " exports no function answer");
   return subject;
 }})"""
+PORT = "flk.port"
+"""The file of a profile that names its page's port."""
 ASK = "function (line) { return this.answer(line); }"
 
 
@@ -86,10 +88,30 @@ class _Files(SimpleHTTPRequestHandler):
         """Say nothing: what a page lacks, its import tells."""
 
 
+def _port(profile: Path | None) -> int:
+    """Where the last page with the profile was: what it stored belongs to its address. 0, any free port, if there was none."""
+    try:
+        return 0 if profile is None else int((profile / PORT).read_text("ascii"))
+    except (FileNotFoundError, ValueError):
+        return 0
+
+
 @contextmanager
-def serving(folder: Path) -> Iterator[str]:
-    """The URL of a server of the page and of the folder's files, on the loopback alone."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(_Files, directory=str(folder))) as server:
+def serving(folder: Path, profile: Path | None = None) -> Iterator[str]:
+    """The URL of a server of the page and of the folder's files, on the loopback alone; with a profile always the same one.
+
+    Raises UnusableInput if another process is there.
+    """
+    port = _port(profile)
+    try:
+        bound = ThreadingHTTPServer(("127.0.0.1", port), partial(_Files, directory=str(folder)))
+    except OSError as error:
+        raise UnusableInput(
+            f"port {port} of {profile}: {error.strerror}; wait for who has it, or name another profile"
+        ) from None
+    if profile is not None:
+        (profile / PORT).write_text(str(bound.server_port), "ascii")
+    with bound as server:
         Thread(target=server.serve_forever, daemon=True).start()
         try:
             yield f"http://127.0.0.1:{server.server_port}/"
@@ -110,9 +132,9 @@ class Page:
 
     def __init__(self, browser: Chromium, url: str, module: str) -> None:
         self._browser = browser
-        self._session = ""
-        target = self._told("Target.createTarget", url="about:blank").target
-        self._session = self._told("Target.attachToTarget", targetId=target, flatten=True).session
+        self.session = ""
+        self.target = self._told("Target.createTarget", url="about:blank").target
+        self.session = self._told("Target.attachToTarget", targetId=self.target, flatten=True).session
         self._told("Runtime.enable")
         self._told("Inspector.enable")
         problem = self._told("Page.navigate", url=url).problem  # answered once the page is there
@@ -130,13 +152,13 @@ class Page:
             "awaitPromise": True,
             "returnByValue": True,
         }
-        return self._browser.send("Runtime.callFunctionOn", call, self._session)
+        return self._browser.send("Runtime.callFunctionOn", call, self.session)
 
     def _told(self, method: str, **parameters: object) -> _Made:
-        return msgspec.json.decode(self._browser.call(method, parameters, show, self._session), type=_Made)
+        return msgspec.json.decode(self._browser.call(method, parameters, show, self.session), type=_Made)
 
     def _evaluated(self, method: str, **parameters: object) -> Thing:
-        return Evaluated.read(self._browser.call(method, parameters, show, self._session))
+        return Evaluated.read(self._browser.call(method, parameters, show, self.session))
 
 
 class _Console(msgspec.Struct, frozen=True):
@@ -212,14 +234,15 @@ def _is_bye(line: bytes) -> bool:
         return False  # whoever wrote it, the page sees what it makes of it
 
 
-def bridge(module: Path, root: Path | None, command: str) -> None:
+def bridge(module: Path, root: Path | None, command: str, profile: Path | None = None) -> None:
     """Answer the kit on stdin and stdout by a module in a page. `root` is the folder that the page sees, by default the module's.
+    What the page stores is kept in the folder `profile`, if there is one, for the next page with it, which has the same address.
 
     Raises UnusableInput for a module that is not a file in it, Lost if the browser or the module fails.
     """
     folder = (root or module.parent).resolve()
     if not module.is_file() or not module.resolve().is_relative_to(folder):
         raise UnusableInput(f"{module}: name a module of JavaScript, in the folder {folder}")
-    with serving(folder) as url, Chromium(command) as browser:
+    with Chromium(command, profile) as browser, serving(folder, profile) as url:
         page = Page(browser, url, module.resolve().relative_to(folder).as_posix())
         _Conversation(browser, page).run()

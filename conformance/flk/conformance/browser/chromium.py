@@ -1,14 +1,17 @@
-"""A headless Chromium of our own, asked in its DevTools protocol through two pipes. Nothing of it outlives us, however we end.
+"""A headless Chromium of our own, asked in its DevTools protocol through two pipes. Nothing of it outlives us, however we end, but
+what pages store in a profile that is to be kept.
 
 Chromium ends when the pipe of commands closes, which the system does for a process that is killed. A shell in a process group of
-its own, which whoever kills our group does not reach, waits for that and removes the profile's directory.
+its own, which whoever kills our group does not reach, waits for that and removes its directory. Until then it holds the lock of a
+profile that is kept: the next browser with that profile starts when the last one is gone.
 """
 
 import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from fcntl import F_DUPFD_CLOEXEC, fcntl
+from fcntl import F_DUPFD_CLOEXEC, LOCK_EX, fcntl, flock
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -74,23 +77,26 @@ def executable(name: str = "") -> str:
 
 
 class Chromium:
-    """A running browser, from `with` until its end."""
+    """A running browser, from `with` until its end. What its pages store is kept in the folder `profile`, if there is one."""
 
-    def __init__(self, command: str) -> None:
+    def __init__(self, command: str, profile: Path | None = None) -> None:
         self._log = tempfile.TemporaryFile()  # noqa: SIM115  # closed by __exit__
         self._asked = 0
         folder = tempfile.gettempdir()
-        profile = tempfile.mkdtemp(prefix=PREFIX, dir=folder if len(folder) <= LONGEST else "/tmp")  # noqa: S108
+        own = tempfile.mkdtemp(prefix=PREFIX, dir=folder if len(folder) <= LONGEST else "/tmp")  # noqa: S108
         sandbox = ("--no-sandbox",) if os.geteuid() == 0 else ()  # Chromium refuses to run as root with one
-        words = (command, *OPTIONS, *sandbox, f"--user-data-dir={profile}", "about:blank")
+        words = (command, *OPTIONS, *sandbox, f"--user-data-dir={profile or own}", "about:blank")
         (its_commands, commands), (replies, its_replies) = os.pipe(), os.pipe()
         above = [fcntl(fd, F_DUPFD_CLOEXEC, 10) for fd in (its_commands, its_replies, self._log.fileno())]
         nothing = os.open(os.devnull, os.O_RDONLY)
         places = [(nothing, 0), (above[2], 1), (above[2], 2), (above[0], 3), (above[1], 4)]
+        if profile is not None:
+            above.append(_locked(profile))
+            places.append((above[3], 5))
         self._janitor = os.posix_spawn(
             "/bin/sh",
-            ["sh", "-c", JANITOR, profile, *words],
-            {**os.environ, **dict.fromkeys(FOLDERS, profile)},
+            ["sh", "-c", JANITOR, own, *words],
+            {**os.environ, **dict.fromkeys(FOLDERS, own)},
             file_actions=[(os.POSIX_SPAWN_DUP2, source, target) for source, target in places],
             setpgroup=0,
         )
@@ -155,3 +161,16 @@ class Chromium:
         os.close(self._replies)
         os.waitpid(self._janitor, 0)
         self._log.close()
+
+
+def _locked(profile: Path) -> int:
+    """A descriptor that holds the lock of a profile, once nobody else does. Raises UnusableInput if it cannot be had."""
+    try:
+        profile.mkdir(parents=True, exist_ok=True)
+        lock = os.open(profile / "flk.lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise UnusableInput(f"{profile}: {error.strerror}; name a folder of your own with --profile") from None
+    flock(lock, LOCK_EX)
+    above = fcntl(lock, F_DUPFD_CLOEXEC, 10)
+    os.close(lock)
+    return above

@@ -5,6 +5,7 @@ A question that Hypothesis has shrunk has nothing in it that the wrong answer do
 
 import json
 import math
+import re
 from base64 import b64decode
 from collections.abc import Callable, Iterator
 from decimal import Decimal
@@ -13,6 +14,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, Raw
 
+from flk.conformance.cases.values import PLAIN
 from flk.conformance.operations import OPERATIONS, Broken, perform
 from flk.model.record.canonical import Profile, round9
 from flk.spec.constants import CONSTANTS
@@ -49,9 +51,8 @@ def requirement(operation: str, question: Question, expect: Expect, refused: str
         return str(expect.error)
     if operation == "validate" and refused:
         return refused
-    if operation in {"pause", "node"} and isinstance(expect.value, Raw):
-        due = msgspec.json.decode(expect.value)
-        return _of_pause(question, due, received) if operation == "pause" else _of_arrivals(question, due, received)
+    if operation in _BY_ANSWER and isinstance(expect.value, Raw):
+        return _BY_ANSWER[operation](question, msgspec.json.decode(expect.value), received)
     rule = _RULES.get(operation)
     return _first(operation) if rule is None else rule(question)
 
@@ -77,8 +78,20 @@ def _of_form(question: Question) -> str:
     texts = [str(record[name]) for name in TEXTS]
     if any(not text.isascii() or not text.isprintable() or set(text) & set('"\\<>&') for text in texts):
         return "C14N-5"
-    ordinary = all(float(record[name]) in {0.0, 1.0, 0.5} for name in REALS)
+    ordinary = all(float(record[name]) in {0.0, 1.0, 0.5, PLAIN[name]} for name in REALS)
     return "C14N-1" if ordinary else "C14N-2"
+
+
+def _of_text(question: Question, due: str, received: object) -> str:
+    """Of a text that is wrong but for its reals C14N-1: a shrunk record has such reals as every format writes wrongly."""
+    form = _of_form(question)
+    if form not in {"C14N-1", "C14N-2"} or not isinstance(received, str):
+        return form
+    blank, wrong = (re.sub(_REAL, r"\1", text) for text in (due, received))
+    return "C14N-2" if blank == wrong else "C14N-1"
+
+
+_REAL = re.compile(rf'("(?:{"|".join(REALS)})":)[^,}}]*')
 
 
 def _of_signature(question: Question) -> str:
@@ -166,9 +179,14 @@ def _of_arrivals(question: Question, due: list[dict[str, Any]], received: object
     return "DUP-2" if before else "ORD-7"
 
 
+_BY_ANSWER: dict[str, Callable[[Question, Any, object], str]] = {
+    "canonical": _of_text,
+    "pause": _of_pause,
+    "node": _of_arrivals,
+}
+"""Of operations whose wrong answers tell more than the question, how."""
 _RULES: dict[str, Callable[[Question], str]] = {
     "fixed9": lambda question: _of_number(float(question["x"])),
-    "canonical": _of_form,
     "sign": _of_signature,
     "pcs_id": lambda _: "ID-1",
     "content_digest": lambda _: "DUP-9",

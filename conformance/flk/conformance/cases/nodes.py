@@ -8,8 +8,10 @@ from hypothesis.strategies import DrawFn, SearchStrategy, composite
 
 from flk.conformance.cases.forms import checking, secrets, signature
 from flk.conformance.cases.points import judged
+from flk.spec.constants import CONSTANTS
 
 START = 1737288000.0
+WINDOW = CONSTANTS.dedup.ttl_seconds
 
 
 @composite
@@ -22,16 +24,17 @@ def nodes(draw: DrawFn) -> dict[str, Any]:
         rival["N_j"] = {scale: count - 1 if count > 1 else 2 for scale, count in record["N_j"].items()}
     contents = [record, rival, {**record, "attempt": 9}, {**record, "D_hat": 4}]
     profiles = draw(st.sampled_from([["fixed9"], ["fixed9", "judged"], ["judged"], ["fixed9", "shortest"]]))
-    arrivals = []
+    arrivals, now = [], START
     for _ in range(draw(st.integers(1, 4))):
+        now += draw(st.sampled_from([0, 0, 0, 0, 0, 3600, 86_400, WINDOW / 2]))
         content = draw(st.sampled_from(contents))
         profile = draw(st.sampled_from([*profiles, "fixed9"]))
         key = draw(st.sampled_from([secret, secret, other]))
         content = {**content, "sig": signature(content, key, profile)}
         arrivals.append(
             {
-                "at": START + draw(st.sampled_from([0, 0.125, 1, 10, -60, -119.875, -120, -120.125])),
-                "tenant": draw(st.sampled_from(["a", "a", "a", "b", "c", "", "a b", "x" * 64, "x" * 65])),
+                "at": now + draw(st.sampled_from([0, 0.125, 1, 10, -60, -119.875, -120, -120.125])),
+                "tenant": draw(st.sampled_from(["a", "a", "a", "b", "c", "A", "", "a b", "x" * 64, "x" * 65])),
                 "body": json.dumps(content),
             }
         )

@@ -93,6 +93,8 @@ lattice = st.integers(-20, 20).map(lambda n: n / 16) | st.integers(-20, 20).map(
 seeds = st.integers(0, 2**32 - 1) | st.sampled_from([0, 1, 2**31 - 1, 2**31, 2**32 - 1])
 beside = st.builds(lambda n, off: n / 16 + off * 2.0**-30, st.integers(-40, 40), st.sampled_from([-1, 0, 1]))
 """Close to the border of a cell: too close for binary32."""
+alike = st.sampled_from([1.0, 2.0, 11.0, 12.0, 21.0, 112.0])
+"""Places that read alike where their digits run together."""
 cells = st.floats(-8, 8) | lattice | beside | st.floats(-(2.0**40), 2.0**40)
 scale_lists = st.lists(st.integers(1, 20) | st.integers(1, 1024), min_size=1, max_size=5, unique=True)
 
@@ -102,6 +104,8 @@ CASES: dict[str, SearchStrategy[dict[str, Any]]] = {
     "budget": signals("D_hat", "coh_star", "r"),
     "coherence": st.builds(lambda cloud, seed: {**cloud, "seed": seed}, clouds(st.floats(-8, 8) | lattice), seeds),
     "compressibility": raw_bytes() | prose,
-    "count_cells": st.builds(lambda cloud, scales: {**cloud, "scales": scales}, clouds(cells), scale_lists),
+    "count_cells": st.builds(
+        lambda cloud, scales: {**cloud, "scales": scales}, clouds(cells) | clouds(alike), scale_lists
+    ),
     "judge": judged(),
 }

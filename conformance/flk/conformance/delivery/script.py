@@ -24,6 +24,12 @@ MOST_ENDLESS = 1 << 26
 """Bytes of an answer without end: by then whoever has not gone is held to read on for ever."""
 MOST_ATTEMPTS = 40
 """Of one record in a scenario. No script needs as many."""
+FOR_PAGES = (
+    ("Access-Control-Allow-Origin", "*"),
+    ("Access-Control-Allow-Headers", "*"),
+    ("Access-Control-Expose-Headers", "Retry-After"),
+)
+"""Fields by which browsers let pages ask the script and read its answers, as a node's operator may have it (HTTP-11)."""
 
 
 class Attempt(NamedTuple):
@@ -103,6 +109,9 @@ class Script:
             writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         body = await _body(reader, headers)
         parts = urlsplit(target)
+        if method == "OPTIONS":  # a browser asks whether a page may post
+            writer.write(_written(200, b""))
+            return True
         if method == "POST" and parts.path == SUBMIT_PATH:
             return await self._submitted(reader, writer, headers.get("x-tenant-id", ""), body)
         if parts.path == "/clock":
@@ -208,6 +217,6 @@ async def _body(reader: asyncio.StreamReader, headers: Mapping[str, str]) -> byt
 def _written(status: int, body: bytes, headers: tuple[tuple[str, str], ...] = ()) -> bytes:
     """An answer as it goes over the wire."""
     kind = "application/json" if body[:1] == b"{" else "text/html"
-    fields = [("Content-Type", kind), ("Content-Length", str(len(body))), *headers]
+    fields = [("Content-Type", kind), ("Content-Length", str(len(body))), *headers, *FOR_PAGES]
     head = "".join(f"{name}: {value}\r\n" for name, value in fields)
     return f"HTTP/1.1 {status} Scripted\r\n{head}\r\n".encode("latin-1") + body

@@ -116,7 +116,7 @@ def _gives(one: WrongForm, operation: str, question: Raw, told: object) -> bool 
         read = msgspec.json.decode(question, type=form(OPERATIONS[operation]))
         assert isinstance(read, Form)
         given = msgspec.json.decode(msgspec.json.encode(answer(read)))
-    except (ValueError, ArithmeticError, LookupError, TypeError):  # the form has no answer to this question
+    except (ValueError, ArithmeticError, LookupError, TypeError, AttributeError):  # it has no answer to this question
         return None
     if isinstance(told, Expect):
         told = msgspec.json.decode(told.value) if isinstance(told.value, Raw) else {"error": told.error}

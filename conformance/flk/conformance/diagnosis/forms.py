@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterator
 from decimal import ROUND_HALF_UP, Decimal
 from hashlib import sha256
 from itertools import combinations
-from math import floor, log2, trunc
+from math import floor, isfinite, isnan, log2, trunc
 
 import msgspec
 
-from flk.conformance.diagnosis import logs, omissions, readers
+from flk.conformance.diagnosis import logs, nodes, omissions, readers, signals
 from flk.conformance.diagnosis.form import Answer, WrongForm, honest
 from flk.conformance.diagnosis.tree import Tree
 from flk.conformance.operations.canonical import CanonicalInput, OneReal
@@ -22,7 +22,7 @@ from flk.conformance.operations.records import Triple, ValidRecord
 from flk.conformance.operations.signals import Counts, Plane, RawBytes, ScaledCloud, Signals
 from flk.conformance.operations.signatures import SignInput
 from flk.conformance.operations.trees import Consistency, Inclusion, Leaves, Position, Prefix
-from flk.model.record.canonical import Profile, canonical_bytes, round9
+from flk.model.record.canonical import Profile, canonical_bytes, judged_bytes, round9, says_what_is_judged
 from flk.model.record.merkle import chunks
 from flk.spec.constants import CONSTANTS
 
@@ -55,6 +55,10 @@ def _shortest(x: float) -> str:
 
 def _integral(x: float) -> str:
     return f"{round9(x):.15g}"
+
+
+def _pointless(x: float) -> str:
+    return _shortest(x).removesuffix(".0")
 
 
 def _signed_zero(x: float) -> str:
@@ -94,15 +98,16 @@ REALS: tuple[tuple[str, str, str, str, Callable[[float], str]], ...] = (
 
 def _written(
     record: EightFields,
-    real: Callable[[float], str] = _nine,
+    real: Callable[[float], str],
     order: tuple[str, ...] = FIELDS,
     text: Callable[[str], str] = lambda text: json.dumps(text, ensure_ascii=False),
+    whole: Callable[[int], str] = str,
     comma: str = ",",
     colon: str = ":",
 ) -> bytes:
     signed = record.signed()
     values = {
-        name: real(value) if isinstance(value, float) else str(value) if isinstance(value, int) else text(value)
+        name: real(value) if isinstance(value, float) else whole(value) if isinstance(value, int) else text(value)
         for name in FIELDS
         for value in (getattr(signed, name),)
     }
@@ -120,21 +125,37 @@ def _html(text: str) -> str:
     return escaped
 
 
-def _of_bytes(message: Callable[[EightFields], bytes]) -> dict[str, Answer]:
-    """The answers to `canonical` and `sign` of whoever writes this message, under profile `fixed9`."""
+def _of_bytes(message: Callable[[EightFields, Profile], bytes | None]) -> dict[str, Answer]:
+    """The answers to `canonical` and `sign` of whoever writes the eight fields so, for each profile that the mistake shows in."""
+
+    def whole(record: EightFields, profile: Profile) -> bytes | None:
+        if profile is not Profile.JUDGED:
+            return message(record, profile)
+        eight, judged = message(record, Profile.FIXED), record.signed()
+        return judged_bytes(judged, eight) if eight is not None and says_what_is_judged(judged) else None
 
     def canonical(given: Form) -> object:
         assert isinstance(given, CanonicalInput)
         honest("canonical", given)  # raises for what has no form: how others write a text says nothing of that
-        return message(given.record).decode() if given.profile is Profile.FIXED else None
+        told = whole(given.record, given.profile)
+        return None if told is None else told.decode()
 
     def sign(given: Form) -> object:
         assert isinstance(given, SignInput)
-        if given.profile is not Profile.FIXED:
-            return None
-        return b64encode(given.key.signer().sign(message(given.record))).decode()
+        told = whole(given.record, given.profile)
+        return None if told is None else b64encode(given.key.signer().sign(told)).decode()
 
     return {"canonical": canonical, "sign": sign}
+
+
+def _with_reals(real: Callable[[float], str], of: Profile) -> dict[str, Answer]:
+    """The answers of whoever writes reals so under a profile, and under others as they are to be written."""
+    return _of_bytes(lambda record, profile: _written(record, real) if profile is of else None)
+
+
+def _with_fields(message: Callable[[EightFields, Callable[[float], str]], bytes]) -> dict[str, Answer]:
+    """The answers of whoever writes the fields so, under each profile with its own reals."""
+    return _of_bytes(lambda record, profile: message(record, _nine if profile is Profile.FIXED else _shortest))
 
 
 def _numbers() -> Iterator[WrongForm]:
@@ -145,66 +166,55 @@ def _numbers() -> Iterator[WrongForm]:
             honest("fixed9", given)
             return real(float(given.x))
 
-        def message(record: EightFields, real: Callable[[float], str] = real) -> bytes:
-            return _written(record, real)
+        yield WrongForm(name, says, requirement, rule, {"fixed9": fixed9, **_with_reals(real, Profile.FIXED)})
+    older = "a real of the older form has a point or an exponent"
+    answers = _with_reals(_pointless, Profile.SHORTEST)
+    yield WrongForm("no-point", "integral reals without a point", "C14N-6", older, answers)
+    for words in (("nan", "inf", "-inf"), ("NaN", "Infinity", "-Infinity"), ("NaN", "+Inf", "-Inf"), ("null",) * 3):
 
-        yield WrongForm(name, says, requirement, rule, {"fixed9": fixed9, **_of_bytes(message)})
+        def spelt(given: Form, words: tuple[str, ...] = words) -> object:
+            assert isinstance(given, OneReal)
+            x = float(given.x)
+            return _nine(x) if isfinite(x) else words[0 if isnan(x) else 1 if x > 0 else 2]
+
+        rule = "what is no number has no form"
+        yield WrongForm("non-finite", "a formatter that writes what is no number", "C14N-4", rule, {"fixed9": spelt})
 
 
 def _texts() -> Iterator[WrongForm]:
-    forms: tuple[tuple[str, str, str, str, Callable[[EightFields], bytes]], ...] = (
-        (
-            "struct-order",
-            "the fields in another order",
-            "C14N-1",
-            "fields go in code-point order, capitals first",
-            lambda record: _written(record, order=STRUCT_ORDER),
-        ),
-        (
-            "spaces",
-            "a JSON writer's spaces",
-            "C14N-1",
-            "there is no white space",
-            lambda record: _written(record, comma=", ", colon=": "),
-        ),
-        (
-            "ascii-escapes",
-            "texts escaped to ASCII",
-            "C14N-5",
-            "texts are raw UTF-8",
-            lambda record: _written(record, text=json.dumps),
-        ),
-        (
-            "html-escapes",
-            "texts escaped for HTML",
-            "C14N-5",
-            "only quote, backslash and control characters are escaped",
-            lambda record: _written(record, text=_html),
-        ),
-        (
-            "cut-text",
-            "texts cut at 32 bytes",
-            "C14N-8",
-            "every character counts",
-            lambda record: _written(record, text=lambda text: json.dumps(text.encode()[:32].decode(errors="ignore"))),
-        ),
-        (
-            "cut-shard",
-            "a shard id cut at 32 bytes",
-            "C14N-8",
-            "every character counts",
-            lambda record: _written(_with_shard(record, lambda shard: shard.encode()[:32].decode(errors="ignore"))),
-        ),
-        (
-            "trimmed-text",
-            "texts without spaces around them",
-            "C14N-8",
-            "every character counts",
-            lambda record: _written(record, text=lambda text: json.dumps(text.strip(), ensure_ascii=False)),
-        ),
-    )
-    for name, says, requirement, rule, message in forms:
-        yield WrongForm(name, says, requirement, rule, _of_bytes(message))
+    def shard(change: Callable[[str], str]) -> Callable[[EightFields, Callable[[float], str]], bytes]:
+        return lambda record, real: _written(_with_shard(record, change), real)
+
+    def text(spell: Callable[[str], str]) -> Callable[[EightFields, Callable[[float], str]], bytes]:
+        return lambda record, real: _written(record, real, text=spell)
+
+    def epoch(spell: Callable[[int], str]) -> Callable[[EightFields, Callable[[float], str]], bytes]:
+        return lambda record, real: _written(record, real, whole=spell)
+
+    def raw(text: str) -> str:
+        return json.dumps(text, ensure_ascii=False)
+
+    def cut(text: str) -> str:
+        return text.encode()[:32].decode(errors="ignore")
+
+    whole, counts = "an epoch is written as an integer", "every character counts"
+    escapes, spaces = "only quote, backslash and control characters are escaped", "there is no white space"
+    order = "fields go in code-point order, capitals first"
+    for name, says, requirement, rule, message in (
+        ("struct-order", "the fields in another order", "C14N-1", order,
+         lambda record, real: _written(record, real, order=STRUCT_ORDER)),
+        ("spaces", "a JSON writer's spaces", "C14N-1", spaces,
+         lambda record, real: _written(record, real, comma=", ", colon=": ")),
+        ("ascii-escapes", "texts escaped to ASCII", "C14N-5", "texts are raw UTF-8", text(json.dumps)),
+        ("html-escapes", "texts escaped for HTML", "C14N-5", escapes, text(_html)),
+        ("cut-text", "texts cut at 32 bytes", "C14N-8", counts, text(lambda each: raw(cut(each)))),
+        ("cut-shard", "a shard id cut at 32 bytes", "C14N-8", counts, shard(cut)),
+        ("trimmed-text", "texts without spaces around them", "C14N-8", counts, text(lambda each: raw(each.strip()))),
+        ("epoch-as-a-real", "an epoch of six digits", "C14N-1", whole, epoch(lambda each: f"{float(each):g}")),
+        ("epoch-as-a-real", "an epoch with nine decimals", "C14N-1", whole, epoch(lambda each: f"{each:.9f}")),
+        ("epoch-as-a-real", "an epoch with a decimal", "C14N-1", whole, epoch(lambda each: repr(float(each)))),
+    ):  # fmt: skip
+        yield WrongForm(name, says, requirement, rule, _with_fields(message))
 
 
 # --- signatures ---
@@ -489,7 +499,9 @@ WRONG_FORMS: tuple[WrongForm, ...] = (
     *_numbers(),
     *_trees(),
     *readers.forms(),
+    *signals.forms(),
     *logs.forms(),
+    *nodes.forms(),
     *omissions.forms(),
     *_others(),
 )

@@ -1,4 +1,4 @@
-"""Known wrong forms of those who judge, keep a log and a clock, or answer as a node."""
+"""Known wrong forms of those who judge, or keep a log and a clock."""
 
 from collections.abc import Iterator
 from itertools import pairwise
@@ -8,14 +8,13 @@ from statistics import median
 import msgspec
 
 from flk.conformance.diagnosis.form import WrongForm, instead
-from flk.conformance.operations import clocks, node, records, segments, signals
+from flk.conformance.operations import clocks, records, segments, signals
 from flk.conformance.operations.forms import Form
 from flk.model.log import frames, hlc
 from flk.model.record.canonical import round9
 from flk.spec.constants import CONSTANTS
 
 replace = msgspec.structs.replace
-Arrivals = tuple[node.Arrival, ...]
 
 
 def forms() -> Iterator[WrongForm]:
@@ -24,7 +23,6 @@ def forms() -> Iterator[WrongForm]:
     yield from _frames()
     yield from _segments()
     yield from _clocks()
-    yield from _nodes()
 
 
 def _judgements() -> Iterator[WrongForm]:
@@ -59,9 +57,13 @@ def _frames() -> Iterator[WrongForm]:
     def unsalted(given: segments.FrameInput) -> bytes:
         return given.salt + segments.frame(replace(given, salt=b""))
 
+    def unsalted_if_empty(given: segments.FrameInput) -> bytes:
+        return segments.frame(given if given.payload else replace(given, salt=b""))
+
     for name, says, rule, frame in (
         ("length-of-16-bits", "lengths of 16 bits", "a length has 32 bits", short),
         ("salt-not-summed", "a checksum without the salt", "the checksum covers the salt", unsalted),
+        ("unsalted-if-empty", "empty frames without a salt", "each frame has the segment's salt", unsalted_if_empty),
     ):
 
         def told(given: Form, frame: object = frame) -> object:
@@ -99,16 +101,28 @@ def _segments() -> Iterator[WrongForm]:
     def unsalted(given: segments.DamagedSegment) -> Form:
         return replace(given, salt=None)
 
+    def filled(given: Form) -> object:
+        assert isinstance(given, segments.DamagedSegment)
+        found = segments.scan(given)
+        return replace(found, frames=tuple(one for one in found.frames if one.payload))
+
+    def nonempty(given: Form) -> object:
+        assert isinstance(given, segments.NamedSegment)
+        return segments.verify_segment(given) and bool(segments.scan(segments.DamagedSegment(given.segment)).frames)
+
+    empty = "a payload may be empty"
+    yield WrongForm("empty-frames-skipped", "a log without its empty frames", "WAL-2", empty, {"scan": filled})
     known = "a salt that is known counts, whatever the opening says"
     yield WrongForm("salt-of-opening", "the opening's salt alone", "WAL-8", known, instead("scan", unsalted))
     for name, says, requirement, rule, verify in (
         ("unsealed", "whole segments, sealed or not", "CRR-6", "only a sealed segment is shipped", unsealed),
+        ("without-records", "segments that hold a record", "CRR-6", "a segment may hold none", nonempty),
         ("any-name", "segments under any name", "CRR-6", "the head says the name", anonymous),
     ):
         yield WrongForm(name, says, requirement, rule, {"verify_segment": verify})
 
 
-# --- clocks and nodes ---
+# --- clocks ---
 
 
 def _clocks() -> Iterator[WrongForm]:
@@ -129,47 +143,3 @@ def _clocks() -> Iterator[WrongForm]:
 
     later = "a timestamp is later than the one before"
     yield WrongForm("wall-time", "wall time alone", "HLC-1", later, {"hlc_tick": wall_time})
-
-
-def _nodes() -> Iterator[WrongForm]:
-    def shared(given: Form) -> object:
-        assert isinstance(given, node.NodeInput)
-        first: dict[str, object] = {}
-        return [
-            first.setdefault(told["body"]["pcs_id"], told) if told["status"] in {200, 202} else told
-            for told in msgspec.json.decode(msgspec.json.encode(node.node(given)))
-        ]
-
-    yield WrongForm(
-        "one-store-for-all", "one store for all tenants", "DUP-4", "tenants share no outcome", {"node": shared}
-    )
-
-    def forgetful(given: Form) -> object:
-        assert isinstance(given, node.NodeInput)
-        alone = (replace(given, arrivals=(one,)) for one in given.arrivals)
-        return [told for history in alone for told in node.node(history)]
-
-    first = "the first outcome under an id is everybody's answer"
-    yield WrongForm("forgetful", "a node that stores nothing", "DUP-2", first, {"node": forgetful})
-
-    def from_the_store(given: Form) -> object:
-        assert isinstance(given, node.NodeInput)
-        told = node.node(given)
-        return [told[0] if one.status == 401 and told[0].status == 200 else one for one in told]
-
-    before = "a signature is checked before anything is looked up"
-    yield WrongForm(
-        "looks-up-first", "a node that answers forgeries from its store", "ORD-3", before, {"node": from_the_store}
-    )
-
-    def never_behind(given: node.NodeInput) -> Form:
-        first = given.arrivals[0].at if given.arrivals else 0.0
-        return replace(given, arrivals=tuple(replace(one, at=max(one.at, first)) for one in given.arrivals))
-
-    yield WrongForm(
-        "leading-clock",
-        "a node that logs on however far its clock leads",
-        "HLC-5",
-        "beyond the bound a node refuses to log",
-        instead("node", never_behind),
-    )

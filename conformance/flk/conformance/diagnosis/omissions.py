@@ -4,6 +4,7 @@ import zlib
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterator
 from hashlib import sha256
+from math import inf
 
 import msgspec
 
@@ -12,10 +13,13 @@ from flk.conformance.operations import canonical, clocks, placement, records, se
 from flk.conformance.operations.forms import Form
 from flk.model.entries.entry import Outcome
 from flk.model.record import merkle
-from flk.model.record.canonical import Profile, round9
+from flk.model.record.canonical import Profile, canonical_bytes, round9
+from flk.model.record.signing import Algorithm, HmacKey
 from flk.spec.constants import CONSTANTS
 
 replace = msgspec.structs.replace
+MOST_SIZES = 1024
+"""Of trees that are tried: a question may claim any size, and a diagnosis ends all the same."""
 
 
 def forms() -> Iterator[WrongForm]:
@@ -58,6 +62,11 @@ def _keys() -> Iterator[WrongForm]:
         ends = (key if key.not_after != given.at else replace(key, not_after=given.at + 1) for key in keys)
         return replace(given, keys={**given.keys, given.tenant: tuple(ends)})
 
+    def later(given: signatures.AuthenticateInput) -> Form:
+        keys = given.keys.get(given.tenant, ())
+        opened = tuple(key for key in keys if key.not_before != given.at)
+        return replace(given, keys={**given.keys, given.tenant: opened})
+
     def timeless(given: signatures.AuthenticateInput) -> Form:
         keys = (replace(key, not_before=0.0, not_after=None) for key in given.keys.get(given.tenant, ()))
         return replace(given, keys={**given.keys, given.tenant: tuple(keys)})
@@ -66,6 +75,7 @@ def _keys() -> Iterator[WrongForm]:
         ("one-key", "one key for each tenant", "SIGN-4", "a tenant may have any number of keys",
          lambda given: replace(given, keys={tenant: several[:1] for tenant, several in given.keys.items()})),
         ("closed-window", "windows that include their end", "SIGN-4", "a window ends before its end", longer),
+        ("open-window", "windows that exclude their start", "SIGN-4", "a window begins with its start", later),
         ("no-windows", "keys that count always", "SIGN-4", "a key counts within its window alone", timeless),
         ("everybodys-keys", "the keys of all tenants", "SIGN-7", "a key speaks for its own tenant", everyone),
         ("any-profile", "every profile there is", "C14N-6", "profiles that are not accepted do not count",
@@ -74,6 +84,22 @@ def _keys() -> Iterator[WrongForm]:
     )  # fmt: skip
     for name, says, requirement, rule, read in reads:
         yield WrongForm(name, says, requirement, rule, instead("authenticate", read))
+
+    def as_sent(given: Form) -> object:
+        assert isinstance(given, signatures.AuthenticateInput)
+        sent = b64decode(given.sig, validate=True)
+        macs = [
+            HmacKey(key.key).sign(canonical_bytes(given.record.signed(), profile))
+            for key in given.keys.get(given.tenant, ())
+            if key.algorithm is Algorithm.HMAC_SHA256 and key.not_before <= given.at < (key.not_after or inf)
+            for profile in given.profiles
+        ]
+        return any(sent and mac.startswith(sent) for mac in macs) or honest("authenticate", given)
+
+    whole = "a MAC has 32 bytes, and all are compared"
+    yield WrongForm(
+        "prefix-compared", "a MAC compared as far as it was sent", "SIGN-6", whole, {"authenticate": as_sent}
+    )
 
 
 _UNCHECKED = {
@@ -166,7 +192,8 @@ def _trees() -> Iterator[WrongForm]:
 
     def any_size(given: Form) -> object:
         assert isinstance(given, trees.Inclusion)
-        return any(honest("verify_inclusion", replace(given, size=size)) for size in range(1, given.size + 1))
+        most = min(given.size, MOST_SIZES)
+        return any(honest("verify_inclusion", replace(given, size=size)) for size in range(1, most + 1))
 
     def with_more(given: Form) -> object:
         assert isinstance(given, trees.Consistency)

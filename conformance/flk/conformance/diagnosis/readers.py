@@ -1,32 +1,34 @@
-"""Known wrong forms of those who read a question wrongly, or compute with other numbers: keys, bodies, points, clocks, places."""
+"""Known wrong forms of those who read a question wrongly, or what it names: keys, bodies, clocks, places, bytes."""
 
 import json
 import re
-import struct
-import zlib
 from base64 import b64decode, b64encode
 from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from hashlib import sha256
 from math import floor
-from typing import TypeAlias
+from typing import Any, TypeAlias
+from unicodedata import normalize
 
 import msgspec
 
 from flk.conformance.diagnosis.edwards import holds
 from flk.conformance.diagnosis.form import WrongForm, honest, instead
+from flk.conformance.diagnosis.signals import binary32
 from flk.conformance.drafts.weak_points import GROUP_ORDER
 from flk.conformance.operations.clocks import JoinInput, ObserveInput, TickInput
 from flk.conformance.operations.forms import Form, LiveKeyForm
 from flk.conformance.operations.placement import PauseInput, RingInput
 from flk.conformance.operations.records import Body, ValidRecord
-from flk.conformance.operations.signals import Plane, RawBytes, ScaledCloud, SeededCloud, Signals
+from flk.conformance.operations.signals import RawBytes
 from flk.conformance.operations.signatures import AuthenticateInput, SignInput
 from flk.conformance.operations.trees import Consistency, Inclusion, Leaves
 from flk.model.entries.ring import Ring, position
+from flk.model.log import hlc
 from flk.model.record import merkle
-from flk.model.record.canonical import canonical_bytes, round9
+from flk.model.record.canonical import canonical_bytes
+from flk.model.record.identity import pcs_id
 from flk.model.record.signing import Algorithm
 from flk.spec.constants import CONSTANTS
 
@@ -41,10 +43,11 @@ def forms() -> Iterator[WrongForm]:
     yield from _secrets()
     yield from _keys()
     yield from _bodies()
-    yield from _points()
+    yield from _fields()
     yield from _clocks()
     yield from _places()
     yield from _trees()
+    yield from _proofs()
 
 
 # --- keys ---
@@ -55,6 +58,7 @@ def _secrets() -> Iterator[WrongForm]:
     for name, says, read in (
         ("trimmed-secret", "a secret without white space around it", bytes.strip),
         ("secret-as-text", "a secret that ends at a zero byte", lambda secret: secret.partition(b"\0")[0]),
+        ("cut-secret", "a secret cut at a block of SHA-256", lambda secret: secret[:64]),
     ):
 
         def keyed(given: SignInput, read: Callable[[bytes], bytes] = read) -> Form:
@@ -173,75 +177,36 @@ def _bodies() -> Iterator[WrongForm]:
         yield WrongForm(name, says, requirement, rule, instead("validate", read))
 
 
+def _fields() -> Iterator[WrongForm]:
+    """A field is read so in an otherwise valid body."""
+
+    def epoch(given: Body) -> Form:
+        return Body(body=re.sub(r'(?<="epoch":)(\s*-?\d+)\.0+(?=\s*[,}])', r"\1", given.content().decode()))
+
+    def final_newline(given: Body) -> Form:
+        record, told = json.loads(given.content()), honest("validate", given)
+        field = told["field"] if isinstance(told, dict) else None
+        if field not in {"merkle_root", "shard_id", "sent_at"} or not str(record[field]).endswith("\n"):
+            return given
+        named = _id(record) == record["pcs_id"]
+        read = {**record, field: record[field].removesuffix("\n")}
+        return Body(body=json.dumps({**read, "pcs_id": _id(read)} if named else read))
+
+    whole, integer = "the whole text matches", "an integer has none"
+    for name, says, requirement, rule, read in (
+        ("integral-epoch", "an epoch with a fraction", "ID-4", integer, epoch),
+        ("final-newline", "patterns whose end may precede a newline", "ID-3", whole, final_newline),
+    ):
+        yield WrongForm(name, says, requirement, rule, instead("validate", read))
+
+
+def _id(record: dict[str, Any]) -> str:
+    return pcs_id(record["merkle_root"], record["epoch"], record["shard_id"])
+
+
 def _ascii_digit(match: re.Match[str]) -> str:
     character = json.loads(f'"{match[0]}"')
     return str(int(character)) if character.isdecimal() else match[0]
-
-
-# --- signals ---
-
-
-def _binary32(number: float) -> float:
-    """The nearest binary32 number. Raises OverflowError if there is none."""
-    (narrow,) = struct.unpack("<f", struct.pack("<f", number))
-    return float(narrow)
-
-
-def _points() -> Iterator[WrongForm]:
-    def narrow(given: Form) -> object:
-        assert isinstance(given, ScaledCloud)
-        rows = [[_binary32(x) for x in row] for row in given.points]
-        return {str(s): len({tuple(floor(_binary32(x * s)) for x in row) for row in rows}) for s in given.scales}
-
-    def exact(given: Form) -> object:
-        assert isinstance(given, ScaledCloud)
-        return {str(s): len({tuple(floor(Fraction(x) * s) for x in row) for row in given.points}) for s in given.scales}
-
-    product: Rule = "SIG-5", "the product is rounded to binary64"
-    yield WrongForm("binary32-cells", "coordinates of 32 bits", *product, {"count_cells": narrow})
-    yield WrongForm("exact-cells", "products that are not rounded", *product, {"count_cells": exact})
-
-    def short_seed(given: SeededCloud) -> Form:
-        return replace(given, seed=given.seed & 0x7FFFFFFF)
-
-    yield WrongForm(
-        "seed-of-31-bits", "a seed of 31 bits", "SIG-2", "a seed has 32 bits", instead("coherence", short_seed)
-    )
-    level = CONSTANTS.signals.zlib_level
-    for name, says, size in (
-        ("fast-compression", "zlib at level 1", lambda raw: len(zlib.compress(raw, 1))),
-        ("best-compression", "zlib at level 9", lambda raw: len(zlib.compress(raw, 9))),
-        ("raw-deflate", "deflate without zlib's frame", lambda raw: len(zlib.compress(raw, level, -15))),
-        (
-            "blocks-of-64-kib",
-            "blocks of 64 KiB, each compressed by itself",
-            lambda raw: sum(len(zlib.compress(raw[at : at + 65536], level)) for at in range(0, len(raw), 65536)),
-        ),
-    ):
-
-        def ratio(given: Form, size: Callable[[bytes], int] = size) -> object:
-            assert isinstance(given, RawBytes)
-            return round9(min(1.0, size(given.raw) / len(given.raw))) if given.raw else 1.0
-
-        yield WrongForm(name, says, "SIG-3", f"all bytes are one stream at level {level}", {"compressibility": ratio})
-
-    def as_they_come(given: Form) -> object:
-        assert isinstance(given, Plane)
-        limits = CONSTANTS.signals
-        if given.coh_star >= limits.sticky_coh_min and given.D_hat <= limits.sticky_D_max:
-            return "sticky"
-        return "non_sticky" if given.D_hat >= limits.non_sticky_D_min else "mixed"
-
-    def cost(given: Form) -> object:
-        assert isinstance(given, Signals)
-        w = CONSTANTS.budget
-        over = max(0.0, given.D_hat - w.D0)
-        total = w.base + w.alpha * (1 - given.r) + w.beta * over + w.gamma * given.coh_star
-        return round9(min(1.0, max(0.0, total)))
-
-    rounded = "signals are rounded first"
-    yield WrongForm("unrounded-signals", "signals as they come", "SIG-4", rounded, {"regime": as_they_come})
-    yield WrongForm("unrounded-budget", "signals as they come", "SIG-6", rounded, {"budget": cost})
 
 
 # --- clocks and entries ---
@@ -252,6 +217,21 @@ def _clocks() -> Iterator[WrongForm]:
         assert isinstance(given, TickInput)
         last, told = int(given.last, 16), honest("hlc_tick", given)
         return f"{last & ~0xFFFF:016x}" if told == f"{last + 1:016x}" and last & 0xFFFF == 0xFFFF else told
+
+    def at_wall_time(given: Form) -> object:
+        assert isinstance(given, ObserveInput)
+        told = honest("hlc_observe", given)
+        assert isinstance(told, dict)
+        return told if told["ahead"] else {**told, "clock": max(told["clock"], hlc.text(hlc.at(given.now)))}
+
+    arrivals = "an arrival is no event of one's own"
+    yield WrongForm(
+        "arrival-at-wall-time",
+        "a clock that arrivals move to wall time",
+        "HLC-2",
+        arrivals,
+        {"hlc_observe": at_wall_time},
+    )
 
     def at_the_bound(given: Form) -> object:
         assert isinstance(given, ObserveInput)
@@ -345,6 +325,23 @@ def _places() -> Iterator[WrongForm]:
     yield WrongForm(
         "longer-of-both", "the longer of both pauses", "OUT-4", "one comes on top of the other", {"pause": longer}
     )
+
+    exactly = "a key is its UTF-8, as it stands"
+    for name, says, spelt in (
+        ("keys-without-case", "keys without case", str.lower),
+        ("normalised-keys", "keys that were normalised", lambda key: normalize("NFC", key)),
+    ):
+
+        def reread(given: RingInput, spelt: Callable[[str], str] = spelt) -> Form:
+            return replace(given, key=spelt(given.key))
+
+        yield WrongForm(name, says, "RNG-1", exactly, instead("ring_owner", reread))
+
+    def shifted(given: PauseInput) -> Form:
+        return replace(given, attempt=(given.attempt - 1) % 32 + 1)
+
+    any_number = "the ceiling stays however many attempts failed"
+    yield WrongForm("shift-of-32-bits", "a shift modulo 32", "OUT-3", any_number, instead("pause", shifted))
     for name, says, read in (
         (
             "trimmed-id",
@@ -354,7 +351,7 @@ def _places() -> Iterator[WrongForm]:
         (
             "epoch-as-a-real",
             "an epoch of 24 bits",
-            lambda given: replace(given, epoch=int(_binary32(given.epoch))),
+            lambda given: replace(given, epoch=int(binary32(given.epoch))),
         ),
     ):
         yield WrongForm(name, says, "ID-1", "the parts stand as they are", instead("pcs_id", read))
@@ -374,6 +371,13 @@ def _trees() -> Iterator[WrongForm]:
             lambda raw: raw + bytes(-len(raw) % chunk),
         ),
         ("empty-chunk", "one empty chunk more", "no bytes give no leaves", lambda raw: raw),
+        (
+            "trimmed-data",
+            "data without its last end of line",
+            "bytes count as they are",
+            lambda raw: raw.rstrip(b"\r\n"),
+        ),
+        ("text-mode", "data read in text mode", "bytes count as they are", lambda raw: raw.replace(b"\r\n", b"\n")),
     )
     for name, says, rule, cut in raws:
 
@@ -388,8 +392,16 @@ def _trees() -> Iterator[WrongForm]:
     def first_64(given: Leaves) -> Form:
         return Leaves(given.leaves[:64])
 
+    def text(leaf: bytes) -> bytes:
+        return leaf.decode(errors="replace").encode()
+
+    def of_text(given: Leaves) -> Form:
+        return Leaves(tuple(map(text, given.leaves)))
+
     any_number = "a list may have any number of leaves"
     yield WrongForm("first-64-leaves", "the first 64 leaves", "MRK-1", any_number, instead("merkle_root", first_64))
+    any_bytes = "leaves are bytes, whatever they spell"
+    yield WrongForm("leaves-as-text", "leaves read as text", "MRK-1", any_bytes, instead("merkle_root", of_text))
     for operation, requirement in (("inclusion_proof", "MRK-2"), ("consistency_proof", "MRK-3")):
 
         def turned(given: Form, operation: str = operation) -> object:
@@ -399,10 +411,18 @@ def _trees() -> Iterator[WrongForm]:
         order = "the nodes of a proof go from the leaves up"
         yield WrongForm("reversed-proof", "proofs from the root down", requirement, order, {operation: turned})
 
+
+def _proofs() -> Iterator[WrongForm]:
     def spare(given: Form) -> object:
         assert isinstance(given, Inclusion)
         cut = (replace(given, proof=given.proof[:length]) for length in range(len(given.proof) + 1))
         return any(honest("verify_inclusion", one) for one in cut)
+
+    def narrow(given: Inclusion) -> Form:
+        return replace(given, index=given.index % 2**32, size=given.size % 2**32)
+
+    any_size = "a tree may have any number of leaves"
+    yield WrongForm("places-of-32-bits", "places of 32 bits", "MRK-2", any_size, instead("verify_inclusion", narrow))
 
     def same_size(given: Form) -> object:
         assert isinstance(given, Consistency)

@@ -57,6 +57,8 @@ def hlc_observe() -> Iterator[Draft]:
                 f"{slug}-{name}", "moves the clock, unless it runs ahead by more than a minute", question, (rule,)
             )
     yield Draft("equal", "what is known already changes nothing", ObserveInput(text(last), text(last), NOW), ("HLC-2",))
+    past = ObserveInput(text(at(NOW - 1000)), text(at(NOW - 500)), NOW)
+    yield Draft("clock-long-ago", "the arrival moves the clock, and wall time does not", past, ("HLC-2",))
     yield Draft(
         "fresh-clock", "a clock that never ticked", ObserveInput(text(Timestamp(0)), text(at(NOW)), NOW), ("HLC-2",)
     )

@@ -186,6 +186,13 @@ def _tenants() -> Iterator[Draft]:
         (("stranger", mine),),
         ("forgery",),
     )
+    yield _visits(
+        "tenants/other-case",
+        "names that differ in case are two names, and this one has no key",
+        ("SIGN-7",),
+        (("default", mine), ("Default", mine)),
+        ("forgery",),
+    )
     for slug, tenant in {
         "empty": "",
         "slash": "a/b",
@@ -227,6 +234,14 @@ def _time() -> Iterator[Draft]:
         "timestamps grow although wall time does not",
         NodeInput("eu", KEYS, (Profile.FIXED,), clock),
         ("HLC-1",),
+    )
+    window = CONSTANTS.dedup.ttl_seconds
+    times = tuple(Arrival(NOW + after, "default", stored) for after in (0, 3600, 86400, window / 2, window))
+    yield Draft(
+        "repeat/within-the-window",
+        "an outcome is remembered for the whole window, its end included",
+        NodeInput("eu", {"default": (LiveKeyForm(Algorithm.HMAC_SHA256, OLD),)}, (Profile.FIXED,), times),
+        ("DUP-7",),
     )
     lead = CONSTANTS.clock.max_lead_seconds
     ats = (NOW, NOW - lead, NOW - lead - 0.125, NOW - 86400, NOW - lead, NOW + 86400, NOW)

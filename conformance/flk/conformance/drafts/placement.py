@@ -37,6 +37,8 @@ def ring_owner() -> Iterator[Draft]:
     yield _owner("turned", "the order of the names does not matter", SHARDS[::-1], keys[0], "RNG-1")
     yield _owner("empty-key", "a key of no characters", SHARDS, "", "RNG-1")
     yield _owner("non-ascii-key", "UTF-8 of the key", SHARDS, "caf\u00e9 \U0001f600", "RNG-1")
+    yield _owner("capital-key", "keys are told apart by case", SHARDS, keys[0].capitalize(), "RNG-1")
+    yield _owner("combining-key", "a key is not normalised", SHARDS, "cafe\u0301", "RNG-1")
     yield _owner("on-a-position", "a position belongs to its owner", SHARDS, "shard-b#3", "RNG-1")
     yield from _past_the_end()
     repeated = RingInput(("shard-a", "shard-b", "shard-a"), VNODES, (), keys[0])

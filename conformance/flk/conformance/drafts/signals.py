@@ -198,6 +198,7 @@ def count_cells() -> Iterator[Draft]:
         "around-zero": (1, [(-0.1,), (0.1,)]),
         "minus-zero": (1, [(-0.0,), (0.0,)]),
         "negative-border": (1, [(-0.5,), (-0.25,), (-1.0,)]),
+        "digits-run-together": (2, [(1.0, 11.0), (11.0, 1.0)]),
         "space": (3, [(n / 8, n * n / 64, 0.0) for n in range(9)]),
     }
     for slug, (dimensions, points) in clouds.items():

@@ -175,6 +175,7 @@ def _spoilt_inclusions(honest: Inclusion) -> dict[str, Inclusion]:
             "flipped-node": msgspec.structs.replace(honest, proof=(_flipped(proof[0]), *proof[1:])),
             "neighbour-index": msgspec.structs.replace(honest, index=honest.index ^ 1),
             "twice-the-size": msgspec.structs.replace(honest, size=2 * honest.size),
+            "32-bits-further": msgspec.structs.replace(honest, index=honest.index + 2**32, size=honest.size + 2**32),
         }
     if len(set(proof)) > 1:
         claims["reversed"] = msgspec.structs.replace(honest, proof=proof[::-1])

@@ -103,15 +103,27 @@ def _complaints(report: Report) -> Iterator[Text]:
     if len(told) > MAX_SHOWN:
         yield Text(f"\n... and {len(told) - MAX_SHOWN} more requirements; --json, --html and --junit have them all")
     for status in (CaseStatus.SKIPPED, CaseStatus.KNOWN, CaseStatus.DECLINED):
-        reasons = Counter(_reason(result) for result in report.results if result.status is status)
-        for reason, count in reasons.items():
-            yield Text(f"\n{status}: {count} × {printable(reason)}", STYLES[status])
+        for reason, of in _reasons(report, status).items():
+            which = ", ".join(f"{group} {count}" for group, count in of.items() if group)
+            says = f"{sum(of.values())} × {printable(reason)}{f' ({which})' if which else ''}"
+            yield Text(f"\n{status}: {says}", STYLES[status])
     for remark in report.remarks:
         yield Text(f"\nbreach of protocol: {printable(remark)}", "bold red")
     for line in report.stale:
         yield Text(f"\nknown failures: {line}", "bold red")
     for note in report.notes:
         yield Text(f"\nnote: {printable(note)}", "dim")
+
+
+def _reasons(report: Report, status: CaseStatus) -> dict[str, Counter[str]]:
+    """Each reason once, with how many results of which operations have it; what is no reason of an operation has none."""
+    reasons: dict[str, Counter[str]] = {}
+    for result in report.results:
+        if result.status is status:
+            operation, colon, why = _reason(result).partition(": ")
+            named = bool(colon) and operation == result.group
+            reasons.setdefault(why if named else _reason(result), Counter())[operation if named else ""] += 1
+    return reasons
 
 
 def _reason(result: CaseResult) -> str:

@@ -14,6 +14,7 @@ from flk.conformance.sdk import kept
 from flk.conformance.sdk.driver import conform
 from flk.conformance.sdk.selection import Selection
 from flk.conformance.sdk.session import Launch
+from flk.spec.vectors import Case
 
 
 class Beyond(NamedTuple):
@@ -43,6 +44,7 @@ def extended(report: Report, launch: Launch, selection: Selection, beyond: Beyon
         results |= {result.name: result for result in again.results}
         remarks |= dict.fromkeys(again.remarks)
     notes = report.notes
+    wrong: tuple[Case, ...] = ()
     if beyond.cases:
         from flk.conformance.sdk import generated  # with Hypothesis, whose import takes longer than a short interview
 
@@ -60,13 +62,16 @@ def extended(report: Report, launch: Launch, selection: Selection, beyond: Beyon
         )
         results |= {result.name: result for result in found.results}
         remarks |= dict.fromkeys(found.remarks)
-        if beyond.keep is not None:
-            kept.add(beyond.keep, found.wrong)
+        wrong = found.wrong
     everything = tuple(results.values())
     diagnoses = diagnose(everything)
+    everything = attributed(everything, diagnoses)
+    if beyond.keep is not None and wrong:
+        broken = {result.name: result.requirements for result in everything}
+        kept.add(beyond.keep, [msgspec.structs.replace(case, requirements=broken[case.id]) for case in wrong])
     return msgspec.structs.replace(
         report,
-        results=attributed(everything, diagnoses),
+        results=everything,
         remarks=tuple(remarks),
         notes=notes,
         diagnoses=diagnoses,

@@ -44,6 +44,8 @@ CHECKS: tuple[Check, ...] = (
     transport.upgrade_is_ignored,
     transport.unknown_path,
     transport.unwanted_bodies_are_read,
+    transport.lengths_are_told_once,
+    transport.trailers_are_no_headers,
     transport.wrong_method,
     transport.tenant_names,
     transport.two_tenants_at_once,

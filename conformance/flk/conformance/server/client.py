@@ -53,9 +53,10 @@ class Client:
         path: str,
         body: bytes | Iterator[bytes] = b"",
         headers: Iterable[tuple[str, str]] = (),
+        trailers: Iterable[tuple[str, str]] = (),
     ) -> None:
         """Write a request to an open connection."""
-        connection.send(method, self._prefix + path, body, [*headers, *self.headers])
+        connection.send(method, self._prefix + path, body, [*headers, *self.headers], trailers)
 
     def request(
         self, method: str, path: str, body: bytes | Iterator[bytes] = b"", headers: Iterable[tuple[str, str]] = ()

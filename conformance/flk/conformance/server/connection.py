@@ -38,9 +38,16 @@ class Connection:
         self._reader = io.BufferedReader(self._source, CHUNK)
 
     def send(
-        self, method: str, path: str, body: bytes | Iterator[bytes] = b"", headers: Iterable[tuple[str, str]] = ()
+        self,
+        method: str,
+        path: str,
+        body: bytes | Iterator[bytes] = b"",
+        headers: Iterable[tuple[str, str]] = (),
+        trailers: Iterable[tuple[str, str]] = (),
     ) -> None:
-        """Write a request. A body in pieces is sent chunked. A server may answer, and hang up, before it read everything."""
+        """Write a request. A body in pieces is sent chunked, and only then there are trailers. A server may answer, and hang up,
+        before it read everything.
+        """
         length = ("Content-Length", str(len(body))) if isinstance(body, bytes) else ("Transfer-Encoding", "chunked")
         fields = [("Host", self._host), ("Accept-Encoding", "identity"), *headers, length]
         head = "".join(f"{name}: {value}\r\n" for name, value in fields)
@@ -48,7 +55,7 @@ class Connection:
         try:
             written = f"{method} {path} HTTP/1.1\r\n{head}\r\n".encode("latin-1")
             self._socket.sendall(written + body if isinstance(body, bytes) else written)
-            for piece in () if isinstance(body, bytes) else _chunks(body):
+            for piece in () if isinstance(body, bytes) else _chunks(body, trailers):
                 self._socket.sendall(piece)
         except (BrokenPipeError, ConnectionResetError):
             pass
@@ -159,8 +166,8 @@ class _Lent:
     flush = close
 
 
-def _chunks(pieces: Iterator[bytes]) -> Iterator[bytes]:
+def _chunks(pieces: Iterator[bytes], trailers: Iterable[tuple[str, str]]) -> Iterator[bytes]:
     for piece in pieces:
         if piece:  # an empty one would be the last
             yield b"%x\r\n%b\r\n" % (len(piece), piece)
-    yield b"0\r\n\r\n"
+    yield ("0\r\n" + "".join(f"{name}: {value}\r\n" for name, value in trailers) + "\r\n").encode("latin-1")

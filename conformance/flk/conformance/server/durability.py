@@ -21,6 +21,8 @@ def acknowledged_survives_restart(server: Server) -> None:
     server.restart()
     for record, reply in zip(records, before, strict=True):
         expect_same(reply, server.submit(record), "an acknowledged record after a restart")
+        again = server.signed({**record, "attempt": 2, "sent_at": "2026-02-03T04:05:06Z"})
+        expect_same(reply, server.submit(again), "an acknowledged record, delivered again after a restart")
         other = server.signed({**record, "r": 0.6, "budget": 0.37})
         expect_status(server.submit(other), 409, "another content under an id acknowledged before the restart")
 

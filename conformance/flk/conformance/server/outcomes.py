@@ -108,7 +108,10 @@ def equivocation(server: Server) -> None:
     first = server.submit(server.signed(record))
     expect_outcome(first, record)
     for other in (
-        {**record, "r": 0.6, "budget": 0.37},
+        {**record, "D_hat": 1.05},
+        {**record, "coh_star": 0.76},
+        {**record, "r": 0.51},
+        {**record, "budget": 0.405},
         {**record, "N_j": FLAT},
         {**record, "regime": "mixed"},
         {**record, "scales": [4, 2, 8, 16]},

@@ -123,6 +123,7 @@ class ReferenceNode:
 
 ROUTES = {SUBMIT_PATH: "POST", "/health": "GET", "/ready": "GET", "/metrics": "GET"}
 NO_PATH = b'{"error":"no such path","requirement":"ORD-8","field":null}'
+TWO_LENGTHS = b'{"error":"the length is told twice","requirement":"HTTP-1","field":null}'
 NO_METHOD = b'{"error":"no such method","requirement":"ORD-8","field":null}'
 
 
@@ -136,6 +137,10 @@ class Handler(BaseHTTPRequestHandler):
 
     def handle_any(self) -> None:
         """One request."""
+        if len(self.headers.get_all("Content-Length", []) + self.headers.get_all("Transfer-Encoding", [])) > 1:
+            self.close_connection = True
+            self.reply(400, TWO_LENGTHS, {"Connection": "close"})
+            return
         body = self.read_body()
         if self.node.upgrades and "Upgrade" in self.headers:
             body = b""
@@ -173,7 +178,8 @@ class Handler(BaseHTTPRequestHandler):
         while size := int(self.rfile.readline(), 16):
             pieces += self.rfile.read(size)
             self.rfile.readline()
-        self.rfile.readline()
+        while self.rfile.readline().strip():  # a trailer, which says nothing
+            pass
         return pieces
 
     def reply(self, status: int, body: bytes, headers: Mapping[str, str] = MappingProxyType({})) -> None:

@@ -2,17 +2,19 @@
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 
 from flk.conformance.drafts.mutations import body_of
 from flk.conformance.server.check import check
 from flk.conformance.server.connection import CHUNK
-from flk.conformance.server.replies import Failed
+from flk.conformance.server.replies import Failed, NoAnswer
 from flk.conformance.server.target import Server, expect_outcome, expect_refusal, expect_status
 from flk.model.flow.answers import SUBMIT_PATH
 from flk.spec.constants import CONSTANTS
 from flk.spec.metrics import METRICS
 
 LIMIT = CONSTANTS.node.max_body_bytes
+LIKE_A_REQUEST = b"GET /unknown HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 
 @check("ORD-5")
@@ -58,15 +60,39 @@ def unknown_path(server: Server) -> None:
 @check("HTTP-1")
 def unwanted_bodies_are_read(server: Server) -> None:
     """The body of a request that is refused for its path or method is none of the next request's, however it looks."""
-    looks_like_one = b"GET /unknown HTTP/1.1\r\nHost: localhost\r\n\r\n"
     for method, path in (("POST", "/v1/pcs/unknown"), ("PUT", SUBMIT_PATH), ("POST", "/health"), ("POST", "/metrics")):
         with server.client.connect() as connection:
-            server.client.send(connection, method, path, looks_like_one, server.headers())
+            server.client.send(connection, method, path, LIKE_A_REQUEST, server.headers())
             connection.receive(method)
             if not connection.closing:
                 record = server.signed(server.record())
                 server.client.send(connection, "POST", SUBMIT_PATH, body_of(record), server.headers())
                 expect_outcome(connection.receive("POST"), record)
+
+
+@check("HTTP-1")
+def lengths_are_told_once(server: Server) -> None:
+    """A request that tells its length twice gets 400, and nothing behind it is read as a request."""
+    record = body_of(server.signed(server.record()))
+    for body in (record, LIKE_A_REQUEST):  # the one shows who reads it all the same, the other who reads what follows
+        for sent in (body, iter([body])):
+            with server.client.connect() as connection:
+                headers = [*server.headers(), ("Content-Length", "0")]
+                server.client.send(connection, "POST", SUBMIT_PATH, sent, headers)
+                what = f"a {'body' if isinstance(sent, bytes) else 'chunked body'} with another Content-Length, of 0"
+                expect_status(connection.receive("POST"), 400, what)
+                with suppress(NoAnswer):
+                    raise Failed(f"{what}: what follows is answered as a request: {connection.receive('POST')}")
+
+
+@check("HTTP-3")
+def trailers_are_no_headers(server: Server) -> None:
+    """A tenant that is named behind the body is not the record's."""
+    record = server.signed(server.record())
+    with server.client.connect() as connection:
+        trailers = [("X-Tenant-Id", "another")]
+        server.client.send(connection, "POST", SUBMIT_PATH, iter([body_of(record)]), server.headers(), trailers)
+        expect_outcome(connection.receive("POST"), record)
 
 
 @check("ORD-8")

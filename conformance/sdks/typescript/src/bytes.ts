@@ -44,15 +44,20 @@ export function unbase64(text: string): Bytes | undefined {
   return base64(bytes) === text ? bytes : undefined;
 }
 
-/** The SHA-256 of the parts, one after another. */
-export async function sha256(...parts: readonly Uint8Array[]): Promise<Bytes> {
+/** The parts, one after another. */
+export function joined(parts: readonly Uint8Array[]): Bytes {
   const whole = new Uint8Array(parts.reduce((size, part) => size + part.length, 0));
   let at = 0;
   for (const part of parts) {
     whole.set(part, at);
     at += part.length;
   }
-  return new Uint8Array(await (await webCrypto()).subtle.digest("SHA-256", whole));
+  return whole;
+}
+
+/** The SHA-256 of the parts, one after another. */
+export async function sha256(...parts: readonly Uint8Array[]): Promise<Bytes> {
+  return new Uint8Array(await (await webCrypto()).subtle.digest("SHA-256", joined(parts)));
 }
 
 /** The platform's WebCrypto. Node 18 has it in a module; bundlers for browsers never follow the import. */

@@ -5,9 +5,11 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
+import { Delivery, RECORDS, type Records, secondsOf } from "../src/delivery.js";
+import { type Frame, frameBytes, type Journal, scan, soundFrame } from "../src/frames.js";
 import { contentDigest, type Pcs, parse, summarise, utf8 } from "../src/index.js";
-import { type Frame, Journal, scan } from "../src/journal.js";
-import { Outbox, secondsOf } from "../src/outbox.js";
+import { FileJournal } from "../src/journal.js";
+import { Outbox } from "../src/outbox.js";
 
 const fresh = () => mkdtempSync(join(tmpdir(), "flk-sdk-"));
 const record = (epoch: number) =>
@@ -114,9 +116,9 @@ function* flipped(raw: Buffer, from: number, to: number): Generator<[number, Buf
 test("every bit that flips shows, and no entry but the last is cut off in silence", () => {
   const directory = fresh();
   const path = join(directory, "outbox.journal");
-  const entry = (kind: Frame["kind"], id: number, text: string): Frame => ({ kind, id, payload: Buffer.from(text) });
+  const entry = (kind: Frame["kind"], id: number, text: string): Frame => ({ kind, id, payload: utf8(text) });
   const submission = JSON.stringify({ tenant: "a", body: "e30=" });
-  const journal = Journal.open(directory);
+  const journal = FileJournal.open(directory);
   const added = [entry("B", 1, "a.csv"), entry("Q", 1, submission), entry("A", 1, ""), entry("Q", 2, submission)];
   const ends = [readFileSync(path).length];
   for (const frame of added) {
@@ -145,13 +147,13 @@ test("every bit that flips shows, and no entry but the last is cut off in silenc
 test("the head of one entry and the payload of another are none", () => {
   const directory = fresh();
   const path = join(directory, "outbox.journal");
-  const journal = Journal.open(directory);
+  const journal = FileJournal.open(directory);
   const ends = [readFileSync(path).length];
   for (const [id, text] of [
     [1, "aaaa"],
     [2, "bbbb"],
   ] as const) {
-    journal.append({ kind: "Q", id, payload: Buffer.from(text) });
+    journal.append({ kind: "Q", id, payload: utf8(text) });
     ends.push(readFileSync(path).length);
   }
   journal.close();
@@ -184,7 +186,7 @@ test("damage is told until its copy is removed, and a source until it is ended",
   const path = join(directory, "outbox.journal");
   const box = new Outbox(directory, "http://unused");
   for (const epoch of [1, 2, 3]) await box.add("default", await record(epoch));
-  box.begin("a.csv");
+  await box.begin("a.csv");
   await box.close();
   const whole = readFileSync(path);
   whole[whole.length >> 1] = (whole[whole.length >> 1] ?? 0) ^ 1;
@@ -199,7 +201,7 @@ test("damage is told until its copy is removed, and a source until it is ended",
   rmSync(join(directory, copy));
   const last = new Outbox(directory, "http://unused");
   assert.deepEqual(last.damage, []);
-  last.end("a.csv");
+  await last.end("a.csv");
   assert.deepEqual(last.unfinished, []);
   await last.close();
 });
@@ -210,4 +212,93 @@ test("a signal ends a round and nothing is lost", async () => {
   await assert.rejects(box.deliver(AbortSignal.timeout(50)));
   assert.equal(box.pending.length, 1);
   await box.close();
+});
+
+/** A journal as a page has one: it takes a while, and fails when it is told to. */
+class Slow implements Journal {
+  readonly frames: Frame[] = [];
+  readonly damage = [];
+  fails = false;
+  private last: Promise<unknown> = Promise.resolve();
+
+  async append(frame: Frame): Promise<void> {
+    const before = this.last;
+    const turn = before.then(() => new Promise((over) => setTimeout(over, 2)));
+    this.last = turn;
+    await turn;
+    if (this.fails) throw new Error("no room");
+    this.frames.push(frame);
+  }
+
+  close(): void {}
+}
+
+class SlowOutbox extends Delivery {
+  constructor(journal: Journal, records = RECORDS) {
+    super(journal, "http://127.0.0.1:9", { draw: () => 0, sleep: async () => undefined }, records);
+  }
+}
+
+test("what is added at once gets ids of its own, and counts when it is durable", async () => {
+  const journal = new Slow();
+  const box = new SlowOutbox(journal);
+  const adding = Promise.all([1, 2, 3].map(async (epoch) => box.add("default", await record(epoch))));
+  assert.equal(box.pending.length, 0);
+  assert.equal(new Set(await adding).size, 3);
+  const kept = new SlowOutbox(journal);
+  assert.deepEqual(kept.pending, box.pending);
+});
+
+test("what the journal does not take is an error and not queued", async () => {
+  const journal = new Slow();
+  const box = new SlowOutbox(journal);
+  await box.begin("a.csv");
+  journal.fails = true;
+  await assert.rejects(box.add("default", await record(1)), /no room/);
+  await assert.rejects(box.end("a.csv"), /no room/);
+  assert.deepEqual([box.pending, box.unfinished], [[], ["a.csv"]]);
+  journal.fails = false;
+  await box.add("default", await record(2));
+  assert.deepEqual(new SlowOutbox(journal).pending, box.pending);
+});
+
+test("another SDK's records are asked, not this one's", async () => {
+  const asked: string[] = [];
+  const body = utf8('{"pcs_id":"its own"}');
+  const its = {
+    parse: (given: Uint8Array) => asked.push(`parse ${given === body}`) && { pcs_id: "its own" },
+    encode: (given: Pcs) => asked.push(`encode ${given.shard_id}`) && body,
+    contentDigest: () => "",
+  };
+  const box = new SlowOutbox(new Slow(), its as unknown as Records);
+  await box.add("default", await record(1));
+  assert.deepEqual([asked, box.pending[0]?.body], [["encode s", "parse true"], body]);
+});
+
+test("a row of a database is one sound frame or none", () => {
+  const frame: Frame = { kind: "Q", id: 7, payload: utf8("text") };
+  const row = frameBytes(frame);
+  assert.deepEqual(soundFrame(row), frame);
+  for (let bit = 0; bit < 8 * row.length; bit += 1) {
+    const damaged = row.slice();
+    damaged[bit >> 3] = (damaged[bit >> 3] ?? 0) ^ (1 << (bit & 7));
+    assert.equal(soundFrame(damaged), undefined, `bit ${bit}`);
+  }
+  for (const other of [Buffer.concat([row, row]), row.slice(1), row.slice(0, -1), new Uint8Array(), "text", null, 7]) {
+    assert.equal(soundFrame(other), undefined);
+  }
+});
+
+test("an answer without end is read no further than one of the service's may be long", async () => {
+  let sent = 0;
+  const endless: Say = (response) => {
+    const more = () => {
+      while (!response.destroyed && response.write(Buffer.alloc(2 ** 16, " "))) sent += 2 ** 16;
+    };
+    response.on("drain", more);
+    more();
+  };
+  const { summary } = await round(endless, says(200));
+  assert.equal(summary.acknowledged, 1);
+  assert.ok(sent < 2 ** 26, `${sent} bytes`);
 });

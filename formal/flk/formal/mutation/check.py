@@ -23,7 +23,7 @@ class Finding(msgspec.Struct, frozen=True, omit_defaults=True):
     skipped. `hits` are the names of the properties, invariants or tests that the mutant violates, all that the check saw. `effort`
     is how many seeds it took to the first sighting, where the check counts them. `alike`: the check found no difference at all
     between the mutant and the original, such as the same states and steps, or the same digests under many seeds: it may be
-    equivalent. `seconds` are of the processor, children included.
+    equivalent. `seconds` are of the processor, children included; a check gives those that it took before, if any.
     """
 
     outcome: Outcome

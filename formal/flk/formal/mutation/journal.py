@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from hashlib import blake2b
 from pathlib import Path
+from typing import TypeAlias
 
 import msgspec
 
@@ -11,9 +12,11 @@ from flk.formal.mutation.mutant import Mutant
 from flk.formal.mutation.target import Target
 from flk.spec.errors import writing
 
+_Key: TypeAlias = tuple[str, str, str, str]
+
 
 class Row(msgspec.Struct, frozen=True):
-    """One line of the journal. `digest` is of all that the finding depends on."""
+    """One line of the journal. `digest` is of all that the finding depends on; `target` is empty where all have it in common."""
 
     target: str
     mutant: str
@@ -31,7 +34,7 @@ class Journal:
 
     def __init__(self, path: Path | None = None, *, anew: bool = False) -> None:
         self._path = path
-        self._findings: dict[tuple[str, str, str, str], Finding] = {}
+        self._findings: dict[_Key, Finding] = {}
         if path is None:
             return
         with writing(path, "the journal"):
@@ -42,20 +45,22 @@ class Journal:
 
     def find(self, target: Target, mutant: Mutant, check: Check) -> Finding | None:
         """What the check found of the mutant, if it is on record and still counts."""
-        return self._findings.get((target.name, mutant.id, check.name, _digest(target, mutant, check)))
+        return self._findings.get(_key(target, mutant, check))
 
     def add(self, target: Target, mutant: Mutant, check: Check, finding: Finding) -> None:
         """Put a finding on record at once."""
-        row = Row(target.name, mutant.id, check.name, _digest(target, mutant, check), finding)
-        self._findings[row.target, row.mutant, row.check, row.digest] = finding
+        key = _key(target, mutant, check)
+        self._findings[key] = finding
         if self._path is not None:
             with writing(self._path, "the journal"), self._path.open("ab") as file:
-                file.write(msgspec.json.encode(row) + b"\n")
+                file.write(msgspec.json.encode(Row(*key, finding)) + b"\n")
 
 
-def _digest(target: Target, mutant: Mutant, check: Check) -> str:
-    depends = (target.digest, mutant.source, check.name, check.configuration)
-    return blake2b("\0".join(depends).encode(), digest_size=8).hexdigest()
+def _key(target: Target, mutant: Mutant, check: Check) -> _Key:
+    common = mutant == target.original and check.name in target.common
+    name, source = ("", "") if common else (target.name, mutant.source)
+    depends = (target.digest, source, check.name, check.configuration)
+    return name, mutant.id, check.name, blake2b("\0".join(depends).encode(), digest_size=8).hexdigest()
 
 
 def _rows(path: Path) -> Iterator[Row]:

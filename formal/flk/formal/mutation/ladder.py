@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
-from itertools import takewhile
 from multiprocessing.connection import wait
 from time import monotonic
 
@@ -20,7 +19,7 @@ TICK = 0.5
 
 @dataclass(frozen=True)
 class Climb:
-    """What the checks found of one mutant, by their names, in their order. `over`: no check is left to be tried."""
+    """What the checks found of one mutant, by their names. `over`: no check is left to be tried."""
 
     target: Target
     mutant: Mutant
@@ -30,7 +29,8 @@ class Climb:
     @property
     def killer(self) -> str:
         """The first check that kills the mutant; empty while none does."""
-        return next((name for name, found in self.findings.items() if found.outcome is Outcome.KILLED), "")
+        names = (check.name for check in self.target.checks if check.name in self.findings)
+        return next((name for name in names if self.findings[name].outcome is Outcome.KILLED), "")
 
     @property
     def alike(self) -> bool:
@@ -66,7 +66,7 @@ class Ladder:
         for target, mutants in plan:
             for module in target.preload:
                 import_module(module)
-            target.prepare()
+            target.prepare(frozenset(check.name for check in self._chosen(target)))
             allowed = self._seconds_of_original(target)
             for climb in self._tried(target, mutants, allowed, deadline):
                 climbs.append(climb)
@@ -118,16 +118,14 @@ class Ladder:
                 trial.stop()
 
     def _on_record(self, target: Target, mutant: Mutant, checks: Sequence[Check]) -> dict[str, Finding]:
-        """What is known of the first checks; or the check that killed it, whichever was run before it."""
+        """What is known; of a mutant that was killed only that, whichever check did it."""
         known = {
             check.name: found for check in checks if (found := self.journal.find(target, mutant, check)) is not None
         }
         dead = {name: found for name, found in known.items() if found.outcome is Outcome.KILLED}
         if mutant == target.original:  # what killed it is to be mended, so it is tried again
-            known = {name: found for name, found in known.items() if name not in dead}
-        elif dead and not self.every:
-            return dead
-        return {check.name: known[check.name] for check in takewhile(lambda check: check.name in known, checks)}
+            return {name: found for name, found in known.items() if name not in dead}
+        return dead if dead and not self.every else known
 
     def _over(self, findings: dict[str, Finding], checks: Sequence[Check]) -> bool:
         dead = any(found.outcome is Outcome.KILLED for found in findings.values())
@@ -141,12 +139,13 @@ class Ladder:
         findings: dict[str, Finding],
         allowed: dict[str, float],
     ) -> Trial:
-        def on_finding(position: int, finding: Finding) -> None:
-            findings[checks[position].name] = finding
-            self.journal.add(target, mutant, checks[position], finding)
+        left = [check for check in checks if check.name not in findings]
 
-        first = len(findings)
-        return Trial(mutant, checks, allowed, self.limits, on_finding, first=first, every=self.every)
+        def on_finding(position: int, finding: Finding) -> None:
+            findings[left[position].name] = finding
+            self.journal.add(target, mutant, left[position], finding)
+
+        return Trial(mutant, left, allowed, self.limits, on_finding, every=self.every)
 
 
 def _listen(trials: Sequence[Trial]) -> None:

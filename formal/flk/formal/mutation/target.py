@@ -18,7 +18,8 @@ class Target:
     everything that verdicts depend on besides the mutant and the checks' configurations: the code under test and around it.
     `claims` are the names of what may break, so that the report can name those that no mutant breaks. `preload` are modules that
     checks need and no mutant changes, such as z3 or numpy: they are imported once, before processes are forked. `prepare` does then
-    what all mutants can share.
+    what all mutants can share, for the checks of these names. `common` are the names of checks that do the same with the original
+    of every target that has this digest: it is put to them once for all.
     """
 
     name: str
@@ -30,7 +31,8 @@ class Target:
     digest: str
     claims: tuple[str, ...] = ()
     preload: tuple[str, ...] = ()
-    prepare: Callable[[], object] = lambda: None
+    prepare: Callable[[frozenset[str]], object] = lambda _: None
+    common: frozenset[str] = frozenset()
 
 
 def digest_of(files: Iterable[Path]) -> str:

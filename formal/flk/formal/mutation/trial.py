@@ -48,7 +48,7 @@ OnFinding = Callable[[int, Finding], None]
 
 
 class Trial:
-    """A process that runs `checks` on the mutant in turn, from the one at `first`, until one kills it, or all (`every`).
+    """A process that runs `checks` on the mutant in turn until one kills it, or all (`every`).
 
     Findings are handed to `on_finding` as they come, with the check's position.
     """
@@ -61,13 +61,12 @@ class Trial:
         limits: Limits,
         on_finding: OnFinding,
         *,
-        first: int = 0,
         every: bool = False,
     ) -> None:
         self.mutant, self.checks = mutant, checks
         self._allowed, self._limits, self._on_finding, self._every = allowed, limits, on_finding, every
         self._deadline, self._late = monotonic(), False
-        self._start(first)
+        self._start(0)
 
     def _start(self, first: int) -> None:
         context = get_context("fork")
@@ -176,7 +175,8 @@ def _run(
         began = _used()
         _allow(seconds(checks[position].name))
         finding = _tried(checks[position], mutant)
-        connection.send((position, msgspec.structs.replace(finding, seconds=round(_used() - began, 3))))
+        used = round(finding.seconds + _used() - began, 3)
+        connection.send((position, msgspec.structs.replace(finding, seconds=used)))
         if finding.outcome is Outcome.KILLED and not every:
             return
 

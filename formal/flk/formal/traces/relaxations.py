@@ -34,6 +34,9 @@ REPETITIONS: Mapping[str, Mapping[str, str]] = {
 watermark that was set just before a crash may not have reached the disk.
 """
 
+ONLY_FOR_PROPERTIES: Mapping[str, frozenset[str]] = {"shared-store": frozenset({"followed"})}
+"""By protocol, variables that only properties read, and that cost more with every step. Nobody can see them."""
+
 
 def unlimited(protocol: Protocol) -> Protocol:
     """The protocol, or variant of one, without its bounds, and with repetitions that change nothing.
@@ -41,14 +44,16 @@ def unlimited(protocol: Protocol) -> Protocol:
     Nor does it assume anything of how it begins: what protocols of the lab assume only excludes what differs by names.
     """
     origin = origin_of(protocol).name
-    bounds = BOUNDS_OF_TROUBLE.get(origin, frozenset())
-    if not bounds:
+    bounds, unseen = BOUNDS_OF_TROUBLE.get(origin, frozenset()), ONLY_FOR_PROPERTIES.get(origin, frozenset())
+    if not bounds and not unseen:
         return protocol
     needless = [table.get(origin, {}) for table in (BOUNDS_OF_IDLENESS, REPETITIONS)]
     free = protocol.variant(protocol.name, protocol.story, protocol.requirements)
     free.assumptions.clear()
     for name, action in protocol.actions.items():
-        free.actions[name] = _without(action, bounds, {table[name] for table in needless if name in table})
+        kept = tuple(update for update in action.updates if update.variable.name not in unseen)
+        trimmed = _without(action, bounds, {table[name] for table in needless if name in table})
+        free.actions[name] = replace(trimmed, updates=kept)
     return free
 
 

@@ -2,13 +2,15 @@
 
 Records are signed here, in batches, and sent to `flk serve` over HTTP by the load generator, so they take every step of a node's
 life. After each tenth the server is killed and started; goes on under a low rate until all that was fed is removed, and is stopped
-and started once more.
+and started once more. Others may use the machine: beside seconds of a start and of answers stand those of the processor, and
+beside a submit at the low rate the disk's own time for as many bytes.
 """
 
+import os
 import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from itertools import islice
 from pathlib import Path
 from statistics import quantiles
@@ -19,9 +21,9 @@ import msgspec
 
 from flk.impl.bench.ageing import Measure, per
 from flk.impl.bench.hostile import memory_of
-from flk.impl.bench.ingest import CONNECTIONS, SECRET, Wrong, processor_seconds
+from flk.impl.bench.ingest import SECRET, Wrong, processor_seconds
 from flk.impl.bench.load import Load, drive, encode_request
-from flk.impl.bench.records import distinct, submission
+from flk.impl.bench.records import submissions
 from flk.impl.server.process import ServerProcess, key_file, server_process
 from flk.model.programs.ship import PREFIX
 from flk.model.record.signing import HmacKey
@@ -29,6 +31,7 @@ from flk.spec.constants import CONSTANTS
 
 STEPS = 10
 BATCH = 5000  # requests that are prepared and sent together
+CONNECTIONS = 256  # that are kept alive: so many records share a group commit, at most
 REGION = "eu"
 PACE_SECONDS = 0.05  # from one submission at the low rate to the next
 PACED = 100  # submissions at the low rate, at least
@@ -44,11 +47,12 @@ RECORDS_A_SECOND = 25_000  # an interval is long enough for a snapshot of so man
 class Step(msgspec.Struct, frozen=True):
     """A node after so many records. Bytes resident at the end of the load, and on disk once what was fed is removed, and the most
     that the log had under load; what a start took after kill -9 right behind the load, and after an orderly stop; seconds of a
-    submission at a low rate; whether all that was fed was removed in time.
+    submission at a low rate, and of the disk alone; whether all that was fed was removed in time.
     """
 
     records: int
     rate: float
+    processor: float
     memory: int
     log_under_load: int
     log: int
@@ -59,7 +63,20 @@ class Step(msgspec.Struct, frozen=True):
     after_stop: "Start"
     p50: float
     p99: float
+    disk_p50: float
+    disk_p99: float
     removed: bool
+
+    def __str__(self) -> str:
+        """What a long run tells meanwhile."""
+        kill, stop = self.after_kill, self.after_stop
+        return (
+            f"{self.records:,} records, {self.rate:,.0f} a second; {self.memory / 1e6:,.0f} MB resident, store"
+            f" {self.store / 1e6:,.0f} MB, log {self.log / 1e6:,.1f} MB; start after kill {kill.seconds:.2f} s"
+            f" ({kill.processor:.2f} s of processor), after stop {stop.seconds:.2f} s ({stop.processor:.2f} s); submit"
+            f" p50 {self.p50 * 1e3:.1f} ms, p99 {self.p99 * 1e3:.1f} ms (disk alone {self.disk_p50 * 1e3:.1f} and"
+            f" {self.disk_p99 * 1e3:.1f} ms)"
+        )
 
 
 class Start(NamedTuple):
@@ -80,6 +97,7 @@ class Life:
             *("--region", REGION, "--objects", self.bucket.as_uri(), "--ship-every", str(min(SHIP_SECONDS, interval))),
             *("--snapshot-every", str(interval), "--retain", "0"),
         )
+        self._beside = os.open(home / "beside", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         self._requests = _requests()
         self.sent = 0
         self.most_log = 0
@@ -90,9 +108,11 @@ class Life:
         server = servers.enter_context(server_process(self.data, self._keys, self._options))
         return server, Start(time.perf_counter() - began, processor_seconds(server.process.pid))
 
-    def feed(self, server: ServerProcess, count: int) -> float:
-        """Send so many new records over many connections; answers a second, without the time that signing takes. Raises Wrong."""
-        left, seconds = count, 0.0
+    def feed(self, server: ServerProcess, count: int) -> tuple[float, float]:
+        """Send so many new records over many connections; answers a second, without the time that signing takes, and the server's
+        seconds of the processor for each. Raises Wrong.
+        """
+        left, seconds, began = count, 0.0, processor_seconds(server.process.pid)
         while left:
             batch = list(islice(self._requests, min(left, BATCH)))
             load = drive("127.0.0.1", _port(server), batch, CONNECTIONS)
@@ -101,14 +121,24 @@ class Life:
             seconds += load.seconds
             self.sent += len(batch)
             self.most_log = max(self.most_log, size_of(self.log()))
-        return count / seconds
+        return count / seconds, (processor_seconds(server.process.pid) - began) / count
 
-    def pace(self, server: ServerProcess) -> float:
-        """Send one new record over a connection of its own; the seconds until its answer. Raises Wrong."""
-        load = drive("127.0.0.1", _port(server), [next(self._requests)], 1)
+    def pace(self, server: ServerProcess) -> tuple[float, float]:
+        """Send one new record over a connection of its own; the seconds until its answer, and those that the disk takes for as many
+        bytes behind others. Raises Wrong.
+        """
+        request = next(self._requests)
+        load = drive("127.0.0.1", _port(server), [request], 1)
         _require_accepted(load)
         self.sent += 1
-        return float(load.latencies[0])
+        began = time.perf_counter()
+        os.write(self._beside, request)
+        os.fdatasync(self._beside)
+        return float(load.latencies[0]), time.perf_counter() - began
+
+    def close(self) -> None:
+        """Release the file."""
+        os.close(self._beside)
 
     def log(self) -> set[Path]:
         """The segments on disk."""
@@ -125,32 +155,37 @@ def measure(
     interval: float | None = None,
     steps: int = STEPS,
     on_progress: Callable[[str], None] = lambda _: None,
+    on_step: Callable[[Step], None] = lambda _: None,
 ) -> tuple[Measure, ...]:
-    """The steps of a life of so many records, in an empty directory; a snapshot every `interval` seconds.
+    """The steps of a life of so many records, in an empty directory; a snapshot every `interval` seconds. `on_step` is told each.
 
     Raises Wrong if an honest record is not accepted.
     """
     every = interval or max(LEAST_SECONDS, records / RECORDS_A_SECOND)
-    return measures(tuple(lived(home, records, every, steps, on_progress)))
+    found = []
+    for step in lived(home, records, every, steps, on_progress):
+        on_step(step)
+        found.append(step)
+    return measures(found)
 
 
 def lived(home: Path, records: int, interval: float, steps: int, on_progress: Callable[[str], None]) -> Iterator[Step]:
     """Step after step, each with as many records, beside those of the low rate."""
     life = Life(home, interval)
-    with ExitStack() as servers:
+    with closing(life), ExitStack() as servers:
         server, _ = life.start(servers)
         for number in range(1, steps + 1):
             on_progress(f"step {number} of {steps}: under load")
             life.most_log = 0
-            rate = life.feed(server, records // steps)
+            rate, processor = life.feed(server, records // steps)
             memory = memory_of(server.process.pid)
             server.process.send_signal(signal.SIGKILL)
             servers.close()
             fed = life.log()
             server, after_kill = life.start(servers)
             on_progress(f"step {number} of {steps}: at a low rate, until what was fed is removed")
-            latencies, removed = _paced(life, server, fed, max(LEAST_PATIENCE_SECONDS, PATIENCE * interval))
-            cuts = quantiles(latencies, n=100, method="inclusive")
+            paced, removed = _paced(life, server, fed, max(LEAST_PATIENCE_SECONDS, PATIENCE * interval))
+            submit, disk = (quantiles(column, n=100, method="inclusive") for column in zip(*paced, strict=True))
             held = {"log": size_of(life.log()), "objects": size_of(life.shipped())}
             snapshots = size_of(_files(life.bucket / CONSTANTS.snapshot.object_prefix))
             servers.close()
@@ -158,6 +193,7 @@ def lived(home: Path, records: int, interval: float, steps: int, on_progress: Ca
             yield Step(
                 records=life.sent,
                 rate=rate,
+                processor=processor,
                 memory=memory,
                 log_under_load=life.most_log,
                 log=held["log"],
@@ -166,27 +202,31 @@ def lived(home: Path, records: int, interval: float, steps: int, on_progress: Ca
                 snapshots=snapshots,
                 after_kill=after_kill,
                 after_stop=after_stop,
-                p50=cuts[49],
-                p99=cuts[98],
+                p50=submit[49],
+                p99=submit[98],
+                disk_p50=disk[49],
+                disk_p99=disk[98],
                 removed=removed,
             )
 
 
-def _paced(life: Life, server: ServerProcess, fed: set[Path], patience: float) -> tuple[list[float], bool]:
-    """Seconds of submissions at a low rate, which goes on until the segments `fed` are removed, here and in the object store; and
-    whether they were.
+def _paced(
+    life: Life, server: ServerProcess, fed: set[Path], patience: float
+) -> tuple[list[tuple[float, float]], bool]:
+    """Seconds of submissions at a low rate, and of the disk alone, which goes on until the segments `fed` are removed, here and in
+    the object store; and whether they were.
     """
     gone = False
     names = {path.relative_to(life.data).with_suffix("") for path in fed}
-    latencies: list[float] = []
+    paced: list[tuple[float, float]] = []
     end = time.monotonic() + patience
-    while len(latencies) < PACED or not (gone or time.monotonic() > end):
+    while len(paced) < PACED or not (gone or time.monotonic() > end):
         began = time.perf_counter()
-        latencies.append(life.pace(server))
+        paced.append(life.pace(server))
         time.sleep(max(0.0, PACE_SECONDS - (time.perf_counter() - began)))
         objects = {path.relative_to(life.bucket / PREFIX) for path in life.shipped()}
         gone = not (fed & life.log() or names & objects)
-    return latencies, gone
+    return paced, gone
 
 
 def measures(steps: Sequence[Step]) -> tuple[Measure, ...]:
@@ -199,6 +239,7 @@ def measures(steps: Sequence[Step]) -> tuple[Measure, ...]:
     return (
         Measure("records so far", "", records, bar=0),
         Measure("answers a second under load", "", of("rate"), bar=0),
+        Measure("processor for each", "seconds", of("processor"), bar=0),
         Measure("resident memory", "bytes", of("memory")),
         Measure("log, at most, under load", "bytes", of("log_under_load"), bar=0),
         Measure("log, at rest", "bytes", of("log")),
@@ -212,6 +253,8 @@ def measures(steps: Sequence[Step]) -> tuple[Measure, ...]:
         Measure("processor for that one", "seconds", tuple(step.after_stop.processor for step in steps)),
         Measure("submit at a low rate, p50", "seconds", of("p50")),
         Measure("submit at a low rate, p99", "seconds", of("p99")),
+        Measure("the disk alone, p50", "seconds", of("disk_p50"), bar=0),
+        Measure("the disk alone, p99", "seconds", of("disk_p99"), bar=0),
     )
 
 
@@ -232,7 +275,7 @@ def _files(directory: Path) -> set[Path]:
 
 def _requests() -> Iterator[bytes]:
     key = HmacKey(SECRET.encode())
-    return (encode_request(submission(record, key), "127.0.0.1") for record in distinct())
+    return (encode_request(submission, "127.0.0.1") for submission in submissions(key))
 
 
 def _require_accepted(load: Load) -> None:

@@ -37,7 +37,8 @@ SECRET = "of the benchmark"  # noqa: S105  (of servers on loopback)
 class CrashReport(msgspec.Struct):
     """Counts over all kills, of which `of_store` were of the server of a shared store. `fell` counts runs that ended without a
     kill; `lost` submissions were acknowledged and are unknown now; `changed` ones are answered otherwise than before; `refused`
-    ones should have been accepted. What `gave_way`, where two contents met at two nodes, did so on record (DUP-10).
+    ones should have been accepted. What `gave_way`, where two contents met at two nodes, did so on record (DUP-10). `followed` are
+    the events that the traces of nodes at one store came to, and `disallowed` says why the protocol does not allow them.
     """
 
     kills: int = 0
@@ -51,12 +52,15 @@ class CrashReport(msgspec.Struct):
     lost: int = 0
     changed: int = 0
     refused: int = 0
+    followed: int = 0
+    disallowed: str = ""
     seconds: float = 0.0
 
     @property
     def verdict(self) -> Verdict:
-        """HOLDS if every acknowledged submission was found again, answered as before, and no run ended by itself."""
-        return Verdict.VIOLATED if self.fell or self.lost or self.changed or self.refused else Verdict.HOLDS
+        """HOLDS if all that was acknowledged is answered as before, no run ended by itself, and traces are allowed."""
+        wrong = self.fell or self.lost or self.changed or self.refused or self.disallowed
+        return Verdict.VIOLATED if wrong else Verdict.HOLDS
 
 
 class Answer(msgspec.Struct, frozen=True):

@@ -2,7 +2,7 @@
 
 The nodes that are not killed go on. Whatever was answered alone is answered alike for ever, by every node. Where two contents under
 one id met, the entry that precedes may have taken the place of one that was answered: then that must stand in the
-store's record of what gave way, or it counts as changed.
+store's record of what gave way, or it counts as changed. At the end the nodes' traces are held against `shared-store`.
 """
 
 import http.client
@@ -18,6 +18,9 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from flk.formal.api.subject import find
+from flk.formal.api.validating import validate
+from flk.formal.traces import Accepted
 from flk.impl.bench.crash import (
     MOST_PER_RUN,
     RECHECK,
@@ -32,6 +35,7 @@ from flk.impl.bench.crash import (
 )
 from flk.impl.bench.store_servers import StoreServer
 from flk.impl.server.process import ServerProcess, key_file, listening, serve_command
+from flk.impl.server.trace_reader import encoded, events_of
 from flk.impl.storage.opening import open_shared
 from flk.model.flow.answers import STATES_ENTRY
 from flk.model.flow.submission import Submission
@@ -41,6 +45,7 @@ STORE_KILLS_EVERY = 4  # one kill in so many is of the store's server
 READY_SECONDS = 60.0
 RETRY_SECONDS = 0.1
 REGION = "eu"
+PROTOCOL = "shared-store"
 
 
 class Stated(msgspec.Struct, frozen=True):
@@ -61,7 +66,8 @@ class _Node:
 
     def __init__(self, home: Path, number: int, store: str) -> None:
         keys = key_file(home, SECRET)
-        self._command = [*serve_command(home / f"node{number}", keys), "--store", store]
+        self.trace = home / f"node{number}.jsonl"
+        self._command = [*serve_command(home / f"node{number}", keys), "--store", store, "--trace", str(self.trace)]
         self.start()
 
     def start(self) -> None:
@@ -150,6 +156,16 @@ class Region:
             recorded = {(key.pcs_id, (text(loser.timestamp), loser.digest)) for key, loser, _ in store.superseded()}
         self.report.gave_way = len(self._gave_way)
         self.report.changed += len(self._gave_way - recorded)
+        self._follow()
+
+    def _follow(self) -> None:
+        """Hold the traces of all nodes, as far as they are written, against the protocol."""
+        events = encoded(events_of([node.trace for node in self._nodes], PROTOCOL))
+        found = validate(find(PROTOCOL), events, source="the nodes", progress=False)
+        if isinstance(found, Accepted):
+            self.report.followed = found.events
+        else:
+            self.report.disallowed = str(found)
 
     def _load_until_killed(self, victim: _Node | None, enough_answers: int) -> list[Answer]:
         answers: list[Answer] = []

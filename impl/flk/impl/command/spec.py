@@ -28,6 +28,9 @@ Ids = Annotated[
     list[str] | None, typer.Argument(help="Requirement ids or their beginnings: WAL, ORD-3.", autocompletion=_ids)
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+Runbooks = Annotated[
+    str | None, typer.Option(help="Where your copy of the site has the runbooks. Default: runbooks/.", metavar="URL")
+]
 Root = Annotated[Path, typer.Option(help="The checkout whose tests count as evidence.", file_okay=False)]
 
 
@@ -66,11 +69,31 @@ def show(ids: Ids = None, *, json: Json = False) -> None:
 
 
 @spec.command()
-def rules() -> None:
+def rules(*, runbooks: Runbooks = None) -> None:
     """Print the alerts as a file of rules for Prometheus: `flk spec rules > flk.rules.yml`."""
+    from flk.spec.metrics import RUNBOOKS
     from flk.spec.metrics import rules as rule_file
 
-    typer.echo(rule_file(), nl=False)
+    typer.echo(rule_file(runbooks or RUNBOOKS), nl=False)
+
+
+@spec.command()
+def dashboards(
+    *,
+    out: Annotated[Path, typer.Option(help="The directory to write into.", file_okay=False)] = Path("dashboards"),
+    runbooks: Runbooks = None,
+) -> None:
+    """Write dashboards for Grafana: of nodes, regions, stores and alerts, a panel for each metric and each alert."""
+    from flk.spec.dashboards import dashboards as all_dashboards
+    from flk.spec.metrics import RUNBOOKS
+
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        for one in all_dashboards(runbooks or RUNBOOKS):
+            (out / f"{one.name}.json").write_text(one.text, encoding="utf-8")
+            typer.echo(out / f"{one.name}.json")
+    except OSError as error:
+        raise UnusableInput(f"{out}: cannot be written: {error}; name another directory with --out") from None
 
 
 def _chosen(requirements: tuple["Requirement", ...], ids: list[str] | None) -> tuple["Requirement", ...]:

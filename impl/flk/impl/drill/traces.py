@@ -11,7 +11,7 @@ from flk.impl.server.trace_reader import encoded, events_of
 from flk.spec.errors import UnusableInput
 from flk.spec.verdict import Verdict
 
-INGEST, REPLICATION = "ingest", "replication"
+INGEST, SHARED_STORE, REPLICATION = "ingest", "shared-store", "replication"
 
 
 class Followed(msgspec.Struct, frozen=True):
@@ -29,6 +29,16 @@ def follow(traces: Mapping[str, Sequence[Path]]) -> Iterator[Followed]:
     for path in paths:
         yield _followed([path], INGEST, path.stem)
     yield _followed(paths, REPLICATION, "all regions")
+
+
+def follow_sharing(traces: Mapping[str, Sequence[Path]], nodes: int) -> Iterator[Followed]:
+    """The traces of nodes that shared a store through `shared-store`; those of a region are in the order of its nodes, so many for
+    each, one for each disk. A region that lost its disks began with another store.
+    """
+    for region, paths in traces.items():
+        disks = len(paths) // nodes
+        for disk in range(disks):
+            yield _followed(paths[disk::disks], SHARED_STORE, f"{region}, store {disk + 1}")
 
 
 def _followed(paths: Sequence[Path], protocol: str, what: str) -> Followed:

@@ -106,6 +106,8 @@ async def _serve(settings: Settings, say: Callable[[str], None]) -> None:
         log.info("recovery.began", progress=f"{_url(bound)}/health")
         await in_daemon(partial(_recover, runtime, settings.data, say))
         say(f"records are examined by {choice()}")
+        if node.looking.why_not:
+            say(f"pages of the store have no sums, so a start after a kill reads all of it: {node.looking.why_not}")
         admission = Admission(settings.garbage, partial(free_bytes, settings.data))
         replicator = _replicator(settings, runtime, examined)
         listener.pool.handler = Service(
@@ -294,9 +296,12 @@ def _recover(runtime: Runtime, data: Path, say: Callable[[str], None]) -> None:
     """Recover now if that can be done; if not, the runtime tries again, and the node is not ready before it has (WAL-5)."""
     began = time.perf_counter()
     try:
-        if damage := runtime.node.store.damage:
-            say(f"{damage}: it is kept as {runtime.node.begin_store_anew()}, and rebuilt from the log")
-        report(runtime.recover(), data, time.perf_counter() - began, say)
+        try:
+            recovery = runtime.recover()
+        finally:
+            if runtime.node.rebuilt:
+                say(runtime.node.rebuilt)
+        report(recovery, data, time.perf_counter() - began, say)
     except (Unavailable, CorruptSegment) as failure:
         say(f"not recovered yet, and not ready: {failure}")
         log.warning("recovery.postponed", reason=str(failure))

@@ -56,6 +56,7 @@ class Metrics:
         self.store_damage = self._counter("flk_store_damage_total")
         self.rows_rotten = self._gauge("flk_store_rows_rotten")
         self.rows_put_back = self._counter("flk_store_rows_put_back_total")
+        self.pages_compared = self._counter("flk_store_pages_compared_total")
         self.row_errors = self._counter("flk_store_row_errors_total")
         self.claim_seconds = self._histogram("flk_store_seconds", "claim")
         self.merge_seconds = self._histogram("flk_store_seconds", "merge")
@@ -86,6 +87,10 @@ class Metrics:
         self._gauge("flk_clock_trusted").set_function(trusted)
         for against, seconds in off.items():
             self._gauge("flk_clock_off_seconds", against).set_function(seconds)
+
+    def watch_pages(self, age: Callable[[], float]) -> None:
+        """Ask this for how long ago all pages of the store were compared, at every scrape (DUP-8)."""
+        self._gauge("flk_store_compared_seconds").set_function(age)
 
     def watch_breaker(self, place: str, is_open: Callable[[], float]) -> None:
         """Ask at every scrape whether a place is left alone (CRR-12)."""

@@ -3,12 +3,12 @@
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import structlog
 
 from flk.impl.server.breaker import CircuitBreaker
+from flk.impl.server.looking import Looking
 from flk.impl.server.metrics import Metrics
 from flk.impl.server.progress import Progress
 from flk.impl.storage.known_time import steady
@@ -98,6 +98,7 @@ class RealNode:
         self.disk = disk
         self.store = store
         self.metrics = metrics or Metrics()
+        self.looking = Looking(store, self.metrics)
         self.breaker = breaker
         if breaker is not None:
             self.metrics.watch_breaker("objects", lambda: breaker.open)
@@ -109,6 +110,8 @@ class RealNode:
         self.cut_off = ""  # why the region's store did not answer when it was asked last, if it did not
         self.postponed = ""
         """Why the latest recovery did not come to its end."""
+        self.rebuilt = ""
+        """What became of the store that was damaged last, if one was."""
         self._now = now
         self.time = timekeeper or Timekeeper(now, steady)
         self._doubt = ""
@@ -156,13 +159,12 @@ class RealNode:
             return at_once(effect)
         return self._alone[type(effect)](effect)
 
-    def follow_region(self) -> None:
-        """Let the clock go on from what other nodes have stored in the region's store (HLC-7). Before each group commit is staged.
+    def follow_region(self) -> Timestamp:
+        """Let the clock go on from what other nodes have stored in the region's store (HLC-7), and say how far that is. Before each
+        group commit is staged.
 
         Raises Unavailable if the store does not answer: nothing is logged then, since its timestamp might be too early.
         """
-        if not self.store.shared:
-            return
         try:
             latest = self.store.latest()
         except Unavailable as refusal:
@@ -170,6 +172,7 @@ class RealNode:
             raise
         self.cut_off = ""
         self._inherit(Inherit((latest,)))
+        return latest
 
     def stage(self, effects: Sequence[Append]) -> Staged:
         """Give the frames of a group commit their timestamps, in order, and lay them out. All go to the log of the first.
@@ -228,8 +231,8 @@ class RealNode:
             log.info("clock.believed")
         self._doubt = doubt
 
-    def begin_store_anew(self) -> Path:
-        """Set a damaged store aside, for recovery to rebuild it from the log; where it is now (DUP-8).
+    def begin_store_anew(self) -> None:
+        """Set a damaged store aside, for recovery to rebuild it from the log (DUP-8).
 
         Raises Unavailable if a segment of the log is missing: what that held is perhaps in the damaged store, and nowhere else.
         """
@@ -241,7 +244,7 @@ class RealNode:
             self.tiers.forget()
         self.metrics.store_damage.inc()
         log.error("store.damaged", reason=damage, kept_as=str(aside))
-        return aside
+        self.rebuilt = f"{damage}: it is kept as {aside}, and rebuilt from the log"
 
     def missing_segment(self) -> str:
         """The first segment that is missing from the node's own log, and was not removed on purpose; empty if none is."""
@@ -280,7 +283,8 @@ class RealNode:
         self.time.believed(self.clock)
 
     def _append_one(self, effect: Append) -> Timestamp:
-        self.follow_region()
+        if self.store.shared:
+            self.follow_region()
         staged = self.stage((effect,))
         staged.commit()
         return self.committed(staged)[0]

@@ -24,6 +24,7 @@ from flk.impl.server.exclusive import ExclusiveSection
 from flk.impl.server.node import RealNode
 from flk.impl.server.pressure import Gate
 from flk.impl.server.trace import Run, Runs, Untraced
+from flk.impl.storage.rows import Damaged
 from flk.impl.storage.segment_file import LogFailed
 from flk.model.effects import INBOX, Append, Effect, Program, Store
 from flk.model.entries.entry import Entry
@@ -123,9 +124,7 @@ class Runtime:
         Raises Unavailable, Incomplete among them, or CorruptSegment: then the node stays behind, and says why.
         """
         try:
-            if self.node.store.damage:
-                self.node.begin_store_anew()
-            recovery = self._run(self._recover(), self.node.progress.around(self.node.perform))
+            recovery = self._recovered()
         except (Unavailable, CorruptSegment) as failure:
             self.node.postponed = str(failure)
             self.node.progress.postpone(str(failure))
@@ -141,6 +140,17 @@ class Runtime:
         damage = sum(len(repair.damage) + repair.doubtful for repair in recovery.repairs)
         self.node.metrics.wal_damage.inc(damage + len(recovery.forgotten) + recovery.spoilt)
         return recovery
+
+    def _recovered(self) -> Recovery:
+        """What recovery does. It may be the first to read what is damaged; then the store is begun anew, and it runs again."""
+        if not self.node.store.damage:
+            try:
+                return self._run(self._recover(), self.node.progress.around(self.node.perform))
+            except Damaged:
+                if not self.node.store.damage:  # one that is shared is not begun anew
+                    raise
+        self.node.begin_store_anew()
+        return self._run(self._recover(), self.node.progress.around(self.node.perform))
 
     def _note_gaps(self, gaps: Sequence[Gap]) -> None:
         """Count and log each gap of the log once (WAL-9)."""
@@ -254,7 +264,7 @@ class Runtime:
 
     async def _append(self, effects: Sequence[Append]) -> list[Timestamp]:
         if self.node.store.shared:
-            await self._off_loop(self.node.follow_region)
+            await self._follow_region()
         try:
             staged = self.node.stage(effects)
             if self._in_thread:
@@ -268,6 +278,15 @@ class Runtime:
             self.node.metrics.wal_errors.inc()
             raise
         return self.node.committed(staged)
+
+    async def _follow_region(self) -> None:
+        began = time.time_ns()
+        try:
+            latest = await self._off_loop(self.node.follow_region)
+        except Unavailable as refusal:
+            self._trace.told_latest(began, refusal)
+            raise
+        self._trace.told_latest(began, latest)
 
     async def _claim(self, effects: Sequence[Store]) -> Sequence[Entry | OutOfReach]:
         if self.node.store.shared or self.node.tiers:
@@ -301,6 +320,8 @@ class Runtime:
                     self.node.follow_region
                 )  # so that readiness is true to life when no record comes (OBS-3)
             self.node.store.flush_behind()
+            if self.node.looking.is_due:
+                await self._off_loop(self.node.looking.look)
         except Unavailable as refusal:
             log.warning("store.unavailable", reason=refusal.detail)
         except CorruptSegment as error:

@@ -15,10 +15,11 @@ import msgspec
 from flk.model.effects import Append, Effect, Program
 from flk.model.flow.submission import from_payload
 from flk.model.log.frames import region_of
-from flk.model.log.hlc import Timestamp
+from flk.model.log.hlc import Timestamp, text
 from flk.model.programs.examine import Examine
 from flk.model.protocol_events import summary
-from flk.model.refusal import Refused
+from flk.model.protocol_events.observation import LATEST
+from flk.model.refusal import Refused, Unavailable
 from flk.model.runtime import Perform
 from flk.spec.errors import UnusableInput
 
@@ -54,6 +55,9 @@ class Untraced:
 
     def end(self, run: Run, result: object) -> None:
         """A program returned a result, or was ended by an exception."""
+
+    def told_latest(self, began: int, latest: Timestamp | Unavailable) -> None:
+        """The store of the region told the latest timestamp that it knows, or did not answer."""
 
     def around(self, perform: Perform, run: Run) -> Perform:
         """`perform`, with every effect and its result or refusal recorded."""
@@ -93,6 +97,11 @@ class Trace(Untraced):
     def end(self, run: Run, result: object) -> None:
         """The end of a program, as a line."""
         self._write(run, "End", time.time_ns(), {}, summary.summarised(result))
+
+    def told_latest(self, began: int, latest: Timestamp | Unavailable) -> None:
+        """That, as a line of the node's own."""
+        told = summary.summarised(latest) if isinstance(latest, Unavailable) else text(latest)
+        self._write(NODE, LATEST, began, {}, told)
 
     def around(self, perform: Perform, run: Run) -> Perform:
         """`perform`, with a line written for every effect."""

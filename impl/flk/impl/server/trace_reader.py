@@ -9,14 +9,15 @@ import msgspec
 
 from flk.model.effects import Effect
 from flk.model.protocol_events.ingest import ingest_events
-from flk.model.protocol_events.observation import END, START, ObservedEffect, ProtocolEvent, nodes_of
+from flk.model.protocol_events.observation import END, LATEST, START, ObservedEffect, ProtocolEvent, nodes_of
 from flk.model.protocol_events.replication import replication_events
+from flk.model.protocol_events.shared_store import shared_store_events
 from flk.spec.errors import UnusableInput
 from flk.spec.hints import nearest
 
 _line = msgspec.json.Decoder(dict[str, Any]).decode
 _OWN = frozenset({"line", "format", "node", "program", "kind", "effect", "began", "ended", "result"})
-_EFFECTS = frozenset({START, END, *(kind.__name__ for kind in Effect.__subclasses__())})
+_EFFECTS = frozenset({START, END, LATEST, *(kind.__name__ for kind in Effect.__subclasses__())})
 
 
 def is_of_nodes(path: Path) -> bool:
@@ -41,15 +42,20 @@ def unseen(path: Path) -> str:
 
 
 def events_of(paths: Sequence[Path], protocol: str) -> Iterator[ProtocolEvent]:
-    """The events of a protocol that traces of nodes tell: of one node for `ingest`, of all regions together for `replication`.
+    """The events of a protocol that traces of nodes tell: of one node for `ingest`, of all that share a store for `shared-store`,
+    of all regions together for `replication`.
 
     Raises UnusableInput for another protocol, more nodes than it is about, and for a line that is not one of such a trace.
     """
+    if protocol == "shared-store":
+        return shared_store_events(_of_one_region(paths))
     if protocol == "replication":
         in_order = sorted_records(paths)
         return replication_events(lambda: in_order)
     if protocol != "ingest":
-        raise UnusableInput(f"traces of nodes are validated against ingest or replication, not against {protocol}")
+        raise UnusableInput(
+            f"traces of nodes are validated against ingest, shared-store or replication, not {protocol}"
+        )
     nodes = nodes_of(_records(paths))
     if len(nodes) != 1:
         raise UnusableInput(
@@ -74,6 +80,18 @@ def sorted_records(paths: Sequence[Path]) -> list[ObservedEffect]:
 
 def _time(timed: tuple[int, int, ObservedEffect]) -> tuple[int, int]:
     return timed[:2]
+
+
+def _of_one_region(paths: Sequence[Path]) -> Iterator[ObservedEffect]:
+    """All records. Raises UnusableInput where they are of another region than those before."""
+    region = ""
+    for path in paths:
+        for _, _, record in _timed(path):
+            if record.region != (region := region or record.region):
+                raise UnusableInput(
+                    f"{path}: of region {record.region}, and before it {region}; give the traces of one region"
+                )
+            yield record
 
 
 def _records(paths: Sequence[Path]) -> Iterator[ObservedEffect]:

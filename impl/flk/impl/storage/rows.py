@@ -136,9 +136,20 @@ def is_damage(error: sqlite3.Error | UnicodeDecodeError) -> bool:
     code = getattr(error, "sqlite_errorcode", None)
     if code is None:
         return str(error).startswith("Could not decode")
-    return code == sqlite3.SQLITE_IOERR_SHORT_READ or code & 0xFF in _DAMAGE
+    return code in _DAMAGED_READS or code & 0xFF in _DAMAGE
 
 
+def of_damage(error: sqlite3.Error | UnicodeDecodeError) -> str:
+    """What an error says of a file that is not what was written."""
+    if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_IOERR_DATA:
+        return "a page of its file or of SQLite's log is not what was written, or that log ends too early"
+    return str(error)
+
+
+_DAMAGED_READS = {
+    sqlite3.SQLITE_IOERR_SHORT_READ,
+    sqlite3.SQLITE_IOERR_DATA,  # said by `pages.c`
+}
 _DAMAGE = {
     sqlite3.SQLITE_ERROR,  # a table or column has gone, or the file says that it is of a format still to come
     sqlite3.SQLITE_CORRUPT,

@@ -1,9 +1,11 @@
 """Whether the store's file is what was written, and setting it aside if not (DUP-8).
 
-Closing the store leaves the digest of the file beside it. If the file still has it, nothing is left to verify when it is opened:
-reading the bytes is a hundredth of the work of the rest. Otherwise a process has died, or bits have rotted: then every page is
-examined by SQLite, every row by its checksum, and all of them by the totals. Those find a file of which some pages are older than
-others, too: SQLite takes its own log, if a bit in it has rotted, for one that ends there, though pages after it may be copied.
+A store whose pages have sums (`flk.impl.storage.pages`) is verified as it is read. This is for all others: those that come from an
+earlier version, were written by another program, or are where nothing can be compiled. Closing such a one leaves the digest of the
+file beside it. If the file still has it, nothing is left to verify: reading the bytes is a hundredth of the work of the rest.
+Otherwise a process has died, or bits have rotted: then every page is examined by SQLite, every row by its checksum, and all of them
+by the totals. Those find a file of which some pages are older than others, too: SQLite takes its own log, if a bit in it has
+rotted, for one that ends there, though pages after it may be copied.
 """
 
 import os
@@ -35,6 +37,7 @@ _PARTS = (
     "-wal",
     "-shm",
     "-digest",
+    "-pages",
     "",
 )  # of a store; the file itself is renamed last, so that no crash parts it from the others
 _MAGIC = b"SQLite format 3\0"

@@ -11,16 +11,19 @@ enough for them: after a power failure SQLite may go back to an earlier transact
 entries are in a peer's log, and a client may be told one of them at once, so its transaction is synchronised (DUP-2).
 
 A store that is not what was written is not answered from, and never mended: it is set aside, and the log rebuilds it (DUP-8).
+Each page is compared with its sum when SQLite reads it (`flk.impl.storage.pages`), so nothing is verified when a store is opened,
+however its process ended. Where pages have no sums, the whole store is.
 """
 
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from itertools import islice
 from pathlib import Path
 
+from flk.impl.storage.pages import LAYER, PAGE_BYTES, Look, are_known, sum_up, sums_of, why_not
 from flk.impl.storage.rows import (
     ENTRY_COLUMNS,
     MARK_COLUMNS,
@@ -36,6 +39,7 @@ from flk.impl.storage.rows import (
     is_damage,
     mark_of,
     mark_row,
+    of_damage,
     superseded_of,
     superseded_row,
     text,
@@ -115,6 +119,9 @@ class SqliteStore:
         self._thread = ThreadPoolExecutor(1, "store")
         self._totals = Totals()
         self._connections: list[sqlite3.Connection] = []
+        self.has_sums = not why_not()
+        self._look: Look | None = None
+        self._copied = False
         with suppress(Damaged), self._answering():
             self._open()
 
@@ -238,6 +245,21 @@ class SqliteStore:
                 self._hand_over()
             self._settle(wait=True)
 
+    def look_over(self, pages: int) -> tuple[int, bool]:
+        """Compare the next so many pages with their sums, unless something is being written: how many were, and whether all have
+        been with them (DUP-8).
+
+        A kill may part a page from its sum while it is copied from SQLite's log. There it still is, and is copied again before.
+        """
+        self._settle()
+        if self._look is None or self._flush is not None:
+            return 0, False
+        if not self._copied:
+            self._flush = self._thread.submit(self._copy)
+            return 0, False
+        with self._answering():
+            return self._look.at(pages)
+
     def begin_anew(self) -> Path:
         """Set the file aside, with all that is pending, and begin an empty one; where the old one is now (DUP-8)."""
         if self._flush is not None:
@@ -259,7 +281,7 @@ class SqliteStore:
         finally:
             self._thread.shutdown()
             self._release()
-        if not self.damage:
+        if not (self.damage or self.has_sums):
             with suppress(OSError):
                 leave_digest(self._path)
 
@@ -268,18 +290,29 @@ class SqliteStore:
         os.close(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600))
         self._path.chmod(0o600)
         require_head(self._path)
-        as_closed = is_as_closed(self._path)
+        if not (self.has_sums and are_known(self._path)):
+            self._verify()
+        forget_digest(self._path)
+        if self.has_sums:
+            self._look, self._copied = Look(self._path), False
         self._writer = self._connect()
         if not require_tables(self._writer):
             self._writer.executescript(SCHEMA)
-        elif not as_closed:
-            require_sound(self._writer)
         self._totals = totals_of(mark_of(self._writer.execute(_MARKED, (TOTALS,)).fetchone()))
-        forget_digest(self._path)
         self._reader = self._connect()
 
+    def _verify(self) -> None:
+        """Verify the whole file, since nothing tells what was written; then its pages have sums, where they can have any."""
+        as_closed = is_as_closed(self._path)
+        sums_of(self._path).unlink(missing_ok=True)
+        with closing(_connect(self._path)) as connection:
+            if require_tables(connection) and not as_closed:
+                require_sound(connection)
+        if self.has_sums:
+            sum_up(self._path)
+
     def _connect(self) -> sqlite3.Connection:
-        self._connections.append(connection := _connect(self._path))
+        self._connections.append(connection := _connect(self._path, layered=self.has_sums))
         return connection
 
     def _release(self) -> None:
@@ -288,6 +321,9 @@ class SqliteStore:
             with suppress(sqlite3.Error):
                 connection.close()
         self._connections.clear()
+        if self._look is not None:
+            self._look.close()
+            self._look = None
 
     def _hand_over(self) -> None:
         self._flushing, self._fresh = self._fresh, _Pending()
@@ -313,6 +349,11 @@ class SqliteStore:
                 MARK, [mark_row(*mark) for mark in (*pending.marks.items(), (TOTALS, text(totals)))]
             )
         self._totals = totals
+
+    def _copy(self) -> None:
+        """Copy what is in SQLite's log to the file."""
+        blocked, frames, copied = self._writer.execute("pragma wal_checkpoint(passive)").fetchone()
+        self._copied = not blocked and frames == copied
 
     def _look_up(self, keys: Sequence[Key]) -> dict[Key, Entry]:
         with self._answering():
@@ -351,14 +392,16 @@ class SqliteStore:
         except (sqlite3.Error, UnicodeDecodeError) as error:  # SQLite may quote what rotted in its message
             if not is_damage(error):
                 raise unavailable(f"the store does not answer: {error}") from error
-            self.damage = f"the store is damaged: {error}"
+            self.damage = f"the store is damaged: {of_damage(error)}"
             raise Damaged(self.damage) from error
 
 
-def _connect(path: Path) -> sqlite3.Connection:
+def _connect(path: Path, *, layered: bool = False) -> sqlite3.Connection:
     """A connection in autocommit mode; transactions are begun by name. Threads take turns with it."""
-    connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+    uri = path.absolute().as_uri() + (f"?vfs={LAYER}" if layered else "")
+    connection = sqlite3.connect(uri, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False, uri=True)
     try:
+        connection.execute(f"pragma page_size = {PAGE_BYTES}")
         connection.execute("pragma journal_mode = wal")
         connection.execute("pragma synchronous = normal")
         connection.execute(f"pragma wal_autocheckpoint = {CHECKPOINT_PAGES}")

@@ -8,12 +8,15 @@ from collections.abc import Hashable, Iterable, Mapping
 from typing import Any, NamedTuple, TypeAlias
 
 from flk.model.effects import Effect
+from flk.model.log.hlc import Timestamp, text
 from flk.model.protocol_events import summary
+from flk.model.refusal import Refused
 
 ProtocolEvent: TypeAlias = dict[str, Any]
 """An event as a trace has it: its action, arguments, what was seen of the state, and a note for people."""
 
 START, END = "Start", "End"
+LATEST = "Latest"
 
 
 class ObservedEffect(NamedTuple):
@@ -21,7 +24,8 @@ class ObservedEffect(NamedTuple):
 
     `node` is region and disk (`eu.000001`), `run` tells a node's programs apart, `kind` is the program's name; `fields` and
     `result` are as `flk.model.protocol_events.summary` has them. Beside effects there are `Start`, where a node begins and what
-    ran before is cut off, and `End` with what a program returned. `note` says where this was read.
+    ran before is cut off, `End` with what a program returned, and `Latest` with the latest timestamp that the store of a region
+    told one of its nodes, or the refusal. `note` says where this was read.
     """
 
     node: str
@@ -65,6 +69,12 @@ def ended(node: str, name: str, number: int, result: object) -> ObservedEffect:
     return ObservedEffect(
         node, (name, number), name.partition(" ")[0], END, {}, summary.summarised(result), f"the end of {name}"
     )
+
+
+def told_latest(node: str, latest: Timestamp | Refused) -> ObservedEffect:
+    """The store of a region answered a node, or did not."""
+    told = summary.summarised(latest) if isinstance(latest, Refused) else text(latest)
+    return ObservedEffect(node, "", "node", LATEST, {}, told, "what the store told to be the latest")
 
 
 class FromElsewhere:

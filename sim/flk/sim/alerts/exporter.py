@@ -9,14 +9,15 @@ from bisect import bisect_left
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import accumulate
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import msgspec
 
+from flk.model.entries.entry import Entry, Key
 from flk.model.flow.answers import STATES_ENTRY
 from flk.model.flow.submission import Problem
-from flk.model.log.hlc import Timestamp, is_ahead, wall_seconds
-from flk.model.programs.divergence import Agreement, Divergence
+from flk.model.log.hlc import Timestamp, at, is_ahead, wall_seconds
+from flk.model.programs.divergence import Agreement
 from flk.model.programs.ship import PREFIX, SHIPPED
 from flk.model.refusal import Unauthenticated
 from flk.sim.alerts.series import STALE, Database, Series, labels
@@ -44,6 +45,7 @@ from flk.spec.constants import CONSTANTS
 from flk.spec.metrics import METRICS
 
 EVERY = CONSTANTS.alerting.scrape_seconds
+SETTLE = CONSTANTS.divergence.settle_seconds
 JOB = "flk"
 Values: TypeAlias = tuple[str, ...]
 Sample: TypeAlias = tuple[str, Values, float]
@@ -79,11 +81,30 @@ class Buckets:
         yield f"{self._name}_sum", values, self._sum
 
 
+class Apart(NamedTuple):
+    """How far two regions differ, in percent: in their numbers of entries, and in the entries themselves."""
+
+    number: float
+    content: float
+
+
+def apart(one: Mapping[Key, Entry], other: Mapping[Key, Entry], until: Timestamp) -> Apart:
+    """How far two stores differ in what was logged by a moment. What came later may be on its way, and is no divergence (DIV-3)."""
+    ours, theirs = ({key: e for key, e in entries.items() if e.timestamp <= until} for entries in (one, other))
+    keys = {*ours, *theirs}
+    if not keys:
+        return Apart(0.0, 0.0)
+    mean = (len(ours) + len(theirs)) / 2
+    differing = sum(ours.get(key) != theirs.get(key) for key in keys)
+    return Apart(100 * abs(len(ours) - len(theirs)) / mean, 100 * differing / len(keys))
+
+
 class Exports:
     """The counts of one node, from its start to its end."""
 
     def __init__(self, start: int, now: float, region: str, peers: Iterable[str]) -> None:
         self.start = start
+        self._began = now
         self.counts: Counter[tuple[str, Values]] = Counter()
         for name in (*_BARE, *_OF_DISKS):
             self.counts[name, ()] = 0
@@ -91,7 +112,7 @@ class Exports:
             self.counts["flk_outcomes_total", (outcome,)] = 0
         self.submit = Buckets("flk_submit_seconds")
         self.store = {operation: Buckets("flk_store_seconds") for operation in _OPERATIONS}
-        self.divergence: dict[str, Divergence] = {}
+        self.divergence: dict[str, Apart] = {}
         self.level = False  # whether it has been level with its log, and so knows what it has shipped
         self.level_at = dict.fromkeys(peers, now)
         self.waits: dict[str, bool] = dict.fromkeys(peers, False)
@@ -108,6 +129,7 @@ class Exports:
         yield from self.submit.samples()
         for operation, buckets in self.store.items():
             yield from buckets.samples((operation,))
+        yield "process_start_time_seconds", (), self._began
         yield "flk_ready", (), ready
         yield "flk_clock_trusted", (), timely
         yield "flk_tier_deferred", (), deferred
@@ -118,8 +140,8 @@ class Exports:
         for peer, since in self.level_at.items():
             yield "flk_crr_lag_seconds", ("replay", peer), now - since if self.waits[peer] else 0.0
         for peer, found in self.divergence.items():
-            yield "flk_divergence_percent", (peer, "count"), found.count_percent
-            yield "flk_divergence_percent", (peer, "sample"), found.sample_percent
+            yield "flk_divergence_percent", (peer, "count"), found.number
+            yield "flk_divergence_percent", (peer, "sample"), found.content
 
 
 class Exporter:
@@ -243,9 +265,11 @@ class Exporter:
         exports.counts["flk_wal_damage_total", ()] += found
 
     def _compared(self, event: Compared) -> None:
-        """Two regions were compared; a comparison that came to nothing leaves the last one."""
-        if event.divergence.agreement is not Agreement.UNDECIDED:
-            self._of(event.node).divergence[event.peer] = event.divergence
+        """Two regions were compared; a comparison that came to nothing leaves the last one. With a cold tier, none is."""
+        region = self._places[event.node].region
+        if event.divergence.agreement is not Agreement.UNDECIDED and region.entries.tiers is None:
+            stores = (region.entries.entries, region.peers[event.peer].entries.entries)
+            self._of(event.node).divergence[event.peer] = apart(*stores, at(self._places[event.node].wall() - SETTLE))
 
     def _clock_observed(self, event: ClockObserved) -> None:
         """Timestamps of another region may run ahead (HLC-3)."""

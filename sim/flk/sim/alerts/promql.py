@@ -1,6 +1,7 @@
 """PromQL over scraped series, for the part of the language that the alerts of the table are written in.
 
-    numbers, ( ), -x, NAME{label="…", label!="…", label=~"…", label!~"…"}, the same with a range [5m] inside rate and increase
+    numbers, ( ), -x, NAME{label="…", label!="…", label=~"…", label!~"…"}, the same with a range [5m] inside rate, increase
+    and changes
     histogram_quantile(SHARE, …), vector(NUMBER), sum, max, min, count by (…) or without (…)
     + - * / % ^, == != > < >= <= with or without bool, and, or, unless, on (…), ignoring (…)
 
@@ -23,6 +24,7 @@ from flk.sim.alerts.vectors import (
     Signature,
     Vector,
     aggregate,
+    changes,
     disjoint,
     growth,
     latest,
@@ -149,7 +151,9 @@ def _selector(node: ast.VectorSelector) -> Callable[[View], list[Series]]:
 def _call(node: ast.Call) -> Evaluate:
     match node.func.name, node.args:
         case ("rate" | "increase") as name, [ast.MatrixSelector() as ranged]:
-            return _growth(ranged, per_second=name == "rate")
+            return _over(ranged, lambda series, moments, span: _paced(series, moments, span, per_second=name == "rate"))
+        case "changes", [ast.MatrixSelector() as ranged]:
+            return _over(ranged, changes)
         case "histogram_quantile", [ast.NumberLiteral() as share, buckets]:
             inner, wanted = _compiled(buckets), share.val
             return lambda view: quantiles(wanted, _vector(inner(view)))
@@ -160,18 +164,20 @@ def _call(node: ast.Call) -> Evaluate:
             raise _refused(f"{node.func.name}() of such arguments")
 
 
-def _growth(ranged: ast.MatrixSelector, *, per_second: bool) -> Evaluate:
+def _over(ranged: ast.MatrixSelector, found_in: Callable[[Series, Floats, float], Column]) -> Evaluate:
+    """A function of the samples of each series within a range."""
     select, span = _selector(ranged.vector_selector), ranged.range.total_seconds()
 
     def evaluate(view: View) -> Vector:
-        found: Vector = {}
-        for series in select(view):
-            grown = growth(series, view.moments, span)
-            if grown.present.any():
-                found[nameless(series.labels)] = Column(grown.values / (span if per_second else 1.0), grown.present)
-        return found
+        columns = ((series.labels, found_in(series, view.moments, span)) for series in select(view))
+        return {nameless(of): column for of, column in columns if column.present.any()}
 
     return evaluate
+
+
+def _paced(series: Series, moments: Floats, span: float, *, per_second: bool) -> Column:
+    grown = growth(series, moments, span)
+    return Column(grown.values / (span if per_second else 1.0), grown.present)
 
 
 def _aggregation(node: ast.AggregateExpr) -> Evaluate:

@@ -86,6 +86,19 @@ def growth(series: Series, moments: Floats, span: float) -> Column:
     return Column(grown * factor, enough)
 
 
+def changes(series: Series, moments: Floats, span: float) -> Column:
+    """How often a gauge changed between samples in the `span` seconds before each moment."""
+    there = ~np.isnan(series.values)
+    times, values = series.times[there], series.values[there]
+    if not len(times):
+        return Column(np.zeros_like(moments), np.zeros(moments.shape, dtype=bool))
+    changed = np.concatenate([[0.0], values[1:] != values[:-1]]).cumsum()
+    first = np.searchsorted(times, moments - span, side="right")
+    after = np.searchsorted(times, moments, side="right")
+    counted = changed[np.maximum(after - 1, 0)] - changed[np.minimum(first, len(times) - 1)]
+    return Column(counted, after > first)
+
+
 def aggregate(vector: Vector, group: Signature, reduction: Callable[[Floats, Mask], Floats]) -> Vector:
     """The elements of each group reduced to one. `reduction` is given values and presence, a row for each element."""
     members: dict[Labels, list[Column]] = {}

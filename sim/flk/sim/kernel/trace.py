@@ -34,9 +34,9 @@ from flk.model.effects import (
 from flk.model.entries.entry import Entry
 from flk.model.entries.tasks import Lease, Task
 from flk.model.flow.submission import Response
-from flk.model.log.hlc import text
+from flk.model.log.hlc import Timestamp, text
 from flk.model.log.manifest import Inventory
-from flk.model.protocol_events.observation import ObservedEffect, ended, observed, started
+from flk.model.protocol_events.observation import ObservedEffect, ended, observed, started, told_latest
 from flk.model.refusal import Refused
 
 ProgramObserver: TypeAlias = Callable[[ObservedEffect], None]
@@ -97,6 +97,11 @@ class Trace:
             self._flush()
         if self._observer is not None and node in self._disks:
             self._observer(observed(self._disks[node], program, number, effect, result))
+
+    def told_latest(self, node: str, latest: Timestamp | Refused) -> None:
+        """The store of its region told a node the latest timestamp, or did not answer."""
+        if self._observer is not None:
+            self._observer(told_latest(self._disks[node], latest))
 
     def event(self, now: float, node: str, program: str, what: str, result: str = "") -> None:
         """Anything else that happened."""

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from flk.sim.mutation.reach import Reached
+from flk.sim.mutation.reach import Reached, joined
 
 
 class Baseline(msgspec.Struct, frozen=True):
@@ -13,6 +13,15 @@ class Baseline(msgspec.Struct, frozen=True):
     reached: Reached
     digests: dict[str, str]
     accepted: frozenset[str]
+
+
+def whole(found: Sequence[Baseline]) -> Baseline:
+    """Of different seeds, as one."""
+    return Baseline(
+        joined([each.reached for each in found]),
+        {seed: digest for each in found for seed, digest in each.digests.items()},
+        frozenset().union(*(each.accepted for each in found)),
+    )
 
 
 def evenly(parts: Sequence[str], number: int) -> Iterable[str]:

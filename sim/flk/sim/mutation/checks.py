@@ -3,20 +3,24 @@
 Each runs in the process of one mutant, where `trials` is imported anew with the mutant in place.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
+import msgspec
+
 from flk.formal.mutation.check import Finding, killed, skipped, survived
 from flk.formal.mutation.mutant import ORIGINAL, Mutant
 from flk.formal.mutation.substitution import ROOMS, install
+from flk.formal.mutation.target import digest_of
 from flk.sim.mutation import type_errors, unit_tests
-from flk.sim.mutation.baseline import Baseline, evenly
+from flk.sim.mutation.baseline import Baseline, evenly, whole
 from flk.sim.mutation.kept import kept
-from flk.sim.mutation.reach import Reached, apart
+from flk.sim.mutation.reach import Reached, joined, shared_out
+from flk.sim.mutation.unit_tests import Tested
 
 _TRIALS = "flk.sim.mutation.trials"
 SEEDS = range(1, 301)
@@ -33,12 +37,12 @@ def with_mutant(mutant: Mutant) -> ModuleType:
     return import_module(_TRIALS)
 
 
-def _mapped(seeds: range, programs: str, modules: tuple[str, ...]) -> Baseline:
+def _mapped(programs: str, modules: tuple[str, ...], seeds: Sequence[int]) -> Baseline:
     baseline: Baseline = import_module(_TRIALS).mapped(seeds, programs, modules)
     return baseline
 
 
-def _drills_reached(names: tuple[str, ...], modules: tuple[str, ...]) -> Reached:
+def _drills_reached(modules: tuple[str, ...], names: Sequence[str]) -> Reached:
     reached: Reached = import_module(_TRIALS).drills_reached(names, modules)
     return reached
 
@@ -55,9 +59,10 @@ class Runs:
     digest: str
 
     def baseline(self) -> Baseline:
-        """What the original does, made in a process where nothing is mutated, and which alone imports what that takes."""
+        """What the original does, made in processes where nothing is mutated, and which alone import what that takes."""
         name = f"runs-{self.seeds.start}-{self.seeds.stop}"
-        return kept(name, self.digest, Baseline, lambda: apart(_mapped, self.seeds, self.programs, self.modules))
+        mapped = partial(_mapped, self.programs, self.modules)
+        return kept(name, self.digest, Baseline, lambda: whole(shared_out(mapped, self.seeds)))
 
     @property
     def configuration(self) -> str:
@@ -84,6 +89,8 @@ class Hunting:
         """Hunt until an invariant is violated."""
         baseline = self.runs.baseline()
         seeds: Sequence[str] = baseline.reached.concerning(mutant)
+        if not seeds:
+            return skipped("no seed reaches it")
         if mutant.operator == ORIGINAL:
             seeds = seeds[::3]  # the baseline has run all of them
         found = with_mutant(mutant).hunted(seeds, self.runs.programs, baseline.digests)
@@ -131,12 +138,9 @@ class Drills:
 
     def reached(self) -> Reached:
         """What the original reaches in each."""
-        return kept(
-            f"drills-{'-'.join(self.names)}",
-            self.runs.digest,
-            Reached,
-            lambda: apart(_drills_reached, self.names, self.runs.modules),
-        )
+        reached = partial(_drills_reached, self.runs.modules)
+        name = f"drills-{'-'.join(self.names)}"
+        return kept(name, self.runs.digest, Reached, lambda: joined(shared_out(reached, self.names)))
 
     @property
     def configuration(self) -> str:
@@ -179,31 +183,39 @@ class UnitProperties:
     runs: Runs
     name: str = "unit-properties"
 
-    @property
+    @cached_property
     def configuration(self) -> str:
-        """The patterns."""
-        return " ".join(self.patterns)
+        """The patterns, and a digest of all tests."""
+        return f"{' '.join(self.patterns)} {digest_of(self.root.joinpath('tests').rglob('*.py'))}"
 
-    def reached(self, module: str) -> dict[str, Reached]:
-        """What each test of the files about a module reaches, by file."""
-        files = {
-            str(file.relative_to(self.root)): file for file in unit_tests.tests_of(module, self.root, self.patterns)
-        }
-        return {name: self._reached_by(name, file) for name, file in files.items()}
+    def tested(self, module: str) -> dict[str, Tested]:
+        """What the files of tests about a module are without any mutant, by name."""
+        files = unit_tests.tests_of(module, self.root, self.patterns)
+        return {str(file.relative_to(self.root)): self._tested(file) for file in files}
 
-    def _reached_by(self, name: str, file: Path) -> Reached:
-        measured = partial(unit_tests.reached, file, self.root, self.runs.modules)
-        return kept(f"tests-{name.replace('/', '-')}", self.runs.digest, Reached, measured)
+    def _tested(self, file: Path) -> Tested:
+        name = str(file.relative_to(self.root)).replace("/", "-")
+        digest = f"{self.runs.digest}-{digest_of([file, *unit_tests.helpers(self.root)])}"
+        return kept(f"tests-{name}", digest, Tested, lambda: unit_tests.tested(file, self.root, self.runs.modules))
 
     def __call__(self, mutant: Mutant) -> Finding:
-        """Run the tests until one fails."""
-        reached = {name: found.concerning(mutant) for name, found in self.reached(mutant.module).items()}
+        """Run the tests until one fails. Of the original it is known already."""
+        files = self.tested(mutant.module)
+        if mutant.operator == ORIGINAL:
+            return _without_mutant(files.values())
+        reached = {name: found.reached.concerning(mutant) for name, found in files.items()}
         tests = [test for name, found in reached.items() for test in ([name] if name in found else found)]
         if not tests:
             return skipped("no test reaches it")
         with_mutant(mutant)
         failed = unit_tests.failing(tests, self.root)
         return survived("the tests pass that reach it") if failed is None else killed(f"{failed} fails", (failed,))
+
+
+def _without_mutant(files: Iterable[Tested]) -> Finding:
+    failed = tuple(name for file in files for name in file.failed)
+    found = killed(f"{failed[0]} fails", failed) if failed else survived("the tests pass")
+    return msgspec.structs.replace(found, seconds=sum(file.seconds for file in files))
 
 
 def _broken(violated: tuple[str, ...]) -> str:

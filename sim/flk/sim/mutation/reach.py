@@ -6,12 +6,13 @@ not be run again, which makes hunting for a mutant in a rare place as quick as f
 
 import ast
 import gc
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from functools import _lru_cache_wrapper, lru_cache
 from importlib import import_module
 from multiprocessing import get_context
+from os import cpu_count
 from typing import ParamSpec, TypeVar
 
 import msgspec
@@ -21,6 +22,7 @@ from flk.formal.mutation.mutant import Mutant
 
 P = ParamSpec("P")
 R = TypeVar("R")
+T = TypeVar("T")
 _NONE: frozenset[int] = frozenset()
 
 
@@ -40,6 +42,11 @@ class Reached(msgspec.Struct, frozen=True):
         return tuple(
             name for name, found in self.parts.items() if not found.get(mutant.module, _NONE).isdisjoint(lines)
         )
+
+
+def joined(found: Sequence[Reached]) -> Reached:
+    """Measurements of different parts, made by processes that set up alike, as one."""
+    return Reached(found[0].always, {name: lines for each in found for name, lines in each.parts.items()})
 
 
 class Measurement:
@@ -91,6 +98,13 @@ def apart(function: Callable[P, R], *arguments: P.args, **options: P.kwargs) -> 
     """What a function gives that measures, in a process of its own: measuring clears the memories of functions in its process."""
     with ProcessPoolExecutor(1, get_context("fork")) as child:
         return child.submit(function, *arguments, **options).result()
+
+
+def shared_out(function: Callable[[Sequence[T]], R], series: Sequence[T]) -> list[R]:
+    """What a function gives that measures, for parts of a series, one on each core."""
+    number = min(cpu_count() or 1, len(series))
+    with ProcessPoolExecutor(number, get_context("fork")) as children:
+        return list(children.map(function, [series[first::number] for first in range(number)]))
 
 
 def _forget() -> None:

@@ -1,6 +1,7 @@
 """Reading Python source for mutation: the nodes that run, and small questions about them."""
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 from typing import TypeAlias, TypeVar
 
 import libcst as cst
@@ -22,18 +23,21 @@ def running(source: Source, kind: type[N]) -> Iterator[N]:
 
     Left out are annotations and type aliases, decorators, imports, assertions, and what only goes into a message.
     """
+    return (node for node in _all_running(source) if isinstance(node, kind))
 
-    def visit(node: cst.CSTNode) -> Iterator[N]:
-        if isinstance(node, (*_NOT_RUN, *_MESSAGES)) or _is_about_types(node):
-            if isinstance(node, kind):
-                yield node
-            return
-        if isinstance(node, kind):
-            yield node
-        for child in _parts(node):
-            yield from visit(child)
 
-    yield from visit(source.tree)
+@lru_cache(maxsize=1)
+def _all_running(source: Source) -> tuple[cst.CSTNode, ...]:
+    found: list[cst.CSTNode] = []
+
+    def visit(node: cst.CSTNode) -> None:
+        found.append(node)
+        if not isinstance(node, (*_NOT_RUN, *_MESSAGES)) and not _is_about_types(node):
+            for child in _parts(node):
+                visit(child)
+
+    visit(source.tree)
+    return tuple(found)
 
 
 def blocks(source: Source) -> Iterator[tuple[cst.BaseStatement, ...]]:

@@ -103,14 +103,19 @@ def lab_targets(root: Path, seeds: range = SEEDS, more: tuple[Check, ...] = ()) 
     other rooms have for the model, quicker than hunting.
     """
     names = tuple(f"{part.package}.{module}" for part in PARTS for module in part.modules)
-    runs = Runs(seeds, "", names, digest_of(_sources(*_rooms(), root / "tests")))
-    tests, drills = UnitProperties(root, TESTS, runs), Drills(runs)
-    checks: tuple[Check, ...] = (Types(root), *more, Traces(runs), tests, drills, Hunting(runs))
+    runs = Runs(seeds, "", names, digest_of(_sources(*_rooms())))
+    types, tests = Types(root), UnitProperties(root, TESTS, runs)
+    traces, drills, hunting = Traces(runs), Drills(runs), Hunting(runs)
+    checks: tuple[Check, ...] = (types, *more, traces, tests, drills, hunting)
+    common = frozenset(check.name for check in checks) - {types.name, tests.name}
 
-    def prepare(module: str) -> None:
-        runs.baseline()
-        drills.reached()
-        tests.reached(module)
+    def prepare(module: str, chosen: frozenset[str]) -> None:
+        if not chosen.isdisjoint({traces.name, hunting.name}):
+            runs.baseline()
+        if drills.name in chosen:
+            drills.reached()
+        if tests.name in chosen:
+            tests.tested(module)
 
     return tuple(
         _target(
@@ -120,6 +125,7 @@ def lab_targets(root: Path, seeds: range = SEEDS, more: tuple[Check, ...] = ()) 
             checks,
             runs,
             partial(prepare, name),
+            common,
         )
         for part in PARTS
         for module in part.modules
@@ -138,15 +144,23 @@ def user_target(named: str, seeds: range = SEEDS) -> Target:
     programs_named(f"{where}:{name}")
     file = Path(str(import_module(where).__file__))
     runs = Runs(seeds, f"{where}:{name}", (where,), digest_of([file, *_sources(*_rooms())]))
-    return _target(where, "yours", "programs", (Traces(runs), Hunting(runs)), runs, runs.baseline)
+    return _target(where, "yours", "programs", (Traces(runs), Hunting(runs)), runs, lambda _: runs.baseline())
 
 
 def _target(
-    module: str, room: str, kind: str, checks: tuple[Check, ...], runs: Runs, prepare: Callable[[], object]
+    module: str,
+    room: str,
+    kind: str,
+    checks: tuple[Check, ...],
+    runs: Runs,
+    prepare: Callable[[frozenset[str]], object],
+    common: frozenset[str] = frozenset(),
 ) -> Target:
     file = Path(str(import_module(module).__file__))
     original = unmutated(module, str(file), file.read_text())
-    return Target(module, room, kind, lambda: mutants_of(module), checks, original, runs.digest, (), PRELOAD, prepare)
+    return Target(
+        module, room, kind, lambda: mutants_of(module), checks, original, runs.digest, (), PRELOAD, prepare, common
+    )
 
 
 def _rooms() -> list[Path]:

@@ -7,7 +7,9 @@ from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from functools import cache
 from pathlib import Path
+from time import process_time
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -20,15 +22,22 @@ settings.register_profile(
 
 
 def tests_of(module: str, root: Path, patterns: tuple[str, ...]) -> tuple[Path, ...]:
-    """The test files of these patterns that are about a module: those that import it; in the folder that mirrors the module's own
-    also those that do through helpers; and if there are none, all of the room's, which may come to it by way of others.
+    """The test files of these patterns that may see a module's mutants, nearest first: the one of its name; those that import it,
+    in the folder that mirrors the module's own also through helpers (if there are none, all of the room); the others of that
+    folder, which come to it by way of other modules.
     """
     mirror = root.joinpath("tests", *module.split(".")[1:-1])
     files = sorted(file for pattern in patterns for file in root.glob(pattern))
     room = [file for file in files if mirror.parent in file.parents]
     chosen = [file for file in files if module in _imported(file, root, helpers=file.parent == mirror)] or room
     named = [file for file in files if file.stem == f"test_{module.rpartition('.')[2]}"]
-    return tuple(dict.fromkeys([*named, *chosen]))
+    beside = [file for file in files if file.parent == mirror]
+    return tuple(dict.fromkeys([*named, *chosen, *beside]))
+
+
+def helpers(root: Path) -> tuple[Path, ...]:
+    """What tests share."""
+    return (*root.glob("tests/support/**/*.py"), *root.glob("tests/**/conftest.py"))
 
 
 def failing(tests: Sequence[str], root: Path) -> str | None:
@@ -42,16 +51,27 @@ def failing(tests: Sequence[str], root: Path) -> str | None:
     )
 
 
-def reached(file: Path, root: Path, modules: Iterable[str]) -> Reached:
-    """The lines of these modules that each test of a file reaches; what fixtures do that tests share, under the file's name."""
+class Tested(msgspec.Struct, frozen=True):
+    """The tests of a file, without any mutant: the lines of modules that each reaches (what fixtures do that tests share, under the
+    file's name), those that fail, and the seconds of the processor that all take while they are measured.
+    """
+
+    reached: Reached
+    failed: tuple[str, ...]
+    seconds: float
+
+
+def tested(file: Path, root: Path, modules: Iterable[str]) -> Tested:
+    """Run the tests of a file and measure what they reach of these modules."""
     return apart(_measured, file, root, tuple(modules))
 
 
-def _measured(file: Path, root: Path, modules: tuple[str, ...]) -> Reached:
-    measurement = Measurement(modules)
+def _measured(file: Path, root: Path, modules: tuple[str, ...]) -> Tested:
+    began, measurement = process_time(), Measurement(modules)
+    seen = _Parts(measurement, str(file.relative_to(root)))
     with measurement.under_way():
-        _run([str(file)], root, plugin=_Parts(measurement, str(file.relative_to(root))))
-    return measurement.reached
+        _run([str(file)], root, plugin=seen)
+    return Tested(measurement.reached, tuple(seen.failed), process_time() - began)
 
 
 def _run(tests: Sequence[str], root: Path, *options: str, plugin: object) -> int:
@@ -84,10 +104,11 @@ class _Failures:
             self.failed.append(report.nodeid)
 
 
-class _Parts:
+class _Parts(_Failures):
     """Tells a measurement which test runs."""
 
     def __init__(self, measurement: Measurement, file: str) -> None:
+        super().__init__()
         self._measurement = measurement
         self._file = self._test = file
 

@@ -98,11 +98,13 @@ class SharingNode(Node):
         def answered(result: object) -> None:
             if not self.alive:
                 return
-            if isinstance(result, Refused):
-                followed(result)
+            assert isinstance(result, Refused | int)
+            latest = result if isinstance(result, Refused) else Timestamp(result)
+            self.trace.told_latest(self.name, latest)
+            if isinstance(latest, Refused):
+                followed(latest)
             else:
-                assert isinstance(result, int)
-                self.memory.perform(Inherit((Timestamp(result),)))
+                self.memory.perform(Inherit((latest,)))
                 followed(None)
 
         self._connection.ask(name, serve, answered)

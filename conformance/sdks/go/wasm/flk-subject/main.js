@@ -54,7 +54,10 @@ const OPERATIONS = {
   verify_consistency: (q) => flk.verifyConsistency(q.first, q.second, q.first_root, q.second_root, q.proof),
 };
 
-const DECLINED = { zlib: "Go's standard library writes deflate of its own", pause: "there are no outboxes in a page" };
+const DECLINED = {
+  zlib: "Go's standard library writes deflate of its own",
+  pause: "the outbox is that of the SDK for TypeScript",
+};
 const NODES = ["hlc_tick", "hlc_observe", "join", "frame", "scan", "verify_segment", "ring_owner", "node"];
 for (const name of NODES) DECLINED[name] = "a matter of nodes, not of agents and verifiers";
 const about = { protocol: 1, name: "flk-sdk", version: "0.1", language: "WebAssembly" };

@@ -10,6 +10,7 @@ from flk.formal.library.protocols.shared_store import (
     Node,
     Request,
     Stage,
+    Stamp,
     about,
     at,
     content,
@@ -41,11 +42,11 @@ def admit(q: Term, n: Term, k: Term, says: Term) -> None:
     followed.next[:, q] = lambda o: stage[o] == Stage.answered
 
 
-@protocol.action(n=Node)
-def ask(n: Term) -> None:
+@protocol.action(n=Node, t=Stamp)
+def ask(n: Term, t: Term) -> None:
     """A node that serves asks the store for the latest stamp, at any time."""
-    require(node[n] == Condition.serving)
-    seen.next[n, :] = lambda s: seen[n, s] | (newest.defined() & (s <= stamp[newest]))
+    require(node[n] == Condition.serving, ~newest.defined() | (stamp[newest] <= t))
+    seen.next[n] = t
 
 
 protocol.without("observe")

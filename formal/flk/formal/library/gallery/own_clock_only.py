@@ -3,7 +3,7 @@
 from flk.formal.language import Term, require
 from flk.formal.library.design import Design
 from flk.formal.library.protocols import shared_store
-from flk.formal.library.protocols.shared_store import Node, Request, Stage, at, stage
+from flk.formal.library.protocols.shared_store import Node, Request, Stage, Stamp, at, stage
 
 protocol = shared_store.protocol.variant(
     "own-clock-only",
@@ -14,9 +14,10 @@ protocol = shared_store.protocol.variant(
 )
 
 
-@protocol.action(q=Request, n=Node)
-def observe(q: Term, n: Term) -> None:
+@protocol.action(q=Request, n=Node, t=Stamp)
+def observe(q: Term, n: Term, t: Term) -> None:
     """The store is not asked."""
+    del t
     require(stage[q] == Stage.admitted, at[q, n])
     stage.next[q] = Stage.observed
 

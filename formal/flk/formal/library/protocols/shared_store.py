@@ -5,7 +5,7 @@ own. A `Stamp` is a point in the total order by which entries under one key are 
 between two nodes that gave the same.
 """
 
-from flk.formal.language import BOOL, Protocol, Term, exists, forall, implies, ite, require
+from flk.formal.language import BOOL, UNDEFINED, Protocol, Term, exists, forall, implies, ite, require
 from flk.formal.library.protocols.shared_store_enabled import say_who_acts
 
 protocol = Protocol(
@@ -14,7 +14,8 @@ protocol = Protocol(
     later one, appends the request to its own log, and claims the key: in one step of the store the entry with the lesser stamp
     prevails, one that gives way is recorded, and the node answers with what is stored then. So what comes after an answer never
     takes the place of what was answered, whichever nodes were asked and however far their clocks are apart. A node may crash at
-    any moment, with requests in its log that nobody has claimed, and come back or not; it serves when its log is applied.""",
+    any moment, with requests in its log that nobody has claimed, and come back or not; it serves when its log is applied. A claim
+    that was sent takes place whether or not the node lives to hear of it.""",
     requirements=("DUP-1", "DUP-2", "DUP-6", "HLC-1", "HLC-2", "HLC-4", "CRR-1", "CRR-2", "CRR-3", "WAL-1", "WAL-5"),
 )
 
@@ -27,13 +28,15 @@ Condition = protocol.enum("Condition", "down", "recovering", "serving")
 Content = protocol.enum("Content", "one", "other")
 
 node = protocol.map("node", Node, to=Condition, initially=Condition.serving)
-seen = protocol.relation("seen", Node, Stamp)  # no later than what the store told the node of since it started
+seen = protocol.map("seen", Node, to=Stamp, partial=True)  # what the store told the node last, since it started
+last = protocol.map("last", Node, to=Stamp, partial=True)  # the latest in the node's log
+given = protocol.relation("given", Stamp)  # somebody has it in a log
 stage = protocol.map("stage", Request, to=Stage, initially=Stage.unsent)
 at = protocol.relation("at", Request, Node)
 about = protocol.relation("about", Request, Key)
 content = protocol.map("content", Request, to=Content, initially=Content.one)
 stamp = protocol.map("stamp", Request, to=Stamp, partial=True)  # in the log of its node from then on
-applied = protocol.relation("applied", Request)  # its node has claimed it since it started
+applied = protocol.relation("applied", Request)  # its node has claimed it, and knows
 stored = protocol.map("stored", Key, to=Request, partial=True)
 newest = protocol.scalar(
     "newest", Request, partial=True
@@ -52,6 +55,11 @@ def wins(q: Term, k: Term) -> Term:
     return ~stored.defined(k) | (stamp[q] < stamp[stored[k]])
 
 
+def is_new(s: Term, n: Term) -> Term:
+    """A stamp is later than what the node saw and all in its log, and nobody else's."""
+    return (~seen.defined(n) | (seen[n] < s)) & (~last.defined(n) | (last[n] < s)) & ~given[s]
+
+
 def first_in_log(q: Term, n: Term, k: Term) -> Term:
     """All before it in the log of its node that are about its key are claimed."""
     return forall(
@@ -61,10 +69,15 @@ def first_in_log(q: Term, n: Term, k: Term) -> Term:
 
 def join(q: Term, k: Term) -> None:
     """In one step of the store: keep the lesser entry, record what gives way, and remember the latest stamp that got a place."""
+    place(q, k)
+    applied.next[q] = True
+
+
+def place(q: Term, k: Term) -> None:
+    """What the store does of that."""
     stored.next[k] = ite(wins(q, k), q, stored[k])
     superseded.next[:] = lambda w: superseded[w] | (stored.defined(k) & (stored[k] == w) & (stamp[q] < stamp[w]))
     newest.next = ite(wins(q, k) & (~newest.defined() | (stamp[newest] < stamp[q])), q, newest)
-    applied.next[q] = True
 
 
 @protocol.action(q=Request, n=Node, k=Key, says=Content)
@@ -78,21 +91,26 @@ def admit(q: Term, n: Term, k: Term, says: Term) -> None:
     followed.next[:, q] = lambda o: stage[o] == Stage.answered
 
 
-@protocol.action(q=Request, n=Node)
-def observe(q: Term, n: Term) -> None:
-    """The node asks the store for the latest stamp that it has given a place: after the request came, and before it is stamped."""
-    require(stage[q] == Stage.admitted, at[q, n])
+@protocol.action(q=Request, n=Node, t=Stamp)
+def observe(q: Term, n: Term, t: Term) -> None:
+    """The node asks the store for the latest stamp that it knows: after the request came, and before it is stamped.
+
+    That is no earlier than any that has got a place. It may be later: of an entry that was claimed and got none.
+    """
+    require(stage[q] == Stage.admitted, at[q, n], ~newest.defined() | (stamp[newest] <= t))
     stage.next[q] = Stage.observed
-    seen.next[n, :] = lambda s: seen[n, s] | (newest.defined() & (s <= stamp[newest]))
+    seen.next[n] = t
 
 
 @protocol.action(q=Request, n=Node, s=Stamp)
 def append(q: Term, n: Term, s: Term) -> None:
     """The request is made durable under a stamp that is later than what the node saw and all in its log, and nobody else's."""
-    require(stage[q] == Stage.observed, at[q, n], ~seen[n, s])
-    require(forall(Request, lambda o: implies(stamp.defined(o), (stamp[o] < s) | (~at[o, n] & (stamp[o] != s)))))
+    require(stage[q] == Stage.observed, at[q, n], ~seen.defined(n) | (seen[n] < s))
+    require(~last.defined(n) | (last[n] < s), ~given[s])
     stage.next[q] = Stage.logged
     stamp.next[q] = s
+    last.next[n] = s
+    given.next[s] = True
 
 
 @protocol.action(q=Request, n=Node, k=Key)
@@ -105,18 +123,27 @@ def claim(q: Term, n: Term, k: Term) -> None:
     named.next[ite(wins(q, k), q, stored[k])] = True
 
 
+@protocol.action(q=Request, n=Node, k=Key)
+def land(q: Term, n: Term, k: Term) -> None:
+    """A claim that was sent takes place, and its node does not hear of it: it waits, or is down, or has come back meanwhile."""
+    require(stamp.defined(q), at[q, n], about[q, k], ~applied[q], first_in_log(q, n, k))
+    place(q, k)
+
+
 @protocol.action(n=Node)
 def crash(n: Term) -> None:
-    """A node stops: who waits gets no answer, and what it knew is forgotten, but for its log."""
+    """A node stops: who waits gets no answer, and what the store told is forgotten. Its log stays, and which of that is claimed.
+
+    A node that the store does not answer does the same, though it goes on running.
+    """
     require(node[n] != Condition.down, ~calm)
     node.next[n] = Condition.down
-    seen.next[n, :] = False
+    seen.next[n] = UNDEFINED
     stage.next[:] = lambda q: ite(
         at[q, n] & ((stage[q] == Stage.admitted) | (stage[q] == Stage.observed) | (stage[q] == Stage.logged)),
         Stage.cut_off,
         stage[q],
     )
-    applied.next[:] = lambda q: applied[q] & ~at[q, n]
 
 
 @protocol.action(n=Node)
@@ -128,7 +155,7 @@ def restart(n: Term) -> None:
 
 @protocol.action(q=Request, n=Node, k=Key)
 def recover(q: Term, n: Term, k: Term) -> None:
-    """A node that recovers claims what its log has, in order, whether it was claimed before or not. Nobody waits for the answer."""
+    """A node that recovers claims what its log has, in order, unless it knows that it is claimed. Nobody waits for the answer."""
     require(
         node[n] == Condition.recovering, stamp.defined(q), at[q, n], about[q, k], ~applied[q], first_in_log(q, n, k)
     )
@@ -153,14 +180,19 @@ def grow_calm() -> None:
 @protocol.may_stop()
 def all_is_told() -> Term:
     """Every node serves, and every request is answered, was cut off, or finds no stamp that is late enough."""
-    late = forall(Stamp, lambda s: exists(Request, lambda q: stamp.defined(q) & (s <= stamp[q])))
+
+    def finds_none(q: Term) -> Term:
+        return forall(Node, Stamp, lambda n, s: implies(at[q, n], ~is_new(s, n)))
+
     return (
         calm
         & forall(Node, lambda n: node[n] == Condition.serving)
         & forall(
             Request,
             lambda q: (
-                (stage[q] == Stage.answered) | (stage[q] == Stage.cut_off) | ((stage[q] == Stage.observed) & late)
+                (stage[q] == Stage.answered)
+                | (stage[q] == Stage.cut_off)
+                | ((stage[q] == Stage.observed) & finds_none(q))
             ),
         )
     )
@@ -330,15 +362,19 @@ def stamps_differ() -> Term:
     )
 
 
-@protocol.always("WAL-5", "HLC-4")
+@protocol.always("HLC-4")
 def a_crash_forgets() -> Term:
-    """A node that is down knows nothing of the store: when it comes back it claims all of its log, and asks before it stamps."""
-    return forall(
+    """A node that is down knows nothing that the store told: when it comes back it asks before it stamps."""
+    return forall(Node, lambda n: implies(node[n] == Condition.down, ~seen.defined(n)))
+
+
+@protocol.always("HLC-1", "HLC-4", "WAL-5")
+def a_log_knows_its_last() -> Term:
+    """What is in a log is not later than the last stamp there, and its stamp is given."""
+    return forall(Request, lambda q: implies(stamp.defined(q), given[stamp[q]])) & forall(
+        Request,
         Node,
-        lambda n: implies(
-            node[n] == Condition.down,
-            forall(Stamp, lambda s: ~seen[n, s]) & forall(Request, lambda q: implies(at[q, n], ~applied[q])),
-        ),
+        lambda q, n: implies(at[q, n] & stamp.defined(q), last.defined(n) & (stamp[q] <= last[n])),
     )
 
 
@@ -399,15 +435,9 @@ def who_has_observed_saw_what_was_told() -> Term:
         Node,
         lambda o, q, w, n: implies(
             followed[o, q] & told[o, w] & stamp.defined(w) & (stage[q] == Stage.observed) & at[q, n],
-            seen[n, stamp[w]],
+            seen.defined(n) & (stamp[w] <= seen[n]),
         ),
     )
-
-
-@protocol.lemma()
-def what_is_no_later_is_seen_too() -> Term:
-    """A stamp that is no later than one that was seen, is, too."""
-    return forall(Stamp, Stamp, Node, lambda s, t, n: implies((s < t) & seen[n, t], seen[n, s]))
 
 
 @protocol.lemma()
@@ -420,7 +450,7 @@ def what_follows_an_answer_is_late() -> Term:
         Key,
         lambda o, q, n, k: implies(
             followed[o, q] & about[o, k] & about[q, k] & at[q, n],
-            implies(stage[q] == Stage.observed, stored.defined(k) & seen[n, stamp[stored[k]]])
+            implies(stage[q] == Stage.observed, stored.defined(k) & seen.defined(n) & (stamp[stored[k]] <= seen[n]))
             & implies(stamp.defined(q), stored.defined(k) & (stamp[stored[k]] < stamp[q])),
         ),
     )

@@ -23,8 +23,9 @@ class _Vocabulary:
         self.Stage, self.Condition = stages, conditions
         state = {name: Map(variable) for name, variable in protocol.variables.items()}
         self.node, self.seen, self.stage, self.at = (state[x] for x in ("node", "seen", "stage", "at"))
+        self.last, self.given = state["last"], state["given"]
         self.about, self.stamp, self.applied = (state[x] for x in ("about", "stamp", "applied"))
-        self.calm = Scalar(protocol.variables["calm"])
+        self.calm, self.newest = Scalar(protocol.variables["calm"]), Scalar(protocol.variables["newest"])
 
     def overtakes(self, q: Term, n: Term, k: Term) -> Term:
         """A request for the key comes before this one in the node's log and is not claimed."""
@@ -43,7 +44,7 @@ def _of_requests(protocol: Protocol, v: _Vocabulary) -> None:
 
     @protocol.always("HLC-2", "HLC-4")
     def who_admits_and_observes() -> Term:
-        """A node that serves takes in what is new, and asks for the latest stamp once for each request that came to it."""
+        """A node that serves takes in what is new, and is told for each request a stamp that nothing with a place is later than."""
         return forall(
             v.Request,
             v.Node,
@@ -55,7 +56,16 @@ def _of_requests(protocol: Protocol, v: _Vocabulary) -> None:
                         == ((v.node[n] == v.Condition.serving) & (v.stage[q] == v.Stage.unsent))
                     ),
                 )
-                & (protocol.enabled("observe", q=q, n=n) == ((v.stage[q] == v.Stage.admitted) & v.at[q, n]))
+                & forall(
+                    v.Stamp,
+                    lambda t: (
+                        protocol.enabled("observe", q=q, n=n, t=t)
+                        == (
+                            ((v.stage[q] == v.Stage.admitted) & v.at[q, n])
+                            & ~(v.newest.defined() & (t < v.stamp[v.newest]))
+                        )
+                    ),
+                )
             ),
         )
 
@@ -70,11 +80,9 @@ def _of_requests(protocol: Protocol, v: _Vocabulary) -> None:
                 protocol.enabled("append", q=q, n=n, s=s)
                 == (
                     ((v.stage[q] == v.Stage.observed) & v.at[q, n])
-                    & ~v.seen[n, s]
-                    & ~exists(
-                        v.Request,
-                        lambda o: v.stamp.defined(o) & ((s == v.stamp[o]) | (v.at[o, n] & (s < v.stamp[o]))),
-                    )
+                    & ~(v.seen.defined(n) & (s <= v.seen[n]))
+                    & ~(v.last.defined(n) & (s <= v.last[n]))
+                    & ~v.given[s]
                 )
             ),
         )
@@ -85,7 +93,9 @@ def _of_claims(protocol: Protocol, v: _Vocabulary) -> None:
 
     @protocol.always("DUP-6", "WAL-5")
     def claims_are_in_turn() -> Term:
-        """What is logged is claimed in the order of its log: by a node that serves what waits, by one that recovers all it has."""
+        """What is logged is claimed in the order of its log: by a node that serves what waits, by one that recovers all that it
+        does not know to be claimed; and whatever is logged and not known to be claimed may have been sent.
+        """
         return forall(
             v.Request,
             v.Node,
@@ -101,6 +111,10 @@ def _of_claims(protocol: Protocol, v: _Vocabulary) -> None:
                         ((v.node[n] == v.Condition.recovering) & v.stamp.defined(q) & ~v.applied[q])
                         & (v.at[q, n] & v.about[q, k] & ~v.overtakes(q, n, k))
                     )
+                )
+                & (
+                    protocol.enabled("land", q=q, n=n, k=k)
+                    == ((v.stamp.defined(q) & ~v.applied[q]) & (v.at[q, n] & v.about[q, k] & ~v.overtakes(q, n, k)))
                 )
             ),
         )

@@ -49,7 +49,7 @@ def target_of(name: str) -> Target:
         original=original,
         digest=digest_of([file, *_beside(file), *_judges()]),
         claims=tuple(protocol.properties),
-        prepare=lambda: larger.within_reach,
+        prepare=lambda _: larger.within_reach,
         preload=("numpy", "scipy.sparse.csgraph", "z3"),
     )
 

@@ -43,12 +43,15 @@ def age(
     from flk.impl.bench.ageing import told
 
     found: dict[str, tuple[Measure, ...]] = {}
-    with Console(stderr=True).status("") as status:
+    console = Console(stderr=True)
+    with console.status("") as status:
         if only != "node":
             found["year"] = age_year.measure(per_hour, on_progress=status.update)
         if only != "year":
             with TemporaryDirectory() as home:
-                found["node"] = age_node.measure(Path(home), records, on_progress=status.update)
+                found["node"] = age_node.measure(
+                    Path(home), records, on_progress=status.update, on_step=lambda step: console.print(str(step))
+                )
     if json:
         typer.echo(msgspec.json.encode({half: [told(one) for one in measures] for half, measures in found.items()}))
         return

@@ -234,6 +234,8 @@ def crash(
             f"{report.lost} lost, {report.changed} changed, {report.refused} refused;{on_record}"
             f" {report.fell} runs ended without a kill."
         )
+        if store is not None:
+            typer.echo(report.disallowed or f"shared-store allows the {report.followed:,} events of the nodes' traces.")
     raise typer.Exit(report.verdict.exit_code)
 
 

@@ -28,11 +28,20 @@ def browser(
             help="The browser's command; by default the Chromium or Chrome that is found.", show_default=False
         ),
     ] = "",
+    profile: Annotated[
+        Path | None,
+        typer.Option(
+            help="Keep what the page stores in this folder, for the next page with it, which has the same address.",
+            file_okay=False,
+        ),
+    ] = None,
 ) -> None:
     """Answer the kit from a page of a headless Chromium: `flk conform sdk -- flk conform browser my_sdk.js`.
 
     The page imports the module, from http://127.0.0.1, where WebCrypto is allowed. What it writes to its console goes to stderr.
-    The browser ends with this command, however that ends, and its profile is removed.
+    The browser ends with this command, however that ends, and its profile is removed unless --profile names one: then the next page
+    with it finds what this one stored, after a kill too. So the kit plays to an outbox in a page:
+    `flk conform delivery -- flk conform browser --profile /tmp/profile my_sender.js`.
 
     Exit code 1: the browser ended, or the module threw.
     """
@@ -40,7 +49,7 @@ def browser(
     from flk.conformance.browser.chromium import Lost, executable
 
     try:
-        bridge(module, root, executable(browser))
+        bridge(module, root, executable(browser), profile)
     except Lost as lost:
         sys.stderr.write(f"flk: {lost}\n")
         raise typer.Exit(1) from None

@@ -17,6 +17,8 @@ Examples: flk validate two-phase-commit events.jsonl --hidden TMRcvPrepared
 
 flk serve --trace eu.jsonl …, and then: flk validate ingest eu.jsonl
 
+flk validate shared-store one.jsonl two.jsonl three.jsonl
+
 flk validate replication eu.jsonl us.jsonl
 
 What a line of events says: `python -m pydoc flk.formal.traces`; how effects of nodes become events:

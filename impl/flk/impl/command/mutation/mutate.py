@@ -30,6 +30,8 @@ flk mutate --programs my_service.programs:PROGRAMS
 
 flk mutate --all --sample 40 --seed 7
 
+flk mutate --programs flk.model.log --sample 20
+
 flk mutate --protocol audit --show 3f1a90c2d4
 """
 
@@ -45,7 +47,8 @@ def mutate(
         list[str] | None,
         typer.Option(
             metavar="MODULE:NAME",
-            help="Mutate the module of your programs, as hunts take them, or a module of the lab. Repeatable.",
+            help="Mutate the module of your programs, as hunts take them, or modules of the lab: one, or all of a package, such "
+            "as flk.model. Repeatable.",
         ),
     ] = None,
     all_: Annotated[bool, typer.Option("--all", help="Mutate all that the lab has.")] = False,
@@ -127,21 +130,22 @@ def _targets(protocols: Sequence[str], programs: Sequence[str], *, everything: b
         raise UnusableInput(
             "what is to be mutated? Give --protocol NAME, --protocol FILE.py, --programs MODULE:NAME, or --all"
         )
-    return [*map(target_of, protocols), *map(_programs, programs)]
+    return [*map(target_of, protocols), *(target for name in programs for target in _programs(name))]
 
 
-def _programs(name: str) -> "Target":
+def _programs(name: str) -> "Sequence[Target]":
     with needs("mutate", "mutation testing"):
         from flk.sim.mutation.targets import user_target
     if ":" in name:
-        return user_target(name)
+        return [user_target(name)]
     known = {target.name: target for target in _lab_programs()}
-    if name not in known:
+    found = [target for module, target in known.items() if f"{module}.".startswith(f"{name}.")]
+    if not found:
         raise UnusableInput(
-            f"--programs {name}: give MODULE:NAME or FILE.py:NAME for programs of yours, or a module of the lab; "
+            f"--programs {name}: give MODULE:NAME or FILE.py:NAME for programs of yours, or a module or package of the lab; "
             f"{nearest(name, list(known))}"
         )
-    return known[name]
+    return found
 
 
 def _lab_programs() -> "Sequence[Target]":
