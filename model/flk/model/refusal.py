@@ -92,6 +92,13 @@ def out_of_reach(tier: str) -> OutOfReach:
     )
 
 
+def barred(log: str) -> Unavailable:
+    """What to raise where a node would write whose log was declared lost (RET-7)."""
+    return unavailable(
+        f"log {log} was declared lost, so its node writes to the region's store no more; fix: start a node on a new directory"
+    )
+
+
 def being_put_back() -> OutOfReach:
     """What to raise where the row has rotted that alone could tell (DUP-8)."""
     return OutOfReach(

@@ -76,6 +76,7 @@ SMALL: dict[str, Sizes] = {
     "rotten-rows": {"Node": 1},
     "replication": {"Segment": 1},
     "retention": {"Segment": 1},
+    "lost-logs": {"Claim": 1},
     "reconciliation": {"Claim": 1},
     "outbox": {},
     "migration": {},

@@ -168,14 +168,14 @@ def test_without_the_option_nothing_is_removed(tmp_path: Path, objects: Director
 
 
 @pytest.mark.parametrize(
-    ("objects", "store", "fix"),
-    [(None, None, "--objects"), ("file:///objects", "postgresql://host", "leave --retain out")],
+    ("objects", "accept_weaker", "fix"),
+    [(None, False, "--objects"), ("file:///objects", True, "leave out one")],
 )
-def test_what_could_not_be_right_is_refused_with_the_fix(objects: str | None, store: str | None, fix: str) -> None:
-    """A node without an object store, and one of several that share a store, remove nothing (RET-1)."""
-    require_removable(None, objects, store)
+def test_what_could_not_be_right_is_refused_with_the_fix(objects: str | None, accept_weaker: bool, fix: str) -> None:
+    """A node without an object store, and one whose store may lose what it acknowledged, remove nothing (RET-1, RET-7)."""
+    require_removable(None, objects, accept_weaker=accept_weaker)
     with pytest.raises(UnusableInput, match=fix):
-        require_removable(0.0, objects, store)
+        require_removable(0.0, objects, accept_weaker=accept_weaker)
 
 
 def test_an_object_is_deleted_once_and_again(tmp_path: Path, objects: Directory) -> None:

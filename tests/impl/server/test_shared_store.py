@@ -21,7 +21,10 @@ from tests.support.impl.regions import RECORDS, RIVALS, all_to, eventually, has_
 from tests.support.impl.store_servers import StoreServer
 from tests.support.model.world import EXAMINE, pcs, submission
 
+from flk.impl.data.backup import back_up
+from flk.impl.data.check import check
 from flk.impl.server.lifecycle import open_node
+from flk.impl.server.mending import mending
 from flk.impl.server.node import RealNode
 from flk.impl.server.process import ServerProcess, key_file, server_process
 from flk.impl.server.settings import Settings
@@ -37,8 +40,9 @@ from flk.model.memory.memory import MemoryNode
 from flk.model.programs.ingest import ingest
 from flk.model.programs.recover import recover
 from flk.model.programs.replay import replay
+from flk.model.programs.rotate import rotate
 from flk.model.programs.ship import ship
-from flk.model.programs.snapshot import snapshot
+from flk.model.programs.snapshot import snapshot_shared
 from flk.model.programs.start import load
 from flk.model.refusal import Unavailable
 from flk.model.runtime import run
@@ -185,7 +189,8 @@ def test_a_peer_replays_each_log_of_the_region(tmp_path: Path) -> None:
 
 def test_a_snapshot_has_what_another_node_stored_and_lost_before_it_was_shipped(tmp_path: Path, url: str) -> None:
     """Two nodes store a record each, one ships, writes a snapshot, and the disk of the other is lost. What either was answered is
-    in the store, and in a region that begins with the snapshot; no log brings it to a region that replays (SNAP-9).
+    in the store, and in a region that begins with the snapshot; no log brings it to a region that replays, as long as nobody
+    declares that log lost (SNAP-10).
     """
     directory = Directory(tmp_path / "objects")
     objects, there = open_objects(directory.url), parts.Objects()
@@ -196,7 +201,8 @@ def test_a_snapshot_has_what_another_node_stored_and_lost_before_it_was_shipped(
         shipped, lost = (answer(each, sent) for each, sent in zip((one, two), RECORDS[:2], strict=True))
         assert shipped.status == lost.status == HTTPStatus.OK
         run(ship(), one.perform)
-        run(snapshot("eu"), one.perform)
+        mending(one, (), EXAMINE)  # it performs what concerns the whole store from now on
+        run(snapshot_shared("eu"), one.perform)
         shutil.rmtree(tmp_path / "2")
         assert answer(one, RECORDS[1]).body == lost.body
         stored = {claim.key for claim in one.store.export(None, 9)}
@@ -236,6 +242,26 @@ def test_a_node_keeps_its_number_and_its_store(tmp_path: Path, url: str) -> None
     with pytest.raises(UnusableInput, match=r"letter\.txt"):
         open_node(settings(tmp_path, "mine", url))
     assert sorted(path.name for path in (tmp_path / "mine").iterdir()) == ["letter.txt", "lock"]
+
+
+def test_the_log_of_a_member_is_checked_and_its_directory_not_backed_up(tmp_path: Path) -> None:
+    """There is no store in it; a bit that flipped in its log is found, a copy of it is told to be of no use (SNAP-7, SNAP-8)."""
+    url = store_servers.redis().url("checked")
+    with closing(open_node(settings(tmp_path, "one", url))) as opened:
+        run(recover("eu", EXAMINE), opened.perform)
+        answer(opened, RECORDS[0])
+        run(rotate(), opened.perform)
+    sound = check(tmp_path / "one", EXAMINE)
+    assert (sound.frames, sound.findings) == (1, ())
+    assert [note for note in sound.notes if "the region's" in note]
+    (segment,) = (tmp_path / "one").glob("eu.*/*.wal")
+    content = bytearray(segment.read_bytes())
+    content[len(content) // 2] ^= 1
+    segment.write_bytes(content)
+    assert check(tmp_path / "one", EXAMINE).findings
+    with pytest.raises(UnusableInput, match="as its server does"):
+        back_up(tmp_path / "one", tmp_path / "copy")
+    assert not (tmp_path / "copy").exists()
 
 
 def test_a_node_does_not_go_over_to_another_store(tmp_path: Path) -> None:

@@ -31,6 +31,7 @@ MODULES = (
     "impl.config",
     "impl.keys",
     "impl.data",
+    "impl.lost",
     "impl.migrate",
     "impl.divergence",
     "conformance.conform",

@@ -20,6 +20,7 @@ import msgspec
 
 from flk.impl.data.reading import IDENTITY, STORE, connected, identity, logs
 from flk.impl.storage.cold_index import NAME
+from flk.impl.storage.directory import is_member
 from flk.impl.storage.record import sync_directory, write_whole
 from flk.impl.storage.rows import Damaged
 from flk.impl.storage.soundness import require_sound, require_tables
@@ -76,6 +77,11 @@ def back_up(data: Path, out: Path, progress: Progress = unwatched) -> Backup:
         raise UnusableInput(
             f"{data}: a part of its entries is in the cold tier, and a copy of the directory would not have them; instead keep the"
             " versions of that bucket, and ship the log (--objects): a node that lost its disk starts from both"
+        )
+    if is_member(data):
+        raise UnusableInput(
+            f"{data}: its node shares the store of its region, and a copy of its log would be of no use; instead back that store"
+            " up as its server does, and give the nodes --objects: snapshots of the store, and the logs, go there"
         )
     with usable(out):
         out.mkdir(mode=0o700, parents=True, exist_ok=True)

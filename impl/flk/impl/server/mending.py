@@ -11,7 +11,7 @@ from flk.impl.server.node import RealNode
 from flk.impl.server.passes import Passes
 from flk.impl.storage.sharded import ShardedStore
 from flk.impl.storage.shared import SharedStore
-from flk.model.effects import Effect, Program, PutBack, Rejoin, Rotten
+from flk.model.effects import Effect, Program, PutBack, Rejoin, Rotten, Watermarks
 from flk.model.entries.entry import Key
 from flk.model.programs.examine import Examine
 from flk.model.programs.put_back import Mended, put_back
@@ -24,7 +24,9 @@ log = structlog.get_logger()
 
 
 def mending(node: RealNode, peers: Sequence[str], examine: Examine) -> dict[Passes[Any], float]:
-    """The passes of a node whose store is shared, which performs their effects from now on; none for one whose store is its own."""
+    """The passes of a node whose store is shared, which performs the effects on such a store from now on; none for one whose store
+    is its own.
+    """
     store = node.store
     if not isinstance(store, SharedStore | ShardedStore):
         return {}
@@ -38,6 +40,7 @@ def mending(node: RealNode, peers: Sequence[str], examine: Examine) -> dict[Pass
         Rotten: lambda _: tuple(dict.fromkeys(aside.key for aside in store.rotten())),
         PutBack: lambda e: store.put_back(e.claims),
         Rejoin: rejoin,
+        Watermarks: lambda _: store.watermarks(),
     }
     node.at_once |= performers
     return {RowPasses(node.disk.region, peers, examine, node.metrics): EVERY}

@@ -146,7 +146,7 @@ class RealNode:
             CountEntries: lambda e: self._of(e.region).count(),
             SampleKeys: lambda e: self._of(e.region).sample(e.size),
             Fetch: lambda e: self._of(e.region).fetch(e.keys),
-            **_performers(objects, breaker),
+            **object_performers(objects, breaker),
             **(_performers_of(tiers, disk.region) if tiers else {}),
         }
         self._alone: dict[type[Effect[object]], Callable[[Any], Any]] = {
@@ -341,7 +341,7 @@ class RealNode:
         return self.store
 
 
-def _performers(
+def object_performers(
     objects: Objects | None, breaker: CircuitBreaker | None
 ) -> dict[type[Effect[object]], Callable[[Any], Any]]:
     """How effects on objects are performed; where there is no object store, none are found."""

@@ -32,7 +32,7 @@ from flk.model.programs.examine import Examine
 from flk.model.programs.replay import Replayed
 from flk.model.programs.restore import Restored, restore
 from flk.model.programs.ship import PREFIX, SHIPPED, ship
-from flk.model.programs.snapshot import Snapshotted, snapshot
+from flk.model.programs.snapshot import Snapshotted, snapshot, snapshot_in_turn
 from flk.spec.constants import CONSTANTS
 
 R = TypeVar("R")
@@ -246,11 +246,12 @@ class RestorePasses(LogPasses[Restored]):
 
 
 class SnapshotPasses(Passes[Snapshotted]):
-    """Write what the node stores to the object store (SNAP-*)."""
+    """Write what the node stores to the object store (SNAP-*). Nodes that share a store take turns, so many seconds each."""
 
-    def __init__(self, region: str, peers: Sequence[str], metrics: Metrics) -> None:
+    def __init__(self, region: str, peers: Sequence[str], metrics: Metrics, turn: float | None = None) -> None:
         super().__init__("snapshot", region, metrics.snapshot_errors("write"))
         self._peers = peers
+        self._turn = turn
         self._bytes = 0
         self._size = metrics.snapshot_bytes
         self._seconds = metrics.snapshot_seconds
@@ -260,6 +261,8 @@ class SnapshotPasses(Passes[Snapshotted]):
     def program(self) -> Program[Snapshotted]:
         """Write a snapshot."""
         self._bytes = 0
+        if self._turn is not None:
+            return snapshot_in_turn(self.source, self._turn)
         return snapshot(self.source, self._peers)
 
     def seen(self, effect: Effect[object], result: object) -> None:

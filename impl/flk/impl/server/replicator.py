@@ -70,12 +70,14 @@ class Replicator:
             region = node.disk.region
             self._intervals |= {ReplayPasses(region, peer, examine, node.metrics): every.replay for peer in peers}
             if snapshots:
-                self._intervals[SnapshotPasses(region, peers, node.metrics)] = every.snapshot
+                turn = every.snapshot if node.store.shared else None
+                self._intervals[SnapshotPasses(region, peers, node.metrics, turn)] = every.snapshot
             if node.disk.identity > 1:
                 self._intervals[ReclaimPasses(region, region, examine, node.metrics)] = every.replay
             if period is not None:
                 interval = min(every.retain, every.snapshot)
-                self._intervals[RetentionPasses(region, period, node.metrics)] = interval
+                passes = RetentionPasses(region, period, node.metrics, shared=node.store.shared)
+                self._intervals[passes] = interval
 
     async def run(self) -> None:
         """Begin at once and go on until cancelled, while the runtime serves."""

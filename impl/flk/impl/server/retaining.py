@@ -13,10 +13,10 @@ from flk.spec.errors import UnusableInput
 log = structlog.get_logger()
 
 
-def require_removable(period: float | None, objects: str | None, store: str | None) -> None:
+def require_removable(period: float | None, objects: str | None, *, accept_weaker: bool = False) -> None:
     """Return if a node may be told to remove what is older than `period`. Raises UnusableInput.
 
-    A snapshot of a shared store covers the log of the one node that writes it, and says nothing of those of the others.
+    A store that may lose what it acknowledged may have marked that it has a segment of a log, and lack what was in it.
     """
     if period is None:
         return
@@ -24,19 +24,21 @@ def require_removable(period: float | None, objects: str | None, store: str | No
         raise UnusableInput(
             "--retain: what is removed has to be in snapshots, and they lie in an object store; name it with --objects"
         )
-    if store is not None:
+    if accept_weaker:
         raise UnusableInput(
-            "--retain: the nodes that share a --store have a log each, and a snapshot covers that of its own node only;"
-            " leave --retain out: nothing is removed then"
+            "--retain: with --accept-weaker-store the logs may be all that is left of what the store lost; leave out one of the two"
         )
 
 
 class RetentionPasses(Passes[Retained]):
-    """Remove what every one of the latest snapshots covers, and is older than `period` in seconds."""
+    """Remove what every one of the latest snapshots covers, and is older than `period` in seconds; snapshots of all logs, if the
+    store is `shared`.
+    """
 
-    def __init__(self, region: str, period: float, metrics: Metrics) -> None:
+    def __init__(self, region: str, period: float, metrics: Metrics, *, shared: bool = False) -> None:
         super().__init__("retain", region, metrics.retention_errors)
         self._period = period
+        self._shared = shared
         self._removed = {what: metrics.removed(what) for what in ("segment", "object", "snapshot")}
         self._refused = metrics.snapshot_errors("read")
         self._could_at = time.monotonic()
@@ -45,7 +47,7 @@ class RetentionPasses(Passes[Retained]):
 
     def program(self) -> Program[Retained]:
         """Remove what may be removed."""
-        return retain(self.source, self._period)
+        return retain(self.source, self._period, shared=self._shared)
 
     def seen(self, effect: Effect[object], result: object) -> None:
         """What a pass did is told by what it returns."""

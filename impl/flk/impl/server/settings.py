@@ -94,7 +94,7 @@ def mistakes(settings: Settings) -> Iterator[UnusableInput]:
         partial(_check_profiles, settings),
         partial(_check_regions, settings),
         partial(_check_urls, settings),
-        partial(require_removable, settings.retain, settings.objects, settings.store),
+        partial(require_removable, settings.retain, settings.objects, accept_weaker=settings.accept_weaker_store),
         partial(check_feeds, settings.feeds, settings.objects, settings.retain),
         partial(_check_followed, settings),
         partial(check_tiers, settings.tiering, settings.store, settings.retain),

@@ -72,10 +72,15 @@ def member_of(directory: Path, store: str, shown: object) -> Member:
 
 def require_no_member(directory: Path) -> None:
     """Return if the node of a directory has a store of its own. Raises UnusableInput."""
-    if (directory / _MEMBER).exists():
+    if is_member(directory):
         raise UnusableInput(
             f"{directory}: this node shares its region's store, which has entries of other nodes; name it with --store"
         )
+
+
+def is_member(directory: Path) -> bool:
+    """Whether the node of a directory shares its region's store, and so has none of its own there."""
+    return (directory / _MEMBER).exists()
 
 
 def number_of(directory: Path, region: str) -> int | None:

@@ -8,7 +8,7 @@ do not wait for one another. The count of entries and the clock are rows of each
 import secrets
 import select
 import time
-from collections.abc import Callable, Container, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from typing import Any, TypeVar
 
@@ -33,10 +33,12 @@ from flk.impl.storage.rows import (
 )
 from flk.impl.storage.shared import (
     ANSWER_SECONDS,
+    BARRED,
     CONNECT_SECONDS,
     FORMAT,
     ROLE,
     Exchange,
+    LogLost,
     Moved,
     Place,
     Rival,
@@ -73,17 +75,25 @@ _TYPES = ("text", "text", "bigint", "text", "text", "text", "bigint")
 _PARAMETERS = ", ".join(f"%s::{kind}[]" for kind in _TYPES)
 _SET_CLOCK = f"""insert into flk.marks({MARK_COLUMNS}) select %s, %s, %s where exists (select from done)
   on conflict (name) do update set value = excluded.value, checksum = excluded.checksum"""  # noqa: S608  (nothing from outside)
+# The row of the writer's log, which is locked until the statement is over: who declares the log lost waits for that. If there is
+# none, the statement does nothing, and answers a row of nulls.
+_WRITER = "writer as materialized (select number from flk.logs where number = %s and token = %s for no key update)"
+_ASK_WRITER = f"with {_WRITER} select number from writer"  # noqa: S608  (likewise)
+_REFUSED = "select null, null where not exists (select from writer)"
 _INSERT = f"""
-with done as (
-  insert into flk.entries({ENTRY_COLUMNS}) select * from unnest({_PARAMETERS}) on conflict do nothing returning tenant, pcs_id),
-counted as (update flk.logs set entries = entries + (select count(*) from done) where number = %s and exists (select from done)),
+with {_WRITER}, done as (
+  insert into flk.entries({ENTRY_COLUMNS}) select w.* from unnest({_PARAMETERS}) as w where exists (select from writer)
+  on conflict do nothing returning tenant, pcs_id),
+counted as (
+  update flk.logs set entries = entries + (select count(*) from done)
+  where number in (select number from writer) and exists (select from done)),
 clock as ({_SET_CLOCK})
-select tenant, pcs_id from done"""  # noqa: S608  (likewise)
+select tenant, pcs_id from done union all {_REFUSED}"""  # noqa: S608  (likewise)
 _LOOK_UP = f"""
 select w_tenant, w_pcs_id, {ENTRY_COLUMNS} from unnest(%s::text[], %s::text[]) as wanted(w_tenant, w_pcs_id)
 join flk.entries on pcs_id = w_pcs_id collate "C" and tenant = w_tenant collate "C" """  # noqa: S608  (likewise)
 _REPLACE = f"""
-with wanted as (
+with {_WRITER}, wanted as (
   select * from unnest({_PARAMETERS}, {_PARAMETERS}, %s::text[], %s::text[], %s::bigint[]) as w(
     tenant, pcs_id, timestamp, region, digest, outcome, checksum, o_tenant, o_pcs_id, o_timestamp, o_region, o_digest, o_outcome,
     o_checksum, loser, winner, s_checksum)),
@@ -92,12 +102,13 @@ done as (
   set timestamp = w.timestamp, region = w.region, digest = w.digest, outcome = w.outcome, checksum = w.checksum
   from wanted w where e.pcs_id = w.pcs_id collate "C" and e.tenant = w.tenant collate "C" and e.timestamp = o_timestamp
     and e.region = o_region and e.digest = o_digest and e.outcome = o_outcome and e.checksum = o_checksum
+    and exists (select from writer)
   returning e.tenant, e.pcs_id, loser, winner, s_checksum),
 recorded as (insert into flk.superseded(tenant, pcs_id, loser, winner, checksum) select * from done),
 clock as ({_SET_CLOCK})
-select tenant, pcs_id from done"""  # noqa: S608  (likewise)
+select tenant, pcs_id from done union all {_REFUSED}"""  # noqa: S608  (likewise)
 _EXCHANGE = f"""
-with wanted as (
+with {_WRITER}, wanted as (
   select * from unnest({_PARAMETERS}, {_PARAMETERS}) as w(
     tenant, pcs_id, timestamp, region, digest, outcome, checksum, o_tenant, o_pcs_id, o_timestamp, o_region, o_digest, o_outcome,
     o_checksum)),
@@ -106,9 +117,10 @@ done as (
   set timestamp = w.timestamp, region = w.region, digest = w.digest, outcome = w.outcome, checksum = w.checksum
   from wanted w where e.pcs_id = w.pcs_id collate "C" and e.tenant = w.tenant collate "C" and e.timestamp = o_timestamp
     and e.region = o_region and e.digest = o_digest and e.outcome = o_outcome and e.checksum = o_checksum
+    and exists (select from writer)
   returning e.tenant, e.pcs_id),
 clock as ({_SET_CLOCK})
-select tenant, pcs_id from done"""  # noqa: S608  (likewise)
+select tenant, pcs_id from done union all {_REFUSED}"""  # noqa: S608  (likewise)
 _FORGET = """
 with gone as (delete from flk.entries where pcs_id = %s and tenant = %s returning 1)
 update flk.logs set entries = entries - (select count(*) from gone) where number = %s and exists (select from gone)"""
@@ -122,6 +134,7 @@ _MARK = f"""insert into flk.marks({MARK_COLUMNS}) values (%s, %s, %s)
 _NOTE_NEW = f"insert into flk.marks({MARK_COLUMNS}) values (%s, %s, %s) on conflict do nothing returning name"  # noqa: S608
 _NOTE = "update flk.marks set value = %s, checksum = %s where name = %s and value = %s returning name"
 _TIMELINE = "select left(pg_walfile_name(pg_current_wal_lsn()), 8)"
+_ALL_MARKS = f"select {MARK_COLUMNS} from flk.marks where name !~ '{_CLOCK}$'"  # noqa: S608
 _NODES = "select exists (select from flk.logs)"
 _MARKED = f"select {MARK_COLUMNS} from flk.marks where name = %s"  # noqa: S608  (likewise)
 _CLOCKS = f"select {MARK_COLUMNS} from flk.marks where name = any(select %s || lpad(number::text, 6, '0') || %s from flk.logs)"  # noqa: S608
@@ -132,6 +145,7 @@ _EXPORT = f"select {ENTRY_COLUMNS} from flk.entries where (pcs_id, tenant) > (%s
 _COUNT = "select (select count(*) from flk.entries), (select coalesce(sum(entries), 0)::bigint from flk.logs)"
 _SAMPLE = "select tenant, pcs_id from flk.entries order by random() limit %s"
 _REGISTER = "insert into flk.logs(number, token) values (%s, %s) on conflict do nothing"
+_BAR = "insert into flk.logs(number, token) values (%s, %s) on conflict (number) do update set token = excluded.token"
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -184,7 +198,6 @@ class PostgresStore(SharedStore):
         super().__init__(region, now)
         self._address = address
         self._connection: Connection | None = None
-        self._number = 0
         self._place: Place | None = None
         self._timeline = ""
         with self._asking() as connection:
@@ -207,16 +220,6 @@ class PostgresStore(SharedStore):
         assert self._place is not None
         return self._place
 
-    def enlist(self, token: str, number: int | None, at_least: int = 1) -> int:
-        """As `SharedStore` has it."""
-        self._number = super().enlist(token, number, at_least)
-        return self._number
-
-    def attend(self) -> None:
-        """As `SharedStore` has it."""
-        super().attend()
-        self._number = 0
-
     def latest(self) -> Timestamp:
         """The latest timestamp that any node brought."""
         with self._asking() as connection:
@@ -225,7 +228,7 @@ class PostgresStore(SharedStore):
 
     def mark(self, name: str, value: str) -> None:
         """Set a watermark of this node."""
-        with self._asking() as connection:
+        with self._as_writer() as connection:
             connection.execute(_MARK, mark_row(f"{self._log}/{name}", value))
 
     def marked(self, name: str) -> str:
@@ -287,7 +290,7 @@ class PostgresStore(SharedStore):
     def note(self, name: str, seen: str, value: str) -> bool:
         """Set a note if it still is what was seen."""
         row = mark_row(name, value)
-        with self._asking() as connection:
+        with self._as_writer() if self._token else self._asking() as connection:
             if not seen:
                 return bool(connection.execute(_NOTE_NEW, row).fetchall())
             return bool(connection.execute(_NOTE, (row[1], row[2], name, seen)).fetchall())
@@ -305,7 +308,7 @@ class PostgresStore(SharedStore):
         entries = dict(sorted(claims, key=lambda claim: claim[0][::-1]))
         columns = _columns([entry_row(key, entry) for key, entry in entries.items()])
         with self._writing() as connection:
-            rows = self._step(connection, _INSERT, (*columns, self._number, *self._clock_row(clock)))
+            rows = self._step(connection, _INSERT, (*columns, *self._clock_row(clock)))
             inserted = {Key(*row) for row in rows}
             if len(inserted) == len(entries):
                 return entries
@@ -332,7 +335,7 @@ class PostgresStore(SharedStore):
         rows = []
         if free:
             with self._writing() as connection:
-                rows += self._step(connection, _INSERT, (*_columns(free), self._number, *self._clock_row(clock)))
+                rows += self._step(connection, _INSERT, (*_columns(free), *self._clock_row(clock)))
         if rest:  # in a transaction of its own, so that nobody who waits holds what another waits for
             new, old = (_columns([pair[side] for pair in rest]) for side in (0, 1))
             with self._writing() as connection:
@@ -383,6 +386,24 @@ class PostgresStore(SharedStore):
                 raise
             connection.execute("commit")
 
+    @contextmanager
+    def _as_writer(self) -> Iterator[Connection]:
+        """The connection, for statements that take place while the log of the node is not declared lost."""
+        with self._asking() as connection, connection.transaction():
+            if not connection.execute(_ASK_WRITER, (self._number, self._token)).fetchall():
+                raise LogLost(self._log)
+            yield connection
+
+    def _bar(self, number: int) -> None:
+        with self._asking() as connection, connection.transaction():
+            connection.execute("update flk.place set format = %s", (str(FORMAT),))
+            connection.execute(_BAR, (number, BARRED))
+
+    def _marks(self) -> Iterable[tuple[str, str]]:
+        with self._asking() as connection:
+            rows = connection.execute(_ALL_MARKS).fetchall()
+        return [(mark[0], mark_of(mark)) for mark in map(_mark, rows)]
+
     def _own_clock(self) -> Timestamp:
         with self._asking() as connection:
             row = connection.execute(_MARKED, (f"{self._log}{_CLOCK}",)).fetchone()
@@ -407,7 +428,10 @@ class PostgresStore(SharedStore):
         for _ in range(_TRIES):
             undone = connection.transaction() if within else nullcontext()
             with suppress(errors.DeadlockDetected, errors.SerializationFailure), undone:
-                return connection.execute(sql.SQL(statement), parameters).fetchall()
+                rows = connection.execute(sql.SQL(statement), (self._number, self._token, *parameters)).fetchall()
+                if rows[-1:] == [(None, None)]:
+                    raise LogLost(self._log)
+                return rows
         raise unavailable(f"the store {self} undid a step {_TRIES} times because others were in its way")
 
     def _look_up(self, keys: Sequence[Key]) -> dict[Key, Entry | Left]:

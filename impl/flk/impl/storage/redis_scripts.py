@@ -2,10 +2,16 @@
 
 EMPTIED = "FLKOTHER"
 
+LOST = "FLKLOST"
+
 SAME = f"if redis.call('get', KEYS[1]) ~= ARGV[1] then return redis.error_reply('{EMPTIED} another store') end "
-# KEYS: store, entries, clock, count, keys. ARGV: store, log, clock, then field, entry of each.
+# The last key is the bucket's lost logs. ARGV[2] is the writer's log.
+WRITER = (
+    SAME + f"if redis.call('sismember', KEYS[#KEYS], ARGV[2]) == 1 then return redis.error_reply('{LOST} log') end "
+)
+# KEYS: store, entries, clock, count, keys, lost. ARGV: store, log, clock, then field, entry of each.
 INSERT = (
-    SAME
+    WRITER
     + """
 local found, fresh = {}, 0
 for i = 4, #ARGV, 2 do
@@ -23,9 +29,9 @@ if fresh > 0 then
 end
 return found"""
 )
-# KEYS: store, entries, clock, superseded. ARGV: store, log, clock, then field, stored, entry, record of each.
+# KEYS: store, entries, clock, superseded, lost. ARGV: store, log, clock, then field, stored, entry, record of each.
 REPLACE = (
-    SAME
+    WRITER
     + """
 local found = {}
 for i = 4, #ARGV, 4 do
@@ -40,9 +46,9 @@ for i = 4, #ARGV, 4 do
 end
 return found"""
 )
-# KEYS: store, entries, clock, count, keys. ARGV: store, log, clock, then field, what was seen or nothing, entry of each.
+# KEYS: store, entries, clock, count, keys, lost. ARGV: store, log, clock, then field, what was seen or nothing, entry of each.
 EXCHANGE = (
-    SAME
+    WRITER
     + """
 local done = {}
 for i = 4, #ARGV, 3 do
@@ -80,10 +86,20 @@ end
 local fence = tonumber(string.sub(found, #ARGV[1] + 2)) or 0
 if fence < tonumber(ARGV[2]) then redis.call('set', KEYS[1], ARGV[1] .. '#' .. ARGV[2]) end
 return 1"""
-# KEYS: marks, logs. ARGV: name, value, what is seen there, whether only while no node has a number.
-NOTE = """
-if ARGV[4] == '1' and redis.call('exists', KEYS[2]) == 1 then return 0 end
-local found = redis.call('hget', KEYS[1], ARGV[1]) or ''
-if found ~= ARGV[3] then return 0 end
-redis.call('hset', KEYS[1], ARGV[1], ARGV[2])
+# KEYS: logs. ARGV: number and token of the writer, empty if that is no node.
+MEMBER = f"""if ARGV[2] ~= '' and redis.call('hget', KEYS[1], ARGV[1]) ~= ARGV[2] then
+  return redis.error_reply('{LOST} log')
+end
+"""
+# KEYS: logs, marks. ARGV: number, token, name, value.
+MARK = MEMBER + "return redis.call('hset', KEYS[2], ARGV[3], ARGV[4])"
+# KEYS: logs, marks. ARGV: number, token, name, value, what is seen there, whether only while no node has a number.
+NOTE = (
+    MEMBER
+    + """
+if ARGV[6] == '1' and redis.call('exists', KEYS[1]) == 1 then return 0 end
+local found = redis.call('hget', KEYS[2], ARGV[3]) or ''
+if found ~= ARGV[5] then return 0 end
+redis.call('hset', KEYS[2], ARGV[3], ARGV[4])
 return 1"""
+)

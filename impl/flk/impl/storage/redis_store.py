@@ -7,6 +7,7 @@ them together; Cluster spreads the buckets over its masters. The scripts of a ba
     flk:{N}:keys        tenant, id of each entry, in order
     flk:{N}:clock       log → the latest timestamp that its node brought, of those in this bucket at least
     flk:{N}:count       how many entries were inserted                  flk:{N}:store   the name of the store, and its fence
+    flk:{N}:lost        the logs whose nodes write no more
     flk:{all}:place, flk:{all}:logs, flk:{all}:marks                    one of each
 
 A Redis that was emptied is not taken for a new store: each script compares the bucket's name of the store first. One that may lose
@@ -27,7 +28,7 @@ from google_crc32c import value as crc32c
 from redis.exceptions import ResponseError
 
 from flk.impl.storage.address import Address
-from flk.impl.storage.redis_scripts import EMPTIED, EXCHANGE, FORGET, INSERT, NOTE, RAISE, REPLACE
+from flk.impl.storage.redis_scripts import EMPTIED, EXCHANGE, FORGET, INSERT, LOST, MARK, NOTE, RAISE, REPLACE
 from flk.impl.storage.redis_servers import FAILURES, Client, connect, seen_by, unfollowed
 from flk.impl.storage.redis_term import CLOSED, GONE, guarded, level, standing, term_key
 from flk.impl.storage.rotten import Left, value_of
@@ -40,9 +41,11 @@ from flk.impl.storage.rows import (
     superseded_row,
 )
 from flk.impl.storage.shared import (
+    BARRED,
     FORMAT,
     ROLE,
     Exchange,
+    LogLost,
     Moved,
     Place,
     Rival,
@@ -64,8 +67,11 @@ _INSERTED = (
     "clock",
     "count",
     "keys",
+    "lost",
 )  # what inserting an entry reads and writes, in the script's order
+_REPLACED = ("store", "entries", "clock", "superseded", "lost")  # likewise, of replacing one
 _ALL = "flk:{all}:"
+_NOTED = (f"{_ALL}logs", f"{_ALL}marks")
 
 _encode = msgspec.json.Encoder().encode
 _entry = msgspec.json.Decoder(tuple[int, str, str, str, int]).decode
@@ -105,7 +111,6 @@ class RedisStore(SharedStore):
         self._address = address
         self._client: Client | None = None
         self._seen: tuple[tuple[str, int], ...] = ()
-        self._number: int | None = None
         self._has_terms = False
         self._from_logs = False
         self._terms = [0] * BUCKETS  # the number of the latest term that is known of each bucket
@@ -208,14 +213,16 @@ class RedisStore(SharedStore):
         """Set a watermark of this node: with terms, one in each bucket, behind the entries that it stands for."""
         full = f"{self._log}/{name}"
         row = _encode(mark_row(full, value)[1:])
-        places = map(_marks, range(BUCKETS)) if self._has_terms else (f"{_ALL}marks",)
         with self._of_logs(), self._asking():
-            self._together(("HSET", place, full, row) for place in places)
+            if self._has_terms:
+                self._together(("HSET", _marks_of(bucket), full, row) for bucket in range(BUCKETS))
+            else:
+                self._ask("EVAL", MARK, len(_NOTED), *_NOTED, *self._member(), full, row)
 
     def marked(self, name: str) -> str:
         """A watermark of this node, empty if never set; with terms the least of all, since each bucket may have lost the latest."""
         full = f"{self._log}/{name}"
-        places = [f"{_ALL}marks", *(map(_marks, range(BUCKETS)) if self._has_terms else ())]
+        places = [f"{_ALL}marks", *(map(_marks_of, range(BUCKETS)) if self._has_terms else ())]
         with self._of_logs(), self._asking():
             first, *rows = self._together(("HGET", place, full) for place in places)
             values = ["" if row is None else _mark_of(full, row) for row in (row or first for row in rows or [first])]
@@ -305,7 +312,11 @@ class RedisStore(SharedStore):
     def _note(self, name: str, seen: str, value: str, *, alone: bool = False) -> bool:
         rows = [_encode(mark_row(name, text)[1:]) if text else b"" for text in (value, seen)]
         with self._asking():
-            return bool(self._ask("EVAL", NOTE, 2, f"{_ALL}marks", f"{_ALL}logs", name, *rows, int(alone)))
+            return bool(self._ask("EVAL", NOTE, len(_NOTED), *_NOTED, *self._member(), name, *rows, int(alone)))
+
+    def _member(self) -> tuple[int, str]:
+        """The writer of marks and notes."""
+        return self._number, self._token
 
     def close(self) -> None:
         """Release the connections."""
@@ -320,7 +331,7 @@ class RedisStore(SharedStore):
         buckets = _by_bucket(claims, lambda claim: claim.key)
         scripts = [
             (
-                *("EVAL", INSERT, 5, *(_key(bucket, kind) for kind in _INSERTED)),
+                *("EVAL", INSERT, len(_INSERTED), *(_key(bucket, kind) for kind in _INSERTED)),
                 *(self._named(), *self._clock_field(clock)),
                 *(word for key, entry in group for word in (_field(key), value_of(key, entry))),
             )
@@ -340,7 +351,7 @@ class RedisStore(SharedStore):
             self._require_followed([*map(term_key, buckets)], named=False)
         scripts = [
             (
-                *("EVAL", REPLACE, 4, *(_key(bucket, kind) for kind in ("store", "entries", "clock", "superseded"))),
+                *("EVAL", REPLACE, len(_REPLACED), *(_key(bucket, kind) for kind in _REPLACED)),
                 *(self._named(), *self._clock_field(clock)),
                 *(word for rival in group for word in _exchange(rival)),
             )
@@ -367,7 +378,7 @@ class RedisStore(SharedStore):
         buckets = _by_bucket(values, lambda key: key)
         scripts = [
             (
-                *("EVAL", EXCHANGE, 5, *(_key(bucket, kind) for kind in _INSERTED)),
+                *("EVAL", EXCHANGE, len(_INSERTED), *(_key(bucket, kind) for kind in _INSERTED)),
                 *(self._named(), *self._clock_field(clock)),
                 *(word for key in group for word in values[key]),
             )
@@ -404,6 +415,20 @@ class RedisStore(SharedStore):
     def _named(self) -> str:
         """What a write names."""
         return f"{self._place.store}#{self.fence}" if self.fence else self._place.store
+
+    def _bar(self, number: int) -> None:
+        """First its marks and notes, then bucket after bucket, each between two scripts. Whoever is behind sees the format."""
+        with self._asking():
+            self._ask("HSET", f"{_ALL}place", "format", FORMAT)
+            self._ask("HSET", f"{_ALL}logs", number, BARRED)
+            log = f"{self._region}.{number:06d}/clock"
+            self._together(("SADD", _key(bucket, "lost"), log) for bucket in range(BUCKETS))
+
+    def _marks(self) -> Iterable[tuple[str, str]]:
+        with self._asking():
+            return [
+                (name.decode(), _mark_of(name, value)) for name, value in _pairs(self._ask("HGETALL", f"{_ALL}marks"))
+            ]
 
     def _own_clock(self) -> Timestamp:
         with self._asking():
@@ -477,6 +502,8 @@ class RedisStore(SharedStore):
             told = _told(error)
             if told.startswith(EMPTIED) and self.fence:
                 raise Moved(self) from None
+            if told.startswith(LOST):
+                raise LogLost(self._log) from None
             self.close()  # it may be another server that is to be asked from now on
             if told.startswith(EMPTIED):
                 raise _other() from None
@@ -540,7 +567,7 @@ def _key(bucket: int, kind: str) -> str:
     return f"flk:{{{bucket}}}:{kind}"
 
 
-def _marks(bucket: int) -> str:
+def _marks_of(bucket: int) -> str:
     return _key(bucket, "marks")
 
 

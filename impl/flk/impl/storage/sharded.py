@@ -21,6 +21,7 @@ from flk.impl.storage.moving import MovingStore, Placing, grouped
 from flk.impl.storage.rotten import Aside
 from flk.impl.storage.shards import Shards
 from flk.impl.storage.shared import MERGE_ENTRIES, Moved, Place, SharedStore
+from flk.model.effects import Watermark
 from flk.model.entries.entry import Claim, Entry, Key
 from flk.model.log.hlc import ZERO, Timestamp
 from flk.model.programs.migration import claim as claim_moving
@@ -68,7 +69,13 @@ class ShardedStore:
     def enlist(self, token: str, number: int | None, at_least: int = 1) -> int:
         """Take part in every shard under the number that the registrar gives. Raises as `SharedStore.enlist` does."""
         given = self.shards.registrar.ask(lambda store: store.enlist(token, number, at_least))
-        self.shards.join = lambda store: store.enlist(token, given)
+
+        def join(store: SharedStore) -> None:
+            """Take part in a shard that the ring gets later, and see that the log was not declared lost before this."""
+            store.enlist(token, given)
+            self.shards.registrar.ask(lambda registrar: registrar.enlist(token, given))
+
+        self.shards.join = join
         self.shards.all(lambda store: store.enlist(token, given))
         return given
 
@@ -114,6 +121,22 @@ class ShardedStore:
     def marked(self, name: str) -> str:
         """A watermark of this node, empty if never set."""
         return self.shards.registrar.ask(lambda store: store.marked(name))
+
+    def bar(self, log: str) -> None:
+        """As `SharedStore.bar`, in every shard. The registrar comes first: who takes part in a shard from then on is refused there,
+        and of who did before, the layout that is followed then has the shard.
+        """
+        self.shards.registrar.ask(lambda store: store.bar(log))
+        self._follow()
+        self.shards.all(lambda store: store.bar(log))
+
+    def declare_lost(self, sign: str) -> None:
+        """Remember that a log which is barred ends with this segment."""
+        self.shards.registrar.ask(lambda store: store.declare_lost(sign))
+
+    def watermarks(self) -> tuple[Watermark, ...]:
+        """What all nodes have marked."""
+        return self.shards.registrar.ask(lambda store: store.watermarks())
 
     def count(self) -> int:
         """The number of entries, counted one by one while keys move. Raises Damaged if some are missing."""

@@ -20,18 +20,26 @@ from typing import NamedTuple, TypeVar
 
 from flk.impl.storage.rotten import Aside, Left, is_left_of, listed, set_aside, strike
 from flk.impl.storage.rows import Damaged
+from flk.model.effects import Watermark
 from flk.model.entries.entry import Claim, Entry, Key, join
+from flk.model.log.frames import log_of
 from flk.model.log.hlc import ZERO, Timestamp, is_ahead
-from flk.model.refusal import OutOfReach, Unavailable, being_put_back, unavailable
+from flk.model.programs.watermarks import LOST
+from flk.model.refusal import OutOfReach, Unavailable, barred, being_put_back, unavailable
 from flk.spec.constants import CONSTANTS
 from flk.spec.errors import UnusableInput
 
-FORMAT = 1  # of a shared store, which keeps it
+FORMAT = 2  # of a shared store, which keeps it; the nodes of the first do not ask whether their log is lost
+READ = (
+    1,
+    FORMAT,
+)  # what is asked is the same in both, so a store stays of the first until a log of it is declared lost
 T = TypeVar("T")
 
 MERGE_ENTRIES = 1000  # entries of one step
 CONNECT_SECONDS = 5
 ANSWER_SECONDS = 10  # for which a step is waited for
+BARRED = "lost"  # what the node of a log that was declared lost is known by, so that none is it
 ROLE = "/role"  # the note that says which shard of which ring a store is; no log's mark begins with a slash
 
 
@@ -50,6 +58,14 @@ class TakenOver(Unavailable):
         super().__init__(
             "ORD-4", f"the store {store} was taken over, and may lack what was acknowledged", retry_after=after
         )
+
+
+class LogLost(Unavailable):
+    """The log of the node was declared lost, so the store takes nothing from it, and has taken nothing now."""
+
+    def __init__(self, log: str) -> None:
+        refusal = barred(log)
+        super().__init__(refusal.requirement, refusal.detail, retry_after=refusal.retry_after)
 
 
 class Exchange(NamedTuple):
@@ -93,6 +109,8 @@ class SharedStore(ABC):
         self._region = region
         self._now = now
         self._log = ""
+        self._number = 0
+        self._token = ""
         self._clock = ZERO
         self.gave_way = 0
         self.is_shard = False
@@ -122,11 +140,17 @@ class SharedStore(ABC):
             wanted = number or min(mine, default=max([*known, at_least - 1]) + 1)
             holder = self._register(wanted, token)
             if holder == token:
+                self._number, self._token = wanted, token
                 self._log = f"{self._region}.{wanted:06d}"
                 self._clock = max(self._own_clock(), self._clock)
                 if not self.is_shard:
                     self.require_alone()  # it may have become a shard since it was opened
                 return wanted
+            if number is not None and holder == BARRED:
+                raise UnusableInput(
+                    f"log {self._region}.{number:06d} was declared lost in the store {self}: what was stored of it is in the"
+                    " region's snapshots, and nothing comes behind that; start the node on a new directory"
+                )
             if number is not None:
                 raise UnusableInput(
                     f"log {self._region}.{number:06d} is another node's in the store {self}: this directory is a copy, or was begun"
@@ -136,8 +160,23 @@ class SharedStore(ABC):
     def attend(self) -> None:
         """Take part without a log, as what moves keys does."""
         self._register(0, "migrator")
+        self._number, self._token = 0, "migrator"
         self._log = f"{self._region}.{0:06d}"
         self._clock = max(self._own_clock(), self._clock)
+
+    def bar(self, log: str) -> None:
+        """Let the node of a log write nothing more, and nobody else take its number. What it wrote is there when this returns."""
+        self._bar(int(log.rpartition(".")[2]))
+
+    def declare_lost(self, sign: str) -> None:
+        """Remember that a log which is barred ends with this segment."""
+        self.note(f"{log_of(sign)}/{LOST}", "", sign)
+
+    def watermarks(self) -> tuple[Watermark, ...]:
+        """What all nodes have marked, each for its log, and which logs are lost."""
+        prefix = f"{self._region}."
+        named = ((*name.partition("/")[::2], value) for name, value in self._marks() if name.startswith(prefix))
+        return tuple(Watermark(*mark) for mark in named)
 
     def exchange(self, exchanges: Sequence[Exchange]) -> list[bool]:
         """Put each entry in the place of what was seen, if that is still there, and record nothing; whether it was. No two have
@@ -308,6 +347,16 @@ class SharedStore(ABC):
         """Take a number unless it is taken; who has it now."""
 
     @abstractmethod
+    def _bar(self, number: int) -> None:
+        """Take a number from whoever has it, for good. What that wrote is there when this returns, and nothing follows; and let the
+        store be of the format whose nodes ask.
+        """
+
+    @abstractmethod
+    def _marks(self) -> Iterable[tuple[str, str]]:
+        """All marks by their names, `LOG/NAME` those of nodes."""
+
+    @abstractmethod
     def take_part(self, role: str) -> str:
         """Become a shard, in one step: the note ROLE is `role` from now on if there was none and no node has a number here. What
         the note is then, empty if nodes use the store alone.
@@ -365,9 +414,9 @@ class SharedStore(ABC):
 
 def require_place(found: Place, form: str, region: str, store: object) -> Place:
     """The place, if a node of the region may use it. Raises UnusableInput."""
-    if form != str(FORMAT):
+    if form not in map(str, READ):
         raise UnusableInput(
-            f"{store}: a store of format {form!r}, where {FORMAT} is known; use the version that made it"
+            f"{store}: a store of format {form!r}, where {FORMAT} is known; use the version that made it, or a later one"
         )
     if found.region != region:
         raise UnusableInput(

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from flk.impl.storage.rotten import Aside
 from flk.impl.storage.shared import Place
+from flk.model.effects import Watermark
 from flk.model.entries.entry import Claim, Entry, Key
 from flk.model.log.hlc import Timestamp
 from flk.model.refusal import OutOfReach
@@ -110,6 +111,18 @@ class RegionStore(EntryStore, Protocol):
     @property
     def place(self) -> Place:
         """Which store it is."""
+        ...
+
+    def bar(self, log: str) -> None:
+        """Let the node of a log write nothing more, and nobody else take its number. What it wrote is there when this returns."""
+        ...
+
+    def declare_lost(self, sign: str) -> None:
+        """Remember that a log which is barred ends with this segment."""
+        ...
+
+    def watermarks(self) -> tuple[Watermark, ...]:
+        """What all nodes have marked, each for its log, and which logs are lost."""
         ...
 
     def rotten(self) -> tuple[Aside, ...]:

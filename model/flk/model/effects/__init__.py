@@ -30,6 +30,7 @@ from flk.model.effects.outbox import Draw, Post, Sleep
 from flk.model.effects.regions import CountEntries, Fetch, SampleKeys
 from flk.model.effects.retention import DeleteObject, Noted, Release, RemoveSegment
 from flk.model.effects.rotten import PutBack, Rejoin, Rotten
+from flk.model.effects.sharing import Bar, DeclareLost, Watermark, Watermarks
 from flk.model.effects.snapshot import Clock, Export, Supersessions
 from flk.model.effects.store import Mark, Marked, Merge, Store
 from flk.model.effects.tiers import Aged, Copy, Delete, Insert, Join, Look, Owe, Owed, Settled
@@ -43,11 +44,13 @@ __all__ = [
     "Aged",
     "Append",
     "Attempt",
+    "Bar",
     "Bury",
     "CaughtUp",
     "Clock",
     "Copy",
     "CountEntries",
+    "DeclareLost",
     "Delete",
     "DeleteObject",
     "Draw",
@@ -98,4 +101,6 @@ __all__ = [
     "Supersessions",
     "TakeTask",
     "Truncate",
+    "Watermark",
+    "Watermarks",
 ]

@@ -78,6 +78,15 @@ def pieces_of(region: str) -> str:
     return f"{LIMITS.object_prefix}{region}/pieces/"
 
 
+def clock_of(head: str) -> Timestamp:
+    """The clock in the name of a head.
+
+    >>> clock_of("snap/eu/heads/000000000000002a.000000000001.0123456789abcdef")
+    42
+    """
+    return Timestamp(int(head.rpartition("/")[2].partition(".")[0], 16))
+
+
 def begun_of(piece: Piece) -> str:
     """The prefix of all pieces of the snapshot that this is one of: in text order, behind those of snapshots begun before it."""
     return f"{piece.name.rpartition('/')[0]}/"

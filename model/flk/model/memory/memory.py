@@ -64,6 +64,7 @@ from flk.model.memory.migrated import MigratedStore
 from flk.model.memory.parts import Disk, Entries, Objects
 from flk.model.memory.performers import Performers
 from flk.model.memory.rotten import RottenStore
+from flk.model.memory.sharing import SharingStore
 from flk.model.memory.tiered import TieredStore
 from flk.model.programs import migration, tiering
 from flk.model.refusal import being_put_back, unavailable
@@ -85,7 +86,8 @@ class MemoryNode:
     `now` gives wall time in seconds, `time` says whether to log by it (None: without a steady clock), `peers` the stores that
     divergence detection may read, `post` the service an outbox delivers to, `archive` where audit tasks take effect (None: this is
     no worker). `store_down` makes the store unavailable; from its first failure the node is behind its log and admits and claims
-    nothing until `recover` has run (ORD-4). `tiered` is what it knows of the tiers of its store (None: it has none).
+    nothing until `recover` has run (ORD-4). `tiered` is what it knows of the tiers of its store (None: it has none). Other nodes of
+    the region have a store that is `shared`, too.
     """
 
     def __init__(
@@ -100,6 +102,7 @@ class MemoryNode:
         archive: Archive | None = None,
         seed: int = 0,
         time: Timekeeper | None = None,
+        shared: bool = False,
     ) -> None:
         self.disk = disk
         self.entries = entries
@@ -153,6 +156,9 @@ class MemoryNode:
             Draw: lambda _: self._random.random(),
         }
         self.performers |= RottenStore(self._reachable).performers
+        self.sharing = SharingStore(self._reachable, disk.log(INBOX)) if shared else None
+        if self.sharing is not None:
+            self.performers |= self.sharing.performers
         self.tiered = None if entries.tiers is None else TieredStore(entries.tiers, self._reachable, now)
         if self.tiered is not None:
             self.performers |= self.tiered.performers
@@ -182,6 +188,8 @@ class MemoryNode:
 
     def _append(self, effect: Append) -> Timestamp:
         now = self.time.believed(self.clock) if effect.log == INBOX else self._now()
+        if self.sharing is not None:
+            self.clock = max(self.clock, self.sharing.latest())
         self.clock = tick(self.clock, now)
         self.disk.append(effect.log, Frame(self.clock, effect.payload), self.clock)
         return self.clock
@@ -206,6 +214,7 @@ class MemoryNode:
         moving = self.entries.migrating
         if moving is not None and moving.moves(effect.claim.key):
             return run(migration.claim(effect.claim), self.perform)
+        self._require_writable()
         if self._reachable().rotten.set_aside(effect.claim):
             raise being_put_back()
         return self._reachable().insert_or_get(effect.claim)
@@ -213,10 +222,15 @@ class MemoryNode:
     def _merge(self, effect: Merge) -> int:
         if self.tiered is not None:
             return run(tiering.merge(effect.claims), self.perform)
+        self._require_writable()
         there, moved = split(effect.claims, self.entries.migrating)
         gave_way = run(migration.merge(moved), self.perform) if moved else 0
         entries = self._reachable()
         return gave_way + sum(entries.merge(claim) for claim in there if not entries.rotten.set_aside(claim))
+
+    def _require_writable(self) -> None:
+        if self.sharing is not None:
+            self.sharing.require_writable()
 
     def _resume(self, effect: Resume) -> None:
         self.clock = max(self.clock, effect.timestamp)

@@ -244,6 +244,7 @@ class Entries:
         self.marks: dict[str, str] = {}
         self.superseded: list[Supersession] = []
         self.rotten = RottenRows()
+        self.barred: set[str] = set()  # logs whose nodes may write no more
 
     def insert_or_get(self, claim: Claim, known: Entry | None = None) -> Entry:
         """The entry now stored under the key: the claim's own if there was none, or only one of a clock ahead of ours (DUP-1).

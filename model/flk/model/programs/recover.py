@@ -7,7 +7,7 @@ import msgspec
 from flk.model.effects import INBOX, CaughtUp, Mark, Marked, Merge, Program, Resume, Seal, Segments
 from flk.model.log.frames import CorruptSegment, earlier_logs, log_of, sequence_of
 from flk.model.log.manifest import Gap, altered, clock_is_noted, forgotten, noted_clock, removed
-from flk.model.programs.behind import own_log
+from flk.model.programs.behind import own_log, read_on
 from flk.model.programs.examine import Examine, claims_of
 from flk.model.programs.repair import Repair, is_sound, read, repair
 from flk.model.programs.replay import Replayed, replay
@@ -51,7 +51,8 @@ def recover(region: str, examine: Examine, snapshots: Sequence[str] = ()) -> Pro
     inventory, gaps, loaded = yield from own_log(region, snapshots, done, loaded)
     done = max(done, loaded.applied)
     if is_new:  # a new store: what an earlier disk of this region shipped is in no log here
-        yield from _require_earlier(region, examine, removed(inventory.notes))
+        earlier = read_on(region, region, examine, own=True) if snapshots else reclaim(region, examine)
+        yield from _require_earlier(earlier, removed(inventory.notes))
     later = yield from Segments(INBOX, after=done)
     yield from Resume(noted_clock(inventory))
     last = [glance.name for glance in inventory.there if glance.name == done and not clock_is_noted(inventory, done)]
@@ -74,10 +75,12 @@ def recover(region: str, examine: Examine, snapshots: Sequence[str] = ()) -> Pro
     return Recovery(len(names), frames, applied, repairs, gaps, forgotten(inventory), inventory.spoilt, loaded)
 
 
-def _require_earlier(region: str, examine: Examine, before: int) -> Program[None]:
-    """Join in what earlier disks of the region shipped. What cannot be had is not asked for if the node's own log has all of it."""
+def _require_earlier(read: Program[Replayed], before: int) -> Program[None]:
+    """Join in what earlier disks of the region shipped, by a program that reads that. What cannot be had is not asked for if the
+    node's own log has all of it.
+    """
     try:
-        gap = (yield from reclaim(region, examine)).gap
+        gap = (yield from read).gap
     except (Unavailable, CorruptSegment):
         if not (yield from _is_first_log(before)):
             raise

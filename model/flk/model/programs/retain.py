@@ -20,6 +20,7 @@ from flk.model.effects import (
     Program,
     Release,
     RemoveSegment,
+    Watermarks,
 )
 from flk.model.entries.snapshot import BadSnapshot, Head, begun_of, heads_of, pieces_of, read_head, unpacked
 from flk.model.log.frames import CorruptSegment, log_of, region_of, sealed_frames, segment_name, sequence_of
@@ -27,6 +28,7 @@ from flk.model.log.hlc import ZERO, Timestamp, at, wall_seconds
 from flk.model.log.manifest import aged, removed
 from flk.model.programs.ship import PREFIX, SHIPPED
 from flk.model.programs.start import covered
+from flk.model.programs.watermarks import all_logs, living
 from flk.spec.constants import CONSTANTS
 
 WHOLE = "whole snapshots"
@@ -51,13 +53,17 @@ class Retained(msgspec.Struct, frozen=True):
         return len(self.snapshots) >= KEPT
 
 
-def retain(region: str, period: float) -> Program[Retained]:
+def retain(region: str, period: float, *, shared: bool = False) -> Program[Retained]:
     """Remove what every one of the latest snapshots covers, and is older than `period` in seconds; and the snapshots before them.
 
     Each snapshot was read back whole, once (RET-2). What is removed of the node's own log is noted before (RET-4). A pass that was
-    stopped anywhere is finished by the next. Raises Unavailable.
+    stopped anywhere is finished by the next.
+
+    If the store is `shared`, only snapshots of all logs count, whichever node wrote them; each node removes its own log, and any of
+    them what is left of logs that no node looks after (RET-7). Raises Unavailable.
     """
-    heads, refused = yield from _whole(region)
+    others: frozenset[str] = living((yield from Watermarks()), region) if shared else frozenset()
+    heads, refused = yield from _whole(region, (all_logs(region),) if shared else ())
     names = tuple(name for name, _ in heads)
     if len(heads) < KEPT:
         return Retained(names, refused=refused)
@@ -69,15 +75,18 @@ def retain(region: str, period: float) -> Program[Retained]:
     for log, last in sorted(reach.items()):
         if log == own:
             segments, gone = yield from _remove_own(last, latest)
-        else:
-            gone = yield from _remove_earlier(log, last, latest)
-        objects += gone
-    old, pieces = yield from _remove_snapshots(region, heads)
+            objects += gone
+        elif log not in others:
+            objects += yield from _remove_earlier(log, last, latest)
+    kept = (*heads, *((yield from _not_stood_for(region, heads)) if shared else ()))
+    old, pieces = yield from _remove_snapshots(region, kept)
     return Retained(names, segments, tuple(objects), old, pieces, refused)
 
 
-def _whole(region: str) -> Program[tuple[tuple[tuple[str, Head], ...], tuple[str, ...]]]:
-    """The latest snapshots that are whole, as many as are kept, the latest first; and why those between them are not."""
+def _whole(region: str, of: Sequence[str]) -> Program[tuple[tuple[tuple[str, Head], ...], tuple[str, ...]]]:
+    """The latest snapshots that are whole, as many as are kept, the latest first; and why those between them are not. Those that
+    speak `of` no such log are passed over (empty: none is).
+    """
     listed = yield from ListObjects(heads_of(region))
     there = frozenset((yield from ListObjects(pieces_of(region))) if listed else ())
     known = (yield from Marked(WHOLE)).split()
@@ -85,9 +94,14 @@ def _whole(region: str) -> Program[tuple[tuple[tuple[str, Head], ...], tuple[str
     refused = []
     for name in reversed(listed):
         try:
-            whole.append((name, (yield from _read_back(name, there, again=name not in known))))
+            head = read_head(name, (yield from _got(name)))
+            if of and head.log not in of:
+                continue
+            yield from _read_back(head, there, again=name not in known)
         except BadSnapshot as bad:
             refused.append(str(bad))
+        else:
+            whole.append((name, head))
         if len(whole) == KEPT:
             break
     if (names := [name for name, _ in whole]) != known:
@@ -95,18 +109,13 @@ def _whole(region: str) -> Program[tuple[tuple[tuple[str, Head], ...], tuple[str
     return tuple(whole), tuple(refused)
 
 
-def _read_back(name: str, there: frozenset[str], *, again: bool) -> Program[Head]:
-    """The head of a snapshot of which all pieces are `there`; if it is to be read `again`, as they were written.
-
-    Raises BadSnapshot.
-    """
-    head = read_head(name, (yield from _got(name)))
+def _read_back(head: Head, there: frozenset[str], *, again: bool) -> Program[None]:
+    """Return if all pieces of a snapshot are `there`; if it is to be read `again`, as they were written. Raises BadSnapshot."""
     for piece in head.pieces:
         if again:
             unpacked(piece, (yield from _got(piece.name)))
         elif piece.name not in there:
             raise BadSnapshot(f"SNAP-2: {piece.name} is gone")
-    return head
 
 
 def _got(name: str) -> Program[bytes]:
@@ -169,18 +178,38 @@ def _remove_objects(until: str) -> Program[list[str]]:
     return names
 
 
+def _not_stood_for(region: str, heads: Sequence[tuple[str, Head]]) -> Program[tuple[tuple[str, Head], ...]]:
+    """Older snapshots of all logs that cover something which one of these does not: a node that took long over a snapshot may have
+    begun it before others that it comes after. What was removed because of those is in them.
+    """
+    found = []
+    reaches = [covered(head, region) for _, head in heads]
+    for name in (yield from ListObjects(heads_of(region))):
+        if name >= heads[-1][0]:
+            break
+        try:
+            head = read_head(name, (yield from _got(name)))
+        except BadSnapshot:
+            continue
+        reach = covered(head, region).items() if head.log == all_logs(region) else ()
+        if any(segment > each.get(log, "") for log, segment in reach for each in reaches):
+            found.append((name, head))
+    return tuple(found)
+
+
 def _remove_snapshots(region: str, kept: Sequence[tuple[str, Head]]) -> Program[tuple[tuple[str, ...], int]]:
-    """Remove the heads before the oldest that is kept, and then all pieces of snapshots that were begun before it and are none of
+    """Remove the heads before the last that are kept, and then all pieces of snapshots that were begun before these and are none of
     theirs: those of the heads, and what crashes left. The heads, and how many pieces.
     """
-    oldest, head = kept[-1]
-    old = tuple(name for name in (yield from ListObjects(heads_of(region))) if name < oldest)
+    names = {name for name, _ in kept}
+    oldest = kept[KEPT - 1][0]
+    old = tuple(name for name in (yield from ListObjects(heads_of(region))) if name < oldest and name not in names)
     for name in old:
         yield from DeleteObject(name)
-    if not head.pieces:
+    if not all(head.pieces for _, head in kept):
         return old, 0
     theirs = {piece.name for _, each in kept for piece in each.pieces}
-    begun = begun_of(head.pieces[0])
+    begun = min(begun_of(head.pieces[0]) for _, head in kept)
     listed = yield from ListObjects(pieces_of(region))
     pieces = [name for name in listed if name < begun and name not in theirs]
     for name in pieces:

@@ -11,28 +11,35 @@ from flk.model.effects import (
     Export,
     GetObject,
     Inspect,
+    ListObjects,
     Mark,
     Marked,
     Program,
     PutObject,
     ReplaceObject,
+    Rotten,
     Seal,
     Segments,
     Supersessions,
+    Watermark,
+    Watermarks,
 )
 from flk.model.entries.entry import Claim, Entry
 from flk.model.entries.snapshot import (
     Head,
     Piece,
+    clock_of,
     head_object,
+    heads_of,
     packed,
 )
 from flk.model.log.frames import earlier_logs, log_of
-from flk.model.log.hlc import ZERO, Timestamp
+from flk.model.log.hlc import ZERO, Timestamp, wall_seconds
 from flk.model.programs.recover import APPLIED, mark_applied
 from flk.model.programs.repair import read
 from flk.model.programs.replay import REPLAYED
 from flk.model.programs.ship import SHIPPED, upload
+from flk.model.programs.watermarks import all_logs, reaches
 from flk.model.refusal import unavailable
 from flk.spec.constants import CONSTANTS
 
@@ -69,11 +76,57 @@ def snapshot(region: str, peers: Sequence[str] = ()) -> Program[Snapshotted]:
     applied = min((yield from Marked(APPLIED)), shipped)
     if not (applied or marks):
         return Snapshotted("")
-    pieces = _Pieces(region, (yield from Clock()), shipped)
+    return (yield from _write(_Pieces(region, (yield from Clock()), shipped), log, applied, marks))
+
+
+def snapshot_shared(region: str) -> Program[Snapshotted]:
+    """Write what the nodes of a region store together, for all of their logs at once; any of them may, and two at a time.
+
+    The watermarks of all nodes are read before the first entry, as in `snapshot`. Nothing is left out: the store outlives the disk
+    of each node, and has recorded or kept out every claim that a watermark covers. What only one disk has comes to whoever does not
+    begin with the snapshot when that disk's log is shipped, or declared lost, which makes them all begin with one (SNAP-10).
+    Claims that were set aside because of rotten rows are in no row, so there is no snapshot while there are any (DUP-8).
+
+    Raises Unavailable.
+    """
+    watermarks = yield from Watermarks()
+    marks = _marks_of(watermarks)
+    if not marks:
+        return Snapshotted("")
+    if rotten := (yield from Rotten()):
+        raise unavailable(f"no snapshot is written while rows are rotten, of which there are {len(rotten)}")
+    heads = yield from ListObjects(heads_of(region))
+    pieces = _Pieces(region, (yield from Clock()), None)
+    pieces.latest = (
+        Timestamp(clock_of(heads[-1]) + 1) if heads else ZERO
+    )  # so the last that was written is the last by name
+    return (yield from _write(pieces, all_logs(region), "", marks))
+
+
+def snapshot_in_turn(region: str, every: float) -> Program[Snapshotted]:
+    """As `snapshot_shared`, unless one of the nodes, which all do this every so many seconds, has just done it (SNAP-11). Raises
+    Unavailable.
+    """
+    heads = yield from ListObjects(heads_of(region))
+    now = wall_seconds((yield from Clock()))
+    if heads and now - wall_seconds(clock_of(heads[-1])) < every / 2:
+        return Snapshotted("")
+    return (yield from snapshot_shared(region))
+
+
+def _marks_of(watermarks: Sequence[Watermark]) -> tuple[tuple[str, str], ...]:
+    """What a snapshot says of every log: how far it is covered, and how far its own node has shipped it."""
+    covered = ((REPLAYED + log, segment) for log, segment in reaches(watermarks).items())
+    shipped = ((SHIPPED, mark.value) for mark in watermarks if mark.name == SHIPPED and mark.value)
+    return (*covered, *shipped)
+
+
+def _write(pieces: "_Pieces", log: str, applied: str, marks: tuple[tuple[str, str], ...]) -> Program[Snapshotted]:
+    """Write all pieces, and then the head."""
     superseded, left = yield from _write_superseded(pieces)
     entries = yield from _write_entries(pieces, left)
     clock = max(pieces.latest, (yield from Clock()))  # after all that is written: a claim may be newer than the marks
-    head = Head(region, log, clock, applied, marks, entries, superseded, tuple(pieces.written))
+    head = Head(pieces.region, log, clock, applied, marks, entries, superseded, tuple(pieces.written))
     name, content = head_object(head)
     yield from _put(name, content)
     return Snapshotted(name, entries, superseded, sum(piece.size for piece in head.pieces))
@@ -119,10 +172,10 @@ def _ship(shipped: str) -> Program[str]:
 
 class _Pieces:
     """The pieces that were written, and the latest timestamp that the region gave in them; the log is `shipped` up to a segment at
-    least.
+    least (None: nothing is at risk, for the store is not on the node's disk).
     """
 
-    def __init__(self, region: str, begun: Timestamp, shipped: str) -> None:
+    def __init__(self, region: str, begun: Timestamp, shipped: str | None) -> None:
         self.region = region
         self.begun = begun
         self.shipped = shipped
@@ -146,6 +199,8 @@ class _Pieces:
 
     def at_risk(self) -> Program["_AtRisk"]:
         """What is not shipped yet. What is stored by now was logged before, so none of it is missed."""
+        if self.shipped is None:
+            return _AtRisk(self.region, frozenset())
         log = (yield from Inspect(INBOX)).log
         shipped = max(self.shipped, (yield from _shipped(self.region, log)))
         names = yield from Segments(INBOX, after=shipped)

@@ -49,7 +49,7 @@ def load(region: str, sources: Sequence[str], past: Sequence[str] = ()) -> Progr
             try:
                 head = read_head(name, (yield from _got(name)))
                 if past and not any(_is_before(segment, covered(head, region)) for segment in past):
-                    break  # nor do those before it reach that far
+                    continue  # one before it may, where several nodes write them
                 yield from _merge(head)
             except BadSnapshot as bad:
                 refused.append(str(bad))
@@ -97,9 +97,15 @@ def _go_on_from(head: Head, region: str) -> Program[str]:
     reach = covered(head, region)
     for of in sorted({region_of(segment) for segment in reach.values()}):
         *earlier, newest = [segment for segment in reach.values() if region_of(segment) == of]
+        there = yield from Marked(REPLAYED + of)
+        if log_of(there) > log_of(newest):
+            earlier.append(newest)
+        elif newest > there:
+            if there and log_of(there) != log_of(newest):
+                earlier.append(there)  # that log may go on, although another has begun
+            yield from Mark(REPLAYED + of, newest)
         for segment in earlier:
             yield from _move(REPLAYED + log_of(segment), segment)
-        yield from _move(REPLAYED + of, newest)
     for name, segment in head.marks:
         if not name.startswith(REPLAYED) and log_of(segment) == own:
             yield from _move(name, segment)

@@ -82,6 +82,11 @@ STEPS = {
     "mark-before-effect": 7,
     "removed-when-taken": 2,
     "dropped-after-retries": 5,
+    "covered-by-one-log-for-all": 5,
+    "left-out-though-it-kept-out": 9,
+    "lost-and-not-barred": 8,
+    "shipped-past-the-sign": 13,
+    "last-by-name-stands-for-all": 11,
 }
 """Steps of a shortest counterexample."""
 
