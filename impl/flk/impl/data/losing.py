@@ -31,8 +31,8 @@ def declare_lost(log: str, store: str, objects: str) -> Lost:
     with closing(opened):
         if opened.weakness:
             raise UnusableInput(
-                f"{opened} may lose what it acknowledged, so no snapshot of it stands for a log ({opened.weakness}); start its nodes"
-                f" with --accept-loss {log}"
+                f"{opened} may lose what it acknowledged, so no snapshot of it stands for a log ({opened.weakness}); start its"
+                f" nodes with --accept-loss {log}"
             )
         if not opened.watermarks():
             raise UnusableInput(f"{opened}: no node of {named['region']} has used this store; name theirs with --store")
