@@ -35,6 +35,7 @@ from flk.impl.server.process import key_file
 from flk.impl.server.settings import Settings
 from flk.impl.server.trace_reader import encoded, events_of
 from flk.impl.storage.opening import open_region
+from flk.impl.storage.ring_file import is_ring
 from flk.model.flow.answers import STATES_ENTRY
 from flk.model.flow.submission import Submission
 from flk.model.log.hlc import text
@@ -156,7 +157,11 @@ class Region:
         self._follow()
 
     def _follow(self) -> None:
-        """Hold the traces of all nodes, as far as they are written, against the protocol."""
+        """Hold the traces of all nodes, as far as they are written, against the protocol: it speaks of one store that keeps what it
+        acknowledged.
+        """
+        if not self._nodes or self._store.lags or is_ring(self._url):
+            return
         events = encoded(events_of([node.trace for node in self._nodes], PROTOCOL))
         found = validate(find(PROTOCOL), events, source="the nodes", progress=False)
         if isinstance(found, Accepted):
