@@ -38,8 +38,8 @@ def test_nodes_and_stores_killed_under_load_lose_and_change_nothing(
 def test_replicas_that_lag_take_over_under_load_and_nothing_is_lost(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
-    """The master is killed while its replica lacks what was acknowledged last; two nodes put that back before they answer. Where two
-    contents met, the record of what gave way may be missing (decision 0052); nothing else changes.
+    """The master is killed while its replica lacks what was acknowledged last; two nodes put that back before they answer. Where
+    two contents met, the record of what gave way may be missing (decision 0052); nothing else changes.
     """
     monkeypatch.setattr(module, "STORE_KILLS_EVERY", 1)
     monkeypatch.setattr(module, "MOST_PER_RUN", 100)

@@ -97,7 +97,8 @@ class _Node:
         with closing(connection):
             try:
                 connection.request("GET", "/ready")
-                return connection.getresponse().status == http.HTTPStatus.OK
+                with connection.getresponse() as response:
+                    return response.status == http.HTTPStatus.OK
             except (OSError, http.client.HTTPException):
                 return False
 
