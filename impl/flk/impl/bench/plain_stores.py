@@ -103,5 +103,8 @@ class Kind(NamedTuple):
 SHARED = (
     Kind("postgresql", PlainPostgres),
     Kind("redis", lambda url: PlainRedis(redis.Redis.from_url(url))),
-    Kind("redis+cluster", lambda url: PlainRedis(redis.RedisCluster.from_url(url.replace("redis+cluster", "redis")))),
+    Kind(
+        "redis+cluster",
+        lambda url: PlainRedis(redis.RedisCluster.from_url(url.replace("redis+cluster", "redis").partition(",")[0])),
+    ),
 )

@@ -240,7 +240,7 @@ def who_is_level_holds_what_the_store_holds() -> Term:
     )
 
 
-@protocol.always("CRR-1", "RET-1", "SNAP-3")
+@protocol.always("CRR-1", "RET-1", "SNAP-3", "SNAP-10")
 def what_is_passed_is_held() -> Term:
     """A claim that a reader need not read any more, since a watermark covers it, is held there, or gave way to what precedes it."""
     return forall(Reader, Claim, lambda r, c: implies(passed[r, c], holds.defined(r) & (holds[r] <= c)))
@@ -259,7 +259,7 @@ def what_a_lost_log_had_stored_is_held() -> Term:
     )
 
 
-@protocol.always("CRR-5", "RET-1", "RET-5")
+@protocol.always("CRR-5", "RET-1", "RET-5", "RET-7")
 def every_reader_can_read_on() -> Term:
     """What was shipped and a reader has not read is in an object, or in a whole snapshot."""
     return forall(Reader, Claim, lambda r, c: implies(shipped[c] & ~passed[r, c], uploaded[c] | is_covered(c)))
@@ -426,4 +426,20 @@ def heard_of_a_log_by_its_sign_alone() -> Term:
         lambda r, c, d: (
             (c < d) & holds.defined(r) & (holds[r] == c) & ~shipped[c] & passed[r, d] & ~uploaded[d] & row.defined()
         ),
+    )
+
+
+@protocol.leads_to("SNAP-10", fair=("sign",))
+def a_lost_log_gets_its_sign() -> tuple[Term, Term]:
+    """Once a whole snapshot speaks for a log, the sign is put at last, though snapshots come and go."""
+    return exists(Log, lambda log: is_spoken_for(log) & ~signed[log]), forall(
+        Log, lambda log: implies(is_spoken_for(log), signed[log])
+    )
+
+
+@protocol.leads_to("CRR-2", fair=("replay",))
+def no_object_stays_unread() -> tuple[Term, Term]:
+    """Every reader replays each object at last, unless that is removed before."""
+    return exists(Reader, Claim, lambda r, c: uploaded[c] & ~passed[r, c]), forall(
+        Reader, Claim, lambda r, c: implies(uploaded[c], passed[r, c])
     )
