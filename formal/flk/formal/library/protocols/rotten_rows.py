@@ -261,7 +261,7 @@ def outcomes_only_give_way_to_what_precedes() -> Term:
 
 
 @protocol.always("DUP-8")
-def rotten_rows_are_served_to_nobody_and_all_others_are() -> Term:
+def all_but_rotten_rows_are_served() -> Term:
     """A key is answered, and a claim of it is joined, whenever its own row is sound, whatever has rotted elsewhere."""
     return forall(
         Key, lambda k: protocol.enabled("answer", k=k) == (row.defined(k) & implies(row.defined(k), ~rotten[k]))
