@@ -34,7 +34,8 @@ def test_nodes_and_stores_killed_under_load_lose_and_change_nothing(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["redis+replica", pytest.param("redis+cluster+replicas", marks=pytest.mark.thorough)])
+@pytest.mark.thorough
+@pytest.mark.parametrize("kind", ["redis+replica", "redis+cluster+replicas"])
 def test_replicas_that_lag_take_over_under_load_and_nothing_is_lost(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
