@@ -3,6 +3,7 @@
 What runs is `flk.impl.server.lifecycle.serve`, as in `flk serve`, in a process of its own, which can be killed at any moment.
 """
 
+import logging
 import multiprocessing
 import os
 import sys
@@ -19,7 +20,6 @@ _FORKING = multiprocessing.get_context("forkserver")
 _FORKING.set_forkserver_preload(
     ["__main__", __name__, "flk.impl.storage.postgres", "flk.impl.storage.redis_store"],
 )
-_ERROR = 40  # the level of what is logged
 
 
 class ForkedServer:
@@ -57,7 +57,7 @@ class ForkedServer:
 
 def _serve(settings: Settings, said: "Connection[str, str]") -> None:
     structlog.configure(
-        wrapper_class=structlog.make_filtering_bound_logger(_ERROR),
+        wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
     try:

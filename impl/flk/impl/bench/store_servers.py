@@ -191,9 +191,13 @@ class Redis:
         """Begin to be a replica of that one."""
         self.command("replicaof", "127.0.0.1", str(master.port))
 
+    def replication(self) -> str:
+        """What it tells of masters and replicas."""
+        return self.command("info", "replication")
+
     def is_level(self) -> bool:
         """Whether it is a replica that has all of its master."""
-        told = self.command("info", "replication")
+        told = self.replication()
         return "role:slave" in told and "master_link_status:up" in told
 
     def stop_answering(self) -> None:
@@ -279,7 +283,7 @@ class RedisCluster:
 
     def masters(self) -> "list[Redis]":
         """Those that are masters now."""
-        return [node for node in self.nodes if "role:master" in node.command("info", "replication")]
+        return [node for node in self.nodes if "role:master" in node.replication()]
 
     def kill(self) -> None:
         """As `StoreServer` has it: all of them."""
@@ -308,7 +312,7 @@ class RedisClusterOfPairs(RedisCluster):
         """As `StoreServer` has it: one of the masters, each in turn."""
         self.nodes = [*self.nodes[1:], self.nodes[0]]
         self._killed = self.masters()[0]
-        (replica,) = (node for node in self.nodes if f"master_port:{self._killed.port}" in _told(node).split())
+        (replica,) = (node for node in self.nodes if f"master_port:{self._killed.port}" in node.replication().split())
         self._killed.fall_behind(replica)
         self._killed.kill()
         replica.go_on()
@@ -316,7 +320,7 @@ class RedisClusterOfPairs(RedisCluster):
 
     def start(self) -> None:
         """As `StoreServer` has it: when the replica has taken over, what was killed comes back as a replica."""
-        _until(lambda: "role:master" in _told(self._heir))
+        _until(lambda: "role:master" in self._heir.replication())
         self._killed.start()
         _until(self._killed.is_level)
         self._wait()
@@ -324,10 +328,6 @@ class RedisClusterOfPairs(RedisCluster):
     def _wait(self) -> None:
         super()._wait()
         _until(lambda: sum(node.is_level() for node in self.nodes) == len(self.nodes) // 2)
-
-
-def _told(node: Redis) -> str:
-    return node.command("info", "replication")
 
 
 class Ring:

@@ -6,6 +6,7 @@ from contextlib import closing
 from typing import Any
 
 from flk.impl.server.node import object_performers
+from flk.impl.server.settings import REGION
 from flk.impl.storage.objects import open_objects
 from flk.impl.storage.opening import open_region
 from flk.impl.storage.store import RegionStore
@@ -16,7 +17,7 @@ from flk.model.refusal import Unavailable
 from flk.model.runtime import run
 from flk.spec.errors import UnusableInput
 
-_LOG = re.compile(r"(?P<region>[A-Za-z0-9][A-Za-z0-9_-]*)\.[0-9]{6,}")
+_LOG = re.compile(rf"(?P<region>{REGION})\.[0-9]{{6,}}")
 
 
 def declare_lost(log: str, store: str, objects: str) -> Lost:

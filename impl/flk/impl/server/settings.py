@@ -22,7 +22,7 @@ from flk.model.record.canonical import ACCEPTED, Profile
 from flk.spec.constants import CONSTANTS, Breaker, Garbage, Http, Pressure
 from flk.spec.errors import UnusableInput
 
-_REGION = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")  # a log is named region.number, and objects by their log
+REGION = "[A-Za-z0-9][A-Za-z0-9_-]*"  # a log is named region.number, and objects by their log
 
 
 class Fsync(StrEnum):
@@ -149,7 +149,7 @@ def _check_regions(settings: Settings) -> None:
             raise UnusableInput(f"--peer {peers[0]}: its log comes from an object store; name it with --objects")
         return
     for region in (settings.region, *peers):
-        if not _REGION.fullmatch(region):
+        if not re.fullmatch(REGION, region):
             raise UnusableInput(
                 f"{region!r}: a region that ships has a name of letters, digits, - and _, as in eu-west-1"
             )

@@ -16,6 +16,8 @@ every node was there; from then on each names the number of its term, and the fi
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from flk.impl.storage.redis_scripts import SAME
+
 CLOSED = "FLKTERM"
 GONE = "gone"
 
@@ -34,7 +36,7 @@ if not now or there[1] ~= now or tonumber(there[2]) < least then return redis.er
 _READ = "return redis.call(ARGV[1], KEYS[1], unpack(ARGV, 2))"
 # KEYS: store, term. ARGV: store, own log number or nothing to look only, the least number, then all log numbers.
 _LEVEL = (
-    "if redis.call('get', KEYS[1]) ~= ARGV[1] then return redis.error_reply('FLKOTHER another store') end "
+    SAME
     + _NOW
     + f"""
 if not now then return redis.error_reply('{CLOSED} no master') end

@@ -39,7 +39,7 @@ def template() -> Iterator[str]:
         if name in REQUIRED:
             yield f"{name} = {REQUIRED[name]}"
         elif default is None:
-            yield f"# {name} = {'[]' if setting.form.startswith('a list') else '…'}"
+            yield f"# {name} = {'[]' if setting.is_list else '…'}"
         else:
             yield f"# {name} = {_toml(default)}"
     yield ""
