@@ -1,14 +1,11 @@
 """One request after another over one connection, at little cost, so that on a small machine the server gets the processor."""
 
-import re
 import socket
 from urllib.parse import urlsplit
 
-from flk.impl.bench.load import encode_request
+from flk.impl.bench.load import answer_of, encode_request
 from flk.model.flow.submission import Submission
 
-_HEAD_END = b"\r\n\r\n"
-_LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)\r\n", re.IGNORECASE)
 _READ = 65_536
 
 
@@ -35,15 +32,9 @@ class Caller:
 
     def _answer(self, connection: socket.socket) -> tuple[int, bytes]:
         received = b""
-        while (end := received.find(_HEAD_END)) < 0:
+        while (answer := answer_of(received)) is None:
             received += self._more(connection)
-        length = _LENGTH.search(received, 0, end + 2)
-        if length is None:
-            raise ConnectionError("an answer without its length")
-        whole = end + len(_HEAD_END) + int(length[1])
-        while len(received) < whole:
-            received += self._more(connection)
-        return int(received[9:12]), received[end + len(_HEAD_END) :]
+        return answer
 
     @staticmethod
     def _more(connection: socket.socket) -> bytes:

@@ -49,6 +49,20 @@ def encode_request(submission: Submission, host: str) -> bytes:
     return head.encode() + submission.body
 
 
+def answer_of(received: bytes) -> tuple[int, bytes] | None:
+    """Status and body of the answer that bytes begin with; None if it has not come whole. Raises ConnectionError for one that does
+    not tell its length.
+    """
+    head_end = received.find(_HEAD_END)
+    if head_end < 0:
+        return None
+    length = _LENGTH.search(received, 0, head_end + 2)
+    if length is None:
+        raise ConnectionError("an answer without its length")
+    body = head_end + len(_HEAD_END)
+    return (int(received[9:12]), received[body:]) if len(received) >= body + int(length[1]) else None
+
+
 def drive(
     host: str, port: int, requests: Sequence[bytes], connections: int, seconds: float = inf, keep_every: int = 100
 ) -> Load:
@@ -133,12 +147,11 @@ class _Client(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         received = self._received + data if self._received else data
-        head_end = received.find(_HEAD_END)
-        length = _LENGTH.search(received, 0, head_end + 2) if head_end >= 0 else None
-        if length is None or len(received) < head_end + len(_HEAD_END) + int(length[1]):
+        answer = answer_of(received)
+        if answer is None:
             self._received = received
             return
         self._received = b""
         latency = perf_counter() - self._sent_at
-        self._run.answer(self._index, int(received[9:12]), latency, received[head_end + len(_HEAD_END) :])
+        self._run.answer(self._index, answer[0], latency, answer[1])
         self.send_next()
