@@ -33,7 +33,7 @@ from flk.impl.server.progress import Progress
 from flk.impl.server.replicator import Every, Replicator
 from flk.impl.server.routes import Service
 from flk.impl.server.runtime import Runtime
-from flk.impl.server.settings import Fsync, Settings, mistakes
+from flk.impl.server.settings import Fsync, Settings, require_usable
 from flk.impl.server.tiering import open_tiers, open_warm
 from flk.impl.server.trace import Trace, Untraced
 from flk.impl.storage.aging import AgingStore
@@ -76,12 +76,11 @@ def serve(settings: Settings, say: Callable[[str], None]) -> None:
 
 async def _serve(settings: Settings, say: Callable[[str], None]) -> None:
     sealed = True
+    require_usable(settings)
     examined = LiveKeys(settings.keys, settings.profiles)
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, examined.reload)
     if readable_by_others(settings.keys):
         log.warning("keys.readable_by_others", file=str(settings.keys), fix="chmod 600")
-    for mistake in mistakes(settings):
-        raise mistake
     fields = fields_for(settings.allow_origin) if settings.allow_origin is not None else b""
     connections = raise_limit(settings.http)
     objects = open_objects(settings.objects) if settings.objects else None

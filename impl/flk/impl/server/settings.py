@@ -1,7 +1,7 @@
 """The options of `flk serve`, and what is wrong with them, as far as can be told before anything starts."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
@@ -85,6 +85,20 @@ class Settings(msgspec.Struct, frozen=True):
         if self.require_judged:
             return (Profile.JUDGED,)
         return (*ACCEPTED, Profile.SHORTEST) if self.accept_shortest else ACCEPTED
+
+
+class Mistaken(UnusableInput):
+    """Options that do not do: all that is wrong with them."""
+
+    def __init__(self, mistakes: Sequence[UnusableInput]) -> None:
+        super().__init__("\n".join(map(str, mistakes)))
+        self.mistakes = mistakes
+
+
+def require_usable(settings: Settings) -> None:
+    """Return if nothing is wrong with the options. Raises Mistaken."""
+    if found := tuple(mistakes(settings)):
+        raise Mistaken(found)
 
 
 def mistakes(settings: Settings) -> Iterator[UnusableInput]:

@@ -34,8 +34,8 @@ def read(environment: Mapping[str, str], settings: Mapping[str, Setting], unfit:
     places: dict[str, str] = {}
     mistakes: list[str] = []
     for name, setting in settings.items():
-        variable = next((each for each in (setting.variable, EARLIER.get(name)) if each in environment), None)
-        if variable is None:
+        variable = setting.variable if setting.variable in environment else EARLIER.get(name, setting.variable)
+        if variable not in environment:
             continue
         try:
             values[name] = _value(environment[variable], setting, unfit)

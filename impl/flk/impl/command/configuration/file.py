@@ -113,8 +113,7 @@ def _checked(name: str, bound: object, check: BoundChecker) -> str:
 
 def _shown(value: object) -> str:
     """A value as TOML has it, not too long."""
-    text = {True: "true", False: "false"}.get(value, "") if isinstance(value, bool) else ""
-    text = text or (f'"{value}"' if isinstance(value, str) else str(value))
+    text = str(value).lower() if isinstance(value, bool) else f'"{value}"' if isinstance(value, str) else str(value)
     return text if len(text) <= 40 else f"{text[:40]}…"
 
 

@@ -66,7 +66,7 @@ def _setting(name: str, hint: Any) -> Setting | None:
     if option.min is not None or option.max is not None:
         item = Annotated[item, msgspec.Meta(ge=option.min, le=option.max)]
     if several:
-        return Setting(name, list[item], is_path, several, option.help or "", f"a list, each of it {form}")
+        item, form = list[item], f"a list, each of it {form}"
     return Setting(name, item, is_path, several, option.help or "", form)
 
 

@@ -28,8 +28,6 @@ VARIABLE = f"{PREFIX}CONFIG"
 OPTION = "option"
 _PLACES = "flk.places"
 _OPTION = re.compile(r"--([a-z][a-z-]*)")
-
-
 _NEEDS = {
     "cold": ("hot_seconds", "warm_seconds", "move_every"),
     "objects": ("ship_every", "replay_every", "check_every", "snapshot_every", "breaker"),
@@ -58,9 +56,10 @@ def configure(context: typer.Context, path: Path | None) -> Path | None:
     Raises UnusableInput with every mistake in both.
     """
     what = rules(_command(context))
-    unfit = {name: reason for name, reason in UNFIT.items() if name not in {"config", "limit"}}
     named = path or (Path(os.environ[VARIABLE]) if VARIABLE in os.environ else None)
-    environment = read_environment({k: v for k, v in os.environ.items() if k != VARIABLE}, what.settings, unfit)
+    settings = {name: setting for name, setting in what.settings.items() if name != "config"}
+    unfit = {name: reason for name, reason in UNFIT.items() if name != "limit"}
+    environment = read_environment(os.environ, settings, unfit)
     file = read(named, what) if named else Given({}, {}, ())
     if mistakes := [*file.mistakes, *environment.mistakes]:
         raise UnusableInput("\n".join(mistakes))
@@ -77,8 +76,8 @@ def tell(context: typer.Context, say: Callable[[str], None]) -> None:
         say(f"{origin.name:<{width}}  {origin.value}  ({origin.source})")
     named = {origin.name for origin in found}
     for needed, names in _NEEDS.items():
-        for name in names if needed not in named else ():
-            if name in named:
+        if needed not in named:
+            for name in filter(named.__contains__, names):
                 say(f"{name} has no effect without {needed}")
     for note in notes(os.environ):
         say(note)
@@ -92,10 +91,9 @@ def _origins(context: typer.Context, settings: Mapping[str, Setting]) -> Iterato
             yield Origin(name, _without_password(context.params[name]), place)
 
 
-def require_no_mistake(context: typer.Context, found: Iterable[UnusableInput]) -> None:
-    """Raise UnusableInput if there is one, with all of them, and where each is set."""
-    if told := [_placed(context, str(each)) for each in found]:
-        raise UnusableInput("\n".join(told))
+def with_places(context: typer.Context, found: Iterable[UnusableInput]) -> UnusableInput:
+    """All of these mistakes, and where each is set."""
+    return UnusableInput("\n".join(_placed(context, str(each)) for each in found))
 
 
 def _command(context: typer.Context) -> Callable[..., object]:

@@ -10,7 +10,7 @@ import typer
 
 from flk.impl.command.app import app
 from flk.impl.command.configuration.environment import notes
-from flk.impl.command.impl.configured import configure, require_no_mistake, tell
+from flk.impl.command.impl.configured import configure, tell, with_places
 from flk.spec.constants import CONSTANTS
 from flk.spec.errors import UnusableInput
 from flk.spec.verdict import Verdict
@@ -226,7 +226,7 @@ def serve(
     from flk.impl.command.impl.limits import with_limits
     from flk.impl.server.feeding import peer as as_peer
     from flk.impl.server.lifecycle import serve as run
-    from flk.impl.server.settings import Fsync, Settings, mistakes
+    from flk.impl.server.settings import Fsync, Mistaken, Settings, require_usable
     from flk.impl.server.tiering import Tiering
     from flk.impl.storage.segment_file import LogFailed, LogGone
     from flk.model.entries.proposals import Mode
@@ -246,8 +246,7 @@ def serve(
         limits = with_limits(limit or ())
         peers = [as_peer(text) for text in peer or ()]
     except UnusableInput as mistake:
-        require_no_mistake(context, [mistake])
-        raise
+        raise with_places(context, [mistake]) from None
     settings = Settings(
         data=data,
         keys=keys,
@@ -283,14 +282,16 @@ def serve(
         follows=tuple(one for one in peers if one.tenants),
         allow_origin=allow_origin,
     )
-    require_no_mistake(context, mistakes(settings))
-    if check:
-        tell(context, typer.echo)
-        return
-    for note in notes(os.environ):
-        typer.echo(note)
     try:
+        if check:
+            require_usable(settings)
+            tell(context, typer.echo)
+            return
+        for note in notes(os.environ):
+            typer.echo(note)
         run(settings, typer.echo)
+    except Mistaken as mistaken:
+        raise with_places(context, mistaken.mistakes) from None
     except LogFailed as failure:
         typer.echo(f"flk: {failure}; then start it again on {data} to recover what the log holds", err=True)
         gone = isinstance(failure, LogGone)
