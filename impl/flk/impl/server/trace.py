@@ -15,10 +15,10 @@ import msgspec
 from flk.model.effects import Append, Effect, Program
 from flk.model.flow.submission import from_payload
 from flk.model.log.frames import region_of
-from flk.model.log.hlc import Timestamp, text
+from flk.model.log.hlc import Timestamp
 from flk.model.programs.examine import Examine
 from flk.model.protocol_events import summary
-from flk.model.protocol_events.observation import LATEST
+from flk.model.protocol_events.observation import LATEST, as_told
 from flk.model.refusal import Refused, Unavailable
 from flk.model.runtime import Perform
 from flk.spec.errors import UnusableInput
@@ -100,8 +100,7 @@ class Trace(Untraced):
 
     def told_latest(self, began: int, latest: Timestamp | Unavailable) -> None:
         """That, as a line of the node's own."""
-        told = summary.summarised(latest) if isinstance(latest, Unavailable) else text(latest)
-        self._write(NODE, LATEST, began, {}, told)
+        self._write(NODE, LATEST, began, {}, as_told(latest))
 
     def around(self, perform: Perform, run: Run) -> Perform:
         """`perform`, with a line written for every effect."""

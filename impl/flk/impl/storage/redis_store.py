@@ -136,13 +136,13 @@ class RedisStore(SharedStore):
     def enlist(self, token: str, number: int | None, at_least: int = 1) -> int:
         """As `SharedStore` has it. No replica that takes over may give the number to another node."""
         self._has_terms = False
-        self._number = super().enlist(token, number, at_least)
+        given = super().enlist(token, number, at_least)
         if self.weakness and not self.is_shard:
             with self._asking():
-                self._together(("HSETNX", term_key(bucket), self._number, "") for bucket in range(BUCKETS))
+                self._together(("HSETNX", term_key(bucket), given, "") for bucket in range(BUCKETS))
             self._require_followed([*map(term_key, range(BUCKETS)), f"{_ALL}place"], named=True)
             self._has_terms = True
-        return self._number
+        return given
 
     def replayed(self) -> None:
         """As `EntryStore` has it: with the last node that tells, the store is open again."""

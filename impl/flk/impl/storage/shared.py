@@ -175,8 +175,7 @@ class SharedStore(ABC):
     def watermarks(self) -> tuple[Watermark, ...]:
         """What all nodes have marked, each for its log, and which logs are lost."""
         prefix = f"{self._region}."
-        named = ((*name.partition("/")[::2], value) for name, value in self._marks() if name.startswith(prefix))
-        return tuple(Watermark(*mark) for mark in named)
+        return tuple(Watermark.of(name, value) for name, value in self._marks() if name.startswith(prefix))
 
     def exchange(self, exchanges: Sequence[Exchange]) -> list[bool]:
         """Put each entry in the place of what was seen, if that is still there, and record nothing; whether it was. No two have

@@ -1,6 +1,6 @@
 """Effects on a store that the nodes of a region share, and on the logs of all of them (RET-7). Repeating one changes nothing."""
 
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from flk.model.effects.effect import Effect
 
@@ -11,6 +11,16 @@ class Watermark(NamedTuple):
     log: str
     name: str
     value: str
+
+    @classmethod
+    def of(cls, full: str, value: str) -> Self:
+        """The mark that a store has under a full name.
+
+        >>> Watermark.of("eu.000001/applied", "eu.000001/000000000003")
+        Watermark(log='eu.000001', name='applied', value='eu.000001/000000000003')
+        """
+        log, _, name = full.partition("/")
+        return cls(log, name, value)
 
 
 class Watermarks(Effect[tuple[Watermark, ...]], frozen=True):

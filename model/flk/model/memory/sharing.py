@@ -25,7 +25,7 @@ class SharingStore:
         self.performers: Performers = {
             Mark: self._mark,
             Marked: lambda e: reach().marks.get(f"{log}/{e.name}", ""),
-            Watermarks: lambda _: tuple(self._watermarks()),
+            Watermarks: lambda _: tuple(Watermark.of(*mark) for mark in reach().marks.items()),
             Bar: lambda e: reach().barred.add(e.log),
             DeclareLost: lambda e: reach().marks.update({f"{log_of(e.sign)}/{LOST}": e.sign}),
         }
@@ -42,7 +42,3 @@ class SharingStore:
     def _mark(self, effect: Mark) -> None:
         self.require_writable()
         self._reach().marks[f"{self._log}/{effect.name}"] = effect.value
-
-    def _watermarks(self) -> list[Watermark]:
-        named = ((*name.partition("/")[::2], value) for name, value in self._reach().marks.items())
-        return [Watermark(*mark) for mark in named]

@@ -73,8 +73,12 @@ def ended(node: str, name: str, number: int, result: object) -> ObservedEffect:
 
 def told_latest(node: str, latest: Timestamp | Refused) -> ObservedEffect:
     """The store of a region answered a node, or did not."""
-    told = summary.summarised(latest) if isinstance(latest, Refused) else text(latest)
-    return ObservedEffect(node, "", "node", LATEST, {}, told, "what the store told to be the latest")
+    return ObservedEffect(node, "", "node", LATEST, {}, as_told(latest), "what the store told to be the latest")
+
+
+def as_told(latest: Timestamp | Refused) -> Any:
+    """The result of `Latest`, as a trace has it."""
+    return summary.summarised(latest) if isinstance(latest, Refused) else text(latest)
 
 
 class FromElsewhere:
