@@ -128,6 +128,12 @@ class Garbage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     min_share: Annotated[float, Meta(gt=0, le=1)]
 
 
+class Tenants(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a tenant may send where its own entry does not say (TEN-*)."""
+
+    burst_seconds: float
+
+
 class Wal(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The write-ahead log's format (WAL-*)."""
 
@@ -377,6 +383,7 @@ class Constants(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     node: Node
     http: Http
     garbage: Garbage
+    tenants: Tenants
     wal: Wal
     clock: Clock
     ring: Ring
