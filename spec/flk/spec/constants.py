@@ -129,9 +129,15 @@ class Garbage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Tenants(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a tenant may send where its own entry does not say (TEN-*)."""
+    """What a tenants file may say, and what counts where it does not (TEN-*)."""
 
     burst_seconds: float
+    max_records_per_second: float
+    max_burst: int
+    max_records_per_day: int
+    max_tenants: int
+    max_labels: int
+    max_label_characters: int
 
 
 class Wal(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

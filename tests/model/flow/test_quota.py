@@ -95,8 +95,7 @@ def test_of_two_quotas_the_one_that_is_longer_used_up_is_told() -> None:
     """Else who came back when told would be told again."""
     tenants = Tenants({"a": Tenant(records_per_second=0.5, burst=1, records_per_day=1)})
     tenants.charge("a", DAYS)
-    assert (told := refusal_of(tenants, "a", DAYS)) is not None
-    assert "1 records a day" in told.detail
+    assert "1 records a day" in str(refusal_of(tenants, "a", DAYS))
 
 
 @given(st.integers(0, 30), rates, bursts, rates, bursts, st.floats(0, 100))
@@ -164,7 +163,8 @@ def test_an_answer_proves_authentic_if_only_a_key_of_the_tenant_gets_it() -> Non
     """The outcomes, and 429 for the quota; 429 of a full node says nothing of who sent the record (HTTP-9)."""
     tenants = Tenants({"a": Tenant(records_per_second=1, burst=1)})
     tenants.charge("a", DAYS)
-    assert (over := refusal_of(tenants, "a", DAYS)) is not None
+    over = refusal_of(tenants, "a", DAYS)
+    assert over is not None
     full = Overloaded("ORD-6", "4096 requests are in flight", retry_after=10)
     answers = [refuse(over), refuse(full), refuse(unsigned()), *(Response(status, b"{}") for status in (200, 202, 409))]
     assert [proves_authentic(answer) for answer in answers] == [True, False, False, True, True, True]

@@ -15,8 +15,8 @@ class CaughtUp(Effect[None], frozen=True):
 
 
 class Allow(Effect[None], frozen=True):
-    """May an authentic record of this tenant be logged now? Raises Overloaded if its quota is used up (TEN-1), or Unauthenticated if
-    it is not active (TEN-4).
+    """May an authentic record of this tenant be logged now? Raises Overloaded if its quota is used up (TEN-1), or Unauthenticated
+    if it is not active (TEN-4).
     """
 
     tenant: str

@@ -43,8 +43,8 @@ class Tenants:
         return self._named.get(tenant, self._others).is_bounded
 
     def require_room(self, tenant: str, now: float) -> None:
-        """Return if an authentic record of this tenant may be logged. Raises Overloaded (TEN-1), or Unauthenticated if the tenant is
-        not active (TEN-4): in the words that one without a key is told.
+        """Return if an authentic record of this tenant may be logged. Raises Overloaded (TEN-1), or Unauthenticated if the tenant
+        is not active (TEN-4): in the words that one without a key is told.
         """
         if not self._named.get(tenant, self._others).active:
             raise unsigned()
