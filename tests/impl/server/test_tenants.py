@@ -15,6 +15,7 @@ from tests.support.model.world import EXAMINE, FORGER, pcs, submission
 
 from flk.impl.server.metrics import Metrics
 from flk.impl.server.process import server_process
+from flk.impl.server.runtime import MAX_DOUBTFUL
 from flk.impl.server.tenancy import Tenancy
 from flk.model.flow.quota import Tenant
 from flk.model.flow.submission import Response, Submission
@@ -59,11 +60,11 @@ class Node:
 
 
 @contextmanager
-def node(directory: Path, **entries: str) -> Iterator[Node]:
+def node(directory: Path, *options: str, **entries: str) -> Iterator[Node]:
     """Start one."""
     path = tenants_file(directory, **entries)
     with (
-        server_process(directory / "data", keys_of(directory), ("--tenants", str(path))) as server,
+        server_process(directory / "data", keys_of(directory), ("--tenants", str(path), *options)) as server,
         closing(Client(server)) as client,
     ):
         yield Node(path, lambda: server.process.send_signal(signal.SIGHUP), client)
@@ -84,6 +85,17 @@ def test_forged_records_spend_nobodys_quota(tmp_path: Path) -> None:
         assert 900 < int(refused.headers["retry-after"]) < 1000
         assert sample(started.client, "flk_ingest_total") == 20 + 3 + 20 + 5  # the frames of the log
         assert sample(started.client, "flk_tenant_over_quota_total") == 3
+
+
+def test_what_is_refused_for_the_quota_counts_for_no_address(tmp_path: Path) -> None:
+    """More of it than an address may send of what nobody signed; what is not signed still counts (HTTP-9)."""
+    bounds = ("--limit", "peer_burst_bytes=8192", "--limit", "peer_bytes_per_second=1")
+    with node(tmp_path, *bounds, default=NARROW) as started:
+        answers = [started.client.submit(of("default", epoch)).json().get("requirement") for epoch in range(40)]
+        assert answers == [None] * 3 + ["TEN-1"] * 37
+        forged = [started.client.submit(submission(pcs(epoch=9), FORGER)).json()["requirement"] for _ in range(40)]
+        assert forged[0] == "SIGN-6"
+        assert forged[-1] == "HTTP-9"
 
 
 def test_a_tenant_is_locked_out_and_let_in_again_while_the_node_runs(tmp_path: Path) -> None:
@@ -155,6 +167,26 @@ def test_a_step_of_wall_time_gives_nobody_a_record(tmp_path: Path) -> None:
             return statuses
 
         assert rig.serve(story) == [200, 429, 429, 200]
+
+
+def test_who_is_within_its_quota_is_answered_first(tmp_path: Path) -> None:
+    """However many records of one whose quota is used up came before: they wait, some to a batch, and all are answered (TEN-1)."""
+    with closing(Rig(tmp_path)) as rig:
+        rig.node.tenants.replace({"default": Tenant(records_per_second=0.001, burst=1)}, Tenant(), 0.0)
+        rig.node.tenants.charge("default", rig.node.time.now().steady)
+        answered: list[str] = []
+
+        async def one(sent: Submission) -> None:
+            answer = await rig.runtime.start(receive(sent, rig.region, EXAMINE, rig.node.tenants))
+            answered.append(f"{sent.tenant} {answer.status}")
+
+        async def story(rig: Rig) -> None:
+            sent = [of("default", 1)] * (2 * MAX_DOUBTFUL) + [of("other", epoch) for epoch in range(3)]
+            await asyncio.gather(*map(one, sent))
+
+        rig.serve(story)
+        assert answered == ["other 200"] * 3 + ["default 429"] * 2 * MAX_DOUBTFUL
+        assert rig.node.in_flight == 0
 
 
 def exported(metrics: Metrics, name: str) -> dict[str, float]:
