@@ -222,6 +222,47 @@ def test_a_snapshot_is_evidence_of_what_retention_removed() -> None:
     assert world.entries["us"].entries[key] == lost
 
 
+def test_a_snapshot_of_a_peer_is_evidence_of_what_ones_own_lacks() -> None:
+    """The store had lost the entry before it wrote the snapshots that stand for its log: a peer's has it still (DIV-3). It is the
+    peer's word, and so it is joined only when somebody has approved it (DIV-6).
+    """
+    world = agreeing(60)
+    key = a_key(world, "us", of_region="us")
+    lost = world.entries["us"].entries.pop(key)
+    for epoch in (200, 201):
+        world.ingest("us", submission(pcs(epoch=epoch)))
+        world.run("us", ship())
+        replayed(world)
+        for region, peers in PEERS.items():
+            world.run(region, snapshot(region, peers))
+    assert world.run("us", retain("us", 0.0)).objects
+    after_rounds(world, 3)
+    (name,) = objects_of(world, proposals_of("us"))
+    assert b"snap/eu/heads/" in world.objects.objects[name]
+    after_rounds(world, 1, Mode.AUTO_AGGRESSIVE)
+    assert key not in world.entries["us"].entries
+    assert decide(world, "us", name.removeprefix(proposals_of("us")))
+    after_rounds(world, 1)
+    assert world.entries["us"].entries[key] == lost
+
+
+def test_a_snapshot_before_the_latest_is_evidence_of_what_that_lacks() -> None:
+    """The store lost an entry between two snapshots: the earlier one has it, and is the region's own (DIV-3)."""
+    world = agreeing(60)
+    key = a_key(world, "us", of_region="us")
+    lost = world.entries["us"].entries[key]
+    for epoch in (200, 201):
+        world.ingest("us", submission(pcs(epoch=epoch)))
+        world.run("us", ship())
+        replayed(world)
+        world.run("us", snapshot("us", ("eu",)))
+        world.entries["us"].entries.pop(key, None)
+    assert world.run("us", retain("us", 0.0)).objects
+    after_rounds(world, 3)
+    after_rounds(world, 1, Mode.AUTO_SAFE)
+    assert world.entries["us"].entries[key] == lost
+
+
 def test_a_snapshot_of_what_was_not_applied_yet_says_that_it_is_on_its_way() -> None:
     """The reader is behind what was removed, and begins with the snapshot at its next pass (DIV-3, RET-5)."""
     world = agreeing(60)

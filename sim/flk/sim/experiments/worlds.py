@@ -9,7 +9,7 @@ from random import Random
 import msgspec
 
 from flk.sim.scenarios.duration import Seconds
-from flk.sim.scenarios.layout import Audit, Layout, Migration, Tiers
+from flk.sim.scenarios.layout import Audit, Layout, Migration, Tiers, Upkeep
 from flk.sim.scenarios.policy import Objectives, Policy
 from flk.sim.scenarios.scenario import Scenario
 from flk.sim.scenarios.topology import Network, Path
@@ -57,6 +57,19 @@ def with_nodes(drawn: Scenario, nodes: int) -> Scenario:
     if nodes == 1:
         return drawn
     layout = msgspec.structs.replace(drawn.layout, nodes=nodes, tiers=None, migration=None, audit=None)
+    return msgspec.structs.replace(drawn, layout=layout)
+
+
+def with_upkeep(drawn: Scenario, random: Random) -> Scenario:
+    """The world with nodes that write snapshots, remove what these cover, compare their stores and mend what one has lost."""
+    every = Seconds(round(random.uniform(1.5, 3), 2))
+    upkeep = Upkeep(
+        snapshot_interval=Seconds(round(random.uniform(2, 8), 2)),
+        retain_interval=Seconds(round(random.uniform(2, 6), 2)),
+        retain=_log(random, 0.5, 12),
+        compare_interval=every,
+    )
+    layout = msgspec.structs.replace(drawn.layout, tiers=None, migration=None, upkeep=upkeep)
     return msgspec.structs.replace(drawn, layout=layout)
 
 
