@@ -145,3 +145,15 @@ def test_regions_that_look_at_other_moments_compare_the_same_round() -> None:
             looked(world, region)
             mended(world, region, Mode.AUTO_SAFE)
     assert world.entries["us"].entries == world.entries["eu"].entries
+
+
+def test_regions_that_leave_out_other_moments_compare_all_the_same() -> None:
+    """A pass of each takes longer than the interval: one would publish for the even moments, the other for the odd ones (DIV-1)."""
+    world = agreeing(90)
+    lost_at(world, 3)
+    for _ in range(5):
+        for region in PEERS:
+            world.pass_time(INTERVAL)
+            looked(world, region)
+            mended(world, region, Mode.AUTO_SAFE)
+    assert world.entries["us"].entries == world.entries["eu"].entries
