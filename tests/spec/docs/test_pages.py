@@ -24,6 +24,7 @@ FOLLOWED = (
     "guides/ci.md",
     "guides/backup.md",
     "guides/configuration.md",
+    "guides/tenants.md",
     "guides/deploy.md",
 )
 """Guides that are followed from an empty folder, as the tutorial is."""

@@ -14,10 +14,10 @@ from pathlib import Path
 import structlog
 import uvloop
 
+from flk.impl.entry_files import readable_by_others
 from flk.impl.http.descriptors import raise_limit
 from flk.impl.http.listener import Listener
 from flk.impl.http.origins import fields_for
-from flk.impl.keys import readable_by_others
 from flk.impl.server.admission import Admission
 from flk.impl.server.breaker import CircuitBreaker
 from flk.impl.server.comparing import comparing
@@ -30,10 +30,12 @@ from flk.impl.server.mover import Mover
 from flk.impl.server.node import RealNode
 from flk.impl.server.probes import Probes
 from flk.impl.server.progress import Progress
+from flk.impl.server.reload import Reload
 from flk.impl.server.replicator import Every, Replicator
 from flk.impl.server.routes import Service
 from flk.impl.server.runtime import Runtime
 from flk.impl.server.settings import Fsync, Settings, require_usable
+from flk.impl.server.tenancy import Tenancy
 from flk.impl.server.tiering import open_tiers, open_warm
 from flk.impl.server.trace import Trace, Untraced
 from flk.impl.storage.aging import AgingStore
@@ -65,7 +67,7 @@ log = structlog.get_logger()
 
 
 def serve(settings: Settings, say: Callable[[str], None]) -> None:
-    """Run a node until SIGTERM or SIGINT; on SIGHUP it reads its key file again. `say` is given each line for the person who
+    """Run a node until SIGTERM or SIGINT; on SIGHUP it reads its files again. `say` is given each line for the person who
     started it.
 
     Raises UnusableInput for a key file, directory or address that cannot be used, LogFailed if the log failed.
@@ -78,7 +80,9 @@ async def _serve(settings: Settings, say: Callable[[str], None]) -> None:
     sealed = True
     require_usable(settings)
     examined = LiveKeys(settings.keys, settings.profiles)
-    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, examined.reload)
+    reload = Reload()
+    reload.add("keys", examined)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reload)
     if readable_by_others(settings.keys):
         log.warning("keys.readable_by_others", file=str(settings.keys), fix="chmod 600")
     fields = fields_for(settings.allow_origin) if settings.allow_origin is not None else b""
@@ -90,6 +94,8 @@ async def _serve(settings: Settings, say: Callable[[str], None]) -> None:
     listener = Listener(Probes(metrics, progress, gap, pages=pages), settings.http, connections, fields)
     await listener.listen(bound)
     node = await in_daemon(partial(open_node, settings, objects, metrics, progress))
+    if settings.tenants is not None:
+        reload.add("tenants", Tenancy(settings.tenants, node.tenants, metrics, node.time))
     if node.store.weakness:
         say(f"the store may lose what it acknowledged: {node.store.weakness}")
     if settings.objects and settings.tiering:

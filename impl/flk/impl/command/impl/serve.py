@@ -33,7 +33,7 @@ def serve(
     ] = None,
     check: Annotated[
         bool,
-        typer.Option("--check", help="Check the configuration and the key file, tell what is set where, and exit."),
+        typer.Option("--check", help="Check the configuration and the files of keys and tenants, tell what is set where, and exit."),
     ] = False,
     data: Annotated[
         Path,
@@ -212,12 +212,19 @@ def serve(
             metavar="ORIGIN",
         ),
     ] = None,
+    tenants: Annotated[
+        Path | None,
+        typer.Option(
+            help="The tenants file: which tenants are active, and how much each may send; see `flk tenants`.",
+            dir_okay=False,
+        ),
+    ] = None,
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], typer.Option(help="What to log; JSON lines on stderr.")
     ] = "info",
 ) -> None:
-    """Serve `POST /v1/pcs/submit`, `/health`, `/ready` and `/metrics` until SIGTERM or SIGINT. SIGHUP reads the key file
-    again.
+    """Serve `POST /v1/pcs/submit`, `/health`, `/ready` and `/metrics` until SIGTERM or SIGINT. SIGHUP reads the files of
+    keys and tenants again.
 
     Each option is also a setting of the file --config, by its name with underscores, and of the environment, as FLK_SHIP_EVERY.
     """
@@ -281,6 +288,7 @@ def serve(
         feeds=tuple(feed or ()),
         follows=tuple(one for one in peers if one.tenants),
         allow_origin=allow_origin,
+        tenants=tenants,
     )
     try:
         if check:
