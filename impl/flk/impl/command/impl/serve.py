@@ -33,7 +33,10 @@ def serve(
     ] = None,
     check: Annotated[
         bool,
-        typer.Option("--check", help="Check the configuration and the files of keys and tenants, tell what is set where, and exit."),
+        typer.Option(
+            "--check",
+            help="Check the configuration and the files of keys and tenants, tell what is set where, and exit.",
+        ),
     ] = False,
     data: Annotated[
         Path,
