@@ -35,6 +35,7 @@ MODULES = (
     "impl.lost",
     "impl.migrate",
     "impl.divergence",
+    "impl.audit",
     "conformance.conform",
     "conformance.compare",
     "conformance.browser",
