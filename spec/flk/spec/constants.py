@@ -83,6 +83,7 @@ class Node(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     max_in_flight: int
     retry_after_seconds: int
     unavailable_retry_after_seconds: int
+    failed_log_seconds: float
     default_tenant: str
     max_detail_characters: int
     tenant_pattern: str

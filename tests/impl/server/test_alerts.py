@@ -2,15 +2,21 @@
 
 import errno
 import os
+import sys
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from tests.support import ROOT
+from tests.support.impl.client import Client, keys_of
+from tests.support.impl.processes import running
 from tests.support.impl.rig import MANY, Rig
+from tests.support.model.world import HONEST
 
 from flk.impl.server.metrics import Metrics
+from flk.impl.server.process import listening, serve_command, server_process
 from flk.model.flow.submission import Response
 from flk.sim.alerts.alerts import EVERY, evaluated
 from flk.sim.alerts.series import Database, labels
@@ -20,15 +26,15 @@ from flk.spec.constants import CONSTANTS
 class Scraper:
     """Asks a node for its metrics at intervals, in a time of its own."""
 
-    def __init__(self, metrics: Metrics, database: Database | None = None, now: float = EVERY / 2) -> None:
-        self.metrics = metrics
-        self.database = database or Database()
-        self.now = now
+    def __init__(self, ask: Callable[[], bytes]) -> None:
+        self.ask = ask
+        self.database = Database()
+        self.now = EVERY / 2
 
     def scrape(self, times: int = 1) -> None:
         """Ask so many times."""
         for _ in range(times):
-            for family in text_string_to_metric_families(self.metrics.exposition().decode()):
+            for family in text_string_to_metric_families(self.ask().decode()):
                 for sample in family.samples:
                     pairs = {**sample.labels, "job": "flk", "instance": "eu"}
                     self.database.series(labels(sample.name, pairs.items())).append(self.now, sample.value)
@@ -61,7 +67,7 @@ def healthy() -> Metrics:
 def test_a_full_disk_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A node whose disk is full refuses, counts it, and goes on when there is room; FLKWALFailing fires, and nothing else."""
     with closing(Rig(tmp_path)) as rig:
-        scraper = Scraper(rig.node.metrics)
+        scraper = Scraper(rig.node.metrics.exposition)
 
         async def story(rig: Rig) -> list[Response]:
             scraper.scrape(4)
@@ -79,21 +85,33 @@ def test_a_full_disk_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         assert scraper.fired() == {"FLKWALFailing"}
 
 
-def test_a_failed_disk_is_told_by_the_restarts_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A node whose log failed ends before anybody reads its count, and the next one counts from 0: FLKWALFailing is silent, and
-    FLKRestarting fires once it has happened three times in ten minutes.
+def test_a_failed_log_is_told_before_the_node_ends(tmp_path: Path) -> None:
+    """A node whose log cannot be synchronised acknowledges nothing more and is not ready, and is there to be asked: FLKWALFailing
+    fires, and nothing else. When it is told to stop it ends with 1, and the next start has what was acknowledged (OBS-8, WAL-7).
     """
-    database, now, fired = Database(), EVERY / 2, list[set[str]]()
-    for number in range(4):
-        monkeypatch.setattr(
-            "prometheus_client.process_collector.ProcessCollector._boot_time", lambda _, at=1 + number: at
-        )
-        scraper = Scraper(healthy(), database, now)
-        scraper.scrape(3)
-        scraper.metrics.wal_errors.inc()
-        now = scraper.now
-        fired.append(scraper.fired())
-    assert fired == [set(), set(), set(), {"FLKRestarting"}]
+    failing = [sys.executable, "-m", "tests.support.impl.failing_disk"]
+    data, keys = tmp_path / "data", keys_of(tmp_path)
+    with running([*failing, *serve_command(data, keys)[3:]], tmp_path, ROOT) as process:
+        server = listening(process)
+        with closing(Client(server)) as client:
+            scraper = Scraper(lambda: client.request("GET", "/metrics").body)
+            before = client.submit(HONEST)
+            scraper.scrape(4)
+            (tmp_path / "fail").touch()
+            answers = [client.submit(sent) for sent in MANY[1:4]]
+            (tmp_path / "fail").unlink()
+            answers += [client.submit(sent) for sent in (HONEST, *MANY[4:8])]
+            scraper.scrape(4)
+            assert (before.status, {answer.status for answer in answers}) == (200, {503})
+            ready = client.request("GET", "/ready")
+            assert (ready.status, "bad disk" in ready.body.decode()) == (503, True)
+            assert client.request("GET", "/health").status == 200
+        assert scraper.fired() == {"FLKWALFailing"}
+        assert process.poll() is None
+        process.terminate()
+        assert process.wait(20) == 1
+    with server_process(data, keys) as again, closing(Client(again)) as client:
+        assert client.submit(HONEST).body == before.body
 
 
 def rotten(metrics: Metrics) -> None:
@@ -117,7 +135,7 @@ TOLD: dict[str, Callable[[Metrics], None]] = {
 def test_what_is_not_simulated_is_told_of_what_a_node_exports(name: str) -> None:
     """Quiet while nothing is wrong; once a node counts or measures it, the alert fires after its time, and no other does."""
     metrics = healthy()
-    scraper = Scraper(metrics)
+    scraper = Scraper(metrics.exposition)
     scraper.scrape(24)
     assert not scraper.fired()
     TOLD[name](metrics)

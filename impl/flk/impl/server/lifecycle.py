@@ -41,6 +41,7 @@ from flk.impl.storage.directory import held, is_new, member_of, number_of, requi
 from flk.impl.storage.known_time import KnownTime, steady
 from flk.impl.storage.objects import Objects, open_objects
 from flk.impl.storage.opening import open_region
+from flk.impl.storage.segment_file import LogFailed, LogGone
 from flk.impl.storage.sharded import ShardedStore
 from flk.impl.storage.shared import SharedStore
 from flk.impl.storage.store import EntryStore
@@ -56,6 +57,7 @@ from flk.model.programs.repair import Repair
 from flk.model.programs.rotate import rotate
 from flk.model.programs.ship import PREFIX, SHIPPED
 from flk.model.refusal import Unavailable
+from flk.spec.constants import CONSTANTS
 from flk.spec.errors import UnusableInput
 
 # Small generations, so that a search for cycles, of which requests make none, takes at most a millisecond.
@@ -372,8 +374,9 @@ def _tail(repair: Repair) -> str:
 async def _serve_until_told(
     listener: Listener, runtime: Runtime, replicator: Replicator, seconds: float, mover: Mover | None
 ) -> None:
-    """Answer requests until a signal comes or the log fails; then answer those that were begun, and ship them, within so many
-    seconds. Raises LogFailed.
+    """Answer requests until a signal comes; then answer those that were begun, and ship them, within so many seconds.
+
+    If the log fails the node takes nothing more, and stays for a while to say so (OBS-8). Raises LogFailed then.
     """
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLDS)
@@ -385,6 +388,9 @@ async def _serve_until_told(
     background = [loop.create_task(replicator.run()), *([loop.create_task(mover.run())] if mover else ())]
     signalled = loop.create_task(stopped.wait())
     await asyncio.wait({batches, signalled}, return_when=asyncio.FIRST_COMPLETED)
+    if batches.done() and _has_to_tell(batches.exception()):
+        log.error("log.failed", reason=str(batches.exception()), stays_seconds=CONSTANTS.node.failed_log_seconds)
+        await asyncio.wait({signalled}, timeout=CONSTANTS.node.failed_log_seconds)
     until = time.monotonic() + seconds
     await listener.close()
     for task in background:
@@ -396,6 +402,11 @@ async def _serve_until_told(
     runtime.stop()
     signalled.cancel()
     await batches
+
+
+def _has_to_tell(failure: BaseException | None) -> bool:
+    """Whether a node stays to be asked before it ends of this: its disk failed, and only its metrics say so (OBS-8)."""
+    return isinstance(failure, LogFailed) and not isinstance(failure, LogGone)
 
 
 def _url(bound: socket.socket) -> str:

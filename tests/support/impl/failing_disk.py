@@ -1,0 +1,21 @@
+"""`flk` in a process whose log cannot be synchronised any more once a file named `fail` is in its working directory."""
+
+import errno
+import os
+from pathlib import Path
+
+from flk.impl.command import main
+
+_SYNCHRONISE = os.fdatasync
+
+
+def synchronise(fd: int) -> None:
+    """What a disk does that fails on a day."""
+    if Path("fail").exists():
+        raise OSError(errno.EIO, "bad disk")
+    _SYNCHRONISE(fd)
+
+
+if __name__ == "__main__":
+    os.fdatasync = synchronise
+    main()
