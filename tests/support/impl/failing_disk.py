@@ -17,5 +17,5 @@ def synchronise(fd: int) -> None:
 
 
 if __name__ == "__main__":
-    os.fdatasync = synchronise
+    setattr(os, "fdatasync", synchronise)  # noqa: B010  (typeshed has it take more than descriptors)
     main()

@@ -4,7 +4,6 @@ import asyncio
 import gc
 import os
 import signal
-import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -14,24 +13,22 @@ from pathlib import Path
 import structlog
 import uvloop
 
-from flk.impl.http.descriptors import raise_limit
+from flk.impl.entry_files import readable_by_others
 from flk.impl.http.listener import Listener
-from flk.impl.http.origins import fields_for
-from flk.impl.keys import readable_by_others
 from flk.impl.server.admission import Admission
 from flk.impl.server.breaker import CircuitBreaker
 from flk.impl.server.comparing import comparing
 from flk.impl.server.daemon import in_daemon
 from flk.impl.server.feeding import feeding
+from flk.impl.server.front import Front
 from flk.impl.server.live_keys import LiveKeys
 from flk.impl.server.mending import mending
 from flk.impl.server.metrics import Metrics
 from flk.impl.server.mover import Mover
 from flk.impl.server.node import RealNode
-from flk.impl.server.probes import Probes
 from flk.impl.server.progress import Progress
+from flk.impl.server.reload import Reload
 from flk.impl.server.replicator import Every, Replicator
-from flk.impl.server.routes import Service
 from flk.impl.server.runtime import Runtime
 from flk.impl.server.settings import Fsync, Settings, require_usable
 from flk.impl.server.tiering import open_tiers, open_warm
@@ -80,17 +77,15 @@ async def _serve(settings: Settings, say: Callable[[str], None]) -> None:
     sealed = True
     require_usable(settings)
     examined = LiveKeys(settings.keys, settings.profiles)
-    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, examined.reload)
+    reload = Reload()
+    reload.add("keys", examined)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reload)
     if readable_by_others(settings.keys):
         log.warning("keys.readable_by_others", file=str(settings.keys), fix="chmod 600")
-    fields = fields_for(settings.allow_origin) if settings.allow_origin is not None else b""
-    connections = raise_limit(settings.http)
     objects = open_objects(settings.objects) if settings.objects else None
-    bound = _bind(settings.host, settings.port)
     progress, metrics = Progress(), Metrics()
-    gap, pages = settings.http.metrics_gap_seconds, settings.allow_origin is not None
-    listener = Listener(Probes(metrics, progress, gap, pages=pages), settings.http, connections, fields)
-    await listener.listen(bound)
+    front = Front(settings, metrics, progress, reload)
+    await front.listen(say)
     node = await in_daemon(partial(open_node, settings, objects, metrics, progress))
     if node.store.weakness:
         say(f"the store may lose what it acknowledged: {node.store.weakness}")
@@ -105,23 +100,22 @@ async def _serve(settings: Settings, say: Callable[[str], None]) -> None:
             trace=trace,
             pressure=settings.pressure,
         )
-        log.info("recovery.began", progress=f"{_url(bound)}/health")
+        log.info("recovery.began", progress=f"{front.url}/health")
         await in_daemon(partial(_recover, runtime, settings.data, say))
         say(f"records are examined by {choice()}")
         if node.looking.why_not:
             say(f"pages of the store have no sums, so a start after a kill reads all of it: {node.looking.why_not}")
         admission = Admission(settings.garbage, partial(free_bytes, settings.data))
         replicator = _replicator(settings, runtime, examined)
-        listener.pool.handler = Service(
-            runtime, settings.region, examined, admission, gap, replicator.behind, pages=pages
-        )
-        say(f"listening on {_url(bound)}")
+        front.serve(runtime, examined, admission, replicator, objects)
+        say(f"listening on {front.url}")
         mover = _mover(settings, runtime, examined)
-        await _serve_until_told(listener, runtime, replicator, settings.http.stop_seconds, mover)
+        await _serve_until_told(front.public, runtime, replicator, settings.http.stop_seconds, mover)
         if not node.behind:
             sealed = _seal(runtime, say)
             _say_what_is_not_shipped(settings, node, say)
     finally:
+        await front.close()
         node.close()
         trace.close()
     say(f"stopped: everything acknowledged is in the log, {'which is sealed' if sealed else 'which is not sealed yet'}")
@@ -407,29 +401,6 @@ async def _serve_until_told(
 def _has_to_tell(failure: BaseException | None) -> bool:
     """Whether a node stays to be asked before it ends of this: its disk failed, and only its metrics say so (OBS-8)."""
     return isinstance(failure, LogFailed) and not isinstance(failure, LogGone)
-
-
-def _url(bound: socket.socket) -> str:
-    host, port = bound.getsockname()[:2]
-    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
-
-
-def _bind(host: str, port: int) -> socket.socket:
-    """A socket to listen on. Raises UnusableInput if the address is taken or not this machine's."""
-    try:
-        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        bound = socket.socket(family, socket.SOCK_STREAM)
-        try:
-            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            bound.bind(address)
-        except BaseException:
-            bound.close()
-            raise
-    except OSError as error:
-        raise UnusableInput(
-            f"cannot listen on {host}:{port}: {error.strerror}; choose another --host or --port (0: any free one)"
-        ) from None
-    return bound
 
 
 def _no_synchronisation(fd: int) -> None:

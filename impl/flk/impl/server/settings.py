@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 
+from flk.impl.access import read_access
 from flk.impl.http.origins import fields_for
 from flk.impl.keys import load_keys
 from flk.impl.server.comparing import require_comparable
@@ -44,7 +45,8 @@ class Settings(msgspec.Struct, frozen=True):
     With `store`, the URL of a store, it shares that with the region's other nodes. What snapshots cover, and is older than `retain`
     in seconds, is removed. With `tiering` it moves entries to a cold tier. It writes `feeds` of tenants, and `follows` those of
     regions that are no `peers`. Every `compare_every` seconds it compares its store with those of its peers, and mends what it
-    lost, in the mode `reconcile`. It answers pages of the origin `allow_origin`.
+    lost, in the mode `reconcile`. It answers pages of the origin `allow_origin`. The file `access` says who
+    may ask for what is stored; with `admin_port` operators ask there, and nowhere else.
     """
 
     data: Path
@@ -78,6 +80,9 @@ class Settings(msgspec.Struct, frozen=True):
     compare_every: float | None = None
     reconcile: Mode = Mode.MANUAL
     allow_origin: str | None = None
+    access: Path | None = None
+    admin_host: str = "127.0.0.1"
+    admin_port: int | None = None
 
     @property
     def profiles(self) -> tuple[Profile, ...]:
@@ -122,12 +127,20 @@ def mistakes(settings: Settings) -> Iterator[UnusableInput]:
             follows=bool(settings.follows),
         ),
         partial(fields_for, settings.allow_origin or "*"),
+        partial(_check_access, settings),
     )
     for check in checks:
         try:
             check()
         except UnusableInput as mistake:
             yield mistake
+
+
+def _check_access(settings: Settings) -> None:
+    if settings.access is not None:
+        read_access(settings.access)
+    elif settings.admin_port is not None:
+        raise UnusableInput("--admin-port: nobody would be let in; name who may ask with --access (`flk token new`)")
 
 
 def _check_profiles(settings: Settings) -> None:
