@@ -141,6 +141,8 @@ def _check_access(settings: Settings) -> None:
         read_access(settings.access)
     elif settings.admin_port is not None:
         raise UnusableInput("--admin-port: nobody would be let in; name who may ask with --access (`flk token new`)")
+    if settings.admin_port and (settings.admin_host, settings.admin_port) == (settings.host, settings.port):
+        raise UnusableInput(f"--admin-port {settings.port}: everybody is answered there; give operators another")
 
 
 def _check_profiles(settings: Settings) -> None:
