@@ -7,8 +7,8 @@ from threading import Thread
 
 import pytest
 from tests.conformance.server.test_nodes import NAMES
-from tests.support.conformance.lasting_defects import DEFECTS
-from tests.support.conformance.memory_server import KEYRING, RETIRED, ROTATION, SIGNERS, Node, serving
+from tests.support.conformance.memory_server import KEYRING, RETIRED, ROTATION, SIGNERS, TOKENS, Node, serving
+from tests.support.conformance.recall_defects import DEFECTS
 from tests.support.conformance.server_defects import EscalatedIs200
 
 from flk.conformance.reports.report import CaseStatus
@@ -37,7 +37,9 @@ class Restartable(Server):
 
     def __init__(self, url: str, node: Node, seed: int) -> None:
         twice = [Client(url, 10)]  # a region of one node, asked under two names
-        super().__init__(Client(url, 10), SIGNERS, seed, rotation=ROTATION, retired=RETIRED, others=twice)
+        super().__init__(
+            Client(url, 10), SIGNERS, seed, rotation=ROTATION, retired=RETIRED, tokens=TOKENS, others=twice
+        )
         self._node = node
 
     def size(self, usual: int) -> int:

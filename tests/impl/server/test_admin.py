@@ -39,6 +39,12 @@ OF_OPERATORS = {
 }
 
 
+def listed(reply: Reply, name: str) -> list[dict[str, object]]:
+    """A list of objects in an answer."""
+    found: list[dict[str, object]] = json.loads(reply.body)[name]
+    return found
+
+
 @pytest.fixture(scope="module")
 def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operated]:
     """A node that has taken a story."""
@@ -140,7 +146,7 @@ def test_what_is_asked_wrongly_is_told_what_is_right(node: Operated) -> None:
 
 def test_what_the_store_holds_is_told(node: Operated) -> None:
     """A region with one store has one shard, with all its keys."""
-    assert node.ask("/admin/shards").json()["shards"][0]["share"] == 1.0
+    assert listed(node.ask("/admin/shards"), "shards")[0]["share"] == 1.0
     found = node.ask(f"/admin/shards/find?pcs_id={ID}").json()
     assert found == {"shard": ONLY, "other": None}
     told = node.ask(f"/admin/outcomes/default/{ID}")
@@ -153,12 +159,12 @@ def test_files_are_read_again_when_an_operator_asks(node: Operated) -> None:
     assert node.ask("/metrics", "late").status == 401
     told = node.ask("/admin/reload", method="POST")
     check_reply("/admin/reload", told, "post")
-    assert {each["what"]: each["wrong"] for each in told.json()["files"]} == {"keys": "", "access": ""}
+    assert {each["what"]: each["wrong"] for each in listed(told, "files")} == {"keys": "", "access": ""}
     assert node.ask("/metrics", "late").status == 200
     good = node.access.read_text()
     node.access.write_text(good.replace('role = "metrics"', 'role = "king"', 1))
     told = node.ask("/admin/reload", method="POST")
-    assert "access.toml:" in {each["what"]: each["wrong"] for each in told.json()["files"]}["access"]
+    assert "access.toml:" in str({each["what"]: each["wrong"] for each in listed(told, "files")}["access"])
     assert node.ask("/metrics", "late").status == 200
     node.access.write_text(good)
     assert node.ask("/admin/reload", "default", method="POST").status == 403
@@ -171,7 +177,7 @@ def test_proposals_are_told(node: Operated, tmp_path: Path) -> None:
     open_objects(str(option)).put(proposals_of("eu") + name, b"nonsense")
     told = node.ask("/admin/divergence")
     check_reply("/admin/divergence", told)
-    (found,) = told.json()["proposals"]
+    (found,) = listed(told, "proposals")
     assert (found["region"], found["state"], bool(found["because"])) == ("eu", "refused", True)
     assert node.ask("/admin/divergence?region=us").json() == {"proposals": []}
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.support.model.world import ESCALATED, HONEST, MALFORMED, STORY, World, pcs, submission
 
-from flk.model.effects import Effect, Recall
+from flk.model.effects import Recall
 from flk.model.entries.entry import Key
 from flk.model.flow.answers import ACKNOWLEDGED
 from flk.model.flow.submission import Response, Submission
@@ -65,14 +65,12 @@ def test_nothing_is_asked_but_what_is_stored() -> None:
     """No frame is logged, no clock read, and no other region asked (API-5)."""
     world = World("eu")
     world.ingest("eu", HONEST)
-    seen: list[Effect[object]] = []
-
-    def perform(effect: Effect[object]) -> object:
-        seen.append(effect)
-        return world.perform("eu", effect)
-
-    assert run(recall(key_of(HONEST)), perform).status == 200
-    assert seen == [Recall(key_of(HONEST))]
+    program = recall(key_of(HONEST))
+    effect = next(program)
+    assert effect == Recall(key_of(HONEST))
+    with pytest.raises(StopIteration) as ended:
+        program.send(world.perform("eu", effect))
+    assert ended.value.value.status == 200
 
 
 def down(node: MemoryNode) -> None:
