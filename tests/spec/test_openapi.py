@@ -10,6 +10,7 @@ from tests.support.model.world import STORY, World
 
 from flk.impl.server.admin import Proposed
 from flk.impl.server.reload import Reloaded
+from flk.impl.server.settings import REGION
 from flk.impl.storage.inspecting import Distribution, Health, Held, Owner, Statistics
 from flk.model.entries.entry import Key, Reason
 from flk.model.flow.submission import Equivocation, Problem, StoredOutcome, refuse
@@ -126,6 +127,8 @@ def test_bounds_are_those_of_the_constants() -> None:
     }
     assert API["components"]["parameters"]["TenantName"]["schema"]["pattern"] == CONSTANTS.node.tenant_pattern
     (_, size) = API["paths"]["/admin/shards/{name}/sample"]["get"]["parameters"]
+    (region,) = API["paths"]["/admin/divergence"]["get"]["parameters"]
+    assert region["schema"]["pattern"] == f"^{REGION}$"
     limits = CONSTANTS.admin
     assert size["schema"] == {
         "type": "integer",

@@ -133,6 +133,7 @@ def test_what_is_asked_wrongly_is_told_what_is_right(node: Operated) -> None:
         ("/admin/shards/only/sample?size=%EF%BC%91", "/admin/shards/{name}/sample", 400),
         ("/admin/shards/find", "/admin/shards/find", 400),
         (f"/admin/shards/find?pcs_id={ID}&tenant=a%20b", "/admin/shards/find", 400),
+        ("/admin/divergence?region=", "/admin/divergence", 400),
         (f"/admin/outcomes/other/{'0' * 64}", "/admin/outcomes/{tenant}/{pcs_id}", 404),
         (f"/admin/outcomes/a%2Fb/{ID}", "/admin/outcomes/{tenant}/{pcs_id}", 400),
     ):

@@ -1,5 +1,6 @@
 """The admin listener: what a node tells its operators, and does for them (API-6 to API-9). Submissions go elsewhere."""
 
+import re
 from collections.abc import Callable, Sequence
 from functools import partial
 from http import HTTPStatus
@@ -18,6 +19,7 @@ from flk.impl.server.probes import Probes
 from flk.impl.server.refusing import UNSTORED, permitted, problem, told
 from flk.impl.server.reload import Reload
 from flk.impl.server.scrapes import Scrapes
+from flk.impl.server.settings import REGION
 from flk.impl.server.status import Sections, page
 from flk.impl.storage.inspecting import Inspected
 from flk.impl.storage.objects import Objects
@@ -29,6 +31,7 @@ from flk.spec.errors import UnusableInput
 
 LIMITS = CONSTANTS.admin
 _ALL = (Role.OPERATOR,)
+_REGION = re.compile(REGION)
 
 log = structlog.get_logger()
 
@@ -146,8 +149,12 @@ class Admin:
 
     def _divergence(self, request: Request, entry: TokenEntry, respond: Respond) -> None:
         del entry
-        if (serving := self._serving(respond)) is not None:
-            self._in_thread(partial(_proposals, serving.objects, query(request).get("region")), respond)
+        region = query(request).get("region")
+        if region is not None and not _REGION.fullmatch(region):
+            refusal = Malformed("API-7", f"a region matches {_REGION.pattern}", field="region")
+            respond(told(refuse(refusal)))
+        elif (serving := self._serving(respond)) is not None:
+            self._in_thread(partial(_proposals, serving.objects, region), respond)
 
     def _of_shards(
         self, ask: Callable[[Inspected, Request], Callable[[], object]]
