@@ -2,21 +2,20 @@
 
 import errno
 import os
-import sys
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
-from tests.support import ROOT
+from tests.support.impl import failing_disk
 from tests.support.impl.client import Client, keys_of
-from tests.support.impl.processes import running
+from tests.support.impl.processes import listens
 from tests.support.impl.rig import MANY, Rig
 from tests.support.model.world import HONEST
 
 from flk.impl.server.metrics import Metrics
-from flk.impl.server.process import listening, serve_command, server_process
+from flk.impl.server.process import serve_command, server_process
 from flk.model.flow.submission import Response
 from flk.sim.alerts.alerts import EVERY, evaluated
 from flk.sim.alerts.series import Database, labels
@@ -89,17 +88,15 @@ def test_a_failed_log_is_told_before_the_node_ends(tmp_path: Path) -> None:
     """A node whose log cannot be synchronised acknowledges nothing more and is not ready, and is there to be asked: FLKWALFailing
     fires, and nothing else. When it is told to stop it ends with 1, and the next start has what was acknowledged (OBS-8, WAL-7).
     """
-    failing = [sys.executable, "-m", "tests.support.impl.failing_disk"]
-    data, keys = tmp_path / "data", keys_of(tmp_path)
-    with running([*failing, *serve_command(data, keys)[3:]], tmp_path, ROOT) as process:
-        server = listening(process)
+    data, keys, sign = tmp_path / "data", keys_of(tmp_path), tmp_path / "the disk fails"
+    with listens(failing_disk.command(sign, 60, serve_command(data, keys)[3:])) as server:
         with closing(Client(server)) as client:
             scraper = Scraper(lambda: client.request("GET", "/metrics").body)
             before = client.submit(HONEST)
             scraper.scrape(4)
-            (tmp_path / "fail").touch()
+            sign.touch()
             answers = [client.submit(sent) for sent in MANY[1:4]]
-            (tmp_path / "fail").unlink()
+            sign.unlink()
             answers += [client.submit(sent) for sent in (HONEST, *MANY[4:8])]
             scraper.scrape(4)
             assert (before.status, {answer.status for answer in answers}) == (200, {503})
@@ -107,9 +104,9 @@ def test_a_failed_log_is_told_before_the_node_ends(tmp_path: Path) -> None:
             assert (ready.status, "bad disk" in ready.body.decode()) == (503, True)
             assert client.request("GET", "/health").status == 200
         assert scraper.fired() == {"FLKWALFailing"}
-        assert process.poll() is None
-        process.terminate()
-        assert process.wait(20) == 1
+        assert server.process.poll() is None
+        server.process.terminate()
+        assert server.process.wait(20) == 1
     with server_process(data, keys) as again, closing(Client(again)) as client:
         assert client.submit(HONEST).body == before.body
 

@@ -1,6 +1,5 @@
 """Processes that a test starts itself: whatever becomes of the test, none outlives it and no pipe stays open."""
 
-import os
 import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -10,16 +9,9 @@ from flk.impl.server.process import ServerProcess, listening
 
 
 @contextmanager
-def running(
-    command: Sequence[str], directory: Path | None = None, modules: Path | None = None
-) -> Iterator["subprocess.Popen[str]"]:
-    """A process in that directory, with what it says in pipes; killed in the end if it has not ended. It finds Python's modules
-    in `modules`, too.
-    """
-    found = os.environ if modules is None else {**os.environ, "PYTHONPATH": str(modules)}
-    with subprocess.Popen(
-        command, cwd=directory, env=found, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
+def running(command: Sequence[str], directory: Path | None = None) -> Iterator["subprocess.Popen[str]"]:
+    """A process in that directory, with what it says in pipes; killed in the end if it has not ended."""
+    with subprocess.Popen(command, cwd=directory, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         try:
             yield process
         finally:

@@ -10,7 +10,6 @@ import msgspec
 import structlog
 
 from flk.impl.access import Access, Role, TokenEntry
-from flk.impl.data.proposals import Listed, listed
 from flk.impl.http.messages import Answer, Request, Respond
 from flk.impl.http.router import Methods, Router, query, reading
 from flk.impl.server.daemon import in_daemon
@@ -23,6 +22,7 @@ from flk.impl.server.settings import REGION
 from flk.impl.server.status import Sections, page
 from flk.impl.storage.inspecting import Inspected
 from flk.impl.storage.objects import Objects
+from flk.impl.storage.proposals import Listed, listed
 from flk.model.entries.entry import Key
 from flk.model.flow.submission import refuse
 from flk.model.refusal import Malformed, Refused, unavailable

@@ -59,6 +59,7 @@ from flk.spec.errors import UnusableInput
 
 # Small generations, so that a search for cycles, of which requests make none, takes at most a millisecond.
 GC_THRESHOLDS = (5_000, 1_000, 1_000)
+STAY_SECONDS = CONSTANTS.node.failed_log_seconds
 
 log = structlog.get_logger()
 
@@ -383,8 +384,8 @@ async def _serve_until_told(
     signalled = loop.create_task(stopped.wait())
     await asyncio.wait({batches, signalled}, return_when=asyncio.FIRST_COMPLETED)
     if batches.done() and _has_to_tell(batches.exception()):
-        log.error("log.failed", reason=str(batches.exception()), stays_seconds=CONSTANTS.node.failed_log_seconds)
-        await asyncio.wait({signalled}, timeout=CONSTANTS.node.failed_log_seconds)
+        log.error("log.failed", reason=str(batches.exception()), stays_seconds=STAY_SECONDS)
+        await asyncio.wait({signalled}, timeout=STAY_SECONDS)
     until = time.monotonic() + seconds
     await listener.close()
     for task in background:
