@@ -1,4 +1,4 @@
-"""`flk` in a process whose log cannot be synchronised once a file exists: `python -m tests.support.impl.failing_disk FILE SECONDS …`.
+"""`flk` whose log cannot be synchronised once a file exists: `python -m tests.support.impl.failing_disk FILE SECONDS …`.
 
 It stays for so many seconds then.
 """
