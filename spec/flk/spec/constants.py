@@ -141,6 +141,18 @@ class Garbage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     min_share: Annotated[float, Meta(gt=0, le=1)]
 
 
+class Tenants(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a tenants file may say, and what counts where it does not (TEN-*)."""
+
+    burst_seconds: float
+    max_records_per_second: float
+    max_burst: int
+    max_records_per_day: int
+    max_tenants: int
+    max_labels: int
+    max_label_characters: int
+
+
 class Wal(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The write-ahead log's format (WAL-*)."""
 
@@ -391,6 +403,7 @@ class Constants(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     admin: Admin
     http: Http
     garbage: Garbage
+    tenants: Tenants
     wal: Wal
     clock: Clock
     ring: Ring

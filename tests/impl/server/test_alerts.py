@@ -6,17 +6,23 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
+import msgspec
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from tests.support.impl import failing_disk
 from tests.support.impl.client import Client, keys_of
 from tests.support.impl.processes import listens
 from tests.support.impl.rig import MANY, Rig
-from tests.support.model.world import HONEST
+from tests.support.model.world import EXAMINE, HONEST, pcs, submission
 
 from flk.impl.server.metrics import Metrics
 from flk.impl.server.process import serve_command, server_process
+from flk.impl.server.tenancy import Tenancy
+from flk.model.entries.entry import Key
 from flk.model.flow.submission import Response
+from flk.model.flow.tenants import Tenants
+from flk.model.flow.timekeeping import Timekeeper
+from flk.model.log.hlc import Timestamp
 from flk.sim.alerts.alerts import EVERY, evaluated
 from flk.sim.alerts.series import Database, labels
 from flk.spec.constants import CONSTANTS
@@ -109,6 +115,37 @@ def test_a_failed_log_is_told_before_the_node_ends(tmp_path: Path) -> None:
         assert server.process.wait(20) == 1
     with server_process(data, keys) as again, closing(Client(again)) as client:
         assert client.submit(HONEST).body == before.body
+
+
+@pytest.mark.parametrize(("repeated", "fires"), [(0.0, True), (0.04, True), (0.06, False), (0.2, False)])
+def test_the_duplicates_of_a_tenant_are_judged_by_what_is_expected_of_it(
+    repeated: float, tmp_path: Path, *, fires: bool
+) -> None:
+    """Of a fifth of its records it is said that it repeats them: fewer than a quarter of those are told, however the other tenant,
+    of which nothing is expected, makes up for them in the sum of both.
+    """
+    metrics = healthy()
+    path = tmp_path / "tenants.toml"
+    path.write_text('[[tenant]]\nid = "a"\nexpected_dedup_ratio = 0.2\n[[tenant]]\nid = "b"\n')
+    Tenancy(path, Tenants(), metrics, Timekeeper(float, float))
+    scraper = Scraper(metrics.exposition)
+    scraper.scrape(2)
+    for _ in range(120):
+        answer(metrics, "a", 100, round(100 * repeated))
+        answer(metrics, "b", 100, 40)
+        scraper.scrape()
+    assert scraper.fired() == ({"FLKDedupAnomalyLow"} if fires else set())
+
+
+def answer(metrics: Metrics, tenant: str, times: int, repeated: int) -> None:
+    """So many records of a tenant are stored, some of which were before."""
+    claim = EXAMINE(submission(pcs(), tenant="other"), Timestamp(1 << 16), "eu")
+    claim = claim._replace(key=Key(tenant, claim.key.pcs_id))
+    before = msgspec.structs.replace(claim.entry)
+    metrics.ingest.inc(times)
+    metrics.claimed([claim] * times, [before] * repeated + [claim.entry] * (times - repeated))
+    for _ in range(times):
+        metrics.by_tenant.answered(tenant, 200)
 
 
 def rotten(metrics: Metrics) -> None:

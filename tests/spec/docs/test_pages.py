@@ -25,6 +25,7 @@ FOLLOWED = (
     "guides/backup.md",
     "guides/api.md",
     "guides/configuration.md",
+    "guides/tenants.md",
     "guides/deploy.md",
 )
 """Guides that are followed from an empty folder, as the tutorial is."""

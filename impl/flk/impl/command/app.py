@@ -31,6 +31,7 @@ MODULES = (
     "impl.config",
     "impl.keys",
     "impl.token",
+    "impl.tenants",
     "impl.data",
     "impl.lost",
     "impl.migrate",

@@ -31,6 +31,7 @@ from flk.impl.server.reload import Reload
 from flk.impl.server.replicator import Every, Replicator
 from flk.impl.server.runtime import Runtime
 from flk.impl.server.settings import Fsync, Settings, require_usable
+from flk.impl.server.tenancy import Tenancy
 from flk.impl.server.tiering import open_tiers, open_warm
 from flk.impl.server.trace import Trace, Untraced
 from flk.impl.storage.aging import AgingStore
@@ -65,7 +66,7 @@ log = structlog.get_logger()
 
 
 def serve(settings: Settings, say: Callable[[str], None]) -> None:
-    """Run a node until SIGTERM or SIGINT; on SIGHUP it reads its key file again. `say` is given each line for the person who
+    """Run a node until SIGTERM or SIGINT; on SIGHUP it reads its files again. `say` is given each line for the person who
     started it.
 
     Raises UnusableInput for a key file, directory or address that cannot be used, LogFailed if the log failed.
@@ -88,6 +89,8 @@ async def _serve(settings: Settings, say: Callable[[str], None]) -> None:
     front = Front(settings, metrics, progress, reload)
     await front.listen(say)
     node = await in_daemon(partial(open_node, settings, objects, metrics, progress))
+    if settings.tenants is not None:
+        reload.add("tenants", Tenancy(settings.tenants, node.tenants, metrics, node.time))
     if node.store.weakness:
         say(f"the store may lose what it acknowledged: {node.store.weakness}")
     if settings.objects and settings.tiering:

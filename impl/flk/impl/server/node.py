@@ -21,14 +21,17 @@ from flk.impl.storage.wal import Commit, FileDisk
 from flk.model.effects import (
     INBOX,
     Admit,
+    Allow,
     Append,
     CaughtUp,
+    Charge,
     Clock,
     CountEntries,
     DeleteObject,
     Effect,
     Export,
     Fetch,
+    Foresee,
     GetBeginning,
     GetObject,
     Inherit,
@@ -57,6 +60,7 @@ from flk.model.effects import (
 )
 from flk.model.entries.entry import Claim, Entry, Key, Supersession
 from flk.model.flow.admission import admit, require_level
+from flk.model.flow.tenants import Tenants
 from flk.model.flow.timekeeping import Timekeeper
 from flk.model.log.frames import Frame, segment_name, sequence_of
 from flk.model.log.hlc import ZERO, Timestamp, at, observe, tick
@@ -116,6 +120,8 @@ class RealNode:
         """What became of the store that was damaged last, if one was."""
         self._now = now
         self.time = timekeeper or Timekeeper(now, steady)
+        self.tenants = Tenants()
+        """What is asked of each tenant, and what it has used (TEN-*)."""
         self._doubt = ""
         if tiers is not None:
             tiers.now = lambda: self.time.believed(self.clock)
@@ -124,6 +130,8 @@ class RealNode:
         )
         self.at_once: dict[type[Effect[object]], Callable[[Any], Any]] = {
             Admit: self._admit,
+            Allow: lambda e: self.tenants.require_room(e.tenant, self.time.now().steady),
+            Charge: lambda e: self.tenants.charge(e.tenant, self.time.now().steady),
             Salvage: lambda e: disk.salvage(e.log, e.name, e.frames, self.clock),
             Seal: self._seal,
             CaughtUp: self._caught_up,
@@ -137,6 +145,7 @@ class RealNode:
             Restore: lambda e: disk.restore(e.log, e.name, e.content),
             Merge: self._merge,
             Resume: self._resume,
+            Foresee: lambda _: tick(self.clock, self.time.believed(self.clock)),
             Observe: self._observe,
             Inherit: self._inherit,
             Mark: lambda e: store.mark(e.name, e.value),

@@ -20,9 +20,10 @@ from flk.impl.server.refusing import problem, retry_after_field
 from flk.impl.server.runtime import Runtime
 from flk.impl.server.scrapes import Scrapes
 from flk.model.flow.answers import STATES_ENTRY
+from flk.model.flow.quota import proves_authentic
 from flk.model.flow.submission import Problem, Response, Submission, refuse
+from flk.model.programs.bounded import receive
 from flk.model.programs.examine import Examine
-from flk.model.programs.ingest import ingest
 from flk.model.refusal import Refused
 from flk.spec.constants import CONSTANTS
 
@@ -85,9 +86,9 @@ class Service(Probes):
         peer, size = request.peer, len(request.body)
 
         def done(response: Response) -> None:
-            if response.status in STATES_ENTRY:
+            if proves_authentic(response):
                 self._admission.give_back(peer, size)
-            respond(self._answer(response))
+            respond(self._answer(response, tenant))
             self._metrics.submit_seconds.observe(perf_counter() - began)
 
         def failed(error: Exception) -> None:
@@ -98,13 +99,17 @@ class Service(Probes):
         try:
             self._admission.take(peer, size, began)
         except Refused as refusal:
-            respond(self._answer(refuse(refusal)))
+            respond(self._answer(refuse(refusal), tenant))
         else:
             submission = Submission(tenant, request.body)
-            self._runtime.begin(ingest(submission, self._region, self._examine), done, failed)
+            program = receive(submission, self._region, self._examine, self._node.tenants)
+            self._runtime.begin(program, done, failed)
 
-    def _answer(self, response: Response) -> Answer:
+    def _answer(self, response: Response, tenant: str = "") -> Answer:
         if response.status in STATES_ENTRY:
+            self._metrics.by_tenant.answered(tenant, response.status)
             return Answer(response.status, response.body)
-        self._metrics.refused(response.status, msgspec.json.decode(response.body, type=Problem).requirement)
+        requirement = msgspec.json.decode(response.body, type=Problem).requirement
+        self._metrics.refused(response.status, requirement)
+        self._metrics.by_tenant.answered(tenant, response.status, requirement)
         return Answer(response.status, response.body, headers=retry_after_field(response.retry_after))

@@ -8,9 +8,9 @@ A program yields effects and is sent their results; it does no I/O and knows no 
 A runtime performs an effect or raises `Refused` into the program (`Unavailable` where the world does not answer).
 """
 
-from flk.model.effects.admission import Admit, CaughtUp
+from flk.model.effects.admission import Admit, Allow, CaughtUp, Charge
 from flk.model.effects.audit import Acknowledge, Attempt, Bury, MarkProcessed, TakeTask
-from flk.model.effects.clock import Inherit, Observe, Resume
+from flk.model.effects.clock import Foresee, Inherit, Observe, Resume
 from flk.model.effects.effect import Effect, Program
 from flk.model.effects.log import (
     INBOX,
@@ -42,11 +42,13 @@ __all__ = [
     "Admit",
     "Advance",
     "Aged",
+    "Allow",
     "Append",
     "Attempt",
     "Bar",
     "Bury",
     "CaughtUp",
+    "Charge",
     "Clock",
     "Copy",
     "CountEntries",
@@ -57,6 +59,7 @@ __all__ = [
     "Effect",
     "Export",
     "Fetch",
+    "Foresee",
     "Forget",
     "GetBeginning",
     "GetObject",

@@ -378,9 +378,11 @@ class Node(Host):
         self.memory.perform(effect)
         self._world.observer.on(Levelled(self.name))
 
-    def _observed(self, replaying: Replaying, effect: Observe) -> None:
+    def _observed(self, activity: Activity, effect: Observe) -> None:
+        """A replay, or what begins with a snapshot of any region or joins in what was lost, shows the clock what is stored now."""
         self.memory.perform(effect)
-        self._world.observer.on(ClockObserved(self.name, replaying.peer, effect.timestamps))
+        source = activity.peer if isinstance(activity, Replaying) else ""
+        self._world.observer.on(ClockObserved(self.name, source, effect.timestamps))
 
     def _sampled(self, activity: Activity, effect: SampleKeys) -> tuple[Key, ...]:
         self._require_store()

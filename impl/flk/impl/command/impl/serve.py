@@ -33,7 +33,10 @@ def serve(
     ] = None,
     check: Annotated[
         bool,
-        typer.Option("--check", help="Check the configuration and the key file, tell what is set where, and exit."),
+        typer.Option(
+            "--check",
+            help="Check the configuration and the files of keys and tenants, tell what is set where, and exit.",
+        ),
     ] = False,
     data: Annotated[
         Path,
@@ -229,12 +232,19 @@ def serve(
             " alone.",
         ),
     ] = None,
+    tenants: Annotated[
+        Path | None,
+        typer.Option(
+            help="The tenants file: which tenants are active, and how much each may send; see `flk tenants`.",
+            dir_okay=False,
+        ),
+    ] = None,
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], typer.Option(help="What to log; JSON lines on stderr.")
     ] = "info",
 ) -> None:
-    """Serve `POST /v1/pcs/submit`, `/health`, `/ready` and `/metrics` until SIGTERM or SIGINT. SIGHUP reads the key file
-    and the access file again.
+    """Serve `POST /v1/pcs/submit`, `/health`, `/ready` and `/metrics` until SIGTERM or SIGINT. SIGHUP reads the files of
+    keys, tenants and tokens again.
 
     Each option is also a setting of the file --config, by its name with underscores, and of the environment, as FLK_SHIP_EVERY.
     """
@@ -301,6 +311,7 @@ def serve(
         access=access,
         admin_host=admin_host,
         admin_port=admin_port,
+        tenants=tenants,
     )
     try:
         if check:
