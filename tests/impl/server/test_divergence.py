@@ -20,12 +20,12 @@ from tests.support.impl.regions import all_to, at_least, eventually, region
 from tests.support.impl.store_servers import StoreServer
 from tests.support.model.world import EXAMINE, pcs, submission
 
-from flk.impl.data.proposals import decide, found, listed
 from flk.impl.server.comparing import require_comparable
 from flk.impl.server.metrics import Metrics
 from flk.impl.server.node import RealNode
 from flk.impl.storage.objects import Objects, open_objects
 from flk.impl.storage.opening import open_region
+from flk.impl.storage.proposals import decide, found, listed
 from flk.impl.storage.rows import ENTRY_COLUMNS, MARK_COLUMNS, TOTALS, entries_of, entry_row, mark_row, text
 from flk.impl.storage.sharded import ShardedStore
 from flk.impl.storage.shared import SharedStore

@@ -30,6 +30,7 @@ MODULES = (
     "impl.limits",
     "impl.config",
     "impl.keys",
+    "impl.token",
     "impl.tenants",
     "impl.data",
     "impl.lost",
