@@ -79,10 +79,13 @@ class Node(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Where a node takes submissions, and its admission limits (ORD-*)."""
 
     submit_path: str
+    outcomes_path: str
     max_body_bytes: int
     max_in_flight: int
     retry_after_seconds: int
     unavailable_retry_after_seconds: int
+    failed_log_seconds: float
+    max_recalls: int
     default_tenant: str
     max_detail_characters: int
     tenant_pattern: str
@@ -115,6 +118,16 @@ class Http(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     stop_seconds: Seconds
     metrics_gap_seconds: Seconds
     preflight_seconds: Some
+
+
+class Admin(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The bounds of the admin listener (API-*)."""
+
+    max_connections: Some
+    max_questions: Some
+    max_body_bytes: Some
+    sample_size: Some
+    max_sample_size: Some
 
 
 class Garbage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -184,6 +197,13 @@ class Feed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a tenant's records go to other regions by (FEED-*)."""
 
     object_prefix: str
+
+
+class Transparency(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Transparency logs (TLOG-*)."""
+
+    max_note_bytes: int
+    max_signatures: int
 
 
 class Snapshot(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -387,6 +407,7 @@ class Constants(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     judgement: Judgement
     merkle: Merkle
     node: Node
+    admin: Admin
     http: Http
     garbage: Garbage
     tenants: Tenants
@@ -395,6 +416,7 @@ class Constants(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ring: Ring
     replication: Replication
     feed: Feed
+    transparency: Transparency
     snapshot: Snapshot
     retention: Retention
     rotten: RottenRows

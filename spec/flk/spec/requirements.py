@@ -23,6 +23,7 @@ AREAS = {
     "signals": "SIG",
     "judgement": "JDG",
     "merkle": "MRK",
+    "transparency": "TLOG",
     "clock": "HLC",
     "order": "ORD",
     "http": "HTTP",
@@ -40,6 +41,7 @@ AREAS = {
     "audit": "AUD",
     "ring": "RNG",
     "observability": "OBS",
+    "api": "API",
 }
 """Each area's file and the prefix of its ids, in the order in which a reader meets them."""
 

@@ -23,6 +23,7 @@ FOLLOWED = (
     "guides/conform.md",
     "guides/ci.md",
     "guides/backup.md",
+    "guides/api.md",
     "guides/configuration.md",
     "guides/tenants.md",
     "guides/deploy.md",

@@ -16,7 +16,7 @@ from flk.impl.storage.objects import Objects
 from flk.impl.storage.rows import Damaged
 from flk.impl.storage.shared import TakenOver
 from flk.impl.storage.store import EntryStore
-from flk.impl.storage.tiers import Tiered
+from flk.impl.storage.tiers import Apart, Tiered
 from flk.impl.storage.wal import Commit, FileDisk
 from flk.model.effects import (
     INBOX,
@@ -44,6 +44,7 @@ from flk.model.effects import (
     Observe,
     PutObject,
     ReadSegment,
+    Recall,
     Release,
     RemoveSegment,
     ReplaceObject,
@@ -57,7 +58,7 @@ from flk.model.effects import (
     Supersessions,
     Truncate,
 )
-from flk.model.entries.entry import Claim, Entry, Supersession
+from flk.model.entries.entry import Claim, Entry, Key, Supersession
 from flk.model.flow.admission import admit, require_level
 from flk.model.flow.tenants import Tenants
 from flk.model.flow.timekeeping import Timekeeper
@@ -155,6 +156,7 @@ class RealNode:
             CountEntries: lambda e: self._of(e.region).count(),
             SampleKeys: lambda e: self._of(e.region).sample(e.size),
             Fetch: lambda e: self._of(e.region).fetch(e.keys),
+            Recall: self._recall,
             **object_performers(objects, breaker),
             **(_performers_of(tiers, disk.region) if tiers else {}),
         }
@@ -233,6 +235,16 @@ class RealNode:
     def _insert_or_get(self, claims: Sequence[Claim]) -> Sequence[Entry | OutOfReach]:
         return self.tiers.claim(claims) if self.tiers else self.store.claim(claims)
 
+    def recalled(self, keys: Sequence[Key]) -> Apart:
+        """How to find what is stored under each of the keys (API-2). Raises Unavailable while the node is behind its log."""
+        steps = self.tiers.found(keys) if self.tiers else Apart(lambda: self.store.fetch(keys), lambda found: found)
+
+        def begin() -> Any:
+            require_level(behind=self.behind)
+            return steps.begin()
+
+        return Apart(begin, steps.finish)
+
     def look_at_time(self) -> None:
         """Follow wall time where no request does, and log when it becomes doubtful or is believed again (HLC-5)."""
         doubt = self.time.why_not(self.clock)
@@ -305,6 +317,11 @@ class RealNode:
         if isinstance(answer, OutOfReach):
             raise answer
         return answer
+
+    def _recall(self, effect: Recall) -> Entry | None:
+        steps = self.recalled((effect.key,))
+        found: Sequence[Entry | None] = steps.finish(steps.begin())
+        return found[0]
 
     def _seal(self, effect: Seal) -> None:
         require_level(behind=self.behind)

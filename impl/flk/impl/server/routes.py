@@ -10,10 +10,15 @@ from time import perf_counter
 import msgspec
 import structlog
 
+from flk.impl.access import Access, TokenEntry
 from flk.impl.http.messages import Answer, Request, Respond
 from flk.impl.server.admission import Admission
-from flk.impl.server.probes import Probes, problem, retry_after_field
+from flk.impl.server.outcomes import Outcomes
+from flk.impl.server.probes import Probes
+from flk.impl.server.reading import Reading
+from flk.impl.server.refusing import problem, retry_after_field
 from flk.impl.server.runtime import Runtime
+from flk.impl.server.scrapes import Scrapes
 from flk.model.flow.answers import STATES_ENTRY
 from flk.model.flow.quota import proves_authentic
 from flk.model.flow.submission import Problem, Response, Submission, refuse
@@ -36,18 +41,20 @@ class Service(Probes):
         region: str,
         examine: Examine,
         admission: Admission,
-        metrics_gap: float = CONSTANTS.http.metrics_gap_seconds,
+        scrapes: Scrapes | None = None,
         behind: Callable[[], str] = str,
+        access: Access | None = None,
         *,
         pages: bool = False,
     ) -> None:
-        super().__init__(runtime.node.metrics, runtime.node.progress, metrics_gap, pages=pages)
+        super().__init__(runtime.node.metrics, runtime.node.progress, scrapes, access, pages=pages)
         self._runtime = runtime
         self._node = runtime.node
         self._region = region
         self._examine = examine
         self._admission = admission
         self._behind = behind
+        self.outcomes = Outcomes(Reading(runtime.node, runtime.background))
         self._metrics.watch(lambda: self._node.in_flight, self._node.limit, lambda: not self.why_not_ready())
 
     def check(self, size: int, peer: str) -> Answer | None:
@@ -67,6 +74,10 @@ class Service(Probes):
         """Replication that waits keeps no node from serving."""
         behind = self._behind()
         return f"replication is behind: {behind}" if behind else ""
+
+    def outcome(self, request: Request, entry: TokenEntry, respond: Respond) -> None:
+        """Tell a tenant what is stored of a record of its own (API-2, API-3)."""
+        self.outcomes.tell(entry.tenant or "", request.parameters["pcs_id"], respond)
 
     def submit(self, request: Request, respond: Respond) -> None:
         """Begin an `ingest`, which answers."""

@@ -201,6 +201,7 @@ class Runtime:
                 async with self._section.entered():
                     await self._chores()
         except LogFailed as failure:
+            self.node.metrics.wal_errors.inc()
             self._refuse_all(failure)
             raise
         finally:
@@ -247,6 +248,7 @@ class Runtime:
 
     def _refuse_all(self, failure: LogFailed) -> None:
         self.node.behind = True  # until the process has ended: what the log holds is known at its next start
+        self.node.postponed = str(failure)
         for queue in self._queues.values():
             self._refuse(tuple(queue), unavailable(str(failure)), time.time_ns())
 
@@ -289,7 +291,7 @@ class Runtime:
                 staged.commit()
         except Untimely:  # nothing was written, and nothing of the log failed
             raise
-        except (LogFailed, Unavailable):
+        except Unavailable:
             self.node.metrics.wal_errors.inc()
             raise
         return self.node.committed(staged)

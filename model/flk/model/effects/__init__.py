@@ -32,7 +32,7 @@ from flk.model.effects.retention import DeleteObject, Noted, Release, RemoveSegm
 from flk.model.effects.rotten import PutBack, Rejoin, Rotten
 from flk.model.effects.sharing import Bar, DeclareLost, Watermark, Watermarks
 from flk.model.effects.snapshot import Clock, Export, Supersessions
-from flk.model.effects.store import Mark, Marked, Merge, Store
+from flk.model.effects.store import Mark, Marked, Merge, Recall, Store
 from flk.model.effects.tiers import Aged, Copy, Delete, Insert, Join, Look, Owe, Owed, Settled
 
 __all__ = [
@@ -86,6 +86,7 @@ __all__ = [
     "PutObject",
     "ReadPhase",
     "ReadSegment",
+    "Recall",
     "Rejoin",
     "Release",
     "RemoveSegment",

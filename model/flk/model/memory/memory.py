@@ -40,6 +40,7 @@ from flk.model.effects import (
     Post,
     PutObject,
     ReadSegment,
+    Recall,
     Release,
     RemoveSegment,
     ReplaceObject,
@@ -141,6 +142,7 @@ class MemoryNode:
             Inspect: lambda e: disk.inspect(e.log, at(now())),
             Restore: lambda e: disk.restore(e.log, e.name, e.content),
             Store: self._store,
+            Recall: self._recall,
             Merge: self._merge,
             Resume: self._resume,
             Foresee: lambda _: tick(self.clock, self.time.believed(self.clock)),
@@ -227,6 +229,16 @@ class MemoryNode:
         if self._reachable().rotten.set_aside(effect.claim):
             raise being_put_back()
         return self._reachable().insert_or_get(effect.claim)
+
+    def _recall(self, effect: Recall) -> Entry | None:
+        require_level(behind=self.behind)
+        if self.tiered is not None:
+            (found,) = run(tiering.ask((effect.key,)), self.perform)
+            return found and found.entry
+        entries = self._reachable()
+        if effect.key in entries.rotten.held:
+            raise being_put_back()
+        return entries.entries.get(effect.key)
 
     def _merge(self, effect: Merge) -> int:
         if self.tiered is not None:

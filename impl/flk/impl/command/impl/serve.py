@@ -214,6 +214,23 @@ def serve(
             metavar="ORIGIN",
         ),
     ] = None,
+    access: Annotated[
+        Path | None,
+        typer.Option(
+            help="The access file: who may ask for outcomes, and operate; see `flk token`. Without it nobody may.",
+            dir_okay=False,
+        ),
+    ] = None,
+    admin_host: Annotated[str, typer.Option(help="Address to listen on for operators.")] = "127.0.0.1",
+    admin_port: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            max=65535,
+            help="Port to listen on for operators, with --access: metrics, status, queries, reload. Then the metrics are there"
+            " alone.",
+        ),
+    ] = None,
     tenants: Annotated[
         Path | None,
         typer.Option(
@@ -226,7 +243,7 @@ def serve(
     ] = "info",
 ) -> None:
     """Serve `POST /v1/pcs/submit`, `/health`, `/ready` and `/metrics` until SIGTERM or SIGINT. SIGHUP reads the files of
-    keys and tenants again.
+    keys, tenants and tokens again.
 
     Each option is also a setting of the file --config, by its name with underscores, and of the environment, as FLK_SHIP_EVERY.
     """
@@ -290,6 +307,9 @@ def serve(
         feeds=tuple(feed or ()),
         follows=tuple(one for one in peers if one.tenants),
         allow_origin=allow_origin,
+        access=access,
+        admin_host=admin_host,
+        admin_port=admin_port,
         tenants=tenants,
     )
     try:
