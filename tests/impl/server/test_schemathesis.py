@@ -43,7 +43,8 @@ def test_nothing_is_found(node: Operated, listener: str, tmp_path: Path) -> None
     """
     who, paths, options = LISTENERS[listener]
     url = node.admin_url if listener == "admin" else node.server.url
-    command = [Path(sys.executable).with_name("st"), "run", FOLDER / "openapi.json", "--url", url, "--checks", "all"]
+    st, document = Path(sys.executable).with_name("st"), FOLDER / "openapi.json"
+    command = [str(st), "run", str(document), "--url", url, "--checks", "all"]
     asked = ["--include-path-regex", paths, "--header", f"Authorization: Bearer {node.tokens[who]}"]
     bounds = ["--max-time", SECONDS, "--phases", "coverage,fuzzing", "--seed", "1", "--warnings", "off", *options]
     attacked = subprocess.run(
