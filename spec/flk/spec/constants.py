@@ -199,6 +199,13 @@ class Feed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     object_prefix: str
 
 
+class Transparency(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Transparency logs (TLOG-*)."""
+
+    max_note_bytes: int
+    max_signatures: int
+
+
 class Snapshot(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Snapshots of a store (SNAP-*)."""
 
@@ -409,6 +416,7 @@ class Constants(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ring: Ring
     replication: Replication
     feed: Feed
+    transparency: Transparency
     snapshot: Snapshot
     retention: Retention
     rotten: RottenRows

@@ -23,6 +23,7 @@ AREAS = {
     "signals": "SIG",
     "judgement": "JDG",
     "merkle": "MRK",
+    "transparency": "TLOG",
     "clock": "HLC",
     "order": "ORD",
     "http": "HTTP",

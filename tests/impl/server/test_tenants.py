@@ -173,7 +173,7 @@ def test_who_is_within_its_quota_is_answered_first(tmp_path: Path) -> None:
     """However many records of one whose quota is used up came before: they wait, some to a batch, and all are answered (TEN-1)."""
     with closing(Rig(tmp_path)) as rig:
         rig.node.tenants.replace({"default": Tenant(records_per_second=0.001, burst=1)}, Tenant(), 0.0)
-        rig.node.tenants.charge("default", rig.node.time.now().steady)
+        rig.node.tenants.charge("default", rig.node.time.steady())
         answered: list[str] = []
 
         async def one(sent: Submission) -> None:

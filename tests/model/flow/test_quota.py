@@ -129,6 +129,7 @@ def test_who_is_not_active_is_told_what_one_without_a_key_is_told() -> None:
     tenants = Tenants({"a": Tenant(active=False, records_per_second=1)})
     told = refusal_of(tenants, "a", DAYS)
     assert isinstance(told, Unauthenticated)
+    assert Tenants({"a": Tenant(active=False)}).is_bounded("a")
     assert refuse(told) == refuse(unsigned())
 
 
@@ -156,7 +157,7 @@ def test_a_burst_that_is_not_given_is_two_seconds_of_the_rate(
 ) -> None:
     """And at least one record, or nothing would ever be let in."""
     assert tuple((quota.kind, quota.rate, quota.burst) for quota in tenant.quotas) == quotas
-    assert tenant.is_bounded == bool(quotas)
+    assert Tenants({"a": tenant}).is_bounded("a") == bool(quotas)
 
 
 def test_an_answer_proves_authentic_if_only_a_key_of_the_tenant_gets_it() -> None:

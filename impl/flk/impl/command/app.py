@@ -36,6 +36,7 @@ MODULES = (
     "impl.lost",
     "impl.migrate",
     "impl.divergence",
+    "impl.audit",
     "conformance.conform",
     "conformance.compare",
     "conformance.browser",

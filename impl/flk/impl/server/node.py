@@ -130,8 +130,8 @@ class RealNode:
         )
         self.at_once: dict[type[Effect[object]], Callable[[Any], Any]] = {
             Admit: self._admit,
-            Allow: lambda e: self.tenants.require_room(e.tenant, self.time.now().steady),
-            Charge: lambda e: self.tenants.charge(e.tenant, self.time.now().steady),
+            Allow: lambda e: self.tenants.require_room(e.tenant, self.time.steady()),
+            Charge: lambda e: self.tenants.charge(e.tenant, self.time.steady()),
             Salvage: lambda e: disk.salvage(e.log, e.name, e.frames, self.clock),
             Seal: self._seal,
             CaughtUp: self._caught_up,

@@ -25,5 +25,5 @@ class Tenancy:
         entries = {entry.id: entry for entry in read_tenants(self.path)}
         bounds = {tenant: entry.bounds for tenant, entry in entries.items()}
         others = bounds.pop(OTHERS, UNBOUNDED)
-        self._tenants.replace(bounds, others, self._time.now().steady)
+        self._tenants.replace(bounds, others, self._time.steady())
         self._metrics.by_tenant.show([entry for tenant, entry in entries.items() if tenant != OTHERS])

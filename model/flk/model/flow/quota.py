@@ -61,11 +61,6 @@ class Tenant(msgspec.Struct, frozen=True):
             quotas.append(Quota(Kind.DAY, day / DAY_SECONDS, day, f"{day} records a day"))
         return tuple(quotas)
 
-    @property
-    def is_bounded(self) -> bool:
-        """Whether anything is to be asked before one of its records is logged."""
-        return not self.active or bool(self.quotas)
-
 
 def charged(full_at: float, quota: Quota, now: float) -> float:
     """When the bucket will be full again once a record is taken from it, whether it has one or not.

@@ -1,9 +1,9 @@
 """What a node knows of its tenants, and what each of them has used (TEN-*). Every runtime asks here."""
 
-from collections.abc import Mapping
-from operator import itemgetter
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
-from flk.model.flow.quota import Kind, Quota, Tenant, carried, charged, over_quota, wait
+from flk.model.flow.quota import Quota, Tenant, carried, charged, over_quota, wait
 from flk.model.record.signing import unsigned
 
 UNBOUNDED = Tenant()
@@ -25,48 +25,65 @@ class Tenants:
     """
 
     def __init__(self, named: Mapping[str, Tenant] | None = None, others: Tenant = UNBOUNDED) -> None:
-        self._full_at: dict[tuple[str, Kind], float] = {}
+        self._full_at: dict[str, list[float]] = {}  # in the order of the tenant's quotas
         self._set(named or {}, others)
 
     def replace(self, named: Mapping[str, Tenant], others: Tenant, now: float) -> None:
         """Go by this from now on. What a tenant has used stays used, as far as a quota of the same kind is left to it (TEN-5)."""
-        before = {(tenant, kind): self._quota(tenant, kind) for tenant, kind in self._full_at}
+        before = {tenant: (self._of(tenant).quotas, full_at) for tenant, full_at in self._full_at.items()}
         self._set(named, others)
         self._full_at = {
-            bucket: carried(self._full_at[bucket], old, new, now)
-            for bucket, old in before.items()
-            if old is not None and (new := self._quota(*bucket)) is not None
+            tenant: _carried(quotas, full_at, self._of(tenant).quotas, now)
+            for tenant, (quotas, full_at) in before.items()
         }
 
     def is_bounded(self, tenant: str) -> bool:
         """Whether anything is to be asked before a record of this tenant is logged."""
-        return self._named.get(tenant, self._others).is_bounded
+        bounds = self._of(tenant)
+        return not bounds.active or bool(bounds.quotas)
 
     def require_room(self, tenant: str, now: float) -> None:
         """Return if an authentic record of this tenant may be logged. Raises Overloaded (TEN-1), or Unauthenticated if the tenant
         is not active (TEN-4): in the words that one without a key is told.
         """
-        if not self._named.get(tenant, self._others).active:
+        bounds = self._of(tenant)
+        if not bounds.active:
             raise unsigned()
-        waits = [(wait(self._full_at.get((tenant, quota.kind), now), quota, now), quota) for quota in self._of(tenant)]
-        seconds, quota = max(waits, key=itemgetter(0), default=(0.0, None))
-        if quota is not None and seconds > 0:
-            raise over_quota(quota, seconds)
+        waits = [
+            wait(each, quota, now) for quota, each in zip(bounds.quotas, self._full_at.get(tenant, ()), strict=False)
+        ]
+        if waits and (longest := max(waits)) > 0:
+            raise over_quota(bounds.quotas[waits.index(longest)], longest)
 
     def charge(self, tenant: str, now: float) -> None:
         """A record of this tenant was logged and is authentic: take it from each of its buckets (TEN-2)."""
-        for quota in self._of(tenant):
-            bucket = tenant, quota.kind
-            self._full_at[bucket] = charged(self._full_at.get(bucket, now), quota, now)
+        quotas = self._of(tenant).quotas
+        full_at = self._full_at.get(tenant) or [now] * len(quotas)
+        self._full_at[tenant] = [charged(each, quota, now) for quota, each in zip(quotas, full_at, strict=True)]
 
     def _set(self, named: Mapping[str, Tenant], others: Tenant) -> None:
-        self._named = named
-        self._others = others
-        self._quotas = {tenant: bounds.quotas for tenant, bounds in named.items()}
-        self._quotas_of_others = others.quotas
+        self._named = {tenant: _bounds(said) for tenant, said in named.items()}
+        self._others = _bounds(others)
 
-    def _of(self, tenant: str) -> tuple[Quota, ...]:
-        return self._quotas.get(tenant, self._quotas_of_others)
+    def _of(self, tenant: str) -> "_Bounds":
+        return self._named.get(tenant, self._others)
 
-    def _quota(self, tenant: str, kind: Kind) -> Quota | None:
-        return next((quota for quota in self._of(tenant) if quota.kind is kind), None)
+
+class _Bounds(NamedTuple):
+    """What is said of a tenant, as it is asked for with each record."""
+
+    active: bool
+    quotas: tuple[Quota, ...]
+
+
+def _bounds(said: Tenant) -> _Bounds:
+    return _Bounds(said.active, said.quotas)
+
+
+def _carried(before: tuple[Quota, ...], full_at: Sequence[float], after: tuple[Quota, ...], now: float) -> list[float]:
+    """When the buckets of other quotas will be full: as those of the same kind would be; one that is new is full."""
+    known = {quota.kind: (quota, each) for quota, each in zip(before, full_at, strict=True)}
+    return [
+        carried(known[quota.kind][1], known[quota.kind][0], quota, now) if quota.kind in known else now
+        for quota in after
+    ]

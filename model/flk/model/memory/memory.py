@@ -127,8 +127,8 @@ class MemoryNode:
         self._random = Random(seed)
         self.performers: Performers = {
             Admit: self._admit,
-            Allow: lambda e: self.tenants.require_room(e.tenant, self.time.now().steady),
-            Charge: lambda e: self.tenants.charge(e.tenant, self.time.now().steady),
+            Allow: lambda e: self.tenants.require_room(e.tenant, self.time.steady()),
+            Charge: lambda e: self.tenants.charge(e.tenant, self.time.steady()),
             Append: self._append,
             Salvage: lambda e: disk.salvage(e.log, e.name, e.frames, self.clock),
             Seal: self._seal,

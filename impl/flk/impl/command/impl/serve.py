@@ -34,8 +34,7 @@ def serve(
     check: Annotated[
         bool,
         typer.Option(
-            "--check",
-            help="Check the configuration and the files of keys and tenants, tell what is set where, and exit.",
+            "--check", help="Check the configuration and the files that it names, tell what is set where, and exit."
         ),
     ] = False,
     data: Annotated[
