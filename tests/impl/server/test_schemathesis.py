@@ -36,7 +36,7 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operated]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("listener", LISTENERS)
+@pytest.mark.parametrize("listener", [pytest.param("public", marks=pytest.mark.thorough), "admin"])
 def test_nothing_is_found(node: Operated, listener: str, tmp_path: Path) -> None:
     """Whatever it makes up: no 500, no status, header, media type or body that the document does not have, no answer without a
     token where it takes one, and no malformed request that is taken for a good one.
