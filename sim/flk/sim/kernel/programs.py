@@ -6,13 +6,14 @@ from typing import NamedTuple
 from flk.model.effects import Program
 from flk.model.entries.entry import Claim, Entry, Key
 from flk.model.entries.migration import Phase
+from flk.model.flow.outbox import Contents, Queued
 from flk.model.flow.submission import Response, Submission
 from flk.model.programs import migration
 from flk.model.programs.audit import Handled, work
 from flk.model.programs.divergence import Divergence, detect_divergence
 from flk.model.programs.examine import Examine
 from flk.model.programs.ingest import ingest
-from flk.model.programs.outbox import Contents, Delivery, Queued, deliver, open_outbox, queue
+from flk.model.programs.outbox import Delivery, deliver, open_outbox, queue
 from flk.model.programs.recover import Recovery, reclaim, recover
 from flk.model.programs.replay import Replayed, replay
 from flk.model.programs.restore import Restored, restore
