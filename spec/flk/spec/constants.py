@@ -79,6 +79,7 @@ class Node(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Where a node takes submissions, and its admission limits (ORD-*)."""
 
     submit_path: str
+    outcomes_path: str
     batch_path: str
     max_body_bytes: int
     max_in_flight: int

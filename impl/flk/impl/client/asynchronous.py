@@ -16,6 +16,7 @@ from flk.impl.client.posting import Posting
 from flk.impl.client.receipts import Receipt, Summary, Told
 from flk.impl.client.signing import Keys, Signing
 from flk.impl.client.tls import File, Tls
+from flk.model.flow.answers import ACKNOWLEDGED
 from flk.model.flow.outbox import DeadLetter, Unfinished
 from flk.model.flow.submission import Problem, StoredOutcome
 from flk.model.programs.outbox import POLICY, begin_source, discard, end_source
@@ -177,7 +178,7 @@ class AsyncClient:
         if response is None:
             raise NoAnswer(f"no answer about {pcs_id}")
         try:
-            if response.status == 200:
+            if response.status in ACKNOWLEDGED:
                 return msgspec.json.decode(response.body, type=StoredOutcome)
             problem = msgspec.json.decode(response.body, type=Problem)
         except (msgspec.DecodeError, UnicodeDecodeError):

@@ -11,14 +11,13 @@ import httpx
 
 from flk.impl.agent.service import retry_after
 from flk.impl.client.tls import Tls
-from flk.model.flow.answers import BATCH_PATH, SUBMIT_PATH
+from flk.model.flow.answers import BATCH_PATH, OUTCOMES_PATH, SUBMIT_PATH
 from flk.model.flow.sending import NOT_OFFERED, body_of, shares, together
 from flk.model.flow.submission import Response, Submission
 from flk.spec.errors import UnusableInput
 
 MOST_BYTES = 1 << 16  # of an answer; those of the service are shorter
 MOST_LINE_BYTES = 1 << 12  # of an answer's line in a batch, on the average
-OUTCOMES_PATH = "/v1/pcs/outcomes/"
 
 
 class _Due(NamedTuple):
@@ -65,7 +64,7 @@ class Posting:
 
     async def outcome(self, pcs_id: str) -> Response | None:
         """The service's answer to who asks for a stored outcome, None if none came."""
-        return await self._exchange("GET", OUTCOMES_PATH + pcs_id, self._authorization)
+        return await self._exchange("GET", f"{OUTCOMES_PATH}/{pcs_id}", self._authorization)
 
     async def close(self) -> None:
         """End all connections. Posts under way get no answer."""

@@ -1,6 +1,7 @@
 """`flk conform sender`: the project's senders as subjects of `flk conform delivery`: the agent, and the client in its forms."""
 
 import asyncio
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
@@ -108,4 +109,4 @@ def main(form: str = "agent") -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])
