@@ -266,8 +266,8 @@ def test_an_outcome_is_asked_for_with_a_token(tmp_path: Path) -> None:
     answers = iter(
         [
             Answer(202, body=stored.body),
-            Answer(404, body=b'{"error":"none","requirement":"API-3","field":null}'),
-            Answer(403, body=b'{"error":"of another","requirement":"API-1","field":null}'),
+            Answer(404, body=b'{"error":"none","requirement":"ORD-3","field":null}'),
+            Answer(403, body=b'{"error":"of another","requirement":"ORD-3","field":null}'),
             Answer(200, body=b"<html>"),
             Answer(404, body=b"<html>"),
             None,
@@ -280,7 +280,7 @@ def test_an_outcome_is_asked_for_with_a_token(tmp_path: Path) -> None:
             assert outcome is not None
             assert msgspec.json.encode(outcome) == stored.body
             assert await client.outcome(pcs().pcs_id) is None
-            with pytest.raises(Denied, match=r"403: of another \(API-1\)"):
+            with pytest.raises(Denied, match=r"403: of another \(ORD-3\)"):
                 await client.outcome(pcs().pcs_id)
             for _ in range(3):
                 with pytest.raises(NoAnswer):

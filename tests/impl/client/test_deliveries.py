@@ -85,7 +85,7 @@ def test_a_service_without_batches_is_asked_for_one_and_no_more(tmp_path: Path) 
 @pytest.mark.parametrize("status", [400, 401, 413, 500, 302])
 def test_what_refuses_a_batch_as_a_whole_refuses_no_record(status: int, tmp_path: Path) -> None:
     """Not even with the service's own words: each record goes alone, and is answered for itself (OUT-6)."""
-    body = msgspec.json.encode({"error": "no", "requirement": "BAT-2", "field": None})
+    body = msgspec.json.encode({"error": "no", "requirement": "ORD-5", "field": None})
 
     with serving(lambda *_: OK, batches=True) as peer:
         peer.batch = lambda posts: Answer(status, body=body)  # type: ignore[method-assign]

@@ -86,7 +86,7 @@ def content(answer: Answer, post: Seen) -> bytes:
 
 
 def line(answer: Answer, body: bytes) -> bytes:
-    """What a line of a batch's answer says (BAT-1)."""
+    """What a line of a batch's answer says."""
     asked = "".join(f',"retry_after":{value}' for name, value in answer.headers if name == "Retry-After")
     return b'{"status":%d,"body":%b%b}\n' % (answer.status, body, asked.encode())
 

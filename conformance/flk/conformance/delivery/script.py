@@ -228,7 +228,7 @@ def _fits_line(answer: Answer) -> bool:
 
 
 def _line(answer: Answer, record: Pcs) -> bytes:
-    """What a line of a batch's answer says to a record (BAT-1); a page is text."""
+    """What a line of a batch's answer says to a record; a page is text."""
     status, said = answer.make(record)
     body = said if said[:1] == b"{" else json.dumps(said.decode("latin-1")).encode()
     asked = "".join(f',"retry_after":{value}' for _, value in answer.headers())

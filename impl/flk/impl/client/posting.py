@@ -1,4 +1,4 @@
-"""Posting to the service over HTTP: submissions that are due together share a request (BAT-1). None stands for no answer."""
+"""Posting to the service over HTTP: submissions that are due together share a request. None stands for no answer."""
 
 import asyncio
 import time

@@ -1,4 +1,4 @@
-"""How a sender puts submissions together to one request (BAT-1), and what of its answer is each one's (OUT-6)."""
+"""How a sender puts submissions together to one request, and what of its answer is each one's (OUT-6)."""
 
 from collections.abc import Iterable
 
@@ -63,7 +63,7 @@ def shares(count: int, response: Response | None) -> tuple[Response | None, ...]
 
     >>> shares(2, Response(200, b'{"status":200,"body":{}}\n{"status":503,"bo'))
     (Response(status=200, body=b'{}', retry_after=None), None)
-    >>> shares(2, Response(413, b'{"error":"a batch has at most 1 record","requirement":"BAT-2"}')) is None
+    >>> shares(2, Response(413, b'{"error":"a batch has at most 1 record","requirement":"ORD-5"}')) is None
     True
     """
     if response is None:
