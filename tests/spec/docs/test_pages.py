@@ -23,6 +23,7 @@ FOLLOWED = (
     "guides/conform.md",
     "guides/ci.md",
     "guides/backup.md",
+    "guides/client.md",
     "guides/configuration.md",
     "guides/deploy.md",
 )

@@ -1,7 +1,7 @@
 """`flk bench client`: records a second that the client signs, makes durable and has acknowledged, beside bare HTTP in the same run.
 
 All send to one `flk serve` on loopback, in turns, each time records of their own. Bare HTTP posts bodies that were signed and
-beforehand, over as many connections, and keeps nothing: what a client can at most come to without batches.
+encoded beforehand, over as many connections, and keeps nothing: what a client can at most come to without batches.
 """
 
 import asyncio
