@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from flk.model.flow.submission import Submission
     from flk.model.programs.outbox import Delivery
     from flk.model.record.signing import Ed25519PrivateKey, HmacKey
+    from flk.spec.constants import Outbox as Policy
     from flk.spec.errors import UnusableInput
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "Ed25519PrivateKey",
     "HmacKey",
     "NoAnswer",
+    "Policy",
     "Receipt",
     "Submission",
     "Summary",
@@ -44,7 +46,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    "flk.impl.client.asynchronous": ("AsyncClient", "Denied", "NoAnswer"),
+    "flk.impl.client.asynchronous": ("AsyncClient", "Denied", "NoAnswer", "Policy"),
     "flk.impl.client.blocking": ("Client",),
     "flk.impl.client.frames": ("record", "records"),
     "flk.impl.client.receipts": ("Receipt", "Summary"),
