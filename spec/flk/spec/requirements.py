@@ -23,9 +23,11 @@ AREAS = {
     "signals": "SIG",
     "judgement": "JDG",
     "merkle": "MRK",
+    "transparency": "TLOG",
     "clock": "HLC",
     "order": "ORD",
     "http": "HTTP",
+    "tenant": "TEN",
     "dedup": "DUP",
     "wal": "WAL",
     "replication": "CRR",
@@ -39,6 +41,7 @@ AREAS = {
     "audit": "AUD",
     "ring": "RNG",
     "observability": "OBS",
+    "api": "API",
 }
 """Each area's file and the prefix of its ids, in the order in which a reader meets them."""
 

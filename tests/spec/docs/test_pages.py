@@ -23,8 +23,10 @@ FOLLOWED = (
     "guides/conform.md",
     "guides/ci.md",
     "guides/backup.md",
+    "guides/api.md",
     "guides/client.md",
     "guides/configuration.md",
+    "guides/tenants.md",
     "guides/deploy.md",
 )
 """Guides that are followed from an empty folder, as the tutorial is."""

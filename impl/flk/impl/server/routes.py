@@ -10,14 +10,20 @@ from time import perf_counter
 import msgspec
 import structlog
 
+from flk.impl.access import Access, TokenEntry
 from flk.impl.http.messages import Answer, Request, Respond
 from flk.impl.server.admission import Admission
-from flk.impl.server.probes import Probes, problem, retry_after_field
+from flk.impl.server.outcomes import Outcomes
+from flk.impl.server.probes import Probes
+from flk.impl.server.reading import Reading
+from flk.impl.server.refusing import problem, retry_after_field
 from flk.impl.server.runtime import Runtime
+from flk.impl.server.scrapes import Scrapes
 from flk.model.flow.answers import STATES_ENTRY
+from flk.model.flow.quota import proves_authentic
 from flk.model.flow.submission import Problem, Response, Submission, refuse
+from flk.model.programs.bounded import receive
 from flk.model.programs.examine import Examine
-from flk.model.programs.ingest import ingest
 from flk.model.refusal import Refused
 from flk.spec.constants import CONSTANTS
 
@@ -35,18 +41,20 @@ class Service(Probes):
         region: str,
         examine: Examine,
         admission: Admission,
-        metrics_gap: float = CONSTANTS.http.metrics_gap_seconds,
+        scrapes: Scrapes | None = None,
         behind: Callable[[], str] = str,
+        access: Access | None = None,
         *,
         pages: bool = False,
     ) -> None:
-        super().__init__(runtime.node.metrics, runtime.node.progress, metrics_gap, pages=pages)
+        super().__init__(runtime.node.metrics, runtime.node.progress, scrapes, access, pages=pages)
         self._runtime = runtime
         self._node = runtime.node
         self._region = region
         self._examine = examine
         self._admission = admission
         self._behind = behind
+        self.outcomes = Outcomes(Reading(runtime.node, runtime.background))
         self._metrics.watch(lambda: self._node.in_flight, self._node.limit, lambda: not self.why_not_ready())
 
     def check(self, size: int, peer: str) -> Answer | None:
@@ -67,6 +75,10 @@ class Service(Probes):
         behind = self._behind()
         return f"replication is behind: {behind}" if behind else ""
 
+    def outcome(self, request: Request, entry: TokenEntry, respond: Respond) -> None:
+        """Tell a tenant what is stored of a record of its own (API-2, API-3)."""
+        self.outcomes.tell(entry.tenant or "", request.parameters["pcs_id"], respond)
+
     def submit(self, request: Request, respond: Respond) -> None:
         """Begin an `ingest`, which answers."""
         began = perf_counter()
@@ -74,9 +86,9 @@ class Service(Probes):
         peer, size = request.peer, len(request.body)
 
         def done(response: Response) -> None:
-            if response.status in STATES_ENTRY:
+            if proves_authentic(response):
                 self._admission.give_back(peer, size)
-            respond(self._answer(response))
+            respond(self._answer(response, tenant))
             self._metrics.submit_seconds.observe(perf_counter() - began)
 
         def failed(error: Exception) -> None:
@@ -87,13 +99,17 @@ class Service(Probes):
         try:
             self._admission.take(peer, size, began)
         except Refused as refusal:
-            respond(self._answer(refuse(refusal)))
+            respond(self._answer(refuse(refusal), tenant))
         else:
             submission = Submission(tenant, request.body)
-            self._runtime.begin(ingest(submission, self._region, self._examine), done, failed)
+            program = receive(submission, self._region, self._examine, self._node.tenants)
+            self._runtime.begin(program, done, failed)
 
-    def _answer(self, response: Response) -> Answer:
+    def _answer(self, response: Response, tenant: str = "") -> Answer:
         if response.status in STATES_ENTRY:
+            self._metrics.by_tenant.answered(tenant, response.status)
             return Answer(response.status, response.body)
-        self._metrics.refused(response.status, msgspec.json.decode(response.body, type=Problem).requirement)
+        requirement = msgspec.json.decode(response.body, type=Problem).requirement
+        self._metrics.refused(response.status, requirement)
+        self._metrics.by_tenant.answered(tenant, response.status, requirement)
         return Answer(response.status, response.body, headers=retry_after_field(response.retry_after))
