@@ -79,6 +79,7 @@ class Node(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Where a node takes submissions, and its admission limits (ORD-*)."""
 
     submit_path: str
+    batch_path: str
     max_body_bytes: int
     max_in_flight: int
     retry_after_seconds: int
@@ -108,6 +109,8 @@ class Http(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     max_peer_held_bytes: Some
     answers_per_turn: Some
     peer_bytes_per_turn: Some
+    max_batch_records: Some
+    max_batch_bytes: Some
     max_entering: Some
     idle_seconds: Seconds
     request_seconds: Seconds

@@ -26,6 +26,7 @@ AREAS = {
     "clock": "HLC",
     "order": "ORD",
     "http": "HTTP",
+    "batch": "BAT",
     "dedup": "DUP",
     "wal": "WAL",
     "replication": "CRR",

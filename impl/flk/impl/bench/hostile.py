@@ -17,8 +17,8 @@ from urllib.parse import urlsplit
 import msgspec
 
 from flk.impl.bench.attempts import ATTEMPTS, Attempt
-from flk.impl.bench.ingest import Bar, processor_seconds
 from flk.impl.bench.records import distinct, submission
+from flk.impl.bench.turns import SECRET, Bar, processor_seconds
 from flk.impl.server.process import ServerProcess, key_file, server_process
 from flk.model.flow.answers import SUBMIT_PATH
 from flk.model.flow.submission import Submission
@@ -26,7 +26,6 @@ from flk.model.record.signing import HmacKey
 from flk.spec.verdict import Verdict
 
 HONEST = "127.0.0.2"  # an address of loopback, and not the strangers'
-SECRET = "of the benchmark"  # noqa: S105 - of servers that live for minutes, on loopback
 STALL_BAR, MEMORY_BAR = 0.5, 128e6  # seconds, and bytes beside those that the server has before
 
 

@@ -40,6 +40,7 @@ class Connection(asyncio.BufferedProtocol):
         self._paused = False  # not reading
         self._waiting = False  # to read on in a later turn
         self._blocked = False  # the client does not read its answers
+        self._unread = 0  # bytes of them that count as held
         self._half_closed = False  # the client has said all
         self._lingering = False  # the last answer is out
         self._continue_owed = False
@@ -60,7 +61,8 @@ class Connection(asyncio.BufferedProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         del exc
         self._reader.end()
-        self._pool.release(self._peer, sum(item.held for item in self._queue if isinstance(item, Request)))
+        asked = sum(item.held for item in self._queue if isinstance(item, Request))
+        self._pool.release(self._peer, asked + self._unread)
         self._queue.clear()
         self._pool.leave(self, self._peer)
 
@@ -93,11 +95,18 @@ class Connection(asyncio.BufferedProtocol):
 
     def pause_writing(self) -> None:
         self._blocked = True
+        unread = self._transport.get_write_buffer_size()
+        if not self._pool.hold(self._peer, unread):
+            self._transport.abort()
+            return
+        self._unread = unread
         self._pause()
         self._stand()
 
     def resume_writing(self) -> None:
         self._blocked = False
+        self._pool.release(self._peer, self._unread)
+        self._unread = 0
         self._stand()
         self._handle_queued()
         self._listen()

@@ -111,7 +111,7 @@ async def _serve(settings: Settings, say: Callable[[str], None]) -> None:
         admission = Admission(settings.garbage, partial(free_bytes, settings.data))
         replicator = _replicator(settings, runtime, examined)
         listener.pool.handler = Service(
-            runtime, settings.region, examined, admission, gap, replicator.behind, pages=pages
+            runtime, settings.region, examined, admission, gap, replicator.behind, pages=pages, limits=settings.http
         )
         say(f"listening on {_url(bound)}")
         mover = _mover(settings, runtime, examined)

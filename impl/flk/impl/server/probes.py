@@ -12,11 +12,11 @@ from flk.impl.http.messages import Answer, Headers, Request, Respond
 from flk.impl.http.origins import preflight
 from flk.impl.server.metrics import Metrics
 from flk.impl.server.progress import Progress
-from flk.model.flow.answers import SUBMIT_PATH
+from flk.model.flow.answers import BATCH_PATH, SUBMIT_PATH
 from flk.model.flow.submission import Problem
 from flk.spec.constants import CONSTANTS
 
-SUBMIT = SUBMIT_PATH.encode()
+SUBMIT, BATCH = SUBMIT_PATH.encode(), BATCH_PATH.encode()
 TEXT = b"text/plain; charset=utf-8"
 PROMETHEUS = b"text/plain; version=0.0.4; charset=utf-8"
 
@@ -44,15 +44,16 @@ class Probes:
         self._scraping: list[Respond] = []
         self._routes: dict[bytes, dict[bytes, Callable[[Request, Respond], None]]] = {
             SUBMIT: {b"POST": self.submit},
+            BATCH: {b"POST": self.submit_batch},
             b"/health": _reading(self._health),
             b"/ready": _reading(self._ready),
             b"/metrics": {b"GET": self._scrape, b"HEAD": self._scrape},
         }
         self._metrics.watch(lambda: 0.0, lambda: 0.0, lambda: 0.0)
 
-    def check(self, size: int, peer: str) -> Answer | None:
+    def check(self, request: Request, size: int) -> Answer | None:
         """Refuse a body before it is read."""
-        del size, peer
+        del request, size
         return self._not_yet()
 
     def refuse(self, status: HTTPStatus, requirement: str, detail: str, retry_after: int | None = None) -> Answer:
@@ -80,6 +81,10 @@ class Probes:
         """Take no record before the log is replayed (WAL-5)."""
         del request
         respond(self._not_yet())
+
+    def submit_batch(self, request: Request, respond: Respond) -> None:
+        """Take none of many, likewise."""
+        self.submit(request, respond)
 
     def why_not_ready(self) -> str:
         """Why the node takes no records now, empty if it does."""

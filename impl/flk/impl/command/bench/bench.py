@@ -107,6 +107,31 @@ def ingest(
     Console().print(tables.loads(figures, bars(figures)))
 
 
+@bench.command(epilog="Example: flk bench batch --seconds 60")
+def batch(
+    *,
+    seconds: Annotated[
+        float, typer.Option(min=1, help="How long to keep the servers under load, all together.")
+    ] = 18.0,
+    json: Json = False,
+) -> None:
+    """Durable records a second of a live server that gets them one, a hundred and a thousand to a request.
+
+    The load generator shares the machine. Medians over rounds in which the servers take turns.
+    """
+    from rich.console import Console
+
+    from flk.impl.bench.batch import bars, measure
+    from flk.impl.command.bench import tables
+
+    with Console(stderr=True).status("") as status:
+        figures = measure(seconds, status.update)
+    if json:
+        typer.echo(msgspec.json.encode({"figures": figures, "bars": bars(figures)}))
+        return
+    Console().print(tables.loads(figures, bars(figures)))
+
+
 @bench.command(epilog="Example: flk bench explore --rounds 5 --long")
 def explore(
     *,

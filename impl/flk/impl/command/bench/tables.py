@@ -9,12 +9,12 @@ from rich.table import Table
 if TYPE_CHECKING:
     from flk.impl.bench.explore import Figure as Search
     from flk.impl.bench.hostile import Row as Attempted
-    from flk.impl.bench.ingest import Bar
-    from flk.impl.bench.ingest import Figure as Load
     from flk.impl.bench.interleave import Figure as Rate
     from flk.impl.bench.sdk import Report as Languages
     from flk.impl.bench.stores import Report as StoreReport
     from flk.impl.bench.traces import Figure as Validation
+    from flk.impl.bench.turns import Bar
+    from flk.impl.bench.turns import Figure as Load
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
@@ -61,13 +61,14 @@ def languages(report: "Languages") -> Group:
 
 
 def loads(figures: Iterable["Load"], bars: Iterable["Bar"]) -> Group:
-    """Of `flk bench ingest`."""
+    """Of `flk bench ingest`, `batch`."""
     made = table(
-        ("", ">a second", ">p50 ms", ">p99 ms", ">CPU µs a request"),
+        ("", ">a second", ">ratio", ">p50 ms", ">p99 ms", ">CPU µs each"),
         (
             (
                 one.name,
                 f"{one.per_second:,.0f}",
+                f"{one.ratio:.2f}",
                 f"{one.p50 * 1e3:.2f}",
                 f"{one.p99 * 1e3:.2f}",
                 f"{one.processor * 1e6:.0f}",
