@@ -112,12 +112,20 @@ class Http(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     max_batch_records: Some
     max_batch_bytes: Some
     max_entering: Some
+    max_handshakes: Some
+    handshake_seconds: Seconds
     idle_seconds: Seconds
     request_seconds: Seconds
     linger_seconds: Seconds
     stop_seconds: Seconds
     metrics_gap_seconds: Seconds
     preflight_seconds: Some
+
+
+class Tls(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Certificates (TLS-*)."""
+
+    expires_soon_seconds: Some
 
 
 class Garbage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -379,6 +387,7 @@ class Constants(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     merkle: Merkle
     node: Node
     http: Http
+    tls: Tls
     garbage: Garbage
     wal: Wal
     clock: Clock

@@ -15,6 +15,7 @@ import structlog
 import uvloop
 
 from flk.impl.http.descriptors import raise_limit
+from flk.impl.http.handshakes import Tls
 from flk.impl.http.listener import Listener
 from flk.impl.http.origins import fields_for
 from flk.impl.keys import readable_by_others
@@ -30,9 +31,11 @@ from flk.impl.server.mover import Mover
 from flk.impl.server.node import RealNode
 from flk.impl.server.probes import Probes
 from flk.impl.server.progress import Progress
+from flk.impl.server.reload import Reload
 from flk.impl.server.replicator import Every, Replicator
 from flk.impl.server.routes import Service
 from flk.impl.server.runtime import Runtime
+from flk.impl.server.securing import within_tls
 from flk.impl.server.settings import Fsync, Settings, require_usable
 from flk.impl.server.tiering import open_tiers, open_warm
 from flk.impl.server.trace import Trace, Untraced
@@ -65,7 +68,7 @@ log = structlog.get_logger()
 
 
 def serve(settings: Settings, say: Callable[[str], None]) -> None:
-    """Run a node until SIGTERM or SIGINT; on SIGHUP it reads its key file again. `say` is given each line for the person who
+    """Run a node until SIGTERM or SIGINT; on SIGHUP it reads its files again. `say` is given each line for the person who
     started it.
 
     Raises UnusableInput for a key file, directory or address that cannot be used, LogFailed if the log failed.
@@ -78,7 +81,9 @@ async def _serve(settings: Settings, say: Callable[[str], None]) -> None:
     sealed = True
     require_usable(settings)
     examined = LiveKeys(settings.keys, settings.profiles)
-    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, examined.reload)
+    reload = Reload()
+    reload.add("keys", examined)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reload)
     if readable_by_others(settings.keys):
         log.warning("keys.readable_by_others", file=str(settings.keys), fix="chmod 600")
     fields = fields_for(settings.allow_origin) if settings.allow_origin is not None else b""
@@ -87,7 +92,8 @@ async def _serve(settings: Settings, say: Callable[[str], None]) -> None:
     bound = _bind(settings.host, settings.port)
     progress, metrics = Progress(), Metrics()
     gap, pages = settings.http.metrics_gap_seconds, settings.allow_origin is not None
-    listener = Listener(Probes(metrics, progress, gap, pages=pages), settings.http, connections, fields)
+    tls = within_tls(settings.tls, "public", metrics, reload)
+    listener = Listener(Probes(metrics, progress, gap, pages=pages), settings.http, connections, fields, tls)
     await listener.listen(bound)
     node = await in_daemon(partial(open_node, settings, objects, metrics, progress))
     if node.store.weakness:
@@ -103,7 +109,7 @@ async def _serve(settings: Settings, say: Callable[[str], None]) -> None:
             trace=trace,
             pressure=settings.pressure,
         )
-        log.info("recovery.began", progress=f"{_url(bound)}/health")
+        log.info("recovery.began", progress=f"{_url(bound, tls)}/health")
         await in_daemon(partial(_recover, runtime, settings.data, say))
         say(f"records are examined by {choice()}")
         if node.looking.why_not:
@@ -113,7 +119,7 @@ async def _serve(settings: Settings, say: Callable[[str], None]) -> None:
         listener.pool.handler = Service(
             runtime, settings.region, examined, admission, gap, replicator.behind, pages=pages, limits=settings.http
         )
-        say(f"listening on {_url(bound)}")
+        say(f"listening on {_url(bound, tls)}")
         mover = _mover(settings, runtime, examined)
         await _serve_until_told(listener, runtime, replicator, settings.http.stop_seconds, mover)
         if not node.behind:
@@ -398,9 +404,9 @@ async def _serve_until_told(
     await batches
 
 
-def _url(bound: socket.socket) -> str:
+def _url(bound: socket.socket, tls: Tls | None) -> str:
     host, port = bound.getsockname()[:2]
-    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    return f"{'http' if tls is None else 'https'}://{f'[{host}]' if ':' in host else host}:{port}"
 
 
 def _bind(host: str, port: int) -> socket.socket:

@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-import structlog
-
 from flk.impl.keys import load_keys
 from flk.model.compiled.examiner import examining
 from flk.model.entries.entry import Claim
@@ -12,9 +10,6 @@ from flk.model.log.frames import Frame
 from flk.model.log.hlc import Timestamp
 from flk.model.programs.examine import claims_of
 from flk.model.record.canonical import Profile
-from flk.spec.errors import UnusableInput
-
-log = structlog.get_logger()
 
 
 class LiveKeys:
@@ -24,7 +19,7 @@ class LiveKeys:
     """
 
     def __init__(self, path: Path, profiles: tuple[Profile, ...]) -> None:
-        self._path = path
+        self.path = path
         self._profiles = profiles
         self._examine = examining(load_keys(path, profiles))
 
@@ -37,10 +32,5 @@ class LiveKeys:
         return claims_of(frames, region, self._examine)
 
     def reload(self) -> None:
-        """Read the file again. If there is a mistake in it, the keys stay as they were, and the log says which."""
-        try:
-            self._examine = examining(load_keys(self._path, self._profiles))
-        except UnusableInput as mistake:
-            log.error("keys.not_reloaded", reason=str(mistake))  # noqa: TRY400  (the message names line and fix)
-        else:
-            log.info("keys.reloaded", file=str(self._path))
+        """Read the file again. Raises UnusableInput, with the keys as they were, if there is a mistake in it."""
+        self._examine = examining(load_keys(self.path, self._profiles))

@@ -10,6 +10,7 @@ import msgspec
 
 from flk.impl.http.origins import fields_for
 from flk.impl.keys import load_keys
+from flk.impl.server.certificates import LiveCertificates, TlsFiles, tls_files
 from flk.impl.server.comparing import require_comparable
 from flk.impl.server.feeding import Peer, check_feeds
 from flk.impl.server.retaining import require_removable
@@ -45,6 +46,7 @@ class Settings(msgspec.Struct, frozen=True):
     in seconds, is removed. With `tiering` it moves entries to a cold tier. It writes `feeds` of tenants, and `follows` those of
     regions that are no `peers`. Every `compare_every` seconds it compares its store with those of its peers, and mends what it
     lost, in the mode `reconcile`. It answers pages of the origin `allow_origin`.
+    With `tls_certificate` and `tls_key` its connections are within TLS; with `tls_client_ca` those of its clients alone.
     """
 
     data: Path
@@ -78,6 +80,14 @@ class Settings(msgspec.Struct, frozen=True):
     compare_every: float | None = None
     reconcile: Mode = Mode.MANUAL
     allow_origin: str | None = None
+    tls_certificate: Path | None = None
+    tls_key: Path | None = None
+    tls_client_ca: Path | None = None
+
+    @property
+    def tls(self) -> TlsFiles | None:
+        """The files by which connections are within TLS; None if they are not. Raises UnusableInput where some are missing."""
+        return tls_files(self.tls_certificate, self.tls_key, self.tls_client_ca)
 
     @property
     def profiles(self) -> tuple[Profile, ...]:
@@ -122,12 +132,18 @@ def mistakes(settings: Settings) -> Iterator[UnusableInput]:
             follows=bool(settings.follows),
         ),
         partial(fields_for, settings.allow_origin or "*"),
+        partial(_check_tls, settings),
     )
     for check in checks:
         try:
             check()
         except UnusableInput as mistake:
             yield mistake
+
+
+def _check_tls(settings: Settings) -> None:
+    if (files := settings.tls) is not None:
+        LiveCertificates(files)
 
 
 def _check_profiles(settings: Settings) -> None:

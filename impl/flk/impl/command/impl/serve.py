@@ -212,11 +212,29 @@ def serve(
             metavar="ORIGIN",
         ),
     ] = None,
+    tls_certificate: Annotated[
+        Path | None,
+        typer.Option(
+            help="Take connections within TLS only, and show this certificate: a PEM file, with those that signed it behind it"
+            " (TLS-1).",
+            dir_okay=False,
+        ),
+    ] = None,
+    tls_key: Annotated[
+        Path | None, typer.Option(help="The certificate's key, in PEM, without a passphrase.", dir_okay=False)
+    ] = None,
+    tls_client_ca: Annotated[
+        Path | None,
+        typer.Option(
+            help="Take only clients with a certificate that these authorities signed: a PEM file (TLS-2).",
+            dir_okay=False,
+        ),
+    ] = None,
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], typer.Option(help="What to log; JSON lines on stderr.")
     ] = "info",
 ) -> None:
-    """Serve `POST /v1/pcs/submit`, `/health`, `/ready` and `/metrics` until SIGTERM or SIGINT. SIGHUP reads the key file
+    """Serve `POST /v1/pcs/submit`, `/health`, `/ready` and `/metrics` until SIGTERM or SIGINT. SIGHUP reads its files
     again.
 
     Each option is also a setting of the file --config, by its name with underscores, and of the environment, as FLK_SHIP_EVERY.
@@ -281,6 +299,9 @@ def serve(
         feeds=tuple(feed or ()),
         follows=tuple(one for one in peers if one.tenants),
         allow_origin=allow_origin,
+        tls_certificate=tls_certificate,
+        tls_key=tls_key,
+        tls_client_ca=tls_client_ca,
     )
     try:
         if check:
