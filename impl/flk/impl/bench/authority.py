@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
-from flk.impl.server.certificates import TlsFiles
+from flk.impl.server.tls_files import TlsFiles
 
 LOOPBACK = "127.0.0.1"
 DAYS = 30.0

@@ -51,8 +51,9 @@ class Handshakes:
 
     def close(self) -> None:
         """Accept no more. Handshakes under way are members of the pool, and end with it."""
-        asyncio.get_running_loop().remove_reader(self._bound)
-        self._bound.close()
+        if self._bound.fileno() >= 0:
+            asyncio.get_running_loop().remove_reader(self._bound)
+            self._bound.close()
 
     def _begin(self) -> None:
         if self._bound.fileno() >= 0:

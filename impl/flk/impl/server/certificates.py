@@ -11,33 +11,15 @@ from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
-import msgspec
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 
+from flk.impl.server.tls_files import TlsFiles
 from flk.impl.storage.trouble import usable
 from flk.spec.errors import UnusableInput
 
 PROTOCOL = "http/1.1"
-
-
-class TlsFiles(msgspec.Struct, frozen=True):
-    """PEM files: the certificate, followed by those that signed it; its key; and whose clients are taken, if not everybody."""
-
-    certificate: Path
-    key: Path
-    client_ca: Path | None = None
-
-
-def tls_files(certificate: Path | None, key: Path | None, client_ca: Path | None) -> TlsFiles | None:
-    """The files that were named, None if none was. Raises UnusableInput if some are missing."""
-    if certificate is not None and key is not None:
-        return TlsFiles(certificate, key, client_ca)
-    if certificate is None and key is None and client_ca is None:
-        return None
-    missing = "--tls-certificate" if certificate is None else "--tls-key"
-    raise UnusableInput(f"{missing}: TLS needs a certificate and its key; name the file")
 
 
 class Credentials(NamedTuple):
@@ -76,8 +58,8 @@ class LiveCertificates:
 def load(files: TlsFiles, now: float) -> Credentials:
     """Read the files and judge them at a moment. Raises UnusableInput, naming the file and the fix."""
     chain = _certificates(files.certificate)
-    _require_order(files.certificate, chain)
     _require_key(files, chain)
+    _require_order(files.certificate, chain)
     moment = datetime.fromtimestamp(now, UTC)
     trusted = _trusted(files.client_ca)
     for path, certificates in ((files.certificate, chain), (files.client_ca, trusted)):

@@ -10,11 +10,12 @@ import msgspec
 
 from flk.impl.http.origins import fields_for
 from flk.impl.keys import load_keys
-from flk.impl.server.certificates import LiveCertificates, TlsFiles, tls_files
 from flk.impl.server.comparing import require_comparable
 from flk.impl.server.feeding import Peer, check_feeds
 from flk.impl.server.retaining import require_removable
+from flk.impl.server.securing import certificates
 from flk.impl.server.tiering import Tiering, check_tiers
+from flk.impl.server.tls_files import TlsFiles, tls_files
 from flk.impl.storage.address import address
 from flk.impl.storage.objects import open_objects
 from flk.impl.storage.ring_file import is_ring, load, path_of
@@ -143,7 +144,7 @@ def mistakes(settings: Settings) -> Iterator[UnusableInput]:
 
 def _check_tls(settings: Settings) -> None:
     if (files := settings.tls) is not None:
-        LiveCertificates(files)
+        certificates(files)
 
 
 def _check_profiles(settings: Settings) -> None:
