@@ -27,6 +27,7 @@ AREAS = {
     "order": "ORD",
     "http": "HTTP",
     "batch": "BAT",
+    "tls": "TLS",
     "dedup": "DUP",
     "wal": "WAL",
     "replication": "CRR",
