@@ -67,7 +67,7 @@ def measure(
             server = stack.enter_context(server_process(home / "data", key_file(home, SECRET), options, nofile=nofile))
             for attempt in group:
                 on_progress(attempt.name)
-                yield _row(
+                yield measured(
                     attempt, scale, server, home / "data", lambda: submission(next(records), HmacKey(SECRET.encode()))
                 )
 
@@ -84,7 +84,15 @@ def bars(rows: Sequence[Row]) -> tuple[Bar, ...]:
     )
 
 
-def _row(attempt: Attempt, scale: float, server: ServerProcess, data: Path, record: Callable[[], Submission]) -> Row:
+def fresh() -> Submission:
+    """An honest submission, under a key file of this benchmark."""
+    return submission(next(distinct()), HmacKey(SECRET.encode()))
+
+
+def measured(
+    attempt: Attempt, scale: float, server: ServerProcess, data: Path, record: Callable[[], Submission] = fresh
+) -> Row:
+    """An attempt on a running server, whose log is in `data`."""
     port, pid = urlsplit(server.url).port or 0, server.process.pid
     _forget_peak(pid)
     memory, processor, logged = memory_of(pid), processor_seconds(pid), _log_bytes(data)

@@ -7,6 +7,7 @@ from rich.console import Group
 from rich.table import Table
 
 if TYPE_CHECKING:
+    from flk.impl.bench.compare_layers import Report as Layers
     from flk.impl.bench.explore import Figure as Search
     from flk.impl.bench.hostile import Row as Attempted
     from flk.impl.bench.interleave import Figure as Rate
@@ -77,6 +78,37 @@ def loads(figures: Iterable["Load"], bars: Iterable["Bar"]) -> Group:
         ),
     )
     return Group(made, *_lines(bars))
+
+
+def layers(report: "Layers") -> Group:
+    """Of `flk bench http`."""
+    smuggled = table(
+        ("ambiguous request", *(one.layer for one in report.attacked)),
+        (
+            (rows[0].name, *("refused" if row.refused else f"taken: {_words(row.statuses)}" for row in rows))
+            for rows in zip(*(one.smuggled for one in report.attacked), strict=True)
+        ),
+    )
+    strangers = table(
+        ("strangers", "layer", ">CPU s", ">MB", ">wait s", "others"),
+        (
+            (
+                row.name,
+                one.layer,
+                f"{row.processor:.2f}",
+                f"{row.memory / 1e6:.0f}",
+                f"{row.stall:.2f}",
+                "served" if row.served and not row.unanswered else "not served",
+            )
+            for rows in zip(*(one.attempts for one in report.attacked), strict=True)
+            for one, row in zip(report.attacked, rows, strict=True)
+        ),
+    )
+    return Group(loads(report.figures, ()), smuggled, strangers, *_lines(report.bars))
+
+
+def _words(statuses: Sequence[int]) -> str:
+    return " ".join(map(str, statuses)) or "no answer"
 
 
 def stores(report: "StoreReport") -> Group:
