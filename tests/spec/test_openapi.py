@@ -13,6 +13,7 @@ from referencing.jsonschema import DRAFT202012
 from tests.support.model.world import STORY, World
 
 from flk.model.entries.entry import Reason
+from flk.model.flow.batch import lines_of
 from flk.model.flow.submission import Equivocation, Problem, StoredOutcome, refuse
 from flk.model.refusal import Malformed, Overloaded, Refused, TooLarge, Unauthenticated, Unavailable
 from flk.spec.constants import CONSTANTS
@@ -67,6 +68,18 @@ def test_every_answer_of_the_model_is_described() -> None:
     assert {answer.status for answer in answers} == {200, 202, 400, 401, 409}
 
 
+def test_every_line_of_a_batch_is_described() -> None:
+    """What the model answers, and the pause where trying again can help, are a line that the document allows (BAT-1)."""
+    world = World("eu")
+    answers = [world.ingest("eu", submission) for submission in STORY]
+    answers += [refuse(kind("ORD-6", "later", retry_after=10)) for kind in (Overloaded, Unavailable)]
+    validator = Draft202012Validator({"$ref": "openapi.json#/components/schemas/BatchLine"}, registry=REGISTRY)
+    for line in map(json.loads, lines_of(answers).splitlines()):
+        validator.validate(line)
+    with pytest.raises(Exception, match="required"):
+        validator.validate({"status": 200})
+
+
 @pytest.mark.parametrize("kind", [Malformed, Unauthenticated, TooLarge, Overloaded, Unavailable])
 def test_every_refusal_of_the_model_is_described(kind: type[Refused]) -> None:
     """Each kind of refusal has its status, and `Retry-After` exactly where trying again can help."""
@@ -109,6 +122,8 @@ def test_bounds_are_those_of_the_constants() -> None:
         "default": CONSTANTS.node.default_tenant,
     }
     assert f"at most {CONSTANTS.node.max_body_bytes} bytes" in SUBMIT["requestBody"]["description"]
+    http, batch = CONSTANTS.http, API["paths"][CONSTANTS.node.batch_path]["post"]["requestBody"]["description"]
+    assert f"at most {http.max_batch_records} and at most {http.max_batch_bytes} bytes" in batch
     assert (
         f"counter in the lower {CONSTANTS.clock.counter_bits}"
         in SCHEMAS["Entry"]["properties"]["timestamp"]["description"]
@@ -118,6 +133,6 @@ def test_bounds_are_those_of_the_constants() -> None:
 def test_every_answer_that_the_specification_names_is_there() -> None:
     """The statuses of submission and of the three endpoints of operation, with `Allow` beside 405."""
     assert set(SUBMIT["responses"]) == {"200", "202", "400", "401", "404", "405", "409", "413", "429", "503"}
-    assert set(API["paths"]) == {"/v1/pcs/submit", "/health", "/ready", "/metrics"}
+    assert set(API["paths"]) == {"/v1/pcs/submit", "/v1/pcs/batch", "/health", "/ready", "/metrics"}
     assert "503" in API["paths"]["/ready"]["get"]["responses"]
     assert "Allow" in described(405)["headers"]
