@@ -207,6 +207,27 @@ def test_records_of_a_batch_count_in_flight_one_by_one() -> None:
     on_a_node(story)
 
 
+def test_others_have_their_turn_between_the_records_of_a_batch() -> None:
+    """A record behind a large batch is logged before the last of it; what waits to begin counts as room taken (HTTP-7)."""
+
+    async def story(node: Asked) -> None:
+        large = [b"%d" % number for number in range(1000)]
+        node.rig.node.limit = lambda: 1100
+        batch, behind, alone = await asyncio.gather(
+            node.batch(large), node.batch(large[:200]), node.submit(HONEST.body)
+        )
+        assert {line["status"] for line in lines_of(batch)} == {400}
+        assert (behind.status, alone.status) == (200, 200)
+        logged = [payload.partition(b"default")[2] for payload in node.rig.logged()]
+        assert [line for line in logged if line in set(large)][:1000] == large
+        assert logged.index(HONEST.body) < 1000
+        node.rig.node.limit = lambda: 1000
+        batch, behind = await asyncio.gather(node.batch(large), node.batch(large[:200]))
+        assert (batch.status, behind.status, b"ORD-6" in behind.body) == (200, 429, True)
+
+    on_a_node(story)
+
+
 def test_while_the_store_is_away_each_line_says_so_and_the_log_keeps_all() -> None:
     """503 with the pause in each; then the node is behind, and refuses the next batch as a whole (BAT-2, ORD-4)."""
 

@@ -13,7 +13,7 @@ import structlog
 
 from flk.impl.http.messages import Answer, Request, Respond, path_of
 from flk.impl.server.admission import Admission
-from flk.impl.server.batch import Answers
+from flk.impl.server.batch import Answers, Beginnings
 from flk.impl.server.probes import BATCH, Probes, retry_after_field
 from flk.impl.server.runtime import Runtime
 from flk.model.effects import Admit
@@ -55,6 +55,7 @@ class Service(Probes):
         self._admission = admission
         self._behind = behind
         self._limits = limits
+        self._beginnings = Beginnings()
         self._metrics.watch(lambda: self._node.in_flight, self._node.limit, lambda: not self.why_not_ready())
 
     def check(self, request: Request, size: int) -> Answer | None:
@@ -98,14 +99,17 @@ class Service(Probes):
         try:
             Submission(_tenant(request), b"").payload()
             self._node.perform(Admit(_tenant(request), 0))
+            self._node.require_room(0, beside=len(self._beginnings))
             records = records_of(request.body, self._limits)
             self._admission.take(request.peer, sum(map(len, records)), perf_counter(), len(records))
         except Refused as refusal:
             respond(self._refused(refusal))
             return
         answers = Answers(len(records), lambda lines: respond(Answer(HTTPStatus.OK, lines, _NDJSON)))
-        for number, record in enumerate(records):
-            self._begin(request, record, partial(answers.give, number))
+        self._beginnings.add(
+            partial(self._begin, request, record, partial(answers.give, number))
+            for number, record in enumerate(records)
+        )
 
     def _begin(self, request: Request, body: bytes, answer: Callable[[Response], None]) -> None:
         """Begin the `ingest` of one record that was admitted; `answer` is called once."""
