@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.support.model.world import KEY, pcs
 
-from flk.impl.keys import load_keys, load_signer, new_key, read_keys, readable_by_others
+from flk.impl.entry_files import readable_by_others
+from flk.impl.keys import load_keys, load_signer, new_key, read_keys
 from flk.model.record.signing import Algorithm, Keyring, sign
 from flk.model.refusal import Unauthenticated
 from flk.spec.errors import UnusableInput

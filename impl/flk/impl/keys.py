@@ -9,16 +9,12 @@
     not_after = 2027-01-01T00:00:00Z     # optional, until just before this moment
 
 Several keys of a tenant may be live at once, so that agents move from one to the next without a pause.
-A key file holds secrets: keep it readable by its owner alone. `readable_by_others` tells; `flk serve` warns.
+A key file holds secrets: keep it readable by its owner alone. `flk serve` warns of one that others may read.
 """
 
-import os
-import re
-import stat
 import time
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterable
-from datetime import datetime
 from os import urandom
 from pathlib import Path
 from typing import Annotated, NamedTuple, TypeVar
@@ -26,7 +22,7 @@ from typing import Annotated, NamedTuple, TypeVar
 import msgspec
 from msgspec import Meta
 
-from flk.impl.storage.trouble import usable
+from flk.impl.entry_files import Form, Moment, WrongField, add_entry, read_entries, seconds
 from flk.model.record.canonical import ACCEPTED, Profile
 from flk.model.record.signing import (
     Algorithm,
@@ -42,10 +38,6 @@ from flk.spec.constants import CONSTANTS
 from flk.spec.errors import UnusableInput
 
 _NAME = CONSTANTS.node.tenant_pattern
-_HEADER = re.compile(r"^\s*\[\[\s*key\s*\]\]", re.MULTILINE)
-_BAD_PATH = re.compile(r"`\$\.key\[(\d+)\](?:\.(\w+))?")
-_BAD_FIELD = re.compile(r"field `(\w+)`")
-_BAD_LINE = re.compile(r"line (\d+)")
 _MATERIAL = {
     Algorithm.HMAC_SHA256: ("secret", "secret_base64"),
     Algorithm.ED25519: ("public_base64", "private_base64"),
@@ -53,7 +45,6 @@ _MATERIAL = {
 _SECRET_BYTES = 32
 
 K = TypeVar("K")
-Moment = Annotated[datetime, Meta(tz=True)]
 
 
 class KeyEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -76,12 +67,12 @@ class KeyEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     @property
     def begins(self) -> float:
         """Seconds since 1970 from which the key counts."""
-        return self.not_before.timestamp() if self.not_before else 0.0
+        return seconds(self.not_before, 0.0)
 
     @property
     def ends(self) -> float:
         """Seconds since 1970 from which it counts no more."""
-        return self.not_after.timestamp() if self.not_after else float("inf")
+        return seconds(self.not_after, float("inf"))
 
     def verifier(self) -> Key:
         """The half that checks. Raises ValueError for material of the wrong length or form."""
@@ -91,7 +82,7 @@ class KeyEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             return Ed25519PublicKey(self._private().public())
         public = _decode("public_base64", self.public_base64)
         if self.private_base64 is not None and self._private().public() != public:
-            raise _WrongField(
+            raise WrongField(
                 "public_base64", "is not the public half of private_base64; leave it out, or correct one of them"
             )
         return _checked("public_base64", lambda: Ed25519PublicKey(public))
@@ -120,25 +111,7 @@ class KeyFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 def read_keys(path: Path) -> tuple[KeyEntry, ...]:
     """The entries of a key file, each of them usable. Raises UnusableInput with file, line and fix."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UnusableInput(f"{path}: the key file cannot be read ({error}); `flk keys new` writes one") from None
-    try:
-        entries = msgspec.toml.decode(text, type=KeyFile).key
-    except msgspec.ValidationError as error:
-        raise UnusableInput(f"{path}:{_line_of(text, str(error))}: {error}; {_fix(str(error))}") from None
-    except msgspec.DecodeError as error:
-        found = _BAD_LINE.search(str(error))
-        line = found[1] if found else len(text.splitlines())  # the other place that is named is the end
-        raise UnusableInput(f"{path}:{line}: not valid TOML: {error}") from None
-    for index, entry in enumerate(entries):
-        try:
-            _check(entry, entries[:index])
-        except _WrongField as wrong:
-            line = _line(text, index, wrong.field)
-            raise UnusableInput(f"{path}:{line}: key {entry.id!r} of tenant {entry.tenant!r}: {wrong}") from None
-    return entries
+    return read_entries(path, _FORM)
 
 
 def load_keys(path: Path, profiles: Iterable[Profile] = ACCEPTED) -> Keyring:
@@ -177,11 +150,6 @@ def load_signers(path: Path, tenant: str, now: Callable[[], float] = time.time) 
     return Signers(newest, tuple(signer for _, signer in others), retired)
 
 
-def readable_by_others(path: Path) -> bool:
-    """Whether anyone but the owner of a key file may read it."""
-    return bool(path.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH))
-
-
 def new_key(tenant: str, key_id: str, algorithm: Algorithm) -> str:
     """A `[[key]]` with fresh random material, ready for a key file."""
     secret = urandom(_SECRET_BYTES)
@@ -195,49 +163,24 @@ def new_key(tenant: str, key_id: str, algorithm: Algorithm) -> str:
 
 
 def add_key(path: Path, made: str) -> None:
-    """Add what `new_key` made to a key file, or begin one, of mode 600.
-
-    Raises UnusableInput, with the file as it was, if it cannot be written or would not be usable.
-    """
-    with usable(path):
-        if path.exists():
-            read_keys(path)
-        before = path.read_text(encoding="utf-8") if path.exists() else ""
-        new = path.with_name(f"{path.name}.new")
-        new.unlink(missing_ok=True)
-        fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(fd, "w", encoding="utf-8") as file:
-            file.write(f"{before.rstrip()}\n\n{made}".lstrip())
-        try:
-            read_keys(new)
-        except UnusableInput:
-            new.unlink()
-            raise
-        new.replace(path)
-
-
-class _WrongField(ValueError):
-    """A field of an entry is unusable: which, and what to do."""
-
-    def __init__(self, field: str, problem: str) -> None:
-        super().__init__(f"{field} {problem}")
-        self.field = field
+    """Add what `new_key` made to a key file, or begin one, of mode 600. Raises UnusableInput as `add_entry` does."""
+    add_entry(path, made, _FORM)
 
 
 def _check(entry: KeyEntry, before: tuple[KeyEntry, ...]) -> None:
     fields = _MATERIAL[entry.algorithm]
     for field in ("secret", "secret_base64", "public_base64", "private_base64"):
         if getattr(entry, field) is not None and field not in fields:
-            raise _WrongField(field, f"does not belong to an {entry.algorithm} key; it takes {' or '.join(fields)}")
+            raise WrongField(field, f"does not belong to an {entry.algorithm} key; it takes {' or '.join(fields)}")
     given = [field for field in fields if getattr(entry, field) is not None]
     if not given:
-        raise _WrongField("algorithm", f"is {entry.algorithm}, which needs {' or '.join(fields)}")
+        raise WrongField("algorithm", f"is {entry.algorithm}, which needs {' or '.join(fields)}")
     if entry.algorithm is Algorithm.HMAC_SHA256 and len(given) > 1:
-        raise _WrongField("secret_base64", "stands beside secret; keep one of them")
+        raise WrongField("secret_base64", "stands beside secret; keep one of them")
     if any((entry.tenant, entry.id) == (other.tenant, other.id) for other in before):
-        raise _WrongField("id", "is already used by this tenant; give each key its own")
+        raise WrongField("id", "is already used by this tenant; give each key its own")
     if entry.ends <= entry.begins:
-        raise _WrongField("not_after", "is not after not_before; the key would never be live")
+        raise WrongField("not_after", "is not after not_before; the key would never be live")
     entry.verifier()
 
 
@@ -245,7 +188,7 @@ def _decode(field: str, text: str) -> bytes:
     try:
         return b64decode(text, validate=True)
     except ValueError:
-        raise _WrongField(field, "is not standard base64 with padding; encode the raw bytes again") from None
+        raise WrongField(field, "is not standard base64 with padding; encode the raw bytes again") from None
 
 
 def _encode(raw: bytes) -> str:
@@ -256,33 +199,14 @@ def _checked(field: str, make: Callable[[], K]) -> K:
     try:
         return make()
     except ValueError:
-        raise _WrongField(field, "is not 32 bytes in base64; an Ed25519 key is given raw, not as PEM or DER") from None
+        raise WrongField(field, "is not 32 bytes in base64; an Ed25519 key is given raw, not as PEM or DER") from None
 
 
-def _fix(message: str) -> str:
-    if "datetime" in message:
-        return "a moment is written 2026-01-01T00:00:00Z, with its offset and without quotes"
-    return "`flk keys new` shows the form"
-
-
-def _line_of(text: str, message: str) -> int:
-    """The line that a decoder's message is about, as near as it says."""
-    where = _BAD_PATH.search(message)
-    if where is None:
-        return 1
-    field = where[2] or (named[1] if (named := _BAD_FIELD.search(message)) else "")
-    return _line(text, int(where[1]), field)
-
-
-def _line(text: str, index: int, field: str) -> int:
-    """The line of a field of the index-th `[[key]]`; that of its header if the field is not there."""
-    headers = list(_HEADER.finditer(text))
-    if index >= len(headers):  # keys written inline, `key = [{…}]`
-        return 1
-    start = headers[index].start()
-    end = headers[index + 1].start() if index + 1 < len(headers) else len(text)
-    found = (
-        re.compile(rf"^[ \t]*\"?{re.escape(field)}\"?[ \t]*=", re.MULTILINE).search(text, start, end) if field else None
-    )
-    position = found.start() if found else headers[index].end()
-    return text.count("\n", 0, position) + 1
+_FORM = Form(
+    "key file",
+    "key",
+    "flk keys new",
+    lambda text: msgspec.toml.decode(text, type=KeyFile).key,
+    lambda entry: f"key {entry.id!r} of tenant {entry.tenant!r}",
+    _check,
+)

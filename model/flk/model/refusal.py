@@ -49,6 +49,12 @@ class Unauthenticated(Refused):
     status = HTTPStatus.UNAUTHORIZED
 
 
+class NothingStored(Refused):
+    """There is no outcome under the id that was asked for, as far as whoever asks may know (API-3): 404."""
+
+    status = HTTPStatus.NOT_FOUND
+
+
 class TooLarge(Refused):
     """The body exceeds the size limit (ORD-5): 413."""
 

@@ -77,7 +77,15 @@ class Observers:
         self._regions = regions
         bound = scenario.slo.convergence
         backlog = Backlog(scenario.faults, float(policy.retry.timeout_seconds), simulator)
-        self._agreement = Agreement(scenario.regions, scenario.faults, bound, backlog, simulator, self.checks)
+        self._agreement = Agreement(
+            scenario.regions,
+            scenario.faults,
+            bound,
+            backlog,
+            simulator,
+            self.checks,
+            snapshots=scenario.layout.upkeep is not None,
+        )
         reference = Reference(examine)
         shared = layout.nodes > 1
         statements = Statements(regions, shared=shared)
@@ -113,6 +121,7 @@ class Observers:
             self.checks,
             now=lambda: simulator.now,
             forgets=layout.tiers is not None,
+            snapshots=layout.upkeep is not None,
             whole_by=whole_by,
         )
         divergence = DivergenceRules(regions, self.checks, lambda: simulator.now)

@@ -18,6 +18,7 @@ from flk.sim.injection.background_handlers import background_handlers
 from flk.sim.injection.injector import Injector
 from flk.sim.injection.load_handlers import handlers as load_handlers
 from flk.sim.injection.object_handlers import object_handlers
+from flk.sim.injection.row_loss import row_loss_handlers
 from flk.sim.kernel.budget import UNLIMITED, Budget, NoProgress, OutOfBudget, Watch, within
 from flk.sim.kernel.engine import Simulator
 from flk.sim.kernel.programs import Programs
@@ -136,6 +137,7 @@ class RunLoop:
         injector.extend(load_handlers(self.agents, self.items, self.regions, self.world))
         injector.extend(background_handlers(self.regions))
         injector.extend(object_handlers(self.regions, self.world.objects))
+        injector.extend(row_loss_handlers(self.regions))
         for fault in scenario.faults:
             injector.schedule(fault)
         tier.feed()

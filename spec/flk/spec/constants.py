@@ -80,10 +80,13 @@ class Node(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     submit_path: str
     batch_path: str
+    outcomes_path: str
     max_body_bytes: int
     max_in_flight: int
     retry_after_seconds: int
     unavailable_retry_after_seconds: int
+    failed_log_seconds: float
+    max_recalls: int
     default_tenant: str
     max_detail_characters: int
     tenant_pattern: str
@@ -128,6 +131,16 @@ class Tls(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     expires_soon_seconds: Some
 
 
+class Admin(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The bounds of the admin listener (API-*)."""
+
+    max_connections: Some
+    max_questions: Some
+    max_body_bytes: Some
+    sample_size: Some
+    max_sample_size: Some
+
+
 class Garbage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a peer address may have logged that proves to be nobody's (HTTP-9, HTTP-10)."""
 
@@ -137,6 +150,18 @@ class Garbage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     scarce_free_bytes: Some
     min_free_bytes: Some
     min_share: Annotated[float, Meta(gt=0, le=1)]
+
+
+class Tenants(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a tenants file may say, and what counts where it does not (TEN-*)."""
+
+    burst_seconds: float
+    max_records_per_second: float
+    max_burst: int
+    max_records_per_day: int
+    max_tenants: int
+    max_labels: int
+    max_label_characters: int
 
 
 class Wal(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -183,6 +208,13 @@ class Feed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a tenant's records go to other regions by (FEED-*)."""
 
     object_prefix: str
+
+
+class Transparency(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Transparency logs (TLOG-*)."""
+
+    max_note_bytes: int
+    max_signatures: int
 
 
 class Snapshot(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -386,14 +418,17 @@ class Constants(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     judgement: Judgement
     merkle: Merkle
     node: Node
+    admin: Admin
     http: Http
     tls: Tls
     garbage: Garbage
+    tenants: Tenants
     wal: Wal
     clock: Clock
     ring: Ring
     replication: Replication
     feed: Feed
+    transparency: Transparency
     snapshot: Snapshot
     retention: Retention
     rotten: RottenRows

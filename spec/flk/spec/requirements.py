@@ -23,11 +23,13 @@ AREAS = {
     "signals": "SIG",
     "judgement": "JDG",
     "merkle": "MRK",
+    "transparency": "TLOG",
     "clock": "HLC",
     "order": "ORD",
     "http": "HTTP",
     "batch": "BAT",
     "tls": "TLS",
+    "tenant": "TEN",
     "dedup": "DUP",
     "wal": "WAL",
     "replication": "CRR",
@@ -41,6 +43,7 @@ AREAS = {
     "audit": "AUD",
     "ring": "RNG",
     "observability": "OBS",
+    "api": "API",
 }
 """Each area's file and the prefix of its ids, in the order in which a reader meets them."""
 

@@ -85,7 +85,8 @@ def test_each_defect_is_found(name: str, folder: Path, page: OutboxPage) -> None
 def test_the_kit_finds_defects_of_senders_in_pages(name: str, folder: Path, tmp_path: Path) -> None:
     """By the scenario named for it, in browsers that the kit kills and starts anew."""
     scenario, requirement, *defect = SENDERS[name]
-    module = (folder / planted(folder, name.replace(" ", "-"), *defect)).with_name("sdk-typescript") / SENDER
+    sender = folder / planted(folder, f"sender-{name.replace(' ', '-')}", *defect)
+    module = sender.with_name("sdk-typescript") / SENDER
     words = [*PAGE, "--profile", str(tmp_path / "profile"), "--root", str(folder), str(module)]
     (result,) = check_delivery(words, [scenario]).results
     assert result.status is CaseStatus.FAILED

@@ -7,12 +7,12 @@ from threading import Thread
 
 import pytest
 from tests.conformance.server.test_nodes import NAMES
-from tests.support.conformance.lasting_defects import DEFECTS
-from tests.support.conformance.memory_server import KEYRING, RETIRED, ROTATION, SIGNERS, Node, serving
+from tests.support.conformance.memory_server import KEYRING, RETIRED, ROTATION, SIGNERS, TOKENS, Node, serving
+from tests.support.conformance.recall_defects import DEFECTS
 from tests.support.conformance.server_defects import EscalatedIs200
 
 from flk.conformance.reports.report import CaseStatus
-from flk.conformance.server import durability, generated, outcomes
+from flk.conformance.server import durability, generated, outcomes, recall
 from flk.conformance.server.check import Check
 from flk.conformance.server.checks import CHECKS
 from flk.conformance.server.client import Client
@@ -37,7 +37,9 @@ class Restartable(Server):
 
     def __init__(self, url: str, node: Node, seed: int) -> None:
         twice = [Client(url, 10)]  # a region of one node, asked under two names
-        super().__init__(Client(url, 10), SIGNERS, seed, rotation=ROTATION, retired=RETIRED, others=twice)
+        super().__init__(
+            Client(url, 10), SIGNERS, seed, rotation=ROTATION, retired=RETIRED, tokens=TOKENS, others=twice
+        )
         self._node = node
 
     def size(self, usual: int) -> int:
@@ -144,10 +146,22 @@ def test_without_a_second_tenant_or_a_restart_command_checks_are_left_out() -> N
     """What the caller did not give is named, and held against nobody."""
     with serving(Node()) as url:
         server = Server(Client(url, 10), {"default": SIGNERS["default"]}, 5)
-        report = examine(server, [outcomes.tenants_are_apart, durability.acknowledged_survives_restart])
-    assert [result.status for result in report.results] == [CaseStatus.DECLINED] * 2
-    assert ["--tenant" in report.results[0].detail, "--restart" in report.results[1].detail] == [True, True]
+        needy = [outcomes.tenants_are_apart, durability.acknowledged_survives_restart, recall.outcome_by_id]
+        report = examine(server, needy)
+    options = ("--tenant", "--restart", "--token")
+    assert [result.status for result in report.results] == [CaseStatus.DECLINED] * 3
+    assert [option in result.detail for option, result in zip(options, report.results, strict=True)] == [True] * 3
     assert report.verdict is Verdict.UNDECIDED
+
+
+def test_a_server_that_tells_no_outcomes_by_id_is_not_blamed() -> None:
+    """It has no such path, and says so as of any other (ORD-8)."""
+    node = Node()
+    node.tokens = {}
+    with serving(node) as url:
+        report = examine(Restartable(url, node, seed=6), [recall.outcome_by_id, outcomes.accepted])
+    assert [result.status for result in report.results] == [CaseStatus.DECLINED, CaseStatus.PASSED]
+    assert report.verdict is Verdict.HOLDS
 
 
 def test_an_answer_that_comes_before_the_body_was_sent_is_read() -> None:

@@ -4,7 +4,7 @@ from contextlib import AbstractContextManager
 from http.server import BaseHTTPRequestHandler
 
 import pytest
-from tests.support.conformance.memory_server import SIGNERS, Node, serving
+from tests.support.conformance.memory_server import SIGNERS, TOKENS, Node, serving
 from tests.support.conformance.server_defects import DigestKey
 
 from flk.conformance.reports.report import CaseStatus, Report
@@ -74,7 +74,7 @@ def answering(status: int, body: bytes) -> AbstractContextManager[str]:
 def test_whoever_answers_everything_alike_passes_nothing(name: str) -> None:
     """Whatever the answer, no check passes and none stumbles."""
     with answering(*ANSWERS[name]) as url:
-        server = Restarting(Client(url, 10), SIGNERS, seed=1)
+        server = Restarting(Client(url, 10), SIGNERS, seed=1, tokens=TOKENS)
         results = [tried(check, server) for check in QUICK]
         report = examine(server, [outcomes.accepted])
     assert [result.name for result in results if result.status is CaseStatus.PASSED] == []
@@ -120,7 +120,7 @@ def test_the_preflight_names_what_the_server_takes_instead(keys: list[Key], prof
 def test_a_throttled_check_is_called_one() -> None:
     """A 429 says nothing about the record: the check is not exercised, and the message names the status and the wait."""
     with answering(*ANSWERS["throttles"]) as url:
-        server = Restarting(Client(url, 10), SIGNERS, seed=1)
+        server = Restarting(Client(url, 10), SIGNERS, seed=1, tokens=TOKENS)
         result, report = tried(outcomes.accepted, server), examine(server)
     assert result.status is CaseStatus.NOT_EXERCISED
     for detail in (result.detail, told(report)["preflight"][1]):

@@ -31,7 +31,10 @@ from flk.impl.server.process import key_file, listening
 from flk.spec.errors import UnusableInput
 
 SETTINGS = {name: setting for name, setting in settings_of(serve).items() if name not in UNFIT}
-FREE = sorted(SETTINGS.keys() - {"data", "keys", "objects", "store", "cold", "allow_origin", "peer", "feed", "trace"})
+FREE = sorted(
+    SETTINGS.keys()
+    - {"data", "keys", "objects", "store", "cold", "allow_origin", "peer", "feed", "trace", "access", "admin_port"}
+)
 """Settings that make sense whatever the others are."""
 
 
@@ -306,6 +309,8 @@ def test_the_printed_file_is_valid_and_so_is_each_of_its_lines(tmp_path: Path) -
         "store",
         "cold",
         "allow_origin",
+        "access",
+        "admin_port",
     }
     jsonschema.validate(tomllib.loads("\n".join(lines)), json_schema())
 

@@ -15,6 +15,7 @@ from tests.support.conformance.flk_server import running
 from flk.conformance.reports.report import CaseStatus, Report
 from flk.conformance.reports.stream import read
 from flk.conformance.server.checks import CHECKS
+from flk.impl.access import Role, add_token
 from flk.spec.vectors import Vectors, load
 
 pytestmark = pytest.mark.slow
@@ -68,7 +69,10 @@ def test_our_server_passes_every_check(tmp_path: Path) -> None:
         "--unavailable": f"{restart} min_free_bytes=1000000000000000",
     }
     tenants = ["--tenant", "default", "--tenant", "other"]
-    with running(tmp_path / "data", keys, state) as url:
+    access = tmp_path / "access.toml"
+    for tenant in ("default", "other"):
+        tenants += ["--token", f"{tenant}={add_token(access, tenant, Role.TENANT, tenant)}"]
+    with running(tmp_path / "data", keys, state, access) as url:
         commands = [word for option in given.items() for word in option]
         done = flk("server", url, "--node", url, "--key", str(keys), *tenants, *commands, "--json", "--junit", str(xml))
     report = msgspec.json.decode(done.stdout, type=Report)

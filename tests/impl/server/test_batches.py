@@ -71,7 +71,7 @@ class Asked:
         return await self._ask(path, b"\n".join(lines), {b"x-tenant-id": tenant, b"content-type": media_type})
 
     async def _ask(self, path: str, body: bytes, headers: dict[bytes, bytes]) -> Answer:
-        request = Request("192.0.2.7", b"POST", path.encode(), headers, body)
+        request = Request("192.0.2.7", b"POST", path.encode(), headers=headers, body=body)
         if (refusal := self.service.check(request, len(body))) is not None:
             return refusal
         answered: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()

@@ -17,22 +17,25 @@ from tests.support.impl.client import Client, sample
 from tests.support.impl.command import flk
 from tests.support.impl.object_stores import Directory
 from tests.support.impl.regions import all_to, at_least, eventually, region
+from tests.support.impl.store_servers import StoreServer
 from tests.support.model.world import EXAMINE, pcs, submission
 
-from flk.impl.data.proposals import decide, found, listed
 from flk.impl.server.comparing import require_comparable
 from flk.impl.server.metrics import Metrics
 from flk.impl.server.node import RealNode
 from flk.impl.storage.objects import Objects, open_objects
 from flk.impl.storage.opening import open_region
+from flk.impl.storage.proposals import decide, found, listed
 from flk.impl.storage.rows import ENTRY_COLUMNS, MARK_COLUMNS, TOTALS, entries_of, entry_row, mark_row, text
+from flk.impl.storage.sharded import ShardedStore
+from flk.impl.storage.shared import SharedStore
 from flk.impl.storage.soundness import forget_digest
 from flk.impl.storage.sqlite import SqliteStore
 from flk.impl.storage.store import RegionStore
 from flk.impl.storage.wal import FileDisk
 from flk.model.effects import Program
 from flk.model.entries.compared import rounds_of
-from flk.model.entries.entry import Entry, Key
+from flk.model.entries.entry import Claim, Entry, Key
 from flk.model.entries.proposals import Mode, Verdict, decisions_of, proposals_of, proposed
 from flk.model.log.hlc import Timestamp
 from flk.model.programs.behind import read_on
@@ -119,10 +122,59 @@ class InPostgres:
             )
 
 
+class InShared:
+    """Redis, or a ring of a PostgreSQL and a Redis, changed by somebody while its nodes work."""
+
+    def __init__(self, server: StoreServer, directory: Path) -> None:
+        directory.mkdir(exist_ok=True)
+        self._url = server.url(f"differ{next(NUMBERS)}")
+
+    def open(self) -> RegionStore:
+        """The store."""
+        store = open_region(self._url, "us")
+        store.enlist("token", 1)
+        return store
+
+    def spoil(self, lost: Key | None, replaced: Key | None) -> None:
+        """As `InFile` has it."""
+        with closing(self.open()) as store:
+            shards = store.shards.all(lambda shard: shard).values() if isinstance(store, ShardedStore) else (store,)
+            for shard in shards:
+                assert isinstance(shard, SharedStore)
+                (entry,) = shard.fetch([replaced]) if replaced is not None else (None,)
+                for key in filter(None, (lost, replaced)):
+                    shard.forget(key)
+                if replaced is not None and entry is not None:
+                    shard.merge((Claim(replaced, later(entry)),))
+
+
+class InRedis(InShared):
+    """One alone."""
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__(store_servers.redis(), directory)
+
+
+class InCluster(InShared):
+    """Three masters."""
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__(store_servers.redis_cluster(), directory)
+
+
+class InRing(InShared):
+    """A shard in PostgreSQL and one in Redis."""
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__(store_servers.ring(), directory)
+
+
 class Both:
     """Two regions on real parts, eu in a file and us in a store of some kind, with a clock that tests move."""
 
-    def __init__(self, directory: Path, kind: Callable[[Path], InFile | InPostgres], objects: Objects) -> None:
+    def __init__(
+        self, directory: Path, kind: Callable[[Path], InFile | InPostgres | InShared], objects: Objects
+    ) -> None:
         self.now = 1_767_225_600.0
         self._directory = directory
         self.objects = objects
@@ -195,7 +247,7 @@ def objects(tmp_path: Path) -> Directory:
     return Directory(tmp_path / "objects")
 
 
-@pytest.fixture(params=[InFile, InPostgres])
+@pytest.fixture(params=[InFile, InPostgres, InRedis, InCluster, InRing])
 def both(request: pytest.FixtureRequest, tmp_path: Path, objects: Directory) -> Iterator[Both]:
     """Two regions that agree on 60 entries."""
     made = Both(tmp_path, request.param, open_objects(objects.url))

@@ -21,6 +21,7 @@ from flk.impl.http.messages import Answer, Request
 from flk.impl.server.admission import Admission
 from flk.impl.server.process import ServerProcess, server_process
 from flk.impl.server.routes import Service
+from flk.impl.server.scrapes import Scrapes
 from flk.model.flow.answers import SUBMIT_PATH
 from flk.model.flow.submission import Submission
 from flk.spec.constants import CONSTANTS
@@ -152,7 +153,8 @@ def service(tmp_path: Path) -> Iterator[Service]:
     """The service of a node that has recovered."""
     rig = Rig(tmp_path)
     rig.recover()
-    yield Service(rig.runtime, "eu", EXAMINE, Admission(CONSTANTS.garbage, lambda: 10**12))
+    scrapes = Scrapes(rig.node.metrics)
+    yield Service(rig.runtime, "eu", EXAMINE, Admission(CONSTANTS.garbage, lambda: 10**12), scrapes)
     rig.close()
 
 

@@ -13,6 +13,7 @@ from threading import Thread
 from urllib.parse import urlsplit
 
 import pytest
+from tests.support.impl import failing_disk
 from tests.support.impl.client import Client, keys_of, sample
 from tests.support.impl.processes import listens
 from tests.support.model.world import FORGED, HONEST, KEY, MALFORMED, OTHER_TENANT, STORY, World, pcs, submission
@@ -289,24 +290,13 @@ def test_what_cannot_be_used_ends_with_2_and_one_message(tmp_path: Path) -> None
             assert said in ended.stderr
 
 
-FAILING_DISK = """
-import errno, os, pathlib, sys
-real, sign = os.fdatasync, pathlib.Path(sys.argv.pop(1))
-def fdatasync(fd):
-    if sign.exists():
-        raise OSError(errno.EIO, "bad disk")
-    real(fd)
-os.fdatasync = fdatasync
-from flk.impl.command import main
-main()
-"""
-
-
 def test_a_failed_log_ends_the_server_and_acknowledges_nothing_more(tmp_path: Path) -> None:
-    """The submission that met the failure gets 503, the process ends with 1, and the next one serves what was acknowledged."""
+    """The submission that met the failure gets 503, the process ends by itself, with 1, and the next one serves what was
+    acknowledged (OBS-8).
+    """
     sign = tmp_path / "the disk fails"
-    command = [sys.executable, "-c", FAILING_DISK, str(sign), *serve_command(tmp_path / "data", keys_of(tmp_path))[3:]]
-    with listens(command) as server:
+    serve = serve_command(tmp_path / "data", keys_of(tmp_path))[3:]
+    with listens(failing_disk.command(sign, 0.5, serve)) as server:
         with closing(Client(server)) as client:
             before = client.submit(HONEST)
             sign.touch()

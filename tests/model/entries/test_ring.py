@@ -143,3 +143,15 @@ def test_a_ring_of_nothing_or_with_a_name_twice_is_refused(shards: list[str], po
 def test_a_ring_may_be_built_from_an_iterator(shards: list[str]) -> None:
     """The names are read once."""
     assert Ring(iter(shards), 2).shards == tuple(sorted(shards))
+
+
+@settings(max_examples=30, deadline=None)
+@given(names, vnodes)
+def test_the_shares_of_a_ring_are_those_of_its_owners(shards: list[str], points: int) -> None:
+    """They add up to one circle, and each is the part of it whose positions that shard owns (API-7)."""
+    ring = Ring(shards, points)
+    shares = ring.shares()
+    assert sum(shares.values()) == pytest.approx(1)
+    steps = [(2 * step + 1) << 16 for step in range(1 << 15)]
+    owned = Counter(next(ring._from(place)) for place in steps)
+    assert all(abs(shares[shard] - owned[shard] / len(steps)) < 0.01 for shard in shards)

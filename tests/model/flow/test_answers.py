@@ -4,7 +4,7 @@ import re
 
 import msgspec
 import pytest
-from tests.spec.test_openapi import API
+from tests.support.impl.contract import API
 from tests.support.model.world import STORY, World
 
 from flk.model.flow.answers import ANSWERS, BEFORE_LOG, CLAIMS_NOTHING, STATES_ENTRY, SUBMIT_PATH, Meaning, meaning

@@ -10,14 +10,15 @@ from tests.support.model.divergence import sent
 from tests.support.model.effects_seen import watched
 from tests.support.model.world import EXAMINE, World, pcs, submission
 
-from flk.model.effects import Effect, GetBeginning, GetObject
+from flk.model.effects import INBOX, Effect, GetBeginning, GetObject, Program, Seal
 from flk.model.entries.entry import Claim, Entry
 from flk.model.log.frames import sealed_frames
 from flk.model.log.hlc import Timestamp
 from flk.model.programs import evidence
+from flk.model.programs import snapshot as snapshots
 from flk.model.programs.evidence import Evidence, Search, Standing
 from flk.model.programs.examine import claims_of
-from flk.model.programs.ship import PREFIX
+from flk.model.programs.ship import PREFIX, ship
 from flk.model.programs.snapshot import snapshot
 
 
@@ -105,3 +106,54 @@ def test_no_snapshot_is_read_while_the_log_is_whole() -> None:
     assert [each.standing for each in found.values()] == [Standing.NOWHERE]
     read = [name for name in objects if not name.startswith(PREFIX)]
     assert len(read) == 1, "the head alone, which says from where on the log must be there"
+
+
+@pytest.mark.parametrize("left", [0, 1])
+def test_a_snapshot_stands_for_what_was_removed_if_all_of_that_was_applied(left: int) -> None:
+    """All segments are gone but for the last `left`. Who had read all knows that its store lost what the snapshot has; who had not
+    read what is gone last, that it is on its way (DIV-3).
+    """
+    world, claims = shipped([1, 1, 1, 1])
+    world.run("eu", snapshot("eu"))
+    names = sorted(name for name in world.objects.objects if name.startswith(f"{PREFIX}eu."))
+    gone = {name: world.objects.objects.pop(name) for name in names[: len(names) - left]}
+    for read, standing in ((len(gone) - 1, Standing.IN_FLIGHT), (len(gone), Standing.APPLIED)):
+        world.entries["us"].marks["replayed/eu"] = names[read - 1].removeprefix(PREFIX)
+        found, _, _ = searched(world, claims[:1])
+        assert [each.standing for each in found.values()] == [standing]
+
+
+@pytest.mark.parametrize("pieces", range(6))
+def test_no_more_pieces_of_a_snapshot_are_read_than_allowed(pieces: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each counts once, as long as there is something to look for: of four pieces as many as may be."""
+    monkeypatch.setattr(snapshots, "LIMITS", msgspec.structs.replace(snapshots.LIMITS, read_entries=1, piece_entries=1))
+    world, claims = shipped([1, 1, 1, 1])
+    world.run("eu", snapshot("eu"))
+    for name in [name for name in world.objects.objects if name.startswith(f"{PREFIX}eu.")]:
+        del world.objects.objects[name]
+    monkeypatch.setattr(evidence, "LIMITS", msgspec.structs.replace(evidence.LIMITS, evidence_pieces=pieces))
+    _, _, objects = searched(world, [invented(claims[0])])
+    assert sum("/pieces/" in name for name in objects) == min(pieces, 4)
+
+
+def test_a_salvaged_frame_is_found_many_segments_later() -> None:
+    """The first of four segments rotted before any was shipped: what is left of it stands behind the last (DIV-3, WAL-4)."""
+    world = World("eu", "us")
+    for epoch in (1, 2, 3, 4, 5):
+        world.ingest("eu", submission(pcs(epoch=epoch)))
+        if epoch > 1:
+            world.run("eu", sealed())
+    disk = world.disks["eu"]
+    disk.segments[disk.names(INBOX)[0]][-1 - len(disk.segments[disk.names(INBOX)[0]]) // 3] ^= 1
+    world.nodes["eu"] = world._start("eu")
+    world.recover("eu")
+    world.run("eu", ship())
+    claims = [Claim(key, entry) for key, entry in world.entries["eu"].entries.items()]
+    found, _, _ = searched(world, [min(claims, key=lambda claim: claim.entry.timestamp)])
+    (standing,) = found.values()
+    assert standing.name.endswith("000005")
+
+
+def sealed() -> Program[None]:
+    """End the segment."""
+    yield from Seal(INBOX)

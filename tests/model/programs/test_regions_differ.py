@@ -24,18 +24,21 @@ from tests.support.model.divergence import (
     replaced_at,
     replayed,
     sent,
+    small,
     spoilt,
 )
+from tests.support.model.effects_seen import performed
 from tests.support.model.world import EXAMINE, World, pcs, submission
 
-from flk.model.effects import Program
+from flk.model.effects import GetBeginning, GetObject, Program
 from flk.model.entries.compared import LIMITS
 from flk.model.entries.entry import Key
 from flk.model.entries.proposals import SCORES, Action, Mode, Proposal, State, Verdict, outcomes_of, proposals_of
+from flk.model.programs.compare import compare
 from flk.model.programs.propose import Found, look
 from flk.model.programs.recover import recover
 from flk.model.programs.retain import retain
-from flk.model.programs.ship import ship
+from flk.model.programs.ship import PREFIX, ship
 from flk.model.programs.snapshot import snapshot
 
 pytestmark = pytest.mark.usefixtures("few_ranges")
@@ -195,6 +198,34 @@ def test_an_entry_that_no_log_has_goes_to_review_after_some_rounds(region: str) 
     assert of(found[region]).lost == 0
 
 
+def test_a_review_is_proposed_above_the_share_that_it_takes_and_not_at_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With exactly that much lost, what was lost is proposed to be joined (DIV-5)."""
+    world = agreeing(60)
+    lost_at(world, 5)
+    after_rounds(world, 2)
+    percent = of(looked(world, "us")).percent
+    for most, action in ((percent, Action.REPLAY_MISSING), (percent - 1e-9, Action.MANUAL_REVIEW)):
+        for name in objects_of(world, proposals_of("us")):
+            del world.objects.objects[name]
+        monkeypatch.setattr("flk.model.programs.propose.LIMITS", small(review_percent=most))
+        assert [each for _, each in looked(world, "us").proposed] == [action]
+
+
+def test_what_agrees_by_now_is_not_looked_for() -> None:
+    """It differed when it was published; the logs need not be read any more."""
+    world = agreeing()
+    key = a_key(world, "us", of_region="eu")
+    lost = world.entries["us"].entries.pop(key)
+    for _ in range(2):
+        world.pass_time(INTERVAL)
+        for region in PEERS:
+            world.run(region, compare(region, PEERS[region], INTERVAL))
+    world.entries["us"].entries[key] = lost
+    seen = performed(world, "us", look("us", PEERS["us"], EXAMINE, INTERVAL))
+    assert any(isinstance(effect, GetBeginning) for effect in seen), "there is a difference to look into"
+    assert not [e for e in seen if isinstance(e, GetObject) and e.name.startswith(PREFIX)]
+
+
 def test_the_region_with_the_first_entry_is_not_outvoted() -> None:
     """The other one, which holds a later entry, comes to the first; and not the other way round (DIV-5)."""
     world = agreeing()
@@ -218,6 +249,47 @@ def test_a_snapshot_is_evidence_of_what_retention_removed() -> None:
     after_rounds(world, 3)
     (name,) = objects_of(world, proposals_of("us"))
     assert b"snap/eu/heads/" in world.objects.objects[name]
+    after_rounds(world, 1, Mode.AUTO_SAFE)
+    assert world.entries["us"].entries[key] == lost
+
+
+def test_a_snapshot_of_a_peer_is_evidence_of_what_ones_own_lacks() -> None:
+    """The store had lost the entry before it wrote the snapshots that stand for its log: a peer's has it still (DIV-3). It is the
+    peer's word, and so it is joined only when somebody has approved it (DIV-6).
+    """
+    world = agreeing(60)
+    key = a_key(world, "us", of_region="us")
+    lost = world.entries["us"].entries.pop(key)
+    for epoch in (200, 201):
+        world.ingest("us", submission(pcs(epoch=epoch)))
+        world.run("us", ship())
+        replayed(world)
+        for region, peers in PEERS.items():
+            world.run(region, snapshot(region, peers))
+    assert world.run("us", retain("us", 0.0)).objects
+    after_rounds(world, 3)
+    (name,) = objects_of(world, proposals_of("us"))
+    assert b"snap/eu/heads/" in world.objects.objects[name]
+    after_rounds(world, 1, Mode.AUTO_AGGRESSIVE)
+    assert key not in world.entries["us"].entries
+    assert decide(world, "us", name.removeprefix(proposals_of("us")))
+    after_rounds(world, 1)
+    assert world.entries["us"].entries[key] == lost
+
+
+def test_a_snapshot_before_the_latest_is_evidence_of_what_that_lacks() -> None:
+    """The store lost an entry between two snapshots: the earlier one has it, and is the region's own (DIV-3)."""
+    world = agreeing(60)
+    key = a_key(world, "us", of_region="us")
+    lost = world.entries["us"].entries[key]
+    for epoch in (200, 201):
+        world.ingest("us", submission(pcs(epoch=epoch)))
+        world.run("us", ship())
+        replayed(world)
+        world.run("us", snapshot("us", ("eu",)))
+        world.entries["us"].entries.pop(key, None)
+    assert world.run("us", retain("us", 0.0)).objects
+    after_rounds(world, 3)
     after_rounds(world, 1, Mode.AUTO_SAFE)
     assert world.entries["us"].entries[key] == lost
 

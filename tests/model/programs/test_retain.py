@@ -562,3 +562,35 @@ def test_the_manifest_does_not_grow_with_history() -> None:
     removing(world)
     assert len(world.disks["eu"].noted(INBOX, 0).notes) == few  # type: ignore[arg-type]
     assert world.entries["eu"].marks[SHIPPED].endswith("34")
+
+
+def test_reading_on_follows_no_peer_that_is_too_far_ahead() -> None:
+    """A peer's clock is a day ahead: its entries are taken, and the reader's clock goes on as it was (HLC-3)."""
+    world = World("eu", "us")
+    world.pass_time(86_400)
+    world.ingest("eu", submission(pcs(epoch=1)))
+    world.run("eu", ship())
+    world.pass_time(-86_400)
+    world.run("us", read_on("us", "eu", EXAMINE))
+    (taken,) = world.entries["us"].entries.values()
+    world.ingest("us", submission(pcs(epoch=2)))
+    own = next(entry for entry in world.entries["us"].entries.values() if entry.region == "us")
+    assert own.timestamp < taken.timestamp
+
+
+def test_reading_on_past_a_gap_counts_what_gave_way_once() -> None:
+    """One segment before the gap, a snapshot for it, and one behind, to which an entry of the reader's gives way (RET-5)."""
+    world = World("eu", "us")
+    for epoch in (1, 2):
+        world.ingest("eu", submission(pcs(epoch=epoch)))
+        world.run("eu", ship())
+    world.run("eu", snapshot("eu"))
+    world.ingest("eu", submission(pcs(epoch=3)))
+    world.ingest("us", submission(pcs(epoch=3)))
+    world.run("eu", ship())
+    names = sorted(name for name in world.objects.objects if name.startswith(f"{PREFIX}eu."))
+    del world.objects.objects[names[1]]
+    found = world.run("us", read_on("us", "eu", EXAMINE))
+    assert found.snapshot
+    assert (found.claims, found.superseded) == (2, 1)
+    assert found.segments == (names[0].removeprefix(PREFIX), names[2].removeprefix(PREFIX))

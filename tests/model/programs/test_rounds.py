@@ -18,13 +18,25 @@ from tests.support.model.divergence import (
     spoilt,
 )
 from tests.support.model.strategies import entries as any_entries
+from tests.support.model.world import World
 
-from flk.model.entries.compared import LIMITS, RangeSum, extent_of, place, position, range_of, rounds_of
+from flk.model.entries.compared import (
+    LIMITS,
+    Extent,
+    RangeSum,
+    columns_of,
+    extent_of,
+    place,
+    position,
+    range_of,
+    rounds_of,
+)
 from flk.model.entries.entry import Claim, Entry, Key
 from flk.model.entries.proposals import Mode
 from flk.model.log.hlc import LAST, Timestamp
 from flk.model.memory.memory import MemoryNode
 from flk.model.memory.parts import Disk, Entries, Objects
+from flk.model.programs.compare import _until
 from flk.model.programs.publish import _sums
 from flk.model.runtime import run
 
@@ -145,3 +157,32 @@ def test_regions_that_look_at_other_moments_compare_the_same_round() -> None:
             looked(world, region)
             mended(world, region, Mode.AUTO_SAFE)
     assert world.entries["us"].entries == world.entries["eu"].entries
+
+
+def test_regions_that_leave_out_other_moments_compare_all_the_same() -> None:
+    """A pass of each takes longer than the interval: one would publish for the even moments, the other for the odd ones (DIV-1)."""
+    world = agreeing(90)
+    lost_at(world, 3)
+    for _ in range(5):
+        for region in PEERS:
+            world.pass_time(INTERVAL)
+            looked(world, region)
+            mended(world, region, Mode.AUTO_SAFE)
+    assert world.entries["us"].entries == world.entries["eu"].entries
+
+
+def test_two_empty_stores_agree() -> None:
+    """There is nothing by which their counts could differ."""
+    found = after_rounds(World("eu", "us"), 2)
+    assert [of(found[region]).comparison.count_percent for region in PEERS] == [0.0, 0.0]
+
+
+@given(st.lists(st.integers(0, 99), min_size=1, max_size=12, unique=True))
+def test_of_a_range_that_is_cut_off_all_is_compared_up_to_where_it_is(numbers: list[int]) -> None:
+    """The entry at the cut included: both published it, or have nothing there (DIV-1)."""
+    (entry, *_) = agreeing(6).entries["eu"].entries.values()
+    rows = sorted((position(place(key), Timestamp(1), 0), key) for key in (Key("default", f"{n}") for n in numbers))
+    claims = tuple(columns_of(Claim(key, entry)) for _, key in rows)
+    extent = Extent("eu", Timestamp(1), 0, rows[-1][0] + 1, claims)
+    for number, (cut, _) in enumerate(rows, 1):
+        assert set(_until(extent, cut)) == {key for _, key in rows[:number]}

@@ -116,7 +116,10 @@ def test_the_share_of_repeats_is_kept() -> None:
 
 
 curves = st.lists(
-    st.tuples(st.floats(0, 100), st.floats(0, 5)), min_size=2, max_size=5, unique_by=lambda turn: turn[0]
+    st.tuples(st.integers(0, 100_000).map(lambda ms: ms / 1000), st.floats(0, 5)),
+    min_size=2,
+    max_size=5,
+    unique_by=lambda turn: turn[0],
 ).map(lambda turns: tuple(Turn(Seconds(at), factor) for at, factor in sorted(turns)))
 
 

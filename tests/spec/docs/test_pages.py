@@ -23,7 +23,9 @@ FOLLOWED = (
     "guides/conform.md",
     "guides/ci.md",
     "guides/backup.md",
+    "guides/api.md",
     "guides/configuration.md",
+    "guides/tenants.md",
     "guides/deploy.md",
 )
 """Guides that are followed from an empty folder, as the tutorial is."""

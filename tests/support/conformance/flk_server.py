@@ -26,18 +26,22 @@ class State(msgspec.Struct, frozen=True):
     keys: str
     port: int
     pid: int
+    access: str
 
 
-def start(data: str, keys: str, port: int = 0, limits: Sequence[str] = ()) -> tuple[State, "subprocess.Popen[str]"]:
-    """Start a server, once it says where it listens."""
+def start(
+    data: str, keys: str, port: int = 0, limits: Sequence[str] = (), access: str = ""
+) -> tuple[State, "subprocess.Popen[str]"]:
+    """Start a server, once it says where it listens. With an access file it tells outcomes by id."""
     flk = str(Path(sys.executable).with_name("flk"))
     command = [flk, "serve", "--data", data, "--keys", keys, "--port", str(port), "--log-level", "error"]
     command += [f"--limit={limit}" for limit in limits]
+    command += ["--access", access] if access else []
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
     assert process.stdout is not None
     for line in process.stdout:
         if found := re.search(r"listening on http://\S+:(\d+)", line):
-            return State(data, keys, int(found[1]), process.pid), process
+            return State(data, keys, int(found[1]), process.pid, access), process
     raise AssertionError(f"the server ended with status {process.wait()} before it listened")
 
 
@@ -52,9 +56,9 @@ def kill(pid: int) -> None:
 
 
 @contextmanager
-def running(data: Path, keys: Path, state: Path) -> Iterator[str]:
+def running(data: Path, keys: Path, state: Path, access: Path | None = None) -> Iterator[str]:
     """A server whose state is in a file, for the restart command; the base URL."""
-    first, process = start(str(data), str(keys))
+    first, process = start(str(data), str(keys), access="" if access is None else str(access))
     state.write_bytes(msgspec.json.encode(first))
     try:
         yield f"http://127.0.0.1:{first.port}"
@@ -67,7 +71,7 @@ def restart(state: Path, limits: Sequence[str] = ()) -> None:
     """Kill the server of a state file and start it again on the same port, with other limits if they are given."""
     old = msgspec.json.decode(state.read_bytes(), type=State)
     kill(old.pid)
-    new, _ = start(old.data, old.keys, old.port, limits)
+    new, _ = start(old.data, old.keys, old.port, limits, old.access)
     state.write_bytes(msgspec.json.encode(new))
 
 

@@ -516,28 +516,28 @@ class LeavesOutNull(Node):
 class BatchEndsWithTheFirstFault(Node):
     """Behind a record that is refused no other of its batch is judged: each gets the same refusal."""
 
-    def batch(self, tenant: str, media_type: str, body: bytes) -> bytes:
+    def batch(self, tenant: str, media_type: str, body: bytes) -> Response:
         answers: list[Response] = []
         for record in records_of(body):
             failed = next((answer for answer in answers if answer.status >= 400), None)
             answers.append(failed or self.one(Submission(tenant, record)))
-        return lines_of(answers)
+        return Response(200, lines_of(answers))
 
 
 @caught_by(batches.batch_lines_are_submissions)
 class BatchAnswersFaultsLast(Node):
     """The answers of a batch come as they are found: outcomes before refusals."""
 
-    def batch(self, tenant: str, media_type: str, body: bytes) -> bytes:
+    def batch(self, tenant: str, media_type: str, body: bytes) -> Response:
         answers = [self.one(Submission(tenant, record)) for record in records_of(body)]
-        return lines_of(sorted(answers, key=lambda answer: answer.status))
+        return Response(200, lines_of(sorted(answers, key=lambda answer: answer.status)))
 
 
 @caught_by(batches.batch_refused_whole)
 class BatchOfAnyMedia(Node):
     """Whatever a batch says it is, its lines are taken."""
 
-    def batch(self, tenant: str, media_type: str, body: bytes) -> bytes:
+    def batch(self, tenant: str, media_type: str, body: bytes) -> Response:
         return super().batch(tenant, MEDIA_TYPE, body)
 
 
@@ -545,7 +545,7 @@ class BatchOfAnyMedia(Node):
 class BatchStoresWhatItCan(Node):
     """Of too many records the first are stored, and then the batch is refused."""
 
-    def batch(self, tenant: str, media_type: str, body: bytes) -> bytes:
+    def batch(self, tenant: str, media_type: str, body: bytes) -> Response:
         if body.count(b"\n") >= CONSTANTS.http.max_batch_records:
             self.one(Submission(tenant, body.split(b"\n")[0]))
         return super().batch(tenant, media_type, body)

@@ -5,7 +5,7 @@ from typing import ClassVar
 from flk.conformance.server.reference import Handler, ReferenceNode, serving
 from flk.model.record.signing import Ed25519PrivateKey, Ed25519PublicKey, HmacKey, Keyring, LiveKey, Signer
 
-__all__ = ["GONE", "KEYRING", "LIVE", "RETIRED", "ROTATION", "SECRETS", "SIGNERS", "Node", "serving"]
+__all__ = ["GONE", "KEYRING", "LIVE", "RETIRED", "ROTATION", "SECRETS", "SIGNERS", "TOKENS", "Node", "serving"]
 
 SECRETS = {"default": b"one secret", "other": b"another secret"}
 SIGNERS = {tenant: HmacKey(secret) for tenant, secret in SECRETS.items()}
@@ -13,6 +13,7 @@ ROTATION: dict[str, list[Signer]] = {
     "default": [HmacKey(b"the next secret"), Ed25519PrivateKey(bytes(32))],
     "other": [],
 }
+TOKENS = {"default": "a-token", "other": "another-token"}
 RETIRED: dict[str, list[Signer]] = {"default": [HmacKey(b"the last secret")]}
 LIVE = {
     "default": [
@@ -33,4 +34,4 @@ class Node(ReferenceNode):
     handler: ClassVar[type[Handler]] = Handler
 
     def __init__(self) -> None:
-        super().__init__(self.accepted)
+        super().__init__(self.accepted, TOKENS)

@@ -28,7 +28,7 @@ from flk.spec.constants import Divergence
 INTERVAL = 300.0
 
 
-def small(**limits: int) -> Divergence:
+def small(**limits: float) -> Divergence:
     """The limits, of which tests are told that take less time."""
     return msgspec.structs.replace(LIMITS, range_bits=8, **limits)
 

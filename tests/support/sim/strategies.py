@@ -5,6 +5,7 @@ from typing import Any, get_args
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy, composite
 
+from flk.model.entries.proposals import Mode
 from flk.model.flow.answers import CLAIMS_NOTHING, STATES_ENTRY
 from flk.sim.scenarios.duration import Seconds
 from flk.sim.scenarios.faults import (
@@ -24,7 +25,7 @@ from flk.sim.scenarios.faults import (
     StoreOutage,
 )
 from flk.sim.scenarios.hypotheses import Always, Eventually, Hypothesis, Never, Sometimes
-from flk.sim.scenarios.layout import Audit, Layout, Migration, Tiers
+from flk.sim.scenarios.layout import Audit, Layout, Migration, Tiers, Upkeep
 from flk.sim.scenarios.policy import Objectives, Policy
 from flk.sim.scenarios.scenario import Scenario
 from flk.sim.scenarios.topology import Link, Network, Path, places
@@ -122,7 +123,8 @@ def layouts(draw: DrawFn) -> Layout:
     migration = st.builds(Migration, spans, st.floats(0.1, 1e5), spans, st.booleans())
     audit = st.builds(Audit, st.integers(1, 9), spans, shares, spans, st.integers(1, 9))
     sizes = st.integers(1, 5)
-    parts = st.none() | tiers, st.none() | migration, st.none() | audit
+    upkeep = st.builds(Upkeep, spans, spans, spans, spans, st.sampled_from(Mode))
+    parts = st.none() | tiers, st.none() | migration, st.none() | audit, st.none() | upkeep
     return draw(st.builds(Layout, sizes, sizes, spans, *parts, sizes, st.builds(Path, delay=spans)))
 
 

@@ -57,6 +57,7 @@ def check_server(
     recover: str | Sequence[str] = (),
     rotation: Mapping[str, Sequence[Signer]] = MappingProxyType({}),
     retired: Mapping[str, Sequence[Signer]] = MappingProxyType({}),
+    tokens: Mapping[str, str] = MappingProxyType({}),
     signing_profile: str = FIXED,
     headers: Sequence[tuple[str, str]] = (),
     nodes: Iterable[str] = (),
@@ -68,12 +69,12 @@ def check_server(
     """Does a running server answer as it must, in the right order, also when two clients race or records are forged?
 
     `keys` are signing keys of tenants made for the purpose, for the server stores what it is sent; give two to test that tenants
-    are kept apart. `rotation` are further keys of theirs that count, `retired` those that count no more. `checks` are names (none:
-    all). `restart` is a command that restarts the server with its data, `overload` and `unavailable` bring about that submissions
-    get 429 or 503, `recover` ends that. `signing_profile` is what signatures cover, `headers` go with each request. `nodes` are
-    URLs of further nodes of the same region, which must answer as one. `thorough` asks ten times as much where size matters. `seed`
-    makes the records of an earlier run again. An answer may take `deadline` seconds. `progress`: whether there is a bar; None: in a
-    terminal or a notebook.
+    are kept apart. `rotation` are further keys of theirs that count, `retired` those that count no more; `tokens` are those that
+    read their outcomes by id, where the server tells them. `checks` are names (none: all). `restart` is a command that restarts
+    the server with its data, `overload` and `unavailable` bring about that submissions get 429 or 503, `recover` ends that.
+    `signing_profile` is what signatures cover, `headers` go with each request. `nodes` are URLs of further nodes of the same
+    region, which must answer as one. `thorough` asks ten times as much where size matters. `seed` makes the records of an earlier
+    run again. An answer may take `deadline` seconds. `progress`: whether there is a bar; None: in a terminal or a notebook.
 
     First a plain record of each tenant must be taken: if not, that is the report. Raises UnusableInput for a URL that is none, if
     nobody listens there, and for an unknown check or profile.
@@ -98,6 +99,7 @@ def check_server(
         profile=Profile(signing_profile),
         rotation=rotation,
         retired=retired,
+        tokens=tokens,
         commands=Commands(*(shlex.split(words) if isinstance(words, str) else words for words in given)),
         thorough=thorough,
         others=[Client(node, deadline, headers) for node in nodes],

@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
 from email.message import Message
 from functools import partial
-from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socket import SHUT_RDWR, socket
 from threading import Lock, Thread
@@ -16,15 +15,18 @@ from types import MappingProxyType
 from typing import TypeVar
 
 from flk.model.effects import Effect
-from flk.model.flow.answers import ACKNOWLEDGED, BATCH_PATH, SUBMIT_PATH
+from flk.model.entries.entry import Key
+from flk.model.flow.answers import ACKNOWLEDGED, BATCH_PATH, OUTCOMES_PATH, SUBMIT_PATH
 from flk.model.flow.batch import MEDIA_TYPE, lines_of, records_of, require_size
 from flk.model.flow.submission import Response, Submission, refuse
 from flk.model.memory.memory import MemoryNode
 from flk.model.memory.parts import Disk, Entries, Objects
 from flk.model.programs.examine import examine
 from flk.model.programs.ingest import ingest
+from flk.model.programs.recall import recall
 from flk.model.programs.recover import recover
-from flk.model.record.signing import Key, Keyring, LiveKey
+from flk.model.record.signing import Key as VerifyingKey
+from flk.model.record.signing import Keyring, LiveKey
 from flk.model.refusal import Malformed, Refused, TooLarge, Unavailable
 from flk.model.runtime import run
 from flk.spec.constants import CONSTANTS
@@ -35,24 +37,21 @@ NOW = 1737288000.0  # wall time, always
 
 
 @contextmanager
-def reference_server(keys: Mapping[str, Key]) -> Iterator[str]:
+def reference_server(
+    keys: Mapping[str, VerifyingKey], tokens: Mapping[str, str] = MappingProxyType({})
+) -> Iterator[str]:
     """A server that does what the specification says, on a port of its own on loopback; its base URL. It keeps nothing.
 
-    `keys` are the tenants' keys. Use it to try an SDK or an agent, and to see what the checks ask.
+    `keys` are the tenants' keys, `tokens` those that read their outcomes. Use it to try an SDK or an agent, and to see what the
+    checks ask.
 
     >>> keys = {"default": HmacKey(b"secret")}
     >>> with reference_server(keys) as url:
     ...     check_server(url, keys, checks=["accepted"])
     <Report on http://127.0.0.1:...: holds; 1 passed>
     """
-    with serving(ReferenceNode(Keyring({tenant: [LiveKey(key)] for tenant, key in keys.items()}))) as url:
+    with serving(ReferenceNode(Keyring({tenant: [LiveKey(key)] for tenant, key in keys.items()}), tokens)) as url:
         yield url
-
-
-class OtherMedia(Refused):
-    """The media type is another (BAT-2): 415."""
-
-    status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
 
 
 class ReferenceNode:
@@ -66,8 +65,9 @@ class ReferenceNode:
     trouble: Refused | None = None
     """What every submission is refused with."""
 
-    def __init__(self, keyring: Keyring) -> None:
+    def __init__(self, keyring: Keyring, tokens: Mapping[str, str] = MappingProxyType({})) -> None:
         self.keyring = keyring
+        self.tokens = dict(tokens)
         self.lock = Lock()
         self.counts = dict.fromkeys(METRICS, 0)
         self.disk, self.entries = Disk("eu"), Entries()
@@ -104,13 +104,13 @@ class ReferenceNode:
         self.counts["flk_signature_errors_total"] += response.status == 401
         return response
 
-    def batch(self, tenant: str, media_type: str, body: bytes) -> bytes:
-        """The lines that answer a batch (BAT-1). Raises Refused for one that is refused as a whole (BAT-2)."""
+    def batch(self, tenant: str, media_type: str, body: bytes) -> Response:
+        """The reply to a batch (BAT-1). Raises Refused for one that is refused as a whole, its media type apart (BAT-2)."""
         if media_type != MEDIA_TYPE:
-            raise OtherMedia("BAT-2", "a batch has a record to a line")
+            return Response(415, OTHER_MEDIA)
         Submission(tenant, b"").payload()
         require_size(len(body))
-        return lines_of([self.one(Submission(tenant, record)) for record in records_of(body)])
+        return Response(200, lines_of([self.one(Submission(tenant, record)) for record in records_of(body)]))
 
     def one(self, submission: Submission) -> Response:
         """The reply to a submission, or why it is refused."""
@@ -120,6 +120,15 @@ class ReferenceNode:
             return self.respond(submission)
         except Refused as refusal:
             return refuse(refusal)
+
+    def recall(self, tenant: str, pcs_id: str) -> Response:
+        """What is told of a record to who has the tenant's token."""
+        with self.lock:
+            return run(recall(Key(tenant, pcs_id)), self.perform)
+
+    def reader(self, authorization: str) -> str | None:
+        """Whose token a request has; None if it is nobody's."""
+        return next((tenant for tenant, token in self.tokens.items() if authorization == f"Bearer {token}"), None)
 
     def route(self, path: str) -> str:
         """The path that is served for a path."""
@@ -148,7 +157,9 @@ class ReferenceNode:
 
 ROUTES = {SUBMIT_PATH: "POST", BATCH_PATH: "POST", "/health": "GET", "/ready": "GET", "/metrics": "GET"}
 NO_PATH = b'{"error":"no such path","requirement":"ORD-8","field":null}'
+NO_TOKEN = b'{"error":"no token that counts","requirement":"API-1","field":null}'
 TWO_LENGTHS = b'{"error":"the length is told twice","requirement":"HTTP-1","field":null}'
+OTHER_MEDIA = b'{"error":"a batch has a record to a line","requirement":"BAT-2","field":null}'
 NO_METHOD = b'{"error":"no such method","requirement":"ORD-8","field":null}'
 
 
@@ -170,6 +181,9 @@ class Handler(BaseHTTPRequestHandler):
         if self.node.upgrades and "Upgrade" in self.headers:
             body = b""
         path = self.node.route(self.path)
+        if path.startswith(f"{OUTCOMES_PATH}/") and self.command == "GET" and self.node.tokens:
+            self.tell(path.rpartition("/")[2])
+            return
         offered = ROUTES.get(path)
         if offered is None:
             self.reply(404, NO_PATH)
@@ -183,6 +197,15 @@ class Handler(BaseHTTPRequestHandler):
         else:
             status = 503 if path == "/ready" and not self.node.is_ready() else 200
             self.reply(status, self.node.metrics().encode() if path == "/metrics" else b"OK\n")
+
+    def tell(self, pcs_id: str) -> None:
+        """Answer a question for an outcome."""
+        tenant = self.node.reader(self.headers.get("Authorization", ""))
+        if tenant is None:
+            self.reply(401, NO_TOKEN, {"WWW-Authenticate": "Bearer"})
+        else:
+            response = self.node.recall(tenant, pcs_id)
+            self.reply(response.status, response.body)
 
     do_GET = do_POST = do_PUT = do_DELETE = handle_any
 
@@ -198,7 +221,7 @@ class Handler(BaseHTTPRequestHandler):
         """The reply to a batch."""
         try:
             tenant = self.node.tenant(self.node.names(self.headers, self.connection))
-            return Response(200, self.node.batch(tenant, self.headers.get("Content-Type", ""), body))
+            return self.node.batch(tenant, self.headers.get("Content-Type", ""), body)
         except Refused as refusal:
             return refuse(refusal)
 

@@ -18,7 +18,7 @@ from flk.conformance.server.client import Client
 from flk.conformance.server.replies import Failed, NoAnswer, NotExercised, Reply
 from flk.model.entries.entry import content_digest
 from flk.model.entries.judgement import judge
-from flk.model.flow.answers import SUBMIT_PATH
+from flk.model.flow.answers import OUTCOMES_PATH, SUBMIT_PATH
 from flk.model.record.canonical import FIXED, Profile, canonical_bytes
 from flk.model.record.record import Pcs
 from flk.model.record.signing import Signer, sign
@@ -54,8 +54,8 @@ class Server:
     """A running server, and the tenants whose keys the caller holds, the main one first.
 
     `seed` makes the records; two runs with different seeds never meet under one id. `profile` is what is signed. `rotation` are
-    further keys of tenants that must count, too, `retired` those that must not. `thorough` makes the checks take what they need.
-    `nodes` are all of the region's that may be asked, the main one first; `others` are those beside it.
+    further keys of tenants that must count, too, `retired` those that must not; `tokens` read their outcomes. `thorough` makes the
+    checks take what they need. `nodes` are all of the region's that may be asked, the main one first; `others` are those beside it.
     """
 
     def __init__(
@@ -67,6 +67,7 @@ class Server:
         profile: Profile = FIXED,
         rotation: Mapping[str, Sequence[Signer]] = MappingProxyType({}),
         retired: Mapping[str, Sequence[Signer]] = MappingProxyType({}),
+        tokens: Mapping[str, str] = MappingProxyType({}),
         commands: Commands = NO_COMMANDS,
         thorough: bool = False,
         patience: float = 30.0,
@@ -79,6 +80,7 @@ class Server:
         self.profile = profile
         self.rotation, self.retired = dict(rotation), dict(retired)
         self.thorough = thorough
+        self._tokens = dict(tokens)
         self._signers = dict(tenants)
         self._random = Random(seed)
         self._commands = commands
@@ -111,6 +113,19 @@ class Server:
     def submit(self, record: Fields | bytes, tenant: str | None = None, *, node: int = 0) -> Reply:
         """Send a record, or a body as it is, for a tenant, to one of the nodes."""
         return self.nodes[node].request("POST", SUBMIT_PATH, as_body(record), self.headers(tenant))
+
+    def recall(self, pcs_id: str, token: str, headers: Sequence[tuple[str, str]] = ()) -> Reply:
+        """Ask for the outcome of a record with a token; an empty one is none."""
+        shown = [("Authorization", f"Bearer {token}")] if token else []
+        return self.client.request("GET", f"{OUTCOMES_PATH}/{pcs_id}", headers=[*headers, *shown])
+
+    def token(self, tenant: str) -> str:
+        """The token that reads a tenant's outcomes. Raises NotApplicable if the caller holds none."""
+        if tenant not in self._tokens:
+            raise NotApplicable(
+                f"needs a token that reads outcomes of {tenant}: --token {tenant}=…, or tokens= in Python"
+            )
+        return self._tokens[tenant]
 
     def headers(self, tenant: str | None = None) -> list[tuple[str, str]]:
         """The headers of a submission."""

@@ -129,7 +129,7 @@ async def _answered(
     service: Service, peer: str, method: str, path: str, fields: dict[bytes, bytes], body: bytes
 ) -> Answer:
     """The answer of the service, refusals by size and load included."""
-    request = Request(peer, method.encode(), path.encode(), fields, body)
+    request = Request(peer, method.encode(), path.encode(), headers=fields, body=body)
     if body and (refusal := service.check(request, len(body))) is not None:
         return refusal
     answered: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()

@@ -16,16 +16,18 @@ _STATUS_LINE = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".enc
 class Request(msgspec.Struct):
     """A request of a peer address. Names of headers are in lower case; one that is given more than once has all its values, with
     commas between (RFC 9110, section 5.3). `close` tells that the client expects no further answer; `held` is how many of the
-    body's bytes count as held (HTTP-6).
+    body's bytes count as held (HTTP-6). `parameters` are what the path says, once it is known which path it is.
     """
 
     peer: str = ""
     method: bytes = b""
     path: bytes = b""
+    query: bytes = b""
     headers: Headers = {}
     body: bytes = b""
     close: bool = False
     held: int = 0
+    parameters: dict[str, str] = {}
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -86,6 +88,15 @@ def path_of(target: bytes) -> bytes:
         except httptools.HttpParserInvalidURLError:
             return target
     return target.partition(b"?")[0]
+
+
+def query_of(target: bytes) -> bytes:
+    """The query of a request target, empty if it has none.
+
+    >>> query_of(b"/a?b=c"), query_of(b"/a")
+    (b'b=c', b'')
+    """
+    return target.partition(b"?")[2]
 
 
 def date_line() -> bytes:

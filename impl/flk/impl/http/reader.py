@@ -10,7 +10,7 @@ from typing import Protocol
 import httptools
 import msgspec
 
-from flk.impl.http.messages import Answer, Headers, Request, path_of
+from flk.impl.http.messages import Answer, Headers, Request, path_of, query_of
 from flk.impl.http.pool import Peer, Pool
 from flk.impl.http.rules import Fault, fault_of, malformed, without_upgrade
 from flk.spec.constants import CONSTANTS
@@ -187,7 +187,7 @@ class Reader:
         if refusal is not None:
             self._asked.ask(msgspec.structs.replace(refusal, close=close, bare=request.method == b"HEAD"))
             return
-        request.path = path_of(request.path)
+        request.query, request.path = query_of(request.path), path_of(request.path)
         request.body = self._body if isinstance(self._body, bytes) else bytes(self._body)
         request.close = close
         request.held, self._held = self._held, 0

@@ -117,18 +117,18 @@ class Background:
         if isinstance(effect, _ON_OBJECTS):
             return await self._in_thread(partial(perform, effect))
         if (apart := self._apart(effect)) is not None:
-            begun = await self._exclusively(apart.begin)
+            begun = await self.exclusively(apart.begin)
             return await self._in_thread(partial(apart.finish, begun))
         if not isinstance(effect, Merge):
-            return await self._exclusively(partial(perform, effect))
+            return await self.exclusively(partial(perform, effect))
         parts = [effect.claims[at : at + MERGE_CLAIMS] for at in range(0, len(effect.claims), MERGE_CLAIMS)]
-        return sum([await self._exclusively(partial(perform, Merge(part))) for part in parts or [()]])
+        return sum([await self.exclusively(partial(perform, Merge(part))) for part in parts or [()]])
 
     async def _in_thread(self, work: Callable[[], R]) -> R:
         self._section.require_open()
         return await in_daemon(work)
 
-    async def _exclusively(self, work: Callable[[], R]) -> R:
+    async def exclusively(self, work: Callable[[], R]) -> R:
         """Work on log or store, inside the section. It runs to its end even if its caller is cancelled."""
 
         async def enter() -> R:

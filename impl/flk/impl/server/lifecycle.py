@@ -4,7 +4,6 @@ import asyncio
 import gc
 import os
 import signal
-import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -14,29 +13,25 @@ from pathlib import Path
 import structlog
 import uvloop
 
-from flk.impl.http.descriptors import raise_limit
-from flk.impl.http.handshakes import Tls
+from flk.impl.entry_files import readable_by_others
 from flk.impl.http.listener import Listener
-from flk.impl.http.origins import fields_for
-from flk.impl.keys import readable_by_others
 from flk.impl.server.admission import Admission
 from flk.impl.server.breaker import CircuitBreaker
 from flk.impl.server.comparing import comparing
 from flk.impl.server.daemon import in_daemon
 from flk.impl.server.feeding import feeding
+from flk.impl.server.front import Front
 from flk.impl.server.live_keys import LiveKeys
 from flk.impl.server.mending import mending
 from flk.impl.server.metrics import Metrics
 from flk.impl.server.mover import Mover
 from flk.impl.server.node import RealNode
-from flk.impl.server.probes import Probes
 from flk.impl.server.progress import Progress
 from flk.impl.server.reload import Reload
 from flk.impl.server.replicator import Every, Replicator
-from flk.impl.server.routes import Service
 from flk.impl.server.runtime import Runtime
-from flk.impl.server.securing import within_tls
 from flk.impl.server.settings import Fsync, Settings, require_usable
+from flk.impl.server.tenancy import Tenancy
 from flk.impl.server.tiering import open_tiers, open_warm
 from flk.impl.server.trace import Trace, Untraced
 from flk.impl.storage.aging import AgingStore
@@ -44,6 +39,7 @@ from flk.impl.storage.directory import held, is_new, member_of, number_of, requi
 from flk.impl.storage.known_time import KnownTime, steady
 from flk.impl.storage.objects import Objects, open_objects
 from flk.impl.storage.opening import open_region
+from flk.impl.storage.segment_file import LogFailed, LogGone
 from flk.impl.storage.sharded import ShardedStore
 from flk.impl.storage.shared import SharedStore
 from flk.impl.storage.store import EntryStore
@@ -59,10 +55,12 @@ from flk.model.programs.repair import Repair
 from flk.model.programs.rotate import rotate
 from flk.model.programs.ship import PREFIX, SHIPPED
 from flk.model.refusal import Unavailable
+from flk.spec.constants import CONSTANTS
 from flk.spec.errors import UnusableInput
 
 # Small generations, so that a search for cycles, of which requests make none, takes at most a millisecond.
 GC_THRESHOLDS = (5_000, 1_000, 1_000)
+STAY_SECONDS = CONSTANTS.node.failed_log_seconds
 
 log = structlog.get_logger()
 
@@ -86,16 +84,13 @@ async def _serve(settings: Settings, say: Callable[[str], None]) -> None:
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reload)
     if readable_by_others(settings.keys):
         log.warning("keys.readable_by_others", file=str(settings.keys), fix="chmod 600")
-    fields = fields_for(settings.allow_origin) if settings.allow_origin is not None else b""
-    connections = raise_limit(settings.http)
     objects = open_objects(settings.objects) if settings.objects else None
-    bound = _bind(settings.host, settings.port)
     progress, metrics = Progress(), Metrics()
-    gap, pages = settings.http.metrics_gap_seconds, settings.allow_origin is not None
-    tls = within_tls(settings.tls, "public", metrics, reload)
-    listener = Listener(Probes(metrics, progress, gap, pages=pages), settings.http, connections, fields, tls)
-    await listener.listen(bound)
+    front = Front(settings, metrics, progress, reload)
+    await front.listen(say)
     node = await in_daemon(partial(open_node, settings, objects, metrics, progress))
+    if settings.tenants is not None:
+        reload.add("tenants", Tenancy(settings.tenants, node.tenants, metrics, node.time))
     if node.store.weakness:
         say(f"the store may lose what it acknowledged: {node.store.weakness}")
     if settings.objects and settings.tiering:
@@ -109,23 +104,22 @@ async def _serve(settings: Settings, say: Callable[[str], None]) -> None:
             trace=trace,
             pressure=settings.pressure,
         )
-        log.info("recovery.began", progress=f"{_url(bound, tls)}/health")
+        log.info("recovery.began", progress=f"{front.url}/health")
         await in_daemon(partial(_recover, runtime, settings.data, say))
         say(f"records are examined by {choice()}")
         if node.looking.why_not:
             say(f"pages of the store have no sums, so a start after a kill reads all of it: {node.looking.why_not}")
         admission = Admission(settings.garbage, partial(free_bytes, settings.data))
         replicator = _replicator(settings, runtime, examined)
-        listener.pool.handler = Service(
-            runtime, settings.region, examined, admission, gap, replicator.behind, pages=pages, limits=settings.http
-        )
-        say(f"listening on {_url(bound, tls)}")
+        front.serve(runtime, examined, admission, replicator, objects)
+        say(f"listening on {front.url}")
         mover = _mover(settings, runtime, examined)
-        await _serve_until_told(listener, runtime, replicator, settings.http.stop_seconds, mover)
+        await _serve_until_told(front.public, runtime, replicator, settings.http.stop_seconds, mover)
         if not node.behind:
             sealed = _seal(runtime, say)
             _say_what_is_not_shipped(settings, node, say)
     finally:
+        await front.close()
         node.close()
         trace.close()
     say(f"stopped: everything acknowledged is in the log, {'which is sealed' if sealed else 'which is not sealed yet'}")
@@ -378,8 +372,9 @@ def _tail(repair: Repair) -> str:
 async def _serve_until_told(
     listener: Listener, runtime: Runtime, replicator: Replicator, seconds: float, mover: Mover | None
 ) -> None:
-    """Answer requests until a signal comes or the log fails; then answer those that were begun, and ship them, within so many
-    seconds. Raises LogFailed.
+    """Answer requests until a signal comes; then answer those that were begun, and ship them, within so many seconds.
+
+    If the log fails the node takes nothing more, and stays for a while to say so (OBS-8). Raises LogFailed then.
     """
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLDS)
@@ -391,6 +386,9 @@ async def _serve_until_told(
     background = [loop.create_task(replicator.run()), *([loop.create_task(mover.run())] if mover else ())]
     signalled = loop.create_task(stopped.wait())
     await asyncio.wait({batches, signalled}, return_when=asyncio.FIRST_COMPLETED)
+    if batches.done() and _has_to_tell(batches.exception()):
+        log.error("log.failed", reason=str(batches.exception()), stays_seconds=STAY_SECONDS)
+        await asyncio.wait({signalled}, timeout=STAY_SECONDS)
     until = time.monotonic() + seconds
     await listener.close()
     for task in background:
@@ -404,27 +402,9 @@ async def _serve_until_told(
     await batches
 
 
-def _url(bound: socket.socket, tls: Tls | None) -> str:
-    host, port = bound.getsockname()[:2]
-    return f"{'http' if tls is None else 'https'}://{f'[{host}]' if ':' in host else host}:{port}"
-
-
-def _bind(host: str, port: int) -> socket.socket:
-    """A socket to listen on. Raises UnusableInput if the address is taken or not this machine's."""
-    try:
-        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        bound = socket.socket(family, socket.SOCK_STREAM)
-        try:
-            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            bound.bind(address)
-        except BaseException:
-            bound.close()
-            raise
-    except OSError as error:
-        raise UnusableInput(
-            f"cannot listen on {host}:{port}: {error.strerror}; choose another --host or --port (0: any free one)"
-        ) from None
-    return bound
+def _has_to_tell(failure: BaseException | None) -> bool:
+    """Whether a node stays to be asked before it ends of this: its disk failed, and only its metrics say so (OBS-8)."""
+    return isinstance(failure, LogFailed) and not isinstance(failure, LogGone)
 
 
 def _no_synchronisation(fd: int) -> None:

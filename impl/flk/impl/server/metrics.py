@@ -5,7 +5,7 @@ Children are looked up once and held, since looking one up by its labels costs t
 
 import platform
 from collections import Counter as Counts
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from prometheus_client import (
@@ -19,6 +19,7 @@ from prometheus_client import (
 )
 from prometheus_client.metrics import MetricWrapperBase
 
+from flk.impl.server.tenant_metrics import ByTenant
 from flk.model.entries.entry import Claim, Entry
 from flk.spec import __version__
 from flk.spec.metrics import METRICS, Metric, Type
@@ -76,6 +77,7 @@ class Metrics:
         self._escalated = self._counter("flk_outcomes_total", "escalated")
         self._rejected = self._counter("flk_outcomes_total", "rejected")
         self.handshake_errors = self._counter("flk_tls_handshake_errors_total")
+        self.by_tenant = ByTenant(self._counter, self._gauge)
         self._refusals: dict[tuple[int, str], Counter] = {}
 
     def watch(self, in_flight: Callable[[], float], limit: Callable[[], float], ready: Callable[[], float]) -> None:
@@ -181,8 +183,9 @@ class Metrics:
         """Ask this for the seconds that a stage lags, at every scrape."""
         self._gauge("flk_crr_lag_seconds", stage, source).set_function(lag)
 
-    def claimed(self, claims: Iterable[Claim], stored: Iterable[Entry]) -> None:
+    def claimed(self, claims: Sequence[Claim], stored: Sequence[Entry]) -> None:
         """Claims met the store: each was a first write, a duplicate, or equivocation (DUP-1, DUP-2, DUP-3)."""
+        self.by_tenant.claimed(claims, stored)
         for counter, times in Counts(map(self._kind, claims, stored)).items():
             counter.inc(times)
 

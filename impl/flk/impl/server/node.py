@@ -16,19 +16,22 @@ from flk.impl.storage.objects import Objects
 from flk.impl.storage.rows import Damaged
 from flk.impl.storage.shared import TakenOver
 from flk.impl.storage.store import EntryStore
-from flk.impl.storage.tiers import Tiered
+from flk.impl.storage.tiers import Apart, Tiered
 from flk.impl.storage.wal import Commit, FileDisk
 from flk.model.effects import (
     INBOX,
     Admit,
+    Allow,
     Append,
     CaughtUp,
+    Charge,
     Clock,
     CountEntries,
     DeleteObject,
     Effect,
     Export,
     Fetch,
+    Foresee,
     GetBeginning,
     GetObject,
     Inherit,
@@ -41,6 +44,7 @@ from flk.model.effects import (
     Observe,
     PutObject,
     ReadSegment,
+    Recall,
     Release,
     RemoveSegment,
     ReplaceObject,
@@ -54,8 +58,9 @@ from flk.model.effects import (
     Supersessions,
     Truncate,
 )
-from flk.model.entries.entry import Claim, Entry, Supersession
+from flk.model.entries.entry import Claim, Entry, Key, Supersession
 from flk.model.flow.admission import admit, require_level
+from flk.model.flow.tenants import Tenants
 from flk.model.flow.timekeeping import Timekeeper
 from flk.model.log.frames import Frame, segment_name, sequence_of
 from flk.model.log.hlc import ZERO, Timestamp, at, observe, tick
@@ -115,6 +120,8 @@ class RealNode:
         """What became of the store that was damaged last, if one was."""
         self._now = now
         self.time = timekeeper or Timekeeper(now, steady)
+        self.tenants = Tenants()
+        """What is asked of each tenant, and what it has used (TEN-*)."""
         self._doubt = ""
         if tiers is not None:
             tiers.now = lambda: self.time.believed(self.clock)
@@ -123,6 +130,8 @@ class RealNode:
         )
         self.at_once: dict[type[Effect[object]], Callable[[Any], Any]] = {
             Admit: self._admit,
+            Allow: lambda e: self.tenants.require_room(e.tenant, self.time.steady()),
+            Charge: lambda e: self.tenants.charge(e.tenant, self.time.steady()),
             Salvage: lambda e: disk.salvage(e.log, e.name, e.frames, self.clock),
             Seal: self._seal,
             CaughtUp: self._caught_up,
@@ -136,6 +145,7 @@ class RealNode:
             Restore: lambda e: disk.restore(e.log, e.name, e.content),
             Merge: self._merge,
             Resume: self._resume,
+            Foresee: lambda _: tick(self.clock, self.time.believed(self.clock)),
             Observe: self._observe,
             Inherit: self._inherit,
             Mark: lambda e: store.mark(e.name, e.value),
@@ -146,6 +156,7 @@ class RealNode:
             CountEntries: lambda e: self._of(e.region).count(),
             SampleKeys: lambda e: self._of(e.region).sample(e.size),
             Fetch: lambda e: self._of(e.region).fetch(e.keys),
+            Recall: self._recall,
             **object_performers(objects, breaker),
             **(_performers_of(tiers, disk.region) if tiers else {}),
         }
@@ -224,6 +235,16 @@ class RealNode:
     def _insert_or_get(self, claims: Sequence[Claim]) -> Sequence[Entry | OutOfReach]:
         return self.tiers.claim(claims) if self.tiers else self.store.claim(claims)
 
+    def recalled(self, keys: Sequence[Key]) -> Apart:
+        """How to find what is stored under each of the keys (API-2). Raises Unavailable while the node is behind its log."""
+        steps = self.tiers.found(keys) if self.tiers else Apart(lambda: self.store.fetch(keys), lambda found: found)
+
+        def begin() -> Any:
+            require_level(behind=self.behind)
+            return steps.begin()
+
+        return Apart(begin, steps.finish)
+
     def look_at_time(self) -> None:
         """Follow wall time where no request does, and log when it becomes doubtful or is believed again (HLC-5)."""
         doubt = self.time.why_not(self.clock)
@@ -298,6 +319,11 @@ class RealNode:
         if isinstance(answer, OutOfReach):
             raise answer
         return answer
+
+    def _recall(self, effect: Recall) -> Entry | None:
+        steps = self.recalled((effect.key,))
+        found: Sequence[Entry | None] = steps.finish(steps.begin())
+        return found[0]
 
     def _seal(self, effect: Seal) -> None:
         require_level(behind=self.behind)

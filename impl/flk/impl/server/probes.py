@@ -1,54 +1,50 @@
 """What a node answers from its first moment on: `/health`, `/ready`, `/metrics`, and that it takes no records yet (OBS-3)."""
 
-import asyncio
 from collections.abc import Callable
 from http import HTTPStatus
-from time import monotonic
 
-import msgspec
-import structlog
-
-from flk.impl.http.messages import Answer, Headers, Request, Respond
+from flk.impl.access import Access, Role, TokenEntry
+from flk.impl.http.messages import Answer, Request, Respond
 from flk.impl.http.origins import preflight
+from flk.impl.http.router import Methods, Router, reading
 from flk.impl.server.metrics import Metrics
 from flk.impl.server.progress import Progress
-from flk.model.flow.answers import BATCH_PATH, SUBMIT_PATH
-from flk.model.flow.submission import Problem
+from flk.impl.server.refusing import permitted, problem, retry_after_field
+from flk.impl.server.scrapes import Scrapes
+from flk.model.flow.answers import BATCH_PATH, OUTCOMES_PATH, SUBMIT_PATH
 from flk.spec.constants import CONSTANTS
 
-SUBMIT, BATCH = SUBMIT_PATH.encode(), BATCH_PATH.encode()
 TEXT = b"text/plain; charset=utf-8"
-PROMETHEUS = b"text/plain; version=0.0.4; charset=utf-8"
-
-log = structlog.get_logger()
 
 
 class Probes:
-    """Handles the requests of a node that is starting. /metrics is rendered once in `metrics_gap` seconds at most, for all who ask
-    meanwhile. With `pages` it tells browsers that pages of other origins may ask.
+    """Handles the requests of a node that is starting. With `scrapes` it answers /metrics, with `access` questions for outcomes;
+    with `pages` it tells browsers that pages of other origins may ask.
     """
 
     def __init__(
         self,
         metrics: Metrics,
         progress: Progress,
-        metrics_gap: float = CONSTANTS.http.metrics_gap_seconds,
+        scrapes: Scrapes | None = None,
+        access: Access | None = None,
         *,
         pages: bool = False,
     ) -> None:
         self._metrics = metrics
         self._progress = progress
-        self._metrics_gap = metrics_gap
         self._pages = pages
-        self._rendered_at = float("-inf")
-        self._scraping: list[Respond] = []
-        self._routes: dict[bytes, dict[bytes, Callable[[Request, Respond], None]]] = {
-            SUBMIT: {b"POST": self.submit},
-            BATCH: {b"POST": self.submit_batch},
-            b"/health": _reading(self._health),
-            b"/ready": _reading(self._ready),
-            b"/metrics": {b"GET": self._scrape, b"HEAD": self._scrape},
+        paths: dict[str, Methods] = {
+            SUBMIT_PATH: {b"POST": self.submit},
+            BATCH_PATH: {b"POST": self.submit_batch},
+            "/health": _reading(self.health),
+            "/ready": _reading(self.ready),
         }
+        if scrapes is not None:
+            paths["/metrics"] = reading(scrapes.ask)
+        if access is not None:
+            paths[f"{OUTCOMES_PATH}/{{pcs_id}}"] = reading(permitted(access, self.outcome, Role.TENANT))
+        self._router = Router(paths)
         self._metrics.watch(lambda: 0.0, lambda: 0.0, lambda: 0.0)
 
     def check(self, request: Request, size: int) -> Answer | None:
@@ -63,9 +59,9 @@ class Probes:
 
     def handle(self, request: Request, respond: Respond) -> None:
         """Answer a request."""
-        methods = self._routes.get(request.path)
+        methods = self._router.methods(request)
         if methods is None:
-            detail = f"there is no such path; records go to {SUBMIT.decode()}"
+            detail = f"there is no such path; records go to {SUBMIT_PATH}"
             respond(problem(HTTPStatus.NOT_FOUND, "ORD-8", detail))
         elif (handler := methods.get(request.method)) is None:
             allowed = b", ".join(methods)
@@ -86,6 +82,11 @@ class Probes:
         """Take none of many, likewise."""
         self.submit(request, respond)
 
+    def outcome(self, request: Request, entry: TokenEntry, respond: Respond) -> None:
+        """Nor tell what is stored."""
+        del request, entry
+        respond(self._not_yet())
+
     def why_not_ready(self) -> str:
         """Why the node takes no records now, empty if it does."""
         return str(self._progress)
@@ -102,52 +103,25 @@ class Probes:
             CONSTANTS.node.unavailable_retry_after_seconds,
         )
 
-    def _health(self) -> Answer:
+    def health(self) -> Answer:
+        """That the process answers, and how far a start has come."""
         return Answer(HTTPStatus.OK, _lines("ok", str(self._progress)), TEXT)
 
-    def _ready(self) -> Answer:
+    def ready(self) -> Answer:
+        """Whether the node takes records, or why not."""
         if reason := self.why_not_ready():
             return problem(HTTPStatus.SERVICE_UNAVAILABLE, "OBS-3", reason)
         return Answer(HTTPStatus.OK, _lines("ready", self.beside()), TEXT)
 
-    def _scrape(self, request: Request, respond: Respond) -> None:
-        """Rendering takes milliseconds; so those who ask at the same time share one, made after all of them asked."""
-        del request
-        self._scraping.append(respond)
-        if len(self._scraping) == 1:
-            wait = max(0.0, self._rendered_at + self._metrics_gap - monotonic())
-            asyncio.get_running_loop().call_later(wait, self._render)
 
-    def _render(self) -> None:
-        scraping, self._scraping = self._scraping, []
-        try:
-            answer = Answer(HTTPStatus.OK, self._metrics.exposition(), PROMETHEUS)
-        except Exception:
-            log.exception("metrics.failed")
-            answer = problem(HTTPStatus.INTERNAL_SERVER_ERROR, "OBS-4", "the metrics cannot be read")
-        self._rendered_at = monotonic()
-        for respond in scraping:
-            respond(answer)
+def _reading(make: Callable[[], Answer]) -> Methods:
+    """The methods of a path that is only read, and answered at once."""
 
-
-def _reading(make: Callable[[], Answer]) -> dict[bytes, Callable[[Request, Respond], None]]:
-    """The methods of a path that is only read."""
-
-    def handler(request: Request, respond: Respond) -> None:
+    def endpoint(request: Request, respond: Respond) -> None:
         del request
         respond(make())
 
-    return {b"GET": handler, b"HEAD": handler}
-
-
-def retry_after_field(seconds: float | None) -> Headers:
-    """The header that asks a client to wait, if it is to."""
-    return {} if seconds is None else {b"retry-after": b"%d" % seconds}
-
-
-def problem(status: HTTPStatus, requirement: str, detail: str, headers: Headers | None = None) -> Answer:
-    """An answer that names the requirement for which there is no other."""
-    return Answer(status, msgspec.json.encode(Problem(detail, requirement, None)), headers=headers or {})
+    return reading(endpoint)
 
 
 def _lines(*lines: str) -> bytes:

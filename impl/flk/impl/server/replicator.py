@@ -8,7 +8,7 @@ continues at the watermarks. Submissions are not affected.
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple, TypeVar
 
@@ -78,6 +78,11 @@ class Replicator:
                 interval = min(every.retain, every.snapshot)
                 passes = RetentionPasses(region, period, node.metrics, shared=node.store.shared)
                 self._intervals[passes] = interval
+
+    @property
+    def passes(self) -> Collection[Passes[Any]]:
+        """All that are made."""
+        return self._intervals.keys()
 
     async def run(self) -> None:
         """Begin at once and go on until cancelled, while the runtime serves."""

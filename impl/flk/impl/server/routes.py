@@ -11,21 +11,28 @@ from time import perf_counter
 import msgspec
 import structlog
 
+from flk.impl.access import Access, TokenEntry
 from flk.impl.http.messages import Answer, Request, Respond, path_of
 from flk.impl.server.admission import Admission
 from flk.impl.server.batch import Answers, Beginnings
-from flk.impl.server.probes import BATCH, Probes, retry_after_field
+from flk.impl.server.outcomes import Outcomes
+from flk.impl.server.probes import Probes
+from flk.impl.server.reading import Reading
+from flk.impl.server.refusing import retry_after_field
 from flk.impl.server.runtime import Runtime
+from flk.impl.server.scrapes import Scrapes
 from flk.model.effects import Admit
-from flk.model.flow.answers import STATES_ENTRY
+from flk.model.flow.answers import BATCH_PATH, STATES_ENTRY
 from flk.model.flow.batch import MEDIA_TYPE, records_of, require_size
+from flk.model.flow.quota import proves_authentic
 from flk.model.flow.submission import Problem, Response, Submission, refuse
+from flk.model.programs.bounded import receive
 from flk.model.programs.examine import Examine
-from flk.model.programs.ingest import ingest
 from flk.model.refusal import Refused
 from flk.spec.constants import CONSTANTS, Http
 
 _DEFAULT_TENANT = CONSTANTS.node.default_tenant.encode()
+_BATCH = BATCH_PATH.encode()
 _NDJSON = MEDIA_TYPE.encode()
 _FAILED = Response(500, msgspec.json.encode(Problem("the node failed to judge this record", "ORD-1", None)))
 
@@ -41,13 +48,14 @@ class Service(Probes):
         region: str,
         examine: Examine,
         admission: Admission,
-        metrics_gap: float = CONSTANTS.http.metrics_gap_seconds,
+        scrapes: Scrapes | None = None,
         behind: Callable[[], str] = str,
+        access: Access | None = None,
         *,
         pages: bool = False,
         limits: Http = CONSTANTS.http,
     ) -> None:
-        super().__init__(runtime.node.metrics, runtime.node.progress, metrics_gap, pages=pages)
+        super().__init__(runtime.node.metrics, runtime.node.progress, scrapes, access, pages=pages)
         self._runtime = runtime
         self._node = runtime.node
         self._region = region
@@ -56,12 +64,13 @@ class Service(Probes):
         self._behind = behind
         self._limits = limits
         self._beginnings = Beginnings()
+        self.outcomes = Outcomes(Reading(runtime.node, runtime.background))
         self._metrics.watch(lambda: self._node.in_flight, self._node.limit, lambda: not self.why_not_ready())
 
     def check(self, request: Request, size: int) -> Answer | None:
         """Refuse a body that will not be admitted, before it is read (ORD-5, ORD-6; a large one by HTTP-9, too; BAT-2)."""
         try:
-            if path_of(request.path) == BATCH:
+            if path_of(request.path) == _BATCH:
                 require_size(size, self._limits)
                 self._node.require_room(0)
             else:
@@ -80,12 +89,16 @@ class Service(Probes):
         behind = self._behind()
         return f"replication is behind: {behind}" if behind else ""
 
+    def outcome(self, request: Request, entry: TokenEntry, respond: Respond) -> None:
+        """Tell a tenant what is stored of a record of its own (API-2, API-3)."""
+        self.outcomes.tell(entry.tenant or "", request.parameters["pcs_id"], respond)
+
     def submit(self, request: Request, respond: Respond) -> None:
         """Begin an `ingest`, which answers."""
         try:
             self._admission.take(request.peer, len(request.body), perf_counter())
         except Refused as refusal:
-            respond(self._refused(refusal))
+            respond(self._refused(refusal, _tenant(request)))
         else:
             self._begin(request, request.body, lambda response: respond(_answer(response)))
 
@@ -96,14 +109,15 @@ class Service(Probes):
             detail = f"a batch has a record to a line, and says so: Content-Type: {MEDIA_TYPE}"
             respond(self.refuse(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "BAT-2", detail))
             return
+        tenant = _tenant(request)
         try:
-            Submission(_tenant(request), b"").payload()
-            self._node.perform(Admit(_tenant(request), 0))
+            Submission(tenant, b"").payload()
+            self._node.perform(Admit(tenant, 0))
             self._node.require_room(0, beside=len(self._beginnings))
             records = records_of(request.body, self._limits)
             self._admission.take(request.peer, sum(map(len, records)), perf_counter(), len(records))
         except Refused as refusal:
-            respond(self._refused(refusal))
+            respond(self._refused(refusal, tenant))
             return
         answers = Answers(len(records), lambda lines: respond(Answer(HTTPStatus.OK, lines, _NDJSON)))
         self._beginnings.add(
@@ -114,14 +128,12 @@ class Service(Probes):
     def _begin(self, request: Request, body: bytes, answer: Callable[[Response], None]) -> None:
         """Begin the `ingest` of one record that was admitted; `answer` is called once."""
         began = perf_counter()
-        peer = request.peer
+        peer, tenant = request.peer, _tenant(request)
 
         def done(response: Response) -> None:
-            if response.status in STATES_ENTRY:
+            if proves_authentic(response):
                 self._admission.give_back(peer, len(body))
-            else:
-                requirement = msgspec.json.decode(response.body, type=Problem).requirement
-                self._metrics.refused(response.status, requirement)
+            self._count(response, tenant)
             answer(response)
             self._metrics.submit_seconds.observe(perf_counter() - began)
 
@@ -130,12 +142,21 @@ class Service(Probes):
             log.error("submission.failed", exc_info=error)
             answer(_FAILED)
 
-        submission = Submission(_tenant(request), body)
-        self._runtime.begin(ingest(submission, self._region, self._examine), done, failed)
+        program = receive(Submission(tenant, body), self._region, self._examine, self._node.tenants)
+        self._runtime.begin(program, done, failed)
 
-    def _refused(self, refusal: Refused) -> Answer:
-        self._metrics.refused(refusal.status, refusal.requirement)
-        return _answer(refuse(refusal))
+    def _refused(self, refusal: Refused, tenant: str = "") -> Answer:
+        response = refuse(refusal)
+        self._count(response, tenant)
+        return _answer(response)
+
+    def _count(self, response: Response, tenant: str) -> None:
+        if response.status in STATES_ENTRY:
+            self._metrics.by_tenant.answered(tenant, response.status)
+        else:
+            requirement = msgspec.json.decode(response.body, type=Problem).requirement
+            self._metrics.refused(response.status, requirement)
+            self._metrics.by_tenant.answered(tenant, response.status, requirement)
 
 
 def _answer(response: Response) -> Answer:

@@ -4,6 +4,9 @@ A program runs on to its next `Append` or `Store` and waits there. A batch takes
 durable together (WAL-7), then lets each run on, in log order, to its Store; then claims for all of them in one call, in the same
 order (DUP-6), and lets each run on to its reply. What arrives meanwhile is the next batch. Every other effect is performed at once.
 
+Programs of a tenant whose quota is used up wait at `Foresee` until the others have their answers: to examine them as they come
+would take the interpreter from the thread that writes the log, again and again, and with it everybody's time.
+
 Between batches nothing is in flight in log or store: then segments are sealed (WAL-6), and a node behind its log catches up.
 
 A batch runs in an exclusive section, which it shares with the programs of `flk.impl.server.background`.
@@ -26,7 +29,7 @@ from flk.impl.server.pressure import Gate
 from flk.impl.server.trace import Run, Runs, Untraced
 from flk.impl.storage.rows import Damaged
 from flk.impl.storage.segment_file import LogFailed
-from flk.model.effects import INBOX, Append, Effect, Program, Store
+from flk.model.effects import INBOX, Append, Effect, Foresee, Program, Store
 from flk.model.entries.entry import Entry
 from flk.model.log.frames import CorruptSegment
 from flk.model.log.hlc import Timestamp
@@ -41,6 +44,7 @@ from flk.spec.constants import Pressure
 R = TypeVar("R")
 
 MAX_BATCH = 512  # programs in a batch: the loop sends no answer while it examines their frames
+MAX_DOUBTFUL = 64  # programs beside them of tenants whose quota is used up: nobody else waits for more
 CHORE_SECONDS = 1.0  # between two rounds of chores when no request comes
 
 log = structlog.get_logger()
@@ -81,10 +85,15 @@ class Runtime:
         self._recover = recover
         self._in_thread = in_thread
         self._trace = trace or Untraced()
-        self._queues: dict[type[Effect[object]], deque[_Waiting[Any]]] = {Append: deque(), Store: deque()}
+        self._queues: dict[type[Effect[object]], deque[_Waiting[Any]]] = {
+            Append: deque(),
+            Store: deque(),
+            Foresee: deque(),
+        }
         self._groups: dict[type[Effect[object]], Callable[[Any], Awaitable[Sequence[Any]]]] = {
             Append: self._append,
             Store: self._claim,
+            Foresee: self._foresee,
         }
         if pressure is not None:
             node.limit = Gate(pressure, lambda: len(self._queues[Append])).admits
@@ -182,16 +191,17 @@ class Runtime:
         """Run batches until `stop`, and those already begun to their end. Raises LogFailed, after refusing all that wait."""
         tick = asyncio.create_task(self._tick())
         try:
-            while not (self._stopping and not self._queues[Append]):
+            while not (self._stopping and not self._is_due()):
                 await self._wake.wait()
                 self._wake.clear()
-                while self._queues[Append]:
+                while self._is_due():
                     async with self._section.entered():
                         await self._batch()
                         await self._rotate_if_full()
                 async with self._section.entered():
                     await self._chores()
         except LogFailed as failure:
+            self.node.metrics.wal_errors.inc()
             self._refuse_all(failure)
             raise
         finally:
@@ -204,10 +214,14 @@ class Runtime:
         self._stopping = True
         self._wake.set()
 
+    def _is_due(self) -> bool:
+        """Whether anything waits for a batch."""
+        return bool(self._queues[Append] or self._queues[Foresee])
+
     async def _batch(self) -> None:
         for kind, perform in self._groups.items():
             queue = self._queues[kind]
-            group = [queue.popleft() for _ in range(min(len(queue), MAX_BATCH))]
+            group = [queue.popleft() for _ in range(min(len(queue), MAX_DOUBTFUL if kind is Foresee else MAX_BATCH))]
             if group:
                 await self._step(group, perform)
 
@@ -234,6 +248,7 @@ class Runtime:
 
     def _refuse_all(self, failure: LogFailed) -> None:
         self.node.behind = True  # until the process has ended: what the log holds is known at its next start
+        self.node.postponed = str(failure)
         for queue in self._queues.values():
             self._refuse(tuple(queue), unavailable(str(failure)), time.time_ns())
 
@@ -276,7 +291,7 @@ class Runtime:
                 staged.commit()
         except Untimely:  # nothing was written, and nothing of the log failed
             raise
-        except (LogFailed, Unavailable):
+        except Unavailable:
             self.node.metrics.wal_errors.inc()
             raise
         return self.node.committed(staged)
@@ -294,6 +309,9 @@ class Runtime:
         if self.node.store.shared or self.node.tiers:
             return await self._off_loop(partial(self.node.claim, effects))
         return self.node.claim(effects)
+
+    async def _foresee(self, effects: Sequence[Foresee]) -> list[Timestamp]:
+        return [self.node.perform(effects[0])] * len(effects)
 
     async def _off_loop(self, work: Callable[[], R]) -> R:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)

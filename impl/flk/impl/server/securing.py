@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from flk.impl.entry_files import readable_by_others
 from flk.impl.http.handshakes import Tls
-from flk.impl.keys import readable_by_others
 from flk.impl.server.metrics import Metrics
 from flk.impl.server.reload import Reload
 from flk.impl.server.tls_files import TlsFiles

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 
+from flk.impl.access import read_access
 from flk.impl.http.origins import fields_for
 from flk.impl.keys import load_keys
 from flk.impl.server.comparing import require_comparable
@@ -19,6 +20,7 @@ from flk.impl.server.tls_files import TlsFiles, tls_files
 from flk.impl.storage.address import address
 from flk.impl.storage.objects import open_objects
 from flk.impl.storage.ring_file import is_ring, load, path_of
+from flk.impl.tenants import read_tenants
 from flk.model.entries.proposals import Mode
 from flk.model.record.canonical import ACCEPTED, Profile
 from flk.spec.constants import CONSTANTS, Breaker, Garbage, Http, Pressure
@@ -46,7 +48,8 @@ class Settings(msgspec.Struct, frozen=True):
     With `store`, the URL of a store, it shares that with the region's other nodes. What snapshots cover, and is older than `retain`
     in seconds, is removed. With `tiering` it moves entries to a cold tier. It writes `feeds` of tenants, and `follows` those of
     regions that are no `peers`. Every `compare_every` seconds it compares its store with those of its peers, and mends what it
-    lost, in the mode `reconcile`. It answers pages of the origin `allow_origin`.
+    lost, in the mode `reconcile`. It answers pages of the origin `allow_origin`. The file `access` says who may ask for what is
+    stored; with `admin_port` operators ask there, and nowhere else. `tenants` is the file that says how much each tenant may send.
     With `tls_certificate` and `tls_key` its connections are within TLS; with `tls_client_ca` those of its clients alone.
     """
 
@@ -81,6 +84,10 @@ class Settings(msgspec.Struct, frozen=True):
     compare_every: float | None = None
     reconcile: Mode = Mode.MANUAL
     allow_origin: str | None = None
+    access: Path | None = None
+    admin_host: str = "127.0.0.1"
+    admin_port: int | None = None
+    tenants: Path | None = None
     tls_certificate: Path | None = None
     tls_key: Path | None = None
     tls_client_ca: Path | None = None
@@ -117,6 +124,7 @@ def mistakes(settings: Settings) -> Iterator[UnusableInput]:
     checks: tuple[Callable[[], object], ...] = (
         partial(load_keys, settings.keys),
         partial(_check_profiles, settings),
+        partial(_check_tenants, settings),
         partial(_check_regions, settings),
         partial(_check_urls, settings),
         partial(require_removable, settings.retain, settings.objects, accept_weaker=settings.accept_weaker_store),
@@ -134,6 +142,7 @@ def mistakes(settings: Settings) -> Iterator[UnusableInput]:
         ),
         partial(fields_for, settings.allow_origin or "*"),
         partial(_check_tls, settings),
+        partial(_check_access, settings),
     )
     for check in checks:
         try:
@@ -147,9 +156,23 @@ def _check_tls(settings: Settings) -> None:
         certificates(files)
 
 
+def _check_access(settings: Settings) -> None:
+    if settings.access is not None:
+        read_access(settings.access)
+    elif settings.admin_port is not None:
+        raise UnusableInput("--admin-port: nobody would be let in; name who may ask with --access (`flk token new`)")
+    if settings.admin_port and (settings.admin_host, settings.admin_port) == (settings.host, settings.port):
+        raise UnusableInput(f"--admin-port {settings.port}: everybody is answered there; give operators another")
+
+
 def _check_profiles(settings: Settings) -> None:
     if settings.require_judged and settings.accept_shortest:
         raise UnusableInput("--require-judged and --accept-shortest exclude one another; give one of them")
+
+
+def _check_tenants(settings: Settings) -> None:
+    if settings.tenants is not None:
+        read_tenants(settings.tenants)
 
 
 def _check_urls(settings: Settings) -> None:

@@ -1,6 +1,6 @@
 """The warm tier: the store in SQLite, from which entries go as they age (TIR-1, TIR-2)."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 
 from flk.impl.storage.rows import BY_AGE, ENTRY_COLUMNS, TOTALS, entries_of, entry_row, mark_row, text
 from flk.impl.storage.sqlite import FLUSH_ENTRIES, MARK, SqliteStore, stored_rows, synchronised
@@ -21,14 +21,6 @@ class AgingStore(SqliteStore):
         self._fresh.add(*claim)
         if len(self._fresh.entries) >= FLUSH_ENTRIES:
             self.flush_behind()
-
-    def held(self, keys: Sequence[Key]) -> dict[Key, Entry]:
-        """What is stored under those of the keys under which something is, be it written yet or not."""
-        self._settle()
-        pending = {**self._flushing.entries, **self._fresh.entries}
-        found = {key: pending[key] for key in keys if key in pending}
-        stored = self._look_up([key for key in keys if key not in found])
-        return found | {key: stored[key] for key in keys if key in stored}
 
     def merge_beside(self, claims: Iterable[Claim], elsewhere: Mapping[Key, Entry]) -> int:
         """As `merge`; but where nothing is stored here under a key, what is `elsewhere` counts (TIR-4)."""

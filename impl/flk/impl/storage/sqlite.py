@@ -216,9 +216,15 @@ class SqliteStore:
 
     def fetch(self, keys: Sequence[Key]) -> tuple[Entry | None, ...]:
         """What is stored under each of the keys."""
-        self.flush()
-        stored = self._look_up(keys)
-        return tuple(map(stored.get, keys))
+        return tuple(map(self.held(keys).get, keys))
+
+    def held(self, keys: Sequence[Key]) -> dict[Key, Entry]:
+        """What is stored under those of the keys under which something is, be it written yet or not. Nothing is written for it."""
+        self._settle()
+        fresh, flushing = self._fresh.entries, self._flushing.entries
+        found = {key: entry for key in keys if (entry := fresh.get(key) or flushing.get(key)) is not None}
+        stored = self._look_up([key for key in keys if key not in found])
+        return found | {key: stored[key] for key in keys if key in stored}
 
     def superseded(self, after: int = 0, limit: int = -1) -> list[tuple[Key, Entry, Entry]]:
         """The local winners that gave way, in order: key, loser, winner (CRR-3); at most so many (-1: all) `after` the first."""

@@ -111,6 +111,28 @@ class Tiered:
         """What is stored under each of the keys, in whichever tier. Raises OutOfReach."""
         return tuple(found and found.entry for found in run(tiering.ask(tuple(keys)), self.perform))
 
+    def found(self, keys: Sequence[Key]) -> Apart:
+        """The steps of `fetch`: the cold tier is asked in the second one. What moves meanwhile moves to a slower tier, and is
+        copied there before it is deleted here (TIR-2), so it is found.
+        """
+
+        def begin() -> dict[Key, Entry]:
+            found = self._held(Tier.HOT, keys)
+            return found | self._held(Tier.WARM, [key for key in keys if key not in found])
+
+        def finish(near: dict[Key, Entry]) -> tuple[Entry | None, ...]:
+            far = tuple(key for key in dict.fromkeys(keys) if key not in near)
+            there = near | {
+                key: entry for key, entry in zip(far, self.cold.look(far), strict=True) if entry is not None
+            }
+            return tuple(map(there.get, keys))
+
+        return Apart(begin, finish)
+
+    def _held(self, tier: Tier, keys: Sequence[Key]) -> dict[Key, Entry]:
+        found = zip(keys, self._look(Look(tier, tuple(keys))), strict=True)
+        return {key: entry for key, entry in found if entry is not None}
+
     def apart(self, effect: Effect[object]) -> Apart | None:
         """The steps of an effect for which the store need not be kept waiting; None for all others."""
         match effect:

@@ -8,9 +8,9 @@ A program yields effects and is sent their results; it does no I/O and knows no 
 A runtime performs an effect or raises `Refused` into the program (`Unavailable` where the world does not answer).
 """
 
-from flk.model.effects.admission import Admit, CaughtUp
+from flk.model.effects.admission import Admit, Allow, CaughtUp, Charge
 from flk.model.effects.audit import Acknowledge, Attempt, Bury, MarkProcessed, TakeTask
-from flk.model.effects.clock import Inherit, Observe, Resume
+from flk.model.effects.clock import Foresee, Inherit, Observe, Resume
 from flk.model.effects.effect import Effect, Program
 from flk.model.effects.log import (
     INBOX,
@@ -32,7 +32,7 @@ from flk.model.effects.retention import DeleteObject, Noted, Release, RemoveSegm
 from flk.model.effects.rotten import PutBack, Rejoin, Rotten
 from flk.model.effects.sharing import Bar, DeclareLost, Watermark, Watermarks
 from flk.model.effects.snapshot import Clock, Export, Supersessions
-from flk.model.effects.store import Mark, Marked, Merge, Store
+from flk.model.effects.store import Mark, Marked, Merge, Recall, Store
 from flk.model.effects.tiers import Aged, Copy, Delete, Insert, Join, Look, Owe, Owed, Settled
 
 __all__ = [
@@ -42,11 +42,13 @@ __all__ = [
     "Admit",
     "Advance",
     "Aged",
+    "Allow",
     "Append",
     "Attempt",
     "Bar",
     "Bury",
     "CaughtUp",
+    "Charge",
     "Clock",
     "Copy",
     "CountEntries",
@@ -57,6 +59,7 @@ __all__ = [
     "Effect",
     "Export",
     "Fetch",
+    "Foresee",
     "Forget",
     "GetBeginning",
     "GetObject",
@@ -83,6 +86,7 @@ __all__ = [
     "PutObject",
     "ReadPhase",
     "ReadSegment",
+    "Recall",
     "Rejoin",
     "Release",
     "RemoveSegment",

@@ -22,3 +22,9 @@ class Observe(Effect[None], frozen=True):
     """Let the node's clock know timestamps from elsewhere, each by itself: one too far ahead hides no other (HLC-2, HLC-3)."""
 
     timestamps: tuple[Timestamp, ...]
+
+
+class Foresee(Effect[Timestamp], frozen=True):
+    """The timestamp that a frame of the log would get now. It is not given: the next frame gets it, or a later one. Raises Untimely
+    if none would be given (HLC-5).
+    """

@@ -1,7 +1,7 @@
 """Effects on the store of a region and on its watermarks (DUP-*, CRR-*)."""
 
 from flk.model.effects.effect import Effect
-from flk.model.entries.entry import Claim, Entry
+from flk.model.entries.entry import Claim, Entry, Key
 
 
 class Store(Effect[Entry], frozen=True):
@@ -14,6 +14,16 @@ class Store(Effect[Entry], frozen=True):
     """
 
     claim: Claim
+
+
+class Recall(Effect[Entry | None], frozen=True):
+    """The entry that a Store would meet under a key, None if there is none. Nothing is changed, nor moved between tiers.
+
+    Raises Unavailable while the node is behind its log, which may have what the store lacks (API-4); OutOfReach where only what is
+    away, or has rotted, could tell.
+    """
+
+    key: Key
 
 
 class Merge(Effect[int], frozen=True):

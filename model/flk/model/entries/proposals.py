@@ -14,8 +14,10 @@ from hashlib import sha256
 
 import msgspec
 
-from flk.model.entries.compared import LIMITS, BadObject, Columns, read_as, written
+from flk.model.entries.compared import LIMITS, BadObject, Columns, claim_of, read_as, written
+from flk.model.entries.snapshot import heads_of
 from flk.model.log.hlc import Timestamp, text
+from flk.spec.constants import CONSTANTS
 
 _ID = re.compile(r"[0-9a-f]{16}-[0-9a-f]{32}")
 
@@ -152,9 +154,20 @@ def permits(mode: Mode, proposal: Proposal) -> bool:
     """Whether a proposal is applied without being approved (DIV-6)."""
     if mode is Mode.MANUAL or proposal.action is Action.MANUAL_REVIEW or SCORES[proposal.action] < _least(mode):
         return False
+    if is_hearsay(proposal):
+        return False
     if mode is Mode.AUTO_SAFE:
         return proposal.action is Action.REPLAY_MISSING and proposal.percent < LIMITS.safe_percent
     return proposal.percent <= LIMITS.review_percent
+
+
+def is_hearsay(proposal: Proposal) -> bool:
+    """Whether only a snapshot has the claims that a region wrote which did not log them. Nothing of it is signed: whoever may write
+    there could have made it up.
+    """
+    others = (heads_of(region) for region in {claim_of(columns).entry.region for columns in proposal.claims})
+    is_snapshot = proposal.evidence.startswith(CONSTANTS.snapshot.object_prefix)
+    return is_snapshot and not all(proposal.evidence.startswith(heads) for heads in others)
 
 
 def _least(mode: Mode) -> float:

@@ -11,6 +11,8 @@ from hashlib import sha256
 from flk.model.entries.entry import Key
 from flk.spec.constants import CONSTANTS
 
+CIRCLE = 2**32  # positions
+
 
 def ring_text(key: Key) -> str:
     """What of a key is placed on the ring."""
@@ -63,6 +65,19 @@ class Ring:
         if len(found) < n:
             raise LookupError(f"RNG-3: {n} healthy shards are needed and the ring has {len(found)}")
         return found
+
+    def shares(self) -> dict[str, float]:
+        """The share of the circle that belongs to each shard: of many keys, so many are its.
+
+        >>> sum(Ring(("a", "b", "c", "d")).shares().values())
+        1.0
+        """
+        held = dict.fromkeys(self.shards, 0)
+        before = self._positions[-1] - CIRCLE
+        for place, name in zip(self._positions, self._names, strict=True):
+            held[name] += place - before
+            before = place
+        return {name: length / CIRCLE for name, length in held.items()}
 
     def _from(self, place: int) -> Iterator[str]:
         """The owner of each point, once around the circle."""

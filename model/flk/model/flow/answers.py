@@ -8,6 +8,7 @@ from flk.spec.constants import CONSTANTS
 
 SUBMIT_PATH = CONSTANTS.node.submit_path
 BATCH_PATH = CONSTANTS.node.batch_path
+OUTCOMES_PATH = CONSTANTS.node.outcomes_path
 
 
 class Meaning(StrEnum):
@@ -39,9 +40,9 @@ _TABLE = (
     Answer(202, "stored, escalated", Meaning.ACKNOWLEDGED, ("ORD-7", "OUT-2"), states_entry=True),
     Answer(409, "equivocation", Meaning.REFUSED, ("DUP-3", "OUT-5"), states_entry=True),
     Answer(Malformed.status, "malformed", Meaning.REFUSED, ("ORD-2", "ORD-9", "OUT-5"), claims_nothing=True),
-    Answer(Unauthenticated.status, "not authentic", Meaning.REFUSED, ("ORD-3", "OUT-5"), claims_nothing=True),
+    Answer(Unauthenticated.status, "not authentic", Meaning.REFUSED, ("ORD-3", "OUT-5", "TEN-4"), claims_nothing=True),
     Answer(TooLarge.status, "too large", Meaning.REFUSED, ("ORD-5", "OUT-5"), before_log=True),
-    Answer(Overloaded.status, "overloaded", Meaning.RETRY, ("ORD-6", "OUT-4"), before_log=True),
+    Answer(Overloaded.status, "overloaded", Meaning.RETRY, ("ORD-6", "OUT-4", "TEN-1"), before_log=True),
     Answer(Unavailable.status, "unavailable", Meaning.RETRY, ("ORD-4", "OUT-4"), before_log=True),
 )
 ANSWERS = {answer.status: answer for answer in _TABLE}

@@ -113,6 +113,10 @@ class Timekeeper:
         """What the clocks show."""
         return Moment(self._wall(), self._steady())
 
+    def steady(self) -> float:
+        """What the clock shows that is never set."""
+        return self._steady()
+
     def believed(self, clock: int) -> float:
         """Wall time, to log with after `clock`. Raises Untimely if it is not to be believed."""
         now = self._follow()

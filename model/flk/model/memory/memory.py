@@ -12,10 +12,12 @@ from flk.model.effects import (
     INBOX,
     Acknowledge,
     Admit,
+    Allow,
     Append,
     Attempt,
     Bury,
     CaughtUp,
+    Charge,
     Clock,
     CountEntries,
     DeleteObject,
@@ -23,6 +25,7 @@ from flk.model.effects import (
     Effect,
     Export,
     Fetch,
+    Foresee,
     GetBeginning,
     GetObject,
     Inherit,
@@ -37,6 +40,7 @@ from flk.model.effects import (
     Post,
     PutObject,
     ReadSegment,
+    Recall,
     Release,
     RemoveSegment,
     ReplaceObject,
@@ -57,6 +61,7 @@ from flk.model.entries.migration import split
 from flk.model.entries.tasks import Archive, TaskQueue
 from flk.model.flow.admission import admit, require_level
 from flk.model.flow.submission import Response, Submission
+from flk.model.flow.tenants import Tenants
 from flk.model.flow.timekeeping import Timekeeper
 from flk.model.log.frames import Frame
 from flk.model.log.hlc import ZERO, Timestamp, at, observe, tick
@@ -87,7 +92,7 @@ class MemoryNode:
     divergence detection may read, `post` the service an outbox delivers to, `archive` where audit tasks take effect (None: this is
     no worker). `store_down` makes the store unavailable; from its first failure the node is behind its log and admits and claims
     nothing until `recover` has run (ORD-4). `tiered` is what it knows of the tiers of its store (None: it has none). Other nodes of
-    the region have a store that is `shared`, too.
+    the region have a store that is `shared`, too. `tenants` says what is asked of each (None: of all, nothing).
     """
 
     def __init__(
@@ -103,6 +108,7 @@ class MemoryNode:
         seed: int = 0,
         time: Timekeeper | None = None,
         shared: bool = False,
+        tenants: Tenants | None = None,
     ) -> None:
         self.disk = disk
         self.entries = entries
@@ -115,11 +121,14 @@ class MemoryNode:
         self.slept = 0.0
         self._now = now
         self.time = time or Timekeeper(now, now)
+        self.tenants = tenants or Tenants()
         self._peers = peers or {}
         self._post = post
         self._random = Random(seed)
         self.performers: Performers = {
             Admit: self._admit,
+            Allow: lambda e: self.tenants.require_room(e.tenant, self.time.steady()),
+            Charge: lambda e: self.tenants.charge(e.tenant, self.time.steady()),
             Append: self._append,
             Salvage: lambda e: disk.salvage(e.log, e.name, e.frames, self.clock),
             Seal: self._seal,
@@ -133,8 +142,10 @@ class MemoryNode:
             Inspect: lambda e: disk.inspect(e.log, at(now())),
             Restore: lambda e: disk.restore(e.log, e.name, e.content),
             Store: self._store,
+            Recall: self._recall,
             Merge: self._merge,
             Resume: self._resume,
+            Foresee: lambda _: tick(self.clock, self.time.believed(self.clock)),
             Observe: self._observe,
             Inherit: self._inherit,
             Mark: self._mark,
@@ -218,6 +229,16 @@ class MemoryNode:
         if self._reachable().rotten.set_aside(effect.claim):
             raise being_put_back()
         return self._reachable().insert_or_get(effect.claim)
+
+    def _recall(self, effect: Recall) -> Entry | None:
+        require_level(behind=self.behind)
+        if self.tiered is not None:
+            (found,) = run(tiering.ask((effect.key,)), self.perform)
+            return found and found.entry
+        entries = self._reachable()
+        if effect.key in entries.rotten.held:
+            raise being_put_back()
+        return entries.entries.get(effect.key)
 
     def _merge(self, effect: Merge) -> int:
         if self.tiered is not None:

@@ -14,7 +14,7 @@ from flk.model.effects import INBOX, Noted, Program
 from flk.model.entries.compared import Digest, Extent, RangeSum, place, position
 from flk.model.entries.entry import Entry, Key
 from flk.model.log.hlc import Timestamp, at, wall_seconds
-from flk.model.programs.publish import Published, own_rounds, publish_extents
+from flk.model.programs.publish import Published, common_round, own_rounds, publish_extents
 from flk.spec.constants import CONSTANTS
 
 LIMITS = CONSTANTS.divergence
@@ -55,11 +55,12 @@ def compare(region: str, peers: Sequence[str], interval: float, *, shared: bool 
     """Publish what the store has up to a moment that is a multiple of `interval` in seconds, as the peers do, and compare it with
     what they have published (DIV-1).
 
-    The moment is a little past, for most of what was logged until then to be replayed everywhere: nothing else depends on it.
+    The moment is a little past, for most of what was logged until then to be replayed everywhere: nothing else depends on it. One
+    for which a peer has published already is preferred: where a pass takes longer than the interval, each would leave out others.
     If the store is `shared`, what the region's other nodes have not shipped is not known. Raises Unavailable.
     """
     now = wall_seconds((yield from Noted(INBOX)).wall) - min(LIMITS.settle_seconds, interval)
-    round_ = at(max(0.0, now // interval * interval))
+    round_ = yield from common_round(region, peers, at(max(0.0, now // interval * interval)))
     published = Published(region)
     rounds = yield from own_rounds(region, round_, peers, published, shared=shared)
     latest = []

@@ -106,8 +106,8 @@ class Search:
         for region in sorted({claim.entry.region for claim in claims} & set(self._regions)):
             wanted = [claim for claim in claims if claim.entry.region == region]
             yield from self._in_segments(region, wanted)
-            if missing := [claim for claim in wanted if claim not in self._found]:
-                yield from self._in_snapshot(region, missing)
+            for source in sorted(self._regions, key=lambda each: each != region):
+                yield from self._in_snapshots(region, source, wanted)
             if region == self._region and any(claim not in self._found for claim in wanted):
                 stamps = yield from unshipped(region)
                 for claim in wanted:
@@ -122,7 +122,7 @@ class Search:
         elif not (self._segments and self._heads and self._pieces):
             return Evidence(Standing.NOT_READ, because="what was read has it not, and no more is read in one pass")
         else:
-            because = f"neither a shipped segment of {region} nor its latest snapshot has it"
+            because = f"no shipped segment of {region} has it, nor a snapshot of any region"
         return Evidence(Standing.NOWHERE, because=because)
 
     def _in_segments(self, region: str, wanted: Sequence[Claim]) -> Program[None]:
@@ -190,15 +190,21 @@ class Search:
             self._found |= {claim: Evidence(standing, name) for claim in there if claim not in self._found}
         return len(frames)
 
-    def _in_snapshot(self, region: str, wanted: Sequence[Claim]) -> Program[None]:
-        """Look in the latest snapshot of a region, if the beginning of a log of it is gone."""
+    def _in_snapshots(self, region: str, source: str, wanted: Sequence[Claim]) -> Program[None]:
+        """Look for what a region logged in the snapshots of a source, the latest first: an entry that its store had lost when it
+        wrote one is in the one before, or in those of others.
+        """
+        for name in reversed((yield from ListObjects(heads_of(source)))):
+            if missing := [claim for claim in wanted if claim not in self._found]:
+                head = yield from _head(name)
+                if head is not None:
+                    yield from self._in_snapshot(region, name, head, missing)
+
+    def _in_snapshot(self, region: str, name: str, head: Head, wanted: Sequence[Claim]) -> Program[None]:
+        """Look in a snapshot, if the beginning of a log of the region is gone."""
         logs = yield from self._logs(region)
-        found = yield from latest_head(region)
-        if found is None:
-            return
-        name, head = found
         first = {log: sequence_of(names[0]) for log, names in logs.items()}
-        removed = {log: first.get(log, sequence_of(last) + 1) - 1 for log, last in covered(head, region).items()}
+        removed = {log: first.get(log, sequence_of(last) + 1) - 1 for log, last in covered(head, head.region).items()}
         gone = {log: last for log, last in removed.items() if last and region_of(f"{log}/") == region}
         if not gone:
             return
@@ -222,9 +228,16 @@ class Search:
 def latest_head(region: str) -> Program[tuple[str, Head] | None]:
     """The latest snapshot of a region of which the head can be read, and its name."""
     for name in reversed((yield from ListObjects(heads_of(region)))):
-        content = yield from GetObject(name)
-        try:
-            return name, read_head(name, content or b"")
-        except BadSnapshot:
-            continue
+        head = yield from _head(name)
+        if head is not None:
+            return name, head
     return None
+
+
+def _head(name: str) -> Program[Head | None]:
+    """The head of a snapshot, None if it cannot be read."""
+    content = yield from GetObject(name)
+    try:
+        return read_head(name, content or b"")
+    except BadSnapshot:
+        return None

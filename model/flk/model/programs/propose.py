@@ -249,7 +249,8 @@ def _proposals(
 
 
 def _by_evidence(claims: Mapping[Claim, Evidence]) -> list[tuple[str, list[Claim]]]:
-    found: defaultdict[str, list[Claim]] = defaultdict(list)
+    """The claims with their evidence, and apart by the region that logged them: for some a snapshot is another's word (DIV-6)."""
+    found: defaultdict[tuple[str, str], list[Claim]] = defaultdict(list)
     for claim, evidence in claims.items():
-        found[evidence.name].append(claim)
-    return sorted(found.items())
+        found[evidence.name, claim.entry.region].append(claim)
+    return [(name, some) for (name, _), some in sorted(found.items())]

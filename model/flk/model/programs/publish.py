@@ -102,12 +102,30 @@ class Published:
             return None
 
 
+def common_round(region: str, peers: Sequence[str], latest: Timestamp) -> Program[Timestamp]:
+    """The round to publish: the last one, `latest` at most, that a peer has published after the last of the region's own; or else
+    `latest`.
+    """
+    own = yield from _published(region)
+    known = set[Timestamp]()
+    for peer in peers:
+        known |= yield from _published(peer)
+    return max((each for each in known if max(own, default=0) < each <= latest), default=latest)
+
+
+def _published(region: str) -> Program[set[Timestamp]]:
+    """The rounds of which there is a digest."""
+    listed = yield from ListObjects(rounds_of(region))
+    rounds = (_round_of(region, name) for name in listed)
+    return {each for each, name in zip(rounds, listed, strict=True) if each and name == digest_name(region, each)}
+
+
 def own_rounds(
     region: str, round_: Timestamp, peers: Sequence[str], published: Published, *, shared: bool
 ) -> Program[list[Digest]]:
     """What the region has published of its latest rounds, the latest first, this one included. What is older is removed."""
     listed = yield from ListObjects(rounds_of(region))
-    names = {name: _round(name.removeprefix(rounds_of(region)).partition("/")[0]) for name in listed}
+    names = {name: _round_of(region, name) for name in listed}
     earlier = sorted({each for each in names.values() if each is not None and each != round_}, reverse=True)
     kept = [round_, *earlier][: LIMITS.kept_rounds]
     for name, each in names.items():
@@ -123,8 +141,9 @@ def own_rounds(
     return rounds
 
 
-def _round(told: str) -> Timestamp | None:
-    """The round that a name tells, None if that is none."""
+def _round_of(region: str, name: str) -> Timestamp | None:
+    """The round that the name of an object tells, None if that is none."""
+    told = name.removeprefix(rounds_of(region)).partition("/")[0]
     try:
         found = Timestamp(int(told, 16))
     except ValueError:

@@ -272,7 +272,9 @@ class Exporter:
             self._of(event.node).divergence[event.peer] = apart(*stores, at(self._places[event.node].wall() - SETTLE))
 
     def _clock_observed(self, event: ClockObserved) -> None:
-        """Timestamps of another region may run ahead (HLC-3)."""
+        """Timestamps of another region may run ahead (HLC-3). A node counts those that a replay shows it."""
+        if not event.source:
+            return
         now = self._places[event.node].wall()
         ahead = sum(is_ahead(timestamp, now) for timestamp in event.timestamps)
         self._of(event.node).counts["flk_clock_ahead_total", (event.source,)] += ahead

@@ -249,6 +249,7 @@ def hunt(
     *,
     kinds: Iterable[str] = (),
     nodes: int = 1,
+    upkeep: bool = False,
     records: str | PathLike[str] | None = None,
     workers: int = -1,
     backend: str = PROCESSES,
@@ -261,6 +262,7 @@ def hunt(
     - `programs`: what the nodes run, as that of `run`: your own, or the name of a refuted design
     - `kinds`: kinds of faults to choose from, such as `("partition", "loss")`; by default all
     - `nodes`: how many nodes share the store of each region of a drawn world; a scenario says it itself
+    - `upkeep`: whether nodes of a drawn world write snapshots, remove what these cover, and mend what a store lost; likewise
     - `records`, `workers`, `backend`, `progress`: as those of `sweep`
 
     The failure is the least seed that violates, however many workers there are. Raises UnusableInput for a scenario, a kind or
@@ -269,7 +271,8 @@ def hunt(
     >>> hunt(seeds=5, kinds=("loss", "latency"), workers=1).verdict
     <Verdict.HOLDS: 'holds'>
     """
-    chosen, space = seeds_of(seeds), search_space(base, programs, kinds=kinds, nodes=nodes, records=records)
+    space = search_space(base, programs, kinds=kinds, nodes=nodes, upkeep=upkeep, records=records)
+    chosen = seeds_of(seeds)
     with hunt_bar(len(chosen), progress) as reached:
         outcome = hunting.hunt(
             space, chosen, budget=budget_of(budget), workers=workers, backend=backend, on_progress=reached
@@ -283,6 +286,7 @@ def search_space(
     *,
     kinds: Iterable[str] = (),
     nodes: int = 1,
+    upkeep: bool = False,
     records: str | PathLike[str] | None = None,
 ) -> hunting.SearchSpace:
     """What a hunt with these arguments searches. Raises UnusableInput as `hunt` does."""
@@ -290,9 +294,13 @@ def search_space(
         raise UnusableInput(
             f"nodes={nodes}: a region has one node or more; that of a scenario is its layout.nodes, so leave nodes out"
         )
+    if upkeep and (nodes > 1 or base is not None):
+        raise UnusableInput(
+            "upkeep: only nodes of drawn worlds, each with a store of its own, are told to; a scenario says layout.upkeep itself"
+        )
     scenario = None if base is None else scenario_of(base, records)
     fed = scenario or scenario_of(swarm(1), records)
-    return hunting.SearchSpace(inputs_for(fed, programs), scenario, kinds_of(kinds), nodes)
+    return hunting.SearchSpace(inputs_for(fed, programs), scenario, kinds_of(kinds), nodes, upkeep)
 
 
 def shrink(

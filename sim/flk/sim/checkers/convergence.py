@@ -48,7 +48,10 @@ class Agreement:
         backlog: Backlog,
         simulator: Simulator,
         checks: Checks,
+        *,
+        snapshots: bool = False,
     ) -> None:
+        self._snapshots = snapshots
         self.changes: list[Change] = [Change(0.0, 0)]
         self.caught_up: list[tuple[float, str]] = []
         self.spells: list[tuple[float, float]] = []
@@ -65,8 +68,11 @@ class Agreement:
         self._checks = checks
 
     def may_keep(self, region: str, claim: Claim) -> bool:
-        """Whether a region may store a claim that reaches no other: its own, or one that it read before the object was lost."""
-        return claim in self.rotten and (claim.entry.region == region or claim in self._once_shipped)
+        """Whether a region may store a claim that reaches no other: its own, or one that it read before the object was lost. Where
+        nodes write snapshots, it may have it from one, into which it came from the store of the region that logged it.
+        """
+        own = claim.entry.region == region
+        return claim in self.rotten and (own or claim in self._once_shipped or self._snapshots)
 
     @property
     def differing(self) -> int:

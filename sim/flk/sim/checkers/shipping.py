@@ -6,9 +6,10 @@ from math import inf
 from typing import NamedTuple
 
 from flk.model.effects import INBOX
-from flk.model.entries.entry import Claim
+from flk.model.entries.entry import Claim, Key
 from flk.model.log.frames import log_of, region_of, segment_name, sequence_of
 from flk.model.log.hlc import Timestamp, text
+from flk.model.programs.propose import UNPROVEN
 from flk.model.programs.recover import APPLIED
 from flk.model.programs.restore import CHECKED
 from flk.model.programs.retain import WHOLE
@@ -23,6 +24,7 @@ from flk.sim.scenarios.topology import region_of_node
 from flk.sim.world.events import (
     Claimed,
     Crashed,
+    Forgotten,
     Levelled,
     Merged,
     PassEnded,
@@ -59,11 +61,15 @@ class ShippingRules:
         *,
         now: Callable[[], float],
         forgets: bool,
+        snapshots: bool,
         whole_by: float,
     ) -> None:
-        """`whole_by` is when the nodes have had time to put back what the last fault took away."""
+        """With `snapshots` a node may go on past segments that it misses. `whole_by` is when nodes have had time to put back
+        what the last fault took away.
+        """
+        self._go_on_from_snapshots = snapshots
         self._snapshots = Snapshots()
-        self._removed: set[str] = set()
+        self._lost_rows: set[tuple[str, Key]] = set()  # that no snapshot has which the region wrote meanwhile
         self._whole_by = whole_by
         self._regions = regions
         self._places = places
@@ -94,6 +100,7 @@ class ShippingRules:
         observer.handle(SegmentSealed, self._note_sealed)
         observer.handle(Uploaded, self._check_uploaded)
         observer.handle(Removed, self._check_removed)
+        observer.handle(Forgotten, lambda event: self._lost_rows.add((event.region, event.key)))
         observer.handle(PassEnded, self._check_pass)
         observer.handle(RecoveryBegan, lambda event: self._recovering.add(event.node))
         observer.handle(Levelled, self._check_level)
@@ -139,7 +146,8 @@ class ShippingRules:
         frames, objects = self._frames.get(name), self._regions[region].world.objects.objects
         missing = "its upload"
         if frames is not None:
-            missing = self._snapshots.lacks(objects, name, self._claims(region, frames))
+            claims = (claim for claim in self._claims(region, frames) if (region, claim.key) not in self._lost_rows)
+            missing = self._snapshots.lacks(objects, name, claims)
         self._checks.require(
             Invariant.OBJECTS_KEPT,
             not missing,
@@ -147,10 +155,8 @@ class ShippingRules:
             "Release" if event.node else "DeleteObject",
             lambda: f"{name} was removed before {missing}",
         )
-        if not event.node:
-            self._removed.add(name)
-            if name in (known := self._uploaded.get(log_of(name), [])):
-                known.remove(name)
+        if not event.node and name in (known := self._uploaded.get(log_of(name), [])):
+            known.remove(name)
 
     def _claims(self, origin: str, frames: Iterable[Found]) -> Iterator[Claim]:
         for frame in frames:
@@ -221,9 +227,9 @@ class ShippingRules:
 
     def _check_watermark(self, event: WatermarkSet) -> None:
         """A watermark moves to what comes next in its log, after the work it stands for. One set again stays. How far objects are
-        checked stands for nothing, and nor do the names of snapshots.
+        checked stands for nothing, and nor do the names of snapshots, and in how many rounds stores differed.
         """
-        if event.name in {CHECKED, WHOLE}:
+        if event.name in {CHECKED, WHOLE} or event.name.startswith(UNPROVEN):
             return
         node, name, value = event.node, event.name, event.value
         log = Progress(
@@ -248,12 +254,12 @@ class ShippingRules:
             )
 
     def _holds_all(self, log: Progress, before: str, value: str) -> bool:
-        """Whether a node that recovers, or is behind what was removed, moves a watermark past segments of which all is done: a
-        store that began with a snapshot has the work of many (SNAP-5, RET-5).
+        """Whether a node that recovers, or goes on from a snapshot, moves a watermark past segments of which all is done: a store
+        that began with a snapshot has the work of many (SNAP-5, RET-5).
         """
         between = (segment_name(log_of(value), number) for number in range(_next(before), sequence_of(value)))
         return (
-            (log.node in self._recovering or bool(self._removed))
+            (log.node in self._recovering or self._go_on_from_snapshots)
             and value > before
             and not any(self._not_done(log, before, n) for n in between)
         )

@@ -26,17 +26,19 @@ TRIAL = Budget(events=20_000_000, seconds=300, megabytes=4_000)
 
 class SearchSpace(NamedTuple):
     """What the trials of a hunt are drawn from: run inputs, the scenario whose faults are drawn (None: the world is drawn too), and
-    the kinds of faults (none: all that the world has a place for), and how many nodes a region of a drawn world has.
+    the kinds of faults (none: all that the world has a place for), how many nodes a region of a drawn world has, and whether they
+    do their upkeep.
     """
 
     inputs: RunInputs
     base: Scenario | None = None
     kinds: tuple[type[FaultBase], ...] = ()
     nodes: int = 1
+    upkeep: bool = False
 
     def scenario(self, seed: int) -> Scenario:
         """The scenario that is drawn for a seed."""
-        return swarm(seed, self.base, self.kinds, self.nodes)
+        return swarm(seed, self.base, self.kinds, self.nodes, upkeep=self.upkeep)
 
 
 class Trial(NamedTuple):

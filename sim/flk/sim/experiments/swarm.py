@@ -5,6 +5,7 @@ testing", 2012). Everything is drawn from the seed alone. The worlds are made so
 goes wrong ends in time for what remains of the run to be enough to come to rest.
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from itertools import combinations
 from random import Random
@@ -12,7 +13,7 @@ from typing import NamedTuple, TypeAlias, cast
 
 import msgspec
 
-from flk.sim.experiments.worlds import ARRIVALS, RECORDS, with_nodes, world
+from flk.sim.experiments.worlds import ARRIVALS, RECORDS, with_nodes, with_upkeep, world
 from flk.sim.kernel.random_streams import RandomStream
 from flk.sim.scenarios import document
 from flk.sim.scenarios.fault_validation import fault_errors
@@ -59,6 +60,7 @@ from flk.sim.scenarios.faults import (
     Reorder,
     ReplayAttack,
     RetryStorm,
+    RowLoss,
     ShardCrash,
     Sides,
     SlowAgent,
@@ -105,6 +107,7 @@ PARTS: dict[type[FaultBase], str] = {
     WorkerCrash: "audit",
     DualWriteFailure: "migration",
     MigratorCrash: "migration",
+    RowLoss: "upkeep",
 }
 """The part of a layout that a fault happens to."""
 
@@ -140,14 +143,24 @@ Drawer: TypeAlias = Callable[[Drawing], dict[str, object]]
 _DIRECTIONS = (Direction.BOTH, Direction.BOTH, Direction.FORWARD, Direction.BACKWARD)
 
 
-def swarm(seed: int, base: Scenario | None = None, kinds: Sequence[type[FaultBase]] = (), nodes: int = 1) -> Scenario:
+def swarm(
+    seed: int,
+    base: Scenario | None = None,
+    kinds: Sequence[type[FaultBase]] = (),
+    nodes: int = 1,
+    *,
+    upkeep: bool = False,
+) -> Scenario:
     """The scenario of a seed. Of a base the faults are drawn anew and the rest is kept; without one all is drawn.
 
-    Regions of a drawn world have so many `nodes`; of several, a fault of machines happens to one more often than to all. `kinds`
-    are the kinds of faults to choose from, by default all that the world has a place for.
+    Regions of a drawn world have so many `nodes`; of several, a fault of machines happens to one more often than to all. Nodes of a
+    drawn world do their `upkeep` if that is asked for. `kinds` are the kinds of faults to choose from, by default all that the
+    world has a place for.
     """
     random_stream = RandomStream(seed, "swarm")
     scenario = base or with_nodes(world(seed, random_stream.generator("world")), nodes)
+    if base is None and upkeep:
+        scenario = with_upkeep(scenario, random_stream.generator("upkeep"))
     random = random_stream.generator("faults")
     setting = setting_of(scenario)
     if random.random() < 0.7:  # most often all faults of regions hit the same one, so that they interact
@@ -159,7 +172,7 @@ def swarm(seed: int, base: Scenario | None = None, kinds: Sequence[type[FaultBas
     for number, kind in enumerate(random.choices(chosen, weights, k=random.randint(1, MOST)), 1):
         drawn = draw(kind, f"f{number}", setting, faults, random_stream.generator(f"fault {number}"))
         more = scenario.with_faults((*faults, drawn))
-        if any(fault_errors(more)) or _doubly_slow(more.faults):  # it might stop a region that is down already
+        if any(fault_errors(more)) or _doubly_slow(more.faults) or _too_lossy(more.faults):  # it may be down already
             continue
         if base or not isinstance(drawn, Burst) or _replayed_in_time(more):
             faults = more.faults
@@ -210,6 +223,15 @@ def _doubly_slow(faults: Sequence[Fault]) -> bool:
     """Whether two faults together make a store so slow that what began under them is not over in time."""
     slow = [fault for fault in faults if isinstance(fault, SlowStore | SlowNode)]
     return any(a.region == b.region and a.start <= b.end and b.start <= a.end for a, b in combinations(slow, 2))
+
+
+def _too_lossy(faults: Sequence[Fault]) -> bool:
+    """Whether a store loses so much that somebody has to look into it before it is mended (DIV-6)."""
+    lost: dict[str, float] = defaultdict(float)
+    for fault in faults:
+        if isinstance(fault, RowLoss):
+            lost[fault.region] += fault.share
+    return any(100 * share > CONSTANTS.divergence.review_percent / 2 for share in lost.values())
 
 
 def _replayed_in_time(scenario: Scenario) -> bool:
@@ -358,6 +380,7 @@ DRAWERS: dict[type[FaultBase], Drawer] = {
     DualWriteFailure: _some_share,
     MigratorCrash: _nothing,
     WorkerCrash: _some_share,
+    RowLoss: lambda d: {"share": round(d.random.uniform(0.02, 0.1), 3)},
     ObjectStoreOutage: _nothing,
     ObjectStoreThrottle: _times(0.5, 20, "rate"),
     ObjectLoss: _some_share,

@@ -9,7 +9,7 @@ from random import Random
 import msgspec
 
 from flk.sim.scenarios.duration import Seconds
-from flk.sim.scenarios.layout import Audit, Layout, Migration, Tiers
+from flk.sim.scenarios.layout import Audit, Layout, Migration, Tiers, Upkeep
 from flk.sim.scenarios.policy import Objectives, Policy
 from flk.sim.scenarios.scenario import Scenario
 from flk.sim.scenarios.topology import Network, Path
@@ -20,6 +20,8 @@ RECORDS = 60
 """Records that a world has at most."""
 ARRIVALS, CONVERGENCE, DURATION = 16.0, 25.0, 48.0
 """Seconds: records come for so long, regions have so long to agree after the last fault, and the run lasts so long."""
+QUICK = Seconds(0.02)
+"""What a request of upkeep takes at most on its way, and at the store."""
 UNHURRIED = Seconds(0.04)
 """What a store that is migrated takes for a request at least, so that phases change while requests are between two steps."""
 _REGIONS = ("eu", "us", "ap", "sa")
@@ -58,6 +60,28 @@ def with_nodes(drawn: Scenario, nodes: int) -> Scenario:
         return drawn
     layout = msgspec.structs.replace(drawn.layout, nodes=nodes, tiers=None, migration=None, audit=None)
     return msgspec.structs.replace(drawn, layout=layout)
+
+
+def with_upkeep(drawn: Scenario, random: Random) -> Scenario:
+    """The world with nodes that write snapshots, remove what these cover, compare their stores and mend what one has lost.
+
+    That takes some hundred requests one after the other, so they are quick: a row that is lost has to be back within the bound.
+    """
+    every = Seconds(round(random.uniform(1.5, 3), 2))
+    upkeep = Upkeep(
+        snapshot_interval=Seconds(round(random.uniform(2, 8), 2)),
+        retain_interval=Seconds(round(random.uniform(2, 6), 2)),
+        retain=_log(random, 0.5, 12),
+        compare_interval=every,
+    )
+    layout = msgspec.structs.replace(drawn.layout, tiers=None, migration=None, upkeep=upkeep)
+    policy, path = drawn.policy, drawn.network.default
+    policy = msgspec.structs.replace(
+        policy, service=min(policy.service, QUICK), object_service=min(policy.object_service, QUICK)
+    )
+    path = msgspec.structs.replace(path, delay=min(path.delay, QUICK), jitter=min(path.jitter, QUICK))
+    network = msgspec.structs.replace(drawn.network, default=path)
+    return msgspec.structs.replace(drawn, layout=layout, policy=policy, network=network)
 
 
 def _workload(random: Random, regions: tuple[str, ...]) -> Workload:

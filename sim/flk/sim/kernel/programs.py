@@ -1,25 +1,39 @@
 """Which programs the nodes of a run execute."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from flk.model.effects import Program
 from flk.model.entries.entry import Claim, Entry, Key
 from flk.model.entries.migration import Phase
+from flk.model.entries.proposals import Mode
 from flk.model.flow.submission import Response, Submission
 from flk.model.programs import migration
 from flk.model.programs.audit import Handled, work
+from flk.model.programs.behind import read_on
 from flk.model.programs.divergence import Divergence, detect_divergence
 from flk.model.programs.examine import Examine
 from flk.model.programs.ingest import ingest
 from flk.model.programs.outbox import Contents, Delivery, Queued, deliver, open_outbox, queue
+from flk.model.programs.propose import Found, look
+from flk.model.programs.reconcile import Reconciled, reconcile
 from flk.model.programs.recover import Recovery, reclaim, recover
 from flk.model.programs.replay import Replayed, replay
 from flk.model.programs.restore import Restored, restore
+from flk.model.programs.retain import Retained, retain
 from flk.model.programs.rotate import rotate
 from flk.model.programs.ship import ship
+from flk.model.programs.snapshot import Snapshotted, snapshot
 from flk.model.programs.tiering import Moved, apply_deferred, claim, merge, move
 from flk.spec.constants import Outbox
+
+
+def _start(region: str, examine: Examine, snapshots: Sequence[str]) -> Program[Recovery]:
+    return recover(region, examine, snapshots)
+
+
+def _read_on(region: str, peer: str, examine: Examine, own: bool) -> Program[Replayed]:  # noqa: FBT001 - of a field's type
+    return read_on(region, peer, examine, own=own)
 
 
 class Programs(NamedTuple):
@@ -28,7 +42,9 @@ class Programs(NamedTuple):
     `ingest` answers a submission, `recover` goes through the log after a restart, `ship` and `rotate` seal and upload segments,
     `restore` puts back objects that are gone or damaged,
     `replay` merges a peer's and `reclaim` those of the region's earlier disks, `detect_divergence` compares two regions, `work` is
-    the audit worker's, `queue`, `deliver` and `open_outbox` are an agent's, and the others are those of tiers and of migration.
+    the audit worker's, `queue`, `deliver` and `open_outbox` are an agent's. Nodes with upkeep `start` from snapshots, `snapshot`,
+    `retain`, `read_on` past what a peer removed, `look` for what stores have lost and `reconcile` it. The others are those of
+    tiers and of migration.
     Your own take the same arguments and return the same values; `hunt(programs=…)` looks for a schedule that breaks them.
 
     >>> def silent(submission, region, examine):
@@ -57,6 +73,12 @@ class Programs(NamedTuple):
     queue: Callable[[Submission], Program[Queued]] = queue
     deliver: Callable[[Queued, Outbox], Program[Delivery]] = deliver
     open_outbox: Callable[[], Program[Contents]] = open_outbox
+    start: Callable[[str, Examine, Sequence[str]], Program[Recovery]] = _start
+    snapshot: Callable[[str, Sequence[str]], Program[Snapshotted]] = snapshot
+    retain: Callable[[str, float], Program[Retained]] = retain
+    read_on: Callable[[str, str, Examine, bool], Program[Replayed]] = _read_on
+    look: Callable[[str, Sequence[str], Examine, float], Program[Found]] = look
+    reconcile: Callable[[str, Sequence[str], Examine, Mode], Program[Reconciled]] = reconcile
 
 
 MODEL = Programs()

@@ -37,8 +37,8 @@ def with_mutant(mutant: Mutant) -> ModuleType:
     return import_module(_TRIALS)
 
 
-def _mapped(programs: str, modules: tuple[str, ...], seeds: Sequence[int]) -> Baseline:
-    baseline: Baseline = import_module(_TRIALS).mapped(seeds, programs, modules)
+def _mapped(programs: str, modules: tuple[str, ...], upkeep: bool, seeds: Sequence[int]) -> Baseline:  # noqa: FBT001
+    baseline: Baseline = import_module(_TRIALS).mapped(seeds, programs, modules, upkeep=upkeep)
     return baseline
 
 
@@ -50,24 +50,29 @@ def _drills_reached(modules: tuple[str, ...], names: Sequence[str]) -> Reached:
 @dataclass(frozen=True)
 class Runs:
     """What the checks that make runs share: the seeds, the programs by name (the model's if empty), the modules that are mutated,
-    and a digest of all code, under which the original's runs are kept.
+    a digest of all code, under which the original's runs are kept, and whether nodes do their upkeep.
     """
 
     seeds: range
     programs: str
     modules: tuple[str, ...]
     digest: str
+    upkeep: bool = False
 
     def baseline(self) -> Baseline:
         """What the original does, made in processes where nothing is mutated, and which alone import what that takes."""
-        name = f"runs-{self.seeds.start}-{self.seeds.stop}"
-        mapped = partial(_mapped, self.programs, self.modules)
+        name = f"runs{self._kind}-{self.seeds.start}-{self.seeds.stop}"
+        mapped = partial(_mapped, self.programs, self.modules, self.upkeep)
         return kept(name, self.digest, Baseline, lambda: whole(shared_out(mapped, self.seeds)))
 
     @property
     def configuration(self) -> str:
         """Seeds and programs."""
-        return f"{self.seeds.start}-{self.seeds.stop - 1} {self.programs}"
+        return f"{self.seeds.start}-{self.seeds.stop - 1} {self.programs}{self._kind}"
+
+    @property
+    def _kind(self) -> str:
+        return "-upkeep" if self.upkeep else ""
 
 
 @dataclass(frozen=True)
@@ -93,7 +98,7 @@ class Hunting:
             return skipped("no seed reaches it")
         if mutant.operator == ORIGINAL:
             seeds = seeds[::3]  # the baseline has run all of them
-        found = with_mutant(mutant).hunted(seeds, self.runs.programs, baseline.digests)
+        found = with_mutant(mutant).hunted(seeds, self.runs.programs, baseline.digests, upkeep=self.runs.upkeep)
         if found.name:
             return killed(
                 f"seed {found.name} {_broken(found.violated)}: {found.sentence}", found.violated, int(found.name)
@@ -122,7 +127,9 @@ class Traces:
         seeds = [seed for seed in baseline.reached.concerning(mutant) if seed in baseline.accepted]
         if not seeds:
             return skipped("no seed reaches it")
-        found = with_mutant(mutant).traced(list(evenly(seeds, self.number)), self.runs.programs)
+        found = with_mutant(mutant).traced(
+            list(evenly(seeds, self.number)), self.runs.programs, upkeep=self.runs.upkeep
+        )
         if found.name:
             return killed(f"seed {found.name} {_broken(found.violated)}: {found.sentence}", found.violated)
         return survived(f"{found.made} traces are accepted")

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -95,6 +95,24 @@ PARTS = (
     Part("agents", "flk.sim.clients", ("agents",)),
 )
 """The lab's own Python that is mutated."""
+UPKEEP = frozenset(
+    f"flk.model.{module}"
+    for module in (
+        "programs.behind",
+        "programs.compare",
+        "programs.evidence",
+        "programs.propose",
+        "programs.publish",
+        "programs.reconcile",
+        "programs.retain",
+        "programs.snapshot",
+        "programs.start",
+        "entries.compared",
+        "entries.proposals",
+        "entries.snapshot",
+    )
+)
+"""Modules that nodes come to in their upkeep only: hunts for their mutants are in worlds where nodes do it."""
 TESTS = tuple(f"tests/{folder}/**/test_*.py" for folder in ("model", "sim/nodes", "sim/checkers", "sim/injection"))
 
 
@@ -103,33 +121,27 @@ def lab_targets(root: Path, seeds: range = SEEDS, more: tuple[Check, ...] = ()) 
     other rooms have for the model, quicker than hunting.
     """
     names = tuple(f"{part.package}.{module}" for part in PARTS for module in part.modules)
-    runs = Runs(seeds, "", names, digest_of(_sources(*_rooms())))
-    types, tests = Types(root), UnitProperties(root, TESTS, runs)
-    traces, drills, hunting = Traces(runs), Drills(runs), Hunting(runs)
-    checks: tuple[Check, ...] = (types, *more, traces, tests, drills, hunting)
-    common = frozenset(check.name for check in checks) - {types.name, tests.name}
+    plain = Runs(seeds, "", names, digest_of(_sources(*_rooms())))
+    upkept = replace(plain, upkeep=True)
+    types, tests, drills = Types(root), UnitProperties(root, TESTS, plain), Drills(plain)
 
-    def prepare(module: str, chosen: frozenset[str]) -> None:
-        if not chosen.isdisjoint({traces.name, hunting.name}):
+    def prepare(module: str, runs: Runs, chosen: frozenset[str]) -> None:
+        if not chosen.isdisjoint({Traces.name, Hunting.name}):
             runs.baseline()
         if drills.name in chosen:
             drills.reached()
         if tests.name in chosen:
             tests.tested(module)
 
-    return tuple(
-        _target(
-            name := f"{part.package}.{module}",
-            part.package.split(".")[1],
-            part.kind,
-            checks,
-            runs,
-            partial(prepare, name),
-            common,
-        )
-        for part in PARTS
-        for module in part.modules
-    )
+    def target(part: Part, module: str) -> Target:
+        name = f"{part.package}.{module}"
+        runs = upkept if name in UPKEEP else plain
+        checks: tuple[Check, ...] = (types, *more, Traces(runs), tests, drills, Hunting(runs))
+        common = frozenset(check.name for check in checks) - {types.name, tests.name}
+        room = part.package.split(".")[1]
+        return _target(name, room, part.kind, checks, runs, partial(prepare, name, runs), common)
+
+    return tuple(target(part, module) for part in PARTS for module in part.modules)
 
 
 def user_target(named: str, seeds: range = SEEDS) -> Target:

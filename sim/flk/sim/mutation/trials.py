@@ -48,10 +48,11 @@ class Endless(Exception):
     """A run that makes no progress."""
 
 
-def hunted(seeds: Iterable[str], programs: str, digests: Mapping[str, str]) -> Sighting:
+def hunted(seeds: Iterable[str], programs: str, digests: Mapping[str, str], *, upkeep: bool = False) -> Sighting:
     """Hunt in these seeds until an invariant is violated. `digests` are those of the original."""
     inputs = hunting_inputs(programs)
-    return _first(((seed, Task(swarm(int(seed)), int(seed))) for seed in seeds), inputs, digests)
+    tasks = ((seed, Task(swarm(int(seed), upkeep=upkeep), int(seed))) for seed in seeds)
+    return _first(tasks, inputs, digests)
 
 
 def drilled(names: Iterable[str]) -> Sighting:
@@ -66,27 +67,27 @@ def drilled(names: Iterable[str]) -> Sighting:
     return Sighting("", (), "", made, 0)
 
 
-def traced(seeds: Sequence[str], programs: str) -> Sighting:
+def traced(seeds: Sequence[str], programs: str, *, upkeep: bool = False) -> Sighting:
     """Validate the traces of these seeds against the protocols until one is not accepted."""
     inputs = hunting_inputs(programs)
     for made, seed in enumerate(seeds, 1):
         with _time_limit(LONGEST):
-            run = _validated(int(seed), inputs)
+            run = _validated(int(seed), inputs, upkeep=upkeep)
         broken = violated(run)
         if broken:
             return Sighting(seed, broken, trial_result(run).sentence, made, made)
     return Sighting("", (), "", len(seeds), 0)
 
 
-def mapped(seeds: Iterable[int], programs: str, modules: Iterable[str]) -> Baseline:
+def mapped(seeds: Iterable[int], programs: str, modules: Iterable[str], *, upkeep: bool = False) -> Baseline:
     """What the original does in these seeds, and the lines of these modules that it reaches."""
     measurement, digests = Measurement(modules), {}
     with measurement.under_way():
         inputs = hunting_inputs(programs)
         for seed in seeds:
             measurement.begin(str(seed))
-            digests[str(seed)] = execute(inputs, Task(swarm(seed), seed)).digest
-    accepted = frozenset(seed for seed in digests if not violated(_validated(int(seed), inputs)))
+            digests[str(seed)] = execute(inputs, Task(swarm(seed, upkeep=upkeep), seed)).digest
+    accepted = frozenset(seed for seed in digests if not violated(_validated(int(seed), inputs, upkeep=upkeep)))
     return Baseline(measurement.reached, digests, accepted)
 
 
@@ -126,9 +127,14 @@ def _first(tasks: Iterable[tuple[str, Task]], inputs: RunInputs, digests: Mappin
     return Sighting("", (), "", made, changed)
 
 
-def _validated(seed: int, inputs: RunInputs) -> Run:
+def _validated(seed: int, inputs: RunInputs, *, upkeep: bool) -> Run:
     return validated(
-        swarm(seed), inputs.submissions, inputs.keyring, signer=inputs.signer, seed=seed, programs=inputs.programs
+        swarm(seed, upkeep=upkeep),
+        inputs.submissions,
+        inputs.keyring,
+        signer=inputs.signer,
+        seed=seed,
+        programs=inputs.programs,
     )
 
 

@@ -1,19 +1,26 @@
-"""What a node does by itself, again and again: catch up with its log, ship it, replay the others', compare stores."""
+"""What a node does by itself, again and again: catch up with its log, ship it, replay the others', and its upkeep."""
 
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 from flk.model.effects import Program
+from flk.model.entries.proposals import Mode
+from flk.model.programs.reconcile import Reconciled
+from flk.model.programs.recover import Recovery
 from flk.model.programs.replay import Replayed
 from flk.model.programs.restore import Found, Restored
+from flk.model.programs.retain import Retained
+from flk.model.programs.snapshot import Snapshotted
 from flk.sim.kernel.random_streams import RandomStream
 from flk.sim.kernel.runtime import Activity
 from flk.sim.nodes import migration, tiers, workers
 from flk.sim.nodes.activities import Recovering, Replaying
 from flk.sim.nodes.node import Node
+from flk.sim.nodes.operator import approve
 from flk.sim.nodes.region import Place
 from flk.sim.nodes.sharing_node import node_of
+from flk.sim.scenarios.layout import Upkeep
 from flk.sim.world.events import Compared, Marked, PassEnded, Recovered, RecoveryBegan, Stage
 from flk.spec.constants import CONSTANTS
 
@@ -61,6 +68,14 @@ class Rounds:
         )
         if self._place.disk.identity > 1 and not scripted:
             self._every(policy.replay_interval, "reclaim", self._reclaim)
+        if (upkeep := self._world.layout.upkeep) is not None:
+            self._every(upkeep.snapshot_interval, "snapshot", partial(self._keep_up, "snapshot", self._snapshot))
+            self._every(
+                upkeep.retain_interval, "retain", partial(self._keep_up, "retain", partial(self._retain, upkeep))
+            )
+            self._every(upkeep.compare_interval, "look", partial(self._keep_up, "look", partial(self._look, upkeep)))
+            reconcile = partial(self._keep_up, "reconcile", partial(self._reconcile, upkeep))
+            self._every(upkeep.compare_interval, "reconcile", reconcile)
 
     def restart(self) -> None:
         """End the process, whose log failed, and start another, which waits a while before it tries again."""
@@ -84,14 +99,14 @@ class Rounds:
     def replay(self, peer: str, number: str) -> None:
         """Replay what a peer has shipped, if the node is level with its own log."""
         if self._is_level:
-            program = self._world.programs.replay(peer, self._world.examine)
+            program = self._read(peer, own=False)
             self._pass(Stage.REPLAY, peer, Replaying(f"replay {peer} {number}", program, peer))
 
     def _reclaim(self, number: str) -> None:
         """Join in what earlier disks of the region shipped and recovery could not know of."""
         if self._is_level:
             name = self._region.name
-            program = self._world.programs.reclaim(name, self._world.examine)
+            program = self._read(name, own=True)
             self._pass(Stage.REPLAY, name, Replaying(f"reclaim {number}", program, name))
 
     def _every(self, interval: float, kind: str, action: Callable[[str], None]) -> None:
@@ -113,8 +128,45 @@ class Rounds:
         if self._node.memory.behind and not self._node.memory.in_flight:
             if RECOVER not in self._running:
                 self._world.observer.on(RecoveryBegan(self._place.name))
-            program = self._world.programs.recover(self._region.name, self._world.examine)
-            self._run(RECOVER, Recovering(f"recover {number}", program), ended)
+            self._run(RECOVER, Recovering(f"recover {number}", self._recover()), ended)
+
+    def _recover(self) -> Program[Recovery]:
+        programs, region, examine = self._world.programs, self._region.name, self._world.examine
+        if self._world.layout.upkeep is None:
+            return programs.recover(region, examine)
+        return programs.start(region, examine, (region, *self._others))
+
+    def _read(self, peer: str, *, own: bool) -> Program[Replayed]:
+        programs, examine = self._world.programs, self._world.examine
+        if self._world.layout.upkeep is not None:
+            return programs.read_on(self._region.name, peer, examine, own)
+        return programs.reclaim(peer, examine) if own else programs.replay(peer, examine)
+
+    def _keep_up(self, kind: str, program: Callable[[], Program[object]], number: str) -> None:
+        """Make a pass of upkeep, if the node is level with its log."""
+
+        def ended(result: Any) -> None:
+            if mark := _upkept(result):
+                self._world.observer.on(Marked(mark))
+
+        if self._is_level:
+            self._run(kind, Activity(f"{kind} {number}", program()), ended)
+
+    def _snapshot(self) -> Program[object]:
+        return self._world.programs.snapshot(self._region.name, self._others)
+
+    def _retain(self, upkeep: Upkeep) -> Program[object]:
+        return self._world.programs.retain(self._region.name, float(upkeep.retain))
+
+    def _look(self, upkeep: Upkeep) -> Program[object]:
+        world, interval = self._world, float(upkeep.compare_interval)
+        return world.programs.look(self._region.name, self._others, world.examine, interval)
+
+    def _reconcile(self, upkeep: Upkeep) -> Program[object]:
+        world, region = self._world, self._region.name
+        if upkeep.reconcile is not Mode.MANUAL:
+            yield from approve(region)
+        return (yield from world.programs.reconcile(region, self._others, world.examine, upkeep.reconcile))
 
     def _pass(self, stage: Stage, source: str, activity: Activity) -> None:
         """Run a pass over the log of a region, and say whether it went to the end."""
@@ -142,6 +194,10 @@ class Rounds:
             self._run(f"compare {peer}", Activity(f"compare {peer} {number}", program), ended)
 
     @property
+    def _others(self) -> tuple[str, ...]:
+        return tuple(peer for peer in self._region.peers if peer != self._region.name)
+
+    @property
     def _is_level(self) -> bool:
         """Only a node that is level with its log, and stays so, has work for others."""
         return not self._node.memory.behind and RECOVER not in self._running
@@ -158,6 +214,21 @@ class Rounds:
         self._running.add(kind)
         activity.ended = over
         self._node.start(activity)
+
+
+def _upkept(result: object) -> str:
+    """The coverage mark of a pass of upkeep; empty for one that had nothing to do."""
+    match result:
+        case Exception():
+            return "pass-failed"
+        case Snapshotted(name=name) if name:
+            return "snapshot"
+        case Retained() if result.segments or result.objects:
+            return "removed"
+        case Reconciled() if any(found.joined for found, _ in result.results):
+            return "row-mended"
+        case _:
+            return ""
 
 
 def _shortcoming(result: object) -> str:

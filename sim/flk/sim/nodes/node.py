@@ -26,6 +26,7 @@ from flk.model.effects import (
     Program,
     PutObject,
     ReadSegment,
+    Recall,
     Release,
     RemoveSegment,
     ReplaceObject,
@@ -132,7 +133,7 @@ class Node(Host):
             **dict.fromkeys(
                 (Inspect, ReadSegment, Truncate, Salvage, Restore, Noted, Release, RemoveSegment), self._journal.use
             ),
-            **dict.fromkeys((Store, Merge, Mark, Marked, Export, Supersessions), self._use_store),
+            **dict.fromkeys((Store, Recall, Merge, Mark, Marked, Export, Supersessions), self._use_store),
             **dict.fromkeys(_ON_OBJECTS, self._ask_objects),
             **dict.fromkeys((CountEntries, SampleKeys, Fetch), self._ask_region),
         }
@@ -239,6 +240,8 @@ class Node(Host):
         """How long each shard is busy with an effect: `seconds` in all, or for each claim that it is to merge."""
         shards = self._region.shards
         match effect:
+            case Recall(key):
+                return {shards.owner(key): seconds}
             case Store(claim):
                 return {shards.owner(claim.key): seconds}
             case Merge(claims) if claims:
@@ -375,9 +378,11 @@ class Node(Host):
         self.memory.perform(effect)
         self._world.observer.on(Levelled(self.name))
 
-    def _observed(self, replaying: Replaying, effect: Observe) -> None:
+    def _observed(self, activity: Activity, effect: Observe) -> None:
+        """A replay, or what begins with a snapshot of any region or joins in what was lost, shows the clock what is stored now."""
         self.memory.perform(effect)
-        self._world.observer.on(ClockObserved(self.name, replaying.peer, effect.timestamps))
+        source = activity.peer if isinstance(activity, Replaying) else ""
+        self._world.observer.on(ClockObserved(self.name, source, effect.timestamps))
 
     def _sampled(self, activity: Activity, effect: SampleKeys) -> tuple[Key, ...]:
         self._require_store()

@@ -17,6 +17,7 @@ from flk.sim.scenarios.faults import (
     MigratorCrash,
     RegionFault,
     Reorder,
+    RowLoss,
     ShardCrash,
     SlowAgent,
     Stop,
@@ -97,7 +98,12 @@ def _nothing_there(field: str, fault: Fault, scenario: Scenario) -> Iterator[Val
         yield ValidationError(
             f"{field}.shard", f"there is no shard {fault.shard}; the last is {shards - 1} (layout.shards)"
         )
-    for kind, part in ((ColdOutage, "tiers"), (WorkerCrash, "audit"), (DualWriteFailure | MigratorCrash, "migration")):
+    for kind, part in (
+        (ColdOutage, "tiers"),
+        (WorkerCrash, "audit"),
+        (DualWriteFailure | MigratorCrash, "migration"),
+        (RowLoss, "upkeep"),
+    ):
         if isinstance(fault, kind) and getattr(layout, part) is None:
             yield ValidationError(f"{field}.kind", f"{fault.kind} needs layout.{part}; add a table [layout.{part}]")
 

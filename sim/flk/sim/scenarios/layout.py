@@ -1,10 +1,13 @@
-"""What a region consists of behind its nodes: the shards, replicas and tiers of its store, its migration, its audit queue."""
+"""What a region consists of behind its nodes: the shards, replicas and tiers of its store, its migration, its audit queue, and
+what keeps it going.
+"""
 
 from typing import Annotated
 
 import msgspec
 from msgspec import Meta
 
+from flk.model.entries.proposals import Mode
 from flk.sim.scenarios.duration import Seconds
 from flk.sim.scenarios.faults import Share
 from flk.sim.scenarios.topology import Path
@@ -56,6 +59,19 @@ class Audit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     attempts: Count = CONSTANTS.audit.attempts
 
 
+class Upkeep(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What keeps nodes going for years: they write snapshots every `snapshot_interval`, remove what these cover and is older than
+    `retain` every `retain_interval` (SNAP-*, RET-*), and every `compare_interval` compare their stores and mend what one has lost,
+    in the mode `reconcile` (DIV-*), unless that is `manual` with the help of an operator who approves what no mode does by itself.
+    """
+
+    snapshot_interval: Seconds = Seconds(CONSTANTS.snapshot.every_seconds)
+    retain_interval: Seconds = Seconds(CONSTANTS.retention.every_seconds)
+    retain: Seconds = Seconds(CONSTANTS.retention.stale_seconds)
+    compare_interval: Seconds = Seconds(CONSTANTS.divergence.settle_seconds)
+    reconcile: Mode = Mode.AUTO_AGGRESSIVE
+
+
 TO_STORE = Path(delay=Seconds(0.0005), jitter=Seconds(0.0001))
 """From a node to the store of its region, if nothing else is said."""
 
@@ -74,6 +90,7 @@ class Layout(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     tiers: Tiers | None = None
     migration: Migration | None = None
     audit: Audit | None = None
+    upkeep: Upkeep | None = None
     nodes: Count = 1
     to_store: Path = TO_STORE
 

@@ -92,6 +92,10 @@ def intervals(scenario: Scenario) -> Iterator[tuple[str, tuple[float, int]]]:
         yield "policy.breaker.open_seconds", (policy.breaker.open_seconds, 0)
     if layout.tiers is not None:
         yield "layout.tiers.move_interval", (layout.tiers.move_interval, regions)
+    if layout.upkeep is not None:
+        yield "layout.upkeep.snapshot_interval", (layout.upkeep.snapshot_interval, regions)
+        yield "layout.upkeep.retain_interval", (layout.upkeep.retain_interval, regions)
+        yield "layout.upkeep.compare_interval", (layout.upkeep.compare_interval, 2 * regions)
 
 
 def _of_retries(scenario: Scenario) -> Iterator[ValidationError]:

@@ -27,6 +27,7 @@ _SINCE: dict[str, object] = {
     "node": None,
     "nodes": 1,
     "to_store": document.builtins(TO_STORE),
+    "upkeep": None,
 }
 """Fields that policies, layouts and faults did not always have, and what they are where a scenario does not use them."""
 

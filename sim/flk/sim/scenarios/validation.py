@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import msgspec
 
 from flk.sim.scenarios.document import ValidationError
-from flk.sim.scenarios.duration import Seconds
+from flk.sim.scenarios.duration import Seconds, human
 from flk.sim.scenarios.fault_validation import fault_errors
 from flk.sim.scenarios.hypothesis_validation import hypothesis_errors
-from flk.sim.scenarios.limits import limit_errors
+from flk.sim.scenarios.limits import LIMITS, limit_errors
 from flk.sim.scenarios.names import all_unknown, bad_label, unknown
 from flk.sim.scenarios.scenario import Scenario
 from flk.sim.scenarios.script import Replay, Submit
@@ -57,7 +57,7 @@ def _of_regions(scenario: Scenario) -> Iterator[ValidationError]:
 def _of_durations(scenario: Scenario) -> Iterator[ValidationError]:
     values = {"duration": scenario.duration}
     tables = {"policy": scenario.policy, "slo": scenario.slo, "layout": scenario.layout}
-    tables |= {f"layout.{part}": getattr(scenario.layout, part) for part in ("tiers", "migration", "audit")}
+    tables |= {f"layout.{part}": getattr(scenario.layout, part) for part in ("tiers", "migration", "audit", "upkeep")}
     for name, table in tables.items():
         if isinstance(table, msgspec.Struct):
             found = msgspec.structs.asdict(table)
@@ -107,10 +107,10 @@ def _of_tenants(scenario: Scenario) -> Iterator[ValidationError]:
 def _of_curve(scenario: Scenario) -> Iterator[ValidationError]:
     points = scenario.workload.curve
     for index, (one, other) in enumerate(itertools.pairwise(points), 1):
-        if other.at <= one.at:
+        if other.at - one.at < LIMITS.min_interval_seconds:
             yield ValidationError(
                 f"workload.curve[{index}].at",
-                f"must be later than the point before, {one.at} s; sort the points by time",
+                f"must be later than the point before, {one.at} s, by {human(LIMITS.min_interval_seconds)}; sort them by time",
             )
     if points and not any(point.factor for point in points):
         yield ValidationError("workload.curve", "the rate is 0 throughout; give one point a factor > 0")
@@ -131,7 +131,13 @@ def _of_layout(scenario: Scenario) -> Iterator[ValidationError]:
         yield ValidationError(
             "layout.migration", "a store with tiers cannot be migrated; leave out layout.tiers or layout.migration"
         )
-    for part in ("tiers", "migration", "audit") if scenario.layout.nodes > 1 else ():
+    for part in ("tiers", "migration") if scenario.layout.upkeep else ():
+        if getattr(scenario.layout, part) is not None:
+            yield ValidationError(
+                "layout.upkeep",
+                f"a store with {part} writes no snapshots and is not compared; leave out layout.{part} or layout.upkeep",
+            )
+    for part in ("tiers", "migration", "audit", "upkeep") if scenario.layout.nodes > 1 else ():
         if getattr(scenario.layout, part) is not None:
             yield ValidationError(
                 "layout.nodes",

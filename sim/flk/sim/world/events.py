@@ -285,7 +285,7 @@ class TierDropped(Event, frozen=True, gc=False):
 
 
 class Forgotten(Event, frozen=True, gc=False):
-    """The last tier that held an entry holds it no more."""
+    """The last tier that held an entry holds it no more, or the store lost it."""
 
     region: str
     key: Key
@@ -333,7 +333,7 @@ class TimeTrusted(OfNode, frozen=True, gc=False):
 
 
 class ClockObserved(OfNode, frozen=True, gc=False):
-    """A replay showed the clock of a region timestamps of another."""
+    """The clock of a region was shown timestamps of another: by a replay of `source`, or by a snapshot or the like (empty)."""
 
     source: str
     timestamps: tuple[Timestamp, ...]

@@ -124,6 +124,11 @@ class WatchedEntries(Entries):
         self._observer.on(Merged(self._region, self._node, claim, before, after, records))
         return gave_way
 
+    def lose(self, keys: Iterable[Key]) -> None:
+        """Have these keys no more, and say nothing to the node."""
+        for key in keys:
+            self._observer.on(Forgotten(self._region, key, self.entries.pop(key)))
+
     def switch_ruling_shard(self) -> list[tuple[Key, Entry | None]]:
         """Let the other shard rule."""
         changed = super().switch_ruling_shard()

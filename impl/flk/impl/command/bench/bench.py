@@ -387,6 +387,31 @@ def hostile(
     raise typer.Exit(verdict.exit_code)
 
 
+@bench.command(epilog="Example: flk bench tenants --seconds 120")
+def tenants(
+    *,
+    seconds: Annotated[float, typer.Option(min=1, help="How long to keep the nodes under load, all together.")] = 60.0,
+    json: Json = False,
+) -> None:
+    """What tenants within their quotas see of one that sends a hundred times its own, and of a stranger who forges records of one
+    of them; beside the same at a node without quotas. At an even pace, on loopback; the load generators share the machine.
+
+    Medians over rounds in which the companies take turns; the p99 as a multiple of that without anybody beside, in the same round.
+    """
+    from rich.console import Console
+
+    from flk.impl.bench.tenants import bars, measure
+    from flk.impl.command.bench import tables
+
+    with Console(stderr=True).status("") as status:
+        figures = measure(seconds, status.update)
+    judged = bars(figures, seconds)
+    if json:
+        typer.echo(msgspec.json.encode({"figures": figures, "bars": judged}))
+        return
+    Console().print(tables.companies(figures, judged))
+
+
 @bench.command(name="validate", epilog="Example: flk bench validate")
 def validate_traces(
     *,

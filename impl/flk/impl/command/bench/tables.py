@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from flk.impl.bench.interleave import Figure as Rate
     from flk.impl.bench.sdk import Report as Languages
     from flk.impl.bench.stores import Report as StoreReport
+    from flk.impl.bench.tenants import Figure as Company
     from flk.impl.bench.traces import Figure as Validation
     from flk.impl.bench.turns import Bar
     from flk.impl.bench.turns import Figure as Load
@@ -185,6 +186,25 @@ def attempts(rows: Iterable["Attempted"], bars: Iterable["Bar"]) -> Group:
                 one.verdict,
             )
             for one in rows
+        ),
+    )
+    return Group(made, *_lines(bars))
+
+
+def companies(figures: Iterable["Company"], bars: Iterable["Bar"]) -> Group:
+    """Of `flk bench tenants`."""
+    made = table(
+        ("the others", ">p50 ms", ">p99 ms", ">times", ">CPU %", "the noise is answered"),
+        (
+            (
+                one.company,
+                f"{one.p50 * 1e3:.2f}",
+                f"{one.p99 * 1e3:.2f}",
+                f"{one.times_alone:.2f}",
+                f"{one.processor * 1e2:.0f}",
+                ", ".join(f"{count:,} {status}" for status, count in one.noise.items()),
+            )
+            for one in figures
         ),
     )
     return Group(made, *_lines(bars))

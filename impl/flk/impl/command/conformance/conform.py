@@ -134,6 +134,13 @@ def server(
         str, typer.Option(help="What signatures cover: fixed9, judged (C14N-9) or shortest (C14N-6).")
     ] = "fixed9",
     header: Annotated[list[str] | None, typer.Option(help="A header of each request: 'Name: value'.")] = None,
+    token: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A token that reads a tenant's outcomes by id, where the server tells them. Once for each.",
+            metavar="TENANT=TOKEN",
+        ),
+    ] = None,
     node: Annotated[
         list[str] | None,
         typer.Option(
@@ -186,6 +193,7 @@ def server(
         checks=check or (),
         signing_profile=signing_profile,
         headers=[read_header(text) for text in header or ()],
+        tokens=dict(_token(text) for text in token or ()),
         nodes=node or (),
         restart=restart,
         overload=overload,
@@ -203,6 +211,14 @@ def server(
         if file is not None:
             write(report, file)
     _publish(report, Files(junit, html), badge, json=json)
+
+
+def _token(text: str) -> tuple[str, str]:
+    """A tenant and its token. Raises UnusableInput."""
+    tenant, equals, token = text.partition("=")
+    if not equals or not tenant or not token:
+        raise UnusableInput("--token: write TENANT=TOKEN; `flk token new` makes one")
+    return tenant, token
 
 
 @conform.command()

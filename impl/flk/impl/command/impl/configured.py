@@ -33,6 +33,7 @@ _NEEDS = {
     "objects": ("ship_every", "replay_every", "check_every", "snapshot_every", "breaker"),
     "compare_every": ("reconcile",),
     "store": ("accept_weaker_store",),
+    "admin_port": ("admin_host",),
 }
 """Settings that have no effect without another."""
 

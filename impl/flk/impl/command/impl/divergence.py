@@ -11,8 +11,8 @@ from flk.impl.command.app import app
 from flk.spec.verdict import Verdict
 
 if TYPE_CHECKING:  # imported when a subcommand runs
-    from flk.impl.data.proposals import Listed
     from flk.impl.storage.objects import Objects as Store
+    from flk.impl.storage.proposals import Listed
 
 _commands = typer.Typer(
     name="divergence",
@@ -31,7 +31,7 @@ SHOWN = 20  # claims
 @_commands.command("list")
 def list_(objects: Objects, *, region: Region = None, json: Json = False) -> None:
     """Tell what is proposed, what was decided, and what came of it: one line for each, the earliest first."""
-    from flk.impl.data.proposals import listed
+    from flk.impl.storage.proposals import listed
 
     with _opened(objects) as store:
         found = listed(store, region)
@@ -47,7 +47,7 @@ def list_(objects: Objects, *, region: Region = None, json: Json = False) -> Non
 @_commands.command()
 def show(id_: Id, objects: Objects, *, region: Region = None, json: Json = False) -> None:
     """Tell all that a proposal says."""
-    from flk.impl.data.proposals import found
+    from flk.impl.storage.proposals import found
     from flk.model.entries.compared import claim_of
     from flk.model.log.hlc import wall_seconds
 
@@ -92,7 +92,7 @@ def reject(id_: Id, objects: Objects, *, region: Region = None) -> None:
 
 
 def _decide(id_: str, objects: str, region: str | None, verdict: str) -> None:
-    from flk.impl.data.proposals import decide, found
+    from flk.impl.storage.proposals import decide, found
     from flk.model.entries.proposals import Verdict as Decided
 
     with _opened(objects) as store:

@@ -36,7 +36,8 @@ def new(
 @keys.command()
 def check(file: Annotated[Path, typer.Argument(help="The key file.", dir_okay=False)]) -> None:
     """List the keys of a file, without their secrets; exit with 2 if there is a mistake in it."""
-    from flk.impl.keys import read_keys, readable_by_others
+    from flk.impl.entry_files import readable_by_others
+    from flk.impl.keys import read_keys
 
     for entry in read_keys(file):
         live = f"{entry.not_before or 'always'} until {entry.not_after or 'for ever'}"

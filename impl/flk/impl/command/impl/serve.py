@@ -33,7 +33,9 @@ def serve(
     ] = None,
     check: Annotated[
         bool,
-        typer.Option("--check", help="Check the configuration and the key file, tell what is set where, and exit."),
+        typer.Option(
+            "--check", help="Check the configuration and the files that it names, tell what is set where, and exit."
+        ),
     ] = False,
     data: Annotated[
         Path,
@@ -230,12 +232,36 @@ def serve(
             dir_okay=False,
         ),
     ] = None,
+    access: Annotated[
+        Path | None,
+        typer.Option(
+            help="The access file: who may ask for outcomes, and operate; see `flk token`. Without it nobody may.",
+            dir_okay=False,
+        ),
+    ] = None,
+    admin_host: Annotated[str, typer.Option(help="Address to listen on for operators.")] = "127.0.0.1",
+    admin_port: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            max=65535,
+            help="Port to listen on for operators, with --access: metrics, status, queries, reload. Then the metrics are there"
+            " alone.",
+        ),
+    ] = None,
+    tenants: Annotated[
+        Path | None,
+        typer.Option(
+            help="The tenants file: which tenants are active, and how much each may send; see `flk tenants`.",
+            dir_okay=False,
+        ),
+    ] = None,
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], typer.Option(help="What to log; JSON lines on stderr.")
     ] = "info",
 ) -> None:
-    """Serve `POST /v1/pcs/submit`, `/health`, `/ready` and `/metrics` until SIGTERM or SIGINT. SIGHUP reads its files
-    again.
+    """Serve `POST /v1/pcs/submit`, `/health`, `/ready` and `/metrics` until SIGTERM or SIGINT. SIGHUP reads the files of
+    keys, tenants, tokens and certificates again.
 
     Each option is also a setting of the file --config, by its name with underscores, and of the environment, as FLK_SHIP_EVERY.
     """
@@ -302,6 +328,10 @@ def serve(
         tls_certificate=tls_certificate,
         tls_key=tls_key,
         tls_client_ca=tls_client_ca,
+        access=access,
+        admin_host=admin_host,
+        admin_port=admin_port,
+        tenants=tenants,
     )
     try:
         if check:

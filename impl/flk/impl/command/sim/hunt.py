@@ -25,6 +25,8 @@ flk hunt three-regions --seeds 200
 
 flk hunt --nodes 3 --seeds 500
 
+flk hunt --upkeep --seeds 500
+
 flk hunt --kind bit_rot --kind region_crash --kind object_loss
 """
 Programs = Annotated[
@@ -58,6 +60,13 @@ def hunt(
     nodes: Annotated[
         int, typer.Option(help="So many nodes share the store of each region of a small world.", min=1, metavar="N")
     ] = 1,
+    upkeep: Annotated[
+        bool,
+        typer.Option(
+            "--upkeep",
+            help="Nodes of a small world write snapshots, remove what these cover, compare stores and mend what one lost.",
+        ),
+    ] = False,
     programs: Programs = "",
     workers: Workers = -1,
     backend: Backend = "processes",
@@ -79,7 +88,7 @@ def hunt(
 
     base, chosen, kinds = scenario or None, seeds_of(seeds), kind or ()
     if check_determinism:
-        space = search_space(base, programs or None, kinds=kinds, nodes=nodes)
+        space = search_space(base, programs or None, kinds=kinds, nodes=nodes, upkeep=upkeep)
         checked(space.inputs, [(space.scenario(seed), seed) for seed in chosen[:SAMPLE]], quiet=json)
     result = run_hunt(
         base,
@@ -88,6 +97,7 @@ def hunt(
         programs or None,
         kinds=kinds,
         nodes=nodes,
+        upkeep=upkeep,
         workers=workers,
         backend=backend,
         progress=False if json else None,

@@ -83,6 +83,18 @@ class WorkerCrash(RegionFault, frozen=True, tag="worker_crash"):
         return f"{self.share:.0%} of the audit workers of {self.region} are dead"
 
 
+class RowLoss(RegionFault, frozen=True, tag="row_loss"):
+    """The store of a region loses a `share` of its entries, and says nothing. Those that another region lacks stay."""
+
+    severity: ClassVar[str] = "share"
+    share: Share
+
+    @property
+    def effect(self) -> str:
+        """One phrase for the reader."""
+        return f"the store of {self.region} loses {self.share:.0%} of its entries"
+
+
 class ObjectStoreOutage(FaultBase, frozen=True, tag="object_store_outage"):
     """The object store answers every request with an error."""
 
@@ -113,6 +125,7 @@ StoreFault: TypeAlias = (
     | DualWriteFailure
     | MigratorCrash
     | WorkerCrash
+    | RowLoss
     | ObjectStoreOutage
     | ObjectStoreThrottle
 )

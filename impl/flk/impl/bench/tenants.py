@@ -1,0 +1,199 @@
+"""`flk bench tenants`: what tenants that keep to their quotas see of one that does not, and of a stranger who names one of them.
+
+They send at an even pace, each within its quota. Beside them is nobody; a tenant that sends a hundred times its quota; or a
+stranger whose forged records name the first of them. The same noisy tenant at a node without quotas shows what quotas are for.
+Who makes noise is a process of its own, with an address of its own.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
+from functools import cache
+from itertools import cycle, islice
+from multiprocessing import get_context
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+import msgspec
+
+from flk.impl.bench.load import encode_request
+from flk.impl.bench.paced import Paced, drive
+from flk.impl.bench.records import submissions
+from flk.impl.bench.turns import Bar, Wrong, processor_seconds
+from flk.impl.server.process import ServerProcess, server_process
+from flk.impl.tenants import new_tenant
+from flk.model.record.signing import HmacKey
+
+OTHERS = tuple(f"tenant-{number}" for number in range(8))
+NOISY = "noisy"
+OTHERS_RATE, NOISY_QUOTA, TIMES = 100, 20, 100
+"""Records a second: of each of the others, and of the noisy one's quota, which it sends this many times."""
+CONNECTIONS = 32
+NOISE_FORMS = 2000  # requests that whoever makes noise sends over and over
+SECRET, FORGED = "of the benchmark", "a guess"
+P99_BAR = 1.2
+ROUNDS = 5
+ALONE, WITH_NOISY, WITH_STRANGER, WITHOUT_QUOTAS = (
+    "alone",
+    "beside a noisy tenant",
+    "beside a stranger",
+    "beside a noisy tenant, no quotas",
+)
+
+
+class Figure(msgspec.Struct, frozen=True):
+    """What the others met in one company: medians over the rounds, in seconds, and of the
+    node's processor in a second; the p99 as a multiple of that when they are alone in
+    the same round; and the answers to whoever made noise.
+    """
+
+    company: str
+    p50: float
+    p99: float
+    processor: float
+    times_alone: float
+    noise: dict[str, int]
+
+
+class Noise(NamedTuple):
+    """Whoever makes noise: which tenant the requests name, the secret that signs them, and the address that they come from."""
+
+    tenant: str
+    secret: str
+    source: str
+
+
+class Company(NamedTuple):
+    """Who is beside the others, at the node with quotas or at the one without."""
+
+    name: str
+    noise: Noise | None = None
+    quotas: bool = True
+
+
+class Round(NamedTuple):
+    """What the others met, the answers to whoever made noise, and the node's seconds of processor in a second."""
+
+    others: Paced
+    noise: Counter[int]
+    processor: float
+
+
+COMPANIES = (
+    Company(ALONE),
+    Company(WITH_NOISY, Noise(NOISY, SECRET, "127.0.0.2")),
+    Company(WITH_STRANGER, Noise(OTHERS[0], FORGED, "127.0.0.3")),
+    Company(WITHOUT_QUOTAS, Noise(NOISY, SECRET, "127.0.0.2"), quotas=False),
+)
+
+
+def measure(seconds: float, on_progress: Callable[[str], None] = lambda _: None) -> tuple[Figure, ...]:
+    """Figures of each company, after about that many seconds under load. Raises Wrong if one of the others is refused."""
+    slot = seconds / ROUNDS / len(COMPANIES)
+    with TemporaryDirectory() as directory, ExitStack() as stack:
+        home = Path(directory)
+        on_progress("starting the nodes")
+        keys, tenants = _files(home)
+        nodes = {
+            quotas: stack.enter_context(server_process(home / str(quotas), keys, options))
+            for quotas, options in ((True, ("--tenants", str(tenants))), (False, ()))
+        }
+        pool = stack.enter_context(ProcessPoolExecutor(1, get_context("spawn")))
+        on_progress("signing records")
+        for company in COMPANIES:
+            if company.noise:
+                pool.submit(_forms, company.noise).result()
+        sent = _records(int(len(OTHERS) * OTHERS_RATE * slot * 1.2) * ROUNDS * len(COMPANIES))
+        found: dict[str, list[Round]] = {company.name: [] for company in COMPANIES}
+        for number in range(ROUNDS):
+            for company in COMPANIES:
+                on_progress(f"round {number + 1} of {ROUNDS}: {company.name}")
+                found[company.name].append(_together(nodes[company.quotas], company, sent, slot, pool))
+        return tuple(_figures(found))
+
+
+def bars(figures: Sequence[Figure], seconds: float) -> tuple[Bar, ...]:
+    """What quotas are to do, judged."""
+    by_name = {figure.company: figure for figure in figures}
+    noisy = by_name[WITH_NOISY]
+    allowed = 2 * NOISY_QUOTA + NOISY_QUOTA * seconds + CONNECTIONS
+    taken = noisy.noise.get("200", 0)
+    return (
+        Bar(
+            f"p99 beside a noisy tenant at most {P99_BAR:g} times",
+            f"{noisy.times_alone:.2f}",
+            noisy.times_alone <= P99_BAR,
+        ),
+        Bar(f"at most {allowed:,.0f} records of the noisy tenant taken", f"{taken:,}", taken <= allowed),
+        Bar(
+            "no forged record taken",
+            f"{by_name[WITH_STRANGER].noise.get('200', 0)}",
+            "200" not in by_name[WITH_STRANGER].noise,
+        ),
+    )
+
+
+def _files(home: Path) -> tuple[Path, Path]:
+    keys, tenants = home / "keys.toml", home / "tenants.toml"
+    keys.touch(mode=0o600)
+    keys.write_text(
+        "".join(
+            f'[[key]]\ntenant = "{tenant}"\nid = "only"\nalgorithm = "hmac-sha256"\nsecret = "{SECRET}"\n'
+            for tenant in (*OTHERS, NOISY)
+        )
+    )
+    entries = [new_tenant(tenant, 2 * OTHERS_RATE) for tenant in OTHERS]
+    tenants.write_text("".join((*entries, new_tenant(NOISY, NOISY_QUOTA))))
+    return keys, tenants
+
+
+def _records(count: int) -> Iterator[bytes]:
+    """Requests of the others in turn, each a record of its own."""
+    made = submissions(HmacKey(SECRET.encode()))
+    named = (msgspec.structs.replace(one, tenant=tenant) for one, tenant in zip(made, cycle(OTHERS), strict=False))
+    return iter([encode_request(one, "127.0.0.1") for one in islice(named, count)])
+
+
+def _together(
+    node: ServerProcess, company: Company, sent: Iterator[bytes], slot: float, pool: ProcessPoolExecutor
+) -> Round:
+    url = urlsplit(node.url)
+    address, rate = (str(url.hostname), int(url.port or 0)), len(OTHERS) * OTHERS_RATE
+    requests = list(islice(sent, int(rate * slot * 1.2)))
+    before = processor_seconds(node.process.pid)
+    noise = pool.submit(_noise, address, company.noise, slot) if company.noise else None
+    others = drive(address, requests, rate, slot, CONNECTIONS, "127.0.0.1")
+    if set(others.statuses) != {200}:
+        raise Wrong(f"{company.name}: the others were answered with {dict(others.statuses)}")
+    answers = noise.result().statuses if noise else Counter[int]()
+    return Round(others, answers, (processor_seconds(node.process.pid) - before) / slot)
+
+
+def _noise(address: tuple[str, int], noise: Noise, slot: float) -> Paced:
+    return drive(address, _forms(noise), NOISY_QUOTA * TIMES, slot, CONNECTIONS, noise.source)
+
+
+@cache
+def _forms(noise: Noise) -> list[bytes]:
+    """The requests of whoever makes noise, which its process keeps."""
+    made = islice(submissions(HmacKey(noise.secret.encode())), NOISE_FORMS)
+    return [encode_request(msgspec.structs.replace(one, tenant=noise.tenant), "127.0.0.1") for one in made]
+
+
+def _figures(found: dict[str, list[Round]]) -> Iterator[Figure]:
+    alone = [one.others.quantile(0.99) for one in found[ALONE]]
+    for name, rounds in found.items():
+        p99s = [one.others.quantile(0.99) for one in rounds]
+        noise = sum((one.noise for one in rounds), start=Counter[int]())
+        yield Figure(
+            name,
+            median(one.others.quantile(0.5) for one in rounds),
+            median(p99s),
+            median(one.processor for one in rounds),
+            median(p99 / before for p99, before in zip(p99s, alone, strict=True)),
+            {str(status): count for status, count in sorted(noise.items())},
+        )

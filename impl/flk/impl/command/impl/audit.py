@@ -1,0 +1,134 @@
+"""`flk audit`: whether a transparency log is what it has signed, and that it stays so."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
+import typer
+
+from flk.impl.command.app import app
+from flk.spec.verdict import Verdict
+
+if TYPE_CHECKING:  # imported when a subcommand runs
+    from flk.impl.data.transparency import Log
+    from flk.model.transparency.notes import Verifier
+
+_commands = typer.Typer(
+    name="audit",
+    no_args_is_help=True,
+    help="Check a transparency log (C2SP tlog-tiles) without trusting who stores it.",
+)
+app.add_typer(_commands)
+
+Url = Annotated[str, typer.Argument(help="Where the log's `checkpoint` and `tile/` are.", metavar="URL")]
+Key = Annotated[str, typer.Option(help="The key that signs its checkpoints: NAME+ID+KEY.", metavar="KEY")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+
+
+@_commands.command(epilog="Example: flk audit verify file:///srv/log --key example.com/log+530d903a+Aeky…")
+def verify(url: Url, key: Key, *, json: Json = False) -> None:
+    """Read all leaves and all tiles, and hold them against one another and the checkpoint that the log has signed.
+
+    Exit code 0: all agree; 1: something does not, and it is named; 2: unusable input.
+    """
+    with _opened(url, key) as (log, _):
+        checkpoint, _note = log.checkpoint()
+        audited = log.audit(checkpoint)
+    if json:
+        facts = {"origin": checkpoint.origin, "size": checkpoint.size, "root": checkpoint.root.hex()}
+        typer.echo(msgspec.json.encode(facts | audited._asdict()))
+        return
+    typer.echo(
+        f"✓ {_plain(checkpoint.origin)}: {audited.leaves:,} leaves in {audited.objects:,} objects are what the log has signed,"
+        f" root {checkpoint.root.hex()}"
+    )
+
+
+@_commands.command(epilog="Example: flk audit prove file:///srv/log 1234 --key example.com/log+530d903a+Aeky… --json")
+def prove(
+    url: Url,
+    index: Annotated[int, typer.Argument(help="Which leaf, counted from 0.", min=0)],
+    key: Key,
+    *,
+    json: Json = False,
+) -> None:
+    """Print a leaf, and the proof that it is in the log: the hashes beside its way to the root (RFC 9162, section 2.1.3).
+
+    The proof was checked before it is printed. Exit codes as those of `verify`.
+    """
+    with _opened(url, key) as (log, _):
+        checkpoint, _note = log.checkpoint()
+        proven = log.prove(index, checkpoint)
+    hashes = [one.hex() for one in proven.proof]
+    if json:
+        facts = {"origin": checkpoint.origin, "size": checkpoint.size, "root": checkpoint.root.hex(), "index": index}
+        typer.echo(msgspec.json.encode(facts | {"leaf": proven.leaf, "proof": hashes}))
+        return
+    typer.echo(f"leaf {index} of {checkpoint.size:,}: {_plain(proven.leaf.decode(errors='replace'))}")
+    for one in hashes:
+        typer.echo(f"  {one}")
+    typer.echo(f"✓ come to the root {checkpoint.root.hex()} that {_plain(checkpoint.origin)} has signed")
+
+
+@_commands.command(
+    epilog="Example: flk audit monitor file:///srv/log --key example.com/log+530d903a+Aeky… --state log.checkpoint"
+)
+def monitor(
+    url: Url,
+    key: Key,
+    state: Annotated[Path, typer.Option(help="Where the last checkpoint is kept.", dir_okay=False)],
+    *,
+    json: Json = False,
+) -> None:
+    """Refuse a log that is not how the last checkpoint that was kept has grown; else keep the latest in its place. For a timer.
+
+    A fork leaves the file as it was: it and the log's `checkpoint` are two signed statements that exclude one another.
+    Exit codes as those of `verify`.
+    """
+    from flk.impl.data.transparency import monitor as look
+
+    with _opened(url, key) as (log, verifier):
+        seen = look(log, state, verifier)
+    before = None if seen.before is None else seen.before.size
+    if json:
+        typer.echo(msgspec.json.encode({"origin": seen.now.origin, "before": before, "size": seen.now.size}))
+        return
+    origin = _plain(seen.now.origin)
+    if before is None:
+        typer.echo(f"{origin}: {seen.now.size:,} leaves, known from now on")
+    else:
+        typer.echo(f"✓ {origin}: {before:,} leaves grew to {seen.now.size:,}")
+
+
+@contextmanager
+def _opened(url: str, key: str) -> Iterator[tuple["Log", "Verifier"]]:
+    """The log and its key. What is wrong with the log ends the command with 1."""
+    from flk.impl.data.transparency import Log
+    from flk.impl.storage.objects import open_objects
+    from flk.model.programs.proofs import BadLog
+    from flk.model.refusal import Unavailable
+    from flk.model.transparency.notes import BadNote, Kind, Verifier
+    from flk.spec.errors import UnusableInput
+
+    try:
+        verifier = Verifier.parse(key)
+    except BadNote as bad:
+        raise UnusableInput(f"--key: {bad}") from None
+    if verifier.kind is not Kind.NOTE:
+        raise UnusableInput(
+            f"--key: {verifier.name} is the key of a witness; give the key that the log signs its checkpoints with"
+        )
+    try:
+        yield Log(open_objects(url), verifier), verifier
+    except Unavailable as refusal:
+        raise UnusableInput(f"{url}: {refusal.detail}; try again later") from None
+    except (BadLog, BadNote) as bad:
+        typer.echo(f"✗ {_plain(str(bad))}", err=True)
+        raise typer.Exit(Verdict.VIOLATED.exit_code) from None
+
+
+def _plain(text: str) -> str:
+    """What others wrote, without what a terminal would obey."""
+    return "".join(each if each.isprintable() else "?" for each in text)

@@ -1,0 +1,223 @@
+"""Proofs of a transparency log, from its tiles, and whether these are what its checkpoint says (TLOG-4, TLOG-5).
+
+Whoever reads the tiles need not trust who stores them: a proof that follows from them is checked against the root that the log has
+signed before anything is said.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from flk.model.effects import GetObject, Program
+from flk.model.record.merkle import (
+    EMPTY_ROOT,
+    leaf_hash,
+    node_hash,
+    verify_consistency,
+    verify_inclusion,
+)
+from flk.model.transparency.checkpoints import Checkpoint
+from flk.model.transparency.tiles import HASH_BYTES, WIDTH, Tile, bundle_of, bundles_of, place_of, unpacked
+
+
+class BadLog(Exception):
+    """A log that is not what it signed: which object, and what is wrong with it."""
+
+
+class Proven(NamedTuple):
+    """A leaf, and the hashes that show that it is where it is."""
+
+    leaf: bytes
+    proof: tuple[bytes, ...]
+
+
+class Audited(NamedTuple):
+    """How many leaves and objects were read, and held against the checkpoint."""
+
+    leaves: int
+    objects: int
+
+
+def prove_inclusion(prefix: str, index: int, checkpoint: Checkpoint) -> Program[Proven]:
+    """The index-th leaf, and a proof that it is under the root of the checkpoint. Raises BadLog; IndexError if there is none."""
+    if not 0 <= index < checkpoint.size:
+        raise IndexError(f"TLOG-4: there is no leaf {index} in a log of {checkpoint.size}")
+    tree = _Tree(prefix, checkpoint.size)
+    leaves = yield from tree.leaves(bundle_of(index, checkpoint.size))
+    leaf = leaves[index % WIDTH]
+    proof = tuple((yield from tree.path(index, 0, checkpoint.size)))
+    if not verify_inclusion(leaf, index, checkpoint.size, proof, checkpoint.root):
+        raise BadLog(
+            f"TLOG-4: what {prefix}tile/ has of leaf {index} does not come to the root that the log has signed"
+        )
+    return Proven(leaf, proof)
+
+
+def prove_consistency(prefix: str, earlier: Checkpoint, checkpoint: Checkpoint) -> Program[tuple[bytes, ...]]:
+    """A proof that the log of an earlier checkpoint is how this one began. Raises BadLog if it is not: the log was forked."""
+    if earlier.size > checkpoint.size:
+        raise BadLog(f"TLOG-5: the log had {earlier.size} leaves, and now says that it has {checkpoint.size}")
+    proof: tuple[bytes, ...] = ()
+    if 0 < earlier.size < checkpoint.size:
+        tree = _Tree(prefix, checkpoint.size)
+        proof = tuple((yield from tree.subproof(earlier.size, 0, checkpoint.size, is_known=True)))
+    same = earlier.size == checkpoint.size and earlier.root == checkpoint.root
+    grown = verify_consistency(earlier.size, checkpoint.size, earlier.root, checkpoint.root, proof)
+    if not (same or grown or not earlier.size):
+        raise BadLog(
+            f"TLOG-5: the log of {earlier.size} leaves that was signed before is not how that of {checkpoint.size} leaves begins"
+        )
+    return proof
+
+
+def audit(prefix: str, checkpoint: Checkpoint) -> Program[Audited]:
+    """Read the whole log, and hold every object of it against the others and the checkpoint. Raises BadLog."""
+    tree, rising, edge = _Tree(prefix, checkpoint.size), _Rising(), list[tuple[int, bytes]]()
+    for bundle in bundles_of(checkpoint.size):
+        for leaf in (yield from tree.leaves(bundle)):
+            hashed = leaf_hash(leaf)
+            _push(edge, hashed)
+            for tile, hashes in rising.add(hashed):
+                yield from tree.require(tile, hashes)
+    for tile, hashes in rising.rest():
+        yield from tree.require(tile, hashes)
+    if _peak(edge) != checkpoint.root:
+        raise BadLog(f"TLOG-3: the leaves in {prefix}tile/entries do not come to the root that the log has signed")
+    return Audited(checkpoint.size, tree.read)
+
+
+class _Rising:
+    """The tiles that leaves come to, each when its last hash is known."""
+
+    def __init__(self) -> None:
+        self._levels: list[list[bytes]] = []
+        self._numbers: list[int] = []
+
+    def add(self, hashed: bytes, level: int = 0) -> Iterator[tuple[Tile, list[bytes]]]:
+        """One hash more on a level; the tiles that this completes."""
+        if level == len(self._levels):
+            self._levels.append([])
+            self._numbers.append(0)
+        self._levels[level].append(hashed)
+        if len(self._levels[level]) == WIDTH:
+            tile, hashes = self._cut(level)
+            yield tile, hashes
+            yield from self.add(_root(hashes), level + 1)
+
+    def rest(self) -> Iterator[tuple[Tile, list[bytes]]]:
+        """The tiles at the right edge."""
+        return (self._cut(level) for level, hashes in enumerate(self._levels) if hashes)
+
+    def _cut(self, level: int) -> tuple[Tile, list[bytes]]:
+        hashes, self._levels[level] = self._levels[level], []
+        self._numbers[level] += 1
+        return Tile(level, self._numbers[level] - 1, len(hashes)), hashes
+
+
+class _Tree:
+    """The tree of a log of `size` leaves, as its tiles have it. `read` counts the objects that were read."""
+
+    def __init__(self, prefix: str, size: int) -> None:
+        self._prefix = prefix
+        self._size = size
+        self._tiles: dict[Tile, list[bytes]] = {}
+        self.read = 0
+
+    def leaves(self, bundle: Tile) -> Program[list[bytes]]:
+        """The leaves of a tile of leaves."""
+        content = yield from self._content(bundle)
+        found = unpacked(content)
+        if found is None or len(found) < bundle.width:
+            raise BadLog(f"TLOG-3: {self._prefix}{bundle.name} does not have {bundle.width} leaves")
+        return found[: bundle.width]
+
+    def hashes(self, tile: Tile) -> Program[list[bytes]]:
+        """The hashes of a tile, which is kept."""
+        if tile not in self._tiles:
+            self._tiles[tile] = yield from self.read_hashes(tile)
+        return self._tiles[tile]
+
+    def read_hashes(self, tile: Tile) -> Program[list[bytes]]:
+        """The hashes of a tile."""
+        content = yield from self._content(tile)
+        size = tile.width * HASH_BYTES
+        if len(content) < size or len(content) % HASH_BYTES:
+            raise BadLog(f"TLOG-3: {self._prefix}{tile.name} does not have {tile.width} hashes")
+        return [content[at : at + HASH_BYTES] for at in range(0, size, HASH_BYTES)]
+
+    def require(self, tile: Tile, hashes: list[bytes]) -> Program[None]:
+        """Return if a tile has these hashes. Raises BadLog."""
+        if (yield from self.read_hashes(tile)) != hashes:
+            raise BadLog(f"TLOG-3: {self._prefix}{tile.name} is not what the leaves of the log come to")
+
+    def path(self, index: int, begin: int, end: int) -> Program[list[bytes]]:
+        """PATH of RFC 6962, of leaves from `begin` to `end`."""
+        if end - begin == 1:
+            return []
+        half = begin + _half(end - begin)
+        if index < half:
+            return [*(yield from self.path(index, begin, half)), (yield from self._top(half, end))]
+        return [*(yield from self.path(index, half, end)), (yield from self._top(begin, half))]
+
+    def subproof(self, first: int, begin: int, end: int, *, is_known: bool) -> Program[list[bytes]]:
+        """SUBPROOF of RFC 6962, of leaves from `begin` to `end`."""
+        if first == end:
+            return [] if is_known else [(yield from self._top(begin, end))]
+        half = begin + _half(end - begin)
+        if first <= half:
+            below = yield from self.subproof(first, begin, half, is_known=is_known)
+            return [*below, (yield from self._top(half, end))]
+        below = yield from self.subproof(first, half, end, is_known=False)
+        return [*below, (yield from self._top(begin, half))]
+
+    def _top(self, begin: int, end: int) -> Program[bytes]:
+        """The root of the leaves from `begin` to `end`."""
+        count = end - begin
+        if count & (count - 1):
+            half = begin + _half(count)
+            left = yield from self._top(begin, half)
+            return node_hash(left, (yield from self._top(half, end)))
+        level = count.bit_length() - 1
+        place = place_of(level, begin >> level, self._size)
+        hashes = yield from self.hashes(place.tile)
+        return _root(hashes[place.begin : place.end])
+
+    def _content(self, tile: Tile) -> Program[bytes]:
+        """The object of a tile; of one that has grown since, the one that it has become."""
+        for name in dict.fromkeys((tile.name, tile.whole.name)):
+            content = yield from GetObject(self._prefix + name)
+            if content is not None:
+                self.read += 1
+                return content
+        raise BadLog(f"TLOG-3: {self._prefix}{tile.name} is gone")
+
+
+def _half(count: int) -> int:
+    """The largest power of two below a number."""
+    return 1 << (count - 1).bit_length() - 1
+
+
+def _root(hashes: Sequence[bytes]) -> bytes:
+    """The root over a power of two of hashes."""
+    level = list(hashes)
+    while len(level) > 1:
+        level = [node_hash(left, right) for left, right in zip(level[::2], level[1::2], strict=True)]
+    return level[0]
+
+
+def _push(stack: list[tuple[int, bytes]], leaf: bytes) -> None:
+    """Add a leaf to the complete subtrees that are not part of a larger one, each with its height."""
+    node = (0, leaf)
+    while stack and stack[-1][0] == node[0]:
+        height, left = stack.pop()
+        node = (height + 1, node_hash(left, node[1]))
+    stack.append(node)
+
+
+def _peak(stack: list[tuple[int, bytes]]) -> bytes:
+    """The root over these subtrees."""
+    if not stack:
+        return EMPTY_ROOT
+    root = stack[-1][1]
+    for _, left in reversed(stack[:-1]):
+        root = node_hash(left, root)
+    return root

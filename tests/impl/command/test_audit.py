@@ -1,0 +1,75 @@
+"""`flk audit`: a log in an object store, verified, proven and watched; and what is wrong is named (TLOG-*)."""
+
+from pathlib import Path
+
+import msgspec
+import pytest
+from tests.support.impl.command import flk
+from tests.support.model.transparency import LOG, WITNESS, leaves_of, objects_over
+
+KEY = str(LOG.verifier)
+
+
+def stored(directory: Path, size: int, leaves: list[bytes] | None = None) -> str:
+    """A log of so many leaves, or of these, in a directory; its URL."""
+    for name, content in objects_over(leaves or leaves_of(size)).items():
+        (directory / name).parent.mkdir(parents=True, exist_ok=True)
+        (directory / name).write_bytes(content)
+    return f"file://{directory}"
+
+
+def test_a_log_is_verified_and_a_leaf_of_it_proven(tmp_path: Path) -> None:
+    """In words, and as JSON."""
+    url = stored(tmp_path, 300)
+    done = flk("audit", "verify", url, "--key", KEY)
+    assert done.returncode == 0, done.stderr
+    assert "300 leaves in 5 objects are what the log has signed" in done.stdout
+    facts = msgspec.json.decode(flk("audit", "prove", url, "257", "--key", KEY, "--json").stdout)
+    assert (facts["index"], facts["size"], len(facts["proof"])) == (257, 300, 7)
+    assert "leaf 257 of 300" in flk("audit", "prove", url, "257", "--key", KEY).stdout
+
+
+def test_a_monitor_takes_growth_and_refuses_a_fork(tmp_path: Path) -> None:
+    """The file stays as it was, so that both signed checkpoints can be shown."""
+    url, state = stored(tmp_path / "log", 100), tmp_path / "state"
+    watch = ("audit", "monitor", url, "--key", KEY, "--state", str(state))
+    assert "100 leaves, known from now on" in flk(*watch).stdout
+    stored(tmp_path / "log", 300)
+    assert "100 leaves grew to 300" in flk(*watch).stdout
+    kept = state.read_bytes()
+    for fork in (leaves_of(200), [b"forged", *leaves_of(400)[1:]]):
+        stored(tmp_path / "log", 0, fork)
+        done = flk(*watch)
+        assert done.returncode == 1
+        assert "TLOG-5" in done.stderr
+        assert state.read_bytes() == kept
+
+
+@pytest.mark.parametrize(
+    ("key", "spoil", "code", "said"),
+    [
+        (KEY, "tile/0/000.p/9", 1, "TLOG-3"),
+        (KEY, "tile/entries/000.p/9", 1, "TLOG-3"),
+        (KEY, "checkpoint", 1, "TLOG-1"),
+        (str(WITNESS.verifier), "", 1, "TLOG-2"),
+        (str(WITNESS.witness), "", 2, "key of a witness"),
+        ("nonsense", "", 2, "NAME+ID+KEY"),
+    ],
+)
+def test_what_is_wrong_is_named(tmp_path: Path, key: str, spoil: str, code: int, said: str) -> None:
+    """An object that is another, a key of somebody else's, and what is no key."""
+    url = stored(tmp_path, 9)
+    if spoil:
+        content = bytearray((tmp_path / spoil).read_bytes())
+        content[20] ^= 1
+        (tmp_path / spoil).write_bytes(content)
+    done = flk("audit", "verify", url, "--key", key)
+    assert (done.returncode, said in done.stderr) == (code, True), done.stderr
+
+
+def test_an_empty_place_and_a_leaf_that_is_not_there_are_told(tmp_path: Path) -> None:
+    """With the fix."""
+    (tmp_path / "empty").mkdir()
+    assert "`checkpoint`" in flk("audit", "verify", f"file://{tmp_path}/empty", "--key", KEY).stderr
+    done = flk("audit", "prove", stored(tmp_path / "log", 3), "3", "--key", KEY)
+    assert (done.returncode, "there is no leaf 3" in done.stderr) == (2, True)

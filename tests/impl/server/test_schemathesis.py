@@ -1,0 +1,54 @@
+"""Schemathesis against a real node: what the OpenAPI document allows is answered as it says, and what it does not is refused.
+
+The sample here takes seconds; FLK_ATTACK_SECONDS gives each listener longer.
+"""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.support.impl.contract import FOLDER
+from tests.support.impl.operated import Operated, operated
+from tests.support.model.world import STORY
+
+SECONDS = os.environ.get("FLK_ATTACK_SECONDS", "2")
+# What a schema cannot say of a record: which counts belong to which scales (REC-7), and what its id is made of (ID-1).
+UNSAID = ("--exclude-checks", "positive_data_acceptance")
+LISTENERS = {
+    "public": ("default", "^/(v1|health|ready)", UNSAID),
+    "admin": ("operator", "^/(admin|status|metrics|health|ready)", ()),
+}
+
+
+@pytest.fixture(scope="module")
+def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operated]:
+    """A node with an object store, that has taken a story; it admits whatever one address sends."""
+    directory = tmp_path_factory.mktemp("attacked")
+    (directory / "objects").mkdir()
+    much = ("--limit", f"peer_burst_bytes={2**40}")
+    with operated(directory, ["--objects", (directory / "objects").as_uri(), *much]) as made:
+        for sent in STORY:
+            made.public.submit(sent)
+        yield made
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("listener", LISTENERS)
+def test_nothing_is_found(node: Operated, listener: str, tmp_path: Path) -> None:
+    """Whatever it makes up: no 500, no status, header, media type or body that the document does not have, no answer without a
+    token where it takes one, and no malformed request that is taken for a good one.
+    """
+    who, paths, options = LISTENERS[listener]
+    url = node.admin_url if listener == "admin" else node.server.url
+    command = [Path(sys.executable).with_name("st"), "run", FOLDER / "openapi.json", "--url", url, "--checks", "all"]
+    asked = ["--include-path-regex", paths, "--header", f"Authorization: Bearer {node.tokens[who]}"]
+    bounds = ["--max-time", SECONDS, "--phases", "coverage,fuzzing", "--seed", "1", "--warnings", "off", *options]
+    attacked = subprocess.run(
+        [*command, *asked, *bounds], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=3600
+    )
+    assert attacked.returncode == 0, attacked.stdout
+    assert "0 generated" not in attacked.stdout
+    assert node.server.process.poll() is None
