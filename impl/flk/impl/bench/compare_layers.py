@@ -54,7 +54,7 @@ class Report(msgspec.Struct, frozen=True):
 
     @property
     def bars(self) -> tuple[Bar, ...]:
-        """Our own layer stays while it is ahead of both (decision 0057)."""
+        """Our own layer stays while it is ahead of both (decision 0059)."""
         own, *others = self.figures
         ahead = min(other.processor / own.processor for other in others)
         best = max(other.ratio for other in others)
