@@ -13,6 +13,7 @@ from flk.impl.server.reload import Reloaded
 from flk.impl.server.settings import REGION
 from flk.impl.storage.inspecting import Distribution, Health, Held, Owner, Statistics
 from flk.model.entries.entry import Key, Reason
+from flk.model.flow.batch import lines_of
 from flk.model.flow.submission import Equivocation, Problem, StoredOutcome, refuse
 from flk.model.refusal import Malformed, Overloaded, Refused, TooLarge, Unauthenticated, Unavailable
 from flk.spec.constants import CONSTANTS
@@ -56,6 +57,18 @@ def test_every_answer_of_the_model_is_described() -> None:
     for answer in answers:
         check_submit_body(answer.status, answer.body)
     assert {answer.status for answer in answers} == {200, 202, 400, 401, 409}
+
+
+def test_every_line_of_a_batch_is_described() -> None:
+    """What the model answers, and the pause where trying again can help, are a line that the document allows (BAT-1)."""
+    world = World("eu")
+    answers = [world.ingest("eu", submission) for submission in STORY]
+    answers += [refuse(kind("ORD-6", "later", retry_after=10)) for kind in (Overloaded, Unavailable)]
+    described_line = {"$ref": "#/components/schemas/BatchLine"}
+    for line in lines_of(answers).splitlines():
+        check_body(described_line, line)
+    with pytest.raises(Exception, match="required"):
+        check_body(described_line, b'{"status":200}')
 
 
 @pytest.mark.parametrize("kind", [Malformed, Unauthenticated, TooLarge, Overloaded, Unavailable])
@@ -137,6 +150,8 @@ def test_bounds_are_those_of_the_constants() -> None:
         "default": limits.sample_size,
     }
     assert f"at most {CONSTANTS.node.max_body_bytes} bytes" in SUBMIT["requestBody"]["description"]
+    http, batch = CONSTANTS.http, API["paths"][CONSTANTS.node.batch_path]["post"]["requestBody"]["description"]
+    assert f"at most {http.max_batch_records} and at most {http.max_batch_bytes} bytes" in batch
     assert (
         f"counter in the lower {CONSTANTS.clock.counter_bits}"
         in SCHEMAS["Entry"]["properties"]["timestamp"]["description"]

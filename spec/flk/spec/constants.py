@@ -79,8 +79,8 @@ class Node(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Where a node takes submissions, and its admission limits (ORD-*)."""
 
     submit_path: str
-    outcomes_path: str
     batch_path: str
+    outcomes_path: str
     max_body_bytes: int
     max_in_flight: int
     retry_after_seconds: int
@@ -112,13 +112,23 @@ class Http(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     max_peer_held_bytes: Some
     answers_per_turn: Some
     peer_bytes_per_turn: Some
+    max_batch_records: Some
+    max_batch_bytes: Some
     max_entering: Some
+    max_handshakes: Some
+    handshake_seconds: Seconds
     idle_seconds: Seconds
     request_seconds: Seconds
     linger_seconds: Seconds
     stop_seconds: Seconds
     metrics_gap_seconds: Seconds
     preflight_seconds: Some
+
+
+class Tls(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Certificates (TLS-*)."""
+
+    expires_soon_seconds: Some
 
 
 class Admin(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -418,6 +428,7 @@ class Constants(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     node: Node
     admin: Admin
     http: Http
+    tls: Tls
     garbage: Garbage
     tenants: Tenants
     wal: Wal

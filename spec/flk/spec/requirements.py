@@ -27,6 +27,8 @@ AREAS = {
     "clock": "HLC",
     "order": "ORD",
     "http": "HTTP",
+    "batch": "BAT",
+    "tls": "TLS",
     "tenant": "TEN",
     "dedup": "DUP",
     "wal": "WAL",

@@ -5,8 +5,8 @@ from itertools import islice
 import pytest
 
 from flk.impl.bench.fastapi_baseline import Record, canonical
-from flk.impl.bench.ingest import SECRET
 from flk.impl.bench.records import distinct, submission
+from flk.impl.bench.turns import SECRET
 from flk.model.record.canonical import Profile, canonical_bytes
 from flk.model.record.record import Pcs
 from flk.model.record.signing import HmacKey

@@ -14,14 +14,14 @@ from typer.core import TyperArgument, TyperGroup
 from typer.testing import CliRunner
 
 from flk.impl.agent.delivery import Tally
-from flk.impl.bench import explore, hostile, ingest, interleave, traces
+from flk.impl.bench import explore, hostile, interleave, traces, turns
 from flk.impl.command.app import MODULES, app
 from flk.impl.command.bench import tables
 from flk.impl.command.impl import agent
 from flk.sim import library
 
 WIDTH = 80
-BARS = (ingest.Bar("at least 25,000 durable submits a second", "17,945", met=False),)
+BARS = (turns.Bar("at least 25,000 durable submits a second", "17,945", met=False),)
 RATES = [
     interleave.Figure(
         "verify, HMAC, every rule",
@@ -31,7 +31,7 @@ RATES = [
         1_200_000.0,
     )
 ]
-LOADS = [ingest.Figure("flk serve, no fsync", 119_885.4, 0.10912, 0.20121, 0.000123, 5)]
+LOADS = [turns.Figure("flk serve, no fsync", 119_885.4, 0.10912, 0.20121, 0.000123, 10.25, 5)]
 SEARCHES = [explore.Figure("two-phase-commit rm=10", 128, "rumur", 61_515_776, 1234.56, 84.2, 2345.67)]
 ATTEMPTS = [
     hostile.Row(

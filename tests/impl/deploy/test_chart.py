@@ -17,6 +17,9 @@ SCHEMA = json.loads((CHART / "values.schema.json").read_text("utf-8"))
 VALUES: dict[str, Any] = yaml.safe_load((CHART / "values.yaml").read_text("utf-8"))
 
 
+PROBES = ("startupProbe", "livenessProbe", "readinessProbe")
+
+
 def of_kind(kind: str, text: str) -> dict[str, Any]:
     """The first manifest of a kind."""
     found: dict[str, Any] = next(one for one in yaml.safe_load_all(text) if one["kind"] == kind)
@@ -77,6 +80,7 @@ VARIANTS: dict[str, dict[str, object]] = {
     },
     "watched, and closed to others": {
         "keysSecret": "k",
+        "tls": {"secret": "t"},
         "monitoring": {"enabled": True, "labels": {"release": "p"}, "rules": rules()},
         "network": {"from": [{"namespaceSelector": {}}], "to": [{"ipBlock": {"cidr": "10.0.0.0/8"}}]},
         "volume": {"size": "1Ti", "storageClass": "fast"},
@@ -102,6 +106,10 @@ def test_what_it_renders_is_taken_by_kubernetes(name: str, tmp_path: Path) -> No
     scaled = "autoscaling" in VARIANTS[name]
     assert ("replicas" in of_kind("StatefulSet", rendered.stdout)["spec"]) != scaled
     assert ("HorizontalPodAutoscaler" in rendered.stdout) == scaled
+    (container,) = of_kind("StatefulSet", rendered.stdout)["spec"]["template"]["spec"]["containers"]
+    secure = "tls" in VARIANTS[name]
+    assert ("--tls-key" in container["args"]) == secure
+    assert {container[probe]["httpGet"].get("scheme") for probe in PROBES} == {"HTTPS" if secure else None}
     if "monitoring" in VARIANTS[name]:
         assert of_kind("PrometheusRule", rendered.stdout)["spec"] == yaml.safe_load(rules())
         (endpoint,) = of_kind("ServiceMonitor", rendered.stdout)["spec"]["endpoints"]

@@ -108,3 +108,29 @@ def test_prometheus_takes_its_configuration_with_the_rules_of_the_table(prepared
     )
     assert mounted == f"./dashboards:{boards}:ro"
     assert len(list((prepared / "dashboards").glob("*.json"))) == 4
+
+
+def test_with_the_second_file_the_nodes_speak_tls_and_are_asked_within_it(prepared: Path) -> None:
+    """The same but for certificate, key, probe and scrape; and Prometheus takes its configuration."""
+    secrets = prepared / "secrets"
+    made = {name: secrets / name for name in ("node.pem", "node.key", "ca.pem")}
+    for path in made.values():
+        path.write_text("")
+    files = [word for name in ("compose.yaml", "tls.yaml") for word in ("--file", str(prepared / name))]
+    done = tool("docker-compose", *files, "config", "--format", "json")
+    assert done.returncode == 0, done.stderr
+    whole = json.loads(done.stdout)
+    for region in REGIONS:
+        node = whole["services"][region]
+        assert {Path(node["environment"][name]).name for name in ("FLK_TLS_CERTIFICATE", "FLK_TLS_KEY")} <= set(made)
+        assert {secret["source"] for secret in node["secrets"]} == {"keys.toml", *made}
+        assert "https://127.0.0.1:8080/ready" in node["healthcheck"]["test"][-1]
+        assert node["environment"]["FLK_STORE"]
+    configuration = Path(whole["configs"]["prometheus.yml"]["file"])
+    text = configuration.read_text("utf-8")
+    assert text.replace("    scheme: https\n    tls_config: {ca_file: /run/secrets/ca.pem}\n", "") == (
+        prepared / "prometheus.yml"
+    ).read_text("utf-8")
+    local = prepared / "local.yml"
+    local.write_text(text.replace("/run/secrets/ca.pem", str(made["ca.pem"])))
+    assert tool("promtool", "check", "config", local).returncode == 0

@@ -12,7 +12,7 @@ import structlog
 import uvloop
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from tests.support.impl.wire import HTTP, Client, Echo, Respond, chunked, connect, post
+from tests.support.impl.wire import HTTP, Client, Echo, Respond, Wire, chunked, connect, post
 
 from flk.impl.http.listener import Listener
 from flk.impl.http.messages import Answer, Request
@@ -225,7 +225,7 @@ def test_a_handler_that_fails_is_a_500_and_the_rest_goes_on() -> None:
     client.echo.handle = handle  # type: ignore[method-assign]
     client.send(post(b"c"))
     assert client.bodies() == [b"POST|/p|-|c"]
-    client.echo.check = lambda size, peer: 1 // 0  # type: ignore[method-assign,assignment,return-value]
+    client.echo.check = lambda request, size: 1 // 0  # type: ignore[method-assign,assignment,return-value]
     with structlog.testing.capture_logs():
         assert client.send(post(b"d")).startswith(b"HTTP/1.1 500 ")
     client.echo.check = check  # type: ignore[method-assign]
@@ -251,7 +251,7 @@ def test_an_answer_to_head_has_no_body() -> None:
 def test_a_refusal_of_head_has_no_body_either() -> None:
     """A client that reads none would take it for the beginning of the next answer (RFC 9110, section 9.3.2)."""
     client = connect()
-    client.echo.check = lambda size, peer: Answer(503, b"not now")  # type: ignore[method-assign]  # the test's
+    client.echo.check = lambda request, size: Answer(503, b"not now")  # type: ignore[method-assign]  # the test's
     answer = client.send(b"HEAD /p HTTP/1.1\r\nhost: a\r\ncontent-length: 1\r\n\r\na")
     assert answer.startswith(b"HTTP/1.1 503 ")
     assert answer.endswith(b"content-length: 7\r\n\r\n")
@@ -350,3 +350,28 @@ def test_a_connection_that_says_nothing_for_too_long_is_ended() -> None:
         assert client.wire.closed or client.wire.written.startswith(b"HTTP/1.1 408 ")
     waiting.listener.sweep(waiting.listener.pool.now + 1e6)
     assert not waiting.wire.closed
+
+
+class Unread(Wire):
+    """The far end of a client that reads nothing: what is written stays."""
+
+    def get_write_buffer_size(self) -> int:
+        return len(self.written)
+
+
+def test_answers_that_nobody_reads_have_the_same_room() -> None:
+    """Whose answers would hold more is cut off; what is read at last, or cut off, is held no more (HTTP-6)."""
+    limits = msgspec.structs.replace(HTTP, max_peer_held_bytes=150_000)
+    echo = Echo()
+    listener = Listener(echo, limits)
+    clients = [Client(listener, echo, Unread()) for _ in range(3)]
+    for client in clients:
+        client.send(post(b"x" * 60_000))
+    for client in clients:
+        client.connection.pause_writing()
+    assert [client.wire.closed for client in clients] == [False, False, True]
+    assert 120_000 < listener.pool.held <= 150_000
+    clients[0].connection.resume_writing()
+    for client in clients[1:]:
+        client.connection.connection_lost(None)
+    assert listener.pool.held == 0

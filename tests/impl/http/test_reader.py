@@ -208,7 +208,7 @@ def test_bodies_up_to_the_limit_are_read_one_after_the_other(sizes: list[tuple[i
 def test_a_refused_body_in_chunks_is_not_drained_for_ever() -> None:
     """What is refused before it is read may go on for 64 KiB, and then the connection ends (HTTP-4)."""
     client = connect()
-    client.echo.check = lambda size, peer: Answer(429)  # type: ignore[method-assign]  # the test's
+    client.echo.check = lambda request, size: Answer(429)  # type: ignore[method-assign]  # the test's
     client.send(CHUNKED)
     assert endless(client, b"1000\r\n" + b"x" * 4096 + b"\r\n", 2 * HTTP.max_drain_bytes).startswith(b"HTTP/1.1 429 ")
 
@@ -253,7 +253,7 @@ def test_a_chunked_body_is_refused_when_it_passes_the_limit() -> None:
 def test_a_small_refused_body_is_read_and_dropped() -> None:
     """So that a node with enough in flight does not also have to make new connections."""
     client = connect()
-    client.echo.check = lambda size, peer: Answer(429) if size < 10 else None  # type: ignore[method-assign]  # the test's
+    client.echo.check = lambda request, size: Answer(429) if size < 10 else None  # type: ignore[method-assign]  # the test's
     assert client.send(post(b"small") + post(b"large enough")).startswith(b"HTTP/1.1 429 ")
     assert client.bodies() == [b"POST|/p|-|large enough"]
     assert not client.wire.ended

@@ -161,6 +161,9 @@ TOLD: dict[str, Callable[[Metrics], None]] = {
     "FLKShardAway": lambda metrics: metrics.watch_shard("b", age(0)),
     "FLKSnapshotStale": lambda metrics: metrics.watch_snapshots(age(CONSTANTS.snapshot.stale_seconds + 1)),
     "FLKRetentionStalled": lambda metrics: metrics.watch_retention(age(CONSTANTS.retention.stale_seconds + 1)),
+    "FLKCertificateExpires": lambda metrics: metrics.watch_certificate(
+        "public", age(CONSTANTS.tls.expires_soon_seconds - 1)
+    ),
     "FLKColdTierDamaged": lambda metrics: metrics.cold("damaged"),
 }
 

@@ -14,6 +14,7 @@ from tests.support.conformance.memory_server import GONE, LIVE, Node
 from tests.support.conformance.server_defects import DEFECTS, as_duplicate, caught_by, key_of
 
 from flk.conformance.server import (
+    batches,
     clock,
     durability,
     histories,
@@ -28,12 +29,14 @@ from flk.conformance.server.reference import Handler
 from flk.model.effects import Effect, Resume, Store
 from flk.model.entries.entry import Claim, Key, content_digest
 from flk.model.flow.answers import ACKNOWLEDGED
+from flk.model.flow.batch import MEDIA_TYPE, lines_of, records_of
 from flk.model.flow.submission import Response, Submission
 from flk.model.log.hlc import Timestamp
 from flk.model.record.canonical import Signed
 from flk.model.record.record import Pcs, decode
 from flk.model.record.signing import HmacKey, Keyring, LiveKey
 from flk.model.refusal import Malformed, Overloaded, Refused
+from flk.spec.constants import CONSTANTS
 
 __all__ = ["DEFECTS"]
 
@@ -507,3 +510,42 @@ class LeavesOutNull(Node):
         response = super().submit(submission)
         body = response.body.replace(b',"field":null', b"") if response.status == 400 else response.body
         return Response(response.status, body)
+
+
+@caught_by(batches.batch_lines_are_submissions)
+class BatchEndsWithTheFirstFault(Node):
+    """Behind a record that is refused no other of its batch is judged: each gets the same refusal."""
+
+    def batch(self, tenant: str, media_type: str, body: bytes) -> Response:
+        answers: list[Response] = []
+        for record in records_of(body):
+            failed = next((answer for answer in answers if answer.status >= 400), None)
+            answers.append(failed or self.one(Submission(tenant, record)))
+        return Response(200, lines_of(answers))
+
+
+@caught_by(batches.batch_lines_are_submissions)
+class BatchAnswersFaultsLast(Node):
+    """The answers of a batch come as they are found: outcomes before refusals."""
+
+    def batch(self, tenant: str, media_type: str, body: bytes) -> Response:
+        answers = [self.one(Submission(tenant, record)) for record in records_of(body)]
+        return Response(200, lines_of(sorted(answers, key=lambda answer: answer.status)))
+
+
+@caught_by(batches.batch_refused_whole)
+class BatchOfAnyMedia(Node):
+    """Whatever a batch says it is, its lines are taken."""
+
+    def batch(self, tenant: str, media_type: str, body: bytes) -> Response:
+        return super().batch(tenant, MEDIA_TYPE, body)
+
+
+@caught_by(batches.batch_refused_whole)
+class BatchStoresWhatItCan(Node):
+    """Of too many records the first are stored, and then the batch is refused."""
+
+    def batch(self, tenant: str, media_type: str, body: bytes) -> Response:
+        if body.count(b"\n") >= CONSTANTS.http.max_batch_records:
+            self.one(Submission(tenant, body.split(b"\n")[0]))
+        return super().batch(tenant, media_type, body)

@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import ssl
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -22,10 +23,15 @@ class Reply(NamedTuple):
 
 
 class Client:
-    """A connection to a server."""
+    """A connection to a server, within TLS where that speaks it."""
 
-    def __init__(self, server: ServerProcess) -> None:
-        self._connection = http.client.HTTPConnection(urlsplit(server.url).netloc, timeout=20)
+    def __init__(self, server: ServerProcess, tls: ssl.SSLContext | None = None) -> None:
+        where = urlsplit(server.url).netloc
+        self._connection = (
+            http.client.HTTPConnection(where, timeout=20)
+            if tls is None
+            else http.client.HTTPSConnection(where, timeout=20, context=tls)
+        )
 
     def request(self, method: str, path: str, body: object = None, headers: dict[str, str] | None = None) -> Reply:
         self._connection.request(method, path, body, headers or {})  # type: ignore[arg-type]  # bytes or pieces

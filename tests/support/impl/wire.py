@@ -24,8 +24,8 @@ class Echo:
         self.checked: list[int] = []
         self.turns: list[Callable[[], None]] = []  # what the server is to do in the next turn of its loop
 
-    def check(self, size: int, peer: str) -> Answer | None:
-        assert peer.startswith(("192.0.2.", "127.0.0.1"))
+    def check(self, request: Request, size: int) -> Answer | None:
+        assert request.peer.startswith(("192.0.2.", "127.0.0."))
         self.checked.append(size)
         return Answer(413, b"too large") if size > LIMIT else None
 

@@ -1,6 +1,7 @@
 """The server checks: what any server must do, asked over HTTP with the keys of one tenant or two."""
 
 from flk.conformance.server import (
+    batches,
     clock,
     durability,
     generated,
@@ -55,6 +56,8 @@ CHECKS: tuple[Check, ...] = (
     tenancy.stored_record_under_a_foreign_tenant,
     tenancy.tenants_take_turns_on_a_connection,
     tenancy.requests_written_ahead,
+    batches.batch_lines_are_submissions,
+    batches.batch_refused_whole,
     rotation.every_live_key_counts,
     rotation.retired_keys_do_not_count,
     clock.timestamps_advance,

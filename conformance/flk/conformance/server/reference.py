@@ -16,7 +16,8 @@ from typing import TypeVar
 
 from flk.model.effects import Effect
 from flk.model.entries.entry import Key
-from flk.model.flow.answers import ACKNOWLEDGED, OUTCOMES_PATH, SUBMIT_PATH
+from flk.model.flow.answers import ACKNOWLEDGED, BATCH_PATH, OUTCOMES_PATH, SUBMIT_PATH
+from flk.model.flow.batch import MEDIA_TYPE, lines_of, records_of, require_size
 from flk.model.flow.submission import Response, Submission, refuse
 from flk.model.memory.memory import MemoryNode
 from flk.model.memory.parts import Disk, Entries, Objects
@@ -103,6 +104,23 @@ class ReferenceNode:
         self.counts["flk_signature_errors_total"] += response.status == 401
         return response
 
+    def batch(self, tenant: str, media_type: str, body: bytes) -> Response:
+        """The reply to a batch (BAT-1). Raises Refused for one that is refused as a whole, its media type apart (BAT-2)."""
+        if media_type != MEDIA_TYPE:
+            return Response(415, OTHER_MEDIA)
+        Submission(tenant, b"").payload()
+        require_size(len(body))
+        return Response(200, lines_of([self.one(Submission(tenant, record)) for record in records_of(body)]))
+
+    def one(self, submission: Submission) -> Response:
+        """The reply to a submission, or why it is refused."""
+        try:
+            if len(submission.body) > self.limit:
+                raise TooLarge("ORD-5", "too large")
+            return self.respond(submission)
+        except Refused as refusal:
+            return refuse(refusal)
+
     def recall(self, tenant: str, pcs_id: str) -> Response:
         """What is told of a record to who has the tenant's token."""
         with self.lock:
@@ -137,10 +155,11 @@ class ReferenceNode:
         return "".join(types + [f"{name} {count}\n" for name, count in self.counts.items()])
 
 
-ROUTES = {SUBMIT_PATH: "POST", "/health": "GET", "/ready": "GET", "/metrics": "GET"}
+ROUTES = {SUBMIT_PATH: "POST", BATCH_PATH: "POST", "/health": "GET", "/ready": "GET", "/metrics": "GET"}
 NO_PATH = b'{"error":"no such path","requirement":"ORD-8","field":null}'
 NO_TOKEN = b'{"error":"no token that counts","requirement":"API-1","field":null}'
 TWO_LENGTHS = b'{"error":"the length is told twice","requirement":"HTTP-1","field":null}'
+OTHER_MEDIA = b'{"error":"a batch has a record to a line","requirement":"BAT-2","field":null}'
 NO_METHOD = b'{"error":"no such method","requirement":"ORD-8","field":null}'
 
 
@@ -171,9 +190,10 @@ class Handler(BaseHTTPRequestHandler):
         elif offered != self.command:
             self.reply(405, NO_METHOD, {"Allow": offered} if self.node.allow else {})
         elif offered == "POST":
-            response = self.submitted(body)
+            response = self.batched(body) if path == BATCH_PATH else self.submitted(body)
             wait = {} if response.retry_after is None else {"Retry-After": f"{response.retry_after:g}"}
-            self.reply(response.status, response.body, wait)
+            lines = {"Content-Type": MEDIA_TYPE} if path == BATCH_PATH and response.status == 200 else {}
+            self.reply(response.status, response.body, wait | lines)
         else:
             status = 503 if path == "/ready" and not self.node.is_ready() else 200
             self.reply(status, self.node.metrics().encode() if path == "/metrics" else b"OK\n")
@@ -192,10 +212,16 @@ class Handler(BaseHTTPRequestHandler):
     def submitted(self, body: bytes) -> Response:
         """The reply to a submission, refusals by HTTP's own rules included."""
         try:
-            if len(body) > self.node.limit:
-                raise TooLarge("ORD-5", "too large")
             names = self.node.names(self.headers, self.connection)
-            return self.node.respond(Submission(self.node.tenant(names), body))
+            return self.node.one(Submission(self.node.tenant(names), body))
+        except Refused as refusal:
+            return refuse(refusal)
+
+    def batched(self, body: bytes) -> Response:
+        """The reply to a batch."""
+        try:
+            tenant = self.node.tenant(self.node.names(self.headers, self.connection))
+            return self.node.batch(tenant, self.headers.get("Content-Type", ""), body)
         except Refused as refusal:
             return refuse(refusal)
 

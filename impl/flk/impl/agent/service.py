@@ -9,31 +9,37 @@ from select import POLLIN, poll
 from socket import SHUT_RDWR
 from urllib.parse import urlsplit
 
+from flk.impl.http.trust import Trust
 from flk.model.flow.answers import SUBMIT_PATH
 from flk.model.flow.submission import Response, Submission
 from flk.spec.errors import UnusableInput
 
 _MOST_BYTES = 1 << 16  # of an answer; those of the service are shorter
-_CONNECTIONS = {"http": HTTPConnection, "https": HTTPSConnection}
 
 
 class Service:
-    """Where the service is. Raises UnusableInput unless `url` is that of an HTTP service."""
+    """Where the service is, and whom to trust to be it, if it speaks TLS. Raises UnusableInput unless `url` is that of an HTTP
+    service and the files of `trust` hold what they should.
+    """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, trust: Trust = Trust()) -> None:  # noqa: B008  (it is frozen)
         try:
             parts = urlsplit(url)
             self.host, self.port = parts.hostname or "", parts.port
         except ValueError as error:
             raise UnusableInput(f"--to {url}: {error}") from None
-        if parts.scheme not in _CONNECTIONS or not self.host or parts.query or parts.fragment:
+        if parts.scheme not in {"http", "https"} or not self.host or parts.query or parts.fragment:
             raise UnusableInput(f"--to {url}: not the address of a service; it reads like http://127.0.0.1:8080")
-        self.scheme = parts.scheme
+        self._tls = trust.context() if parts.scheme == "https" else None
+        if self._tls is None and trust != Trust():
+            raise UnusableInput(f"--to {url}: files of TLS were named, and the address is without; write https://…")
         self.path = parts.path.rstrip("/") + SUBMIT_PATH
 
     def connection(self, timeout: float) -> "Connection":
         """A connection of its own, for one thread at a time; `timeout` in seconds for each step of an exchange."""
-        return Connection(_CONNECTIONS[self.scheme](self.host, self.port, timeout=timeout), self.path)
+        if self._tls is None:
+            return Connection(HTTPConnection(self.host, self.port, timeout=timeout), self.path)
+        return Connection(HTTPSConnection(self.host, self.port, timeout=timeout, context=self._tls), self.path)
 
 
 class Connection:

@@ -21,9 +21,9 @@ import msgspec
 
 from flk.impl.bench.ageing import Measure, per
 from flk.impl.bench.hostile import memory_of
-from flk.impl.bench.ingest import SECRET, Wrong, processor_seconds
 from flk.impl.bench.load import Load, drive, encode_request
 from flk.impl.bench.records import submissions
+from flk.impl.bench.turns import SECRET, Wrong, processor_seconds
 from flk.impl.server.process import ServerProcess, key_file, server_process
 from flk.model.programs.ship import PREFIX
 from flk.model.record.signing import HmacKey

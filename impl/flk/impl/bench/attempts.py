@@ -12,15 +12,19 @@ from contextlib import ExitStack, suppress
 from time import monotonic, sleep
 from typing import NamedTuple, Self
 
-from flk.model.flow.answers import SUBMIT_PATH
+from flk.model.flow.answers import BATCH_PATH, SUBMIT_PATH
+from flk.model.flow.batch import MEDIA_TYPE
+from flk.spec.constants import CONSTANTS
 
 MEGABYTE = 1_000_000
 PATIENCE_SECONDS = 10.0
 ENOUGH_SECONDS = 0.5  # of silence after which no further answer is expected
 SMALL_NOFILE = 256
+FRESH_NOFILE = 4096  # enough, and no other attempt's: a server of its own
 
 _STATUS = re.compile(rb"HTTP/1\.1 (\d{3}) ")
 _HEAD = b"POST %b HTTP/1.1\r\nhost: a\r\n" % SUBMIT_PATH.encode()
+_BATCH = b"POST %b HTTP/1.1\r\nhost: a\r\ncontent-type: %b\r\n" % (BATCH_PATH.encode(), MEDIA_TYPE.encode())
 _METRICS = b"GET /metrics HTTP/1.1\r\nhost: a\r\n\r\n"
 _CHUNKED = _HEAD + b"transfer-encoding: chunked\r\n\r\n"
 
@@ -158,6 +162,20 @@ def _unread(port: int, scale: float) -> Made:
         return stranger.hear(many)
 
 
+def _batches(port: int, scale: float) -> Made:
+    """200 connections that send batch after batch of lines without a byte, and never read their answers, which are much longer."""
+    lines = b"\n" * CONSTANTS.http.max_batch_records
+    one_batch = _BATCH + b"content-length: %d\r\n\r\n" % len(lines) + lines
+    with Stranger(port) as stranger:
+        many = [stranger.connect() for _ in range(max(8, int(200 * scale)))]
+        for one in many:
+            if one is not None:
+                one.settimeout(0.01)
+            stranger.send(one, one_batch * 20)
+        sleep(PATIENCE_SECONDS * scale)
+        return stranger.hear(many)
+
+
 def _unfinished_bodies(port: int, scale: float) -> Made:
     """2,000 bodies of 1 MB that stop at 650 kB."""
     begun = _HEAD + b"content-length: 1000000\r\n\r\n" + b"x" * 650_000
@@ -210,5 +228,6 @@ ATTEMPTS: Sequence[Attempt] = (
     Attempt("316 idle, nofile 256", _many(316, b""), SMALL_NOFILE),
     Attempt("600 half heads, nofile 256", _many(600, _HEAD), SMALL_NOFILE),
     Attempt("garbage for 10 s", _garbage),
+    Attempt("garbage in batches, unread", _batches, FRESH_NOFILE),
 )
 """In the order of the table."""

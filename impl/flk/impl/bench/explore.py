@@ -19,7 +19,7 @@ from flk.formal.exports.oracles import run_rumur, run_spin
 from flk.formal.language import Protocol
 from flk.formal.library.protocols.replication import protocol as replication
 from flk.formal.library.protocols.two_phase_commit import protocol as two_phase_commit
-from flk.impl.bench.ingest import Bar
+from flk.impl.bench.turns import Bar
 
 THREADS = 2
 ENGINES = ("c", "numba", "numpy")

@@ -17,8 +17,8 @@ from urllib.parse import urlsplit
 import msgspec
 
 from flk.impl.bench.attempts import ATTEMPTS, Attempt
-from flk.impl.bench.ingest import Bar, processor_seconds
 from flk.impl.bench.records import distinct, submission
+from flk.impl.bench.turns import SECRET, Bar, processor_seconds
 from flk.impl.server.process import ServerProcess, key_file, server_process
 from flk.model.flow.answers import SUBMIT_PATH
 from flk.model.flow.submission import Submission
@@ -26,7 +26,6 @@ from flk.model.record.signing import HmacKey
 from flk.spec.verdict import Verdict
 
 HONEST = "127.0.0.2"  # an address of loopback, and not the strangers'
-SECRET = "of the benchmark"  # noqa: S105 - of servers that live for minutes, on loopback
 STALL_BAR, MEMORY_BAR = 0.5, 128e6  # seconds, and bytes beside those that the server has before
 
 
@@ -68,7 +67,7 @@ def measure(
             server = stack.enter_context(server_process(home / "data", key_file(home, SECRET), options, nofile=nofile))
             for attempt in group:
                 on_progress(attempt.name)
-                yield _row(
+                yield measured(
                     attempt, scale, server, home / "data", lambda: submission(next(records), HmacKey(SECRET.encode()))
                 )
 
@@ -85,7 +84,15 @@ def bars(rows: Sequence[Row]) -> tuple[Bar, ...]:
     )
 
 
-def _row(attempt: Attempt, scale: float, server: ServerProcess, data: Path, record: Callable[[], Submission]) -> Row:
+def fresh() -> Submission:
+    """An honest submission, under a key file of this benchmark."""
+    return submission(next(distinct()), HmacKey(SECRET.encode()))
+
+
+def measured(
+    attempt: Attempt, scale: float, server: ServerProcess, data: Path, record: Callable[[], Submission] = fresh
+) -> Row:
+    """An attempt on a running server, whose log is in `data`."""
     port, pid = urlsplit(server.url).port or 0, server.process.pid
     _forget_peak(pid)
     memory, processor, logged = memory_of(pid), processor_seconds(pid), _log_bytes(data)

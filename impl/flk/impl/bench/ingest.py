@@ -4,8 +4,6 @@ All servers run side by side, each in a process of its own, and take turns under
 own, signed and encoded beforehand.
 """
 
-import json
-import os
 import socket
 import subprocess
 import sys
@@ -13,56 +11,16 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
-from itertools import islice
 from pathlib import Path
-from statistics import median
-from typing import NamedTuple
 from urllib.parse import urlsplit
 
-import msgspec
-
-from flk.impl.bench.load import Load, drive, encode_request
-from flk.impl.bench.records import distinct, submission
+from flk.impl.bench.load import encode_request
+from flk.impl.bench.turns import ROUNDS, SECRET, Bar, Figure, Subject, Wrong, honest, take_turns
 from flk.impl.server.process import key_file, server_process
-from flk.model.record.signing import HmacKey
 
-CONNECTIONS = 64
-ROUNDS = 3
 FASTEST = 40_000  # requests a second that are prepared for, at most
-SECRET = "of the benchmark"  # noqa: S105 - of servers that live for seconds, on loopback
 RATE_BAR, P99_BAR, FSYNC_BAR, BASELINE_BAR = 25_000.0, 0.015, 0.15, 4.0  # design section 11
 READY_SECONDS = 30.0
-
-
-class Subject(NamedTuple):
-    """A server under load: its name, its port on loopback, its process, and how many requests it has been sent."""
-
-    name: str
-    port: int
-    pid: int
-
-
-class Figure(msgspec.Struct, frozen=True):
-    """One server: medians over the rounds. Latencies in seconds, processor time of the server in seconds a request."""
-
-    name: str
-    per_second: float
-    p50: float
-    p99: float
-    processor: float
-    rounds: int
-
-
-class Bar(msgspec.Struct, frozen=True):
-    """A bar, what was measured, and whether it was reached."""
-
-    name: str
-    measured: str
-    met: bool
-
-
-class Wrong(Exception):
-    """A server under load answered otherwise than it must."""
 
 
 def measure(seconds: float, on_progress: Callable[[str], None] = lambda _: None) -> tuple[Figure, ...]:
@@ -70,16 +28,15 @@ def measure(seconds: float, on_progress: Callable[[str], None] = lambda _: None)
     with tempfile.TemporaryDirectory() as directory, ExitStack() as servers:
         home = Path(directory)
         keys = key_file(home, SECRET)
-        on_progress("starting the servers")
-        subjects = (
-            _flk(servers, "flk serve", home / "durable", keys),
-            _flk(servers, "flk serve, no fsync", home / "unsynchronised", keys, "--fsync", "off"),
-            servers.enter_context(_fastapi("FastAPI, no log")),
-        )
-        slot = seconds / ROUNDS / len(subjects)
+        slot = seconds / ROUNDS / 3
         on_progress("signing records")
         requests = prepare(int(slot * FASTEST * ROUNDS))
-        return tuple(_take_turns(subjects, requests, slot, on_progress))
+        subjects = (
+            _flk(servers, "flk serve", home / "durable", keys, requests),
+            _flk(servers, "flk serve, no fsync", home / "unsynchronised", keys, requests, "--fsync", "off"),
+            servers.enter_context(_fastapi("FastAPI, no log", requests)),
+        )
+        return take_turns(subjects, slot, on_progress)
 
 
 def bars(figures: Sequence[Figure]) -> tuple[Bar, ...]:
@@ -101,50 +58,16 @@ def bars(figures: Sequence[Figure]) -> tuple[Bar, ...]:
 
 def prepare(count: int) -> list[bytes]:
     """That many requests, each a record of its own: real ones under other epochs, signed and encoded."""
-    key = HmacKey(SECRET.encode())
-    return [encode_request(submission(record, key), "127.0.0.1") for record in islice(distinct(), count)]
+    return [encode_request(each, "127.0.0.1") for each in honest(count)]
 
 
-def _take_turns(
-    subjects: Sequence[Subject], requests: Sequence[bytes], slot: float, on_progress: Callable[[str], None]
-) -> Iterator[Figure]:
-    rows: dict[str, list[tuple[Load, float]]] = {subject.name: [] for subject in subjects}
-    sent = dict.fromkeys(rows, 0)
-    for number in range(ROUNDS):
-        for subject in subjects:
-            on_progress(f"round {number + 1} of {ROUNDS}: {subject.name}")
-            before = processor_seconds(subject.pid)
-            load = drive("127.0.0.1", subject.port, requests[sent[subject.name] :], CONNECTIONS, slot)
-            _check(subject.name, load)
-            sent[subject.name] += len(load.latencies)
-            rows[subject.name].append((load, (processor_seconds(subject.pid) - before) / len(load.latencies)))
-    for name, found in rows.items():
-        yield Figure(
-            name,
-            median(load.rate for load, _ in found),
-            median(load.quantile(0.5) for load, _ in found),
-            median(load.quantile(0.99) for load, _ in found),
-            median(processor for _, processor in found),
-            len(found),
-        )
-
-
-def _check(name: str, load: Load) -> None:
-    """Every record is honest and new, so every answer is 200 and accepts it."""
-    if set(load.statuses) != {200}:
-        raise Wrong(f"{name} answered with {dict(load.statuses)}")
-    for body in load.bodies.values():
-        if json.loads(body).get("accepted") is not True:
-            raise Wrong(f"{name} answered {body!r}")
-
-
-def _flk(servers: ExitStack, name: str, data: Path, keys: Path, *options: str) -> Subject:
+def _flk(servers: ExitStack, name: str, data: Path, keys: Path, requests: Sequence[bytes], *options: str) -> Subject:
     server = servers.enter_context(server_process(data, keys, options))
-    return Subject(name, urlsplit(server.url).port or 0, server.process.pid)
+    return Subject(name, urlsplit(server.url).port or 0, server.process.pid, requests)
 
 
 @contextmanager
-def _fastapi(name: str) -> Iterator[Subject]:
+def _fastapi(name: str, requests: Sequence[bytes]) -> Iterator[Subject]:
     with closing(socket.create_server(("127.0.0.1", 0))) as probe:
         port = int(probe.getsockname()[1])
     process = subprocess.Popen(  # noqa: S603 - the command is our own
@@ -152,7 +75,7 @@ def _fastapi(name: str) -> Iterator[Subject]:
     )
     try:
         _await_port(port, process)
-        yield Subject(name, port, process.pid)
+        yield Subject(name, port, process.pid, requests)
     finally:
         process.terminate()
         process.wait()
@@ -169,9 +92,3 @@ def _await_port(port: int, process: subprocess.Popen[bytes]) -> None:
         else:
             return
     raise Wrong("the FastAPI baseline did not start: the development dependencies are needed (make .venv/ready)")
-
-
-def processor_seconds(pid: int) -> float:
-    """Seconds of processor time a process has used, all its threads together (Linux)."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

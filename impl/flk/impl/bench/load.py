@@ -8,6 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from math import inf
+from ssl import SSLContext
 from time import perf_counter
 from typing import NamedTuple
 
@@ -15,7 +16,8 @@ import numpy as np
 import uvloop
 from numpy.typing import NDArray
 
-from flk.model.flow.answers import SUBMIT_PATH
+from flk.model.flow.answers import BATCH_PATH, SUBMIT_PATH
+from flk.model.flow.batch import MEDIA_TYPE
 from flk.model.flow.submission import Submission
 
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)\r\n", re.IGNORECASE)
@@ -42,11 +44,21 @@ class Load(NamedTuple):
 
 def encode_request(submission: Submission, host: str) -> bytes:
     """A submission as the bytes of an HTTP/1.1 request."""
+    return _request(SUBMIT_PATH, submission.tenant, "application/json", submission.body, host)
+
+
+def encode_batch(submissions: Sequence[Submission], host: str) -> bytes:
+    """Submissions of one tenant as the bytes of one request (BAT-1)."""
+    body = b"\n".join(each.body for each in submissions)
+    return _request(BATCH_PATH, submissions[0].tenant, MEDIA_TYPE, body, host)
+
+
+def _request(path: str, tenant: str, media_type: str, body: bytes, host: str) -> bytes:
     head = (
-        f"POST {SUBMIT_PATH} HTTP/1.1\r\nHost: {host}\r\nX-Tenant-Id: {submission.tenant}\r\n"
-        f"Content-Type: application/json\r\nContent-Length: {len(submission.body)}\r\n\r\n"
+        f"POST {path} HTTP/1.1\r\nHost: {host}\r\nX-Tenant-Id: {tenant}\r\n"
+        f"Content-Type: {media_type}\r\nContent-Length: {len(body)}\r\n\r\n"
     )
-    return head.encode() + submission.body
+    return head.encode() + body
 
 
 def answer_of(received: bytes) -> tuple[int, bytes] | None:
@@ -64,20 +76,32 @@ def answer_of(received: bytes) -> tuple[int, bytes] | None:
 
 
 def drive(
-    host: str, port: int, requests: Sequence[bytes], connections: int, seconds: float = inf, keep_every: int = 100
+    host: str,
+    port: int,
+    requests: Sequence[bytes],
+    connections: int,
+    seconds: float = inf,
+    keep_every: int = 100,
+    tls: SSLContext | None = None,
 ) -> Load:
     """Send requests over that many connections until none is left or the time is up, and wait for every answer.
 
     The body of every `keep_every`-th answer is kept. Raises ConnectionError if the server closes a connection meanwhile.
     """
-    return uvloop.run(_drive(host, port, requests, connections, seconds, keep_every))
+    return uvloop.run(_drive(host, port, requests, connections, seconds, keep_every, tls))
 
 
 async def _drive(
-    host: str, port: int, requests: Sequence[bytes], connections: int, seconds: float, keep_every: int
+    host: str,
+    port: int,
+    requests: Sequence[bytes],
+    connections: int,
+    seconds: float,
+    keep_every: int,
+    tls: SSLContext | None,
 ) -> Load:
     run = _Run(requests, keep_every, asyncio.get_running_loop().create_future())
-    clients = [await _connect(run, host, port) for _ in range(connections)]
+    clients = [await _connect(run, host, port, tls) for _ in range(connections)]
     started = perf_counter()
     run.end = started + seconds
     for client in clients:
@@ -89,9 +113,9 @@ async def _drive(
     return Load(run.statuses, taken, run.latencies[: run.sent], run.bodies)
 
 
-async def _connect(run: "_Run", host: str, port: int) -> "_Client":
+async def _connect(run: "_Run", host: str, port: int, tls: SSLContext | None) -> "_Client":
     client = _Client(run)
-    client.transport, _ = await asyncio.get_running_loop().create_connection(lambda: client, host, port)
+    client.transport, _ = await asyncio.get_running_loop().create_connection(lambda: client, host, port, ssl=tls)
     return client
 
 

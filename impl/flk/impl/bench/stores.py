@@ -14,11 +14,12 @@ from urllib.parse import urlsplit
 import msgspec
 from google_crc32c import value as crc32c
 
-from flk.impl.bench.ingest import CONNECTIONS, SECRET, Bar, Wrong, prepare, processor_seconds
+from flk.impl.bench.ingest import prepare
 from flk.impl.bench.interleave import Contest, Figure, run
 from flk.impl.bench.load import Load, drive
 from flk.impl.bench.plain_stores import SHARED, PlainSqlite, PlainStore, Row
 from flk.impl.bench.store_servers import KINDS, StoreServer
+from flk.impl.bench.turns import CONNECTIONS, SECRET, Bar, Wrong, processor_seconds
 from flk.impl.server.node import RealNode
 from flk.impl.server.process import ServerProcess, key_file, server_process
 from flk.impl.storage.objects import open_objects

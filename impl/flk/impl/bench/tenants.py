@@ -20,10 +20,10 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from flk.impl.bench.ingest import Bar, Wrong, processor_seconds
 from flk.impl.bench.load import encode_request
 from flk.impl.bench.paced import Paced, drive
 from flk.impl.bench.records import submissions
+from flk.impl.bench.turns import Bar, Wrong, processor_seconds
 from flk.impl.server.process import ServerProcess, server_process
 from flk.impl.tenants import new_tenant
 from flk.model.record.signing import HmacKey

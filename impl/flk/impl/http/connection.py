@@ -40,6 +40,7 @@ class Connection(asyncio.BufferedProtocol):
         self._paused = False  # not reading
         self._waiting = False  # to read on in a later turn
         self._blocked = False  # the client does not read its answers
+        self._unread = 0  # bytes of them that count as held
         self._half_closed = False  # the client has said all
         self._lingering = False  # the last answer is out
         self._continue_owed = False
@@ -60,7 +61,8 @@ class Connection(asyncio.BufferedProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         del exc
         self._reader.end()
-        self._pool.release(self._peer, sum(item.held for item in self._queue if isinstance(item, Request)))
+        asked = sum(item.held for item in self._queue if isinstance(item, Request))
+        self._pool.release(self._peer, asked + self._unread)
         self._queue.clear()
         self._pool.leave(self, self._peer)
 
@@ -93,11 +95,18 @@ class Connection(asyncio.BufferedProtocol):
 
     def pause_writing(self) -> None:
         self._blocked = True
+        unread = self._transport.get_write_buffer_size()
+        if not self._pool.hold(self._peer, unread):
+            self._transport.abort()
+            return
+        self._unread = unread
         self._pause()
         self._stand()
 
     def resume_writing(self) -> None:
         self._blocked = False
+        self._pool.release(self._peer, self._unread)
+        self._unread = 0
         self._stand()
         self._handle_queued()
         self._listen()
@@ -111,7 +120,7 @@ class Connection(asyncio.BufferedProtocol):
     def give_way(self) -> None:
         """End at once, so that the descriptor is free; the client of an unfinished request is told, if that takes no time."""
         if self._reader.part is BETWEEN or self._reader.deaf:
-            self._hang_up()
+            self.abort()
         else:
             self._say_last(HTTPStatus.REQUEST_TIMEOUT, "HTTP-5", "the connection was needed for another client")
 
@@ -208,7 +217,7 @@ class Connection(asyncio.BufferedProtocol):
         if answer.close and not self._half_closed:
             self._linger()
         elif answer.close or last:
-            self._transport.close()
+            self._end()
         else:
             self._stand()
             if self._continue_owed:
@@ -267,19 +276,29 @@ class Connection(asyncio.BufferedProtocol):
         self._transport.resume_reading()
         self._stand()
 
+    def _end(self) -> None:
+        """Close once the client has what was written, which it gets some time for."""
+        self._lingering = True
+        self._transport.close()
+        self._stand()
+
     def _say_last(self, status: HTTPStatus, requirement: str, detail: str, retry_after: int | None = None) -> None:
         """Say this and close at once, if that takes no time."""
         self._reader.close()
         if not self._transport.get_write_buffer_size():
             answer = self._handler.refuse(status, requirement, detail, retry_after)
             self._transport.write(encode(answer, self._pool.common, close=True, bare=False))
-            self._transport.close()
+            self._end_at_once()
         else:
             self._transport.abort()
 
+    def _end_at_once(self) -> None:
+        """Close when what was written is out."""
+        self._transport.close()
+
     def _hang_up(self) -> None:
-        """Close at once; what a client does not read is dropped."""
-        if self._transport.get_write_buffer_size():
+        """Close; what a client does not read is dropped."""
+        if self._transport.get_write_buffer_size() or self._transport.is_closing():
             self._transport.abort()
         else:
-            self._transport.close()
+            self._end()

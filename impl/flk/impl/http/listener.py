@@ -6,6 +6,7 @@ from functools import partial
 from time import monotonic
 
 from flk.impl.http.connection import Connection
+from flk.impl.http.handshakes import Handshakes, Tls
 from flk.impl.http.messages import Handler
 from flk.impl.http.pool import Pool
 from flk.spec.constants import CONSTANTS, Http
@@ -16,13 +17,19 @@ BACKLOG = 4096
 
 class Listener:
     """The connections of a server. `connections` is the most there may be, `limits.max_connections` unless told; `fields` has every
-    answer.
+    answer. With `tls` they are within TLS (TLS-1).
     """
 
     def __init__(
-        self, handler: Handler, limits: Http = CONSTANTS.http, connections: int | None = None, fields: bytes = b""
+        self,
+        handler: Handler,
+        limits: Http = CONSTANTS.http,
+        connections: int | None = None,
+        fields: bytes = b"",
+        tls: Tls | None = None,
     ) -> None:
         self.pool = Pool(handler, limits, connections or limits.max_connections, fields)
+        self._handshakes = None if tls is None else Handshakes(self.pool, tls)
         self._server: asyncio.Server | None = None
         self._entering: set[asyncio.Task[None]] = set()
         self._ticker: asyncio.Task[None] | None = None
@@ -30,12 +37,17 @@ class Listener:
     async def listen(self, bound: socket.socket) -> None:
         """Accept connections on a bound socket from now on."""
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(partial(self._entered, bound), sock=bound, backlog=BACKLOG)
+        if self._handshakes is not None:
+            self._handshakes.listen(bound, BACKLOG)
+        else:
+            self._server = await loop.create_server(partial(self._entered, bound), sock=bound, backlog=BACKLOG)
         self._ticker = loop.create_task(self._tick())
 
     async def close(self) -> None:
         """Accept no more, answer what is in flight, and end every connection."""
         self.pool.stopping = True
+        if self._handshakes is not None:
+            self._handshakes.close()
         if self._server is not None:
             self._server.close()
         until = monotonic() + self.pool.limits.stop_seconds

@@ -47,8 +47,10 @@ Respond = Callable[[Answer], None]
 class Handler(Protocol):
     """What a server does with requests."""
 
-    def check(self, size: int, peer: str) -> Answer | None:
-        """Asked before a body is read, and as it comes: `size` bytes are announced or have come. An answer refuses it."""
+    def check(self, request: Request, size: int) -> Answer | None:
+        """Asked before the body of a request is read, and as it comes: `size` bytes of it are announced or have come. An answer
+        refuses it. Of the request there is the head, with the target as it was sent.
+        """
         ...
 
     def handle(self, request: Request, respond: Respond) -> None:

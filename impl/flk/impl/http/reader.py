@@ -235,7 +235,7 @@ class Reader:
 
     def _check(self, size: int) -> None:
         """Ask the handler whether it takes a body of this size; one that is refused and large is not read."""
-        self._refusal = self._handler.check(size, self._peer.address)
+        self._refusal = self._handler.check(self._request, size)
         if self._refusal is not None:
             self._let_go()
             if size > self._limits.max_drain_bytes:

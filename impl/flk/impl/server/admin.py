@@ -110,9 +110,9 @@ class Admin:
             }
         )
 
-    def check(self, size: int, peer: str) -> Answer | None:
+    def check(self, request: Request, size: int) -> Answer | None:
         """No request here has a body that is of use; a small one is read and dropped."""
-        del peer
+        del request
         if size > LIMITS.max_body_bytes:
             return self.refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "API-6", "nothing here takes a body")
         return None

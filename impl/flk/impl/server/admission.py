@@ -36,10 +36,12 @@ class Admission:
             self._require_room(now)
             taken(self._full_at.get(peer, now), size, now, self._share, self._policy)
 
-    def take(self, peer: str, size: int, now: float) -> None:
-        """Take the bytes that a submission needs in the log from its peer's bucket. Raises Overloaded or Unavailable."""
+    def take(self, peer: str, size: int, now: float, submissions: int = 1) -> None:
+        """Take the bytes that submissions need in the log from their peer's bucket, for all or for none; their bodies have `size`
+        bytes together. Raises Overloaded or Unavailable.
+        """
         self._require_room(now)
-        needed = size + self._policy.frame_bytes
+        needed = size + submissions * self._policy.frame_bytes
         self._full_at[peer] = taken(self._full_at.get(peer, now), needed, now, self._share, self._policy)
 
     def give_back(self, peer: str, size: int) -> None:

@@ -19,6 +19,7 @@ from flk.impl.server.replicator import Replicator
 from flk.impl.server.routes import Service
 from flk.impl.server.runtime import Runtime
 from flk.impl.server.scrapes import Scrapes
+from flk.impl.server.securing import within_tls
 from flk.impl.server.settings import Settings
 from flk.impl.server.status import Status
 from flk.impl.storage.inspecting import Inspected
@@ -45,24 +46,27 @@ class Front:
         self._scrapes = scrapes if settings.admin_port is None else None
         probes = Probes(metrics, progress, self._scrapes, self._access, pages=self._pages)
         self._bound = _bind(settings.host, settings.port, "")
-        self.public = Listener(probes, settings.http, connections, fields)
+        tls = within_tls(settings.tls, "public", metrics, reload)
+        self.public = Listener(probes, settings.http, connections, fields, tls)
         self._admin: Admin | None = None
         if settings.admin_port is not None and self._access is not None:
             self._bound_for_operators = _bind(settings.admin_host, settings.admin_port, "admin-")
             self._admin = Admin(probes, self._access, scrapes, reload)
             limits = msgspec.structs.replace(settings.http, max_connections=LIMITS.max_connections)
-            self._operators = Listener(self._admin, limits)
+            self._operators = Listener(
+                self._admin, limits, tls=tls and within_tls(settings.tls, "admin", metrics, reload)
+            )
 
     @property
     def url(self) -> str:
         """Where everybody is answered."""
-        return _url(self._bound)
+        return _url(self._bound, self._settings)
 
     async def listen(self, say: Callable[[str], None]) -> None:
         """Answer what can be answered while a node starts."""
         if self._admin is not None:
             await self._operators.listen(self._bound_for_operators)
-            say(f"operators are answered on {_url(self._bound_for_operators)}")
+            say(f"operators are answered on {_url(self._bound_for_operators, self._settings)}")
         await self.public.listen(self._bound)
 
     def serve(
@@ -84,6 +88,7 @@ class Front:
             replicator.behind,
             self._access,
             pages=self._pages,
+            limits=settings.http,
         )
         if self._admin is not None:
             path, weaker = settings.data / "entries.sqlite", settings.accept_weaker_store
@@ -99,9 +104,9 @@ class Front:
             await self._operators.close()
 
 
-def _url(bound: socket.socket) -> str:
+def _url(bound: socket.socket, settings: Settings) -> str:
     host, port = bound.getsockname()[:2]
-    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    return f"{'http' if settings.tls is None else 'https'}://{f'[{host}]' if ':' in host else host}:{port}"
 
 
 def _bind(host: str, port: int, prefix: str) -> socket.socket:

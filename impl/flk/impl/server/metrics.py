@@ -76,6 +76,7 @@ class Metrics:
         self._accepted = self._counter("flk_outcomes_total", "accepted")
         self._escalated = self._counter("flk_outcomes_total", "escalated")
         self._rejected = self._counter("flk_outcomes_total", "rejected")
+        self.handshake_errors = self._counter("flk_tls_handshake_errors_total")
         self.by_tenant = ByTenant(self._counter, self._gauge)
         self._refusals: dict[tuple[int, str], Counter] = {}
 
@@ -122,6 +123,10 @@ class Metrics:
     def removed(self, what: str) -> Counter:
         """What was removed, since snapshots cover it."""
         return self._counter("flk_removed_total", what)
+
+    def watch_certificate(self, listener: str, expires_in: Callable[[], float]) -> None:
+        """Ask at every scrape how long the certificates of a listener still count (TLS-5)."""
+        self._gauge("flk_tls_certificate_expires_seconds", listener).set_function(expires_in)
 
     def watch_retention(self, age: Callable[[], float]) -> None:
         """Ask at every scrape how long nothing could be removed."""

@@ -297,9 +297,11 @@ class RealNode:
         finally:
             self.disk.close()
 
-    def require_room(self, size: int) -> None:
-        """Return if there is room for a request of `size` bytes. Raises TooLarge, Unavailable or Overloaded (ORD-5, ORD-6)."""
-        admit(size, self.in_flight, behind=self.behind, limit=self.limit())
+    def require_room(self, size: int, beside: int = 0) -> None:
+        """Return if there is room for a request of `size` bytes, beside so many that are still to begin. Raises TooLarge,
+        Unavailable or Overloaded (ORD-5, ORD-6).
+        """
+        admit(size, self.in_flight + beside, behind=self.behind, limit=self.limit())
 
     def _admit(self, effect: Admit) -> None:
         self.require_room(effect.size)

@@ -11,7 +11,7 @@ from flk.impl.server.metrics import Metrics
 from flk.impl.server.progress import Progress
 from flk.impl.server.refusing import permitted, problem, retry_after_field
 from flk.impl.server.scrapes import Scrapes
-from flk.model.flow.answers import OUTCOMES_PATH, SUBMIT_PATH
+from flk.model.flow.answers import BATCH_PATH, OUTCOMES_PATH, SUBMIT_PATH
 from flk.spec.constants import CONSTANTS
 
 TEXT = b"text/plain; charset=utf-8"
@@ -36,6 +36,7 @@ class Probes:
         self._pages = pages
         paths: dict[str, Methods] = {
             SUBMIT_PATH: {b"POST": self.submit},
+            BATCH_PATH: {b"POST": self.submit_batch},
             "/health": _reading(self.health),
             "/ready": _reading(self.ready),
         }
@@ -46,9 +47,9 @@ class Probes:
         self._router = Router(paths)
         self._metrics.watch(lambda: 0.0, lambda: 0.0, lambda: 0.0)
 
-    def check(self, size: int, peer: str) -> Answer | None:
+    def check(self, request: Request, size: int) -> Answer | None:
         """Refuse a body before it is read."""
-        del size, peer
+        del request, size
         return self._not_yet()
 
     def refuse(self, status: HTTPStatus, requirement: str, detail: str, retry_after: int | None = None) -> Answer:
@@ -76,6 +77,10 @@ class Probes:
         """Take no record before the log is replayed (WAL-5)."""
         del request
         respond(self._not_yet())
+
+    def submit_batch(self, request: Request, respond: Respond) -> None:
+        """Take none of many, likewise."""
+        self.submit(request, respond)
 
     def outcome(self, request: Request, entry: TokenEntry, respond: Respond) -> None:
         """Nor tell what is stored."""

@@ -47,7 +47,7 @@ def server_process(
     Raises DidNotStart if it ends before.
     """
     process = subprocess.Popen(  # noqa: S603 - the command is our own
-        [*_limited(nofile), *serve_command(data, keys), *options], stdout=subprocess.PIPE, text=True
+        [*limited(nofile), *serve_command(data, keys), *options], stdout=subprocess.PIPE, text=True
     )
     try:
         yield listening(process)
@@ -58,7 +58,7 @@ def server_process(
             process.stdout.close()
 
 
-def _limited(nofile: int | None) -> list[str]:
+def limited(nofile: int | None) -> list[str]:
     """What to put before a command, that it may open so many files."""
     return [] if nofile is None else ["/bin/sh", "-c", f'ulimit -n {nofile} && exec "$@"', "sh"]
 

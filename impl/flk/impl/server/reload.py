@@ -1,4 +1,4 @@
-"""What a node reads again while it runs, on SIGHUP or when an operator asks for it (API-9, SIGN-8, TEN-5)."""
+"""What a node reads again while it runs, on SIGHUP or when an operator asks for it (API-9, SIGN-8, TEN-5, TLS-4)."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -4,6 +4,7 @@ What a submission means is decided by the programs; here it is only read, begun 
 """
 
 from collections.abc import Callable
+from functools import partial
 from http import HTTPStatus
 from time import perf_counter
 
@@ -11,23 +12,29 @@ import msgspec
 import structlog
 
 from flk.impl.access import Access, TokenEntry
-from flk.impl.http.messages import Answer, Request, Respond
+from flk.impl.http.messages import Answer, Request, Respond, path_of
 from flk.impl.server.admission import Admission
+from flk.impl.server.batch import Answers, Beginnings
 from flk.impl.server.outcomes import Outcomes
 from flk.impl.server.probes import Probes
 from flk.impl.server.reading import Reading
-from flk.impl.server.refusing import problem, retry_after_field
+from flk.impl.server.refusing import retry_after_field
 from flk.impl.server.runtime import Runtime
 from flk.impl.server.scrapes import Scrapes
-from flk.model.flow.answers import STATES_ENTRY
+from flk.model.effects import Admit
+from flk.model.flow.answers import BATCH_PATH, STATES_ENTRY
+from flk.model.flow.batch import MEDIA_TYPE, records_of, require_size
 from flk.model.flow.quota import proves_authentic
 from flk.model.flow.submission import Problem, Response, Submission, refuse
 from flk.model.programs.bounded import receive
 from flk.model.programs.examine import Examine
 from flk.model.refusal import Refused
-from flk.spec.constants import CONSTANTS
+from flk.spec.constants import CONSTANTS, Http
 
 _DEFAULT_TENANT = CONSTANTS.node.default_tenant.encode()
+_BATCH = BATCH_PATH.encode()
+_NDJSON = MEDIA_TYPE.encode()
+_FAILED = Response(500, msgspec.json.encode(Problem("the node failed to judge this record", "ORD-1", None)))
 
 log = structlog.get_logger()
 
@@ -46,6 +53,7 @@ class Service(Probes):
         access: Access | None = None,
         *,
         pages: bool = False,
+        limits: Http = CONSTANTS.http,
     ) -> None:
         super().__init__(runtime.node.metrics, runtime.node.progress, scrapes, access, pages=pages)
         self._runtime = runtime
@@ -54,16 +62,22 @@ class Service(Probes):
         self._examine = examine
         self._admission = admission
         self._behind = behind
+        self._limits = limits
+        self._beginnings = Beginnings()
         self.outcomes = Outcomes(Reading(runtime.node, runtime.background))
         self._metrics.watch(lambda: self._node.in_flight, self._node.limit, lambda: not self.why_not_ready())
 
-    def check(self, size: int, peer: str) -> Answer | None:
-        """Refuse a body that will not be admitted, before it is read (ORD-5, ORD-6; a large one by HTTP-9, too)."""
+    def check(self, request: Request, size: int) -> Answer | None:
+        """Refuse a body that will not be admitted, before it is read (ORD-5, ORD-6; a large one by HTTP-9, too; BAT-2)."""
         try:
-            self._node.require_room(size)
-            self._admission.look(peer, size, perf_counter())
+            if path_of(request.path) == _BATCH:
+                require_size(size, self._limits)
+                self._node.require_room(0)
+            else:
+                self._node.require_room(size)
+            self._admission.look(request.peer, size, perf_counter())
         except Refused as refusal:
-            return self._answer(refuse(refusal))
+            return self._refused(refusal)
         return None
 
     def why_not_ready(self) -> str:
@@ -81,35 +95,73 @@ class Service(Probes):
 
     def submit(self, request: Request, respond: Respond) -> None:
         """Begin an `ingest`, which answers."""
+        try:
+            self._admission.take(request.peer, len(request.body), perf_counter())
+        except Refused as refusal:
+            respond(self._refused(refusal, _tenant(request)))
+        else:
+            self._begin(request, request.body, lambda response: respond(_answer(response)))
+
+    def submit_batch(self, request: Request, respond: Respond) -> None:
+        """Begin an `ingest` for each record, and answer when all have (BAT-1); or refuse the batch as a whole (BAT-2)."""
+        media_type = request.headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
+        if media_type != _NDJSON:
+            detail = f"a batch has a record to a line, and says so: Content-Type: {MEDIA_TYPE}"
+            respond(self.refuse(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "BAT-2", detail))
+            return
+        tenant = _tenant(request)
+        try:
+            Submission(tenant, b"").payload()
+            self._node.perform(Admit(tenant, 0))
+            self._node.require_room(0, beside=len(self._beginnings))
+            records = records_of(request.body, self._limits)
+            self._admission.take(request.peer, sum(map(len, records)), perf_counter(), len(records))
+        except Refused as refusal:
+            respond(self._refused(refusal, tenant))
+            return
+        answers = Answers(len(records), lambda lines: respond(Answer(HTTPStatus.OK, lines, _NDJSON)))
+        self._beginnings.add(
+            partial(self._begin, request, record, partial(answers.give, number))
+            for number, record in enumerate(records)
+        )
+
+    def _begin(self, request: Request, body: bytes, answer: Callable[[Response], None]) -> None:
+        """Begin the `ingest` of one record that was admitted; `answer` is called once."""
         began = perf_counter()
-        tenant = request.headers.get(b"x-tenant-id", _DEFAULT_TENANT).decode("latin-1")
-        peer, size = request.peer, len(request.body)
+        peer, tenant = request.peer, _tenant(request)
 
         def done(response: Response) -> None:
             if proves_authentic(response):
-                self._admission.give_back(peer, size)
-            respond(self._answer(response, tenant))
+                self._admission.give_back(peer, len(body))
+            self._count(response, tenant)
+            answer(response)
             self._metrics.submit_seconds.observe(perf_counter() - began)
 
         def failed(error: Exception) -> None:
             """The node goes on; what was logged is kept, to be looked at with this."""
             log.error("submission.failed", exc_info=error)
-            respond(problem(HTTPStatus.INTERNAL_SERVER_ERROR, "ORD-1", "the node failed to judge this record"))
+            answer(_FAILED)
 
-        try:
-            self._admission.take(peer, size, began)
-        except Refused as refusal:
-            respond(self._answer(refuse(refusal), tenant))
-        else:
-            submission = Submission(tenant, request.body)
-            program = receive(submission, self._region, self._examine, self._node.tenants)
-            self._runtime.begin(program, done, failed)
+        program = receive(Submission(tenant, body), self._region, self._examine, self._node.tenants)
+        self._runtime.begin(program, done, failed)
 
-    def _answer(self, response: Response, tenant: str = "") -> Answer:
+    def _refused(self, refusal: Refused, tenant: str = "") -> Answer:
+        response = refuse(refusal)
+        self._count(response, tenant)
+        return _answer(response)
+
+    def _count(self, response: Response, tenant: str) -> None:
         if response.status in STATES_ENTRY:
             self._metrics.by_tenant.answered(tenant, response.status)
-            return Answer(response.status, response.body)
-        requirement = msgspec.json.decode(response.body, type=Problem).requirement
-        self._metrics.refused(response.status, requirement)
-        self._metrics.by_tenant.answered(tenant, response.status, requirement)
-        return Answer(response.status, response.body, headers=retry_after_field(response.retry_after))
+        else:
+            requirement = msgspec.json.decode(response.body, type=Problem).requirement
+            self._metrics.refused(response.status, requirement)
+            self._metrics.by_tenant.answered(tenant, response.status, requirement)
+
+
+def _answer(response: Response) -> Answer:
+    return Answer(response.status, response.body, headers=retry_after_field(response.retry_after))
+
+
+def _tenant(request: Request) -> str:
+    return request.headers.get(b"x-tenant-id", _DEFAULT_TENANT).decode("latin-1")

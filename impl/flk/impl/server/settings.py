@@ -14,7 +14,9 @@ from flk.impl.keys import load_keys
 from flk.impl.server.comparing import require_comparable
 from flk.impl.server.feeding import Peer, check_feeds
 from flk.impl.server.retaining import require_removable
+from flk.impl.server.securing import certificates
 from flk.impl.server.tiering import Tiering, check_tiers
+from flk.impl.server.tls_files import TlsFiles, tls_files
 from flk.impl.storage.address import address
 from flk.impl.storage.objects import open_objects
 from flk.impl.storage.ring_file import is_ring, load, path_of
@@ -48,6 +50,7 @@ class Settings(msgspec.Struct, frozen=True):
     regions that are no `peers`. Every `compare_every` seconds it compares its store with those of its peers, and mends what it
     lost, in the mode `reconcile`. It answers pages of the origin `allow_origin`. The file `access` says who may ask for what is
     stored; with `admin_port` operators ask there, and nowhere else. `tenants` is the file that says how much each tenant may send.
+    With `tls_certificate` and `tls_key` its connections are within TLS; with `tls_client_ca` those of its clients alone.
     """
 
     data: Path
@@ -85,6 +88,14 @@ class Settings(msgspec.Struct, frozen=True):
     admin_host: str = "127.0.0.1"
     admin_port: int | None = None
     tenants: Path | None = None
+    tls_certificate: Path | None = None
+    tls_key: Path | None = None
+    tls_client_ca: Path | None = None
+
+    @property
+    def tls(self) -> TlsFiles | None:
+        """The files by which connections are within TLS; None if they are not. Raises UnusableInput where some are missing."""
+        return tls_files(self.tls_certificate, self.tls_key, self.tls_client_ca)
 
     @property
     def profiles(self) -> tuple[Profile, ...]:
@@ -130,6 +141,7 @@ def mistakes(settings: Settings) -> Iterator[UnusableInput]:
             follows=bool(settings.follows),
         ),
         partial(fields_for, settings.allow_origin or "*"),
+        partial(_check_tls, settings),
         partial(_check_access, settings),
     )
     for check in checks:
@@ -137,6 +149,11 @@ def mistakes(settings: Settings) -> Iterator[UnusableInput]:
             check()
         except UnusableInput as mistake:
             yield mistake
+
+
+def _check_tls(settings: Settings) -> None:
+    if (files := settings.tls) is not None:
+        certificates(files)
 
 
 def _check_access(settings: Settings) -> None:

@@ -7,6 +7,7 @@ from flk.model.refusal import Malformed, Overloaded, TooLarge, Unauthenticated, 
 from flk.spec.constants import CONSTANTS
 
 SUBMIT_PATH = CONSTANTS.node.submit_path
+BATCH_PATH = CONSTANTS.node.batch_path
 OUTCOMES_PATH = CONSTANTS.node.outcomes_path
 BATCH_PATH = CONSTANTS.node.batch_path
 

@@ -107,6 +107,91 @@ def ingest(
     Console().print(tables.loads(figures, bars(figures)))
 
 
+@bench.command(epilog="Example: flk bench batch --seconds 60")
+def batch(
+    *,
+    seconds: Annotated[
+        float, typer.Option(min=1, help="How long to keep the servers under load, all together.")
+    ] = 18.0,
+    json: Json = False,
+) -> None:
+    """Durable records a second of a live server that gets them one, a hundred and a thousand to a request.
+
+    The load generator shares the machine. Medians over rounds in which the servers take turns.
+    """
+    from rich.console import Console
+
+    from flk.impl.bench.batch import bars, measure
+    from flk.impl.command.bench import tables
+
+    with Console(stderr=True).status("") as status:
+        figures = measure(seconds, status.update)
+    if json:
+        typer.echo(msgspec.json.encode({"figures": figures, "bars": bars(figures)}))
+        return
+    Console().print(tables.loads(figures, bars(figures)))
+
+
+@bench.command(epilog="Example: flk bench http --seconds 60 --scale 1")
+def http(
+    *,
+    seconds: Annotated[
+        float, typer.Option(min=1, help="How long to keep the servers under load, all together.")
+    ] = 36.0,
+    scale: Annotated[
+        float, typer.Option(min=0.01, max=1, help="How much of each attempt: 1 is in full, in some minutes.")
+    ] = 0.2,
+    json: Json = False,
+) -> None:
+    """The node's service behind our HTTP layer, behind Granian (RSGI) and behind uvicorn: submits a second, and what strangers do
+    to each.
+    """
+    from rich.console import Console
+
+    from flk.impl.bench.compare_layers import measure
+    from flk.impl.command.bench import tables
+    from flk.spec.errors import needs
+
+    with needs("bench", "a comparison with other servers"):
+        import granian  # noqa: F401
+        import uvicorn  # noqa: F401
+    with Console(stderr=True).status("") as status:
+        report = measure(seconds, scale, status.update)
+    if json:
+        typer.echo(msgspec.json.encode({**msgspec.to_builtins(report), "bars": report.bars}))
+        return
+    Console().print(tables.layers(report))
+
+
+@bench.command(epilog="Example: flk bench tls --seconds 60")
+def tls(
+    *,
+    seconds: Annotated[
+        float, typer.Option(min=1, help="How long to keep the servers under load, all together.")
+    ] = 24.0,
+    json: Json = False,
+) -> None:
+    """Durable submits a second of a live server without TLS, within it, and with certificates of clients; and handshakes a second.
+
+    64 connections on loopback; the load generator shares the machine. Medians over rounds in which the servers take turns.
+    """
+    from rich.console import Console
+
+    from flk.impl.bench.tls import measure
+    from flk.impl.command.bench import tables
+    from flk.spec.errors import needs
+
+    with needs("bench", "certificates for a benchmark"), Console(stderr=True).status("") as status:
+        report = measure(seconds, status.update)
+    if json:
+        typer.echo(msgspec.json.encode(report))
+        return
+    Console().print(tables.loads(report.figures, ()))
+    typer.echo(
+        f"{report.handshakes:,.0f} handshakes a second, {report.handshake_processor * 1e3:.2f} ms of the server's processor each"
+    )
+
+
 @bench.command(epilog="Example: flk bench client --records 10000")
 def client(
     *,

@@ -8,15 +8,16 @@ from rich.table import Table
 
 if TYPE_CHECKING:
     from flk.impl.bench.client import Figure as Sending
+    from flk.impl.bench.compare_layers import Report as Layers
     from flk.impl.bench.explore import Figure as Search
     from flk.impl.bench.hostile import Row as Attempted
-    from flk.impl.bench.ingest import Bar
-    from flk.impl.bench.ingest import Figure as Load
     from flk.impl.bench.interleave import Figure as Rate
     from flk.impl.bench.sdk import Report as Languages
     from flk.impl.bench.stores import Report as StoreReport
     from flk.impl.bench.tenants import Figure as Company
     from flk.impl.bench.traces import Figure as Validation
+    from flk.impl.bench.turns import Bar
+    from flk.impl.bench.turns import Figure as Load
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
@@ -69,13 +70,14 @@ def languages(report: "Languages") -> Group:
 
 
 def loads(figures: Iterable["Load"], bars: Iterable["Bar"]) -> Group:
-    """Of `flk bench ingest`."""
+    """Of `flk bench ingest`, `batch`."""
     made = table(
-        ("", ">a second", ">p50 ms", ">p99 ms", ">CPU µs a request"),
+        ("", ">a second", ">ratio", ">p50 ms", ">p99 ms", ">CPU µs each"),
         (
             (
                 one.name,
                 f"{one.per_second:,.0f}",
+                f"{one.ratio:.2f}",
                 f"{one.p50 * 1e3:.2f}",
                 f"{one.p99 * 1e3:.2f}",
                 f"{one.processor * 1e6:.0f}",
@@ -84,6 +86,37 @@ def loads(figures: Iterable["Load"], bars: Iterable["Bar"]) -> Group:
         ),
     )
     return Group(made, *_lines(bars))
+
+
+def layers(report: "Layers") -> Group:
+    """Of `flk bench http`."""
+    smuggled = table(
+        ("ambiguous request", *(one.layer for one in report.attacked)),
+        (
+            (rows[0].name, *("refused" if row.refused else f"taken: {_words(row.statuses)}" for row in rows))
+            for rows in zip(*(one.smuggled for one in report.attacked), strict=True)
+        ),
+    )
+    strangers = table(
+        ("strangers", "layer", ">CPU s", ">MB", ">wait s", "others"),
+        (
+            (
+                row.name,
+                one.layer,
+                f"{row.processor:.2f}",
+                f"{row.memory / 1e6:.0f}",
+                f"{row.stall:.2f}",
+                "served" if row.served and not row.unanswered else "not served",
+            )
+            for rows in zip(*(one.attempts for one in report.attacked), strict=True)
+            for one, row in zip(report.attacked, rows, strict=True)
+        ),
+    )
+    return Group(loads(report.figures, ()), smuggled, strangers, *_lines(report.bars))
+
+
+def _words(statuses: Sequence[int]) -> str:
+    return " ".join(map(str, statuses)) or "no answer"
 
 
 def stores(report: "StoreReport") -> Group:

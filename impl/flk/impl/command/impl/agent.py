@@ -57,12 +57,20 @@ SentAt = Annotated[str, typer.Option(help="The records' sent_at, in RFC 3339. De
 Keys = Annotated[Path, typer.Option(help="The key file; see `flk keys`.", dir_okay=False)]
 OptionalKeys = Annotated[Path | None, typer.Option(help="Sign with this key file.", dir_okay=False)]
 Tenant = Annotated[str, typer.Option(help="The tenant whose records they are.")]
-To = Annotated[str, typer.Option(help="The service: http://127.0.0.1:8080.")]
+To = Annotated[str, typer.Option(help="The service: http://127.0.0.1:8080, or https://…")]
 Directory = Annotated[
     Path, typer.Option("--outbox", help="The outbox's directory; made if it is missing.", file_okay=False)
 ]
 Existing = Annotated[Path, typer.Option("--outbox", help="The outbox's directory.", file_okay=False)]
 Workers = Annotated[int, typer.Option(min=1, max=64, help="Submissions in flight at once.")]
+TlsCa = Annotated[
+    Path | None,
+    typer.Option(help="Who signed the service's certificate (PEM). Default: whom this machine trusts.", dir_okay=False),
+]
+TlsCertificate = Annotated[
+    Path | None, typer.Option(help="The agent's own certificate (PEM), if the service asks for one.", dir_okay=False)
+]
+TlsKey = Annotated[Path | None, typer.Option(help="The key of --tls-certificate (PEM).", dir_okay=False)]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
 SEND_EXAMPLES = """\
@@ -89,6 +97,9 @@ def send(
     stride: Stride = 0,
     seed: Seed = None,
     workers: Workers = WORKERS,
+    tls_ca: TlsCa = None,
+    tls_certificate: TlsCertificate = None,
+    tls_key: TlsKey = None,
     json: Json = False,
 ) -> None:
     """Compute a source's records, queue each durably, and deliver them with what the outbox still holds.
@@ -96,11 +107,14 @@ def send(
     Exit code 0: all acknowledged; 1: some refused for good, or lost by a damaged outbox; 2: some still pending or never queued, or
     unusable input.
     """
+    from flk.impl.agent.service import Service
+    from flk.impl.http.trust import Trust
     from flk.impl.keys import load_signer
     from flk.model.flow.submission import Submission
     from flk.model.record.record import encode
     from flk.model.record.summary import signed
 
+    service = Service(to, Trust(tls_ca, tls_certificate, tls_key))
     signer = load_signer(keys, tenant)
     cut = _cut(source, columns=columns, array=array, shard=shard, window=window, stride=stride)
     from flk.model.samples.windows import SEED, records  # needs what the source needs
@@ -109,14 +123,26 @@ def send(
     submissions = (Submission(tenant, encode(signed(record, signer))) for record in computed)
     about = {"columns": columns, "array": array, "shard": shard, "window": window, "stride": stride, "tenant": tenant}
     options = [part for name, value in about.items() if value for part in (f"--{name}", str(value))]
-    _deliver(outbox, to, submissions, workers, json=json, source=shlex.join([source, *options]))
+    _deliver(outbox, service, submissions, workers, json=json, source=shlex.join([source, *options]))
 
 
 @agent.command(epilog="Example: flk agent resume --outbox out/box --to http://127.0.0.1:8080")
-def resume(*, to: To, outbox: Existing, workers: Workers = WORKERS, json: Json = False) -> None:
+def resume(
+    *,
+    to: To,
+    outbox: Existing,
+    workers: Workers = WORKERS,
+    tls_ca: TlsCa = None,
+    tls_certificate: TlsCertificate = None,
+    tls_key: TlsKey = None,
+    json: Json = False,
+) -> None:
     """Deliver what an outbox still holds, after a crash or while the service was out of reach. Exit codes as of `send`."""
+    from flk.impl.agent.service import Service
+    from flk.impl.http.trust import Trust
+
     _must_exist(outbox)
-    _deliver(outbox, to, (), workers, json=json)
+    _deliver(outbox, Service(to, Trust(tls_ca, tls_certificate, tls_key)), (), workers, json=json)
 
 
 @agent.command(
@@ -200,16 +226,21 @@ def _must_exist(outbox: Path) -> None:
 
 
 def _deliver(
-    directory: Path, url: str, submissions: Iterable["Submission"], workers: int, *, json: bool, source: str = ""
+    directory: Path,
+    service: "Service",
+    submissions: Iterable["Submission"],
+    workers: int,
+    *,
+    json: bool,
+    source: str = "",
 ) -> None:
     """Deliver all, show how it goes, report, and exit. What an earlier run lost or never queued is told (OUT-7)."""
     from flk.impl.agent.delivery import Tally, from_source
     from flk.impl.agent.outbox import Outbox
-    from flk.impl.agent.service import Service
     from flk.impl.storage.segment_file import LogFailed
     from flk.model.refusal import Unavailable
 
-    service, tally, start = Service(url), Tally(), time.perf_counter()
+    tally, start = Tally(), time.perf_counter()
     try:
         with Outbox(directory) as outbox:
             tally.damage, tally.unfinished = outbox.damage(), {each.source: each.queued for each in outbox.unfinished}

@@ -214,6 +214,24 @@ def serve(
             metavar="ORIGIN",
         ),
     ] = None,
+    tls_certificate: Annotated[
+        Path | None,
+        typer.Option(
+            help="Take connections within TLS only, and show this certificate: a PEM file, with those that signed it behind it"
+            " (TLS-1).",
+            dir_okay=False,
+        ),
+    ] = None,
+    tls_key: Annotated[
+        Path | None, typer.Option(help="The certificate's key, in PEM, without a passphrase.", dir_okay=False)
+    ] = None,
+    tls_client_ca: Annotated[
+        Path | None,
+        typer.Option(
+            help="Take only clients with a certificate that these authorities signed: a PEM file (TLS-2).",
+            dir_okay=False,
+        ),
+    ] = None,
     access: Annotated[
         Path | None,
         typer.Option(
@@ -243,7 +261,7 @@ def serve(
     ] = "info",
 ) -> None:
     """Serve `POST /v1/pcs/submit`, `/health`, `/ready` and `/metrics` until SIGTERM or SIGINT. SIGHUP reads the files of
-    keys, tenants and tokens again.
+    keys, tenants, tokens and certificates again.
 
     Each option is also a setting of the file --config, by its name with underscores, and of the environment, as FLK_SHIP_EVERY.
     """
@@ -307,6 +325,9 @@ def serve(
         feeds=tuple(feed or ()),
         follows=tuple(one for one in peers if one.tenants),
         allow_origin=allow_origin,
+        tls_certificate=tls_certificate,
+        tls_key=tls_key,
+        tls_client_ca=tls_client_ca,
         access=access,
         admin_host=admin_host,
         admin_port=admin_port,
