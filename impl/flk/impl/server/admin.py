@@ -124,7 +124,7 @@ class Admin:
     def handle(self, request: Request, respond: Respond) -> None:
         """Answer a request."""
         methods = self._router.methods(request)
-        endpoint = methods and methods.get(request.method)
+        endpoint = None if methods is None else methods.get(request.method)
         if endpoint is not None:
             endpoint(request, respond)
         else:

@@ -59,7 +59,7 @@ class Probes:
     def handle(self, request: Request, respond: Respond) -> None:
         """Answer a request."""
         methods = self._router.methods(request)
-        endpoint = methods and methods.get(request.method)
+        endpoint = None if methods is None else methods.get(request.method)
         if endpoint is not None:
             endpoint(request, respond)
         elif methods is not None and self._pages and request.method == b"OPTIONS":
