@@ -33,7 +33,20 @@ from flk.spec.errors import UnusableInput
 SETTINGS = {name: setting for name, setting in settings_of(serve).items() if name not in UNFIT}
 FREE = sorted(
     SETTINGS.keys()
-    - {"data", "keys", "objects", "store", "cold", "allow_origin", "peer", "feed", "trace", "access", "admin_port"}
+    - {
+        "data",
+        "keys",
+        "objects",
+        "store",
+        "cold",
+        "allow_origin",
+        "peer",
+        "feed",
+        "trace",
+        "tenants",
+        "access",
+        "admin_port",
+    }
 )
 """Settings that make sense whatever the others are."""
 
@@ -309,6 +322,7 @@ def test_the_printed_file_is_valid_and_so_is_each_of_its_lines(tmp_path: Path) -
         "store",
         "cold",
         "allow_origin",
+        "tenants",
         "access",
         "admin_port",
     }
