@@ -136,9 +136,12 @@ def test_a_file_says_what_options_say(keys: Path, configuration: dict[str, objec
     assert {name: value for name, (value, _) in by_file.items() if name != "config"} == expected
 
 
+REALS = st.floats().filter(lambda number: not number.is_integer())  # 5.0 is an integer to JSON Schema, and none to TOML
+
+
 @given(
     st.sampled_from(sorted(SETTINGS)),
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.lists(st.text()),
+    st.none() | st.booleans() | st.integers() | REALS | st.text() | st.lists(st.text()),
 )
 def test_the_schema_takes_what_the_reader_takes(name: str, value: object) -> None:
     """JSON Schema and reader agree on each value of each setting."""
