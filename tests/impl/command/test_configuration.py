@@ -46,6 +46,9 @@ FREE = sorted(
         "tenants",
         "access",
         "admin_port",
+        "tls_certificate",
+        "tls_key",
+        "tls_client_ca",
     }
 )
 """Settings that make sense whatever the others are."""
@@ -328,6 +331,9 @@ def test_the_printed_file_is_valid_and_so_is_each_of_its_lines(tmp_path: Path) -
         "tenants",
         "access",
         "admin_port",
+        "tls_certificate",
+        "tls_key",
+        "tls_client_ca",
     }
     jsonschema.validate(tomllib.loads("\n".join(lines)), json_schema())
 
