@@ -142,6 +142,7 @@ def test_a_file_says_what_options_say(keys: Path, configuration: dict[str, objec
 REALS = st.floats().filter(lambda number: not number.is_integer())  # 5.0 is an integer to JSON Schema, and none to TOML
 
 
+@settings(deadline=None)
 @given(
     st.sampled_from(sorted(SETTINGS)),
     st.none() | st.booleans() | st.integers() | REALS | st.text() | st.lists(st.text()),
