@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.support.impl.command import flk
 
 from flk.impl.access import Access, Denied, Role, add_token, read_access
 from flk.spec.errors import UnusableInput
@@ -123,3 +124,17 @@ def test_a_token_is_made_once_and_stands_nowhere(tmp_path: Path) -> None:
         with pytest.raises(UnusableInput):
             add_token(*again)
     assert path.read_bytes() == before
+
+
+def test_the_command_prints_a_token_once_and_lists_what_there_is(tmp_path: Path) -> None:
+    """The token alone is what is printed, so that a script can keep it; a mistake in the file is exit code 2 with its line."""
+    path = tmp_path / "access.toml"
+    made = flk("token", "new", "--id", "a", "--role", "metrics", "--file", str(path))
+    token = made.stdout.strip()
+    assert (made.returncode, "takes it on SIGHUP" in made.stderr) == (0, True)
+    found = Access(path).of(token.encode())
+    assert found is not None
+    assert found.role is Role.METRICS
+    assert flk("token", "list", str(path)).stdout.split() == ["a", "metrics", "-", "always", "until", "for", "ever"]
+    wrong = flk("token", "new", "--id", "b", "--file", str(path))  # of the role tenant, and no tenant
+    assert (wrong.returncode, "needs tenant" in wrong.stderr, wrong.stdout) == (2, True, "")

@@ -26,6 +26,7 @@ from tests.support.model.world import KEY, pcs, submission
 
 import flk.client
 from flk.client import AsyncClient, Client, Delivery, Denied, HmacKey, NoAnswer, Summary, UnusableInput
+from flk.impl.access import Role, add_token
 from flk.impl.agent.outbox import Outbox
 from flk.impl.server.process import key_file, server_process
 from flk.model.flow.outbox import Queued
@@ -81,15 +82,18 @@ def test_who_signs_and_delivers_needs_no_numpy() -> None:
 def test_a_node_takes_what_the_client_sends_and_says_it_again(tmp_path: Path) -> None:
     """From a key file, in whatever requests: each record is stored once, and said to be so a second time."""
     records = [pcs(epoch=number) for number in range(300)]
-    keys = key_file(tmp_path, SECRET)
-    with (
-        server_process(tmp_path / "data", keys) as server,
-        Client(server.url, keys=keys, outbox=tmp_path / "box", policy=PROMPT) as client,
-    ):
-        assert client.send(records).acknowledged == {200: 300}
-        again = client.submit(records[7])
-        assert again.outcome is not None
-        assert (again.delivery, again.outcome.pcs_id) == (Delivery.ACKNOWLEDGED, records[7].pcs_id)
+    keys, access = key_file(tmp_path, SECRET), tmp_path / "access.toml"
+    token, other = (add_token(access, tenant, Role.TENANT, tenant) for tenant in ("default", "other"))
+    with server_process(tmp_path / "data", keys, ["--access", str(access)]) as server:
+        with Client(server.url, keys=keys, outbox=tmp_path / "box", policy=PROMPT, token=token) as client:
+            assert client.send(records).acknowledged == {200: 300}
+            again = client.submit(records[7])
+            assert (again.delivery, client.outcome(records[7].pcs_id)) == (Delivery.ACKNOWLEDGED, again.outcome)
+            assert client.outcome("0" * 64) is None
+        with Client(server.url, keys=keys, outbox=tmp_path / "box", token=other) as client:
+            assert client.outcome(records[7].pcs_id) is None
+        with Client(server.url, keys=keys, outbox=tmp_path / "box") as client, pytest.raises(Denied, match="401"):
+            client.outcome(records[7].pcs_id)
 
 
 SENDS = """

@@ -3,7 +3,7 @@
 import asyncio
 import threading
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,11 +17,16 @@ from tests.support.model.replies import reply
 from tests.support.model.world import KEY, World, pcs, submission
 
 from flk.client import AsyncClient, Client, Delivery, Receipt, Summary
+from flk.impl.agent import WORKERS
 from flk.impl.agent.outbox import Outbox
+from flk.impl.client.deliveries import MOST_IN_FLIGHT
 from flk.impl.storage.segment_file import LogFailed
 from flk.impl.storage.wal import FileDisk
+from flk.model.flow.outbox import ACKNOWLEDGED
 from flk.model.flow.sending import MOST_RECORDS
 from flk.model.flow.submission import Response, Submission
+from flk.model.log.frames import Frame
+from flk.model.log.hlc import Timestamp
 from flk.model.programs.outbox import deliver, queue
 from flk.model.record.record import Pcs
 from flk.model.runtime import run
@@ -74,12 +79,14 @@ def test_what_waits_shares_requests_if_the_service_takes_batches(tmp_path: Path)
 
 
 def test_a_service_without_batches_is_asked_for_one_and_no_more(tmp_path: Path) -> None:
-    """Its 404 is no attempt of any record: all go alone, without a pause."""
+    """By each connection, at most; its 404 is no attempt of any record: all go alone, without a pause."""
     with serving(lambda *_: OK) as peer, client(peer, tmp_path) as sender:
         summary = sender.send(numbered(300))
-        assert sender.send(numbered(0)).queued == 0
+        refused = peer.refused_batches
+        assert sender.send(pcs(epoch=number) for number in range(300, 400)).complete
     assert (summary.acknowledged, summary.retries) == ({200: 300}, 0)
-    assert len(peer.seen) == 300
+    assert 0 < refused == peer.refused_batches <= WORKERS
+    assert len(peer.seen) == 400
 
 
 @pytest.mark.parametrize("status", [400, 401, 413, 500, 302])
@@ -217,7 +224,9 @@ def test_a_service_out_of_reach_leaves_everything_queued(tmp_path: Path) -> None
     with serving(lambda *_: OK) as peer:
         nobody = peer
     with client(nobody, tmp_path, connections=2) as sender:
-        summary = sender.send(numbered(3000))
+        tried: list[Receipt] = []
+        summary = sender.send(numbered(3000), tried.append)
+        assert 2 <= len(tried) < 3000
         assert (summary.queued, summary.pending, sender.pending) == (3000, 3000, 3000)
     with serving(lambda *_: OK, batches=True) as peer, client(peer, tmp_path, connections=1) as sender:
         assert sender.pending == 3000
@@ -248,6 +257,27 @@ def test_threads_may_share_a_client(tmp_path: Path) -> None:
         flushed.result()
         assert sender.pending == 0
     assert len(peer.seen) == 80
+
+
+def test_two_rounds_at_once_deliver_no_record_twice(tmp_path: Path) -> None:
+    """One has more in flight than there is room for; another takes what that one has queued and not begun."""
+    free = threading.Event()
+
+    def script(_post: Seen, _before: int) -> Answer:
+        free.wait(30)
+        return OK
+
+    with serving(script, batches=True) as peer, client(peer, tmp_path) as sender, ThreadPoolExecutor(2) as pool:
+        sent = pool.submit(sender.send, numbered(MOST_IN_FLIGHT + 100))
+        under_way = sender._client._deliveries.under_way
+        while len(under_way) <= MOST_IN_FLIGHT:
+            assert not sent.done()
+        flushed = pool.submit(sender.flush)
+        while len(under_way) < MOST_IN_FLIGHT + 100:
+            assert not sent.done()
+        free.set()
+        assert sent.result().queued + flushed.result().queued == MOST_IN_FLIGHT + 100
+    assert len(peer.seen) == MOST_IN_FLIGHT + 100
 
 
 def test_what_stops_the_giver_leaves_what_was_queued(tmp_path: Path) -> None:
@@ -291,6 +321,23 @@ def test_an_outbox_that_cannot_be_written_is_an_error_of_the_call(
                 call(sender)
             monkeypatch.undo()
         assert peer.seen == []
+
+
+def test_an_outbox_that_fails_meanwhile_ends_the_round(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When no acknowledgement can be written, the caller is told, little more is posted, and all of it is pending again."""
+    whole = FileDisk.append_many
+
+    def failing(disk: FileDisk, log: str, frames: Sequence[Frame], clock: Timestamp) -> None:
+        if any(frame.payload[:1] == ACKNOWLEDGED for frame in frames):
+            raise LogFailed("the disk is gone")
+        whole(disk, log, frames, clock)
+
+    monkeypatch.setattr(FileDisk, "append_many", failing)
+    with serving(lambda *_: OK) as peer, client(peer, tmp_path, batches=False) as sender, pytest.raises(LogFailed):
+        sender.send(numbered(2000))
+    assert len(peer.seen) < 2000
+    with Outbox(tmp_path) as outbox:
+        assert len(outbox.pending) >= len(peer.seen)
 
 
 async def streamed(count: int) -> AsyncIterator[Pcs]:

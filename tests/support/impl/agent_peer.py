@@ -43,6 +43,7 @@ class Peer:
     def __init__(self, script: Script) -> None:
         self.seen: list[Seen] = []
         self.batches: list[int] = []
+        self.refused_batches = 0
         self.given: list[tuple[Seen, Answer | None]] = []
         """What each post came to: in a batch that was cut off as a whole, nothing."""
         self.connections = 0
@@ -63,6 +64,7 @@ class Peer:
             self.given.append((post, answer))
             return answer
         if not batches:
+            self.refused_batches += 1
             return Answer(404, body=b"")
         lines = post.body.removesuffix(b"\n").split(b"\n")
         return self.batch([Seen(SUBMIT_PATH, post.tenant, each) for each in lines])

@@ -128,6 +128,7 @@ class AsyncClient:
         Submissions of many tasks at once share requests. Raises Unavailable or LogFailed if the outbox cannot be written.
         """
         (item,) = await self._deliveries.queue([self._signing.submission(record)])
+        self._deliveries.claim(item)
         return await self._deliveries.deliver(item)
 
     async def send(
@@ -195,12 +196,12 @@ class AsyncClient:
 
     async def flush_into(self, round_: Round) -> None:
         """Hand over what waits, the oldest first."""
-        for id_, item in sorted(self._deliveries.waiting.items()):
-            if id_ in self._deliveries.under_way or id_ not in self._deliveries.waiting:
-                continue
+        for _, item in sorted(self._deliveries.waiting.items()):
             renewed = self._signing.renewed(item.submission)
-            again = renewed is not item.submission
-            await round_.hand([await self._deliveries.send_again(id_, renewed) if again else item])
+            if renewed is item.submission:
+                await round_.hand([item])
+            elif self._deliveries.claim(item):
+                await round_.hand([await self._deliveries.send_again(item.id, renewed)])
 
     async def queue_into(self, round_: Round, records: Sequence[Pcs]) -> None:
         """Sign, queue and hand over records."""

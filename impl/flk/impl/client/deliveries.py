@@ -54,12 +54,22 @@ class Deliveries:
         return items
 
     async def send_again(self, id_: Timestamp, submission: Submission) -> Queued:
-        """Queue a submission in the stead of one that waits or is dead."""
-        item: Queued = await self.note(send_again(id_, submission))
+        """Queue a submission in the stead of one that is dead, or that waits and is the caller's."""
+        try:
+            item: Queued = await self.note(send_again(id_, submission))
+        finally:
+            self.under_way.discard(id_)
         self.waiting.pop(id_, None)
         self.dead.pop(id_, None)
         self.waiting[item.id] = item
         return item
+
+    def claim(self, item: Queued) -> bool:
+        """Whether it is the caller's to deliver: nobody else does, or has done so."""
+        if item.id in self.under_way or item.id not in self.waiting:
+            return False
+        self.under_way.add(item.id)
+        return True
 
     async def deliver(self, item: Queued, stopped: asyncio.Event | None = None) -> Receipt:
         """Deliver one that waits. Once `stopped` is set it is posted no more, and waits on.
@@ -69,7 +79,6 @@ class Deliveries:
         """
         answers: list[Response | None] = []
         delivery = Delivery.POSTPONED
-        self.under_way.add(item.id)
         try:
             delivery = await run_async(
                 deliver(item, self._policy),
@@ -136,9 +145,8 @@ class Round:
         delivery.
         """
         for item in items:
-            if item.id in self._deliveries.under_way:
+            if not self._deliveries.claim(item):
                 continue
-            self._deliveries.under_way.add(item.id)
             self.summary.queued += 1
             await self._begin(item)
 

@@ -49,7 +49,8 @@ class Receipt:
 
 @dataclass
 class Summary:
-    """Counts of the submissions of one call, by how they ended. `queued` includes what waited from before.
+    """Counts of the submissions of one call, by how they ended. `queued` includes what waited from before, and not what another
+    call delivers at the same time.
 
     >>> summary = Summary(queued=3, dead=1)
     >>> summary.acknowledged[200] += 1

@@ -15,7 +15,7 @@ from flk.impl.http.router import Methods, Router, query, reading
 from flk.impl.server.daemon import in_daemon
 from flk.impl.server.outcomes import Outcomes, require_names
 from flk.impl.server.probes import Probes
-from flk.impl.server.refusing import UNSTORED, permitted, problem, told
+from flk.impl.server.refusing import UNSTORED, misdirected, permitted, problem, told
 from flk.impl.server.reload import Reload
 from flk.impl.server.scrapes import Scrapes
 from flk.impl.server.settings import REGION
@@ -124,14 +124,11 @@ class Admin:
     def handle(self, request: Request, respond: Respond) -> None:
         """Answer a request."""
         methods = self._router.methods(request)
-        if methods is None:
-            respond(problem(HTTPStatus.NOT_FOUND, "ORD-8", "there is no such path here"))
-        elif (endpoint := methods.get(request.method)) is None:
-            allowed = b", ".join(methods)
-            detail = f"this path takes {allowed.decode()}"
-            respond(problem(HTTPStatus.METHOD_NOT_ALLOWED, "ORD-8", detail, {b"allow": allowed}))
-        else:
+        endpoint = None if methods is None else methods.get(request.method)
+        if endpoint is not None:
             endpoint(request, respond)
+        else:
+            respond(misdirected(methods, "there is no such path here"))
 
     def _status(self, request: Request, entry: TokenEntry, respond: Respond) -> None:
         del request, entry

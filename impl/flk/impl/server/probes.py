@@ -9,7 +9,7 @@ from flk.impl.http.origins import preflight
 from flk.impl.http.router import Methods, Router, reading
 from flk.impl.server.metrics import Metrics
 from flk.impl.server.progress import Progress
-from flk.impl.server.refusing import permitted, problem, retry_after_field
+from flk.impl.server.refusing import misdirected, permitted, problem, retry_after_field
 from flk.impl.server.scrapes import Scrapes
 from flk.model.flow.answers import BATCH_PATH, OUTCOMES_PATH, SUBMIT_PATH
 from flk.spec.constants import CONSTANTS
@@ -60,18 +60,13 @@ class Probes:
     def handle(self, request: Request, respond: Respond) -> None:
         """Answer a request."""
         methods = self._router.methods(request)
-        if methods is None:
-            detail = f"there is no such path; records go to {SUBMIT_PATH}"
-            respond(problem(HTTPStatus.NOT_FOUND, "ORD-8", detail))
-        elif (handler := methods.get(request.method)) is None:
-            allowed = b", ".join(methods)
-            if self._pages and request.method == b"OPTIONS":
-                respond(Answer(HTTPStatus.OK, b"", TEXT, preflight(allowed)))
-                return
-            detail = f"this path takes {allowed.decode()}"
-            respond(problem(HTTPStatus.METHOD_NOT_ALLOWED, "ORD-8", detail, {b"allow": allowed}))
+        endpoint = None if methods is None else methods.get(request.method)
+        if endpoint is not None:
+            endpoint(request, respond)
+        elif methods is not None and self._pages and request.method == b"OPTIONS":
+            respond(Answer(HTTPStatus.OK, b"", TEXT, preflight(b", ".join(methods))))
         else:
-            handler(request, respond)
+            respond(misdirected(methods, f"there is no such path; records go to {SUBMIT_PATH}"))
 
     def submit(self, request: Request, respond: Respond) -> None:
         """Take no record before the log is replayed (WAL-5)."""

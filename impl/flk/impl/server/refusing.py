@@ -7,7 +7,7 @@ import msgspec
 
 from flk.impl.access import Access, Denied, Role, TokenEntry
 from flk.impl.http.messages import Answer, Headers, Request, Respond
-from flk.impl.http.router import Endpoint
+from flk.impl.http.router import Endpoint, Methods
 from flk.model.flow.submission import Problem, Response
 
 UNSTORED = {b"cache-control": b"no-store"}
@@ -22,6 +22,15 @@ def retry_after_field(seconds: float | None) -> Headers:
 def problem(status: HTTPStatus, requirement: str, detail: str, headers: Headers | None = None) -> Answer:
     """An answer that names the requirement for which there is no other."""
     return Answer(status, msgspec.json.encode(Problem(detail, requirement, None)), headers=headers or {})
+
+
+def misdirected(methods: Methods | None, unknown: str) -> Answer:
+    """The answer to a path that there is not, in the words of `unknown`, or that does not offer the method (ORD-8)."""
+    if methods is None:
+        return problem(HTTPStatus.NOT_FOUND, "ORD-8", unknown)
+    allowed = b", ".join(methods)
+    detail = f"this path takes {allowed.decode()}"
+    return problem(HTTPStatus.METHOD_NOT_ALLOWED, "ORD-8", detail, {b"allow": allowed})
 
 
 def told(response: Response) -> Answer:
