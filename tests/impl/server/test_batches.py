@@ -33,8 +33,10 @@ from flk.impl.http.messages import Answer, Request
 from flk.impl.server.admission import Admission
 from flk.impl.server.process import ServerProcess, server_process
 from flk.impl.server.routes import Service
+from flk.model.effects import Admit
 from flk.model.flow.answers import BATCH_PATH, SUBMIT_PATH
 from flk.model.flow.submission import Submission
+from flk.model.refusal import untimely
 from flk.spec.constants import CONSTANTS, Garbage, Http
 
 T = TypeVar("T")
@@ -224,6 +226,21 @@ def test_others_have_their_turn_between_the_records_of_a_batch() -> None:
         node.rig.node.limit = lambda: 1000
         batch, behind = await asyncio.gather(node.batch(large), node.batch(large[:200]))
         assert (batch.status, behind.status, b"ORD-6" in behind.body) == (200, 429, True)
+
+    on_a_node(story)
+
+
+def test_a_node_that_would_admit_no_record_refuses_the_batch() -> None:
+    """As while it doubts its clock, which no look at room tells: one refusal, with the pause (BAT-2, HLC-5)."""
+
+    def doubts(effect: Admit) -> None:
+        del effect
+        raise untimely("wall time is doubtful")
+
+    async def story(node: Asked) -> None:
+        node.rig.node.at_once[Admit] = doubts
+        refused = await node.batch(RECORDS)
+        assert (refused.status, b"HLC-5" in refused.body, b"retry-after" in refused.headers) == (503, True, True)
 
     on_a_node(story)
 

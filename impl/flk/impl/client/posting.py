@@ -12,6 +12,7 @@ import httpx
 from flk.impl.agent.service import retry_after
 from flk.impl.client.tls import Tls
 from flk.model.flow.answers import BATCH_PATH, OUTCOMES_PATH, SUBMIT_PATH
+from flk.model.flow.batch import MEDIA_TYPE
 from flk.model.flow.sending import NOT_OFFERED, body_of, shares, together
 from flk.model.flow.submission import Response, Submission
 from flk.spec.errors import UnusableInput
@@ -100,7 +101,7 @@ class Posting:
         return await self._exchange("POST", SUBMIT_PATH, headers, submission.body)
 
     async def _batch(self, group: list[_Due]) -> None:
-        headers = {"Content-Type": "application/x-ndjson", "X-Tenant-Id": group[0].submission.tenant}
+        headers = {"Content-Type": MEDIA_TYPE, "X-Tenant-Id": group[0].submission.tenant}
         body = body_of(due.submission for due in group)
         most = MOST_BYTES + MOST_LINE_BYTES * len(group)
         response = await self._exchange("POST", BATCH_PATH, headers, body, most)
