@@ -26,9 +26,9 @@ def statements(path: Path) -> Iterator[ast.stmt]:
         yield from (node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.stmt))
 
 
-def test_there_are_five() -> None:
-    """The main job, a drill, a comparison, a hunt, and what a new user does."""
-    assert len(NOTEBOOKS) == 5
+def test_there_are_six() -> None:
+    """The main job, a drill, a comparison, a hunt, what a new user does, and what a sender does."""
+    assert len(NOTEBOOKS) == 6
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

@@ -15,10 +15,16 @@ from flk.impl.server.node import RealNode
 from flk.impl.server.runtime import Runtime
 from flk.impl.storage.sqlite import SqliteStore
 from flk.impl.storage.wal import FileDisk
+from flk.model.effects import Program
 from flk.model.entries.entry import Entry, Key
+from flk.model.flow.answers import ACKNOWLEDGED
 from flk.model.flow.submission import Response, Submission
+from flk.model.programs.examine import Examine
 from flk.model.programs.ingest import ingest
+from flk.model.programs.recall import recall
 from flk.model.programs.recover import recover
+from flk.model.runtime import run as perform
+from flk.sim.kernel.programs import MODEL
 from flk.sim.scenarios.files import parse
 from flk.sim.simulate import simulate
 
@@ -96,3 +102,27 @@ def test_memory_simulator_and_real_node_answer_and_store_the_same(workload: list
     expected = in_memory(workload)
     assert in_simulation(workload) == expected
     assert on_real_parts(workload) == expected
+
+
+def asked_again(sent: Submission, region: str, examine: Examine) -> Program[Response]:
+    """Submit a record, and let who is told that it is stored ask for its outcome by its id."""
+    response = yield from ingest(sent, region, examine)
+    if response.status not in ACKNOWLEDGED:
+        return response
+    return (yield from recall(Key(sent.tenant, str(response.json()["pcs_id"]))))
+
+
+def test_what_was_stored_is_recalled_alike_by_every_runtime() -> None:
+    """Asking by the id gives the answer that submitting gave, in memory, in the simulator and on real parts (API-2)."""
+    world = World("eu")
+    in_memory = [world.run("eu", asked_again(sent, "eu", EXAMINE)) for sent in POOL]
+    run = simulate(parse(CALM, "calm.toml"), POOL, KEYRING, programs=MODEL._replace(ingest=asked_again))
+    simulated = [d.response for d in sorted(run.deliveries, key=lambda delivered: delivered.submission) if d.response]
+    with tempfile.TemporaryDirectory() as directory:
+        node = RealNode(FileDisk(Path(directory), "eu"), SqliteStore(Path(directory) / "entries.sqlite"))
+        perform(recover("eu", EXAMINE), node.perform)
+        real = [perform(asked_again(sent, "eu", EXAMINE), node.perform) for sent in POOL]
+        node.close()
+    plain = World("eu")
+    assert told(in_memory) == told([plain.ingest("eu", sent) for sent in POOL]) == told(simulated) == told(real)
+    assert in_memory[2] == in_memory[4]

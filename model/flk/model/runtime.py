@@ -1,6 +1,7 @@
 """Driving a program: perform each effect it yields, send it the result, throw refusals into it."""
 
-from typing import Protocol, TypeVar
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol, TypeVar
 
 from flk.model.effects import Effect, Program
 from flk.model.refusal import Refused
@@ -23,6 +24,22 @@ def run(program: Program[R], perform: Perform) -> R:
         while True:
             try:
                 result = perform(effect)
+            except Refused as refusal:
+                effect = program.throw(refusal)
+            else:
+                effect = program.send(result)
+    except StopIteration as stop:
+        returned: R = stop.value
+        return returned
+
+
+async def run_async(program: Program[R], perform: Callable[[Effect[object]], Awaitable[Any]]) -> R:
+    """As `run`, where effects are awaited: many programs are under way at once."""
+    try:
+        effect = next(program)
+        while True:
+            try:
+                result = await perform(effect)
             except Refused as refusal:
                 effect = program.throw(refusal)
             else:

@@ -5,7 +5,7 @@ from importlib import import_module
 
 from flkdocs.markdown import joined
 
-DOORS = ("flk.sim", "flk.formal", "flk.model", "flk.conformance")
+DOORS = ("flk.sim", "flk.formal", "flk.model", "flk.conformance", "flk.client")
 """What a user imports from; each has `__all__`."""
 
 
@@ -32,6 +32,11 @@ def model() -> str:
 def conformance() -> str:
     """The door of the kit."""
     return _entries("flk.conformance")
+
+
+def client() -> str:
+    """The door of who sends records."""
+    return _entries("flk.client")
 
 
 def exported(door: str) -> tuple[str, ...]:

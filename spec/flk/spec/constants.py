@@ -80,6 +80,7 @@ class Node(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     submit_path: str
     outcomes_path: str
+    batch_path: str
     max_body_bytes: int
     max_in_flight: int
     retry_after_seconds: int
@@ -282,6 +283,14 @@ class Outbox(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     timeout_seconds: float
 
 
+class Client(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How much a client sends at once (OUT-*), and when it makes its outbox small again (RET-8)."""
+
+    batch_records: int
+    batch_bytes: int
+    compact_bytes: int
+
+
 class RetryAfter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How much of a `Retry-After` counts (OUT-4)."""
 
@@ -423,6 +432,7 @@ class Constants(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     pages: Pages
     divergence: Divergence
     outbox: Outbox
+    client: Client
     retry_after: RetryAfter
     dedup: Dedup
     tiers: Tiers

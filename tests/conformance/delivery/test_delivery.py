@@ -208,6 +208,25 @@ ENOUGH = {"refused-401", "refused-413", "refused-409", "killed-twice", "acknowle
 """Scenarios that start the agent anew as others do; `flk conform delivery -- flk conform sender` plays them, too."""
 
 
+TELLING = ("busy", "says-when-as-a-date", "cut-replies", "answers-exchanged", "crowd", "killed-in-mid-post")
+"""Scenarios that a client can fail in ways of its own: pauses side by side, requests that are shared, a process that dies."""
+
+
+@pytest.mark.parametrize("form", ["client", "async-client", "async-client-alone"])
+def test_the_client_delivers_as_it_must(form: str) -> None:
+    """For threads and on an event loop, in batches and alone."""
+    report = check_delivery([*AGENT, form], TELLING if form == "async-client" else TELLING[:2])
+    assert [(result.name, result.detail) for result in report.results if result.status is not CaseStatus.PASSED] == []
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("form", ["client", "async-client", "async-client-alone"])
+def test_the_client_passes_every_scenario(form: str) -> None:
+    """All of them, as the agent does."""
+    report = check_delivery([*AGENT, form])
+    assert [(result.name, result.detail) for result in report.results if result.status is not CaseStatus.PASSED] == []
+
+
 def test_the_agent_delivers_as_it_must() -> None:
     """Python's agent, on its real outbox."""
     report = check_delivery(AGENT, [scenario.name for scenario in SCENARIOS if scenario.name not in ENOUGH])

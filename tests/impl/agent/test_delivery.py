@@ -19,9 +19,10 @@ from flk.impl.agent import WORKERS, delivery
 from flk.impl.agent.delivery import Settled, Tally, deliver_all
 from flk.impl.agent.outbox import Outbox
 from flk.impl.agent.service import Service
+from flk.model.flow.outbox import ACKNOWLEDGED, BEGUN, DEAD, ENDED, QUEUED, Queued
 from flk.model.flow.submission import Submission, from_payload
 from flk.model.log.frames import scan
-from flk.model.programs.outbox import ACKNOWLEDGED, BEGUN, DEAD, ENDED, QUEUED, Delivery, Queued
+from flk.model.programs.outbox import Delivery
 from flk.model.record.record import decode
 from flk.spec.constants import Outbox as Policy
 

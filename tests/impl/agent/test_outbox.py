@@ -12,9 +12,10 @@ from flk.impl.agent.outbox import REGION, Outbox
 from flk.impl.storage.segment_file import LogFailed
 from flk.impl.storage.wal import FileDisk
 from flk.model.effects import OUTBOX
+from flk.model.flow.outbox import Queued
 from flk.model.flow.submission import Submission
 from flk.model.log.frames import MAGIC, scan
-from flk.model.programs.outbox import Queued, queue
+from flk.model.programs.outbox import discard, queue
 from flk.model.runtime import run
 from flk.spec.errors import UnusableInput
 
@@ -137,3 +138,38 @@ def test_one_synchronisation_serves_all_who_wait(tmp_path: Path, monkeypatch: py
     outbox.close()
     assert batches == [1, 8]
     assert OUTBOX in segment(tmp_path).parent.name
+
+
+def test_an_outbox_stays_small_however_much_goes_through_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Eight threads queue and settle; at any time the log has little more than what waits, and at the end that waits (RET-8)."""
+    monkeypatch.setattr(module, "is_due", lambda size, kept: size >= 2 * kept + 20_000)
+    body, rounds = b"%02000d", 12
+
+    def through(thread: int) -> list[Queued]:
+        waiting = [run(queue(Submission("acme", body % thread)), outbox.perform)]
+        for number in range(rounds):
+            waiting.append(run(queue(Submission("acme", body % number)), outbox.perform))
+            run(discard(waiting.pop(0).id), outbox.perform)
+        return waiting
+
+    with Outbox(tmp_path) as outbox, ThreadPoolExecutor(8) as pool:
+        left = [item for waiting in pool.map(through, range(8)) for item in waiting]
+    assert sum(path.stat().st_size for path in tmp_path.glob("*/*.wal")) < 120_000 < 8 * rounds * len(body % 0)
+    with Outbox(tmp_path) as outbox:
+        assert sorted(outbox.pending, key=lambda item: item.id) == sorted(left, key=lambda item: item.id)
+
+
+def test_an_outbox_that_has_grown_is_made_small_when_it_is_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever wrote it; what is pending is told as before, and the disk has room for more (RET-8)."""
+    with Outbox(tmp_path) as outbox:
+        queued = fill(outbox)
+        for item in queued[1:]:
+            run(discard(item.id), outbox.perform)
+    monkeypatch.setattr(module, "is_due", lambda size, kept: size >= 2 * kept + 20)
+    before = segment(tmp_path)
+    for _ in range(2):
+        with Outbox(tmp_path) as outbox:
+            assert outbox.pending == tuple(queued[:1])
+    assert not before.exists()

@@ -45,6 +45,12 @@ def listed(reply: Reply, name: str) -> list[dict[str, object]]:
     return found
 
 
+def told_by(node: Operated, metric: str) -> float:
+    """What the metrics say."""
+    lines = node.ask("/metrics").body.decode().splitlines()
+    return sum(float(line.split()[-1]) for line in lines if line.startswith(f"{metric} "))
+
+
 @pytest.fixture(scope="module")
 def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operated]:
     """A node that has taken a story."""
@@ -75,15 +81,19 @@ def test_a_tenant_is_told_its_own_outcomes_as_its_duplicates_are(node: Operated)
 
 @pytest.mark.parametrize("who", ["nobody", "stranger", "operator", "metrics"])
 def test_only_a_token_of_a_tenant_reads_outcomes(node: Operated, who: str) -> None:
-    """401 without one that counts, and 403 with one for something else, each with a challenge, whether the record is there or not
-    (API-1).
+    """401 without one that counts, and 403 with one for something else, each with a challenge, whether the record is there or not;
+    counted, and not as bad signatures (API-1).
     """
     node.tokens["stranger"] = "a" * 43
+    count = f'flk_refusals_total{{requirement="API-1",status="{403 if who in {"operator", "metrics"} else 401}"}}'
+    before, signatures = told_by(node, count), told_by(node, "flk_signature_errors_total")
     for pcs_id in (ID, "0" * 64, "nonsense"):
         told = node.outcome(pcs_id, who)
         assert told.status == (403 if who in {"operator", "metrics"} else 401)
         assert told.headers["www-authenticate"].startswith("Bearer ")
         check_reply("/v1/pcs/outcomes/{pcs_id}", told)
+    assert told_by(node, count) == before + 3
+    assert told_by(node, "flk_signature_errors_total") == signatures
 
 
 def test_an_id_that_is_none_is_malformed(node: Operated) -> None:

@@ -79,7 +79,9 @@ class Tab:
 @pytest.mark.skipif(which("chromium") is None, reason="needs chromium")
 def test_a_browser_shows_the_page_and_finds_nothing_to_complain_of(tmp_path: Path) -> None:
     """No refused load, no script, no message; light and dark are different pictures (API-8)."""
-    with operated(tmp_path) as node, Chromium(executable()) as browser:
+    tenants = tmp_path / "tenants.toml"
+    tenants.write_text('[[tenant]]\nid = "default"\nrecords_per_second = 5\n[[tenant]]\nid = "gone"\nactive = false\n')
+    with operated(tmp_path, ["--tenants", str(tenants)]) as node, Chromium(executable()) as browser:
         assert node.public.submit(HONEST).status == 200
         tab = Tab(browser)
         password = b64encode(f"me:{node.tokens['operator']}".encode()).decode()
@@ -87,8 +89,11 @@ def test_a_browser_shows_the_page_and_finds_nothing_to_complain_of(tmp_path: Pat
             tab.show(f"{node.admin_url}/status", {"Authorization": f"Basic {password}"}, scheme)
             for scheme in ("light", "dark")
         ]
+        shown = node.ask("/status").body.decode()
         for name, picture in zip(("light", "dark"), pictures, strict=True):
             (tmp_path / f"{name}.png").write_bytes(picture)
     assert tab.complaints == []
+    assert '<td>default</td><td class="good">1 live keys; 5 records a second, 10 at once</td>' in shown
+    assert '<td>gone</td><td class="bad">0 live keys; not active</td>' in shown
     assert all(picture.startswith(b"\x89PNG") and len(picture) > 10_000 for picture in pictures)
     assert pictures[0] != pictures[1]

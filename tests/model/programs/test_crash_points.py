@@ -19,11 +19,12 @@ from tests.support.model.world import (
 
 from flk.model.effects import INBOX, OUTBOX
 from flk.model.entries.entry import Entry, Key
+from flk.model.flow.outbox import Queued
 from flk.model.flow.submission import Response, Submission
 from flk.model.log.frames import scan
 from flk.model.memory.parts import Disk, Entries
 from flk.model.programs.divergence import Agreement, detect_divergence
-from flk.model.programs.outbox import Delivery, Queued, deliver, open_outbox, queue
+from flk.model.programs.outbox import Delivery, deliver, open_outbox, queue
 from flk.model.programs.recover import recover
 from flk.model.programs.repair import is_sound
 from flk.model.programs.replay import replay

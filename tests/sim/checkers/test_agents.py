@@ -8,10 +8,11 @@ import pytest
 from tests.support.sim.drills import drill, records, rehearse
 
 from flk.model.effects import OUTBOX, Append, Draw, Post, Program, Sleep
+from flk.model.flow.outbox import ACKNOWLEDGED, QUEUED, Contents, Queued
 from flk.model.flow.submission import Submission
 from flk.model.log.hlc import Timestamp
 from flk.model.programs import outbox
-from flk.model.programs.outbox import ACKNOWLEDGED, QUEUED, Contents, Delivery, Queued
+from flk.model.programs.outbox import Delivery
 from flk.sim.checkers import agents
 from flk.sim.checkers.invariants import Invariant
 from flk.sim.kernel.programs import MODEL, Programs

@@ -20,11 +20,12 @@ from flk.model.effects import OUTBOX, Append, Draw, Post
 from flk.model.entries.entry import content_digest
 from flk.model.entries.judgement import judge
 from flk.model.flow.answers import ANSWERS, Meaning
+from flk.model.flow.outbox import Queued, contents
 from flk.model.flow.submission import Response, StoredOutcome, Submission, from_payload
 from flk.model.log import hlc
 from flk.model.log.frames import CorruptSegment, Frame, Head, data, opening, scan, seal, sealed_frames
 from flk.model.log.hlc import Timestamp, text
-from flk.model.programs.outbox import Queued, contents, deliver, pause, queue
+from flk.model.programs.outbox import deliver, pause, queue
 from flk.model.record.canonical import Profile, canonical_bytes
 from flk.model.record.record import Pcs, decode, encode
 from flk.model.record.signing import HmacKey, Keyring, LiveKey, sign

@@ -24,6 +24,7 @@ FOLLOWED = (
     "guides/ci.md",
     "guides/backup.md",
     "guides/api.md",
+    "guides/client.md",
     "guides/configuration.md",
     "guides/tenants.md",
     "guides/deploy.md",

@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from flk.conformance.delivery.answers import ANOTHER_ID, HONEST, Answer, Manner
 from flk.conformance.delivery.scenarios import Scenario
-from flk.model.flow.answers import SUBMIT_PATH
+from flk.model.flow.answers import BATCH_PATH, SUBMIT_PATH
 from flk.model.record.record import Pcs, decode
 from flk.model.refusal import Refused
 
@@ -114,6 +114,8 @@ class Script:
             return True
         if method == "POST" and parts.path == SUBMIT_PATH:
             return await self._submitted(reader, writer, headers.get("x-tenant-id", ""), body)
+        if method == "POST" and parts.path == BATCH_PATH:
+            return await self._submitted_together(reader, writer, headers.get("x-tenant-id", ""), body)
         if parts.path == "/clock":
             return self._paused(writer, parse_qs(parts.query))
         writer.write(_written(404, b"<p>Nothing is here."))
@@ -142,13 +144,44 @@ class Script:
             return True
         answer = self._next(record)
         status, said = answer.make(record)
-        written = _written(status, said, answer.headers())
+        attempt = Attempt(record.pcs_id, tenant, body, answer, came, came)
+        return await self._answered(reader, writer, answer.manner, _written(status, said, answer.headers()), [attempt])
+
+    async def _submitted_together(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, tenant: str, body: bytes
+    ) -> bool:
+        """A batch: the answer of each record on a line of its own, or that of one for all, if it is none that a line can give."""
+        came = monotonic()
+        bodies = body.removesuffix(b"\n").split(b"\n")
+        records = [decode(each) for each in bodies]
+        answers = [self._next(record) for record in records]
+        whole = next(((a, r) for a, r in zip(answers, records, strict=True) if not _fits_line(a)), None)
+        if whole is None:
+            lines = b"".join(map(_line, answers, records))
+            manner, written = Manner.WHOLE, _written(200, lines)
+        else:
+            (answer, of), answers = whole, [whole[0]] * len(records)
+            manner, written = answer.manner, _written(*answer.make(of), answer.headers())
+        given = zip(records, bodies, answers, strict=True)
+        attempts = [Attempt(record.pcs_id, tenant, each, answer, came, came) for record, each, answer in given]
+        return await self._answered(reader, writer, manner, written, attempts)
+
+    async def _answered(
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        manner: Manner,
+        written: bytes,
+        attempts: Sequence[Attempt],
+    ) -> bool:
+        """Note the attempts of a request while it is answered. Whether another may come over the connection."""
         place = len(self.events)
-        self.events.append(Attempt(record.pcs_id, tenant, body, answer, came, came))
-        keeps = await self._give(answer.manner, reader, writer, written)
+        self.events += attempts
+        keeps = await self._give(manner, reader, writer, written)
         with suppress(ConnectionError):
             await writer.drain()
-        self.events[place] = Attempt(record.pcs_id, tenant, body, answer, came, monotonic())
+        answered = monotonic()
+        self.events[place : place + len(attempts)] = [attempt._replace(answered=answered) for attempt in attempts]
         return keeps
 
     def _next(self, record: Pcs) -> Answer:
@@ -187,6 +220,19 @@ class Script:
             case Manner.HUNG_UP:
                 pass
         return False
+
+
+def _fits_line(answer: Answer) -> bool:
+    """Whether a line of a batch's answer can say it: one that arrives, and that asks to wait for seconds if at all."""
+    return answer.manner is Manner.WHOLE and all(value.isdigit() for _, value in answer.headers())
+
+
+def _line(answer: Answer, record: Pcs) -> bytes:
+    """What a line of a batch's answer says to a record; a page is text."""
+    status, said = answer.make(record)
+    body = said if said[:1] == b"{" else json.dumps(said.decode("latin-1")).encode()
+    asked = "".join(f',"retry_after":{value}' for _, value in answer.headers())
+    return b'{"status":%d,"body":%b%b}\n' % (status, body, asked.encode())
 
 
 async def _endless(writer: asyncio.StreamWriter, written: bytes) -> None:

@@ -15,8 +15,9 @@ from flk.impl.agent import WORKERS
 from flk.impl.agent.outbox import Outbox
 from flk.impl.agent.service import Connection, Service
 from flk.model.effects import Draw, Effect, Post, Sleep
+from flk.model.flow.outbox import Queued
 from flk.model.flow.submission import Response, Submission
-from flk.model.programs.outbox import POLICY, Delivery, Queued, begin_source, deliver, end_source, queue
+from flk.model.programs.outbox import POLICY, Delivery, begin_source, deliver, end_source, queue
 from flk.model.runtime import run
 from flk.spec.constants import Outbox as Policy
 from flk.spec.errors import UnusableInput

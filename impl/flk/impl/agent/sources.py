@@ -58,6 +58,26 @@ def open_source(path: Path, columns: Sequence[str] = (), array: str = "") -> Sou
     return source._replace(blocks=_not_empty(source))
 
 
+def of_frame(frame: object, columns: Sequence[str] = ()) -> Source:
+    """The stream in a data frame that speaks the Arrow PyCapsule interface. The index of a pandas frame is none of its columns.
+
+    Raises UnusableInput as `open_source` does.
+    """
+    with needs("frames", "records of data frames"):
+        import pyarrow
+    name = f"a frame of {type(frame).__module__.partition('.')[0]}"
+    try:
+        table = pyarrow.table(frame)
+    except (TypeError, ValueError, pyarrow.ArrowException) as error:
+        raise UnusableInput(
+            f"{name}: {error}; a frame is of pandas 2.2 or later, Polars, PyArrow, or another library that speaks Arrow"
+        ) from None
+    index = (table.schema.pandas_metadata or {}).get("index_columns", [])
+    table = table.drop_columns([each for each in index if isinstance(each, str)])
+    source = _of_batches(name, _columns(name, table.schema, columns), table.to_batches(BLOCK_ROWS))
+    return source._replace(blocks=_not_empty(source))
+
+
 def _choose(
     name: str, wanted: Sequence[str], present: Sequence[str], is_numeric: Callable[[str], bool]
 ) -> tuple[str, ...]:
@@ -259,11 +279,17 @@ def _open_parquet(path: Path, wanted: Sequence[str], _array: str) -> Source:
         file = parquet.ParquetFile(path)
     except pyarrow.ArrowInvalid as error:
         raise UnusableInput(f"{path}: is not a Parquet file: {error}") from None
-    schema = file.schema_arrow
-    columns = _choose(str(path), wanted, schema.names, lambda name: _is_numeric(schema.field(name).type))
-    batches = file.iter_batches(BLOCK_ROWS, columns=list(columns))
-    blocks = (np.stack([_doubles(batch.column(name)) for name in columns], axis=1) for batch in batches)
-    return Source(str(path), columns, _finite(str(path), columns, blocks))
+    columns = _columns(str(path), file.schema_arrow, wanted)
+    return _of_batches(str(path), columns, file.iter_batches(BLOCK_ROWS, columns=list(columns)))
+
+
+def _columns(name: str, schema: "pyarrow.Schema", wanted: Sequence[str]) -> tuple[str, ...]:
+    return _choose(name, wanted, schema.names, lambda column: _is_numeric(schema.field(column).type))
+
+
+def _of_batches(name: str, columns: tuple[str, ...], batches: "Iterable[pyarrow.RecordBatch]") -> Source:
+    blocks = (np.stack([_doubles(batch.column(column)) for column in columns], axis=1) for batch in batches)
+    return Source(name, columns, _finite(name, columns, blocks))
 
 
 def _is_numeric(kind: "pyarrow.DataType") -> bool:

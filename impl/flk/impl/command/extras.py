@@ -12,6 +12,7 @@ _PARTS = {
     "flk.formal": ("formal", "formal verification"),
     "flk.sim": ("sim", "the simulator"),
     "flk.impl.bench": ("bench", "the benchmark"),
+    "flk.impl.client": ("client", "the client"),
     "flk.impl.agent": ("signals", "computing records of points"),
     "flk.impl.command.impl.agent": ("signals", "computing records of points"),
     "flk.impl": ("server", "the server"),

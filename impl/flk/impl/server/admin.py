@@ -87,17 +87,19 @@ class Admin:
         self._asking = 0
 
         def read(ask: Callable[[Request, TokenEntry, Respond], None]) -> Methods:
-            return reading(permitted(access, ask, *_ALL))
+            return reading(permitted(access, self.refuse, ask, *_ALL))
 
         self._router = Router(
             {
                 "/health": reading(lambda _, respond: respond(self.public.health())),
                 "/ready": reading(lambda _, respond: respond(self.public.ready())),
                 "/metrics": reading(
-                    permitted(access, lambda asked, _, respond: scrapes.ask(asked, respond), *_ALL, Role.METRICS)
+                    permitted(
+                        access, self.refuse, lambda asked, _, respond: scrapes.ask(asked, respond), *_ALL, Role.METRICS
+                    )
                 ),
-                "/status": reading(permitted(access, self._status, *_ALL, by_password=True)),
-                "/admin/reload": {b"POST": permitted(access, self._read_again, *_ALL)},
+                "/status": reading(permitted(access, self.refuse, self._status, *_ALL, by_password=True)),
+                "/admin/reload": {b"POST": permitted(access, self.refuse, self._read_again, *_ALL)},
                 "/admin/outcomes/{tenant}/{pcs_id}": read(self._outcome),
                 "/admin/divergence": read(self._divergence),
                 "/admin/shards": read(self._of_shards(lambda shards, _: shards.distribution)),

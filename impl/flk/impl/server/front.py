@@ -88,7 +88,7 @@ class Front:
         if self._admin is not None:
             path, weaker = settings.data / "entries.sqlite", settings.accept_weaker_store
             shards = Inspected(runtime.node.store, settings.region, settings.store, path, accept_weaker=weaker)
-            status = Status(runtime.node, replicator, settings.keys)
+            status = Status(runtime.node, replicator, settings.keys, settings.tenants)
             self._admin.public = service
             self._admin.serving = Serving(service.outcomes, shards, objects, status.sections)
         self.public.pool.handler = service

@@ -197,7 +197,7 @@ class Metrics:
         if child is None:
             child = self._refusals[status, requirement] = self._counter("flk_refusals_total", str(status), requirement)
         child.inc()
-        if status == 401:
+        if requirement.startswith("SIGN-"):
             self._signature_errors.inc()
 
     def exposition(self) -> bytes:

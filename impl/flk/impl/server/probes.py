@@ -42,7 +42,7 @@ class Probes:
         if scrapes is not None:
             paths["/metrics"] = reading(scrapes.ask)
         if access is not None:
-            paths[f"{OUTCOMES_PATH}/{{pcs_id}}"] = reading(permitted(access, self.outcome, Role.TENANT))
+            paths[f"{OUTCOMES_PATH}/{{pcs_id}}"] = reading(permitted(access, self.refuse, self.outcome, Role.TENANT))
         self._router = Router(paths)
         self._metrics.watch(lambda: 0.0, lambda: 0.0, lambda: 0.0)
 

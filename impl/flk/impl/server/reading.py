@@ -70,20 +70,25 @@ class Reading:
         task.add_done_callback(self._tasks.discard)
 
     async def _serve(self) -> None:
-        while group := self._next():
-            steps = self._node.recalled([waiting.key for waiting in group])
-            try:
-                begun = await self._background.exclusively(steps.begin)
-            except LogFailed as failure:
-                self._fail(group, unavailable(str(failure)))
-            except Exception as error:  # noqa: BLE001  (it belongs to who asked)
-                self._fail(group, error)
+        try:
+            while group := self._next():
+                await self._look_up(group)
+        finally:
+            self._serving = False
+
+    async def _look_up(self, group: Sequence[_Waiting]) -> None:
+        steps = self._node.recalled([waiting.key for waiting in group])
+        try:
+            begun = await self._background.exclusively(steps.begin)
+        except LogFailed as failure:
+            self._fail(group, unavailable(str(failure)))
+        except Exception as error:  # noqa: BLE001  (it belongs to who asked)
+            self._fail(group, error)
+        else:
+            if self._node.tiers is None:
+                self._tell(group, begun)
             else:
-                if self._node.tiers is None:
-                    self._tell(group, begun)
-                else:
-                    self._spawn(self._finish(group, partial(steps.finish, begun)))
-        self._serving = False
+                self._spawn(self._finish(group, partial(steps.finish, begun)))
 
     def _next(self) -> list[_Waiting]:
         if self._alone:

@@ -30,16 +30,23 @@ def told(response: Response) -> Answer:
 
 
 def permitted(
-    access: Access, ask: Callable[[Request, TokenEntry, Respond], None], *roles: Role, by_password: bool = False
+    access: Access,
+    refuse: Callable[[HTTPStatus, str, str], Answer],
+    ask: Callable[[Request, TokenEntry, Respond], None],
+    *roles: Role,
+    by_password: bool = False,
 ) -> Endpoint:
-    """An endpoint that only tokens of these roles may ask; it is told which. Others get 401 or 403, and learn nothing else."""
+    """An endpoint that only tokens of these roles may ask; it is told which. Others get 401 or 403, made by `refuse`, which counts
+    them, and learn nothing else.
+    """
 
     def endpoint(request: Request, respond: Respond) -> None:
         try:
             entry = access.require(request.headers, *roles, by_password=by_password)
         except Denied as denied:
             headers = UNSTORED | {b"www-authenticate": denied.challenge.encode()}
-            respond(problem(HTTPStatus(denied.status), denied.requirement, denied.detail, headers))
+            answer = refuse(HTTPStatus(denied.status), denied.requirement, denied.detail)
+            respond(msgspec.structs.replace(answer, headers=headers))
         else:
             ask(request, entry, respond)
 

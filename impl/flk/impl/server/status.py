@@ -16,8 +16,10 @@ from flk.impl.keys import read_keys
 from flk.impl.server.node import RealNode
 from flk.impl.server.replicator import Replicator
 from flk.impl.storage.sharded import ShardedStore
+from flk.impl.tenants import OTHERS, read_tenants
 from flk.model.compiled.examiner import choice
 from flk.model.effects import INBOX
+from flk.model.flow.tenants import UNBOUNDED
 from flk.spec import __version__
 from flk.spec.errors import UnusableInput
 
@@ -57,12 +59,13 @@ Sections = Iterable[tuple[str, Sequence[Row]]]
 
 
 class Status:
-    """What is known of a node that serves, without asking anybody: from memory, and the tenants from the key file."""
+    """What is known of a node that serves, without asking anybody: from memory, and from the files of keys and tenants."""
 
-    def __init__(self, node: RealNode, replicator: Replicator, keys: Path) -> None:
+    def __init__(self, node: RealNode, replicator: Replicator, keys: Path, tenants: Path | None = None) -> None:
         self._node = node
         self._replicator = replicator
         self._keys = keys
+        self._of_tenants = tenants
         self._began = time.time()
 
     def sections(self) -> Iterator[tuple[str, Sequence[Row]]]:
@@ -116,13 +119,17 @@ class Status:
     def _tenants(self) -> Iterator[Row]:
         try:
             entries = read_keys(self._keys)
+            bounds = {each.id: each.bounds for each in read_tenants(self._of_tenants)} if self._of_tenants else {}
         except UnusableInput as mistake:
-            yield Row("Key file", str(mistake), good=False)
+            yield Row("Not read again", str(mistake), good=False)
             return
         now = time.time()
         live = Counter(entry.tenant for entry in entries if entry.begins <= now < entry.ends)
-        for tenant in dict.fromkeys(entry.tenant for entry in entries):
-            yield Row(tenant, f"{live[tenant]} live keys", live[tenant] > 0)
+        for tenant in dict.fromkeys([*(entry.tenant for entry in entries), *bounds]):
+            said = bounds.get(tenant, bounds.get(OTHERS, UNBOUNDED))
+            words = [f"{live[tenant]} live keys"] * (tenant != OTHERS) + [quota.promise for quota in said.quotas]
+            well = said.active and (live[tenant] > 0 or tenant == OTHERS)
+            yield Row(tenant, "; ".join([*words, *([] if said.active else ["not active"])]), well)
 
 
 def page(why_not_ready: str, beside: str, sections: Sections) -> Answer:

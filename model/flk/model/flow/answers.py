@@ -8,6 +8,7 @@ from flk.spec.constants import CONSTANTS
 
 SUBMIT_PATH = CONSTANTS.node.submit_path
 OUTCOMES_PATH = CONSTANTS.node.outcomes_path
+BATCH_PATH = CONSTANTS.node.batch_path
 
 
 class Meaning(StrEnum):

@@ -1,40 +1,46 @@
 """The agent's outbox (OUT-*): queue durably, deliver at least once, end each submission once."""
 
-from collections.abc import Iterable
 from enum import StrEnum
-from struct import Struct
 
 import msgspec
 
-from flk.model.effects import OUTBOX, Append, Draw, Post, Program, Resume, Segments, Sleep
+from flk.model.effects import (
+    OUTBOX,
+    Append,
+    Draw,
+    Post,
+    Program,
+    Release,
+    RemoveSegment,
+    Resume,
+    Seal,
+    Segments,
+    Sleep,
+)
 from flk.model.flow.answers import Meaning
+from flk.model.flow.outbox import (
+    ACKNOWLEDGED,
+    AGAIN,
+    BEGUN,
+    DEAD,
+    ENDED,
+    QUEUED,
+    Contents,
+    Queued,
+    about,
+    compacted,
+    contents,
+)
 from flk.model.flow.replies import means
-from flk.model.flow.submission import Response, Submission, from_payload
+from flk.model.flow.submission import Response, Submission
 from flk.model.log.frames import Frame
-from flk.model.log.hlc import LAST, Timestamp
-from flk.model.programs.repair import Repair, is_sound, read, repair
+from flk.model.log.hlc import Timestamp
+from flk.model.programs.repair import is_sound, read, repair
 from flk.spec.constants import CONSTANTS, Outbox
 
 POLICY = CONSTANTS.outbox
 MOST_ASKED = CONSTANTS.retry_after.max_seconds  # that counts of a `Retry-After`
 MOST_DOUBLINGS = 1023  # 2^1023 is the largest power of two in binary64; the ceiling is reached long before
-QUEUED, ACKNOWLEDGED, DEAD, BEGUN, ENDED = b"Q", b"A", b"D", b"B", b"E"
-_ID = Struct("<Q")
-
-
-class Queued(msgspec.Struct, frozen=True):
-    """A submission that waits in the outbox; its log timestamp is its identity there."""
-
-    id: Timestamp
-    submission: Submission
-
-
-class DeadLetter(msgspec.Struct, frozen=True):
-    """A submission that the service refused for good, and how."""
-
-    id: Timestamp
-    submission: Submission
-    response: Response
 
 
 class Delivery(StrEnum):
@@ -43,24 +49,6 @@ class Delivery(StrEnum):
     ACKNOWLEDGED = "acknowledged"
     DEAD = "dead"
     POSTPONED = "postponed"
-
-
-class Unfinished(msgspec.Struct, frozen=True):
-    """A source that was not queued to its end: its name, and how many of its submissions were queued before the agent stopped."""
-
-    source: str
-    queued: int
-
-
-class Contents(msgspec.Struct, frozen=True):
-    """What an outbox log says: what still waits, what was refused for good, and what of it had to be repaired. What was queued in a
-    damaged range is lost (OUT-7).
-    """
-
-    pending: tuple[Queued, ...]
-    dead: tuple[DeadLetter, ...]
-    unfinished: tuple[Unfinished, ...] = ()
-    repairs: tuple[Repair, ...] = ()
 
 
 def queue(submission: Submission) -> Program[Queued]:
@@ -79,6 +67,19 @@ def end_source(source: str) -> Program[None]:
     yield from Append(OUTBOX, ENDED + source.encode())
 
 
+def send_again(id_: Timestamp, submission: Submission) -> Program[Queued]:
+    """Queue a submission, signed anew or just as it was, in the stead of one that waits or is a dead letter. That one is over in
+    the same moment.
+    """
+    timestamp = yield from Append(OUTBOX, about(AGAIN, id_, submission.payload()))
+    return Queued(timestamp, submission)
+
+
+def discard(id_: Timestamp) -> Program[None]:
+    """Note that somebody has looked at a dead letter: it is told no more."""
+    yield from Append(OUTBOX, about(ACKNOWLEDGED, id_))
+
+
 def deliver(item: Queued, policy: Outbox = POLICY) -> Program[Delivery]:
     """Send until the service says what became of the submission, at most `max_attempts` times (OUT-2).
 
@@ -89,10 +90,10 @@ def deliver(item: Queued, policy: Outbox = POLICY) -> Program[Delivery]:
         response = yield from Post(item.submission)
         meaning = means(item.submission, response)
         if meaning is Meaning.ACKNOWLEDGED:
-            yield from Append(OUTBOX, ACKNOWLEDGED + _ID.pack(item.id))
+            yield from Append(OUTBOX, about(ACKNOWLEDGED, item.id))
             return Delivery.ACKNOWLEDGED
         if meaning is Meaning.REFUSED:
-            yield from Append(OUTBOX, DEAD + _ID.pack(item.id) + msgspec.json.encode(response))
+            yield from Append(OUTBOX, about(DEAD, item.id, msgspec.json.encode(response)))
             return Delivery.DEAD
         if attempt < policy.max_attempts:
             draw = yield from Draw()
@@ -122,37 +123,27 @@ def open_outbox() -> Program[Contents]:
         frames += reading.frames
         if not is_sound(reading.found):
             unsound.append(name)
-    repairs = yield from repair(OUTBOX, unsound)
-    return msgspec.structs.replace(contents(frames), repairs=repairs)
+    yield from repair(OUTBOX, unsound)
+    return contents(frames)
 
 
-def contents(frames: Iterable[Frame]) -> Contents:
-    """The state that outbox frames amount to; repeated frames, and salvaged ones, which come late, change nothing."""
-    queued: dict[Timestamp, Submission] = {}
-    ended: dict[Timestamp, Response | None] = {}
-    sources: dict[str, Timestamp] = {}
-    begun: list[Timestamp] = []
-    for frame in sorted(frames, key=lambda frame: frame.timestamp):
-        kind, rest = frame.payload[:1], frame.payload[1:]
-        if kind == QUEUED:
-            queued[frame.timestamp] = from_payload(rest)
-        elif kind == BEGUN:
-            sources[rest.decode()] = frame.timestamp
-            begun.append(frame.timestamp)
-        elif kind == ENDED:
-            sources.pop(rest.decode(), None)
-        else:
-            response = msgspec.json.decode(rest[_ID.size :], type=Response) if kind == DEAD else None
-            ended[Timestamp(*_ID.unpack_from(rest))] = response
-    pending = tuple(Queued(id_, item) for id_, item in queued.items() if id_ not in ended)
-    dead = tuple(
-        DeadLetter(id_, queued[id_], response) for id_, response in ended.items() if response and id_ in queued
-    )
-    unfinished = tuple(Unfinished(source, _since(began, begun, queued)) for source, began in sources.items())
-    return Contents(pending, dead, unfinished)
+def compact() -> Program[int]:
+    """Carry what still counts of the outbox log to its end, and remove all before; how many bytes were carried (RET-8).
 
-
-def _since(began: Timestamp, begun: Iterable[Timestamp], queued: Iterable[Timestamp]) -> int:
-    """How many submissions were queued from then on, before another source was begun."""
-    until = min((other for other in begun if other > began), default=LAST)
-    return sum(began < each < until for each in queued)
+    Whatever was appended meanwhile stands behind. A log with a segment that is not sound is left alone: opening repairs it, and its
+    user is told (OUT-7).
+    """
+    yield from Seal(OUTBOX)
+    names = yield from Segments(OUTBOX, after="", sealed=True)
+    frames: list[Frame] = []
+    for name in names:
+        reading = yield from read(OUTBOX, name)
+        if not is_sound(reading.found):
+            return sum(len(frame.payload) for frame in frames)
+        frames += reading.frames
+    carried = compacted(frames)
+    for payload in carried if names else ():
+        yield from Append(OUTBOX, payload)
+    for name in (yield from Release(OUTBOX, names[-1])) if names else ():
+        yield from RemoveSegment(name)
+    return sum(map(len, carried))

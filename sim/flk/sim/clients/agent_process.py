@@ -9,12 +9,13 @@ from functools import partial
 from typing import Any, Protocol, TypeAlias
 
 from flk.model.effects import Append, Draw, Effect, Inspect, Post, Program, ReadSegment, Salvage, Sleep, Truncate
+from flk.model.flow.outbox import Contents, Queued
 from flk.model.flow.submission import Response
 from flk.model.log.frames import Frame
 from flk.model.log.hlc import Timestamp, tick
 from flk.model.memory.memory import MemoryNode
 from flk.model.memory.parts import Disk, Entries, Objects
-from flk.model.programs.outbox import Contents, Delivery, Queued
+from flk.model.programs.outbox import Delivery
 from flk.sim.clients.items import Item
 from flk.sim.kernel.engine import Call, Deadlines, GroupCommit, Wait
 from flk.sim.kernel.random_streams import RandomStream

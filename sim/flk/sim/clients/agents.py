@@ -3,10 +3,11 @@
 from collections.abc import Iterable
 
 from flk.model.effects import OUTBOX
+from flk.model.flow.outbox import Contents
 from flk.model.log.frames import OVERHEAD, Frame, data
 from flk.model.log.hlc import Timestamp
 from flk.model.memory.parts import Disk
-from flk.model.programs.outbox import Contents, Delivery
+from flk.model.programs.outbox import Delivery
 from flk.sim.clients.agent_process import AgentProcess
 from flk.sim.clients.items import Item
 from flk.sim.kernel.random_streams import RandomStream

@@ -7,6 +7,7 @@ from flk.model.effects import Program
 from flk.model.entries.entry import Claim, Entry, Key
 from flk.model.entries.migration import Phase
 from flk.model.entries.proposals import Mode
+from flk.model.flow.outbox import Contents, Queued
 from flk.model.flow.submission import Response, Submission
 from flk.model.programs import migration
 from flk.model.programs.audit import Handled, work
@@ -14,7 +15,7 @@ from flk.model.programs.behind import read_on
 from flk.model.programs.divergence import Divergence, detect_divergence
 from flk.model.programs.examine import Examine
 from flk.model.programs.ingest import ingest
-from flk.model.programs.outbox import Contents, Delivery, Queued, deliver, open_outbox, queue
+from flk.model.programs.outbox import Delivery, deliver, open_outbox, queue
 from flk.model.programs.propose import Found, look
 from flk.model.programs.reconcile import Reconciled, reconcile
 from flk.model.programs.recover import Recovery, reclaim, recover

@@ -107,6 +107,30 @@ def ingest(
     Console().print(tables.loads(figures, bars(figures)))
 
 
+@bench.command(epilog="Example: flk bench client --records 10000")
+def client(
+    *,
+    records: Annotated[int, typer.Option(min=1, help="Records of each turn.")] = 4000,
+    rounds: Annotated[int, typer.Option(min=1, help="Rounds in which all take turns.")] = 3,
+    json: Json = False,
+) -> None:
+    """Records a second that the Python client signs, makes durable and has acknowledged, beside bare HTTP in the same run.
+
+    Eight connections to one `flk serve` on loopback, which shares the machine; medians over rounds in which all take turns.
+    """
+    from rich.console import Console
+
+    from flk.impl.bench.client import measure
+    from flk.impl.command.bench import tables
+
+    with Console(stderr=True).status("") as status:
+        figures = measure(records, rounds, status.update)
+    if json:
+        typer.echo(msgspec.json.encode([figure._asdict() for figure in figures]))
+    else:
+        Console().print(tables.clients(figures))
+
+
 @bench.command(epilog="Example: flk bench explore --rounds 5 --long")
 def explore(
     *,

@@ -7,6 +7,7 @@ from rich.console import Group
 from rich.table import Table
 
 if TYPE_CHECKING:
+    from flk.impl.bench.client import Figure as Sending
     from flk.impl.bench.explore import Figure as Search
     from flk.impl.bench.hostile import Row as Attempted
     from flk.impl.bench.ingest import Bar
@@ -47,6 +48,12 @@ def rates(figures: Iterable["Rate"]) -> Table:
             for one in figures
         ),
     )
+
+
+def clients(figures: Iterable["Sending"]) -> Table:
+    """Of `flk bench client`."""
+    rows = ((one.name, f"{one.per_second:,.0f}", f"{one.times:.2f}") for one in figures)
+    return table(("", ">records a second", ">times bare HTTP"), rows)
 
 
 def languages(report: "Languages") -> Group:

@@ -25,6 +25,7 @@ from flk.impl.command.conformance.publishing import (
 )
 from flk.impl.command.conformance.trace import NAME, Traced
 from flk.spec.errors import UnusableInput
+from flk.spec.hints import nearest
 
 if TYPE_CHECKING:
     from flk.conformance import Report
@@ -322,11 +323,17 @@ def _senders(
 
 
 @conform.command()
-def sender() -> None:
-    """Deliver as the project's agent does, on stdin and stdout: `flk conform delivery -- flk conform sender`."""
-    from flk.impl.command.conformance.sender import main
+def sender(
+    form: Annotated[
+        str, typer.Argument(help="Which: agent, client, async-client, or async-client-alone, without batches.")
+    ] = "agent",
+) -> None:
+    """Deliver as the project's agent or client does, on stdin and stdout: `flk conform delivery -- flk conform sender`."""
+    from flk.impl.command.conformance.sender import FORMS, main
 
-    main()
+    if form not in FORMS:
+        raise UnusableInput(f"no sender is called {form}; {nearest(form, list(FORMS))}")
+    main(form)
 
 
 @conform.command()

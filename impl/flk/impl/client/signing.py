@@ -1,0 +1,68 @@
+"""The key that a client signs with, today."""
+
+import time
+from collections.abc import Callable
+from logging import getLogger
+from os import PathLike
+from pathlib import Path
+
+from flk.impl.keys import Signers, load_signers
+from flk.model.flow.submission import Submission
+from flk.model.record.canonical import ACCEPTED, Profile
+from flk.model.record.record import Pcs, decode, encode
+from flk.model.record.signing import Signer, sign
+from flk.model.record.summary import signed
+from flk.model.refusal import Malformed
+from flk.spec.errors import UnusableInput
+
+READ_AGAIN_SECONDS = 1.0
+
+Keys = str | PathLike[str] | Signer
+"""A key file, or the one key to sign with."""
+
+log = getLogger("flk.client")
+
+
+class Signing:
+    """Signs a tenant's records with the newest key that is live, as the key file says now: it is read again as time passes.
+
+    A file that became unusable is told by a warning, and what it said before holds. Raises UnusableInput if the file has no key for
+    the tenant at first.
+    """
+
+    def __init__(self, keys: Keys, tenant: str, profile: Profile, now: Callable[[], float] = time.time) -> None:
+        self._tenant = tenant
+        self._profile = profile
+        self._now = now
+        self._path = Path(keys) if isinstance(keys, str | PathLike) else None
+        self._signers = (
+            load_signers(Path(keys), tenant, now) if isinstance(keys, str | PathLike) else Signers(keys, (), ())
+        )
+        self._read_at = now()
+
+    def submission(self, record: Pcs) -> Submission:
+        """The record, signed, on its way."""
+        return Submission(self._tenant, encode(signed(record, self._current().newest, self._profile)))
+
+    def renewed(self, submission: Submission) -> Submission:
+        """A submission as it is sent from now on: signed anew if the key that signed it is in the file, and not live (SIGN-4)."""
+        signers = self._current()
+        if submission.tenant != self._tenant or not signers.retired:
+            return submission
+        try:
+            record = decode(submission.body)
+        except Malformed:
+            return submission
+        if not any(sign(key, record, profile) == record.sig for key in signers.retired for profile in ACCEPTED):
+            return submission
+        return self.submission(record)
+
+    def _current(self) -> Signers:
+        now = self._now()
+        if self._path is not None and not 0 <= now - self._read_at < READ_AGAIN_SECONDS:
+            self._read_at = now
+            try:
+                self._signers = load_signers(self._path, self._tenant, self._now)
+            except UnusableInput as error:
+                log.warning("%s; signing goes on with the key that was read before", error)
+        return self._signers
