@@ -194,6 +194,33 @@ def test_who_is_within_its_quota_is_answered_first(tmp_path: Path) -> None:
         assert rig.node.in_flight == 0
 
 
+def test_noise_without_end_keeps_no_node_from_catching_up(tmp_path: Path) -> None:
+    """The store fails and comes back while a tenant over its quota sends again as soon as it is refused (ORD-4)."""
+    with closing(Rig(tmp_path)) as rig:
+        rig.node.tenants.replace({"default": Tenant(records_per_second=0.001, burst=1)}, Tenant(), 0.0)
+        rig.node.tenants.charge("default", rig.node.time.steady())
+
+        async def noise(rig: Rig, over: asyncio.Event) -> None:
+            while not over.is_set():
+                program = receive(MANY[0], rig.region, EXAMINE, rig.node.tenants)
+                assert (await rig.runtime.start(program)).status == 429
+
+        async def story(rig: Rig) -> int:
+            over = asyncio.Event()
+            noisy = [asyncio.create_task(noise(rig, over)) for _ in range(3 * MAX_DOUBTFUL)]
+            rig.store.down = True
+            assert (await rig.submit(of("other", 1))).status == 503
+            rig.store.down = False
+            while rig.node.behind:
+                await asyncio.sleep(0.02)
+            status = (await rig.submit(of("other", 1))).status
+            over.set()
+            await asyncio.gather(*noisy)
+            return status
+
+        assert rig.serve(story) == 200
+
+
 def test_a_trace_of_quotas_is_one_that_the_protocol_allows(tmp_path: Path) -> None:
     """Refused for the quota, locked out, forged and taken: each is a run of `ingest`, and what was not logged is none of its
     events.

@@ -193,16 +193,21 @@ class Runtime:
         tick = asyncio.create_task(self._tick())
         try:
             while not (self._stopping and not self._is_due()):
-                await self._wake.wait()
+                if not self._is_due():
+                    await self._wake.wait()
                 self._wake.clear()
-                while self._is_due():
+                if self._is_due():
                     async with self._section.entered():
                         await self._batch()
                         await self._rotate_if_full()
-                if self._chores_due:
+                if self._chores_due and not self._queues[Append]:
                     self._chores_due = False
                     async with self._section.entered():
                         await self._chores()
+                if self._queues[Foresee]:
+                    await asyncio.sleep(
+                        0
+                    )  # a batch that logs nothing waits for nothing, and others are to have their turn
         except LogFailed as failure:
             self.node.metrics.wal_errors.inc()
             self._refuse_all(failure)
