@@ -13,16 +13,21 @@ from tests.support.impl.client import Client, Reply, keys_of, sample
 from tests.support.impl.rig import MANY, Rig
 from tests.support.model.world import EXAMINE, FORGER, pcs, submission
 
+from flk.formal.api.subject import find
+from flk.formal.api.validating import validate
 from flk.impl.server.metrics import Metrics
 from flk.impl.server.process import server_process
 from flk.impl.server.runtime import MAX_DOUBTFUL
 from flk.impl.server.tenancy import Tenancy
+from flk.impl.server.trace import Trace
+from flk.impl.server.trace_reader import encoded, events_of
 from flk.model.flow.quota import Tenant
 from flk.model.flow.submission import Response, Submission
 from flk.model.flow.tenants import Tenants
 from flk.model.flow.timekeeping import Timekeeper
 from flk.model.programs.bounded import receive
 from flk.spec.errors import UnusableInput
+from flk.spec.verdict import Verdict
 
 NARROW = "records_per_second = 0.001\nburst = 3"
 
@@ -187,6 +192,54 @@ def test_who_is_within_its_quota_is_answered_first(tmp_path: Path) -> None:
         rig.serve(story)
         assert answered == ["other 200"] * 3 + ["default 429"] * 2 * MAX_DOUBTFUL
         assert rig.node.in_flight == 0
+
+
+def test_noise_without_end_keeps_no_node_from_catching_up(tmp_path: Path) -> None:
+    """The store fails and comes back while a tenant over its quota sends again as soon as it is refused (ORD-4)."""
+    with closing(Rig(tmp_path)) as rig:
+        rig.node.tenants.replace({"default": Tenant(records_per_second=0.001, burst=1)}, Tenant(), 0.0)
+        rig.node.tenants.charge("default", rig.node.time.steady())
+
+        async def noise(rig: Rig, over: asyncio.Event) -> None:
+            while not over.is_set():
+                program = receive(MANY[0], rig.region, EXAMINE, rig.node.tenants)
+                assert (await rig.runtime.start(program)).status == 429
+
+        async def story(rig: Rig) -> int:
+            over = asyncio.Event()
+            noisy = [asyncio.create_task(noise(rig, over)) for _ in range(3 * MAX_DOUBTFUL)]
+            rig.store.down = True
+            assert (await rig.submit(of("other", 1))).status == 503
+            rig.store.down = False
+            while rig.node.behind:
+                await asyncio.sleep(0.02)
+            status = (await rig.submit(of("other", 1))).status
+            over.set()
+            await asyncio.gather(*noisy)
+            return status
+
+        assert rig.serve(story) == 200
+
+
+def test_a_trace_of_quotas_is_one_that_the_protocol_allows(tmp_path: Path) -> None:
+    """Refused for the quota, locked out, forged and taken: each is a run of `ingest`, and what was not logged is none of its
+    events.
+    """
+    trace = Trace(tmp_path / "trace.jsonl", "eu.000001", EXAMINE)
+    with closing(Rig(tmp_path / "data", trace=trace)) as rig:
+        rig.node.tenants.replace(
+            {"default": Tenant(records_per_second=0.001, burst=1), "other": Tenant(active=False)}, Tenant(), 0.0
+        )
+        sent = [of("default", 1), of("default", 2), of("other", 3), submission(pcs(epoch=4), FORGER)]
+
+        async def story(rig: Rig) -> list[int]:
+            return [answer.status for each in sent for answer in await served(rig, [each])]
+
+        assert rig.serve(story) == [200, 429, 401, 401]
+    trace.close()
+    events = [*encoded(events_of([tmp_path / "trace.jsonl"], "ingest"))]
+    assert len(events) == 6  # append, verify, claim and reply of the first; append and refusal of the forged one
+    assert validate(find("ingest"), events).verdict is Verdict.HOLDS
 
 
 def exported(metrics: Metrics, name: str) -> dict[str, float]:

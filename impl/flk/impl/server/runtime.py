@@ -111,6 +111,7 @@ class Runtime:
             node.tiers.apart if node.tiers else lambda _: None,
         )
         self._stopping = False
+        self._chores_due = True  # as of the last batch that logged anything, or the last tick
         self._gaps: set[str] = set()
 
     def perform(self, program: Program[R]) -> R:
@@ -192,14 +193,21 @@ class Runtime:
         tick = asyncio.create_task(self._tick())
         try:
             while not (self._stopping and not self._is_due()):
-                await self._wake.wait()
+                if not self._is_due():
+                    await self._wake.wait()
                 self._wake.clear()
-                while self._is_due():
+                if self._is_due():
                     async with self._section.entered():
                         await self._batch()
                         await self._rotate_if_full()
-                async with self._section.entered():
-                    await self._chores()
+                if self._chores_due and not self._queues[Append]:
+                    self._chores_due = False
+                    async with self._section.entered():
+                        await self._chores()
+                if self._queues[Foresee]:
+                    await asyncio.sleep(
+                        0
+                    )  # a batch that logs nothing waits for nothing, and others are to have their turn
         except LogFailed as failure:
             self.node.metrics.wal_errors.inc()
             self._refuse_all(failure)
@@ -223,6 +231,7 @@ class Runtime:
             queue = self._queues[kind]
             group = [queue.popleft() for _ in range(min(len(queue), MAX_DOUBTFUL if kind is Foresee else MAX_BATCH))]
             if group:
+                self._chores_due |= kind is Append
                 await self._step(group, perform)
 
     async def _step(self, group: Sequence[_Waiting[Any]], perform: Callable[[Any], Awaitable[Sequence[Any]]]) -> None:
@@ -319,6 +328,7 @@ class Runtime:
     async def _tick(self) -> None:
         while True:
             await asyncio.sleep(CHORE_SECONDS)
+            self._chores_due = True
             self._wake.set()
 
     async def _rotate_if_full(self) -> None:
