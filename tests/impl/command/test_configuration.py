@@ -139,7 +139,9 @@ def test_a_file_says_what_options_say(keys: Path, configuration: dict[str, objec
     assert {name: value for name, (value, _) in by_file.items() if name != "config"} == expected
 
 
-REALS = st.floats(allow_nan=False).filter(lambda number: not number.is_integer())  # 5.0 is an integer to JSON Schema, and none to TOML
+REALS = st.floats(allow_nan=False).filter(
+    lambda number: not number.is_integer()
+)  # 5.0 is an integer to JSON Schema, and none to TOML
 
 
 @settings(deadline=None)
