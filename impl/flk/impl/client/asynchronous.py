@@ -15,7 +15,7 @@ from flk.impl.client.journal import Journal
 from flk.impl.client.posting import Posting
 from flk.impl.client.receipts import Receipt, Summary, Told
 from flk.impl.client.signing import Keys, Signing
-from flk.impl.client.tls import File, Tls
+from flk.impl.http.trust import File, trust_of
 from flk.model.flow.answers import ACKNOWLEDGED
 from flk.model.flow.outbox import DeadLetter, Unfinished
 from flk.model.flow.submission import Problem, StoredOutcome
@@ -80,7 +80,9 @@ class AsyncClient:
         sleep: Pause = pause,
     ) -> None:
         self._signing = Signing(keys, tenant, profile)
-        self._posting = Posting(url, policy.timeout_seconds, connections, Tls(ca, certificate), token, batches=batches)
+        self._posting = Posting(
+            url, policy.timeout_seconds, connections, trust_of(ca, certificate), token, batches=batches
+        )
         self._journal = Journal()
         self._directory = Path(outbox)
         self._connections = connections

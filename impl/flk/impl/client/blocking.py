@@ -13,7 +13,7 @@ from flk.impl.client.asynchronous import AsyncClient, chunks
 from flk.impl.client.deliveries import Pause, pause
 from flk.impl.client.receipts import Receipt, Summary, Told
 from flk.impl.client.signing import Keys
-from flk.impl.client.tls import File
+from flk.impl.http.trust import File
 from flk.model.flow.outbox import DeadLetter, Unfinished
 from flk.model.flow.submission import StoredOutcome
 from flk.model.programs.outbox import POLICY

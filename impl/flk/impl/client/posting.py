@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from flk.impl.agent.service import retry_after
-from flk.impl.client.tls import Tls
+from flk.impl.http.trust import Trust
 from flk.model.flow.answers import BATCH_PATH, OUTCOMES_PATH, SUBMIT_PATH
 from flk.model.flow.batch import MEDIA_TYPE
 from flk.model.flow.sending import NOT_OFFERED, body_of, shares, together
@@ -36,7 +36,7 @@ class Posting:
     """
 
     def __init__(
-        self, url: str, timeout: float, connections: int, tls: Tls, token: str | None, *, batches: bool
+        self, url: str, timeout: float, connections: int, trust: Trust, token: str | None, *, batches: bool
     ) -> None:
         self._url = _checked(url)
         self._timeout = timeout
@@ -46,7 +46,7 @@ class Posting:
         self._busy: set[asyncio.Task[None]] = set()
         self._authorization = {} if token is None else {"Authorization": f"Bearer {token}"}
         self._http = httpx.AsyncClient(
-            verify=tls.context(),
+            verify=trust.context(),
             timeout=timeout,
             limits=httpx.Limits(max_connections=connections + 1, max_keepalive_connections=connections + 1),
             trust_env=False,  # neither a proxy nor a name and password from files that nobody named

@@ -1,11 +1,14 @@
 """Whom a client of a server within TLS trusts, and what it shows in return."""
 
 import ssl
+from os import PathLike
 from pathlib import Path
 
 import msgspec
 
 from flk.spec.errors import UnusableInput
+
+File = str | PathLike[str]
 
 
 class Trust(msgspec.Struct, frozen=True):
@@ -32,6 +35,12 @@ class Trust(msgspec.Struct, frozen=True):
                     " fix: two PEM files of one pair, the key without a passphrase"
                 ) from None
         return context
+
+
+def trust_of(ca: File | None = None, certificate: tuple[File, File] | None = None) -> Trust:
+    """The same of files by any kind of path; the certificate with its key."""
+    own, key = (None, None) if certificate is None else map(Path, certificate)
+    return Trust(None if ca is None else Path(ca), own, key)
 
 
 def _trusting(ca: Path | None) -> ssl.SSLContext:
