@@ -204,7 +204,8 @@ class Runtime:
                     self._chores_due = False
                     async with self._section.entered():
                         await self._chores()
-                if self._queues[Foresee]:  # a batch that logs nothing waits for nothing, and others are to have their turn
+                # A batch that logs nothing waits for nothing, and others are to have their turn.
+                if self._queues[Foresee]:
                     await asyncio.sleep(0)
         except LogFailed as failure:
             self.node.metrics.wal_errors.inc()
