@@ -246,13 +246,20 @@ def test_what_is_exported_is_what_the_alerts_read(name: str) -> None:
         found.setdefault(pairs.pop(NAME), set()).update(pairs)
     base = {of.removesuffix("_bucket").removesuffix("_count").removesuffix("_sum") for of in found}
     assert base <= read
-    assert read - base <= {
-        "flk_refusals_total",
-        "flk_divergence_percent",
-        "flk_shard_available",
-        "flk_store_awaited_nodes",
-        "flk_store_takeovers_total",
-    }  # which begin when there is something to tell: a simulated store is no ring
+    assert (
+        read - base
+        <= {
+            "flk_refusals_total",
+            "flk_divergence_percent",
+            "flk_shard_available",
+            "flk_store_awaited_nodes",
+            "flk_store_takeovers_total",
+            "flk_tenant_answers_total",
+            "flk_tenant_dedup_hits_total",
+            "flk_tenant_expected_dedup_ratio",
+            "flk_tls_certificate_expires_seconds",
+        }
+    )  # which begin when there is something to tell: a simulated store is no ring, and its nodes know no tenants and no TLS
     for of, names in found.items():
         metric = METRICS.get(of) or METRICS.get(of.rpartition("_")[0])
         own = set(metric.labels if metric else ())

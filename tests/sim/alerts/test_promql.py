@@ -147,7 +147,9 @@ GAUGES = {
     "flk_retention_age_seconds": 40000.0,
     "flk_snapshot_age_seconds": 20000.0,
     "flk_store_rows_rotten": 1.0,
+    "flk_tenant_expected_dedup_ratio": 1.0,
     "flk_tier_deferred": 1.0,
+    "flk_tls_certificate_expires_seconds": 3e6,
     "up": 1.0,
 }
 LABELS = {

@@ -4,6 +4,7 @@ import msgspec
 import pytest
 from tests.support.model.world import KEYRING
 from tests.support.sim.drills import drill, records, rehearse, verdicts
+from tests.support.sim.upkeep import UPKEEP, kept_up
 
 from flk.model.entries.proposals import Mode
 from flk.sim.checkers.invariants import Invariant
@@ -14,8 +15,7 @@ from flk.sim.nodes.retention import EARLY
 from flk.sim.protocol_traces import validated
 from flk.sim.scenarios.duration import Seconds
 from flk.sim.scenarios.faults import Disk, Fault, ObjectStoreOutage, RegionCrash, RowLoss
-from flk.sim.scenarios.layout import Layout, Tiers, Upkeep
-from flk.sim.scenarios.scenario import Scenario
+from flk.sim.scenarios.layout import Layout, Tiers
 from flk.sim.scenarios.validation import validation_errors
 from flk.spec.verdict import Verdict
 
@@ -23,14 +23,6 @@ LOSS = RegionCrash(id="loss", start=Seconds(40), duration=Seconds(30), region="u
 CRASH = RegionCrash(id="crash", start=Seconds(30), duration=Seconds(50), region="us")
 OUTAGE = ObjectStoreOutage(id="objects", start=Seconds(35), duration=Seconds(30))
 ROWS = RowLoss(id="rows", start=Seconds(50), duration=Seconds(1), region="us", share=0.1)
-UPKEEP = Upkeep(
-    snapshot_interval=Seconds(6), retain_interval=Seconds(4), retain=Seconds(8), compare_interval=Seconds(5)
-)
-
-
-def kept_up(*faults: Fault, upkeep: Upkeep = UPKEEP) -> Scenario:
-    """A drill of nodes that do their upkeep."""
-    return msgspec.structs.replace(drill(*faults), layout=Layout(upkeep=upkeep))
 
 
 @pytest.mark.parametrize("faults", [(LOSS,), (CRASH, OUTAGE)])

@@ -14,6 +14,7 @@ from tests.sim.nodes.test_migration import PLAN, growing
 from tests.support.model.world import pcs, submission
 from tests.support.sim.drills import BRISK, drill, records, rehearse
 from tests.support.sim.tiered import OUTAGE, tiered
+from tests.support.sim.upkeep import kept_up
 
 from flk.model.flow.submission import Submission
 from flk.sim.kernel.engine import Simulator
@@ -32,6 +33,7 @@ from flk.sim.scenarios.faults import (
     ObjectStoreOutage,
     Partition,
     RegionCrash,
+    RowLoss,
     ShardCrash,
     StoreOutage,
     TornWrite,
@@ -72,6 +74,9 @@ MADE_BY: dict[str, tuple[Scenario, list[Submission]]] = {
     "salvaged": (drill(at(BitRot, "eu", flips=4), rate=20), records(600)),
     "gap-waited": (drill(at(ObjectStoreOutage), rate=6), []),
     "pass-failed": (drill(at(ObjectStoreOutage)), []),
+    "snapshot": (kept_up(), records(120)),
+    "removed": (kept_up(), records(120)),
+    "row-mended": (kept_up(at(RowLoss, "us", share=0.1, start=50)), records(120)),
     "object-put-back": (drill(at(ObjectLoss, "eu"), policy=policy(check_interval=Seconds(5))), []),
     "sealed-by-size": (drill(rate=10, policy=policy(segment_bytes=4000)), []),
     "shed": (drill(at(Burst, factor=20), policy=policy(max_in_flight=2, service=Seconds(0.2))), records(900)),

@@ -2,6 +2,7 @@
 
 from typing import Any, get_args
 
+import msgspec
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy, composite
 
@@ -125,7 +126,8 @@ def layouts(draw: DrawFn) -> Layout:
     sizes = st.integers(1, 5)
     upkeep = st.builds(Upkeep, spans, spans, spans, spans, st.sampled_from(Mode))
     parts = st.none() | tiers, st.none() | migration, st.none() | audit, st.none() | upkeep
-    return draw(st.builds(Layout, sizes, sizes, spans, *parts, sizes, st.builds(Path, delay=spans)))
+    made = draw(st.builds(Layout, sizes, sizes, spans, *parts, sizes, st.builds(Path, delay=spans)))
+    return made if made.upkeep is None else msgspec.structs.replace(made, tiers=None, migration=None, nodes=1)
 
 
 def hypotheses() -> SearchStrategy[Hypothesis]:

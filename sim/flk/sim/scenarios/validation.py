@@ -107,7 +107,7 @@ def _of_tenants(scenario: Scenario) -> Iterator[ValidationError]:
 def _of_curve(scenario: Scenario) -> Iterator[ValidationError]:
     points = scenario.workload.curve
     for index, (one, other) in enumerate(itertools.pairwise(points), 1):
-        if other.at - one.at < LIMITS.min_interval_seconds:
+        if round(other.at - one.at, 9) < LIMITS.min_interval_seconds:
             yield ValidationError(
                 f"workload.curve[{index}].at",
                 f"must be later than the point before, {one.at} s, by {human(LIMITS.min_interval_seconds)}; sort them by time",
