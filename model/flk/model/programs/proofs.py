@@ -4,7 +4,7 @@ Whoever reads the tiles need not trust who stores them: a proof that follows fro
 signed before anything is said.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from flk.model.effects import GetObject, Program
@@ -12,6 +12,7 @@ from flk.model.record.merkle import (
     EMPTY_ROOT,
     leaf_hash,
     node_hash,
+    root_over,
     verify_consistency,
     verify_inclusion,
 )
@@ -101,7 +102,7 @@ class _Rising:
         if len(self._levels[level]) == WIDTH:
             tile, hashes = self._cut(level)
             yield tile, hashes
-            yield from self.add(_root(hashes), level + 1)
+            yield from self.add(root_over(hashes), level + 1)
 
     def rest(self) -> Iterator[tuple[Tile, list[bytes]]]:
         """The tiles at the right edge."""
@@ -179,7 +180,7 @@ class _Tree:
         level = count.bit_length() - 1
         place = place_of(level, begin >> level, self._size)
         hashes = yield from self.hashes(place.tile)
-        return _root(hashes[place.begin : place.end])
+        return root_over(hashes[place.begin : place.end])
 
     def _content(self, tile: Tile) -> Program[bytes]:
         """The object of a tile; of one that has grown since, the one that it has become."""
@@ -194,14 +195,6 @@ class _Tree:
 def _half(count: int) -> int:
     """The largest power of two below a number."""
     return 1 << (count - 1).bit_length() - 1
-
-
-def _root(hashes: Sequence[bytes]) -> bytes:
-    """The root over a power of two of hashes."""
-    level = list(hashes)
-    while len(level) > 1:
-        level = [node_hash(left, right) for left, right in zip(level[::2], level[1::2], strict=True)]
-    return level[0]
 
 
 def _push(stack: list[tuple[int, bytes]], leaf: bytes) -> None:

@@ -39,7 +39,7 @@ def merkle_root(leaves: Sequence[bytes]) -> bytes:
     >>> merkle_root([b"a", b"b", b"c"]).hex()[:16]
     '36642e73c2540ab1'
     """
-    return _top([leaf_hash(leaf) for leaf in leaves]) if leaves else EMPTY_ROOT
+    return root_over([leaf_hash(leaf) for leaf in leaves]) if leaves else EMPTY_ROOT
 
 
 def inclusion_proof(leaves: Sequence[bytes], index: int) -> list[bytes]:
@@ -140,7 +140,8 @@ def legacy_root(leaves: Sequence[bytes]) -> str:
     return level[0]
 
 
-def _top(hashes: list[bytes]) -> bytes:
+def root_over(hashes: list[bytes]) -> bytes:
+    """The root of the tree over leaves, or over complete subtrees of one size, of which these are the hashes."""
     *_, top = _levels(hashes)
     return top[0]
 
@@ -161,12 +162,12 @@ def _pairs(level: list[T]) -> Iterator[tuple[T, T]]:
 def _subproof(hashes: list[bytes], first: int, *, is_known: bool) -> list[bytes]:
     """SUBPROOF of RFC 9162: `is_known` as long as the verifier has the root of these leaves."""
     if first == len(hashes):
-        return [] if is_known else [_top(hashes)]
+        return [] if is_known else [root_over(hashes)]
     half = 1 << (len(hashes) - 1).bit_length() - 1
     left, right = hashes[:half], hashes[half:]
     if first <= half:
-        return [*_subproof(left, first, is_known=is_known), _top(right)]
-    return [*_subproof(right, first - half, is_known=False), _top(left)]
+        return [*_subproof(left, first, is_known=is_known), root_over(right)]
+    return [*_subproof(right, first - half, is_known=False), root_over(left)]
 
 
 def _is_right(node: int, last: int) -> bool:

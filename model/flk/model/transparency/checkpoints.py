@@ -1,11 +1,11 @@
 """Checkpoints: what a log says it is (TLOG-2, C2SP tlog-checkpoint)."""
 
 import re
-from base64 import b64decode, b64encode
+from base64 import b64encode
 from typing import NamedTuple
 
 from flk.model.record.merkle import EMPTY_ROOT
-from flk.model.transparency.notes import BadNote, Verifier, read_note, signed_by
+from flk.model.transparency.notes import BadNote, Verifier, decoded, read_note, signed_by
 
 _ROOT_BYTES = 32
 _SIZE = re.compile(r"0|[1-9][0-9]{0,18}")
@@ -50,11 +50,8 @@ def checkpoint_of(text: str) -> Checkpoint:
             "TLOG-2: a checkpoint is the name of a log, a size in decimal, a root in base64, and no empty line"
         )
     origin, size, root, *more = lines
-    try:
-        raw = b64decode(root, validate=True)
-    except ValueError:
-        raw = b""
-    if len(raw) != _ROOT_BYTES or b64encode(raw).decode() != root:
+    raw = decoded(root)
+    if raw is None or len(raw) != _ROOT_BYTES:
         raise BadNote("TLOG-2: the root of a checkpoint is 32 bytes in base64")
     if size == "0" and raw != EMPTY_ROOT:
         raise BadNote("TLOG-2: a log without leaves has the root of the empty tree")

@@ -75,7 +75,7 @@ class Verifier(NamedTuple):
     def parse(cls, text: str) -> "Verifier":
         """The key that a text gives, `NAME+ID+KEY`. Raises BadNote for one that is none, or whose id is not its own."""
         parts = text.strip().split("+", 2)
-        raw = _decoded(parts[2]) if len(parts) == 3 else None
+        raw = decoded(parts[2]) if len(parts) == 3 else None
         if raw is None or not _NAME.fullmatch(parts[0]) or len(raw) != 33 or raw[0] not in {*Kind}:
             raise BadNote(
                 f"{text!r} is no key of a log or a witness; it is written NAME+ID+KEY, as example.com/log+530d903a+Aeky…"
@@ -184,13 +184,14 @@ def _require_text(text: str) -> None:
 
 def _signature(line: str) -> Signature:
     found = _LINE.fullmatch(line)
-    raw = _decoded(found[2]) if found else None
+    raw = decoded(found[2]) if found else None
     if found is None or raw is None or len(raw) <= _ID_BYTES:
         raise BadNote(f"TLOG-1: {line[:80]!r} is no line of a signature")
     return Signature(found[1], raw[:_ID_BYTES], raw[_ID_BYTES:])
 
 
-def _decoded(text: str) -> bytes | None:
+def decoded(text: str) -> bytes | None:
+    """The bytes that a text spells in standard base64, in the one way that counts; None if it is none."""
     try:
         raw = b64decode(text, validate=True)
     except ValueError:

@@ -9,6 +9,7 @@ import msgspec
 import typer
 
 from flk.impl.command.app import app
+from flk.impl.command.plain import plain
 from flk.spec.verdict import Verdict
 
 if TYPE_CHECKING:  # imported when a subcommand runs
@@ -41,7 +42,7 @@ def verify(url: Url, key: Key, *, json: Json = False) -> None:
         typer.echo(msgspec.json.encode(facts | audited._asdict()))
         return
     typer.echo(
-        f"✓ {_plain(checkpoint.origin)}: {audited.leaves:,} leaves in {audited.objects:,} objects are what the log has signed,"
+        f"✓ {plain(checkpoint.origin)}: {audited.leaves:,} leaves in {audited.objects:,} objects are what the log has signed,"
         f" root {checkpoint.root.hex()}"
     )
 
@@ -66,10 +67,10 @@ def prove(
         facts = {"origin": checkpoint.origin, "size": checkpoint.size, "root": checkpoint.root.hex(), "index": index}
         typer.echo(msgspec.json.encode(facts | {"leaf": proven.leaf, "proof": hashes}))
         return
-    typer.echo(f"leaf {index} of {checkpoint.size:,}: {_plain(proven.leaf.decode(errors='replace'))}")
+    typer.echo(f"leaf {index} of {checkpoint.size:,}: {plain(proven.leaf.decode(errors='replace'))}")
     for one in hashes:
         typer.echo(f"  {one}")
-    typer.echo(f"✓ come to the root {checkpoint.root.hex()} that {_plain(checkpoint.origin)} has signed")
+    typer.echo(f"✓ come to the root {checkpoint.root.hex()} that {plain(checkpoint.origin)} has signed")
 
 
 @_commands.command(
@@ -95,7 +96,7 @@ def monitor(
     if json:
         typer.echo(msgspec.json.encode({"origin": seen.now.origin, "before": before, "size": seen.now.size}))
         return
-    origin = _plain(seen.now.origin)
+    origin = plain(seen.now.origin)
     if before is None:
         typer.echo(f"{origin}: {seen.now.size:,} leaves, known from now on")
     else:
@@ -125,10 +126,5 @@ def _opened(url: str, key: str) -> Iterator[tuple["Log", "Verifier"]]:
     except Unavailable as refusal:
         raise UnusableInput(f"{url}: {refusal.detail}; try again later") from None
     except (BadLog, BadNote) as bad:
-        typer.echo(f"✗ {_plain(str(bad))}", err=True)
+        typer.echo(f"✗ {plain(str(bad))}", err=True)
         raise typer.Exit(Verdict.VIOLATED.exit_code) from None
-
-
-def _plain(text: str) -> str:
-    """What others wrote, without what a terminal would obey."""
-    return "".join(each if each.isprintable() else "?" for each in text)

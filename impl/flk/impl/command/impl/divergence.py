@@ -8,6 +8,7 @@ import msgspec
 import typer
 
 from flk.impl.command.app import app
+from flk.impl.command.plain import plain
 from flk.spec.verdict import Verdict
 
 if TYPE_CHECKING:  # imported when a subcommand runs
@@ -39,7 +40,7 @@ def list_(objects: Objects, *, region: Region = None, json: Json = False) -> Non
         typer.echo(msgspec.json.encode(found))
         return
     for each in found:
-        typer.echo(f"{_plain(each.id)}  {_plain(each.region)}  {each.state:9}  {_about(each)}")
+        typer.echo(f"{plain(each.id)}  {plain(each.region)}  {each.state:9}  {_about(each)}")
     if not found:
         typer.echo("nothing is proposed")
 
@@ -56,14 +57,14 @@ def show(id_: Id, objects: Objects, *, region: Region = None, json: Json = False
     if json:
         typer.echo(msgspec.json.encode(there))
         return
-    typer.echo(f"{there.id}  {_plain(there.region)}  {there.state}")
+    typer.echo(f"{there.id}  {plain(there.region)}  {there.state}")
     if there.proposal is None:
-        typer.echo(_plain(there.refused))
+        typer.echo(plain(there.refused))
         return
     made = there.proposal
-    typer.echo(f"{made.action}, score {made.score:g}: {_plain(made.because)}")
+    typer.echo(f"{made.action}, score {made.score:g}: {plain(made.because)}")
     typer.echo(
-        f"found beside {_plain(made.peer)}, up to {wall_seconds(made.round):.3f} s since 1970; {made.percent:g} % lost"
+        f"found beside {plain(made.peer)}, up to {wall_seconds(made.round):.3f} s since 1970; {made.percent:g} % lost"
     )
     for key, entry in map(claim_of, made.claims[:SHOWN]):
         typer.echo(
@@ -72,7 +73,7 @@ def show(id_: Id, objects: Objects, *, region: Region = None, json: Json = False
     if len(made.claims) > SHOWN:
         typer.echo(f"  and {len(made.claims) - SHOWN} more; --json tells all")
     if there.result is not None:
-        typer.echo(f"{there.result.state}: {there.result.joined} entries joined {_plain(there.result.reason)}".rstrip())
+        typer.echo(f"{there.result.state}: {there.result.joined} entries joined {plain(there.result.reason)}".rstrip())
 
 
 @_commands.command()
@@ -118,11 +119,6 @@ def _opened(url: str) -> Iterator["Store"]:
 
 def _about(each: "Listed") -> str:
     if each.proposal is None:
-        return _plain(each.refused)
+        return plain(each.refused)
     made = each.proposal
-    return f"{made.action}, score {made.score:g}, {len(made.claims)} entries: {_plain(made.because)}"
-
-
-def _plain(text: str) -> str:
-    """What others wrote, without what a terminal would obey."""
-    return "".join(each if each.isprintable() else "?" for each in text)
+    return f"{made.action}, score {made.score:g}, {len(made.claims)} entries: {plain(made.because)}"
