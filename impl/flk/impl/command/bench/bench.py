@@ -9,9 +9,10 @@ from flk.impl.command.app import app
 from flk.spec.verdict import Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from flk.impl.bench.crash import CrashReport
+    from flk.impl.bench.turns import Bar, Figure
 
 
 bench = typer.Typer(
@@ -94,17 +95,9 @@ def ingest(
 
     64 connections on loopback; the load generator shares the machine. Medians over rounds in which the servers take turns.
     """
-    from rich.console import Console
-
     from flk.impl.bench.ingest import bars, measure
-    from flk.impl.command.bench import tables
 
-    with Console(stderr=True).status("") as status:
-        figures = measure(seconds, status.update)
-    if json:
-        typer.echo(msgspec.json.encode({"figures": figures, "bars": bars(figures)}))
-        return
-    Console().print(tables.loads(figures, bars(figures)))
+    _loads(measure, bars, seconds, json=json)
 
 
 @bench.command(epilog="Example: flk bench batch --seconds 60")
@@ -119,17 +112,9 @@ def batch(
 
     The load generator shares the machine. Medians over rounds in which the servers take turns.
     """
-    from rich.console import Console
-
     from flk.impl.bench.batch import bars, measure
-    from flk.impl.command.bench import tables
 
-    with Console(stderr=True).status("") as status:
-        figures = measure(seconds, status.update)
-    if json:
-        typer.echo(msgspec.json.encode({"figures": figures, "bars": bars(figures)}))
-        return
-    Console().print(tables.loads(figures, bars(figures)))
+    _loads(measure, bars, seconds, json=json)
 
 
 @bench.command(epilog="Example: flk bench http --seconds 60 --scale 1")
@@ -493,3 +478,24 @@ def _by_name(value: object) -> Any:
     if hasattr(value, "_asdict"):
         return {name: _by_name(one) for name, one in value._asdict().items()}
     return [_by_name(one) for one in value] if isinstance(value, tuple) else value
+
+
+def _loads(
+    measure: "Callable[[float, Callable[[str], None]], Sequence[Figure]]",
+    bars: "Callable[[Sequence[Figure]], Sequence[Bar]]",
+    seconds: float,
+    *,
+    json: bool,
+) -> None:
+    """Print how servers stand loads, and the bars."""
+    from rich.console import Console
+
+    from flk.impl.command.bench import tables
+
+    with Console(stderr=True).status("") as status:
+        figures = measure(seconds, status.update)
+    judged = bars(figures)
+    if json:
+        typer.echo(msgspec.json.encode({"figures": figures, "bars": judged}))
+    else:
+        Console().print(tables.loads(figures, judged))
