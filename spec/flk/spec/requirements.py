@@ -24,6 +24,7 @@ AREAS = {
     "judgement": "JDG",
     "merkle": "MRK",
     "transparency": "TLOG",
+    "sequencing": "SEQ",
     "clock": "HLC",
     "order": "ORD",
     "http": "HTTP",
