@@ -25,6 +25,7 @@ AREAS = {
     "merkle": "MRK",
     "transparency": "TLOG",
     "sequencing": "SEQ",
+    "vrf": "VRF",
     "clock": "HLC",
     "order": "ORD",
     "http": "HTTP",
