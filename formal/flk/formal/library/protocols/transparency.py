@@ -4,6 +4,12 @@
 entries are in the order in which they are logged. A node is a process: one that comes back after a crash knows nothing, and a
 request of its that is still on its way is another process. What Merkle trees add is in TLOG-3 to TLOG-5: here a tree is what it
 says.
+
+For a trace of nodes to be held against this, they write down: `log_entry` when an entry is durable, with the entry named
+`[log, position]`; `put_batch` when the object was not there, with the number of the step and the last entry that is covered;
+`read_batch` of each batch, the node's own, too, or `begin_with` the first; `write_tile` when the tile of a step was not there;
+`sign` and `publish`, with a checkpoint named by size, root and signer; `cosign` and `refuse`; `remove` of each entry that goes with
+a segment; and `crash` when a node comes up anew. Of a put whose answer was lost somebody finds out by reading: it was before that.
 """
 
 from flk.formal.language import BOOL, Protocol, Term, exists, forall, implies, require
