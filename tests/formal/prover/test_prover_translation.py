@@ -337,7 +337,7 @@ def check_after(world: Universe, model: ModelRef, question: Question, after: Sta
             assert world.holds(model, truth(value == world.element(cell.variable.sort, expected))), str(cell)
 
 
-@each_subject(large=["fences", "reconciliation"])
+@each_subject(large=["fences", "reconciliation", "transparency"])
 def test_properties_mean_the_same_in_the_prover(name: str) -> None:
     """In random states, a property that has a meaning in the prover has the truth that the interpreter gives it."""
     world = universe(name)
