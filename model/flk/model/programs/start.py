@@ -1,6 +1,6 @@
 """Starting a store that is new from a snapshot (SNAP-5, SNAP-6): what it covers is merged, and only what is behind it is read."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import msgspec
 
@@ -41,7 +41,7 @@ def load(region: str, sources: Sequence[str], past: Sequence[str] = ()) -> Progr
     while the object store does not answer, for the whole log. Raises Unavailable if the store does not answer.
 
     With `past`, the store is one that is behind what was removed (RET-5): only a snapshot will do that covers all of a log before
-    one of these segments. Then only the watermarks of its own region's logs are set: others belong to passes that may be under way.
+    one of these segments.
     """
     refused: list[str] = []
     for source in sources:
@@ -54,9 +54,7 @@ def load(region: str, sources: Sequence[str], past: Sequence[str] = ()) -> Progr
             except BadSnapshot as bad:
                 refused.append(str(bad))
             else:
-                reach = covered(head, region)
-                moved = {log: segment for log, segment in reach.items() if not past or region_of(segment) == source}
-                return Loaded(name, head.entries, (yield from _go_on_from(head, region, moved)), tuple(refused))
+                return Loaded(name, head.entries, (yield from _go_on_from(head, region)), tuple(refused))
     return Loaded(refused=tuple(refused))
 
 
@@ -92,12 +90,11 @@ def _got(name: str) -> Program[bytes]:
     return content
 
 
-def _go_on_from(head: Head, region: str, reach: Mapping[str, str]) -> Program[str]:
-    """Set clock and watermarks as a snapshot implies that covers so much of each log, none of them back; the last segment that it
-    covers of the node's own log.
-    """
+def _go_on_from(head: Head, region: str) -> Program[str]:
+    """Set clock and watermarks as a snapshot implies, none of them back; the last segment that it covers of the node's own log."""
     yield from Inherit((head.clock,)) if head.region == region else Observe((head.clock,))
     own = (yield from Inspect(INBOX)).log
+    reach = covered(head, region)
     for of in sorted({region_of(segment) for segment in reach.values()}):
         *earlier, newest = [segment for segment in reach.values() if region_of(segment) == of]
         there = yield from Marked(REPLAYED + of)
