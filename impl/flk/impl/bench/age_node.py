@@ -240,8 +240,8 @@ def _paced(
 
 
 def measures(steps: Sequence[Step]) -> tuple[Measure, ...]:
-    """What is judged of the steps. Entries are kept (decision 0044), so what holds them is judged for each; so is what came since the
-    last snapshots, and the log at rest is judged for each second between them.
+    """What is judged of the steps. Entries are kept (decision 0044), so what holds them is judged for each. What came since the
+    last snapshots is kept, too, so the log at rest is judged for each second between them.
     """
 
     def of(name: str) -> tuple[float, ...]:
