@@ -50,7 +50,10 @@ class Log:
 
     def run(self, program: Program[R], own: Mapping[type[Effect[Any]], Callable[[Any], Any]] = {}) -> R:
         """Run a program that reads objects of the log, and has these effects of its `own`. Raises what it raises."""
-        performers: dict[type[Effect[Any]], Callable[[Any], Any]] = {GetObject: lambda e: self._objects.get(e.name), **own}
+        performers: dict[type[Effect[Any]], Callable[[Any], Any]] = {
+            GetObject: lambda e: self._objects.get(e.name),
+            **own,
+        }
         return run(program, lambda effect: performers[type(effect)](effect))
 
 
