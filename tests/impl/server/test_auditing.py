@@ -4,36 +4,29 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from tests.support.impl.client import Reply
+from tests.support.impl.audited import audit_options, objects_in
+from tests.support.impl.client import Reply, keys_of
+from tests.support.impl.contract import check_reply
 from tests.support.impl.operated import Operated, operated
 from tests.support.model.audit_log import kinds, leaves_in
 from tests.support.model.transparency import LOG, WITNESS
 from tests.support.model.world import HONEST, OTHER_TENANT, STORY, pcs, submission
 
 from flk.impl.data.transparency import Log
+from flk.impl.keys import KeyEntry
+from flk.impl.server.auditing import _key
+from flk.impl.server.settings import Settings, mistakes
+from flk.impl.server.tiering import Tiering
 from flk.impl.storage.objects import open_objects
 from flk.model.record.merkle import verify_inclusion
+from flk.model.record.signing import Algorithm
 from flk.model.transparency.checkpoints import Checkpoint, read_checkpoint
-from flk.model.transparency.notes import Signer, private_text, signed
+from flk.model.transparency.notes import Signer, signed
 
-KEY = private_text(LOG.name, bytes(range(32)))
 ID = json.loads(HONEST.body)["pcs_id"]
-OFTEN = ["--ship-every", "0.05", "--audit-every", "0.05", "--check-every", "3600"]
-
-
-def options(directory: Path) -> list[str]:
-    """Those of a node that writes an audit log into a directory, often."""
-    (directory / "objects").mkdir(exist_ok=True)
-    (directory / "audit.key").write_text(KEY)
-    return ["--objects", (directory / "objects").as_uri(), "--audit", str(directory / "audit.key"), *OFTEN]
-
-
-def objects_in(directory: Path) -> dict[str, bytes]:
-    """What the object store has."""
-    root = directory / "objects"
-    return {str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*") if path.is_file()}
 
 
 def until(holds: Callable[[], bool], seconds: float = 30.0) -> None:
@@ -54,7 +47,7 @@ def size_in(node: Operated) -> int:
 def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operated]:
     """A node whose log has a story."""
     directory = tmp_path_factory.mktemp("audited")
-    with operated(directory, options(directory)) as made:
+    with operated(directory, audit_options(directory)) as made:
         for sent in STORY:
             made.public.submit(sent)
         until(lambda: size_in(made) == 6)
@@ -68,13 +61,13 @@ def proof(node: Operated, pcs_id: str, who: str = "default") -> Reply:
 
 def test_every_record_that_was_answered_is_one_leaf(tmp_path: Path) -> None:
     """Over two starts, the second without what the node knew of the log; and in the end all is as the checkpoint says."""
-    with operated(tmp_path, options(tmp_path)) as first:
+    with operated(tmp_path, audit_options(tmp_path)) as first:
         for sent in STORY:
             first.public.submit(sent)
         until(lambda: size_in(first) == 6)
     for path in (tmp_path / "data").glob("audit.sqlite*"):
         path.unlink()
-    with operated(tmp_path, options(tmp_path)) as second:
+    with operated(tmp_path, audit_options(tmp_path)) as second:
         for epoch in range(10, 30):
             assert second.public.submit(submission(pcs(epoch=epoch))).status == 200
             assert second.public.submit(HONEST).status == 200
@@ -90,6 +83,7 @@ def test_every_record_that_was_answered_is_one_leaf(tmp_path: Path) -> None:
 
 def test_a_tenant_is_shown_the_proof_of_its_own_records(node: Operated) -> None:
     """It checks without the node: leaf, place and hashes come to the root that the log has signed."""
+    check_reply("/v1/audit/proof/{pcs_id}", proof(node, ID))
     shown = proof(node, ID).json()
     checkpoint = read_checkpoint(str(shown["checkpoint"]).encode(), LOG.verifier)
     leaves = [each for each in shown["leaves"] if isinstance(each, dict)]  # type: ignore[attr-defined]
@@ -100,6 +94,8 @@ def test_a_tenant_is_shown_the_proof_of_its_own_records(node: Operated) -> None:
     digest = json.loads(leaves[0]["leaf"])["digest"]
     of_other = proof(node, json.loads(OTHER_TENANT.body)["pcs_id"], "other").body.decode()
     assert digest not in of_other
+    for strange in ("0" * 64, "short"):
+        check_reply("/v1/audit/proof/{pcs_id}", proof(node, strange))
     assert proof(node, "0" * 64).status == 404
     assert proof(node, "short").status == 400
     assert (proof(node, ID, "nobody").status, proof(node, ID, "operator").status) == (401, 403)
@@ -116,6 +112,9 @@ def test_hashes_are_for_everybody_and_leaves_are_not(node: Operated) -> None:
     assert checkpoint.headers["cache-control"] == "no-cache"
     assert (len(tile.body), tile.headers["content-type"]) == (6 * 32, "application/octet-stream")
     assert "immutable" in tile.headers["cache-control"]
+    check_reply("/v1/audit/checkpoint", checkpoint)
+    check_reply("/v1/audit/tile/{level}/{number}", tile)
+    check_reply("/v1/audit/tile/entries/{number}", got("tile/entries/000.p/6", "operator"))
     statuses = [got("tile/entries/000.p/6", who).status for who in ("nobody", "default", "operator")]
     assert statuses == [401, 403, 200]
     for path in (
@@ -131,7 +130,7 @@ def test_hashes_are_for_everybody_and_leaves_are_not(node: Operated) -> None:
 
 def test_a_fork_is_told_and_nothing_is_signed(tmp_path: Path) -> None:
     """A checkpoint of more leaves is there, signed with the log's key and of another history: the node says so, and goes on."""
-    with operated(tmp_path, options(tmp_path)) as node:
+    with operated(tmp_path, audit_options(tmp_path)) as node:
         node.public.submit(HONEST)
         until(lambda: size_in(node) == 2)
         fork = Checkpoint(LOG.name, 3, bytes(32))
@@ -144,11 +143,31 @@ def test_a_fork_is_told_and_nothing_is_signed(tmp_path: Path) -> None:
         assert size_in(node) == 2
 
 
+@pytest.mark.parametrize(
+    ("changes", "fix"),
+    [
+        ({"objects": None}, "name it with --objects"),
+        ({"tiering": Tiering("file:///cold")}, "leave one of the two out"),
+        ({"audit": Path("keys.toml")}, "flk audit key"),
+        ({"audit": None, "audit_witnesses": (str(WITNESS.witness),)}, "with --audit"),
+        ({"audit_witnesses": (str(WITNESS.verifier),)}, "a witness cosigns with"),
+        ({"audit_witnesses": ("nonsense",)}, "NAME+ID+KEY"),
+    ],
+)
+def test_what_an_audit_log_cannot_do_without_is_asked_for(tmp_path: Path, changes: dict[str, Any], fix: str) -> None:
+    """An object store, a store that forgets nothing, and keys of the right kind (TLOG-10)."""
+    keys = keys_of(tmp_path)
+    options = audit_options(tmp_path)
+    given = {"objects": options[1], "audit": Path(options[3]), **changes}
+    if given["audit"] == Path("keys.toml"):
+        given["audit"] = keys
+    told = [str(mistake) for mistake in mistakes(Settings(tmp_path / "data", keys, **given))]
+    assert any(fix in mistake for mistake in told), told
+    assert not list(mistakes(Settings(tmp_path / "data", keys, objects=options[1], audit=Path(options[3]))))
+
+
 def test_what_a_secret_is_known_by_takes_the_key_of_the_log() -> None:
     """Whoever guesses secrets learns nothing from leaves of keys."""
-    from flk.impl.keys import KeyEntry
-    from flk.impl.server.auditing import _key
-    from flk.model.record.signing import Algorithm
 
     def told(signer: Signer, secret: str) -> object:
         return _key(signer, KeyEntry("default", "a", Algorithm.HMAC_SHA256, secret=secret))["key"]
