@@ -37,10 +37,11 @@ from flk.model.transparency.edge import Edge, edge_tiles, grown, hashes_of
 from flk.model.transparency.leaves import (
     About,
     Fact,
+    Leaf,
     begun,
     equivocation,
     name_of,
-    names_of,
+    named,
     outcome,
     stated,
     supersession,
@@ -121,12 +122,15 @@ class _AuditLog:
             )
         yield from self._catch_up()
 
-    def add(self, draft: "_Draft", leaves: Sequence[bytes]) -> Program[bool]:
+    def add(self, draft: "_Draft", leaves: Sequence[Leaf]) -> Program[bool]:
         """Create the next step, unless another node did; whether this one did. What is the next step then is taken in."""
-        edge, _ = grown(self._edge, leaves)
+        contents = [leaf.content for leaf in leaves]
+        edge, full = grown(self._edge, contents)
         number = self.state.number + 1
         state = State(number, edge.size, edge.root.hex(), draft.through, draft.said)
-        created = yield from PutObject(step_name(self._prefix, number), step_bytes(state, leaves))
+        created = yield from PutObject(step_name(self._prefix, number), step_bytes(state, contents))
+        if created:
+            yield from self._take_in(state, leaves, edge, full)
         yield from self._catch_up()
         return created
 
@@ -136,16 +140,19 @@ class _AuditLog:
             content = yield from GetObject(name)
             if content is None:
                 return
-            yield from self._take_in(name, content)
+            state, contents = read_step(name, content)
+            edge, full = grown(self._edge, contents)
+            if (state.number, state.size, state.root) != (self.state.number + 1, edge.size, edge.root.hex()):
+                raise BadLog(f"TLOG-7: {name} does not follow from the step before it")
+            yield from self._take_in(state, list(map(named, contents)), edge, full)
 
-    def _take_in(self, name: str, content: bytes) -> Program[None]:
-        state, leaves = read_step(name, content)
-        edge, full = grown(self._edge, leaves)
-        if (state.number, state.size, state.root) != (self.state.number + 1, edge.size, edge.root.hex()):
-            raise BadLog(f"TLOG-7: {name} does not follow from the step before it")
+    def _take_in(
+        self, state: State, leaves: Sequence[Leaf], edge: Edge, full: Sequence[tuple[Tile, bytes]]
+    ) -> Program[None]:
+        """Write the tiles that a step comes to, and then know of it."""
         for tile, hashes in (*full, *edge.tiles()):
             yield from self._write(tile, hashes)
-        yield from TakeIn(state, self.state.size, tuple(map(names_of, leaves)))
+        yield from TakeIn(state, self.state.size, tuple(leaf.names for leaf in leaves))
         self.state, self._edge = state, edge
 
     def _write(self, tile: Tile, content: bytes) -> Program[None]:
@@ -249,7 +256,7 @@ class _Draft:
         self._claimed += claimed
         return True
 
-    def leaves(self) -> Program[list[bytes]]:
+    def leaves(self) -> Program[list[Leaf]]:
         """The leaves of the step: those that the log does not have.
 
         What gave way is read after what is stored was: a claim that was stored and is no more by then is among it, or was before.
@@ -265,7 +272,7 @@ class _Draft:
             *(leaf for each in self._claimed if (leaf := _leaf(each, gave_way)) is not None),
             *map(supersession, rows),
         ]
-        by_name = {names_of(leaf)[0]: leaf for leaf in leaves}
+        by_name = {leaf.names[0]: leaf for leaf in map(named, leaves)}
         there = yield from FindLeaves(tuple(by_name))
         return [leaf for leaf, numbers in zip(by_name.values(), there, strict=True) if not numbers]
 

@@ -20,6 +20,7 @@ from flk.model.entries.entry import Claim, Entry, Key, Supersession
 from flk.model.log.hlc import Timestamp, text
 from flk.model.record.canonical import fixed9
 from flk.model.record.record import Pcs
+from flk.model.transparency.checkpoints import BadLog
 from flk.spec.constants import CONSTANTS
 
 Value: TypeAlias = "str | bool | int | float | Sequence[Value] | Mapping[str, Value]"
@@ -47,31 +48,36 @@ class Fact(NamedTuple):
         return sha256(written(self.content)).hexdigest()
 
 
+class Leaf(NamedTuple):
+    """A leaf, and what it is called: first a name that no other leaf of the log has, then that of the record that it is about, if
+    it is about one.
+    """
+
+    content: bytes
+    names: tuple[bytes, ...]
+
+
+def named(content: bytes) -> Leaf:
+    """A leaf with its names. Raises BadLog for what is none."""
+    return Leaf(content, names_of(content))
+
+
 def outcome(claim: Claim, record: Pcs) -> bytes:
     """What was stored of a record.
 
     The values of the earlier system's entry are all there, but for its hash, which the tree has.
     """
-    judged = claim.entry.outcome
-    return written(
-        _of(About.OUTCOME, claim.key, claim.entry)
-        | {
-            "D_hat": float(record.D_hat),
-            "accepted": judged.accepted,
-            "budget": float(record.budget),
-            "coh_star": float(record.coh_star),
-            "epoch": record.epoch,
-            "escalated": judged.escalated,
-            "merkle_root": record.merkle_root,
-            "parameters": PARAMETERS,
-            "r": float(record.r),
-            "reason": str(judged.reason),
-            "recomputed_D_hat": float(judged.recomputed_D_hat),
-            "recomputed_budget": float(judged.recomputed_budget),
-            "regime": str(record.regime),
-            "shard_id": record.shard_id,
-        }
-    )
+    (tenant, pcs_id), entry = claim
+    judged = entry.outcome
+    return (  # as `written` has it, and ten times as fast: there is one for each record
+        f'{{"D_hat":{fixed9(record.D_hat)},"accepted":{_SAID[judged.accepted]},"budget":{fixed9(record.budget)}'
+        f',"coh_star":{fixed9(record.coh_star)},"digest":{quoted(entry.digest)},"epoch":{record.epoch}'
+        f',"escalated":{_SAID[judged.escalated]},"kind":"outcome","merkle_root":{quoted(record.merkle_root)}'
+        f',"parameters":"{PARAMETERS}","pcs_id":{quoted(pcs_id)},"r":{fixed9(record.r)},"reason":{quoted(judged.reason)}'
+        f',"recomputed_D_hat":{fixed9(judged.recomputed_D_hat)},"recomputed_budget":{fixed9(judged.recomputed_budget)}'
+        f',"regime":{quoted(record.regime)},"region":{quoted(entry.region)},"shard_id":{quoted(record.shard_id)}'
+        f',"tenant":{quoted(tenant)},"timestamp":"{text(entry.timestamp)}"}}'
+    ).encode()
 
 
 def supersession(row: Supersession) -> bytes:
@@ -107,15 +113,12 @@ def stated(fact: Fact, log: str, number: int, when: Timestamp) -> bytes:
 
 
 def names_of(leaf: bytes) -> tuple[bytes, ...]:
-    """What a leaf is called: first a name that no other leaf of the log has, then that of the record that it is about, if any.
-
-    Raises ValueError for what is no leaf.
-    """
+    """What a leaf is called. Raises BadLog for what is none."""
     try:
         found = _read(leaf)
     except msgspec.DecodeError:
-        raise ValueError(f"TLOG-6: {leaf[:80]!r} is no leaf of an audit log") from None
-    if found.kind not in set(About):
+        raise BadLog(f"TLOG-6: {leaf[:80]!r} is no leaf of an audit log") from None
+    if found.kind not in _ABOUT:
         return (_name("leaf", leaf.decode()),)
     return (_name(found.kind, found.tenant, found.pcs_id, found.timestamp, found.region), key_name(found))
 
@@ -150,6 +153,8 @@ class _Told(msgspec.Struct):
 
 
 _read = msgspec.json.Decoder(_Told).decode
+_ABOUT = frozenset(map(str, About))
+_SAID = {True: "true", False: "false"}
 
 
 def _of(about: About, key: Key, entry: Entry) -> dict[str, Value]:
@@ -171,7 +176,7 @@ def _text(value: Value) -> str:
     if isinstance(value, str):
         return quoted(value)
     if isinstance(value, bool):
-        return "true" if value else "false"
+        return _SAID[value]
     if isinstance(value, int):
         return f"{value}"
     if isinstance(value, float):
