@@ -3,12 +3,14 @@
 import json
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.support.impl import store_servers
 from tests.support.impl.audited import audit_options, objects_in
-from tests.support.impl.client import Reply, keys_of
+from tests.support.impl.client import Client, Reply, keys_of
 from tests.support.impl.contract import check_reply
 from tests.support.impl.operated import Operated, operated
 from tests.support.model.audit_log import kinds, leaves_in
@@ -18,6 +20,7 @@ from tests.support.model.world import HONEST, OTHER_TENANT, STORY, pcs, submissi
 from flk.impl.data.transparency import Log
 from flk.impl.keys import KeyEntry
 from flk.impl.server.auditing import _key
+from flk.impl.server.process import server_process
 from flk.impl.server.settings import Settings, mistakes
 from flk.impl.server.tiering import Tiering
 from flk.impl.storage.objects import open_objects
@@ -174,3 +177,47 @@ def test_what_a_secret_is_known_by_takes_the_key_of_the_log() -> None:
 
     assert told(LOG, "guess") == told(LOG, "guess") != told(LOG, "another")
     assert told(LOG, "guess") != told(WITNESS, "guess")
+
+
+@pytest.mark.slow
+@pytest.mark.thorough
+@pytest.mark.parametrize("kill", [False, True])
+def test_nodes_that_share_a_store_write_one_log(tmp_path: Path, *, kill: bool) -> None:
+    """Both take records, the same and others, integrate at the same time, and one is killed; each outcome is one leaf, whichever
+    node's log it is from, and all that was signed is one history.
+    """
+    url = store_servers.redis().url(f"audited-{kill}")
+    given = ["--store", url, *audit_options(tmp_path)]
+    records = [submission(pcs(epoch=epoch)) for epoch in range(60)]
+    seen: list[Checkpoint] = []
+    with ExitStack() as stack:
+        nodes = [stack.enter_context(server_process(tmp_path / name, keys_of(tmp_path), given)) for name in "ab"]
+        clients = [stack.enter_context(closing(Client(node))) for node in nodes]
+        for number, sent in enumerate(records):
+            for client in clients if number % 3 == 0 else [clients[number % 2]]:
+                assert client.submit(sent).status == 200
+            if kill and number == 40:
+                nodes[0].process.kill()
+                nodes[0].process.wait()
+                clients[0] = clients[1]
+            reply = clients[1].request("GET", "/v1/audit/checkpoint")
+            if reply.status == 200:
+                seen.append(read_checkpoint(reply.body, LOG.verifier))
+        if kill:
+            nodes[0] = stack.enter_context(server_process(tmp_path / "a", keys_of(tmp_path), given))
+        until(lambda: len(outcomes_in(tmp_path)) >= len(records), 60)
+    found = outcomes_in(tmp_path)
+    assert len(found) == len(set(found)) == len(records)
+    log = Log(open_objects(f"file://{tmp_path}/objects/audit/eu"), LOG.verifier)
+    now, _ = log.checkpoint()
+    assert log.audit(now).leaves == now.size
+    assert all(log.grown_from(earlier, now) is not None for earlier in seen)
+
+
+def outcomes_in(directory: Path) -> list[str]:
+    """The id of each leaf of an outcome in the published log."""
+    objects = objects_in(directory)
+    if "audit/eu/checkpoint" not in objects:
+        return []
+    leaves = map(json.loads, leaves_in(objects))
+    return [leaf["pcs_id"] for leaf in leaves if leaf["kind"] == "outcome"]
