@@ -38,44 +38,39 @@ class Log:
 
     def audit(self, checkpoint: Checkpoint) -> Audited:
         """Read all of it. Raises BadLog, Unavailable."""
-        return self._run(audit("", checkpoint))
+        return self.run(audit("", checkpoint))
 
     def prove(self, index: int, checkpoint: Checkpoint) -> Proven:
         """A leaf with its proof. Raises BadLog, Unavailable; UnusableInput if there is no such leaf."""
         try:
-            return self._run(prove_inclusion("", index, checkpoint))
+            return self.run(prove_inclusion("", index, checkpoint))
         except IndexError as missing:
             raise UnusableInput(str(missing)) from None
 
     def grown_from(self, earlier: Checkpoint, checkpoint: Checkpoint) -> tuple[bytes, ...]:
         """The proof that the log only grew. Raises BadLog, Unavailable."""
-        return self._run(prove_consistency("", earlier, checkpoint))
+        return self.run(prove_consistency("", earlier, checkpoint))
 
     def cosign(self, signer: Signer, state: Path) -> int | None:
         """Cosign the latest signed checkpoint, if it extends the one kept in a file, and keep it there; how many leaves it has, if
         there is one. Raises BadLog, Unavailable; UnusableInput for a file that cannot be used.
         """
-        kept: dict[type[Effect[object]], Callable[[Any], Any]] = {
+        kept: dict[type[Effect[Any]], Callable[[Any], Any]] = {
+            PutObject: lambda e: self._objects.put(e.name, e.content),
+            ListObjects: lambda e: self._objects.names(e.prefix, e.after),
             Marked: lambda _: _kept(state).decode(errors="replace"),
             Mark: lambda e: _keep(state, e.value.encode()),
             Clock: lambda _: at(time.time()),
         }
-        return self._run(witness("", self._key, signer), kept).size
+        return self.run(witness("", self._key, signer), kept).size
 
-    def _run(
-        self, program: Program[R], further: Mapping[type[Effect[object]], Callable[[Any], Any]] | None = None
-    ) -> R:
-        asked: dict[type[Effect[object]], Callable[[Any], Any]] = {
+    def run(self, program: Program[R], own: Mapping[type[Effect[Any]], Callable[[Any], Any]] = {}) -> R:
+        """Run a program that reads objects of the log, and has these effects of its `own`. Raises what it raises."""
+        performers: dict[type[Effect[Any]], Callable[[Any], Any]] = {
             GetObject: lambda e: self._objects.get(e.name),
-            PutObject: lambda e: self._objects.put(e.name, e.content),
-            ListObjects: lambda e: self._objects.names(e.prefix, e.after),
-            **(further or {}),
+            **own,
         }
-
-        def perform(effect: Effect[Any]) -> Any:
-            return asked[type(effect)](effect)
-
-        return run(program, perform)
+        return run(program, lambda effect: performers[type(effect)](effect))
 
 
 class Seen(NamedTuple):

@@ -102,7 +102,11 @@ PARTS = (
     ),
     Part("log", "flk.model.log", ("frames", "hlc", "manifest")),
     Part("record", "flk.model.record", ("canonical", "identity", "merkle", "record", "signals", "signing", "summary")),
-    Part("transparency", "flk.model.transparency", ("checkpoints", "earlier", "edge", "leaves", "notes", "steps", "tiles")),
+    Part(
+        "transparency",
+        "flk.model.transparency",
+        ("checkpoints", "earlier", "edge", "leaves", "notes", "steps", "tiles"),
+    ),
     Part("parts", "flk.model.memory", ("memory", "migrated", "parts", "rotten", "tiered")),
     Part("nodes", "flk.sim.nodes", ("admission", "breakers", "log_device", "migration", "tiers", "workers")),
     Part("agents", "flk.sim.clients", ("agents",)),
