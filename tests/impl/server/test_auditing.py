@@ -131,6 +131,7 @@ def test_hashes_are_for_everybody_and_leaves_are_not(node: Operated) -> None:
         assert got(path).status == 404, path
 
 
+@pytest.mark.thorough
 def test_a_fork_is_told_and_nothing_is_signed(tmp_path: Path) -> None:
     """A checkpoint of more leaves is there, signed with the log's key and of another history: the node says so, and goes on."""
     with operated(tmp_path, audit_options(tmp_path)) as node:

@@ -24,12 +24,14 @@ from flk.model.memory.auditing import AuditIndex
 from flk.model.memory.parts import Entries
 from flk.model.programs.checkpoint import checkpoint
 from flk.model.programs.integrate import GAVE_WAY, integrate
+from flk.model.programs.lose import empty
 from flk.model.programs.proofs import prove_consistency
 from flk.model.programs.replay import replay
 from flk.model.programs.restore import restore
 from flk.model.programs.retain import retain
 from flk.model.programs.ship import ship
 from flk.model.programs.snapshot import snapshot
+from flk.model.refusal import Unavailable
 from flk.model.transparency.checkpoints import BadLog, Checkpoint, read_checkpoint
 from flk.model.transparency.leaves import Fact
 from flk.model.transparency.notes import read_note, signed, signed_by
@@ -243,6 +245,29 @@ def test_a_log_whose_beginning_was_removed_says_where_it_begins() -> None:
     leaves = leaves_in(world.objects.objects)
     assert json.loads(leaves[0]) == {"kind": "begun", "segment": second.removeprefix("crr/")}
     assert kinds(leaves) == {"begun": 1, "outcome": 1}
+
+
+def test_a_first_segment_that_a_listing_hides_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is there, and the one behind it is listed: so the log does not begin there."""
+    world = World("eu")
+    for epoch in range(10, 12):
+        world.ingest("eu", submission(pcs(epoch=epoch)))
+        world.run("eu", ship())
+    names = world.objects.names
+    monkeypatch.setattr(
+        world.objects, "names", lambda prefix, after: tuple(n for n in names(prefix, after) if not n.endswith("01"))
+    )
+    with pytest.raises(Unavailable, match="first segment is not"):
+        write(world)
+
+
+def test_behind_the_sign_that_a_log_is_lost_nothing_is_waited_for() -> None:
+    """Its end is a gap on purpose; any other is one that somebody has to look at."""
+    world = World("eu")
+    told(world)
+    world.run("eu", ship())
+    world.objects.put("crr/eu.000001/000000000003", empty("eu.000001/000000000003"))
+    assert write(world)[0].waits == ()
 
 
 def test_a_damaged_segment_is_told_and_holds_up_no_other_log() -> None:

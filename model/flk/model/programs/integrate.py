@@ -13,6 +13,7 @@ from flk.model.effects import (
     Clock,
     Fetch,
     FindLeaves,
+    GetBeginning,
     GetObject,
     Integrated,
     ListObjects,
@@ -24,10 +25,11 @@ from flk.model.effects import (
     Supersessions,
     TakeIn,
 )
-from flk.model.entries.entry import Claim, Entry, Supersession
+from flk.model.entries.entry import Claim, Entry, Key, Supersession
 from flk.model.flow.submission import from_payload
-from flk.model.log.frames import CorruptSegment, earlier_logs, log_of, sealed_frames, sequence_of
+from flk.model.log.frames import CorruptSegment, earlier_logs, log_of, sealed_frames, segment_name, sequence_of
 from flk.model.programs.examine import Examine, claims_of
+from flk.model.programs.lose import empty
 from flk.model.programs.replay import follows
 from flk.model.programs.ship import PREFIX
 from flk.model.record.record import decode
@@ -229,19 +231,20 @@ class _Draft:
         """Take in a segment, if it is the one behind `done`, or the first that is to be had, and the store has all that is in it;
         whether that could be done.
         """
-        if done and not follows(done, name):
-            self.waits.append(name)
-            return False
         content = yield from GetObject(PREFIX + name)
         if content is None:
             raise unavailable(f"{PREFIX}{name} is listed, and cannot be read")
+        if done and not follows(done, name):
+            if content != empty(name):  # the sign that its log is lost, behind which nothing comes
+                self.waits.append(name)
+            return False
         try:
             frames = sealed_frames(name, content)
         except CorruptSegment as damaged:  # who shipped it puts it back (CRR-10)
             self.corrupt = self.corrupt or str(damaged)
             return False
         claims = claims_of(frames, self._region, self._examine)
-        stored = yield from Fetch(self._region, tuple(claim.key for claim in claims))
+        stored = yield from self._stored([claim.key for claim in claims])
         bodies = {frame.timestamp: frame.payload for frame in frames}
         claimed = [
             _Claimed(claim, from_payload(bodies[claim.entry.timestamp]).body, entry)
@@ -251,10 +254,21 @@ class _Draft:
         if len(claimed) < len(claims):  # the log of an earlier disk, which is not joined in yet
             self.waits.append(name)
             return False
-        if not done and sequence_of(name) > 1:
+        if (
+            not done and sequence_of(name) > 1
+        ):  # what came before was removed, as its own name tells, not hidden by a listing
+            if (yield from GetBeginning(PREFIX + segment_name(log_of(name), 1), 1)) is not None:
+                raise unavailable(f"{PREFIX}{name} is listed, and its log's first segment is not")
             self._told.append(begun(name))
         self._claimed += claimed
         return True
+
+    def _stored(self, keys: Sequence[Key]) -> Program[list[Entry | None]]:
+        """What is stored under each key. Some are asked for at once, so that submissions have their turns."""
+        found: list[Entry | None] = []
+        for at in range(0, len(keys), AT_ONCE):
+            found += yield from Fetch(self._region, tuple(keys[at : at + AT_ONCE]))
+        return found
 
     def leaves(self) -> Program[list[Leaf]]:
         """The leaves of the step: those that the log does not have.
