@@ -49,6 +49,8 @@ FREE = sorted(
         "tls_certificate",
         "tls_key",
         "tls_client_ca",
+        "audit",
+        "audit_witness",
     }
 )
 """Settings that make sense whatever the others are."""
@@ -337,6 +339,7 @@ def test_the_printed_file_is_valid_and_so_is_each_of_its_lines(tmp_path: Path) -
         "tls_certificate",
         "tls_key",
         "tls_client_ca",
+        "audit",
     }
     jsonschema.validate(tomllib.loads("\n".join(lines)), json_schema())
 

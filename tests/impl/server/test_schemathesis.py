@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.support.impl.audited import audit_options
 from tests.support.impl.contract import FOLDER
 from tests.support.impl.operated import Operated, operated
 from tests.support.model.world import STORY
@@ -25,11 +26,10 @@ LISTENERS = {
 
 @pytest.fixture(scope="module")
 def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operated]:
-    """A node with an object store, that has taken a story; it admits whatever one address sends."""
+    """A node with an object store and an audit log, that has taken a story; it admits whatever one address sends."""
     directory = tmp_path_factory.mktemp("attacked")
-    (directory / "objects").mkdir()
     much = ("--limit", f"peer_burst_bytes={2**40}")
-    with operated(directory, ["--objects", (directory / "objects").as_uri(), *much]) as made:
+    with operated(directory, [*audit_options(directory), *much]) as made:
         for sent in STORY:
             made.public.submit(sent)
         yield made
