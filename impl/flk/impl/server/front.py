@@ -22,6 +22,7 @@ from flk.impl.server.scrapes import Scrapes
 from flk.impl.server.securing import within_tls
 from flk.impl.server.settings import Settings
 from flk.impl.server.status import Status
+from flk.impl.server.telling import Untold
 from flk.impl.storage.inspecting import Inspected
 from flk.impl.storage.objects import Objects
 from flk.model.programs.examine import Examine
@@ -34,8 +35,11 @@ class Front:
     What can be answered of a node that starts is answered from `listen` on, the rest from `serve` on.
     """
 
-    def __init__(self, settings: Settings, metrics: Metrics, progress: Progress, reload: Reload) -> None:
+    def __init__(
+        self, settings: Settings, metrics: Metrics, progress: Progress, reload: Reload, telling: Untold
+    ) -> None:
         self._settings = settings
+        self._telling = telling
         self._access = Access(settings.access) if settings.access is not None else None
         if self._access is not None:
             reload.add("access", self._access)
@@ -47,7 +51,7 @@ class Front:
         probes = Probes(metrics, progress, self._scrapes, self._access, pages=self._pages)
         self._bound = _bind(settings.host, settings.port, "")
         tls = within_tls(settings.tls, "public", metrics, reload)
-        self.public = Listener(probes, settings.http, connections, fields, tls)
+        self.public = Listener(telling.requests(probes), settings.http, connections, fields, tls)
         self._admin: Admin | None = None
         if settings.admin_port is not None and self._access is not None:
             self._bound_for_operators = _bind(settings.admin_host, settings.admin_port, "admin-")
@@ -96,7 +100,7 @@ class Front:
             status = Status(runtime.node, replicator, settings.keys, settings.tenants)
             self._admin.public = service
             self._admin.serving = Serving(service.outcomes, shards, objects, status.sections)
-        self.public.pool.handler = service
+        self.public.pool.handler = self._telling.requests(service)
 
     async def close(self) -> None:
         """Answer operators no more; they are the last."""

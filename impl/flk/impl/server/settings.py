@@ -15,6 +15,7 @@ from flk.impl.server.comparing import require_comparable
 from flk.impl.server.feeding import Peer, check_feeds
 from flk.impl.server.retaining import require_removable
 from flk.impl.server.securing import certificates
+from flk.impl.server.telling import Telemetry
 from flk.impl.server.tiering import Tiering, check_tiers
 from flk.impl.server.tls_files import TlsFiles, tls_files
 from flk.impl.storage.address import address
@@ -50,7 +51,8 @@ class Settings(msgspec.Struct, frozen=True):
     regions that are no `peers`. Every `compare_every` seconds it compares its store with those of its peers, and mends what it
     lost, in the mode `reconcile`. It answers pages of the origin `allow_origin`. The file `access` says who may ask for what is
     stored; with `admin_port` operators ask there, and nowhere else. `tenants` is the file that says how much each tenant may send.
-    With `tls_certificate` and `tls_key` its connections are within TLS; with `tls_client_ca` those of its clients alone.
+    With `tls_certificate` and `tls_key` its connections are within TLS; with `tls_client_ca` those of its clients alone. `otlp` is
+    the collector that is told of its work.
     """
 
     data: Path
@@ -91,6 +93,7 @@ class Settings(msgspec.Struct, frozen=True):
     tls_certificate: Path | None = None
     tls_key: Path | None = None
     tls_client_ca: Path | None = None
+    otlp: Telemetry | None = None
 
     @property
     def tls(self) -> TlsFiles | None:
@@ -143,6 +146,7 @@ def mistakes(settings: Settings) -> Iterator[UnusableInput]:
         partial(fields_for, settings.allow_origin or "*"),
         partial(_check_tls, settings),
         partial(_check_access, settings),
+        partial(_check_collector, settings),
     )
     for check in checks:
         try:
@@ -154,6 +158,11 @@ def mistakes(settings: Settings) -> Iterator[UnusableInput]:
 def _check_tls(settings: Settings) -> None:
     if (files := settings.tls) is not None:
         certificates(files)
+
+
+def _check_collector(settings: Settings) -> None:
+    if settings.otlp is not None:
+        _ = settings.otlp.base
 
 
 def _check_access(settings: Settings) -> None:
