@@ -48,11 +48,12 @@ def span() -> ReadableSpan:
 
 
 class Exported:
-    """An exporter of spans, and what it counted."""
+    """An exporter of spans, of which so many wait from the beginning, and what it counted."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, spans: int = 0) -> None:
         self.metrics = Metrics()
         self.waiting = Waiting("traces", of_spans, rejected_spans, self.metrics, QUICK.queue_items)
+        self.put(spans)
         self.exporter = Exporter(Collector(url, QUICK.timeout_seconds, QUICK.max_answer_bytes), (self.waiting,), QUICK)
         self.said: list[str] = []
 
@@ -94,8 +95,7 @@ def test_what_a_collector_does_to_a_batch_is_counted_and_the_next_goes_on(fault:
     misbehave, expected = FAULTS[fault]
     with collector() as collected:
         collected.misbehave = misbehave
-        exported = Exported(collected.url)
-        exported.put(4)
+        exported = Exported(collected.url, 4)
         collected.wait(lambda: sum(exported.counted.values()) == 4)
         assert exported.counted == expected
         collected.misbehave = None

@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from itertools import pairwise
@@ -15,6 +17,8 @@ from tests.support.model.world import EQUIVOCATING, FORGED, HONEST, MALFORMED, p
 
 from flk.impl.access import Role, add_token
 from flk.impl.server.process import ServerProcess, server_process
+from flk.impl.server.settings import Settings, mistakes
+from flk.impl.server.telling import Telemetry
 from flk.model.flow.answers import BATCH_PATH, SUBMIT_PATH
 from flk.model.flow.batch import MEDIA_TYPE
 from flk.model.flow.submission import Submission
@@ -223,3 +227,32 @@ def test_a_node_without_a_collector_imports_nothing_of_it(tmp_path: Path) -> Non
     assert "_upb" not in mapped
     assert "# TYPE flk_otlp_exported_total counter" in metrics
     assert not re.search(r"(?m)^flk_otlp_", metrics)
+
+
+def test_without_the_packages_a_node_says_what_to_install(tmp_path: Path) -> None:
+    """And does not start: a collector that was asked for is not left out in silence."""
+    start = "import sys; sys.modules['opentelemetry'] = None; from flk.impl.command import main; main()"
+    serve = [
+        "serve",
+        "--data",
+        tmp_path / "data",
+        "--keys",
+        keys_of(tmp_path),
+        "--port",
+        "0",
+        "--otlp",
+        "http://127.0.0.1:1",
+    ]
+    done = subprocess.run([sys.executable, "-c", start, *serve], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr == "flk: --otlp needs the package opentelemetry-sdk: pip install 'flk-lab[otlp]'\n"
+
+
+@pytest.mark.parametrize(
+    "url", ["collector:4318", "ftp://collector", "http://", "http://a:b@c", "http://c?d=e", "http://c:0"]
+)
+def test_an_address_that_is_none_is_a_mistake(url: str, tmp_path: Path) -> None:
+    """Told with the others, before anything starts."""
+    settings = Settings(tmp_path, keys_of(tmp_path), otlp=Telemetry(url))
+    (mistake,) = mistakes(settings)
+    assert f"--otlp {url}: not the address of a collector" in str(mistake)
