@@ -91,12 +91,13 @@ def test_what_is_no_span_is_refused_or_left_out(wrong: str, tmp_path: Path) -> N
 
 def test_the_agent_is_part_of_what_started_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As CI systems say in TRACEPARENT."""
-    keys = key_file(tmp_path, "testsecret")
+    keys, box, track = (
+        str(path) for path in (key_file(tmp_path, "testsecret"), tmp_path / "box", tmp_path / "track.csv")
+    )
     (tmp_path / "track.csv").write_text("x,y\n" + "".join(f"{number},{number * number % 7}\n" for number in range(64)))
     monkeypatch.setenv("TRACEPARENT", ROOT_SPAN)
     with service() as (url, seen):
-        box = tmp_path / "box"
-        flk("agent", "send", tmp_path / "track.csv", "--window", "64", "--to", url, "--keys", keys, "--outbox", box)
+        flk("agent", "send", track, "--window", "64", "--to", url, "--keys", keys, "--outbox", box)
     assert [post.traceparent for post in seen] == [ROOT_SPAN]
 
 

@@ -232,18 +232,9 @@ def test_a_node_without_a_collector_imports_nothing_of_it(tmp_path: Path) -> Non
 def test_without_the_packages_a_node_says_what_to_install(tmp_path: Path) -> None:
     """And does not start: a collector that was asked for is not left out in silence."""
     start = "import sys; sys.modules['opentelemetry'] = None; from flk.impl.command import main; main()"
-    serve = [
-        "serve",
-        "--data",
-        tmp_path / "data",
-        "--keys",
-        keys_of(tmp_path),
-        "--port",
-        "0",
-        "--otlp",
-        "http://127.0.0.1:1",
-    ]
-    done = subprocess.run([sys.executable, "-c", start, *serve], capture_output=True, text=True, check=False)
+    files = ["--data", str(tmp_path / "data"), "--keys", str(keys_of(tmp_path)), "--port", "0"]
+    command = [sys.executable, "-c", start, "serve", *files, "--otlp", "http://127.0.0.1:1"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert done.stderr == "flk: --otlp needs the package opentelemetry-sdk: pip install 'flk-lab[otlp]'\n"
 
