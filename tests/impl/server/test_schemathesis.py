@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.support import ROOT
 from tests.support.impl.contract import FOLDER
 from tests.support.impl.operated import Operated, operated
 from tests.support.model.world import STORY
@@ -63,8 +64,15 @@ def test_nothing_is_found(node: Operated, listener: str, tmp_path: Path) -> None
     asked = ["--include-path-regex", paths, "--header", f"Authorization: Bearer {node.tokens[who]}"]
     bounds = ["--max-time", SECONDS, "--phases", "coverage,fuzzing", "--seed", "1", "--warnings", "off", *options]
     trusted = ["--tls-verify", str(node.access.with_name("ca.pem"))]
+    hooks = {**os.environ, "SCHEMATHESIS_HOOKS": "tests.support.impl.ndjson", "PYTHONPATH": str(ROOT)}
     attacked = subprocess.run(
-        [*command, *asked, *bounds, *trusted], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=3600
+        [*command, *asked, *bounds, *trusted],
+        cwd=tmp_path,
+        env=hooks,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=3600,
     )
     assert attacked.returncode == 0, attacked.stdout
     assert "0 generated" not in attacked.stdout
