@@ -44,6 +44,8 @@ AREAS = {
     "ring": "RNG",
     "observability": "OBS",
     "api": "API",
+    "siem": "SIEM",
+    "anchoring": "ANC",
 }
 """Each area's file and the prefix of its ids, in the order in which a reader meets them."""
 
