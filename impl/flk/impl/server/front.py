@@ -24,6 +24,7 @@ from flk.impl.server.scrapes import Scrapes
 from flk.impl.server.securing import within_tls
 from flk.impl.server.settings import Settings
 from flk.impl.server.status import Status
+from flk.impl.server.telling import Untold
 from flk.impl.storage.inspecting import Inspected
 from flk.impl.storage.objects import Objects
 from flk.model.programs.examine import Examine
@@ -36,8 +37,11 @@ class Front:
     What can be answered of a node that starts is answered from `listen` on, the rest from `serve` on.
     """
 
-    def __init__(self, settings: Settings, metrics: Metrics, progress: Progress, reload: Reload) -> None:
+    def __init__(
+        self, settings: Settings, metrics: Metrics, progress: Progress, reload: Reload, telling: Untold
+    ) -> None:
         self._settings = settings
+        self._telling = telling
         self._access = Access(settings.access) if settings.access is not None else None
         if self._access is not None:
             reload.add("access", self._access)
@@ -51,7 +55,7 @@ class Front:
         self._refuse = probes.refuse
         self._bound = _bind(settings.host, settings.port, "")
         tls = within_tls(settings.tls, "public", metrics, reload)
-        self.public = Listener(probes, settings.http, connections, fields, tls)
+        self.public = Listener(telling.requests(probes), settings.http, connections, fields, tls)
         self._admin: Admin | None = None
         if settings.admin_port is not None and self._access is not None:
             self._bound_for_operators = _bind(settings.admin_host, settings.admin_port, "admin-")
@@ -104,7 +108,7 @@ class Front:
             status = Status(node, replicator, settings.keys, settings.tenants)
             self._admin.public = service
             self._admin.serving = Serving(service.outcomes, shards, objects, status.sections)
-        self.public.pool.handler = service
+        self.public.pool.handler = self._telling.requests(service)
 
     async def close(self) -> None:
         """Answer operators no more; they are the last."""

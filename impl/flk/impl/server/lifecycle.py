@@ -32,6 +32,7 @@ from flk.impl.server.reload import Reload
 from flk.impl.server.replicator import Every, Replicator
 from flk.impl.server.runtime import Runtime
 from flk.impl.server.settings import Fsync, Settings, require_usable
+from flk.impl.server.telling import Untold
 from flk.impl.server.tenancy import Tenancy
 from flk.impl.server.tiering import open_tiers, open_warm
 from flk.impl.server.trace import Trace, Untraced
@@ -77,8 +78,26 @@ def serve(settings: Settings, say: Callable[[str], None]) -> None:
 
 
 async def _serve(settings: Settings, say: Callable[[str], None]) -> None:
-    sealed = True
     require_usable(settings)
+    metrics = Metrics()
+    told = _told(settings, metrics)
+    try:
+        await _serve_told(settings, say, metrics, told)
+    finally:
+        await told.close(say)
+
+
+def _told(settings: Settings, metrics: Metrics) -> Untold:
+    """What tells a collector, if there is one; without, none of what that needs is imported."""
+    if settings.otlp is None:
+        return Untold()
+    from flk.impl.server.telemetry.told import Told
+
+    return Told(settings.otlp, settings.region, "http" if settings.tls is None else "https", metrics)
+
+
+async def _serve_told(settings: Settings, say: Callable[[str], None], metrics: Metrics, told: Untold) -> None:
+    sealed = True
     examined = LiveKeys(settings.keys, settings.profiles)
     reload = Reload()
     reload.add("keys", examined)
@@ -86,8 +105,8 @@ async def _serve(settings: Settings, say: Callable[[str], None]) -> None:
     if readable_by_others(settings.keys):
         log.warning("keys.readable_by_others", file=str(settings.keys), fix="chmod 600")
     objects = open_objects(settings.objects) if settings.objects else None
-    progress, metrics = Progress(), Metrics()
-    front = Front(settings, metrics, progress, reload)
+    progress = Progress()
+    front = Front(settings, metrics, progress, reload, told)
     await front.listen(say)
     node = await in_daemon(partial(open_node, settings, objects, metrics, progress))
     tenancy = None
@@ -113,7 +132,7 @@ async def _serve(settings: Settings, say: Callable[[str], None]) -> None:
         if node.looking.why_not:
             say(f"pages of the store have no sums, so a start after a kill reads all of it: {node.looking.why_not}")
         admission = Admission(settings.garbage, partial(free_bytes, settings.data))
-        replicator = _replicator(settings, runtime, examined, tenancy)
+        replicator = _replicator(settings, runtime, examined, tenancy, told)
         front.serve(runtime, examined, admission, replicator, objects)
         say(f"listening on {front.url}")
         mover = _mover(settings, runtime, examined)
@@ -292,7 +311,9 @@ def _snapshots(settings: Settings) -> tuple[str, ...]:
     return () if settings.objects is None else (settings.region, *settings.peers)
 
 
-def _replicator(settings: Settings, runtime: Runtime, examined: LiveKeys, tenancy: Tenancy | None) -> Replicator:
+def _replicator(
+    settings: Settings, runtime: Runtime, examined: LiveKeys, tenancy: Tenancy | None, told: Untold
+) -> Replicator:
     every = Every(settings.ship_every, settings.replay_every, settings.check_every, settings.snapshot_every)
     alone, snapshots, audit = settings.objects is None, settings.tiering is None, settings.auditing
     return Replicator(
@@ -308,6 +329,7 @@ def _replicator(settings: Settings, runtime: Runtime, examined: LiveKeys, tenanc
         | mending(runtime.node, settings.peers, examined)
         | feeding(runtime.node, settings.feeds, settings.follows, examined, every.ship, every.replay)
         | (writing(runtime.node, settings.data, examined, tenancy, audit, settings.audit_every) if audit else {}),
+        telling=told,
     )
 
 

@@ -131,6 +131,14 @@ class Metrics:
         """Ask at every scrape how long the certificates of a listener still count (TLS-5)."""
         self._gauge("flk_tls_certificate_expires_seconds", listener).set_function(expires_in)
 
+    def exported(self, signal: str) -> Counter:
+        """Spans or log records that a collector took: "traces" or "logs" (OBS-10)."""
+        return self._counter("flk_otlp_exported_total", signal)
+
+    def not_exported(self, signal: str, reason: str) -> Counter:
+        """The same that none got, since there were too many ("rate", "full"), or since it did not take them ("refused", "lost")."""
+        return self._counter("flk_otlp_dropped_total", signal, reason)
+
     def watch_retention(self, age: Callable[[], float]) -> None:
         """Ask at every scrape how long nothing could be removed."""
         self._gauge("flk_retention_age_seconds").set_function(age)

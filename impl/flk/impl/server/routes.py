@@ -26,7 +26,7 @@ from flk.model.effects import Admit
 from flk.model.flow.answers import BATCH_PATH, STATES_ENTRY
 from flk.model.flow.batch import MEDIA_TYPE, records_of, require_size
 from flk.model.flow.quota import proves_authentic
-from flk.model.flow.submission import Problem, Response, Submission, refuse
+from flk.model.flow.submission import Problem, Response, StoredOutcome, Submission, refuse
 from flk.model.programs.bounded import receive
 from flk.model.programs.examine import Examine
 from flk.model.refusal import Refused
@@ -136,6 +136,9 @@ class Service(Probes):
             if proves_authentic(response):
                 self._admission.give_back(peer, len(body))
             self._count(response, tenant)
+            if response.status == HTTPStatus.CONFLICT:
+                stored = msgspec.json.decode(response.body, type=StoredOutcome)
+                log.warning("equivocation", tenant=tenant, pcs_id=stored.pcs_id)
             answer(response)
             self._metrics.submit_seconds.observe(perf_counter() - began)
 
@@ -145,7 +148,7 @@ class Service(Probes):
             answer(_FAILED)
 
         program = receive(Submission(tenant, body), self._region, self._examine, self._node.tenants)
-        self._runtime.begin(program, done, failed)
+        self._runtime.begin(program, done, failed, request.within)
 
     def _refused(self, refusal: Refused, tenant: str = "") -> Answer:
         response = refuse(refusal)

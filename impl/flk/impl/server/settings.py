@@ -16,6 +16,7 @@ from flk.impl.server.comparing import require_comparable
 from flk.impl.server.feeding import Peer, check_feeds
 from flk.impl.server.retaining import require_removable
 from flk.impl.server.securing import certificates
+from flk.impl.server.telling import Telemetry
 from flk.impl.server.tiering import Tiering, check_tiers
 from flk.impl.server.tls_files import TlsFiles, tls_files
 from flk.impl.storage.address import address
@@ -53,7 +54,7 @@ class Settings(msgspec.Struct, frozen=True):
     stored; with `admin_port` operators ask there, and nowhere else. `tenants` is the file that says how much each tenant may send.
     With the key in `audit` it writes an audit log of the region, every `audit_every` seconds, and publishes what all
     `audit_witnesses` have cosigned. With `tls_certificate` and `tls_key` its connections are within TLS; with `tls_client_ca` those
-    of its clients alone.
+    of its clients alone. `otlp` is the collector that is told of its work.
     """
 
     data: Path
@@ -97,6 +98,7 @@ class Settings(msgspec.Struct, frozen=True):
     audit: Path | None = None
     audit_witnesses: tuple[str, ...] = ()
     audit_every: float = CONSTANTS.transparency.every_seconds
+    otlp: Telemetry | None = None
 
     @property
     def auditing(self) -> Auditing | None:
@@ -155,6 +157,7 @@ def mistakes(settings: Settings) -> Iterator[UnusableInput]:
         partial(_check_tls, settings),
         partial(_check_access, settings),
         lambda: settings.auditing,
+        partial(_check_collector, settings),
     )
     for check in checks:
         try:
@@ -166,6 +169,11 @@ def mistakes(settings: Settings) -> Iterator[UnusableInput]:
 def _check_tls(settings: Settings) -> None:
     if (files := settings.tls) is not None:
         certificates(files)
+
+
+def _check_collector(settings: Settings) -> None:
+    if settings.otlp is not None:
+        _ = settings.otlp.base
 
 
 def _check_access(settings: Settings) -> None:

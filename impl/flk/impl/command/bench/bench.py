@@ -178,6 +178,23 @@ def tls(
     )
 
 
+@bench.command(epilog="Example: flk bench otlp --seconds 60")
+def otlp(
+    *,
+    seconds: Annotated[
+        float, typer.Option(min=1, help="How long to keep the servers under load, all together.")
+    ] = 30.0,
+    json: Json = False,
+) -> None:
+    """Durable submits a second of a live server without a collector, and of ones that tell one of a share, of all, or in vain.
+
+    64 connections on loopback; load generator and collector share the machine. Medians over rounds in which the servers take turns.
+    """
+    from flk.impl.bench.otlp import bars, measure
+
+    _loads(measure, bars, seconds, json=json)
+
+
 @bench.command(epilog="Example: flk bench client --records 10000")
 def client(
     *,

@@ -274,6 +274,22 @@ def serve(
     audit_every: Annotated[
         float, typer.Option(min=0.01, help="Seconds from one step of the audit log, and checkpoint, to the next.")
     ] = CONSTANTS.transparency.every_seconds,
+    otlp: Annotated[
+        str | None,
+        typer.Option(
+            help="Export spans of submissions and passes, and the log lines, to this OpenTelemetry collector: OTLP over HTTP, as in"
+            " http://127.0.0.1:4318 (OBS-9). Its headers and certificates are named by OTEL_EXPORTER_OTLP_….",
+            metavar="URL",
+        ),
+    ] = None,
+    otlp_sample: Annotated[
+        float,
+        typer.Option(
+            min=0,
+            max=1,
+            help="The share of submissions with spans, with --otlp, of those whose caller does not say by a traceparent.",
+        ),
+    ] = CONSTANTS.otlp.share,
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], typer.Option(help="What to log; JSON lines on stderr.")
     ] = "info",
@@ -289,6 +305,7 @@ def serve(
     from flk.impl.server.feeding import peer as as_peer
     from flk.impl.server.lifecycle import serve as run
     from flk.impl.server.settings import Fsync, Mistaken, Settings, require_usable
+    from flk.impl.server.telling import Telemetry
     from flk.impl.server.tiering import Tiering
     from flk.impl.storage.segment_file import LogFailed, LogGone
     from flk.model.entries.proposals import Mode
@@ -353,6 +370,7 @@ def serve(
         audit=audit,
         audit_witnesses=tuple(audit_witness or ()),
         audit_every=audit_every,
+        otlp=Telemetry(otlp, otlp_sample, limits.otlp) if otlp is not None else None,
     )
     try:
         if check:
