@@ -44,6 +44,7 @@ AREAS = {
     "ring": "RNG",
     "observability": "OBS",
     "api": "API",
+    "personal": "PII",
 }
 """Each area's file and the prefix of its ids, in the order in which a reader meets them."""
 
