@@ -32,6 +32,7 @@ MODULES = (
     "impl.keys",
     "impl.token",
     "impl.tenants",
+    "impl.pii",
     "impl.data",
     "impl.lost",
     "impl.migrate",

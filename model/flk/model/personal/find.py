@@ -8,7 +8,11 @@ import msgspec
 
 
 class Kind(StrEnum):
-    """What a find is. Of two that overlap the one that stands first here gives the kind."""
+    """What a find is. Of two that overlap the one that stands first here gives the kind.
+
+    >>> [kind.value for kind in Kind]
+    ['secret', 'card', 'iban', 'national_id', 'email', 'phone', 'ip']
+    """
 
     SECRET = "secret"  # noqa: S105
     CARD = "card"

@@ -10,10 +10,15 @@ from flk.model.personal.find import Find
 from flk.model.personal.marker import WHOLE
 from flk.model.personal.scan import EVERYTHING, Scan, redact, scan
 from flk.model.record.record import LIMITS, Fault, Pcs
+from flk.spec.errors import UnusableInput
 
 
 class Mode(StrEnum):
-    """What becomes of a record that holds a find: it is told and signed, not signed, or signed without it."""
+    """What becomes of a record that holds a find: it is told and signed, not signed, or signed without it.
+
+    >>> Mode("redact") is Mode.REDACT
+    True
+    """
 
     DETECT = "detect"
     BLOCK = "block"
@@ -31,12 +36,27 @@ class Located(msgspec.Struct, frozen=True):
         return f"{self.field} holds what looks like {self.find.kind}, characters {self.find.start} to {self.find.end}"
 
 
-class PersonalData(ValueError):
+class PersonalData(UnusableInput):
     """A record is not signed for what it holds (PII-5). The message names fields, kinds and places."""
 
     def __init__(self, found: tuple[Located, ...], fix: str) -> None:
         super().__init__(f"PII-5: {'; '.join(map(str, found))}; {fix}")
         self.found = found
+
+
+class Screening(msgspec.Struct, frozen=True):
+    """What a signer does about personal data in a record's free texts (PII-5), and what it looks for.
+
+    >>> Screening(Mode.BLOCK, Scan(kinds=frozenset({Kind.EMAIL}))).mode.value
+    'block'
+    """
+
+    mode: Mode
+    what: Scan = EVERYTHING
+
+    def screened(self, record: Pcs) -> "Screened":
+        """The record as it may be signed, by `screen`."""
+        return screen(record, self.mode, self.what)
 
 
 class Screened(NamedTuple):

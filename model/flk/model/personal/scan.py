@@ -17,6 +17,9 @@ class Scan(msgspec.Struct, frozen=True):
     """What to look for, and the regions (ISO 3166) whose people write phone numbers without the country's code.
 
     Raises ValueError for a region that has no phone numbers.
+
+    >>> Scan(kinds=frozenset({Kind.PHONE}), regions=("JP",)).regions
+    ('JP',)
     """
 
     kinds: frozenset[Kind] = frozenset(Kind)
