@@ -44,6 +44,7 @@ MODULES = (
     "bench.bench",
     "bench.age",
     "bench.languages",
+    "bench.personal",
 )
 """Modules of this package that add themselves to `app` when imported, in the order in which `flk --help` lists them."""
 

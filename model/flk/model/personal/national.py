@@ -78,11 +78,22 @@ def national_ids(scheme: Scheme, folded: Folded) -> Iterator[Span]:
     shape = folded.shape
     for match in scheme.written.each(shape):
         start, end = match.span()
-        if not stands_alone(shape, start, end) or (scheme.words and not said_before(shape, start, scheme.words)):
+        if not stands_alone(shape, start, end) or _is_piece(shape, start, end):
+            continue
+        if scheme.words and not said_before(shape, start, scheme.words):
             continue
         if scheme.is_valid(folded.text[start:end]):
             yield Span(start, end, Kind.NATIONAL_ID)
 
+
+def _is_piece(shape: bytes, start: int, end: int) -> bool:
+    """Whether digits go on behind a sign at either side, as in an ISBN, or a `+` stands before, as in a telephone number."""
+    before, after = shape[max(0, start - 2) : start], shape[end : end + 2]
+    joined = (before[-1:] in _SIGNS and before[:1].isdigit()) or (after[:1] in _SIGNS and after[1:].isdigit())
+    return before.endswith(b"+") or joined
+
+
+_SIGNS = {b"-", b".", b"/"}
 
 ACCOUNT = pattern(r"(?i)\b[a-z]{2}[0-9]{2}(?: ?[a-z0-9]{1,4}){3,8}")
 _LEAST = 15  # characters of the shortest IBAN there is

@@ -23,15 +23,16 @@ _WORDS = pattern(
     r"\b(?:tel|telephone|phone|mobile|cell|fax|call|calling|sms|text|whatsapp|telefon|telefono|t\xe9l|t\xe9l\xe9phone|handy"
     r"|tel\xe9fono|m\xf3vil|celular|portable)\b"
 )
-_DATE = re.compile(
-    rb"(?:19|20)[0-9]{2}([-./ ])[01]?[0-9]\1[0-3]?[0-9]|[0-3]?[0-9]([-./ ])[0-3]?[0-9]\2(?:19|20)?[0-9]{2}"
+_DATES = re.compile(
+    rb"(?<![0-9])(?:(?:19|20)[0-9]{2}([-./])[01]?[0-9]\1[0-3]?[0-9](?![0-9])"
+    rb"|(?<![0-9][-./ ])[0-3]?[0-9]([-./])[0-3]?[0-9]\2(?:(?:19|20)[0-9]{2}(?![0-9])|[0-9]{2}(?![-./ ]?[0-9])))"
 )
 _DIGITS = re.compile(r"\d+")
 
 
 def phones(folded: Folded, groups: list[Group], regions: Sequence[str]) -> Iterator[Span]:
     """The phone numbers of a run: with a country's code after `+` or `00`; and as people in these regions write their own."""
-    taken = 0
+    taken, dates = 0, [match.span() for match in _DATES.finditer(folded.shape, groups[0].start, groups[-1].end)]
     for some in windows(groups, _LEAST, _MOST, _MOST_GROUPS):
         first, end = some[0], some[-1].end
         if first.start < taken:
@@ -42,7 +43,7 @@ def phones(folded: Folded, groups: list[Group], regions: Sequence[str]) -> Itera
         elif folded.text.startswith("00", first.start) and len(some) > 1:
             start, found = first.start, _is_number(f"+{digits_of(folded, some)[2:]}")
         else:
-            start, found = _opening(folded.shape, first), _is_national(folded, some, regions)
+            start, found = _opening(folded.shape, first), _is_national(folded, some, regions, dates)
         if found:
             yield Span(start, end, Kind.PHONE)
             taken = end
@@ -68,12 +69,14 @@ def _is_number(number: str) -> bool:
         return False
 
 
-def _is_national(folded: Folded, groups: list[Group], regions: Sequence[str]) -> bool:
+def _is_national(folded: Folded, groups: list[Group], regions: Sequence[str], dates: Sequence[tuple[int, int]]) -> bool:
     shape, start, end = folded.shape, groups[0].start, groups[-1].end
     if len(groups) == 1 and not said_before(shape, start, _WORDS):
         return False  # digits alone are more often an amount or an id
-    if _goes_on(shape, groups) or _DATE.fullmatch(shape, start, end):
+    if _goes_on(shape, groups) or any(began < end and start < ended for began, ended in dates):
         return False
+    if len(groups) == 2 and shape[groups[0].end : groups[1].start] == b".":
+        return False  # a fraction
     digits, sizes = digits_of(folded, groups), [group.size for group in groups]
     return any(_is_number_of(digits, sizes, region) for region in regions)
 
@@ -106,7 +109,9 @@ def _is_number_of(digits: str, sizes: list[int], region: str) -> bool:
         return False
     usual = phonenumbers.format_number(number, PhoneNumberFormat.NATIONAL)
     breaks, written = _breaks([len(group) for group in _DIGITS.findall(usual)]), _breaks(sizes)
-    return written <= breaks | {len(own)} or (prefix == "0" and bool(breaks) and max(breaks) in written)
+    area = {max(breaks, default=len(own))}
+    written.discard(len(own))
+    return written in (breaks, area, set()) or (prefix == "0" and area <= written)
 
 
 def _breaks(sizes: list[int]) -> set[int]:
