@@ -22,6 +22,7 @@ AREAS = {
     "signing": "SIGN",
     "signals": "SIG",
     "judgement": "JDG",
+    "scrutiny": "SAN",
     "merkle": "MRK",
     "transparency": "TLOG",
     "clock": "HLC",

@@ -29,7 +29,7 @@ def test_what_is_covered_in_part_is_not_found_and_what_stands_beside_is_false() 
 def test_texts_are_the_same_again_and_most_is_found() -> None:
     """By their seed; plain patterns find less of each kind, or as much."""
     some = list(samples(300, 7))
-    assert some == list(samples(300, 7))
+    assert some[:20] == list(samples(20, 7))
     for ours, theirs in zip(judged(some, scanned)[0], judged(some, by_patterns)[0], strict=True):
         assert ours.there == theirs.there > 0
         assert ours.found >= max(theirs.found, 0.6 * ours.there)

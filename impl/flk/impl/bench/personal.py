@@ -8,6 +8,7 @@ import re
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
 from random import Random
 from statistics import median
 from typing import NamedTuple
@@ -207,6 +208,8 @@ PERSONAL: dict[str, tuple[Kind, Make]] = {
     "secret": (Kind.SECRET, _secret),
 }
 
+_DAYS = datetime(1990, 1, 1), datetime(2025, 1, 1)
+
 NEAR_MISSES: dict[str, tuple[Kind | None, Make]] = {
     "reserved mail address": (None, _plain(lambda faker: f"{faker.user_name()}@example.com")),
     "file name": (None, _plain(lambda faker: f"{faker.word()}@2x.png")),
@@ -219,8 +222,8 @@ NEAR_MISSES: dict[str, tuple[Kind | None, Make]] = {
     ),
     "four numbers": (None, lambda _, random: ("", ".".join(str(random.randrange(256, 1000)) for _ in range(4)))),
     "version": (None, lambda _, random: ("version ", ".".join(str(random.randrange(30)) for _ in range(4)))),
-    "date and time": (None, _plain(lambda faker: faker.date_time().isoformat(" "))),
-    "day": (None, _plain(lambda faker: faker.date_object().strftime("%d.%m.%Y"))),
+    "date and time": (None, _plain(lambda faker: faker.date_time_between(*_DAYS).isoformat(" "))),
+    "day": (None, _plain(lambda faker: faker.date_time_between(*_DAYS).strftime("%d.%m.%Y"))),
     "UUID": (None, _plain(lambda faker: faker.uuid4())),
     "hash": (None, _plain(lambda faker: faker.sha256())),
     "ISBN": (None, _plain(lambda faker: faker.isbn13())),
