@@ -305,6 +305,15 @@ class Outbox(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     timeout_seconds: float
 
 
+class Siem(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How a stream of events is sent (SIEM-*)."""
+
+    batch_events: int
+    batch_bytes: int
+    max_attempts: int
+    timeout_seconds: float
+
+
 class Client(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How much a client sends at once (OUT-*), and when it makes its outbox small again (RET-8)."""
 
@@ -456,6 +465,7 @@ class Constants(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     pages: Pages
     divergence: Divergence
     outbox: Outbox
+    siem: Siem
     client: Client
     retry_after: RetryAfter
     dedup: Dedup

@@ -46,6 +46,7 @@ AREAS = {
     "observability": "OBS",
     "api": "API",
     "personal": "PII",
+    "siem": "SIEM",
 }
 """Each area's file and the prefix of its ids, in the order in which a reader meets them."""
 

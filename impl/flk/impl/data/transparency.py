@@ -1,5 +1,6 @@
 """Transparency logs in an object store, read by whoever audits them, without trusting who stores them (TLOG-*)."""
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -34,25 +35,23 @@ class Log:
 
     def audit(self, checkpoint: Checkpoint) -> Audited:
         """Read all of it. Raises BadLog, Unavailable."""
-        return self._run(audit("", checkpoint))
+        return self.run(audit("", checkpoint))
 
     def prove(self, index: int, checkpoint: Checkpoint) -> Proven:
         """A leaf with its proof. Raises BadLog, Unavailable; UnusableInput if there is no such leaf."""
         try:
-            return self._run(prove_inclusion("", index, checkpoint))
+            return self.run(prove_inclusion("", index, checkpoint))
         except IndexError as missing:
             raise UnusableInput(str(missing)) from None
 
     def grown_from(self, earlier: Checkpoint, checkpoint: Checkpoint) -> tuple[bytes, ...]:
         """The proof that the log only grew. Raises BadLog, Unavailable."""
-        return self._run(prove_consistency("", earlier, checkpoint))
+        return self.run(prove_consistency("", earlier, checkpoint))
 
-    def _run(self, program: Program[R]) -> R:
-        def perform(effect: Effect[Any]) -> Any:
-            assert isinstance(effect, GetObject), "a proof reads objects and does nothing else"
-            return self._objects.get(effect.name)
-
-        return run(program, perform)
+    def run(self, program: Program[R], own: Mapping[type[Effect[Any]], Callable[[Any], Any]] = {}) -> R:
+        """Run a program that reads objects of the log, and has these effects of its `own`. Raises what it raises."""
+        performers: dict[type[Effect[Any]], Callable[[Any], Any]] = {GetObject: lambda e: self._objects.get(e.name), **own}
+        return run(program, lambda effect: performers[type(effect)](effect))
 
 
 class Seen(NamedTuple):

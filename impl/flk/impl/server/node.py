@@ -148,7 +148,7 @@ class RealNode:
             Foresee: lambda _: tick(self.clock, self.time.believed(self.clock)),
             Observe: self._observe,
             Inherit: self._inherit,
-            Mark: lambda e: store.mark(e.name, e.value),
+            Mark: self._mark,
             Marked: lambda e: store.marked(e.name),
             Clock: lambda _: self.clock,
             Export: lambda e: store.export(e.after, e.limit),
@@ -319,6 +319,11 @@ class RealNode:
         if isinstance(answer, OutOfReach):
             raise answer
         return answer
+
+    def _mark(self, effect: Mark) -> bool:
+        if moves := not effect.forward or effect.moves(self.store.marked(effect.name)):
+            self.store.mark(effect.name, effect.value)
+        return moves
 
     def _recall(self, effect: Recall) -> Entry | None:
         steps = self.recalled((effect.key,))

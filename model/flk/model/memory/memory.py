@@ -267,8 +267,11 @@ class MemoryNode:
         else:
             self.clock = max(self.clock, *effect.timestamps)
 
-    def _mark(self, effect: Mark) -> None:
-        self._reachable().marks[effect.name] = effect.value
+    def _mark(self, effect: Mark) -> bool:
+        marks = self._reachable().marks
+        if moves := effect.moves(marks.get(effect.name, "")):
+            marks[effect.name] = effect.value
+        return moves
 
     def _sleep(self, effect: Sleep) -> None:
         self.slept += effect.seconds

@@ -47,10 +47,29 @@ def prove_inclusion(prefix: str, index: int, checkpoint: Checkpoint) -> Program[
     leaf = leaves[index % WIDTH]
     proof = tuple((yield from tree.path(index, 0, checkpoint.size)))
     if not verify_inclusion(leaf, index, checkpoint.size, proof, checkpoint.root):
-        raise BadLog(
-            f"TLOG-4: what {prefix}tile/ has of leaf {index} does not come to the root that the log has signed"
-        )
+        raise _not_under_root(prefix, index)
     return Proven(leaf, proof)
+
+
+def proven_leaves(prefix: str, first: int, count: int, checkpoint: Checkpoint) -> Program[list[bytes]]:
+    """So many leaves, the first of them at that index, each shown to be under the root of the checkpoint. Raises BadLog."""
+    tree = _Tree(prefix, checkpoint.size)
+    indices = range(first, first + count)
+    found: dict[Tile, list[bytes]] = {}
+    for bundle in dict.fromkeys(bundle_of(index, checkpoint.size) for index in indices):
+        found[bundle] = yield from tree.leaves(bundle)
+    leaves = []
+    for index in indices:
+        leaf = found[bundle_of(index, checkpoint.size)][index % WIDTH]
+        proof = yield from tree.path(index, 0, checkpoint.size)
+        if not verify_inclusion(leaf, index, checkpoint.size, tuple(proof), checkpoint.root):
+            raise _not_under_root(prefix, index)
+        leaves.append(leaf)
+    return leaves
+
+
+def _not_under_root(prefix: str, index: int) -> BadLog:
+    return BadLog(f"TLOG-4: what {prefix}tile/ has of leaf {index} does not come to the root that the log has signed")
 
 
 def prove_consistency(prefix: str, earlier: Checkpoint, checkpoint: Checkpoint) -> Program[tuple[bytes, ...]]:

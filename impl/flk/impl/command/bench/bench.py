@@ -108,7 +108,8 @@ def batch(
     ] = 18.0,
     json: Json = False,
 ) -> None:
-    """Durable records a second of a live server that gets them one, a hundred and a thousand to a request.
+    """Durable records a second of a live server that gets them one, a hundred and a thousand to a request, from one sender and from
+    many.
 
     The load generator shares the machine. Medians over rounds in which the servers take turns.
     """

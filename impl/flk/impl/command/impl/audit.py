@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
 import typer
@@ -25,6 +25,7 @@ app.add_typer(_commands)
 
 Url = Annotated[str, typer.Argument(help="Where the log's `checkpoint` and `tile/` are.", metavar="URL")]
 Key = Annotated[str, typer.Option(help="The key that signs its checkpoints: NAME+ID+KEY.", metavar="KEY")]
+SiemKind = Literal["splunk", "datadog", "elastic", "sumo", "otlp"]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
 
@@ -101,6 +102,60 @@ def monitor(
         typer.echo(f"{origin}: {seen.now.size:,} leaves, known from now on")
     else:
         typer.echo(f"✓ {origin}: {before:,} leaves grew to {seen.now.size:,}")
+
+
+@_commands.command(
+    epilog="Example: flk audit stream file:///srv/log --key example.com/log+530d903a+Aeky… --to splunk"
+    " --endpoint https://siem.example:8088/services/collector/event --secret token.txt --state splunk.json --every 10"
+)
+def stream(
+    url: Url,
+    key: Key,
+    to: Annotated[SiemKind, typer.Option("--to", help="Whose interface the receiver has.")],
+    endpoint: Annotated[
+        str, typer.Option(help="The receiver's URL; /_bulk of Elastic and /v1/logs of OTLP are put behind it.")
+    ],
+    state: Annotated[Path, typer.Option(help="Where it is kept how far the stream is.", dir_okay=False)],
+    *,
+    secret: Annotated[
+        Path | None, typer.Option(help="A file with the token or key that the receiver knows us by.", dir_okay=False)
+    ] = None,
+    index: Annotated[
+        str, typer.Option(help="The index, data stream, service or category for the events.")
+    ] = "flk-audit",
+    every: Annotated[
+        float | None, typer.Option(min=0.1, help="Go on, with so many seconds between two looks for new leaves.")
+    ] = None,
+    tls_ca: Annotated[Path | None, typer.Option(help="PEM file of who signed the receiver's certificate.")] = None,
+    json: Json = False,
+) -> None:
+    """Tell a SIEM of every leaf, in order and at least once: what it has not said that it takes is sent again. Each is shown to be
+    in the log before it is sent; an event has the log's name and its number, so whoever receives it sees gaps and repetitions.
+
+    What the receiver refuses for good is noted in STATE.refused. Exit code 0: it has all; 1: some of it waits, since the receiver
+    takes nothing, or the log is not what it has signed; 2: unusable input.
+    """
+    from flk.impl.data.streaming import Receiver, opened, secret_in
+    from flk.impl.http.trust import trust_of
+    from flk.model.siem.targets import Kind, Target
+    from flk.spec.errors import needs
+
+    with needs("client", "a stream to a SIEM"):
+        import httpx  # noqa: F401
+    receiver = Receiver(
+        Target(Kind(to), index), endpoint, "" if secret is None else secret_in(secret), trust_of(tls_ca)
+    )
+    with _opened(url, key) as (log, verifier), opened(state, verifier.name, f"{to} {endpoint}") as kept:
+        for streamed in receiver.passes(log, kept, every):
+            if json:
+                typer.echo(msgspec.json.encode(streamed._asdict()))
+            elif streamed.waits:
+                typer.echo(f"✗ {streamed.behind:,} leaves are told, and no more: {plain(streamed.waits)}", err=True)
+            elif streamed.taken or streamed.refused or every is None:
+                refused = f", {streamed.refused:,} refused: see {state}.refused" if streamed.refused else ""
+                typer.echo(f"✓ {streamed.behind:,} leaves are told, {streamed.taken:,} of them now{refused}")
+    if streamed.waits:
+        raise typer.Exit(Verdict.VIOLATED.exit_code)
 
 
 @contextmanager
