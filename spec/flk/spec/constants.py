@@ -69,6 +69,18 @@ class Judgement(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     tolerance_budget: float
 
 
+class Scrutiny(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where signals begin to be unusual, and the weights of three ways to be so (SAN-*)."""
+
+    slope_low: float
+    slope_high: float
+    coherence: float
+    spread: float
+    dense: float
+    sparse: float
+    weights: tuple[int, int, int]
+
+
 class Merkle(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Chunking of the raw data (MRK-*)."""
 
@@ -456,6 +468,7 @@ class Constants(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     signals: Signals
     budget: Budget
     judgement: Judgement
+    scrutiny: Scrutiny
     merkle: Merkle
     node: Node
     admin: Admin

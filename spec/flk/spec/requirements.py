@@ -22,6 +22,7 @@ AREAS = {
     "signing": "SIGN",
     "signals": "SIG",
     "judgement": "JDG",
+    "scrutiny": "SAN",
     "merkle": "MRK",
     "transparency": "TLOG",
     "clock": "HLC",
@@ -44,6 +45,7 @@ AREAS = {
     "ring": "RNG",
     "observability": "OBS",
     "api": "API",
+    "personal": "PII",
     "siem": "SIEM",
     "anchoring": "ANC",
 }

@@ -5,7 +5,7 @@ from itertools import islice
 from os import PathLike
 from pathlib import Path
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import TYPE_CHECKING, Self, TypeVar
 
 import msgspec
 
@@ -25,6 +25,9 @@ from flk.model.record.canonical import Profile
 from flk.model.record.record import Pcs
 from flk.spec.constants import CONSTANTS
 from flk.spec.constants import Outbox as Policy
+
+if TYPE_CHECKING:  # needs an extra
+    from flk.model.personal.records import Screening
 
 CHUNK = 256  # records that are signed and queued at once
 
@@ -51,8 +54,9 @@ class AsyncClient:
     `outbox` a directory, which is made if it is missing and which one process at a time may use. Over https `ca` is a file of
     certificates to trust in the place of the system's, `certificate` the files of the client's own and of its key. `token` is what
     `outcome` shows. Requests say which span of OpenTelemetry they are part of: that in which the caller is, or else `traceparent`.
-    `connections` may be busy at once; with `batches` whatever waits for a free one shares a request, if the
-    service takes batches. `policy` says how often attempts are made, `sleep` waits so many seconds for the next of a submission.
+    `connections` may be busy at once; with `batches` whatever waits for a free one shares a request, if the service takes batches.
+    `screening` says what is done about personal data in records before they are signed. `policy` says how often attempts are made,
+    `sleep` waits so many seconds for the next of a submission.
 
     What is queued when the process dies is `pending` when a client opens the outbox again; `flush` delivers it. Raises
     UnusableInput for a file or a URL that cannot be used, and for an outbox that another process has open.
@@ -79,10 +83,11 @@ class AsyncClient:
         batches: bool = True,
         connections: int = WORKERS,
         profile: Profile = Profile.JUDGED,
+        screening: "Screening | None" = None,
         policy: Policy = POLICY,
         sleep: Pause = pause,
     ) -> None:
-        self._signing = Signing(keys, tenant, profile)
+        self._signing = Signing(keys, tenant, profile, screening)
         self._posting = Posting(
             url,
             policy.timeout_seconds,
@@ -136,7 +141,8 @@ class AsyncClient:
     async def submit(self, record: Pcs) -> Receipt:
         """Sign a record, queue it durably, and deliver it now; what became of it.
 
-        Submissions of many tasks at once share requests. Raises Unavailable or LogFailed if the outbox cannot be written.
+        Submissions of many tasks at once share requests. Raises Unavailable or LogFailed if the outbox cannot be written, and
+        PersonalData if the record is not to be signed for what it holds.
         """
         (item,) = await self._deliveries.queue([self._signing.submission(record)])
         self._deliveries.claim(item)
@@ -216,7 +222,7 @@ class AsyncClient:
 
     async def queue_into(self, round_: Round, records: Sequence[Pcs]) -> None:
         """Sign, queue and hand over records."""
-        await round_.hand(await self._deliveries.queue(map(self._signing.submission, records)))
+        await round_.hand(await self._deliveries.queue([self._signing.submission(each) for each in records]))
 
     async def begin(self, source: str) -> None:
         """Note that a source is being queued, if it has a name."""

@@ -32,6 +32,7 @@ MODULES = (
     "impl.keys",
     "impl.token",
     "impl.tenants",
+    "impl.pii",
     "impl.data",
     "impl.lost",
     "impl.migrate",
@@ -44,6 +45,7 @@ MODULES = (
     "bench.bench",
     "bench.age",
     "bench.languages",
+    "bench.personal",
 )
 """Modules of this package that add themselves to `app` when imported, in the order in which `flk --help` lists them."""
 
