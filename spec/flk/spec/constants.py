@@ -215,6 +215,13 @@ class Transparency(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     max_note_bytes: int
     max_signatures: int
+    object_prefix: str
+    every_seconds: float
+    step_leaves: int
+    max_step_bytes: int
+    zlib_level: int
+    path: str
+    max_questions: int
 
 
 class Snapshot(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -50,6 +50,8 @@ FREE = sorted(
         "tls_key",
         "tls_client_ca",
         "otlp",
+        "audit",
+        "audit_witness",
     }
 )
 """Settings that make sense whatever the others are."""
@@ -340,6 +342,7 @@ def test_the_printed_file_is_valid_and_so_is_each_of_its_lines(tmp_path: Path) -
         "tls_key",
         "tls_client_ca",
         "otlp",
+        "audit",
     }
     jsonschema.validate(tomllib.loads("\n".join(lines)), json_schema())
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from tests.support import ROOT
+from tests.support.impl.audited import audit_options
 from tests.support.impl.contract import FOLDER
 from tests.support.impl.operated import Operated, operated
 from tests.support.model.world import STORY
@@ -30,22 +31,14 @@ LISTENERS = {
 
 @pytest.fixture(scope="module")
 def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operated]:
-    """A node within TLS with an object store and tenants, that has taken a story; it admits whatever one address sends."""
+    """A node within TLS with an audit log and tenants, that has taken a story; it admits whatever one address sends."""
     directory = tmp_path_factory.mktemp("attacked")
-    (directory / "objects").mkdir()
     tenants, files = directory / "tenants.toml", OURS.server(directory)
     for tenant in ("default", "other"):
         add_tenant(tenants, new_tenant(tenant, records_per_second=1e6))
-    much = [
-        "--limit",
-        f"peer_burst_bytes={2**40}",
-        "--tenants",
-        str(tenants),
-        "--objects",
-        (directory / "objects").as_uri(),
-    ]
-    secure = ["--tls-certificate", str(files.certificate), "--tls-key", str(files.key)]
-    with operated(directory, [*much, *secure], OURS.client(directory)) as made:
+    much = ("--limit", f"peer_burst_bytes={2**40}", "--tenants", str(tenants))
+    secure = ("--tls-certificate", str(files.certificate), "--tls-key", str(files.key))
+    with operated(directory, [*audit_options(directory), *much, *secure], OURS.client(directory)) as made:
         for sent in STORY:
             made.public.submit(sent)
         yield made

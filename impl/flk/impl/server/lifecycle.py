@@ -16,6 +16,7 @@ import uvloop
 from flk.impl.entry_files import readable_by_others
 from flk.impl.http.listener import Listener
 from flk.impl.server.admission import Admission
+from flk.impl.server.auditing import writing
 from flk.impl.server.breaker import CircuitBreaker
 from flk.impl.server.comparing import comparing
 from flk.impl.server.daemon import in_daemon
@@ -108,8 +109,10 @@ async def _serve_told(settings: Settings, say: Callable[[str], None], metrics: M
     front = Front(settings, metrics, progress, reload, told)
     await front.listen(say)
     node = await in_daemon(partial(open_node, settings, objects, metrics, progress))
+    tenancy = None
     if settings.tenants is not None:
-        reload.add("tenants", Tenancy(settings.tenants, node.tenants, metrics, node.time))
+        tenancy = Tenancy(settings.tenants, node.tenants, metrics, node.time)
+        reload.add("tenants", tenancy)
     if node.store.weakness:
         say(f"the store may lose what it acknowledged: {node.store.weakness}")
     if settings.objects and settings.tiering:
@@ -129,7 +132,7 @@ async def _serve_told(settings: Settings, say: Callable[[str], None], metrics: M
         if node.looking.why_not:
             say(f"pages of the store have no sums, so a start after a kill reads all of it: {node.looking.why_not}")
         admission = Admission(settings.garbage, partial(free_bytes, settings.data))
-        replicator = _replicator(settings, runtime, examined, told)
+        replicator = _replicator(settings, runtime, examined, tenancy, told)
         front.serve(runtime, examined, admission, replicator, objects)
         say(f"listening on {front.url}")
         mover = _mover(settings, runtime, examined)
@@ -308,9 +311,11 @@ def _snapshots(settings: Settings) -> tuple[str, ...]:
     return () if settings.objects is None else (settings.region, *settings.peers)
 
 
-def _replicator(settings: Settings, runtime: Runtime, examined: Examine, told: Untold) -> Replicator:
+def _replicator(
+    settings: Settings, runtime: Runtime, examined: LiveKeys, tenancy: Tenancy | None, told: Untold
+) -> Replicator:
     every = Every(settings.ship_every, settings.replay_every, settings.check_every, settings.snapshot_every)
-    alone, snapshots = settings.objects is None, settings.tiering is None
+    alone, snapshots, audit = settings.objects is None, settings.tiering is None, settings.auditing
     return Replicator(
         runtime,
         examined,
@@ -319,9 +324,11 @@ def _replicator(settings: Settings, runtime: Runtime, examined: Examine, told: U
         alone=alone,
         snapshots=snapshots,
         period=settings.retain,
+        audited=settings.audit is not None,
         further=comparing(runtime.node, settings.peers, examined, settings.compare_every, settings.reconcile)
         | mending(runtime.node, settings.peers, examined)
-        | feeding(runtime.node, settings.feeds, settings.follows, examined, every.ship, every.replay),
+        | feeding(runtime.node, settings.feeds, settings.follows, examined, every.ship, every.replay)
+        | (writing(runtime.node, settings.data, examined, tenancy, audit, settings.audit_every) if audit else {}),
         telling=told,
     )
 

@@ -44,8 +44,8 @@ class Every(NamedTuple):
 class Replicator:
     """Ships the log of one node, replays the log of each peer and those of the region's earlier disks, and looks for what was
     shipped; and writes `snapshots`. A node that is `alone`, without an object store, only reads its log again, bit by bit. What
-    snapshots cover, and is older than `period` in seconds, is removed (None: nothing is). `further` passes are made with the
-    seconds from one to the next. `telling` is told of every pass.
+    snapshots cover, and is older than `period` in seconds, is removed (None: nothing is); in a region that is `audited`,
+    once its log has it. `further` passes are made with the seconds from one to the next. `telling` is told of every pass.
     """
 
     def __init__(
@@ -58,6 +58,7 @@ class Replicator:
         alone: bool = False,
         snapshots: bool = True,
         period: float | None = None,
+        audited: bool = False,
         further: Mapping[Passes[Any], float] | None = None,
         telling: Untold | None = None,
     ) -> None:
@@ -79,7 +80,7 @@ class Replicator:
                 self._intervals[ReclaimPasses(region, region, examine, node.metrics)] = every.replay
             if period is not None:
                 interval = min(every.retain, every.snapshot)
-                passes = RetentionPasses(region, period, node.metrics, shared=node.store.shared)
+                passes = RetentionPasses(region, period, node.metrics, shared=node.store.shared, audited=audited)
                 self._intervals[passes] = interval
 
     @property

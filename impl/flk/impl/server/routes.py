@@ -3,7 +3,7 @@
 What a submission means is decided by the programs; here it is only read, begun and answered.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from http import HTTPStatus
 from time import perf_counter
@@ -13,6 +13,7 @@ import structlog
 
 from flk.impl.access import Access, TokenEntry
 from flk.impl.http.messages import Answer, Request, Respond, path_of
+from flk.impl.http.router import Methods
 from flk.impl.server.admission import Admission
 from flk.impl.server.batch import Answers, Beginnings
 from flk.impl.server.outcomes import Outcomes
@@ -54,8 +55,9 @@ class Service(Probes):
         *,
         pages: bool = False,
         limits: Http = CONSTANTS.http,
+        further: Mapping[str, Methods] | None = None,
     ) -> None:
-        super().__init__(runtime.node.metrics, runtime.node.progress, scrapes, access, pages=pages)
+        super().__init__(runtime.node.metrics, runtime.node.progress, scrapes, access, pages=pages, further=further)
         self._runtime = runtime
         self._node = runtime.node
         self._region = region

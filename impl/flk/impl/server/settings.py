@@ -11,6 +11,7 @@ import msgspec
 from flk.impl.access import read_access
 from flk.impl.http.origins import fields_for
 from flk.impl.keys import load_keys
+from flk.impl.server.auditing import Auditing, auditing_of
 from flk.impl.server.comparing import require_comparable
 from flk.impl.server.feeding import Peer, check_feeds
 from flk.impl.server.retaining import require_removable
@@ -51,8 +52,9 @@ class Settings(msgspec.Struct, frozen=True):
     regions that are no `peers`. Every `compare_every` seconds it compares its store with those of its peers, and mends what it
     lost, in the mode `reconcile`. It answers pages of the origin `allow_origin`. The file `access` says who may ask for what is
     stored; with `admin_port` operators ask there, and nowhere else. `tenants` is the file that says how much each tenant may send.
-    With `tls_certificate` and `tls_key` its connections are within TLS; with `tls_client_ca` those of its clients alone. `otlp` is
-    the collector that is told of its work.
+    With the key in `audit` it writes an audit log of the region, every `audit_every` seconds, and publishes what all
+    `audit_witnesses` have cosigned. With `tls_certificate` and `tls_key` its connections are within TLS; with `tls_client_ca` those
+    of its clients alone. `otlp` is the collector that is told of its work.
     """
 
     data: Path
@@ -94,6 +96,14 @@ class Settings(msgspec.Struct, frozen=True):
     tls_key: Path | None = None
     tls_client_ca: Path | None = None
     otlp: Telemetry | None = None
+    audit: Path | None = None
+    audit_witnesses: tuple[str, ...] = ()
+    audit_every: float = CONSTANTS.transparency.every_seconds
+
+    @property
+    def auditing(self) -> Auditing | None:
+        """With what the node writes an audit log; None if it writes none. Raises UnusableInput."""
+        return auditing_of(self.audit, self.audit_witnesses, self.objects, cold=self.tiering is not None)
 
     @property
     def tls(self) -> TlsFiles | None:
@@ -147,6 +157,7 @@ def mistakes(settings: Settings) -> Iterator[UnusableInput]:
         partial(_check_tls, settings),
         partial(_check_access, settings),
         partial(_check_collector, settings),
+        lambda: settings.auditing,
     )
     for check in checks:
         try:

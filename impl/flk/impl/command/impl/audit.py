@@ -104,6 +104,59 @@ def monitor(
         typer.echo(f"✓ {origin}: {before:,} leaves grew to {seen.now.size:,}")
 
 
+@commands.command(epilog="Example: flk audit key example.com/eu audit.key")
+def key(
+    name: Annotated[str, typer.Argument(help="The name of the log or of the witness, as in example.com/eu.")],
+    file: Annotated[Path, typer.Argument(help="Where the key is written, for its owner alone.", dir_okay=False)],
+) -> None:
+    """Make the key of a log, or of a witness, and print what others check it by: as a log's, then as a witness's."""
+    import os
+
+    from flk.impl.storage.trouble import usable
+    from flk.model.transparency.notes import BadNote, Signer, private_text
+    from flk.spec.errors import UnusableInput
+
+    try:
+        text = private_text(name, os.urandom(32))
+    except BadNote as bad:
+        raise UnusableInput(str(bad)) from None
+    with usable(file), os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as made:
+        made.write(f"{text}\n")
+    signer = Signer.parse(text)
+    typer.echo(f"{signer.verifier}\n{signer.witness}")
+
+
+@commands.command(
+    epilog="Example: flk audit witness s3://logs/audit/eu --key example.com/eu+… --with witness.key --state eu.checkpoint"
+)
+def witness(
+    url: Url,
+    key: Key,
+    by: Annotated[Path, typer.Option("--with", help="The key of the witness; see `flk audit key`.", dir_okay=False)],
+    state: Annotated[
+        Path,
+        typer.Option(help="Where the last checkpoint that was cosigned is kept: away from the log.", dir_okay=False),
+    ],
+    *,
+    json: Json = False,
+) -> None:
+    """Cosign the latest signed checkpoint, if the log is how the last one that was cosigned has grown (TLOG-9). For a timer.
+
+    A fork leaves the file as it was, and nothing is cosigned. Exit codes as those of `verify`.
+    """
+    from flk.impl.server.auditing import read_signer
+
+    signer = read_signer(by)
+    with opened(url, key) as (log, verifier):
+        size = log.cosign(signer, state)
+    if json:
+        typer.echo(msgspec.json.encode({"origin": verifier.name, "size": size}))
+    elif size is None:
+        typer.echo(f"{plain(verifier.name)}: there is no checkpoint to cosign")
+    else:
+        typer.echo(f"✓ {plain(verifier.name)}: {size:,} leaves, cosigned by {plain(signer.name)}")
+
+
 @commands.command(
     epilog="Example: flk audit stream file:///srv/log --key example.com/log+530d903a+Aeky… --to splunk"
     " --endpoint https://siem.example:8088/services/collector/event --secret token.txt --state splunk.json --every 10"
@@ -163,8 +216,8 @@ def opened(url: str, key: str) -> Iterator[tuple["Log", "Verifier"]]:
     """The log and its key. What is wrong with the log ends the command with 1."""
     from flk.impl.data.transparency import Log
     from flk.impl.storage.objects import open_objects
-    from flk.model.programs.proofs import BadLog
     from flk.model.refusal import Unavailable
+    from flk.model.transparency.checkpoints import BadLog
     from flk.model.transparency.notes import BadNote, Kind, Verifier
     from flk.spec.errors import UnusableInput
 

@@ -272,6 +272,24 @@ def serve(
             help="The share of submissions with spans, with --otlp, of those whose caller does not say by a traceparent.",
         ),
     ] = CONSTANTS.otlp.share,
+    audit: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write an audit log of the region to the object store, signed with the key in this file (TLOG-6); see `flk audit"
+            " key`.",
+            dir_okay=False,
+        ),
+    ] = None,
+    audit_witness: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Publish checkpoints of the audit log once this witness has cosigned them (TLOG-9). Once for each.",
+            metavar="KEY",
+        ),
+    ] = None,
+    audit_every: Annotated[
+        float, typer.Option(min=0.01, help="Seconds from one step of the audit log, and checkpoint, to the next.")
+    ] = CONSTANTS.transparency.every_seconds,
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], typer.Option(help="What to log; JSON lines on stderr.")
     ] = "info",
@@ -350,6 +368,9 @@ def serve(
         admin_port=admin_port,
         tenants=tenants,
         otlp=Telemetry(otlp, otlp_sample, limits.otlp) if otlp is not None else None,
+        audit=audit,
+        audit_witnesses=tuple(audit_witness or ()),
+        audit_every=audit_every,
     )
     try:
         if check:
