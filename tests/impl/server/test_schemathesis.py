@@ -68,5 +68,5 @@ def test_nothing_is_found(node: Operated, listener: str, tmp_path: Path) -> None
         timeout=3600,
     )
     assert attacked.returncode == 0, attacked.stdout
-    assert "0 generated" not in attacked.stdout
+    assert " 0 generated" not in attacked.stdout
     assert node.server.process.poll() is None

@@ -3,14 +3,13 @@
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from datetime import UTC
-from email.utils import parsedate_to_datetime
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from select import POLLIN, poll
 from socket import SHUT_RDWR
 from types import MappingProxyType
 from urllib.parse import urlsplit
 
+from flk.impl.http.patience import retry_after
 from flk.impl.http.trust import Trust
 from flk.model.flow.answers import SUBMIT_PATH
 from flk.model.flow.submission import Response, Submission
@@ -91,19 +90,3 @@ class Connection:
         if not answer.isclosed():  # there is more, which is none of the service's answers
             self._http.close()
         return Response(answer.status, body, retry_after(answer.getheader("Retry-After"), time.time()))
-
-
-def retry_after(value: str | None, now: float) -> float | None:
-    """Seconds that a `Retry-After` header asks for at wall time `now`: whole seconds or a date (RFC 9110 section 10.2.3).
-
-    None if the header is absent or is neither.
-    """
-    if value is None:
-        return None
-    if value.isascii() and value.isdigit():
-        return float(value)
-    try:
-        moment = parsedate_to_datetime(value)
-    except ValueError:
-        return None
-    return max(0.0, moment.replace(tzinfo=moment.tzinfo or UTC).timestamp() - now)

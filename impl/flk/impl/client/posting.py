@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from flk.impl.agent.service import retry_after
 from flk.impl.http.following import current
+from flk.impl.http.patience import retry_after
 from flk.impl.http.trust import Trust
 from flk.model.flow.answers import BATCH_PATH, OUTCOMES_PATH, SUBMIT_PATH
 from flk.model.flow.batch import MEDIA_TYPE

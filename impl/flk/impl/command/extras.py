@@ -13,7 +13,7 @@ _PARTS = {
     "flk.sim": ("sim", "the simulator"),
     "flk.impl.bench": ("bench", "the benchmark"),
     "flk.impl.client": ("client", "the client"),
-    "flk.impl.server.telemetry": ("otlp", "--otlp"),
+    "flk.impl.telemetry": ("otlp", "--otlp"),
     "flk.impl.agent": ("signals", "computing records of points"),
     "flk.impl.command.impl.agent": ("signals", "computing records of points"),
     "flk.model.personal": ("pii", "looking for personal data"),

@@ -16,8 +16,8 @@ from typing import Any
 import httpx
 import msgspec
 
-from flk.impl.agent.service import retry_after
 from flk.impl.data.transparency import Log
+from flk.impl.http.patience import retry_after
 from flk.impl.http.trust import Trust
 from flk.impl.storage.record import sync_directory
 from flk.impl.storage.trouble import usable

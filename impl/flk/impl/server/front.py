@@ -24,9 +24,9 @@ from flk.impl.server.scrapes import Scrapes
 from flk.impl.server.securing import within_tls
 from flk.impl.server.settings import Settings
 from flk.impl.server.status import Status
-from flk.impl.server.telling import Untold
 from flk.impl.storage.inspecting import Inspected
 from flk.impl.storage.objects import Objects
+from flk.impl.telemetry.telling import Untold
 from flk.model.programs.examine import Examine
 from flk.spec.errors import UnusableInput
 

@@ -32,7 +32,6 @@ from flk.impl.server.reload import Reload
 from flk.impl.server.replicator import Every, Replicator
 from flk.impl.server.runtime import Runtime
 from flk.impl.server.settings import Fsync, Settings, require_usable
-from flk.impl.server.telling import Untold
 from flk.impl.server.tenancy import Tenancy
 from flk.impl.server.tiering import open_tiers, open_warm
 from flk.impl.server.trace import Trace, Untraced
@@ -47,6 +46,7 @@ from flk.impl.storage.shared import SharedStore
 from flk.impl.storage.store import EntryStore
 from flk.impl.storage.trouble import free_bytes
 from flk.impl.storage.wal import FileDisk
+from flk.impl.telemetry.telling import Untold
 from flk.model.compiled.examiner import choice
 from flk.model.effects import INBOX
 from flk.model.flow.timekeeping import Timekeeper
@@ -91,7 +91,7 @@ def _told(settings: Settings, metrics: Metrics) -> Untold:
     """What tells a collector, if there is one; without, none of what that needs is imported."""
     if settings.otlp is None:
         return Untold()
-    from flk.impl.server.telemetry.told import Told
+    from flk.impl.telemetry.told import Told
 
     return Told(settings.otlp, settings.region, "http" if settings.tls is None else "https", metrics)
 

@@ -17,8 +17,8 @@ import structlog
 from flk.impl.server.passes import Passes, ReclaimPasses, ReplayPasses, RestorePasses, ShippingPasses, SnapshotPasses
 from flk.impl.server.retaining import RetentionPasses
 from flk.impl.server.runtime import Runtime
-from flk.impl.server.telling import PassSpan, Untold
 from flk.impl.storage.segment_file import LogFailed
+from flk.impl.telemetry.telling import PassSpan, Untold
 from flk.model.log.frames import CorruptSegment
 from flk.model.programs.examine import Examine
 from flk.model.refusal import Refused

@@ -16,12 +16,12 @@ from flk.impl.server.comparing import require_comparable
 from flk.impl.server.feeding import Peer, check_feeds
 from flk.impl.server.retaining import require_removable
 from flk.impl.server.securing import certificates
-from flk.impl.server.telling import Telemetry
 from flk.impl.server.tiering import Tiering, check_tiers
 from flk.impl.server.tls_files import TlsFiles, tls_files
 from flk.impl.storage.address import address
 from flk.impl.storage.objects import open_objects
 from flk.impl.storage.ring_file import is_ring, load, path_of
+from flk.impl.telemetry.telling import Telemetry
 from flk.impl.tenants import read_tenants
 from flk.model.entries.proposals import Mode
 from flk.model.record.canonical import ACCEPTED, Profile

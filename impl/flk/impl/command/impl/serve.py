@@ -305,9 +305,9 @@ def serve(
     from flk.impl.server.feeding import peer as as_peer
     from flk.impl.server.lifecycle import serve as run
     from flk.impl.server.settings import Fsync, Mistaken, Settings, require_usable
-    from flk.impl.server.telling import Telemetry
     from flk.impl.server.tiering import Tiering
     from flk.impl.storage.segment_file import LogFailed, LogGone
+    from flk.impl.telemetry.telling import Telemetry
     from flk.model.entries.proposals import Mode
 
     structlog.configure(

@@ -1,4 +1,4 @@
-"""What a node tells of its work to whoever follows it: `Untold` tells nobody; `telemetry` tells a collector (OBS-9)."""
+"""What a node tells of its work to whoever follows it: `Untold` tells nobody; `told` tells a collector (OBS-9)."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

@@ -4,13 +4,23 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from itertools import islice
 from time import monotonic
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from prometheus_client import Counter
 
-from flk.impl.server.metrics import Metrics
-
 T = TypeVar("T")
+
+
+class Counts(Protocol):
+    """What counts what becomes of spans ("traces") and log records ("logs")."""
+
+    def exported(self, signal: str) -> Counter:
+        """Those that a collector took."""
+        ...
+
+    def not_exported(self, signal: str, reason: str) -> Counter:
+        """Those that none got."""
+        ...
 
 
 class Waiting(Generic[T]):
@@ -23,7 +33,7 @@ class Waiting(Generic[T]):
         signal: str,
         encode: Callable[[Sequence[T]], bytes],
         rejected: Callable[[bytes], tuple[int, str] | None],
-        metrics: Metrics,
+        metrics: Counts,
         most: int,
     ) -> None:
         self.signal = signal

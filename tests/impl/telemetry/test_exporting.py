@@ -20,10 +20,10 @@ from tests.support.impl.collector import (
 )
 
 from flk.impl.server.metrics import Metrics
-from flk.impl.server.telemetry.collector import Collector
-from flk.impl.server.telemetry.exporting import Exporter
-from flk.impl.server.telemetry.messages import of_spans, rejected_spans
-from flk.impl.server.telemetry.waiting import Waiting
+from flk.impl.telemetry.collector import Collector
+from flk.impl.telemetry.exporting import Exporter
+from flk.impl.telemetry.messages import of_spans, rejected_spans
+from flk.impl.telemetry.waiting import Waiting
 from flk.spec.constants import CONSTANTS
 
 QUICK = msgspec.structs.replace(

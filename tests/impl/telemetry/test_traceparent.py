@@ -5,7 +5,7 @@ import re
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from flk.impl.server.telemetry.requests import parent_of
+from flk.impl.telemetry.requests import parent_of
 
 HEX = "0123456789abcdef"
 PARTS = st.tuples(

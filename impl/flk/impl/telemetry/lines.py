@@ -11,7 +11,7 @@ from opentelemetry.sdk._logs import ReadableLogRecord
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
-from flk.impl.server.telemetry.waiting import Waiting
+from flk.impl.telemetry.waiting import Waiting
 
 _SEVERITY = {
     "debug": SeverityNumber.DEBUG,

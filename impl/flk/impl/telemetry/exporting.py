@@ -10,9 +10,8 @@ from typing import Any
 import httpx
 import structlog
 
-from flk.impl.server.daemon import in_daemon
-from flk.impl.server.telemetry.collector import AGAIN, Collector
-from flk.impl.server.telemetry.waiting import Waiting
+from flk.impl.telemetry.collector import AGAIN, Collector
+from flk.impl.telemetry.waiting import Waiting
 from flk.model.flow.submission import Response
 from flk.model.programs.outbox import pause
 from flk.spec.constants import CONSTANTS, Otlp, Outbox
@@ -39,7 +38,7 @@ class Exporter:
     async def close(self, say: Callable[[str], None]) -> None:
         """Export what waits, as far as that can be done in the seconds for it, and tell how much could not be."""
         self._loop.call_soon_threadsafe(self._stopping.set)
-        await in_daemon(self._thread.join)
+        await asyncio.to_thread(self._thread.join)
         if left := sum(map(len, self._waiting)):
             say(f"{left} spans and log lines were not exported: {'; '.join(filter(None, self._trouble.values()))}")
 

@@ -18,7 +18,7 @@ from tests.support.model.world import EQUIVOCATING, FORGED, HONEST, MALFORMED, p
 from flk.impl.access import Role, add_token
 from flk.impl.server.process import ServerProcess, server_process
 from flk.impl.server.settings import Settings, mistakes
-from flk.impl.server.telling import Telemetry
+from flk.impl.telemetry.telling import Telemetry
 from flk.model.flow.answers import BATCH_PATH, SUBMIT_PATH
 from flk.model.flow.batch import MEDIA_TYPE
 from flk.model.flow.submission import Submission

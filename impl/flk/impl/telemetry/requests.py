@@ -13,7 +13,7 @@ from opentelemetry.trace import Span, SpanContext, SpanKind, Status, StatusCode,
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from flk.impl.http.messages import Answer, Handler, Request, Respond, path_of
-from flk.impl.server.telemetry.waiting import Rate
+from flk.impl.telemetry.waiting import Rate
 from flk.model.flow.answers import BATCH_PATH, OUTCOMES_PATH, STATES_ENTRY, SUBMIT_PATH
 from flk.model.flow.submission import Problem
 

@@ -13,7 +13,7 @@ from opentelemetry.sdk.environment_variables import (
 )
 from opentelemetry.util.re import parse_env_headers
 
-from flk.impl.agent.service import retry_after
+from flk.impl.http.patience import retry_after
 from flk.impl.http.trust import trust_of
 from flk.model.flow.submission import Response
 

@@ -12,14 +12,13 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import Span, Status, StatusCode, Tracer, use_span
 
 from flk.impl.http.messages import Handler
-from flk.impl.server.metrics import Metrics
-from flk.impl.server.telemetry.collector import Collector
-from flk.impl.server.telemetry.exporting import Exporter
-from flk.impl.server.telemetry.lines import Lines
-from flk.impl.server.telemetry.messages import of_lines, of_spans, rejected_lines, rejected_spans
-from flk.impl.server.telemetry.requests import Requests
-from flk.impl.server.telemetry.waiting import Rate, Waiting
-from flk.impl.server.telling import PassSpan, Telemetry, Untold
+from flk.impl.telemetry.collector import Collector
+from flk.impl.telemetry.exporting import Exporter
+from flk.impl.telemetry.lines import Lines
+from flk.impl.telemetry.messages import of_lines, of_spans, rejected_lines, rejected_spans
+from flk.impl.telemetry.requests import Requests
+from flk.impl.telemetry.telling import PassSpan, Telemetry, Untold
+from flk.impl.telemetry.waiting import Counts, Rate, Waiting
 from flk.spec import __version__
 
 NAME = "flk"
@@ -28,7 +27,7 @@ NAME = "flk"
 class Told(Untold):
     """Tells a collector. Raises UnusableInput for an address that is none, and a file that cannot be used."""
 
-    def __init__(self, telemetry: Telemetry, region: str, scheme: str, metrics: Metrics) -> None:
+    def __init__(self, telemetry: Telemetry, region: str, scheme: str, metrics: Counts) -> None:
         bounds = telemetry.bounds
         collector = Collector(telemetry.base, bounds.timeout_seconds, bounds.max_answer_bytes)
         resource = _resource(region)

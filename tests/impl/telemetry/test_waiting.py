@@ -6,7 +6,7 @@ from prometheus_client import Counter
 from tests.support.impl.collector import counted
 
 from flk.impl.server.metrics import Metrics
-from flk.impl.server.telemetry.waiting import Rate, Waiting
+from flk.impl.telemetry.waiting import Rate, Waiting
 
 
 @given(st.lists(st.integers(-5, 9)), st.integers(1, 7))
