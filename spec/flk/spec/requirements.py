@@ -45,6 +45,7 @@ AREAS = {
     "observability": "OBS",
     "api": "API",
     "siem": "SIEM",
+    "anchoring": "ANC",
 }
 """Each area's file and the prefix of its ids, in the order in which a reader meets them."""
 

@@ -88,7 +88,7 @@ class State:
 
 
 @contextmanager
-def opened(path: Path, log: str, receiver: str) -> Iterator[State]:
+def kept_in(path: Path, log: str, receiver: str) -> Iterator[State]:
     """The state of a stream, which nobody else has. Raises UnusableInput."""
     with usable(path):
         lock = os.open(path.with_name(f"{path.name}.lock"), os.O_RDWR | os.O_CREAT, 0o600)
