@@ -25,6 +25,8 @@ AREAS = {
     "scrutiny": "SAN",
     "merkle": "MRK",
     "transparency": "TLOG",
+    "sequencing": "SEQ",
+    "vrf": "VRF",
     "clock": "HLC",
     "order": "ORD",
     "http": "HTTP",

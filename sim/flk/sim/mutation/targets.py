@@ -107,6 +107,7 @@ PARTS = (
         "flk.model.transparency",
         ("checkpoints", "earlier", "edge", "leaves", "notes", "steps", "tiles"),
     ),
+    Part("vrf", "flk.model.vrf", ("ecvrf", "edwards25519")),
     Part("parts", "flk.model.memory", ("memory", "migrated", "parts", "rotten", "tiered")),
     Part("nodes", "flk.sim.nodes", ("admission", "breakers", "log_device", "migration", "tiers", "workers")),
     Part("agents", "flk.sim.clients", ("agents",)),
