@@ -22,6 +22,7 @@ AREAS = {
     "signing": "SIGN",
     "signals": "SIG",
     "judgement": "JDG",
+    "policy": "POL",
     "merkle": "MRK",
     "transparency": "TLOG",
     "clock": "HLC",

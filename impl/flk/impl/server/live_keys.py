@@ -6,7 +6,7 @@ from flk.impl.keys import load_keys
 from flk.model.compiled.examiner import examining
 from flk.model.entries.entry import Claim
 from flk.model.flow.submission import Submission
-from flk.model.log.frames import Frame
+from flk.model.log.frames import UNSTATED, Frame, Stated
 from flk.model.log.hlc import Timestamp
 from flk.model.programs.examine import claims_of
 from flk.model.record.canonical import Profile
@@ -23,9 +23,11 @@ class LiveKeys:
         self._profiles = profiles
         self._examine = examining(load_keys(path, profiles))
 
-    def __call__(self, submission: Submission, timestamp: Timestamp, region: str) -> Claim:
+    def __call__(
+        self, submission: Submission, timestamp: Timestamp, region: str, stated: Stated = UNSTATED, /
+    ) -> Claim:
         """As `examine`."""
-        return self._examine(submission, timestamp, region)
+        return self._examine(submission, timestamp, region, stated)
 
     def claims(self, frames: tuple[Frame, ...], region: str) -> tuple[Claim, ...]:
         """As `claims_of`."""
