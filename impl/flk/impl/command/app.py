@@ -32,6 +32,7 @@ MODULES = (
     "impl.keys",
     "impl.token",
     "impl.tenants",
+    "impl.policy",
     "impl.data",
     "impl.lost",
     "impl.migrate",

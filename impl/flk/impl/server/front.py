@@ -2,6 +2,7 @@
 
 import socket
 from collections.abc import Callable
+from functools import partial
 
 import msgspec
 
@@ -11,12 +12,14 @@ from flk.impl.http.listener import Listener
 from flk.impl.http.origins import fields_for
 from flk.impl.server.admin import LIMITS, Admin, Serving
 from flk.impl.server.admission import Admission
+from flk.impl.server.live_keys import LiveKeys
 from flk.impl.server.metrics import Metrics
 from flk.impl.server.probes import Probes
 from flk.impl.server.progress import Progress
 from flk.impl.server.reload import Reload
 from flk.impl.server.replicator import Replicator
 from flk.impl.server.routes import Service
+from flk.impl.server.ruling import rulings
 from flk.impl.server.runtime import Runtime
 from flk.impl.server.scrapes import Scrapes
 from flk.impl.server.securing import within_tls
@@ -24,7 +27,8 @@ from flk.impl.server.settings import Settings
 from flk.impl.server.status import Status
 from flk.impl.storage.inspecting import Inspected
 from flk.impl.storage.objects import Objects
-from flk.model.programs.examine import Examine
+from flk.model.effects import INBOX
+from flk.model.programs.examine import Here
 from flk.spec.errors import UnusableInput
 
 
@@ -72,7 +76,7 @@ class Front:
     def serve(
         self,
         runtime: Runtime,
-        examined: Examine,
+        examined: LiveKeys,
         admission: Admission,
         replicator: Replicator,
         objects: Objects | None,
@@ -82,7 +86,7 @@ class Front:
         service = Service(
             runtime,
             settings.region,
-            examined,
+            Here(examined, partial(runtime.node.disk.stated_at, INBOX)),
             admission,
             self._scrapes,
             replicator.behind,
@@ -95,7 +99,9 @@ class Front:
             shards = Inspected(runtime.node.store, settings.region, settings.store, path, accept_weaker=weaker)
             status = Status(runtime.node, replicator, settings.keys, settings.tenants)
             self._admin.public = service
-            self._admin.serving = Serving(service.outcomes, shards, objects, status.sections)
+            self._admin.serving = Serving(
+                service.outcomes, shards, objects, status.sections, rulings(runtime, lambda: examined.policy_keys)
+            )
         self.public.pool.handler = service
 
     async def close(self) -> None:

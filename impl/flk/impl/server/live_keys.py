@@ -8,6 +8,7 @@ from flk.model.entries.entry import Claim
 from flk.model.flow.submission import Submission
 from flk.model.log.frames import UNSTATED, Frame, Stated
 from flk.model.log.hlc import Timestamp
+from flk.model.policies.signing import PolicyKeys
 from flk.model.programs.examine import claims_of
 from flk.model.record.canonical import Profile
 
@@ -21,7 +22,13 @@ class LiveKeys:
     def __init__(self, path: Path, profiles: tuple[Profile, ...]) -> None:
         self.path = path
         self._profiles = profiles
-        self._examine = examining(load_keys(path, profiles))
+        self._keyring = load_keys(path, profiles)
+        self._examine = examining(self._keyring)
+
+    @property
+    def policy_keys(self) -> PolicyKeys:
+        """Who may sign policies (POL-5)."""
+        return self._keyring.policy_keys
 
     def __call__(
         self, submission: Submission, timestamp: Timestamp, region: str, stated: Stated = UNSTATED, /
@@ -35,4 +42,5 @@ class LiveKeys:
 
     def reload(self) -> None:
         """Read the file again. Raises UnusableInput, with the keys as they were, if there is a mistake in it."""
-        self._examine = examining(load_keys(self.path, self._profiles))
+        self._keyring = load_keys(self.path, self._profiles)
+        self._examine = examining(self._keyring)
