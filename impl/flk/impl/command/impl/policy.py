@@ -17,12 +17,12 @@ if TYPE_CHECKING:  # imported when a subcommand runs
     from flk.model.policies.document import Policy
     from flk.model.policies.ruling import Ruling
 
-_commands = typer.Typer(
+commands = typer.Typer(
     name="policy",
     no_args_is_help=True,
     help="Policies: by which rules records are judged. Write, check, sign, compare and plan them, and put them into force.",
 )
-app.add_typer(_commands)
+app.add_typer(commands)
 
 File = Annotated[Path, typer.Argument(help="A policy, as a JSON file.", dir_okay=False)]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
@@ -35,7 +35,7 @@ Token = Annotated[
 Version = Annotated[str, typer.Argument(help="The version of a policy that the node knows.")]
 
 
-@_commands.command()
+@commands.command()
 def new() -> None:
     """Print the default policy, to begin another with: `flk policy new > policy.json`."""
     from flk.model.policies.document import DEFAULT
@@ -43,7 +43,7 @@ def new() -> None:
     typer.echo(msgspec.json.format(msgspec.json.encode(DEFAULT)))
 
 
-@_commands.command()
+@commands.command()
 def key(key_id: Annotated[str, typer.Option("--id", help="The key's name, such as ops-2026.")]) -> None:
     """Print a `[[policy_key]]` with new material. The nodes' key files get it without its private half."""
     from flk.impl.keys import new_policy_key
@@ -51,7 +51,7 @@ def key(key_id: Annotated[str, typer.Option("--id", help="The key's name, such a
     typer.echo(new_policy_key(key_id), nl=False)
 
 
-@_commands.command()
+@commands.command()
 def check(
     file: File,
     *,
@@ -89,7 +89,7 @@ def check(
     raise typer.Exit(verdict.exit_code)
 
 
-@_commands.command()
+@commands.command()
 def sign(
     file: File,
     keys: Annotated[Path, typer.Option(help="The file with the private half of the key.", dir_okay=False)],
@@ -105,7 +105,7 @@ def sign(
     typer.echo(f"{file}: policy {signed.version} is signed by {key_id}")
 
 
-@_commands.command()
+@commands.command()
 def diff(one: File, other: File, *, json: Json = False) -> None:
     """Tell in which fields two policies differ. Exit code 0: in none; 1: in some; 2: one cannot be used."""
     from flk.model.policies.document import UNSIGNED, Policy
@@ -125,7 +125,7 @@ def diff(one: File, other: File, *, json: Json = False) -> None:
     raise typer.Exit(1 if differing else 0)
 
 
-@_commands.command()
+@commands.command()
 def plan(
     file: File,
     data: Annotated[Path, typer.Argument(help="The data directory of a node, or a copy of one.", file_okay=False)],
@@ -171,14 +171,14 @@ def _tell_plan(found: "Plan", *, json: bool) -> None:
         )
 
 
-@_commands.command()
+@commands.command()
 def register(file: File, node: Url, token_file: Token, *, json: Json = False) -> None:
     """Make a signed policy known to a node. It judges nothing yet."""
     body = msgspec.json.encode({"kind": "registered", "policy": msgspec.Raw(msgspec.json.encode(_policy(file)))})
     _tell(_asked(node, token_file, body), json=json)
 
 
-@_commands.command()
+@commands.command()
 def stage(
     version: Version,
     node: Url,
@@ -195,13 +195,13 @@ def stage(
     _tell(_asked(node, token_file, body), json=json)
 
 
-@_commands.command()
+@commands.command()
 def promote(version: Version, node: Url, token_file: Token, *, json: Json = False) -> None:
     """Put a policy into force for all that the node logs from now on."""
     _tell(_asked(node, token_file, msgspec.json.encode({"kind": "promoted", "version": version})), json=json)
 
 
-@_commands.command()
+@commands.command()
 def rollback(
     node: Url,
     token_file: Token,
@@ -213,7 +213,7 @@ def rollback(
     _tell(_asked(node, token_file, msgspec.json.encode({"kind": "rolled_back", "version": version})), json=json)
 
 
-@_commands.command()
+@commands.command()
 def history(node: Url, token_file: Token, *, json: Json = False) -> None:
     """Tell which policies a node knows, which is in force, and how that came about."""
     _tell(_asked(node, token_file, None), json=json)
