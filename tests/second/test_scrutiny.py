@@ -42,5 +42,5 @@ def test_outcomes_are_the_same(D_hat: float, coh_star: float, r: float, counts: 
     low, high = sorted(data.draw(st.tuples(thresholds, thresholds)), key=lambda x: x or 0.0)
     pair = sorted(data.draw(st.tuples(reals(3.5), reals(3.5))))
     scrutiny = Scrutiny(data.draw(st.booleans()), data.draw(st.none() | st.just((pair[0], pair[1]))), low, high)
-    ours = msgspec.to_builtins(judge(record, scrutiny))
+    ours = msgspec.to_builtins(judge(record, scrutiny=scrutiny))
     assert second.judge(msgspec.to_builtins(record), msgspec.to_builtins(scrutiny)) == ours

@@ -81,6 +81,25 @@ class Scrutiny(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     weights: tuple[int, int, int]
 
 
+class PolicyLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a policy may say, and how much of them a log carries along (POL-*)."""
+
+    version_pattern: str
+    created_at_pattern: str
+    signer_pattern: str
+    max_text: int
+    max_bytes: int
+    tol_D_max: float
+    tol_budget_max: float
+    D0_max: float
+    flags: tuple[str, ...]
+    default_version: str
+    earlier_digest: str
+    share_parts: int
+    kept_policies: int
+    kept_events: int
+
+
 class Merkle(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Chunking of the raw data (MRK-*)."""
 
@@ -469,6 +488,7 @@ class Constants(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     budget: Budget
     judgement: Judgement
     scrutiny: Scrutiny
+    policy: PolicyLimits
     merkle: Merkle
     node: Node
     admin: Admin

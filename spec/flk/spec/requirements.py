@@ -23,6 +23,7 @@ AREAS = {
     "signals": "SIG",
     "judgement": "JDG",
     "scrutiny": "SAN",
+    "policy": "POL",
     "merkle": "MRK",
     "transparency": "TLOG",
     "sequencing": "SEQ",

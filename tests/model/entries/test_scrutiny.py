@@ -54,8 +54,8 @@ def with_signals(record: Pcs, D_hat: float, coh_star: float = 0.5, r: float = 0.
 @given(records())
 def test_what_is_off_changes_nothing(record: Pcs) -> None:
     """Nor does a score that nothing reaches (SAN-1)."""
-    assert judge(record, Scrutiny()) == judge(record, OFF) == judge(record)
-    assert judge(record, Scrutiny(slope=(0, LIMITS.D_hat_max))) == judge(record)
+    assert judge(record, scrutiny=Scrutiny()) == judge(record, scrutiny=OFF) == judge(record)
+    assert judge(record, scrutiny=Scrutiny(slope=(0, LIMITS.D_hat_max))) == judge(record)
 
 
 def test_no_node_applies_it() -> None:
@@ -79,9 +79,9 @@ def test_counts_that_fall_are_rejected() -> None:
     """Equal ones are not."""
     falling = with_counts(5, 40, 39, 80)
     assert judge(falling).reason is Reason.OK
-    outcome = judge(falling, Scrutiny(counts=True))
+    outcome = judge(falling, scrutiny=Scrutiny(counts=True))
     assert (outcome.accepted, outcome.escalated, outcome.reason) == (False, True, Reason.COUNTS)
-    assert judge(with_counts(5, 40, 40, 80), Scrutiny(counts=True)).reason is Reason.OK
+    assert judge(with_counts(5, 40, 40, 80), scrutiny=Scrutiny(counts=True)).reason is Reason.OK
 
 
 @given(st.permutations(range(4)), st.lists(st.integers(1, 99), min_size=4, max_size=4))
@@ -112,7 +112,7 @@ def test_an_unusual_slope_is_escalated_and_a_bound_is_within(record: Pcs, off: i
     bound = nano(record.D_hat) + off
     assume(0 <= bound <= LIMITS.D_hat_max * NANO)
     scrutiny = Scrutiny(slope=(bound / NANO, LIMITS.D_hat_max) if low else (0, bound / NANO))
-    outcome = judge(record, scrutiny)
+    outcome = judge(record, scrutiny=scrutiny)
     unusual = off > 0 if low else off < 0
     assert (outcome.accepted, outcome.reason) == (True, Reason.SLOPE if unusual else Reason.OK)
 
@@ -160,8 +160,8 @@ def test_a_score_at_the_threshold_acts(D_hat: float, off: int) -> None:
     threshold = (anomaly(record.D_hat, record.coh_star, record.r) + off) / NANO
     acts = off <= 0
     escalated, rejected = (
-        judge(record, Scrutiny(escalate_from=threshold)),
-        judge(record, Scrutiny(reject_from=threshold)),
+        judge(record, scrutiny=Scrutiny(escalate_from=threshold)),
+        judge(record, scrutiny=Scrutiny(reject_from=threshold)),
     )
     assert (escalated.accepted, escalated.escalated) == (True, acts)
     assert (rejected.accepted, rejected.escalated) == (not acts, acts)
@@ -171,7 +171,7 @@ def test_a_score_at_the_threshold_acts(D_hat: float, off: int) -> None:
 def test_what_rejects_is_the_reason_before_what_escalates() -> None:
     """A wrong budget beside counts that fall (SAN-5)."""
     falling = with_counts(5, 40, 39, 80)
-    outcome = judge(change(falling, budget=1 - falling.budget), Scrutiny(counts=True))
+    outcome = judge(change(falling, budget=1 - falling.budget), scrutiny=Scrutiny(counts=True))
     assert (outcome.accepted, outcome.reason) == (False, Reason.COUNTS)
 
 
@@ -188,9 +188,9 @@ def test_a_check_more_never_lets_more_pass(
     record = with_signals(with_counts(*counts), *signals)
     if mislabelled:
         record = change(record, budget=1 - record.budget)
-    with_it, checks = judge(record, scrutiny), msgspec.structs.asdict(scrutiny)
+    with_it, checks = judge(record, scrutiny=scrutiny), msgspec.structs.asdict(scrutiny)
     for name, off in msgspec.structs.asdict(OFF).items():
-        without = judge(record, Scrutiny(**{**checks, name: off}))
+        without = judge(record, scrutiny=Scrutiny(**{**checks, name: off}))
         assert with_it.accepted <= without.accepted <= judge(record).accepted
         assert with_it.escalated >= without.escalated >= judge(record).escalated
 

@@ -33,6 +33,7 @@ MODULES = (
     "impl.token",
     "impl.tenants",
     "impl.pii",
+    "impl.policy",
     "impl.data",
     "impl.lost",
     "impl.migrate",

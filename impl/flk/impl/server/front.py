@@ -2,6 +2,7 @@
 
 import socket
 from collections.abc import Callable
+from functools import partial
 
 import msgspec
 
@@ -13,12 +14,14 @@ from flk.impl.http.router import Methods, reading
 from flk.impl.server.admin import LIMITS, Admin, Serving
 from flk.impl.server.admission import Admission
 from flk.impl.server.audit_log import EVERYTHING, AuditLog
+from flk.impl.server.live_keys import LiveKeys
 from flk.impl.server.metrics import Metrics
 from flk.impl.server.probes import Probes
 from flk.impl.server.progress import Progress
 from flk.impl.server.reload import Reload
 from flk.impl.server.replicator import Replicator
 from flk.impl.server.routes import Service
+from flk.impl.server.ruling import rulings
 from flk.impl.server.runtime import Runtime
 from flk.impl.server.scrapes import Scrapes
 from flk.impl.server.securing import within_tls
@@ -27,7 +30,8 @@ from flk.impl.server.status import Status
 from flk.impl.storage.inspecting import Inspected
 from flk.impl.storage.objects import Objects
 from flk.impl.telemetry.telling import Untold
-from flk.model.programs.examine import Examine
+from flk.model.effects import INBOX
+from flk.model.programs.examine import Here
 from flk.spec.errors import UnusableInput
 
 
@@ -80,7 +84,7 @@ class Front:
     def serve(
         self,
         runtime: Runtime,
-        examined: Examine,
+        examined: LiveKeys,
         admission: Admission,
         replicator: Replicator,
         objects: Objects | None,
@@ -93,7 +97,7 @@ class Front:
         service = Service(
             runtime,
             settings.region,
-            examined,
+            Here(examined, partial(runtime.node.disk.stated_at, INBOX)),
             admission,
             self._scrapes,
             replicator.behind,
@@ -107,7 +111,9 @@ class Front:
             shards = Inspected(node.store, settings.region, settings.store, path, accept_weaker=weaker)
             status = Status(node, replicator, settings.keys, settings.tenants)
             self._admin.public = service
-            self._admin.serving = Serving(service.outcomes, shards, objects, status.sections)
+            self._admin.serving = Serving(
+                service.outcomes, shards, objects, status.sections, rulings(runtime, lambda: examined.policy_keys)
+            )
         self.public.pool.handler = self._telling.requests(service)
 
     async def close(self) -> None:

@@ -27,6 +27,7 @@ from flk.model.effects.log import (
 from flk.model.effects.migration import Advance, Forget, InsertOrGet, ListKeys, LookAt, ReadPhase, Replace
 from flk.model.effects.objects import GetBeginning, GetObject, ListObjects, PutObject, ReplaceObject
 from flk.model.effects.outbox import Draw, Post, Sleep
+from flk.model.effects.policies import StatedPolicies, StatePolicies
 from flk.model.effects.regions import CountEntries, Fetch, SampleKeys
 from flk.model.effects.retention import DeleteObject, Noted, Release, RemoveSegment
 from flk.model.effects.rotten import PutBack, Rejoin, Rotten
@@ -104,6 +105,8 @@ __all__ = [
     "Segments",
     "Settled",
     "Sleep",
+    "StatePolicies",
+    "StatedPolicies",
     "Store",
     "Supersessions",
     "TakeIn",

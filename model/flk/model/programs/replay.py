@@ -7,6 +7,7 @@ import msgspec
 
 from flk.model.effects import GetObject, Inherit, ListObjects, Mark, Marked, Merge, Observe, Program
 from flk.model.log.frames import CorruptSegment, Frame, earlier_logs, log_of, sealed_frames, sequence_of
+from flk.model.policies.trust import Unvouched
 from flk.model.programs.examine import Examine, claims_of
 from flk.spec.constants import CONSTANTS
 
@@ -92,7 +93,10 @@ def join_log(
             return Stretch(Replayed(tuple(segments), merged, superseded), corrupt)
         if frames is None:
             return Stretch(Replayed(tuple(segments), merged, superseded, gap=name))
-        claims = claims_of(frames, region, examine)
+        try:
+            claims = claims_of(frames, region, examine)
+        except Unvouched as unvouched:
+            return Stretch(Replayed(tuple(segments), merged, superseded), unvouched)
         superseded += yield from Merge(claims)
         if frames:
             timestamps = tuple(frame.timestamp for frame in frames)
