@@ -116,8 +116,13 @@ def read_keys(path: Path) -> tuple[KeyEntry, ...]:
 
 def load_keys(path: Path, profiles: Iterable[Profile] = ACCEPTED) -> Keyring:
     """The keys a server accepts. Raises UnusableInput as `read_keys` does."""
+    return keyring_of(read_keys(path), profiles)
+
+
+def keyring_of(entries: Iterable[KeyEntry], profiles: Iterable[Profile] = ACCEPTED) -> Keyring:
+    """The keys that these entries give a server."""
     keys: dict[str, list[LiveKey]] = {}
-    for entry in read_keys(path):
+    for entry in entries:
         keys.setdefault(entry.tenant, []).append(LiveKey(entry.verifier(), entry.begins, entry.ends))
     return Keyring(keys, profiles)
 

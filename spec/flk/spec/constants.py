@@ -227,6 +227,13 @@ class Transparency(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     max_note_bytes: int
     max_signatures: int
+    object_prefix: str
+    every_seconds: float
+    step_leaves: int
+    max_step_bytes: int
+    zlib_level: int
+    path: str
+    max_questions: int
 
 
 class Snapshot(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -344,6 +351,22 @@ class Tiers(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     hot_latency_seconds: float
     warm_latency_seconds: float
     cold_latency_seconds: float
+
+
+class Otlp(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What of a node's work is told to a collector, and the bounds of telling it (OBS-9, OBS-10)."""
+
+    share: Annotated[float, Meta(ge=0, le=1)]
+    max_traces_per_second: Annotated[int, Meta(ge=1)]
+    queue_items: Annotated[int, Meta(ge=1)]
+    batch_items: Annotated[int, Meta(ge=1)]
+    every_seconds: Annotated[float, Meta(gt=0)]
+    timeout_seconds: Annotated[float, Meta(gt=0)]
+    max_attempts: Annotated[int, Meta(ge=1)]
+    base_delay_seconds: Annotated[float, Meta(ge=0)]
+    max_delay_seconds: Annotated[float, Meta(ge=0)]
+    stop_seconds: Annotated[float, Meta(ge=0)]
+    max_answer_bytes: Annotated[int, Meta(ge=1)]
 
 
 class Mover(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -471,6 +494,7 @@ class Constants(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     dedup: Dedup
     tiers: Tiers
     mover: Mover
+    otlp: Otlp
     migration: Migration
     audit: Audit
     pressure: Pressure

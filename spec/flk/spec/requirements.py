@@ -25,6 +25,8 @@ AREAS = {
     "scrutiny": "SAN",
     "merkle": "MRK",
     "transparency": "TLOG",
+    "sequencing": "SEQ",
+    "vrf": "VRF",
     "clock": "HLC",
     "order": "ORD",
     "http": "HTTP",
@@ -47,6 +49,7 @@ AREAS = {
     "api": "API",
     "personal": "PII",
     "siem": "SIEM",
+    "anchoring": "ANC",
 }
 """Each area's file and the prefix of its ids, in the order in which a reader meets them."""
 

@@ -11,9 +11,9 @@ from tests.support.model.transparency import checkpoint_over, objects_over
 
 from flk.model.effects import Draw, Effect, GetObject, Sleep
 from flk.model.effects.siem import Behind, MoveOn, NoteRefused, Tell
-from flk.model.programs.proofs import BadLog
 from flk.model.programs.stream import Streamed, stream
 from flk.model.siem.targets import Kind, Refusal, Target, request
+from flk.model.transparency.checkpoints import BadLog
 
 KINDS = st.sampled_from(Kind)
 MOODS = st.lists(st.sampled_from(Mood), max_size=12)

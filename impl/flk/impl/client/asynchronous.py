@@ -15,6 +15,7 @@ from flk.impl.client.journal import Journal
 from flk.impl.client.posting import Posting
 from flk.impl.client.receipts import Receipt, Summary, Told
 from flk.impl.client.signing import Keys, Signing
+from flk.impl.http.following import given
 from flk.impl.http.trust import File, trust_of
 from flk.model.flow.answers import ACKNOWLEDGED
 from flk.model.flow.outbox import DeadLetter, Unfinished
@@ -52,9 +53,10 @@ class AsyncClient:
     `url` is where the service is, `tenant` whose records they are, `keys` a key file, whose newest live key signs, or a key;
     `outbox` a directory, which is made if it is missing and which one process at a time may use. Over https `ca` is a file of
     certificates to trust in the place of the system's, `certificate` the files of the client's own and of its key. `token` is what
-    `outcome` shows. `connections` may be busy at once; with `batches` whatever waits for a free one shares a request, if the
-    service takes batches. `screening` says what is done about personal data in records before they are signed. `policy` says how
-    often attempts are made, `sleep` waits so many seconds for the next of a submission.
+    `outcome` shows. Requests say which span of OpenTelemetry they are part of: that in which the caller is, or else `traceparent`.
+    `connections` may be busy at once; with `batches` whatever waits for a free one shares a request, if the service takes batches.
+    `screening` says what is done about personal data in records before they are signed. `policy` says how often attempts are made,
+    `sleep` waits so many seconds for the next of a submission.
 
     What is queued when the process dies is `pending` when a client opens the outbox again; `flush` delivers it. Raises
     UnusableInput for a file or a URL that cannot be used, and for an outbox that another process has open.
@@ -77,6 +79,7 @@ class AsyncClient:
         ca: File | None = None,
         certificate: tuple[File, File] | None = None,
         token: str | None = None,
+        traceparent: str | None = None,
         batches: bool = True,
         connections: int = WORKERS,
         profile: Profile = Profile.JUDGED,
@@ -86,7 +89,13 @@ class AsyncClient:
     ) -> None:
         self._signing = Signing(keys, tenant, profile, screening)
         self._posting = Posting(
-            url, policy.timeout_seconds, connections, trust_of(ca, certificate), token, batches=batches
+            url,
+            policy.timeout_seconds,
+            connections,
+            trust_of(ca, certificate),
+            token,
+            batches=batches,
+            followed=given(traceparent),
         )
         self._journal = Journal()
         self._directory = Path(outbox)

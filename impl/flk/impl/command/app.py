@@ -38,6 +38,7 @@ MODULES = (
     "impl.migrate",
     "impl.divergence",
     "impl.audit",
+    "impl.anchors",
     "conformance.conform",
     "conformance.compare",
     "conformance.browser",

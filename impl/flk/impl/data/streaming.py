@@ -16,8 +16,8 @@ from typing import Any
 import httpx
 import msgspec
 
-from flk.impl.agent.service import retry_after
 from flk.impl.data.transparency import Log
+from flk.impl.http.patience import retry_after
 from flk.impl.http.trust import Trust
 from flk.impl.storage.record import sync_directory
 from flk.impl.storage.trouble import usable
@@ -88,7 +88,7 @@ class State:
 
 
 @contextmanager
-def opened(path: Path, log: str, receiver: str) -> Iterator[State]:
+def kept_in(path: Path, log: str, receiver: str) -> Iterator[State]:
     """The state of a stream, which nobody else has. Raises UnusableInput."""
     with usable(path):
         lock = os.open(path.with_name(f"{path.name}.lock"), os.O_RDWR | os.O_CREAT, 0o600)

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from flk.impl.keys import load_keys
+from flk.impl.keys import keyring_of, read_keys
 from flk.model.compiled.examiner import examining
 from flk.model.entries.entry import Claim
 from flk.model.flow.submission import Submission
@@ -21,7 +21,7 @@ class LiveKeys:
     def __init__(self, path: Path, profiles: tuple[Profile, ...]) -> None:
         self.path = path
         self._profiles = profiles
-        self._examine = examining(load_keys(path, profiles))
+        self.reload()
 
     def __call__(self, submission: Submission, timestamp: Timestamp, region: str) -> Claim:
         """As `examine`."""
@@ -33,4 +33,5 @@ class LiveKeys:
 
     def reload(self) -> None:
         """Read the file again. Raises UnusableInput, with the keys as they were, if there is a mistake in it."""
-        self._examine = examining(load_keys(self.path, self._profiles))
+        self.entries = read_keys(self.path)
+        self._examine = examining(keyring_of(self.entries, self._profiles))

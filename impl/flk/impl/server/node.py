@@ -227,9 +227,6 @@ class RealNode:
         decided = [(claim, found) for claim, found in zip(claims, answers, strict=True) if isinstance(found, Entry)]
         self.metrics.claimed(*(zip(*decided, strict=True) if decided else ((), ())))
         self.metrics.supersessions.inc(self.store.gave_way - gave_way)
-        for claim, entry in decided:
-            if entry.digest != claim.entry.digest:
-                log.warning("equivocation", tenant=claim.key.tenant, pcs_id=claim.key.pcs_id)
         return answers
 
     def _insert_or_get(self, claims: Sequence[Claim]) -> Sequence[Entry | OutOfReach]:

@@ -34,6 +34,7 @@ from flk.model.effects.sharing import Bar, DeclareLost, Watermark, Watermarks
 from flk.model.effects.snapshot import Clock, Export, Supersessions
 from flk.model.effects.store import Mark, Marked, Merge, Recall, Store
 from flk.model.effects.tiers import Aged, Copy, Delete, Insert, Join, Look, Owe, Owed, Settled
+from flk.model.effects.transparency import FindLeaves, Integrated, TakeIn
 
 __all__ = [
     "INBOX",
@@ -59,6 +60,7 @@ __all__ = [
     "Effect",
     "Export",
     "Fetch",
+    "FindLeaves",
     "Foresee",
     "Forget",
     "GetBeginning",
@@ -67,6 +69,7 @@ __all__ = [
     "Insert",
     "InsertOrGet",
     "Inspect",
+    "Integrated",
     "Join",
     "ListKeys",
     "ListObjects",
@@ -103,6 +106,7 @@ __all__ = [
     "Sleep",
     "Store",
     "Supersessions",
+    "TakeIn",
     "TakeTask",
     "Truncate",
     "Watermark",

@@ -166,6 +166,7 @@ class MemoryNode:
             Sleep: self._sleep,
             Draw: lambda _: self._random.random(),
         }
+        self.performers |= disk.audit.performers
         self.performers |= RottenStore(self._reachable).performers
         self.sharing = SharingStore(self._reachable, disk.log(INBOX)) if shared else None
         if self.sharing is not None:

@@ -28,6 +28,7 @@ from flk.model.log.frames import (
 )
 from flk.model.log.hlc import ZERO, Timestamp
 from flk.model.log.manifest import Inventory, Note, compacted, glance, removed, withdrawn
+from flk.model.memory.auditing import AuditIndex
 from flk.model.refusal import unavailable
 from flk.spec.constants import CONSTANTS
 
@@ -53,6 +54,7 @@ class Disk:
         self.segments: dict[str, bytearray] = {}
         self.damaged: dict[str, bytes] = {}
         self.accepted: set[str] = set()
+        self.audit = AuditIndex()
         self._seed = seed
         self._salts: dict[str, bytes] = {}
         self._notes: dict[str, list[Note]] = {}

@@ -1,5 +1,6 @@
 """`flk agent`: from data to delivered records."""
 
+import os
 import shlex
 import time
 from collections.abc import Iterable, Iterator
@@ -117,13 +118,14 @@ def send(
     unusable input.
     """
     from flk.impl.agent.service import Service
+    from flk.impl.http.following import of_environment
     from flk.impl.http.trust import Trust
     from flk.impl.keys import load_signer
     from flk.model.flow.submission import Submission
     from flk.model.record.record import encode
     from flk.model.record.summary import signed
 
-    service = Service(to, Trust(tls_ca, tls_certificate, tls_key))
+    service = Service(to, Trust(tls_ca, tls_certificate, tls_key), of_environment(os.environ))
     signer = load_signer(keys, tenant)
     cut = _cut(source, columns=columns, array=array, shard=shard, window=window, stride=stride)
     from flk.model.samples.windows import SEED, records  # needs what the source needs
@@ -148,10 +150,12 @@ def resume(
 ) -> None:
     """Deliver what an outbox still holds, after a crash or while the service was out of reach. Exit codes as of `send`."""
     from flk.impl.agent.service import Service
+    from flk.impl.http.following import of_environment
     from flk.impl.http.trust import Trust
 
     _must_exist(outbox)
-    _deliver(outbox, Service(to, Trust(tls_ca, tls_certificate, tls_key)), (), workers, json=json)
+    service = Service(to, Trust(tls_ca, tls_certificate, tls_key), of_environment(os.environ))
+    _deliver(outbox, service, (), workers, json=json)
 
 
 @agent.command(
