@@ -16,6 +16,7 @@ PROVED_ELSEWHERE = {("theorem", "ingest"), ("theorem", "replication"), ("theorem
 LONG = {
     ("theorem", "fences"),
     ("theorem", "retention"),
+    ("theorem", "transparency"),
     ("run", "dedup-overload"),
     *(("run", name) for name in ("archive-away", "crowded-door", "lost-duplicates", "store-away")),
     *(("run", name) for name in ("flood-of-echoes", "flood-of-forgeries")),

@@ -26,16 +26,16 @@ NEUTRAL = Point(0, 1, 1, 0)
 
 def sign(seed: bytes, message: bytes) -> bytes:
     """The 64 bytes of a signature (5.1.6)."""
-    scalar, prefix = _expanded(seed)
-    r = _number(sha512(prefix + message).digest()) % ORDER
-    R = _encoded(_times(r, BASE))
-    k = _number(sha512(R + public_key(seed) + message).digest()) % ORDER
+    scalar, prefix = expanded(seed)
+    r = number_of(sha512(prefix + message).digest()) % ORDER
+    R = encoded_point(times(r, BASE))
+    k = number_of(sha512(R + public_key(seed) + message).digest()) % ORDER
     return R + ((r + k * scalar) % ORDER).to_bytes(32, "little")
 
 
 def public_key(seed: bytes) -> bytes:
     """The 32 bytes of a seed's public key (5.1.5)."""
-    return _encoded(_times(_expanded(seed)[0], BASE))
+    return encoded_point(times(expanded(seed)[0], BASE))
 
 
 def verify(key: bytes, message: bytes, signature: bytes) -> bool:
@@ -44,54 +44,59 @@ def verify(key: bytes, message: bytes, signature: bytes) -> bool:
     """
     if len(key) != 32 or len(signature) != 64:
         return False
-    A, R, S = _decoded(key), _decoded(signature[:32]), _number(signature[32:])
-    if A is None or R is None or S >= ORDER or _is_small(A) or _is_small(R):
+    A, R, S = decoded_point(key), decoded_point(signature[:32]), number_of(signature[32:])
+    if A is None or R is None or S >= ORDER or is_small(A) or is_small(R):
         return False
-    k = _number(sha512(signature[:32] + key + message).digest()) % ORDER
-    return _encoded(_times(S, BASE)) == _encoded(_sum(R, _times(k, A)))
+    k = number_of(sha512(signature[:32] + key + message).digest()) % ORDER
+    return encoded_point(times(S, BASE)) == encoded_point(total(R, times(k, A)))
 
 
-def _is_small(point: Point) -> bool:
+def is_small(point: Point) -> bool:
     """Whether the point's order divides eight."""
-    return _encoded(_times(8, point)) == _encoded(NEUTRAL)
+    return encoded_point(times(8, point)) == encoded_point(NEUTRAL)
 
 
-def _expanded(seed: bytes) -> tuple[int, bytes]:
+def expanded(seed: bytes) -> tuple[int, bytes]:
+    """The secret number of a seed, and its prefix (5.1.5)."""
     digest = sha512(seed).digest()
-    scalar = _number(digest[:32])
+    scalar = number_of(digest[:32])
     return scalar & (2**254 - 8) | 2**254, digest[32:]
 
 
-def _number(little: bytes) -> int:
+def number_of(little: bytes) -> int:
+    """The number that bytes stand for, the least of them first."""
     return int.from_bytes(little, "little")
 
 
-def _sum(p: Point, q: Point) -> Point:
+def total(p: Point, q: Point) -> Point:
+    """The sum of two points (5.1.4)."""
     a, b = (p.Y - p.X) * (q.Y - q.X) % P, (p.Y + p.X) * (q.Y + q.X) % P
     c, d = 2 * p.T * q.T * D % P, 2 * p.Z * q.Z % P
     e, f, g, h = b - a, d - c, d + c, b + a
     return Point(e * f % P, g * h % P, f * g % P, e * h % P)
 
 
-def _times(scalar: int, point: Point) -> Point:
+def times(scalar: int, point: Point) -> Point:
+    """A multiple of a point, by doubling and adding."""
     product = NEUTRAL
     while scalar:
         if scalar & 1:
-            product = _sum(product, point)
-        point = _sum(point, point)
+            product = total(product, point)
+        point = total(point, point)
         scalar >>= 1
     return product
 
 
-def _encoded(point: Point) -> bytes:
+def encoded_point(point: Point) -> bytes:
+    """The 32 bytes that stand for a point (5.1.2)."""
     inverse = pow(point.Z, -1, P)
     x, y = point.X * inverse % P, point.Y * inverse % P
     return (y | (x & 1) << 255).to_bytes(32, "little")
 
 
-def _decoded(encoded: bytes) -> Point | None:
+def decoded_point(encoded: bytes) -> Point | None:
     """The point that the bytes stand for, or none: y has to be below P, and zero has no sign (5.1.3)."""
-    number = _number(encoded)
+    number = number_of(encoded)
     sign_of_x, y = number >> 255, number & (2**255 - 1)
     x = _abscissa(y, sign_of_x) if y < P else None
     return None if x is None else Point(x, y, 1, x * y % P)

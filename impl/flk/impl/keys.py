@@ -14,7 +14,7 @@ A key file holds secrets: keep it readable by its owner alone. `flk serve` warns
 
 import time
 from base64 import b64decode, b64encode
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from os import urandom
 from pathlib import Path
 from typing import Annotated, NamedTuple, TypeVar
@@ -135,10 +135,24 @@ def read_keys(path: Path) -> tuple[KeyEntry, ...]:
 
 def load_keys(path: Path, profiles: Iterable[Profile] = ACCEPTED) -> Keyring:
     """The keys a server accepts. Raises UnusableInput as `read_keys` does."""
+    return keyring_of(read_keys(path), profiles, policy_verifiers(path))
+
+
+def keyring_of(
+    entries: Iterable[KeyEntry],
+    profiles: Iterable[Profile] = ACCEPTED,
+    policy_keys: Mapping[str, Ed25519PublicKey] | None = None,
+) -> Keyring:
+    """The keys that these entries give a server."""
     keys: dict[str, list[LiveKey]] = {}
-    for entry in read_keys(path):
+    for entry in entries:
         keys.setdefault(entry.tenant, []).append(LiveKey(entry.verifier(), entry.begins, entry.ends))
-    return Keyring(keys, profiles, {entry.id: policy_verifier(path, entry) for entry in read_policy_keys(path)})
+    return Keyring(keys, profiles, policy_keys)
+
+
+def policy_verifiers(path: Path) -> dict[str, Ed25519PublicKey]:
+    """The keys that may sign policies, by their ids. Raises UnusableInput."""
+    return {entry.id: policy_verifier(path, entry) for entry in read_policy_keys(path)}
 
 
 def read_policy_keys(path: Path) -> tuple[PolicyKeyEntry, ...]:

@@ -23,8 +23,11 @@ AREAS = {
     "signals": "SIG",
     "judgement": "JDG",
     "policy": "POL",
+    "scrutiny": "SAN",
     "merkle": "MRK",
     "transparency": "TLOG",
+    "sequencing": "SEQ",
+    "vrf": "VRF",
     "clock": "HLC",
     "order": "ORD",
     "http": "HTTP",
@@ -45,6 +48,9 @@ AREAS = {
     "ring": "RNG",
     "observability": "OBS",
     "api": "API",
+    "personal": "PII",
+    "siem": "SIEM",
+    "anchoring": "ANC",
 }
 """Each area's file and the prefix of its ids, in the order in which a reader meets them."""
 

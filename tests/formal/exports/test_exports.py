@@ -83,6 +83,7 @@ SMALL: dict[str, Sizes] = {
     "fences": {"Store": 1, "Node": 1},
     "tiering": {"Key": 1},
     "audit": {"Worker": 1},
+    "transparency": {"Leaf": 1, "Step": 1},
 }
 """Sizes at which every tool is quick, TLC included, which judges progress as well."""
 

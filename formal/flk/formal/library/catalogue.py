@@ -19,6 +19,7 @@ from flk.formal.library.protocols import (
     rotten_rows,
     shared_store,
     tiering,
+    transparency,
     two_phase_commit,
 )
 from flk.spec.errors import UnusableInput
@@ -41,6 +42,7 @@ PROTOCOLS: dict[str, Protocol] = {
         lost_logs,
         reconciliation,
         audit,
+        transparency,
         two_phase_commit,
     )
 }

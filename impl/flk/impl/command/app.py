@@ -33,17 +33,20 @@ MODULES = (
     "impl.token",
     "impl.tenants",
     "impl.policy",
+    "impl.pii",
     "impl.data",
     "impl.lost",
     "impl.migrate",
     "impl.divergence",
     "impl.audit",
+    "impl.anchors",
     "conformance.conform",
     "conformance.compare",
     "conformance.browser",
     "bench.bench",
     "bench.age",
     "bench.languages",
+    "bench.personal",
 )
 """Modules of this package that add themselves to `app` when imported, in the order in which `flk --help` lists them."""
 

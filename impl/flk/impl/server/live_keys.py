@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from flk.impl.keys import load_keys
+from flk.impl.keys import keyring_of, policy_verifiers, read_keys
 from flk.model.compiled.examiner import examining
 from flk.model.entries.entry import Claim
 from flk.model.flow.submission import Submission
@@ -22,8 +22,7 @@ class LiveKeys:
     def __init__(self, path: Path, profiles: tuple[Profile, ...]) -> None:
         self.path = path
         self._profiles = profiles
-        self._keyring = load_keys(path, profiles)
-        self._examine = examining(self._keyring)
+        self.reload()
 
     @property
     def policy_keys(self) -> PolicyKeys:
@@ -42,5 +41,8 @@ class LiveKeys:
 
     def reload(self) -> None:
         """Read the file again. Raises UnusableInput, with the keys as they were, if there is a mistake in it."""
-        self._keyring = load_keys(self.path, self._profiles)
+        entries = read_keys(self.path)
+        policy_keys = policy_verifiers(self.path)
+        self.entries = entries
+        self._keyring = keyring_of(entries, self._profiles, policy_keys)
         self._examine = examining(self._keyring)

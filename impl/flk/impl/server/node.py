@@ -153,7 +153,7 @@ class RealNode:
             StatedPolicies: lambda e: disk.stated_at(e.log),
             StatePolicies: self._state,
             Inherit: self._inherit,
-            Mark: lambda e: store.mark(e.name, e.value),
+            Mark: self._mark,
             Marked: lambda e: store.marked(e.name),
             Clock: lambda _: self.clock,
             Export: lambda e: store.export(e.after, e.limit),
@@ -241,9 +241,6 @@ class RealNode:
         decided = [(claim, found) for claim, found in zip(claims, answers, strict=True) if isinstance(found, Entry)]
         self.metrics.claimed(*(zip(*decided, strict=True) if decided else ((), ())))
         self.metrics.supersessions.inc(self.store.gave_way - gave_way)
-        for claim, entry in decided:
-            if entry.digest != claim.entry.digest:
-                log.warning("equivocation", tenant=claim.key.tenant, pcs_id=claim.key.pcs_id)
         return answers
 
     def _insert_or_get(self, claims: Sequence[Claim]) -> Sequence[Entry | OutOfReach]:
@@ -333,6 +330,11 @@ class RealNode:
         if isinstance(answer, OutOfReach):
             raise answer
         return answer
+
+    def _mark(self, effect: Mark) -> bool:
+        if moves := not effect.forward or effect.moves(self.store.marked(effect.name)):
+            self.store.mark(effect.name, effect.value)
+        return moves
 
     def _recall(self, effect: Recall) -> Entry | None:
         steps = self.recalled((effect.key,))

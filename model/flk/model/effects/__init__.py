@@ -35,6 +35,7 @@ from flk.model.effects.sharing import Bar, DeclareLost, Watermark, Watermarks
 from flk.model.effects.snapshot import Clock, Export, Supersessions
 from flk.model.effects.store import Mark, Marked, Merge, Recall, Store
 from flk.model.effects.tiers import Aged, Copy, Delete, Insert, Join, Look, Owe, Owed, Settled
+from flk.model.effects.transparency import FindLeaves, Integrated, TakeIn
 
 __all__ = [
     "INBOX",
@@ -60,6 +61,7 @@ __all__ = [
     "Effect",
     "Export",
     "Fetch",
+    "FindLeaves",
     "Foresee",
     "Forget",
     "GetBeginning",
@@ -68,6 +70,7 @@ __all__ = [
     "Insert",
     "InsertOrGet",
     "Inspect",
+    "Integrated",
     "Join",
     "ListKeys",
     "ListObjects",
@@ -106,6 +109,7 @@ __all__ = [
     "StatedPolicies",
     "Store",
     "Supersessions",
+    "TakeIn",
     "TakeTask",
     "Truncate",
     "Watermark",

@@ -171,6 +171,7 @@ class MemoryNode:
             Sleep: self._sleep,
             Draw: lambda _: self._random.random(),
         }
+        self.performers |= disk.audit.performers
         self.performers |= RottenStore(self._reachable).performers
         self.sharing = SharingStore(self._reachable, disk.log(INBOX)) if shared else None
         if self.sharing is not None:
@@ -279,8 +280,11 @@ class MemoryNode:
         else:
             self.clock = max(self.clock, *effect.timestamps)
 
-    def _mark(self, effect: Mark) -> None:
-        self._reachable().marks[effect.name] = effect.value
+    def _mark(self, effect: Mark) -> bool:
+        marks = self._reachable().marks
+        if moves := effect.moves(marks.get(effect.name, "")):
+            marks[effect.name] = effect.value
+        return moves
 
     def _sleep(self, effect: Sleep) -> None:
         self.slept += effect.seconds

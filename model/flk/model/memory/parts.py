@@ -30,6 +30,7 @@ from flk.model.log.frames import (
 )
 from flk.model.log.hlc import LAST, ZERO, Timestamp
 from flk.model.log.manifest import Inventory, Note, compacted, glance, removed, said_at, saying, withdrawn
+from flk.model.memory.auditing import AuditIndex
 from flk.model.refusal import unavailable
 from flk.spec.constants import CONSTANTS
 
@@ -55,6 +56,7 @@ class Disk:
         self.segments: dict[str, bytearray] = {}
         self.damaged: dict[str, bytes] = {}
         self.accepted: set[str] = set()
+        self.audit = AuditIndex()
         self._seed = seed
         self._has_policies = False
         self._salts: dict[str, bytes] = {}

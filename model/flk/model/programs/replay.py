@@ -62,7 +62,9 @@ def replay(peer: str, examine: Examine, *, own: bool = False) -> Program[Replaye
     for log, segments in groupby(map(_segment, listed), key=log_of):
         done = newest if log == log_of(newest) else ""
         if newest and not done:
-            yield from Mark(REPLAYED + log_of(newest), newest)  # that log may go on, although another has begun
+            yield from Mark(
+                REPLAYED + log_of(newest), newest, forward=True
+            )  # that log may go on, although another has begun
         stretch = yield from join_log(peer, segments, REPLAYED + peer, done, _shipped, examine, own=own)
         newest = (newest, *stretch.replayed.segments)[-1]
         stretches.append(stretch)
@@ -99,7 +101,7 @@ def join_log(
         if frames:
             timestamps = tuple(frame.timestamp for frame in frames)
             yield from Inherit(timestamps) if own else Observe(timestamps)
-        yield from Mark(watermark, name)
+        yield from Mark(watermark, name, forward=True)
         merged += len(claims)
         segments.append(name)
         done = name

@@ -371,11 +371,11 @@ class Node(Host):
 
     def _marked(self, activity: Activity, effect: Mark) -> None:
         del activity
-        self.memory.perform(effect)
+        is_set = self.memory.perform(effect)
         is_of_this_log = (
             self.memory.entries is self._place.entries
         )  # not of one that was lost while this was on its way
-        if is_of_this_log:
+        if is_set and is_of_this_log:
             self._world.observer.on(WatermarkSet(self.name, effect.name, effect.value))
 
     def _levelled(self, activity: Activity, effect: CaughtUp) -> None:

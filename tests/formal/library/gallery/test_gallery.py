@@ -87,6 +87,16 @@ STEPS = {
     "lost-and-not-barred": 8,
     "shipped-past-the-sign": 13,
     "last-by-name-stands-for-all": 11,
+    "sequencer-by-lease": 9,
+    "numbered-by-its-own-count": 2,
+    "begun-with-a-checkpoint": 10,
+    "signed-before-its-tiles": 4,
+    "signed-ahead-of-its-batch": 4,
+    "smaller-is-a-fork": 13,
+    "larger-is-enough": 7,
+    "witness-begins-anew": 8,
+    "witness-follows-the-store": 14,
+    "removed-and-no-leaf": 2,
 }
 """Steps of a shortest counterexample."""
 
