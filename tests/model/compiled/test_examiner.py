@@ -363,7 +363,7 @@ def test_under_any_policy_c_judges_as_python_does(record: Pcs, policy: Policy, s
     reference, ours = partial(examine, TRUSTING), Examiner(LIBRARY, TRUSTING)
     sent = Submission("default", encode(signed(record, KEY)))
     assert ours(sent, NOW, "eu", stated) == reference(sent, NOW, "eu", stated)
-    assert reference(sent, NOW, "eu", stated).entry.outcome == judge(record, ruling.of("default").rules)
+    assert reference(sent, NOW, "eu", stated).entry.outcome == judge(record, rules=ruling.of("default").rules)
     broken = Submission("default", encode(msgspec.structs.replace(record, **{field: "x"})))
     frames = tuple(
         Frame(Timestamp(NOW + number), one.payload(), said)

@@ -154,15 +154,15 @@ def test_each_number_of_a_policy_moves_its_own_edge(record: Pcs, side: int) -> N
     claimed = change(record, budget=far / NANO)
     distance = abs(nano(claimed.budget) - nano(budget(record.D_hat, record.coh_star, record.r)))
     assert judge(claimed).reason is Reason.BUDGET
-    assert judge(claimed, replace(DEFAULT, tolerance_budget=distance)).reason is Reason.OK
-    assert judge(claimed, replace(DEFAULT, tolerance_budget=distance - 1)).reason is Reason.BUDGET
+    assert judge(claimed, rules=replace(DEFAULT, tolerance_budget=distance)).reason is Reason.OK
+    assert judge(claimed, rules=replace(DEFAULT, tolerance_budget=distance - 1)).reason is Reason.BUDGET
     off = abs(nano(record.D_hat) - slope(record))
-    assert judge(record, replace(DEFAULT, tolerance_D_hat=off)).reason is Reason.OK
-    assert judge(record, replace(DEFAULT, tolerance_D_hat=off - 1)).reason is Reason.D_HAT
+    assert judge(record, rules=replace(DEFAULT, tolerance_D_hat=off)).reason is Reason.OK
+    assert judge(record, rules=replace(DEFAULT, tolerance_D_hat=off - 1)).reason is Reason.D_HAT
     for number, most in (("base", 0.05), ("alpha", 0.1), ("gamma", 0.1)):
         other = replace(DEFAULT, **{number: most})
         expected = round9(budget(record.D_hat, record.coh_star, record.r, other))
-        assert judge(record, other).recomputed_budget == expected
+        assert judge(record, rules=other).recomputed_budget == expected
 
 
 def test_the_thresholds_of_a_policy_decide_the_regime() -> None:

@@ -60,7 +60,7 @@ def test_what_is_off_changes_nothing(record: Pcs) -> None:
 
 def test_no_node_applies_it() -> None:
     """`examine`, by which every node judges and replays, has no way to be told of it (SAN-1)."""
-    assert list(signature(examine).parameters) == ["keyring", "submission", "timestamp", "region"]
+    assert list(signature(examine).parameters) == ["keyring", "submission", "timestamp", "region", "stated"]
 
 
 points = arrays(np.float64, st.tuples(st.integers(1, 30), st.integers(1, 3)), elements=st.floats(-1e3, 1e3))

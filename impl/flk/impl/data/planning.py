@@ -78,8 +78,8 @@ def plan(data: Path, keyring: Keyring, candidate: Policy, sample: int | None = N
     changed, judged = [], 0
     for judged, key in enumerate(chosen, 1):  # noqa: B007 (it is returned)
         frame, record = first[key]
-        before = judge(record, trust_of(keyring).ruling(frame.stated).of(key[0]).rules)
-        after = judge(record, candidate.rules)
+        before = judge(record, rules=trust_of(keyring).ruling(frame.stated).of(key[0]).rules)
+        after = judge(record, rules=candidate.rules)
         if before != after:
             changed.append(Changed(*key, text(frame.timestamp), record.regime.value, before, after))
     return Plan(candidate.version, len(first), judged, tuple(changed))
