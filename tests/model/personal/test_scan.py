@@ -264,7 +264,8 @@ def test_a_marker_says_nothing_about_what_follows(kind: Kind) -> None:
 
 HOSTILE = [
     "a@", "@", "a.", "a" * 64 + "@", "1.", "07 ", "+1 ", "1 ", "0", "12 345 67 89 ", "4111 ", "a:", "::", "f:1::", "DE89", "DE89 ",
-    "eyJ", "eyJ-.", "eyJaaaaaaaa.", "-----BEGIN PRIVATE KEY-----", "-----BEGIN PRIVATE KEY-----!", "password", "password=", "token: ", "bearer ", "a://", "a://b:",
+    "eyJ", "eyJ-.", "eyJaaaaaaaa.", "-----BEGIN PRIVATE KEY-----", "-----BEGIN PRIVATE KEY-----!",
+    "password", "password=", "token: ", "bearer ", "a://", "a://b:",
     "sk_live_", "\u200b", "４", "é@", "(", "[redacted:", "[redacted]", "ghp_", '"', "X1234567", "ABCDE1234",
 ]  # fmt: skip
 
