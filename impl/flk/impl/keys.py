@@ -14,7 +14,7 @@ A key file holds secrets: keep it readable by its owner alone. `flk serve` warns
 
 import time
 from base64 import b64decode, b64encode
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from os import urandom
 from pathlib import Path
 from typing import Annotated, NamedTuple, TypeVar
