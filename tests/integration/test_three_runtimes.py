@@ -9,20 +9,24 @@ from pathlib import Path
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.support.model.world import EXAMINE, KEYRING, STORY, World, pcs, submission
+from tests.support.model.policies import LOOSE, POLICY_KEYS, STRICT
+from tests.support.model.world import EXAMINE, KEY, KEYRING, STORY, World, pcs, submission
 
 from flk.impl.server.node import RealNode
 from flk.impl.server.runtime import Runtime
 from flk.impl.storage.sqlite import SqliteStore
 from flk.impl.storage.wal import FileDisk
-from flk.model.effects import Program
+from flk.model.effects import INBOX, Program
 from flk.model.entries.entry import Entry, Key
 from flk.model.flow.answers import ACKNOWLEDGED
 from flk.model.flow.submission import Response, Submission
-from flk.model.programs.examine import Examine
+from flk.model.policies.ruling import ALL, Change, Kind
+from flk.model.programs.examine import Examine, Here, examine
 from flk.model.programs.ingest import ingest
 from flk.model.programs.recall import recall
 from flk.model.programs.recover import recover
+from flk.model.programs.rule import rule
+from flk.model.record.signing import Keyring
 from flk.model.runtime import run as perform
 from flk.sim.kernel.programs import MODEL
 from flk.sim.scenarios.files import parse
@@ -126,3 +130,49 @@ def test_what_was_stored_is_recalled_alike_by_every_runtime() -> None:
     plain = World("eu")
     assert told(in_memory) == told([plain.ingest("eu", sent) for sent in POOL]) == told(simulated) == told(real)
     assert in_memory[2] == in_memory[4]
+
+
+DEVIATING = tuple(submission(pcs(epoch=epoch, budget=0.6)) for epoch in range(8))
+TRUSTING = Keyring({"default": [KEY]}, policy_keys=POLICY_KEYS)
+JUDGED = partial(examine, TRUSTING)
+CHANGES = {
+    DEVIATING[2]: (Change(Kind.REGISTERED, "ops", LOOSE), Change(Kind.PROMOTED, "ops", version="1.1.0")),
+    DEVIATING[4]: (
+        Change(Kind.REGISTERED, "ops", STRICT),
+        Change(Kind.STAGED, "ops", version="1.2.0", share=ALL),
+    ),
+    DEVIATING[6]: (Change(Kind.ROLLED_BACK, "ops"),),
+}
+
+
+def after_a_change(sent: Submission, region: str, examine: Examine) -> Program[Response]:
+    """Submit a record; before some, an operator changes the policies."""
+    for change in CHANGES.get(sent, ()):
+        yield from rule(change, POLICY_KEYS)
+    return (yield from ingest(sent, region, examine))
+
+
+def test_every_runtime_judges_by_the_policy_that_its_log_states() -> None:
+    """Promoted, staged for all and rolled back between records: answers and store are alike, also when the log is read again."""
+    world = World("eu")
+    here = Here(JUDGED, partial(world.nodes["eu"].disk.stated_at, INBOX))
+    in_memory = [world.run("eu", after_a_change(sent, "eu", here)) for sent in DEVIATING]
+    run = simulate(parse(CALM, "calm.toml"), DEVIATING, TRUSTING, programs=MODEL._replace(ingest=after_a_change))
+    simulated = [d.response for d in sorted(run.deliveries, key=lambda delivered: delivered.submission) if d.response]
+    with tempfile.TemporaryDirectory() as directory:
+        disk = FileDisk(Path(directory), "eu")
+        node = RealNode(disk, SqliteStore(Path(directory) / "entries.sqlite"))
+        perform(recover("eu", JUDGED), node.perform)
+        at = Here(JUDGED, partial(disk.stated_at, INBOX))
+        real = [perform(after_a_change(sent, "eu", at), node.perform) for sent in DEVIATING]
+        node.close()
+        again = RealNode(FileDisk(Path(directory), "eu"), SqliteStore(Path(directory) / "anew.sqlite"))
+        perform(recover("eu", JUDGED), again.perform)
+        at = Here(JUDGED, partial(again.disk.stated_at, INBOX))
+        replayed = [perform(ingest(sent, "eu", at), again.perform) for sent in DEVIATING]
+        again.close()
+    escalated = [response.status == 202 for response in in_memory]
+    assert escalated == [True, True, False, False, True, True, False, False]
+    assert told(in_memory) == told(simulated) == told(real) == told(replayed)
+    assert [response.body for response in replayed] == [response.body for response in real]
+    assert kept(dict(run.entries["eu"])) == kept(world.entries["eu"].entries)

@@ -1,32 +1,45 @@
-"""What a node concludes from a valid, authentic record (JDG-1 to JDG-5)."""
+"""What a node concludes from a valid, authentic record (JDG-1 to JDG-5, SAN-1 to SAN-5)."""
 
 from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any
 
 from .reals import nearest
+from .scrutiny import anomaly, counts_fall
 from .signals import budget, d_hat, in_billionths, regime
 from .texts import CONSTANTS
 
 
-def judge(record: Mapping[str, Any]) -> dict[str, Any]:
-    """The outcome: the first deviation of slope, regime and budget, in this order, is the reason."""
+def judge(record: Mapping[str, Any], scrutiny: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """The outcome: the first deviation is the reason, those that reject before those that escalate."""
     slope = d_hat(record["scales"], [record["N_j"][str(scale)] for scale in record["scales"]])
     formula = budget(record["D_hat"], record["coh_star"], record["r"])
-    accepted, reason = True, "ok"
-    if _beyond(record["D_hat"], slope, "tolerance_D_hat"):
-        accepted, reason = False, "D_hat_out_of_tolerance"
-    elif record["regime"] != regime(record["D_hat"], record["coh_star"]):
-        reason = "regime_mismatch"
-    elif _beyond(record["budget"], formula, "tolerance_budget"):
-        reason = "budget_deviation"
+    asked = scrutiny or {}
+    score = anomaly(record["D_hat"], record["coh_star"], record["r"])
+    least, greatest = map(in_billionths, asked.get("slope") or (0, 4))
+    rejecting = {
+        "D_hat_out_of_tolerance": _beyond(record["D_hat"], slope, "tolerance_D_hat"),
+        "counts_fall": bool(asked.get("counts")) and counts_fall(record),
+        "anomaly_score": _reaches(score, asked.get("reject_from")),
+    }
+    escalating = {
+        "regime_mismatch": record["regime"] != regime(record["D_hat"], record["coh_star"]),
+        "budget_deviation": _beyond(record["budget"], formula, "tolerance_budget"),
+        "D_hat_unusual": not least <= in_billionths(record["D_hat"]) <= greatest,
+        "anomaly_score": _reaches(score, asked.get("escalate_from")),
+    }
+    found = [name for reasons in (rejecting, escalating) for name, holds in reasons.items() if holds]
     return {
-        "accepted": accepted,
-        "escalated": reason != "ok",
-        "reason": reason,
+        "accepted": not any(rejecting.values()),
+        "escalated": bool(found),
+        "reason": found[0] if found else "ok",
         "recomputed_D_hat": nearest(slope),
         "recomputed_budget": nearest(formula),
     }
+
+
+def _reaches(score: Fraction, threshold: float | None) -> bool:
+    return threshold is not None and score >= in_billionths(threshold)
 
 
 def _beyond(claimed: float, recomputed: Fraction, tolerance: str) -> bool:

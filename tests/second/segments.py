@@ -12,7 +12,7 @@ MAGIC: bytes = CONSTANTS["wal"]["magic"].encode()
 EARLIER: bytes = CONSTANTS["wal"]["earlier_magic"].encode()
 SALT: int = CONSTANTS["wal"]["salt_bytes"]
 MAX_FRAME: int = CONSTANTS["wal"]["max_frame_bytes"]
-HEAD, DATA, SEAL = 1, 2, 3
+HEAD, DATA, SEAL, POLICY = 1, 2, 3, 4
 PREFIX = 8
 """Bytes of a frame before those that its length counts: the length itself and the checksum."""
 LEAST = 9
@@ -99,7 +99,7 @@ def frame_at(segment: bytes, begin: int, salt: bytes = b"") -> Frame | None:
         return None
     length, checksum, kind, timestamp = struct.unpack_from("<IIBQ", segment, offset)
     end = offset + PREFIX + length
-    if not LEAST <= length <= MAX_FRAME or end > len(segment) or kind not in {HEAD, DATA, SEAL}:
+    if not LEAST <= length <= MAX_FRAME or end > len(segment) or kind not in {HEAD, DATA, SEAL, POLICY}:
         return None
     if crc32c(salt + segment[offset : offset + 4] + segment[offset + PREFIX : end]) != checksum:
         return None

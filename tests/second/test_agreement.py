@@ -31,7 +31,7 @@ SLOW = {
     "sign": 20,
 }
 """How many cases a test run tries of operations whose cases take long; the command tries as many as it is told."""
-CHECKED_BY = {"agreement.py", "test_agreement.py", "test_published.py", "__main__.py"}
+CHECKED_BY = {"test_scrutiny.py", "agreement.py", "test_agreement.py", "test_published.py", "__main__.py"}
 """Modules that know the model: those that compare with it."""
 
 

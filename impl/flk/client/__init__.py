@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from flk.impl.client.receipts import Receipt, Summary
     from flk.model.flow.outbox import DeadLetter
     from flk.model.flow.submission import Submission
+    from flk.model.personal.find import Kind
+    from flk.model.personal.records import Mode, PersonalData, Screening
+    from flk.model.personal.scan import Scan
     from flk.model.programs.outbox import Delivery
     from flk.model.record.signing import Ed25519PrivateKey, HmacKey
     from flk.spec.constants import Outbox as Policy
@@ -35,9 +38,14 @@ __all__ = [
     "Denied",
     "Ed25519PrivateKey",
     "HmacKey",
+    "Kind",
+    "Mode",
     "NoAnswer",
+    "PersonalData",
     "Policy",
     "Receipt",
+    "Scan",
+    "Screening",
     "Submission",
     "Summary",
     "UnusableInput",
@@ -52,6 +60,9 @@ _HOMES = {
     "flk.impl.client.receipts": ("Receipt", "Summary"),
     "flk.model.flow.outbox": ("DeadLetter",),
     "flk.model.flow.submission": ("Submission",),
+    "flk.model.personal.find": ("Kind",),
+    "flk.model.personal.records": ("Mode", "PersonalData", "Screening"),
+    "flk.model.personal.scan": ("Scan",),
     "flk.model.programs.outbox": ("Delivery",),
     "flk.model.record.signing": ("Ed25519PrivateKey", "HmacKey"),
     "flk.spec.errors": ("UnusableInput",),

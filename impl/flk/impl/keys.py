@@ -23,6 +23,7 @@ import msgspec
 from msgspec import Meta
 
 from flk.impl.entry_files import Form, Moment, WrongField, add_entry, read_entries, seconds
+from flk.model.policies.signing import PolicyKeys
 from flk.model.record.canonical import ACCEPTED, Profile
 from flk.model.record.signing import (
     Algorithm,
@@ -103,10 +104,29 @@ class KeyEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return _checked("private_base64", lambda: Ed25519PrivateKey(seed))
 
 
+class PolicyKeyEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One `[[policy_key]]` of a key file: who may sign policies (POL-5). Nodes need the public half."""
+
+    id: Annotated[str, Meta(pattern=CONSTANTS.policy.signer_pattern)]
+    public_base64: str
+    private_base64: str | None = None
+
+    def __repr__(self) -> str:
+        """Without the secret, so that no log or traceback shows it (OBS-2)."""
+        return f"PolicyKeyEntry(id={self.id!r})"
+
+
 class KeyFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A whole key file."""
 
     key: Annotated[tuple[KeyEntry, ...], Meta(min_length=1)]
+    policy_key: tuple[PolicyKeyEntry, ...] = ()
+
+
+class PolicyKeyFile(msgspec.Struct, frozen=True):
+    """What of a key file, or of a file of its own, is for policies."""
+
+    policy_key: tuple[PolicyKeyEntry, ...] = ()
 
 
 def read_keys(path: Path) -> tuple[KeyEntry, ...]:
@@ -116,10 +136,66 @@ def read_keys(path: Path) -> tuple[KeyEntry, ...]:
 
 def load_keys(path: Path, profiles: Iterable[Profile] = ACCEPTED) -> Keyring:
     """The keys a server accepts. Raises UnusableInput as `read_keys` does."""
+    return keyring_of(read_keys(path), profiles, policy_verifiers(path))
+
+
+def keyring_of(
+    entries: Iterable[KeyEntry], profiles: Iterable[Profile] = ACCEPTED, policies: PolicyKeys | None = None
+) -> Keyring:
+    """The keys that these entries give a server, and those that may sign its policies."""
     keys: dict[str, list[LiveKey]] = {}
-    for entry in read_keys(path):
+    for entry in entries:
         keys.setdefault(entry.tenant, []).append(LiveKey(entry.verifier(), entry.begins, entry.ends))
-    return Keyring(keys, profiles)
+    return Keyring(keys, profiles, policies or {})
+
+
+def policy_verifiers(path: Path) -> PolicyKeys:
+    """Who may sign policies, by the keys in a file (POL-5). Raises UnusableInput."""
+    return {entry.id: policy_verifier(path, entry) for entry in read_policy_keys(path)}
+
+
+def read_policy_keys(path: Path) -> tuple[PolicyKeyEntry, ...]:
+    """The keys for policies in a file. Raises UnusableInput with the file and the fix."""
+    try:
+        entries = msgspec.toml.decode(path.read_bytes(), type=PolicyKeyFile).policy_key
+    except (OSError, UnicodeDecodeError, msgspec.DecodeError) as error:
+        raise UnusableInput(f"{path}: no policy keys can be read ({error}); `flk policy key` shows the form") from None
+    for number, entry in enumerate(entries):
+        if any(entry.id == other.id for other in entries[:number]):
+            raise UnusableInput(f"{path}: policy key {entry.id!r} stands twice; give each its own id")
+    return entries
+
+
+def policy_verifier(path: Path, entry: PolicyKeyEntry) -> Ed25519PublicKey:
+    """The half that checks policies. Raises UnusableInput."""
+    try:
+        return Ed25519PublicKey(_decode("public_base64", entry.public_base64))
+    except ValueError:
+        raise UnusableInput(
+            f"{path}: policy key {entry.id!r}: public_base64 is not 32 bytes in base64; `flk policy key` makes one"
+        ) from None
+
+
+def policy_signer(path: Path, key_id: str) -> Ed25519PrivateKey:
+    """The half that signs policies. Raises UnusableInput if the file does not hold it."""
+    entry = next((each for each in read_policy_keys(path) if each.id == key_id), None)
+    if entry is None or entry.private_base64 is None:
+        raise UnusableInput(f"{path}: has no private half of a policy key {key_id!r}; `flk policy key` makes one")
+    try:
+        private = Ed25519PrivateKey(_decode("private_base64", entry.private_base64))
+    except ValueError:
+        raise UnusableInput(f"{path}: policy key {key_id!r}: private_base64 is not 32 bytes in base64") from None
+    if _encode(private.public()) != entry.public_base64:
+        raise UnusableInput(f"{path}: policy key {key_id!r}: public_base64 is not the public half of private_base64")
+    return private
+
+
+def new_policy_key(key_id: str) -> str:
+    """A `[[policy_key]]` with fresh random material. Nodes get it without the private half."""
+    secret = urandom(_SECRET_BYTES)
+    public = _encode(Ed25519PrivateKey(secret).public())
+    lines = ["[[policy_key]]", f'id = "{key_id}"', f'public_base64 = "{public}"']
+    return "\n".join([*lines, f'private_base64 = "{_encode(secret)}"  # not for nodes']) + "\n"
 
 
 class Signers(NamedTuple):

@@ -69,6 +69,37 @@ class Judgement(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     tolerance_budget: float
 
 
+class Scrutiny(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where signals begin to be unusual, and the weights of three ways to be so (SAN-*)."""
+
+    slope_low: float
+    slope_high: float
+    coherence: float
+    spread: float
+    dense: float
+    sparse: float
+    weights: tuple[int, int, int]
+
+
+class PolicyLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a policy may say, and how much of them a log carries along (POL-*)."""
+
+    version_pattern: str
+    created_at_pattern: str
+    signer_pattern: str
+    max_text: int
+    max_bytes: int
+    tol_D_max: float
+    tol_budget_max: float
+    D0_max: float
+    flags: tuple[str, ...]
+    default_version: str
+    earlier_digest: str
+    share_parts: int
+    kept_policies: int
+    kept_events: int
+
+
 class Merkle(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Chunking of the raw data (MRK-*)."""
 
@@ -215,6 +246,13 @@ class Transparency(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     max_note_bytes: int
     max_signatures: int
+    object_prefix: str
+    every_seconds: float
+    step_leaves: int
+    max_step_bytes: int
+    zlib_level: int
+    path: str
+    max_questions: int
 
 
 class Snapshot(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -293,6 +331,15 @@ class Outbox(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     timeout_seconds: float
 
 
+class Siem(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How a stream of events is sent (SIEM-*)."""
+
+    batch_events: int
+    batch_bytes: int
+    max_attempts: int
+    timeout_seconds: float
+
+
 class Client(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How much a client sends at once (OUT-*), and when it makes its outbox small again (RET-8)."""
 
@@ -323,6 +370,22 @@ class Tiers(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     hot_latency_seconds: float
     warm_latency_seconds: float
     cold_latency_seconds: float
+
+
+class Otlp(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What of a node's work is told to a collector, and the bounds of telling it (OBS-9, OBS-10)."""
+
+    share: Annotated[float, Meta(ge=0, le=1)]
+    max_traces_per_second: Annotated[int, Meta(ge=1)]
+    queue_items: Annotated[int, Meta(ge=1)]
+    batch_items: Annotated[int, Meta(ge=1)]
+    every_seconds: Annotated[float, Meta(gt=0)]
+    timeout_seconds: Annotated[float, Meta(gt=0)]
+    max_attempts: Annotated[int, Meta(ge=1)]
+    base_delay_seconds: Annotated[float, Meta(ge=0)]
+    max_delay_seconds: Annotated[float, Meta(ge=0)]
+    stop_seconds: Annotated[float, Meta(ge=0)]
+    max_answer_bytes: Annotated[int, Meta(ge=1)]
 
 
 class Mover(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -424,6 +487,8 @@ class Constants(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     signals: Signals
     budget: Budget
     judgement: Judgement
+    scrutiny: Scrutiny
+    policy: PolicyLimits
     merkle: Merkle
     node: Node
     admin: Admin
@@ -443,11 +508,13 @@ class Constants(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     pages: Pages
     divergence: Divergence
     outbox: Outbox
+    siem: Siem
     client: Client
     retry_after: RetryAfter
     dedup: Dedup
     tiers: Tiers
     mover: Mover
+    otlp: Otlp
     migration: Migration
     audit: Audit
     pressure: Pressure

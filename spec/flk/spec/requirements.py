@@ -22,6 +22,8 @@ AREAS = {
     "signing": "SIGN",
     "signals": "SIG",
     "judgement": "JDG",
+    "scrutiny": "SAN",
+    "policy": "POL",
     "merkle": "MRK",
     "transparency": "TLOG",
     "sequencing": "SEQ",
@@ -46,6 +48,9 @@ AREAS = {
     "ring": "RNG",
     "observability": "OBS",
     "api": "API",
+    "personal": "PII",
+    "siem": "SIEM",
+    "anchoring": "ANC",
 }
 """Each area's file and the prefix of its ids, in the order in which a reader meets them."""
 

@@ -6,8 +6,9 @@ from contextlib import contextmanager
 from threading import Thread
 
 import pytest
+from tests.conformance.server.test_admin import NAMES as OF_OPERATORS
 from tests.conformance.server.test_nodes import NAMES
-from tests.support.conformance.memory_server import KEYRING, RETIRED, ROTATION, SIGNERS, TOKENS, Node, serving
+from tests.support.conformance.memory_server import KEYRING, OPERATOR, RETIRED, ROTATION, SIGNERS, TOKENS, Node, serving
 from tests.support.conformance.recall_defects import DEFECTS
 from tests.support.conformance.server_defects import EscalatedIs200
 
@@ -17,7 +18,8 @@ from flk.conformance.server.check import Check
 from flk.conformance.server.checks import CHECKS
 from flk.conformance.server.client import Client
 from flk.conformance.server.examine import examine, tried
-from flk.conformance.server.target import Server
+from flk.conformance.server.reference_admin import ReferenceAdmin, operating
+from flk.conformance.server.target import Operators, Server
 from flk.model.flow.submission import Response, Submission
 from flk.model.record.canonical import Profile
 from flk.model.record.signing import Keyring
@@ -35,10 +37,16 @@ UNAVAILABLE = unavailable("the store does not answer")
 class Restartable(Server):
     """A server under test whose restart is a call instead of a command."""
 
-    def __init__(self, url: str, node: Node, seed: int) -> None:
-        twice = [Client(url, 10)]  # a region of one node, asked under two names
+    def __init__(self, url: str, node: Node, seed: int, admin: str | None = None) -> None:
         super().__init__(
-            Client(url, 10), SIGNERS, seed, rotation=ROTATION, retired=RETIRED, tokens=TOKENS, others=twice
+            Client(url, 10),
+            SIGNERS,
+            seed,
+            rotation=ROTATION,
+            retired=RETIRED,
+            tokens=TOKENS,
+            others=[Client(url, 10)],  # a region of one node, asked under two names
+            operators=Operators(Client(admin, 10), OPERATOR) if admin else None,
         )
         self._node = node
 
@@ -69,8 +77,9 @@ class Restartable(Server):
 def test_an_honest_server_passes_every_check() -> None:
     """The memory runtime behind plain HTTP conforms, nothing left out."""
     node = Node()
-    with serving(node) as url:
-        report = examine(Restartable(url, node, seed=1))
+    node.administered = True
+    with serving(node) as url, operating(ReferenceAdmin(node, OPERATOR)) as admin:
+        report = examine(Restartable(url, node, seed=1, admin=admin))
     assert [(result.name, result.detail) for result in report.results if result.status is not CaseStatus.PASSED] == []
     assert (report.verdict, report.notes) == (Verdict.HOLDS, ("seed 1",))
 
@@ -104,8 +113,10 @@ def test_each_defect_is_caught(defect: Callable[[], Node], check: Check) -> None
 
 
 def test_every_check_catches_a_defect() -> None:
-    """No check goes untried; those of several nodes have defects of their own (`test_nodes`)."""
-    assert {check.name for check in DEFECTS.values()} | set(NAMES) == {check.name for check in CHECKS}
+    """No check goes untried; those of several nodes and of operators have defects of their own."""
+    assert {check.name for check in DEFECTS.values()} | set(NAMES) | set(OF_OPERATORS) == {
+        check.name for check in CHECKS
+    }
 
 
 def test_checks_name_requirements_that_exist() -> None:

@@ -4,7 +4,7 @@ from contextlib import AbstractContextManager
 from http.server import BaseHTTPRequestHandler
 
 import pytest
-from tests.support.conformance.memory_server import SIGNERS, TOKENS, Node, serving
+from tests.support.conformance.memory_server import OPERATOR, SIGNERS, TOKENS, Node, serving
 from tests.support.conformance.server_defects import DigestKey
 
 from flk.conformance.reports.report import CaseStatus, Report
@@ -13,7 +13,7 @@ from flk.conformance.server.checks import CHECKS
 from flk.conformance.server.client import Client
 from flk.conformance.server.examine import examine, tried
 from flk.conformance.server.reference import listening
-from flk.conformance.server.target import Server
+from flk.conformance.server.target import Operators, Server
 from flk.model.flow.submission import Response, Submission
 from flk.model.record.canonical import Profile
 from flk.model.record.signing import HmacKey, Key, Keyring
@@ -74,7 +74,8 @@ def answering(status: int, body: bytes) -> AbstractContextManager[str]:
 def test_whoever_answers_everything_alike_passes_nothing(name: str) -> None:
     """Whatever the answer, no check passes and none stumbles."""
     with answering(*ANSWERS[name]) as url:
-        server = Restarting(Client(url, 10), SIGNERS, seed=1, tokens=TOKENS)
+        operators = Operators(Client(url, 10), OPERATOR)
+        server = Restarting(Client(url, 10), SIGNERS, seed=1, tokens=TOKENS, operators=operators)
         results = [tried(check, server) for check in QUICK]
         report = examine(server, [outcomes.accepted])
     assert [result.name for result in results if result.status is CaseStatus.PASSED] == []

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.impl.agent_peer import Answer, Seen, serving
 
-from flk.impl.agent.service import Connection, Service, retry_after
+from flk.impl.agent.service import Connection, Service
+from flk.impl.http.patience import retry_after
 from flk.model.flow.submission import Response, Submission
 from flk.spec.errors import UnusableInput
 

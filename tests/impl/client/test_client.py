@@ -56,6 +56,7 @@ NOT_HERE = {
     "Delivery",
     "Denied",
     "NoAnswer",
+    "PersonalData",
     "Submission",
     "UnusableInput",
     "Ed25519PrivateKey",

@@ -7,6 +7,8 @@ import pytest
 from tests.support.impl.command import flk
 from tests.support.model.transparency import LOG, WITNESS, leaves_of, objects_over
 
+from flk.model.transparency.notes import Verifier, read_note, signed_by
+
 KEY = str(LOG.verifier)
 
 
@@ -73,3 +75,30 @@ def test_an_empty_place_and_a_leaf_that_is_not_there_are_told(tmp_path: Path) ->
     assert "`checkpoint`" in flk("audit", "verify", f"file://{tmp_path}/empty", "--key", KEY).stderr
     done = flk("audit", "prove", stored(tmp_path / "log", 3), "3", "--key", KEY)
     assert (done.returncode, "there is no leaf 3" in done.stderr) == (2, True)
+
+
+def test_a_witness_cosigns_what_a_node_signs(tmp_path: Path) -> None:
+    """It keeps what it cosigned, cosigns growth, and no fork: then the file is as it was (TLOG-9)."""
+    made = flk("audit", "key", "witness.example/w", str(tmp_path / "witness.key"))
+    witness = Verifier.parse(made.stdout.splitlines()[1])
+    assert (tmp_path / "witness.key").stat().st_mode & 0o077 == 0
+    log, state = tmp_path / "log", tmp_path / "state"
+    by = ("--key", KEY, "--with", str(tmp_path / "witness.key"), "--state", str(state))
+    url = signed_by_log(log, leaves_of(300))
+    assert "300 leaves, cosigned by witness.example/w" in flk("audit", "witness", url, *by).stdout
+    cosigned = next((log / "cosigned" / f"{300:016d}").iterdir()).read_bytes()
+    assert signed_by(read_note(cosigned), [witness]) == (witness,)
+    kept = state.read_bytes()
+    url = signed_by_log(log, [b"forged", *leaves_of(400)[1:]])
+    done = flk("audit", "witness", url, *by)
+    assert (done.returncode, "TLOG-5" in done.stderr) == (1, True)
+    assert state.read_bytes() == kept
+    assert len(list((log / "cosigned").iterdir())) == 1
+
+
+def signed_by_log(directory: Path, leaves: list[bytes]) -> str:
+    """Such a log, with its checkpoint where a node puts what it signs; its URL."""
+    url = stored(directory, 0, leaves)
+    (directory / "signed").mkdir(exist_ok=True)
+    (directory / "signed" / f"{len(leaves):016d}").write_bytes((directory / "checkpoint").read_bytes())
+    return url

@@ -49,6 +49,9 @@ FREE = sorted(
         "tls_certificate",
         "tls_key",
         "tls_client_ca",
+        "audit",
+        "audit_witness",
+        "otlp",
     }
 )
 """Settings that make sense whatever the others are."""
@@ -97,7 +100,8 @@ def values(name: str) -> st.SearchStrategy[object]:
     of_type: dict[str, st.SearchStrategy[object]] = {
         "boolean": st.booleans(),
         "integer": st.integers(int(low), int(high)),
-        "number": st.floats(low, max(low, high), allow_nan=False) | st.integers(int(low) + 1, 99),
+        "number": st.floats(low, max(low, high), allow_nan=False)
+        | st.integers(int(low) + 1, min(99, int(max(low + 1, high)))),
         "string": st.text("abcxyz019-._", min_size=1, max_size=9),
     }
     return of_type[found["type"]]
@@ -337,6 +341,8 @@ def test_the_printed_file_is_valid_and_so_is_each_of_its_lines(tmp_path: Path) -
         "tls_certificate",
         "tls_key",
         "tls_client_ca",
+        "audit",
+        "otlp",
     }
     jsonschema.validate(tomllib.loads("\n".join(lines)), json_schema())
 

@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 import msgspec
 import pytest
 from tests.support import ROOT
-from tests.support.conformance.flk_server import running
+from tests.support.conformance.flk_server import State, running
 
 from flk.conformance.reports.report import CaseStatus, Report
 from flk.conformance.reports.stream import read
@@ -72,7 +72,10 @@ def test_our_server_passes_every_check(tmp_path: Path) -> None:
     access = tmp_path / "access.toml"
     for tenant in ("default", "other"):
         tenants += ["--token", f"{tenant}={add_token(access, tenant, Role.TENANT, tenant)}"]
+    operators = add_token(access, "operator", Role.OPERATOR, None)
     with running(tmp_path / "data", keys, state, access) as url:
+        admin = msgspec.json.decode(state.read_bytes(), type=State).admin
+        given |= {"--admin": f"http://127.0.0.1:{admin}", "--admin-token": operators}
         commands = [word for option in given.items() for word in option]
         done = flk("server", url, "--node", url, "--key", str(keys), *tenants, *commands, "--json", "--junit", str(xml))
     report = msgspec.json.decode(done.stdout, type=Report)

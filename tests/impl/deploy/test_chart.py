@@ -1,6 +1,8 @@
 """The chart: values that can be meant, manifests that Kubernetes takes, mistakes that are refused with the mend."""
 
 import json
+import tomllib
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +80,18 @@ VARIANTS: dict[str, dict[str, object]] = {
         "peers": ["eu", "ap"],
         "objects": {"url": "s3://b/p", "secret": "o"},
     },
+    "operated": {
+        "keysSecret": "k",
+        "admin": {
+            "accessSecret": "a",
+            "from": [{"namespaceSelector": {"matchLabels": {"name": "monitoring"}}}],
+            "tokenSecret": {"name": "p"},
+        },
+        "tenants": '[[tenant]]\nid = "acme"\n',
+        "otlp": {"url": "http://collector:4318", "sample": 0.05, "secret": "h"},
+        "objects": {"url": "s3://b/p", "secret": "o"},
+        "monitoring": {"enabled": True},
+    },
     "watched, and closed to others": {
         "keysSecret": "k",
         "tls": {"secret": "t"},
@@ -110,10 +124,30 @@ def test_what_it_renders_is_taken_by_kubernetes(name: str, tmp_path: Path) -> No
     secure = "tls" in VARIANTS[name]
     assert ("--tls-key" in container["args"]) == secure
     assert {container[probe]["httpGet"].get("scheme") for probe in PROBES} == {"HTTPS" if secure else None}
-    if "monitoring" in VARIANTS[name]:
+    if "operated" in name:
+        check_operated(rendered.stdout, container)
+    elif "monitoring" in VARIANTS[name]:
         assert of_kind("PrometheusRule", rendered.stdout)["spec"] == yaml.safe_load(rules())
         (endpoint,) = of_kind("ServiceMonitor", rendered.stdout)["spec"]["endpoints"]
         assert {"targetLabel": "job", "replacement": "flk"} in endpoint["relabelings"]
+
+
+def check_operated(text: str, container: dict[str, Any]) -> None:
+    """Operators have a port of their own, which the policy opens to the named alone, and Prometheus a token for it."""
+    assert not unknown_options(container["args"])
+    pairs = list(pairwise(container["args"]))
+    assert {("--admin-port", "8081"), ("--tenants", "/etc/flk/tenants.toml"), ("--otlp-sample", "0.05")} <= {*pairs}
+    assert [each["secretRef"]["name"] for each in container["envFrom"]] == ["o", "h"]
+    everybody, operators = of_kind("NetworkPolicy", text)["spec"]["ingress"]
+    assert (everybody["ports"][0]["port"], "from" in everybody) == ("http", False)
+    assert operators["ports"] == [{"port": "admin", "protocol": "TCP"}]
+    assert operators["from"] == [{"namespaceSelector": {"matchLabels": {"name": "monitoring"}}}]
+    (endpoint,) = of_kind("ServiceMonitor", text)["spec"]["endpoints"]
+    assert (endpoint["port"], endpoint["authorization"]["credentials"]) == ("admin", {"name": "p", "key": "token"})
+    submitted, nodes = (one for one in yaml.safe_load_all(text) if one["kind"] == "Service")
+    assert [port["name"] for port in submitted["spec"]["ports"]] == ["http"]
+    assert [port["name"] for port in nodes["spec"]["ports"]] == ["http", "admin"]
+    assert tomllib.loads(of_kind("ConfigMap", text)["data"]["tenants.toml"]) == {"tenant": [{"id": "acme"}]}
 
 
 @pytest.mark.thorough
@@ -139,6 +173,11 @@ def test_the_plain_manifests_are_what_it_renders(tmp_path: Path) -> None:
         ({"keysSecret": "k", "storeSecret": "s", "nodes": 9, "autoscaling": {"enabled": True}}, "is less than nodes"),
         ({"keysSecret": "k", "peers": ["us"]}, "name it in objects.url"),
         ({"keysSecret": "k", "node": 2}, "node"),
+        ({"keysSecret": "k", "admin": {"accessSecret": "a"}}, "name who may reach it"),
+        (
+            {"keysSecret": "k", "admin": {"accessSecret": "a", "from": [{}]}, "monitoring": {"enabled": True}},
+            "metrics are told to a token only",
+        ),
     ],
 )
 def test_what_cannot_be_meant_is_refused(changed: dict[str, object], mend: str) -> None:

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import sys
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,10 @@ import pytest
 import yaml
 from tests.support.impl.deployed import DEPLOY, tool, unknown_options
 
+from flk.impl.access import Role, read_access
+from flk.impl.command.configuration.settings import settings_of
+from flk.impl.command.impl.serve import serve
+from flk.impl.tenants import read_tenants
 from flk.spec.metrics import rules
 
 REGIONS = ("eu", "us", "ap")
@@ -76,6 +81,42 @@ def test_the_nodes_replicate_with_each_other_and_reach_their_own_store_only(serv
         assert {"objects", "prometheus"} <= reached
 
 
+def test_operators_are_answered_on_a_port_of_their_own_and_prometheus_shows_its_token(
+    prepared: Path, services: dict[str, Any]
+) -> None:
+    """Each node has the access file, whose tokens are those that were made, and a tenants file that counts."""
+    entries = read_access(prepared / "secrets" / "access.toml")
+    assert {(entry.id, entry.role) for entry in entries} == {("prometheus", Role.METRICS), ("operator", Role.OPERATOR)}
+    for role in ("metrics", "operator"):
+        token = (prepared / "secrets" / f"{role}.token").read_text("utf-8").strip()
+        assert sha256(token.encode()).hexdigest() in {entry.sha256 for entry in entries if entry.role == role}
+    assert [tenant.id for tenant in read_tenants(prepared / "tenants.toml")] == ["default"]
+    for region in REGIONS:
+        node = services[region]
+        assert node["environment"]["FLK_ACCESS"] == "/run/secrets/access.toml"
+        assert {config["target"] for config in node["configs"]} == {node["environment"]["FLK_TENANTS"]}
+        assert {port["target"] for port in node["ports"]} == {8080, int(node["environment"]["FLK_ADMIN_PORT"])}
+    assert [secret["source"] for secret in services["prometheus"]["secrets"]] == ["metrics.token"]
+    (job,) = yaml.safe_load((prepared / "prometheus.yml").read_text("utf-8"))["scrape_configs"]
+    assert job["authorization"] == {"credentials_file": "/run/secrets/metrics.token"}
+
+
+def test_with_another_file_the_nodes_tell_a_collector(prepared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which is to be named; and every variable is a setting that there is."""
+    files = [word for name in ("compose.yaml", "otlp.yaml") for word in ("--file", str(prepared / name))]
+    monkeypatch.delenv("FLK_OTLP", raising=False)
+    assert "name a collector" in tool("docker-compose", *files, "config").stderr
+    monkeypatch.setenv("FLK_OTLP", "http://collector:4318")
+    done = tool("docker-compose", *files, "config", "--format", "json")
+    assert done.returncode == 0, done.stderr
+    known = {f"FLK_{name.upper()}" for name in settings_of(serve)}
+    for region in REGIONS:
+        environment = json.loads(done.stdout)["services"][region]["environment"]
+        assert (environment["FLK_OTLP"], environment["FLK_OTLP_SAMPLE"]) == ("http://collector:4318", "0.01")
+        assert environment["FLK_STORE"]
+        assert {name for name in environment if name.startswith("FLK_")} <= known
+
+
 def test_no_secret_is_in_what_is_committed_nor_readable_by_others(prepared: Path, services: dict[str, Any]) -> None:
     """Each is drawn anew; the directory is its owner's, and the second `./prepare` leaves them as they are."""
     committed = "".join(path.read_text("utf-8") for path in (DEPLOY / "compose").glob("*.y*ml"))
@@ -92,13 +133,16 @@ def test_no_secret_is_in_what_is_committed_nor_readable_by_others(prepared: Path
 
 def test_prometheus_takes_its_configuration_with_the_rules_of_the_table(prepared: Path) -> None:
     """Prometheus is content; the nodes are asked under the name and with the labels that alerts and dashboards go by."""
-    done = tool("promtool", "check", "config", prepared / "prometheus.yml")
+    local = prepared / "local.yml"
+    text = (prepared / "prometheus.yml").read_text("utf-8")
+    local.write_text(text.replace("/run/secrets", str(prepared / "secrets")))
+    done = tool("promtool", "check", "config", local)
     assert done.returncode == 0, done.stdout + done.stderr
     assert (prepared / "flk.rules.yml").read_text("utf-8") == rules()
     (job,) = yaml.safe_load((prepared / "prometheus.yml").read_text("utf-8"))["scrape_configs"]
     assert job["job_name"] == "flk"
     assert {one["labels"]["region"]: one["targets"] for one in job["static_configs"]} == {
-        r: [f"{r}:8080"] for r in REGIONS
+        r: [f"{r}:8081"] for r in REGIONS
     }
     boards = yaml.safe_load((prepared / "boards.yml").read_text("utf-8"))["providers"][0]["options"]["path"]
     (mounted,) = (
@@ -123,7 +167,7 @@ def test_with_the_second_file_the_nodes_speak_tls_and_are_asked_within_it(prepar
     for region in REGIONS:
         node = whole["services"][region]
         assert {Path(node["environment"][name]).name for name in ("FLK_TLS_CERTIFICATE", "FLK_TLS_KEY")} <= set(made)
-        assert {secret["source"] for secret in node["secrets"]} == {"keys.toml", *made}
+        assert {secret["source"] for secret in node["secrets"]} == {"keys.toml", "access.toml", *made}
         assert "https://127.0.0.1:8080/ready" in node["healthcheck"]["test"][-1]
         assert node["environment"]["FLK_STORE"]
     configuration = Path(whole["configs"]["prometheus.yml"]["file"])
@@ -132,5 +176,5 @@ def test_with_the_second_file_the_nodes_speak_tls_and_are_asked_within_it(prepar
         prepared / "prometheus.yml"
     ).read_text("utf-8")
     local = prepared / "local.yml"
-    local.write_text(text.replace("/run/secrets/ca.pem", str(made["ca.pem"])))
+    local.write_text(text.replace("/run/secrets", str(secrets)))
     assert tool("promtool", "check", "config", local).returncode == 0

@@ -30,6 +30,7 @@ NUMBERS = count()
 OF_OPERATORS = {
     "/status": "/status",
     "/admin/outcomes/{tenant}/{pcs_id}": f"/admin/outcomes/default/{ID}",
+    "/admin/policies": "/admin/policies",
     "/admin/divergence": "/admin/divergence",
     "/admin/shards": "/admin/shards",
     "/admin/shards/health": "/admin/shards/health",

@@ -16,6 +16,7 @@ from flk.impl.server.probes import Probes
 from flk.impl.server.progress import Progress
 from flk.impl.server.reading import Reading
 from flk.impl.server.reload import Reload
+from flk.impl.server.ruling import rulings
 from flk.impl.server.scrapes import Scrapes
 from flk.impl.storage.inspecting import Distribution, Inspected
 from flk.model.refusal import Unavailable, unavailable
@@ -47,7 +48,7 @@ def asking(directory: Path) -> tuple[Admin, Request, Rig]:
 
 def serving(rig: Rig, shards: Inspected) -> Serving:
     """What can be asked then."""
-    return Serving(Outcomes(Reading(rig.node, rig.runtime.background)), shards, None, tuple)
+    return Serving(Outcomes(Reading(rig.node, rig.runtime.background)), shards, None, tuple, rulings(rig.runtime, dict))
 
 
 def test_questions_to_stores_do_not_hold_the_loop_and_are_bounded(tmp_path: Path) -> None:

@@ -164,6 +164,7 @@ TOLD: dict[str, Callable[[Metrics], None]] = {
     "FLKCertificateExpires": lambda metrics: metrics.watch_certificate(
         "public", age(CONSTANTS.tls.expires_soon_seconds - 1)
     ),
+    "FLKAuditFork": lambda metrics: metrics.audit_forks.inc(),
     "FLKColdTierDamaged": lambda metrics: metrics.cold("damaged"),
 }
 

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from tests.support.impl.client import Client, keys_of, sample
+from tests.support.impl.operated import operated
 from tests.support.impl.processes import listens
 from tests.support.model.world import FORGED, HONEST, STORY, World
 
@@ -58,6 +59,30 @@ def test_a_node_within_tls_answers_a_story_as_the_model_does(tmp_path: Path) -> 
             doubtful.request("GET", "/health")
         assert sample(client, "flk_tls_handshake_errors_total") == 2
         assert 29 < sample(client, "flk_tls_certificate_expires_seconds") / 86_400 <= 30
+
+
+def test_operators_are_answered_within_tls_and_clients_without_a_certificate_are_not(tmp_path: Path) -> None:
+    """The operators' address is as the other: nothing outside of TLS, its certificate watched, its handshakes counted; and where
+    clients show certificates a token alone opens nothing (TLS-1, TLS-2, API-6).
+    """
+    files = OURS.server(tmp_path, mutual=True)
+    ours = OURS.client(tmp_path, OURS.issue(tmp_path, "operator"))
+    with operated(tmp_path, options(files), ours) as node:
+        assert node.admin_url.startswith("https://")
+        assert node.ask("/admin/shards").status == 200
+        assert node.ask("/metrics", "nobody").status == 401
+        again = {
+            each["what"]: each["wrong"] for each in json.loads(node.ask("/admin/reload", method="POST").body)["files"]
+        }
+        assert [name for name in again if "admin" in name]
+        assert not any(again.values())
+        address = node.server._replace(url=node.admin_url)
+        for stranger in (None, OURS.client(tmp_path), THEIRS.client(tmp_path)):
+            with closing(Client(address, stranger)) as client, pytest.raises((*LOST, ssl.SSLCertVerificationError)):
+                client.request("GET", "/metrics", None, node.bearer("operator"))
+        said = node.ask("/metrics").body.decode()
+        assert "flk_tls_handshake_errors_total 3.0" in said
+        assert 'flk_tls_certificate_expires_seconds{listener="admin"}' in said
 
 
 def test_only_clients_with_a_certificate_of_the_authority_are_heard(tmp_path: Path) -> None:

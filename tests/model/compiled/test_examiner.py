@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.support.model.compiled_mutants import Mutant, killed
+from tests.support.model.policies import LOOSE, POLICY_KEYS, PRIVATE, policies
 from tests.support.model.strategies import json_values, near_ties, records, ties
 from tests.support.model.world import FORGED, HONEST, KEY, KEYRING, STORY, pcs, submission
 from tests.support.sim.drills import drill, rehearse
@@ -25,9 +26,15 @@ from flk.impl.bench.examine_cases import Case, answer
 from flk.model.compiled import library
 from flk.model.compiled.examiner import SWITCH, Examiner, book_of, choice, examining
 from flk.model.compiled.source import text
+from flk.model.entries.judgement import judge
 from flk.model.flow.submission import Submission
-from flk.model.log.frames import Frame
+from flk.model.log.frames import UNSTATED, Frame, Stated
 from flk.model.log.hlc import Timestamp, at
+from flk.model.policies.document import Policy
+from flk.model.policies.ruling import ALL, NO_RULING, Change, changed, encoded
+from flk.model.policies.ruling import Kind as RulingKind
+from flk.model.policies.signing import signed_policy
+from flk.model.policies.trust import Unvouched
 from flk.model.programs.examine import claims_of, examine
 from flk.model.record.canonical import Profile, Signed, canonical_bytes
 from flk.model.record.record import Pcs, encode
@@ -326,7 +333,7 @@ PLANTED = (
     ("record", "at > first + 9", "at > first + 10"),  # a tenth decimal of a second (REC-8)
     ("canonical", "good && mac[32] == 0", "good"),  # another spelling of the same base64 (SIGN-6)
     ("examine", "at < key->not_after", "at <= key->not_after"),  # a key counts once more (SIGN-4)
-    ("judge", "> TOLERANCE_D_HAT", ">= TOLERANCE_D_HAT"),  # an edge of the tolerance (JDG-1)
+    ("judge", "> rules->tolerance_D_hat", ">= rules->tolerance_D_hat"),  # an edge of the tolerance (JDG-1)
 )
 
 
@@ -340,3 +347,39 @@ def test_a_mistake_in_it_is_seen(part: str, old: str, new: str) -> None:
         if old in line
     )
     assert killed(mutant) == "answers otherwise"
+
+
+TRUSTING = Keyring({"default": [KEY]}, policy_keys=POLICY_KEYS)
+
+
+@drawn
+@given(records(), policies(), st.integers(0, ALL), st.sampled_from(Pcs.__struct_fields__))
+def test_under_any_policy_c_judges_as_python_does(record: Pcs, policy: Policy, share: int, field: str) -> None:
+    """Whatever a log states, and for whatever share of the tenants: one by one, and many together, with some under no policy."""
+    policy = signed_policy(msgspec.structs.replace(policy, version=f"2{policy.version}"), "ops", PRIVATE)
+    ruling = changed(NO_RULING, Change(RulingKind.REGISTERED, "ops", policy), NOW)
+    ruling = changed(ruling, Change(RulingKind.STAGED, "ops", version=policy.version, share=share), NOW)
+    stated = Stated(NOW, encoded(ruling))
+    reference, ours = partial(examine, TRUSTING), Examiner(LIBRARY, TRUSTING)
+    sent = Submission("default", encode(signed(record, KEY)))
+    assert ours(sent, NOW, "eu", stated) == reference(sent, NOW, "eu", stated)
+    assert reference(sent, NOW, "eu", stated).entry.outcome == judge(record, rules=ruling.of("default").rules)
+    broken = Submission("default", encode(msgspec.structs.replace(record, **{field: "x"})))
+    frames = tuple(
+        Frame(Timestamp(NOW + number), one.payload(), said)
+        for number, (one, said) in enumerate([(sent, stated), (broken, stated), (sent, UNSTATED), (sent, stated)])
+    )
+    assert ours.claims(frames, "eu") == claims_of(frames, "eu", reference)
+    assert len(ours.claims(frames, "eu")) >= 3
+
+
+def test_what_nobody_vouches_for_judges_nothing() -> None:
+    """A log that states a policy of an unknown key is not judged by the default instead, frame by frame or together (POL-5)."""
+    stated = Stated(NOW, encoded(changed(NO_RULING, Change(RulingKind.REGISTERED, "ops", LOOSE), NOW)))
+    for one in (REFERENCE, OURS):
+        with pytest.raises(Unvouched, match="'ops' is not known here"):
+            one(HONEST, NOW, "eu", stated)
+        with pytest.raises(Unvouched, match="'ops' is not known here"):
+            claims_of((Frame(NOW, HONEST.payload(), stated),), "eu", one)
+        with pytest.raises(Unvouched, match="states no ruling"):
+            one(HONEST, NOW, "eu", Stated(NOW, b"{"))

@@ -3,13 +3,15 @@
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from tests.support.model.golden import GOLDENS, Golden
 from tests.support.model.strategies import change, counts, honest_records, records
 
 from flk.model.entries.entry import Reason, content_digest
-from flk.model.entries.judgement import TOLERANCE_BUDGET, TOLERANCE_D_HAT, judge
+from flk.model.entries.judgement import judge
 from flk.model.record.canonical import nano, round9
 from flk.model.record.record import LIMITS, Pcs, Regime
+from flk.model.record.rules import DEFAULT
 from flk.model.record.signals import budget, d_hat, regime
 
 NANO = 10**9
@@ -29,7 +31,7 @@ def claiming(record: Pcs, D_hat: float) -> Pcs:
 
 def test_the_tolerances_in_billionths() -> None:
     """0.15 and 0.01."""
-    assert (TOLERANCE_D_HAT, TOLERANCE_BUDGET) == (150_000_000, 10_000_000)
+    assert (DEFAULT.tolerance_D_hat, DEFAULT.tolerance_budget) == (150_000_000, 10_000_000)
 
 
 @given(honest_records())
@@ -52,7 +54,7 @@ def test_golden_records_are_accepted(golden: Golden) -> None:
 @given(honest_records(), sides)
 def test_a_slope_off_by_the_tolerance_is_accepted_and_by_a_billionth_more_rejected(record: Pcs, side: int) -> None:
     """On both sides alike (JDG-1, JDG-2)."""
-    edge = slope(record) + side * TOLERANCE_D_HAT
+    edge = slope(record) + side * DEFAULT.tolerance_D_hat
     assume(0 <= edge + side <= LIMITS.D_hat_max * NANO and 0 <= edge <= LIMITS.D_hat_max * NANO)
     assert judge(claiming(record, edge / NANO)).reason is Reason.OK
     outcome = judge(claiming(record, (edge + side) / NANO))
@@ -63,7 +65,7 @@ def test_a_slope_off_by_the_tolerance_is_accepted_and_by_a_billionth_more_reject
 @given(honest_records(), sides)
 def test_a_budget_off_by_the_tolerance_is_accepted_and_by_a_billionth_more_escalated(record: Pcs, side: int) -> None:
     """On both sides alike (JDG-1, JDG-4)."""
-    edge = nano(record.budget) + side * TOLERANCE_BUDGET
+    edge = nano(record.budget) + side * DEFAULT.tolerance_budget
     assume(0 <= edge + side <= NANO and 0 <= edge <= NANO)
     assert judge(change(record, budget=edge / NANO)).reason is Reason.OK
     outcome = judge(change(record, budget=(edge + side) / NANO))
@@ -142,3 +144,30 @@ def test_the_edges_that_the_earlier_server_told_apart(claimed: float, reason: Re
     """Its slope was 1 and its tolerance 0.15; it took 1.15 and refused 0.85."""
     record = claiming(change(GOLDENS[0].record, N_j={"2": 5, "4": 10, "8": 20, "16": 40}), claimed)
     assert judge(record).reason is reason
+
+
+@given(honest_records(), sides)
+def test_each_number_of_a_policy_moves_its_own_edge(record: Pcs, side: int) -> None:
+    """What the default escalates another policy accepts, and the other way round, at exactly the numbers that it states."""
+    far = nano(record.budget) + side * 400 * DEFAULT.tolerance_budget // 10
+    assume(0 <= far <= NANO)
+    claimed = change(record, budget=far / NANO)
+    distance = abs(nano(claimed.budget) - nano(budget(record.D_hat, record.coh_star, record.r)))
+    assert judge(claimed).reason is Reason.BUDGET
+    assert judge(claimed, rules=replace(DEFAULT, tolerance_budget=distance)).reason is Reason.OK
+    assert judge(claimed, rules=replace(DEFAULT, tolerance_budget=distance - 1)).reason is Reason.BUDGET
+    off = abs(nano(record.D_hat) - slope(record))
+    assert judge(record, rules=replace(DEFAULT, tolerance_D_hat=off)).reason is Reason.OK
+    assert judge(record, rules=replace(DEFAULT, tolerance_D_hat=off - 1)).reason is Reason.D_HAT
+    for number, most in (("base", 0.05), ("alpha", 0.1), ("gamma", 0.1)):
+        other = replace(DEFAULT, **{number: most})
+        expected = round9(budget(record.D_hat, record.coh_star, record.r, other))
+        assert judge(record, rules=other).recomputed_budget == expected
+
+
+def test_the_thresholds_of_a_policy_decide_the_regime() -> None:
+    """At the threshold it is sticky, and by a billionth beyond it is not."""
+    rules = replace(DEFAULT, sticky_D_max=1.2, sticky_coh_min=0.4, non_sticky_D_min=1.3)
+    points = {(1.2, 0.4): "sticky", (1.200000001, 0.4): "mixed", (1.2, 0.399999999): "mixed", (1.3, 0.9): "non_sticky"}
+    assert {point: regime(*point, rules).value for point in points} == points
+    assert budget(2.0, 0.0, 1.0, replace(DEFAULT, D0=1.0, beta=0.25)) == pytest.approx(0.35)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from itertools import chain, repeat
 from typing import Any
 
 import pytest
@@ -290,6 +291,41 @@ def test_reading_on_from_a_snapshot_stopped_anywhere_is_finished_by_the_next() -
         started(world, "us", "eu")
         assert not read(world).gap
         assert said(world.entries["us"]) == said(whole.entries["us"]) == said(world.entries["eu"])
+
+
+@given(st.integers(0, 30), st.integers(0, 30) | st.just(100))
+@settings(max_examples=60)
+def test_passes_that_take_turns_set_no_watermark_back(first: int, second: int) -> None:
+    """While a pass reads what ap shipped, another begins with a snapshot of eu, which covers ap's log, too: the watermarks of ap's
+    log are the first one's own (RET-5).
+    """
+    world = World("eu", "us", "ap")
+    sent(world, 77, "ap")
+    reading(world, "us", "ap")
+    for epoch in range(78, 82):
+        sent(world, epoch, "ap")
+    reading(world, "eu", "ap")
+    for epoch in range(4):
+        sent(world, epoch)
+        world.run("eu", snapshot("eu", ("ap",)))
+    removing(world)
+    node, passes = world.nodes["us"], [read_on("us", peer, EXAMINE) for peer in ("ap", "eu")]
+    turns = chain(repeat(0, first), repeat(1, second), repeat(0, 100), repeat(1, 100))
+    waiting: list[Any] = [None, None]
+    done = set()
+    marks: dict[str, str] = {}
+    for turn in turns:
+        if turn in done:
+            continue
+        try:
+            waiting[turn] = node.perform(passes[turn].send(waiting[turn]))
+        except StopIteration:
+            done.add(turn)
+        now = dict(world.entries["us"].marks)
+        assert all(now[name] >= value for name, value in marks.items())
+        marks = now
+    assert len(done) == len(passes)
+    assert said(world.entries["us"]) == said(world.entries["eu"])
 
 
 def test_what_is_read_before_and_after_a_snapshot_is_told_as_one(monkeypatch: pytest.MonkeyPatch) -> None:

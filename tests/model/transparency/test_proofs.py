@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from tests.support.model import transparency
 from tests.support.model.transparency import LOG, asked, checkpoint_over, leaves_of, objects_over
 
-from flk.model.programs.proofs import Audited, BadLog, Proven, audit, prove_consistency, prove_inclusion
+from flk.model.programs.proofs import Audited, Proven, audit, prove_consistency, prove_inclusion
 from flk.model.record.merkle import consistency_proof, inclusion_proof
+from flk.model.transparency.checkpoints import BadLog
 from flk.model.transparency.notes import Verifier, read_note, signed_by
 from flk.model.transparency.tiles import Tile, bundles_of, packed, tiles_of, unpacked
 

@@ -74,3 +74,5 @@ def test_upkeep_needs_all_entries_in_one_place() -> None:
     assert fields == ["layout.upkeep", "layout.nodes"]
     (error,) = validation_errors(drill(ROWS))
     assert "layout.upkeep" in error.message
+    alone = msgspec.structs.replace(kept_up(ROWS), regions=("us",))
+    assert "add a region" in " ".join(error.message for error in validation_errors(alone))

@@ -23,7 +23,7 @@ from flk.model.flow.answers import ANSWERS, Meaning
 from flk.model.flow.outbox import Queued, contents
 from flk.model.flow.submission import Response, StoredOutcome, Submission, from_payload
 from flk.model.log import hlc
-from flk.model.log.frames import CorruptSegment, Frame, Head, data, opening, scan, seal, sealed_frames
+from flk.model.log.frames import CorruptSegment, Frame, Head, Stated, data, opening, scan, seal, sealed_frames
 from flk.model.log.hlc import Timestamp, text
 from flk.model.programs.outbox import deliver, pause, queue
 from flk.model.record.canonical import Profile, canonical_bytes
@@ -231,22 +231,31 @@ def test_clocks_go_as_in_the_model(last: Timestamp, seen: Timestamp, now: float)
     assert clocks.is_strange(clocks.stamp(seen), now) is hlc.is_ahead(seen, now)
 
 
-@given(like.heads, st.lists(like.frames, max_size=6), st.booleans(), st.sampled_from([b"", b"8 bytes?"]), st.data())
+@given(
+    like.heads,
+    st.lists(like.frames, max_size=6),
+    st.booleans(),
+    st.sampled_from([b"", b"8 bytes?"]),
+    st.builds(Stated, like.timestamps, st.sampled_from([b"", b"a policy"])),
+    st.data(),
+)
 def test_segments_are_read_as_by_the_model(
     head: Head,
     logged: list[Frame],
     sealed: bool,
     salt: bytes,
+    stated: Stated,
     chooser: st.DataObject,
 ) -> None:
     """Of either format, whole or cut anywhere, with any byte changed."""
-    whole = opening(head, hlc.ZERO, salt) + b"".join(data(frame, salt) for frame in logged)
+    whole = opening(head, hlc.ZERO, salt, stated) + b"".join(data(frame, salt) for frame in logged)
     content = bytearray(whole + seal(whole) if sealed else whole)
     if chooser.draw(st.booleans()):
         content[chooser.draw(st.integers(0, len(content) - 1))] ^= chooser.draw(st.integers(1, 255))
     image = bytes(content[: chooser.draw(st.integers(0, len(content)))])
     ours, theirs = frames.read(image), scan(image)
-    assert [(frame.timestamp, frame.payload) for frame in ours.data] == list(theirs.frames)
+    assert [(frame.timestamp, frame.payload) for frame in ours.data] == [frame[:2] for frame in theirs.frames]
+    assert [frame[2] for frame in theirs.frames] == [Stated(Timestamp(f.since), f.stated) for f in ours.data]
     assert (ours.end, ours.torn, ours.sealed, ours.clock) == (theirs.end, theirs.torn, theirs.sealed, theirs.clock)
     assert list(ours.damage) == [tuple(damage) for damage in theirs.damage]
     try:

@@ -27,6 +27,7 @@ FOLLOWED = (
     "guides/client.md",
     "guides/configuration.md",
     "guides/tenants.md",
+    "guides/pii.md",
     "guides/deploy.md",
 )
 """Guides that are followed from an empty folder, as the tutorial is."""

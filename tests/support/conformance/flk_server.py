@@ -27,21 +27,24 @@ class State(msgspec.Struct, frozen=True):
     port: int
     pid: int
     access: str
+    admin: int
 
 
 def start(
-    data: str, keys: str, port: int = 0, limits: Sequence[str] = (), access: str = ""
+    data: str, keys: str, port: int = 0, limits: Sequence[str] = (), access: str = "", admin: int = 0
 ) -> tuple[State, "subprocess.Popen[str]"]:
-    """Start a server, once it says where it listens. With an access file it tells outcomes by id."""
+    """Start a server, once it says where it listens. With an access file it tells outcomes by id, and answers operators."""
     flk = str(Path(sys.executable).with_name("flk"))
     command = [flk, "serve", "--data", data, "--keys", keys, "--port", str(port), "--log-level", "error"]
     command += [f"--limit={limit}" for limit in limits]
-    command += ["--access", access] if access else []
+    command += ["--access", access, "--admin-port", str(admin)] if access else []
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
     assert process.stdout is not None
     for line in process.stdout:
+        if found := re.search(r"operators are answered on http://\S+:(\d+)", line):
+            admin = int(found[1])
         if found := re.search(r"listening on http://\S+:(\d+)", line):
-            return State(data, keys, int(found[1]), process.pid, access), process
+            return State(data, keys, int(found[1]), process.pid, access, admin), process
     raise AssertionError(f"the server ended with status {process.wait()} before it listened")
 
 
@@ -71,7 +74,7 @@ def restart(state: Path, limits: Sequence[str] = ()) -> None:
     """Kill the server of a state file and start it again on the same port, with other limits if they are given."""
     old = msgspec.json.decode(state.read_bytes(), type=State)
     kill(old.pid)
-    new, _ = start(old.data, old.keys, old.port, limits, old.access)
+    new, _ = start(old.data, old.keys, old.port, limits, old.access, old.admin)
     state.write_bytes(msgspec.json.encode(new))
 
 

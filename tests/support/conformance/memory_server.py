@@ -5,7 +5,19 @@ from typing import ClassVar
 from flk.conformance.server.reference import Handler, ReferenceNode, serving
 from flk.model.record.signing import Ed25519PrivateKey, Ed25519PublicKey, HmacKey, Keyring, LiveKey, Signer
 
-__all__ = ["GONE", "KEYRING", "LIVE", "RETIRED", "ROTATION", "SECRETS", "SIGNERS", "TOKENS", "Node", "serving"]
+__all__ = [
+    "GONE",
+    "KEYRING",
+    "LIVE",
+    "OPERATOR",
+    "RETIRED",
+    "ROTATION",
+    "SECRETS",
+    "SIGNERS",
+    "TOKENS",
+    "Node",
+    "serving",
+]
 
 SECRETS = {"default": b"one secret", "other": b"another secret"}
 SIGNERS = {tenant: HmacKey(secret) for tenant, secret in SECRETS.items()}
@@ -13,6 +25,7 @@ ROTATION: dict[str, list[Signer]] = {
     "default": [HmacKey(b"the next secret"), Ed25519PrivateKey(bytes(32))],
     "other": [],
 }
+OPERATOR = "a-token-of-an-operator"
 TOKENS = {"default": "a-token", "other": "another-token"}
 RETIRED: dict[str, list[Signer]] = {"default": [HmacKey(b"the last secret")]}
 LIVE = {

@@ -31,6 +31,7 @@ class Seen(NamedTuple):
     tenant: str
     body: bytes
     token: str = ""
+    traceparent: str = ""
 
 
 Script = Callable[[Seen, int], Answer | None]
@@ -67,7 +68,7 @@ class Peer:
             self.refused_batches += 1
             return Answer(404, body=b"")
         lines = post.body.removesuffix(b"\n").split(b"\n")
-        return self.batch([Seen(SUBMIT_PATH, post.tenant, each) for each in lines])
+        return self.batch([post._replace(path=SUBMIT_PATH, body=each) for each in lines])
 
     def batch(self, posts: list[Seen]) -> Answer | None:
         """A batch's answer: a line for each of its submissions; None, or what a line cannot say, goes for all."""
@@ -107,14 +108,15 @@ def serving(script: Script, *, batches: bool = False, tls: ssl.SSLContext | None
             peer.connections += 1
 
         def do_GET(self) -> None:  # the name that http.server looks for
-            self._give(Seen(self.path, "", b"", self.headers["Authorization"] or ""))
+            self._give(Seen(self.path, "", b"", self.headers["Authorization"] or "", self.headers["traceparent"] or ""))
 
         def do_POST(self) -> None:  # the name that http.server looks for
             body = self.rfile.read(size := int(self.headers["Content-Length"]))
             if len(body) < size:  # whoever posted was killed between head and body: no request has come
                 self.close_connection = True
                 return
-            self._give(Seen(self.path, self.headers["X-Tenant-Id"], body))
+            traced = self.headers["traceparent"] or ""
+            self._give(Seen(self.path, self.headers["X-Tenant-Id"], body, traceparent=traced))
 
         def _give(self, post: Seen) -> None:
             answer = peer.respond(post, batches=batches)

@@ -1,5 +1,6 @@
 """A server with an admin listener, tokens of each kind, and clients of both listeners."""
 
+import ssl
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -42,8 +43,8 @@ class Operated(NamedTuple):
 
 
 @contextmanager
-def operated(directory: Path, options: Sequence[str] = ()) -> Iterator[Operated]:
-    """Such a server on a new or old data directory."""
+def operated(directory: Path, options: Sequence[str] = (), tls: ssl.SSLContext | None = None) -> Iterator[Operated]:
+    """Such a server on a new or old data directory, asked within TLS if it speaks that."""
     access = directory / "access.toml"
     access.unlink(missing_ok=True)
     tokens = {str(role): add_token(access, str(role), role, None) for role in (Role.OPERATOR, Role.METRICS)}
@@ -51,5 +52,5 @@ def operated(directory: Path, options: Sequence[str] = ()) -> Iterator[Operated]
     administered = ["--access", str(access), "--admin-port", "0", *options]
     with server_process(directory / "data", keys_of(directory), administered) as server:
         url = next(line.removeprefix(SAID) for line in server.said if line.startswith(SAID))
-        with closing(Client(server)) as public, closing(Client(server._replace(url=url))) as admin:
+        with closing(Client(server, tls)) as public, closing(Client(server._replace(url=url), tls)) as admin:
             yield Operated(server, public, admin, tokens, access)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy, composite
 
 from flk.model.entries.entry import Entry, Outcome, Reason
-from flk.model.log.frames import Frame, Head
+from flk.model.log.frames import UNSTATED, Frame, Head
 from flk.model.log.hlc import LAST, Timestamp
 from flk.model.record.canonical import round9
 from flk.model.record.identity import pcs_id
@@ -47,7 +47,7 @@ regions = st.sampled_from(["ap", "eu", "us"])
 outcomes = st.builds(Outcome, st.booleans(), st.booleans(), st.sampled_from(Reason), units, units)
 entries = st.builds(Entry, timestamps, regions, digests, outcomes)
 heads = st.builds(Head, regions, regions.map(lambda region: f"{region}.000001"), st.integers(0, 10**12 - 1))
-frames = st.builds(Frame, timestamps, st.binary(max_size=64))
+frames = st.builds(Frame, timestamps, st.binary(max_size=64), st.just(UNSTATED))
 json_values: SearchStrategy[Any] = st.recursive(
     st.none() | st.booleans() | st.integers() | finite | st.text(max_size=8),
     lambda inner: (

@@ -7,7 +7,7 @@ from flk.model.log.hlc import text
 
 
 class FrameInput(Form, frozen=True):
-    """A frame: kind 1 head, 2 data, 3 seal. Without a salt it is one of the earlier format."""
+    """A frame: kind 1 head, 2 data, 3 seal, 4 policy. Without a salt it is one of the earlier format."""
 
     kind: Kind
     timestamp: Stamp

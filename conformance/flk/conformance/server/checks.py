@@ -1,6 +1,7 @@
 """The server checks: what any server must do, asked over HTTP with the keys of one tenant or two."""
 
 from flk.conformance.server import (
+    admin,
     batches,
     clock,
     durability,
@@ -70,6 +71,14 @@ CHECKS: tuple[Check, ...] = (
     recall.what_was_refused_has_no_outcome,
     recall.outcomes_of_others_are_not_told,
     recall.outcomes_need_a_token,
+    admin.admin_asks_for_a_token,
+    admin.admin_is_apart,
+    admin.admin_tells_outcomes,
+    admin.admin_tells_of_shards,
+    admin.admin_samples_keys,
+    admin.admin_tells_differences,
+    admin.admin_status_is_inert,
+    admin.admin_tells_what_was_read_again,
     durability.entries_are_kept,
     durability.acknowledged_survives_restart,
     durability.clock_survives_restart,

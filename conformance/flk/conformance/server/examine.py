@@ -16,7 +16,7 @@ from flk.conformance.server.checks import CHECKS
 from flk.conformance.server.client import Client
 from flk.conformance.server.preflight import NAME, preflight
 from flk.conformance.server.replies import Failed, NoAnswer, NotExercised, Unreachable
-from flk.conformance.server.target import Commands, NotApplicable, Server, pcs
+from flk.conformance.server.target import Commands, NotApplicable, Operators, Server, pcs
 from flk.model.flow.answers import ACKNOWLEDGED
 from flk.model.record.canonical import FIXED, Profile
 from flk.model.record.signing import Signer, sign
@@ -61,6 +61,7 @@ def check_server(
     signing_profile: str = FIXED,
     headers: Sequence[tuple[str, str]] = (),
     nodes: Iterable[str] = (),
+    admin: tuple[str, str] | None = None,
     thorough: bool = False,
     seed: int | None = None,
     deadline: float = DEADLINE_SECONDS,
@@ -73,8 +74,9 @@ def check_server(
     read their outcomes by id, where the server tells them. `checks` are names (none: all). `restart` is a command that restarts
     the server with its data, `overload` and `unavailable` bring about that submissions get 429 or 503, `recover` ends that.
     `signing_profile` is what signatures cover, `headers` go with each request. `nodes` are URLs of further nodes of the same
-    region, which must answer as one. `thorough` asks ten times as much where size matters. `seed` makes the records of an earlier
-    run again. An answer may take `deadline` seconds. `progress`: whether there is a bar; None: in a terminal or a notebook.
+    region, which must answer as one. `admin` is the URL of the operators' address, and a token of theirs. `thorough` asks ten
+    times as much where size matters. `seed` makes the records of an earlier run again. An answer may take `deadline` seconds.
+    `progress`: whether there is a bar; None: in a terminal or a notebook.
 
     First a plain record of each tenant must be taken: if not, that is the report. Raises UnusableInput for a URL that is none, if
     nobody listens there, and for an unknown check or profile.
@@ -103,6 +105,7 @@ def check_server(
         commands=Commands(*(shlex.split(words) if isinstance(words, str) else words for words in given)),
         thorough=thorough,
         others=[Client(node, deadline, headers) for node in nodes],
+        operators=Operators(Client(admin[0], deadline, headers), admin[1]) if admin else None,
     )
     with bar(shown=progress) as advance:
         return examine(subject, server_checks(*checks), progress=advance)
@@ -110,7 +113,7 @@ def check_server(
 
 def examine(server: Server, checks: Iterable[Check] = CHECKS, *, progress: Progress = silent) -> Report:
     """Run the checks, one after the other, if a plain record is taken. Raises UnusableInput if nobody listens there."""
-    for node in server.nodes:
+    for node in server.listeners:
         try:
             node.connect().close()
         except Unreachable as silence:
@@ -171,6 +174,7 @@ def _again(server: Server, chosen: Sequence[Check], results: Iterable[CaseResult
     return shlex.join(
         ["flk", "conform", "server", server.client.url, "--key=KEYS.toml", *tenants, f"--seed={server.seed}"]
         + [f"--node={node.url}" for node in server.nodes[1:]]
+        + server.administration
         + ([] if server.profile is FIXED else [f"--signing-profile={server.profile}"])
         + (["--thorough"] if server.thorough else [])
         + [f"--check={name}" for name in names]

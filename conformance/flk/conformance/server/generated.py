@@ -10,8 +10,8 @@ from flk.conformance.drafts.mutations import Fields
 from flk.conformance.drafts.signals import is_safe
 from flk.conformance.server.check import check
 from flk.conformance.server.target import NotApplicable, Server, expect_outcome
-from flk.model.entries.judgement import TOLERANCE_BUDGET, TOLERANCE_D_HAT
 from flk.model.record.canonical import nano
+from flk.model.record.rules import DEFAULT
 from flk.model.record.signals import budget, d_hat, regime
 from flk.spec.constants import CONSTANTS
 
@@ -70,7 +70,7 @@ def _judged_fields() -> "SearchStrategy[Fields]":
         counts = [round(scale**steepness) + draw(st.integers(0, 3)) for scale in scales]
         slope = d_hat(scales, counts)
         assume(is_safe(slope))
-        D_hat = draw(near(slope, TOLERANCE_D_HAT, LIMITS.D_hat_max) | st.sampled_from(BOUNDS))
+        D_hat = draw(near(slope, DEFAULT.tolerance_D_hat, LIMITS.D_hat_max) | st.sampled_from(BOUNDS))
         coh_star, r = draw(share(LIMITS.coh_star_max) | st.just(SIGNALS.sticky_coh_min)), draw(share(1.0))
         honest = regime(D_hat, coh_star)
         cost = budget(D_hat, coh_star, r)
@@ -82,7 +82,7 @@ def _judged_fields() -> "SearchStrategy[Fields]":
             "coh_star": coh_star,
             "r": r,
             "regime": draw(st.just(honest) | st.sampled_from(LIMITS.regimes)),
-            "budget": draw(near(cost, TOLERANCE_BUDGET, 1.0)),
+            "budget": draw(near(cost, DEFAULT.tolerance_budget, 1.0)),
         }
 
     return fields()

@@ -62,6 +62,8 @@ class ReferenceNode:
     upgrades = False
     body = b""
     """The body that is being answered."""
+    administered = False
+    """Whether operators are answered elsewhere, and the metrics told there alone (API-6)."""
     trouble: Refused | None = None
     """What every submission is refused with."""
 
@@ -132,7 +134,7 @@ class ReferenceNode:
 
     def route(self, path: str) -> str:
         """The path that is served for a path."""
-        return path
+        return "" if self.administered and path == "/metrics" else path
 
     def is_ready(self) -> bool:
         """Whether the store answers."""

@@ -50,6 +50,13 @@ class Commands(NamedTuple):
 NO_COMMANDS = Commands()
 
 
+class Operators(NamedTuple):
+    """Where operators of a server are answered, and a token of one."""
+
+    client: Client
+    token: str
+
+
 class Server:
     """A running server, and the tenants whose keys the caller holds, the main one first.
 
@@ -72,8 +79,10 @@ class Server:
         thorough: bool = False,
         patience: float = 30.0,
         others: Sequence[Client] = (),
+        operators: Operators | None = None,
     ) -> None:
         self.client = client
+        self._operators = operators
         self.nodes = (client, *others)
         self.tenants = tuple(tenants)
         self.seed = seed
@@ -107,7 +116,7 @@ class Server:
 
     def allow(self, seconds: float) -> None:
         """Give all that is asked from now on so many seconds together, at each node."""
-        for node in self.nodes:
+        for node in self.listeners:
             node.allow(seconds)
 
     def submit(self, record: Fields | bytes, tenant: str | None = None, *, node: int = 0) -> Reply:
@@ -118,6 +127,52 @@ class Server:
         """Ask for the outcome of a record with a token; an empty one is none."""
         shown = [("Authorization", f"Bearer {token}")] if token else []
         return self.client.request("GET", f"{OUTCOMES_PATH}/{pcs_id}", headers=[*headers, *shown])
+
+    @property
+    def admin(self) -> Client:
+        """The address of operators. Raises NotApplicable if the caller has none."""
+        return self._administered().client
+
+    @property
+    def operator(self) -> str:
+        """An operator's token. Raises NotApplicable likewise."""
+        return self._administered().token
+
+    @property
+    def listeners(self) -> tuple[Client, ...]:
+        """All addresses that are asked."""
+        return (*self.nodes, *([self._operators.client] if self._operators else []))
+
+    @property
+    def administration(self) -> list[str]:
+        """What of a command line names the operators' address; the token is the caller's to put in."""
+        return [f"--admin={self._operators.client.url}", "--admin-token=TOKEN"] if self._operators else []
+
+    def shown(self) -> list[tuple[str, str]]:
+        """The header of who has that token."""
+        return [("Authorization", f"Bearer {self.operator}")]
+
+    def ask(self, path: str, method: str = "GET") -> Reply:
+        """What an operator is answered."""
+        return self.admin.request(method, path, headers=self.shown())
+
+    def metrics(self) -> Reply:
+        """The metrics, which an address of operators has alone (API-6)."""
+        accept = [("Accept", "text/plain")]
+        if self._operators is not None:
+            return self.admin.request("GET", "/metrics", headers=[*accept, *self.shown()])
+        return self.client.request("GET", "/metrics", headers=accept)
+
+    def _administered(self) -> Operators:
+        if self._operators is None:
+            raise NotApplicable(
+                "needs the address of operators and a token of theirs: --admin URL --admin-token …, or admin= in Python"
+            )
+        return self._operators
+
+    def has_token(self, tenant: str) -> bool:
+        """Whether the caller holds a token that reads a tenant's outcomes."""
+        return tenant in self._tokens
 
     def token(self, tenant: str) -> str:
         """The token that reads a tenant's outcomes. Raises NotApplicable if the caller holds none."""

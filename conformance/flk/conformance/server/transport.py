@@ -142,7 +142,7 @@ def health_and_readiness(server: Server) -> None:
 def metrics(server: Server) -> None:
     """The metrics are those of the table, with their types and labels."""
     expect_outcome(server.submit(record := server.signed(server.record())), record)
-    reply = server.client.request("GET", "/metrics", headers=[("Accept", "text/plain")])
+    reply = server.metrics()
     expect_status(reply, 200, "GET /metrics")
     declared = [
         line.split() for line in reply.body.decode(errors="replace").splitlines() if line.startswith("# TYPE flk_")
@@ -184,7 +184,7 @@ def counters_move(server: Server) -> None:
 
 def _counter(server: Server, name: str) -> float:
     """The sum over all labels. Raises Failed where a sample has no number."""
-    lines = server.client.request("GET", "/metrics").body.decode(errors="replace").splitlines()
+    lines = server.metrics().body.decode(errors="replace").splitlines()
     samples = [line for line in lines if line.startswith((f"{name} ", f"{name}{{"))]
     try:
         return sum(float(sample.split()[-1]) for sample in samples)

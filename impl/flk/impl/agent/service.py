@@ -1,14 +1,15 @@
 """One connection to the service: posts submissions and reads answers; None stands for no answer."""
 
 import time
+from collections.abc import Mapping
 from contextlib import suppress
-from datetime import UTC
-from email.utils import parsedate_to_datetime
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from select import POLLIN, poll
 from socket import SHUT_RDWR
+from types import MappingProxyType
 from urllib.parse import urlsplit
 
+from flk.impl.http.patience import retry_after
 from flk.impl.http.trust import Trust
 from flk.model.flow.answers import SUBMIT_PATH
 from flk.model.flow.submission import Response, Submission
@@ -19,10 +20,10 @@ _MOST_BYTES = 1 << 16  # of an answer; those of the service are shorter
 
 class Service:
     """Where the service is, and whom to trust to be it, if it speaks TLS. Raises UnusableInput unless `url` is that of an HTTP
-    service and the files of `trust` hold what they should.
+    service and the files of `trust` hold what they should. What is posted is part of the span `followed`, if there is one.
     """
 
-    def __init__(self, url: str, trust: Trust = Trust()) -> None:  # noqa: B008  (it is frozen)
+    def __init__(self, url: str, trust: Trust = Trust(), followed: str = "") -> None:  # noqa: B008  (it is frozen)
         try:
             parts = urlsplit(url)
             self.host, self.port = parts.hostname or "", parts.port
@@ -34,20 +35,23 @@ class Service:
         if self._tls is None and trust != Trust():
             raise UnusableInput(f"--to {url}: files of TLS were named, and the address is without; write https://…")
         self.path = parts.path.rstrip("/") + SUBMIT_PATH
+        self._traced = {"traceparent": followed} if followed else {}
 
     def connection(self, timeout: float) -> "Connection":
         """A connection of its own, for one thread at a time; `timeout` in seconds for each step of an exchange."""
         if self._tls is None:
-            return Connection(HTTPConnection(self.host, self.port, timeout=timeout), self.path)
-        return Connection(HTTPSConnection(self.host, self.port, timeout=timeout, context=self._tls), self.path)
+            return Connection(HTTPConnection(self.host, self.port, timeout=timeout), self.path, self._traced)
+        http = HTTPSConnection(self.host, self.port, timeout=timeout, context=self._tls)
+        return Connection(http, self.path, self._traced)
 
 
 class Connection:
-    """A connection that stays open between posts, and opens again when it was lost."""
+    """A connection that stays open between posts, and opens again when it was lost. Each post has the fields `traced`, too."""
 
-    def __init__(self, http: HTTPConnection, path: str) -> None:
+    def __init__(self, http: HTTPConnection, path: str, traced: Mapping[str, str] = MappingProxyType({})) -> None:
         self._http = http
         self._path = path
+        self._traced = traced
         self._ended = False
 
     def post(self, submission: Submission) -> Response | None:
@@ -79,26 +83,10 @@ class Connection:
                 self._http.close()
 
     def _exchange(self, submission: Submission) -> Response:
-        headers = {"Content-Type": "application/json", "X-Tenant-Id": submission.tenant}
+        headers = {"Content-Type": "application/json", "X-Tenant-Id": submission.tenant, **self._traced}
         self._http.request("POST", self._path, submission.body, headers)
         answer = self._http.getresponse()
         body = answer.read(_MOST_BYTES)
         if not answer.isclosed():  # there is more, which is none of the service's answers
             self._http.close()
         return Response(answer.status, body, retry_after(answer.getheader("Retry-After"), time.time()))
-
-
-def retry_after(value: str | None, now: float) -> float | None:
-    """Seconds that a `Retry-After` header asks for at wall time `now`: whole seconds or a date (RFC 9110 section 10.2.3).
-
-    None if the header is absent or is neither.
-    """
-    if value is None:
-        return None
-    if value.isascii() and value.isdigit():
-        return float(value)
-    try:
-        moment = parsedate_to_datetime(value)
-    except ValueError:
-        return None
-    return max(0.0, moment.replace(tzinfo=moment.tzinfo or UTC).timestamp() - now)

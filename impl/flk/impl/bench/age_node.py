@@ -1,9 +1,11 @@
 """Many records through a real node with snapshots and retention on: what it takes of memory, disk and time as it grows old.
 
-Records are signed here, in batches, and sent to `flk serve` over HTTP by the load generator, so they take every step of a node's
-life. After each tenth the server is killed and started; goes on under a low rate until all that was fed is removed, and is stopped
-and started once more. Others may use the machine: beside seconds of a start and of answers stand those of the processor, and
-beside a submit at the low rate the disk's own time for as many bytes.
+Records are signed here and sent to `flk serve` over HTTP by the load generator, many to a request (BAT-1), so they take every step
+of a node's life. After each step the server is killed and started; goes on under a low rate until all that was fed is removed, and
+is stopped and started once more. Snapshots come as often as they can be written: the more entries, the more rarely.
+
+Others may use the machine: beside seconds of a start and of answers stand those of the processor, and beside a submit at the low
+rate the disk's own time for as many bytes.
 """
 
 import os
@@ -21,7 +23,7 @@ import msgspec
 
 from flk.impl.bench.ageing import Measure, per
 from flk.impl.bench.hostile import memory_of
-from flk.impl.bench.load import Load, drive, encode_request
+from flk.impl.bench.load import Load, drive, encode_batch, encode_request
 from flk.impl.bench.records import submissions
 from flk.impl.bench.turns import SECRET, Wrong, processor_seconds
 from flk.impl.server.process import ServerProcess, key_file, server_process
@@ -30,9 +32,11 @@ from flk.model.record.signing import HmacKey
 from flk.spec.constants import CONSTANTS
 
 STEPS = 10
-BATCH = 5000  # requests that are prepared and sent together
-CONNECTIONS = 256  # that are kept alive: so many records share a group commit, at most
+SIGNED = 20_000  # records that are prepared and sent together
+TOGETHER = 500  # of them, in a request
+CONNECTIONS = 8  # that are kept alive: with what one request holds, as much as may be in flight (ORD-6)
 REGION = "eu"
+HOST = "127.0.0.1"
 PACE_SECONDS = 0.05  # from one submission at the low rate to the next
 PACED = 100  # submissions at the low rate, at least
 PATIENCE, LEAST_PATIENCE_SECONDS = (
@@ -51,6 +55,7 @@ class Step(msgspec.Struct, frozen=True):
     """
 
     records: int
+    interval: float
     rate: float
     processor: float
     memory: int
@@ -89,37 +94,38 @@ class Start(NamedTuple):
 class Life:
     """The directories of a node, the records that it is sent, and the servers that it has been."""
 
-    def __init__(self, home: Path, interval: float) -> None:
+    def __init__(self, home: Path) -> None:
         self.data, self.bucket = home / "data", home / "bucket"
         self.bucket.mkdir()
         self._keys = key_file(home, SECRET)
-        self._options = (
-            *("--region", REGION, "--objects", self.bucket.as_uri(), "--ship-every", str(min(SHIP_SECONDS, interval))),
-            *("--snapshot-every", str(interval), "--retain", "0"),
-        )
         self._beside = os.open(home / "beside", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-        self._requests = _requests()
+        self._submissions = submissions(HmacKey(SECRET.encode()))
         self.sent = 0
         self.most_log = 0
 
-    def start(self, servers: ExitStack) -> tuple[ServerProcess, Start]:
-        """A server on what the last one left, and what its start took."""
+    def start(self, servers: ExitStack, interval: float) -> tuple[ServerProcess, Start]:
+        """A server on what the last one left, with a snapshot every `interval` seconds, and what its start took."""
+        options = (
+            *("--region", REGION, "--objects", self.bucket.as_uri(), "--ship-every", str(min(SHIP_SECONDS, interval))),
+            *("--snapshot-every", str(interval), "--retain", "0"),
+        )
         began = time.perf_counter()
-        server = servers.enter_context(server_process(self.data, self._keys, self._options))
+        server = servers.enter_context(server_process(self.data, self._keys, options))
         return server, Start(time.perf_counter() - began, processor_seconds(server.process.pid))
 
     def feed(self, server: ServerProcess, count: int) -> tuple[float, float]:
-        """Send so many new records over many connections; answers a second, without the time that signing takes, and the server's
+        """Send so many new records, many to a request; records a second, without the time that signing takes, and the server's
         seconds of the processor for each. Raises Wrong.
         """
         left, seconds, began = count, 0.0, processor_seconds(server.process.pid)
         while left:
-            batch = list(islice(self._requests, min(left, BATCH)))
-            load = drive("127.0.0.1", _port(server), batch, CONNECTIONS)
-            _require_accepted(load)
-            left -= len(batch)
+            signed = list(islice(self._submissions, min(left, SIGNED)))
+            requests = [encode_batch(signed[at : at + TOGETHER], HOST) for at in range(0, len(signed), TOGETHER)]
+            load = drive(HOST, _port(server), requests, CONNECTIONS, keep_every=1)
+            require_accepted(load, len(signed))
+            left -= len(signed)
             seconds += load.seconds
-            self.sent += len(batch)
+            self.sent += len(signed)
             self.most_log = max(self.most_log, size_of(self.log()))
         return count / seconds, (processor_seconds(server.process.pid) - began) / count
 
@@ -127,9 +133,9 @@ class Life:
         """Send one new record over a connection of its own; the seconds until its answer, and those that the disk takes for as many
         bytes behind others. Raises Wrong.
         """
-        request = next(self._requests)
-        load = drive("127.0.0.1", _port(server), [request], 1)
-        _require_accepted(load)
+        request = encode_request(next(self._submissions), HOST)
+        load = drive(HOST, _port(server), [request], 1, keep_every=1)
+        require_accepted(load, 1)
         self.sent += 1
         began = time.perf_counter()
         os.write(self._beside, request)
@@ -159,22 +165,25 @@ def measure(
 ) -> tuple[Measure, ...]:
     """The steps of a life of so many records, in an empty directory; a snapshot every `interval` seconds. `on_step` is told each.
 
-    Raises Wrong if an honest record is not accepted.
+    Without an interval a step's is as long as a snapshot of all the records takes that there are then. Raises Wrong if an honest
+    record is not accepted.
     """
-    every = interval or max(LEAST_SECONDS, records / RECORDS_A_SECOND)
     found = []
-    for step in lived(home, records, every, steps, on_progress):
+    for step in lived(home, records, interval, steps, on_progress):
         on_step(step)
         found.append(step)
     return measures(found)
 
 
-def lived(home: Path, records: int, interval: float, steps: int, on_progress: Callable[[str], None]) -> Iterator[Step]:
+def lived(
+    home: Path, records: int, interval: float | None, steps: int, on_progress: Callable[[str], None]
+) -> Iterator[Step]:
     """Step after step, each with as many records, beside those of the low rate."""
-    life = Life(home, interval)
+    life = Life(home)
+    intervals = [interval or max(LEAST_SECONDS, n * records / steps / RECORDS_A_SECOND) for n in range(1, steps + 1)]
     with closing(life), ExitStack() as servers:
-        server, _ = life.start(servers)
-        for number in range(1, steps + 1):
+        server, _ = life.start(servers, intervals[0])
+        for number, every in enumerate(intervals, 1):
             on_progress(f"step {number} of {steps}: under load")
             life.most_log = 0
             rate, processor = life.feed(server, records // steps)
@@ -182,16 +191,17 @@ def lived(home: Path, records: int, interval: float, steps: int, on_progress: Ca
             server.process.send_signal(signal.SIGKILL)
             servers.close()
             fed = life.log()
-            server, after_kill = life.start(servers)
+            server, after_kill = life.start(servers, every)
             on_progress(f"step {number} of {steps}: at a low rate, until what was fed is removed")
-            paced, removed = _paced(life, server, fed, max(LEAST_PATIENCE_SECONDS, PATIENCE * interval))
+            paced, removed = _paced(life, server, fed, max(LEAST_PATIENCE_SECONDS, PATIENCE * every))
             submit, disk = (quantiles(column, n=100, method="inclusive") for column in zip(*paced, strict=True))
             held = {"log": size_of(life.log()), "objects": size_of(life.shipped())}
             snapshots = size_of(_files(life.bucket / CONSTANTS.snapshot.object_prefix))
             servers.close()
-            server, after_stop = life.start(servers)
+            server, after_stop = life.start(servers, intervals[min(number, steps - 1)])
             yield Step(
                 records=life.sent,
+                interval=every,
                 rate=rate,
                 processor=processor,
                 memory=memory,
@@ -230,20 +240,23 @@ def _paced(
 
 
 def measures(steps: Sequence[Step]) -> tuple[Measure, ...]:
-    """What is judged of the steps. Entries are kept (decision 0044), so what holds them is judged for each of them."""
+    """What is judged of the steps. Entries are kept (decision 0044), so what holds them is judged for each. What came since the
+    last snapshots is kept, too, so the log at rest is judged for each second between them.
+    """
 
     def of(name: str) -> tuple[float, ...]:
         return tuple(float(getattr(step, name)) for step in steps)
 
-    records = of("records")
+    records, intervals = of("records"), of("interval")
     return (
         Measure("records so far", "", records, bar=0),
+        Measure("from one snapshot to the next", "seconds", intervals, bar=0),
         Measure("answers a second under load", "", of("rate"), bar=0),
         Measure("processor for each", "seconds", of("processor"), bar=0),
         Measure("resident memory", "bytes", of("memory")),
         Measure("log, at most, under load", "bytes", of("log_under_load"), bar=0),
-        Measure("log, at rest", "bytes", of("log")),
-        Measure("objects of the log, at rest", "bytes", of("objects")),
+        Measure("log at rest, for a second of that", "bytes", per(of("log"), intervals)),
+        Measure("objects of the log, for a second of that", "bytes", per(of("objects"), intervals)),
         Measure("all that was fed is removed", "", of("removed"), bar=0),
         Measure("store, an entry", "bytes", per(of("store"), records)),
         Measure("snapshots, an entry", "bytes", per(of("snapshots"), records)),
@@ -273,14 +286,11 @@ def _files(directory: Path) -> set[Path]:
     return {path for path in directory.glob("**/*") if path.is_file()}
 
 
-def _requests() -> Iterator[bytes]:
-    key = HmacKey(SECRET.encode())
-    return (encode_request(submission, "127.0.0.1") for submission in submissions(key))
-
-
-def _require_accepted(load: Load) -> None:
-    if set(load.statuses) != {200}:
-        raise Wrong(f"flk serve answered with {dict(load.statuses)}")
+def require_accepted(load: Load, records: int) -> None:
+    """Return if so many records were accepted, alone or in batches. Raises Wrong."""
+    accepted = sum(body.count(b'"accepted":true') for body in load.bodies.values())
+    if set(load.statuses) != {200} or accepted != records:
+        raise Wrong(f"of {records} honest records {accepted} were accepted, by answers of {dict(load.statuses)}")
 
 
 def _port(server: ServerProcess) -> int:

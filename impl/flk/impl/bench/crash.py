@@ -15,6 +15,7 @@ from time import perf_counter, sleep
 
 import msgspec
 
+from flk.impl.bench.audit_books import AuditBooks, Auditor
 from flk.impl.bench.caller import Caller
 from flk.impl.bench.records import distinct, submission
 from flk.impl.server.process import ServerProcess, key_file, serve_command, server_process
@@ -37,7 +38,8 @@ class CrashReport(msgspec.Struct):
     """Counts over all kills, of which `of_store` were of the server of a shared store. `fell` counts runs that ended without a
     kill; `lost` submissions were acknowledged and are unknown now; `changed` ones are answered otherwise than before; `refused`
     ones should have been accepted. What `gave_way`, where two contents met at two nodes, did so on record (DUP-10). `followed` are
-    the events that the traces of nodes at one store came to, and `disallowed` says why the protocol does not allow them.
+    the events that the traces of nodes at one store came to, and `disallowed` says why the protocol does not allow them. `audit`
+    are the books of the audit log, of a node that writes one.
     """
 
     kills: int = 0
@@ -53,13 +55,15 @@ class CrashReport(msgspec.Struct):
     refused: int = 0
     followed: int = 0
     disallowed: str = ""
+    audit: AuditBooks | None = None
     seconds: float = 0.0
 
     @property
     def verdict(self) -> Verdict:
         """HOLDS if all that was acknowledged is answered as before, no run ended by itself, and traces are allowed."""
         wrong = self.fell or self.lost or self.changed or self.refused or self.disallowed
-        return Verdict.VIOLATED if wrong else Verdict.HOLDS
+        audited = self.audit is None or self.audit.holds
+        return Verdict.HOLDS if audited and not wrong else Verdict.VIOLATED
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -70,19 +74,24 @@ class Answer(msgspec.Struct, frozen=True):
     body: bytes
 
 
-def crash(directory: Path, kills: int, seed: int, progress: Callable[[CrashReport], None]) -> CrashReport:
-    """Kill a server in `directory` that many times, then compare all answers once more. `seed` draws the moments of the kills."""
+def crash(
+    directory: Path, kills: int, seed: int, progress: Callable[[CrashReport], None], auditor: Auditor | None = None
+) -> CrashReport:
+    """Kill a server in `directory` that many times, then compare all answers once more. `seed` draws the moments of the kills. With
+    an `auditor` it writes an audit log, of which that keeps the books.
+    """
     random, began, report = Random(seed), perf_counter(), CrashReport()
     keys = key_file(directory, SECRET)
+    options = auditor.options if auditor else []
     submissions = stream()
     known: list[Answer] = []
     last: list[Answer] = []
     while report.kills < kills:
         if not random.randrange(STARTUP_KILLS_EVERY):
-            _kill_during_start(directory / "data", keys, random.uniform(0.0, STARTUP_SECONDS))
+            _kill_during_start(directory / "data", keys, options, random.uniform(0.0, STARTUP_SECONDS))
             report.during_start += 1
         else:
-            with server_process(directory / "data", keys) as server:
+            with server_process(directory / "data", keys, options) as server:
                 _compare(server.url, [*last, *random.sample(known, min(RECHECK, len(known)))], report)
                 known += last
                 last = _run_until_killed(server, submissions, random.randint(1, MOST_PER_RUN), report)
@@ -90,10 +99,15 @@ def crash(directory: Path, kills: int, seed: int, progress: Callable[[CrashRepor
             report.unanswered += sum(answer.status is None for answer in last)
             report.refused += sum(answer.status is not None and answer.status not in STATES_ENTRY for answer in last)
         report.kills += 1
+        if auditor:
+            auditor.look()
         report.seconds = perf_counter() - began
         progress(report)
-    with server_process(directory / "data", keys) as server:
+    with server_process(directory / "data", keys, options) as server:
         _compare(server.url, [*known, *last], report)
+        if auditor:
+            stated = (answer for answer in (*known, *last) if answer.status in STATES_ENTRY)
+            report.audit = auditor.close({msgspec.json.decode(answer.body)["pcs_id"] for answer in stated})
     report.seconds = perf_counter() - began
     return report
 
@@ -111,8 +125,9 @@ def _rival(record: Pcs) -> Pcs:
     return msgspec.structs.replace(record, N_j={scale: cells + 1 for scale, cells in record.N_j.items()})
 
 
-def _kill_during_start(data: Path, keys: Path, after: float) -> None:
-    process = subprocess.Popen(serve_command(data, keys), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # noqa: S603  (our own)
+def _kill_during_start(data: Path, keys: Path, options: Sequence[str], after: float) -> None:
+    command = [*serve_command(data, keys), *options]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # noqa: S603  (our own)
     sleep(after)
     process.kill()
     process.wait()

@@ -5,7 +5,7 @@ from itertools import islice
 from os import PathLike
 from pathlib import Path
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import TYPE_CHECKING, Self, TypeVar
 
 import msgspec
 
@@ -15,6 +15,7 @@ from flk.impl.client.journal import Journal
 from flk.impl.client.posting import Posting
 from flk.impl.client.receipts import Receipt, Summary, Told
 from flk.impl.client.signing import Keys, Signing
+from flk.impl.http.following import given
 from flk.impl.http.trust import File, trust_of
 from flk.model.flow.answers import ACKNOWLEDGED
 from flk.model.flow.outbox import DeadLetter, Unfinished
@@ -24,6 +25,9 @@ from flk.model.record.canonical import Profile
 from flk.model.record.record import Pcs
 from flk.spec.constants import CONSTANTS
 from flk.spec.constants import Outbox as Policy
+
+if TYPE_CHECKING:  # needs an extra
+    from flk.model.personal.records import Screening
 
 CHUNK = 256  # records that are signed and queued at once
 
@@ -49,8 +53,10 @@ class AsyncClient:
     `url` is where the service is, `tenant` whose records they are, `keys` a key file, whose newest live key signs, or a key;
     `outbox` a directory, which is made if it is missing and which one process at a time may use. Over https `ca` is a file of
     certificates to trust in the place of the system's, `certificate` the files of the client's own and of its key. `token` is what
-    `outcome` shows. `connections` may be busy at once; with `batches` whatever waits for a free one shares a request, if the
-    service takes batches. `policy` says how often attempts are made, `sleep` waits so many seconds for the next of a submission.
+    `outcome` shows. Requests say which span of OpenTelemetry they are part of: that in which the caller is, or else `traceparent`.
+    `connections` may be busy at once; with `batches` whatever waits for a free one shares a request, if the service takes batches.
+    `screening` says what is done about personal data in records before they are signed. `policy` says how often attempts are made,
+    `sleep` waits so many seconds for the next of a submission.
 
     What is queued when the process dies is `pending` when a client opens the outbox again; `flush` delivers it. Raises
     UnusableInput for a file or a URL that cannot be used, and for an outbox that another process has open.
@@ -73,15 +79,23 @@ class AsyncClient:
         ca: File | None = None,
         certificate: tuple[File, File] | None = None,
         token: str | None = None,
+        traceparent: str | None = None,
         batches: bool = True,
         connections: int = WORKERS,
         profile: Profile = Profile.JUDGED,
+        screening: "Screening | None" = None,
         policy: Policy = POLICY,
         sleep: Pause = pause,
     ) -> None:
-        self._signing = Signing(keys, tenant, profile)
+        self._signing = Signing(keys, tenant, profile, screening)
         self._posting = Posting(
-            url, policy.timeout_seconds, connections, trust_of(ca, certificate), token, batches=batches
+            url,
+            policy.timeout_seconds,
+            connections,
+            trust_of(ca, certificate),
+            token,
+            batches=batches,
+            followed=given(traceparent),
         )
         self._journal = Journal()
         self._directory = Path(outbox)
@@ -127,7 +141,8 @@ class AsyncClient:
     async def submit(self, record: Pcs) -> Receipt:
         """Sign a record, queue it durably, and deliver it now; what became of it.
 
-        Submissions of many tasks at once share requests. Raises Unavailable or LogFailed if the outbox cannot be written.
+        Submissions of many tasks at once share requests. Raises Unavailable or LogFailed if the outbox cannot be written, and
+        PersonalData if the record is not to be signed for what it holds.
         """
         (item,) = await self._deliveries.queue([self._signing.submission(record)])
         self._deliveries.claim(item)
@@ -207,7 +222,7 @@ class AsyncClient:
 
     async def queue_into(self, round_: Round, records: Sequence[Pcs]) -> None:
         """Sign, queue and hand over records."""
-        await round_.hand(await self._deliveries.queue(map(self._signing.submission, records)))
+        await round_.hand(await self._deliveries.queue([self._signing.submission(each) for each in records]))
 
     async def begin(self, source: str) -> None:
         """Note that a source is being queued, if it has a name."""

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from contextlib import ExitStack
 from os import PathLike
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
@@ -21,6 +21,9 @@ from flk.model.record.canonical import Profile
 from flk.model.record.record import Pcs
 from flk.spec.constants import CONSTANTS
 from flk.spec.constants import Outbox as Policy
+
+if TYPE_CHECKING:  # needs an extra
+    from flk.model.personal.records import Screening
 
 
 class Client:
@@ -44,9 +47,11 @@ class Client:
         ca: File | None = None,
         certificate: tuple[File, File] | None = None,
         token: str | None = None,
+        traceparent: str | None = None,
         batches: bool = True,
         connections: int = WORKERS,
         profile: Profile = Profile.JUDGED,
+        screening: "Screening | None" = None,
         policy: Policy = POLICY,
         sleep: Pause = pause,
     ) -> None:
@@ -58,9 +63,11 @@ class Client:
             ca=ca,
             certificate=certificate,
             token=token,
+            traceparent=traceparent,
             batches=batches,
             connections=connections,
             profile=profile,
+            screening=screening,
             policy=policy,
             sleep=sleep,
         )

@@ -3,13 +3,15 @@
 import asyncio
 import time
 from collections import deque
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
 import httpx
 
-from flk.impl.agent.service import retry_after
+from flk.impl.http.following import current
+from flk.impl.http.patience import retry_after
 from flk.impl.http.trust import Trust
 from flk.model.flow.answers import BATCH_PATH, OUTCOMES_PATH, SUBMIT_PATH
 from flk.model.flow.batch import MEDIA_TYPE
@@ -22,26 +24,39 @@ MOST_LINE_BYTES = 1 << 12  # of an answer's line in a batch, on the average
 
 
 class _Due(NamedTuple):
-    """A submission to be posted, and who waits for its answer. `alone`: the service did not take it in a batch."""
+    """A submission to be posted, and who waits for its answer. `alone`: the service did not take it in a batch. `followed` is the
+    span that it is part of.
+    """
 
     submission: Submission
     answered: "asyncio.Future[Response | None]"
     alone: bool = False
+    followed: str = ""
 
 
 class Posting:
-    """The service, with so many connections to it. Whatever is due when one is free goes in one request, if it may.
+    """The service, with so many connections to it. Whatever is due when one is free goes in one request, if it may. What is asked
+    for outside of any span is part of `followed`.
 
     Raises UnusableInput unless `url` is that of an HTTP service.
     """
 
     def __init__(
-        self, url: str, timeout: float, connections: int, trust: Trust, token: str | None, *, batches: bool
+        self,
+        url: str,
+        timeout: float,
+        connections: int,
+        trust: Trust,
+        token: str | None,
+        *,
+        batches: bool,
+        followed: str = "",
     ) -> None:
         self._url = _checked(url)
         self._timeout = timeout
         self._connections = connections
         self._batches = batches
+        self._followed = followed
         self._due: deque[_Due] = deque()
         self._busy: set[asyncio.Task[None]] = set()
         self._authorization = {} if token is None else {"Authorization": f"Bearer {token}"}
@@ -56,7 +71,7 @@ class Posting:
     async def post(self, submission: Submission) -> Response | None:
         """The service's answer to a submission, None if none came."""
         answered: asyncio.Future[Response | None] = asyncio.get_running_loop().create_future()
-        self._due.append(_Due(submission, answered))
+        self._due.append(_Due(submission, answered, followed=current() or self._followed))
         if len(self._busy) < self._connections:
             task = asyncio.create_task(self._work())
             self._busy.add(task)
@@ -65,7 +80,9 @@ class Posting:
 
     async def outcome(self, pcs_id: str) -> Response | None:
         """The service's answer to who asks for a stored outcome, None if none came."""
-        return await self._exchange("GET", f"{OUTCOMES_PATH}/{pcs_id}", self._authorization)
+        followed = current() or self._followed
+        headers = self._authorization | ({"traceparent": followed} if followed else {})
+        return await self._exchange("GET", f"{OUTCOMES_PATH}/{pcs_id}", headers)
 
     async def close(self) -> None:
         """End all connections. Posts under way get no answer."""
@@ -80,7 +97,7 @@ class Posting:
         while group := self._taken():
             try:
                 if len(group) == 1:
-                    _answer(group[0], await self._single(group[0].submission))
+                    _answer(group[0], await self._single(group[0]))
                 else:
                     await self._batch(group)
             except BaseException:
@@ -96,12 +113,12 @@ class Posting:
         count = min(1, len(self._due)) if alone else together(due.submission for due in self._due)
         return [self._due.popleft() for _ in range(count)]
 
-    async def _single(self, submission: Submission) -> Response | None:
-        headers = {"Content-Type": "application/json", "X-Tenant-Id": submission.tenant}
-        return await self._exchange("POST", SUBMIT_PATH, headers, submission.body)
+    async def _single(self, due: _Due) -> Response | None:
+        headers = {"Content-Type": "application/json", "X-Tenant-Id": due.submission.tenant} | _traced([due])
+        return await self._exchange("POST", SUBMIT_PATH, headers, due.submission.body)
 
     async def _batch(self, group: list[_Due]) -> None:
-        headers = {"Content-Type": MEDIA_TYPE, "X-Tenant-Id": group[0].submission.tenant}
+        headers = {"Content-Type": MEDIA_TYPE, "X-Tenant-Id": group[0].submission.tenant} | _traced(group)
         body = body_of(due.submission for due in group)
         most = MOST_BYTES + MOST_LINE_BYTES * len(group)
         response = await self._exchange("POST", BATCH_PATH, headers, body, most)
@@ -125,6 +142,12 @@ class Posting:
         except (httpx.HTTPError, httpx.StreamError, TimeoutError, OSError):
             return None
         return Response(answer.status_code, content, retry_after(answer.headers.get("Retry-After"), time.time()))
+
+
+def _traced(group: Sequence[_Due]) -> dict[str, str]:
+    """The header that says which span a request is part of: that of its records, if they are all part of one."""
+    spans = {due.followed for due in group}
+    return {"traceparent": spans.pop()} if len(spans) == 1 and "" not in spans else {}
 
 
 def _answer(due: _Due, response: Response | None) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from logging import getLogger
 from os import PathLike
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from flk.impl.keys import Signers, load_signers
 from flk.model.flow.submission import Submission
@@ -14,6 +15,9 @@ from flk.model.record.signing import Signer, sign
 from flk.model.record.summary import signed
 from flk.model.refusal import Malformed
 from flk.spec.errors import UnusableInput
+
+if TYPE_CHECKING:  # needs an extra
+    from flk.model.personal.records import Screening
 
 READ_AGAIN_SECONDS = 1.0
 
@@ -30,8 +34,16 @@ class Signing:
     the tenant at first.
     """
 
-    def __init__(self, keys: Keys, tenant: str, profile: Profile, now: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        keys: Keys,
+        tenant: str,
+        profile: Profile,
+        screening: "Screening | None" = None,
+        now: Callable[[], float] = time.time,
+    ) -> None:
         self._tenant = tenant
+        self._screening = screening
         self._profile = profile
         self._now = now
         self._path = Path(keys) if isinstance(keys, str | PathLike) else None
@@ -41,7 +53,10 @@ class Signing:
         self._read_at = now()
 
     def submission(self, record: Pcs) -> Submission:
-        """The record, signed, on its way."""
+        """The record, signed, on its way. Raises PersonalData if it is not to be signed for what it holds."""
+        return self._signed(record if self._screening is None else _screened(record, self._screening))
+
+    def _signed(self, record: Pcs) -> Submission:
         return Submission(self._tenant, encode(signed(record, self._current().newest, self._profile)))
 
     def renewed(self, submission: Submission) -> Submission:
@@ -55,7 +70,7 @@ class Signing:
             return submission
         if not any(sign(key, record, profile) == record.sig for key in signers.retired for profile in ACCEPTED):
             return submission
-        return self.submission(record)
+        return self._signed(record)
 
     def _current(self) -> Signers:
         now = self._now()
@@ -66,3 +81,11 @@ class Signing:
             except UnusableInput as error:
                 log.warning("%s; signing goes on with the key that was read before", error)
         return self._signers
+
+
+def _screened(record: Pcs, screening: "Screening") -> Pcs:
+    """The record as it may be signed. What is found in it is told without its words (PII-5, PII-6)."""
+    screened = screening.screened(record)
+    for located in screened.found:
+        log.warning("%s: %s (%s)", record.pcs_id, located, screening.mode.value)
+    return screened.record

@@ -32,17 +32,21 @@ MODULES = (
     "impl.keys",
     "impl.token",
     "impl.tenants",
+    "impl.pii",
+    "impl.policy",
     "impl.data",
     "impl.lost",
     "impl.migrate",
     "impl.divergence",
     "impl.audit",
+    "impl.anchors",
     "conformance.conform",
     "conformance.compare",
     "conformance.browser",
     "bench.bench",
     "bench.age",
     "bench.languages",
+    "bench.personal",
 )
 """Modules of this package that add themselves to `app` when imported, in the order in which `flk --help` lists them."""
 

@@ -13,14 +13,21 @@ _PARTS = {
     "flk.sim": ("sim", "the simulator"),
     "flk.impl.bench": ("bench", "the benchmark"),
     "flk.impl.client": ("client", "the client"),
+    "flk.impl.telemetry": ("otlp", "--otlp"),
     "flk.impl.agent": ("signals", "computing records of points"),
     "flk.impl.command.impl.agent": ("signals", "computing records of points"),
+    "flk.model.personal": ("pii", "looking for personal data"),
     "flk.impl": ("server", "the server"),
 }
 """For each package of the lab that needs an extra: which one, and how a message calls what it holds."""
 
 _REQUIREMENT = re.compile(r"(?P<package>[\w.-]+).*;.*\bextra\s*==\s*['\"](?P<extra>[\w-]+)['\"]")
-_PACKAGES = {"z3": "z3-solver"}
+_PACKAGES = {
+    "z3": "z3-solver",
+    "opentelemetry": "opentelemetry-sdk",
+    "re2": "google-re2",
+    "stdnum": "python-stdnum",
+}
 """Modules that are called otherwise than their packages."""
 
 

@@ -1,18 +1,22 @@
 """Transparency logs in an object store, read by whoever audits them, without trusting who stores them (TLOG-*)."""
 
+import os
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-from flk.impl.storage.objects import Objects
+from flk.impl.storage.objects import Objects, synchronise
 from flk.impl.storage.trouble import usable
-from flk.model.effects import Effect, GetObject, Program
+from flk.model.effects import Clock, Effect, GetObject, ListObjects, Mark, Marked, Program, PutObject
+from flk.model.log.hlc import at
+from flk.model.programs.checkpoint import CHECKPOINT, witness
 from flk.model.programs.proofs import Audited, Proven, audit, prove_consistency, prove_inclusion
 from flk.model.runtime import run
 from flk.model.transparency.checkpoints import Checkpoint, read_checkpoint
-from flk.model.transparency.notes import BadNote, Verifier
+from flk.model.transparency.notes import BadNote, Signer, Verifier
 from flk.spec.errors import UnusableInput
 
-CHECKPOINT = "checkpoint"
 R = TypeVar("R")
 
 
@@ -34,25 +38,39 @@ class Log:
 
     def audit(self, checkpoint: Checkpoint) -> Audited:
         """Read all of it. Raises BadLog, Unavailable."""
-        return self._run(audit("", checkpoint))
+        return self.run(audit("", checkpoint))
 
     def prove(self, index: int, checkpoint: Checkpoint) -> Proven:
         """A leaf with its proof. Raises BadLog, Unavailable; UnusableInput if there is no such leaf."""
         try:
-            return self._run(prove_inclusion("", index, checkpoint))
+            return self.run(prove_inclusion("", index, checkpoint))
         except IndexError as missing:
             raise UnusableInput(str(missing)) from None
 
     def grown_from(self, earlier: Checkpoint, checkpoint: Checkpoint) -> tuple[bytes, ...]:
         """The proof that the log only grew. Raises BadLog, Unavailable."""
-        return self._run(prove_consistency("", earlier, checkpoint))
+        return self.run(prove_consistency("", earlier, checkpoint))
 
-    def _run(self, program: Program[R]) -> R:
-        def perform(effect: Effect[Any]) -> Any:
-            assert isinstance(effect, GetObject), "a proof reads objects and does nothing else"
-            return self._objects.get(effect.name)
+    def cosign(self, signer: Signer, state: Path) -> int | None:
+        """Cosign the latest signed checkpoint, if it extends the one kept in a file, and keep it there; how many leaves it has, if
+        there is one. Raises BadLog, Unavailable; UnusableInput for a file that cannot be used.
+        """
+        kept: dict[type[Effect[Any]], Callable[[Any], Any]] = {
+            PutObject: lambda e: self._objects.put(e.name, e.content),
+            ListObjects: lambda e: self._objects.names(e.prefix, e.after),
+            Marked: lambda _: _kept(state).decode(errors="replace"),
+            Mark: lambda e: _keep(state, e.value.encode()),
+            Clock: lambda _: at(time.time()),
+        }
+        return self.run(witness("", self._key, signer), kept).size
 
-        return run(program, perform)
+    def run(self, program: Program[R], own: Mapping[type[Effect[Any]], Callable[[Any], Any]] = {}) -> R:
+        """Run a program that reads objects of the log, and has these effects of its `own`. Raises what it raises."""
+        performers: dict[type[Effect[Any]], Callable[[Any], Any]] = {
+            GetObject: lambda e: self._objects.get(e.name),
+            **own,
+        }
+        return run(program, lambda effect: performers[type(effect)](effect))
 
 
 class Seen(NamedTuple):
@@ -68,10 +86,8 @@ def monitor(log: Log, state: Path, key: Verifier) -> Seen:
     Raises BadLog, with the file as it was, if it did not: the two checkpoints, both signed, are the proof. BadNote for a checkpoint
     that is none; UnusableInput for a file that cannot be used.
     """
-    before = None
-    with usable(state):
-        kept = state.read_bytes() if state.exists() else None
-    if kept is not None:
+    before, kept = None, _kept(state)
+    if kept:
         try:
             before = read_checkpoint(kept, key)
         except BadNote as bad:
@@ -80,8 +96,22 @@ def monitor(log: Log, state: Path, key: Verifier) -> Seen:
     if before is not None:
         log.grown_from(before, now)
     if content != kept:
-        with usable(state):
-            new = state.with_name(f"{state.name}.new")
-            new.write_bytes(content)
-            new.replace(state)
+        _keep(state, content)
     return Seen(before, now)
+
+
+def _kept(state: Path) -> bytes:
+    """What a file has; nothing, if there is none."""
+    with usable(state):
+        return state.read_bytes() if state.exists() else b""
+
+
+def _keep(state: Path, content: bytes) -> None:
+    """Let a file have this, durably."""
+    new = state.with_name(f"{state.name}.new")
+    with usable(state), new.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+        new.replace(state)
+        synchronise(state.parent)

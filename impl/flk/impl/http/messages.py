@@ -1,6 +1,7 @@
 """Requests and answers, and the interface between HTTP and what a server does with requests."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from email.utils import formatdate
 from http import HTTPStatus
 from typing import Protocol
@@ -13,10 +14,23 @@ Headers = dict[bytes, bytes]
 _STATUS_LINE = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
 
 
+class Within(Protocol):
+    """The span of a request that is told to a collector (OBS-9)."""
+
+    def current(self) -> AbstractContextManager[object]:
+        """What is logged in this block belongs to it."""
+        ...
+
+    def timed(self, step: str, began: int, ended: int, records: int, together: int) -> None:
+        """A step of some of its records, at wall times in nanoseconds, was made for so many together."""
+        ...
+
+
 class Request(msgspec.Struct):
     """A request of a peer address. Names of headers are in lower case; one that is given more than once has all its values, with
     commas between (RFC 9110, section 5.3). `close` tells that the client expects no further answer; `held` is how many of the
-    body's bytes count as held (HTTP-6). `parameters` are what the path says, once it is known which path it is.
+    body's bytes count as held (HTTP-6). `parameters` are what the path says, once it is known which path it is. `within` is its
+    span, if it has one.
     """
 
     peer: str = ""
@@ -28,6 +42,7 @@ class Request(msgspec.Struct):
     close: bool = False
     held: int = 0
     parameters: dict[str, str] = {}
+    within: Within | None = None
 
 
 class Answer(msgspec.Struct, frozen=True):

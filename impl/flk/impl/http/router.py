@@ -11,8 +11,8 @@ Methods = Mapping[bytes, Endpoint]
 
 
 class Router:
-    """The methods of each path. A part of a path in braces, as in `/outcomes/{pcs_id}`, is a parameter; a path without one counts
-    before those that have one.
+    """The methods of each path. A part of a path in braces, as in `/outcomes/{pcs_id}`, is a parameter, and with a star, as in
+    `/tile/{tile*}`, all that is left; a path without one counts before those that have one.
     """
 
     def __init__(self, paths: Mapping[str, Methods]) -> None:
@@ -45,4 +45,5 @@ def query(request: Request) -> dict[str, str]:
 
 
 def _pattern(path: str) -> "re.Pattern[bytes]":
-    return re.compile(re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^/]+)", re.escape(path)).encode())
+    one = re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^/]+)", re.escape(path))
+    return re.compile(re.sub(r"\\{(\w+)\\\*\\}", r"(?P<\1>.+)", one).encode())

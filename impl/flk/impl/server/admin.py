@@ -1,10 +1,11 @@
 """The admin listener: what a node tells its operators, and does for them (API-6 to API-9). Submissions go elsewhere."""
 
+import asyncio
 import re
 from collections.abc import Callable, Sequence
 from functools import partial
 from http import HTTPStatus
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import msgspec
 import structlog
@@ -17,6 +18,7 @@ from flk.impl.server.outcomes import Outcomes, require_names
 from flk.impl.server.probes import Probes
 from flk.impl.server.refusing import UNSTORED, misdirected, permitted, problem, told
 from flk.impl.server.reload import Reload
+from flk.impl.server.ruling import Rulings, change_asked
 from flk.impl.server.scrapes import Scrapes
 from flk.impl.server.settings import REGION
 from flk.impl.server.status import Sections, page
@@ -25,9 +27,12 @@ from flk.impl.storage.objects import Objects
 from flk.impl.storage.proposals import Listed, listed
 from flk.model.entries.entry import Key
 from flk.model.flow.submission import refuse
+from flk.model.log.frames import CorruptSegment
 from flk.model.refusal import Malformed, Refused, unavailable
 from flk.spec.constants import CONSTANTS
 from flk.spec.errors import UnusableInput
+
+R = TypeVar("R")
 
 LIMITS = CONSTANTS.admin
 _ALL = (Role.OPERATOR,)
@@ -43,6 +48,7 @@ class Serving(NamedTuple):
     shards: Inspected
     objects: Objects | None
     sections: Callable[[], Sections]
+    rulings: Rulings
 
 
 class Proposed(msgspec.Struct, frozen=True):
@@ -100,6 +106,10 @@ class Admin:
                 ),
                 "/status": reading(permitted(access, self.refuse, self._status, *_ALL, by_password=True)),
                 "/admin/reload": {b"POST": permitted(access, self.refuse, self._read_again, *_ALL)},
+                "/admin/policies": {
+                    **read(self._policies),
+                    b"POST": permitted(access, self.refuse, self._change_policies, *_ALL),
+                },
                 "/admin/outcomes/{tenant}/{pcs_id}": read(self._outcome),
                 "/admin/divergence": read(self._divergence),
                 "/admin/shards": read(self._of_shards(lambda shards, _: shards.distribution)),
@@ -111,10 +121,10 @@ class Admin:
         )
 
     def check(self, request: Request, size: int) -> Answer | None:
-        """No request here has a body that is of use; a small one is read and dropped."""
+        """Only a change of policies has a body that is of use; of any other request a small one is read and dropped."""
         del request
         if size > LIMITS.max_body_bytes:
-            return self.refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "API-6", "nothing here takes a body")
+            return self.refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "API-6", "nothing here takes so much")
         return None
 
     def refuse(self, status: HTTPStatus, requirement: str, detail: str, retry_after: int | None = None) -> Answer:
@@ -140,6 +150,22 @@ class Admin:
         del request
         log.info("reload.asked", token=entry.id)
         respond(_json({"files": self._reload()}))
+
+    def _policies(self, request: Request, entry: TokenEntry, respond: Respond) -> None:
+        del request, entry
+        if (serving := self._serving(respond)) is not None:
+            self._awaited(asyncio.ensure_future(serving.rulings.current()), respond)
+
+    def _change_policies(self, request: Request, entry: TokenEntry, respond: Respond) -> None:
+        if (serving := self._serving(respond)) is None:
+            return
+        try:
+            change = change_asked(request.body, entry.id)
+        except Refused as refusal:
+            respond(told(refuse(refusal)))
+            return
+        log.info("policy.asked", token=entry.id, kind=str(change.kind), version=change.version)
+        self._awaited(asyncio.ensure_future(serving.rulings.change(change)), respond)
 
     def _outcome(self, request: Request, entry: TokenEntry, respond: Respond) -> None:
         del entry
@@ -185,15 +211,18 @@ class Admin:
             detail = f"{LIMITS.max_questions} questions to stores are on their way"
             respond(told(refuse(unavailable(detail))))
             return
+        self._awaited(in_daemon(work), respond)
+
+    def _awaited(self, asked: "asyncio.Future[R]", respond: Respond) -> None:
+        """Answer with what comes of it."""
         self._asking += 1
-        asked = in_daemon(work)
 
         def settle(_: object) -> None:
             self._asking -= 1
             error = asked.exception()
             if isinstance(error, Refused):
                 respond(told(refuse(error)))
-            elif isinstance(error, UnusableInput):
+            elif isinstance(error, UnusableInput | CorruptSegment):
                 respond(told(refuse(unavailable(str(error)))))
             elif error is not None:
                 log.error("admin.failed", exc_info=error)

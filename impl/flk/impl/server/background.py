@@ -17,13 +17,16 @@ from flk.impl.storage.tiers import Apart
 from flk.model.effects import (
     DeleteObject,
     Effect,
+    FindLeaves,
     GetBeginning,
     GetObject,
+    Integrated,
     ListObjects,
     Merge,
     Program,
     PutObject,
     ReplaceObject,
+    TakeIn,
 )
 from flk.model.refusal import Refused, unavailable
 from flk.model.runtime import Perform
@@ -32,7 +35,8 @@ R = TypeVar("R")
 
 MERGE_CLAIMS = 1000  # merged at once, in some milliseconds; then a waiting batch runs
 
-_ON_OBJECTS = (PutObject, ReplaceObject, GetObject, GetBeginning, ListObjects, DeleteObject)
+_APART = (PutObject, ReplaceObject, GetObject, GetBeginning, ListObjects, DeleteObject, Integrated, FindLeaves, TakeIn)
+"""Effects that need neither log nor store."""
 
 
 class Background:
@@ -114,7 +118,7 @@ class Background:
                 await asyncio.sleep(pause)
 
     async def _performed(self, effect: Effect[object], perform: Perform) -> Any:
-        if isinstance(effect, _ON_OBJECTS):
+        if isinstance(effect, _APART):
             return await self._in_thread(partial(perform, effect))
         if (apart := self._apart(effect)) is not None:
             begun = await self.exclusively(apart.begin)

@@ -2,6 +2,7 @@
 
 import socket
 from collections.abc import Callable
+from functools import partial
 
 import msgspec
 
@@ -9,14 +10,18 @@ from flk.impl.access import Access
 from flk.impl.http.descriptors import raise_limit
 from flk.impl.http.listener import Listener
 from flk.impl.http.origins import fields_for
+from flk.impl.http.router import Methods, reading
 from flk.impl.server.admin import LIMITS, Admin, Serving
 from flk.impl.server.admission import Admission
+from flk.impl.server.audit_log import EVERYTHING, AuditLog
+from flk.impl.server.live_keys import LiveKeys
 from flk.impl.server.metrics import Metrics
 from flk.impl.server.probes import Probes
 from flk.impl.server.progress import Progress
 from flk.impl.server.reload import Reload
 from flk.impl.server.replicator import Replicator
 from flk.impl.server.routes import Service
+from flk.impl.server.ruling import rulings
 from flk.impl.server.runtime import Runtime
 from flk.impl.server.scrapes import Scrapes
 from flk.impl.server.securing import within_tls
@@ -24,7 +29,9 @@ from flk.impl.server.settings import Settings
 from flk.impl.server.status import Status
 from flk.impl.storage.inspecting import Inspected
 from flk.impl.storage.objects import Objects
-from flk.model.programs.examine import Examine
+from flk.impl.telemetry.telling import Untold
+from flk.model.effects import INBOX
+from flk.model.programs.examine import Here
 from flk.spec.errors import UnusableInput
 
 
@@ -34,8 +41,11 @@ class Front:
     What can be answered of a node that starts is answered from `listen` on, the rest from `serve` on.
     """
 
-    def __init__(self, settings: Settings, metrics: Metrics, progress: Progress, reload: Reload) -> None:
+    def __init__(
+        self, settings: Settings, metrics: Metrics, progress: Progress, reload: Reload, telling: Untold
+    ) -> None:
         self._settings = settings
+        self._telling = telling
         self._access = Access(settings.access) if settings.access is not None else None
         if self._access is not None:
             reload.add("access", self._access)
@@ -44,10 +54,12 @@ class Front:
         connections = raise_limit(settings.http)
         scrapes = Scrapes(metrics, settings.http.metrics_gap_seconds)
         self._scrapes = scrapes if settings.admin_port is None else None
-        probes = Probes(metrics, progress, self._scrapes, self._access, pages=self._pages)
+        starting = {EVERYTHING: reading(lambda _, respond: respond(probes.not_yet()))} if settings.audit else {}
+        probes = Probes(metrics, progress, self._scrapes, self._access, pages=self._pages, further=starting)
+        self._refuse = probes.refuse
         self._bound = _bind(settings.host, settings.port, "")
         tls = within_tls(settings.tls, "public", metrics, reload)
-        self.public = Listener(probes, settings.http, connections, fields, tls)
+        self.public = Listener(telling.requests(probes), settings.http, connections, fields, tls)
         self._admin: Admin | None = None
         if settings.admin_port is not None and self._access is not None:
             self._bound_for_operators = _bind(settings.admin_host, settings.admin_port, "admin-")
@@ -72,31 +84,37 @@ class Front:
     def serve(
         self,
         runtime: Runtime,
-        examined: Examine,
+        examined: LiveKeys,
         admission: Admission,
         replicator: Replicator,
         objects: Objects | None,
     ) -> None:
         """The node serves: answer everything."""
-        settings = self._settings
+        settings, node = self._settings, runtime.node
+        further: dict[str, Methods] = {}
+        if (audit := settings.auditing) is not None:
+            further = AuditLog(settings.region, audit.signer.verifier, node.perform).paths(self._access, self._refuse)
         service = Service(
             runtime,
             settings.region,
-            examined,
+            Here(examined, partial(runtime.node.disk.stated_at, INBOX)),
             admission,
             self._scrapes,
             replicator.behind,
             self._access,
             pages=self._pages,
             limits=settings.http,
+            further=further,
         )
         if self._admin is not None:
             path, weaker = settings.data / "entries.sqlite", settings.accept_weaker_store
-            shards = Inspected(runtime.node.store, settings.region, settings.store, path, accept_weaker=weaker)
-            status = Status(runtime.node, replicator, settings.keys, settings.tenants)
+            shards = Inspected(node.store, settings.region, settings.store, path, accept_weaker=weaker)
+            status = Status(node, replicator, settings.keys, settings.tenants)
             self._admin.public = service
-            self._admin.serving = Serving(service.outcomes, shards, objects, status.sections)
-        self.public.pool.handler = service
+            self._admin.serving = Serving(
+                service.outcomes, shards, objects, status.sections, rulings(runtime, lambda: examined.policy_keys)
+            )
+        self.public.pool.handler = self._telling.requests(service)
 
     async def close(self) -> None:
         """Answer operators no more; they are the last."""

@@ -16,6 +16,7 @@ import uvloop
 from flk.impl.entry_files import readable_by_others
 from flk.impl.http.listener import Listener
 from flk.impl.server.admission import Admission
+from flk.impl.server.auditing import writing
 from flk.impl.server.breaker import CircuitBreaker
 from flk.impl.server.comparing import comparing
 from flk.impl.server.daemon import in_daemon
@@ -45,6 +46,7 @@ from flk.impl.storage.shared import SharedStore
 from flk.impl.storage.store import EntryStore
 from flk.impl.storage.trouble import free_bytes
 from flk.impl.storage.wal import FileDisk
+from flk.impl.telemetry.telling import Untold
 from flk.model.compiled.examiner import choice
 from flk.model.effects import INBOX
 from flk.model.flow.timekeeping import Timekeeper
@@ -76,8 +78,26 @@ def serve(settings: Settings, say: Callable[[str], None]) -> None:
 
 
 async def _serve(settings: Settings, say: Callable[[str], None]) -> None:
-    sealed = True
     require_usable(settings)
+    metrics = Metrics()
+    told = _told(settings, metrics)
+    try:
+        await _serve_told(settings, say, metrics, told)
+    finally:
+        await told.close(say)
+
+
+def _told(settings: Settings, metrics: Metrics) -> Untold:
+    """What tells a collector, if there is one; without, none of what that needs is imported."""
+    if settings.otlp is None:
+        return Untold()
+    from flk.impl.telemetry.told import Told
+
+    return Told(settings.otlp, settings.region, "http" if settings.tls is None else "https", metrics)
+
+
+async def _serve_told(settings: Settings, say: Callable[[str], None], metrics: Metrics, told: Untold) -> None:
+    sealed = True
     examined = LiveKeys(settings.keys, settings.profiles)
     reload = Reload()
     reload.add("keys", examined)
@@ -85,12 +105,14 @@ async def _serve(settings: Settings, say: Callable[[str], None]) -> None:
     if readable_by_others(settings.keys):
         log.warning("keys.readable_by_others", file=str(settings.keys), fix="chmod 600")
     objects = open_objects(settings.objects) if settings.objects else None
-    progress, metrics = Progress(), Metrics()
-    front = Front(settings, metrics, progress, reload)
+    progress = Progress()
+    front = Front(settings, metrics, progress, reload, told)
     await front.listen(say)
     node = await in_daemon(partial(open_node, settings, objects, metrics, progress))
+    tenancy = None
     if settings.tenants is not None:
-        reload.add("tenants", Tenancy(settings.tenants, node.tenants, metrics, node.time))
+        tenancy = Tenancy(settings.tenants, node.tenants, metrics, node.time)
+        reload.add("tenants", tenancy)
     if node.store.weakness:
         say(f"the store may lose what it acknowledged: {node.store.weakness}")
     if settings.objects and settings.tiering:
@@ -110,7 +132,7 @@ async def _serve(settings: Settings, say: Callable[[str], None]) -> None:
         if node.looking.why_not:
             say(f"pages of the store have no sums, so a start after a kill reads all of it: {node.looking.why_not}")
         admission = Admission(settings.garbage, partial(free_bytes, settings.data))
-        replicator = _replicator(settings, runtime, examined)
+        replicator = _replicator(settings, runtime, examined, tenancy, told)
         front.serve(runtime, examined, admission, replicator, objects)
         say(f"listening on {front.url}")
         mover = _mover(settings, runtime, examined)
@@ -289,9 +311,11 @@ def _snapshots(settings: Settings) -> tuple[str, ...]:
     return () if settings.objects is None else (settings.region, *settings.peers)
 
 
-def _replicator(settings: Settings, runtime: Runtime, examined: Examine) -> Replicator:
+def _replicator(
+    settings: Settings, runtime: Runtime, examined: LiveKeys, tenancy: Tenancy | None, told: Untold
+) -> Replicator:
     every = Every(settings.ship_every, settings.replay_every, settings.check_every, settings.snapshot_every)
-    alone, snapshots = settings.objects is None, settings.tiering is None
+    alone, snapshots, audit = settings.objects is None, settings.tiering is None, settings.auditing
     return Replicator(
         runtime,
         examined,
@@ -300,9 +324,12 @@ def _replicator(settings: Settings, runtime: Runtime, examined: Examine) -> Repl
         alone=alone,
         snapshots=snapshots,
         period=settings.retain,
+        audited=settings.audit is not None,
         further=comparing(runtime.node, settings.peers, examined, settings.compare_every, settings.reconcile)
         | mending(runtime.node, settings.peers, examined)
-        | feeding(runtime.node, settings.feeds, settings.follows, examined, every.ship, every.replay),
+        | feeding(runtime.node, settings.feeds, settings.follows, examined, every.ship, every.replay)
+        | (writing(runtime.node, settings.data, examined, tenancy, audit, settings.audit_every) if audit else {}),
+        telling=told,
     )
 
 

@@ -2,12 +2,13 @@
 
 from pathlib import Path
 
-from flk.impl.keys import load_keys
+from flk.impl.keys import keyring_of, policy_verifiers, read_keys
 from flk.model.compiled.examiner import examining
 from flk.model.entries.entry import Claim
 from flk.model.flow.submission import Submission
-from flk.model.log.frames import Frame
+from flk.model.log.frames import UNSTATED, Frame, Stated
 from flk.model.log.hlc import Timestamp
+from flk.model.policies.signing import PolicyKeys
 from flk.model.programs.examine import claims_of
 from flk.model.record.canonical import Profile
 
@@ -21,11 +22,18 @@ class LiveKeys:
     def __init__(self, path: Path, profiles: tuple[Profile, ...]) -> None:
         self.path = path
         self._profiles = profiles
-        self._examine = examining(load_keys(path, profiles))
+        self.reload()
 
-    def __call__(self, submission: Submission, timestamp: Timestamp, region: str) -> Claim:
+    @property
+    def policy_keys(self) -> PolicyKeys:
+        """Who may sign policies (POL-5)."""
+        return self._keyring.policy_keys
+
+    def __call__(
+        self, submission: Submission, timestamp: Timestamp, region: str, stated: Stated = UNSTATED, /
+    ) -> Claim:
         """As `examine`."""
-        return self._examine(submission, timestamp, region)
+        return self._examine(submission, timestamp, region, stated)
 
     def claims(self, frames: tuple[Frame, ...], region: str) -> tuple[Claim, ...]:
         """As `claims_of`."""
@@ -33,4 +41,6 @@ class LiveKeys:
 
     def reload(self) -> None:
         """Read the file again. Raises UnusableInput, with the keys as they were, if there is a mistake in it."""
-        self._examine = examining(load_keys(self.path, self._profiles))
+        self.entries = read_keys(self.path)
+        self._keyring = keyring_of(self.entries, self._profiles, policy_verifiers(self.path))
+        self._examine = examining(self._keyring)

@@ -69,6 +69,9 @@ class Metrics:
         self.retention_errors = self._counter("flk_retention_errors_total")
         self.divergence_refused = self._counter("flk_divergence_refused_total")
         self.proposals_open = self._gauge("flk_proposals_open")
+        self.audit_leaves = self._counter("flk_audit_leaves_total")
+        self.audit_size = self._gauge("flk_audit_published_leaves")
+        self.audit_forks = self._counter("flk_audit_forks_total")
         self.segments_shipped = self._counter("flk_segments_shipped_total")
         self._signature_errors = self._counter("flk_signature_errors_total")
         self._dedup_hits = self._counter("flk_dedup_hits_total")
@@ -127,6 +130,14 @@ class Metrics:
     def watch_certificate(self, listener: str, expires_in: Callable[[], float]) -> None:
         """Ask at every scrape how long the certificates of a listener still count (TLS-5)."""
         self._gauge("flk_tls_certificate_expires_seconds", listener).set_function(expires_in)
+
+    def exported(self, signal: str) -> Counter:
+        """Spans or log records that a collector took: "traces" or "logs" (OBS-10)."""
+        return self._counter("flk_otlp_exported_total", signal)
+
+    def not_exported(self, signal: str, reason: str) -> Counter:
+        """The same that none got, since there were too many ("rate", "full"), or since it did not take them ("refused", "lost")."""
+        return self._counter("flk_otlp_dropped_total", signal, reason)
 
     def watch_retention(self, age: Callable[[], float]) -> None:
         """Ask at every scrape how long nothing could be removed."""

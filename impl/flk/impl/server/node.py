@@ -54,6 +54,8 @@ from flk.model.effects import (
     SampleKeys,
     Seal,
     Segments,
+    StatedPolicies,
+    StatePolicies,
     Store,
     Supersessions,
     Truncate,
@@ -62,9 +64,10 @@ from flk.model.entries.entry import Claim, Entry, Key, Supersession
 from flk.model.flow.admission import admit, require_level
 from flk.model.flow.tenants import Tenants
 from flk.model.flow.timekeeping import Timekeeper
-from flk.model.log.frames import Frame, segment_name, sequence_of
+from flk.model.log.frames import Frame, Stated, segment_name, sequence_of
 from flk.model.log.hlc import ZERO, Timestamp, at, observe, tick
 from flk.model.log.manifest import removed
+from flk.model.policies.ruling import Conflict
 from flk.model.refusal import OutOfReach, Unavailable, unavailable
 from flk.spec.constants import CONSTANTS
 
@@ -147,8 +150,10 @@ class RealNode:
             Resume: self._resume,
             Foresee: lambda _: tick(self.clock, self.time.believed(self.clock)),
             Observe: self._observe,
+            StatedPolicies: lambda e: disk.stated_at(e.log),
+            StatePolicies: self._state,
             Inherit: self._inherit,
-            Mark: lambda e: store.mark(e.name, e.value),
+            Mark: self._mark,
             Marked: lambda e: store.marked(e.name),
             Clock: lambda _: self.clock,
             Export: lambda e: store.export(e.after, e.limit),
@@ -197,8 +202,10 @@ class RealNode:
         first = tick(self.clock, now)
         timestamps = [Timestamp(first + number) for number in range(len(effects))]  # what ticking at one moment gives
         self.clock = timestamps[-1]
-        frames = [Frame(timestamp, effect.payload) for timestamp, effect in zip(timestamps, effects, strict=True)]
-        return Staged(timestamps, self.disk.stage(effects[0].log, frames, self.clock))
+        log = effects[0].log
+        stated = self.disk.stated_at(log)
+        frames = [Frame(timestamp, each.payload, stated) for timestamp, each in zip(timestamps, effects, strict=True)]
+        return Staged(timestamps, self.disk.stage(log, frames, self.clock))
 
     def committed(self, staged: Staged) -> list[Timestamp]:
         """The timestamps that the programs receive once the commit has returned (WAL-1)."""
@@ -206,6 +213,13 @@ class RealNode:
         self.metrics.wal_bytes.inc(len(staged.commit.content))
         self.metrics.wal_batch_frames.observe(len(staged.timestamps))
         return staged.timestamps
+
+    def _state(self, effect: StatePolicies) -> None:
+        if self.disk.stated_at(effect.log).text != effect.before:
+            raise Conflict("somebody else has changed the policies meanwhile; look at them, and ask again")
+        self.follow_region()
+        self.clock = tick(self.clock, self.time.believed(self.clock))
+        self.disk.state(effect.log, Stated(self.clock, effect.text))
 
     def claim(self, effects: Sequence[Store]) -> Sequence[Entry | OutOfReach]:
         """The stored entries, for claims in log order. From the first failure the node is behind (ORD-4); but a claim that only an
@@ -227,9 +241,6 @@ class RealNode:
         decided = [(claim, found) for claim, found in zip(claims, answers, strict=True) if isinstance(found, Entry)]
         self.metrics.claimed(*(zip(*decided, strict=True) if decided else ((), ())))
         self.metrics.supersessions.inc(self.store.gave_way - gave_way)
-        for claim, entry in decided:
-            if entry.digest != claim.entry.digest:
-                log.warning("equivocation", tenant=claim.key.tenant, pcs_id=claim.key.pcs_id)
         return answers
 
     def _insert_or_get(self, claims: Sequence[Claim]) -> Sequence[Entry | OutOfReach]:
@@ -319,6 +330,11 @@ class RealNode:
         if isinstance(answer, OutOfReach):
             raise answer
         return answer
+
+    def _mark(self, effect: Mark) -> bool:
+        if moves := not effect.forward or effect.moves(self.store.marked(effect.name)):
+            self.store.mark(effect.name, effect.value)
+        return moves
 
     def _recall(self, effect: Recall) -> Entry | None:
         steps = self.recalled((effect.key,))

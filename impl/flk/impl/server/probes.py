@@ -1,6 +1,6 @@
 """What a node answers from its first moment on: `/health`, `/ready`, `/metrics`, and that it takes no records yet (OBS-3)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 
 from flk.impl.access import Access, Role, TokenEntry
@@ -19,7 +19,7 @@ TEXT = b"text/plain; charset=utf-8"
 
 class Probes:
     """Handles the requests of a node that is starting. With `scrapes` it answers /metrics, with `access` questions for outcomes;
-    with `pages` it tells browsers that pages of other origins may ask.
+    with `pages` it tells browsers that pages of other origins may ask. It answers `further` paths, too.
     """
 
     def __init__(
@@ -30,6 +30,7 @@ class Probes:
         access: Access | None = None,
         *,
         pages: bool = False,
+        further: Mapping[str, Methods] | None = None,
     ) -> None:
         self._metrics = metrics
         self._progress = progress
@@ -44,13 +45,13 @@ class Probes:
             paths["/metrics"] = reading(scrapes.ask)
         if access is not None:
             paths[f"{OUTCOMES_PATH}/{{pcs_id}}"] = reading(permitted(access, self.refuse, self.outcome, Role.TENANT))
-        self._router = Router(paths)
+        self._router = Router({**paths, **(further or {})})
         self._metrics.watch(lambda: 0.0, lambda: 0.0, lambda: 0.0)
 
     def check(self, request: Request, size: int) -> Answer | None:
         """Refuse a body before it is read."""
         del request, size
-        return self._not_yet()
+        return self.not_yet()
 
     def refuse(self, status: HTTPStatus, requirement: str, detail: str, retry_after: int | None = None) -> Answer:
         """The answer to a request that HTTP refuses, counted."""
@@ -71,7 +72,7 @@ class Probes:
     def submit(self, request: Request, respond: Respond) -> None:
         """Take no record before the log is replayed (WAL-5)."""
         del request
-        respond(self._not_yet())
+        respond(self.not_yet())
 
     def submit_batch(self, request: Request, respond: Respond) -> None:
         """Take none of many, likewise."""
@@ -80,7 +81,7 @@ class Probes:
     def outcome(self, request: Request, entry: TokenEntry, respond: Respond) -> None:
         """Nor tell what is stored."""
         del request, entry
-        respond(self._not_yet())
+        respond(self.not_yet())
 
     def why_not_ready(self) -> str:
         """Why the node takes no records now, empty if it does."""
@@ -90,7 +91,8 @@ class Probes:
         """What else is to be said of a node that is ready; empty if nothing."""
         return ""
 
-    def _not_yet(self) -> Answer:
+    def not_yet(self) -> Answer:
+        """The answer to what takes a node that serves."""
         return self.refuse(
             HTTPStatus.SERVICE_UNAVAILABLE,
             "ORD-4",

@@ -18,6 +18,7 @@ from flk.impl.server.passes import Passes, ReclaimPasses, ReplayPasses, RestoreP
 from flk.impl.server.retaining import RetentionPasses
 from flk.impl.server.runtime import Runtime
 from flk.impl.storage.segment_file import LogFailed
+from flk.impl.telemetry.telling import PassSpan, Untold
 from flk.model.log.frames import CorruptSegment
 from flk.model.programs.examine import Examine
 from flk.model.refusal import Refused
@@ -43,8 +44,8 @@ class Every(NamedTuple):
 class Replicator:
     """Ships the log of one node, replays the log of each peer and those of the region's earlier disks, and looks for what was
     shipped; and writes `snapshots`. A node that is `alone`, without an object store, only reads its log again, bit by bit. What
-    snapshots cover, and is older than `period` in seconds, is removed (None: nothing is). `further` passes are made with the
-    seconds from one to the next.
+    snapshots cover, and is older than `period` in seconds, is removed (None: nothing is); in a region that is `audited`,
+    once its log has it. `further` passes are made with the seconds from one to the next. `telling` is told of every pass.
     """
 
     def __init__(
@@ -57,9 +58,12 @@ class Replicator:
         alone: bool = False,
         snapshots: bool = True,
         period: float | None = None,
+        audited: bool = False,
         further: Mapping[Passes[Any], float] | None = None,
+        telling: Untold | None = None,
     ) -> None:
         node = runtime.node
+        self._telling = telling or Untold()
         self._runtime = runtime
         share = min(1.0, every.check / CONSTANTS.replication.check_round_seconds)
         self._intervals: dict[Passes[Any], float] = {RestorePasses(node.disk.region, share, node.metrics): every.check}
@@ -76,7 +80,7 @@ class Replicator:
                 self._intervals[ReclaimPasses(region, region, examine, node.metrics)] = every.replay
             if period is not None:
                 interval = min(every.retain, every.snapshot)
-                passes = RetentionPasses(region, period, node.metrics, shared=node.store.shared)
+                passes = RetentionPasses(region, period, node.metrics, shared=node.store.shared, audited=audited)
                 self._intervals[passes] = interval
 
     @property
@@ -112,34 +116,41 @@ class Replicator:
                 await self._pass(passes, began)
             await asyncio.sleep(interval - (time.monotonic() - began) % interval)
 
-    async def _run(self, passes: Passes[R], about: dict[str, str]) -> R:
+    async def _run(self, passes: Passes[R], about: dict[str, str], told: PassSpan) -> R:
         """What a pass returns; what it did, to whatever end, is a line in the log."""
         began = time.monotonic()
         try:
             return await self._runtime.background.run(passes.program(), passes.seen)
         finally:
             if (done := passes.done()).segments:
+                told.did(**done._asdict())
                 log.info("replication.done", **about, **done._asdict(), seconds=round(time.monotonic() - began, 3))
 
     async def _pass(self, passes: Passes[Any], began: float) -> None:
         about = {"stage": passes.name, "source": passes.source}
+        with self._telling.passing(**about) as told:
+            if reason := await self._reason(passes, about, told, began):
+                passes.failed(reason)
+                told.failed(reason)
+
+    async def _reason(self, passes: Passes[Any], about: dict[str, str], told: PassSpan, began: float) -> str:
+        """Why a pass did not complete, which is logged; empty if it did."""
         try:
-            result = await self._run(passes, about)
+            result = await self._run(passes, about, told)
         except LogFailed:
-            return  # the runtime ends with it, and says so
+            return ""  # the runtime ends with it, and says so
         except Refused as refusal:
             log.warning("replication.postponed", **about, reason=refusal.detail)
-            passes.failed(refusal.detail)
+            return refusal.detail
         except CorruptSegment as error:
             log.error("replication.corrupt_segment", **about, reason=str(error))  # noqa: TRY400  (it names segment and offset)
-            passes.failed(str(error))
+            return str(error)
         except Exception as error:  # a defect in one pass must not end all that follow, nor the server
             log.exception("replication.failed", **about)
-            passes.failed(type(error).__name__)
-        else:
-            passes.returned(result)
-            if reason := passes.shortcoming(result):
-                log.error("replication.incomplete", **about, reason=reason)
-                passes.failed(reason)
-            else:
-                passes.passed(began=began)
+            return type(error).__name__
+        passes.returned(result)
+        if reason := passes.shortcoming(result):
+            log.error("replication.incomplete", **about, reason=reason)
+            return reason
+        passes.passed(began=began)
+        return ""

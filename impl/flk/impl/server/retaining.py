@@ -32,13 +32,16 @@ def require_removable(period: float | None, objects: str | None, *, accept_weake
 
 class RetentionPasses(Passes[Retained]):
     """Remove what every one of the latest snapshots covers, and is older than `period` in seconds; snapshots of all logs, if the
-    store is `shared`.
+    store is `shared`; and of a region that is `audited`, what its audit log has (TLOG-10).
     """
 
-    def __init__(self, region: str, period: float, metrics: Metrics, *, shared: bool = False) -> None:
+    def __init__(
+        self, region: str, period: float, metrics: Metrics, *, shared: bool = False, audited: bool = False
+    ) -> None:
         super().__init__("retain", region, metrics.retention_errors)
         self._period = period
         self._shared = shared
+        self._audited = audited
         self._removed = {what: metrics.removed(what) for what in ("segment", "object", "snapshot")}
         self._refused = metrics.snapshot_errors("read")
         self._could_at = time.monotonic()
@@ -47,7 +50,7 @@ class RetentionPasses(Passes[Retained]):
 
     def program(self) -> Program[Retained]:
         """Remove what may be removed."""
-        return retain(self.source, self._period, shared=self._shared)
+        return retain(self.source, self._period, shared=self._shared, audited=self._audited)
 
     def seen(self, effect: Effect[object], result: object) -> None:
         """What a pass did is told by what it returns."""

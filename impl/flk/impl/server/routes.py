@@ -3,7 +3,7 @@
 What a submission means is decided by the programs; here it is only read, begun and answered.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from http import HTTPStatus
 from time import perf_counter
@@ -13,6 +13,7 @@ import structlog
 
 from flk.impl.access import Access, TokenEntry
 from flk.impl.http.messages import Answer, Request, Respond, path_of
+from flk.impl.http.router import Methods
 from flk.impl.server.admission import Admission
 from flk.impl.server.batch import Answers, Beginnings
 from flk.impl.server.outcomes import Outcomes
@@ -25,7 +26,7 @@ from flk.model.effects import Admit
 from flk.model.flow.answers import BATCH_PATH, STATES_ENTRY
 from flk.model.flow.batch import MEDIA_TYPE, records_of, require_size
 from flk.model.flow.quota import proves_authentic
-from flk.model.flow.submission import Problem, Response, Submission, refuse
+from flk.model.flow.submission import Problem, Response, StoredOutcome, Submission, refuse
 from flk.model.programs.bounded import receive
 from flk.model.programs.examine import Examine
 from flk.model.refusal import Refused
@@ -54,8 +55,9 @@ class Service(Probes):
         *,
         pages: bool = False,
         limits: Http = CONSTANTS.http,
+        further: Mapping[str, Methods] | None = None,
     ) -> None:
-        super().__init__(runtime.node.metrics, runtime.node.progress, scrapes, access, pages=pages)
+        super().__init__(runtime.node.metrics, runtime.node.progress, scrapes, access, pages=pages, further=further)
         self._runtime = runtime
         self._node = runtime.node
         self._region = region
@@ -134,6 +136,9 @@ class Service(Probes):
             if proves_authentic(response):
                 self._admission.give_back(peer, len(body))
             self._count(response, tenant)
+            if response.status == HTTPStatus.CONFLICT:
+                stored = msgspec.json.decode(response.body, type=StoredOutcome)
+                log.warning("equivocation", tenant=tenant, pcs_id=stored.pcs_id)
             answer(response)
             self._metrics.submit_seconds.observe(perf_counter() - began)
 
@@ -143,7 +148,7 @@ class Service(Probes):
             answer(_FAILED)
 
         program = receive(Submission(tenant, body), self._region, self._examine, self._node.tenants)
-        self._runtime.begin(program, done, failed)
+        self._runtime.begin(program, done, failed, request.within)
 
     def _refused(self, refusal: Refused, tenant: str = "") -> Answer:
         response = refuse(refusal)

@@ -14,7 +14,7 @@ A batch runs in an exclusive section, which it shares with the programs of `flk.
 
 import asyncio
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -22,6 +22,7 @@ from typing import Any, Generic, TypeVar
 
 import structlog
 
+from flk.impl.http.messages import Within
 from flk.impl.server.background import Background
 from flk.impl.server.exclusive import ExclusiveSection
 from flk.impl.server.node import RealNode
@@ -51,17 +52,23 @@ log = structlog.get_logger()
 
 
 class _Waiting(Generic[R]):
-    """A program, the effect at which it waits, and the functions to call when it ends."""
+    """A program, the effect at which it waits, the functions to call when it ends, and the span of its request, if that has one."""
 
-    __slots__ = ("done", "effect", "failed", "program", "run")
+    __slots__ = ("done", "effect", "failed", "program", "run", "within")
 
     def __init__(
-        self, run: Run, program: Program[R], done: Callable[[R], None], failed: Callable[[Exception], None]
+        self,
+        run: Run,
+        program: Program[R],
+        done: Callable[[R], None],
+        failed: Callable[[Exception], None],
+        within: Within | None,
     ) -> None:
         self.run = run
         self.program = program
         self.done = done
         self.failed = failed
+        self.within = within
         self.effect: Effect[object]
 
 
@@ -172,12 +179,18 @@ class Runtime:
                 self.node.metrics.wal_damage.inc()
                 log.error("log.gap", segment=gap.name, what=gap.what, restored=gap.restored)
 
-    def begin(self, program: Program[R], done: Callable[[R], None], failed: Callable[[Exception], None]) -> None:
+    def begin(
+        self,
+        program: Program[R],
+        done: Callable[[R], None],
+        failed: Callable[[Exception], None],
+        within: Within | None = None,
+    ) -> None:
         """Begin a program. It takes part in the next batch, unless it ends before it has to wait.
 
-        `done` is called with its result, `failed` with an exception that is no refusal.
+        `done` is called with its result, `failed` with an exception that is no refusal. `within` is told of its steps.
         """
-        waiting = _Waiting(self._runs.begin(program), program, done, failed)
+        waiting = _Waiting(self._runs.begin(program), program, done, failed, within)
         if self._advance(waiting, program.send, None):
             self.node.in_flight += 1
             self._wake.set()
@@ -244,12 +257,14 @@ class Runtime:
             self._refuse(group, unavailable(str(failure)), began)
             raise
         else:
+            _tell(group, began)
             for waiting, result in zip(group, results, strict=True):
                 self._trace.record(waiting.run, waiting.effect, began, result)
                 step = waiting.program.throw if isinstance(result, Refused) else waiting.program.send
                 self._run_on(waiting, step, result)
 
     def _refuse(self, group: Sequence[_Waiting[Any]], refusal: Refused, began: int) -> None:
+        _tell(group, began)
         for waiting in group:
             self._trace.record(waiting.run, waiting.effect, began, refusal)
             self._run_on(waiting, waiting.program.throw, refusal)
@@ -266,6 +281,12 @@ class Runtime:
 
     def _advance(self, waiting: _Waiting[Any], step: Callable[[Any], Effect[object]], value: object) -> bool:
         """Run a program on until it waits in a queue, or ends; whether it waits."""
+        if waiting.within is None:
+            return self._advance_alone(waiting, step, value)
+        with waiting.within.current():
+            return self._advance_alone(waiting, step, value)
+
+    def _advance_alone(self, waiting: _Waiting[Any], step: Callable[[Any], Effect[object]], value: object) -> bool:
         try:
             effect = step(value)
             while type(effect) not in self._queues:
@@ -355,3 +376,10 @@ class Runtime:
             log.warning("store.unavailable", reason=refusal.detail)
         except CorruptSegment as error:
             log.error("recovery.corrupt_segment", reason=str(error))  # noqa: TRY400  (the message names segment and offset)
+
+
+def _tell(group: Sequence[_Waiting[Any]], began: int) -> None:
+    """Tell the requests that are followed how long the step took that was made for a group."""
+    followed = Counter(waiting.within for waiting in group if waiting.within is not None)
+    for within, records in followed.items():
+        within.timed(type(group[0].effect).__name__, began, time.time_ns(), records, len(group))

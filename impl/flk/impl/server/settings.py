@@ -11,6 +11,7 @@ import msgspec
 from flk.impl.access import read_access
 from flk.impl.http.origins import fields_for
 from flk.impl.keys import load_keys
+from flk.impl.server.auditing import Auditing, auditing_of
 from flk.impl.server.comparing import require_comparable
 from flk.impl.server.feeding import Peer, check_feeds
 from flk.impl.server.retaining import require_removable
@@ -20,6 +21,7 @@ from flk.impl.server.tls_files import TlsFiles, tls_files
 from flk.impl.storage.address import address
 from flk.impl.storage.objects import open_objects
 from flk.impl.storage.ring_file import is_ring, load, path_of
+from flk.impl.telemetry.telling import Telemetry
 from flk.impl.tenants import read_tenants
 from flk.model.entries.proposals import Mode
 from flk.model.record.canonical import ACCEPTED, Profile
@@ -50,7 +52,9 @@ class Settings(msgspec.Struct, frozen=True):
     regions that are no `peers`. Every `compare_every` seconds it compares its store with those of its peers, and mends what it
     lost, in the mode `reconcile`. It answers pages of the origin `allow_origin`. The file `access` says who may ask for what is
     stored; with `admin_port` operators ask there, and nowhere else. `tenants` is the file that says how much each tenant may send.
-    With `tls_certificate` and `tls_key` its connections are within TLS; with `tls_client_ca` those of its clients alone.
+    With the key in `audit` it writes an audit log of the region, every `audit_every` seconds, and publishes what all
+    `audit_witnesses` have cosigned. With `tls_certificate` and `tls_key` its connections are within TLS; with `tls_client_ca` those
+    of its clients alone. `otlp` is the collector that is told of its work.
     """
 
     data: Path
@@ -91,6 +95,15 @@ class Settings(msgspec.Struct, frozen=True):
     tls_certificate: Path | None = None
     tls_key: Path | None = None
     tls_client_ca: Path | None = None
+    audit: Path | None = None
+    audit_witnesses: tuple[str, ...] = ()
+    audit_every: float = CONSTANTS.transparency.every_seconds
+    otlp: Telemetry | None = None
+
+    @property
+    def auditing(self) -> Auditing | None:
+        """With what the node writes an audit log; None if it writes none. Raises UnusableInput."""
+        return auditing_of(self.audit, self.audit_witnesses, self.objects, cold=self.tiering is not None)
 
     @property
     def tls(self) -> TlsFiles | None:
@@ -143,6 +156,8 @@ def mistakes(settings: Settings) -> Iterator[UnusableInput]:
         partial(fields_for, settings.allow_origin or "*"),
         partial(_check_tls, settings),
         partial(_check_access, settings),
+        lambda: settings.auditing,
+        partial(_check_collector, settings),
     )
     for check in checks:
         try:
@@ -154,6 +169,11 @@ def mistakes(settings: Settings) -> Iterator[UnusableInput]:
 def _check_tls(settings: Settings) -> None:
     if (files := settings.tls) is not None:
         certificates(files)
+
+
+def _check_collector(settings: Settings) -> None:
+    if settings.otlp is not None:
+        _ = settings.otlp.base
 
 
 def _check_access(settings: Settings) -> None:

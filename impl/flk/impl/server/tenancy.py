@@ -22,7 +22,8 @@ class Tenancy:
 
     def reload(self) -> None:
         """Read the file again. Raises UnusableInput, with all as it was, if there is a mistake in it."""
-        entries = {entry.id: entry for entry in read_tenants(self.path)}
+        self.entries = read_tenants(self.path)
+        entries = {entry.id: entry for entry in self.entries}
         bounds = {tenant: entry.bounds for tenant, entry in entries.items()}
         others = bounds.pop(OTHERS, UNBOUNDED)
         self._tenants.replace(bounds, others, self._time.steady())

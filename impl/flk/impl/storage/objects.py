@@ -8,6 +8,7 @@
 A store that does not answer, or refuses, raises Unavailable: whoever asked leaves the work to its next pass.
 """
 
+import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -140,12 +141,13 @@ class LocalObjects(Objects):
         return created
 
     def replace(self, name: str, damaged: bytes, content: bytes) -> bool:
-        """As in every store, but that between comparing and renaming there is a moment."""
-        if self.get(name) != damaged:
-            return False
-        with _answering():
-            obstore.put(self._store, name, content, mode="overwrite", use_multipart=False)
-        self._synchronise(name)
+        """As in every store. Whoever else replaces something waits meanwhile."""
+        with self._alone():
+            if self.get(name) != damaged:
+                return False
+            with _answering():
+                obstore.put(self._store, name, content, mode="overwrite", use_multipart=False)
+            self._synchronise(name)
         return True
 
     def delete(self, name: str) -> None:
@@ -173,11 +175,24 @@ class LocalObjects(Objects):
         self._require()
         return super().names(prefix, after)
 
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """While this lasts, no other process or thread is here."""
+        self._require()
+        with _answering():
+            directory = os.open(self._directory, os.O_RDONLY)
+        try:
+            with _answering():
+                fcntl.flock(directory, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(directory)
+
     def _synchronise(self, name: str) -> None:
         with _answering():
             path = self._directory / name
             for each in (path, *path.parents[: len(Path(name).parts)]):
-                _synchronise(each)
+                synchronise(each)
 
     def _require(self) -> None:
         if not self._directory.is_dir():
@@ -229,7 +244,8 @@ def _first_line(error: Exception) -> str:
     return str(error).partition("\n")[0]
 
 
-def _synchronise(path: Path) -> None:
+def synchronise(path: Path) -> None:
+    """Make a file, or the names in a directory, durable."""
     fd = os.open(path, os.O_RDONLY)
     try:
         os.fsync(fd)

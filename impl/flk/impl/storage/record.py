@@ -1,6 +1,7 @@
 """What is recorded beside a log on a real disk (WAL-9): its manifest and its mark; and how files are written whole."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from flk.model.log.manifest import Manifest, Note, compacted, line, read, withdrawn
@@ -20,6 +21,8 @@ class Record:
         self.manifest = read(content)
         self.salts = {note.sequence: note.salt for note in self.manifest.notes}
         """Of each segment, as the latest note has it."""
+        self.said = _said(self.manifest.notes)
+        """The notes that say what the log states of policies: few, and asked for with each frame."""
         self._whole = content.rfind(b"\n") + 1
         self._fd = -1
 
@@ -39,6 +42,7 @@ class Record:
         self._whole += len(text)
         self.manifest = self.manifest._replace(notes=(*self.manifest.notes, *notes))
         self.salts |= {note.sequence: note.salt for note in notes}
+        self.said += _said(notes)
 
     def clear(self) -> None:
         """Write the manifest again without the lines that are no notes, once what they hid has been looked for."""
@@ -59,6 +63,7 @@ class Record:
         sync_directory(self._manifest.parent)
         self.manifest, self._whole = Manifest(notes, 0), len(content)
         self.salts = {note.sequence: note.salt for note in notes}
+        self.said = _said(notes)
 
     def mark(self) -> Note | None:
         """How far the last segment that was written to is durable, at least; None if that is not known."""
@@ -87,6 +92,10 @@ class Record:
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
+
+
+def _said(notes: Sequence[Note]) -> tuple[Note, ...]:
+    return tuple(note for note in notes if note.stated is not None)
 
 
 def write_whole(path: Path, content: bytes) -> None:

@@ -19,6 +19,8 @@ from bisect import insort
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from hashlib import sha256
+from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
 
 from flk.impl.storage.directory import Identity, identity_of, lock, place, require_large_files
@@ -28,8 +30,10 @@ from flk.impl.storage.trouble import free_bytes, largest_file, trouble, usable
 from flk.model.effects import INBOX
 from flk.model.log.frames import (
     SALT_BYTES,
+    UNSTATED,
     Frame,
     Head,
+    Stated,
     data,
     log_of,
     opening,
@@ -41,8 +45,8 @@ from flk.model.log.frames import (
     segment_name,
     sequence_of,
 )
-from flk.model.log.hlc import Timestamp
-from flk.model.log.manifest import Glance, Inventory, Note, glance, glance_at_ends, removed
+from flk.model.log.hlc import LAST, Timestamp
+from flk.model.log.manifest import Glance, Inventory, Note, glance, glance_at_ends, removed, said_at, saying
 from flk.model.refusal import unavailable
 from flk.spec.constants import CONSTANTS
 
@@ -104,6 +108,7 @@ class FileDisk:
         self._synchronise = synchronise
         self._salt = salt
         self._writing: dict[str, SegmentFile] = {}
+        self._said: dict[str, Stated] = {}  # of each segment that is written to, what it states
         self._records: dict[str, Record] = {}
         require_large_files(directory, max_segment_bytes + growth)
         with usable(directory):
@@ -181,15 +186,26 @@ class FileDisk:
         self.append_many(log, (frame,), clock)
 
     def append_many(self, log: str, frames: Iterable[Frame], clock: Timestamp) -> None:
-        """Make frames durable at the end of the open segment, all by one synchronisation. Raises as `Commit` does."""
-        self.stage(log, frames, clock)()
+        """Make frames durable at the end of the log, those under one policy by one synchronisation. Raises as `Commit` does."""
+        for _, some in groupby(frames, key=attrgetter("stated")):
+            self.stage(log, some, clock)()
 
     def stage(self, log: str, frames: Iterable[Frame], clock: Timestamp) -> Commit:
-        """Lay frames out for the open segment. No other append may be staged before the commit is called or dropped."""
-        segment = self._open(log, clock)
+        """Lay frames out for the open segment, all under one policy. No other append may be staged before the commit is called or
+        dropped.
+        """
         frames = tuple(frames)
+        segment = self._open(log, clock, frames[0].stated if frames else UNSTATED)
         laid = b"".join(data(frame, segment.salt) for frame in frames)
         return Commit(segment, laid, tuple(frame.timestamp for frame in frames))
+
+    def stated_at(self, log: str, timestamp: Timestamp = LAST) -> Stated:
+        """What a log states of policies for a frame that it gave a timestamp, or gives it now (POL-9)."""
+        return said_at(self._record(self.log(log)).said, timestamp)
+
+    def state(self, log: str, stated: Stated) -> None:
+        """Begin a segment that states something of policies, durably. Raises Unavailable if the log cannot grow."""
+        self._open(log, stated.since, stated)
 
     def is_full(self, log: str) -> bool:
         """Whether the open segment has reached its limit and should be sealed (WAL-2)."""
@@ -289,13 +305,15 @@ class FileDisk:
             record.close()
         os.close(self._lock)
 
-    def _open(self, log: str, clock: Timestamp) -> SegmentFile:
+    def _open(self, log: str, clock: Timestamp, stated: Stated) -> SegmentFile:
         """The segment to append to. One that an earlier process left open is never continued; `recover` seals it."""
         names = self._names.get(self.log(log))
         segment = self._writing.get(names[-1]) if names else None
-        return segment if segment is not None and segment.end < self._max_segment_bytes else self._start(log, clock)
+        if names and segment is not None and segment.end < self._max_segment_bytes and self._said[names[-1]] == stated:
+            return segment
+        return self._start(log, clock, stated)
 
-    def _start(self, log: str, clock: Timestamp) -> SegmentFile:
+    def _start(self, log: str, clock: Timestamp, stated: Stated) -> SegmentFile:
         full = self.log(log)
         names = self._names.setdefault(full, [])
         sequence = sequence_of(names[-1]) + 1 if names else 1
@@ -309,10 +327,11 @@ class FileDisk:
                 path.parent.mkdir(mode=0o700)
                 sync_directory(self.directory)
             segment = SegmentFile(path, self._growth, self._synchronise, record, sequence, salt, clock)
-            segment.write(opening(Head(self.region, full, sequence), clock, salt))
+            segment.write(opening(Head(self.region, full, sequence), clock, salt, stated))
             sync_directory(path.parent)
             full_before = [self._writing[before].progress] if names and (before := names[-1]) in self._writing else []
-            record.append(*full_before, Note(sequence, salt=salt.hex()))  # only now: what is noted must be found
+            note = saying(record.said, Note(sequence, salt=salt.hex()), stated)
+            record.append(*full_before, note)  # only now: what is noted must be found
         except BaseException as error:
             if segment is not None:
                 segment.close()
@@ -320,7 +339,7 @@ class FileDisk:
                 raise unavailable(f"the log cannot grow: {trouble(error)}") from error
             raise
         names.append(name)
-        self._writing[name] = segment
+        self._writing[name], self._said[name] = segment, stated
         return segment
 
     def _reopen(self, name: str) -> SegmentFile:

@@ -6,10 +6,12 @@ struct key {
     double not_before, not_after;
 };
 
-/* The keys of a tenant that are known here, and the profiles that are accepted (C14N-6, C14N-9); `all` if there are no others. */
+/* The keys of a tenant that are known here, and the profiles that are accepted (C14N-6, C14N-9); `all` if there are no others. And
+   the rules by which its records are judged. */
 struct keys {
     size_t count;
     bool fixed, judged, all;
+    struct rules rules;
     struct key key[];
 };
 
@@ -59,7 +61,7 @@ static enum answer examine(const struct keys *keys, struct text body, uint64_t t
     if (!(keys->fixed && is_signed(keys, text, fixed, signature, at)) &&
         !(keys->judged && is_signed(keys, text, length, signature, at)))
         return keys->all ? UNSIGNED : HANDED_BACK;
-    if (!judge(record, &claim->outcome))
+    if (!judge(&keys->rules, record, &claim->outcome))
         return HANDED_BACK;
     struct hash hash = hash_begin();
     hash_add(&hash, text, length);

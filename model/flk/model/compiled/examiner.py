@@ -1,17 +1,22 @@
 """`examine` with the keys of a node: compiled where that can be had, and the same whichever it is."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
-from typing import NamedTuple
+from itertools import groupby
+from operator import attrgetter
+from typing import NamedTuple, TypeAlias
+
+from msgspec.structs import astuple
 
 from flk.model.compiled.library import Keys, Library, library
 from flk.model.entries.entry import Claim
 from flk.model.flow.submission import Submission, from_payload
-from flk.model.log.frames import Frame
+from flk.model.log.frames import UNSTATED, Frame, Stated
 from flk.model.log.hlc import Timestamp
-from flk.model.programs.examine import Examine, examine
+from flk.model.programs.examine import Examine, examine, trust_of
 from flk.model.record.canonical import Profile
+from flk.model.record.rules import DEFAULT, Rules
 from flk.model.record.signing import HmacKey, Keyring, LiveKey, unsigned
 from flk.model.refusal import Refused
 from flk.spec.errors import UnusableInput
@@ -20,6 +25,10 @@ SWITCH = "FLK_EXAMINE"
 """The environment variable that turns the compiled part off, if it is `python`: to measure, to mutate, to doubt."""
 
 
+Book: TypeAlias = Mapping[str, Keys]
+"""The keys of each tenant, prepared, with the rules for its records."""
+
+_MAX_BOOKS = 16  # policies whose books are kept: those of the segments that are read
 _WRITTEN = {Profile.FIXED, Profile.JUDGED}
 """The profiles whose messages C writes."""
 
@@ -62,52 +71,77 @@ class Examiner:
     """`examine` compiled. What is handed back, and every refusal's wording, is the reference's."""
 
     def __init__(self, compiled: Library, keyring: Keyring) -> None:
-        self._examine = compiled.examine
-        self._claims = compiled.claims
-        self._reference = partial(examine, keyring)
-        self._book = book_of(compiled, keyring)
+        self._compiled = compiled
+        self._keyring = keyring
+        self._reference: Examine = partial(examine, keyring)
+        self._books = {UNSTATED: book_of(compiled, keyring)}
 
-    def __call__(self, submission: Submission, timestamp: Timestamp, region: str) -> Claim:
+    def __call__(
+        self, submission: Submission, timestamp: Timestamp, region: str, stated: Stated = UNSTATED, /
+    ) -> Claim:
         """As `examine`."""
-        found = self._examine(self._book, submission.tenant, submission.body, timestamp, region)
+        book = self._book(stated)
+        found = self._compiled.examine(book, submission.tenant, submission.body, timestamp, region)
         if found is None:
-            return self._reference(submission, timestamp, region)
+            return self._reference(submission, timestamp, region, stated)
         if found is False:
             raise unsigned()
         return found
 
     def claims(self, frames: tuple[Frame, ...], region: str) -> tuple[Claim, ...]:
-        """As `claims_of`, in one call during which other threads run."""
-        claims = []
-        for frame, found in zip(frames, self._claims(self._book, frames, region), strict=True):
+        """As `claims_of`, in one call for all under one policy, during which other threads run."""
+        return tuple(
+            claim
+            for stated, some in groupby(frames, key=_stated)
+            for claim in self._claims(self._book(stated), tuple(some), region)
+        )
+
+    def _claims(self, book: Book, frames: tuple[Frame, ...], region: str) -> Iterator[Claim]:
+        for frame, found in zip(frames, self._compiled.claims(book, frames, region), strict=True):
             if found:
-                claims.append(found)
+                yield found
             elif found is None:
-                claims.extend(self._claimed(frame, region))
-        return tuple(claims)
+                yield from self._claimed(frame, region)
 
     def _claimed(self, frame: Frame, region: str) -> tuple[Claim, ...]:
         try:
-            return (self._reference(from_payload(frame.payload), frame.timestamp, region),)
+            return (self._reference(from_payload(frame.payload), frame.timestamp, region, frame.stated),)
         except Refused:
             return ()
 
+    def _book(self, stated: Stated) -> Book:
+        """The keys with the rules that are stated for each tenant. Raises Unvouched (POL-5)."""
+        book = self._books.get(stated)
+        if book is None:
+            ruling = trust_of(self._keyring).ruling(stated)
+            book = self._books[stated] = book_of(self._compiled, self._keyring, lambda tenant: ruling.of(tenant).rules)
+            if len(self._books) > _MAX_BOOKS:
+                del self._books[next(each for each in self._books if each.text)]
+        return book
 
-def book_of(compiled: Library, keyring: Keyring) -> Mapping[str, Keys]:
-    """The keys of each tenant as C has them: those for HMAC, if a form that it writes is accepted (C14N-6, C14N-9).
+
+_stated = attrgetter("stated")
+
+
+def book_of(compiled: Library, keyring: Keyring, rules_of: Callable[[str], Rules] = lambda _: DEFAULT) -> Book:
+    """The keys of each tenant as C has them, with the rules by which its records are judged (POL-8): those for HMAC, if a form that
+    it writes is accepted (C14N-6, C14N-9).
 
     Of a keyring, or a key, of a class of its own nothing is known.
     """
     if type(keyring) is not Keyring or not _WRITTEN & set(keyring.profiles):
         return {}
-    return {tenant: _prepared(compiled, keys, keyring.profiles) for tenant, keys in keyring.live_keys.items()}
+    return {
+        tenant: _prepared(compiled, keys, keyring.profiles, rules_of(tenant))
+        for tenant, keys in keyring.live_keys.items()
+    }
 
 
-def _prepared(compiled: Library, keys: tuple[LiveKey, ...], profiles: tuple[Profile, ...]) -> Keys:
+def _prepared(compiled: Library, keys: tuple[LiveKey, ...], profiles: tuple[Profile, ...], rules: Rules) -> Keys:
     known = [
         (live.key.material, float(live.not_before), float(live.not_after))
         for live in keys
         if type(live) is LiveKey and type(live.key) is HmacKey and live.bounds == tuple(map(float, live.bounds))
     ]
     all_known = len(known) == len(keys) and set(profiles) <= _WRITTEN
-    return compiled.keys(known, Profile.FIXED in profiles, Profile.JUDGED in profiles, all_known)
+    return compiled.keys(known, Profile.FIXED in profiles, Profile.JUDGED in profiles, all_known, astuple(rules))

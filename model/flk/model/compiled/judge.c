@@ -2,6 +2,12 @@
 
 enum reason { REASON_OK, REASON_D_HAT, REASON_REGIME, REASON_BUDGET };
 
+/* What a judgement goes by (POL-8); tolerances in billionths. */
+struct rules {
+    int64_t tolerance_D_hat, tolerance_budget;
+    double sticky_coh_min, sticky_D_max, non_sticky_D_min, base, alpha, beta, gamma, D0;
+};
+
 struct outcome {
     enum reason reason;
     double recomputed_D_hat, recomputed_budget;
@@ -29,18 +35,18 @@ static double d_hat(const struct record *record)
 }
 
 /* How the computation moves, by its signals as they are signed (SIG-4). */
-static const char *regime(double D_hat, double coh_star)
+static const char *regime(const struct rules *rules, double D_hat, double coh_star)
 {
-    if (coh_star >= STICKY_COH_MIN && D_hat <= STICKY_D_MAX)
+    if (coh_star >= rules->sticky_coh_min && D_hat <= rules->sticky_D_max)
         return "sticky";
-    return D_hat >= NON_STICKY_D_MIN ? "non_sticky" : "mixed";
+    return D_hat >= rules->non_sticky_D_min ? "non_sticky" : "mixed";
 }
 
 /* The share of verification effort a record asks for, by its signals as they are signed (SIG-6). */
-static double budget(double D_hat, double coh_star, double r)
+static double budget(const struct rules *rules, double D_hat, double coh_star, double r)
 {
-    double beyond = D_hat - BUDGET_D0, spread = beyond > 0.0 ? beyond : 0.0;
-    double cost = BUDGET_BASE + BUDGET_ALPHA * (1 - r) + BUDGET_BETA * spread + BUDGET_GAMMA * coh_star;
+    double beyond = D_hat - rules->D0, spread = beyond > 0.0 ? beyond : 0.0;
+    double cost = rules->base + rules->alpha * (1 - r) + rules->beta * spread + rules->gamma * coh_star;
     cost = cost > 0.0 ? cost : 0.0;
     return cost < 1.0 ? cost : 1.0;
 }
@@ -51,18 +57,18 @@ static int64_t distance(int64_t a, int64_t b)
 }
 
 /* Recompute what can be recomputed, and compare in billionths; the first deviation is the reason (JDG-1 to JDG-4). */
-static bool judge(const struct record *record, struct outcome *outcome)
+static bool judge(const struct rules *rules, const struct record *record, struct outcome *outcome)
 {
     double D_hat = round9(record->nano_D_hat), coh_star = round9(record->nano_coh_star), r = round9(record->nano_r);
-    const char *moves = regime(D_hat, coh_star);
+    const char *moves = regime(rules, D_hat, coh_star);
     int64_t slope, cost;
-    if (!nano(d_hat(record), &slope) || !nano(budget(D_hat, coh_star, r), &cost))
+    if (!nano(d_hat(record), &slope) || !nano(budget(rules, D_hat, coh_star, r), &cost))
         return false;
-    if (distance(record->nano_D_hat, slope) > TOLERANCE_D_HAT)
+    if (distance(record->nano_D_hat, slope) > rules->tolerance_D_hat)
         outcome->reason = REASON_D_HAT;
     else if (!equals(record->regime, moves, strlen(moves)))
         outcome->reason = REASON_REGIME;
-    else if (distance(record->nano_budget, cost) > TOLERANCE_BUDGET)
+    else if (distance(record->nano_budget, cost) > rules->tolerance_budget)
         outcome->reason = REASON_BUDGET;
     else
         outcome->reason = REASON_OK;

@@ -39,8 +39,17 @@ class Library(Protocol):
         """Say what claims are made of."""
         ...
 
-    def keys(self, secrets: Sequence[tuple[bytes, float, float]], fixed: bool, judged: bool, all: bool) -> Keys:  # noqa: A002, FBT001 (as in C)
-        """Prepare a tenant's keys for HMAC, when they count, and for which profiles; `all`: there are no others of either."""
+    def keys(
+        self,
+        secrets: Sequence[tuple[bytes, float, float]],
+        fixed: bool,  # noqa: FBT001 (as in C)
+        judged: bool,  # noqa: FBT001
+        all: bool,  # noqa: A002, FBT001
+        rules: tuple[object, ...],
+    ) -> Keys:
+        """Prepare a tenant's keys for HMAC, when they count, and for which profiles; `all`: there are no others of either. And the
+        rules by which its records are judged, in the order of `Rules`.
+        """
         ...
 
     def examine(self, book: Mapping[str, Keys], tenant: str, body: bytes, timestamp: int, region: str) -> Answer:

@@ -22,14 +22,20 @@ static void forget_keys(PyObject *capsule)
     PyMem_Free(PyCapsule_GetPointer(capsule, KEYS));
 }
 
-/* keys([(secret, not_before, not_after), …], fixed, judged, all) */
+/* keys([(secret, not_before, not_after), …], fixed, judged, all, (tolerance_D_hat, …)) */
 static PyObject *prepare_keys(PyObject *self, PyObject *args)
 {
     PyObject *list;
     int fixed, judged, all;
+    long long D_hat, budget;
+    struct rules rules;
     (void)self;
-    if (!PyArg_ParseTuple(args, "O!ppp", &PyList_Type, &list, &fixed, &judged, &all))
+    if (!PyArg_ParseTuple(args, "O!ppp(LLdddddddd)", &PyList_Type, &list, &fixed, &judged, &all, &D_hat, &budget,
+                          &rules.sticky_coh_min, &rules.sticky_D_max, &rules.non_sticky_D_min, &rules.base, &rules.alpha,
+                          &rules.beta, &rules.gamma, &rules.D0))
         return NULL;
+    rules.tolerance_D_hat = D_hat;
+    rules.tolerance_budget = budget;
     Py_ssize_t count = PyList_GET_SIZE(list);
     struct keys *keys = PyMem_Calloc(1, sizeof(struct keys) + (size_t)count * sizeof(struct key));
     if (!keys)
@@ -38,6 +44,7 @@ static PyObject *prepare_keys(PyObject *self, PyObject *args)
     keys->fixed = fixed;
     keys->judged = judged;
     keys->all = all;
+    keys->rules = rules;
     for (Py_ssize_t i = 0; i < count; i++) {
         const char *secret;
         Py_ssize_t length;
@@ -180,7 +187,7 @@ static PyObject *opened(PyObject *payload, struct text *body)
     return tenant;
 }
 
-/* claims(book, frames, region): for each (timestamp, payload) of a tuple its claim, or why there is none. Other threads run meanwhile. */
+/* claims(book, frames, region): for each (timestamp, payload, …) of a tuple its claim, or why there is none. Other threads run meanwhile. */
 static PyObject *examine_many(PyObject *self, PyObject *const *args, Py_ssize_t arguments)
 {
     (void)self;
@@ -194,7 +201,7 @@ static PyObject *examine_many(PyObject *self, PyObject *const *args, Py_ssize_t 
     PyObject *found = tasks && tenants ? PyList_New(count) : PyErr_NoMemory();
     for (i = 0; found && i < count; i++) {
         PyObject *frame = PyTuple_GET_ITEM(args[1], i);
-        if (!PyTuple_Check(frame) || PyTuple_GET_SIZE(frame) != 2)
+        if (!PyTuple_Check(frame) || PyTuple_GET_SIZE(frame) < 2)
             continue;
         tenants[i] = opened(PyTuple_GET_ITEM(frame, 1), &tasks[i].body);
         if (tenants[i])
@@ -249,7 +256,7 @@ static PyObject *logarithm(PyObject *self, PyObject *value)
 
 static PyMethodDef METHODS[] = {
     {"prepare", prepare, METH_VARARGS, "prepare(claim, key, entry, outcome, reasons): the classes of what is made."},
-    {"keys", prepare_keys, METH_VARARGS, "keys(list of (secret, not_before, not_after), fixed, judged, all): a tenant's keys, prepared."},
+    {"keys", prepare_keys, METH_VARARGS, "keys(list of (secret, not_before, not_after), fixed, judged, all, rules): a tenant's keys, prepared."},
     {"examine", (PyCFunction)(void (*)(void))examine_one, METH_FASTCALL, "examine(book, tenant, body, timestamp, region)"},
     {"claims", (PyCFunction)(void (*)(void))examine_many, METH_FASTCALL, "claims(book, frames, region)"},
     {"log2", logarithm, METH_O, "log2(value): as the slope takes it."},

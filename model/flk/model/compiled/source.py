@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from importlib.machinery import EXTENSION_SUFFIXES
 from importlib.resources import files
 
-from flk.model.entries.judgement import TOLERANCE_BUDGET, TOLERANCE_D_HAT
 from flk.model.record.canonical import CLEAR, NEAR
 from flk.spec.constants import CONSTANTS
 
@@ -25,7 +24,7 @@ def text(part: str) -> str:
 
 
 def _constants() -> Iterator[tuple[str, str]]:
-    record, signals, budget = CONSTANTS.record, CONSTANTS.signals, CONSTANTS.budget
+    record = CONSTANTS.record
     yield "SCHEMA", f'"{record.schema}"'
     yield from _integers(
         MAX_EPOCH=record.max_epoch,
@@ -38,8 +37,6 @@ def _constants() -> Iterator[tuple[str, str]]:
         MAX_FALLBACKS=record.max_fallbacks,
         MAX_TEXT=record.max_text,
         COUNTER_BITS=CONSTANTS.clock.counter_bits,
-        TOLERANCE_D_HAT=TOLERANCE_D_HAT,
-        TOLERANCE_BUDGET=TOLERANCE_BUDGET,
     )
     yield from _reals(
         NANO=CONSTANTS.canonical.nano,
@@ -47,14 +44,6 @@ def _constants() -> Iterator[tuple[str, str]]:
         CLEAR=CLEAR,
         D_HAT_MAX=record.D_hat_max,
         COH_STAR_MAX=record.coh_star_max,
-        STICKY_COH_MIN=signals.sticky_coh_min,
-        STICKY_D_MAX=signals.sticky_D_max,
-        NON_STICKY_D_MIN=signals.non_sticky_D_min,
-        BUDGET_BASE=budget.base,
-        BUDGET_ALPHA=budget.alpha,
-        BUDGET_BETA=budget.beta,
-        BUDGET_GAMMA=budget.gamma,
-        BUDGET_D0=budget.D0,
     )
 
 

@@ -27,6 +27,7 @@ from flk.model.effects.log import (
 from flk.model.effects.migration import Advance, Forget, InsertOrGet, ListKeys, LookAt, ReadPhase, Replace
 from flk.model.effects.objects import GetBeginning, GetObject, ListObjects, PutObject, ReplaceObject
 from flk.model.effects.outbox import Draw, Post, Sleep
+from flk.model.effects.policies import StatedPolicies, StatePolicies
 from flk.model.effects.regions import CountEntries, Fetch, SampleKeys
 from flk.model.effects.retention import DeleteObject, Noted, Release, RemoveSegment
 from flk.model.effects.rotten import PutBack, Rejoin, Rotten
@@ -34,6 +35,7 @@ from flk.model.effects.sharing import Bar, DeclareLost, Watermark, Watermarks
 from flk.model.effects.snapshot import Clock, Export, Supersessions
 from flk.model.effects.store import Mark, Marked, Merge, Recall, Store
 from flk.model.effects.tiers import Aged, Copy, Delete, Insert, Join, Look, Owe, Owed, Settled
+from flk.model.effects.transparency import FindLeaves, Integrated, TakeIn
 
 __all__ = [
     "INBOX",
@@ -59,6 +61,7 @@ __all__ = [
     "Effect",
     "Export",
     "Fetch",
+    "FindLeaves",
     "Foresee",
     "Forget",
     "GetBeginning",
@@ -67,6 +70,7 @@ __all__ = [
     "Insert",
     "InsertOrGet",
     "Inspect",
+    "Integrated",
     "Join",
     "ListKeys",
     "ListObjects",
@@ -101,8 +105,11 @@ __all__ = [
     "Segments",
     "Settled",
     "Sleep",
+    "StatePolicies",
+    "StatedPolicies",
     "Store",
     "Supersessions",
+    "TakeIn",
     "TakeTask",
     "Truncate",
     "Watermark",

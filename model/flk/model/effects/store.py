@@ -32,11 +32,18 @@ class Merge(Effect[int], frozen=True):
     claims: tuple[Claim, ...]
 
 
-class Mark(Effect[None], frozen=True):
-    """Set a durable watermark of the node."""
+class Mark(Effect[bool], frozen=True):
+    """Set a durable watermark of the node; whether it was set. With `forward` it is not if that is behind where it stands: passes
+    that take turns move the same one.
+    """
 
     name: str
     value: str
+    forward: bool = False
+
+    def moves(self, stands: str) -> bool:
+        """Whether it is set where the watermark says `stands`."""
+        return not self.forward or self.value >= stands
 
 
 class Marked(Effect[str], frozen=True):

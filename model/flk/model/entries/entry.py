@@ -12,12 +12,15 @@ from flk.model.record.record import Pcs
 
 
 class Reason(StrEnum):
-    """Why a record was judged as it was (JDG-2 to JDG-4)."""
+    """Why a record was judged as it was (JDG-2 to JDG-4, SAN-2 to SAN-4)."""
 
     OK = "ok"
     D_HAT = "D_hat_out_of_tolerance"
     REGIME = "regime_mismatch"
     BUDGET = "budget_deviation"
+    COUNTS = "counts_fall"
+    SLOPE = "D_hat_unusual"
+    ANOMALY = "anomaly_score"
 
 
 class Outcome(msgspec.Struct, frozen=True, gc=False):

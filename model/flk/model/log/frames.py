@@ -1,6 +1,7 @@
 """The write-ahead log's format (WAL-*): segments of length-prefixed, checksummed frames. Pure functions over bytes.
 
-A segment is the magic, a head frame that says whose it is, data frames, and once sealed a seal frame over all before it.
+A segment is the magic, a head frame that says whose it is, data frames, and once sealed a seal frame over all before it. Behind the
+head of one whose log has a policy stands a policy frame (POL-9).
 
     frame   = salt:8 length:u32 crc32c:u32 kind:u8 timestamp:u64 payload      little-endian
     length  = bytes of kind, timestamp and payload; crc32c covers the salt, the length and them
@@ -42,13 +43,25 @@ class Kind(IntEnum):
     HEAD = 1
     DATA = 2
     SEAL = 3
+    POLICY = 4
+
+
+class Stated(NamedTuple):
+    """What a log states of policies, and since when (POL-9); nothing, where it states nothing."""
+
+    since: Timestamp
+    text: bytes
+
+
+UNSTATED = Stated(ZERO, b"")
 
 
 class Frame(NamedTuple):
-    """One logged payload and the timestamp it was given."""
+    """One logged payload, the timestamp it was given, and what its segment states of policies."""
 
     timestamp: Timestamp
     payload: bytes
+    stated: Stated = UNSTATED
 
 
 class Head(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -87,7 +100,7 @@ class Scan(NamedTuple):
     (a write cut short, WAL-3). `damage` lists what is corrupt in the middle (WAL-4). `sealed` holds only if the last frame
     is a seal, its digest matches and there is no damage. `clock` is the latest timestamp in it, that of the head included.
     So many frames are `chained`: they stand one after another from the opening on, before any damage. `begun` is the timestamp of a
-    head that stands where it should.
+    head that stands where it should. `stated` is what the segment states of policies.
     """
 
     head: Head | None
@@ -100,6 +113,7 @@ class Scan(NamedTuple):
     chained: int = 0
     begun: Timestamp = ZERO
     salt: bytes = NO_SALT
+    stated: Stated = UNSTATED
 
 
 class CorruptSegment(Exception):
@@ -148,9 +162,10 @@ def frame_bytes(kind: Kind, timestamp: Timestamp, payload: bytes, salt: bytes = 
     return begin + _LENGTH.pack(extend(value(begin), inner)) + inner
 
 
-def opening(head: Head, clock: Timestamp, salt: bytes = NO_SALT) -> bytes:
+def opening(head: Head, clock: Timestamp, salt: bytes = NO_SALT, stated: Stated = UNSTATED) -> bytes:
     """The first bytes of a new segment. `clock` is not before any timestamp in earlier segments of the log."""
-    return (MAGIC if salt else EARLIER_MAGIC) + frame_bytes(Kind.HEAD, clock, msgspec.json.encode(head), salt)
+    begin = (MAGIC if salt else EARLIER_MAGIC) + frame_bytes(Kind.HEAD, clock, msgspec.json.encode(head), salt)
+    return begin + frame_bytes(Kind.POLICY, stated.since, stated.text, salt) if stated.text else begin
 
 
 def data(frame: Frame, salt: bytes = NO_SALT) -> bytes:
@@ -220,7 +235,7 @@ def _scanned(content: bytes, salt: bytes) -> Scan:
     torn = len(content[ends[-1] :].rstrip(b"\0"))
     if sealed and torn:
         damage, sealed, torn = [Damage(ends[-1], torn)], False, 0
-    frames = tuple(place.frame for place in found if place.kind is Kind.DATA)
+    frames, stated = _under_policies(found)
     wrong = gaps[0].offset if gaps else len(content)
     begins = bool(found) and found[0].kind is Kind.HEAD and found[0].start == len(MAGIC)
     return Scan(
@@ -234,7 +249,19 @@ def _scanned(content: bytes, salt: bytes) -> Scan:
         chained=sum(place.kind is Kind.DATA and place.end <= wrong for place in found) if gaps else len(frames),
         begun=found[0].frame.timestamp if begins else ZERO,
         salt=salt,
+        stated=stated,
     )
+
+
+def _under_policies(found: Iterable["_Place"]) -> tuple[tuple[Frame, ...], Stated]:
+    """The logged frames, each with what is stated before it, and what is stated last."""
+    frames, stated = [], UNSTATED
+    for place in found:
+        if place.kind is Kind.POLICY:
+            stated = Stated(place.frame.timestamp, place.frame.payload)
+        elif place.kind is Kind.DATA:
+            frames.append(place.frame if stated is UNSTATED else place.frame._replace(stated=stated))
+    return tuple(frames), stated
 
 
 def is_as_long_as_a_frame(tail: bytes, salt: bytes = NO_SALT) -> bool:

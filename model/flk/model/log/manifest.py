@@ -20,9 +20,11 @@ import msgspec
 from google_crc32c import value
 
 from flk.model.log.frames import (
+    UNSTATED,
     Frame,
     Head,
     Scan,
+    Stated,
     head_of,
     log_of,
     salt_of,
@@ -44,6 +46,7 @@ class Note(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
 
     In the mark, and in a note without a digest, `size` is how many bytes of an open segment are durable at least. One that says
     `removed` speaks of this segment and all before it, which were removed on purpose, and of the latest timestamp in them (RET-4).
+    With `stated` the log states something else of policies from this segment on, `since` that timestamp (POL-9).
     """
 
     sequence: int
@@ -53,6 +56,8 @@ class Note(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
     digest: str = ""
     clock: Timestamp = ZERO
     removed: bool = False
+    stated: str | None = None
+    since: Timestamp = ZERO
 
 
 class Manifest(NamedTuple):
@@ -100,7 +105,7 @@ def line(note: Note) -> bytes:
     """A note as a manifest holds it.
 
     >>> read(line(Note(7, salt="00ff"))).notes
-    (Note(sequence=7, salt='00ff', size=0, frames=0, digest='', clock=0),)
+    (Note(sequence=7, salt='00ff', size=0, frames=0, digest='', clock=0, removed=False, stated=None, since=0),)
     """
     text = msgspec.json.encode(note)
     return b"%08x %s\n" % (value(text), text)
@@ -109,8 +114,9 @@ def line(note: Note) -> bytes:
 def read(content: bytes) -> Manifest:
     r"""The notes in a manifest. What follows the last newline is an append cut short, and no line.
 
-    >>> read(b"not a note\n" + line(Note(1)) + line(Note(2))[:-1])
-    Manifest(notes=(Note(sequence=1, salt='', size=0, frames=0, digest='', clock=0),), spoilt=1)
+    >>> found = read(b"not a note\n" + line(Note(1)) + line(Note(2))[:-1])
+    >>> found.notes == (Note(1),), found.spoilt
+    (True, 1)
     """
     found = [_note(each) for each in content.split(b"\n")[:-1]]
     return Manifest(tuple(note for note in found if note is not None), found.count(None))
@@ -185,7 +191,33 @@ def compacted(notes: Sequence[Note], last: int) -> tuple[Note, ...]:
     """
     last = max(last, removed(notes))
     clock = max((note.clock for note in notes if note.sequence <= last), default=ZERO)
-    return Note(last, clock=clock, removed=True), *(note for note in notes if note.sequence > last)
+    said = said_in(notes, last)
+    kept = said.text.decode() if said.text else None
+    gone = Note(last, clock=clock, removed=True, stated=kept, since=said.since)
+    return gone, *(note for note in notes if note.sequence > last)
+
+
+def said_in(notes: Iterable[Note], sequence: int) -> Stated:
+    """What a log states of policies in a segment, as far as its manifest knows (POL-9)."""
+    said = [note for note in notes if note.stated is not None and note.sequence <= sequence]
+    return _said(max(said, key=lambda note: note.sequence, default=None))
+
+
+def said_at(notes: Iterable[Note], timestamp: Timestamp) -> Stated:
+    """What a log states of policies for a frame that it gives a timestamp. Segments of what was salvaged state what was before."""
+    said = [note for note in notes if note.stated and note.since < timestamp]
+    return _said(max(said, key=lambda note: note.since, default=None))
+
+
+def saying(notes: Sequence[Note], note: Note, stated: Stated) -> Note:
+    """The note of a segment that begins, with what it states where that is something else than in the segment before it."""
+    if said_in(notes, note.sequence) == stated:
+        return note
+    return msgspec.structs.replace(note, stated=stated.text.decode(), since=stated.since)
+
+
+def _said(note: Note | None) -> Stated:
+    return Stated(note.since, note.stated.encode()) if note is not None and note.stated else UNSTATED
 
 
 def forgotten_beginning(inventory: Inventory) -> int:
@@ -215,7 +247,7 @@ def withdrawn(notes: Iterable[Note], sequence: int, size: int) -> tuple[Note, ..
     was noted.
 
     >>> withdrawn((Note(1, size=90), Note(2)), 1, 70)
-    (Note(sequence=1, salt='', size=70, frames=0, digest='', clock=0),)
+    (Note(sequence=1, salt='', size=70, frames=0, digest='', clock=0, removed=False, stated=None, since=0),)
     """
     latest = [note for note in notes if note.sequence == sequence][-1:]
     return tuple(Note(sequence, salt=note.salt, size=size) for note in latest if not note.digest and note.size > size)

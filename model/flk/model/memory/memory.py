@@ -51,6 +51,8 @@ from flk.model.effects import (
     Seal,
     Segments,
     Sleep,
+    StatedPolicies,
+    StatePolicies,
     Store,
     Supersessions,
     TakeTask,
@@ -63,7 +65,7 @@ from flk.model.flow.admission import admit, require_level
 from flk.model.flow.submission import Response, Submission
 from flk.model.flow.tenants import Tenants
 from flk.model.flow.timekeeping import Timekeeper
-from flk.model.log.frames import Frame
+from flk.model.log.frames import Frame, Stated
 from flk.model.log.hlc import ZERO, Timestamp, at, observe, tick
 from flk.model.memory.migrated import MigratedStore
 from flk.model.memory.parts import Disk, Entries, Objects
@@ -71,6 +73,7 @@ from flk.model.memory.performers import Performers
 from flk.model.memory.rotten import RottenStore
 from flk.model.memory.sharing import SharingStore
 from flk.model.memory.tiered import TieredStore
+from flk.model.policies.ruling import Conflict
 from flk.model.programs import migration, tiering
 from flk.model.refusal import being_put_back, unavailable
 from flk.model.runtime import run
@@ -147,6 +150,8 @@ class MemoryNode:
             Resume: self._resume,
             Foresee: lambda _: tick(self.clock, self.time.believed(self.clock)),
             Observe: self._observe,
+            StatedPolicies: lambda e: disk.stated_at(e.log),
+            StatePolicies: self._state,
             Inherit: self._inherit,
             Mark: self._mark,
             Marked: lambda e: self._reachable().marks.get(e.name, ""),
@@ -166,6 +171,7 @@ class MemoryNode:
             Sleep: self._sleep,
             Draw: lambda _: self._random.random(),
         }
+        self.performers |= disk.audit.performers
         self.performers |= RottenStore(self._reachable).performers
         self.sharing = SharingStore(self._reachable, disk.log(INBOX)) if shared else None
         if self.sharing is not None:
@@ -202,8 +208,15 @@ class MemoryNode:
         if self.sharing is not None:
             self.clock = max(self.clock, self.sharing.latest())
         self.clock = tick(self.clock, now)
-        self.disk.append(effect.log, Frame(self.clock, effect.payload), self.clock)
+        frame = Frame(self.clock, effect.payload, self.disk.stated_at(effect.log))
+        self.disk.append(effect.log, frame, self.clock)
         return self.clock
+
+    def _state(self, effect: StatePolicies) -> None:
+        if self.disk.stated_at(effect.log).text != effect.before:
+            raise Conflict("somebody else has changed the policies meanwhile; look at them, and ask again")
+        self.clock = tick(self.clock, self.time.believed(self.clock))
+        self.disk.state(effect.log, Stated(self.clock, effect.text))
 
     def _seal(self, effect: Seal) -> None:
         require_level(behind=self.behind)
@@ -267,8 +280,11 @@ class MemoryNode:
         else:
             self.clock = max(self.clock, *effect.timestamps)
 
-    def _mark(self, effect: Mark) -> None:
-        self._reachable().marks[effect.name] = effect.value
+    def _mark(self, effect: Mark) -> bool:
+        marks = self._reachable().marks
+        if moves := effect.moves(marks.get(effect.name, "")):
+            marks[effect.name] = effect.value
+        return moves
 
     def _sleep(self, effect: Sleep) -> None:
         self.slept += effect.seconds

@@ -3,14 +3,17 @@
 from collections.abc import Callable
 from functools import partial
 
+from flk.model.effects import INBOX
 from flk.model.entries.entry import Entry, Key
 from flk.model.flow.submission import Response, Submission
 from flk.model.memory.memory import MemoryNode
 from flk.model.memory.parts import Disk, Entries, Objects
-from flk.model.programs.examine import examine
+from flk.model.policies.ruling import Change, Ruling
+from flk.model.programs.examine import Here, examine
 from flk.model.programs.ingest import ingest
 from flk.model.programs.recover import Recovery, recover
 from flk.model.programs.replay import Replayed, replay
+from flk.model.programs.rule import rule
 from flk.model.programs.ship import ship
 from flk.model.record.record import Pcs, encode
 from flk.model.record.signing import Keyring
@@ -53,6 +56,7 @@ class Node:
         self.disk = Disk(region)
         self.entries = Entries()
         self.objects: Objects = Objects() if peer is None else peer.objects
+        self._keyring = keyring
         self._examine = partial(examine, keyring)
         self._now = now
         self._start()
@@ -60,7 +64,12 @@ class Node:
     def submit(self, record: Pcs | bytes, tenant: str = CONSTANTS.node.default_tenant) -> Response:
         """The answer to `POST /v1/pcs/submit`: a record, or a body as it is, for a tenant (ORD-1)."""
         body = record if isinstance(record, bytes) else encode(record)
-        return run(ingest(Submission(tenant, body), self.region, self._examine), self._runtime.perform)
+        here = Here(self._examine, partial(self.disk.stated_at, INBOX))
+        return run(ingest(Submission(tenant, body), self.region, here), self._runtime.perform)
+
+    def rule(self, change: Change) -> Ruling:
+        """Change what the log states of policies; what holds now (POL-6, POL-9)."""
+        return run(rule(change, self._keyring.policy_keys), self._runtime.perform)
 
     def ship(self) -> tuple[str, ...]:
         """Seal the log and upload what is sealed; the names of the segments shipped (CRR-4)."""

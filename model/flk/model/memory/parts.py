@@ -15,8 +15,10 @@ from flk.model.entries.tasks import TaskQueue
 from flk.model.entries.tiers import Tier, Tiers
 from flk.model.log.frames import (
     SALT_BYTES,
+    UNSTATED,
     Frame,
     Head,
+    Stated,
     data,
     log_of,
     opening,
@@ -26,8 +28,9 @@ from flk.model.log.frames import (
     segment_name,
     sequence_of,
 )
-from flk.model.log.hlc import ZERO, Timestamp
-from flk.model.log.manifest import Inventory, Note, compacted, glance, removed, withdrawn
+from flk.model.log.hlc import LAST, ZERO, Timestamp
+from flk.model.log.manifest import Inventory, Note, compacted, glance, removed, said_at, saying, withdrawn
+from flk.model.memory.auditing import AuditIndex
 from flk.model.refusal import unavailable
 from flk.spec.constants import CONSTANTS
 
@@ -53,7 +56,9 @@ class Disk:
         self.segments: dict[str, bytearray] = {}
         self.damaged: dict[str, bytes] = {}
         self.accepted: set[str] = set()
+        self.audit = AuditIndex()
         self._seed = seed
+        self._has_policies = False
         self._salts: dict[str, bytes] = {}
         self._notes: dict[str, list[Note]] = {}
         self._marks: dict[str, Note] = {}
@@ -61,6 +66,7 @@ class Disk:
         self._clocks: defaultdict[str, Timestamp] = defaultdict(lambda: ZERO)  # of each segment, the latest timestamp
         self._sealed: set[str] = set()
         self._closed: set[str] = set()
+        self._said: dict[str, Stated] = {}  # of each segment, what it states
         self._names: dict[str, list[str]] = {}  # of each log, in order: the next segment is always the last by name
 
     def log(self, log: str) -> str:
@@ -126,12 +132,22 @@ class Disk:
 
     def append(self, log: str, frame: Frame, clock: Timestamp) -> None:
         """Make a frame durable at the end of the open segment; `clock` is that of the node."""
-        segment = self._open(log, clock)
+        segment = self._open(log, clock, frame.stated)
         name = self._names[log][-1]
         segment.extend(data(frame, self.salt(name)))
         self._frames[name] += 1
         self._clocks[name] = max(self._clocks[name], frame.timestamp)
         self._marks[log] = Note(sequence_of(name), size=len(segment))
+
+    def stated_at(self, log: str, timestamp: Timestamp = LAST) -> Stated:
+        """What a log states of policies for a frame that it gave a timestamp, or gives it now (POL-9)."""
+        notes = self._notes.get(log)
+        return said_at(notes, timestamp) if self._has_policies and notes else UNSTATED
+
+    def state(self, log: str, stated: Stated) -> None:
+        """Begin a segment that states something of policies, since the time of the node's clock."""
+        self._has_policies = True
+        self._open(log, stated.since, stated)
 
     def seal(self, log: str) -> None:
         """Seal every segment of the log that is not sealed; none is left open."""
@@ -187,9 +203,9 @@ class Disk:
             if name in names:
                 names.remove(name)
 
-    def _open(self, log: str, clock: Timestamp) -> bytearray:
+    def _open(self, log: str, clock: Timestamp, stated: Stated = UNSTATED) -> bytearray:
         names = self._names.setdefault(log, [])
-        if names and self._takes_frames(names[-1]):
+        if names and self._takes_frames(names[-1]) and self._said.get(names[-1], UNSTATED) == stated:
             return self.segments[names[-1]]
         sequence = sequence_of(names[-1]) + 1 if names else 1
         name = segment_name(self.log(log), sequence)
@@ -198,8 +214,10 @@ class Disk:
         if names and names[-1] not in self._sealed and mark is not None and mark.sequence == sequence_of(names[-1]):
             notes.append(Note(mark.sequence, salt=self.salt(names[-1]).hex(), size=mark.size))
         names.append(name)
-        notes.append(Note(sequence, salt=self.salt(name).hex()))
-        self.segments[name] = bytearray(opening(Head(self.region, self.log(log), sequence), clock, self.salt(name)))
+        notes.append(saying(notes, Note(sequence, salt=self.salt(name).hex()), stated))
+        head = Head(self.region, self.log(log), sequence)
+        self.segments[name] = bytearray(opening(head, clock, self.salt(name), stated))
+        self._said[name] = stated
         self._clocks[name] = clock
         return self.segments[name]
 

@@ -39,6 +39,9 @@ class SharingStore:
         """The latest timestamp of an entry that any node brought (HLC-7)."""
         return max((entry.timestamp for entry in self._reach().entries.values()), default=ZERO)
 
-    def _mark(self, effect: Mark) -> None:
+    def _mark(self, effect: Mark) -> bool:
         self.require_writable()
-        self._reach().marks[f"{self._log}/{effect.name}"] = effect.value
+        marks, name = self._reach().marks, f"{self._log}/{effect.name}"
+        if moves := effect.moves(marks.get(name, "")):
+            marks[name] = effect.value
+        return moves

@@ -4,6 +4,7 @@ from flk.model.effects import Allow, Charge, Foresee, Program
 from flk.model.entries.entry import Claim
 from flk.model.flow.submission import Response, Submission, refuse
 from flk.model.flow.tenants import Tenants
+from flk.model.log.frames import UNSTATED, Stated
 from flk.model.log.hlc import Timestamp
 from flk.model.programs import ingest as unbounded
 from flk.model.programs.examine import Examine
@@ -31,9 +32,9 @@ def ingest(submission: Submission, region: str, examine: Examine) -> Program[Res
             return refuse(refusal)
     authentic = False
 
-    def examined(submission: Submission, timestamp: Timestamp, region: str) -> Claim:
+    def examined(submission: Submission, timestamp: Timestamp, region: str, stated: Stated = UNSTATED, /) -> Claim:
         nonlocal authentic
-        claim = examine(submission, timestamp, region)
+        claim = examine(submission, timestamp, region, stated)
         authentic = True
         return claim
 

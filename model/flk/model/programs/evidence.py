@@ -180,10 +180,11 @@ class Search:
         content = yield from GetObject(PREFIX + name)
         try:
             frames = sealed_frames(name, content or b"")
+            claims = claims_of(frames, region_of(name), self._examine)
         except CorruptSegment:  # replay says so, and the region that shipped it puts it back (CRR-6, CRR-10)
             return 1
         self._frames[name] = len(frames)
-        there = set(claims_of(frames, region_of(name), self._examine)).intersection(wanted)
+        there = set(claims).intersection(wanted)
         if there:
             is_applied = name <= (yield from reach(log_of(name), self._own))
             standing = Standing.APPLIED if is_applied else Standing.IN_FLIGHT

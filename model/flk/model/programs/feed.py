@@ -103,7 +103,9 @@ def _segment(tenant: str, name: str, previous: str, content: bytes, frames: list
     """A segment of a feed: a function of the one that it is made of, and of the feed before it."""
     source = scan(content)
     head = FeedHead(region_of(name), log_of(name), sequence_of(name), tenant, previous)
-    made = opening(head, source.begun, source.salt) + b"".join(data(frame, source.salt) for frame in frames)
+    made = opening(head, source.begun, source.salt, source.stated) + b"".join(
+        data(frame, source.salt) for frame in frames
+    )
     return made + seal(made, source.salt)
 
 

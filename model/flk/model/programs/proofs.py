@@ -4,24 +4,19 @@ Whoever reads the tiles need not trust who stores them: a proof that follows fro
 signed before anything is said.
 """
 
-from collections.abc import Iterator
 from typing import NamedTuple
 
 from flk.model.effects import GetObject, Program
 from flk.model.record.merkle import (
     EMPTY_ROOT,
-    leaf_hash,
     node_hash,
     root_over,
     verify_consistency,
     verify_inclusion,
 )
-from flk.model.transparency.checkpoints import Checkpoint
+from flk.model.transparency.checkpoints import BadLog, Checkpoint
+from flk.model.transparency.edge import Edge, grown, hashes_of
 from flk.model.transparency.tiles import HASH_BYTES, WIDTH, Tile, bundle_of, bundles_of, place_of, unpacked
-
-
-class BadLog(Exception):
-    """A log that is not what it signed: which object, and what is wrong with it."""
 
 
 class Proven(NamedTuple):
@@ -47,10 +42,29 @@ def prove_inclusion(prefix: str, index: int, checkpoint: Checkpoint) -> Program[
     leaf = leaves[index % WIDTH]
     proof = tuple((yield from tree.path(index, 0, checkpoint.size)))
     if not verify_inclusion(leaf, index, checkpoint.size, proof, checkpoint.root):
-        raise BadLog(
-            f"TLOG-4: what {prefix}tile/ has of leaf {index} does not come to the root that the log has signed"
-        )
+        raise _not_under_root(prefix, index)
     return Proven(leaf, proof)
+
+
+def proven_leaves(prefix: str, first: int, count: int, checkpoint: Checkpoint) -> Program[list[bytes]]:
+    """So many leaves, the first of them at that index, each shown to be under the root of the checkpoint. Raises BadLog."""
+    tree = _Tree(prefix, checkpoint.size)
+    indices = range(first, first + count)
+    found: dict[Tile, list[bytes]] = {}
+    for bundle in dict.fromkeys(bundle_of(index, checkpoint.size) for index in indices):
+        found[bundle] = yield from tree.leaves(bundle)
+    leaves = []
+    for index in indices:
+        leaf = found[bundle_of(index, checkpoint.size)][index % WIDTH]
+        proof = yield from tree.path(index, 0, checkpoint.size)
+        if not verify_inclusion(leaf, index, checkpoint.size, tuple(proof), checkpoint.root):
+            raise _not_under_root(prefix, index)
+        leaves.append(leaf)
+    return leaves
+
+
+def _not_under_root(prefix: str, index: int) -> BadLog:
+    return BadLog(f"TLOG-4: what {prefix}tile/ has of leaf {index} does not come to the root that the log has signed")
 
 
 def prove_consistency(prefix: str, earlier: Checkpoint, checkpoint: Checkpoint) -> Program[tuple[bytes, ...]]:
@@ -72,46 +86,19 @@ def prove_consistency(prefix: str, earlier: Checkpoint, checkpoint: Checkpoint) 
 
 def audit(prefix: str, checkpoint: Checkpoint) -> Program[Audited]:
     """Read the whole log, and hold every object of it against the others and the checkpoint. Raises BadLog."""
-    tree, rising, edge = _Tree(prefix, checkpoint.size), _Rising(), list[tuple[int, bytes]]()
+    tree, edge = _Tree(prefix, checkpoint.size), Edge()
     for bundle in bundles_of(checkpoint.size):
-        for leaf in (yield from tree.leaves(bundle)):
-            hashed = leaf_hash(leaf)
-            _push(edge, hashed)
-            for tile, hashes in rising.add(hashed):
-                yield from tree.require(tile, hashes)
-    for tile, hashes in rising.rest():
-        yield from tree.require(tile, hashes)
-    if _peak(edge) != checkpoint.root:
+        edge, full = grown(edge, (yield from tree.leaves(bundle)))
+        yield from tree.require(full)
+    yield from tree.require(edge.tiles())
+    if edge.root != checkpoint.root:
         raise BadLog(f"TLOG-3: the leaves in {prefix}tile/entries do not come to the root that the log has signed")
     return Audited(checkpoint.size, tree.read)
 
 
-class _Rising:
-    """The tiles that leaves come to, each when its last hash is known."""
-
-    def __init__(self) -> None:
-        self._levels: list[list[bytes]] = []
-        self._numbers: list[int] = []
-
-    def add(self, hashed: bytes, level: int = 0) -> Iterator[tuple[Tile, list[bytes]]]:
-        """One hash more on a level; the tiles that this completes."""
-        if level == len(self._levels):
-            self._levels.append([])
-            self._numbers.append(0)
-        self._levels[level].append(hashed)
-        if len(self._levels[level]) == WIDTH:
-            tile, hashes = self._cut(level)
-            yield tile, hashes
-            yield from self.add(root_over(hashes), level + 1)
-
-    def rest(self) -> Iterator[tuple[Tile, list[bytes]]]:
-        """The tiles at the right edge."""
-        return (self._cut(level) for level, hashes in enumerate(self._levels) if hashes)
-
-    def _cut(self, level: int) -> tuple[Tile, list[bytes]]:
-        hashes, self._levels[level] = self._levels[level], []
-        self._numbers[level] += 1
-        return Tile(level, self._numbers[level] - 1, len(hashes)), hashes
+def root_of(prefix: str, size: int) -> Program[bytes]:
+    """The root of the first `size` leaves, as the tiles have it. Raises BadLog."""
+    return (yield from _Tree(prefix, size).root())
 
 
 class _Tree:
@@ -143,12 +130,13 @@ class _Tree:
         size = tile.width * HASH_BYTES
         if len(content) < size or len(content) % HASH_BYTES:
             raise BadLog(f"TLOG-3: {self._prefix}{tile.name} does not have {tile.width} hashes")
-        return [content[at : at + HASH_BYTES] for at in range(0, size, HASH_BYTES)]
+        return list(hashes_of(content[:size]))
 
-    def require(self, tile: Tile, hashes: list[bytes]) -> Program[None]:
-        """Return if a tile has these hashes. Raises BadLog."""
-        if (yield from self.read_hashes(tile)) != hashes:
-            raise BadLog(f"TLOG-3: {self._prefix}{tile.name} is not what the leaves of the log come to")
+    def require(self, tiles: list[tuple[Tile, bytes]]) -> Program[None]:
+        """Return if the tiles of hashes among these are so. Raises BadLog."""
+        for tile, content in tiles:
+            if tile.level >= 0 and b"".join((yield from self.read_hashes(tile))) != content:
+                raise BadLog(f"TLOG-3: {self._prefix}{tile.name} is not what the leaves of the log come to")
 
     def path(self, index: int, begin: int, end: int) -> Program[list[bytes]]:
         """PATH of RFC 6962, of leaves from `begin` to `end`."""
@@ -169,6 +157,10 @@ class _Tree:
             return [*below, (yield from self._top(half, end))]
         below = yield from self.subproof(first, half, end, is_known=False)
         return [*below, (yield from self._top(begin, half))]
+
+    def root(self) -> Program[bytes]:
+        """The root of all leaves."""
+        return (yield from self._top(0, self._size)) if self._size else EMPTY_ROOT
 
     def _top(self, begin: int, end: int) -> Program[bytes]:
         """The root of the leaves from `begin` to `end`."""
@@ -195,22 +187,3 @@ class _Tree:
 def _half(count: int) -> int:
     """The largest power of two below a number."""
     return 1 << (count - 1).bit_length() - 1
-
-
-def _push(stack: list[tuple[int, bytes]], leaf: bytes) -> None:
-    """Add a leaf to the complete subtrees that are not part of a larger one, each with its height."""
-    node = (0, leaf)
-    while stack and stack[-1][0] == node[0]:
-        height, left = stack.pop()
-        node = (height + 1, node_hash(left, node[1]))
-    stack.append(node)
-
-
-def _peak(stack: list[tuple[int, bytes]]) -> bytes:
-    """The root over these subtrees."""
-    if not stack:
-        return EMPTY_ROOT
-    root = stack[-1][1]
-    for _, left in reversed(stack[:-1]):
-        root = node_hash(left, root)
-    return root

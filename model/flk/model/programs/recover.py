@@ -113,4 +113,4 @@ def mark_applied() -> Program[None]:
     done = yield from Marked(APPLIED)
     sealed = yield from Segments(INBOX, after=done, sealed=True)
     if sealed:
-        yield from Mark(APPLIED, sealed[-1])
+        yield from Mark(APPLIED, sealed[-1], forward=True)

@@ -27,7 +27,7 @@ from flk.model.log.frames import (
     sequence_of,
 )
 from flk.model.log.hlc import Timestamp
-from flk.model.log.manifest import Gap, Inventory, believed, gaps, noted_salt, was_sealed
+from flk.model.log.manifest import Gap, Inventory, believed, gaps, noted_salt, said_in, was_sealed
 from flk.model.refusal import Refused, Unavailable
 from flk.spec.constants import CONSTANTS
 
@@ -97,7 +97,15 @@ def read(log: str, name: str) -> Program[Reading]:
         return Reading(found, found.frames)
     inventory = yield from Inspect(log)
     found = scan(content, noted_salt(inventory, name))
-    return Reading(found, believed(found, name, inventory), was_sealed(inventory, name))
+    return Reading(found, _as_noted(believed(found, name, inventory), name, inventory), was_sealed(inventory, name))
+
+
+def _as_noted(frames: tuple[Frame, ...], name: str, inventory: Inventory) -> tuple[Frame, ...]:
+    """Frames of a segment whose policy frame may be lost: what it stated the manifest knows (POL-9)."""
+    if all(note.sequence != sequence_of(name) for note in inventory.notes):
+        return frames
+    stated = said_in(inventory.notes, sequence_of(name))
+    return tuple(frame._replace(stated=stated) for frame in frames)
 
 
 def make_whole(log: str, applied: str, inventory: Inventory) -> Program[tuple[Inventory, tuple[Gap, ...]]]:

@@ -7,6 +7,7 @@ import msgspec
 
 from flk.model.effects import GetObject, Inherit, ListObjects, Mark, Marked, Merge, Observe, Program
 from flk.model.log.frames import CorruptSegment, Frame, earlier_logs, log_of, sealed_frames, sequence_of
+from flk.model.policies.trust import Unvouched
 from flk.model.programs.examine import Examine, claims_of
 from flk.spec.constants import CONSTANTS
 
@@ -61,7 +62,9 @@ def replay(peer: str, examine: Examine, *, own: bool = False) -> Program[Replaye
     for log, segments in groupby(map(_segment, listed), key=log_of):
         done = newest if log == log_of(newest) else ""
         if newest and not done:
-            yield from Mark(REPLAYED + log_of(newest), newest)  # that log may go on, although another has begun
+            yield from Mark(
+                REPLAYED + log_of(newest), newest, forward=True
+            )  # that log may go on, although another has begun
         stretch = yield from join_log(peer, segments, REPLAYED + peer, done, _shipped, examine, own=own)
         newest = (newest, *stretch.replayed.segments)[-1]
         stretches.append(stretch)
@@ -90,12 +93,15 @@ def join_log(
             return Stretch(Replayed(tuple(segments), merged, superseded), corrupt)
         if frames is None:
             return Stretch(Replayed(tuple(segments), merged, superseded, gap=name))
-        claims = claims_of(frames, region, examine)
+        try:
+            claims = claims_of(frames, region, examine)
+        except Unvouched as unvouched:
+            return Stretch(Replayed(tuple(segments), merged, superseded), unvouched)
         superseded += yield from Merge(claims)
         if frames:
             timestamps = tuple(frame.timestamp for frame in frames)
             yield from Inherit(timestamps) if own else Observe(timestamps)
-        yield from Mark(watermark, name)
+        yield from Mark(watermark, name, forward=True)
         merged += len(claims)
         segments.append(name)
         done = name

@@ -13,6 +13,7 @@ from flk.model.effects import (
     Clock,
     DeleteObject,
     GetObject,
+    Integrated,
     ListObjects,
     Mark,
     Marked,
@@ -53,14 +54,15 @@ class Retained(msgspec.Struct, frozen=True):
         return len(self.snapshots) >= KEPT
 
 
-def retain(region: str, period: float, *, shared: bool = False) -> Program[Retained]:
+def retain(region: str, period: float, *, shared: bool = False, audited: bool = False) -> Program[Retained]:
     """Remove what every one of the latest snapshots covers, and is older than `period` in seconds; and the snapshots before them.
 
     Each snapshot was read back whole, once (RET-2). What is removed of the node's own log is noted before (RET-4). A pass that was
     stopped anywhere is finished by the next.
 
     If the store is `shared`, only snapshots of all logs count, whichever node wrote them; each node removes its own log, and any of
-    them what is left of logs that no node looks after (RET-7). Raises Unavailable.
+    them what is left of logs that no node looks after (RET-7). If the region is `audited`, what its audit log has yet to integrate
+    stays (TLOG-10). Raises Unavailable.
     """
     others: frozenset[str] = living((yield from Watermarks()), region) if shared else frozenset()
     heads, refused = yield from _whole(region, (all_logs(region),) if shared else ())
@@ -69,6 +71,9 @@ def retain(region: str, period: float, *, shared: bool = False) -> Program[Retai
         return Retained(names, refused=refused)
     latest = at(max(0.0, wall_seconds((yield from Clock())) - period))
     reach = _reach([head for _, head in heads], region)
+    if audited:
+        through = (yield from Integrated()).through
+        reach = {log: min(last, through[log]) for log, last in reach.items() if log in through}
     objects: list[str] = []
     segments: tuple[str, ...] = ()
     own = (yield from Noted(INBOX)).log

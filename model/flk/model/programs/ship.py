@@ -35,7 +35,7 @@ def ship() -> Program[tuple[str, ...]]:
     names = yield from Segments(INBOX, after=(yield from Marked(SHIPPED)), sealed=True)
     for name in names:
         yield from upload(name)
-        yield from Mark(SHIPPED, name)
+        yield from Mark(SHIPPED, name, forward=True)
     return names
 
 

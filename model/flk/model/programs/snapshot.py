@@ -164,8 +164,7 @@ def _ship(shipped: str) -> Program[str]:
     yield from mark_applied()
     for name in (yield from Segments(INBOX, after=shipped, sealed=True)):
         yield from upload(name)
-        if name > (yield from Marked(SHIPPED)):
-            yield from Mark(SHIPPED, name)
+        yield from Mark(SHIPPED, name, forward=True)
         shipped = name
     return shipped
 

@@ -103,12 +103,12 @@ def _go_on_from(head: Head, region: str) -> Program[str]:
         elif newest > there:
             if there and log_of(there) != log_of(newest):
                 earlier.append(there)  # that log may go on, although another has begun
-            yield from Mark(REPLAYED + of, newest)
+            yield from Mark(REPLAYED + of, newest, forward=True)
         for segment in earlier:
-            yield from _move(REPLAYED + log_of(segment), segment)
+            yield from Mark(REPLAYED + log_of(segment), segment, forward=True)
     for name, segment in head.marks:
         if not name.startswith(REPLAYED) and log_of(segment) == own:
-            yield from _move(name, segment)
+            yield from Mark(name, segment, forward=True)
     return reach.get(own, "")
 
 
@@ -120,8 +120,3 @@ def covered(head: Head, region: str) -> dict[str, str]:
     segments = [head.applied, *(segment for name, segment in head.marks if name.startswith(REPLAYED))]
     last = {log_of(segment): segment for segment in sorted(filter(None, segments))}
     return {log: segment for log, segment in last.items() if head.region == region or region_of(segment) != region}
-
-
-def _move(name: str, segment: str) -> Program[None]:
-    if segment > (yield from Marked(name)):
-        yield from Mark(name, segment)

@@ -271,7 +271,8 @@ class _Events:
         yield event(record, "upload", n=log_of(name), g=_segment(sequence_of(name)))
 
     def _mark(self, record: ObservedEffect, node: _Node) -> Iterator[ProtocolEvent]:
-        yield from self._moved(record, node, record.fields["name"], record.fields["value"])
+        if record.result is not False:  # else it stood further on
+            yield from self._moved(record, node, record.fields["name"], record.fields["value"])
 
     def _marked(self, record: ObservedEffect, node: _Node) -> Iterator[ProtocolEvent]:
         """A watermark that is further than was seen was moved by a process that ended before it could tell."""

@@ -196,6 +196,11 @@ class _Node:
             if result["refused"] == ROTTEN:
                 self._steps.set_apart(key(claim))
             return
+        if not (isinstance(result, dict) and {"region", "timestamp", "digest"} <= result.keys()):
+            self._never(
+                record, "claim", f"{record.node}/{claim['timestamp']}, answered by what is no entry", key(claim)
+            )
+            return
         if result["region"] != record.region:
             self._steps.set_apart(key(claim))
         value = Value(claim["timestamp"], claim["digest"])

@@ -12,10 +12,10 @@ from math import log2
 
 from flk.model.record.canonical import round9
 from flk.model.record.record import Regime
+from flk.model.record.rules import DEFAULT, Rules
 from flk.spec.constants import CONSTANTS
 
 SIGNALS = CONSTANTS.signals
-BUDGET = CONSTANTS.budget
 MIN_DX = SIGNALS.min_dx
 
 
@@ -56,8 +56,8 @@ def compressibility(raw: bytes) -> float:
     return min(1.0, len(zlib.compress(raw, SIGNALS.zlib_level)) / len(raw)) if raw else 1.0
 
 
-def regime(D_hat: float, coh_star: float) -> Regime:
-    """How the computation moves, by its slope and coherence: sticky, else non-sticky, else mixed (SIG-4).
+def regime(D_hat: float, coh_star: float, rules: Rules = DEFAULT) -> Regime:
+    """How the computation moves, by its slope and coherence: sticky, else non-sticky, else mixed (SIG-4, POL-8).
 
     Thresholds are compared with the signals as they are signed, at nine decimals: rounding never moves a record across one.
 
@@ -65,18 +65,18 @@ def regime(D_hat: float, coh_star: float) -> Regime:
     ('sticky', 'mixed', 'non_sticky')
     """
     D_hat, coh_star = round9(D_hat), round9(coh_star)
-    if coh_star >= SIGNALS.sticky_coh_min and D_hat <= SIGNALS.sticky_D_max:
+    if coh_star >= rules.sticky_coh_min and D_hat <= rules.sticky_D_max:
         return Regime.STICKY
-    return Regime.NON_STICKY if D_hat >= SIGNALS.non_sticky_D_min else Regime.MIXED
+    return Regime.NON_STICKY if D_hat >= rules.non_sticky_D_min else Regime.MIXED
 
 
-def budget(D_hat: float, coh_star: float, r: float) -> float:
-    """The share of verification effort a record asks for, in [0, 1], from its signals as they are signed (SIG-6).
+def budget(D_hat: float, coh_star: float, r: float, rules: Rules = DEFAULT) -> float:
+    """The share of verification effort a record asks for, in [0, 1], from its signals as they are signed (SIG-6, POL-8).
 
     >>> round(budget(1.0, 0.75, 0.5), 9)
     0.4
     """
     D_hat, coh_star, r = round9(D_hat), round9(coh_star), round9(r)
-    spread = max(0.0, D_hat - BUDGET.D0)
-    cost = BUDGET.base + BUDGET.alpha * (1 - r) + BUDGET.beta * spread + BUDGET.gamma * coh_star
+    spread = max(0.0, D_hat - rules.D0)
+    cost = rules.base + rules.alpha * (1 - r) + rules.beta * spread + rules.gamma * coh_star
     return min(1.0, max(0.0, cost))

@@ -153,7 +153,8 @@ class LiveKey:
 
 
 class Keyring:
-    """The keys of each tenant, several of them live while they rotate (SIGN-4), and the profiles it accepts (C14N-6, C14N-9).
+    """The keys of each tenant, several of them live while they rotate (SIGN-4), the profiles it accepts (C14N-6, C14N-9), and the
+    keys for policies, by their ids (POL-5).
 
     A key without a window of time counts always.
 
@@ -162,7 +163,12 @@ class Keyring:
     (0.0, 1767225600.0, inf)
     """
 
-    def __init__(self, keys: Mapping[str, Iterable[LiveKey | Key]], profiles: Iterable[Profile] = ACCEPTED) -> None:
+    def __init__(
+        self,
+        keys: Mapping[str, Iterable[LiveKey | Key]],
+        profiles: Iterable[Profile] = ACCEPTED,
+        policy_keys: Mapping[str, Ed25519PublicKey] | None = None,
+    ) -> None:
         self._keys = {
             tenant: tuple(key if isinstance(key, LiveKey) else LiveKey(key) for key in several)
             for tenant, several in keys.items()
@@ -171,6 +177,7 @@ class Keyring:
             tenant: tuple(sorted({at for key in live for at in key.bounds})) for tenant, live in self._keys.items()
         }
         self.profiles = tuple(profiles)
+        self.policy_keys = dict(policy_keys or {})
 
     @property
     def live_keys(self) -> Mapping[str, tuple[LiveKey, ...]]:

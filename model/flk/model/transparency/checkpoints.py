@@ -11,6 +11,10 @@ _ROOT_BYTES = 32
 _SIZE = re.compile(r"0|[1-9][0-9]{0,18}")
 
 
+class BadLog(Exception):
+    """A log that is not what it signed: which object, and what is wrong with it."""
+
+
 class Checkpoint(NamedTuple):
     """The tree of a log: its name, how many leaves it has, and its root. `more` are lines that say something else.
 

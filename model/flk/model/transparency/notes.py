@@ -110,6 +110,20 @@ class Signer(NamedTuple):
     name: str
     key: Ed25519PrivateKey
 
+    @classmethod
+    def parse(cls, text: str) -> "Signer":
+        """The key that a text gives, `PRIVATE+KEY+NAME+ID+KEY`, as Go has it. Raises BadNote, which shows nothing of it."""
+        private, key, name, id_, spelt, *_ = [*text.strip().split("+", 4), "", "", "", "", ""]
+        raw = decoded(spelt)
+        if (private, key) != ("PRIVATE", "KEY") or raw is None or len(raw) != 33 or raw[0] != Kind.NOTE:
+            raise BadNote("this is no key that signs notes; it is written PRIVATE+KEY+NAME+ID+KEY")
+        if not _NAME.fullmatch(name):
+            raise BadNote(f"{name!r} is no name of a key: it has no space and no +")
+        found = cls(name, Ed25519PrivateKey(raw[1:]))
+        if found.verifier.key_id.hex() != id_:
+            raise BadNote(f"the id of the key of {name} is {found.verifier.key_id.hex()}, so name or key were changed")
+        return found
+
     @property
     def verifier(self) -> Verifier:
         """The half that checks what `sign` makes."""
@@ -130,6 +144,14 @@ class Signer(NamedTuple):
         _require_text(text)
         stamp = seconds.to_bytes(_TIME_BYTES, "big")
         return Signature(self.name, self.witness.key_id, stamp + self.key.sign(_witnessed(text, seconds)))
+
+
+def private_text(name: str, seed: bytes) -> str:
+    """A key that signs notes, from its 32 bytes, as `Signer.parse` reads it. Raises BadNote for what is no name."""
+    signer = Signer(name, Ed25519PrivateKey(seed))
+    text = f"PRIVATE+KEY+{name}+{signer.verifier.key_id.hex()}+{b64encode(bytes([Kind.NOTE]) + seed).decode()}"
+    Signer.parse(text)
+    return text
 
 
 def read_note(content: bytes) -> Note:

@@ -7,7 +7,7 @@ from typing import NamedTuple, TypeAlias
 
 from flk.model.effects import INBOX
 from flk.model.entries.entry import Claim, Entry, Key, join
-from flk.model.log.frames import Frame, region_of
+from flk.model.log.frames import Frame, Stated, region_of
 from flk.model.log.hlc import Timestamp, text
 from flk.model.programs.examine import Examine, claims_of
 from flk.model.programs.ship import PREFIX
@@ -106,8 +106,12 @@ def durable_frames(regions: Iterable[Region], objects: Mapping[str, bytes]) -> d
         segments += [(disk.region, found) for found in here]
     frames: dict[str, set[Frame]] = {}
     for origin, segment in segments:
-        frames.setdefault(origin, set()).update(Frame(Timestamp(one.timestamp), one.payload) for one in segment.data)
+        frames.setdefault(origin, set()).update(map(_frame, segment.data))
     return frames
+
+
+def _frame(found: oracle.Found) -> Frame:
+    return Frame(Timestamp(found.timestamp), found.payload, Stated(Timestamp(found.since), found.stated))
 
 
 def is_segment(name: str, content: bytes) -> bool:

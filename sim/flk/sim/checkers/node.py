@@ -45,10 +45,10 @@ class Reference:
         """A frame became durable. There may be another with its timestamp, whose disk was lost, or whose bits have rotted, or which
         another node of the region has.
         """
-        timestamp, payload = frame
+        timestamp, payload, stated = frame
         submission = from_payload(payload)
         try:
-            claim = self._examine(submission, timestamp, region)
+            claim = self._examine(submission, timestamp, region, stated)
         except Refused:
             claim = None
         origin = region, timestamp

@@ -213,5 +213,5 @@ class Journal:
             return frames  # what was not written before the clock went wrong is not written (HLC-5)
         for _, append in self._frames.batch:
             clock = tick(clock, self._place.wall())
-            frames.append(Frame(clock, append.payload))
+            frames.append(Frame(clock, append.payload, self._place.disk.stated_at(append.log)))
         return frames

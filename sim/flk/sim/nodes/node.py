@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from typing import TypeAlias, TypeVarTuple
 
 from flk.model.effects import (
@@ -34,6 +35,7 @@ from flk.model.effects import (
     Salvage,
     SampleKeys,
     Seal,
+    StatePolicies,
     Store,
     Supersessions,
     Truncate,
@@ -42,6 +44,7 @@ from flk.model.entries.entry import Entry, Key
 from flk.model.flow.submission import Response, Submission
 from flk.model.log.hlc import Timestamp
 from flk.model.memory.memory import MemoryNode
+from flk.model.programs.examine import Here
 from flk.model.refusal import Overloaded, Refused, unavailable
 from flk.sim.kernel.engine import Deadlines
 from flk.sim.kernel.random_streams import FSYNC, SERVICE, Column, Draws, RandomStream, exponential
@@ -127,11 +130,13 @@ class Node(Host):
         self._on_admitted = world.observer.handler(Admitted)
         self._on_arrived = world.observer.handler(Arrived)
         self._gate = Gate(memory, world.policy, self.every, self._queue)
+        self._examine = Here(world.examine, partial(place.disk.stated_at, INBOX))
         self.schedulers = {
             Append: self._journal.append,
             Seal: self._journal.seal,
             **dict.fromkeys(
-                (Inspect, ReadSegment, Truncate, Salvage, Restore, Noted, Release, RemoveSegment), self._journal.use
+                (Inspect, ReadSegment, Truncate, Salvage, Restore, Noted, Release, RemoveSegment, StatePolicies),
+                self._journal.use,
             ),
             **dict.fromkeys((Store, Recall, Merge, Mark, Marked, Export, Supersessions), self._use_store),
             **dict.fromkeys(_ON_OBJECTS, self._ask_objects),
@@ -174,7 +179,7 @@ class Node(Host):
             self._journal.settled()
             reply(response)
 
-        program = self._world.programs.ingest(submission, self._region.name, self._world.examine)
+        program = self._world.programs.ingest(submission, self._region.name, self._examine)
         request = Request(name, program, ended, draws)
         self.start(request)
 
@@ -366,11 +371,11 @@ class Node(Host):
 
     def _marked(self, activity: Activity, effect: Mark) -> None:
         del activity
-        self.memory.perform(effect)
+        is_set = self.memory.perform(effect)
         is_of_this_log = (
             self.memory.entries is self._place.entries
         )  # not of one that was lost while this was on its way
-        if is_of_this_log:
+        if is_set and is_of_this_log:
             self._world.observer.on(WatermarkSet(self.name, effect.name, effect.value))
 
     def _levelled(self, activity: Activity, effect: CaughtUp) -> None:

@@ -10,20 +10,24 @@ from flk.spec.constants import CONSTANTS
 
 MAGIC, EARLIER = CONSTANTS.wal.magic.encode(), CONSTANTS.wal.earlier_magic.encode()
 SALT = CONSTANTS.wal.salt_bytes
-HEAD, DATA, SEAL = 1, 2, 3
+HEAD, DATA, SEAL, POLICY = 1, 2, 3, 4
 SEAL_BYTES = SALT + 8 + 9 + 32
 _OPENING = 1024  # bytes that hold a head
 _BEFORE, _INNER = 8, 9  # bytes of length and checksum, and of kind and timestamp
 
 
 class Found(NamedTuple):
-    """A valid frame: where it begins and ends, its kind, its timestamp and its payload."""
+    """A valid frame: where it begins and ends, its kind, its timestamp and its payload; what is stated of policies before it, and
+    since when.
+    """
 
     start: int
     end: int
     kind: int
     timestamp: int
     payload: bytes
+    stated: bytes = b""
+    since: int = 0
 
 
 class Segment(NamedTuple):
@@ -77,11 +81,15 @@ def read(content: bytes, salt: bytes | None = None) -> Segment:
     frames: list[Found] = []
     gaps: list[tuple[int, int]] = []
     end = place
+    stated, since = b"", 0
     while place < len(content):
         frame = _frame(content, place, salt)
         if frame is None:
             place += 1
             continue
+        if frame.kind == POLICY:
+            stated, since = frame.payload, frame.timestamp
+        frame = frame._replace(stated=stated, since=since) if stated else frame
         if place > end:
             gaps.append((end, place - end))
         frames.append(frame)
@@ -134,7 +142,7 @@ def _frame(content: bytes, start: int, salt: bytes) -> Found | None:
     if not _INNER <= length <= CONSTANTS.wal.max_frame_bytes or end > len(content):
         return None
     inner = content[number + _BEFORE : end]
-    if inner[0] not in {HEAD, DATA, SEAL}:
+    if inner[0] not in {HEAD, DATA, SEAL, POLICY}:
         return None
     if crc32c(salt + content[number : number + 4] + inner) != int.from_bytes(
         content[number + 4 : number + 8], "little"

@@ -106,6 +106,8 @@ def _nothing_there(field: str, fault: Fault, scenario: Scenario) -> Iterator[Val
     ):
         if isinstance(fault, kind) and getattr(layout, part) is None:
             yield ValidationError(f"{field}.kind", f"{fault.kind} needs layout.{part}; add a table [layout.{part}]")
+    if isinstance(fault, RowLoss) and len(scenario.regions) == 1:
+        yield ValidationError(f"{field}.kind", "nobody has what a single region loses; add a region (regions)")
 
 
 def _outside_run(field: str, fault: Fault, duration: float) -> Iterator[ValidationError]:

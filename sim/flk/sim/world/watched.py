@@ -71,7 +71,7 @@ class WatchedDisk(Disk):
 
     def begin_segment(self, clock: Timestamp) -> str:
         """Open a segment of the inbox that has no frame yet, if none is open; its name."""
-        self._open(INBOX, clock)
+        self._open(INBOX, clock, self.stated_at(INBOX))
         return self.names(INBOX)[-1]
 
     def tear(self, frames: Iterable[Frame], size: int) -> None:
@@ -79,7 +79,7 @@ class WatchedDisk(Disk):
         for frame in frames:
             length = OVERHEAD + len(frame.payload)
             if size < length:
-                segment = self._open(INBOX, frame.timestamp)
+                segment = self._open(INBOX, frame.timestamp, frame.stated)
                 segment.extend(data(frame, self.salt(self.names(INBOX)[-1]))[:size])
                 return
             self.append(INBOX, frame, frame.timestamp)

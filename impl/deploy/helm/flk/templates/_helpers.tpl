@@ -31,6 +31,12 @@ flk/region: {{ .Values.region | quote }}
 {{- if and .Values.peers (not .Values.objects.url) -}}
 {{- fail "peers: regions replicate through an object store: name it in objects.url" -}}
 {{- end -}}
+{{- if and .Values.admin.accessSecret (not .Values.admin.from) -}}
+{{- fail "admin.from: an address for operators is for them alone: name who may reach it, Prometheus and operators, by selectors" -}}
+{{- end -}}
+{{- if and .Values.admin.accessSecret .Values.monitoring.enabled (not .Values.admin.tokenSecret.name) -}}
+{{- fail "admin.tokenSecret.name: metrics are told to a token only: name a Secret with one of role `metrics`" -}}
+{{- end -}}
 {{- if and (not .Values.keysSecret) (not .Values.keys) -}}
 {{- fail "keysSecret: a node needs a key file: name a Secret with `keys.toml` in it, or give its text with --set-file keys=keys.toml" -}}
 {{- end -}}

@@ -20,19 +20,20 @@ Half = Literal["year", "node"]
 def age(
     *,
     records: Annotated[
-        int, typer.Option(min=100, help="Records for the real node, in ten steps; 10000000 takes hours.")
+        int, typer.Option(min=100, help="Records for the real node, in all steps; 10000000 takes an hour or two.")
     ] = 100_000,
+    steps: Annotated[int, typer.Option(min=1, help="Steps of the real node, each with a kill and a stop.")] = 10,
     per_hour: Annotated[int, typer.Option(min=1, help="Submissions an hour of the simulated year, at most.")] = 4,
     only: Annotated[Half | None, typer.Option(help="Only the year in simulated time, or only the real node.")] = None,
     json: Json = False,
 ) -> None:
-    """A year of traffic in simulated time, month by month; and records for a real node in ten steps, each with a kill -9 and a
+    """A year of traffic in simulated time, month by month; and records for a real node in steps, each with a kill -9 and a
     stop: what each holds of memory and disk, what a start takes, and how long a submit takes, beside the first step.
 
-    Flat is what is at its end no more than 1.5 times its beginning: medians of the last and of the first third. Entries are
-    kept, so the store is judged by bytes an entry. The real node is `flk serve` with --objects, --snapshot-every and --retain 0;
-    signed records come over HTTP on loopback, so client and server share the machine. Others that use it show in seconds and not
-    in those of the processor.
+    Flat is what is at its end no more than 1.5 times its beginning: medians of the last and of the first third. Entries are kept,
+    so the store is judged by bytes an entry; the log at rest by the time between snapshots. The real node is `flk serve` with
+    --objects, --snapshot-every and --retain 0; signed records come over HTTP on loopback, many to a request, so client and server
+    share the machine. Others that use it show in seconds and not in those of the processor.
     """
     from pathlib import Path
     from tempfile import TemporaryDirectory
@@ -50,7 +51,11 @@ def age(
         if only != "year":
             with TemporaryDirectory() as home:
                 found["node"] = age_node.measure(
-                    Path(home), records, on_progress=status.update, on_step=lambda step: console.print(str(step))
+                    Path(home),
+                    records,
+                    steps=steps,
+                    on_progress=status.update,
+                    on_step=lambda step: console.print(str(step)),
                 )
     if json:
         typer.echo(msgspec.json.encode({half: [told(one) for one in measures] for half, measures in found.items()}))
@@ -59,7 +64,7 @@ def age(
         Console().print(_table(TITLES[half], measures))
 
 
-TITLES = {"year": "a year, by months", "node": "a real node, by tenths"}
+TITLES = {"year": "a year, by months", "node": "a real node, by steps"}
 
 
 def _table(title: str, measures: Iterable["Measure"]) -> "Table":
@@ -82,6 +87,8 @@ def _table(title: str, measures: Iterable["Measure"]) -> "Table":
 
 
 def _written(value: float, unit: str) -> str:
+    if unit == "seconds" and value < 1e-3:
+        return f"{value * 1e6:,.0f} µs"
     if unit == "seconds":
         return f"{value * 1e3:,.1f} ms"
     if unit == "bytes" and value >= 1e6:

@@ -108,7 +108,8 @@ def batch(
     ] = 18.0,
     json: Json = False,
 ) -> None:
-    """Durable records a second of a live server that gets them one, a hundred and a thousand to a request.
+    """Durable records a second of a live server that gets them one, a hundred and a thousand to a request, from one sender and from
+    many.
 
     The load generator shares the machine. Medians over rounds in which the servers take turns.
     """
@@ -175,6 +176,23 @@ def tls(
     typer.echo(
         f"{report.handshakes:,.0f} handshakes a second, {report.handshake_processor * 1e3:.2f} ms of the server's processor each"
     )
+
+
+@bench.command(epilog="Example: flk bench otlp --seconds 60")
+def otlp(
+    *,
+    seconds: Annotated[
+        float, typer.Option(min=1, help="How long to keep the servers under load, all together.")
+    ] = 30.0,
+    json: Json = False,
+) -> None:
+    """Durable submits a second of a live server without a collector, and of ones that tell one of a share, of all, or in vain.
+
+    64 connections on loopback; load generator and collector share the machine. Medians over rounds in which the servers take turns.
+    """
+    from flk.impl.bench.otlp import bars, measure
+
+    _loads(measure, bars, seconds, json=json)
 
 
 @bench.command(epilog="Example: flk bench client --records 10000")
@@ -291,17 +309,21 @@ def crash(
         typer.Option(help="Kill nodes that share such a store, and its own server, which is started for this."),
     ] = None,
     nodes: Annotated[int, typer.Option(min=1, help="With --store: how many nodes.")] = 2,
+    audit: Annotated[
+        bool, typer.Option("--audit", help="Without --store: the server writes an audit log, of which books are kept.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Kill -9 a server under load and at start-up, again and again, and compare every answer with the one given before.
 
-    Exit code 1 if an acknowledged submission is lost or answered otherwise.
+    Exit code 1 if an acknowledged submission is lost or answered otherwise, is no leaf of the audit log or two, or if that forks.
     """
     from pathlib import Path
     from tempfile import TemporaryDirectory
 
     from rich.console import Console
 
+    from flk.impl.bench.audit_books import Auditor
     from flk.impl.bench.crash import crash as run
     from flk.impl.bench.crash_region import crash_region
     from flk.impl.bench.store_servers import KINDS
@@ -312,7 +334,7 @@ def crash(
             status.update(f"{report.kills} of {kills} kills")
 
         if store is None:
-            report = run(Path(directory), kills, seed, tell)
+            report = run(Path(directory), kills, seed, tell, Auditor(Path(directory)) if audit else None)
         else:
             report = crash_region(Path(directory), KINDS[store](), nodes, kills, seed, tell)
     if json:
@@ -328,6 +350,11 @@ def crash(
             f"{report.lost} lost, {report.changed} changed, {report.refused} refused;{on_record}"
             f" {report.fell} runs ended without a kill."
         )
+        if (books := report.audit) is not None:
+            typer.echo(
+                f"audit log: {books.leaves:,} leaves, {books.acknowledged:,} acknowledged ids, {books.missing} without a leaf,"
+                f" {books.doubled} leaves too many; {books.checkpoints} checkpoints seen, {books.wrong or 'of one history'}."
+            )
         if store is not None:
             typer.echo(report.disallowed or f"shared-store allows the {report.followed:,} events of the nodes' traces.")
     raise typer.Exit(report.verdict.exit_code)
@@ -419,6 +446,42 @@ def tenants(
         typer.echo(msgspec.json.encode({"figures": figures, "bars": judged}))
         return
     Console().print(tables.companies(figures, judged))
+
+
+@bench.command(epilog="Example: flk bench audit --records 20000")
+def audit(
+    *,
+    records: Annotated[int, typer.Option(min=1, help="Records that are integrated.")] = 50_000,
+    leaves: Annotated[int, typer.Option(min=2, help="Leaves of the log in which is proven.")] = 1_000_000,
+    seconds: Annotated[
+        float, typer.Option(min=1, help="How long to keep the servers under load, all together.")
+    ] = 24.0,
+    json: Json = False,
+) -> None:
+    """Leaves that a node integrates a second; proofs, their checks and a whole audit of a long log; and submits a second of a
+    server that writes an audit log, beside one that does not, in turns.
+    """
+    from rich.console import Console
+
+    from flk.impl.bench.audit import measure
+    from flk.impl.command.bench import tables
+
+    with Console(stderr=True).status("") as status:
+        report = measure(records, leaves, seconds, status.update)
+    if json:
+        typer.echo(msgspec.json.encode(report))
+        return
+    done, proven = report.integrated, report.proven
+    typer.echo(
+        f"{done.leaves:,} leaves integrated in {done.seconds:.1f} s, {done.leaves / done.seconds:,.0f} a second; signed in"
+        f" {done.signed * 1e3:.0f} ms"
+    )
+    typer.echo(
+        f"of {proven.leaves:,} leaves: a leaf proven in {proven.inclusion * 1e3:.2f} ms and checked in"
+        f" {proven.inclusion_checked * 1e3:.3f} ms, growth in {proven.consistency * 1e3:.2f} and"
+        f" {proven.consistency_checked * 1e3:.3f} ms, all of it audited in {proven.whole:.1f} s"
+    )
+    Console().print(tables.loads(report.figures, ()))
 
 
 @bench.command(name="validate", epilog="Example: flk bench validate")

@@ -148,6 +148,12 @@ def server(
             help="Base URL of another node of the same region, which must answer as one with it.", metavar="URL"
         ),
     ] = None,
+    admin: Annotated[
+        str | None, typer.Option(help="Base URL of its operators' address, which is asked, too.", metavar="URL")
+    ] = None,
+    admin_token: Annotated[
+        str, typer.Option(help="An operator's token, with --admin.", envvar="FLK_ADMIN_TOKEN", show_envvar=True)
+    ] = "",
     restart: Annotated[
         str,
         typer.Option(
@@ -196,6 +202,7 @@ def server(
         headers=[read_header(text) for text in header or ()],
         tokens=dict(_token(text) for text in token or ()),
         nodes=node or (),
+        admin=(admin, admin_token) if admin is not None else None,
         restart=restart,
         overload=overload,
         unavailable=unavailable,

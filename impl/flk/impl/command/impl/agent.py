@@ -1,12 +1,13 @@
 """`flk agent`: from data to delivered records."""
 
+import os
 import shlex
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
 import typer
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from flk.impl.agent.outbox import Outbox
     from flk.impl.agent.service import Service
     from flk.model.flow.submission import Submission
+    from flk.model.personal.records import Screening
+    from flk.model.record.record import Pcs
     from flk.model.samples.windows import Window
 
 agent = typer.Typer(
@@ -71,6 +74,12 @@ TlsCertificate = Annotated[
     Path | None, typer.Option(help="The agent's own certificate (PEM), if the service asks for one.", dir_okay=False)
 ]
 TlsKey = Annotated[Path | None, typer.Option(help="The key of --tls-certificate (PEM).", dir_okay=False)]
+Pii = Annotated[
+    Literal["detect", "block", "redact"] | None,
+    typer.Option(
+        help="Look for personal data before signing: tell it, refuse to sign, or redact. Needs the extra pii."
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
 SEND_EXAMPLES = """\
@@ -100,6 +109,7 @@ def send(
     tls_ca: TlsCa = None,
     tls_certificate: TlsCertificate = None,
     tls_key: TlsKey = None,
+    pii: Pii = None,
     json: Json = False,
 ) -> None:
     """Compute a source's records, queue each durably, and deliver them with what the outbox still holds.
@@ -108,18 +118,19 @@ def send(
     unusable input.
     """
     from flk.impl.agent.service import Service
+    from flk.impl.http.following import of_environment
     from flk.impl.http.trust import Trust
     from flk.impl.keys import load_signer
     from flk.model.flow.submission import Submission
     from flk.model.record.record import encode
     from flk.model.record.summary import signed
 
-    service = Service(to, Trust(tls_ca, tls_certificate, tls_key))
+    service = Service(to, Trust(tls_ca, tls_certificate, tls_key), of_environment(os.environ))
     signer = load_signer(keys, tenant)
     cut = _cut(source, columns=columns, array=array, shard=shard, window=window, stride=stride)
     from flk.model.samples.windows import SEED, records  # needs what the source needs
 
-    computed = records(cut, seed=SEED if seed is None else seed, sent_at=_now())
+    computed = _screened(records(cut, seed=SEED if seed is None else seed, sent_at=_now()), pii)
     submissions = (Submission(tenant, encode(signed(record, signer))) for record in computed)
     about = {"columns": columns, "array": array, "shard": shard, "window": window, "stride": stride, "tenant": tenant}
     options = [part for name, value in about.items() if value for part in (f"--{name}", str(value))]
@@ -139,10 +150,12 @@ def resume(
 ) -> None:
     """Deliver what an outbox still holds, after a crash or while the service was out of reach. Exit codes as of `send`."""
     from flk.impl.agent.service import Service
+    from flk.impl.http.following import of_environment
     from flk.impl.http.trust import Trust
 
     _must_exist(outbox)
-    _deliver(outbox, Service(to, Trust(tls_ca, tls_certificate, tls_key)), (), workers, json=json)
+    service = Service(to, Trust(tls_ca, tls_certificate, tls_key), of_environment(os.environ))
+    _deliver(outbox, service, (), workers, json=json)
 
 
 @agent.command(
@@ -161,6 +174,7 @@ def write_records(
     stride: Stride = 0,
     seed: Seed = None,
     sent_at: SentAt = "",
+    pii: Pii = None,
 ) -> None:
     """Write a source's records to standard output, one JSON object to a line; unsigned unless --keys is given."""
     from flk.impl.keys import load_signer
@@ -171,7 +185,7 @@ def write_records(
     cut = _cut(source, columns=columns, array=array, shard=shard, window=window, stride=stride)
     from flk.model.samples.windows import SEED, records  # needs what the source needs
 
-    for record in records(cut, seed=SEED if seed is None else seed, sent_at=sent_at or _now()):
+    for record in _screened(records(cut, seed=SEED if seed is None else seed, sent_at=sent_at or _now()), pii):
         typer.echo(encode(signed(record, signer) if signer else record))
 
 
@@ -214,6 +228,25 @@ def _cut(source: str, *, columns: str, array: str, shard: str, window: int, stri
     with needs("sim", "a data set that comes with matplotlib"):
         from flk.model.samples.datasets import cut
     return cut(source.removeprefix(DATASET))
+
+
+def _screened(records: Iterable["Pcs"], pii: str | None) -> Iterable["Pcs"]:
+    """The records as they may be signed. What is found is told once, without its words (PII-5, PII-6)."""
+    if pii is None:
+        return records
+    from flk.model.personal.records import Mode, Screening
+
+    return _telling(records, Screening(Mode(pii)))
+
+
+def _telling(records: Iterable["Pcs"], screening: "Screening") -> Iterator["Pcs"]:
+    told: set[str] = set()
+    for record in records:
+        screened = screening.screened(record)
+        for found in {str(each) for each in screened.found} - told:
+            typer.echo(f"{found} ({screening.mode.value})", err=True)
+            told.add(found)
+        yield screened.record
 
 
 def _now() -> str:

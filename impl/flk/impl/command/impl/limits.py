@@ -9,7 +9,7 @@ import msgspec
 import typer
 
 from flk.impl.command.app import app
-from flk.spec.constants import CONSTANTS, Breaker, Garbage, Http, Mover, Pressure
+from flk.spec.constants import CONSTANTS, Breaker, Garbage, Http, Mover, Otlp, Pressure
 from flk.spec.errors import UnusableInput
 from flk.spec.hints import nearest
 
@@ -18,13 +18,16 @@ _HEAD = re.compile(r"\[(\w+)\]")
 
 
 class Limits(msgspec.Struct, frozen=True):
-    """The bounds of HTTP, those of what is logged unsigned, and the numbers of back-pressure, circuit breakers and the mover."""
+    """The bounds of HTTP, those of what is logged unsigned, and the numbers of back-pressure, circuit breakers, the mover
+    and what is told to a collector.
+    """
 
     http: Http
     garbage: Garbage
     pressure: Pressure
     breaker: Breaker
     mover: Mover
+    otlp: Otlp
 
 
 class Limit(NamedTuple):
@@ -35,7 +38,9 @@ class Limit(NamedTuple):
     meaning: str
 
 
-DEFAULTS = Limits(CONSTANTS.http, CONSTANTS.garbage, CONSTANTS.pressure, CONSTANTS.breaker, CONSTANTS.mover)
+DEFAULTS = Limits(
+    CONSTANTS.http, CONSTANTS.garbage, CONSTANTS.pressure, CONSTANTS.breaker, CONSTANTS.mover, CONSTANTS.otlp
+)
 _PLAIN = frozenset({"http", "garbage"})
 """Tables whose bounds go by their own names; those of the others are named with their table."""
 

@@ -256,6 +256,40 @@ def serve(
             dir_okay=False,
         ),
     ] = None,
+    audit: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write an audit log of the region to the object store, signed with the key in this file (TLOG-6); see `flk audit"
+            " key`.",
+            dir_okay=False,
+        ),
+    ] = None,
+    audit_witness: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Publish checkpoints of the audit log once this witness has cosigned them (TLOG-9). Once for each.",
+            metavar="KEY",
+        ),
+    ] = None,
+    audit_every: Annotated[
+        float, typer.Option(min=0.01, help="Seconds from one step of the audit log, and checkpoint, to the next.")
+    ] = CONSTANTS.transparency.every_seconds,
+    otlp: Annotated[
+        str | None,
+        typer.Option(
+            help="Export spans of submissions and passes, and the log lines, to this OpenTelemetry collector: OTLP over HTTP, as in"
+            " http://127.0.0.1:4318 (OBS-9). Its headers and certificates are named by OTEL_EXPORTER_OTLP_….",
+            metavar="URL",
+        ),
+    ] = None,
+    otlp_sample: Annotated[
+        float,
+        typer.Option(
+            min=0,
+            max=1,
+            help="The share of submissions with spans, with --otlp, of those whose caller does not say by a traceparent.",
+        ),
+    ] = CONSTANTS.otlp.share,
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], typer.Option(help="What to log; JSON lines on stderr.")
     ] = "info",
@@ -273,6 +307,7 @@ def serve(
     from flk.impl.server.settings import Fsync, Mistaken, Settings, require_usable
     from flk.impl.server.tiering import Tiering
     from flk.impl.storage.segment_file import LogFailed, LogGone
+    from flk.impl.telemetry.telling import Telemetry
     from flk.model.entries.proposals import Mode
 
     structlog.configure(
@@ -332,6 +367,10 @@ def serve(
         admin_host=admin_host,
         admin_port=admin_port,
         tenants=tenants,
+        audit=audit,
+        audit_witnesses=tuple(audit_witness or ()),
+        audit_every=audit_every,
+        otlp=Telemetry(otlp, otlp_sample, limits.otlp) if otlp is not None else None,
     )
     try:
         if check:

@@ -1,0 +1,111 @@
+"""What a node knows of its region's audit log: a file beside the store, made of the log's steps (TLOG-7).
+
+Of each leaf it has the names and the number, so that none is added twice and each is found. All of it can be read again from the
+steps: a file that is lost or damaged is begun anew, and a power failure may set it back. A step and its names come together.
+"""
+
+import os
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from threading import RLock
+from typing import Any
+
+import msgspec
+
+from flk.model.effects import Effect, FindLeaves, Integrated, TakeIn
+from flk.model.refusal import unavailable
+from flk.model.transparency.steps import State
+
+NAME = "audit.sqlite"
+FORMAT = 1  # of the file, in its `user_version`
+
+_SCHEMA = f"""
+begin;
+create table state(only integer primary key check (only = 1), value text not null);
+create table leaves(name blob not null, number integer not null, primary key(name, number)) without rowid;
+pragma user_version = {FORMAT};
+commit;
+"""
+
+
+class AuditIndex:
+    """The index of one region's log. Safe to use from several threads. What reads or writes it raises Unavailable if the file does
+    not answer; one that is damaged is begun anew, and the next pass reads the log again.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = RLock()
+        try:
+            self._open()
+        except sqlite3.DatabaseError:
+            self._begin_anew()
+        self.performers: dict[type[Effect[object]], Callable[[Any], Any]] = {
+            Integrated: lambda _: self.state(),
+            FindLeaves: lambda e: self.find(e.names),
+            TakeIn: lambda e: self.take_in(e.state, e.begin, e.names),
+        }
+
+    def state(self) -> State:
+        """What the log is behind the last step that was taken in."""
+        with self._answering():
+            row = self._connection.execute("select value from state").fetchone()
+        return State() if row is None else msgspec.json.decode(row[0], type=State)
+
+    def find(self, names: Sequence[bytes]) -> tuple[tuple[int, ...], ...]:
+        """The numbers of the leaves that have each name, in order."""
+        asked = "select number from leaves where name = ? order by number"
+        with self._answering():
+            return tuple(tuple(number for (number,) in self._connection.execute(asked, (name,))) for name in names)
+
+    def take_in(self, state: State, begin: int, names: Sequence[Sequence[bytes]]) -> None:
+        """Take in a step, and what its leaves are called, unless it is in already."""
+        with self._answering():
+            if state.number <= self.state().number:
+                return
+            rows = [(name, number) for number, its in enumerate(names, start=begin) for name in its]
+            self._connection.execute("begin immediate")
+            try:
+                self._connection.executemany("insert or ignore into leaves values (?, ?)", sorted(rows))
+                self._connection.execute(
+                    "insert or replace into state values (1, ?)", (msgspec.json.encode(state).decode(),)
+                )
+            except BaseException:
+                self._connection.execute("rollback")
+                raise
+            self._connection.execute("commit")
+
+    def close(self) -> None:
+        """Release the file."""
+        with self._lock, suppress(sqlite3.Error):
+            self._connection.close()
+
+    def _open(self) -> None:
+        os.close(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600))
+        self._connection = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
+        self._connection.execute("pragma journal_mode = wal")
+        self._connection.execute("pragma synchronous = normal")
+        (version,) = self._connection.execute("pragma user_version").fetchone()
+        if version == 0:
+            self._connection.executescript(_SCHEMA)
+        elif version != FORMAT:
+            raise sqlite3.DatabaseError(f"the index of the audit log is not of format {FORMAT}")
+
+    def _begin_anew(self) -> None:
+        with suppress(sqlite3.Error, AttributeError):
+            self._connection.close()
+        for part in ("-wal", "-shm", ""):
+            self._path.with_name(f"{self._path.name}{part}").unlink(missing_ok=True)
+        self._open()
+
+    @contextmanager
+    def _answering(self) -> Iterator[None]:
+        with self._lock:
+            try:
+                yield
+            except (sqlite3.DatabaseError, msgspec.DecodeError) as error:
+                if not isinstance(error, sqlite3.OperationalError):
+                    self._begin_anew()
+                raise unavailable(f"the index of the audit log does not answer: {error}") from error

@@ -1,0 +1,319 @@
+"""Writing a region's audit log (TLOG-6, TLOG-7): what the region has shipped becomes leaves, step after step, and tiles of them.
+
+No node holds a lease. The n-th step is an object that is created once, and whoever creates it decides; who comes too late reads
+what was decided, and goes on from there. Tiles follow from the steps, so any node may write them, as often as it likes.
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+from itertools import groupby
+from typing import NamedTuple
+
+from flk.model.effects import (
+    INBOX,
+    Clock,
+    Fetch,
+    FindLeaves,
+    GetBeginning,
+    GetObject,
+    Integrated,
+    ListObjects,
+    Mark,
+    Marked,
+    Noted,
+    Program,
+    PutObject,
+    Supersessions,
+    TakeIn,
+)
+from flk.model.entries.entry import Claim, Entry, Key, Supersession
+from flk.model.flow.submission import from_payload
+from flk.model.log.frames import CorruptSegment, earlier_logs, log_of, sealed_frames, segment_name, sequence_of
+from flk.model.programs.examine import Examine, claims_of
+from flk.model.programs.lose import empty
+from flk.model.programs.replay import follows
+from flk.model.programs.ship import PREFIX
+from flk.model.record.record import decode
+from flk.model.refusal import unavailable
+from flk.model.transparency.checkpoints import BadLog
+from flk.model.transparency.edge import Edge, edge_tiles, grown, hashes_of
+from flk.model.transparency.leaves import (
+    About,
+    Fact,
+    Leaf,
+    begun,
+    equivocation,
+    name_of,
+    named,
+    outcome,
+    stated,
+    supersession,
+)
+from flk.model.transparency.steps import LIMITS, State, prefix_of, read_step, step_bytes, step_name
+from flk.model.transparency.tiles import Tile, unpacked
+from flk.spec.constants import CONSTANTS
+
+GAVE_WAY = "audited supersessions"
+AT_ONCE = CONSTANTS.snapshot.read_entries
+
+
+class Added(NamedTuple):
+    """What a pass did: steps that it created, leaves in them, and how many the log has now. The first segments that it waits for,
+    one for each log that waits; and what of a log could not be read.
+    """
+
+    steps: int
+    leaves: int
+    size: int
+    waits: tuple[str, ...] = ()
+    corrupt: str = ""
+
+
+def integrate(region: str, examine: Examine, facts: Sequence[Fact] = ()) -> Program[Added]:
+    """Add all that the region has shipped, and that is no leaf yet, to its audit log; and `facts`, where they are others than the
+    node stated last.
+
+    All is taken from the objects, so any node of the region integrates the logs of all, those of lost disks among them. A pass that
+    was stopped anywhere is repeated: a step was created, and counts, or it was not. Raises Unavailable; BadLog if the log is not
+    what its steps say.
+    """
+    log = _AuditLog(prefix_of(region))
+    yield from log.open()
+    names = yield from _shipped(region, log.state)
+    steps = leaves = 0
+    while True:
+        draft = _Draft(region, examine, log.state)
+        yield from draft.state_facts(facts)
+        yield from draft.read(names)
+        added = yield from draft.leaves()
+        if added or draft.through != log.state.through:
+            if not (yield from log.add(draft, added)):
+                continue  # another node decided this step
+            steps, leaves = steps + 1, leaves + len(added)
+        yield from draft.settle()
+        if not draft.is_full:
+            return Added(steps, leaves, log.state.size, tuple(draft.waits), draft.corrupt)
+
+
+def _shipped(region: str, state: State) -> Program[list[str]]:
+    """The segments of the region that are objects and not integrated, log by log. An earlier log may come to light when a later one
+    is being read.
+    """
+    newest = max(state.through, default="")
+    names: list[str] = []
+    for log in earlier_logs(newest):
+        names += yield from ListObjects(f"{PREFIX}{log}/", after=PREFIX + state.through.get(log, ""))
+    names += yield from ListObjects(f"{PREFIX}{region}.", after=PREFIX + state.through.get(newest, ""))
+    return [name.removeprefix(PREFIX) for name in names]
+
+
+class _AuditLog:
+    """The log, as far as the node has read its steps."""
+
+    def __init__(self, prefix: str) -> None:
+        self._prefix = prefix
+        self.state = State()
+        self._edge = Edge()
+
+    def open(self) -> Program[None]:
+        """Go on from the last step that was taken in, and take in those that others created since."""
+        self.state = yield from Integrated()
+        self._edge = yield from self._read_edge(self.state.size)
+        if self._edge.root.hex() != self.state.root:
+            raise BadLog(
+                f"TLOG-7: the tiles in {self._prefix} are not those of the {self.state.size} leaves of its steps"
+            )
+        yield from self._catch_up()
+
+    def add(self, draft: "_Draft", leaves: Sequence[Leaf]) -> Program[bool]:
+        """Create the next step, unless another node did; whether this one did. What is the next step then is taken in."""
+        contents = [leaf.content for leaf in leaves]
+        edge, full = grown(self._edge, contents)
+        number = self.state.number + 1
+        state = State(number, edge.size, edge.root.hex(), draft.through, draft.said)
+        created = yield from PutObject(step_name(self._prefix, number), step_bytes(state, contents))
+        if created:
+            yield from self._take_in(state, leaves, edge, full)
+        yield from self._catch_up()
+        return created
+
+    def _catch_up(self) -> Program[None]:
+        while True:
+            name = step_name(self._prefix, self.state.number + 1)
+            content = yield from GetObject(name)
+            if content is None:
+                return
+            state, contents = read_step(name, content)
+            edge, full = grown(self._edge, contents)
+            if (state.number, state.size, state.root) != (self.state.number + 1, edge.size, edge.root.hex()):
+                raise BadLog(f"TLOG-7: {name} does not follow from the step before it")
+            yield from self._take_in(state, list(map(named, contents)), edge, full)
+
+    def _take_in(
+        self, state: State, leaves: Sequence[Leaf], edge: Edge, full: Sequence[tuple[Tile, bytes]]
+    ) -> Program[None]:
+        """Write the tiles that a step comes to, and then know of it."""
+        for tile, hashes in (*full, *edge.tiles()):
+            yield from self._write(tile, hashes)
+        yield from TakeIn(state, self.state.size, tuple(leaf.names for leaf in leaves))
+        self.state, self._edge = state, edge
+
+    def _write(self, tile: Tile, content: bytes) -> Program[None]:
+        """Put a tile, or find it there. What is there and is another is left as it is: it is the proof."""
+        name = self._prefix + tile.name
+        if not (yield from PutObject(name, content)) and (yield from GetObject(name)) != content:
+            raise BadLog(f"TLOG-7: {name} is not what the steps of the log come to")
+
+    def _read_edge(self, size: int) -> Program[Edge]:
+        levels: dict[int, tuple[bytes, ...]] = {}
+        leaves: tuple[bytes, ...] = ()
+        for tile in edge_tiles(size):
+            content = yield from GetObject(self._prefix + tile.name)
+            if content is None:
+                raise BadLog(f"TLOG-7: {self._prefix}{tile.name} is gone")
+            if tile.level < 0:
+                leaves = tuple(unpacked(content) or ())
+            else:
+                levels[tile.level] = hashes_of(content)
+        return Edge(size, tuple(levels.get(level, ()) for level in range(max(levels, default=-1) + 1)), leaves)
+
+
+class _Claimed(NamedTuple):
+    """A claim of the region, the submission that made it, and what is stored under its key."""
+
+    claim: Claim
+    body: bytes
+    stored: Entry
+
+    @property
+    def is_stored(self) -> bool:
+        """Whether it is what is stored."""
+        return (self.stored.timestamp, self.stored.region) == (self.claim.entry.timestamp, self.claim.entry.region)
+
+
+class _Draft:
+    """The next step, as this node would have it: leaves in the order of the logs, and how far each log is integrated by them."""
+
+    def __init__(self, region: str, examine: Examine, state: State) -> None:
+        self._region = region
+        self._examine = examine
+        self.through = dict(state.through)
+        self.said = dict(state.said)
+        self.waits: list[str] = []
+        self.corrupt = ""
+        self.is_full = False
+        self._told: list[bytes] = []
+        self._claimed: list[_Claimed] = []
+        self._rows: int | None = None
+
+    def state_facts(self, facts: Iterable[Fact]) -> Program[None]:
+        """Say what the node goes by, where that is another than it said last."""
+        log = (yield from Noted(INBOX)).log
+        for fact in facts:
+            number, last = self.said.get(f"{fact.kind}/{log}", (0, ""))
+            if fact.digest != last:
+                self._told.append(stated(fact, log, number + 1, (yield from Clock())))
+                self.said[f"{fact.kind}/{log}"] = (number + 1, fact.digest)
+
+    def read(self, names: Iterable[str]) -> Program[None]:
+        """Read the segments that are not integrated, log by log and in order, as many as a step takes."""
+        for log, segments in groupby(names, key=log_of):
+            for name in segments:
+                if self.is_full:
+                    return
+                done = self.through.get(log, "")
+                if name > done:
+                    if not (yield from self._take(done, name)):
+                        break
+                    self.through[log] = name
+                    self.is_full = len(self._claimed) >= LIMITS.step_leaves
+
+    def _take(self, done: str, name: str) -> Program[bool]:
+        """Take in a segment, if it is the one behind `done`, or the first that is to be had, and the store has all that is in it;
+        whether that could be done.
+        """
+        content = yield from GetObject(PREFIX + name)
+        if content is None:
+            raise unavailable(f"{PREFIX}{name} is listed, and cannot be read")
+        if done and not follows(done, name):
+            if content != empty(name):  # the sign that its log is lost, behind which nothing comes
+                self.waits.append(name)
+            return False
+        try:
+            frames = sealed_frames(name, content)
+        except CorruptSegment as damaged:  # who shipped it puts it back (CRR-10)
+            self.corrupt = self.corrupt or str(damaged)
+            return False
+        claims = claims_of(frames, self._region, self._examine)
+        stored = yield from self._stored([claim.key for claim in claims])
+        bodies = {frame.timestamp: frame.payload for frame in frames}
+        claimed = [
+            _Claimed(claim, from_payload(bodies[claim.entry.timestamp]).body, entry)
+            for claim, entry in zip(claims, stored, strict=True)
+            if entry is not None
+        ]
+        if len(claimed) < len(claims):  # the log of an earlier disk, which is not joined in yet
+            self.waits.append(name)
+            return False
+        if (
+            not done and sequence_of(name) > 1
+        ):  # what came before was removed, as its own name tells, not hidden by a listing
+            if (yield from GetBeginning(PREFIX + segment_name(log_of(name), 1), 1)) is not None:
+                raise unavailable(f"{PREFIX}{name} is listed, and its log's first segment is not")
+            self._told.append(begun(name))
+        self._claimed += claimed
+        return True
+
+    def _stored(self, keys: Sequence[Key]) -> Program[list[Entry | None]]:
+        """What is stored under each key. Some are asked for at once, so that submissions have their turns."""
+        found: list[Entry | None] = []
+        for at in range(0, len(keys), AT_ONCE):
+            found += yield from Fetch(self._region, tuple(keys[at : at + AT_ONCE]))
+        return found
+
+    def leaves(self) -> Program[list[Leaf]]:
+        """The leaves of the step: those that the log does not have.
+
+        What gave way is read after what is stored was: a claim that was stored and is no more by then is among it, or was before.
+        """
+        rows = yield from self._gave_way()
+        in_doubt = [each.claim for each in self._claimed if not each.is_stored]
+        names = [name_of(About.SUPERSESSION, claim.key, claim.entry) for claim in in_doubt]
+        known = yield from FindLeaves(tuple(names))
+        gave_way = {name_of(About.SUPERSESSION, row.key, row.loser) for row in rows}
+        gave_way |= {name for name, numbers in zip(names, known, strict=True) if numbers}
+        leaves = [
+            *self._told,
+            *(leaf for each in self._claimed if (leaf := _leaf(each, gave_way)) is not None),
+            *map(supersession, rows),
+        ]
+        by_name = {leaf.names[0]: leaf for leaf in map(named, leaves)}
+        there = yield from FindLeaves(tuple(by_name))
+        return [leaf for leaf, numbers in zip(by_name.values(), there, strict=True) if not numbers]
+
+    def _gave_way(self) -> Program[list[Supersession]]:
+        """The outcomes of the region that gave way, if any did since this was asked last. Where a store has new ones among those
+        before, nobody knows: so all are read, and those that are leaves are known by their names.
+        """
+        known = int((yield from Marked(GAVE_WAY)) or 0)
+        if not (yield from Supersessions(known, 1)):
+            return []
+        rows: list[Supersession] = []
+        while more := (yield from Supersessions(len(rows), AT_ONCE)):
+            rows += more
+        self._rows = len(rows)
+        return [row for row in rows if row.loser.region == self._region]
+
+    def settle(self) -> Program[None]:
+        """The log has all that was read."""
+        if self._rows is not None:
+            yield from Mark(GAVE_WAY, f"{self._rows}")
+
+
+def _leaf(each: _Claimed, gave_way: Collection[bytes]) -> bytes | None:
+    """What a claim comes to: an outcome, if it was ever stored; else nothing, unless it is of another content (DUP-3)."""
+    claim = each.claim
+    if each.is_stored:
+        return outcome(Claim(claim.key, each.stored), decode(each.body))
+    if name_of(About.SUPERSESSION, claim.key, claim.entry) in gave_way:
+        return outcome(claim, decode(each.body))
+    return equivocation(claim) if each.stored.digest != claim.entry.digest else None
