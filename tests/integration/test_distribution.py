@@ -189,6 +189,7 @@ PARTS = {
     "formal": ("formal", "impl/bench/validate.py"),
     "sim": ("sim",),
     "mutate": ("formal/mutation", "sim/mutation"),
+    "pii": ("model/personal",),
     "server": ("impl/server", "impl/storage"),
     "bench": ("impl/bench",),
 }

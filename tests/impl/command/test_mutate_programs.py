@@ -25,7 +25,7 @@ def test_mutants_of_programs_of_ones_own_are_listed() -> None:
 @pytest.mark.parametrize(
     ("name", "says"),
     [
-        ("flk.model.programs.ships", "did you mean flk.model.programs.ship?"),
+        ("flk.model.programs.ships", "did you mean flk.model.programs.ship"),
         ("no_such_module:PROGRAMS", "cannot be imported"),
         ("tests.sim.planted.bug:Nothing", "has no Programs called"),
     ],

@@ -249,6 +249,7 @@ def test_what_is_exported_is_what_the_alerts_read(name: str) -> None:
     assert (
         read - base
         <= {
+            "flk_audit_forks_total",
             "flk_refusals_total",
             "flk_divergence_percent",
             "flk_shard_available",
