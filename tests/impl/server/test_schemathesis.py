@@ -21,8 +21,8 @@ from flk.impl.tenants import add_tenant, new_tenant
 
 OURS = Authority("ours")
 SECONDS = os.environ.get("ATTACK_SECONDS", "2")
-# What a schema cannot say: of a record which counts belong to which scales (REC-7), and what its id is made of (ID-1); of a policy who
-# signed it, and whether it is one that the log knows (POL-5, POL-9).
+# What a schema cannot say: of a record which counts belong to which scales (REC-7), and what its id is made of (ID-1); of a policy
+# who signed it, and whether it is one that the log knows (POL-5, POL-9).
 UNSAID = ("--exclude-checks", "positive_data_acceptance")
 LISTENERS = {
     "public": ("default", "^/(v1|health|ready)", UNSAID),
