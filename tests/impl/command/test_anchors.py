@@ -9,6 +9,7 @@ import pytest
 from opentimestamps.core.serialize import BytesDeserializationContext
 from opentimestamps.core.timestamp import DetachedTimestampFile
 from tests.support.impl.anchors import Authority, Calendar, answering
+from tests.support.impl.audited import stored
 from tests.support.impl.command import flk
 from tests.support.model.transparency import LOG, leaves_of, objects_over
 
@@ -31,12 +32,21 @@ def calendar() -> Iterator[Calendar]:
         yield found
 
 
-def stored(directory: Path, leaves: list[bytes]) -> str:
-    """A log in a directory; its URL."""
-    for name, content in objects_over(leaves).items():
-        (directory / name).parent.mkdir(parents=True, exist_ok=True)
-        (directory / name).write_bytes(content)
-    return f"file://{directory}"
+def by_authority(url: str, endpoint: str, authority: Authority) -> list[str]:
+    """The command that asks an authority about a log."""
+    return [
+        "audit",
+        "anchor",
+        url,
+        "--key",
+        KEY,
+        "--by",
+        "rfc3161",
+        "--endpoint",
+        endpoint,
+        "--ca",
+        str(authority.root),
+    ]
 
 
 def test_a_checkpoint_is_anchored_by_an_authority_and_anybody_can_check_it(
@@ -45,19 +55,7 @@ def test_a_checkpoint_is_anchored_by_an_authority_and_anybody_can_check_it(
     """What is kept is what `openssl ts -verify` takes; the log grows, and the anchor still counts; asked again, it is left."""
     url = stored(tmp_path / "log", leaves_of(300))
     with answering(authority) as endpoint:
-        ask = (
-            "audit",
-            "anchor",
-            url,
-            "--key",
-            KEY,
-            "--by",
-            "rfc3161",
-            "--endpoint",
-            endpoint,
-            "--ca",
-            str(authority.root),
-        )
+        ask = by_authority(url, endpoint, authority)
         done = flk(*ask)
         assert done.returncode == 0, done.stderr
         assert "300 leaves are anchored in anchor/000000000300/anchor.tsr" in done.stdout
@@ -79,19 +77,7 @@ def test_a_log_that_was_rewritten_is_found_out_by_its_anchors(tmp_path: Path, au
     """Whoever keeps the log signs another one; what was anchored is not how it begins."""
     url = stored(tmp_path / "log", leaves_of(300))
     with answering(authority) as endpoint:
-        ask = (
-            "audit",
-            "anchor",
-            url,
-            "--key",
-            KEY,
-            "--by",
-            "rfc3161",
-            "--endpoint",
-            endpoint,
-            "--ca",
-            str(authority.root),
-        )
+        ask = by_authority(url, endpoint, authority)
         assert flk(*ask).returncode == 0
     stored(tmp_path / "log", [b"forged", *leaves_of(400)[1:]])
     done = flk("audit", "anchors", url, "--key", KEY, "--ca", str(authority.root))

@@ -4,25 +4,18 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from tests.support.impl.audited import stored
 from tests.support.impl.command import flk
-from tests.support.model.transparency import LOG, WITNESS, leaves_of, objects_over
+from tests.support.model.transparency import LOG, WITNESS, leaves_of
 
 from flk.model.transparency.notes import Verifier, read_note, signed_by
 
 KEY = str(LOG.verifier)
 
 
-def stored(directory: Path, size: int, leaves: list[bytes] | None = None) -> str:
-    """A log of so many leaves, or of these, in a directory; its URL."""
-    for name, content in objects_over(leaves or leaves_of(size)).items():
-        (directory / name).parent.mkdir(parents=True, exist_ok=True)
-        (directory / name).write_bytes(content)
-    return f"file://{directory}"
-
-
 def test_a_log_is_verified_and_a_leaf_of_it_proven(tmp_path: Path) -> None:
     """In words, and as JSON."""
-    url = stored(tmp_path, 300)
+    url = stored(tmp_path, leaves_of(300))
     done = flk("audit", "verify", url, "--key", KEY)
     assert done.returncode == 0, done.stderr
     assert "300 leaves in 5 objects are what the log has signed" in done.stdout
@@ -33,14 +26,14 @@ def test_a_log_is_verified_and_a_leaf_of_it_proven(tmp_path: Path) -> None:
 
 def test_a_monitor_takes_growth_and_refuses_a_fork(tmp_path: Path) -> None:
     """The file stays as it was, so that both signed checkpoints can be shown."""
-    url, state = stored(tmp_path / "log", 100), tmp_path / "state"
+    url, state = stored(tmp_path / "log", leaves_of(100)), tmp_path / "state"
     watch = ("audit", "monitor", url, "--key", KEY, "--state", str(state))
     assert "100 leaves, known from now on" in flk(*watch).stdout
-    stored(tmp_path / "log", 300)
+    stored(tmp_path / "log", leaves_of(300))
     assert "100 leaves grew to 300" in flk(*watch).stdout
     kept = state.read_bytes()
     for fork in (leaves_of(200), [b"forged", *leaves_of(400)[1:]]):
-        stored(tmp_path / "log", 0, fork)
+        stored(tmp_path / "log", fork)
         done = flk(*watch)
         assert done.returncode == 1
         assert "TLOG-5" in done.stderr
@@ -60,7 +53,7 @@ def test_a_monitor_takes_growth_and_refuses_a_fork(tmp_path: Path) -> None:
 )
 def test_what_is_wrong_is_named(tmp_path: Path, key: str, spoil: str, code: int, said: str) -> None:
     """An object that is another, a key of somebody else's, and what is no key."""
-    url = stored(tmp_path, 9)
+    url = stored(tmp_path, leaves_of(9))
     if spoil:
         content = bytearray((tmp_path / spoil).read_bytes())
         content[20] ^= 1
@@ -73,7 +66,7 @@ def test_an_empty_place_and_a_leaf_that_is_not_there_are_told(tmp_path: Path) ->
     """With the fix."""
     (tmp_path / "empty").mkdir()
     assert "`checkpoint`" in flk("audit", "verify", f"file://{tmp_path}/empty", "--key", KEY).stderr
-    done = flk("audit", "prove", stored(tmp_path / "log", 3), "3", "--key", KEY)
+    done = flk("audit", "prove", stored(tmp_path / "log", leaves_of(3)), "3", "--key", KEY)
     assert (done.returncode, "there is no leaf 3" in done.stderr) == (2, True)
 
 
@@ -98,7 +91,7 @@ def test_a_witness_cosigns_what_a_node_signs(tmp_path: Path) -> None:
 
 def signed_by_log(directory: Path, leaves: list[bytes]) -> str:
     """Such a log, with its checkpoint where a node puts what it signs; its URL."""
-    url = stored(directory, 0, leaves)
+    url = stored(directory, leaves)
     (directory / "signed").mkdir(exist_ok=True)
     (directory / "signed" / f"{len(leaves):016d}").write_bytes((directory / "checkpoint").read_bytes())
     return url

@@ -8,22 +8,15 @@ import time
 from pathlib import Path
 
 import pytest
+from tests.support.impl.audited import stored
 from tests.support.impl.command import flk
 from tests.support.impl.siem import receiving
 from tests.support.model.siem import SECRET, Mood, audit_leaves
-from tests.support.model.transparency import LOG, objects_over
+from tests.support.model.transparency import LOG
 
 from flk.model.siem.targets import Kind
 
 KEY = str(LOG.verifier)
-
-
-def stored(directory: Path, size: int, poisoned: tuple[int, ...] = ()) -> str:
-    """A log in a directory; its URL."""
-    for name, content in objects_over(audit_leaves(size, poisoned)).items():
-        (directory / name).parent.mkdir(parents=True, exist_ok=True)
-        (directory / name).write_bytes(content)
-    return f"file://{directory}"
 
 
 def command(home: Path, url: str, kind: Kind, endpoint: str) -> list[str]:
@@ -43,7 +36,7 @@ def command(home: Path, url: str, kind: Kind, endpoint: str) -> list[str]:
 @pytest.mark.parametrize("kind", Kind)
 def test_every_leaf_is_told_and_then_only_new_ones(tmp_path: Path, kind: Kind) -> None:
     """With answers that never come, and one event that the receiver never takes; and again when the log has grown."""
-    url = stored(tmp_path / "log", 130, (120,))
+    url = stored(tmp_path / "log", audit_leaves(130, (120,)))
     with receiving(kind, [Mood.SILENT]) as (endpoint, collector):
         stream = command(tmp_path / "home", url, kind, endpoint)
         done = flk(*stream)
@@ -55,14 +48,14 @@ def test_every_leaf_is_told_and_then_only_new_ones(tmp_path: Path, kind: Kind) -
         assert (noted["log"], noted["refused"]) == (LOG.name, 1)
         assert noted["first"] <= 120 <= noted["last"]
         collector.kept.clear()
-        stored(tmp_path / "log", 140, (120,))
+        stored(tmp_path / "log", audit_leaves(140, (120,)))
         assert json.loads(flk(*stream, "--json").stdout) == {"behind": 140, "taken": 10, "refused": 0, "waits": ""}
         assert [sequence for _, sequence in collector.kept] == list(range(130, 140))
 
 
 def test_a_stream_that_is_killed_skips_nothing(tmp_path: Path) -> None:
     """Three kills -9 while a slow receiver takes leaves: at the end it has all of them, some twice."""
-    url = stored(tmp_path / "log", 600)
+    url = stored(tmp_path / "log", audit_leaves(600))
     with receiving(Kind.SPLUNK, seconds=0.02) as (endpoint, collector):
         stream = command(tmp_path / "home", url, Kind.SPLUNK, endpoint)
         kills = 0
@@ -91,7 +84,7 @@ def test_a_stream_that_is_killed_skips_nothing(tmp_path: Path) -> None:
 )
 def test_what_is_wrong_is_named_and_nothing_is_sent(tmp_path: Path, spoil: object, code: int, said: str) -> None:
     """Files of another stream, secrets that are none, and a log that is not what it has signed."""
-    url = stored(tmp_path / "log", 9)
+    url = stored(tmp_path / "log", audit_leaves(9))
     with receiving(Kind.SUMO) as (endpoint, collector):
         stream = command(tmp_path / "home", url, Kind.SUMO, endpoint)
         spoil(tmp_path / "home")  # type: ignore[operator]  # a function
@@ -102,6 +95,6 @@ def test_what_is_wrong_is_named_and_nothing_is_sent(tmp_path: Path, spoil: objec
 
 def test_an_endpoint_is_a_url(tmp_path: Path) -> None:
     """Otherwise it says what one looks like."""
-    done = flk(*command(tmp_path / "home", stored(tmp_path / "log", 9), Kind.OTLP, "siem.example"))
+    done = flk(*command(tmp_path / "home", stored(tmp_path / "log", audit_leaves(9)), Kind.OTLP, "siem.example"))
     assert done.returncode == 2
     assert "is no URL of HTTP" in done.stderr

@@ -66,6 +66,13 @@ class Collector:
         """Whether it never takes this event."""
         return self._poison in json.dumps(told)
 
+    def _keep_all(self, told: Sequence[Mapping[str, Any]]) -> bool:
+        """Keep these events, unless it never takes one of them."""
+        takes = not any(map(self.is_poisoned, told))
+        for each in told if takes else ():
+            self.keep(each)
+        return takes
+
     def splunk(self, path: str, headers: Mapping[str, str], body: bytes, mood: Mood) -> Response:
         """HTTP Event Collector: JSON objects in a row. One that is wrong refuses all."""
         del mood
@@ -90,11 +97,7 @@ class Collector:
         told = json.loads(body)
         assert 1 <= len(told) <= 1000
         messages = [json.loads(each["message"]) for each in told]
-        if any(map(self.is_poisoned, messages)):
-            return Response(400, b'{"errors":["unparsable"]}')
-        for each in messages:
-            self.keep(each)
-        return Response(202, b"{}")
+        return Response(202, b"{}") if self._keep_all(messages) else Response(400, b'{"errors":["unparsable"]}')
 
     def elastic(self, path: str, headers: Mapping[str, str], body: bytes, mood: Mood) -> Response:
         """`_bulk`: an action and a document in turns, each line with a line feed; a status for each."""
@@ -127,11 +130,7 @@ class Collector:
         assert not path
         assert headers["x-sumo-category"]
         told = [json.loads(line) for line in body.splitlines()]
-        if any(map(self.is_poisoned, told)):
-            return Response(400, b"")
-        for each in told:
-            self.keep(each)
-        return Response(200, b"")
+        return Response(200 if self._keep_all(told) else 400, b"")
 
     def otlp(self, path: str, headers: Mapping[str, str], body: bytes, mood: Mood) -> Response:
         """OTLP/HTTP in JSON: 64-bit numbers are strings; a partial success says how many were rejected."""

@@ -19,7 +19,7 @@ import msgspec
 from flk.impl.data.transparency import Log
 from flk.impl.http.patience import retry_after
 from flk.impl.http.trust import Trust
-from flk.impl.storage.record import sync_directory
+from flk.impl.storage.record import replace_whole
 from flk.impl.storage.trouble import usable
 from flk.model.effects import Draw, Effect, Sleep
 from flk.model.effects.siem import Behind, MoveOn, NoteRefused, Tell
@@ -65,10 +65,8 @@ class State:
     def move_on(self, leaves: int) -> None:
         """Let so many be behind it, durably."""
         self._state = msgspec.structs.replace(self._state, behind=leaves)
-        new = self._path.with_name(f"{self._path.name}.new")
-        _write(new, msgspec.json.encode(self._state), os.O_TRUNC)
-        new.replace(self._path)
-        sync_directory(self._path.parent)
+        with usable(self._path):
+            replace_whole(self._path, msgspec.json.encode(self._state))
 
     def note(self, effect: NoteRefused) -> None:
         """Note refusals, durably, one to a line: a line that a crash tore is the last one."""
@@ -84,7 +82,13 @@ class State:
             )
             for refusal in effect.refused
         ]
-        _write(self._refused, b"".join(line + b"\n" for line in lines), os.O_APPEND)
+        with usable(self._refused):
+            fd = os.open(self._refused, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+            try:
+                os.write(fd, b"".join(line + b"\n" for line in lines))
+                os.fsync(fd)
+            finally:
+                os.close(fd)
 
 
 @contextmanager
@@ -170,13 +174,3 @@ def secret_in(path: Path) -> str:
     if not secret or not secret.isprintable():
         raise UnusableInput(f"{path}: it has no secret, or more than one line; fix: the token alone")
     return secret
-
-
-def _write(path: Path, content: bytes, how: int) -> None:
-    with usable(path):
-        fd = os.open(path, os.O_WRONLY | os.O_CREAT | how, 0o600)
-        try:
-            os.write(fd, content)
-            os.fsync(fd)
-        finally:
-            os.close(fd)

@@ -1,12 +1,13 @@
 """Transparency logs in an object store, read by whoever audits them, without trusting who stores them (TLOG-*)."""
 
-import os
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-from flk.impl.storage.objects import Objects, synchronise
+from flk.impl.storage.objects import Objects
+from flk.impl.storage.record import replace_whole
 from flk.impl.storage.trouble import usable
 from flk.model.effects import Clock, Effect, GetObject, ListObjects, Mark, Marked, Program, PutObject
 from flk.model.log.hlc import at
@@ -59,7 +60,7 @@ class Log:
             PutObject: lambda e: self._objects.put(e.name, e.content),
             ListObjects: lambda e: self._objects.names(e.prefix, e.after),
             Marked: lambda _: _kept(state).decode(errors="replace"),
-            Mark: lambda e: _keep(state, e.value.encode()),
+            Mark: partial(_mark, state),
             Clock: lambda _: at(time.time()),
         }
         return self.run(witness("", self._key, signer), kept).size
@@ -100,6 +101,11 @@ def monitor(log: Log, state: Path, key: Verifier) -> Seen:
     return Seen(before, now)
 
 
+def _mark(state: Path, effect: Mark) -> bool:
+    _keep(state, effect.value.encode())
+    return True
+
+
 def _kept(state: Path) -> bytes:
     """What a file has; nothing, if there is none."""
     with usable(state):
@@ -107,11 +113,6 @@ def _kept(state: Path) -> bytes:
 
 
 def _keep(state: Path, content: bytes) -> None:
-    """Let a file have this, durably."""
-    new = state.with_name(f"{state.name}.new")
-    with usable(state), new.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-        new.replace(state)
-        synchronise(state.parent)
+    """Let a file have this, durably; whoever may look at the log may look at it."""
+    with usable(state):
+        replace_whole(state, content, 0o666)

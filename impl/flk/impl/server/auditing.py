@@ -1,14 +1,16 @@
 """Passes that write the region's audit log, and their measures (TLOG-6 to TLOG-9)."""
 
+from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from functools import partial
 from hmac import digest
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 import structlog
 
+from flk.impl.audit_keys import read_signer, read_verifier
 from flk.impl.keys import KeyEntry
 from flk.impl.server.live_keys import LiveKeys
 from flk.impl.server.metrics import Metrics
@@ -16,7 +18,6 @@ from flk.impl.server.node import RealNode
 from flk.impl.server.passes import LogPasses, Passes
 from flk.impl.server.tenancy import Tenancy
 from flk.impl.storage.audit_index import NAME, AuditIndex
-from flk.impl.storage.trouble import usable
 from flk.impl.tenants import TenantEntry
 from flk.model.effects import Effect, Program
 from flk.model.programs.checkpoint import Published, checkpoint
@@ -25,8 +26,10 @@ from flk.model.programs.integrate import Added, integrate
 from flk.model.record.signing import Ed25519PublicKey, HmacKey
 from flk.model.transparency.checkpoints import BadLog
 from flk.model.transparency.leaves import Fact, Value
-from flk.model.transparency.notes import BadNote, Kind, Signer, Verifier
+from flk.model.transparency.notes import Kind, Signer, Verifier
 from flk.spec.errors import UnusableInput
+
+W = TypeVar("W")
 
 log = structlog.get_logger()
 
@@ -36,16 +39,6 @@ class Auditing(NamedTuple):
 
     signer: Signer
     witnesses: tuple[Verifier, ...] = ()
-
-
-def read_signer(path: Path) -> Signer:
-    """The key in a file, which signs checkpoints. Raises UnusableInput."""
-    with usable(path):
-        text = path.read_text(encoding="utf-8", errors="replace")
-    try:
-        return Signer.parse(text)
-    except BadNote as bad:
-        raise UnusableInput(f"{path}: {bad}; `flk audit key NAME` makes one") from None
 
 
 def auditing_of(
@@ -63,19 +56,9 @@ def auditing_of(
             "--audit: the store of a node with --cold forgets what it stored, and then nobody can tell it from what it never did;"
             " leave one of the two out"
         )
-    return Auditing(read_signer(key), tuple(map(_witness, witnesses)))
-
-
-def _witness(text: str) -> Verifier:
-    try:
-        found = Verifier.parse(text)
-    except BadNote as bad:
-        raise UnusableInput(f"--audit-witness: {bad}") from None
-    if found.kind is not Kind.COSIGNATURE:
-        raise UnusableInput(
-            f"--audit-witness: {found.name} is the key of a log; give the key that a witness cosigns with"
-        )
-    return found
+    return Auditing(
+        read_signer(key), tuple(read_verifier("--audit-witness", each, Kind.COSIGNATURE) for each in witnesses)
+    )
 
 
 def facts_of(signer: Signer, keys: LiveKeys, tenancy: Tenancy | None) -> list[Fact]:
@@ -121,7 +104,50 @@ def writing(
     }
 
 
-class IntegratePasses(LogPasses[Added | BadLog]):
+class _AuditPasses(LogPasses[W | BadLog]):
+    """Passes over the audit log of a region. One that is not what it was ends a pass, and is counted and told as a fork."""
+
+    def __init__(self, name: str, region: str, metrics: Metrics) -> None:
+        super().__init__(name, region, metrics)
+        self._forks = metrics.audit_forks
+
+    @abstractmethod
+    def work(self) -> Program[W]:
+        """What a pass does. Raises BadLog."""
+
+    @abstractmethod
+    def came_to(self, result: W) -> None:
+        """Measure what a pass came to."""
+
+    @abstractmethod
+    def lacks(self, result: W) -> str:
+        """Why it came to no end; empty if it did."""
+
+    def program(self) -> Program[W | BadLog]:
+        """What a pass does; or what is wrong with the log."""
+        try:
+            return (yield from self.work())
+        except BadLog as bad:
+            return bad
+
+    def seen(self, effect: Effect[object], result: object) -> None:
+        """What a pass did is told by what it returns."""
+        del effect, result
+
+    def returned(self, result: W | BadLog) -> None:
+        """Count a fork, or measure."""
+        if isinstance(result, BadLog):
+            self._forks.inc()
+            log.error("audit.fork", reason=str(result))
+        else:
+            self.came_to(result)
+
+    def shortcoming(self, result: W | BadLog) -> str:
+        """What is wrong with the log, or what is lacking."""
+        return str(result) if isinstance(result, BadLog) else self.lacks(result)
+
+
+class IntegratePasses(_AuditPasses[Added]):
     """Add what the region shipped to its log."""
 
     def __init__(self, region: str, examine: Examine, facts: Callable[[], Sequence[Fact]], metrics: Metrics) -> None:
@@ -129,69 +155,43 @@ class IntegratePasses(LogPasses[Added | BadLog]):
         self._examine = examine
         self._facts = facts
         self._leaves = metrics.audit_leaves
-        self._forks = metrics.audit_forks
 
-    def program(self) -> Program[Added | BadLog]:
+    def work(self) -> Program[Added]:
         """Go on with the log."""
-        try:
-            return (yield from integrate(self.source, self._examine, self._facts()))
-        except BadLog as bad:
-            return bad
+        return integrate(self.source, self._examine, self._facts())
 
-    def seen(self, effect: Effect[object], result: object) -> None:
-        """What a pass did is told by what it returns."""
-        del effect, result
-
-    def returned(self, result: Added | BadLog) -> None:
+    def came_to(self, result: Added) -> None:
         """Count what was added."""
-        if isinstance(result, BadLog):
-            self._forks.inc()
-            log.error("audit.fork", reason=str(result))
-        elif result.leaves:
+        if result.leaves:
             self._leaves.inc(result.leaves)
             log.info("audit.integrated", steps=result.steps, leaves=result.leaves, size=result.size)
 
-    def shortcoming(self, result: Added | BadLog) -> str:
-        """A segment is missing or damaged, or the store lacks what is in it; or the log is not what it was."""
-        if isinstance(result, BadLog):
-            return str(result)
+    def lacks(self, result: Added) -> str:
+        """A segment is missing or damaged, or the store lacks what is in it."""
         if result.corrupt:
             return result.corrupt
         return f"{result.waits[0]} waits for the segment before it, or for the store" if result.waits else ""
 
 
-class CheckpointPasses(LogPasses[Published | BadLog]):
+class CheckpointPasses(_AuditPasses[Published]):
     """Sign the log, and publish what is signed."""
 
     def __init__(self, region: str, auditing: Auditing, metrics: Metrics) -> None:
         super().__init__("sign", region, metrics)
         self._auditing = auditing
         self._size = metrics.audit_size
-        self._forks = metrics.audit_forks
 
-    def program(self) -> Program[Published | BadLog]:
+    def work(self) -> Program[Published]:
         """Sign and publish."""
-        try:
-            return (yield from checkpoint(self.source, self._auditing.signer, self._auditing.witnesses))
-        except BadLog as bad:
-            return bad
+        return checkpoint(self.source, self._auditing.signer, self._auditing.witnesses)
 
-    def seen(self, effect: Effect[object], result: object) -> None:
-        """What a pass did is told by what it returns."""
-        del effect, result
-
-    def returned(self, result: Published | BadLog) -> None:
+    def came_to(self, result: Published) -> None:
         """Measure what is published."""
-        if isinstance(result, BadLog):
-            self._forks.inc()
-            log.error("audit.fork", reason=str(result))
-        elif result.size is not None:
+        if result.size is not None:
             self._size.set(result.size)
 
-    def shortcoming(self, result: Published | BadLog) -> str:
-        """The log is not what was signed; or its witnesses have not cosigned it yet."""
-        if isinstance(result, BadLog):
-            return str(result)
+    def lacks(self, result: Published) -> str:
+        """Its witnesses have not cosigned it yet."""
         if result.size != result.signed:
             return f"the checkpoint of {result.signed} leaves waits for the cosignatures of its witnesses"
         return ""

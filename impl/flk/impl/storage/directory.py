@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from flk.impl.storage.record import sync_directory, write_whole
+from flk.impl.storage.record import replace_whole
 from flk.impl.storage.trouble import largest_file, usable
 from flk.spec.errors import UnusableInput
 
@@ -54,9 +54,7 @@ def member_of(directory: Path, store: str, shown: object) -> Member:
     path = directory / _MEMBER
     if not path.exists():
         new = Member(store, secrets.token_hex(16))
-        write_whole(path.with_suffix(".new"), msgspec.json.encode(new))
-        path.with_suffix(".new").replace(path)
-        sync_directory(directory)
+        replace_whole(path, msgspec.json.encode(new))
     try:
         found = msgspec.json.decode(path.read_bytes(), type=Member)
     except msgspec.DecodeError as error:
@@ -154,9 +152,7 @@ def identity_of(directory: Path, new: Identity) -> Identity:
         )
     if not path.exists():
         _require_unused(directory, new)
-        write_whole(path.with_suffix(".new"), msgspec.json.encode(new))
-        path.with_suffix(".new").replace(path)
-        sync_directory(directory)
+        replace_whole(path, msgspec.json.encode(new))
     try:
         found = msgspec.json.decode(path.read_bytes(), type=Identity)
     except msgspec.DecodeError as error:

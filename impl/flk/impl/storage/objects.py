@@ -192,7 +192,7 @@ class LocalObjects(Objects):
         with _answering():
             path = self._directory / name
             for each in (path, *path.parents[: len(Path(name).parts)]):
-                synchronise(each)
+                _synchronise(each)
 
     def _require(self) -> None:
         if not self._directory.is_dir():
@@ -244,8 +244,7 @@ def _first_line(error: Exception) -> str:
     return str(error).partition("\n")[0]
 
 
-def synchronise(path: Path) -> None:
-    """Make a file, or the names in a directory, durable."""
+def _synchronise(path: Path) -> None:
     fd = os.open(path, os.O_RDONLY)
     try:
         os.fsync(fd)

@@ -58,9 +58,7 @@ class Record:
 
     def _write_anew(self, notes: tuple[Note, ...]) -> None:
         content = b"".join(map(line, notes))
-        write_whole(self._manifest.with_suffix(".new"), content)
-        self._manifest.with_suffix(".new").replace(self._manifest)
-        sync_directory(self._manifest.parent)
+        replace_whole(self._manifest, content)
         self.manifest, self._whole = Manifest(notes, 0), len(content)
         self.salts = {note.sequence: note.salt for note in notes}
         self.said = _said(notes)
@@ -98,9 +96,17 @@ def _said(notes: Sequence[Note]) -> tuple[Note, ...]:
     return tuple(note for note in notes if note.stated is not None)
 
 
-def write_whole(path: Path, content: bytes) -> None:
+def replace_whole(path: Path, content: bytes, mode: int = 0o600) -> None:
+    """Let a file have these bytes, durably. Whatever stops this, it has them, or is what it was."""
+    new = path.with_name(f"{path.name}.new")
+    write_whole(new, content, mode)
+    new.replace(path)
+    sync_directory(path.parent)
+
+
+def write_whole(path: Path, content: bytes, mode: int = 0o600) -> None:
     """Make a file of these bytes durable, but for its name."""
-    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
     try:
         write_all(fd, content, 0)
         os.fsync(fd)

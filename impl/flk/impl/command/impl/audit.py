@@ -144,7 +144,7 @@ def witness(
 
     A fork leaves the file as it was, and nothing is cosigned. Exit codes as those of `verify`.
     """
-    from flk.impl.server.auditing import read_signer
+    from flk.impl.audit_keys import read_signer
 
     signer = read_signer(by)
     with opened(url, key) as (log, verifier):
@@ -214,21 +214,15 @@ def stream(
 @contextmanager
 def opened(url: str, key: str) -> Iterator[tuple["Log", "Verifier"]]:
     """The log and its key. What is wrong with the log ends the command with 1."""
+    from flk.impl.audit_keys import read_verifier
     from flk.impl.data.transparency import Log
     from flk.impl.storage.objects import open_objects
     from flk.model.refusal import Unavailable
     from flk.model.transparency.checkpoints import BadLog
-    from flk.model.transparency.notes import BadNote, Kind, Verifier
+    from flk.model.transparency.notes import BadNote, Kind
     from flk.spec.errors import UnusableInput
 
-    try:
-        verifier = Verifier.parse(key)
-    except BadNote as bad:
-        raise UnusableInput(f"--key: {bad}") from None
-    if verifier.kind is not Kind.NOTE:
-        raise UnusableInput(
-            f"--key: {verifier.name} is the key of a witness; give the key that the log signs its checkpoints with"
-        )
+    verifier = read_verifier("--key", key, Kind.NOTE)
     try:
         yield Log(open_objects(url), verifier), verifier
     except Unavailable as refusal:
