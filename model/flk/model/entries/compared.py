@@ -13,6 +13,7 @@ chooses the records could then choose some that leave it as it is.
 
 from base64 import b64decode, b64encode
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from hashlib import sha256
 from typing import NamedTuple, TypeVar
 
@@ -149,7 +150,7 @@ def position(where: bytes, round_: Timestamp, number: int) -> int:
 
 def digest_of(region: str, round_: Timestamp, sums: Sequence[RangeSum], *, level: bool) -> Digest:
     """What a region says of its store."""
-    return Digest(region, round_, level, sum(each.entries for each in sums), _root(sums))
+    return Digest(region, round_, level, sum(each.entries for each in sums), _root(tuple(sums)))
 
 
 def ranges_of(region: str, round_: Timestamp, sums: Sequence[RangeSum]) -> Ranges:
@@ -158,7 +159,8 @@ def ranges_of(region: str, round_: Timestamp, sums: Sequence[RangeSum]) -> Range
     return Ranges(region, round_, tuple(each.entries for each in sums), digests)
 
 
-def _root(sums: Sequence[RangeSum]) -> str:
+@lru_cache(maxsize=8)  # of one round it is asked for by whoever publishes it, and by all who read it
+def _root(sums: tuple[RangeSum, ...]) -> str:
     return merkle_root([each.entries.to_bytes(8) + each.digest for each in sums]).hex()
 
 

@@ -99,8 +99,9 @@ def _wrong(keys: Sequence[Key], entries: int) -> str:
 
 def durable_frames(regions: Iterable[Region], objects: Mapping[str, bytes]) -> dict[str, set[Frame]]:
     """Every frame on a disk or in an object, by the region that logged it."""
-    named = ((name.removeprefix(PREFIX), content) for name, content in objects.items())
-    segments = [(region_of(name), oracle.read(content)) for name, content in named if is_segment(name, content)]
+    shipped = ((name, oracle.read(content)) for name, content in objects.items() if name.startswith(PREFIX))
+    # What says that it is another is what somebody else put there.
+    segments = [(region_of(found.name), found) for name, found in shipped if name == PREFIX + found.name]
     for disk in (place.disk for region in regions for place in region.places):
         here = (oracle.read(bytes(disk.segments[name]), disk.salt(name)) for name in disk.names(INBOX))
         segments += [(disk.region, found) for found in here]
@@ -112,11 +113,6 @@ def durable_frames(regions: Iterable[Region], objects: Mapping[str, bytes]) -> d
 
 def _frame(found: oracle.Found) -> Frame:
     return Frame(Timestamp(found.timestamp), found.payload, Stated(Timestamp(found.since), found.stated))
-
-
-def is_segment(name: str, content: bytes) -> bool:
-    """Whether an object holds a segment of its own name, and not what somebody else put there."""
-    return oracle.read(content).name == name
 
 
 def outcomes(frames: Mapping[str, AbstractSet[Frame]], examine: Examine) -> dict[Key, Entry]:
