@@ -1,6 +1,7 @@
 """The SQLite store: the memory store's twin, through reopening, writing behind, and a database that does not answer."""
 
 import sqlite3
+import time
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import closing
@@ -138,12 +139,32 @@ def test_what_a_crash_takes_is_a_suffix_and_never_an_entry_before_a_mark(path: P
 def test_a_full_batch_is_written_behind_while_claims_go_on(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Entries on their way to the disk are found, as are those that came meanwhile."""
     monkeypatch.setattr(module, "FLUSH_ENTRIES", 10)
-    monkeypatch.setattr(module, "MAX_PENDING", 30)
+    monkeypatch.setattr(module, "MAX_FRESH", 20)
     with closing(SqliteStore(path)) as store:
         for number in range(500):
             assert store.insert_or_get([claim(str(number), number)]) == [claim(str(number), number).entry]
             again = [claim(str(earlier), 999) for earlier in range(max(0, number - 40), number + 1)]
             assert [entry.timestamp for entry in store.insert_or_get(again)] == [int(each.key.pcs_id) for each in again]
+        assert store.count() == 500
+
+
+def test_claims_wait_for_a_disk_that_is_slower_than_they_are(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that a kill leaves no more than that to be replayed, however long a transaction takes."""
+    monkeypatch.setattr(module, "FLUSH_ENTRIES", 10)
+    monkeypatch.setattr(module, "MAX_FRESH", 20)
+    unwritten = []
+    with closing(SqliteStore(path)) as store:
+        written = store._write  # noqa: SLF001  (a disk that is slow, whatever this one is)
+
+        def slowly(pending: object) -> None:
+            time.sleep(0.01)
+            written(pending)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(store, "_write", slowly)
+        for number in range(500):
+            store.insert_or_get([claim(str(number), number)])
+            unwritten.append(number + 1 - len(rows(path, "select * from entries")))
+        assert 20 < max(unwritten) <= 40
         assert store.count() == 500
 
 

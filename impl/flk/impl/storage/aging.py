@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 
 from flk.impl.storage.rows import BY_AGE, ENTRY_COLUMNS, TOTALS, entries_of, entry_row, mark_row, text
-from flk.impl.storage.sqlite import FLUSH_ENTRIES, MARK, SqliteStore, stored_rows, synchronised
+from flk.impl.storage.sqlite import MARK, SqliteStore, stored_rows, synchronised
 from flk.model.entries.entry import Claim, Entry, Key
 from flk.model.log.hlc import Timestamp
 
@@ -19,8 +19,7 @@ class AgingStore(SqliteStore):
         """Insert an entry under a key that has none here, as a claim does: it is written behind, and the log has it."""
         self._settle()
         self._fresh.add(*claim)
-        if len(self._fresh.entries) >= FLUSH_ENTRIES:
-            self.flush_behind()
+        self._keep_up()
 
     def merge_beside(self, claims: Iterable[Claim], elsewhere: Mapping[Key, Entry]) -> int:
         """As `merge`; but where nothing is stored here under a key, what is `elsewhere` counts (TIR-4)."""

@@ -59,7 +59,9 @@ from flk.model.log.hlc import ZERO, Timestamp
 from flk.model.refusal import unavailable
 
 FLUSH_ENTRIES = 8192  # entries that one transaction writes
-MAX_PENDING = 8 * FLUSH_ENTRIES  # with more than this unwritten, claims wait for the disk
+MAX_FRESH = 2 * FLUSH_ENTRIES
+"""While so many wait for the transaction that is under way, claims wait, too. So a kill leaves little more than twice as many to be
+replayed, however slow the size of the file makes transactions. Larger ones would take no less time for each entry."""
 MERGE_ENTRIES = 1000  # entries looked up by one statement of a merge
 CHECKPOINT_PAGES = (
     16384  # written to SQLite's own log before they are copied back; fewer, and hot pages are copied more often
@@ -67,7 +69,8 @@ CHECKPOINT_PAGES = (
 BUSY_SECONDS = 1.0  # how long to wait for another process that holds the database
 
 _PARTS = ", ".join(f"json_extract(value, '$[{column}]')" for column in range(7))
-_INSERT_ALL = f"insert into entries({ENTRY_COLUMNS}) select {_PARTS} from json_each(?)"  # noqa: S608  (nothing from outside)
+_INSERT_ALL = f"insert into entries({ENTRY_COLUMNS}) select {_PARTS} from json_each(?) order by 2, 1"  # noqa: S608  (nothing from outside)
+"""In the order of the key: each page of its index is then written once, however little of it SQLite can keep in memory."""
 _LOOK_UP = f"select {ENTRY_COLUMNS} from entries where pcs_id in (select value from json_each(?))"  # noqa: S608  (likewise)
 _REPLACE = f"insert or replace into entries({ENTRY_COLUMNS}) values (?, ?, ?, ?, ?, ?, ?)"  # noqa: S608  (likewise)
 _MARKED = f"select {MARK_COLUMNS} from marks where name = ?"  # noqa: S608  (likewise)
@@ -142,8 +145,7 @@ class SqliteStore:
                 self.gave_way += self.merge([Claim(key, entry)])
                 fresh, flushing = self._fresh.entries, self._flushing.entries
             winners.append(winner)
-        if len(fresh) >= FLUSH_ENTRIES:
-            self.flush_behind()
+        self._keep_up()
         return winners
 
     def claim(self, claims: Sequence[Claim]) -> list[Entry]:
@@ -246,8 +248,6 @@ class SqliteStore:
 
     def flush_behind(self) -> None:
         """Begin to write what is pending, in the store's own thread, unless it is busy."""
-        if len(self._fresh.entries) >= MAX_PENDING:
-            self.flush()
         self._settle()
         if self._flush is None and self._fresh:
             self._hand_over()
@@ -342,6 +342,12 @@ class SqliteStore:
     def _hand_over(self) -> None:
         self._flushing, self._fresh = self._fresh, _Pending()
         self._flush = self._thread.submit(self._write, self._flushing)
+
+    def _keep_up(self) -> None:
+        """Begin to write, if there is enough for a transaction. If there is too much, wait for the one that is under way."""
+        if len(self._fresh.entries) >= FLUSH_ENTRIES:
+            self._settle(wait=len(self._fresh.entries) >= MAX_FRESH)
+            self.flush_behind()
 
     def _settle(self, *, wait: bool = False) -> None:
         """Take note of a flush that ended. One that failed is repeated now; if it fails again the store does not answer."""
