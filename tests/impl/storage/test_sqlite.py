@@ -1,8 +1,8 @@
 """The SQLite store: the memory store's twin, through reopening, writing behind, and a database that does not answer."""
 
 import sqlite3
-import time
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -154,7 +154,7 @@ def test_claims_wait_for_a_disk_that_is_slower_than_they_are(path: Path, monkeyp
     monkeypatch.setattr(module, "MAX_FRESH", 20)
     unwritten = []
     with closing(SqliteStore(path)) as store:
-        written = store._write  # noqa: SLF001  (a disk that is slow, whatever this one is)
+        written = store._write
 
         def slowly(pending: object) -> None:
             time.sleep(0.01)

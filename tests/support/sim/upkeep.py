@@ -13,6 +13,6 @@ UPKEEP = Upkeep(
 )
 
 
-def kept_up(*faults: Fault, upkeep: Upkeep = UPKEEP) -> Scenario:
-    """A drill of nodes that do their upkeep."""
-    return msgspec.structs.replace(drill(*faults), layout=Layout(upkeep=upkeep))
+def kept_up(*faults: Fault, upkeep: Upkeep = UPKEEP, nodes: int = 1) -> Scenario:
+    """A drill of nodes that do their upkeep, so many to a region."""
+    return msgspec.structs.replace(drill(*faults), layout=Layout(upkeep=upkeep, nodes=nodes))

@@ -294,10 +294,8 @@ def search_space(
         raise UnusableInput(
             f"nodes={nodes}: a region has one node or more; that of a scenario is its layout.nodes, so leave nodes out"
         )
-    if upkeep and (nodes > 1 or base is not None):
-        raise UnusableInput(
-            "upkeep: only nodes of drawn worlds, each with a store of its own, are told to; a scenario says layout.upkeep itself"
-        )
+    if upkeep and base is not None:
+        raise UnusableInput("upkeep: only nodes of drawn worlds are told to; a scenario says layout.upkeep itself")
     scenario = None if base is None else scenario_of(base, records)
     fed = scenario or scenario_of(swarm(1), records)
     return hunting.SearchSpace(inputs_for(fed, programs), scenario, kinds_of(kinds), nodes, upkeep)

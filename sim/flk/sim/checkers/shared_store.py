@@ -15,7 +15,7 @@ from flk.model.log.hlc import Timestamp, text
 from flk.sim.checkers.invariants import Checks, Invariant, Together
 from flk.sim.nodes.region import Place
 from flk.sim.oracle import clocks
-from flk.sim.world.events import Arrived, Claimed, Crashed, Logged, Merged, Replied
+from flk.sim.world.events import Arrived, Claimed, Crashed, Forgotten, Logged, Merged, Replied
 from flk.sim.world.observer import Observer
 
 CONFLICT = 409
@@ -60,6 +60,7 @@ class SharedStoreRules:
         observer.handle(Merged, self._check_merged)
         observer.handle(Replied, self._check_replied)
         observer.handle(Crashed, self._crashed)
+        observer.handle(Forgotten, self._row_lost)
 
     # One order.
 
@@ -158,6 +159,10 @@ class SharedStoreRules:
                     f" content {before} was said before"
                 ),
             )
+
+    def _row_lost(self, event: Forgotten) -> None:
+        """A store that lost a row in silence answers as if it had never had it, until somebody puts it back."""
+        self._earliest.pop((event.region, event.key), None)
 
     def _crashed(self, event: Crashed) -> None:
         """Nobody is answered any more who waited; a store that is lost holds nothing."""

@@ -24,7 +24,7 @@ from flk.model.programs.restore import Restored, restore
 from flk.model.programs.retain import Retained, retain
 from flk.model.programs.rotate import rotate
 from flk.model.programs.ship import ship
-from flk.model.programs.snapshot import Snapshotted, snapshot
+from flk.model.programs.snapshot import Snapshotted, snapshot, snapshot_in_turn
 from flk.model.programs.tiering import Moved, apply_deferred, claim, merge, move
 from flk.spec.constants import Outbox
 
@@ -37,6 +37,14 @@ def _read_on(region: str, peer: str, examine: Examine, own: bool) -> Program[Rep
     return read_on(region, peer, examine, own=own)
 
 
+def _retain_shared(region: str, period: float) -> Program[Retained]:
+    return retain(region, period, shared=True)
+
+
+def _look_shared(region: str, peers: Sequence[str], examine: Examine, interval: float) -> Program[Found]:
+    return look(region, peers, examine, interval, shared=True)
+
+
 class Programs(NamedTuple):
     """The logic of nodes and workers: each field is a program, a generator that yields effects, by default the model's.
 
@@ -44,8 +52,8 @@ class Programs(NamedTuple):
     `restore` puts back objects that are gone or damaged,
     `replay` merges a peer's and `reclaim` those of the region's earlier disks, `detect_divergence` compares two regions, `work` is
     the audit worker's, `queue`, `deliver` and `open_outbox` are an agent's. Nodes with upkeep `start` from snapshots, `snapshot`,
-    `retain`, `read_on` past what a peer removed, `look` for what stores have lost and `reconcile` it. The others are those of
-    tiers and of migration.
+    `retain`, `read_on` past what a peer removed, `look` for what stores have lost and `reconcile` it; those that share a store
+    `snapshot_in_turn`, `retain_shared` and `look_shared`. The others are those of tiers and of migration.
     Your own take the same arguments and return the same values; `hunt(programs=…)` looks for a schedule that breaks them.
 
     >>> def silent(submission, region, examine):
@@ -80,6 +88,9 @@ class Programs(NamedTuple):
     read_on: Callable[[str, str, Examine, bool], Program[Replayed]] = _read_on
     look: Callable[[str, Sequence[str], Examine, float], Program[Found]] = look
     reconcile: Callable[[str, Sequence[str], Examine, Mode], Program[Reconciled]] = reconcile
+    snapshot_in_turn: Callable[[str, float], Program[Snapshotted]] = snapshot_in_turn
+    retain_shared: Callable[[str, float], Program[Retained]] = _retain_shared
+    look_shared: Callable[[str, Sequence[str], Examine, float], Program[Found]] = _look_shared
 
 
 MODEL = Programs()

@@ -69,7 +69,11 @@ class Rounds:
         if self._place.disk.identity > 1 and not scripted:
             self._every(policy.replay_interval, "reclaim", self._reclaim)
         if (upkeep := self._world.layout.upkeep) is not None:
-            self._every(upkeep.snapshot_interval, "snapshot", partial(self._keep_up, "snapshot", self._snapshot))
+            self._every(
+                upkeep.snapshot_interval,
+                "snapshot",
+                partial(self._keep_up, "snapshot", partial(self._snapshot, upkeep)),
+            )
             self._every(
                 upkeep.retain_interval, "retain", partial(self._keep_up, "retain", partial(self._retain, upkeep))
             )
@@ -152,15 +156,21 @@ class Rounds:
         if self._is_level:
             self._run(kind, Activity(f"{kind} {number}", program()), ended)
 
-    def _snapshot(self) -> Program[object]:
-        return self._world.programs.snapshot(self._region.name, self._others)
+    def _snapshot(self, upkeep: Upkeep) -> Program[object]:
+        programs, region = self._world.programs, self._region.name
+        if self._region.is_shared:
+            return programs.snapshot_in_turn(region, float(upkeep.snapshot_interval))
+        return programs.snapshot(region, self._others)
 
     def _retain(self, upkeep: Upkeep) -> Program[object]:
-        return self._world.programs.retain(self._region.name, float(upkeep.retain))
+        programs = self._world.programs
+        retain = programs.retain_shared if self._region.is_shared else programs.retain
+        return retain(self._region.name, float(upkeep.retain))
 
     def _look(self, upkeep: Upkeep) -> Program[object]:
-        world, interval = self._world, float(upkeep.compare_interval)
-        return world.programs.look(self._region.name, self._others, world.examine, interval)
+        world, programs = self._world, self._world.programs
+        look = programs.look_shared if self._region.is_shared else programs.look
+        return look(self._region.name, self._others, world.examine, float(upkeep.compare_interval))
 
     def _reconcile(self, upkeep: Upkeep) -> Program[object]:
         world, region = self._world, self._region.name

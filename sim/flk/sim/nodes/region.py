@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from math import prod
 from typing import NamedTuple
 
+from flk.model.effects import INBOX
 from flk.model.entries.entry import Entry, Key
 from flk.model.entries.migration import Phase
 from flk.model.entries.tiers import Terms
@@ -203,7 +204,7 @@ class Region:
     def seen_by(self, place: Place) -> WatchedEntries:
         """The store as a node has it that begins a log."""
         if isinstance(self.entries, SharedEntries):
-            return self.entries.seen_by(place.name, place.wall)
+            return self.entries.seen_by(place.name, place.disk.log(INBOX), place.wall)
         return self.entries
 
     def struck(self, fault: MachineFault) -> tuple[Place, ...]:

@@ -1,5 +1,7 @@
 """Nodes that remove segments or objects too early: what the protocol `retention` refutes, for runs with upkeep (RET-*)."""
 
+from collections.abc import Callable
+
 from flk.model.effects import (
     INBOX,
     DeleteObject,
@@ -48,10 +50,14 @@ def counted_before_whole(region: str, period: float) -> Program[Retained]:
     return Retained((), left, tuple(names))
 
 
+def _removing(early: Callable[[str, float], Program[Retained]]) -> Programs:
+    return MODEL._replace(retain=early, retain_shared=early)
+
+
 EARLY: dict[str, Programs] = {
-    "removed-once-shipped": MODEL._replace(retain=removed_once_shipped),
-    "removed-behind-known-readers": MODEL._replace(retain=removed_behind_known_readers),
-    "counted-before-whole": MODEL._replace(retain=counted_before_whole),
+    "removed-once-shipped": _removing(removed_once_shipped),
+    "removed-behind-known-readers": _removing(removed_behind_known_readers),
+    "counted-before-whole": _removing(counted_before_whole),
 }
 """By their names in the gallery."""
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from functools import partial
 
-from flk.model.effects import Effect, Inherit, Store
+from flk.model.effects import Effect, Inherit, Rotten, Store, Watermark, Watermarks
 from flk.model.entries.entry import Entry
 from flk.model.flow.admission import require_level
 from flk.model.log.hlc import Timestamp
@@ -22,6 +22,8 @@ class SharingNode(Node):
     def __init__(self, place: Place) -> None:
         super().__init__(place, self._follow_region)
         self.memory.store_down = False  # that the store is away shows when it is asked
+        self.schedulers |= dict.fromkeys((Watermarks, Rotten), self._use_store)
+        self.handlers[Watermarks] = self._watermarks
         self.lines = Lines(place.region.shards, self.simulator.after)
         self._connection = Connection(place)
         self._followed = 0
@@ -79,6 +81,12 @@ class SharingNode(Node):
         """A claim that has reached the store takes place there, even if its node has fallen behind meanwhile."""
         del activity
         return self.memory.entries.insert_or_get(effect.claim)
+
+    def _watermarks(self, activity: Activity, effect: Watermarks) -> tuple[Watermark, ...]:
+        del activity, effect
+        shared = self._region.entries
+        assert isinstance(shared, SharedEntries)
+        return shared.watermarks
 
     def _follow_region(self, followed: Callable[[Refused | None], None]) -> None:
         """Let the clock go on from all that was stored in the region before now (HLC-7)."""

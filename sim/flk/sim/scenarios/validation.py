@@ -137,7 +137,7 @@ def _of_layout(scenario: Scenario) -> Iterator[ValidationError]:
                 "layout.upkeep",
                 f"a store with {part} writes no snapshots and is not compared; leave out layout.{part} or layout.upkeep",
             )
-    for part in ("tiers", "migration", "audit", "upkeep") if scenario.layout.nodes > 1 else ():
+    for part in ("tiers", "migration", "audit") if scenario.layout.nodes > 1 else ():
         if getattr(scenario.layout, part) is not None:
             yield ValidationError(
                 "layout.nodes",

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from random import Random
 
-from flk.model.effects import INBOX
+from flk.model.effects import INBOX, Watermark
 from flk.model.entries.entry import Claim, Entry, Key
 from flk.model.entries.migration import MigratingKeys, Phase, Side
 from flk.model.entries.tasks import TaskQueue
@@ -149,10 +149,19 @@ class SharedEntries(WatchedEntries):
     def __init__(self, region: str, observer: Observer) -> None:
         super().__init__(region, region, observer)
         self.latest = ZERO
+        self._marks_of: dict[str, dict[str, str]] = {}
 
-    def seen_by(self, node: str, now: Callable[[], float]) -> WatchedEntries:
-        """What a node has of it: the entries of all, and watermarks of its own. `now` is the node's wall time."""
-        return NodeEntries(self, node, now)
+    def seen_by(self, node: str, log: str, now: Callable[[], float]) -> WatchedEntries:
+        """What the node of a log has of it: the entries of all, and watermarks of its own. `now` is the node's wall time."""
+        seen = NodeEntries(self, node, now)
+        self._marks_of[log] = seen.marks
+        return seen
+
+    @property
+    def watermarks(self) -> tuple[Watermark, ...]:
+        """What the nodes of all logs have marked."""
+        marks = ((log, name, value) for log, marks in self._marks_of.items() for name, value in marks.items())
+        return tuple(Watermark(*mark) for mark in marks)
 
     def note(self, entry: Entry, now: float) -> None:
         """An entry was brought, at that moment of a node's wall time."""
